@@ -5,7 +5,11 @@
 //! the canonical definitions that a snapshot embeds, and deserialise from them.
 //! Text that people wrote goes through [`parse`], which reports every problem with its place.
 
-use serde::{Deserialize, Serialize};
+mod percentage;
+
+pub use percentage::Percentage;
+
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 
 /// The whole document, with no environment applied or with one merged in.
@@ -56,10 +60,6 @@ pub struct Flag {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<String>,
 }
-
-/// Thousandths of a percent, 0 to 100,000; written in JSON as a number from 0 to 100 with up to three decimals.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub struct Percentage(u32);
 
 /// A share of the buckets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -131,13 +131,25 @@ pub struct Rule {
 #[serde(untagged)]
 pub enum Condition {
     /// Every one holds; true for none.
-    All { all: Vec<Condition> },
+    All {
+        /// The conditions.
+        all: Vec<Condition>,
+    },
     /// At least one holds; false for none.
-    Any { any: Vec<Condition> },
+    Any {
+        /// The conditions.
+        any: Vec<Condition>,
+    },
     /// The condition does not hold.
-    Not { not: Box<Condition> },
+    Not {
+        /// The condition.
+        not: Box<Condition>,
+    },
     /// The named segment's condition holds.
-    Segment { segment: String },
+    Segment {
+        /// Its name.
+        segment: String,
+    },
     /// One comparison of one attribute.
     Test {
         /// A context attribute's name, or `company`, or `now` (the request's start).
@@ -151,6 +163,7 @@ pub enum Condition {
 /// A comparison. Numbers compare with numbers, strings with strings, booleans with booleans.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the operators are named as `docs/definitions.md` describes them")]
 pub enum Test {
     In(Vec<Scalar>),
     NotIn(Vec<Scalar>),
@@ -179,6 +192,7 @@ pub enum Test {
 /// A value that an attribute can be compared with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
+#[expect(missing_docs, reason = "the types of JSON")]
 pub enum Scalar {
     Bool(bool),
     Int(i64),
@@ -217,4 +231,52 @@ pub enum Emergency {
     Off,
     /// It stays as it is.
     Keep,
+}
+
+impl Definitions {
+    /// The canonical text: compact, every map sorted.
+    pub fn to_canonical_json(&self) -> Vec<u8> {
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    /// Reads what [`to_canonical_json`](Self::to_canonical_json) wrote.
+    ///
+    /// # Errors
+    ///
+    /// When it did not.
+    pub fn from_canonical_json(json: &[u8]) -> Result<Definitions, serde_json::Error> {
+        serde_json::from_slice(json)
+    }
+}
+
+impl Companies {
+    /// Names nobody.
+    pub fn is_empty(&self) -> bool {
+        self.allow.is_empty() && self.deny.is_empty()
+    }
+}
+
+impl Emergency {
+    fn is_off(&self) -> bool {
+        *self == Emergency::Off
+    }
+}
+
+impl Bucketing {
+    fn is_xxh3(&self) -> bool {
+        *self == Bucketing::Xxh3
+    }
+}
+
+fn company() -> String {
+    "company".to_owned()
+}
+
+fn is_company(by: &str) -> bool {
+    by == "company"
+}
+
+/// A value that is there, null included.
+fn some<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<serde_json::Value>, D::Error> {
+    serde_json::Value::deserialize(deserializer).map(Some)
 }

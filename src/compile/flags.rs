@@ -1,0 +1,318 @@
+//! Flags to records.
+
+use super::lists::Lists;
+use super::strings::Strings;
+use super::{CompileError, index, lower, values, write};
+use crate::definition::{Bucketing, Condition, Definitions, Emergency, Flag};
+use crate::eval::{seed, time, variant_seed};
+use crate::snapshot::format::{
+    ATTRIBUTE_COMPANY, AttributeRecord, BIT_CRC32, BIT_ENABLED, BIT_KEEP, BIT_ROLLOUT, CellRecord,
+    FlagRecord, NONE, RuleRecord, SHAPE_COMPANY_ROLLOUT, SHAPE_GENERAL, SHAPE_OFF, SHAPE_ON, StepRecord,
+    TestRecord, VariantRecord,
+};
+use crate::snapshot::key_hash;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// The threshold of 100 %.
+const FULL: u32 = 100_000;
+
+/// Most flags of one snapshot, so that every table's numbers stay far from the reserved ones.
+const MOST_FLAGS: u64 = 1_000_000;
+
+pub(super) struct Compiler<'a> {
+    pub(super) definitions: &'a Definitions,
+    pub(super) strings: Strings<'a>,
+    pub(super) cells: Vec<CellRecord>,
+    attributes: BTreeMap<&'a str, u32>,
+    numbers: HashMap<&'a str, u32>,
+    flags: Vec<FlagRecord>,
+    links: Vec<u32>,
+    rules: Vec<RuleRecord>,
+    tests: Vec<TestRecord>,
+    steps: Vec<StepRecord>,
+    variants: Vec<VariantRecord>,
+    lists: Lists,
+}
+
+impl<'a> Compiler<'a> {
+    pub(super) fn new(definitions: &'a Definitions) -> Compiler<'a> {
+        let mut names = BTreeSet::new();
+        for flag in definitions.flags.values() {
+            names.extend(flag.rollout.iter().map(|rollout| rollout.by.as_str()));
+            flag.rules.iter().for_each(|rule| read_attributes(&rule.when, &mut names));
+        }
+        definitions.segments.values().for_each(|condition| read_attributes(condition, &mut names));
+        names.retain(|name| *name != "company" && *name != "now");
+        Compiler {
+            definitions,
+            strings: Strings::default(),
+            cells: Vec::new(),
+            attributes: names.into_iter().zip(0..).collect(),
+            numbers: definitions.flags.keys().map(String::as_str).zip(0..).collect(),
+            flags: Vec::with_capacity(definitions.flags.len()),
+            links: Vec::new(),
+            rules: Vec::new(),
+            tests: Vec::new(),
+            steps: Vec::new(),
+            variants: Vec::new(),
+            lists: Lists::default(),
+        }
+    }
+
+    /// The number of a context attribute. Every name that conditions use was numbered by `new`.
+    pub(super) fn attribute(&self, name: &str) -> u32 {
+        self.attributes.get(name).copied().unwrap_or(NONE)
+    }
+
+    pub(super) fn flags(&mut self) -> Result<(), CompileError> {
+        let (found, limit) = (self.definitions.flags.len() as u64, MOST_FLAGS);
+        if found > limit {
+            return Err(CompileError::TooMany { what: "flags", found, limit });
+        }
+        let definitions = self.definitions;
+        for (key, flag) in &definitions.flags {
+            let record = self.flag(key, flag)?;
+            self.flags.push(record);
+        }
+        Ok(())
+    }
+
+    fn flag(&mut self, key: &'a str, flag: &'a Flag) -> Result<FlagRecord, CompileError> {
+        let (key_offset, key_length) = self.strings.add(key);
+        let rollout = flag.rollout.as_ref();
+        let salt = rollout.and_then(|rollout| rollout.salt.as_deref()).unwrap_or(key).as_bytes();
+        let threshold = rollout.map_or(FULL, |rollout| rollout.percentage.thousandths());
+        let crc32 = rollout.is_some_and(|rollout| rollout.bucketing == Bucketing::Crc32);
+        let by = match rollout.map_or("company", |rollout| &rollout.by) {
+            "company" => ATTRIBUTE_COMPANY,
+            name => self.attribute(name),
+        };
+        let bits = [
+            (flag.enabled, BIT_ENABLED),
+            (flag.emergency == Emergency::Keep, BIT_KEEP),
+            (crc32, BIT_CRC32),
+            (rollout.is_some(), BIT_ROLLOUT),
+        ];
+        let closure = self.closure(key)?;
+        let needs = self.needs(key, &closure);
+        let closure: Vec<u32> = closure.iter().filter_map(|key| self.numbers.get(key).copied()).collect();
+        let plain = flag.companies.is_empty()
+            && closure.is_empty()
+            && flag.rules.is_empty()
+            && flag.schedule.is_empty();
+        let shape = match (flag.enabled, plain, threshold) {
+            (false, ..) => SHAPE_OFF,
+            (true, true, FULL) => SHAPE_ON,
+            (true, true, _) if by == ATTRIBUTE_COMPANY && !crc32 => SHAPE_COMPANY_ROLLOUT,
+            _ => SHAPE_GENERAL,
+        };
+        let requires_count = closure.len() as u32;
+        let needs_count = needs.len() as u32;
+        let record = FlagRecord {
+            hash: key_hash(key.as_bytes()).into(),
+            key_offset: key_offset.into(),
+            key_length: (key_length as u16).into(),
+            shape,
+            bits: bits.iter().filter(|(set, _)| *set).map(|(_, bit)| bit).sum(),
+            seed: seed(salt).into(),
+            threshold: threshold.into(),
+            by: by.into(),
+            variant_seed: variant_seed(salt).into(),
+            requires: append(&mut self.links, closure).into(),
+            requires_count: requires_count.into(),
+            needs: append(&mut self.links, needs).into(),
+            needs_count: needs_count.into(),
+            rules: self.rules(key, flag)?.into(),
+            rules_count: (flag.rules.len() as u32).into(),
+            steps: self.steps(key, flag)?.into(),
+            steps_count: (flag.schedule.len() as u32).into(),
+            variants: self.variants(flag).into(),
+            variants_count: (flag.variants.len() as u32).into(),
+            allow: self.lists.add(&flag.companies.allow).into(),
+            deny: self.lists.add(&flag.companies.deny).into(),
+            reserved: [0; 40],
+        };
+        Ok(record)
+    }
+
+    /// Everything that the flag requires, directly and through others, each once and after what it requires itself.
+    fn closure(&self, flag: &'a str) -> Result<Vec<&'a str>, CompileError> {
+        let mut done = Vec::new();
+        let mut path = vec![(flag, self.required(flag))];
+        while let Some((current, open)) = path.last_mut() {
+            let current = *current;
+            match open.split_first() {
+                None => {
+                    path.pop();
+                    if !path.is_empty() {
+                        done.push(current);
+                    }
+                }
+                Some((next, rest)) => {
+                    *open = rest;
+                    if path.iter().any(|(above, _)| above == next) {
+                        return Err(CompileError::Cycle { flag: flag.to_owned() });
+                    }
+                    if !self.numbers.contains_key(next.as_str()) {
+                        return Err(CompileError::UnknownFlag {
+                            flag: current.to_owned(),
+                            missing: next.clone(),
+                        });
+                    }
+                    if !done.contains(&next.as_str()) {
+                        path.push((next, self.required(next)));
+                    }
+                }
+            }
+        }
+        Ok(done)
+    }
+
+    fn required(&self, flag: &str) -> &'a [String] {
+        self.definitions.flags.get(flag).map_or(&[], |flag| &flag.requires)
+    }
+
+    /// The context attributes that the flag and those that it requires can read, by number.
+    fn needs(&self, flag: &'a str, closure: &[&'a str]) -> Vec<u32> {
+        let mut names = BTreeSet::new();
+        for flag in closure.iter().chain([&flag]).filter_map(|key| self.definitions.flags.get(*key)) {
+            names.extend(flag.rollout.iter().map(|rollout| rollout.by.as_str()));
+            let mut seen = BTreeSet::new();
+            for rule in &flag.rules {
+                self.condition_needs(&rule.when, &mut names, &mut seen);
+            }
+        }
+        names.into_iter().filter_map(|name| self.attributes.get(name).copied()).collect()
+    }
+
+    fn condition_needs(
+        &self,
+        condition: &'a Condition,
+        names: &mut BTreeSet<&'a str>,
+        seen: &mut BTreeSet<&'a str>,
+    ) {
+        match condition {
+            Condition::All { all: parts } | Condition::Any { any: parts } => {
+                parts.iter().for_each(|part| self.condition_needs(part, names, seen));
+            }
+            Condition::Not { not } => self.condition_needs(not, names, seen),
+            Condition::Segment { segment } => {
+                if let Some(condition) = self.definitions.segments.get(segment)
+                    && seen.insert(segment)
+                {
+                    self.condition_needs(condition, names, seen);
+                }
+            }
+            Condition::Test { attribute, .. } => {
+                names.insert(attribute);
+            }
+        }
+    }
+
+    fn rules(&mut self, key: &'a str, flag: &'a Flag) -> Result<u32, CompileError> {
+        let first = self.rules.len() as u32;
+        for rule in &flag.rules {
+            let tests = lower::lower(self, key, &rule.when)?;
+            let (name_offset, name_length) = self.strings.add(rule.name.as_deref().unwrap_or(""));
+            self.rules.push(RuleRecord {
+                name_offset: name_offset.into(),
+                name_length: name_length.into(),
+                tests_count: (tests.len() as u32).into(),
+                tests: append(&mut self.tests, tests).into(),
+                threshold: rule.percentage.map_or(FULL, |percentage| percentage.thousandths()).into(),
+                reserved: [0; 12],
+            });
+        }
+        Ok(first)
+    }
+
+    fn steps(&mut self, key: &str, flag: &Flag) -> Result<u32, CompileError> {
+        let mut steps = Vec::with_capacity(flag.schedule.len());
+        for step in &flag.schedule {
+            let at = time::parse_rfc3339(step.at.as_bytes()).ok_or_else(|| CompileError::Operand {
+                flag: key.to_owned(),
+                found: step.at.clone(),
+                expected: "an RFC 3339 time with an offset",
+            })?;
+            let threshold = step.percentage.thousandths().into();
+            steps.push(StepRecord { at: at.into(), threshold, reserved: 0.into() });
+        }
+        steps.sort_by_key(|step| step.at.get());
+        Ok(append(&mut self.steps, steps))
+    }
+
+    fn variants(&mut self, flag: &'a Flag) -> u32 {
+        let first = self.variants.len() as u32;
+        let mut upper = 0;
+        for (name, variant) in &flag.variants {
+            let (name_offset, name_length) = self.strings.add(name);
+            upper = (upper + variant.weight.thousandths()).min(FULL);
+            let value =
+                variant.value.as_ref().map(|value| values::add(&mut self.cells, &mut self.strings, value));
+            self.variants.push(VariantRecord {
+                name_offset: name_offset.into(),
+                name_length: name_length.into(),
+                upper: upper.into(),
+                has_value: u32::from(value.is_some()).into(),
+                value: value.unwrap_or(0).into(),
+                reserved: [0; 12],
+            });
+        }
+        first
+    }
+
+    pub(super) fn finish(mut self, environment: &'a str) -> Result<Vec<u8>, CompileError> {
+        let attributes: Vec<AttributeRecord> = self
+            .attributes
+            .keys()
+            .map(|name| {
+                let (name_offset, name_length) = self.strings.add(name);
+                AttributeRecord {
+                    hash: key_hash(name.as_bytes()).into(),
+                    name_offset: name_offset.into(),
+                    name_length: name_length.into(),
+                }
+            })
+            .collect();
+        let (environment_offset, environment_length) = self.strings.add(environment);
+        let (slots, index_probe) = index::build(&self.flags);
+        write::write(&write::Parts {
+            flag_count: self.flags.len() as u32,
+            index_probe,
+            environment: (environment_offset, environment_length),
+            strings: self.strings.finish()?,
+            index: slots,
+            flags: self.flags,
+            attributes,
+            links: self.links,
+            rules: self.rules,
+            tests: self.tests,
+            steps: self.steps,
+            variants: self.variants,
+            cells: self.cells,
+            lists: self.lists,
+            definitions: self.definitions.to_canonical_json(),
+        })
+    }
+}
+
+/// The attributes that the condition itself reads; what its segments read is theirs.
+fn read_attributes<'a>(condition: &'a Condition, names: &mut BTreeSet<&'a str>) {
+    match condition {
+        Condition::All { all: parts } | Condition::Any { any: parts } => {
+            parts.iter().for_each(|part| read_attributes(part, names));
+        }
+        Condition::Not { not } => read_attributes(not, names),
+        Condition::Segment { .. } => {}
+        Condition::Test { attribute, .. } => {
+            names.insert(attribute);
+        }
+    }
+}
+
+/// Appends `entries` and returns the number of the first.
+fn append<T>(table: &mut Vec<T>, entries: Vec<T>) -> u32 {
+    let first = table.len() as u32;
+    table.extend(entries);
+    first
+}

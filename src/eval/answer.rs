@@ -1,0 +1,321 @@
+//! The order in which things decide.
+
+use super::bucket::{bucket, crc32_bucket};
+use super::condition::{holds, read};
+use super::{Attribute, Context, Key, Switches};
+use crate::snapshot::format::{
+    ATTRIBUTE_COMPANY, BIT_CRC32, BIT_ENABLED, BIT_KEEP, FlagRecord, RuleRecord, SHAPE_COMPANY_ROLLOUT,
+    SHAPE_OFF, SHAPE_ON,
+};
+use crate::snapshot::{FlagId, Snapshot, ValueRef, VariantRef};
+
+/// The threshold that everybody is below.
+const FULL: u32 = 100_000;
+
+/// Who asks, and when.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a, C: ?Sized> {
+    /// The company, if there is one.
+    pub company: Option<Key<'a>>,
+    /// Further attributes.
+    pub context: &'a C,
+    /// The request's start, in microseconds since 1970.
+    pub now: i64,
+}
+
+/// Why a flag is on or off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// No snapshot was ever loaded.
+    NoSnapshot,
+    /// The snapshot has no such flag.
+    UnknownFlag,
+    /// The flag is killed in the head.
+    Killed,
+    /// Everything is stopped and the flag does not keep through it.
+    EmergencyStop,
+    /// Not enabled.
+    Disabled,
+    /// A flag that it requires is off.
+    Prerequisite,
+    /// The company is on the deny list.
+    Denied,
+    /// The company is on the allow list.
+    Allowed,
+    /// A rule's condition held.
+    Rule,
+    /// The bucket is the company's, and there is none.
+    NoCompany,
+    /// The bucket is an attribute's, and it is missing.
+    NoKey,
+    /// The percentage is 100.
+    Full,
+    /// The bucket is below the percentage.
+    RolloutIn,
+    /// It is not.
+    RolloutOut,
+    /// The process was told what to answer, for a test.
+    Override,
+}
+
+impl Reason {
+    /// Every reason, in the order in which they decide.
+    pub const ALL: [Reason; 15] = [
+        Reason::NoSnapshot,
+        Reason::UnknownFlag,
+        Reason::Killed,
+        Reason::EmergencyStop,
+        Reason::Disabled,
+        Reason::Prerequisite,
+        Reason::Denied,
+        Reason::Allowed,
+        Reason::Rule,
+        Reason::NoCompany,
+        Reason::NoKey,
+        Reason::Full,
+        Reason::RolloutIn,
+        Reason::RolloutOut,
+        Reason::Override,
+    ];
+
+    /// As PHP and the command show it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Reason::NoSnapshot => "no_snapshot",
+            Reason::UnknownFlag => "unknown_flag",
+            Reason::Killed => "killed",
+            Reason::EmergencyStop => "emergency_stop",
+            Reason::Disabled => "disabled",
+            Reason::Prerequisite => "prerequisite",
+            Reason::Denied => "denied",
+            Reason::Allowed => "allowed",
+            Reason::Rule => "rule",
+            Reason::NoCompany => "no_company",
+            Reason::NoKey => "no_key",
+            Reason::Full => "full",
+            Reason::RolloutIn => "rollout_in",
+            Reason::RolloutOut => "rollout_out",
+            Reason::Override => "override",
+        }
+    }
+}
+
+/// An answer and how it came about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Answer {
+    /// On or off.
+    pub on: bool,
+    /// What decided.
+    pub reason: Reason,
+    /// The rule that decided, by its place in the flag.
+    pub rule: Option<u32>,
+    /// The bucket that decided, 0 to 99,999.
+    pub bucket: Option<u32>,
+    /// The percentage that decided, in thousandths: 0 to 100,000.
+    pub percentage: Option<u32>,
+    /// The required flag that is off: the first in an order where a flag comes after those that it requires.
+    pub blocker: Option<FlagId>,
+}
+
+impl Answer {
+    /// Off, for a reason that needs no more words.
+    pub const fn off(reason: Reason) -> Answer {
+        Answer { on: false, reason, rule: None, bucket: None, percentage: None, blocker: None }
+    }
+}
+
+/// Answers a question about one flag, with everything that `explain` tells.
+pub fn evaluate<C: Context + ?Sized>(
+    snapshot: &Snapshot,
+    switches: &Switches,
+    flag: FlagId,
+    question: &Question<'_, C>,
+) -> Answer {
+    let Some(record) = snapshot.flag(flag) else { return Answer::off(Reason::UnknownFlag) };
+    if let Some(reason) = switched_off(switches, flag, record) {
+        return Answer::off(reason);
+    }
+    for link in requires(snapshot, record) {
+        let required = FlagId(link);
+        let on = snapshot.flag(required).is_some_and(|record| {
+            switched_off(switches, required, record).is_none() && decide(snapshot, record, question).on
+        });
+        if !on {
+            return Answer { blocker: Some(required), ..Answer::off(Reason::Prerequisite) };
+        }
+    }
+    decide(snapshot, record, question)
+}
+
+/// Whether the flag is on: what [`evaluate`] says, by the shortest way.
+#[inline]
+pub fn enabled<C: Context + ?Sized>(
+    snapshot: &Snapshot,
+    switches: &Switches,
+    flag: FlagId,
+    question: &Question<'_, C>,
+) -> bool {
+    match snapshot.flag(flag) {
+        Some(record) => enabled_record(snapshot, switches, flag, record, question),
+        None => false,
+    }
+}
+
+#[inline(always)]
+pub(crate) fn enabled_record<C: Context + ?Sized>(
+    snapshot: &Snapshot,
+    switches: &Switches,
+    flag: FlagId,
+    record: &FlagRecord,
+    question: &Question<'_, C>,
+) -> bool {
+    if !switches.any() {
+        match (record.shape, question.company) {
+            // Written without a branch on the outcome, which nobody predicts.
+            (SHAPE_COMPANY_ROLLOUT, Some(key @ Key::Int(_))) => {
+                return bucket(key, record.seed.get()) < record.threshold.get();
+            }
+            (SHAPE_ON, _) => return true,
+            (SHAPE_OFF, _) => return false,
+            _ => {}
+        }
+    }
+    evaluate(snapshot, switches, flag, question).on
+}
+
+/// Steps 3 to 5: what turns a flag off whoever asks.
+fn switched_off(switches: &Switches, flag: FlagId, record: &FlagRecord) -> Option<Reason> {
+    if switches.killed(flag) {
+        Some(Reason::Killed)
+    } else if switches.stopped() && record.bits & BIT_KEEP == 0 {
+        Some(Reason::EmergencyStop)
+    } else if record.bits & BIT_ENABLED == 0 {
+        Some(Reason::Disabled)
+    } else {
+        None
+    }
+}
+
+/// Every flag that must be on, those that others of them require first.
+fn requires<'a>(snapshot: &'a Snapshot, record: &FlagRecord) -> impl Iterator<Item = u32> + use<'a> {
+    let (first, count) = (record.requires.get() as usize, record.requires_count.get() as usize);
+    snapshot.links.slice(first, count).unwrap_or(&[]).iter().map(|link| link.get())
+}
+
+fn rules<'a>(snapshot: &'a Snapshot, record: &FlagRecord) -> &'a [RuleRecord] {
+    snapshot.rules.slice(record.rules.get() as usize, record.rules_count.get() as usize).unwrap_or(&[])
+}
+
+/// Steps 7 to 12.
+fn decide<C: Context + ?Sized>(
+    snapshot: &Snapshot,
+    record: &FlagRecord,
+    question: &Question<'_, C>,
+) -> Answer {
+    if let Some(company) = question.company {
+        if snapshot.lists_key(record.deny.get(), company) {
+            return Answer::off(Reason::Denied);
+        }
+        if snapshot.lists_key(record.allow.get(), company) {
+            return Answer { on: true, ..Answer::off(Reason::Allowed) };
+        }
+    }
+    for (number, rule) in rules(snapshot, record).iter().enumerate() {
+        if holds(snapshot, rule, question) {
+            let answer = share(snapshot, record, rule.threshold.get(), question);
+            let reason = match answer.reason {
+                missing @ (Reason::NoCompany | Reason::NoKey) => missing,
+                _ => Reason::Rule,
+            };
+            return Answer { reason, rule: Some(number as u32), ..answer };
+        }
+    }
+    share(snapshot, record, threshold(snapshot, record, question.now), question)
+}
+
+/// Steps 10 to 12: by a percentage.
+fn share<C: Context + ?Sized>(
+    snapshot: &Snapshot,
+    record: &FlagRecord,
+    threshold: u32,
+    question: &Question<'_, C>,
+) -> Answer {
+    let answer = Answer { percentage: Some(threshold), ..Answer::off(Reason::Full) };
+    if threshold >= FULL {
+        return Answer { on: true, ..answer };
+    }
+    let Some(key) = rollout_key(snapshot, record, question) else {
+        let by_company = record.by.get() == ATTRIBUTE_COMPANY;
+        return Answer { reason: if by_company { Reason::NoCompany } else { Reason::NoKey }, ..answer };
+    };
+    let bucket =
+        if record.bits & BIT_CRC32 != 0 { crc32_bucket(key) } else { bucket(key, record.seed.get()) };
+    let on = bucket < threshold;
+    let reason = if on { Reason::RolloutIn } else { Reason::RolloutOut };
+    Answer { on, reason, bucket: Some(bucket), ..answer }
+}
+
+/// What the rollout hashes: the company, or the attribute that `by` names.
+fn rollout_key<'a, C: Context + ?Sized>(
+    snapshot: &'a Snapshot,
+    record: &FlagRecord,
+    question: &'a Question<'_, C>,
+) -> Option<Key<'a>> {
+    if record.by.get() == ATTRIBUTE_COMPANY {
+        return question.company;
+    }
+    match read(snapshot, record.by.get(), question) {
+        Attribute::Int(int) => Some(Key::Int(int)),
+        Attribute::Text(text) => Key::from_bytes(text),
+        _ => None,
+    }
+}
+
+/// The rollout's threshold at that instant: the last step that has come, else what the rollout says.
+fn threshold(snapshot: &Snapshot, record: &FlagRecord, now: i64) -> u32 {
+    let (first, count) = (record.steps.get() as usize, record.steps_count.get() as usize);
+    let steps = snapshot.steps.slice(first, count).unwrap_or(&[]);
+    let come = steps.partition_point(|step| step.at.get() <= now);
+    match come.checked_sub(1).and_then(|last| steps.get(last)) {
+        Some(step) => step.threshold.get(),
+        None => record.threshold.get(),
+    }
+}
+
+/// Whether the flag could be on for anyone at that instant: it and all that it requires are neither killed,
+/// stopped nor disabled, and each has some way to on.
+pub fn possible(snapshot: &Snapshot, switches: &Switches, flag: FlagId, now: i64) -> bool {
+    let open = |flag: FlagId| {
+        snapshot.flag(flag).is_some_and(|record| {
+            switched_off(switches, flag, record).is_none()
+                && (snapshot.list_size(record.allow.get()) > 0
+                    || threshold(snapshot, record, now) > 0
+                    || rules(snapshot, record).iter().any(|rule| rule.threshold.get() > 0))
+        })
+    };
+    let Some(record) = snapshot.flag(flag) else { return false };
+    open(flag) && requires(snapshot, record).all(|link| open(FlagId(link)))
+}
+
+/// The variant that a flag which is on shows to the question; none if it has none, or nothing to draw by.
+pub fn variant<'a, C: Context + ?Sized>(
+    snapshot: &'a Snapshot,
+    flag: FlagId,
+    question: &Question<'_, C>,
+) -> Option<VariantRef<'a>> {
+    let record = snapshot.flag(flag)?;
+    let (first, count) = (record.variants.get() as usize, record.variants_count.get() as usize);
+    let variants = snapshot.variants.slice(first, count).filter(|variants| !variants.is_empty())?;
+    let bucket = bucket(rollout_key(snapshot, record, question)?, record.variant_seed.get());
+    let drawn = variants.get(variants.partition_point(|variant| variant.upper.get() <= bucket))?;
+    Some(VariantRef {
+        name: snapshot.text(drawn.name_offset.get(), drawn.name_length.get()),
+        value: (drawn.has_value.get() != 0).then(|| ValueRef::root(drawn.value.get())),
+    })
+}
+
+/// The name of the flag's rule at that place, if it has one.
+pub fn rule_name(snapshot: &Snapshot, flag: FlagId, rule: u32) -> Option<&str> {
+    let rule = rules(snapshot, snapshot.flag(flag)?).get(rule as usize)?;
+    (rule.name_length.get() != 0).then(|| snapshot.text(rule.name_offset.get(), rule.name_length.get()))
+}

@@ -1,0 +1,19 @@
+//! The evaluator: one question, one answer, no allocation, no error, no branch that can panic.
+//!
+//! `docs/evaluation.md` is the authority on what is decided in which order.
+
+mod answer;
+mod bucket;
+mod condition;
+mod context;
+mod key;
+pub mod semver;
+mod switches;
+pub mod time;
+
+pub use answer::{Answer, Question, Reason, enabled, evaluate, possible, rule_name, variant};
+pub use bucket::{BUCKETS, bucket, crc32_bucket, seed, variant_seed};
+pub(crate) use context::compare_numbers;
+pub use context::{Attribute, Context};
+pub use key::Key;
+pub use switches::Switches;

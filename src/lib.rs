@@ -1,0 +1,28 @@
+//! The engine of Flagstone: bytes in, answers out.
+//!
+//! Definitions that people write are checked ([`definition`]) and compiled ([`compile`]) to a snapshot, an
+//! immutable file that is mapped into memory and answers questions without allocation, lock or system
+//! call ([`Snapshot`], [`evaluate`]). A [`store`] holds snapshots and the head that says which one is current.
+//!
+//! The engine knows nothing of PHP. Without the feature `publisher` it only reads and answers, which is all
+//! that the extension links.
+
+#![deny(unsafe_code)]
+
+#[cfg(feature = "publisher")]
+mod compile;
+#[cfg(feature = "publisher")]
+pub mod definition;
+pub mod eval;
+mod snapshot;
+
+#[cfg(feature = "publisher")]
+pub use compile::{CompileError, compile};
+pub use eval::{
+    Answer, Attribute, Context, Key, Question, Reason, Switches, enabled, evaluate, possible, rule_name,
+    variant,
+};
+pub use snapshot::{
+    ContentId, FlagId, MapMode, Snapshot, SnapshotError, Value, ValueList, ValueMap, ValueRef, VariantRef,
+    key_hash,
+};

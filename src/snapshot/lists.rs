@@ -1,0 +1,113 @@
+//! Allow and deny lists: is this key listed? One probe, exact.
+
+use super::Snapshot;
+use super::format::{FIBONACCI, INTS_BITMAP, INTS_TABLE, ListRecord};
+use crate::eval::Key;
+use xxhash_rust::xxh3::xxh3_64;
+
+impl Snapshot {
+    /// Whether list number `list` holds `key`; no list, no member.
+    #[inline]
+    pub(crate) fn lists_key(&self, list: u32, key: Key<'_>) -> bool {
+        let Some(list) = self.lists.get(list as usize) else { return false };
+        match key {
+            Key::Int(key) => self.lists_int(list, key),
+            Key::Text(key) => self.lists_text(list, key).unwrap_or(false),
+        }
+    }
+
+    /// How many keys list number `list` holds.
+    pub(crate) fn list_size(&self, list: u32) -> u64 {
+        self.lists
+            .get(list as usize)
+            .map_or(0, |list| list.ints_count.get().saturating_add(u64::from(list.texts_count.get())))
+    }
+
+    #[inline]
+    fn lists_int(&self, list: &ListRecord, key: i64) -> bool {
+        let base = list.ints_base.get();
+        let first = list.ints_words.get() as usize;
+        match list.ints.get() {
+            INTS_BITMAP => {
+                let bit = key.wrapping_sub(base) as u64;
+                bit < list.ints_size.get()
+                    && self.word(first, bit >> 6).is_some_and(|word| word >> (bit & 63) & 1 == 1)
+            }
+            INTS_TABLE => {
+                let slots = list.ints_size.get();
+                let mut at = first_int_slot(key, slots);
+                for _ in 0..list.ints_probe.get() {
+                    match self.word(first, at) {
+                        Some(found) if found as i64 == base => return false,
+                        Some(found) if found as i64 == key => return true,
+                        Some(_) => at = (at + 1) & (slots - 1),
+                        None => return false,
+                    }
+                }
+                false
+            }
+            _ => false,
+        }
+    }
+
+    #[inline]
+    fn lists_text(&self, list: &ListRecord, key: &[u8]) -> Option<bool> {
+        let slots = list.texts_slots.get();
+        let mask = slots.checked_sub(1)?;
+        let hash = xxh3_64(key);
+        let mut at = hash & mask;
+        for _ in 0..list.texts_probe.get() {
+            let slot = self.word(list.texts_words.get() as usize, at)?;
+            if slot == 0 {
+                return Some(false);
+            }
+            if same_fingerprint(slot, hash) && self.listed_text(slot)? == key {
+                return Some(true);
+            }
+            at = (at + 1) & mask;
+        }
+        Some(false)
+    }
+
+    #[inline(always)]
+    fn word(&self, first: usize, number: u64) -> Option<u64> {
+        self.words.get(first.checked_add(number as usize)?).map(|word| word.get())
+    }
+
+    /// The slots of a table of strings that are in use.
+    pub(super) fn text_slots(&self, list: &ListRecord) -> impl Iterator<Item = u64> {
+        self.words
+            .slice(list.texts_words.get() as usize, list.texts_slots.get() as usize)
+            .unwrap_or(&[])
+            .iter()
+            .map(|slot| slot.get())
+            .filter(|slot| *slot != 0)
+    }
+
+    /// The string that a slot in use refers to.
+    pub(super) fn listed_text(&self, slot: u64) -> Option<&[u8]> {
+        let at = (slot & TEXT_OFFSET).checked_sub(1)? as usize;
+        let length = self.keys.slice(at, 2)?.first_chunk::<2>()?;
+        self.keys.slice(at + 2, usize::from(u16::from_le_bytes(*length)))
+    }
+}
+
+/// The low 40 bits of a slot: one more than the string's offset.
+const TEXT_OFFSET: u64 = (1 << 40) - 1;
+
+#[inline(always)]
+fn same_fingerprint(slot: u64, hash: u64) -> bool {
+    (slot ^ hash) >> 40 == 0
+}
+
+/// Where a table of `slots` ints, a power of two, looks for `key` first.
+#[inline(always)]
+pub(crate) fn first_int_slot(key: i64, slots: u64) -> u64 {
+    (key as u64).wrapping_mul(FIBONACCI).unbounded_shr(64 - slots.trailing_zeros())
+}
+
+/// A slot for a string whose hash is `hash` and which starts at `offset`.
+#[cfg(feature = "publisher")]
+pub(crate) fn text_slot(hash: u64, offset: u64) -> u64 {
+    hash & !TEXT_OFFSET | (offset + 1)
+}

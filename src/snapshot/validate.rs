@@ -1,0 +1,355 @@
+//! The checks that make reading safe: any bytes in, an error or a sound snapshot out, in time linear in the file.
+
+use super::format::{
+    ATTRIBUTE_COMPANY, ATTRIBUTE_NOW, CHECKSUM_OFFSET, FlagRecord, HEADER_SIZE, Header, INTS_TABLE,
+    JUMP_FAILS, JUMP_HOLDS, KNOWN_REQUIRED_FEATURES, MAGIC, MAJOR, NONE, SECTION_ALIGNMENT, SECTION_COUNT,
+    SHAPE_COMPANY_ROLLOUT, Section, TestRecord, op, operand, tag,
+};
+use super::{Snapshot, SnapshotError};
+use std::ops::Range;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+use zerocopy::FromBytes;
+
+const FULL: u64 = 100_000;
+
+/// The header, if it is one and its checksum agrees.
+pub(super) fn header(all: &[u8]) -> Result<&Header, SnapshotError> {
+    let (header, _) =
+        Header::ref_from_prefix(all).map_err(|_| SnapshotError::TooShort { found: all.len() as u64 })?;
+    if header.magic != MAGIC {
+        return Err(SnapshotError::Magic { found: header.magic });
+    }
+    if header.major.get() != MAJOR {
+        return Err(SnapshotError::Major { found: header.major.get() });
+    }
+    let (found, expected) = (header_checksum(&all[..HEADER_SIZE]), header.checksum.get());
+    if found != expected {
+        return Err(SnapshotError::Checksum { section: "header", found, expected });
+    }
+    let unknown = header.required_features.get() & !KNOWN_REQUIRED_FEATURES;
+    if unknown != 0 {
+        return Err(SnapshotError::Feature { unknown });
+    }
+    let check = Place { section: "header", entry: 0 };
+    check.is("header_size", u64::from(header.header_size.get()), HEADER_SIZE as u64)?;
+    check.is("file_size", header.file_size.get(), all.len() as u64)?;
+    Ok(header)
+}
+
+/// XXH3-64 of a header with its own checksum taken as zeros.
+pub(crate) fn header_checksum(header: &[u8]) -> u64 {
+    let mut hash = Xxh3::new();
+    let (before, rest) = header.split_at(CHECKSUM_OFFSET.min(header.len()));
+    hash.update(before);
+    hash.update(&[0; 8]);
+    hash.update(rest.get(8..).unwrap_or(&[]));
+    hash.digest()
+}
+
+/// Where each section lies, in order and with its checksum (but for the definitions') agreeing.
+pub(super) fn sections(all: &[u8], header: &Header) -> Result<[Range<usize>; SECTION_COUNT], SnapshotError> {
+    let mut parts = [const { 0..0 }; SECTION_COUNT];
+    let mut end = HEADER_SIZE as u64;
+    for (section, part) in Section::ALL.into_iter().zip(&mut parts) {
+        let record = &header.sections[section as usize];
+        let check = Place { section: section.name(), entry: 0 };
+        check.is("offset", record.offset.get(), end.next_multiple_of(SECTION_ALIGNMENT))?;
+        let (offset, size) = (record.offset.get(), record.size.get());
+        check.at_most("size", size, (all.len() as u64).saturating_sub(offset))?;
+        check.is("size modulo entry", size % section.entry_size() as u64, 0)?;
+        check.at_most("entries", size / section.entry_size() as u64, u64::from(u32::MAX) - 16).or_else(
+            |error| {
+                // Bytes and words may be more than a u32 counts.
+                if matches!(section, Section::Keys | Section::Words | Section::Definitions) {
+                    Ok(())
+                } else {
+                    Err(error)
+                }
+            },
+        )?;
+        end = offset + size;
+        *part = offset as usize..end as usize;
+        let bytes = &all[part.clone()];
+        if section != Section::Definitions {
+            let (found, expected) = (xxh3_64(bytes), record.checksum.get());
+            if found != expected {
+                return Err(SnapshotError::Checksum { section: section.name(), found, expected });
+            }
+        }
+        // Bytes between sections belong to no checksum.
+        let gap = (end as usize)..(end.next_multiple_of(SECTION_ALIGNMENT) as usize).min(all.len());
+        check.is("gap", all[gap].iter().map(|byte| u64::from(*byte)).sum(), 0)?;
+    }
+    Place { section: "header", entry: 0 }.is("file_size", all.len() as u64, end)?;
+    Ok(parts)
+}
+
+/// Names the entry that an error is about.
+#[derive(Clone, Copy)]
+struct Place {
+    section: &'static str,
+    entry: usize,
+}
+
+impl Place {
+    fn fail(self, field: &'static str, found: u64, expected: String) -> SnapshotError {
+        SnapshotError::Structure { section: self.section, entry: self.entry, field, found, expected }
+    }
+
+    fn is(self, field: &'static str, found: u64, expected: u64) -> Result<(), SnapshotError> {
+        if found == expected { Ok(()) } else { Err(self.fail(field, found, expected.to_string())) }
+    }
+
+    fn at_most(self, field: &'static str, found: u64, most: u64) -> Result<(), SnapshotError> {
+        if found <= most { Ok(()) } else { Err(self.fail(field, found, format!("at most {most}"))) }
+    }
+
+    fn below(self, field: &'static str, found: u64, limit: usize) -> Result<(), SnapshotError> {
+        if found < limit as u64 { Ok(()) } else { Err(self.fail(field, found, format!("less than {limit}"))) }
+    }
+
+    /// `first` and `count` stay inside a table of `length` entries.
+    fn range(self, field: &'static str, first: u64, count: u64, length: usize) -> Result<(), SnapshotError> {
+        match first.checked_add(count) {
+            Some(end) if end <= length as u64 => Ok(()),
+            _ => Err(self.fail(field, first, format!("{count} entries from there to stay within {length}"))),
+        }
+    }
+}
+
+impl Snapshot {
+    pub(super) fn validate(&self, header: &Header) -> Result<(), SnapshotError> {
+        let check = Place { section: "header", entry: 0 };
+        check.is("flag_count", u64::from(header.flag_count.get()), self.flags.len() as u64)?;
+        self.check_text(
+            check,
+            "environment",
+            header.environment_offset.get(),
+            header.environment_length.get(),
+        )?;
+        self.validate_index()?;
+        self.validate_flags()?;
+        self.validate_names()?;
+        self.validate_tests()?;
+        self.validate_cells()?;
+        self.validate_lists()
+    }
+
+    fn validate_index(&self) -> Result<(), SnapshotError> {
+        let (slots, flags) = (self.index.len(), self.flags.len());
+        let check = Place { section: Section::Index.name(), entry: 0 };
+        if !slots.is_power_of_two() || slots < 2 || slots < flags {
+            return Err(check.fail("slots", slots as u64, format!("a power of two, at least 2 and {flags}")));
+        }
+        check.at_most("longest probe", u64::from(self.index_probe), slots as u64)?;
+        let mut used = 0;
+        for (entry, slot) in self.index.all().iter().enumerate() {
+            if slot.hash.get() != 0 {
+                used += 1;
+                Place { entry, ..check }.below("flag", u64::from(slot.flag.get()), flags)?;
+            }
+        }
+        check.is("slots in use", used, flags as u64)
+    }
+
+    fn validate_flags(&self) -> Result<(), SnapshotError> {
+        let mut previous: &[u8] = &[];
+        for (entry, flag) in self.flags.all().iter().enumerate() {
+            let check = Place { section: Section::Flags.name(), entry };
+            let (offset, length) = (flag.key_offset.get(), u32::from(flag.key_length.get()));
+            self.check_text(check, "key", offset, length)?;
+            let key = self.string(offset, length);
+            if key <= previous {
+                return Err(check.fail("key", u64::from(offset), "a key after the one before it".into()));
+            }
+            previous = key;
+            self.validate_flag(check, flag)?;
+        }
+        Ok(())
+    }
+
+    fn validate_flag(&self, check: Place, flag: &FlagRecord) -> Result<(), SnapshotError> {
+        check.at_most("shape", u64::from(flag.shape), u64::from(SHAPE_COMPANY_ROLLOUT))?;
+        check.at_most("threshold", u64::from(flag.threshold.get()), FULL)?;
+        if flag.by.get() != ATTRIBUTE_COMPANY {
+            check.below("by", u64::from(flag.by.get()), self.attributes.len())?;
+        }
+        let ranges = [
+            ("requires", flag.requires, flag.requires_count, self.links.len()),
+            ("needs", flag.needs, flag.needs_count, self.links.len()),
+            ("rules", flag.rules, flag.rules_count, self.rules.len()),
+            ("steps", flag.steps, flag.steps_count, self.steps.len()),
+            ("variants", flag.variants, flag.variants_count, self.variants.len()),
+        ];
+        for (field, first, count, length) in ranges {
+            check.range(field, u64::from(first.get()), u64::from(count.get()), length)?;
+        }
+        for (field, first, count, limit) in [
+            ("requires", flag.requires, flag.requires_count, self.flags.len()),
+            ("needs", flag.needs, flag.needs_count, self.attributes.len()),
+        ] {
+            let links = self.links.slice(first.get() as usize, count.get() as usize).unwrap_or(&[]);
+            for link in links {
+                check.below(field, u64::from(link.get()), limit)?;
+            }
+        }
+        for (field, list) in [("allow", flag.allow.get()), ("deny", flag.deny.get())] {
+            if list != NONE {
+                check.below(field, u64::from(list), self.lists.len())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn validate_names(&self) -> Result<(), SnapshotError> {
+        for (entry, attribute) in self.attributes.all().iter().enumerate() {
+            let check = Place { section: Section::Attributes.name(), entry };
+            self.check_text(check, "name", attribute.name_offset.get(), attribute.name_length.get())?;
+        }
+        for (entry, step) in self.steps.all().iter().enumerate() {
+            let check = Place { section: Section::Steps.name(), entry };
+            check.at_most("threshold", u64::from(step.threshold.get()), FULL)?;
+        }
+        for (entry, variant) in self.variants.all().iter().enumerate() {
+            let check = Place { section: Section::Variants.name(), entry };
+            self.check_text(check, "name", variant.name_offset.get(), variant.name_length.get())?;
+            check.at_most("upper", u64::from(variant.upper.get()), FULL)?;
+            if variant.has_value.get() != 0 {
+                check.below("value", u64::from(variant.value.get()), self.cells.len())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn validate_tests(&self) -> Result<(), SnapshotError> {
+        for (entry, rule) in self.rules.all().iter().enumerate() {
+            let check = Place { section: Section::Rules.name(), entry };
+            self.check_text(check, "name", rule.name_offset.get(), rule.name_length.get())?;
+            check.at_most("threshold", u64::from(rule.threshold.get()), FULL)?;
+            let (first, count) = (rule.tests.get(), rule.tests_count.get());
+            check.range("tests", u64::from(first), u64::from(count), self.tests.len())?;
+            let tests = self.tests.slice(first as usize, count as usize).unwrap_or(&[]);
+            for (position, test) in tests.iter().enumerate() {
+                let check = Place { section: Section::Tests.name(), entry: first as usize + position };
+                for (field, jump) in
+                    [("on_match", test.on_match.get()), ("on_mismatch", test.on_mismatch.get())]
+                {
+                    let forward = jump as usize > position && jump < count;
+                    if !forward && jump != JUMP_HOLDS && jump != JUMP_FAILS {
+                        return Err(check.fail(field, u64::from(jump), "a later test, or an end".into()));
+                    }
+                }
+                self.validate_test(check, test)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn validate_test(&self, check: Place, test: &TestRecord) -> Result<(), SnapshotError> {
+        check.at_most("operation", u64::from(test.operation), u64::from(op::ALWAYS))?;
+        check.at_most("operand", u64::from(test.operand), u64::from(operand::SET))?;
+        let attribute = test.attribute.get();
+        let reads = test.operation != op::NEVER && test.operation != op::ALWAYS;
+        if reads && attribute != ATTRIBUTE_COMPANY && attribute != ATTRIBUTE_NOW {
+            check.below("attribute", u64::from(attribute), self.attributes.len())?;
+        }
+        let (a, b) = (test.a.get(), test.b.get());
+        match test.operand {
+            operand::TEXT => self.check_text(check, "operand", a as u32, (a >> 32) as u32),
+            operand::SET => {
+                let count = (a >> 32) + u64::from(b as u32);
+                check.range("operand", u64::from(a as u32), count, self.cells.len())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Containers come in the order of their children, and no two share any: so a value is a tree, and reading
+    /// one takes no longer than the cells there are.
+    fn validate_cells(&self) -> Result<(), SnapshotError> {
+        let mut free = 0u64;
+        for (entry, cell) in self.cells.all().iter().enumerate() {
+            let check = Place { section: Section::Cells.name(), entry };
+            check.at_most("tag", u64::from(cell.tag.get()), u64::from(tag::MAP))?;
+            let (count, payload) = (u64::from(cell.count.get()), cell.payload.get());
+            match cell.tag.get() {
+                tag::TEXT => {
+                    let offset = u32::try_from(payload).unwrap_or(u32::MAX);
+                    self.check_text(check, "text", offset, cell.count.get())?;
+                }
+                kind @ (tag::LIST | tag::MAP) if count > 0 => {
+                    let cells = if kind == tag::MAP { count * 2 } else { count };
+                    if payload <= entry as u64 || payload < free {
+                        return Err(check.fail("children", payload, "cells of its own after it".into()));
+                    }
+                    check.range("children", payload, cells, self.cells.len())?;
+                    free = payload + cells;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn validate_lists(&self) -> Result<(), SnapshotError> {
+        for (entry, list) in self.lists.all().iter().enumerate() {
+            let check = Place { section: Section::Lists.name(), entry };
+            check.at_most("ints", u64::from(list.ints.get()), u64::from(INTS_TABLE))?;
+            let size = list.ints_size.get();
+            let words = if list.ints.get() == INTS_TABLE { size } else { size.div_ceil(64) };
+            check.range("ints' words", list.ints_words.get(), words, self.words.len())?;
+            if list.ints.get() == INTS_TABLE {
+                check.slots("ints' slots", size, list.ints_probe.get())?;
+            }
+            let slots = list.texts_slots.get();
+            check.range("strings' words", list.texts_words.get(), slots, self.words.len())?;
+            if slots != 0 {
+                check.slots("strings' slots", slots, list.texts_probe.get())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What opening leaves to `verify`: every flag is found, every slot of a list names bytes that exist.
+    pub(super) fn verify_tables(&self) -> Result<(), SnapshotError> {
+        for id in self.flag_ids() {
+            let check = Place { section: Section::Flags.name(), entry: id.0 as usize };
+            if self.find(self.flag_key(id).as_bytes()) != Some(id) {
+                return Err(check.fail("key", u64::from(id.0), "to be found by the index".into()));
+            }
+        }
+        for (entry, list) in self.lists.all().iter().enumerate() {
+            let check = Place { section: Section::Lists.name(), entry };
+            let sound = self.text_slots(list).filter(|slot| self.listed_text(*slot).is_some()).count() as u64;
+            check.is("strings", sound, u64::from(list.texts_count.get()))?;
+        }
+        Ok(())
+    }
+
+    fn check_text(
+        &self,
+        check: Place,
+        field: &'static str,
+        offset: u32,
+        length: u32,
+    ) -> Result<(), SnapshotError> {
+        let text = self.strings.slice(offset as usize, length as usize);
+        match text.map(std::str::from_utf8) {
+            Some(Ok(_)) => Ok(()),
+            Some(Err(_)) => Err(check.fail(field, u64::from(offset), "UTF-8".into())),
+            None => {
+                check.range(field, u64::from(offset), u64::from(length), self.strings.len())?;
+                Err(check.fail(field, u64::from(offset), "text inside the strings".into()))
+            }
+        }
+    }
+}
+
+impl Place {
+    fn slots(self, field: &'static str, slots: u64, probe: u32) -> Result<(), SnapshotError> {
+        if slots.is_power_of_two() && u64::from(probe) <= slots {
+            return Ok(());
+        }
+        Err(self.fail(field, slots, format!("a power of two, at least the probe of {probe}")))
+    }
+}

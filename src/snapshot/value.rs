@@ -1,0 +1,126 @@
+//! Values of variants, read in place.
+
+use super::format::{CellRecord, tag};
+use super::{Snapshot, VALUE_DEPTH};
+
+/// Where a value stands in its snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ValueRef {
+    pub(crate) cell: u32,
+    pub(crate) depth: u32,
+}
+
+/// A value, read in place: nothing is copied.
+#[derive(Debug, Clone)]
+pub enum Value<'a> {
+    /// JSON's null; also what stands in for anything that cannot be read.
+    Null,
+    /// A boolean.
+    Bool(bool),
+    /// An integer.
+    Int(i64),
+    /// A finite number that is no integer, or does not fit one.
+    Float(f64),
+    /// A string.
+    Text(&'a str),
+    /// A list.
+    List(ValueList<'a>),
+    /// An object, sorted by key.
+    Map(ValueMap<'a>),
+}
+
+/// Items of a list.
+#[derive(Debug, Clone)]
+pub struct ValueList<'a> {
+    snapshot: &'a Snapshot,
+    next: u32,
+    left: u32,
+    depth: u32,
+}
+
+/// Entries of an object.
+#[derive(Debug, Clone)]
+pub struct ValueMap<'a>(ValueList<'a>);
+
+impl ValueRef {
+    pub(crate) fn root(cell: u32) -> ValueRef {
+        ValueRef { cell, depth: 0 }
+    }
+}
+
+impl Snapshot {
+    /// The value at `at`; null where there is none, or where it nests deeper than the format allows.
+    pub fn value(&self, at: ValueRef) -> Value<'_> {
+        let Some(cell) = self.cells.get(at.cell as usize) else { return Value::Null };
+        let bits = cell.payload.get();
+        match cell.tag.get() {
+            tag::BOOL => Value::Bool(bits != 0),
+            tag::INT => Value::Int(bits as i64),
+            tag::FLOAT => Value::Float(f64::from_bits(bits)),
+            tag::TEXT => Value::Text(self.cell_text(cell)),
+            tag::LIST if at.depth < VALUE_DEPTH => Value::List(self.children(cell, 1, at.depth)),
+            tag::MAP if at.depth < VALUE_DEPTH => Value::Map(ValueMap(self.children(cell, 2, at.depth))),
+            _ => Value::Null,
+        }
+    }
+
+    fn cell_text(&self, cell: &CellRecord) -> &str {
+        u32::try_from(cell.payload.get()).map_or("", |offset| self.text(offset, cell.count.get()))
+    }
+
+    fn children(&self, cell: &CellRecord, cells_each: u32, depth: u32) -> ValueList<'_> {
+        ValueList {
+            snapshot: self,
+            next: u32::try_from(cell.payload.get()).unwrap_or(u32::MAX),
+            left: cell.count.get().saturating_mul(cells_each),
+            depth: depth + 1,
+        }
+    }
+}
+
+impl ValueList<'_> {
+    /// Items left.
+    pub fn len(&self) -> usize {
+        self.left as usize
+    }
+
+    /// No items left.
+    pub fn is_empty(&self) -> bool {
+        self.left == 0
+    }
+}
+
+impl ValueMap<'_> {
+    /// Entries left.
+    pub fn len(&self) -> usize {
+        self.0.len() / 2
+    }
+
+    /// No entries left.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<'a> Iterator for ValueList<'a> {
+    type Item = Value<'a>;
+
+    fn next(&mut self) -> Option<Value<'a>> {
+        self.left = self.left.checked_sub(1)?;
+        let value = self.snapshot.value(ValueRef { cell: self.next, depth: self.depth });
+        self.next = self.next.saturating_add(1);
+        Some(value)
+    }
+}
+
+impl<'a> Iterator for ValueMap<'a> {
+    type Item = (&'a str, Value<'a>);
+
+    fn next(&mut self) -> Option<(&'a str, Value<'a>)> {
+        let key = match self.0.next()? {
+            Value::Text(key) => key,
+            _ => "",
+        };
+        Some((key, self.0.next()?))
+    }
+}
