@@ -91,7 +91,8 @@ mod tests {
 
         #[test]
         fn an_int_has_its_decimal_digits(int: i64) {
-            prop_assert_eq!(decimal(int, &mut [0; 20]), int.to_string().as_bytes());
+            let (mut digits, expected) = ([0; 20], int.to_string());
+            prop_assert_eq!(decimal(int, &mut digits), expected.as_bytes());
         }
     }
 

@@ -88,7 +88,8 @@ mod tests {
     proptest! {
         #[test]
         fn every_int_is_its_own_decimal_form(int: i64) {
-            prop_assert_eq!(Key::from_bytes(int.to_string().as_bytes()), Some(Key::Int(int)));
+            let digits = int.to_string();
+            prop_assert_eq!(Key::from_bytes(digits.as_bytes()), Some(Key::Int(int)));
         }
     }
 }

@@ -11,8 +11,10 @@ pub mod semver;
 mod switches;
 pub mod time;
 
+pub(crate) use answer::enabled_record;
 pub use answer::{Answer, Question, Reason, enabled, evaluate, possible, rule_name, variant};
 pub use bucket::{BUCKETS, bucket, crc32_bucket, seed, variant_seed};
+#[cfg(feature = "publisher")]
 pub(crate) use context::compare_numbers;
 pub use context::{Attribute, Context};
 pub use key::Key;

@@ -5,6 +5,7 @@
 //! are not touched, nor checked, before they are asked for.
 
 mod error;
+#[cfg_attr(not(feature = "publisher"), expect(dead_code, reason = "some constants only the compiler writes"))]
 pub(crate) mod format;
 mod lists;
 mod map;
@@ -215,6 +216,22 @@ impl Snapshot {
     #[inline]
     pub fn find_hashed(&self, hash: u64, key: &[u8]) -> Option<FlagId> {
         self.find_record(hash, key).map(|(id, _)| id)
+    }
+
+    /// Whether the flag of that key, whose [`key_hash`] the caller already has, is on: one lookup and
+    /// [`enabled`](crate::enabled). An unknown flag is off.
+    #[inline(always)]
+    pub fn enabled_by_key<C: crate::Context + ?Sized>(
+        &self,
+        hash: u64,
+        key: &[u8],
+        switches: &crate::Switches,
+        question: &crate::Question<'_, C>,
+    ) -> bool {
+        match self.find_record(hash, key) {
+            Some((id, record)) => crate::eval::enabled_record(self, switches, id, record, question),
+            None => false,
+        }
     }
 
     #[inline(always)]

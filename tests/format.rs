@@ -1,0 +1,230 @@
+//! The snapshot format, as `docs/snapshot-format.md` fixes it: the numbers literally, a golden file, and every way in
+//! which bytes can be wrong.
+
+use flagstone::definition::Definitions;
+use flagstone::eval::{Key, Question, Switches, evaluate, possible, variant};
+use flagstone::{Attribute, Snapshot, SnapshotError, Value, compile, key_hash};
+use proptest::prelude::*;
+use serde_json::json;
+use std::path::Path;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+
+/// Something of everything, small.
+fn definitions() -> Definitions {
+    let json = json!({
+        "flags": {
+            "all": {"enabled": true},
+            "off": {"enabled": false},
+            "tenth": {"enabled": true, "rollout": {"percentage": 10}},
+            "rich": {
+                "enabled": true,
+                "rollout": {"percentage": 12.5, "by": "user", "salt": "s"},
+                "companies": {"allow": [15, 42, 103, "acme"], "deny": [-7, 9_000_000_000_000_i64, "042"]},
+                "requires": ["all"],
+                "rules": [{"name": "r", "when": {"any": [
+                    {"attribute": "plan", "in": ["pro", 7, 1.5, true]},
+                    {"all": [{"segment": "dach"}, {"attribute": "v", "semver_gte": "1.2.3"}]}
+                ]}, "percentage": 50}],
+                "schedule": [{"at": "2026-12-01T08:00:00Z", "percentage": 50}],
+                "variants": {"a": {"weight": 50}, "b": {"weight": 50, "value": {"columns": [1, {"x": null}], "y": "z"}}},
+                "emergency": "keep"
+            }
+        },
+        "segments": {"dach": {"attribute": "country", "in": ["AT", "CH", "DE"]}}
+    });
+    Definitions::from_canonical_json(json.to_string().as_bytes()).expect("definitions")
+}
+
+fn compiled() -> Vec<u8> {
+    compile(&definitions(), "production").expect("compiles")
+}
+
+/// Makes the checksums right again, so that what is wrong with the bytes is left to the structural checks.
+fn seal(bytes: &mut [u8]) {
+    for section in 0..14 {
+        let record = 64 + section * 24;
+        let number =
+            |at: usize| bytes.get(at..at + 8).map(|b| u64::from_le_bytes(b.try_into().expect("eight")));
+        let (offset, size) = (number(record).unwrap_or(0) as usize, number(record + 8).unwrap_or(0) as usize);
+        if let Some(part) = offset.checked_add(size).and_then(|end| bytes.get(offset..end)) {
+            let checksum = xxh3_64(part).to_le_bytes();
+            bytes[record + 16..record + 24].copy_from_slice(&checksum);
+        }
+    }
+    let mut hash = Xxh3::new();
+    hash.update(&bytes[..40]);
+    hash.update(&[0; 8]);
+    hash.update(&bytes[48..512]);
+    bytes[40..48].copy_from_slice(&hash.digest().to_le_bytes());
+}
+
+/// Reads all there is to read; the only promise is to come back.
+fn ask_everything(snapshot: &Snapshot) {
+    let switches = Switches::new(snapshot, [b"all".as_slice()].into_iter(), false);
+    for id in snapshot.flag_ids() {
+        assert!(snapshot.needs(id).count() <= 1_000_000);
+        for company in
+            [None, Some(Key::Int(15)), Some(Key::Int(-7)), Some(Key::Text(b"acme")), Some(Key::Text(b"042"))]
+        {
+            let context = [
+                ("plan", Attribute::Int(7)),
+                ("country", Attribute::Text(b"DE")),
+                ("v", Attribute::Text(b"1.2.4")),
+                ("user", Attribute::Int(3)),
+            ];
+            let question = Question { company, context: &context, now: 1_800_000_000_000_000 };
+            for switches in [&switches, &Switches::none()] {
+                evaluate(snapshot, switches, id, &question);
+                possible(snapshot, switches, id, question.now);
+            }
+            if let Some(value) = variant(snapshot, id, &question).and_then(|variant| variant.value) {
+                let mut budget = 10_000;
+                read(&snapshot.value(value), &mut budget);
+            }
+        }
+    }
+    let _ = snapshot.definitions_json();
+}
+
+fn read(value: &Value<'_>, budget: &mut u32) {
+    *budget = budget.checked_sub(1).expect("a value is a tree no larger than the file");
+    match value {
+        Value::List(items) => items.clone().for_each(|item| read(&item, budget)),
+        Value::Map(entries) => entries.clone().for_each(|(_, value)| read(&value, budget)),
+        _ => {}
+    }
+}
+
+#[test]
+fn the_numbers_are_those_of_the_document() {
+    let bytes = compiled();
+    assert_eq!(&bytes[..8], b"\x89FSNAP\r\n");
+    assert_eq!(bytes[8..16], [1, 0, 0, 0, 0, 2, 0, 0]);
+    assert_eq!(u64::from_le_bytes(bytes[16..24].try_into().expect("eight")), bytes.len() as u64);
+    assert_eq!(u32::from_le_bytes(bytes[48..52].try_into().expect("four")), 4);
+    let entries = [1, 16, 128, 16, 4, 32, 32, 16, 32, 16, 64, 8, 1, 1];
+    let mut end = 512;
+    for (section, entry) in entries.iter().enumerate() {
+        let record = 64 + section * 24;
+        let number = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight"));
+        assert_eq!(number(record), u64::next_multiple_of(end, 64), "section {section}");
+        assert_eq!(number(record + 8) % entry, 0, "section {section}");
+        end = number(record) + number(record + 8);
+    }
+    assert_eq!(end, bytes.len() as u64);
+}
+
+#[test]
+fn the_hash_of_a_key_is_the_one_that_php_caches() {
+    // From PHP: zend_string_hash_val of these strings.
+    assert_eq!(key_hash(b""), 5381 | 1 << 63);
+    assert_eq!(key_hash(b"a"), 177_670 | 1 << 63);
+    assert_eq!(key_hash(b"Ez"), key_hash(b"FY"));
+}
+
+#[test]
+fn two_compilations_give_the_same_bytes_and_embed_what_they_were_made_of() {
+    let bytes = compiled();
+    assert_eq!(bytes, compiled());
+    let snapshot = Snapshot::from_bytes(&bytes).expect("opens");
+    let embedded = snapshot.definitions_json().expect("definitions");
+    assert_eq!(Definitions::from_canonical_json(embedded).expect("reads"), definitions());
+    assert_eq!(snapshot.environment(), "production");
+}
+
+/// Written by the first release of the format. It is never written again: a reader that cannot read it has
+/// broken the format.
+#[test]
+fn the_golden_file_is_read_and_still_written() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/everything-1.0.snapshot");
+    let golden = std::fs::read(&path).expect("tests/fixtures/everything-1.0.snapshot");
+    let snapshot = Snapshot::from_bytes(&golden).expect("opens");
+    snapshot.verify().expect("verifies");
+    assert!(golden == compiled(), "the compiler writes other bytes than the golden file has");
+}
+
+#[test]
+fn flags_whose_keys_share_a_hash_are_told_apart() {
+    let json = json!({"flags": {
+        "EzEz": {"enabled": true}, "EzFY": {"enabled": false}, "FYEz": {"enabled": true}, "FYFY": {"enabled": false}
+    }});
+    let definitions = Definitions::from_canonical_json(json.to_string().as_bytes()).expect("definitions");
+    let snapshot = Snapshot::from_bytes(&compile(&definitions, "t").expect("compiles")).expect("opens");
+    snapshot.verify().expect("every flag is found by its own key");
+    assert!(snapshot.find(b"EzXX").is_none());
+}
+
+#[test]
+fn every_prefix_is_refused() {
+    let bytes = compiled();
+    for length in 0..bytes.len() {
+        assert!(Snapshot::from_bytes(&bytes[..length]).is_err(), "{length} of {} bytes", bytes.len());
+    }
+}
+
+#[test]
+fn every_flipped_bit_is_noticed() {
+    let bytes = compiled();
+    for bit in 0..bytes.len() * 8 {
+        let mut bytes = bytes.clone();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        let verdict = Snapshot::from_bytes(&bytes).and_then(|snapshot| snapshot.verify());
+        assert!(verdict.is_err(), "bit {} of byte {}", bit % 8, bit / 8);
+    }
+}
+
+#[test]
+fn a_flipped_bit_under_a_right_checksum_is_refused_or_answered_safely() {
+    let bytes = compiled();
+    let mut opened = 0;
+    for bit in 0..bytes.len() * 8 {
+        let mut bytes = bytes.clone();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        seal(&mut bytes);
+        if let Ok(snapshot) = Snapshot::from_bytes(&bytes) {
+            opened += 1;
+            ask_everything(&snapshot);
+        }
+    }
+    assert!(opened > 0, "the checksums were not made right, so nothing was tried");
+}
+
+#[test]
+fn each_reason_to_refuse_is_told_apart() {
+    let change = |at: usize, with: &[u8], sealed: bool| {
+        let mut bytes = compiled();
+        bytes[at..at + with.len()].copy_from_slice(with);
+        if sealed {
+            seal(&mut bytes);
+        }
+        Snapshot::from_bytes(&bytes).expect_err("must be refused")
+    };
+    assert!(matches!(change(0, b"x", true), SnapshotError::Magic { .. }));
+    assert!(matches!(change(8, &[2], true), SnapshotError::Major { found: 2 }));
+    assert!(matches!(change(24, &[1], true), SnapshotError::Feature { unknown: 1 }));
+    assert!(matches!(change(40, &[0; 8], false), SnapshotError::Checksum { section: "header", .. }));
+    assert!(matches!(change(520, b"\xff", false), SnapshotError::Checksum { section: "strings", .. }));
+    assert!(matches!(change(52, &[0xff; 4], true), SnapshotError::Structure { section: "index", .. }));
+    assert!(matches!(Snapshot::from_bytes(b"short"), Err(SnapshotError::TooShort { found: 5 })));
+    let text = change(8, &[9], true).to_string();
+    assert_eq!(text, "format 9, this build reads 1; publish again with this version, or upgrade the reader");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn any_bytes_are_refused_or_answered_safely(
+        writes in prop::collection::vec((0usize..8192, prop::array::uniform4(any::<u8>())), 1..8)
+    ) {
+        let mut bytes = compiled();
+        for (at, with) in writes {
+            let at = at % (bytes.len() - 4);
+            bytes[at..at + 4].copy_from_slice(&with);
+        }
+        seal(&mut bytes);
+        if let Ok(snapshot) = Snapshot::from_bytes(&bytes) {
+            ask_everything(&snapshot);
+        }
+    }
+}
