@@ -15,6 +15,7 @@ mod compile;
 pub mod definition;
 pub mod eval;
 mod snapshot;
+pub mod store;
 
 #[cfg(feature = "publisher")]
 pub use compile::{CompileError, compile};

@@ -1,0 +1,282 @@
+//! The audit trail: a line of JSON for each change, each with the hash of the one before.
+//!
+//! `hash` is always the last field: the SHA-256 of the line up to the comma in front of it, so that
+//! `sed 's/,"hash":.*//' | tr -d '\n' | sha256sum` computes it. The head remembers how many records there are and the
+//! last one's hash, so that an end cut off is noticed as well. Text is escaped so far that no terminal and
+//! no log viewer takes a part of it for anything but text.
+
+use super::change::Actor;
+use super::diff::Difference;
+use super::error::StoreError;
+use super::head::Head;
+use super::layout::{AUDIT, open_plain};
+use super::modes::Modes;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::fmt::Write as _;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// No line is longer.
+pub(super) const LINE_LIMIT: usize = 1 << 20;
+/// Differences written out in one record.
+const DIFFERENCES: usize = 200;
+/// Bytes of JSON written out for one value of a difference.
+const VALUE_LIMIT: usize = 512;
+const REASON_LIMIT: usize = 4_096;
+/// What stands for the hash before the first record.
+pub(super) const NO_HASH: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+/// What was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "they are the command's words")]
+pub enum Action {
+    Init,
+    Publish,
+    Rollback,
+    Kill,
+    Revive,
+    StopAll,
+    ResumeAll,
+}
+
+/// How far it came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Written before anything is changed. Without a record that names this one, the process died on the way.
+    Intended,
+    /// Changed.
+    Done,
+    /// Given up; nothing was changed.
+    Failed,
+}
+
+/// Bytes after the record before that are none: a writer died in the middle of its line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Torn {
+    /// How many.
+    pub bytes: u64,
+    /// Their SHA-256.
+    pub sha256: String,
+}
+
+/// One line of the audit trail.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// 1, 2, 3, …
+    pub seq: u64,
+    /// RFC 3339.
+    pub at: String,
+    /// Who.
+    pub actor: Actor,
+    /// The store's.
+    pub environment: String,
+    /// What.
+    pub action: Action,
+    /// How far it came.
+    pub outcome: Outcome,
+    /// The record of the intention.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intention: Option<u64>,
+    /// The flag killed or revived.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flag: Option<String>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The generation current before.
+    pub from: u64,
+    /// The generation current after.
+    pub to: u64,
+    /// The content of that one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
+    /// The generation whose content a rollback brought back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rolled_back_to: Option<u64>,
+    /// Field by field.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub differences: Vec<Difference>,
+    /// How many more there are.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub more_differences: u64,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// What this record closes over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub torn: Option<Torn>,
+    /// Hash of the record before.
+    pub prev: String,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+/// An audit trail opened for one change, under the lock.
+pub(super) struct Audit<'a> {
+    file: File,
+    path: PathBuf,
+    head: &'a Head,
+    tail: Tail,
+}
+
+/// Where an audit trail ends.
+struct Tail {
+    length: u64,
+    seq: u64,
+    hash: String,
+    torn: Option<Torn>,
+    /// The last line is whole but for its newline.
+    unfinished: bool,
+}
+
+impl<'a> Audit<'a> {
+    /// Opens the trail, making it if there is none.
+    pub(super) fn open(directory: &Path, modes: &Modes, head: &'a Head) -> Result<Audit<'a>, StoreError> {
+        let path = directory.join(AUDIT);
+        let failed = |source| StoreError::io("open the audit trail", &path, source);
+        let file = match open_plain(&path, true) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path);
+                let file = file.map_err(failed)?;
+                modes.apply(&file, modes.audit()).map_err(failed)?;
+                file
+            }
+            Err(error) => return Err(failed(error)),
+        };
+        let tail = tail(&file).map_err(failed)?;
+        Ok(Audit { file, path, head, tail })
+    }
+
+    /// Writes a record and waits for the disk. Returns its number.
+    pub(super) fn append(&mut self, mut record: Record) -> Result<u64, StoreError> {
+        let (known, _) = self.head.audited();
+        // Where the head knows of more records, the missing ones leave a gap that stays visible.
+        record.seq = self.tail.seq.max(known) + 1;
+        record.prev.clone_from(&self.tail.hash);
+        record.torn.clone_from(&self.tail.torn);
+        let broken = self.tail.torn.is_some() || self.tail.unfinished;
+        let (mut line, hash) = record_line(&mut record);
+        if broken {
+            line.insert(0, '\n');
+        }
+        let length = self.tail.length;
+        let written = self.file.write_all_at(line.as_bytes(), length).and_then(|()| self.file.sync_data());
+        if let Err(source) = written {
+            let _ = self.file.set_len(length);
+            return Err(StoreError::io("write the audit trail", &self.path, source));
+        }
+        self.head.set_audited(record.seq, anchor(&hash));
+        let length = length + line.len() as u64;
+        self.tail = Tail { length, seq: record.seq, hash, torn: None, unfinished: false };
+        Ok(record.seq)
+    }
+}
+
+/// The first bytes of a hash, as the head keeps them.
+pub(super) fn anchor(hash: &str) -> u64 {
+    hash.get(..16).and_then(|digits| u64::from_str_radix(digits, 16).ok()).unwrap_or(0)
+}
+
+/// The line of a record with its newline, and its hash.
+fn record_line(record: &mut Record) -> (String, String) {
+    if let Some(reason) = &mut record.reason {
+        reason.truncate(reason.floor_char_boundary(REASON_LIMIT));
+    }
+    record.more_differences += record.differences.len().saturating_sub(DIFFERENCES) as u64;
+    record.differences.truncate(DIFFERENCES);
+    for difference in &mut record.differences {
+        difference.shorten(VALUE_LIMIT);
+    }
+    let mut body = body(record);
+    if body.len() > LINE_LIMIT / 2 {
+        record.more_differences += record.differences.len() as u64;
+        record.differences.clear();
+        body = self::body(record);
+    }
+    let hash = sha256(body.as_bytes());
+    let _ = writeln!(body, ",\"hash\":\"{hash}\"}}");
+    (body, hash)
+}
+
+/// A record's JSON without the closing brace.
+fn body(record: &Record) -> String {
+    // A record holds nothing that JSON cannot: its maps have string keys and its floats were JSON before.
+    let json = serde_json::to_string(record).unwrap_or_else(|_| String::from("{}"));
+    let mut safe = String::with_capacity(json.len());
+    for c in json.strip_suffix('}').unwrap_or(&json).chars() {
+        if deceives(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(safe, "\\u{unit:04x}");
+            }
+        } else {
+            safe.push(c);
+        }
+    }
+    safe
+}
+
+/// Characters that change how a terminal or a viewer shows what stands around them. JSON escapes those below
+/// U+0020 itself.
+fn deceives(c: char) -> bool {
+    matches!(c, '\u{7f}'..='\u{9f}' | '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+pub(super) fn sha256(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(64);
+    for byte in Sha256::digest(bytes) {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+/// The record that a line holds, and its hash, if the line carries that hash.
+pub(super) fn parse_line(line: &[u8]) -> Option<(Record, String)> {
+    let text = std::str::from_utf8(line).ok()?;
+    let (body, hash) = text.rsplit_once(",\"hash\":\"")?;
+    let hash = hash.strip_suffix("\"}")?;
+    if sha256(body.as_bytes()) != hash {
+        return None;
+    }
+    let record = serde_json::from_str(&format!("{body}}}")).ok()?;
+    Some((record, hash.to_owned()))
+}
+
+fn tail(file: &File) -> io::Result<Tail> {
+    let length = file.metadata()?.len();
+    let from = length.saturating_sub(2 * LINE_LIMIT as u64);
+    let mut bytes = vec![0; (length - from) as usize];
+    file.read_exact_at(&mut bytes, from)?;
+    // The last record that is one; what stands behind it is none.
+    let mut end = bytes.len();
+    loop {
+        let start = bytes[..end].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        if let Some((record, hash)) = parse_line(&bytes[start..end]) {
+            let rest = &bytes[(end + 1).min(bytes.len())..];
+            let unfinished = end == bytes.len();
+            return Ok(Tail { length, seq: record.seq, hash, torn: torn(rest), unfinished });
+        }
+        if start == 0 {
+            return Ok(Tail {
+                length,
+                seq: 0,
+                hash: NO_HASH.to_owned(),
+                torn: torn(&bytes),
+                unfinished: false,
+            });
+        }
+        end = start - 1;
+    }
+}
+
+fn torn(bytes: &[u8]) -> Option<Torn> {
+    (!bytes.is_empty()).then(|| Torn { bytes: bytes.len() as u64, sha256: sha256(bytes) })
+}

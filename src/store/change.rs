@@ -1,0 +1,80 @@
+//! Who changes a store, why, and what came of it.
+
+use super::diff::Difference;
+use crate::snapshot::ContentId;
+use rustix::process::geteuid;
+use serde::{Deserialize, Serialize};
+
+/// Who makes a change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actor {
+    /// The user's name; with `sudo`, `root (alice)`.
+    pub user: String,
+    /// The user's number.
+    pub uid: u32,
+    /// The machine's name.
+    pub host: String,
+}
+
+impl Actor {
+    /// The user of this process, on this machine.
+    pub fn current() -> Actor {
+        let uid = geteuid().as_raw();
+        let mut user = super::users::user_name(uid).unwrap_or_else(|| uid.to_string());
+        if uid == 0
+            && let Ok(caller) = std::env::var("SUDO_USER")
+        {
+            user = format!("{user} ({caller})");
+        }
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        Actor { user, uid, host }
+    }
+}
+
+/// What goes with every change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Who.
+    pub actor: Actor,
+    /// Why.
+    pub reason: Option<String>,
+    /// The generation that the change was prepared on; another one published by now refuses it. 0: none was published.
+    pub base: Option<u64>,
+}
+
+impl Change {
+    /// By this process's user, on whatever is published.
+    pub fn by_me(reason: Option<&str>) -> Change {
+        Change { actor: Actor::current(), reason: reason.map(str::to_owned), base: None }
+    }
+}
+
+/// What a publish or a rollback did.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Published {
+    /// Now current.
+    pub generation: u64,
+    /// Current before; 0 if none was.
+    pub previous: u64,
+    /// Of the current snapshot.
+    pub content_id: ContentId,
+    /// The content was published already: no generation was made.
+    pub unchanged: bool,
+    /// The generation whose content a rollback brought back.
+    pub rolled_back_to: Option<u64>,
+    /// Field by field, against the generation before.
+    pub differences: Vec<Difference>,
+    /// The change is made and every worker sees it, but the audit trail or the disk does not have it.
+    pub audit_warning: Option<String>,
+}
+
+/// What a kill, revive, stop or resume did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Switched {
+    /// False: it was so before.
+    pub changed: bool,
+    /// The generation published at that moment; 0 if none.
+    pub generation: u64,
+    /// As in [`Published`].
+    pub audit_warning: Option<String>,
+}

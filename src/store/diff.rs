@@ -1,0 +1,276 @@
+//! What differs between two sets of definitions, field by field.
+//!
+//! Canonical JSON of equal things is equal, byte for byte: what did not change is passed over as text, without
+//! being read. Long lists are compared in one pass over both, and told as numbers and the first few.
+
+use crate::definition::{CompanyId, Definitions};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// Lists up to this length are shown whole.
+const SHORT: usize = 20;
+/// Of a longer list, so many additions and removals are shown.
+const FIRST: usize = 10;
+
+type Fields<'a> = BTreeMap<String, &'a RawValue>;
+
+/// One field that differs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Difference {
+    /// The flag it belongs to; none for a segment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flag: Option<String>,
+    /// Where it is in the definitions, as a JSON pointer.
+    pub pointer: String,
+    /// None: it was not there. A list of more than 20 companies is told as `{"count": N}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Value>,
+    /// None: it is gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Value>,
+    /// For a list whose order means nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub list: Option<ListDifference>,
+}
+
+/// What went into a list and what came out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ListDifference {
+    /// How many are new.
+    pub added: u64,
+    /// How many are gone.
+    pub removed: u64,
+    /// The first ten that are new.
+    pub first_added: Vec<CompanyId>,
+    /// The first ten that are gone.
+    pub first_removed: Vec<CompanyId>,
+}
+
+impl Difference {
+    /// Replaces values of more than `limit` bytes of JSON by a remark.
+    pub(super) fn shorten(&mut self, limit: usize) {
+        for value in [&mut self.before, &mut self.after].into_iter().flatten() {
+            let length = value.to_string().len();
+            if length > limit {
+                *value = Value::String(format!("({length} bytes of JSON)"));
+            }
+        }
+        if let Some(list) = &mut self.list {
+            for company in list.first_added.iter_mut().chain(&mut list.first_removed) {
+                if let CompanyId::Text(text) = company {
+                    text.truncate(text.floor_char_boundary(limit));
+                }
+            }
+        }
+    }
+}
+
+/// What differs between `a` and `b`, sorted by flag; segments last.
+pub fn diff(a: &Definitions, b: &Definitions) -> Vec<Difference> {
+    diff_canonical(&a.to_canonical_json(), &b.to_canonical_json()).unwrap_or_default()
+}
+
+/// The same for two canonical texts.
+pub(super) fn diff_canonical(a: &[u8], b: &[u8]) -> Result<Vec<Difference>, serde_json::Error> {
+    #[derive(Deserialize)]
+    struct Document<'a> {
+        #[serde(borrow)]
+        flags: Fields<'a>,
+        #[serde(borrow, default)]
+        segments: Fields<'a>,
+    }
+    let (a, b) = (serde_json::from_slice::<Document>(a)?, serde_json::from_slice::<Document>(b)?);
+    let mut found = Vec::new();
+    for (key, before, after) in changed(&a.flags, &b.flags) {
+        let pointer = format!("/flags/{}", escaped(key));
+        let mut walk = Walk { flag: Some(key), found: &mut found };
+        match (before, after) {
+            (Some(before), Some(after)) => walk.flags(&pointer, before, after)?,
+            (before, after) => walk.push(pointer, summary(before)?, summary(after)?),
+        }
+    }
+    for (name, before, after) in changed(&a.segments, &b.segments) {
+        let mut walk = Walk { flag: None, found: &mut found };
+        walk.raw(format!("/segments/{}", escaped(name)), before, after)?;
+    }
+    Ok(found)
+}
+
+/// Names whose texts differ, in order.
+fn changed<'a>(
+    a: &'a Fields<'_>,
+    b: &'a Fields<'_>,
+) -> impl Iterator<Item = (&'a str, Option<&'a RawValue>, Option<&'a RawValue>)> {
+    let mut names: Vec<&str> = a.keys().map(String::as_str).collect();
+    names.extend(b.keys().filter(|name| !a.contains_key(*name)).map(String::as_str));
+    names.sort_unstable();
+    names.into_iter().filter_map(|name| {
+        let (before, after) = (a.get(name).copied(), b.get(name).copied());
+        (before.map(RawValue::get) != after.map(RawValue::get)).then_some((name, before, after))
+    })
+}
+
+struct Walk<'a> {
+    flag: Option<&'a str>,
+    found: &'a mut Vec<Difference>,
+}
+
+impl Walk<'_> {
+    fn push(&mut self, pointer: String, before: Option<Value>, after: Option<Value>) {
+        let flag = self.flag.map(str::to_owned);
+        self.found.push(Difference { flag, pointer, before, after, list: None });
+    }
+
+    fn flags(&mut self, pointer: &str, before: &RawValue, after: &RawValue) -> Result<(), serde_json::Error> {
+        let (before, after) = (fields(before)?, fields(after)?);
+        for (field, before, after) in changed(&before, &after) {
+            if field == "companies" {
+                let none = Fields::new();
+                let (before, after) = (before.map(fields).transpose()?, after.map(fields).transpose()?);
+                let (before, after) = (before.as_ref().unwrap_or(&none), after.as_ref().unwrap_or(&none));
+                for (list, before, after) in changed(before, after) {
+                    self.companies(format!("{pointer}/companies/{list}"), before, after)?;
+                }
+            } else {
+                self.raw(format!("{pointer}/{field}"), before, after)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn raw(
+        &mut self,
+        pointer: String,
+        before: Option<&RawValue>,
+        after: Option<&RawValue>,
+    ) -> Result<(), serde_json::Error> {
+        let (before, after) = (before.map(value).transpose()?, after.map(value).transpose()?);
+        self.values(pointer, before, after);
+        Ok(())
+    }
+
+    fn values(&mut self, pointer: String, before: Option<Value>, after: Option<Value>) {
+        match (before, after) {
+            (before, after) if before == after => {}
+            (Some(Value::Object(mut before)), Some(Value::Object(mut after))) => {
+                let mut names: Vec<String> = before.keys().chain(after.keys()).cloned().collect();
+                names.sort_unstable();
+                names.dedup();
+                for name in names {
+                    let pointer = format!("{pointer}/{}", escaped(&name));
+                    self.values(pointer, before.remove(&name), after.remove(&name));
+                }
+            }
+            (Some(Value::Array(before)), Some(Value::Array(after)))
+                if before.len() == after.len() && before.len() <= SHORT =>
+            {
+                for (number, (before, after)) in before.into_iter().zip(after).enumerate() {
+                    self.values(format!("{pointer}/{number}"), Some(before), Some(after));
+                }
+            }
+            (before, after) => self.push(pointer, before, after),
+        }
+    }
+
+    fn companies(
+        &mut self,
+        pointer: String,
+        before: Option<&RawValue>,
+        after: Option<&RawValue>,
+    ) -> Result<(), serde_json::Error> {
+        let (a, b) = (companies(before)?, companies(after)?);
+        let list = compare(&a, &b);
+        let shown = |list: &[CompanyId], there: bool| match list {
+            _ if !there => Ok(None),
+            short if short.len() <= SHORT => serde_json::to_value(short).map(Some),
+            long => Ok(Some(counted(long.len()))),
+        };
+        self.found.push(Difference {
+            flag: self.flag.map(str::to_owned),
+            pointer,
+            before: shown(&a, before.is_some())?,
+            after: shown(&b, after.is_some())?,
+            list: Some(list),
+        });
+        Ok(())
+    }
+}
+
+/// One pass over two sorted lists.
+fn compare(a: &[CompanyId], b: &[CompanyId]) -> ListDifference {
+    let mut list =
+        ListDifference { added: 0, removed: 0, first_added: Vec::new(), first_removed: Vec::new() };
+    let (mut a, mut b) = (a.iter().peekable(), b.iter().peekable());
+    loop {
+        let order = match (a.peek(), b.peek()) {
+            (None, None) => return list,
+            (Some(_), None) => std::cmp::Ordering::Less,
+            (None, Some(_)) => std::cmp::Ordering::Greater,
+            (Some(a), Some(b)) => a.cmp(b),
+        };
+        let removed = if order.is_le() { a.next() } else { None };
+        let added = if order.is_ge() { b.next() } else { None };
+        match (removed, added) {
+            (Some(company), None) => note(&mut list.removed, &mut list.first_removed, company),
+            (None, Some(company)) => note(&mut list.added, &mut list.first_added, company),
+            _ => {}
+        }
+    }
+}
+
+fn note(count: &mut u64, first: &mut Vec<CompanyId>, company: &CompanyId) {
+    *count += 1;
+    if first.len() < FIRST {
+        first.push(company.clone());
+    }
+}
+
+fn companies(raw: Option<&RawValue>) -> Result<Vec<CompanyId>, serde_json::Error> {
+    let mut list: Vec<CompanyId> = raw.map_or(Ok(Vec::new()), |raw| serde_json::from_str(raw.get()))?;
+    // Sorted already in definitions that went through `check`.
+    list.sort();
+    Ok(list)
+}
+
+/// A whole flag, its long lists of companies as numbers.
+fn summary(raw: Option<&RawValue>) -> Result<Option<Value>, serde_json::Error> {
+    let Some(raw) = raw else { return Ok(None) };
+    let mut flag = value(raw)?;
+    if let Some(Value::Object(companies)) = flag.get_mut("companies") {
+        for list in companies.values_mut() {
+            match list.as_array().map(Vec::len) {
+                Some(length) if length > SHORT => *list = counted(length),
+                _ => {}
+            }
+        }
+    }
+    Ok(Some(flag))
+}
+
+fn counted(count: usize) -> Value {
+    serde_json::json!({ "count": count })
+}
+
+fn fields(raw: &RawValue) -> Result<Fields<'_>, serde_json::Error> {
+    serde_json::from_str(raw.get())
+}
+
+fn value(raw: &RawValue) -> Result<Value, serde_json::Error> {
+    serde_json::from_str(raw.get())
+}
+
+/// A name as a part of a JSON pointer.
+fn escaped(name: &str) -> String {
+    let mut escaped = String::with_capacity(name.len());
+    for c in name.chars() {
+        let _ = match c {
+            '~' => escaped.write_str("~0"),
+            '/' => escaped.write_str("~1"),
+            c => escaped.write_char(c),
+        };
+    }
+    escaped
+}

@@ -1,0 +1,332 @@
+//! The head: what `docs/store-format.md` says about its words, and nothing of files.
+//!
+//! Readers get along with any bytes: every loop is bounded, and what does not carry its checksum is not there.
+
+use super::shared::{PAGE_SIZE, Page};
+use crate::snapshot::ContentId;
+use std::sync::atomic::{AtomicU64, Ordering};
+use xxhash_rust::xxh3::xxh3_64;
+
+pub(crate) const MAGIC: [u8; 8] = *b"\x89FHEAD\r\n";
+pub(crate) const MAJOR: u16 = 1;
+/// Bytes written once.
+pub(crate) const FIXED_SIZE: usize = 256;
+pub(crate) const ENVIRONMENT_SIZE: usize = 64;
+const EPOCH: usize = 256;
+const GENERATION: usize = 264;
+const STOP: usize = 272;
+const STOP_SINCE: usize = 280;
+#[cfg(feature = "publisher")]
+const AUDIT_RECORDS: usize = 288;
+#[cfg(feature = "publisher")]
+const AUDIT_HASH: usize = 296;
+const POINTERS: usize = 320;
+const POINTER_SIZE: usize = 64;
+const SLOTS: usize = 4_096;
+const SLOT_SIZE: usize = 256;
+/// How many flags can be killed at once.
+pub(crate) const SLOT_COUNT: usize = (PAGE_SIZE - SLOTS) / SLOT_SIZE;
+/// Room for a key in a kill slot.
+pub(crate) const KEY_SIZE: usize = 192;
+/// How often a reader looks at a pointer that changes under its eyes before it keeps what it had.
+const ATTEMPTS: usize = 16;
+
+/// What is written once, by `init`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Identity {
+    /// Random.
+    pub(crate) store: [u8; 16],
+    /// Microseconds since 1970.
+    pub(crate) created: i64,
+    pub(crate) environment: String,
+}
+
+/// Which snapshot is published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pointer {
+    pub(crate) generation: u64,
+    pub(crate) content: ContentId,
+    pub(crate) published_at: i64,
+    /// The generation before; 0 if none.
+    pub(crate) previous: u64,
+    pub(crate) previous_content: ContentId,
+}
+
+/// What the head says is current.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Current {
+    /// Nothing was published yet.
+    Nothing,
+    Pointer(Pointer),
+    /// The pointer of this generation is not valid; the other one may be.
+    Damaged(u64, Option<Pointer>),
+}
+
+/// A flag killed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Killed {
+    pub(crate) key: Vec<u8>,
+    pub(crate) since: i64,
+}
+
+/// A mapped head.
+#[derive(Debug)]
+pub(crate) struct Head {
+    page: Page,
+}
+
+impl Head {
+    pub(crate) fn over(page: Page) -> Head {
+        Head { page }
+    }
+
+    pub(crate) fn page(&self) -> &Page {
+        &self.page
+    }
+
+    /// The word that tells whether anything changed.
+    #[inline(always)]
+    pub(crate) fn epoch_cell(&self) -> &AtomicU64 {
+        &self.page.words()[EPOCH / 8]
+    }
+
+    pub(crate) fn epoch(&self) -> u64 {
+        u64::from_le(self.epoch_cell().load(Ordering::Acquire))
+    }
+
+    pub(crate) fn generation(&self) -> u64 {
+        self.load(GENERATION)
+    }
+
+    /// Since when everything is stopped, if it is.
+    pub(crate) fn stopped(&self) -> Option<i64> {
+        (self.load(STOP) == 1).then(|| self.load(STOP_SINCE).cast_signed())
+    }
+
+    /// What was written once, or what is wrong with it.
+    pub(crate) fn identity(&self) -> Result<Identity, String> {
+        identity(&self.bytes(0))
+    }
+
+    /// The published snapshot.
+    pub(crate) fn current(&self) -> Current {
+        let mut generation = 0;
+        for _ in 0..ATTEMPTS {
+            generation = self.generation();
+            if generation == 0 {
+                return Current::Nothing;
+            }
+            let pointer = self.pointer(generation % 2);
+            if self.generation() == generation
+                && let Some(pointer) = pointer
+                && pointer.generation == generation
+            {
+                return Current::Pointer(pointer);
+            }
+            std::hint::spin_loop();
+        }
+        Current::Damaged(generation, self.pointer((generation & 1) ^ 1))
+    }
+
+    /// The pointer of even (0) or odd (1) generations, if it is valid.
+    pub(crate) fn pointer(&self, parity: u64) -> Option<Pointer> {
+        let at = POINTERS + (parity & 1) as usize * POINTER_SIZE;
+        let bytes: [u8; POINTER_SIZE] = self.bytes(at);
+        let (body, sum) = bytes.split_last_chunk::<8>()?;
+        let pointer = Pointer {
+            generation: u64::from_le_bytes(part(&bytes, 0)),
+            content: ContentId(part(&bytes, 8)),
+            published_at: i64::from_le_bytes(part(&bytes, 24)),
+            previous: u64::from_le_bytes(part(&bytes, 32)),
+            previous_content: ContentId(part(&bytes, 40)),
+        };
+        let sound = xxh3_64(body) == u64::from_le_bytes(*sum) && pointer.generation % 2 == parity;
+        (sound && pointer.generation > 0).then_some(pointer)
+    }
+
+    /// The flags killed. A slot that is being written is left out: the epoch moves when it is done.
+    pub(crate) fn killed(&self) -> Vec<Killed> {
+        (0..SLOT_COUNT).filter_map(|slot| self.killed_in(slot)).collect()
+    }
+
+    pub(crate) fn killed_in(&self, slot: usize) -> Option<Killed> {
+        let at = SLOTS + slot * SLOT_SIZE;
+        let sequence = self.load(at);
+        if sequence % 2 == 0 {
+            return None;
+        }
+        let bytes: [u8; SLOT_SIZE] = self.bytes(at);
+        if self.load(at) != sequence {
+            return None;
+        }
+        let (body, sum) = bytes.get(8..)?.split_last_chunk::<8>()?;
+        if xxh3_64(body) != u64::from_le_bytes(*sum) {
+            return None;
+        }
+        let length = usize::try_from(u64::from_le_bytes(part(&bytes, 16))).ok()?;
+        let key = bytes.get(24..24 + KEY_SIZE)?.get(..length).filter(|key| !key.is_empty())?;
+        Some(Killed { key: key.to_vec(), since: i64::from_le_bytes(part(&bytes, 8)) })
+    }
+
+    fn load(&self, offset: usize) -> u64 {
+        self.page.words().get(offset / 8).map_or(0, |word| u64::from_le(word.load(Ordering::Acquire)))
+    }
+
+    /// The bytes from `offset`, word by word; each word is of one moment, all together are not.
+    fn bytes<const N: usize>(&self, offset: usize) -> [u8; N] {
+        let mut bytes = [0; N];
+        let words = self.page.words().iter().skip(offset / 8);
+        for (chunk, word) in bytes.as_chunks_mut::<8>().0.iter_mut().zip(words) {
+            *chunk = word.load(Ordering::Acquire).to_ne_bytes();
+        }
+        bytes
+    }
+}
+
+/// Checks the bytes written once.
+pub(crate) fn identity(bytes: &[u8; FIXED_SIZE]) -> Result<Identity, String> {
+    if part(bytes, 0) != MAGIC {
+        return Err(format!("it starts with {:02x?}, which no head does", part::<8>(bytes, 0)));
+    }
+    let major = u16::from_le_bytes(part(bytes, 8));
+    if major != MAJOR {
+        return Err(format!(
+            "store format {major}, this build reads {MAJOR}; use the version that made the store"
+        ));
+    }
+    let size = u32::from_le_bytes(part(bytes, 12));
+    if size as usize != PAGE_SIZE {
+        return Err(format!("it says that it has {size} bytes, expected {PAGE_SIZE}"));
+    }
+    let (found, expected) = (u64::from_le_bytes(part(bytes, 248)), xxh3_64(bytes.get(..248).unwrap_or(&[])));
+    if found != expected {
+        return Err(format!("checksum {found:016x}, expected {expected:016x}: bytes were damaged"));
+    }
+    let length = usize::try_from(u64::from_le_bytes(part(bytes, 40))).unwrap_or(usize::MAX);
+    let name = bytes.get(48..48 + ENVIRONMENT_SIZE).and_then(|name| name.get(..length)).unwrap_or(&[]);
+    match std::str::from_utf8(name) {
+        Ok(environment) if environment_name(environment) => Ok(Identity {
+            store: part(bytes, 16),
+            created: i64::from_le_bytes(part(bytes, 32)),
+            environment: environment.to_owned(),
+        }),
+        _ => Err(format!("its environment's name is not valid: {:?}", String::from_utf8_lossy(name))),
+    }
+}
+
+/// Whether `name` is `[a-z][a-z0-9_-]{0,63}`.
+pub(crate) fn environment_name(name: &str) -> bool {
+    name.len() <= ENVIRONMENT_SIZE
+        && name.bytes().next().is_some_and(|first| first.is_ascii_lowercase())
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-'))
+}
+
+/// `N` bytes from `at`; zeros where there are not so many.
+fn part<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
+    bytes.get(at..).and_then(|rest| rest.first_chunk::<N>()).copied().unwrap_or([0; N])
+}
+
+/// Changing a head, under the lock.
+#[cfg(feature = "publisher")]
+impl Head {
+    /// The bytes of a new head.
+    pub(crate) fn blank(identity: &Identity) -> Vec<u8> {
+        let name = identity.environment.as_bytes();
+        let mut bytes = vec![0; PAGE_SIZE];
+        let mut put = |at: usize, value: &[u8]| bytes[at..at + value.len()].copy_from_slice(value);
+        put(0, &MAGIC);
+        put(8, &MAJOR.to_le_bytes());
+        put(12, &(PAGE_SIZE as u32).to_le_bytes());
+        put(16, &identity.store);
+        put(32, &identity.created.to_le_bytes());
+        put(40, &(name.len() as u64).to_le_bytes());
+        put(48, name);
+        let sum = xxh3_64(&bytes[..248]);
+        bytes[248..256].copy_from_slice(&sum.to_le_bytes());
+        bytes
+    }
+
+    /// Makes `pointer` the current one. Its generation's parity must not be the one in use.
+    pub(crate) fn switch(&self, pointer: &Pointer) {
+        let mut bytes = [0; POINTER_SIZE];
+        bytes[0..8].copy_from_slice(&pointer.generation.to_le_bytes());
+        bytes[8..24].copy_from_slice(&pointer.content.0);
+        bytes[24..32].copy_from_slice(&pointer.published_at.to_le_bytes());
+        bytes[32..40].copy_from_slice(&pointer.previous.to_le_bytes());
+        bytes[40..56].copy_from_slice(&pointer.previous_content.0);
+        let sum = xxh3_64(&bytes[..56]);
+        bytes[56..].copy_from_slice(&sum.to_le_bytes());
+        self.store_bytes(POINTERS + (pointer.generation % 2) as usize * POINTER_SIZE, &bytes);
+        self.store(GENERATION, pointer.generation);
+        self.touch();
+    }
+
+    /// Has every reader look again.
+    pub(crate) fn touch(&self) {
+        self.store(EPOCH, self.epoch().wrapping_add(1));
+    }
+
+    /// Kills a flag that is not killed; false if there is no free slot.
+    pub(crate) fn kill(&self, key: &[u8], since: i64) -> bool {
+        let Some(slot) = (0..SLOT_COUNT).find(|slot| self.killed_in(*slot).is_none()) else { return false };
+        let at = SLOTS + slot * SLOT_SIZE;
+        // Odd with bytes that do not agree: somebody died in the middle of it. Nobody believes it; begin anew.
+        let found = self.load(at);
+        let free = found.wrapping_add(found & 1);
+        self.store(at, free);
+        let mut bytes = [0; SLOT_SIZE];
+        bytes[8..16].copy_from_slice(&since.to_le_bytes());
+        bytes[16..24].copy_from_slice(&(key.len() as u64).to_le_bytes());
+        bytes[24..24 + key.len()].copy_from_slice(key);
+        let sum = xxh3_64(&bytes[8..248]);
+        bytes[248..].copy_from_slice(&sum.to_le_bytes());
+        self.store_bytes(at + 8, &bytes[8..]);
+        self.store(at, free.wrapping_add(1));
+        self.touch();
+        true
+    }
+
+    /// Revives a flag; false if it was not killed.
+    pub(crate) fn revive(&self, key: &[u8]) -> bool {
+        let mut revived = false;
+        for slot in 0..SLOT_COUNT {
+            if self.killed_in(slot).is_some_and(|killed| killed.key == key) {
+                let at = SLOTS + slot * SLOT_SIZE;
+                self.store(at, self.load(at).wrapping_add(1));
+                revived = true;
+            }
+        }
+        self.touch();
+        revived
+    }
+
+    /// Stops everything, or lets it go on.
+    pub(crate) fn stop(&self, since: Option<i64>) {
+        self.store(STOP_SINCE, since.unwrap_or(0).cast_unsigned());
+        self.store(STOP, u64::from(since.is_some()));
+        self.touch();
+    }
+
+    /// How many audit records there are at least, and the first bytes of the hash of the last of those.
+    pub(crate) fn audited(&self) -> (u64, u64) {
+        (self.load(AUDIT_RECORDS), self.load(AUDIT_HASH))
+    }
+
+    pub(crate) fn set_audited(&self, records: u64, hash: u64) {
+        self.store(AUDIT_HASH, hash);
+        self.store(AUDIT_RECORDS, records);
+    }
+
+    fn store(&self, offset: usize, value: u64) {
+        self.page.words()[offset / 8].store(value.to_le(), Ordering::Release);
+    }
+
+    fn store_bytes(&self, offset: usize, bytes: &[u8]) {
+        let words = self.page.words().iter().skip(offset / 8);
+        for (chunk, word) in bytes.as_chunks::<8>().0.iter().zip(words) {
+            word.store(u64::from_ne_bytes(*chunk), Ordering::Release);
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! What a store says when it is asked: its state, its past, its retained snapshots.
+
+use super::Store;
+use super::audit::{Action, LINE_LIMIT, Outcome, Record, parse_line};
+use super::change::Actor;
+use super::error::StoreError;
+use super::head::{Current, Head};
+use super::layout::{AUDIT, open_plain, retained};
+use super::open::{MapPolicy, head_file, map_head, open_snapshot};
+use super::trust::{Trust, judge};
+use crate::definition::Definitions;
+use crate::eval::time::format_rfc3339;
+use crate::snapshot::{ContentId, Snapshot};
+use rustix::process::geteuid;
+use serde::Serialize;
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
+
+/// What a store is now.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StoreStatus {
+    /// Canonical.
+    pub directory: PathBuf,
+    /// As `init` was told.
+    pub environment: String,
+    /// Random, 32 hex digits.
+    pub store_id: String,
+    /// RFC 3339.
+    pub created: String,
+    /// Published; 0 if nothing is.
+    pub generation: u64,
+    /// Of the published snapshot.
+    pub content_id: Option<String>,
+    /// RFC 3339.
+    pub published_at: Option<String>,
+    /// The generation before; 0 if none.
+    pub previous: u64,
+    /// Goes up with every change.
+    pub epoch: u64,
+    /// In the published snapshot.
+    pub flags: Option<u32>,
+    /// The published snapshot's, in bytes.
+    pub size: Option<u64>,
+    /// Since when everything is stopped.
+    pub stopped: Option<String>,
+    /// Flags killed one by one.
+    pub killed: Vec<KilledFlag>,
+    /// Generations whose snapshots are kept, ascending.
+    pub retained: Vec<u64>,
+    /// A group can change the store.
+    pub warning: Option<String>,
+    /// Why the published snapshot cannot be read, or the head's pointer to it.
+    pub error: Option<String>,
+}
+
+/// A flag killed in the head.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KilledFlag {
+    /// Its key.
+    pub flag: String,
+    /// RFC 3339.
+    pub since: String,
+    /// Whether the published snapshot holds it.
+    pub known: bool,
+}
+
+/// One change, as history tells it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct HistoryEntry {
+    /// The audit record's number; none where only the snapshot is left.
+    pub seq: Option<u64>,
+    /// RFC 3339.
+    pub at: Option<String>,
+    /// Who.
+    pub actor: Option<Actor>,
+    /// What; none where only the snapshot is left.
+    pub action: Option<Action>,
+    /// How far it came. `intended`: whoever did it died on the way, or is at it now.
+    pub outcome: Outcome,
+    /// The flag killed or revived.
+    pub flag: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+    /// Current before.
+    pub from: u64,
+    /// Current after.
+    pub generation: u64,
+    /// Of that generation, where the change made it.
+    pub content_id: Option<String>,
+    /// The generation whose content a rollback brought back.
+    pub rolled_back_to: Option<u64>,
+    /// Fields that differ.
+    pub differences: u64,
+    /// The snapshot of this generation is kept: it can be looked at and rolled back to.
+    pub retained: bool,
+    /// It is the one published now.
+    pub current: bool,
+    /// Why it failed.
+    pub error: Option<String>,
+}
+
+impl Store {
+    /// What the store is now. Needs no permission to write.
+    ///
+    /// # Errors
+    ///
+    /// When the head cannot be read. A damaged snapshot is told in the status.
+    pub fn status(&self) -> Result<StoreStatus, StoreError> {
+        let head = self.read_head()?;
+        let (pointer, mut error) = match head.current() {
+            Current::Nothing => (None, None),
+            Current::Pointer(pointer) => (Some(pointer), None),
+            Current::Damaged(generation, other) => (
+                other,
+                Some(format!("the head's pointer to generation {generation} is not valid; publish again")),
+            ),
+        };
+        let snapshot = pointer.and_then(|pointer| {
+            let opened = self.open_retained((pointer.generation, pointer.content));
+            opened.map_err(|problem| error.get_or_insert(problem.to_string()).clone()).ok()
+        });
+        let known = |key: &[u8]| snapshot.as_ref().is_some_and(|snapshot| snapshot.find(key).is_some());
+        let killed = head.killed().into_iter().map(|killed| KilledFlag {
+            flag: String::from_utf8_lossy(&killed.key).into_owned(),
+            since: format_rfc3339(killed.since),
+            known: known(&killed.key),
+        });
+        Ok(StoreStatus {
+            directory: self.directory.clone(),
+            environment: self.identity.environment.clone(),
+            store_id: ContentId(self.identity.store).to_string(),
+            created: format_rfc3339(self.identity.created),
+            generation: pointer.map_or(0, |pointer| pointer.generation),
+            content_id: pointer.map(|pointer| pointer.content.to_string()),
+            published_at: pointer.map(|pointer| format_rfc3339(pointer.published_at)),
+            previous: pointer.map_or(0, |pointer| pointer.previous),
+            epoch: head.epoch(),
+            flags: snapshot.as_ref().map(Snapshot::flag_count),
+            size: snapshot.as_ref().map(Snapshot::size),
+            stopped: head.stopped().map(format_rfc3339),
+            killed: killed.collect(),
+            retained: self.kept()?.into_iter().map(|(generation, _)| generation).collect(),
+            warning: match &self.trust {
+                Trust::Trusted => None,
+                Trust::Warned(warning) => Some(warning.clone()),
+            },
+            error,
+        })
+    }
+
+    /// Every change that the audit trail tells of, the newest last, and the snapshots that it does not.
+    ///
+    /// # Errors
+    ///
+    /// When the audit trail or the snapshots cannot be listed.
+    pub fn history(&self) -> Result<Vec<HistoryEntry>, StoreError> {
+        let kept: HashMap<u64, ContentId> = self.kept()?.into_iter().collect();
+        let current = self.generation()?;
+        let mut entries: Vec<HistoryEntry> = Vec::new();
+        let mut intended: HashMap<u64, usize> = HashMap::new();
+        self.records(|record| {
+            let entry = entry(record, &kept, current);
+            match record.intention.and_then(|seq| intended.get(&seq)).and_then(|at| entries.get_mut(*at)) {
+                Some(before) => *before = HistoryEntry { differences: before.differences, ..entry },
+                None => {
+                    intended.insert(record.seq, entries.len());
+                    entries.push(entry);
+                }
+            }
+        })?;
+        let mut untold: Vec<_> = kept
+            .iter()
+            .filter(|(generation, _)| !entries.iter().any(|entry| entry.generation == **generation))
+            .collect();
+        untold.sort_unstable();
+        for (generation, content) in untold {
+            let at = entries.iter().position(|entry| entry.generation > *generation).unwrap_or(entries.len());
+            entries.insert(at, untold_entry(*generation, *content, current));
+        }
+        Ok(entries)
+    }
+
+    /// A retained snapshot, verified.
+    ///
+    /// # Errors
+    ///
+    /// When it is not kept any more, or damaged.
+    pub fn snapshot(&self, generation: u64) -> Result<Snapshot, StoreError> {
+        let kept = self.kept()?;
+        let Some(named) = kept.iter().rev().find(|kept| kept.0 == generation) else {
+            let kept: Vec<String> = kept.iter().map(|(generation, _)| generation.to_string()).collect();
+            let kept = if kept.is_empty() { "none".to_owned() } else { kept.join(", ") };
+            return Err(StoreError::Refused(format!(
+                "generation {generation} is not kept. Kept are: {kept}"
+            )));
+        };
+        self.open_retained(*named)
+    }
+
+    /// The definitions of a retained generation.
+    ///
+    /// # Errors
+    ///
+    /// As [`snapshot`](Self::snapshot).
+    pub fn definitions(&self, generation: u64) -> Result<Definitions, StoreError> {
+        let snapshot = self.snapshot(generation)?;
+        let failed = |problem: String| StoreError::Mismatch { path: self.directory.clone(), problem };
+        let json = snapshot.definitions_json().map_err(|error| failed(error.to_string()))?;
+        Definitions::from_canonical_json(json)
+            .map_err(|error| failed(format!("the definitions of generation {generation}: {error}")))
+    }
+
+    /// Reads the head as it is now.
+    pub(super) fn read_head(&self) -> Result<Head, StoreError> {
+        let user = geteuid().as_raw();
+        let judged = judge(&self.directory, user)?;
+        map_head(&self.directory, &head_file(&judged, user, false)?, false)
+    }
+
+    /// Every record that is one, in the order of the file.
+    pub(super) fn records(&self, mut each: impl FnMut(&Record)) -> Result<(), StoreError> {
+        let path = self.directory.join(AUDIT);
+        let file = match open_plain(&path, false) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(source) => return Err(StoreError::io("open the audit trail", &path, source)),
+        };
+        let mut reader = BufReader::new(file);
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            let mut bounded = (&mut reader).take(LINE_LIMIT as u64);
+            let read = bounded.read_until(b'\n', &mut line);
+            if read.map_err(|source| StoreError::io("read the audit trail", &path, source))? == 0 {
+                return Ok(());
+            }
+            if let Some((record, _)) = parse_line(line.strip_suffix(b"\n").unwrap_or(&line)) {
+                each(&record);
+            }
+        }
+    }
+
+    fn kept(&self) -> Result<Vec<(u64, ContentId)>, StoreError> {
+        retained(&self.directory)
+            .map_err(|source| StoreError::io("list the snapshots of", &self.directory, source))
+    }
+
+    fn open_retained(&self, named: (u64, ContentId)) -> Result<Snapshot, StoreError> {
+        let user = geteuid().as_raw();
+        let judged = judge(&self.directory, user)?;
+        let policy = (MapPolicy::Auto, u64::MAX);
+        let (snapshot, _) = open_snapshot(&judged, user, named, &self.identity.environment, policy)?;
+        snapshot.verify().map_err(|source| StoreError::Snapshot {
+            path: super::layout::snapshot_path(&self.directory, named.0, named.1),
+            source,
+        })?;
+        Ok(snapshot)
+    }
+}
+
+fn entry(record: &Record, kept: &HashMap<u64, ContentId>, current: u64) -> HistoryEntry {
+    let made = matches!(record.action, Action::Publish | Action::Rollback) && record.outcome == Outcome::Done;
+    HistoryEntry {
+        seq: Some(record.seq),
+        at: Some(record.at.clone()),
+        actor: Some(record.actor.clone()),
+        action: Some(record.action),
+        outcome: record.outcome,
+        flag: record.flag.clone(),
+        reason: record.reason.clone(),
+        from: record.from,
+        generation: record.to,
+        content_id: record.content.clone(),
+        rolled_back_to: record.rolled_back_to,
+        differences: record.differences.len() as u64 + record.more_differences,
+        retained: made && kept.contains_key(&record.to),
+        current: made && record.to == current,
+        error: record.error.clone(),
+    }
+}
+
+fn untold_entry(generation: u64, content: ContentId, current: u64) -> HistoryEntry {
+    HistoryEntry {
+        seq: None,
+        at: None,
+        actor: None,
+        action: None,
+        outcome: Outcome::Done,
+        flag: None,
+        reason: None,
+        from: 0,
+        generation,
+        content_id: Some(content.to_string()),
+        rolled_back_to: None,
+        differences: 0,
+        retained: true,
+        current: generation == current,
+        error: None,
+    }
+}

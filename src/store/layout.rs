@@ -1,0 +1,83 @@
+//! Where a store keeps what, and how its files are opened.
+
+use crate::snapshot::ContentId;
+use rustix::fs::OFlags;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+pub(crate) const HEAD: &str = "head";
+pub(crate) const SNAPSHOTS: &str = "snapshots";
+#[cfg(feature = "publisher")]
+pub(crate) const LOCK: &str = "lock";
+#[cfg(feature = "publisher")]
+pub(crate) const AUDIT: &str = "audit.jsonl";
+#[cfg(feature = "publisher")]
+pub(crate) const TEMPORARY: &str = ".tmp";
+
+/// The name of a snapshot in `snapshots`.
+pub(crate) fn snapshot_name(generation: u64, content: ContentId) -> String {
+    format!("{generation:020}-{content}.snapshot")
+}
+
+/// The path of a snapshot.
+pub(crate) fn snapshot_path(directory: &Path, generation: u64, content: ContentId) -> PathBuf {
+    directory.join(SNAPSHOTS).join(snapshot_name(generation, content))
+}
+
+/// What a name in `snapshots` says; `None` if it is not exactly such a name.
+#[cfg(feature = "publisher")]
+pub(crate) fn parse_snapshot_name(name: &str) -> Option<(u64, ContentId)> {
+    let (generation, content) = name.strip_suffix(".snapshot")?.split_once('-')?;
+    let (generation, content) = (generation.parse().ok()?, content.parse().ok()?);
+    (snapshot_name(generation, content) == name).then_some((generation, content))
+}
+
+/// The generations whose snapshots are there, ascending.
+#[cfg(feature = "publisher")]
+pub(crate) fn retained(directory: &Path) -> io::Result<Vec<(u64, ContentId)>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(directory.join(SNAPSHOTS))? {
+        if let Some(named) = entry?.file_name().to_str().and_then(parse_snapshot_name) {
+            found.push(named);
+        }
+    }
+    found.sort_unstable();
+    Ok(found)
+}
+
+/// Opens a file that is no symbolic link, without waiting for the other end of a pipe.
+pub(crate) fn open_plain(path: &Path, write: bool) -> io::Result<File> {
+    let flags = OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    OpenOptions::new().read(true).write(write).custom_flags(flags.bits().cast_signed()).open(path)
+}
+
+#[cfg(all(test, feature = "publisher"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_name_says_its_generation_and_content() {
+        let content = ContentId([0xab; 16]);
+        let name = snapshot_name(42, content);
+        assert_eq!(name, format!("00000000000000000042-{}.snapshot", "ab".repeat(16)));
+        assert_eq!(parse_snapshot_name(&name), Some((42, content)));
+    }
+
+    #[test]
+    fn another_name_is_no_snapshot() {
+        let name = snapshot_name(42, ContentId([0xab; 16]));
+        for other in [
+            name.to_uppercase(),
+            name.replace("ab", "AB"),
+            name.replacen("000", "", 1),
+            format!(".{name}"),
+            format!("{name}.tmp"),
+            name.replacen('0', "+", 1),
+            String::new(),
+        ] {
+            assert_eq!(parse_snapshot_name(&other), None, "{other}");
+        }
+    }
+}

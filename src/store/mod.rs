@@ -1,0 +1,65 @@
+//! The store: a directory that holds snapshots, and the head that says which of them is current.
+//!
+//! [`Reader`] is what a worker has of it, [`Store`] what a publisher has. `docs/store-format.md` is the
+//! authority on the bytes, `docs/operations.md` tells operators how to live with it.
+//!
+//! A reader follows the last good generation, whatever happens to the files; a publisher changes the head only when
+//! everything that it names is on the disk and was read back.
+
+mod error;
+mod head;
+mod layout;
+mod load;
+mod open;
+mod reader;
+mod shared;
+mod trust;
+
+#[cfg(feature = "publisher")]
+mod audit;
+#[cfg(feature = "publisher")]
+mod change;
+#[cfg(feature = "publisher")]
+mod diff;
+#[cfg(feature = "publisher")]
+mod history;
+#[cfg(feature = "publisher")]
+mod init;
+#[cfg(feature = "publisher")]
+mod lock;
+#[cfg(feature = "publisher")]
+mod modes;
+#[cfg(feature = "publisher")]
+mod publish;
+#[cfg(feature = "publisher")]
+mod session;
+#[cfg(feature = "publisher")]
+mod switch;
+#[cfg(feature = "publisher")]
+mod users;
+#[cfg(feature = "publisher")]
+mod verify;
+
+pub use error::StoreError;
+pub use load::Source;
+pub use open::MapPolicy;
+pub use reader::{Reader, ReaderOptions, ReaderStatus, View};
+pub use trust::Trust;
+
+#[cfg(feature = "publisher")]
+pub use audit::{Action, Outcome, Record, Torn};
+#[cfg(feature = "publisher")]
+pub use change::{Actor, Change, Published, Switched};
+#[cfg(feature = "publisher")]
+pub use diff::{Difference, ListDifference, diff};
+#[cfg(feature = "publisher")]
+pub use history::{HistoryEntry, KilledFlag, StoreStatus};
+#[cfg(feature = "publisher")]
+pub use publisher::Store;
+#[cfg(feature = "publisher")]
+use publisher::{PATIENCE, now};
+#[cfg(feature = "publisher")]
+pub use verify::{AuditCheck, BadRecord};
+
+#[cfg(feature = "publisher")]
+mod publisher;

@@ -1,0 +1,279 @@
+//! Publish and rollback: a new generation, or nothing.
+//!
+//! lock → base → audit the intention → temporary file → fsync → open and verify it as a reader does → rename →
+//! fsync the directory → head → audit the outcome → remove old generations. Until the head moves, an error
+//! or a death changes nothing that anybody reads; what is left behind goes with the next publish.
+
+use super::Store;
+use super::audit::{Action, Outcome, Record};
+use super::change::{Change, Published};
+use super::diff::{Difference, diff_canonical};
+use super::error::StoreError;
+use super::head::Pointer;
+use super::layout::{SNAPSHOTS, TEMPORARY, open_plain, retained, snapshot_name};
+use super::open::{MapPolicy, open_snapshot};
+use super::session::Session;
+use crate::definition::Definitions;
+use crate::snapshot::{ContentId, MapMode, Snapshot};
+use rustix::fs::OFlags;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// Generations kept, besides the current one and the one before it.
+pub(super) const KEEP: usize = 10;
+
+/// A file that is gone with this value, unless it got its name.
+struct Temporary {
+    path: PathBuf,
+    named: bool,
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        if !self.named {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+impl Store {
+    /// Compiles checked definitions and makes them the current generation. Where the very same content is current
+    /// already, nothing is made and the result says so.
+    ///
+    /// # Errors
+    ///
+    /// When the definitions cannot be compiled, the base is stale, or anything cannot be written; nothing was
+    /// changed then.
+    pub fn publish(&self, definitions: &Definitions, change: Change) -> Result<Published, StoreError> {
+        let bytes = crate::compile(definitions, &self.identity.environment)?;
+        let session = self.session(&change, "publishing")?;
+        put(&session, &bytes, Action::Publish, None, &change)
+    }
+
+    /// Makes the content of an older generation current again, as a new generation: of `to`, or of the
+    /// last one whose content is not the current.
+    ///
+    /// # Errors
+    ///
+    /// When that generation is not kept any more or is damaged, and as [`publish`](Self::publish).
+    pub fn rollback(&self, to: Option<u64>, change: Change) -> Result<Published, StoreError> {
+        let session = self.session(&change, "rolling back")?;
+        let target = self.rollback_target(&session, to)?;
+        let bytes = read_snapshot(&session, target)?;
+        put(&session, &bytes, Action::Rollback, Some(target.0), &change)
+    }
+
+    fn rollback_target(&self, session: &Session, to: Option<u64>) -> Result<(u64, ContentId), StoreError> {
+        let kept = retained(session.path())
+            .map_err(|source| StoreError::io("list the snapshots of", session.path(), source))?;
+        let (current, pointer) = session.current();
+        let found = match (to, pointer) {
+            (Some(generation), _) => kept.iter().rev().find(|kept| kept.0 == generation),
+            (None, Some(pointer)) => {
+                kept.iter().rev().find(|kept| kept.0 < current && kept.1 != pointer.content)
+            }
+            (None, None) => None,
+        };
+        found.copied().ok_or_else(|| {
+            let kept: Vec<String> = kept.iter().map(|(generation, _)| generation.to_string()).collect();
+            let kept = if kept.is_empty() { "none".to_owned() } else { kept.join(", ") };
+            StoreError::Refused(match to {
+                Some(generation) => format!(
+                    "generation {generation} is not kept; nothing was changed. Kept are: {kept}. Publish its definitions again"
+                ),
+                None => format!("there is no earlier content to go back to; nothing was changed. Kept are: {kept}"),
+            })
+        })
+    }
+}
+
+/// Reads a retained snapshot whole, and verifies what was read.
+fn read_snapshot(session: &Session, (generation, content): (u64, ContentId)) -> Result<Vec<u8>, StoreError> {
+    let path = session.path().join(SNAPSHOTS).join(snapshot_name(generation, content));
+    let mut bytes = Vec::new();
+    let read = open_plain(&path, false).and_then(|mut file| file.read_to_end(&mut bytes));
+    read.map_err(|source| StoreError::io("read the snapshot", &path, source))?;
+    let snapshot = Snapshot::from_bytes(&bytes).and_then(|snapshot| snapshot.verify().map(|()| snapshot));
+    let snapshot = snapshot.map_err(|source| StoreError::Snapshot { path: path.clone(), source })?;
+    if snapshot.content_id() == content {
+        return Ok(bytes);
+    }
+    let problem = format!("its content is {}, expected {content}", snapshot.content_id());
+    Err(StoreError::Mismatch { path, problem })
+}
+
+fn put(
+    session: &Session,
+    bytes: &[u8],
+    action: Action,
+    rolled_back_to: Option<u64>,
+    change: &Change,
+) -> Result<Published, StoreError> {
+    let (current, pointer) = session.current();
+    if let Some(base) = change.base.filter(|base| *base != current) {
+        return Err(StoreError::Stale { base, current });
+    }
+    let unchanged = |error: StoreError| StoreError::Unchanged { source: Box::new(error), current };
+    let folder = session.path().join(SNAPSHOTS);
+    let snapshot = Snapshot::from_bytes(bytes)
+        .map_err(|source| StoreError::Snapshot { path: folder.clone(), source })
+        .map_err(unchanged)?;
+    if snapshot.environment() != session.environment {
+        let (found, expected) = (snapshot.environment(), &session.environment);
+        return Err(StoreError::Refused(format!(
+            "the snapshot is for the environment {found:?}, this store for {expected:?}; nothing was changed"
+        )));
+    }
+    let content = snapshot.content_id();
+    let before = pointer.and_then(|pointer| {
+        let named = (pointer.generation, pointer.content);
+        let policy = (MapPolicy::Shared, u64::MAX);
+        let opened =
+            open_snapshot(&session.directory, session.user, named, &session.environment, policy).ok()?;
+        opened.0.verify().is_ok().then_some((pointer, opened.0))
+    });
+    if let Some((pointer, _)) = &before
+        && pointer.generation == current
+        && pointer.content == content
+    {
+        // Whoever published it may have died before the readers were told.
+        session.head.touch();
+        return Ok(Published {
+            generation: current,
+            previous: pointer.previous,
+            content_id: content,
+            unchanged: true,
+            rolled_back_to: None,
+            differences: Vec::new(),
+            audit_warning: session.flush(),
+        });
+    }
+    let differences = differences(before.as_ref().map(|(_, snapshot)| snapshot), &snapshot);
+    drop(before);
+    drop(snapshot);
+
+    let kept = retained(session.path())
+        .map_err(|source| StoreError::io("list", &folder, source))
+        .map_err(unchanged)?;
+    let next = Pointer {
+        generation: next_generation(session, &kept),
+        content,
+        published_at: session.now,
+        previous: pointer.map_or(0, |pointer| pointer.generation),
+        previous_content: pointer.map_or(ContentId([0; 16]), |pointer| pointer.content),
+    };
+    let mut audit = session.audit().map_err(unchanged)?;
+    let mut intention = session.record(change, action, Outcome::Intended);
+    intention.to = next.generation;
+    intention.content = Some(content.to_string());
+    intention.rolled_back_to = rolled_back_to;
+    intention.differences.clone_from(&differences);
+    let mut outcome = Record { outcome: Outcome::Done, differences: Vec::new(), ..intention.clone() };
+    outcome.intention = Some(audit.append(intention).map_err(unchanged)?);
+
+    if let Err(error) = write_snapshot(session, bytes, &next) {
+        outcome.outcome = Outcome::Failed;
+        outcome.to = current;
+        outcome.error = Some(error.to_string());
+        let _ = audit.append(outcome);
+        return Err(unchanged(error));
+    }
+    session.head.switch(&next);
+    let mut warnings: Vec<String> = session.flush().into_iter().collect();
+    if let Err(error) = audit.append(outcome) {
+        warnings.push(format!("it is published, but the audit trail holds only the intention: {error}"));
+    }
+    remove_old(session.path(), &next, kept);
+    Ok(Published {
+        generation: next.generation,
+        previous: next.previous,
+        content_id: content,
+        unchanged: false,
+        rolled_back_to,
+        differences,
+        audit_warning: (!warnings.is_empty()).then(|| warnings.join("; ")),
+    })
+}
+
+/// Higher than all there were, and of the parity whose pointer is not in use.
+fn next_generation(session: &Session, kept: &[(u64, ContentId)]) -> u64 {
+    let (current, pointer) = session.current();
+    let next = kept.last().map_or(0, |kept| kept.0).max(current) + 1;
+    match pointer {
+        Some(pointer) if pointer.generation % 2 == next % 2 => next + 1,
+        _ => next,
+    }
+}
+
+fn differences(before: Option<&Snapshot>, after: &Snapshot) -> Vec<Difference> {
+    let old = match before.map(Snapshot::definitions_json) {
+        Some(Ok(json)) => json,
+        _ => b"{\"flags\":{}}",
+    };
+    after.definitions_json().ok().and_then(|new| diff_canonical(old, new).ok()).unwrap_or_default()
+}
+
+/// Brings the snapshot under its name, on the disk for good.
+fn write_snapshot(session: &Session, bytes: &[u8], pointer: &Pointer) -> Result<(), StoreError> {
+    let folder = session.path().join(SNAPSHOTS);
+    remove_orphans(&folder);
+    let name = snapshot_name(pointer.generation, pointer.content);
+    let path = folder.join(format!(".{name}{TEMPORARY}"));
+    let failed = |what: &'static str| {
+        let path = path.clone();
+        move |source: io::Error| StoreError::Io { what, path, source }
+    };
+    let flags = (OFlags::NOFOLLOW | OFlags::CLOEXEC).bits().cast_signed();
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).custom_flags(flags).open(&path);
+    let mut file = file.map_err(failed("create"))?;
+    let mut temporary = Temporary { path: path.clone(), named: false };
+    file.write_all(bytes).map_err(failed("write"))?;
+    session.modes.apply(&file, session.modes.snapshot()).map_err(failed("set the permissions of"))?;
+    // Never tried again on this file: the kernel may have dropped the pages that it could not write.
+    file.sync_all().map_err(failed("write to the disk"))?;
+    drop(file);
+
+    let file = open_plain(&path, false).map_err(failed("open"))?;
+    let verified = Snapshot::open(&file, MapMode::Shared, u64::MAX).and_then(|snapshot| {
+        snapshot.verify()?;
+        Ok(snapshot.content_id())
+    });
+    let found = verified.map_err(|source| StoreError::Snapshot { path: path.clone(), source })?;
+    if found != pointer.content {
+        let problem = format!("read back as {found}, expected {}", pointer.content);
+        return Err(StoreError::Mismatch { path, problem });
+    }
+    std::fs::rename(&path, folder.join(&name)).map_err(failed("rename"))?;
+    temporary.named = true;
+    if let Err(source) = File::open(&folder).and_then(|folder| folder.sync_all()) {
+        let _ = std::fs::remove_file(folder.join(&name));
+        return Err(StoreError::io("write to the disk", &folder, source));
+    }
+    Ok(())
+}
+
+/// Temporary files of publishers that died. Nobody else can be writing one: the lock is held.
+fn remove_orphans(folder: &Path) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let name = name.as_encoded_bytes();
+        if name.starts_with(b".") && name.ends_with(TEMPORARY.as_bytes()) {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Removes all but the newest generations, the current one and the one before it. What cannot be removed stays
+/// until the next publish.
+fn remove_old(directory: &Path, pointer: &Pointer, mut kept: Vec<(u64, ContentId)>) {
+    kept.push((pointer.generation, pointer.content));
+    let surplus = kept.len().saturating_sub(KEEP);
+    for (generation, content) in kept.into_iter().take(surplus) {
+        if generation != pointer.generation && generation != pointer.previous {
+            let _ = std::fs::remove_file(directory.join(SNAPSHOTS).join(snapshot_name(generation, content)));
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! A store as a publisher sees it.
+
+use super::error::StoreError;
+use super::head::{Current, Identity};
+use super::open::head_file;
+use super::trust::{Trust, judge};
+use rustix::process::geteuid;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+/// How long a change waits for another one to end.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A store, to be asked and changed. Holds nothing open: every call looks at the store as it is then.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pub(super) directory: PathBuf,
+    pub(super) identity: Identity,
+    pub(super) trust: Trust,
+    pub(super) patience: Duration,
+}
+
+impl Store {
+    /// Opens a store. Asking needs no permission to write.
+    ///
+    /// # Errors
+    ///
+    /// When there is no store, its head is not valid, or others could change it.
+    pub fn open(directory: &Path) -> Result<Store, StoreError> {
+        let user = geteuid().as_raw();
+        let judged = judge(directory, user)?;
+        let file = head_file(&judged, user, false)?;
+        Ok(Store { identity: file.identity, trust: judged.trust, directory: judged.path, patience: PATIENCE })
+    }
+
+    /// Waits so long for another change to end, instead of ten seconds.
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> Store {
+        Store { patience, ..self }
+    }
+
+    /// Canonical.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// As `init` was told.
+    pub fn environment(&self) -> &str {
+        &self.identity.environment
+    }
+
+    /// Whether a group can change it.
+    pub fn trust(&self) -> &Trust {
+        &self.trust
+    }
+
+    /// The generation that is published; 0 if none is.
+    ///
+    /// # Errors
+    ///
+    /// When the head cannot be read.
+    pub fn generation(&self) -> Result<u64, StoreError> {
+        Ok(match self.read_head()?.current() {
+            Current::Nothing => 0,
+            Current::Pointer(pointer) => pointer.generation,
+            Current::Damaged(generation, _) => generation,
+        })
+    }
+}
+
+/// Microseconds since 1970.
+pub(super) fn now() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,259 @@
+//! One store as a worker sees it.
+//!
+//! It never panics, never waits for anybody and starts no thread. What was good last stays: a snapshot that is
+//! missing, damaged, of another environment or older than what this head named before is refused, counted and
+//! tried again with growing pauses, while the answers go on. It is sound across `fork`, and nothing here depends on the
+//! process's id.
+
+use super::error::StoreError;
+use super::head::Head;
+use super::layout::HEAD;
+use super::load::{Loader, Source};
+use super::open::{FileId, MapPolicy, head_file, map_head};
+use super::trust::{Trust, judge};
+use crate::eval::Switches;
+use crate::snapshot::{MapMode, Snapshot};
+use parking_lot::{Mutex, RwLock};
+use rustix::process::geteuid;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// Milliseconds between two looks at whether the head's file is still the one mapped.
+const LOOK_EVERY: u64 = 1_000;
+/// For so long `check_replaced` goes on saying that a head was replaced, so that other threads hear it too.
+const ANNOUNCE: u64 = 5_000;
+
+/// How a reader reads.
+#[derive(Debug, Clone, Copy)]
+pub struct ReaderOptions {
+    /// How a snapshot's file becomes memory.
+    pub map: MapPolicy,
+    /// The largest snapshot that is accepted, in bytes.
+    pub size_limit: u64,
+}
+
+impl Default for ReaderOptions {
+    /// Maps as it sees fit; 4 GiB.
+    fn default() -> ReaderOptions {
+        ReaderOptions { map: MapPolicy::Auto, size_limit: 4 << 30 }
+    }
+}
+
+/// What a request pins: one snapshot, and what the head says about its flags.
+#[derive(Debug)]
+pub struct View {
+    /// None where nothing was published, or nothing good was ever found.
+    pub snapshot: Option<Arc<Snapshot>>,
+    /// Of the snapshot; 0 without one.
+    pub generation: u64,
+    /// Microseconds since 1970; 0 where it is not known.
+    pub published_at: i64,
+    /// Kills and the stop.
+    pub switches: Switches,
+    /// The head's epoch that this was read at.
+    pub epoch: u64,
+    /// The head names another generation than this one, which could not be loaded.
+    pub fallback: bool,
+    /// How many heads this reader had mapped before the one that this was read from.
+    pub(crate) heads: u64,
+}
+
+/// What a reader knows about itself, for health checks.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ReaderStatus {
+    /// Canonical.
+    pub directory: PathBuf,
+    /// The store's.
+    pub environment: String,
+    /// Answering; 0 if none is.
+    pub generation: u64,
+    /// What the head names.
+    pub head_generation: u64,
+    /// Of the generation answering, in microseconds since 1970.
+    pub published_at: i64,
+    /// Where the answers come from.
+    pub source: Source,
+    /// How the snapshot is in memory.
+    pub map: Option<MapMode>,
+    /// Whether others could change the store.
+    pub trust: Trust,
+    /// Why the answers do not come from the current generation, or why the store cannot be looked at.
+    pub last_error: Option<String>,
+    /// Snapshots loaded.
+    pub loads: u64,
+    /// Snapshots and heads refused.
+    pub refused: u64,
+    /// Attempts to load a refused snapshot after all.
+    pub retries: u64,
+    /// Heads that took the place of the one mapped.
+    pub heads_replaced: u64,
+    /// Flags killed, whether or not the snapshot holds them.
+    pub killed: Vec<String>,
+    /// Everything is stopped.
+    pub stopped: bool,
+}
+
+/// One store as a worker sees it.
+#[derive(Debug)]
+pub struct Reader {
+    head: Head,
+    loader: Mutex<Loader>,
+    present: RwLock<Arc<View>>,
+    /// The next `view` looks whatever the epoch says.
+    stale: AtomicBool,
+    heads: AtomicU64,
+    /// Monotonic milliseconds: the last look at the head's file, the end of an announcement, the next attempt.
+    looked: AtomicU64,
+    announce_until: AtomicU64,
+    retry_at: AtomicU64,
+    replaced_inode: AtomicU64,
+    replaced_device: AtomicU64,
+    path: PathBuf,
+}
+
+impl Reader {
+    /// Opens the store at `directory`. One in which nothing was published yet opens as well.
+    ///
+    /// # Errors
+    ///
+    /// When there is no store, its head is not valid, or others could change it.
+    pub fn open(directory: &Path, options: ReaderOptions) -> Result<Reader, StoreError> {
+        let user = geteuid().as_raw();
+        let judged = judge(directory, user)?;
+        let file = head_file(&judged, user, false)?;
+        let head = map_head(&judged.path, &file, false)?;
+        let path = judged.path.join(HEAD);
+        let id = file.id;
+        let loader = Loader::new(judged, file, options);
+        Ok(Reader {
+            head,
+            present: RwLock::new(Arc::new(loader.view(0, 0))),
+            loader: Mutex::new(loader),
+            stale: AtomicBool::new(true),
+            heads: AtomicU64::new(0),
+            looked: AtomicU64::new(0),
+            announce_until: AtomicU64::new(0),
+            retry_at: AtomicU64::new(u64::MAX),
+            replaced_inode: AtomicU64::new(id.inode),
+            replaced_device: AtomicU64::new(id.device),
+            path,
+        })
+    }
+
+    /// The head's epoch: when it is not that of the view, ask for [`view`](Self::view) again. Its address is the same
+    /// as long as the reader lives. Read-only memory: a store to it ends the process.
+    #[inline(always)]
+    pub fn epoch_cell(&self) -> &AtomicU64 {
+        self.head.epoch_cell()
+    }
+
+    /// Whether `view` is what [`view`](Self::view) would return: two loads.
+    #[inline]
+    pub fn is_current(&self, view: &View) -> bool {
+        self.head.epoch() == view.epoch && self.heads.load(Ordering::Relaxed) == view.heads
+    }
+
+    /// What to pin for a request. Cheap when nothing changed; otherwise the new snapshot is loaded, once for all
+    /// threads: those that ask meanwhile get what there was before.
+    pub fn view(&self) -> Arc<View> {
+        let present = self.present.read().clone();
+        if self.is_current(&present) && !self.stale.load(Ordering::Acquire) {
+            return present;
+        }
+        let Some(mut loader) = self.loader.try_lock() else { return present };
+        self.stale.store(false, Ordering::Release);
+        let view = Arc::new(loader.load(&self.head, self.heads.load(Ordering::Relaxed), monotonic_now()));
+        self.retry_at.store(loader.retry_at().unwrap_or(u64::MAX), Ordering::Release);
+        let before = std::mem::replace(&mut *self.present.write(), view.clone());
+        drop(loader);
+        // Outside the locks: it may be the last to hold a snapshot, which is then unmapped.
+        drop(before);
+        view
+    }
+
+    /// Looks, at most once a second, whether another file took the head's place (a restored backup), and maps that.
+    /// True: ask for [`view`](Self::view) again, whatever the epoch says; also when a refused snapshot is due for
+    /// another attempt. `now` is in milliseconds of a clock that does not go back.
+    pub fn check_replaced(&self, now: u64) -> bool {
+        let looked = self.looked.load(Ordering::Relaxed);
+        let announced = now < self.announce_until.load(Ordering::Relaxed);
+        if looked != 0 && now.saturating_sub(looked) < LOOK_EVERY {
+            return announced;
+        }
+        if self.looked.compare_exchange(looked, now.max(1), Ordering::Relaxed, Ordering::Relaxed).is_err() {
+            return announced;
+        }
+        let replaced = match std::fs::symlink_metadata(&self.path) {
+            Ok(metadata)
+                if metadata.ino() == self.replaced_inode.load(Ordering::Relaxed)
+                    && metadata.dev() == self.replaced_device.load(Ordering::Relaxed) =>
+            {
+                self.note(None);
+                false
+            }
+            Ok(_) => self.replace(),
+            Err(source) => {
+                self.note(Some(StoreError::io("look at the head", &self.path, source)));
+                false
+            }
+        };
+        if replaced {
+            self.announce_until.store(now.saturating_add(ANNOUNCE), Ordering::Relaxed);
+        }
+        let due = monotonic_now() >= self.retry_at.load(Ordering::Acquire);
+        if due {
+            self.stale.store(true, Ordering::Release);
+        }
+        replaced || announced || due
+    }
+
+    /// What there is to say about this reader. Looks at nothing but its own memory and the head's.
+    pub fn status(&self) -> ReaderStatus {
+        let view = self.present.read().clone();
+        let loader = self.loader.lock();
+        loader.status(&view, self.head.generation())
+    }
+
+    /// What should be logged, once: the warning of a path that a group can write, each snapshot refused,
+    /// each head replaced.
+    pub fn take_notices(&self) -> Vec<String> {
+        self.loader.try_lock().map(|mut loader| loader.take_notices()).unwrap_or_default()
+    }
+
+    fn replace(&self) -> bool {
+        let Some(mut loader) = self.loader.try_lock() else { return false };
+        let file = match loader.accept_head() {
+            Ok(file) => file,
+            Err(error) => {
+                loader.missing(Some(error));
+                return false;
+            }
+        };
+        if let Err(source) = self.head.page().replace(&file.file) {
+            loader.missing(Some(StoreError::io("map the head", &self.path, source)));
+            return false;
+        }
+        let FileId { device, inode } = file.id;
+        self.replaced_inode.store(inode, Ordering::Relaxed);
+        self.replaced_device.store(device, Ordering::Relaxed);
+        loader.replaced(file);
+        self.heads.fetch_add(1, Ordering::Relaxed);
+        self.stale.store(true, Ordering::Release);
+        true
+    }
+
+    fn note(&self, error: Option<StoreError>) {
+        if let Some(mut loader) = self.loader.try_lock() {
+            loader.missing(error);
+        }
+    }
+}
+
+/// Milliseconds of a clock that does not go back; no system call.
+fn monotonic_now() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    now.tv_sec.cast_unsigned().saturating_mul(1_000).saturating_add(now.tv_nsec.cast_unsigned() / 1_000_000)
+}

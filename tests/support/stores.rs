@@ -1,0 +1,73 @@
+//! Stores to test with.
+
+use flagstone::definition::Definitions;
+use flagstone::store::{Actor, Change, Published, Reader, ReaderOptions, Store, View};
+use flagstone::{Question, enabled};
+use std::path::{Path, PathBuf};
+
+/// Definitions from the canonical form of their flags.
+pub fn definitions(flags: &str) -> Definitions {
+    Definitions::from_canonical_json(format!("{{\"flags\":{flags}}}").as_bytes())
+        .expect("canonical definitions")
+}
+
+/// One flag, `portal`, on or off for everybody.
+pub fn portal(on: bool) -> Definitions {
+    definitions(&format!("{{\"portal\":{{\"enabled\":{on}}}}}"))
+}
+
+/// A flag `portal` whose description is `number`: different content for every number.
+pub fn numbered(number: u64) -> Definitions {
+    definitions(&format!("{{\"portal\":{{\"description\":\"{number}\",\"enabled\":true}}}}"))
+}
+
+pub fn change() -> Change {
+    let actor = Actor { user: "alice".to_owned(), uid: 1000, host: "web1".to_owned() };
+    Change { actor, reason: Some("a test".to_owned()), base: None }
+}
+
+pub fn on_base(base: u64) -> Change {
+    Change { base: Some(base), ..change() }
+}
+
+/// A new store for production.
+pub fn new_store(path: &Path) -> Store {
+    Store::init(path, "production", None).expect("a new store")
+}
+
+/// Publishes, and expects nothing to complain about.
+pub fn publish(store: &Store, definitions: &Definitions) -> Published {
+    let published = store.publish(definitions, change()).expect("a publish");
+    assert_eq!(published.audit_warning, None);
+    published
+}
+
+pub fn reader(path: &Path) -> Reader {
+    Reader::open(path, ReaderOptions::default()).expect("a reader")
+}
+
+/// Whether the flag is on in that view, for everybody.
+pub fn on(view: &View, flag: &str) -> bool {
+    let Some(snapshot) = &view.snapshot else { return false };
+    let Some(flag) = snapshot.find(flag.as_bytes()) else { return false };
+    enabled(snapshot, &view.switches, flag, &Question { company: None, context: &(), now: 0 })
+}
+
+/// The only file of `snapshots` whose name begins with that generation.
+pub fn snapshot_file(store: &Path, generation: u64) -> PathBuf {
+    let prefix = format!("{generation:020}-");
+    let entries = std::fs::read_dir(store.join("snapshots")).expect("snapshots");
+    let mut found = entries.map(|entry| entry.expect("an entry").path());
+    found
+        .find(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&prefix)))
+        .unwrap_or_else(|| panic!("no snapshot of generation {generation}"))
+}
+
+/// Names in `snapshots`, sorted.
+pub fn snapshot_names(store: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(store.join("snapshots")).expect("snapshots");
+    let mut names: Vec<_> =
+        entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
