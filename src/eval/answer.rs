@@ -5,9 +5,9 @@ use super::condition::{holds, read};
 use super::{Attribute, Context, Key, Switches};
 use crate::snapshot::format::{
     ATTRIBUTE_COMPANY, BIT_CRC32, BIT_ENABLED, BIT_KEEP, FlagRecord, RuleRecord, SHAPE_COMPANY_ROLLOUT,
-    SHAPE_OFF, SHAPE_ON,
+    SHAPE_OFF, SHAPE_ON, VariantRecord,
 };
-use crate::snapshot::{FlagId, Snapshot, ValueRef, VariantRef};
+use crate::snapshot::{FlagId, Snapshot, ValueRef, VariantRef, key_hash};
 
 /// The threshold that everybody is below.
 const FULL: u32 = 100_000;
@@ -155,32 +155,41 @@ pub fn enabled<C: Context + ?Sized>(
     flag: FlagId,
     question: &Question<'_, C>,
 ) -> bool {
-    match snapshot.flag(flag) {
-        Some(record) => enabled_record(snapshot, switches, flag, record, question),
-        None => false,
+    let Some(record) = snapshot.flag(flag) else { return false };
+    match quick(switches, flag, record, question.company) {
+        Quick::Answer(on) => on,
+        Quick::Ask(flag) => evaluate(snapshot, switches, flag, question).on,
     }
 }
 
+/// What [`Snapshot::quick`] finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quick {
+    /// The answer.
+    Answer(bool),
+    /// It takes every step.
+    Ask(FlagId),
+}
+
 #[inline(always)]
-pub(crate) fn enabled_record<C: Context + ?Sized>(
-    snapshot: &Snapshot,
+pub(crate) fn quick(
     switches: &Switches,
     flag: FlagId,
     record: &FlagRecord,
-    question: &Question<'_, C>,
-) -> bool {
-    if !switches.any() {
-        match (record.shape, question.company) {
-            // Written without a branch on the outcome, which nobody predicts.
-            (SHAPE_COMPANY_ROLLOUT, Some(key @ Key::Int(_))) => {
-                return bucket(key, record.seed.get()) < record.threshold.get();
-            }
-            (SHAPE_ON, _) => return true,
-            (SHAPE_OFF, _) => return false,
-            _ => {}
-        }
+    company: Option<Key<'_>>,
+) -> Quick {
+    if switches.any() {
+        return Quick::Ask(flag);
     }
-    evaluate(snapshot, switches, flag, question).on
+    match (record.shape, company) {
+        // Written without a branch on the outcome, which nobody predicts.
+        (SHAPE_COMPANY_ROLLOUT, Some(key @ Key::Int(_))) => {
+            Quick::Answer(bucket(key, record.seed.get()) < record.threshold.get())
+        }
+        (SHAPE_ON, _) => Quick::Answer(true),
+        (SHAPE_OFF, _) => Quick::Answer(false),
+        _ => Quick::Ask(flag),
+    }
 }
 
 /// Steps 3 to 5: what turns a flag off whoever asks.
@@ -304,13 +313,46 @@ pub fn variant<'a, C: Context + ?Sized>(
     question: &Question<'_, C>,
 ) -> Option<VariantRef<'a>> {
     let record = snapshot.flag(flag)?;
-    let (first, count) = (record.variants.get() as usize, record.variants_count.get() as usize);
-    let variants = snapshot.variants.slice(first, count).filter(|variants| !variants.is_empty())?;
+    let variants = variants(snapshot, record);
+    if variants.is_empty() {
+        return None;
+    }
     let bucket = bucket(rollout_key(snapshot, record, question)?, record.variant_seed.get());
     let drawn = variants.get(variants.partition_point(|variant| variant.upper.get() <= bucket))?;
-    Some(VariantRef {
-        name: snapshot.text(drawn.name_offset.get(), drawn.name_length.get()),
-        value: (drawn.has_value.get() != 0).then(|| ValueRef::root(drawn.value.get())),
+    Some(variant_ref(snapshot, drawn))
+}
+
+/// The flag's variant of that name.
+pub fn variant_named<'a>(snapshot: &'a Snapshot, flag: FlagId, name: &[u8]) -> Option<VariantRef<'a>> {
+    let record = snapshot.flag(flag)?;
+    let found = variants(snapshot, record)
+        .iter()
+        .find(|variant| snapshot.string(variant.name_offset.get(), variant.name_length.get()) == name)?;
+    Some(variant_ref(snapshot, found))
+}
+
+fn variants<'a>(snapshot: &'a Snapshot, record: &FlagRecord) -> &'a [VariantRecord] {
+    snapshot
+        .variants
+        .slice(record.variants.get() as usize, record.variants_count.get() as usize)
+        .unwrap_or(&[])
+}
+
+fn variant_ref<'a>(snapshot: &'a Snapshot, variant: &VariantRecord) -> VariantRef<'a> {
+    VariantRef {
+        name: snapshot.text(variant.name_offset.get(), variant.name_length.get()),
+        value: (variant.has_value.get() != 0).then(|| ValueRef::root(variant.value.get())),
+    }
+}
+
+/// The attributes that the flag, or one that it requires, can read and the question lacks; sorted.
+pub fn missing<'a, C: Context + ?Sized>(
+    snapshot: &'a Snapshot,
+    flag: FlagId,
+    context: &C,
+) -> impl Iterator<Item = &'a str> {
+    snapshot.needs(flag).filter(move |name| {
+        context.attribute(name.as_bytes(), key_hash(name.as_bytes())) == Attribute::Missing
     })
 }
 

@@ -11,8 +11,10 @@ pub mod semver;
 mod switches;
 pub mod time;
 
-pub(crate) use answer::enabled_record;
-pub use answer::{Answer, Question, Reason, enabled, evaluate, possible, rule_name, variant};
+pub(crate) use answer::quick;
+pub use answer::{
+    Answer, Question, Quick, Reason, enabled, evaluate, missing, possible, rule_name, variant, variant_named,
+};
 pub use bucket::{BUCKETS, bucket, crc32_bucket, seed, variant_seed};
 #[cfg(feature = "publisher")]
 pub(crate) use context::compare_numbers;

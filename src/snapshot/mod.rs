@@ -19,10 +19,12 @@ pub use value::{Value, ValueList, ValueMap, ValueRef};
 
 pub(crate) use format::VALUE_DEPTH;
 
+use crate::eval::{Key, Quick, Switches};
 use format::{
     AttributeRecord, CellRecord, FIBONACCI, FlagRecord, HEADER_SIZE, ListRecord, RuleRecord, Section, Slot,
     StepRecord, TestRecord, VariantRecord,
 };
+#[cfg(feature = "publisher")]
 pub(crate) use lists::first_int_slot;
 #[cfg(feature = "publisher")]
 pub(crate) use lists::text_slot;
@@ -218,19 +220,14 @@ impl Snapshot {
         self.find_record(hash, key).map(|(id, _)| id)
     }
 
-    /// Whether the flag of that key, whose [`key_hash`] the caller already has, is on: one lookup and
-    /// [`enabled`](crate::enabled). An unknown flag is off.
+    /// The answer for the flag of that key, whose [`key_hash`] the caller already has, where nothing but the flag
+    /// itself and the company can change it; an unknown flag is off. Otherwise the flag, to be asked about with
+    /// [`enabled`](crate::enabled).
     #[inline(always)]
-    pub fn enabled_by_key<C: crate::Context + ?Sized>(
-        &self,
-        hash: u64,
-        key: &[u8],
-        switches: &crate::Switches,
-        question: &crate::Question<'_, C>,
-    ) -> bool {
+    pub fn quick(&self, hash: u64, key: &[u8], switches: &Switches, company: Option<Key<'_>>) -> Quick {
         match self.find_record(hash, key) {
-            Some((id, record)) => crate::eval::enabled_record(self, switches, id, record, question),
-            None => false,
+            Some((id, record)) => crate::eval::quick(switches, id, record, company),
+            None => Quick::Answer(false),
         }
     }
 

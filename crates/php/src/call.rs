@@ -1,0 +1,308 @@
+//! What a function was called with. Exact types are taken as they are; everything else goes through PHP's own
+//! parameter parsing, so that coercion, `strict_types` and the texts of errors are PHP's.
+
+use crate::context::PhpContext;
+use crate::php;
+use engine::Key;
+use ext_php_rs::ffi::{zend_execute_data, zend_string};
+use ext_php_rs::types::{ZendHashTable, Zval};
+use ext_php_rs::zend::ExecuteData;
+use std::ffi::CStr;
+use std::ptr::null_mut;
+
+const IS_NULL: u8 = 1;
+const IS_LONG: u8 = 4;
+const IS_STRING: u8 = 6;
+const IS_ARRAY: u8 = 7;
+
+/// Where a call frame's arguments start, in values (`ZEND_CALL_FRAME_SLOT`).
+const FRAME_SLOTS: usize = size_of::<zend_execute_data>().div_ceil(size_of::<Zval>());
+
+/// The arguments of a question: `(string $flag, int|string|null $company = null, array $context = [])`.
+pub(crate) struct Question<'a> {
+    pub(crate) flag: &'a [u8],
+    /// The flag's hash, as PHP caches it.
+    pub(crate) hash: u64,
+    pub(crate) company: Option<Key<'a>>,
+    pub(crate) context: PhpContext<'a>,
+}
+
+#[inline(always)]
+pub(crate) fn count(frame: &ExecuteData) -> u32 {
+    // SAFETY: in a call frame the second word of `This` holds the number of arguments.
+    unsafe { frame.This.u2.num_args }
+}
+
+/// The argument of that number, from 0. The frame must have it.
+///
+/// # Safety
+///
+/// `number` must be below [`count`].
+#[inline(always)]
+pub(crate) unsafe fn argument(frame: &ExecuteData, number: usize) -> &Zval {
+    let first: *const Zval = (&raw const *frame).cast();
+    // SAFETY: arguments follow the frame, which takes FRAME_SLOTS values; the caller promises that there are enough.
+    let argument = unsafe { first.add(FRAME_SLOTS + number) };
+    // SAFETY: an argument is a live value for as long as its frame.
+    unsafe { &*argument }
+}
+
+#[inline(always)]
+pub(crate) fn kind(value: &Zval) -> u8 {
+    // SAFETY: every bit pattern of the union is a valid u32; its low byte is the type.
+    unsafe { value.u1.type_info as u8 }
+}
+
+/// The string's hash, computed if PHP has not yet.
+///
+/// # Safety
+///
+/// `string` must be a live zend_string.
+#[inline(always)]
+unsafe fn hash(string: *mut zend_string) -> u64 {
+    // SAFETY: the caller's promise.
+    let known = unsafe { (*string).h };
+    if known != 0 {
+        return known;
+    }
+    // SAFETY: as above.
+    unsafe { php::zend_string_hash_func(string) }
+}
+
+/// The question, if every argument has exactly the type that is asked for.
+#[inline(always)]
+pub(crate) fn exact(frame: &ExecuteData) -> Option<Question<'_>> {
+    let count = count(frame);
+    if !(1..=3).contains(&count) {
+        return None;
+    }
+    // SAFETY: there is at least one argument.
+    let flag = unsafe { argument(frame, 0) };
+    if kind(flag) != IS_STRING {
+        return None;
+    }
+    // SAFETY: the type says that the value is a string.
+    let string = unsafe { flag.value.str_ };
+    let mut question = Question {
+        // SAFETY: a string argument lives as long as its frame.
+        flag: unsafe { php::bytes(string) },
+        // SAFETY: as above.
+        hash: unsafe { hash(string) },
+        company: None,
+        context: PhpContext::empty(),
+    };
+    if count >= 2 {
+        // SAFETY: there are at least two arguments.
+        let company = unsafe { argument(frame, 1) };
+        question.company = match kind(company) {
+            // SAFETY: the type says that the value is an int.
+            IS_LONG => Some(Key::Int(unsafe { company.value.lval })),
+            IS_STRING => {
+                // SAFETY: the type says that the value is a string.
+                let string = unsafe { company.value.str_ };
+                // SAFETY: a string argument lives as long as its frame.
+                Key::from_bytes(unsafe { php::bytes(string) })
+            }
+            IS_NULL => None,
+            _ => return None,
+        };
+    }
+    if count == 3 {
+        // SAFETY: there are three arguments.
+        let context = unsafe { argument(frame, 2) };
+        if kind(context) != IS_ARRAY {
+            return None;
+        }
+        question.context = PhpContext::of(context.array()?);
+    }
+    Some(question)
+}
+
+/// How many arguments a function takes beyond the question's three, and how PHP's parser spells them all.
+pub(crate) struct Shape {
+    spec: &'static CStr,
+    /// The company's place, from 0; none if there is no company.
+    company: Option<usize>,
+    /// The context's place.
+    context: Option<usize>,
+    most: usize,
+}
+
+pub(crate) const QUESTION: Shape = Shape { spec: c"S|zh", company: Some(1), context: Some(2), most: 3 };
+pub(crate) const QUESTION_DEFAULT: Shape =
+    Shape { spec: c"S|zhz", company: Some(1), context: Some(2), most: 4 };
+pub(crate) const FLAG: Shape = Shape { spec: c"S", company: None, context: None, most: 1 };
+
+/// The question, parsed as PHP parses parameters. None: PHP has thrown.
+#[cold]
+#[inline(never)]
+pub(crate) fn parse<'a>(frame: &'a ExecuteData, shape: &Shape) -> Option<Question<'a>> {
+    let mut string: *mut zend_string = null_mut();
+    let (mut second, mut third, mut fourth): (*mut Zval, *mut ZendHashTable, *mut Zval) =
+        (null_mut(), null_mut(), null_mut());
+    // SAFETY: the spec takes at most these pointers, in this order and of these types; PHP reads no more than it names.
+    let parsed = unsafe {
+        php::zend_parse_parameters(
+            count(frame),
+            shape.spec.as_ptr(),
+            &raw mut string,
+            &raw mut second,
+            &raw mut third,
+            &raw mut fourth,
+        )
+    };
+    if parsed != 0 || string.is_null() {
+        return None;
+    }
+    let given = (count(frame) as usize).min(shape.most);
+    let company = match shape.company {
+        // SAFETY: there are `given` arguments.
+        Some(at) if at < given => company(unsafe { argument(frame, at) }, at as u32 + 1)?,
+        _ => None,
+    };
+    let context = match shape.context {
+        Some(at) if at < given && !third.is_null() => {
+            // SAFETY: PHP set it to the array of an argument, which lives as long as the frame.
+            PhpContext::of(unsafe { &*third })
+        }
+        _ => PhpContext::empty(),
+    };
+    Some(Question {
+        // SAFETY: PHP set it to the string of an argument, converted in place where it was none.
+        flag: unsafe { php::bytes(string) },
+        // SAFETY: as above.
+        hash: unsafe { hash(string) },
+        company,
+        context,
+    })
+}
+
+/// A company as PHP takes `string|int|null`, but never from an object or a bool. None: PHP has thrown.
+pub(crate) fn company(value: &Zval, number: u32) -> Option<Option<Key<'_>>> {
+    let value = php::dereferenced(value);
+    if value.is_null() {
+        return Some(None);
+    }
+    if value.is_object() {
+        return refuse(
+            number,
+            value,
+            c"must be of type string|int|null, %s given; pass its key, such as $company->getKey()",
+        );
+    }
+    if value.is_bool() {
+        return refuse(number, value, c"must be of type string|int|null, %s given");
+    }
+    let (mut string, mut long): (*mut zend_string, i64) = (null_mut(), 0);
+    // SAFETY: the value is an argument of this frame, which the conversion may change in place; PHP fills one of the two.
+    let taken = if value.is_string() {
+        // SAFETY: the type says that the value is a string.
+        string = unsafe { value.value.str_ };
+        true
+    } else if value.is_long() {
+        // SAFETY: the type says that the value is an int.
+        long = unsafe { value.value.lval };
+        true
+    } else {
+        // SAFETY: arguments are PHP's to change: nothing else reads this one, and no reference to it outlives the call.
+        unsafe {
+            php::zend_parse_arg_str_or_long_slow(
+                (&raw const *value).cast_mut().cast(),
+                &raw mut string,
+                &raw mut long,
+                number,
+            )
+        }
+    };
+    if !taken {
+        return refuse(number, value, c"must be of type string|int|null, %s given");
+    }
+    if string.is_null() {
+        return Some(Some(Key::Int(long)));
+    }
+    // SAFETY: the string is the argument's, which lives as long as the frame.
+    Some(Key::from_bytes(unsafe { php::bytes(string) }))
+}
+
+/// Throws a TypeError unless PHP already threw.
+pub(crate) fn refuse<T>(number: u32, value: &Zval, text: &CStr) -> Option<T> {
+    let name = php::type_name(value);
+    // SAFETY: the text has one `%s`, and the name ends with NUL.
+    unsafe { php::zend_argument_type_error(number, text.as_ptr(), name.as_ptr()) };
+    None
+}
+
+/// `(int|string|null $company = null, array $context = [])`. None: PHP has thrown.
+pub(crate) fn parse_all(frame: &ExecuteData) -> Option<Question<'_>> {
+    let (mut first, mut array): (*mut Zval, *mut ZendHashTable) = (null_mut(), null_mut());
+    // SAFETY: the spec takes these two pointers, in this order and of these types.
+    let parsed =
+        unsafe { php::zend_parse_parameters(count(frame), c"|zh".as_ptr(), &raw mut first, &raw mut array) };
+    if parsed != 0 {
+        return None;
+    }
+    let company = match count(frame) {
+        0 => None,
+        // SAFETY: there is at least one argument.
+        _ => company(unsafe { argument(frame, 0) }, 1)?,
+    };
+    // SAFETY: null, or the array of an argument, which lives as long as the frame.
+    let context = unsafe { array.as_ref() }.map_or(PhpContext::empty(), PhpContext::of);
+    Some(Question { flag: b"", hash: 0, company, context })
+}
+
+/// `(string $flag, array $companies, array $context = [])`. None: PHP has thrown.
+pub(crate) fn parse_filter(frame: &ExecuteData) -> Option<(Question<'_>, &ZendHashTable)> {
+    let mut string: *mut zend_string = null_mut();
+    let (mut companies, mut array): (*mut ZendHashTable, *mut ZendHashTable) = (null_mut(), null_mut());
+    // SAFETY: the spec takes these three pointers, in this order and of these types.
+    let parsed = unsafe {
+        php::zend_parse_parameters(
+            count(frame),
+            c"Sh|h".as_ptr(),
+            &raw mut string,
+            &raw mut companies,
+            &raw mut array,
+        )
+    };
+    if parsed != 0 {
+        return None;
+    }
+    // SAFETY: null, or the array of an argument, which lives as long as the frame.
+    let companies = unsafe { companies.as_ref() }?;
+    // SAFETY: as above.
+    let context = unsafe { array.as_ref() }.map_or(PhpContext::empty(), PhpContext::of);
+    // SAFETY: PHP set it to the string of an argument.
+    let flag = unsafe { php::bytes(string) };
+    // SAFETY: as above.
+    let hash = unsafe { hash(string) };
+    Some((Question { flag, hash, company: None, context }, companies))
+}
+
+/// `(?array $answers, ?bool $otherwise = null)`. None: PHP has thrown.
+pub(crate) fn parse_override(frame: &ExecuteData) -> Option<(Option<&ZendHashTable>, Option<bool>)> {
+    let mut answers: *mut ZendHashTable = null_mut();
+    let (mut otherwise, mut otherwise_null) = (false, true);
+    // SAFETY: the spec takes these three pointers, in this order and of these types.
+    let parsed = unsafe {
+        php::zend_parse_parameters(
+            count(frame),
+            c"h!|b!".as_ptr(),
+            &raw mut answers,
+            &raw mut otherwise,
+            &raw mut otherwise_null,
+        )
+    };
+    if parsed != 0 {
+        return None;
+    }
+    // SAFETY: null, or the array of an argument, which lives as long as the frame.
+    Some((unsafe { answers.as_ref() }, (!otherwise_null).then_some(otherwise)))
+}
+
+/// No arguments. None: PHP has thrown.
+pub(crate) fn parse_none(frame: &ExecuteData) -> Option<()> {
+    // SAFETY: the empty spec takes no pointers.
+    let parsed = unsafe { php::zend_parse_parameters(count(frame), c"".as_ptr()) };
+    (parsed == 0).then_some(())
+}

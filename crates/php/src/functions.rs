@@ -1,0 +1,371 @@
+//! PHP's functions. Each reads its arguments, asks the engine, and writes the answer.
+
+use crate::call::{self, FLAG, QUESTION, QUESTION_DEFAULT, Question, argument, count, exact, parse};
+use crate::overrides::{Choice, Overrides};
+use crate::php::{self, globals, guarded};
+use crate::pin::{self, Globals, Pin};
+use crate::{ini, status, stores, values};
+use engine::{Answer, FlagId, Key, Quick, Reason};
+use ext_php_rs::types::{ArrayKey, ZendHashTable, Zval};
+use ext_php_rs::zend::ExecuteData;
+
+const IS_FALSE: u32 = 2;
+
+/// `feature_enabled(string $flag, int|string|null $company = null, array $context = []): bool`
+pub(crate) extern "C" fn feature_enabled(frame: &mut ExecuteData, result: &mut Zval) {
+    let on = guarded(false, || {
+        let globals = globals();
+        match exact(frame) {
+            Some(question) => enabled(globals, &question),
+            None => parse(frame, &QUESTION).is_some_and(|question| enabled(globals, &question)),
+        }
+    });
+    // True's type number follows false's, so the answer is written without a branch on it.
+    result.u1.type_info = IS_FALSE + u32::from(on);
+}
+
+#[inline(always)]
+fn enabled(globals: &mut Globals, question: &Question<'_>) -> bool {
+    if let Some(pin) = globals.pinned() {
+        match pin.snapshot.quick(question.hash, question.flag, pin.switches, question.company) {
+            Quick::Answer(on) => {
+                globals.count(on);
+                return on;
+            }
+            Quick::Ask(flag) => {
+                let on = ask(globals, flag, question);
+                globals.count(on);
+                return on;
+            }
+        }
+    }
+    enabled_after_a_look(globals, question)
+}
+
+#[cold]
+#[inline(never)]
+fn enabled_after_a_look(globals: &mut Globals, question: &Question<'_>) -> bool {
+    let on = answer(globals, question).on;
+    globals.count(on);
+    on
+}
+
+/// A flag that needs every step.
+#[inline(never)]
+fn ask(globals: &mut Globals, flag: FlagId, question: &Question<'_>) -> bool {
+    let now = globals.instant();
+    globals
+        .pin()
+        .is_some_and(|pin| engine::enabled(pin.snapshot, pin.switches, flag, &as_engine(question, now)))
+}
+
+fn as_engine<'a>(
+    question: &'a Question<'a>,
+    now: i64,
+) -> engine::Question<'a, crate::context::PhpContext<'a>> {
+    engine::Question { company: question.company, context: &question.context, now }
+}
+
+/// An answer with its flag, as every function but the quickest needs it.
+struct Found {
+    answer: Answer,
+    flag: Option<FlagId>,
+    told: Option<Choice>,
+    on: bool,
+}
+
+fn answer(globals: &mut Globals, question: &Question<'_>) -> Found {
+    let told = globals.overrides.as_ref().and_then(|told| told.answer(question.flag, question.company));
+    let now = globals.instant();
+    let (mut answer, flag) = match globals.pin() {
+        Some(Pin { snapshot, switches }) => match snapshot.find_hashed(question.hash, question.flag) {
+            Some(flag) => (engine::evaluate(snapshot, switches, flag, &as_engine(question, now)), Some(flag)),
+            None => (Answer::off(Reason::UnknownFlag), None),
+        },
+        None => (Answer::off(Reason::NoSnapshot), None),
+    };
+    if let Some(told) = &told {
+        answer = Answer { on: told.on, ..Answer::off(Reason::Override) };
+    }
+    Found { on: answer.on, answer, flag, told }
+}
+
+/// `feature_possible(string $flag): bool`
+pub(crate) extern "C" fn feature_possible(frame: &mut ExecuteData, result: &mut Zval) {
+    let possible = guarded(false, || {
+        let Some(question) = parse(frame, &FLAG) else { return false };
+        let globals = globals();
+        if let Some(told) = globals.overrides.as_ref().and_then(|told| told.possible(question.flag)) {
+            return told;
+        }
+        let now = globals.instant();
+        globals.pin().is_some_and(|pin| {
+            pin.snapshot
+                .find_hashed(question.hash, question.flag)
+                .is_some_and(|flag| engine::possible(pin.snapshot, pin.switches, flag, now))
+        })
+    });
+    result.set_bool(possible);
+}
+
+/// `feature_variant(string $flag, int|string|null $company = null, array $context = []): ?string`
+pub(crate) extern "C" fn feature_variant(frame: &mut ExecuteData, result: &mut Zval) {
+    let variant = guarded(values::null(), || {
+        let Some(question) = exact(frame).or_else(|| parse(frame, &QUESTION)) else { return values::null() };
+        let globals = globals();
+        let found = answer(globals, &question);
+        variant_name(globals, &question, &found)
+    });
+    put(result, variant);
+}
+
+fn variant_name(globals: &mut Globals, question: &Question<'_>, found: &Found) -> Zval {
+    match &found.told {
+        Some(told) if told.variant.is_some() || !told.on => {
+            values::or_null(told.variant.as_deref(), values::string)
+        }
+        _ => {
+            let now = globals.instant();
+            let variant = found.flag.filter(|_| found.on).zip(globals.pin());
+            let variant = variant
+                .and_then(|(flag, pin)| engine::variant(pin.snapshot, flag, &as_engine(question, now)));
+            values::or_null(variant, |variant| values::string(variant.name.as_bytes()))
+        }
+    }
+}
+
+/// `feature_value(string $flag, int|string|null $company = null, array $context = [], mixed $default = null): mixed`
+pub(crate) extern "C" fn feature_value(frame: &mut ExecuteData, result: &mut Zval) {
+    let value = guarded(values::null(), || {
+        let question = if count(frame) <= 3 { exact(frame) } else { None };
+        let Some(question) = question.or_else(|| parse(frame, &QUESTION_DEFAULT)) else {
+            return values::null();
+        };
+        let globals = globals();
+        let found = answer(globals, &question);
+        let now = globals.instant();
+        let told = found.told.as_ref().and_then(|told| told.variant.as_deref());
+        let value = found.flag.filter(|_| found.on).zip(globals.pin()).and_then(|(flag, pin)| {
+            let variant = match told {
+                Some(name) => engine::variant_named(pin.snapshot, flag, name),
+                None => engine::variant(pin.snapshot, flag, &as_engine(&question, now)),
+            };
+            variant?.value.map(|value| values::of(pin.snapshot, value))
+        });
+        value.unwrap_or_else(|| {
+            if count(frame) < 4 {
+                return values::null();
+            }
+            // SAFETY: there are four arguments.
+            php::dereferenced(unsafe { argument(frame, 3) }).shallow_clone()
+        })
+    });
+    put(result, value);
+}
+
+/// `feature_explain(string $flag, int|string|null $company = null, array $context = []): array`
+pub(crate) extern "C" fn feature_explain(frame: &mut ExecuteData, result: &mut Zval) {
+    let explained = guarded(values::null(), || {
+        let Some(question) = exact(frame).or_else(|| parse(frame, &QUESTION)) else { return values::null() };
+        explain(globals(), &question)
+    });
+    put(result, explained);
+}
+
+fn explain(globals: &mut Globals, question: &Question<'_>) -> Zval {
+    let found = answer(globals, question);
+    let variant = variant_name(globals, question, &found);
+    let (generation, told) = (globals.view().map_or(0, |view| view.generation), found.told.is_some());
+    let pin = globals.pin();
+    let rule = found.answer.rule.map(|rule| {
+        let name = pin.zip(found.flag).and_then(|(pin, flag)| engine::rule_name(pin.snapshot, flag, rule));
+        name.map_or_else(
+            || values::string(format!("#{rule}").as_bytes()),
+            |name| values::string(name.as_bytes()),
+        )
+    });
+    let prerequisite = found.answer.blocker.zip(pin).map(|(flag, pin)| pin.snapshot.flag_key(flag));
+    let missing = pin
+        .zip(found.flag)
+        .filter(|_| !told)
+        .map(|(pin, flag)| values::strings(engine::missing(pin.snapshot, flag, &question.context)));
+    let mut table = ZendHashTable::with_capacity(16);
+    let mut set = |name, value| values::put_name(&mut table, name, value);
+    set("enabled", values::boolean(found.on));
+    set("reason", values::string(found.answer.reason.as_str().as_bytes()));
+    set("flag", values::string(question.flag));
+    set("company", values::or_null(question.company, key));
+    set("rule", values::or_null(rule, |rule| rule));
+    set("bucket", values::or_null(found.answer.bucket, |bucket| values::long(bucket.into())));
+    set("percentage", values::or_null(found.answer.percentage, |p| values::double(f64::from(p) / 1000.0)));
+    set("variant", variant);
+    set("prerequisite", values::or_null(prerequisite, |key| values::string(key.as_bytes())));
+    set("missing", missing.unwrap_or_else(|| values::strings(std::iter::empty())));
+    set("environment", values::or_null(pin, |pin| values::string(pin.snapshot.environment().as_bytes())));
+    set("generation", values::long(generation as i64));
+    values::array(table)
+}
+
+fn key(key: Key<'_>) -> Zval {
+    match key {
+        Key::Int(int) => values::long(int),
+        Key::Text(text) => values::string(text),
+    }
+}
+
+/// `feature_all(int|string|null $company = null, array $context = []): array`
+pub(crate) extern "C" fn feature_all(frame: &mut ExecuteData, result: &mut Zval) {
+    let all = guarded(values::null(), || {
+        let Some(question) = call::parse_all(frame) else { return values::null() };
+        let globals = globals();
+        let now = globals.instant();
+        let mut table = ZendHashTable::new();
+        globals.pin();
+        let overrides = globals.overrides.as_deref();
+        if let Some(pin) = globals.pinned_as_it_is() {
+            for flag in pin.snapshot.flag_ids() {
+                let name = pin.snapshot.flag_key(flag).as_bytes();
+                let told = overrides.and_then(|told| told.answer(name, question.company)).map(|told| told.on);
+                let on = told.unwrap_or_else(|| {
+                    engine::enabled(pin.snapshot, pin.switches, flag, &as_engine(&question, now))
+                });
+                put_flag(&mut table, name, on);
+            }
+        }
+        for name in overrides.into_iter().flat_map(Overrides::flags) {
+            let told = overrides.and_then(|told| told.answer(name, question.company));
+            put_flag(&mut table, name, told.is_some_and(|told| told.on));
+        }
+        values::array(table)
+    });
+    put(result, all);
+}
+
+fn put_flag(table: &mut ZendHashTable, name: &[u8], on: bool) {
+    values::put(table, Key::from_bytes(name).unwrap_or(Key::Text(name)), values::boolean(on));
+}
+
+/// `feature_filter(string $flag, array $companies, array $context = []): array`
+pub(crate) extern "C" fn feature_filter(frame: &mut ExecuteData, result: &mut Zval) {
+    let filtered = guarded(values::null(), || {
+        let Some((question, companies)) = call::parse_filter(frame) else { return values::null() };
+        let globals = globals();
+        let mut table = ZendHashTable::new();
+        for (key, value) in companies.iter() {
+            let value = php::dereferenced(value);
+            let Some(company) = call::company(value, 2) else { return values::null() };
+            let question = Question { company, ..question };
+            if answer(globals, &question).on {
+                match key {
+                    ArrayKey::Long(index) => values::put(&mut table, Key::Int(index), value.shallow_clone()),
+                    name => {
+                        let name = name.to_string();
+                        values::put(&mut table, Key::Text(name.as_bytes()), value.shallow_clone());
+                    }
+                }
+            }
+        }
+        values::array(table)
+    });
+    put(result, filtered);
+}
+
+/// `feature_needs(string $flag): array`
+pub(crate) extern "C" fn feature_needs(frame: &mut ExecuteData, result: &mut Zval) {
+    let needs = guarded(values::null(), || {
+        let Some(question) = parse(frame, &FLAG) else { return values::null() };
+        let pin = globals().pin();
+        let flag = pin.and_then(|pin| Some((pin, pin.snapshot.find_hashed(question.hash, question.flag)?)));
+        match flag {
+            Some((pin, flag)) => values::strings(pin.snapshot.needs(flag)),
+            None => values::strings(std::iter::empty()),
+        }
+    });
+    put(result, needs);
+}
+
+/// `flagstone_status(): array`
+pub(crate) extern "C" fn flagstone_status(frame: &mut ExecuteData, result: &mut Zval) {
+    let status = guarded(values::null(), || match call::parse_none(frame) {
+        Some(()) => status::array(globals()),
+        None => values::null(),
+    });
+    put(result, status);
+}
+
+/// `flagstone_refresh(): bool`
+pub(crate) extern "C" fn flagstone_refresh(frame: &mut ExecuteData, result: &mut Zval) {
+    let moved = guarded(false, || match call::parse_none(frame) {
+        Some(()) => pin::refresh(globals()),
+        None => false,
+    });
+    result.set_bool(moved);
+}
+
+/// `flagstone_use(string $store): bool`
+pub(crate) extern "C" fn flagstone_use(frame: &mut ExecuteData, result: &mut Zval) {
+    let used = guarded(false, || {
+        let Some(question) = parse(frame, &FLAG) else { return false };
+        let (globals, path) = (globals(), question.flag);
+        if globals.named.as_deref() == Some(path) {
+            return globals.error.is_none();
+        }
+        let allowed = ini::with_store(|configured| {
+            configured.is_empty() || configured == path || stores::same_directory(configured, path)
+        });
+        if !allowed || path.is_empty() || !stores::may_be_named(path) {
+            return false;
+        }
+        pin::name_store(globals, Some(path.to_vec()));
+        globals.pin();
+        globals.error.is_none()
+    });
+    result.set_bool(used);
+}
+
+/// `flagstone_override(?array $answers, ?bool $otherwise = null): void`
+pub(crate) extern "C" fn flagstone_override(frame: &mut ExecuteData, result: &mut Zval) {
+    guarded((), || {
+        let Some((answers, otherwise)) = call::parse_override(frame) else { return };
+        if !ini::override_allowed() {
+            php::throw(c"flagstone_override() is refused: flagstone.allow_override is off in this process");
+            return;
+        }
+        let globals = globals();
+        if answers.is_none() && otherwise.is_none() {
+            globals.overrides = None;
+        } else {
+            match Overrides::new(answers, otherwise) {
+                Ok(overrides) => globals.overrides = Some(Box::new(overrides)),
+                Err(found) => {
+                    return php::throw_argument(
+                        1,
+                        &format!(
+                            "must be an array of bool, string (a variant) or array of those by company, {found}"
+                        ),
+                    );
+                }
+            }
+        }
+        pin::reconsider(globals);
+    });
+    result.set_null();
+}
+
+/// Returns an empty answer: what a call costs before anything is done in it.
+#[cfg(feature = "test-hooks")]
+pub(crate) extern "C" fn flagstone_test_empty(_: &mut ExecuteData, result: &mut Zval) {
+    result.u1.type_info = IS_FALSE;
+}
+
+/// Panics as a defect would.
+#[cfg(feature = "test-hooks")]
+pub(crate) extern "C" fn flagstone_test_panic(_: &mut ExecuteData, result: &mut Zval) {
+    result.set_bool(guarded(false, || panic!("a panic for a test")));
+}
+
+/// Hands `value` to PHP. The result is not yet a value, so nothing of it is dropped.
+fn put(result: &mut Zval, value: Zval) {
+    // SAFETY: PHP gives a place for a value; overwriting it without a drop is what a return is.
+    unsafe { std::ptr::write(result, value) };
+}

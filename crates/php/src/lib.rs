@@ -1,0 +1,66 @@
+//! The PHP extension: a thin skin of functions, settings and lifecycle over the engine. No decision lives here.
+//!
+//! Every function is a raw handler: a wrapper that catches PHP's bail-outs would cost more than an answer does. So no
+//! Rust value that needs dropping may live across a call into PHP that can bail out; what a request holds on to
+//! lives in the module's globals.
+
+mod call;
+mod context;
+mod functions;
+mod info;
+mod ini;
+mod overrides;
+mod php;
+mod pin;
+mod signatures;
+mod status;
+mod stores;
+mod values;
+
+use ext_php_rs::builders::{ModuleBuilder, ModuleStartup};
+use ext_php_rs::zend::{ModuleAllocations, ModuleEntry, StaticModuleEntry};
+use pin::GLOBALS;
+use std::ffi::c_int;
+
+const SUCCESS: c_int = 0;
+
+/// What PHP calls first.
+#[unsafe(no_mangle)]
+extern "C" fn get_module() -> *mut ModuleEntry {
+    static ENTRY: StaticModuleEntry = StaticModuleEntry::new();
+    ENTRY.get_or_init(|| {
+        let builder = ModuleBuilder::new("flagstone", env!("CARGO_PKG_VERSION"))
+            .startup_function(startup)
+            .request_startup_function(request_startup)
+            .request_shutdown_function(request_shutdown)
+            .info_function(info::info)
+            .globals(&GLOBALS);
+        let built: Result<(ModuleEntry, ModuleStartup, ModuleAllocations), _> =
+            signatures::functions().into_iter().fold(builder, ModuleBuilder::function).try_into();
+        match built {
+            Ok((entry, _, mut owned)) => {
+                signatures::give_unions(&mut owned);
+                (entry, owned)
+            }
+            // Names, types and counts are constants, so this cannot differ from one start to the next.
+            Err(error) => panic!("flagstone's function table is not valid: {error}"),
+        }
+    })
+}
+
+/// The module starts. Opens nothing: under FPM this is the master, and root.
+unsafe extern "C" fn startup(_: c_int, module: c_int) -> c_int {
+    ini::register(module);
+    SUCCESS
+}
+
+/// A request starts; under the CLI, the process.
+unsafe extern "C" fn request_startup(_: c_int, _: c_int) -> c_int {
+    php::guarded((), || pin::request_starts(php::globals()));
+    SUCCESS
+}
+
+unsafe extern "C" fn request_shutdown(_: c_int, _: c_int) -> c_int {
+    php::guarded((), || pin::request_ends(php::globals()));
+    SUCCESS
+}

@@ -1,0 +1,114 @@
+//! What a test told this process to answer.
+
+use crate::php;
+use engine::Key;
+use ext_php_rs::types::{ArrayKey, ZendHashTable, Zval};
+use std::collections::HashMap;
+
+/// Answers by flag, and what the flags not named get; none: as they would be without.
+#[derive(Default)]
+pub(crate) struct Overrides {
+    flags: HashMap<Vec<u8>, Told>,
+    otherwise: Option<bool>,
+}
+
+enum Told {
+    Same(Choice),
+    /// By company; a company that is not named gets nothing told.
+    ByCompany(HashMap<Company, Choice>),
+}
+
+#[derive(PartialEq, Eq, Hash)]
+enum Company {
+    Int(i64),
+    Text(Vec<u8>),
+}
+
+/// On or off, and the variant that goes with on.
+#[derive(Clone)]
+pub(crate) struct Choice {
+    pub(crate) on: bool,
+    pub(crate) variant: Option<Vec<u8>>,
+}
+
+impl Overrides {
+    /// From the arguments of `flagstone_override`.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with an answer, in words that follow "must be an array of answers, ".
+    pub(crate) fn new(answers: Option<&ZendHashTable>, otherwise: Option<bool>) -> Result<Overrides, String> {
+        let mut flags = HashMap::new();
+        for (key, value) in answers.into_iter().flat_map(|answers| answers.iter()) {
+            let flag = key_bytes(&key);
+            let told = told(php::dereferenced(value))
+                .map_err(|found| format!("{found} given for \"{}\"", String::from_utf8_lossy(&flag)))?;
+            flags.insert(flag, told);
+        }
+        Ok(Overrides { flags, otherwise })
+    }
+
+    /// What was told for that flag and company.
+    pub(crate) fn answer(&self, flag: &[u8], company: Option<Key<'_>>) -> Option<Choice> {
+        let otherwise = self.otherwise.map(|on| Choice { on, variant: None });
+        match self.flags.get(flag) {
+            Some(Told::Same(choice)) => Some(choice.clone()),
+            Some(Told::ByCompany(companies)) => {
+                company.and_then(|key| companies.get(&key.into())).cloned().or(otherwise)
+            }
+            None => otherwise,
+        }
+    }
+
+    /// Whether the flag was told to be on for anyone.
+    pub(crate) fn possible(&self, flag: &[u8]) -> Option<bool> {
+        match self.flags.get(flag) {
+            Some(Told::Same(choice)) => Some(choice.on),
+            Some(Told::ByCompany(companies)) => {
+                Some(self.otherwise == Some(true) || companies.values().any(|choice| choice.on))
+            }
+            None => self.otherwise,
+        }
+    }
+
+    /// The flags named.
+    pub(crate) fn flags(&self) -> impl Iterator<Item = &[u8]> {
+        self.flags.keys().map(Vec::as_slice)
+    }
+}
+
+impl From<Key<'_>> for Company {
+    fn from(key: Key<'_>) -> Company {
+        match key {
+            Key::Int(int) => Company::Int(int),
+            Key::Text(text) => Company::Text(text.to_vec()),
+        }
+    }
+}
+
+fn told(value: &Zval) -> Result<Told, String> {
+    let Some(companies) = value.array() else { return choice(value).map(Told::Same) };
+    let mut by_company = HashMap::new();
+    for (key, value) in companies.iter() {
+        let company = match key {
+            ArrayKey::Long(int) => Company::Int(int),
+            other => Company::Text(key_bytes(&other)),
+        };
+        by_company.insert(company, choice(php::dereferenced(value))?);
+    }
+    Ok(Told::ByCompany(by_company))
+}
+
+fn choice(value: &Zval) -> Result<Choice, String> {
+    if let Some(on) = value.bool() {
+        return Ok(Choice { on, variant: None });
+    }
+    match value.zend_str() {
+        Some(variant) => Ok(Choice { on: true, variant: Some(variant.as_bytes().to_vec()) }),
+        None => Err(php::type_name(value).to_string_lossy().into_owned()),
+    }
+}
+
+fn key_bytes(key: &ArrayKey<'_>) -> Vec<u8> {
+    key.to_string().into_bytes()
+}

@@ -1,0 +1,146 @@
+//! What PHP exports and ext-php-rs does not bind, and what keeps panics out of PHP.
+
+use crate::pin::{GLOBALS, Globals};
+use ext_php_rs::ffi::{zend_string, zval};
+use ext_php_rs::types::Zval;
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+unsafe extern "C" {
+    /// Throws PHP's own errors for the arguments of the function being called.
+    pub(crate) fn zend_parse_parameters(arguments: u32, spec: *const c_char, ...) -> c_int;
+    /// Converts as PHP does for `string|int`, strict_types and deprecations included; false where that is an error.
+    pub(crate) fn zend_parse_arg_str_or_long_slow(
+        argument: *mut zval,
+        string: *mut *mut zend_string,
+        long: *mut i64,
+        number: u32,
+    ) -> bool;
+    pub(crate) fn zend_argument_type_error(number: u32, format: *const c_char, ...);
+    pub(crate) fn zend_throw_error(class: *mut c_void, format: *const c_char, ...);
+    fn zend_get_type_by_const(kind: c_int) -> *const c_char;
+    pub(crate) fn zend_string_hash_func(string: *mut zend_string) -> u64;
+    pub(crate) fn display_ini_entries(module: *mut ext_php_rs::zend::ModuleEntry);
+    fn php_log_err_with_severity(message: *const c_char, severity: c_int);
+    fn php_check_open_basedir_ex(path: *const c_char, warn: c_int) -> c_int;
+}
+
+/// `LOG_WARNING` and `LOG_NOTICE` of syslog.
+const SEVERITY: c_int = 4;
+
+/// This thread's globals.
+#[inline(always)]
+pub(crate) fn globals() -> &'static mut Globals {
+    // SAFETY: PHP runs one request per thread, each thread has its own globals, and no handler calls back into PHP
+    // code while it holds this reference across the call.
+    unsafe { GLOBALS.get_mut() }
+}
+
+/// Runs `body`; a panic becomes `otherwise` and a count, never an abort of the worker.
+#[inline(always)]
+pub(crate) fn guarded<T>(otherwise: T, body: impl FnOnce() -> T) -> T {
+    match catch_unwind(AssertUnwindSafe(body)) {
+        Ok(value) => value,
+        Err(_) => {
+            panicked();
+            otherwise
+        }
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn panicked() {
+    globals().counters.panics += 1;
+}
+
+/// The bytes of a PHP string.
+///
+/// # Safety
+///
+/// `string` must be a live zend_string, and stay so for as long as the bytes are used.
+#[inline(always)]
+pub(crate) unsafe fn bytes<'a>(string: *const zend_string) -> &'a [u8] {
+    // SAFETY: the caller's promise.
+    let length = unsafe { (*string).len };
+    // SAFETY: as above; the field is the first of `len` bytes that follow.
+    let first = unsafe { (&raw const (*string).val).cast::<u8>() };
+    // SAFETY: a zend_string has `len` bytes from `val` on.
+    unsafe { std::slice::from_raw_parts(first, length) }
+}
+
+/// The value behind a reference, or the value itself.
+#[inline(always)]
+pub(crate) fn dereferenced(value: &Zval) -> &Zval {
+    value.dereference()
+}
+
+/// How PHP's errors name the type of a value: a class name, or the type's.
+pub(crate) fn type_name(value: &Zval) -> CString {
+    if let Some(object) = value.object()
+        && let Ok(class) = object.get_class_name()
+    {
+        return CString::new(class.split('\0').next().unwrap_or_default()).unwrap_or_default();
+    }
+    // SAFETY: the function takes any type number and returns a static string.
+    let name = unsafe { zend_get_type_by_const(value.u1_type()) };
+    // SAFETY: that string ends with NUL.
+    unsafe { CStr::from_ptr(name) }.to_owned()
+}
+
+trait TypeNumber {
+    fn u1_type(&self) -> c_int;
+}
+
+impl TypeNumber for Zval {
+    fn u1_type(&self) -> c_int {
+        // SAFETY: every bit pattern of the union is a valid u32; its low byte is the type.
+        (unsafe { self.u1.type_info } & 0xff) as c_int
+    }
+}
+
+/// Writes a line to where PHP logs its own errors, never to the output.
+pub(crate) fn log(message: &str) {
+    let line: String = format!("flagstone: {message}")
+        .chars()
+        .map(|c| {
+            if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}') {
+                ' '
+            } else {
+                c
+            }
+        })
+        .collect();
+    if let Ok(line) = CString::new(line) {
+        // SAFETY: a string that ends with NUL and outlives the call.
+        unsafe { php_log_err_with_severity(line.as_ptr(), SEVERITY) };
+    }
+}
+
+/// Whether `open_basedir` lets PHP code use that path.
+pub(crate) fn allowed_by_open_basedir(path: &CStr) -> bool {
+    // SAFETY: a string that ends with NUL; 0 asks for no warning.
+    unsafe { php_check_open_basedir_ex(path.as_ptr(), 0) == 0 }
+}
+
+/// Whether this is a SAPI whose process is one long request.
+pub(crate) fn lives_long() -> bool {
+    // SAFETY: set before any module starts, and never changed.
+    let name = unsafe { ext_php_rs::ffi::sapi_module.name };
+    // SAFETY: the SAPI's name ends with NUL.
+    let name = unsafe { CStr::from_ptr(name) }.to_bytes();
+    matches!(name, b"cli" | b"phpdbg" | b"embed" | b"micro")
+}
+
+/// Throws an `Error`.
+pub(crate) fn throw(text: &CStr) {
+    // SAFETY: the format has one `%s`, and the text ends with NUL; null is PHP's `Error`.
+    unsafe { zend_throw_error(std::ptr::null_mut(), c"%s".as_ptr(), text.as_ptr()) };
+}
+
+/// Throws a `TypeError` about an argument.
+pub(crate) fn throw_argument(number: u32, text: &str) {
+    let text = CString::new(text.replace('\0', " ")).unwrap_or_default();
+    // SAFETY: the format has one `%s`, and the text ends with NUL.
+    unsafe { zend_argument_type_error(number, c"%s".as_ptr(), text.as_ptr()) };
+}

@@ -1,0 +1,304 @@
+//! What a request asks: one generation and one instant, from its first question to its end.
+//!
+//! A process that is one long request (the CLI) moves on by itself: a question compares one word of the mapped head,
+//! and looks at a clock only when that word moved, or at every 256th question.
+
+use crate::overrides::Overrides;
+use crate::{ini, php, stores};
+use engine::store::{Reader, View};
+use engine::{Snapshot, Switches};
+use ext_php_rs::zend::{ModuleGlobal, ModuleGlobals};
+use rustix::time::{ClockId, clock_gettime};
+use std::ptr::null;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+pub(crate) static GLOBALS: ModuleGlobals<Globals> = ModuleGlobals::new();
+
+/// Watched by requests whose pin does not move.
+static STILL: AtomicU64 = AtomicU64::new(0);
+
+/// Questions between two looks of a process that lives long at whether the head's file was replaced.
+const LOOK_EVERY: u32 = 256;
+
+/// One thread's state. The pointers come first: they are all that the hot path reads.
+pub(crate) struct Globals {
+    /// Points into `view`; null: ask [`pin`].
+    snapshot: *const Snapshot,
+    switches: *const Switches,
+    /// Points into `reader`, or to `STILL`.
+    watched: *const AtomicU64,
+    seen: u64,
+    /// Questions left before a look; only where the process lives long.
+    until_look: u32,
+    counts: bool,
+    lives_long: bool,
+    /// Microseconds since 1970: the instant of the request.
+    now: i64,
+    /// Coarse monotonic milliseconds when the pin last moved.
+    moved: u64,
+    view: Option<Arc<View>>,
+    reader: Option<Arc<Reader>>,
+    /// What `flagstone_use` named.
+    pub(crate) named: Option<Vec<u8>>,
+    /// The path that `reader` was opened for, as it was given.
+    chosen: Vec<u8>,
+    /// Coarse monotonic milliseconds when a store that could not be opened is tried again.
+    retry_at: u64,
+    pub(crate) error: Option<String>,
+    pub(crate) overrides: Option<Box<Overrides>>,
+    pub(crate) counters: Counters,
+}
+
+/// What this process (under threads, this thread) did since it started.
+#[derive(Default)]
+pub(crate) struct Counters {
+    /// Answers by `feature_enabled`: off, on.
+    pub(crate) answers: [u64; 2],
+    /// Panics that were turned into an answer.
+    pub(crate) panics: u64,
+}
+
+/// What a question is answered from.
+#[derive(Clone, Copy)]
+pub(crate) struct Pin<'a> {
+    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) switches: &'a Switches,
+}
+
+impl Default for Globals {
+    fn default() -> Globals {
+        Globals {
+            snapshot: null(),
+            switches: null(),
+            watched: &raw const STILL,
+            seen: 0,
+            until_look: LOOK_EVERY,
+            counts: true,
+            lives_long: false,
+            now: 0,
+            moved: 0,
+            view: None,
+            reader: None,
+            named: None,
+            chosen: Vec::new(),
+            retry_at: 0,
+            error: None,
+            overrides: None,
+            counters: Counters::default(),
+        }
+    }
+}
+
+impl ModuleGlobal for Globals {}
+
+impl Globals {
+    /// What to answer from, if nothing has to be looked at first.
+    #[inline(always)]
+    pub(crate) fn pinned(&mut self) -> Option<Pin<'_>> {
+        if self.snapshot.is_null() {
+            return None;
+        }
+        // SAFETY: `watched` points to `STILL`, or into the head that `reader` keeps mapped at one address.
+        let epoch = unsafe { (*self.watched).load(Ordering::Relaxed) };
+        self.until_look = self.until_look.wrapping_sub(1);
+        if epoch != self.seen || self.until_look == 0 {
+            return None;
+        }
+        // SAFETY: not null, so it points into `view`, which is held and only changes together with it.
+        let snapshot = unsafe { &*self.snapshot };
+        // SAFETY: as above; both are set together.
+        let switches = unsafe { &*self.switches };
+        Some(Pin { snapshot, switches })
+    }
+
+    /// Counts an answer of `feature_enabled`.
+    #[inline(always)]
+    pub(crate) fn count(&mut self, on: bool) {
+        self.counters.answers[usize::from(on)] += u64::from(self.counts);
+    }
+
+    /// What to answer from, after looking at what has to be looked at. None: no snapshot was ever loaded.
+    pub(crate) fn pin(&mut self) -> Option<Pin<'_>> {
+        if self.pinned().is_none() {
+            look(self);
+        }
+        self.pinned_as_it_is()
+    }
+
+    pub(crate) fn pinned_as_it_is(&self) -> Option<Pin<'_>> {
+        let view = self.view.as_deref()?;
+        Some(Pin { snapshot: view.snapshot.as_deref()?, switches: &view.switches })
+    }
+
+    pub(crate) fn view(&self) -> Option<&View> {
+        self.view.as_deref()
+    }
+
+    pub(crate) fn reader(&self) -> Option<&Arc<Reader>> {
+        self.reader.as_ref()
+    }
+
+    /// The request's instant. In a process that lives long it moves on at the refresh interval.
+    pub(crate) fn instant(&mut self) -> i64 {
+        if self.lives_long && ini::refresh_ms() > 0 {
+            let now = wall_clock();
+            if now.abs_diff(self.now) >= ini::refresh_ms() * 1000 {
+                self.now = now;
+            }
+        }
+        self.now
+    }
+
+    /// Pins `view`, and watches for what would move it.
+    fn set(&mut self, view: Arc<View>) {
+        self.snapshot = null();
+        self.watched = &raw const STILL;
+        self.seen = 0;
+        if self.lives_long
+            && ini::refresh_ms() > 0
+            && self.overrides.is_none()
+            && let Some(reader) = &self.reader
+        {
+            self.watched = reader.epoch_cell();
+            self.seen = view.epoch;
+        }
+        // Overrides are asked first, so their process never takes the hot path.
+        if self.overrides.is_none()
+            && let Some(snapshot) = &view.snapshot
+        {
+            self.switches = &raw const view.switches;
+            self.snapshot = Arc::as_ptr(snapshot);
+        }
+        self.view = Some(view);
+    }
+
+    fn unpin(&mut self) {
+        self.snapshot = null();
+    }
+}
+
+/// A request starts: its instant is now, and its first question chooses the generation.
+pub(crate) fn request_starts(globals: &mut Globals) {
+    globals.lives_long = php::lives_long();
+    globals.counts = ini::telemetry();
+    globals.now = wall_clock();
+    globals.unpin();
+}
+
+/// A request ends: what it named for itself goes. The view stays until the next one is pinned, so that an unchanged
+/// request finds it again.
+pub(crate) fn request_ends(globals: &mut Globals) {
+    globals.unpin();
+    globals.named = None;
+    globals.overrides = None;
+}
+
+/// Moves to the newest generation now.
+pub(crate) fn refresh(globals: &mut Globals) -> bool {
+    globals.now = wall_clock();
+    advance(globals, coarse_monotonic_ms())
+}
+
+/// Something may have changed: move the pin if it did and may.
+#[cold]
+#[inline(never)]
+fn look(globals: &mut Globals) {
+    globals.until_look = LOOK_EVERY;
+    let clock = coarse_monotonic_ms();
+    let pinned = !globals.snapshot.is_null();
+    if pinned && !globals.lives_long {
+        return;
+    }
+    if pinned && clock.saturating_sub(globals.moved) < ini::refresh_ms().max(1) {
+        return;
+    }
+    advance(globals, clock);
+}
+
+/// Moves the pin to the newest generation. True if it is another than before.
+pub(crate) fn advance(globals: &mut Globals, clock: u64) -> bool {
+    let before = globals.view.as_ref().map(|view| view.generation);
+    choose_store(globals, clock);
+    globals.moved = clock;
+    let Some(reader) = globals.reader.clone() else {
+        globals.unpin();
+        globals.view = None;
+        return before.is_some();
+    };
+    let replaced = reader.check_replaced(clock);
+    let view = match globals.view.take() {
+        Some(view) if !replaced && reader.is_current(&view) => view,
+        _ => reader.view(),
+    };
+    for notice in reader.take_notices() {
+        php::log(&notice);
+    }
+    let after = view.generation;
+    globals.set(view);
+    before != Some(after)
+}
+
+/// Milliseconds before a store that could not be opened is tried again.
+const RETRY: u64 = 1_000;
+
+/// Opens the store that the settings or the application name, unless it is the one that is open.
+fn choose_store(globals: &mut Globals, clock: u64) {
+    let open = globals.reader.is_some();
+    let wanted = ini::with_store(|configured| {
+        let path =
+            if configured.is_empty() { globals.named.as_deref().unwrap_or_default() } else { configured };
+        let same = path == globals.chosen && (open || clock < globals.retry_at);
+        (!same).then(|| path.to_vec())
+    });
+    let Some(path) = wanted else { return };
+    globals.unpin();
+    globals.view = None;
+    globals.reader = None;
+    globals.retry_at = clock + RETRY;
+    let opened = if path.is_empty() {
+        Err("no store: set flagstone.store in php.ini, or call flagstone_use() with the store's directory"
+            .to_owned())
+    } else {
+        stores::open(&path)
+    };
+    globals.chosen = path;
+    match opened {
+        Ok(reader) => {
+            globals.reader = Some(reader);
+            globals.error = None;
+        }
+        Err(error) => {
+            if !globals.chosen.is_empty() && globals.error.as_deref() != Some(&error) {
+                php::log(&error);
+            }
+            globals.error = Some(error);
+        }
+    }
+}
+
+/// The application names its store; the next question is asked of that.
+pub(crate) fn name_store(globals: &mut Globals, path: Option<Vec<u8>>) {
+    globals.named = path;
+    globals.unpin();
+}
+
+/// Answers must be looked for again: overrides came or went.
+pub(crate) fn reconsider(globals: &mut Globals) {
+    match globals.view.take() {
+        Some(view) => globals.set(view),
+        None => globals.unpin(),
+    }
+}
+
+/// Milliseconds of a clock that does not go back and whose reading makes no system call.
+pub(crate) fn coarse_monotonic_ms() -> u64 {
+    let now = clock_gettime(ClockId::MonotonicCoarse);
+    (now.tv_sec as u64).wrapping_mul(1000).wrapping_add(now.tv_nsec as u64 / 1_000_000)
+}
+
+/// Microseconds since 1970, to the tick of a clock whose reading makes no system call.
+pub(crate) fn wall_clock() -> i64 {
+    let now = clock_gettime(ClockId::RealtimeCoarse);
+    now.tv_sec.wrapping_mul(1_000_000).wrapping_add(now.tv_nsec / 1000)
+}

@@ -1,0 +1,106 @@
+//! Answers as PHP values.
+
+use engine::{Key, Snapshot, Value, ValueRef};
+use ext_php_rs::boxed::ZBox;
+use ext_php_rs::ffi::zend_hash_str_update;
+use ext_php_rs::types::{ZendHashTable, ZendStr, Zval};
+
+/// Bytes as a PHP string.
+pub(crate) fn string(bytes: &[u8]) -> Zval {
+    let mut value = Zval::new();
+    value.set_zend_string(ZendStr::new(bytes, false));
+    value
+}
+
+pub(crate) fn long(number: i64) -> Zval {
+    let mut value = Zval::new();
+    value.set_long(number);
+    value
+}
+
+pub(crate) fn boolean(on: bool) -> Zval {
+    let mut value = Zval::new();
+    value.set_bool(on);
+    value
+}
+
+pub(crate) fn double(number: f64) -> Zval {
+    let mut value = Zval::new();
+    value.set_double(number);
+    value
+}
+
+pub(crate) fn null() -> Zval {
+    Zval::null()
+}
+
+pub(crate) fn or_null<T>(value: Option<T>, convert: impl FnOnce(T) -> Zval) -> Zval {
+    value.map_or_else(null, convert)
+}
+
+pub(crate) fn array(table: ZBox<ZendHashTable>) -> Zval {
+    let mut value = Zval::new();
+    value.set_hashtable(table);
+    value
+}
+
+/// A list of strings.
+pub(crate) fn strings<'a>(items: impl Iterator<Item = &'a str>) -> Zval {
+    let mut table = ZendHashTable::new();
+    for (at, item) in items.enumerate() {
+        put(&mut table, Key::Int(at as i64), string(item.as_bytes()));
+    }
+    array(table)
+}
+
+/// Sets an entry under a key as PHP arrays have them: `"42"` is 42.
+pub(crate) fn put(table: &mut ZendHashTable, key: Key<'_>, mut value: Zval) {
+    match key {
+        Key::Int(index) => {
+            // The table is new and unshared, so setting an entry cannot fail.
+            let _ = table.insert_at_index(index, value);
+        }
+        Key::Text(name) => {
+            // SAFETY: a live, unshared table, a name of that length, and a value whose ownership passes to the table.
+            unsafe { zend_hash_str_update(table, name.as_ptr().cast(), name.len(), &raw mut value) };
+            std::mem::forget(value);
+        }
+    }
+}
+
+/// Sets an entry under a name that is no integer.
+pub(crate) fn put_name(table: &mut ZendHashTable, name: &str, value: Zval) {
+    put(table, Key::Text(name.as_bytes()), value);
+}
+
+/// A variant's value.
+pub(crate) fn of(snapshot: &Snapshot, at: ValueRef) -> Zval {
+    convert(snapshot.value(at))
+}
+
+/// Nests as deep as the engine lets values nest, 32.
+fn convert(value: Value<'_>) -> Zval {
+    match value {
+        Value::Null => null(),
+        Value::Bool(on) => boolean(on),
+        Value::Int(number) => long(number),
+        Value::Float(number) => double(number),
+        Value::Text(text) => string(text.as_bytes()),
+        Value::List(items) => {
+            let mut table = ZendHashTable::new();
+            for (at, item) in items.enumerate() {
+                put(&mut table, Key::Int(at as i64), convert(item));
+            }
+            array(table)
+        }
+        Value::Map(entries) => {
+            let mut table = ZendHashTable::new();
+            for (key, value) in entries {
+                // An empty or overlong key is a key of an array all the same.
+                let key = Key::from_bytes(key.as_bytes()).unwrap_or(Key::Text(key.as_bytes()));
+                put(&mut table, key, convert(value));
+            }
+            array(table)
+        }
+    }
+}
