@@ -1,282 +1,32 @@
 //! Flags, segments and rules as people write them in `flags.json`.
 //!
-//! These types are the canonical form: every map is sorted, every short form (`"key": true`) is written
-//! out, every default that changes an answer is resolved when the snapshot is compiled. They serialise to
-//! the canonical definitions that a snapshot embeds, and deserialise from them.
-//! Text that people wrote goes through [`parse`], which reports every problem with its place.
+//! [`parse`] reads the text, [`Document::resolve`] merges one environment into it, checks everything and gives the
+//! [`Definitions`], or a [`Report`] of every problem with its place. Both are pure: the day it is comes from the caller.
+//! The only files that are read are those that [`read_file`] is asked for.
 
+mod check;
+mod company;
+mod condition;
+mod decode;
+mod document;
+mod duplicates;
+mod file;
+mod json;
+mod limits;
+mod merge;
+mod model;
+mod names;
 mod percentage;
+mod place;
+mod reader;
+mod references;
+mod report;
 
+pub use company::CompanyId;
+pub use condition::{Condition, Scalar, Test};
+pub use document::{Checked, Document, load, parse};
+pub use file::{ReadError, read_file};
+pub use model::{Bucketing, Companies, Definitions, Emergency, Flag, Rollout, Rule, Step, Variant};
+pub use names::nearest;
 pub use percentage::Percentage;
-
-use serde::{Deserialize, Deserializer, Serialize};
-use std::collections::BTreeMap;
-
-/// The whole document, with no environment applied or with one merged in.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Definitions {
-    /// Flags by key.
-    pub flags: BTreeMap<String, Flag>,
-    /// Named conditions that rules share.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub segments: BTreeMap<String, Condition>,
-}
-
-/// One flag.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Flag {
-    /// For people.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub description: Option<String>,
-    /// Whom to ask about it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub owner: Option<String>,
-    /// False: off for everybody, whatever else the flag says.
-    pub enabled: bool,
-    /// Who gets it where nothing more specific decides; absent: everybody.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rollout: Option<Rollout>,
-    /// Companies named one by one.
-    #[serde(default, skip_serializing_if = "Companies::is_empty")]
-    pub companies: Companies,
-    /// Flags that must be on for the same question.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub requires: Vec<String>,
-    /// Asked in order; the first whose condition holds decides.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub rules: Vec<Rule>,
-    /// Sorted by time, no two at one instant.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub schedule: Vec<Step>,
-    /// By name; the weights add up to 100.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub variants: BTreeMap<String, Variant>,
-    /// What a stop of everything does to the flag.
-    #[serde(default, skip_serializing_if = "Emergency::is_off")]
-    pub emergency: Emergency,
-    /// The day, as `YYYY-MM-DD`, after which `check` warns that the flag should be gone.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expires: Option<String>,
-}
-
-/// A share of the buckets.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Rollout {
-    /// Of the buckets, from the lowest.
-    pub percentage: Percentage,
-    /// What is hashed: `company`, or the name of a context attribute.
-    #[serde(default = "company", skip_serializing_if = "is_company")]
-    pub by: String,
-    /// Absent: the flag's key.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub salt: Option<String>,
-    /// How a key becomes a bucket.
-    #[serde(default, skip_serializing_if = "Bucketing::is_xxh3")]
-    pub bucketing: Bucketing,
-}
-
-/// How a key becomes a bucket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Bucketing {
-    /// Flagstone's own: xxh3, 100,000 buckets, salted per flag.
-    #[default]
-    Xxh3,
-    /// `crc32(key) % 100`, unsalted, as home-grown rollouts do it.
-    Crc32,
-}
-
-/// Companies named one by one. A company is in at most one of the two lists.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Companies {
-    /// On for these.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub allow: Vec<CompanyId>,
-    /// Off for these; wins over everything but the steps before it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub deny: Vec<CompanyId>,
-}
-
-/// A company's id, normalised as PHP array keys are: `"42"` is `42`, `"042"` is a string.
-/// In the canonical form lists of them are sorted (ints first) and hold no duplicates.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum CompanyId {
-    /// An integer, or a string that is the canonical decimal form of one.
-    Int(i64),
-    /// Any other string of 1 to 1,024 bytes.
-    Text(String),
-}
-
-/// One rule of a flag.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Rule {
-    /// Shown by `explain`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// When the rule decides.
-    pub when: Condition,
-    /// Of the buckets; absent: 100.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub percentage: Option<Percentage>,
-}
-
-/// A condition on the question.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Condition {
-    /// Every one holds; true for none.
-    All {
-        /// The conditions.
-        all: Vec<Condition>,
-    },
-    /// At least one holds; false for none.
-    Any {
-        /// The conditions.
-        any: Vec<Condition>,
-    },
-    /// The condition does not hold.
-    Not {
-        /// The condition.
-        not: Box<Condition>,
-    },
-    /// The named segment's condition holds.
-    Segment {
-        /// Its name.
-        segment: String,
-    },
-    /// One comparison of one attribute.
-    Test {
-        /// A context attribute's name, or `company`, or `now` (the request's start).
-        attribute: String,
-        /// Exactly one comparison.
-        #[serde(flatten)]
-        test: Test,
-    },
-}
-
-/// A comparison. Numbers compare with numbers, strings with strings, booleans with booleans.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "the operators are named as `docs/definitions.md` describes them")]
-pub enum Test {
-    In(Vec<Scalar>),
-    NotIn(Vec<Scalar>),
-    Eq(Scalar),
-    Ne(Scalar),
-    /// A number or a string, as in the next three.
-    Lt(Scalar),
-    Lte(Scalar),
-    Gt(Scalar),
-    Gte(Scalar),
-    StartsWith(String),
-    EndsWith(String),
-    Contains(String),
-    Exists(bool),
-    /// RFC 3339 with an offset. The attribute is such a string, or Unix seconds as a number.
-    Before(String),
-    After(String),
-    /// SemVer 2.0.0, as in the next four.
-    SemverEq(String),
-    SemverLt(String),
-    SemverLte(String),
-    SemverGt(String),
-    SemverGte(String),
-}
-
-/// A value that an attribute can be compared with.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-#[expect(missing_docs, reason = "the types of JSON")]
-pub enum Scalar {
-    Bool(bool),
-    Int(i64),
-    /// Finite.
-    Float(f64),
-    Text(String),
-}
-
-/// From `at` on, the rollout's percentage is this one.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Step {
-    /// RFC 3339 with an offset.
-    pub at: String,
-    /// Of the buckets.
-    pub percentage: Percentage,
-}
-
-/// One of several forms of a feature.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Variant {
-    /// Share of those for whom the flag is on.
-    pub weight: Percentage,
-    /// Anything; what `feature_value()` returns.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "some")]
-    pub value: Option<serde_json::Value>,
-}
-
-/// What a stop of everything does to a flag.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Emergency {
-    /// It goes off.
-    #[default]
-    Off,
-    /// It stays as it is.
-    Keep,
-}
-
-impl Definitions {
-    /// The canonical text: compact, every map sorted.
-    pub fn to_canonical_json(&self) -> Vec<u8> {
-        serde_json::to_vec(self).unwrap_or_default()
-    }
-
-    /// Reads what [`to_canonical_json`](Self::to_canonical_json) wrote.
-    ///
-    /// # Errors
-    ///
-    /// When it did not.
-    pub fn from_canonical_json(json: &[u8]) -> Result<Definitions, serde_json::Error> {
-        serde_json::from_slice(json)
-    }
-}
-
-impl Companies {
-    /// Names nobody.
-    pub fn is_empty(&self) -> bool {
-        self.allow.is_empty() && self.deny.is_empty()
-    }
-}
-
-impl Emergency {
-    fn is_off(&self) -> bool {
-        *self == Emergency::Off
-    }
-}
-
-impl Bucketing {
-    fn is_xxh3(&self) -> bool {
-        *self == Bucketing::Xxh3
-    }
-}
-
-fn company() -> String {
-    "company".to_owned()
-}
-
-fn is_company(by: &str) -> bool {
-    by == "company"
-}
-
-/// A value that is there, null included.
-fn some<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<serde_json::Value>, D::Error> {
-    serde_json::Value::deserialize(deserializer).map(Some)
-}
+pub use report::{Problem, Report, Severity};

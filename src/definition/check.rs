@@ -1,0 +1,130 @@
+//! What a flag must not say although each of its parts is sound.
+
+use super::company::CompanyId;
+use super::json::{Id, Tree};
+use super::merge::View;
+use super::model::{Flag, Variant};
+use super::percentage::{Percentage, plain};
+use super::reader::clip;
+use super::report::Findings;
+use crate::eval::time;
+use std::collections::HashSet;
+
+/// Where the parts of a flag stand.
+pub(super) struct Places<'m> {
+    pub key: Id,
+    pub flag: Id,
+    pub deny: Option<View<'m>>,
+    pub variants: Option<View<'m>>,
+    pub expires: Option<View<'m>>,
+    /// Whether `enabled` is written.
+    pub says_enabled: bool,
+}
+
+/// Checks a flag whose parts could all be read.
+pub(super) fn flag(
+    tree: &Tree,
+    findings: &mut Findings,
+    today: i64,
+    key: &str,
+    flag: &Flag,
+    places: &Places,
+) {
+    percentage_is_written(findings, key, flag, places);
+    no_company_twice(tree, findings, flag, places);
+    weights_add_up(findings, flag, places);
+    not_expired(findings, today, key, flag, places);
+    if !places.says_enabled && flag.rollout.is_none() && !needs_percentage(flag) {
+        let message = format!("{key} says neither \"enabled\" nor \"rollout\", so it is on for everybody");
+        findings.warning(places.key, message, "write \"enabled\": true if that is meant".to_owned());
+    }
+}
+
+fn needs_percentage(flag: &Flag) -> bool {
+    !flag.companies.allow.is_empty() || !flag.rules.is_empty() || !flag.schedule.is_empty()
+}
+
+/// A flag that singles some out has to say what the others get: nothing and everything are both plausible.
+fn percentage_is_written(findings: &mut Findings, key: &str, flag: &Flag, places: &Places) {
+    if flag.rollout.is_some() || !needs_percentage(flag) {
+        return;
+    }
+    let mut says = Vec::new();
+    match flag.companies.allow.len() {
+        0 => {}
+        1 => says.push("allows 1 company".to_owned()),
+        count => says.push(format!("allows {count} companies")),
+    }
+    match flag.rules.len() {
+        0 => {}
+        1 => says.push("has 1 rule".to_owned()),
+        count => says.push(format!("has {count} rules")),
+    }
+    if !flag.schedule.is_empty() {
+        says.push("has a schedule".to_owned());
+    }
+    let rest = match says.len() {
+        1 if !flag.schedule.is_empty() => "what holds before it",
+        _ => "what the others get",
+    };
+    let message = format!("{key} {} but does not say {rest}", says.join(" and "));
+    let advice = "add \"rollout\": {\"percentage\": 0} for a pilot, or 100".to_owned();
+    findings.error_with(places.flag, message, advice);
+}
+
+fn no_company_twice(tree: &Tree, findings: &mut Findings, flag: &Flag, places: &Places) {
+    let allow = &flag.companies.allow;
+    let mut both: HashSet<&CompanyId> =
+        flag.companies.deny.iter().filter(|id| allow.binary_search(id).is_ok()).collect();
+    let Some(View::Raw(deny)) = places.deny.filter(|_| !both.is_empty()) else { return };
+    for item in tree.items(deny) {
+        if let Some(id) = CompanyId::from_text(&tree.string(item))
+            && both.remove(&id)
+        {
+            let message = format!("company {} is both allowed and denied", clip(tree.raw(item)));
+            findings.error_with(item, message, "keep it in one of the two lists".to_owned());
+        }
+    }
+}
+
+fn weights_add_up(findings: &mut Findings, flag: &Flag, places: &Places) {
+    let Some(view) = places.variants.filter(|_| !flag.variants.is_empty()) else { return };
+    let sum: u64 = flag.variants.values().map(|Variant { weight, .. }| u64::from(weight.thousandths())).sum();
+    if sum != u64::from(Percentage::FULL.thousandths()) {
+        let written: Vec<_> =
+            flag.variants.values().map(|variant| plain(variant.weight.thousandths().into())).collect();
+        let written = written.join(" + ");
+        let message =
+            format!("found weights of {} = {}, expected them to add up to 100", clip(&written), plain(sum));
+        findings.error(view.place(), message);
+    }
+}
+
+fn not_expired(findings: &mut Findings, today: i64, key: &str, flag: &Flag, places: &Places) {
+    let (Some(day), Some(view)) = (&flag.expires, places.expires) else { return };
+    if time::parse_day(day.as_bytes()).is_some_and(|day| day < today) {
+        let advice = "remove the flag and the code that asks for it, or give it more time".to_owned();
+        findings.warning(view.place(), format!("{key} expired on {day}"), advice);
+    }
+}
+
+/// Whether a flag is off for everybody, today and on every day after, by its own words.
+pub(super) fn is_off_for_all(flag: &Flag, today: i64) -> bool {
+    let nobody = |percentage: Percentage| percentage == Percentage::NONE;
+    if !flag.enabled {
+        return true;
+    }
+    if !flag.companies.allow.is_empty() || flag.rules.iter().any(|rule| !rule.percentage.is_some_and(nobody))
+    {
+        return false;
+    }
+    let past = |at: &str| {
+        time::parse_rfc3339(at.as_bytes()).is_some_and(|at| at.div_euclid(86_400 * time::SECOND) < today)
+    };
+    let passed = flag.schedule.iter().take_while(|step| past(&step.at)).count();
+    let current = match passed.checked_sub(1).and_then(|last| flag.schedule.get(last)) {
+        Some(step) => step.percentage,
+        None => flag.rollout.as_ref().map_or(Percentage::FULL, |rollout| rollout.percentage),
+    };
+    nobody(current) && flag.schedule.iter().skip(passed).all(|step| nobody(step.percentage))
+}

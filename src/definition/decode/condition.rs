@@ -1,0 +1,214 @@
+//! Conditions.
+
+use super::{Decoder, Link, Owner, is_attribute};
+use crate::definition::json::Kind;
+use crate::definition::merge::View;
+use crate::definition::reader::clip;
+use crate::definition::{Condition, Scalar, Test, company, limits};
+use crate::eval::{semver, time};
+
+const EXPECTED: &str = "a condition, an object with all, any, not, segment, or attribute and a comparison";
+
+/// The keys of a condition: the five forms, then the comparisons.
+const FORMS: usize = 5;
+const KEYS: [&str; FORMS + Test::NAMES.len()] = {
+    let mut keys = [""; FORMS + Test::NAMES.len()];
+    (keys[0], keys[1], keys[2], keys[3], keys[4]) = ("all", "any", "not", "segment", "attribute");
+    let mut index = 0;
+    while index < Test::NAMES.len() {
+        keys[FORMS + index] = Test::NAMES[index];
+        index += 1;
+    }
+    keys
+};
+
+impl<'m> Decoder<'m> {
+    /// Recurses no deeper than the reader lets a document nest.
+    pub(super) fn condition(&mut self, view: View<'m>) -> Option<Condition> {
+        let fields = self.fields(view, KEYS, EXPECTED)?;
+        let written: Vec<(&str, View<'m>)> =
+            KEYS.into_iter().zip(fields).filter_map(|(key, field)| Some((key, field?))).collect();
+        let names = || written.iter().map(|(key, _)| *key).collect::<Vec<_>>().join(", ");
+        match written[..] {
+            [("all", all)] => Some(Condition::All { all: self.conditions(all)? }),
+            [("any", any)] => Some(Condition::Any { any: self.conditions(any)? }),
+            [("not", not)] => Some(Condition::Not { not: Box::new(self.condition(not)?) }),
+            [("segment", segment)] => self.segment(segment),
+            [("attribute", attribute), (operator, operand)] => self.test(attribute, operator, operand),
+            [] => {
+                self.mismatch(view, EXPECTED);
+                None
+            }
+            [("attribute", _)] => {
+                let message = format!("found no comparison, expected one of {}", Test::NAMES.join(", "));
+                self.findings.error(view.place(), message);
+                None
+            }
+            [("attribute", _), ..] => {
+                self.findings.error_with(
+                    view.place(),
+                    format!("found {}, expected one comparison", names()),
+                    "several conditions are written { \"all\": [ … ] }".to_owned(),
+                );
+                None
+            }
+            [(first, _), ..] if written.len() == 1 || Test::NAMES.contains(&first) => {
+                self.missing(view, "attribute", "the attribute that is compared");
+                None
+            }
+            _ => {
+                self.findings.error_with(
+                    view.place(),
+                    format!("found {}, expected one of them", names()),
+                    "several conditions are written { \"all\": [ … ] }".to_owned(),
+                );
+                None
+            }
+        }
+    }
+
+    fn conditions(&mut self, view: View<'m>) -> Option<Vec<Condition>> {
+        let items = self.items(view, "a list of conditions")?;
+        // Each is read, so that the problems of all are reported.
+        let conditions: Vec<_> = items.map(|item| self.condition(item)).collect();
+        conditions.into_iter().collect()
+    }
+
+    fn segment(&mut self, view: View<'m>) -> Option<Condition> {
+        let segment = self.name(view, "segment name")?;
+        let link = |from: &String| Link { from: from.clone(), to: segment.clone(), at: view.place() };
+        match &self.owner {
+            Owner::Flag(flag) => self.links.used.push(link(flag)),
+            Owner::Segment(outer) => self.links.nested.push(link(outer)),
+        }
+        Some(Condition::Segment { segment })
+    }
+
+    fn test(&mut self, attribute: View<'m>, operator: &str, operand: View<'m>) -> Option<Condition> {
+        let test = self.operand(operator, operand);
+        let name = self.attribute(attribute)?;
+        let test = test?;
+        if name == "now" && !matches!(test, Test::Before(_) | Test::After(_)) {
+            let message = format!("found {operator} on \"now\", expected before or after");
+            self.findings.error(operand.place(), message);
+            return None;
+        }
+        if name == "company" && matches!(test, Test::In(_) | Test::NotIn(_) | Test::Eq(_) | Test::Ne(_)) {
+            self.warn_of_company_operand(operand);
+        }
+        Some(Condition::Test { attribute: name, test })
+    }
+
+    pub(super) fn attribute(&mut self, view: View<'m>) -> Option<String> {
+        let name = self.string(view, "an attribute's name, a string")?;
+        if !is_attribute(&name) {
+            let expected = "an attribute's name: 1 to 64 letters, digits, _ . or -, a letter or _ first";
+            self.mismatch(view, expected);
+            return None;
+        }
+        Some(name.into_owned())
+    }
+
+    fn operand(&mut self, operator: &str, view: View<'m>) -> Option<Test> {
+        Some(match operator {
+            "in" => Test::In(self.scalars(view)?),
+            "not_in" => Test::NotIn(self.scalars(view)?),
+            "eq" => Test::Eq(self.scalar(view)?),
+            "ne" => Test::Ne(self.scalar(view)?),
+            "lt" => Test::Lt(self.ordered(view)?),
+            "lte" => Test::Lte(self.ordered(view)?),
+            "gt" => Test::Gt(self.ordered(view)?),
+            "gte" => Test::Gte(self.ordered(view)?),
+            "starts_with" => Test::StartsWith(self.text(view)?),
+            "ends_with" => Test::EndsWith(self.text(view)?),
+            "contains" => Test::Contains(self.text(view)?),
+            "exists" => Test::Exists(self.boolean(view)?),
+            "before" => Test::Before(self.time(view)?),
+            "after" => Test::After(self.time(view)?),
+            "semver_eq" => Test::SemverEq(self.version(view)?),
+            "semver_lt" => Test::SemverLt(self.version(view)?),
+            "semver_lte" => Test::SemverLte(self.version(view)?),
+            "semver_gt" => Test::SemverGt(self.version(view)?),
+            "semver_gte" => Test::SemverGte(self.version(view)?),
+            _ => return None,
+        })
+    }
+
+    fn scalars(&mut self, view: View<'m>) -> Option<Vec<Scalar>> {
+        let items = self.items(view, "a list of booleans, numbers and strings")?;
+        let scalars: Vec<_> = items.map(|item| self.scalar(item)).collect();
+        scalars.into_iter().collect()
+    }
+
+    fn scalar(&mut self, view: View<'m>) -> Option<Scalar> {
+        match view.kind(self.tree) {
+            Kind::True => Some(Scalar::Bool(true)),
+            Kind::False => Some(Scalar::Bool(false)),
+            Kind::Int => self.int(view).map(Scalar::Int),
+            Kind::Float => self.float(view).map(Scalar::Float),
+            Kind::Plain | Kind::Escaped => self.text(view).map(Scalar::Text),
+            _ => {
+                self.mismatch(view, "a boolean, a number or a string");
+                None
+            }
+        }
+    }
+
+    fn ordered(&mut self, view: View<'m>) -> Option<Scalar> {
+        if matches!(view.kind(self.tree), Kind::True | Kind::False) {
+            self.mismatch(view, "a number or a string");
+            return None;
+        }
+        self.scalar(view)
+    }
+
+    /// A string to compare with.
+    fn text(&mut self, view: View<'m>) -> Option<String> {
+        let text = self.string(view, "a string")?;
+        if text.len() > limits::NAME {
+            let message =
+                format!("found a string of {} bytes, expected at most {}", text.len(), limits::NAME);
+            self.findings.error(view.place(), message);
+            return None;
+        }
+        Some(text.into_owned())
+    }
+
+    pub(super) fn time(&mut self, view: View<'m>) -> Option<String> {
+        const EXPECTED: &str = "a time with an offset (RFC 3339), such as \"2026-12-01T08:00:00Z\"";
+        let text = self.string(view, EXPECTED)?;
+        if time::parse_rfc3339(text.as_bytes()).is_none() {
+            self.mismatch(view, EXPECTED);
+            return None;
+        }
+        Some(text.into_owned())
+    }
+
+    fn version(&mut self, view: View<'m>) -> Option<String> {
+        const EXPECTED: &str = "a version (SemVer 2.0.0), such as \"2.1.0\"";
+        let text = self.text(view)?;
+        if !semver::is_valid(text.as_bytes()) {
+            let bare = text.strip_prefix(['v', 'V', '=']).filter(|bare| semver::is_valid(bare.as_bytes()));
+            let hint = bare.map(|bare| format!("did you mean \"{bare}\"?"));
+            self.mismatch_with(view, EXPECTED, hint);
+            return None;
+        }
+        Some(text)
+    }
+
+    /// A company is an int wherever its id reads as one, so that a string of digits equals none.
+    fn warn_of_company_operand(&mut self, operand: View<'m>) {
+        let tree = self.tree;
+        let items: Vec<View> = match operand.kind(tree) {
+            Kind::List => tree.items(operand.place()).map(View::Raw).collect(),
+            _ => vec![operand],
+        };
+        for item in items.into_iter().filter(|item| matches!(item.kind(tree), Kind::Plain | Kind::Escaped)) {
+            let text = tree.string(item.place());
+            if company::canonical_int(&text).is_some() {
+                let message = format!("no company equals \"{}\", since its id is an integer", clip(&text));
+                self.findings.warning(item.place(), message, format!("write {text}"));
+            }
+        }
+    }
+}

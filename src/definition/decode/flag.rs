@@ -1,0 +1,269 @@
+//! Flags.
+
+use super::{Decoder, Link};
+use crate::definition::check::{self, Places};
+use crate::definition::json::{Id, Kind};
+use crate::definition::merge::View;
+use crate::definition::{
+    Bucketing, Companies, CompanyId, Emergency, Flag, Percentage, Rollout, Rule, Step, Variant, limits,
+};
+use crate::eval::time;
+use std::collections::BTreeMap;
+
+impl<'m> Decoder<'m> {
+    pub(super) fn flag(&mut self, at: Id, key: &str, view: View<'m>) -> Option<Flag> {
+        const NAMES: [&str; 11] = [
+            "description",
+            "owner",
+            "enabled",
+            "rollout",
+            "companies",
+            "requires",
+            "rules",
+            "schedule",
+            "variants",
+            "emergency",
+            "expires",
+        ];
+        if let Kind::True | Kind::False = view.kind(self.tree) {
+            return Some(plain(view.kind(self.tree) == Kind::True));
+        }
+        let errors_before = self.findings.errors();
+        let [
+            description,
+            owner,
+            enabled,
+            rollout,
+            companies,
+            requires,
+            rules,
+            schedule,
+            variants,
+            emergency,
+            expires,
+        ] = self.fields(view, NAMES, "a flag: true, false or an object")?;
+        let mut flag = plain(true);
+        flag.description = description.and_then(|text| Some(self.string(text, "a string")?.into_owned()));
+        flag.owner = owner.and_then(|text| Some(self.string(text, "a string")?.into_owned()));
+        if let Some(enabled) = enabled {
+            flag.enabled = self.boolean(enabled).unwrap_or(true);
+        }
+        flag.rollout = rollout.and_then(|rollout| self.rollout(rollout));
+        let (listed, deny) = companies.map_or_else(Default::default, |companies| self.companies(companies));
+        flag.companies = listed;
+        flag.requires = requires.map_or_else(Vec::new, |requires| self.requires(key, requires));
+        flag.rules = rules.map_or_else(Vec::new, |rules| self.rules(rules));
+        flag.schedule = schedule.map_or_else(Vec::new, |schedule| self.schedule(schedule));
+        flag.variants = variants.map_or_else(BTreeMap::new, |variants| self.variants(variants));
+        flag.emergency = emergency.and_then(|emergency| self.emergency(emergency)).unwrap_or_default();
+        flag.expires = expires.and_then(|expires| self.expires(expires));
+        // A flag of which something could not be read would be blamed for what is not there.
+        if self.findings.errors() > errors_before {
+            return None;
+        }
+        let places =
+            Places { key: at, flag: view.place(), deny, variants, expires, says_enabled: enabled.is_some() };
+        check::flag(self.tree, &mut self.findings, self.today, key, &flag, &places);
+        Some(flag)
+    }
+
+    fn rollout(&mut self, view: View<'m>) -> Option<Rollout> {
+        const NAMES: [&str; 4] = ["percentage", "by", "salt", "bucketing"];
+        let [percentage, by, salt, bucketing] = self.fields(view, NAMES, "an object with \"percentage\"")?;
+        if percentage.is_none() {
+            self.missing(view, "percentage", "a number from 0 to 100 with up to three decimals");
+        }
+        let percentage = percentage.and_then(|percentage| self.percentage(percentage));
+        let by = by.map_or_else(|| Some("company".to_owned()), |by| self.by(by));
+        let salt = salt.map(|salt| self.name(salt, "salt"));
+        let bucketing = bucketing.map_or(Some(Bucketing::Xxh3), |bucketing| {
+            const CHOICES: [(&str, Bucketing); 2] = [("xxh3", Bucketing::Xxh3), ("crc32", Bucketing::Crc32)];
+            self.choice(bucketing, CHOICES)
+        });
+        let salt = match salt {
+            Some(salt) => Some(salt?),
+            None => None,
+        };
+        Some(Rollout { percentage: percentage?, by: by?, salt, bucketing: bucketing? })
+    }
+
+    fn by(&mut self, view: View<'m>) -> Option<String> {
+        let by = self.attribute(view)?;
+        if by == "now" {
+            self.mismatch(view, "\"company\" or a context attribute");
+            return None;
+        }
+        Some(by)
+    }
+
+    fn companies(&mut self, view: View<'m>) -> (Companies, Option<View<'m>>) {
+        let Some([allow, deny]) =
+            self.fields(view, ["allow", "deny"], "an object with \"allow\" or \"deny\"")
+        else {
+            return Default::default();
+        };
+        let mut listed = |list: Option<View<'m>>| list.map_or_else(Vec::new, |list| self.company_list(list));
+        (Companies { allow: listed(allow), deny: listed(deny) }, deny)
+    }
+
+    /// Sorted, each once.
+    fn company_list(&mut self, view: View<'m>) -> Vec<CompanyId> {
+        let Some(items) = self.items(view, "a list of companies' ids") else { return Vec::new() };
+        let mut list = Vec::with_capacity(self.tree.node(view.place()).size as usize);
+        list.extend(items.filter_map(|item| self.company(item)));
+        if !list.is_sorted() {
+            list.sort_unstable();
+        }
+        list.dedup();
+        list
+    }
+
+    fn company(&mut self, view: View<'m>) -> Option<CompanyId> {
+        let id = match view.kind(self.tree) {
+            Kind::Int => self.int(view).map(CompanyId::Int),
+            Kind::Plain | Kind::Escaped => CompanyId::from_text(&self.tree.string(view.place())),
+            _ => None,
+        };
+        if id.is_none() {
+            self.mismatch(view, "a company's id: an integer, or a string of 1 to 1024 bytes");
+        }
+        id
+    }
+
+    fn requires(&mut self, key: &str, view: View<'m>) -> Vec<String> {
+        let Some(items) = self.items(view, "a list of flag keys") else { return Vec::new() };
+        let mut required: Vec<String> = Vec::new();
+        let mut seen = std::collections::HashSet::new();
+        for item in items {
+            let Some(name) = self.string(item, "a flag's key, a string") else { continue };
+            if seen.insert(name.clone()) {
+                let to = name.into_owned();
+                self.links.requires.push(Link { from: key.to_owned(), to: to.clone(), at: item.place() });
+                required.push(to);
+            }
+        }
+        required
+    }
+
+    fn rules(&mut self, view: View<'m>) -> Vec<Rule> {
+        let Some(items) = self.items(view, "a list of rules") else { return Vec::new() };
+        let count = self.tree.node(view.place()).size as usize;
+        if count > limits::RULES {
+            self.findings
+                .error(view.place(), format!("found {count} rules, expected at most {}", limits::RULES));
+        }
+        items.filter_map(|item| self.rule(item)).collect()
+    }
+
+    fn rule(&mut self, view: View<'m>) -> Option<Rule> {
+        let [name, when, percentage] =
+            self.fields(view, ["name", "when", "percentage"], "a rule, an object with \"when\"")?;
+        let name = name.and_then(|name| self.name(name, "rule name"));
+        if when.is_none() {
+            self.missing(view, "when", "the condition on which the rule decides");
+        }
+        let percentage = percentage.and_then(|percentage| self.percentage(percentage));
+        Some(Rule { name, when: self.condition(when?)?, percentage })
+    }
+
+    /// Sorted by time; no two at one instant.
+    fn schedule(&mut self, view: View<'m>) -> Vec<Step> {
+        let Some(items) = self.items(view, "a list of steps") else { return Vec::new() };
+        let mut steps: Vec<(i64, Id, Step)> = items.filter_map(|item| self.step(item)).collect();
+        steps.sort_by_key(|&(instant, at, _)| (instant, at));
+        let mut earlier: Option<(i64, &str)> = None;
+        for (instant, at, step) in &steps {
+            match earlier {
+                Some((same, written)) if same == *instant => {
+                    let message =
+                        format!("found a second step at one instant, \"{}\" and \"{written}\"", step.at);
+                    self.findings.error(*at, message);
+                }
+                _ => earlier = Some((*instant, &step.at)),
+            }
+        }
+        steps.into_iter().map(|(_, _, step)| step).collect()
+    }
+
+    fn step(&mut self, view: View<'m>) -> Option<(i64, Id, Step)> {
+        const EXPECTED: &str = "a step, an object with \"at\" and \"percentage\"";
+        let [at, percentage] = self.fields(view, ["at", "percentage"], EXPECTED)?;
+        for (name, field) in [("at", at), ("percentage", percentage)] {
+            if field.is_none() {
+                self.missing(view, name, EXPECTED);
+            }
+        }
+        let time = at.and_then(|at| self.time(at));
+        let percentage = percentage.and_then(|percentage| self.percentage(percentage))?;
+        let text = time?;
+        let instant = time::parse_rfc3339(text.as_bytes())?;
+        Some((instant, at.map_or(0, View::place), Step { at: text, percentage }))
+    }
+
+    fn variants(&mut self, view: View<'m>) -> BTreeMap<String, Variant> {
+        let mut variants = BTreeMap::new();
+        for (at, name, view) in self.entries(view, "an object of variants by name") {
+            self.check_name(at, &name, "variant name");
+            let Some([weight, value]) =
+                self.fields(view, ["weight", "value"], "a variant, an object with \"weight\"")
+            else {
+                continue;
+            };
+            if weight.is_none() {
+                self.missing(view, "weight", "a number from 0 to 100 with up to three decimals");
+            }
+            let weight = weight.and_then(|weight| self.percentage(weight)).unwrap_or(Percentage::NONE);
+            let value = value.map(|value| self.value(value));
+            variants.insert(name.into_owned(), Variant { weight, value });
+        }
+        variants
+    }
+
+    fn emergency(&mut self, view: View<'m>) -> Option<Emergency> {
+        self.choice(view, [("off", Emergency::Off), ("keep", Emergency::Keep)])
+    }
+
+    fn expires(&mut self, view: View<'m>) -> Option<String> {
+        const EXPECTED: &str = "a day as YYYY-MM-DD";
+        let day = self.string(view, EXPECTED)?;
+        if time::parse_day(day.as_bytes()).is_none() {
+            self.mismatch(view, EXPECTED);
+            return None;
+        }
+        Some(day.into_owned())
+    }
+
+    /// One of a few words.
+    fn choice<T: Copy, const N: usize>(
+        &mut self,
+        view: View<'m>,
+        choices: [(&'static str, T); N],
+    ) -> Option<T> {
+        let expected = choices.map(|(word, _)| format!("\"{word}\"")).join(" or ");
+        let word = self.string(view, &expected)?;
+        let choice = choices.iter().find(|(known, _)| *known == word).map(|(_, choice)| *choice);
+        if choice.is_none() {
+            let near = crate::definition::nearest(&word, choices.iter().map(|(known, _)| *known));
+            let hint = near.map(|near| format!("did you mean \"{near}\"?"));
+            self.mismatch_with(view, &expected, hint);
+        }
+        choice
+    }
+}
+
+/// A flag that says nothing but whether it is enabled.
+fn plain(enabled: bool) -> Flag {
+    Flag {
+        description: None,
+        owner: None,
+        enabled,
+        rollout: None,
+        companies: Companies::default(),
+        requires: Vec::new(),
+        rules: Vec::new(),
+        schedule: Vec::new(),
+        variants: BTreeMap::new(),
+        emergency: Emergency::Off,
+        expires: None,
+    }
+}

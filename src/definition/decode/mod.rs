@@ -1,0 +1,213 @@
+//! The tree to the model. Nothing ends at the first problem: what is broken is left out and reading goes on.
+
+mod condition;
+mod flag;
+mod read;
+mod value;
+
+use super::json::{Id, Kind, Tree};
+use super::merge::View;
+use super::model::{Definitions, Flag};
+use super::reader::clip;
+use super::report::Findings;
+use super::{Condition, limits, references};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+
+/// Allowed in every object, and ignored.
+pub(super) const COMMENT: &str = "$comment";
+
+/// One name of a flag or a segment in another, and where it stands.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub from: String,
+    pub to: String,
+    pub at: Id,
+}
+
+/// Who names whom, for the checks that look at more than one flag.
+#[derive(Debug, Default)]
+pub(super) struct Links {
+    /// Where each flag's key stands, broken ones included.
+    pub flags: HashMap<String, Id>,
+    /// Where each segment's key stands, broken ones included.
+    pub segments: HashMap<String, Id>,
+    /// Flags that flags require.
+    pub requires: Vec<Link>,
+    /// Segments that segments use.
+    pub nested: Vec<Link>,
+    /// Segments that flags use.
+    pub used: Vec<Link>,
+}
+
+/// Who is being read, so that a segment that it names can be put down to it.
+enum Owner {
+    Flag(String),
+    Segment(String),
+}
+
+struct Decoder<'m> {
+    tree: &'m Tree,
+    findings: Findings,
+    links: Links,
+    owner: Owner,
+    /// Days since 1970.
+    today: i64,
+}
+
+/// The definitions, and all that is wrong with them: they hold only if there is no error among it.
+pub(super) fn document<'m>(
+    tree: &'m Tree,
+    view: View<'m>,
+    environments: &[(String, Id)],
+    today: i64,
+    findings: Findings,
+) -> (Definitions, Findings) {
+    let owner = Owner::Flag(String::new());
+    let mut decoder = Decoder { tree, findings, links: Links::default(), owner, today };
+    let definitions = decoder.definitions(view);
+    decoder.environments(environments);
+    let Decoder { mut findings, links, .. } = decoder;
+    references::check(&definitions, &links, today, &mut findings);
+    (definitions, findings)
+}
+
+/// What a name has to look like.
+fn is_flag_key(key: &str) -> bool {
+    let tail = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':' | b'\\' | b'-');
+    key.len() <= 191
+        && key.bytes().all(tail)
+        && key.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric())
+}
+
+fn is_environment(name: &str) -> bool {
+    let tail = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-');
+    name.len() <= 64
+        && name.bytes().all(tail)
+        && name.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase())
+}
+
+fn is_attribute(name: &str) -> bool {
+    let tail = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
+    let first = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_';
+    name.len() <= 64 && name.bytes().all(tail) && name.bytes().next().is_some_and(first)
+}
+
+impl<'m> Decoder<'m> {
+    fn definitions(&mut self, view: View<'m>) -> Definitions {
+        const NAMES: [&str; 4] = ["flags", "segments", "environments", "$schema"];
+        let Some([flags, segments, environments, schema]) =
+            self.fields(view, NAMES, "an object with \"flags\"")
+        else {
+            return Definitions::default();
+        };
+        if let Some(schema) = schema {
+            self.string(schema, "the schema's address, a string");
+        }
+        if let Some(environments) = environments
+            && environments.kind(self.tree) != Kind::Object
+        {
+            self.mismatch(environments, "an object of environments by name");
+        }
+        let segments = segments.map_or_else(BTreeMap::new, |segments| self.segments(segments));
+        let Some(flags) = flags else {
+            self.missing(view, "flags", "an object of flags by key");
+            return Definitions::default();
+        };
+        Definitions { flags: self.flags(flags), segments }
+    }
+
+    fn flags(&mut self, view: View<'m>) -> BTreeMap<String, Flag> {
+        let mut flags = BTreeMap::new();
+        let mut count = 0;
+        for (at, key, view) in self.entries(view, "an object of flags by key") {
+            count += 1;
+            if !is_flag_key(&key) {
+                let message = format!(
+                    "found the flag key \"{}\", expected 1 to 191 letters, digits, or _ . : \\ - after the first",
+                    clip(&key)
+                );
+                self.findings.error(at, message);
+            }
+            self.links.flags.insert(key.to_string(), at);
+            self.owner = Owner::Flag(key.to_string());
+            if let Some(flag) = self.flag(at, &key, view) {
+                flags.insert(key.into_owned(), flag);
+            }
+        }
+        if count > limits::FLAGS {
+            self.findings
+                .error(view.place(), format!("found {count} flags, expected at most {}", limits::FLAGS));
+        }
+        flags
+    }
+
+    fn segments(&mut self, view: View<'m>) -> BTreeMap<String, Condition> {
+        let mut segments = BTreeMap::new();
+        for (at, name, view) in self.entries(view, "an object of conditions by segment name") {
+            self.check_name(at, &name, "segment name");
+            self.links.segments.insert(name.to_string(), at);
+            self.owner = Owner::Segment(name.to_string());
+            if let Some(condition) = self.condition(view) {
+                segments.insert(name.into_owned(), condition);
+            }
+        }
+        segments
+    }
+
+    /// What can be said of all overlays without merging them.
+    fn environments(&mut self, environments: &[(String, Id)]) {
+        let tree = self.tree;
+        for (name, overlay) in environments {
+            let key = overlay.saturating_sub(1);
+            if !is_environment(name) {
+                let message = format!(
+                    "found the environment \"{}\", expected 1 to 64 lower-case letters, digits, _ or -, a letter first",
+                    clip(name)
+                );
+                self.findings.error(key, message);
+            }
+            if tree.kind(*overlay) != Kind::Object {
+                self.mismatch(View::Raw(*overlay), "an object: a merge patch (RFC 7386) on the document");
+                continue;
+            }
+            for (key, value) in tree.members(*overlay) {
+                match tree.string(key).as_ref() {
+                    "flags" | "segments" => self.overlay_of_short_flags(View::Raw(value)),
+                    COMMENT => {}
+                    "environments" => {
+                        self.findings.error(key, "an environment cannot patch \"environments\"")
+                    }
+                    other => self.unknown(key, other, &["flags", "segments"]),
+                }
+            }
+        }
+    }
+
+    /// A flag written as `false` has nothing that an object could be merged into: RFC 7386 drops it, and the flag would
+    /// come on although neither text says so.
+    fn overlay_of_short_flags(&mut self, patch: View<'m>) {
+        let tree = self.tree;
+        let Some(flags) = tree.member(super::json::ROOT, "flags") else { return };
+        let off: HashMap<Cow<str>, Id> = tree
+            .members(flags)
+            .filter(|&(_, value)| tree.kind(value) == Kind::False)
+            .map(|(key, value)| (tree.string(key), value))
+            .collect();
+        if off.is_empty() {
+            return;
+        }
+        for (key, change) in patch.members(tree) {
+            let change = change.place();
+            let name = tree.string(key);
+            if tree.kind(change) == Kind::Object
+                && off.contains_key(&name)
+                && tree.member(change, "enabled").is_none()
+            {
+                let message =
+                    format!("{name} is false in the document, and the patch does not say \"enabled\"");
+                self.findings.error_with(key, message, "add \"enabled\": true or false".to_owned());
+            }
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! A file of definitions: read once, resolved for as many environments as are asked for.
+
+use super::json::{Id, Kind, ROOT, Tree};
+use super::merge::{self, Patched, View};
+use super::model::Definitions;
+use super::report::{Findings, Problem, Report, Severity};
+use super::{decode, file, limits, names, place, reader};
+use crate::eval::time;
+
+/// A file that is sound JSON; nothing is known yet of what it says.
+#[derive(Debug, Clone)]
+pub struct Document {
+    file: String,
+    tree: Tree,
+    /// What the reader noted without stopping.
+    noted: Findings,
+    environments: Vec<(String, Id)>,
+}
+
+/// Definitions that hold, and what is probably not meant in them.
+#[derive(Debug, Clone)]
+pub struct Checked {
+    /// The definitions, of one environment.
+    pub definitions: Definitions,
+    /// Warnings only.
+    pub warnings: Report,
+}
+
+/// Reads the text of a file; `file` is its name in messages.
+///
+/// A breach of JSON's grammar, text that is not UTF-8, and more than the limits allow end it with one problem. Keys that are there twice,
+/// numbers that do not fit and a byte order mark are reported by [`Document::resolve`] with everything else.
+///
+/// # Errors
+///
+/// The one problem.
+pub fn parse(file: &str, text: &[u8]) -> Result<Document, Report> {
+    if text.len() > limits::FILE_SIZE {
+        return Err(file::too_large(file, &text.len().to_string()));
+    }
+    let fatal = |text: &str, offset: usize, pointer: String, message: String, hint: Option<String>| {
+        let (line, column) = place::Lines::new(text).place(offset);
+        let (file, severity) = (file.to_owned(), Severity::Error);
+        Report::of(Problem { severity, file, line, column, pointer, message, hint, environments: Vec::new() })
+    };
+    let (text, marked) = match text.strip_prefix(b"\xEF\xBB\xBF") {
+        Some(rest) => (rest, true),
+        None => (text, false),
+    };
+    let text = std::str::from_utf8(text).map_err(|error| {
+        let (sound, rest) = text.split_at(error.valid_up_to());
+        let byte = rest.first().copied().unwrap_or_default();
+        let wide = sound.is_empty() && matches!(rest, [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..]);
+        let message = match wide {
+            true => "found UTF-16, expected UTF-8".to_owned(),
+            false => format!("found the byte 0x{byte:02X} where it is not UTF-8, expected UTF-8"),
+        };
+        let sound = std::str::from_utf8(sound).unwrap_or_default();
+        fatal(sound, sound.len(), String::new(), message, Some("save the file as UTF-8".to_owned()))
+    })?;
+    let (tree, mut noted) = reader::read(text.to_owned())
+        .map_err(|(found, text)| fatal(&text, found.offset, found.pointer, found.message, found.hint))?;
+    if marked {
+        let advice = "save the file as UTF-8 without it".to_owned();
+        noted.error_with(ROOT, "found a byte order mark before the document, expected none", advice);
+    }
+    let environments = tree.member(ROOT, "environments").map_or_else(Vec::new, |all| {
+        let named = tree.members(all).filter(|&(key, _)| tree.raw(key) != decode::COMMENT);
+        named.map(|(key, overlay)| (tree.string(key).into_owned(), overlay)).collect()
+    });
+    Ok(Document { file: file.to_owned(), tree, noted, environments })
+}
+
+/// [`parse`] and [`Document::resolve`] in one.
+///
+/// # Errors
+///
+/// Every problem, where one of them is an error.
+pub fn load(file: &str, text: &[u8], environment: Option<&str>, today: &str) -> Result<Checked, Report> {
+    let (definitions, warnings) = parse(file, text)?.resolve(environment, today)?;
+    Ok(Checked { definitions, warnings })
+}
+
+impl Document {
+    /// The environments that the document names, in the order of its text.
+    pub fn environments(&self) -> Vec<&str> {
+        self.environments.iter().map(|(name, _)| name.as_str()).collect()
+    }
+
+    /// The definitions of one environment, or of the document as it is, with the warnings on them.
+    ///
+    /// Merges the environment's overlay, checks everything, and reports all problems at once. An environment that the
+    /// document does not name merges nothing. `today` is the day as `YYYY-MM-DD`; a flag that expired before it is
+    /// warned of.
+    ///
+    /// # Errors
+    ///
+    /// Every problem, warnings included, where one of them is an error.
+    pub fn resolve(&self, environment: Option<&str>, today: &str) -> Result<(Definitions, Report), Report> {
+        let mut findings = self.noted.clone();
+        let today = time::parse_day(today.as_bytes()).unwrap_or_else(|| {
+            findings.error(ROOT, format!("found \"{today}\" as today's day, expected YYYY-MM-DD"));
+            0
+        });
+        let merged = environment.and_then(|name| self.overlay(name, &mut findings));
+        let view = merged.as_ref().map_or(View::Raw(ROOT), Patched::view);
+        let (definitions, findings) = decode::document(&self.tree, view, &self.environments, today, findings);
+        let has_errors = findings.has_errors();
+        let report = place::report(&self.file, &self.tree, findings);
+        if has_errors { Err(report) } else { Ok((definitions, report)) }
+    }
+
+    /// Every problem of the document as it is and of each environment that it names. One that shows in several is
+    /// there once, and says in which if the document as it is does not have it.
+    pub fn check(&self, today: &str) -> Report {
+        let problems = |environment| match self.resolve(environment, today) {
+            Ok((_, warnings)) => warnings,
+            Err(report) => report,
+        };
+        let mut report = problems(None);
+        for environment in self.environments() {
+            report.merge_environment(problems(Some(environment)), environment);
+        }
+        report
+    }
+
+    /// The document with an environment's overlay, if it has one.
+    fn overlay(&self, environment: &str, findings: &mut Findings) -> Option<Patched> {
+        let Some((_, patch)) = self.environments.iter().find(|(name, _)| name == environment) else {
+            let known = self.environments.iter().map(|(name, _)| name.as_str());
+            if let Some(near) = names::nearest(environment, known) {
+                let message =
+                    format!("the document names no environment \"{environment}\", so nothing is merged");
+                findings.warning(ROOT, message, format!("did you mean \"{near}\"?"));
+            }
+            return None;
+        };
+        // What is no object is reported with the structure of the document.
+        if self.tree.kind(*patch) != Kind::Object {
+            return None;
+        }
+        for idle in merge::idle_deletions(&self.tree, *patch) {
+            let name = self.tree.string(idle.key);
+            let keys: Vec<_> = self.tree.members(idle.target).map(|(key, _)| self.tree.string(key)).collect();
+            let near = names::nearest(&name, keys.iter().map(AsRef::as_ref));
+            let hint = near.map(|near| format!("did you mean \"{near}\"?"));
+            findings.warning(
+                idle.key,
+                format!("null deletes \"{}\", which is not there", reader::clip(&name)),
+                hint,
+            );
+        }
+        Some(merge::merge(&self.tree, *patch))
+    }
+}

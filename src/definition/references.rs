@@ -1,0 +1,229 @@
+//! What flags and segments must not say of each other.
+
+use super::check::is_off_for_all;
+use super::condition::Condition;
+use super::decode::{Link, Links};
+use super::json::Id;
+use super::model::Definitions;
+use super::reader::clip;
+use super::report::Findings;
+use super::{limits, names};
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// Checks references, cycles, and what flags come to once segments and prerequisites are followed.
+pub(super) fn check(definitions: &Definitions, links: &Links, today: i64, findings: &mut Findings) {
+    known(&links.requires, &links.flags, "flag", findings);
+    known(&links.nested, &links.segments, "segment", findings);
+    known(&links.used, &links.segments, "segment", findings);
+
+    let segments = Graph::new(&links.nested);
+    if segments.cycles("uses", findings) == 0 {
+        sizes(definitions, links, &segments, findings);
+    }
+    let flags = Graph::new(&links.requires);
+    if flags.cycles("requires", findings) == 0 {
+        closures(definitions, links, &flags, today, findings);
+    }
+}
+
+/// Every name that is used is defined.
+fn known(links: &[Link], defined: &HashMap<String, Id>, what: &str, findings: &mut Findings) {
+    for link in links.iter().filter(|link| !defined.contains_key(&link.to)) {
+        // Looking for a near name costs more than all else, and nobody reads the thousandth.
+        let near = if findings.is_full() {
+            None
+        } else {
+            let mut names: Vec<&str> = defined.keys().map(String::as_str).collect();
+            names.sort_unstable();
+            names::nearest(&link.to, names.into_iter())
+        };
+        let hint = near.map(|near| format!("did you mean \"{near}\"?"));
+        let message = format!("unknown {what} \"{}\"", clip(&link.to).escape_debug());
+        findings.error_with(link.at, message, hint);
+    }
+}
+
+/// Who names whom.
+struct Graph<'d> {
+    next: BTreeMap<&'d str, Vec<&'d Link>>,
+}
+
+impl<'d> Graph<'d> {
+    fn new(links: &'d [Link]) -> Self {
+        let mut next: BTreeMap<&str, Vec<&Link>> = BTreeMap::new();
+        for link in links {
+            next.entry(&link.from).or_default().push(link);
+        }
+        Self { next }
+    }
+
+    fn of(&self, name: &str) -> &[&'d Link] {
+        self.next.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// Reports every link that closes a cycle, with the way round. Does not recurse: a chain may be as long as the document.
+    fn cycles(&self, verb: &str, findings: &mut Findings) -> usize {
+        let mut count = 0;
+        let mut done: HashSet<&str> = HashSet::new();
+        for &start in self.next.keys() {
+            let mut path: Vec<(&str, std::slice::Iter<&Link>)> = Vec::new();
+            let mut on_path: HashMap<&str, usize> = HashMap::new();
+            if done.insert(start) {
+                on_path.insert(start, 0);
+                path.push((start, self.of(start).iter()));
+            }
+            while let Some((name, links)) = path.last_mut() {
+                let Some(link) = links.next() else {
+                    on_path.remove(name);
+                    path.pop();
+                    continue;
+                };
+                if let Some(&from) = on_path.get(link.to.as_str()) {
+                    count += 1;
+                    let way = path.iter().skip(from).map(|(name, _)| *name);
+                    findings.error(link.at, circle(verb, way, path.len() - from, &link.to));
+                } else if done.insert(&link.to) {
+                    on_path.insert(&link.to, path.len());
+                    path.push((&link.to, self.of(&link.to).iter()));
+                }
+            }
+        }
+        count
+    }
+
+    /// All that is reached from a name, itself not included, in the order of the links; at most `most` of it.
+    fn reached(&self, name: &'d str, most: usize) -> Vec<&'d str> {
+        let mut seen: HashSet<&str> = HashSet::from([name]);
+        let mut reached: Vec<&str> = Vec::new();
+        let mut from = Some(name);
+        let mut turn = 0;
+        while let Some(name) = from {
+            for link in self.of(name) {
+                if reached.len() < most && seen.insert(&link.to) {
+                    reached.push(&link.to);
+                }
+            }
+            from = reached.get(turn).copied();
+            turn += 1;
+        }
+        reached
+    }
+}
+
+/// "a requires itself: a → b → a".
+fn circle<'a>(verb: &str, way: impl Iterator<Item = &'a str>, length: usize, first: &str) -> String {
+    const MOST: usize = 12;
+    let mut names: Vec<&str> = way.take(MOST).collect();
+    if length > MOST {
+        names.push("…");
+    }
+    names.push(first);
+    format!("{first} {verb} itself: {}", names.join(" → "))
+}
+
+/// What a condition comes to once each segment stands where it is named.
+#[derive(Debug, Clone, Copy, Default)]
+struct Size {
+    comparisons: usize,
+    nesting: usize,
+}
+
+impl Size {
+    /// Recurses as deep as the document nests.
+    fn of(condition: &Condition, segments: &HashMap<&str, Size>) -> Self {
+        let inner = match condition {
+            Condition::All { all: parts } | Condition::Any { any: parts } => {
+                parts.iter().map(|part| Self::of(part, segments)).fold(Self::default(), Self::beside)
+            }
+            Condition::Not { not } => Self::of(not, segments),
+            Condition::Segment { segment } => segments.get(segment.as_str()).copied().unwrap_or_default(),
+            Condition::Test { .. } => Self { comparisons: 1, nesting: 0 },
+        };
+        Self { comparisons: inner.comparisons, nesting: inner.nesting.saturating_add(1) }
+    }
+
+    fn beside(self, other: Self) -> Self {
+        let comparisons = self.comparisons.saturating_add(other.comparisons);
+        Self { comparisons, nesting: self.nesting.max(other.nesting) }
+    }
+}
+
+/// No flag's rules come to more than the limits allow, which segments that name each other reach quickly.
+fn sizes(definitions: &Definitions, links: &Links, graph: &Graph, findings: &mut Findings) {
+    let mut sizes: HashMap<&str, Size> = HashMap::new();
+    for start in definitions.segments.keys() {
+        // A segment is measured after those that it uses. There are no cycles, so that this ends.
+        let mut due = vec![(start.as_str(), false)];
+        while let Some((name, ready)) = due.pop() {
+            if sizes.contains_key(name) {
+                continue;
+            }
+            if ready {
+                let size = definitions.segments.get(name).map(|condition| Size::of(condition, &sizes));
+                sizes.insert(name, size.unwrap_or_default());
+            } else {
+                due.push((name, true));
+                due.extend(graph.of(name).iter().map(|link| (link.to.as_str(), false)));
+            }
+        }
+    }
+    for (key, flag) in &definitions.flags {
+        let size =
+            flag.rules.iter().map(|rule| Size::of(&rule.when, &sizes)).fold(Size::default(), Size::beside);
+        let Some(&at) = links.flags.get(key) else { continue };
+        if size.comparisons > limits::COMPARISONS {
+            let message = format!(
+                "the rules of {key} make {} comparisons with their segments, expected at most {}",
+                size.comparisons,
+                limits::COMPARISONS
+            );
+            findings.error_with(
+                at,
+                message,
+                "use one \"in\" with a list instead of many comparisons".to_owned(),
+            );
+        }
+        if size.nesting > limits::CONDITION_NESTING {
+            let message = format!(
+                "the conditions of {key} nest {} deep with their segments, expected at most {}",
+                size.nesting,
+                limits::CONDITION_NESTING
+            );
+            findings.error(at, message);
+        }
+    }
+}
+
+/// No flag requires too many others, and none is on for nobody.
+fn closures(definitions: &Definitions, links: &Links, graph: &Graph, today: i64, findings: &mut Findings) {
+    let off: HashSet<&str> = definitions
+        .flags
+        .iter()
+        .filter(|(_, flag)| is_off_for_all(flag, today))
+        .map(|(key, _)| key.as_str())
+        .collect();
+    for (key, flag) in &definitions.flags {
+        let Some(&at) = links.flags.get(key) else { continue };
+        let required =
+            if flag.requires.is_empty() { Vec::new() } else { graph.reached(key, limits::REQUIRED + 1) };
+        if required.len() > limits::REQUIRED {
+            let most = limits::REQUIRED;
+            findings.error(
+                at,
+                format!("{key} requires more than {most} flags through others, expected at most {most}"),
+            );
+        }
+        if !flag.enabled {
+            continue;
+        }
+        if off.contains(key.as_str()) {
+            let advice = "raise its percentage, allow a company, or disable it".to_owned();
+            findings.warning(at, format!("{key} is enabled, but on for nobody"), advice);
+        } else if let Some(blocker) = required.iter().find(|name| off.contains(*name)) {
+            let message = format!(
+                "{key} is enabled, but on for nobody: it requires {blocker}, which is off for everybody"
+            );
+            findings.warning(at, message, None);
+        }
+    }
+}
