@@ -1,17 +1,34 @@
 # `make help` lists the targets.
 
-.PHONY: help setup build test test-rust
+HOOKS = --target-dir target/hooks --features test-hooks
+
+.PHONY: help setup build build-hooks test test-rust test-php test-e2e install uninstall
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | column -t -s '	'
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
-setup: ## install what is missing
+setup: ## install from Debian's packages what is missing
 	@scripts/setup
 
-build: setup ## target/release
-	cargo build --release --locked
+build: setup ## the extension and the command, in target/release
+	cargo build --release --locked --workspace
 
-test: setup test-rust ## everything
+build-hooks: setup
+	cargo build --release --locked -p flagstone-php $(HOOKS)
 
-test-rust: ## the engine and the command
-	cargo test --locked
+test: setup test-rust test-php test-e2e ## everything
+
+test-rust: setup ## the engine and the command
+	cargo test --locked --workspace --exclude flagstone-php
+
+test-php: build build-hooks ## the extension, by PHP's own run-tests.php
+	tests/php/run
+
+test-e2e: build ## nginx, php-fpm and wrk while snapshots are published
+	tests/e2e/run
+
+install: ## the extension into PHP, the command into /usr/local/bin
+	@scripts/install
+
+uninstall: ## take both away again; stores stay
+	@scripts/install remove

@@ -1,0 +1,121 @@
+<?php
+
+/**
+ * The functions of the Flagstone extension, for editors and static analysis. Never load this file beside the
+ * extension or the polyfill.
+ *
+ * A company is an int or a string, normalised as array keys are: `42` and `"42"` are one company, `"042"` is another. An
+ * empty string, or one longer than 1,024 bytes, counts as no company. An object or a bool is a TypeError.
+ *
+ * A context holds attributes by name: int, float, string or bool. Anything else counts as missing.
+ *
+ * No question throws for what the data hold, or prints anything. Without a snapshot every flag is off.
+ */
+
+/**
+ * Is the flag on for this company?
+ *
+ * @param string $flag case-sensitive; an unknown flag is off
+ * @param array<string, mixed> $context
+ */
+function feature_enabled(string $flag, int|string|null $company = null, array $context = []): bool {}
+
+/**
+ * Could the flag be on for anyone now? False where it is unknown, killed, stopped or disabled, where one that it
+ * requires is, or where no list, rule or percentage leads to on.
+ */
+function feature_possible(string $flag): bool {}
+
+/**
+ * The variant that a flag shows to this company: null where the flag is off, has no variants, or has nothing to
+ * draw by.
+ *
+ * @param array<string, mixed> $context
+ */
+function feature_variant(string $flag, int|string|null $company = null, array $context = []): ?string {}
+
+/**
+ * The value of that variant; `$default` where there is no variant, or it has no value.
+ *
+ * @param array<string, mixed> $context
+ */
+function feature_value(string $flag, int|string|null $company = null, array $context = [], mixed $default = null): mixed {}
+
+/**
+ * The answer and how it came about.
+ *
+ * `reason` is one of no_snapshot, unknown_flag, killed, emergency_stop, disabled, prerequisite, denied, allowed, rule,
+ * no_company, no_key, full, rollout_in, rollout_out, override. `bucket` is 0 to 99,999, `percentage` 0 to 100.
+ * `prerequisite` is the required flag that is off; `missing` are attributes that the flag can read and the question
+ * lacked.
+ *
+ * @param array<string, mixed> $context
+ * @return array{enabled: bool, reason: string, flag: string, company: int|string|null, rule: ?string, bucket: ?int,
+ *     percentage: ?float, variant: ?string, prerequisite: ?string, missing: list<string>, environment: ?string,
+ *     generation: int}
+ */
+function feature_explain(string $flag, int|string|null $company = null, array $context = []): array {}
+
+/**
+ * Every flag's answer for this company.
+ *
+ * @param array<string, mixed> $context
+ * @return array<string, bool>
+ */
+function feature_all(int|string|null $company = null, array $context = []): array {}
+
+/**
+ * Those of the companies for which the flag is on, under the keys that they came with.
+ *
+ * @template K of array-key
+ * @param array<K, int|string|null> $companies
+ * @param array<string, mixed> $context
+ * @return array<K, int|string|null>
+ */
+function feature_filter(string $flag, array $companies, array $context = []): array {}
+
+/**
+ * The context attributes that the flag, or one that it requires, can read; sorted. Empty for most flags.
+ *
+ * @return list<string>
+ */
+function feature_needs(string $flag): array {}
+
+/**
+ * What this process knows about its store: for health checks.
+ *
+ * `source` is `current`, `previous` (the current generation could not be loaded when the process started),
+ * `last_good` (a newer one was refused) or `none`. Times are Unix seconds, ages are seconds.
+ *
+ * @return array{backend: string, version: string, store: ?string, environment: ?string, generation: int,
+ *     head_generation: int, published_at: ?float, age: ?float, source: string, map: ?string, flags: int,
+ *     killed: list<string>, stopped: bool, warning: ?string, last_error: ?string, overridden: bool,
+ *     counters: array{on: int, off: int, panics: int, loads: int, refused: int, heads_replaced: int}}
+ */
+function flagstone_status(): array {}
+
+/**
+ * Moves this process to the newest generation now. True if it is another than before. Under FPM every request does
+ * that by itself.
+ */
+function flagstone_refresh(): bool {}
+
+/**
+ * Names this application's store, where `flagstone.store` is empty; for this request, or, under the CLI, this process.
+ * Called again with the same path it costs a comparison.
+ *
+ * @param string $store the store's directory
+ * @return bool false where php.ini names another store, `open_basedir` forbids the path, or the store cannot be opened:
+ *     `flagstone_status()['last_error']` says why
+ */
+function flagstone_use(string $store): bool {}
+
+/**
+ * For tests: what this process answers. Both null: as without.
+ *
+ * @param array<string, bool|string|array<int|string, bool|string>>|null $answers by flag: on or off, a variant (and on),
+ *     or those by company
+ * @param bool|null $otherwise the answer for everything not named; null: as without
+ * @throws Error where `flagstone.allow_override` is off; by default it is on under the CLI only
+ */
+function flagstone_override(?array $answers, ?bool $otherwise = null): void {}

@@ -1,0 +1,38 @@
+--TEST--
+arguments behave as those of PHP's own functions do
+--FILE--
+<?php
+require __DIR__ . '/support.inc';
+
+flagstone_use(store(['42' => true, 'pilot' => ['enabled' => true, 'rollout' => ['percentage' => 0], 'companies' => ['allow' => [15]]]]));
+
+same('an int flag', true, feature_enabled(42));
+same('a float company', true, feature_enabled('pilot', 15.0));
+same('a Stringable flag', true, feature_enabled(new class { function __toString() { return 'pilot'; } }, 15));
+same('null company', false, feature_enabled('pilot', null));
+
+foreach ([
+    'feature_enabled() expects at least 1 argument, 0 given' => fn () => feature_enabled(),
+    'feature_enabled() expects at most 3 arguments, 4 given' => fn () => feature_enabled('a', 1, [], 2),
+    'feature_enabled(): Argument #1 ($flag) must be of type string, array given' => fn () => feature_enabled([]),
+    'feature_enabled(): Argument #2 ($company) must be of type string|int|null, array given' => fn () => feature_enabled('a', []),
+    'feature_enabled(): Argument #3 ($context) must be of type array, string given' => fn () => feature_enabled('a', 1, 'x'),
+    'feature_enabled(): Argument #2 ($company) must be of type string|int|null, bool given' => fn () => feature_enabled('a', true),
+    'feature_enabled(): Argument #2 ($company) must be of type string|int|null, stdClass given; pass its key, such as $company->getKey()'
+        => fn () => feature_enabled('a', new stdClass),
+    'feature_filter(): Argument #2 ($companies) must be of type array, int given' => fn () => feature_filter('a', 1),
+    'flagstone_status() expects exactly 0 arguments, 1 given' => fn () => flagstone_status(1),
+] as $message => $call) {
+    $error = str_contains($message, 'expects') ? 'ArgumentCountError' : 'TypeError';
+    same($message, "$error: $message", thrown($call));
+}
+
+// An Eloquent model's __toString() is its JSON: it must never become a bucket's key.
+$model = new class { function __toString() { return '{"id":15}'; } };
+foreach (['feature_enabled', 'feature_variant', 'feature_value', 'feature_explain'] as $function) {
+    same($function, true, str_starts_with(thrown(fn () => $function('pilot', $model)), 'TypeError'));
+}
+same('feature_all', true, str_starts_with(thrown(fn () => feature_all($model)), 'TypeError'));
+echo "done\n";
+--EXPECT--
+done
