@@ -27,3 +27,5 @@ pub use snapshot::{
     ContentId, FlagId, MapMode, Snapshot, SnapshotError, Value, ValueList, ValueMap, ValueRef, VariantRef,
     key_hash,
 };
+#[cfg(feature = "publisher")]
+pub use snapshot::{FlagFields, Layout, ListFields, RuleFields, SectionLayout, TestFields};

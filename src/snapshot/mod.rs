@@ -7,6 +7,8 @@
 mod error;
 #[cfg_attr(not(feature = "publisher"), expect(dead_code, reason = "some constants only the compiler writes"))]
 pub(crate) mod format;
+#[cfg(feature = "publisher")]
+mod inspect;
 mod lists;
 mod map;
 mod validate;
@@ -14,6 +16,8 @@ mod value;
 mod view;
 
 pub use error::SnapshotError;
+#[cfg(feature = "publisher")]
+pub use inspect::{FlagFields, Layout, ListFields, RuleFields, SectionLayout, TestFields};
 pub use map::MapMode;
 pub use value::{Value, ValueList, ValueMap, ValueRef};
 

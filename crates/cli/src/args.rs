@@ -1,0 +1,337 @@
+//! What was typed, and its help.
+
+use crate::words;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
+use flagstone::definition::Percentage;
+use flagstone::eval::time;
+use std::path::PathBuf;
+
+/// Feature flags answered from a memory-mapped snapshot: ask a store, or change it.
+#[derive(Debug, Parser)]
+#[command(name = "flagstone", version, disable_help_subcommand = true, max_term_width = 100)]
+pub struct Arguments {
+    /// The store's directory [env: FLAGSTONE_STORE]
+    #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub store: Option<PathBuf>,
+
+    /// Print JSON, one document on one line
+    #[arg(long, global = true)]
+    pub json: bool,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub word: Word,
+}
+
+/// The words that only ask, those that change a store, and those that set up the machine.
+#[derive(Debug, Subcommand)]
+pub enum Word {
+    /// Check definitions, without a store: every problem at once, with its place
+    Check(Check),
+    /// Show what the store serves, what is killed or stopped, and whether workers accept it
+    Status,
+    /// List the flags with their state
+    List,
+    /// Show all that one flag says
+    Show(Show),
+    /// Answer on or off, by the exit code too: 0 on, 1 off, 2 could not tell
+    Ask(Ask),
+    /// Say in a sentence, then step by step, why a flag is on or off
+    Explain(Ask),
+    /// Verify a snapshot and print it field by field
+    Inspect(Inspect),
+    /// List the changes, newest first
+    History(History),
+    /// Show what differs between two generations or files, field by field
+    Diff(Diff),
+    /// Count who would be in, enter and leave at another percentage; publishes nothing
+    Simulate(Simulate),
+    /// Verify the audit trail's chain
+    Audit,
+
+    /// Make an empty store for one environment
+    Init(Init),
+    /// Check, compile and publish definitions as a new generation
+    Publish(Publish),
+    /// Publish again what an earlier generation held
+    Rollback(Rollback),
+    /// Turn one flag off at once, whatever is published, until it is revived
+    Kill(Kill),
+    /// Let a killed flag answer again
+    Revive(Revive),
+    /// Turn every flag off at once, but those whose emergency is "keep"
+    StopAll(StopAll),
+    /// Let all flags answer again after a stop
+    ResumeAll(ResumeAll),
+
+    /// Print a shell's completions
+    Completions(Completions),
+    /// Print the manual page, or write the pages of all words
+    Man(Man),
+}
+
+/// Headings of the help, and the words under each.
+const GROUPS: [(&str, &[&str]); 3] = [
+    (
+        "Ask",
+        &[
+            "check", "status", "list", "show", "ask", "explain", "inspect", "history", "diff", "simulate",
+            "audit",
+        ],
+    ),
+    ("Change", &["init", "publish", "rollback", "kill", "revive", "stop-all", "resume-all"]),
+    ("Set up", &["completions", "man"]),
+];
+
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// The definitions; `-` reads them from standard input
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// Merge this environment in; without it, the document and each environment that it names are checked
+    #[arg(long, value_name = "E")]
+    pub environment: Option<String>,
+}
+
+/// Arguments of `show`.
+#[derive(Debug, Args)]
+pub struct Show {
+    /// The flag's key
+    pub flag: String,
+}
+
+/// Arguments of `ask` and `explain`.
+#[derive(Debug, Args)]
+pub struct Ask {
+    /// The flag's key
+    pub flag: String,
+    /// For this company: `42` is the integer, `042` a string
+    #[arg(long, value_name = "C", allow_hyphen_values = true)]
+    pub company: Option<String>,
+    /// Further attributes, as a JSON object: '{"plan": "pro", "user": 7}'
+    #[arg(long, value_name = "JSON")]
+    pub context: Option<String>,
+    /// As of this time instead of now: 2026-12-01T08:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = instant)]
+    pub at: Option<i64>,
+}
+
+/// Arguments of `inspect`.
+#[derive(Debug, Args)]
+pub struct Inspect {
+    /// A snapshot's file, instead of the store's current one
+    #[arg(conflicts_with = "generation", value_hint = ValueHint::FilePath)]
+    pub file: Option<PathBuf>,
+    /// Another generation that the store still holds
+    #[arg(long, value_name = "N")]
+    pub generation: Option<u64>,
+    /// Print the definitions that the snapshot was compiled from, as `publish` takes them
+    #[arg(long)]
+    pub definitions: bool,
+}
+
+/// Arguments of `history`.
+#[derive(Debug, Args)]
+pub struct History {
+    /// At most so many, 0 for all
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub limit: usize,
+}
+
+/// Arguments of `diff`.
+#[derive(Debug, Args)]
+pub struct Diff {
+    /// A generation of the store, or a file (definitions or a snapshot); `./7` is a file
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub a: String,
+    /// Likewise
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub b: String,
+    /// The environment to merge into a file of definitions; without it, the store's if one is named
+    #[arg(long, value_name = "E")]
+    pub environment: Option<String>,
+}
+
+/// Arguments of `simulate`.
+#[derive(Debug, Args)]
+pub struct Simulate {
+    /// The flag's key
+    pub flag: String,
+    /// The percentage to try, with up to three decimals
+    #[arg(long, value_name = "P", value_parser = percentage, allow_hyphen_values = true)]
+    pub percentage: Percentage,
+    /// The companies: one id a line, or a JSON array; `-` reads them from standard input
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub companies: PathBuf,
+    /// As of this time instead of now: 2026-12-01T08:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = instant)]
+    pub at: Option<i64>,
+    /// List at most so many of each (with --json all are listed)
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub limit: usize,
+}
+
+/// Arguments of `init`.
+#[derive(Debug, Args)]
+pub struct Init {
+    /// The directory to make the store in; without it, --store says where
+    #[arg(value_name = "STORE", value_hint = ValueHint::DirPath)]
+    pub directory: Option<PathBuf>,
+    /// Its environment, for good: a store answers for one
+    #[arg(long, value_name = "E")]
+    pub environment: String,
+    /// Let this group publish too, such as www-data for a dashboard beside a deploy user
+    #[arg(long, value_name = "G")]
+    pub group: Option<String>,
+}
+
+/// Arguments of `publish`.
+#[derive(Debug, Args)]
+pub struct Publish {
+    /// The definitions; `-` reads them from standard input
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// Refuse unless this generation is still the current one
+    #[arg(long, value_name = "N")]
+    pub base: Option<u64>,
+    /// Check, compile and show what would change, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Why, for the audit trail
+    #[arg(long, value_name = "R")]
+    pub reason: Option<String>,
+}
+
+/// Arguments of `rollback`.
+#[derive(Debug, Args)]
+pub struct Rollback {
+    /// To what this generation held; without it, the one before the current
+    #[arg(long, value_name = "N")]
+    pub to: Option<u64>,
+    /// Show what would be reverted, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Why, for the audit trail
+    #[arg(long, value_name = "R")]
+    pub reason: Option<String>,
+}
+
+/// Arguments of `kill`.
+#[derive(Debug, Args)]
+pub struct Kill {
+    /// The flag's key
+    pub flag: String,
+    /// Why, for the audit trail and for whoever asks what happened
+    #[arg(long, value_name = "R", value_parser = reason)]
+    pub reason: String,
+    /// Kill it although the current generation has no such flag
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Arguments of `revive`.
+#[derive(Debug, Args)]
+pub struct Revive {
+    /// The flag's key
+    pub flag: String,
+    /// Why, for the audit trail
+    #[arg(long, value_name = "R")]
+    pub reason: Option<String>,
+}
+
+/// Arguments of `stop-all`.
+#[derive(Debug, Args)]
+pub struct StopAll {
+    /// Why, for the audit trail and for whoever asks what happened
+    #[arg(long, value_name = "R", value_parser = reason)]
+    pub reason: String,
+}
+
+/// Arguments of `resume-all`.
+#[derive(Debug, Args)]
+pub struct ResumeAll {
+    /// Why, for the audit trail
+    #[arg(long, value_name = "R")]
+    pub reason: Option<String>,
+}
+
+/// Arguments of `completions`.
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// Which shell's
+    pub shell: clap_complete::Shell,
+}
+
+/// Arguments of `man`.
+#[derive(Debug, Args)]
+pub struct Man {
+    /// Write flagstone.1 and a page of each word into this directory
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub to: Option<PathBuf>,
+}
+
+/// Reads the process's arguments; prints help, version or what is wrong with them, and ends the process, where
+/// that is all there is to do.
+pub fn parse() -> Arguments {
+    let matches = command().get_matches();
+    Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+}
+
+/// The command, its help grouped into words that ask and words that change.
+pub fn command() -> clap::Command {
+    let command = Arguments::command();
+    let style = command.get_styles().clone();
+    let (heading, word) = (*style.get_header(), *style.get_literal());
+    let mut help = format!("{{about-with-newline}}\n{{usage-heading}} {{usage}}\n");
+    for (title, words) in GROUPS {
+        help.push_str(&format!("\n{heading}{title}:{heading:#}\n"));
+        for name in words {
+            let about =
+                command.find_subcommand(name).and_then(|word| word.get_about()).cloned().unwrap_or_default();
+            help.push_str(&format!("  {word}{name:<12}{word:#} {about}\n"));
+        }
+    }
+    help.push_str(&format!("\n{heading}Options:{heading:#}\n{{options}}\n\n"));
+    help.push_str(
+        "Exit: 0 yes or done, 1 no or refused, 2 could not tell. `flagstone WORD --help` tells more.\n",
+    );
+    command.help_template(help)
+}
+
+fn instant(text: &str) -> Result<i64, String> {
+    time::parse_rfc3339(text.as_bytes())
+        .ok_or_else(|| "expected a date and time with an offset, such as 2026-12-01T08:00:00Z".to_owned())
+}
+
+fn percentage(text: &str) -> Result<Percentage, String> {
+    words::parse_percentage(text)
+        .ok_or_else(|| "expected a number from 0 to 100 with up to three decimals".to_owned())
+}
+
+fn reason(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("expected a reason; whoever finds the flag off will read it".to_owned()),
+        text => Ok(text.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_arguments_hold_together() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_shows_every_word_under_one_heading() {
+        let mut shown: Vec<_> = GROUPS.iter().flat_map(|(_, words)| words.iter().copied()).collect();
+        let command = command();
+        let mut known: Vec<_> = command.get_subcommands().map(|word| word.get_name()).collect();
+        shown.sort_unstable();
+        known.sort_unstable();
+        assert_eq!(shown, known);
+    }
+}

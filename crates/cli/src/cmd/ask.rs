@@ -1,0 +1,31 @@
+//! `ask`: on or off, by the exit code too.
+
+use crate::args::{Arguments, Ask};
+use crate::output::{BAD, Exit, GOOD, Outcome, Output};
+use crate::question::{Attributes, question};
+use crate::{place, words};
+use flagstone::{evaluate, variant};
+use serde_json::json;
+
+pub fn run(arguments: &Arguments, word: &Ask, output: &mut Output) -> Outcome {
+    let attributes = Attributes::read(word.context.as_deref())?;
+    let served = place::served(arguments, output)?;
+    let flag = served.flag(&word.flag)?;
+    let question = question(word, &attributes);
+    let answer = evaluate(&served.snapshot, &served.view.switches, flag, &question);
+    let variant = if answer.on { variant(&served.snapshot, flag, &question) } else { None };
+    output.line(match answer.on {
+        true => output.paint(GOOD, "on"),
+        false => output.paint(BAD, "off"),
+    });
+    output.json(&json!({
+        "flag": word.flag,
+        "company": question.company.map(words::key_json),
+        "enabled": answer.on,
+        "reason": answer.reason.as_str(),
+        "variant": variant.map(|variant| variant.name),
+        "environment": served.environment,
+        "generation": served.view.generation,
+    }));
+    Ok(if answer.on { Exit::Yes } else { Exit::No })
+}

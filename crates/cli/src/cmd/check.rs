@@ -1,0 +1,105 @@
+//! `check`: every problem of a file of definitions, without a store.
+
+use crate::args::Check;
+use crate::output::{BAD, Exit, Failure, GOOD, Outcome, Output, WARN};
+use crate::progress::Progress;
+use crate::{place, words};
+use flagstone::definition::{self, ReadError, Report, Severity};
+use serde_json::json;
+use std::path::Path;
+
+/// The most that is read from standard input, in bytes; as of a file.
+const LIMIT: u64 = 64 << 20;
+/// Problems shown.
+const PROBLEMS: usize = 100;
+
+pub fn run(word: &Check, output: &mut Output) -> Outcome {
+    let name = place::file_name(&word.file);
+    let bytes = read(&word.file)?;
+    let (report, flags, environments) = check(&name, &bytes, word.environment.as_deref());
+    let (errors, warnings) = (report.errors() as u64, report.warnings() as u64);
+    problems(&report, output);
+    let among = match environments.as_slice() {
+        [] => String::new(),
+        names => format!(" ({})", names.join(", ")),
+    };
+    let warned =
+        if warnings > 0 { format!(", {}", words::counted(warnings, "warning")) } else { String::new() };
+    match errors {
+        0 => {
+            let well = output.paint(GOOD, "fine");
+            output.line(format!("{name}: {well}, {}{among}{warned}", words::counted(flags, "flag")));
+        }
+        _ => {
+            let bad = output.paint(BAD, words::counted(errors, "error"));
+            output.line(format!("{name}: {bad}{warned}{among}: not to be published"));
+        }
+    }
+    output.json(&json!({
+        "file": name,
+        "ok": errors == 0,
+        "flags": flags,
+        "environments": environments,
+        "errors": errors,
+        "warnings": warnings,
+        "problems": report.problems,
+        "omitted": report.omitted,
+    }));
+    Ok(if errors == 0 { Exit::Yes } else { Exit::No })
+}
+
+/// The bytes of a file of definitions.
+pub fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    if path == Path::new("-") {
+        return place::read(path, LIMIT);
+    }
+    definition::read_file(path).map_err(|error| match error {
+        ReadError::Io { .. } => Failure::Unknown(format!("cannot read {}", words::plain(&error.to_string()))),
+        ReadError::TooLarge(report) => {
+            Failure::Refused(words::plain(report.to_string().trim_end()).into_owned())
+        }
+    })
+}
+
+/// All problems, how many flags there are, and the environments that were looked at.
+fn check(name: &str, bytes: &[u8], environment: Option<&str>) -> (Report, u64, Vec<String>) {
+    let _progress = Progress::begin(format!("checking {name}"));
+    let today = words::today();
+    let document = match definition::parse(name, bytes) {
+        Ok(document) => document,
+        Err(report) => return (report, 0, Vec::new()),
+    };
+    let resolved = document.resolve(environment, &today);
+    let flags = resolved.as_ref().map_or(0, |(definitions, _)| definitions.flags.len() as u64);
+    match environment {
+        Some(environment) => {
+            let report = resolved.map_or_else(|report| report, |(_, warnings)| warnings);
+            (report, flags, vec![environment.to_owned()])
+        }
+        None => {
+            let environments = document.environments().into_iter().map(str::to_owned).collect();
+            (document.check(&today), flags, environments)
+        }
+    }
+}
+
+/// One problem a line.
+pub fn problems(report: &Report, output: &mut Output) {
+    for problem in report.problems.iter().take(PROBLEMS) {
+        let style = if problem.severity == Severity::Error { BAD } else { WARN };
+        let text = words::plain(&problem.to_string()).into_owned();
+        // The place stands out; the text after it is as it is.
+        match text.strip_prefix(&problem.file) {
+            Some(rest) => {
+                let end = rest.match_indices(": ").next().map_or(0, |(at, _)| at);
+                let place = output.paint(style, format!("{}{}", problem.file, &rest[..end]));
+                output.line(format!("{place}{}", &rest[end..]));
+            }
+            None => output.line(text),
+        }
+    }
+    let more = report.problems.len().saturating_sub(PROBLEMS) + report.omitted;
+    if more > 0 {
+        output.line(format!("… and {} more", words::thousands(more as u64)));
+    }
+}

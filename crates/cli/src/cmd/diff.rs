@@ -1,0 +1,57 @@
+//! `diff`: what differs between two generations or files.
+
+use super::{change, check};
+use crate::args::{Arguments, Diff};
+use crate::output::{BAD, Exit, Failure, Outcome, Output};
+use crate::progress::Progress;
+use crate::{place, words};
+use flagstone::Snapshot;
+use flagstone::definition::{self, Definitions};
+use flagstone::store::diff;
+use serde_json::json;
+use std::path::Path;
+
+/// How a snapshot's file begins.
+const SNAPSHOT: &[u8] = b"\x89FSNAP\r\n";
+
+pub fn run(arguments: &Arguments, word: &Diff, output: &mut Output) -> Outcome {
+    let progress = Progress::begin("comparing".to_owned());
+    let (a, b) = (side(arguments, word, &word.a, output)?, side(arguments, word, &word.b, output)?);
+    let differences = diff(&a, &b);
+    drop(progress);
+    let (from, to) = (words::plain(&word.a), words::plain(&word.b));
+    match differences.is_empty() {
+        true => output.line(format!("{from} and {to} say the same")),
+        false => output.line(format!("from {from} to {to}: {}", change::counted(&differences))),
+    }
+    change::differences(&differences, output);
+    output.json(&json!({ "a": word.a, "b": word.b, "differences": differences }));
+    Ok(Exit::Yes)
+}
+
+fn side(arguments: &Arguments, word: &Diff, name: &str, output: &mut Output) -> Result<Definitions, Failure> {
+    if let Ok(generation) = name.parse::<u64>() {
+        return place::store(arguments)?.definitions(generation).map_err(Failure::asking);
+    }
+    let path = Path::new(name);
+    let bytes = place::read(path, u64::from(u32::MAX))?;
+    let file = place::file_name(path);
+    if bytes.starts_with(SNAPSHOT) {
+        let snapshot =
+            Snapshot::from_bytes(&bytes).map_err(|error| Failure::Unknown(format!("{file}: {error}")))?;
+        return place::definitions(&snapshot);
+    }
+    let environment = match (&word.environment, place::directory(arguments)) {
+        (Some(environment), _) => Some(environment.clone()),
+        (None, Ok(_)) => Some(place::store(arguments)?.environment().to_owned()),
+        (None, Err(_)) => None,
+    };
+    match definition::load(&file, &bytes, environment.as_deref(), &words::today()) {
+        Ok(checked) => Ok(checked.definitions),
+        Err(report) => {
+            check::problems(&report, output);
+            let errors = output.paint(BAD, words::counted(report.errors() as u64, "error"));
+            Err(Failure::Unknown(format!("{file}: {errors}: cannot be compared")))
+        }
+    }
+}

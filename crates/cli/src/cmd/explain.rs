@@ -1,0 +1,112 @@
+//! `explain`: one sentence for people, then how it came to it.
+
+use super::status;
+use super::steps::{Asked, missing, reason, steps};
+use crate::args::{Arguments, Ask};
+use crate::output::{BAD, BOLD, DIM, Exit, Failure, GOOD, Outcome, Output, WARN};
+use crate::question::{Attributes, question};
+use crate::{place, words};
+use flagstone::store::Action;
+use flagstone::{Reason, evaluate, rule_name, variant};
+use serde_json::json;
+
+/// Comparisons shown of one rule.
+const TESTS: usize = 20;
+
+pub fn run(arguments: &Arguments, word: &Ask, output: &mut Output) -> Outcome {
+    let attributes = Attributes::read(word.context.as_deref())?;
+    let served = place::served(arguments, output)?;
+    let id = served.flag(&word.flag)?;
+    let definitions = served.definitions()?;
+    let Some(flag) = definitions.flags.get(&word.flag) else {
+        return Err(Failure::Unknown(
+            "the snapshot's definitions do not hold the flag that it answers for".to_owned(),
+        ));
+    };
+    let question = question(word, &attributes);
+    let answer = evaluate(&served.snapshot, &served.view.switches, id, &question);
+    let variant = if answer.on { variant(&served.snapshot, id, &question) } else { None };
+    let asked = Asked { served: &served, definitions: &definitions, key: &word.flag, flag, question, answer };
+    let (mut steps, missing) = (steps(&asked)?, missing(&asked));
+    if let (Reason::Killed | Reason::EmergencyStop, Some(last)) = (answer.reason, steps.last_mut())
+        && let Some(told) = told(arguments, &word.flag, answer.reason)
+    {
+        last.found = format!("yes, {told}");
+    }
+
+    let state = if answer.on { output.paint(GOOD.bold(), "ON") } else { output.paint(BAD, "OFF") };
+    let whom = match asked.question.company {
+        Some(company) => format!("for company {}", words::key(company)),
+        None => "without a company".to_owned(),
+    };
+    let mut sentence = format!("{state} {whom}: {}", reason(&word.flag, Some(flag), &answer, &attributes));
+    if let (Reason::Prerequisite, Some(blocker)) = (answer.reason, answer.blocker) {
+        sentence.push_str(&format!(", {} is off", served.snapshot.flag_key(blocker)));
+    }
+    if let Some(variant) = variant {
+        sentence.push_str(&format!(", variant {}", variant.name));
+    }
+    output.line(sentence);
+    output.line("");
+    let width = steps.iter().map(|step| step.step.chars().count()).max().unwrap_or(0);
+    for step in &steps {
+        output.line(format!("  {:width$}  {}", step.step, step.found));
+        for test in step.tests.iter().take(TESTS) {
+            let (style, found) = if test.matches { (GOOD, "matches") } else { (DIM, "does not match") };
+            let why = match (&test.value, test.missing) {
+                (None, true) => output.paint(WARN, ", the question lacks it"),
+                (Some(value), true) => format!(", {} compares with nothing", words::short(value, 40)),
+                (Some(value), false) => format!(", it is {}", words::short(value, 40)),
+                (None, false) => String::new(),
+            };
+            output.line(format!("  {:width$}    {}: {}{why}", "", test.test, output.paint(style, found)));
+        }
+        if step.tests.len() > TESTS {
+            output.line(format!("  {:width$}    … and {} more", "", step.tests.len() - TESTS));
+        }
+    }
+    output.line("");
+    let looked = !matches!(answer.reason, Reason::Killed | Reason::EmergencyStop | Reason::Disabled);
+    if looked && !missing.is_empty() {
+        output.line(format!("The question lacks: {}", missing.join(", ")));
+    }
+    output.line(format!(
+        "{} as of {}, by {}, published {}",
+        output.paint(BOLD, &word.flag),
+        words::at(asked.question.now),
+        served.name(),
+        words::at(served.view.published_at),
+    ));
+    output.json(&json!({
+        "flag": word.flag,
+        "company": asked.question.company.map(words::key_json),
+        "enabled": answer.on,
+        "reason": answer.reason.as_str(),
+        "rule": answer.rule,
+        "rule_name": answer.rule.and_then(|rule| rule_name(&served.snapshot, id, rule)),
+        "bucket": answer.bucket,
+        "percentage": answer.percentage.map(words::percent_json),
+        "variant": variant.map(|variant| variant.name),
+        "prerequisite": answer.blocker.map(|blocker| served.snapshot.flag_key(blocker)),
+        "missing": missing,
+        "environment": served.environment,
+        "generation": served.view.generation,
+        "steps": steps,
+    }));
+    Ok(Exit::Yes)
+}
+
+/// Since when the flag is killed or everything stopped, by whom and why, as far as that can be read.
+fn told(arguments: &Arguments, flag: &str, reason: Reason) -> Option<String> {
+    let store = place::store(arguments).ok()?;
+    let status = store.status().ok()?;
+    let (action, flag, since) = match reason {
+        Reason::Killed => {
+            let killed = status.killed.iter().find(|killed| killed.flag == flag)?;
+            (Action::Kill, Some(flag), killed.since.as_str())
+        }
+        _ => (Action::StopAll, None, status.stopped.as_deref()?),
+    };
+    let (since, why) = status::told(&store.history().unwrap_or_default(), action, flag, since);
+    Some(since + &why)
+}

@@ -1,0 +1,82 @@
+//! `history`: the changes, newest first.
+
+use crate::args::{Arguments, History};
+use crate::output::{BAD, Cell, DIM, Exit, Failure, GOOD, Outcome, Output};
+use crate::{place, words};
+use anstyle::Style;
+use flagstone::store::{self, Action, HistoryEntry};
+use serde_json::json;
+
+pub fn run(arguments: &Arguments, word: &History, output: &mut Output) -> Outcome {
+    let store = place::store(arguments)?;
+    let mut entries = store.history().map_err(Failure::asking)?;
+    let all = entries.len();
+    entries.reverse();
+    if word.limit > 0 {
+        entries.truncate(word.limit);
+    }
+    let rows: Vec<Vec<Cell>> = entries.iter().map(row).collect();
+    output.table(&["WHEN", "WHAT", "CONTENT", "WHO", "WHY"], &rows);
+    let shown = entries.len();
+    let counted = words::counted(all as u64, "change");
+    let shown = if shown < all { format!("{counted}, the last {shown} shown") } else { counted };
+    output.line(output.paint(DIM, format!("{shown}, {}", store.environment())));
+    output.json(&json!({ "environment": store.environment(), "changes": entries, "total": all }));
+    Ok(Exit::Yes)
+}
+
+fn row(entry: &HistoryEntry) -> Vec<Cell> {
+    let content = match (entry.current, entry.retained) {
+        (true, _) => Cell { text: "current".to_owned(), style: GOOD },
+        (false, true) => Cell::of("kept"),
+        (false, false) => Cell::of(""),
+    };
+    let style = match (entry.outcome, entry.action) {
+        (store::Outcome::Done, Some(Action::Kill | Action::StopAll)) | (store::Outcome::Failed, _) => BAD,
+        _ => Style::new(),
+    };
+    vec![
+        Cell::of(entry.at.as_deref().map(second).unwrap_or_default()),
+        Cell { text: what(entry), style },
+        content,
+        Cell::of(entry.actor.as_ref().map_or(String::new(), |actor| {
+            format!("{}@{}", words::plain(&actor.user), words::plain(&actor.host))
+        })),
+        Cell::of(words::plain(entry.error.as_deref().or(entry.reason.as_deref()).unwrap_or(""))),
+    ]
+}
+
+/// A time of the audit trail, to the second.
+pub fn second(at: &str) -> String {
+    match at.split_once('.') {
+        Some((seconds, _)) => format!("{seconds}Z"),
+        None => at.to_owned(),
+    }
+}
+
+/// `publish 13 (2 fields)`, `kill checkout`.
+pub fn what(entry: &HistoryEntry) -> String {
+    let flag = words::plain(entry.flag.as_deref().unwrap_or(""));
+    let fields = match entry.differences {
+        0 => String::new(),
+        count => format!(" ({})", words::counted(count, "field")),
+    };
+    let text = match entry.action {
+        None => format!("generation {}, not in the audit trail", entry.generation),
+        Some(Action::Init) => "init".to_owned(),
+        Some(Action::Publish) => format!("publish {}{fields}", entry.generation),
+        Some(Action::Rollback) => {
+            let to = entry.rolled_back_to.map_or(String::new(), |to| format!(" as {to}"));
+            format!("rollback {}{to}{fields}", entry.generation)
+        }
+        Some(Action::Kill) => format!("kill {flag}"),
+        Some(Action::Revive) => format!("revive {flag}"),
+        Some(Action::StopAll) => "stop-all".to_owned(),
+        Some(Action::ResumeAll) => "resume-all".to_owned(),
+    };
+    match entry.outcome {
+        store::Outcome::Done => text,
+        store::Outcome::Failed => format!("{text} FAILED"),
+        store::Outcome::Intended => format!("{text}, begun only"),
+    }
+}

@@ -1,0 +1,40 @@
+//! `init`: an empty store for one environment.
+
+use super::change;
+use crate::args::{Arguments, Init};
+use crate::output::{Exit, Failure, Outcome, Output};
+use crate::{place, words};
+use flagstone::store::{Change, Store};
+use serde_json::json;
+
+pub fn run(arguments: &Arguments, word: &Init, output: &mut Output) -> Outcome {
+    let directory = match (&word.directory, &arguments.store) {
+        (Some(here), Some(there)) if here != there => {
+            return Err(Failure::Refused(format!(
+                "two directories are named, {} and {}; nothing was changed. Name one",
+                words::plain(&here.to_string_lossy()),
+                words::plain(&there.to_string_lossy())
+            )));
+        }
+        (Some(directory), _) => directory.clone(),
+        (None, _) => place::directory(arguments)?,
+    };
+    let store =
+        Store::init(&directory, &word.environment, word.group.as_deref()).map_err(Failure::changing)?;
+    let change = Change::by_me(None);
+    let path = store.directory().display();
+    change::announce(&store, &change, &format!("init {path}"), output);
+    output.line(match &word.group {
+        Some(group) => format!("made an empty store; the group {group} publishes and reads"),
+        None => "made an empty store".to_owned(),
+    });
+    output.line(format!("publish with: flagstone publish --store {path} FILE"));
+    output.line(format!("read it from PHP with: flagstone.store = {path}"));
+    output.json(&json!({
+        "environment": store.environment(),
+        "machine": change.actor.host,
+        "directory": store.directory(),
+        "group": word.group,
+    }));
+    Ok(Exit::Yes)
+}

@@ -1,0 +1,164 @@
+//! `inspect`: verify a snapshot, and print it field by field.
+
+use crate::args::{Arguments, Inspect};
+use crate::output::{BOLD, Cell, Exit, Failure, GOOD, Outcome, Output};
+use crate::progress::Progress;
+use crate::{place, words};
+use flagstone::{FlagFields, MapMode, Snapshot, SnapshotError};
+use serde_json::{Value, json};
+use std::fs::File;
+use std::path::Path;
+
+pub fn run(arguments: &Arguments, word: &Inspect, output: &mut Output) -> Outcome {
+    let progress = Progress::begin("verifying".to_owned());
+    let snapshot = match &word.file {
+        Some(file) => open(file)?,
+        None => {
+            let store = place::store(arguments)?;
+            let generation = match word.generation {
+                Some(generation) => generation,
+                None => store.generation().map_err(Failure::asking)?,
+            };
+            if generation == 0 {
+                return Err(Failure::Unknown("nothing is published yet".to_owned()));
+            }
+            store.snapshot(generation).map_err(Failure::asking)?
+        }
+    };
+    drop(progress);
+    if word.definitions {
+        return definitions(&snapshot, output);
+    }
+    show(&snapshot, output)
+}
+
+fn open(path: &Path) -> Result<Snapshot, Failure> {
+    let name = place::file_name(path);
+    let file = File::open(path).map_err(|error| Failure::Unknown(format!("cannot read {name}: {error}")))?;
+    let snapshot = Snapshot::open(&file, MapMode::Private, u64::MAX);
+    let verified = snapshot.and_then(|snapshot| snapshot.verify().map(|()| snapshot));
+    verified.map_err(|error| match error {
+        SnapshotError::Io(_) | SnapshotError::NotAFile => Failure::Unknown(format!("{name}: {error}")),
+        error => Failure::Refused(format!("{name}: {error}")),
+    })
+}
+
+/// As `publish` takes them.
+fn definitions(snapshot: &Snapshot, output: &mut Output) -> Outcome {
+    let json = snapshot.definitions_json().map_err(|error| Failure::Refused(error.to_string()))?;
+    let value: Value = serde_json::from_slice(json).map_err(|error| {
+        Failure::Unknown(format!("the definitions inside the snapshot are no JSON: {error}"))
+    })?;
+    output.json(&value);
+    if let Ok(pretty) = serde_json::to_string_pretty(&value) {
+        output.line(pretty);
+    }
+    Ok(Exit::Yes)
+}
+
+fn show(snapshot: &Snapshot, output: &mut Output) -> Outcome {
+    let layout = snapshot.layout().map_err(|error| Failure::Refused(error.to_string()))?;
+    let flags: Vec<FlagFields> = snapshot.flag_ids().filter_map(|flag| snapshot.flag_fields(flag)).collect();
+    let features = |bits: u64| if bits == 0 { "none".to_owned() } else { format!("{bits:#x}") };
+    output.line(format!("{} {}", output.paint(BOLD, "snapshot"), snapshot.content_id()));
+    for (name, value) in [
+        ("environment", snapshot.environment().to_owned()),
+        ("format", format!("{}.{}", layout.major, layout.minor)),
+        ("size", format!("{} bytes", words::thousands(layout.file_size))),
+        ("checksums", format!("{}, header {}", output.paint(GOOD, "all match"), layout.checksum)),
+        (
+            "features",
+            format!(
+                "required {}, optional {}",
+                features(layout.required_features),
+                features(layout.optional_features)
+            ),
+        ),
+        ("flags", words::thousands(layout.flags.into())),
+        ("index", format!("longest probe {}", layout.index_probe)),
+    ] {
+        output.line(format!("  {name:<12} {value}"));
+    }
+    output.line("");
+    let rows: Vec<Vec<Cell>> = layout
+        .sections
+        .iter()
+        .map(|section| {
+            let numbers = [section.offset, section.size, section.entries]
+                .map(|n| Cell::of(format!("{:>13}", words::thousands(n))));
+            std::iter::once(Cell::of(section.name))
+                .chain(numbers)
+                .chain([Cell::of(section.checksum.clone())])
+                .collect()
+        })
+        .collect();
+    output.table(&["SECTION", "       OFFSET", "        BYTES", "      ENTRIES", "CHECKSUM"], &rows);
+    for flag in &flags {
+        record(flag, output);
+    }
+    output.json(&json!({
+        "content_id": snapshot.content_id().to_string(),
+        "environment": snapshot.environment(),
+        "layout": layout,
+        "flags": flags,
+    }));
+    Ok(Exit::Yes)
+}
+
+/// A flag's record.
+fn record(flag: &FlagFields, output: &mut Output) {
+    output.line(format!("\n{}  {}", output.paint(BOLD, &flag.flag), flag.shape));
+    let mut say = |name: &str, value: String| output.line(format!("  {name:<12} {value}"));
+    say("hash", flag.hash.clone());
+    say("bits", flag.bits.join(", "));
+    say("seed", format!("{} (variants {})", flag.seed, flag.variant_seed));
+    say("threshold", format!("{} by {}", words::thousands(flag.threshold.into()), flag.by));
+    for (name, names) in [("requires", &flag.requires), ("needs", &flag.needs)] {
+        if !names.is_empty() {
+            say(name, names.join(", "));
+        }
+    }
+    for (name, list) in [("deny", &flag.deny), ("allow", &flag.allow)] {
+        if let Some(list) = list {
+            say(
+                name,
+                format!(
+                    "ints: {} of {} ({} wide, longest probe {}); strings: {} ({} slots, longest probe {})",
+                    list.ints,
+                    words::thousands(list.ints_count),
+                    words::thousands(list.ints_size),
+                    list.ints_probe,
+                    words::thousands(list.texts_count.into()),
+                    words::thousands(list.texts_slots),
+                    list.texts_probe
+                ),
+            );
+        }
+    }
+    for (number, rule) in flag.rules.iter().enumerate() {
+        let name =
+            if rule.name.is_empty() { String::new() } else { format!(" {}", words::quoted(&rule.name)) };
+        say("rule", format!("{number}{name}: threshold {}", words::thousands(rule.threshold.into())));
+        for (number, test) in rule.tests.iter().enumerate() {
+            say(
+                "",
+                format!(
+                    "  {number}: {} {} {} {}; match {}, mismatch {}",
+                    test.attribute,
+                    test.operation,
+                    test.operand,
+                    words::plain(&test.a),
+                    test.on_match,
+                    test.on_mismatch
+                ),
+            );
+        }
+    }
+    for (at, threshold) in &flag.steps {
+        say("step", format!("{}: threshold {}", words::at(*at), words::thousands((*threshold).into())));
+    }
+    for (name, upper, value) in &flag.variants {
+        let value = if *value { ", with a value" } else { "" };
+        say("variant", format!("{}: below {}{value}", words::plain(name), words::thousands((*upper).into())));
+    }
+}

@@ -1,0 +1,54 @@
+//! `list`: the flags with their state.
+
+use super::show::{State, state};
+use crate::args::Arguments;
+use crate::output::{Cell, DIM, Exit, Outcome, Output};
+use crate::{place, words};
+use serde_json::json;
+
+pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
+    let served = place::served(arguments, output)?;
+    let definitions = served.definitions()?;
+    let now = words::now();
+    let today = words::today();
+    let mut rows = Vec::with_capacity(definitions.flags.len());
+    let mut flags = Vec::with_capacity(definitions.flags.len());
+    for (key, flag) in &definitions.flags {
+        let State { text, style, killed, stopped, percentage } = state(&served, key, flag, now);
+        let expired = flag.expires.as_deref().is_some_and(|day| day < today.as_str());
+        let variants = flag.variants.keys().map(|name| words::plain(name)).collect::<Vec<_>>().join(", ");
+        let expires = flag.expires.as_deref().unwrap_or("");
+        rows.push(vec![
+            Cell::of(key),
+            Cell { text, style },
+            Cell::of(words::plain(flag.owner.as_deref().unwrap_or(""))),
+            if expired { Cell::warn(format!("{expires} past")) } else { Cell::of(expires) },
+            Cell::of(variants),
+        ]);
+        flags.push(json!({
+            "flag": key,
+            "enabled": flag.enabled,
+            "killed": killed,
+            "stopped": stopped,
+            "percentage": percentage,
+            "allowed": flag.companies.allow.len(),
+            "denied": flag.companies.deny.len(),
+            "rules": flag.rules.len(),
+            "requires": flag.requires,
+            "owner": flag.owner,
+            "expires": flag.expires,
+            "expired": expired,
+            "variants": flag.variants.keys().collect::<Vec<_>>(),
+        }));
+    }
+    output.table(&["FLAG", "STATE", "OWNER", "EXPIRES", "VARIANTS"], &rows);
+    output
+        .line(output.paint(DIM, format!("{}, {}", words::counted(rows.len() as u64, "flag"), served.name())));
+    output.json(&json!({
+        "environment": served.environment,
+        "generation": served.view.generation,
+        "stopped": served.view.switches.stopped(),
+        "flags": flags,
+    }));
+    Ok(Exit::Yes)
+}

@@ -1,0 +1,50 @@
+//! One file a word.
+
+mod ask;
+mod audit;
+mod change;
+mod check;
+mod diff;
+mod explain;
+mod history;
+mod init;
+mod inspect;
+mod kill;
+mod list;
+mod publish;
+mod rollback;
+mod setup;
+mod show;
+mod simulate;
+mod status;
+mod steps;
+mod stop;
+
+use crate::args::{Arguments, Word};
+use crate::output::{Outcome, Output};
+
+/// Does what was typed.
+pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
+    match &arguments.word {
+        Word::Check(word) => check::run(word, output),
+        Word::Status => status::run(arguments, output),
+        Word::List => list::run(arguments, output),
+        Word::Show(word) => show::run(arguments, word, output),
+        Word::Ask(word) => ask::run(arguments, word, output),
+        Word::Explain(word) => explain::run(arguments, word, output),
+        Word::Inspect(word) => inspect::run(arguments, word, output),
+        Word::History(word) => history::run(arguments, word, output),
+        Word::Diff(word) => diff::run(arguments, word, output),
+        Word::Simulate(word) => simulate::run(arguments, word, output),
+        Word::Audit => audit::run(arguments, output),
+        Word::Init(word) => init::run(arguments, word, output),
+        Word::Publish(word) => publish::run(arguments, word, output),
+        Word::Rollback(word) => rollback::run(arguments, word, output),
+        Word::Kill(word) => kill::kill(arguments, word, output),
+        Word::Revive(word) => kill::revive(arguments, word, output),
+        Word::StopAll(word) => stop::stop(arguments, word, output),
+        Word::ResumeAll(word) => stop::resume(arguments, word, output),
+        Word::Completions(word) => setup::completions(word, output),
+        Word::Man(word) => setup::man(word, output),
+    }
+}

@@ -1,0 +1,162 @@
+//! `publish`: check, compile, and make a new generation.
+
+use super::change::{self, Begun};
+use super::check;
+use crate::args::{Arguments, Publish};
+use crate::output::{Exit, Failure, GOOD, Outcome, Output, WARN};
+use crate::progress::Progress;
+use crate::{place, words};
+use flagstone::definition::{self, Definitions, Report};
+use flagstone::store::{Change, Difference, Store, StoreError, diff};
+use flagstone::{Snapshot, compile};
+use serde_json::json;
+
+pub fn run(arguments: &Arguments, word: &Publish, output: &mut Output) -> Outcome {
+    let name = place::file_name(&word.file);
+    let what = if word.dry_run { format!("publish {name} (dry run)") } else { format!("publish {name}") };
+    let Begun { store, change } = change::begin(arguments, &what, word.reason.as_deref(), output)?;
+    let (definitions, warnings) = match definitions(&name, word, &store)? {
+        Ok(checked) => checked,
+        Err(report) => {
+            check::problems(&report, output);
+            output.line(format!(
+                "{} in {name}: nothing was published",
+                output.paint(crate::output::BAD, words::counted(report.errors() as u64, "error"))
+            ));
+            output.json(&json!({
+                "environment": store.environment(),
+                "machine": change.actor.host,
+                "published": false,
+                "problems": report.problems,
+            }));
+            return Ok(Exit::No);
+        }
+    };
+    check::problems(&warnings, output);
+    match word.dry_run {
+        true => dry_run(&store, &change, word, &definitions, &warnings, output),
+        false => publish(&store, Change { base: word.base, ..change }, &definitions, &warnings, output),
+    }
+}
+
+/// The definitions for the store's environment and the warnings about them, or all that is wrong with them.
+fn definitions(
+    name: &str,
+    word: &Publish,
+    store: &Store,
+) -> Result<Result<(Definitions, Report), Report>, Failure> {
+    let bytes = check::read(&word.file)?;
+    let progress = Progress::begin(format!("checking {name}"));
+    let document = match definition::parse(name, &bytes) {
+        Ok(document) => document,
+        Err(report) => return Ok(Err(report)),
+    };
+    let resolved = document.resolve(Some(store.environment()), &words::today());
+    drop(progress);
+    Ok(resolved)
+}
+
+fn publish(
+    store: &Store,
+    change: Change,
+    definitions: &Definitions,
+    warnings: &Report,
+    output: &mut Output,
+) -> Outcome {
+    let progress = Progress::begin("compiling and publishing".to_owned());
+    let host = change.actor.host.clone();
+    let published = store.publish(definitions, change).map_err(Failure::changing)?;
+    drop(progress);
+    if published.unchanged {
+        output
+            .line(format!("generation {} holds just that already; nothing to publish", published.generation));
+    } else {
+        output.line(format!(
+            "{} generation {}{}: {}",
+            output.paint(GOOD, "published"),
+            published.generation,
+            if published.previous > 0 { format!(" after {}", published.previous) } else { String::new() },
+            change::counted(&published.differences)
+        ));
+        change::differences(&published.differences, output);
+        masked(store, &published.differences, output);
+    }
+    if let Some(warning) = &published.audit_warning {
+        output.warn(words::plain(warning));
+    }
+    output.json(&json!({
+        "environment": store.environment(),
+        "machine": host,
+        "published": !published.unchanged,
+        "generation": published.generation,
+        "previous": published.previous,
+        "content_id": published.content_id.to_string(),
+        "unchanged": published.unchanged,
+        "differences": published.differences,
+        "problems": warnings.problems,
+        "warning": published.audit_warning,
+    }));
+    Ok(Exit::Yes)
+}
+
+/// Says which of the flags changed stay off all the same: who publishes a fix should know.
+fn masked(store: &Store, differences: &[Difference], output: &mut Output) {
+    let Ok(status) = store.status() else { return };
+    let changed = change::flags(differences);
+    for killed in status.killed.iter().filter(|killed| changed.contains(killed.flag.as_str())) {
+        let line =
+            format!("{} is killed and stays off until `flagstone revive {}`", killed.flag, killed.flag);
+        output.line(output.paint(WARN, line));
+    }
+    if status.stopped.is_some() {
+        output.line(output.paint(WARN, "everything is stopped, until `flagstone resume-all`"));
+    }
+}
+
+fn dry_run(
+    store: &Store,
+    change: &Change,
+    word: &Publish,
+    definitions: &Definitions,
+    warnings: &Report,
+    output: &mut Output,
+) -> Outcome {
+    let current = store.generation().map_err(Failure::changing)?;
+    if let Some(base) = word.base.filter(|base| *base != current) {
+        return Err(Failure::changing(StoreError::Stale { base, current }));
+    }
+    let progress = Progress::begin("compiling".to_owned());
+    let failed = |error: &dyn std::fmt::Display| Failure::Refused(format!("cannot be published: {error}"));
+    let bytes = compile(definitions, store.environment()).map_err(|error| failed(&error))?;
+    let snapshot = Snapshot::from_bytes(&bytes).map_err(|error| failed(&error))?;
+    snapshot.verify().map_err(|error| failed(&error))?;
+    let before = match current {
+        0 => Definitions::default(),
+        generation => store.definitions(generation).map_err(Failure::changing)?,
+    };
+    let differences = diff(&before, definitions);
+    drop(progress);
+    if differences.is_empty() && current > 0 {
+        output
+            .line(format!("generation {current} holds just that already; there would be nothing to publish"));
+    } else {
+        output.line(format!(
+            "would publish after generation {current}: {}; a snapshot of {} bytes. Nothing was changed",
+            change::counted(&differences),
+            words::thousands(snapshot.size())
+        ));
+        change::differences(&differences, output);
+    }
+    output.json(&json!({
+        "environment": store.environment(),
+        "machine": change.actor.host,
+        "published": false,
+        "dry_run": true,
+        "base": current,
+        "content_id": snapshot.content_id().to_string(),
+        "size": snapshot.size(),
+        "differences": differences,
+        "problems": warnings.problems,
+    }));
+    Ok(Exit::Yes)
+}

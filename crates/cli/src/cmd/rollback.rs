@@ -1,0 +1,129 @@
+//! `rollback`: publish again what an earlier generation held, and say what that reverts.
+
+use super::change::{self, Begun};
+use crate::args::{Arguments, Rollback};
+use crate::output::{BOLD, Exit, Failure, GOOD, Outcome, Output};
+use crate::progress::Progress;
+use crate::words;
+use flagstone::store::{Change, Difference, Store, diff};
+use serde_json::json;
+use std::collections::BTreeMap;
+
+/// What a rollback would do.
+struct Plan {
+    current: u64,
+    to: u64,
+    differences: Vec<Difference>,
+    /// The flags that it reverts, and the last generation up to now that changed each, where that is known.
+    flags: BTreeMap<String, Option<u64>>,
+}
+
+pub fn run(arguments: &Arguments, word: &Rollback, output: &mut Output) -> Outcome {
+    let what = if word.dry_run { "rollback (dry run)" } else { "rollback" };
+    let Begun { store, change } = change::begin(arguments, what, word.reason.as_deref(), output)?;
+    let progress = Progress::begin("comparing generations".to_owned());
+    let plan = plan(&store, word.to)?;
+    drop(progress);
+    show(&plan, output);
+    let mut answer = json!({
+        "environment": store.environment(),
+        "machine": change.actor.host,
+        "from": plan.current,
+        "rolled_back_to": plan.to,
+        "reverts": plan.flags,
+        "differences": plan.differences,
+        "dry_run": word.dry_run,
+    });
+    if word.dry_run {
+        output.line("nothing was changed");
+    } else {
+        // What was shown is what is done, or nothing is.
+        let change = Change { base: Some(plan.current), ..change };
+        let published = store.rollback(Some(plan.to), change).map_err(Failure::changing)?;
+        match published.unchanged {
+            true => output.line("the content is the same; nothing was published"),
+            false => output.line(format!(
+                "{} generation {} with what {} held; killed flags stay killed",
+                output.paint(GOOD, "published"),
+                published.generation,
+                plan.to
+            )),
+        }
+        if let Some(warning) = &published.audit_warning {
+            output.warn(words::plain(warning));
+        }
+        answer["generation"] = published.generation.into();
+        answer["unchanged"] = published.unchanged.into();
+        answer["warning"] = published.audit_warning.into();
+    }
+    output.json(&answer);
+    Ok(Exit::Yes)
+}
+
+fn plan(store: &Store, to: Option<u64>) -> Result<Plan, Failure> {
+    let status = store.status().map_err(Failure::changing)?;
+    let current = status.generation;
+    if current == 0 {
+        return Err(Failure::Refused(
+            "nothing is published yet, so there is nothing to roll back".to_owned(),
+        ));
+    }
+    let earlier: Vec<u64> =
+        status.retained.iter().copied().filter(|generation| *generation < current).collect();
+    let target = match to {
+        Some(to) if to == current => {
+            return Err(Failure::Refused(format!("generation {to} is the current one; nothing was changed")));
+        }
+        Some(to) => to,
+        None => previous(store, &earlier, status.content_id.as_deref())?,
+    };
+    let definitions = |generation| store.definitions(generation).map_err(Failure::changing);
+    let (before, after) = (definitions(current)?, definitions(target)?);
+    let differences = diff(&before, &after);
+    let mut flags: BTreeMap<String, Option<u64>> =
+        change::flags(&differences).into_iter().map(|flag| (flag.to_owned(), None)).collect();
+    // Who changed what: from the target to the current one, generation by generation.
+    let mut last = after;
+    let between = earlier.iter().copied().filter(|generation| *generation > target);
+    for generation in between.chain([current]) {
+        let Ok(next) = store.definitions(generation) else { continue };
+        for flag in change::flags(&diff(&last, &next)) {
+            if let Some(by) = flags.get_mut(flag) {
+                *by = Some(generation);
+            }
+        }
+        last = next;
+    }
+    Ok(Plan { current, to: target, differences, flags })
+}
+
+/// The last generation whose content is not the current one's.
+fn previous(store: &Store, earlier: &[u64], content: Option<&str>) -> Result<u64, Failure> {
+    for generation in earlier.iter().rev() {
+        let snapshot = store.snapshot(*generation).map_err(Failure::changing)?;
+        if content != Some(snapshot.content_id().to_string().as_str()) {
+            return Ok(*generation);
+        }
+    }
+    Err(Failure::Refused("there is no earlier content to go back to; nothing was changed".to_owned()))
+}
+
+fn show(plan: &Plan, output: &mut Output) {
+    output.line(format!(
+        "from generation {} back to what {} held, which reverts {}:",
+        plan.current,
+        output.paint(BOLD, plan.to),
+        change::counted(&plan.differences)
+    ));
+    change::differences(&plan.differences, output);
+    let others: Vec<String> = plan
+        .flags
+        .iter()
+        .filter_map(|(flag, by)| {
+            by.filter(|by| *by != plan.current).map(|by| format!("{flag} (changed by {by})"))
+        })
+        .collect();
+    if !others.is_empty() {
+        output.line(format!("that reverts more than the last publish: {}", words::some(others.iter(), 50)));
+    }
+}

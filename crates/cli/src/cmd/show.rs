@@ -1,0 +1,136 @@
+//! `show`: all that one flag says.
+
+use crate::args::{Arguments, Show};
+use crate::output::{BAD, BOLD, Exit, Failure, GOOD, Outcome, Output, WARN};
+use crate::place::{self, Served};
+use crate::words;
+use anstyle::Style;
+use flagstone::definition::{Bucketing, Emergency, Flag};
+use serde_json::{Value, json};
+
+/// Companies listed.
+const COMPANIES: usize = 20;
+
+/// Where a flag stands, in a few words.
+pub struct State {
+    pub text: String,
+    pub style: Style,
+    pub killed: bool,
+    pub stopped: bool,
+    /// At that instant, whether or not anything turns the flag off.
+    pub percentage: Value,
+}
+
+/// Where the flag stands at that instant: killed, stopped, off, on, or for whom.
+pub fn state(served: &Served, key: &str, flag: &Flag, now: i64) -> State {
+    let switches = &served.view.switches;
+    let killed = served.snapshot.find(key.as_bytes()).is_some_and(|flag| switches.killed(flag));
+    let stopped = switches.stopped() && flag.emergency != Emergency::Keep;
+    let (percentage, _) = words::percentage_at(flag, now);
+    let (text, style) = match () {
+        () if killed => ("KILLED".to_owned(), BAD),
+        () if stopped => ("STOPPED".to_owned(), BAD),
+        () if !flag.enabled => ("off".to_owned(), Style::new()),
+        () => {
+            let mut text = if percentage == words::FULL { "on".to_owned() } else { percentage.to_string() };
+            for (count, noun) in [(flag.companies.allow.len(), "company"), (flag.rules.len(), "rule")] {
+                if count > 0 {
+                    text.push_str(&format!(" + {}", words::counted(count as u64, noun)));
+                }
+            }
+            (text, if percentage == words::FULL { GOOD } else { WARN })
+        }
+    };
+    State { text, style, killed, stopped, percentage: words::percent_json(percentage.thousandths()) }
+}
+
+pub fn run(arguments: &Arguments, word: &Show, output: &mut Output) -> Outcome {
+    let served = place::served(arguments, output)?;
+    let id = served.flag(&word.flag)?;
+    let definitions = served.definitions()?;
+    let Some(flag) = definitions.flags.get(&word.flag) else {
+        return Err(Failure::Unknown(
+            "the snapshot's definitions do not hold the flag that it answers for".to_owned(),
+        ));
+    };
+    let state = state(&served, &word.flag, flag, words::now());
+    let needs: Vec<&str> = served.snapshot.needs(id).collect();
+    output.line(format!("{}  {}", output.paint(BOLD, &word.flag), output.paint(state.style, &state.text)));
+    if let Some(description) = &flag.description {
+        output.line(words::plain(description));
+    }
+    for (name, value) in fields(&word.flag, flag) {
+        output.line(format!("  {name:<11} {value}"));
+    }
+    if !needs.is_empty() {
+        output.line(format!("  {:<11} {}", "reads", needs.join(", ")));
+    }
+    output.line(format!("  {:<11} {}", "of", served.name()));
+    output.json(&json!({
+        "flag": word.flag,
+        "killed": state.killed,
+        "stopped": state.stopped,
+        "percentage": state.percentage,
+        "needs": needs,
+        "definition": flag,
+        "environment": served.environment,
+        "generation": served.view.generation,
+    }));
+    Ok(Exit::Yes)
+}
+
+/// What the flag says, in the order in which it decides.
+fn fields(key: &str, flag: &Flag) -> Vec<(&'static str, String)> {
+    let mut fields = Vec::new();
+    let mut say = |name, value: String| fields.push((name, value));
+    if let Some(owner) = &flag.owner {
+        say("owner", words::plain(owner).into_owned());
+    }
+    if let Some(day) = &flag.expires {
+        let past = if *day < words::today() { ", which is past: remove it" } else { "" };
+        say("expires", format!("{day}{past}"));
+    }
+    if flag.emergency == Emergency::Keep {
+        say("emergency", "keep: it goes on through a stop of everything".to_owned());
+    }
+    say("enabled", if flag.enabled { "yes" } else { "no" }.to_owned());
+    if !flag.requires.is_empty() {
+        say("requires", flag.requires.join(", "));
+    }
+    for (name, companies) in [("denied", &flag.companies.deny), ("allowed", &flag.companies.allow)] {
+        if !companies.is_empty() {
+            say(name, words::some(companies.iter().map(words::company), COMPANIES));
+        }
+    }
+    for (number, rule) in flag.rules.iter().enumerate() {
+        let percentage = rule.percentage.unwrap_or(words::FULL);
+        let text = format!(
+            "{}: {percentage} where {}",
+            words::rule(number, Some(rule)),
+            words::condition(&rule.when)
+        );
+        say(if number == 0 { "rules" } else { "" }, text);
+    }
+    match &flag.rollout {
+        None => say("rollout", "none written: everybody".to_owned()),
+        Some(rollout) => {
+            let hashed = match rollout.bucketing {
+                Bucketing::Crc32 => "crc32".to_owned(),
+                Bucketing::Xxh3 => {
+                    format!("xxh3, salt {}", words::quoted(rollout.salt.as_deref().unwrap_or(key)))
+                }
+            };
+            say("rollout", format!("{} by {} ({hashed})", rollout.percentage, rollout.by));
+        }
+    }
+    for (number, step) in flag.schedule.iter().enumerate() {
+        say(if number == 0 { "schedule" } else { "" }, format!("{} from {}", step.percentage, step.at));
+    }
+    for (number, (name, variant)) in flag.variants.iter().enumerate() {
+        let value =
+            variant.value.as_ref().map_or(String::new(), |value| format!(" = {}", words::short(value, 60)));
+        let text = format!("{} {}{value}", words::plain(name), variant.weight);
+        say(if number == 0 { "variants" } else { "" }, text);
+    }
+    fields
+}

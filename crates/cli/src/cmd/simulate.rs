@@ -1,0 +1,209 @@
+//! `simulate`: who would be in, enter and leave at another percentage, before anything is published.
+//!
+//! Nothing is decided here: the definitions are compiled once more with the other percentage, and both snapshots are
+//! asked about each company.
+
+use crate::args::{Arguments, Simulate};
+use crate::companies::Companies;
+use crate::output::{BOLD, Exit, Failure, GOOD, Outcome, Output, WARN};
+use crate::place::{self, Served};
+use crate::progress::Progress;
+use crate::words;
+use flagstone::definition::{Definitions, Flag, Percentage, Rollout};
+use flagstone::{FlagId, Key, Question, Snapshot, Switches, compile, enabled};
+use serde::{Serialize, Serializer};
+use serde_json::json;
+use std::collections::BTreeMap;
+
+pub fn run(arguments: &Arguments, word: &Simulate, output: &mut Output) -> Outcome {
+    let served = place::served(arguments, output)?;
+    let id = served.flag(&word.flag)?;
+    let progress = Progress::begin("simulating".to_owned());
+    let bytes = place::read(&word.companies, COMPANIES_LIMIT)?;
+    let companies = Companies::read(&place::file_name(&word.companies), &bytes)?;
+    let keys = companies.keys();
+    let definitions = served.definitions()?;
+    let Some(flag) = definitions.flags.get(&word.flag) else {
+        return Err(Failure::Unknown(
+            "the snapshot's definitions do not hold the flag that it answers for".to_owned(),
+        ));
+    };
+    let now = word.at.unwrap_or_else(words::now);
+    let remarks = remarks(&served, id, flag, word);
+    let (before, _) = words::percentage_at(flag, now);
+    let then = with_percentage(&definitions, &word.flag, word.percentage, served.snapshot.environment())?;
+    let Some(then_id) = then.find(word.flag.as_bytes()) else {
+        return Err(Failure::Unknown("the flag is gone from what was compiled to simulate it".to_owned()));
+    };
+    let sides = sides(&keys, (&served.snapshot, id), (&then, then_id), now);
+    drop(progress);
+
+    let asked = words::counted(keys.len() as u64, "company");
+    output.line(format!(
+        "{} at {} instead of {before}: {asked}",
+        output.paint(BOLD, &word.flag),
+        output.paint(BOLD, word.percentage)
+    ));
+    if companies.repeated > 0 {
+        output.line(format!(
+            "{} of the file named before and counted once",
+            words::counted(companies.repeated, "id")
+        ));
+    }
+    for remark in &remarks {
+        output.line(output.paint(WARN, remark));
+    }
+    let share = |count: usize| match keys.len() {
+        0 => String::new(),
+        all => format!(" {:>7.3} %", count as f64 * 100.0 / all as f64),
+    };
+    let list = |name: &str, keys: &[Key<'_>]| {
+        let count = words::thousands(keys.len() as u64);
+        let some = match (keys.is_empty(), word.limit) {
+            (true, _) | (_, 0) => String::new(),
+            (false, limit) => format!("  {}", words::some(keys.iter().map(|key| words::key(*key)), limit)),
+        };
+        format!("  {name:<8} {count:>11}{}{some}", share(keys.len()))
+    };
+    output.line(format!(
+        "  {:<8} {:>11}{}",
+        "in now",
+        words::thousands(sides.before as u64),
+        share(sides.before)
+    ));
+    output.line(list("in then", &sides.inside));
+    output.line(output.paint(GOOD, list("enters", &sides.enters)));
+    output.line(output.paint(WARN, list("leaves", &sides.leaves)));
+    output.line(format!(
+        "Only the percentage is another: lists, rules and prerequisites hold, asked by the company alone. By {}, as of {}. Nothing was changed",
+        served.name(),
+        words::at(now)
+    ));
+    output.json(&json!({
+        "flag": word.flag,
+        "percentage": word.percentage,
+        "percentage_now": before,
+        "companies": keys.len(),
+        "repeated": companies.repeated,
+        "in_now": sides.before,
+        "in": Keys(&sides.inside),
+        "enters": Keys(&sides.enters),
+        "leaves": Keys(&sides.leaves),
+        "remarks": remarks,
+        "environment": served.environment,
+        "generation": served.view.generation,
+    }));
+    Ok(Exit::Yes)
+}
+
+/// The largest file of companies, in bytes.
+const COMPANIES_LIMIT: u64 = 256 << 20;
+
+/// Who is in when.
+struct Sides<'a> {
+    before: usize,
+    inside: Vec<Key<'a>>,
+    enters: Vec<Key<'a>>,
+    leaves: Vec<Key<'a>>,
+}
+
+fn sides<'a>(
+    keys: &[Key<'a>],
+    now: (&Snapshot, FlagId),
+    then: (&Snapshot, FlagId),
+    instant: i64,
+) -> Sides<'a> {
+    let mut sides = Sides { before: 0, inside: Vec::new(), enters: Vec::new(), leaves: Vec::new() };
+    let switches = Switches::none();
+    for key in keys {
+        let question = Question { company: Some(*key), context: &(), now: instant };
+        let before = enabled(now.0, &switches, now.1, &question);
+        let after = enabled(then.0, &switches, then.1, &question);
+        sides.before += usize::from(before);
+        match (before, after) {
+            (false, true) => sides.enters.push(*key),
+            (true, false) => sides.leaves.push(*key),
+            _ => {}
+        }
+        if after {
+            sides.inside.push(*key);
+        }
+    }
+    sides
+}
+
+/// A snapshot of the flag and all that it requires, its rollout at that percentage and without a schedule.
+fn with_percentage(
+    definitions: &Definitions,
+    key: &str,
+    percentage: Percentage,
+    environment: &str,
+) -> Result<Snapshot, Failure> {
+    let mut flags = BTreeMap::new();
+    let mut wanted = vec![key];
+    while let Some(key) = wanted.pop() {
+        if let Some(flag) = definitions.flags.get(key)
+            && flags.insert(key.to_owned(), flag.clone()).is_none()
+        {
+            wanted.extend(flag.requires.iter().map(String::as_str));
+        }
+    }
+    if let Some(flag) = flags.get_mut(key) {
+        flag.schedule.clear();
+        match &mut flag.rollout {
+            Some(rollout) => rollout.percentage = percentage,
+            none => {
+                let by = "company".to_owned();
+                *none = Some(Rollout { percentage, by, salt: None, bucketing: Default::default() });
+            }
+        }
+    }
+    let definitions = Definitions { flags, segments: definitions.segments.clone() };
+    let failed = |error: &dyn std::fmt::Display| Failure::Unknown(format!("cannot be simulated: {error}"));
+    let bytes = compile(&definitions, environment).map_err(|error| failed(&error))?;
+    Snapshot::from_bytes(&bytes).map_err(|error| failed(&error))
+}
+
+/// What keeps the numbers from being what workers answer.
+fn remarks(served: &Served, id: FlagId, flag: &Flag, word: &Simulate) -> Vec<String> {
+    let mut remarks = Vec::new();
+    let switches = &served.view.switches;
+    if switches.killed(id) {
+        remarks.push(format!("{} is killed: until it is revived, nobody is in", word.flag));
+    }
+    if switches.stopped() {
+        remarks.push("everything is stopped: the numbers are as after `flagstone resume-all`".to_owned());
+    }
+    if !flag.enabled {
+        remarks.push("the flag is not enabled: nobody is in at any percentage".to_owned());
+    }
+    if let Some(rollout) = &flag.rollout
+        && rollout.by != "company"
+    {
+        remarks.push(format!(
+            "the rollout goes by {}, which a list of companies does not tell: who is not decided by a list or a rule counts as out",
+            rollout.by
+        ));
+    }
+    let needs: Vec<&str> = served.snapshot.needs(id).collect();
+    if !needs.is_empty() {
+        remarks.push(format!("the flag also reads {}, which counts as missing", needs.join(", ")));
+    }
+    if !flag.schedule.is_empty() {
+        remarks
+            .push("the flag's schedule is left out: a publish would have to leave it out as well".to_owned());
+    }
+    if !flag.requires.is_empty() {
+        remarks.push(format!("who lacks {} is out", flag.requires.join(" or ")));
+    }
+    remarks
+}
+
+/// Keys as a JSON list, without a copy of each.
+struct Keys<'a>(&'a [Key<'a>]);
+
+impl Serialize for Keys<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|key| words::key_json(*key)))
+    }
+}

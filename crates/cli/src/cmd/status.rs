@@ -1,0 +1,167 @@
+//! `status`: what the store serves, and whether a worker would accept it.
+
+use super::history;
+use crate::args::Arguments;
+use crate::output::{BAD, BOLD, Exit, Failure, GOOD, Outcome, Output, WARN};
+use crate::{place, words};
+use flagstone::eval::time;
+use flagstone::store::{self, Action, Actor, HistoryEntry, MapPolicy, Reader, ReaderOptions, StoreStatus};
+use serde_json::{Value, json};
+
+pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
+    let store = place::store(arguments)?;
+    let status = store.status().map_err(Failure::asking)?;
+    let reader =
+        Reader::open(store.directory(), ReaderOptions { map: MapPolicy::Auto, ..Default::default() });
+    let reader = reader.map_err(Failure::asking)?;
+    reader.view();
+    let served = reader.status();
+    let trouble = served.last_error.clone().or_else(|| status.error.clone());
+    // The trail tells why; a store answers without it.
+    let (history, untold) = match store.history() {
+        Ok(history) => (history, None),
+        Err(error) => (Vec::new(), Some(error.to_string())),
+    };
+
+    let machine = Actor::current().host;
+    output.line(format!(
+        "{} on {}, {}",
+        output.paint(BOLD, &status.environment),
+        words::plain(&machine),
+        words::plain(&status.directory.to_string_lossy())
+    ));
+    let mut say = |name: &str, value: String| output.line(format!("  {name:<12} {value}"));
+    say("generation", generation(&status));
+    if let (Some(flags), Some(size)) = (status.flags, status.size) {
+        say("content", format!("{}, {} bytes", words::counted(flags.into(), "flag"), words::thousands(size)));
+    }
+    say("served", format!("{} (generation {})", served.source.as_str(), served.generation));
+    if let Some(trouble) = &trouble {
+        say("trouble", words::plain(trouble).into_owned());
+    }
+    let bad = |text: String, output: &Output| output.paint(BAD, text);
+    let stop = status.stopped.as_deref().map(|since| told(&history, Action::StopAll, None, since));
+    let stopped = match &stop {
+        None => "no".to_owned(),
+        Some((since, reason)) => bad(format!("yes, {since}{reason}"), output),
+    };
+    output.line(format!("  {:<12} {stopped}", "stopped"));
+    if status.killed.is_empty() {
+        output.line(format!("  {:<12} none", "killed"));
+    }
+    for (number, killed) in status.killed.iter().enumerate() {
+        let (since, reason) = told(&history, Action::Kill, Some(&killed.flag), &killed.since);
+        let flag = words::plain(&killed.flag).into_owned();
+        let known = if killed.known { "" } else { " (no such flag is published)" };
+        let name = if number == 0 { "killed" } else { "" };
+        output.line(format!("  {name:<12} {}{known}, {since}{reason}", bad(flag, output)));
+    }
+    output.line(format!("  {:<12} {}", "kept", retained(&status.retained)));
+    match &status.warning {
+        None => output.line(format!(
+            "  {:<12} {}",
+            "permissions",
+            output.paint(GOOD, "only root and its owner can change it")
+        )),
+        Some(warning) => {
+            output.line(format!("  {:<12} {}", "permissions", output.paint(WARN, words::plain(warning))))
+        }
+    }
+    let last = match (history.last(), &untold) {
+        (Some(entry), _) => line(entry),
+        (None, Some(error)) => output.paint(WARN, words::plain(error)),
+        (None, None) => output.paint(WARN, "empty"),
+    };
+    output.line(format!("  {:<12} {last}", "last change"));
+
+    output.json(&json!({
+        "machine": machine,
+        "store": status,
+        "age": status.published_at.as_deref().and_then(age),
+        "served": {
+            "generation": served.generation,
+            "source": served.source.as_str(),
+            "error": trouble,
+        },
+        "killed": status.killed.iter().map(|killed| json!({
+            "flag": killed.flag,
+            "since": killed.since,
+            "known": killed.known,
+            "reason": found(&history, Action::Kill, Some(&killed.flag)).and_then(|entry| entry.reason.clone()),
+        })).collect::<Vec<Value>>(),
+        "stopped": status.stopped.as_deref().map(|since| json!({
+            "since": since,
+            "reason": found(&history, Action::StopAll, None).and_then(|entry| entry.reason.clone()),
+        })),
+        "permissions": status.warning,
+        "last_change": history.last(),
+        "audit_error": untold,
+    }));
+    Ok(if trouble.is_none() { Exit::Yes } else { Exit::No })
+}
+
+fn generation(status: &StoreStatus) -> String {
+    match &status.published_at {
+        None => "none: nothing is published yet, every flag is off".to_owned(),
+        Some(at) => {
+            let ago = time::parse_rfc3339(at.as_bytes())
+                .map_or(String::new(), |at| format!(", {}", words::ago(at)));
+            format!("{}, published {}{ago}", status.generation, history::second(at))
+        }
+    }
+}
+
+/// Seconds since then.
+fn age(at: &str) -> Option<i64> {
+    Some((words::now() - time::parse_rfc3339(at.as_bytes())?) / 1_000_000)
+}
+
+/// Since when and by whom, and why, as the audit trail has it.
+pub fn told(history: &[HistoryEntry], action: Action, flag: Option<&str>, since: &str) -> (String, String) {
+    let entry = found(history, action, flag);
+    let who = entry.and_then(|entry| entry.actor.as_ref()).map_or(String::new(), |actor| {
+        format!(" by {}@{}", words::plain(&actor.user), words::plain(&actor.host))
+    });
+    let reason = entry
+        .and_then(|entry| entry.reason.as_deref())
+        .map_or(String::new(), |reason| format!(": {}", words::plain(reason)));
+    (format!("since {}{who}", history::second(since)), reason)
+}
+
+/// The last such change.
+fn found<'a>(history: &'a [HistoryEntry], action: Action, flag: Option<&str>) -> Option<&'a HistoryEntry> {
+    history.iter().rev().find(|entry| {
+        entry.action == Some(action) && entry.outcome == store::Outcome::Done && entry.flag.as_deref() == flag
+    })
+}
+
+/// `3 to 12`, `3, 5 to 7`.
+fn retained(generations: &[u64]) -> String {
+    let mut runs: Vec<(u64, u64)> = Vec::new();
+    for generation in generations {
+        match runs.last_mut() {
+            Some((_, last)) if *last + 1 == *generation => *last = *generation,
+            _ => runs.push((*generation, *generation)),
+        }
+    }
+    let noun = match generations.len() {
+        0 => return "no generation".to_owned(),
+        1 => "generation",
+        _ => "generations",
+    };
+    let runs = runs.iter().map(|(first, last)| match last - first {
+        0 => first.to_string(),
+        1 => format!("{first}, {last}"),
+        _ => format!("{first} to {last}"),
+    });
+    format!("{noun} {}", runs.collect::<Vec<_>>().join(", "))
+}
+
+fn line(entry: &HistoryEntry) -> String {
+    let who = entry.actor.as_ref().map_or(String::new(), |actor| {
+        format!(" by {}@{}", words::plain(&actor.user), words::plain(&actor.host))
+    });
+    let why = entry.reason.as_deref().map_or(String::new(), |reason| format!(": {}", words::plain(reason)));
+    let at = entry.at.as_deref().map(history::second).unwrap_or_default();
+    format!("{at} {}{who}{why}", history::what(entry))
+}

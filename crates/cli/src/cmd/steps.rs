@@ -1,0 +1,300 @@
+//! How an answer came about, step by step, up to the one that decided.
+//!
+//! Nothing is decided here: the steps are read off the answer, and whether a condition holds is found out by asking the
+//! evaluator about a flag made of that condition alone.
+
+use crate::output::Failure;
+use crate::place::Served;
+use crate::question::Attributes;
+use crate::words;
+use flagstone::definition::{Condition, Definitions, Emergency, Flag, Percentage, Rollout, Rule};
+use flagstone::{Answer, Attribute, Key, Question, Reason, Snapshot, Switches, compile, enabled, evaluate};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One step.
+#[derive(Debug, Serialize)]
+pub struct Step {
+    /// What was looked at.
+    pub step: String,
+    /// What was found.
+    pub found: String,
+    /// The comparisons of a rule.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tests: Vec<TestStep>,
+}
+
+/// One comparison of a rule's condition.
+#[derive(Debug, Serialize)]
+pub struct TestStep {
+    /// As written.
+    pub test: String,
+    /// Whether it matches, by itself.
+    pub matches: bool,
+    /// The attribute's value in the question.
+    pub value: Option<serde_json::Value>,
+    /// The question lacks the attribute, or has it with a type that nothing compares with.
+    pub missing: bool,
+}
+
+/// What the steps are told from.
+pub struct Asked<'a> {
+    pub served: &'a Served,
+    pub definitions: &'a Definitions,
+    pub key: &'a str,
+    pub flag: &'a Flag,
+    pub question: Question<'a, Attributes>,
+    pub answer: Answer,
+}
+
+/// The attributes that the flag, or one that it requires, reads and the question lacks.
+pub fn missing(asked: &Asked<'_>) -> Vec<String> {
+    let Some(flag) = asked.served.snapshot.find(asked.key.as_bytes()) else { return Vec::new() };
+    let lacks = |name: &&str| asked.question.context.value(name) == Attribute::Missing;
+    asked.served.snapshot.needs(flag).filter(lacks).map(str::to_owned).collect()
+}
+
+/// All steps up to the one that decided.
+pub fn steps(asked: &Asked<'_>) -> Result<Vec<Step>, Failure> {
+    let (answer, flag) = (asked.answer, asked.flag);
+    let mut steps = Vec::new();
+    let mut say = |step: &str, found: String, tests| steps.push(Step { step: step.to_owned(), found, tests });
+    let yes = |yes| if yes { "yes" } else { "no" }.to_owned();
+
+    say("killed", yes(answer.reason == Reason::Killed), Vec::new());
+    if answer.reason == Reason::Killed {
+        return Ok(steps);
+    }
+    let stopped = asked.served.view.switches.stopped();
+    let keeps = stopped && flag.emergency == Emergency::Keep;
+    say(
+        "everything stopped",
+        if keeps { "yes, but the flag's emergency is \"keep\"".to_owned() } else { yes(stopped) },
+        Vec::new(),
+    );
+    if answer.reason == Reason::EmergencyStop {
+        return Ok(steps);
+    }
+    say("enabled", yes(flag.enabled), Vec::new());
+    if answer.reason == Reason::Disabled {
+        return Ok(steps);
+    }
+    if !flag.requires.is_empty() {
+        say("requires", requires(asked), Vec::new());
+        if answer.reason == Reason::Prerequisite {
+            return Ok(steps);
+        }
+    }
+    for (list, decides, what) in [
+        (&flag.companies.deny, Reason::Denied, "denied"),
+        (&flag.companies.allow, Reason::Allowed, "allowed"),
+    ] {
+        if !list.is_empty() {
+            let size = words::counted(list.len() as u64, "company");
+            say(what, format!("{}, of {size} listed", yes(answer.reason == decides)), Vec::new());
+        }
+        if answer.reason == decides {
+            return Ok(steps);
+        }
+    }
+    let decided = answer.rule.map(|rule| rule as usize);
+    let reached = decided.map_or(flag.rules.len(), |rule| rule + 1);
+    let rules = flag.rules.get(..reached).unwrap_or(&flag.rules);
+    let tests = tests(asked, rules)?;
+    for ((number, rule), tests) in rules.iter().enumerate().zip(tests) {
+        let found = if decided == Some(number) { "holds" } else { "does not hold" };
+        say(&words::rule(number, Some(rule)), found.to_owned(), tests);
+    }
+    say("percentage", percentage(asked), Vec::new());
+    if answer.reason != Reason::Full && answer.percentage != Some(words::FULL.thousandths()) {
+        say("bucket", bucket(asked), Vec::new());
+    }
+    Ok(steps)
+}
+
+fn requires(asked: &Asked<'_>) -> String {
+    let snapshot = &asked.served.snapshot;
+    let Some(blocker) = asked.answer.blocker else {
+        return format!("{}, all on", asked.flag.requires.join(", "));
+    };
+    let key = snapshot.flag_key(blocker);
+    let answer = evaluate(snapshot, &asked.served.view.switches, blocker, &asked.question);
+    let flag = asked.definitions.flags.get(key);
+    let via = match asked.flag.requires.iter().any(|required| required == key) {
+        true => String::new(),
+        false => format!(" (required by one of {})", asked.flag.requires.join(", ")),
+    };
+    format!("{key}{via} is off: {}", reason(key, flag, &answer, asked.question.context))
+}
+
+/// The reason and what belongs to it: `rollout_out, bucket 73,104 of 100,000, 10 %`.
+pub fn reason(key: &str, flag: Option<&Flag>, answer: &Answer, attributes: &Attributes) -> String {
+    let mut text = answer.reason.as_str().to_owned();
+    if let Some(rule) = answer.rule {
+        let rule = words::rule(rule as usize, flag.and_then(|flag| flag.rules.get(rule as usize)));
+        text.push_str(&format!(", {rule}"));
+    }
+    match answer.reason {
+        Reason::NoKey => {
+            let by = flag.and_then(|flag| flag.rollout.as_ref()).map_or(key, |rollout| &rollout.by);
+            let what =
+                if attributes.json(by).is_some() { "is nothing that can be hashed" } else { "is missing" };
+            text.push_str(&format!(", attribute \"{by}\" {what}"));
+        }
+        Reason::NoCompany => text.push_str(", the question names no company"),
+        _ => {}
+    }
+    if let Some(bucket) = answer.bucket {
+        text.push_str(&format!(", bucket {} of 100,000", words::thousands(bucket.into())));
+    }
+    if let Some(percentage) = answer.percentage {
+        text.push_str(&format!(", {}", words::percent(percentage)));
+    }
+    text
+}
+
+fn percentage(asked: &Asked<'_>) -> String {
+    let percentage = words::percent(asked.answer.percentage.unwrap_or_default());
+    let flag = asked.flag;
+    if let Some(rule) = asked.answer.rule {
+        let rule = rule as usize;
+        let from = match flag.rules.get(rule).is_some_and(|rule| rule.percentage.is_some()) {
+            true => "the rule's",
+            false => "the rule names none",
+        };
+        return format!("{percentage}, {from}");
+    }
+    let (_, step) = words::percentage_at(flag, asked.question.now);
+    let from = match (step, &flag.rollout) {
+        (Some(step), _) => format!("the schedule's since {}", flag.schedule[step].at),
+        (None, Some(_)) => "the rollout's".to_owned(),
+        (None, None) => "no rollout is written".to_owned(),
+    };
+    let next = flag.schedule.get(step.map_or(0, |step| step + 1));
+    let next = next.map_or(String::new(), |next| format!("; {} from {}", next.percentage, next.at));
+    format!("{percentage}, {from}{next}")
+}
+
+fn bucket(asked: &Asked<'_>) -> String {
+    let rollout = asked.flag.rollout.as_ref();
+    let by = rollout.map_or("company", |rollout| &rollout.by);
+    let key = match by {
+        "company" => asked.question.company.map(words::key),
+        by => match asked.question.context.value(by) {
+            Attribute::Int(int) => Some(words::key(Key::Int(int))),
+            Attribute::Text(text) => Key::from_bytes(text).map(words::key),
+            _ => None,
+        },
+    };
+    let (Some(bucket), Some(key), Some(threshold)) = (asked.answer.bucket, key, asked.answer.percentage)
+    else {
+        return format!("none: the question lacks {by}");
+    };
+    let hashed = match rollout {
+        Some(rollout) if rollout.bucketing == flagstone::definition::Bucketing::Crc32 => {
+            "by crc32".to_owned()
+        }
+        rollout => {
+            let salt = rollout.and_then(|rollout| rollout.salt.as_deref()).unwrap_or(asked.key);
+            format!("by xxh3 with salt {}", words::quoted(salt))
+        }
+    };
+    format!(
+        "{} of 100,000 for {by} {key} {hashed}: {} {}",
+        words::thousands(bucket.into()),
+        if asked.answer.on { "below" } else { "not below" },
+        words::thousands(threshold.into())
+    )
+}
+
+/// Every comparison of each rule, and whether it matches.
+fn tests(asked: &Asked<'_>, rules: &[Rule]) -> Result<Vec<Vec<TestStep>>, Failure> {
+    let mut leaves = Vec::new();
+    for (number, rule) in rules.iter().enumerate() {
+        collect(&rule.when, "", &asked.definitions.segments, number, 0, &mut leaves);
+    }
+    let conditions: Vec<&Condition> = leaves.iter().map(|(_, _, condition)| *condition).collect();
+    let matches = holds(&conditions, &asked.question)?;
+    let mut tests: Vec<Vec<TestStep>> = rules.iter().map(|_| Vec::new()).collect();
+    for ((number, prefix, condition), matches) in leaves.into_iter().zip(matches) {
+        let (mut value, mut missing) = (None, false);
+        if let Condition::Test { attribute, .. } = condition {
+            match attribute.as_str() {
+                "company" => {
+                    value = asked.question.company.map(words::key_json);
+                    missing = value.is_none();
+                }
+                "now" => value = Some(words::at(asked.question.now).into()),
+                name => {
+                    value = asked.question.context.json(name).cloned();
+                    missing = asked.question.context.value(name) == Attribute::Missing;
+                }
+            }
+        }
+        let test = format!("{prefix}{}", words::condition(condition));
+        tests[number].push(TestStep { test, matches, value, missing });
+    }
+    Ok(tests)
+}
+
+/// The comparisons that a condition is made of, those of its segments included.
+fn collect<'a>(
+    condition: &'a Condition,
+    prefix: &str,
+    segments: &'a BTreeMap<String, Condition>,
+    rule: usize,
+    depth: usize,
+    leaves: &mut Vec<(usize, String, &'a Condition)>,
+) {
+    let mut deeper = |condition, prefix: &str| collect(condition, prefix, segments, rule, depth + 1, leaves);
+    match condition {
+        // Checked definitions nest no deeper, and their segments do not go in circles.
+        _ if depth > 512 => {}
+        Condition::All { all: parts } | Condition::Any { any: parts } => {
+            parts.iter().for_each(|part| deeper(part, prefix));
+        }
+        Condition::Not { not } => deeper(not, &format!("{prefix}not: ")),
+        Condition::Segment { segment } => {
+            if let Some(condition) = segments.get(segment) {
+                deeper(condition, &format!("{prefix}segment {segment}: "));
+            }
+        }
+        Condition::Test { .. } => leaves.push((rule, prefix.to_owned(), condition)),
+    }
+}
+
+/// Whether each condition, which names no segment, holds.
+fn holds(conditions: &[&Condition], question: &Question<'_, Attributes>) -> Result<Vec<bool>, Failure> {
+    let names: BTreeSet<String> = (0..conditions.len()).map(|number| format!("t{number:08}")).collect();
+    let flags = names.into_iter().zip(conditions).map(|(name, condition)| (name, only(condition)));
+    let definitions = Definitions { flags: flags.collect(), segments: BTreeMap::new() };
+    let failed =
+        |error: &dyn std::fmt::Display| Failure::Unknown(format!("cannot tell how the rules hold: {error}"));
+    let bytes = compile(&definitions, "explain").map_err(|error| failed(&error))?;
+    let snapshot = Snapshot::from_bytes(&bytes).map_err(|error| failed(&error))?;
+    let switches = Switches::none();
+    Ok(snapshot.flag_ids().map(|flag| enabled(&snapshot, &switches, flag, question)).collect())
+}
+
+/// A flag that is on where the condition holds, and off elsewhere.
+fn only(condition: &Condition) -> Flag {
+    let nobody = Rollout {
+        percentage: Percentage::default(),
+        by: "company".to_owned(),
+        salt: None,
+        bucketing: Default::default(),
+    };
+    Flag {
+        description: None,
+        owner: None,
+        enabled: true,
+        rollout: Some(nobody),
+        companies: Default::default(),
+        requires: Vec::new(),
+        rules: vec![Rule { name: None, when: condition.clone(), percentage: None }],
+        schedule: Vec::new(),
+        variants: BTreeMap::new(),
+        emergency: Emergency::Off,
+        expires: None,
+    }
+}

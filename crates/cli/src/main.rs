@@ -1,0 +1,21 @@
+//! `flagstone`: the command that asks a store of feature flags, and changes it.
+//!
+//! Exit codes: 0 yes or done, 1 no or refused, 2 could not tell. A closed pipe is no failure.
+
+mod args;
+mod cmd;
+mod companies;
+mod output;
+mod place;
+mod progress;
+mod question;
+mod words;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments = args::parse();
+    let mut output = output::Output::new(arguments.json);
+    let outcome = cmd::run(&arguments, &mut output);
+    output.finish(outcome)
+}

@@ -1,0 +1,158 @@
+//! Which store is meant, and what it serves.
+
+use crate::args::Arguments;
+use crate::output::{Failure, Output};
+use crate::words::plain;
+use flagstone::definition::{Definitions, nearest};
+use flagstone::store::{Reader, ReaderOptions, Store, StoreError, View};
+use flagstone::{FlagId, Snapshot};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The store that `--store` or `FLAGSTONE_STORE` names.
+pub fn directory(arguments: &Arguments) -> Result<PathBuf, Failure> {
+    if let Some(directory) = &arguments.store {
+        return Ok(directory.clone());
+    }
+    match std::env::var_os("FLAGSTONE_STORE").filter(|directory| !directory.is_empty()) {
+        Some(directory) => Ok(directory.into()),
+        None => Err(Failure::Unknown(
+            "which store? Name its directory with --store DIR, or in the environment as FLAGSTONE_STORE"
+                .to_owned(),
+        )),
+    }
+}
+
+/// The store, to ask about its past or to change it.
+pub fn store(arguments: &Arguments) -> Result<Store, Failure> {
+    Store::open(&directory(arguments)?).map_err(Failure::asking)
+}
+
+/// A store as a worker sees it.
+pub struct Served {
+    pub view: Arc<View>,
+    pub environment: String,
+    pub snapshot: Arc<Snapshot>,
+}
+
+/// What workers answer from. Refused where they would refuse it; warns where they fall back.
+pub fn served(arguments: &Arguments, output: &mut Output) -> Result<Served, Failure> {
+    let directory = directory(arguments)?;
+    let reader = Reader::open(&directory, ReaderOptions::default()).map_err(Failure::asking)?;
+    let view = reader.view();
+    let status = reader.status();
+    if let Some(error) = &status.last_error {
+        output.warn(plain(error));
+    }
+    let Some(snapshot) = view.snapshot.clone() else {
+        return Err(Failure::Unknown(match status.head_generation {
+            0 => format!(
+                "nothing is published in {} yet, every flag is off (no_snapshot); publish with `flagstone publish FILE`",
+                plain(&directory.to_string_lossy())
+            ),
+            generation => format!("generation {generation} cannot be read, every flag is off (no_snapshot)"),
+        }));
+    };
+    Ok(Served { view, environment: status.environment, snapshot })
+}
+
+impl Served {
+    /// The flag of that key.
+    pub fn flag(&self, key: &str) -> Result<FlagId, Failure> {
+        self.snapshot.find(key.as_bytes()).ok_or_else(|| {
+            let unknown = unknown_flag(&self.snapshot, self.view.generation, key);
+            Failure::Unknown(format!(
+                "{}, workers answer off (unknown_flag); {}",
+                unknown.problem, unknown.hint
+            ))
+        })
+    }
+
+    /// The definitions that the snapshot was compiled from.
+    pub fn definitions(&self) -> Result<Definitions, Failure> {
+        definitions(&self.snapshot)
+    }
+
+    /// `generation 12 of production`.
+    pub fn name(&self) -> String {
+        format!("generation {} of {}", self.view.generation, self.environment)
+    }
+}
+
+/// What to say about a key that is no flag's.
+pub struct UnknownFlag {
+    pub problem: String,
+    pub hint: String,
+}
+
+/// That the snapshot has no such flag, and which one is near.
+pub fn unknown_flag(snapshot: &Snapshot, generation: u64, key: &str) -> UnknownFlag {
+    let near = nearest(key, snapshot.flag_ids().map(|flag| snapshot.flag_key(flag)));
+    UnknownFlag {
+        problem: format!(
+            "generation {generation} of {} has no flag \"{}\"",
+            snapshot.environment(),
+            plain(key)
+        ),
+        hint: match near {
+            Some(near) => format!("did you mean \"{near}\"?"),
+            None => "`flagstone list` shows those there are".to_owned(),
+        },
+    }
+}
+
+/// The definitions embedded in a snapshot.
+pub fn definitions(snapshot: &Snapshot) -> Result<Definitions, Failure> {
+    let json = snapshot.definitions_json().map_err(|error| Failure::Unknown(error.to_string()))?;
+    Definitions::from_canonical_json(json).map_err(|error| {
+        Failure::Unknown(format!(
+            "the definitions inside the snapshot cannot be read by this version: {error}"
+        ))
+    })
+}
+
+/// The bytes of a file, or of standard input for `-`; an error if there are more than `limit`.
+pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Failure> {
+    let name = file_name(path);
+    let failed = |error: io::Error| Failure::Unknown(format!("cannot read {name}: {error}"));
+    let mut bytes = Vec::new();
+    if path == Path::new("-") {
+        io::stdin().lock().take(limit + 1).read_to_end(&mut bytes).map_err(failed)?;
+    } else {
+        let file = File::open(path).map_err(failed)?;
+        bytes.reserve_exact(file.metadata().map_or(0, |metadata| metadata.len().min(limit)) as usize);
+        file.take(limit + 1).read_to_end(&mut bytes).map_err(failed)?;
+    }
+    match bytes.len() as u64 > limit {
+        true => Err(Failure::Refused(format!(
+            "{name}: found more than {} MiB, expected at most that",
+            limit >> 20
+        ))),
+        false => Ok(bytes),
+    }
+}
+
+/// A file's name for messages.
+pub fn file_name(path: &Path) -> String {
+    match path == Path::new("-") {
+        true => "standard input".to_owned(),
+        false => plain(&path.to_string_lossy()).into_owned(),
+    }
+}
+
+impl Failure {
+    /// Of a word that asks: whatever went wrong, it could not tell.
+    pub fn asking(error: StoreError) -> Failure {
+        Failure::Unknown(error.to_string())
+    }
+
+    /// Of a word that changes: refused, or it could not be done.
+    pub fn changing(error: StoreError) -> Failure {
+        match error.is_refusal() {
+            true => Failure::Refused(error.to_string()),
+            false => Failure::Unknown(error.to_string()),
+        }
+    }
+}

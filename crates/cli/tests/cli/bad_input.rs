@@ -1,0 +1,160 @@
+//! What users get wrong, and what machines do to them.
+
+use crate::shop::{FLAGS, Shop, ran};
+use std::fs::{File, Permissions};
+use std::os::unix::fs::PermissionsExt;
+
+#[test]
+fn a_typo_in_the_word_is_answered_with_the_nearest() {
+    let shop = Shop::empty();
+    let ran = shop.run(["expalin", "search"]).exits(2);
+    assert!(ran.err.contains("'explain'"), "{}", ran.err);
+    shop.run(["ask", "search", "--comapny", "1"]).exits(2);
+    shop.run([]).exits(2);
+}
+
+#[test]
+fn without_a_store_named_the_command_asks_which() {
+    let shop = Shop::empty();
+    for store in [None, Some("")] {
+        let mut command = shop.command(["status"]);
+        command.env_remove("FLAGSTONE_STORE");
+        store.map(|store| command.env("FLAGSTONE_STORE", store));
+        let ran = ran(command.output().unwrap()).exits(2);
+        assert!(ran.err.contains("--store DIR") && ran.err.contains("FLAGSTONE_STORE"), "{}", ran.err);
+    }
+}
+
+#[test]
+fn a_store_that_is_not_there_cannot_be_told() {
+    let shop = Shop::empty();
+    for word in [["status"], ["list"], ["history"], ["audit"], ["inspect"]] {
+        let ran = shop.run(word).exits(2);
+        assert!(ran.err.contains("store"), "{}", ran.err);
+    }
+    std::fs::create_dir(shop.directory.join("store")).unwrap();
+    let ran = shop.run(["status"]).exits(2);
+    assert!(ran.err.contains("flagstone init"), "{}", ran.err);
+}
+
+#[test]
+fn an_empty_store_says_that_nothing_is_published() {
+    let shop = Shop::empty();
+    shop.run(["init", "store", "--environment", "production"]).exits(0);
+    for arguments in [["ask", "search"], ["explain", "search"], ["show", "search"]] {
+        let ran = shop.run(arguments).exits(2);
+        assert!(ran.err.contains("nothing is published"), "{}", ran.err);
+    }
+    shop.run(["status"]).exits(0);
+    shop.run(["kill", "search", "--reason", "x"]).exits(1);
+    shop.run(["rollback"]).exits(1);
+}
+
+#[test]
+fn a_store_that_others_could_change_is_refused_with_what_to_type() {
+    let shop = Shop::published();
+    let store = shop.directory.join("store");
+    std::fs::set_permissions(&store, Permissions::from_mode(0o777)).unwrap();
+    for (arguments, code) in
+        [(&["ask", "search"][..], 2), (&["status"], 2), (&["kill", "search", "--reason=x"], 1)]
+    {
+        let ran = ran(shop.command([]).args(arguments).output().unwrap()).exits(code);
+        assert!(ran.err.contains("chmod") && ran.err.contains(store.to_str().unwrap()), "{}", ran.err);
+    }
+}
+
+#[test]
+fn files_that_cannot_be_read_are_named() {
+    let shop = Shop::published();
+    for arguments in [&["check", "no.json"][..], &["publish", "no.json"], &["diff", "1", "no.json"]] {
+        let ran = ran(shop.command([]).args(arguments).output().unwrap()).exits(2);
+        assert!(ran.err.contains("no.json: No such file"), "{}", ran.err);
+    }
+    shop.run(["check", "."]).exits(2);
+    shop.run(["simulate", "search", "--percentage", "1", "--companies", "no.ids"]).exits(2);
+    shop.run(["inspect", "no.snapshot"]).exits(2);
+    shop.run(["inspect", "flags.json"]).exits(1);
+}
+
+#[test]
+fn what_is_no_number_no_time_and_no_context_is_refused_in_words() {
+    let shop = Shop::published();
+    shop.write("ids", "1\n");
+    for percentage in ["ten", "101", "-1", "0.1234", ""] {
+        let ran = shop.run(["simulate", "search", "--companies", "ids", "--percentage", percentage]).exits(2);
+        assert!(ran.err.contains("from 0 to 100 with up to three decimals"), "{percentage}: {}", ran.err);
+    }
+    let ran = shop.run(["ask", "search", "--at", "tomorrow"]).exits(2);
+    assert!(ran.err.contains("2026-12-01T08:00:00Z"), "{}", ran.err);
+    for context in ["[1]", "7", "{", "{'a': 1}", ""] {
+        let ran = shop.run(["ask", "search", "--context", context]).exits(2);
+        assert!(ran.err.contains("expected a JSON object such as"), "{context}: {}", ran.err);
+    }
+    shop.run(["rollback", "--to", "one"]).exits(2);
+    shop.run(["kill", "search"]).exits(2);
+    shop.run(["kill", "search", "--reason", " "]).exits(2);
+}
+
+#[test]
+fn what_is_no_company_is_named_with_its_place() {
+    let shop = Shop::published();
+    let simulate = |text: &str| {
+        shop.write("ids", text);
+        shop.run(["simulate", "search", "--percentage", "1", "--companies", "ids"])
+    };
+    assert!(simulate("[1,\n true]").exits(2).err.contains("ids:2:5:"));
+    assert!(simulate(&format!("1\n{}\n", "x".repeat(2000))).exits(2).err.contains("ids:2:"));
+    simulate("").exits(0);
+}
+
+#[test]
+fn duplicates_marks_and_broken_text_are_told_with_their_place() {
+    let shop = Shop::empty();
+    let check = |bytes: &[u8]| {
+        shop.write("flags.json", bytes);
+        shop.run(["check", "flags.json"])
+    };
+    let twice = check(br#"{"flags": {"a": true, "a": false}}"#).exits(1);
+    assert!(twice.out.contains("flags.json:1:23: "), "{}", twice.out);
+    let marked = check(&[b"\xef\xbb\xbf", FLAGS.as_bytes()].concat());
+    assert!(marked.code == 0 || marked.out.contains("byte order mark"), "{}", marked.out);
+    let broken = check(b"{\"flags\": {\"a\xff\": true}}").exits(1);
+    assert!(broken.out.contains("UTF-8"), "{}", broken.out);
+    check(b"").exits(1);
+    check(&b"[".repeat(1_000_000)).exits(1);
+}
+
+#[test]
+fn a_file_of_200_mb_is_refused_by_its_size() {
+    let shop = Shop::published();
+    File::create(shop.directory.join("huge.json")).unwrap().set_len(200_000_000).unwrap();
+    for word in [["check", "huge.json"], ["publish", "huge.json"]] {
+        let ran = shop.run(word).exits(1);
+        assert!(ran.err.contains("64 MiB"), "{}", ran.err);
+    }
+    let mut command = shop.command(["check", "-"]);
+    let huge = File::open(shop.directory.join("huge.json")).unwrap();
+    let ran = ran(command.stdin(huge).output().unwrap()).exits(1);
+    assert!(ran.err.contains("64 MiB"), "{}", ran.err);
+}
+
+#[test]
+fn a_closed_pipe_is_no_failure() {
+    let shop = Shop::published();
+    for arguments in
+        [&["list"][..], &["status"], &["inspect"], &["history", "--json"], &["completions", "bash"]]
+    {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let ran = ran(shop.command([]).args(arguments).stdout(writer).output().unwrap()).exits(0);
+        assert_eq!(ran.err, "", "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_full_disk_behind_standard_output_is_told() {
+    let shop = Shop::published();
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let ran = ran(shop.command(["list"]).stdout(full).output().unwrap()).exits(2);
+    assert!(ran.err.contains("standard output"), "{}", ran.err);
+}

@@ -1,0 +1,187 @@
+//! The words that change.
+
+use crate::shop::{FLAGS, Ran, Shop, ran};
+use std::process::Command;
+
+fn generation(shop: &Shop) -> serde_json::Value {
+    shop.run(["status", "--json"]).json()["store"]["generation"].clone()
+}
+
+#[test]
+fn the_first_line_of_every_change_names_the_environment_and_the_machine() {
+    let shop = Shop::empty();
+    shop.write("flags.json", FLAGS);
+    let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    let named = format!("production on {}: ", machine.trim());
+    let check = |ran: Ran| assert!(ran.first().starts_with(&named), "{named:?} in {:?}", ran.out);
+    check(shop.run(["init", "store", "--environment", "production"]).exits(0));
+    check(shop.run(["publish", "flags.json", "--dry-run"]).exits(0));
+    check(shop.run(["publish", "flags.json"]).exits(0));
+    check(shop.run(["publish", "flags.json", "--base", "9"]).exits(1));
+    check(shop.run(["kill", "search", "--reason", "slow"]).exits(0));
+    check(shop.run(["kill", "nothing", "--reason", "slow"]).exits(1));
+    check(shop.run(["revive", "search"]).exits(0));
+    check(shop.run(["stop-all", "--reason", "fire"]).exits(0));
+    check(shop.run(["resume-all"]).exits(0));
+    check(shop.run(["rollback"]).exits(1));
+    let json = shop.run(["revive", "search", "--json"]).exits(0).json();
+    assert_eq!((&json["environment"], &json["machine"]), (&"production".into(), &machine.trim().into()));
+}
+
+#[test]
+fn a_dry_run_changes_nothing() {
+    let shop = Shop::published();
+    shop.write("flags.json", FLAGS.replace("\"percentage\": 50 }", "\"percentage\": 75 }"));
+    let ran = shop.run(["publish", "flags.json", "--dry-run"]).exits(0);
+    assert!(ran.out.contains("rollout.percentage  50 → 75"), "{}", ran.out);
+    assert_eq!(generation(&shop), 1);
+    shop.run(["publish", "flags.json"]).exits(0);
+    let ran = shop.run(["rollback", "--dry-run"]).exits(0);
+    assert!(ran.out.contains("75 → 50"), "{}", ran.out);
+    assert_eq!(generation(&shop), 2);
+}
+
+#[test]
+fn a_stale_base_is_refused() {
+    let shop = Shop::published();
+    shop.republish("\"percentage\": 50 }", "\"percentage\": 75 }");
+    for dry in ["--dry-run", "--reason=x"] {
+        let ran = shop.run(["publish", "flags.json", "--base", "1", dry]).exits(1);
+        assert!(ran.err.contains("made on generation 1, but 2 is published by now"), "{}", ran.err);
+    }
+    shop.run(["publish", "flags.json", "--base", "2"]).exits(0);
+}
+
+#[test]
+fn definitions_with_errors_are_not_published() {
+    let shop = Shop::published();
+    shop.write("flags.json", FLAGS.replace("billing_v2\"]", "billing_v3\"]"));
+    let ran = shop.run(["publish", "flags.json"]).exits(1);
+    assert!(ran.out.contains("billing_v3") && ran.out.contains("nothing was published"), "{}", ran.out);
+    let json = shop.run(["publish", "flags.json", "--json"]).exits(1).json();
+    assert_eq!(json["published"], false);
+    assert!(!json["problems"].as_array().unwrap().is_empty());
+    assert_eq!(generation(&shop), 1);
+}
+
+#[test]
+fn a_publish_says_that_a_flag_it_changes_stays_killed() {
+    let shop = Shop::published();
+    shop.run(["kill", "search", "--reason", "slow"]).exits(0);
+    let ran = shop.republish("\"percentage\": 50 }", "\"percentage\": 75 }");
+    assert!(
+        ran.out.contains("search is killed and stays off until `flagstone revive search`"),
+        "{}",
+        ran.out
+    );
+}
+
+#[test]
+fn a_rollback_shows_which_other_flags_it_reverts() {
+    let shop = Shop::published();
+    shop.republish("\"old\": false", "\"old\": true");
+    shop.republish("\"percentage\": 50 }", "\"percentage\": 75 }");
+    let ran = shop.run(["rollback", "--to", "1"]).exits(0);
+    assert!(ran.out.contains("that reverts more than the last publish: old (changed by 2)"), "{}", ran.out);
+    assert!(ran.out.contains("published generation 4 with what 1 held"), "{}", ran.out);
+    shop.run(["ask", "old"]).exits(1);
+    let json = shop.run(["rollback", "--to", "3", "--dry-run", "--json"]).exits(0).json();
+    assert_eq!(json["reverts"], serde_json::json!({ "old": 4, "search": 4 }));
+}
+
+#[test]
+fn a_rollback_without_a_target_goes_to_the_content_before() {
+    let shop = Shop::published();
+    shop.republish("\"old\": false", "\"old\": true");
+    shop.run(["rollback"]).exits(0);
+    shop.run(["ask", "old"]).exits(1);
+    // Twice is back and forth: the content before the current one is generation 2's.
+    shop.run(["rollback"]).exits(0);
+    shop.run(["ask", "old"]).exits(0);
+    shop.run(["rollback", "--to", "99"]).exits(1);
+}
+
+#[test]
+fn killing_an_unknown_flag_is_refused_unless_forced() {
+    let shop = Shop::published();
+    let ran = shop.run(["kill", "serch", "--reason", "slow"]).exits(1);
+    assert!(ran.err.contains("did you mean \"search\"?") && ran.err.contains("--force"), "{}", ran.err);
+    shop.run(["kill", "serch", "--reason", "slow", "--force"]).exits(0);
+    let ran = shop.run(["status"]).exits(0);
+    assert!(ran.out.contains("serch (no such flag is published)"), "{}", ran.out);
+    let ran = shop.run(["revive", "sarch"]).exits(1);
+    assert!(ran.err.contains("did you mean \"serch\"?"), "{}", ran.err);
+    shop.run(["revive", "serch"]).exits(0);
+}
+
+#[test]
+fn kill_and_stop_work_without_an_audit_trail_and_say_so() {
+    let shop = Shop::published();
+    std::fs::remove_file(shop.directory.join("store/audit.jsonl")).unwrap();
+    std::fs::create_dir(shop.directory.join("store/audit.jsonl")).unwrap();
+    for arguments in [["kill", "search", "--reason", "slow"], ["stop-all", "--reason", "fire", "--json"]] {
+        let ran = shop.run(arguments).exits(0);
+        assert!(ran.err.contains("warning: it is done, but not in the audit trail"), "{}", ran.err);
+    }
+    let json = shop.run(["ask", "search", "--company", "1", "--json"]).exits(1).json();
+    assert_eq!(json["reason"], "killed");
+}
+
+#[test]
+fn kill_works_when_no_file_can_grow() {
+    let shop = Shop::published();
+    // With the signal ignored, every write that would make a file longer fails, as on a full disk.
+    let script = r#"trap "" XFSZ; ulimit -f 0; exec "$0" kill search --reason slow"#;
+    let mut shell = Command::new("sh");
+    shell.args(["-c", script, env!("CARGO_BIN_EXE_flagstone")]).current_dir(&shop.directory);
+    let killed = ran(shell.env("FLAGSTONE_STORE", "store").output().unwrap()).exits(0);
+    assert!(killed.err.contains("warning:"), "{}", killed.err);
+    let json = shop.run(["ask", "search", "--company", "1", "--json"]).exits(1).json();
+    assert_eq!(json["reason"], "killed");
+}
+
+#[test]
+fn kill_works_when_the_current_snapshot_cannot_be_read() {
+    let shop = Shop::published();
+    let folder = shop.directory.join("store/snapshots");
+    let file = std::fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
+    std::fs::remove_file(file).unwrap();
+    let ran = shop.run(["kill", "search", "--reason", "slow"]).exits(0);
+    assert!(ran.err.contains("killed without knowing whether the flag is there"), "{}", ran.err);
+}
+
+#[test]
+fn stop_all_spares_what_keeps_and_resume_all_ends_it() {
+    let shop = Shop::published();
+    shop.run(["stop-all", "--reason", "fire"]).exits(0);
+    shop.run(["ask", "billing_v2"]).exits(1);
+    shop.run(["ask", "payment_log"]).exits(0);
+    shop.run(["kill", "search", "--reason", "slow"]).exits(0);
+    let ran = shop.run(["resume-all"]).exits(0);
+    assert!(ran.out.contains("still killed one by one: search"), "{}", ran.out);
+    shop.run(["ask", "billing_v2"]).exits(0);
+    let ran = shop.run(["resume-all"]).exits(0);
+    assert!(ran.out.contains("nothing was stopped"), "{}", ran.out);
+}
+
+#[test]
+fn init_makes_one_store_and_leaves_an_existing_one_alone() {
+    let shop = Shop::published();
+    shop.run(["init", "store", "--environment", "staging"]).exits(1);
+    assert_eq!(generation(&shop), 1);
+    let ran = shop.run(["init", "a", "--store", "b", "--environment", "staging"]).exits(1);
+    assert!(ran.err.contains("two directories are named"), "{}", ran.err);
+    shop.run(["init", "--store", "other", "--environment", "staging"]).exits(0);
+    shop.run(["init", "third", "--environment", "Not A Name"]).exits(1);
+}
+
+#[test]
+fn a_change_is_made_though_nobody_reads_what_it_says() {
+    let shop = Shop::published();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let status = shop.command(["kill", "search", "--reason", "slow"]).stdout(writer).status().unwrap();
+    assert_eq!(status.code(), Some(0));
+    let json = shop.run(["ask", "search", "--company", "1", "--json"]).exits(1).json();
+    assert_eq!(json["reason"], "killed");
+}

@@ -1,0 +1,7 @@
+//! The command, driven as a user would.
+
+mod asks;
+mod bad_input;
+mod changes;
+mod outside;
+mod shop;

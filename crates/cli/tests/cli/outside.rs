@@ -1,0 +1,86 @@
+//! How the command meets the world: help, colours, completions, manual pages.
+
+use crate::shop::{FLAGS, Shop, ran};
+
+#[test]
+fn the_help_sets_words_that_ask_apart_from_words_that_change() {
+    let shop = Shop::empty();
+    let help = shop.run(["--help"]).exits(0).out;
+    let (ask, change) = (help.find("\nAsk:\n").unwrap(), help.find("\nChange:\n").unwrap());
+    for word in ["check", "status", "explain", "simulate"] {
+        let at = help.find(&format!("\n  {word} ")).unwrap();
+        assert!(ask < at && at < change, "{word}");
+    }
+    for word in ["publish", "rollback", "kill", "stop-all"] {
+        assert!(help.find(&format!("\n  {word} ")).unwrap() > change, "{word}");
+    }
+    assert!(help.lines().all(|line| line.chars().count() <= 100), "{help}");
+}
+
+#[test]
+fn every_word_has_a_help_of_its_own() {
+    let shop = Shop::empty();
+    for word in ["check", "ask", "explain", "simulate", "init", "publish", "rollback", "kill", "man"] {
+        let help = shop.run([word, "--help"]).exits(0);
+        assert!(help.out.contains(&format!("Usage: flagstone {word}")), "{}", help.out);
+    }
+}
+
+#[test]
+fn colours_are_for_terminals_and_whoever_forces_them() {
+    let shop = Shop::published();
+    assert!(!shop.run(["list"]).out.contains('\x1b'));
+    let mut command = shop.command(["list"]);
+    let forced = ran(command.env("CLICOLOR_FORCE", "1").output().unwrap());
+    assert!(forced.out.contains('\x1b'), "{:?}", forced.out);
+    let refused = ran(command.env("NO_COLOR", "1").env_remove("CLICOLOR_FORCE").output().unwrap());
+    assert!(!refused.out.contains('\x1b'), "{:?}", refused.out);
+}
+
+#[test]
+fn text_of_others_cannot_reach_the_terminal_as_commands() {
+    let shop = Shop::published();
+    let evil =
+        FLAGS.replace("Self-service portal", "\\u001b[2J\\u202eevil").replace("portal-team", "\\u001b]0;x");
+    shop.write("flags.json", evil);
+    shop.run(["publish", "flags.json", "--reason", "\x1b[2J"]).exits(0);
+    for arguments in
+        [&["show", "customer_portal"][..], &["list"], &["history"], &["status"], &["diff", "1", "2"]]
+    {
+        let ran = ran(shop.command([]).args(arguments).output().unwrap()).exits(0);
+        assert!(!ran.out.contains(['\x1b', '\u{202e}']), "{arguments:?}: {:?}", ran.out);
+    }
+    let ran = shop.run(["ask", "\x1b[2J"]).exits(2);
+    assert!(!ran.err.contains('\x1b'), "{:?}", ran.err);
+}
+
+#[test]
+fn completions_exist_for_the_common_shells() {
+    let shop = Shop::empty();
+    for shell in ["bash", "zsh", "fish"] {
+        let ran = shop.run(["completions", shell]).exits(0);
+        assert!(ran.out.contains("flagstone") && ran.out.contains("stop-all"), "{shell}");
+    }
+    shop.run(["completions", "basic"]).exits(2);
+}
+
+#[test]
+fn man_writes_a_page_for_the_command_and_for_each_word() {
+    let shop = Shop::empty();
+    let page = shop.run(["man"]).exits(0);
+    assert!(page.out.contains(".TH flagstone 1"), "{}", page.out);
+    shop.run(["man", "--to", "."]).exits(0);
+    let read = |name: &str| std::fs::read_to_string(shop.directory.join(name)).unwrap();
+    assert_eq!(read("flagstone.1"), page.out);
+    for word in ["ask", "kill", "stop-all", "simulate"] {
+        let page = read(&format!("flagstone-{word}.1"));
+        assert!(
+            page.contains(&format!("flagstone\\-{}", word.replace('-', "\\-"))) || page.contains(word),
+            "{page}"
+        );
+        assert!(page.contains("FLAGSTONE_STORE"), "{page}");
+    }
+    let pages = std::fs::read_dir(&shop.directory).unwrap().count();
+    assert_eq!(pages, 21);
+    shop.run(["man", "--to", "nowhere"]).exits(2);
+}
