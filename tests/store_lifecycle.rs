@@ -5,6 +5,7 @@ mod support;
 use flagstone::store::{Action, Outcome, Reader, ReaderOptions, Source, Store};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use support::children::Child;
 use support::stores::{
     change, definitions, new_store, numbered, on, on_base, portal, publish, reader, snapshot_file,
     snapshot_names,
@@ -273,21 +274,40 @@ fn init_takes_no_store_twice_and_no_bad_name() {
 }
 
 #[test]
+fn init_keeps_its_hands_off_a_directory_that_holds_other_things() {
+    let dir = trusted_dir();
+    let path = dir.join("app");
+    std::fs::create_dir(&path).unwrap();
+    std::fs::write(path.join("composer.json"), "{}").unwrap();
+    let before = mode(&path);
+    let error =
+        Store::init(&path, "production", Some(&rustix::process::getegid().as_raw().to_string())).unwrap_err();
+    assert!(error.is_refusal() && error.to_string().contains("composer.json"), "{error}");
+    assert_eq!(mode(&path), before);
+    std::fs::remove_file(path.join("composer.json")).unwrap();
+    // What an init leaves that died before it made the head.
+    std::fs::write(path.join("lock"), "").unwrap();
+    std::fs::create_dir(path.join("snapshots")).unwrap();
+    std::fs::write(path.join(".head.tmp"), "half").unwrap();
+    publish(&new_store(&path), &portal(true));
+}
+
+#[test]
 fn permissions_are_what_they_should_be_whatever_the_umask() {
     let dir = trusted_dir();
     for (umask, name, group) in
-        [(0o077, "own", None), (0, "open", None), (0o077, "group", Some("0")), (0, "team", Some("0"))]
+        [(0o077, "own", None), (0, "open", None), (0o077, "group", Some(())), (0, "team", Some(()))]
     {
         let path = dir.join(name);
         // The umask belongs to the process: a child has its own.
-        let status = child(
-            "permissions",
-            &path,
-            &[("UMASK", format!("{umask:o}")), ("GROUP", group.unwrap_or("").to_owned())],
-        );
-        assert!(status.success());
+        let own = rustix::process::getegid().as_raw().to_string();
+        let group = group.map(|()| own.as_str()).unwrap_or("");
+        let umask = format!("{umask:o}");
+        let child = Child::new("init").store(&path).set("UMASK", &umask).set("GROUP", group).run();
+        assert!(child.done(), "{}", child.text());
+        publish(&Store::open(&path).unwrap(), &portal(true));
         let [directory, head, snapshot] =
-            if group.is_some() { [0o2770, 0o660, 0o440] } else { [0o755, 0o644, 0o444] };
+            if !group.is_empty() { [0o2770, 0o660, 0o440] } else { [0o755, 0o644, 0o444] };
         assert_eq!(mode(&path), directory, "{name}");
         assert_eq!(mode(&path.join("snapshots")), directory, "{name}");
         for file in ["head", "lock", "audit.jsonl"] {
@@ -321,27 +341,7 @@ fn a_thousand_publishes_leave_ten_generations_and_no_mapping() {
     assert_eq!((check.records, check.first_bad), (2_001, None));
 }
 
-/// Runs the child below in a process of its own.
-fn child(what: &str, store: &std::path::Path, variables: &[(&str, String)]) -> std::process::ExitStatus {
-    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "a_child_process_does_what_its_parent_asks", "--nocapture"]);
-    command.env("FLAGSTONE_CHILD", what).env("FLAGSTONE_CHILD_STORE", store);
-    command.envs(variables.iter().map(|(name, value)| (*name, value)));
-    command.stdout(std::process::Stdio::null()).status().unwrap()
-}
-
 #[test]
 fn a_child_process_does_what_its_parent_asks() {
-    let (Ok(what), Some(path)) =
-        (std::env::var("FLAGSTONE_CHILD"), std::env::var_os("FLAGSTONE_CHILD_STORE"))
-    else {
-        return;
-    };
-    assert_eq!(what, "permissions");
-    let umask = u32::from_str_radix(&std::env::var("UMASK").unwrap(), 8).unwrap();
-    rustix::process::umask(rustix::fs::Mode::from_raw_mode(umask));
-    let group = std::env::var("GROUP").unwrap();
-    let group = (!group.is_empty()).then(|| rustix::process::getegid().as_raw().to_string());
-    let store = Store::init(path.as_ref(), "production", group.as_deref()).unwrap();
-    publish(&store, &portal(true));
+    support::children::serve();
 }

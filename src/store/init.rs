@@ -39,6 +39,10 @@ impl Store {
             })
         });
         let modes = Modes::new(group.transpose()?);
+        if std::fs::symlink_metadata(directory.join(HEAD)).is_ok() {
+            return Err(exists(directory));
+        }
+        refuse_other_files(directory)?;
         make_directory(directory, &modes)?;
         let judged = judge(directory, geteuid().as_raw())?;
         let path = &judged.path;
@@ -74,12 +78,25 @@ fn exists(path: &Path) -> StoreError {
     ))
 }
 
+/// A directory that holds anything but what an interrupted `init` leaves keeps its permissions.
+fn refuse_other_files(path: &Path) -> Result<(), StoreError> {
+    let Ok(entries) = std::fs::read_dir(path) else { return Ok(()) };
+    let unfinished = format!(".{HEAD}{TEMPORARY}");
+    let mine = [LOCK, SNAPSHOTS, &unfinished, ".gitignore", ".gitkeep"];
+    match entries.flatten().find(|entry| !mine.iter().any(|name| entry.file_name() == *name)) {
+        None => Ok(()),
+        Some(other) => Err(StoreError::Refused(format!(
+            "{} holds other files, such as {}; nothing was changed. Make the store in a directory of its own, such as {}",
+            printable(path),
+            printable(Path::new(&other.file_name())),
+            shell(&path.join("flagstone"))
+        ))),
+    }
+}
+
 /// Makes a directory with exactly those permissions, or gives them to an existing one.
 fn make_directory(path: &Path, modes: &Modes) -> Result<(), StoreError> {
     let failed = |source| StoreError::io("make the directory", path, source);
-    if std::fs::symlink_metadata(path.join(HEAD)).is_ok() {
-        return Err(exists(path));
-    }
     match DirBuilder::new().mode(0o700).create(path) {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}

@@ -1,0 +1,358 @@
+//! The audit trail tells everything, and shows where somebody changed it.
+
+mod support;
+
+use flagstone::definition::CompanyId;
+use flagstone::store::{Actor, BadRecord, Change, Store, diff};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use support::stores::{change, definitions, new_store, numbered, portal, publish};
+use support::{TrustedDir, trusted_dir};
+
+fn lines(store: &Path) -> Vec<String> {
+    std::fs::read_to_string(store.join("audit.jsonl")).unwrap().lines().map(str::to_owned).collect()
+}
+
+fn write(store: &Path, lines: &[String]) {
+    std::fs::write(store.join("audit.jsonl"), lines.iter().flat_map(|line| [line, "\n"]).collect::<String>())
+        .unwrap();
+}
+
+/// A store with eight records: init, three publishes (two records each), a kill.
+fn eight_records() -> (TrustedDir, PathBuf, Store) {
+    let dir = trusted_dir();
+    let path = dir.join("store");
+    let store = new_store(&path);
+    for number in 1..=3 {
+        publish(&store, &numbered(number));
+    }
+    store.kill("portal", change()).unwrap();
+    let check = store.verify_audit().unwrap();
+    assert_eq!((check.records, check.first_bad, check.torn_end), (8, None, false));
+    assert_eq!(lines(&path).len(), 8);
+    (dir, path, store)
+}
+
+fn first_bad(store: &Store) -> BadRecord {
+    store.verify_audit().unwrap().first_bad.expect("something bad")
+}
+
+#[test]
+fn a_record_says_who_when_why_what_and_field_by_field() {
+    let dir = trusted_dir();
+    let path = dir.join("store");
+    let store = new_store(&path);
+    publish(&store, &portal(true));
+    publish(&store, &portal(false));
+    let record: Value = serde_json::from_str(&lines(&path)[3]).unwrap();
+    assert_eq!(record["seq"], 4);
+    assert_eq!(record["actor"], json!({"user": "alice", "uid": 1000, "host": "web1"}));
+    assert_eq!(record["environment"], "production");
+    assert_eq!((&record["action"], &record["outcome"]), (&json!("publish"), &json!("intended")));
+    assert_eq!(record["reason"], "a test");
+    assert_eq!((&record["from"], &record["to"]), (&json!(1), &json!(2)));
+    assert_eq!(record["content"], store.status().unwrap().content_id.unwrap());
+    let difference =
+        json!([{"flag": "portal", "pointer": "/flags/portal/enabled", "before": true, "after": false}]);
+    assert_eq!(record["differences"], difference);
+    assert!(record["at"].as_str().unwrap().starts_with("20"));
+    let outcome: Value = serde_json::from_str(&lines(&path)[4]).unwrap();
+    assert_eq!((&outcome["outcome"], &outcome["intention"]), (&json!("done"), &json!(4)));
+    assert_eq!(outcome["prev"], record["hash"]);
+}
+
+#[test]
+fn a_record_s_hash_can_be_computed_with_the_tools_of_any_machine() {
+    let (dir, path, _) = eight_records();
+    let one = dir.join("one");
+    std::fs::write(&one, &lines(&path)[4]).unwrap();
+    let script = format!("sed 's/,\"hash\":.*//' {} | tr -d '\\n' | sha256sum", one.display());
+    let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
+    let record: Value = serde_json::from_str(&lines(&path)[4]).unwrap();
+    assert!(String::from_utf8_lossy(&output.stdout).starts_with(record["hash"].as_str().unwrap()));
+}
+
+#[test]
+fn an_edited_record_is_found() {
+    let (_dir, path, store) = eight_records();
+    let good = lines(&path);
+    for number in 0..8 {
+        let mut bad = good.clone();
+        bad[number] = bad[number].replace(r#""action":"#, r#""action": "#);
+        write(&path, &bad);
+        assert_eq!(first_bad(&store).seq, number as u64 + 1);
+    }
+    // With a hash that fits the edit, the next record does not; at the end, the head does not.
+    for number in 0..8 {
+        let mut bad = good.clone();
+        bad[number] =
+            forged(&bad[number].replacen(r#""reason":"a test""#, r#""reason":"a lie""#, 1).replacen(
+                "production",
+                "prod",
+                1,
+            ));
+        write(&path, &bad);
+        let found = first_bad(&store);
+        assert_eq!(found.seq, (number as u64 + 2).min(9), "{found:?}");
+    }
+}
+
+/// The line with a hash that fits what it says now.
+fn forged(line: &str) -> String {
+    use std::io::Write;
+    let body = line.rsplit_once(",\"hash\":").unwrap().0;
+    let mut sum = std::process::Command::new("sha256sum")
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    sum.stdin.take().unwrap().write_all(body.as_bytes()).unwrap();
+    let hash = String::from_utf8(sum.wait_with_output().unwrap().stdout).unwrap();
+    format!("{body},\"hash\":\"{}\"}}", &hash[..64])
+}
+
+#[test]
+fn a_dropped_record_is_found() {
+    let (_dir, path, store) = eight_records();
+    let good = lines(&path);
+    for number in 0..8 {
+        let mut bad = good.clone();
+        bad.remove(number);
+        write(&path, &bad);
+        assert_eq!(first_bad(&store).seq, number as u64 + 1);
+    }
+}
+
+#[test]
+fn records_in_another_order_are_found() {
+    let (_dir, path, store) = eight_records();
+    let good = lines(&path);
+    for number in 0..7 {
+        let mut bad = good.clone();
+        bad.swap(number, number + 1);
+        write(&path, &bad);
+        assert_eq!(first_bad(&store).seq, number as u64 + 1);
+    }
+}
+
+#[test]
+fn an_end_cut_off_is_found_and_stays_found() {
+    let (_dir, path, store) = eight_records();
+    let good = lines(&path);
+    for kept in 0..8 {
+        write(&path, &good[..kept]);
+        let found = first_bad(&store);
+        assert_eq!(found.seq, kept as u64 + 1);
+        assert!(found.problem.contains(&format!("{} records", 8 - kept)), "{found:?}");
+    }
+    std::fs::remove_file(path.join("audit.jsonl")).unwrap();
+    assert_eq!(first_bad(&store).seq, 1);
+    // Nothing that is written afterwards closes the gap.
+    write(&path, &good[..5]);
+    store.revive("portal", change()).unwrap();
+    publish(&store, &numbered(9));
+    assert_eq!(first_bad(&store).seq, 6);
+    // Nor where the last record was made into noise, which looks like a line torn by a death.
+    let mut noise = good.clone();
+    noise[7] = "noise".to_owned();
+    write(&path, &noise);
+    store.revive("portal", change()).unwrap();
+    store.kill("portal", change()).unwrap();
+    assert_eq!(first_bad(&store).seq, 8);
+}
+
+#[test]
+fn a_line_torn_by_a_death_is_borne_and_closed_over_by_the_next_change() {
+    let (_dir, path, store) = eight_records();
+    let whole = std::fs::read(path.join("audit.jsonl")).unwrap();
+    store.revive("portal", change()).unwrap();
+    let more = std::fs::read(path.join("audit.jsonl")).unwrap();
+    let line = &more[whole.len()..];
+    for length in 1..line.len() {
+        // The head as it was before that change as well: it is told after the line is written.
+        let dir = trusted_dir();
+        let torn_path = dir.join("store");
+        copy(&path, &torn_path);
+        let mut torn = whole.clone();
+        torn.extend_from_slice(&line[..length]);
+        std::fs::write(torn_path.join("audit.jsonl"), &torn).unwrap();
+        let head = std::fs::OpenOptions::new().write(true).open(torn_path.join("head")).unwrap();
+        std::os::unix::fs::FileExt::write_all_at(&head, &anchor(&whole), 288).unwrap();
+
+        let store = Store::open(&torn_path).unwrap();
+        let check = store.verify_audit().unwrap();
+        let complete = length == line.len() - 1;
+        assert_eq!((check.first_bad, check.torn_end), (None, !complete), "{length} bytes");
+        store.stop_all(change()).unwrap();
+        let check = store.verify_audit().unwrap();
+        let records = if complete { 10 } else { 9 };
+        assert_eq!(
+            (check.records, check.first_bad, check.torn_end),
+            (records, None, false),
+            "{length} bytes"
+        );
+        let last: Value = serde_json::from_str(lines(&torn_path).last().unwrap()).unwrap();
+        assert_eq!(last["torn"]["bytes"].as_u64(), (!complete).then_some(length as u64));
+
+        if length % 100 == 0 {
+            // What was closed over cannot be taken out or changed any more.
+            let good = lines(&torn_path);
+            let mut bad = good.clone();
+            bad.remove(8);
+            write(&torn_path, &bad);
+            assert_eq!(first_bad(&store).seq, 9);
+            let mut bad = good.clone();
+            bad[8].replace_range(0..1, "[");
+            write(&torn_path, &bad);
+            assert_eq!(first_bad(&store).seq, 9);
+        }
+    }
+}
+
+/// The two words of the head for an audit trail that ends there.
+fn anchor(audit: &[u8]) -> Vec<u8> {
+    let last: Value =
+        serde_json::from_slice(audit.trim_ascii_end().rsplit(|byte| *byte == b'\n').next().unwrap()).unwrap();
+    let hash = u64::from_str_radix(&last["hash"].as_str().unwrap()[..16], 16).unwrap();
+    [last["seq"].as_u64().unwrap().to_le_bytes(), hash.to_le_bytes()].concat()
+}
+
+fn copy(from: &Path, to: &Path) {
+    assert!(std::process::Command::new("cp").arg("-a").args([from, to]).status().unwrap().success());
+}
+
+#[test]
+fn no_text_forges_a_line_or_moves_a_cursor() {
+    let dir = trusted_dir();
+    let path = dir.join("store");
+    let store = new_store(&path);
+    let evil = "a\nb\r{\"seq\":9}\u{1b}[2J\u{7f}\u{9b}31m\u{202e}\u{2028}\u{200b}\u{feff}\u{e0041}\u{0}\",\"hash\":\"";
+    let actor = Actor { user: evil.to_owned(), uid: 1, host: evil.to_owned() };
+    publish(&store, &definitions(r#"{"a":{"enabled":true}}"#));
+    let change = Change { actor, reason: Some(evil.to_owned()), base: None };
+    store
+        .publish(&definitions(&json!({"a": {"description": evil, "enabled": true}}).to_string()), change)
+        .unwrap();
+    let text = std::fs::read_to_string(path.join("audit.jsonl")).unwrap();
+    assert_eq!(text.lines().count(), 5);
+    assert!(
+        text.chars().all(|c| c == '\n' || (!c.is_control() && c < '\u{2000}' && c != '\u{ad}')),
+        "{text:?}"
+    );
+    let check = store.verify_audit().unwrap();
+    assert_eq!((check.records, check.first_bad), (5, None));
+    let history = store.history().unwrap();
+    let last = history.last().unwrap();
+    assert_eq!(last.reason.as_deref(), Some(evil), "and nothing is lost");
+    assert_eq!(last.actor.as_ref().unwrap().user, evil);
+}
+
+#[test]
+fn a_record_holds_the_first_differences_and_counts_the_others() {
+    let dir = trusted_dir();
+    let path = dir.join("store");
+    let store = new_store(&path);
+    let flags: Vec<String> = (0..1_000)
+        .map(|n| format!("\"f{n:04}\":{{\"description\":\"{}\",\"enabled\":true}}", "d".repeat(900)))
+        .collect();
+    let published = publish(&store, &definitions(&format!("{{{}}}", flags.join(","))));
+    assert_eq!(published.differences.len(), 1_000);
+    let record: Value = serde_json::from_str(&lines(&path)[1]).unwrap();
+    assert_eq!(record["differences"].as_array().unwrap().len(), 200);
+    assert_eq!(record["more_differences"], 800);
+    assert!(record["differences"][0]["after"].as_str().unwrap().contains("bytes of JSON"));
+    assert!(lines(&path)[1].len() < 100_000);
+    assert_eq!(store.history().unwrap()[1].differences, 1_000);
+    let change = Change { reason: Some("ä".repeat(100_000)), ..change() };
+    store.kill("f0001", change).unwrap();
+    assert!(lines(&path).last().unwrap().len() < 10_000);
+    assert_eq!(store.verify_audit().unwrap().first_bad, None);
+}
+
+#[test]
+fn a_publish_that_fails_after_its_intention_says_so_in_the_trail() {
+    let dir = trusted_dir();
+    let path = dir.join("store");
+    let store = new_store(&path);
+    publish(&store, &portal(true));
+    std::fs::rename(path.join("snapshots"), path.join("aside")).unwrap();
+    std::fs::create_dir(path.join("snapshots")).unwrap();
+    // A directory in the way of the file that it would write.
+    let published = store.publish(&portal(false), change()).expect("an empty folder is no obstacle");
+    let name = format!("{:020}-{}.snapshot", 3, published.content_id);
+    assert_eq!(published.generation, 2);
+    std::fs::remove_dir_all(path.join("snapshots")).unwrap();
+    std::fs::rename(path.join("aside"), path.join("snapshots")).unwrap();
+    std::fs::create_dir(path.join("snapshots").join(format!(".{name}.tmp"))).unwrap();
+    let error = store.publish(&portal(false), change()).unwrap_err().to_string();
+    assert!(error.contains("nothing was changed, generation 2 stays"), "{error}");
+    let last: Value = serde_json::from_str(lines(&path).last().unwrap()).unwrap();
+    assert_eq!((&last["outcome"], &last["to"]), (&json!("failed"), &json!(2)));
+    assert!(last["error"].as_str().unwrap().contains("cannot create"));
+    let history = store.history().unwrap();
+    assert_eq!(history.last().unwrap().outcome, flagstone::store::Outcome::Failed);
+}
+
+#[test]
+fn differences_are_told_field_by_field() {
+    let a = definitions(
+        r#"{"gone":{"enabled":true},"portal":{"enabled":true,"rollout":{"percentage":10},"companies":{"allow":[1,2,"x"]},"requires":["gone"]}}"#,
+    );
+    let b = definitions(
+        r#"{"new/~":{"enabled":false},"portal":{"description":"d","enabled":true,"rollout":{"percentage":12.5,"salt":"s"},"companies":{"allow":[2,3,"x"],"deny":[9]}}}"#,
+    );
+    let found: Vec<Value> =
+        diff(&a, &b).iter().map(|difference| serde_json::to_value(difference).unwrap()).collect();
+    assert_eq!(
+        Value::Array(found),
+        json!([
+            {"flag": "gone", "pointer": "/flags/gone", "before": {"enabled": true}},
+            {"flag": "new/~", "pointer": "/flags/new~1~0", "after": {"enabled": false}},
+            {"flag": "portal", "pointer": "/flags/portal/companies/allow", "before": [1, 2, "x"], "after": [2, 3, "x"],
+                "list": {"added": 1, "removed": 1, "first_added": [3], "first_removed": [1]}},
+            {"flag": "portal", "pointer": "/flags/portal/companies/deny", "after": [9],
+                "list": {"added": 1, "removed": 0, "first_added": [9], "first_removed": []}},
+            {"flag": "portal", "pointer": "/flags/portal/description", "after": "d"},
+            {"flag": "portal", "pointer": "/flags/portal/requires", "before": ["gone"]},
+            {"flag": "portal", "pointer": "/flags/portal/rollout/percentage", "before": 10, "after": 12.5},
+            {"flag": "portal", "pointer": "/flags/portal/rollout/salt", "after": "s"},
+        ])
+    );
+    assert!(diff(&a, &a).is_empty());
+    assert_eq!(diff(&b, &a).len(), 8);
+}
+
+#[test]
+fn a_long_list_is_told_as_numbers_and_the_first_few() {
+    let list = |from: u32, to: u32| (from..to).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
+    let flag = |list: &str| {
+        definitions(&format!("{{\"p\":{{\"enabled\":true,\"companies\":{{\"allow\":[{list}]}}}}}}"))
+    };
+    let found = diff(&flag(&list(0, 200_000)), &flag(&list(100, 200_050)));
+    assert_eq!(found.len(), 1);
+    assert_eq!(
+        (found[0].before.as_ref(), found[0].after.as_ref()),
+        (Some(&json!({"count": 200_000})), Some(&json!({"count": 199_950})))
+    );
+    let list = found[0].list.as_ref().unwrap();
+    assert_eq!((list.added, list.removed), (50, 100));
+    assert_eq!(list.first_removed, (0..10).map(CompanyId::Int).collect::<Vec<_>>());
+    assert_eq!(list.first_added, (200_000..200_010).map(CompanyId::Int).collect::<Vec<_>>());
+}
+
+#[test]
+fn segments_and_rules_are_told_by_their_place() {
+    let with = |country: &str| {
+        let json = format!(
+            r#"{{"flags":{{"p":{{"enabled":true,"rules":[{{"when":{{"segment":"s"}},"percentage":{}}}]}}}},"segments":{{"s":{{"attribute":"country","in":["{country}"]}}}}}}"#,
+            country.len()
+        );
+        flagstone::definition::Definitions::from_canonical_json(json.as_bytes()).unwrap()
+    };
+    let found: Vec<_> =
+        diff(&with("DE"), &with("AUT")).into_iter().map(|found| (found.flag, found.pointer)).collect();
+    assert_eq!(
+        found,
+        [(Some("p".into()), "/flags/p/rules/0/percentage".into()), (None, "/segments/s/in/0".to_owned())]
+    );
+}

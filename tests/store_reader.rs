@@ -1,0 +1,581 @@
+//! What a reader does when the files under it are not what they should be: it serves what was good last.
+
+mod support;
+
+use flagstone::MapMode;
+use flagstone::store::{MapPolicy, Reader, ReaderOptions, Source, Store};
+use std::io::{Seek, SeekFrom, Write};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use support::stores::{change, new_store, numbered, on, portal, publish, reader, snapshot_file};
+use support::trusted_dir;
+
+/// A clock for `check_replaced` on which a second has always passed.
+fn later() -> u64 {
+    static CLOCK: AtomicU64 = AtomicU64::new(0);
+    CLOCK.fetch_add(10_000, Ordering::Relaxed) + 10_000
+}
+
+/// Puts other bytes under the name of a snapshot, as a new file.
+fn replace(path: &Path, bytes: &[u8]) {
+    let new = path.with_extension("new");
+    std::fs::write(&new, bytes).unwrap();
+    std::fs::rename(new, path).unwrap();
+}
+
+/// Writes into the head without shortening it.
+fn write_head(store: &Path, offset: u64, bytes: &[u8]) {
+    let head = std::fs::OpenOptions::new().write(true).open(store.join("head")).unwrap();
+    head.write_all_at(bytes, offset).unwrap();
+}
+
+fn epoch(store: &Path) {
+    let head = std::fs::read(store.join("head")).unwrap();
+    let epoch = u64::from_le_bytes(head[256..264].try_into().unwrap());
+    write_head(store, 256, &(epoch + 1).to_le_bytes());
+}
+
+#[test]
+fn every_prefix_and_every_flipped_bit_of_the_current_snapshot_leaves_the_one_before_in_place() {
+    let dir = trusted_dir();
+    let path = dir.join("store");
+    let store = new_store(&path);
+    publish(&store, &portal(true));
+    publish(&store, &portal(false));
+    let file = snapshot_file(&path, 2);
+    let good = std::fs::read(&file).unwrap();
+    let definitions = good.windows(9).rposition(|text| text == b"{\"flags\":").unwrap();
+
+    let mut refused = 0;
+    for length in 0..good.len() {
+        replace(&file, &good[..length]);
+        let reader = reader(&path);
+        let view = reader.view();
+        assert_eq!((view.generation, view.fallback), (1, true), "cut off after {length} bytes");
+        assert_eq!(reader.status().source, Source::Previous);
+        refused += 1;
+    }
+    for bit in 0..good.len() * 8 {
+        let mut bytes = good.clone();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        replace(&file, &bytes);
+        let view = reader(&path).view();
+        if bit / 8 >= definitions {
+            // Not read by a reader that only answers: checked when it is asked for.
+            assert_eq!(view.generation, 2);
+            assert!(view.snapshot.as_ref().unwrap().verify().is_err(), "bit {bit}");
+            assert!(store.snapshot(2).is_err());
+        } else {
+            assert_eq!((view.generation, view.fallback), (1, true), "bit {bit} flipped");
+        }
+        refused += 1;
+    }
+    assert_eq!(refused, good.len() * 9);
+    replace(&file, &good);
+    assert_eq!(reader(&path).view().generation, 2);
+}
+
+#[test]
+fn a_bad_new_snapshot_is_refused_once_counted_and_told_once() {
+    let dir = trusted_dir();
+    let path = dir.join("store");
+    let store = new_store(&path);
+    publish(&store, &portal(true));
+    let reader = reader(&path);
+    reader.view();
+    publish(&store, &portal(false));
+    replace(&snapshot_file(&path, 2), b"nothing of the kind");
+    for _ in 0..5 {
+        let view = reader.view();
+        assert!(on(&view, "portal") && view.fallback && view.generation == 1);
+        assert!(reader.is_current(&view), "no further look before the next change or attempt");
+        epoch(&path);
+    }
+    let status = reader.status();
+    assert_eq!(
+        (status.refused, status.source, status.generation, status.head_generation),
+        (1, Source::LastGood, 1, 2)
+    );
+    assert!(status.last_error.unwrap().contains("generation 2 was refused"));
+    let notices = reader.take_notices();
+    assert_eq!(notices.len(), 1, "{notices:?}");
+    assert!(reader.take_notices().is_empty());
+}
+
+#[test]
+fn kills_reach_a_reader_whose_new_snapshot_is_bad() {
+    let dir = trusted_dir();
+    let path = dir.join("store");
+    let store = new_store(&path);
+    publish(&store, &numbered(1));
+    let reader = reader(&path);
+    reader.view();
+    publish(&store, &numbered(2));
+    std::fs::remove_file(snapshot_file(&path, 2)).unwrap();
+    assert!(on(&reader.view(), "portal"));
+    store.kill("portal", change()).unwrap();
+    assert!(!on(&reader.view(), "portal"));
+}
+
+#[test]
+fn a_refused_snapshot_is_tried_again_after_a_pause() {
+    let dir = trusted_dir();
+    let path = dir.join("store");
+    let store = new_store(&path);
+    publish(&store, &portal(true));
+    let reader = reader(&path);
+    reader.view();
+    publish(&store, &portal(false));
+    let file = snapshot_file(&path, 2);
+    let good = std::fs::read(&file).unwrap();
+    replace(&file, b"bad");
+    reader.view();
+    replace(&file, &good);
+    assert!(!reader.check_replaced(later()), "not yet");
+    let since = Instant::now();
+    while !reader.check_replaced(later()) {
+        assert!(since.elapsed() < Duration::from_secs(5), "no further attempt");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let view = reader.view();
+    assert_eq!((view.generation, view.fallback), (2, false));
+    let status = reader.status();
+    assert_eq!((status.retries, status.source, status.last_error), (1, Source::Current, None));
+}
+
+#[test]
+fn the_pauses_grow_while_a_snapshot_stays_bad() {
+    let dir = trusted_dir();
+    let path = dir.join("store");
+    let store = new_store(&path);
+    publish(&store, &portal(true));
+    let reader = reader(&path);
+    reader.view();
+    publish(&store, &portal(false));
+    replace(&snapshot_file(&path, 2), b"bad");
+    let until = Instant::now() + Duration::from_millis(4_500);
+    while Instant::now() < until {
+        reader.check_replaced(later());
+        reader.view();
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(reader.status().retries, 2, "after one second and after two more");
+    assert_eq!(reader.status().refused, 1);
+}
+
+#[test]
+fn a_snapshot_that_is_no_file_is_refused_without_waiting_for_it() {
+    let dir = trusted_dir();
+    let path = dir.join("store");
+    let store = new_store(&path);
+    publish(&store, &portal(true));
+    publish(&store, &portal(false));
+    let file = snapshot_file(&path, 2);
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(reader(&path).view().generation, 1, "missing");
+    std::fs::create_dir(&file).unwrap();
+    assert_eq!(reader(&path).view().generation, 1, "a directory");
+    std::fs::remove_dir(&file).unwrap();
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        &file,
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::from_raw_mode(0o444),
+        0,
+    )
+    .unwrap();
+    assert_eq!(reader(&path).view().generation, 1, "a pipe");
+    std::fs::remove_file(&file).unwrap();
+    std::os::unix::fs::symlink(snapshot_file(&path, 1), &file).unwrap();
+    assert_eq!(reader(&path).view().generation, 1, "a symbolic link");
+    assert!(reader(&path).view().fallback);
+}
+
+#[test]
+fn a_good_snapshot_under_another_name_is_refused() {
+    let dir = trusted_dir();
+    let path = dir.join("store");
+    let store = new_store(&path);
+    publish(&store, &portal(true));
+    publish(&store, &portal(false));
+    std::fs::copy(snapshot_file(&path, 1), dir.join("first")).unwrap();
+    std::fs::rename(dir.join("first"), snapshot_file(&path, 2)).unwrap();
+    let reader = reader(&path);
+    assert_eq!(reader.view().generation, 1);
+    assert!(reader.status().last_error.unwrap().contains("another snapshot under this name"));
+}
+
+#[test]
+fn a_snapshot_for_another_environment_is_refused() {
+    let dir = trusted_dir();
+    let (path, other) = (dir.join("store"), dir.join("other"));
+    let store = new_store(&path);
+    publish(&store, &portal(true));
+    let staging = Store::init(&other, "staging", None).unwrap();
+    publish(&staging, &portal(true));
+    publish(&staging, &portal(false));
+    // A head that names what is there, made by whoever copied files from one store to another.
+    for entry in std::fs::read_dir(other.join("snapshots")).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), path.join("snapshots").join(entry.file_name())).unwrap();
+    }
+    let head = std::fs::read(other.join("head")).unwrap();
+    let watching = reader(&path);
+    watching.view();
+    write_head(&path, 256, &head[256..448]);
+    epoch(&path);
+    let view = watching.view();
+    assert_eq!(view.generation, 1);
+    assert!(on(&view, "portal"));
+    assert!(
+        watching.status().last_error.unwrap().contains("environment \"staging\", expected \"production\"")
+    );
+    assert!(reader(&path).view().snapshot.is_none(), "the one before is of that environment as well");
+}
+
+#[test]
+fn a_store_that_is_taken_away_goes_on_answering() {
+    let dir = trusted_dir();
+    let path = dir.join("store");
+    let store = new_store(&path);
+    publish(&store, &portal(true));
+    let reader = reader(&path);
+    reader.view();
+    std::fs::remove_dir_all(&path).unwrap();
+    assert!(!reader.check_replaced(later()));
+    assert!(on(&reader.view(), "portal"));
+    assert!(reader.status().last_error.unwrap().contains("look at the head"));
+    // And one that comes back is followed.
+    let store = new_store(&path);
+    publish(&store, &portal(false));
+    assert!(reader.check_replaced(later()));
+    assert!(!on(&reader.view(), "portal"));
+    assert_eq!(reader.status().last_error, None);
+}
+
+#[test]
+fn a_head_restored_from_a_backup_is_followed_though_it_is_older() {
+    let dir = trusted_dir();
+    let path = dir.join("store");
+    let store = new_store(&path);
+    publish(&store, &portal(true));
+    let cell = {
+        let reader = reader(&path);
+        let cell: *const AtomicU64 = reader.epoch_cell();
+        reader.view();
+        std::fs::copy(path.join("head"), dir.join("backup")).unwrap();
+        publish(&store, &portal(false));
+        assert!(!on(&reader.view(), "portal"));
+        std::fs::rename(dir.join("backup"), path.join("head")).unwrap();
+        assert!(reader.check_replaced(later()));
+        let view = reader.view();
+        assert_eq!((view.generation, view.fallback), (1, false));
+        assert!(on(&view, "portal"));
+        assert!(std::ptr::eq(cell, reader.epoch_cell()), "the word stays where it was");
+        assert_eq!(reader.status().heads_replaced, 1);
+        let next = publish(&store, &numbered(7));
+        assert_eq!(next.generation % 2, 0, "the pointer in use is not overwritten");
+        assert!(next.generation > 2, "numbers are never used again");
+        assert_eq!(reader.view().generation, next.generation);
+        cell
+    };
+    let _ = cell;
+}
+
+#[test]
+fn a_restored_head_is_noticed_even_with_the_same_epoch() {
+    let dir = trusted_dir();
+    let path = dir.join("store");
+    let store = new_store(&path);
+    publish(&store, &portal(true));
+    std::fs::copy(path.join("head"), dir.join("backup")).unwrap();
+    store.kill("portal", change()).unwrap();
+    let reader = reader(&path);
+    let view = reader.view();
+    assert!(!on(&view, "portal"));
+    // The backup, brought to the very epoch at which this reader looked.
+    let backup = std::fs::OpenOptions::new().write(true).open(dir.join("backup")).unwrap();
+    backup.write_all_at(&view.epoch.to_le_bytes(), 256).unwrap();
+    std::fs::rename(dir.join("backup"), path.join("head")).unwrap();
+    assert!(reader.check_replaced(later()));
+    assert!(!reader.is_current(&view));
+    assert!(on(&reader.view(), "portal"));
+}
+
+#[test]
+fn a_head_replaced_again_and_again_is_noticed_each_time() {
+    let dir = trusted_dir();
+    let path = dir.join("store");
+    let store = new_store(&path);
+    publish(&store, &numbered(1));
+    publish(&store, &numbered(2));
+    let reader = reader(&path);
+    reader.view();
+    // A file system may use an inode's number again at once: the one mapped is in use, so that it cannot be that.
+    let mut inodes = std::collections::HashSet::new();
+    for round in 1..=200 {
+        std::fs::copy(path.join("head"), dir.join("copy")).unwrap();
+        inodes.insert(std::fs::metadata(dir.join("copy")).unwrap().ino());
+        std::fs::rename(dir.join("copy"), path.join("head")).unwrap();
+        assert!(reader.check_replaced(later()), "round {round}");
+        assert_eq!(reader.view().generation, 2);
+        assert_eq!(reader.status().heads_replaced, round);
+    }
+    assert!(inodes.len() < 200, "inode numbers were used again, or this shows nothing");
+}
+
+#[test]
+fn the_file_of_the_head_is_looked_at_once_a_second() {
+    let dir = trusted_dir();
+    let path = dir.join("store");
+    new_store(&path);
+    let reader = reader(&path);
+    let mut found = 0;
+    for now in 20_000..23_000 {
+        if now % 100 == 0 {
+            std::fs::copy(path.join("head"), dir.join("copy")).unwrap();
+            std::fs::rename(dir.join("copy"), path.join("head")).unwrap();
+        }
+        reader.check_replaced(now);
+        found = reader.status().heads_replaced;
+    }
+    assert_eq!(found, 3);
+}
+
+#[test]
+fn a_head_that_is_none_or_for_another_environment_is_not_followed() {
+    let dir = trusted_dir();
+    let path = dir.join("store");
+    let store = new_store(&path);
+    publish(&store, &portal(true));
+    let reader = reader(&path);
+    reader.view();
+    let staging = Store::init(&dir.join("staging"), "staging", None).unwrap();
+    publish(&staging, &portal(false));
+    let other = std::fs::read(dir.join("staging/head")).unwrap();
+    for (bytes, expected) in [
+        (other.as_slice(), "environment \"staging\", expected \"production\""),
+        (&other[..4_096], "found 4096 bytes"),
+        (&[0; 65_536], "no head does"),
+        (b"", "found 0 bytes"),
+    ] {
+        replace(&path.join("head"), bytes);
+        assert!(!reader.check_replaced(later()));
+        assert!(on(&reader.view(), "portal"));
+        let error = reader.status().last_error.unwrap();
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn a_head_that_goes_back_in_place_is_refused() {
+    let dir = trusted_dir();
+    let path = dir.join("store");
+    let store = new_store(&path);
+    publish(&store, &portal(true));
+    let old = std::fs::read(path.join("head")).unwrap();
+    publish(&store, &portal(false));
+    let reader = reader(&path);
+    assert!(!on(&reader.view(), "portal"));
+    write_head(&path, 264, &old[264..448]);
+    epoch(&path);
+    let view = reader.view();
+    assert!(!on(&view, "portal") && view.generation == 2);
+    let error = reader.status().last_error.unwrap();
+    assert!(
+        error.contains("went back in place from generation 2 to 1") && error.contains("--to 1"),
+        "{error}"
+    );
+    write_head(&path, 264, &[0; 184]);
+    epoch(&path);
+    assert_eq!(reader.view().generation, 2);
+    assert!(reader.status().last_error.unwrap().contains("from generation 2 to none"));
+}
+
+#[test]
+fn kills_outlast_a_head_that_was_overwritten_with_zeros() {
+    let dir = trusted_dir();
+    let path = dir.join("store");
+    let store = new_store(&path);
+    publish(&store, &portal(true));
+    store.kill("portal", change()).unwrap();
+    let reader = reader(&path);
+    assert!(!on(&reader.view(), "portal"));
+    write_head(&path, 0, &[0; 65_536]);
+    assert!(!on(&reader.view(), "portal"));
+    assert!(reader.status().last_error.is_some());
+}
+
+#[test]
+fn any_bytes_in_the_head_are_borne() {
+    let dir = trusted_dir();
+    let path = dir.join("store");
+    let store = new_store(&path);
+    publish(&store, &portal(true));
+    let good = std::fs::read(path.join("head")).unwrap();
+    let reader = reader(&path);
+    reader.view();
+    let mut state = 0x9E37_79B9_7F4A_7C15u64;
+    let mut random = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    };
+    for round in 0..300 {
+        // Everything, or all but what is written once.
+        let from = if round % 2 == 0 { 0 } else { 256 };
+        let noise: Vec<u8> =
+            (from..65_536 / 8).flat_map(|_| random().to_le_bytes()).take(65_536 - from).collect();
+        write_head(&path, from as u64, &noise);
+        let since = Instant::now();
+        let view = reader.view();
+        assert!(since.elapsed() < Duration::from_secs(1));
+        assert_eq!(view.generation, 1, "round {round}");
+        assert!(on(&view, "portal"), "no kill comes of noise");
+        if from == 0 {
+            assert!(Reader::open(&path, ReaderOptions::default()).is_err());
+        }
+        write_head(&path, 0, &good);
+        epoch(&path);
+    }
+    assert!(on(&reader.view(), "portal"));
+    assert_eq!(reader.status().source, Source::Current);
+}
+
+#[test]
+fn no_kill_is_invented_by_a_torn_slot_and_none_is_lost() {
+    let dir = trusted_dir();
+    let path = dir.join("store");
+    let store = new_store(&path);
+    publish(&store, &portal(true));
+    store.kill("portal", change()).unwrap();
+    let slot = std::fs::read(path.join("head")).unwrap()[4_096..4_352].to_vec();
+    store.revive("portal", change()).unwrap();
+    let reader = reader(&path);
+    // The same kill with each of its bytes wrong, and its sequence odd.
+    for byte in 8..256 {
+        let mut torn = slot.clone();
+        torn[byte] ^= 0x5a;
+        write_head(&path, 4_096, &torn);
+        epoch(&path);
+        assert!(on(&reader.view(), "portal"), "byte {byte}");
+    }
+    assert!(store.status().unwrap().killed.is_empty());
+    assert!(store.kill("portal", change()).unwrap().changed, "the torn slot is free");
+    assert!(!on(&reader.view(), "portal"));
+    assert!(store.revive("portal", change()).unwrap().changed);
+    assert!(on(&reader.view(), "portal"));
+}
+
+#[test]
+fn a_torn_pointer_leaves_the_other_generation_and_the_next_publish_mends_it() {
+    let dir = trusted_dir();
+    let path = dir.join("store");
+    let store = new_store(&path);
+    publish(&store, &portal(true));
+    publish(&store, &portal(false));
+    let serving = reader(&path);
+    serving.view();
+    // Even generations: the pointer at 320.
+    write_head(&path, 330, &[0xff; 3]);
+    epoch(&path);
+    assert_eq!(serving.view().generation, 2, "last good");
+    let fresh = reader(&path);
+    let view = fresh.view();
+    assert_eq!((view.generation, view.fallback), (1, true));
+    assert_eq!(fresh.status().source, Source::Previous);
+    assert!(store.status().unwrap().error.unwrap().contains("generation 2 is not valid"));
+    let next = publish(&store, &numbered(3));
+    assert_eq!((next.generation, next.previous), (4, 1), "the good pointer is not the one written");
+    assert_eq!((serving.view().generation, fresh.view().generation), (4, 4));
+}
+
+#[test]
+fn small_snapshots_are_copied_and_large_ones_mapped_unless_told_otherwise() {
+    let dir = trusted_dir();
+    let path = dir.join("store");
+    let store = new_store(&path);
+    publish(&store, &portal(true));
+    let with = |map| Reader::open(&path, ReaderOptions { map, ..Default::default() }).unwrap();
+    let mode = |map| {
+        let reader = with(map);
+        reader.view();
+        reader.status().map
+    };
+    assert_eq!(mode(MapPolicy::Auto), Some(MapMode::Private));
+    assert_eq!(mode(MapPolicy::Shared), Some(MapMode::Shared));
+    let many: Vec<String> = (0..300_000).map(|n| (n * 1_000).to_string()).collect();
+    let large = support::stores::definitions(&format!(
+        "{{\"portal\":{{\"enabled\":true,\"companies\":{{\"allow\":[{}]}}}}}}",
+        many.join(",")
+    ));
+    publish(&store, &large);
+    assert_eq!(mode(MapPolicy::Auto), Some(MapMode::Shared));
+    assert_eq!(mode(MapPolicy::Private), Some(MapMode::Private));
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o775)).unwrap();
+    assert_eq!(mode(MapPolicy::Auto), Some(MapMode::Private), "a group can write the directory");
+}
+
+#[test]
+fn a_snapshot_larger_than_the_limit_is_refused() {
+    let dir = trusted_dir();
+    let path = dir.join("store");
+    publish(&new_store(&path), &portal(true));
+    let reader = Reader::open(&path, ReaderOptions { size_limit: 500, ..Default::default() }).unwrap();
+    assert!(reader.view().snapshot.is_none());
+    assert!(reader.status().last_error.unwrap().contains("more than the limit of 500"));
+}
+
+#[test]
+fn a_private_copy_outlives_its_file_being_cut_off() {
+    let dir = trusted_dir();
+    let path = dir.join("store");
+    publish(&new_store(&path), &portal(true));
+    let reader = reader(&path);
+    let view = reader.view();
+    let mut file =
+        std::fs::OpenOptions::new().write(true).open(snapshot_file(&path, 1)).unwrap_or_else(|_| {
+            // Not root: the file is read-only, for its owner too.
+            let file = snapshot_file(&path, 1);
+            std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+            std::fs::OpenOptions::new().write(true).open(file).unwrap()
+        });
+    file.set_len(0).unwrap();
+    file.seek(SeekFrom::Start(0)).unwrap();
+    file.write_all(&[0xff; 100]).unwrap();
+    assert!(on(&view, "portal") && on(&reader.view(), "portal"));
+}
+
+#[test]
+fn many_threads_see_every_generation_rise_and_none_twice_half_done() {
+    let dir = trusted_dir();
+    let path = dir.join("store");
+    let store = new_store(&path);
+    publish(&store, &numbered(1));
+    let reader = reader(&path);
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let mut last = 0;
+                while !done.load(Ordering::Relaxed) {
+                    let view = reader.view();
+                    assert!(view.generation >= last, "{} after {last}", view.generation);
+                    assert!(on(&view, "portal") && !view.fallback);
+                    last = view.generation;
+                }
+                assert_eq!(reader.view().generation, 200);
+            });
+        }
+        for number in 2..=200 {
+            publish(&store, &numbered(number));
+        }
+        // Nobody is loading any more when the last one has been seen here.
+        while reader.view().generation != 200 {}
+        done.store(true, Ordering::Relaxed);
+    });
+    assert_eq!(reader.status().refused, 0);
+}

@@ -1,0 +1,282 @@
+//! Whose files a worker believes, and what several users of one machine can do to one store.
+
+mod support;
+
+use flagstone::store::{Reader, ReaderOptions, Store, StoreError, Trust};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::path::Path;
+use support::children::{Child, Ended};
+use support::stores::{change, new_store, portal, publish, reader, snapshot_file};
+use support::{TrustedDir, passable_dir, trusted_dir, user};
+
+const DEPLOY: u32 = 64_001;
+const WORKER: u32 = 64_002;
+const STRANGER: u32 = 64_003;
+const TEAM: u32 = 64_100;
+
+#[test]
+fn a_child_process_does_what_its_parent_asks() {
+    support::children::serve();
+}
+
+fn chmod(path: &Path, mode: u32) {
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+}
+
+fn refusal(path: &Path) -> String {
+    let error = Reader::open(path, ReaderOptions::default()).expect_err("a refusal");
+    assert!(matches!(error, StoreError::Untrusted { .. }) && error.is_refusal(), "{error}");
+    assert_eq!(Store::open(path).expect_err("a refusal").to_string(), error.to_string());
+    error.to_string()
+}
+
+/// Types what a refusal says.
+fn type_it(refusal: &str) {
+    let (_, commands) = refusal.split_once("Type: ").expect("commands to type");
+    assert!(
+        std::process::Command::new("sh").args(["-c", commands]).status().unwrap().success(),
+        "{commands}"
+    );
+}
+
+fn store_below(dir: &TrustedDir) -> std::path::PathBuf {
+    let path = dir.join("app");
+    std::fs::create_dir(&path).unwrap();
+    chmod(&path, 0o755);
+    let path = path.join("it's a store");
+    publish(&new_store(&path), &portal(true));
+    path
+}
+
+#[test]
+fn a_directory_that_everybody_can_write_is_refused_wherever_it_is_on_the_path() {
+    let dir = trusted_dir();
+    let path = store_below(&dir);
+    for place in [path.clone(), path.parent().unwrap().to_owned(), path.join("head")] {
+        let before = support::mode(&place);
+        chmod(&place, before | 0o002);
+        let text = refusal(&path);
+        assert!(text.contains("is writable by everybody (mode 0") && text.contains("chmod o-w "), "{text}");
+        type_it(&text);
+        assert_eq!(support::mode(&place), before);
+        Reader::open(&path, ReaderOptions::default()).expect("trusted again");
+    }
+}
+
+#[test]
+fn the_sticky_bit_does_not_make_a_directory_trusted() {
+    let dir = trusted_dir();
+    let path = store_below(&dir);
+    chmod(path.parent().unwrap(), 0o1777);
+    let text = refusal(&path);
+    assert!(text.contains("sticky") && text.contains("/var/lib/flagstone"), "{text}");
+    let error = Store::init(&path.parent().unwrap().join("another"), "production", None).unwrap_err();
+    assert!(error.is_refusal(), "{error}");
+}
+
+#[test]
+fn a_directory_of_another_user_is_refused() {
+    if user() != 0 {
+        panic!("giving a directory away needs root: run the tests as root (sudo make test)");
+    }
+    let dir = trusted_dir();
+    let path = store_below(&dir);
+    let app = path.parent().unwrap();
+    chown(app, Some(STRANGER), None).unwrap();
+    let text = refusal(&path);
+    assert!(text.contains(&format!("belongs to user {STRANGER}, expected root")), "{text}");
+    type_it(&text);
+    Reader::open(&path, ReaderOptions::default()).expect("trusted again");
+    // Their own store, all of it, is another matter.
+    chown(&path, Some(STRANGER), None).unwrap();
+    chown(app, Some(STRANGER), None).unwrap();
+    Reader::open(&path, ReaderOptions::default()).expect("the store's owner may own the way to it");
+}
+
+#[test]
+fn a_path_opened_to_everybody_later_keeps_new_snapshots_out() {
+    let dir = trusted_dir();
+    let path = store_below(&dir);
+    let reader = reader(&path);
+    assert_eq!(reader.view().generation, 1);
+    let store = Store::open(&path).unwrap();
+    publish(&store, &portal(false));
+    chmod(path.parent().unwrap(), 0o777);
+    let view = reader.view();
+    assert_eq!((view.generation, view.fallback), (1, true));
+    assert!(reader.status().last_error.unwrap().contains("chmod o-w"));
+    assert!(store.publish(&portal(true), change()).unwrap_err().is_refusal());
+}
+
+#[test]
+fn a_snapshot_that_everybody_can_write_is_refused() {
+    let dir = trusted_dir();
+    let path = store_below(&dir);
+    chmod(&snapshot_file(&path, 1), 0o646);
+    let fresh = reader(&path);
+    assert!(fresh.view().snapshot.is_none());
+    assert!(fresh.status().last_error.unwrap().contains("chmod o-w"));
+    chmod(&snapshot_file(&path, 1), 0o444);
+    chmod(&path.join("snapshots"), 0o777);
+    assert!(reader(&path).view().snapshot.is_none());
+}
+
+#[test]
+fn a_snapshot_that_a_stranger_owns_is_refused() {
+    if user() != 0 {
+        panic!("giving a file away needs root: run the tests as root (sudo make test)");
+    }
+    let dir = trusted_dir();
+    let path = store_below(&dir);
+    chown(snapshot_file(&path, 1), Some(STRANGER), None).unwrap();
+    let reader = reader(&path);
+    assert!(reader.view().snapshot.is_none());
+    let error = reader.status().last_error.unwrap();
+    assert!(error.contains(&format!("belongs to user {STRANGER}")), "{error}");
+}
+
+#[test]
+fn a_directory_that_a_group_can_write_is_accepted_with_one_warning() {
+    let dir = trusted_dir();
+    let path = store_below(&dir);
+    chmod(path.parent().unwrap(), 0o775);
+    let reader = reader(&path);
+    let Trust::Warned(warning) = reader.status().trust else { panic!("no warning") };
+    assert!(warning.contains("writable by a group (mode 0775)"), "{warning}");
+    assert_eq!(reader.take_notices(), [warning]);
+    for _ in 0..3 {
+        reader.view();
+        Store::open(&path).unwrap().kill("portal", change()).unwrap();
+        Store::open(&path).unwrap().revive("portal", change()).unwrap();
+    }
+    assert!(reader.take_notices().is_empty());
+    assert_eq!(reader.status().source, flagstone::store::Source::Current);
+}
+
+#[test]
+fn a_symbolic_link_is_as_good_as_the_directories_it_lies_in_and_leads_to() {
+    let dir = trusted_dir();
+    let path = store_below(&dir);
+    let (good, bad) = (dir.join("good"), dir.join("bad"));
+    for (place, mode) in [(&good, 0o755), (&bad, 0o777)] {
+        std::fs::create_dir(place).unwrap();
+        chmod(place, mode);
+        symlink(&path, place.join("link")).unwrap();
+    }
+    let through = reader(&good.join("link"));
+    assert_eq!(through.status().directory, path.canonicalize().unwrap(), "known by its canonical path");
+    assert!(refusal(&bad.join("link")).contains("bad is writable by everybody"));
+    // A link that leads through the bad directory, relative, and out of it again.
+    symlink("../bad/link", good.join("detour")).unwrap();
+    assert!(refusal(&good.join("detour")).contains("bad is writable by everybody"));
+    assert!(refusal(&bad.join("../good/link")).contains("bad is writable by everybody"));
+    symlink("loop", good.join("loop")).unwrap();
+    assert!(
+        Reader::open(&good.join("loop"), ReaderOptions::default())
+            .unwrap_err()
+            .to_string()
+            .contains("symbolic links")
+    );
+    chmod(path.parent().unwrap(), 0o777);
+    assert!(refusal(&good.join("link")).contains("app is writable by everybody"));
+}
+
+#[test]
+fn the_kubernetes_way_of_switching_a_link_is_followed() {
+    let dir = trusted_dir();
+    let (one, two) = (dir.join("one"), dir.join("two"));
+    publish(&new_store(&one), &portal(true));
+    publish(&new_store(&two), &portal(false));
+    symlink("one", dir.join("..data")).unwrap();
+    assert_eq!(reader(&dir.join("..data")).view().generation, 1);
+}
+
+#[test]
+fn what_is_no_store_says_how_to_make_one() {
+    let dir = trusted_dir();
+    let text = Reader::open(dir.path(), ReaderOptions::default()).unwrap_err().to_string();
+    assert!(text.contains("is not a store") && text.contains("flagstone init"), "{text}");
+    let text = Reader::open(&dir.join("missing"), ReaderOptions::default()).unwrap_err().to_string();
+    assert!(text.contains("cannot open the directory"), "{text}");
+    std::fs::write(dir.join("file"), "").unwrap();
+    assert!(Reader::open(&dir.join("file"), ReaderOptions::default()).is_err());
+    let error = Store::open(&dir.join("a\nb")).unwrap_err().to_string();
+    assert!(!error.contains('\n'), "a path cannot forge a line: {error}");
+}
+
+fn ask(what: &str, number: u64, path: &Path, who: (u32, u32, &[u32]), passable: &Path) -> Ended {
+    let (user, group, groups) = who;
+    Child::new(what)
+        .set("NUMBER", &number.to_string())
+        .store(path)
+        .as_user(user, group, groups, passable)
+        .run()
+}
+
+#[test]
+fn a_worker_reads_what_another_user_publishes_and_cannot_change_it() {
+    let dir = passable_dir();
+    let path = dir.join("store");
+    std::fs::create_dir(&path).unwrap();
+    chown(&path, Some(DEPLOY), Some(DEPLOY))
+        .unwrap_or_else(|_| panic!("two users need root: sudo make test"));
+    let (deploy, worker) = ((DEPLOY, DEPLOY, &[] as &[u32]), (WORKER, WORKER, &[] as &[u32]));
+    assert_eq!(ask("init", 0, &path, deploy, dir.path()).text(), "made");
+    assert_eq!(ask("publish", 1, &path, deploy, dir.path()).text(), "published 1 None");
+    assert_eq!(ask("read", 0, &path, worker, dir.path()).text(), "1 trusted Some(Private) None");
+    for what in ["publish", "kill"] {
+        let refused = ask(what, 2, &path, worker, dir.path());
+        assert!(!refused.done());
+        assert!(refused.text().contains("Run it as the store's owner"), "{}", refused.text());
+    }
+    assert_eq!(Store::open(&path).unwrap().generation().unwrap(), 1);
+    // Root publishes, and the owner goes on afterwards.
+    publish(&Store::open(&path).unwrap(), &portal(true));
+    std::fs::remove_file(path.join("audit.jsonl")).unwrap();
+    Store::open(&path).unwrap().kill("portal", change()).unwrap();
+    assert_eq!(ask("publish", 3, &path, deploy, dir.path()).text(), "published 3 None");
+    assert_eq!(ask("read", 0, &path, worker, dir.path()).text(), "3 trusted Some(Private) None");
+}
+
+#[test]
+fn two_publishers_of_one_group_share_a_store_that_nobody_else_can_read() {
+    let dir = passable_dir();
+    let parent = dir.join("parent");
+    std::fs::create_dir(&parent).unwrap();
+    chown(&parent, Some(DEPLOY), Some(DEPLOY))
+        .unwrap_or_else(|_| panic!("two users need root: sudo make test"));
+    let path = parent.join("store");
+    let (deploy, worker, third) = (
+        (DEPLOY, DEPLOY, &[TEAM] as &[u32]),
+        (WORKER, WORKER, &[TEAM] as &[u32]),
+        (STRANGER, TEAM, &[TEAM] as &[u32]),
+    );
+    let made = Child::new("init").store(&path).set("GROUP", &TEAM.to_string());
+    assert_eq!(made.as_user(DEPLOY, DEPLOY, &[TEAM], dir.path()).run().text(), "made");
+    for round in 0..3 {
+        let next = round * 2 + 1;
+        assert_eq!(ask("publish", next, &path, deploy, dir.path()).text(), format!("published {next} None"));
+        let next = next + 1;
+        assert_eq!(ask("publish", next, &path, worker, dir.path()).text(), format!("published {next} None"));
+        for who in [deploy, worker, third] {
+            let text = ask("read", 0, &path, who, dir.path()).text();
+            assert_eq!(text, format!("{next} warned Some(Private) None"));
+        }
+    }
+    assert_eq!(ask("kill", 0, &path, third, dir.path()).text(), "killed None");
+    assert_eq!(Store::open(&path).unwrap().verify_audit().unwrap().first_bad, None);
+    let stranger = ask("read", 0, &path, (STRANGER, STRANGER, &[]), dir.path());
+    assert!(!stranger.done() && stranger.text().contains("Permission denied"), "{}", stranger.text());
+}
+
+#[test]
+fn a_group_that_one_is_not_in_cannot_be_given_a_store() {
+    let dir = passable_dir();
+    let parent = dir.join("parent");
+    std::fs::create_dir(&parent).unwrap();
+    chown(&parent, Some(DEPLOY), Some(DEPLOY))
+        .unwrap_or_else(|_| panic!("two users need root: sudo make test"));
+    let made = Child::new("init").store(&parent.join("store")).set("GROUP", &TEAM.to_string());
+    let made = made.as_user(DEPLOY, DEPLOY, &[], dir.path()).run();
+    assert!(!made.done() && made.text().contains("make the directory"), "{}", made.text());
+}
