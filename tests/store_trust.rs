@@ -209,7 +209,7 @@ fn ask(what: &str, number: u64, path: &Path, who: (u32, u32, &[u32]), passable: 
     Child::new(what)
         .set("NUMBER", &number.to_string())
         .store(path)
-        .as_user(user, group, groups, passable)
+        .by_user(user, group, groups, passable)
         .run()
 }
 
@@ -252,7 +252,7 @@ fn two_publishers_of_one_group_share_a_store_that_nobody_else_can_read() {
         (STRANGER, TEAM, &[TEAM] as &[u32]),
     );
     let made = Child::new("init").store(&path).set("GROUP", &TEAM.to_string());
-    assert_eq!(made.as_user(DEPLOY, DEPLOY, &[TEAM], dir.path()).run().text(), "made");
+    assert_eq!(made.by_user(DEPLOY, DEPLOY, &[TEAM], dir.path()).run().text(), "made");
     for round in 0..3 {
         let next = round * 2 + 1;
         assert_eq!(ask("publish", next, &path, deploy, dir.path()).text(), format!("published {next} None"));
@@ -277,6 +277,6 @@ fn a_group_that_one_is_not_in_cannot_be_given_a_store() {
     chown(&parent, Some(DEPLOY), Some(DEPLOY))
         .unwrap_or_else(|_| panic!("two users need root: sudo make test"));
     let made = Child::new("init").store(&parent.join("store")).set("GROUP", &TEAM.to_string());
-    let made = made.as_user(DEPLOY, DEPLOY, &[], dir.path()).run();
+    let made = made.by_user(DEPLOY, DEPLOY, &[], dir.path()).run();
     assert!(!made.done() && made.text().contains("make the directory"), "{}", made.text());
 }

@@ -6,7 +6,7 @@
 //! no log viewer takes a part of it for anything but text.
 
 use super::change::Actor;
-use super::diff::Difference;
+use super::diff::{Difference, cut};
 use super::error::StoreError;
 use super::head::Head;
 use super::layout::{AUDIT, open_plain};
@@ -188,7 +188,7 @@ pub(super) fn anchor(hash: &str) -> u64 {
 /// The line of a record with its newline, and its hash.
 fn record_line(record: &mut Record) -> (String, String) {
     if let Some(reason) = &mut record.reason {
-        reason.truncate(reason.floor_char_boundary(REASON_LIMIT));
+        cut(reason, REASON_LIMIT);
     }
     record.more_differences += record.differences.len().saturating_sub(DIFFERENCES) as u64;
     record.differences.truncate(DIFFERENCES);

@@ -3,7 +3,8 @@
 //! Canonical JSON of equal things is equal, byte for byte: what did not change is passed over as text, without
 //! being read. Long lists are compared in one pass over both, and told as numbers and the first few.
 
-use crate::definition::{CompanyId, Definitions};
+use crate::definition::{Companies, CompanyId, Definitions};
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -61,10 +62,18 @@ impl Difference {
         if let Some(list) = &mut self.list {
             for company in list.first_added.iter_mut().chain(&mut list.first_removed) {
                 if let CompanyId::Text(text) = company {
-                    text.truncate(text.floor_char_boundary(limit));
+                    cut(text, limit);
                 }
             }
         }
+    }
+}
+
+/// Cuts a text off after at most `limit` bytes, between two characters.
+pub(super) fn cut(text: &mut String, limit: usize) {
+    if text.len() > limit {
+        let end = (0..=limit).rev().find(|end| text.is_char_boundary(*end));
+        text.truncate(end.unwrap_or(0));
     }
 }
 
@@ -125,18 +134,17 @@ impl Walk<'_> {
     }
 
     fn flags(&mut self, pointer: &str, before: &RawValue, after: &RawValue) -> Result<(), serde_json::Error> {
-        let (before, after) = (fields(before)?, fields(after)?);
-        for (field, before, after) in changed(&before, &after) {
-            if field == "companies" {
-                let none = Fields::new();
-                let (before, after) = (before.map(fields).transpose()?, after.map(fields).transpose()?);
-                let (before, after) = (before.as_ref().unwrap_or(&none), after.as_ref().unwrap_or(&none));
-                for (list, before, after) in changed(before, after) {
-                    self.companies(format!("{pointer}/companies/{list}"), before, after)?;
-                }
-            } else {
-                self.raw(format!("{pointer}/{field}"), before, after)?;
+        let (before, after) = (parts(before)?, parts(after)?);
+        for (list, before, after) in [
+            ("allow", &before.companies.allow, &after.companies.allow),
+            ("deny", &before.companies.deny, &after.companies.deny),
+        ] {
+            if before != after {
+                self.companies(format!("{pointer}/companies/{list}"), before, after)?;
             }
+        }
+        for (field, before, after) in changed(&before.others, &after.others) {
+            self.raw(format!("{pointer}/{field}"), before, after)?;
         }
         Ok(())
     }
@@ -178,22 +186,20 @@ impl Walk<'_> {
     fn companies(
         &mut self,
         pointer: String,
-        before: Option<&RawValue>,
-        after: Option<&RawValue>,
+        before: &[CompanyId],
+        after: &[CompanyId],
     ) -> Result<(), serde_json::Error> {
-        let (a, b) = (companies(before)?, companies(after)?);
-        let list = compare(&a, &b);
-        let shown = |list: &[CompanyId], there: bool| match list {
-            _ if !there => Ok(None),
+        let shown = |list: &[CompanyId]| match list {
+            [] => Ok(None),
             short if short.len() <= SHORT => serde_json::to_value(short).map(Some),
             long => Ok(Some(counted(long.len()))),
         };
         self.found.push(Difference {
             flag: self.flag.map(str::to_owned),
             pointer,
-            before: shown(&a, before.is_some())?,
-            after: shown(&b, after.is_some())?,
-            list: Some(list),
+            before: shown(before)?,
+            after: shown(after)?,
+            list: Some(compare(before, after)),
         });
         Ok(())
     }
@@ -228,34 +234,68 @@ fn note(count: &mut u64, first: &mut Vec<CompanyId>, company: &CompanyId) {
     }
 }
 
-fn companies(raw: Option<&RawValue>) -> Result<Vec<CompanyId>, serde_json::Error> {
-    let mut list: Vec<CompanyId> = raw.map_or(Ok(Vec::new()), |raw| serde_json::from_str(raw.get()))?;
-    // Sorted already in definitions that went through `check`.
-    list.sort();
-    Ok(list)
+/// A flag, its companies read and its other fields as text.
+struct Parts<'a> {
+    companies: Companies,
+    others: Fields<'a>,
+}
+
+fn parts(raw: &RawValue) -> Result<Parts<'_>, serde_json::Error> {
+    struct Visit;
+    impl<'de> Visitor<'de> for Visit {
+        type Value = Parts<'de>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+            f.write_str("a flag")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Parts<'de>, A::Error> {
+            let mut parts = Parts { companies: Companies::default(), others: Fields::new() };
+            while let Some(name) = map.next_key::<String>()? {
+                if name == "companies" {
+                    parts.companies = map.next_value()?;
+                } else {
+                    parts.others.insert(name, map.next_value()?);
+                }
+            }
+            Ok(parts)
+        }
+    }
+    let mut parts = serde_json::Deserializer::from_str(raw.get()).deserialize_map(Visit)?;
+    // They are sorted already in definitions that went through `check`.
+    parts.companies.allow.sort();
+    parts.companies.deny.sort();
+    Ok(parts)
 }
 
 /// A whole flag, its long lists of companies as numbers.
 fn summary(raw: Option<&RawValue>) -> Result<Option<Value>, serde_json::Error> {
     let Some(raw) = raw else { return Ok(None) };
-    let mut flag = value(raw)?;
-    if let Some(Value::Object(companies)) = flag.get_mut("companies") {
-        for list in companies.values_mut() {
-            match list.as_array().map(Vec::len) {
-                Some(length) if length > SHORT => *list = counted(length),
-                _ => {}
-            }
+    // The usual flag: no list in so short a text is long.
+    if raw.get().len() <= 2 * SHORT {
+        return value(raw).map(Some);
+    }
+    let parts = parts(raw)?;
+    let mut flag = serde_json::Map::new();
+    for (name, field) in &parts.others {
+        flag.insert(name.clone(), value(field)?);
+    }
+    let mut companies = serde_json::Map::new();
+    for (name, list) in [("allow", &parts.companies.allow), ("deny", &parts.companies.deny)] {
+        match list.len() {
+            0 => {}
+            1..=SHORT => _ = companies.insert(name.to_owned(), serde_json::to_value(list)?),
+            long => _ = companies.insert(name.to_owned(), counted(long)),
         }
     }
-    Ok(Some(flag))
+    if !companies.is_empty() {
+        flag.insert("companies".to_owned(), Value::Object(companies));
+    }
+    Ok(Some(Value::Object(flag)))
 }
 
 fn counted(count: usize) -> Value {
     serde_json::json!({ "count": count })
-}
-
-fn fields(raw: &RawValue) -> Result<Fields<'_>, serde_json::Error> {
-    serde_json::from_str(raw.get())
 }
 
 fn value(raw: &RawValue) -> Result<Value, serde_json::Error> {

@@ -152,7 +152,7 @@ impl Head {
     pub(crate) fn killed_in(&self, slot: usize) -> Option<Killed> {
         let at = SLOTS + slot * SLOT_SIZE;
         let sequence = self.load(at);
-        if sequence % 2 == 0 {
+        if sequence.is_multiple_of(2) {
             return None;
         }
         let bytes: [u8; SLOT_SIZE] = self.bytes(at);

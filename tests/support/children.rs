@@ -58,7 +58,7 @@ impl Child {
     }
 
     /// Runs as another user and group, with further groups, from a copy of the binary that all can reach.
-    pub fn as_user(mut self, user: u32, group: u32, groups: &[u32], passable: &Path) -> Child {
+    pub fn by_user(mut self, user: u32, group: u32, groups: &[u32], passable: &Path) -> Child {
         assert!(super::user() == 0, "two users need root: run the tests as root (sudo make test)");
         let copy = passable.join("child");
         if !copy.exists() {
