@@ -1,0 +1,135 @@
+<?php
+
+/*
+ * The functions, as the extension has them. This file is not under strict_types, so that arguments are converted as
+ * PHP converts them for its own functions. `$company` has no declared type: PHP would turn an object into a string
+ * before anybody could refuse it, and a model's string is its JSON, never its key.
+ */
+
+use Flagstone\Polyfill\Company;
+use Flagstone\Polyfill\Process;
+use Flagstone\Polyfill\Status;
+
+if (!function_exists('feature_enabled')) {
+    /**
+     * Whether the flag is on for that company.
+     *
+     * @param int|string|null $company
+     */
+    function feature_enabled(string $flag, $company = null, array $context = []): bool
+    {
+        if (!\is_int($company) && $company !== null) {
+            $company = Company::key($company, 'feature_enabled', 2, 'company');
+        }
+
+        return Process::enabled($flag, $company, $context);
+    }
+}
+
+if (!function_exists('feature_possible')) {
+    /** Whether the flag could be on for anyone now. */
+    function feature_possible(string $flag): bool
+    {
+        return Process::possible($flag);
+    }
+}
+
+if (!function_exists('feature_variant')) {
+    /**
+     * The variant drawn; null if the flag is off or has none.
+     *
+     * @param int|string|null $company
+     */
+    function feature_variant(string $flag, $company = null, array $context = []): ?string
+    {
+        return Process::variant($flag, Company::key($company, 'feature_variant', 2, 'company'), $context);
+    }
+}
+
+if (!function_exists('feature_value')) {
+    /**
+     * The value of the variant drawn; the default if there is none.
+     *
+     * @param int|string|null $company
+     */
+    function feature_value(string $flag, $company = null, array $context = [], mixed $default = null): mixed
+    {
+        return Process::value($flag, Company::key($company, 'feature_value', 2, 'company'), $context, $default);
+    }
+}
+
+if (!function_exists('feature_explain')) {
+    /**
+     * The answer, and how it came about.
+     *
+     * @param int|string|null $company
+     */
+    function feature_explain(string $flag, $company = null, array $context = []): array
+    {
+        return Process::explain($flag, Company::key($company, 'feature_explain', 2, 'company'), $context);
+    }
+}
+
+if (!function_exists('feature_all')) {
+    /**
+     * Every flag, on or off.
+     *
+     * @param int|string|null $company
+     */
+    function feature_all($company = null, array $context = []): array
+    {
+        return Process::all(Company::key($company, 'feature_all', 1, 'company'), $context);
+    }
+}
+
+if (!function_exists('feature_filter')) {
+    /** Those of the companies for which the flag is on, under their keys. */
+    function feature_filter(string $flag, array $companies, array $context = []): array
+    {
+        return array_filter($companies, static fn ($company): bool => Process::answer(
+            $flag,
+            Company::key($company, 'feature_filter', 2, 'companies'),
+            $context,
+        )->on);
+    }
+}
+
+if (!function_exists('feature_needs')) {
+    /** The context attributes that the flag, or one that it requires, can read. */
+    function feature_needs(string $flag): array
+    {
+        return Process::needs($flag);
+    }
+}
+
+if (!function_exists('flagstone_status')) {
+    /** What this process knows about its store. */
+    function flagstone_status(): array
+    {
+        return Status::all();
+    }
+}
+
+if (!function_exists('flagstone_refresh')) {
+    /** Moves to the newest generation now; true if it changed. */
+    function flagstone_refresh(): bool
+    {
+        return Process::refresh();
+    }
+}
+
+if (!function_exists('flagstone_use')) {
+    /** Names this application's store, where php.ini names none. */
+    function flagstone_use(string $store): bool
+    {
+        return Process::use($store);
+    }
+}
+
+if (!function_exists('flagstone_override')) {
+    /** Tells this process what to answer, for tests; null, null ends that. */
+    function flagstone_override(?array $answers, ?bool $otherwise = null): void
+    {
+        Process::override($answers, $otherwise);
+    }
+}

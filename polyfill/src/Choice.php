@@ -1,0 +1,17 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Polyfill;
+
+/**
+ * On or off as a test told it, and the variant that goes with on.
+ *
+ * @internal
+ */
+final class Choice
+{
+    public function __construct(public readonly bool $on, public readonly ?string $variant = null)
+    {
+    }
+}

@@ -1,0 +1,57 @@
+<?php
+
+// Not under strict_types: a float becomes a key as PHP converts it for `int|string`.
+
+namespace Flagstone\Polyfill;
+
+/**
+ * Keys: a company's id as PHP array keys are normalised, so that 42 and "42" are one company and "042" is another.
+ *
+ * @internal
+ */
+final class Company
+{
+    /** A longer string counts as missing. */
+    private const LONGEST = 1024;
+
+    /** The key that an argument is; null if it is missing. */
+    public static function key(mixed $company, string $function, int $number, string $name): int|string|null
+    {
+        if (\is_int($company) || $company === null) {
+            return $company;
+        }
+        if (\is_string($company)) {
+            return self::normal($company);
+        }
+        if (\is_float($company)) {
+            $company = self::converted($company);
+
+            return \is_int($company) ? $company : self::normal($company);
+        }
+        $type = \is_resource($company) ? 'resource' : \get_debug_type($company);
+        throw new \TypeError(\sprintf(
+            '%s(): Argument #%d ($%s) must be of type string|int|null, %s given%s',
+            $function,
+            $number,
+            $name,
+            $type,
+            \is_object($company) ? '; pass its key, such as $company->getKey()' : '',
+        ));
+    }
+
+    /** The key that a string is; null if it is empty or too long. */
+    public static function normal(string $text): int|string|null
+    {
+        $int = (int) $text;
+        if ((string) $int === $text) {
+            return $int;
+        }
+
+        return $text === '' || \strlen($text) > self::LONGEST ? null : $text;
+    }
+
+    private static function converted(int|string $company): int|string
+    {
+        return $company;
+    }
+}

@@ -1,0 +1,224 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Polyfill;
+
+/**
+ * The order in which things decide.
+ *
+ * @internal
+ */
+final class Evaluator
+{
+    private const FULL = 100_000;
+
+    private const SHAPE_OFF = 1;
+    private const SHAPE_ON = 2;
+    private const SHAPE_COMPANY_ROLLOUT = 3;
+
+    private const ENABLED = 1;
+    private const KEEP = 2;
+    private const CRC32 = 4;
+
+    private readonly bool $switched;
+
+    /** @param array<string, true> $killed by key */
+    public function __construct(
+        public readonly Snapshot $snapshot,
+        private readonly array $killed,
+        private readonly bool $stopped,
+    ) {
+        $this->switched = $stopped || $killed !== [];
+    }
+
+    /** Whether the flag is on: what `evaluate` says, by the shortest way. */
+    public function enabled(int $flag, int|string|null $company, array $context, int $now): bool
+    {
+        if (!$this->switched) {
+            $record = $this->snapshot->flag($flag);
+            switch ($record['shape']) {
+                case self::SHAPE_OFF:
+                    return false;
+                case self::SHAPE_ON:
+                    return true;
+                case self::SHAPE_COMPANY_ROLLOUT:
+                    if (\is_int($company)) {
+                        return Bucket::of($company, $record['seed']) < $record['threshold'];
+                    }
+            }
+        }
+
+        return $this->evaluate($flag, $company, $context, $now)->on;
+    }
+
+    public function evaluate(int $flag, int|string|null $company, array $context, int $now): Answer
+    {
+        $record = $this->snapshot->flag($flag);
+        $reason = $this->switchedOff($flag, $record);
+        if ($reason !== null) {
+            return new Answer(false, $reason);
+        }
+        foreach ($this->snapshot->links($record['requires'], $record['requiresCount']) as $required) {
+            $other = $this->snapshot->flag($required);
+            if ($this->switchedOff($required, $other) !== null || !$this->decide($required, $other, $company, $context, $now)->on) {
+                return new Answer(false, 'prerequisite', blocker: $required);
+            }
+        }
+
+        return $this->decide($flag, $record, $company, $context, $now);
+    }
+
+    /** Whether the flag could be on for anyone at that instant. */
+    public function possible(int $flag, int $now): bool
+    {
+        $record = $this->snapshot->flag($flag);
+        if (!$this->open($flag, $record, $now)) {
+            return false;
+        }
+        foreach ($this->snapshot->links($record['requires'], $record['requiresCount']) as $required) {
+            if (!$this->open($required, $this->snapshot->flag($required), $now)) {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    /** The variant that a flag which is on shows: [name, upper, cell]; null if there is nothing to draw, or to draw by. */
+    public function variant(int $flag, int|string|null $company, array $context): ?array
+    {
+        $record = $this->snapshot->flag($flag);
+        if ($record['variantsCount'] === 0) {
+            return null;
+        }
+        $key = $this->rolloutKey($record, $company, $context);
+        if ($key === null) {
+            return null;
+        }
+        $bucket = Bucket::of($key, $record['variantSeed']);
+        foreach ($this->snapshot->variants($record) as $variant) {
+            if ($variant[1] > $bucket) {
+                return $variant;
+            }
+        }
+
+        return null;
+    }
+
+    /** The flag's variant of that name. */
+    public function variantNamed(int $flag, string $name): ?array
+    {
+        foreach ($this->snapshot->variants($this->snapshot->flag($flag)) as $variant) {
+            if ($variant[0] === $name) {
+                return $variant;
+            }
+        }
+
+        return null;
+    }
+
+    /** @return list<string> attributes that the flag, or one that it requires, can read and the question lacks */
+    public function missing(int $flag, array $context): array
+    {
+        $lacks = static fn (string $name): bool => !\is_scalar($context[$name] ?? null);
+
+        return \array_values(\array_filter($this->snapshot->needs($flag), $lacks));
+    }
+
+    /** What turns a flag off whoever asks. */
+    private function switchedOff(int $flag, array $record): ?string
+    {
+        if ($this->killed !== [] && isset($this->killed[$this->snapshot->key($flag)])) {
+            return 'killed';
+        }
+        if ($this->stopped && ($record['bits'] & self::KEEP) === 0) {
+            return 'emergency_stop';
+        }
+
+        return ($record['bits'] & self::ENABLED) === 0 ? 'disabled' : null;
+    }
+
+    private function open(int $flag, array $record, int $now): bool
+    {
+        if ($this->switchedOff($flag, $record) !== null) {
+            return false;
+        }
+        if (!Lists::isEmpty($this->snapshot, $record['allow']) || $this->threshold($record, $now) > 0) {
+            return true;
+        }
+        foreach ($this->snapshot->rules($flag) as $rule) {
+            if ($rule[2] > 0) {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private function decide(int $flag, array $record, int|string|null $company, array $context, int $now): Answer
+    {
+        if ($company !== null) {
+            if (Lists::has($this->snapshot, $record['deny'], $company)) {
+                return new Answer(false, 'denied');
+            }
+            if (Lists::has($this->snapshot, $record['allow'], $company)) {
+                return new Answer(true, 'allowed');
+            }
+        }
+        if ($record['rulesCount'] !== 0) {
+            foreach ($this->snapshot->rules($flag) as $number => $rule) {
+                if (Conditions::hold($this->snapshot, $rule[1], $company, $context, $now)) {
+                    $answer = $this->share($record, $rule[2], $company, $context);
+                    $answer->rule = $number;
+                    if ($answer->reason !== 'no_company' && $answer->reason !== 'no_key') {
+                        $answer->reason = 'rule';
+                    }
+
+                    return $answer;
+                }
+            }
+        }
+
+        return $this->share($record, $this->threshold($record, $now), $company, $context);
+    }
+
+    /** By a percentage, in thousandths. */
+    private function share(array $record, int $threshold, int|string|null $company, array $context): Answer
+    {
+        if ($threshold >= self::FULL) {
+            return new Answer(true, 'full', percentage: $threshold);
+        }
+        $key = $this->rolloutKey($record, $company, $context);
+        if ($key === null) {
+            $reason = $record['by'] === Conditions::COMPANY ? 'no_company' : 'no_key';
+
+            return new Answer(false, $reason, percentage: $threshold);
+        }
+        $bucket = ($record['bits'] & self::CRC32) !== 0 ? Bucket::crc32($key) : Bucket::of($key, $record['seed']);
+        $on = $bucket < $threshold;
+
+        return new Answer($on, $on ? 'rollout_in' : 'rollout_out', null, $bucket, $threshold);
+    }
+
+    /** What the rollout hashes: the company, or the attribute that `by` names. */
+    private function rolloutKey(array $record, int|string|null $company, array $context): int|string|null
+    {
+        if ($record['by'] === Conditions::COMPANY) {
+            return $company;
+        }
+        $value = $context[$this->snapshot->attribute($record['by'])] ?? null;
+        if (\is_string($value)) {
+            return Company::normal($value);
+        }
+
+        return \is_int($value) ? $value : null;
+    }
+
+    private function threshold(array $record, int $now): int
+    {
+        return $record['stepsCount'] === 0
+            ? $record['threshold']
+            : $this->snapshot->step($record, $now) ?? $record['threshold'];
+    }
+}

@@ -1,0 +1,174 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Polyfill;
+
+/**
+ * The head's bytes, as docs/store-format.md has them. What does not carry its checksum is not there.
+ *
+ * @internal
+ */
+final class Head
+{
+    private const SIZE = 65_536;
+    private const MAGIC = "\x89FHEAD\r\n";
+    private const SLOTS = 4_096;
+    private const SLOT_SIZE = 256;
+    private const KEY_SIZE = 192;
+
+    private function __construct(
+        private readonly string $bytes,
+        public readonly string $environment,
+        /** Device, inode: another file in its place has others. */
+        public readonly string $file,
+        /** The store's id. */
+        public readonly string $store,
+        public readonly bool $sharedWithGroup,
+    ) {
+    }
+
+    /** @throws Problem */
+    public static function read(Trust $directory): self
+    {
+        $path = $directory->path . '/head';
+        if (!\file_exists($path) && !\is_link($path)) {
+            $name = Problem::printable($directory->path);
+            throw new Problem("$name is not a store: it has no head; make one with `flagstone init $name --environment NAME`");
+        }
+        [$file, $stat] = self::open($path, 'open the head');
+        try {
+            if ($stat['size'] !== self::SIZE) {
+                throw self::broken($path, "found {$stat['size']} bytes, expected a file of " . self::SIZE);
+            }
+            $directory->inside($path, $stat);
+            $bytes = (string) \stream_get_contents($file, self::SIZE);
+        } finally {
+            \fclose($file);
+        }
+        if (\strlen($bytes) !== self::SIZE) {
+            throw self::broken($path, 'found ' . \strlen($bytes) . ' bytes, expected a file of ' . self::SIZE);
+        }
+        try {
+            $environment = self::environment($bytes);
+        } catch (Problem $problem) {
+            throw self::broken($path, $problem->getMessage());
+        }
+
+        return new self($bytes, $environment, $stat['dev'] . ':' . $stat['ino'], \substr($bytes, 16, 16), ($stat['mode'] & 0o020) !== 0);
+    }
+
+    /**
+     * Opens a regular file that is no symbolic link.
+     *
+     * @return array{resource, array}
+     *
+     * @throws Problem
+     */
+    public static function open(string $path, string $what): array
+    {
+        $file = \is_file($path) && !\is_link($path) ? @\fopen($path, 'rb') : false;
+        $stat = $file === false ? false : \fstat($file);
+        if ($file === false || $stat === false) {
+            $reason = \file_exists($path) ? 'it is no plain file, or may not be read' : 'it is not there';
+            throw new Problem("cannot $what " . Problem::printable($path) . ": $reason");
+        }
+
+        return [$file, $stat];
+    }
+
+    public static function broken(string $path, string $problem): Problem
+    {
+        return new Problem(Problem::printable($path) . ": $problem; restore it from a backup (docs/operations.md)");
+    }
+
+    public function same(self $other): bool
+    {
+        return $this->file === $other->file && $this->bytes === $other->bytes;
+    }
+
+    public function generation(): int
+    {
+        return \unpack('P', $this->bytes, 264)[1];
+    }
+
+    public function stopped(): bool
+    {
+        return \unpack('P', $this->bytes, 272)[1] === 1;
+    }
+
+    /** The pointer of even (0) or odd (1) generations; null if it is not valid. */
+    public function pointer(int $parity): ?array
+    {
+        $at = 320 + ($parity & 1) * 64;
+        $pointer = \unpack('Pgeneration/a16content/PpublishedAt/Pprevious/a16previousContent/Psum', $this->bytes, $at);
+        $sound = self::sum(\substr($this->bytes, $at, 56)) === $pointer['sum'];
+        if (!$sound || $pointer['generation'] <= 0 || ($pointer['generation'] & 1) !== ($parity & 1)) {
+            return null;
+        }
+        $pointer['content'] = \bin2hex($pointer['content']);
+        $pointer['previousContent'] = \bin2hex($pointer['previousContent']);
+
+        return $pointer;
+    }
+
+    /** The pointer to the current generation; null if it is being written, or damaged. */
+    public function current(): ?array
+    {
+        $pointer = $this->pointer($this->generation() & 1);
+
+        return $pointer !== null && $pointer['generation'] === $this->generation() ? $pointer : null;
+    }
+
+    /** @return list<string> keys of the flags killed */
+    public function killed(): array
+    {
+        // Nearly always nothing was ever killed.
+        if (\strspn($this->bytes, "\0", self::SLOTS) === self::SIZE - self::SLOTS) {
+            return [];
+        }
+        $killed = [];
+        for ($at = self::SLOTS; $at < self::SIZE; $at += self::SLOT_SIZE) {
+            $slot = \unpack('Psequence/Psince/Plength', $this->bytes, $at);
+            if (($slot['sequence'] & 1) === 0 || $slot['length'] <= 0 || $slot['length'] > self::KEY_SIZE) {
+                continue;
+            }
+            if (self::sum(\substr($this->bytes, $at + 8, 240)) === \unpack('P', $this->bytes, $at + 248)[1]) {
+                $killed[] = \substr($this->bytes, $at + 24, $slot['length']);
+            }
+        }
+
+        return $killed;
+    }
+
+    /** What is written once: the environment's name. */
+    private static function environment(string $bytes): string
+    {
+        $fixed = \unpack('a8magic/vmajor/vminor/Vsize/a16store/Pcreated/Plength', $bytes);
+        if ($fixed['magic'] !== self::MAGIC) {
+            throw new Problem('it starts with ' . \bin2hex($fixed['magic']) . ', which no head does');
+        }
+        if ($fixed['major'] !== 1) {
+            throw new Problem("store format {$fixed['major']}, this build reads 1; use the version that made the store");
+        }
+        if ($fixed['size'] !== self::SIZE) {
+            throw new Problem("it says that it has {$fixed['size']} bytes, expected " . self::SIZE);
+        }
+        [$found, $expected] = [\unpack('P', $bytes, 248)[1], self::sum(\substr($bytes, 0, 248))];
+        if ($found !== $expected) {
+            throw new Problem(\sprintf('checksum %016x, expected %016x: bytes were damaged', $found, $expected));
+        }
+        $length = $fixed['length'];
+        $name = $length > 0 && $length <= 64 ? \substr($bytes, 48, $length) : '';
+        if (\preg_match('/^[a-z][a-z0-9_-]{0,63}$/D', $name) !== 1) {
+            throw new Problem('its environment\'s name is not valid: "' . Problem::printable($name) . '"');
+        }
+
+        return $name;
+    }
+
+    private static function sum(string $bytes): int
+    {
+        return \unpack('J', \hash('xxh3', $bytes, true))[1];
+    }
+}

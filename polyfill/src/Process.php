@@ -1,0 +1,373 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Polyfill;
+
+/**
+ * What this process, or request, asks: one generation and one instant. A process that lives long moves on by itself,
+ * at most every `flagstone.refresh` seconds.
+ *
+ * @internal
+ */
+final class Process
+{
+    private const NO_STORE = 'no store: set flagstone.store in php.ini, or call flagstone_use() with the store\'s directory';
+    /** Nanoseconds before a store that could not be opened is tried again. */
+    private const RETRY = 1_000_000_000;
+
+    private static ?Store $store = null;
+    private static ?Evaluator $evaluator = null;
+    private static ?Overrides $overrides = null;
+    private static ?string $named = null;
+    private static ?string $error = null;
+    private static string $chosen = '';
+    private static int $retryAt = 0;
+
+    private static bool $pinned = false;
+    private static bool $livesLong = false;
+    private static bool $counts = true;
+    private static int $refresh = 0;
+    private static int $looked = 0;
+    private static float $request = -1.0;
+    private static int $now = 0;
+
+    private static int $on = 0;
+    private static int $off = 0;
+
+    public static function enabled(string $flag, int|string|null $company, array $context): bool
+    {
+        self::pin();
+        $on = self::isOn($flag, $company, $context);
+        if (self::$counts) {
+            $on ? ++self::$on : ++self::$off;
+        }
+
+        return $on;
+    }
+
+    public static function answer(string $flag, int|string|null $company, array $context): Answer
+    {
+        self::pin();
+        $told = self::$overrides?->answer($flag, $company);
+        $number = null;
+        try {
+            $number = self::$evaluator?->snapshot->find($flag);
+            if ($number === null) {
+                $answer = new Answer(false, self::$evaluator === null ? 'no_snapshot' : 'unknown_flag');
+            } else {
+                $answer = self::$evaluator->evaluate($number, $company, $context, self::$now);
+            }
+        } catch (Problem) {
+            $answer = new Answer(false, 'unknown_flag');
+        }
+        if ($told !== null) {
+            $answer = new Answer($told->on, 'override');
+        }
+        $answer->flag = $number;
+        $answer->told = $told;
+
+        return $answer;
+    }
+
+    public static function possible(string $flag): bool
+    {
+        self::pin();
+        $told = self::$overrides?->possible($flag);
+        if ($told !== null) {
+            return $told;
+        }
+
+        return self::sound(static function (Evaluator $evaluator) use ($flag): bool {
+            $number = $evaluator->snapshot->find($flag);
+
+            return $number !== null && $evaluator->possible($number, self::$now);
+        }, false);
+    }
+
+    public static function variant(string $flag, int|string|null $company, array $context): ?string
+    {
+        return self::variantOf(self::answer($flag, $company, $context), $company, $context);
+    }
+
+    public static function value(string $flag, int|string|null $company, array $context, mixed $default): mixed
+    {
+        $answer = self::answer($flag, $company, $context);
+        $number = $answer->flag;
+        if (!$answer->on || $number === null) {
+            return $default;
+        }
+        $told = $answer->told?->variant;
+
+        return self::sound(static function (Evaluator $evaluator) use ($told, $number, $company, $context, $default): mixed {
+            $variant = $told === null
+                ? $evaluator->variant($number, $company, $context)
+                : $evaluator->variantNamed($number, $told);
+
+            return isset($variant[2]) ? Values::at($evaluator->snapshot, $variant[2]) : $default;
+        }, $default);
+    }
+
+    public static function explain(string $flag, int|string|null $company, array $context): array
+    {
+        $answer = self::answer($flag, $company, $context);
+        $variant = self::variantOf($answer, $company, $context);
+        $snapshot = self::$evaluator?->snapshot;
+        [$rule, $prerequisite, $missing] = [null, null, []];
+        if ($snapshot !== null && $answer->flag !== null) {
+            if ($answer->rule !== null) {
+                $rule = $snapshot->rules($answer->flag)[$answer->rule][0] ?? "#$answer->rule";
+            }
+            $prerequisite = $answer->blocker === null ? null : $snapshot->key($answer->blocker);
+            if ($answer->told === null) {
+                $missing = self::sound(static fn (Evaluator $evaluator): array => $evaluator->missing($answer->flag, $context), []);
+            }
+        }
+
+        return [
+            'enabled' => $answer->on,
+            'reason' => $answer->reason,
+            'flag' => $flag,
+            'company' => $company,
+            'rule' => $rule,
+            'bucket' => $answer->bucket,
+            'percentage' => $answer->percentage === null ? null : (float) $answer->percentage / 1000.0,
+            'variant' => $variant,
+            'prerequisite' => $prerequisite,
+            'missing' => $missing,
+            'environment' => $snapshot?->environment,
+            'generation' => self::$store?->generation ?? 0,
+        ];
+    }
+
+    public static function all(int|string|null $company, array $context): array
+    {
+        self::pin();
+        $all = [];
+        $snapshot = self::$evaluator?->snapshot;
+        for ($number = 0; $number < ($snapshot?->flagCount ?? 0); ++$number) {
+            $key = self::sound(static fn (Evaluator $evaluator): string => $evaluator->snapshot->key($number), '');
+            $all[$key] = self::isOn($key, $company, $context);
+        }
+        foreach (self::$overrides?->flags() ?? [] as $key) {
+            $all[$key] = self::$overrides->answer($key, $company)?->on ?? false;
+        }
+
+        return $all;
+    }
+
+    public static function needs(string $flag): array
+    {
+        self::pin();
+
+        return self::sound(static function (Evaluator $evaluator) use ($flag): array {
+            $number = $evaluator->snapshot->find($flag);
+
+            return $number === null ? [] : $evaluator->snapshot->needs($number);
+        }, []);
+    }
+
+    public static function refresh(): bool
+    {
+        self::pin();
+        $before = self::$store?->generation;
+        self::advance();
+
+        return $before !== self::$store?->generation;
+    }
+
+    public static function use(string $store): bool
+    {
+        self::pin();
+        if (self::$named === $store) {
+            return self::$error === null;
+        }
+        $configured = Settings::store();
+        if ($store === '' || \str_contains($store, "\0")) {
+            return false;
+        }
+        if ($configured !== '' && $configured !== $store) {
+            $same = self::quietly(static fn (): bool => \realpath($store) !== false && \realpath($store) === \realpath($configured));
+            if (!$same) {
+                return false;
+            }
+        }
+        self::$named = $store;
+        self::advance();
+
+        return self::$error === null;
+    }
+
+    public static function override(?array $answers, ?bool $otherwise): void
+    {
+        if (!Settings::overrideAllowed()) {
+            throw new \Error('flagstone_override() is refused: flagstone.allow_override is off in this process');
+        }
+        self::$overrides = $answers === null && $otherwise === null ? null : new Overrides($answers ?? [], $otherwise);
+    }
+
+    public static function store(): ?Store
+    {
+        self::pin();
+
+        return self::$store;
+    }
+
+    /** On, off. */
+    public static function counters(): array
+    {
+        return [self::$on, self::$off];
+    }
+
+    public static function overridden(): bool
+    {
+        return self::$overrides !== null;
+    }
+
+    public static function lastError(): ?string
+    {
+        return self::$error ?? self::$store?->lastError();
+    }
+
+    /** Microseconds since 1970. */
+    public static function clock(): int
+    {
+        return (int) (\microtime(true) * 1e6);
+    }
+
+    /** Sees to it that there is something to answer from, and that it is as new as it should be. */
+    private static function pin(): void
+    {
+        if (!self::$pinned) {
+            self::$livesLong = Settings::livesLong();
+            self::$refresh = Settings::refresh();
+            self::$counts = Settings::telemetry();
+            self::$pinned = true;
+            self::begin();
+
+            return;
+        }
+        if (self::$livesLong) {
+            if (self::$refresh !== 0 && \hrtime(true) - self::$looked >= self::$refresh) {
+                self::advance();
+            }
+        } elseif (($_SERVER['REQUEST_TIME_FLOAT'] ?? 0.0) !== self::$request) {
+            // A worker that serves many requests keeps this class's state: another request begins.
+            self::$named = null;
+            self::$overrides = null;
+            self::begin();
+        }
+    }
+
+    private static function begin(): void
+    {
+        self::advance();
+        self::$request = (float) ($_SERVER['REQUEST_TIME_FLOAT'] ?? 0.0);
+        if (!self::$livesLong && self::$request > 0.0) {
+            self::$now = (int) (self::$request * 1e6);
+        }
+    }
+
+    /** Moves to the newest generation. */
+    private static function advance(): void
+    {
+        self::$looked = \hrtime(true);
+        self::$now = self::clock();
+        self::quietly(static function (): void {
+            if (self::choose()) {
+                self::$store?->look();
+            }
+        });
+        $store = self::$store;
+        if ($store?->snapshot === null) {
+            self::$evaluator = null;
+        } else {
+            self::$evaluator = new Evaluator($store->snapshot, \array_fill_keys($store->killed, true), $store->stopped);
+        }
+    }
+
+    /** Opens the store that the settings or the application name; true if it was open already. */
+    private static function choose(): bool
+    {
+        $path = Settings::store();
+        if ($path === '') {
+            $path = self::$named ?? (\defined('FLAGSTONE_STORE') ? (string) \constant('FLAGSTONE_STORE') : '');
+        }
+        if ($path === self::$chosen && self::$store !== null) {
+            return true;
+        }
+        if ($path === self::$chosen && self::$error !== null && \hrtime(true) < self::$retryAt) {
+            return false;
+        }
+        self::$store = null;
+        self::$chosen = $path;
+        self::$retryAt = \hrtime(true) + self::RETRY;
+        self::$error = $path === '' ? self::NO_STORE : null;
+        if ($path !== '') {
+            try {
+                self::$store = new Store($path);
+            } catch (Problem $problem) {
+                self::$error = $problem->getMessage();
+            }
+        }
+
+        return false;
+    }
+
+    private static function isOn(string $flag, int|string|null $company, array $context): bool
+    {
+        if (self::$overrides !== null) {
+            $told = self::$overrides->answer($flag, $company);
+            if ($told !== null) {
+                return $told->on;
+            }
+        }
+        if (self::$evaluator === null) {
+            return false;
+        }
+        try {
+            $number = self::$evaluator->snapshot->find($flag);
+
+            return $number !== null && self::$evaluator->enabled($number, $company, $context, self::$now);
+        } catch (Problem) {
+            return false;
+        }
+    }
+
+    private static function variantOf(Answer $answer, int|string|null $company, array $context): ?string
+    {
+        $told = $answer->told;
+        if ($told !== null && ($told->variant !== null || !$told->on)) {
+            return $told->variant;
+        }
+        if (!$answer->on || $answer->flag === null) {
+            return null;
+        }
+
+        return self::sound(static fn (Evaluator $evaluator): ?string => $evaluator->variant($answer->flag, $company, $context)[0] ?? null, null);
+    }
+
+    /** What `ask` says; `$otherwise` where there is no snapshot, or what it holds is not sound. */
+    private static function sound(\Closure $ask, mixed $otherwise): mixed
+    {
+        if (self::$evaluator === null) {
+            return $otherwise;
+        }
+        try {
+            return $ask(self::$evaluator);
+        } catch (Problem) {
+            return $otherwise;
+        }
+    }
+
+    /** Without a warning to anybody's error handler: files that are not there are an answer here. */
+    private static function quietly(\Closure $do): mixed
+    {
+        \set_error_handler(static fn (): bool => true);
+        try {
+            return $do();
+        } finally {
+            \restore_error_handler();
+        }
+    }
+}

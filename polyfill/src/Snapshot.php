@@ -1,0 +1,344 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Polyfill;
+
+/**
+ * A snapshot: one immutable file that answers for one environment, as docs/snapshot-format.md has it.
+ *
+ * Opening proves the checksums; the definitions at the file's end are not read. Records are unpacked when they are
+ * needed, and what leaves its section is refused then.
+ *
+ * @internal
+ */
+final class Snapshot
+{
+    public const STRINGS = 0;
+    public const FLAGS = 2;
+    public const ATTRIBUTES = 3;
+    public const LINKS = 4;
+    public const RULES = 5;
+    public const TESTS = 6;
+    public const STEPS = 7;
+    public const VARIANTS = 8;
+    public const CELLS = 9;
+    public const LISTS = 10;
+    public const WORDS = 11;
+    public const KEYS = 12;
+
+    private const NAMES = ['strings', 'index', 'flags', 'attributes', 'links', 'rules', 'tests', 'steps', 'variants',
+        'cells', 'lists', 'words', 'keys', 'definitions'];
+    private const ENTRY = [1, 16, 128, 16, 4, 32, 32, 16, 32, 16, 64, 8, 1, 1];
+    private const DEFINITIONS = 13;
+    private const HEADER_SIZE = 512;
+    private const MAGIC = "\x89FSNAP\r\n";
+    private const FLAG = 'Phash/VkeyOffset/vkeyLength/Cshape/Cbits/Pseed/Vthreshold/Vby/PvariantSeed/Vrequires/'
+        . 'VrequiresCount/Vneeds/VneedsCount/Vrules/VrulesCount/Vsteps/VstepsCount/Vvariants/VvariantsCount/Vallow/Vdeny';
+
+    /** Flags unpacked so far, by number, and their numbers by key. */
+    private array $flags = [];
+    private array $numbers = [];
+    private array $rules = [];
+
+    /**
+     * @param array<int, int> $offsets of the sections in the bytes
+     * @param array<int, int> $sizes   in bytes
+     */
+    private function __construct(
+        private readonly string $bytes,
+        private readonly array $offsets,
+        private readonly array $sizes,
+        public readonly int $flagCount,
+        public readonly string $environment,
+        public readonly string $contentId,
+    ) {
+    }
+
+    /**
+     * @param resource $file open, at its start
+     *
+     * @throws Problem
+     */
+    public static function read($file, int $size): self
+    {
+        $header = (string) \fread($file, self::HEADER_SIZE);
+        if ($size < self::HEADER_SIZE || \strlen($header) < self::HEADER_SIZE) {
+            throw new Problem("the snapshot has $size bytes, expected at least 512: it was cut off; publish again");
+        }
+        if (!\str_starts_with($header, self::MAGIC)) {
+            throw new Problem('not a Flagstone snapshot: it starts with ' . \bin2hex(\substr($header, 0, 8)));
+        }
+        $fixed = \unpack('vmajor/vminor/Vheader/Psize/Prequired/Poptional/Pchecksum/Vflags/Vprobe/Vname/Vlength', $header, 8);
+        if ($fixed['major'] !== 1) {
+            throw new Problem("format {$fixed['major']}, this build reads 1; publish again with this version, or upgrade the reader");
+        }
+        $cleared = \substr($header, 0, 40) . "\0\0\0\0\0\0\0\0" . \substr($header, 48);
+        self::prove('header', $cleared, $fixed['checksum']);
+        if ($fixed['required'] !== 0) {
+            throw new Problem(\sprintf('the snapshot needs features %#x that this build does not know; upgrade the reader', $fixed['required']));
+        }
+        self::same('header', 'header_size', $fixed['header'], self::HEADER_SIZE);
+        self::same('header', 'file_size', $fixed['size'], $size);
+        [$offsets, $sizes, $sums] = self::table($header, $size);
+        $end = $offsets[self::DEFINITIONS];
+        $bytes = $header . \stream_get_contents($file, $end - self::HEADER_SIZE);
+        if (\strlen($bytes) !== $end) {
+            throw new Problem("the snapshot has fewer than the $end bytes that it had; publish again");
+        }
+        for ($section = 0; $section < self::DEFINITIONS; ++$section) {
+            self::prove(self::NAMES[$section], \substr($bytes, $offsets[$section], $sizes[$section]), $sums[$section]);
+        }
+        self::same('header', 'flag_count', $fixed['flags'], \intdiv($sizes[self::FLAGS], 128));
+        if ($fixed['name'] + $fixed['length'] > $sizes[self::STRINGS]) {
+            throw new Problem('header[0].environment: leaves the strings: not written by a sound compiler');
+        }
+        $environment = \substr($bytes, $offsets[self::STRINGS] + $fixed['name'], $fixed['length']);
+
+        return new self($bytes, $offsets, $sizes, $fixed['flags'], $environment, \hash('xxh128', $header));
+    }
+
+    /** The number of the flag of that key; null if there is none. */
+    public function find(string $key): ?int
+    {
+        if (isset($this->numbers[$key])) {
+            return $this->numbers[$key];
+        }
+        // Sorted by key, as strcmp sorts.
+        $low = 0;
+        $high = $this->flagCount - 1;
+        $first = $this->offsets[self::FLAGS] + 8;
+        $strings = $this->offsets[self::STRINGS];
+        while ($low <= $high) {
+            $middle = ($low + $high) >> 1;
+            $name = \unpack('Voffset/vlength', $this->bytes, $first + 128 * $middle);
+            $order = \strcmp(\substr($this->bytes, $strings + $name['offset'], $name['length']), $key);
+            if ($order === 0) {
+                return $this->numbers[$key] = $middle;
+            }
+            if ($order < 0) {
+                $low = $middle + 1;
+            } else {
+                $high = $middle - 1;
+            }
+        }
+
+        return null;
+    }
+
+    /** The record of a flag. */
+    public function flag(int $number): array
+    {
+        return $this->flags[$number] ??= \unpack(self::FLAG, $this->bytes, $this->at(self::FLAGS, $number, 1));
+    }
+
+    public function key(int $number): string
+    {
+        $flag = $this->flag($number);
+
+        return $this->text($flag['keyOffset'], $flag['keyLength']);
+    }
+
+    /** @return list<int> flag numbers or attribute numbers */
+    public function links(int $first, int $count): array
+    {
+        if ($count === 0) {
+            return [];
+        }
+
+        return \array_values(\unpack("V$count", $this->bytes, $this->at(self::LINKS, $first, $count)));
+    }
+
+    public function attribute(int $number): string
+    {
+        $name = \unpack('Voffset/Vlength', $this->bytes, $this->at(self::ATTRIBUTES, $number, 1) + 8);
+
+        return $this->text($name['offset'], $name['length']);
+    }
+
+    /** @return list<string> */
+    public function needs(int $flag): array
+    {
+        $record = $this->flag($flag);
+
+        return \array_map($this->attribute(...), $this->links($record['needs'], $record['needsCount']));
+    }
+
+    /**
+     * The flag's rules: [name or null, tests, threshold], and a test is
+     * [operation, operand's kind, attribute's number, its name, next if it matches, next if not, a, b, first cell].
+     */
+    public function rules(int $number): array
+    {
+        if (isset($this->rules[$number])) {
+            return $this->rules[$number];
+        }
+        $flag = $this->flag($number);
+        $rules = [];
+        $at = $this->at(self::RULES, $flag['rules'], $flag['rulesCount']);
+        for ($i = 0; $i < $flag['rulesCount']; ++$i, $at += 32) {
+            $rule = \unpack('Vname/Vlength/Vtests/Vcount/Vthreshold', $this->bytes, $at);
+            $rules[] = [
+                $rule['length'] === 0 ? null : $this->text($rule['name'], $rule['length']),
+                $this->tests($rule['tests'], $rule['count']),
+                $rule['threshold'],
+            ];
+        }
+
+        return $this->rules[$number] = $rules;
+    }
+
+    /** The threshold of the last step that has come; null if none has. */
+    public function step(array $flag, int $now): ?int
+    {
+        $come = null;
+        $at = $this->at(self::STEPS, $flag['steps'], $flag['stepsCount']);
+        for ($i = 0; $i < $flag['stepsCount']; ++$i, $at += 16) {
+            $step = \unpack('Pat/Vthreshold', $this->bytes, $at);
+            if ($step['at'] > $now) {
+                break;
+            }
+            $come = $step['threshold'];
+        }
+
+        return $come;
+    }
+
+    /** The flag's variants: [name, upper, cell of the value or null]. */
+    public function variants(array $flag): array
+    {
+        $variants = [];
+        $at = $this->at(self::VARIANTS, $flag['variants'], $flag['variantsCount']);
+        for ($i = 0; $i < $flag['variantsCount']; ++$i, $at += 32) {
+            $variant = \unpack('Vname/Vlength/Vupper/Vhas/Vcell', $this->bytes, $at);
+            $name = $this->text($variant['name'], $variant['length']);
+            $variants[] = [$name, $variant['upper'], $variant['has'] === 0 ? null : $variant['cell']];
+        }
+
+        return $variants;
+    }
+
+    /** A cell: tag, count, payload. */
+    public function cell(int $number): array
+    {
+        return \unpack('Vtag/Vcount/Ppayload', $this->bytes, $this->at(self::CELLS, $number, 1));
+    }
+
+    /** A list's record; null for no list. */
+    public function listed(int $number): ?array
+    {
+        if ($number === 0xFFFF_FFFF) {
+            return null;
+        }
+
+        return \unpack(
+            'Vints/Vprobe/Pcount/Pbase/Pwords/Psize/PtextWords/PtextSlots/VtextProbe/VtextCount',
+            $this->bytes,
+            $this->at(self::LISTS, $number, 1),
+        );
+    }
+
+    public function word(int $number): int
+    {
+        return \unpack('P', $this->bytes, $this->at(self::WORDS, $number, 1))[1];
+    }
+
+    /** Bit `$bit` of the words from `$first` on. */
+    public function bit(int $first, int $bit): bool
+    {
+        $at = $this->at(self::WORDS, $first + ($bit >> 6), 1);
+
+        return (\ord($this->bytes[$at + (($bit >> 3) & 7)]) >> ($bit & 7) & 1) === 1;
+    }
+
+    /** A string of the lists. */
+    public function listedText(int $offset): string
+    {
+        $length = \unpack('v', $this->bytes, $this->at(self::KEYS, $offset, 2))[1];
+
+        return \substr($this->bytes, $this->at(self::KEYS, $offset + 2, $length), $length);
+    }
+
+    public function text(int $offset, int $length): string
+    {
+        return \substr($this->bytes, $this->at(self::STRINGS, $offset, $length), $length);
+    }
+
+    private function tests(int $first, int $count): array
+    {
+        $tests = [];
+        $at = $this->at(self::TESTS, $first, $count);
+        for ($i = 0; $i < $count; ++$i, $at += 32) {
+            $test = \unpack('Cop/Coperand/vreserved/Vattribute/Vmatch/Vmismatch/Pa/Pb', $this->bytes, $at);
+            [$a, $b] = [$test['a'], $test['b']];
+            $cell = 0;
+            switch ($test['operand']) {
+                case Conditions::FLOAT:
+                    $a = \unpack('e', $this->bytes, $at + 16)[1];
+                    break;
+                case Conditions::TEXT:
+                    $a = $this->text($a & 0xFFFF_FFFF, ($a >> 32) & 0xFFFF_FFFF);
+                    break;
+                case Conditions::BOOL:
+                    $a = $a !== 0;
+                    break;
+                case Conditions::SET:
+                    [$cell, $a] = [$a & 0xFFFF_FFFF, ($a >> 32) & 0xFFFF_FFFF];
+                    break;
+            }
+            $reads = $test['op'] !== Conditions::NEVER && $test['op'] !== Conditions::ALWAYS;
+            $name = $reads && $test['attribute'] < Conditions::NOW ? $this->attribute($test['attribute']) : '';
+            $tests[] = [$test['op'], $test['operand'], $test['attribute'], $name, $test['match'], $test['mismatch'], $a, $b, $cell];
+        }
+
+        return $tests;
+    }
+
+    /** Where entries of a section start in the bytes. */
+    private function at(int $section, int $first, int $count): int
+    {
+        $size = self::ENTRY[$section];
+        // Numbers of entries have at most 48 bits here, so the products are ints.
+        if ($first < 0 || $first > 0xFFFF_FFFF_FFFF || ($first + $count) * $size > $this->sizes[$section]) {
+            $name = self::NAMES[$section];
+            throw new Problem("$name: found $first, expected $count entries from there to stay within: not written by a sound compiler");
+        }
+
+        return $this->offsets[$section] + $first * $size;
+    }
+
+    /** Offsets, sizes and checksums of the sections. */
+    private static function table(string $header, int $size): array
+    {
+        [$offsets, $sizes, $sums] = [[], [], []];
+        $end = self::HEADER_SIZE;
+        foreach (self::NAMES as $section => $name) {
+            $record = \unpack('Poffset/Psize/Psum', $header, 64 + 24 * $section);
+            self::same($name, 'offset', $record['offset'], ($end + 63) & ~63);
+            if ($record['size'] < 0 || $record['size'] > $size - $record['offset']) {
+                throw new Problem("{$name}[0].size: found {$record['size']}, expected at most what the file has: not written by a sound compiler");
+            }
+            self::same($name, 'size modulo entry', $record['size'] % self::ENTRY[$section], 0);
+            $end = $record['offset'] + $record['size'];
+            [$offsets[], $sizes[], $sums[]] = [$record['offset'], $record['size'], $record['sum']];
+        }
+        self::same('header', 'file_size', $size, $end);
+
+        return [$offsets, $sizes, $sums];
+    }
+
+    private static function same(string $section, string $field, int $found, int $expected): void
+    {
+        if ($found !== $expected) {
+            throw new Problem("{$section}[0].$field: found $found, expected $expected: not written by a sound compiler");
+        }
+    }
+
+    private static function prove(string $section, string $bytes, int $expected): void
+    {
+        $found = \unpack('J', \hash('xxh3', $bytes, true))[1];
+        if ($found !== $expected) {
+            throw new Problem(\sprintf('%s: checksum %016x, expected %016x: bytes were damaged; publish again', $section, $found, $expected));
+        }
+    }
+}

@@ -1,0 +1,49 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Polyfill;
+
+/**
+ * What the process knows about its store, for health checks.
+ *
+ * @internal
+ */
+final class Status
+{
+    public const VERSION = '0.1.0';
+
+    public static function all(): array
+    {
+        $store = Process::store();
+        $publishedAt = $store?->publishedAt ?? 0;
+        [$on, $off] = Process::counters();
+
+        return [
+            'backend' => 'polyfill',
+            'version' => self::VERSION,
+            'store' => $store?->directory,
+            'environment' => $store?->environment,
+            'generation' => $store?->generation ?? 0,
+            'head_generation' => $store?->headGeneration() ?? 0,
+            'published_at' => $publishedAt === 0 ? null : $publishedAt / 1e6,
+            'age' => $publishedAt === 0 ? null : (Process::clock() - $publishedAt) / 1e6,
+            'source' => $store?->source ?? 'none',
+            'map' => $store?->snapshot === null ? null : 'private',
+            'flags' => $store?->snapshot?->flagCount ?? 0,
+            'killed' => $store?->killed ?? [],
+            'stopped' => $store?->stopped ?? false,
+            'warning' => $store?->warning,
+            'last_error' => Process::lastError(),
+            'overridden' => Process::overridden(),
+            'counters' => [
+                'on' => $on,
+                'off' => $off,
+                'panics' => 0,
+                'loads' => $store?->loads ?? 0,
+                'refused' => $store?->refused ?? 0,
+                'heads_replaced' => $store?->replaced ?? 0,
+            ],
+        ];
+    }
+}

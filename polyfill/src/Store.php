@@ -1,0 +1,240 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Polyfill;
+
+/**
+ * One store as this process sees it. What was good last stays: a snapshot that is missing, damaged, of another
+ * environment or older than what this head named before is refused, counted and tried again with growing pauses.
+ *
+ * @internal
+ */
+final class Store
+{
+    private const SECOND = 1_000_000_000;
+    private const LONGEST_PAUSE = 300 * self::SECOND;
+    /** Attempts to read a head that changes under its reader's eyes. */
+    private const ATTEMPTS = 16;
+
+    public string $directory;
+    public string $environment;
+    public ?Snapshot $snapshot = null;
+    public int $generation = 0;
+    /** Microseconds since 1970; 0 where it is not known. */
+    public int $publishedAt = 0;
+    public string $source = 'none';
+    /** @var list<string> */
+    public array $killed = [];
+    public bool $stopped = false;
+    public ?string $warning = null;
+    public int $loads = 0;
+    public int $refused = 0;
+    public int $replaced = 0;
+
+    private Head $head;
+    private ?string $served = null;
+    private ?string $error = null;
+    private ?string $missing = null;
+    private int $highest = 0;
+    /** What was refused last, how long the pause is, and when it ends. */
+    private ?string $bad = null;
+    private int $pause = 0;
+    private int $retryAt = 0;
+
+    /** @throws Problem */
+    public function __construct(string $path)
+    {
+        $trust = Trust::directory($path);
+        $this->directory = $trust->path;
+        $this->head = Head::read($trust);
+        $this->environment = $this->head->environment;
+        $this->expose($trust, $this->head->sharedWithGroup);
+        $this->load($trust, $this->head, \hrtime(true));
+    }
+
+    public function headGeneration(): int
+    {
+        return $this->head->generation();
+    }
+
+    public function lastError(): ?string
+    {
+        return $this->error ?? $this->missing;
+    }
+
+    /** Looks whether anything changed; true if the answers may have. */
+    public function look(): bool
+    {
+        try {
+            $trust = Trust::directory($this->directory);
+            $head = Head::read($trust);
+            if ($head->environment !== $this->environment) {
+                throw Head::broken("$this->directory/head", "it is for the environment \"$head->environment\", expected \"$this->environment\"");
+            }
+        } catch (Problem $problem) {
+            // As long as the head cannot be looked at, everything stays.
+            $this->missing = $problem->getMessage();
+
+            return false;
+        }
+        $this->missing = null;
+        $now = \hrtime(true);
+        $due = $this->bad !== null && $now >= $this->retryAt;
+        if ($head->same($this->head) && !$due) {
+            return false;
+        }
+        if ($head->file !== $this->head->file) {
+            $this->highest = 0;
+            $this->bad = null;
+            $this->error = null;
+            ++$this->replaced;
+        } elseif ($head->store !== $this->head->store) {
+            $this->refuse(Head::broken("$this->directory/head", "it was overwritten in place by the head of another store ($head->environment)")->getMessage());
+
+            return false;
+        }
+        $this->head = $head;
+        $this->expose($trust, $head->sharedWithGroup);
+        $this->load($trust, $head, $now);
+
+        return true;
+    }
+
+    private function load(Trust $trust, Head $head, int $now): void
+    {
+        $this->killed = $head->killed();
+        $this->stopped = $head->stopped();
+        for ($attempt = 1; $attempt < self::ATTEMPTS && $head->generation() !== 0 && $head->current() === null; ++$attempt) {
+            $head = $this->head = Head::read($trust);
+        }
+        $generation = $head->generation();
+        if ($generation === 0) {
+            if ($this->highest !== 0) {
+                $this->refuse(Head::broken("$this->directory/head", "it went back from generation $this->highest to none")->getMessage());
+            }
+
+            return;
+        }
+        $pointer = $head->current();
+        if ($pointer === null) {
+            $this->refuse(Head::broken("$this->directory/head", "its pointer to generation $generation is not valid")->getMessage());
+            $other = $head->pointer(($generation & 1) ^ 1);
+            if ($this->snapshot === null && $other !== null) {
+                $this->fallBack($trust, $other['generation'], $other['content'], $other['publishedAt']);
+            }
+
+            return;
+        }
+        $this->follow($trust, $head, $pointer, $now);
+    }
+
+    private function follow(Trust $trust, Head $head, array $pointer, int $now): void
+    {
+        $generation = $pointer['generation'];
+        if ($generation < $this->highest) {
+            $this->refuse(Head::broken("$this->directory/head", "it went back in place from generation $this->highest to $generation; "
+                . "roll back with `flagstone rollback --to $generation`")->getMessage());
+
+            return;
+        }
+        $this->highest = $generation;
+        $named = \sprintf('%020d-%s', $generation, $pointer['content']);
+        if ($this->served === $named) {
+            $this->serveCurrent();
+
+            return;
+        }
+        if ($this->bad === $named && $now < $this->retryAt) {
+            return;
+        }
+        try {
+            $this->serve($this->open($trust, $named, $pointer['content']), $generation, $named, $pointer['publishedAt']);
+            $this->serveCurrent();
+        } catch (Problem $problem) {
+            $this->pause = $this->bad === $named ? \min($this->pause * 2, self::LONGEST_PAUSE) : self::SECOND;
+            $this->retryAt = $now + $this->pause;
+            $again = $this->bad === $named;
+            $this->bad = $named;
+            $this->refuse("generation $generation was refused: " . $problem->getMessage(), $again);
+            if ($this->snapshot === null && $pointer['previous'] !== 0) {
+                $before = $head->pointer(($generation & 1) ^ 1);
+                $publishedAt = $before !== null && $before['generation'] === $pointer['previous'] ? $before['publishedAt'] : 0;
+                $this->fallBack($trust, $pointer['previous'], $pointer['previousContent'], $publishedAt);
+            }
+        }
+    }
+
+    private function fallBack(Trust $trust, int $generation, string $content, int $publishedAt): void
+    {
+        $named = \sprintf('%020d-%s', $generation, $content);
+        try {
+            $this->serve($this->open($trust, $named, $content), $generation, $named, $publishedAt);
+            $this->source = 'previous';
+        } catch (Problem) {
+            // The error of the current one is what status tells.
+        }
+    }
+
+    /** @throws Problem */
+    private function open(Trust $trust, string $named, string $content): Snapshot
+    {
+        $folder = "$this->directory/snapshots";
+        $stat = @\lstat($folder);
+        if ($stat === false || ($stat['mode'] & 0o170000) !== 0o040000) {
+            throw new Problem(Problem::printable($folder) . ': expected a directory');
+        }
+        $trust->inside($folder, $stat);
+        $path = "$folder/$named.snapshot";
+        [$file, $stat] = Head::open($path, 'open the snapshot');
+        try {
+            $trust->inside($path, $stat);
+            $snapshot = Snapshot::read($file, $stat['size']);
+        } catch (Problem $problem) {
+            throw new Problem(Problem::printable($path) . ': ' . $problem->getMessage());
+        } finally {
+            \fclose($file);
+        }
+        if ($snapshot->contentId !== $content) {
+            throw new Problem(Problem::printable($path) . ": its content is $snapshot->contentId, expected $content; it is another snapshot under this name");
+        }
+        if ($snapshot->environment !== $this->environment) {
+            throw new Problem(Problem::printable($path) . ": compiled for the environment \"$snapshot->environment\", expected "
+                . "\"$this->environment\", the store's; publish again");
+        }
+
+        return $snapshot;
+    }
+
+    private function serve(Snapshot $snapshot, int $generation, string $named, int $publishedAt): void
+    {
+        ++$this->loads;
+        $this->snapshot = $snapshot;
+        $this->generation = $generation;
+        $this->served = $named;
+        $this->publishedAt = $publishedAt;
+    }
+
+    private function serveCurrent(): void
+    {
+        $this->source = 'current';
+        $this->bad = null;
+        $this->error = null;
+    }
+
+    private function refuse(string $text, bool $again = false): void
+    {
+        if (!$again && $this->error !== $text) {
+            ++$this->refused;
+        }
+        $this->error = $text;
+        if ($this->snapshot !== null && $this->source === 'current') {
+            $this->source = 'last_good';
+        }
+    }
+
+    private function expose(Trust $trust, bool $headShared): void
+    {
+        $this->warning ??= $trust->warning ?? ($headShared ? Problem::printable($this->directory) . '/head is writable by a group' : null);
+    }
+}

@@ -1,0 +1,85 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Polyfill;
+
+/**
+ * RFC 3339 text and Unix seconds as microseconds since 1970.
+ *
+ * @internal
+ */
+final class Time
+{
+    private const PATTERN = '/^(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:[Zz]|([+-])(\d\d):(\d\d))$/D';
+
+    /** Null if the text is not a time with an offset. What is below a microsecond is dropped. */
+    public static function parse(string $text): ?int
+    {
+        if (\strlen($text) > 35 || \preg_match(self::PATTERN, $text, $found) !== 1) {
+            return null;
+        }
+        [, $year, $month, $day, $hour, $minute, $second] = \array_map('intval', $found);
+        if ($month < 1 || $month > 12 || $day < 1 || $day > self::daysIn($year, $month)) {
+            return null;
+        }
+        if ($hour > 23 || $minute > 59 || $second > 59) {
+            return null;
+        }
+        $offset = 0;
+        if (isset($found[8]) && $found[8] !== '') {
+            [$hours, $minutes] = [(int) $found[9], (int) $found[10]];
+            if ($hours > 23 || $minutes > 59) {
+                return null;
+            }
+            $offset = ($hours * 3600 + $minutes * 60) * ($found[8] === '-' ? -1 : 1);
+        }
+        $micros = (int) \substr(\str_pad($found[7] ?? '', 6, '0'), 0, 6);
+        $seconds = self::days($year, $month, $day) * 86_400 + $hour * 3600 + $minute * 60 + $second - $offset;
+
+        return $seconds * 1_000_000 + $micros;
+    }
+
+    /** Of Unix seconds; beyond the range it stays at its end. Null for NaN. */
+    public static function ofSeconds(int|float $seconds): ?int
+    {
+        if (\is_int($seconds)) {
+            $micros = $seconds * 1_000_000;
+            if (\is_int($micros)) {
+                return $micros;
+            }
+
+            return $seconds < 0 ? \PHP_INT_MIN : \PHP_INT_MAX;
+        }
+        if (\is_nan($seconds)) {
+            return null;
+        }
+        $micros = \floor($seconds * 1e6);
+        if ($micros >= Number::TWO_TO_63) {
+            return \PHP_INT_MAX;
+        }
+
+        return $micros < -Number::TWO_TO_63 ? \PHP_INT_MIN : (int) $micros;
+    }
+
+    private static function daysIn(int $year, int $month): int
+    {
+        if ($month === 2) {
+            return $year % 4 === 0 && ($year % 100 !== 0 || $year % 400 === 0) ? 29 : 28;
+        }
+
+        return \in_array($month, [4, 6, 9, 11], true) ? 30 : 31;
+    }
+
+    /** Days since 1970 in the proleptic Gregorian calendar, the year counted from March. */
+    private static function days(int $year, int $month, int $day): int
+    {
+        $year -= $month <= 2 ? 1 : 0;
+        $era = (int) \floor($year / 400);
+        $yearOfEra = $year - $era * 400;
+        $dayOfYear = \intdiv(153 * (($month + 9) % 12) + 2, 5) + $day - 1;
+        $dayOfEra = $yearOfEra * 365 + \intdiv($yearOfEra, 4) - \intdiv($yearOfEra, 100) + $dayOfYear;
+
+        return $era * 146_097 + $dayOfEra - 719_468;
+    }
+}
