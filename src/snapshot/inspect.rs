@@ -2,8 +2,8 @@
 
 use super::format::{
     ATTRIBUTE_COMPANY, ATTRIBUTE_NOW, BIT_CRC32, BIT_ENABLED, BIT_KEEP, BIT_ROLLOUT, FlagRecord, INTS_BITMAP,
-    INTS_TABLE, JUMP_FAILS, JUMP_HOLDS, RuleRecord, SHAPE_COMPANY_ROLLOUT, SHAPE_OFF, SHAPE_ON, Section, TestRecord,
-    op, operand,
+    INTS_TABLE, JUMP_FAILS, JUMP_HOLDS, RuleRecord, SHAPE_COMPANY_ROLLOUT, SHAPE_OFF, SHAPE_ON, Section,
+    TestRecord, op, operand,
 };
 use super::{FlagId, Snapshot, SnapshotError, validate};
 use serde::Serialize;
@@ -164,7 +164,8 @@ impl Snapshot {
         let requires = self.links.slice(record.requires.get() as usize, record.requires_count.get() as usize);
         let rules = self.rules.slice(record.rules.get() as usize, record.rules_count.get() as usize);
         let steps = self.steps.slice(record.steps.get() as usize, record.steps_count.get() as usize);
-        let variants = self.variants.slice(record.variants.get() as usize, record.variants_count.get() as usize);
+        let variants =
+            self.variants.slice(record.variants.get() as usize, record.variants_count.get() as usize);
         Some(FlagFields {
             flag: self.flag_key(flag).to_owned(),
             hash: hex(record.hash.get()),
@@ -174,7 +175,11 @@ impl Snapshot {
             threshold: record.threshold.get(),
             by: self.attribute_label(record.by.get()),
             variant_seed: hex(record.variant_seed.get()),
-            requires: requires.unwrap_or(&[]).iter().map(|link| self.flag_key(FlagId(link.get())).to_owned()).collect(),
+            requires: requires
+                .unwrap_or(&[])
+                .iter()
+                .map(|link| self.flag_key(FlagId(link.get())).to_owned())
+                .collect(),
             needs: self.needs(flag).map(str::to_owned).collect(),
             rules: rules.unwrap_or(&[]).iter().map(|rule| self.rule_fields(rule)).collect(),
             steps: steps.unwrap_or(&[]).iter().map(|step| (step.at.get(), step.threshold.get())).collect(),
@@ -261,7 +266,8 @@ fn shape(shape: u8) -> &'static str {
 }
 
 fn bits(record: &FlagRecord) -> Vec<&'static str> {
-    let names = [(BIT_ENABLED, "enabled"), (BIT_KEEP, "keep"), (BIT_CRC32, "crc32"), (BIT_ROLLOUT, "rollout")];
+    let names =
+        [(BIT_ENABLED, "enabled"), (BIT_KEEP, "keep"), (BIT_CRC32, "crc32"), (BIT_ROLLOUT, "rollout")];
     names.into_iter().filter(|(bit, _)| record.bits & bit != 0).map(|(_, name)| name).collect()
 }
 

@@ -19,7 +19,7 @@ publish($store, ['a' => true, 'b' => true, 'new' => true, 'keep' => ['enabled' =
 same('a kill holds across a publish', ['killed', 'full', 'full', 'prerequisite'], $reasons());
 same('status', [['a'], false], [flagstone_status()['killed'], flagstone_status()['stopped']]);
 flagstone('stop-all', '--reason', 'a test', '--store', $store);
-same('stopped', ['killed', 'emergency_stop', 'full', 'prerequisite'], $reasons());
+same('stopped', ['killed', 'emergency_stop', 'full', 'emergency_stop'], $reasons());
 flagstone('revive', 'a', '--store', $store);
 flagstone('resume-all', '--store', $store);
 same('taken back', ['full', 'full', 'full', 'full'], $reasons());

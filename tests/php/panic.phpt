@@ -2,6 +2,8 @@
 a panic costs an answer, never the process
 --DESCRIPTION--
 Fails where the extension was not built with the feature test-hooks, as make test builds it.
+--INI--
+error_log=/dev/null
 --FILE--
 <?php
 require __DIR__ . '/support.inc';

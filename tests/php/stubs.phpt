@@ -6,10 +6,10 @@ require __DIR__ . '/support.inc';
 
 $stub = file_get_contents(dirname(__DIR__, 2) . '/php-stubs/flagstone.stub.php');
 eval('namespace Stub;' . substr($stub, strlen('<?php')));
-$signature = fn (ReflectionFunction $function) => implode(', ', array_map(
+$signature = fn (ReflectionFunction $function) => str_replace('NULL', 'null', implode(', ', array_map(
     fn ($parameter) => preg_replace('/^Parameter #\d+ \[ (.*) \]$/', '$1', (string) $parameter),
     $function->getParameters(),
-)) . ': ' . $function->getReturnType();
+))) . ': ' . $function->getReturnType();
 $functions = (new ReflectionExtension('flagstone'))->getFunctions();
 foreach ($functions as $name => $function) {
     if (!str_starts_with($name, 'flagstone_test_')) {

@@ -1,5 +1,7 @@
 --TEST--
 an application names its store where php.ini does not
+--INI--
+error_log=/dev/null
 --FILE--
 <?php
 require __DIR__ . '/support.inc';

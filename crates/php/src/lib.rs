@@ -51,6 +51,7 @@ extern "C" fn get_module() -> *mut ModuleEntry {
 /// The module starts. Opens nothing: under FPM this is the master, and root.
 unsafe extern "C" fn startup(_: c_int, module: c_int) -> c_int {
     ini::register(module);
+    php::catch_words_of_panics();
     SUCCESS
 }
 

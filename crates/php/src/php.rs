@@ -3,6 +3,7 @@
 use crate::pin::{GLOBALS, Globals};
 use ext_php_rs::ffi::{zend_string, zval};
 use ext_php_rs::types::Zval;
+use parking_lot::Mutex;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -25,7 +26,7 @@ unsafe extern "C" {
     fn php_check_open_basedir_ex(path: *const c_char, warn: c_int) -> c_int;
 }
 
-/// `LOG_WARNING` and `LOG_NOTICE` of syslog.
+/// `LOG_WARNING` of syslog.
 const SEVERITY: c_int = 4;
 
 /// This thread's globals.
@@ -48,10 +49,27 @@ pub(crate) fn guarded<T>(otherwise: T, body: impl FnOnce() -> T) -> T {
     }
 }
 
+/// Most panics of a process that are logged; all are counted.
+const LOGGED_PANICS: u64 = 10;
+
+/// What the last panic said and where, until it is logged.
+static LAST_PANIC: Mutex<Option<String>> = Mutex::new(None);
+
+/// Keeps panics' words for PHP's log: Rust would write them to the worker's standard error.
+pub(crate) fn catch_words_of_panics() {
+    std::panic::set_hook(Box::new(|panic| *LAST_PANIC.lock() = Some(panic.to_string())));
+}
+
 #[cold]
 #[inline(never)]
 fn panicked() {
-    globals().counters.panics += 1;
+    let counters = &mut globals().counters;
+    counters.panics += 1;
+    let words = LAST_PANIC.lock().take();
+    if counters.panics <= LOGGED_PANICS {
+        let words = words.unwrap_or_default();
+        log(&format!("a defect was caught and answered with off; please report it: {words}"));
+    }
 }
 
 /// The bytes of a PHP string.
