@@ -283,7 +283,7 @@ pub fn command() -> clap::Command {
     let command = Arguments::command();
     let style = command.get_styles().clone();
     let (heading, word) = (*style.get_header(), *style.get_literal());
-    let mut help = format!("{{about-with-newline}}\n{{usage-heading}} {{usage}}\n");
+    let mut help = "{about-with-newline}\n{usage-heading} {usage}\n".to_owned();
     for (title, words) in GROUPS {
         help.push_str(&format!("\n{heading}{title}:{heading:#}\n"));
         for name in words {

@@ -2,6 +2,7 @@
 
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Stdout, Write};
 use std::process::ExitCode;
@@ -130,25 +131,12 @@ impl Output {
         }
     }
 
-    /// Rows in aligned columns. On a terminal too narrow for all, columns are left out from the right, but never the
-    /// first two; so are those in which nothing stands.
+    /// Rows in aligned columns, as wide as the terminal allows.
     pub fn table(&mut self, header: &[&str], rows: &[Vec<Cell>]) {
         if self.json {
             return;
         }
-        let wide = |text: &str| text.chars().count();
-        let mut columns = Vec::new();
-        let mut left = self.width().unwrap_or(usize::MAX);
-        for (number, title) in header.iter().enumerate() {
-            let widest =
-                rows.iter().filter_map(|row| row.get(number)).map(|cell| wide(&cell.text)).max().unwrap_or(0);
-            let width = widest.max(wide(title));
-            if number >= 2 && (widest == 0 || width > left) {
-                continue;
-            }
-            left = left.saturating_sub(width + 2);
-            columns.push((number, width));
-        }
+        let columns = columns(header, rows, self.width());
         let titles: Vec<Cell> =
             header.iter().map(|title| Cell { text: (*title).to_owned(), style: DIM }).collect();
         for row in std::iter::once(&titles).chain(rows) {
@@ -159,9 +147,10 @@ impl Output {
                     gap += width + 2;
                     continue;
                 };
+                let text = cut(&cell.text, *width);
                 line.extend(std::iter::repeat_n(' ', gap));
-                line.push_str(&self.paint(cell.style, &cell.text));
-                gap = width.saturating_sub(wide(&cell.text)) + 2;
+                line.push_str(&self.paint(cell.style, &text));
+                gap = width.saturating_sub(text.chars().count()) + 2;
             }
             self.line(line);
         }
@@ -207,5 +196,72 @@ impl Output {
         if self.error.is_none() {
             self.error = write(&mut self.stdout).err();
         }
+    }
+}
+
+/// The columns shown, by number, and their widths. Those in which nothing stands are left out. Where the width does not do
+/// for all, the first that does not fit is cut, or left out where too little of it would remain, and so are those after it; never
+/// the first two.
+fn columns(header: &[&str], rows: &[Vec<Cell>], width: Option<usize>) -> Vec<(usize, usize)> {
+    const LEAST: usize = 12;
+    let mut columns = Vec::new();
+    let mut left = width.unwrap_or(usize::MAX);
+    for (number, title) in header.iter().enumerate() {
+        let texts = rows.iter().filter_map(|row| row.get(number)).map(|cell| cell.text.chars().count());
+        let widest = texts.max().unwrap_or(0);
+        let mut width = widest.max(title.chars().count());
+        if number >= 2 {
+            if widest == 0 {
+                continue;
+            }
+            if width > left && left < LEAST {
+                break;
+            }
+            width = width.min(left);
+        }
+        left = left.saturating_sub(width + 2);
+        columns.push((number, width));
+    }
+    columns
+}
+
+/// The text, cut with a mark where it is longer.
+fn cut(text: &str, width: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(width) {
+        None => Cow::Borrowed(text),
+        Some(_) => Cow::Owned(text.chars().take(width.saturating_sub(1)).chain(['…']).collect()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(texts: [&str; 4]) -> Vec<Cell> {
+        texts.into_iter().map(Cell::of).collect()
+    }
+
+    #[test]
+    fn a_narrow_terminal_gets_the_first_columns_and_what_fits_of_the_next() {
+        let rows = [row(["checkout", "10 %", "a reason of thirty characters.", "root@web-1"])];
+        let header = ["FLAG", "STATE", "WHY", "WHO"];
+        assert_eq!(columns(&header, &rows, None), [(0, 8), (1, 5), (2, 30), (3, 10)]);
+        assert_eq!(columns(&header, &rows, Some(80)), [(0, 8), (1, 5), (2, 30), (3, 10)]);
+        assert_eq!(columns(&header, &rows, Some(40)), [(0, 8), (1, 5), (2, 23)]);
+        assert_eq!(columns(&header, &rows, Some(20)), [(0, 8), (1, 5)]);
+        assert_eq!(columns(&header, &rows, Some(1)), [(0, 8), (1, 5)]);
+    }
+
+    #[test]
+    fn a_column_without_text_takes_no_room() {
+        let rows = [row(["checkout", "10 %", "", "root"])];
+        assert_eq!(columns(&["FLAG", "STATE", "WHY", "WHO"], &rows, None), [(0, 8), (1, 5), (3, 4)]);
+    }
+
+    #[test]
+    fn text_is_cut_by_characters_with_a_mark() {
+        assert_eq!(cut("Öffnen", 6), "Öffnen");
+        assert_eq!(cut("Öffnen", 3), "Öf…");
+        assert_eq!(cut("Öffnen", 0), "…");
     }
 }

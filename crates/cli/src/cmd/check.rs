@@ -19,9 +19,10 @@ pub fn run(word: &Check, output: &mut Output) -> Outcome {
     let (report, flags, environments) = check(&name, &bytes, word.environment.as_deref());
     let (errors, warnings) = (report.errors() as u64, report.warnings() as u64);
     problems(&report, output);
-    let among = match environments.as_slice() {
-        [] => String::new(),
-        names => format!(" ({})", names.join(", ")),
+    let among = match (&word.environment, environments.as_slice()) {
+        (Some(environment), _) => format!(" for {}", words::plain(environment)),
+        (None, []) => String::new(),
+        (None, names) => format!(" as it is and for {}", words::plain(&names.join(", "))),
     };
     let warned =
         if warnings > 0 { format!(", {}", words::counted(warnings, "warning")) } else { String::new() };

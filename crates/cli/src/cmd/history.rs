@@ -16,7 +16,7 @@ pub fn run(arguments: &Arguments, word: &History, output: &mut Output) -> Outcom
         entries.truncate(word.limit);
     }
     let rows: Vec<Vec<Cell>> = entries.iter().map(row).collect();
-    output.table(&["WHEN", "WHAT", "CONTENT", "WHO", "WHY"], &rows);
+    output.table(&["WHEN", "WHAT", "CONTENT", "WHY", "WHO"], &rows);
     let shown = entries.len();
     let counted = words::counted(all as u64, "change");
     let shown = if shown < all { format!("{counted}, the last {shown} shown") } else { counted };
@@ -39,10 +39,10 @@ fn row(entry: &HistoryEntry) -> Vec<Cell> {
         Cell::of(entry.at.as_deref().map(second).unwrap_or_default()),
         Cell { text: what(entry), style },
         content,
+        Cell::of(words::plain(entry.error.as_deref().or(entry.reason.as_deref()).unwrap_or(""))),
         Cell::of(entry.actor.as_ref().map_or(String::new(), |actor| {
             format!("{}@{}", words::plain(&actor.user), words::plain(&actor.host))
         })),
-        Cell::of(words::plain(entry.error.as_deref().or(entry.reason.as_deref()).unwrap_or(""))),
     ]
 }
 

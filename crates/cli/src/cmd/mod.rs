@@ -4,6 +4,7 @@ mod ask;
 mod audit;
 mod change;
 mod check;
+mod comparisons;
 mod diff;
 mod explain;
 mod history;

@@ -1,16 +1,15 @@
 //! How an answer came about, step by step, up to the one that decided.
 //!
-//! Nothing is decided here: the steps are read off the answer, and whether a condition holds is found out by asking the
-//! evaluator about a flag made of that condition alone.
+//! Nothing is decided here: the steps are read off the answer.
 
+use super::comparisons::{Comparison, comparisons};
 use crate::output::Failure;
 use crate::place::Served;
 use crate::question::Attributes;
 use crate::words;
-use flagstone::definition::{Condition, Definitions, Emergency, Flag, Percentage, Rollout, Rule};
-use flagstone::{Answer, Attribute, Key, Question, Reason, Snapshot, Switches, compile, enabled, evaluate};
+use flagstone::definition::{Definitions, Emergency, Flag};
+use flagstone::{Answer, Attribute, Key, Question, Reason, evaluate};
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
 
 /// One step.
 #[derive(Debug, Serialize)]
@@ -21,20 +20,7 @@ pub struct Step {
     pub found: String,
     /// The comparisons of a rule.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub tests: Vec<TestStep>,
-}
-
-/// One comparison of a rule's condition.
-#[derive(Debug, Serialize)]
-pub struct TestStep {
-    /// As written.
-    pub test: String,
-    /// Whether it matches, by itself.
-    pub matches: bool,
-    /// The attribute's value in the question.
-    pub value: Option<serde_json::Value>,
-    /// The question lacks the attribute, or has it with a type that nothing compares with.
-    pub missing: bool,
+    pub tests: Vec<Comparison>,
 }
 
 /// What the steps are told from.
@@ -100,7 +86,7 @@ pub fn steps(asked: &Asked<'_>) -> Result<Vec<Step>, Failure> {
     let decided = answer.rule.map(|rule| rule as usize);
     let reached = decided.map_or(flag.rules.len(), |rule| rule + 1);
     let rules = flag.rules.get(..reached).unwrap_or(&flag.rules);
-    let tests = tests(asked, rules)?;
+    let tests = comparisons(asked, rules)?;
     for ((number, rule), tests) in rules.iter().enumerate().zip(tests) {
         let found = if decided == Some(number) { "holds" } else { "does not hold" };
         say(&words::rule(number, Some(rule)), found.to_owned(), tests);
@@ -205,96 +191,4 @@ fn bucket(asked: &Asked<'_>) -> String {
         if asked.answer.on { "below" } else { "not below" },
         words::thousands(threshold.into())
     )
-}
-
-/// Every comparison of each rule, and whether it matches.
-fn tests(asked: &Asked<'_>, rules: &[Rule]) -> Result<Vec<Vec<TestStep>>, Failure> {
-    let mut leaves = Vec::new();
-    for (number, rule) in rules.iter().enumerate() {
-        collect(&rule.when, "", &asked.definitions.segments, number, 0, &mut leaves);
-    }
-    let conditions: Vec<&Condition> = leaves.iter().map(|(_, _, condition)| *condition).collect();
-    let matches = holds(&conditions, &asked.question)?;
-    let mut tests: Vec<Vec<TestStep>> = rules.iter().map(|_| Vec::new()).collect();
-    for ((number, prefix, condition), matches) in leaves.into_iter().zip(matches) {
-        let (mut value, mut missing) = (None, false);
-        if let Condition::Test { attribute, .. } = condition {
-            match attribute.as_str() {
-                "company" => {
-                    value = asked.question.company.map(words::key_json);
-                    missing = value.is_none();
-                }
-                "now" => value = Some(words::at(asked.question.now).into()),
-                name => {
-                    value = asked.question.context.json(name).cloned();
-                    missing = asked.question.context.value(name) == Attribute::Missing;
-                }
-            }
-        }
-        let test = format!("{prefix}{}", words::condition(condition));
-        tests[number].push(TestStep { test, matches, value, missing });
-    }
-    Ok(tests)
-}
-
-/// The comparisons that a condition is made of, those of its segments included.
-fn collect<'a>(
-    condition: &'a Condition,
-    prefix: &str,
-    segments: &'a BTreeMap<String, Condition>,
-    rule: usize,
-    depth: usize,
-    leaves: &mut Vec<(usize, String, &'a Condition)>,
-) {
-    let mut deeper = |condition, prefix: &str| collect(condition, prefix, segments, rule, depth + 1, leaves);
-    match condition {
-        // Checked definitions nest no deeper, and their segments do not go in circles.
-        _ if depth > 512 => {}
-        Condition::All { all: parts } | Condition::Any { any: parts } => {
-            parts.iter().for_each(|part| deeper(part, prefix));
-        }
-        Condition::Not { not } => deeper(not, &format!("{prefix}not: ")),
-        Condition::Segment { segment } => {
-            if let Some(condition) = segments.get(segment) {
-                deeper(condition, &format!("{prefix}segment {segment}: "));
-            }
-        }
-        Condition::Test { .. } => leaves.push((rule, prefix.to_owned(), condition)),
-    }
-}
-
-/// Whether each condition, which names no segment, holds.
-fn holds(conditions: &[&Condition], question: &Question<'_, Attributes>) -> Result<Vec<bool>, Failure> {
-    let names: BTreeSet<String> = (0..conditions.len()).map(|number| format!("t{number:08}")).collect();
-    let flags = names.into_iter().zip(conditions).map(|(name, condition)| (name, only(condition)));
-    let definitions = Definitions { flags: flags.collect(), segments: BTreeMap::new() };
-    let failed =
-        |error: &dyn std::fmt::Display| Failure::Unknown(format!("cannot tell how the rules hold: {error}"));
-    let bytes = compile(&definitions, "explain").map_err(|error| failed(&error))?;
-    let snapshot = Snapshot::from_bytes(&bytes).map_err(|error| failed(&error))?;
-    let switches = Switches::none();
-    Ok(snapshot.flag_ids().map(|flag| enabled(&snapshot, &switches, flag, question)).collect())
-}
-
-/// A flag that is on where the condition holds, and off elsewhere.
-fn only(condition: &Condition) -> Flag {
-    let nobody = Rollout {
-        percentage: Percentage::default(),
-        by: "company".to_owned(),
-        salt: None,
-        bucketing: Default::default(),
-    };
-    Flag {
-        description: None,
-        owner: None,
-        enabled: true,
-        rollout: Some(nobody),
-        companies: Default::default(),
-        requires: Vec::new(),
-        rules: vec![Rule { name: None, when: condition.clone(), percentage: None }],
-        schedule: Vec::new(),
-        variants: BTreeMap::new(),
-        emergency: Emergency::Off,
-        expires: None,
-    }
 }

@@ -84,3 +84,30 @@ fn man_writes_a_page_for_the_command_and_for_each_word() {
     assert_eq!(pages, 21);
     shop.run(["man", "--to", "nowhere"]).exits(2);
 }
+
+#[test]
+fn the_document_tells_of_every_word_and_every_option() {
+    let shop = Shop::empty();
+    let document = include_str!("../../../../docs/command.md");
+    let help = shop.run(["--help"]).exits(0).out;
+    let words: Vec<&str> = help
+        .lines()
+        .filter_map(|line| line.strip_prefix("  ")?.split(' ').next())
+        .filter(|word| !word.is_empty())
+        .collect();
+    assert!(words.contains(&"resume-all") && words.contains(&"man"), "{help}");
+    for word in words.iter().filter(|word| !word.starts_with('-')) {
+        assert!(
+            document.contains(&format!("`{word}"))
+                || document.contains(&format!("### {word}"))
+                || document.contains(&format!("`flagstone {word}")),
+            "{word}"
+        );
+        let help = shop.run([word, "--help"]).exits(0).out;
+        for option in
+            help.split([' ', '\n', '[', ']']).filter(|part| part.starts_with("--") && *part != "--help")
+        {
+            assert!(document.contains(option), "{word} {option}");
+        }
+    }
+}

@@ -91,7 +91,7 @@ impl Shop {
     pub fn republish(&self, from: &str, to: &str) -> Ran {
         let flags = std::fs::read_to_string(self.directory.join("flags.json")).unwrap();
         assert!(flags.contains(from), "{from}");
-        self.write("flags.json", &flags.replace(from, to));
+        self.write("flags.json", flags.replace(from, to));
         self.run(["publish", "flags.json"]).exits(0)
     }
 
