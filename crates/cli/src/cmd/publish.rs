@@ -132,7 +132,10 @@ fn dry_run(
     snapshot.verify().map_err(|error| failed(&error))?;
     let before = match current {
         0 => Definitions::default(),
-        generation => store.definitions(generation).map_err(Failure::changing)?,
+        generation => store.definitions(generation).unwrap_or_else(|error| {
+            output.warn(format!("{}; compared with nothing", words::plain(&error.to_string())));
+            Definitions::default()
+        }),
     };
     let differences = diff(&before, definitions);
     drop(progress);

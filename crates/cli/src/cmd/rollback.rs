@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 struct Plan {
     current: u64,
     to: u64,
+    /// Why it is not known what it reverts.
+    unreadable: Option<String>,
     differences: Vec<Difference>,
     /// The flags that it reverts, and the last generation up to now that changed each, where that is known.
     flags: BTreeMap<String, Option<u64>>,
@@ -32,13 +34,15 @@ pub fn run(arguments: &Arguments, word: &Rollback, output: &mut Output) -> Outco
         "rolled_back_to": plan.to,
         "reverts": plan.flags,
         "differences": plan.differences,
+        "unreadable": plan.unreadable,
         "dry_run": word.dry_run,
     });
     if word.dry_run {
         output.line("nothing was changed");
     } else {
         // What was shown is what is done, or nothing is.
-        let change = Change { base: Some(plan.current), ..change };
+        let base = plan.unreadable.is_none().then_some(plan.current);
+        let change = Change { base, ..change };
         let published = store.rollback(Some(plan.to), change).map_err(Failure::changing)?;
         match published.unchanged {
             true => output.line("the content is the same; nothing was published"),
@@ -77,8 +81,13 @@ fn plan(store: &Store, to: Option<u64>) -> Result<Plan, Failure> {
         Some(to) => to,
         None => previous(store, &earlier, status.content_id.as_deref())?,
     };
-    let definitions = |generation| store.definitions(generation).map_err(Failure::changing);
-    let (before, after) = (definitions(current)?, definitions(target)?);
+    let after = store.definitions(target).map_err(Failure::changing)?;
+    // The current generation may be what is broken: that is no reason to stay on it.
+    let before = match (store.definitions(current), status.error) {
+        (Ok(before), None) => before,
+        (Ok(_), Some(error)) => return Ok(blind(current, target, error)),
+        (Err(error), _) => return Ok(blind(current, target, error.to_string())),
+    };
     let differences = diff(&before, &after);
     let mut flags: BTreeMap<String, Option<u64>> =
         change::flags(&differences).into_iter().map(|flag| (flag.to_owned(), None)).collect();
@@ -94,13 +103,17 @@ fn plan(store: &Store, to: Option<u64>) -> Result<Plan, Failure> {
         }
         last = next;
     }
-    Ok(Plan { current, to: target, differences, flags })
+    Ok(Plan { current, to: target, unreadable: None, differences, flags })
+}
+
+fn blind(current: u64, to: u64, problem: String) -> Plan {
+    Plan { current, to, unreadable: Some(problem), differences: Vec::new(), flags: BTreeMap::new() }
 }
 
 /// The last generation whose content is not the current one's.
 fn previous(store: &Store, earlier: &[u64], content: Option<&str>) -> Result<u64, Failure> {
     for generation in earlier.iter().rev() {
-        let snapshot = store.snapshot(*generation).map_err(Failure::changing)?;
+        let Ok(snapshot) = store.snapshot(*generation) else { continue };
         if content != Some(snapshot.content_id().to_string().as_str()) {
             return Ok(*generation);
         }
@@ -109,6 +122,11 @@ fn previous(store: &Store, earlier: &[u64], content: Option<&str>) -> Result<u64
 }
 
 fn show(plan: &Plan, output: &mut Output) {
+    if let Some(problem) = &plan.unreadable {
+        output.warn(format!("{}; what is reverted cannot be told", words::plain(problem)));
+        output.line(format!("back to what {} held", output.paint(BOLD, plan.to)));
+        return;
+    }
     output.line(format!(
         "from generation {} back to what {} held, which reverts {}:",
         plan.current,

@@ -185,3 +185,18 @@ fn a_change_is_made_though_nobody_reads_what_it_says() {
     let json = shop.run(["ask", "search", "--company", "1", "--json"]).exits(1).json();
     assert_eq!(json["reason"], "killed");
 }
+
+#[test]
+fn what_is_published_can_be_left_though_it_cannot_be_read() {
+    let shop = Shop::published();
+    shop.republish("\"old\": false", "\"old\": true");
+    let folder = shop.directory.join("store/snapshots");
+    let newest = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).max().unwrap();
+    std::fs::write(newest, "broken").unwrap();
+    let ran = shop.run(["publish", "flags.json", "--dry-run"]).exits(0);
+    assert!(ran.err.contains("compared with nothing"), "{}", ran.err);
+    let ran = shop.run(["rollback"]).exits(0);
+    assert!(ran.err.contains("what is reverted cannot be told"), "{}", ran.err);
+    shop.run(["status"]).exits(0);
+    shop.run(["ask", "old"]).exits(1);
+}
