@@ -1,8 +1,38 @@
-//! Definitions as people write them: what is read, and what is said of what cannot be.
+//! Definitions as people write them: what they come to, and what is said of what cannot be.
 
-use flagstone::definition::{self, Definitions, Report};
+use flagstone::definition::{
+    self, CompanyId, Condition, Definitions, Emergency, Percentage, Report, Scalar, Test,
+};
 
 const TODAY: &str = "2026-11-21";
+
+#[track_caller]
+fn sound(text: &str) -> Definitions {
+    let checked = definition::load("flags.json", text.as_bytes(), None, TODAY);
+    checked.unwrap_or_else(|report| panic!("{report}")).definitions
+}
+
+/// The report of all problems, warnings included, without the file's name.
+fn problems(text: &str) -> Vec<String> {
+    in_environment(text, None)
+}
+
+fn in_environment(text: &str, environment: Option<&str>) -> Vec<String> {
+    let report = match definition::load("f", text.as_bytes(), environment, TODAY) {
+        Ok(checked) => checked.warnings,
+        Err(report) => report,
+    };
+    lines(&report)
+}
+
+fn lines(report: &Report) -> Vec<String> {
+    report.to_string().lines().map(|line| line.trim_start_matches("f:").to_owned()).collect()
+}
+
+#[track_caller]
+fn only_problem(text: &str, expected: &str) {
+    assert_eq!(problems(text), [expected]);
+}
 
 #[test]
 fn the_example_checks_clean_in_every_environment() {
@@ -13,7 +43,408 @@ fn the_example_checks_clean_in_every_environment() {
         let (definitions, warnings) = document.resolve(environment, TODAY).unwrap();
         assert!(warnings.is_empty(), "{warnings}");
         flagstone::compile(&definitions, environment.unwrap_or("production")).unwrap();
-        let json = definitions.to_canonical_json();
-        assert_eq!(Definitions::from_canonical_json(&json).unwrap(), definitions);
     }
+}
+
+#[test]
+fn what_people_write_comes_to_its_canonical_form() {
+    let definitions = sound(
+        r#"{
+          "flags": {
+            "b": { "enabled": true, "rollout": { "percentage": 0.125, "by": "user", "bucketing": "crc32" },
+                   "companies": { "allow": ["b", "042", "42", 42, -1, "a", "b", "9223372036854775808"] },
+                   "schedule": [ { "at": "2027-01-01T00:00:00Z", "percentage": 1e1 },
+                                 { "at": "2026-12-31T23:00:00-00:30", "percentage": 5 } ],
+                   "variants": { "v": { "weight": 33.333, "value": { "z": 1.5, "a": [null, true, 7] } }, "u": { "weight": 66.667, "value": null } },
+                   "requires": ["a", "a"], "emergency": "keep", "expires": "2027-01-01" },
+            "a": true, "off": false
+          },
+          "segments": { "s": { "attribute": "plan", "in": ["pro", 7, 1.5, true] } }
+        }"#,
+    );
+    let canonical = String::from_utf8(definitions.to_canonical_json()).unwrap();
+    assert_eq!(
+        canonical,
+        concat!(
+            r#"{"flags":{"a":{"enabled":true},"#,
+            r#""b":{"enabled":true,"rollout":{"percentage":0.125,"by":"user","bucketing":"crc32"},"#,
+            r#""companies":{"allow":[-1,42,"042","9223372036854775808","a","b"]},"requires":["a"],"#,
+            r#""schedule":[{"at":"2026-12-31T23:00:00-00:30","percentage":5},{"at":"2027-01-01T00:00:00Z","percentage":10}],"#,
+            r#""variants":{"u":{"weight":66.667,"value":null},"v":{"weight":33.333,"value":{"a":[null,true,7],"z":1.5}}},"#,
+            r#""emergency":"keep","expires":"2027-01-01"},"#,
+            r#""off":{"enabled":false}},"#,
+            r#""segments":{"s":{"attribute":"plan","in":["pro",7,1.5,true]}}}"#,
+        )
+    );
+    assert_eq!(Definitions::from_canonical_json(canonical.as_bytes()).unwrap(), definitions);
+    assert_eq!(sound(&canonical), definitions, "the canonical form is a document too");
+    let flag = &definitions.flags["b"];
+    assert_eq!(flag.rollout.as_ref().unwrap().percentage, Percentage::from_thousandths(125).unwrap());
+    assert_eq!(flag.companies.allow[1], CompanyId::Int(42));
+    assert_eq!(flag.emergency, Emergency::Keep);
+    let test =
+        Test::In(vec![Scalar::Text("pro".into()), Scalar::Int(7), Scalar::Float(1.5), Scalar::Bool(true)]);
+    assert_eq!(definitions.segments["s"], Condition::Test { attribute: "plan".into(), test });
+}
+
+#[test]
+fn comments_are_allowed_in_every_object_and_kept_in_values() {
+    let definitions = sound(
+        r#"{ "$comment": 1, "flags": { "$comment": 1, "a": { "$comment": 1, "enabled": true,
+            "rollout": { "$comment": 1, "percentage": 1 }, "companies": { "$comment": 1 },
+            "rules": [ { "$comment": 1, "when": { "$comment": 1, "attribute": "x", "eq": 1 } } ],
+            "schedule": [ { "$comment": 1, "at": "2027-01-01T00:00:00Z", "percentage": 1 } ],
+            "variants": { "$comment": 1, "x": { "$comment": 1, "weight": 100, "value": { "$comment": 1 } } } } },
+           "segments": { "$comment": 1 }, "environments": { "$comment": 1, "e": { "$comment": 1 } } }"#,
+    );
+    let canonical = String::from_utf8(definitions.to_canonical_json()).unwrap();
+    assert_eq!(canonical.matches("$comment").count(), 1, "{canonical}");
+}
+
+#[test]
+fn all_problems_come_at_once_in_the_order_of_the_text() {
+    let text = "{ \"flags\": {\n  \"a\": { \"rollout\": { \"percentage\": 150 },\n         \"emergency\": \"Keep\" },\n  \"é\": 1, \"b\": { \"requires\": [\"aa\"] }\n},\n\"segmnts\": {} }";
+    assert_eq!(
+        problems(text),
+        [
+            "2:37: /flags/a/rollout/percentage: found 150, expected a number from 0 to 100 with up to three decimals",
+            "3:23: /flags/a/emergency: found \"Keep\", expected \"off\" or \"keep\" (did you mean \"keep\"?)",
+            "4:3: /flags/é: found the flag key \"é\", expected 1 to 191 letters, digits, or _ . : \\ - after the first",
+            "4:8: /flags/é: found 1, expected a flag: true, false or an object",
+            "4:31: /flags/b/requires/0: unknown flag \"aa\" (did you mean \"a\"?)",
+            "6:1: /segmnts: found the unknown key \"segmnts\", expected one of flags, segments, environments, $schema (did you mean \"segments\"?)",
+        ]
+    );
+}
+
+#[test]
+fn a_flag_that_singles_some_out_must_say_what_the_others_get() {
+    let flag =
+        |fields: &str| format!(r#"{{ "flags": {{ "customer_portal": {{ "enabled": true, {fields} }} }} }}"#);
+    let add = r#"add "rollout": {"percentage": 0} for a pilot, or 100"#;
+    for (fields, says) in [
+        (
+            r#""companies": { "allow": [15, 42, 103] }"#,
+            "allows 3 companies but does not say what the others get",
+        ),
+        (r#""companies": { "allow": [15, "15"] }"#, "allows 1 company but does not say what the others get"),
+        (r#""rules": [{ "when": { "all": [] } }]"#, "has 1 rule but does not say what the others get"),
+        (
+            r#""schedule": [{ "at": "2027-01-01T00:00:00Z", "percentage": 1 }]"#,
+            "has a schedule but does not say what holds before it",
+        ),
+        (
+            r#""companies": { "allow": [1] }, "rules": [{ "when": { "all": [] } }]"#,
+            "allows 1 company and has 1 rule but does not say what the others get",
+        ),
+    ] {
+        only_problem(&flag(fields), &format!("1:33: /flags/customer_portal: customer_portal {says}: {add}"));
+    }
+    assert!(problems(&flag(r#""companies": { "allow": [], "deny": [1] }, "rules": []"#)).is_empty());
+}
+
+#[test]
+fn a_fourth_decimal_is_refused_by_the_text_of_the_number() {
+    let flag = |literal: &str| {
+        format!(r#"{{ "flags": {{ "a": {{ "rollout": {{ "percentage": {literal} }} }} }} }}"#)
+    };
+    for literal in ["0.1", "0.07", "33.333", "100", "1e2", "99.9990"] {
+        assert!(problems(&flag(literal)).is_empty(), "{literal}");
+    }
+    for literal in
+        ["0.0001", "99.9999", "100.0000000000000000001", "33.33300000000000000001", "-1", "1e3", "1e-4"]
+    {
+        only_problem(
+            &flag(literal),
+            &format!(
+                "1:48: /flags/a/rollout/percentage: found {literal}, expected a number from 0 to 100 with up to three decimals"
+            ),
+        );
+    }
+}
+
+#[test]
+fn a_company_cannot_be_both_allowed_and_denied_however_it_is_written() {
+    only_problem(
+        r#"{ "flags": { "a": { "rollout": { "percentage": 1 }, "companies": { "allow": [7, 42], "deny": [8, "42", 42] } } } }"#,
+        "1:98: /flags/a/companies/deny/1: company 42 is both allowed and denied: keep it in one of the two lists",
+    );
+}
+
+#[test]
+fn weights_add_up_to_a_hundred_exactly() {
+    let flag = |a: &str, b: &str| {
+        format!(
+            r#"{{ "flags": {{ "a": {{ "enabled": true, "variants": {{ "x": {{ "weight": {a} }}, "y": {{ "weight": {b} }} }} }} }} }}"#
+        )
+    };
+    assert!(problems(&flag("33.333", "66.667")).is_empty());
+    let said = "found weights of 33.333 + 66.666 = 99.999, expected them to add up to 100";
+    only_problem(&flag("33.333", "66.666"), &format!("1:50: /flags/a/variants: {said}"));
+}
+
+#[test]
+fn a_schedule_is_sorted_and_has_no_two_steps_at_one_instant() {
+    only_problem(
+        r#"{ "flags": { "a": { "rollout": { "percentage": 0 }, "schedule": [
+            { "at": "2027-01-01T01:00:00+01:00", "percentage": 1 }, { "at": "2027-01-01T00:00:00Z", "percentage": 2 } ] } } }"#,
+        "2:77: /flags/a/schedule/1/at: found a second step at one instant, \"2027-01-01T00:00:00Z\" and \"2027-01-01T01:00:00+01:00\"",
+    );
+}
+
+#[test]
+fn cycles_are_told_with_the_way_round() {
+    assert_eq!(
+        problems(
+            r#"{ "flags": { "a": { "requires": ["b"], "enabled": true }, "b": { "requires": ["c"], "enabled": true }, "c": { "requires": ["a", "c"], "enabled": true } } }"#
+        ),
+        [
+            "1:124: /flags/c/requires/0: a requires itself: a → b → c → a",
+            "1:129: /flags/c/requires/1: c requires itself: c → c",
+        ]
+    );
+    assert_eq!(
+        problems(
+            r#"{ "flags": {}, "segments": { "x": { "not": { "segment": "y" } }, "y": { "any": [{ "segment": "x" }] } } }"#
+        ),
+        ["1:94: /segments/y/any/0/segment: x uses itself: x → y → x"]
+    );
+}
+
+#[test]
+fn unknown_names_come_with_the_nearest_known_one() {
+    assert_eq!(
+        problems(
+            r#"{ "flags": { "beta": { "enabled": true, "requires": ["bata", "zzzzz"], "rollout": { "percentage": 1, "slat": "x" },
+  "rules": [{ "when": { "segment": "beta-usres" } }, { "when": { "attribute": "x", "starts_wth": "y" } }] } },
+  "segments": { "beta-users": { "all": [] } } }"#
+        )
+        .into_iter()
+        .map(|line| line.split_once(": ").unwrap().1.to_owned())
+        .collect::<Vec<_>>(),
+        [
+            "/flags/beta/requires/0: unknown flag \"bata\" (did you mean \"beta\"?)".to_owned(),
+            "/flags/beta/requires/1: unknown flag \"zzzzz\"".to_owned(),
+            "/flags/beta/rollout/slat: found the unknown key \"slat\", expected one of percentage, by, salt, bucketing (did you mean \"salt\"?)".to_owned(),
+            "/flags/beta/rules/0/when/segment: unknown segment \"beta-usres\" (did you mean \"beta-users\"?)".to_owned(),
+            format!("/flags/beta/rules/1/when: found no comparison, expected one of {}", Test::NAMES.join(", ")),
+            format!(
+                "/flags/beta/rules/1/when/starts_wth: found the unknown key \"starts_wth\", expected one of all, any, not, segment, attribute, {} (did you mean \"starts_with\"?)",
+                Test::NAMES.join(", ")
+            ),
+        ]
+    );
+}
+
+#[test]
+fn a_flag_on_for_nobody_and_an_expired_one_are_warnings() {
+    let flag =
+        |fields: &str| format!(r#"{{ "flags": {{ "a": {{ "enabled": true, {fields} }}, "off": false }} }}"#);
+    let nobody = [
+        "1:14: warning: /flags/a: a is enabled, but on for nobody: raise its percentage, allow a company, or disable it",
+    ];
+    assert_eq!(problems(&flag(r#""rollout": { "percentage": 0 }"#)), nobody);
+    assert_eq!(
+        problems(&flag(
+            r#""rollout": { "percentage": 0 }, "rules": [{ "when": { "all": [] }, "percentage": 0 }]"#
+        )),
+        nobody
+    );
+    let past =
+        r#""rollout": { "percentage": 50 }, "schedule": [{ "at": "2026-11-20T00:00:00Z", "percentage": 0 }]"#;
+    assert_eq!(problems(&flag(past)), nobody, "the last step that has come counts");
+    for somebody in [
+        r#""rollout": { "percentage": 0.001 }"#,
+        r#""rollout": { "percentage": 0 }, "companies": { "allow": [1] }"#,
+        r#""rollout": { "percentage": 0 }, "rules": [{ "when": { "all": [] } }]"#,
+        r#""rollout": { "percentage": 0 }, "schedule": [{ "at": "2026-11-22T00:00:00Z", "percentage": 1 }]"#,
+    ] {
+        assert!(problems(&flag(somebody)).is_empty(), "{somebody}");
+    }
+    assert_eq!(
+        problems(&flag(r#""requires": ["off"]"#)),
+        [
+            "1:14: warning: /flags/a: a is enabled, but on for nobody: it requires off, which is off for everybody"
+        ]
+    );
+    assert_eq!(
+        problems(&flag(r#""expires": "2026-11-20""#)),
+        [
+            "1:49: warning: /flags/a/expires: a expired on 2026-11-20: remove the flag and the code that asks for it, or give it more time"
+        ]
+    );
+    assert!(problems(&flag(r#""expires": "2026-11-21""#)).is_empty(), "it still lives on its last day");
+}
+
+#[test]
+fn what_is_probably_not_meant_is_warned_of() {
+    only_problem(
+        r#"{ "flags": { "a": { "description": "x" } } }"#,
+        "1:14: warning: /flags/a: a says neither \"enabled\" nor \"rollout\", so it is on for everybody: write \"enabled\": true if that is meant",
+    );
+    only_problem(
+        r#"{ "flags": {}, "segments": { "s": { "attribute": "company", "in": ["042", "42"] } } }"#,
+        "1:75: warning: /segments/s/in/1: no company equals \"42\", since its id is an integer: write 42",
+    );
+}
+
+#[test]
+fn conditions_say_what_they_lack() {
+    let said = |condition: &str| {
+        let text = format!(r#"{{ "flags": {{}}, "segments": {{ "s": {condition} }} }}"#);
+        let all = problems(&text);
+        assert_eq!(all.len(), 1, "{all:?}");
+        all[0].split_once(": ").unwrap().1.to_owned()
+    };
+    for (condition, message) in [
+        (
+            r#"{ "attribute": "x", "gt": 1, "lt": 5 }"#,
+            r#"/segments/s: found attribute, lt, gt, expected one comparison: several conditions are written { "all": [ … ] }"#,
+        ),
+        (
+            r#"{ "all": [], "segment": "s" }"#,
+            r#"/segments/s: found all, segment, expected one of them: several conditions are written { "all": [ … ] }"#,
+        ),
+        (r#"{ "eq": 1 }"#, r#"/segments/s: found no "attribute", expected the attribute that is compared"#),
+        (
+            r#"{ "attribute": "now", "gt": 1 }"#,
+            r#"/segments/s/gt: found gt on "now", expected before or after"#,
+        ),
+        (
+            r#"{ "attribute": "v", "semver_gte": "v1.2.0" }"#,
+            r#"/segments/s/semver_gte: found "v1.2.0", expected a version (SemVer 2.0.0), such as "2.1.0" (did you mean "1.2.0"?)"#,
+        ),
+        (
+            r#"{ "attribute": "x", "before": "2026-02-30T00:00:00Z" }"#,
+            r#"/segments/s/before: found "2026-02-30T00:00:00Z", expected a time with an offset (RFC 3339), such as "2026-12-01T08:00:00Z""#,
+        ),
+    ] {
+        assert_eq!(said(condition), message);
+    }
+}
+
+#[test]
+fn segments_and_prerequisites_cannot_grow_without_bound() {
+    // Thirty segments that each name the one before twice: a billion comparisons.
+    let mut segments = vec![r#""s0": { "attribute": "x", "eq": 1 }"#.to_owned()];
+    segments.extend((1..30).map(|n| {
+        format!(r#""s{n}": {{ "any": [{{ "segment": "s{0}" }}, {{ "segment": "s{0}" }}] }}"#, n - 1)
+    }));
+    let text = format!(
+        r#"{{ "flags": {{ "a": {{ "rollout": {{ "percentage": 0 }}, "rules": [{{ "when": {{ "segment": "s29" }} }}] }} }}, "segments": {{ {} }} }}"#,
+        segments.join(", ")
+    );
+    assert_eq!(
+        problems(&text),
+        [
+            "1:14: /flags/a: the rules of a make 536870912 comparisons with their segments, expected at most 10000: use one \"in\" with a list instead of many comparisons"
+        ]
+    );
+    // A chain of twenty thousand segments, and one of as many flags.
+    let chain = |last: &str, link: &dyn Fn(usize) -> String| {
+        let links: Vec<String> = (1..20_000).map(|n| format!(r#""n{n}": {}"#, link(n - 1))).collect();
+        format!(r#""n0": {last}, {}"#, links.join(", "))
+    };
+    let segments = chain(r#"{ "all": [] }"#, &|n| format!(r#"{{ "segment": "n{n}" }}"#));
+    let text = format!(
+        r#"{{ "flags": {{ "a": {{ "rollout": {{ "percentage": 0 }}, "rules": [{{ "when": {{ "segment": "n19999" }} }}] }} }}, "segments": {{ {segments} }} }}"#
+    );
+    assert_eq!(
+        problems(&text),
+        ["1:14: /flags/a: the conditions of a nest 20001 deep with their segments, expected at most 128"]
+    );
+    let flags = chain("true", &|n| format!(r#"{{ "enabled": true, "requires": ["n{n}"] }}"#));
+    let report = problems(&format!(r#"{{ "flags": {{ {flags} }} }}"#));
+    assert!(
+        report[0]
+            .ends_with("/flags/n100: n100 requires more than 64 flags through others, expected at most 64"),
+        "{}",
+        report[0]
+    );
+    assert_eq!(report[100], "… and 19835 more");
+}
+
+#[test]
+fn an_overlay_is_a_merge_patch_and_its_problems_stand_where_it_is_written() {
+    let text = r#"{ "flags": { "a": { "enabled": true, "rollout": { "percentage": 10, "by": "user" }, "requires": ["b"] }, "b": true },
+"environments": { "staging": { "flags": { "a": { "rollout": { "percentage": 100, "by": null }, "requires": null },
+                                          "c": { "enabled": false, "description": null } } },
+                  "broken": { "flags": { "a": { "rollout": { "percentage": 101 }, "requires": ["bb"] } } } } }"#;
+    let document = definition::parse("f", text.as_bytes()).unwrap();
+    let (staging, warnings) = document.resolve(Some("staging"), TODAY).unwrap();
+    assert!(warnings.is_empty(), "{warnings}");
+    assert_eq!(
+        String::from_utf8(staging.to_canonical_json()).unwrap(),
+        r#"{"flags":{"a":{"enabled":true,"rollout":{"percentage":100}},"b":{"enabled":true},"c":{"enabled":false}}}"#
+    );
+    assert_eq!(document.resolve(None, TODAY).unwrap(), document.resolve(Some("elsewhere"), TODAY).unwrap());
+    let said = [
+        "4:76: /environments/broken/flags/a/rollout/percentage: found 101, expected a number from 0 to 100 with up to three decimals",
+        "4:96: /environments/broken/flags/a/requires/0: unknown flag \"bb\" (did you mean \"b\"?)",
+    ];
+    assert_eq!(lines(&document.resolve(Some("broken"), TODAY).unwrap_err()), said);
+    assert_eq!(lines(&document.check(TODAY)), said);
+}
+
+#[test]
+fn a_problem_of_several_environments_is_told_once_and_says_of_which() {
+    let text = r#"{ "flags": { "a": { "enabled": true, "companies": { "allow": [1] }, "rollout": { "percentage": 1 } }, "b": { "owner": 1 } },
+"environments": { "x": { "flags": { "a": { "rollout": null } } }, "y": { "flags": { "a": { "rollout": null } } }, "z": {} } }"#;
+    assert_eq!(
+        lines(&definition::parse("f", text.as_bytes()).unwrap().check(TODAY)),
+        [
+            "1:19: /flags/a: a allows 1 company but does not say what the others get: add \"rollout\": {\"percentage\": 0} for a pilot, or 100 [in x, y]",
+            "1:119: /flags/b/owner: found 1, expected a string",
+        ]
+    );
+}
+
+#[test]
+fn an_overlay_changes_flags_and_segments_and_nothing_else() {
+    let text = r#"{ "flags": { "off": false, "portal": true }, "environments": {
+  "One": {}, "two": 7, "three": { "environments": {}, "$schema": "x", "flag": {} },
+  "four": { "flags": { "off": { "rollout": { "percentage": 5 } } } },
+  "five": { "flags": { "off": { "rollout": { "percentage": 5 }, "enabled": true }, "prtal": null } } } }"#;
+    assert_eq!(
+        problems(text),
+        [
+            "2:3: /environments/One: found the environment \"One\", expected 1 to 64 lower-case letters, digits, _ or -, a letter first",
+            "2:21: /environments/two: found 7, expected an object: a merge patch (RFC 7386) on the document",
+            "2:35: /environments/three/environments: an environment cannot patch \"environments\"",
+            "2:55: /environments/three/$schema: found the unknown key \"$schema\", expected one of flags, segments",
+            "2:71: /environments/three/flag: found the unknown key \"flag\", expected one of flags, segments (did you mean \"flags\"?)",
+            "3:24: /environments/four/flags/off: off is false in the document, and the patch does not say \"enabled\": add \"enabled\": true or false",
+        ]
+    );
+    assert_eq!(
+        in_environment(
+            r#"{ "flags": { "portal": true }, "environments": { "five": { "flags": { "prtal": null } } } }"#,
+            Some("five")
+        ),
+        [
+            "1:71: warning: /environments/five/flags/prtal: null deletes \"prtal\", which is not there (did you mean \"portal\"?)"
+        ]
+    );
+    assert_eq!(
+        in_environment(r#"{ "flags": {}, "environments": { "production": {} } }"#, Some("prodction")),
+        [
+            "1:1: warning: the document names no environment \"prodction\", so nothing is merged (did you mean \"production\"?)"
+        ]
+    );
+}
+
+#[test]
+fn a_report_serialises_for_other_programs() {
+    let report = definition::load("f", br#"{ "flags": { "a": 1, "b": { "enabld": true } } }"#, None, TODAY)
+        .unwrap_err();
+    assert_eq!(
+        serde_json::to_value(&report).unwrap(),
+        serde_json::json!({ "problems": [
+            { "severity": "error", "file": "f", "line": 1, "column": 19, "pointer": "/flags/a",
+              "message": "found 1, expected a flag: true, false or an object" },
+            { "severity": "error", "file": "f", "line": 1, "column": 29, "pointer": "/flags/b/enabld",
+              "message": "found the unknown key \"enabld\", expected one of description, owner, enabled, rollout, companies, requires, rules, schedule, variants, emergency, expires",
+              "hint": "did you mean \"enabled\"?" },
+        ] })
+    );
 }

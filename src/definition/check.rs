@@ -34,7 +34,8 @@ pub(super) fn flag(
     no_company_twice(tree, findings, flag, places);
     weights_add_up(findings, flag, places);
     not_expired(findings, today, key, flag, places);
-    if !places.says_enabled && flag.rollout.is_none() && !needs_percentage(flag) {
+    let says_nothing = !places.says_enabled && flag.rollout.is_none() && flag.requires.is_empty();
+    if says_nothing && flag.companies.is_empty() && !needs_percentage(flag) {
         let message = format!("{key} says neither \"enabled\" nor \"rollout\", so it is on for everybody");
         findings.warning(places.key, message, "write \"enabled\": true if that is meant".to_owned());
     }

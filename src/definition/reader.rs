@@ -60,6 +60,8 @@ struct Open {
     key: Id,
     count: u32,
     is_object: bool,
+    /// Whether a value of it is due or being read.
+    inside: bool,
 }
 
 struct Trouble {
@@ -106,6 +108,7 @@ impl Reader<'_> {
                     };
                 };
                 open.count += 1;
+                open.inside = false;
                 let is_object = open.is_object;
                 match self.peek() {
                     Some(b',') => {
@@ -120,8 +123,9 @@ impl Reader<'_> {
                             .hint("remove the comma")
                             .at(comma));
                         }
-                        if is_object {
-                            self.key()?;
+                        match is_object {
+                            true => self.key()?,
+                            false => self.enter(),
                         }
                         break;
                     }
@@ -194,7 +198,7 @@ impl Reader<'_> {
             )));
         }
         let container = self.push(if is_object { Kind::Object } else { Kind::List }, self.at, 0);
-        self.open.push(Open { container, key: container, count: 0, is_object });
+        self.open.push(Open { container, key: container, count: 0, is_object, inside: false });
         self.at += 1;
         self.skip_space();
         match self.peek() {
@@ -204,9 +208,19 @@ impl Reader<'_> {
                 self.key()?;
                 return Ok(true);
             }
-            _ => return Ok(true),
+            _ => {
+                self.enter();
+                return Ok(true);
+            }
         }
         Ok(false)
+    }
+
+    /// A value of the innermost list or object is due.
+    fn enter(&mut self) {
+        if let Some(open) = self.open.last_mut() {
+            open.inside = true;
+        }
     }
 
     fn close(&mut self) {
@@ -227,6 +241,7 @@ impl Reader<'_> {
         if let Some(open) = self.open.last_mut() {
             open.key = key;
         }
+        self.enter();
         self.skip_space();
         if self.peek() != Some(b':') {
             return Err(self.unexpected("\":\" after the key"));
@@ -395,16 +410,14 @@ impl Reader<'_> {
     }
 }
 
-/// The pointer of the innermost list or object that is open, or of the member that is being read there.
+/// The pointer of the value that is due, or else of what it would be in.
 fn pointer(tree: &Tree, open: &[Open]) -> String {
     let mut pointer = String::new();
-    for (depth, level) in open.iter().enumerate() {
-        let innermost = depth + 1 == open.len();
+    for level in open.iter().filter(|level| level.inside) {
+        pointer.push('/');
         match level.is_object {
-            false if innermost => {}
-            true if innermost && level.key == level.container => {}
-            true => pointer.extend(["/", &place::escape(&tree.string(level.key))]),
-            false => pointer.push_str(&format!("/{}", level.count)),
+            true => pointer.push_str(&place::escape(&tree.string(level.key))),
+            false => pointer.push_str(&level.count.to_string()),
         }
     }
     pointer
