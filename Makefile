@@ -2,7 +2,7 @@
 
 HOOKS = --target-dir target/hooks --features test-hooks
 
-.PHONY: help setup build build-hooks test test-rust test-php test-e2e install uninstall
+.PHONY: help setup build build-hooks test test-rust test-php test-polyfill test-parity test-e2e install uninstall
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -16,13 +16,19 @@ build: setup ## the extension and the command, in target/release
 build-hooks: setup
 	cargo build --release --locked -p flagstone-php $(HOOKS)
 
-test: setup test-rust test-php test-e2e ## everything
+test: setup test-rust test-php test-polyfill test-parity test-e2e ## everything
 
 test-rust: setup ## the engine and the command
 	cargo test --locked --workspace --exclude flagstone-php
 
 test-php: build build-hooks ## the extension, by PHP's own run-tests.php
 	tests/php/run
+
+test-polyfill: build ## the polyfill, in plain PHP
+	tests/polyfill/run
+
+test-parity: build ## the extension and the polyfill answer the same questions alike
+	tests/parity/run
 
 test-e2e: build ## nginx, php-fpm and wrk while snapshots are published
 	tests/e2e/run

@@ -1,0 +1,303 @@
+<?php
+
+declare(strict_types=1);
+
+use Flagstone\Polyfill\Bucket;
+use Flagstone\Polyfill\Company;
+use Flagstone\Polyfill\Number;
+use Flagstone\Polyfill\Semver;
+use Flagstone\Polyfill\Status;
+use Flagstone\Polyfill\Time;
+
+const ROOT = __DIR__ . '/../..';
+
+error_reporting(E_ALL);
+set_error_handler(static function (int $severity, string $message, string $file, int $line): bool {
+    if (error_reporting() & $severity) {
+        throw new ErrorException($message, 0, $severity, $file, $line);
+    }
+
+    return true;
+});
+if (extension_loaded('flagstone')) {
+    fwrite(STDERR, "the extension is loaded; these are the polyfill's tests\n");
+    exit(1);
+}
+require ROOT . '/polyfill/bootstrap.php';
+
+$tests = [];
+function test(string $name, callable $body): void
+{
+    $GLOBALS['tests'][$name] = $body;
+}
+function same(mixed $expected, mixed $found, string $about = ''): void
+{
+    if ($expected !== $found) {
+        throw new Exception("$about: found " . var_export($found, true) . ', expected ' . var_export($expected, true));
+    }
+}
+/** Runs PHP in a process of its own; its output. */
+function php(string $code, array $settings = []): string
+{
+    $line = escapeshellarg(PHP_BINARY) . ' -n';
+    foreach ($settings as $name => $value) {
+        $line .= ' -d ' . escapeshellarg("$name=$value");
+    }
+    $boot = var_export(ROOT . '/polyfill/bootstrap.php', true);
+    exec("$line -r " . escapeshellarg("require $boot; $code") . ' 2>&1', $output);
+
+    return implode("\n", $output);
+}
+function command(string ...$arguments): string
+{
+    exec(implode(' ', array_map('escapeshellarg', [getenv('FLAGSTONE_BIN'), ...$arguments])) . ' 2>&1', $output, $code);
+    same(0, $code, implode("\n", $output));
+
+    return implode("\n", $output);
+}
+/** A fresh store that holds these flags. */
+function store(array $flags): string
+{
+    static $number = 0;
+    $store = getenv('FLAGSTONE_TEST_DIR') . '/store-' . ++$number;
+    command('--store', $store, 'init', '--environment', 'production');
+    publish($store, $flags);
+
+    return $store;
+}
+function publish(string $store, array $flags): void
+{
+    file_put_contents("$store/../flags.json", json_encode(['flags' => $flags]));
+    command('--store', $store, 'publish', "$store/../flags.json");
+}
+/** The newest snapshot's file. */
+function snapshot(string $store): string
+{
+    $files = glob("$store/snapshots/*.snapshot");
+    sort($files);
+
+    return end($files);
+}
+
+test('every key falls in the bucket of the vectors', function () {
+    $vectors = json_decode(file_get_contents(ROOT . '/tests/vectors/buckets.json'), true);
+    same(true, count($vectors) > 40);
+    foreach ($vectors as $vector) {
+        $key = is_string($vector['key']) ? Company::normal($vector['key']) : $vector['key'];
+        same($vector['bucket'], Bucket::of($key, Bucket::seed($vector['salt'])), "{$vector['salt']} {$vector['key']}");
+        same($vector['crc32_percent'] * 1000, Bucket::crc32($key), (string) $vector['key']);
+    }
+});
+
+test('every function is there, and its signature is the stub\'s but for the company\'s type', function () {
+    $signature = static function (string $name, string $parameters, string $return): string {
+        return "$name(" . preg_replace('/\s+/', ' ', $parameters) . "): $return";
+    };
+    preg_match_all('/^function (\w+)\((.*)\): (\S+) \{\}$/m', file_get_contents(ROOT . '/php-stubs/flagstone.stub.php'), $stubs, PREG_SET_ORDER);
+    same(12, count($stubs));
+    foreach ($stubs as [, $name, $parameters, $return]) {
+        $function = new ReflectionFunction($name);
+        $found = array_map(static function (ReflectionParameter $parameter): string {
+            $text = $parameter->getName() === 'company' ? 'int|string|null' : (string) $parameter->getType();
+            $text .= ' $' . $parameter->getName();
+            if ($parameter->isDefaultValueAvailable()) {
+                $value = $parameter->getDefaultValue();
+                $text .= ' = ' . ($value === [] ? '[]' : strtolower(var_export($value, true)));
+            }
+
+            return $text;
+        }, $function->getParameters());
+        same($signature($name, $parameters, $return), $signature($name, implode(', ', $found), (string) $function->getReturnType()));
+    }
+});
+
+test('the version is the workspace\'s', function () {
+    preg_match('/^version = "(.*)"$/m', file_get_contents(ROOT . '/Cargo.toml'), $found);
+    same($found[1], Status::VERSION);
+});
+
+test('an int times the golden ratio wraps at 64 bits', function () {
+    // Computed with integers of any size.
+    foreach ([[1, 32, 0x9E3779B9], [-1, 32, 0x61C88646], [PHP_INT_MAX, 8, 0xE1], [PHP_INT_MIN, 4, 8], [0, 16, 0], [42, 16, 0xF519], [3, 0, 0]] as [$key, $bits, $expected]) {
+        same($expected, Number::fibonacci($key, $bits), "$key, $bits bits");
+    }
+});
+
+test('an int and a float compare by value without rounding', function () {
+    foreach ([[1, 1.0, 0], [1, 1.5, -1], [-1, -1.5, 1], [0, -0.0, 0], [2 ** 53 + 1, 2.0 ** 53, 1], [PHP_INT_MAX, 2.0 ** 63, -1],
+        [PHP_INT_MIN, -(2.0 ** 63), 0], [PHP_INT_MIN, -INF, 1], [0, NAN, null]] as [$int, $float, $expected]) {
+        same($expected, Number::compare($int, $float), "$int and $float");
+        same($expected === null ? null : -$expected, Number::compare($float, $int), "$float and $int");
+    }
+});
+
+test('versions have the precedence of the specification', function () {
+    $ascending = ['0.0.0', '0.0.1-0', '0.0.1', '0.10.0', '1.0.0-2', '1.0.0-10', '1.0.0--', '1.0.0-alpha', '1.0.0-alpha.1', '1.0.0-alpha.beta', '1.0.0', '2.0.0', '18446744073709551616.0.0'];
+    foreach ($ascending as $i => $a) {
+        foreach ($ascending as $j => $b) {
+            same($i <=> $j, Semver::compare($a, $b), "$a and $b");
+        }
+    }
+    foreach (['', '1', '1.2', 'v1.2.3', '01.2.3', '1.2.3-01', '1.2.3+', "1.2.3\n", '1.2.3-ä'] as $text) {
+        same(null, Semver::compare($text, '1.2.3'), $text);
+    }
+});
+
+test('times are read to the microsecond, and nothing else is', function () {
+    foreach (['1970-01-01T00:00:00Z' => 0, '1969-12-31T23:59:59Z' => -1_000_000, '2000-02-29T12:00:00Z' => 951_825_600_000_000, '2026-12-01T09:30:00+01:30' => 1_796_112_000_000_000,
+        '0000-01-01T00:00:00Z' => -62_167_219_200_000_000, '1970-01-01T00:00:00.123456789Z' => 123_456] as $text => $micros) {
+        same($micros, Time::parse($text), $text);
+    }
+    foreach (['', '2026-12-01', '2026-02-29T08:00:00Z', '1900-02-29T08:00:00Z', '2026-12-01T24:00:00Z', "2026-12-01T08:00:00Z\n", '2026-12-01T08:00:00.1234567890Z'] as $text) {
+        same(null, Time::parse($text), $text);
+    }
+    same(PHP_INT_MAX, Time::ofSeconds(PHP_INT_MAX));
+    same(PHP_INT_MIN, Time::ofSeconds(-INF));
+});
+
+test('a company that is an object, a bool or an array is a TypeError in the extension\'s words', function () {
+    foreach ([[new ArrayObject(), 'ArrayObject given; pass its key, such as $company->getKey()'], [true, 'bool given'], [[], 'array given']] as [$company, $words]) {
+        try {
+            feature_enabled('portal', $company);
+            throw new Exception('nothing was thrown');
+        } catch (TypeError $error) {
+            same('feature_enabled(): Argument #2 ($company) must be of type string|int|null, ' . $words, $error->getMessage());
+        }
+    }
+});
+
+test('without a store every flag is off, and status says what to do', function () {
+    same('no_snapshot', feature_explain('portal')['reason']);
+    same([], feature_all());
+    same(true, str_starts_with(flagstone_status()['last_error'], 'no store: set flagstone.store'));
+    same('none', flagstone_status()['source']);
+});
+
+test('the store is named by php.ini, by the application or by a constant, in this order', function () {
+    $one = store(['one' => true]);
+    $two = store(['two' => true]);
+    $print = 'echo implode(",", array_keys(feature_all()));';
+    same('one', php($print, ['flagstone.store' => $one]));
+    same('one', php("define('FLAGSTONE_STORE', '$one'); $print"));
+    same('two', php("define('FLAGSTONE_STORE', '$one'); flagstone_use('$two'); $print"));
+    same('nontwo', php("echo flagstone_use('$one') ? 'yes' : 'non'; $print", ['flagstone.store' => $two]));
+    same('yestwo', php("echo flagstone_use('$two/.') ? 'yes' : 'no'; $print", ['flagstone.store' => $two]));
+});
+
+test('a refresh moves to the newest generation, and a look does within the refresh interval', function () {
+    $store = store(['portal' => false]);
+    same(true, flagstone_use($store));
+    same(false, feature_enabled('portal'));
+    publish($store, ['portal' => true]);
+    same(false, feature_enabled('portal'), 'pinned');
+    same(true, flagstone_refresh());
+    same(false, flagstone_refresh());
+    same(true, feature_enabled('portal'));
+    command('--store', $store, 'kill', 'portal', '--reason', 'test');
+    usleep(1_100_000);
+    same('killed', feature_explain('portal')['reason']);
+    same(['portal'], flagstone_status()['killed']);
+    command('--store', $store, 'revive', 'portal', '--reason', 'test');
+    flagstone_refresh();
+    same(true, feature_enabled('portal'));
+});
+
+test('a damaged snapshot is refused: what was good goes on, and a new process takes the one before', function () {
+    $store = store(['portal' => true]);
+    same(true, flagstone_use($store));
+    publish($store, ['portal' => false]);
+    $file = snapshot($store);
+    chmod($file, 0o644);
+    $bytes = file_get_contents($file);
+    $bytes[600] = chr(ord($bytes[600]) ^ 1);
+    file_put_contents($file, $bytes);
+    same(false, flagstone_refresh());
+    same([true, 'last_good', 1], [feature_enabled('portal'), flagstone_status()['source'], flagstone_status()['counters']['refused']]);
+    same(true, str_contains(flagstone_status()['last_error'], 'checksum'));
+    same('previous', php("flagstone_use('$store'); echo flagstone_status()['source'];"));
+});
+
+test('no byte of a snapshot can be changed without being noticed', function () {
+    $store = store(['portal' => ['enabled' => true, 'rollout' => ['percentage' => 30], 'companies' => ['allow' => [1, 'x']]]]);
+    $file = snapshot($store);
+    $bytes = file_get_contents($file);
+    $end = unpack('P', $bytes, 64 + 13 * 24)[1];
+    $read = static function (string $bytes): ?string {
+        $memory = fopen('php://memory', 'w+b');
+        fwrite($memory, $bytes);
+        rewind($memory);
+        try {
+            Flagstone\Polyfill\Snapshot::read($memory, strlen($bytes));
+        } catch (Flagstone\Polyfill\Problem $problem) {
+            return $problem->getMessage();
+        }
+
+        return null;
+    };
+    same(null, $read($bytes));
+    $covered = [[0, 512]];
+    for ($section = 0; $section < 13; ++$section) {
+        $covered[] = array_values(unpack('P2', $bytes, 64 + $section * 24));
+    }
+    foreach ($covered as [$offset, $size]) {
+        for ($at = $offset; $at < $offset + $size; ++$at) {
+            $damaged = $bytes;
+            $damaged[$at] = chr(ord($damaged[$at]) ^ 0x40);
+            same(true, $read($damaged) !== null, "byte $at of $end");
+        }
+    }
+    foreach ([0, 8, 511, 512, $end - 1, strlen($bytes) - 1] as $length) {
+        same(true, $read(substr($bytes, 0, $length)) !== null, "cut to $length");
+    }
+});
+
+test('a store that everybody can write is refused with what to type', function () {
+    $store = store(['portal' => true]);
+    chmod($store, 0o777);
+    same(false, flagstone_use($store));
+    same(true, str_contains(flagstone_status()['last_error'], 'is writable by everybody (mode 0777). Type: chmod o-w '));
+    chmod($store, 0o775);
+    same(true, flagstone_use($store . '/'));
+    same(true, str_contains(flagstone_status()['warning'], 'is writable by a group (mode 0775)'));
+});
+
+test('nothing of a broken store reaches the output or an error handler', function () {
+    $handler = 'set_error_handler(function ($s, $m) { echo "handler: $m"; return true; }, E_ALL);';
+    same('off', php("$handler flagstone_use('/nonexistent/store'); echo feature_enabled('x', 1) ? 'on' : 'off';"));
+    $store = store(['portal' => true]);
+    file_put_contents("$store/head", 'short');
+    same('off', php("$handler flagstone_use('$store'); echo feature_enabled('portal', 1) ? 'on' : 'off';"));
+});
+
+test('overrides answer for this process and can be refused', function () {
+    flagstone_override(['new' => [7 => 'blue'], 'old' => false]);
+    same([true, 'blue', false, false], [feature_enabled('new', '7'), feature_variant('new', 7), feature_enabled('new', 8), feature_enabled('old')]);
+    same('override', feature_explain('old')['reason']);
+    flagstone_override(null, true);
+    same(true, feature_enabled('anything'));
+    flagstone_override(null);
+    same(false, feature_enabled('anything'));
+    $refused = php('try { flagstone_override([]); } catch (Error $error) { echo $error->getMessage(); }', ['flagstone.allow_override' => '0']);
+    same('flagstone_override() is refused: flagstone.allow_override is off in this process', $refused);
+});
+
+$failed = 0;
+foreach ($tests as $name => $body) {
+    try {
+        $body();
+    } catch (Throwable $error) {
+        ++$failed;
+        echo "FAILED $name\n  {$error->getMessage()}\n  {$error->getFile()}:{$error->getLine()}\n";
+    }
+}
+echo 'test result: ', count($tests) - $failed, " passed, $failed failed\n";
+
+// What it costs, for the record: it fails nothing.
+$store = store(['portal' => ['enabled' => true, 'rollout' => ['percentage' => 50]]]);
+flagstone_use($store);
+$began = hrtime(true);
+for ($company = 0; $company < 100_000; ++$company) {
+    feature_enabled('portal', $company);
+}
+printf("feature_enabled() of a rollout: %.2f µs\n", (hrtime(true) - $began) / 1e8);
+exit($failed === 0 ? 0 : 1);
