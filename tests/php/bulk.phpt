@@ -15,6 +15,11 @@ flagstone_use(store([
 same('all', [42 => true, 'a' => true, 'b' => false, 'child' => false, 'nobody' => false, 'pilot' => true, 'ruled' => false], feature_all(15));
 same('all, nobody', false, feature_all()['pilot']);
 same('filter', ['x' => 15, 'z' => 'acme', 7 => '15'], feature_filter('pilot', ['x' => 15, 'y' => 16, 'z' => 'acme', 7 => '15', 8 => null]));
+// A key that is no UTF-8 made the iteration of the array panic.
+same('filter, any key', ["\xff" => 15], feature_filter('pilot', ["\xff" => 15, '' => 16]));
+flagstone_override(["\xff" => true, 'b' => ["\xfe" => true]]);
+same('override, any key', [true, true, false], [feature_enabled("\xff"), feature_enabled('b', "\xfe"), feature_enabled('b', 1)]);
+flagstone_override(null);
 same('needs', ['plan', 'user'], feature_needs('ruled'));
 same('needs nothing', [[], []], [feature_needs('a'), feature_needs('unknown')]);
 foreach (['a' => true, 'b' => false, 'pilot' => true, 'nobody' => false, 'child' => false, 'ruled' => true, 'unknown' => false] as $flag => $possible) {

@@ -6,7 +6,7 @@ use crate::php::{self, globals, guarded};
 use crate::pin::{self, Globals, Pin};
 use crate::{ini, status, stores, values};
 use engine::{Answer, FlagId, Key, Quick, Reason};
-use ext_php_rs::types::{ArrayKey, ZendHashTable, Zval};
+use ext_php_rs::types::{ZendHashTable, Zval};
 use ext_php_rs::zend::ExecuteData;
 
 const IS_FALSE: u32 = 2;
@@ -251,18 +251,12 @@ pub(crate) extern "C" fn feature_filter(frame: &mut ExecuteData, result: &mut Zv
         let Some((question, companies)) = call::parse_filter(frame) else { return values::null() };
         let globals = globals();
         let mut table = ZendHashTable::new();
-        for (key, value) in companies.iter() {
+        for (key, value) in values::entries(companies) {
             let value = php::dereferenced(value);
             let Some(company) = call::company(value, 2) else { return values::null() };
             let question = Question { company, ..question };
             if answer(globals, &question).on {
-                match key {
-                    ArrayKey::Long(index) => values::put(&mut table, Key::Int(index), value.shallow_clone()),
-                    name => {
-                        let name = name.to_string();
-                        values::put(&mut table, Key::Text(name.as_bytes()), value.shallow_clone());
-                    }
-                }
+                values::put(&mut table, values::entry_key(&key), value.shallow_clone());
             }
         }
         values::array(table)

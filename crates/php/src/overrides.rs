@@ -1,8 +1,8 @@
 //! What a test told this process to answer.
 
-use crate::php;
+use crate::{php, values};
 use engine::Key;
-use ext_php_rs::types::{ArrayKey, ZendHashTable, Zval};
+use ext_php_rs::types::{ZendHashTable, Zval};
 use std::collections::HashMap;
 
 /// Answers by flag, and what the flags not named get; none: as they would be without.
@@ -39,7 +39,7 @@ impl Overrides {
     /// What is wrong with an answer, in words that follow "must be an array of answers, ".
     pub(crate) fn new(answers: Option<&ZendHashTable>, otherwise: Option<bool>) -> Result<Overrides, String> {
         let mut flags = HashMap::new();
-        for (key, value) in answers.into_iter().flat_map(|answers| answers.iter()) {
+        for (key, value) in answers.into_iter().flat_map(values::entries) {
             let flag = key_bytes(&key);
             let told = told(php::dereferenced(value))
                 .map_err(|found| format!("{found} given for \"{}\"", String::from_utf8_lossy(&flag)))?;
@@ -89,12 +89,8 @@ impl From<Key<'_>> for Company {
 fn told(value: &Zval) -> Result<Told, String> {
     let Some(companies) = value.array() else { return choice(value).map(Told::Same) };
     let mut by_company = HashMap::new();
-    for (key, value) in companies.iter() {
-        let company = match key {
-            ArrayKey::Long(int) => Company::Int(int),
-            other => Company::Text(key_bytes(&other)),
-        };
-        by_company.insert(company, choice(php::dereferenced(value))?);
+    for (key, value) in values::entries(companies) {
+        by_company.insert(values::entry_key(&key).into(), choice(php::dereferenced(value))?);
     }
     Ok(Told::ByCompany(by_company))
 }
@@ -109,6 +105,9 @@ fn choice(value: &Zval) -> Result<Choice, String> {
     }
 }
 
-fn key_bytes(key: &ArrayKey<'_>) -> Vec<u8> {
-    key.to_string().into_bytes()
+fn key_bytes(key: &Zval) -> Vec<u8> {
+    match values::entry_key(key) {
+        Key::Int(int) => int.to_string().into_bytes(),
+        Key::Text(text) => text.to_vec(),
+    }
 }

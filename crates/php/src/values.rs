@@ -73,6 +73,20 @@ pub(crate) fn put_name(table: &mut ZendHashTable, name: &str, value: Zval) {
     put(table, Key::Text(name.as_bytes()), value);
 }
 
+/// Entries of an array, whose keys may be any bytes: the iterator of ext-php-rs panics at one that is no UTF-8.
+pub(crate) fn entries(table: &ZendHashTable) -> impl Iterator<Item = (Zval, &Zval)> {
+    let mut entries = table.iter();
+    std::iter::from_fn(move || entries.next_zval())
+}
+
+/// An entry's key, as arrays hold it.
+pub(crate) fn entry_key(key: &Zval) -> Key<'_> {
+    match key.zend_str() {
+        Some(name) => Key::Text(name.as_bytes()),
+        None => Key::Int(key.long().unwrap_or(0)),
+    }
+}
+
 /// A variant's value.
 pub(crate) fn of(snapshot: &Snapshot, at: ValueRef) -> Zval {
     convert(snapshot.value(at))
