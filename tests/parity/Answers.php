@@ -31,13 +31,13 @@ final class Answers
     public function further(Questions $questions): array
     {
         [$flag, $company, $context] = $questions->next();
-        $companies = ['x' => $questions->company(), '7' => 7];
+        $companies = ['x' => $questions->company(), '7' => 7, "\xff" => 1, '' => 2, -5 => 'acme-eu'];
         for ($i = 0; $i < 10; ++$i) {
             $companies[] = $questions->company();
         }
         $answers = [
             'needs' => feature_needs($flag),
-            'possible' => feature_possible($flag),
+            'possible' => array_map('feature_possible', $questions->flags),
             'all' => feature_all($company, $context),
             'filter' => feature_filter($flag, $companies, $context),
         ];

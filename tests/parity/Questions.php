@@ -10,10 +10,9 @@ final class Questions
     private array $pools;
     private array $oddities;
     private array $companies;
-    private array $killed;
 
     /** @param list<string> $flags */
-    public function __construct(private readonly array $flags, array $companies, private readonly int $seed)
+    public function __construct(public readonly array $flags, array $companies, private readonly int $seed)
     {
         $numbers = Pools::numbers();
         $this->companies = $companies;
@@ -22,7 +21,7 @@ final class Questions
             'text' => Pools::TEXTS,
             'number' => $numbers,
             'version' => [...Pools::VERSIONS, ...Pools::NO_VERSIONS],
-            'time' => [...Pools::TIMES, ...Pools::NO_TIMES, 0, -1, 1796112000, 0.5, -0.0000005, 1796112000.000001, 253402300799],
+            'time' => [...Pools::TIMES, ...Pools::NO_TIMES, 0, -1, 1796112000, 0.5, -0.0000005, 1796112000.000001, 1796112000.0000008, 253402300799],
             'bool' => [true, false],
             'key' => [...$companies, ''],
         ];

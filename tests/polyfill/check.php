@@ -118,7 +118,7 @@ test('the version is the workspace\'s', function () {
 
 test('an int times the golden ratio wraps at 64 bits', function () {
     // Computed with integers of any size.
-    foreach ([[1, 32, 0x9E3779B9], [-1, 32, 0x61C88646], [PHP_INT_MAX, 8, 0xE1], [PHP_INT_MIN, 4, 8], [0, 16, 0], [42, 16, 0xF519], [3, 0, 0]] as [$key, $bits, $expected]) {
+    foreach ([[1, 32, 0x9E3779B9], [-1, 32, 0x61C88646], [PHP_INT_MAX, 8, 0xE1], [PHP_INT_MIN, 4, 8], [0, 16, 0], [42, 16, 0xF519], [0x1_FFFF_FFFF, 32, 0x605D7E70], [3, 0, 0]] as [$key, $bits, $expected]) {
         same($expected, Number::fibonacci($key, $bits), "$key, $bits bits");
     }
 });
