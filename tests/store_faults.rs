@@ -395,3 +395,36 @@ fn the_lock_of_a_publisher_that_dies_is_free_at_once() {
     assert_eq!(temporaries(&path), 0);
     assert_eq!(sound(&path), store.generation().unwrap());
 }
+
+#[test]
+fn a_snapshot_that_is_not_on_the_disk_as_it_was_written_never_becomes_current() {
+    let dir = trusted_dir();
+    let path = dir.join("store");
+    let store = new_store(&path);
+    publish(&store, &numbered(1));
+    // Where the disk lies, it has other bytes than were written: as its last step, before the snapshot is read back,
+    // the publisher is stopped at its fsync until somebody has changed a byte of what no reader looks at.
+    let child = Child::new("publish").store(&path).set("NUMBER", "2");
+    let child =
+        child.under(&["strace", "-f", "-o", "/dev/null", "-e", "inject=fsync:delay_exit=3000000:when=1"]);
+    let running = child.command().spawn().unwrap();
+    let since = Instant::now();
+    let file = loop {
+        let found = snapshot_names(&path).into_iter().find(|name| name.ends_with(".tmp"));
+        let found = found.map(|name| path.join("snapshots").join(name));
+        if let Some(found) = found.filter(|file| support::mode(file) == 0o444) {
+            break found;
+        }
+        assert!(since.elapsed() < Duration::from_secs(20), "no temporary file");
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    let bytes = std::fs::read(&file).unwrap();
+    let open = std::fs::OpenOptions::new().write(true).open(&file).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&open, &[bytes[bytes.len() - 1] ^ 1], bytes.len() as u64 - 1)
+        .unwrap();
+    let output = running.wait_with_output().unwrap();
+    let text = answers(&output.stdout).join("\n");
+    assert!(text.contains("checksum") && text.contains("generation 1 stays"), "{text}");
+    assert_eq!((sound(&path), temporaries(&path)), (1, 0));
+}

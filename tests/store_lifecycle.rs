@@ -345,3 +345,19 @@ fn a_thousand_publishes_leave_ten_generations_and_no_mapping() {
 fn a_child_process_does_what_its_parent_asks() {
     support::children::serve();
 }
+
+#[test]
+fn the_same_content_is_published_again_where_its_definitions_are_damaged() {
+    let dir = trusted_dir();
+    let path = dir.join("store");
+    let store = new_store(&path);
+    publish(&store, &portal(true));
+    let file = snapshot_file(&path, 1);
+    let mut bytes = std::fs::read(&file).unwrap();
+    // The end of the file: what readers do not look at, but the next difference would.
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::remove_file(&file).unwrap();
+    std::fs::write(&file, bytes).unwrap();
+    assert_eq!(publish(&store, &portal(true)).generation, 2);
+    store.snapshot(2).unwrap().verify().unwrap();
+}

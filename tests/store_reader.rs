@@ -579,3 +579,39 @@ fn many_threads_see_every_generation_rise_and_none_twice_half_done() {
     });
     assert_eq!(reader.status().refused, 0);
 }
+
+#[test]
+fn bytes_written_once_that_change_in_the_head_are_noticed() {
+    let dir = trusted_dir();
+    let path = dir.join("store");
+    let store = new_store(&path);
+    publish(&store, &portal(true));
+    let reader = reader(&path);
+    reader.view();
+    let good = std::fs::read(path.join("head")).unwrap();
+    for byte in 0..256 {
+        write_head(&path, byte, &[good[byte as usize] ^ 1]);
+        let fresh = Reader::open(&path, ReaderOptions::default());
+        assert!(fresh.is_err(), "byte {byte}");
+        epoch(&path);
+        assert!(on(&reader.view(), "portal") && reader.status().last_error.is_some(), "byte {byte}");
+        write_head(&path, byte, &[good[byte as usize]]);
+    }
+}
+
+#[test]
+fn the_head_of_another_store_in_place_is_refused() {
+    let dir = trusted_dir();
+    let path = dir.join("store");
+    publish(&new_store(&path), &portal(true));
+    let reader = reader(&path);
+    reader.view();
+    let other = Store::init(&dir.join("other"), "production", None).unwrap();
+    publish(&other, &portal(false));
+    publish(&other, &portal(true));
+    other.kill("portal", change()).unwrap();
+    write_head(&path, 0, &std::fs::read(dir.join("other/head")).unwrap());
+    let view = reader.view();
+    assert!(on(&view, "portal") && view.generation == 1);
+    assert!(reader.status().last_error.unwrap().contains("head of another store"));
+}
