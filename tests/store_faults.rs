@@ -251,10 +251,10 @@ fn a_full_disk_refuses_a_publish_and_still_kills_and_stops() {
     let path = disk.join("store");
     let store = new_store(&path);
     publish(&store, &portal(true));
+    // To the last byte, before anybody has looked at the kill slots: had the head holes, they could not be filled now.
+    std::fs::write(disk.join("ballast"), vec![0; 1 << 20]).unwrap_err();
     let reader = reader(&path);
     reader.view();
-    // To the last byte.
-    std::fs::write(disk.join("ballast"), vec![0; 1 << 20]).unwrap_err();
     let before = snapshot_names(&path);
 
     let error = store.publish(&numbered(2), change()).unwrap_err().to_string();

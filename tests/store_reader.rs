@@ -9,6 +9,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+use support::children::Child;
 use support::stores::{change, new_store, numbered, on, portal, publish, reader, snapshot_file};
 use support::trusted_dir;
 
@@ -98,6 +99,7 @@ fn a_bad_new_snapshot_is_refused_once_counted_and_told_once() {
         (status.refused, status.source, status.generation, status.head_generation),
         (1, Source::LastGood, 1, 2)
     );
+    assert_eq!(status.retries, 0, "a kill or a stop is no reason to try again");
     assert!(status.last_error.unwrap().contains("generation 2 was refused"));
     let notices = reader.take_notices();
     assert_eq!(notices.len(), 1, "{notices:?}");
@@ -173,6 +175,7 @@ fn a_snapshot_that_is_no_file_is_refused_without_waiting_for_it() {
     publish(&store, &portal(true));
     publish(&store, &portal(false));
     let file = snapshot_file(&path, 2);
+    let good = std::fs::read(&file).unwrap();
     std::fs::remove_file(&file).unwrap();
     assert_eq!(reader(&path).view().generation, 1, "missing");
     std::fs::create_dir(&file).unwrap();
@@ -188,7 +191,8 @@ fn a_snapshot_that_is_no_file_is_refused_without_waiting_for_it() {
     .unwrap();
     assert_eq!(reader(&path).view().generation, 1, "a pipe");
     std::fs::remove_file(&file).unwrap();
-    std::os::unix::fs::symlink(snapshot_file(&path, 1), &file).unwrap();
+    std::fs::write(dir.join("elsewhere"), good).unwrap();
+    std::os::unix::fs::symlink(dir.join("elsewhere"), &file).unwrap();
     assert_eq!(reader(&path).view().generation, 1, "a symbolic link");
     assert!(reader(&path).view().fallback);
 }
@@ -614,4 +618,56 @@ fn the_head_of_another_store_in_place_is_refused() {
     let view = reader.view();
     assert!(on(&view, "portal") && view.generation == 1);
     assert!(reader.status().last_error.unwrap().contains("head of another store"));
+}
+
+#[test]
+fn no_thread_is_told_that_there_is_no_snapshot_while_another_loads_the_first() {
+    let dir = trusted_dir();
+    let path = dir.join("store");
+    let many: Vec<String> = (0..100_000).map(|n| (n * 1_000).to_string()).collect();
+    let flags =
+        format!("{{\"portal\":{{\"enabled\":true,\"companies\":{{\"deny\":[{}]}}}}}}", many.join(","));
+    publish(&new_store(&path), &support::stores::definitions(&flags));
+    for _ in 0..20 {
+        let reader = reader(&path);
+        let together = std::sync::Barrier::new(8);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    together.wait();
+                    assert_eq!(reader.view().generation, 1);
+                });
+            }
+        });
+        assert_eq!(reader.status().loads, 1);
+    }
+}
+
+#[test]
+fn a_reader_slower_than_ten_publishes_takes_the_newest() {
+    let dir = trusted_dir();
+    let path = dir.join("store");
+    let store = new_store(&path);
+    publish(&store, &numbered(1));
+    // It is held back as it opens the first generation.
+    let file = snapshot_file(&path, 1);
+    let slow = Child::new("read").store(&path);
+    let log = dir.join("trace");
+    let words = ["-e", "inject=openat:delay_enter=3000000", "-P", file.to_str().unwrap()];
+    let slow = slow.under(&[&["strace", "-f", "-o", log.to_str().unwrap()], &words[..]].concat());
+    let running = slow.command().spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(1_000));
+    for number in 2..=14 {
+        publish(&store, &numbered(number));
+    }
+    assert!(!file.exists());
+    let output = running.wait_with_output().unwrap();
+    let log = std::fs::read_to_string(log).unwrap();
+    assert!(log.contains("ENOENT"), "it was not held back: {log}");
+    assert_eq!(support::children::answers(&output.stdout), ["14 trusted Some(Private) None"]);
+}
+
+#[test]
+fn a_child_process_does_what_its_parent_asks() {
+    support::children::serve();
 }

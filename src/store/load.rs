@@ -13,6 +13,8 @@ use std::sync::Arc;
 /// Pause before the second attempt to load a refused snapshot, in milliseconds; it doubles each time.
 const FIRST_PAUSE: u64 = 1_000;
 const LONGEST_PAUSE: u64 = 300_000;
+/// How often one look follows a head that moves on.
+const MOVES: usize = 4;
 /// Notices kept until somebody takes them.
 const NOTICES: usize = 16;
 
@@ -254,7 +256,21 @@ impl Loader {
             return;
         }
         self.retries += u64::from(again.is_some());
-        match self.open(named) {
+        let mut pointer = *pointer;
+        let mut opened = self.open(named);
+        for _ in 0..MOVES {
+            // Beside a quick publisher, what a slow reader goes to open may be removed as too old meanwhile.
+            match head.current() {
+                Current::Pointer(next) if opened.is_err() && next.generation > pointer.generation => {
+                    pointer = next
+                }
+                _ => break,
+            }
+            opened = self.open((pointer.generation, pointer.content));
+        }
+        self.highest = pointer.generation;
+        let named = (pointer.generation, pointer.content);
+        match opened {
             Ok((snapshot, map)) => {
                 self.serve(Serving {
                     snapshot: Arc::new(snapshot),

@@ -1,6 +1,6 @@
 //! One store as a worker sees it.
 //!
-//! It never panics, never waits for anybody and starts no thread. What was good last stays: a snapshot that is
+//! It never panics, starts no thread, and waits for nobody but for the first snapshot of its process. What was good last stays: a snapshot that is
 //! missing, damaged, of another environment or older than what this head named before is refused, counted and
 //! tried again with growing pauses, while the answers go on. It is sound across `fork`, and nothing here depends on the
 //! process's id.
@@ -19,11 +19,17 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 /// Milliseconds between two looks at whether the head's file is still the one mapped.
 const LOOK_EVERY: u64 = 1_000;
 /// For so long `check_replaced` goes on saying that a head was replaced, so that other threads hear it too.
 const ANNOUNCE: u64 = 5_000;
+
+/// How long a thread waits while another one loads the first snapshot of the process.
+const FIRST_LOAD: Duration = Duration::from_secs(2);
+/// In the place of `View::heads` before anything was looked at.
+const NEVER_LOOKED: u64 = u64::MAX;
 
 /// How a reader reads.
 #[derive(Debug, Clone, Copy)]
@@ -130,7 +136,7 @@ impl Reader {
         let loader = Loader::new(judged, file, options);
         Ok(Reader {
             head,
-            present: RwLock::new(Arc::new(loader.view(0, 0))),
+            present: RwLock::new(Arc::new(loader.view(0, NEVER_LOOKED))),
             loader: Mutex::new(loader),
             stale: AtomicBool::new(true),
             heads: AtomicU64::new(0),
@@ -157,13 +163,24 @@ impl Reader {
     }
 
     /// What to pin for a request. Cheap when nothing changed; otherwise the new snapshot is loaded, once for all
-    /// threads: those that ask meanwhile get what there was before.
+    /// threads: those that ask meanwhile get what there was before. Only the very first is waited for.
     pub fn view(&self) -> Arc<View> {
         let present = self.present.read().clone();
         if self.is_current(&present) && !self.stale.load(Ordering::Acquire) {
             return present;
         }
-        let Some(mut loader) = self.loader.try_lock() else { return present };
+        let loader = if present.heads == NEVER_LOOKED {
+            // Off for want of a snapshot would be a wrong answer: the first is waited for.
+            self.loader.try_lock_for(FIRST_LOAD)
+        } else {
+            self.loader.try_lock()
+        };
+        let Some(mut loader) = loader else { return present };
+        let present = self.present.read().clone();
+        if self.is_current(&present) && !self.stale.load(Ordering::Acquire) {
+            // Somebody else looked while this thread waited.
+            return present;
+        }
         self.stale.store(false, Ordering::Release);
         let view = Arc::new(loader.load(&self.head, self.heads.load(Ordering::Relaxed), monotonic_now()));
         self.retry_at.store(loader.retry_at().unwrap_or(u64::MAX), Ordering::Release);
