@@ -2,6 +2,8 @@
 //!
 //! Readers get along with any bytes: every loop is bounded, and what does not carry its checksum is not there.
 
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
 use super::shared::{PAGE_SIZE, Page};
 use crate::snapshot::ContentId;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -230,6 +232,7 @@ fn part<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
 
 /// Changing a head, under the lock.
 #[cfg(feature = "publisher")]
+#[allow(clippy::indexing_slicing, reason = "of arrays, by the format's own offsets; no worker does it")]
 impl Head {
     /// The bytes of a new head.
     pub(crate) fn blank(identity: &Identity) -> Vec<u8> {

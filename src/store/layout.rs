@@ -1,5 +1,7 @@
 //! Where a store keeps what, and how its files are opened.
 
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
 use crate::snapshot::ContentId;
 use rustix::fs::OFlags;
 use std::fs::{File, OpenOptions};

@@ -1,5 +1,7 @@
 //! What a reader does when something changed: it reads the head, and decides which snapshot answers.
 
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
 use super::error::StoreError;
 use super::head::{Current, Head, Identity, Pointer};
 use super::open::{HeadFile, head_file, open_snapshot};

@@ -1,5 +1,7 @@
 //! Opening the files of a store as a reader does: judged, bounded, never waiting.
 
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
 use super::error::StoreError;
 use super::head::{self, Head, Identity};
 use super::layout::{HEAD, SNAPSHOTS, open_plain, snapshot_path};

@@ -5,6 +5,8 @@
 //! tried again with growing pauses, while the answers go on. It is sound across `fork`, and nothing here depends on the
 //! process's id.
 
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
 use super::error::StoreError;
 use super::head::Head;
 use super::layout::HEAD;
@@ -227,7 +229,8 @@ impl Reader {
         replaced || announced || due
     }
 
-    /// What there is to say about this reader. Looks at nothing but its own memory and the head's.
+    /// What there is to say about this reader. Looks at nothing but its own memory and the head's; waits for a load that
+    /// another thread is at.
     pub fn status(&self) -> ReaderStatus {
         let view = self.present.read().clone();
         let loader = self.loader.lock();

@@ -4,6 +4,7 @@
 //! does not change while the `Page` lives, even when another file takes the place of the first.
 
 #![allow(unsafe_code)]
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 #[cfg(feature = "publisher")]

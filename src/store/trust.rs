@@ -4,6 +4,8 @@
 //! this process's user or to the owner of the store, and must not be writable by everybody. A directory
 //! that a group can write is accepted with a warning, and its snapshots are copied instead of mapped.
 
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
 use super::error::StoreError;
 use std::collections::VecDeque;
 use std::ffi::OsString;

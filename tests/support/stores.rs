@@ -71,3 +71,24 @@ pub fn snapshot_names(store: &Path) -> Vec<String> {
     names.sort();
     names
 }
+
+/// What holds at every moment, whatever happened: the head names a good snapshot, readers answer from it, the audit
+/// trail is whole but for an end that was cut off.
+pub fn sound(store: &Path) -> u64 {
+    let fresh: Reader = reader(store);
+    let view = fresh.view();
+    assert!(!view.fallback, "{:?}", fresh.status());
+    assert_eq!(fresh.status().last_error, None);
+    if let Some(snapshot) = &view.snapshot {
+        snapshot.verify().expect("a good snapshot");
+        assert!(on(&view, "portal"));
+    }
+    let check = Store::open(store).unwrap().verify_audit().unwrap();
+    assert_eq!(check.first_bad, None, "{check:?}");
+    view.generation
+}
+
+/// Temporary files that are there.
+pub fn temporaries(store: &Path) -> usize {
+    snapshot_names(store).iter().filter(|name| name.ends_with(".tmp")).count()
+}
