@@ -36,6 +36,9 @@ final class Snapshot
     private const FLAG = 'Phash/VkeyOffset/vkeyLength/Cshape/Cbits/Pseed/Vthreshold/Vby/PvariantSeed/Vrequires/'
         . 'VrequiresCount/Vneeds/VneedsCount/Vrules/VrulesCount/Vsteps/VstepsCount/Vvariants/VvariantsCount/Vallow/Vdeny';
 
+    /** Most flags that stay unpacked: asking for all of them must not take a multiple of the file's memory. */
+    private const KEPT = 2048;
+
     /** Flags unpacked so far, by number, and their numbers by key. */
     private array $flags = [];
     private array $numbers = [];
@@ -129,7 +132,16 @@ final class Snapshot
     /** The record of a flag. */
     public function flag(int $number): array
     {
-        return $this->flags[$number] ??= \unpack(self::FLAG, $this->bytes, $this->at(self::FLAGS, $number, 1));
+        if (isset($this->flags[$number])) {
+            return $this->flags[$number];
+        }
+        if (\count($this->flags) >= self::KEPT) {
+            $this->flags = [];
+            $this->rules = [];
+            $this->numbers = [];
+        }
+
+        return $this->flags[$number] = \unpack(self::FLAG, $this->bytes, $this->at(self::FLAGS, $number, 1));
     }
 
     public function key(int $number): string
