@@ -231,6 +231,50 @@ fn a_million_problems_make_a_short_report() {
 }
 
 #[test]
+fn more_flags_or_environments_than_the_limit_are_refused() {
+    let flags = |count: usize| (0..count).map(|n| format!("\"f{n}\":true")).collect::<Vec<_>>().join(",");
+    assert!(report(format!("{{\"flags\":{{{}}}}}", flags(100_000)).as_bytes()).is_ok());
+    refused(
+        format!("{{\"flags\":{{{}}}}}", flags(100_001)),
+        "1:10: /flags: found 100001 flags, expected at most 100000",
+    );
+    let patches = |count: usize| (0..count).map(|n| format!("\"e{n}\":{{}}")).collect::<Vec<_>>().join(",");
+    assert!(report(format!("{{\"flags\":{{}},\"environments\":{{{}}}}}", patches(100)).as_bytes()).is_ok());
+    refused(
+        format!("{{\"flags\":{{}},\"environments\":{{{}}}}}", patches(101)),
+        "1:29: /environments/e0: found 101 environments, expected at most 100",
+    );
+}
+
+#[test]
+fn names_as_long_as_the_file_do_not_fill_messages() {
+    let long = "x".repeat(5_000_000);
+    let steps = "{\"at\": 1},".repeat(2_000);
+    let text = format!(
+        "{{\"flags\": {{\"{long}\": {{\"rollout\": {{\"percentage\": 1}}, \"requires\": [\"{long}\"], \"schedule\": [{steps}{{}}]}}}},
+          \"segments\": {{\"{long}\": {{\"segment\": \"{long}\"}}}}, \"environments\": {{\"{long}\": {{\"{long}\": null}}}}}}"
+    );
+    let report = definition::parse("f", text.as_bytes()).unwrap().check(TODAY);
+    assert!(report.errors() > 900);
+    let longest = report.problems.iter().map(|problem| problem.to_string().len()).max().unwrap();
+    assert!(longest < 4_000, "{longest}");
+    let said = definition::parse("f", text[..text.len() / 5 * 3].as_bytes()).unwrap_err().to_string();
+    assert!(said.len() < 4_000, "{}", said.len());
+}
+
+#[test]
+fn the_nearest_name_is_not_looked_for_for_ever() {
+    let flags: Vec<String> = (0..20_000)
+        .map(|n| format!("\"flag_{n}\": {{\"enabled\": true, \"requires\": [\"falg_{n}\"]}}"))
+        .collect();
+    let start = std::time::Instant::now();
+    let report = report(format!("{{\"flags\": {{{}}}}}", flags.join(",")).as_bytes()).unwrap_err();
+    assert_eq!(report.problems[0].hint.as_deref(), Some("did you mean \"flag_0\"?"));
+    assert_eq!(report.problems[999].hint, None);
+    assert!(start.elapsed().as_secs() < 60, "{:?}", start.elapsed());
+}
+
+#[test]
 fn a_file_of_200_mb_is_refused_by_its_size() {
     let directory =
         PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("definitions-{}", std::process::id()));

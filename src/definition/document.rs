@@ -4,7 +4,7 @@ use super::json::{Id, Kind, ROOT, Tree};
 use super::merge::{self, Patched, View};
 use super::model::Definitions;
 use super::report::{Findings, Problem, Report, Severity};
-use super::{decode, file, limits, names, place, reader};
+use super::{decode, file, limits, place, reader};
 use crate::eval::time;
 
 /// A file that is sound JSON; nothing is known yet of what it says.
@@ -118,7 +118,7 @@ impl Document {
             Err(report) => report,
         };
         let mut report = problems(None);
-        for environment in self.environments() {
+        for environment in self.environments().into_iter().take(limits::ENVIRONMENTS) {
             report.merge_environment(problems(Some(environment)), environment);
         }
         report
@@ -128,10 +128,10 @@ impl Document {
     fn overlay(&self, environment: &str, findings: &mut Findings) -> Option<Patched> {
         let Some((_, patch)) = self.environments.iter().find(|(name, _)| name == environment) else {
             let known = self.environments.iter().map(|(name, _)| name.as_str());
-            if let Some(near) = names::nearest(environment, known) {
+            if let Some(hint) = findings.suggestion(environment, known) {
                 let message =
                     format!("the document names no environment \"{environment}\", so nothing is merged");
-                findings.warning(ROOT, message, format!("did you mean \"{near}\"?"));
+                findings.warning(ROOT, message, hint);
             }
             return None;
         };
@@ -139,11 +139,17 @@ impl Document {
         if self.tree.kind(*patch) != Kind::Object {
             return None;
         }
-        for idle in merge::idle_deletions(&self.tree, *patch) {
+        let (idle, mut known) = (merge::idle_deletions(&self.tree, *patch), (Id::MAX, Vec::new()));
+        for idle in idle.into_iter().take(limits::PROBLEMS) {
+            // Those of one object follow each other.
+            if known.0 != idle.target {
+                known = (
+                    idle.target,
+                    self.tree.members(idle.target).map(|(key, _)| self.tree.string(key)).collect(),
+                );
+            }
             let name = self.tree.string(idle.key);
-            let keys: Vec<_> = self.tree.members(idle.target).map(|(key, _)| self.tree.string(key)).collect();
-            let near = names::nearest(&name, keys.iter().map(AsRef::as_ref));
-            let hint = near.map(|near| format!("did you mean \"{near}\"?"));
+            let hint = findings.suggestion(&name, known.1.iter().map(AsRef::as_ref));
             findings.warning(
                 idle.key,
                 format!("null deletes \"{}\", which is not there", reader::clip(&name)),

@@ -11,6 +11,8 @@ pub const NESTING: usize = 64;
 pub const VALUE_NESTING: usize = 32;
 /// Flags in a document.
 pub const FLAGS: usize = 100_000;
+/// Environments of a document: each is checked with the whole of it.
+pub const ENVIRONMENTS: usize = 100;
 /// Flags that a flag requires, directly or through others.
 pub const REQUIRED: usize = 64;
 /// Rules of a flag.

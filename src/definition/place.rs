@@ -1,6 +1,7 @@
 //! From a value's number to line, column and JSON pointer, in one pass over the text and one over the tree.
 
 use super::json::{Id, Kind, ROOT, Tree};
+use super::limits;
 use super::report::{Findings, Problem, Report};
 
 /// What was found, with places.
@@ -92,7 +93,7 @@ impl Pointers<'_> {
             pointer.push('/');
             match self.tree.kind(open.container) {
                 Kind::List => pointer.push_str(&open.index.to_string()),
-                _ => pointer.push_str(&escape(&self.tree.string(open.child))),
+                _ => pointer.push_str(&segment(&self.tree.string(open.child))),
             }
         }
         pointer
@@ -113,9 +114,14 @@ fn advance(tree: &Tree, open: &mut Open, target: Id) -> Id {
     }
 }
 
-/// RFC 6901.
-pub(super) fn escape(key: &str) -> String {
-    key.replace('~', "~0").replace('/', "~1")
+/// A key in a pointer (RFC 6901). One that is longer than any name may be is cut short: it may be as long as the file.
+pub(super) fn segment(key: &str) -> String {
+    let end = key.char_indices().nth(limits::NAME).map_or(key.len(), |(end, _)| end);
+    let mut segment = key.get(..end).unwrap_or_default().replace('~', "~0").replace('/', "~1");
+    if end < key.len() {
+        segment.push('…');
+    }
+    segment
 }
 
 #[cfg(test)]

@@ -416,7 +416,7 @@ fn pointer(tree: &Tree, open: &[Open]) -> String {
     for level in open.iter().filter(|level| level.inside) {
         pointer.push('/');
         match level.is_object {
-            true => pointer.push_str(&place::escape(&tree.string(level.key))),
+            true => pointer.push_str(&place::segment(&tree.string(level.key))),
             false => pointer.push_str(&level.count.to_string()),
         }
     }

@@ -4,10 +4,10 @@ use super::check::is_off_for_all;
 use super::condition::Condition;
 use super::decode::{Link, Links};
 use super::json::Id;
+use super::limits;
 use super::model::Definitions;
 use super::reader::clip;
 use super::report::Findings;
-use super::{limits, names};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Checks references, cycles, and what flags come to once segments and prerequisites are followed.
@@ -28,16 +28,14 @@ pub(super) fn check(definitions: &Definitions, links: &Links, today: i64, findin
 
 /// Every name that is used is defined.
 fn known(links: &[Link], defined: &HashMap<String, Id>, what: &str, findings: &mut Findings) {
-    for link in links.iter().filter(|link| !defined.contains_key(&link.to)) {
-        // Looking for a near name costs more than all else, and nobody reads the thousandth.
-        let near = if findings.is_full() {
-            None
-        } else {
-            let mut names: Vec<&str> = defined.keys().map(String::as_str).collect();
-            names.sort_unstable();
-            names::nearest(&link.to, names.into_iter())
-        };
-        let hint = near.map(|near| format!("did you mean \"{near}\"?"));
+    let mut unknown = links.iter().filter(|link| !defined.contains_key(&link.to)).peekable();
+    if unknown.peek().is_none() {
+        return;
+    }
+    let mut names: Vec<&str> = defined.keys().map(String::as_str).collect();
+    names.sort_unstable();
+    for link in unknown {
+        let hint = findings.suggestion(&link.to, names.iter().copied());
         let message = format!("unknown {what} \"{}\"", clip(&link.to).escape_debug());
         findings.error_with(link.at, message, hint);
     }
@@ -113,12 +111,12 @@ impl<'d> Graph<'d> {
 /// "a requires itself: a → b → a".
 fn circle<'a>(verb: &str, way: impl Iterator<Item = &'a str>, length: usize, first: &str) -> String {
     const MOST: usize = 12;
-    let mut names: Vec<&str> = way.take(MOST).collect();
+    let mut names: Vec<_> = way.take(MOST).map(clip).collect();
     if length > MOST {
-        names.push("…");
+        names.push("…".into());
     }
-    names.push(first);
-    format!("{first} {verb} itself: {}", names.join(" → "))
+    names.push(clip(first));
+    format!("{} {verb} itself: {}", clip(first), names.join(" → "))
 }
 
 /// What a condition comes to once each segment stands where it is named.

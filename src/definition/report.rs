@@ -1,6 +1,8 @@
 //! What is wrong with a document, and where.
 
 use super::limits;
+use super::names::nearest;
+use super::reader::clip;
 use serde::Serialize;
 use std::collections::HashSet;
 use std::fmt;
@@ -90,12 +92,12 @@ impl Report {
     /// show in this one.
     pub(super) fn merge_environment(&mut self, mut other: Report, environment: &str) {
         for problem in &mut other.problems {
-            problem.environments = vec![environment.to_owned()];
+            problem.environments = vec![clip(environment).into_owned()];
         }
         let found: HashSet<_> = other.problems.iter().map(identity).collect();
         for problem in self.problems.iter_mut().filter(|problem| !problem.environments.is_empty()) {
             if found.contains(&identity(problem)) {
-                problem.environments.push(environment.to_owned());
+                problem.environments.push(clip(environment).into_owned());
             }
         }
         self.merge(other);
@@ -163,7 +165,12 @@ pub(super) struct Findings {
     pub list: Vec<Finding>,
     errors: usize,
     warnings: usize,
+    /// Names that were looked at for one that is near.
+    compared: usize,
 }
+
+/// How many names are looked at, in all, for one that is near. It takes a second or so.
+const PATIENCE: usize = 500_000;
 
 impl Findings {
     pub fn error(&mut self, at: u32, message: impl Into<String>) {
@@ -192,6 +199,19 @@ impl Findings {
     /// How many errors there are, kept or only counted.
     pub fn errors(&self) -> usize {
         self.errors
+    }
+
+    /// The nearest of the known names, as a question; none once the search has taken too long.
+    pub fn suggestion<'a>(
+        &mut self,
+        name: &str,
+        known: impl ExactSizeIterator<Item = &'a str>,
+    ) -> Option<String> {
+        self.compared = self.compared.saturating_add(known.len());
+        if self.compared > PATIENCE {
+            return None;
+        }
+        nearest(name, known).map(|near| format!("did you mean \"{near}\"?"))
     }
 
     /// Whether so many errors are known that a further one is only counted. What is costly to say need not be said.

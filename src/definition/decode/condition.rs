@@ -6,6 +6,7 @@ use crate::definition::merge::View;
 use crate::definition::reader::clip;
 use crate::definition::{Condition, Scalar, Test, company, limits};
 use crate::eval::{semver, time};
+use std::rc::Rc;
 
 const EXPECTED: &str = "a condition, an object with all, any, not, segment, or attribute and a comparison";
 
@@ -76,7 +77,7 @@ impl<'m> Decoder<'m> {
 
     fn segment(&mut self, view: View<'m>) -> Option<Condition> {
         let segment = self.name(view, "segment name")?;
-        let link = |from: &String| Link { from: from.clone(), to: segment.clone(), at: view.place() };
+        let link = |from: &Rc<str>| Link { from: Rc::clone(from), to: segment.clone(), at: view.place() };
         match &self.owner {
             Owner::Flag(flag) => self.links.used.push(link(flag)),
             Owner::Segment(outer) => self.links.nested.push(link(outer)),

@@ -10,10 +10,11 @@ use crate::definition::{
 };
 use crate::eval::time;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::rc::Rc;
 
 impl<'m> Decoder<'m> {
-    pub(super) fn flag(&mut self, at: Id, key: &str, view: View<'m>) -> Option<Flag> {
+    pub(super) fn flag(&mut self, at: Id, key: &Rc<str>, view: View<'m>) -> Option<Flag> {
         const NAMES: [&str; 11] = [
             "description",
             "owner",
@@ -137,15 +138,15 @@ impl<'m> Decoder<'m> {
         }
     }
 
-    fn requires(&mut self, key: &str, view: View<'m>) -> Vec<String> {
+    fn requires(&mut self, key: &Rc<str>, view: View<'m>) -> Vec<String> {
         let Some(items) = self.items(view, "a list of flag keys") else { return Vec::new() };
         let mut required: Vec<String> = Vec::new();
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         for item in items {
             let Some(name) = self.string(item, "a flag's key, a string") else { continue };
             if seen.insert(name.clone()) {
                 let to = name.into_owned();
-                self.links.requires.push(Link { from: key.to_owned(), to: to.clone(), at: item.place() });
+                self.links.requires.push(Link { from: Rc::clone(key), to: to.clone(), at: item.place() });
                 required.push(to);
             }
         }
@@ -250,8 +251,7 @@ impl<'m> Decoder<'m> {
         let word = self.string(view, &expected)?;
         let choice = choices.iter().find(|(known, _)| *known == word).map(|(_, choice)| *choice);
         if choice.is_none() {
-            let near = crate::definition::nearest(&word, choices.iter().map(|(known, _)| *known));
-            let hint = near.map(|near| format!("did you mean \"{near}\"?"));
+            let hint = self.findings.suggestion(&word, choices.iter().map(|(known, _)| *known));
             self.mismatch_with(view, &expected, hint);
         }
         choice

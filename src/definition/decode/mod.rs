@@ -5,7 +5,7 @@ mod flag;
 mod read;
 mod value;
 
-use super::json::{Id, Kind, Tree};
+use super::json::{Id, Kind, ROOT, Tree};
 use super::merge::View;
 use super::model::{Definitions, Flag};
 use super::reader::clip;
@@ -13,6 +13,7 @@ use super::report::Findings;
 use super::{Condition, limits, references};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 
 /// Allowed in every object, and ignored.
 pub(super) const COMMENT: &str = "$comment";
@@ -20,7 +21,8 @@ pub(super) const COMMENT: &str = "$comment";
 /// One name of a flag or a segment in another, and where it stands.
 #[derive(Debug)]
 pub(super) struct Link {
-    pub from: String,
+    /// Shared: one flag may name a million.
+    pub from: Rc<str>,
     pub to: String,
     pub at: Id,
 }
@@ -42,8 +44,8 @@ pub(super) struct Links {
 
 /// Who is being read, so that a segment that it names can be put down to it.
 enum Owner {
-    Flag(String),
-    Segment(String),
+    Flag(Rc<str>),
+    Segment(Rc<str>),
 }
 
 struct Decoder<'m> {
@@ -63,7 +65,7 @@ pub(super) fn document<'m>(
     today: i64,
     findings: Findings,
 ) -> (Definitions, Findings) {
-    let owner = Owner::Flag(String::new());
+    let owner = Owner::Flag(Rc::from(""));
     let mut decoder = Decoder { tree, findings, links: Links::default(), owner, today };
     let definitions = decoder.definitions(view);
     decoder.environments(environments);
@@ -122,7 +124,8 @@ impl<'m> Decoder<'m> {
         let mut count = 0;
         for (at, key, view) in self.entries(view, "an object of flags by key") {
             count += 1;
-            if !is_flag_key(&key) {
+            let sound = is_flag_key(&key);
+            if !sound {
                 let message = format!(
                     "found the flag key \"{}\", expected 1 to 191 letters, digits, or _ . : \\ - after the first",
                     clip(&key)
@@ -130,8 +133,10 @@ impl<'m> Decoder<'m> {
                 self.findings.error(at, message);
             }
             self.links.flags.insert(key.to_string(), at);
-            self.owner = Owner::Flag(key.to_string());
-            if let Some(flag) = self.flag(at, &key, view) {
+            // A key that is none may be as long as the file, and stands in many messages.
+            let shown: Rc<str> = if sound { Rc::from(&*key) } else { Rc::from(&*clip(&key)) };
+            self.owner = Owner::Flag(shown.clone());
+            if let Some(flag) = self.flag(at, &shown, view).filter(|_| sound) {
                 flags.insert(key.into_owned(), flag);
             }
         }
@@ -145,9 +150,9 @@ impl<'m> Decoder<'m> {
     fn segments(&mut self, view: View<'m>) -> BTreeMap<String, Condition> {
         let mut segments = BTreeMap::new();
         for (at, name, view) in self.entries(view, "an object of conditions by segment name") {
-            self.check_name(at, &name, "segment name");
+            let sound = self.check_name(at, &name, "segment name");
             self.links.segments.insert(name.to_string(), at);
-            self.owner = Owner::Segment(name.to_string());
+            self.owner = Owner::Segment(if sound { Rc::from(&*name) } else { Rc::from(&*clip(&name)) });
             if let Some(condition) = self.condition(view) {
                 segments.insert(name.into_owned(), condition);
             }
@@ -158,6 +163,11 @@ impl<'m> Decoder<'m> {
     /// What can be said of all overlays without merging them.
     fn environments(&mut self, environments: &[(String, Id)]) {
         let tree = self.tree;
+        if environments.len() > limits::ENVIRONMENTS {
+            let (count, most) = (environments.len(), limits::ENVIRONMENTS);
+            let at = environments.first().map_or(ROOT, |(_, overlay)| overlay.saturating_sub(1));
+            self.findings.error(at, format!("found {count} environments, expected at most {most}"));
+        }
         for (name, overlay) in environments {
             let key = overlay.saturating_sub(1);
             if !is_environment(name) {
@@ -188,7 +198,7 @@ impl<'m> Decoder<'m> {
     /// come on although neither text says so.
     fn overlay_of_short_flags(&mut self, patch: View<'m>) {
         let tree = self.tree;
-        let Some(flags) = tree.member(super::json::ROOT, "flags") else { return };
+        let Some(flags) = tree.member(ROOT, "flags") else { return };
         let off: HashMap<Cow<str>, Id> = tree
             .members(flags)
             .filter(|&(_, value)| tree.kind(value) == Kind::False)

@@ -4,7 +4,7 @@ use super::{COMMENT, Decoder};
 use crate::definition::json::{Id, Kind};
 use crate::definition::merge::View;
 use crate::definition::reader::clip;
-use crate::definition::{Percentage, limits, names};
+use crate::definition::{Percentage, limits};
 use std::borrow::Cow;
 
 impl<'m> Decoder<'m> {
@@ -15,7 +15,12 @@ impl<'m> Decoder<'m> {
 
     pub(super) fn mismatch_with(&mut self, view: View, expected: &str, hint: Option<String>) {
         // A number that could not be read is reported already.
-        if view.kind(self.tree) != Kind::Unreadable {
+        if view.kind(self.tree) == Kind::Unreadable {
+            return;
+        }
+        if self.findings.is_full() {
+            self.findings.error(view.place(), "");
+        } else {
             let message = format!("found {}, expected {expected}", self.found(view));
             self.findings.error_with(view.place(), message, hint);
         }
@@ -43,8 +48,10 @@ impl<'m> Decoder<'m> {
 
     /// Reports a key that means nothing here.
     pub(super) fn unknown(&mut self, key: Id, name: &str, known: &[&str]) {
-        let near = names::nearest(name, known.iter().copied());
-        let hint = near.map(|near| format!("did you mean \"{near}\"?"));
+        if self.findings.is_full() {
+            return self.findings.error(key, "");
+        }
+        let hint = self.findings.suggestion(name, known.iter().copied());
         let listed = known.join(", ");
         let message =
             format!("found the unknown key \"{}\", expected one of {listed}", clip(name).escape_debug());
