@@ -21,7 +21,7 @@ final class Questions
             'text' => Pools::TEXTS,
             'number' => $numbers,
             'version' => [...Pools::VERSIONS, ...Pools::NO_VERSIONS],
-            'time' => [...Pools::TIMES, ...Pools::NO_TIMES, 0, -1, 1796112000, 0.5, -0.0000005, 1796112000.000001, 1796112000.0000008, 253402300799],
+            'time' => [...Pools::TIMES, ...Pools::NO_TIMES, 0, -1, 1796112000, 0.5, -0.0000005, 1796112000.000001, 1796112000.0000008, 0.0000008, -0.0000002, 253402300799],
             'bool' => [true, false],
             'key' => [...$companies, ''],
         ];

@@ -154,7 +154,7 @@ test('times are read to the microsecond, and nothing else is', function () {
     same(PHP_INT_MAX, Time::ofSeconds(PHP_INT_MAX));
     same(PHP_INT_MIN, Time::ofSeconds(-INF));
     same(1_796_112_000_000_000, Time::ofSeconds(1_796_112_000.0000008), "below a microsecond is dropped");
-    same(-1, Time::ofSeconds(-0.0000005));
+    same([0, -1], [Time::ofSeconds(0.0000008), Time::ofSeconds(-0.0000002)]);
 });
 
 test('a company that is an object, a bool or an array is a TypeError in the extension\'s words', function () {
