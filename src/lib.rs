@@ -20,7 +20,7 @@ pub mod store;
 #[cfg(feature = "publisher")]
 pub use compile::{CompileError, compile};
 pub use eval::{
-    Answer, Attribute, Context, Key, Question, Quick, Reason, Switches, enabled, evaluate, missing, possible,
+    Answer, Attribute, Context, Key, Question, Reason, Switches, enabled, evaluate, missing, possible,
     rule_name, variant, variant_named,
 };
 pub use snapshot::{

@@ -156,39 +156,21 @@ pub fn enabled<C: Context + ?Sized>(
     question: &Question<'_, C>,
 ) -> bool {
     let Some(record) = snapshot.flag(flag) else { return false };
-    match quick(switches, flag, record, question.company) {
-        Quick::Answer(on) => on,
-        Quick::Ask(flag) => evaluate(snapshot, switches, flag, question).on,
-    }
+    let quick = if switches.any() { None } else { quick(record, question.company) };
+    quick.unwrap_or_else(|| evaluate(snapshot, switches, flag, question).on)
 }
 
-/// What [`Snapshot::quick`] finds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Quick {
-    /// The answer.
-    Answer(bool),
-    /// It takes every step.
-    Ask(FlagId),
-}
-
+/// The answer of a flag that nobody killed or stopped, if its record alone decides.
 #[inline(always)]
-pub(crate) fn quick(
-    switches: &Switches,
-    flag: FlagId,
-    record: &FlagRecord,
-    company: Option<Key<'_>>,
-) -> Quick {
-    if switches.any() {
-        return Quick::Ask(flag);
-    }
+pub(crate) fn quick(record: &FlagRecord, company: Option<Key<'_>>) -> Option<bool> {
     match (record.shape, company) {
         // Written without a branch on the outcome, which nobody predicts.
         (SHAPE_COMPANY_ROLLOUT, Some(key @ Key::Int(_))) => {
-            Quick::Answer(bucket(key, record.seed.get()) < record.threshold.get())
+            Some(bucket(key, record.seed.get()) < record.threshold.get())
         }
-        (SHAPE_ON, _) => Quick::Answer(true),
-        (SHAPE_OFF, _) => Quick::Answer(false),
-        _ => Quick::Ask(flag),
+        (SHAPE_ON, _) => Some(true),
+        (SHAPE_OFF, _) => Some(false),
+        _ => None,
     }
 }
 

@@ -23,7 +23,7 @@ pub use value::{Value, ValueList, ValueMap, ValueRef};
 
 pub(crate) use format::VALUE_DEPTH;
 
-use crate::eval::{Key, Quick, Switches};
+use crate::eval::Key;
 use format::{
     AttributeRecord, CellRecord, FIBONACCI, FlagRecord, HEADER_SIZE, ListRecord, RuleRecord, Section, Slot,
     StepRecord, TestRecord, VariantRecord,
@@ -224,14 +224,14 @@ impl Snapshot {
         self.find_record(hash, key).map(|(id, _)| id)
     }
 
-    /// The answer for the flag of that key, whose [`key_hash`] the caller already has, where nothing but the flag
-    /// itself and the company can change it; an unknown flag is off. Otherwise the flag, to be asked about with
-    /// [`enabled`](crate::enabled).
+    /// The answer for the flag of that key, whose [`key_hash`] the caller already has, where it is decided by nothing
+    /// but the flag itself and the company; an unknown flag is off. None: it takes every step, as
+    /// [`enabled`](crate::enabled) does. Only for a snapshot of whose flags none is killed or stopped.
     #[inline(always)]
-    pub fn quick(&self, hash: u64, key: &[u8], switches: &Switches, company: Option<Key<'_>>) -> Quick {
+    pub fn quick(&self, hash: u64, key: &[u8], company: i64) -> Option<bool> {
         match self.find_record(hash, key) {
-            Some((id, record)) => crate::eval::quick(switches, id, record, company),
-            None => Quick::Answer(false),
+            Some((_, record)) => crate::eval::quick(record, Some(Key::Int(company))),
+            None => Some(false),
         }
     }
 
@@ -312,17 +312,19 @@ impl Snapshot {
     }
 }
 
-/// Byte equality without a call: keys are short and nearly always equal here, so that eight bytes at a time,
-/// the last eight overlapping, beat `memcmp` through the PLT.
+/// Byte equality without a call: keys are short and nearly always equal here, so that words, the last overlapping the
+/// one before, beat `memcmp` through the PLT.
 #[inline(always)]
 fn same_bytes(a: &[u8], b: &[u8]) -> bool {
     if a.len() != b.len() {
         return false;
     }
-    let (Some(last_a), Some(last_b)) = (a.last_chunk::<8>(), b.last_chunk::<8>()) else {
-        return a.iter().zip(b).all(|(a, b)| a == b);
-    };
-    let (chunks_a, _) = a.as_chunks::<8>();
-    let (chunks_b, _) = b.as_chunks::<8>();
-    chunks_a.iter().zip(chunks_b).all(|(a, b)| a == b) && last_a == last_b
+    if let (Some(last_a), Some(last_b)) = (a.last_chunk::<8>(), b.last_chunk::<8>()) {
+        let ((chunks_a, _), (chunks_b, _)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
+        return last_a == last_b && chunks_a.iter().zip(chunks_b).all(|(a, b)| a == b);
+    }
+    if let (Some(last_a), Some(last_b)) = (a.last_chunk::<4>(), b.last_chunk::<4>()) {
+        return last_a == last_b && a.first_chunk::<4>() == b.first_chunk::<4>();
+    }
+    a.iter().zip(b).all(|(a, b)| a == b)
 }

@@ -69,6 +69,25 @@ unsafe fn hash(string: *mut zend_string) -> u64 {
     unsafe { php::zend_string_hash_func(string) }
 }
 
+/// Hash and bytes of a flag, and an int, if those are the arguments and PHP has hashed the flag: the usual call.
+#[inline(always)]
+pub(crate) fn flag_and_int(frame: &ExecuteData) -> Option<(u64, &[u8], i64)> {
+    if count(frame) != 2 {
+        return None;
+    }
+    // SAFETY: there are two arguments.
+    let (flag, company) = unsafe { (argument(frame, 0), argument(frame, 1)) };
+    if kind(flag) != IS_STRING || kind(company) != IS_LONG {
+        return None;
+    }
+    // SAFETY: the types say which member of each union is set.
+    let (string, company) = unsafe { (flag.value.str_, company.value.lval) };
+    // SAFETY: a string argument lives as long as its frame.
+    let hash = unsafe { (*string).h };
+    // SAFETY: as above.
+    (hash != 0).then(|| (hash, unsafe { php::bytes(string) }, company))
+}
+
 /// The question, if every argument has exactly the type that is asked for.
 #[inline(always)]
 pub(crate) fn exact(frame: &ExecuteData) -> Option<Question<'_>> {

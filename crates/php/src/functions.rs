@@ -5,7 +5,7 @@ use crate::overrides::{Choice, Overrides};
 use crate::php::{self, globals, guarded};
 use crate::pin::{self, Globals, Pin};
 use crate::{ini, status, stores, values};
-use engine::{Answer, FlagId, Key, Quick, Reason};
+use engine::{Answer, FlagId, Key, Reason};
 use ext_php_rs::types::{ZendHashTable, Zval};
 use ext_php_rs::zend::ExecuteData;
 
@@ -13,50 +13,38 @@ const IS_FALSE: u32 = 2;
 
 /// `feature_enabled(string $flag, int|string|null $company = null, array $context = []): bool`
 pub(crate) extern "C" fn feature_enabled(frame: &mut ExecuteData, result: &mut Zval) {
-    let on = guarded(false, || {
-        let globals = globals();
-        match exact(frame) {
-            Some(question) => enabled(globals, &question),
-            None => parse(frame, &QUESTION).is_some_and(|question| enabled(globals, &question)),
-        }
-    });
+    let on = guarded(false, || quickly_enabled(frame).unwrap_or_else(|| enabled(frame)));
     // True's type number follows false's, so the answer is written without a branch on it.
     result.u1.type_info = IS_FALSE + u32::from(on);
 }
 
+/// The answer for a flag and an int, where the snapshot alone decides.
 #[inline(always)]
-fn enabled(globals: &mut Globals, question: &Question<'_>) -> bool {
-    if let Some(pin) = globals.pinned() {
-        match pin.snapshot.quick(question.hash, question.flag, pin.switches, question.company) {
-            Quick::Answer(on) => {
-                globals.count(on);
-                return on;
-            }
-            Quick::Ask(flag) => {
-                let on = ask(globals, flag, question);
-                globals.count(on);
-                return on;
-            }
-        }
-    }
-    enabled_after_a_look(globals, question)
+fn quickly_enabled(frame: &ExecuteData) -> Option<bool> {
+    let (hash, flag, company) = call::flag_and_int(frame)?;
+    let globals = globals();
+    let on = globals.quick()?.quick(hash, flag, company)?;
+    globals.count(on);
+    Some(on)
 }
 
-#[cold]
+/// The answer, by every step.
 #[inline(never)]
-fn enabled_after_a_look(globals: &mut Globals, question: &Question<'_>) -> bool {
-    let on = answer(globals, question).on;
+fn enabled(frame: &ExecuteData) -> bool {
+    let Some(question) = exact(frame).or_else(|| parse(frame, &QUESTION)) else { return false };
+    let globals = globals();
+    let told = globals.overrides.as_ref().and_then(|told| told.answer(question.flag, question.company));
+    let now = globals.instant();
+    let on = match told {
+        Some(told) => told.on,
+        None => globals.pin().is_some_and(|pin| {
+            pin.snapshot.find_hashed(question.hash, question.flag).is_some_and(|flag| {
+                engine::enabled(pin.snapshot, pin.switches, flag, &as_engine(&question, now))
+            })
+        }),
+    };
     globals.count(on);
     on
-}
-
-/// A flag that needs every step.
-#[inline(never)]
-fn ask(globals: &mut Globals, flag: FlagId, question: &Question<'_>) -> bool {
-    let now = globals.instant();
-    globals
-        .pin()
-        .is_some_and(|pin| engine::enabled(pin.snapshot, pin.switches, flag, &as_engine(question, now)))
 }
 
 fn as_engine<'a>(

@@ -23,9 +23,9 @@ const LOOK_EVERY: u32 = 256;
 
 /// One thread's state. The pointers come first: they are all that the hot path reads.
 pub(crate) struct Globals {
-    /// Points into `view`; null: ask [`pin`].
-    snapshot: *const Snapshot,
-    switches: *const Switches,
+    /// Points into `view` where questions may be answered from the snapshot alone: nothing is killed, stopped or
+    /// overridden, and nothing has to be looked at first.
+    quick: *const Snapshot,
     /// Points into `reader`, or to `STILL`.
     watched: *const AtomicU64,
     seen: u64,
@@ -37,6 +37,8 @@ pub(crate) struct Globals {
     now: i64,
     /// Coarse monotonic milliseconds when the pin last moved.
     moved: u64,
+    /// `view` is what this request is answered from.
+    pinned: bool,
     view: Option<Arc<View>>,
     reader: Option<Arc<Reader>>,
     /// What `flagstone_use` named.
@@ -53,8 +55,9 @@ pub(crate) struct Globals {
 /// What this process (under threads, this thread) did since it started.
 #[derive(Default)]
 pub(crate) struct Counters {
-    /// Answers by `feature_enabled`: off, on.
-    pub(crate) answers: [u64; 2],
+    /// Answers by `feature_enabled`, and those of them that were on.
+    pub(crate) asked: u64,
+    pub(crate) on: u64,
     /// Panics that were turned into an answer.
     pub(crate) panics: u64,
 }
@@ -69,8 +72,7 @@ pub(crate) struct Pin<'a> {
 impl Default for Globals {
     fn default() -> Globals {
         Globals {
-            snapshot: null(),
-            switches: null(),
+            quick: null(),
             watched: &raw const STILL,
             seen: 0,
             until_look: LOOK_EVERY,
@@ -78,6 +80,7 @@ impl Default for Globals {
             lives_long: false,
             now: 0,
             moved: 0,
+            pinned: false,
             view: None,
             reader: None,
             named: None,
@@ -93,34 +96,36 @@ impl Default for Globals {
 impl ModuleGlobal for Globals {}
 
 impl Globals {
-    /// What to answer from, if nothing has to be looked at first.
+    /// The snapshot, if questions may be answered from it alone.
     #[inline(always)]
-    pub(crate) fn pinned(&mut self) -> Option<Pin<'_>> {
-        if self.snapshot.is_null() {
-            return None;
-        }
-        // SAFETY: `watched` points to `STILL`, or into the head that `reader` keeps mapped at one address.
-        let epoch = unsafe { (*self.watched).load(Ordering::Relaxed) };
-        self.until_look = self.until_look.wrapping_sub(1);
-        if epoch != self.seen || self.until_look == 0 {
+    pub(crate) fn quick(&mut self) -> Option<&Snapshot> {
+        if self.quick.is_null() || self.must_look() {
             return None;
         }
         // SAFETY: not null, so it points into `view`, which is held and only changes together with it.
-        let snapshot = unsafe { &*self.snapshot };
-        // SAFETY: as above; both are set together.
-        let switches = unsafe { &*self.switches };
-        Some(Pin { snapshot, switches })
+        Some(unsafe { &*self.quick })
     }
 
-    /// Counts an answer of `feature_enabled`.
+    /// Whether the head moved, or it is time for a look.
+    #[inline(always)]
+    fn must_look(&mut self) -> bool {
+        // SAFETY: `watched` points to `STILL`, or into the head that `reader` keeps mapped at one address.
+        let epoch = unsafe { (*self.watched).load(Ordering::Relaxed) };
+        self.until_look = self.until_look.wrapping_sub(1);
+        epoch != self.seen || self.until_look == 0
+    }
+
+    /// Counts an answer of `feature_enabled`. Two counters at fixed places: an address that hangs on the answer makes the
+    /// processor hold back the loads of the next call until the answer is known, which doubled the call's cost.
     #[inline(always)]
     pub(crate) fn count(&mut self, on: bool) {
-        self.counters.answers[usize::from(on)] += u64::from(self.counts);
+        self.counters.asked += u64::from(self.counts);
+        self.counters.on += u64::from(self.counts & on);
     }
 
     /// What to answer from, after looking at what has to be looked at. None: no snapshot was ever loaded.
     pub(crate) fn pin(&mut self) -> Option<Pin<'_>> {
-        if self.pinned().is_none() {
+        if !self.pinned || self.must_look() {
             look(self);
         }
         self.pinned_as_it_is()
@@ -152,29 +157,26 @@ impl Globals {
 
     /// Pins `view`, and watches for what would move it.
     fn set(&mut self, view: Arc<View>) {
-        self.snapshot = null();
         self.watched = &raw const STILL;
         self.seen = 0;
         if self.lives_long
             && ini::refresh_ms() > 0
-            && self.overrides.is_none()
             && let Some(reader) = &self.reader
         {
             self.watched = reader.epoch_cell();
             self.seen = view.epoch;
         }
-        // Overrides are asked first, so their process never takes the hot path.
-        if self.overrides.is_none()
-            && let Some(snapshot) = &view.snapshot
-        {
-            self.switches = &raw const view.switches;
-            self.snapshot = Arc::as_ptr(snapshot);
-        }
+        self.quick = match &view.snapshot {
+            Some(snapshot) if self.overrides.is_none() && !view.switches.any() => Arc::as_ptr(snapshot),
+            _ => null(),
+        };
+        self.pinned = true;
         self.view = Some(view);
     }
 
     fn unpin(&mut self) {
-        self.snapshot = null();
+        self.quick = null();
+        self.pinned = false;
     }
 }
 
@@ -206,11 +208,10 @@ pub(crate) fn refresh(globals: &mut Globals) -> bool {
 fn look(globals: &mut Globals) {
     globals.until_look = LOOK_EVERY;
     let clock = coarse_monotonic_ms();
-    let pinned = !globals.snapshot.is_null();
-    if pinned && !globals.lives_long {
+    if globals.pinned && !globals.lives_long {
         return;
     }
-    if pinned && clock.saturating_sub(globals.moved) < ini::refresh_ms().max(1) {
+    if globals.pinned && clock.saturating_sub(globals.moved) < ini::refresh_ms().max(1) {
         return;
     }
     advance(globals, clock);

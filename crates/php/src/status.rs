@@ -1,6 +1,6 @@
 //! What the process knows about its store, for health checks and `php --ri flagstone`.
 
-use crate::pin::{self, Globals};
+use crate::pin::{self, Counters, Globals};
 use crate::values::{boolean, double, long, null, or_null, put_name, string, strings};
 use engine::MapMode;
 use engine::store::{ReaderStatus, Trust};
@@ -40,12 +40,12 @@ pub(crate) fn array(globals: &mut Globals) -> Zval {
 }
 
 fn counters(globals: &Globals, reader: Option<&ReaderStatus>) -> Zval {
-    let [off, on] = globals.counters.answers;
+    let Counters { asked, on, .. } = globals.counters;
     let mut table = ZendHashTable::with_capacity(8);
     let mut set =
         |name, number: u64| put_name(&mut table, name, long(i64::try_from(number).unwrap_or(i64::MAX)));
     set("on", on);
-    set("off", off);
+    set("off", asked - on);
     set("panics", globals.counters.panics);
     set("loads", reader.map_or(0, |reader| reader.loads));
     set("refused", reader.map_or(0, |reader| reader.refused));
