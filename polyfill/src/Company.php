@@ -28,7 +28,7 @@ final class Company
 
             return \is_int($company) ? $company : self::normal($company);
         }
-        $type = \is_resource($company) ? 'resource' : \get_debug_type($company);
+        $type = self::type($company);
         throw new \TypeError(\sprintf(
             '%s(): Argument #%d ($%s) must be of type string|int|null, %s given%s',
             $function,
@@ -48,6 +48,12 @@ final class Company
         }
 
         return $text === '' || \strlen($text) > self::LONGEST ? null : $text;
+    }
+
+    /** A value's type as PHP's own errors name it: a resource is a resource, open or closed. */
+    public static function type(mixed $value): string
+    {
+        return \str_starts_with(\gettype($value), 'resource') ? 'resource' : \get_debug_type($value);
     }
 
     private static function converted(int|string $company): int|string

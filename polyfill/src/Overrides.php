@@ -78,7 +78,7 @@ final class Overrides
         throw new \TypeError(\sprintf(
             'flagstone_override(): Argument #1 ($answers) must be an array of bool, string (a variant) or array of '
             . 'those by company, %s given for "%s"',
-            \is_resource($answer) ? 'resource' : \get_debug_type($answer),
+            Company::type($answer),
             $flag,
         ));
     }

@@ -15,8 +15,12 @@ final class Process
     private const NO_STORE = 'no store: set flagstone.store in php.ini, or call flagstone_use() with the store\'s directory';
     /** Nanoseconds before a store that could not be opened is tried again. */
     private const RETRY = 1_000_000_000;
+    /** Most stores that stay open; the one opened longest ago makes room. */
+    private const MOST = 8;
 
     private static ?Store $store = null;
+    /** @var array<string, Store> by path */
+    private static array $open = [];
     private static ?Evaluator $evaluator = null;
     private static ?Overrides $overrides = null;
     private static ?string $named = null;
@@ -29,7 +33,8 @@ final class Process
     private static bool $counts = true;
     private static int $refresh = 0;
     private static int $looked = 0;
-    private static float $request = -1.0;
+    /** `REQUEST_TIME_FLOAT` of the request that is answered, as it was found. */
+    private static mixed $request = null;
     private static int $now = 0;
 
     private static int $on = 0;
@@ -114,11 +119,14 @@ final class Process
         $variant = self::variantOf($answer, $company, $context);
         $snapshot = self::$evaluator?->snapshot;
         [$rule, $prerequisite, $missing] = [null, null, []];
-        if ($snapshot !== null && $answer->flag !== null) {
+        if ($answer->flag !== null) {
             if ($answer->rule !== null) {
-                $rule = $snapshot->rules($answer->flag)[$answer->rule][0] ?? "#$answer->rule";
+                $rule = "#$answer->rule";
+                $rule = self::sound(static fn (Evaluator $evaluator): string => $evaluator->snapshot->rules($answer->flag)[$answer->rule][0] ?? $rule, $rule);
             }
-            $prerequisite = $answer->blocker === null ? null : $snapshot->key($answer->blocker);
+            if ($answer->blocker !== null) {
+                $prerequisite = self::sound(static fn (Evaluator $evaluator): string => $evaluator->snapshot->key($answer->blocker), null);
+            }
             if ($answer->told === null) {
                 $missing = self::sound(static fn (Evaluator $evaluator): array => $evaluator->missing($answer->flag, $context), []);
             }
@@ -146,8 +154,10 @@ final class Process
         $all = [];
         $snapshot = self::$evaluator?->snapshot;
         for ($number = 0; $number < ($snapshot?->flagCount ?? 0); ++$number) {
-            $key = self::sound(static fn (Evaluator $evaluator): string => $evaluator->snapshot->key($number), '');
-            $all[$key] = self::isOn($key, $company, $context);
+            $key = self::sound(static fn (Evaluator $evaluator): string => $evaluator->snapshot->key($number), null);
+            if ($key !== null) {
+                $all[$key] = self::isOn($key, $company, $context);
+            }
         }
         foreach (self::$overrides?->flags() ?? [] as $key) {
             $all[$key] = self::$overrides->answer($key, $company)?->on ?? false;
@@ -169,8 +179,9 @@ final class Process
 
     public static function refresh(): bool
     {
-        self::pin();
+        // Before the pin: until the first one there was no generation, so that one is another.
         $before = self::$store?->generation;
+        self::pin();
         self::advance();
 
         return $before !== self::$store?->generation;
@@ -251,8 +262,9 @@ final class Process
             if (self::$refresh !== 0 && \hrtime(true) - self::$looked >= self::$refresh) {
                 self::advance();
             }
-        } elseif (($_SERVER['REQUEST_TIME_FLOAT'] ?? 0.0) !== self::$request) {
-            // A worker that serves many requests keeps this class's state: another request begins.
+        } elseif (($_SERVER['REQUEST_TIME_FLOAT'] ?? self::$request) !== self::$request) {
+            // A worker that serves many requests keeps this class's state: another request begins. An application
+            // that takes the entry away begins none.
             self::$named = null;
             self::$overrides = null;
             self::begin();
@@ -262,8 +274,8 @@ final class Process
     private static function begin(): void
     {
         self::advance();
-        self::$request = (float) ($_SERVER['REQUEST_TIME_FLOAT'] ?? 0.0);
-        if (!self::$livesLong && self::$request > 0.0) {
+        self::$request = $_SERVER['REQUEST_TIME_FLOAT'] ?? null;
+        if (!self::$livesLong && \is_numeric(self::$request) && self::$request > 0 && self::$request < 1e12) {
             self::$now = (int) (self::$request * 1e6);
         }
     }
@@ -296,6 +308,13 @@ final class Process
         if ($path === self::$chosen && self::$store !== null) {
             return true;
         }
+        // A relative path is another one in another working directory.
+        $full = $path === '' || $path[0] === '/' ? $path : \getcwd() . "/$path";
+        if (isset(self::$open[$full])) {
+            [self::$store, self::$chosen, self::$error] = [self::$open[$full], $path, null];
+
+            return true;
+        }
         if ($path === self::$chosen && self::$error !== null && \hrtime(true) < self::$retryAt) {
             return false;
         }
@@ -305,9 +324,15 @@ final class Process
         self::$error = $path === '' ? self::NO_STORE : null;
         if ($path !== '') {
             try {
-                self::$store = new Store($path);
+                self::$store = self::$open[$full] = new Store($full);
+                if (\count(self::$open) > self::MOST) {
+                    unset(self::$open[\array_key_first(self::$open)]);
+                }
             } catch (Problem $problem) {
-                self::$error = $problem->getMessage();
+                self::$error = \file_exists($full)
+                    ? $problem->getMessage()
+                    : 'cannot open the store ' . Problem::printable($path) . ': it is not there'
+                        . (\ini_get('open_basedir') ? ', or open_basedir forbids it' : '') . '; check flagstone.store, or make one: flagstone init';
             }
         }
 

@@ -14,30 +14,28 @@ final class Settings
     /** Directory of the store; empty: the application names one. */
     public static function store(): string
     {
-        return \trim((string) \get_cfg_var('flagstone.store'));
+        $store = \get_cfg_var('flagstone.store');
+
+        return \is_string($store) ? $store : '';
     }
 
     /** Nanoseconds between looks at the head in a process that lives long; 0 never. */
     public static function refresh(): int
     {
         $seconds = \get_cfg_var('flagstone.refresh');
-        $seconds = \is_string($seconds) && \is_numeric($seconds) ? (float) $seconds : 1.0;
+        $seconds = \is_string($seconds) && \is_numeric($seconds) ? (float) $seconds : -1.0;
 
-        return (int) (\min(\max($seconds, 0.0), 86_400.0) * 1e9);
+        return $seconds >= 0.0 && $seconds <= 86_400.0 ? (int) ($seconds * 1e9) : 1_000_000_000;
     }
 
     public static function telemetry(): bool
     {
-        $set = \get_cfg_var('flagstone.telemetry');
-
-        return $set === false || self::switch($set);
+        return self::switch(\get_cfg_var('flagstone.telemetry')) ?? true;
     }
 
     public static function overrideAllowed(): bool
     {
-        $set = \get_cfg_var('flagstone.allow_override');
-
-        return $set === false || $set === 'cli' ? self::livesLong() : self::switch($set);
+        return self::switch(\get_cfg_var('flagstone.allow_override')) ?? self::livesLong();
     }
 
     /** Whether this is a SAPI whose process is one long request. */
@@ -46,8 +44,13 @@ final class Settings
         return \in_array(\PHP_SAPI, ['cli', 'phpdbg', 'embed', 'micro'], true);
     }
 
-    private static function switch(string $value): bool
+    /** As PHP reads booleans in php.ini; null for anything else, which leaves the default. */
+    private static function switch(mixed $value): ?bool
     {
-        return \in_array(\strtolower($value), ['1', 'on', 'yes', 'true'], true);
+        return match (\is_string($value) ? \strtolower($value) : null) {
+            '1', 'on', 'yes', 'true' => true,
+            '', '0', 'off', 'no', 'false', 'none' => false,
+            default => null,
+        };
     }
 }

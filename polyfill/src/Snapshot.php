@@ -32,6 +32,8 @@ final class Snapshot
     private const ENTRY = [1, 16, 128, 16, 4, 32, 32, 16, 32, 16, 64, 8, 1, 1];
     private const DEFINITIONS = 13;
     private const HEADER_SIZE = 512;
+    /** Bytes that are copied at a time to be hashed. */
+    private const CHUNK = 1 << 18;
     private const MAGIC = "\x89FSNAP\r\n";
     private const FLAG = 'Phash/VkeyOffset/vkeyLength/Cshape/Cbits/Pseed/Vthreshold/Vby/PvariantSeed/Vrequires/'
         . 'VrequiresCount/Vneeds/VneedsCount/Vrules/VrulesCount/Vsteps/VstepsCount/Vvariants/VvariantsCount/Vallow/Vdeny';
@@ -85,12 +87,18 @@ final class Snapshot
         self::same('header', 'file_size', $fixed['size'], $size);
         [$offsets, $sizes, $sums] = self::table($header, $size);
         $end = $offsets[self::DEFINITIONS];
-        $bytes = $header . \stream_get_contents($file, $end - self::HEADER_SIZE);
-        if (\strlen($bytes) !== $end) {
+        Memory::reserve($end);
+        \rewind($file);
+        // One string, never joined: the bytes are in memory once.
+        $bytes = (string) \fread($file, $end);
+        while (\strlen($bytes) < $end && ($more = (string) \fread($file, $end - \strlen($bytes))) !== '') {
+            $bytes .= $more;
+        }
+        if (\strlen($bytes) !== $end || \strncmp($bytes, $header, self::HEADER_SIZE) !== 0) {
             throw new Problem("the snapshot has fewer than the $end bytes that it had; publish again");
         }
         for ($section = 0; $section < self::DEFINITIONS; ++$section) {
-            self::prove(self::NAMES[$section], \substr($bytes, $offsets[$section], $sizes[$section]), $sums[$section]);
+            self::proveSection($section, $bytes, $offsets[$section], $sizes[$section], $sums[$section]);
         }
         self::same('header', 'flag_count', $fixed['flags'], \intdiv($sizes[self::FLAGS], 128));
         if ($fixed['name'] + $fixed['length'] > $sizes[self::STRINGS]) {
@@ -346,9 +354,28 @@ final class Snapshot
         }
     }
 
+    private static function proveSection(int $section, string $bytes, int $offset, int $size, int $expected): void
+    {
+        if ($size <= self::CHUNK) {
+            self::prove(self::NAMES[$section], \substr($bytes, $offset, $size), $expected);
+
+            return;
+        }
+        $hash = \hash_init('xxh3');
+        for ($at = 0; $at < $size; $at += self::CHUNK) {
+            \hash_update($hash, \substr($bytes, $offset + $at, \min(self::CHUNK, $size - $at)));
+        }
+        self::proved(self::NAMES[$section], \hash_final($hash, true), $expected);
+    }
+
     private static function prove(string $section, string $bytes, int $expected): void
     {
-        $found = \unpack('J', \hash('xxh3', $bytes, true))[1];
+        self::proved($section, \hash('xxh3', $bytes, true), $expected);
+    }
+
+    private static function proved(string $section, string $hash, int $expected): void
+    {
+        $found = \unpack('J', $hash)[1];
         if ($found !== $expected) {
             throw new Problem(\sprintf('%s: checksum %016x, expected %016x: bytes were damaged; publish again', $section, $found, $expected));
         }

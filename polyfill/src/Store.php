@@ -16,6 +16,8 @@ final class Store
     private const LONGEST_PAUSE = 300 * self::SECOND;
     /** Attempts to read a head that changes under its reader's eyes. */
     private const ATTEMPTS = 16;
+    /** How often one look follows a head that moves on. */
+    private const MOVES = 4;
 
     public string $directory;
     public string $environment;
@@ -103,11 +105,16 @@ final class Store
 
     private function load(Trust $trust, Head $head, int $now): void
     {
-        $this->killed = $head->killed();
-        $this->stopped = $head->stopped();
         for ($attempt = 1; $attempt < self::ATTEMPTS && $head->generation() !== 0 && $head->current() === null; ++$attempt) {
-            $head = $this->head = Head::read($trust);
+            try {
+                $head = $this->head = Head::read($trust);
+            } catch (Problem) {
+                // The one that was read has to do.
+                break;
+            }
         }
+        // From the head that is remembered: a kill that came between two attempts is not seen as a change later.
+        $this->switches($head);
         $generation = $head->generation();
         if ($generation === 0) {
             if ($this->highest !== 0) {
@@ -129,7 +136,7 @@ final class Store
         $this->follow($trust, $head, $pointer, $now);
     }
 
-    private function follow(Trust $trust, Head $head, array $pointer, int $now): void
+    private function follow(Trust $trust, Head $head, array $pointer, int $now, int $moves = self::MOVES): void
     {
         $generation = $pointer['generation'];
         if ($generation < $this->highest) {
@@ -152,6 +159,13 @@ final class Store
             $this->serve($this->open($trust, $named, $pointer['content']), $generation, $named, $pointer['publishedAt']);
             $this->serveCurrent();
         } catch (Problem $problem) {
+            // Beside a quick publisher, what a slow reader goes to open may be removed as too old meanwhile.
+            $next = $moves > 0 ? $this->moved($trust, $generation) : null;
+            if ($next !== null) {
+                $this->follow($trust, $this->head, $next, $now, $moves - 1);
+
+                return;
+            }
             $this->pause = $this->bad === $named ? \min($this->pause * 2, self::LONGEST_PAUSE) : self::SECOND;
             $this->retryAt = $now + $this->pause;
             $again = $this->bad === $named;
@@ -163,6 +177,30 @@ final class Store
                 $this->fallBack($trust, $pointer['previous'], $pointer['previousContent'], $publishedAt);
             }
         }
+    }
+
+    /** The pointer of a head that meanwhile names a later generation than this one. */
+    private function moved(Trust $trust, int $generation): ?array
+    {
+        try {
+            $head = Head::read($trust);
+        } catch (Problem) {
+            return null;
+        }
+        $pointer = $head->current();
+        if ($head->file !== $this->head->file || $head->store !== $this->head->store || $pointer === null || $pointer['generation'] <= $generation) {
+            return null;
+        }
+        $this->head = $head;
+        $this->switches($head);
+
+        return $pointer;
+    }
+
+    private function switches(Head $head): void
+    {
+        $this->killed = $head->killed();
+        $this->stopped = $head->stopped();
     }
 
     private function fallBack(Trust $trust, int $generation, string $content, int $publishedAt): void

@@ -8,7 +8,8 @@ namespace Flagstone\Polyfill;
  * Who else could change what this process reads: the judgement of a store's path.
  *
  * Every directory that is passed on the way must belong to root, to this process's user or to the owner of the store,
- * and must not be writable by everybody. One that a group can write is accepted with a warning.
+ * and must not be writable by everybody. One that a group can write is accepted with a warning, and so is a path
+ * whose beginning `open_basedir` hides: who set that vouches for where it leads.
  *
  * @internal
  */
@@ -30,8 +31,15 @@ final class Trust
         \clearstatcache(true);
         $places = self::walk($path);
         [$last, $owner] = $places[\count($places) - 1];
+        if ($owner === null) {
+            throw new Problem('cannot open the directory ' . Problem::printable($path) . ': open_basedir forbids it');
+        }
         [$reasons, $commands, $warning] = [[], [], null];
         foreach ($places as [$place, $user, $mode]) {
+            if ($user === null) {
+                $warning ??= \sprintf('who can write %s is not known: open_basedir hides it', Problem::printable($place));
+                continue;
+            }
             self::place($place, $user, $mode, [0, self::user(), $owner], $reasons, $commands);
             if (($mode & 0o020) !== 0 && $warning === null) {
                 $warning = \sprintf('%s is writable by a group (mode %04o): snapshots are copied instead of mapped', Problem::printable($place), $mode);
@@ -84,7 +92,7 @@ final class Trust
         }
     }
 
-    /** Every directory that is passed on the way, from the root: [path, owner, mode]. The last is the path made canonical. */
+    /** Every directory that is passed on the way, from the root: [path, owner (null: hidden), mode]. The last is the path made canonical. */
     private static function walk(string $path): array
     {
         $absolute = \str_starts_with($path, '/') ? $path : \getcwd() . '/' . $path;
@@ -125,6 +133,9 @@ final class Trust
     private static function stat(string $place, string $path): array
     {
         $stat = @\lstat($place);
+        if ($stat === false && self::hidden($place, $path)) {
+            return [$place, null, 0];
+        }
         if ($stat === false) {
             throw new Problem(\sprintf('cannot open the directory %s: %s is not there, or may not be looked at', Problem::printable($path), Problem::printable($place)));
         }
@@ -133,6 +144,20 @@ final class Trust
         }
 
         return [$place, $stat['uid'], $stat['mode'] & 0o7777];
+    }
+
+    /** Whether `open_basedir` allows what is below that place, though not the place itself. */
+    private static function hidden(string $place, string $path): bool
+    {
+        $bases = (string) \ini_get('open_basedir');
+        foreach ($bases === '' ? [] : \explode(\PATH_SEPARATOR, $bases) as $base) {
+            $base = \rtrim($base, '/') . '/';
+            if (\str_starts_with($base, \rtrim($place, '/') . '/')) {
+                return $base !== \rtrim($place, '/') . '/';
+            }
+        }
+
+        return false;
     }
 
     /** This process's user; null where nobody tells. */

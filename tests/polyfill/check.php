@@ -4,10 +4,16 @@ declare(strict_types=1);
 
 use Flagstone\Polyfill\Bucket;
 use Flagstone\Polyfill\Company;
+use Flagstone\Polyfill\Evaluator;
+use Flagstone\Polyfill\Head;
 use Flagstone\Polyfill\Number;
+use Flagstone\Polyfill\Process;
 use Flagstone\Polyfill\Semver;
+use Flagstone\Polyfill\Snapshot;
 use Flagstone\Polyfill\Status;
+use Flagstone\Polyfill\Store;
 use Flagstone\Polyfill\Time;
+use Flagstone\Polyfill\Trust;
 
 const ROOT = __DIR__ . '/../..';
 
@@ -251,6 +257,92 @@ test('no byte of a snapshot can be changed without being noticed', function () {
     foreach ([0, 8, 511, 512, $end - 1, strlen($bytes) - 1] as $length) {
         same(true, $read(substr($bytes, 0, $length)) !== null, "cut to $length");
     }
+});
+
+test('a head that moved on while its snapshot was opened is followed, kills included', function () {
+    $store = store(['portal' => false, 'other' => true]);
+    $reader = new Store($store);
+    publish($store, ['portal' => false]);
+    $trust = Trust::directory($store);
+    [$slow, $removed] = [Head::read($trust), snapshot($store)];
+    publish($store, ['portal' => true, 'other' => true]);
+    command('--store', $store, 'kill', 'other', '--reason', 'test');
+    unlink($removed);
+    (new ReflectionMethod(Store::class, 'load'))->invoke($reader, $trust, $slow, hrtime(true));
+    same([3, 'current', 0, ['other']], [$reader->generation, $reader->source, $reader->refused, $reader->killed]);
+});
+
+test('a snapshot that memory_limit has no room for is refused instead of ending the process', function () {
+    $companies = range(1, 9_000_000, 30);
+    $store = store(['portal' => ['enabled' => true, 'rollout' => ['percentage' => 0], 'companies' => ['allow' => $companies]], 'other' => true]);
+    $ask = "flagstone_use('$store'); echo feature_enabled('portal', 31) ? 'on ' : 'off ', flagstone_status()['last_error'];";
+    same('on', php($ask, ['memory_limit' => '32M']));
+    same(1, preg_match('/^off generation 1 was refused: .* it takes \d+ bytes of memory, and memory_limit leaves \d+; raise memory_limit$/', php($ask, ['memory_limit' => '4M'])));
+});
+
+test('a store below open_basedir answers, and one above or beside it does not', function () {
+    $store = store(['portal' => true]);
+    $ask = fn (string $path): string => php("echo flagstone_use('$path') ? 'used ' : 'not ', feature_enabled('portal') ? 'on ' : 'off ', flagstone_status()['warning'];",
+        ['open_basedir' => realpath(ROOT) . ":$store"]);
+    same('used on who can write / is not known: open_basedir hides it', $ask($store));
+    same('not off', $ask('/'));
+    same('not off', $ask('/var'));
+});
+
+test('a store that was left stays open', function () {
+    [$one, $two] = [store(['portal' => true]), store(['portal' => false])];
+    $snapshots = [];
+    foreach ([$one, $two, $one, $two, $one] as $store) {
+        same(true, flagstone_use($store));
+        same([$store === $one, $store], [feature_enabled('portal'), flagstone_status()['store']]);
+        $snapshots[$store][spl_object_id(Process::store()->snapshot)] = Process::store()->snapshot;
+    }
+    same([1, 1], array_map('count', array_values($snapshots)));
+});
+
+test('the first refresh of a process moves to a generation, the second does not', function () {
+    $store = store(['portal' => true]);
+    same('yes no', php("echo flagstone_refresh() ? 'yes ' : 'no ', flagstone_refresh() ? 'yes' : 'no';", ['flagstone.store' => $store]));
+});
+
+test('settings that PHP could not read leave the default', function () {
+    $store = store(['portal' => true]);
+    $count = "feature_enabled('portal'); echo flagstone_status()['counters']['on'];";
+    foreach (['maybe' => '1', 'on' => '1', 'none' => '0', '' => '0'] as $setting => $counted) {
+        same($counted, php($count, ['flagstone.store' => $store, 'flagstone.telemetry' => $setting]), $setting);
+    }
+});
+
+test('records that lead out of their section turn their flag off, and nothing is thrown', function () {
+    $store = store(['base' => true, 'off' => false, 'child' => ['enabled' => true, 'requires' => ['off']], 'portal' => ['enabled' => true, 'requires' => ['base'], 'rollout' => ['percentage' => 50],
+        'companies' => ['allow' => [1, 'x'], 'deny' => [2]], 'rules' => [['name' => 'r', 'when' => ['attribute' => 'plan', 'in' => ['a', 1]]]],
+        'variants' => ['v' => ['weight' => 100, 'value' => ['a' => [1]]]]]]);
+    $bytes = file_get_contents(snapshot($store));
+    $process = new ReflectionClass(Process::class);
+    flagstone_use($store);
+    foreach ([2 => 128, 4 => 4, 5 => 32, 6 => 32, 8 => 32, 9 => 16, 10 => 64] as $section => $entry) {
+        [$offset, $size] = array_values(unpack('P2', $bytes, 64 + $section * 24));
+        for ($at = $offset; $at + 4 <= $offset + $size; $at += 4) {
+            $damaged = substr_replace($bytes, "\xfe\xff\xff\x7f", $at, 4);
+            // Sealed again, as by a compiler that is not sound.
+            $damaged = substr_replace($damaged, strrev(hash('xxh3', substr($damaged, $offset, $size), true)), 64 + $section * 24 + 16, 8);
+            $damaged = substr_replace($damaged, strrev(hash('xxh3', substr_replace(substr($damaged, 0, 512), str_repeat("\0", 8), 40, 8), true)), 40, 8);
+            $file = fopen('php://memory', 'w+b');
+            fwrite($file, $damaged);
+            rewind($file);
+            $process->setStaticPropertyValue('evaluator', new Evaluator(Snapshot::read($file, strlen($damaged)), [], false));
+            foreach ([null, 1, 2, 'x', 77] as $company) {
+                feature_explain('portal', $company, ['plan' => 'a']);
+                feature_value('portal', $company);
+                feature_enabled('portal', $company);
+            }
+            feature_explain('child');
+            feature_all(1);
+            feature_needs('portal');
+            feature_possible('portal');
+        }
+    }
+    flagstone_refresh();
 });
 
 test('a store that everybody can write is refused with what to type', function () {
