@@ -8,9 +8,7 @@ use std::io::Read;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use support::children::{Child, answers};
-use support::stores::{
-    change, new_store, numbered, on, portal, publish, reader, snapshot_names, sound, temporaries,
-};
+use support::stores::{new_store, numbered, on, publish, reader, snapshot_names, sound, temporaries};
 use support::trusted_dir;
 
 #[test]
