@@ -8,7 +8,8 @@ namespace Flagstone\Polyfill;
  * A snapshot: one immutable file that answers for one environment, as docs/snapshot-format.md has it.
  *
  * Opening proves the checksums; the definitions at the file's end are not read. Records are unpacked when they are
- * needed, and what leaves its section is refused then.
+ * needed, and what leaves its section is refused then. Long lists of companies can stay in the file: they are proved,
+ * and read where a question asks.
  *
  * @internal
  */
@@ -34,6 +35,8 @@ final class Snapshot
     private const HEADER_SIZE = 512;
     /** Bytes that are copied at a time to be hashed. */
     private const CHUNK = 1 << 18;
+    /** Words and keys up to this size are held in memory in any case. */
+    private const SHORT = 1 << 17;
     private const MAGIC = "\x89FSNAP\r\n";
     private const FLAG = 'Phash/VkeyOffset/vkeyLength/Cshape/Cbits/Pseed/Vthreshold/Vby/PvariantSeed/Vrequires/'
         . 'VrequiresCount/Vneeds/VneedsCount/Vrules/VrulesCount/Vsteps/VstepsCount/Vvariants/VvariantsCount/Vallow/Vdeny';
@@ -47,11 +50,14 @@ final class Snapshot
     private array $rules = [];
 
     /**
-     * @param array<int, int> $offsets of the sections in the bytes
+     * @param string          $bytes   all sections, or all but words and keys
+     * @param resource|null   $file    where words and keys are, if not in the bytes
+     * @param array<int, int> $offsets of the sections
      * @param array<int, int> $sizes   in bytes
      */
     private function __construct(
         private readonly string $bytes,
+        private $file,
         private readonly array $offsets,
         private readonly array $sizes,
         public readonly int $flagCount,
@@ -61,11 +67,13 @@ final class Snapshot
     }
 
     /**
-     * @param resource $file open, at its start
+     * @param resource $file  open, at its start; nobody else reads it afterwards
+     * @param bool     $whole long lists are held in memory: opening takes longer, a question about one less. Processes
+     *                        that fork need this, since a file's position is shared across a fork.
      *
      * @throws Problem
      */
-    public static function read($file, int $size): self
+    public static function read($file, int $size, bool $whole = true): self
     {
         $header = (string) \fread($file, self::HEADER_SIZE);
         if ($size < self::HEADER_SIZE || \strlen($header) < self::HEADER_SIZE) {
@@ -79,7 +87,7 @@ final class Snapshot
             throw new Problem("format {$fixed['major']}, this build reads 1; publish again with this version, or upgrade the reader");
         }
         $cleared = \substr($header, 0, 40) . "\0\0\0\0\0\0\0\0" . \substr($header, 48);
-        self::prove('header', $cleared, $fixed['checksum']);
+        self::prove('header', \hash('xxh3', $cleared, true), $fixed['checksum']);
         if ($fixed['required'] !== 0) {
             throw new Problem(\sprintf('the snapshot needs features %#x that this build does not know; upgrade the reader', $fixed['required']));
         }
@@ -87,6 +95,8 @@ final class Snapshot
         self::same('header', 'file_size', $fixed['size'], $size);
         [$offsets, $sizes, $sums] = self::table($header, $size);
         $end = $offsets[self::DEFINITIONS];
+        $whole = $whole || $end - $offsets[self::WORDS] <= self::SHORT;
+        $end = $whole ? $end : $offsets[self::WORDS];
         Memory::reserve($end);
         \rewind($file);
         // One string, never joined: the bytes are in memory once.
@@ -98,7 +108,12 @@ final class Snapshot
             throw new Problem("the snapshot has fewer than the $end bytes that it had; publish again");
         }
         for ($section = 0; $section < self::DEFINITIONS; ++$section) {
-            self::proveSection($section, $bytes, $offsets[$section], $sizes[$section], $sums[$section]);
+            $hash = \hash_init('xxh3');
+            for ($at = $offsets[$section], $left = $sizes[$section]; $left > 0; $at += self::CHUNK, $left -= self::CHUNK) {
+                $length = \min(self::CHUNK, $left);
+                \hash_update($hash, $at < $end ? \substr($bytes, $at, $length) : self::piece($file, $at, $length));
+            }
+            self::prove(self::NAMES[$section], \hash_final($hash, true), $sums[$section]);
         }
         self::same('header', 'flag_count', $fixed['flags'], \intdiv($sizes[self::FLAGS], 128));
         if ($fixed['name'] + $fixed['length'] > $sizes[self::STRINGS]) {
@@ -106,7 +121,7 @@ final class Snapshot
         }
         $environment = \substr($bytes, $offsets[self::STRINGS] + $fixed['name'], $fixed['length']);
 
-        return new self($bytes, $offsets, $sizes, $fixed['flags'], $environment, \hash('xxh128', $header));
+        return new self($bytes, $whole ? null : $file, $offsets, $sizes, $fixed['flags'], $environment, \hash('xxh128', $header));
     }
 
     /** The number of the flag of that key; null if there is none. */
@@ -260,7 +275,9 @@ final class Snapshot
 
     public function word(int $number): int
     {
-        return \unpack('P', $this->bytes, $this->at(self::WORDS, $number, 1))[1];
+        $at = $this->at(self::WORDS, $number, 1);
+
+        return $this->file === null ? \unpack('P', $this->bytes, $at)[1] : \unpack('P', self::piece($this->file, $at, 8))[1];
     }
 
     /** Bit `$bit` of the words from `$first` on. */
@@ -268,15 +285,20 @@ final class Snapshot
     {
         $at = $this->at(self::WORDS, $first + ($bit >> 6), 1);
 
-        return (\ord($this->bytes[$at + (($bit >> 3) & 7)]) >> ($bit & 7) & 1) === 1;
+        $at += ($bit >> 3) & 7;
+        $byte = $this->file === null ? $this->bytes[$at] : self::piece($this->file, $at, 1);
+
+        return (\ord($byte) >> ($bit & 7) & 1) === 1;
     }
 
     /** A string of the lists. */
     public function listedText(int $offset): string
     {
-        $length = \unpack('v', $this->bytes, $this->at(self::KEYS, $offset, 2))[1];
+        $at = $this->at(self::KEYS, $offset, 2);
+        $length = \unpack('v', $this->file === null ? \substr($this->bytes, $at, 2) : self::piece($this->file, $at, 2))[1];
+        $at = $this->at(self::KEYS, $offset + 2, $length);
 
-        return \substr($this->bytes, $this->at(self::KEYS, $offset + 2, $length), $length);
+        return $this->file === null ? \substr($this->bytes, $at, $length) : self::piece($this->file, $at, $length);
     }
 
     public function text(int $offset, int $length): string
@@ -327,6 +349,17 @@ final class Snapshot
         return $this->offsets[$section] + $first * $size;
     }
 
+    /** @param resource $file */
+    private static function piece($file, int $at, int $length): string
+    {
+        $piece = $length === 0 ? '' : (\fseek($file, $at) === 0 ? (string) \fread($file, $length) : '');
+        if (\strlen($piece) !== $length) {
+            throw new Problem("the snapshot has fewer than the bytes that it had, at $at; publish again");
+        }
+
+        return $piece;
+    }
+
     /** Offsets, sizes and checksums of the sections. */
     private static function table(string $header, int $size): array
     {
@@ -354,26 +387,7 @@ final class Snapshot
         }
     }
 
-    private static function proveSection(int $section, string $bytes, int $offset, int $size, int $expected): void
-    {
-        if ($size <= self::CHUNK) {
-            self::prove(self::NAMES[$section], \substr($bytes, $offset, $size), $expected);
-
-            return;
-        }
-        $hash = \hash_init('xxh3');
-        for ($at = 0; $at < $size; $at += self::CHUNK) {
-            \hash_update($hash, \substr($bytes, $offset + $at, \min(self::CHUNK, $size - $at)));
-        }
-        self::proved(self::NAMES[$section], \hash_final($hash, true), $expected);
-    }
-
-    private static function prove(string $section, string $bytes, int $expected): void
-    {
-        self::proved($section, \hash('xxh3', $bytes, true), $expected);
-    }
-
-    private static function proved(string $section, string $hash, int $expected): void
+    private static function prove(string $section, string $hash, int $expected): void
     {
         $found = \unpack('J', $hash)[1];
         if ($found !== $expected) {

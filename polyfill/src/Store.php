@@ -227,11 +227,10 @@ final class Store
         [$file, $stat] = Head::open($path, 'open the snapshot');
         try {
             $trust->inside($path, $stat);
-            $snapshot = Snapshot::read($file, $stat['size']);
+            // A process of one request seldom asks about a long list; the file is closed when nobody holds it any more.
+            $snapshot = Snapshot::read($file, $stat['size'], Settings::livesLong());
         } catch (Problem $problem) {
             throw new Problem(Problem::printable($path) . ': ' . $problem->getMessage());
-        } finally {
-            \fclose($file);
         }
         if ($snapshot->contentId !== $content) {
             throw new Problem(Problem::printable($path) . ": its content is $snapshot->contentId, expected $content; it is another snapshot under this name");

@@ -7,6 +7,7 @@ use Flagstone\Polyfill\Company;
 use Flagstone\Polyfill\Evaluator;
 use Flagstone\Polyfill\Head;
 use Flagstone\Polyfill\Number;
+use Flagstone\Polyfill\Problem;
 use Flagstone\Polyfill\Process;
 use Flagstone\Polyfill\Semver;
 use Flagstone\Polyfill\Snapshot;
@@ -235,8 +236,8 @@ test('no byte of a snapshot can be changed without being noticed', function () {
         fwrite($memory, $bytes);
         rewind($memory);
         try {
-            Flagstone\Polyfill\Snapshot::read($memory, strlen($bytes));
-        } catch (Flagstone\Polyfill\Problem $problem) {
+            Snapshot::read($memory, strlen($bytes));
+        } catch (Problem $problem) {
             return $problem->getMessage();
         }
 
@@ -256,6 +257,56 @@ test('no byte of a snapshot can be changed without being noticed', function () {
     }
     foreach ([0, 8, 511, 512, $end - 1, strlen($bytes) - 1] as $length) {
         same(true, $read(substr($bytes, 0, $length)) !== null, "cut to $length");
+    }
+});
+
+test('a long list that stays in the file answers as one in memory, and damage to it is noticed', function () {
+    mt_srand(7);
+    $random = array_map(static fn () => mt_rand(), range(1, 9_000));
+    $texts = array_map(static fn (int $id): string => "company-$id", $random);
+    $dense = range(1_000, 900_000, 3);
+    $on = ['enabled' => true, 'rollout' => ['percentage' => 0]];
+    $store = store(['random' => $on + ['companies' => ['allow' => [...$random, ...$texts]]], 'dense' => $on + ['companies' => ['allow' => $dense]]]);
+    $path = snapshot($store);
+    $size = filesize($path);
+    $read = static fn (bool $whole): Snapshot => Snapshot::read(fopen($path, 'rb'), $size, $whole);
+    $before = memory_get_usage();
+    $file = new Evaluator($read(false), [], false);
+    same(true, memory_get_usage() - $before < 100_000, 'the lists are in memory');
+    $memory = new Evaluator($read(true), [], false);
+    $met = [];
+    foreach ([...array_slice($random, 0, 500), ...array_slice($texts, 0, 500), ...range(900, 2_000), 900_000, -1, PHP_INT_MAX, 'acme'] as $company) {
+        foreach (['random', 'dense'] as $flag) {
+            $number = $memory->snapshot->find($flag);
+            $allowed = $memory->enabled($number, $company, [], 0);
+            same($allowed, $file->enabled($number, $company, [], 0), "$flag $company");
+            $met[$flag . gettype($company)][$allowed] = true;
+        }
+    }
+    same([2, 2, 2, 1], [count($met['randominteger']), count($met['randomstring']), count($met['denseinteger']), count($met['densestring'])]);
+
+    $bytes = file_get_contents($path);
+    chmod($path, 0o644);
+    foreach ([11, 12] as $section) {
+        [$offset, $length] = array_values(unpack('P2', $bytes, 64 + $section * 24));
+        foreach ([$offset, $offset + intdiv($length, 2), $offset + $length - 1] as $at) {
+            file_put_contents($path, substr_replace($bytes, $bytes[$at] ^ "\x40", $at, 1));
+            try {
+                $read(false);
+                throw new Exception("byte $at was changed unnoticed");
+            } catch (Problem $problem) {
+                same(true, str_contains($problem->getMessage(), 'checksum'), $problem->getMessage());
+            }
+        }
+    }
+    file_put_contents($path, $bytes);
+    $cut = new Evaluator($read(false), [], false);
+    file_put_contents($path, substr($bytes, 0, 2_000));
+    try {
+        $cut->enabled($cut->snapshot->find('random'), $random[0], [], 0);
+        throw new Exception('nothing was thrown');
+    } catch (Problem $problem) {
+        same(true, str_contains($problem->getMessage(), 'fewer than the bytes that it had'));
     }
 });
 
