@@ -2,7 +2,7 @@
 
 HOOKS = --target-dir target/hooks --features test-hooks
 
-.PHONY: help setup build build-hooks test test-rust test-php test-polyfill test-parity test-e2e install uninstall
+.PHONY: help setup build build-hooks demo bench test test-rust test-php test-polyfill test-parity test-e2e install uninstall
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -15,6 +15,12 @@ build: setup ## the extension and the command, in target/release
 
 build-hooks: setup
 	cargo build --release --locked -p flagstone-php $(HOOKS)
+
+demo: build build-hooks ## publish, ask, explain, change, ask again, measure
+	@scripts/demo
+
+bench: build build-hooks ## side by side with pure PHP; writes docs/benchmarks.md
+	@scripts/bench
 
 test: setup test-rust test-php test-polyfill test-parity test-e2e ## everything
 
