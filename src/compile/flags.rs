@@ -7,8 +7,8 @@ use crate::definition::{Bucketing, Condition, Definitions, Emergency, Flag};
 use crate::eval::{seed, time, variant_seed};
 use crate::snapshot::format::{
     ATTRIBUTE_COMPANY, AttributeRecord, BIT_CRC32, BIT_ENABLED, BIT_KEEP, BIT_ROLLOUT, CellRecord,
-    FlagRecord, NONE, RuleRecord, SHAPE_COMPANY_ROLLOUT, SHAPE_GENERAL, SHAPE_OFF, SHAPE_ON, StepRecord,
-    TestRecord, VariantRecord,
+    FlagRecord, NONE, RuleRecord, SHAPE_COMPANY_ROLLOUT, SHAPE_GENERAL, SHAPE_LISTS_AND_ROLLOUT, SHAPE_OFF,
+    SHAPE_ON, StepRecord, TestRecord, VariantRecord,
 };
 use crate::snapshot::key_hash;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -96,14 +96,13 @@ impl<'a> Compiler<'a> {
         let closure = self.closure(key)?;
         let needs = self.needs(key, &closure);
         let closure: Vec<u32> = closure.iter().filter_map(|key| self.numbers.get(key).copied()).collect();
-        let plain = flag.companies.is_empty()
-            && closure.is_empty()
-            && flag.rules.is_empty()
-            && flag.schedule.is_empty();
-        let shape = match (flag.enabled, plain, threshold) {
+        let plain = closure.is_empty() && flag.rules.is_empty() && flag.schedule.is_empty();
+        let by_company = by == ATTRIBUTE_COMPANY && !crc32;
+        let shape = match (flag.enabled, plain, flag.companies.is_empty(), threshold) {
             (false, ..) => SHAPE_OFF,
-            (true, true, FULL) => SHAPE_ON,
-            (true, true, _) if by == ATTRIBUTE_COMPANY && !crc32 => SHAPE_COMPANY_ROLLOUT,
+            (true, true, true, FULL) => SHAPE_ON,
+            (true, true, true, _) if by_company => SHAPE_COMPANY_ROLLOUT,
+            (true, true, false, _) if by_company => SHAPE_LISTS_AND_ROLLOUT,
             _ => SHAPE_GENERAL,
         };
         let requires_count = closure.len() as u32;

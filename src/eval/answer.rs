@@ -5,7 +5,7 @@ use super::condition::{holds, read};
 use super::{Attribute, Context, Key, Switches};
 use crate::snapshot::format::{
     ATTRIBUTE_COMPANY, BIT_CRC32, BIT_ENABLED, BIT_KEEP, FlagRecord, RuleRecord, SHAPE_COMPANY_ROLLOUT,
-    SHAPE_OFF, SHAPE_ON, VariantRecord,
+    SHAPE_LISTS_AND_ROLLOUT, SHAPE_OFF, SHAPE_ON, VariantRecord,
 };
 use crate::snapshot::{FlagId, Snapshot, ValueRef, VariantRef, key_hash};
 
@@ -156,20 +156,23 @@ pub fn enabled<C: Context + ?Sized>(
     question: &Question<'_, C>,
 ) -> bool {
     let Some(record) = snapshot.flag(flag) else { return false };
-    let quick = if switches.any() { None } else { quick(record, question.company) };
+    let quick = if switches.any() { None } else { quick(snapshot, record, question.company) };
     quick.unwrap_or_else(|| evaluate(snapshot, switches, flag, question).on)
 }
 
 /// The answer of a flag that nobody killed or stopped, if its record alone decides.
 #[inline(always)]
-pub(crate) fn quick(record: &FlagRecord, company: Option<Key<'_>>) -> Option<bool> {
+pub(crate) fn quick(snapshot: &Snapshot, record: &FlagRecord, company: Option<Key<'_>>) -> Option<bool> {
     match (record.shape, company) {
         // Written without a branch on the outcome, which nobody predicts.
-        (SHAPE_COMPANY_ROLLOUT, Some(key @ Key::Int(_))) => {
-            Some(bucket(key, record.seed.get()) < record.threshold.get())
-        }
+        (SHAPE_COMPANY_ROLLOUT, Some(key)) => Some(bucket(key, record.seed.get()) < record.threshold.get()),
         (SHAPE_ON, _) => Some(true),
         (SHAPE_OFF, _) => Some(false),
+        (SHAPE_LISTS_AND_ROLLOUT, Some(key)) => Some(
+            !snapshot.lists_key(record.deny.get(), key)
+                && (snapshot.lists_key(record.allow.get(), key)
+                    || bucket(key, record.seed.get()) < record.threshold.get()),
+        ),
         _ => None,
     }
 }

@@ -21,6 +21,7 @@ pub(crate) const SHAPE_GENERAL: u8 = 0;
 pub(crate) const SHAPE_OFF: u8 = 1;
 pub(crate) const SHAPE_ON: u8 = 2;
 pub(crate) const SHAPE_COMPANY_ROLLOUT: u8 = 3;
+pub(crate) const SHAPE_LISTS_AND_ROLLOUT: u8 = 4;
 
 pub(crate) const BIT_ENABLED: u8 = 1;
 pub(crate) const BIT_KEEP: u8 = 2;

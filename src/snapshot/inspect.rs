@@ -2,8 +2,8 @@
 
 use super::format::{
     ATTRIBUTE_COMPANY, ATTRIBUTE_NOW, BIT_CRC32, BIT_ENABLED, BIT_KEEP, BIT_ROLLOUT, FlagRecord, INTS_BITMAP,
-    INTS_TABLE, JUMP_FAILS, JUMP_HOLDS, RuleRecord, SHAPE_COMPANY_ROLLOUT, SHAPE_OFF, SHAPE_ON, Section,
-    TestRecord, op, operand,
+    INTS_TABLE, JUMP_FAILS, JUMP_HOLDS, RuleRecord, SHAPE_COMPANY_ROLLOUT, SHAPE_LISTS_AND_ROLLOUT,
+    SHAPE_OFF, SHAPE_ON, Section, TestRecord, op, operand,
 };
 use super::{FlagId, Snapshot, SnapshotError, validate};
 use serde::Serialize;
@@ -261,6 +261,7 @@ fn shape(shape: u8) -> &'static str {
         SHAPE_OFF => "off",
         SHAPE_ON => "on",
         SHAPE_COMPANY_ROLLOUT => "company rollout",
+        SHAPE_LISTS_AND_ROLLOUT => "lists and company rollout",
         _ => "general",
     }
 }

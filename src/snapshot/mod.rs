@@ -230,7 +230,7 @@ impl Snapshot {
     #[inline(always)]
     pub fn quick(&self, hash: u64, key: &[u8], company: i64) -> Option<bool> {
         match self.find_record(hash, key) {
-            Some((_, record)) => crate::eval::quick(record, Some(Key::Int(company))),
+            Some((_, record)) => crate::eval::quick(self, record, Some(Key::Int(company))),
             None => Some(false),
         }
     }

@@ -3,7 +3,7 @@
 use super::format::{
     ATTRIBUTE_COMPANY, ATTRIBUTE_NOW, CHECKSUM_OFFSET, FlagRecord, HEADER_SIZE, Header, INTS_TABLE,
     JUMP_FAILS, JUMP_HOLDS, KNOWN_REQUIRED_FEATURES, MAGIC, MAJOR, NONE, SECTION_ALIGNMENT, SECTION_COUNT,
-    SHAPE_COMPANY_ROLLOUT, Section, TestRecord, op, operand, tag,
+    SHAPE_LISTS_AND_ROLLOUT, Section, TestRecord, op, operand, tag,
 };
 use super::{Snapshot, SnapshotError};
 use std::ops::Range;
@@ -169,7 +169,7 @@ impl Snapshot {
     }
 
     fn validate_flag(&self, check: Place, flag: &FlagRecord) -> Result<(), SnapshotError> {
-        check.at_most("shape", u64::from(flag.shape), u64::from(SHAPE_COMPANY_ROLLOUT))?;
+        check.at_most("shape", u64::from(flag.shape), u64::from(SHAPE_LISTS_AND_ROLLOUT))?;
         check.at_most("threshold", u64::from(flag.threshold.get()), FULL)?;
         if flag.by.get() != ATTRIBUTE_COMPANY {
             check.below("by", u64::from(flag.by.get()), self.attributes.len())?;

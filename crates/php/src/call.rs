@@ -76,12 +76,16 @@ pub(crate) fn flag_and_int(frame: &ExecuteData) -> Option<(u64, &[u8], i64)> {
         return None;
     }
     // SAFETY: there are two arguments.
-    let (flag, company) = unsafe { (argument(frame, 0), argument(frame, 1)) };
+    let flag = unsafe { argument(frame, 0) };
+    // SAFETY: as above.
+    let company = unsafe { argument(frame, 1) };
     if kind(flag) != IS_STRING || kind(company) != IS_LONG {
         return None;
     }
-    // SAFETY: the types say which member of each union is set.
-    let (string, company) = unsafe { (flag.value.str_, company.value.lval) };
+    // SAFETY: the type says that the value is a string.
+    let string = unsafe { flag.value.str_ };
+    // SAFETY: the type says that the value is an int.
+    let company = unsafe { company.value.lval };
     // SAFETY: a string argument lives as long as its frame.
     let hash = unsafe { (*string).h };
     // SAFETY: as above.
