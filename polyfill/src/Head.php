@@ -31,17 +31,41 @@ final class Head
     /** @throws Problem */
     public static function read(Trust $directory): self
     {
-        $path = $directory->path . '/head';
-        if (!\file_exists($path) && !\is_link($path)) {
+        if (!\file_exists("$directory->path/head") && !\is_link("$directory->path/head")) {
             $name = Problem::printable($directory->path);
             throw new Problem("$name is not a store: it has no head; make one with `flagstone init $name --environment NAME`");
         }
+
+        return self::at("$directory->path/head", $directory);
+    }
+
+    /**
+     * Once more, what was judged when it was read first; another file in its place is judged with all that leads to it.
+     *
+     * @throws Problem
+     */
+    public function again(string $directory): self
+    {
+        \clearstatcache();
+        $stat = @\lstat("$directory/head");
+        if ($stat === false) {
+            throw new Problem('cannot look at the head ' . Problem::printable("$directory/head") . ': it is not there, or may not be looked at');
+        }
+        $same = $this->file === $stat['dev'] . ':' . $stat['ino'];
+        $head = self::at("$directory/head", $same ? null : Trust::directory($directory));
+
+        // Replaced just between the two.
+        return $same && $head->file !== $this->file ? self::read(Trust::directory($directory)) : $head;
+    }
+
+    private static function at(string $path, ?Trust $directory): self
+    {
         [$file, $stat] = self::open($path, 'open the head');
         try {
             if ($stat['size'] !== self::SIZE) {
                 throw self::broken($path, "found {$stat['size']} bytes, expected a file of " . self::SIZE);
             }
-            $directory->inside($path, $stat);
+            $directory?->inside($path, $stat);
             $bytes = (string) \stream_get_contents($file, self::SIZE);
         } finally {
             \fclose($file);
@@ -146,7 +170,7 @@ final class Head
     {
         $fixed = \unpack('a8magic/vmajor/vminor/Vsize/a16store/Pcreated/Plength', $bytes);
         if ($fixed['magic'] !== self::MAGIC) {
-            throw new Problem('it starts with ' . \bin2hex($fixed['magic']) . ', which no head does');
+            throw new Problem('it starts with ' . Problem::bytes($fixed['magic']) . ', which no head does');
         }
         if ($fixed['major'] !== 1) {
             throw new Problem("store format {$fixed['major']}, this build reads 1; use the version that made the store");

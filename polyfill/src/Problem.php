@@ -16,4 +16,9 @@ final class Problem extends \RuntimeException
     {
         return (string) \preg_replace('/[\x00-\x1f\x7f]/', "\u{fffd}", $text);
     }
+
+    public static function bytes(string $bytes): string
+    {
+        return '[' . \implode(', ', \str_split(\bin2hex($bytes), 2)) . ']';
+    }
 }

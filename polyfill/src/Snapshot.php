@@ -80,7 +80,7 @@ final class Snapshot
             throw new Problem("the snapshot has $size bytes, expected at least 512: it was cut off; publish again");
         }
         if (!\str_starts_with($header, self::MAGIC)) {
-            throw new Problem('not a Flagstone snapshot: it starts with ' . \bin2hex(\substr($header, 0, 8)));
+            throw new Problem('not a Flagstone snapshot: it starts with ' . Problem::bytes(\substr($header, 0, 8)));
         }
         $fixed = \unpack('vmajor/vminor/Vheader/Psize/Prequired/Poptional/Pchecksum/Vflags/Vprobe/Vname/Vlength', $header, 8);
         if ($fixed['major'] !== 1) {

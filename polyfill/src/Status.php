@@ -25,7 +25,7 @@ final class Status
             'store' => $store?->directory,
             'environment' => $store?->environment,
             'generation' => $store?->generation ?? 0,
-            'head_generation' => $store?->headGeneration() ?? 0,
+            'head_generation' => $store?->headGeneration ?? 0,
             'published_at' => $publishedAt === 0 ? null : $publishedAt / 1e6,
             'age' => $publishedAt === 0 ? null : (Process::clock() - $publishedAt) / 1e6,
             'source' => $store?->source ?? 'none',

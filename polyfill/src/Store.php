@@ -34,6 +34,9 @@ final class Store
     public int $refused = 0;
     public int $replaced = 0;
 
+    /** What the head named when it was looked at last. */
+    public int $headGeneration = 0;
+
     private Head $head;
     private ?string $served = null;
     private ?string $error = null;
@@ -52,12 +55,7 @@ final class Store
         $this->head = Head::read($trust);
         $this->environment = $this->head->environment;
         $this->expose($trust, $this->head->sharedWithGroup);
-        $this->load($trust, $this->head, \hrtime(true));
-    }
-
-    public function headGeneration(): int
-    {
-        return $this->head->generation();
+        $this->load($this->head, \hrtime(true));
     }
 
     public function lastError(): ?string
@@ -69,9 +67,8 @@ final class Store
     public function look(): bool
     {
         try {
-            $trust = Trust::directory($this->directory);
-            $head = Head::read($trust);
-            if ($head->environment !== $this->environment) {
+            $head = $this->head->again($this->directory);
+            if ($head->file !== $this->head->file && $head->environment !== $this->environment) {
                 throw Head::broken("$this->directory/head", "it is for the environment \"$head->environment\", expected \"$this->environment\"");
             }
         } catch (Problem $problem) {
@@ -92,22 +89,22 @@ final class Store
             $this->error = null;
             ++$this->replaced;
         } elseif ($head->store !== $this->head->store) {
+            $this->headGeneration = $head->generation();
             $this->refuse(Head::broken("$this->directory/head", "it was overwritten in place by the head of another store ($head->environment)")->getMessage());
 
             return false;
         }
         $this->head = $head;
-        $this->expose($trust, $head->sharedWithGroup);
-        $this->load($trust, $head, $now);
+        $this->load($head, $now);
 
         return true;
     }
 
-    private function load(Trust $trust, Head $head, int $now): void
+    private function load(Head $head, int $now): void
     {
         for ($attempt = 1; $attempt < self::ATTEMPTS && $head->generation() !== 0 && $head->current() === null; ++$attempt) {
             try {
-                $head = $this->head = Head::read($trust);
+                $head = $this->head = $this->head->again($this->directory);
             } catch (Problem) {
                 // The one that was read has to do.
                 break;
@@ -128,15 +125,15 @@ final class Store
             $this->refuse(Head::broken("$this->directory/head", "its pointer to generation $generation is not valid")->getMessage());
             $other = $head->pointer(($generation & 1) ^ 1);
             if ($this->snapshot === null && $other !== null) {
-                $this->fallBack($trust, $other['generation'], $other['content'], $other['publishedAt']);
+                $this->fallBack($other['generation'], $other['content'], $other['publishedAt']);
             }
 
             return;
         }
-        $this->follow($trust, $head, $pointer, $now);
+        $this->follow($head, $pointer, $now);
     }
 
-    private function follow(Trust $trust, Head $head, array $pointer, int $now, int $moves = self::MOVES): void
+    private function follow(Head $head, array $pointer, int $now, int $moves = self::MOVES): void
     {
         $generation = $pointer['generation'];
         if ($generation < $this->highest) {
@@ -156,13 +153,13 @@ final class Store
             return;
         }
         try {
-            $this->serve($this->open($trust, $named, $pointer['content']), $generation, $named, $pointer['publishedAt']);
+            $this->serve($this->open($named, $pointer['content']), $generation, $named, $pointer['publishedAt']);
             $this->serveCurrent();
         } catch (Problem $problem) {
             // Beside a quick publisher, what a slow reader goes to open may be removed as too old meanwhile.
-            $next = $moves > 0 ? $this->moved($trust, $generation) : null;
+            $next = $moves > 0 ? $this->moved($generation) : null;
             if ($next !== null) {
-                $this->follow($trust, $this->head, $next, $now, $moves - 1);
+                $this->follow($this->head, $next, $now, $moves - 1);
 
                 return;
             }
@@ -174,16 +171,16 @@ final class Store
             if ($this->snapshot === null && $pointer['previous'] !== 0) {
                 $before = $head->pointer(($generation & 1) ^ 1);
                 $publishedAt = $before !== null && $before['generation'] === $pointer['previous'] ? $before['publishedAt'] : 0;
-                $this->fallBack($trust, $pointer['previous'], $pointer['previousContent'], $publishedAt);
+                $this->fallBack($pointer['previous'], $pointer['previousContent'], $publishedAt);
             }
         }
     }
 
     /** The pointer of a head that meanwhile names a later generation than this one. */
-    private function moved(Trust $trust, int $generation): ?array
+    private function moved(int $generation): ?array
     {
         try {
-            $head = Head::read($trust);
+            $head = $this->head->again($this->directory);
         } catch (Problem) {
             return null;
         }
@@ -199,15 +196,16 @@ final class Store
 
     private function switches(Head $head): void
     {
+        $this->headGeneration = $head->generation();
         $this->killed = $head->killed();
         $this->stopped = $head->stopped();
     }
 
-    private function fallBack(Trust $trust, int $generation, string $content, int $publishedAt): void
+    private function fallBack(int $generation, string $content, int $publishedAt): void
     {
         $named = \sprintf('%020d-%s', $generation, $content);
         try {
-            $this->serve($this->open($trust, $named, $content), $generation, $named, $publishedAt);
+            $this->serve($this->open($named, $content), $generation, $named, $publishedAt);
             $this->source = 'previous';
         } catch (Problem) {
             // The error of the current one is what status tells.
@@ -215,8 +213,12 @@ final class Store
     }
 
     /** @throws Problem */
-    private function open(Trust $trust, string $named, string $content): Snapshot
+    private function open(string $named, string $content): Snapshot
     {
+        // Once more: the path may have been opened to others meanwhile.
+        $trust = Trust::directory($this->directory);
+        $this->expose($trust, false);
+        $trust->warning ??= $this->warning;
         $folder = "$this->directory/snapshots";
         $stat = @\lstat($folder);
         if ($stat === false || ($stat['mode'] & 0o170000) !== 0o040000) {
@@ -225,8 +227,8 @@ final class Store
         $trust->inside($folder, $stat);
         $path = "$folder/$named.snapshot";
         [$file, $stat] = Head::open($path, 'open the snapshot');
+        $trust->inside($path, $stat);
         try {
-            $trust->inside($path, $stat);
             // A process of one request seldom asks about a long list; the file is closed when nobody holds it any more.
             $snapshot = Snapshot::read($file, $stat['size'], Settings::livesLong());
         } catch (Problem $problem) {

@@ -28,7 +28,7 @@ final class Trust
     /** @throws Problem */
     public static function directory(string $path): self
     {
-        \clearstatcache(true);
+        \clearstatcache();
         $places = self::walk($path);
         [$last, $owner] = $places[\count($places) - 1];
         if ($owner === null) {

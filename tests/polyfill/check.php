@@ -314,12 +314,11 @@ test('a head that moved on while its snapshot was opened is followed, kills incl
     $store = store(['portal' => false, 'other' => true]);
     $reader = new Store($store);
     publish($store, ['portal' => false]);
-    $trust = Trust::directory($store);
-    [$slow, $removed] = [Head::read($trust), snapshot($store)];
+    [$slow, $removed] = [Head::read(Trust::directory($store)), snapshot($store)];
     publish($store, ['portal' => true, 'other' => true]);
     command('--store', $store, 'kill', 'other', '--reason', 'test');
     unlink($removed);
-    (new ReflectionMethod(Store::class, 'load'))->invoke($reader, $trust, $slow, hrtime(true));
+    (new ReflectionMethod(Store::class, 'load'))->invoke($reader, $slow, hrtime(true));
     same([3, 'current', 0, ['other']], [$reader->generation, $reader->source, $reader->refused, $reader->killed]);
 });
 
