@@ -22,8 +22,8 @@ for ($end = microtime(true) + 5; microtime(true) < $end && !isset($seen['on']); 
 }
 same('by itself', true, isset($seen['on']));
 
-$never = 'flagstone_use($argv[1]); echo +feature_enabled("a"); readline_sleep(); echo +feature_enabled("a"); flagstone_refresh(); echo +feature_enabled("a");';
-$never = str_replace('readline_sleep()', 'touch("$argv[1].asked"); while (!file_exists("$argv[1].published")) { usleep(1000); clearstatcache(); } usleep(100000)', $never);
+$never = 'flagstone_use($argv[1]); echo +feature_enabled("a"); wait(); for ($n = 0; $n < 1000; $n++) { $on = feature_enabled("a", $n % 2 ? $n : null); usleep(10); } echo +$on; flagstone_refresh(); echo +feature_enabled("a");';
+$never = str_replace('wait()', 'touch("$argv[1].asked"); while (!file_exists("$argv[1].published")) { usleep(1000); clearstatcache(); }', $never);
 $process = proc_open([PHP_BINARY, '-n', '-d', 'extension=' . getenv('FLAGSTONE_EXTENSION'), '-d', 'flagstone.refresh=0', '-r', $never, $store], [1 => ['pipe', 'w']], $pipes);
 while (!file_exists("$store.asked")) { usleep(1000); clearstatcache(); }
 publish($store, ['a' => false]);

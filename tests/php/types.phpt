@@ -33,6 +33,27 @@ foreach (['feature_enabled', 'feature_variant', 'feature_value', 'feature_explai
     same($function, true, str_starts_with(thrown(fn () => $function('pilot', $model)), 'TypeError'));
 }
 same('feature_all', true, str_starts_with(thrown(fn () => feature_all($model)), 'TypeError'));
+
+// A float with a fraction is deprecated as an int. The handler asks, and moves what the question stands on.
+$handled = 0;
+set_error_handler(function () use (&$handled) {
+    $handled++;
+    flagstone_override(['pilot' => (bool) ($handled % 2)]);
+    @feature_enabled('pilot', 1.5);
+    flagstone_refresh();
+    flagstone_override(null);
+
+    return true;
+});
+same('a handler that asks', [true, [1 => 15], false],
+    [feature_enabled('pilot', 15.5), feature_filter('pilot', [1.5, 15]), feature_explain('pilot', 1.5)['enabled']]);
+same('handled', true, $handled >= 3);
+set_error_handler(fn ($number, $message) => throw new ErrorException($message));
+foreach (['feature_enabled', 'feature_variant', 'feature_value', 'feature_explain'] as $function) {
+    same("a handler that throws, $function", 'ErrorException: Implicit conversion from float 1.5 to int loses precision', thrown(fn () => $function('pilot', 1.5)));
+}
+same('a handler that throws, filter', 'ErrorException: Implicit conversion from float 1.5 to int loses precision', thrown(fn () => feature_filter('pilot', [15, 1.5])));
+same('a __toString() that throws', 'LogicException: no', thrown(fn () => feature_enabled(new class { function __toString(): string { throw new LogicException('no'); } })));
 echo "done\n";
 --EXPECT--
 done

@@ -19,6 +19,35 @@ for ($store = 0; $store < 12; $store++) {
 $maps = fn () => substr_count(file_get_contents('/proc/self/maps'), '/head');
 same('a bounded number stays open', true, $maps() <= 9);
 
+// Two applications that give the same relative path, in one process.
+$directory = getcwd();
+foreach ([[$one, true], [$two, false]] as [$store, $on]) {
+    @mkdir("$store-application");
+    symlink($store, "$store-application/flags");
+    chdir("$store-application");
+    same("relative to $store", [true, $on], [flagstone_use('flags'), feature_enabled('a')]);
+}
+chdir($directory);
+foreach (['', "a\0b", 'missing'] as $path) {
+    same(json_encode($path), false, flagstone_use($path));
+}
+
+// A release is switched: the path is the same and leads elsewhere.
+symlink($one, "$one-current");
+same('before the switch', [true, true], [flagstone_use("$one-current"), feature_enabled('a')]);
+symlink($two, "$one-next");
+rename("$one-next", "$one-current");
+for ($end = microtime(true) + 5; microtime(true) < $end && feature_enabled('a'); usleep(20000)) {
+    flagstone_refresh();
+}
+same('after the switch', false, feature_enabled('a'));
+unlink("$one-current");
+symlink("$one-missing", "$one-current");
+usleep(1200000);
+flagstone_refresh();
+same('a switch to nowhere leaves what was there', ['current', false, true],
+    [flagstone_status()['source'], feature_enabled('a'), str_contains(flagstone_status()['last_error'], 'cannot open the store')]);
+
 $use = 'echo +flagstone_use($argv[1]), +feature_enabled("a");';
 $run = function ($settings, $store) use ($use) {
     $options = '';
@@ -28,8 +57,10 @@ $run = function ($settings, $store) use ($use) {
     return shell_exec(escapeshellarg(PHP_BINARY) . ' -n -d extension=' . escapeshellarg(getenv('FLAGSTONE_EXTENSION')) . "$options -r " . escapeshellarg($use) . ' ' . escapeshellarg($store));
 };
 same('php.ini is final', '01', $run(['flagstone.store' => $one], $two));
+same('and says so', true, str_contains(php("flagstone_use('$two'); echo flagstone_status()['last_error'];", ['flagstone.store' => $one]), "flagstone.store is $one"));
 same('naming the same is fine', '11', $run(['flagstone.store' => $one], "$one/"));
 same('open_basedir', '00', $run(['open_basedir' => '/usr'], $one));
+same('open_basedir says so', true, str_contains(php("flagstone_use('$one'); echo flagstone_status()['last_error'];", ['open_basedir' => '/usr']), 'open_basedir does not allow'));
 same('open_basedir allows', '11', $run(['open_basedir' => dirname($one)], $one));
 echo "done\n";
 --EXPECT--

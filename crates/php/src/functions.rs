@@ -54,7 +54,8 @@ fn as_engine<'a>(
     engine::Question { company: question.company, context: &question.context, now }
 }
 
-/// An answer with its flag, as every function but the quickest needs it.
+/// An answer with its flag, as every function but the quickest needs it. The flag is one of the view that is pinned: to
+/// ask more about it, take the pin as it is.
 struct Found {
     answer: Answer,
     flag: Option<FlagId>,
@@ -114,7 +115,7 @@ fn variant_name(globals: &mut Globals, question: &Question<'_>, found: &Found) -
         }
         _ => {
             let now = globals.instant();
-            let variant = found.flag.filter(|_| found.on).zip(globals.pin());
+            let variant = found.flag.filter(|_| found.on).zip(globals.pinned_as_it_is());
             let variant = variant
                 .and_then(|(flag, pin)| engine::variant(pin.snapshot, flag, &as_engine(question, now)));
             values::or_null(variant, |variant| values::string(variant.name.as_bytes()))
@@ -133,7 +134,7 @@ pub(crate) extern "C" fn feature_value(frame: &mut ExecuteData, result: &mut Zva
         let found = answer(globals, &question);
         let now = globals.instant();
         let told = found.told.as_ref().and_then(|told| told.variant.as_deref());
-        let value = found.flag.filter(|_| found.on).zip(globals.pin()).and_then(|(flag, pin)| {
+        let value = found.flag.filter(|_| found.on).zip(globals.pinned_as_it_is()).and_then(|(flag, pin)| {
             let variant = match told {
                 Some(name) => engine::variant_named(pin.snapshot, flag, name),
                 None => engine::variant(pin.snapshot, flag, &as_engine(&question, now)),
@@ -164,7 +165,7 @@ fn explain(globals: &mut Globals, question: &Question<'_>) -> Zval {
     let found = answer(globals, question);
     let variant = variant_name(globals, question, &found);
     let (generation, told) = (globals.view().map_or(0, |view| view.generation), found.told.is_some());
-    let pin = globals.pin();
+    let pin = globals.pinned_as_it_is();
     let rule = found.answer.rule.map(|rule| {
         let name = pin.zip(found.flag).and_then(|(pin, flag)| engine::rule_name(pin.snapshot, flag, rule));
         name.map_or_else(
@@ -237,13 +238,14 @@ fn put_flag(table: &mut ZendHashTable, name: &[u8], on: bool) {
 pub(crate) extern "C" fn feature_filter(frame: &mut ExecuteData, result: &mut Zval) {
     let filtered = guarded(values::null(), || {
         let Some((question, companies)) = call::parse_filter(frame) else { return values::null() };
-        let globals = globals();
         let mut table = ZendHashTable::new();
         for (key, value) in values::entries(companies) {
             let value = php::dereferenced(value);
-            let Some(company) = call::company(value, 2) else { return values::null() };
+            // PHP may convert what it is given in place, and the array is the caller's.
+            let given = value.shallow_clone();
+            let Some(company) = call::company(&given, 2) else { return values::null() };
             let question = Question { company, ..question };
-            if answer(globals, &question).on {
+            if answer(globals(), &question).on {
                 values::put(&mut table, values::entry_key(&key), value.shallow_clone());
             }
         }
@@ -288,19 +290,21 @@ pub(crate) extern "C" fn flagstone_refresh(frame: &mut ExecuteData, result: &mut
 pub(crate) extern "C" fn flagstone_use(frame: &mut ExecuteData, result: &mut Zval) {
     let used = guarded(false, || {
         let Some(question) = parse(frame, &FLAG) else { return false };
-        let (globals, path) = (globals(), question.flag);
-        if globals.named.as_deref() == Some(path) {
+        let globals = globals();
+        if globals.named.as_deref() == Some(question.flag) {
             return globals.error.is_none();
         }
-        let allowed = ini::with_store(|configured| {
-            configured.is_empty() || configured == path || stores::same_directory(configured, path)
-        });
-        if !allowed || path.is_empty() || !stores::may_be_named(path) {
-            return false;
+        match stores::may_be_named(question.flag) {
+            Ok(path) => {
+                pin::name_store(globals, path);
+                globals.pin();
+                globals.error.is_none()
+            }
+            Err(why) => {
+                globals.refused = Some(why);
+                false
+            }
         }
-        pin::name_store(globals, Some(path.to_vec()));
-        globals.pin();
-        globals.error.is_none()
     });
     result.set_bool(used);
 }

@@ -32,7 +32,7 @@ extern "C" fn get_module() -> *mut ModuleEntry {
         let builder = ModuleBuilder::new("flagstone", env!("CARGO_PKG_VERSION"))
             .startup_function(startup)
             .request_startup_function(request_startup)
-            .request_shutdown_function(request_shutdown)
+            .post_deactivate_function(request_over)
             .info_function(info::info)
             .globals(&GLOBALS);
         let built: Result<(ModuleEntry, ModuleStartup, ModuleAllocations), _> =
@@ -61,7 +61,9 @@ unsafe extern "C" fn request_startup(_: c_int, _: c_int) -> c_int {
     SUCCESS
 }
 
-unsafe extern "C" fn request_shutdown(_: c_int, _: c_int) -> c_int {
+/// A request is over, and no PHP code runs any more: sessions are written by PHP code while modules shut down, and ask
+/// as the request did.
+unsafe extern "C" fn request_over() -> c_int {
     php::guarded((), || pin::request_ends(php::globals()));
     SUCCESS
 }

@@ -23,6 +23,7 @@ unsafe extern "C" {
     pub(crate) fn zend_string_hash_func(string: *mut zend_string) -> u64;
     pub(crate) fn display_ini_entries(module: *mut ext_php_rs::zend::ModuleEntry);
     fn php_log_err_with_severity(message: *const c_char, severity: c_int);
+    fn expand_filepath(path: *const c_char, place: *mut c_char) -> *mut c_char;
     fn php_check_open_basedir_ex(path: *const c_char, warn: c_int) -> c_int;
 }
 
@@ -139,6 +140,23 @@ pub(crate) fn log(message: &str) {
 pub(crate) fn allowed_by_open_basedir(path: &CStr) -> bool {
     // SAFETY: a string that ends with NUL; 0 asks for no warning.
     unsafe { php_check_open_basedir_ex(path.as_ptr(), 0) == 0 }
+}
+
+/// A path as PHP code means it: from the working directory of its thread, if it is not absolute.
+pub(crate) fn absolute(path: &CStr) -> Vec<u8> {
+    if path.to_bytes().starts_with(b"/") {
+        return path.to_bytes().to_vec();
+    }
+    // SAFETY: a string that ends with NUL; null asks for a new one in PHP's memory.
+    let expanded = unsafe { expand_filepath(path.as_ptr(), std::ptr::null_mut()) };
+    if expanded.is_null() {
+        return path.to_bytes().to_vec();
+    }
+    // SAFETY: PHP returns a string that ends with NUL.
+    let absolute = unsafe { CStr::from_ptr(expanded) }.to_bytes().to_vec();
+    // SAFETY: it was made for this call, and nothing refers to it any more.
+    unsafe { ext_php_rs::alloc::efree(expanded.cast()) };
+    absolute
 }
 
 /// Whether this is a SAPI whose process is one long request.

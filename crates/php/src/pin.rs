@@ -1,7 +1,7 @@
 //! What a request asks: one generation and one instant, from its first question to its end.
 //!
 //! A process that is one long request (the CLI) moves on by itself: a question compares one word of the mapped head,
-//! and looks at a clock only when that word moved, or at every 256th question.
+//! and looks at a clock only when that word moved, or at every 64th question, and more often where questions come seldom.
 
 use crate::overrides::Overrides;
 use crate::{ini, php, stores};
@@ -9,6 +9,9 @@ use engine::store::{Reader, View};
 use engine::{Snapshot, Switches};
 use ext_php_rs::zend::{ModuleGlobal, ModuleGlobals};
 use rustix::time::{ClockId, clock_gettime};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::ptr::null;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,8 +21,8 @@ pub(crate) static GLOBALS: ModuleGlobals<Globals> = ModuleGlobals::new();
 /// Watched by requests whose pin does not move.
 static STILL: AtomicU64 = AtomicU64::new(0);
 
-/// Questions between two looks of a process that lives long at whether the head's file was replaced.
-const LOOK_EVERY: u32 = 256;
+/// Most questions between two looks of a process that lives long at whether the head's file was replaced.
+const LOOK_EVERY: u32 = 64;
 
 /// One thread's state. The pointers come first: they are all that the hot path reads.
 pub(crate) struct Globals {
@@ -31,6 +34,8 @@ pub(crate) struct Globals {
     seen: u64,
     /// Questions left before a look; only where the process lives long.
     until_look: u32,
+    /// Questions between two looks: fewer where they come seldom, so that a look is never long in coming.
+    look_every: u32,
     counts: bool,
     lives_long: bool,
     /// Microseconds since 1970: the instant of the request.
@@ -45,9 +50,15 @@ pub(crate) struct Globals {
     pub(crate) named: Option<Vec<u8>>,
     /// The path that `reader` was opened for, as it was given.
     chosen: Vec<u8>,
-    /// Coarse monotonic milliseconds when a store that could not be opened is tried again.
+    /// Where that path led.
+    resolved: PathBuf,
+    /// Coarse monotonic milliseconds when the path is looked at again: a store that could not be opened is tried again,
+    /// and where symbolic links are on the way they may lead elsewhere.
     retry_at: u64,
+    /// Why there is no store.
     pub(crate) error: Option<String>,
+    /// Why the last `flagstone_use` of this request was refused.
+    pub(crate) refused: Option<String>,
     pub(crate) overrides: Option<Box<Overrides>>,
     pub(crate) counters: Counters,
 }
@@ -75,7 +86,8 @@ impl Default for Globals {
             quick: null(),
             watched: &raw const STILL,
             seen: 0,
-            until_look: LOOK_EVERY,
+            until_look: 1,
+            look_every: 1,
             counts: true,
             lives_long: false,
             now: 0,
@@ -85,8 +97,10 @@ impl Default for Globals {
             reader: None,
             named: None,
             chosen: Vec::new(),
+            resolved: PathBuf::new(),
             retry_at: 0,
             error: None,
+            refused: None,
             overrides: None,
             counters: Counters::default(),
         }
@@ -112,7 +126,12 @@ impl Globals {
         // SAFETY: `watched` points to `STILL`, or into the head that `reader` keeps mapped at one address.
         let epoch = unsafe { (*self.watched).load(Ordering::Relaxed) };
         self.until_look = self.until_look.wrapping_sub(1);
-        epoch != self.seen || self.until_look == 0
+        if self.until_look == 0 {
+            // The look itself asks once more.
+            self.until_look = 1;
+            return true;
+        }
+        epoch != self.seen
     }
 
     /// Counts an answer of `feature_enabled`. Two counters at fixed places: an address that hangs on the answer makes the
@@ -193,6 +212,7 @@ pub(crate) fn request_starts(globals: &mut Globals) {
 pub(crate) fn request_ends(globals: &mut Globals) {
     globals.unpin();
     globals.named = None;
+    globals.refused = None;
     globals.overrides = None;
 }
 
@@ -206,15 +226,21 @@ pub(crate) fn refresh(globals: &mut Globals) -> bool {
 #[cold]
 #[inline(never)]
 fn look(globals: &mut Globals) {
-    globals.until_look = LOOK_EVERY;
     let clock = coarse_monotonic_ms();
-    if globals.pinned && !globals.lives_long {
+    if !globals.pinned {
+        globals.until_look = globals.look_every;
+        advance(globals, clock);
         return;
     }
-    if globals.pinned && clock.saturating_sub(globals.moved) < ini::refresh_ms().max(1) {
-        return;
+    let refresh = ini::refresh_ms();
+    let moves = globals.lives_long && refresh > 0;
+    let due = moves && clock.saturating_sub(globals.moved) >= refresh;
+    globals.look_every =
+        if due { (globals.look_every / 2).max(1) } else { (globals.look_every * 2).min(LOOK_EVERY) };
+    globals.until_look = globals.look_every;
+    if due {
+        advance(globals, clock);
     }
-    advance(globals, clock);
 }
 
 /// Moves the pin to the newest generation. True if it is another than before.
@@ -240,7 +266,7 @@ pub(crate) fn advance(globals: &mut Globals, clock: u64) -> bool {
     before != Some(after)
 }
 
-/// Milliseconds before a store that could not be opened is tried again.
+/// Milliseconds between two looks at a store that could not be opened, or whose path has symbolic links on it.
 const RETRY: u64 = 1_000;
 
 /// Opens the store that the settings or the application name, unless it is the one that is open.
@@ -252,21 +278,44 @@ fn choose_store(globals: &mut Globals, clock: u64) {
         let same = path == globals.chosen && (open || clock < globals.retry_at);
         (!same).then(|| path.to_vec())
     });
-    let Some(path) = wanted else { return };
+    let Some(path) = wanted else { return follow_links(globals, clock) };
     globals.unpin();
     globals.view = None;
     globals.reader = None;
     globals.retry_at = clock + RETRY;
-    let opened = if path.is_empty() {
+    globals.chosen = path;
+    let opened = if globals.chosen.is_empty() {
         Err("no store: set flagstone.store in php.ini, or call flagstone_use() with the store's directory"
             .to_owned())
     } else {
-        stores::open(&path)
+        stores::open(&globals.chosen)
     };
-    globals.chosen = path;
+    opened_or_not(globals, opened);
+}
+
+/// Opens the store anew where a symbolic link on its path leads elsewhere since: a release was switched. A store that
+/// cannot be opened there leaves the one before in place.
+fn follow_links(globals: &mut Globals, clock: u64) {
+    let linked = Path::new(OsStr::from_bytes(&globals.chosen)) != globals.resolved;
+    if globals.reader.is_none() || !linked || clock < globals.retry_at {
+        return;
+    }
+    globals.retry_at = clock + RETRY;
+    if stores::resolved(&globals.chosen).as_ref() == Some(&globals.resolved) {
+        globals.error = None;
+    } else {
+        let opened = stores::open(&globals.chosen);
+        opened_or_not(globals, opened);
+    }
+}
+
+fn opened_or_not(globals: &mut Globals, opened: Result<stores::Opened, String>) {
     match opened {
-        Ok(reader) => {
+        Ok((reader, resolved)) => {
+            globals.unpin();
+            globals.view = None;
             globals.reader = Some(reader);
+            globals.resolved = resolved;
             globals.error = None;
         }
         Err(error) => {
@@ -279,8 +328,9 @@ fn choose_store(globals: &mut Globals, clock: u64) {
 }
 
 /// The application names its store; the next question is asked of that.
-pub(crate) fn name_store(globals: &mut Globals, path: Option<Vec<u8>>) {
-    globals.named = path;
+pub(crate) fn name_store(globals: &mut Globals, path: Vec<u8>) {
+    globals.named = Some(path);
+    globals.refused = None;
     globals.unpin();
 }
 

@@ -59,7 +59,7 @@ pub(crate) fn age(published_at: i64) -> f64 {
 }
 
 pub(crate) fn last_error(globals: &Globals, reader: Option<&ReaderStatus>) -> Option<String> {
-    globals.error.clone().or_else(|| reader?.last_error.clone())
+    globals.refused.clone().or_else(|| globals.error.clone()).or_else(|| reader?.last_error.clone())
 }
 
 fn warning(reader: &ReaderStatus) -> Option<String> {

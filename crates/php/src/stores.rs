@@ -13,12 +13,15 @@ const MOST: usize = 8;
 
 static OPEN: Mutex<Vec<(PathBuf, Arc<Reader>)>> = Mutex::new(Vec::new());
 
+/// A store, and the directory that its path led to.
+pub(crate) type Opened = (Arc<Reader>, PathBuf);
+
 /// The store at `path`, opened if it is not.
 ///
 /// # Errors
 ///
 /// Why it cannot be used, for status and the log.
-pub(crate) fn open(path: &[u8]) -> Result<Arc<Reader>, String> {
+pub(crate) fn open(path: &[u8]) -> Result<Opened, String> {
     let given = Path::new(OsStr::from_bytes(path));
     let canonical = given.canonicalize().map_err(|error| {
         format!(
@@ -28,24 +31,46 @@ pub(crate) fn open(path: &[u8]) -> Result<Arc<Reader>, String> {
     })?;
     let mut open = OPEN.lock();
     if let Some((_, reader)) = open.iter().find(|(known, _)| *known == canonical) {
-        return Ok(reader.clone());
+        return Ok((reader.clone(), canonical));
     }
     let options = ReaderOptions { map: ini::map(), ..ReaderOptions::default() };
     let reader = Arc::new(Reader::open(&canonical, options).map_err(|error| error.to_string())?);
     if open.len() >= MOST {
         open.remove(0);
     }
-    open.push((canonical, reader.clone()));
-    Ok(reader)
+    open.push((canonical.clone(), reader.clone()));
+    Ok((reader, canonical))
 }
 
-/// Whether PHP code may name that path: it exists and `open_basedir` allows it.
-pub(crate) fn may_be_named(path: &[u8]) -> bool {
-    CString::new(path).is_ok_and(|path| php::allowed_by_open_basedir(&path))
+/// The path that PHP code names, made absolute, if it may name it.
+///
+/// # Errors
+///
+/// Why it may not, for status.
+pub(crate) fn may_be_named(path: &[u8]) -> Result<Vec<u8>, String> {
+    let shown = String::from_utf8_lossy(path);
+    let text = CString::new(path).ok().filter(|path| !path.is_empty());
+    let Some(text) = text else { return Err(format!("flagstone_use(): \"{shown}\" is no path")) };
+    if !php::allowed_by_open_basedir(&text) {
+        return Err(format!("flagstone_use(): open_basedir does not allow {shown}"));
+    }
+    let path = php::absolute(&text);
+    ini::with_store(|configured| {
+        if configured.is_empty() || configured == path || same_directory(configured, &path) {
+            return Ok(path);
+        }
+        let configured = String::from_utf8_lossy(configured);
+        Err(format!(
+            "flagstone_use(): php.ini's flagstone.store is {configured}, which {shown} cannot replace"
+        ))
+    })
 }
 
-/// Whether two paths lead to one directory.
-pub(crate) fn same_directory(a: &[u8], b: &[u8]) -> bool {
-    let canonical = |path| Path::new(OsStr::from_bytes(path)).canonicalize().ok();
-    canonical(a).is_some_and(|a| Some(a) == canonical(b))
+/// The directory that a path leads to now.
+pub(crate) fn resolved(path: &[u8]) -> Option<PathBuf> {
+    Path::new(OsStr::from_bytes(path)).canonicalize().ok()
+}
+
+fn same_directory(a: &[u8], b: &[u8]) -> bool {
+    resolved(a).is_some_and(|a| Some(a) == resolved(b))
 }
