@@ -157,23 +157,37 @@ pub fn enabled<C: Context + ?Sized>(
 ) -> bool {
     let Some(record) = snapshot.flag(flag) else { return false };
     let quick = if switches.any() { None } else { quick(snapshot, record, question.company) };
-    quick.unwrap_or_else(|| evaluate(snapshot, switches, flag, question).on)
+    quick.map_or_else(|| evaluate(snapshot, switches, flag, question).on, |on| on == 1)
 }
 
-/// The answer of a flag that nobody killed or stopped, if its record alone decides.
+/// The answer of a flag that nobody killed or stopped, if its record alone decides: 1 on, 0 off. An int, since of a bool
+/// the compiler makes a branch, and nobody predicts the outcome of a 50 % rollout: that took half again as long.
 #[inline(always)]
-pub(crate) fn quick(snapshot: &Snapshot, record: &FlagRecord, company: Option<Key<'_>>) -> Option<bool> {
+pub(crate) fn quick(snapshot: &Snapshot, record: &FlagRecord, company: Option<Key<'_>>) -> Option<u32> {
     match (record.shape, company) {
-        // Written without a branch on the outcome, which nobody predicts.
-        (SHAPE_COMPANY_ROLLOUT, Some(key)) => Some(bucket(key, record.seed.get()) < record.threshold.get()),
-        (SHAPE_ON, _) => Some(true),
-        (SHAPE_OFF, _) => Some(false),
-        (SHAPE_LISTS_AND_ROLLOUT, Some(key)) => Some(
-            !snapshot.lists_key(record.deny.get(), key)
-                && (snapshot.lists_key(record.allow.get(), key)
-                    || bucket(key, record.seed.get()) < record.threshold.get()),
-        ),
+        (SHAPE_COMPANY_ROLLOUT, Some(key)) => Some(in_rollout(record, key)),
+        (SHAPE_ON, _) => Some(1),
+        (SHAPE_OFF, _) => Some(0),
+        (SHAPE_LISTS_AND_ROLLOUT, Some(key)) => Some(by_lists_and_rollout(snapshot, record, key)),
         _ => None,
+    }
+}
+
+/// 1 if the key's bucket is below the threshold. Both are at most 100,000, so the difference is negative then.
+#[inline(always)]
+fn in_rollout(record: &FlagRecord, key: Key<'_>) -> u32 {
+    bucket(key, record.seed.get()).wrapping_sub(record.threshold.get()) >> 31
+}
+
+/// Apart, so that the commonest questions do not pay for its registers.
+#[inline(never)]
+fn by_lists_and_rollout(snapshot: &Snapshot, record: &FlagRecord, key: Key<'_>) -> u32 {
+    if snapshot.lists_key(record.deny.get(), key) {
+        0
+    } else if snapshot.lists_key(record.allow.get(), key) {
+        1
+    } else {
+        in_rollout(record, key)
     }
 }
 

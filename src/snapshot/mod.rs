@@ -225,13 +225,13 @@ impl Snapshot {
     }
 
     /// The answer for the flag of that key, whose [`key_hash`] the caller already has, where it is decided by nothing
-    /// but the flag itself and the company; an unknown flag is off. None: it takes every step, as
+    /// but the flag itself and the company: 1 on, 0 off; an unknown flag is off. None: it takes every step, as
     /// [`enabled`](crate::enabled) does. Only for a snapshot of whose flags none is killed or stopped.
     #[inline(always)]
-    pub fn quick(&self, hash: u64, key: &[u8], company: i64) -> Option<bool> {
+    pub fn quick(&self, hash: u64, key: &[u8], company: i64) -> Option<u32> {
         match self.find_record(hash, key) {
             Some((_, record)) => crate::eval::quick(self, record, Some(Key::Int(company))),
-            None => Some(false),
+            None => Some(0),
         }
     }
 

@@ -13,14 +13,14 @@ const IS_FALSE: u32 = 2;
 
 /// `feature_enabled(string $flag, int|string|null $company = null, array $context = []): bool`
 pub(crate) extern "C" fn feature_enabled(frame: &mut ExecuteData, result: &mut Zval) {
-    let on = guarded(false, || quickly_enabled(frame).unwrap_or_else(|| enabled(frame)));
     // True's type number follows false's, so the answer is written without a branch on it.
-    result.u1.type_info = IS_FALSE + u32::from(on);
+    result.u1.type_info =
+        IS_FALSE + guarded(0, || quickly_enabled(frame).unwrap_or_else(|| u32::from(enabled(frame))));
 }
 
-/// The answer for a flag and an int, where the snapshot alone decides.
+/// The answer for a flag and an int, where the snapshot alone decides: 1 on, 0 off.
 #[inline(always)]
-fn quickly_enabled(frame: &ExecuteData) -> Option<bool> {
+fn quickly_enabled(frame: &ExecuteData) -> Option<u32> {
     let (hash, flag, company) = call::flag_and_int(frame)?;
     let globals = globals();
     let on = globals.quick()?.quick(hash, flag, company)?;
@@ -43,7 +43,7 @@ fn enabled(frame: &ExecuteData) -> bool {
             })
         }),
     };
-    globals.count(on);
+    globals.count(u32::from(on));
     on
 }
 

@@ -134,12 +134,12 @@ impl Globals {
         epoch != self.seen
     }
 
-    /// Counts an answer of `feature_enabled`. Two counters at fixed places: an address that hangs on the answer makes the
+    /// Counts an answer of `feature_enabled`, 1 or 0. Two counters at fixed places: an address that hangs on the answer makes the
     /// processor hold back the loads of the next call until the answer is known, which doubled the call's cost.
     #[inline(always)]
-    pub(crate) fn count(&mut self, on: bool) {
+    pub(crate) fn count(&mut self, on: u32) {
         self.counters.asked += u64::from(self.counts);
-        self.counters.on += u64::from(self.counts & on);
+        self.counters.on += u64::from(u32::from(self.counts) & on);
     }
 
     /// What to answer from, after looking at what has to be looked at. None: no snapshot was ever loaded.
