@@ -1,6 +1,7 @@
 <?php
 
-// In a fresh process: microseconds until the first answer, and the private memory that the snapshot cost, in KiB.
+// In a fresh process: microseconds until the first answer, and the private memory that the snapshot cost, in KiB: what no
+// other process maps.
 //
 //     php first.php STORE
 

@@ -20,7 +20,6 @@ $jit = $net($figures['jit']['medians']);
 $ratio = fn (array $net, string $name) => $net[$name] / $net[$measure];
 $width = max(array_map('strlen', array_keys($plain)));
 
-$lines = [sprintf("%-{$width}s  %16s  %16s", 'net cost of a call, as a multiple of str_contains()', 'no JIT', 'JIT')];
 $lines = [sprintf("%-{$width}s  %7s %9s  %7s %9s", 'net cost of a call', 'no JIT', 'ns', 'JIT', 'ns')];
 foreach ($plain as $name => $time) {
     $lines[] = sprintf("%-{$width}s  %6.2fx %9.1f  %6.2fx %9.1f", $name, $ratio($plain, $name), $time, $ratio($jit, $name), $jit[$name]);
@@ -32,7 +31,7 @@ foreach ($plain as $name => $time) {
 }
 
 $hot = $plain['feature_enabled(), 50 %'];
-$asked = [
+$bounds = [
     ['50 %, int company, against str_contains(), net', $hot / $plain[$measure], '×', 1.2, 1.0, 'at most'],
     ['by hand with crc32() against it, net', $plain['by hand: array and crc32()'] / $hot, '×', 5, 10, 'at least'],
     ['10,000 flags against 10', $plain['feature_enabled(), 50 %, 10,000 flags'] / $hot, '×', 1.3, 1.1, 'at most'],
@@ -40,7 +39,7 @@ $asked = [
     ['a million overrides, 64-bit ids, against none', $plain['feature_enabled(), a million, 64-bit ids'] / $hot, '×', 4, 2, 'at most'],
 ];
 if (isset($figures['publish'])) {
-    array_push($asked,
+    array_push($bounds,
         ['publish 10,000 flags and a million overrides', $figures['publish'], 's', 2, 0.5, 'at most'],
         ['first answer in a new process from that', $figures['first']['micros'] / 1000, 'ms', 5, 1, 'at most'],
         ['private memory for that in a worker', $figures['first']['private'], 'KiB', 1024, 100, 'at most'],
@@ -48,7 +47,7 @@ if (isset($figures['publish'])) {
     );
 }
 $verdicts = [];
-foreach ($asked as [$what, $value, $unit, $least, $aim, $direction]) {
+foreach ($bounds as [$what, $value, $unit, $least, $aim, $direction]) {
     $meets = fn (float $bound) => $direction === 'at most' ? $value <= $bound : $value >= $bound;
     $verdicts[] = [$what, sprintf('%.2f %s', $value, $unit), "$direction $least", (string) $aim, $meets($aim) ? 'aim met' : ($meets($least) ? 'met' : 'NOT MET')];
 }
@@ -57,7 +56,7 @@ $losing = $wins === [] ? 'No pure PHP that was tried beats it.' : 'Pure PHP beat
 
 echo implode("\n", $lines), "\n\nmultiples of str_contains(), on a logarithmic scale, no JIT\n", implode("\n", $bars), "\n\n";
 foreach ($verdicts as $row) {
-    vprintf("%-48s %12s   asked %-14s aim %-6s %s\n", $row);
+    vprintf("%-48s %12s   bound %-14s aim %-6s %s\n", $row);
 }
 echo "\n$losing\n";
 foreach ($figures['instructions'] ?? [] as $name => $count) {
@@ -79,7 +78,7 @@ foreach ($plain as $name => $time) {
 }
 file_put_contents("$argv[2]/benchmarks.svg", "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 -34 760 " . ($y + 44) . "\" font-family=\"sans-serif\" font-size=\"12\">\n"
     . '<rect x="0" y="-34" width="760" height="' . ($y + 44) . "\" fill=\"#ffffff\"/>\n"
-    . "<text x=\"300\" y=\"-14\" font-weight=\"bold\">Net cost of a call, in multiples of str_contains() (logarithmic; less is better)</text>\n$svg</svg>\n");
+    . "<text x=\"20\" y=\"-14\" font-weight=\"bold\">Net cost of a call, in multiples of str_contains() (logarithmic; less is better)</text>\n$svg</svg>\n");
 
 $table = fn (array $head, array $rows) => implode("\n", array_map(fn (array $row) => '| ' . implode(' | ', $row) . ' |', [$head, array_fill(0, count($head), '---'), ...$rows]));
 $markdown = "# Benchmarks\n\nWritten by `make bench` in one run: cases in turn, round after round, the loop subtracted, medians. Absolute times on a shared machine mean\nlittle; the ratios are of one run.\n\n"
@@ -88,8 +87,8 @@ $markdown = "# Benchmarks\n\nWritten by `make bench` in one run: cases in turn, 
         fn (string $name) => [str_replace('|', '\|', $name), sprintf('%.2f', $ratio($plain, $name)), sprintf('%.1f', $plain[$name]), sprintf('%.2f', $ratio($jit, $name)), sprintf('%.1f', $jit[$name])],
         array_keys($plain),
     ))
-    . "\n\nWith the JIT, `str_contains()` of constants and loops over plain arrays are compiled away or inlined; calls of an extension's functions are not.\n\n$losing\n\n## What was asked\n\n"
-    . $table(['what', 'measured', 'asked', 'aim', ''], $verdicts)
+    . "\n\nWith the JIT, `str_contains()` of constants and loops over plain arrays are compiled away or inlined; calls of an extension's functions are not.\n\n$losing\n\n## Bounds\n\n"
+    . $table(['what', 'measured', 'bound', 'aim', ''], $verdicts)
     . "\n\n## Instructions\n\nCounted by callgrind, the difference of two counts of calls, so that the machine's mood plays no part.\n\n"
     . $table(['case', 'instructions a call, with the loop'], array_map(fn (string $name, float $count) => [$name, sprintf('%.1f', $count)], array_keys($figures['instructions']), $figures['instructions']))
     . "\n";
