@@ -5,9 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Laravel;
 
 use Flagstone\Laravel\Drivers\Drivers;
-use Flagstone\Laravel\Http\CheckFeatureFlag;
-use Flagstone\Laravel\Http\Refusal;
-use Flagstone\Laravel\Subject\Resolvers\UserResolver;
+use Flagstone\Laravel\Subject\Presets;
 use Flagstone\Laravel\Subject\Subjects;
 use Illuminate\Contracts\Foundation\Application;
 use Illuminate\Support\ServiceProvider;
@@ -22,6 +20,7 @@ final class FlagstoneServiceProvider extends ServiceProvider
     /** @var list<class-string> */
     private const REGISTRARS = [
         Http\Registrar::class,
+        Subject\Registrar::class,
     ];
 
     public function register(): void
@@ -32,7 +31,9 @@ final class FlagstoneServiceProvider extends ServiceProvider
             $app,
             $app->make('config')->get('flagstone'),
         ));
-        $this->app->singleton(Subjects::class, static fn (): Subjects => new Subjects([new UserResolver('company_id')]));
+        $this->app->singleton(Subjects::class, static fn (Application $app): Subjects => new Subjects(
+            (new Presets($app))->make($app->make('config')->get('flagstone.subject', 'user:company_id')),
+        ));
         $this->app->singleton(Warnings::class, static fn (Application $app): Warnings => new Warnings($app));
         $this->app->singleton(Flagstone::class, static fn (Application $app): Flagstone => new Flagstone(
             $app->make(Drivers::class),
@@ -40,8 +41,6 @@ final class FlagstoneServiceProvider extends ServiceProvider
             $app->make(Warnings::class),
         ));
         $this->app->alias(Flagstone::class, 'flagstone');
-        $this->app->singleton(Refusal::class);
-        $this->app->singleton(CheckFeatureFlag::class);
     }
 
     public function boot(): void

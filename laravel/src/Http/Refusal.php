@@ -14,13 +14,25 @@ use Symfony\Component\HttpKernel\Exception\NotFoundHttpException;
  */
 final class Refusal
 {
+    private const REFUSED = 'flagstone.refused';
+
     /** @var ?Closure(Request, list<string>): mixed */
     private ?Closure $other = null;
+
+    public function __construct(private readonly ?DebugLine $debug)
+    {
+    }
 
     /** @param ?Closure(Request, list<string>): mixed $answer another answer; null from it, or instead of it: 404 */
     public function answerBy(?Closure $answer): void
     {
         $this->other = $answer;
+    }
+
+    /** Whether the application answers by itself. */
+    public function isAnswered(): bool
+    {
+        return $this->other !== null;
     }
 
     /**
@@ -30,12 +42,32 @@ final class Refusal
     public function answer(Request $request, array $flags): mixed
     {
         $answer = $this->other === null ? null : ($this->other)($request, $flags);
+        if ($answer !== null) {
+            return $answer;
+        }
+        $request->attributes->set(self::REFUSED, $flags);
 
-        return $answer ?? throw self::notFound($request);
+        throw $this->exception($request, $flags);
     }
 
-    /** The exception of this Laravel's own router, from a router without routes. */
-    public static function notFound(Request $request): NotFoundHttpException
+    /** @return list<string> the flags for which this request was refused a page; empty where it was not */
+    public function of(Request $request): array
+    {
+        return $request->attributes->get(self::REFUSED, []);
+    }
+
+    /**
+     * The exception of this Laravel's own router; while debugging, with a line that tells why.
+     *
+     * @param list<string> $flags
+     */
+    public function exception(Request $request, array $flags): NotFoundHttpException
+    {
+        return $this->debug === null ? self::unrouted($request) : $this->debug->exception($request, $flags);
+    }
+
+    /** Asks a router without routes. */
+    private static function unrouted(Request $request): NotFoundHttpException
     {
         try {
             (new RouteCollection())->match($request);

@@ -5,32 +5,33 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Subject;
 
 /**
- * Attributes from flagstoneContext() of users and companies.
+ * Attributes from flagstoneContext() of companies and users.
  *
  * @internal
  */
 final class Context
 {
-    /** @return list<object> those of the candidates that have a flagstoneContext() */
-    public static function from(mixed ...$candidates): array
-    {
-        return \array_values(\array_filter(
-            $candidates,
-            static fn (mixed $one): bool => \is_object($one) && \method_exists($one, 'flagstoneContext'),
-        ));
-    }
-
     /**
-     * @param list<object> $sources the first to name an attribute wins
+     * The user's attributes, then those of the company that the user does not name, and the user's id as `user`.
+     *
      * @return array<string, mixed>
      */
-    public static function gather(array $sources): array
+    public static function of(mixed $company, ?object $user = null): array
     {
-        $context = [];
-        foreach ($sources as $source) {
-            $context += $source->flagstoneContext();
-        }
+        $id = $user !== null && \method_exists($user, 'getAuthIdentifier') ? $user->getAuthIdentifier() : null;
 
-        return $context;
+        return self::from($user) + self::from($company) + ($id === null ? [] : ['user' => $id]);
+    }
+
+    /** Whether it has attributes to give. */
+    public static function has(mixed $source): bool
+    {
+        return \is_object($source) && \method_exists($source, 'flagstoneContext');
+    }
+
+    /** @return array<string, mixed> */
+    private static function from(mixed $source): array
+    {
+        return self::has($source) ? $source->flagstoneContext() : [];
     }
 }

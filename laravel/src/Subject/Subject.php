@@ -33,11 +33,9 @@ final class Subject
     /** @param array<string, mixed> $context */
     public static function of(mixed $company, array $context = []): self
     {
-        $sources = Context::from($company);
-
         return new self(
             Company::key($company),
-            $sources === [] ? $context : static fn (): array => $context + Context::gather($sources),
+            Context::has($company) ? static fn (): array => $context + Context::of($company) : $context,
         );
     }
 

@@ -63,8 +63,8 @@ final class Skeleton
 
         return [
             'app' => [
-                'name' => 'Flagstone', 'env' => 'testing', 'debug' => false, 'url' => 'http://localhost', 'timezone' => 'UTC',
-                'locale' => 'en', 'fallback_locale' => 'en', 'cipher' => 'AES-256-CBC', 'key' => \str_repeat('k', 32),
+                'name' => 'Flagstone', 'env' => 'testing', 'debug' => false, 'url' => 'http://localhost',
+                'timezone' => 'UTC', 'locale' => 'en', 'fallback_locale' => 'en', 'cipher' => 'AES-256-CBC', 'key' => \str_repeat('k', 32),
                 'providers' => [
                     \Illuminate\Auth\AuthServiceProvider::class,
                     \Illuminate\Bus\BusServiceProvider::class,

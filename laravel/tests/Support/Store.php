@@ -26,7 +26,7 @@ final class Store
     /** A directory that only this user can write. */
     public static function directory(): string
     {
-        return \getenv('FLAGSTONE_TEST_DIR') ?: throw new RuntimeException('FLAGSTONE_TEST_DIR is not set: run laravel/tests/run');
+        return self::setting('FLAGSTONE_TEST_DIR');
     }
 
     /**
@@ -47,8 +47,7 @@ final class Store
 
     private static function run(string ...$arguments): string
     {
-        $binary = \getenv('FLAGSTONE_BIN') ?: throw new RuntimeException('FLAGSTONE_BIN is not set: run laravel/tests/run');
-        $command = \implode(' ', \array_map(\escapeshellarg(...), [$binary, ...$arguments]));
+        $command = \implode(' ', \array_map(\escapeshellarg(...), [self::setting('FLAGSTONE_BIN'), ...$arguments]));
         \exec($command . ' 2>&1', $lines, $status);
         $printed = \implode("\n", $lines);
         if ($status !== 0) {
@@ -56,5 +55,10 @@ final class Store
         }
 
         return $printed;
+    }
+
+    private static function setting(string $name): string
+    {
+        return \getenv($name) ?: throw new RuntimeException("$name is not set: run laravel/tests/run");
     }
 }

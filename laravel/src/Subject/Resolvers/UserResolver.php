@@ -30,15 +30,9 @@ final class UserResolver implements SubjectResolver
     /** The subject that this user asks for. */
     public function of(object $user): Subject
     {
-        $company = $user->{$this->attribute} ?? null;
-
         return new Subject(
-            Company::key($company),
-            function () use ($user): array {
-                $context = Context::gather(Context::from($user, $this->company($user)));
-
-                return $context + ['user' => $this->id($user)];
-            },
+            Company::key($user->{$this->attribute} ?? null),
+            fn (): array => Context::of($this->company($user), $user),
             true,
         );
     }
@@ -49,10 +43,5 @@ final class UserResolver implements SubjectResolver
         $relation = \lcfirst(\str_replace('_', '', \ucwords($relation, '_')));
 
         return \method_exists($user, $relation) ? $user->{$relation} : null;
-    }
-
-    private function id(object $user): mixed
-    {
-        return \method_exists($user, 'getAuthIdentifier') ? $user->getAuthIdentifier() : null;
     }
 }
