@@ -38,6 +38,20 @@ pub enum Edit {
 }
 
 impl Edit {
+    /// Companies that one change may name. The audit trail has each of them.
+    pub const COMPANIES: usize = 100;
+
+    /// The companies named.
+    pub(super) fn companies(&self) -> &[CompanyId] {
+        match self {
+            Edit::Enable { companies, .. }
+            | Edit::Allow(companies)
+            | Edit::Deny(companies)
+            | Edit::Forget(companies) => companies,
+            Edit::Disable | Edit::Rollout(_) | Edit::Add { .. } => &[],
+        }
+    }
+
     /// The flag as it is to be; `before` is none for a flag that is added.
     pub(super) fn decide(&self, before: Option<&Flag>) -> Flag {
         let mut flag = before.cloned().unwrap_or_else(off);

@@ -71,6 +71,9 @@ pub enum ChangeError {
         /// Its key.
         key: String,
     },
+    /// More companies than one change may name.
+    #[error("found {0} companies, expected at most {most} at once; write long lists into the file and publish it", most = Edit::COMPANIES)]
+    TooMany(usize),
     /// A key that no flag may have.
     #[error(
         "found the flag key {key:?}, expected 1 to 191 letters, digits, or _ . : \\ - after the first; nothing was changed"
@@ -101,6 +104,9 @@ fn hint(near: &Option<String>) -> String {
 ///
 /// When the definitions have errors, before or after; when there is no such flag, or with [`Edit::Add`], when there is.
 pub fn change(target: Target, key: &str, edit: &Edit) -> Result<Changed, ChangeError> {
+    if edit.companies().len() > Edit::COMPANIES {
+        return Err(ChangeError::TooMany(edit.companies().len()));
+    }
     let file = || target.file.to_owned();
     let today: String = crate::eval::time::format_rfc3339(target.now).chars().take(10).collect();
     let read = |text: &str, before: bool| {

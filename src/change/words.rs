@@ -20,10 +20,23 @@ pub fn state(flag: &Flag, now: i64) -> String {
         match count {
             0 => {}
             1 => text.push_str(&format!(" + 1 {one}")),
-            count => text.push_str(&format!(" + {count} {many}")),
+            count => text.push_str(&format!(" + {} {many}", thousands(count))),
         }
     }
     text
+}
+
+/// `1,000,000`.
+fn thousands(number: usize) -> String {
+    let mut parts = Vec::new();
+    let mut rest = number;
+    while rest >= 1_000 {
+        parts.push(format!("{:03}", rest % 1_000));
+        rest /= 1_000;
+    }
+    parts.push(rest.to_string());
+    parts.reverse();
+    parts.join(",")
 }
 
 /// `search: 10 % → on`.

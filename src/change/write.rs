@@ -76,7 +76,7 @@ fn flag(
     if short {
         let overlaid = overlaid(&editor, path);
         let rest_is_default = Flag { enabled: before.enabled, ..after.clone() } == *before;
-        let value = match rest_is_default && !(overlaid && !after.enabled) {
+        let value = match rest_is_default && (after.enabled || !overlaid) {
             true => Json::bool(after.enabled),
             false => Json::Object(vec![("enabled".to_owned(), Json::bool(after.enabled))]),
         };
