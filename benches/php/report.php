@@ -43,7 +43,7 @@ if (isset($figures['publish'])) {
     array_push($bounds,
         ['publish 10,000 flags and a million overrides', $figures['publish'], 's', 2, 0.5, 'at most'],
         ['first answer in a new process from that', $figures['first']['micros'] / 1000, 'ms', 5, 1, 'at most'],
-        ['private memory for that in a worker', $figures['first']['private'], 'KiB', 1024, 100, 'at most'],
+        ['private memory for that in a worker', $figures['private'], 'KiB', 1024, 100, 'at most'],
         ['libflagstone.so, stripped', $figures['so'] / 1024, 'KiB', 2048, 700, 'at most'],
     );
 }
