@@ -14,7 +14,7 @@ if (extension_loaded('flagstone')) {
 spl_autoload_register(static function (string $class): void {
     $prefix = 'Flagstone\\Polyfill\\';
     if (strncmp($class, $prefix, 19) === 0) {
-        $file = __DIR__ . '/src/' . substr($class, 19) . '.php';
+        $file = __DIR__ . '/src/' . strtr(substr($class, 19), '\\', '/') . '.php';
         if (is_file($file)) {
             require_once $file;
         }

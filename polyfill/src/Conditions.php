@@ -43,10 +43,10 @@ final class Conditions
     public const COMPANY = 0xFFFF_FFFF;
     public const NOW = 0xFFFF_FFFE;
 
-    private const HOLDS = 0xFFFF_FFFF;
+    public const HOLDS = 0xFFFF_FFFF;
 
     /** Whether the condition holds. At most as many steps as there are tests. */
-    public static function hold(Snapshot $snapshot, array $tests, int|string|null $company, array $context, int $now): bool
+    public static function hold(Compiled $snapshot, array $tests, int|string|null $company, array $context, int $now): bool
     {
         if ($tests === []) {
             return true;
@@ -69,7 +69,7 @@ final class Conditions
         return $at === self::HOLDS;
     }
 
-    private static function matches(Snapshot $snapshot, array $test, mixed $value): bool
+    private static function matches(Compiled $snapshot, array $test, mixed $value): bool
     {
         [$op, $kind, $attribute,,,, $operand] = $test;
         if ($op === self::NEVER || $op === self::ALWAYS) {
@@ -141,7 +141,7 @@ final class Conditions
     }
 
     /** Whether the set holds the value; null if it has nothing of its kind to compare with, or the value is NaN. */
-    private static function inSet(Snapshot $snapshot, array $test, bool|int|float|string $value): ?bool
+    private static function inSet(Compiled $snapshot, array $test, bool|int|float|string $value): ?bool
     {
         if ($test[1] !== self::SET) {
             return null;
@@ -161,7 +161,7 @@ final class Conditions
         $high = $low + $count - 1;
         while ($low <= $high) {
             $middle = ($low + $high) >> 1;
-            $order = self::compare(Values::at($snapshot, $middle), $value);
+            $order = self::compare($snapshot->value($middle), $value);
             if ($order === 0) {
                 return true;
             }

@@ -25,7 +25,7 @@ final class Evaluator
 
     /** @param array<string, true> $killed by key */
     public function __construct(
-        public readonly Snapshot $snapshot,
+        public readonly Compiled $snapshot,
         private readonly array $killed,
         private readonly bool $stopped,
     ) {
@@ -144,7 +144,7 @@ final class Evaluator
         if ($this->switchedOff($flag, $record) !== null) {
             return false;
         }
-        if (!Lists::isEmpty($this->snapshot, $record['allow']) || $this->threshold($record, $now) > 0) {
+        if (!$this->snapshot->listsNobody($record['allow']) || $this->threshold($record, $now) > 0) {
             return true;
         }
         foreach ($this->snapshot->rules($flag) as $rule) {
@@ -159,10 +159,10 @@ final class Evaluator
     private function decide(int $flag, array $record, int|string|null $company, array $context, int $now): Answer
     {
         if ($company !== null) {
-            if (Lists::has($this->snapshot, $record['deny'], $company)) {
+            if ($this->snapshot->lists($record['deny'], $company)) {
                 return new Answer(false, 'denied');
             }
-            if (Lists::has($this->snapshot, $record['allow'], $company)) {
+            if ($this->snapshot->lists($record['allow'], $company)) {
                 return new Answer(true, 'allowed');
             }
         }

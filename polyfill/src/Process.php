@@ -18,12 +18,14 @@ final class Process
     /** Most stores that stay open; the one opened longest ago makes room. */
     private const MOST = 8;
 
-    private static ?Store $store = null;
-    /** @var array<string, Store> by path */
+    private static ?Origin $store = null;
+    /** @var array<string, Origin> by path */
     private static array $open = [];
     private static ?Evaluator $evaluator = null;
     private static ?Overrides $overrides = null;
     private static ?string $named = null;
+    /** @var ?array{string, ?string, ?string} the file of definitions that is answered from instead of a store */
+    private static ?array $file = null;
     private static ?string $error = null;
     private static string $chosen = '';
     private static int $retryAt = 0;
@@ -109,7 +111,7 @@ final class Process
                 ? $evaluator->variant($number, $company, $context)
                 : $evaluator->variantNamed($number, $told);
 
-            return isset($variant[2]) ? Values::at($evaluator->snapshot, $variant[2]) : $default;
+            return isset($variant[2]) ? $evaluator->snapshot->value($variant[2]) : $default;
         }, $default);
     }
 
@@ -143,7 +145,7 @@ final class Process
             'variant' => $variant,
             'prerequisite' => $prerequisite,
             'missing' => $missing,
-            'environment' => $snapshot?->environment,
+            'environment' => $snapshot?->environment(),
             'generation' => self::$store?->generation ?? 0,
         ];
     }
@@ -153,7 +155,7 @@ final class Process
         self::pin();
         $all = [];
         $snapshot = self::$evaluator?->snapshot;
-        for ($number = 0; $number < ($snapshot?->flagCount ?? 0); ++$number) {
+        for ($number = 0; $number < ($snapshot?->count() ?? 0); ++$number) {
             $key = self::sound(static fn (Evaluator $evaluator): string => $evaluator->snapshot->key($number), null);
             if ($key !== null) {
                 $all[$key] = self::isOn($key, $company, $context);
@@ -209,6 +211,24 @@ final class Process
         return self::$error === null;
     }
 
+    /**
+     * Answers from a file of definitions instead of a store, until the request ends; null: no longer. True if there is
+     * something to answer from.
+     *
+     * @param ?string $overlay path of a merge patch that is applied last; it need not exist
+     */
+    public static function useFile(?string $path, ?string $environment = null, ?string $overlay = null): bool
+    {
+        self::pin();
+        $file = $path === null ? null : [$path, $environment, $overlay];
+        if (self::$file !== $file) {
+            self::$file = $file;
+            self::advance();
+        }
+
+        return self::$evaluator !== null;
+    }
+
     public static function override(?array $answers, ?bool $otherwise): void
     {
         if (!Settings::overrideAllowed()) {
@@ -217,7 +237,7 @@ final class Process
         self::$overrides = $answers === null && $otherwise === null ? null : new Overrides($answers ?? [], $otherwise);
     }
 
-    public static function store(): ?Store
+    public static function store(): ?Origin
     {
         self::pin();
 
@@ -266,6 +286,7 @@ final class Process
             // A worker that serves many requests keeps this class's state: another request begins. An application
             // that takes the entry away begins none.
             self::$named = null;
+            self::$file = null;
             self::$overrides = null;
             self::begin();
         }
@@ -301,6 +322,9 @@ final class Process
     /** Opens the store that the settings or the application name; true if it was open already. */
     private static function choose(): bool
     {
+        if (self::$file !== null) {
+            return self::chooseFile(self::$file);
+        }
         $path = Settings::store();
         if ($path === '') {
             $path = self::$named ?? (\defined('FLAGSTONE_STORE') ? (string) \constant('FLAGSTONE_STORE') : '');
@@ -325,9 +349,7 @@ final class Process
         if ($path !== '') {
             try {
                 self::$store = self::$open[$full] = new Store($full);
-                if (\count(self::$open) > self::MOST) {
-                    unset(self::$open[\array_key_first(self::$open)]);
-                }
+                self::forget();
             } catch (Problem $problem) {
                 self::$error = \file_exists($full)
                     ? $problem->getMessage()
@@ -337,6 +359,25 @@ final class Process
         }
 
         return false;
+    }
+
+    /** @param array{string, ?string, ?string} $file */
+    private static function chooseFile(array $file): bool
+    {
+        self::$chosen = \implode("\0", $file);
+        self::$error = null;
+        $isOpen = isset(self::$open[self::$chosen]);
+        self::$store = self::$open[self::$chosen] ??= new DefinitionsFile(...$file);
+        self::forget();
+
+        return $isOpen;
+    }
+
+    private static function forget(): void
+    {
+        if (\count(self::$open) > self::MOST) {
+            unset(self::$open[\array_key_first(self::$open)]);
+        }
     }
 
     private static function isOn(string $flag, int|string|null $company, array $context): bool

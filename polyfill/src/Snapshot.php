@@ -13,7 +13,7 @@ namespace Flagstone\Polyfill;
  *
  * @internal
  */
-final class Snapshot
+final class Snapshot implements Compiled
 {
     public const STRINGS = 0;
     public const FLAGS = 2;
@@ -40,6 +40,9 @@ final class Snapshot
     private const MAGIC = "\x89FSNAP\r\n";
     private const FLAG = 'Phash/VkeyOffset/vkeyLength/Cshape/Cbits/Pseed/Vthreshold/Vby/PvariantSeed/Vrequires/'
         . 'VrequiresCount/Vneeds/VneedsCount/Vrules/VrulesCount/Vsteps/VstepsCount/Vvariants/VvariantsCount/Vallow/Vdeny';
+
+    /** Stands in a record for a list of nobody. */
+    public const NO_LIST = 0xFFFF_FFFF;
 
     /** Most flags that stay unpacked: asking for all of them must not take a multiple of the file's memory. */
     private const KEPT = 2048;
@@ -124,7 +127,16 @@ final class Snapshot
         return new self($bytes, $whole ? null : $file, $offsets, $sizes, $fixed['flags'], $environment, \hash('xxh128', $header));
     }
 
-    /** The number of the flag of that key; null if there is none. */
+    public function count(): int
+    {
+        return $this->flagCount;
+    }
+
+    public function environment(): string
+    {
+        return $this->environment;
+    }
+
     public function find(string $key): ?int
     {
         if (isset($this->numbers[$key])) {
@@ -152,7 +164,6 @@ final class Snapshot
         return null;
     }
 
-    /** The record of a flag. */
     public function flag(int $number): array
     {
         if (isset($this->flags[$number])) {
@@ -174,7 +185,6 @@ final class Snapshot
         return $this->text($flag['keyOffset'], $flag['keyLength']);
     }
 
-    /** @return list<int> flag numbers or attribute numbers */
     public function links(int $first, int $count): array
     {
         if ($count === 0) {
@@ -191,7 +201,6 @@ final class Snapshot
         return $this->text($name['offset'], $name['length']);
     }
 
-    /** @return list<string> */
     public function needs(int $flag): array
     {
         $record = $this->flag($flag);
@@ -199,10 +208,6 @@ final class Snapshot
         return \array_map($this->attribute(...), $this->links($record['needs'], $record['needsCount']));
     }
 
-    /**
-     * The flag's rules: [name or null, tests, threshold], and a test is
-     * [operation, operand's kind, attribute's number, its name, next if it matches, next if not, a, b, first cell].
-     */
     public function rules(int $number): array
     {
         if (isset($this->rules[$number])) {
@@ -223,7 +228,6 @@ final class Snapshot
         return $this->rules[$number] = $rules;
     }
 
-    /** The threshold of the last step that has come; null if none has. */
     public function step(array $flag, int $now): ?int
     {
         $come = null;
@@ -239,7 +243,6 @@ final class Snapshot
         return $come;
     }
 
-    /** The flag's variants: [name, upper, cell of the value or null]. */
     public function variants(array $flag): array
     {
         $variants = [];
@@ -253,6 +256,21 @@ final class Snapshot
         return $variants;
     }
 
+    public function value(int $cell): mixed
+    {
+        return Values::at($this, $cell);
+    }
+
+    public function lists(int $list, int|string $key): bool
+    {
+        return $list !== self::NO_LIST && Lists::has($this, $list, $key);
+    }
+
+    public function listsNobody(int $list): bool
+    {
+        return Lists::isEmpty($this, $list);
+    }
+
     /** A cell: tag, count, payload. */
     public function cell(int $number): array
     {
@@ -262,7 +280,7 @@ final class Snapshot
     /** A list's record; null for no list. */
     public function listed(int $number): ?array
     {
-        if ($number === 0xFFFF_FFFF) {
+        if ($number === self::NO_LIST) {
             return null;
         }
 

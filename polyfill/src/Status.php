@@ -30,7 +30,7 @@ final class Status
             'age' => $publishedAt === 0 ? null : (Process::clock() - $publishedAt) / 1e6,
             'source' => $store?->source ?? 'none',
             'map' => $store?->snapshot === null ? null : 'private',
-            'flags' => $store?->snapshot?->flagCount ?? 0,
+            'flags' => $store?->snapshot?->count() ?? 0,
             'killed' => $store?->killed ?? [],
             'stopped' => $store?->stopped ?? false,
             'warning' => $store?->warning,

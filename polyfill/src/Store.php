@@ -10,7 +10,7 @@ namespace Flagstone\Polyfill;
  *
  * @internal
  */
-final class Store
+final class Store extends Origin
 {
     private const SECOND = 1_000_000_000;
     private const LONGEST_PAUSE = 300 * self::SECOND;
@@ -18,24 +18,6 @@ final class Store
     private const ATTEMPTS = 16;
     /** How often one look follows a head that moves on. */
     private const MOVES = 4;
-
-    public string $directory;
-    public string $environment;
-    public ?Snapshot $snapshot = null;
-    public int $generation = 0;
-    /** Microseconds since 1970; 0 where it is not known. */
-    public int $publishedAt = 0;
-    public string $source = 'none';
-    /** @var list<string> */
-    public array $killed = [];
-    public bool $stopped = false;
-    public ?string $warning = null;
-    public int $loads = 0;
-    public int $refused = 0;
-    public int $replaced = 0;
-
-    /** What the head named when it was looked at last. */
-    public int $headGeneration = 0;
 
     private Head $head;
     private ?string $served = null;
@@ -63,7 +45,6 @@ final class Store
         return $this->error ?? $this->missing;
     }
 
-    /** Looks whether anything changed; true if the answers may have. */
     public function look(): bool
     {
         try {

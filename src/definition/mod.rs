@@ -10,7 +10,6 @@ mod condition;
 mod decode;
 mod document;
 mod duplicates;
-pub(crate) mod edit;
 mod file;
 mod json;
 mod limits;
@@ -25,7 +24,6 @@ mod report;
 
 pub use company::CompanyId;
 pub use condition::{Condition, Scalar, Test};
-pub(crate) use decode::is_flag_key;
 pub use document::{Checked, Document, load, parse};
 pub use file::{ReadError, read_file};
 pub use model::{Bucketing, Companies, Definitions, Emergency, Flag, Rollout, Rule, Step, Variant};

@@ -21,7 +21,11 @@ if (!extension_loaded('flagstone')) {
 
 [, $file, $blocks, $each] = $argv;
 $round = unserialize(file_get_contents($file));
-flagstone_use($round['store']);
+if (isset($round['file']) && !extension_loaded('flagstone')) {
+    Flagstone\Polyfill\Process::useFile(...$round['file']);
+} else {
+    flagstone_use($round['store']);
+}
 $questions = new Questions($round['flags'], $round['companies'], $round['seed']);
 $answers = new Answers();
 $only = isset($argv[4]) ? (int) $argv[4] : null;
@@ -49,6 +53,8 @@ for ($block = $only ?? 0; $block < ($only === null ? (int) $blocks : $only + 1);
 if ($only === null) {
     $status = flagstone_status();
     $same = array_diff_key($status, ['backend' => 0, 'age' => 0, 'counters' => 0]);
+    // A file has another name, and another time, than the store.
+    $same = isset($round['file']) ? array_intersect_key($same, ['environment' => 0, 'generation' => 0, 'source' => 0, 'flags' => 0, 'last_error' => 0]) : $same;
     echo md5(serialize([$same, array_keys($status), array_keys($status['counters'])])), "\n";
     echo json_encode($answers->tally), "\n";
 }

@@ -2,6 +2,8 @@
 
 /*
  * Makes the rounds, runs both sides on each, and compares.
+ *
+ *     compare.php QUESTIONS [SEED [file]]     file: the polyfill answers from the definitions' file, the extension from its store
  */
 
 declare(strict_types=1);
@@ -24,6 +26,61 @@ function command(string ...$arguments): void
     }
 }
 
+function write(string $path, mixed $document): void
+{
+    file_put_contents($path, json_encode($document, JSON_PRESERVE_ZERO_FRACTION | JSON_UNESCAPED_UNICODE | JSON_UNESCAPED_SLASHES | JSON_THROW_ON_ERROR));
+}
+
+/** What is left of a value that a patch sets: in an object null deletes. */
+function patched(mixed $value): mixed
+{
+    if (is_object($value) || (is_array($value) && !array_is_list($value))) {
+        $members = array_filter((array) $value, static fn (mixed $member): bool => $member !== null);
+
+        return (object) array_map('patched', $members);
+    }
+
+    return $value;
+}
+
+/**
+ * Publishes definitions of which an environment's patch has a part, and writes them to a file of which an overlay has another;
+ * the file that tells both sides.
+ */
+function prepareFile(string $directory, int $number, int $seed): string
+{
+    mt_srand(crc32("$seed/$number/file"));
+    $companies = Pools::companies();
+    [$document, $flags] = Definitions::random($companies);
+    $all = (array) $document['flags'];
+    [$base, $patch, $overlay] = [[], [], []];
+    foreach ($all as $key => $flag) {
+        $part = mt_rand(0, 5);
+        if ($part === 0) {
+            $patch[$key] = $flag;
+        } elseif ($part === 1) {
+            $overlay[$key] = $flag;
+        }
+        // What a patch of an object replaces: nothing, true, or an object of which it deletes what it does not name.
+        $base[$key] = $part > 1 ? $flag : Pools::pick([true, ['enabled' => true, 'emergency' => 'keep']]);
+        if ($part < 2 && is_array($base[$key])) {
+            $part === 0 ? $patch[$key] += ['emergency' => null] : $overlay[$key] += ['emergency' => null];
+        }
+    }
+    $environments = ['production' => ['flags' => (object) $patch], 'staging' => ['flags' => ['42' => false]]];
+    $published = ['flags' => (object) (array_diff_key($base, $overlay) + array_map('patched', array_intersect_key($all, $overlay))), 'environments' => $environments] + $document;
+    $store = "$directory/store-file-$number";
+    command('--store', $store, 'init', '--environment', 'production');
+    write("$directory/flags.json", $published);
+    command('--store', $store, 'publish', "$directory/flags.json");
+    write("$directory/flags.json", ['flags' => (object) $base, 'environments' => $environments] + $document);
+    write("$directory/flags.local.json", ['flags' => (object) $overlay]);
+    $file = ["$directory/flags.json", 'production', "$directory/flags.local.json"];
+    file_put_contents("$directory/round", serialize(['store' => $store, 'file' => $file, 'flags' => $flags, 'companies' => $companies, 'seed' => $seed * 1000 + $number]));
+
+    return "$directory/round";
+}
+
 /** Publishes definitions and turns things off, as that round's number says; the file that tells both sides. */
 function prepare(string $directory, int $number, int $seed): string
 {
@@ -33,8 +90,7 @@ function prepare(string $directory, int $number, int $seed): string
     $store = "$directory/store-$number";
     command('--store', $store, 'init', '--environment', 'production');
     if ($number !== 1) {
-        $json = json_encode($document, JSON_PRESERVE_ZERO_FRACTION | JSON_UNESCAPED_UNICODE | JSON_UNESCAPED_SLASHES | JSON_THROW_ON_ERROR);
-        file_put_contents("$directory/flags.json", $json);
+        write("$directory/flags.json", $document);
         command('--store', $store, 'publish', "$directory/flags.json");
         for ($kills = [0, 0, 3, 8][$number % 4]; $kills > 0; --$kills) {
             command('--store', $store, 'kill', '--reason', 'parity', Pools::pick($flags));
@@ -94,19 +150,20 @@ function difference(string $round, int $block): never
 }
 
 $questions = (int) ($argv[1] ?? 1_000_000);
-$seed = (int) ($argv[2] ?? random_int(1, 1_000_000_000));
-$rounds = max(8, (int) ceil($questions / (QUESTIONS_A_BLOCK * BLOCKS_A_ROUND)));
+$seed = (int) (($argv[2] ?? '') ?: random_int(1, 1_000_000_000));
+$ofFile = ($argv[3] ?? '') === 'file';
+$rounds = max($ofFile ? 3 : 8, (int) ceil($questions / (QUESTIONS_A_BLOCK * BLOCKS_A_ROUND)));
 $blocks = max(1, (int) ceil($questions / $rounds / QUESTIONS_A_BLOCK));
 $directory = getenv('FLAGSTONE_TEST_DIR');
-echo "parity: $rounds rounds of $blocks blocks of ", QUESTIONS_A_BLOCK, " questions, seed $seed\n";
+echo $ofFile ? 'parity of a file with a store: ' : 'parity: ', "$rounds rounds of $blocks blocks of ", QUESTIONS_A_BLOCK, " questions, seed $seed\n";
 $began = hrtime(true);
 $tally = [];
 for ($number = 0; $number < $rounds; ++$number) {
-    $round = prepare($directory, $number, $seed);
+    $round = $ofFile ? prepareFile($directory, $number, $seed) : prepare($directory, $number, $seed);
     [$extension, $polyfill] = both($round, (string) $blocks, (string) QUESTIONS_A_BLOCK);
     foreach ($extension as $block => $hash) {
         if ($hash !== ($polyfill[$block] ?? null)) {
-            echo "round $number, seed $seed: tests/parity/run $questions $seed\n";
+            echo "round $number, seed $seed: " . ($ofFile ? "php tests/parity/compare.php $questions $seed file" : "tests/parity/run $questions $seed") . "\n";
             if ($block >= $blocks) {
                 echo "the statuses or the tallies differ:\n$hash\n", $polyfill[$block] ?? 'nothing', "\n";
                 exit(1);
@@ -119,8 +176,10 @@ for ($number = 0; $number < $rounds; ++$number) {
     }
 }
 
+$reasons = ['unknown_flag', 'disabled', 'prerequisite', 'denied', 'allowed', 'rule', 'no_company', 'no_key', 'full', 'rollout_in', 'rollout_out', 'override'];
+$reasons = $ofFile ? $reasons : [...$reasons, 'no_snapshot', 'killed', 'emergency_stop'];
 $expected = ['bucket of an int', 'bucket of another company', 'no variant', 'variant array', 'variant other'];
-foreach (['no_snapshot', 'unknown_flag', 'killed', 'emergency_stop', 'disabled', 'prerequisite', 'denied', 'allowed', 'rule', 'no_company', 'no_key', 'full', 'rollout_in', 'rollout_out', 'override'] as $reason) {
+foreach ($reasons as $reason) {
     $expected[] = "reason $reason";
 }
 foreach (Pools::OPERATORS as $operator) {
@@ -128,7 +187,9 @@ foreach (Pools::OPERATORS as $operator) {
 }
 $never = [];
 foreach ($expected as $what) {
-    printf("%10d  %s\n", $tally[$what] ?? 0, $what);
+    if (!$ofFile) {
+        printf("%10d  %s\n", $tally[$what] ?? 0, $what);
+    }
     if (!isset($tally[$what])) {
         $never[] = $what;
     }

@@ -405,6 +405,96 @@ test('a store that everybody can write is refused with what to type', function (
     same(true, str_contains(flagstone_status()['warning'], 'is writable by a group (mode 0775)'));
 });
 
+/** A file of its own, with this in it. */
+function definitions(mixed $document): string
+{
+    static $number = 0;
+    $path = getenv('FLAGSTONE_TEST_DIR') . '/definitions-' . ++$number . '.json';
+    file_put_contents($path, is_string($document) ? $document : json_encode($document));
+
+    return $path;
+}
+
+test('a file of definitions answers without a store, with an environment and an overlay merged into it', function () {
+    $file = definitions(['flags' => ['portal' => false, 'other' => true], 'environments' => ['staging' => ['flags' => ['portal' => true]]]]);
+    $overlay = definitions(['flags' => ['other' => false]]);
+    same([true, false, true], [Process::useFile($file), feature_enabled('portal'), feature_enabled('other')]);
+    same([true, true, true], [Process::useFile($file, 'staging'), feature_enabled('portal'), feature_enabled('other')]);
+    same([true, true, false], [Process::useFile($file, 'staging', $overlay), feature_enabled('portal'), feature_enabled('other')]);
+    same([$file, 'staging', 'current', 2], array_values(array_intersect_key(flagstone_status(), ['store' => 0, 'environment' => 0, 'source' => 0, 'flags' => 0])));
+    same([true, true], [Process::useFile($file, null, "$file.none"), feature_enabled('other')]);
+    Process::useFile(null);
+    flagstone_use($store = store(['portal' => true]));
+    same([$store, true], [flagstone_status()['store'], feature_enabled('portal')]);
+});
+
+test('a file that changes is read again, be it within one second, by another size, another inode or its overlay', function () {
+    $file = definitions(['flags' => ['portal' => false]]);
+    Process::useFile($file, null, "$file.local");
+    same([false, false], [feature_enabled('portal'), flagstone_refresh()]);
+    foreach (['true ' => true, 'false' => false, 'true' => true] as $word => $on) {
+        file_put_contents($file, "{\"flags\":{\"portal\":$word}}");
+        same([true, $on], [flagstone_refresh(), feature_enabled('portal')], $word);
+    }
+    file_put_contents("$file.local", '{"flags":{"portal":false}}');
+    same([true, false], [flagstone_refresh(), feature_enabled('portal')]);
+    unlink("$file.local");
+    same([true, true], [flagstone_refresh(), feature_enabled('portal')]);
+    // Long settled: nothing is read, and a new inode of the same time and size is noticed.
+    touch($file, 1_700_000_000);
+    flagstone_refresh();
+    same(false, flagstone_refresh());
+    file_put_contents("$file.new", '{"flags":{"portaI":true}}');
+    touch("$file.new", 1_700_000_000);
+    rename("$file.new", $file);
+    same([true, false], [flagstone_refresh(), feature_enabled('portal')]);
+    Process::useFile(null);
+});
+
+test('what was good last stays when a file breaks, and the status says what is wrong and where', function () {
+    $file = definitions(['flags' => ['portal' => true]]);
+    Process::useFile($file, 'staging', "$file.local");
+    same(true, feature_enabled('portal'));
+    foreach ([
+        '{"flags": {"portal": true,}}' => ":1:27: /flags: found \"}\", expected a key in double quotes: remove the comma before it",
+        "{\n  \"flags\": {\"portal\": True}\n}" => ':2:23: /flags/portal: found "True", expected a value: true, false and null are written in lower case',
+        '{"flags": {"portal": true, "portal": false}}' => ':1:28: /flags/portal: found the key "portal" again, expected it once: merge the two, or remove one',
+        '{"flags": {"portal": {"rollout": {"percentge": 10}}}}' => ": /flags/portal/rollout/percentge: found the unknown key \"percentge\", expected one of percentage, by, salt, bucketing: did you mean \"percentage\"?\n"
+            . "$file: /flags/portal/rollout: found no \"percentage\", expected a number from 0 to 100 with up to three decimals",
+        '{"flags": {"portal": {"companies": {"allow": [1, 2, 3]}}}}' => ': /flags/portal: portal allows 3 companies but does not say what the others get: add "rollout": {"percentage": 0} for a pilot, or 100',
+        '{"flags": {"portal": {"requires": ["portl"]}}}' => ': /flags/portal/requires/0: unknown flag "portl": did you mean "portal"?',
+        '{"flags": {"portal": false}, "environments": {"staging": {"flags": {"portal": {"rollout": {"percentage": 5}}}}}}' =>
+            ': /environments/staging/flags/portal: portal is false in the document, and the patch does not say "enabled": add "enabled": true or false',
+    ] as $text => $expected) {
+        file_put_contents($file, $text);
+        same([false, true], [flagstone_refresh(), feature_enabled('portal')], $text);
+        $status = flagstone_status();
+        same(["$file$expected", 'last_good'], [$status['last_error'], $status['source']], $text);
+    }
+    file_put_contents($file, '{"flags": {"portal": true}}');
+    file_put_contents("$file.local", '{"flags": {"portal": {"enabled": "no"}}}');
+    flagstone_refresh();
+    same("$file.local: /flags/portal/enabled: found \"no\", expected true or false", flagstone_status()['last_error'], 'the overlay');
+    unlink($file);
+    flagstone_refresh();
+    same([true, "cannot read the definitions $file: it is not there; write {\"flags\": {}} into it to begin with"], [feature_enabled('portal'), flagstone_status()['last_error']]);
+    file_put_contents($file, '{"flags": {"portal": false}}');
+    unlink("$file.local");
+    same([true, false, null], [flagstone_refresh(), feature_enabled('portal'), flagstone_status()['last_error']]);
+    Process::useFile(null);
+});
+
+test('a file is named for one request of a worker that serves many', function () {
+    $file = definitions(['flags' => ['portal' => true]]);
+    $process = new ReflectionClass(Process::class);
+    Process::useFile($file);
+    same(true, feature_enabled('portal'));
+    $process->setStaticPropertyValue('livesLong', false);
+    $_SERVER['REQUEST_TIME_FLOAT'] += 1;
+    same(false, feature_enabled('portal'));
+    $process->setStaticPropertyValue('livesLong', true);
+});
+
 test('nothing of a broken store reaches the output or an error handler', function () {
     $handler = 'set_error_handler(function ($s, $m) { echo "handler: $m"; return true; }, E_ALL);';
     same('off', php("$handler flagstone_use('/nonexistent/store'); echo feature_enabled('x', 1) ? 'on' : 'off';"));

@@ -5,7 +5,6 @@
 mod args;
 mod cmd;
 mod companies;
-mod confirm;
 mod output;
 mod place;
 mod progress;

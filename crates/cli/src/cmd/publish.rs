@@ -5,14 +5,11 @@ use super::check;
 use crate::args::{Arguments, Publish};
 use crate::output::{Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::progress::Progress;
-use crate::{confirm, place, words};
+use crate::{place, words};
 use flagstone::definition::{self, Definitions, Report};
-use flagstone::store::{Change, Difference, Store, StoreError, Undone, diff};
+use flagstone::store::{Change, Difference, Store, StoreError, diff};
 use flagstone::{Snapshot, compile};
 use serde_json::json;
-
-/// Changes listed that a file undoes.
-const SHOWN: usize = 20;
 
 pub fn run(arguments: &Arguments, word: &Publish, output: &mut Output) -> Outcome {
     let name = place::file_name(&word.file);
@@ -38,7 +35,7 @@ pub fn run(arguments: &Arguments, word: &Publish, output: &mut Output) -> Outcom
     check::problems(&warnings, output);
     match word.dry_run {
         true => dry_run(&store, &change, word, &definitions, &warnings, output),
-        false => publish(&store, Change { base: word.base, ..change }, word, &definitions, &warnings, output),
+        false => publish(&store, Change { base: word.base, ..change }, &definitions, &warnings, output),
     }
 }
 
@@ -62,36 +59,14 @@ fn definitions(
 fn publish(
     store: &Store,
     change: Change,
-    word: &Publish,
     definitions: &Definitions,
     warnings: &Report,
     output: &mut Output,
 ) -> Outcome {
     let progress = Progress::begin("compiling and publishing".to_owned());
     let host = change.actor.host.clone();
-    let published = store.publish(definitions, change.clone());
+    let published = store.publish(definitions, change).map_err(Failure::changing)?;
     drop(progress);
-    let published = match published {
-        Err(StoreError::Undoes { changes, current }) => {
-            undoes(&changes, output);
-            if !word.force && !confirm::confirmed("Publish all the same?", output) {
-                output.line("nothing was published. Write them into the file, or publish with --force");
-                output.json(&json!({
-                    "environment": store.environment(),
-                    "machine": host,
-                    "published": false,
-                    "base": current,
-                    "undoes": changes,
-                    "problems": warnings.problems,
-                }));
-                return Ok(Exit::No);
-            }
-            // What was shown is what is undone, or nothing is.
-            store.publish_over(definitions, Change { base: Some(current), ..change })
-        }
-        published => published,
-    }
-    .map_err(Failure::changing)?;
     if published.unchanged {
         output
             .line(format!("generation {} holds just that already; nothing to publish", published.generation));
@@ -124,23 +99,8 @@ fn publish(
     Ok(Exit::Yes)
 }
 
-/// What words changed since a file was last published, and this file does not have.
-fn undoes(changes: &[Undone], output: &mut Output) {
-    let head = format!(
-        "this undoes {} made since a file was last published:",
-        words::counted(changes.len() as u64, "change")
-    );
-    output.line(output.paint(WARN, head));
-    for undone in changes.iter().take(SHOWN) {
-        output.line(format!("  {}", words::plain(&undone.to_string())));
-    }
-    if changes.len() > SHOWN {
-        output.line(format!("  … and {} more", words::thousands((changes.len() - SHOWN) as u64)));
-    }
-}
-
 /// Says which of the flags changed stay off all the same: who publishes a fix should know.
-pub fn masked(store: &Store, differences: &[Difference], output: &mut Output) {
+fn masked(store: &Store, differences: &[Difference], output: &mut Output) {
     let Ok(status) = store.status() else { return };
     let changed = change::flags(differences);
     for killed in status.killed.iter().filter(|killed| changed.contains(killed.flag.as_str())) {
@@ -179,7 +139,6 @@ fn dry_run(
     };
     let differences = diff(&before, definitions);
     drop(progress);
-    let undone = store.undone_by(definitions).map_err(Failure::changing)?;
     if differences.is_empty() && current > 0 {
         output
             .line(format!("generation {current} holds just that already; there would be nothing to publish"));
@@ -191,21 +150,16 @@ fn dry_run(
         ));
         change::differences(&differences, output);
     }
-    if !undone.is_empty() {
-        undoes(&undone, output);
-        output.line("without --force it would be refused");
-    }
     output.json(&json!({
         "environment": store.environment(),
         "machine": change.actor.host,
         "published": false,
         "dry_run": true,
-        "undoes": undone,
         "base": current,
         "content_id": snapshot.content_id().to_string(),
         "size": snapshot.size(),
         "differences": differences,
         "problems": warnings.problems,
     }));
-    Ok(if undone.is_empty() || word.force { Exit::Yes } else { Exit::No })
+    Ok(Exit::Yes)
 }

@@ -3,6 +3,5 @@
 mod asks;
 mod bad_input;
 mod changes;
-mod edits;
 mod outside;
 mod shop;

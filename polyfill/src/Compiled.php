@@ -1,0 +1,57 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Polyfill;
+
+/**
+ * Definitions of one environment as the evaluator reads them. Flags, attributes, cells and lists have numbers; records
+ * are laid out as docs/snapshot-format.md has them.
+ *
+ * @internal
+ */
+interface Compiled
+{
+    /** How many flags there are. Their numbers are below that, in the order of their keys. */
+    public function count(): int;
+
+    public function environment(): string;
+
+    /** The number of the flag of that key; null if there is none. */
+    public function find(string $key): ?int;
+
+    public function key(int $number): string;
+
+    /** The record of a flag. */
+    public function flag(int $number): array;
+
+    /** @return list<int> flag numbers or attribute numbers */
+    public function links(int $first, int $count): array;
+
+    /** The name of a context attribute. */
+    public function attribute(int $number): string;
+
+    /** @return list<string> attributes that the flag, or one that it requires, can read */
+    public function needs(int $flag): array;
+
+    /**
+     * The flag's rules: [name or null, tests, threshold], and a test is
+     * [operation, operand's kind, attribute's number, its name, next if it matches, next if not, a, b, first cell].
+     */
+    public function rules(int $number): array;
+
+    /** The threshold of the last step that has come; null if none has. */
+    public function step(array $flag, int $now): ?int;
+
+    /** The flag's variants: [name, upper, cell of the value or null]. */
+    public function variants(array $flag): array;
+
+    /** What a cell holds. */
+    public function value(int $cell): mixed;
+
+    /** Whether a list holds the key; there may be no such list. */
+    public function lists(int $list, int|string $key): bool;
+
+    /** Whether a list holds nobody. */
+    public function listsNobody(int $list): bool;
+}

@@ -1,0 +1,157 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Polyfill\File;
+
+use Flagstone\Polyfill\Bucket;
+
+/**
+ * Turns a document into what the evaluator reads. What the parts mean is the evaluator's alone.
+ *
+ * @internal
+ */
+final class Compiler
+{
+    private const FULL = 100_000;
+    /** As docs/snapshot-format.md numbers them. */
+    private const SHAPE_GENERAL = 0;
+    private const SHAPE_OFF = 1;
+    private const SHAPE_ON = 2;
+    private const SHAPE_COMPANY_ROLLOUT = 3;
+    private const ENABLED = 1;
+    private const KEEP = 2;
+    private const CRC32 = 4;
+
+    private readonly Definitions $compiled;
+    private readonly Programs $programs;
+
+    private function __construct(private readonly Document $document, string $environment)
+    {
+        $this->compiled = new Definitions($environment);
+        $this->programs = new Programs($this->compiled, $document->segments);
+    }
+
+    public static function compile(Document $document, string $environment): Definitions
+    {
+        $self = new self($document, $environment);
+        $self->compiled->keys = \array_map('strval', \array_keys($document->flags));
+        $self->compiled->numbers = \array_flip($self->compiled->keys);
+        foreach ($self->compiled->keys as $number => $key) {
+            $self->compiled->flags[$number] = $self->flag($number, $key, $document->flags[$key]);
+        }
+
+        return $self->compiled;
+    }
+
+    private function flag(int $number, string $key, Flag $flag): array
+    {
+        $compiled = $this->compiled;
+        $salt = $flag->salt ?? $key;
+        $threshold = $flag->percentage ?? self::FULL;
+        $closure = [];
+        $this->close($key, $closure);
+        $requires = \array_map(static fn (int|string $required): int => $compiled->numbers[$required], \array_keys($closure));
+        $needs = $this->needs([...\array_keys($closure), $key]);
+        $steps = \array_map(null, \array_keys($flag->steps), \array_values($flag->steps));
+        $variants = $this->variants($flag);
+        foreach ($flag->rules as [$name, $when, $percentage]) {
+            $compiled->rules[$number][] = [$name, $this->programs->program($when), $percentage];
+        }
+
+        return [
+            'shape' => $this->shape($flag, $threshold),
+            'bits' => ($flag->enabled ? self::ENABLED : 0) | ($flag->keeps ? self::KEEP : 0) | ($flag->crc32 ? self::CRC32 : 0),
+            'seed' => Bucket::seed($salt),
+            'threshold' => $threshold,
+            'by' => $this->programs->attribute($flag->by),
+            'variantSeed' => Bucket::seed("$salt:variant"),
+            'requires' => self::append($compiled->links, $requires),
+            'requiresCount' => \count($requires),
+            'needs' => self::append($compiled->links, $needs),
+            'needsCount' => \count($needs),
+            'rulesCount' => \count($flag->rules),
+            'steps' => self::append($compiled->steps, $steps),
+            'stepsCount' => \count($steps),
+            'variants' => self::append($compiled->variants, $variants),
+            'variantsCount' => \count($variants),
+            'allow' => $this->companies($flag->allow),
+            'deny' => $this->companies($flag->deny),
+        ];
+    }
+
+    /** A hint that spares work. */
+    private function shape(Flag $flag, int $threshold): int
+    {
+        $plain = $flag->requires === [] && $flag->rules === [] && $flag->steps === [] && $flag->allow === [] && $flag->deny === [];
+
+        return match (true) {
+            !$flag->enabled => self::SHAPE_OFF,
+            $plain && $threshold === self::FULL => self::SHAPE_ON,
+            $plain && $flag->by === 'company' && !$flag->crc32 => self::SHAPE_COMPANY_ROLLOUT,
+            default => self::SHAPE_GENERAL,
+        };
+    }
+
+    /**
+     * Everything that the flag requires, directly and through others, each once and after what it requires itself.
+     *
+     * @param array<int|string, true> $closure by key
+     */
+    private function close(int|string $key, array &$closure): void
+    {
+        foreach ($this->document->flags[$key]->requires as $required) {
+            if (!isset($closure[$required])) {
+                $this->close($required, $closure);
+                $closure[$required] = true;
+            }
+        }
+    }
+
+    /**
+     * The context attributes that these flags can read, sorted by name.
+     *
+     * @return list<int>
+     */
+    private function needs(array $keys): array
+    {
+        $names = [];
+        foreach ($keys as $key) {
+            $flag = $this->document->flags[$key];
+            $names[$flag->by] = true;
+            foreach ($flag->rules as [, $when]) {
+                $names += $this->programs->reads($when);
+            }
+        }
+        unset($names['company'], $names['now']);
+        \ksort($names, \SORT_STRING);
+
+        return \array_map($this->programs->attribute(...), \array_map('strval', \array_keys($names)));
+    }
+
+    /** Each with the sum of the weights up to and with it. */
+    private function variants(Flag $flag): array
+    {
+        [$variants, $upper] = [[], 0];
+        foreach ($flag->variants as $name => [$weight, $has, $value]) {
+            $upper += $weight;
+            $variants[] = [(string) $name, $upper, $has ? self::append($this->compiled->cells, [$value]) : null];
+        }
+
+        return $variants;
+    }
+
+    private function companies(array $companies): int
+    {
+        return $companies === [] ? 0 : self::append($this->compiled->lists, [$companies]);
+    }
+
+    /** Appends entries and returns the number of the first. */
+    private static function append(array &$table, array $entries): int
+    {
+        $first = \count($table);
+        \array_push($table, ...$entries);
+
+        return $first;
+    }
+}

@@ -1,0 +1,160 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Polyfill\File;
+
+use Flagstone\Polyfill\Problem;
+
+/**
+ * A file of definitions with an environment's patch, and a local overlay's, merged into it, checked as a whole.
+ *
+ * @internal
+ */
+final class Document
+{
+    private const FLAGS = 100_000;
+    private const ENVIRONMENTS = 100;
+    private const FLAG = 'found the flag key "%s", expected 1 to 191 letters, digits, or _ . : \\ - after the first';
+
+    /** @var array<int|string, Flag> by key, sorted */
+    public array $flags = [];
+    /** @var array<int|string, \stdClass> conditions by name */
+    public array $segments = [];
+
+    private readonly Findings $findings;
+
+    /**
+     * @param string  $file    its name in messages, as the overlay's is
+     * @param ?string $overlay text of the overlay; null where there is none
+     *
+     * @throws Problem with everything that is wrong
+     */
+    public function __construct(string $file, string $text, ?string $environment, string $overlayFile = '', ?string $overlay = null)
+    {
+        $this->findings = new Findings();
+        $tree = Json::decode($file, $text);
+        $this->findings->layer($file, '', $tree);
+        $this->environments($tree);
+        $patch = $environment === null || $environment === '$comment' ? null : $tree->environments->{$environment} ?? null;
+        if ($patch instanceof \stdClass) {
+            $this->findings->layer($file, Findings::pointer(['environments', $environment]), $patch);
+            $tree = self::merge($tree, $patch);
+        }
+        if ($overlay !== null) {
+            $patch = Json::decode($overlayFile, $overlay);
+            $this->findings->layer($overlayFile, '', $patch);
+            $this->patch($patch, $tree, []);
+            if ($patch instanceof \stdClass) {
+                $tree = self::merge($tree, $patch);
+            }
+        }
+        $this->read($tree);
+        $this->findings->refuse();
+    }
+
+    private function read(mixed $tree): void
+    {
+        $read = new Reading($this->findings);
+        $fields = $read->fields($tree, [], ['flags', 'segments', 'environments', '$schema'], 'an object with "flags"');
+        if ($fields === null) {
+            return;
+        }
+        if (\array_key_exists('$schema', $fields)) {
+            $read->string($fields['$schema'], ['$schema'], 'the schema\'s address, a string');
+        }
+        $references = new References();
+        $conditions = new Conditions($read, $references);
+        $segments = \array_key_exists('segments', $fields) ? $read->entries($fields['segments'], ['segments'], 'an object of conditions by segment name') : [];
+        foreach ($segments as $name => $condition) {
+            $read->isName((string) $name, ['segments', $name], 'segment name');
+            $references->owner((string) $name);
+            $conditions->condition($condition, ['segments', $name]);
+        }
+        $references->owner(null);
+        if (!\array_key_exists('flags', $fields)) {
+            $read->missing([], 'flags', 'an object of flags by key');
+
+            return;
+        }
+        $flags = new Flags($read, $conditions, $references);
+        $entries = $read->entries($fields['flags'], ['flags'], 'an object of flags by key');
+        if (\count($entries) > self::FLAGS) {
+            $this->findings->error(['flags'], 'found ' . \count($entries) . ' flags, expected at most ' . self::FLAGS);
+        }
+        foreach ($entries as $key => $value) {
+            if (\preg_match('/^[A-Za-z0-9][A-Za-z0-9_.:\\\\-]{0,190}$/D', (string) $key) !== 1) {
+                $this->findings->error(['flags', $key], \sprintf(self::FLAG, Findings::clip((string) $key)));
+            }
+            $this->flags[$key] = $flags->flag((string) $key, $value, ['flags', $key]);
+        }
+        \ksort($this->flags, \SORT_STRING);
+        $this->segments = $segments;
+        $references->check($this->flags, $segments, $this->findings);
+    }
+
+    /** What can be said of all environments without merging them. */
+    private function environments(mixed $tree): void
+    {
+        if (!$tree instanceof \stdClass || !\property_exists($tree, 'environments')) {
+            return;
+        }
+        $patches = (new Reading($this->findings))->entries($tree->environments, ['environments'], 'an object of environments by name');
+        if (\count($patches) > self::ENVIRONMENTS) {
+            $this->findings->error(['environments'], 'found ' . \count($patches) . ' environments, expected at most ' . self::ENVIRONMENTS);
+        }
+        foreach ($patches as $name => $patch) {
+            $path = ['environments', $name];
+            if (\preg_match('/^[a-z][a-z0-9_-]{0,63}$/D', (string) $name) !== 1) {
+                $shown = Findings::clip((string) $name);
+                $this->findings->error($path, "found the environment \"$shown\", expected 1 to 64 lower-case letters, digits, _ or -, a letter first");
+            }
+            $this->patch($patch, $tree, $path);
+        }
+    }
+
+    /** A merge patch changes flags and segments, and nothing else. */
+    private function patch(mixed $patch, mixed $tree, array $path): void
+    {
+        $read = new Reading($this->findings);
+        if (!$patch instanceof \stdClass) {
+            $read->mismatch($patch, $path, 'an object: a merge patch (RFC 7386) on the document');
+
+            return;
+        }
+        $known = $path === [] ? ['flags', 'segments', '$schema'] : ['flags', 'segments'];
+        if ($path !== [] && \property_exists($patch, 'environments')) {
+            $this->findings->error([...$path, 'environments'], 'an environment cannot patch "environments"');
+            $known[] = 'environments';
+        }
+        $read->fields($patch, $path, $known, '');
+        foreach (['flags', 'segments'] as $part) {
+            foreach (\is_object($patch->{$part} ?? null) ? $patch->{$part} : [] as $key => $change) {
+                // RFC 7386 drops a false that an object is merged into, and the flag would come on although neither
+                // text says so.
+                if (($tree->flags->{$key} ?? null) === false && $change instanceof \stdClass && !\property_exists($change, 'enabled')) {
+                    $message = Findings::clip((string) $key) . ' is false in the document, and the patch does not say "enabled"';
+                    $this->findings->error([...$path, $part, $key], $message, 'add "enabled": true or false');
+                }
+            }
+        }
+    }
+
+    /** MergePatch(target, patch) of RFC 7386. */
+    private static function merge(mixed $target, mixed $patch): mixed
+    {
+        if (!$patch instanceof \stdClass) {
+            return $patch;
+        }
+        $merged = $target instanceof \stdClass ? clone $target : new \stdClass();
+        foreach ($patch as $key => $change) {
+            if ($change === null) {
+                unset($merged->{$key});
+            } else {
+                $merged->{$key} = self::merge($merged->{$key} ?? null, $change);
+            }
+        }
+
+        return $merged;
+    }
+}

@@ -1,0 +1,130 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Polyfill\File;
+
+use Flagstone\Polyfill\Problem;
+
+/**
+ * What is wrong with definitions, each with the file and the JSON pointer at which it stands.
+ *
+ * @internal
+ */
+final class Findings
+{
+    /** Problems that are told; more are only counted. */
+    private const MOST = 20;
+
+    /** @var list<string> */
+    private array $problems = [];
+    private int $count = 0;
+
+    /**
+     * Texts that were merged, the last one first.
+     *
+     * @var list<array{string, string, mixed}> file, pointer of the tree in it, tree
+     */
+    private array $layers = [];
+
+    public function layer(string $file, string $pointer, mixed $tree): void
+    {
+        \array_unshift($this->layers, [$file, $pointer, $tree]);
+    }
+
+    /** @param list<string> $path of the value in the merged document */
+    public function error(array $path, string $message, ?string $hint = null): void
+    {
+        if (++$this->count <= self::MOST) {
+            $this->problems[] = $this->place($path) . ": $message" . ($hint === null ? '' : ": $hint");
+        }
+    }
+
+    public function count(): int
+    {
+        return $this->count;
+    }
+
+    /** @throws Problem where there is any */
+    public function refuse(): void
+    {
+        if ($this->count > 0) {
+            $more = $this->count - \count($this->problems);
+            throw new Problem(\implode("\n", $this->problems) . ($more > 0 ? "\nand $more more" : ''));
+        }
+    }
+
+    /** @param list<string|int> $path */
+    public static function pointer(array $path): string
+    {
+        $pointer = '';
+        foreach ($path as $segment) {
+            $pointer .= '/' . \strtr(self::clip((string) $segment), ['~' => '~0', '/' => '~1']);
+        }
+
+        return $pointer;
+    }
+
+    /** A text short enough to be shown, which cannot forge another line. */
+    public static function clip(string $text): string
+    {
+        $clipped = \preg_match('/^.{60}(?=.)/su', $text, $found) === 1 ? "$found[0]…" : $text;
+
+        return Problem::printable($clipped);
+    }
+
+    /** The nearest of the known names, if one is near enough to have been meant. */
+    public static function nearest(string $name, array $known): ?string
+    {
+        $bound = \max(1, \min(3, \intdiv(\strlen($name), 3)));
+        $best = null;
+        foreach (\strlen($name) > 200 ? [] : $known as $candidate) {
+            $candidate = (string) $candidate;
+            $distance = \levenshtein(\strtolower($name), \strtolower($candidate));
+            if ($distance <= $bound && \strlen($candidate) > $distance) {
+                [$best, $bound] = [$candidate, $distance - 1];
+            }
+        }
+
+        return $best;
+    }
+
+    /** "did you mean …?", or null. */
+    public static function suggestion(string $name, array $known): ?string
+    {
+        $nearest = self::nearest($name, $known);
+
+        return $nearest === null ? null : "did you mean \"$nearest\"?";
+    }
+
+    /** The text that has the value, or as much of the way to it as any has. */
+    private function place(array $path): string
+    {
+        for ($length = \count($path); $length >= 0; --$length) {
+            foreach ($this->layers as [$file, $pointer, $tree]) {
+                if (self::has($tree, \array_slice($path, 0, $length))) {
+                    $pointer .= self::pointer($path);
+
+                    return $file . ($pointer === '' ? '' : ": $pointer");
+                }
+            }
+        }
+
+        return self::pointer($path);
+    }
+
+    private static function has(mixed $tree, array $path): bool
+    {
+        foreach ($path as $segment) {
+            if ($tree instanceof \stdClass && \property_exists($tree, (string) $segment)) {
+                $tree = $tree->{$segment};
+            } elseif (\is_array($tree) && \array_key_exists($segment, $tree)) {
+                $tree = $tree[$segment];
+            } else {
+                return false;
+            }
+        }
+
+        return true;
+    }
+}

@@ -1,0 +1,34 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Polyfill\File;
+
+/**
+ * One flag as it is written.
+ *
+ * @internal
+ */
+final class Flag
+{
+    public bool $enabled = true;
+    /** Goes on while everything is stopped. */
+    public bool $keeps = false;
+    /** Thousandths; null: no rollout is written. */
+    public ?int $percentage = null;
+    public string $by = 'company';
+    public ?string $salt = null;
+    public bool $crc32 = false;
+    /** @var array<int|string, true> by company */
+    public array $allow = [];
+    /** @var array<int|string, true> by company */
+    public array $deny = [];
+    /** @var list<string> */
+    public array $requires = [];
+    /** @var list<array{?string, mixed, int}> name, condition, thousandths */
+    public array $rules = [];
+    /** @var array<int, int> thousandths by microseconds since 1970, ascending */
+    public array $steps = [];
+    /** @var array<int|string, array{int, bool, mixed}> thousandths, whether there is a value, the value; by name, sorted */
+    public array $variants = [];
+}

@@ -1,0 +1,61 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Polyfill\File;
+
+use Flagstone\Polyfill\Problem;
+
+/**
+ * JSON text to a tree: objects as stdClass, lists as arrays. Keys that are there twice, and integers that no 64 bits
+ * hold, are refused, where PHP alone would drop or round them.
+ *
+ * @internal
+ */
+final class Json
+{
+    /** Bytes of a file. */
+    private const SIZE = 64 << 20;
+    /** Objects and lists within each other. */
+    private const NESTING = 64;
+    /** Matches a string whatever it holds, and then nothing. */
+    private const SKIP_STRING = '"(?:[^"\\\\]++|\\\\.)*+"(*SKIP)(*FAIL)';
+
+    /** @throws Problem */
+    public static function decode(string $file, string $text): mixed
+    {
+        if (\strlen($text) > self::SIZE) {
+            throw new Problem("$file: found " . \strlen($text) . ' bytes, expected at most ' . self::SIZE);
+        }
+        $tree = \json_decode($text, false, self::NESTING);
+        if (\json_last_error() !== \JSON_ERROR_NONE) {
+            throw new Problem((new Syntax($file, $text))->complaint() ?? "$file: " . \json_last_error_msg());
+        }
+        $keys = \preg_match_all('/"(?:[^"\\\\]++|\\\\.)*+"(?:\s*+:|(*SKIP)(*FAIL))/s', $text);
+        $long = \preg_match_all('/' . self::SKIP_STRING . '|(?<![\d.eE+])\d{19,}+(?![.eE])/s', $text);
+        if ($keys === false || $long === false || $long > 0 || $keys !== self::keys($tree)) {
+            $complaint = (new Syntax($file, $text))->complaint();
+            if ($complaint !== null) {
+                throw new Problem($complaint);
+            }
+        }
+
+        return $tree;
+    }
+
+    private static function keys(mixed $tree): int
+    {
+        $keys = 0;
+        $members = $tree instanceof \stdClass;
+        if ($members || \is_array($tree)) {
+            foreach ($tree as $value) {
+                $keys += $members ? 1 : 0;
+                if (!\is_scalar($value)) {
+                    $keys += self::keys($value);
+                }
+            }
+        }
+
+        return $keys;
+    }
+}

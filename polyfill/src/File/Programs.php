@@ -1,0 +1,159 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Polyfill\File;
+
+use Flagstone\Polyfill\Conditions as Tests;
+use Flagstone\Polyfill\Number;
+use Flagstone\Polyfill\Time;
+
+/**
+ * Conditions to programs of comparisons whose jumps only go forward. Tests are written from the last to the first, so that
+ * where a comparison goes is known when it is written. Segments are inlined.
+ *
+ * @internal
+ */
+final class Programs
+{
+    private const HOLDS = -1;
+    private const FAILS = -2;
+    private const OPERATIONS = ['in' => Tests::IN, 'not_in' => Tests::NOT_IN, 'eq' => Tests::EQ, 'ne' => Tests::NE, 'lt' => Tests::LT,
+        'lte' => Tests::LTE, 'gt' => Tests::GT, 'gte' => Tests::GTE, 'starts_with' => Tests::STARTS_WITH, 'ends_with' => Tests::ENDS_WITH,
+        'contains' => Tests::CONTAINS, 'exists' => Tests::EXISTS, 'before' => Tests::BEFORE, 'after' => Tests::AFTER,
+        'semver_eq' => Tests::SEMVER_EQ, 'semver_lt' => Tests::SEMVER_LT, 'semver_lte' => Tests::SEMVER_LTE,
+        'semver_gt' => Tests::SEMVER_GT, 'semver_gte' => Tests::SEMVER_GTE];
+    private const INT = 1;
+
+    /** @var array<string, int> */
+    private array $attributes = [];
+    /** What one program holds so far, from its end: tests whose jumps are numbers from the end. */
+    private array $backwards = [];
+
+    /** @param array<int|string, \stdClass> $segments */
+    public function __construct(private readonly Definitions $compiled, private readonly array $segments)
+    {
+    }
+
+    /** The number of an attribute. */
+    public function attribute(string $name): int
+    {
+        if ($name === 'company' || $name === 'now') {
+            return $name === 'company' ? Tests::COMPANY : Tests::NOW;
+        }
+        if (!isset($this->attributes[$name])) {
+            $this->attributes[$name] = \count($this->compiled->attributes);
+            $this->compiled->attributes[] = $name;
+        }
+
+        return $this->attributes[$name];
+    }
+
+    /** @return array<string, true> the attributes that a condition and its segments read */
+    public function reads(\stdClass $condition): array
+    {
+        if (isset($condition->attribute)) {
+            return [$condition->attribute => true];
+        }
+        $names = [];
+        $parts = isset($condition->segment) ? [$this->segments[$condition->segment]] : $condition->all ?? $condition->any ?? [$condition->not];
+        foreach ($parts as $part) {
+            $names += $this->reads($part);
+        }
+
+        return $names;
+    }
+
+    /** The tests of the condition, the one to start with first; none if it always holds. */
+    public function program(\stdClass $condition): array
+    {
+        $this->backwards = [];
+        $start = $this->lower($condition, self::HOLDS, self::FAILS);
+        if ($start === self::HOLDS) {
+            return [];
+        }
+        if ($start === self::FAILS) {
+            return [[Tests::NEVER, 0, 0, '', Tests::HOLDS - 1, Tests::HOLDS - 1, 0, 0, 0]];
+        }
+        $target = static fn (int $jump): int => $jump < 0 ? Tests::HOLDS + 1 + $jump : $start - $jump;
+        $tests = [];
+        for ($at = $start; $at >= 0; --$at) {
+            $test = $this->backwards[$at];
+            [$test[4], $test[5]] = [$target($test[4]), $target($test[5])];
+            $tests[] = $test;
+        }
+
+        return $tests;
+    }
+
+    /** Writes the condition so that it goes to `$holds` or to `$fails`; returns where to enter it. */
+    private function lower(\stdClass $condition, int $holds, int $fails): int
+    {
+        if (isset($condition->all)) {
+            foreach (\array_reverse($condition->all) as $part) {
+                $holds = $this->lower($part, $holds, $fails);
+            }
+
+            return $holds;
+        }
+        if (isset($condition->any)) {
+            foreach (\array_reverse($condition->any) as $part) {
+                $fails = $this->lower($part, $holds, $fails);
+            }
+
+            return $fails;
+        }
+        if (isset($condition->not)) {
+            return $this->lower($condition->not, $fails, $holds);
+        }
+        if (isset($condition->segment)) {
+            return $this->lower($this->segments[$condition->segment], $holds, $fails);
+        }
+        $operator = (string) \array_key_first(\array_intersect_key((array) $condition, self::OPERATIONS));
+        $test = $this->test($condition->attribute, self::OPERATIONS[$operator], $condition->{$operator});
+        [$test[4], $test[5]] = [$holds, $fails];
+        $this->backwards[] = $test;
+
+        return \count($this->backwards) - 1;
+    }
+
+    private function test(string $attribute, int $operation, mixed $operand): array
+    {
+        $test = [$operation, 0, $this->attribute($attribute), $attribute === 'company' || $attribute === 'now' ? '' : $attribute, 0, 0, $operand, 0, 0];
+        if ($operation === Tests::IN || $operation === Tests::NOT_IN) {
+            $test[1] = Tests::SET;
+            [$test[6], $test[7], $test[8]] = $this->set($operand);
+        } elseif ($operation === Tests::BEFORE || $operation === Tests::AFTER) {
+            [$test[1], $test[6]] = [self::INT, Time::parse($operand)];
+        } else {
+            $test[1] = match (true) {
+                \is_string($operand) => Tests::TEXT,
+                \is_bool($operand) => Tests::BOOL,
+                \is_float($operand) => Tests::FLOAT,
+                default => self::INT,
+            };
+        }
+
+        return $test;
+    }
+
+    /** How many numbers there are; how many strings, and which booleans; the first cell. */
+    private function set(array $scalars): array
+    {
+        $texts = \array_values(\array_unique(\array_filter($scalars, '\is_string'), \SORT_STRING));
+        \sort($texts, \SORT_STRING);
+        $numbers = \array_filter($scalars, static fn (mixed $scalar): bool => \is_int($scalar) || \is_float($scalar));
+        \usort($numbers, static fn (int|float $a, int|float $b): int => (int) Number::compare($a, $b));
+        $different = [];
+        foreach ($numbers as $number) {
+            if ($different === [] || Number::compare($different[\count($different) - 1], $number) !== 0) {
+                $different[] = $number;
+            }
+        }
+        $bools = (\in_array(false, $scalars, true) ? 1 : 0) | (\in_array(true, $scalars, true) ? 2 : 0);
+        $first = \count($this->compiled->cells);
+        \array_push($this->compiled->cells, ...$different, ...$texts);
+
+        return [\count($different), \count($texts) | $bools << 32, $first];
+    }
+}

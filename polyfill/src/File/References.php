@@ -1,0 +1,159 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Polyfill\File;
+
+/**
+ * What flags and segments say of each other.
+ *
+ * @internal
+ */
+final class References
+{
+    private const REQUIRED = 64;
+    private const COMPARISONS = 10_000;
+    private const NESTING = 128;
+
+    /** @var list<array{string, string, array}> flag, the one that it requires, path */
+    private array $required = [];
+    /** @var list<array{?string, string, array}> segment that uses (null: a flag does), the one that is used, path */
+    private array $used = [];
+    /** The segment that is read; null while flags are. */
+    private ?string $owner = null;
+
+    public function owner(?string $segment): void
+    {
+        $this->owner = $segment;
+    }
+
+    public function requires(string $flag, string $required, array $path): void
+    {
+        $this->required[] = [$flag, $required, $path];
+    }
+
+    public function uses(string $segment, array $path): void
+    {
+        $this->used[] = [$this->owner, $segment, $path];
+    }
+
+    /**
+     * @param array<int|string, Flag>  $flags
+     * @param array<int|string, mixed> $segments
+     */
+    public function check(array $flags, array $segments, Findings $findings): void
+    {
+        foreach ([['flag', $this->required, $flags], ['segment', $this->used, $segments]] as [$what, $links, $known]) {
+            foreach ($links as [, $to, $path]) {
+                if (!isset($known[$to])) {
+                    $findings->error($path, "unknown $what \"" . Findings::clip($to) . '"', Findings::suggestion($to, \array_keys($known)));
+                }
+            }
+        }
+        $cycles = $this->cycles('requires', $this->required, $findings);
+        $cycles += $this->cycles('uses', \array_filter($this->used, static fn (array $link): bool => $link[0] !== null), $findings);
+        // A flag or segment that is not there, or not sound, is reported; what it comes to is not known.
+        if ($cycles === 0 && $findings->count() === 0) {
+            $this->sizes($flags, $segments, $findings);
+        }
+    }
+
+    private function cycles(string $verb, array $links, Findings $findings): int
+    {
+        $next = [];
+        foreach ($links as [$from, $to, $path]) {
+            $next[$from][] = [$to, $path];
+        }
+        [$count, $done] = [0, []];
+        foreach (\array_keys($next) as $start) {
+            // Without recursion: a chain may be as long as the document.
+            $way = isset($done[$start]) ? [] : [[$start, 0]];
+            $onWay = $way === [] ? [] : [$start => 0];
+            $done[$start] = true;
+            while ($way !== []) {
+                $last = \count($way) - 1;
+                [$name, $turn] = $way[$last];
+                ++$way[$last][1];
+                if (!isset($next[$name][$turn])) {
+                    \array_pop($way);
+                    unset($onWay[$name]);
+                    continue;
+                }
+                [$to, $path] = $next[$name][$turn];
+                if (isset($onWay[$to])) {
+                    ++$count;
+                    $circle = \array_column(\array_slice($way, $onWay[$to], 12), 0);
+                    $findings->error($path, "$to $verb itself: " . \implode(' → ', [...$circle, $to]));
+                } elseif (!isset($done[$to])) {
+                    $done[$to] = true;
+                    $onWay[$to] = \count($way);
+                    $way[] = [$to, 0];
+                }
+            }
+        }
+
+        return $count;
+    }
+
+    private function sizes(array $flags, array $segments, Findings $findings): void
+    {
+        $sizes = [];
+        foreach ($flags as $key => $flag) {
+            [$comparisons, $nesting] = [0, 0];
+            foreach ($flag->rules as [, $when]) {
+                [$more, $deep] = $this->size($when, $segments, $sizes);
+                [$comparisons, $nesting] = [\min($comparisons + $more, \PHP_INT_MAX >> 8), \max($nesting, $deep)];
+            }
+            if ($comparisons > self::COMPARISONS) {
+                $findings->error(
+                    ['flags', $key],
+                    "the rules of $key make $comparisons comparisons with their segments, expected at most " . self::COMPARISONS,
+                    'use one "in" with a list instead of many comparisons',
+                );
+            }
+            if ($nesting > self::NESTING) {
+                $findings->error(['flags', $key], "the conditions of $key nest $nesting deep with their segments, expected at most " . self::NESTING);
+            }
+            if (\count(self::closure((string) $key, $flags, self::REQUIRED + 1)) > self::REQUIRED) {
+                $findings->error(['flags', $key], "$key requires more than " . self::REQUIRED . ' flags through others, expected at most ' . self::REQUIRED);
+            }
+        }
+    }
+
+    /** All that the flag requires, at most `$most` of it. */
+    private static function closure(string $key, array $flags, int $most): array
+    {
+        $reached = [$key => true];
+        $queue = [$key];
+        for ($turn = 0; isset($queue[$turn]) && \count($queue) <= $most; ++$turn) {
+            foreach ($flags[$queue[$turn]]->requires as $required) {
+                if (!isset($reached[$required])) {
+                    $reached[$required] = true;
+                    $queue[] = $required;
+                }
+            }
+        }
+
+        return \array_slice($queue, 1);
+    }
+
+    /** Comparisons and nesting, once each segment stands where it is named. */
+    private function size(\stdClass $condition, array $segments, array &$sizes): array
+    {
+        [$comparisons, $nesting] = [0, 0];
+        if (isset($condition->attribute)) {
+            $comparisons = 1;
+        } elseif (isset($condition->segment)) {
+            $name = $condition->segment;
+            $sizes[$name] ??= $this->size($segments[$name], $segments, $sizes);
+            [$comparisons, $nesting] = $sizes[$name];
+        } else {
+            foreach ($condition->all ?? $condition->any ?? [$condition->not] as $part) {
+                [$more, $deep] = $this->size($part, $segments, $sizes);
+                [$comparisons, $nesting] = [\min($comparisons + $more, \PHP_INT_MAX >> 8), \max($nesting, $deep)];
+            }
+        }
+
+        return [$comparisons, $nesting + 1];
+    }
+}

@@ -1,0 +1,157 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Polyfill\File;
+
+/**
+ * Finds where JSON text breaks the grammar, names a key twice or holds an integer that no 64 bits hold. Slower than PHP's
+ * own decoder by far, and asked only where that has found, or may have passed over, something.
+ *
+ * @internal
+ */
+final class Syntax
+{
+    private const TOKEN = '/\G[ \t\r\n]*+(?|([{}\[\]:,])|("(?:[^"\\\\\x00-\x1f]++|\\\\(?:["\\\\\/bfnrt]|u[0-9a-fA-F]{4}))*+")'
+        . '|(-?(?:0|[1-9]\d*+)(?:\.\d++)?(?:[eE][+-]?\d++)?(?![\w.+-]))|((?:true|false|null)(?!\w)))/';
+
+    private int $at = 0;
+    /** Where the token starts that was read last. */
+    private int $start = 0;
+
+    public function __construct(private readonly string $file, private readonly string $text)
+    {
+    }
+
+    /** The first breach, with line, column and pointer; null if there is none. */
+    public function complaint(): ?string
+    {
+        if (\str_starts_with($this->text, "\xEF\xBB\xBF")) {
+            return $this->say(0, [], 'found a byte order mark before the document, expected none: save the file as UTF-8 without it');
+        }
+        if (\preg_match('//u', $this->text) !== 1) {
+            \preg_match('/^(?:[\x00-\x7f]++|[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3})*+/', $this->text, $sound);
+
+            return $this->say(\strlen($sound[0] ?? ''), [], 'found bytes that are not UTF-8: save the file as UTF-8');
+        }
+
+        return $this->document();
+    }
+
+    private function document(): ?string
+    {
+        /** @var list<array{bool, string|int, array<string, true>}> $open is an object, key or index, keys so far */
+        $open = [];
+        $expected = 'a value';
+        while (true) {
+            $token = $this->token();
+            $path = \array_column($open, 1);
+            $last = \count($open) - 1;
+            $closes = $last >= 0 && $token === ($open[$last][0] ? '}' : ']');
+            switch ($expected) {
+                case 'a value or "]"':
+                case 'a key in double quotes or "}"':
+                    if ($closes) {
+                        \array_pop($open);
+                        $expected = 'more';
+                        continue 2;
+                    }
+                    $expected = $expected === 'a value or "]"' ? 'a value' : 'a key in double quotes';
+            }
+            if ($expected === 'more') {
+                if ($last < 0) {
+                    return $token === '' && $this->ended() ? null : $this->unexpected($path, 'the end of the file');
+                }
+                if ($closes) {
+                    \array_pop($open);
+                } elseif ($token === ',') {
+                    $expected = $open[$last][0] ? 'a key in double quotes' : 'a value';
+                    $open[$last][1] = $open[$last][0] ? '' : $open[$last][1] + 1;
+                } else {
+                    return $this->unexpected(\array_slice($path, 0, -1), $open[$last][0] ? '"," or "}"' : '"," or "]"');
+                }
+            } elseif ($expected === 'a key in double quotes') {
+                if ($token === '' || $token[0] !== '"') {
+                    $comma = $token === '}' ? ': remove the comma before it' : '';
+
+                    return $this->unexpected(\array_slice($path, 0, -1), $expected, $comma);
+                }
+                $key = (string) \json_decode($token);
+                if (isset($open[$last][2]["=$key"])) {
+                    $path[$last] = $key;
+
+                    return $this->say($this->start, $path, 'found the key "' . Findings::clip($key) . '" again, expected it once: merge the two, or remove one');
+                }
+                [$open[$last][1], $open[$last][2]["=$key"]] = [$key, true];
+                if ($this->token() !== ':') {
+                    return $this->unexpected(\array_column($open, 1), '":" after the key');
+                }
+                $expected = 'a value';
+            } elseif ($token === '{' || $token === '[') {
+                if (\count($open) >= 64) {
+                    return $this->say($this->start, $path, 'found more than 64 objects and lists in each other');
+                }
+                $open[] = [$token === '{', $token === '{' ? '' : 0, []];
+                $expected = $token === '{' ? 'a key in double quotes or "}"' : 'a value or "]"';
+            } elseif ($token === '' || \str_contains('}]:,', $token[0])) {
+                return $this->unexpected($path, 'a value', $token === ']' ? ': remove the comma before it' : '');
+            } else {
+                if (\preg_match('/^-?\d{19,}$/D', $token) === 1 && (string) (int) $token !== $token) {
+                    return $this->say($this->start, $path, 'found ' . Findings::clip($token) . ', expected an integer of 64 bits');
+                }
+                if ($token[0] === '"' && \json_decode($token) === null) {
+                    return $this->say($this->start, $path, 'found an escape \u that is no character, expected four hexadecimal digits');
+                }
+                $expected = 'more';
+            }
+        }
+    }
+
+    /** The next token; empty where there is none. */
+    private function token(): string
+    {
+        if (\preg_match(self::TOKEN, $this->text, $found, 0, $this->at) !== 1) {
+            $this->start = $this->at + \strspn($this->text, " \t\r\n", $this->at);
+
+            return '';
+        }
+        $this->at += \strlen($found[0]);
+        $this->start = $this->at - \strlen($found[1]);
+
+        return $found[1];
+    }
+
+    private function ended(): bool
+    {
+        return $this->start >= \strlen($this->text);
+    }
+
+    private function unexpected(array $path, string $expected, string $hint = ''): string
+    {
+        $rest = \substr($this->text, $this->start, 256);
+        \preg_match('/^(?:[\w.+-]++|.)/su', $rest, $found);
+        $word = $found[0] ?? '';
+        $advice = match (true) {
+            $hint !== '' => $hint,
+            $word === '/' || $word === '#' => ': JSON has no comments; write a "$comment"',
+            $word === "'" => ': strings stand in double quotes',
+            \in_array(\strtolower($word), ['true', 'false', 'null', 'none'], true) => ': true, false and null are written in lower case',
+            $word === '"' && \str_starts_with($expected, '"') => ': add the comma',
+            $word === '"' => ': close the string with a double quote; a backslash in it is written \\\\, a line break \n',
+            default => '',
+        };
+        $shown = $word === '' ? 'the end of the file' : '"' . Findings::clip($word) . '"';
+
+        return $this->say($this->start, $path, "found $shown, expected $expected$advice");
+    }
+
+    private function say(int $at, array $path, string $message): string
+    {
+        $before = \substr($this->text, 0, $at);
+        $line = \substr_count($before, "\n") + 1;
+        $column = (int) \preg_match_all('/[^\x80-\xbf]/', \substr($before, (int) \strrpos("\n$before", "\n"))) + 1;
+        $pointer = Findings::pointer($path);
+
+        return "$this->file:$line:$column: " . ($pointer === '' ? '' : "$pointer: ") . $message;
+    }
+}
