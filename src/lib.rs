@@ -10,6 +10,8 @@
 #![deny(unsafe_code)]
 
 #[cfg(feature = "publisher")]
+pub mod change;
+#[cfg(feature = "publisher")]
 mod compile;
 #[cfg(feature = "publisher")]
 pub mod definition;

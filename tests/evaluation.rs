@@ -404,7 +404,9 @@ fn a_million_companies_are_listed_exactly() {
     }
     for company in &texts {
         assert_eq!(reason(&snapshot, "mixed", text(company)).1, Reason::Denied);
+        assert_eq!(reason(&snapshot, "mixed", text(&format!("{company}x"))).1, Reason::Full);
     }
+    snapshot.verify().unwrap();
     assert_eq!(reason(&snapshot, "mixed", text("tenant-300000")).1, Reason::Full);
     assert_eq!(reason(&snapshot, "mixed", int(i64::MIN)).1, Reason::Full);
 }

@@ -46,6 +46,7 @@ final class ByHand
 }
 
 $texts = array_map(fn (int $n) => "tenant-$n", range(0, 1023));
+$anywhere = require __DIR__ . '/anywhere.php';
 $context = ['plan' => 'enterprise', 'seats' => 25];
 
 return [
@@ -59,7 +60,8 @@ return [
     'feature_enabled(), unknown flag' => ['small', function (int $n) { for ($i = 0; $i < $n; $i++) { feature_enabled('customer_portla', $i); } }],
     'feature_enabled(), allow list of 3' => ['small', function (int $n) { for ($i = 0; $i < $n; $i++) { feature_enabled('pilot_program', $i); } }],
     'feature_enabled(), a million overrides' => ['overrides', function (int $n) { for ($i = 0; $i < $n; $i++) { feature_enabled('listed', $i * 7919 % 10_000_000); } }],
-    'feature_enabled(), a million, 64-bit ids' => ['sparse', function (int $n) { for ($i = 0; $i < $n; $i++) { feature_enabled('listed', $i * 7919 % 10_000_000); } }],
+    'feature_enabled(), a million, 64-bit ids' => ['sparse', function (int $n) { for ($i = 0; $i < $n; $i++) { feature_enabled('listed', $i * 7919 << 20); } }],
+    'feature_enabled(), the same, a listed one' => ['sparse', function (int $n) use ($anywhere) { for ($i = 0; $i < $n; $i++) { feature_enabled('listed', $anywhere[$i]); } }],
     'feature_enabled(), a rule of two conditions' => ['small', function (int $n) use ($context) { for ($i = 0; $i < $n; $i++) { feature_enabled('enterprise_only', $i, $context); } }],
     'polyfill, 50 %' => ['small', function (int $n) { for ($i = 0; $i < $n; $i++) { Process::enabled('customer_portal', $i, []); } }],
     'by hand: array and crc32()' => [null, function (int $n) { for ($i = 0; $i < $n; $i++) { ByHand::crc32('customer_portal', $i); } }],

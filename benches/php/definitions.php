@@ -22,9 +22,8 @@ $flags = function (int $count) use ($asked, $rollout) {
 
     return $asked;
 };
-mt_srand(7);
 $sequence = range(1, 10_000_000, 10);
-$anywhere = array_map(fn () => mt_rand() << 32 | mt_rand(), range(1, 1_000_000));
+$anywhere = require __DIR__ . '/anywhere.php';
 $listed = fn (array $companies) => ['listed' => $rollout(50) + ['companies' => ['allow' => $companies]]];
 foreach ([
     'small' => $flags(10),

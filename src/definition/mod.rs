@@ -10,6 +10,7 @@ mod condition;
 mod decode;
 mod document;
 mod duplicates;
+pub(crate) mod edit;
 mod file;
 mod json;
 mod limits;
@@ -24,6 +25,7 @@ mod report;
 
 pub use company::CompanyId;
 pub use condition::{Condition, Scalar, Test};
+pub(crate) use decode::is_flag_key;
 pub use document::{Checked, Document, load, parse};
 pub use file::{ReadError, read_file};
 pub use model::{Bucketing, Companies, Definitions, Emergency, Flag, Rollout, Rule, Step, Variant};

@@ -28,10 +28,9 @@ use format::{
     AttributeRecord, CellRecord, FIBONACCI, FlagRecord, HEADER_SIZE, ListRecord, RuleRecord, Section, Slot,
     StepRecord, TestRecord, VariantRecord,
 };
+pub(crate) use lists::table_words;
 #[cfg(feature = "publisher")]
-pub(crate) use lists::first_int_slot;
-#[cfg(feature = "publisher")]
-pub(crate) use lists::text_slot;
+pub(crate) use lists::{filter_word, first_int_slot, int_bits, text_bits, text_slot};
 use map::Bytes;
 use std::fs::File;
 use std::sync::Arc;

@@ -5,7 +5,8 @@ use super::format::{
     JUMP_FAILS, JUMP_HOLDS, KNOWN_REQUIRED_FEATURES, MAGIC, MAJOR, NONE, SECTION_ALIGNMENT, SECTION_COUNT,
     SHAPE_LISTS_AND_ROLLOUT, Section, TestRecord, op, operand, tag,
 };
-use super::{Snapshot, SnapshotError};
+use super::{Snapshot, SnapshotError, table_words};
+use crate::eval::Key;
 use std::ops::Range;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 use zerocopy::FromBytes;
@@ -296,16 +297,17 @@ impl Snapshot {
             let check = Place { section: Section::Lists.name(), entry };
             check.at_most("ints", u64::from(list.ints.get()), u64::from(INTS_TABLE))?;
             let size = list.ints_size.get();
-            let words = if list.ints.get() == INTS_TABLE { size } else { size.div_ceil(64) };
-            check.range("ints' words", list.ints_words.get(), words, self.words.len())?;
+            let mut words = size.div_ceil(64);
             if list.ints.get() == INTS_TABLE {
                 check.slots("ints' slots", size, list.ints_probe.get())?;
+                words = table_words(size);
             }
+            check.range("ints' words", list.ints_words.get(), words, self.words.len())?;
             let slots = list.texts_slots.get();
-            check.range("strings' words", list.texts_words.get(), slots, self.words.len())?;
             if slots != 0 {
                 check.slots("strings' slots", slots, list.texts_probe.get())?;
             }
+            check.range("strings' words", list.texts_words.get(), table_words(slots), self.words.len())?;
         }
         Ok(())
     }
@@ -320,8 +322,14 @@ impl Snapshot {
         }
         for (entry, list) in self.lists.all().iter().enumerate() {
             let check = Place { section: Section::Lists.name(), entry };
-            let sound = self.text_slots(list).filter(|slot| self.listed_text(*slot).is_some()).count() as u64;
-            check.is("strings", sound, u64::from(list.texts_count.get()))?;
+            let held = |key| self.lists_key(entry as u32, key);
+            if list.ints.get() == INTS_TABLE {
+                let found = self.table_ints(list).filter(|int| held(Key::Int(*int))).count() as u64;
+                check.is("ints", found, list.ints_count.get())?;
+            }
+            let texts = self.text_slots(list).filter_map(|slot| self.listed_text(slot));
+            let found = texts.filter(|text| held(Key::Text(text))).count() as u64;
+            check.is("strings", found, u64::from(list.texts_count.get()))?;
         }
         Ok(())
     }

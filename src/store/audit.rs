@@ -32,15 +32,52 @@ pub(super) const NO_HASH: &str = "0000000000000000000000000000000000000000000000
 /// What was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[allow(missing_docs, reason = "they are the command's words")]
+#[allow(
+    missing_docs,
+    reason = "they are the command's words; `adopt` is a publish of what is served already by such words"
+)]
 pub enum Action {
     Init,
     Publish,
+    Adopt,
+    Enable,
+    Disable,
+    Rollout,
+    Allow,
+    Deny,
+    Forget,
     Rollback,
     Kill,
     Revive,
     StopAll,
     ResumeAll,
+}
+
+impl Action {
+    /// The change of one flag by a word, published at once.
+    pub fn is_edit(self) -> bool {
+        use Action::{Allow, Deny, Disable, Enable, Forget, Rollout};
+        matches!(self, Enable | Disable | Rollout | Allow | Deny | Forget)
+    }
+
+    /// The command's word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Action::Init => "init",
+            Action::Publish | Action::Adopt => "publish",
+            Action::Enable => "enable",
+            Action::Disable => "disable",
+            Action::Rollout => "rollout",
+            Action::Allow => "allow",
+            Action::Deny => "deny",
+            Action::Forget => "forget",
+            Action::Rollback => "rollback",
+            Action::Kill => "kill",
+            Action::Revive => "revive",
+            Action::StopAll => "stop-all",
+            Action::ResumeAll => "resume-all",
+        }
+    }
 }
 
 /// How far it came.
@@ -82,7 +119,7 @@ pub struct Record {
     /// The record of the intention.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intention: Option<u64>,
-    /// The flag killed or revived.
+    /// The flag killed, revived, or changed by a word.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flag: Option<String>,
     /// Why.
@@ -192,7 +229,8 @@ fn record_line(record: &mut Record) -> (String, String) {
     }
     record.more_differences += record.differences.len().saturating_sub(DIFFERENCES) as u64;
     record.differences.truncate(DIFFERENCES);
-    for difference in &mut record.differences {
+    // A word changes few values, none of them long.
+    for difference in record.differences.iter_mut().filter(|_| !record.action.is_edit()) {
         difference.shorten(VALUE_LIMIT);
     }
     let mut body = body(record);

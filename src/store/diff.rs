@@ -13,8 +13,8 @@ use std::fmt::Write as _;
 
 /// Lists up to this length are shown whole.
 const SHORT: usize = 20;
-/// Of a longer list, so many additions and removals are shown.
-const FIRST: usize = 10;
+/// Of a list, so many additions and removals are shown.
+pub(super) const FIRST: usize = 10;
 
 type Fields<'a> = BTreeMap<String, &'a RawValue>;
 
@@ -79,11 +79,11 @@ pub(super) fn cut(text: &mut String, limit: usize) {
 
 /// What differs between `a` and `b`, sorted by flag; segments last.
 pub fn diff(a: &Definitions, b: &Definitions) -> Vec<Difference> {
-    diff_canonical(&a.to_canonical_json(), &b.to_canonical_json()).unwrap_or_default()
+    diff_canonical(&a.to_canonical_json(), &b.to_canonical_json(), FIRST).unwrap_or_default()
 }
 
-/// The same for two canonical texts.
-pub(super) fn diff_canonical(a: &[u8], b: &[u8]) -> Result<Vec<Difference>, serde_json::Error> {
+/// The same for two canonical texts, and the `first` of a list's additions and removals.
+pub(super) fn diff_canonical(a: &[u8], b: &[u8], first: usize) -> Result<Vec<Difference>, serde_json::Error> {
     #[derive(Deserialize)]
     struct Document<'a> {
         #[serde(borrow)]
@@ -95,14 +95,14 @@ pub(super) fn diff_canonical(a: &[u8], b: &[u8]) -> Result<Vec<Difference>, serd
     let mut found = Vec::new();
     for (key, before, after) in changed(&a.flags, &b.flags) {
         let pointer = format!("/flags/{}", escaped(key));
-        let mut walk = Walk { flag: Some(key), found: &mut found };
+        let mut walk = Walk { flag: Some(key), first, found: &mut found };
         match (before, after) {
             (Some(before), Some(after)) => walk.flags(&pointer, before, after)?,
             (before, after) => walk.push(pointer, summary(before)?, summary(after)?),
         }
     }
     for (name, before, after) in changed(&a.segments, &b.segments) {
-        let mut walk = Walk { flag: None, found: &mut found };
+        let mut walk = Walk { flag: None, first, found: &mut found };
         walk.raw(format!("/segments/{}", escaped(name)), before, after)?;
     }
     Ok(found)
@@ -124,6 +124,7 @@ fn changed<'a>(
 
 struct Walk<'a> {
     flag: Option<&'a str>,
+    first: usize,
     found: &'a mut Vec<Difference>,
 }
 
@@ -199,14 +200,14 @@ impl Walk<'_> {
             pointer,
             before: shown(before)?,
             after: shown(after)?,
-            list: Some(compare(before, after)),
+            list: Some(compare(before, after, self.first)),
         });
         Ok(())
     }
 }
 
 /// One pass over two sorted lists.
-fn compare(a: &[CompanyId], b: &[CompanyId]) -> ListDifference {
+fn compare(a: &[CompanyId], b: &[CompanyId], first: usize) -> ListDifference {
     let mut list =
         ListDifference { added: 0, removed: 0, first_added: Vec::new(), first_removed: Vec::new() };
     let (mut a, mut b) = (a.iter().peekable(), b.iter().peekable());
@@ -220,17 +221,17 @@ fn compare(a: &[CompanyId], b: &[CompanyId]) -> ListDifference {
         let removed = if order.is_le() { a.next() } else { None };
         let added = if order.is_ge() { b.next() } else { None };
         match (removed, added) {
-            (Some(company), None) => note(&mut list.removed, &mut list.first_removed, company),
-            (None, Some(company)) => note(&mut list.added, &mut list.first_added, company),
+            (Some(company), None) => note(&mut list.removed, &mut list.first_removed, company, first),
+            (None, Some(company)) => note(&mut list.added, &mut list.first_added, company, first),
             _ => {}
         }
     }
 }
 
-fn note(count: &mut u64, first: &mut Vec<CompanyId>, company: &CompanyId) {
+fn note(count: &mut u64, noted: &mut Vec<CompanyId>, company: &CompanyId, first: usize) {
     *count += 1;
-    if first.len() < FIRST {
-        first.push(company.clone());
+    if noted.len() < first {
+        noted.push(company.clone());
     }
 }
 

@@ -86,6 +86,18 @@ pub enum StoreError {
         /// What is published.
         current: u64,
     },
+    /// A publish would undo what words changed since the last one.
+    #[cfg(feature = "publisher")]
+    #[error(
+        "that would undo {}; nothing was changed. Write it into the file, or publish with --force",
+        listed(changes)
+    )]
+    Undoes {
+        /// Each of them.
+        changes: Vec<super::Undone>,
+        /// What is published.
+        current: u64,
+    },
     /// A publish or rollback came to an end before the head moved.
     #[error("{source}; nothing was changed, generation {current} stays")]
     Unchanged {
@@ -113,6 +125,8 @@ impl StoreError {
     pub fn is_refusal(&self) -> bool {
         match self {
             StoreError::Unchanged { source, .. } => source.is_refusal(),
+            #[cfg(feature = "publisher")]
+            StoreError::Undoes { .. } => true,
             _ => matches!(
                 self,
                 StoreError::Stale { .. } | StoreError::Refused(_) | StoreError::Untrusted { .. }
@@ -128,6 +142,15 @@ impl StoreError {
     /// Whether somebody else holds the lock.
     pub fn is_busy(&self) -> bool {
         matches!(self, StoreError::Busy { .. })
+    }
+}
+
+#[cfg(feature = "publisher")]
+fn listed(changes: &[super::Undone]) -> String {
+    let shown: Vec<String> = changes.iter().take(10).map(ToString::to_string).collect();
+    match changes.len().saturating_sub(shown.len()) {
+        0 => shown.join("; "),
+        more => format!("{}; and {more} more changes", shown.join("; ")),
     }
 }
 

@@ -78,7 +78,7 @@ pub struct HistoryEntry {
     pub action: Option<Action>,
     /// How far it came. `intended`: whoever did it died on the way, or is at it now.
     pub outcome: Outcome,
-    /// The flag killed or revived.
+    /// The flag killed, revived, or changed by a word.
     pub flag: Option<String>,
     /// Why.
     pub reason: Option<String>,
@@ -260,7 +260,8 @@ impl Store {
 }
 
 fn entry(record: &Record, kept: &HashMap<u64, ContentId>, current: u64) -> HistoryEntry {
-    let made = matches!(record.action, Action::Publish | Action::Rollback) && record.outcome == Outcome::Done;
+    let made = (matches!(record.action, Action::Publish | Action::Rollback) || record.action.is_edit())
+        && record.outcome == Outcome::Done;
     HistoryEntry {
         seq: Some(record.seq),
         at: Some(record.at.clone()),

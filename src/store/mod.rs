@@ -36,6 +36,8 @@ mod session;
 #[cfg(feature = "publisher")]
 mod switch;
 #[cfg(feature = "publisher")]
+mod undone;
+#[cfg(feature = "publisher")]
 mod users;
 #[cfg(feature = "publisher")]
 mod verify;
@@ -58,6 +60,8 @@ pub use history::{HistoryEntry, KilledFlag, StoreStatus};
 pub use publisher::Store;
 #[cfg(feature = "publisher")]
 use publisher::{PATIENCE, now};
+#[cfg(feature = "publisher")]
+pub use undone::Undone;
 #[cfg(feature = "publisher")]
 pub use verify::{AuditCheck, BadRecord};
 

@@ -7,7 +7,7 @@
 use super::Store;
 use super::audit::{Action, Outcome, Record};
 use super::change::{Change, Published};
-use super::diff::{Difference, diff_canonical};
+use super::diff::{Difference, FIRST, diff_canonical};
 use super::error::StoreError;
 use super::head::Pointer;
 use super::layout::{SNAPSHOTS, TEMPORARY, open_plain, retained, snapshot_name};
@@ -44,12 +44,67 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// When the definitions cannot be compiled, the base is stale, or anything cannot be written; nothing was
-    /// changed then.
+    /// When the definitions cannot be compiled, the base is stale, it would undo a change made by a word since the last
+    /// publish ([`undone_by`](Self::undone_by)), or anything cannot be written; nothing was changed then.
     pub fn publish(&self, definitions: &Definitions, change: Change) -> Result<Published, StoreError> {
         let bytes = crate::compile(definitions, &self.identity.environment)?;
         let session = self.session(&change, "publishing")?;
-        put(&session, &bytes, Action::Publish, None, &change)
+        let current = session.current().0;
+        // A stale base says more of what is wrong.
+        if change.base.is_none_or(|base| base == current) {
+            let unchanged = |error| StoreError::Unchanged { source: Box::new(error), current };
+            let changes = self.undone_by(definitions).map_err(unchanged)?;
+            if !changes.is_empty() {
+                return Err(StoreError::Undoes { changes, current });
+            }
+        }
+        self.put_file(&session, &bytes, &change)
+    }
+
+    /// As [`publish`](Self::publish), whatever it undoes.
+    ///
+    /// # Errors
+    ///
+    /// As [`publish`](Self::publish), but for that.
+    pub fn publish_over(&self, definitions: &Definitions, change: Change) -> Result<Published, StoreError> {
+        let bytes = crate::compile(definitions, &self.identity.environment)?;
+        let session = self.session(&change, "publishing")?;
+        self.put_file(&session, &bytes, &change)
+    }
+
+    /// Publishes definitions in which one flag was changed by a word.
+    ///
+    /// # Errors
+    ///
+    /// When the action is no such word, and as [`publish`](Self::publish) but that it undoes nothing.
+    pub fn publish_edit(
+        &self,
+        definitions: &Definitions,
+        (action, flag): (Action, &str),
+        change: Change,
+    ) -> Result<Published, StoreError> {
+        if !action.is_edit() {
+            return Err(StoreError::Refused(format!(
+                "{} does not change the definitions of a flag",
+                action.word()
+            )));
+        }
+        let bytes = crate::compile(definitions, &self.identity.environment)?;
+        let session = self.session(&change, "changing a flag")?;
+        put(&session, &bytes, &Made { action, flag: Some(flag), rolled_back_to: None }, &change)
+    }
+
+    fn put_file(&self, session: &Session, bytes: &[u8], change: &Change) -> Result<Published, StoreError> {
+        let made = Made { action: Action::Publish, flag: None, rolled_back_to: None };
+        let mut published = put(session, bytes, &made, change)?;
+        // What words made is in the file by now: from here on the file may say otherwise.
+        if published.unchanged && self.edited()? {
+            let record = session.record(change, Action::Adopt, Outcome::Done);
+            if let Err(error) = session.audit().and_then(|mut audit| audit.append(record)) {
+                published.audit_warning = Some(format!("the audit trail does not tell of it: {error}"));
+            }
+        }
+        Ok(published)
     }
 
     /// Makes the content of an older generation current again, as a new generation: of `to`, or of the
@@ -62,7 +117,8 @@ impl Store {
         let session = self.session(&change, "rolling back")?;
         let target = self.rollback_target(&session, to)?;
         let bytes = read_snapshot(&session, target)?;
-        put(&session, &bytes, Action::Rollback, Some(target.0), &change)
+        let made = Made { action: Action::Rollback, flag: None, rolled_back_to: Some(target.0) };
+        put(&session, &bytes, &made, &change)
     }
 
     fn rollback_target(&self, session: &Session, to: Option<u64>) -> Result<(u64, ContentId), StoreError> {
@@ -104,13 +160,15 @@ fn read_snapshot(session: &Session, (generation, content): (u64, ContentId)) -> 
     Err(StoreError::Mismatch { path, problem })
 }
 
-fn put(
-    session: &Session,
-    bytes: &[u8],
+/// What a new generation comes from.
+struct Made<'a> {
     action: Action,
+    flag: Option<&'a str>,
     rolled_back_to: Option<u64>,
-    change: &Change,
-) -> Result<Published, StoreError> {
+}
+
+fn put(session: &Session, bytes: &[u8], made: &Made, change: &Change) -> Result<Published, StoreError> {
+    let rolled_back_to = made.rolled_back_to;
     let (current, pointer) = session.current();
     if let Some(base) = change.base.filter(|base| *base != current) {
         return Err(StoreError::Stale { base, current });
@@ -150,7 +208,9 @@ fn put(
             audit_warning: session.flush(),
         });
     }
-    let differences = differences(before.as_ref().map(|(_, snapshot)| snapshot), &snapshot);
+    // What a word changes is written out whole: `undone_by` reads it.
+    let first = if made.action.is_edit() { usize::MAX } else { FIRST };
+    let differences = differences(before.as_ref().map(|(_, snapshot)| snapshot), &snapshot, first);
     drop(before);
     drop(snapshot);
 
@@ -165,7 +225,8 @@ fn put(
         previous_content: pointer.map_or(ContentId([0; 16]), |pointer| pointer.content),
     };
     let mut audit = session.audit().map_err(unchanged)?;
-    let mut intention = session.record(change, action, Outcome::Intended);
+    let mut intention = session.record(change, made.action, Outcome::Intended);
+    intention.flag = made.flag.map(str::to_owned);
     intention.to = next.generation;
     intention.content = Some(content.to_string());
     intention.rolled_back_to = rolled_back_to;
@@ -207,12 +268,12 @@ fn next_generation(session: &Session, kept: &[(u64, ContentId)]) -> u64 {
     }
 }
 
-fn differences(before: Option<&Snapshot>, after: &Snapshot) -> Vec<Difference> {
+fn differences(before: Option<&Snapshot>, after: &Snapshot, first: usize) -> Vec<Difference> {
     let old = match before.map(Snapshot::definitions_json) {
         Some(Ok(json)) => json,
         _ => b"{\"flags\":{}}",
     };
-    after.definitions_json().ok().and_then(|new| diff_canonical(old, new).ok()).unwrap_or_default()
+    after.definitions_json().ok().and_then(|new| diff_canonical(old, new, first).ok()).unwrap_or_default()
 }
 
 /// Brings the snapshot under its name, on the disk for good.

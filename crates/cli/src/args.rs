@@ -2,7 +2,7 @@
 
 use crate::words;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
-use flagstone::definition::Percentage;
+use flagstone::definition::{CompanyId, Percentage};
 use flagstone::eval::time;
 use std::path::PathBuf;
 
@@ -53,6 +53,20 @@ pub enum Word {
     Init(Init),
     /// Check, compile and publish definitions as a new generation
     Publish(Publish),
+    /// Turn a flag on: for everybody, for a percentage, or for companies
+    Enable(Enable),
+    /// Turn a flag off: for everybody, or for companies
+    Disable(Disable),
+    /// Give a flag another percentage
+    Rollout(Rollout),
+    /// Let companies in, whatever the percentage
+    Allow(Companies),
+    /// Keep companies out, whatever else the flag says
+    Deny(Companies),
+    /// Take companies out of both lists
+    Forget(Companies),
+    /// Add a flag to a file of definitions, off
+    Add(Add),
     /// Publish again what an earlier generation held
     Rollback(Rollback),
     /// Turn one flag off at once, whatever is published, until it is revived
@@ -79,7 +93,25 @@ const GROUPS: [(&str, &[&str]); 3] = [
             "audit",
         ],
     ),
-    ("Change", &["init", "publish", "rollback", "kill", "revive", "stop-all", "resume-all"]),
+    (
+        "Change",
+        &[
+            "init",
+            "publish",
+            "enable",
+            "disable",
+            "rollout",
+            "allow",
+            "deny",
+            "forget",
+            "add",
+            "rollback",
+            "kill",
+            "revive",
+            "stop-all",
+            "resume-all",
+        ],
+    ),
     ("Set up", &["completions", "man"]),
 ];
 
@@ -198,9 +230,109 @@ pub struct Publish {
     /// Check, compile and show what would change, and change nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// Publish although that undoes what words such as `enable` changed since a file was last published
+    #[arg(long)]
+    pub force: bool,
     /// Why, for the audit trail
     #[arg(long, value_name = "R")]
     pub reason: Option<String>,
+}
+
+/// What all words that change one flag's definition have in common.
+#[derive(Debug, Args)]
+pub struct Changing {
+    /// Change this file of definitions instead of the store, and publish nothing
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["base", "reason"])]
+    pub file: Option<PathBuf>,
+    /// Of the file, change what this environment says, instead of what all of them do
+    #[arg(long, value_name = "E", requires = "file")]
+    pub environment: Option<String>,
+    /// Refuse unless this generation is still the current one
+    #[arg(long, value_name = "N")]
+    pub base: Option<u64>,
+    /// Show what would change, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Why, for the audit trail
+    #[arg(long, value_name = "R")]
+    pub reason: Option<String>,
+}
+
+/// Arguments of `enable`.
+#[derive(Debug, Args)]
+pub struct Enable {
+    /// The flag's key
+    pub flag: String,
+    /// For so many, drawn by the rollout's rules
+    #[arg(long, value_name = "P", value_parser = percentage, allow_hyphen_values = true)]
+    pub percentage: Option<Percentage>,
+    /// For this company (may be given again); of a flag that is off it makes a pilot: nobody else
+    #[arg(long = "company", value_name = "C", value_parser = company, allow_hyphen_values = true)]
+    pub companies: Vec<CompanyId>,
+    /// Where and how.
+    #[command(flatten)]
+    pub changing: Changing,
+}
+
+/// Arguments of `disable`.
+#[derive(Debug, Args)]
+pub struct Disable {
+    /// The flag's key
+    pub flag: String,
+    /// For this company only, as `deny` does (may be given again)
+    #[arg(long = "company", value_name = "C", value_parser = company, allow_hyphen_values = true)]
+    pub companies: Vec<CompanyId>,
+    /// Where and how.
+    #[command(flatten)]
+    pub changing: Changing,
+}
+
+/// Arguments of `rollout`.
+#[derive(Debug, Args)]
+pub struct Rollout {
+    /// The flag's key
+    pub flag: String,
+    /// From 0 to 100, with up to three decimals
+    #[arg(value_parser = percentage, allow_negative_numbers = true)]
+    pub percentage: Percentage,
+    /// Where and how.
+    #[command(flatten)]
+    pub changing: Changing,
+}
+
+/// Arguments of `allow`, `deny` and `forget`.
+#[derive(Debug, Args)]
+pub struct Companies {
+    /// The flag's key
+    pub flag: String,
+    /// The companies: `42` is the integer, `042` a string
+    #[arg(value_name = "COMPANY", required = true, value_parser = company, allow_negative_numbers = true)]
+    pub companies: Vec<CompanyId>,
+    /// Where and how.
+    #[command(flatten)]
+    pub changing: Changing,
+}
+
+/// Arguments of `add`.
+#[derive(Debug, Args)]
+pub struct Add {
+    /// The new flag's key
+    pub flag: String,
+    /// The file of definitions
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// What it is, for people
+    #[arg(long, value_name = "TEXT")]
+    pub description: Option<String>,
+    /// Whom to ask about it
+    #[arg(long, value_name = "NAME")]
+    pub owner: Option<String>,
+    /// The day after which `check` warns that it should be gone: 2027-03-31
+    #[arg(long, value_name = "DAY")]
+    pub expires: Option<String>,
+    /// Show what would change, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// Arguments of `rollback`.
@@ -307,6 +439,10 @@ fn instant(text: &str) -> Result<i64, String> {
 fn percentage(text: &str) -> Result<Percentage, String> {
     words::parse_percentage(text)
         .ok_or_else(|| "expected a number from 0 to 100 with up to three decimals".to_owned())
+}
+
+fn company(text: &str) -> Result<CompanyId, String> {
+    CompanyId::from_text(text).ok_or_else(|| "expected a company's id of 1 to 1,024 bytes".to_owned())
 }
 
 fn reason(text: &str) -> Result<String, String> {

@@ -5,6 +5,7 @@
 mod args;
 mod cmd;
 mod companies;
+mod confirm;
 mod output;
 mod place;
 mod progress;

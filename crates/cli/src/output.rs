@@ -90,7 +90,17 @@ impl Output {
     /// As [`line`](Self::line), and out at once: the first line of a change stands before the change is tried.
     pub fn line_now(&mut self, text: impl Display) {
         self.line(text);
+        self.flush();
+    }
+
+    /// What was printed, out at once.
+    pub fn flush(&mut self) {
         self.write(|out| out.flush());
+    }
+
+    /// Whether JSON is wanted, for a program to read.
+    pub fn is_json(&self) -> bool {
+        self.json
     }
 
     /// The whole answer as JSON; nothing without `--json`.

@@ -1,7 +1,7 @@
 //! How things read: numbers, times, companies, conditions.
 
 use flagstone::Key;
-use flagstone::definition::{CompanyId, Condition, Flag, Percentage, Rule, Scalar, Test};
+use flagstone::definition::{CompanyId, Condition, Percentage, Rule, Scalar, Test};
 use flagstone::eval::time;
 use serde_json::Value;
 use std::borrow::Cow;
@@ -223,21 +223,6 @@ pub fn rule(number: usize, rule: Option<&Rule>) -> String {
         None => format!("rule {}", number + 1),
     }
 }
-
-/// The percentage at that instant, and the step of the schedule that gives it.
-pub fn percentage_at(flag: &Flag, now: i64) -> (Percentage, Option<usize>) {
-    let come = |at: &str| time::parse_rfc3339(at.as_bytes()).is_some_and(|at| at <= now);
-    match flag.schedule.iter().rposition(|step| come(&step.at)) {
-        Some(step) => (flag.schedule[step].percentage, Some(step)),
-        None => (flag.rollout.as_ref().map_or(FULL, |rollout| rollout.percentage), None),
-    }
-}
-
-/// Everybody.
-pub const FULL: Percentage = match Percentage::from_thousandths(100_000) {
-    Some(full) => full,
-    None => unreachable!(),
-};
 
 #[cfg(test)]
 mod tests {

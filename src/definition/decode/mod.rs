@@ -75,7 +75,7 @@ pub(super) fn document<'m>(
 }
 
 /// What a name has to look like.
-fn is_flag_key(key: &str) -> bool {
+pub(crate) fn is_flag_key(key: &str) -> bool {
     let tail = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':' | b'\\' | b'-');
     key.len() <= 191
         && key.bytes().all(tail)

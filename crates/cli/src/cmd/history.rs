@@ -63,16 +63,16 @@ pub fn what(entry: &HistoryEntry) -> String {
     };
     let text = match entry.action {
         None => format!("generation {}, not in the audit trail", entry.generation),
-        Some(Action::Init) => "init".to_owned(),
         Some(Action::Publish) => format!("publish {}{fields}", entry.generation),
+        Some(Action::Adopt) => format!("publish of what {} holds already", entry.generation),
         Some(Action::Rollback) => {
             let to = entry.rolled_back_to.map_or(String::new(), |to| format!(" as {to}"));
             format!("rollback {}{to}{fields}", entry.generation)
         }
-        Some(Action::Kill) => format!("kill {flag}"),
-        Some(Action::Revive) => format!("revive {flag}"),
-        Some(Action::StopAll) => "stop-all".to_owned(),
-        Some(Action::ResumeAll) => "resume-all".to_owned(),
+        Some(action) if action.is_edit() => {
+            format!("{} {flag}, publish {}{fields}", action.word(), entry.generation)
+        }
+        Some(action) => format!("{} {flag}", action.word()).trim_end().to_owned(),
     };
     match entry.outcome {
         store::Outcome::Done => text,

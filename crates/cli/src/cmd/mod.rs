@@ -6,6 +6,7 @@ mod change;
 mod check;
 mod comparisons;
 mod diff;
+mod edit;
 mod explain;
 mod history;
 mod init;
@@ -40,6 +41,13 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
         Word::Audit => audit::run(arguments, output),
         Word::Init(word) => init::run(arguments, word, output),
         Word::Publish(word) => publish::run(arguments, word, output),
+        Word::Enable(word) => edit::enable(arguments, word, output),
+        Word::Disable(word) => edit::disable(arguments, word, output),
+        Word::Rollout(word) => edit::rollout(arguments, word, output),
+        Word::Allow(word) => edit::allow(arguments, word, output),
+        Word::Deny(word) => edit::deny(arguments, word, output),
+        Word::Forget(word) => edit::forget(arguments, word, output),
+        Word::Add(word) => edit::add(word, output),
         Word::Rollback(word) => rollback::run(arguments, word, output),
         Word::Kill(word) => kill::kill(arguments, word, output),
         Word::Revive(word) => kill::revive(arguments, word, output),

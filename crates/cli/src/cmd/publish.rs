@@ -5,11 +5,14 @@ use super::check;
 use crate::args::{Arguments, Publish};
 use crate::output::{Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::progress::Progress;
-use crate::{place, words};
+use crate::{confirm, place, words};
 use flagstone::definition::{self, Definitions, Report};
-use flagstone::store::{Change, Difference, Store, StoreError, diff};
+use flagstone::store::{Change, Difference, Store, StoreError, Undone, diff};
 use flagstone::{Snapshot, compile};
 use serde_json::json;
+
+/// Changes listed that a file undoes.
+const SHOWN: usize = 20;
 
 pub fn run(arguments: &Arguments, word: &Publish, output: &mut Output) -> Outcome {
     let name = place::file_name(&word.file);
@@ -35,7 +38,7 @@ pub fn run(arguments: &Arguments, word: &Publish, output: &mut Output) -> Outcom
     check::problems(&warnings, output);
     match word.dry_run {
         true => dry_run(&store, &change, word, &definitions, &warnings, output),
-        false => publish(&store, Change { base: word.base, ..change }, &definitions, &warnings, output),
+        false => publish(&store, Change { base: word.base, ..change }, word, &definitions, &warnings, output),
     }
 }
 
@@ -59,14 +62,36 @@ fn definitions(
 fn publish(
     store: &Store,
     change: Change,
+    word: &Publish,
     definitions: &Definitions,
     warnings: &Report,
     output: &mut Output,
 ) -> Outcome {
     let progress = Progress::begin("compiling and publishing".to_owned());
     let host = change.actor.host.clone();
-    let published = store.publish(definitions, change).map_err(Failure::changing)?;
+    let published = store.publish(definitions, change.clone());
     drop(progress);
+    let published = match published {
+        Err(StoreError::Undoes { changes, current }) => {
+            undoes(&changes, output);
+            if !word.force && !confirm::confirmed("Publish all the same?", output) {
+                output.line("nothing was published. Write them into the file, or publish with --force");
+                output.json(&json!({
+                    "environment": store.environment(),
+                    "machine": host,
+                    "published": false,
+                    "base": current,
+                    "undoes": changes,
+                    "problems": warnings.problems,
+                }));
+                return Ok(Exit::No);
+            }
+            // What was shown is what is undone, or nothing is.
+            store.publish_over(definitions, Change { base: Some(current), ..change })
+        }
+        published => published,
+    }
+    .map_err(Failure::changing)?;
     if published.unchanged {
         output
             .line(format!("generation {} holds just that already; nothing to publish", published.generation));
@@ -99,8 +124,23 @@ fn publish(
     Ok(Exit::Yes)
 }
 
+/// What words changed since a file was last published, and this file does not have.
+fn undoes(changes: &[Undone], output: &mut Output) {
+    let head = format!(
+        "this undoes {} made since a file was last published:",
+        words::counted(changes.len() as u64, "change")
+    );
+    output.line(output.paint(WARN, head));
+    for undone in changes.iter().take(SHOWN) {
+        output.line(format!("  {}", words::plain(&undone.to_string())));
+    }
+    if changes.len() > SHOWN {
+        output.line(format!("  … and {} more", words::thousands((changes.len() - SHOWN) as u64)));
+    }
+}
+
 /// Says which of the flags changed stay off all the same: who publishes a fix should know.
-fn masked(store: &Store, differences: &[Difference], output: &mut Output) {
+pub fn masked(store: &Store, differences: &[Difference], output: &mut Output) {
     let Ok(status) = store.status() else { return };
     let changed = change::flags(differences);
     for killed in status.killed.iter().filter(|killed| changed.contains(killed.flag.as_str())) {
@@ -139,6 +179,7 @@ fn dry_run(
     };
     let differences = diff(&before, definitions);
     drop(progress);
+    let undone = store.undone_by(definitions).map_err(Failure::changing)?;
     if differences.is_empty() && current > 0 {
         output
             .line(format!("generation {current} holds just that already; there would be nothing to publish"));
@@ -150,16 +191,21 @@ fn dry_run(
         ));
         change::differences(&differences, output);
     }
+    if !undone.is_empty() {
+        undoes(&undone, output);
+        output.line("without --force it would be refused");
+    }
     output.json(&json!({
         "environment": store.environment(),
         "machine": change.actor.host,
         "published": false,
         "dry_run": true,
+        "undoes": undone,
         "base": current,
         "content_id": snapshot.content_id().to_string(),
         "size": snapshot.size(),
         "differences": differences,
         "problems": warnings.problems,
     }));
-    Ok(Exit::Yes)
+    Ok(if undone.is_empty() || word.force { Exit::Yes } else { Exit::No })
 }

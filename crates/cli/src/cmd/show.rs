@@ -5,7 +5,8 @@ use crate::output::{BAD, BOLD, Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::place::{self, Served};
 use crate::words;
 use anstyle::Style;
-use flagstone::definition::{Bucketing, Emergency, Flag};
+use flagstone::change;
+use flagstone::definition::{Bucketing, Emergency, Flag, Percentage};
 use serde_json::{Value, json};
 
 /// Companies listed.
@@ -26,20 +27,12 @@ pub fn state(served: &Served, key: &str, flag: &Flag, now: i64) -> State {
     let switches = &served.view.switches;
     let killed = served.snapshot.find(key.as_bytes()).is_some_and(|flag| switches.killed(flag));
     let stopped = switches.stopped() && flag.emergency != Emergency::Keep;
-    let (percentage, _) = words::percentage_at(flag, now);
+    let (percentage, _) = flag.percentage_at(now);
     let (text, style) = match () {
         () if killed => ("KILLED".to_owned(), BAD),
         () if stopped => ("STOPPED".to_owned(), BAD),
         () if !flag.enabled => ("off".to_owned(), Style::new()),
-        () => {
-            let mut text = if percentage == words::FULL { "on".to_owned() } else { percentage.to_string() };
-            for (count, noun) in [(flag.companies.allow.len(), "company"), (flag.rules.len(), "rule")] {
-                if count > 0 {
-                    text.push_str(&format!(" + {}", words::counted(count as u64, noun)));
-                }
-            }
-            (text, if percentage == words::FULL { GOOD } else { WARN })
-        }
+        () => (change::state(flag, now), if percentage == Percentage::FULL { GOOD } else { WARN }),
     };
     State { text, style, killed, stopped, percentage: words::percent_json(percentage.thousandths()) }
 }
@@ -103,7 +96,7 @@ fn fields(key: &str, flag: &Flag) -> Vec<(&'static str, String)> {
         }
     }
     for (number, rule) in flag.rules.iter().enumerate() {
-        let percentage = rule.percentage.unwrap_or(words::FULL);
+        let percentage = rule.percentage.unwrap_or(Percentage::FULL);
         let text = format!(
             "{}: {percentage} where {}",
             words::rule(number, Some(rule)),

@@ -30,7 +30,7 @@ pub fn run(arguments: &Arguments, word: &Simulate, output: &mut Output) -> Outco
     };
     let now = word.at.unwrap_or_else(words::now);
     let remarks = remarks(&served, id, flag, word);
-    let (before, _) = words::percentage_at(flag, now);
+    let (before, _) = flag.percentage_at(now);
     let then = with_percentage(&definitions, &word.flag, word.percentage, served.snapshot.environment())?;
     let Some(then_id) = then.find(word.flag.as_bytes()) else {
         return Err(Failure::Unknown("the flag is gone from what was compiled to simulate it".to_owned()));

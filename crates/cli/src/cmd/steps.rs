@@ -7,7 +7,7 @@ use crate::output::Failure;
 use crate::place::Served;
 use crate::question::Attributes;
 use crate::words;
-use flagstone::definition::{Definitions, Emergency, Flag};
+use flagstone::definition::{Definitions, Emergency, Flag, Percentage};
 use flagstone::{Answer, Attribute, Key, Question, Reason, evaluate};
 use serde::Serialize;
 
@@ -92,7 +92,7 @@ pub fn steps(asked: &Asked<'_>) -> Result<Vec<Step>, Failure> {
         say(&words::rule(number, Some(rule)), found.to_owned(), tests);
     }
     say("percentage", percentage(asked), Vec::new());
-    if answer.reason != Reason::Full && answer.percentage != Some(words::FULL.thousandths()) {
+    if answer.reason != Reason::Full && answer.percentage != Some(Percentage::FULL.thousandths()) {
         say("bucket", bucket(asked), Vec::new());
     }
     Ok(steps)
@@ -150,7 +150,7 @@ fn percentage(asked: &Asked<'_>) -> String {
         };
         return format!("{percentage}, {from}");
     }
-    let (_, step) = words::percentage_at(flag, asked.question.now);
+    let (_, step) = flag.percentage_at(asked.question.now);
     let from = match (step, &flag.rollout) {
         (Some(step), _) => format!("the schedule's since {}", flag.schedule[step].at),
         (None, Some(_)) => "the rollout's".to_owned(),

@@ -3,5 +3,6 @@
 mod asks;
 mod bad_input;
 mod changes;
+mod edits;
 mod outside;
 mod shop;

@@ -81,7 +81,7 @@ fn man_writes_a_page_for_the_command_and_for_each_word() {
         assert!(page.contains("FLAGSTONE_STORE"), "{page}");
     }
     let pages = std::fs::read_dir(&shop.directory).unwrap().count();
-    assert_eq!(pages, 21);
+    assert_eq!(pages, 28);
     shop.run(["man", "--to", "nowhere"]).exits(2);
 }
 

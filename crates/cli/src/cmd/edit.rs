@@ -1,0 +1,226 @@
+//! `enable`, `disable`, `rollout`, `allow`, `deny`, `forget`: one flag of what is published, or of a file; `add`: a flag
+//! more in a file. The engine decides what that means; here it is read, told and put.
+
+use super::change::{self, Begun};
+use super::{check, publish};
+use crate::args::{Add, Arguments, Changing, Companies, Disable, Enable, Rollout};
+use crate::output::{BOLD, DIM, Exit, Failure, GOOD, Outcome, Output};
+use crate::{place, words};
+use flagstone::change::{ChangeError, Changed, Edit, Target, change as changed};
+use flagstone::store::{Action, Actor, Change, Store, StoreError, diff};
+use serde_json::json;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// A change as typed.
+struct Typed<'a> {
+    action: Action,
+    flag: &'a str,
+    edit: Edit,
+}
+
+pub fn enable(arguments: &Arguments, word: &Enable, output: &mut Output) -> Outcome {
+    let edit = Edit::Enable { percentage: word.percentage, companies: word.companies.clone() };
+    run(arguments, &word.changing, &Typed { action: Action::Enable, flag: &word.flag, edit }, output)
+}
+
+pub fn disable(arguments: &Arguments, word: &Disable, output: &mut Output) -> Outcome {
+    let edit = match word.companies.as_slice() {
+        [] => Edit::Disable,
+        companies => Edit::Deny(companies.to_vec()),
+    };
+    run(arguments, &word.changing, &Typed { action: Action::Disable, flag: &word.flag, edit }, output)
+}
+
+pub fn rollout(arguments: &Arguments, word: &Rollout, output: &mut Output) -> Outcome {
+    let edit = Edit::Rollout(word.percentage);
+    run(arguments, &word.changing, &Typed { action: Action::Rollout, flag: &word.flag, edit }, output)
+}
+
+pub fn allow(arguments: &Arguments, word: &Companies, output: &mut Output) -> Outcome {
+    let edit = Edit::Allow(word.companies.clone());
+    run(arguments, &word.changing, &Typed { action: Action::Allow, flag: &word.flag, edit }, output)
+}
+
+pub fn deny(arguments: &Arguments, word: &Companies, output: &mut Output) -> Outcome {
+    let edit = Edit::Deny(word.companies.clone());
+    run(arguments, &word.changing, &Typed { action: Action::Deny, flag: &word.flag, edit }, output)
+}
+
+pub fn forget(arguments: &Arguments, word: &Companies, output: &mut Output) -> Outcome {
+    let edit = Edit::Forget(word.companies.clone());
+    run(arguments, &word.changing, &Typed { action: Action::Forget, flag: &word.flag, edit }, output)
+}
+
+pub fn add(word: &Add, output: &mut Output) -> Outcome {
+    let edit = Edit::Add {
+        description: word.description.clone(),
+        owner: word.owner.clone(),
+        expires: word.expires.clone(),
+    };
+    let what = What { word: "add", flag: &word.flag, edit: &edit, dry_run: word.dry_run };
+    in_file(&word.file, None, &what, output)
+}
+
+/// A change, whatever it is made to.
+struct What<'a> {
+    word: &'a str,
+    flag: &'a str,
+    edit: &'a Edit,
+    dry_run: bool,
+}
+
+impl What<'_> {
+    fn title(&self) -> String {
+        format!("{} {}{}", self.word, self.flag, if self.dry_run { " (dry run)" } else { "" })
+    }
+}
+
+fn run(arguments: &Arguments, changing: &Changing, typed: &Typed, output: &mut Output) -> Outcome {
+    let what =
+        What { word: typed.action.word(), flag: typed.flag, edit: &typed.edit, dry_run: changing.dry_run };
+    if let Some(file) = &changing.file {
+        return in_file(file, changing.environment.as_deref(), &what, output);
+    }
+    let Begun { store, change } =
+        change::begin(arguments, &what.title(), changing.reason.as_deref(), output)?;
+    in_store(&store, Change { base: changing.base, ..change }, typed, &what, output)
+}
+
+/// Changes what is published.
+fn in_store(store: &Store, change: Change, typed: &Typed, what: &What, output: &mut Output) -> Outcome {
+    let generation = store.generation().map_err(Failure::changing)?;
+    if generation == 0 {
+        return Err(Failure::Refused(
+            "nothing is published yet, so there is no flag to change; publish with `flagstone publish FILE`"
+                .to_owned(),
+        ));
+    }
+    if let Some(base) = change.base.filter(|base| *base != generation) {
+        return Err(Failure::changing(StoreError::Stale { base, current: generation }));
+    }
+    let before = store.definitions(generation).map_err(Failure::changing)?;
+    let text = String::from_utf8(before.to_canonical_json()).unwrap_or_default();
+    let name = format!("generation {generation} of {}", store.environment());
+    let target = Target { file: &name, text: &text, environment: None, now: words::now() };
+    let made = changed(target, what.flag, what.edit).map_err(failure)?;
+    tell(&made, output);
+    let differences = diff(&before, &made.definitions);
+    let mut answer = json!({
+        "environment": store.environment(),
+        "machine": change.actor.host,
+        "flag": what.flag,
+        "changed": made.changed && !what.dry_run,
+        "dry_run": what.dry_run,
+        "base": generation,
+        "generation": generation,
+        "summary": made.summary,
+        "notes": made.notes,
+        "differences": differences,
+    });
+    if what.dry_run {
+        output.line("nothing was changed");
+    } else if made.changed {
+        let base = Some(generation);
+        let published = store
+            .publish_edit(&made.definitions, (typed.action, what.flag), Change { base, ..change })
+            .map_err(Failure::changing)?;
+        output.line(format!(
+            "{} generation {} after {}",
+            output.paint(GOOD, "published"),
+            published.generation,
+            published.previous
+        ));
+        publish::masked(store, &published.differences, output);
+        if let Some(warning) = &published.audit_warning {
+            output.warn(words::plain(warning));
+        }
+        answer["generation"] = published.generation.into();
+        answer["warning"] = json!(published.audit_warning);
+    }
+    output.json(&answer);
+    Ok(Exit::Yes)
+}
+
+/// Changes a file, and publishes nothing.
+fn in_file(path: &Path, environment: Option<&str>, what: &What, output: &mut Output) -> Outcome {
+    let name = place::file_name(path);
+    let host = Actor::current().host;
+    let of = environment.map_or(String::new(), |environment| format!(" for {}", words::plain(environment)));
+    output.line_now(format!(
+        "{}{of} on {}: {}",
+        output.paint(BOLD, &name),
+        words::plain(&host),
+        words::plain(&what.title())
+    ));
+    if path == Path::new("-") {
+        return Err(Failure::Unknown(
+            "--file takes a file that can be written, not standard input".to_owned(),
+        ));
+    }
+    let bytes = check::read(path)?;
+    let text = String::from_utf8_lossy(&bytes);
+    let target = Target { file: &name, text: &text, environment, now: words::now() };
+    let made = changed(target, what.flag, what.edit).map_err(failure)?;
+    tell(&made, output);
+    if what.dry_run {
+        output.line("nothing was changed");
+    } else if made.changed {
+        let failed =
+            |error: io::Error| Failure::Unknown(format!("cannot write {name}: {error}; nothing was changed"));
+        if std::fs::read(path).map_err(failed)? != bytes {
+            return Err(Failure::Refused(format!(
+                "{name} was changed by somebody else just now; nothing was changed"
+            )));
+        }
+        replace(path, made.text.as_bytes()).map_err(failed)?;
+        output.line(format!("{} {name}; nothing was published", output.paint(GOOD, "changed")));
+    }
+    output.json(&json!({
+        "file": name,
+        "environment": environment,
+        "machine": host,
+        "flag": what.flag,
+        "changed": made.changed && !what.dry_run,
+        "dry_run": what.dry_run,
+        "summary": made.summary,
+        "notes": made.notes,
+    }));
+    Ok(Exit::Yes)
+}
+
+fn tell(made: &Changed, output: &mut Output) {
+    output.line(words::plain(&made.summary));
+    for note in &made.notes {
+        output.line(output.paint(DIM, format!("  {}", words::plain(note))));
+    }
+}
+
+fn failure(error: ChangeError) -> Failure {
+    let text = error.to_string();
+    Failure::Refused(text.lines().map(words::plain).collect::<Vec<_>>().join("\n"))
+}
+
+/// Another content for the file, at once and on the disk: whoever reads it sees the one or the other. A symbolic link goes
+/// on leading to it.
+fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    struct Temporary(PathBuf);
+    impl Drop for Temporary {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_file(&self.0);
+        }
+    }
+    let path = path.canonicalize()?;
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let temporary = Temporary(folder.join(format!(".{name}.{}.tmp", std::process::id())));
+    let permissions = path.metadata()?.permissions();
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary.0)?;
+    file.write_all(content)?;
+    file.set_permissions(permissions)?;
+    file.sync_all()?;
+    std::fs::rename(&temporary.0, &path)?;
+    File::open(folder)?.sync_all()
+}

@@ -1,0 +1,248 @@
+//! The words that change one flag: `enable`, `disable`, `rollout`, `allow`, `deny`, `forget`, `add`.
+
+use crate::shop::{FLAGS, Shop};
+use std::os::unix::fs::PermissionsExt;
+
+fn asked(shop: &Shop, flag: &str, company: &str) -> i32 {
+    shop.run(["ask", flag, "--company", company]).code
+}
+
+fn machine() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap().trim().to_owned()
+}
+
+fn read(shop: &Shop, name: &str) -> String {
+    std::fs::read_to_string(shop.directory.join(name)).unwrap()
+}
+
+#[test]
+fn an_old_flag_is_turned_on_for_a_pilot_then_for_all_and_off_again() {
+    let shop = Shop::published();
+    assert_eq!(asked(&shop, "old", "15"), 1);
+    let ran = shop.run(["enable", "old", "--company", "15", "--company", "acme"]).exits(0);
+    assert_eq!(ran.first(), format!("production on {}: enable old", machine()));
+    assert!(ran.out.contains("old: off → 0 % + 2 companies"), "{}", ran.out);
+    assert!(ran.out.contains("a pilot: on for 15, acme, and 0 % of the others"), "{}", ran.out);
+    assert!(ran.out.contains("published generation 2 after 1"), "{}", ran.out);
+    assert_eq!(
+        [asked(&shop, "old", "15"), asked(&shop, "old", "acme"), asked(&shop, "old", "16")],
+        [0, 0, 1]
+    );
+    let ran = shop.run(["enable", "old", "--reason", "launch"]).exits(0);
+    assert!(ran.out.contains("old: 0 % + 2 companies → on + 2 companies"), "{}", ran.out);
+    assert_eq!(asked(&shop, "old", "16"), 0);
+    shop.run(["disable", "old", "--company", "16"]).exits(0);
+    assert_eq!([asked(&shop, "old", "15"), asked(&shop, "old", "16")], [0, 1]);
+    shop.run(["forget", "old", "15", "16"]).exits(0);
+    assert_eq!(asked(&shop, "old", "16"), 0);
+    shop.run(["disable", "old"]).exits(0);
+    assert_eq!([asked(&shop, "old", "15"), asked(&shop, "old", "16")], [1, 1]);
+    let history = shop.run(["history"]).exits(0);
+    for line in [
+        "enable old, publish 2 (3 fields)",
+        "enable old, publish 3 (1 field)",
+        "launch",
+        "forget old, publish 5",
+    ] {
+        assert!(history.out.contains(line), "{line} in {}", history.out);
+    }
+    shop.run(["audit"]).exits(0);
+}
+
+#[test]
+fn lists_and_percentages_change_by_their_own_words() {
+    let shop = Shop::published();
+    shop.run(["rollout", "search", "0"]).exits(0);
+    assert_eq!(asked(&shop, "search", "7"), 1);
+    shop.run(["allow", "search", "7", "-5"]).exits(0);
+    assert_eq!(
+        [asked(&shop, "search", "7"), asked(&shop, "search", "-5"), asked(&shop, "search", "8")],
+        [0, 0, 1]
+    );
+    let ran = shop.run(["deny", "search", "7"]).exits(0);
+    assert!(ran.out.contains("allowed before: 7"), "{}", ran.out);
+    assert_eq!(asked(&shop, "search", "7"), 1);
+    let json = shop.run(["rollout", "search", "12.5", "--json"]).exits(0).json();
+    assert_eq!(json["changed"], true);
+    assert_eq!(json["generation"], 5);
+    assert_eq!(json["base"], 4);
+    assert_eq!(json["differences"][0]["after"], 12.5);
+    let json = shop.run(["rollout", "search", "12.5", "--json"]).exits(0).json();
+    assert_eq!((&json["changed"], &json["generation"]), (&false.into(), &5.into()));
+}
+
+#[test]
+fn what_cannot_be_done_is_refused_with_a_reason() {
+    let shop = Shop::published();
+    let ran = shop.run(["enable", "serch"]).exits(1);
+    assert!(ran.err.contains("there is no flag \"serch\" (did you mean \"search\"?)"), "{}", ran.err);
+    let ran = shop.run(["rollout", "search", "101"]).exits(2);
+    assert!(ran.err.contains("from 0 to 100"), "{}", ran.err);
+    shop.run(["allow", "search"]).exits(2);
+    let ran = shop.run(["enable", "search", "--base", "9"]).exits(1);
+    assert!(ran.err.contains("made on generation 9, but 1 is published by now"), "{}", ran.err);
+    let ran = shop.run(["enable", "search", "--dry-run"]).exits(0);
+    assert!(ran.out.contains("search: 50 % → on") && ran.out.contains("nothing was changed"), "{}", ran.out);
+    let status = shop.run(["status", "--json"]).json();
+    assert_eq!(status["store"]["generation"], 1);
+    let empty = Shop::empty();
+    empty.run(["init", "store", "--environment", "production"]).exits(0);
+    let ran = empty.run(["enable", "search"]).exits(1);
+    assert!(ran.err.contains("nothing is published yet"), "{}", ran.err);
+}
+
+#[test]
+fn a_change_of_a_killed_flag_says_that_it_stays_off() {
+    let shop = Shop::published();
+    shop.run(["kill", "search", "--reason", "slow"]).exits(0);
+    let ran = shop.run(["enable", "search"]).exits(0);
+    assert!(ran.out.contains("search is killed and stays off"), "{}", ran.out);
+}
+
+#[test]
+fn a_file_is_edited_in_place_and_nothing_is_published() {
+    let shop = Shop::published();
+    let path = shop.directory.join("flags.json");
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o640)).unwrap();
+    std::os::unix::fs::symlink("flags.json", shop.directory.join("link.json")).unwrap();
+    let ran = shop.run(["rollout", "search", "75", "--file", "link.json"]).exits(0);
+    assert_eq!(ran.first(), format!("link.json on {}: rollout search", machine()));
+    assert!(ran.out.contains("staging says rollout for itself, and keeps that"), "{}", ran.out);
+    assert_eq!(read(&shop, "flags.json"), FLAGS.replace("\"percentage\": 50 } }", "\"percentage\": 75 } }"));
+    assert!(std::fs::symlink_metadata(shop.directory.join("link.json")).unwrap().is_symlink());
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
+    assert_eq!(shop.run(["status", "--json"]).json()["store"]["generation"], 1);
+    let left: Vec<_> =
+        std::fs::read_dir(&shop.directory).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left.len(), 3, "{left:?}");
+
+    shop.run(["rollout", "search", "5", "--file", "flags.json", "--environment", "staging"]).exits(0);
+    assert!(
+        read(&shop, "flags.json")
+            .contains(r#""staging": { "flags": { "search": { "rollout": { "percentage": 5 } } } }"#)
+    );
+    shop.run(["enable", "old", "--file", "flags.json", "--environment", "qa", "--dry-run"]).exits(0);
+    assert!(!read(&shop, "flags.json").contains("qa"));
+    shop.run(["enable", "old", "--file", "flags.json", "--base", "1"]).exits(2);
+    shop.run(["enable", "old", "--file", "-"]).exits(2);
+    shop.run(["enable", "old", "--file", "none.json"]).exits(2);
+}
+
+#[test]
+fn a_flag_is_added_to_a_file_off() {
+    let shop = Shop::published();
+    shop.run(["add", "new_search", "--file", "flags.json", "--owner", "search", "--expires", "2099-01-01"])
+        .exits(0);
+    let text = read(&shop, "flags.json");
+    assert!(
+        text.contains("\"old\": false,\n    \"new_search\": { \"enabled\": false, \"owner\": \"search\", \"expires\": \"2099-01-01\" }\n"),
+        "{text}"
+    );
+    shop.run(["check", "flags.json"]).exits(0);
+    let ran = shop.run(["add", "new_search", "--file", "flags.json"]).exits(1);
+    assert!(ran.err.contains("there is a flag \"new_search\" already"), "{}", ran.err);
+    let ran = shop.run(["add", "x", "--file", "flags.json", "--expires", "soon"]).exits(1);
+    assert!(ran.err.contains("with that change there would be an error"), "{}", ran.err);
+}
+
+#[test]
+fn a_file_that_would_undo_a_word_is_refused_until_it_says_so_too() {
+    let shop = Shop::published();
+    shop.run(["rollout", "search", "75"]).exits(0);
+    shop.run(["allow", "search", "7"]).exits(0);
+    shop.run(["enable", "old"]).exits(0);
+    for dry in ["--dry-run", "--reason=deploy"] {
+        let ran = shop.run(["publish", "flags.json", dry]).exits(1);
+        assert!(
+            ran.out.contains("this undoes 3 changes made since a file was last published"),
+            "{}",
+            ran.out
+        );
+        assert!(
+            ran.out.contains("search: rollout.percentage 75, the file says 50 (`rollout` by "),
+            "{}",
+            ran.out
+        );
+        assert!(ran.out.contains("search: company 7 in companies.allow (`allow` by "), "{}", ran.out);
+        assert!(ran.out.contains("old: enabled true, the file says false (`enable` by "), "{}", ran.out);
+    }
+    let json = shop.run(["publish", "flags.json", "--json"]).exits(1).json();
+    assert_eq!((&json["published"], json["undoes"].as_array().unwrap().len()), (&false.into(), 3));
+    assert_eq!(shop.run(["status", "--json"]).json()["store"]["generation"], 4);
+
+    // With what the words did, and more, it is published.
+    let text = FLAGS
+        .replace(
+            "\"rollout\": { \"percentage\": 50 } }",
+            "\"rollout\": { \"percentage\": 75 }, \"companies\": { \"allow\": [7, 8] } }",
+        )
+        .replace("\"old\": false", "\"old\": { \"enabled\": true, \"owner\": \"nobody\" }");
+    shop.write("flags.json", &text);
+    shop.run(["publish", "flags.json"]).exits(0);
+    // From there on the file may say otherwise.
+    shop.write("flags.json", FLAGS);
+    shop.run(["publish", "flags.json"]).exits(0);
+}
+
+#[test]
+fn publishing_what_words_made_already_counts_as_having_it_in_the_file() {
+    let shop = Shop::published();
+    shop.run(["rollout", "search", "75"]).exits(0);
+    shop.write("flags.json", FLAGS.replace("\"percentage\": 50 } }", "\"percentage\": 75 } }"));
+    let ran = shop.run(["publish", "flags.json"]).exits(0);
+    assert!(ran.out.contains("generation 2 holds just that already"), "{}", ran.out);
+    let history = shop.run(["history"]).exits(0);
+    assert!(history.out.contains("publish of what 2 holds already"), "{}", history.out);
+    shop.write("flags.json", FLAGS.replace("\"percentage\": 50 } }", "\"percentage\": 80 } }"));
+    shop.run(["publish", "flags.json"]).exits(0);
+    // Nothing to remember: no record.
+    shop.run(["publish", "flags.json"]).exits(0);
+    assert_eq!(shop.run(["history", "--json"]).json()["total"], 5);
+    shop.run(["audit"]).exits(0);
+}
+
+#[test]
+fn force_publishes_over_words_and_says_what_it_undoes() {
+    let shop = Shop::published();
+    shop.run(["deny", "search", "7"]).exits(0);
+    let ran = shop.run(["publish", "flags.json", "--force"]).exits(0);
+    assert!(ran.out.contains("search: company 7 in companies.deny (`deny` by "), "{}", ran.out);
+    assert!(ran.out.contains("published generation 3"), "{}", ran.out);
+    shop.run(["publish", "flags.json"]).exits(0);
+}
+
+#[test]
+fn a_word_that_was_rolled_back_is_not_undone_again() {
+    let shop = Shop::published();
+    shop.run(["rollout", "search", "75"]).exits(0);
+    shop.run(["rollback"]).exits(0);
+    shop.republish("\"percentage\": 50 } }", "\"percentage\": 60 } }");
+}
+
+#[test]
+fn a_company_taken_out_by_a_word_does_not_come_back_with_the_file() {
+    let shop = Shop::published();
+    shop.run(["forget", "customer_portal", "42"]).exits(0);
+    shop.run(["disable", "billing_v2"]).exits(0);
+    let ran = shop.run(["publish", "flags.json"]).exits(1);
+    assert!(
+        ran.out.contains("customer_portal: company 42 not in companies.allow (`forget` by "),
+        "{}",
+        ran.out
+    );
+    assert!(ran.out.contains("billing_v2: enabled false, the file says true (`disable` by "), "{}", ran.out);
+}
+
+#[test]
+fn what_words_changed_is_known_when_the_current_snapshot_is_damaged() {
+    let shop = Shop::published();
+    shop.run(["rollout", "search", "75"]).exits(0);
+    let snapshots = shop.directory.join("store/snapshots");
+    for entry in std::fs::read_dir(snapshots).unwrap() {
+        std::fs::remove_file(entry.unwrap().path()).unwrap();
+    }
+    let ran = shop.run(["publish", "flags.json"]).exits(1);
+    assert!(ran.out.contains("search: rollout.percentage 75, the file says 50"), "{}", ran.out);
+    shop.run(["publish", "flags.json", "--force"]).exits(0);
+    assert_eq!(asked(&shop, "billing_v2", "1"), 0);
+}

@@ -1,0 +1,87 @@
+<?php
+
+return [
+
+    /*
+     * Who answers: "native" (the PHP extension), "store" (the same store, read in PHP) or "file" (flags.json, evaluated
+     * in PHP and read again when it changes; for development). Null chooses: native where the extension is loaded, else
+     * store where one was published, else file in the local and testing environments.
+     */
+    'driver' => env('FLAGSTONE_DRIVER'),
+
+    /*
+     * The directory that `flagstone init` made. php.ini's flagstone.store, where set, is final and wins.
+     */
+    'store' => env('FLAGSTONE_STORE', storage_path('flagstone')),
+
+    /*
+     * The environment whose overlay of flags.json applies. A store knows its own; the file driver and `feature:publish`
+     * take this one. Null means the application's.
+     */
+    'environment' => env('FLAGSTONE_ENVIRONMENT'),
+
+    /*
+     * The definitions, and the git-ignored changes a developer makes to them with `feature:enable` and its kin.
+     */
+    'file' => base_path('flags.json'),
+    'overlay' => base_path('flags.local.json'),
+
+    /*
+     * The `flagstone` command, for changes on a machine without the extension. Null looks for it on PATH.
+     */
+    'binary' => env('FLAGSTONE_BINARY'),
+
+    'middleware' => [
+        /*
+         * The name that routes use: feature:customer_portal. An alias of that name which the application itself
+         * registers stays as it is.
+         */
+        'alias' => 'feature',
+
+        /*
+         * Middleware that find out who the tenant is. Where a route has one of them, the flag is asked after it.
+         */
+        'after' => [
+            'Stancl\Tenancy\Middleware\InitializeTenancyByDomain',
+            'Stancl\Tenancy\Middleware\InitializeTenancyBySubdomain',
+            'Stancl\Tenancy\Middleware\InitializeTenancyByDomainOrSubdomain',
+            'Stancl\Tenancy\Middleware\InitializeTenancyByPath',
+            'Stancl\Tenancy\Middleware\InitializeTenancyByRequestData',
+            'Spatie\Multitenancy\Http\Middleware\NeedsTenant',
+            'Spatie\Multitenancy\Http\Middleware\EnsureValidTenantSession',
+            'Filament\Http\Middleware\IdentifyTenant',
+        ],
+    ],
+
+    /*
+     * Which company is asking; of several, the first that answers:
+     *
+     *     user:company_id       that attribute of the signed-in user
+     *     tenancy               stancl/tenancy's current tenant
+     *     spatie                spatie/laravel-multitenancy's current tenant
+     *     filament              the current panel's tenant
+     *     route:company         that route parameter: the company's key, or the model bound to it
+     *     header:X-Company      that request header; only behind a gateway that sets it
+     *     App\Features\Subject  a class that implements Flagstone\Laravel\Contracts\SubjectResolver
+     */
+    'subject' => ['user:company_id'],
+
+    /*
+     * The flags that pages may know about (Inertia, JSON). No other flag's name reaches a browser.
+     */
+    'share' => [],
+
+    /*
+     * A flag that does not exist: "throw" an exception that names the nearest one, or "log" it, once per flag and hour.
+     * Null throws in the local and testing environments and logs elsewhere.
+     */
+    'unknown' => env('FLAGSTONE_UNKNOWN'),
+
+    /*
+     * For Laravel Pennant's driver "flagstone": what a scope is. A class name, and how its company is found.
+     */
+    'pennant' => [
+        'scopes' => [],
+    ],
+
+];

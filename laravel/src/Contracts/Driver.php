@@ -1,0 +1,76 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Contracts;
+
+/**
+ * Where answers come from. Every driver answers alike; they differ in what they need and how quick they are.
+ *
+ * No question throws for what the data hold: an unknown flag is off. A context holds attributes by name: int, float,
+ * string or bool.
+ */
+interface Driver
+{
+    /** native, store, file, or what the application calls its own. */
+    public function name(): string;
+
+    /** @param array<string, mixed> $context */
+    public function enabled(string $flag, int|string|null $company = null, array $context = []): bool;
+
+    /** Could the flag be on for anyone now? */
+    public function possible(string $flag): bool;
+
+    /** @param array<string, mixed> $context */
+    public function variant(string $flag, int|string|null $company = null, array $context = []): ?string;
+
+    /** @param array<string, mixed> $context */
+    public function value(
+        string $flag,
+        int|string|null $company = null,
+        array $context = [],
+        mixed $default = null,
+    ): mixed;
+
+    /**
+     * The answer and how it came about, with the keys that feature_explain() documents.
+     *
+     * @param array<string, mixed> $context
+     * @return array<string, mixed>
+     */
+    public function explain(string $flag, int|string|null $company = null, array $context = []): array;
+
+    /**
+     * Every flag's answer.
+     *
+     * @param array<string, mixed> $context
+     * @return array<string, bool>
+     */
+    public function all(int|string|null $company = null, array $context = []): array;
+
+    /**
+     * Those of the companies for which the flag is on, keys kept.
+     *
+     * @template K of array-key
+     * @param array<K, int|string|null> $companies
+     * @param array<string, mixed> $context
+     * @return array<K, int|string|null>
+     */
+    public function filter(string $flag, array $companies, array $context = []): array;
+
+    /**
+     * The context attributes that the flag can read; empty for most.
+     *
+     * @return list<string>
+     */
+    public function needs(string $flag): array;
+
+    /** @return list<string> every flag there is */
+    public function names(): array;
+
+    /** @return array<string, mixed> with the keys that flagstone_status() documents */
+    public function status(): array;
+
+    /** Moves to the newest definitions now; true if they changed. */
+    public function refresh(): bool;
+}

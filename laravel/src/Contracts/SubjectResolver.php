@@ -1,0 +1,17 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Contracts;
+
+use Flagstone\Laravel\Subject\Subject;
+use Illuminate\Http\Request;
+
+/**
+ * Finds out which company a request asks for.
+ */
+interface SubjectResolver
+{
+    /** Null, or a subject without a company, leaves the question to the next resolver. */
+    public function resolve(Request $request): ?Subject;
+}

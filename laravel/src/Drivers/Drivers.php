@@ -1,0 +1,91 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Drivers;
+
+use Closure;
+use Flagstone\Laravel\Contracts\Driver;
+use Illuminate\Contracts\Foundation\Application;
+use InvalidArgumentException;
+
+/**
+ * Chooses and makes the driver that the configuration asks for.
+ */
+final class Drivers
+{
+    /** @var array<string, Closure(Application, array<string, mixed>): Driver> */
+    private array $makers = [];
+
+    /** @param array<string, mixed> $config config/flagstone.php, as it was when the application booted */
+    public function __construct(private readonly Application $app, private readonly array $config)
+    {
+        $this->makers['native'] = fn (): Driver => $this->functions('native');
+        $this->makers['store'] = fn (): Driver => $this->functions('store');
+    }
+
+    /** @param Closure(Application, array<string, mixed>): Driver $maker */
+    public function extend(string $name, Closure $maker): void
+    {
+        $this->makers[$name] = $maker;
+    }
+
+    /** @throws InvalidArgumentException where no driver has that name */
+    public function make(?string $name = null): Driver
+    {
+        $name ??= $this->chosen();
+        $maker = $this->makers[$name] ?? throw new InvalidArgumentException(\sprintf(
+            'config/flagstone.php: driver is "%s", expected %s or null',
+            $name,
+            \implode(', ', \array_keys($this->makers)),
+        ));
+
+        return $maker($this->app, $this->config);
+    }
+
+    /** The configured driver's name, or the one that this machine allows. */
+    public function chosen(): string
+    {
+        if (isset($this->config['driver'])) {
+            return $this->config['driver'];
+        }
+        if (\extension_loaded('flagstone')) {
+            return 'native';
+        }
+        $store = $this->store();
+        if ($store === null || \is_file($store . '/head') || !isset($this->makers['file'])) {
+            return 'store';
+        }
+
+        return $this->app->environment('local', 'testing') ? 'file' : 'store';
+    }
+
+    /** Names the store, so that the global functions answer without this package's doing, too. */
+    public function nameStore(): void
+    {
+        $store = \in_array($this->chosen(), ['native', 'store'], true) ? $this->store() : null;
+        if ($store !== null) {
+            \flagstone_use($store);
+        }
+    }
+
+    private function functions(string $name): Driver
+    {
+        if ($name === 'native' && !\extension_loaded('flagstone')) {
+            throw new InvalidArgumentException(
+                'config/flagstone.php: driver is "native", but the PHP extension flagstone is not loaded here;'
+                . ' install it (php --ri flagstone shows it), or set the driver to "store" or null',
+            );
+        }
+
+        return new FunctionsDriver($name, $this->store());
+    }
+
+    /** Null where php.ini names the store. */
+    private function store(): ?string
+    {
+        $fixed = \extension_loaded('flagstone') ? \ini_get('flagstone.store') : \get_cfg_var('flagstone.store');
+
+        return $fixed === false || $fixed === '' ? $this->config['store'] ?? null : null;
+    }
+}

@@ -1,0 +1,34 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Facades;
+
+use Illuminate\Support\Facades\Facade;
+
+/**
+ * @method static bool enabled(string|\UnitEnum $flag, array $context = [])
+ * @method static bool possible(string|\UnitEnum $flag)
+ * @method static ?string variant(string|\UnitEnum $flag, array $context = [])
+ * @method static mixed value(string|\UnitEnum $flag, mixed $default = null, array $context = [])
+ * @method static array explain(string|\UnitEnum $flag, array $context = [])
+ * @method static array all(array $context = [])
+ * @method static array filter(string|\UnitEnum $flag, iterable $companies, array $context = [])
+ * @method static \Flagstone\Laravel\Questions for(mixed $company, array $context = [])
+ * @method static \Flagstone\Laravel\Questions peek()
+ * @method static mixed actingFor(mixed $company, \Closure $do, array $context = [])
+ * @method static \Flagstone\Laravel\Subject\Subject subject()
+ * @method static \Flagstone\Laravel\Contracts\Driver driver()
+ * @method static void setDriver(\Flagstone\Laravel\Contracts\Driver $driver)
+ * @method static void extend(string $name, \Closure $maker)
+ * @method static string key(string|\UnitEnum $flag)
+ *
+ * @see \Flagstone\Laravel\Flagstone
+ */
+final class Flagstone extends Facade
+{
+    protected static function getFacadeAccessor(): string
+    {
+        return 'flagstone';
+    }
+}

@@ -1,0 +1,203 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel;
+
+use BackedEnum;
+use Closure;
+use Flagstone\Laravel\Contracts\Driver;
+use Flagstone\Laravel\Drivers\Drivers;
+use Flagstone\Laravel\Subject\Subject;
+use Flagstone\Laravel\Subject\Subjects;
+use Illuminate\Contracts\Foundation\Application;
+use UnitEnum;
+
+/**
+ * What the facade reaches: questions for whoever is asking in this request or job.
+ *
+ * Flags are strings or enums: a backed case's value, another case's name.
+ */
+class Flagstone
+{
+    private ?Driver $driver = null;
+
+    public function __construct(
+        private readonly Drivers $drivers,
+        private readonly Subjects $subjects,
+        private readonly Warnings $warnings,
+    ) {
+    }
+
+    /** @param array<string, mixed> $context attributes beside those of the subject; win over them */
+    public function enabled(string|UnitEnum $flag, array $context = []): bool
+    {
+        return $this->asks(self::key($flag), $this->subjects->current(), $context);
+    }
+
+    /** Could the flag be on for anyone now? */
+    public function possible(string|UnitEnum $flag): bool
+    {
+        $flag = self::key($flag);
+
+        return $this->driver()->possible($flag) || $this->noted($flag, new Subject());
+    }
+
+    /**
+     * The variant that is shown; null where the flag is off or has none.
+     *
+     * @param array<string, mixed> $context
+     */
+    public function variant(string|UnitEnum $flag, array $context = []): ?string
+    {
+        return $this->current()->variant($flag, $context);
+    }
+
+    /**
+     * That variant's value.
+     *
+     * @param array<string, mixed> $context
+     */
+    public function value(string|UnitEnum $flag, mixed $default = null, array $context = []): mixed
+    {
+        return $this->current()->value($flag, $default, $context);
+    }
+
+    /**
+     * The answer and how it came about, with the keys that feature_explain() documents.
+     *
+     * @param array<string, mixed> $context
+     * @return array<string, mixed>
+     */
+    public function explain(string|UnitEnum $flag, array $context = []): array
+    {
+        return $this->current()->explain($flag, $context);
+    }
+
+    /**
+     * Every flag's answer.
+     *
+     * @param array<string, mixed> $context
+     * @return array<string, bool>
+     */
+    public function all(array $context = []): array
+    {
+        return $this->current()->all($context);
+    }
+
+    /**
+     * Those of the companies for which the flag is on, keys kept. The subject's attributes play no part.
+     *
+     * @template K of array-key
+     * @template V
+     * @param iterable<K, V> $companies keys or models
+     * @param array<string, mixed> $context
+     * @return array<K, V>
+     */
+    public function filter(string|UnitEnum $flag, iterable $companies, array $context = []): array
+    {
+        $companies = \is_array($companies) ? $companies : \iterator_to_array($companies);
+        $keys = \array_map(Subject\Company::key(...), $companies);
+
+        return \array_intersect_key($companies, $this->driver()->filter(self::key($flag), $keys, $context));
+    }
+
+    /**
+     * Questions for another company than the one that is asking; null asks for no company at all.
+     *
+     * @param array<string, mixed> $context
+     */
+    public function for(mixed $company, array $context = []): Questions
+    {
+        return new Questions($this, Subject::of($company, $context));
+    }
+
+    /** Questions that only look: they do not count as having shown the feature to anybody. */
+    public function peek(): Questions
+    {
+        return new Questions($this, $this->subjects->current(), true);
+    }
+
+    /**
+     * Everything that the closure asks is asked for this company: impersonation, commands, webhooks. Nests.
+     *
+     * @template T
+     * @param Closure(): T $do
+     * @param array<string, mixed> $context
+     * @return T
+     */
+    public function actingFor(mixed $company, Closure $do, array $context = []): mixed
+    {
+        return $this->subjects->acting(Subject::of($company, $context), $do);
+    }
+
+    /** Who is asking. */
+    public function subject(): Subject
+    {
+        return $this->subjects->current();
+    }
+
+    public function driver(): Driver
+    {
+        return $this->driver ??= $this->drivers->make();
+    }
+
+    /** From here on this driver answers. */
+    public function setDriver(Driver $driver): void
+    {
+        $this->driver = $driver;
+    }
+
+    /**
+     * Adds a driver that config/flagstone.php may name.
+     *
+     * @param Closure(Application, array<string, mixed>): Driver $maker
+     */
+    public function extend(string $name, Closure $maker): void
+    {
+        $this->drivers->extend($name, $maker);
+    }
+
+    public static function key(string|UnitEnum $flag): string
+    {
+        return match (true) {
+            \is_string($flag) => $flag,
+            $flag instanceof BackedEnum => (string) $flag->value,
+            default => $flag->name,
+        };
+    }
+
+    /**
+     * The one question everything else comes down to. An off is looked into once per subject and flag, in case that it
+     * is a typo.
+     *
+     * @internal
+     * @param array<string, mixed> $context
+     */
+    public function asks(string $flag, Subject $subject, array $context = []): bool
+    {
+        $driver = $this->driver ?? $this->driver();
+        $context = $subject->contextFor($flag, $driver, $context);
+
+        return $driver->enabled($flag, $subject->company, $context) || $this->noted($flag, $subject);
+    }
+
+    /**
+     * Warns where an off looks like a mistake. Always false: off it stays.
+     *
+     * @internal
+     */
+    public function noted(string $flag, Subject $subject): bool
+    {
+        if ($subject->firstOff($flag)) {
+            $this->warnings->off($flag, $subject, $this->driver());
+        }
+
+        return false;
+    }
+
+    private function current(): Questions
+    {
+        return new Questions($this, $this->subjects->current());
+    }
+}

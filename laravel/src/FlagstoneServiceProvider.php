@@ -1,0 +1,59 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel;
+
+use Flagstone\Laravel\Drivers\Drivers;
+use Flagstone\Laravel\Subject\Presets;
+use Flagstone\Laravel\Subject\Subjects;
+use Illuminate\Contracts\Foundation\Application;
+use Illuminate\Support\ServiceProvider;
+
+/**
+ * Binds Flagstone, and hands the application to one registrar per subject.
+ *
+ * A registrar is a class with `register(Application $app): void`, called when the application boots.
+ */
+final class FlagstoneServiceProvider extends ServiceProvider
+{
+    /** @var list<class-string> */
+    private const REGISTRARS = [
+        Http\Registrar::class,
+        Subject\Registrar::class,
+    ];
+
+    public function register(): void
+    {
+        $this->mergeConfigFrom(__DIR__ . '/../config/flagstone.php', 'flagstone');
+
+        $this->app->singleton(Drivers::class, static fn (Application $app): Drivers => new Drivers(
+            $app,
+            $app->make('config')->get('flagstone'),
+        ));
+        $this->app->singleton(Subjects::class, static fn (Application $app): Subjects => new Subjects(
+            (new Presets($app))->make($app->make('config')->get('flagstone.subject', 'user:company_id')),
+        ));
+        $this->app->singleton(Warnings::class, static fn (Application $app): Warnings => new Warnings($app));
+        $this->app->singleton(Flagstone::class, static fn (Application $app): Flagstone => new Flagstone(
+            $app->make(Drivers::class),
+            $app->make(Subjects::class),
+            $app->make(Warnings::class),
+        ));
+        $this->app->alias(Flagstone::class, 'flagstone');
+    }
+
+    public function boot(): void
+    {
+        // Now, before a tenant changes the configuration or the path of storage.
+        $this->app->make(Drivers::class)->nameStore();
+        foreach (self::REGISTRARS as $registrar) {
+            (new $registrar())->register($this->app);
+        }
+        if ($this->app->runningInConsole()) {
+            $this->publishes([
+                __DIR__ . '/../config/flagstone.php' => $this->app->configPath('flagstone.php'),
+            ], 'flagstone-config');
+        }
+    }
+}

@@ -1,0 +1,41 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Http;
+
+use Illuminate\Contracts\Container\Container;
+use Illuminate\Routing\Events\RouteMatched;
+
+/**
+ * Refuses a route whose flag is on for nobody, before any middleware of the route runs: nobody is sent to a login for
+ * it, no session starts, no rate is counted, and nothing but the path tells this 404 from any other.
+ */
+final class BeforeLogin
+{
+    public function __construct(
+        private readonly Container $container,
+        private readonly RouteFlags $flags,
+        private readonly Refusal $refusal,
+    ) {
+    }
+
+    public function handle(RouteMatched $event): void
+    {
+        if ($this->flags->of($event->route) === [] || $this->refusal->isAnswered() || $this->disabled()) {
+            return;
+        }
+        if (!$this->flags->possible($event->route)) {
+            // As where no route matched: an error page that marks the current one finds none.
+            $event->request->setRouteResolver(static fn () => null);
+
+            throw $this->refusal->exception($event->request, $this->flags->of($event->route));
+        }
+    }
+
+    /** Tests may run without middleware. */
+    private function disabled(): bool
+    {
+        return $this->container->bound('middleware.disable') && $this->container->make('middleware.disable') === true;
+    }
+}

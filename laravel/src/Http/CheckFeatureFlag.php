@@ -1,0 +1,81 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Http;
+
+use Closure;
+use Flagstone\Laravel\Flagstone;
+use Flagstone\Laravel\Subject\Subject;
+use Flagstone\Laravel\Subject\Subjects;
+use Illuminate\Container\Container;
+use Illuminate\Http\Request;
+use InvalidArgumentException;
+use UnitEnum;
+
+/**
+ * The middleware "feature". feature:a,b lets through those for whom all are on, feature:a|b those for whom any is; the
+ * others get the answer to a path that does not exist.
+ */
+class CheckFeatureFlag
+{
+    public function __construct(
+        private readonly Flagstone $flagstone,
+        private readonly Subjects $subjects,
+        private readonly Refusal $refusal,
+    ) {
+    }
+
+    /**
+     * For a route, all of them: ->middleware(CheckFeatureFlag::using(Feature::CustomerPortal)).
+     */
+    public static function using(string|UnitEnum ...$flags): string
+    {
+        return static::class . ':' . \implode(',', \array_map(Flagstone::key(...), $flags));
+    }
+
+    /** For a route, any of them. */
+    public static function usingAny(string|UnitEnum ...$flags): string
+    {
+        return static::class . ':' . \implode('|', \array_map(Flagstone::key(...), $flags));
+    }
+
+    /**
+     * Another answer than 404, for all routes of the application.
+     *
+     * @param ?Closure(Request, list<string>): mixed $answer null from it, or instead of it: 404
+     */
+    public static function whenInactive(?Closure $answer): void
+    {
+        Container::getInstance()->make(Refusal::class)->answerBy($answer);
+    }
+
+    public function handle(Request $request, Closure $next, string ...$flags): mixed
+    {
+        if ($flags === []) {
+            throw new InvalidArgumentException('The middleware "feature" names no flag: write feature:customer_portal');
+        }
+        $subject = $this->subjects->of($request);
+        foreach ($flags as $flag) {
+            if (!$this->passes($flag, $subject)) {
+                return $this->refusal->answer($request, \array_values($flags));
+            }
+        }
+
+        return $next($request);
+    }
+
+    private function passes(string $flag, Subject $subject): bool
+    {
+        if (!\str_contains($flag, '|')) {
+            return $this->flagstone->asks($flag, $subject);
+        }
+        foreach (\explode('|', $flag) as $one) {
+            if ($this->flagstone->asks($one, $subject)) {
+                return true;
+            }
+        }
+
+        return false;
+    }
+}

@@ -1,0 +1,78 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Http;
+
+use Flagstone\Laravel\Flagstone;
+use Illuminate\Foundation\Http\Events\RequestHandled;
+use Illuminate\Http\Request;
+use Symfony\Component\HttpKernel\Exception\NotFoundHttpException;
+
+/**
+ * Where APP_DEBUG is on, a refused page says why: in the exception's message, in a header, and in one line of HTML.
+ */
+final class DebugLine
+{
+    private const HEADER = 'X-Flagstone';
+
+    public function __construct(private readonly Flagstone $flagstone)
+    {
+    }
+
+    /** @param list<string> $flags as the route names them */
+    public function exception(Request $request, array $flags): NotFoundHttpException
+    {
+        $line = $this->line($flags);
+
+        return new NotFoundHttpException($line, null, 0, [self::HEADER => $line]);
+    }
+
+    /** Adds the line to a page. */
+    public function handle(RequestHandled $event): void
+    {
+        $response = $event->response;
+        $line = $response->headers->get(self::HEADER);
+        if ($line === null || !\str_contains((string) $response->headers->get('Content-Type', 'text/html'), 'html')) {
+            return;
+        }
+        $paragraph = '<p style="text-align:center;font-family:monospace">Flagstone: ' . \e($line) . '</p>';
+        $page = (string) $response->getContent();
+        $end = \strripos($page, '</body>');
+        $response->setContent($end === false ? $page . $paragraph : \substr_replace($page, $paragraph, $end, 0));
+    }
+
+    /**
+     * Every flag that is off, with its reason; one line of ASCII.
+     *
+     * @param list<string> $flags
+     */
+    private function line(array $flags): string
+    {
+        $off = [];
+        foreach (\explode('|', \implode('|', $flags)) as $flag) {
+            $answer = $this->flagstone->explain($flag);
+            if (!$answer['enabled']) {
+                $off[] = self::sentence($answer);
+            }
+        }
+        $line = \implode('; ', $off);
+
+        return (string) \preg_replace('/[^\x20-\x7e]/', '?', $line);
+    }
+
+    /** @param array<string, mixed> $answer */
+    private static function sentence(array $answer): string
+    {
+        $whom = $answer['company'] === null ? 'no company' : 'company ' . $answer['company'];
+        $sentence = "{$answer['flag']} is off for $whom: {$answer['reason']}";
+        if ($answer['bucket'] !== null) {
+            $sentence .= ', bucket ' . \number_format($answer['bucket']) . ' of 100,000';
+        }
+        if ($answer['percentage'] !== null) {
+            $sentence .= ', ' . (float) $answer['percentage'] . ' %';
+        }
+
+        return $sentence;
+    }
+}

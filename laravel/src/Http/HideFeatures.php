@@ -1,0 +1,99 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Http;
+
+use Closure;
+use Flagstone\Laravel\Subject\Subjects;
+use Illuminate\Http\Request;
+use Illuminate\Routing\Route;
+use Illuminate\Routing\RouteCollection;
+use Illuminate\Routing\Router;
+use Symfony\Component\HttpKernel\Exception\HttpExceptionInterface;
+
+/**
+ * The global middleware "feature.hidden", last of the application's: hides what the route middleware cannot. Session
+ * cookies and rate-limit headers on a refused page, "wrong verb" and "page expired" for a route whose flag is off, and
+ * such a route's verbs in the answer to OPTIONS.
+ */
+final class HideFeatures
+{
+    /** Answers of middleware that may run before the flag is asked: page expired, too many requests. */
+    private const EARLY = [419, 429];
+
+    public function __construct(
+        private readonly Router $router,
+        private readonly RouteFlags $flags,
+        private readonly Subjects $subjects,
+        private readonly Refusal $refusal,
+    ) {
+    }
+
+    /** @throws HttpExceptionInterface as the router throws it, for the application's handler to render */
+    public function handle(Request $request, Closure $next): mixed
+    {
+        $response = $next($request);
+        $flags = $this->refusal->of($request);
+        if ($flags !== []) {
+            throw $this->refusal->exception($request, $flags);
+        }
+        $status = $response->getStatusCode();
+        $route = $request->route();
+        if ($status === 405 || $request->isMethod('OPTIONS') && self::isMadeUp($route)) {
+            return $this->verbs($request) ?? $response;
+        }
+        if (\in_array($status, self::EARLY, true) && $route instanceof Route && !$this->isOn($request, $route)) {
+            throw $this->refusal->exception($request, $this->flags->of($route));
+        }
+
+        return $response;
+    }
+
+    /** What the router would say if it had none of the routes that are off; null where it has none of those. */
+    private function verbs(Request $request): mixed
+    {
+        $visible = new RouteCollection();
+        $hidden = [];
+        foreach (\array_diff(Router::$verbs, [$request->getMethod()]) as $verb) {
+            $route = $this->match($request, $verb);
+            if ($route !== null && $this->isOn($request, $route)) {
+                $visible->add($route);
+            } elseif ($route !== null) {
+                $hidden[] = $route;
+            }
+        }
+        if ($hidden === []) {
+            return null;
+        }
+        if ($visible->getRoutes() === []) {
+            throw $this->refusal->exception($request, $this->flags->of($hidden[0]));
+        }
+
+        return Router::toResponse($request, $visible->match($request)->run());
+    }
+
+    private function match(Request $request, string $verb): ?Route
+    {
+        $server = $request->server->all();
+        unset($server['HTTP_X_HTTP_METHOD_OVERRIDE']);
+        try {
+            $route = $this->router->getRoutes()->match(Request::create($request->url(), $verb, [], [], [], $server));
+        } catch (HttpExceptionInterface) {
+            return null;
+        }
+
+        return self::isMadeUp($route) ? null : $route;
+    }
+
+    /** The route that the router makes up to answer OPTIONS. */
+    private static function isMadeUp(mixed $route): bool
+    {
+        return $route instanceof Route && $route->methods() === ['OPTIONS'] && $route->gatherMiddleware() === [];
+    }
+
+    private function isOn(Request $request, Route $route): bool
+    {
+        return $this->flags->enabled($route, $this->subjects->of($request));
+    }
+}

@@ -1,0 +1,66 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Http;
+
+use Closure;
+use Illuminate\Contracts\Foundation\Application;
+use Illuminate\Contracts\Http\Kernel;
+use Illuminate\Routing\Middleware\SubstituteBindings;
+use Illuminate\Routing\Router;
+
+/**
+ * Puts the middleware after authentication and whatever finds the tenant, and before models are bound to the route: a
+ * company without the feature learns nothing of which records exist.
+ *
+ * @internal
+ */
+final class Priority
+{
+    /** @param list<string> $after middleware that find the tenant */
+    public function __construct(private readonly array $after)
+    {
+    }
+
+    /** In the kernel, which hands its list to the router when it is made and whenever the list changes. */
+    public function register(Application $app): void
+    {
+        $router = $app->make(Router::class);
+        $place = function (Kernel $kernel) use ($router): void {
+            if (\property_exists($kernel, 'middlewarePriority')) {
+                // Laravel 8 to 10 can only add to either end. The setter of later versions also registers the
+                // kernel's groups anew, which undoes what packages have added to them.
+                Closure::bind(function (Closure $placed): void {
+                    $this->middlewarePriority = $placed($this->middlewarePriority);
+                }, $kernel, $kernel::class)($this->placed(...));
+            }
+            $router->middlewarePriority = $this->placed($router->middlewarePriority);
+        };
+        if ($app->resolved(Kernel::class)) {
+            $place($app->make(Kernel::class));
+        } else {
+            $app->afterResolving(Kernel::class, $place);
+        }
+    }
+
+    /**
+     * @param list<string> $priority
+     * @return list<string>
+     */
+    private function placed(array $priority): array
+    {
+        if (\in_array(CheckFeatureFlag::class, $priority, true)) {
+            return $priority;
+        }
+        $at = \array_search(SubstituteBindings::class, $priority, true);
+        $at = $at === false ? \count($priority) : $at;
+        // An application that identifies tenants after binding models has said so in its own list.
+        foreach (\array_keys(\array_intersect($priority, $this->after)) as $index) {
+            $at = \max($at, $index + 1);
+        }
+        \array_splice($priority, $at, 0, [...\array_diff($this->after, $priority), CheckFeatureFlag::class]);
+
+        return $priority;
+    }
+}

@@ -1,0 +1,80 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Http;
+
+use Closure;
+use Illuminate\Http\Request;
+use Illuminate\Routing\RouteCollection;
+use Symfony\Component\HttpKernel\Exception\NotFoundHttpException;
+
+/**
+ * What somebody gets for whom a flag is off: the answer to a path that no route has.
+ */
+final class Refusal
+{
+    private const REFUSED = 'flagstone.refused';
+
+    /** @var ?Closure(Request, list<string>): mixed */
+    private ?Closure $other = null;
+
+    public function __construct(private readonly ?DebugLine $debug)
+    {
+    }
+
+    /** @param ?Closure(Request, list<string>): mixed $answer another answer; null from it, or instead of it: 404 */
+    public function answerBy(?Closure $answer): void
+    {
+        $this->other = $answer;
+    }
+
+    /** Whether the application answers by itself. */
+    public function isAnswered(): bool
+    {
+        return $this->other !== null;
+    }
+
+    /**
+     * @param list<string> $flags as the route names them
+     * @throws NotFoundHttpException
+     */
+    public function answer(Request $request, array $flags): mixed
+    {
+        $answer = $this->other === null ? null : ($this->other)($request, $flags);
+        if ($answer !== null) {
+            return $answer;
+        }
+        $request->attributes->set(self::REFUSED, $flags);
+
+        throw $this->exception($request, $flags);
+    }
+
+    /** @return list<string> the flags for which this request was refused a page; empty where it was not */
+    public function of(Request $request): array
+    {
+        return $request->attributes->get(self::REFUSED, []);
+    }
+
+    /**
+     * The exception of this Laravel's own router; while debugging, with a line that tells why.
+     *
+     * @param list<string> $flags
+     */
+    public function exception(Request $request, array $flags): NotFoundHttpException
+    {
+        return $this->debug === null ? self::unrouted($request) : $this->debug->exception($request, $flags);
+    }
+
+    /** Asks a router without routes. */
+    private static function unrouted(Request $request): NotFoundHttpException
+    {
+        try {
+            (new RouteCollection())->match($request);
+        } catch (NotFoundHttpException $exception) {
+            return $exception;
+        }
+
+        return new NotFoundHttpException();
+    }
+}

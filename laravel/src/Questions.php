@@ -1,0 +1,88 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel;
+
+use Flagstone\Laravel\Subject\Subject;
+use UnitEnum;
+
+/**
+ * Questions for one subject: Flagstone::for($company)->enabled('customer_portal').
+ */
+final class Questions
+{
+    /** @param bool $look only look; the answer chooses nothing */
+    public function __construct(
+        private readonly Flagstone $flagstone,
+        private readonly Subject $subject,
+        private readonly bool $look = false,
+    ) {
+    }
+
+    /** @param array<string, mixed> $context */
+    public function enabled(string|UnitEnum $flag, array $context = []): bool
+    {
+        $flag = Flagstone::key($flag);
+        if ($this->look) {
+            return $this->explain($flag, $context)['enabled'] || $this->flagstone->noted($flag, $this->subject);
+        }
+
+        return $this->flagstone->asks($flag, $this->subject, $context);
+    }
+
+    /** @param array<string, mixed> $context */
+    public function variant(string|UnitEnum $flag, array $context = []): ?string
+    {
+        $flag = Flagstone::key($flag);
+        if ($this->look) {
+            return $this->explain($flag, $context)['variant'];
+        }
+        $driver = $this->flagstone->driver();
+        $context = $this->subject->contextFor($flag, $driver, $context);
+        $variant = $driver->variant($flag, $this->subject->company, $context);
+        if ($variant === null) {
+            $this->flagstone->noted($flag, $this->subject);
+        }
+
+        return $variant;
+    }
+
+    /** @param array<string, mixed> $context */
+    public function value(string|UnitEnum $flag, mixed $default = null, array $context = []): mixed
+    {
+        $flag = Flagstone::key($flag);
+        $driver = $this->flagstone->driver();
+        $context = $this->subject->contextFor($flag, $driver, $context);
+        $nothing = new \stdClass();
+        $value = $driver->value($flag, $this->subject->company, $context, $nothing);
+        if ($value !== $nothing) {
+            return $value;
+        }
+        $this->flagstone->noted($flag, $this->subject);
+
+        return $default;
+    }
+
+    /**
+     * @param array<string, mixed> $context
+     * @return array<string, mixed>
+     */
+    public function explain(string|UnitEnum $flag, array $context = []): array
+    {
+        $flag = Flagstone::key($flag);
+        $driver = $this->flagstone->driver();
+        $context = $this->subject->contextFor($flag, $driver, $context);
+
+        return $driver->explain($flag, $this->subject->company, $context);
+    }
+
+    /**
+     * @param array<string, mixed> $context
+     * @return array<string, bool>
+     */
+    public function all(array $context = []): array
+    {
+        return $this->flagstone->driver()->all($this->subject->company, $context + $this->subject->context());
+    }
+}

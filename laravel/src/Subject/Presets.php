@@ -1,0 +1,52 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Subject;
+
+use Flagstone\Laravel\Contracts\SubjectResolver;
+use Flagstone\Laravel\Subject\Resolvers\TenantResolver;
+use Flagstone\Laravel\Subject\Resolvers\UserResolver;
+use Illuminate\Contracts\Container\Container;
+use InvalidArgumentException;
+
+/**
+ * Makes resolvers of what config/flagstone.php, `subject`, names.
+ *
+ * @internal
+ */
+final class Presets
+{
+    public function __construct(private readonly Container $container)
+    {
+    }
+
+    /**
+     * @param string|list<string> $names
+     * @return list<SubjectResolver>
+     * @throws InvalidArgumentException for a name that is neither a preset nor a resolver's class
+     */
+    public function make(string|array $names): array
+    {
+        return \array_map($this->one(...), \array_values((array) $names));
+    }
+
+    private function one(string $name): SubjectResolver
+    {
+        [$preset, $argument] = \explode(':', $name, 2) + [1 => null];
+
+        return match (true) {
+            $preset === 'user' => new UserResolver($argument ?? 'company_id'),
+            $preset === 'route' => TenantResolver::route($argument ?? 'company'),
+            $preset === 'header' && $argument !== null => TenantResolver::header($argument),
+            $name === 'tenancy' => TenantResolver::tenancy(),
+            $name === 'spatie' => TenantResolver::spatie(),
+            $name === 'filament' => TenantResolver::filament(),
+            \is_subclass_of($name, SubjectResolver::class) => $this->container->make($name),
+            default => throw new InvalidArgumentException(
+                "config/flagstone.php: subject names \"$name\", expected user:ATTRIBUTE, tenancy, spatie, filament,"
+                . ' route:PARAMETER, header:NAME or a class that implements ' . SubjectResolver::class,
+            ),
+        };
+    }
+}

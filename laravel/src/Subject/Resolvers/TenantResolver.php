@@ -1,0 +1,76 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Subject\Resolvers;
+
+use Closure;
+use Flagstone\Laravel\Contracts\SubjectResolver;
+use Flagstone\Laravel\Subject\Company;
+use Flagstone\Laravel\Subject\Context;
+use Flagstone\Laravel\Subject\Subject;
+use Illuminate\Container\Container;
+use Illuminate\Http\Request;
+
+/**
+ * The tenant that another package, or the route, has found. Nothing of those packages is needed to load this class.
+ */
+final class TenantResolver implements SubjectResolver
+{
+    /** @param Closure(Request): mixed $tenant a model, a key or null */
+    private function __construct(private readonly Closure $tenant)
+    {
+    }
+
+    /** stancl/tenancy. */
+    public static function tenancy(): self
+    {
+        return new self(static fn (): mixed => self::bound('Stancl\Tenancy\Tenancy')?->tenant);
+    }
+
+    /** spatie/laravel-multitenancy. */
+    public static function spatie(): self
+    {
+        return new self(static fn (): mixed => self::bound(
+            self::bound('config')?->get('multitenancy.current_tenant_container_key') ?? 'currentTenant',
+        ));
+    }
+
+    /** The tenant of Filament's current panel. */
+    public static function filament(): self
+    {
+        return new self(static fn (): mixed => self::bound('filament')?->getTenant());
+    }
+
+    /** A route parameter: the company's key, or the model bound to it. */
+    public static function route(string $parameter): self
+    {
+        return new self(static fn (Request $request): mixed => $request->route()?->parameter($parameter));
+    }
+
+    /** A request header. */
+    public static function header(string $name): self
+    {
+        return new self(static fn (Request $request): mixed => $request->headers->get($name));
+    }
+
+    public function resolve(Request $request): ?Subject
+    {
+        $tenant = ($this->tenant)($request);
+        if ($tenant === null || $tenant === '') {
+            return null;
+        }
+
+        return new Subject(
+            Company::key($tenant),
+            static fn (): array => Context::of($tenant, $request->user()),
+        );
+    }
+
+    private static function bound(string $abstract): mixed
+    {
+        $app = Container::getInstance();
+
+        return $app->bound($abstract) ? $app->make($abstract) : null;
+    }
+}

@@ -1,0 +1,75 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Subject;
+
+use Closure;
+use Flagstone\Laravel\Contracts\Driver;
+
+/**
+ * Who a question is asked for: a company, and attributes that some flags' rules read.
+ */
+final class Subject
+{
+    /** @var array<string, bool> by flag: whether it reads any attribute */
+    private array $reads = [];
+
+    /** @var array<string, true> flags whose off was looked into */
+    private array $explained = [];
+
+    /**
+     * @param array<string, mixed>|Closure(): array<string, mixed> $context attributes; a closure runs once, when a flag
+     *     that reads attributes is asked for the first time
+     * @param bool $signedIn whether a user stands behind it
+     */
+    public function __construct(
+        public readonly int|string|null $company = null,
+        private array|Closure $context = [],
+        public readonly bool $signedIn = false,
+    ) {
+    }
+
+    /** @param array<string, mixed> $context */
+    public static function of(mixed $company, array $context = []): self
+    {
+        return new self(
+            Company::key($company),
+            Context::has($company) ? static fn (): array => $context + Context::of($company) : $context,
+        );
+    }
+
+    /** @return array<string, mixed> */
+    public function context(): array
+    {
+        if ($this->context instanceof Closure) {
+            $this->context = ($this->context)();
+        }
+
+        return $this->context;
+    }
+
+    /**
+     * What to send along with a question: nothing where the flag reads nothing.
+     *
+     * @param array<string, mixed> $more from the one who asks; wins
+     * @return array<string, mixed>
+     */
+    public function contextFor(string $flag, Driver $driver, array $more = []): array
+    {
+        if ($this->context === [] || !($this->reads[$flag] ??= $driver->needs($flag) !== [])) {
+            return $more;
+        }
+
+        return $more + $this->context();
+    }
+
+    /** True the first time it is asked for a flag. */
+    public function firstOff(string $flag): bool
+    {
+        $first = !isset($this->explained[$flag]);
+        $this->explained[$flag] = true;
+
+        return $first;
+    }
+}

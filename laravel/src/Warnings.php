@@ -1,0 +1,66 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel;
+
+use Flagstone\Laravel\Contracts\Driver;
+use Flagstone\Laravel\Exceptions\UnknownFlag;
+use Flagstone\Laravel\Subject\Subject;
+use Illuminate\Contracts\Foundation\Application;
+use Throwable;
+
+/**
+ * Says so where an off looks like a mistake: a flag that does not exist, a user without a company. Once per flag and
+ * hour, over all processes, by the application's cache; where the cache fails, once per process.
+ */
+final class Warnings
+{
+    private const SECONDS = 3600;
+
+    /** @var array<string, float> when this process said what, in Unix seconds */
+    private array $said = [];
+
+    public function __construct(private readonly Application $app)
+    {
+    }
+
+    /** @throws UnknownFlag where flags that do not exist are not to pass in silence */
+    public function off(string $flag, Subject $subject, Driver $driver): void
+    {
+        $reason = $driver->explain($flag, $subject->company)['reason'];
+        if ($reason === 'unknown_flag') {
+            $this->unknown(UnknownFlag::named($flag, $driver->names()));
+        } elseif ($reason === 'no_company' && $subject->signedIn) {
+            $this->say("no-company:$flag", "Flag \"$flag\" is off because the signed-in user has no company."
+                . ' config/flagstone.php, subject, says where a user\'s company is found.');
+        }
+    }
+
+    private function unknown(UnknownFlag $problem): void
+    {
+        $loud = $this->app->make('config')->get('flagstone.unknown')
+            ?? ($this->app->environment('local', 'testing') ? 'throw' : 'log');
+        if ($loud === 'throw') {
+            throw $problem;
+        }
+        $this->say("unknown:$problem->flag", $problem->getMessage());
+    }
+
+    private function say(string $what, string $message): void
+    {
+        $now = \microtime(true);
+        if (($this->said[$what] ?? 0.0) > $now - self::SECONDS) {
+            return;
+        }
+        $this->said[$what] = $now;
+        try {
+            $first = $this->app->make('cache')->store()->add("flagstone:said:$what", 1, self::SECONDS);
+        } catch (Throwable) {
+            $first = true;
+        }
+        if ($first) {
+            $this->app->make('log')->warning($message);
+        }
+    }
+}

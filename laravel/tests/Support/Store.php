@@ -1,0 +1,64 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Tests\Support;
+
+use RuntimeException;
+
+/**
+ * The store of this test process, and the command that changes it.
+ */
+final class Store
+{
+    private static ?string $path = null;
+
+    public static function path(): string
+    {
+        if (self::$path === null) {
+            self::$path = self::directory() . '/store-' . \getmypid();
+            self::run('init', self::$path, '--environment', 'testing');
+        }
+
+        return self::$path;
+    }
+
+    /** A directory that only this user can write. */
+    public static function directory(): string
+    {
+        return self::setting('FLAGSTONE_TEST_DIR');
+    }
+
+    /**
+     * @param array<string, bool|array<string, mixed>> $flags
+     * @param array<string, mixed> $more
+     */
+    public static function publish(array $flags, array $more = []): void
+    {
+        $file = self::directory() . '/flags-' . \getmypid() . '.json';
+        \file_put_contents($file, \json_encode(['flags' => (object) $flags] + $more, \JSON_THROW_ON_ERROR));
+        self::command('publish', $file);
+    }
+
+    public static function command(string ...$arguments): string
+    {
+        return self::run(...$arguments, ...['--store', self::path()]);
+    }
+
+    private static function run(string ...$arguments): string
+    {
+        $command = \implode(' ', \array_map(\escapeshellarg(...), [self::setting('FLAGSTONE_BIN'), ...$arguments]));
+        \exec($command . ' 2>&1', $lines, $status);
+        $printed = \implode("\n", $lines);
+        if ($status !== 0) {
+            throw new RuntimeException("$command: exit $status: $printed");
+        }
+
+        return $printed;
+    }
+
+    private static function setting(string $name): string
+    {
+        return \getenv($name) ?: throw new RuntimeException("$name is not set: run laravel/tests/run");
+    }
+}

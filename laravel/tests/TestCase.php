@@ -1,0 +1,73 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Tests;
+
+use Flagstone\Laravel\Tests\Support\Skeleton;
+use Flagstone\Laravel\Tests\Support\Store;
+use Illuminate\Foundation\Application;
+use Illuminate\Foundation\Testing\TestCase as LaravelTestCase;
+
+/**
+ * A Laravel application of its own for each test, with this package and a published store.
+ */
+abstract class TestCase extends LaravelTestCase
+{
+    public function createApplication(): Application
+    {
+        return Skeleton::boot(function (Application $app): void {
+            $app->make('config')->set('flagstone', $this->flagstone() + [
+                'driver' => \extension_loaded('flagstone') ? 'native' : 'store',
+                'store' => Store::path(),
+            ]);
+            $this->configure($app);
+        });
+    }
+
+    /**
+     * Configuration of the package that differs from config/flagstone.php.
+     *
+     * @return array<string, mixed>
+     */
+    protected function flagstone(): array
+    {
+        return [];
+    }
+
+    /** Changes configuration before the package's provider is registered. */
+    protected function configure(Application $app): void
+    {
+    }
+
+    /**
+     * Publishes these flags, and nothing else, as the store's newest generation.
+     *
+     * @param array<string, bool|array<string, mixed>> $flags as in flags.json
+     * @param array<string, mixed> $more segments and the like
+     */
+    protected function publish(array $flags, array $more = []): void
+    {
+        Store::publish($flags, $more);
+        $this->app->make('flagstone')->driver()->refresh();
+    }
+
+    /**
+     * Runs the command `flagstone` on the store.
+     *
+     * @return string what it printed
+     */
+    protected function flagstoneCommand(string ...$arguments): string
+    {
+        $printed = Store::command(...$arguments);
+        $this->app->make('flagstone')->driver()->refresh();
+
+        return $printed;
+    }
+
+    /** A company's user, signed in or to be. */
+    protected function user(int|string|null $company, int $id = 7): Support\User
+    {
+        return new Support\User(['id' => $id, 'company_id' => $company]);
+    }
+}

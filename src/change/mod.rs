@@ -1,0 +1,161 @@
+//! Changes that people make to one flag by a word: turn it on, roll it out, let a company in.
+//!
+//! Definitions in, changed definitions out: [`change`] decides what the flag is to say and writes just that into the text,
+//! whose order, spaces and comments stay. It reads and writes no file and no store.
+
+mod decide;
+mod words;
+mod write;
+
+pub use decide::Edit;
+pub use words::state;
+
+use crate::definition::{self, Definitions, Report, nearest};
+
+/// A text of definitions, and where in it a change goes.
+#[derive(Debug, Clone, Copy)]
+pub struct Target<'a> {
+    /// For messages.
+    pub file: &'a str,
+    /// The text of the definitions.
+    pub text: &'a str,
+    /// Whose overlay is changed; without one, the document itself, and with it every environment that does not say
+    /// otherwise.
+    pub environment: Option<&'a str>,
+    /// Microseconds since 1970.
+    pub now: i64,
+}
+
+/// What came of a change.
+#[derive(Debug, Clone)]
+pub struct Changed {
+    /// The changed text.
+    pub text: String,
+    /// What it says for the environment, checked.
+    pub definitions: Definitions,
+    /// False: the flag said so before, and the text is as it was.
+    pub changed: bool,
+    /// What differs, in one line: `search: 10 % → on for everybody`.
+    pub summary: String,
+    /// What else there is to know, a sentence each.
+    pub notes: Vec<String>,
+}
+
+/// Why a change was refused. The text stays as it was.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChangeError {
+    /// The definitions have errors, before the change or with it.
+    #[error("{}{}", if *.before { "" } else { "with that change there would be an error: " }, .report.to_string().trim_end())]
+    Definitions {
+        /// All of them.
+        report: Report,
+        /// The errors are there without the change.
+        before: bool,
+    },
+    /// No flag has that key.
+    #[error("{file}: there is no flag \"{key}\"{}; nothing was changed", hint(.near))]
+    Unknown {
+        /// The file, as the target names it.
+        file: String,
+        /// What was asked for.
+        key: String,
+        /// The nearest key that there is.
+        near: Option<String>,
+    },
+    /// A flag to be added is there already.
+    #[error("{file}: there is a flag \"{0}\" already; nothing was changed", .key)]
+    Known {
+        /// The file, as the target names it.
+        file: String,
+        /// Its key.
+        key: String,
+    },
+    /// More companies than one change may name.
+    #[error("found {0} companies, expected at most {most} at once; write long lists into the file and publish it", most = Edit::COMPANIES)]
+    TooMany(usize),
+    /// A key that no flag may have.
+    #[error(
+        "found the flag key {key:?}, expected 1 to 191 letters, digits, or _ . : \\ - after the first; nothing was changed"
+    )]
+    Key {
+        /// The key.
+        key: String,
+    },
+    /// The text says it in a way that cannot be edited so that just this changes.
+    #[error(
+        "{file}: {key} is written in a way that this cannot change without changing more; edit the file by hand"
+    )]
+    Unwritable {
+        /// The file, as the target names it.
+        file: String,
+        /// The flag.
+        key: String,
+    },
+}
+
+fn hint(near: &Option<String>) -> String {
+    near.as_ref().map_or(String::new(), |near| format!(" (did you mean \"{near}\"?)"))
+}
+
+/// Makes one change to one flag.
+///
+/// # Errors
+///
+/// When the definitions have errors, before or after; when there is no such flag, or with [`Edit::Add`], when there is.
+pub fn change(target: Target, key: &str, edit: &Edit) -> Result<Changed, ChangeError> {
+    if edit.companies().len() > Edit::COMPANIES {
+        return Err(ChangeError::TooMany(edit.companies().len()));
+    }
+    let file = || target.file.to_owned();
+    let today: String = crate::eval::time::format_rfc3339(target.now).chars().take(10).collect();
+    let read = |text: &str, before: bool| {
+        let failed = |report| ChangeError::Definitions { report, before };
+        let document = definition::parse(target.file, text.as_bytes()).map_err(failed)?;
+        let (definitions, _) = document.resolve(target.environment, &today).map_err(failed)?;
+        Ok((document, definitions))
+    };
+    let (document, definitions) = read(target.text, true)?;
+    let before = definitions.flags.get(key);
+    match (before, edit) {
+        (None, Edit::Add { .. }) if !definition::is_flag_key(key) => {
+            return Err(ChangeError::Key { key: key.to_owned() });
+        }
+        (None, Edit::Add { .. }) => {}
+        (Some(_), Edit::Add { .. }) => return Err(ChangeError::Known { file: file(), key: key.to_owned() }),
+        (None, _) => {
+            let near = nearest(key, definitions.flags.keys().map(String::as_str)).map(str::to_owned);
+            return Err(ChangeError::Unknown { file: file(), key: key.to_owned(), near });
+        }
+        (Some(_), _) => {}
+    }
+    let after = edit.decide(before);
+    let summary = words::summary(key, before, &after, target.now);
+    if before == Some(&after) {
+        let notes = vec!["it says so already; nothing to change".to_owned()];
+        return Ok(Changed { text: target.text.to_owned(), definitions, changed: false, summary, notes });
+    }
+    let mut expected = definitions.clone();
+    expected.flags.insert(key.to_owned(), after.clone());
+    let unwritable = || ChangeError::Unwritable { file: file(), key: key.to_owned() };
+    let mut refused = unwritable();
+    for text in write::texts(target, key, before, &after).ok_or_else(unwritable)? {
+        match read(&text, false) {
+            Ok((changed, found)) if found == expected => {
+                // What holds here may contradict what an environment adds.
+                let shared = target.environment.is_none() && !changed.environments().is_empty();
+                let report = if shared { changed.check(&today) } else { Report::default() };
+                if report.has_errors() {
+                    let before = document.check(&today).has_errors();
+                    return Err(ChangeError::Definitions { report, before });
+                }
+                let mut notes = words::notes(edit, before, &after, &expected, target.now);
+                notes.extend(write::overlays(target, key));
+                return Ok(Changed { text, definitions: found, changed: true, summary, notes });
+            }
+            Ok(_) => {}
+            Err(error) => refused = error,
+        }
+    }
+    Err(refused)
+}

@@ -1,0 +1,177 @@
+//! The difference between two flags, written into the text.
+//!
+//! Nothing is decided here. Whether the text says what it should is checked afterwards, against the flag that was decided
+//! on.
+
+use super::Target;
+use crate::definition::edit::{Editor, Found, Json};
+use crate::definition::{CompanyId, Flag, Percentage};
+use serde_json::Value;
+
+/// Texts that ought to say it, the one that changes least first.
+pub(super) fn texts(target: Target, key: &str, before: Option<&Flag>, after: &Flag) -> Option<Vec<String>> {
+    let editor = || Editor::new(target.text.to_owned());
+    let Some(environment) = target.environment else {
+        let path = ["flags", key];
+        return Some(vec![flag(editor()?, &path, None, before, after)]);
+    };
+    let path = ["environments", environment, "flags", key];
+    let base = base(&editor()?, key);
+    let small = flag(editor()?, &path, base.as_ref(), before, after);
+    let mut whole = editor()?;
+    let wanted = serde_json::to_value(after).ok()?;
+    whole.set(&path, patch(base.as_ref(), &wanted), path.len());
+    Some(vec![small, whole.into_text()])
+}
+
+/// Environments that say something of the flag themselves, where the document is changed.
+pub(super) fn overlays(target: Target, key: &str) -> Vec<String> {
+    let Some(editor) = Editor::new(target.text.to_owned()).filter(|_| target.environment.is_none()) else {
+        return Vec::new();
+    };
+    let mut notes = Vec::new();
+    for environment in editor.keys(&["environments"]) {
+        let path = ["environments", &environment, "flags", key];
+        let said = match editor.find(&path) {
+            Found::Bool(_) => vec!["enabled".to_owned()],
+            _ => editor.keys(&path),
+        };
+        if !said.is_empty() {
+            notes.push(format!("{environment} says {} for itself, and keeps that", said.join(", ")));
+        }
+    }
+    notes
+}
+
+/// What the document itself has of the flag.
+fn base(editor: &Editor, key: &str) -> Option<Value> {
+    serde_json::from_str(editor.text(&["flags", key])?).ok()
+}
+
+/// The flag at `path`, with just what differs written. `base` is what an overlay is merged into.
+fn flag(
+    mut editor: Editor,
+    path: &[&str],
+    base: Option<&Value>,
+    before: Option<&Flag>,
+    after: &Flag,
+) -> String {
+    let blocks = path.len();
+    let at = |fields: &[&'static str]| -> Vec<String> {
+        path.iter()
+            .map(|key| (*key).to_owned())
+            .chain(fields.iter().map(|field| (*field).to_owned()))
+            .collect()
+    };
+    let Some(before) = before else {
+        editor.set(path, added(after), blocks);
+        return editor.into_text();
+    };
+    // A short form that stays one, or that says nothing but this.
+    let short = match editor.find(path) {
+        Found::Bool(_) => true,
+        Found::Nothing => base.is_some_and(Value::is_boolean),
+        _ => false,
+    };
+    if short {
+        let overlaid = overlaid(&editor, path);
+        let rest_is_default = Flag { enabled: before.enabled, ..after.clone() } == *before;
+        let value = match rest_is_default && (after.enabled || !overlaid) {
+            true => Json::bool(after.enabled),
+            false => Json::Object(vec![("enabled".to_owned(), Json::bool(after.enabled))]),
+        };
+        editor.set(path, value, blocks);
+    } else if before.enabled != after.enabled {
+        set(&mut editor, &at(&["enabled"]), Json::bool(after.enabled), blocks);
+    }
+    let percentage = |flag: &Flag| flag.rollout.as_ref().map(|rollout| rollout.percentage);
+    if let Some(wanted) = percentage(after).filter(|wanted| percentage(before) != Some(*wanted)) {
+        set(&mut editor, &at(&["rollout", "percentage"]), number(wanted), blocks);
+    }
+    for (list, was, is) in [
+        ("deny", &before.companies.deny, &after.companies.deny),
+        ("allow", &before.companies.allow, &after.companies.allow),
+    ] {
+        if was != is {
+            companies(&mut editor, &at(&["companies", list]), was, is, blocks);
+        }
+    }
+    if before.schedule != after.schedule {
+        let path = at(&["schedule"]);
+        match base.and_then(|base| base.get("schedule")) {
+            Some(_) => set(&mut editor, &path, Json::null(), blocks),
+            None => editor.remove(&strings(&path)),
+        }
+    }
+    editor.into_text()
+}
+
+/// Whether an environment patches the flag: it would lose what a bare `false` does not say.
+fn overlaid(editor: &Editor, path: &[&str]) -> bool {
+    let ["flags", key] = path else { return false };
+    let environments = editor.keys(&["environments"]);
+    environments.iter().any(|name| editor.find(&["environments", name, "flags", key]) == Found::Object)
+}
+
+/// A list, edited where it stands; written whole where it does not, since an overlay's list replaces the document's.
+fn companies(editor: &mut Editor, path: &[String], was: &[CompanyId], is: &[CompanyId], blocks: usize) {
+    if editor.find(&strings(path)) != Found::List {
+        let list = Json::List(is.iter().map(company).collect());
+        return set(editor, path, list, blocks);
+    }
+    let gone = |text: &str| {
+        CompanyId::from_text(text)
+            .is_some_and(|id| was.binary_search(&id).is_ok() && is.binary_search(&id).is_err())
+    };
+    if was.iter().any(|id| is.binary_search(id).is_err()) {
+        editor.take(&strings(path), gone);
+    }
+    let new: Vec<Json> = is.iter().filter(|id| was.binary_search(id).is_err()).map(company).collect();
+    if !new.is_empty() {
+        editor.push(&strings(path), &new);
+    }
+}
+
+/// RFC 7386: what has to be merged into `base` to get `wanted`.
+fn patch(base: Option<&Value>, wanted: &Value) -> Json {
+    let (Some(Value::Object(base)), Value::Object(wanted)) = (base, wanted) else { return wanted.into() };
+    let gone = base.keys().filter(|key| *key != "$comment" && !wanted.contains_key(*key));
+    let mut members: Vec<(String, Json)> = gone.map(|key| (key.clone(), Json::null())).collect();
+    for (key, value) in wanted {
+        if base.get(key) != Some(value) {
+            members.push((key.clone(), patch(base.get(key), value)));
+        }
+    }
+    Json::Object(members)
+}
+
+fn added(flag: &Flag) -> Json {
+    let mut members = vec![("enabled".to_owned(), Json::bool(flag.enabled))];
+    for (name, text) in
+        [("description", &flag.description), ("owner", &flag.owner), ("expires", &flag.expires)]
+    {
+        if let Some(text) = text {
+            members.push((name.to_owned(), Json::text(text)));
+        }
+    }
+    Json::Object(members)
+}
+
+fn set(editor: &mut Editor, path: &[String], value: Json, blocks: usize) {
+    editor.set(&strings(path), value, blocks);
+}
+
+fn strings(path: &[String]) -> Vec<&str> {
+    path.iter().map(String::as_str).collect()
+}
+
+fn number(percentage: Percentage) -> Json {
+    Json::Raw(serde_json::to_string(&percentage).unwrap_or_default())
+}
+
+fn company(company: &CompanyId) -> Json {
+    match company {
+        CompanyId::Int(id) => Json::Raw(id.to_string()),
+        CompanyId::Text(text) => Json::text(text),
+    }
+}
