@@ -274,6 +274,7 @@ fn edits() -> impl Strategy<Value = Edit> {
             .prop_map(|percentage| Edit::Enable { percentage: Some(percentage), companies: Vec::new() }),
         (proptest::option::of(percentage()), ids())
             .prop_map(|(percentage, companies)| Edit::Enable { percentage, companies }),
+        Just(Edit::Resume),
         Just(Edit::Disable),
         percentage().prop_map(Edit::Rollout),
         ids().prop_map(Edit::Allow),
@@ -338,6 +339,7 @@ proptest! {
                     prop_assert_eq!(is.percentage_at(NOW).0, was.percentage_at(NOW).0);
                 }
             }
+            Edit::Resume => prop_assert_eq!(is, &Flag { enabled: true, ..was.clone() }),
             Edit::Disable => prop_assert_eq!(is, &Flag { enabled: false, ..was.clone() }),
             Edit::Rollout(percentage) => {
                 prop_assert_eq!(is.percentage_at(NOW).0, *percentage);

@@ -16,6 +16,8 @@ pub enum Edit {
         /// Let in whatever the percentage.
         companies: Vec<CompanyId>,
     },
+    /// On for whom the flag says: as before it was disabled.
+    Resume,
     /// Off for everybody. What else the flag says stays.
     Disable,
     /// Another percentage. A flag that is off stays off.
@@ -48,7 +50,7 @@ impl Edit {
             | Edit::Allow(companies)
             | Edit::Deny(companies)
             | Edit::Forget(companies) => companies,
-            Edit::Disable | Edit::Rollout(_) | Edit::Add { .. } => &[],
+            Edit::Resume | Edit::Disable | Edit::Rollout(_) | Edit::Add { .. } => &[],
         }
     }
 
@@ -75,6 +77,7 @@ impl Edit {
                 }
                 allow(&mut flag, companies);
             }
+            Edit::Resume => flag.enabled = true,
             Edit::Disable => flag.enabled = false,
             Edit::Rollout(percentage) => set_percentage(&mut flag, *percentage),
             Edit::Allow(companies) => allow(&mut flag, companies),

@@ -94,7 +94,9 @@ pub(super) fn notes(
         Edit::Rollout(_) | Edit::Allow(_) if !after.enabled => {
             notes.push("it is off: nobody gets it until it is enabled".to_owned());
         }
-        Edit::Rollout(_) | Edit::Allow(_) => notes.extend(others_decide(after, definitions, now)),
+        Edit::Resume | Edit::Rollout(_) | Edit::Allow(_) => {
+            notes.extend(others_decide(after, definitions, now))
+        }
         Edit::Deny(_) | Edit::Forget(_) | Edit::Disable | Edit::Add { .. } => {}
     }
     notes

@@ -269,6 +269,9 @@ pub struct Enable {
     /// For this company (may be given again); of a flag that is off it makes a pilot: nobody else
     #[arg(long = "company", value_name = "C", value_parser = company, allow_hyphen_values = true)]
     pub companies: Vec<CompanyId>,
+    /// For whom it says: its percentage, schedule and companies stay as they are
+    #[arg(long, conflicts_with_all = ["percentage", "companies"])]
+    pub keep: bool,
     /// Where and how.
     #[command(flatten)]
     pub changing: Changing,

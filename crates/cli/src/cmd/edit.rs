@@ -22,7 +22,10 @@ struct Typed<'a> {
 }
 
 pub fn enable(arguments: &Arguments, word: &Enable, output: &mut Output) -> Outcome {
-    let edit = Edit::Enable { percentage: word.percentage, companies: word.companies.clone() };
+    let edit = match word.keep {
+        true => Edit::Resume,
+        false => Edit::Enable { percentage: word.percentage, companies: word.companies.clone() },
+    };
     run(arguments, &word.changing, &Typed { action: Action::Enable, flag: &word.flag, edit }, output)
 }
 

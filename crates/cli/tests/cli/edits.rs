@@ -72,6 +72,18 @@ fn lists_and_percentages_change_by_their_own_words() {
 }
 
 #[test]
+fn what_was_turned_off_comes_back_as_it_was() {
+    let shop = Shop::published();
+    shop.run(["disable", "customer_portal"]).exits(0);
+    assert_eq!(asked(&shop, "customer_portal", "15"), 1);
+    shop.run(["enable", "customer_portal", "--keep"]).exits(0);
+    assert_eq!([asked(&shop, "customer_portal", "15"), asked(&shop, "customer_portal", "acme-eu")], [0, 1]);
+    let ran = shop.run(["diff", "1", "3"]).exits(0);
+    assert!(!ran.out.contains("customer_portal"), "{}", ran.out);
+    shop.run(["enable", "customer_portal", "--keep", "--percentage", "5"]).exits(2);
+}
+
+#[test]
 fn what_cannot_be_done_is_refused_with_a_reason() {
     let shop = Shop::published();
     let ran = shop.run(["enable", "serch"]).exits(1);
