@@ -19,6 +19,7 @@ final class FlagstoneServiceProvider extends ServiceProvider
 {
     /** @var list<class-string> */
     private const REGISTRARS = [
+        Console\Registrar::class,
         Http\Registrar::class,
         Subject\Registrar::class,
     ];

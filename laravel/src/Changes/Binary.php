@@ -1,0 +1,75 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Changes;
+
+/**
+ * The command `flagstone`. It is run as it is, without a shell. Needs nothing of Laravel.
+ */
+final class Binary
+{
+    public const INSTALL = 'Install it with `make install` in Flagstone\'s sources, which puts it into /usr/local/bin,'
+        . ' or name it in FLAGSTONE_BINARY';
+
+    /** @param ?string $configured its path; null looks for it on PATH */
+    public function __construct(private readonly ?string $configured)
+    {
+    }
+
+    /** Null where there is none. */
+    public function path(): ?string
+    {
+        if ($this->configured !== null && $this->configured !== '') {
+            return self::runs($this->configured) ? $this->configured : null;
+        }
+        $path = \getenv('PATH') ?: '/usr/local/bin:/usr/bin:/bin';
+        foreach (\explode(\PATH_SEPARATOR, $path) as $folder) {
+            if ($folder !== '' && self::runs("$folder/flagstone")) {
+                return "$folder/flagstone";
+            }
+        }
+
+        return null;
+    }
+
+    /** @param list<string> $arguments */
+    public function run(array $arguments): Result
+    {
+        $path = $this->path();
+        if ($path === null) {
+            $where = $this->configured !== null && $this->configured !== '' ? $this->configured : 'on PATH';
+
+            return Result::refused("The command `flagstone` is not there ($where). " . self::INSTALL);
+        }
+        if (!\function_exists('proc_open')) {
+            return Result::unknown('PHP may not run commands here: disable_functions in php.ini names proc_open');
+        }
+        // A file, so that neither of two pipes can fill up while the other is read.
+        $errors = \tmpfile();
+        if ($errors === false) {
+            return Result::unknown('cannot write to the directory for temporary files');
+        }
+        $pipes = [];
+        $process = @\proc_open([$path, ...$arguments], [['file', '/dev/null', 'r'], ['pipe', 'w'], $errors], $pipes);
+        if ($process === false) {
+            return Result::unknown("cannot run $path");
+        }
+        $text = \stream_get_contents($pipes[1]);
+        \fclose($pipes[1]);
+        $code = \proc_close($process);
+        \rewind($errors);
+        $error = \trim((string) \stream_get_contents($errors));
+
+        return new Result(
+            \in_array($code, [Result::DONE, Result::REFUSED], true) ? $code : Result::UNKNOWN,
+            \rtrim((string) $text, "\n"),
+            (string) \preg_replace('/^flagstone: /m', '', $error),
+        );
+    }
+
+    private static function runs(string $path): bool
+    {
+        return @\is_file($path) && @\is_executable($path);
+    }
+}

@@ -1,0 +1,119 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Changes;
+
+use InvalidArgumentException;
+
+/**
+ * A change to one flag, as it was typed.
+ */
+final class Change
+{
+    public const WORDS = ['enable', 'disable', 'rollout', 'allow', 'deny', 'forget'];
+
+    /** @var list<int|string> as array keys are: "42" is 42, "042" a string */
+    public readonly array $companies;
+
+    /**
+     * @param string $word one of WORDS
+     * @param ?string $percentage 0 to 100 with up to three decimals
+     * @param list<int|string> $companies
+     * @param bool $keep of enable: just on again, for whom the flag says
+     * @param ?int $base refused unless this generation is still the current one
+     * @throws InvalidArgumentException where the percentage or a company is none
+     */
+    public function __construct(
+        public readonly string $word,
+        public readonly string $flag,
+        public readonly ?string $percentage = null,
+        array $companies = [],
+        public readonly bool $keep = false,
+        public readonly ?string $reason = null,
+        public readonly bool $dryRun = false,
+        public readonly ?int $base = null,
+    ) {
+        $this->companies = self::companies($companies);
+        $sound = $percentage === null
+            || (\preg_match('/^\d{1,3}(\.\d{1,3})?$/D', $percentage) === 1 && (float) $percentage <= 100);
+        if (!$sound) {
+            throw new InvalidArgumentException(
+                "found the percentage \"$percentage\", expected a number from 0 to 100 with up to three decimals",
+            );
+        }
+    }
+
+    public function dry(): self
+    {
+        return new self(
+            $this->word, $this->flag, $this->percentage, $this->companies, $this->keep, $this->reason, true, $this->base,
+        );
+    }
+
+    public function on(?int $base): self
+    {
+        return new self(
+            $this->word, $this->flag, $this->percentage, $this->companies, $this->keep, $this->reason, $this->dryRun,
+            $base,
+        );
+    }
+
+    /** Whether it turns the flag on for everybody. */
+    public function isForAll(): bool
+    {
+        return $this->word === 'enable' && $this->percentage === null && $this->companies === [] && !$this->keep;
+    }
+
+    /** @return list<string> the arguments of the command `flagstone` */
+    public function arguments(): array
+    {
+        $arguments = [$this->word];
+        if (\in_array($this->word, ['enable', 'disable'], true)) {
+            foreach ($this->companies as $company) {
+                $arguments[] = "--company=$company";
+            }
+            if ($this->percentage !== null) {
+                $arguments[] = "--percentage=$this->percentage";
+            }
+        }
+        foreach (['--keep' => $this->keep, '--dry-run' => $this->dryRun] as $option => $given) {
+            if ($given) {
+                $arguments[] = $option;
+            }
+        }
+        if ($this->reason !== null && $this->reason !== '') {
+            $arguments[] = "--reason=$this->reason";
+        }
+        if ($this->base !== null) {
+            $arguments[] = "--base=$this->base";
+        }
+        // What follows is never an option, whatever it begins with.
+        \array_push($arguments, '--', $this->flag);
+        if ($this->word === 'rollout') {
+            $arguments[] = (string) $this->percentage;
+        }
+
+        return \in_array($this->word, ['allow', 'deny', 'forget'], true)
+            ? [...$arguments, ...\array_map(strval(...), $this->companies)]
+            : $arguments;
+    }
+
+    /**
+     * @param list<int|string> $companies
+     * @return list<int|string>
+     */
+    private static function companies(array $companies): array
+    {
+        $keys = [];
+        foreach ($companies as $company) {
+            $length = \strlen((string) $company);
+            if ($length < 1 || $length > 1024) {
+                throw new InvalidArgumentException("found a company's id of $length bytes, expected 1 to 1,024");
+            }
+            $keys[$company] = true;
+        }
+
+        return \array_keys($keys);
+    }
+}

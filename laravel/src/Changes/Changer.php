@@ -1,0 +1,100 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Changes;
+
+use Flagstone\Laravel\Flagstone;
+
+/**
+ * The one place through which this package changes flags: by the command `flagstone` where a store answers, in the
+ * git-ignored overlay where flags.json itself does.
+ */
+final class Changer
+{
+    public function __construct(
+        private readonly Flagstone $flagstone,
+        private readonly Binary $binary,
+        private readonly Overlay $overlay,
+        private readonly ?string $store,
+    ) {
+    }
+
+    /** @param bool $json whether the result's text is to be a JSON document */
+    public function apply(Change $change, bool $json = false): Result
+    {
+        $result = $this->isFile()
+            ? $this->overlay->apply($change, $json)
+            : $this->store($change->arguments(), $json);
+        if (!$change->dryRun) {
+            $this->flagstone->driver()->refresh();
+        }
+
+        return $result;
+    }
+
+    /**
+     * What only a store can do, or tell: kill, rollback, history …
+     *
+     * @param list<string> $arguments of the command `flagstone`
+     */
+    public function command(array $arguments, bool $json = false): Result
+    {
+        if ($this->isFile()) {
+            return Result::refused(
+                "`{$arguments[0]}` is for a published store, and here flags.json itself answers (the driver is \"file\")",
+            );
+        }
+        $result = $this->store($arguments, $json);
+        $this->flagstone->driver()->refresh();
+
+        return $result;
+    }
+
+    /** Whether flags.json answers, and the overlay is what changes. */
+    public function isFile(): bool
+    {
+        return $this->flagstone->driver()->name() === 'file';
+    }
+
+    /** Whether a store can be asked and changed from here. */
+    public function hasCommand(): bool
+    {
+        return !$this->isFile() && $this->binary->path() !== null;
+    }
+
+    public function overlay(): Overlay
+    {
+        return $this->overlay;
+    }
+
+    public function binary(): Binary
+    {
+        return $this->binary;
+    }
+
+    /** The environment that a change reaches; null where that is not known. */
+    public function environment(): ?string
+    {
+        return $this->flagstone->driver()->status()['environment'] ?? null;
+    }
+
+    /** The store's directory; null where none is named. */
+    public function directory(): ?string
+    {
+        return $this->flagstone->driver()->status()['store'] ?? $this->store;
+    }
+
+    /** @param list<string> $arguments */
+    private function store(array $arguments, bool $json): Result
+    {
+        $store = $this->directory();
+        if ($store === null || $store === '') {
+            return Result::unknown('no store is named: set FLAGSTONE_STORE, or "store" in config/flagstone.php');
+        }
+        $word = \array_shift($arguments);
+        $options = ["--store=$store", ...($json ? ['--json'] : [])];
+
+        return $this->binary->run([$word, ...$options, ...$arguments]);
+    }
+}

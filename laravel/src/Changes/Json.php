@@ -1,0 +1,106 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Changes;
+
+use JsonException;
+use RuntimeException;
+use stdClass;
+
+/**
+ * JSON documents as people keep them: two spaces deep, what is short on one line.
+ *
+ * Objects are stdClass, so that an empty one stays an object.
+ */
+final class Json
+{
+    private const LINE = 90;
+
+    /**
+     * @return ?stdClass null where there is no such file
+     * @throws RuntimeException where it cannot be read or is no JSON object
+     */
+    public static function read(string $path): ?stdClass
+    {
+        if (!\is_file($path)) {
+            return null;
+        }
+        $text = @\file_get_contents($path);
+        if ($text === false) {
+            throw new RuntimeException("cannot read $path");
+        }
+        try {
+            $document = \json_decode($text, false, 512, \JSON_THROW_ON_ERROR);
+        } catch (JsonException $error) {
+            throw new RuntimeException("$path: {$error->getMessage()}, expected a JSON object", 0, $error);
+        }
+
+        return $document instanceof stdClass
+            ? $document
+            : throw new RuntimeException("$path: found no object, expected one with \"flags\"");
+    }
+
+    /**
+     * Whoever reads the file meanwhile sees the old content or the new.
+     *
+     * @throws RuntimeException where it cannot be written
+     */
+    public static function write(string $path, stdClass $document): void
+    {
+        $path = \realpath($path) ?: $path;
+        $temporary = \dirname($path) . '/.' . \basename($path) . '.' . \getmypid() . '.tmp';
+        $written = @\file_put_contents($temporary, self::text($document) . "\n");
+        if ($written !== false && \is_file($path)) {
+            @\chmod($temporary, \fileperms($path) & 0777);
+        }
+        if ($written === false || !@\rename($temporary, $path)) {
+            @\unlink($temporary);
+            throw new RuntimeException("cannot write $path; nothing was changed");
+        }
+    }
+
+    /** @param int $blocks so many levels have a line for each member, however short */
+    public static function text(mixed $value, string $indent = '', int $blocks = 2): string
+    {
+        $line = self::line($value);
+        if (!\is_object($value) && !\is_array($value) || ($blocks <= 0 && \strlen($indent . $line) <= self::LINE)) {
+            return $line;
+        }
+        $members = \is_object($value) ? \get_object_vars($value) : $value;
+        $flat = \is_array($value) && \array_filter($value, static fn (mixed $item): bool => !\is_scalar($item)) === [];
+        if ($members === [] || $flat) {
+            return $line;
+        }
+        $inner = "$indent  ";
+        $parts = [];
+        foreach ($members as $key => $member) {
+            $name = \is_object($value) ? self::scalar((string) $key) . ': ' : '';
+            $parts[] = $inner . $name . self::text($member, $inner, $blocks - 1);
+        }
+        [$open, $close] = \is_object($value) ? ['{', '}'] : ['[', ']'];
+
+        return "$open\n" . \implode(",\n", $parts) . "\n$indent$close";
+    }
+
+    private static function line(mixed $value): string
+    {
+        if (\is_array($value)) {
+            return '[' . \implode(', ', \array_map(self::line(...), $value)) . ']';
+        }
+        if (!\is_object($value)) {
+            return self::scalar($value);
+        }
+        $members = [];
+        foreach (\get_object_vars($value) as $key => $member) {
+            $members[] = self::scalar((string) $key) . ': ' . self::line($member);
+        }
+
+        return $members === [] ? '{}' : '{ ' . \implode(', ', $members) . ' }';
+    }
+
+    private static function scalar(mixed $value): string
+    {
+        return \json_encode($value, \JSON_THROW_ON_ERROR | \JSON_UNESCAPED_SLASHES | \JSON_UNESCAPED_UNICODE);
+    }
+}

@@ -1,0 +1,197 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Changes;
+
+use Flagstone\Laravel\Exceptions\UnknownFlag;
+use InvalidArgumentException;
+use RuntimeException;
+use stdClass;
+
+/**
+ * A developer's own changes to flags.json, in a file that git ignores: a merge patch (RFC 7386) on the document with its
+ * environment, which the driver "file" applies last. Nothing of it reaches a store.
+ */
+final class Overlay
+{
+    public function __construct(
+        private readonly string $file,
+        private readonly string $overlay,
+        private readonly string $environment,
+    ) {
+    }
+
+    /**
+     * The flags as the driver sees them.
+     *
+     * @return array<string, bool|stdClass>
+     * @throws RuntimeException where a file is no JSON object
+     */
+    public function flags(): array
+    {
+        $document = Json::read($this->file) ?? throw new RuntimeException(
+            "there is no {$this->file} yet; make it with: php artisan feature:install",
+        );
+        foreach ([$document->environments->{$this->environment} ?? null, Json::read($this->overlay)] as $patch) {
+            if ($patch instanceof stdClass) {
+                $document = self::merge($document, $patch);
+            }
+        }
+        $flags = $document->flags ?? new stdClass();
+        $flags = \array_filter(\get_object_vars($flags), static fn (mixed $flag): bool =>
+            \is_bool($flag) || $flag instanceof stdClass);
+        unset($flags['$comment']);
+
+        return $flags;
+    }
+
+    public function apply(Change $change, bool $json): Result
+    {
+        try {
+            $flags = $this->flags();
+            $before = $flags[$change->flag] ?? throw UnknownFlag::named($change->flag, \array_keys($flags));
+            $before = $before instanceof stdClass ? $before : (object) ['enabled' => $before];
+            $before->enabled ??= true;
+            $patch = self::patch($change, $before);
+            $after = self::merge($before, $patch);
+            $changed = $after != $before;
+            if ($changed && !$change->dryRun) {
+                $this->add($change->flag, $patch);
+            }
+        } catch (UnknownFlag | RuntimeException | InvalidArgumentException $error) {
+            return Result::refused($error->getMessage());
+        }
+
+        return $this->told($change, $before, $after, $changed, $json);
+    }
+
+    private function told(Change $change, stdClass $before, stdClass $after, bool $changed, bool $json): Result
+    {
+        $name = \basename($this->overlay);
+        $summary = "{$change->flag}: " . ($changed ? State::of($before) . ' → ' : '') . State::of($after);
+        $written = $changed && !$change->dryRun;
+        if ($json) {
+            $data = [
+                'environment' => $this->environment, 'file' => $this->overlay, 'flag' => $change->flag,
+                'changed' => $written, 'dry_run' => $change->dryRun, 'summary' => $summary,
+            ];
+
+            return new Result(Result::DONE, (string) \json_encode($data, \JSON_UNESCAPED_SLASHES | \JSON_UNESCAPED_UNICODE));
+        }
+        $end = match (true) {
+            !$changed => 'it says so already; nothing to change',
+            $change->dryRun => 'nothing was changed',
+            default => "changed $name: for this copy of the application only",
+        };
+
+        return new Result(Result::DONE, "{$this->environment}, $name: {$change->word} {$change->flag}\n$summary\n$end");
+    }
+
+    /** What has to be merged into the flag. */
+    private static function patch(Change $change, stdClass $flag): stdClass
+    {
+        // Where the document has the flag as a bare true or false, the patch has to say which.
+        $patch = (object) ['enabled' => $flag->enabled];
+        if ($change->word === 'enable') {
+            $patch->enabled = true;
+            $percentage = $change->percentage;
+            if ($percentage === null && !$change->keep) {
+                $percentage = match (true) {
+                    $change->companies === [] => isset($flag->rollout) ? '100' : null,
+                    default => $flag->enabled ? null : '0',
+                };
+            }
+            self::percentage($patch, $flag, $percentage);
+            self::companies($patch, $flag, $change->companies, 'allow');
+        } elseif ($change->word === 'disable' && $change->companies === []) {
+            $patch->enabled = false;
+        } elseif ($change->word === 'rollout') {
+            self::percentage($patch, $flag, $change->percentage);
+        } else {
+            $into = ['disable' => 'deny', 'deny' => 'deny', 'allow' => 'allow', 'forget' => null][$change->word];
+            self::companies($patch, $flag, $change->companies, $into);
+        }
+
+        return $patch;
+    }
+
+    /** A schedule would take over from the percentage, so it ends. */
+    private static function percentage(stdClass $patch, stdClass $flag, ?string $percentage): void
+    {
+        if ($percentage === null) {
+            return;
+        }
+        $patch->rollout = (object) ['percentage' => $percentage + 0];
+        if (isset($flag->schedule)) {
+            $patch->schedule = null;
+        }
+    }
+
+    /**
+     * Takes the companies out of both lists, and puts them into one.
+     *
+     * @param list<int|string> $companies
+     * @param ?string $into allow, deny or null: none
+     */
+    private static function companies(stdClass $patch, stdClass $flag, array $companies, ?string $into): void
+    {
+        if ($companies === []) {
+            return;
+        }
+        $named = \array_fill_keys($companies, true);
+        foreach (['allow', 'deny'] as $list) {
+            $old = $flag->companies->$list ?? [];
+            $new = \array_values(\array_filter($old, static fn (int|string $company): bool => !isset($named[$company])));
+            $new = $list === $into ? [...$new, ...$companies] : $new;
+            if ($new !== $old) {
+                $patch->companies ??= new stdClass();
+                $patch->companies->$list = $new;
+            }
+        }
+        // Who allows some has to say what the others get: as before, everybody.
+        if ($into === 'allow' && !isset($flag->rollout) && !isset($patch->rollout)) {
+            $patch->rollout = (object) ['percentage' => 100];
+        }
+    }
+
+    private function add(string $flag, stdClass $patch): void
+    {
+        $overlay = Json::read($this->overlay) ?? (object) ['flags' => new stdClass()];
+        $overlay->flags ??= new stdClass();
+        $overlay->flags->$flag = self::together($overlay->flags->$flag ?? null, $patch);
+        Json::write($this->overlay, $overlay);
+    }
+
+    /** One patch that does what two do, the second after the first. */
+    private static function together(mixed $first, mixed $second): mixed
+    {
+        if (!$first instanceof stdClass || !$second instanceof stdClass) {
+            return $second;
+        }
+        $both = clone $first;
+        foreach (\get_object_vars($second) as $key => $value) {
+            $both->$key = self::together($both->$key ?? null, $value);
+        }
+
+        return $both;
+    }
+
+    /** MergePatch(target, patch) of RFC 7386. */
+    private static function merge(mixed $target, mixed $patch): mixed
+    {
+        if (!$patch instanceof stdClass) {
+            return $patch;
+        }
+        $merged = $target instanceof stdClass ? clone $target : new stdClass();
+        foreach (\get_object_vars($patch) as $key => $value) {
+            if ($value === null) {
+                unset($merged->$key);
+            } else {
+                $merged->$key = self::merge($merged->$key ?? null, $value);
+            }
+        }
+
+        return $merged;
+    }
+}

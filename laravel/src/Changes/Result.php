@@ -1,0 +1,52 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Changes;
+
+/**
+ * What came of a change, or of asking for one.
+ */
+final class Result
+{
+    /** Yes, or done. */
+    public const DONE = 0;
+    /** No, or refused. */
+    public const REFUSED = 1;
+    /** Could not tell. */
+    public const UNKNOWN = 2;
+
+    /**
+     * @param int $code one of the three
+     * @param string $text what to tell: sentences, or one JSON document where that was asked for
+     * @param string $error what went wrong, and what to do about it; warnings too
+     */
+    public function __construct(
+        public readonly int $code,
+        public readonly string $text,
+        public readonly string $error = '',
+    ) {
+    }
+
+    public static function refused(string $error): self
+    {
+        return new self(self::REFUSED, '', $error);
+    }
+
+    public static function unknown(string $error): self
+    {
+        return new self(self::UNKNOWN, '', $error);
+    }
+
+    /**
+     * The document that the text is; empty if it is none.
+     *
+     * @return array<string, mixed>
+     */
+    public function data(): array
+    {
+        $data = \json_decode($this->text, true);
+
+        return \is_array($data) ? $data : [];
+    }
+}

@@ -1,0 +1,24 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Console;
+
+use Flagstone\Laravel\Changes\Changer;
+
+final class AllowCommand extends FlagCommand
+{
+    protected $signature = 'feature:allow
+        {flag : The flag\'s key}
+        {company* : The companies}
+        {--reason= : Why, for the audit trail}
+        {--dry-run : Show what would change, and change nothing}
+        {--json : Print JSON}';
+
+    protected $description = 'Let companies in, whatever the percentage';
+
+    public function handle(Changer $changer): int
+    {
+        return $this->change($changer, 'allow', ['companies' => (array) $this->argument('company')]);
+    }
+}

@@ -1,0 +1,24 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Console;
+
+use Flagstone\Laravel\Changes\Changer;
+
+final class DenyCommand extends FlagCommand
+{
+    protected $signature = 'feature:deny
+        {flag : The flag\'s key}
+        {company* : The companies}
+        {--reason= : Why, for the audit trail}
+        {--dry-run : Show what would change, and change nothing}
+        {--json : Print JSON}';
+
+    protected $description = 'Keep companies out, whatever else the flag says';
+
+    public function handle(Changer $changer): int
+    {
+        return $this->change($changer, 'deny', ['companies' => (array) $this->argument('company')]);
+    }
+}

@@ -1,0 +1,35 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Console;
+
+use Flagstone\Laravel\Changes\Changer;
+
+final class EnableCommand extends FlagCommand
+{
+    protected $signature = 'feature:enable
+        {flag : The flag\'s key}
+        {--percentage= : For so many, 0 to 100}
+        {--company=* : For this company; of a flag that is off it makes a pilot: nobody else}
+        {--keep : For whom it says: just on again}
+        {--force : Do not ask in production}
+        {--reason= : Why, for the audit trail}
+        {--dry-run : Show what would change, and change nothing}
+        {--json : Print JSON}';
+
+    protected $description = 'Turn a flag on: for everybody, a percentage or companies';
+
+    public function handle(Changer $changer): int
+    {
+        if ($this->option('keep') && ($this->text('percentage') !== null || $this->option('company') !== [])) {
+            return $this->refuse('--keep leaves percentage and companies as they are: give it, or those');
+        }
+
+        return $this->change($changer, 'enable', [
+            'percentage' => $this->text('percentage'),
+            'companies' => (array) $this->option('company'),
+            'keep' => (bool) $this->option('keep'),
+        ]);
+    }
+}

@@ -1,0 +1,98 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Console;
+
+use Flagstone\Laravel\Changes\Result;
+use Flagstone\Laravel\Contracts\Driver;
+use Flagstone\Laravel\Exceptions\UnknownFlag;
+use Flagstone\Laravel\Flagstone;
+
+class ExplainCommand extends FlagCommand
+{
+    protected $signature = 'feature:explain
+        {flag : The flag\'s key}
+        {--company= : For this company}
+        {--context=* : A further attribute, plan=pro; may be given again}
+        {--json : Print JSON}';
+
+    protected $description = 'Say how a flag is answered, and why';
+
+    public function handle(Flagstone $flagstone): int
+    {
+        $driver = $flagstone->driver();
+        if (!\in_array($this->flag(), $driver->names(), true)) {
+            return $this->finish(Result::unknown(
+                UnknownFlag::named($this->flag(), $driver->names())->getMessage() . '; the answer is off',
+            ));
+        }
+        $answer = $driver->explain($this->flag(), $this->text('company'), $this->attributes());
+        if ($this->isJson()) {
+            $this->json($answer);
+        } else {
+            $this->tell($answer, $driver);
+        }
+
+        return 0;
+    }
+
+    /** @param array<string, mixed> $answer */
+    protected function tell(array $answer, Driver $driver): void
+    {
+        $this->line($this->sentence($answer));
+        foreach ($answer as $name => $value) {
+            if ($value !== null && $value !== [] && !\in_array($name, ['flag', 'enabled'], true)) {
+                $this->line(\sprintf('  %-13s %s', $name, \is_array($value) ? \implode(', ', $value) : $value));
+            }
+        }
+        $this->line("  driver        {$driver->name()}");
+    }
+
+    /** @param array<string, mixed> $answer */
+    protected function sentence(array $answer): string
+    {
+        $company = $answer['company'] === null ? 'without a company' : "for company {$answer['company']}";
+        $why = match ($answer['reason']) {
+            'no_snapshot' => 'nothing is published',
+            'killed' => 'it is killed',
+            'emergency_stop' => 'everything is stopped',
+            'disabled' => 'it is disabled',
+            'prerequisite' => "it requires {$answer['prerequisite']}, which is off",
+            'denied' => 'the company is denied',
+            'allowed' => 'the company is allowed',
+            'rule' => "rule {$answer['rule']} decides" . $this->percent($answer),
+            'no_company' => 'no company is asking, and its percentage is of companies',
+            'no_key' => 'the question lacks what its percentage is drawn by',
+            'full' => 'it is on for everybody',
+            'rollout_in', 'rollout_out' => \sprintf(
+                'bucket %s of 100,000%s',
+                \number_format((int) $answer['bucket']),
+                $this->percent($answer),
+            ),
+            'override' => 'a test overrides it',
+            default => $answer['reason'],
+        };
+
+        return \sprintf('%s is %s %s: %s', $answer['flag'], $answer['enabled'] ? 'ON' : 'OFF', $company, $why);
+    }
+
+    /** @param array<string, mixed> $answer */
+    private function percent(array $answer): string
+    {
+        return $answer['percentage'] === null ? '' : ", at {$answer['percentage']} %";
+    }
+
+    /** @return array<string, bool|int|float|string> numbers and booleans as what they read as */
+    private function attributes(): array
+    {
+        $context = [];
+        foreach ((array) $this->option('context') as $pair) {
+            [$name, $value] = \explode('=', (string) $pair, 2) + [1 => ''];
+            $read = \json_decode($value);
+            $context[$name] = \is_bool($read) || \is_int($read) || \is_float($read) ? $read : $value;
+        }
+
+        return $context;
+    }
+}

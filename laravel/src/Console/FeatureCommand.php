@@ -1,0 +1,97 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Console;
+
+use Symfony\Component\Console\Command\Command as SymfonyCommand;
+
+/**
+ * One word for all: `feature enable KEY --percentage=50` is `feature:enable KEY --percentage=50`.
+ */
+final class FeatureCommand extends FlagCommand
+{
+    protected $signature = 'feature
+        {action=list : list, show, enable, disable, rollout, stats, health, emergency-disable, … as feature:ACTION}
+        {flag? : The flag\'s key}
+        {value? : The percentage of rollout; the company of allow, deny and forget}
+        {--percentage= : For so many, 0 to 100}
+        {--company=* : For this company}
+        {--keep : Of enable: just on again}
+        {--reason= : Why, for the audit trail}
+        {--limit= : Of history}
+        {--to= : Of rollback}
+        {--dry-run : Show what would change, and change nothing}
+        {--force : Do not ask in production}
+        {--json : Print JSON}';
+
+    protected $description = 'Ask and change feature flags: feature enable KEY --percentage=50';
+
+    public function handle(): int
+    {
+        $action = (string) $this->argument('action');
+        if ($action === 'emergency-disable') {
+            $action = $this->argument('flag') === null ? 'stop-all' : 'kill';
+        }
+        $application = $this->getApplication();
+        if ($application === null || !$application->has("feature:$action")) {
+            return $this->refuse("There is no feature:$action; `php artisan list feature` shows what there is");
+        }
+        $command = $application->find("feature:$action");
+        $arguments = $this->argumentsOf($command);
+        $options = $this->optionsOf($command);
+        if (\is_string($arguments) || \is_string($options)) {
+            return $this->refuse(\is_string($arguments) ? $arguments : (string) $options);
+        }
+
+        return $this->call("feature:$action", $arguments + $options);
+    }
+
+    /** @return array<string, mixed>|string what the command takes of what was typed, or what it does not take */
+    private function argumentsOf(SymfonyCommand $command): array|string
+    {
+        $definition = $command->getDefinition();
+        $arguments = [];
+        foreach (['flag' => 'flag', 'value' => 'percentage'] as $typed => $name) {
+            $value = $this->argument($typed);
+            if ($value === null) {
+                continue;
+            }
+            $name = $typed === 'value' && $definition->hasArgument('company') ? 'company' : $name;
+            if (!$definition->hasArgument($name)) {
+                return "{$command->getName()} takes no \"$value\"";
+            }
+            $arguments[$name] = $definition->getArgument($name)->isArray() ? [$value] : $value;
+        }
+        foreach ($definition->getArguments() as $argument) {
+            if ($argument->isRequired() && $argument->getName() !== 'command' && !isset($arguments[$argument->getName()])) {
+                return "{$command->getName()} needs the {$argument->getName()}: {$argument->getDescription()}";
+            }
+        }
+
+        return $arguments;
+    }
+
+    /** @return array<string, mixed>|string */
+    private function optionsOf(SymfonyCommand $command): array|string
+    {
+        $definition = $command->getDefinition();
+        $options = [];
+        foreach (['percentage', 'company', 'keep', 'reason', 'limit', 'to', 'dry-run', 'force', 'json'] as $name) {
+            $value = $this->option($name);
+            if ($value === null || $value === false || $value === []) {
+                continue;
+            }
+            if (!$definition->hasOption($name)) {
+                return "{$command->getName()} takes no --$name";
+            }
+            $array = $definition->getOption($name)->isArray();
+            $options["--$name"] = \is_array($value) && !$array ? \end($value) : $value;
+        }
+        if (!$this->input->isInteractive()) {
+            $options['--no-interaction'] = true;
+        }
+
+        return $options;
+    }
+}

@@ -1,0 +1,24 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Console;
+
+use Flagstone\Laravel\Changes\Changer;
+
+final class ForgetCommand extends FlagCommand
+{
+    protected $signature = 'feature:forget
+        {flag : The flag\'s key}
+        {company* : The companies}
+        {--reason= : Why, for the audit trail}
+        {--dry-run : Show what would change, and change nothing}
+        {--json : Print JSON}';
+
+    protected $description = 'Take companies out of both lists';
+
+    public function handle(Changer $changer): int
+    {
+        return $this->change($changer, 'forget', ['companies' => (array) $this->argument('company')]);
+    }
+}

@@ -1,0 +1,67 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Console;
+
+use Flagstone\Laravel\Changes\Result;
+use Flagstone\Laravel\Flagstone;
+
+/**
+ * Exit code 0: the newest definitions answer; 1: older ones do; 2: none do, and every flag is off. A kill or a stop is no
+ * trouble.
+ */
+final class HealthCommand extends FlagCommand
+{
+    protected $signature = 'feature:health
+        {--json : Print JSON}';
+
+    protected $description = 'Say whether flags are answered from the newest definitions, by the exit code too';
+
+    public function handle(Flagstone $flagstone): int
+    {
+        $driver = $flagstone->driver();
+        $driver->refresh();
+        $status = $driver->status();
+        $source = $status['source'] ?? 'none';
+        $code = match (true) {
+            $source === 'none' => Result::UNKNOWN,
+            $source === 'current' && ($status['last_error'] ?? null) === null => Result::DONE,
+            default => Result::REFUSED,
+        };
+        if ($this->isJson()) {
+            $this->json(['healthy' => $code === Result::DONE, 'driver' => $driver->name()] + $status);
+
+            return $code;
+        }
+        $this->line(match ($code) {
+            Result::DONE => \sprintf(
+                'Healthy: generation %d of %s, %d flags, driver %s',
+                $status['generation'],
+                $status['environment'],
+                $status['flags'],
+                $driver->name(),
+            ),
+            Result::REFUSED => \sprintf(
+                'Degraded: generation %d answers (%s), %d is published',
+                $status['generation'],
+                $source,
+                $status['head_generation'],
+            ),
+            default => 'Every flag is off: there are no definitions to answer from. `php artisan feature:doctor` tells more',
+        });
+        foreach (['last_error', 'warning'] as $trouble) {
+            if (isset($status[$trouble])) {
+                $this->line("  $status[$trouble]");
+            }
+        }
+        if (($status['killed'] ?? []) !== []) {
+            $this->line('  killed: ' . \implode(', ', $status['killed']));
+        }
+        if ($status['stopped'] ?? false) {
+            $this->line('  everything is stopped, until feature:resume-all');
+        }
+
+        return $code;
+    }
+}

@@ -1,0 +1,78 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Console;
+
+use Flagstone\Laravel\Changes\Changer;
+use Flagstone\Laravel\Changes\State;
+use Flagstone\Laravel\Contracts\Driver;
+use Flagstone\Laravel\Flagstone;
+use RuntimeException;
+use stdClass;
+
+final class ListCommand extends FlagCommand
+{
+    protected $signature = 'feature:list
+        {--company= : Whether each is on for this company}
+        {--json : Print JSON}';
+
+    protected $description = 'List the flags with their state';
+
+    public function handle(Flagstone $flagstone, Changer $changer): int
+    {
+        $company = $this->text('company');
+        if ($company === null && $changer->hasCommand()) {
+            return $this->relay($changer, ['list']);
+        }
+        try {
+            $states = match (true) {
+                $company !== null => $this->answers($flagstone->driver(), $company),
+                $changer->isFile() => \array_map(
+                    static fn (bool|stdClass $flag): string => State::of($flag),
+                    $changer->overlay()->flags(),
+                ),
+                default => $this->possible($flagstone->driver()),
+            };
+        } catch (RuntimeException $error) {
+            return $this->finish(\Flagstone\Laravel\Changes\Result::unknown($error->getMessage()));
+        }
+        $rows = [];
+        foreach ($states as $flag => $state) {
+            $rows[] = ['flag' => (string) $flag, 'state' => $state];
+        }
+        if ($this->isJson()) {
+            $this->json(['environment' => $changer->environment(), 'company' => $company, 'flags' => $rows]);
+        } else {
+            $this->table(['Flag', $company === null ? 'State' : "For $company"], $rows);
+        }
+
+        return 0;
+    }
+
+    /** @return array<string, string> */
+    private function answers(Driver $driver, string $company): array
+    {
+        return \array_map(static fn (bool $on): string => $on ? 'on' : 'off', $driver->all($company));
+    }
+
+    /**
+     * What can be told without the definitions.
+     *
+     * @return array<string, string>
+     */
+    private function possible(Driver $driver): array
+    {
+        $killed = \array_flip($driver->status()['killed'] ?? []);
+        $states = [];
+        foreach ($driver->names() as $flag) {
+            $states[$flag] = match (true) {
+                isset($killed[$flag]) => 'KILLED',
+                $driver->possible($flag) => 'on for some, or all',
+                default => 'off for everybody',
+            };
+        }
+
+        return $states;
+    }
+}

@@ -1,0 +1,38 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Console;
+
+use Flagstone\Laravel\Changes\Changer;
+
+final class PublishCommand extends FlagCommand
+{
+    protected $signature = 'feature:publish
+        {file? : The definitions; without it, those that config/flagstone.php names}
+        {--base= : Refuse unless this generation is still the current one}
+        {--force : Although that undoes what was changed since a file was last published}
+        {--reason= : Why, for the audit trail}
+        {--dry-run : Show what would change, and change nothing}
+        {--json : Print JSON}';
+
+    protected $description = 'Check, compile and publish flags.json as a new generation';
+
+    public function handle(Changer $changer): int
+    {
+        $arguments = ['publish'];
+        foreach (['base', 'reason'] as $option) {
+            if ($this->text($option) !== null) {
+                $arguments[] = "--$option={$this->text($option)}";
+            }
+        }
+        foreach (['force', 'dry-run'] as $option) {
+            if ($this->option($option)) {
+                $arguments[] = "--$option";
+            }
+        }
+        $file = $this->argument('file') ?? $this->laravel->make('config')->get('flagstone.file');
+
+        return $this->relay($changer, [...$arguments, '--', (string) $file]);
+    }
+}

@@ -1,0 +1,67 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Console;
+
+use Flagstone\Laravel\Changes\Binary;
+use Flagstone\Laravel\Changes\Changer;
+use Flagstone\Laravel\Changes\Overlay;
+use Flagstone\Laravel\Flagstone;
+use Illuminate\Console\Application as Artisan;
+use Illuminate\Contracts\Foundation\Application;
+
+/**
+ * Makes the commands known to artisan, and what they change flags with to the container.
+ *
+ * @internal
+ */
+final class Registrar
+{
+    private const COMMANDS = [
+        AllowCommand::class,
+        DenyCommand::class,
+        DisableCommand::class,
+        EnableCommand::class,
+        ExplainCommand::class,
+        FeatureCommand::class,
+        ForgetCommand::class,
+        HealthCommand::class,
+        HistoryCommand::class,
+        KillCommand::class,
+        ListCommand::class,
+        PublishCommand::class,
+        ResumeAllCommand::class,
+        ReviveCommand::class,
+        RollbackCommand::class,
+        RolloutCommand::class,
+        ShowCommand::class,
+        StatsCommand::class,
+        StopAllCommand::class,
+        WhyCommand::class,
+    ];
+
+    public function register(Application $app): void
+    {
+        // As they are now, before a tenant changes them.
+        $config = $app->make('config')->get('flagstone');
+        $environment = $config['environment'] ?? null;
+        $app->singleton(Binary::class, static fn (): Binary => new Binary($config['binary'] ?? null));
+        $app->singleton(Overlay::class, static fn (Application $app): Overlay => new Overlay(
+            (string) $config['file'],
+            (string) $config['overlay'],
+            (string) ($environment ?? $app->environment()),
+        ));
+        $app->singleton(Changer::class, static fn (Application $app): Changer => new Changer(
+            $app->make(Flagstone::class),
+            $app->make(Binary::class),
+            $app->make(Overlay::class),
+            isset($config['store']) ? (string) $config['store'] : null,
+        ));
+        if ($app->runningInConsole()) {
+            Artisan::starting(static function (Artisan $artisan): void {
+                $artisan->resolveCommands(self::COMMANDS);
+            });
+        }
+    }
+}

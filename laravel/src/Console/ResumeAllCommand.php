@@ -1,0 +1,23 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Console;
+
+use Flagstone\Laravel\Changes\Changer;
+
+final class ResumeAllCommand extends FlagCommand
+{
+    protected $signature = 'feature:resume-all
+        {--reason= : Why, for the audit trail}
+        {--json : Print JSON}';
+
+    protected $description = 'Let all flags answer again after a stop';
+
+    public function handle(Changer $changer): int
+    {
+        $reason = $this->text('reason') === null ? [] : ["--reason={$this->text('reason')}"];
+
+        return $this->relay($changer, ['resume-all', ...$reason]);
+    }
+}

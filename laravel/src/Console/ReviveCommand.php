@@ -1,0 +1,24 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Console;
+
+use Flagstone\Laravel\Changes\Changer;
+
+final class ReviveCommand extends FlagCommand
+{
+    protected $signature = 'feature:revive
+        {flag : The flag\'s key}
+        {--reason= : Why, for the audit trail}
+        {--json : Print JSON}';
+
+    protected $description = 'Let a killed flag answer again';
+
+    public function handle(Changer $changer): int
+    {
+        $reason = $this->text('reason') === null ? [] : ["--reason={$this->text('reason')}"];
+
+        return $this->relay($changer, ['revive', ...$reason, '--', $this->flag()]);
+    }
+}

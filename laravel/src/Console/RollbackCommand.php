@@ -1,0 +1,41 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Console;
+
+use Flagstone\Laravel\Changes\Changer;
+use Flagstone\Laravel\Changes\Result;
+
+final class RollbackCommand extends FlagCommand
+{
+    protected $signature = 'feature:rollback
+        {--to= : What this generation held; without it, the one before the current}
+        {--force : Do not ask in production}
+        {--reason= : Why, for the audit trail}
+        {--dry-run : Show what would change, and change nothing}
+        {--json : Print JSON}';
+
+    protected $description = 'Publish again what an earlier generation held, for all flags';
+
+    public function handle(Changer $changer): int
+    {
+        $arguments = ['rollback'];
+        foreach (['to', 'reason'] as $option) {
+            if ($this->text($option) !== null) {
+                $arguments[] = "--$option={$this->text($option)}";
+            }
+        }
+        if (!$this->option('dry-run') && $this->asks($changer)) {
+            $would = $changer->command([...$arguments, '--dry-run']);
+            if ($would->code !== Result::DONE) {
+                return $this->finish($would);
+            }
+            if (!$this->agreed($would->text, 'Roll back?')) {
+                return Result::REFUSED;
+            }
+        }
+
+        return $this->relay($changer, [...$arguments, ...($this->option('dry-run') ? ['--dry-run'] : [])]);
+    }
+}

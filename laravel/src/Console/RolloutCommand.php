@@ -1,0 +1,24 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Console;
+
+use Flagstone\Laravel\Changes\Changer;
+
+final class RolloutCommand extends FlagCommand
+{
+    protected $signature = 'feature:rollout
+        {flag : The flag\'s key}
+        {percentage : From 0 to 100, with up to three decimals}
+        {--reason= : Why, for the audit trail}
+        {--dry-run : Show what would change, and change nothing}
+        {--json : Print JSON}';
+
+    protected $description = 'Give a flag another percentage';
+
+    public function handle(Changer $changer): int
+    {
+        return $this->change($changer, 'rollout', ['percentage' => (string) $this->argument('percentage')]);
+    }
+}

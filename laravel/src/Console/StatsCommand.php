@@ -1,0 +1,82 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Console;
+
+use Flagstone\Laravel\Changes\Changer;
+use Flagstone\Laravel\Changes\Result;
+use Flagstone\Laravel\Exceptions\UnknownFlag;
+use Flagstone\Laravel\Flagstone;
+use RuntimeException;
+
+/**
+ * What is known: how often this very process has been asked, and whom the flag's definition lets in. Nothing counts
+ * across processes yet.
+ */
+final class StatsCommand extends FlagCommand
+{
+    protected $signature = 'feature:stats
+        {flag? : The flag\'s key}
+        {--json : Print JSON}';
+
+    protected $description = 'Show whom a flag lets in, and what this process was asked';
+
+    public function handle(Flagstone $flagstone, Changer $changer): int
+    {
+        $flag = $this->argument('flag');
+        try {
+            $shares = $flag === null ? [] : $this->shares((string) $flag, $flagstone, $changer);
+        } catch (UnknownFlag | RuntimeException $error) {
+            return $this->finish(Result::unknown($error->getMessage()));
+        }
+        $status = $flagstone->driver()->status();
+        $counters = $status['counters'] ?? [];
+        if ($this->isJson()) {
+            $this->json([
+                'environment' => $status['environment'] ?? null, 'generation' => $status['generation'] ?? null,
+                'process' => $counters, 'flag' => $flag, 'shares' => $shares === [] ? null : $shares,
+            ]);
+
+            return 0;
+        }
+        foreach ($shares as $name => $value) {
+            $this->line(\sprintf('  %-12s %s', $name, \is_bool($value) ? ($value ? 'yes' : 'no') : $value));
+        }
+        $this->line(\sprintf(
+            'This process: %d answers on, %d off. Other processes count for themselves.',
+            $counters['on'] ?? 0,
+            $counters['off'] ?? 0,
+        ));
+
+        return 0;
+    }
+
+    /** @return array<string, bool|int|float> */
+    private function shares(string $flag, Flagstone $flagstone, Changer $changer): array
+    {
+        $driver = $flagstone->driver();
+        if (!\in_array($flag, $driver->names(), true)) {
+            throw UnknownFlag::named($flag, $driver->names());
+        }
+        $shares = ['possible' => $driver->possible($flag)];
+        if ($changer->isFile()) {
+            $definition = \json_decode((string) \json_encode($changer->overlay()->flags()[$flag] ?? []), true);
+        } elseif ($changer->hasCommand()) {
+            $shown = $changer->command(['show', '--', $flag], true)->data();
+            $definition = $shown['definition'] ?? [];
+            $shares['killed'] = $shown['killed'] ?? false;
+        } else {
+            return $shares;
+        }
+        $definition = \is_array($definition) ? $definition : ['enabled' => $definition];
+
+        return $shares + [
+            'enabled' => $definition['enabled'] ?? true,
+            'percentage' => $definition['rollout']['percentage'] ?? 100,
+            'allowed' => \count($definition['companies']['allow'] ?? []),
+            'denied' => \count($definition['companies']['deny'] ?? []),
+            'rules' => \count($definition['rules'] ?? []),
+        ];
+    }
+}

@@ -1,0 +1,199 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Tests;
+
+use Flagstone\Laravel\Tests\Support\Artisan;
+use Illuminate\Foundation\Application;
+
+/**
+ * The commands, typed as an operator would, on a published store.
+ */
+final class ConsoleTest extends TestCase
+{
+    use Artisan;
+
+    protected function configure(Application $app): void
+    {
+        $this->ownStore($app, [
+            'portal' => ['enabled' => true, 'rollout' => ['percentage' => 10], 'companies' => ['allow' => [15]]],
+            'beta' => false,
+            'search' => true,
+        ]);
+    }
+
+    public function test_a_flag_goes_through_its_life_by_the_words_operators_know(): void
+    {
+        $on = fn (string $flag, int $company): bool => $this->app->make('flagstone')->for($company)->enabled($flag);
+
+        self::assertSame(0, $this->artisanCode('feature enable beta --company=15'));
+        self::assertStringContainsString('a pilot: on for 15, and 0 % of the others', $this->printed);
+        self::assertSame([true, false], [$on('beta', 15), $on('beta', 16)]);
+
+        self::assertSame(0, $this->artisanCode('feature enable beta --percentage=50 --company=16 --reason="second wave"'));
+        self::assertTrue($on('beta', 16));
+        self::assertSame(0, $this->artisanCode('feature disable beta --company=16'));
+        self::assertSame([true, false], [$on('beta', 15), $on('beta', 16)]);
+
+        self::assertSame(0, $this->artisanCode('feature enable beta'));
+        self::assertSame([true, false], [$on('beta', 17), $on('beta', 16)], 'on for all but whom it denies');
+        self::assertStringContainsString('denied, and off all the same: 16', $this->printed);
+
+        self::assertSame(0, $this->artisanCode('feature disable beta'));
+        self::assertSame([false, false], [$on('beta', 15), $on('beta', 17)]);
+        self::assertSame(0, $this->artisanCode('feature:enable beta --keep'));
+        self::assertSame([true, false], [$on('beta', 17), $on('beta', 16)]);
+
+        self::assertSame(0, $this->artisanCode('feature emergency-disable --reason="wrong totals"'));
+        self::assertFalse($on('search', 1));
+        self::assertSame(0, $this->artisanCode('feature health'));
+        self::assertStringContainsString('everything is stopped', $this->printed);
+        self::assertSame(0, $this->artisanCode('feature:resume-all'));
+        self::assertTrue($on('search', 1));
+        self::assertSame(0, $this->artisanCode('feature emergency-disable search --reason=slow'));
+        self::assertFalse($on('search', 1));
+        self::assertSame(0, $this->artisanCode('feature revive search'));
+        self::assertTrue($on('search', 1));
+
+        self::assertSame(0, $this->artisanCode('feature history --json'));
+        $words = \array_column(\json_decode($this->printed, true)['changes'], 'action');
+        self::assertSame(
+            ['revive', 'kill', 'resume_all', 'stop_all', 'enable', 'disable', 'enable', 'disable', 'enable', 'enable'],
+            \array_slice($words, 0, 10),
+        );
+        self::assertSame('second wave', \json_decode($this->printed, true)['changes'][8]['reason']);
+    }
+
+    public function test_lists_percentages_and_rollbacks_have_their_own_commands(): void
+    {
+        $enabled = fn (int|string $company): bool => $this->app->make('flagstone')->for($company)->enabled('portal');
+        self::assertSame(0, $this->artisanCode('feature:rollout portal 0'));
+        self::assertSame(0, $this->artisanCode('feature:allow portal 7 acme'));
+        self::assertSame([true, true, true, false], [$enabled(7), $enabled('acme'), $enabled(15), $enabled(8)]);
+        self::assertSame(0, $this->artisanCode('feature:deny portal 7'));
+        self::assertSame(0, $this->artisanCode('feature:forget portal acme'));
+        self::assertSame([false, false, true], [$enabled(7), $enabled('acme'), $enabled(15)]);
+        self::assertSame(0, $this->artisanCode('feature allow portal 7'));
+        self::assertTrue($enabled(7));
+        self::assertSame(0, $this->artisanCode('feature:rollback'));
+        self::assertFalse($enabled(7));
+        self::assertSame(0, $this->artisanCode('feature:rollout portal 100 --dry-run --json'));
+        self::assertSame('portal: 0 % + 1 company → on + 1 company', \json_decode($this->printed, true)['summary']);
+        self::assertFalse($enabled(8));
+    }
+
+    public function test_what_cannot_be_done_is_refused_with_a_reason_and_exit_code_1(): void
+    {
+        self::assertSame(1, $this->artisanCode('feature:enable protal'));
+        self::assertStringContainsString('there is no flag "protal" (did you mean "portal"?)', $this->printed);
+        self::assertSame(1, $this->artisanCode('feature:enable protal --json'));
+        self::assertStringContainsString('protal', \json_decode($this->printed, true)['error']);
+        self::assertSame(1, $this->artisanCode('feature:rollout portal 101'));
+        self::assertStringContainsString('expected a number from 0 to 100', $this->printed);
+        self::assertSame(1, $this->artisanCode('feature:enable portal --keep --percentage=5'));
+        self::assertSame(1, $this->artisanCode('feature:kill portal'));
+        self::assertStringContainsString('--reason is missing', $this->printed);
+        self::assertSame(1, $this->artisanCode('feature list --percentage=5'));
+        self::assertStringContainsString('feature:list takes no --percentage', $this->printed);
+        self::assertSame(1, $this->artisanCode('feature enable'));
+        self::assertStringContainsString('needs the flag', $this->printed);
+        self::assertSame(1, $this->artisanCode('feature frobnicate'));
+    }
+
+    public function test_an_option_in_a_flags_name_is_a_name(): void
+    {
+        self::assertSame(1, $this->artisanCode('feature:disable', ['flag' => '--store=/elsewhere']));
+        self::assertStringContainsString('there is no flag "--store=/elsewhere"', $this->printed);
+    }
+
+    public function test_on_for_everybody_in_production_is_asked_first(): void
+    {
+        $this->app['env'] = 'production';
+        $portal = fn (): bool => $this->app->make('flagstone')->for(99)->enabled('beta');
+        self::assertSame(1, $this->artisanCode('feature:enable beta'));
+        self::assertStringContainsString('beta: off → on', $this->printed);
+        self::assertStringContainsString('--force', $this->printed);
+        self::assertFalse($portal());
+
+        self::assertSame(1, $this->artisanTyping('feature:enable', ['flag' => 'beta'], 'no'));
+        self::assertStringContainsString('Turn it on for everybody?', $this->printed);
+        self::assertFalse($portal());
+        self::assertSame(0, $this->artisanTyping('feature:enable', ['flag' => 'beta'], 'yes'));
+        self::assertTrue($portal());
+
+        self::assertSame(1, $this->artisanCode('feature:rollback'));
+        self::assertTrue($portal());
+        self::assertSame(0, $this->artisanCode('feature:rollback --force'));
+        self::assertFalse($portal());
+        self::assertSame(0, $this->artisanCode('feature:enable beta --force'));
+        self::assertTrue($portal());
+        // What reaches some is not asked about.
+        self::assertSame(0, $this->artisanCode('feature:enable portal --percentage=20'));
+    }
+
+    public function test_a_publish_that_would_undo_a_command_is_refused(): void
+    {
+        self::assertSame(0, $this->artisanCode('feature:rollout portal 30'));
+        $file = Support\Store::directory() . '/flags-undo.json';
+        \file_put_contents($file, '{"flags": {"portal": {"rollout": {"percentage": 10}, "companies": {"allow": [15]}}, "beta": false, "search": true}}');
+        self::assertSame(1, $this->artisanCode('feature:publish', ['file' => $file]));
+        self::assertStringContainsString('rollout.percentage 30, the file says 10', $this->printed);
+        self::assertSame(0, $this->artisanCode('feature:publish', ['file' => $file, '--force' => true]));
+    }
+
+    public function test_who_asks_gets_text_or_json(): void
+    {
+        self::assertSame(0, $this->artisanCode('feature list'));
+        self::assertStringContainsString('10 % + 1 company', $this->printed);
+        self::assertSame(0, $this->artisanCode('feature:list --company=15 --json'));
+        self::assertSame(
+            ['beta' => 'off', 'portal' => 'on', 'search' => 'on'],
+            \array_column(\json_decode($this->printed, true)['flags'], 'state', 'flag'),
+        );
+        self::assertSame(0, $this->artisanCode('feature:show portal --json'));
+        self::assertSame([15], \json_decode($this->printed, true)['definition']['companies']['allow']);
+        self::assertSame(2, $this->artisanCode('feature:show protal'));
+        self::assertSame(0, $this->artisanCode('feature:why portal --company=15'));
+        self::assertSame('portal is ON for company 15: the company is allowed', \trim($this->printed));
+        self::assertSame(0, $this->artisanCode('feature:explain portal --company=16 --context=plan=pro'));
+        self::assertStringContainsString('of 100,000', $this->printed);
+        self::assertSame(2, $this->artisanCode('feature:why protal'));
+        self::assertStringContainsString('did you mean "portal"?', $this->printed);
+        self::assertSame(0, $this->artisanCode('feature stats portal --json'));
+        $stats = \json_decode($this->printed, true);
+        self::assertSame([10, 1, 0], [$stats['shares']['percentage'], $stats['shares']['allowed'], $stats['shares']['denied']]);
+        self::assertIsInt($stats['process']['on']);
+        self::assertSame(2, $this->artisanCode('feature stats protal'));
+        self::assertSame(0, $this->artisanCode('feature:health --json'));
+        self::assertTrue(\json_decode($this->printed, true)['healthy']);
+    }
+
+    public function test_without_the_command_changes_are_refused_and_questions_answered(): void
+    {
+        $this->app->make('config')->set('flagstone.binary', '/nonexistent/flagstone');
+        $this->app->forgetInstance(\Flagstone\Laravel\Changes\Changer::class);
+        $this->app->instance(
+            \Flagstone\Laravel\Changes\Binary::class,
+            new \Flagstone\Laravel\Changes\Binary('/nonexistent/flagstone'),
+        );
+        self::assertSame(1, $this->artisanCode('feature:enable beta --force'));
+        self::assertStringContainsString('make install', $this->printed);
+        self::assertSame(0, $this->artisanCode('feature:list'));
+        self::assertStringContainsString('on for some, or all', $this->printed);
+        self::assertSame(0, $this->artisanCode('feature:stats portal'));
+        self::assertSame(0, $this->artisanCode('feature:why portal --company=15'));
+    }
+
+    public function test_no_command_declares_artisans_own_option_env(): void
+    {
+        $found = 0;
+        foreach ($this->app->make(\Illuminate\Contracts\Console\Kernel::class)->all() as $name => $command) {
+            if (\str_starts_with($name, 'feature')) {
+                ++$found;
+                self::assertArrayNotHasKey('env', $command->getNativeDefinition()->getOptions(), $name);
+            }
+        }
+        self::assertGreaterThan(19, $found);
+    }
+}

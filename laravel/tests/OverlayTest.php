@@ -1,0 +1,149 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Tests;
+
+use Flagstone\Laravel\Changes\Binary;
+use Flagstone\Laravel\Changes\Change;
+use Flagstone\Laravel\Changes\Overlay;
+use Flagstone\Laravel\Drivers\FunctionsDriver;
+use Flagstone\Laravel\Tests\Support\Artisan;
+use Flagstone\Laravel\Tests\Support\Store;
+use Illuminate\Foundation\Application;
+
+/**
+ * Changes where flags.json itself answers: they go into a file that git ignores.
+ */
+final class OverlayTest extends TestCase
+{
+    use Artisan;
+
+    private const FLAGS = <<<'JSON'
+        {
+          "flags": {
+            "portal": {
+              "rollout": { "percentage": 10, "salt": "p" },
+              "companies": { "allow": [15, 42], "deny": ["acme-eu"] },
+              "schedule": [{ "at": "2030-01-01T00:00:00Z", "percentage": 50 }]
+            },
+            "dark_mode": true,
+            "beta": false,
+            "off": { "enabled": false, "rollout": { "percentage": 30 }, "companies": { "allow": [1], "deny": [2] } },
+            "plain": { "enabled": true, "owner": "team" }
+          },
+          "environments": { "testing": { "flags": { "portal": { "companies": { "allow": [15, 42, 7] } } } } }
+        }
+        JSON;
+
+    private string $folder;
+
+    protected function configure(Application $app): void
+    {
+        static $number = 0;
+        $this->folder = Store::directory() . '/overlay-' . \getmypid() . '-' . ++$number;
+        \mkdir($this->folder);
+        \file_put_contents("$this->folder/flags.json", self::FLAGS);
+        $app->make('config')->set('flagstone.file', "$this->folder/flags.json");
+        $app->make('config')->set('flagstone.overlay', "$this->folder/flags.local.json");
+        $app->make('config')->set('flagstone.binary', '/nonexistent/flagstone');
+    }
+
+    protected function setUp(): void
+    {
+        parent::setUp();
+        $this->app->make('flagstone')->setDriver(new FunctionsDriver('file', null));
+    }
+
+    public function test_a_flag_is_flipped_without_the_command_and_flags_json_stays_as_it_is(): void
+    {
+        self::assertSame(0, $this->artisanCode('feature enable beta --company=15'));
+        self::assertStringContainsString('beta: off → 0 % + 1 company', $this->printed);
+        self::assertStringContainsString('for this copy of the application only', $this->printed);
+        self::assertSame(self::FLAGS, \file_get_contents("$this->folder/flags.json"));
+        self::assertSame(
+            '{"flags":{"beta":{"enabled":true,"rollout":{"percentage":0},"companies":{"allow":[15]}}}}',
+            $this->overlay(),
+        );
+        self::assertSame(0, $this->artisanCode('feature enable beta'));
+        self::assertSame(0, $this->artisanCode('feature list --json'));
+        $states = \array_column(\json_decode($this->printed, true)['flags'], 'state', 'flag');
+        self::assertSame('on + 1 company', $states['beta']);
+        self::assertSame(0, $this->artisanCode('feature:show beta'));
+        self::assertStringContainsString('"allow": [15]', $this->printed);
+        self::assertSame(0, $this->artisanCode('feature disable beta --json'));
+        self::assertTrue(\json_decode($this->printed, true)['changed']);
+        self::assertSame(0, $this->artisanCode('feature disable beta --json'));
+        self::assertFalse(\json_decode($this->printed, true)['changed']);
+    }
+
+    public function test_a_dry_run_writes_nothing(): void
+    {
+        self::assertSame(0, $this->artisanCode('feature:rollout portal 20 --dry-run'));
+        self::assertFileDoesNotExist("$this->folder/flags.local.json");
+    }
+
+    public function test_what_only_a_store_can_do_is_refused(): void
+    {
+        foreach (['feature:kill beta --reason=x', 'feature:rollback', 'feature:publish', 'feature:history'] as $command) {
+            self::assertSame(1, $this->artisanCode($command), $command);
+            self::assertStringContainsString('the driver is "file"', $this->printed);
+        }
+    }
+
+    public function test_mistakes_are_refused_in_words(): void
+    {
+        self::assertSame(1, $this->artisanCode('feature:enable btea'));
+        self::assertStringContainsString('did you mean "beta"?', $this->printed);
+        \file_put_contents("$this->folder/flags.local.json", '{"flags": ');
+        self::assertSame(1, $this->artisanCode('feature:enable beta'));
+        self::assertStringContainsString('flags.local.json: Syntax error', $this->printed);
+        \unlink("$this->folder/flags.local.json");
+        \unlink("$this->folder/flags.json");
+        self::assertSame(1, $this->artisanCode('feature:enable beta'));
+        self::assertStringContainsString('php artisan feature:install', $this->printed);
+    }
+
+    /** The rules are the engine's: what the overlay says must be what the engine would have decided. */
+    public function test_an_overlay_says_what_the_engine_decides(): void
+    {
+        $changes = [
+            ['enable'], ['enable', null, [], true], ['enable', '12.5'], ['enable', null, [15, 99]], ['enable', '5', ['acme-eu']],
+            ['disable'], ['disable', null, [15]], ['rollout', '0'], ['rollout', '33.333'], ['allow', null, ['acme-eu', '042', 3]],
+            ['deny', null, [42, 1]], ['forget', null, [15, 'acme-eu', 1, 2]],
+        ];
+        $binary = new Binary((string) \getenv('FLAGSTONE_BIN'));
+        $store = $this->ownStore($this->app, []);
+        $run = function (string ...$arguments) use ($binary, $store): array {
+            $result = $binary->run([...$arguments, '--store', $store, '--json']);
+            self::assertSame(0, $result->code, \implode(' ', $arguments) . ": $result->text $result->error");
+
+            return $result->data();
+        };
+        $compared = 0;
+        foreach (['portal', 'dark_mode', 'beta', 'off', 'plain'] as $flag) {
+            foreach ($changes as $typed) {
+                [$word, $percentage, $companies, $keep] = $typed + [1 => null, [], false];
+                $change = new Change($word, $flag, $percentage, $companies, $keep);
+                $run('publish', '--force', "$this->folder/flags.json");
+                $engine = $binary->run([$word, "--store=$store", ...\array_slice($change->arguments(), 1)]);
+                self::assertSame(0, $engine->code, $engine->error);
+                $decided = $run('show', $flag)['definition'];
+
+                $overlay = new Overlay("$this->folder/flags.json", "$this->folder/o.json", 'testing');
+                self::assertSame(0, $overlay->apply($change, true)->code);
+                \file_put_contents("$this->folder/merged.json", \json_encode(['flags' => $overlay->flags()]));
+                $run('publish', '--force', "$this->folder/merged.json");
+                self::assertSame($decided, $run('show', $flag)['definition'], "$flag " . \implode(' ', $change->arguments()));
+                @\unlink("$this->folder/o.json");
+                ++$compared;
+            }
+        }
+        self::assertSame(60, $compared);
+    }
+
+    private function overlay(): string
+    {
+        return (string) \json_encode(\json_decode((string) \file_get_contents("$this->folder/flags.local.json")));
+    }
+}
