@@ -1,0 +1,134 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Console;
+
+use Flagstone\Laravel\Changes\Changer;
+use Flagstone\Laravel\Flagstone;
+
+/**
+ * Exit code 0: nothing is wrong; 1: something is.
+ */
+final class DoctorCommand extends FlagCommand
+{
+    protected $signature = 'feature:doctor
+        {--json : Print JSON}';
+
+    protected $description = 'Check this machine\'s set-up, and say what to do';
+
+    /** @var list<array{check: string, state: string, text: string}> */
+    private array $found = [];
+
+    public function handle(Flagstone $flagstone, Changer $changer): int
+    {
+        $this->found = [];
+        $driver = $flagstone->driver();
+        $status = $driver->status();
+        $this->driver($driver->name(), $status);
+        $this->definitions($status);
+        $this->environment($status, $changer);
+        $this->command($changer);
+        $this->overlay($changer);
+        $problems = \array_filter($this->found, static fn (array $found): bool => $found['state'] === 'problem');
+        if ($this->isJson()) {
+            $this->json(['ok' => $problems === [], 'checks' => $this->found]);
+        } else {
+            foreach ($this->found as $found) {
+                $this->line(\sprintf('%-8s %-12s %s', $found['state'], $found['check'], $found['text']));
+            }
+        }
+
+        return $problems === [] ? 0 : 1;
+    }
+
+    /** @param array<string, mixed> $status */
+    private function driver(string $name, array $status): void
+    {
+        $extension = \extension_loaded('flagstone');
+        $this->note('driver', 'ok', "$name, answered by the " . ($status['backend'] ?? 'application'));
+        if (!$extension) {
+            $this->note('extension', 'hint', 'not loaded: flags are answered in PHP, which is slower by far');
+        } elseif ($name !== 'native') {
+            $this->note('extension', 'hint', "loaded, but config/flagstone.php asks for the driver \"$name\"");
+        }
+    }
+
+    /** @param array<string, mixed> $status */
+    private function definitions(array $status): void
+    {
+        $where = $status['store'] ?? 'no store';
+        if (($status['source'] ?? 'none') === 'none') {
+            $this->note('definitions', 'problem', "none, every flag is off ($where): "
+                . ($status['last_error'] ?? 'publish with `php artisan feature:publish`'));
+
+            return;
+        }
+        $this->note('definitions', 'ok', "generation {$status['generation']}, {$status['flags']} flags, from $where");
+        if (isset($status['last_error'])) {
+            $this->note('definitions', 'problem', (string) $status['last_error']);
+        }
+        if (isset($status['warning'])) {
+            $this->note('permissions', 'hint', (string) $status['warning']);
+        }
+        if ($status['overridden'] ?? false) {
+            $this->note('overrides', 'hint', 'flagstone_override() is in force in this process');
+        }
+    }
+
+    /** @param array<string, mixed> $status */
+    private function environment(array $status, Changer $changer): void
+    {
+        $store = $status['environment'] ?? null;
+        $application = (string) ($this->laravel->make('config')->get('flagstone.environment') ?? $this->laravel->environment());
+        if ($store === null || $store === '' || $changer->isFile()) {
+            return;
+        }
+        $this->note(
+            'environment',
+            $store === $application ? 'ok' : 'hint',
+            $store === $application ? $store : "the store is for $store, the application is in $application",
+        );
+    }
+
+    private function command(Changer $changer): void
+    {
+        $binary = $changer->binary();
+        $path = $binary->path();
+        if ($path === null) {
+            $state = $changer->isFile() ? 'hint' : 'problem';
+            $this->note('command', $state, 'flagstone is not there, so nothing can be changed in a store. ' . $binary::INSTALL);
+
+            return;
+        }
+        $version = $binary->run(['--version'])->text;
+        $this->note('command', 'ok', "$path, $version");
+        if (!$changer->isFile() && $changer->directory() !== null) {
+            $result = $changer->command(['status'], true);
+            if ($result->code !== 0) {
+                $this->note('store', 'problem', $result->data()['error'] ?? $result->error);
+            }
+        }
+    }
+
+    private function overlay(Changer $changer): void
+    {
+        $path = (string) $this->laravel->make('config')->get('flagstone.overlay');
+        $ignore = $this->laravel->basePath('.gitignore');
+        $name = \basename($path);
+        $ignored = \is_file($ignore) && \str_contains((string) \file_get_contents($ignore), $name);
+        if (\is_dir($this->laravel->basePath('.git')) && !$ignored) {
+            $this->note('overlay', 'hint', "$name is not in .gitignore: php artisan feature:install adds it");
+        }
+        if (\is_file($path)) {
+            $this->note('overlay', 'hint', $changer->isFile()
+                ? "$name changes flags here"
+                : "$name is there, but the driver is not \"file\": it changes nothing");
+        }
+    }
+
+    private function note(string $check, string $state, string $text): void
+    {
+        $this->found[] = ['check' => $check, 'state' => $state, 'text' => $text];
+    }
+}

@@ -1,0 +1,83 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Console;
+
+use Flagstone\Laravel\Changes\Binary;
+use Flagstone\Laravel\Changes\EnumCase;
+use Flagstone\Laravel\Changes\Json;
+use RuntimeException;
+use stdClass;
+
+final class MakeCommand extends FlagCommand
+{
+    protected $signature = 'feature:make
+        {flag : The new flag\'s key}
+        {--owner= : Whom to ask about it}
+        {--expires= : The day after which it should be gone: 2027-03-31}
+        {--description= : What it is}
+        {--enum= : A backed enum of strings that gets a case for it}
+        {--json : Print JSON}';
+
+    protected $description = 'Add a flag to flags.json, off, and a case to an enum';
+
+    public function handle(Binary $binary): int
+    {
+        $file = (string) $this->laravel->make('config')->get('flagstone.file');
+        try {
+            $enum = $this->text('enum') === null ? null : EnumCase::for($this->text('enum'), $this->flag());
+            $added = $binary->path() === null ? $this->add($file) : $this->addByCommand($binary, $file);
+            $enum?->write();
+        } catch (RuntimeException $error) {
+            return $this->refuse($error->getMessage());
+        }
+        if ($this->isJson()) {
+            $this->json(['flag' => $this->flag(), 'file' => $file, 'enum' => $enum?->file, 'case' => $enum?->name]);
+
+            return 0;
+        }
+        $this->line($added);
+        if ($enum !== null) {
+            $this->line("{$this->text('enum')}::{$enum->name} added to {$enum->file}");
+        }
+
+        return 0;
+    }
+
+    private function addByCommand(Binary $binary, string $file): string
+    {
+        $arguments = ['add', "--file=$file"];
+        foreach (['owner', 'expires', 'description'] as $option) {
+            if ($this->text($option) !== null) {
+                $arguments[] = "--$option={$this->text($option)}";
+            }
+        }
+        $result = $binary->run([...$arguments, '--', $this->flag()]);
+
+        return $result->code === 0 ? $result->text : throw new RuntimeException($result->error);
+    }
+
+    private function add(string $file): string
+    {
+        if (\preg_match('/^[A-Za-z0-9][A-Za-z0-9_.:\\\\-]{0,190}$/D', $this->flag()) !== 1) {
+            throw new RuntimeException(
+                "found the flag key \"{$this->flag()}\", expected 1 to 191 letters, digits, or _ . : \\ - after the first",
+            );
+        }
+        $day = $this->text('expires');
+        if ($day !== null && (\date_create_immutable_from_format('!Y-m-d', $day) ?: null)?->format('Y-m-d') !== $day) {
+            throw new RuntimeException("found \"$day\", expected a day as 2027-03-31");
+        }
+        $document = Json::read($file) ?? throw new RuntimeException("there is no $file yet: php artisan feature:install");
+        $document->flags ??= new stdClass();
+        if (isset($document->flags->{$this->flag()})) {
+            throw new RuntimeException("there is a flag \"{$this->flag()}\" already; nothing was changed");
+        }
+        $flag = ['enabled' => false, 'description' => $this->text('description'), 'owner' => $this->text('owner'), 'expires' => $day];
+        $document->flags->{$this->flag()} = (object) \array_filter($flag, static fn (mixed $value): bool => $value !== null);
+        Json::write($file, $document);
+
+        return "{$this->flag()}: new, off";
+    }
+}
