@@ -6,10 +6,6 @@
 
 declare(strict_types=1);
 
-if (extension_loaded('flagstone')) {
-    return;
-}
-
 // Composer finds the classes; whoever includes this file by hand needs no Composer.
 spl_autoload_register(static function (string $class): void {
     $prefix = 'Flagstone\\Polyfill\\';
@@ -21,4 +17,6 @@ spl_autoload_register(static function (string $class): void {
     }
 });
 
-require_once __DIR__ . '/functions.php';
+if (!extension_loaded('flagstone')) {
+    require_once __DIR__ . '/functions.php';
+}

@@ -8,6 +8,7 @@ use BackedEnum;
 use Closure;
 use Flagstone\Laravel\Contracts\Driver;
 use Flagstone\Laravel\Drivers\Drivers;
+use Flagstone\Laravel\Subject\Company;
 use Flagstone\Laravel\Subject\Subject;
 use Flagstone\Laravel\Subject\Subjects;
 use Illuminate\Contracts\Foundation\Application;
@@ -97,7 +98,7 @@ class Flagstone
     public function filter(string|UnitEnum $flag, iterable $companies, array $context = []): array
     {
         $companies = \is_array($companies) ? $companies : \iterator_to_array($companies);
-        $keys = \array_map(Subject\Company::key(...), $companies);
+        $keys = \array_map(Company::key(...), $companies);
 
         return \array_intersect_key($companies, $this->driver()->filter(self::key($flag), $keys, $context));
     }

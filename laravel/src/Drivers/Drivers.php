@@ -22,6 +22,7 @@ final class Drivers
     {
         $this->makers['native'] = fn (): Driver => $this->functions('native');
         $this->makers['store'] = fn (): Driver => $this->functions('store');
+        $this->makers['file'] = fn (): Driver => $this->file();
     }
 
     /** @param Closure(Application, array<string, mixed>): Driver $maker */
@@ -53,16 +54,19 @@ final class Drivers
             return 'native';
         }
         $store = $this->store();
-        if ($store === null || \is_file($store . '/head') || !isset($this->makers['file'])) {
+        if ($store === null || \is_file($store . '/head')) {
             return 'store';
         }
 
         return $this->app->environment('local', 'testing') ? 'file' : 'store';
     }
 
-    /** Names the store, so that the global functions answer without this package's doing, too. */
+    /** Names the store, or the file, so that the global functions answer without this package's doing, too. */
     public function nameStore(): void
     {
+        if ($this->chosen() === 'file' && !\extension_loaded('flagstone')) {
+            $this->file()->use();
+        }
         $store = \in_array($this->chosen(), ['native', 'store'], true) ? $this->store() : null;
         if ($store !== null) {
             \flagstone_use($store);
@@ -79,6 +83,18 @@ final class Drivers
         }
 
         return new FunctionsDriver($name, $this->store());
+    }
+
+    private function file(): FileDriver
+    {
+        $unknown = $this->config['unknown'] ?? ($this->app->environment('local', 'testing') ? 'throw' : 'log');
+
+        return new FileDriver(
+            $this->config['file'] ?? $this->app->basePath('flags.json'),
+            (string) ($this->config['environment'] ?? $this->app->environment()),
+            $this->config['overlay'] ?? null,
+            $unknown === 'throw',
+        );
     }
 
     /** Null where php.ini names the store. */

@@ -1,0 +1,142 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Drivers;
+
+use Flagstone\Laravel\Contracts\Driver;
+use Flagstone\Laravel\Exceptions\BrokenDefinitions;
+use Flagstone\Polyfill\Company;
+use Flagstone\Polyfill\Process;
+use Flagstone\Polyfill\Status;
+
+/**
+ * Answers from flags.json as it stands, with the environment's patch and the developer's overlay merged into it. For
+ * development: no store, no publish, no extension; a flag can be neither killed nor stopped.
+ *
+ * The files are looked at once per request, and read again when they have changed. Without the extension the global functions
+ * answer from the same file.
+ */
+final class FileDriver implements Driver
+{
+    /**
+     * @param string $file path of the definitions
+     * @param ?string $overlay path of the developer's changes; the file need not exist
+     * @param bool $loud a file from which nothing can be answered is an exception; else every flag is off
+     */
+    public function __construct(
+        private readonly string $file,
+        private readonly string $environment,
+        private readonly ?string $overlay,
+        private readonly bool $loud,
+    ) {
+    }
+
+    public function name(): string
+    {
+        return 'file';
+    }
+
+    /** Names the file to the process; costs a comparison where it is named already. */
+    public function use(): bool
+    {
+        return Process::useFile($this->file, $this->environment, $this->overlay);
+    }
+
+    public function enabled(string $flag, int|string|null $company = null, array $context = []): bool
+    {
+        $this->need();
+
+        return Process::enabled($flag, self::key($company), $context);
+    }
+
+    public function possible(string $flag): bool
+    {
+        $this->need();
+
+        return Process::possible($flag);
+    }
+
+    public function variant(string $flag, int|string|null $company = null, array $context = []): ?string
+    {
+        $this->need();
+
+        return Process::variant($flag, self::key($company), $context);
+    }
+
+    public function value(
+        string $flag,
+        int|string|null $company = null,
+        array $context = [],
+        mixed $default = null,
+    ): mixed {
+        $this->need();
+
+        return Process::value($flag, self::key($company), $context, $default);
+    }
+
+    public function explain(string $flag, int|string|null $company = null, array $context = []): array
+    {
+        $this->need();
+
+        return Process::explain($flag, self::key($company), $context);
+    }
+
+    public function all(int|string|null $company = null, array $context = []): array
+    {
+        $this->need();
+
+        return Process::all(self::key($company), $context);
+    }
+
+    public function filter(string $flag, array $companies, array $context = []): array
+    {
+        $this->need();
+
+        return \array_filter(
+            $companies,
+            static fn (int|string|null $company): bool => Process::answer($flag, self::key($company), $context)->on,
+        );
+    }
+
+    public function needs(string $flag): array
+    {
+        $this->need();
+
+        return Process::needs($flag);
+    }
+
+    public function names(): array
+    {
+        $this->need();
+
+        return \array_map(strval(...), \array_keys(Process::all(null, [])));
+    }
+
+    public function status(): array
+    {
+        $this->use();
+
+        return Status::all();
+    }
+
+    public function refresh(): bool
+    {
+        $this->use();
+
+        return Process::refresh();
+    }
+
+    /** @throws BrokenDefinitions where nothing can be answered, and that is not to pass in silence */
+    private function need(): void
+    {
+        if (!$this->use() && $this->loud && !Process::overridden()) {
+            throw BrokenDefinitions::of($this->file, (string) Process::lastError());
+        }
+    }
+
+    private static function key(int|string|null $company): int|string|null
+    {
+        return \is_string($company) ? Company::normal($company) : $company;
+    }
+}

@@ -1,0 +1,136 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Tests;
+
+use Flagstone\Laravel\Exceptions\BrokenDefinitions;
+use Flagstone\Laravel\Exceptions\UnknownFlag;
+use Flagstone\Laravel\Facades\Flagstone;
+use Flagstone\Laravel\Tests\Support\Store;
+use Flagstone\Polyfill\Process;
+use Illuminate\Support\Facades\Route;
+
+final class FileDriverTest extends TestCase
+{
+    private const FLAGS = [
+        'flags' => [
+            'portal' => ['enabled' => true, 'rollout' => ['percentage' => 0], 'companies' => ['allow' => [15]]],
+            'beta' => false,
+            'theme' => ['enabled' => true, 'variants' => ['compact' => ['weight' => 100, 'value' => ['columns' => 2]]]],
+            'plan' => ['rollout' => ['percentage' => 0], 'rules' => [['when' => ['attribute' => 'plan', 'eq' => 'pro']]]],
+        ],
+        'environments' => ['testing' => ['flags' => ['beta' => true]]],
+    ];
+
+    private string $file;
+
+    protected function setUp(): void
+    {
+        $this->file = Store::directory() . '/file-' . \getmypid() . '.json';
+        $this->write(self::FLAGS);
+        @\unlink("$this->file.local");
+        parent::setUp();
+    }
+
+    protected function tearDown(): void
+    {
+        Process::useFile(null);
+        parent::tearDown();
+    }
+
+    protected function flagstone(): array
+    {
+        return ['driver' => 'file', 'file' => $this->file, 'overlay' => "$this->file.local"];
+    }
+
+    public function test_every_question_is_answered_from_the_file(): void
+    {
+        $this->assertSame('file', Flagstone::driver()->name());
+        $this->assertTrue(Flagstone::for(15)->enabled('portal'));
+        $this->assertTrue(Flagstone::for('15')->enabled('portal'));
+        $this->assertFalse(Flagstone::for(16)->enabled('portal'));
+        $this->assertTrue(Flagstone::possible('portal'));
+        $this->assertSame('compact', Flagstone::for(15)->variant('theme'));
+        $this->assertSame(['columns' => 2], Flagstone::for(15)->value('theme'));
+        $this->assertSame('allowed', Flagstone::for(15)->explain('portal')['reason']);
+        $this->assertSame(['x' => '15'], Flagstone::filter('portal', ['w' => 14, 'x' => '15']));
+        $this->assertSame(['plan'], Flagstone::driver()->needs('plan'));
+        $this->assertTrue(Flagstone::for(1, ['plan' => 'pro'])->enabled('plan'));
+        $this->assertSame(['beta', 'plan', 'portal', 'theme'], Flagstone::driver()->names());
+        $this->assertSame(['beta' => true, 'plan' => false, 'portal' => true, 'theme' => true], Flagstone::for(15)->all());
+        $this->assertSame($this->file, Flagstone::driver()->status()['store']);
+    }
+
+    public function test_the_applications_environment_is_merged_in_and_then_the_overlay(): void
+    {
+        $this->assertTrue(Flagstone::enabled('beta'));
+
+        \file_put_contents("$this->file.local", '{"flags": {"beta": false}}');
+        $this->assertTrue(Flagstone::driver()->refresh());
+        $this->assertFalse(Flagstone::enabled('beta'));
+    }
+
+    public function test_the_middleware_follows_the_file_from_request_to_request(): void
+    {
+        Route::get('/portal', fn () => 'portal')->middleware('feature:portal');
+        $this->actingAs($this->user(16))->get('/portal')->assertNotFound();
+
+        $this->write(['flags' => ['portal' => true]]);
+        Flagstone::driver()->refresh();
+        $this->actingAs($this->user(16))->get('/portal')->assertOk();
+    }
+
+    public function test_without_the_extension_the_global_functions_answer_from_the_file_too(): void
+    {
+        if (\extension_loaded('flagstone')) {
+            $this->assertFalse(\feature_enabled('theme'), 'the functions are the extension\'s, which reads stores');
+        } else {
+            $this->assertTrue(\feature_enabled('theme'));
+        }
+    }
+
+    public function test_a_broken_file_keeps_what_was_good_and_the_status_tells(): void
+    {
+        $this->assertTrue(Flagstone::enabled('beta'));
+        \file_put_contents($this->file, '{"flags": {"beta": "yes"}}');
+        Flagstone::driver()->refresh();
+
+        $this->assertTrue(Flagstone::enabled('beta'));
+        $this->assertSame(
+            "$this->file: /flags/beta: found \"yes\", expected a flag: true, false or an object",
+            Flagstone::driver()->status()['last_error'],
+        );
+    }
+
+    public function test_a_file_that_was_never_good_is_an_exception_where_it_is_developed_and_off_elsewhere(): void
+    {
+        $this->file .= '.none';
+        $this->refreshApplication();
+        try {
+            Flagstone::enabled('beta');
+            $this->fail('expected an exception');
+        } catch (BrokenDefinitions $problem) {
+            $this->assertStringContainsString("cannot read the definitions $this->file: it is not there", $problem->getMessage());
+            $this->assertStringContainsString('php artisan feature:install', $problem->getMessage());
+        }
+
+        \config(['flagstone.unknown' => 'log']);
+        $this->app->forgetInstance(\Flagstone\Laravel\Drivers\Drivers::class);
+        Flagstone::setDriver($this->app->make(\Flagstone\Laravel\Drivers\Drivers::class)->make('file'));
+        $this->assertFalse(Flagstone::enabled('beta'));
+    }
+
+    public function test_a_typo_is_an_exception_with_the_nearest_name(): void
+    {
+        $this->expectException(UnknownFlag::class);
+        $this->expectExceptionMessage('did you mean "portal"?');
+        Flagstone::enabled('protal');
+    }
+
+    /** @param array<string, mixed> $document */
+    private function write(array $document): void
+    {
+        \file_put_contents($this->file, \json_encode($document, \JSON_THROW_ON_ERROR));
+    }
+}
