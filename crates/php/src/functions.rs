@@ -4,7 +4,7 @@ use crate::call::{self, FLAG, QUESTION, QUESTION_DEFAULT, Question, argument, co
 use crate::overrides::{Choice, Overrides};
 use crate::php::{self, globals, guarded};
 use crate::pin::{self, Globals, Pin};
-use crate::{ini, status, stores, values};
+use crate::{status, stores, values};
 use engine::{Answer, FlagId, Key, Reason};
 use ext_php_rs::types::{ZendHashTable, Zval};
 use ext_php_rs::zend::ExecuteData;
@@ -294,7 +294,7 @@ pub(crate) extern "C" fn flagstone_use(frame: &mut ExecuteData, result: &mut Zva
         if globals.named.as_deref() == Some(question.flag) {
             return globals.error.is_none();
         }
-        match stores::may_be_named(question.flag) {
+        match stores::may_be_named(question.flag, &globals.settings.store) {
             Ok(path) => {
                 pin::name_store(globals, path);
                 globals.pin();
@@ -313,7 +313,7 @@ pub(crate) extern "C" fn flagstone_use(frame: &mut ExecuteData, result: &mut Zva
 pub(crate) extern "C" fn flagstone_override(frame: &mut ExecuteData, result: &mut Zval) {
     guarded((), || {
         let Some((answers, otherwise)) = call::parse_override(frame) else { return };
-        if !ini::override_allowed() {
+        if !globals().settings.override_allowed() {
             php::throw(c"flagstone_override() is refused: flagstone.allow_override is off in this process");
             return;
         }

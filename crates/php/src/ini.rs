@@ -3,48 +3,39 @@
 //! Values are taken as they are set: FPM applies a pool's `php_admin_value` in the worker, long after the module
 //! started.
 
+use crate::php;
+use engine::store::MapPolicy;
 use ext_php_rs::ffi::{zend_ini_entry, zend_string};
 use ext_php_rs::flags::IniEntryPermission;
 use ext_php_rs::zend::{IniEntryDef, IniEntryDefs};
-use parking_lot::RwLock;
 use std::ffi::{c_int, c_void};
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
-/// Directory of the store; empty: the application names one.
-static STORE: RwLock<Vec<u8>> = RwLock::new(Vec::new());
-static TELEMETRY: AtomicBool = AtomicBool::new(true);
-/// Milliseconds; 0 never.
-static REFRESH: AtomicU64 = AtomicU64::new(1_000);
-static MAP: AtomicU8 = AtomicU8::new(0);
-/// 0 off, 1 on, 2 on for the CLI only.
-static OVERRIDE: AtomicU8 = AtomicU8::new(2);
-
-/// Calls `use_it` with `flagstone.store`, which is empty where php.ini names none.
-pub(crate) fn with_store<T>(use_it: impl FnOnce(&[u8]) -> T) -> T {
-    use_it(&STORE.read())
+/// The settings of a thread: each has its own, since PHP may set them for a host, a directory or a script alone.
+pub(crate) struct Settings {
+    /// Directory of the store; empty: the application names one.
+    pub(crate) store: Vec<u8>,
+    pub(crate) telemetry: bool,
+    /// Milliseconds; 0 never.
+    pub(crate) refresh_ms: u64,
+    pub(crate) map: MapPolicy,
+    /// None: for the CLI only.
+    allow_override: Option<bool>,
 }
 
-pub(crate) fn telemetry() -> bool {
-    TELEMETRY.load(Ordering::Relaxed)
-}
-
-pub(crate) fn refresh_ms() -> u64 {
-    REFRESH.load(Ordering::Relaxed)
-}
-
-pub(crate) fn map() -> engine::store::MapPolicy {
-    use engine::store::MapPolicy;
-    match MAP.load(Ordering::Relaxed) {
-        1 => MapPolicy::Private,
-        2 => MapPolicy::Shared,
-        _ => MapPolicy::Auto,
+impl Settings {
+    /// Before PHP has told any: what it tells next are the defaults below, or php.ini's words.
+    pub(crate) const fn new() -> Self {
+        Self {
+            store: Vec::new(),
+            telemetry: true,
+            refresh_ms: 1_000,
+            map: MapPolicy::Auto,
+            allow_override: None,
+        }
     }
-}
 
-pub(crate) fn override_allowed() -> bool {
-    match OVERRIDE.load(Ordering::Relaxed) {
-        2 => crate::php::lives_long(),
-        allowed => allowed == 1,
+    pub(crate) fn override_allowed(&self) -> bool {
+        self.allow_override.unwrap_or_else(php::lives_long)
     }
 }
 
@@ -82,7 +73,7 @@ const ACCEPTED: c_int = 0;
 const REFUSED: c_int = -1;
 
 macro_rules! on_modify {
-    ($name:ident, |$value:ident| $body:expr) => {
+    ($name:ident, |$settings:ident, $value:ident| $body:expr) => {
         unsafe extern "C" fn $name(
             _: *mut zend_ini_entry,
             value: *mut zend_string,
@@ -95,44 +86,42 @@ macro_rules! on_modify {
                 b""
             } else {
                 // SAFETY: PHP gives the new value, which lives through the call.
-                unsafe { crate::php::bytes(value) }
+                unsafe { php::bytes(value) }
             };
-            let accepted = std::panic::catch_unwind(|| $body).unwrap_or(false);
-            if accepted { ACCEPTED } else { REFUSED }
+            let accepted = php::guarded(None, || {
+                let $settings = &mut php::globals().settings;
+                $body
+            });
+            if accepted.is_some() { ACCEPTED } else { REFUSED }
         }
     };
 }
 
-on_modify!(set_store, |value| {
-    *STORE.write() = value.to_vec();
-    true
+on_modify!(set_store, |settings, value| {
+    settings.store = value.to_vec();
+    Some(())
 });
-on_modify!(set_telemetry, |value| switch(value).map(|on| TELEMETRY.store(on, Ordering::Relaxed)).is_some());
-on_modify!(set_refresh, |value| {
-    let seconds = std::str::from_utf8(value).ok().and_then(|text| text.trim().parse::<f64>().ok());
-    match seconds {
-        Some(seconds) if (0.0..=86_400.0).contains(&seconds) => {
-            REFRESH.store((seconds * 1000.0) as u64, Ordering::Relaxed);
-            true
-        }
-        _ => false,
-    }
+on_modify!(set_telemetry, |settings, value| {
+    settings.telemetry = switch(value)?;
+    Some(())
 });
-on_modify!(set_map, |value| {
-    let policy = match value {
-        b"auto" | b"" => Some(0),
-        b"private" => Some(1),
-        b"shared" => Some(2),
-        _ => None,
+on_modify!(set_refresh, |settings, value| {
+    let seconds: f64 = std::str::from_utf8(value).ok()?.trim().parse().ok()?;
+    settings.refresh_ms = (0.0..=86_400.0).contains(&seconds).then_some((seconds * 1000.0) as u64)?;
+    Some(())
+});
+on_modify!(set_map, |settings, value| {
+    settings.map = match value {
+        b"auto" | b"" => MapPolicy::Auto,
+        b"private" => MapPolicy::Private,
+        b"shared" => MapPolicy::Shared,
+        _ => return None,
     };
-    policy.map(|policy| MAP.store(policy, Ordering::Relaxed)).is_some()
+    Some(())
 });
-on_modify!(set_override, |value| {
-    let allowed = match value {
-        b"cli" => Some(2),
-        value => switch(value).map(u8::from),
-    };
-    allowed.map(|allowed| OVERRIDE.store(allowed, Ordering::Relaxed)).is_some()
+on_modify!(set_override, |settings, value| {
+    settings.allow_override = if value == b"cli" { None } else { Some(switch(value)?) };
+    Some(())
 });
 
 /// As PHP reads booleans in php.ini.

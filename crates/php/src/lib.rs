@@ -19,10 +19,15 @@ mod values;
 
 use ext_php_rs::builders::{ModuleBuilder, ModuleStartup};
 use ext_php_rs::zend::{ModuleAllocations, ModuleEntry, StaticModuleEntry};
+use parking_lot::Mutex;
 use pin::GLOBALS;
 use std::ffi::c_int;
 
 const SUCCESS: c_int = 0;
+const FAILURE: c_int = -1;
+
+/// Sets the hook of [`request_of_worker`].
+static STARTUP: Mutex<Option<ModuleStartup>> = Mutex::new(None);
 
 /// What PHP calls first.
 #[unsafe(no_mangle)]
@@ -33,13 +38,15 @@ extern "C" fn get_module() -> *mut ModuleEntry {
             .startup_function(startup)
             .request_startup_function(request_startup)
             .post_deactivate_function(request_over)
+            .sapi_activate_function(|_| request_of_worker())
             .info_function(info::info)
             .globals(&GLOBALS);
         let built: Result<(ModuleEntry, ModuleStartup, ModuleAllocations), _> =
             signatures::functions().into_iter().fold(builder, ModuleBuilder::function).try_into();
         match built {
-            Ok((entry, _, mut owned)) => {
+            Ok((entry, startup, mut owned)) => {
                 signatures::give_unions(&mut owned);
+                *STARTUP.lock() = Some(startup);
                 (entry, owned)
             }
             // Names, types and counts are constants, so this cannot differ from one start to the next.
@@ -49,9 +56,15 @@ extern "C" fn get_module() -> *mut ModuleEntry {
 }
 
 /// The module starts. Opens nothing: under FPM this is the master, and root.
-unsafe extern "C" fn startup(_: c_int, module: c_int) -> c_int {
+unsafe extern "C" fn startup(kind: c_int, module: c_int) -> c_int {
     ini::register(module);
     php::catch_words_of_panics();
+    if php::keeps_workers() {
+        let hooked = php::guarded(false, || {
+            STARTUP.lock().as_ref().is_some_and(|startup| startup.startup(kind, module).is_ok())
+        });
+        return if hooked { SUCCESS } else { FAILURE };
+    }
     SUCCESS
 }
 
@@ -59,6 +72,12 @@ unsafe extern "C" fn startup(_: c_int, module: c_int) -> c_int {
 unsafe extern "C" fn request_startup(_: c_int, _: c_int) -> c_int {
     php::guarded((), || pin::request_starts(php::globals()));
     SUCCESS
+}
+
+/// A request starts in a worker of FrankenPHP, which tells no module but its own two. Everywhere else PHP says so by
+/// [`request_startup`], and the hook is not set.
+fn request_of_worker() {
+    php::guarded((), || pin::request_starts(php::globals()));
 }
 
 /// A request is over, and no PHP code runs any more: sessions are written by PHP code while modules shut down, and ask

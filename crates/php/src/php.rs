@@ -161,11 +161,19 @@ pub(crate) fn absolute(path: &CStr) -> Vec<u8> {
 
 /// Whether this is a SAPI whose process is one long request.
 pub(crate) fn lives_long() -> bool {
+    matches!(sapi(), b"cli" | b"phpdbg" | b"embed" | b"micro")
+}
+
+/// Whether this is a SAPI whose workers serve many requests in one script.
+pub(crate) fn keeps_workers() -> bool {
+    sapi() == b"frankenphp"
+}
+
+fn sapi() -> &'static [u8] {
     // SAFETY: set before any module starts, and never changed.
     let name = unsafe { ext_php_rs::ffi::sapi_module.name };
-    // SAFETY: the SAPI's name ends with NUL.
-    let name = unsafe { CStr::from_ptr(name) }.to_bytes();
-    matches!(name, b"cli" | b"phpdbg" | b"embed" | b"micro")
+    // SAFETY: the SAPI's name ends with NUL, and outlives every module.
+    unsafe { CStr::from_ptr(name) }.to_bytes()
 }
 
 /// Throws an `Error`.

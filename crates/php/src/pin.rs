@@ -3,8 +3,9 @@
 //! A process that is one long request (the CLI) moves on by itself: a question compares one word of the mapped head,
 //! and looks at a clock only when that word moved, or at every 64th question, and more often where questions come seldom.
 
+use crate::ini::Settings;
 use crate::overrides::Overrides;
-use crate::{ini, php, stores};
+use crate::{php, stores};
 use engine::store::{Reader, View};
 use engine::{Snapshot, Switches};
 use ext_php_rs::zend::{ModuleGlobal, ModuleGlobals};
@@ -61,6 +62,7 @@ pub(crate) struct Globals {
     pub(crate) refused: Option<String>,
     pub(crate) overrides: Option<Box<Overrides>>,
     pub(crate) counters: Counters,
+    pub(crate) settings: Settings,
 }
 
 /// What this process (under threads, this thread) did since it started.
@@ -103,6 +105,7 @@ impl Default for Globals {
             refused: None,
             overrides: None,
             counters: Counters::default(),
+            settings: Settings::new(),
         }
     }
 }
@@ -165,9 +168,9 @@ impl Globals {
 
     /// The request's instant. In a process that lives long it moves on at the refresh interval.
     pub(crate) fn instant(&mut self) -> i64 {
-        if self.lives_long && ini::refresh_ms() > 0 {
+        if self.lives_long && self.settings.refresh_ms > 0 {
             let now = wall_clock();
-            if now.abs_diff(self.now) >= ini::refresh_ms() * 1000 {
+            if now.abs_diff(self.now) >= self.settings.refresh_ms * 1000 {
                 self.now = now;
             }
         }
@@ -179,7 +182,7 @@ impl Globals {
         self.watched = &raw const STILL;
         self.seen = 0;
         if self.lives_long
-            && ini::refresh_ms() > 0
+            && self.settings.refresh_ms > 0
             && let Some(reader) = &self.reader
         {
             self.watched = reader.epoch_cell();
@@ -202,7 +205,7 @@ impl Globals {
 /// A request starts: its instant is now, and its first question chooses the generation.
 pub(crate) fn request_starts(globals: &mut Globals) {
     globals.lives_long = php::lives_long();
-    globals.counts = ini::telemetry();
+    globals.counts = globals.settings.telemetry;
     globals.now = wall_clock();
     globals.unpin();
 }
@@ -232,7 +235,7 @@ fn look(globals: &mut Globals) {
         advance(globals, clock);
         return;
     }
-    let refresh = ini::refresh_ms();
+    let refresh = globals.settings.refresh_ms;
     let moves = globals.lives_long && refresh > 0;
     let due = moves && clock.saturating_sub(globals.moved) >= refresh;
     globals.look_every =
@@ -272,13 +275,12 @@ const RETRY: u64 = 1_000;
 /// Opens the store that the settings or the application name, unless it is the one that is open.
 fn choose_store(globals: &mut Globals, clock: u64) {
     let open = globals.reader.is_some();
-    let wanted = ini::with_store(|configured| {
-        let path =
-            if configured.is_empty() { globals.named.as_deref().unwrap_or_default() } else { configured };
-        let same = path == globals.chosen && (open || clock < globals.retry_at);
-        (!same).then(|| path.to_vec())
-    });
-    let Some(path) = wanted else { return follow_links(globals, clock) };
+    let configured = globals.settings.store.as_slice();
+    let path = if configured.is_empty() { globals.named.as_deref().unwrap_or_default() } else { configured };
+    if path == globals.chosen && (open || clock < globals.retry_at) {
+        return follow_links(globals, clock);
+    }
+    let path = path.to_vec();
     globals.unpin();
     globals.view = None;
     globals.reader = None;
@@ -288,7 +290,7 @@ fn choose_store(globals: &mut Globals, clock: u64) {
         Err("no store: set flagstone.store in php.ini, or call flagstone_use() with the store's directory"
             .to_owned())
     } else {
-        stores::open(&globals.chosen)
+        stores::open(&globals.chosen, globals.settings.map)
     };
     opened_or_not(globals, opened);
 }
@@ -304,7 +306,7 @@ fn follow_links(globals: &mut Globals, clock: u64) {
     if stores::resolved(&globals.chosen).as_ref() == Some(&globals.resolved) {
         globals.error = None;
     } else {
-        let opened = stores::open(&globals.chosen);
+        let opened = stores::open(&globals.chosen, globals.settings.map);
         opened_or_not(globals, opened);
     }
 }

@@ -1,7 +1,7 @@
 //! The stores that this process has opened, shared by its threads.
 
-use crate::{ini, php};
-use engine::store::{Reader, ReaderOptions};
+use crate::php;
+use engine::store::{MapPolicy, Reader, ReaderOptions};
 use parking_lot::Mutex;
 use std::ffi::{CString, OsStr};
 use std::os::unix::ffi::OsStrExt;
@@ -21,7 +21,7 @@ pub(crate) type Opened = (Arc<Reader>, PathBuf);
 /// # Errors
 ///
 /// Why it cannot be used, for status and the log.
-pub(crate) fn open(path: &[u8]) -> Result<Opened, String> {
+pub(crate) fn open(path: &[u8], map: MapPolicy) -> Result<Opened, String> {
     let given = Path::new(OsStr::from_bytes(path));
     let canonical = given.canonicalize().map_err(|error| {
         format!(
@@ -33,7 +33,7 @@ pub(crate) fn open(path: &[u8]) -> Result<Opened, String> {
     if let Some((_, reader)) = open.iter().find(|(known, _)| *known == canonical) {
         return Ok((reader.clone(), canonical));
     }
-    let options = ReaderOptions { map: ini::map(), ..ReaderOptions::default() };
+    let options = ReaderOptions { map, ..ReaderOptions::default() };
     let reader = Arc::new(Reader::open(&canonical, options).map_err(|error| error.to_string())?);
     if open.len() >= MOST {
         open.remove(0);
@@ -42,12 +42,12 @@ pub(crate) fn open(path: &[u8]) -> Result<Opened, String> {
     Ok((reader, canonical))
 }
 
-/// The path that PHP code names, made absolute, if it may name it.
+/// The path that PHP code names, made absolute, if it may name it where php.ini names `configured`.
 ///
 /// # Errors
 ///
 /// Why it may not, for status.
-pub(crate) fn may_be_named(path: &[u8]) -> Result<Vec<u8>, String> {
+pub(crate) fn may_be_named(path: &[u8], configured: &[u8]) -> Result<Vec<u8>, String> {
     let shown = String::from_utf8_lossy(path);
     let text = CString::new(path).ok().filter(|path| !path.is_empty());
     let Some(text) = text else { return Err(format!("flagstone_use(): \"{shown}\" is no path")) };
@@ -55,15 +55,11 @@ pub(crate) fn may_be_named(path: &[u8]) -> Result<Vec<u8>, String> {
         return Err(format!("flagstone_use(): open_basedir does not allow {shown}"));
     }
     let path = php::absolute(&text);
-    ini::with_store(|configured| {
-        if configured.is_empty() || configured == path || same_directory(configured, &path) {
-            return Ok(path);
-        }
-        let configured = String::from_utf8_lossy(configured);
-        Err(format!(
-            "flagstone_use(): php.ini's flagstone.store is {configured}, which {shown} cannot replace"
-        ))
-    })
+    if configured.is_empty() || configured == path || same_directory(configured, &path) {
+        return Ok(path);
+    }
+    let configured = String::from_utf8_lossy(configured);
+    Err(format!("flagstone_use(): php.ini's flagstone.store is {configured}, which {shown} cannot replace"))
 }
 
 /// The directory that a path leads to now.
