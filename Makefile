@@ -2,7 +2,7 @@
 
 HOOKS = --target-dir target/hooks --features test-hooks
 
-.PHONY: help setup build build-hooks demo bench test test-rust test-php test-polyfill test-parity test-laravel test-e2e install uninstall
+.PHONY: help setup build build-hooks demo bench test test-rust test-php test-polyfill test-parity test-laravel test-e2e test-zts install uninstall
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -22,7 +22,7 @@ demo: build build-hooks ## publish, ask, explain, change, ask again, measure
 bench: build build-hooks ## side by side with pure PHP; writes docs/benchmarks.md
 	@scripts/bench
 
-test: setup test-rust test-php test-polyfill test-parity test-laravel test-e2e ## everything
+test: setup test-rust test-php test-polyfill test-parity test-laravel test-e2e test-zts ## everything
 
 test-rust: setup ## the engine and the command
 	cargo test --locked --workspace --exclude flagstone-php
@@ -41,6 +41,11 @@ test-laravel: build ## the Laravel package, with the extension and without
 
 test-e2e: build ## nginx, php-fpm and wrk while snapshots are published
 	tests/e2e/run
+
+test-zts: build ## the extension in PHP with threads, which is built from Debian's source first
+	zts=$$(scripts/php-zts) && PHP=$$zts/bin/php PHP_CONFIG=$$zts/bin/php-config cargo build --release --locked -p flagstone-php \
+		--target-dir target/zts --features test-hooks
+	tests/threads/run
 
 install: ## the extension into PHP, the command into /usr/local/bin
 	@scripts/install

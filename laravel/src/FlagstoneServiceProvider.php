@@ -21,7 +21,6 @@ final class FlagstoneServiceProvider extends ServiceProvider
     private const REGISTRARS = [
         Console\Registrar::class,
         Http\Registrar::class,
-        Pennant\Registrar::class,
         Subject\Registrar::class,
     ];
 
