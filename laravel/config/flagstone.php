@@ -78,7 +78,13 @@ return [
     'unknown' => env('FLAGSTONE_UNKNOWN'),
 
     /*
-     * For Laravel Pennant's driver "flagstone": what a scope is. A class name, and how its company is found.
+     * For Laravel Pennant's driver "flagstone": what a scope is, by class, or by "int" or "string":
+     *
+     *     App\Models\Company::class => 'company'            the scope is the company
+     *     App\Models\User::class => 'user:company_id'      a user; that attribute names the company
+     *     App\Models\Site::class => App\SiteScope::class   a class; its __invoke($site) returns a company or a Subject
+     *
+     * For any other scope a flag is off, and the log says so.
      */
     'pennant' => [
         'scopes' => [],

@@ -21,6 +21,7 @@ final class FlagstoneServiceProvider extends ServiceProvider
     private const REGISTRARS = [
         Console\Registrar::class,
         Http\Registrar::class,
+        Pennant\Registrar::class,
         Subject\Registrar::class,
     ];
 

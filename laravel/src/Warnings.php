@@ -37,6 +37,14 @@ final class Warnings
         }
     }
 
+    /** Pennant asked for a scope that may be anything. */
+    public function unknownScope(string $flag, mixed $scope): void
+    {
+        $type = \get_debug_type($scope);
+        $this->say("scope:$flag:$type", "Pennant feature \"$flag\" is off because it was asked for a scope of type $type."
+            . ' config/flagstone.php, pennant.scopes, says what company a scope is.');
+    }
+
     private function unknown(UnknownFlag $problem): void
     {
         $loud = $this->app->make('config')->get('flagstone.unknown')

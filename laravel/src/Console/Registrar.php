@@ -8,6 +8,7 @@ use Flagstone\Laravel\Changes\Binary;
 use Flagstone\Laravel\Changes\Changer;
 use Flagstone\Laravel\Changes\Overlay;
 use Flagstone\Laravel\Flagstone;
+use Flagstone\Laravel\Import\Importer;
 use Illuminate\Console\Application as Artisan;
 use Illuminate\Contracts\Foundation\Application;
 
@@ -29,6 +30,7 @@ final class Registrar
         ForgetCommand::class,
         HealthCommand::class,
         HistoryCommand::class,
+        ImportCommand::class,
         InstallCommand::class,
         KillCommand::class,
         ListCommand::class,
@@ -60,6 +62,10 @@ final class Registrar
             $app->make(Binary::class),
             $app->make(Overlay::class),
             isset($config['store']) ? (string) $config['store'] : null,
+        ));
+        $app->bind(Importer::class, static fn (Application $app): Importer => new Importer(
+            (string) $config['file'],
+            $app->make(Binary::class),
         ));
         if ($app->runningInConsole()) {
             Artisan::starting(static function (Artisan $artisan): void {

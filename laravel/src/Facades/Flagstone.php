@@ -4,6 +4,8 @@ declare(strict_types=1);
 
 namespace Flagstone\Laravel\Facades;
 
+use Flagstone\Laravel\Testing\Fake;
+use Flagstone\Laravel\Testing\FakeDriver;
 use Illuminate\Support\Facades\Facade;
 
 /**
@@ -27,6 +29,21 @@ use Illuminate\Support\Facades\Facade;
  */
 final class Flagstone extends Facade
 {
+    /**
+     * For tests: answers as told until the test ends, and remembers what was asked. The global functions answer so too.
+     *
+     * @param array<array-key, mixed> $answers by flag: true or false, a variant's name or a Variant, or an array of those
+     *     by company
+     * @param ?bool $otherwise for what is not named; null: as the definitions say
+     */
+    public static function fake(array $answers = [], ?bool $otherwise = false): FakeDriver
+    {
+        /** @var \Illuminate\Contracts\Foundation\Application $app */
+        $app = self::getFacadeApplication();
+
+        return Fake::install($app, $answers, $otherwise);
+    }
+
     protected static function getFacadeAccessor(): string
     {
         return 'flagstone';

@@ -1,0 +1,94 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Import;
+
+use RuntimeException;
+
+/**
+ * config/features.php: 'x' => true, 'x_test_companies' => '15,42', or 'x' => ['enabled' => …, 'percentage' => …].
+ */
+final class ConfigSource implements Source
+{
+    private const FIELDS = [
+        'enabled' => 'enabled', 'is_enabled' => 'enabled', 'active' => 'enabled', 'on' => 'enabled',
+        'percentage' => 'percentage', 'rollout' => 'percentage', 'rollout_percentage' => 'percentage',
+        'companies' => 'companies', 'test_companies' => 'companies', 'pilot_companies' => 'companies',
+        'allowed_companies' => 'companies',
+        'description' => 'description', 'owner' => 'owner',
+    ];
+
+    /** @param mixed $features what config('features') gives */
+    public function __construct(private readonly mixed $features, private readonly string $lists)
+    {
+    }
+
+    public function read(): Found
+    {
+        if (!\is_array($this->features)) {
+            throw new RuntimeException('config/features.php is not there, or gives no array');
+        }
+        $found = new Found();
+        foreach ($this->entries($found) as $key => $fields) {
+            $this->take($found, (string) $key, $fields);
+        }
+
+        return $found;
+    }
+
+    /** @return array<string, array<string, mixed>> the fields of each flag, lists beside it among them */
+    private function entries(Found $found): array
+    {
+        $entries = [];
+        foreach ($this->features as $key => $value) {
+            $key = (string) $key;
+            if (\preg_match('/^(.+)_(test|pilot)_companies$/D', $key, $parts) === 1) {
+                $entries[$parts[1]]['companies'] = $value;
+            } elseif (!\is_array($value)) {
+                $entries[$key]['enabled'] = $value;
+            } else {
+                foreach ($value as $name => $field) {
+                    if (!isset(self::FIELDS[$name])) {
+                        $found->refuse("features.$key.$name is unknown, expected " . \implode(', ', \array_keys(self::FIELDS)));
+                        $entries[$key]['refused'] = true;
+                    } else {
+                        $entries[$key][self::FIELDS[$name]] = $field;
+                    }
+                }
+            }
+        }
+
+        return \array_filter($entries, static fn (array $fields): bool => !isset($fields['refused']));
+    }
+
+    /** @param array<string, mixed> $fields */
+    private function take(Found $found, string $key, array $fields): void
+    {
+        $on = Values::bool($fields['enabled'] ?? (isset($fields['percentage']) ? true : null));
+        $companies = Values::companies($fields['companies'] ?? []);
+        $percentage = isset($fields['percentage']) ? Values::percentage($fields['percentage']) : null;
+        foreach (
+            [
+                'enabled' => $on === null ? 'true or false' : null,
+                'companies' => $companies === null ? 'companies\' ids' : null,
+                'percentage' => isset($fields['percentage']) && $percentage === null ? 'a number from 0 to 100' : null,
+            ] as $field => $expected
+        ) {
+            if ($expected !== null) {
+                $found->refuse("features.$key: $field is " . Values::shown($fields[$field]) . ", expected $expected");
+
+                return;
+            }
+        }
+        $flag = $found->flag($key, 'config/features.php');
+        $flag->description = \is_string($fields['description'] ?? null) ? $fields['description'] : null;
+        $flag->owner = \is_string($fields['owner'] ?? null) ? $fields['owner'] : null;
+        Pilots::set($flag, $on, $companies ?? [], $this->lists);
+        if ($percentage !== null) {
+            $flag->percentage = $percentage;
+            $flag->crc32 = true;
+            $flag->notes = ['drawn by crc32($company) % 100, as code written by hand does'];
+        }
+    }
+}

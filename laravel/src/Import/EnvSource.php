@@ -1,0 +1,89 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Import;
+
+use Dotenv\Dotenv;
+use Dotenv\Exception\ExceptionInterface;
+use RuntimeException;
+
+/**
+ * FEATURE_X=true and FEATURE_X_TEST_COMPANIES=15,42 (or _PILOT_COMPANIES). The real environment wins over .env.
+ */
+final class EnvSource implements Source
+{
+    /**
+     * @param string $file a .env file; it need not be there
+     * @param array<string, string> $environment of this process
+     * @param string $loaded the .env file that Laravel has put into that environment already
+     */
+    public function __construct(
+        private readonly string $file,
+        private readonly array $environment,
+        private readonly string $loaded,
+        private readonly string $lists,
+    ) {
+    }
+
+    public function read(): Found
+    {
+        $found = new Found();
+        $switches = $refused = [];
+        foreach ($this->values() as $name => [$value, $from]) {
+            if (\preg_match('/^FEATURE_([A-Z0-9_]+?)(_TEST_COMPANIES|_PILOT_COMPANIES)?$/D', $name, $parts) !== 1) {
+                continue;
+            }
+            $key = \strtolower($parts[1]);
+            $switches[$key] ??= ['from' => $from, 'on' => null, 'companies' => []];
+            if (isset($parts[2])) {
+                $companies = Values::companies($value) ?? [];
+                $switches[$key]['companies'] = \array_values(\array_unique([...$switches[$key]['companies'], ...$companies]));
+                continue;
+            }
+            $switches[$key]['on'] = Values::bool($value);
+            if ($switches[$key]['on'] === null) {
+                $refused[$key] = "$name is " . Values::shown($value) . ', expected true or false';
+                $found->refuse($refused[$key]);
+            }
+        }
+        foreach (\array_diff_key($switches, $refused) as $key => $switch) {
+            Pilots::set($found->flag((string) $key, $switch['from']), $switch['on'], $switch['companies'], $this->lists);
+        }
+
+        return $found;
+    }
+
+    /** @return array<string, array{string, string}> value and where it is from, by name; switches before their lists */
+    private function values(): array
+    {
+        $file = $this->parse($this->file);
+        $loaded = $this->file === $this->loaded ? $file : $this->parse($this->loaded);
+        $values = [];
+        foreach ($file as $name => $value) {
+            $values[$name] = [(string) $value, \basename($this->file)];
+        }
+        foreach ($this->environment as $name => $value) {
+            // What Laravel has put there from its own .env is no word of the real environment.
+            if (\str_starts_with($name, 'FEATURE_') && ($loaded[$name] ?? null) !== $value) {
+                $values[$name] = [$value, 'environment'];
+            }
+        }
+        \ksort($values);
+
+        return $values;
+    }
+
+    /** @return array<string, ?string> */
+    private function parse(string $path): array
+    {
+        if (!\is_file($path)) {
+            return [];
+        }
+        try {
+            return Dotenv::parse((string) \file_get_contents($path));
+        } catch (ExceptionInterface $error) {
+            throw new RuntimeException("$path: {$error->getMessage()}", 0, $error);
+        }
+    }
+}

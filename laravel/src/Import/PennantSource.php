@@ -1,0 +1,83 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Import;
+
+use Illuminate\Database\ConnectionInterface;
+use RuntimeException;
+
+/**
+ * Laravel Pennant's table: what it has resolved and stored for each scope. Only true and false for companies can be taken
+ * over; a user is not a company, whatever the number.
+ */
+final class PennantSource implements Source
+{
+    /** Pennant's word for no scope. */
+    private const NOBODY = '__laravel_null';
+
+    /** @param list<string> $companies classes and morph names whose models are companies */
+    public function __construct(
+        private readonly ConnectionInterface $connection,
+        private readonly string $table,
+        private readonly array $companies,
+    ) {
+    }
+
+    public function read(): Found
+    {
+        if (!$this->connection->getSchemaBuilder()->hasTable($this->table)) {
+            throw new RuntimeException("there is no table {$this->table} in the database {$this->connection->getName()}");
+        }
+        $found = new Found();
+        $global = [];
+        foreach ($this->connection->table($this->table)->orderBy('name')->cursor() as $row) {
+            $value = \json_decode((string) $row->value);
+            if (!\is_bool($value)) {
+                $found->refuse("{$row->name}: values other than true and false");
+                continue;
+            }
+            $company = $row->scope === self::NOBODY ? null : $this->company((string) $row->scope);
+            if ($company === false) {
+                $found->refuse('scopes that are no company: ' . self::kind((string) $row->scope));
+                continue;
+            }
+            $flag = $found->flag((string) $row->name, $this->table);
+            $flag->enabled = true;
+            if ($company === null) {
+                $global[$row->name] = $value;
+            } elseif ($value) {
+                $flag->allow[] = $company;
+            } else {
+                $flag->deny[] = $company;
+            }
+        }
+        foreach ($found->flags as $key => $flag) {
+            $flag->percentage = ($global[$key] ?? false) ? 100 : 0;
+            $flag->notes[] = isset($global[$key])
+                ? 'what is stored for no scope is what the others get'
+                : 'the others get 0 %: what Pennant would give them is in code';
+        }
+
+        return $found;
+    }
+
+    /** False where the scope is something else. */
+    private function company(string $scope): int|string|false
+    {
+        $at = \strrpos($scope, '|');
+        if ($at === false || !\in_array(\ltrim(\substr($scope, 0, $at), '\\'), $this->companies, true)) {
+            return false;
+        }
+        $key = \substr($scope, $at + 1);
+
+        return $key === '' ? false : \array_key_first([$key => true]);
+    }
+
+    private static function kind(string $scope): string
+    {
+        $at = \strrpos($scope, '|');
+
+        return $at === false ? 'text or numbers' : \substr($scope, 0, $at);
+    }
+}

@@ -1,0 +1,37 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Import;
+
+/**
+ * What a switch and a list of companies beside it mean together. Code written by hand differs:
+ *
+ * `only`: the switch lets in the listed companies, or everybody where none is listed; off is off.
+ * `also`: the switch lets in everybody; the listed companies are in before that.
+ */
+final class Pilots
+{
+    public const RULES = ['only', 'also'];
+
+    /** @param list<int|string> $companies */
+    public static function set(Flag $flag, ?bool $on, array $companies, string $rule): void
+    {
+        $flag->enabled = $on ?? $flag->enabled;
+        $flag->allow = $companies;
+        if ($companies === []) {
+            return;
+        }
+        if ($rule === 'also') {
+            $flag->enabled = true;
+            $flag->percentage = $on === true ? 100 : 0;
+            $flag->notes[] = 'the list lets companies in besides the switch';
+
+            return;
+        }
+        $flag->percentage = 0;
+        $flag->notes[] = $on === true
+            ? 'the list is a pilot: on for these only; with --lists=also it would be on for everybody'
+            : 'off; the list waits for it. With --lists=also these would be in';
+    }
+}

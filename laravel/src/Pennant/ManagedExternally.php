@@ -1,0 +1,66 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Pennant;
+
+use LogicException;
+
+/**
+ * Pennant was asked to write, where flags are changed by command, with an audit trail.
+ */
+final class ManagedExternally extends LogicException
+{
+    private function __construct(string $what, public readonly string $command)
+    {
+        parent::__construct("Pennant cannot $what: its features are Flagstone's. Instead: $command");
+    }
+
+    public static function set(string $feature, int|string|null $company, mixed $value): self
+    {
+        $verb = $value === false ? 'deny' : 'allow';
+        if (!\is_bool($value)) {
+            return new self("give \"$feature\" a value", self::variants($feature));
+        }
+
+        return new self(
+            ($value ? 'activate' : 'deactivate') . " \"$feature\" for one scope",
+            "php artisan feature:$verb $feature " . self::company($company),
+        );
+    }
+
+    public static function setForAll(string $feature, mixed $value): self
+    {
+        if (!\is_bool($value)) {
+            return new self("give \"$feature\" a value", self::variants($feature));
+        }
+
+        return new self(
+            ($value ? 'activate' : 'deactivate') . " \"$feature\" for everyone",
+            'php artisan feature:' . ($value ? 'enable' : 'disable') . " $feature",
+        );
+    }
+
+    public static function delete(string $feature, int|string|null $company): self
+    {
+        return new self("forget \"$feature\" for one scope", "php artisan feature:forget $feature " . self::company($company));
+    }
+
+    /** @param ?array<array-key, string> $features */
+    public static function purge(?array $features): self
+    {
+        $what = $features === null ? 'all features' : '"' . \implode('", "', $features) . '"';
+
+        return new self("purge $what", 'nothing is stored by scope; remove a flag from flags.json and run php artisan feature:publish');
+    }
+
+    private static function company(int|string|null $company): string
+    {
+        return $company === null ? 'COMPANY' : \escapeshellarg((string) $company);
+    }
+
+    private static function variants(string $feature): string
+    {
+        return "write the variants of \"$feature\" into flags.json and run php artisan feature:publish";
+    }
+}

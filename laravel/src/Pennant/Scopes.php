@@ -1,0 +1,65 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Pennant;
+
+use Flagstone\Laravel\Subject\Company;
+use Flagstone\Laravel\Subject\Resolvers\UserResolver;
+use Flagstone\Laravel\Subject\Subject;
+use Illuminate\Contracts\Container\Container;
+use InvalidArgumentException;
+
+/**
+ * What a scope of Pennant's is, as config/flagstone.php says under pennant.scopes. A number or a string is a company only
+ * where that says so, since it may as well be a user's id.
+ *
+ * @internal
+ */
+final class Scopes
+{
+    /** @param array<string, string> $scopes by class, or "int" or "string": company, user:ATTRIBUTE, or a class */
+    public function __construct(private readonly Container $container, private readonly array $scopes)
+    {
+    }
+
+    /**
+     * Null where nothing says what it is. No scope at all asks for no company.
+     *
+     * @throws InvalidArgumentException for a configuration that says nothing
+     */
+    public function subject(mixed $scope): ?Subject
+    {
+        if ($scope === null || $scope instanceof Subject) {
+            return $scope ?? new Subject();
+        }
+        foreach ($this->scopes as $type => $what) {
+            if (\is_object($scope) ? $scope instanceof $type : \get_debug_type($scope) === $type) {
+                return $this->as($what, $scope, $type);
+            }
+        }
+
+        return \is_object($scope) && \method_exists($scope, 'flagstoneCompany') ? Subject::of($scope) : null;
+    }
+
+    private function as(string $what, mixed $scope, string $type): Subject
+    {
+        [$kind, $argument] = \explode(':', $what, 2) + [1 => null];
+        if ($what === 'company') {
+            return Subject::of($scope);
+        }
+        if ($kind === 'user' && \is_object($scope)) {
+            return (new UserResolver($argument ?? 'company_id'))->of($scope);
+        }
+        if (\class_exists($what) && \method_exists($what, '__invoke')) {
+            $subject = $this->container->make($what)($scope);
+
+            return $subject instanceof Subject ? $subject : new Subject(Company::key($subject));
+        }
+
+        throw new InvalidArgumentException(
+            "config/flagstone.php: pennant.scopes says that $type is \"$what\", expected company, user:ATTRIBUTE or a"
+            . ' class whose __invoke() is given the scope and returns a company or a Subject',
+        );
+    }
+}

@@ -1,0 +1,173 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Testing;
+
+use Closure;
+use Flagstone\Laravel\Contracts\Driver;
+use Flagstone\Laravel\Flagstone;
+use PHPUnit\Framework\Assert;
+use UnitEnum;
+
+/**
+ * Answers as a test told, and remembers what was asked through the package: facade, middleware, Blade, Gate, jobs. Questions
+ * that only look, such as all(), explain() and possible(), are not remembered, and the global functions' are not seen.
+ */
+final class FakeDriver implements Driver
+{
+    /** @var array<string, list<array{int|string|null, array<string, mixed>}>> company and context, by flag */
+    private array $asked = [];
+
+    /** @param array<string, Variant|array<array-key, mixed>> $values variants' values, by flag or by flag and company */
+    public function __construct(private readonly Driver $driver, private readonly array $values)
+    {
+    }
+
+    /**
+     * The flag was asked for; a closure tells for whom: it is given company and context of each question.
+     *
+     * @param Closure(int|string|null, array<string, mixed>): bool|int|string|null $whom a company's key, too
+     */
+    public function assertAsked(string|UnitEnum $flag, Closure|int|string|null $whom = null): void
+    {
+        $flag = Flagstone::key($flag);
+        Assert::assertTrue(
+            $this->matching($flag, $whom) !== [],
+            "Flag \"$flag\" was not asked for" . ($whom === null ? '' : ' in that way') . '. ' . $this->summary(),
+        );
+    }
+
+    /** @param int $times how often */
+    public function assertAskedTimes(string|UnitEnum $flag, int $times): void
+    {
+        $flag = Flagstone::key($flag);
+        $found = \count($this->asked[$flag] ?? []);
+        Assert::assertSame($times, $found, "Flag \"$flag\" was asked for $found times, expected $times.");
+    }
+
+    /** @param Closure(int|string|null, array<string, mixed>): bool|int|string|null $whom a company's key, too */
+    public function assertNotAsked(string|UnitEnum $flag, Closure|int|string|null $whom = null): void
+    {
+        $flag = Flagstone::key($flag);
+        Assert::assertTrue(
+            $this->matching($flag, $whom) === [],
+            "Flag \"$flag\" was asked for" . ($whom === null ? '' : ' in that way') . '. ' . $this->summary(),
+        );
+    }
+
+    public function assertNothingAsked(): void
+    {
+        Assert::assertSame([], \array_keys($this->asked), 'Flags were asked for. ' . $this->summary());
+    }
+
+    /**
+     * Who answers behind the fake.
+     *
+     * @internal
+     */
+    public function faked(): Driver
+    {
+        return $this->driver;
+    }
+
+    public function name(): string
+    {
+        return $this->driver->name();
+    }
+
+    public function enabled(string $flag, int|string|null $company = null, array $context = []): bool
+    {
+        $this->asked[$flag][] = [$company, $context];
+
+        return $this->driver->enabled($flag, $company, $context);
+    }
+
+    public function possible(string $flag): bool
+    {
+        return $this->driver->possible($flag);
+    }
+
+    public function variant(string $flag, int|string|null $company = null, array $context = []): ?string
+    {
+        $this->asked[$flag][] = [$company, $context];
+
+        return $this->driver->variant($flag, $company, $context);
+    }
+
+    public function value(
+        string $flag,
+        int|string|null $company = null,
+        array $context = [],
+        mixed $default = null,
+    ): mixed {
+        $this->asked[$flag][] = [$company, $context];
+        $told = $this->values[$flag] ?? null;
+        $told = \is_array($told) ? $told[$company ?? ''] ?? null : $told;
+
+        return $told instanceof Variant ? $told->value : $this->driver->value($flag, $company, $context, $default);
+    }
+
+    public function explain(string $flag, int|string|null $company = null, array $context = []): array
+    {
+        return $this->driver->explain($flag, $company, $context);
+    }
+
+    public function all(int|string|null $company = null, array $context = []): array
+    {
+        return $this->driver->all($company, $context);
+    }
+
+    public function filter(string $flag, array $companies, array $context = []): array
+    {
+        foreach ($companies as $company) {
+            $this->asked[$flag][] = [$company, $context];
+        }
+
+        return $this->driver->filter($flag, $companies, $context);
+    }
+
+    public function needs(string $flag): array
+    {
+        return $this->driver->needs($flag);
+    }
+
+    public function names(): array
+    {
+        return $this->driver->names();
+    }
+
+    public function status(): array
+    {
+        return $this->driver->status();
+    }
+
+    public function refresh(): bool
+    {
+        return $this->driver->refresh();
+    }
+
+    /** @return list<array{int|string|null, array<string, mixed>}> */
+    private function matching(string $flag, Closure|int|string|null $whom): array
+    {
+        $asked = $this->asked[$flag] ?? [];
+        if ($whom === null) {
+            return $asked;
+        }
+
+        return \array_values(\array_filter($asked, static fn (array $question): bool => $whom instanceof Closure
+            ? $whom(...$question)
+            : (string) $question[0] === (string) $whom));
+    }
+
+    private function summary(): string
+    {
+        $asked = [];
+        foreach ($this->asked as $flag => $questions) {
+            $companies = \array_unique(\array_map(static fn (array $question): string => (string) ($question[0] ?? 'none'), $questions));
+            $asked[] = "$flag (companies: " . \implode(', ', \array_slice($companies, 0, 10)) . ')';
+        }
+
+        return $asked === [] ? 'Nothing was.' : 'Asked for: ' . \implode('; ', $asked) . '.';
+    }
+}

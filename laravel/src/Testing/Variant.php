@@ -1,0 +1,15 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Testing;
+
+/**
+ * A faked flag that is on and shows this variant, with a value that no definitions need to hold.
+ */
+final class Variant
+{
+    public function __construct(public readonly string $name, public readonly mixed $value = null)
+    {
+    }
+}

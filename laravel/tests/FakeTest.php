@@ -1,0 +1,157 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Tests;
+
+use Flagstone\Laravel\Facades\Flagstone;
+use Flagstone\Laravel\Testing\Variant;
+use Flagstone\Laravel\Testing\WithFeatures;
+use Flagstone\Laravel\Tests\Support\Feature;
+use Illuminate\Support\Facades\Route;
+use InvalidArgumentException;
+use PHPUnit\Framework\AssertionFailedError;
+
+final class FakeTest extends TestCase
+{
+    use WithFeatures;
+
+    protected function setUp(): void
+    {
+        parent::setUp();
+        $this->publish(['real' => true, 'portal' => false, 'theme' => true]);
+    }
+
+    public function test_a_fake_answers_everywhere_and_everything_else_is_off(): void
+    {
+        Flagstone::fake(['portal' => true, 'pilot' => false]);
+        Route::get('/portal', fn () => 'portal')->middleware('feature:portal');
+        Route::get('/real', fn () => 'real')->middleware('feature:real');
+
+        $this->get('/portal')->assertOk();
+        $this->get('/real')->assertNotFound();
+        $this->assertSame([true, false, false], \array_map(feature_enabled(...), ['portal', 'real', 'pilot']));
+        $this->assertTrue(Flagstone::enabled('portal') && Flagstone::possible('portal'));
+        $this->assertFalse(Flagstone::enabled(Feature::Pilot));
+        $this->assertSame('override', Flagstone::explain('portal')['reason']);
+    }
+
+    public function test_a_fake_answers_by_company_and_by_variant(): void
+    {
+        Flagstone::fake([
+            'portal' => [15 => true, 'acme' => 'compact', 42 => false],
+            'theme' => 'wide',
+            'columns' => new Variant('compact', ['columns' => 2]),
+            'rows' => [15 => new Variant('many', 100)],
+        ]);
+
+        $this->assertSame(
+            [true, true, false, false],
+            \array_map(fn ($company) => Flagstone::for($company)->enabled('portal'), [15, 'acme', 42, 43]),
+        );
+        $this->assertSame(['compact', 'wide'], [Flagstone::for('acme')->variant('portal'), Flagstone::variant('theme')]);
+        $this->assertSame(['columns' => 2], Flagstone::value('columns'));
+        $this->assertSame([100, 'none'], [Flagstone::for(15)->value('rows'), Flagstone::for(16)->value('rows', 'none')]);
+        $this->assertSame([1 => '15', 3 => 'acme'], Flagstone::filter('portal', [1 => '15', 2 => 42, 3 => 'acme']));
+        $this->assertSame([true, false], [feature_enabled('portal', 15), feature_enabled('portal', 42)]);
+    }
+
+    public function test_everything_else_can_be_on_or_as_the_definitions_say(): void
+    {
+        Flagstone::fake(['portal' => false], otherwise: true);
+        $this->assertSame([false, true], [Flagstone::enabled('portal'), Flagstone::enabled('anything')]);
+
+        Flagstone::fake(['portal' => true], otherwise: null);
+        $this->assertSame([true, true], [Flagstone::enabled('portal'), Flagstone::enabled('real')]);
+        $this->assertSame('full', Flagstone::explain('real')['reason']);
+    }
+
+    public function test_what_was_asked_can_be_asserted(): void
+    {
+        $fake = Flagstone::fake(['portal' => true]);
+        $fake->assertNothingAsked();
+        Flagstone::for(15)->enabled('portal', ['plan' => 'pro']);
+        Flagstone::for(16)->enabled('portal');
+
+        $fake->assertAsked('portal');
+        $fake->assertAsked('portal', '15');
+        $fake->assertAsked('portal', fn ($company, $context) => $context === ['plan' => 'pro']);
+        $fake->assertAskedTimes('portal', 2);
+        $fake->assertNotAsked(Feature::Pilot);
+        $fake->assertNotAsked('portal', 17);
+        foreach ([
+            'Flag "pilot" was not asked for. Asked for: portal (companies: 15, 16).' => fn () => $fake->assertAsked(Feature::Pilot),
+            'Flag "portal" was not asked for in that way.' => fn () => $fake->assertAsked('portal', 17),
+            'Flag "portal" was asked for.' => fn () => $fake->assertNotAsked('portal'),
+            'Flag "portal" was asked for in that way.' => fn () => $fake->assertNotAsked('portal', 15),
+            'was asked for 2 times, expected 3' => fn () => $fake->assertAskedTimes('portal', 3),
+            'Flags were asked for.' => fn () => $fake->assertNothingAsked(),
+        ] as $message => $assertion) {
+            try {
+                $assertion();
+            } catch (AssertionFailedError $failure) {
+                $this->assertStringContainsString($message, $failure->getMessage());
+                continue;
+            }
+            $this->fail("expected: $message");
+        }
+    }
+
+    public function test_a_fake_ends_with_its_application_even_while_somebody_holds_it(): void
+    {
+        $fake = Flagstone::fake(['portal' => true]);
+        $this->assertTrue(feature_enabled('portal') && $fake->enabled('portal'));
+
+        $this->app->flush();
+        $this->assertFalse(feature_enabled('portal'));
+        $this->assertFalse(flagstone_status()['overridden']);
+
+        $this->refreshApplication();
+        $this->assertTrue(Flagstone::enabled('real'));
+    }
+
+    public function test_an_earlier_fake_does_not_end_a_later_one(): void
+    {
+        Flagstone::fake(['portal' => false]);
+        $earlier = $this->app->make('flagstone.fake');
+        Flagstone::fake(['portal' => true]);
+        unset($earlier);
+        \gc_collect_cycles();
+
+        $this->assertTrue(Flagstone::enabled('portal') && feature_enabled('portal'));
+    }
+
+    public function test_with_features_adds_to_the_definitions_and_to_itself(): void
+    {
+        $this->withFeatures(['portal' => [15 => true]])->withFeature(Feature::Pilot)->withoutFeature('theme');
+
+        $this->assertSame([true, false], [Flagstone::for(15)->enabled('portal'), Flagstone::for(16)->enabled('portal')]);
+        $this->assertSame(
+            ['real' => true, 'pilot' => true, 'theme' => false],
+            \array_map(fn ($flag) => Flagstone::enabled($flag), ['real' => 'real', 'pilot' => 'pilot', 'theme' => 'theme']),
+        );
+        $this->assertSame([true, true, false], \array_map(feature_enabled(...), ['real', 'pilot', 'theme']));
+
+        $this->forgetFeatures();
+        $this->assertFalse(feature_enabled('pilot'));
+    }
+
+    public function test_an_answer_that_is_none_is_refused_with_its_flag(): void
+    {
+        $this->expectException(InvalidArgumentException::class);
+        $this->expectExceptionMessage('Flagstone::fake(): the answer for "portal" is int, expected true, false');
+        Flagstone::fake(['portal' => 1]);
+    }
+
+    public function test_a_fake_stands_in_for_the_driver_file_too(): void
+    {
+        \config(['flagstone.driver' => 'file']);
+        $drivers = new \Flagstone\Laravel\Drivers\Drivers($this->app, ['driver' => 'file', 'file' => '/nonexistent/flags.json']);
+        Flagstone::setDriver($drivers->make());
+        Flagstone::fake(['portal' => [15 => true]]);
+
+        $this->assertSame([true, false], [Flagstone::for(15)->enabled('portal'), Flagstone::for(16)->enabled('portal')]);
+        $this->assertFalse(Flagstone::enabled('unheard of'));
+        \Flagstone\Polyfill\Process::useFile(null);
+    }
+}

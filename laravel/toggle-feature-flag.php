@@ -1,0 +1,85 @@
+#!/usr/bin/env php
+<?php
+
+/**
+ * Turns one flag of this machine's store on or off, for every worker's next request: no config:cache, no restart.
+ *
+ *     php toggle-feature-flag.php ENV FLAG true|false [REASON]
+ *
+ * ENV is the store's environment, written out so that nobody changes another one than meant. FLAG is the flag's key, or the
+ * name that it had in .env. `true` turns it on for whom it says, `false` off for everybody. Who did it, when and why is in
+ * the audit trail (`flagstone history`). The store is FLAGSTONE_STORE, from the environment or .env, else storage/flagstone.
+ *
+ * Exit codes: 0 done, 1 refused, 2 could not tell.
+ */
+
+declare(strict_types=1);
+
+use Flagstone\Laravel\Changes\Binary;
+use Flagstone\Laravel\Changes\Result;
+
+require_once __DIR__ . '/src/Changes/Binary.php';
+require_once __DIR__ . '/src/Changes/Result.php';
+
+exit((static function (array $arguments): int {
+    $fail = static function (int $code, string $text): int {
+        \fwrite(\STDERR, "toggle-feature-flag: $text\n");
+
+        return $code;
+    };
+    [, $environment, $flag, $value, $reason] = $arguments + [1 => '', '', '', ''];
+    if (!\in_array(\count($arguments), [4, 5], true) || !\in_array($value, ['true', 'false'], true) || $flag === '') {
+        return $fail(2, 'expected ENV FLAG true|false [REASON], such as: production customer_portal true');
+    }
+
+    // The application: the folder with artisan, from here upwards.
+    $root = \getcwd() ?: __DIR__;
+    while (!\is_file("$root/artisan") && \dirname($root) !== $root) {
+        $root = \dirname($root);
+    }
+    $dotenv = \is_file("$root/.env") ? (string) \file_get_contents("$root/.env") : '';
+    $setting = static function (string $name) use ($dotenv): ?string {
+        $found = \getenv($name);
+        if ($found !== false && $found !== '') {
+            return $found;
+        }
+        $pattern = '/^[ \t]*(?:export[ \t]+)?' . $name . '[ \t]*=[ \t]*(["\']?)([^\r\n]*?)\1[ \t]*$/m';
+        $line = \preg_match($pattern, $dotenv, $parts);
+
+        return $line === 1 && $parts[2] !== '' ? $parts[2] : null;
+    };
+    $store = $setting('FLAGSTONE_STORE') ?? "$root/storage/flagstone";
+    $binary = new Binary($setting('FLAGSTONE_BINARY'));
+
+    $status = $binary->run(['status', "--store=$store", '--json']);
+    $there = $status->data()['store']['environment'] ?? null;
+    if (!\is_string($there)) {
+        return $fail($status->code ?: Result::UNKNOWN, $status->error);
+    }
+    if ($there !== $environment) {
+        return $fail(1, "$store is the store of $there, not of $environment; nothing was changed");
+    }
+
+    // FEATURE_CUSTOMER_PORTAL and customer_portal are one flag.
+    $flags = \array_column($binary->run(['list', "--store=$store", '--json'])->data()['flags'] ?? [], 'flag');
+    $lower = \strtolower($flag);
+    foreach ([$flag, $lower, (string) \preg_replace('/^feature_/', '', $lower)] as $name) {
+        if (\in_array($name, $flags, true)) {
+            $flag = $name;
+            break;
+        }
+    }
+    $user = \function_exists('posix_geteuid') ? \posix_getpwuid(\posix_geteuid())['name'] ?? '' : \get_current_user();
+    $result = $binary->run([
+        ...($value === 'true' ? ['enable', '--keep'] : ['disable']),
+        "--store=$store",
+        '--reason=' . ($reason !== '' ? $reason : "toggle-feature-flag.php, typed by $user"),
+        '--',
+        $flag,
+    ]);
+    if ($result->text !== '') {
+        echo $result->text, "\n";
+    }
+
+    return $result->error === '' ? $result->code : $fail($result->code, $result->error);
+})($argv));
