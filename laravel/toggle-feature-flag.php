@@ -6,9 +6,10 @@
  *
  *     php toggle-feature-flag.php ENV FLAG true|false [REASON]
  *
- * ENV is the store's environment, written out so that nobody changes another one than meant. FLAG is the flag's key, or the
- * name that it had in .env. `true` turns it on for whom it says, `false` off for everybody. Who did it, when and why is in
- * the audit trail (`flagstone history`). The store is FLAGSTONE_STORE, from the environment or .env, else storage/flagstone.
+ * ENV is the store's environment, written out so that nobody changes another one than meant. FLAG is the flag's key, or
+ * the name that it had in .env. `true` turns it on for whom it says, `false` off for everybody. Who did it, when and
+ * why is in the audit trail (`flagstone history`). The store is FLAGSTONE_STORE, from the environment or .env, else
+ * storage/flagstone.
  *
  * Exit codes: 0 done, 1 refused, 2 could not tell.
  */

@@ -136,7 +136,8 @@ final class ConsoleTest extends TestCase
     {
         self::assertSame(0, $this->artisanCode('feature:rollout portal 30'));
         $file = Support\Store::directory() . '/flags-undo.json';
-        \file_put_contents($file, '{"flags": {"portal": {"rollout": {"percentage": 10}, "companies": {"allow": [15]}}, "beta": false, "search": true}}');
+        $portal = '{"rollout": {"percentage": 10}, "companies": {"allow": [15]}}';
+        \file_put_contents($file, "{\"flags\": {\"portal\": $portal, \"beta\": false, \"search\": true}}");
         self::assertSame(1, $this->artisanCode('feature:publish', ['file' => $file]));
         self::assertStringContainsString('rollout.percentage 30, the file says 10', $this->printed);
         self::assertSame(0, $this->artisanCode('feature:publish', ['file' => $file, '--force' => true]));
@@ -162,7 +163,8 @@ final class ConsoleTest extends TestCase
         self::assertStringContainsString('did you mean "portal"?', $this->printed);
         self::assertSame(0, $this->artisanCode('feature stats portal --json'));
         $stats = \json_decode($this->printed, true);
-        self::assertSame([10, 1, 0], [$stats['shares']['percentage'], $stats['shares']['allowed'], $stats['shares']['denied']]);
+        self::assertSame(10, $stats['shares']['percentage']);
+        self::assertSame([1, 0], [$stats['shares']['allowed'], $stats['shares']['denied']]);
         self::assertIsInt($stats['process']['on']);
         self::assertSame(2, $this->artisanCode('feature stats protal'));
         self::assertSame(0, $this->artisanCode('feature:health --json'));

@@ -7,9 +7,9 @@ namespace Flagstone\Laravel\Tests;
 use Flagstone\Laravel\Changes\Binary;
 use Flagstone\Laravel\Changes\Change;
 use Flagstone\Laravel\Changes\Overlay;
-use Flagstone\Laravel\Drivers\FunctionsDriver;
 use Flagstone\Laravel\Tests\Support\Artisan;
 use Flagstone\Laravel\Tests\Support\Store;
+use Flagstone\Polyfill\Process;
 use Illuminate\Foundation\Application;
 
 /**
@@ -47,17 +47,21 @@ final class OverlayTest extends TestCase
         $app->make('config')->set('flagstone.file', "$this->folder/flags.json");
         $app->make('config')->set('flagstone.overlay', "$this->folder/flags.local.json");
         $app->make('config')->set('flagstone.binary', '/nonexistent/flagstone');
+        $app->make('config')->set('flagstone.driver', 'file');
     }
 
-    protected function setUp(): void
+    protected function tearDown(): void
     {
-        parent::setUp();
-        $this->app->make('flagstone')->setDriver(new FunctionsDriver('file', null));
+        Process::useFile(null);
+        parent::tearDown();
     }
 
     public function test_a_flag_is_flipped_without_the_command_and_flags_json_stays_as_it_is(): void
     {
+        $beta = fn (int $company): bool => $this->app->make('flagstone')->for($company)->enabled('beta');
+        self::assertFalse($beta(15));
         self::assertSame(0, $this->artisanCode('feature enable beta --company=15'));
+        self::assertSame([true, false], [$beta(15), $beta(16)]);
         self::assertStringContainsString('beta: off → 0 % + 1 company', $this->printed);
         self::assertStringContainsString('for this copy of the application only', $this->printed);
         self::assertSame(self::FLAGS, \file_get_contents("$this->folder/flags.json"));
@@ -66,6 +70,7 @@ final class OverlayTest extends TestCase
             $this->overlay(),
         );
         self::assertSame(0, $this->artisanCode('feature enable beta'));
+        self::assertTrue($beta(16));
         self::assertSame(0, $this->artisanCode('feature list --json'));
         $states = \array_column(\json_decode($this->printed, true)['flags'], 'state', 'flag');
         self::assertSame('on + 1 company', $states['beta']);
@@ -73,6 +78,12 @@ final class OverlayTest extends TestCase
         self::assertStringContainsString('"allow": [15]', $this->printed);
         self::assertSame(0, $this->artisanCode('feature disable beta --json'));
         self::assertTrue(\json_decode($this->printed, true)['changed']);
+        self::assertSame([false, false], [$beta(15), $beta(16)]);
+        self::assertSame(0, $this->artisanCode('feature:health'));
+        self::assertSame(0, $this->artisanCode('feature:doctor'));
+        self::assertStringContainsString('flags.local.json changes flags here', $this->printed);
+        self::assertSame(0, $this->artisanCode('feature:stats portal --json'));
+        self::assertSame(3, \json_decode($this->printed, true)['shares']['allowed']);
         self::assertSame(0, $this->artisanCode('feature disable beta --json'));
         self::assertFalse(\json_decode($this->printed, true)['changed']);
     }
@@ -85,7 +96,8 @@ final class OverlayTest extends TestCase
 
     public function test_what_only_a_store_can_do_is_refused(): void
     {
-        foreach (['feature:kill beta --reason=x', 'feature:rollback', 'feature:publish', 'feature:history'] as $command) {
+        $words = ['feature:kill beta --reason=x', 'feature:rollback', 'feature:publish', 'feature:history'];
+        foreach ($words as $command) {
             self::assertSame(1, $this->artisanCode($command), $command);
             self::assertStringContainsString('the driver is "file"', $this->printed);
         }
@@ -108,9 +120,9 @@ final class OverlayTest extends TestCase
     public function test_an_overlay_says_what_the_engine_decides(): void
     {
         $changes = [
-            ['enable'], ['enable', null, [], true], ['enable', '12.5'], ['enable', null, [15, 99]], ['enable', '5', ['acme-eu']],
-            ['disable'], ['disable', null, [15]], ['rollout', '0'], ['rollout', '33.333'], ['allow', null, ['acme-eu', '042', 3]],
-            ['deny', null, [42, 1]], ['forget', null, [15, 'acme-eu', 1, 2]],
+            ['enable'], ['enable', null, [], true], ['enable', '12.5'], ['enable', null, [15, 99]],
+            ['enable', '5', ['acme-eu']], ['disable'], ['disable', null, [15]], ['rollout', '0'], ['rollout', '33.333'],
+            ['allow', null, ['acme-eu', '042', 3]], ['deny', null, [42, 1]], ['forget', null, [15, 'acme-eu', 1, 2]],
         ];
         $binary = new Binary((string) \getenv('FLAGSTONE_BIN'));
         $store = $this->ownStore($this->app, []);
@@ -134,7 +146,8 @@ final class OverlayTest extends TestCase
                 self::assertSame(0, $overlay->apply($change, true)->code);
                 \file_put_contents("$this->folder/merged.json", \json_encode(['flags' => $overlay->flags()]));
                 $run('publish', '--force', "$this->folder/merged.json");
-                self::assertSame($decided, $run('show', $flag)['definition'], "$flag " . \implode(' ', $change->arguments()));
+                $typed = \implode(' ', $change->arguments());
+                self::assertSame($decided, $run('show', $flag)['definition'], "$flag $typed");
                 @\unlink("$this->folder/o.json");
                 ++$compared;
             }

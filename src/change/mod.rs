@@ -33,6 +33,8 @@ pub struct Changed {
     pub text: String,
     /// What it says for the environment, checked.
     pub definitions: Definitions,
+    /// What it said before.
+    pub before: Definitions,
     /// False: the flag said so before, and the text is as it was.
     pub changed: bool,
     /// What differs, in one line: `search: 10 % → on for everybody`.
@@ -133,7 +135,8 @@ pub fn change(target: Target, key: &str, edit: &Edit) -> Result<Changed, ChangeE
     let summary = words::summary(key, before, &after, target.now);
     if before == Some(&after) {
         let notes = vec!["it says so already; nothing to change".to_owned()];
-        return Ok(Changed { text: target.text.to_owned(), definitions, changed: false, summary, notes });
+        let (text, before) = (target.text.to_owned(), definitions.clone());
+        return Ok(Changed { text, definitions, before, changed: false, summary, notes });
     }
     let mut expected = definitions.clone();
     expected.flags.insert(key.to_owned(), after.clone());
@@ -151,7 +154,8 @@ pub fn change(target: Target, key: &str, edit: &Edit) -> Result<Changed, ChangeE
                 }
                 let mut notes = words::notes(edit, before, &after, &expected, target.now);
                 notes.extend(write::overlays(target, key));
-                return Ok(Changed { text, definitions: found, changed: true, summary, notes });
+                let before = definitions;
+                return Ok(Changed { text, definitions: found, before, changed: true, summary, notes });
             }
             Ok(_) => {}
             Err(error) => refused = error,

@@ -46,15 +46,24 @@ final class Change
 
     public function dry(): self
     {
-        return new self(
-            $this->word, $this->flag, $this->percentage, $this->companies, $this->keep, $this->reason, true, $this->base,
-        );
+        return $this->with(true, $this->base);
     }
 
     public function on(?int $base): self
     {
+        return $this->with($this->dryRun, $base);
+    }
+
+    private function with(bool $dryRun, ?int $base): self
+    {
         return new self(
-            $this->word, $this->flag, $this->percentage, $this->companies, $this->keep, $this->reason, $this->dryRun,
+            $this->word,
+            $this->flag,
+            $this->percentage,
+            $this->companies,
+            $this->keep,
+            $this->reason,
+            $dryRun,
             $base,
         );
     }

@@ -42,7 +42,8 @@ final class Changer
     {
         if ($this->isFile()) {
             return Result::refused(
-                "`{$arguments[0]}` is for a published store, and here flags.json itself answers (the driver is \"file\")",
+                "`{$arguments[0]}` is for a published store;"
+                . ' here flags.json itself answers (the driver is "file")',
             );
         }
         $result = $this->store($arguments, $json);

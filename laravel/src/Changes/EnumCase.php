@@ -54,16 +54,17 @@ final class EnumCase
 
     private static function with(string $source, string $enum, string $name, string $flag): ?string
     {
-        if (\preg_match('/^[ \t]*enum\s+' . \preg_quote($enum, '/') . '\b[^{]*\{[ \t]*\n?/m', $source, $start, \PREG_OFFSET_CAPTURE) !== 1) {
+        $head = '/^[ \t]*enum\s+' . \preg_quote($enum, '/') . '\b[^{]*\{[ \t]*\n?/m';
+        if (\preg_match($head, $source, $start, \PREG_OFFSET_CAPTURE) !== 1) {
             return null;
         }
         $from = $start[0][1] + \strlen($start[0][0]);
-        $at = $from;
-        $indent = '    ';
-        $cases = \preg_match_all('/^([ \t]*)case\s+\w+\s*=[^;]*;[^\n]*\n?/m', \substr($source, $from), $found, \PREG_OFFSET_CAPTURE);
+        [$at, $indent] = [$from, '    '];
+        $case = '/^([ \t]*)case\s+\w+\s*=[^;]*;[^\n]*\n?/m';
+        $cases = \preg_match_all($case, \substr($source, $from), $found, \PREG_OFFSET_CAPTURE);
         if ($cases > 0) {
-            $last = $found[0][$cases - 1];
-            $at = $from + $last[1] + \strlen($last[0]);
+            [$text, $offset] = $found[0][$cases - 1];
+            $at = $from + $offset + \strlen($text);
             $indent = $found[1][$cases - 1][0];
         }
         $line = "{$indent}case $name = " . \var_export($flag, true) . ";\n";

@@ -10,8 +10,8 @@ use RuntimeException;
 use stdClass;
 
 /**
- * A developer's own changes to flags.json, in a file that git ignores: a merge patch (RFC 7386) on the document with its
- * environment, which the driver "file" applies last. Nothing of it reaches a store.
+ * A developer's own changes to flags.json, in a file that git ignores: a merge patch (RFC 7386) on the document with
+ * its environment, which the driver "file" applies last. Nothing of it reaches a store.
  */
 final class Overlay
 {
@@ -76,8 +76,9 @@ final class Overlay
                 'environment' => $this->environment, 'file' => $this->overlay, 'flag' => $change->flag,
                 'changed' => $written, 'dry_run' => $change->dryRun, 'summary' => $summary,
             ];
+            $text = (string) \json_encode($data, \JSON_UNESCAPED_SLASHES | \JSON_UNESCAPED_UNICODE);
 
-            return new Result(Result::DONE, (string) \json_encode($data, \JSON_UNESCAPED_SLASHES | \JSON_UNESCAPED_UNICODE));
+            return new Result(Result::DONE, $text);
         }
         $end = match (true) {
             !$changed => 'it says so already; nothing to change',
@@ -142,7 +143,8 @@ final class Overlay
         $named = \array_fill_keys($companies, true);
         foreach (['allow', 'deny'] as $list) {
             $old = $flag->companies->$list ?? [];
-            $new = \array_values(\array_filter($old, static fn (int|string $company): bool => !isset($named[$company])));
+            $others = \array_filter($old, static fn (int|string $company): bool => !isset($named[$company]));
+            $new = \array_values($others);
             $new = $list === $into ? [...$new, ...$companies] : $new;
             if ($new !== $old) {
                 $patch->companies ??= new stdClass();

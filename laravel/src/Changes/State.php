@@ -21,11 +21,13 @@ final class State
         }
         $percentage = $flag->rollout->percentage ?? 100;
         $parts = [$percentage == 100 ? 'on' : "$percentage %"];
-        foreach ([['company', 'companies', $flag->companies->allow ?? []], ['rule', 'rules', $flag->rules ?? []]] as $part) {
-            $count = \count($part[2]);
-            if ($count > 0) {
-                $parts[] = \number_format($count) . ' ' . ($count === 1 ? $part[0] : $part[1]);
-            }
+        $companies = \count($flag->companies->allow ?? []);
+        if ($companies > 0) {
+            $parts[] = \number_format($companies) . ($companies === 1 ? ' company' : ' companies');
+        }
+        $rules = \count($flag->rules ?? []);
+        if ($rules > 0) {
+            $parts[] = \number_format($rules) . ($rules === 1 ? ' rule' : ' rules');
         }
 
         return \implode(' + ', $parts);

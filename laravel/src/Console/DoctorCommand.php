@@ -80,7 +80,8 @@ final class DoctorCommand extends FlagCommand
     private function environment(array $status, Changer $changer): void
     {
         $store = $status['environment'] ?? null;
-        $application = (string) ($this->laravel->make('config')->get('flagstone.environment') ?? $this->laravel->environment());
+        $configured = $this->laravel->make('config')->get('flagstone.environment');
+        $application = (string) ($configured ?? $this->laravel->environment());
         if ($store === null || $store === '' || $changer->isFile()) {
             return;
         }
@@ -97,7 +98,8 @@ final class DoctorCommand extends FlagCommand
         $path = $binary->path();
         if ($path === null) {
             $state = $changer->isFile() ? 'hint' : 'problem';
-            $this->note('command', $state, 'flagstone is not there, so nothing can be changed in a store. ' . $binary::INSTALL);
+            $without = 'flagstone is not there, so nothing can be changed in a store. ';
+            $this->note('command', $state, $without . $binary::INSTALL);
 
             return;
         }

@@ -64,8 +64,9 @@ final class FeatureCommand extends FlagCommand
             $arguments[$name] = $definition->getArgument($name)->isArray() ? [$value] : $value;
         }
         foreach ($definition->getArguments() as $argument) {
-            if ($argument->isRequired() && $argument->getName() !== 'command' && !isset($arguments[$argument->getName()])) {
-                return "{$command->getName()} needs the {$argument->getName()}: {$argument->getDescription()}";
+            $name = $argument->getName();
+            if ($argument->isRequired() && $name !== 'command' && !isset($arguments[$name])) {
+                return "{$command->getName()} needs the $name: {$argument->getDescription()}";
             }
         }
 

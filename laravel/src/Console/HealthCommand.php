@@ -8,8 +8,8 @@ use Flagstone\Laravel\Changes\Result;
 use Flagstone\Laravel\Flagstone;
 
 /**
- * Exit code 0: the newest definitions answer; 1: older ones do; 2: none do, and every flag is off. A kill or a stop is no
- * trouble.
+ * Exit code 0: the newest definitions answer; 1: older ones do; 2: none do, and every flag is off. A kill or a stop is
+ * no trouble.
  */
 final class HealthCommand extends FlagCommand
 {
@@ -48,7 +48,8 @@ final class HealthCommand extends FlagCommand
                 $source,
                 $status['head_generation'],
             ),
-            default => 'Every flag is off: there are no definitions to answer from. `php artisan feature:doctor` tells more',
+            default => 'Every flag is off: there are no definitions to answer from.'
+                . ' `php artisan feature:doctor` tells more',
         });
         foreach (['last_error', 'warning'] as $trouble) {
             if (isset($status[$trouble])) {

@@ -24,7 +24,7 @@ final class ImportCommand extends FlagCommand
     protected $signature = 'feature:import
         {source : env, config, tables or pennant}
         {--dotenv= : Of env: another file than .env}
-        {--lists=only : Of env and config: a list of companies is those that a switch lets in ("only"), or is in besides ("also")}
+        {--lists=only : Of env and config: a switch lets in the listed companies "only", or these "also"}
         {--connection= : Of tables and pennant: the database}
         {--table= : Of tables and pennant: the flags\' table}
         {--overrides= : Of tables: the overrides\' table}
@@ -124,7 +124,11 @@ final class ImportCommand extends FlagCommand
         $written = $why === null && !$this->option('dry-run');
         if ($this->isJson()) {
             $this->json([
-                'written' => $written, 'refused' => (object) $found->refused, 'error' => $why, 'rows' => $rows, 'flags' => $flags,
+                'written' => $written,
+                'refused' => (object) $found->refused,
+                'error' => $why,
+                'rows' => $rows,
+                'flags' => $flags,
             ]);
 
             return;
@@ -139,6 +143,7 @@ final class ImportCommand extends FlagCommand
             $this->line(Json::text($flags, '', 1));
         }
         $count = \count($rows) . (\count($rows) === 1 ? ' flag' : ' flags');
-        $this->line($why ?? ($written ? "$count written; publish with feature:publish" : "$count; nothing was written"));
+        $done = $written ? "$count written; publish with feature:publish" : "$count; nothing was written";
+        $this->line($why ?? $done);
     }
 }

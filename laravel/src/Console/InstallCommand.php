@@ -88,7 +88,7 @@ final class InstallCommand extends FlagCommand
             'Next, a flag:         php artisan feature:make customer_portal --owner=portal-team',
             "here only:            php artisan feature:enable customer_portal   ($file stays as it is)",
             'on a route:           ->middleware(\'feature:customer_portal\')',
-            'Once on each server:  flagstone init ' . $this->named((string) $config['store']) . ' --environment production',
+            "Once on each server:  flagstone init {$this->named((string) $config['store'])} --environment production",
             'in each deploy:       php artisan feature:publish',
         ];
     }

@@ -62,20 +62,28 @@ final class MakeCommand extends FlagCommand
     {
         if (\preg_match('/^[A-Za-z0-9][A-Za-z0-9_.:\\\\-]{0,190}$/D', $this->flag()) !== 1) {
             throw new RuntimeException(
-                "found the flag key \"{$this->flag()}\", expected 1 to 191 letters, digits, or _ . : \\ - after the first",
+                "found the flag key \"{$this->flag()}\", expected 1 to 191 letters, digits,"
+                . ' or _ . : \\ - after the first',
             );
         }
         $day = $this->text('expires');
-        if ($day !== null && (\date_create_immutable_from_format('!Y-m-d', $day) ?: null)?->format('Y-m-d') !== $day) {
+        $read = $day === null ? false : \date_create_immutable_from_format('!Y-m-d', $day);
+        if ($day !== null && ($read === false || $read->format('Y-m-d') !== $day)) {
             throw new RuntimeException("found \"$day\", expected a day as 2027-03-31");
         }
-        $document = Json::read($file) ?? throw new RuntimeException("there is no $file yet: php artisan feature:install");
+        $document = Json::read($file)
+            ?? throw new RuntimeException("there is no $file yet: php artisan feature:install");
         $document->flags ??= new stdClass();
         if (isset($document->flags->{$this->flag()})) {
             throw new RuntimeException("there is a flag \"{$this->flag()}\" already; nothing was changed");
         }
-        $flag = ['enabled' => false, 'description' => $this->text('description'), 'owner' => $this->text('owner'), 'expires' => $day];
-        $document->flags->{$this->flag()} = (object) \array_filter($flag, static fn (mixed $value): bool => $value !== null);
+        $texts = [
+            'description' => $this->text('description'),
+            'owner' => $this->text('owner'),
+            'expires' => $day,
+        ];
+        $said = \array_filter($texts, static fn (?string $text): bool => $text !== null);
+        $document->flags->{$this->flag()} = (object) (['enabled' => false] + $said);
         Json::write($file, $document);
 
         return "{$this->flag()}: new, off";

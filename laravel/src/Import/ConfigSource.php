@@ -50,7 +50,8 @@ final class ConfigSource implements Source
             } else {
                 foreach ($value as $name => $field) {
                     if (!isset(self::FIELDS[$name])) {
-                        $found->refuse("features.$key.$name is unknown, expected " . \implode(', ', \array_keys(self::FIELDS)));
+                        $known = \implode(', ', \array_keys(self::FIELDS));
+                        $found->refuse("features.$key.$name is unknown, expected $known");
                         $entries[$key]['refused'] = true;
                     } else {
                         $entries[$key][self::FIELDS[$name]] = $field;

@@ -38,7 +38,8 @@ final class EnvSource implements Source
             $switches[$key] ??= ['from' => $from, 'on' => null, 'companies' => []];
             if (isset($parts[2])) {
                 $companies = Values::companies($value) ?? [];
-                $switches[$key]['companies'] = \array_values(\array_unique([...$switches[$key]['companies'], ...$companies]));
+                $companies = \array_unique([...$switches[$key]['companies'], ...$companies]);
+                $switches[$key]['companies'] = \array_values($companies);
                 continue;
             }
             $switches[$key]['on'] = Values::bool($value);
@@ -48,7 +49,8 @@ final class EnvSource implements Source
             }
         }
         foreach (\array_diff_key($switches, $refused) as $key => $switch) {
-            Pilots::set($found->flag((string) $key, $switch['from']), $switch['on'], $switch['companies'], $this->lists);
+            $flag = $found->flag((string) $key, $switch['from']);
+            Pilots::set($flag, $switch['on'], $switch['companies'], $this->lists);
         }
 
         return $found;

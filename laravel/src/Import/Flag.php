@@ -53,7 +53,8 @@ final class Flag
                 $flag->rollout->bucketing = 'crc32';
             }
         }
-        $denied = $this->deny !== [] ? $this->deny : \array_values(\array_diff($flag->companies->deny ?? [], $this->allow));
+        $kept = \array_diff($flag->companies->deny ?? [], $this->allow);
+        $denied = $this->deny !== [] ? $this->deny : \array_values($kept);
         unset($flag->companies, $flag->schedule);
         foreach (['allow' => $this->allow, 'deny' => $denied] as $list => $companies) {
             if ($companies !== []) {

@@ -22,7 +22,10 @@ final class Importer
     /**
      * The document as it would be, and each flag's row.
      *
-     * @return array{stdClass, list<array{flag: string, from: string, was: ?string, becomes: string, changes: bool, notes: list<string>}>}
+     * @return array{
+     *     stdClass,
+     *     list<array{flag: string, from: string, was: ?string, becomes: string, changes: bool, notes: list<string>}>
+     * }
      */
     public function plan(Found $found): array
     {

@@ -8,8 +8,8 @@ use Illuminate\Database\ConnectionInterface;
 use RuntimeException;
 
 /**
- * Laravel Pennant's table: what it has resolved and stored for each scope. Only true and false for companies can be taken
- * over; a user is not a company, whatever the number.
+ * Laravel Pennant's table: what it has resolved and stored for each scope. Only true and false for companies can be
+ * taken over; a user is not a company, whatever the number.
  */
 final class PennantSource implements Source
 {
@@ -27,7 +27,8 @@ final class PennantSource implements Source
     public function read(): Found
     {
         if (!$this->connection->getSchemaBuilder()->hasTable($this->table)) {
-            throw new RuntimeException("there is no table {$this->table} in the database {$this->connection->getName()}");
+            $database = $this->connection->getName();
+            throw new RuntimeException("there is no table {$this->table} in the database $database");
         }
         $found = new Found();
         $global = [];

@@ -9,8 +9,8 @@ use RuntimeException;
 use stdClass;
 
 /**
- * The tables feature_flags and feature_flag_overrides of a service written by hand: an override decides; else a flag that is
- * off is off; else `crc32($company) % 100 < $percentage`. Nobody's answer changes.
+ * The tables feature_flags and feature_flag_overrides of a service written by hand: an override decides; else a flag
+ * that is off is off; else `crc32($company) % 100 < $percentage`. Nobody's answer changes.
  */
 final class TablesSource implements Source
 {
@@ -23,12 +23,17 @@ final class TablesSource implements Source
     ];
     private const OVERRIDE = [
         'id' => ['feature_flag_id', 'flag_id', 'feature_id'],
-        'flag' => ['feature_flag', 'flag_key', 'feature_key', 'flag_name', 'feature_flag_key', 'flag', 'feature', 'key', 'name'],
+        'flag' => [
+            'feature_flag', 'feature_flag_key', 'flag_key', 'flag_name', 'feature_key', 'flag', 'feature', 'key',
+            'name',
+        ],
         'company' => ['company_id', 'company', 'tenant_id', 'tenant'],
         'enabled' => ['enabled', 'is_enabled', 'active', 'is_active', 'value'],
     ];
     /** Columns that decide nothing. */
-    private const IDLE = ['id', 'created_at', 'updated_at', 'created_by', 'updated_by', 'reason', 'note', 'notes', 'comment'];
+    private const IDLE = [
+        'id', 'created_at', 'updated_at', 'created_by', 'updated_by', 'reason', 'note', 'notes', 'comment',
+    ];
 
     public function __construct(
         private readonly ConnectionInterface $connection,
@@ -94,7 +99,8 @@ final class TablesSource implements Source
             if ($key === null || !isset($found->flags[$key])) {
                 $found->refuse("$this->overrides: overrides of a flag that is not in $this->flags");
             } elseif ($on === null || $company === null || $company === '' || isset($lists[$key][$company])) {
-                $found->refuse("$this->overrides: $key for company " . Values::shown($company) . ' cannot be read, or is there twice');
+                $which = "$key for company " . Values::shown($company);
+                $found->refuse("$this->overrides: $which cannot be read, or is there twice");
             } else {
                 $lists[$key][$company] = $on;
             }
@@ -116,7 +122,8 @@ final class TablesSource implements Source
             $was = $flag->percentage;
             $flag->percentage = 0;
             $flag->crc32 = true;
-            $flag->notes[] = 'off but for its overrides: on at 0 %' . ($was === null || $was == 0 ? '' : " (the table has $was %)");
+            $left = $was === null || $was == 0 ? '' : " (the table has $was %)";
+            $flag->notes[] = "off but for its overrides: on at 0 %$left";
         }
     }
 
@@ -140,7 +147,10 @@ final class TablesSource implements Source
             } elseif (\in_array($meaning, $needed, true)) {
                 throw new RuntimeException(\sprintf(
                     '%s: found the columns %s, expected one of %s for the %s',
-                    $table, \implode(', ', $there), \implode(', ', $names), $meaning,
+                    $table,
+                    \implode(', ', $there),
+                    \implode(', ', $names),
+                    $meaning,
                 ));
             }
         }

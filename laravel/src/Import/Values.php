@@ -60,7 +60,8 @@ final class Values
     /** For messages. */
     public static function shown(mixed $value): string
     {
-        $text = (string) \json_encode($value, \JSON_UNESCAPED_SLASHES | \JSON_UNESCAPED_UNICODE | \JSON_PARTIAL_OUTPUT_ON_ERROR);
+        $flags = \JSON_UNESCAPED_SLASHES | \JSON_UNESCAPED_UNICODE | \JSON_PARTIAL_OUTPUT_ON_ERROR;
+        $text = (string) \json_encode($value, $flags);
 
         return \mb_strlen($text) > 40 ? \mb_substr($text, 0, 40) . '…' : $text;
     }

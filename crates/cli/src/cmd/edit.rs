@@ -104,13 +104,13 @@ fn in_store(store: &Store, change: Change, typed: &Typed, what: &What, output: &
     if let Some(base) = change.base.filter(|base| *base != generation) {
         return Err(Failure::changing(StoreError::Stale { base, current: generation }));
     }
-    let before = store.definitions(generation).map_err(Failure::changing)?;
-    let text = String::from_utf8(before.to_canonical_json()).unwrap_or_default();
+    let snapshot = store.snapshot(generation).map_err(Failure::changing)?;
+    let json = snapshot.definitions_json().map_err(|error| Failure::Unknown(error.to_string()))?;
+    let text = String::from_utf8_lossy(json);
     let name = format!("generation {generation} of {}", store.environment());
     let target = Target { file: &name, text: &text, environment: None, now: words::now() };
     let made = changed(target, what.flag, what.edit).map_err(failure)?;
     tell(&made, output);
-    let differences = diff(&before, &made.definitions);
     let mut answer = json!({
         "environment": store.environment(),
         "machine": change.actor.host,
@@ -121,9 +121,10 @@ fn in_store(store: &Store, change: Change, typed: &Typed, what: &What, output: &
         "generation": generation,
         "summary": made.summary,
         "notes": made.notes,
-        "differences": differences,
+        "differences": [],
     });
     if what.dry_run {
+        answer["differences"] = json!(diff(&made.before, &made.definitions));
         output.line("nothing was changed");
     } else if made.changed {
         let base = Some(generation);
@@ -140,6 +141,7 @@ fn in_store(store: &Store, change: Change, typed: &Typed, what: &What, output: &
         if let Some(warning) = &published.audit_warning {
             output.warn(words::plain(warning));
         }
+        answer["differences"] = json!(published.differences);
         answer["generation"] = published.generation.into();
         answer["warning"] = json!(published.audit_warning);
     }

@@ -1,6 +1,6 @@
 //! The words that change one flag: `enable`, `disable`, `rollout`, `allow`, `deny`, `forget`, `add`.
 
-use crate::shop::{FLAGS, Shop};
+use crate::shop::{FLAGS, Shop, ran};
 use std::os::unix::fs::PermissionsExt;
 
 fn asked(shop: &Shop, flag: &str, company: &str) -> i32 {
@@ -257,4 +257,33 @@ fn what_words_changed_is_known_when_the_current_snapshot_is_damaged() {
     assert!(ran.out.contains("search: rollout.percentage 75, the file says 50"), "{}", ran.out);
     shop.run(["publish", "flags.json", "--force"]).exits(0);
     assert_eq!(asked(&shop, "billing_v2", "1"), 0);
+}
+
+#[test]
+fn of_changes_made_at_once_each_is_there_or_was_refused() {
+    let shop = Shop::published();
+    let runs: Vec<_> = (100..112)
+        .map(|company: i32| {
+            let company = company.to_string();
+            let child = shop
+                .command(["allow", "search", &company])
+                .stdout(std::process::Stdio::piped())
+                .stderr(std::process::Stdio::piped())
+                .spawn()
+                .unwrap();
+            (company, child)
+        })
+        .collect();
+    let mut done = Vec::new();
+    for (company, child) in runs {
+        let ran = ran(child.wait_with_output().unwrap());
+        match ran.code {
+            0 => done.push(company.parse::<i64>().unwrap()),
+            _ => assert!(ran.code == 1 && ran.err.contains("is published by now"), "{} {}", ran.out, ran.err),
+        }
+    }
+    let shown = shop.run(["show", "search", "--json"]).exits(0).json();
+    assert!(!done.is_empty());
+    assert_eq!(shown["definition"]["companies"]["allow"], serde_json::json!(done));
+    assert_eq!(shop.run(["status", "--json"]).json()["store"]["generation"], 1 + done.len());
 }
