@@ -21,7 +21,10 @@ final class FlagstoneServiceProvider extends ServiceProvider
     private const REGISTRARS = [
         Console\Registrar::class,
         Http\Registrar::class,
+        Integrations\Registrar::class,
+        Lifecycle\Registrar::class,
         Pennant\Registrar::class,
+        Queue\Registrar::class,
         Subject\Registrar::class,
     ];
 
@@ -51,6 +54,10 @@ final class FlagstoneServiceProvider extends ServiceProvider
         $this->app->make(Drivers::class)->nameStore();
         foreach (self::REGISTRARS as $registrar) {
             (new $registrar())->register($this->app);
+        }
+        // Laravel 11 and later: `optimize` tells whether flags can be answered.
+        if (\method_exists($this, 'optimizes')) {
+            $this->optimizes(optimize: 'feature:health', key: 'flagstone');
         }
         if ($this->app->runningInConsole()) {
             $this->publishes([

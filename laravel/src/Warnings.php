@@ -45,6 +45,12 @@ final class Warnings
             . ' config/flagstone.php, pennant.scopes, says what company a scope is.');
     }
 
+    /** Older definitions answer than are published. */
+    public function degraded(string $error): void
+    {
+        $this->say('degraded:' . \md5($error), "Flags are answered from older definitions than are published: $error");
+    }
+
     private function unknown(UnknownFlag $problem): void
     {
         $loud = $this->app->make('config')->get('flagstone.unknown')

@@ -40,6 +40,7 @@ final class Registrar
         ReviveCommand::class,
         RollbackCommand::class,
         RolloutCommand::class,
+        RoutesCommand::class,
         ShowCommand::class,
         StatsCommand::class,
         StopAllCommand::class,

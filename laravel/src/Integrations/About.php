@@ -1,0 +1,47 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Integrations;
+
+use Flagstone\Laravel\Flagstone;
+
+/**
+ * The section "Flagstone" of `php artisan about`.
+ *
+ * @internal
+ */
+final class About
+{
+    public function __construct(private readonly Flagstone $flagstone)
+    {
+    }
+
+    /** @return array<string, string> */
+    public function rows(): array
+    {
+        $driver = $this->flagstone->driver();
+        $status = $driver->status();
+        $rows = [
+            'Version' => "{$status['version']} ({$status['backend']})",
+            'Driver' => $driver->name(),
+            $driver->name() === 'file' ? 'File' : 'Store' => (string) ($status['store'] ?? 'none'),
+            'Environment' => (string) ($status['environment'] ?? 'none'),
+            'Generation' => $status['source'] === 'none' ? 'none: every flag is off' : "{$status['generation']} ({$status['source']})",
+            'Flags' => (string) $status['flags'],
+        ];
+        if ($status['killed'] !== []) {
+            $rows['Killed'] = \implode(', ', $status['killed']);
+        }
+        if ($status['stopped']) {
+            $rows['Stopped'] = 'everything, until feature:resume-all';
+        }
+        foreach (['last_error' => 'Error', 'warning' => 'Warning'] as $key => $name) {
+            if ($status[$key] !== null) {
+                $rows[$name] = $status[$key];
+            }
+        }
+
+        return $rows;
+    }
+}

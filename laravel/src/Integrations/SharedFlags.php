@@ -1,0 +1,50 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Integrations;
+
+use Flagstone\Laravel\Flagstone;
+use Illuminate\Contracts\Config\Repository;
+use Illuminate\Contracts\Support\Arrayable;
+use Illuminate\Contracts\Support\Jsonable;
+use JsonSerializable;
+
+/**
+ * What a page may know about flags: those that config/flagstone.php names under `share`, for whoever is asking, and never any
+ * other. Asked when it is rendered, and only looked at: a page that carries an answer has not shown the feature.
+ *
+ * @implements Arrayable<string, bool>
+ */
+final class SharedFlags implements Arrayable, Jsonable, JsonSerializable
+{
+    public function __construct(private readonly Flagstone $flagstone, private readonly Repository $config)
+    {
+    }
+
+    /** @return array<string, bool> */
+    public function toArray(): array
+    {
+        $questions = $this->flagstone->peek();
+        $flags = [];
+        foreach ((array) $this->config->get('flagstone.share', []) as $flag) {
+            $flags[Flagstone::key($flag)] = $questions->enabled($flag);
+        }
+
+        return $flags;
+    }
+
+    /** An object, be it empty. */
+    public function jsonSerialize(): object
+    {
+        return (object) $this->toArray();
+    }
+
+    /** Safe within a script element. */
+    public function toJson($options = 0): string
+    {
+        $safe = \JSON_HEX_TAG | \JSON_HEX_AMP | \JSON_HEX_APOS | \JSON_HEX_QUOT;
+
+        return \json_encode($this, $options | $safe | \JSON_THROW_ON_ERROR);
+    }
+}

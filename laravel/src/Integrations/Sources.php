@@ -1,0 +1,84 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Integrations;
+
+use Flagstone\Laravel\Queue\RequiresFeature;
+use Illuminate\Contracts\Foundation\Application;
+use Symfony\Component\Finder\Finder;
+
+/**
+ * Finds in an application's own files what asks for a flag: by its key, or by the case of an enum that stands for it. A key that is
+ * put together at run time is not found.
+ *
+ * @internal
+ */
+final class Sources
+{
+    /** What asks, up to the flag. */
+    private const ASKS = '(?:@(?:else|unless)?(?:flagstone|feature)\s*\(|(?:::|->)(?:enabled|possible|variant|value|explain|filter|hasFeature|feature|featurePossible'
+        . '|using|usingAny|for|active|inactive|when|unless)\s*\(|\bfeature_(?:enabled|possible|variant|value|explain|filter|needs)\s*\(|\bnew\s+FeatureEnabled\s*\('
+        . '|[\'"]feature:|[\'"]can:feature,'
+        . '|\b(?:can|cannot|allows|denies|check|authorize|inspect)\s*\(\s*[\'"]feature[\'"]\s*,)[^;{}\n]{0,200}?';
+
+    public function __construct(private readonly Application $app)
+    {
+    }
+
+    /** @return array{views: list<string>, jobs: list<string>, code: list<string>} each as file:line from the base path */
+    public function mentions(string $flag): array
+    {
+        $found = ['views' => [], 'jobs' => [], 'code' => []];
+        $base = $this->app->basePath() . '/';
+        $files = $this->files();
+        $pattern = '~' . self::ASKS . '(?:' . \implode('|', $this->names($flag, $files)) . ')~';
+        foreach ($files as $path => $text) {
+            if (\preg_match_all($pattern, $text, $matches, \PREG_OFFSET_CAPTURE) < 1) {
+                continue;
+            }
+            $name = \str_starts_with($path, $base) ? \substr($path, \strlen($base)) : $path;
+            foreach ($matches[0] as [$match, $at]) {
+                $what = match (true) {
+                    \str_ends_with($path, '.blade.php') => 'views',
+                    \str_contains($match, '::for') && \str_contains($text, RequiresFeature::class) => 'jobs',
+                    default => 'code',
+                };
+                $found[$what][] = $name . ':' . (\substr_count($text, "\n", 0, $at) + 1);
+            }
+        }
+
+        return $found;
+    }
+
+    /** @return array<string, string> texts by path, sorted: the application's classes, routes and views */
+    private function files(): array
+    {
+        $views = (array) $this->app->make('config')->get('view.paths', []);
+        $folders = \array_filter([$this->app->path(), $this->app->basePath('routes'), ...$views], '\is_dir');
+        $files = [];
+        foreach ($folders === [] ? [] : (new Finder())->files()->name('*.php')->in($folders) as $file) {
+            $files[$file->getPathname()] = $file->getContents();
+        }
+        \ksort($files);
+
+        return $files;
+    }
+
+    /**
+     * @param array<string, string> $files
+     * @return list<string> regular expressions: the key in quotes or in a list of keys, and enums' cases
+     */
+    private function names(string $flag, array $files): array
+    {
+        $key = \preg_quote($flag, '~');
+        $names = ["(?<![\\w.:\\\\-])$key(?![\\w.:\\\\-])"];
+        foreach ($files as $text) {
+            if (\preg_match('~\benum\s+(\w+)~', $text, $enum) === 1 && \preg_match("~\\bcase\\s+(\\w+)\\s*=\\s*['\"]{$key}['\"]~", $text, $case) === 1) {
+                $names[] = "\\b$enum[1]::$case[1]\\b";
+            }
+        }
+
+        return $names;
+    }
+}

@@ -1,0 +1,45 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Lifecycle;
+
+use Flagstone\Laravel\Flagstone;
+
+/**
+ * When a worker moves to the newest generation: as the outermost thing begins that it does, a request, task, tick or job. What
+ * begins inside moves nothing, so that all answers of one request agree.
+ *
+ * A server that ends its process, or PHP's part of it, after each request moves by itself; there nothing is outermost.
+ */
+final class Pin
+{
+    /** @var array<string, true> what has begun and not ended */
+    private array $open = [];
+
+    /** @param bool $isRequest whether all this process does is one request */
+    public function __construct(private readonly Flagstone $flagstone, private bool $isRequest)
+    {
+    }
+
+    public function begin(string $what): void
+    {
+        if ($this->open === [] && !$this->isRequest) {
+            $this->flagstone->driver()->refresh();
+        }
+        $this->open[$what] = true;
+    }
+
+    /** Ended well or badly; asked twice it does nothing. */
+    public function end(string $what): void
+    {
+        unset($this->open[$what]);
+    }
+
+    /** A worker between two of its tasks: nothing is open, whatever has become of the last. */
+    public function endAll(): void
+    {
+        $this->open = [];
+        $this->isRequest = false;
+    }
+}

@@ -1,0 +1,34 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Queue;
+
+use Flagstone\Laravel\Flagstone;
+use Illuminate\Console\Scheduling\Event;
+use Illuminate\Container\Container;
+use Illuminate\Contracts\Foundation\Application;
+use UnitEnum;
+
+/**
+ * The scheduler's words: what runs only while a flag is on.
+ *
+ * @internal
+ */
+final class Registrar
+{
+    public function register(Application $app): void
+    {
+        $flagstone = static fn (): Flagstone => Container::getInstance()->make(Flagstone::class);
+        // For one company, or for none: a pilot is off then.
+        Event::macro('feature', function (string|UnitEnum $flag, mixed $company = null) use ($flagstone): Event {
+            /** @var Event $this */
+            return $this->when(static fn (): bool => $flagstone()->for($company)->enabled($flag));
+        });
+        // While it could be on for any company; what runs asks for each.
+        Event::macro('featurePossible', function (string|UnitEnum $flag) use ($flagstone): Event {
+            /** @var Event $this */
+            return $this->when(static fn (): bool => $flagstone()->possible($flag));
+        });
+    }
+}

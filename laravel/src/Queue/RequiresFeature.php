@@ -1,0 +1,111 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Queue;
+
+use Closure;
+use Flagstone\Laravel\Exceptions\FeatureIsOff;
+use Flagstone\Laravel\Flagstone;
+use Flagstone\Laravel\Subject\Company;
+use Flagstone\Laravel\Subject\Subject;
+use Illuminate\Container\Container;
+use Illuminate\Queue\Jobs\SyncJob;
+use UnitEnum;
+
+/**
+ * Middleware of a job that is done only while flags are on for the company it is for: the one that dispatched it, or the one
+ * named here.
+ *
+ *     public function middleware(): array
+ *     {
+ *         return [RequiresFeature::for('invoicing')->company($this->company)];
+ *     }
+ *
+ * While one is off the job goes back to the queue, so that a flag that was killed loses nothing. As with Laravel's own
+ * middleware that release, each time counts as an attempt: give the job `$tries = 0` or `retryUntil()`. The connection "sync"
+ * has nothing to go back to: there it is an exception.
+ */
+final class RequiresFeature
+{
+    private const RELEASE = 'release';
+    private const FAIL = 'fail';
+    private const SKIP = 'skip';
+
+    private string $otherwise = self::RELEASE;
+    private int $seconds = 60;
+    private bool $isNamed = false;
+    private int|string|null $company = null;
+
+    /** @param list<string> $flags all of which have to be on */
+    private function __construct(private readonly array $flags)
+    {
+    }
+
+    /** All of these have to be on. */
+    public static function for(string|UnitEnum $flag, string|UnitEnum ...$more): self
+    {
+        return new self(\array_map(Flagstone::key(...), [$flag, ...\array_values($more)]));
+    }
+
+    /** Asks for this company; null for none at all. */
+    public function company(mixed $company): self
+    {
+        $this->isNamed = true;
+        $this->company = Company::key($company);
+
+        return $this;
+    }
+
+    /** Seconds until the job is tried again; 60 if not said. */
+    public function releaseAfter(int $seconds): self
+    {
+        $this->seconds = \max(0, $seconds);
+
+        return $this;
+    }
+
+    /** The job fails: it is kept with the failed jobs, its failed() is called. */
+    public function fail(): self
+    {
+        $this->otherwise = self::FAIL;
+
+        return $this;
+    }
+
+    /** The job is dropped, as if it had been done. */
+    public function skip(): self
+    {
+        $this->otherwise = self::SKIP;
+
+        return $this;
+    }
+
+    /** @throws FeatureIsOff where the job could neither go back nor fail */
+    public function handle(object $job, Closure $next): mixed
+    {
+        $flagstone = Container::getInstance()->make(Flagstone::class);
+        $subject = $this->isNamed ? new Subject($this->company) : $flagstone->subject();
+        foreach ($this->flags as $flag) {
+            if (!$flagstone->asks($flag, $subject)) {
+                $this->refuse($job, FeatureIsOff::for($flag, $subject->company));
+
+                return null;
+            }
+        }
+
+        return $next($job);
+    }
+
+    private function refuse(object $job, FeatureIsOff $reason): void
+    {
+        if ($this->otherwise === self::SKIP) {
+            return;
+        }
+        $queued = $job->job ?? null;
+        if ($queued === null || $queued instanceof SyncJob && $this->otherwise === self::RELEASE) {
+            throw $reason;
+        }
+        $this->otherwise === self::FAIL ? $queued->fail($reason) : $queued->release($this->seconds);
+    }
+}

@@ -1,0 +1,123 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Tests;
+
+use Flagstone\Laravel\Facades\Flagstone;
+use Flagstone\Laravel\Http\CheckFeatureFlag;
+use Flagstone\Laravel\Integrations\About;
+use Flagstone\Laravel\Integrations\SharedFlags;
+use Flagstone\Laravel\Tests\Support\Debugbar;
+use Flagstone\Laravel\Tests\Support\PortalResource;
+use Illuminate\Foundation\Application;
+use Illuminate\Log\Events\MessageLogged;
+use Illuminate\Support\Facades\Artisan;
+use Illuminate\Support\Facades\Event;
+use Illuminate\Support\Facades\Route;
+use RuntimeException;
+
+/**
+ * With doubles of other packages, which stay loaded: in a process of its own.
+ *
+ * @runTestsInSeparateProcesses
+ * @preserveGlobalState disabled
+ */
+final class IntegrationsTest extends TestCase
+{
+    protected function flagstone(): array
+    {
+        return ['share' => ['portal', 'everyone'], 'unknown' => 'log'];
+    }
+
+    protected function configure(Application $app): void
+    {
+        require_once __DIR__ . '/doubles/packages.php';
+        $app->instance('debugbar', new Debugbar());
+    }
+
+    protected function setUp(): void
+    {
+        parent::setUp();
+        $this->publish([
+            'portal' => ['enabled' => true, 'rollout' => ['percentage' => 0], 'companies' => ['allow' => [15]]],
+            'everyone' => true,
+            'secret' => true,
+        ]);
+    }
+
+    public function test_livewire_asks_the_middleware_again_at_later_requests(): void
+    {
+        $this->assertSame([CheckFeatureFlag::class], \Livewire\Livewire::$persistent);
+    }
+
+    public function test_inertia_shares_the_flags_that_are_named_and_never_another(): void
+    {
+        $shared = \Inertia\Inertia::$shared['features'];
+        $this->assertEquals((object) ['portal' => false, 'everyone' => true], $shared());
+
+        $this->actingAs($this->user(15));
+        $this->assertEquals((object) ['portal' => true, 'everyone' => true], Flagstone::actingFor(15, $shared));
+    }
+
+    public function test_shared_flags_are_safe_in_a_script_and_an_object_where_there_are_none(): void
+    {
+        $shared = $this->app->make(SharedFlags::class);
+        $this->assertSame('{"portal":false,"everyone":true}', $shared->toJson());
+
+        \config(['flagstone.share' => ['</script>']]);
+        $this->assertSame('{"\u003C\/script\u003E":false}', $shared->toJson());
+        \config(['flagstone.share' => []]);
+        $this->assertSame(['{}', '{}'], [$shared->toJson(), \json_encode($shared)]);
+    }
+
+    public function test_panels_hide_what_a_flag_hides(): void
+    {
+        $action = (new \Filament\Actions\Action())->feature('portal');
+        $field = (new \Laravel\Nova\Fields\Field())->feature('portal');
+
+        foreach ([15 => true, 16 => false] as $company => $on) {
+            $seen = Flagstone::actingFor($company, fn (): array => [($action->visible)(), ($field->seen)(), PortalResource::canAccess()]);
+            $this->assertSame([$on, $on, $on], $seen);
+        }
+    }
+
+    public function test_about_tells_what_answers(): void
+    {
+        $rows = $this->app->make(About::class)->rows();
+        $this->assertSame(['Version', 'Driver', 'Store', 'Environment', 'Generation', 'Flags'], \array_keys($rows));
+        $this->assertSame(['testing', '3'], [$rows['Environment'], $rows['Flags']]);
+        $this->assertMatchesRegularExpression('/^\d+ \(current\)$/', $rows['Generation']);
+
+        $this->flagstoneCommand('kill', 'portal', '--reason', 'test');
+        $this->flagstoneCommand('stop-all', '--reason', 'test');
+        $rows = $this->app->make(About::class)->rows();
+        $this->assertSame(['portal', 'everything, until feature:resume-all'], [$rows['Killed'], $rows['Stopped']]);
+        if (\class_exists('Illuminate\Foundation\Console\AboutCommand')) {
+            Artisan::call('about', ['--only' => 'flagstone']);
+            $this->assertStringContainsString('everything, until feature:resume-all', Artisan::output());
+        }
+    }
+
+    public function test_the_health_route_is_unhealthy_only_where_nothing_can_be_answered(): void
+    {
+        $logged = [];
+        Event::listen(MessageLogged::class, function (MessageLogged $event) use (&$logged): void {
+            $logged[] = $event->message;
+        });
+        $diagnose = fn () => Event::dispatch('Illuminate\Foundation\Events\DiagnosingHealth', [new \stdClass()]);
+        $diagnose();
+        $this->assertSame([], $logged);
+
+        $driver = Flagstone::driver();
+        Flagstone::setDriver(new Support\SaysStatus($driver, ['source' => 'last_good', 'last_error' => 'it is damaged']));
+        $diagnose();
+        $diagnose();
+        $this->assertSame(['Flags are answered from older definitions than are published: it is damaged'], $logged);
+
+        Flagstone::setDriver(new Support\SaysStatus($driver, ['source' => 'none', 'last_error' => 'no store']));
+        $this->expectException(RuntimeException::class);
+        $this->expectExceptionMessage('Every flag is off, for there are no definitions to answer from: no store');
+        $diagnose();
+    }
+}
