@@ -115,6 +115,37 @@ fn the_numbers_are_those_of_the_document() {
 }
 
 #[test]
+fn the_example_of_the_document_is_what_is_compiled() {
+    let document = std::fs::read_to_string("docs/snapshot-format.md").expect("the document");
+    let example = document.split("## An example").nth(1).expect("the example");
+    let json = example.split('`').nth(1).expect("its definitions");
+    let bytes =
+        compile(&Definitions::from_canonical_json(json.as_bytes()).expect("definitions"), "dev").unwrap();
+    let mut dump = Vec::new();
+    for (row, found) in bytes.chunks(16).enumerate() {
+        if found.iter().all(|byte| *byte == 0) {
+            if dump.last().is_some_and(|last| last != "*") {
+                dump.push("*".to_owned());
+            }
+            continue;
+        }
+        let hex: Vec<String> = found.iter().map(|byte| format!("{byte:02x}")).collect();
+        let printed = |byte: &u8| if (b' '..=b'~').contains(byte) { char::from(*byte) } else { '.' };
+        let text: String = found.iter().map(printed).collect();
+        dump.push(format!("{:04x}  {:<47}  {text}", row * 16, hex.join(" ")));
+    }
+    let written: Vec<&str> = example.lines().filter_map(|line| line.strip_prefix("    ")).collect();
+    assert_eq!(written, dump);
+    let question = Question { company: Some(Key::Int(43)), context: &(), now: 0 };
+    let snapshot = Snapshot::from_bytes(&bytes).unwrap();
+    let answer = evaluate(&snapshot, &Switches::none(), snapshot.find(b"beta").unwrap(), &question);
+    let bucket = answer.bucket.unwrap();
+    let said =
+        format!("{},{:03}, {}", bucket / 1000, bucket % 1000, if answer.on { "below" } else { "not below" });
+    assert!(example.contains(&said), "{said}");
+}
+
+#[test]
 fn the_hash_of_a_key_is_the_one_that_php_caches() {
     // From PHP: zend_string_hash_val of these strings.
     assert_eq!(key_hash(b""), 5381 | 1 << 63);
