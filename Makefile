@@ -2,7 +2,7 @@
 
 HOOKS = --target-dir target/hooks --features test-hooks
 
-.PHONY: help setup build build-hooks demo bench test test-rust test-php test-polyfill test-parity test-laravel test-e2e test-zts install uninstall
+.PHONY: help setup build build-hooks demo bench test test-rust test-php test-polyfill test-parity test-laravel test-php84 test-laravel-10 test-laravel-13 test-e2e test-zts install uninstall
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -22,7 +22,7 @@ demo: build build-hooks ## publish, ask, explain, change, ask again, measure
 bench: build build-hooks ## side by side with pure PHP; writes docs/benchmarks.md
 	@scripts/bench
 
-test: setup test-rust test-php test-polyfill test-parity test-laravel test-e2e test-zts ## everything
+test: setup test-rust test-php test-polyfill test-parity test-laravel test-php84 test-laravel-10 test-e2e test-zts ## everything
 
 test-rust: setup ## the engine and the command
 	cargo test --locked --workspace --exclude flagstone-php
@@ -38,6 +38,15 @@ test-parity: build ## the extension and the polyfill answer the same questions a
 
 test-laravel: build ## the Laravel package, with the extension and without
 	laravel/tests/run
+
+test-php84: build ## the extension against PHP 8.4, in a folder with Debian 13
+	tests/php/debian trixie 8.4
+
+test-laravel-10: build ## the Laravel package on Laravel 10 and PHP 8.4, in that folder
+	laravel/tests/debian trixie 8.4
+
+test-laravel-13: build ## the same on Laravel 13, in a folder with Debian testing; not in make test, as that moves
+	laravel/tests/debian forky 8.4
 
 test-e2e: build ## nginx, php-fpm and wrk while snapshots are published
 	tests/e2e/run

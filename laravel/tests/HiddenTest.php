@@ -11,6 +11,7 @@ use Illuminate\Http\Request;
 use Illuminate\Http\Response;
 use Illuminate\Support\Facades\Route;
 use Illuminate\Testing\TestResponse;
+use PHPUnit\Framework\Attributes\DataProvider;
 
 /**
  * A page behind a flag that is off answers as a path that does not exist.
@@ -33,7 +34,7 @@ final class HiddenTest extends TestCase
     }
 
     /** @return array<string, array{0: string, 1: array<string, string>}> */
-    public function kindsOfRequests(): array
+    public static function kindsOfRequests(): array
     {
         return [
             'HTML' => ['GET', ['Accept' => 'text/html']],
@@ -48,6 +49,7 @@ final class HiddenTest extends TestCase
      * @dataProvider kindsOfRequests
      * @param array<string, string> $headers
      */
+    #[DataProvider('kindsOfRequests')]
     public function test_a_flag_on_for_nobody_answers_as_no_route_whatever_middleware_there_is(
         string $verb,
         array $headers,
@@ -62,6 +64,7 @@ final class HiddenTest extends TestCase
      * @dataProvider kindsOfRequests
      * @param array<string, string> $headers
      */
+    #[DataProvider('kindsOfRequests')]
     public function test_a_flag_off_for_this_company_answers_as_no_route(string $verb, array $headers): void
     {
         Route::match(['GET', 'POST'], '/pilot', fn () => 'page')->middleware(['auth', 'feature:pilot']);
@@ -76,6 +79,7 @@ final class HiddenTest extends TestCase
      * @dataProvider kindsOfRequests
      * @param array<string, string> $headers
      */
+    #[DataProvider('kindsOfRequests')]
     public function test_the_global_middleware_hides_session_cookies_and_rates_too(string $verb, array $headers): void
     {
         $this->hideFeatures();

@@ -14,6 +14,37 @@ use Illuminate\Foundation\Testing\TestCase as LaravelTestCase;
  */
 abstract class TestCase extends LaravelTestCase
 {
+    /** @var array{callable|null, callable|null} what handled errors and exceptions before the application did */
+    private array $handlers = [null, null];
+
+    protected function setUp(): void
+    {
+        $this->handlers = self::handlers();
+        parent::setUp();
+    }
+
+    protected function tearDown(): void
+    {
+        parent::tearDown();
+        // Up to version 10 Laravel leaves its handlers, and PHPUnit from version 10 calls that risky.
+        while (self::handlers()[0] !== null && self::handlers()[0] !== $this->handlers[0]) {
+            \restore_error_handler();
+        }
+        while (self::handlers()[1] !== null && self::handlers()[1] !== $this->handlers[1]) {
+            \restore_exception_handler();
+        }
+    }
+
+    /** @return array{callable|null, callable|null} */
+    private static function handlers(): array
+    {
+        $handlers = [\set_error_handler(null), \set_exception_handler(null)];
+        \restore_error_handler();
+        \restore_exception_handler();
+
+        return $handlers;
+    }
+
     public function createApplication(): Application
     {
         return Skeleton::boot(function (Application $app): void {

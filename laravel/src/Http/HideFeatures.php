@@ -6,6 +6,7 @@ namespace Flagstone\Laravel\Http;
 
 use Closure;
 use Flagstone\Laravel\Subject\Subjects;
+use Illuminate\Contracts\Container\Container;
 use Illuminate\Http\Request;
 use Illuminate\Routing\Route;
 use Illuminate\Routing\RouteCollection;
@@ -27,6 +28,7 @@ final class HideFeatures
         private readonly RouteFlags $flags,
         private readonly Subjects $subjects,
         private readonly Refusal $refusal,
+        private readonly Container $container,
     ) {
     }
 
@@ -70,7 +72,7 @@ final class HideFeatures
             throw $this->refusal->exception($request, $this->flags->of($hidden[0]));
         }
 
-        return Router::toResponse($request, $visible->match($request)->run());
+        return Router::toResponse($request, $visible->match($request)->setContainer($this->container)->run());
     }
 
     private function match(Request $request, string $verb): ?Route
