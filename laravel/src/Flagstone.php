@@ -8,9 +8,11 @@ use BackedEnum;
 use Closure;
 use Flagstone\Laravel\Contracts\Driver;
 use Flagstone\Laravel\Drivers\Drivers;
+use Flagstone\Laravel\Events\FeatureAsked;
 use Flagstone\Laravel\Subject\Company;
 use Flagstone\Laravel\Subject\Subject;
 use Flagstone\Laravel\Subject\Subjects;
+use Illuminate\Contracts\Events\Dispatcher;
 use Illuminate\Contracts\Foundation\Application;
 use UnitEnum;
 
@@ -27,6 +29,7 @@ class Flagstone
         private readonly Drivers $drivers,
         private readonly Subjects $subjects,
         private readonly Warnings $warnings,
+        private Dispatcher $events,
     ) {
     }
 
@@ -159,6 +162,12 @@ class Flagstone
         $this->drivers->extend($name, $maker);
     }
 
+    /** Finds out anew who is asking: the company changed in the middle of a request. */
+    public function forgetSubject(): void
+    {
+        $this->subjects->forget();
+    }
+
     public static function key(string|UnitEnum $flag): string
     {
         return match (true) {
@@ -179,8 +188,28 @@ class Flagstone
     {
         $driver = $this->driver ?? $this->driver();
         $context = $subject->contextFor($flag, $driver, $context);
+        $enabled = $driver->enabled($flag, $subject->company, $context) || $this->noted($flag, $subject);
+        $this->announce($flag, $subject, $enabled);
 
-        return $driver->enabled($flag, $subject->company, $context) || $this->noted($flag, $subject);
+        return $enabled;
+    }
+
+    /**
+     * Tells who listens, if anybody does.
+     *
+     * @internal
+     */
+    public function announce(string $flag, Subject $subject, bool $enabled): void
+    {
+        if ($this->events->hasListeners(FeatureAsked::class)) {
+            $this->events->dispatch(new FeatureAsked($flag, $subject, $enabled));
+        }
+    }
+
+    /** @internal for tests that replace the dispatcher */
+    public function setEvents(Dispatcher $events): void
+    {
+        $this->events = $events;
     }
 
     /**

@@ -7,6 +7,8 @@ namespace Flagstone\Laravel;
 use Flagstone\Laravel\Drivers\Drivers;
 use Flagstone\Laravel\Subject\Presets;
 use Flagstone\Laravel\Subject\Subjects;
+use Flagstone\Laravel\Subject\Travel;
+use Illuminate\Contracts\Events\Dispatcher;
 use Illuminate\Contracts\Foundation\Application;
 use Illuminate\Support\ServiceProvider;
 
@@ -26,6 +28,9 @@ final class FlagstoneServiceProvider extends ServiceProvider
         Pennant\Registrar::class,
         Queue\Registrar::class,
         Subject\Registrar::class,
+        View\Registrar::class,
+        Rules\Registrar::class,
+        Auth\Registrar::class,
     ];
 
     public function register(): void
@@ -44,7 +49,9 @@ final class FlagstoneServiceProvider extends ServiceProvider
             $app->make(Drivers::class),
             $app->make(Subjects::class),
             $app->make(Warnings::class),
+            $app->make(Dispatcher::class),
         ));
+        $this->app->singleton(Travel::class);
         $this->app->alias(Flagstone::class, 'flagstone');
     }
 
@@ -52,6 +59,10 @@ final class FlagstoneServiceProvider extends ServiceProvider
     {
         // Now, before a tenant changes the configuration or the path of storage.
         $this->app->make(Drivers::class)->nameStore();
+        // A test's Event::fake() replaces the dispatcher.
+        $this->app->rebinding('events', static function (Application $app, Dispatcher $events): void {
+            $app->make(Flagstone::class)->setEvents($events);
+        });
         foreach (self::REGISTRARS as $registrar) {
             (new $registrar())->register($this->app);
         }

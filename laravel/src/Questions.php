@@ -41,9 +41,7 @@ final class Questions
         $driver = $this->flagstone->driver();
         $context = $this->subject->contextFor($flag, $driver, $context);
         $variant = $driver->variant($flag, $this->subject->company, $context);
-        if ($variant === null) {
-            $this->flagstone->noted($flag, $this->subject);
-        }
+        $this->answered($flag, $variant !== null);
 
         return $variant;
     }
@@ -56,12 +54,9 @@ final class Questions
         $context = $this->subject->contextFor($flag, $driver, $context);
         $nothing = new \stdClass();
         $value = $driver->value($flag, $this->subject->company, $context, $nothing);
-        if ($value !== $nothing) {
-            return $value;
-        }
-        $this->flagstone->noted($flag, $this->subject);
+        $this->answered($flag, $value !== $nothing);
 
-        return $default;
+        return $value === $nothing ? $default : $value;
     }
 
     /**
@@ -84,5 +79,10 @@ final class Questions
     public function all(array $context = []): array
     {
         return $this->flagstone->driver()->all($this->subject->company, $context + $this->subject->context());
+    }
+
+    private function answered(string $flag, bool $enabled): void
+    {
+        $this->flagstone->announce($flag, $this->subject, $enabled || $this->flagstone->noted($flag, $this->subject));
     }
 }

@@ -15,6 +15,9 @@ final class Subject
     /** @var array<string, bool> by flag: whether it reads any attribute */
     private array $reads = [];
 
+    /** @var ?list<string> attributes that any flag reads */
+    private ?array $forJobs = null;
+
     /** @var array<string, true> flags whose off was looked into */
     private array $explained = [];
 
@@ -62,6 +65,23 @@ final class Subject
         }
 
         return $more + $this->context();
+    }
+
+    /**
+     * What travels with a queued job: of the attributes, those that any flag reads and that survive as JSON.
+     *
+     * @return array<string, int|float|string|bool>
+     */
+    public function contextForJobs(Driver $driver): array
+    {
+        if ($this->context === []) {
+            return [];
+        }
+        $this->forJobs ??= \array_unique(\array_merge(...\array_map($driver->needs(...), $driver->names())));
+
+        return $this->forJobs === []
+            ? []
+            : \array_filter(\array_intersect_key($this->context(), \array_flip($this->forJobs)), is_scalar(...));
     }
 
     /** True the first time it is asked for a flag. */

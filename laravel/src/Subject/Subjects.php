@@ -6,6 +6,7 @@ namespace Flagstone\Laravel\Subject;
 
 use Closure;
 use Flagstone\Laravel\Contracts\SubjectResolver;
+use Flagstone\Laravel\Subject\Resolvers\UserResolver;
 use Illuminate\Container\Container;
 use Illuminate\Http\Request;
 
@@ -16,8 +17,10 @@ final class Subjects
 {
     private const KEPT = 'flagstone.subject';
 
-    /** @var list<Subject> the innermost actingFor() last */
+    /** @var array<int, Subject> whom the running closures and jobs act for, the innermost last */
     private array $acting = [];
+
+    private int $token = 0;
 
     /** @param list<SubjectResolver> $resolvers the first that finds a company wins */
     public function __construct(private readonly array $resolvers)
@@ -27,7 +30,7 @@ final class Subjects
     public function current(): Subject
     {
         if ($this->acting !== []) {
-            return $this->acting[\count($this->acting) - 1];
+            return $this->acting[\array_key_last($this->acting)];
         }
         $app = Container::getInstance();
 
@@ -38,7 +41,7 @@ final class Subjects
     public function of(Request $request): Subject
     {
         if ($this->acting !== []) {
-            return $this->acting[\count($this->acting) - 1];
+            return $this->acting[\array_key_last($this->acting)];
         }
         $kept = $request->attributes->get(self::KEPT);
         if ($kept instanceof Subject) {
@@ -51,6 +54,22 @@ final class Subjects
         }
 
         return $subject;
+    }
+
+    /** For a user who need not be the one signed in. Where tenants are not found by user, whoever is asking. */
+    public function ofUser(?object $user): Subject
+    {
+        $app = Container::getInstance();
+        if ($user === null || $this->acting !== [] || $user === $app->make('request')->user()) {
+            return $this->current();
+        }
+        foreach ($this->resolvers as $resolver) {
+            if ($resolver instanceof UserResolver) {
+                return $resolver->of($user);
+            }
+        }
+
+        return $this->current();
     }
 
     /** Finds out anew at the next question: somebody signed in or out, or the tenant changed. */
@@ -71,12 +90,25 @@ final class Subjects
      */
     public function acting(Subject $subject, Closure $do): mixed
     {
-        $this->acting[] = $subject;
+        $token = $this->begin($subject);
         try {
             return $do();
         } finally {
-            \array_pop($this->acting);
+            $this->end($token);
         }
+    }
+
+    /** From here on everything is asked for this subject, until the end of what the returned token stands for. */
+    public function begin(Subject $subject): int
+    {
+        $this->acting[++$this->token] = $subject;
+
+        return $this->token;
+    }
+
+    public function end(int $token): void
+    {
+        unset($this->acting[$token]);
     }
 
     private function resolve(Request $request): Subject

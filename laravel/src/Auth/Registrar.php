@@ -1,0 +1,47 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Auth;
+
+use Flagstone\Laravel\Flagstone;
+use Flagstone\Laravel\Subject\Subjects;
+use Illuminate\Auth\Access\Response;
+use Illuminate\Container\Container;
+use Illuminate\Contracts\Auth\Access\Gate;
+use Illuminate\Contracts\Auth\Authenticatable;
+use Illuminate\Contracts\Foundation\Application;
+use UnitEnum;
+
+/**
+ * The ability "feature": Gate::allows('feature', 'customer_portal'). Guests may be asked about, too. A denial is a 404
+ * from Laravel 9.20 on, and a 403 before.
+ *
+ * @internal
+ */
+final class Registrar
+{
+    public function register(Application $app): void
+    {
+        $register = static function (Gate $gate): void {
+            if (!$gate->has('feature')) {
+                $gate->define('feature', self::decide(...));
+            }
+        };
+        $app->afterResolving(Gate::class, $register);
+        if ($app->resolved(Gate::class)) {
+            $register($app->make(Gate::class));
+        }
+    }
+
+    private static function decide(?Authenticatable $user, string|UnitEnum $flag): Response
+    {
+        $app = Container::getInstance();
+        $subject = $app->make(Subjects::class)->ofUser($user);
+        if ($app->make(Flagstone::class)->asks(Flagstone::key($flag), $subject)) {
+            return Response::allow();
+        }
+
+        return \method_exists(Response::class, 'denyAsNotFound') ? Response::denyAsNotFound() : Response::deny();
+    }
+}

@@ -1,0 +1,42 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Models;
+
+use Flagstone\Laravel\Flagstone;
+use Flagstone\Laravel\Questions;
+use Illuminate\Container\Container;
+use UnitEnum;
+
+/**
+ * For the model that is a company: $company->hasFeature('customer_portal').
+ *
+ * A method flagstoneContext() on the model gives the attributes that rules read: ['plan' => $this->plan].
+ */
+trait HasFeatures
+{
+    /** @param array<string, mixed> $context attributes beside the model's own */
+    public function hasFeature(string|UnitEnum $flag, array $context = []): bool
+    {
+        return $this->features()->enabled($flag, $context);
+    }
+
+    /** The variant of the flag that this company is shown; null where it is off or has none. */
+    public function featureVariant(string|UnitEnum $flag): ?string
+    {
+        return $this->features()->variant($flag);
+    }
+
+    /** Every question there is, asked for this company. */
+    public function features(): Questions
+    {
+        return Container::getInstance()->make(Flagstone::class)->for($this);
+    }
+
+    /** What companies are told apart by in flags.json. */
+    public function flagstoneCompany(): int|string|null
+    {
+        return $this->getKey();
+    }
+}

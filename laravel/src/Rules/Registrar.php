@@ -1,0 +1,49 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Rules;
+
+use Flagstone\Laravel\Flagstone;
+use Illuminate\Container\Container;
+use Illuminate\Contracts\Foundation\Application;
+use Illuminate\Contracts\Validation\Factory;
+use InvalidArgumentException;
+
+/**
+ * The validation rule "feature".
+ *
+ * @internal
+ */
+final class Registrar
+{
+    /** As of a field that nobody may send: the flag's name is nobody's business. */
+    private const MESSAGE = 'The :attribute field is prohibited.';
+
+    public function register(Application $app): void
+    {
+        $register = static function (Factory $validator): void {
+            $validator->extend('feature', self::passes(...), self::MESSAGE);
+        };
+        $app->afterResolving('validator', $register);
+        if ($app->resolved('validator')) {
+            $register($app->make('validator'));
+        }
+    }
+
+    /** @param list<string> $flags */
+    private static function passes(string $attribute, mixed $value, array $flags): bool
+    {
+        if ($flags === []) {
+            throw new InvalidArgumentException('The rule "feature" names no flag: write feature:xlsx_export');
+        }
+        $flagstone = Container::getInstance()->make(Flagstone::class);
+        foreach ($flags as $flag) {
+            if (!$flagstone->enabled($flag)) {
+                return false;
+            }
+        }
+
+        return true;
+    }
+}

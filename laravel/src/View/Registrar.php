@@ -1,0 +1,43 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\View;
+
+use Flagstone\Laravel\Flagstone;
+use Illuminate\Container\Container;
+use Illuminate\Contracts\Foundation\Application;
+use Illuminate\View\Compilers\BladeCompiler;
+use UnitEnum;
+
+/**
+ * @flagstone('customer_portal') … @else … @endflagstone, and @feature likewise where Laravel Pennant is absent. A
+ * second argument asks for another company than the current one.
+ *
+ * @internal
+ */
+final class Registrar
+{
+    private const PENNANT = 'Laravel\Pennant\PennantServiceProvider';
+
+    public function register(Application $app): void
+    {
+        $register = static function (BladeCompiler $blade): void {
+            $blade->if('flagstone', self::asks(...));
+            if (!\class_exists(self::PENNANT) && !isset($blade->getCustomDirectives()['feature'])) {
+                $blade->if('feature', self::asks(...));
+            }
+        };
+        $app->afterResolving('blade.compiler', $register);
+        if ($app->resolved('blade.compiler')) {
+            $register($app->make('blade.compiler'));
+        }
+    }
+
+    private static function asks(string|UnitEnum $flag, mixed ...$company): bool
+    {
+        $flagstone = Container::getInstance()->make(Flagstone::class);
+
+        return $company === [] ? $flagstone->enabled($flag) : $flagstone->for(...$company)->enabled($flag);
+    }
+}

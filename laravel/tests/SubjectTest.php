@@ -1,0 +1,225 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Tests;
+
+use Flagstone\Laravel\Facades\Flagstone;
+use Flagstone\Laravel\Subject\Presets;
+use Flagstone\Laravel\Subject\Subject;
+use Flagstone\Laravel\Subject\Subjects;
+use Illuminate\Http\Request;
+use Illuminate\Support\Facades\Route;
+use InvalidArgumentException;
+
+/**
+ * Which company is asking.
+ */
+final class SubjectTest extends TestCase
+{
+    protected function setUp(): void
+    {
+        parent::setUp();
+        $this->publish([
+            'pilot' => ['enabled' => true, 'rollout' => ['percentage' => 0], 'companies' => ['allow' => [15, 'acme']]],
+            'enterprise' => ['enabled' => true, 'rollout' => ['percentage' => 0], 'rules' => [
+                ['name' => 'plan', 'when' => ['attribute' => 'plan', 'in' => ['enterprise']]],
+            ]],
+            'staff' => ['enabled' => true, 'rollout' => ['percentage' => 0], 'rules' => [
+                ['name' => 'user', 'when' => ['attribute' => 'user', 'in' => [7]]],
+            ]],
+        ]);
+    }
+
+    public function test_the_company_is_the_signed_in_users(): void
+    {
+        $this->assertSame([15, 'acme', null], \array_map(
+            fn (int|string|null $company) => $this->found(['user:company_id'], $this->user($company))->company,
+            [15, 'acme', null],
+        ));
+        $member = new Support\User(['current_team_id' => 8]);
+        $this->assertSame(8, $this->found(['user:current_team_id'], $member)->company);
+        $this->assertNull($this->found(['user:company_id'], null)->company);
+    }
+
+    public function test_it_is_the_tenant_that_another_package_has_found(): void
+    {
+        $tenant = (new Support\Company())->forceFill(['id' => 15]);
+        $this->app->instance('Stancl\Tenancy\Tenancy', (object) ['tenant' => $tenant]);
+        $this->assertSame(15, $this->found(['tenancy'])->company);
+
+        $this->app->instance('currentTenant', $tenant);
+        $this->assertSame(15, $this->found(['spatie'])->company);
+
+        $this->app->instance('filament', new class ($tenant) {
+            public function __construct(private readonly object $tenant)
+            {
+            }
+
+            public function getTenant(): object
+            {
+                return $this->tenant;
+            }
+        });
+        $this->assertSame(15, $this->found(['filament'])->company);
+    }
+
+    public function test_a_package_that_is_absent_or_has_found_none_leaves_the_question_to_the_next_preset(): void
+    {
+        $all = ['tenancy', 'spatie', 'filament', 'route:company', 'header:X-Company', 'user:company_id'];
+
+        $this->assertSame(15, $this->found($all, $this->user(15))->company);
+        $this->assertNull($this->found($all)->company);
+        $this->assertSame('42', $this->found($all, $this->user(15), ['HTTP_X_COMPANY' => '42'])->company);
+    }
+
+    public function test_it_is_a_route_parameter_or_the_model_bound_to_it(): void
+    {
+        $this->useSubject('route:company');
+        Route::get('/{company}/page', fn () => 'page')->middleware('feature:pilot');
+
+        $this->get('/15/page')->assertOk();
+        $this->get('/acme/page')->assertOk();
+        $this->get('/16/page')->assertNotFound();
+
+        $request = Request::create('/slug/page');
+        $route = Route::get('/{company}/page', fn () => 'page')->bind($request);
+        $route->setParameter('company', new Support\Company(['id' => 16]));
+        $request->setRouteResolver(fn () => $route);
+        $this->assertSame(16, $this->app->make(Subjects::class)->of($request)->company);
+    }
+
+    public function test_it_is_what_a_class_of_the_application_finds(): void
+    {
+        $this->assertSame('acme', $this->found([Support\AlwaysAcme::class])->company);
+    }
+
+    public function test_a_preset_that_does_not_exist_is_named(): void
+    {
+        $this->expectException(InvalidArgumentException::class);
+        $this->expectExceptionMessage('subject names "tennancy", expected user:ATTRIBUTE, tenancy, spatie');
+        (new Presets($this->app))->make('tennancy');
+    }
+
+    public function test_it_is_found_once_per_request(): void
+    {
+        Support\AlwaysAcme::$asked = 0;
+        $this->useSubject(Support\AlwaysAcme::class);
+        Route::get('/pilot', fn () => [Flagstone::enabled('pilot'), Flagstone::variant('pilot')])
+            ->middleware('feature:pilot');
+
+        $this->get('/pilot')->assertOk();
+        $this->assertSame(1, Support\AlwaysAcme::$asked);
+        $this->get('/pilot')->assertOk();
+        $this->assertSame(2, Support\AlwaysAcme::$asked);
+    }
+
+    public function test_the_next_request_is_another_company(): void
+    {
+        Route::get('/who', fn () => [Flagstone::subject()->company])->middleware('web');
+
+        $this->actingAs($this->user(15))->get('/who')->assertExactJson([15]);
+        $this->actingAs($this->user(16))->get('/who')->assertExactJson([16]);
+    }
+
+    public function test_context_is_gathered_for_flags_that_read_any_and_for_no_other(): void
+    {
+        Support\Company::$asked = 0;
+        $user = $this->user(16)->setRelation('company', new Support\Company(['id' => 16, 'plan' => 'enterprise']));
+        $this->actingAs($user);
+        $this->assertFalse(Flagstone::enabled('pilot'));
+        $this->assertSame(0, Support\Company::$asked);
+
+        Route::get('/context', fn () => [Flagstone::enabled('enterprise'), Flagstone::enabled('staff')]);
+        $this->get('/context')->assertExactJson([true, true]);
+        $this->assertSame(1, Support\Company::$asked);
+    }
+
+    public function test_the_asker_may_add_attributes(): void
+    {
+        $this->assertFalse(Flagstone::enabled('enterprise'));
+        $this->assertTrue(Flagstone::enabled('enterprise', ['plan' => 'enterprise']));
+        $this->assertTrue(Flagstone::for(16, ['plan' => 'enterprise'])->enabled('enterprise'));
+        $this->assertFalse(Flagstone::for(16, ['plan' => 'enterprise'])->enabled('enterprise', ['plan' => 'free']));
+    }
+
+    public function test_another_company_is_asked_for_by_key_model_or_stringable(): void
+    {
+        $this->actingAs($this->user(15));
+
+        $this->assertTrue(Flagstone::for(15)->enabled('pilot'));
+        $this->assertTrue(Flagstone::for('15')->enabled('pilot'));
+        $this->assertTrue(Flagstone::for(new Support\Company(['id' => 15]))->enabled('pilot'));
+        $this->assertTrue(Flagstone::for(\Illuminate\Support\Str::of('acme'))->enabled('pilot'));
+        $this->assertFalse(Flagstone::for(16)->enabled('pilot'));
+        $this->assertFalse(Flagstone::for(null)->enabled('pilot'));
+        $model = new Support\Company(['id' => 16, 'plan' => 'enterprise']);
+        $this->assertTrue(Flagstone::for($model)->enabled('enterprise'));
+    }
+
+    /** @return array<string, array{mixed, string}> */
+    public function nonsense(): array
+    {
+        return ['a bool' => [true, 'bool'], 'an array' => [[1], 'array'], 'an object' => [new \stdClass(), 'stdClass']];
+    }
+
+    /** @dataProvider nonsense */
+    public function test_anything_else_is_refused(mixed $company, string $type): void
+    {
+        $this->expectException(InvalidArgumentException::class);
+        $this->expectExceptionMessage("A company is an int, a string, null, a model or a Stringable, $type given");
+        Flagstone::for($company);
+    }
+
+    public function test_acting_for_a_company_nests_and_ends_whatever_happens(): void
+    {
+        $this->actingAs($this->user(16));
+        $company = fn () => Flagstone::subject()->company;
+
+        $seen = Flagstone::actingFor(15, fn () => [
+            $company(),
+            Flagstone::actingFor('acme', fn () => [$company(), Flagstone::enabled('pilot')]),
+            Flagstone::actingFor(null, $company),
+            $company(),
+        ]);
+        $this->assertSame([15, ['acme', true], null, 15], $seen);
+
+        try {
+            Flagstone::actingFor(15, fn () => throw new \DomainException('inside'));
+        } catch (\DomainException) {
+        }
+        $this->assertNotSame(15, $company());
+    }
+
+    public function test_a_company_that_changes_in_a_request_can_be_looked_up_again(): void
+    {
+        Route::get('/switch', function (Request $request): array {
+            $before = Flagstone::subject()->company;
+            $request->user()->company_id = 15;
+            $kept = Flagstone::subject()->company;
+            Flagstone::forgetSubject();
+
+            return [$before, $kept, Flagstone::subject()->company];
+        });
+
+        $this->actingAs($this->user(16))->get('/switch')->assertExactJson([16, 16, 15]);
+    }
+
+    /** @param list<string> $presets */
+    private function found(array $presets, ?Support\User $user = null, array $server = []): Subject
+    {
+        $request = Request::create('/', 'GET', [], [], [], $server);
+        $request->setUserResolver(fn () => $user);
+
+        return (new Subjects((new Presets($this->app))->make($presets)))->of($request);
+    }
+
+    private function useSubject(string $preset): void
+    {
+        $this->app->make('config')->set('flagstone.subject', $preset);
+        foreach ([Subjects::class, \Flagstone\Laravel\Flagstone::class] as $class) {
+            $this->app->forgetInstance($class);
+        }
+        Flagstone::clearResolvedInstances();
+    }
+}
