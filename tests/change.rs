@@ -287,8 +287,61 @@ fn definitions(text: &str, environment: Option<&str>) -> Definitions {
     definition::load("flags.json", text.as_bytes(), environment, TODAY).unwrap().definitions
 }
 
+/// The same document, with these spaces in turn around everything that is not within a string.
+fn respaced(text: &str, spaces: &[&str]) -> String {
+    let mut spaces = spaces.iter().cycle();
+    let (mut spaced, mut inside, mut escaped) = (String::new(), false, false);
+    for c in text.chars() {
+        if inside {
+            spaced.push(c);
+            inside = escaped || c != '"';
+            escaped = !escaped && c == '\\';
+        } else if c.is_whitespace() {
+            continue;
+        } else {
+            let around = matches!(c, '{' | '}' | '[' | ']' | ':' | ',');
+            let mut space = || if around { *spaces.next().unwrap() } else { "" };
+            spaced.push_str(space());
+            spaced.push(c);
+            spaced.push_str(space());
+            inside = c == '"';
+        }
+    }
+    spaced
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn how_a_document_is_set_out_changes_nothing_about_what_a_change_does(
+        base in written(false),
+        overlay in written(true),
+        in_overlay in any::<bool>(),
+        edit in edits(),
+        spaces in proptest::collection::vec(proptest::sample::select(vec!["", " ", "\n", "\n  ", "\t", "\r\n    "]), 1..40),
+    ) {
+        let text = format!(
+            r#"{{"flags": {{"$comment": "ä, {{ \" [", "f": {base}}},
+                "environments": {{"test": {{"flags": {{"f": {overlay}}}}}}}}}"#
+        );
+        let environment = in_overlay.then_some("test");
+        prop_assume!(definition::load("f", text.as_bytes(), environment, TODAY).is_ok());
+        let spaced = respaced(&text, &spaces);
+        let (plain, spaced) = (change(target(&text, environment), "f", &edit), change(target(&spaced, environment), "f", &edit));
+        match (plain, spaced) {
+            (Ok(plain), Ok(spaced)) => {
+                prop_assert_eq!(plain.definitions, spaced.definitions);
+                prop_assert_eq!(plain.summary, spaced.summary);
+                let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+                prop_assert_eq!(value(&plain.text), value(&spaced.text));
+            }
+            (Err(plain), Err(spaced)) => prop_assert_eq!(
+                std::mem::discriminant(&plain), std::mem::discriminant(&spaced), "{} {}", plain, spaced
+            ),
+            (plain, spaced) => panic!("{plain:?} {spaced:?}"),
+        }
+    }
 
     #[test]
     fn the_changed_text_says_what_was_decided_and_nothing_else(
