@@ -200,6 +200,15 @@ fn a_flag_is_added_once_and_off() {
 }
 
 #[test]
+fn a_flag_that_an_environment_patches_is_not_written_as_a_bare_false() {
+    let text = FLAGS
+        .replace("\"flags\": { \"portal\"", "\"flags\": { \"dark_mode\": { \"owner\": \"x\" }, \"portal\"");
+    let changed = change(target(&text, None), "dark_mode", &Edit::Disable).unwrap();
+    assert!(changed.text.contains(r#""dark_mode": { "enabled": false },"#), "{}", changed.text);
+    assert!(!definitions(&changed.text, Some("staging")).flags["dark_mode"].enabled);
+}
+
+#[test]
 fn what_contradicts_an_environment_is_refused() {
     // staging allows 7.
     let error = change(target(FLAGS, None), "portal", &Edit::Deny(companies(&[7]))).unwrap_err();

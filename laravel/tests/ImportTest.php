@@ -294,6 +294,13 @@ final class ImportTest extends TestCase
         self::assertFileDoesNotExist("$this->folder/flags.json");
         self::assertSame(1, $this->artisanCode('feature:import', ['source' => 'pennant', '--company-class' => ['App\Models\User']]));
         self::assertStringContainsString('scopes that are no company: App\Models\Company (3)', $this->printed);
+
+        // As config/flagstone.php says what a scope is.
+        $scopes = ['App\Models\Firm' => 'company', 'App\Models\User' => 'user:company_id', 'int' => 'company'];
+        $this->app->make('config')->set('flagstone.pennant.scopes', $scopes);
+        self::assertSame(1, $this->artisanCode('feature:import pennant'));
+        self::assertStringContainsString('App\Models\User (2)', $this->printed);
+        self::assertStringNotContainsString('text or numbers', $this->printed);
     }
 
     public function test_a_result_with_errors_is_not_written(): void

@@ -6,6 +6,7 @@ namespace Flagstone\Laravel\Tests;
 
 use Flagstone\Laravel\Changes\Binary;
 use Flagstone\Laravel\Changes\Change;
+use Flagstone\Laravel\Changes\Json;
 use Flagstone\Laravel\Changes\Overlay;
 use Flagstone\Laravel\Tests\Support\Artisan;
 use Flagstone\Laravel\Tests\Support\Store;
@@ -124,35 +125,37 @@ final class OverlayTest extends TestCase
             ['enable', '5', ['acme-eu']], ['disable'], ['disable', null, [15]], ['rollout', '0'], ['rollout', '33.333'],
             ['allow', null, ['acme-eu', '042', 3]], ['deny', null, [42, 1]], ['forget', null, [15, 'acme-eu', 1, 2]],
         ];
-        $binary = new Binary((string) \getenv('FLAGSTONE_BIN'));
-        $store = $this->ownStore($this->app, []);
-        $run = function (string ...$arguments) use ($binary, $store): array {
-            $result = $binary->run([...$arguments, '--store', $store, '--json']);
-            self::assertSame(0, $result->code, \implode(' ', $arguments) . ": $result->text $result->error");
-
-            return $result->data();
-        };
-        $compared = 0;
-        foreach (['portal', 'dark_mode', 'beta', 'off', 'plain'] as $flag) {
-            foreach ($changes as $typed) {
+        // One copy of each flag for each change.
+        $document = \json_decode(self::FLAGS);
+        $patches = $document->environments->testing->flags;
+        $copies = [];
+        foreach (\get_object_vars($document->flags) as $flag => $definition) {
+            foreach ($changes as $number => $typed) {
                 [$word, $percentage, $companies, $keep] = $typed + [1 => null, [], false];
-                $change = new Change($word, $flag, $percentage, $companies, $keep);
-                $run('publish', '--force', "$this->folder/flags.json");
-                $engine = $binary->run([$word, "--store=$store", ...\array_slice($change->arguments(), 1)]);
-                self::assertSame(0, $engine->code, $engine->error);
-                $decided = $run('show', $flag)['definition'];
-
-                $overlay = new Overlay("$this->folder/flags.json", "$this->folder/o.json", 'testing');
-                self::assertSame(0, $overlay->apply($change, true)->code);
-                \file_put_contents("$this->folder/merged.json", \json_encode(['flags' => $overlay->flags()]));
-                $run('publish', '--force', "$this->folder/merged.json");
-                $typed = \implode(' ', $change->arguments());
-                self::assertSame($decided, $run('show', $flag)['definition'], "$flag $typed");
-                @\unlink("$this->folder/o.json");
-                ++$compared;
+                $copies["$flag-$number"] = new Change($word, "$flag-$number", $percentage, $companies, $keep);
+                $document->flags->{"$flag-$number"} = $definition;
+                if (isset($patches->$flag)) {
+                    $patches->{"$flag-$number"} = $patches->$flag;
+                }
             }
         }
-        self::assertSame(60, $compared);
+        self::assertCount(60, $copies);
+        Json::write("$this->folder/flags.json", $document);
+        Json::write("$this->folder/engine.json", $document);
+
+        $binary = new Binary((string) \getenv('FLAGSTONE_BIN'));
+        $overlay = new Overlay("$this->folder/flags.json", "$this->folder/flags.local.json", 'testing');
+        $file = ["--file=$this->folder/engine.json", '--environment=testing'];
+        foreach ($copies as $change) {
+            $arguments = $change->arguments();
+            $engine = $binary->run([$change->word, ...$file, ...\array_slice($arguments, 1)]);
+            self::assertSame(0, $engine->code, $engine->error);
+            self::assertSame(0, $overlay->apply($change, true)->code);
+        }
+        Json::write("$this->folder/merged.json", (object) ['flags' => (object) $overlay->flags()]);
+        $compare = ['diff', "$this->folder/engine.json", "$this->folder/merged.json", '--environment=testing', '--json'];
+        $compared = $binary->run($compare);
+        self::assertSame([], $compared->data()['differences'] ?? null, $compared->text . $compared->error);
     }
 
     private function overlay(): string

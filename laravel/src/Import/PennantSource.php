@@ -16,7 +16,10 @@ final class PennantSource implements Source
     /** Pennant's word for no scope. */
     private const NOBODY = '__laravel_null';
 
-    /** @param list<string> $companies classes and morph names whose models are companies */
+    /**
+     * @param list<string> $companies classes and morph names whose models are companies; "int" and "string", where bare
+     *     numbers and texts are
+     */
     public function __construct(
         private readonly ConnectionInterface $connection,
         private readonly string $table,
@@ -67,12 +70,10 @@ final class PennantSource implements Source
     private function company(string $scope): int|string|false
     {
         $at = \strrpos($scope, '|');
-        if ($at === false || !\in_array(\ltrim(\substr($scope, 0, $at), '\\'), $this->companies, true)) {
-            return false;
-        }
-        $key = \substr($scope, $at + 1);
+        $key = \array_key_first([($at === false ? $scope : \substr($scope, $at + 1)) => true]);
+        $type = $at === false ? \get_debug_type($key) : \ltrim(\substr($scope, 0, $at), '\\');
 
-        return $key === '' ? false : \array_key_first([$key => true]);
+        return $key !== '' && \in_array($type, $this->companies, true) ? $key : false;
     }
 
     private static function kind(string $scope): string

@@ -197,6 +197,20 @@ fn a_file_that_would_undo_a_word_is_refused_until_it_says_so_too() {
 }
 
 #[test]
+fn of_many_companies_let_in_by_one_word_none_is_lost() {
+    let shop = Shop::published();
+    let mut command = shop.command(["allow", "search"]);
+    let long = "x".repeat(1_000);
+    let companies: Vec<String> =
+        (0..99).map(|number| format!("{long}{number}")).chain([long.clone()]).collect();
+    ran(command.args(&companies).output().unwrap()).exits(0);
+    let json = shop.run(["publish", "flags.json", "--json"]).exits(1).json();
+    assert_eq!(json["undoes"].as_array().unwrap().len(), 100);
+    let ran = ran(shop.command(["deny", "search"]).args(&companies).arg("one").output().unwrap()).exits(1);
+    assert!(ran.err.contains("found 101 companies, expected at most 100 at once"), "{}", ran.err);
+}
+
+#[test]
 fn publishing_what_words_made_already_counts_as_having_it_in_the_file() {
     let shop = Shop::published();
     shop.run(["rollout", "search", "75"]).exits(0);
