@@ -86,6 +86,24 @@ final class IntegrationsTest extends TestCase
         }
     }
 
+    public function test_the_debug_bar_and_telescope_show_what_a_request_asked_for(): void
+    {
+        Route::get('/page', function (): string {
+            Flagstone::enabled('everyone');
+            Flagstone::for(15)->enabled('portal');
+            Flagstone::for(16)->enabled('portal');
+
+            return \implode(' ', (\Laravel\Telescope\Telescope::$tag)((object) ['type' => 'request']));
+        })->middleware('feature:everyone');
+
+        $this->get('/page')->assertOk()->assertSee('flag:everyone:on flag:portal:mixed');
+        $this->assertSame(
+            ['everyone for no company: on', 'everyone for no company: on', 'portal for company 15: on', 'portal for company 16: off'],
+            $this->app->make('debugbar')->collectors['flagstone']->messages,
+        );
+        $this->assertSame([], (\Laravel\Telescope\Telescope::$tag)((object) ['type' => 'query']));
+    }
+
     public function test_about_tells_what_answers(): void
     {
         $rows = $this->app->make(About::class)->rows();

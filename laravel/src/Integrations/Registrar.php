@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Integrations;
 
 use Closure;
+use Flagstone\Laravel\Events\FeatureAsked;
 use Flagstone\Laravel\Flagstone;
 use Flagstone\Laravel\Http\CheckFeatureFlag;
 use Illuminate\Container\Container;
@@ -32,10 +33,12 @@ final class Registrar
 
     public function register(Application $app): void
     {
-        $app->booted(function (): void {
+        $app->booted(function () use ($app): void {
             $this->livewire();
             $this->panels();
             $this->inertia();
+            $this->debugbar($app);
+            $this->telescope($app);
         });
         if (\class_exists('Illuminate\Foundation\Console\AboutCommand')) {
             ('Illuminate\Foundation\Console\AboutCommand')::add('Flagstone', static fn (): array => $app->make(About::class)->rows());
@@ -68,5 +71,37 @@ final class Registrar
         if (\class_exists('Inertia\Inertia') && (array) \config('flagstone.share', []) !== []) {
             ('Inertia\Inertia')::share('features', static fn (): object => Container::getInstance()->make(SharedFlags::class)->jsonSerialize());
         }
+    }
+
+    /** A tab with the flags that were asked for. */
+    private function debugbar(Application $app): void
+    {
+        $collector = 'DebugBar\DataCollector\MessagesCollector';
+        if (!$app->bound('debugbar') || !\class_exists($collector)) {
+            return;
+        }
+        $bar = $app->make('debugbar');
+        if (!$bar->isEnabled() || $bar->hasCollector('flagstone')) {
+            return;
+        }
+        $messages = new $collector('flagstone');
+        $bar->addCollector($messages);
+        $app->make(Dispatcher::class)->listen(FeatureAsked::class, static function (FeatureAsked $event) use ($messages): void {
+            $company = $event->subject->company;
+            $whom = $company === null ? 'no company' : "company $company";
+            $messages->addMessage("$event->flag for $whom", $event->enabled ? 'on' : 'off');
+        });
+    }
+
+    /** Requests and exceptions are tagged with the flags that were asked for. */
+    private function telescope(Application $app): void
+    {
+        if (!\class_exists('Laravel\Telescope\Telescope') || $app->make('config')->get('telescope.enabled', true) !== true) {
+            return;
+        }
+        $app->make(Dispatcher::class)->listen(FeatureAsked::class, AskedFlags::note(...));
+        ('Laravel\Telescope\Telescope')::tag(
+            static fn (object $entry): array => \in_array($entry->type, ['request', 'exception'], true) ? AskedFlags::tags() : [],
+        );
     }
 }
