@@ -78,7 +78,9 @@ final class Questions
      */
     public function all(array $context = []): array
     {
-        return $this->flagstone->driver()->all($this->subject->company, $context + $this->subject->context());
+        $driver = $this->flagstone->driver();
+
+        return $driver->all($this->subject->company, $this->subject->contextForAll($driver, $context));
     }
 
     private function answered(string $flag, bool $enabled): void

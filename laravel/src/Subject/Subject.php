@@ -16,7 +16,7 @@ final class Subject
     private array $reads = [];
 
     /** @var ?list<string> attributes that any flag reads */
-    private ?array $forJobs = null;
+    private ?array $readByAny = null;
 
     /** @var array<string, true> flags whose off was looked into */
     private array $explained = [];
@@ -68,20 +68,28 @@ final class Subject
     }
 
     /**
+     * What to send along when every flag is asked for: nothing where none reads anything.
+     *
+     * @param array<string, mixed> $more from the one who asks; wins
+     * @return array<string, mixed>
+     */
+    public function contextForAll(Driver $driver, array $more = []): array
+    {
+        return $this->readByAny($driver) === [] ? $more : $more + $this->context();
+    }
+
+    /**
      * What travels with a queued job: of the attributes, those that any flag reads and that survive as JSON.
      *
      * @return array<string, int|float|string|bool>
      */
     public function contextForJobs(Driver $driver): array
     {
-        if ($this->context === []) {
-            return [];
-        }
-        $this->forJobs ??= \array_unique(\array_merge(...\array_map($driver->needs(...), $driver->names())));
+        $read = $this->readByAny($driver);
 
-        return $this->forJobs === []
+        return $read === []
             ? []
-            : \array_filter(\array_intersect_key($this->context(), \array_flip($this->forJobs)), is_scalar(...));
+            : \array_filter(\array_intersect_key($this->context(), \array_flip($read)), is_scalar(...));
     }
 
     /** True the first time it is asked for a flag. */
@@ -91,5 +99,17 @@ final class Subject
         $this->explained[$flag] = true;
 
         return $first;
+    }
+
+    /** @return list<string> attributes that any flag reads; empty where there are none to give */
+    private function readByAny(Driver $driver): array
+    {
+        if ($this->context === []) {
+            return [];
+        }
+
+        return $this->readByAny ??= \array_values(
+            \array_unique(\array_merge(...\array_map($driver->needs(...), $driver->names()))),
+        );
     }
 }

@@ -8,6 +8,7 @@ use Closure;
 use Flagstone\Laravel\Contracts\SubjectResolver;
 use Flagstone\Laravel\Subject\Resolvers\UserResolver;
 use Illuminate\Container\Container;
+use Illuminate\Foundation\Bus\PendingDispatch;
 use Illuminate\Http\Request;
 
 /**
@@ -84,6 +85,9 @@ final class Subjects
     /**
      * Everything that the closure asks is asked for this subject. Nests.
      *
+     * Laravel dispatches a job when what dispatch() returned is let go. Where the closure returns that, it is let go here,
+     * so that the job is this subject's; the result is null then.
+     *
      * @template T
      * @param Closure(): T $do
      * @return T
@@ -92,7 +96,12 @@ final class Subjects
     {
         $token = $this->begin($subject);
         try {
-            return $do();
+            $result = $do();
+            if ($result instanceof PendingDispatch) {
+                $result = null;
+            }
+
+            return $result;
         } finally {
             $this->end($token);
         }

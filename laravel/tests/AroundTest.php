@@ -1,0 +1,140 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Tests;
+
+use Flagstone\Laravel\Events\FeatureAsked;
+use Flagstone\Laravel\Facades\Flagstone;
+use Flagstone\Laravel\Rules\FeatureEnabled;
+use Flagstone\Laravel\Tests\Support\Company;
+use Flagstone\Laravel\Tests\Support\Feature;
+use Illuminate\Auth\Access\Response;
+use Illuminate\Contracts\Auth\Access\Gate;
+use Illuminate\Support\Facades\Blade;
+use Illuminate\Support\Facades\Event;
+use Illuminate\Support\Facades\Validator;
+
+/**
+ * The same question from views, rules, gates and models.
+ */
+final class AroundTest extends TestCase
+{
+    protected function setUp(): void
+    {
+        parent::setUp();
+        $this->publish([
+            'pilot' => [
+                'enabled' => true,
+                'rollout' => ['percentage' => 0],
+                'companies' => ['allow' => [15, 'acme']],
+                'variants' => ['compact' => ['weight' => 100, 'value' => ['columns' => 2]]],
+            ],
+            'everyone' => true,
+            'nobody' => false,
+        ]);
+    }
+
+    public function test_blade_shows_one_of_two_branches(): void
+    {
+        $view = "@flagstone('pilot') on @elseflagstone('everyone') else @endflagstone "
+            . "@feature('pilot') f-on @else f-off @endfeature @unlessflagstone('pilot') none @endflagstone "
+            . "@flagstone('pilot', 'acme') acme @endflagstone";
+
+        $this->assertSame('else f-off none acme', $this->rendered($view));
+        $this->actingAs($this->user(15));
+        $this->assertSame('on f-on acme', $this->rendered($view));
+    }
+
+    public function test_a_field_is_prohibited_whose_flag_is_off(): void
+    {
+        $fails = fn (mixed ...$rules): array => Validator::make(['columns' => 2], ['columns' => $rules])
+            ->errors()->all();
+
+        $prohibited = ['The columns field is prohibited.'];
+        $this->assertSame($prohibited, $fails('integer', 'feature:pilot'));
+        $this->assertSame($prohibited, $fails(new FeatureEnabled(Feature::Everyone, Feature::Pilot)));
+        $this->actingAs($this->user(15));
+        $this->assertSame([], $fails('integer', 'feature:pilot'));
+        $this->assertSame([], $fails(new FeatureEnabled(Feature::Everyone, Feature::Pilot)));
+        $this->assertSame([], Validator::make([], ['columns' => 'feature:nobody'])->errors()->all());
+    }
+
+    public function test_the_gate_answers_for_guests_for_the_user_and_for_another(): void
+    {
+        $gate = $this->app->make(Gate::class);
+        $this->assertFalse($gate->allows('feature', 'pilot'));
+        $this->assertTrue($gate->allows('feature', 'everyone'));
+
+        $this->actingAs($this->user(16));
+        $this->assertFalse($gate->allows('feature', Feature::Pilot));
+        $this->assertTrue($gate->forUser($this->user(15, 8))->allows('feature', Feature::Pilot));
+        $this->assertFalse($gate->allows('feature', Feature::Pilot));
+
+        $denied = $gate->inspect('feature', 'pilot');
+        $this->assertTrue($denied->denied());
+        if (\method_exists(Response::class, 'denyAsNotFound')) {
+            $this->assertSame(404, $denied->status());
+        }
+    }
+
+    public function test_the_company_answers_by_itself(): void
+    {
+        $company = new Company(['id' => 15]);
+
+        $this->assertTrue($company->hasFeature(Feature::Pilot));
+        $this->assertFalse((new Company(['id' => 16]))->hasFeature('pilot'));
+        $this->assertSame('compact', $company->featureVariant('pilot'));
+        $this->assertSame(['columns' => 2], $company->features()->value('pilot'));
+        $this->assertSame(15, $company->features()->explain('pilot')['company']);
+        $this->assertSame(['everyone' => true, 'nobody' => false, 'pilot' => true], $company->features()->all());
+    }
+
+    public function test_the_facade_asks_all_there_is_to_ask(): void
+    {
+        $this->actingAs($this->user(15));
+
+        $this->assertTrue(Flagstone::enabled(Feature::Pilot));
+        $this->assertTrue(Flagstone::possible('pilot'));
+        $this->assertFalse(Flagstone::possible('nobody'));
+        $this->assertSame('compact', Flagstone::variant('pilot'));
+        $this->assertNull(Flagstone::variant('nobody'));
+        $this->assertSame(['columns' => 2], Flagstone::value('pilot', 'none'));
+        $this->assertSame('none', Flagstone::value('nobody', 'none'));
+        $this->assertSame('allowed', Flagstone::explain('pilot')['reason']);
+        $this->assertSame(['everyone' => true, 'nobody' => false, 'pilot' => true], Flagstone::all());
+        $this->assertSame(['a' => 15, 'c' => 'acme'], Flagstone::filter('pilot', ['a' => 15, 'b' => 16, 'c' => 'acme']));
+        [$in, $out] = [new Company(['id' => 15]), new Company(['id' => 16])];
+        $this->assertSame([$in], Flagstone::filter('pilot', \collect([$in, $out])));
+    }
+
+    public function test_a_look_counts_as_no_answer_and_tells_nobody(): void
+    {
+        $told = [];
+        Event::listen(FeatureAsked::class, function (FeatureAsked $asked) use (&$told): void {
+            $told[] = [$asked->flag, $asked->subject->company, $asked->enabled];
+        });
+        $counted = fn (): array => \array_intersect_key(
+            Flagstone::driver()->status()['counters'],
+            ['on' => 0, 'off' => 0],
+        );
+        $before = $counted();
+        $this->assertTrue(Flagstone::peek()->enabled('everyone'));
+        $this->assertFalse(Flagstone::peek()->enabled('nobody'));
+        $this->assertSame('compact', Flagstone::actingFor(15, fn () => Flagstone::peek()->variant('pilot')));
+        $this->assertSame([$before, []], [$counted(), $told]);
+
+        Flagstone::enabled('everyone');
+        Flagstone::for(15)->variant('pilot');
+        $this->assertNotSame($before, $counted());
+        $this->assertSame([['everyone', null, true], ['pilot', 15, true]], $told);
+    }
+
+    private function rendered(string $view): string
+    {
+        \ob_start();
+        eval('?>' . Blade::compileString($view));
+
+        return \trim((string) \preg_replace('/\s+/', ' ', (string) \ob_get_clean()));
+    }
+}

@@ -1,0 +1,177 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Tests;
+
+use Flagstone\Laravel\Exceptions\UnknownFlag;
+use Flagstone\Laravel\Facades\Flagstone;
+use Flagstone\Laravel\Warnings;
+use Illuminate\Foundation\Application;
+use Illuminate\Support\Facades\Log;
+use Illuminate\Support\Facades\Route;
+
+/**
+ * A typo does not look like "off", and neither does a user without a company.
+ */
+final class WarningsTest extends TestCase
+{
+    private string $environment = 'testing';
+
+    private bool $debug = false;
+
+    /** @var list<string> */
+    private array $logged = [];
+
+    protected function setUp(): void
+    {
+        parent::setUp();
+        $this->start('testing', false);
+    }
+
+    protected function configure(Application $app): void
+    {
+        $app->instance('env', $this->environment);
+        $app->make('config')->set('app.debug', $this->debug);
+    }
+
+    public function test_in_local_and_testing_a_typo_throws_and_names_the_nearest_flag(): void
+    {
+        foreach (['local', 'testing'] as $environment) {
+            $this->start($environment, false);
+            foreach (['enabled', 'possible', 'variant', 'value'] as $question) {
+                try {
+                    Flagstone::$question('custmer_portal');
+                    $this->fail("$question, $environment");
+                } catch (UnknownFlag $unknown) {
+                    $this->assertSame(
+                        'Unknown flag "custmer_portal": did you mean "customer_portal"?',
+                        $unknown->getMessage(),
+                    );
+                }
+            }
+        }
+    }
+
+    public function test_a_name_near_to_none_says_how_to_add_it(): void
+    {
+        $this->expectException(UnknownFlag::class);
+        $this->expectExceptionMessage('Unknown flag "zebra": add it with: php artisan feature:make zebra');
+        Flagstone::enabled('zebra');
+    }
+
+    public function test_a_flag_that_exists_and_is_off_is_no_mistake(): void
+    {
+        $this->start('production', false);
+
+        $this->assertFalse(Flagstone::enabled('nobody'));
+        $this->assertSame([], $this->logged);
+    }
+
+    public function test_in_production_a_typo_is_off_and_one_line_an_hour(): void
+    {
+        $this->start('production', false);
+        Route::get('/typo', fn () => 'page')->middleware('feature:custmer_portal');
+
+        $this->get('/typo')->assertNotFound();
+        $this->get('/typo')->assertNotFound();
+        $this->assertFalse(Flagstone::enabled('custmer_portal'));
+        $line = 'Unknown flag "custmer_portal": did you mean "customer_portal"?';
+        $this->assertSame([$line], $this->logged);
+
+        // Another process knows by the cache, until the hour is over.
+        $this->anotherProcess();
+        Flagstone::enabled('custmer_portal');
+        $this->assertSame([$line], $this->logged);
+        $this->travel(61)->minutes();
+        $this->anotherProcess();
+        Flagstone::enabled('custmer_portal');
+        $this->assertSame([$line, $line], $this->logged);
+    }
+
+    public function test_a_cache_that_fails_takes_nothing_down(): void
+    {
+        $this->start('production', false);
+        $this->app->make('config')->set('cache.default', 'absent');
+
+        $this->assertFalse(Flagstone::enabled('custmer_portal'));
+        $this->assertFalse(Flagstone::enabled('custmer_portal'));
+        $this->assertCount(1, $this->logged);
+    }
+
+    public function test_a_signed_in_user_without_a_company_is_one_line_per_flag_and_hour(): void
+    {
+        $this->start('production', false);
+        Route::get('/pilot', fn () => 'page')->middleware(['web', 'feature:customer_portal']);
+        Route::get('/other', fn () => 'page')->middleware(['web', 'feature:other_pilot']);
+
+        $this->get('/pilot')->assertNotFound();
+        $this->assertSame([], $this->logged);
+        $this->actingAs($this->user(null))->get('/pilot')->assertNotFound();
+        $this->actingAs($this->user(null))->get('/pilot')->assertNotFound();
+        $this->actingAs($this->user(null))->get('/other')->assertNotFound();
+        $this->assertSame(2, \count($this->logged));
+        $this->assertStringContainsString(
+            'Flag "customer_portal" is off because the signed-in user has no company',
+            $this->logged[0],
+        );
+    }
+
+    public function test_while_debugging_the_page_says_why_in_one_line_and_a_header(): void
+    {
+        $this->start('production', true);
+        Route::get('/pilot', fn () => 'page')->middleware(['web', 'feature:customer_portal']);
+        $line = 'customer_portal is off for company 16: rollout_out, bucket';
+
+        $page = $this->actingAs($this->user(16))->get('/pilot')->assertNotFound();
+        $this->assertStringStartsWith($line, $page->headers->get('X-Flagstone'));
+        $this->assertSame(1, \substr_count($page->getContent(), "Flagstone: $line"));
+        $this->assertStringContainsString('</body>', \strstr($page->getContent(), "Flagstone: $line"));
+
+        $json = $this->getJson('/pilot')->assertNotFound();
+        $this->assertStringStartsWith($line, $json->json('message'));
+        $this->assertStringStartsWith($line, $json->headers->get('X-Flagstone'));
+        $this->assertFalse($this->get('/unrouted')->assertNotFound()->headers->has('X-Flagstone'));
+    }
+
+    public function test_while_debugging_a_companys_name_cannot_break_the_page_or_its_headers(): void
+    {
+        $this->start('production', true);
+        Route::get('/pilot', fn () => 'page')->middleware('feature:customer_portal');
+
+        $page = $this->actingAs($this->user("<b>\r\nSet-Cookie: a=b"))->get('/pilot')->assertNotFound();
+        $this->assertStringContainsString('company <b>??Set-Cookie: a=b', $page->headers->get('X-Flagstone'));
+        $this->assertStringNotContainsString('<b>', $page->getContent());
+    }
+
+    public function test_otherwise_nothing_tells(): void
+    {
+        $this->start('production', false);
+        Route::get('/pilot', fn () => 'page')->middleware('feature:customer_portal');
+
+        $page = $this->actingAs($this->user(16))->get('/pilot')->assertNotFound();
+        $this->assertFalse($page->headers->has('X-Flagstone'));
+        $this->assertStringNotContainsStringIgnoringCase('flagstone', $page->getContent());
+        $this->assertStringNotContainsString('customer_portal', $page->getContent());
+    }
+
+    private function start(string $environment, bool $debug): void
+    {
+        [$this->environment, $this->debug] = [$environment, $debug];
+        $this->refreshApplication();
+        $pilot = ['enabled' => true, 'rollout' => ['percentage' => 1]];
+        $this->publish(['customer_portal' => $pilot, 'other_pilot' => $pilot, 'nobody' => false]);
+        $this->logged = [];
+        Log::listen(function (object $message): void {
+            $this->logged[] = $message->message;
+        });
+    }
+
+    /** Forgets what this process has said already. */
+    private function anotherProcess(): void
+    {
+        $this->app->forgetInstance(Warnings::class);
+        $this->app->forgetInstance(\Flagstone\Laravel\Flagstone::class);
+        Flagstone::clearResolvedInstances();
+    }
+}
