@@ -67,7 +67,8 @@ return [
     'subject' => ['user:company_id'],
 
     /*
-     * The flags that pages may know about (Inertia, JSON). No other flag's name reaches a browser.
+     * The flags that pages may know about: Inertia's pages as `features`, others by Flagstone::shared(), which is JSON. No
+     * other flag's name reaches a browser.
      */
     'share' => [],
 

@@ -9,9 +9,11 @@ use Closure;
 use Flagstone\Laravel\Contracts\Driver;
 use Flagstone\Laravel\Drivers\Drivers;
 use Flagstone\Laravel\Events\FeatureAsked;
+use Flagstone\Laravel\Integrations\SharedFlags;
 use Flagstone\Laravel\Subject\Company;
 use Flagstone\Laravel\Subject\Subject;
 use Flagstone\Laravel\Subject\Subjects;
+use Illuminate\Container\Container;
 use Illuminate\Contracts\Events\Dispatcher;
 use Illuminate\Contracts\Foundation\Application;
 use UnitEnum;
@@ -133,6 +135,12 @@ class Flagstone
     public function actingFor(mixed $company, Closure $do, array $context = []): mixed
     {
         return $this->subjects->acting(Subject::of($company, $context), $do);
+    }
+
+    /** What a page may know: the flags that config/flagstone.php names under `share`, as JSON or an array. */
+    public function shared(): SharedFlags
+    {
+        return Container::getInstance()->make(SharedFlags::class);
     }
 
     /** Who is asking. */

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Flagstone\Laravel\Tests;
 
+use Flagstone\Laravel\Drivers\Drivers;
 use Flagstone\Laravel\Facades\Flagstone;
 use Flagstone\Laravel\Testing\Variant;
 use Flagstone\Laravel\Testing\WithFeatures;
@@ -143,10 +144,21 @@ final class FakeTest extends TestCase
         Flagstone::fake(['portal' => 1]);
     }
 
+    public function test_a_fake_stands_in_for_a_driver_that_this_machine_does_not_have(): void
+    {
+        $drivers = new Drivers($this->app, ['driver' => 'of another machine']);
+        $this->app->instance(Drivers::class, $drivers);
+        $this->app->forgetInstance(\Flagstone\Laravel\Flagstone::class);
+        Flagstone::clearResolvedInstances();
+        Flagstone::fake(['portal' => true]);
+
+        $this->assertTrue(Flagstone::enabled('portal'));
+    }
+
     public function test_a_fake_stands_in_for_the_driver_file_too(): void
     {
         \config(['flagstone.driver' => 'file']);
-        $drivers = new \Flagstone\Laravel\Drivers\Drivers($this->app, ['driver' => 'file', 'file' => '/nonexistent/flags.json']);
+        $drivers = new Drivers($this->app, ['driver' => 'file', 'file' => '/nonexistent/flags.json']);
         Flagstone::setDriver($drivers->make());
         Flagstone::fake(['portal' => [15 => true]]);
 

@@ -7,7 +7,6 @@ namespace Flagstone\Laravel\Tests;
 use Flagstone\Laravel\Facades\Flagstone;
 use Flagstone\Laravel\Http\CheckFeatureFlag;
 use Flagstone\Laravel\Integrations\About;
-use Flagstone\Laravel\Integrations\SharedFlags;
 use Flagstone\Laravel\Tests\Support\Debugbar;
 use Flagstone\Laravel\Tests\Support\PortalResource;
 use Illuminate\Foundation\Application;
@@ -66,7 +65,7 @@ final class IntegrationsTest extends TestCase
 
     public function test_shared_flags_are_safe_in_a_script_and_an_object_where_there_are_none(): void
     {
-        $shared = $this->app->make(SharedFlags::class);
+        $shared = Flagstone::shared();
         $this->assertSame('{"portal":false,"everyone":true}', $shared->toJson());
 
         \config(['flagstone.share' => ['</script>']]);

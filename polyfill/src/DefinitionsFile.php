@@ -20,6 +20,9 @@ final class DefinitionsFile extends Origin
 {
     /** Seconds for which a file that was just written may change again without its time showing it. */
     private const GRAIN = 2;
+    /** How often a file that was just written is looked at again where nothing was good before, and microseconds between. */
+    private const ATTEMPTS = 3;
+    private const PAUSE = 20_000;
 
     private ?string $error = null;
     /** Of the files when they were read last. */
@@ -36,6 +39,11 @@ final class DefinitionsFile extends Origin
         $this->directory = $path;
         $this->environment = $environment ?? '';
         $this->look();
+        // An editor may have written half of it.
+        for ($attempt = 0; $attempt < self::ATTEMPTS && $this->snapshot === null && !$this->settled; ++$attempt) {
+            \usleep(self::PAUSE);
+            $this->look();
+        }
     }
 
     public function lastError(): ?string

@@ -484,6 +484,38 @@ test('what was good last stays when a file breaks, and the status says what is w
     Process::useFile(null);
 });
 
+test('a file that is half written when a process opens it is waited for', function () {
+    $file = definitions('{"flags": {"por');
+    $whole = definitions(['flags' => ['portal' => true]]);
+    exec('(sleep 0.03; mv ' . escapeshellarg($whole) . ' ' . escapeshellarg($file) . ') >/dev/null 2>&1 &');
+    same([true, true], [Process::useFile($file), feature_enabled('portal')]);
+    // One that has been broken for long is not.
+    $file = definitions('{"flags": {"por');
+    touch($file, 1_700_000_000);
+    $began = hrtime(true);
+    same([false, true], [Process::useFile($file), hrtime(true) - $began < 15_000_000]);
+    Process::useFile(null);
+});
+
+test('each request to a server answers from the file as it is then', function () {
+    $file = definitions(['flags' => ['portal' => true]]);
+    $script = "$file.php";
+    file_put_contents($script, '<?php require ' . var_export(ROOT . '/polyfill/bootstrap.php', true) . ';
+        Flagstone\Polyfill\Process::useFile(' . var_export($file, true) . ');
+        echo feature_enabled("portal") ? "on" : "off";');
+    $server = proc_open([PHP_BINARY, '-n', '-S', '127.0.0.1:0', $script], [1 => ['file', '/dev/null', 'w'], 2 => ['pipe', 'w']], $pipes);
+    $line = (string) fgets($pipes[2]);
+    same(1, preg_match('~http://127.0.0.1:(\d+)~', $line, $found), $line);
+    try {
+        same('on', file_get_contents("http://127.0.0.1:$found[1]/"));
+        file_put_contents($file, '{"flags": {"portal": false}}');
+        same('off', file_get_contents("http://127.0.0.1:$found[1]/"));
+    } finally {
+        proc_terminate($server);
+        proc_close($server);
+    }
+});
+
 test('a file is named for one request of a worker that serves many', function () {
     $file = definitions(['flags' => ['portal' => true]]);
     $process = new ReflectionClass(Process::class);
