@@ -94,6 +94,20 @@ final class RequiresFeatureTest extends TestCase
         $this->assertSame([true], NotesFlag::$noted);
     }
 
+    public function test_a_companys_attributes_are_asked_for_too_and_survive_the_queue(): void
+    {
+        $this->publish(['everyone' => true, 'plan' => ['rollout' => ['percentage' => 0], 'rules' => [['when' => ['attribute' => 'plan', 'eq' => 'pro']]]]]);
+        $pro = new Firm(['id' => 16, 'plan' => 'pro']);
+        \dispatch_sync((new NotesFlag('everyone'))->guardedBy(RequiresFeature::for('plan')->company($pro)->skip()));
+        $this->assertSame([true], NotesFlag::$noted);
+
+        // The job is serialized with its middleware.
+        $this->work(RequiresFeature::for('plan')->company($pro)->skip());
+        $this->work(RequiresFeature::for('plan')->company(16, ['plan' => 'pro'])->skip());
+        $this->work(RequiresFeature::for('plan')->company(16)->skip());
+        $this->assertSame([true, true, true], NotesFlag::$noted);
+    }
+
     public function test_what_cannot_go_back_to_a_queue_is_an_exception_and_not_lost(): void
     {
         $this->expectException(FeatureIsOff::class);

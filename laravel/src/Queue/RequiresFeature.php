@@ -7,7 +7,6 @@ namespace Flagstone\Laravel\Queue;
 use Closure;
 use Flagstone\Laravel\Exceptions\FeatureIsOff;
 use Flagstone\Laravel\Flagstone;
-use Flagstone\Laravel\Subject\Company;
 use Flagstone\Laravel\Subject\Subject;
 use Illuminate\Container\Container;
 use Illuminate\Queue\Jobs\SyncJob;
@@ -34,8 +33,8 @@ final class RequiresFeature
 
     private string $otherwise = self::RELEASE;
     private int $seconds = 60;
-    private bool $isNamed = false;
-    private int|string|null $company = null;
+    /** Whom to ask for; null: whoever dispatched the job. */
+    private ?Subject $subject = null;
 
     /** @param list<string> $flags all of which have to be on */
     private function __construct(private readonly array $flags)
@@ -48,11 +47,14 @@ final class RequiresFeature
         return new self(\array_map(Flagstone::key(...), [$flag, ...\array_values($more)]));
     }
 
-    /** Asks for this company; null for none at all. */
-    public function company(mixed $company): self
+    /**
+     * Asks for this company; null for none at all.
+     *
+     * @param array<string, mixed> $context attributes beside those of a model's flagstoneContext()
+     */
+    public function company(mixed $company, array $context = []): self
     {
-        $this->isNamed = true;
-        $this->company = Company::key($company);
+        $this->subject = Subject::of($company, $context);
 
         return $this;
     }
@@ -85,7 +87,7 @@ final class RequiresFeature
     public function handle(object $job, Closure $next): mixed
     {
         $flagstone = Container::getInstance()->make(Flagstone::class);
-        $subject = $this->isNamed ? new Subject($this->company) : $flagstone->subject();
+        $subject = $this->subject ?? $flagstone->subject();
         foreach ($this->flags as $flag) {
             if (!$flagstone->asks($flag, $subject)) {
                 $this->refuse($job, FeatureIsOff::for($flag, $subject->company));
@@ -95,6 +97,25 @@ final class RequiresFeature
         }
 
         return $next($job);
+    }
+
+    /**
+     * For a job that carries its middleware along: a company's attributes are looked up then.
+     *
+     * @return array<string, mixed>
+     */
+    public function __serialize(): array
+    {
+        $subject = $this->subject === null ? null : [$this->subject->company, $this->subject->context()];
+
+        return ['subject' => $subject] + \get_object_vars($this);
+    }
+
+    /** @param array<string, mixed> $data */
+    public function __unserialize(array $data): void
+    {
+        [$this->flags, $this->otherwise, $this->seconds] = [$data['flags'], $data['otherwise'], $data['seconds']];
+        $this->subject = $data['subject'] === null ? null : new Subject(...$data['subject']);
     }
 
     private function refuse(object $job, FeatureIsOff $reason): void
