@@ -11,6 +11,7 @@ use Flagstone\Laravel\Subject\Subjects;
 use Illuminate\Http\Request;
 use Illuminate\Support\Facades\Route;
 use InvalidArgumentException;
+use PHPUnit\Framework\Attributes\DataProvider;
 
 /**
  * Which company is asking.
@@ -158,12 +159,13 @@ final class SubjectTest extends TestCase
     }
 
     /** @return array<string, array{mixed, string}> */
-    public function nonsense(): array
+    public static function nonsense(): array
     {
         return ['a bool' => [true, 'bool'], 'an array' => [[1], 'array'], 'an object' => [new \stdClass(), 'stdClass']];
     }
 
     /** @dataProvider nonsense */
+    #[DataProvider('nonsense')]
     public function test_anything_else_is_refused(mixed $company, string $type): void
     {
         $this->expectException(InvalidArgumentException::class);
