@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Tests;
 
 use Flagstone\Laravel\Drivers\Drivers;
+use Flagstone\Laravel\Exceptions\UnknownFlag;
 use Flagstone\Laravel\Facades\Flagstone;
 use Flagstone\Laravel\Testing\Variant;
 use Flagstone\Laravel\Testing\WithFeatures;
@@ -135,6 +136,16 @@ final class FakeTest extends TestCase
 
         $this->forgetFeatures();
         $this->assertFalse(feature_enabled('pilot'));
+    }
+
+    public function test_a_typo_does_not_look_like_off_where_there_are_definitions(): void
+    {
+        Flagstone::fake(['portal' => true]);
+        $this->assertFalse(Flagstone::enabled('theme'));
+
+        $this->expectException(UnknownFlag::class);
+        $this->expectExceptionMessage('Unknown flag "portla": did you mean "portal"?');
+        Flagstone::enabled('portla');
     }
 
     public function test_an_answer_that_is_none_is_refused_with_its_flag(): void

@@ -29,36 +29,36 @@ final class Fake
     public static function install(Container $app, array $answers, ?bool $otherwise): FakeDriver
     {
         $flagstone = $app->make(Flagstone::class);
-        [$told, $values] = self::separate($answers);
         // Before the driver, so that a driver "file" without a file has something to say.
-        $app->instance(self::HELD, Overrides::tell($told, $otherwise));
+        $app->instance(self::HELD, Overrides::tell(self::simplified($answers), $otherwise));
         try {
             $driver = $flagstone->driver();
         } catch (InvalidArgumentException) {
             // "native" is configured, and this machine runs its tests without the extension.
             $driver = new FunctionsDriver('fake', null);
         }
-        $fake = new FakeDriver($driver instanceof FakeDriver ? $driver->faked() : $driver, $values);
+        $fake = new FakeDriver($driver instanceof FakeDriver ? $driver->faked() : $driver, $answers);
         $flagstone->setDriver($fake);
 
         return $fake;
     }
 
-    /** @return array{array<array-key, mixed>, array<array-key, mixed>} what the functions are told; the variants' values */
-    private static function separate(array $answers): array
+    /**
+     * As flagstone_override() takes them.
+     *
+     * @param array<array-key, mixed> $answers
+     * @return array<array-key, bool|string|array<array-key, bool|string>>
+     */
+    private static function simplified(array $answers): array
     {
-        $values = [];
-        $told = [];
+        $simplified = [];
         foreach ($answers as $flag => $answer) {
-            $told[$flag] = \is_array($answer)
+            $simplified[$flag] = \is_array($answer)
                 ? \array_map(static fn (mixed $one): bool|string => self::simple($one, (string) $flag), $answer)
                 : self::simple($answer, (string) $flag);
-            if ($answer instanceof Variant || \is_array($answer)) {
-                $values[$flag] = $answer;
-            }
         }
 
-        return [$told, $values];
+        return $simplified;
     }
 
     private static function simple(mixed $answer, string $flag): bool|string

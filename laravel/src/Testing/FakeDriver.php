@@ -19,8 +19,11 @@ final class FakeDriver implements Driver
     /** @var array<string, list<array{int|string|null, array<string, mixed>}>> company and context, by flag */
     private array $asked = [];
 
-    /** @param array<string, Variant|array<array-key, mixed>> $values variants' values, by flag or by flag and company */
-    public function __construct(private readonly Driver $driver, private readonly array $values)
+    /** @var ?list<string> the flags that definitions have beside those that were told */
+    private ?array $defined = null;
+
+    /** @param array<array-key, mixed> $answers as Flagstone::fake() is given them */
+    public function __construct(private readonly Driver $driver, private readonly array $answers)
     {
     }
 
@@ -102,7 +105,7 @@ final class FakeDriver implements Driver
         mixed $default = null,
     ): mixed {
         $this->asked[$flag][] = [$company, $context];
-        $told = $this->values[$flag] ?? null;
+        $told = $this->answers[$flag] ?? null;
         $told = \is_array($told) ? $told[$company ?? ''] ?? null : $told;
 
         return $told instanceof Variant ? $told->value : $this->driver->value($flag, $company, $context, $default);
@@ -110,7 +113,12 @@ final class FakeDriver implements Driver
 
     public function explain(string $flag, int|string|null $company = null, array $context = []): array
     {
-        return $this->driver->explain($flag, $company, $context);
+        $explained = $this->driver->explain($flag, $company, $context);
+        if ($explained['reason'] === 'override' && !$explained['enabled'] && $this->isUnknown($flag)) {
+            $explained['reason'] = 'unknown_flag';
+        }
+
+        return $explained;
     }
 
     public function all(int|string|null $company = null, array $context = []): array
@@ -145,6 +153,20 @@ final class FakeDriver implements Driver
     public function refresh(): bool
     {
         return $this->driver->refresh();
+    }
+
+    /** Neither told nor defined, where there are definitions: more likely a typo than a flag that is off. */
+    private function isUnknown(string $flag): bool
+    {
+        if (\array_key_exists($flag, $this->answers)) {
+            return false;
+        }
+        $this->defined ??= \array_values(\array_diff(
+            $this->driver->names(),
+            \array_map(strval(...), \array_keys($this->answers)),
+        ));
+
+        return $this->defined !== [] && !\in_array($flag, $this->defined, true);
     }
 
     /** @return list<array{int|string|null, array<string, mixed>}> */
