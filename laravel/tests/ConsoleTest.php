@@ -140,7 +140,12 @@ final class ConsoleTest extends TestCase
         \file_put_contents($file, "{\"flags\": {\"portal\": $portal, \"beta\": false, \"search\": true}}");
         self::assertSame(1, $this->artisanCode('feature:publish', ['file' => $file]));
         self::assertStringContainsString('rollout.percentage 30, the file says 10', $this->printed);
+        self::assertSame(1, $this->artisanTyping('feature:publish', ['file' => $file], 'no'));
+        self::assertSame(0, $this->artisanTyping('feature:publish', ['file' => $file], 'yes'));
+        self::assertSame(0, $this->artisanCode('feature:rollout portal 40'));
         self::assertSame(0, $this->artisanCode('feature:publish', ['file' => $file, '--force' => true]));
+        \file_put_contents($file, '{"flags": {"portal": 7}}');
+        self::assertSame(1, $this->artisanTyping('feature:publish', ['file' => $file], 'yes'), 'errors are not asked about');
     }
 
     public function test_who_asks_gets_text_or_json(): void

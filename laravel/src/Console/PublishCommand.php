@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Console;
 
 use Flagstone\Laravel\Changes\Changer;
+use Flagstone\Laravel\Changes\Result;
 
 final class PublishCommand extends FlagCommand
 {
@@ -31,8 +32,18 @@ final class PublishCommand extends FlagCommand
                 $arguments[] = "--$option";
             }
         }
-        $file = $this->argument('file') ?? $this->laravel->make('config')->get('flagstone.file');
+        $file = (string) ($this->argument('file') ?? $this->laravel->make('config')->get('flagstone.file'));
+        $code = $this->relay($changer, [...$arguments, '--', $file]);
+        $asks = $this->input->isInteractive() && !$this->isJson() && !$this->option('dry-run');
+        if ($code !== Result::REFUSED || !$asks) {
+            return $code;
+        }
+        // It has said what it would undo, if that is why it was refused.
+        $would = $changer->command([...$arguments, '--dry-run', '--', $file], true)->data();
+        if (($would['undoes'] ?? []) === [] || !$this->confirm('Publish all the same?')) {
+            return $code;
+        }
 
-        return $this->relay($changer, [...$arguments, '--', (string) $file]);
+        return $this->relay($changer, [...$arguments, '--force', "--base={$would['base']}", '--', $file]);
     }
 }

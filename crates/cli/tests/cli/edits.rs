@@ -238,6 +238,27 @@ fn force_publishes_over_words_and_says_what_it_undoes() {
 }
 
 #[test]
+fn on_a_terminal_a_publish_over_words_asks() {
+    let shop = Shop::published();
+    shop.run(["deny", "search", "7"]).exits(0);
+    for (answer, generation) in [("\n", 2), ("n\n", 2), ("y\n", 3)] {
+        let mut command = std::process::Command::new("script");
+        command.args([
+            "-qec",
+            &format!("{} publish flags.json", env!("CARGO_BIN_EXE_flagstone")),
+            "/dev/null",
+        ]);
+        command.current_dir(&shop.directory).env("FLAGSTONE_STORE", "store");
+        command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        std::io::Write::write_all(child.stdin.as_mut().unwrap(), answer.as_bytes()).unwrap();
+        let ran = ran(child.wait_with_output().unwrap()).exits(i32::from(generation == 2));
+        assert!(ran.out.contains("Publish all the same? [y/N]"), "{}", ran.out);
+        assert_eq!(shop.run(["status", "--json"]).json()["store"]["generation"], generation, "{answer:?}");
+    }
+}
+
+#[test]
 fn a_word_that_was_rolled_back_is_not_undone_again() {
     let shop = Shop::published();
     shop.run(["rollout", "search", "75"]).exits(0);
