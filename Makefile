@@ -2,10 +2,10 @@
 
 HOOKS = --target-dir target/hooks --features test-hooks
 
-.PHONY: help setup build build-hooks demo bench test test-rust test-php test-polyfill test-parity test-laravel test-php84 test-laravel-10 test-laravel-13 test-e2e test-zts install uninstall
+.PHONY: help setup build build-hooks demo demo-laravel bench test test-rust test-php test-polyfill test-parity test-laravel test-php84 test-laravel-10 test-laravel-13 test-e2e test-laravel-e2e test-zts install uninstall
 
 help: ## this list
-	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 setup: ## install from Debian's packages what is missing
 	@scripts/setup
@@ -19,10 +19,13 @@ build-hooks: setup
 demo: build build-hooks ## publish, ask, explain, change, ask again, measure
 	@scripts/demo
 
+demo-laravel: build ## a rollout in a Laravel application under nginx and php-fpm, and what each company sees
+	@examples/laravel/demo
+
 bench: build build-hooks ## side by side with pure PHP; writes docs/benchmarks.md
 	@scripts/bench
 
-test: setup test-rust test-php test-polyfill test-parity test-laravel test-php84 test-laravel-10 test-e2e test-zts ## everything
+test: setup test-rust test-php test-polyfill test-parity test-laravel test-php84 test-laravel-10 test-e2e test-laravel-e2e test-zts ## everything
 
 test-rust: setup ## the engine and the command
 	cargo test --locked --workspace --exclude flagstone-php
@@ -50,6 +53,9 @@ test-laravel-13: build ## the same on Laravel 13, in a folder with Debian testin
 
 test-e2e: build ## nginx, php-fpm and wrk while snapshots are published
 	tests/e2e/run
+
+test-laravel-e2e: build ## the example application under nginx, php-fpm and wrk while its flag changes
+	tests/laravel/run
 
 test-zts: build ## the extension in PHP with threads, which is built from Debian's source first
 	zts=$$(scripts/php-zts) && PHP=$$zts/bin/php PHP_CONFIG=$$zts/bin/php-config cargo build --release --locked -p flagstone-php \

@@ -1,0 +1,5 @@
+@extends('layout')
+@section('title', "Invoice $invoice")
+@section('content')
+    <p>Of {{ $company->name }}</p>
+@endsection
