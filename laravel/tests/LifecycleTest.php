@@ -46,6 +46,15 @@ final class LifecycleTest extends TestCase
         }
     }
 
+    public function test_octanes_workers_move_although_they_say_they_are_no_console(): void
+    {
+        foreach (['Request', 'Task', 'Tick'] as $number => $kind) {
+            $this->app->instance(Pin::class, new Pin($this->app->make(\Flagstone\Laravel\Flagstone::class), true));
+            Event::dispatch(self::OCTANE . $kind . 'Received', [new \stdClass()]);
+            $this->assertSame($number + 1, $this->moves->count, $kind);
+        }
+    }
+
     public function test_a_sync_job_inside_a_request_moves_nothing(): void
     {
         Event::dispatch(self::OCTANE . 'RequestReceived', [new \stdClass()]);

@@ -40,6 +40,12 @@ final class Pin
     public function endAll(): void
     {
         $this->open = [];
+        $this->isWorker();
+    }
+
+    /** More than one request, after all. Octane's workers say of themselves that they are no console. */
+    public function isWorker(): void
+    {
         $this->isRequest = false;
     }
 }

@@ -44,6 +44,7 @@ final class Registrar
                 if ($begin === \array_key_first(self::OCTANE)) {
                     $pin()->endAll();
                 }
+                $pin()->isWorker();
                 $pin()->begin($begin);
             });
             $events->listen($end, static fn () => $pin()->end($begin));
