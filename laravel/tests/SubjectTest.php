@@ -43,6 +43,29 @@ final class SubjectTest extends TestCase
         $this->assertNull($this->found(['user:company_id'], null)->company);
     }
 
+    public function test_a_column_that_is_computed_or_cast_is_asked_of_the_model(): void
+    {
+        $computed = new class (['company_id' => 15]) extends Support\User {
+            public function getCompanyIdAttribute(int $id): string
+            {
+                return "company-$id";
+            }
+        };
+        $cast = new class (['company_id' => '015']) extends Support\User {
+            protected $casts = ['company_id' => 'integer'];
+        };
+        $derived = new class (['name' => 'acme']) extends Support\User {
+            public function getCompanyIdAttribute(): string
+            {
+                return $this->name;
+            }
+        };
+
+        $this->assertSame('company-15', $this->found(['user:company_id'], $computed)->company);
+        $this->assertSame(15, $this->found(['user:company_id'], $cast)->company);
+        $this->assertSame('acme', $this->found(['user:company_id'], $derived)->company);
+    }
+
     public function test_it_is_the_tenant_that_another_package_has_found(): void
     {
         $tenant = (new Support\Company())->forceFill(['id' => 15]);

@@ -22,15 +22,13 @@ final class BeforeLogin
 
     public function handle(RouteMatched $event): void
     {
-        if ($this->flags->of($event->route) === [] || $this->refusal->isAnswered() || $this->disabled()) {
+        if ($this->flags->possible($event->route) || $this->refusal->isAnswered() || $this->disabled()) {
             return;
         }
-        if (!$this->flags->possible($event->route)) {
-            // As where no route matched: an error page that marks the current one finds none.
-            $event->request->setRouteResolver(static fn () => null);
+        // As where no route matched: an error page that marks the current one finds none.
+        $event->request->setRouteResolver(static fn () => null);
 
-            throw $this->refusal->exception($event->request, $this->flags->of($event->route));
-        }
+        throw $this->refusal->exception($event->request, $this->flags->of($event->route));
     }
 
     /** Tests may run without middleware. */

@@ -29,8 +29,10 @@ final class Registrar
         (new Priority($app->make('config')->get('flagstone.middleware.after', [])))->register($app);
 
         $events = $app->make(Dispatcher::class);
-        $events->listen(RouteMatched::class, static function (RouteMatched $event): void {
-            Container::getInstance()->make(BeforeLogin::class)->handle($event);
+        $guard = null;
+        $events->listen(RouteMatched::class, static function (RouteMatched $event) use ($app, &$guard): void {
+            $guard ??= $app->make(BeforeLogin::class);
+            $guard->handle($event);
         });
         if ($debug) {
             $events->listen(RequestHandled::class, static function (RequestHandled $event): void {
@@ -54,7 +56,6 @@ final class Registrar
             $app->make(Router::class),
             $app->make(Flagstone::class),
         ));
-        $app->singleton(BeforeLogin::class);
         $app->singleton(CheckFeatureFlag::class);
         $app->alias(HideFeatures::class, 'feature.hidden');
     }

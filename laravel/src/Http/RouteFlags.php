@@ -40,7 +40,7 @@ final class RouteFlags
     public function possible(Route $route): bool
     {
         foreach ($this->of($route) as $flag) {
-            if (!$this->any($flag, fn (string $one): bool => $this->flagstone->possible($one))) {
+            if (!$this->any($flag, $this->flagstone->possible(...))) {
                 return false;
             }
         }
@@ -63,6 +63,9 @@ final class RouteFlags
     /** @param callable(string): bool $holds */
     private function any(string $flag, callable $holds): bool
     {
+        if (!\str_contains($flag, '|')) {
+            return $holds($flag);
+        }
         foreach (\explode('|', $flag) as $one) {
             if ($holds($one)) {
                 return true;

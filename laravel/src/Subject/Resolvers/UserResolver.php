@@ -9,6 +9,7 @@ use Flagstone\Laravel\Subject\Company;
 use Flagstone\Laravel\Subject\Context;
 use Flagstone\Laravel\Subject\Subject;
 use Illuminate\Container\Container;
+use Illuminate\Database\Eloquent\Model;
 use Illuminate\Http\Request;
 
 /**
@@ -17,8 +18,16 @@ use Illuminate\Http\Request;
  */
 final class UserResolver implements SubjectResolver
 {
+    /** The attribute in camel case, which names an accessor of Laravel 9 and later. */
+    private readonly string $camel;
+
+    private readonly string $accessor;
+
     public function __construct(private readonly string $attribute)
     {
+        $studly = \str_replace('_', '', \ucwords($attribute, '_'));
+        $this->camel = \lcfirst($studly);
+        $this->accessor = "get{$studly}Attribute";
     }
 
     public function resolve(Request $request): ?Subject
@@ -33,10 +42,26 @@ final class UserResolver implements SubjectResolver
     public function of(object $user): Subject
     {
         return new Subject(
-            Company::key($user->{$this->attribute} ?? null),
+            Company::key($this->attribute($user)),
             fn (): array => Context::of($this->company($user), $user),
             true,
         );
+    }
+
+    /**
+     * This is on every guarded request's path, and a model takes its time: a column that nothing computes or casts is
+     * read as it is.
+     */
+    private function attribute(object $user): mixed
+    {
+        if (!$user instanceof Model || !isset($user->getAttributes()[$this->attribute])) {
+            return $user->{$this->attribute} ?? null;
+        }
+        $computed = isset($user->getCasts()[$this->attribute])
+            || \method_exists($user, $this->accessor)
+            || \method_exists($user, $this->camel);
+
+        return $computed ? $user->getAttribute($this->attribute) : $user->getAttributes()[$this->attribute];
     }
 
     private static function signedIn(): ?object
