@@ -173,6 +173,17 @@ fn an_unknown_flag_is_refused_with_the_nearest() {
 }
 
 #[test]
+fn a_slip_in_an_environments_name_makes_no_new_one() {
+    let error = change(target(FLAGS, Some("stagign")), "portal", &Edit::Disable).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "flags.json: there is no environment \"stagign\" (did you mean \"staging\"?); nothing was changed"
+    );
+    let changed = done(Some("production"), "portal", Edit::Disable);
+    assert_eq!(changed.notes, ["flags.json named no environment production until now"]);
+}
+
+#[test]
 fn a_flag_is_added_once_and_off() {
     let add = Edit::Add {
         description: None,

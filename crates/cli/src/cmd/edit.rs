@@ -102,7 +102,7 @@ fn in_store(store: &Store, change: Change, typed: &Typed, what: &What, output: &
         ));
     }
     if let Some(base) = change.base.filter(|base| *base != generation) {
-        return Err(Failure::changing(StoreError::Stale { base, current: generation }));
+        return Err(stale(base, generation));
     }
     let snapshot = store.snapshot(generation).map_err(Failure::changing)?;
     let json = snapshot.definitions_json().map_err(|error| Failure::Unknown(error.to_string()))?;
@@ -130,7 +130,10 @@ fn in_store(store: &Store, change: Change, typed: &Typed, what: &What, output: &
         let base = Some(generation);
         let published = store
             .publish_edit(&made.definitions, (typed.action, what.flag), Change { base, ..change })
-            .map_err(Failure::changing)?;
+            .map_err(|error| match error {
+                StoreError::Stale { base, current } => stale(base, current),
+                error => Failure::changing(error),
+            })?;
         output.line(format!(
             "{} generation {} after {}",
             output.paint(GOOD, "published"),
@@ -201,6 +204,14 @@ fn tell(made: &Changed, output: &mut Output) {
     for note in &made.notes {
         output.line(output.paint(DIM, format!("  {}", words::plain(note))));
     }
+}
+
+/// Somebody else was quicker. What was decided may not be what is wanted now.
+fn stale(base: u64, current: u64) -> Failure {
+    Failure::Refused(format!(
+        "the change was made on generation {base}, but {current} is published by now; nothing was changed. \
+         Look at what changed with `flagstone diff {base} {current}`, then type it again"
+    ))
 }
 
 fn failure(error: ChangeError) -> Failure {
