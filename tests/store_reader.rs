@@ -10,33 +10,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use support::children::Child;
+use support::damage::{epoch, later, replace, write_head};
 use support::stores::{change, new_store, numbered, on, portal, publish, reader, snapshot_file};
 use support::trusted_dir;
-
-/// A clock for `check_replaced` on which a second has always passed.
-fn later() -> u64 {
-    static CLOCK: AtomicU64 = AtomicU64::new(0);
-    CLOCK.fetch_add(10_000, Ordering::Relaxed) + 10_000
-}
-
-/// Puts other bytes under the name of a snapshot, as a new file.
-fn replace(path: &Path, bytes: &[u8]) {
-    let new = path.with_extension("new");
-    std::fs::write(&new, bytes).unwrap();
-    std::fs::rename(new, path).unwrap();
-}
-
-/// Writes into the head without shortening it.
-fn write_head(store: &Path, offset: u64, bytes: &[u8]) {
-    let head = std::fs::OpenOptions::new().write(true).open(store.join("head")).unwrap();
-    head.write_all_at(bytes, offset).unwrap();
-}
-
-fn epoch(store: &Path) {
-    let head = std::fs::read(store.join("head")).unwrap();
-    let epoch = u64::from_le_bytes(head[256..264].try_into().unwrap());
-    write_head(store, 256, &(epoch + 1).to_le_bytes());
-}
 
 #[test]
 fn every_prefix_and_every_flipped_bit_of_the_current_snapshot_leaves_the_one_before_in_place() {

@@ -5,6 +5,7 @@
 #![allow(dead_code, reason = "every test binary uses some of it")]
 
 pub mod children;
+pub mod damage;
 pub mod stores;
 
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
