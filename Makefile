@@ -2,7 +2,7 @@
 
 HOOKS = --target-dir target/hooks --features test-hooks
 
-.PHONY: help setup build build-hooks demo demo-laravel bench test test-rust test-php test-polyfill test-parity test-laravel test-php84 test-laravel-10 test-laravel-13 test-e2e test-laravel-e2e test-zts install uninstall
+.PHONY: help setup build build-hooks demo demo-laravel bench test test-rust test-php test-polyfill test-parity test-laravel test-php84 test-laravel-10 test-laravel-13 test-e2e test-laravel-e2e test-install test-zts install uninstall
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -11,10 +11,10 @@ setup: ## install from Debian's packages what is missing
 	@scripts/setup
 
 build: setup ## the extension and the command, in target/release
-	cargo build --release --locked --workspace
+	scripts/for-php cargo build --release --locked --workspace
 
 build-hooks: setup
-	cargo build --release --locked -p flagstone-php $(HOOKS)
+	scripts/for-php cargo build --release --locked -p flagstone-php $(HOOKS)
 
 demo: build build-hooks ## publish, ask, explain, change, ask again, measure
 	@scripts/demo
@@ -25,7 +25,7 @@ demo-laravel: build ## a rollout in a Laravel application under nginx and php-fp
 bench: build build-hooks ## side by side with pure PHP; writes docs/benchmarks.md
 	@scripts/bench
 
-test: setup test-rust test-php test-polyfill test-parity test-laravel test-php84 test-laravel-10 test-e2e test-laravel-e2e test-zts ## everything
+test: setup test-rust test-php test-polyfill test-parity test-laravel test-php84 test-laravel-10 test-install test-e2e test-laravel-e2e test-zts ## everything
 
 test-rust: setup ## the engine and the command
 	cargo test --locked --workspace --exclude flagstone-php
@@ -56,6 +56,9 @@ test-e2e: build ## nginx, php-fpm and wrk while snapshots are published
 
 test-laravel-e2e: build ## the example application under nginx, php-fpm and wrk while its flag changes
 	tests/laravel/run
+
+test-install: build ## make install and make uninstall, in a directory
+	tests/install/run
 
 test-zts: build ## the extension in PHP with threads, which is built from Debian's source first
 	zts=$$(scripts/php-zts) && PHP=$$zts/bin/php PHP_CONFIG=$$zts/bin/php-config cargo build --release --locked -p flagstone-php \
