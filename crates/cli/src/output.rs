@@ -195,7 +195,9 @@ impl Output {
         match self.error {
             // A reader who has seen enough.
             Some(error) if error.kind() != ErrorKind::BrokenPipe => {
-                let _ = writeln!(anstream::stderr(), "{BAD}flagstone:{BAD:#} standard output: {error}");
+                // Nothing was half done for that.
+                let done = if code == 0 { "; a change that was asked for is made" } else { "" };
+                let _ = writeln!(anstream::stderr(), "{BAD}flagstone:{BAD:#} standard output: {error}{done}");
                 ExitCode::from(2)
             }
             _ => ExitCode::from(code),

@@ -158,3 +158,13 @@ fn a_full_disk_behind_standard_output_is_told() {
     let ran = ran(shop.command(["list"]).stdout(full).output().unwrap()).exits(2);
     assert!(ran.err.contains("standard output"), "{}", ran.err);
 }
+
+#[test]
+fn a_kill_is_made_although_standard_output_is_full_and_says_so() {
+    let shop = Shop::published();
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let kill = shop.command(["kill", "billing_v2", "--reason", "slow"]).stdout(full).output().unwrap();
+    let ran = ran(kill).exits(2);
+    assert!(ran.err.contains("a change that was asked for is made"), "{}", ran.err);
+    shop.run(["ask", "billing_v2"]).exits(1);
+}
