@@ -22,8 +22,9 @@ demo: build build-hooks ## publish, ask, explain, change, ask again, measure
 demo-laravel: build ## a rollout in a Laravel application under nginx and php-fpm, and what each company sees
 	@examples/laravel/demo
 
-bench: build build-hooks ## side by side with pure PHP; writes docs/benchmarks.md
+bench: build build-hooks ## side by side with pure PHP, writes docs/benchmarks.md; then a Laravel request's flags
 	@scripts/bench
+	@benches/php/laravel/run
 
 test: setup test-rust test-php test-polyfill test-parity test-laravel test-php84 test-laravel-10 test-install test-e2e test-laravel-e2e test-zts ## everything
 
