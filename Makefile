@@ -2,7 +2,7 @@
 
 HOOKS = --target-dir target/hooks --features test-hooks
 
-.PHONY: help setup build build-hooks demo demo-laravel bench test test-rust test-php test-polyfill test-parity test-laravel test-php84 test-laravel-10 test-laravel-13 test-e2e test-laravel-e2e test-install test-zts install uninstall
+.PHONY: help setup setup-build build build-hooks demo demo-laravel bench bench-engine test test-rust test-php test-polyfill test-parity test-laravel test-php84 test-laravel-10 test-laravel-13 test-e2e test-laravel-e2e test-install test-zts install uninstall
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -10,58 +10,64 @@ help: ## this list
 setup: ## install from Debian's packages what is missing
 	@scripts/setup
 
-build: setup ## the extension and the command, in target/release
+setup-build:
+	@scripts/setup build
+
+build: setup-build ## the extension and the command, in target/release
 	scripts/for-php cargo build --release --locked --workspace
 
-build-hooks: setup
+build-hooks: setup-build
 	scripts/for-php cargo build --release --locked -p flagstone-php $(HOOKS)
 
-demo: build build-hooks ## publish, ask, explain, change, ask again, measure
+demo: setup build build-hooks ## publish, ask, explain, change, ask again, measure
 	@scripts/demo
 
-demo-laravel: build ## a rollout in a Laravel application under nginx and php-fpm, and what each company sees
+demo-laravel: setup build ## a rollout in a Laravel application under nginx and php-fpm, and what each company sees
 	@examples/laravel/demo
 
-bench: build build-hooks ## side by side with pure PHP, writes docs/benchmarks.md; then a Laravel request's flags
+bench: setup build build-hooks ## side by side with pure PHP, writes docs/benchmarks.md; then a Laravel request's flags
 	@scripts/bench
 	@benches/php/laravel/run
+
+bench-engine: setup ## the engine without PHP: time, and instructions
+	cargo bench --locked --bench evaluate --bench open --bench instructions
 
 test: setup test-rust test-php test-polyfill test-parity test-laravel test-php84 test-laravel-10 test-install test-e2e test-laravel-e2e test-zts ## everything
 
 test-rust: setup ## the engine and the command
 	cargo test --locked --workspace --exclude flagstone-php
 
-test-php: build build-hooks ## the extension, by PHP's own run-tests.php
+test-php: setup build build-hooks ## the extension, by PHP's own run-tests.php
 	tests/php/run
 
-test-polyfill: build ## the polyfill, in plain PHP
+test-polyfill: setup build ## the polyfill, in plain PHP
 	tests/polyfill/run
 
-test-parity: build ## the extension and the polyfill answer the same questions alike
+test-parity: setup build ## the extension and the polyfill answer the same questions alike
 	tests/parity/run
 
-test-laravel: build ## the Laravel package, with the extension and without
+test-laravel: setup build ## the Laravel package, with the extension and without
 	laravel/tests/run
 
-test-php84: build ## the extension against PHP 8.4, in a folder with Debian 13
+test-php84: setup build ## the extension against PHP 8.4, in a folder with Debian 13
 	tests/php/debian trixie 8.4
 
-test-laravel-10: build ## the Laravel package on Laravel 10 and PHP 8.4, in that folder
+test-laravel-10: setup build ## the Laravel package on Laravel 10 and PHP 8.4, in that folder
 	laravel/tests/debian trixie 8.4
 
-test-laravel-13: build ## the same on Laravel 13, in a folder with Debian testing; not in make test, as that moves
+test-laravel-13: setup build ## the same on Laravel 13, in a folder with Debian testing; not in make test, as that moves
 	laravel/tests/debian forky 8.4
 
-test-e2e: build ## nginx, php-fpm and wrk while snapshots are published
+test-e2e: setup build ## nginx, php-fpm and wrk while snapshots are published
 	tests/e2e/run
 
-test-laravel-e2e: build ## the example application under nginx, php-fpm and wrk while its flag changes
+test-laravel-e2e: setup build ## the example application under nginx, php-fpm and wrk while its flag changes
 	tests/laravel/run
 
 test-install: build ## make install and make uninstall, in a directory
 	tests/install/run
 
-test-zts: build ## the extension in PHP with threads, which is built from Debian's source first
+test-zts: setup build ## the extension in PHP with threads, which is built from Debian's source first
 	zts=$$(scripts/php-zts) && PHP=$$zts/bin/php PHP_CONFIG=$$zts/bin/php-config cargo build --release --locked -p flagstone-php \
 		--target-dir target/zts --features test-hooks
 	tests/threads/run
