@@ -31,6 +31,8 @@ final class Skeleton
             $app->dontMergeFrameworkConfiguration();
         }
         $app->make(ConsoleKernelContract::class)->bootstrap();
+        // Laravel asks for every notice; version 8 raises deprecations of its own on PHP 8.2.
+        \error_reporting(E_ALL & ~E_DEPRECATED & ~E_USER_DEPRECATED);
 
         return $app;
     }
