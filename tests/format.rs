@@ -3,10 +3,13 @@
 
 use flagstone::definition::Definitions;
 use flagstone::eval::{Key, Question, Switches, evaluate, possible, variant};
-use flagstone::{Attribute, Snapshot, SnapshotError, Value, compile, key_hash};
+use flagstone::{Attribute, MapMode, Snapshot, SnapshotError, Value, compile, key_hash};
 use proptest::prelude::*;
 use serde_json::json;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::time::{Duration, Instant};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 /// Something of everything, small.
@@ -218,6 +221,61 @@ fn a_flipped_bit_under_a_right_checksum_is_refused_or_answered_safely() {
         }
     }
     assert!(opened > 0, "the checksums were not made right, so nothing was tried");
+}
+
+/// A good snapshot, mapped shared, and its file, which has no name any more.
+fn mapped() -> (Snapshot, File) {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!(
+        "mapped-{}-{:?}",
+        std::process::id(),
+        std::thread::current().id()
+    ));
+    let file = File::options().read(true).write(true).create_new(true).open(&path).expect("a file");
+    std::fs::remove_file(&path).expect("its own file");
+    file.write_all_at(&compiled(), 0).expect("writes");
+    (Snapshot::open(&file, MapMode::Shared, 1 << 20).expect("opens"), file)
+}
+
+/// Asks each flag for what lists hold; whatever the answer.
+fn ask_lists(snapshot: &Snapshot) {
+    for id in snapshot.flag_ids() {
+        for company in [Key::Int(15), Key::Int(-7), Key::Text(b"acme"), Key::Text(b"042")] {
+            let question = Question { company: Some(company), context: &(), now: 0 };
+            evaluate(snapshot, &Switches::none(), id, &question);
+        }
+    }
+}
+
+/// The size of a list's table was added to and taken from as it stood in the file: written over under a shared mapping, the
+/// sum overflowed. Found by fuzzing (`changed`).
+#[test]
+fn bytes_written_under_a_shared_mapping_are_answered_safely() {
+    let good = compiled();
+    let (snapshot, file) = mapped();
+    for at in 0..good.len() - 8 {
+        for bytes in [[0; 8], [0xff; 8]] {
+            file.write_all_at(&bytes, at as u64).expect("writes");
+            ask_lists(&snapshot);
+        }
+        file.write_all_at(&good[at..at + 8], at as u64).expect("writes");
+    }
+}
+
+/// A list's longest probe was believed as it stood in the file, so that four billion steps could follow one write.
+#[test]
+fn a_probe_written_under_a_shared_mapping_is_no_longer_than_the_words() {
+    let good = compiled();
+    let (snapshot, file) = mapped();
+    let lists = 64 + 10 * 24;
+    let [first, size] =
+        [lists, lists + 8].map(|at| u64::from_le_bytes(good[at..at + 8].try_into().expect("eight")));
+    for list in (first..first + size).step_by(64) {
+        file.write_all_at(&[0xff; 4], list + 4).expect("writes");
+        file.write_all_at(&[0xff; 8], list + 16).expect("writes");
+    }
+    let start = Instant::now();
+    ask_lists(&snapshot);
+    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
 }
 
 #[test]

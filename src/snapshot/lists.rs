@@ -1,4 +1,7 @@
 //! Allow and deny lists: is this key listed? One probe, exact.
+//!
+//! What `validate` proved of a record need not hold any more once somebody wrote into a shared mapping: sums wrap, every
+//! word is looked up within the bytes, and no probe is longer than there are words.
 
 use super::Snapshot;
 use super::format::{FIBONACCI, FILTERED_SLOTS, INTS_BITMAP, INTS_TABLE, ListRecord};
@@ -39,11 +42,11 @@ impl Snapshot {
                 if !self.may_hold(first, slots, at, int_bits(key)) {
                     return false;
                 }
-                for _ in 0..list.ints_probe.get() {
+                for _ in 0..self.longest_probe(list.ints_probe.get()) {
                     match self.word(first, at) {
                         Some(found) if found as i64 == base => return false,
                         Some(found) if found as i64 == key => return true,
-                        Some(_) => at = (at + 1) & (slots - 1),
+                        Some(_) => at = at.wrapping_add(1) & slots.wrapping_sub(1),
                         None => return false,
                     }
                 }
@@ -63,7 +66,7 @@ impl Snapshot {
         if !self.may_hold(first, slots, at, text_bits(hash)) {
             return Some(false);
         }
-        for _ in 0..list.texts_probe.get() {
+        for _ in 0..self.longest_probe(list.texts_probe.get()) {
             let slot = self.word(first, at)?;
             if slot == 0 {
                 return Some(false);
@@ -71,7 +74,7 @@ impl Snapshot {
             if same_fingerprint(slot, hash) && self.listed_text(slot)? == key {
                 return Some(true);
             }
-            at = (at + 1) & mask;
+            at = at.wrapping_add(1) & mask;
         }
         Some(false)
     }
@@ -80,7 +83,12 @@ impl Snapshot {
     #[inline(always)]
     fn may_hold(&self, first: usize, slots: u64, at: u64, bits: u64) -> bool {
         slots < FILTERED_SLOTS
-            || self.word(first, slots + filter_word(at)).is_some_and(|word| word & bits == bits)
+            || self.word(first, slots.wrapping_add(filter_word(at))).is_some_and(|word| word & bits == bits)
+    }
+
+    #[inline(always)]
+    fn longest_probe(&self, recorded: u32) -> usize {
+        (recorded as usize).min(self.words.len())
     }
 
     #[inline(always)]
