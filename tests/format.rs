@@ -299,6 +299,48 @@ fn each_reason_to_refuse_is_told_apart() {
     assert_eq!(text, "format 9, this build reads 1; publish again with this version, or upgrade the reader");
 }
 
+/// As a later minor version would write it: a section after the last, in the reserved bytes of the header's table.
+fn with_a_section_more(minor: u8) -> Vec<u8> {
+    let mut bytes = compiled();
+    bytes.resize(bytes.len().next_multiple_of(64), 0);
+    let offset = bytes.len() as u64;
+    bytes.extend([7; 40]);
+    bytes[10] = minor;
+    let length = bytes.len() as u64;
+    bytes[16..24].copy_from_slice(&length.to_le_bytes());
+    for (at, number) in [(400, offset), (408, 40), (416, xxh3_64(&[7; 40]))] {
+        bytes[at..at + 8].copy_from_slice(&number.to_le_bytes());
+    }
+    seal(&mut bytes);
+    bytes
+}
+
+#[test]
+fn a_later_minor_version_with_a_section_more_is_answered_from() {
+    let snapshot = Snapshot::from_bytes(&with_a_section_more(1)).expect("opens");
+    snapshot.verify().expect("verifies");
+    ask_everything(&snapshot);
+    let (first, all) = (Snapshot::from_bytes(&compiled()).expect("opens"), snapshot.flag_ids());
+    assert_eq!(first.flag_ids().count(), all.count());
+    let refused = Snapshot::from_bytes(&with_a_section_more(0)).expect_err("bytes that 1.0 knows nothing of");
+    assert!(matches!(refused, SnapshotError::Structure { section: "header", field: "file_size", .. }));
+}
+
+#[test]
+fn an_empty_section_that_would_begin_past_the_end_is_refused() {
+    let mut bytes = compiled();
+    let definitions = 64 + 13 * 24;
+    let number = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight"));
+    let keys_end = (number(definitions - 24) + number(definitions - 16)) as usize;
+    assert_ne!(keys_end % 64, 0, "the file would end where the section begins");
+    bytes.truncate(keys_end);
+    bytes[16..24].copy_from_slice(&(keys_end as u64).to_le_bytes());
+    bytes[definitions + 8..definitions + 16].fill(0);
+    seal(&mut bytes);
+    let refused = Snapshot::from_bytes(&bytes).expect_err("must be refused");
+    assert!(matches!(refused, SnapshotError::Structure { section: "definitions", field: "offset", .. }));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 

@@ -96,7 +96,7 @@ final class Snapshot implements Compiled
         }
         self::same('header', 'header_size', $fixed['header'], self::HEADER_SIZE);
         self::same('header', 'file_size', $fixed['size'], $size);
-        [$offsets, $sizes, $sums] = self::table($header, $size);
+        [$offsets, $sizes, $sums] = self::table($header, $size, $fixed['minor']);
         $end = $offsets[self::DEFINITIONS];
         $whole = $whole || $end - $offsets[self::WORDS] <= self::SHORT;
         $end = $whole ? $end : $offsets[self::WORDS];
@@ -379,7 +379,7 @@ final class Snapshot implements Compiled
     }
 
     /** Offsets, sizes and checksums of the sections. */
-    private static function table(string $header, int $size): array
+    private static function table(string $header, int $size, int $minor): array
     {
         [$offsets, $sizes, $sums] = [[], [], []];
         $end = self::HEADER_SIZE;
@@ -393,7 +393,10 @@ final class Snapshot implements Compiled
             $end = $record['offset'] + $record['size'];
             [$offsets[], $sizes[], $sums[]] = [$record['offset'], $record['size'], $record['sum']];
         }
-        self::same('header', 'file_size', $size, $end);
+        // A later minor version may have sections after these.
+        if ($minor === 0) {
+            self::same('header', 'file_size', $size, $end);
+        }
 
         return [$offsets, $sizes, $sums];
     }

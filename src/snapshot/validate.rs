@@ -2,8 +2,8 @@
 
 use super::format::{
     ATTRIBUTE_COMPANY, ATTRIBUTE_NOW, CHECKSUM_OFFSET, FlagRecord, HEADER_SIZE, Header, INTS_TABLE,
-    JUMP_FAILS, JUMP_HOLDS, KNOWN_REQUIRED_FEATURES, MAGIC, MAJOR, NONE, SECTION_ALIGNMENT, SECTION_COUNT,
-    SHAPE_LISTS_AND_ROLLOUT, Section, TestRecord, op, operand, tag,
+    JUMP_FAILS, JUMP_HOLDS, KNOWN_REQUIRED_FEATURES, MAGIC, MAJOR, MINOR, NONE, SECTION_ALIGNMENT,
+    SECTION_COUNT, SHAPE_LISTS_AND_ROLLOUT, Section, TestRecord, op, operand, tag,
 };
 use super::{Snapshot, SnapshotError, table_words};
 use crate::eval::Key;
@@ -56,6 +56,7 @@ pub(super) fn sections(all: &[u8], header: &Header) -> Result<[Range<usize>; SEC
         let check = Place { section: section.name(), entry: 0 };
         check.is("offset", record.offset.get(), end.next_multiple_of(SECTION_ALIGNMENT))?;
         let (offset, size) = (record.offset.get(), record.size.get());
+        check.at_most("offset", offset, all.len() as u64)?;
         check.at_most("size", size, (all.len() as u64).saturating_sub(offset))?;
         check.is("size modulo entry", size % section.entry_size() as u64, 0)?;
         check.at_most("entries", size / section.entry_size() as u64, u64::from(u32::MAX) - 16).or_else(
@@ -81,7 +82,10 @@ pub(super) fn sections(all: &[u8], header: &Header) -> Result<[Range<usize>; SEC
         let gap = (end as usize)..(end.next_multiple_of(SECTION_ALIGNMENT) as usize).min(all.len());
         check.is("gap", all[gap].iter().map(|byte| u64::from(*byte)).sum(), 0)?;
     }
-    Place { section: "header", entry: 0 }.is("file_size", all.len() as u64, end)?;
+    // A later minor version may have sections after these.
+    if header.minor.get() <= MINOR {
+        Place { section: "header", entry: 0 }.is("file_size", all.len() as u64, end)?;
+    }
     Ok(parts)
 }
 

@@ -395,6 +395,31 @@ test('records that lead out of their section turn their flag off, and nothing is
     flagstone_refresh();
 });
 
+test('a later minor version with a section more is answered from', function () {
+    $store = store(['portal' => ['enabled' => true, 'companies' => ['allow' => ['x']], 'rollout' => ['percentage' => 0]]]);
+    $longer = static function (int $minor) use ($store): array {
+        $bytes = file_get_contents(snapshot($store));
+        $bytes = str_pad($bytes, (strlen($bytes) + 63) & ~63, "\0") . str_repeat('7', 40);
+        $bytes = substr_replace($bytes, pack('vVP', $minor, 512, strlen($bytes)), 10, 14);
+        $bytes = substr_replace($bytes, pack('PP', strlen($bytes) - 40, 40), 400, 16);
+        $bytes = substr_replace($bytes, strrev(hash('xxh3', substr_replace(substr($bytes, 0, 512), str_repeat("\0", 8), 40, 8), true)), 40, 8);
+        $file = fopen('php://memory', 'w+b');
+        fwrite($file, $bytes);
+        rewind($file);
+
+        return [$file, strlen($bytes)];
+    };
+    (new ReflectionClass(Process::class))->setStaticPropertyValue('evaluator', new Evaluator(Snapshot::read(...$longer(1)), [], false));
+    same([true, false], [feature_enabled('portal', 'x'), feature_enabled('portal', 'y')]);
+    try {
+        Snapshot::read(...$longer(0));
+        same('refused', 'accepted', 'bytes that 1.0 knows nothing of');
+    } catch (Problem $problem) {
+        same(true, str_contains($problem->getMessage(), 'header[0].file_size'), $problem->getMessage());
+    }
+    flagstone_refresh();
+});
+
 test('a store that everybody can write is refused with what to type', function () {
     $store = store(['portal' => true]);
     chmod($store, 0o777);
