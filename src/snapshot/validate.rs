@@ -83,7 +83,7 @@ pub(super) fn sections(all: &[u8], header: &Header) -> Result<[Range<usize>; SEC
         check.is("gap", all[gap].iter().map(|byte| u64::from(*byte)).sum(), 0)?;
     }
     // A later minor version may have sections after these.
-    if header.minor.get() <= MINOR {
+    if header.minor.get() == MINOR {
         Place { section: "header", entry: 0 }.is("file_size", all.len() as u64, end)?;
     }
     Ok(parts)
