@@ -187,7 +187,7 @@ fn any_bytes_in_the_head_are_borne() {
         write_head(&path, from as u64, &noise);
         let since = Instant::now();
         let view = reader.view();
-        assert!(since.elapsed() < Duration::from_secs(1));
+        assert!(since.elapsed() < Duration::from_secs(20));
         assert_eq!(view.generation, 1, "round {round}");
         assert!(on(&view, "portal"), "no kill comes of noise");
         if from == 0 {
