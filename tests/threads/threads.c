@@ -4,9 +4,9 @@
  *
  *     threads EXTENSION SAPI THREADS SCRIPT STORE...
  *
- * Thread n's store is php.ini's flagstone.store for its requests alone: STORE number n modulo how many there are. With the
- * SAPI "frankenphp" a thread stays in one request, as that one's workers do, and activates the SAPI between scripts; the
- * first STORE is every thread's.
+ * Thread n's store is php.ini's flagstone.store for its requests alone: STORE number n modulo how many there are; of the
+ * threads that have the same, every other one maps privately. With the SAPI "frankenphp" a thread stays in one request, as
+ * that one's workers do, and activates the SAPI between scripts; the first STORE is every thread's.
  * The script is an expression: 0 go on; 1 done; anything else failed.
  */
 #include <sapi/embed/php_embed.h>
@@ -20,10 +20,10 @@ static char **store;
 static const char *script;
 static int failed;
 
-static void name_store(const char *directory)
+static void set(const char *directive, const char *value)
 {
-	zend_string *name = zend_string_init(ZEND_STRL("flagstone.store"), 0);
-	zend_alter_ini_entry_chars(name, directory, strlen(directory), PHP_INI_SYSTEM, PHP_INI_STAGE_ACTIVATE);
+	zend_string *name = zend_string_init(directive, strlen(directive), 0);
+	zend_alter_ini_entry_chars(name, value, strlen(value), PHP_INI_SYSTEM, PHP_INI_STAGE_ACTIVATE);
 	zend_string_release(name);
 }
 
@@ -57,7 +57,8 @@ static void *thread(void *number)
 			sapi_activate();
 		} else {
 			php_request_startup();
-			name_store(directory);
+			set("flagstone.store", directory);
+			set("flagstone.map", (size_t)number / stores % 2 ? "private" : "shared");
 		}
 		code = run();
 		if (!workers) {

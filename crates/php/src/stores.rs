@@ -11,7 +11,14 @@ use std::sync::Arc;
 /// Most stores that stay open; the one opened longest ago makes room. Whoever pins it keeps it.
 const MOST: usize = 8;
 
-static OPEN: Mutex<Vec<(PathBuf, Arc<Reader>)>> = Mutex::new(Vec::new());
+static OPEN: Mutex<Vec<Open>> = Mutex::new(Vec::new());
+
+/// A reader, by its directory and by how it maps: threads may be set to map differently.
+struct Open {
+    directory: PathBuf,
+    map: MapPolicy,
+    reader: Arc<Reader>,
+}
 
 /// A store, and the directory that its path led to.
 pub(crate) type Opened = (Arc<Reader>, PathBuf);
@@ -30,15 +37,15 @@ pub(crate) fn open(path: &[u8], map: MapPolicy) -> Result<Opened, String> {
         )
     })?;
     let mut open = OPEN.lock();
-    if let Some((_, reader)) = open.iter().find(|(known, _)| *known == canonical) {
-        return Ok((reader.clone(), canonical));
+    if let Some(known) = open.iter().find(|known| known.directory == canonical && known.map == map) {
+        return Ok((known.reader.clone(), canonical));
     }
     let options = ReaderOptions { map, ..ReaderOptions::default() };
     let reader = Arc::new(Reader::open(&canonical, options).map_err(|error| error.to_string())?);
     if open.len() >= MOST {
         open.remove(0);
     }
-    open.push((canonical.clone(), reader.clone()));
+    open.push(Open { directory: canonical.clone(), map, reader: reader.clone() });
     Ok((reader, canonical))
 }
 
