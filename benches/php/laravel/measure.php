@@ -188,6 +188,7 @@ for ($round = -3; $round < (int) $rounds / 20; $round++) {
 // What it costs to boot the package at all, as php-fpm does at each request.
 $config = $app->make('config')->all();
 $application = static fn (): Application => require "$base/bootstrap/app.php";
+$_ENV['APP_RUNNING_IN_CONSOLE'] = $_SERVER['APP_RUNNING_IN_CONSOLE'] = 'false';
 $boots = ['with' => [], 'without' => []];
 for ($round = -5; $round < 100; $round++) {
     foreach (array_keys($boots) as $name) {
