@@ -75,7 +75,11 @@ pub fn seal(bytes: &mut [u8]) {
     }
     for record in (64..64 + 14 * 24).step_by(24) {
         let (offset, size) = (number(bytes, record), number(bytes, record + 8));
-        let part = offset.checked_add(size).and_then(|end| bytes.get(offset as usize..end as usize));
+        // A section of no bytes has a checksum wherever it begins.
+        let part = match size {
+            0 => Some(&[][..]),
+            _ => offset.checked_add(size).and_then(|end| bytes.get(offset as usize..end as usize)),
+        };
         if let Some(checksum) = part.map(xxh3_64) {
             put(bytes, record + 16, checksum);
         }
