@@ -87,7 +87,7 @@ fn plain(text: &str) -> String {
     let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
     let word = |word: &str| {
         if let Some((before, _)) = word.split_once('@') {
-            let bracket = before.starts_with('(').then_some("(").unwrap_or_default();
+            let bracket = if before.starts_with('(') { "(" } else { "" };
             format!("{bracket}WHO@MACHINE,")
         } else if word.trim_end_matches([',', ')', ':']) == machine.trim() || word == "web-1:" {
             "MACHINE".to_owned()
