@@ -13,8 +13,10 @@ setup: ## install from Debian's packages what is missing
 setup-build:
 	@scripts/setup build
 
+# One by one: built together, the extension would link what only the command needs of the engine.
 build: setup-build ## the extension and the command, in target/release
-	scripts/for-php cargo build --release --locked --workspace
+	cargo build --release --locked -p flagstone-cli
+	scripts/for-php cargo build --release --locked -p flagstone-php
 
 build-hooks: setup-build
 	scripts/for-php cargo build --release --locked -p flagstone-php $(HOOKS)

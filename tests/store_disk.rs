@@ -5,13 +5,12 @@ mod support;
 use flagstone::store::Store;
 use rustix::fs::{FlockOperation, flock};
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 use support::children::Child;
 use support::stores::{
     change, new_store, numbered, on, portal, publish, reader, snapshot_names, sound, temporaries,
 };
-use support::trusted_dir;
+use support::{NEEDS_ROOT, as_root, trusted_dir, user};
 
 #[test]
 fn a_child_process_does_what_its_parent_asks() {
@@ -24,17 +23,15 @@ fn a_full_disk_refuses_a_publish_and_still_kills_and_stops() {
     let disk = dir.join("disk");
     std::fs::create_dir(&disk).unwrap();
     let mount = |arguments: &[&str]| {
-        let status = Command::new(arguments[0]).args(&arguments[1..]).arg(&disk).status();
-        assert!(
-            status.is_ok_and(|status| status.success()),
-            "{arguments:?} needs root: run the tests as root (sudo make test)"
-        );
+        let status = as_root("mount").args(arguments).arg(&disk).status();
+        assert!(status.is_ok_and(|status| status.success()), "mount {arguments:?}: {NEEDS_ROOT}");
     };
-    mount(&["mount", "-t", "tmpfs", "-o", "size=512k,mode=0755", "flagstone-test"]);
+    let options = format!("size=512k,mode=0755,uid={}", user());
+    mount(&["-t", "tmpfs", "-o", &options, "flagstone-test"]);
     struct Unmount<'a>(&'a Path);
     impl Drop for Unmount<'_> {
         fn drop(&mut self) {
-            let _ = Command::new("umount").arg("-l").arg(self.0).status();
+            let _ = as_root("umount").arg("-l").arg(self.0).status();
         }
     }
     let _unmount = Unmount(&disk);
@@ -109,17 +106,14 @@ fn a_store_that_cannot_be_written_says_so() {
     let dir = trusted_dir();
     let path = dir.join("store");
     publish(&new_store(&path), &portal(true));
-    let mount = |arguments: &[&str]| Command::new("mount").args(arguments).arg(dir.path()).status();
+    let mount = |arguments: &[&str]| as_root("mount").args(arguments).arg(dir.path()).status();
     let bound = mount(&["--bind", dir.path().to_str().unwrap()]);
-    assert!(
-        bound.is_ok_and(|status| status.success()),
-        "mount needs root: run the tests as root (sudo make test)"
-    );
+    assert!(bound.is_ok_and(|status| status.success()), "mount --bind: {NEEDS_ROOT}");
     let readonly = mount(&["-o", "remount,bind,ro"]);
     let store = Store::open(&path).expect("asking needs no writing");
     let answers = (store.publish(&portal(false), change()), store.kill("portal", change()), store.status());
     let view = reader(&path).view();
-    let _ = Command::new("umount").arg("-l").arg(dir.path()).status();
+    let _ = as_root("umount").arg("-l").arg(dir.path()).status();
     assert!(readonly.is_ok_and(|status| status.success()));
     for error in [answers.0.unwrap_err().to_string(), answers.1.unwrap_err().to_string()] {
         assert!(

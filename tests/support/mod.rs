@@ -78,3 +78,16 @@ fn owner(path: &Path) -> u32 {
 pub fn user() -> u32 {
     rustix::process::geteuid().as_raw()
 }
+
+/// A program that only root may run so: by sudo, where this is somebody else.
+pub fn as_root(program: &str) -> std::process::Command {
+    if user() == 0 {
+        return std::process::Command::new(program);
+    }
+    let mut command = std::process::Command::new("sudo");
+    command.args(["-n", program]);
+    command
+}
+
+/// What to say where [`as_root`] fails.
+pub const NEEDS_ROOT: &str = "only root may do that: run the tests as root, or sudo -v before them";
