@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Changes;
 
 use Flagstone\Laravel\Exceptions\UnknownFlag;
+use Flagstone\Polyfill\File\MergePatch;
 use InvalidArgumentException;
 use RuntimeException;
 use stdClass;
@@ -35,7 +36,7 @@ final class Overlay
         );
         foreach ([$document->environments->{$this->environment} ?? null, Json::read($this->overlay)] as $patch) {
             if ($patch instanceof stdClass) {
-                $document = self::merge($document, $patch);
+                $document = MergePatch::apply($document, $patch);
             }
         }
         $flags = $document->flags ?? new stdClass();
@@ -54,7 +55,7 @@ final class Overlay
             $before = $before instanceof stdClass ? $before : (object) ['enabled' => $before];
             $before->enabled ??= true;
             $patch = self::patch($change, $before);
-            $after = self::merge($before, $patch);
+            $after = MergePatch::apply($before, $patch);
             $changed = $after != $before;
             if ($changed && !$change->dryRun) {
                 $this->add($change->flag, $patch);
@@ -177,23 +178,5 @@ final class Overlay
         }
 
         return $both;
-    }
-
-    /** MergePatch(target, patch) of RFC 7386. */
-    private static function merge(mixed $target, mixed $patch): mixed
-    {
-        if (!$patch instanceof stdClass) {
-            return $patch;
-        }
-        $merged = $target instanceof stdClass ? clone $target : new stdClass();
-        foreach (\get_object_vars($patch) as $key => $value) {
-            if ($value === null) {
-                unset($merged->$key);
-            } else {
-                $merged->$key = self::merge($merged->$key ?? null, $value);
-            }
-        }
-
-        return $merged;
     }
 }

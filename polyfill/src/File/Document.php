@@ -39,14 +39,14 @@ final class Document
         $patch = $environment === null || $environment === '$comment' ? null : $tree->environments->{$environment} ?? null;
         if ($patch instanceof \stdClass) {
             $this->findings->layer($file, Findings::pointer(['environments', $environment]), $patch);
-            $tree = self::merge($tree, $patch);
+            $tree = MergePatch::apply($tree, $patch);
         }
         if ($overlay !== null) {
             $patch = Json::decode($overlayFile, $overlay);
             $this->findings->layer($overlayFile, '', $patch);
             $this->patch($patch, $tree, []);
             if ($patch instanceof \stdClass) {
-                $tree = self::merge($tree, $patch);
+                $tree = MergePatch::apply($tree, $patch);
             }
         }
         $this->read($tree);
@@ -138,23 +138,5 @@ final class Document
                 }
             }
         }
-    }
-
-    /** MergePatch(target, patch) of RFC 7386. */
-    private static function merge(mixed $target, mixed $patch): mixed
-    {
-        if (!$patch instanceof \stdClass) {
-            return $patch;
-        }
-        $merged = $target instanceof \stdClass ? clone $target : new \stdClass();
-        foreach ($patch as $key => $change) {
-            if ($change === null) {
-                unset($merged->{$key});
-            } else {
-                $merged->{$key} = self::merge($merged->{$key} ?? null, $change);
-            }
-        }
-
-        return $merged;
     }
 }
