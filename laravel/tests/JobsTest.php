@@ -5,12 +5,12 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Tests;
 
 use Flagstone\Laravel\Facades\Flagstone;
+use Flagstone\Laravel\Tests\Support\JobsTable;
 use Flagstone\Laravel\Tests\Support\NotesCompany;
 use Illuminate\Foundation\Application;
 use Illuminate\Support\Facades\Artisan;
 use Illuminate\Support\Facades\DB;
 use Illuminate\Support\Facades\Route;
-use Illuminate\Support\Facades\Schema;
 
 /**
  * Who is asking travels with a queued job, and stays with it.
@@ -21,10 +21,7 @@ final class JobsTest extends TestCase
     {
         $config = $app->make('config');
         $config->set('queue.default', 'database');
-        $config->set('queue.connections.database', [
-            'driver' => 'database', 'table' => 'jobs', 'queue' => 'default', 'retry_after' => 90,
-        ]);
-        $config->set('queue.failed', ['driver' => 'null']);
+        JobsTable::configure($app);
     }
 
     protected function setUp(): void
@@ -32,15 +29,7 @@ final class JobsTest extends TestCase
         parent::setUp();
         NotesCompany::$noted = [];
         $this->publish(['portal' => true]);
-        Schema::create('jobs', function ($table): void {
-            $table->bigIncrements('id');
-            $table->string('queue');
-            $table->longText('payload');
-            $table->unsignedTinyInteger('attempts');
-            $table->unsignedInteger('reserved_at')->nullable();
-            $table->unsignedInteger('available_at');
-            $table->unsignedInteger('created_at');
-        });
+        JobsTable::create();
     }
 
     public function test_a_job_runs_for_the_company_whose_request_dispatched_it(): void

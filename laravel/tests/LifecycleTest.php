@@ -6,6 +6,7 @@ namespace Flagstone\Laravel\Tests;
 
 use Flagstone\Laravel\Facades\Flagstone;
 use Flagstone\Laravel\Lifecycle\Pin;
+use Flagstone\Laravel\Tests\Support\JobsTable;
 use Flagstone\Laravel\Tests\Support\Moves;
 use Flagstone\Laravel\Tests\Support\NotesFlag;
 use Flagstone\Laravel\Tests\Support\Store;
@@ -13,7 +14,6 @@ use Illuminate\Foundation\Application;
 use Illuminate\Support\Facades\Artisan;
 use Illuminate\Support\Facades\Event;
 use Illuminate\Support\Facades\Queue;
-use Illuminate\Support\Facades\Schema;
 use RuntimeException;
 
 final class LifecycleTest extends TestCase
@@ -24,8 +24,7 @@ final class LifecycleTest extends TestCase
 
     protected function configure(Application $app): void
     {
-        $app->make('config')->set('queue.connections.database', ['driver' => 'database', 'table' => 'jobs', 'queue' => 'default', 'retry_after' => 90]);
-        $app->make('config')->set('queue.failed', ['driver' => 'null']);
+        JobsTable::configure($app);
     }
 
     protected function setUp(): void
@@ -69,7 +68,7 @@ final class LifecycleTest extends TestCase
 
     public function test_a_job_of_a_queue_that_is_worked_inside_a_request_moves_nothing(): void
     {
-        $this->jobsTable();
+        JobsTable::create();
         Queue::connection('database')->push(new NotesFlag('portal'));
         Event::dispatch(self::OCTANE . 'RequestReceived', [new \stdClass()]);
         $this->work();
@@ -79,7 +78,7 @@ final class LifecycleTest extends TestCase
 
     public function test_a_worker_moves_before_each_job_and_not_for_what_the_job_runs(): void
     {
-        $this->jobsTable();
+        JobsTable::create();
         Queue::connection('database')->push(new NotesFlag('portal', nested: true));
         Queue::connection('database')->push(new NotesFlag('portal', nested: true));
         $this->work();
@@ -92,7 +91,7 @@ final class LifecycleTest extends TestCase
 
     public function test_a_job_that_throws_has_ended(): void
     {
-        $this->jobsTable();
+        JobsTable::create();
         Queue::connection('database')->push(new NotesFlag('portal', throws: true));
         $this->work();
         $this->work();
@@ -126,18 +125,5 @@ final class LifecycleTest extends TestCase
     private function work(): void
     {
         Artisan::call('queue:work', ['connection' => 'database', '--once' => true, '--sleep' => 0, '--tries' => 1]);
-    }
-
-    private function jobsTable(): void
-    {
-        Schema::create('jobs', function ($table): void {
-            $table->bigIncrements('id');
-            $table->string('queue');
-            $table->longText('payload');
-            $table->unsignedTinyInteger('attempts');
-            $table->unsignedInteger('reserved_at')->nullable();
-            $table->unsignedInteger('available_at');
-            $table->unsignedInteger('created_at');
-        });
     }
 }

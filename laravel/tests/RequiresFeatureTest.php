@@ -9,6 +9,7 @@ use Flagstone\Laravel\Facades\Flagstone;
 use Flagstone\Laravel\Queue\RequiresFeature;
 use Flagstone\Laravel\Tests\Support\Feature;
 use Flagstone\Laravel\Tests\Support\Firm;
+use Flagstone\Laravel\Tests\Support\JobsTable;
 use Flagstone\Laravel\Tests\Support\NotesFlag;
 use Illuminate\Console\Scheduling\Schedule;
 use Illuminate\Foundation\Application;
@@ -17,14 +18,12 @@ use Illuminate\Support\Facades\Artisan;
 use Illuminate\Support\Facades\DB;
 use Illuminate\Support\Facades\Event;
 use Illuminate\Support\Facades\Queue;
-use Illuminate\Support\Facades\Schema;
 
 final class RequiresFeatureTest extends TestCase
 {
     protected function configure(Application $app): void
     {
-        $app->make('config')->set('queue.connections.database', ['driver' => 'database', 'table' => 'jobs', 'queue' => 'default', 'retry_after' => 90]);
-        $app->make('config')->set('queue.failed', ['driver' => 'null']);
+        JobsTable::configure($app);
     }
 
     protected function setUp(): void
@@ -36,15 +35,7 @@ final class RequiresFeatureTest extends TestCase
             'nobody' => false,
         ]);
         NotesFlag::$noted = [];
-        Schema::create('jobs', function ($table): void {
-            $table->bigIncrements('id');
-            $table->string('queue');
-            $table->longText('payload');
-            $table->unsignedTinyInteger('attempts');
-            $table->unsignedInteger('reserved_at')->nullable();
-            $table->unsignedInteger('available_at');
-            $table->unsignedInteger('created_at');
-        });
+        JobsTable::create();
     }
 
     public function test_a_job_runs_while_all_its_flags_are_on(): void

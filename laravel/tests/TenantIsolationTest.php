@@ -7,6 +7,7 @@ namespace Flagstone\Laravel\Tests;
 use Flagstone\Laravel\Facades\Flagstone;
 use Flagstone\Laravel\Tests\Support\AnswersAll;
 use Flagstone\Laravel\Tests\Support\BearerGuard;
+use Flagstone\Laravel\Tests\Support\JobsTable;
 use Flagstone\Laravel\Tests\Support\Member;
 use Illuminate\Contracts\Http\Kernel;
 use Illuminate\Foundation\Application;
@@ -14,7 +15,6 @@ use Illuminate\Http\Request;
 use Illuminate\Support\Facades\Artisan;
 use Illuminate\Support\Facades\Auth;
 use Illuminate\Support\Facades\Route;
-use Illuminate\Support\Facades\Schema;
 use Symfony\Component\HttpFoundation\Response;
 
 /**
@@ -31,9 +31,7 @@ final class TenantIsolationTest extends TestCase
     protected function configure(Application $app): void
     {
         $config = $app->make('config');
-        $config->set('queue.connections.database', [
-            'driver' => 'database', 'table' => 'jobs', 'queue' => 'default', 'retry_after' => 90,
-        ]);
+        JobsTable::configure($app);
         $config->set('auth.guards.token', ['driver' => 'company']);
     }
 
@@ -131,15 +129,7 @@ final class TenantIsolationTest extends TestCase
         ]);
         // Later versions of Laravel bind this closure to the auth manager: it may use nothing of this class.
         Auth::extend('company', fn (): BearerGuard => new BearerGuard($member));
-        Schema::create('jobs', function ($table): void {
-            $table->bigIncrements('id');
-            $table->string('queue');
-            $table->longText('payload');
-            $table->unsignedTinyInteger('attempts');
-            $table->unsignedInteger('reserved_at')->nullable();
-            $table->unsignedInteger('available_at');
-            $table->unsignedInteger('created_at');
-        });
+        JobsTable::create();
         Route::get('/all/{kind}', function (Request $request, string $kind) use ($flags): array {
             match ($kind) {
                 'sync' => \dispatch((new AnswersAll($request->bearerToken(), $flags))->onConnection('sync')),
