@@ -18,6 +18,7 @@ pub mod definition;
 pub mod eval;
 mod snapshot;
 pub mod store;
+pub mod telemetry;
 
 #[cfg(feature = "publisher")]
 pub use compile::{CompileError, compile};
