@@ -2,7 +2,7 @@
 
 HOOKS = --target-dir target/hooks --features test-hooks
 
-.PHONY: help setup setup-build build build-hooks demo demo-laravel bench bench-engine test test-rust test-php test-polyfill test-parity test-laravel test-php84 test-laravel-10 test-laravel-13 test-e2e test-laravel-e2e test-install test-zts fuzz install uninstall
+.PHONY: help setup setup-build build build-hooks demo demo-laravel bench bench-engine test test-rust test-php test-polyfill test-parity test-laravel test-php84 test-laravel-10 test-laravel-13 test-e2e test-laravel-e2e test-doctor test-install test-zts fuzz install uninstall
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -34,7 +34,7 @@ bench: setup build build-hooks ## side by side with pure PHP, writes docs/benchm
 bench-engine: setup ## the engine without PHP: time, and instructions
 	cargo bench --locked --bench evaluate --bench open --bench instructions
 
-test: setup test-rust test-php test-polyfill test-parity test-laravel test-php84 test-laravel-10 test-install test-e2e test-laravel-e2e test-zts ## everything
+test: setup test-rust test-php test-polyfill test-parity test-laravel test-php84 test-laravel-10 test-install test-e2e test-laravel-e2e test-doctor test-zts ## everything
 
 test-rust: setup ## the engine and the command
 	cargo test --locked --workspace --exclude flagstone-php
@@ -65,6 +65,9 @@ test-e2e: setup build ## nginx, php-fpm and wrk while snapshots are published
 
 test-laravel-e2e: setup build ## the example application under nginx, php-fpm and wrk while its flag changes
 	tests/laravel/run
+
+test-doctor: setup build ## `flagstone doctor` before a real PHP and a real php-fpm
+	tests/doctor/run
 
 test-install: build ## make install and make uninstall, in a directory
 	tests/install/run

@@ -1,5 +1,6 @@
 //! What was typed, and its help.
 
+use crate::fastcgi::Address;
 use crate::words;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
 use flagstone::definition::{CompanyId, Percentage};
@@ -48,6 +49,8 @@ pub enum Word {
     Simulate(Simulate),
     /// Verify the audit trail's chain
     Audit,
+    /// Say whether this machine is fit for a deployment, and how to mend what is not
+    Doctor(Doctor),
 
     /// Make an empty store for one environment
     Init(Init),
@@ -90,7 +93,7 @@ const GROUPS: [(&str, &[&str]); 3] = [
         "Ask",
         &[
             "check", "status", "list", "show", "ask", "explain", "inspect", "history", "diff", "simulate",
-            "audit",
+            "audit", "doctor",
         ],
     ),
     (
@@ -202,6 +205,26 @@ pub struct Simulate {
     /// List at most so many of each (with --json all are listed)
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub limit: usize,
+}
+
+/// Arguments of `doctor`.
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// No-go below this score, from 0 to 100
+    #[arg(long, value_name = "N", default_value_t = 80, value_parser = clap::value_parser!(u32).range(0..=100))]
+    pub min_score: u32,
+    /// The PHP of queue workers and artisan; without it, `php` as the PATH has it
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::ExecutablePath)]
+    pub php: Option<PathBuf>,
+    /// What PHP-FPM's pool listens on: a socket's path, host:port, or a port
+    #[arg(long, value_name = "SOCKET", value_parser = Address::parse)]
+    pub fpm: Option<Address>,
+    /// A copy of examples/doctor.php, named as the pool sees it, where the pool cannot read what doctor makes itself
+    #[arg(long, value_name = "PATH", requires = "fpm", value_hint = ValueHint::FilePath)]
+    pub fpm_script: Option<PathBuf>,
+    /// A flag that was killed longer ago counts as forgotten, in days
+    #[arg(long, value_name = "N", default_value_t = 14)]
+    pub kill_days: u32,
 }
 
 /// Arguments of `init`.

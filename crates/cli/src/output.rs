@@ -25,6 +25,8 @@ pub enum Exit {
     Yes,
     /// 1: no.
     No,
+    /// 2: could not tell, which the answer explains.
+    Unknown,
 }
 
 /// Why a word did not do what it was asked for: what is wrong, where, and what to do about it.
@@ -190,7 +192,7 @@ impl Output {
         let code = match outcome {
             Ok(Exit::Yes) => 0,
             Ok(Exit::No) | Err(Failure::Refused(_)) => 1,
-            Err(Failure::Unknown(_)) => 2,
+            Ok(Exit::Unknown) | Err(Failure::Unknown(_)) => 2,
         };
         match self.error {
             // A reader who has seen enough.

@@ -6,6 +6,7 @@ mod change;
 mod check;
 mod comparisons;
 mod diff;
+mod doctor;
 mod edit;
 mod explain;
 mod history;
@@ -21,6 +22,8 @@ mod simulate;
 mod status;
 mod steps;
 mod stop;
+
+pub use history::second;
 
 use crate::args::{Arguments, Word};
 use crate::output::{Outcome, Output};
@@ -39,6 +42,7 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
         Word::Diff(word) => diff::run(arguments, word, output),
         Word::Simulate(word) => simulate::run(arguments, word, output),
         Word::Audit => audit::run(arguments, output),
+        Word::Doctor(word) => doctor::run(arguments, word, output),
         Word::Init(word) => init::run(arguments, word, output),
         Word::Publish(word) => publish::run(arguments, word, output),
         Word::Enable(word) => edit::enable(arguments, word, output),

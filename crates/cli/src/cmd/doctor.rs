@@ -1,0 +1,133 @@
+//! `doctor`: is this machine fit for a deployment, and how to mend what is not.
+
+use crate::args::{Arguments, Doctor};
+use crate::doctor::{self, Check, Report, State, Verdict};
+use crate::output::{BAD, BOLD, Cell, DIM, Exit, GOOD, Outcome, Output, WARN};
+use crate::progress::Progress;
+use crate::{place, words};
+use anstyle::Style;
+use flagstone::store::Actor;
+use serde_json::{Value, json};
+
+pub fn run(arguments: &Arguments, word: &Doctor, output: &mut Output) -> Outcome {
+    let directory = place::directory(arguments)?;
+    let progress = Progress::begin("looking at the store, at PHP and at the flags".to_owned());
+    let mut report = Report::default();
+    let opened = doctor::store::open(&directory, &mut report);
+    if let Some(opened) = &opened {
+        doctor::store::checks(opened, word.kill_days, &mut report);
+        doctor::config::checks(opened.store.directory(), &mut report);
+        doctor::php::checks(word.php.as_deref(), opened, &mut report);
+        match &word.fpm {
+            Some(socket) => doctor::fpm::checks(socket, word.fpm_script.as_deref(), opened, &mut report),
+            None => unasked(&mut report),
+        }
+        doctor::flags::checks(opened, &mut report);
+    } else if word.fpm.is_none() {
+        unasked(&mut report);
+    }
+    report.finish("the store could not be opened");
+    drop(progress);
+    let verdict = report.verdict(word.min_score);
+    let environment = opened.as_ref().map(|opened| opened.store.environment());
+    show(&report, verdict, word.min_score, environment, output);
+    let checks: Vec<Value> = report.checks().iter().map(check_json).collect();
+    output.json(&json!({
+        "environment": environment,
+        "machine": Actor::current().host,
+        "store": directory,
+        "verdict": verdict,
+        "score": report.score(),
+        "min_score": word.min_score,
+        "checks": checks,
+    }));
+    match verdict {
+        Verdict::Go => Ok(Exit::Yes),
+        Verdict::NoGo => Ok(Exit::No),
+        Verdict::Unknown => Ok(Exit::Unknown),
+    }
+}
+
+fn unasked(report: &mut Report) {
+    for kind in [doctor::FPM, doctor::FPM_VERSION, doctor::FPM_ANSWERS, doctor::FPM_WORKERS] {
+        report.not_asked(kind, "name what the pool listens on: --fpm SOCKET");
+    }
+}
+
+fn show(report: &Report, verdict: Verdict, least: u32, environment: Option<&str>, output: &mut Output) {
+    output.line(format!(
+        "{} on {}",
+        output.paint(BOLD, words::plain(environment.unwrap_or("no store"))),
+        words::plain(&Actor::current().host)
+    ));
+    let rows: Vec<Vec<Cell>> = report.checks().iter().map(row).collect();
+    output.table(&["STATE", "CHECK", "FOUND"], &rows);
+    let mends: Vec<_> =
+        report.checks().iter().filter_map(|check| Some((check, check.mend.as_ref()?))).collect();
+    if !mends.is_empty() {
+        output.line("");
+        output.line(output.paint(BOLD, "To mend"));
+    }
+    for (check, mend) in mends {
+        output.line(format!("  {:<12} {}", output.paint(style(check), check.kind.name), mend));
+        if check.state != State::Passed {
+            output.line(output.paint(DIM, format!("  {:<12} {}", "", check.found)));
+        }
+    }
+    output.line("");
+    let score = report.score();
+    let critical = |state| {
+        let names = report.checks().iter().filter(|check| check.kind.critical && check.state == state);
+        names.map(|check| check.kind.name).collect::<Vec<_>>().join(", ")
+    };
+    output.line(match verdict {
+        Verdict::Go => {
+            format!("{}: score {score} of 100, at least {least} asked for", output.paint(GOOD, "go"))
+        }
+        Verdict::NoGo if !critical(State::Failed).is_empty() => {
+            format!(
+                "{}: {} failed, whatever the score ({score} of 100)",
+                output.paint(BAD, "no-go"),
+                critical(State::Failed)
+            )
+        }
+        Verdict::NoGo => {
+            format!("{}: score {score} of 100, at least {least} asked for", output.paint(BAD, "no-go"))
+        }
+        Verdict::Unknown => {
+            format!(
+                "{}: {} could not be checked (score {score} of 100)",
+                output.paint(WARN, "could not tell"),
+                critical(State::Unknown)
+            )
+        }
+    });
+}
+
+fn row(check: &Check) -> Vec<Cell> {
+    vec![
+        Cell { text: check.state.word().to_owned(), style: style(check) },
+        Cell::of(check.kind.name),
+        Cell::of(check.found.clone()),
+    ]
+}
+
+fn style(check: &Check) -> Style {
+    match check.state {
+        State::Passed => GOOD,
+        State::Failed => BAD,
+        State::Warned | State::Unknown => WARN,
+        State::NotAsked => DIM,
+    }
+}
+
+fn check_json(check: &Check) -> Value {
+    json!({
+        "check": check.kind.name,
+        "state": check.state,
+        "weight": check.kind.weight,
+        "critical": check.kind.critical,
+        "found": check.found,
+        "mend": check.mend,
+    })
+}

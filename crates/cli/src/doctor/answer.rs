@@ -1,0 +1,149 @@
+//! What a PHP says of its extension, and how that agrees with the store.
+
+use super::store::Opened;
+use super::{Kind, Report};
+use crate::words;
+use serde::Deserialize;
+use std::path::Path;
+
+/// The script that asks; `examples/doctor.php`.
+pub const SCRIPT: &str = include_str!("../../../../examples/doctor.php");
+/// What the line with the answer begins with.
+const MARK: &str = "flagstone-doctor: ";
+
+/// The answer of one process.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Answer {
+    /// PHP's version.
+    pub php: String,
+    /// The process.
+    pub pid: u64,
+    /// The store that php.ini or the pool names; empty where the application does.
+    pub named: String,
+    /// None where the extension is not loaded.
+    pub status: Option<Status>,
+}
+
+/// Of `flagstone_status()`.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Status {
+    pub version: String,
+    pub store: Option<String>,
+    pub environment: Option<String>,
+    pub generation: u64,
+    pub source: String,
+    pub last_error: Option<String>,
+}
+
+/// Finds the answer in what was printed; the reason where there is none.
+pub fn parse(printed: &str) -> Result<Answer, String> {
+    let line = printed.lines().rev().find_map(|line| line.strip_prefix(MARK));
+    match line {
+        Some(json) => {
+            serde_json::from_str(json).map_err(|error| format!("its answer is not as expected: {error}"))
+        }
+        None => Err(match told(printed) {
+            "" => "it printed nothing".to_owned(),
+            text => format!("it printed: {}", words::plain(text)),
+        }),
+    }
+}
+
+/// The line that says most of what went wrong.
+pub fn told(printed: &str) -> &str {
+    let lines = || printed.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with(MARK));
+    let line = lines().find(|line| line.contains("flagstone")).or_else(|| lines().next()).unwrap_or("");
+    line.char_indices().nth(300).map_or(line, |(end, _)| &line[..end])
+}
+
+/// How PHP is named in a sentence, and which lines mend it.
+pub struct Where<'a> {
+    /// `php (8.2.29)`, `a worker behind /run/php/php8.2-fpm.sock (PHP 8.2.29)`.
+    pub name: &'a str,
+    /// Makes it load what is installed.
+    pub reload: &'a str,
+    /// Names the store for it.
+    pub ini: &'a str,
+}
+
+/// Whether its version is this command's.
+pub fn version(kind: Kind, status: &Status, place: &Where<'_>, report: &mut Report) {
+    let (found, own) = (&status.version, env!("CARGO_PKG_VERSION"));
+    match found == own {
+        true => report.passed(kind, format!("{own}, as this command")),
+        false => report.failed(
+            kind,
+            format!("{} has {}, this command is {own}", place.name, words::plain(found)),
+            format!("install both from one release (make install), then: {}", place.reload),
+        ),
+    }
+}
+
+/// What keeps it from answering from the generation that the head names, with how to mend it; none if nothing does.
+pub fn trouble(answer: &Answer, opened: &Opened, place: &Where<'_>) -> Option<(String, String)> {
+    let status = answer.status.as_ref()?;
+    let (store, head) = (opened.store.directory(), opened.status.generation);
+    let shown = words::plain(&store.to_string_lossy()).into_owned();
+    let why =
+        status.last_error.as_deref().map_or(String::new(), |error| format!(": {}", words::plain(error)));
+    let Some(found) = &status.store else {
+        let mend = match answer.named.is_empty() {
+            true => format!(
+                "see that its user can read the store, or name it: {} flagstone.store = {shown}",
+                place.ini
+            ),
+            false => format!("see that its user can read it: ls -ld {}", words::plain(&answer.named)),
+        };
+        return Some((format!("{} opens no store{why}", place.name), mend));
+    };
+    if Path::new(found) != store {
+        return Some((
+            format!("{} answers from {}, not from {shown}", place.name, words::plain(found)),
+            format!(
+                "name the same store: {} flagstone.store = {shown}; or ask about the other: --store {}",
+                place.ini,
+                words::plain(found)
+            ),
+        ));
+    }
+    let environment = status.environment.as_deref().unwrap_or("");
+    if environment != opened.store.environment() {
+        return Some((
+            format!(
+                "{} answers for {}, the store is for {}",
+                place.name,
+                words::plain(environment),
+                words::plain(opened.store.environment())
+            ),
+            place.reload.to_owned(),
+        ));
+    }
+    // A publish may come between the look at the head and this answer.
+    if status.generation < head || status.source != "current" {
+        return Some((
+            format!("{} answers from generation {} ({}), the head names {head}{why}", place.name, status.generation, words::plain(&status.source)),
+            "publish the same definitions again: flagstone publish FILE; if only workers refuse it, compare their user's permissions".to_owned(),
+        ));
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_answer_is_found_among_warnings() {
+        let printed = "PHP Warning: something\n\nflagstone-doctor: {\"php\": \"8.2.1\", \"sapi\": \"cli\", \"pid\": 7, \"named\": \"\", \"status\": null}\n";
+        assert_eq!(parse(printed).map(|answer| (answer.pid, answer.status.is_none())), Ok((7, true)));
+    }
+
+    #[test]
+    fn without_an_answer_the_line_that_names_flagstone_is_told() {
+        let printed =
+            "\nNotice: other\nWarning: PHP Startup: Unable to load dynamic library 'flagstone.so'\n";
+        assert_eq!(told(printed), "Warning: PHP Startup: Unable to load dynamic library 'flagstone.so'");
+        assert_eq!(parse("").err().as_deref(), Some("it printed nothing"));
+        assert!(parse("\x1b[2J").err().is_some_and(|error| !error.contains('\x1b')));
+    }
+}

@@ -1,0 +1,138 @@
+//! The flags that are published: what somebody should look at before the next deployment.
+
+use super::store::Opened;
+use super::{BORN_ON, EXPIRED, OWNERS, PLANS, Report};
+use crate::words;
+use flagstone::definition::{Definitions, Flag, Percentage};
+use flagstone::store::Store;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Names of environments in which a new flag should start off.
+const PRODUCTION: [&str; 3] = ["production", "prod", "live"];
+/// Flags named in a line.
+const SHOWN: usize = 5;
+
+/// None where the definitions cannot be read.
+pub fn checks(opened: &Opened, report: &mut Report) {
+    let Opened { store, status } = opened;
+    let read = match status.generation {
+        0 => Err("nothing is published".to_owned()),
+        generation => read(store, generation),
+    };
+    let (definitions, raw) = match read {
+        Ok(read) => read,
+        Err(error) => {
+            for kind in [EXPIRED, OWNERS, BORN_ON, PLANS] {
+                report.unknown(kind, error.clone(), None);
+            }
+            return;
+        }
+    };
+    expired(&definitions, report);
+    owners(&definitions, report);
+    born_on(opened, &definitions, report);
+    plans(&raw, report);
+}
+
+fn read(store: &Store, generation: u64) -> Result<(Definitions, Value), String> {
+    let snapshot =
+        store.snapshot(generation).map_err(|error| words::plain(&error.to_string()).into_owned())?;
+    let definitions =
+        store.definitions(generation).map_err(|error| words::plain(&error.to_string()).into_owned())?;
+    let json = snapshot.definitions_json().map_err(|error| error.to_string())?;
+    Ok((definitions, serde_json::from_slice(json).map_err(|error| error.to_string())?))
+}
+
+fn expired(definitions: &Definitions, report: &mut Report) {
+    let today = words::today();
+    let past = definitions.flags.iter().filter_map(|(key, flag)| {
+        let day = flag.expires.as_deref().filter(|day| *day < today.as_str())?;
+        Some(format!("{key} ({day})"))
+    });
+    let past: Vec<_> = past.collect();
+    match past.is_empty() {
+        true => report.passed(EXPIRED, "no flag is past its day"),
+        false => report.warned(
+            EXPIRED,
+            format!("{} past the day it should be gone: {}", words::counted(past.len() as u64, "flag"), words::some(past.iter(), SHOWN)),
+            "take what asks for it out of the code (flagstone scan DIR finds it), then the flag out of the file; or give it a later \"expires\"",
+        ),
+    }
+}
+
+fn owners(definitions: &Definitions, report: &mut Report) {
+    let without = definitions
+        .flags
+        .iter()
+        .filter(|(_, flag)| flag.owner.as_deref().is_none_or(|owner| owner.trim().is_empty()));
+    let without: Vec<_> = without.map(|(key, _)| key).collect();
+    match without.is_empty() {
+        true => report.passed(OWNERS, "every flag has an owner"),
+        false => report.warned(
+            OWNERS,
+            format!(
+                "{} without an owner: {}",
+                words::counted(without.len() as u64, "flag"),
+                words::some(without.iter(), SHOWN)
+            ),
+            "write \"owner\": \"TEAM\" at each in the file, and publish it",
+        ),
+    }
+}
+
+/// A flag that came into a production store on for everybody, by the file, with nothing that would have turned it on step by step.
+/// What the oldest generation kept has is taken as it is.
+fn born_on(opened: &Opened, definitions: &Definitions, report: &mut Report) {
+    let Opened { store, status } = opened;
+    if !PRODUCTION.contains(&store.environment()) {
+        return report.not_asked(BORN_ON, format!("{} is not production", words::plain(store.environment())));
+    }
+    let mut born: BTreeMap<String, Option<u64>> = BTreeMap::new();
+    for (place, generation) in status.retained.iter().enumerate() {
+        // A generation that is damaged is told of elsewhere, and one that a publisher made meanwhile is not missed.
+        let Ok(definitions) = store.definitions(*generation) else { continue };
+        for (key, flag) in definitions.flags {
+            let suddenly = (place > 0 && full(&flag)).then_some(*generation);
+            born.entry(key).or_insert(suddenly);
+        }
+    }
+    let still = |key: &String| definitions.flags.get(key).is_some_and(full);
+    let suddenly = born.iter().filter_map(|(key, generation)| {
+        generation.filter(|_| still(key)).map(|generation| (key, generation))
+    });
+    let suddenly: Vec<_> =
+        suddenly.map(|(key, generation)| format!("{key} (generation {generation})")).collect();
+    match suddenly.is_empty() {
+        true => report.passed(BORN_ON, "no new flag came on for everybody"),
+        false => report.warned(
+            BORN_ON,
+            format!("{} came into production on for everybody: {}", words::counted(suddenly.len() as u64, "flag"), words::some(suddenly.iter(), SHOWN)),
+            "let a new flag start off (\"enabled\": false) and enable it for pilots first: flagstone enable FLAG --company C",
+        ),
+    }
+}
+
+/// On for everybody, at all times, by nothing but its definition.
+fn full(flag: &Flag) -> bool {
+    let everybody = flag.rollout.as_ref().is_none_or(|rollout| rollout.percentage == Percentage::FULL);
+    flag.enabled && everybody && flag.schedule.is_empty() && flag.rules.is_empty()
+}
+
+/// Plans whose stages go on although nobody looks at whether the feature does harm.
+fn plans(raw: &Value, report: &mut Report) {
+    let flags = raw.get("flags").and_then(Value::as_object);
+    let has = |flag: &Value, key: &str| flag.get(key).is_some_and(|value| !value.is_null());
+    let planned: Vec<_> = flags.into_iter().flatten().filter(|(_, flag)| has(flag, "plan")).collect();
+    let without: Vec<_> =
+        planned.iter().filter(|(_, flag)| !has(flag, "guard")).map(|(key, _)| key).collect();
+    match without.is_empty() {
+        true if planned.is_empty() => report.passed(PLANS, "no flag has a plan"),
+        true => report.passed(PLANS, format!("{} with a plan, each with a guard", words::counted(planned.len() as u64, "flag"))),
+        false => report.warned(
+            PLANS,
+            format!("{} with a plan and without a guard: {}", words::counted(without.len() as u64, "flag"), words::some(without.iter(), SHOWN)),
+            "stages go on by time alone: be there when they do, or give the flag a \"guard\" where this version has one",
+        ),
+    }
+}

@@ -1,0 +1,79 @@
+//! The PHP of the command line: queue workers, artisan and cron jobs are answered by it.
+
+use super::answer::{self, SCRIPT, Where};
+use super::store::Opened;
+use super::{PHP, PHP_ANSWERS, PHP_VERSION, Report};
+use crate::{process, words};
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+/// How long it may take to start and answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub fn checks(php: Option<&Path>, opened: &Opened, report: &mut Report) {
+    let program = php.unwrap_or(Path::new("php"));
+    let name = words::plain(&program.to_string_lossy()).into_owned();
+    let mut command = Command::new(program);
+    // Warnings are worth telling, and must not hide among a log's.
+    command.args(["-d", "display_errors=1", "-d", "html_errors=0", "-d", "log_errors=0", "-r"]);
+    command.arg(SCRIPT.trim_start_matches("<?php")).arg("--").arg(opened.store.directory());
+    let ran = match process::run(command, PATIENCE) {
+        Ok(ran) => ran,
+        Err(error) => return nothing(&words::plain(&error), report),
+    };
+    let answer = match answer::parse(&ran.out) {
+        Ok(answer) => answer,
+        Err(error) => {
+            let error = if ran.err.trim().is_empty() {
+                error
+            } else {
+                words::plain(answer::told(&ran.err)).into_owned()
+            };
+            return nothing(&format!("{name} does not answer: {error}"), report);
+        }
+    };
+    let Some(status) = &answer.status else {
+        let why = match answer::told(&ran.out) {
+            "" => String::new(),
+            told => format!(": {}", words::plain(told)),
+        };
+        report.failed(
+            PHP,
+            format!("{name} ({}) has no extension{why}", words::plain(&answer.php)),
+            format!("install it: make install, or add extension=flagstone to what `{name} --ini` lists"),
+        );
+        report.unknown(PHP_VERSION, "there is no extension", None);
+        report.unknown(PHP_ANSWERS, "there is no extension", None);
+        return;
+    };
+    report.passed(PHP, format!("{name} ({}) has the extension", words::plain(&answer.php)));
+    let place = Where {
+        name: &name,
+        reload: "restart what runs long: php artisan queue:restart",
+        ini: &format!("in php.ini of `{name} --ini`:"),
+    };
+    answer::version(PHP_VERSION, status, &place, report);
+    match answer::trouble(&answer, opened, &place) {
+        Some((found, mend)) => report.failed(PHP_ANSWERS, found, mend),
+        None => {
+            report.passed(PHP_ANSWERS, format!("from generation {}{}", status.generation, named(&answer)))
+        }
+    }
+}
+
+/// What there is to add where PHP's own settings name no store.
+pub fn named(answer: &answer::Answer) -> &'static str {
+    match answer.named.is_empty() {
+        true => ", asked as an application that names this store",
+        false => "",
+    }
+}
+
+fn nothing(why: &str, report: &mut Report) {
+    let mend = "name the PHP that runs artisan and queue workers: --php PATH".to_owned();
+    report.unknown(PHP, why, Some(mend));
+    for kind in [PHP_VERSION, PHP_ANSWERS] {
+        report.unknown(kind, "PHP did not answer", None);
+    }
+}

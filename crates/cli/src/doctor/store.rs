@@ -1,0 +1,211 @@
+//! The store itself: can it be opened, does what it holds verify, is its audit trail whole.
+
+use super::{
+    AGE, AUDIT, ENVIRONMENT, FALLBACK, HEAD, KILLS, PERMISSIONS, Report, SNAPSHOT, STOP, STORE, space, time,
+};
+use crate::words;
+use flagstone::eval::time::parse_rfc3339;
+use flagstone::store::{Store, StoreError, StoreStatus};
+use std::path::Path;
+
+/// What the other checks build on.
+pub struct Opened {
+    pub store: Store,
+    pub status: StoreStatus,
+}
+
+/// Opens and looks; none where that failed, with the reason in the report.
+pub fn open(directory: &Path, report: &mut Report) -> Option<Opened> {
+    let named = words::plain(&directory.to_string_lossy()).into_owned();
+    let store = match Store::open(directory) {
+        Ok(store) => store,
+        Err(error) => {
+            report.failed(STORE, plain(&error), mend(&error, &named));
+            return None;
+        }
+    };
+    let named = words::plain(&store.directory().to_string_lossy()).into_owned();
+    report.passed(STORE, format!("{named}, for {}", words::plain(store.environment())));
+    match store.status() {
+        Ok(status) => Some(Opened { store, status }),
+        Err(error) => {
+            report.failed(HEAD, plain(&error), "restore it as docs/operations.md says under \"Restore\"");
+            None
+        }
+    }
+}
+
+/// All that the store says about itself.
+pub fn checks(opened: &Opened, kill_days: u32, report: &mut Report) {
+    let Opened { store, status } = opened;
+    match &status.warning {
+        None => report.passed(PERMISSIONS, "only root and its owner can change it"),
+        Some(warning) => report.warned(
+            PERMISSIONS,
+            words::plain(warning),
+            "intended if it was made with `init --group`; otherwise take the group's right to write away: chmod -R g-w DIRECTORY",
+        ),
+    }
+    head(status, report);
+    snapshot(opened, report);
+    environment(opened, report);
+    stopped(status, report);
+    kills(status, kill_days, report);
+    audit(store, report);
+    space::checks(store.directory(), status.size.unwrap_or(0), report);
+    time::checks(status, report);
+}
+
+fn head(status: &StoreStatus, report: &mut Report) {
+    match &status.error {
+        Some(error) if error.contains("the head's pointer") => {
+            report.failed(HEAD, words::plain(error), "flagstone publish FILE");
+        }
+        _ => report.passed(HEAD, format!("verifies; epoch {}", status.epoch)),
+    }
+}
+
+fn snapshot(opened: &Opened, report: &mut Report) {
+    let Opened { store, status } = opened;
+    if status.generation == 0 {
+        report.failed(
+            SNAPSHOT,
+            "nothing is published: every flag is off (no_snapshot)",
+            "flagstone publish FILE",
+        );
+        report.not_asked(FALLBACK, "nothing is published");
+        report.not_asked(AGE, "nothing is published");
+        return;
+    }
+    match &status.error {
+        Some(error) => report.failed(
+            SNAPSHOT,
+            words::plain(error),
+            "publish the same definitions again (flagstone publish FILE), or flagstone rollback",
+        ),
+        None => report.passed(
+            SNAPSHOT,
+            format!(
+                "generation {} verifies: {}, {} bytes",
+                status.generation,
+                words::counted(status.flags.unwrap_or(0).into(), "flag"),
+                words::thousands(status.size.unwrap_or(0))
+            ),
+        ),
+    }
+    match status.previous {
+        0 => report.passed(FALLBACK, "the first generation: there is none before it"),
+        previous => match store.snapshot(previous) {
+            Ok(_) => report.passed(FALLBACK, format!("generation {previous} verifies")),
+            Err(error) => report.failed(
+                FALLBACK,
+                format!("new workers could not fall back: {}", plain(&error)),
+                "the next publish makes another; if files were lost, restore them as docs/operations.md says under \"Restore\"",
+            ),
+        },
+    }
+    match status.published_at.as_deref().and_then(|at| parse_rfc3339(at.as_bytes())) {
+        Some(at) => report.passed(AGE, format!("published {}, {}", words::at(at), words::ago(at))),
+        None => report.unknown(AGE, "the head does not say when it was published", None),
+    }
+}
+
+/// That what is served is for this environment. What PHP says of it is checked where PHP is asked.
+fn environment(opened: &Opened, report: &mut Report) {
+    let Opened { store, status } = opened;
+    if status.generation == 0 || status.error.is_some() {
+        let why = "there is no snapshot that could be read";
+        return report.unknown(ENVIRONMENT, why, None);
+    }
+    let expected = store.environment();
+    match store.snapshot(status.generation) {
+        Ok(snapshot) if snapshot.environment() == expected => {
+            report.passed(ENVIRONMENT, format!("{}, as the snapshot says too", words::plain(expected)));
+        }
+        Ok(snapshot) => report.failed(
+            ENVIRONMENT,
+            format!(
+                "the store is for {}, its snapshot for {}",
+                words::plain(expected),
+                words::plain(snapshot.environment())
+            ),
+            "flagstone publish FILE",
+        ),
+        Err(error) => report.unknown(ENVIRONMENT, plain(&error), None),
+    }
+}
+
+fn stopped(status: &StoreStatus, report: &mut Report) {
+    match &status.stopped {
+        None => report.passed(STOP, "nothing is stopped"),
+        Some(since) => report.failed(
+            STOP,
+            format!("every flag is off since {}, but those whose emergency is \"keep\"", second(since)),
+            "flagstone resume-all --reason WHY",
+        ),
+    }
+}
+
+fn kills(status: &StoreStatus, days: u32, report: &mut Report) {
+    let old = |since: &str| {
+        let since = parse_rfc3339(since.as_bytes()).unwrap_or(i64::MAX);
+        words::now().saturating_sub(since) >= i64::from(days) * 86_400_000_000
+    };
+    let stale: Vec<_> = status.killed.iter().filter(|killed| old(&killed.since) || !killed.known).collect();
+    let Some(first) = stale.first() else {
+        let killed = words::counted(status.killed.len() as u64, "flag");
+        let days = words::counted(days.into(), "day");
+        return report.passed(KILLS, format!("{killed} killed, none for {days}"));
+    };
+    let shown = stale.iter().map(|killed| {
+        let unknown = if killed.known { "" } else { " (no such flag is published)" };
+        format!("{} since {}{unknown}", words::plain(&killed.flag), second(&killed.since))
+    });
+    report.warned(
+        KILLS,
+        format!("killed and forgotten? {}", words::some(shown, 5)),
+        format!("flagstone revive {}, or take the flag out of the code", words::plain(&first.flag)),
+    );
+}
+
+fn audit(store: &Store, report: &mut Report) {
+    match store.verify_audit() {
+        Ok(check) => match check.first_bad {
+            Some(bad) => report.failed(
+                AUDIT,
+                format!("broken at record {} (line {}): {}", bad.seq, bad.line, words::plain(&bad.problem)),
+                "compare audit.jsonl with a copy kept elsewhere; `flagstone audit` names the record",
+            ),
+            None if check.torn_end => report.warned(
+                AUDIT,
+                format!("{}, the last line was cut off", words::counted(check.records, "record")),
+                "nothing: the next change closes over it and says so",
+            ),
+            None => report.passed(AUDIT, format!("whole, {}", words::counted(check.records, "record"))),
+        },
+        Err(error) => {
+            report.unknown(AUDIT, plain(&error), Some("run doctor as the store's owner".to_owned()))
+        }
+    }
+}
+
+/// A time to the second.
+pub fn second(at: &str) -> String {
+    crate::cmd::second(at)
+}
+
+fn plain(error: &StoreError) -> String {
+    words::plain(&error.to_string()).into_owned()
+}
+
+/// What to type, which the error itself says where it knows.
+fn mend(error: &StoreError, directory: &str) -> String {
+    match error {
+        StoreError::Untrusted { commands, .. } => words::plain(commands).into_owned(),
+        StoreError::NotAStore { .. } => format!("flagstone init {directory} --environment NAME"),
+        StoreError::Head { .. } => "restore it as docs/operations.md says under \"Restore\"".to_owned(),
+        _ => format!(
+            "name the store that workers use with --store, and run doctor as somebody who can read it: ls -ld {directory}"
+        ),
+    }
+}

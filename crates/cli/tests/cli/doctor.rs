@@ -1,0 +1,341 @@
+//! `doctor`: each check seen passing and failing. PHP is played by a script; tests/doctor/run asks the real one.
+
+use crate::shop::{FLAGS, Ran, Shop, ran};
+use serde_json::Value;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+/// A store in which all is well, and a PHP that answers from it.
+fn well() -> Shop {
+    let shop = Shop::empty();
+    let owned = FLAGS
+        .replace("\"billing_v2\": true", "\"billing_v2\": {\"enabled\": true, \"owner\": \"billing\"}")
+        .replace("\"old\": false", "\"old\": {\"enabled\": false, \"owner\": \"nobody\"}")
+        .replace("\"search\": { ", "\"search\": { \"owner\": \"search\", ")
+        .replace("\"by_user\": { ", "\"by_user\": { \"owner\": \"search\", ")
+        .replace("\"payment_log\": { ", "\"payment_log\": { \"owner\": \"billing\", ");
+    shop.write("flags.json", owned);
+    shop.run(["init", "store", "--environment", "production"]).exits(0);
+    shop.run(["publish", "flags.json"]).exits(0);
+    php(&shop, &answer(&shop, env!("CARGO_PKG_VERSION"), 1, "current"));
+    shop
+}
+
+fn answer(shop: &Shop, version: &str, generation: u64, source: &str) -> String {
+    let store = shop.directory.join("store").canonicalize().unwrap();
+    let status = serde_json::json!({
+        "version": version, "store": store, "environment": "production", "generation": generation, "source": source,
+        "last_error": (source != "current").then_some("generation 2 was refused: \u{1b}[2J"),
+    });
+    serde_json::json!({ "php": "8.2.29", "pid": 7, "named": "", "status": status }).to_string()
+}
+
+/// A PHP that prints this answer.
+fn php(shop: &Shop, answer: &str) {
+    script(shop, &format!("cat <<'JSON'\n\nflagstone-doctor: {answer}\nJSON\n"));
+}
+
+fn script(shop: &Shop, text: &str) {
+    let path = shop.write("php", format!("#!/bin/sh\n{text}"));
+    std::fs::set_permissions(path, PermissionsExt::from_mode(0o755)).unwrap();
+}
+
+/// What doctor says with these options beside `--php` and `--json`.
+fn doctor(shop: &Shop, options: &[&str]) -> Ran {
+    let mut command = shop.command(["doctor", "--json", "--php", "./php"]);
+    ran(command.env("PATH", "/usr/bin:/bin").args(options).output().unwrap())
+}
+
+#[track_caller]
+fn check(ran: &Ran, name: &str) -> Value {
+    let checks = ran.json()["checks"].clone();
+    let found = checks.as_array().unwrap().iter().find(|check| check["check"] == name);
+    found.unwrap_or_else(|| panic!("no check {name} in {checks:#}")).clone()
+}
+
+/// That the check came out so, with these words in what was found and how to mend it.
+#[track_caller]
+fn says(ran: &Ran, name: &str, state: &str, words: &[&str]) {
+    let check = check(ran, name);
+    assert_eq!(check["state"], state, "{check:#}");
+    for word in words {
+        let text = format!("{} {}", check["found"], check["mend"]);
+        assert!(text.contains(word), "expected {word:?} in {check:#}");
+    }
+    let mended = !matches!(state, "failed" | "warned") || check["mend"].is_string();
+    assert!(mended, "nothing tells how to mend {check:#}");
+}
+
+fn snapshot(shop: &Shop, generation: u64) -> PathBuf {
+    let begins = format!("{generation:020}-");
+    let files = std::fs::read_dir(shop.directory.join("store/snapshots")).unwrap();
+    let mut files = files.map(|file| file.unwrap().path());
+    files.find(|file| file.file_name().unwrap().to_str().unwrap().starts_with(&begins)).unwrap()
+}
+
+fn damage(path: &Path) {
+    std::fs::set_permissions(path, PermissionsExt::from_mode(0o644)).unwrap();
+    let mut bytes = std::fs::read(path).unwrap();
+    let at = bytes.len() - 9;
+    bytes[at] ^= 0xff;
+    std::fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn a_machine_on_which_all_is_well_is_go() {
+    let shop = well();
+    let ran = doctor(&shop, &[]).exits(0);
+    let json = ran.json();
+    assert_eq!(json["verdict"], "go", "{json:#}");
+    assert!(json["score"].as_u64() >= Some(95), "{json:#}");
+    let checks = json["checks"].as_array().unwrap();
+    assert!(checks.len() >= 15, "{json:#}");
+    for check in checks {
+        let expected = match check["check"].as_str().unwrap() {
+            // A container does not tell.
+            "time-sync" => continue,
+            name if name.starts_with("fpm") || name.starts_with("code") => "not_asked",
+            _ => "passed",
+        };
+        assert_eq!(check["state"], expected, "{check:#}");
+    }
+}
+
+#[test]
+fn people_get_a_table_and_what_to_type() {
+    let shop = well();
+    shop.run(["stop-all", "--reason", "test"]).exits(0);
+    let mut command = shop.command(["doctor", "--php", "./php"]);
+    let ran = ran(command.env("PATH", "/usr/bin:/bin").output().unwrap()).exits(0);
+    assert!(ran.out.starts_with("production on "), "{}", ran.out);
+    assert!(
+        ran.out.contains("FAILED") && ran.out.contains("flagstone resume-all --reason WHY"),
+        "{}",
+        ran.out
+    );
+    assert!(ran.out.lines().last().unwrap().starts_with("go: score "), "{}", ran.out);
+    assert!(!ran.out.contains('\x1b'), "{:?}", ran.out);
+}
+
+#[test]
+fn a_store_that_is_not_there_is_no_go_and_named() {
+    let shop = Shop::empty();
+    let ran = doctor(&shop, &[]).exits(1);
+    says(&ran, "store", "failed", &["store"]);
+    says(&ran, "snapshot", "unknown", &["could not be opened"]);
+    std::fs::create_dir(shop.directory.join("store")).unwrap();
+    says(&doctor(&shop, &[]).exits(1), "store", "failed", &["flagstone init store --environment NAME"]);
+}
+
+#[test]
+fn a_store_that_everybody_can_write_is_no_go() {
+    let shop = well();
+    let store = shop.directory.join("store");
+    std::fs::set_permissions(&store, PermissionsExt::from_mode(0o777)).unwrap();
+    says(&doctor(&shop, &[]).exits(1), "store", "failed", &["writable by everybody", "chmod o-w "]);
+}
+
+#[test]
+fn a_store_that_a_group_can_write_is_a_warning() {
+    let shop = well();
+    let store = shop.directory.join("store");
+    std::fs::set_permissions(&store, PermissionsExt::from_mode(0o775)).unwrap();
+    says(&doctor(&shop, &[]).exits(0), "permissions", "warned", &["writable by a group", "chmod -R g-w"]);
+}
+
+#[test]
+fn a_store_in_which_nothing_is_published_is_no_go() {
+    let shop = Shop::empty();
+    shop.run(["init", "store", "--environment", "production"]).exits(0);
+    php(&shop, &answer(&shop, env!("CARGO_PKG_VERSION"), 0, "none"));
+    says(
+        &doctor(&shop, &[]).exits(1),
+        "snapshot",
+        "failed",
+        &["nothing is published", "flagstone publish FILE"],
+    );
+}
+
+#[test]
+fn a_head_that_is_none_is_no_go() {
+    let shop = well();
+    std::fs::write(shop.directory.join("store/head"), vec![0; 4096]).unwrap();
+    let ran = doctor(&shop, &[]).exits(1);
+    says(&ran, "store", "failed", &["head", "Restore"]);
+}
+
+#[test]
+fn a_damaged_snapshot_is_no_go_and_one_to_fall_back_to_is_not() {
+    let shop = well();
+    shop.republish("\"percentage\": 50 }", "\"percentage\": 60 }");
+    php(&shop, &answer(&shop, env!("CARGO_PKG_VERSION"), 2, "current"));
+    says(&doctor(&shop, &[]).exits(0), "fallback", "passed", &["generation 1 verifies"]);
+    damage(&snapshot(&shop, 1));
+    says(&doctor(&shop, &[]).exits(0), "fallback", "failed", &["could not fall back"]);
+    damage(&snapshot(&shop, 2));
+    let ran = doctor(&shop, &[]).exits(1);
+    says(&ran, "snapshot", "failed", &["flagstone publish FILE"]);
+    says(&ran, "owners", "unknown", &[]);
+}
+
+#[test]
+fn a_trail_that_was_edited_fails() {
+    let shop = well();
+    let path = shop.directory.join("store/audit.jsonl");
+    let trail = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, trail.replacen("\"publish\"", "\"publisH\"", 1)).unwrap();
+    says(&doctor(&shop, &[]).exits(0), "audit", "failed", &["broken at record 2", "flagstone audit"]);
+}
+
+#[test]
+fn a_trail_cut_short_is_a_warning() {
+    let shop = well();
+    let path = shop.directory.join("store/audit.jsonl");
+    let mut trail = std::fs::read(&path).unwrap();
+    trail.extend_from_slice(b"{\"seq\":");
+    std::fs::write(&path, trail).unwrap();
+    says(&doctor(&shop, &[]).exits(0), "audit", "warned", &["cut off"]);
+}
+
+#[test]
+fn a_stop_and_old_kills_are_told() {
+    let shop = well();
+    shop.run(["kill", "search", "--reason", "test"]).exits(0);
+    says(&doctor(&shop, &[]).exits(0), "kills", "passed", &["1 flag killed"]);
+    says(
+        &doctor(&shop, &["--kill-days", "0"]).exits(0),
+        "kills",
+        "warned",
+        &["search", "flagstone revive search"],
+    );
+    shop.run(["revive", "search"]).exits(0);
+    shop.run(["kill", "gone", "--force", "--reason", "test"]).exits(0);
+    says(&doctor(&shop, &[]).exits(0), "kills", "warned", &["gone", "no such flag"]);
+    shop.run(["stop-all", "--reason", "test"]).exits(0);
+    says(&doctor(&shop, &[]).exits(0), "stop", "failed", &["resume-all"]);
+}
+
+#[test]
+fn settings_of_the_store_that_are_no_json_fail() {
+    let shop = well();
+    shop.write("store/config.json", "{}");
+    says(&doctor(&shop, &[]).exits(0), "config", "passed", &["config.json"]);
+    shop.write("store/config.json", "{\n  \"off_share\": \n}");
+    says(&doctor(&shop, &[]).exits(0), "config", "failed", &["config.json", "line 3"]);
+}
+
+#[test]
+fn flags_past_their_day_or_without_an_owner_are_named() {
+    let shop = well();
+    shop.republish("2099-03-31", "2020-03-31");
+    php(&shop, &answer(&shop, env!("CARGO_PKG_VERSION"), 2, "current"));
+    says(&doctor(&shop, &[]).exits(0), "expired", "warned", &["customer_portal (2020-03-31)"]);
+    shop.republish("\"owner\": \"portal-team\",", "");
+    php(&shop, &answer(&shop, env!("CARGO_PKG_VERSION"), 3, "current"));
+    says(&doctor(&shop, &[]).exits(0), "owners", "warned", &["1 flag without an owner: customer_portal"]);
+}
+
+#[test]
+fn a_flag_that_came_into_production_on_for_everybody_is_named() {
+    let shop = well();
+    shop.republish(
+        "\"old\":",
+        "\"sudden\": {\"enabled\": true, \"owner\": \"x\"}, \"slow\": false, \"old\":",
+    );
+    php(&shop, &answer(&shop, env!("CARGO_PKG_VERSION"), 2, "current"));
+    says(&doctor(&shop, &[]).exits(0), "born-on", "warned", &["1 flag came", "sudden (generation 2)"]);
+    // Turned on later by somebody: that is how it should be.
+    shop.run(["enable", "slow"]).exits(0);
+    shop.run(["rollout", "sudden", "50"]).exits(0);
+    php(&shop, &answer(&shop, env!("CARGO_PKG_VERSION"), 4, "current"));
+    says(&doctor(&shop, &[]).exits(0), "born-on", "passed", &[]);
+}
+
+#[test]
+fn flags_may_start_on_where_it_is_not_production() {
+    let shop = Shop::empty();
+    shop.write("flags.json", FLAGS);
+    shop.run(["init", "store", "--environment", "staging"]).exits(0);
+    shop.run(["publish", "flags.json"]).exits(0);
+    php(&shop, &answer(&shop, env!("CARGO_PKG_VERSION"), 1, "current").replace("production", "staging"));
+    says(&doctor(&shop, &[]).exits(0), "born-on", "not_asked", &["staging"]);
+}
+
+#[test]
+fn a_php_without_the_extension_is_no_go_with_its_own_words() {
+    let shop = well();
+    script(
+        &shop,
+        "echo \"Warning: PHP Startup: Unable to load dynamic library 'flagstone.so'\"\n\
+         echo 'flagstone-doctor: {\"php\": \"8.2.29\", \"pid\": 7, \"named\": \"\", \"status\": null}'\n",
+    );
+    let ran = doctor(&shop, &[]).exits(1);
+    says(&ran, "php", "failed", &["Unable to load dynamic library", "make install"]);
+    says(&ran, "php-answers", "unknown", &[]);
+}
+
+#[test]
+fn a_php_that_does_not_answer_leaves_the_question_open() {
+    let shop = well();
+    script(&shop, "echo 'Segmentation fault' >&2; exit 139\n");
+    says(&doctor(&shop, &[]).exits(2), "php", "unknown", &["Segmentation fault", "--php PATH"]);
+    std::fs::remove_file(shop.directory.join("php")).unwrap();
+    let ran = doctor(&shop, &[]).exits(2);
+    says(&ran, "php", "unknown", &["cannot run ./php"]);
+    assert_eq!(ran.json()["verdict"], "unknown");
+}
+
+#[test]
+fn a_php_of_another_version_fails() {
+    let shop = well();
+    php(&shop, &answer(&shop, "0.0.1", 1, "current"));
+    says(&doctor(&shop, &[]).exits(0), "php-version", "failed", &["0.0.1", "make install"]);
+}
+
+#[test]
+fn a_php_that_answers_from_elsewhere_is_no_go() {
+    let shop = well();
+    let right = answer(&shop, env!("CARGO_PKG_VERSION"), 1, "current");
+    php(&shop, &right.replace("/store\"", "/other\""));
+    says(&doctor(&shop, &[]).exits(1), "php-answers", "failed", &["/other, not from ", "flagstone.store = "]);
+    php(&shop, &right.replace("production", "staging"));
+    says(&doctor(&shop, &[]).exits(1), "php-answers", "failed", &["staging"]);
+    shop.republish("\"percentage\": 50 }", "\"percentage\": 60 }");
+    php(&shop, &right);
+    says(&doctor(&shop, &[]).exits(1), "php-answers", "failed", &["generation 1", "the head names 2"]);
+    php(&shop, &answer(&shop, env!("CARGO_PKG_VERSION"), 1, "last_good"));
+    says(&doctor(&shop, &[]).exits(1), "php-answers", "failed", &["generation 1 (last_good)", "\\u{1b}[2J"]);
+}
+
+#[test]
+fn nobody_behind_the_socket_leaves_the_question_open() {
+    let shop = well();
+    let ran = doctor(&shop, &["--fpm", "./none.sock"]).exits(2);
+    says(&ran, "fpm", "unknown", &["none.sock does not answer", "listen"]);
+    doctor(&shop, &["--fpm", "nowhere"]).exits(2);
+}
+
+#[test]
+fn a_score_below_the_least_is_no_go() {
+    let shop = well();
+    shop.run(["stop-all", "--reason", "test"]).exits(0);
+    let ran = doctor(&shop, &["--min-score", "100"]).exits(1);
+    assert_eq!(ran.json()["verdict"], "no-go");
+    doctor(&shop, &["--min-score", "0"]).exits(0);
+    let mut command = shop.command(["doctor", "--min-score", "101"]);
+    assert_eq!(command.output().unwrap().status.code(), Some(2));
+}
+
+#[test]
+fn the_document_has_every_check_with_its_weight() {
+    let document = include_str!("../../../../docs/deploying.md");
+    let shop = well();
+    let checks = doctor(&shop, &[]).json()["checks"].clone();
+    let rows = document.lines().filter(|line| line.starts_with("| `")).count();
+    assert_eq!(rows, checks.as_array().unwrap().len());
+    for check in checks.as_array().unwrap() {
+        let critical = if check["critical"] == true { "yes" } else { "" };
+        let row = format!("| `{}` | {} | {critical}", check["check"].as_str().unwrap(), check["weight"]);
+        assert!(document.contains(&row), "{row}");
+    }
+}
