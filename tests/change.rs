@@ -1,6 +1,6 @@
 //! Changes by a word: what they decide, and that the text says just that afterwards.
 
-use flagstone::change::{ChangeError, Changed, Edit, Target, change};
+use flagstone::change::{ChangeError, Changed, Edit, Target, change, change_published};
 use flagstone::definition::{self, CompanyId, Definitions, Flag, Percentage};
 use proptest::prelude::*;
 
@@ -438,4 +438,30 @@ proptest! {
         let again = change(target(&changed.text, environment), "f", &edit).unwrap();
         prop_assert!(!again.changed, "a word twice is the word once");
     }
+}
+
+#[test]
+fn what_is_published_changes_as_a_text_does_and_keeps_what_the_store_keeps() {
+    let mut published = definitions(FLAGS, None);
+    published.flags.get_mut("portal").unwrap().state.orphaned = Some(7);
+    for edit in
+        [on(None, &[7]), on(Some(50_000), &[]), Edit::Resume, Edit::Disable, Edit::Rollout(percent(3))]
+    {
+        let changed = change_published("generation 1", &published, "portal", &edit, NOW).unwrap();
+        let mut expected = done(None, "portal", edit);
+        expected.definitions.flags.get_mut("portal").unwrap().state.orphaned = Some(7);
+        assert_eq!(changed.definitions, expected.definitions);
+        assert_eq!((changed.changed, &changed.summary), (expected.changed, &expected.summary));
+        assert_eq!(changed.before, published);
+    }
+    let error = change_published("generation 1", &published, "portl", &Edit::Disable, NOW).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "generation 1: there is no flag \"portl\" (did you mean \"portal\"?); nothing was changed"
+    );
+    published.flags.get_mut("beta").unwrap().rollout = None;
+    published.flags.get_mut("ruled").unwrap().requires.push("gone".to_owned());
+    let error = change_published("generation 1", &published, "beta", &on(None, &[]), NOW).unwrap_err();
+    assert!(matches!(error, ChangeError::Definitions { before: true, .. }), "{error}");
+    assert!(error.to_string().contains("unknown flag \"gone\""), "{error}");
 }

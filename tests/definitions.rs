@@ -1,7 +1,8 @@
 //! Definitions as people write them: what they come to, and what is said of what cannot be.
 
 use flagstone::definition::{
-    self, CompanyId, Condition, Definitions, Emergency, Percentage, Report, Scalar, Test,
+    self, CompanyId, Condition, Definitions, Emergency, FlagState, Managed, OperationalState, Percentage,
+    PlanState, PlanStatus, Report, Scalar, Soak, StageEntered, Test,
 };
 
 const TODAY: &str = "2026-11-21";
@@ -443,8 +444,93 @@ fn a_report_serialises_for_other_programs() {
             { "severity": "error", "file": "f", "line": 1, "column": 19, "pointer": "/flags/a",
               "message": "found 1, expected a flag: true, false or an object" },
             { "severity": "error", "file": "f", "line": 1, "column": 29, "pointer": "/flags/b/enabld",
-              "message": "found the unknown key \"enabld\", expected one of description, owner, enabled, rollout, companies, requires, rules, schedule, variants, emergency, expires",
+              "message": "found the unknown key \"enabld\", expected one of description, owner, enabled, rollout, companies, requires, rules, schedule, variants, emergency, expires, plan, managed",
               "hint": "did you mean \"enabled\"?" },
         ] })
     );
+}
+
+#[test]
+fn a_plan_raises_the_percentage_stage_by_stage() {
+    let definitions = sound(
+        r#"{"flags": {"a": {"rollout": {"percentage": 0}, "managed": "git", "plan": {"stages": [
+            {"companies": [42, 15, "15"], "soak": "7d"}, {"percentage": 10, "soak": "36h"}, {"companies": ["x"]}, {"percentage": 100}]}}}}"#,
+    );
+    let flag = &definitions.flags["a"];
+    let plan = flag.plan.as_ref().unwrap();
+    assert_eq!(plan.stages[0].companies, [CompanyId::Int(15), CompanyId::Int(42)]);
+    assert_eq!(plan.stages[1].soak.map(Soak::micros), Some(36 * 3_600_000_000));
+    assert_eq!((plan.stages[2].percentage, plan.stages[2].soak), (None, None));
+    assert_eq!(flag.managed, Managed::Git);
+    let json = definitions.to_canonical_json();
+    assert_eq!(Definitions::from_canonical_json(&json).unwrap(), definitions);
+    assert_eq!(sound(std::str::from_utf8(&json).unwrap()), definitions);
+    for (stages, expected) in [
+        (
+            r#"[{"percentage": 10}, {"companies": [1]}, {"percentage": 10}]"#,
+            "1:123: /flags/a/plan/stages/2/percentage: found 10 after 10: a stage has to raise the percentage",
+        ),
+        ("[]", "1:67: /flags/a/plan/stages: found 0 stages, expected 1 to 100"),
+        (
+            r#"[{"soak": "7d"}]"#,
+            "1:68: /flags/a/plan/stages/0: found neither, expected a stage, an object with \"companies\" or \"percentage\"",
+        ),
+        (
+            r#"[{"companies": [], "soak": "7d"}]"#,
+            "1:82: /flags/a/plan/stages/0/companies: found an empty list, expected companies to let in, one or more",
+        ),
+        (
+            r#"[{"percentage": 1, "soak": "a week"}]"#,
+            "1:94: /flags/a/plan/stages/0/soak: found \"a week\", expected a length of time such as \"12h\" or \"7d\": a number and s, m, h, d or w",
+        ),
+    ] {
+        only_problem(
+            &format!(
+                r#"{{"flags": {{"a": {{"rollout": {{"percentage": 0}}, "plan": {{"stages": {stages}}}}}}}}}"#
+            ),
+            expected,
+        );
+    }
+}
+
+#[test]
+fn what_a_store_keeps_with_a_flag_is_refused_in_a_file() {
+    only_problem(
+        r#"{"flags": {"a": {"enabled": true, "state": {"orphaned": 1}}}}"#,
+        "1:35: /flags/a/state: found \"state\" in a, which only a store keeps: leave it out; `flagstone pull FILE` brings what runs into the file",
+    );
+}
+
+#[test]
+fn what_a_store_keeps_survives_the_canonical_form_and_is_left_out_of_a_check() {
+    let mut definitions = sound(
+        r#"{"flags": {"a": {"rollout": {"percentage": 7}, "plan": {"stages": [{"percentage": 10}]}}}}"#,
+    );
+    let plain = definitions.clone();
+    let flag = definitions.flags.get_mut("a").unwrap();
+    let mut state = PlanState {
+        status: PlanStatus::Running,
+        stage: 0,
+        since: 5_000,
+        soaked: 10,
+        started: 5_000,
+        before: OperationalState::of(flag),
+        held: None,
+        history: vec![StageEntered { stage: 0, at: 5_000 }],
+    };
+    state.hold("changed by hand", 7_000);
+    assert_eq!((state.status, state.soaked), (PlanStatus::Held, 2_010));
+    state.hold("again", 9_000);
+    assert_eq!((state.held.as_deref(), state.soaked), (Some("changed by hand"), 2_010));
+    flag.state = FlagState { orphaned: Some(1), plan: Some(state) };
+    let json = definitions.to_canonical_json();
+    assert_eq!(Definitions::from_canonical_json(&json).unwrap(), definitions);
+    assert_eq!(definitions.without_state(), plain);
+    assert_eq!(definitions.check("f", TODAY), Ok(Report::default()));
+    let (one, other) = [&definitions, &plain].map(|it| flagstone::compile(it, "test").unwrap()).into();
+    let answers = |bytes: &[u8]| flagstone::Snapshot::from_bytes(bytes).unwrap().layout().unwrap();
+    let (one, other) = (answers(&one), answers(&other));
+    for (with, without) in one.sections.iter().zip(&other.sections) {
+        assert_eq!(with.checksum == without.checksum, with.name != "definitions", "{}", with.name);
+    }
 }

@@ -17,7 +17,7 @@ static SCHEMA: LazyLock<Validator> = LazyLock::new(|| {
 });
 
 /// What errors say that are not of structure.
-const MEANING: [&str; 9] = [
+const MEANING: [&str; 10] = [
     "unknown flag",
     "unknown segment",
     " itself: ",
@@ -27,6 +27,7 @@ const MEANING: [&str; 9] = [
     "more than 64 flags through others",
     "comparisons with their segments",
     "is false in the document",
+    "a stage has to raise the percentage",
 ];
 
 /// Errors of structure that the parser finds, in the document as it is and in each environment.
@@ -99,7 +100,9 @@ fn both_accept_every_form_that_is_documented() {
         json!({ "variants": { "x": { "weight": 100, "value": null }, "$comment": 1 } }),
         json!({ "variants": { "x": { "weight": 33.333 }, "y": { "weight": 66.667, "value": [1, { "$comment": {} }] } } }),
         json!({ "emergency": "keep", "expires": "2028-02-29" }),
-        json!({ "emergency": "off" }),
+        json!({ "emergency": "off", "managed": "git" }),
+        json!({ "managed": "operations" }),
+        json!({ "rollout": { "percentage": 0 }, "plan": { "$comment": 1, "stages": [{ "companies": [15, "x"], "soak": "7d", "$comment": 1 }, { "percentage": 10, "soak": "90m" }, { "percentage": 100 }] } }),
     ] {
         both_accept(&flag(fields));
     }
@@ -136,6 +139,8 @@ fn both_accept_every_form_that_is_documented() {
         json!({ "segments": { "s": { "eq": null, "in": ["pro"] } } }),
         json!({ "segments": null, "flags": { "a": { "rules": null } } }),
         json!({ "flags": { "no flag's key": null, "a": { "nothing": null } } }),
+        json!({ "flags": { "a": { "managed": null, "plan": { "stages": [{ "percentage": 7 }] } } } }),
+        json!({ "flags": { "a": { "managed": "git", "plan": null } } }),
     ] {
         both_accept(&patch(overlay));
     }
@@ -222,6 +227,20 @@ fn both_refuse_every_breach_of_structure() {
         json!({ "emergency": true }),
         json!({ "expires": "2026-02-30" }),
         json!({ "expires": "soon" }),
+        json!({ "managed": "hand" }),
+        json!({ "managed": true }),
+        json!({ "state": {} }),
+        json!({ "plan": { "stages": [{ "percentage": 1 }] } }),
+        json!({ "rollout": { "percentage": 0 }, "plan": [] }),
+        json!({ "rollout": { "percentage": 0 }, "plan": {} }),
+        json!({ "rollout": { "percentage": 0 }, "plan": { "stages": [] } }),
+        json!({ "rollout": { "percentage": 0 }, "plan": { "stages": vec![json!({ "companies": [1] }); 101] } }),
+        json!({ "rollout": { "percentage": 0 }, "plan": { "stages": [{}] } }),
+        json!({ "rollout": { "percentage": 0 }, "plan": { "stages": [{ "soak": "7d" }] } }),
+        json!({ "rollout": { "percentage": 0 }, "plan": { "stages": [{ "companies": [] }] } }),
+        json!({ "rollout": { "percentage": 0 }, "plan": { "stages": [{ "percentage": 1, "soak": "7" }] } }),
+        json!({ "rollout": { "percentage": 0 }, "plan": { "stages": [{ "percentage": 1, "soak": 7 }] } }),
+        json!({ "rollout": { "percentage": 0 }, "plan": { "stages": [{ "percentage": 1, "soaks": "7d" }] } }),
     ] {
         both_refuse(&flag(fields));
     }

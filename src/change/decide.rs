@@ -1,7 +1,6 @@
 //! What a flag is to say after a change. The only place that decides it.
 
-use crate::definition::{Bucketing, Companies, CompanyId, Emergency, Flag, Percentage, Rollout};
-use std::collections::BTreeMap;
+use crate::definition::{Bucketing, CompanyId, Flag, Percentage, Rollout};
 
 /// A change to one flag.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +55,7 @@ impl Edit {
 
     /// The flag as it is to be; `before` is none for a flag that is added.
     pub(super) fn decide(&self, before: Option<&Flag>) -> Flag {
-        let mut flag = before.cloned().unwrap_or_else(off);
+        let mut flag = before.cloned().unwrap_or_else(|| Flag::new(false));
         match self {
             Edit::Enable { percentage: Some(percentage), companies } => {
                 flag.enabled = true;
@@ -130,20 +129,4 @@ fn add(list: &mut Vec<CompanyId>, companies: &[CompanyId]) {
 /// What a flag without a rollout says.
 fn everybody() -> Rollout {
     Rollout { percentage: Percentage::FULL, by: "company".to_owned(), salt: None, bucketing: Bucketing::Xxh3 }
-}
-
-fn off() -> Flag {
-    Flag {
-        description: None,
-        owner: None,
-        enabled: false,
-        rollout: None,
-        companies: Companies::default(),
-        requires: Vec::new(),
-        rules: Vec::new(),
-        schedule: Vec::new(),
-        variants: BTreeMap::new(),
-        emergency: Emergency::Off,
-        expires: None,
-    }
 }

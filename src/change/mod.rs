@@ -10,7 +10,7 @@ mod write;
 pub use decide::Edit;
 pub use words::state;
 
-use crate::definition::{self, Definitions, Report, nearest};
+use crate::definition::{self, Definitions, Flag, Report, nearest};
 
 /// A text of definitions, and where in it a change goes.
 #[derive(Debug, Clone, Copy)]
@@ -110,17 +110,89 @@ fn hint(near: &Option<String>) -> String {
     near.as_ref().map_or(String::new(), |near| format!(" (did you mean \"{near}\"?)"))
 }
 
+/// Makes one change to one flag of definitions that are published. `name` is theirs in messages, `now` is in microseconds
+/// since 1970. The text of the result is empty.
+///
+/// # Errors
+///
+/// When there is no such flag, or there would be an error with the change.
+pub fn change_published(
+    name: &str,
+    definitions: &Definitions,
+    key: &str,
+    edit: &Edit,
+    now: i64,
+) -> Result<Changed, ChangeError> {
+    not_too_many(edit)?;
+    let file = || name.to_owned();
+    let before = definitions.flags.get(key);
+    there(before, definitions, key, edit, &file)?;
+    let after = edit.decide(before);
+    let summary = words::summary(key, before, &after, now);
+    let was = definitions.clone();
+    if before == Some(&after) {
+        return Ok(Changed { summary, ..Changed::nothing(was) });
+    }
+    let mut changed = definitions.clone();
+    changed.flags.insert(key.to_owned(), after.clone());
+    if let Err(report) = changed.check(name, &day(now)) {
+        let before = definitions.check(name, &day(now)).is_err();
+        return Err(ChangeError::Definitions { report, before });
+    }
+    let notes = words::notes(edit, before, &after, &changed, now);
+    Ok(Changed { text: String::new(), definitions: changed, before: was, changed: true, summary, notes })
+}
+
+impl Changed {
+    fn nothing(definitions: Definitions) -> Changed {
+        let notes = vec!["it says so already; nothing to change".to_owned()];
+        let (before, summary) = (definitions.clone(), String::new());
+        Changed { text: String::new(), definitions, before, changed: false, summary, notes }
+    }
+}
+
+fn not_too_many(edit: &Edit) -> Result<(), ChangeError> {
+    match edit.companies().len() {
+        count if count > Edit::COMPANIES => Err(ChangeError::TooMany(count)),
+        _ => Ok(()),
+    }
+}
+
+/// Whether the flag is there, or is not if it is to be added.
+fn there(
+    before: Option<&Flag>,
+    definitions: &Definitions,
+    key: &str,
+    edit: &Edit,
+    file: &impl Fn() -> String,
+) -> Result<(), ChangeError> {
+    match (before, edit) {
+        (None, Edit::Add { .. }) if !definition::is_flag_key(key) => {
+            Err(ChangeError::Key { key: key.to_owned() })
+        }
+        (Some(_), Edit::Add { .. }) => Err(ChangeError::Known { file: file(), key: key.to_owned() }),
+        (None, Edit::Add { .. }) | (Some(_), _) => Ok(()),
+        (None, _) => {
+            let near = nearest(key, definitions.flags.keys().map(String::as_str)).map(str::to_owned);
+            Err(ChangeError::Unknown { file: file(), key: key.to_owned(), near })
+        }
+    }
+}
+
+/// The day of an instant, as `YYYY-MM-DD`.
+fn day(now: i64) -> String {
+    crate::eval::time::format_rfc3339(now).chars().take(10).collect()
+}
+
 /// Makes one change to one flag.
 ///
 /// # Errors
 ///
 /// When the definitions have errors, before or after; when there is no such flag, or with [`Edit::Add`], when there is.
 pub fn change(target: Target, key: &str, edit: &Edit) -> Result<Changed, ChangeError> {
-    if edit.companies().len() > Edit::COMPANIES {
-        return Err(ChangeError::TooMany(edit.companies().len()));
-    }
+    not_too_many(edit)?;
     let file = || target.file.to_owned();
-    let today: String = crate::eval::time::format_rfc3339(target.now).chars().take(10).collect();
+    let today = day(target.now);
     let read = |text: &str, before: bool| {
         let failed = |report| ChangeError::Definitions { report, before };
         let document = definition::parse(target.file, text.as_bytes()).map_err(failed)?;
@@ -136,24 +208,12 @@ pub fn change(target: Target, key: &str, edit: &Edit) -> Result<Changed, ChangeE
         return Err(ChangeError::Environment { file: file(), name, near });
     }
     let before = definitions.flags.get(key);
-    match (before, edit) {
-        (None, Edit::Add { .. }) if !definition::is_flag_key(key) => {
-            return Err(ChangeError::Key { key: key.to_owned() });
-        }
-        (None, Edit::Add { .. }) => {}
-        (Some(_), Edit::Add { .. }) => return Err(ChangeError::Known { file: file(), key: key.to_owned() }),
-        (None, _) => {
-            let near = nearest(key, definitions.flags.keys().map(String::as_str)).map(str::to_owned);
-            return Err(ChangeError::Unknown { file: file(), key: key.to_owned(), near });
-        }
-        (Some(_), _) => {}
-    }
+    there(before, &definitions, key, edit, &file)?;
     let after = edit.decide(before);
     let summary = words::summary(key, before, &after, target.now);
     if before == Some(&after) {
-        let notes = vec!["it says so already; nothing to change".to_owned()];
-        let (text, before) = (target.text.to_owned(), definitions.clone());
-        return Ok(Changed { text, definitions, before, changed: false, summary, notes });
+        let text = target.text.to_owned();
+        return Ok(Changed { text, summary, ..Changed::nothing(definitions) });
     }
     let mut expected = definitions.clone();
     expected.flags.insert(key.to_owned(), after.clone());

@@ -42,7 +42,10 @@ pub(super) fn flag(
 }
 
 fn needs_percentage(flag: &Flag) -> bool {
-    !flag.companies.allow.is_empty() || !flag.rules.is_empty() || !flag.schedule.is_empty()
+    !flag.companies.allow.is_empty()
+        || !flag.rules.is_empty()
+        || !flag.schedule.is_empty()
+        || flag.plan.is_some()
 }
 
 /// A flag that singles some out has to say what the others get: nothing and everything are both plausible.
@@ -64,8 +67,11 @@ fn percentage_is_written(findings: &mut Findings, key: &str, flag: &Flag, places
     if !flag.schedule.is_empty() {
         says.push("has a schedule".to_owned());
     }
+    if flag.plan.is_some() {
+        says.push("has a plan".to_owned());
+    }
     let rest = match says.len() {
-        1 if !flag.schedule.is_empty() => "what holds before it",
+        1 if !flag.schedule.is_empty() || flag.plan.is_some() => "what holds before it",
         _ => "what the others get",
     };
     let message = format!("{key} {} but does not say {rest}", says.join(" and "));

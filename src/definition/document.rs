@@ -81,6 +81,22 @@ pub fn load(file: &str, text: &[u8], environment: Option<&str>, today: &str) -> 
     Ok(Checked { definitions, warnings })
 }
 
+impl Definitions {
+    /// Checks definitions that no text was read for: the warnings on them. What a store keeps with them is left aside.
+    ///
+    /// `file` is their name in messages, whose places are those of the canonical text; `today` is the day as `YYYY-MM-DD`.
+    ///
+    /// # Errors
+    ///
+    /// Every problem, warnings included, where one of them is an error.
+    pub fn check(&self, file: &str, today: &str) -> Result<Report, Report> {
+        let stateless = self.flags.values().all(|flag| flag.state.is_empty());
+        let text =
+            if stateless { self.to_canonical_json() } else { self.without_state().to_canonical_json() };
+        parse(file, &text)?.resolve(None, today).map(|(_, warnings)| warnings)
+    }
+}
+
 impl Document {
     /// The environments that the document names, in the order of its text.
     pub fn environments(&self) -> Vec<&str> {

@@ -17,6 +17,8 @@ pub const ENVIRONMENTS: usize = 100;
 pub const REQUIRED: usize = 64;
 /// Rules of a flag.
 pub const RULES: usize = 1_000;
+/// Stages of a plan.
+pub const STAGES: usize = 100;
 /// Comparisons in all rules of a flag, once each segment stands where it is named.
 pub const COMPARISONS: usize = 10_000;
 /// Conditions within each other, once each segment stands where it is named.

@@ -7,6 +7,8 @@
 use super::company::CompanyId;
 use super::condition::Condition;
 use super::percentage::Percentage;
+use super::plan::Plan;
+use super::state::FlagState;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 
@@ -57,6 +59,15 @@ pub struct Flag {
     /// The day, as `YYYY-MM-DD`, after which `check` warns that the flag should be gone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<String>,
+    /// The stages of its rollout.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Plan>,
+    /// Whose the switches are once the flag is published.
+    #[serde(default, skip_serializing_if = "Managed::is_operations")]
+    pub managed: Managed,
+    /// What a store keeps with it; empty in files that people write.
+    #[serde(default, skip_serializing_if = "FlagState::is_empty")]
+    pub state: FlagState,
 }
 
 /// A share of the buckets.
@@ -145,10 +156,51 @@ pub enum Emergency {
     Keep,
 }
 
+/// Whose `enabled`, percentage, schedule, companies and `emergency` are once a flag is published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Managed {
+    /// Those who run it: a file gives the first values only.
+    #[default]
+    Operations,
+    /// The file's.
+    Git,
+}
+
+impl Flag {
+    /// A flag that says nothing but whether it is enabled.
+    pub fn new(enabled: bool) -> Self {
+        Self {
+            description: None,
+            owner: None,
+            enabled,
+            rollout: None,
+            companies: Companies::default(),
+            requires: Vec::new(),
+            rules: Vec::new(),
+            schedule: Vec::new(),
+            variants: BTreeMap::new(),
+            emergency: Emergency::Off,
+            expires: None,
+            plan: None,
+            managed: Managed::Operations,
+            state: FlagState::default(),
+        }
+    }
+}
+
 impl Definitions {
     /// Compact JSON with every map sorted: the same definitions give the same bytes.
     pub fn to_canonical_json(&self) -> Vec<u8> {
         serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    /// The same without what a store keeps: as a file may have it.
+    #[must_use]
+    pub fn without_state(&self) -> Self {
+        let mut plain = self.clone();
+        plain.flags.values_mut().for_each(|flag| flag.state = FlagState::default());
+        plain
     }
 
     /// Reads back what [`to_canonical_json`](Self::to_canonical_json) wrote. It checks types, not meaning.
@@ -170,8 +222,14 @@ impl Bucketing {
     }
 }
 
+impl Managed {
+    fn is_operations(&self) -> bool {
+        *self == Self::Operations
+    }
+}
+
 impl Emergency {
-    fn is_off(&self) -> bool {
+    pub(super) fn is_off(&self) -> bool {
         *self == Self::Off
     }
 }

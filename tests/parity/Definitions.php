@@ -63,6 +63,10 @@ final class Definitions
         if (Pools::chance(30)) {
             $flag['emergency'] = 'keep';
         }
+        if (Pools::chance(20)) {
+            $flag['managed'] = Pools::pick(['git', 'operations']);
+            $flag['plan'] = ['stages' => [['companies' => [1, 'x'], 'soak' => '7d'], ['percentage' => mt_rand(0, 50)], ['percentage' => 100, 'soak' => '90m']]];
+        }
 
         return array_filter($flag, static fn ($part) => $part !== []);
     }

@@ -476,6 +476,13 @@ test('a file that changes is read again, be it within one second, by another siz
     Process::useFile(null);
 });
 
+test('a plan and its owner are no matter of the answer', function () {
+    $plan = ['stages' => [['companies' => [42, 'x'], 'soak' => '7d'], ['percentage' => 50, 'soak' => '90m'], ['percentage' => 100]]];
+    Process::useFile(definitions(['flags' => ['portal' => ['rollout' => ['percentage' => 0], 'managed' => 'git', 'plan' => $plan]]]));
+    same([false, false, 'rollout_out'], [feature_enabled('portal', 42), feature_enabled('portal', 'x'), feature_explain('portal', 42)['reason']]);
+    Process::useFile(null);
+});
+
 test('what was good last stays when a file breaks, and the status says what is wrong and where', function () {
     $file = definitions(['flags' => ['portal' => true]]);
     Process::useFile($file, 'staging', "$file.local");
@@ -487,6 +494,13 @@ test('what was good last stays when a file breaks, and the status says what is w
         '{"flags": {"portal": {"rollout": {"percentge": 10}}}}' => ": /flags/portal/rollout/percentge: found the unknown key \"percentge\", expected one of percentage, by, salt, bucketing: did you mean \"percentage\"?\n"
             . "$file: /flags/portal/rollout: found no \"percentage\", expected a number from 0 to 100 with up to three decimals",
         '{"flags": {"portal": {"companies": {"allow": [1, 2, 3]}}}}' => ': /flags/portal: portal allows 3 companies but does not say what the others get: add "rollout": {"percentage": 0} for a pilot, or 100',
+        '{"flags": {"portal": {"plan": {"stages": [{"percentage": 10}]}}}}' => ': /flags/portal: portal has a plan but does not say what holds before it: add "rollout": {"percentage": 0} for a pilot, or 100',
+        '{"flags": {"portal": {"rollout": {"percentage": 0}, "plan": {"stages": [{"percentage": 10}, {"percentage": 5}]}}}}' =>
+            ': /flags/portal/plan/stages/1/percentage: found 5 after 10: a stage has to raise the percentage',
+        '{"flags": {"portal": {"rollout": {"percentage": 0}, "plan": {"stages": [{"percentage": 10, "soak": "week"}]}}}}' =>
+            ': /flags/portal/plan/stages/0/soak: found "week", expected a length of time such as "12h" or "7d": a number and s, m, h, d or w',
+        '{"flags": {"portal": {"rollout": {"percentage": 0}, "plan": {"stages": [{"companies": []}]}}}}' =>
+            ': /flags/portal/plan/stages/0/companies: found an empty list, expected companies to let in, one or more',
         '{"flags": {"portal": {"requires": ["portl"]}}}' => ': /flags/portal/requires/0: unknown flag "portl": did you mean "portal"?',
         '{"flags": {"portal": false}, "environments": {"staging": {"flags": {"portal": {"rollout": {"percentage": 5}}}}}}' =>
             ': /environments/staging/flags/portal: portal is false in the document, and the patch does not say "enabled": add "enabled": true or false',

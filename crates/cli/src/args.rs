@@ -164,6 +164,9 @@ pub struct Inspect {
     /// Print the definitions that the snapshot was compiled from, as `publish` takes them
     #[arg(long)]
     pub definitions: bool,
+    /// With what the store keeps with each flag besides: how far its plan is, whether its file still has it
+    #[arg(long, requires = "definitions")]
+    pub state: bool,
 }
 
 /// Arguments of `history`.

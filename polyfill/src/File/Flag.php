@@ -29,6 +29,7 @@ final class Flag
     public array $rules = [];
     /** @var array<int, int> thousandths by microseconds since 1970, ascending */
     public array $steps = [];
+    public bool $planned = false;
     /** @var array<int|string, array{int, bool, mixed}> thousandths, whether there is a value, the value; by name, sorted */
     public array $variants = [];
 }

@@ -14,7 +14,7 @@ use Flagstone\Polyfill\Time;
  */
 final class Flags
 {
-    private const KEYS = ['description', 'owner', 'enabled', 'rollout', 'companies', 'requires', 'rules', 'schedule', 'variants', 'emergency', 'expires'];
+    private const KEYS = ['description', 'owner', 'enabled', 'rollout', 'companies', 'requires', 'rules', 'schedule', 'variants', 'emergency', 'expires', 'plan', 'managed'];
     private const RULES = 1000;
     private const VALUE_NESTING = 32;
 
@@ -84,6 +84,14 @@ final class Flags
                 break;
             case 'emergency':
                 $flag->keeps = $this->read->choice($value, $path, ['off', 'keep']) === 'keep';
+                break;
+            case 'plan':
+                // Who has it answered from a store sees its stages; a file answers as before it was started.
+                $flag->planned = true;
+                (new Plans($this->read, $this->companies(...)))->plan($value, $path);
+                break;
+            case 'managed':
+                $this->read->choice($value, $path, ['operations', 'git']);
                 break;
             case 'expires':
                 $day = $this->read->string($value, $path, 'a day as YYYY-MM-DD');
@@ -241,8 +249,11 @@ final class Flags
         if ($flag->steps !== []) {
             $says[] = 'has a schedule';
         }
+        if ($flag->planned) {
+            $says[] = 'has a plan';
+        }
         if ($says !== [] && $flag->percentage === null) {
-            $rest = $says === ['has a schedule'] ? 'what holds before it' : 'what the others get';
+            $rest = \count($says) === 1 && ($flag->steps !== [] || $flag->planned) ? 'what holds before it' : 'what the others get';
             $message = "$key " . \implode(' and ', $says) . " but does not say $rest";
             $this->read->findings->error($path, $message, 'add "rollout": {"percentage": 0} for a pilot, or 100');
         }

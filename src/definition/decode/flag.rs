@@ -5,8 +5,8 @@ use crate::definition::check::{self, Places};
 use crate::definition::json::{Id, Kind};
 use crate::definition::merge::View;
 use crate::definition::{
-    Bucketing, Companies, CompanyId, Emergency, Flag, Percentage, Rollout, Rule, Step, Variant, company,
-    limits,
+    Bucketing, Companies, CompanyId, Emergency, Flag, Managed, Percentage, Rollout, Rule, Step, Variant,
+    company, limits,
 };
 use crate::eval::time;
 use std::borrow::Cow;
@@ -15,7 +15,7 @@ use std::rc::Rc;
 
 impl<'m> Decoder<'m> {
     pub(super) fn flag(&mut self, at: Id, key: &Rc<str>, view: View<'m>) -> Option<Flag> {
-        const NAMES: [&str; 11] = [
+        const NAMES: [&str; 13] = [
             "description",
             "owner",
             "enabled",
@@ -27,9 +27,11 @@ impl<'m> Decoder<'m> {
             "variants",
             "emergency",
             "expires",
+            "plan",
+            "managed",
         ];
         if let Kind::True | Kind::False = view.kind(self.tree) {
-            return Some(plain(view.kind(self.tree) == Kind::True));
+            return Some(Flag::new(view.kind(self.tree) == Kind::True));
         }
         let errors_before = self.findings.errors();
         let [
@@ -44,8 +46,11 @@ impl<'m> Decoder<'m> {
             variants,
             emergency,
             expires,
-        ] = self.fields(view, NAMES, "a flag: true, false or an object")?;
-        let mut flag = plain(true);
+            plan,
+            managed,
+        ] = self.fields_beside(view, NAMES, Some("state"), "a flag: true, false or an object")?;
+        self.no_state(key, view);
+        let mut flag = Flag::new(true);
         flag.description = description.and_then(|text| Some(self.string(text, "a string")?.into_owned()));
         flag.owner = owner.and_then(|text| Some(self.string(text, "a string")?.into_owned()));
         if let Some(enabled) = enabled {
@@ -60,6 +65,8 @@ impl<'m> Decoder<'m> {
         flag.variants = variants.map_or_else(BTreeMap::new, |variants| self.variants(variants));
         flag.emergency = emergency.and_then(|emergency| self.emergency(emergency)).unwrap_or_default();
         flag.expires = expires.and_then(|expires| self.expires(expires));
+        flag.plan = plan.and_then(|plan| self.plan(plan));
+        flag.managed = managed.and_then(|managed| self.managed(managed)).unwrap_or_default();
         // A flag of which something could not be read would be blamed for what is not there.
         if self.findings.errors() > errors_before {
             return None;
@@ -68,6 +75,17 @@ impl<'m> Decoder<'m> {
             Places { key: at, flag: view.place(), deny, variants, expires, says_enabled: enabled.is_some() };
         check::flag(self.tree, &mut self.findings, self.today, key, &flag, &places);
         Some(flag)
+    }
+
+    /// What a store keeps with a flag is not for files.
+    fn no_state(&mut self, key: &str, view: View<'m>) {
+        let tree = self.tree;
+        let Some((at, _)) = view.members(tree).find(|(name, _)| tree.string(*name) == "state") else {
+            return;
+        };
+        let message = format!("found \"state\" in {key}, which only a store keeps");
+        let advice = "leave it out; `flagstone pull FILE` brings what runs into the file".to_owned();
+        self.findings.error_with(at, message, advice);
     }
 
     fn rollout(&mut self, view: View<'m>) -> Option<Rollout> {
@@ -110,7 +128,7 @@ impl<'m> Decoder<'m> {
     }
 
     /// Sorted, each once. Ints and strings apart, since a million are sorted much faster as what they are.
-    fn company_list(&mut self, view: View<'m>) -> Vec<CompanyId> {
+    pub(super) fn company_list(&mut self, view: View<'m>) -> Vec<CompanyId> {
         let Some(items) = self.items(view, "a list of companies' ids") else { return Vec::new() };
         let (mut ints, mut texts): (Vec<i64>, Vec<Cow<str>>) = Default::default();
         for item in items {
@@ -231,6 +249,10 @@ impl<'m> Decoder<'m> {
         self.choice(view, [("off", Emergency::Off), ("keep", Emergency::Keep)])
     }
 
+    fn managed(&mut self, view: View<'m>) -> Option<Managed> {
+        self.choice(view, [("operations", Managed::Operations), ("git", Managed::Git)])
+    }
+
     fn expires(&mut self, view: View<'m>) -> Option<String> {
         const EXPECTED: &str = "a day as YYYY-MM-DD";
         let day = self.string(view, EXPECTED)?;
@@ -269,21 +291,4 @@ fn sort<T: Ord>(list: &mut Vec<T>) {
         list.sort_unstable();
     }
     list.dedup();
-}
-
-/// A flag that says nothing but whether it is enabled.
-fn plain(enabled: bool) -> Flag {
-    Flag {
-        description: None,
-        owner: None,
-        enabled,
-        rollout: None,
-        companies: Companies::default(),
-        requires: Vec::new(),
-        rules: Vec::new(),
-        schedule: Vec::new(),
-        variants: BTreeMap::new(),
-        emergency: Emergency::Off,
-        expires: None,
-    }
 }

@@ -2,6 +2,7 @@
 
 mod condition;
 mod flag;
+mod plan;
 mod read;
 mod value;
 

@@ -65,6 +65,17 @@ impl<'m> Decoder<'m> {
         names: [&'static str; N],
         expected: &str,
     ) -> Option<[Option<View<'m>>; N]> {
+        self.fields_beside(view, names, None, expected)
+    }
+
+    /// The same, with one key left to the caller.
+    pub(super) fn fields_beside<const N: usize>(
+        &mut self,
+        view: View<'m>,
+        names: [&'static str; N],
+        beside: Option<&str>,
+        expected: &str,
+    ) -> Option<[Option<View<'m>>; N]> {
         let mut fields = [None; N];
         if view.kind(self.tree) != Kind::Object {
             self.mismatch(view, expected);
@@ -75,7 +86,7 @@ impl<'m> Decoder<'m> {
             let name = tree.string(key);
             match names.iter().position(|known| *known == name).and_then(|index| fields.get_mut(index)) {
                 Some(field) => *field = Some(value),
-                None if name == COMMENT => {}
+                None if name == COMMENT || beside == Some(&*name) => {}
                 None => self.unknown(key, &name, &names),
             }
         }

@@ -6,7 +6,7 @@ use super::steps::Asked;
 use crate::output::Failure;
 use crate::question::Attributes;
 use crate::words;
-use flagstone::definition::{Condition, Definitions, Emergency, Flag, Percentage, Rollout, Rule};
+use flagstone::definition::{Condition, Definitions, Flag, Percentage, Rollout, Rule};
 use flagstone::{Attribute, Question, Snapshot, Switches, compile, enabled};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -103,16 +103,8 @@ fn only(condition: &Condition) -> Flag {
         bucketing: Default::default(),
     };
     Flag {
-        description: None,
-        owner: None,
-        enabled: true,
         rollout: Some(nobody),
-        companies: Default::default(),
-        requires: Vec::new(),
         rules: vec![Rule { name: None, when: condition.clone(), percentage: None }],
-        schedule: Vec::new(),
-        variants: BTreeMap::new(),
-        emergency: Emergency::Off,
-        expires: None,
+        ..Flag::new(true)
     }
 }

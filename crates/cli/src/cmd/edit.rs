@@ -6,7 +6,7 @@ use super::{check, publish};
 use crate::args::{Add, Arguments, Changing, Companies, Disable, Enable, Rollout};
 use crate::output::{BOLD, DIM, Exit, Failure, GOOD, Outcome, Output};
 use crate::{place, words};
-use flagstone::change::{ChangeError, Changed, Edit, Target, change as changed};
+use flagstone::change::{ChangeError, Changed, Edit, Target, change as changed, change_published};
 use flagstone::store::{Action, Actor, Change, Store, StoreError, diff};
 use serde_json::json;
 use std::fs::{File, OpenOptions};
@@ -104,12 +104,9 @@ fn in_store(store: &Store, change: Change, typed: &Typed, what: &What, output: &
     if let Some(base) = change.base.filter(|base| *base != generation) {
         return Err(stale(base, generation));
     }
-    let snapshot = store.snapshot(generation).map_err(Failure::changing)?;
-    let json = snapshot.definitions_json().map_err(|error| Failure::Unknown(error.to_string()))?;
-    let text = String::from_utf8_lossy(json);
+    let definitions = store.definitions(generation).map_err(Failure::changing)?;
     let name = format!("generation {generation} of {}", store.environment());
-    let target = Target { file: &name, text: &text, environment: None, now: words::now() };
-    let made = changed(target, what.flag, what.edit).map_err(failure)?;
+    let made = change_published(&name, &definitions, what.flag, what.edit, words::now()).map_err(failure)?;
     tell(&made, output);
     let mut answer = json!({
         "environment": store.environment(),

@@ -27,7 +27,7 @@ pub fn run(arguments: &Arguments, word: &Inspect, output: &mut Output) -> Outcom
     };
     drop(progress);
     if word.definitions {
-        return definitions(&snapshot, output);
+        return definitions(&snapshot, word.state, output);
     }
     show(&snapshot, output)
 }
@@ -43,12 +43,12 @@ fn open(path: &Path) -> Result<Snapshot, Failure> {
     })
 }
 
-/// As `publish` takes them.
-fn definitions(snapshot: &Snapshot, output: &mut Output) -> Outcome {
-    let json = snapshot.definitions_json().map_err(|error| Failure::Refused(error.to_string()))?;
-    let value: Value = serde_json::from_slice(json).map_err(|error| {
-        Failure::Unknown(format!("the definitions inside the snapshot are no JSON: {error}"))
-    })?;
+/// As `publish` takes them; with what the store keeps with each flag if that is asked for.
+fn definitions(snapshot: &Snapshot, state: bool, output: &mut Output) -> Outcome {
+    let definitions = place::definitions(snapshot)?;
+    let definitions = if state { definitions } else { definitions.without_state() };
+    let value: Value =
+        serde_json::to_value(definitions).map_err(|error| Failure::Unknown(error.to_string()))?;
     output.json(&value);
     if let Ok(pretty) = serde_json::to_string_pretty(&value) {
         output.line(pretty);
