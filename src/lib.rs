@@ -19,6 +19,8 @@ pub mod eval;
 mod snapshot;
 pub mod store;
 pub mod telemetry;
+#[cfg(feature = "publisher")]
+pub mod why;
 
 #[cfg(feature = "publisher")]
 pub use compile::{CompileError, compile};

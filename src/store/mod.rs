@@ -30,9 +30,13 @@ mod lock;
 #[cfg(feature = "publisher")]
 mod modes;
 #[cfg(feature = "publisher")]
+mod past;
+#[cfg(feature = "publisher")]
 mod publish;
 #[cfg(feature = "publisher")]
 mod session;
+#[cfg(feature = "publisher")]
+mod settled;
 #[cfg(feature = "publisher")]
 mod switch;
 #[cfg(feature = "publisher")]
@@ -60,6 +64,8 @@ pub use history::{HistoryEntry, KilledFlag, StoreStatus};
 pub use publisher::Store;
 #[cfg(feature = "publisher")]
 use publisher::{PATIENCE, now};
+#[cfg(feature = "publisher")]
+pub use settled::{Settled, settle};
 #[cfg(feature = "publisher")]
 pub use undone::Undone;
 #[cfg(feature = "publisher")]

@@ -39,6 +39,8 @@ pub enum Word {
     Ask(Ask),
     /// Say in a sentence, then step by step, why a flag is on or off
     Explain(Ask),
+    /// List the flags whose answer for a company changed, when, by whom and why
+    Why(Why),
     /// Verify a snapshot and print it field by field
     Inspect(Inspect),
     /// List the changes, newest first
@@ -92,8 +94,8 @@ const GROUPS: [(&str, &[&str]); 3] = [
     (
         "Ask",
         &[
-            "check", "status", "list", "show", "ask", "explain", "inspect", "history", "diff", "simulate",
-            "audit", "doctor",
+            "check", "status", "list", "show", "ask", "explain", "why", "inspect", "history", "diff",
+            "simulate", "audit", "doctor",
         ],
     ),
     (
@@ -150,6 +152,23 @@ pub struct Ask {
     /// As of this time instead of now: 2026-12-01T08:00:00Z
     #[arg(long, value_name = "TIME", value_parser = instant)]
     pub at: Option<i64>,
+}
+
+/// Arguments of `why`.
+#[derive(Debug, Args)]
+pub struct Why {
+    /// The company: `42` is the integer, `042` a string
+    #[arg(value_parser = company, allow_negative_numbers = true)]
+    pub company: CompanyId,
+    /// Before this time instead of now: 2026-12-01T08:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = instant)]
+    pub at: Option<i64>,
+    /// So many hours back, up to 8,784
+    #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=8784))]
+    pub hours: u32,
+    /// Further attributes, as a JSON object: '{"plan": "pro", "user": 7}'
+    #[arg(long, value_name = "JSON")]
+    pub context: Option<String>,
 }
 
 /// Arguments of `inspect`.

@@ -22,6 +22,7 @@ mod simulate;
 mod status;
 mod steps;
 mod stop;
+mod why;
 
 pub use history::second;
 
@@ -37,6 +38,7 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
         Word::Show(word) => show::run(arguments, word, output),
         Word::Ask(word) => ask::run(arguments, word, output),
         Word::Explain(word) => explain::run(arguments, word, output),
+        Word::Why(word) => why::run(arguments, word, output),
         Word::Inspect(word) => inspect::run(arguments, word, output),
         Word::History(word) => history::run(arguments, word, output),
         Word::Diff(word) => diff::run(arguments, word, output),

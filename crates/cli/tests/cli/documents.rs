@@ -1,6 +1,7 @@
 //! What the documents show of the command is what it does: every `$ flagstone …` is run, and what follows it compared.
 
 use crate::shop::{FLAGS, Ran, Shop, ran};
+use flagstone::eval::time;
 use std::path::{Path, PathBuf};
 
 /// When the documents' questions were asked.
@@ -59,6 +60,11 @@ fn shown(line: &str) -> Ran {
             shop
         }
         "enable old --company 15" => Shop::published(),
+        "why 42" => {
+            let shop = Shop::published();
+            shop.run(["kill", "search", "--reason", "wrong totals"]).exits(0);
+            shop
+        }
         "simulate search --percentage 50 --companies companies.txt" => {
             let shop = published(&FLAGS.replace("\"percentage\": 50 }", "\"percentage\": 10 }"));
             shop.write("companies.txt", (1..=1_000_000).map(|id| format!("{id}\n")).collect::<String>());
@@ -71,7 +77,18 @@ fn shown(line: &str) -> Ran {
     if line.starts_with("explain") {
         command.args(["--at", AT]);
     }
+    if line.starts_with("why") {
+        command.args(["--at", &a_day_after_the_last_change(&shop)]);
+    }
     ran(command.output().unwrap())
+}
+
+/// With the last change in those 24 hours, and no other.
+fn a_day_after_the_last_change(shop: &Shop) -> String {
+    let trail = std::fs::read_to_string(shop.directory.join("store/audit.jsonl")).unwrap();
+    let last: serde_json::Value = serde_json::from_str(trail.lines().last().unwrap()).unwrap();
+    let at = time::parse_rfc3339(last["at"].as_str().unwrap().as_bytes()).unwrap();
+    time::format_rfc3339(at + 24 * 3_600 * 1_000_000 - 1)
 }
 
 fn published(flags: &str) -> Shop {

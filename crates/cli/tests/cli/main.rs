@@ -8,3 +8,4 @@ mod documents;
 mod edits;
 mod outside;
 mod shop;
+mod why;

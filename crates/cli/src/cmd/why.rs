@@ -1,0 +1,175 @@
+//! `why`: what changed for a company, when, by whom and why.
+
+use super::history::second;
+use crate::args::{Arguments, Why};
+use crate::output::{BAD, Cell, Exit, Failure, GOOD, Outcome, Output, WARN};
+use crate::question::Attributes;
+use crate::{place, words};
+use flagstone::store::Actor;
+use flagstone::why::{Asked, Cause, Said, Turn, Untold};
+use flagstone::{Reason, why};
+use serde_json::json;
+
+const HOUR: i64 = 3_600 * 1_000_000;
+/// Flags named where several cannot be told.
+const NAMED: usize = 5;
+
+pub fn run(arguments: &Arguments, word: &Why, output: &mut Output) -> Outcome {
+    let attributes = Attributes::read(word.context.as_deref())?;
+    let store = place::store(arguments)?;
+    let to = word.at.unwrap_or_else(words::now);
+    let from = to.saturating_sub(i64::from(word.hours) * HOUR);
+    let asked = Asked { company: &word.company, context: &attributes, from, to };
+    let found = store.why(asked).map_err(Failure::asking)?;
+
+    output.line(sentence(word, &found, to, output));
+    if found.turns.len() > 1 {
+        output.line("");
+        let rows: Vec<Vec<Cell>> = found.turns.iter().map(row).collect();
+        output.table(&["WHEN", "FLAG", "WAS", "IS", "BY", "WHY", "WHO"], &rows);
+    }
+    if !found.untold.is_empty() || !found.lacking.is_empty() {
+        output.line("");
+    }
+    for untold in &found.untold {
+        output.line(output.paint(WARN, self::untold(untold)));
+    }
+    for (flag, names) in found.lacking.iter().take(NAMED) {
+        let names = words::plain(&names.join(", ")).into_owned();
+        output.line(format!("{flag} was changed too, and reads {names}: ask with --context"));
+    }
+    if found.lacking.len() > NAMED {
+        output.line(format!("… and {} more such flags", found.lacking.len() - NAMED));
+    }
+    output.json(&json!({
+        "environment": store.environment(),
+        "company": found.company,
+        "from": found.from,
+        "to": found.to,
+        "changes": found.changes,
+        "turns": found.turns,
+        "untold": found.untold,
+        "lacking": found.lacking,
+    }));
+    Ok(Exit::Yes)
+}
+
+/// The answer.
+fn sentence(word: &Why, found: &why::Why, to: i64, output: &Output) -> String {
+    let company = words::company(&word.company);
+    let span = match word.at {
+        Some(_) => format!("in the {} before {}", hours(word), words::at(to)),
+        None => format!("in the last {}", hours(word)),
+    };
+    let part = if found.untold.is_empty() { "" } else { ", as far as can be told" };
+    match found.turns.as_slice() {
+        [] => {
+            let changes = match found.changes {
+                0 => "nobody changed anything".to_owned(),
+                changes => format!("{} reached others only", words::counted(changes, "change")),
+            };
+            format!("nothing changed for company {company} {span}{part}: {changes}")
+        }
+        [last, ..] => {
+            let alike = |turn: &&Turn| {
+                turn.at == last.at && turn.after.on == last.after.on && turn.before.on == last.before.on
+            };
+            let flags: Vec<&str> = found.turns.iter().filter(alike).map(|turn| turn.flag.as_str()).collect();
+            let all = match found.turns.len() - flags.len() {
+                0 => String::new(),
+                others => format!("; {} before that {span}", words::counted(others as u64, "change")),
+            };
+            format!("{}{all}{part}", said(&company, &flags, last, output))
+        }
+    }
+}
+
+fn hours(word: &Why) -> String {
+    words::counted(word.hours.into(), "hour")
+}
+
+/// `customer_portal went OFF for company 42 at …: kill by alice@web-1, "wrong totals"`.
+fn said(company: &str, flags: &[&str], turn: &Turn, output: &Output) -> String {
+    let state = match (turn.before.on, turn.after.on) {
+        (false, true) => format!("went {}", output.paint(GOOD.bold(), "ON")),
+        (true, false) => format!("went {}", output.paint(BAD, "OFF")),
+        _ => format!("changed to {}", answer(&turn.after)),
+    };
+    let why = match reason(turn) {
+        Some(reason) => format!(", {}", words::quoted(reason)),
+        None => String::new(),
+    };
+    let who = who(turn).map_or(String::new(), |who| format!(" by {who}"));
+    let flags = words::some(flags.iter().map(|flag| words::plain(flag)), NAMED);
+    let (at, by) = (second(&turn.at), by(turn));
+    format!("{flags} {state} for company {company} at {at}: {by}{who}{why}")
+}
+
+fn row(turn: &Turn) -> Vec<Cell> {
+    let style = if turn.after.on { GOOD } else { BAD };
+    vec![
+        Cell::of(second(&turn.at)),
+        Cell::of(words::plain(&turn.flag)),
+        Cell::of(answer(&turn.before)),
+        Cell { text: answer(&turn.after), style },
+        Cell::of(by(turn)),
+        Cell::of(reason(turn).map(words::plain).unwrap_or_default()),
+        Cell::of(who(turn).unwrap_or_default()),
+    ]
+}
+
+/// `on (rollout_in 50 %)`.
+fn answer(said: &Said) -> String {
+    let state = if said.on { "on" } else { "off" };
+    let more = match (&said.prerequisite, said.thousandths, said.reason) {
+        (Some(flag), _, _) => format!(" {} is off", words::plain(flag)),
+        (None, Some(thousandths), Reason::RolloutIn | Reason::RolloutOut | Reason::Rule) => {
+            format!(" {}", words::percent(thousandths))
+        }
+        _ => String::new(),
+    };
+    let variant = said.variant.as_ref().map_or(String::new(), |name| format!(", {}", words::plain(name)));
+    format!("{state} ({}{more}{variant})", said.reason.as_str())
+}
+
+/// `kill`, `publish 13`, `the schedule`.
+fn by(turn: &Turn) -> String {
+    match &turn.cause {
+        Cause::Time => "by time alone, a schedule or a rule".to_owned(),
+        Cause::Untold { from, to } => {
+            format!("generations {from} to {to}, of which the audit trail does not tell")
+        }
+        Cause::Change { seq: None, action, .. } => format!("{}, not in the audit trail", action.word()),
+        Cause::Change { action, flag, generation, .. } => {
+            let other = flag.as_ref().filter(|flag| **flag != turn.flag);
+            let of = other.map_or(String::new(), |flag| format!(" {}", words::plain(flag)));
+            match action.publishes() {
+                true => format!("{}{of}, generation {generation}", action.word()),
+                false => format!("{}{of}", action.word()),
+            }
+        }
+    }
+}
+
+fn reason(turn: &Turn) -> Option<&str> {
+    match &turn.cause {
+        Cause::Change { reason, .. } => reason.as_deref(),
+        Cause::Time | Cause::Untold { .. } => None,
+    }
+}
+
+fn who(turn: &Turn) -> Option<String> {
+    let name = |actor: &Actor| format!("{}@{}", words::plain(&actor.user), words::plain(&actor.host));
+    match &turn.cause {
+        Cause::Change { actor, .. } => actor.as_ref().map(name),
+        Cause::Time | Cause::Untold { .. } => None,
+    }
+}
+
+fn untold(untold: &Untold) -> String {
+    let of = match &untold.flags {
+        None => "of no flag".to_owned(),
+        Some(flags) => format!("not of {}", words::some(flags.iter().map(|flag| words::plain(flag)), NAMED)),
+    };
+    format!("before {} the answer can be told {of}: {}", second(&untold.before), words::plain(&untold.why))
+}

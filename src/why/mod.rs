@@ -1,0 +1,480 @@
+//! Why a company's answers changed: every flag that answered otherwise, when, and by what.
+//!
+//! From what is served now, [`why`] goes back through the audit trail: each change is undone by the differences that its record
+//! tells, or where they are not all told, by the snapshot from before it if that is kept. On both sides of each change, and of each step of
+//! a schedule, the evaluator is asked. What cannot be told is said, with the moment from which on it can. Pure: snapshots come from the caller.
+
+mod answers;
+mod undo;
+
+use crate::definition::{CompanyId, Definitions};
+use crate::eval::Context;
+use crate::eval::time::{format_rfc3339, parse_rfc3339};
+use crate::store::{Action, Actor, Record, Settled};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use answers::Said;
+
+/// What is served now, and how it came to that.
+#[derive(Debug, Clone)]
+pub struct Past {
+    /// The store's.
+    pub environment: String,
+    /// What is served now.
+    pub definitions: Definitions,
+    /// Its number; 0 if nothing was published.
+    pub generation: u64,
+    /// Flags killed, and since when, in microseconds since 1970.
+    pub killed: Vec<(String, i64)>,
+    /// Since when everything is stopped.
+    pub stopped: Option<i64>,
+    /// The changes made, the oldest first; at least all of the time asked about and after it.
+    pub changes: Vec<Settled>,
+    /// The trail begins before the time asked about, or with the store.
+    pub whole: bool,
+    /// Records that the trail lacks: the first, the one after the last, and when that one was written.
+    pub missing: Vec<(u64, u64, String)>,
+}
+
+/// Who asks, and about which time.
+#[derive(Clone, Copy)]
+pub struct Asked<'a> {
+    /// The company.
+    pub company: &'a CompanyId,
+    /// Further attributes.
+    pub context: &'a dyn Context,
+    /// From this moment on, in microseconds since 1970.
+    pub from: i64,
+    /// Up to this one.
+    pub to: i64,
+}
+
+/// One flag that answered otherwise from a moment on.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Turn {
+    /// Its key.
+    pub flag: String,
+    /// RFC 3339.
+    pub at: String,
+    /// The answer until then.
+    pub before: Said,
+    /// The answer from then on.
+    pub after: Said,
+    /// By what.
+    pub cause: Cause,
+}
+
+/// What made an answer another.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Cause {
+    /// Somebody changed it.
+    Change {
+        /// The audit record; none for a kill or a stop that only the head knows.
+        seq: Option<u64>,
+        /// What was done.
+        action: Action,
+        /// The flag killed, revived, or changed by a word.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        flag: Option<String>,
+        /// Who.
+        actor: Option<Actor>,
+        /// Why.
+        reason: Option<String>,
+        /// The generation current after it.
+        generation: u64,
+    },
+    /// A step of a schedule came, or the time that a rule asks for.
+    Time,
+    /// Generations that the trail does not tell of.
+    Untold {
+        /// From this one.
+        from: u64,
+        /// To this one.
+        to: u64,
+    },
+}
+
+/// What cannot be told, and until when.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Untold {
+    /// The flags; none: all of them.
+    pub flags: Option<Vec<String>>,
+    /// Their answers can be told from this moment on. RFC 3339.
+    pub before: String,
+    /// Why not.
+    pub why: String,
+}
+
+/// What changed for a company.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Why {
+    /// The company.
+    pub company: CompanyId,
+    /// The time looked at. RFC 3339.
+    pub from: String,
+    /// Its end.
+    pub to: String,
+    /// Those answers that changed, the newest first.
+    pub turns: Vec<Turn>,
+    /// What cannot be told; empty: the list is whole.
+    pub untold: Vec<Untold>,
+    /// Flags that something happened to, their answer as before, and the attributes that they read and the question lacks:
+    /// with them the answer may have changed.
+    pub lacking: BTreeMap<String, Vec<String>>,
+    /// Changes in that time, whomever they reached.
+    pub changes: u64,
+}
+
+/// Goes back from what is served now to `asked.from`. `load` gives the definitions of a generation whose snapshot is kept.
+pub fn why(past: Past, asked: Asked, load: &mut dyn FnMut(u64) -> Option<Definitions>) -> Why {
+    let mut walk = Walk {
+        asked,
+        environment: past.environment,
+        state: State {
+            definitions: reduced(past.definitions, asked.company),
+            generation: past.generation,
+            unknown: Unknown::default(),
+            killed: past.killed.iter().map(|(flag, _)| flag.clone()).collect(),
+            stopped: past.stopped.is_some(),
+        },
+        until: asked.to,
+        turns: Vec::new(),
+        untold: Vec::new(),
+        lacking: BTreeMap::new(),
+        changes: 0,
+    };
+    for (first, next, at) in &past.missing {
+        let why = format!("the audit trail lacks its records from {first} to {}", next - 1);
+        walk.untell(None, parse_rfc3339(at.as_bytes()).unwrap_or(asked.to), why);
+    }
+    walk.back(events(&past.changes, &past.killed, past.stopped), past.whole, load);
+    walk.turns.sort_by(|(a, x), (b, y)| b.cmp(a).then_with(|| x.flag.cmp(&y.flag)));
+    walk.lacking.retain(|_, names| !names.is_empty());
+    Why {
+        company: asked.company.clone(),
+        from: format_rfc3339(asked.from),
+        to: format_rfc3339(asked.to),
+        turns: walk.turns.into_iter().map(|(_, turn)| turn).collect(),
+        untold: walk.untold,
+        lacking: walk.lacking.into_iter().map(|(flag, names)| (flag, names.into_iter().collect())).collect(),
+        changes: walk.changes,
+    }
+}
+
+/// A change, or a kill or stop that only the head knows.
+enum Event<'a> {
+    Told(&'a Settled),
+    Killed(&'a str, i64),
+    Stopped(i64),
+}
+
+impl Event<'_> {
+    fn at(&self) -> i64 {
+        match self {
+            Event::Told(settled) => settled.at,
+            Event::Killed(_, at) | Event::Stopped(at) => *at,
+        }
+    }
+}
+
+/// The changes, and what the head knows besides: a kill works where the trail cannot be written.
+fn events<'a>(changes: &'a [Settled], killed: &'a [(String, i64)], stopped: Option<i64>) -> Vec<Event<'a>> {
+    let mut events: Vec<Event> = changes.iter().map(Event::Told).collect();
+    let mut untold = |told: bool, event: Event<'a>| {
+        if !told {
+            let place = events.iter().position(|other| other.at() > event.at()).unwrap_or(events.len());
+            events.insert(place, event);
+        }
+    };
+    let near = |a: i64, b: i64| a.abs_diff(b) < 1_000_000;
+    for (flag, since) in killed {
+        let told = |change: &Settled| {
+            change.record.action == Action::Kill
+                && change.record.flag.as_deref() == Some(flag)
+                && near(change.at, *since)
+        };
+        untold(changes.iter().any(told), Event::Killed(flag, *since));
+    }
+    if let Some(since) = stopped {
+        let told = |change: &Settled| change.record.action == Action::StopAll && near(change.at, since);
+        untold(changes.iter().any(told), Event::Stopped(since));
+    }
+    events
+}
+
+/// What is not known of the definitions.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Unknown {
+    all: bool,
+    flags: BTreeSet<String>,
+    segments: BTreeSet<String>,
+}
+
+/// What answers depend on, between two changes.
+struct State {
+    definitions: Definitions,
+    generation: u64,
+    unknown: Unknown,
+    killed: BTreeSet<String>,
+    stopped: bool,
+}
+
+struct Walk<'a> {
+    asked: Asked<'a>,
+    environment: String,
+    state: State,
+    /// The state holds up to this moment.
+    until: i64,
+    turns: Vec<(i64, Turn)>,
+    untold: Vec<Untold>,
+    lacking: BTreeMap<String, BTreeSet<String>>,
+    changes: u64,
+}
+
+impl Walk<'_> {
+    fn back(&mut self, events: Vec<Event>, whole: bool, load: &mut dyn FnMut(u64) -> Option<Definitions>) {
+        for event in events.into_iter().rev() {
+            let at = event.at();
+            self.steps(at.max(self.asked.from));
+            if at <= self.asked.from {
+                return;
+            }
+            self.changes += u64::from(at <= self.asked.to);
+            match event {
+                Event::Killed(flag, _) => self.switched(&event, Action::Kill, Some(flag)),
+                Event::Stopped(_) => self.switched(&event, Action::StopAll, None),
+                Event::Told(Settled { record, .. }) if record.action == Action::Init => return,
+                Event::Told(Settled { record, .. }) if record.action.publishes() => {
+                    if record.to != self.state.generation {
+                        self.gap(at, record.to, load);
+                    }
+                    self.published(&event, record, load);
+                }
+                Event::Told(Settled { record, .. }) => {
+                    self.switched(&event, record.action, record.flag.as_deref());
+                }
+            }
+            self.until = self.until.min(at);
+        }
+        match whole {
+            true => self.steps(self.asked.from),
+            false => {
+                self.untell(None, self.until, "the audit trail does not tell of what was before".to_owned())
+            }
+        }
+    }
+
+    /// What time alone changes between `from` and `until`: steps of schedules, and rules that ask for the time.
+    fn steps(&mut self, from: i64) {
+        let mut due: BTreeMap<i64, BTreeSet<String>> = BTreeMap::new();
+        for (key, flag) in &self.state.definitions.flags {
+            for at in answers::instants(flag, &self.state.definitions) {
+                if from < at && at <= self.until {
+                    due.entry(at).or_default().insert(key.clone());
+                }
+            }
+        }
+        for (at, flags) in due {
+            let flags = answers::affected([&self.state.definitions; 2], flags, &BTreeSet::new());
+            let (before, after) = (self.ask(at - 1, &flags), self.ask(at, &flags));
+            self.note(at, before, after, &Cause::Time);
+        }
+    }
+
+    fn switched(&mut self, event: &Event, action: Action, flag: Option<&str>) {
+        let flags = match (action, flag) {
+            (Action::Kill | Action::Revive, Some(flag)) => BTreeSet::from([flag.to_owned()]),
+            (Action::StopAll | Action::ResumeAll, _) => {
+                self.state.definitions.flags.keys().cloned().collect()
+            }
+            _ => return,
+        };
+        let flags = answers::affected([&self.state.definitions; 2], flags, &BTreeSet::new());
+        let at = event.at();
+        let is = match flag {
+            Some(flag) => self.state.killed.contains(flag),
+            None => self.state.stopped,
+        };
+        if is != matches!(action, Action::Kill | Action::StopAll) {
+            let why = format!(
+                "the audit trail does not tell what undid the {} of {}",
+                action.word(),
+                format_rfc3339(at)
+            );
+            self.untell(flag.map(|flag| vec![flag.to_owned()]), self.until, why);
+        }
+        self.switch(action, flag, true);
+        let after = self.ask(at, &flags);
+        self.switch(action, flag, false);
+        let before = self.ask(at, &flags);
+        self.note(at, before, after, &cause(event, self.state.generation));
+    }
+
+    /// The switch as it was after the action, or before it.
+    fn switch(&mut self, action: Action, flag: Option<&str>, after: bool) {
+        let on = matches!(action, Action::Kill | Action::StopAll) == after;
+        match flag.filter(|_| matches!(action, Action::Kill | Action::Revive)) {
+            Some(flag) if on => _ = self.state.killed.insert(flag.to_owned()),
+            Some(flag) => _ = self.state.killed.remove(flag),
+            None => self.state.stopped = on,
+        }
+    }
+
+    fn published(
+        &mut self,
+        event: &Event,
+        record: &Record,
+        load: &mut dyn FnMut(u64) -> Option<Definitions>,
+    ) {
+        let undone = undo::undo(&self.state.definitions, &self.state.unknown, record, self.asked.company);
+        let (before, unknown) = match undone {
+            Some((before, unknown)) if unknown == self.state.unknown && !unknown.all => (before, unknown),
+            _ if record.from == 0 => Default::default(),
+            undone => match load(record.from) {
+                Some(kept) => (reduced(kept, self.asked.company), Unknown::default()),
+                None => self.half_known(event.at(), record, undone),
+            },
+        };
+        self.replaced(event.at(), before, unknown, &cause(event, record.to));
+        self.state.generation = record.from;
+    }
+
+    /// What the trail tells of the generation before, where it does not tell all.
+    fn half_known(
+        &mut self,
+        at: i64,
+        record: &Record,
+        undone: Option<(Definitions, Unknown)>,
+    ) -> (Definitions, Unknown) {
+        if self.state.unknown.all {
+            return (Definitions::default(), self.state.unknown.clone());
+        }
+        let why = format!(
+            "the snapshot of generation {} is not kept, and record {} of the audit trail does not have all that changed after it",
+            record.from, record.seq
+        );
+        match undone {
+            Some((before, unknown)) => {
+                let flags = unknown.flags.difference(&self.state.unknown.flags).cloned();
+                let segments = &unknown.segments;
+                let using = before.flags.iter().filter(|(_, flag)| {
+                    answers::segments(flag, &before).iter().any(|name| segments.contains(*name))
+                });
+                let mut flags: Vec<String> = flags.chain(using.map(|(key, _)| key.clone())).collect();
+                flags.sort_unstable();
+                flags.dedup();
+                self.untell(Some(flags), at, why);
+                (before, unknown)
+            }
+            None => {
+                self.untell(None, at, why);
+                (Definitions::default(), Unknown { all: true, ..Unknown::default() })
+            }
+        }
+    }
+
+    /// Between two generations there are some that the trail does not tell of.
+    fn gap(&mut self, at: i64, generation: u64, load: &mut dyn FnMut(u64) -> Option<Definitions>) {
+        let cause = Cause::Untold { from: generation, to: self.state.generation };
+        let (definitions, unknown) = match load(generation) {
+            Some(kept) => (reduced(kept, self.asked.company), Unknown::default()),
+            None => {
+                let why = format!(
+                    "the audit trail does not tell how generation {} came after {generation}, and the snapshot of {generation} is not kept",
+                    self.state.generation
+                );
+                self.untell(None, self.until, why);
+                (Definitions::default(), Unknown { all: true, ..Unknown::default() })
+            }
+        };
+        self.replaced(at, definitions, unknown, &cause);
+        self.state.generation = generation;
+    }
+
+    /// Goes on with other definitions, and notes whose answer that changes.
+    fn replaced(&mut self, at: i64, definitions: Definitions, unknown: Unknown, cause: &Cause) {
+        let (flags, segments) = differing(&definitions, &self.state.definitions);
+        let flags = answers::affected([&definitions, &self.state.definitions], flags, &segments);
+        let after = self.ask(at, &flags);
+        self.state.definitions = definitions;
+        self.state.unknown = unknown;
+        let before = self.ask(at, &flags);
+        self.note(at, before, after, cause);
+    }
+
+    fn ask(&self, now: i64, flags: &BTreeSet<String>) -> BTreeMap<String, Said> {
+        answers::answers(&self.environment, &self.state, flags, &self.asked, now)
+    }
+
+    fn note(
+        &mut self,
+        at: i64,
+        before: BTreeMap<String, Said>,
+        mut after: BTreeMap<String, Said>,
+        cause: &Cause,
+    ) {
+        if at <= self.asked.from || at > self.asked.to {
+            return;
+        }
+        for (flag, before) in before {
+            let Some(after) = after.remove(&flag) else { continue };
+            if before.same_answer(&after) {
+                let lacking: BTreeSet<&String> = before.lacking.iter().chain(&after.lacking).collect();
+                let known = self.lacking.entry(flag).or_default();
+                known.extend(lacking.into_iter().cloned());
+                continue;
+            }
+            let turn = Turn { flag, at: format_rfc3339(at), before, after, cause: cause.clone() };
+            self.turns.push((at, turn));
+        }
+    }
+
+    fn untell(&mut self, flags: Option<Vec<String>>, at: i64, why: String) {
+        if at > self.asked.from {
+            self.untold.push(Untold { flags, before: format_rfc3339(at), why });
+        }
+    }
+}
+
+fn cause(event: &Event, generation: u64) -> Cause {
+    match event {
+        Event::Told(Settled { record, .. }) => Cause::Change {
+            seq: Some(record.seq),
+            action: record.action,
+            flag: record.flag.clone(),
+            actor: Some(record.actor.clone()),
+            reason: record.reason.clone(),
+            generation,
+        },
+        Event::Killed(flag, _) => untold_switch(Action::Kill, Some(flag), generation),
+        Event::Stopped(_) => untold_switch(Action::StopAll, None, generation),
+    }
+}
+
+fn untold_switch(action: Action, flag: Option<&str>, generation: u64) -> Cause {
+    let flag = flag.map(str::to_owned);
+    Cause::Change { seq: None, action, flag, actor: None, reason: None, generation }
+}
+
+/// The definitions with no companies listed but the one that asks.
+fn reduced(mut definitions: Definitions, company: &CompanyId) -> Definitions {
+    for flag in definitions.flags.values_mut() {
+        for list in [&mut flag.companies.allow, &mut flag.companies.deny] {
+            list.retain(|listed| listed == company);
+        }
+    }
+    definitions
+}
+
+/// Flags and segments that are not the same in both.
+fn differing(a: &Definitions, b: &Definitions) -> (BTreeSet<String>, BTreeSet<String>) {
+    (unlike(&a.flags, &b.flags), unlike(&a.segments, &b.segments))
+}
+
+fn unlike<V: PartialEq>(a: &BTreeMap<String, V>, b: &BTreeMap<String, V>) -> BTreeSet<String> {
+    let changed = a.iter().filter(|(name, value)| b.get(*name) != Some(*value));
+    let gone = b.iter().filter(|(name, _)| !a.contains_key(*name));
+    changed.chain(gone).map(|(name, _)| name.clone()).collect()
+}

@@ -1,0 +1,146 @@
+//! A publish taken back by the differences that its audit record tells.
+
+use super::Unknown;
+use crate::definition::{CompanyId, Definitions, Flag};
+use crate::store::{Difference, ListDifference, Record};
+use serde_json::Value;
+
+/// The definitions before the record, as far as its differences tell, of lists of companies only what they say of `company`;
+/// and what is not known of them. None: it does not name all that changed.
+pub(super) fn undo(
+    after: &Definitions,
+    unknown: &Unknown,
+    record: &Record,
+    company: &CompanyId,
+) -> Option<(Definitions, Unknown)> {
+    if record.more_differences > 0 || record.differences.is_empty() {
+        return None;
+    }
+    let (mut before, mut unknown) = (after.clone(), unknown.clone());
+    for changes in record.differences.chunk_by(|a, b| a.flag == b.flag) {
+        let Some(key) = changes.first().and_then(|change| change.flag.as_ref()) else {
+            segments(&mut before, &mut unknown, changes);
+            continue;
+        };
+        match flag(before.flags.get(key), unknown.flags.contains(key), changes, company) {
+            Some(Some(flag)) => {
+                before.flags.insert(key.clone(), flag);
+                unknown.flags.remove(key);
+            }
+            Some(None) => {
+                before.flags.remove(key);
+                unknown.flags.remove(key);
+            }
+            None => _ = unknown.flags.insert(key.clone()),
+        }
+    }
+    Some((before, unknown))
+}
+
+/// The flag as it was; the inner none: it was not there. None: that cannot be told.
+fn flag(
+    after: Option<&Flag>,
+    unknown: bool,
+    changes: &[Difference],
+    company: &CompanyId,
+) -> Option<Option<Flag>> {
+    if let [whole] = changes
+        && whole.pointer.matches('/').count() == 2
+    {
+        let Some(before) = &whole.before else { return Some(None) };
+        let mut flag: Flag = serde_json::from_value(before.clone()).ok()?;
+        for list in [&mut flag.companies.allow, &mut flag.companies.deny] {
+            list.retain(|listed| listed == company);
+        }
+        return Some(Some(flag));
+    }
+    let mut flag = after.filter(|_| !unknown)?.clone();
+    let mut value = serde_json::to_value(&flag).ok()?;
+    for change in changes {
+        // /flags/KEY/FIELD/…
+        let field = change.pointer.splitn(4, '/').nth(3)?;
+        match &change.list {
+            Some(list) => {
+                let listed = if field.ends_with("deny") {
+                    &mut flag.companies.deny
+                } else {
+                    &mut flag.companies.allow
+                };
+                let was = was_listed(list, listed.contains(company), company)?;
+                listed.clear();
+                listed.extend(was.then(|| company.clone()));
+            }
+            None => set(&mut value, field, change.before.as_ref(), change.after.as_ref())?,
+        }
+    }
+    let companies = flag.companies;
+    Some(Some(Flag { companies, ..serde_json::from_value(value).ok()? }))
+}
+
+/// Whether the company was in the list, of which only the first changes are told.
+fn was_listed(list: &ListDifference, is: bool, company: &CompanyId) -> Option<bool> {
+    let (count, told) = match is {
+        true => (list.added, &list.first_added),
+        false => (list.removed, &list.first_removed),
+    };
+    // They are sorted: a company before the last one told would have been told.
+    let whole = told.len() as u64 == count || told.last().is_some_and(|last| company <= last);
+    whole.then(|| told.contains(company) != is)
+}
+
+fn segments(before: &mut Definitions, unknown: &mut Unknown, changes: &[Difference]) {
+    for change in changes {
+        let mut parts = change.pointer.splitn(4, '/').skip(2);
+        let (name, field) = (parts.next().unwrap_or_default(), parts.next());
+        let name = name.replace("~1", "/").replace("~0", "~");
+        let was = match field {
+            None => change.before.clone().map(serde_json::from_value).transpose().ok(),
+            Some(_) if unknown.segments.contains(&name) => None,
+            Some(field) => before.segments.get(&name).and_then(|after| {
+                let mut value = serde_json::to_value(after).ok()?;
+                set(&mut value, field, change.before.as_ref(), change.after.as_ref())?;
+                serde_json::from_value(value).ok().map(Some)
+            }),
+        };
+        match was {
+            Some(Some(condition)) => _ = before.segments.insert(name.clone(), condition),
+            Some(None) => _ = before.segments.remove(&name),
+            None => {
+                unknown.segments.insert(name);
+                continue;
+            }
+        }
+        if field.is_none() {
+            unknown.segments.remove(&name);
+        }
+    }
+}
+
+/// Sets or takes away what stands at a pointer without its first `/`. None: it is not what the trail says it became.
+fn set(root: &mut Value, pointer: &str, before: Option<&Value>, after: Option<&Value>) -> Option<()> {
+    let (parent, name) = match pointer.rsplit_once('/') {
+        Some((parent, name)) => (root.pointer_mut(&format!("/{parent}"))?, name),
+        None => (root, pointer),
+    };
+    let name = name.replace("~1", "/").replace("~0", "~");
+    match parent {
+        Value::Object(members) => {
+            if members.get(&name) != after {
+                return None;
+            }
+            match before {
+                Some(value) => _ = members.insert(name, value.clone()),
+                None => _ = members.remove(&name),
+            }
+        }
+        Value::Array(items) => {
+            let item = items.get_mut(name.parse::<usize>().ok()?)?;
+            if Some(&*item) != after {
+                return None;
+            }
+            *item = before?.clone();
+        }
+        _ => return None,
+    }
+    Some(())
+}
