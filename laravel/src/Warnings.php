@@ -11,8 +11,8 @@ use Illuminate\Contracts\Foundation\Application;
 use Throwable;
 
 /**
- * Says so where an off looks like a mistake: a flag that does not exist, a user without a company. Once per flag and
- * hour, over all processes, by the application's cache; where the cache fails, once per process.
+ * Says so where an off looks like a mistake: a flag that does not exist, a user without a company, no definitions at
+ * all. Once per flag and hour, over all processes, by the application's cache; where the cache fails, once per process.
  */
 final class Warnings
 {
@@ -31,6 +31,9 @@ final class Warnings
         $reason = $driver->explain($flag, $subject->company)['reason'];
         if ($reason === 'unknown_flag') {
             $this->unknown(UnknownFlag::named($flag, $driver->names()));
+        } elseif ($reason === 'no_snapshot') {
+            $this->say('none', 'Every flag is off, for there are no definitions to answer from: '
+                . ($driver->status()['last_error'] ?? 'nothing is published') . ' (php artisan feature:doctor)');
         } elseif ($reason === 'no_company' && $subject->signedIn) {
             $this->say("no-company:$flag", "Flag \"$flag\" is off because the signed-in user has no company."
                 . ' config/flagstone.php, subject, says where a user\'s company is found.');

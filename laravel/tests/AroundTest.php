@@ -9,11 +9,12 @@ use Flagstone\Laravel\Facades\Flagstone;
 use Flagstone\Laravel\Rules\FeatureEnabled;
 use Flagstone\Laravel\Tests\Support\Company;
 use Flagstone\Laravel\Tests\Support\Feature;
-use Illuminate\Auth\Access\Response;
 use Illuminate\Contracts\Auth\Access\Gate;
 use Illuminate\Support\Facades\Blade;
 use Illuminate\Support\Facades\Event;
+use Illuminate\Support\Facades\Route;
 use Illuminate\Support\Facades\Validator;
+use InvalidArgumentException;
 
 /**
  * The same question from views, rules, gates and models.
@@ -71,11 +72,29 @@ final class AroundTest extends TestCase
         $this->assertTrue($gate->forUser($this->user(15, 8))->allows('feature', Feature::Pilot));
         $this->assertFalse($gate->allows('feature', Feature::Pilot));
 
-        $denied = $gate->inspect('feature', 'pilot');
-        $this->assertTrue($denied->denied());
-        if (\method_exists(Response::class, 'denyAsNotFound')) {
-            $this->assertSame(404, $denied->status());
+        $this->assertTrue($gate->inspect('feature', 'pilot')->denied());
+    }
+
+    public function test_what_the_gate_denies_is_not_there(): void
+    {
+        Route::get('/pilot', fn () => 'page')->middleware("can:feature,'pilot'");
+        Route::get('/asks', fn () => $this->app->make(Gate::class)->authorize('feature', Feature::Pilot)->allowed() ? 'page' : 'none');
+
+        foreach (['/pilot', '/asks'] as $path) {
+            $this->actingAs($this->user(16));
+            $this->get($path)->assertNotFound()->assertDontSee('pilot');
+            $this->getJson($path)->assertNotFound();
+            $this->actingAs($this->user(15))->get($path)->assertOk();
         }
+    }
+
+    public function test_a_flag_that_laravel_took_for_a_models_name_is_an_error_that_says_how_to_write_it(): void
+    {
+        Route::get('/pilot', fn () => 'page')->middleware('can:feature,pilot');
+
+        $this->expectException(InvalidArgumentException::class);
+        $this->expectExceptionMessage("write can:feature,'customer_portal', or the middleware feature:customer_portal");
+        $this->withoutExceptionHandling()->get('/pilot');
     }
 
     public function test_the_company_answers_by_itself(): void

@@ -122,6 +122,17 @@ final class FileDriverTest extends TestCase
         $this->assertFalse(Flagstone::enabled('beta'));
     }
 
+    public function test_a_file_that_is_there_and_may_not_be_read_is_not_asked_to_be_written(): void
+    {
+        // Of root nothing is kept; a folder cannot be read by anybody.
+        $this->file .= '.folder';
+        @\mkdir($this->file);
+        $this->refreshApplication();
+        $this->expectException(BrokenDefinitions::class);
+        $this->expectExceptionMessage("cannot read the definitions $this->file: it may not be read; give this user the right to\n");
+        Flagstone::enabled('beta');
+    }
+
     public function test_a_typo_is_an_exception_with_the_nearest_name(): void
     {
         $this->expectException(UnknownFlag::class);

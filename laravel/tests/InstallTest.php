@@ -97,7 +97,10 @@ final class InstallTest extends TestCase
         self::assertSame(1, $this->artisanCode('feature:make', ['flag' => 'portal', '--enum' => "App\\$class"]));
         self::assertStringNotContainsString('"portal"', (string) \file_get_contents("$this->folder/flags.json"));
         self::assertSame(1, $this->artisanCode('feature:make', ['flag' => 'x', '--enum' => self::class]));
-        self::assertStringContainsString('is no backed enum', $this->printed);
+        self::assertStringContainsString('InstallTest is no enum backed by strings; nothing was changed', $this->printed);
+        self::assertSame(1, $this->artisanCode('feature:make', ['flag' => 'x', '--enum' => 'App\Absent']));
+        self::assertStringContainsString('there is no App\Absent; nothing was changed. Write `enum Absent: string {}` first', $this->printed);
+        self::assertStringNotContainsString('"x"', (string) \file_get_contents("$this->folder/flags.json"));
 
         \file_put_contents("$this->folder/Empty$class.php", "<?php\n\nenum Empty$class: string\n{\n}\n");
         require "$this->folder/Empty$class.php";

@@ -63,6 +63,14 @@ final class IntegrationsTest extends TestCase
         $this->assertEquals((object) ['portal' => true, 'everyone' => true], Flagstone::actingFor(15, $shared));
     }
 
+    public function test_inertia_shares_them_at_every_request_of_an_octane_worker(): void
+    {
+        // Octane's own listener has Inertia forget what was shared.
+        \Inertia\Inertia::$shared = [];
+        Event::dispatch('Laravel\Octane\Events\RequestReceived', [new \stdClass()]);
+        $this->assertEquals((object) ['portal' => false, 'everyone' => true], (\Inertia\Inertia::$shared['features'])());
+    }
+
     public function test_shared_flags_are_safe_in_a_script_and_an_object_where_there_are_none(): void
     {
         $shared = Flagstone::shared();

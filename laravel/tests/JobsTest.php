@@ -78,6 +78,17 @@ final class JobsTest extends TestCase
         $this->assertNull(Flagstone::subject()->company);
     }
 
+    public function test_whom_an_encrypted_job_is_for_is_encrypted_too(): void
+    {
+        Flagstone::actingFor('acme-secret', fn () => $this->push(new Support\NotesSecretly()));
+        $payload = (string) DB::table('jobs')->value('payload');
+        $this->assertArrayHasKey('flagstone', \json_decode($payload, true));
+        $this->assertStringNotContainsString('acme', $payload);
+
+        $this->work();
+        $this->assertSame(['acme-secret'], Support\NotesSecretly::$noted);
+    }
+
     public function test_attributes_travel_that_some_flag_reads_and_no_others(): void
     {
         $context = ['plan' => 'pro', 'secret' => 'x', 'tags' => ['a']];
@@ -101,7 +112,7 @@ final class JobsTest extends TestCase
         $this->assertArrayNotHasKey('flagstone', \json_decode(DB::table('jobs')->value('payload'), true));
     }
 
-    private function push(NotesCompany $job): void
+    private function push(object $job): void
     {
         $this->app->make('queue')->connection('database')->push($job);
     }

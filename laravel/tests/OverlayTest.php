@@ -38,13 +38,14 @@ final class OverlayTest extends TestCase
         JSON;
 
     private string $folder;
+    private string $flags = self::FLAGS;
 
     protected function configure(Application $app): void
     {
         static $number = 0;
         $this->folder = Store::directory() . '/overlay-' . \getmypid() . '-' . ++$number;
         \mkdir($this->folder);
-        \file_put_contents("$this->folder/flags.json", self::FLAGS);
+        \file_put_contents("$this->folder/flags.json", $this->flags);
         $app->make('config')->set('flagstone.file', "$this->folder/flags.json");
         $app->make('config')->set('flagstone.overlay', "$this->folder/flags.local.json");
         $app->make('config')->set('flagstone.binary', '/nonexistent/flagstone');
@@ -156,6 +157,29 @@ final class OverlayTest extends TestCase
         $compare = ['diff', "$this->folder/engine.json", "$this->folder/merged.json", '--environment=testing', '--json'];
         $compared = $binary->run($compare);
         self::assertSame([], $compared->data()['differences'] ?? null, $compared->text . $compared->error);
+    }
+
+    public function test_a_change_that_moves_only_a_company_says_so_and_what_is_listed_stays_in_its_place(): void
+    {
+        self::assertSame(0, $this->artisanCode('feature:allow portal 15'), $this->printed);
+        self::assertStringContainsString('it says so already; nothing to change', $this->printed);
+
+        self::assertSame(0, $this->artisanCode('feature:deny portal 99'), $this->printed);
+        self::assertStringContainsString('portal: 10 % + 3 companies, as before but for one company or more', $this->printed);
+    }
+
+    public function test_a_file_that_cannot_be_used_is_neither_changed_nor_listed_and_every_command_says_where_it_is_wrong(): void
+    {
+        $typo = \str_replace('"beta": false', '"beta": { "enabld": false }', self::FLAGS);
+        foreach (['{"flags": {"beta": tru}}' => ':1:20: /flags/beta: found "tru"', $typo => '/flags/beta/enabld: found the unknown key "enabld"'] as $text => $where) {
+            $this->flags = $text;
+            $this->refreshApplication();
+            foreach (['list', 'show beta', 'stats beta', 'explain beta', 'why beta', 'enable beta', 'disable beta'] as $command) {
+                self::assertNotSame(0, $this->artisanCode("feature:$command"), "$command: $this->printed");
+                self::assertStringContainsString($where, $this->printed, $command);
+            }
+        }
+        self::assertFileDoesNotExist("$this->folder/flags.local.json");
     }
 
     private function overlay(): string

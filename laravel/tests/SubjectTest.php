@@ -9,7 +9,10 @@ use Flagstone\Laravel\Subject\Presets;
 use Flagstone\Laravel\Subject\Subject;
 use Flagstone\Laravel\Subject\Subjects;
 use Illuminate\Http\Request;
+use Illuminate\Routing\Middleware\SubstituteBindings;
+use Illuminate\Support\Facades\DB;
 use Illuminate\Support\Facades\Route;
+use Illuminate\Support\Facades\Schema;
 use InvalidArgumentException;
 use PHPUnit\Framework\Attributes\DataProvider;
 
@@ -111,6 +114,46 @@ final class SubjectTest extends TestCase
         $route->setParameter('company', new Support\Company(['id' => 16]));
         $request->setRouteResolver(fn () => $route);
         $this->assertSame(16, $this->app->make(Subjects::class)->of($request)->company);
+    }
+
+    public function test_a_route_by_another_key_than_the_companys_own_finds_the_company_before_the_flag_is_asked(): void
+    {
+        $this->useSubject('route:site');
+        Schema::create('sites', function ($table): void {
+            $table->id();
+            $table->string('slug');
+        });
+        foreach ([15 => 'fifteen', 16 => 'acme'] as $id => $slug) {
+            Support\Site::query()->insert(['id' => $id, 'slug' => $slug]);
+        }
+        $page = fn (Support\Site $site): array => [$site->id, Flagstone::subject()->company, Flagstone::enabled('pilot')];
+        Route::get('/s/{site}', $page)->middleware(['feature:pilot', SubstituteBindings::class]);
+        Route::get('/i/{site:id}', $page)->middleware(['feature:pilot', SubstituteBindings::class]);
+        $queries = 0;
+        DB::listen(function () use (&$queries): void {
+            ++$queries;
+        });
+
+        $this->get('/s/fifteen')->assertOk()->assertExactJson([15, 15, true]);
+        $this->assertSame(1, $queries, 'what the flag found is what the route is given');
+        $this->get('/s/acme')->assertNotFound();
+        $this->assertSame($this->get('/unrouted')->getContent(), $this->get('/s/absent')->assertNotFound()->getContent());
+
+        $queries = 0;
+        $this->get('/i/15')->assertOk();
+        $this->get('/i/16')->assertNotFound();
+        $this->assertSame(1, $queries, 'a primary key is the company\'s, and nothing is looked up');
+    }
+
+    public function test_a_route_parameter_that_the_application_binds_by_itself_is_bound_so_for_the_flag(): void
+    {
+        $this->useSubject('route:company');
+        Route::bind('company', fn (string $value): Support\Company => new Support\Company(['id' => (int) \substr($value, 2)]));
+        Route::get('/{company}/page', fn (Support\Company $company): int => $company->id)
+            ->middleware(['feature:pilot', SubstituteBindings::class]);
+
+        $this->get('/c-15/page')->assertOk()->assertSee('15');
+        $this->get('/c-16/page')->assertNotFound();
     }
 
     public function test_it_is_what_a_class_of_the_application_finds(): void

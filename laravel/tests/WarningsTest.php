@@ -117,6 +117,19 @@ final class WarningsTest extends TestCase
         );
     }
 
+    public function test_no_definitions_at_all_are_one_line_an_hour_whatever_is_asked(): void
+    {
+        $this->start('production', false);
+        $driver = Flagstone::driver();
+        Flagstone::setDriver(new Support\AnswersNothing($driver, 'cannot open the head: Permission denied'));
+        $this->assertFalse(Flagstone::enabled('customer_portal'));
+        $this->assertFalse(Flagstone::possible('other_pilot'));
+        $this->assertSame(
+            ['Every flag is off, for there are no definitions to answer from: cannot open the head: Permission denied (php artisan feature:doctor)'],
+            $this->logged,
+        );
+    }
+
     public function test_while_debugging_the_page_says_why_in_one_line_and_a_header(): void
     {
         $this->start('production', true);

@@ -87,8 +87,10 @@ final class DefinitionsFile extends Origin
     {
         $name = Problem::printable($this->directory);
         if ($text === null) {
-            $there = \file_exists($this->directory) ? 'it may not be read' : 'it is not there';
-            throw new Problem("cannot read the definitions $name: $there; write {\"flags\": {}} into it to begin with");
+            $why = \file_exists($this->directory)
+                ? 'it may not be read; give this user the right to'
+                : 'it is not there; write {"flags": {}} into it to begin with';
+            throw new Problem("cannot read the definitions $name: $why");
         }
         $environment = $this->environment === '' ? null : $this->environment;
         $document = new Document($name, $text, $environment, Problem::printable((string) $this->overlay), $patch);

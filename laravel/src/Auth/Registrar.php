@@ -11,11 +11,11 @@ use Illuminate\Container\Container;
 use Illuminate\Contracts\Auth\Access\Gate;
 use Illuminate\Contracts\Auth\Authenticatable;
 use Illuminate\Contracts\Foundation\Application;
+use InvalidArgumentException;
 use UnitEnum;
 
 /**
- * The ability "feature": Gate::allows('feature', 'customer_portal'). Guests may be asked about, too. A denial is a 404
- * from Laravel 9.20 on, and a 403 before.
+ * The ability "feature": Gate::allows('feature', 'customer_portal'). Guests may be asked about, too. A denial is a 404.
  *
  * @internal
  */
@@ -34,14 +34,21 @@ final class Registrar
         }
     }
 
-    private static function decide(?Authenticatable $user, string|UnitEnum $flag): Response
+    /** @throws InvalidArgumentException where no flag is named */
+    private static function decide(?Authenticatable $user, string|UnitEnum|null $flag = null): Response
     {
+        if ($flag === null) {
+            throw new InvalidArgumentException(
+                'The ability "feature" was asked for without a flag. On a route Laravel takes a name without quotes for a'
+                . " route parameter's: write can:feature,'customer_portal', or the middleware feature:customer_portal",
+            );
+        }
         $app = Container::getInstance();
         $subject = $app->make(Subjects::class)->ofUser($user);
         if ($app->make(Flagstone::class)->asks(Flagstone::key($flag), $subject)) {
             return Response::allow();
         }
 
-        return \method_exists(Response::class, 'denyAsNotFound') ? Response::denyAsNotFound() : Response::deny();
+        return \method_exists(Response::class, 'denyAsNotFound') ? Response::denyAsNotFound() : new NotFound(Flagstone::key($flag));
     }
 }

@@ -4,7 +4,10 @@ declare(strict_types=1);
 
 namespace Flagstone\Laravel\Changes;
 
+use Flagstone\Laravel\Exceptions\BrokenDefinitions;
 use Flagstone\Laravel\Flagstone;
+use RuntimeException;
+use stdClass;
 
 /**
  * The one place through which this package changes flags: by the command `flagstone` where a store answers, in the
@@ -23,9 +26,7 @@ final class Changer
     /** @param bool $json whether the result's text is to be a JSON document */
     public function apply(Change $change, bool $json = false): Result
     {
-        $result = $this->isFile()
-            ? $this->overlay->apply($change, $json)
-            : $this->store($change->arguments(), $json);
+        $result = $this->isFile() ? $this->file($change, $json) : $this->store($change->arguments(), $json);
         if (!$change->dryRun) {
             $this->flagstone->driver()->refresh();
         }
@@ -64,9 +65,27 @@ final class Changer
         return !$this->isFile() && $this->binary->path() !== null;
     }
 
-    public function overlay(): Overlay
+    /**
+     * The flags as flags.json and the overlay have them, where these answer.
+     *
+     * @return array<string, bool|stdClass>
+     * @throws RuntimeException where one of the files cannot be used
+     */
+    public function flags(): array
     {
-        return $this->overlay;
+        $this->check();
+
+        return $this->overlay->flags();
+    }
+
+    /** What the driver cannot use nobody should change, or show as if it answered. */
+    private function check(): void
+    {
+        $status = $this->flagstone->driver()->status();
+        $file = (string) ($status['store'] ?? '');
+        if (isset($status['last_error']) && \file_exists($file)) {
+            throw BrokenDefinitions::of($file, $status['last_error']);
+        }
     }
 
     public function binary(): Binary
@@ -84,6 +103,17 @@ final class Changer
     public function directory(): ?string
     {
         return $this->flagstone->driver()->status()['store'] ?? $this->store;
+    }
+
+    private function file(Change $change, bool $json): Result
+    {
+        try {
+            $this->check();
+        } catch (BrokenDefinitions $problem) {
+            return Result::refused($problem->getMessage());
+        }
+
+        return $this->overlay->apply($change, $json);
     }
 
     /** @param list<string> $arguments */

@@ -25,7 +25,8 @@ final class EnumCase
     public static function for(string $class, string $flag): self
     {
         if (!\enum_exists($class) || !\is_subclass_of($class, BackedEnum::class)) {
-            throw new RuntimeException("$class is no backed enum: enum " . \class_basename($class) . ': string');
+            $what = \class_exists($class) ? "$class is no enum backed by strings" : "there is no $class";
+            throw new RuntimeException("$what; nothing was changed. Write `enum " . \class_basename($class) . ': string {}` first');
         }
         $enum = new ReflectionEnum($class);
         $file = (string) $enum->getFileName();

@@ -70,7 +70,12 @@ final class Overlay
     private function told(Change $change, stdClass $before, stdClass $after, bool $changed, bool $json): Result
     {
         $name = \basename($this->overlay);
-        $summary = "{$change->flag}: " . ($changed ? State::of($before) . ' → ' : '') . State::of($after);
+        [$from, $to] = [State::of($before), State::of($after)];
+        $summary = "{$change->flag}: " . match (true) {
+            !$changed => $to,
+            $from === $to => "$to, as before but for one company or more",
+            default => "$from → $to",
+        };
         $written = $changed && !$change->dryRun;
         if ($json) {
             $data = [
@@ -144,9 +149,11 @@ final class Overlay
         $named = \array_fill_keys($companies, true);
         foreach (['allow', 'deny'] as $list) {
             $old = $flag->companies->$list ?? [];
-            $others = \array_filter($old, static fn (int|string $company): bool => !isset($named[$company]));
-            $new = \array_values($others);
-            $new = $list === $into ? [...$new, ...$companies] : $new;
+            $stay = static fn (int|string $company): bool => $list === $into || !isset($named[$company]);
+            $new = \array_values(\array_filter($old, $stay));
+            if ($list === $into) {
+                \array_push($new, ...\array_keys(\array_diff_key($named, \array_fill_keys($old, true))));
+            }
             if ($new !== $old) {
                 $patch->companies ??= new stdClass();
                 $patch->companies->$list = $new;

@@ -26,7 +26,7 @@ final class DoctorCommand extends FlagCommand
         $driver = $flagstone->driver();
         $status = $driver->status();
         $this->driver($driver->name(), $status);
-        $this->definitions($status);
+        $this->definitions($driver->name(), $status);
         $this->environment($status, $changer);
         $this->command($changer);
         $this->overlay($changer);
@@ -55,12 +55,15 @@ final class DoctorCommand extends FlagCommand
     }
 
     /** @param array<string, mixed> $status */
-    private function definitions(array $status): void
+    private function definitions(string $name, array $status): void
     {
         $where = $status['store'] ?? 'no store';
         if (($status['source'] ?? 'none') === 'none') {
             $this->note('definitions', 'problem', "none, every flag is off ($where): "
                 . ($status['last_error'] ?? 'publish with `php artisan feature:publish`'));
+            if ($name !== 'file' && $this->laravel->environment('local', 'testing')) {
+                $this->note('definitions', 'hint', 'for development FLAGSTONE_DRIVER=file answers from flags.json itself');
+            }
 
             return;
         }

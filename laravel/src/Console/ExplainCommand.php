@@ -22,6 +22,10 @@ class ExplainCommand extends FlagCommand
     public function handle(Flagstone $flagstone): int
     {
         $driver = $flagstone->driver();
+        $status = $driver->status();
+        if (($status['source'] ?? null) === 'none' && isset($status['last_error'])) {
+            return $this->finish(Result::unknown("Every flag is off: {$status['last_error']}"));
+        }
         if (!\in_array($this->flag(), $driver->names(), true)) {
             return $this->finish(Result::unknown(
                 UnknownFlag::named($this->flag(), $driver->names())->getMessage() . '; the answer is off',

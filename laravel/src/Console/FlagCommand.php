@@ -7,9 +7,11 @@ namespace Flagstone\Laravel\Console;
 use Flagstone\Laravel\Changes\Change;
 use Flagstone\Laravel\Changes\Changer;
 use Flagstone\Laravel\Changes\Result;
+use Flagstone\Laravel\Exceptions\BrokenDefinitions;
 use Illuminate\Console\Command;
 use Illuminate\Console\OutputStyle;
 use InvalidArgumentException;
+use Symfony\Component\Console\Input\InputInterface;
 use Symfony\Component\Console\Output\ConsoleOutputInterface;
 use Symfony\Component\Console\Output\OutputInterface;
 
@@ -18,6 +20,15 @@ use Symfony\Component\Console\Output\OutputInterface;
  */
 abstract class FlagCommand extends Command
 {
+    protected function execute(InputInterface $input, OutputInterface $output): int
+    {
+        try {
+            return (int) parent::execute($input, $output);
+        } catch (BrokenDefinitions $problem) {
+            return $this->finish(Result::unknown($problem->getMessage()));
+        }
+    }
+
     /** Prints what came of it, and gives the exit code. */
     protected function finish(Result $result): int
     {

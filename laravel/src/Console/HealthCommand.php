@@ -53,7 +53,7 @@ final class HealthCommand extends FlagCommand
         });
         foreach (['last_error', 'warning'] as $trouble) {
             if (isset($status[$trouble])) {
-                $this->line("  $status[$trouble]");
+                $this->line('  ' . \str_replace("\n", "\n  ", $status[$trouble]));
             }
         }
         if (($status['killed'] ?? []) !== []) {

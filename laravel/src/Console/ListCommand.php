@@ -30,7 +30,7 @@ final class ListCommand extends FlagCommand
                 $company !== null => $this->answers($flagstone->driver(), $company),
                 $changer->isFile() => \array_map(
                     static fn (bool|stdClass $flag): string => State::of($flag),
-                    $changer->overlay()->flags(),
+                    $changer->flags(),
                 ),
                 default => $this->possible($flagstone->driver()),
             };

@@ -25,7 +25,7 @@ final class ShowCommand extends FlagCommand
             return $this->relay($changer, ['show', '--', $this->flag()]);
         }
         try {
-            $flags = $changer->overlay()->flags();
+            $flags = $changer->flags();
             $flag = $flags[$this->flag()] ?? throw UnknownFlag::named($this->flag(), \array_keys($flags));
         } catch (UnknownFlag | RuntimeException $error) {
             return $this->finish(Result::unknown($error->getMessage()));

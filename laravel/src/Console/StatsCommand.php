@@ -61,7 +61,7 @@ final class StatsCommand extends FlagCommand
         }
         $shares = ['possible' => $driver->possible($flag)];
         if ($changer->isFile()) {
-            $definition = \json_decode((string) \json_encode($changer->overlay()->flags()[$flag] ?? []), true);
+            $definition = \json_decode((string) \json_encode($changer->flags()[$flag] ?? []), true);
         } elseif ($changer->hasCommand()) {
             $shown = $changer->command(['show', '--', $flag], true)->data();
             $definition = $shown['definition'] ?? [];

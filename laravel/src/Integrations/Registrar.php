@@ -36,7 +36,7 @@ final class Registrar
         $app->booted(function () use ($app): void {
             $this->livewire();
             $this->panels();
-            $this->inertia();
+            $this->inertia($app);
             $this->debugbar($app);
             $this->telescope($app);
         });
@@ -66,11 +66,16 @@ final class Registrar
         }
     }
 
-    private function inertia(): void
+    private function inertia(Application $app): void
     {
-        if (\class_exists('Inertia\Inertia') && (array) \config('flagstone.share', []) !== []) {
-            ('Inertia\Inertia')::share('features', static fn (): object => Container::getInstance()->make(SharedFlags::class)->jsonSerialize());
+        if (!\class_exists('Inertia\Inertia') || (array) $app->make('config')->get('flagstone.share', []) === []) {
+            return;
         }
+        $flags = static fn (): object => Container::getInstance()->make(SharedFlags::class)->jsonSerialize();
+        $share = static fn () => ('Inertia\Inertia')::share('features', $flags);
+        $share();
+        // Octane has Inertia forget before each request; its own listener was there first.
+        $app->make(Dispatcher::class)->listen('Laravel\Octane\Events\RequestReceived', $share);
     }
 
     /** A tab with the flags that were asked for. */
@@ -96,7 +101,7 @@ final class Registrar
     /** Requests and exceptions are tagged with the flags that were asked for. */
     private function telescope(Application $app): void
     {
-        if (!\class_exists('Laravel\Telescope\Telescope') || $app->make('config')->get('telescope.enabled', true) !== true) {
+        if (!\class_exists('Laravel\Telescope\Telescope') || !$app->make('config')->get('telescope.enabled', true)) {
             return;
         }
         $app->make(Dispatcher::class)->listen(FeatureAsked::class, AskedFlags::note(...));

@@ -5,9 +5,11 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Subject;
 
 use Flagstone\Laravel\Contracts\SubjectResolver;
+use Flagstone\Laravel\Subject\Resolvers\RouteResolver;
 use Flagstone\Laravel\Subject\Resolvers\TenantResolver;
 use Flagstone\Laravel\Subject\Resolvers\UserResolver;
 use Illuminate\Contracts\Container\Container;
+use Illuminate\Routing\Router;
 use InvalidArgumentException;
 
 /**
@@ -37,7 +39,7 @@ final class Presets
 
         return match (true) {
             $preset === 'user' => new UserResolver($argument ?? 'company_id'),
-            $preset === 'route' => TenantResolver::route($argument ?? 'company'),
+            $preset === 'route' => new RouteResolver($argument ?? 'company', $this->container->make(Router::class)),
             $preset === 'header' && $argument !== null => TenantResolver::header($argument),
             $name === 'tenancy' => TenantResolver::tenancy(),
             $name === 'spatie' => TenantResolver::spatie(),

@@ -50,9 +50,11 @@ final class Registrar
         }
         $events->listen(Looping::class, static fn () => self::get(Travel::class)->endAll());
 
-        Queue::createPayloadUsing(static fn (): array => Container::getInstance()->bound(Flagstone::class)
-            ? self::get(Travel::class)->payload(self::get(Flagstone::class)->driver())
-            : []);
+        Queue::createPayloadUsing(
+            static fn (?string $connection, ?string $queue, array $payload): array => Container::getInstance()->bound(Flagstone::class)
+                ? self::get(Travel::class)->payload(self::get(Flagstone::class)->driver(), $payload['data']['command'] ?? null)
+                : [],
+        );
     }
 
     private static function job(Closure $do): Closure

@@ -5,13 +5,17 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Subject;
 
 use Flagstone\Laravel\Contracts\Driver;
+use Illuminate\Container\Container;
+use Illuminate\Contracts\Encryption\Encrypter;
 use Illuminate\Contracts\Queue\Job;
+use Illuminate\Contracts\Queue\ShouldBeEncrypted;
 use WeakMap;
 
 /**
  * Takes whoever asks along in a queued job, and asks for that subject while the job runs.
  *
- * The job's payload carries the company, and those attributes that some flag's rules read. Payloads are not encrypted.
+ * The job's payload carries the company, and those attributes that some flag's rules read: as they are, or encrypted where the
+ * job is.
  */
 final class Travel
 {
@@ -25,20 +29,26 @@ final class Travel
         $this->running = new WeakMap();
     }
 
-    /** @return array<string, array{company: int|string|null, context: array<string, mixed>}> what a payload gains */
-    public function payload(Driver $driver): array
+    /**
+     * @param mixed $job what is queued: an object, or a class's name
+     * @return array<string, string|array{company: int|string|null, context: array<string, mixed>}> what a payload gains
+     */
+    public function payload(Driver $driver, mixed $job): array
     {
         $subject = $this->subjects->current();
         $context = $subject->contextForJobs($driver);
+        if ($subject->company === null && $context === []) {
+            return [];
+        }
+        $carried = ['company' => $subject->company, 'context' => $context];
 
-        return $subject->company === null && $context === []
-            ? []
-            : [self::KEY => ['company' => $subject->company, 'context' => $context]];
+        return [self::KEY => self::isSecret($job) ? self::encrypter()->encrypt($carried) : $carried];
     }
 
     public function begin(Job $job): void
     {
         $carried = $job->payload()[self::KEY] ?? null;
+        $carried = \is_string($carried) ? self::encrypter()->decrypt($carried) : $carried;
         if (\is_array($carried)) {
             $subject = new Subject($carried['company'] ?? null, $carried['context'] ?? []);
             $this->running[$job] = $this->subjects->begin($subject);
@@ -52,6 +62,19 @@ final class Travel
             $this->subjects->end($this->running[$job]);
             unset($this->running[$job]);
         }
+    }
+
+    /** As Laravel itself decides whether to encrypt the job. */
+    private static function isSecret(mixed $job): bool
+    {
+        $wants = $job instanceof ShouldBeEncrypted || \is_object($job) && ($job->shouldBeEncrypted ?? false) === true;
+
+        return $wants && Container::getInstance()->bound(Encrypter::class);
+    }
+
+    private static function encrypter(): Encrypter
+    {
+        return Container::getInstance()->make(Encrypter::class);
     }
 
     /** A worker between two jobs: none is running, whatever has become of the last. */

@@ -13,7 +13,7 @@ use Illuminate\Container\Container;
 use Illuminate\Http\Request;
 
 /**
- * The tenant that another package, or the route, has found. Nothing of those packages is needed to load this class.
+ * The tenant that another package, or a gateway, has found. Nothing of those packages is needed to load this class.
  */
 final class TenantResolver implements SubjectResolver
 {
@@ -40,12 +40,6 @@ final class TenantResolver implements SubjectResolver
     public static function filament(): self
     {
         return new self(static fn (): mixed => self::bound('filament')?->getTenant());
-    }
-
-    /** A route parameter: the company's key, or the model bound to it. */
-    public static function route(string $parameter): self
-    {
-        return new self(static fn (Request $request): mixed => $request->route()?->parameter($parameter));
     }
 
     /** A request header. */

@@ -1,0 +1,92 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Subject\Resolvers;
+
+use Flagstone\Laravel\Contracts\SubjectResolver;
+use Flagstone\Laravel\Subject\Company;
+use Flagstone\Laravel\Subject\Context;
+use Flagstone\Laravel\Subject\Subject;
+use Illuminate\Contracts\Routing\UrlRoutable;
+use Illuminate\Database\Eloquent\Model;
+use Illuminate\Http\Request;
+use Illuminate\Routing\Route;
+use Illuminate\Routing\Router;
+use Illuminate\Support\Reflector;
+use Illuminate\Support\Str;
+use ReflectionMethod;
+
+/**
+ * "route:company": a route parameter, be it the company's key or the model bound to it.
+ *
+ * Flags are asked for before models are bound. Where the parameter is the model's primary key, it is the company's and nothing
+ * is looked up. Where it is something else, such as a slug, the model is found here, as the router would, and left to the route.
+ */
+final class RouteResolver implements SubjectResolver
+{
+    public function __construct(private readonly string $parameter, private readonly Router $router)
+    {
+    }
+
+    public function resolve(Request $request): ?Subject
+    {
+        $route = $request->route();
+        $company = $route instanceof Route ? $this->company($route) : null;
+        if ($company === null || $company === '') {
+            return null;
+        }
+
+        return new Subject(
+            Company::key($company),
+            static fn (): array => Context::of($company, $request->user()),
+        );
+    }
+
+    private function company(Route $route): mixed
+    {
+        $value = $route->parameter($this->parameter);
+        if (!\is_string($value) || $value === '') {
+            return $value;
+        }
+        $binder = $this->router->getBindingCallback($this->parameter);
+        if ($binder !== null) {
+            return $binder($value, $route);
+        }
+        $model = $this->model($route);
+        if ($model === null || $this->isKey($model, $route)) {
+            return $value;
+        }
+        $trashed = $route->allowsTrashedBindings() && \method_exists($model, 'trashed');
+        $resolve = $trashed ? 'resolveSoftDeletableRouteBinding' : 'resolveRouteBinding';
+        $found = $model->{$resolve}($value, $route->bindingFieldFor($this->parameter));
+        if ($found !== null) {
+            $route->setParameter($this->parameter, $found);
+        }
+
+        return $found;
+    }
+
+    /** What the route's action wants the parameter to be; null where that is no model. */
+    private function model(Route $route): ?UrlRoutable
+    {
+        foreach ($route->signatureParameters(UrlRoutable::class) as $parameter) {
+            if (\in_array($this->parameter, [$parameter->getName(), Str::snake($parameter->getName())], true)) {
+                $class = Reflector::getParameterClassName($parameter);
+
+                return new $class();
+            }
+        }
+
+        return null;
+    }
+
+    /** Whether the parameter is the key that the model would give as its company. */
+    private function isKey(UrlRoutable $model, Route $route): bool
+    {
+        return $model instanceof Model
+            && ($route->bindingFieldFor($this->parameter) ?? $model->getRouteKeyName()) === $model->getKeyName()
+            && !\method_exists($model, 'flagstoneCompany')
+            && (new ReflectionMethod($model, 'resolveRouteBinding'))->class === Model::class;
+    }
+}
