@@ -53,6 +53,8 @@ pub enum Word {
     Audit,
     /// Say whether this machine is fit for a deployment, and how to mend what is not
     Doctor(Doctor),
+    /// Find where PHP sources ask for flags
+    Scan(Scan),
 
     /// Make an empty store for one environment
     Init(Init),
@@ -95,7 +97,7 @@ const GROUPS: [(&str, &[&str]); 3] = [
         "Ask",
         &[
             "check", "status", "list", "show", "ask", "explain", "why", "inspect", "history", "diff",
-            "simulate", "audit", "doctor",
+            "simulate", "audit", "doctor", "scan",
         ],
     ),
     (
@@ -244,9 +246,23 @@ pub struct Doctor {
     /// A copy of examples/doctor.php, named as the pool sees it, where the pool cannot read what doctor makes itself
     #[arg(long, value_name = "PATH", requires = "fpm", value_hint = ValueHint::FilePath)]
     pub fpm_script: Option<PathBuf>,
+    /// The application's directory: are the flags that its code names published, and the other way round
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub code: Option<PathBuf>,
     /// A flag that was killed longer ago counts as forgotten, in days
     #[arg(long, value_name = "N", default_value_t = 14)]
     pub kill_days: u32,
+}
+
+/// Arguments of `scan`.
+#[derive(Debug, Args)]
+pub struct Scan {
+    /// The application's directory
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub directory: PathBuf,
+    /// What others made as well: vendor, node_modules, storage, bootstrap/cache, hidden directories
+    #[arg(long)]
+    pub all: bool,
 }
 
 /// Arguments of `init`.

@@ -13,6 +13,7 @@ mod place;
 mod process;
 mod progress;
 mod question;
+mod scan;
 mod words;
 
 use std::process::ExitCode;

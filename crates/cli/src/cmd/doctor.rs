@@ -18,13 +18,19 @@ pub fn run(arguments: &Arguments, word: &Doctor, output: &mut Output) -> Outcome
         doctor::store::checks(opened, word.kill_days, &mut report);
         doctor::config::checks(opened.store.directory(), &mut report);
         doctor::php::checks(word.php.as_deref(), opened, &mut report);
-        match &word.fpm {
-            Some(socket) => doctor::fpm::checks(socket, word.fpm_script.as_deref(), opened, &mut report),
-            None => unasked(&mut report),
+        if let Some(socket) = &word.fpm {
+            doctor::fpm::checks(socket, word.fpm_script.as_deref(), opened, &mut report);
         }
         doctor::flags::checks(opened, &mut report);
-    } else if word.fpm.is_none() {
-        unasked(&mut report);
+        if let Some(code) = &word.code {
+            doctor::code::checks(code, opened, &mut report);
+        }
+    }
+    if word.fpm.is_none() {
+        doctor::fpm::unasked(&mut report);
+    }
+    if word.code.is_none() {
+        doctor::code::unasked(&mut report);
     }
     report.finish("the store could not be opened");
     drop(progress);
@@ -45,12 +51,6 @@ pub fn run(arguments: &Arguments, word: &Doctor, output: &mut Output) -> Outcome
         Verdict::Go => Ok(Exit::Yes),
         Verdict::NoGo => Ok(Exit::No),
         Verdict::Unknown => Ok(Exit::Unknown),
-    }
-}
-
-fn unasked(report: &mut Report) {
-    for kind in [doctor::FPM, doctor::FPM_VERSION, doctor::FPM_ANSWERS, doctor::FPM_WORKERS] {
-        report.not_asked(kind, "name what the pool listens on: --fpm SOCKET");
     }
 }
 

@@ -16,6 +16,7 @@ mod kill;
 mod list;
 mod publish;
 mod rollback;
+mod scan;
 mod setup;
 mod show;
 mod simulate;
@@ -44,6 +45,7 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
         Word::Diff(word) => diff::run(arguments, word, output),
         Word::Simulate(word) => simulate::run(arguments, word, output),
         Word::Audit => audit::run(arguments, output),
+        Word::Scan(word) => scan::run(word, output),
         Word::Doctor(word) => doctor::run(arguments, word, output),
         Word::Init(word) => init::run(arguments, word, output),
         Word::Publish(word) => publish::run(arguments, word, output),

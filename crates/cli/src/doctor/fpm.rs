@@ -27,6 +27,13 @@ const PAUSE: &str = "20000";
 /// Where the script may go. The first is root's; a service with a /tmp of its own does not see ours.
 const PLACES: [&str; 4] = ["/run", "/tmp", "/dev/shm", "/var/tmp"];
 
+/// Not asked for.
+pub fn unasked(report: &mut Report) {
+    for kind in [FPM, FPM_VERSION, FPM_ANSWERS, FPM_WORKERS] {
+        report.not_asked(kind, "name what the pool listens on: --fpm SOCKET");
+    }
+}
+
 pub fn checks(socket: &Address, script: Option<&Path>, opened: &Opened, report: &mut Report) {
     let asked = Asked::new(socket, opened);
     let (script, first) = match asked.first(script) {

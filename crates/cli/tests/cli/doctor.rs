@@ -94,7 +94,9 @@ fn a_machine_on_which_all_is_well_is_go() {
         let expected = match check["check"].as_str().unwrap() {
             // A container does not tell.
             "time-sync" => continue,
-            name if name.starts_with("fpm") || name.starts_with("code") => "not_asked",
+            name if name.starts_with("fpm") || name.starts_with("code") || name == "application" => {
+                "not_asked"
+            }
             _ => "passed",
         };
         assert_eq!(check["state"], expected, "{check:#}");
@@ -337,5 +339,62 @@ fn the_document_has_every_check_with_its_weight() {
         let critical = if check["critical"] == true { "yes" } else { "" };
         let row = format!("| `{}` | {} | {critical}", check["check"].as_str().unwrap(), check["weight"]);
         assert!(document.contains(&row), "{row}");
+    }
+}
+
+#[test]
+fn flags_in_the_code_are_compared_with_those_published() {
+    let shop = well();
+    let code = shop.directory.join("code");
+    std::fs::create_dir_all(code.join("app")).unwrap();
+    std::fs::create_dir_all(code.join("tests")).unwrap();
+    says(
+        &doctor(&shop, &["--code", "nowhere"]).exits(0),
+        "code-undefined",
+        "unknown",
+        &["cannot read nowhere"],
+    );
+    says(&doctor(&shop, &["--code", "code"]).exits(0), "code-undefined", "unknown", &["no files of PHP"]);
+    let asks =
+        "<?php feature_enabled('customer_portal'); feature_value('search'); feature_needs('by_user');\n";
+    std::fs::write(code.join("app/a.php"), format!("{asks}feature_enabled('payment_log');")).unwrap();
+    std::fs::write(code.join("tests/a.php"), "<?php feature_enabled('only_in_tests');").unwrap();
+    let ran = doctor(&shop, &["--code", "code"]).exits(0);
+    says(&ran, "code-undefined", "passed", &["each published"]);
+    // Required by another flag is named as well.
+    says(&ran, "code-unused", "warned", &["1 flag published", ": old"]);
+    says(&ran, "application", "not_asked", &["there is no code/.env"]);
+    std::fs::write(
+        code.join("app/b.php"),
+        "<?php\nfeature_enabled('old'); feature_enabled('serach'); feature_enabled($x);",
+    )
+    .unwrap();
+    let ran = doctor(&shop, &["--code", "code"]).exits(0);
+    says(
+        &ran,
+        "code-undefined",
+        "failed",
+        &["serach (app/b.php:2, did you mean search?)", "flagstone add serach"],
+    );
+    says(&ran, "code-unused", "passed", &[]);
+}
+
+#[test]
+fn the_settings_of_an_application_for_another_environment_or_store_fail() {
+    let shop = well();
+    std::fs::create_dir(shop.directory.join("code")).unwrap();
+    let store = shop.directory.join("store").canonicalize().unwrap();
+    for (env, state, words) in [
+        ("APP_ENV=staging\n".to_owned(), "failed", "is for staging, the store for production"),
+        ("APP_ENV=staging\nFLAGSTONE_ENVIRONMENT=\"production\"\n".to_owned(), "passed", "production"),
+        (
+            "APP_ENV=production\nFLAGSTONE_STORE=/srv/other\n".to_owned(),
+            "failed",
+            "names the store /srv/other",
+        ),
+        (format!("APP_ENV=production # live\nFLAGSTONE_STORE={}\n", store.display()), "passed", "production"),
+    ] {
+        shop.write("code/.env", &env);
+        says(&doctor(&shop, &["--code", "code"]).exits(0), "application", state, &[words]);
     }
 }

@@ -7,5 +7,6 @@ mod doctor;
 mod documents;
 mod edits;
 mod outside;
+mod scan;
 mod shop;
 mod why;

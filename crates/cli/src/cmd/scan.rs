@@ -1,0 +1,74 @@
+//! `scan`: where PHP sources ask for flags.
+
+use crate::args::Scan;
+use crate::output::{BOLD, Cell, DIM, Exit, Failure, Outcome, Output, WARN};
+use crate::progress::Progress;
+use crate::scan::{self, Untold, Use};
+use crate::{place, words};
+use serde_json::json;
+
+/// Files named that could not be read or parsed.
+const FILES: usize = 5;
+
+pub fn run(word: &Scan, output: &mut Output) -> Outcome {
+    let directory = place::file_name(&word.directory);
+    let progress = Progress::begin(format!("scanning {directory}"));
+    let found = scan::scan(&word.directory, word.all)
+        .map_err(|error| Failure::Unknown(format!("cannot read {directory}: {error}")))?;
+    drop(progress);
+    let rows: Vec<Vec<Cell>> = found.uses.iter().map(row).collect();
+    if !rows.is_empty() {
+        output.table(&["PLACE", "FLAG", "HOW"], &rows);
+    }
+    if !found.untold.is_empty() {
+        output.line("");
+        output.line(output.paint(BOLD, "Cannot tell: the flag is only known when this runs"));
+        let rows: Vec<Vec<Cell>> = found.untold.iter().map(untold).collect();
+        output.table(&["PLACE", "TEXT", "HOW"], &rows);
+    }
+    let counted = |files: &[String]| words::counted(files.len() as u64, "file");
+    for (files, what) in [(&found.unread, "not read"), (&found.unparsed, "not understood in all parts")] {
+        if !files.is_empty() {
+            let named = words::some(files.iter(), FILES);
+            output.line(output.paint(WARN, format!("{} {what}: {named}", counted(files))));
+        }
+    }
+    output.line(output.paint(
+        DIM,
+        format!(
+            "{} at {}, {} that cannot be told, in {} of PHP, {:.2} s",
+            words::counted(found.flags().len() as u64, "flag"),
+            words::counted(found.uses.len() as u64, "place"),
+            words::thousands(found.untold.len() as u64),
+            words::counted(found.files as u64, "file"),
+            found.took.as_secs_f64()
+        ),
+    ));
+    output.json(&json!({
+        "directory": directory,
+        "files": found.files,
+        "seconds": found.took.as_secs_f64(),
+        "flags": found.flags(),
+        "found": found.uses,
+        "cannot_tell": found.untold,
+        "unread": found.unread,
+        "unparsed": found.unparsed,
+    }));
+    Ok(Exit::Yes)
+}
+
+fn row(found: &Use) -> Vec<Cell> {
+    vec![
+        Cell::of(format!("{}:{}", found.file, found.line)),
+        Cell::of(words::plain(&found.flag)),
+        Cell::of(words::plain(&found.how)),
+    ]
+}
+
+fn untold(found: &Untold) -> Vec<Cell> {
+    vec![
+        Cell::of(format!("{}:{}", found.file, found.line)),
+        Cell::of(found.text.clone()),
+        Cell::of(words::plain(&found.how)),
+    ]
+}
