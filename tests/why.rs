@@ -39,7 +39,7 @@ fn record(seq: u64, at: i64, action: Action, flag: Option<&str>, (from, to): (u6
     Record {
         seq,
         at: format_rfc3339(at),
-        actor: Actor { user: "deploy".to_owned(), uid: 1_000, host: "web-1".to_owned() },
+        actor: Actor { user: "deploy".to_owned(), account: None, uid: 1_000, host: "web-1".to_owned() },
         environment: "test".to_owned(),
         action,
         outcome: Outcome::Done,

@@ -119,7 +119,7 @@ final class IntegrationsTest extends TestCase
         $this->assertMatchesRegularExpression('/^\d+ \(current\)$/', $rows['Generation']);
 
         $this->flagstoneCommand('kill', 'portal', '--reason', 'test');
-        $this->flagstoneCommand('stop-all', '--reason', 'test');
+        $this->flagstoneCommand('stop-all', '--yes', '--reason', 'test');
         $rows = $this->app->make(About::class)->rows();
         $this->assertSame(['portal', 'everything, until feature:resume-all'], [$rows['Killed'], $rows['Stopped']]);
         if (\class_exists('Illuminate\Foundation\Console\AboutCommand')) {

@@ -5,7 +5,7 @@
 //! last one's hash, so that an end cut off is noticed as well. Text is escaped so far that no terminal and
 //! no log viewer takes a part of it for anything but text.
 
-use super::change::Actor;
+use super::actor::Actor;
 use super::diff::{Difference, cut};
 use super::error::StoreError;
 use super::head::Head;
@@ -263,7 +263,7 @@ fn body(record: &Record) -> String {
 
 /// Characters that change how a terminal or a viewer shows what stands around them. JSON escapes those below
 /// U+0020 itself.
-fn deceives(c: char) -> bool {
+pub(super) fn deceives(c: char) -> bool {
     matches!(c, '\u{7f}'..='\u{9f}' | '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }

@@ -1,35 +1,8 @@
 //! Who changes a store, why, and what came of it.
 
+use super::actor::Actor;
 use super::diff::Difference;
 use crate::snapshot::ContentId;
-use rustix::process::geteuid;
-use serde::{Deserialize, Serialize};
-
-/// Who makes a change.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Actor {
-    /// The user's name; with `sudo`, `root (alice)`.
-    pub user: String,
-    /// The user's number.
-    pub uid: u32,
-    /// The machine's name.
-    pub host: String,
-}
-
-impl Actor {
-    /// The user of this process, on this machine.
-    pub fn current() -> Actor {
-        let uid = geteuid().as_raw();
-        let mut user = super::users::user_name(uid).unwrap_or_else(|| uid.to_string());
-        if uid == 0
-            && let Ok(caller) = std::env::var("SUDO_USER")
-        {
-            user = format!("{user} ({caller})");
-        }
-        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        Actor { user, uid, host }
-    }
-}
 
 /// What goes with every change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +16,7 @@ pub struct Change {
 }
 
 impl Change {
-    /// By this process's user, on whatever is published.
+    /// By whoever runs this process, on whatever is published.
     pub fn by_me(reason: Option<&str>) -> Change {
         Change { actor: Actor::current(), reason: reason.map(str::to_owned), base: None }
     }

@@ -1,8 +1,8 @@
 //! What a store says when it is asked: its state, its past, its retained snapshots.
 
 use super::Store;
+use super::actor::Actor;
 use super::audit::{Action, LINE_LIMIT, Outcome, Record, parse_line};
-use super::change::Actor;
 use super::error::StoreError;
 use super::head::{Current, Head};
 use super::layout::{AUDIT, open_plain, retained};

@@ -4,7 +4,7 @@ use super::audit::{Action, Outcome};
 use super::change::Change;
 use super::error::StoreError;
 use super::head::{Head, Identity, environment_name};
-use super::layout::{HEAD, LOCK, SNAPSHOTS, TEMPORARY};
+use super::layout::{CONFIG, HEAD, LOCK, SNAPSHOTS, TEMPORARY};
 use super::lock::{LOCK_SIZE, Lock};
 use super::modes::Modes;
 use super::trust::{judge, printable, shell};
@@ -82,7 +82,7 @@ fn exists(path: &Path) -> StoreError {
 fn refuse_other_files(path: &Path) -> Result<(), StoreError> {
     let Ok(entries) = std::fs::read_dir(path) else { return Ok(()) };
     let unfinished = format!(".{HEAD}{TEMPORARY}");
-    let mine = [LOCK, SNAPSHOTS, &unfinished, ".gitignore", ".gitkeep"];
+    let mine = [LOCK, SNAPSHOTS, CONFIG, &unfinished, ".gitignore", ".gitkeep"];
     match entries.flatten().find(|entry| !mine.iter().any(|name| entry.file_name() == *name)) {
         None => Ok(()),
         Some(other) => Err(StoreError::Refused(format!(

@@ -16,6 +16,8 @@ pub(crate) const LOCK: &str = "lock";
 #[cfg(feature = "publisher")]
 pub(crate) const AUDIT: &str = "audit.jsonl";
 #[cfg(feature = "publisher")]
+pub(crate) const CONFIG: &str = "config.json";
+#[cfg(feature = "publisher")]
 pub(crate) const TEMPORARY: &str = ".tmp";
 
 /// The name of a snapshot in `snapshots`.

@@ -16,9 +16,13 @@ mod shared;
 mod trust;
 
 #[cfg(feature = "publisher")]
+mod actor;
+#[cfg(feature = "publisher")]
 mod audit;
 #[cfg(feature = "publisher")]
 mod change;
+#[cfg(feature = "publisher")]
+mod config;
 #[cfg(feature = "publisher")]
 mod diff;
 #[cfg(feature = "publisher")]
@@ -53,9 +57,13 @@ pub use reader::{Reader, ReaderOptions, ReaderStatus, View};
 pub use trust::Trust;
 
 #[cfg(feature = "publisher")]
+pub use actor::Actor;
+#[cfg(feature = "publisher")]
 pub use audit::{Action, Outcome, Record, Torn};
 #[cfg(feature = "publisher")]
-pub use change::{Actor, Change, Published, Switched};
+pub use change::{Change, Published, Switched};
+#[cfg(feature = "publisher")]
+pub use config::{Config, Machine, Runner, Share};
 #[cfg(feature = "publisher")]
 pub use diff::{Difference, ListDifference, diff};
 #[cfg(feature = "publisher")]

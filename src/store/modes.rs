@@ -41,6 +41,11 @@ impl Modes {
         self.head()
     }
 
+    /// As the audit trail's, but only its owner writes it: whoever does has commands run by those who change the store.
+    pub(super) fn config(&self) -> u32 {
+        if self.group.is_some() { 0o640 } else { 0o644 }
+    }
+
     pub(super) fn snapshot(&self) -> u32 {
         if self.group.is_some() { 0o440 } else { 0o444 }
     }

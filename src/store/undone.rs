@@ -5,8 +5,8 @@
 //! example, nothing is said.
 
 use super::Store;
+use super::actor::Actor;
 use super::audit::{Action, Outcome, Record};
-use super::change::Actor;
 use super::diff::Difference;
 use super::error::StoreError;
 use crate::definition::{Companies, CompanyId, Definitions, Flag};
@@ -48,7 +48,7 @@ impl fmt::Display for Undone {
             }
         }
         let day = self.at.split('.').next().unwrap_or_default();
-        write!(f, " (`{word}` by {}@{}, {day}Z)", self.actor.user, self.actor.host)
+        write!(f, " (`{word}` by {}, {day}Z)", self.actor)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Checking the audit trail from its first record to its last.
 
 use super::Store;
-use super::audit::{LINE_LIMIT, NO_HASH, anchor, parse_line, sha256};
+use super::audit::{LINE_LIMIT, NO_HASH, Record, anchor, parse_line, sha256};
 use super::error::StoreError;
 use super::layout::{AUDIT, open_plain};
 use serde::Serialize;
@@ -36,6 +36,16 @@ impl Store {
     ///
     /// When the audit trail cannot be read. What is wrong with its content is in the result.
     pub fn verify_audit(&self) -> Result<AuditCheck, StoreError> {
+        self.read_audit(|_| {})
+    }
+
+    /// As [`verify_audit`](Self::verify_audit), and gives each record whose own hash is right, in the order of the file,
+    /// those behind the first bad one too.
+    ///
+    /// # Errors
+    ///
+    /// As [`verify_audit`](Self::verify_audit).
+    pub fn read_audit(&self, mut each: impl FnMut(Record)) -> Result<AuditCheck, StoreError> {
         // First what must be there, then what is there: a change made meanwhile only adds.
         let (known, known_hash) = self.read_head()?.audited();
         let path = self.directory.join(AUDIT);
@@ -48,24 +58,30 @@ impl Store {
             }
             Err(source) => return Err(StoreError::io("open the audit trail", &path, source)),
         };
+        let hash = NO_HASH.to_owned();
         let mut check =
-            Check { known, known_hash, seq: 0, hash: NO_HASH.to_owned(), torn: Vec::new(), anchored: false };
+            Check { known, known_hash, seq: 0, hash, torn: Vec::new(), torn_from: 0, anchored: false };
         let mut reader = BufReader::new(file);
-        let (mut line, mut number) = (Vec::new(), 0);
-        let bad = loop {
+        let (mut line, mut number, mut bad) = (Vec::new(), 0, None);
+        loop {
             line.clear();
             number += 1;
             let read = (&mut reader).take(2 * LINE_LIMIT as u64).read_until(b'\n', &mut line);
             if read.map_err(|source| StoreError::io("read the audit trail", &path, source))? == 0 {
-                break check.end();
+                break;
             }
-            if let Err(problem) = check.line(&line) {
-                break Err(problem);
+            let record = parse_line(line.strip_suffix(b"\n").unwrap_or(&line));
+            if bad.is_none() {
+                bad = check.line(number, &line, record.as_ref()).err();
             }
-        };
-        let torn_end = bad.is_ok() && !check.torn.is_empty();
-        let first_bad = bad.err().map(|problem| BadRecord { seq: check.seq + 1, line: number, problem });
-        Ok(AuditCheck { records: check.seq, first_bad, torn_end })
+            if let Some((record, _)) = record {
+                each(record);
+            }
+        }
+        let torn_end = bad.is_none() && !check.torn.is_empty();
+        let bad = bad.or_else(|| check.end(number).err());
+        let first_bad = bad.map(|(line, problem)| BadRecord { seq: check.seq + 1, line, problem });
+        Ok(AuditCheck { records: check.seq, torn_end: torn_end && first_bad.is_none(), first_bad })
     }
 }
 
@@ -76,16 +92,23 @@ struct Check {
     hash: String,
     /// Bytes since the last good record that are none.
     torn: Vec<u8>,
+    /// The line at which they begin.
+    torn_from: u64,
     anchored: bool,
 }
 
+/// A line, and what is wrong with it.
+type Bad = (u64, String);
+
 impl Check {
-    fn line(&mut self, line: &[u8]) -> Result<(), String> {
-        let whole = line.strip_suffix(b"\n").unwrap_or(line);
-        let Some((record, hash)) = parse_line(whole) else {
+    fn line(&mut self, number: u64, line: &[u8], record: Option<&(Record, String)>) -> Result<(), Bad> {
+        let Some((record, hash)) = record else {
+            if self.torn.is_empty() {
+                self.torn_from = number;
+            }
             self.torn.extend_from_slice(line);
             return if self.torn.len() > 2 * LINE_LIMIT {
-                Err("more bytes than any record has are not a record".to_owned())
+                Err((self.torn_from, "more bytes than any record has are not a record".to_owned()))
             } else {
                 Ok(())
             };
@@ -95,43 +118,67 @@ impl Check {
             let torn = self.torn.strip_suffix(b"\n").unwrap_or(&self.torn);
             let told = record.torn.as_ref().map(|torn| (torn.bytes, torn.sha256.as_str()));
             if told != Some((torn.len() as u64, sha256(torn).as_str())) {
-                return Err(format!(
-                    "{} bytes in front of record {} are not what was written",
-                    torn.len(),
-                    record.seq
+                return Err((
+                    self.torn_from,
+                    format!(
+                        "{} bytes in front of record {} are not what was written",
+                        torn.len(),
+                        record.seq
+                    ),
                 ));
             }
             self.torn.clear();
         } else if record.torn.is_some() {
-            return Err(format!("what record {} closes over is missing", record.seq));
+            return Err((number, format!("what record {} closes over is missing", record.seq)));
         }
         let expected = self.seq + 1;
         if record.seq != expected {
-            return Err(format!("found record {}, expected record {expected}", record.seq));
+            return Err((number, format!("found record {}, expected record {expected}", record.seq)));
         }
         if record.prev != self.hash {
-            return Err(format!(
-                "record {expected} does not follow the one before it: its `prev` is another hash"
+            let before = match number {
+                1 => String::new(),
+                _ => format!("; it, or line {}, was written over", number - 1),
+            };
+            return Err((
+                number,
+                format!(
+                    "record {expected} does not follow the one before it: its `prev` is another hash{before}"
+                ),
             ));
         }
         // The head may be one record behind, and its two words are not written as one.
         self.anchored |=
-            (record.seq == self.known || record.seq == self.known + 1) && anchor(&hash) == self.known_hash;
+            (record.seq == self.known || record.seq == self.known + 1) && anchor(hash) == self.known_hash;
         self.seq = record.seq;
-        self.hash = hash;
+        self.hash.clone_from(hash);
         Ok(())
     }
 
-    fn end(&self) -> Result<(), String> {
+    /// `number` is that of the line behind the last.
+    fn end(&self, number: u64) -> Result<(), Bad> {
         if self.seq < self.known {
             let missing = self.known - self.seq;
-            return Err(format!(
-                "the end is missing: {missing} records that the head knows of, up to {}",
-                self.known
+            if !self.torn.is_empty() {
+                let bytes = self.torn.len();
+                return Err((
+                    self.torn_from,
+                    format!(
+                        "{bytes} bytes are not the record that was written there, and the end is missing: the head knows of records up to {}",
+                        self.known
+                    ),
+                ));
+            }
+            return Err((
+                number,
+                format!("the end is missing: {missing} records that the head knows of, up to {}", self.known),
             ));
         }
         if self.known > 0 && !self.anchored {
-            return Err(format!("record {} is not the one that the head knows", self.known));
+            return Err((
+                number.saturating_sub(1),
+                format!("record {} is not the one that the head knows", self.known),
+            ));
         }
         Ok(())
     }

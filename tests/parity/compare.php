@@ -96,7 +96,7 @@ function prepare(string $directory, int $number, int $seed): string
             command('--store', $store, 'kill', '--reason', 'parity', Pools::pick($flags));
         }
         if ($number % 5 === 4) {
-            command('--store', $store, 'stop-all', '--reason', 'parity');
+            command('--store', $store, 'stop-all', '--yes', '--reason', 'parity');
         }
     }
     file_put_contents("$directory/round", serialize(['store' => $store, 'flags' => $flags, 'companies' => $companies, 'seed' => $seed * 1000 + $number]));

@@ -72,7 +72,7 @@ $cases = [
     'a file' => 'rm -r STORE; touch STORE',
     'no head' => 'rm STORE/head',
     'killed' => $change('kill ' . FLAG),
-    'stopped' => $change('stop-all'),
+    'stopped' => $change('stop-all --yes'),
     'snapshot removed' => "rm $newer",
     'snapshot a link' => "f=$(echo $newer); mv \$f STORE/away; ln -s ../away \$f",
     'snapshot a pipe' => "f=$(echo $newer); rm \$f; mkfifo \$f",
@@ -100,7 +100,7 @@ if (fileowner($directory) === 0) {
 $while = [
     'published' => "$flagstone --store STORE publish $directory/flags.json --reason test; " . $change('kill n2'),
     'killed' => $change('kill ' . FLAG),
-    'stopped' => $change('stop-all'),
+    'stopped' => $change('stop-all --yes'),
     'rolled back' => $change('rollback --to 2'),
     'head replaced' => 'cp STORE/head STORE/new; mv STORE/new STORE/head; ' . $change('kill ' . FLAG),
     'head replaced by an older one' => 'cp STORE/head STORE/new; ' . $change('rollback --to 2') . '; mv STORE/new STORE/head',

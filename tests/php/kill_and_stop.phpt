@@ -18,7 +18,7 @@ same('not possible', false, feature_possible('a'));
 publish($store, ['a' => true, 'b' => true, 'new' => true, 'keep' => ['enabled' => true, 'emergency' => 'keep'], 'child' => ['enabled' => true, 'requires' => ['a']]]);
 same('a kill holds across a publish', ['killed', 'full', 'full', 'prerequisite'], $reasons());
 same('status', [['a'], false], [flagstone_status()['killed'], flagstone_status()['stopped']]);
-flagstone('stop-all', '--reason', 'a test', '--store', $store);
+flagstone('stop-all', '--yes', '--reason', 'a test', '--store', $store);
 same('stopped', ['killed', 'emergency_stop', 'full', 'emergency_stop'], $reasons());
 flagstone('revive', 'a', '--store', $store);
 flagstone('resume-all', '--store', $store);

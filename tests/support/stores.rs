@@ -22,7 +22,7 @@ pub fn numbered(number: u64) -> Definitions {
 }
 
 pub fn change() -> Change {
-    let actor = Actor { user: "alice".to_owned(), uid: 1000, host: "web1".to_owned() };
+    let actor = Actor { user: "alice".to_owned(), account: None, uid: 1000, host: "web1".to_owned() };
     Change { actor, reason: Some("a test".to_owned()), base: None }
 }
 

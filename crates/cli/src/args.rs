@@ -1,7 +1,7 @@
 //! What was typed, and its help.
 
 use crate::fastcgi::Address;
-use crate::words;
+use crate::{relay, words};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
 use flagstone::definition::{CompanyId, Percentage};
 use flagstone::eval::time;
@@ -18,6 +18,10 @@ pub struct Arguments {
     /// Print JSON, one document on one line
     #[arg(long, global = true)]
     pub json: bool,
+
+    /// Another machine's command sent this, for that environment: nothing is sent on
+    #[arg(long, global = true, value_name = "E", hide = true)]
+    pub relayed: Option<String>,
 
     /// What to do.
     #[command(subcommand)]
@@ -49,8 +53,8 @@ pub enum Word {
     Diff(Diff),
     /// Count who would be in, enter and leave at another percentage; publishes nothing
     Simulate(Simulate),
-    /// Verify the audit trail's chain
-    Audit,
+    /// Read the audit trail, oldest first and field by field, and verify its chain
+    Audit(Audit),
     /// Say whether this machine is fit for a deployment, and how to mend what is not
     Doctor(Doctor),
     /// Find where PHP sources ask for flags
@@ -84,6 +88,8 @@ pub enum Word {
     StopAll(StopAll),
     /// Let all flags answer again after a stop
     ResumeAll(ResumeAll),
+    /// Show or set how changes of this store are made: companies, off_share, machines
+    Config(Config),
 
     /// Print a shell's completions
     Completions(Completions),
@@ -117,6 +123,7 @@ const GROUPS: [(&str, &[&str]); 3] = [
             "revive",
             "stop-all",
             "resume-all",
+            "config",
         ],
     ),
     ("Set up", &["completions", "man"]),
@@ -196,6 +203,20 @@ pub struct History {
     /// At most so many, 0 for all
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub limit: usize,
+}
+
+/// Arguments of `audit`.
+#[derive(Debug, Args)]
+pub struct Audit {
+    /// Only what concerns this flag
+    #[arg(long, value_name = "FLAG")]
+    pub flag: Option<String>,
+    /// Only from then on: 2026-11-20, 2026-11-20T08:00:00Z, or 24h, 7d back
+    #[arg(long, value_name = "T", value_parser = since)]
+    pub since: Option<i64>,
+    /// Verify and list nothing
+    #[arg(long, conflicts_with_all = ["flag", "since"])]
+    pub verify: bool,
 }
 
 /// Arguments of `diff`.
@@ -279,6 +300,37 @@ pub struct Init {
     pub group: Option<String>,
 }
 
+/// Who makes a change, and how far it goes.
+#[derive(Debug, Args)]
+pub struct By {
+    /// Who makes the change; without it FLAGSTONE_ACTOR, SUDO_USER or whoever signed in
+    #[arg(long, value_name = "NAME", value_parser = name)]
+    pub actor: Option<String>,
+    /// On this machine only, not on those that the store's config declares
+    #[arg(long)]
+    pub here: bool,
+}
+
+/// Whom a change reaches.
+#[derive(Debug, Args)]
+pub struct Reach {
+    /// Tell which of these companies it turns on and off: one id a line, or a JSON array; `-` is standard input. Without it, the
+    /// store's config says
+    #[arg(long = "companies", id = "list", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub list: Option<PathBuf>,
+}
+
+/// Whom a change reaches, and what if that is many.
+#[derive(Debug, Args)]
+pub struct Weighed {
+    /// Whom.
+    #[command(flatten)]
+    pub reach: Reach,
+    /// Do not ask, however many it turns off
+    #[arg(long)]
+    pub yes: bool,
+}
+
 /// Arguments of `publish`.
 #[derive(Debug, Args)]
 pub struct Publish {
@@ -297,13 +349,19 @@ pub struct Publish {
     /// Why, for the audit trail
     #[arg(long, value_name = "R")]
     pub reason: Option<String>,
+    /// Whom it reaches.
+    #[command(flatten)]
+    pub weighed: Weighed,
+    /// Who.
+    #[command(flatten)]
+    pub by: By,
 }
 
 /// What all words that change one flag's definition have in common.
 #[derive(Debug, Args)]
 pub struct Changing {
     /// Change this file of definitions instead of the store, and publish nothing
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["base", "reason"])]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["base", "reason", "list", "yes", "actor", "here"])]
     pub file: Option<PathBuf>,
     /// Of the file, change what this environment says, instead of what all of them do
     #[arg(long, value_name = "E", requires = "file")]
@@ -317,6 +375,12 @@ pub struct Changing {
     /// Why, for the audit trail
     #[arg(long, value_name = "R")]
     pub reason: Option<String>,
+    /// Whom it reaches.
+    #[command(flatten)]
+    pub weighed: Weighed,
+    /// Who.
+    #[command(flatten)]
+    pub by: By,
 }
 
 /// Arguments of `enable`.
@@ -402,15 +466,30 @@ pub struct Add {
 /// Arguments of `rollback`.
 #[derive(Debug, Args)]
 pub struct Rollback {
-    /// To what this generation held; without it, the one before the current
-    #[arg(long, value_name = "N")]
-    pub to: Option<u64>,
+    /// To what this generation held, by its number or its content's 32 hex digits; without it, the one before the current
+    #[arg(long, value_name = "N", value_parser = target)]
+    pub to: Option<Target>,
     /// Show what would be reverted, and change nothing
     #[arg(long)]
     pub dry_run: bool,
     /// Why, for the audit trail
     #[arg(long, value_name = "R")]
     pub reason: Option<String>,
+    /// Whom it reaches.
+    #[command(flatten)]
+    pub weighed: Weighed,
+    /// Who.
+    #[command(flatten)]
+    pub by: By,
+}
+
+/// A generation to go back to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// By its number.
+    Generation(u64),
+    /// By its content's id: what other machines call it.
+    Content(String),
 }
 
 /// Arguments of `kill`.
@@ -424,6 +503,12 @@ pub struct Kill {
     /// Kill it although the current generation has no such flag
     #[arg(long)]
     pub force: bool,
+    /// Whom it reaches.
+    #[command(flatten)]
+    pub reach: Reach,
+    /// Who.
+    #[command(flatten)]
+    pub by: By,
 }
 
 /// Arguments of `revive`.
@@ -434,6 +519,12 @@ pub struct Revive {
     /// Why, for the audit trail
     #[arg(long, value_name = "R")]
     pub reason: Option<String>,
+    /// Whom it reaches.
+    #[command(flatten)]
+    pub reach: Reach,
+    /// Who.
+    #[command(flatten)]
+    pub by: By,
 }
 
 /// Arguments of `stop-all`.
@@ -442,6 +533,18 @@ pub struct StopAll {
     /// Why, for the audit trail and for whoever asks what happened
     #[arg(long, value_name = "R", value_parser = reason)]
     pub reason: String,
+    /// The store's environment, instead of typing it when asked
+    #[arg(long, value_name = "E")]
+    pub environment: Option<String>,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+    /// Whom it reaches.
+    #[command(flatten)]
+    pub reach: Reach,
+    /// Who.
+    #[command(flatten)]
+    pub by: By,
 }
 
 /// Arguments of `resume-all`.
@@ -450,6 +553,25 @@ pub struct ResumeAll {
     /// Why, for the audit trail
     #[arg(long, value_name = "R")]
     pub reason: Option<String>,
+    /// Whom it reaches.
+    #[command(flatten)]
+    pub reach: Reach,
+    /// Who.
+    #[command(flatten)]
+    pub by: By,
+}
+
+/// Arguments of `config`.
+#[derive(Debug, Args)]
+pub struct Config {
+    /// What: companies, off_share, machines, machines.NAME; without it, all
+    pub key: Option<String>,
+    /// The value to set: JSON, or plain text
+    #[arg(conflicts_with = "unset")]
+    pub value: Option<String>,
+    /// Take the key out
+    #[arg(long, requires = "key")]
+    pub unset: bool,
 }
 
 /// Arguments of `completions`.
@@ -470,7 +592,7 @@ pub struct Man {
 /// Reads the process's arguments; prints help, version or what is wrong with them, and ends the process, where
 /// that is all there is to do.
 pub fn parse() -> Arguments {
-    let matches = command().get_matches();
+    let matches = command().get_matches_from(relay::decoded(std::env::args_os()));
     Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
 }
 
@@ -490,7 +612,7 @@ pub fn command() -> clap::Command {
     }
     help.push_str(&format!("\n{heading}Options:{heading:#}\n{{options}}\n\n"));
     help.push_str(
-        "Exit: 0 yes or done, 1 no or refused, 2 could not tell. `flagstone WORD --help` tells more.\n",
+        "Exit: 0 yes or done, 1 no or refused, 2 could not tell, 3 done here, not everywhere.\n`flagstone WORD --help` tells more.\n",
     );
     command.help_template(help)
 }
@@ -498,6 +620,45 @@ pub fn command() -> clap::Command {
 fn instant(text: &str) -> Result<i64, String> {
     time::parse_rfc3339(text.as_bytes())
         .ok_or_else(|| "expected a date and time with an offset, such as 2026-12-01T08:00:00Z".to_owned())
+}
+
+/// A time, a day's beginning in UTC, or so many minutes, hours, days or weeks back.
+fn since(text: &str) -> Result<i64, String> {
+    let back = || {
+        let (count, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+        let seconds = match unit {
+            "m" => 60,
+            "h" => 3_600,
+            "d" => 86_400,
+            "w" => 604_800,
+            _ => return None,
+        };
+        let count = count.bytes().all(|byte| byte.is_ascii_digit()).then(|| count.parse::<i64>().ok())??;
+        Some(words::now().saturating_sub(count.checked_mul(seconds)?.checked_mul(1_000_000)?))
+    };
+    back()
+        .or_else(|| time::parse_rfc3339(text.as_bytes()))
+        .or_else(|| time::parse_rfc3339(format!("{text}T00:00:00Z").as_bytes()))
+        .ok_or_else(|| {
+            "expected a time (2026-11-20T08:00:00Z), a day (2026-11-20), or 30m, 24h, 7d or 2w back"
+                .to_owned()
+        })
+}
+
+fn target(text: &str) -> Result<Target, String> {
+    if text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Ok(Target::Content(text.to_ascii_lowercase()));
+    }
+    text.parse()
+        .map(Target::Generation)
+        .map_err(|_| "expected a generation's number, or its content's 32 hex digits".to_owned())
+}
+
+fn name(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("expected a person's name".to_owned()),
+        text => Ok(text.to_owned()),
+    }
 }
 
 fn percentage(text: &str) -> Result<Percentage, String> {

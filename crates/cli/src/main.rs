@@ -1,6 +1,7 @@
 //! `flagstone`: the command that asks a store of feature flags, and changes it.
 //!
-//! Exit codes: 0 yes or done, 1 no or refused, 2 could not tell. A closed pipe is no failure.
+//! Exit codes: 0 yes or done, 1 no or refused, 2 could not tell, 3 done here but not on every machine. A closed pipe is
+//! no failure.
 
 mod args;
 mod cmd;
@@ -8,11 +9,14 @@ mod companies;
 mod confirm;
 mod doctor;
 mod fastcgi;
+mod machines;
 mod output;
 mod place;
 mod process;
 mod progress;
 mod question;
+mod reach;
+mod relay;
 mod scan;
 mod words;
 

@@ -27,6 +27,8 @@ pub enum Exit {
     No,
     /// 2: could not tell, which the answer explains.
     Unknown,
+    /// 3: done here, but not on every machine.
+    Elsewhere,
 }
 
 /// Why a word did not do what it was asked for: what is wrong, where, and what to do about it.
@@ -193,12 +195,13 @@ impl Output {
             Ok(Exit::Yes) => 0,
             Ok(Exit::No) | Err(Failure::Refused(_)) => 1,
             Ok(Exit::Unknown) | Err(Failure::Unknown(_)) => 2,
+            Ok(Exit::Elsewhere) => 3,
         };
         match self.error {
             // A reader who has seen enough.
             Some(error) if error.kind() != ErrorKind::BrokenPipe => {
                 // Nothing was half done for that.
-                let done = if code == 0 { "; a change that was asked for is made" } else { "" };
+                let done = if matches!(code, 0 | 3) { "; a change that was asked for is made" } else { "" };
                 let _ = writeln!(anstream::stderr(), "{BAD}flagstone:{BAD:#} standard output: {error}{done}");
                 ExitCode::from(2)
             }

@@ -88,7 +88,8 @@ pub fn parse_percentage(text: &str) -> Option<Percentage> {
 pub fn plain(text: &str) -> Cow<'_, str> {
     let harmful = |c: char| {
         c.is_control()
-            || matches!(c, '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{200E}' | '\u{200F}')
+            || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
     };
     if !text.contains(harmful) {
         return Cow::Borrowed(text);
@@ -214,6 +215,11 @@ fn scalar(scalar: &Scalar) -> String {
 /// In quotes, as JSON has them.
 pub fn quoted(text: &str) -> String {
     plain(&Value::from(text).to_string()).into_owned()
+}
+
+/// As one word of a shell's command.
+pub fn shell(text: &str) -> String {
+    format!("'{}'", plain(text).replace('\'', "'\\''"))
 }
 
 /// `rule 1 "enterprise in DACH"`.

@@ -21,6 +21,6 @@ final class StopAllCommand extends FlagCommand
             return $this->refuse('--reason is missing: whoever finds the flags off will read it');
         }
 
-        return $this->relay($changer, ['stop-all', "--reason=$reason"]);
+        return $this->relay($changer, ['stop-all', '--yes', "--reason=$reason"]);
     }
 }

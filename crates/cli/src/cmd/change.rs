@@ -1,39 +1,148 @@
 //! What every word that changes a store has in common: who does it, where, and what differs.
 
-use crate::args::Arguments;
+use crate::args::{self, Arguments, By, Weighed};
+use crate::machines::{self, Sent, Word};
 use crate::output::{BAD, BOLD, DIM, Failure, GOOD, Output};
+use crate::reach::{self, List};
 use crate::{place, words};
-use flagstone::definition::CompanyId;
-use flagstone::store::{Change, Difference, Store};
+use flagstone::Snapshot;
+use flagstone::definition::{CompanyId, Definitions};
+use flagstone::store::{Actor, Change, Config, Difference, Store};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// Fields shown.
 const FIELDS: usize = 100;
 
-/// A change that begins: its store, and who makes it.
+/// A change that begins: its store, how it is made, and who makes it.
 pub struct Begun {
     pub store: Store,
+    pub config: Config,
+    /// Why the config is not known; only of a change that cannot wait for somebody to mend it.
+    pub config_problem: Option<String>,
     pub change: Change,
+    /// Published as it begins; 0 if nothing is.
+    pub generation: u64,
+    /// It is made on this machine only.
+    here: bool,
+    /// Another machine sent it, and has told whom it reaches.
+    relayed: bool,
 }
 
-/// Opens the store, and says in the first line of output which environment is changed, from which machine.
+/// Opens the store, and says in the first line of output which environment is changed, from which machine, on which
+/// generation.
 pub fn begin(
     arguments: &Arguments,
+    by: &By,
+    what: &str,
+    reason: Option<&str>,
+    output: &mut Output,
+) -> Result<Begun, Failure> {
+    let begun = begin_at_once(arguments, by, what, reason, output)?;
+    match &begun.config_problem {
+        None => Ok(begun),
+        Some(problem) => Err(Failure::Refused(format!("{}; nothing was changed", words::plain(problem)))),
+    }
+}
+
+/// As [`begin`], for what cannot wait: a config that cannot be read keeps nobody from it.
+pub fn begin_at_once(
+    arguments: &Arguments,
+    by: &By,
     what: &str,
     reason: Option<&str>,
     output: &mut Output,
 ) -> Result<Begun, Failure> {
     let store = Store::open(&place::directory(arguments)?).map_err(Failure::changing)?;
-    let change = Change::by_me(reason.filter(|reason| !reason.trim().is_empty()));
-    announce(&store, &change, what, output);
-    Ok(Begun { store, change })
+    let reason = reason.filter(|reason| !reason.trim().is_empty()).map(str::to_owned);
+    let change = Change { actor: Actor::named(by.actor.as_deref()), reason, base: None };
+    let generation = store.generation().map_err(Failure::changing)?;
+    announce(&store, &change, generation, what, output);
+    if let Some(environment) = arguments.relayed.as_deref().filter(|name| *name != store.environment()) {
+        return Err(Failure::Refused(format!(
+            "the change was sent for {}, and this store is for {}; nothing was changed",
+            words::plain(environment),
+            store.environment()
+        )));
+    }
+    let (config, config_problem) = match store.config() {
+        Ok(config) => (config, None),
+        Err(error) => (Config::default(), Some(error.to_string())),
+    };
+    let relayed = arguments.relayed.is_some();
+    let here = by.here || relayed;
+    Ok(Begun { store, config, config_problem, change, generation, here, relayed })
+}
+
+impl Begun {
+    /// Sends the word to the machines that the config declares.
+    pub fn send(&self, arguments: Vec<String>, input: Option<Vec<u8>>) -> Sent {
+        let mut all = arguments;
+        let more = [format!("--actor={}", self.change.actor.user), "--json".to_owned()];
+        all.splice(
+            1..1,
+            more.into_iter().chain(self.change.reason.iter().map(|reason| format!("--reason={reason}"))),
+        );
+        match &self.config_problem {
+            _ if self.here => Sent::default(),
+            Some(problem) => machines::unknown(words::plain(problem).into_owned()),
+            None => machines::send(&self.config, self.store.environment(), Word { arguments: all, input }),
+        }
+    }
+
+    /// The companies to ask about, if there are any.
+    pub fn companies(&self, reach: &args::Reach, output: &mut Output) -> Result<Option<List>, Failure> {
+        if self.relayed {
+            return Ok(None);
+        }
+        reach::list(reach.list.as_deref(), &self.store, &self.config, output)
+    }
+
+    /// Tells whom another content than that of `before` reaches, and asks where that is called for. The answer for `--json`.
+    pub fn weigh(
+        &self,
+        word: &Weighed,
+        before: Option<&Snapshot>,
+        definitions: (&Definitions, &Definitions),
+        dry_run: bool,
+        output: &mut Output,
+    ) -> Result<Value, Failure> {
+        let Some(list) = self.companies(&word.reach, output)? else { return Ok(Value::Null) };
+        let share = self.config.off_share();
+        let reach = reach::of_definitions(&list, share, before, definitions, self.store.environment())?;
+        reach.tell(output);
+        reach.agreed(word.yes || dry_run, output)?;
+        Ok(reach.json())
+    }
+
+    /// As [`weigh`](Self::weigh), of what is to replace all that is published; and the generation that it was weighed
+    /// against. What is published may be unreadable: that is no reason to stay on it.
+    pub fn weigh_all(
+        &self,
+        word: &Weighed,
+        after: &Definitions,
+        dry_run: bool,
+        output: &mut Output,
+    ) -> Result<(Value, Option<u64>), Failure> {
+        if self.relayed || (word.reach.list.is_none() && self.config.companies.is_none()) {
+            return Ok((Value::Null, None));
+        }
+        let snapshot = self.store.snapshot(self.generation).ok();
+        let before =
+            snapshot.as_ref().and_then(|snapshot| place::definitions(snapshot).ok()).unwrap_or_default();
+        let told = self.weigh(word, snapshot.as_ref(), (&before, after), dry_run, output)?;
+        Ok((told, Some(self.generation)))
+    }
 }
 
 /// The first line of a change.
-pub fn announce(store: &Store, change: &Change, what: &str, output: &mut Output) {
+pub fn announce(store: &Store, change: &Change, generation: u64, what: &str, output: &mut Output) {
+    let generation = match generation {
+        0 => "nothing published".to_owned(),
+        generation => format!("generation {generation}"),
+    };
     output.line_now(format!(
-        "{} on {}: {}",
+        "{} on {}, {generation}: {}",
         output.paint(BOLD, store.environment()),
         words::plain(&change.actor.host),
         words::plain(what)

@@ -7,8 +7,9 @@ use crate::args::{Add, Arguments, Changing, Companies, Disable, Enable, Rollout}
 use crate::output::{BOLD, DIM, Exit, Failure, GOOD, Outcome, Output};
 use crate::{place, words};
 use flagstone::change::{ChangeError, Changed, Edit, Target, change as changed, change_published};
-use flagstone::store::{Action, Actor, Change, Store, StoreError, diff};
-use serde_json::json;
+use flagstone::definition::Percentage;
+use flagstone::store::{Action, Actor, Change, StoreError, diff};
+use serde_json::{Value, json};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -87,27 +88,68 @@ fn run(arguments: &Arguments, changing: &Changing, typed: &Typed, output: &mut O
     if let Some(file) = &changing.file {
         return in_file(file, changing.environment.as_deref(), &what, output);
     }
-    let Begun { store, change } =
-        change::begin(arguments, &what.title(), changing.reason.as_deref(), output)?;
-    in_store(&store, Change { base: changing.base, ..change }, typed, &what, output)
+    let begun = change::begin(arguments, &changing.by, &what.title(), changing.reason.as_deref(), output)?;
+    in_store(&begun, changing, typed, &what, output)
+}
+
+impl Typed<'_> {
+    /// As it is typed, but for what every word has.
+    fn arguments(&self) -> Vec<String> {
+        let mut arguments = vec![self.action.word().to_owned(), "--yes".to_owned()];
+        let (mut last, mut named) = (Vec::new(), &[][..]);
+        match &self.edit {
+            Edit::Enable { percentage, companies } => {
+                arguments.extend(percentage.map(|percentage| format!("--percentage={}", number(percentage))));
+                named = companies;
+            }
+            Edit::Resume => arguments.push("--keep".to_owned()),
+            Edit::Rollout(percentage) => last.push(number(*percentage)),
+            Edit::Deny(companies) if self.action == Action::Disable => named = companies,
+            Edit::Allow(companies) | Edit::Deny(companies) | Edit::Forget(companies) => {
+                last.extend(companies.iter().map(ToString::to_string));
+            }
+            Edit::Disable | Edit::Add { .. } => {}
+        }
+        arguments.extend(named.iter().map(|company| format!("--company={company}")));
+        arguments.extend(["--".to_owned(), self.flag.to_owned()]);
+        arguments.extend(last);
+        arguments
+    }
+}
+
+/// `12.5`.
+fn number(percentage: Percentage) -> String {
+    percentage.to_string().trim_end_matches([' ', '%']).to_owned()
 }
 
 /// Changes what is published.
-fn in_store(store: &Store, change: Change, typed: &Typed, what: &What, output: &mut Output) -> Outcome {
-    let generation = store.generation().map_err(Failure::changing)?;
+fn in_store(begun: &Begun, changing: &Changing, typed: &Typed, what: &What, output: &mut Output) -> Outcome {
+    let Begun { store, change, generation, .. } = begun;
+    let generation = *generation;
     if generation == 0 {
         return Err(Failure::Refused(
             "nothing is published yet, so there is no flag to change; publish with `flagstone publish FILE`"
                 .to_owned(),
         ));
     }
-    if let Some(base) = change.base.filter(|base| *base != generation) {
+    if let Some(base) = changing.base.filter(|base| *base != generation) {
         return Err(stale(base, generation));
     }
-    let definitions = store.definitions(generation).map_err(Failure::changing)?;
+    let snapshot = store.snapshot(generation).map_err(Failure::changing)?;
+    let definitions = place::definitions(&snapshot)?;
     let name = format!("generation {generation} of {}", store.environment());
     let made = change_published(&name, &definitions, what.flag, what.edit, words::now()).map_err(failure)?;
     tell(&made, output);
+    let reach = match made.changed {
+        true => begun.weigh(
+            &changing.weighed,
+            Some(&snapshot),
+            (&made.before, &made.definitions),
+            what.dry_run,
+            output,
+        )?,
+        false => Value::Null,
+    };
     let mut answer = json!({
         "environment": store.environment(),
         "machine": change.actor.host,
@@ -118,18 +160,23 @@ fn in_store(store: &Store, change: Change, typed: &Typed, what: &What, output: &
         "generation": generation,
         "summary": made.summary,
         "notes": made.notes,
+        "reach": reach,
         "differences": [],
     });
     if what.dry_run {
         answer["differences"] = json!(diff(&made.before, &made.definitions));
         output.line("nothing was changed");
-    } else if made.changed {
-        let base = Some(generation);
-        let published = store
-            .publish_edit(&made.definitions, (typed.action, what.flag), Change { base, ..change })
-            .map_err(|error| match error {
-                StoreError::Stale { base, current } => stale(base, current),
-                error => Failure::changing(error),
+        output.json(&answer);
+        return Ok(Exit::Yes);
+    }
+    if made.changed {
+        let change = Change { base: Some(generation), ..change.clone() };
+        let published =
+            store.publish_edit(&made.definitions, (typed.action, what.flag), change).map_err(|error| {
+                match error {
+                    StoreError::Stale { base, current } => stale(base, current),
+                    error => Failure::changing(error),
+                }
             })?;
         output.line(format!(
             "{} generation {} after {}",
@@ -145,8 +192,10 @@ fn in_store(store: &Store, change: Change, typed: &Typed, what: &What, output: &
         answer["generation"] = published.generation.into();
         answer["warning"] = json!(published.audit_warning);
     }
+    let arrived = begun.send(typed.arguments(), None).tell(output);
+    answer["machines"] = arrived.json();
     output.json(&answer);
-    Ok(Exit::Yes)
+    Ok(arrived.exit())
 }
 
 /// Changes a file, and publishes nothing.
@@ -213,7 +262,11 @@ fn stale(base: u64, current: u64) -> Failure {
 
 fn failure(error: ChangeError) -> Failure {
     let text = error.to_string();
-    Failure::Refused(text.lines().map(words::plain).collect::<Vec<_>>().join("\n"))
+    Failure::Refused(match error {
+        // Each problem on its line; of a name that was typed no line is made.
+        ChangeError::Definitions { .. } => text.lines().map(words::plain).collect::<Vec<_>>().join("\n"),
+        _ => words::plain(&text).into_owned(),
+    })
 }
 
 /// Another content for the file, at once and on the disk: whoever reads it sees the one or the other. A symbolic link goes

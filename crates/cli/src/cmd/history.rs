@@ -40,9 +40,9 @@ fn row(entry: &HistoryEntry) -> Vec<Cell> {
         Cell { text: what(entry), style },
         content,
         Cell::of(words::plain(entry.error.as_deref().or(entry.reason.as_deref()).unwrap_or(""))),
-        Cell::of(entry.actor.as_ref().map_or(String::new(), |actor| {
-            format!("{}@{}", words::plain(&actor.user), words::plain(&actor.host))
-        })),
+        Cell::of(
+            entry.actor.as_ref().map_or(String::new(), |actor| words::plain(&actor.to_string()).into_owned()),
+        ),
     ]
 }
 

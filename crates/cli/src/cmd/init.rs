@@ -23,7 +23,7 @@ pub fn run(arguments: &Arguments, word: &Init, output: &mut Output) -> Outcome {
         Store::init(&directory, &word.environment, word.group.as_deref()).map_err(Failure::changing)?;
     let change = Change::by_me(None);
     let path = store.directory().display();
-    change::announce(&store, &change, &format!("init {path}"), output);
+    change::announce(&store, &change, 0, &format!("init {path}"), output);
     output.line(match &word.group {
         Some(group) => format!("made an empty store; the group {group} publishes and reads"),
         None => "made an empty store".to_owned(),

@@ -1,13 +1,17 @@
 //! `kill` and `revive`: one flag off at once, and on again. No compile, no disk.
 
 use super::change::{self, Begun};
-use crate::args::{Arguments, Kill, Revive};
-use crate::output::{BAD, Exit, Failure, GOOD, Outcome, Output};
+use crate::args::{self, Arguments, Kill, Revive};
+use crate::machines::Sent;
+use crate::output::{BAD, Failure, GOOD, Outcome, Output};
 use crate::place::{self, UnknownFlag};
+use crate::reach::{self, Side};
 use crate::words;
 use flagstone::definition::nearest;
-use flagstone::store::{Reader, ReaderOptions, Source, Store, Switched};
-use serde_json::json;
+use flagstone::store::{Reader, ReaderOptions, ReaderStatus, Source, Store, StoreError, Switched};
+use flagstone::{FlagId, Snapshot};
+use serde_json::{Value, json};
+use std::sync::Arc;
 
 /// What is known about a key.
 enum Known {
@@ -18,9 +22,10 @@ enum Known {
 }
 
 pub fn kill(arguments: &Arguments, word: &Kill, output: &mut Output) -> Outcome {
-    let Begun { store, change } =
-        change::begin(arguments, &format!("kill {}", word.flag), Some(&word.reason), output)?;
-    match known(&store, &word.flag) {
+    let what = format!("kill {}", word.flag);
+    let begun = change::begin_at_once(arguments, &word.by, &what, Some(&word.reason), output)?;
+    let before = View::of(&begun.store);
+    match known(&before, &word.flag) {
         Known::Yes => {}
         Known::No(unknown) if word.force => output.warn(unknown.problem),
         Known::No(UnknownFlag { problem, hint }) => {
@@ -32,28 +37,29 @@ pub fn kill(arguments: &Arguments, word: &Kill, output: &mut Output) -> Outcome 
             output.warn(format!("{problem}; killed without knowing whether the flag is there"))
         }
     }
-    let host = change.actor.host.clone();
-    let switched = store.kill(&word.flag, change).map_err(Failure::changing)?;
-    output.line(match switched.changed {
+    let switched = begun.store.kill(&word.flag, begun.change.clone()).map_err(Failure::changing)?;
+    // First the others, then whom it reached.
+    let sent = begun.send(relayed("kill", word.force.then_some("--force"), &word.flag), None);
+    let flag = words::plain(&word.flag);
+    output.line_now(match switched.changed {
         true => format!(
-            "{} {}: off for everybody at once, whatever is published, until `flagstone revive {}`",
+            "{} {flag}: off for everybody at once, whatever is published, until `flagstone revive {flag}`",
             output.paint(BAD, "killed"),
-            word.flag,
-            word.flag
         ),
-        false => format!("{} was killed already; nothing was changed", word.flag),
+        false => format!("{flag} was killed already; nothing was changed"),
     });
-    done(&store, &host, Some(&word.flag), &switched, output)
+    let switched = Thrown { flag: Some(&word.flag), switched, before, sent };
+    done(&begun, &word.reach, switched, output)
 }
 
 pub fn revive(arguments: &Arguments, word: &Revive, output: &mut Output) -> Outcome {
-    let Begun { store, change } =
-        change::begin(arguments, &format!("revive {}", word.flag), word.reason.as_deref(), output)?;
-    let host = change.actor.host.clone();
-    let killed = store.status().map(|status| status.killed).unwrap_or_default();
+    let what = format!("revive {}", word.flag);
+    let begun = change::begin_at_once(arguments, &word.by, &what, word.reason.as_deref(), output)?;
+    let before = View::of(&begun.store);
+    let killed = begun.store.status().map(|status| status.killed).unwrap_or_default();
     if !killed.is_empty()
         && killed.iter().all(|killed| killed.flag != word.flag)
-        && let Known::No(unknown) = known(&store, &word.flag)
+        && let Known::No(unknown) = known(&before, &word.flag)
     {
         let names = killed.iter().map(|killed| killed.flag.as_str());
         let hint = match nearest(&word.flag, names.clone()) {
@@ -65,47 +71,122 @@ pub fn revive(arguments: &Arguments, word: &Revive, output: &mut Output) -> Outc
             unknown.problem
         )));
     }
-    let switched = store.revive(&word.flag, change).map_err(Failure::changing)?;
-    output.line(match switched.changed {
-        true => format!("{} {}: it answers again as published", output.paint(GOOD, "revived"), word.flag),
-        false => format!("{} was not killed; nothing was changed", word.flag),
+    let switched = begun.store.revive(&word.flag, begun.change.clone()).map_err(Failure::changing)?;
+    let sent = begun.send(relayed("revive", None, &word.flag), None);
+    let flag = words::plain(&word.flag);
+    output.line_now(match switched.changed {
+        true => format!("{} {flag}: it answers again as published", output.paint(GOOD, "revived")),
+        false => format!("{flag} was not killed; nothing was changed"),
     });
-    done(&store, &host, Some(&word.flag), &switched, output)
+    let switched = Thrown { flag: Some(&word.flag), switched, before, sent };
+    done(&begun, &word.reach, switched, output)
 }
 
-/// What a switch says at its end. A warning is no failure: the switch is thrown.
-pub fn done(
-    store: &Store,
-    host: &str,
-    flag: Option<&str>,
-    switched: &Switched,
-    output: &mut Output,
-) -> Outcome {
+fn relayed(word: &str, option: Option<&str>, flag: &str) -> Vec<String> {
+    [Some(word), option, Some("--"), Some(flag)].into_iter().flatten().map(str::to_owned).collect()
+}
+
+/// What workers answer from, at one moment.
+pub struct View(Result<(Arc<flagstone::store::View>, ReaderStatus), StoreError>);
+
+impl View {
+    pub fn of(store: &Store) -> View {
+        let reader = Reader::open(store.directory(), ReaderOptions::default());
+        View(reader.map(|reader| (reader.view(), reader.status())))
+    }
+
+    pub fn snapshot(&self) -> Option<&Snapshot> {
+        self.side().map(|side| side.snapshot)
+    }
+
+    fn side(&self) -> Option<Side<'_>> {
+        let (view, _) = self.0.as_ref().ok()?;
+        Some(Side { snapshot: view.snapshot.as_deref()?, switches: &view.switches })
+    }
+}
+
+/// A switch that was thrown, and what it was thrown on.
+pub struct Thrown<'a> {
+    /// None: all flags.
+    pub flag: Option<&'a str>,
+    pub switched: Switched,
+    pub before: View,
+    pub sent: Sent,
+}
+
+/// What a switch says at its end: whom it reached, and where else it was thrown. A warning is no failure: it is thrown.
+pub fn done(begun: &Begun, reach: &args::Reach, thrown: Thrown, output: &mut Output) -> Outcome {
+    let Thrown { flag, switched, before, sent } = thrown;
     if let Some(warning) = &switched.audit_warning {
         output.warn(words::plain(warning));
     }
+    let reach = match switched.changed {
+        true => reached(begun, reach, &before, flag, output),
+        false => Value::Null,
+    };
+    let arrived = sent.tell(output);
     let mut answer = json!({
-        "environment": store.environment(),
-        "machine": host,
+        "environment": begun.store.environment(),
+        "machine": begun.change.actor.host,
         "changed": switched.changed,
         "generation": switched.generation,
+        "reach": reach,
+        "machines": arrived.json(),
         "warning": switched.audit_warning,
     });
     if let Some(flag) = flag {
         answer["flag"] = flag.into();
     }
     output.json(&answer);
-    Ok(Exit::Yes)
+    Ok(arrived.exit())
+}
+
+/// Whom it reached. It is done: what cannot be told is no failure.
+fn reached(
+    begun: &Begun,
+    word: &args::Reach,
+    before: &View,
+    flag: Option<&str>,
+    output: &mut Output,
+) -> Value {
+    let list = begun.companies(word, output);
+    let measured = list.and_then(|list| {
+        let (Some(list), Some(side)) = (list, before.side()) else { return Ok(None) };
+        let after = View::of(&begun.store);
+        let snapshot = side.snapshot;
+        let differs = |id: &FlagId| match flag {
+            // Also those that require it.
+            Some(flag) => {
+                snapshot.flag_key(*id) == flag
+                    || snapshot
+                        .flag_fields(*id)
+                        .is_some_and(|fields| fields.requires.iter().any(|key| key == flag))
+            }
+            None => true,
+        };
+        let ids = snapshot.flag_ids().filter(differs);
+        let flags = ids.map(|id| snapshot.flag_key(id)).collect();
+        reach::measure(&list, begun.config.off_share(), [Some(side), after.side()], &flags).map(Some)
+    });
+    match measured {
+        Ok(None) => Value::Null,
+        Ok(Some(reach)) => {
+            reach.tell(output);
+            reach.json()
+        }
+        Err(Failure::Refused(problem) | Failure::Unknown(problem)) => {
+            output.warn(format!("{problem}; whom it reaches cannot be told"));
+            Value::Null
+        }
+    }
 }
 
 /// Whether the current generation has the flag.
-fn known(store: &Store, flag: &str) -> Known {
-    let reader = match Reader::open(store.directory(), ReaderOptions::default()) {
-        Ok(reader) => reader,
+fn known(view: &View, flag: &str) -> Known {
+    let (view, status) = match &view.0 {
+        Ok(seen) => seen,
         Err(error) => return Known::CannotTell(error.to_string()),
     };
-    let view = reader.view();
-    let status = reader.status();
     match &view.snapshot {
         Some(snapshot) if snapshot.find(flag.as_bytes()).is_some() => Known::Yes,
         Some(snapshot) if status.source == Source::Current => {

@@ -5,6 +5,7 @@ mod audit;
 mod change;
 mod check;
 mod comparisons;
+mod config;
 mod diff;
 mod doctor;
 mod edit;
@@ -44,7 +45,7 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
         Word::History(word) => history::run(arguments, word, output),
         Word::Diff(word) => diff::run(arguments, word, output),
         Word::Simulate(word) => simulate::run(arguments, word, output),
-        Word::Audit => audit::run(arguments, output),
+        Word::Audit(word) => audit::run(arguments, word, output),
         Word::Scan(word) => scan::run(word, output),
         Word::Doctor(word) => doctor::run(arguments, word, output),
         Word::Init(word) => init::run(arguments, word, output),
@@ -61,6 +62,7 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
         Word::Revive(word) => kill::revive(arguments, word, output),
         Word::StopAll(word) => stop::stop(arguments, word, output),
         Word::ResumeAll(word) => stop::resume(arguments, word, output),
+        Word::Config(word) => config::run(arguments, word, output),
         Word::Completions(word) => setup::completions(word, output),
         Word::Man(word) => setup::man(word, output),
     }

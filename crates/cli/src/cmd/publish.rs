@@ -17,8 +17,10 @@ const SHOWN: usize = 20;
 pub fn run(arguments: &Arguments, word: &Publish, output: &mut Output) -> Outcome {
     let name = place::file_name(&word.file);
     let what = if word.dry_run { format!("publish {name} (dry run)") } else { format!("publish {name}") };
-    let Begun { store, change } = change::begin(arguments, &what, word.reason.as_deref(), output)?;
-    let (definitions, warnings) = match definitions(&name, word, &store)? {
+    let begun = change::begin(arguments, &word.by, &what, word.reason.as_deref(), output)?;
+    let Begun { store, change, .. } = &begun;
+    let bytes = check::read(&word.file)?;
+    let (definitions, warnings) = match definitions(&name, &bytes, store)? {
         Ok(checked) => checked,
         Err(report) => {
             check::problems(&report, output);
@@ -37,20 +39,19 @@ pub fn run(arguments: &Arguments, word: &Publish, output: &mut Output) -> Outcom
     };
     check::problems(&warnings, output);
     match word.dry_run {
-        true => dry_run(&store, &change, word, &definitions, &warnings, output),
-        false => publish(&store, Change { base: word.base, ..change }, word, &definitions, &warnings, output),
+        true => dry_run(&begun, word, &definitions, &warnings, output),
+        false => publish(&begun, word, bytes, &definitions, &warnings, output),
     }
 }
 
 /// The definitions for the store's environment and the warnings about them, or all that is wrong with them.
 fn definitions(
     name: &str,
-    word: &Publish,
+    bytes: &[u8],
     store: &Store,
 ) -> Result<Result<(Definitions, Report), Report>, Failure> {
-    let bytes = check::read(&word.file)?;
     let progress = Progress::begin(format!("checking {name}"));
-    let document = match definition::parse(name, &bytes) {
+    let document = match definition::parse(name, bytes) {
         Ok(document) => document,
         Err(report) => return Ok(Err(report)),
     };
@@ -60,13 +61,17 @@ fn definitions(
 }
 
 fn publish(
-    store: &Store,
-    change: Change,
+    begun: &Begun,
     word: &Publish,
+    bytes: Vec<u8>,
     definitions: &Definitions,
     warnings: &Report,
     output: &mut Output,
 ) -> Outcome {
+    let (reach, base) = begun.weigh_all(&word.weighed, definitions, false, output)?;
+    let store = &begun.store;
+    // What was weighed is what is replaced.
+    let change = Change { base: word.base.or(base), ..begun.change.clone() };
     let progress = Progress::begin("compiling and publishing".to_owned());
     let host = change.actor.host.clone();
     let published = store.publish(definitions, change.clone());
@@ -109,6 +114,9 @@ fn publish(
     if let Some(warning) = &published.audit_warning {
         output.warn(words::plain(warning));
     }
+    let force = word.force.then_some("--force");
+    let sent = ["publish", "--yes"].into_iter().chain(force).chain(["--", "-"]).map(str::to_owned).collect();
+    let arrived = begun.send(sent, Some(bytes)).tell(output);
     output.json(&json!({
         "environment": store.environment(),
         "machine": host,
@@ -119,9 +127,11 @@ fn publish(
         "unchanged": published.unchanged,
         "differences": published.differences,
         "problems": warnings.problems,
+        "reach": reach,
+        "machines": arrived.json(),
         "warning": published.audit_warning,
     }));
-    Ok(Exit::Yes)
+    Ok(arrived.exit())
 }
 
 /// What words changed since a file was last published, and this file does not have.
@@ -154,13 +164,13 @@ pub fn masked(store: &Store, differences: &[Difference], output: &mut Output) {
 }
 
 fn dry_run(
-    store: &Store,
-    change: &Change,
+    begun: &Begun,
     word: &Publish,
     definitions: &Definitions,
     warnings: &Report,
     output: &mut Output,
 ) -> Outcome {
+    let Begun { store, change, .. } = begun;
     let current = store.generation().map_err(Failure::changing)?;
     if let Some(base) = word.base.filter(|base| *base != current) {
         return Err(Failure::changing(StoreError::Stale { base, current }));
@@ -191,6 +201,7 @@ fn dry_run(
         ));
         change::differences(&differences, output);
     }
+    let (reach, _) = begun.weigh_all(&word.weighed, definitions, true, output)?;
     if !undone.is_empty() {
         undoes(&undone, output);
         output.line("without --force it would be refused");
@@ -200,6 +211,7 @@ fn dry_run(
         "machine": change.actor.host,
         "published": false,
         "dry_run": true,
+        "reach": reach,
         "undoes": undone,
         "base": current,
         "content_id": snapshot.content_id().to_string(),

@@ -1,12 +1,13 @@
 //! `rollback`: publish again what an earlier generation held, and say what that reverts.
 
 use super::change::{self, Begun};
-use crate::args::{Arguments, Rollback};
+use crate::args::{Arguments, Rollback, Target};
 use crate::output::{BOLD, Exit, Failure, GOOD, Outcome, Output};
 use crate::progress::Progress;
 use crate::words;
+use flagstone::definition::Definitions;
 use flagstone::store::{Change, Difference, Store, diff};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// What a rollback would do.
@@ -18,15 +19,25 @@ struct Plan {
     differences: Vec<Difference>,
     /// The flags that it reverts, and the last generation up to now that changed each, where that is known.
     flags: BTreeMap<String, Option<u64>>,
+    /// Those of the current one, and those that would be.
+    definitions: Option<(Definitions, Definitions)>,
 }
 
 pub fn run(arguments: &Arguments, word: &Rollback, output: &mut Output) -> Outcome {
     let what = if word.dry_run { "rollback (dry run)" } else { "rollback" };
-    let Begun { store, change } = change::begin(arguments, what, word.reason.as_deref(), output)?;
+    let begun = change::begin(arguments, &word.by, what, word.reason.as_deref(), output)?;
+    let Begun { store, change, .. } = &begun;
     let progress = Progress::begin("comparing generations".to_owned());
-    let plan = plan(&store, word.to)?;
+    let plan = plan(store, word.to.as_ref())?;
     drop(progress);
     show(&plan, output);
+    let reach = match &plan.definitions {
+        None => Value::Null,
+        Some((before, after)) => {
+            let current = store.snapshot(plan.current).map_err(Failure::changing)?;
+            begun.weigh(&word.weighed, Some(&current), (before, after), word.dry_run, output)?
+        }
+    };
     let mut answer = json!({
         "environment": store.environment(),
         "machine": change.actor.host,
@@ -35,14 +46,16 @@ pub fn run(arguments: &Arguments, word: &Rollback, output: &mut Output) -> Outco
         "reverts": plan.flags,
         "differences": plan.differences,
         "unreadable": plan.unreadable,
+        "reach": reach,
         "dry_run": word.dry_run,
     });
+    let mut exit = Exit::Yes;
     if word.dry_run {
         output.line("nothing was changed");
     } else {
         // What was shown is what is done, or nothing is.
         let base = plan.unreadable.is_none().then_some(plan.current);
-        let change = Change { base, ..change };
+        let change = Change { base, ..change.clone() };
         let published = store.rollback(Some(plan.to), change).map_err(Failure::changing)?;
         match published.unchanged {
             true => output.line("the content is the same; nothing was published"),
@@ -59,12 +72,18 @@ pub fn run(arguments: &Arguments, word: &Rollback, output: &mut Output) -> Outco
         answer["generation"] = published.generation.into();
         answer["unchanged"] = published.unchanged.into();
         answer["warning"] = published.audit_warning.into();
+        // Generations have other numbers elsewhere; what they held has the same id.
+        let to = format!("--to={}", published.content_id);
+        let sent = begun.send(vec!["rollback".to_owned(), "--yes".to_owned(), to], None);
+        let arrived = sent.tell(output);
+        answer["machines"] = arrived.json();
+        exit = arrived.exit();
     }
     output.json(&answer);
-    Ok(Exit::Yes)
+    Ok(exit)
 }
 
-fn plan(store: &Store, to: Option<u64>) -> Result<Plan, Failure> {
+fn plan(store: &Store, to: Option<&Target>) -> Result<Plan, Failure> {
     let status = store.status().map_err(Failure::changing)?;
     let current = status.generation;
     if current == 0 {
@@ -75,10 +94,12 @@ fn plan(store: &Store, to: Option<u64>) -> Result<Plan, Failure> {
     let earlier: Vec<u64> =
         status.retained.iter().copied().filter(|generation| *generation < current).collect();
     let target = match to {
-        Some(to) if to == current => {
+        Some(Target::Generation(to)) if *to == current => {
             return Err(Failure::Refused(format!("generation {to} is the current one; nothing was changed")));
         }
-        Some(to) => to,
+        Some(Target::Generation(to)) => *to,
+        Some(Target::Content(content)) if status.content_id.as_deref() == Some(content) => current,
+        Some(Target::Content(content)) => holding(store, &earlier, content)?,
         None => previous(store, &earlier, status.content_id.as_deref())?,
     };
     let after = store.definitions(target).map_err(Failure::changing)?;
@@ -92,6 +113,7 @@ fn plan(store: &Store, to: Option<u64>) -> Result<Plan, Failure> {
     let mut flags: BTreeMap<String, Option<u64>> =
         change::flags(&differences).into_iter().map(|flag| (flag.to_owned(), None)).collect();
     // Who changed what: from the target to the current one, generation by generation.
+    let target_definitions = after.clone();
     let mut last = after;
     let between = earlier.iter().copied().filter(|generation| *generation > target);
     for generation in between.chain([current]) {
@@ -103,11 +125,25 @@ fn plan(store: &Store, to: Option<u64>) -> Result<Plan, Failure> {
         }
         last = next;
     }
-    Ok(Plan { current, to: target, unreadable: None, differences, flags })
+    let definitions = Some((before, target_definitions));
+    Ok(Plan { current, to: target, unreadable: None, differences, flags, definitions })
 }
 
 fn blind(current: u64, to: u64, problem: String) -> Plan {
-    Plan { current, to, unreadable: Some(problem), differences: Vec::new(), flags: BTreeMap::new() }
+    let (differences, flags) = (Vec::new(), BTreeMap::new());
+    Plan { current, to, unreadable: Some(problem), differences, flags, definitions: None }
+}
+
+/// The last generation with that content.
+fn holding(store: &Store, earlier: &[u64], content: &str) -> Result<u64, Failure> {
+    let held = |generation: &&u64| {
+        store.snapshot(**generation).is_ok_and(|snapshot| snapshot.content_id().to_string() == content)
+    };
+    earlier.iter().rev().find(held).copied().ok_or_else(|| {
+        Failure::Refused(format!(
+            "no generation that is kept here holds the content {content}; nothing was changed"
+        ))
+    })
 }
 
 /// The last generation whose content is not the current one's.

@@ -8,18 +8,19 @@ use crate::companies::Companies;
 use crate::output::{BOLD, Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::place::{self, Served};
 use crate::progress::Progress;
+use crate::reach::{self, Side};
 use crate::words;
 use flagstone::definition::{Definitions, Flag, Percentage, Rollout};
-use flagstone::{FlagId, Key, Question, Snapshot, Switches, compile, enabled};
+use flagstone::{FlagId, Key, Snapshot, Switches};
 use serde::{Serialize, Serializer};
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 pub fn run(arguments: &Arguments, word: &Simulate, output: &mut Output) -> Outcome {
     let served = place::served(arguments, output)?;
     let id = served.flag(&word.flag)?;
     let progress = Progress::begin("simulating".to_owned());
-    let bytes = place::read(&word.companies, COMPANIES_LIMIT)?;
+    let bytes = place::read(&word.companies, reach::LIMIT)?;
     let companies = Companies::read(&place::file_name(&word.companies), &bytes)?;
     let keys = companies.keys();
     let definitions = served.definitions()?;
@@ -32,10 +33,9 @@ pub fn run(arguments: &Arguments, word: &Simulate, output: &mut Output) -> Outco
     let remarks = remarks(&served, id, flag, word);
     let (before, _) = flag.percentage_at(now);
     let then = with_percentage(&definitions, &word.flag, word.percentage, served.snapshot.environment())?;
-    let Some(then_id) = then.find(word.flag.as_bytes()) else {
-        return Err(Failure::Unknown("the flag is gone from what was compiled to simulate it".to_owned()));
-    };
-    let sides = sides(&keys, (&served.snapshot, id), (&then, then_id), now);
+    let switches = Switches::none();
+    let side = |snapshot| Some(Side { snapshot, switches: &switches });
+    let sides = reach::sides(&word.flag, &keys, [side(&served.snapshot), side(&then)], now);
     drop(progress);
 
     let asked = words::counted(keys.len() as u64, "company");
@@ -96,42 +96,6 @@ pub fn run(arguments: &Arguments, word: &Simulate, output: &mut Output) -> Outco
     Ok(Exit::Yes)
 }
 
-/// The largest file of companies, in bytes.
-const COMPANIES_LIMIT: u64 = 256 << 20;
-
-/// Who is in when.
-struct Sides<'a> {
-    before: usize,
-    inside: Vec<Key<'a>>,
-    enters: Vec<Key<'a>>,
-    leaves: Vec<Key<'a>>,
-}
-
-fn sides<'a>(
-    keys: &[Key<'a>],
-    now: (&Snapshot, FlagId),
-    then: (&Snapshot, FlagId),
-    instant: i64,
-) -> Sides<'a> {
-    let mut sides = Sides { before: 0, inside: Vec::new(), enters: Vec::new(), leaves: Vec::new() };
-    let switches = Switches::none();
-    for key in keys {
-        let question = Question { company: Some(*key), context: &(), now: instant };
-        let before = enabled(now.0, &switches, now.1, &question);
-        let after = enabled(then.0, &switches, then.1, &question);
-        sides.before += usize::from(before);
-        match (before, after) {
-            (false, true) => sides.enters.push(*key),
-            (true, false) => sides.leaves.push(*key),
-            _ => {}
-        }
-        if after {
-            sides.inside.push(*key);
-        }
-    }
-    sides
-}
-
 /// A snapshot of the flag and all that it requires, its rollout at that percentage and without a schedule.
 fn with_percentage(
     definitions: &Definitions,
@@ -139,16 +103,8 @@ fn with_percentage(
     percentage: Percentage,
     environment: &str,
 ) -> Result<Snapshot, Failure> {
-    let mut flags = BTreeMap::new();
-    let mut wanted = vec![key];
-    while let Some(key) = wanted.pop() {
-        if let Some(flag) = definitions.flags.get(key)
-            && flags.insert(key.to_owned(), flag.clone()).is_none()
-        {
-            wanted.extend(flag.requires.iter().map(String::as_str));
-        }
-    }
-    if let Some(flag) = flags.get_mut(key) {
+    let mut definitions = definitions.clone();
+    if let Some(flag) = definitions.flags.get_mut(key) {
         flag.schedule.clear();
         match &mut flag.rollout {
             Some(rollout) => rollout.percentage = percentage,
@@ -158,10 +114,7 @@ fn with_percentage(
             }
         }
     }
-    let definitions = Definitions { flags, segments: definitions.segments.clone() };
-    let failed = |error: &dyn std::fmt::Display| Failure::Unknown(format!("cannot be simulated: {error}"));
-    let bytes = compile(&definitions, environment).map_err(|error| failed(&error))?;
-    Snapshot::from_bytes(&bytes).map_err(|error| failed(&error))
+    reach::part(&definitions, &BTreeSet::from([key]), environment)
 }
 
 /// What keeps the numbers from being what workers answer.

@@ -119,9 +119,9 @@ fn age(at: &str) -> Option<i64> {
 /// Since when and by whom, and why, as the audit trail has it.
 pub fn told(history: &[HistoryEntry], action: Action, flag: Option<&str>, since: &str) -> (String, String) {
     let entry = found(history, action, flag);
-    let who = entry.and_then(|entry| entry.actor.as_ref()).map_or(String::new(), |actor| {
-        format!(" by {}@{}", words::plain(&actor.user), words::plain(&actor.host))
-    });
+    let who = entry
+        .and_then(|entry| entry.actor.as_ref())
+        .map_or(String::new(), |actor| format!(" by {}", words::plain(&actor.to_string())));
     let reason = entry
         .and_then(|entry| entry.reason.as_deref())
         .map_or(String::new(), |reason| format!(": {}", words::plain(reason)));
@@ -158,9 +158,10 @@ fn retained(generations: &[u64]) -> String {
 }
 
 fn line(entry: &HistoryEntry) -> String {
-    let who = entry.actor.as_ref().map_or(String::new(), |actor| {
-        format!(" by {}@{}", words::plain(&actor.user), words::plain(&actor.host))
-    });
+    let who = entry
+        .actor
+        .as_ref()
+        .map_or(String::new(), |actor| format!(" by {}", words::plain(&actor.to_string())));
     let why = entry.reason.as_deref().map_or(String::new(), |reason| format!(": {}", words::plain(reason)));
     let at = entry.at.as_deref().map(history::second).unwrap_or_default();
     format!("{at} {}{who}{why}", history::what(entry))

@@ -1,37 +1,89 @@
 //! `stop-all` and `resume-all`: everything off at once, and on again.
 
 use super::change::{self, Begun};
-use super::kill::done;
+use super::kill::{Thrown, View, done};
 use crate::args::{Arguments, ResumeAll, StopAll};
-use crate::output::{BAD, Failure, GOOD, Outcome, Output};
-use crate::words;
+use crate::output::{BAD, BOLD, Failure, GOOD, Outcome, Output};
+use crate::{confirm, words};
+use flagstone::Snapshot;
+
+/// Flags named.
+const NAMED: usize = 20;
+/// 100 %, in thousandths.
+const EVERYBODY: u32 = 100_000;
 
 pub fn stop(arguments: &Arguments, word: &StopAll, output: &mut Output) -> Outcome {
-    let Begun { store, change } = change::begin(arguments, "stop everything", Some(&word.reason), output)?;
-    let host = change.actor.host.clone();
-    let switched = store.stop_all(change).map_err(Failure::changing)?;
-    output.line(match switched.changed {
+    let what = "stop everything";
+    let begun = change::begin_at_once(arguments, &word.by, what, Some(&word.reason), output)?;
+    let before = View::of(&begun.store);
+    let full = before.snapshot().map(|snapshot| everywhere(snapshot, words::now())).unwrap_or_default();
+    if !full.is_empty() {
+        let count = words::counted(full.len() as u64, "flag");
+        let named = words::some(full.iter().map(|flag| words::plain(flag)), NAMED);
+        output.line_now(format!("on for everybody until now, {count}: {named}"));
+    }
+    agreed(&begun, word, output)?;
+    let switched = begun.store.stop_all(begun.change.clone()).map_err(Failure::changing)?;
+    let sent = begun.send(vec!["stop-all".to_owned(), "--yes".to_owned()], None);
+    output.line_now(match switched.changed {
         true => format!(
             "{} everything: each flag is off but those whose emergency is \"keep\", until `flagstone resume-all`",
             output.paint(BAD, "stopped")
         ),
         false => "everything was stopped already; nothing was changed".to_owned(),
     });
-    done(&store, &host, None, &switched, output)
+    done(&begun, &word.reach, Thrown { flag: None, switched, before, sent }, output)
+}
+
+/// Whoever stops everything names the environment, or says beforehand that nobody is there to be asked.
+fn agreed(begun: &Begun, word: &StopAll, output: &mut Output) -> Result<(), Failure> {
+    let environment = begun.store.environment();
+    let typed = match &word.environment {
+        Some(named) => Some(named.clone()),
+        None if word.yes => return Ok(()),
+        None => {
+            let question =
+                format!("This stops {}. Type the environment's name: ", output.paint(BOLD, environment));
+            confirm::answer(&question, output)
+        }
+    };
+    match typed {
+        Some(typed) if typed == environment => Ok(()),
+        Some(typed) => Err(Failure::Refused(format!(
+            "found the environment {}, expected {environment}, the store's; nothing was stopped",
+            words::quoted(&typed)
+        ))),
+        None => Err(Failure::Refused(format!(
+            "nothing was stopped: nobody is there to be asked. Type: flagstone stop-all --environment {environment} --reason {}",
+            words::shell(&word.reason)
+        ))),
+    }
+}
+
+/// The flags that are on for everybody, and that a stop turns off.
+fn everywhere(snapshot: &Snapshot, now: i64) -> Vec<String> {
+    let full = snapshot.flag_ids().filter_map(|flag| snapshot.flag_fields(flag)).filter(|flag| {
+        let has = |bit| flag.bits.contains(&bit);
+        let step = flag.steps.iter().rev().find(|(at, _)| *at <= now);
+        let threshold = step.map_or(flag.threshold, |(_, threshold)| *threshold);
+        has("enabled") && !has("keep") && (threshold >= EVERYBODY || (step.is_none() && !has("rollout")))
+    });
+    full.map(|flag| flag.flag).collect()
 }
 
 pub fn resume(arguments: &Arguments, word: &ResumeAll, output: &mut Output) -> Outcome {
-    let Begun { store, change } = change::begin(arguments, "resume", word.reason.as_deref(), output)?;
-    let host = change.actor.host.clone();
-    let switched = store.resume_all(change).map_err(Failure::changing)?;
-    output.line(match switched.changed {
+    let begun = change::begin_at_once(arguments, &word.by, "resume", word.reason.as_deref(), output)?;
+    let before = View::of(&begun.store);
+    let switched = begun.store.resume_all(begun.change.clone()).map_err(Failure::changing)?;
+    let sent = begun.send(vec!["resume-all".to_owned()], None);
+    output.line_now(match switched.changed {
         true => format!("{}: flags answer again as published", output.paint(GOOD, "resumed")),
         false => "nothing was stopped; nothing was changed".to_owned(),
     });
-    let killed = store.status().map(|status| status.killed).unwrap_or_default();
+    let killed = begun.store.status().map(|status| status.killed).unwrap_or_default();
     if !killed.is_empty() {
-        let names = killed.iter().map(|killed| killed.flag.as_str());
+        let names = killed.iter().map(|killed| words::plain(&killed.flag));
         output.line(format!("still killed one by one: {}", words::some(names, 20)));
     }
-    done(&store, &host, None, &switched, output)
+    done(&begun, &word.reach, Thrown { flag: None, switched, before, sent }, output)
 }

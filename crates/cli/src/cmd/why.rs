@@ -159,7 +159,7 @@ fn reason(turn: &Turn) -> Option<&str> {
 }
 
 fn who(turn: &Turn) -> Option<String> {
-    let name = |actor: &Actor| format!("{}@{}", words::plain(&actor.user), words::plain(&actor.host));
+    let name = |actor: &Actor| words::plain(&actor.to_string()).into_owned();
     match &turn.cause {
         Cause::Change { actor, .. } => actor.as_ref().map(name),
         Cause::Time | Cause::Untold { .. } => None,

@@ -132,7 +132,7 @@ fn list_shows_where_each_flag_stands() {
     assert!(state("search").ends_with(" 50 %"));
     shop.run(["kill", "search", "--reason", "slow"]).exits(0);
     assert!(state("search").ends_with(" KILLED"));
-    shop.run(["stop-all", "--reason", "fire"]).exits(0);
+    shop.run(["stop-all", "--yes", "--reason", "fire"]).exits(0);
     assert!(state("billing_v2").ends_with(" STOPPED"));
     assert!(state("payment_log").ends_with(" on"));
 }
@@ -282,13 +282,13 @@ fn simulate_says_what_keeps_its_numbers_from_being_the_workers_answers() {
 #[test]
 fn audit_verifies_the_trail_and_names_the_first_bad_record() {
     let shop = Shop::published();
-    let ran = shop.run(["audit"]).exits(0);
+    let ran = shop.run(["audit", "--verify"]).exits(0);
     assert!(ran.first().starts_with("whole: "), "{}", ran.out);
     let path = shop.directory.join("store/audit.jsonl");
     let trail = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, trail.replacen("\"publish\"", "\"publisH\"", 1)).unwrap();
-    let ran = shop.run(["audit"]).exits(1);
-    assert!(ran.first().starts_with("broken at record 2 (line "), "{}", ran.out);
+    let ran = shop.run(["audit", "--verify"]).exits(1);
+    assert!(ran.first().starts_with("broken at line 2 (record 2)"), "{}", ran.out);
     assert_eq!(shop.run(["audit", "--json"]).json()["first_bad"]["seq"], 2);
 }
 
@@ -296,7 +296,7 @@ fn audit_verifies_the_trail_and_names_the_first_bad_record() {
 fn status_tells_what_is_served_killed_and_stopped_and_why() {
     let shop = Shop::published();
     shop.run(["kill", "search", "--reason", "slow"]).exits(0);
-    shop.run(["stop-all", "--reason", "fire"]).exits(0);
+    shop.run(["stop-all", "--yes", "--reason", "fire"]).exits(0);
     let ran = shop.run(["status"]).exits(0);
     assert!(ran.first().starts_with("production on "), "{}", ran.out);
     for text in

@@ -12,18 +12,20 @@ fn the_first_line_of_every_change_names_the_environment_and_the_machine() {
     let shop = Shop::empty();
     shop.write("flags.json", FLAGS);
     let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
-    let named = format!("production on {}: ", machine.trim());
-    let check = |ran: Ran| assert!(ran.first().starts_with(&named), "{named:?} in {:?}", ran.out);
-    check(shop.run(["init", "store", "--environment", "production"]).exits(0));
-    check(shop.run(["publish", "flags.json", "--dry-run"]).exits(0));
-    check(shop.run(["publish", "flags.json"]).exits(0));
-    check(shop.run(["publish", "flags.json", "--base", "9"]).exits(1));
-    check(shop.run(["kill", "search", "--reason", "slow"]).exits(0));
-    check(shop.run(["kill", "nothing", "--reason", "slow"]).exits(1));
-    check(shop.run(["revive", "search"]).exits(0));
-    check(shop.run(["stop-all", "--reason", "fire"]).exits(0));
-    check(shop.run(["resume-all"]).exits(0));
-    check(shop.run(["rollback"]).exits(1));
+    let check = |ran: Ran, generation: &str| {
+        let named = format!("production on {}, {generation}: ", machine.trim());
+        assert!(ran.first().starts_with(&named), "{named:?} in {:?}", ran.out);
+    };
+    check(shop.run(["init", "store", "--environment", "production"]).exits(0), "nothing published");
+    check(shop.run(["publish", "flags.json", "--dry-run"]).exits(0), "nothing published");
+    check(shop.run(["publish", "flags.json"]).exits(0), "nothing published");
+    check(shop.run(["publish", "flags.json", "--base", "9"]).exits(1), "generation 1");
+    check(shop.run(["kill", "search", "--reason", "slow"]).exits(0), "generation 1");
+    check(shop.run(["kill", "nothing", "--reason", "slow"]).exits(1), "generation 1");
+    check(shop.run(["revive", "search"]).exits(0), "generation 1");
+    check(shop.run(["stop-all", "--yes", "--reason", "fire"]).exits(0), "generation 1");
+    check(shop.run(["resume-all"]).exits(0), "generation 1");
+    check(shop.run(["rollback"]).exits(1), "generation 1");
     let json = shop.run(["revive", "search", "--json"]).exits(0).json();
     assert_eq!((&json["environment"], &json["machine"]), (&"production".into(), &machine.trim().into()));
 }
@@ -119,7 +121,9 @@ fn kill_and_stop_work_without_an_audit_trail_and_say_so() {
     let shop = Shop::published();
     std::fs::remove_file(shop.directory.join("store/audit.jsonl")).unwrap();
     std::fs::create_dir(shop.directory.join("store/audit.jsonl")).unwrap();
-    for arguments in [["kill", "search", "--reason", "slow"], ["stop-all", "--reason", "fire", "--json"]] {
+    for arguments in
+        [["kill", "search", "--reason=slow", "--json"], ["stop-all", "--yes", "--reason=fire", "--json"]]
+    {
         let ran = shop.run(arguments).exits(0);
         assert!(ran.err.contains("warning: it is done, but not in the audit trail"), "{}", ran.err);
     }
@@ -153,7 +157,7 @@ fn kill_works_when_the_current_snapshot_cannot_be_read() {
 #[test]
 fn stop_all_spares_what_keeps_and_resume_all_ends_it() {
     let shop = Shop::published();
-    shop.run(["stop-all", "--reason", "fire"]).exits(0);
+    shop.run(["stop-all", "--yes", "--reason", "fire"]).exits(0);
     shop.run(["ask", "billing_v2"]).exits(1);
     shop.run(["ask", "payment_log"]).exits(0);
     shop.run(["kill", "search", "--reason", "slow"]).exits(0);

@@ -106,7 +106,7 @@ fn a_machine_on_which_all_is_well_is_go() {
 #[test]
 fn people_get_a_table_and_what_to_type() {
     let shop = well();
-    shop.run(["stop-all", "--reason", "test"]).exits(0);
+    shop.run(["stop-all", "--yes", "--reason", "test"]).exits(0);
     let mut command = shop.command(["doctor", "--php", "./php"]);
     let ran = ran(command.env("PATH", "/usr/bin:/bin").output().unwrap()).exits(0);
     assert!(ran.out.starts_with("production on "), "{}", ran.out);
@@ -213,7 +213,7 @@ fn a_stop_and_old_kills_are_told() {
     shop.run(["revive", "search"]).exits(0);
     shop.run(["kill", "gone", "--force", "--reason", "test"]).exits(0);
     says(&doctor(&shop, &[]).exits(0), "kills", "warned", &["gone", "no such flag"]);
-    shop.run(["stop-all", "--reason", "test"]).exits(0);
+    shop.run(["stop-all", "--yes", "--reason", "test"]).exits(0);
     says(&doctor(&shop, &[]).exits(0), "stop", "failed", &["resume-all"]);
 }
 
@@ -320,7 +320,7 @@ fn nobody_behind_the_socket_leaves_the_question_open() {
 #[test]
 fn a_score_below_the_least_is_no_go() {
     let shop = well();
-    shop.run(["stop-all", "--reason", "test"]).exits(0);
+    shop.run(["stop-all", "--yes", "--reason", "test"]).exits(0);
     let ran = doctor(&shop, &["--min-score", "100"]).exits(1);
     assert_eq!(ran.json()["verdict"], "no-go");
     doctor(&shop, &["--min-score", "0"]).exits(0);

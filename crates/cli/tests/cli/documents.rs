@@ -59,7 +59,19 @@ fn shown(line: &str) -> Ran {
             shop.run(["rollout", "search", "75"]).exits(0);
             shop
         }
-        "enable old --company 15" => Shop::published(),
+        "disable search --companies companies.txt" => {
+            let shop = Shop::published();
+            shop.write("companies.txt", (1..=1_000).map(|id| format!("{id}\n")).collect::<String>());
+            shop
+        }
+        "audit --flag search --since 24h" => {
+            let shop = Shop::published();
+            shop.run(["disable", "search", "--reason", "wrong totals"]).exits(0);
+            shop
+        }
+        "stop-all --environment production --reason \"totals are wrong\"" | "enable old --company 15" => {
+            Shop::published()
+        }
         "why 42" => {
             let shop = Shop::published();
             shop.run(["kill", "search", "--reason", "wrong totals"]).exits(0);
@@ -106,7 +118,10 @@ fn plain(text: &str) -> String {
         if let Some((before, _)) = word.split_once('@') {
             let bracket = if before.starts_with('(') { "(" } else { "" };
             format!("{bracket}WHO@MACHINE,")
-        } else if word.trim_end_matches([',', ')', ':']) == machine.trim() || word == "web-1:" {
+        } else if word.trim_end_matches([',', ')', ':']) == machine.trim()
+            || word == "web-1:"
+            || word == "web-1,"
+        {
             "MACHINE".to_owned()
         } else if word.contains('T') && word.starts_with("20") && !word.starts_with("2027-") {
             "WHEN".to_owned()

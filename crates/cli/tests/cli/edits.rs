@@ -20,7 +20,7 @@ fn an_old_flag_is_turned_on_for_a_pilot_then_for_all_and_off_again() {
     let shop = Shop::published();
     assert_eq!(asked(&shop, "old", "15"), 1);
     let ran = shop.run(["enable", "old", "--company", "15", "--company", "acme"]).exits(0);
-    assert_eq!(ran.first(), format!("production on {}: enable old", machine()));
+    assert_eq!(ran.first(), format!("production on {}, generation 1: enable old", machine()));
     assert!(ran.out.contains("old: off → 0 % + 2 companies"), "{}", ran.out);
     assert!(ran.out.contains("a pilot: on for 15, acme, and 0 % of the others"), "{}", ran.out);
     assert!(ran.out.contains("published generation 2 after 1"), "{}", ran.out);

@@ -1,0 +1,114 @@
+//! `config`: how changes of this store are made, in `config.json` beside its head.
+
+use crate::args::{Arguments, Config as Word};
+use crate::output::{Exit, Failure, GOOD, Outcome, Output};
+use crate::{place, words};
+use flagstone::store::{Config, Store};
+use serde_json::{Map, Value, json};
+use std::path::absolute;
+
+pub fn run(arguments: &Arguments, word: &Word, output: &mut Output) -> Outcome {
+    let store = place::store(arguments)?;
+    match (&word.key, &word.value) {
+        (Some(key), Some(value)) => set(&store, key, Some(value), output),
+        (Some(key), None) if word.unset => set(&store, key, None, output),
+        (key, _) => show(&store, key.as_deref(), output),
+    }
+}
+
+/// All of it, or what one key says.
+fn show(store: &Store, key: Option<&str>, output: &mut Output) -> Outcome {
+    let config = store.config().map_err(Failure::asking)?;
+    let mut all = serde_json::to_value(&config).unwrap_or_default();
+    all["off_share"] = json!(config.off_share());
+    for name in ["companies", "machines"] {
+        if all.get(name).is_none() {
+            all[name] = Value::Null;
+        }
+    }
+    let Some(key) = key else {
+        for (name, value) in all.as_object().into_iter().flatten() {
+            output.line(format!("{name:<10} {}", shown(value)));
+        }
+        output.json(&all);
+        return Ok(Exit::Yes);
+    };
+    let value = key.split('.').try_fold(&all, |value, part| value.get(part)).filter(|value| !value.is_null());
+    let Some(value) = value else {
+        return Err(Failure::Refused(format!(
+            "{} is not set; `flagstone config` shows what is",
+            words::quoted(key)
+        )));
+    };
+    output.line(shown(value));
+    output.json(value);
+    Ok(Exit::Yes)
+}
+
+/// One line, as it is typed.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Null => "not set".to_owned(),
+        Value::String(text) => words::plain(text).into_owned(),
+        value => words::plain(&value.to_string()).into_owned(),
+    }
+}
+
+/// Sets a key, or takes it out.
+fn set(store: &Store, key: &str, value: Option<&str>, output: &mut Output) -> Outcome {
+    let before = store.config_text().map_err(Failure::changing)?;
+    let mut all = match &before {
+        None => Value::Object(Map::new()),
+        // Whoever wrote it by hand gets the place of what is wrong.
+        Some(text) => {
+            Config::parse("config.json", text)
+                .map_err(|problem| Failure::Refused(words::plain(&problem).into_owned()))?;
+            serde_json::from_slice(text).map_err(|error| Failure::Refused(error.to_string()))?
+        }
+    };
+    let value = value.map(|text| typed(key, text)).transpose()?;
+    let told = value.as_ref().map_or("not set".to_owned(), shown);
+    put(&mut all, &key.split('.').collect::<Vec<_>>(), value)?;
+    let mut text = serde_json::to_vec_pretty(&all).unwrap_or_default();
+    text.push(b'\n');
+    // Of a file that nobody has seen, a line means nothing.
+    if let Err(problem) = Config::parse("", &text) {
+        let problem = problem.splitn(4, ':').last().unwrap_or_default();
+        return Err(Failure::Refused(format!("{}; nothing was changed", words::plain(problem.trim()))));
+    }
+    store.write_config(before.as_deref(), &text).map_err(Failure::changing)?;
+    output.line(format!("{} {}: {told}", output.paint(GOOD, "set"), words::plain(key)));
+    output.json(&all);
+    Ok(Exit::Yes)
+}
+
+/// A value as typed: JSON, or text. A machine's command alone is short for the machine.
+fn typed(key: &str, text: &str) -> Result<Value, Failure> {
+    let value = serde_json::from_str(text).unwrap_or_else(|_| Value::from(text));
+    match (key.split_once('.'), value) {
+        (Some(("machines", _)), Value::Array(run)) => Ok(json!({ "run": run })),
+        (None, Value::String(path)) if key == "companies" => {
+            let path = absolute(&path).map_err(|error| Failure::Unknown(error.to_string()))?;
+            Ok(path.to_string_lossy().into_owned().into())
+        }
+        (_, value) => Ok(value),
+    }
+}
+
+fn put(into: &mut Value, path: &[&str], value: Option<Value>) -> Result<(), Failure> {
+    let no_object = || Failure::Refused("that key holds nothing further; nothing was changed".to_owned());
+    let Some((name, rest)) = path.split_first() else { return Ok(()) };
+    let members = into.as_object_mut().ok_or_else(no_object)?;
+    match (rest, value) {
+        ([], None) => {
+            members.remove(*name);
+        }
+        ([], Some(value)) => {
+            members.insert((*name).to_owned(), value);
+        }
+        (rest, value) => {
+            put(members.entry(*name).or_insert_with(|| Value::Object(Map::new())), rest, value)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,318 @@
+//! Whom a change reaches: companies of a list, asked before it and after.
+//!
+//! Nothing is decided here: two snapshots are asked about each company, by its id alone, so that other attributes count as
+//! missing.
+
+use crate::companies::Companies;
+use crate::output::{DIM, Failure, GOOD, Output, WARN};
+use crate::progress::Progress;
+use crate::{confirm, place, words};
+use flagstone::definition::Definitions;
+use flagstone::store::{Config, Store};
+use flagstone::{FlagId, Key, Question, Snapshot, Switches, compile, enabled};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::thread;
+
+/// The largest file of companies, in bytes.
+pub const LIMIT: u64 = 256 << 20;
+/// Companies named of each kind.
+const EXAMPLES: usize = 10;
+/// Flags told of on a terminal.
+const SHOWN: usize = 20;
+/// Companies that one thread asks about before another is worth it.
+const CHUNK: usize = 50_000;
+
+/// A file of companies.
+pub struct List {
+    pub name: String,
+    bytes: Vec<u8>,
+}
+
+/// The companies to ask about: those that were named, else those of the store's config. One that the config names and that
+/// cannot be read keeps nobody from a change.
+pub fn list(
+    given: Option<&Path>,
+    store: &Store,
+    config: &Config,
+    output: &mut Output,
+) -> Result<Option<List>, Failure> {
+    if let Some(path) = given {
+        let name = place::file_name(path);
+        return Ok(Some(List { bytes: place::read(path, LIMIT)?, name }));
+    }
+    let Some(path) = &config.companies else { return Ok(None) };
+    let path = store.directory().join(path);
+    match place::read(&path, LIMIT) {
+        Ok(bytes) => Ok(Some(List { name: place::file_name(&path), bytes })),
+        Err(Failure::Refused(problem) | Failure::Unknown(problem)) => {
+            output.warn(format!("{problem}; whom the change reaches cannot be told"));
+            Ok(None)
+        }
+    }
+}
+
+/// What answers.
+#[derive(Clone, Copy)]
+pub struct Side<'a> {
+    pub snapshot: &'a Snapshot,
+    pub switches: &'a Switches,
+}
+
+impl Side<'_> {
+    fn has(&self, flag: Option<FlagId>, key: Key<'_>, now: i64) -> bool {
+        let question = Question { company: Some(key), context: &(), now };
+        flag.is_some_and(|flag| enabled(self.snapshot, self.switches, flag, &question))
+    }
+
+    fn find(&self, flag: &str) -> Option<FlagId> {
+        self.snapshot.find(flag.as_bytes())
+    }
+}
+
+/// Who is in when.
+#[derive(Default)]
+pub struct Sides<'a> {
+    pub before: usize,
+    pub inside: Vec<Key<'a>>,
+    pub enters: Vec<Key<'a>>,
+    pub leaves: Vec<Key<'a>>,
+}
+
+/// Asks both sides about each company, at `now`, in microseconds since 1970. A side that is not there answers off.
+pub fn sides<'a>(flag: &str, keys: &[Key<'a>], sides: [Option<Side>; 2], now: i64) -> Sides<'a> {
+    let [before, after] = sides.map(|side| side.map(|side| (side, side.find(flag))));
+    let asked = |keys: &[Key<'a>]| {
+        let mut sides = Sides::default();
+        for key in keys {
+            let before = before.is_some_and(|(side, flag)| side.has(flag, *key, now));
+            let after = after.is_some_and(|(side, flag)| side.has(flag, *key, now));
+            sides.before += usize::from(before);
+            match (before, after) {
+                (false, true) => sides.enters.push(*key),
+                (true, false) => sides.leaves.push(*key),
+                _ => {}
+            }
+            if after {
+                sides.inside.push(*key);
+            }
+        }
+        sides
+    };
+    let threads = thread::available_parallelism().map_or(1, usize::from).min(keys.len().div_ceil(CHUNK));
+    if threads < 2 {
+        return asked(keys);
+    }
+    thread::scope(|scope| {
+        let parts = keys.chunks(keys.len().div_ceil(threads));
+        let parts: Vec<_> = parts.map(|part| (part, scope.spawn(|| asked(part)))).collect();
+        let mut whole = Sides::default();
+        for (part, thread) in parts {
+            let mut part = thread.join().unwrap_or_else(|_| asked(part));
+            whole.before += part.before;
+            whole.inside.append(&mut part.inside);
+            whole.enters.append(&mut part.enters);
+            whole.leaves.append(&mut part.leaves);
+        }
+        whole
+    })
+}
+
+/// What a change does to one flag.
+struct FlagReach {
+    flag: String,
+    before: usize,
+    after: usize,
+    on: (usize, Vec<Value>, String),
+    off: (usize, Vec<Value>, String),
+    /// Attributes that it reads besides.
+    needs: Vec<String>,
+}
+
+/// Whom a change reaches.
+pub struct Reach {
+    list: String,
+    companies: usize,
+    repeated: u64,
+    share: f64,
+    flags: Vec<FlagReach>,
+}
+
+/// Asks about these flags.
+pub fn measure(
+    list: &List,
+    share: f64,
+    pair: [Option<Side>; 2],
+    flags: &BTreeSet<&str>,
+) -> Result<Reach, Failure> {
+    let _progress = Progress::begin(format!("asking about the companies of {}", list.name));
+    let companies = Companies::read(&list.name, &list.bytes)?;
+    let keys = companies.keys();
+    let now = words::now();
+    let of = |flag: &&str| {
+        let found = sides(flag, &keys, pair, now);
+        let told = |keys: &[Key]| {
+            let some = words::some(keys.iter().map(|key| words::key(*key)), EXAMPLES);
+            (keys.len(), keys.iter().take(EXAMPLES).map(|key| words::key_json(*key)).collect(), some)
+        };
+        let needs = pair.iter().flatten().filter_map(|side| Some(side.snapshot.needs(side.find(flag)?)));
+        let needs: BTreeSet<String> = needs.flatten().map(str::to_owned).collect();
+        FlagReach {
+            flag: (*flag).to_owned(),
+            before: found.before,
+            after: found.inside.len(),
+            on: told(&found.enters),
+            off: told(&found.leaves),
+            needs: needs.into_iter().collect(),
+        }
+    };
+    let flags = flags.iter().map(of).collect();
+    Ok(Reach { list: list.name.clone(), companies: keys.len(), repeated: companies.repeated, share, flags })
+}
+
+/// What a publish reaches: each flag that differs, that requires one that does, or whose segments may.
+pub fn of_definitions(
+    list: &List,
+    share: f64,
+    before: Option<&Snapshot>,
+    (old, new): (&Definitions, &Definitions),
+    environment: &str,
+) -> Result<Reach, Failure> {
+    let flags = affected(old, new);
+    let after = part(new, &flags, environment)?;
+    let none = Switches::none();
+    let side = |snapshot| Side { snapshot, switches: &none };
+    measure(list, share, [before.map(side), Some(side(&after))], &flags)
+}
+
+/// The flags whose answers may differ.
+fn affected<'a>(old: &'a Definitions, new: &'a Definitions) -> BTreeSet<&'a str> {
+    let keys = || old.flags.keys().chain(new.flags.keys());
+    let segments = old.segments != new.segments;
+    let differs = |key: &&String| {
+        let (a, b) = (old.flags.get(*key), new.flags.get(*key));
+        a != b || (segments && [a, b].into_iter().flatten().any(|flag| !flag.rules.is_empty()))
+    };
+    let mut found: BTreeSet<&str> = keys().filter(differs).map(String::as_str).collect();
+    loop {
+        let before = found.len();
+        for (key, flag) in old.flags.iter().chain(&new.flags) {
+            if flag.requires.iter().any(|required| found.contains(required.as_str())) {
+                found.insert(key);
+            }
+        }
+        if found.len() == before {
+            return found;
+        }
+    }
+}
+
+/// A snapshot of these flags and all that they require.
+pub fn part(
+    definitions: &Definitions,
+    keys: &BTreeSet<&str>,
+    environment: &str,
+) -> Result<Snapshot, Failure> {
+    let mut flags = BTreeMap::new();
+    let mut wanted: Vec<&str> = keys.iter().copied().collect();
+    while let Some(key) = wanted.pop() {
+        if let Some(flag) = definitions.flags.get(key)
+            && flags.insert(key.to_owned(), flag.clone()).is_none()
+        {
+            wanted.extend(flag.requires.iter().map(String::as_str));
+        }
+    }
+    compiled(&Definitions { flags, segments: definitions.segments.clone() }, environment)
+}
+
+/// A snapshot that nobody else sees.
+pub fn compiled(definitions: &Definitions, environment: &str) -> Result<Snapshot, Failure> {
+    let failed =
+        |error: &dyn std::fmt::Display| Failure::Unknown(format!("whom it reaches cannot be told: {error}"));
+    let bytes = compile(definitions, environment).map_err(|error| failed(&error))?;
+    Snapshot::from_bytes(&bytes).map_err(|error| failed(&error))
+}
+
+impl Reach {
+    /// The flag that loses the greatest share of those that have it, if that is more than may go unasked.
+    fn worst(&self) -> Option<&FlagReach> {
+        let share = |flag: &FlagReach| flag.off.0 as f64 / flag.before.max(1) as f64;
+        let worst = self.flags.iter().max_by(|a, b| share(a).total_cmp(&share(b)))?;
+        (share(worst) > self.share).then_some(worst)
+    }
+
+    /// Prints it.
+    pub fn tell(&self, output: &mut Output) {
+        let companies = words::counted(self.companies as u64, "company");
+        let repeated = match self.repeated {
+            0 => String::new(),
+            count => format!(", {} named again", words::counted(count, "id")),
+        };
+        output.line(output.paint(DIM, format!("of {companies} in {}{repeated}:", self.list)));
+        for flag in self.flags.iter().take(SHOWN) {
+            let (name, before, after) = (
+                words::plain(&flag.flag),
+                words::thousands(flag.before as u64),
+                words::thousands(flag.after as u64),
+            );
+            match flag.on.0 + flag.off.0 {
+                0 => output.line(format!("  {name}: {before} have it, as before")),
+                _ => output.line(format!("  {name}: {before} → {after} have it")),
+            }
+            for (sign, style, (count, _, some)) in [("+", GOOD, &flag.on), ("-", WARN, &flag.off)] {
+                if *count > 0 {
+                    let count = words::thousands(*count as u64);
+                    output.line(format!("    {}  {some}", output.paint(style, format!("{sign}{count}"))));
+                }
+            }
+            if !flag.needs.is_empty() {
+                let needs = words::plain(&flag.needs.join(", ")).into_owned();
+                output.line(output.paint(DIM, format!("    it also reads {needs}, which counts as missing")));
+            }
+        }
+        if self.flags.len() > SHOWN {
+            let more = words::counted((self.flags.len() - SHOWN) as u64, "flag");
+            output.line(format!("  … and {more} more (--json tells of all)"));
+        }
+    }
+
+    /// As `--json` has it.
+    pub fn json(&self) -> Value {
+        let flags = self.flags.iter().map(|flag| {
+            json!({
+                "flag": flag.flag,
+                "before": flag.before,
+                "after": flag.after,
+                "turns_on": flag.on.0,
+                "turns_on_examples": flag.on.1,
+                "turns_off": flag.off.0,
+                "turns_off_examples": flag.off.1,
+                "counts_as_missing": flag.needs,
+            })
+        });
+        json!({
+            "companies": self.companies,
+            "off_share": self.share,
+            "asks": self.worst().is_some(),
+            "flags": flags.collect::<Vec<Value>>(),
+        })
+    }
+
+    /// Asks, where it turns off more than may go unasked and nobody has said yes.
+    pub fn agreed(&self, yes: bool, output: &mut Output) -> Result<(), Failure> {
+        let Some(worst) = self.worst().filter(|_| !yes) else { return Ok(()) };
+        let percent = |share: f64| format!("{} %", (share * 100_000.0).round() / 1_000.0);
+        let told = format!(
+            "{} turns off for {} of the {} that have it, more than {}",
+            words::plain(&worst.flag),
+            words::thousands(worst.off.0 as u64),
+            words::counted(worst.before as u64, "company"),
+            percent(self.share)
+        );
+        match confirm::confirmed(&format!("{told}. Go on?"), output) {
+            true => Ok(()),
+            false => Err(Failure::Refused(format!("{told}; nothing was changed. With --yes it is done"))),
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! A change that is made on every machine that the store's config declares.
+
+use crate::shop::{FLAGS, Shop};
+use std::os::unix::fs::PermissionsExt;
+use std::time::{Duration, Instant};
+
+/// A shop with a second store, and a script in the place of `ssh` that runs the command there: with a shell in between, as ssh
+/// has it.
+fn two_machines() -> Shop {
+    let shop = Shop::published();
+    shop.run(["init", "other", "--store", "other", "--environment", "production"]).exits(0);
+    shop.run(["publish", "flags.json", "--store", "other"]).exits(0);
+    let command = format!("exec sh -c \"{} --store other $*\"", env!("CARGO_BIN_EXE_flagstone"));
+    machine(&shop, "web-2", &command);
+    shop
+}
+
+/// Declares a machine whose command is that script.
+fn machine(shop: &Shop, name: &str, script: &str) {
+    let path = shop.write(&format!("{name}.sh"), format!("#!/bin/sh\n{script}\n"));
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+    let run = serde_json::json!({ "run": [path], "timeout": 1 }).to_string();
+    shop.run(["config", &format!("machines.{name}"), &run]).exits(0);
+}
+
+fn asked(shop: &Shop, store: &str, flag: &str, company: &str) -> i32 {
+    shop.run(["ask", flag, "--company", company, "--store", store]).code
+}
+
+#[test]
+fn every_word_is_said_on_the_other_machine_too() {
+    let shop = two_machines();
+    let both = |flag: &str, company: &str| {
+        [asked(&shop, "store", flag, company), asked(&shop, "other", flag, company)]
+    };
+    let ran = shop.run(["enable", "old", "--company", "15", "--company", "a; b"]).exits(0);
+    assert!(ran.out.ends_with("web-2: done there too, generation 2\n"), "{}", ran.out);
+    assert_eq!(both("old", "15"), [0, 0]);
+    assert_eq!(both("old", "a; b"), [0, 0]);
+    assert_eq!(both("old", "16"), [1, 1]);
+    shop.run(["rollout", "old", "12.5"]).exits(0);
+    shop.run(["allow", "old", "-7", "x y"]).exits(0);
+    assert_eq!(both("old", "-7"), [0, 0]);
+    shop.run(["deny", "old", "-7"]).exits(0);
+    assert_eq!(both("old", "-7"), [1, 1]);
+    shop.run(["forget", "old", "-7"]).exits(0);
+    shop.run(["disable", "old", "--company", "15"]).exits(0);
+    assert_eq!(both("old", "15"), [1, 1]);
+    shop.run(["disable", "old"]).exits(0);
+    shop.run(["enable", "old", "--keep"]).exits(0);
+    shop.run(["rollback"]).exits(0);
+    assert_eq!(both("old", "x y"), [1, 1]);
+    shop.run(["enable", "old", "--percentage", "100"]).exits(0);
+    assert_eq!(both("old", "16"), [0, 0]);
+    shop.run(["kill", "search", "--reason", "it's \"slow\"; $HOME `id` %41"]).exits(0);
+    assert_eq!(both("search", "2"), [1, 1]);
+    shop.run(["revive", "search"]).exits(0);
+    assert_eq!(both("search", "2"), [0, 0]);
+    shop.run(["stop-all", "--yes", "--reason", "fire"]).exits(0);
+    assert_eq!(both("search", "2"), [1, 1]);
+    shop.run(["resume-all"]).exits(0);
+    assert_eq!(both("search", "2"), [0, 0]);
+    let trails = ["store", "other"]
+        .map(|store| shop.run(["history", "--limit", "0", "--store", store, "--json"]).json());
+    let told = |trail: &serde_json::Value| {
+        let told = |change: &serde_json::Value| {
+            [&change["action"], &change["flag"], &change["reason"], &change["actor"]["user"]]
+                .map(Clone::clone)
+        };
+        trail["changes"].as_array().unwrap().iter().map(told).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&trails[0]), told(&trails[1]));
+    assert!(format!("{trails:?}").contains("`id` %41"));
+}
+
+#[test]
+fn a_file_that_is_published_gets_there_by_standard_input() {
+    let shop = two_machines();
+    shop.write("flags.json", FLAGS.replace("\"old\": false", "\"new\": true, \"old\": false"));
+    let ran = shop.run(["publish", "flags.json"]).exits(0);
+    assert!(ran.out.contains("web-2: done there too, generation 2"), "{}", ran.out);
+    assert_eq!(asked(&shop, "other", "new", "1"), 0);
+    shop.run(["publish", "flags.json"]).exits(0);
+}
+
+#[test]
+fn a_machine_that_fails_or_hangs_is_named_and_the_others_are_reached() {
+    let shop = two_machines();
+    machine(&shop, "broken", "echo 'ssh: connect to host broken: No route to host' >&2; exit 255");
+    machine(&shop, "hangs", "sleep 60 & sleep 60");
+    machine(&shop, "dumb", "true");
+    shop.run(["config", "machines.nothing", r#"["./no-such-command"]"#]).exits(0);
+    let began = Instant::now();
+    let ran = shop.run(["disable", "billing_v2"]).exits(3);
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    for told in [
+        "broken: not done there: ssh: connect to host broken: No route to host (exit 255)",
+        "hangs: not done there: no answer within 1 second",
+        "dumb: not done there: its command ended well, but flagstone did not answer",
+        "nothing: not done there: cannot run ./no-such-command: ",
+        "web-2: done there too, generation 2",
+    ] {
+        assert!(ran.out.contains(told), "{told} in {}", ran.out);
+    }
+    assert!(ran.err.contains("done here, but not on 4 of 5 machines"), "{}", ran.err);
+    assert_eq!([asked(&shop, "store", "billing_v2", "1"), asked(&shop, "other", "billing_v2", "1")], [1, 1]);
+    // Said again, it reaches who was missed, and does nothing where it is done.
+    let json = shop.run(["disable", "billing_v2", "--json"]).exits(3).json();
+    assert_eq!(json["machines"].as_array().unwrap().len(), 5);
+    assert_eq!(json["changed"], false);
+    // A kill does not wait for them before it is done.
+    let ran = shop.run(["kill", "search", "--reason", "slow"]).exits(3);
+    assert!(
+        ran.out.contains("killed search: off") && ran.out.contains("hangs: not done there"),
+        "{}",
+        ran.out
+    );
+    assert_eq!(asked(&shop, "other", "search", "2"), 1);
+    shop.run(["enable", "billing_v2", "--here"]).exits(0);
+    assert_eq!([asked(&shop, "store", "billing_v2", "1"), asked(&shop, "other", "billing_v2", "1")], [0, 1]);
+}
+
+#[test]
+fn what_is_refused_here_is_not_sent_and_what_is_refused_there_is_told() {
+    let shop = two_machines();
+    shop.run(["enable", "serch"]).exits(1);
+    shop.run(["enable", "old", "--dry-run"]).exits(0);
+    assert_eq!(shop.run(["history", "--store", "other", "--json"]).json()["total"], 2);
+    shop.write("flags.json", FLAGS.replace("\"old\": false", "\"new\": true, \"old\": false"));
+    shop.run(["publish", "flags.json", "--here"]).exits(0);
+    let ran = shop.run(["disable", "new"]).exits(3);
+    assert!(
+        ran.out.contains("web-2: not done there: generation 1 of production: there is no flag \"new\""),
+        "{}",
+        ran.out
+    );
+}
+
+#[test]
+fn a_store_of_another_environment_does_not_do_what_was_meant_for_this_one() {
+    let shop = two_machines();
+    shop.run(["init", "staging", "--store", "staging", "--environment", "staging"]).exits(0);
+    let command = format!("exec {} --store staging \"$@\"", env!("CARGO_BIN_EXE_flagstone"));
+    machine(&shop, "web-2", &command);
+    let ran = shop.run(["stop-all", "--yes", "--reason", "fire"]).exits(3);
+    assert!(ran.out.contains("sent for production, and this store is for staging"), "{}", ran.out);
+    assert_eq!(shop.run(["history", "--store", "staging", "--json"]).json()["total"], 1);
+}
+
+#[test]
+fn two_machines_that_declare_each_other_do_not_answer_for_ever() {
+    let shop = two_machines();
+    let back = format!("echo again >> again; exec {} --store store \"$@\"", env!("CARGO_BIN_EXE_flagstone"));
+    let path = shop.write("back.sh", format!("#!/bin/sh\n{back}\n"));
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+    let run = serde_json::json!([path]).to_string();
+    shop.run(["config", "machines.web-1", &run, "--store", "other"]).exits(0);
+    shop.run(["disable", "billing_v2"]).exits(0);
+    assert!(!shop.directory.join("again").exists());
+}
+
+#[test]
+fn commands_that_others_could_have_written_are_not_run() {
+    let shop = two_machines();
+    let config = shop.directory.join("store/config.json");
+    std::fs::set_permissions(&config, PermissionsExt::from_mode(0o664)).unwrap();
+    let ran = shop.run(["disable", "billing_v2"]).exits(3);
+    assert!(
+        ran.out.contains("config.json is writable by others than its owner; type: chmod go-w "),
+        "{}",
+        ran.out
+    );
+    assert_eq!(asked(&shop, "other", "billing_v2", "1"), 0);
+    std::fs::set_permissions(&config, PermissionsExt::from_mode(0o666)).unwrap();
+    let ran = shop.run(["disable", "search"]).exits(1);
+    assert!(ran.err.contains("config.json is writable by everybody"), "{}", ran.err);
+    // What cannot wait is done all the same, and says that it cannot tell of the others.
+    let ran = shop.run(["kill", "search", "--reason", "slow"]).exits(3);
+    assert!(ran.err.contains("whether there are other machines is not known"), "{}", ran.err);
+    assert_eq!(asked(&shop, "store", "search", "2"), 1);
+}
+
+#[test]
+fn a_config_says_where_it_is_wrong() {
+    let shop = Shop::published();
+    for (text, problem) in [
+        (
+            "{\n  \"compnies\": \"x\"\n}",
+            "config.json:2:12: found the key \"compnies\", expected one of companies, off_share, machines (did you mean \"companies\"?)",
+        ),
+        ("{\n  \"off_share\": 20\n}", "config.json:2:17: found 20, expected a share from 0 to 1"),
+        ("{\"off_share\": \"x\"}", "config.json:1:17: found string \"x\", expected a share from 0 to 1"),
+        ("{\"machines\": {\"web-2\": {\"run\": []}}}", "found an empty \"run\", expected a command such as"),
+        ("{\"machines\": {\"web-2\": {\"run\": [\"ssh\"], \"timout\": 3}}}", "did you mean \"timeout\"?"),
+        ("{\"machines\": {\"web 2\": {\"run\": [\"ssh\"]}}}", "found the machine \"web 2\", expected a name"),
+        ("{", "config.json:1:1: EOF while parsing an object"),
+    ] {
+        shop.write("store/config.json", text);
+        for arguments in [&["disable", "search"][..], &["config", "off_share", "0.5"]] {
+            let ran = crate::shop::ran(shop.command([]).args(arguments).output().unwrap()).exits(1);
+            assert!(ran.err.contains(problem), "{problem} in {}", ran.err);
+        }
+        let ran = shop.run(["config"]).exits(2);
+        assert!(ran.err.contains(problem), "{problem} in {}", ran.err);
+    }
+    std::fs::remove_file(shop.directory.join("store/config.json")).unwrap();
+    let ran = shop.run(["config", "compnies", "x"]).exits(1);
+    assert!(
+        ran.err.contains("did you mean \"companies\"?") && ran.err.contains("nothing was changed"),
+        "{}",
+        ran.err
+    );
+    shop.run(["config", "off_share", "0.5"]).exits(0);
+    assert_eq!(shop.run(["config", "off_share"]).exits(0).out, "0.5\n");
+    shop.run(["config", "machines.web-2", r#"["ssh", "web-2", "flagstone"]"#]).exits(0);
+    assert_eq!(shop.run(["config", "machines.web-2.run", "--json"]).json()[1], "web-2");
+    shop.run(["config", "off_share", "--unset"]).exits(0);
+    assert_eq!(shop.run(["config", "off_share"]).exits(0).out, "0.2\n");
+    shop.run(["config", "companies"]).exits(1);
+    let mode = std::fs::metadata(shop.directory.join("store/config.json")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o644);
+}

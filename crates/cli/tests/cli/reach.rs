@@ -1,0 +1,175 @@
+//! Whom a change reaches, and what is asked before many lose a flag.
+
+use crate::shop::{FLAGS, Ran, Shop, ran};
+use std::io::Write;
+use std::process::Stdio;
+
+/// A shop with a thousand companies in `companies.txt`.
+fn shop() -> Shop {
+    let shop = Shop::published();
+    shop.write("companies.txt", (1..=1_000).map(|id| format!("{id}\n")).collect::<String>());
+    shop
+}
+
+fn generation(shop: &Shop) -> u64 {
+    shop.run(["status", "--json"]).json()["store"]["generation"].as_u64().unwrap()
+}
+
+/// Runs the command on a terminal, with this typed.
+fn typing(shop: &Shop, line: &str, typed: &str) -> Ran {
+    let mut command = std::process::Command::new("script");
+    command.args(["-qec", &format!("{} {line}", env!("CARGO_BIN_EXE_flagstone")), "/dev/null"]);
+    command.current_dir(&shop.directory).env("FLAGSTONE_STORE", "store");
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.as_mut().unwrap().write_all(typed.as_bytes()).unwrap();
+    ran(child.wait_with_output().unwrap())
+}
+
+#[test]
+fn a_change_tells_how_many_it_turns_on_and_off_as_simulate_counts_them() {
+    let shop = shop();
+    let simulated = shop
+        .run(["simulate", "search", "--percentage", "75", "--companies", "companies.txt", "--json"])
+        .json();
+    let arguments = ["rollout", "search", "75", "--companies", "companies.txt", "--dry-run", "--json"];
+    let json = shop.run(arguments).exits(0).json();
+    let flag = &json["reach"]["flags"][0];
+    assert_eq!(json["reach"]["companies"], 1_000);
+    assert_eq!(flag["before"], simulated["in_now"]);
+    assert_eq!(flag["after"], simulated["in"].as_array().unwrap().len());
+    assert_eq!(flag["turns_on"], simulated["enters"].as_array().unwrap().len());
+    assert_eq!(
+        flag["turns_on_examples"].as_array().unwrap()[..],
+        simulated["enters"].as_array().unwrap()[..10]
+    );
+    assert_eq!(flag["turns_off"], 0);
+    assert_eq!(generation(&shop), 1);
+    let ran = shop.run(["rollout", "search", "75", "--companies", "companies.txt"]).exits(0);
+    assert!(ran.out.contains("of 1,000 companies in companies.txt:\n  search: 510 → "), "{}", ran.out);
+}
+
+#[test]
+fn who_requires_a_changed_flag_is_reached_too() {
+    let shop = shop();
+    let arguments = ["disable", "billing_v2", "--companies", "companies.txt", "--yes", "--json"];
+    let json = shop.run(arguments).exits(0).json();
+    let flags = json["reach"]["flags"].as_array().unwrap();
+    assert_eq!(flags[0]["flag"], "billing_v2");
+    assert_eq!((&flags[0]["before"], &flags[0]["after"]), (&1_000.into(), &0.into()));
+    assert_eq!(flags[1]["flag"], "customer_portal");
+    assert!(flags[1]["turns_off"].as_u64().unwrap() > 50, "{flags:?}");
+    assert_eq!(flags[1]["counts_as_missing"], serde_json::json!(["country", "plan"]));
+}
+
+#[test]
+fn turning_off_more_than_a_share_wants_yes_where_nobody_can_be_asked() {
+    let shop = shop();
+    for json in [None, Some("--json")] {
+        let mut command = shop.command(["rollout", "search", "10", "--companies", "companies.txt"]);
+        let ran = ran(command.args(json).output().unwrap()).exits(1);
+        assert!(
+            ran.err.contains("more than 20 %; nothing was changed. With --yes it is done"),
+            "{}",
+            ran.err
+        );
+    }
+    assert_eq!(generation(&shop), 1);
+    // A dry run says what it would do, and that it would ask.
+    let arguments = ["rollout", "search", "10", "--companies", "companies.txt", "--dry-run", "--json"];
+    assert_eq!(shop.run(arguments).exits(0).json()["reach"]["asks"], true);
+    shop.run(["rollout", "search", "10", "--companies", "companies.txt", "--yes"]).exits(0);
+    assert_eq!(generation(&shop), 2);
+    // Few may lose it unasked.
+    shop.run(["rollout", "search", "9", "--companies", "companies.txt"]).exits(0);
+    assert_eq!(generation(&shop), 3);
+}
+
+#[test]
+fn on_a_terminal_it_asks_and_does_what_is_answered() {
+    let shop = shop();
+    for (answer, generation_then) in [("\n", 1), ("n\n", 1), ("y\n", 2)] {
+        let ran = typing(&shop, "disable search --companies companies.txt", answer);
+        assert!(ran.out.contains("more than 20 %. Go on? [y/N]"), "{}", ran.out);
+        assert_eq!(ran.code, i32::from(generation_then == 1), "{}", ran.out);
+        assert_eq!(generation(&shop), generation_then, "{answer:?}");
+    }
+}
+
+#[test]
+fn the_config_names_the_list_and_the_share() {
+    let shop = shop();
+    shop.run(["config", "companies", "companies.txt"]).exits(0);
+    shop.run(["disable", "search"]).exits(1);
+    shop.run(["config", "off_share", "1"]).exits(0);
+    let json = shop.run(["disable", "search", "--json"]).exits(0).json();
+    assert_eq!(json["reach"]["flags"][0]["turns_off"], 510);
+    // A list that is gone keeps nobody from a change, and is told.
+    std::fs::remove_file(shop.directory.join("companies.txt")).unwrap();
+    let ran = shop.run(["enable", "search"]).exits(0);
+    assert!(ran.err.contains("whom the change reaches cannot be told"), "{}", ran.err);
+    // One that was typed does.
+    let before = generation(&shop);
+    shop.run(["disable", "search", "--companies", "gone.txt"]).exits(2);
+    assert_eq!(generation(&shop), before);
+}
+
+#[test]
+fn a_rollback_and_a_publish_are_weighed_as_every_change() {
+    let shop = shop();
+    shop.run(["config", "companies", "companies.txt"]).exits(0);
+    shop.run(["enable", "search"]).exits(0);
+    let ran = shop.run(["rollback"]).exits(1);
+    assert!(ran.out.contains("  search: 1,000 → 510 have it\n    -490  1, 3, 6,"), "{}", ran.out);
+    assert_eq!(generation(&shop), 2);
+    shop.run(["rollback", "--yes"]).exits(0);
+    assert_eq!(generation(&shop), 3);
+    shop.write("flags.json", FLAGS.replace("\"percentage\": 50 } }", "\"percentage\": 5 } }"));
+    let ran = shop.run(["publish", "flags.json"]).exits(1);
+    assert!(ran.err.contains("search turns off for "), "{}", ran.err);
+    assert_eq!(generation(&shop), 3);
+    shop.run(["publish", "flags.json", "--yes"]).exits(0);
+    assert_eq!(generation(&shop), 4);
+}
+
+#[test]
+fn a_kill_never_asks_and_tells_whom_it_reached_when_it_is_done() {
+    let shop = shop();
+    shop.run(["config", "companies", "companies.txt"]).exits(0);
+    let ran = shop.run(["kill", "billing_v2", "--reason", "wrong totals"]).exits(0);
+    let done = ran.out.find("killed billing_v2: off").unwrap();
+    assert!(ran.out.find("  billing_v2: 1,000 → 0 have it").unwrap() > done, "{}", ran.out);
+    assert!(ran.out.contains("  customer_portal: "), "{}", ran.out);
+    let json = shop.run(["revive", "billing_v2", "--json"]).exits(0).json();
+    assert_eq!(json["reach"]["flags"][0]["turns_on"], 1_000);
+    let json = shop.run(["stop-all", "--yes", "--reason", "fire", "--json"]).exits(0).json();
+    let search = json["reach"]["flags"].as_array().unwrap().iter().find(|flag| flag["flag"] == "search");
+    assert_eq!(search.unwrap()["turns_off"], 510);
+    // A list that cannot be read is no reason to fail: it is done.
+    shop.run(["resume-all"]).exits(0);
+    let ran = shop.run(["kill", "search", "--reason", "slow", "--companies", "gone.txt"]).exits(0);
+    assert!(ran.err.contains("gone.txt"), "{}", ran.err);
+    shop.run(["ask", "search", "--company", "2"]).exits(1);
+}
+
+#[test]
+fn a_stop_wants_the_environment_named() {
+    let shop = Shop::published();
+    let ran = shop.run(["stop-all", "--reason", "it's wrong"]).exits(1);
+    assert!(ran.out.contains("on for everybody until now, 1 flag: billing_v2\n"), "{}", ran.out);
+    assert!(
+        ran.err.contains(r"Type: flagstone stop-all --environment production --reason 'it'\''s wrong'"),
+        "{}",
+        ran.err
+    );
+    let ran = shop.run(["stop-all", "--environment", "staging", "--reason", "fire"]).exits(1);
+    assert!(ran.err.contains("found the environment \"staging\", expected production"), "{}", ran.err);
+    shop.run(["ask", "billing_v2"]).exits(0);
+    for (typed, code) in [("\n", 1), ("yes\n", 1), ("production\n", 0)] {
+        let ran = typing(&shop, "stop-all --reason fire", typed).exits(code);
+        assert!(ran.out.contains("Type the environment's name: "), "{}", ran.out);
+        shop.run(["ask", "billing_v2"]).exits(i32::from(code == 0));
+    }
+    shop.run(["resume-all"]).exits(0);
+    shop.run(["stop-all", "--environment", "production", "--reason", "fire"]).exits(0);
+    shop.run(["ask", "billing_v2"]).exits(1);
+}

@@ -1,0 +1,153 @@
+//! The audit trail: who is named in it, how it is read, and that nobody forges a line of it.
+
+use crate::shop::{Shop, ran};
+
+fn account() -> String {
+    ran(std::process::Command::new("id").arg("-un").output().unwrap()).out.trim().to_owned()
+}
+
+#[test]
+fn the_actor_is_who_was_named_first_and_the_account_is_recorded_beside_it() {
+    let shop = Shop::published();
+    let last = || shop.run(["history", "--json", "--limit", "1"]).json()["changes"][0]["actor"].clone();
+    let kill = |options: &[&str], variables: &[(&str, &str)]| {
+        let mut command = shop.command(["kill", "search", "--reason", "slow"]);
+        ran(command.args(options).envs(variables.iter().copied()).output().unwrap()).exits(0);
+        let actor = last();
+        shop.run(["revive", "search"]).exits(0);
+        actor
+    };
+    let (sudo, named) = (("SUDO_USER", "sam"), ("FLAGSTONE_ACTOR", "fay"));
+    assert_eq!(kill(&["--actor", "alice"], &[named, sudo])["user"], "alice");
+    assert_eq!(kill(&[], &[named, sudo])["user"], "fay");
+    assert_eq!(kill(&[], &[("FLAGSTONE_ACTOR", " \n"), sudo])["user"], "sam");
+    let actor = kill(&[], &[sudo]);
+    assert_eq!((&actor["user"], &actor["account"]), (&"sam".into(), &account().into()));
+    let actor = kill(&[], &[("SUDO_USER", &account())]);
+    assert_eq!((&actor["user"], actor.get("account")), (&account().into(), None));
+    shop.run(["kill", "search", "--reason", "slow", "--actor", "Alice"]).exits(0);
+    let ran = shop.run(["history", "--limit", "1"]).exits(0);
+    assert!(ran.out.contains(&format!("Alice ({}@", account())), "{}", ran.out);
+    shop.run(["kill", "search", "--reason", "slow", "--actor", " "]).exits(2);
+}
+
+#[test]
+fn the_trail_is_listed_by_flag_and_by_time() {
+    let shop = Shop::published();
+    shop.run(["disable", "search", "--reason", "wrong totals"]).exits(0);
+    shop.run(["kill", "old", "--reason", "slow"]).exits(0);
+    let ran = shop.run(["audit"]).exits(0);
+    let first: Vec<&str> = ran
+        .out
+        .lines()
+        .filter_map(|line| line.split(' ').next())
+        .filter(|word| word.parse::<u64>().is_ok())
+        .collect();
+    assert_eq!(first, ["1", "2", "3", "4", "5", "6"], "oldest first: {}", ran.out);
+    assert!(ran.out.contains("kill old done, generation 2, by "), "{}", ran.out);
+    let seqs = |arguments: &[&str]| {
+        let mut command = shop.command(["audit", "--json"]);
+        let json = ran_json(command.args(arguments));
+        json["trail"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|record| record["seq"].as_u64().unwrap())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(seqs(&["--flag", "search"]), [2, 4, 5]);
+    assert_eq!(seqs(&["--flag", "old", "--since", "1h"]), [2, 6]);
+    assert_eq!(seqs(&["--since", "2099-01-01"]).len(), 0);
+    assert_eq!(seqs(&["--since", "2020-01-01T00:00:00Z"]).len(), 6);
+    let ran = shop.run(["audit", "--since", "yesterday"]).exits(2);
+    assert!(ran.err.contains("7d"), "{}", ran.err);
+    assert_eq!(shop.run(["audit", "--verify"]).exits(0).out.lines().count(), 1);
+}
+
+fn ran_json(command: &mut std::process::Command) -> serde_json::Value {
+    ran(command.output().unwrap()).exits(0).json()
+}
+
+#[test]
+fn a_line_that_was_edited_dropped_moved_or_cut_off_is_named_by_its_number() {
+    let shop = Shop::published();
+    for company in ["1", "2", "3"] {
+        shop.run(["allow", "search", company]).exits(0);
+    }
+    let path = shop.directory.join("store/audit.jsonl");
+    let lines: Vec<String> = std::fs::read_to_string(&path).unwrap().lines().map(str::to_owned).collect();
+    assert_eq!(lines.len(), 9);
+    let bad_line = |lines: &[String]| {
+        std::fs::write(&path, lines.iter().map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+        let ran = shop.run(["audit"]).exits(1);
+        let last = ran.out.lines().rev().find(|line| line.starts_with("broken at line ")).expect("a verdict");
+        last.strip_prefix("broken at line ").unwrap().split(' ').next().unwrap().parse::<usize>().unwrap()
+    };
+    for number in 1..=9 {
+        let mut edited = lines.clone();
+        edited[number - 1] = edited[number - 1].replacen("production", "productiom", 1);
+        assert_eq!(bad_line(&edited), number, "edited");
+        let mut dropped = lines.clone();
+        dropped.remove(number - 1);
+        assert_eq!(bad_line(&dropped), number, "dropped");
+        assert_eq!(bad_line(&lines[..number - 1]), number, "cut off");
+        let mut half = lines[..number].to_vec();
+        half[number - 1].truncate(40);
+        assert_eq!(bad_line(&half), number, "cut in the middle");
+        if number < 9 {
+            let mut moved = lines.clone();
+            moved.swap(number - 1, number);
+            assert_eq!(bad_line(&moved), number, "moved");
+        }
+    }
+    std::fs::write(&path, lines.iter().map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+    shop.run(["audit"]).exits(0);
+}
+
+#[test]
+fn no_text_from_people_forges_a_line_or_colours_a_terminal() {
+    let evil = "x\n{\"seq\":99}\r\x1b[31mred\x1b[0m\u{202e}\u{200b}\u{85}\u{9b}";
+    let shop = Shop::published();
+    let harmless = |text: &str| {
+        let bad = |c: char| (c.is_control() && c != '\n') || "\u{202e}\u{200b}\u{85}\u{9b}".contains(c);
+        assert!(!text.contains(bad), "{text:?}");
+        assert!(
+            !text.lines().any(|line| line.starts_with("{\"seq\":99}") || line.starts_with("red")),
+            "{text:?}"
+        );
+    };
+    shop.write(&format!("{}.json", evil.replace('/', "")), crate::shop::FLAGS.replace("50 }", "51 }"));
+    let file = format!("{}.json", evil.replace('/', ""));
+    for arguments in [
+        &["kill", "search", "--reason", evil, "--actor", evil][..],
+        &["kill", evil, "--reason", "x", "--force"],
+        &["revive", evil],
+        &["enable", evil],
+        &["disable", "search", "--reason", evil, "--actor", evil],
+        &["stop-all", "--yes", "--reason", evil, "--actor", evil],
+        &["stop-all", "--environment", evil, "--reason", evil],
+        &["resume-all", "--reason", evil],
+        &["rollback", "--reason", evil],
+        &["publish", &file, "--reason", evil],
+        &["publish", "no\x1b[31m.json"],
+        &["enable", "old", "--companies", "no\x1b[31m.txt"],
+        &["config", evil, evil],
+        &["config", "companies", evil],
+        &["config"],
+        &["status"],
+        &["history"],
+        &["audit"],
+        &["audit", "--flag", evil],
+        &["list"],
+    ] {
+        let ran = ran(shop.command([]).args(arguments).output().unwrap());
+        harmless(&ran.out);
+        harmless(&ran.err);
+    }
+    let trail = std::fs::read_to_string(shop.directory.join("store/audit.jsonl")).unwrap();
+    harmless(&trail);
+    assert!(trail.lines().all(|line| line.starts_with("{\"seq\":")));
+    shop.run(["audit", "--verify"]).exits(0);
+    let ran = shop.run(["audit", "--json"]).exits(0);
+    assert_eq!(ran.out.lines().count(), 1);
+}

@@ -1,0 +1,103 @@
+//! Who changes a store: the person, as far as that can be known, and the account that the process runs as.
+
+use super::users::user_name;
+use rustix::process::geteuid;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::fs::File;
+use std::io::IsTerminal;
+use std::os::unix::fs::MetadataExt;
+
+/// Who makes a change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actor {
+    /// The person's name, or the account's where no other is known.
+    pub user: String,
+    /// The account that the process runs as, where it has another name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// The account's number.
+    pub uid: u32,
+    /// The machine's name.
+    pub host: String,
+}
+
+impl Actor {
+    /// Bytes of a name; the rest is cut off.
+    pub const LIMIT: usize = 128;
+
+    /// Of this process, on this machine: `FLAGSTONE_ACTOR`, else `SUDO_USER`, else who signed in, else the account.
+    pub fn current() -> Actor {
+        Actor::named(None)
+    }
+
+    /// As [`current`](Self::current), with a name that was given and goes before all others.
+    pub fn named(given: Option<&str>) -> Actor {
+        let uid = geteuid().as_raw();
+        let account = user_name(uid).unwrap_or_else(|| uid.to_string());
+        let of = |name: &str| std::env::var(name).ok().and_then(|name| clean(&name));
+        let user = given
+            .and_then(clean)
+            .or_else(|| of("FLAGSTONE_ACTOR"))
+            .or_else(|| of("SUDO_USER"))
+            .or_else(|| signed_in().filter(|user| *user != uid).and_then(user_name));
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        match user.filter(|user| *user != account) {
+            Some(user) => Actor { user, account: Some(account), uid, host },
+            None => Actor { user: account, account: None, uid, host },
+        }
+    }
+}
+
+/// `alice (deploy@web-1)`, or `deploy@web-1`.
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match &self.account {
+            Some(account) => write!(f, "{} ({account}@{})", self.user, self.host),
+            None => write!(f, "{}@{}", self.user, self.host),
+        }
+    }
+}
+
+/// A name on one line, of at most [`Actor::LIMIT`] bytes; none if nothing is left of it.
+fn clean(name: &str) -> Option<String> {
+    let plain = |c: char| if c.is_control() || super::audit::deceives(c) { ' ' } else { c };
+    let name: String = name.chars().map(plain).collect();
+    let mut name = name.split_whitespace().collect::<Vec<_>>().join(" ");
+    super::diff::cut(&mut name, Actor::LIMIT);
+    (!name.is_empty()).then_some(name)
+}
+
+/// The number of the user who signed in: the kernel keeps it for the audit system, through `su` and `sudo -i`. Where it keeps
+/// none, the terminal belongs to who signed in on it; root's may have been handed over.
+fn signed_in() -> Option<u32> {
+    let kept = std::fs::read_to_string("/proc/self/loginuid").ok();
+    if let Some(uid) = kept.and_then(|uid| uid.trim().parse().ok()).filter(|uid| *uid != u32::MAX) {
+        return Some(uid);
+    }
+    let terminal = std::io::stdin().is_terminal().then(|| File::open("/proc/self/fd/0").ok())??;
+    terminal.metadata().ok().map(|metadata| metadata.uid()).filter(|uid| *uid != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_one_line_of_plain_text() {
+        assert_eq!(clean(" Alice \n\t Smith\u{1b}[31m ").as_deref(), Some("Alice Smith [31m"));
+        assert_eq!(clean("\u{202e}ecila").as_deref(), Some("ecila"));
+        assert_eq!(clean(" \n\u{200b}"), None);
+        assert_eq!(clean(&"ä".repeat(100)).map(|name| name.len()), Some(128));
+    }
+
+    #[test]
+    fn a_name_that_is_given_goes_first_and_the_account_stays_known() {
+        let actor = Actor::named(Some("Alice"));
+        assert_eq!(actor.user, "Alice");
+        assert_eq!(actor.uid, geteuid().as_raw());
+        let account = actor.account.clone().unwrap();
+        assert_eq!(actor.to_string(), format!("Alice ({account}@{})", actor.host));
+        assert_eq!(Actor::named(Some(&account)).account, None);
+    }
+}
