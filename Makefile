@@ -63,8 +63,9 @@ test-laravel-13: setup build ## the same on Laravel 13, in a folder with Debian 
 test-e2e: setup build ## nginx, php-fpm and wrk while snapshots are published
 	tests/e2e/run
 
-test-laravel-e2e: setup build ## the example application under nginx, php-fpm and wrk while its flag changes
+test-laravel-e2e: setup build ## the example application under nginx, php-fpm and wrk while its flag changes, and is deployed
 	tests/laravel/run
+	tests/laravel/releases
 
 test-doctor: setup build ## `flagstone doctor` before a real PHP and a real php-fpm
 	tests/doctor/run

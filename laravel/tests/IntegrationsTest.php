@@ -14,6 +14,7 @@ use Illuminate\Log\Events\MessageLogged;
 use Illuminate\Support\Facades\Artisan;
 use Illuminate\Support\Facades\Event;
 use Illuminate\Support\Facades\Route;
+use Illuminate\Support\ServiceProvider;
 use PHPUnit\Framework\Attributes\PreserveGlobalState;
 use PHPUnit\Framework\Attributes\RunTestsInSeparateProcesses;
 use RuntimeException;
@@ -126,6 +127,14 @@ final class IntegrationsTest extends TestCase
             Artisan::call('about', ['--only' => 'flagstone']);
             $this->assertStringContainsString('everything, until feature:resume-all', Artisan::output());
         }
+    }
+
+    public function test_optimize_tells_whether_flags_can_be_answered(): void
+    {
+        // Laravel 11 and later have packages take part in it.
+        $commands = \get_class_vars(ServiceProvider::class)['optimizeCommands'] ?? ['flagstone' => 'feature:health'];
+        $this->assertSame('feature:health', $commands['flagstone'] ?? null);
+        $this->assertSame(0, Artisan::call('feature:health'));
     }
 
     public function test_the_health_route_is_unhealthy_only_where_nothing_can_be_answered(): void

@@ -18,6 +18,7 @@ use RuntimeException;
 
 final class LifecycleTest extends TestCase
 {
+    /** Events of Octane 2, dispatched by name. */
     private const OCTANE = 'Laravel\Octane\Events\\';
 
     private Moves $moves;

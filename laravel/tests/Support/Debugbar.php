@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace Flagstone\Laravel\Tests\Support;
 
-/** Stands for the debug bar that its package binds. */
+/** Stands for the debug bar that laravel-debugbar 4 binds, by Fruitcake and formerly by Barry vd. Heuvel. */
 final class Debugbar
 {
     /** @var array<string, object> */

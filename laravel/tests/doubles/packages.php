@@ -1,12 +1,14 @@
 <?php
 
 /**
- * Stands for packages that hook into Laravel applications: just so much of each as is called.
+ * Stands for packages that hook into Laravel applications: just so much of each as is called, as in the versions named here,
+ * whose sources were read. Livewire's and Inertia's parts were tried with the packages themselves, too.
  */
 
 declare(strict_types=1);
 
 namespace Livewire {
+    // Livewire 4, and 3: a facade; the manager adds to its list.
     final class Livewire
     {
         /** @var list<string> */
@@ -21,6 +23,7 @@ namespace Livewire {
 }
 
 namespace Inertia {
+    // inertia-laravel 1.3: a facade; share() takes a key and a value, and a closure is called when a page is made.
     final class Inertia
     {
         /** @var array<string, \Closure> */
@@ -34,6 +37,7 @@ namespace Inertia {
 }
 
 namespace Filament\Support\Components {
+    // Filament 3 to 5: the root of what has visible(); macros are its own trait's, used as Laravel's.
     class Component
     {
         use \Illuminate\Support\Traits\Macroable;
@@ -55,6 +59,7 @@ namespace Filament\Actions {
 }
 
 namespace Filament\Resources {
+    // Filament 3 to 5; a resource's pages are given parameters.
     abstract class Resource
     {
         public static function canAccess(): bool
@@ -65,6 +70,7 @@ namespace Filament\Resources {
 }
 
 namespace Laravel\Nova\Fields {
+    // Nova 4 and 5, which is not public: fields, actions and menu items use Macroable and AuthorizedToSee.
     final class Field
     {
         use \Illuminate\Support\Traits\Macroable;
@@ -81,6 +87,7 @@ namespace Laravel\Nova\Fields {
 }
 
 namespace DebugBar\DataCollector {
+    // php-debugbar 3, of laravel-debugbar 4.
     final class MessagesCollector
     {
         /** @var list<string> */
@@ -98,6 +105,7 @@ namespace DebugBar\DataCollector {
 }
 
 namespace Laravel\Telescope {
+    // Telescope 5.
     final class Telescope
     {
         public static ?\Closure $tag = null;

@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace Laravel\Pennant\Contracts;
 
-/** Stands for the contract of that name. */
+/** Stands for Pennant 1.18's contract of that name. */
 interface DefinesFeaturesExternally
 {
     public function definedFeaturesForScope(mixed $scope): array;

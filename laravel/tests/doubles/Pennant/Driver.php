@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace Laravel\Pennant\Contracts;
 
-/** Stands for the contract of that name. */
+/** Stands for Pennant 1.18's contract of that name. */
 interface Driver
 {
     public function define(string $feature, callable $resolver): void;

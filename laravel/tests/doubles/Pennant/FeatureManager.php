@@ -8,7 +8,7 @@ use Closure;
 use Illuminate\Contracts\Container\Container;
 use Laravel\Pennant\Contracts\Driver;
 
-/** Stands for the manager of that name: how it takes and calls a driver's maker. */
+/** Stands for Pennant 1.18's manager of that name: how it takes and calls a driver's maker. */
 final class FeatureManager
 {
     /** @var array<string, Closure> */
