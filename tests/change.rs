@@ -154,7 +154,7 @@ fn what_an_overlay_does_not_say_is_written_into_it_whole() {
 
 #[test]
 fn a_short_flag_in_an_overlay_says_whether_it_is_on() {
-    let changed = done(Some("production"), "beta", Edit::Rollout(percent(5_000)));
+    let changed = done(Some("empty"), "beta", Edit::Rollout(percent(5_000)));
     assert!(
         changed.text.contains(r#""beta": { "enabled": false, "rollout": { "percentage": 5 } }"#),
         "{}",
@@ -175,11 +175,14 @@ fn an_unknown_flag_is_refused_with_the_nearest() {
 #[test]
 fn a_slip_in_an_environments_name_makes_no_new_one() {
     let error = change(target(FLAGS, Some("stagign")), "portal", &Edit::Disable).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "flags.json: there is no environment \"stagign\" (did you mean \"staging\"?); nothing was changed"
-    );
-    let changed = done(Some("production"), "portal", Edit::Disable);
+    let expected = "found the environment \"stagign\", expected one that the document names: staging, empty (did you mean \"staging\"?)";
+    assert!(error.to_string().contains(expected), "{error}");
+}
+
+#[test]
+fn the_first_environment_of_a_document_is_said_to_be_new() {
+    let changed =
+        change(target(r#"{"flags": {"a": true}}"#, Some("production")), "a", &Edit::Disable).unwrap();
     assert_eq!(changed.notes, ["flags.json named no environment production until now"]);
 }
 

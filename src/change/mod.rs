@@ -65,16 +65,6 @@ pub enum ChangeError {
         /// The nearest key that there is.
         near: Option<String>,
     },
-    /// The document does not name the environment, but one much like it.
-    #[error("{file}: there is no environment \"{name}\" (did you mean \"{near}\"?); nothing was changed")]
-    Environment {
-        /// The file, as the target names it.
-        file: String,
-        /// What was asked for.
-        name: String,
-        /// The nearest that there is.
-        near: String,
-    },
     /// A flag to be added is there already.
     #[error("{file}: there is a flag \"{0}\" already; nothing was changed", .key)]
     Known {
@@ -200,13 +190,7 @@ pub fn change(target: Target, key: &str, edit: &Edit) -> Result<Changed, ChangeE
         Ok((document, definitions))
     };
     let (document, definitions) = read(target.text, true)?;
-    let unnamed = target.environment.filter(|name| !document.environments().contains(name));
-    if let Some(name) = unnamed
-        && let Some(near) = nearest(name, document.environments().into_iter())
-    {
-        let (name, near) = (name.to_owned(), near.to_owned());
-        return Err(ChangeError::Environment { file: file(), name, near });
-    }
+    let unnamed = target.environment.filter(|_| document.environments().is_empty());
     let before = definitions.flags.get(key);
     there(before, &definitions, key, edit, &file)?;
     let after = edit.decide(before);

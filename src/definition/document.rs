@@ -7,6 +7,9 @@ use super::report::{Findings, Problem, Report, Severity};
 use super::{decode, file, limits, place, reader};
 use crate::eval::time;
 
+/// Environments listed in a message.
+const SHOWN: usize = 10;
+
 /// A file that is sound JSON; nothing is known yet of what it says.
 #[derive(Debug, Clone)]
 pub struct Document {
@@ -105,8 +108,8 @@ impl Document {
 
     /// The definitions of one environment, or of the document as it is, with the warnings on them.
     ///
-    /// Merges the environment's overlay, checks everything, and reports all problems at once. An environment that the
-    /// document does not name merges nothing. `today` is the day as `YYYY-MM-DD`; a flag that expired before it is
+    /// Merges the environment's overlay, checks everything, and reports all problems at once. A document that names no
+    /// environment is every environment's; of one that names some, another is an error. `today` is the day as `YYYY-MM-DD`; a flag that expired before it is
     /// warned of.
     ///
     /// # Errors
@@ -140,14 +143,29 @@ impl Document {
         report
     }
 
+    /// A name that stands beside others, but not among them, is a slip that would leave an overlay out.
+    fn unknown_environment(&self, environment: &str, findings: &mut Findings) -> (String, String) {
+        let known = self.environments.iter().map(|(name, _)| name.as_str());
+        let near = findings.suggestion(environment, known.clone());
+        let named: Vec<_> = known.take(SHOWN).map(reader::clip).collect();
+        let more = if self.environments.len() > SHOWN { " …" } else { "" };
+        let name = reader::clip(environment).escape_debug().to_string();
+        let message = format!(
+            "found the environment \"{name}\", expected one that the document names: {}{more}",
+            named.join(", ")
+        );
+        let hint = near.unwrap_or_else(|| {
+            format!("add \"{name}\": {{}} to \"environments\" if it gets the document as it is")
+        });
+        (message, hint)
+    }
+
     /// The document with an environment's overlay, if it has one.
     fn overlay(&self, environment: &str, findings: &mut Findings) -> Option<Patched> {
         let Some((_, patch)) = self.environments.iter().find(|(name, _)| name == environment) else {
-            let known = self.environments.iter().map(|(name, _)| name.as_str());
-            if let Some(hint) = findings.suggestion(environment, known) {
-                let message =
-                    format!("the document names no environment \"{environment}\", so nothing is merged");
-                findings.warning(ROOT, message, hint);
+            if !self.environments.is_empty() {
+                let (message, hint) = self.unknown_environment(environment, findings);
+                findings.error_with(ROOT, message, hint);
             }
             return None;
         };

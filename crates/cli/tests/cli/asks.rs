@@ -333,7 +333,7 @@ fn check_looks_at_every_environment_that_the_document_names() {
     let shop = Shop::empty();
     shop.write("flags.json", FLAGS);
     let ran = shop.run(["check", "flags.json"]).exits(0);
-    assert_eq!(ran.out, "flags.json: fine, 6 flags as it is and for staging\n");
+    assert_eq!(ran.out, "flags.json: fine, 6 flags as it is and for production, staging\n");
     shop.write("bad.json", FLAGS.replace("\"percentage\": 100 } } } }", "\"percentage\": 101 } } } }"));
     let ran = shop.run(["check", "bad.json"]).exits(1);
     assert!(ran.first().starts_with("bad.json:"), "{}", ran.out);

@@ -168,3 +168,18 @@ fn a_kill_is_made_although_standard_output_is_full_and_says_so() {
     assert!(ran.err.contains("a change that was asked for is made"), "{}", ran.err);
     shop.run(["ask", "billing_v2"]).exits(1);
 }
+
+#[test]
+fn an_environment_that_the_file_does_not_name_is_an_error_that_names_the_known_ones() {
+    let shop = Shop::published();
+    let said = "found the environment \"prodction\", expected one that the document names: production, staging (did you mean \"production\"?)";
+    let ran = shop.run(["check", "flags.json", "--environment", "prodction"]).exits(1);
+    assert!(ran.out.contains(said), "{}", ran.out);
+    let ran = shop.run(["diff", "1", "flags.json", "--environment", "prodction"]).exits(2);
+    assert!(ran.out.contains(said), "{}", ran.out);
+    shop.run(["init", "other", "--environment", "prodction"]).exits(0);
+    let ran = shop.run(["publish", "flags.json", "--store", "other"]).exits(1);
+    assert!(ran.out.contains(said) && ran.out.contains("nothing was published"), "{}", ran.out);
+    shop.write("flags.json", r#"{"flags": {"a": true}}"#);
+    shop.run(["publish", "flags.json", "--store", "other"]).exits(0);
+}

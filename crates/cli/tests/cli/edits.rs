@@ -133,8 +133,8 @@ fn a_file_is_edited_in_place_and_nothing_is_published() {
         read(&shop, "flags.json")
             .contains(r#""staging": { "flags": { "search": { "rollout": { "percentage": 5 } } } }"#)
     );
-    shop.run(["enable", "old", "--file", "flags.json", "--environment", "qa", "--dry-run"]).exits(0);
-    assert!(!read(&shop, "flags.json").contains("qa"));
+    shop.run(["enable", "old", "--file", "flags.json", "--environment", "production", "--dry-run"]).exits(0);
+    assert!(!read(&shop, "flags.json").contains("\"production\": { \"flags\""));
     shop.run(["enable", "old", "--file", "flags.json", "--base", "1"]).exits(2);
     shop.run(["enable", "old", "--file", "-"]).exits(2);
     shop.run(["enable", "old", "--file", "none.json"]).exits(2);

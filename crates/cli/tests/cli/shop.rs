@@ -30,7 +30,7 @@ pub const FLAGS: &str = r#"{
     "old": false
   },
   "segments": { "dach": { "attribute": "country", "in": ["DE", "AT", "CH"] } },
-  "environments": { "staging": { "flags": { "search": { "rollout": { "percentage": 100 } } } } }
+  "environments": { "production": {}, "staging": { "flags": { "search": { "rollout": { "percentage": 100 } } } } }
 }
 "#;
 
