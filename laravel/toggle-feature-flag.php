@@ -74,6 +74,7 @@ exit((static function (array $arguments): int {
     $result = $binary->run([
         ...($value === 'true' ? ['enable', '--keep'] : ['disable']),
         "--store=$store",
+        '--yes',
         '--reason=' . ($reason !== '' ? $reason : "toggle-feature-flag.php, typed by $user"),
         '--',
         $flag,

@@ -31,6 +31,13 @@ return [
      */
     'binary' => env('FLAGSTONE_BINARY'),
 
+    /*
+     * The companies that there are, to tell whom a change turns on and off before it is made: a model's class, whose keys are
+     * meant, or a class with __invoke(), or [class, method], that returns ids. A change is asked about that takes a flag from more
+     * than a fifth of those that have it (`flagstone config off_share`). Null leaves it to the store's config.
+     */
+    'companies' => null,
+
     'middleware' => [
         /*
          * The name that routes use: feature:customer_portal. An alias of that name which the application itself

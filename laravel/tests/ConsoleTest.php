@@ -45,7 +45,7 @@ final class ConsoleTest extends TestCase
         self::assertSame(0, $this->artisanCode('feature:enable beta --keep'));
         self::assertSame([true, false], [$on('beta', 17), $on('beta', 16)]);
 
-        self::assertSame(0, $this->artisanCode('feature emergency-disable --reason="wrong totals"'));
+        self::assertSame(0, $this->artisanCode('feature emergency-disable --yes --reason="wrong totals"'));
         self::assertFalse($on('search', 1));
         self::assertSame(0, $this->artisanCode('feature health'));
         self::assertStringContainsString('everything is stopped', $this->printed);
@@ -113,7 +113,7 @@ final class ConsoleTest extends TestCase
         $portal = fn (): bool => $this->app->make('flagstone')->for(99)->enabled('beta');
         self::assertSame(1, $this->artisanCode('feature:enable beta'));
         self::assertStringContainsString('beta: off → on', $this->printed);
-        self::assertStringContainsString('--force', $this->printed);
+        self::assertStringContainsString('--yes', $this->printed);
         self::assertFalse($portal());
 
         self::assertSame(1, $this->artisanTyping('feature:enable', ['flag' => 'beta'], 'no'));
@@ -124,7 +124,7 @@ final class ConsoleTest extends TestCase
 
         self::assertSame(1, $this->artisanCode('feature:rollback'));
         self::assertTrue($portal());
-        self::assertSame(0, $this->artisanCode('feature:rollback --force'));
+        self::assertSame(0, $this->artisanCode('feature:rollback --yes'));
         self::assertFalse($portal());
         self::assertSame(0, $this->artisanCode('feature:enable beta --force'));
         self::assertTrue($portal());

@@ -33,8 +33,11 @@ final class Binary
         return null;
     }
 
-    /** @param list<string> $arguments */
-    public function run(array $arguments): Result
+    /**
+     * @param list<string> $arguments
+     * @param ?resource $input a file that the command reads as its standard input
+     */
+    public function run(array $arguments, $input = null): Result
     {
         $path = $this->path();
         if ($path === null) {
@@ -51,7 +54,8 @@ final class Binary
             return Result::unknown('cannot write to the directory for temporary files');
         }
         $pipes = [];
-        $process = @\proc_open([$path, ...$arguments], [['file', '/dev/null', 'r'], ['pipe', 'w'], $errors], $pipes);
+        $streams = [$input ?? ['file', '/dev/null', 'r'], ['pipe', 'w'], $errors];
+        $process = @\proc_open([$path, ...$arguments], $streams, $pipes);
         if ($process === false) {
             return Result::unknown("cannot run $path");
         }
@@ -62,7 +66,7 @@ final class Binary
         $error = \trim((string) \stream_get_contents($errors));
 
         return new Result(
-            \in_array($code, [Result::DONE, Result::REFUSED], true) ? $code : Result::UNKNOWN,
+            \in_array($code, [Result::DONE, Result::REFUSED, Result::ELSEWHERE], true) ? $code : Result::UNKNOWN,
             \rtrim((string) $text, "\n"),
             (string) \preg_replace('/^flagstone: /m', '', $error),
         );

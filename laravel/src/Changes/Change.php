@@ -22,6 +22,7 @@ final class Change
      * @param list<int|string> $companies
      * @param bool $keep of enable: just on again, for whom the flag says
      * @param ?int $base refused unless this generation is still the current one
+     * @param list<string> $options further ones of the command, such as --yes
      * @throws InvalidArgumentException where the percentage or a company is none
      */
     public function __construct(
@@ -33,6 +34,7 @@ final class Change
         public readonly ?string $reason = null,
         public readonly bool $dryRun = false,
         public readonly ?int $base = null,
+        public readonly array $options = [],
     ) {
         $this->companies = self::companies($companies);
         $sound = $percentage === null
@@ -46,15 +48,22 @@ final class Change
 
     public function dry(): self
     {
-        return $this->with(true, $this->base);
+        return $this->with(true, $this->base, $this->options);
     }
 
     public function on(?int $base): self
     {
-        return $this->with($this->dryRun, $base);
+        return $this->with($this->dryRun, $base, $this->options);
     }
 
-    private function with(bool $dryRun, ?int $base): self
+    /** Agreed to: nothing is asked any more. */
+    public function sure(): self
+    {
+        return $this->with($this->dryRun, $this->base, [...$this->options, '--yes']);
+    }
+
+    /** @param list<string> $options */
+    private function with(bool $dryRun, ?int $base, array $options): self
     {
         return new self(
             $this->word,
@@ -65,6 +74,7 @@ final class Change
             $this->reason,
             $dryRun,
             $base,
+            $options,
         );
     }
 
@@ -97,6 +107,7 @@ final class Change
         if ($this->base !== null) {
             $arguments[] = "--base=$this->base";
         }
+        \array_push($arguments, ...\array_unique($this->options));
         // What follows is never an option, whatever it begins with.
         \array_push($arguments, '--', $this->flag);
         if ($this->word === 'rollout') {

@@ -5,7 +5,10 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Changes;
 
 use Flagstone\Laravel\Exceptions\BrokenDefinitions;
+use Closure;
 use Flagstone\Laravel\Flagstone;
+use Illuminate\Database\QueryException;
+use InvalidArgumentException;
 use RuntimeException;
 use stdClass;
 
@@ -15,11 +18,21 @@ use stdClass;
  */
 final class Changer
 {
+    /** Words that tell whom they reach before they are done. */
+    private const WEIGHED = ['publish', 'rollback', 'enable', 'disable', 'rollout', 'allow', 'deny', 'forget'];
+    /** Words that wait for no query. */
+    private const AT_ONCE = ['kill', 'revive', 'stop-all', 'resume-all'];
+
+    /**
+     * @param Closure(): ?string $user the name of the signed-in user, if there is one
+     */
     public function __construct(
         private readonly Flagstone $flagstone,
         private readonly Binary $binary,
         private readonly Overlay $overlay,
         private readonly ?string $store,
+        private readonly Companies $companies,
+        private readonly Closure $user,
     ) {
     }
 
@@ -125,7 +138,37 @@ final class Changer
         }
         $word = \array_shift($arguments);
         $options = ["--store=$store", ...($json ? ['--json'] : [])];
+        $user = self::has($arguments, 'actor') || \getenv('FLAGSTONE_ACTOR') ? null : ($this->user)();
+        if ($user !== null && \in_array($word, [...self::WEIGHED, ...self::AT_ONCE], true)) {
+            $options[] = "--actor=$user";
+        }
+        if (!\in_array($word, self::WEIGHED, true) || self::has($arguments, 'companies') || !$this->companies->isConfigured()) {
+            return $this->binary->run([$word, ...$options, ...$arguments]);
+        }
+        try {
+            $companies = $this->companies->file();
+        } catch (InvalidArgumentException | QueryException $problem) {
+            // Whom it reaches is good to know, and no reason to leave a flag as it is.
+            $warning = "warning: {$problem->getMessage()}; whom the change reaches cannot be told";
 
-        return $this->binary->run([$word, ...$options, ...$arguments]);
+            return $this->binary->run([$word, ...$options, ...$arguments])->warning($warning);
+        }
+
+        return $this->binary->run([$word, ...$options, '--companies=-', ...$arguments], $companies);
+    }
+
+    /** @param list<string> $arguments */
+    private static function has(array $arguments, string $option): bool
+    {
+        foreach ($arguments as $argument) {
+            if ($argument === '--') {
+                return false;
+            }
+            if (\str_starts_with($argument, "--$option=")) {
+                return true;
+            }
+        }
+
+        return false;
     }
 }

@@ -15,9 +15,11 @@ final class Result
     public const REFUSED = 1;
     /** Could not tell. */
     public const UNKNOWN = 2;
+    /** Done here, but not on every machine that the store's config declares. */
+    public const ELSEWHERE = 3;
 
     /**
-     * @param int $code one of the three
+     * @param int $code one of the four
      * @param string $text what to tell: sentences, or one JSON document where that was asked for
      * @param string $error what went wrong, and what to do about it; warnings too
      */
@@ -36,6 +38,18 @@ final class Result
     public static function unknown(string $error): self
     {
         return new self(self::UNKNOWN, '', $error);
+    }
+
+    /** With something else to tell about it. */
+    public function warning(string $warning): self
+    {
+        return new self($this->code, $this->text, \trim("$warning\n$this->error"));
+    }
+
+    /** Whether it was done, here at least. */
+    public function isDone(): bool
+    {
+        return \in_array($this->code, [self::DONE, self::ELSEWHERE], true);
     }
 
     /**

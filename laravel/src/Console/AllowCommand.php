@@ -12,8 +12,9 @@ final class AllowCommand extends FlagCommand
         {flag : The flag\'s key}
         {company* : The companies}
         {--reason= : Why, for the audit trail}
+        {--base= : Refuse unless this generation is still the current one}
         {--dry-run : Show what would change, and change nothing}
-        {--json : Print JSON}';
+        {--json : Print JSON}' . self::BY . self::REACH . self::YES;
 
     protected $description = 'Let companies in, whatever the percentage';
 

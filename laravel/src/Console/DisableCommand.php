@@ -12,8 +12,9 @@ final class DisableCommand extends FlagCommand
         {flag : The flag\'s key}
         {--company=* : For this company only}
         {--reason= : Why, for the audit trail}
+        {--base= : Refuse unless this generation is still the current one}
         {--dry-run : Show what would change, and change nothing}
-        {--json : Print JSON}';
+        {--json : Print JSON}' . self::BY . self::REACH . self::YES;
 
     protected $description = 'Turn a flag off: for everybody, or for companies';
 

@@ -13,10 +13,10 @@ final class EnableCommand extends FlagCommand
         {--percentage= : For so many, 0 to 100}
         {--company=* : For this company; of a flag that is off it makes a pilot: nobody else}
         {--keep : For whom it says: just on again}
-        {--force : Do not ask in production}
         {--reason= : Why, for the audit trail}
+        {--base= : Refuse unless this generation is still the current one}
         {--dry-run : Show what would change, and change nothing}
-        {--json : Print JSON}';
+        {--json : Print JSON}' . self::BY . self::REACH . self::YES;
 
     protected $description = 'Turn a flag on: for everybody, a percentage or companies';
 

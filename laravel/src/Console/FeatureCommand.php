@@ -22,8 +22,13 @@ final class FeatureCommand extends FlagCommand
         {--limit= : Of history}
         {--to= : Of rollback}
         {--dry-run : Show what would change, and change nothing}
-        {--force : Do not ask in production}
-        {--json : Print JSON}';
+        {--base= : Refuse unless this generation is still the current one}
+        {--json : Print JSON}' . self::BY . self::REACH . self::YES;
+
+    private const OPTIONS = [
+        'percentage', 'company', 'keep', 'reason', 'limit', 'to', 'base', 'dry-run', 'actor', 'here', 'companies', 'yes',
+        'force', 'json',
+    ];
 
     protected $description = 'Ask and change feature flags: feature enable KEY --percentage=50';
 
@@ -78,7 +83,7 @@ final class FeatureCommand extends FlagCommand
     {
         $definition = $command->getDefinition();
         $options = [];
-        foreach (['percentage', 'company', 'keep', 'reason', 'limit', 'to', 'dry-run', 'force', 'json'] as $name) {
+        foreach (self::OPTIONS as $name) {
             $value = $this->option($name);
             if ($value === null || $value === false || $value === []) {
                 continue;

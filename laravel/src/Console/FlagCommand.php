@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Flagstone\Laravel\Console;
 
+use Closure;
 use Flagstone\Laravel\Changes\Change;
 use Flagstone\Laravel\Changes\Changer;
 use Flagstone\Laravel\Changes\Result;
@@ -16,10 +17,24 @@ use Symfony\Component\Console\Output\ConsoleOutputInterface;
 use Symfony\Component\Console\Output\OutputInterface;
 
 /**
- * What all commands on flags have in common. Exit codes: 0 yes or done, 1 no or refused, 2 could not tell.
+ * What all commands on flags have in common. Exit codes: 0 yes or done, 1 no or refused, 2 could not tell, 3
+ * done here but not on every machine.
  */
 abstract class FlagCommand extends Command
 {
+    /** Of every change: who makes it, and how far it goes. */
+    protected const BY = '
+        {--actor= : Who makes the change; without it FLAGSTONE_ACTOR, SUDO_USER or whoever signed in}
+        {--here : On this machine only, not on those that the store\'s config declares}';
+    /** Of every change: whom it reaches. */
+    protected const REACH = '
+        {--companies= : A file of companies to tell whom it turns on and off; without it, those of config/flagstone.php}';
+    /** Of what asks. */
+    protected const YES = '
+        {--yes : Do not ask}
+        {--force : The same}';
+    private const COMMON = ['actor', 'companies', 'here', 'yes'];
+
     protected function execute(InputInterface $input, OutputInterface $output): int
     {
         try {
@@ -76,7 +91,59 @@ abstract class FlagCommand extends Command
     /** @param list<string> $arguments of the command `flagstone` */
     protected function relay(Changer $changer, array $arguments): int
     {
-        return $this->finish($changer->command($arguments, $this->isJson()));
+        $word = \array_shift($arguments);
+        $arguments = [...$this->common(), ...$arguments];
+        $run = fn (array $more, bool $json): Result => $changer->command([$word, ...$more, ...$arguments], $json);
+
+        return $this->finish($this->asking($run));
+    }
+
+    /** @return list<string> the options that all changes share, as the command `flagstone` takes them */
+    protected function common(): array
+    {
+        $options = [];
+        foreach (self::COMMON as $name) {
+            $value = $this->hasOption($name) ? $this->option($name) : null;
+            if ($value === true) {
+                $options[] = "--$name";
+            } elseif (\is_string($value) && $value !== '') {
+                $options[] = "--$name=$value";
+            }
+        }
+
+        return $this->isSure() && !\in_array('--yes', $options, true) ? [...$options, '--yes'] : $options;
+    }
+
+    /** Whether it was said beforehand that nothing is to be asked: --yes, or Laravel's --force. */
+    protected function isSure(): bool
+    {
+        return $this->hasOption('yes') && ($this->option('yes') || ($this->hasOption('force') && $this->option('force')));
+    }
+
+    /**
+     * Runs a change. Where it is refused because it turns off for many, and somebody is there, it asks and runs it again.
+     *
+     * @param Closure(list<string>, bool): Result $run with these options more, and whether as JSON
+     */
+    private function asking(Closure $run): Result
+    {
+        $result = $run([], $this->isJson());
+        $asks = $this->hasOption('dry-run') && !$this->option('dry-run') && $this->hasOption('yes') && !$this->isSure();
+        if ($result->code !== Result::REFUSED || !$asks || $this->isJson() || !$this->input->isInteractive()) {
+            return $result;
+        }
+        $would = $run(['--dry-run'], true)->data();
+        if (($would['reach']['asks'] ?? false) !== true) {
+            return $result;
+        }
+        $this->output->writeln($result->text, OutputInterface::OUTPUT_RAW);
+        $this->output->writeln($result->error, OutputInterface::OUTPUT_RAW);
+        if (!$this->confirm('Go on?')) {
+            return Result::refused('nothing was changed');
+        }
+        $base = isset($would['base']) ? ["--base={$would['base']}"] : [];
+
+        return $run(['--yes', ...$base], false);
     }
 
     /**
@@ -84,10 +151,16 @@ abstract class FlagCommand extends Command
      */
     protected function change(Changer $changer, string $word, array $more = []): int
     {
+        $base = $this->text('base');
+        if ($base !== null && !\ctype_digit($base)) {
+            return $this->refuse("--base is \"$base\", expected a generation's number");
+        }
         try {
             $change = new Change($word, $this->flag(), ...$more, ...[
                 'reason' => $this->text('reason'),
                 'dryRun' => (bool) $this->option('dry-run'),
+                'base' => $base === null ? null : (int) $base,
+                'options' => $this->common(),
             ]);
         } catch (InvalidArgumentException $error) {
             return $this->refuse($error->getMessage());
@@ -104,14 +177,27 @@ abstract class FlagCommand extends Command
             }
             $change = $change->on(isset($data['base']) ? (int) $data['base'] : null);
         }
+        $run = static fn (array $more, bool $json): Result => $changer->apply(match (true) {
+            \in_array('--dry-run', $more, true) => $change->dry(),
+            \in_array('--yes', $more, true) => self::sure($change, $more),
+            default => $change,
+        }, $json);
 
-        return $this->finish($changer->apply($change, $this->isJson()));
+        return $this->finish($this->asking($run));
     }
 
-    /** Whether a change that reaches everybody is asked about first: in production, without --force. */
+    /** @param list<string> $more */
+    private static function sure(Change $change, array $more): Change
+    {
+        $base = \preg_grep('/^--base=/', $more) ?: [];
+
+        return $change->sure()->on($base === [] ? $change->base : (int) \substr((string) \end($base), 7));
+    }
+
+    /** Whether a change that reaches everybody is asked about first: in production, without --yes. */
     protected function asks(Changer $changer): bool
     {
-        if ($this->option('force') || $changer->isFile()) {
+        if ($this->isSure() || $changer->isFile()) {
             return false;
         }
         $environment = $changer->environment();
@@ -123,7 +209,7 @@ abstract class FlagCommand extends Command
     protected function agreed(string $what, string $question): bool
     {
         if ($this->isJson() || !$this->input->isInteractive()) {
-            $this->complain("production: $what\n" . 'refused; with --force it is done without asking');
+            $this->complain("production: $what\n" . 'refused; with --yes it is done without asking');
 
             return false;
         }

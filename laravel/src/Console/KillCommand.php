@@ -12,7 +12,7 @@ final class KillCommand extends FlagCommand
         {flag : The flag\'s key}
         {--reason= : Why; whoever finds the flag off will read it}
         {--force : Although no such flag is published}
-        {--json : Print JSON}';
+        {--json : Print JSON}' . self::BY . self::REACH;
 
     protected $description = 'Turn a flag off at once, whatever is published, until it is revived';
 

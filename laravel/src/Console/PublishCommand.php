@@ -15,7 +15,8 @@ final class PublishCommand extends FlagCommand
         {--force : Although that undoes what was changed since a file was last published}
         {--reason= : Why, for the audit trail}
         {--dry-run : Show what would change, and change nothing}
-        {--json : Print JSON}';
+        {--yes : Do not ask, however many it turns off}
+        {--json : Print JSON}' . self::BY . self::REACH;
 
     protected $description = 'Check, compile and publish flags.json as a new generation';
 

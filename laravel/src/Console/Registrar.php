@@ -6,6 +6,7 @@ namespace Flagstone\Laravel\Console;
 
 use Flagstone\Laravel\Changes\Binary;
 use Flagstone\Laravel\Changes\Changer;
+use Flagstone\Laravel\Changes\Companies;
 use Flagstone\Laravel\Changes\Overlay;
 use Flagstone\Laravel\Flagstone;
 use Flagstone\Laravel\Import\Importer;
@@ -63,6 +64,8 @@ final class Registrar
             $app->make(Binary::class),
             $app->make(Overlay::class),
             isset($config['store']) ? (string) $config['store'] : null,
+            new Companies($config['companies'] ?? null, $app),
+            static fn (): ?string => self::user($app),
         ));
         $app->bind(Importer::class, static fn (Application $app): Importer => new Importer(
             (string) $config['file'],
@@ -73,5 +76,15 @@ final class Registrar
                 $artisan->resolveCommands(self::COMMANDS);
             });
         }
+    }
+
+    /** The name of the signed-in user: who changes a flag in a browser is not the account that serves the page. */
+    private static function user(Application $app): ?string
+    {
+        $auth = $app->resolved('auth') ? $app->make('auth')->guard() : null;
+        $user = $auth !== null && $auth->hasUser() ? $auth->user() : null;
+        $name = $user->email ?? $user->name ?? $user?->getAuthIdentifier();
+
+        return \is_scalar($name) && \trim((string) $name) !== '' ? (string) $name : null;
     }
 }

@@ -10,7 +10,7 @@ final class ResumeAllCommand extends FlagCommand
 {
     protected $signature = 'feature:resume-all
         {--reason= : Why, for the audit trail}
-        {--json : Print JSON}';
+        {--json : Print JSON}' . self::BY . self::REACH;
 
     protected $description = 'Let all flags answer again after a stop';
 

@@ -11,7 +11,7 @@ final class ReviveCommand extends FlagCommand
     protected $signature = 'feature:revive
         {flag : The flag\'s key}
         {--reason= : Why, for the audit trail}
-        {--json : Print JSON}';
+        {--json : Print JSON}' . self::BY . self::REACH;
 
     protected $description = 'Let a killed flag answer again';
 

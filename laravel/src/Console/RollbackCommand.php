@@ -11,10 +11,9 @@ final class RollbackCommand extends FlagCommand
 {
     protected $signature = 'feature:rollback
         {--to= : What this generation held; without it, the one before the current}
-        {--force : Do not ask in production}
         {--reason= : Why, for the audit trail}
         {--dry-run : Show what would change, and change nothing}
-        {--json : Print JSON}';
+        {--json : Print JSON}' . self::BY . self::REACH . self::YES;
 
     protected $description = 'Publish again what an earlier generation held, for all flags';
 
@@ -27,13 +26,14 @@ final class RollbackCommand extends FlagCommand
             }
         }
         if (!$this->option('dry-run') && $this->asks($changer)) {
-            $would = $changer->command([...$arguments, '--dry-run']);
+            $would = $changer->command([...$arguments, ...$this->common(), '--dry-run']);
             if ($would->code !== Result::DONE) {
                 return $this->finish($would);
             }
             if (!$this->agreed($would->text, 'Roll back?')) {
                 return Result::REFUSED;
             }
+            $arguments[] = '--yes';
         }
 
         return $this->relay($changer, [...$arguments, ...($this->option('dry-run') ? ['--dry-run'] : [])]);

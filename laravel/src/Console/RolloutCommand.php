@@ -12,8 +12,9 @@ final class RolloutCommand extends FlagCommand
         {flag : The flag\'s key}
         {percentage : From 0 to 100, with up to three decimals}
         {--reason= : Why, for the audit trail}
+        {--base= : Refuse unless this generation is still the current one}
         {--dry-run : Show what would change, and change nothing}
-        {--json : Print JSON}';
+        {--json : Print JSON}' . self::BY . self::REACH . self::YES;
 
     protected $description = 'Give a flag another percentage';
 

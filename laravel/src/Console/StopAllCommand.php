@@ -10,7 +10,7 @@ final class StopAllCommand extends FlagCommand
 {
     protected $signature = 'feature:stop-all
         {--reason= : Why; whoever finds flags off will read it}
-        {--json : Print JSON}';
+        {--json : Print JSON}' . self::BY . self::REACH . self::YES;
 
     protected $description = 'Turn every flag off at once, but those whose emergency is "keep"';
 
@@ -21,6 +21,17 @@ final class StopAllCommand extends FlagCommand
             return $this->refuse('--reason is missing: whoever finds the flags off will read it');
         }
 
-        return $this->relay($changer, ['stop-all', '--yes', "--reason=$reason"]);
+        if (!$this->isSure() && !$changer->isFile()) {
+            $environment = (string) $changer->environment();
+            if ($this->isJson() || !$this->input->isInteractive()) {
+                return $this->refuse("nothing was stopped in $environment: nobody is there to be asked; add --yes");
+            }
+            $typed = $this->ask("This stops $environment. Type the environment's name");
+            if ($typed !== $environment) {
+                return $this->refuse("expected \"$environment\", the store's environment; nothing was stopped");
+            }
+        }
+
+        return $this->relay($changer, ['stop-all', ...($this->isSure() ? [] : ['--yes']), "--reason=$reason"]);
     }
 }

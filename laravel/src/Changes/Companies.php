@@ -1,0 +1,100 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Changes;
+
+use Closure;
+use Illuminate\Contracts\Container\Container;
+use Illuminate\Database\Eloquent\Model;
+use InvalidArgumentException;
+
+/**
+ * The companies that there are, to tell whom a change reaches: those of config/flagstone.php's "companies".
+ */
+final class Companies
+{
+    /** Rows of one query. */
+    private const CHUNK = 10_000;
+
+    /** @param mixed $source null, the class of a model, or what can be called and returns ids */
+    public function __construct(private readonly mixed $source, private readonly Container $container)
+    {
+    }
+
+    public function isConfigured(): bool
+    {
+        return $this->source !== null;
+    }
+
+    /**
+     * A file with one id a line, read from its start. It goes when it is closed, and takes no memory.
+     *
+     * @return resource
+     * @throws InvalidArgumentException where "companies" or an id is none
+     */
+    public function file()
+    {
+        $file = \tmpfile();
+        if ($file === false) {
+            throw new InvalidArgumentException('cannot write to the directory for temporary files');
+        }
+        foreach ($this->ids() as $id) {
+            $text = \is_int($id) || \is_string($id) ? (string) $id : '';
+            if (\preg_match('/^[^\r\n]{1,1024}$/D', $text) !== 1) {
+                $found = \is_scalar($id) ? \var_export($id, true) : \get_debug_type($id);
+                throw new InvalidArgumentException(
+                    "\"companies\" in config/flagstone.php gave $found, expected ids: integers, or strings of one line",
+                );
+            }
+            \fwrite($file, "$text\n");
+        }
+        \rewind($file);
+
+        return $file;
+    }
+
+    /** @return iterable<mixed> */
+    private function ids(): iterable
+    {
+        $source = $this->source;
+        if (\is_string($source) && \is_subclass_of($source, Model::class)) {
+            return self::keys(new $source());
+        }
+        if (\is_string($source) && \class_exists($source)) {
+            $source = $this->container->make($source);
+        }
+        if (\is_array($source) && \is_string($source[0] ?? null) && \class_exists($source[0])) {
+            $source[0] = $this->container->make($source[0]);
+        }
+        if (!\is_callable($source)) {
+            throw new InvalidArgumentException(
+                '"companies" in config/flagstone.php is ' . self::told($this->source)
+                . ', expected a model\'s class, a class with __invoke(), or [class, method]',
+            );
+        }
+        $ids = Closure::fromCallable($source)();
+        if (!\is_iterable($ids)) {
+            throw new InvalidArgumentException(
+                '"companies" in config/flagstone.php gave ' . \get_debug_type($ids) . ', expected a list of ids',
+            );
+        }
+
+        return $ids;
+    }
+
+    /** @return iterable<mixed> the keys of a model's rows, as its scopes leave them */
+    private static function keys(Model $model): iterable
+    {
+        $key = $model->getKeyName();
+        $query = $model->newQuery()->toBase()->select($model->getQualifiedKeyName());
+        foreach ($query->lazyById(self::CHUNK, $model->getQualifiedKeyName(), $key) as $row) {
+            yield $row->{$key};
+        }
+    }
+
+    private static function told(mixed $source): string
+    {
+        return \is_string($source) ? "\"$source\"" : \get_debug_type($source);
+    }
+}

@@ -1,0 +1,97 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Tests;
+
+use Flagstone\Laravel\Changes\Binary;
+use Illuminate\Contracts\Console\Kernel;
+
+/**
+ * Who knows the words of the command `flagstone` knows those of artisan: the same words change flags, with the same options.
+ */
+final class VocabularyTest extends TestCase
+{
+    /** Words of the command that artisan has under another name, or not; and why. */
+    private const OTHER_WORDS = [
+        'init' => 'feature:install says how; a store is made once, by whoever runs the machine',
+        'add' => 'feature:make, which writes the case of an enum as well',
+        'config' => 'of the store, not of an application',
+    ];
+
+    /** Options that only the command has. */
+    private const COMMAND_ONLY = [
+        'store' => 'config/flagstone.php names the store',
+        'file' => 'where flags.json answers, artisan changes flags.local.json by the same words',
+        'environment' => 'artisan takes what begins with --env for its own --env',
+    ];
+
+    /** Options that only artisan has. */
+    private const ARTISAN_ONLY = [
+        'enable --force' => 'Laravel\'s word for --yes',
+        'disable --force' => 'the same',
+        'rollout --force' => 'the same',
+        'allow --force' => 'the same',
+        'deny --force' => 'the same',
+        'forget --force' => 'the same',
+        'rollback --force' => 'the same',
+        'stop-all --force' => 'the same',
+    ];
+
+    public function test_the_same_words_change_flags_with_the_same_options(): void
+    {
+        $commands = $this->app->make(Kernel::class)->all();
+        $words = $this->words();
+        self::assertGreaterThan(12, \count($words));
+        foreach ($words as $word) {
+            if (isset(self::OTHER_WORDS[$word])) {
+                self::assertArrayNotHasKey("feature:$word", $commands, "OTHER_WORDS has $word, and artisan has it by now");
+                continue;
+            }
+            self::assertArrayHasKey("feature:$word", $commands, "artisan lacks `$word`; add it, or say why in OTHER_WORDS");
+            $artisan = \array_keys($commands["feature:$word"]->getNativeDefinition()->getOptions());
+            $artisan = \array_filter($artisan, static fn (string $name): bool => !isset(self::ARTISAN_ONLY["$word --$name"]));
+            $command = \array_filter($this->optionsOf($word), static fn (string $name): bool => !isset(self::COMMAND_ONLY[$name]));
+            \sort($artisan);
+            \sort($command);
+            self::assertSame($command, $artisan, "options of flagstone $word and of feature:$word");
+        }
+    }
+
+    public function test_the_umbrella_takes_every_option_of_the_words(): void
+    {
+        $commands = $this->app->make(Kernel::class)->all();
+        $umbrella = \array_keys($commands['feature']->getNativeDefinition()->getOptions());
+        foreach ($this->words() as $word) {
+            if (!isset(self::OTHER_WORDS[$word]) && $word !== 'publish') {
+                $options = \array_keys($commands["feature:$word"]->getNativeDefinition()->getOptions());
+                self::assertSame([], \array_values(\array_diff($options, $umbrella)), $word);
+            }
+        }
+    }
+
+    /** @return list<string> the command's words that change */
+    private function words(): array
+    {
+        \preg_match('/^Change:\n((?:  \S.*\n)+)/m', $this->help(), $section);
+        \preg_match_all('/^  (\S+)/m', $section[1] ?? '', $words);
+
+        return $words[1];
+    }
+
+    /** @return list<string> */
+    private function optionsOf(string $word): array
+    {
+        \preg_match_all('/^ +(?:-\w, )?--([a-z][a-z-]*)/m', $this->help($word), $options);
+
+        return \array_values(\array_diff($options[1], ['help']));
+    }
+
+    private function help(string ...$words): string
+    {
+        $result = (new Binary((string) \getenv('FLAGSTONE_BIN')))->run([...\array_values($words), '--help']);
+        self::assertSame(0, $result->code, $result->error);
+
+        return "$result->text\n";
+    }
+}
