@@ -30,7 +30,6 @@ class Flagstone
     public function __construct(
         private readonly Drivers $drivers,
         private readonly Subjects $subjects,
-        private readonly Warnings $warnings,
         private Dispatcher $events,
     ) {
     }
@@ -194,10 +193,12 @@ class Flagstone
      */
     public function asks(string $flag, Subject $subject, array $context = []): bool
     {
-        $driver = $this->driver ?? $this->driver();
-        $context = $subject->contextFor($flag, $driver, $context);
-        $enabled = $driver->enabled($flag, $subject->company, $context) || $this->noted($flag, $subject);
-        $this->announce($flag, $subject, $enabled);
+        $driver = $this->driver ??= $this->drivers->make();
+        $enabled = $driver->enabled($flag, $subject->company, $subject->contextFor($flag, $driver, $context))
+            || $this->noted($flag, $subject);
+        if ($this->events->hasListeners(FeatureAsked::class)) {
+            $this->announce($flag, $subject, $enabled);
+        }
 
         return $enabled;
     }
@@ -228,7 +229,7 @@ class Flagstone
     public function noted(string $flag, Subject $subject): bool
     {
         if ($subject->firstOff($flag)) {
-            $this->warnings->off($flag, $subject, $this->driver());
+            Container::getInstance()->make(Warnings::class)->off($flag, $subject, $this->driver());
         }
 
         return false;

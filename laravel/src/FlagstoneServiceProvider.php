@@ -5,9 +5,11 @@ declare(strict_types=1);
 namespace Flagstone\Laravel;
 
 use Flagstone\Laravel\Drivers\Drivers;
+use Flagstone\Laravel\Lifecycle\Pin;
 use Flagstone\Laravel\Subject\Presets;
 use Flagstone\Laravel\Subject\Subjects;
 use Flagstone\Laravel\Subject\Travel;
+use Illuminate\Container\Container;
 use Illuminate\Contracts\Events\Dispatcher;
 use Illuminate\Contracts\Foundation\Application;
 use Illuminate\Support\ServiceProvider;
@@ -15,22 +17,39 @@ use Illuminate\Support\ServiceProvider;
 /**
  * Binds Flagstone, and hands the application to one registrar per subject.
  *
- * A registrar is a class with `register(Application $app): void`, called when the application boots.
+ * php-fpm boots the application for every request, and most requests need little of it. So what adds to a part of Laravel, or to
+ * another package, waits until that is made, or is known to be there; no class is loaded before, and none looked for in vain.
  */
 final class FlagstoneServiceProvider extends ServiceProvider
 {
-    /** @var list<class-string> */
-    private const REGISTRARS = [
-        Console\Registrar::class,
-        Http\Registrar::class,
-        Integrations\Registrar::class,
-        Lifecycle\Registrar::class,
-        Pennant\Registrar::class,
-        Queue\Registrar::class,
-        Subject\Registrar::class,
-        View\Registrar::class,
-        Rules\Registrar::class,
-        Auth\Registrar::class,
+    /**
+     * Each is a class with `register(object $made, Application $app): void`, called whenever the container makes what is named.
+     *
+     * @var array<string, class-string>
+     */
+    private const WHEN_MADE = [
+        'blade.compiler' => View\Registrar::class,
+        'queue' => Queue\Listeners::class,
+        'validator' => Rules\Registrar::class,
+        'Illuminate\Console\Scheduling\Schedule' => Queue\Registrar::class,
+        'Illuminate\Contracts\Auth\Access\Gate' => Auth\Registrar::class,
+        'Laravel\Pennant\FeatureManager' => Pennant\Registrar::class,
+    ];
+
+    /**
+     * Each is a class with `register(Application $app): void`, called once all providers are booted and that one is among them.
+     *
+     * @var array<string, class-string>
+     */
+    private const WHERE_PROVIDED = [
+        'Barryvdh\Debugbar\ServiceProvider' => Integrations\Debugbar::class,
+        'Fruitcake\LaravelDebugbar\ServiceProvider' => Integrations\Debugbar::class,
+        'Filament\Support\SupportServiceProvider' => Integrations\Filament::class,
+        'Inertia\ServiceProvider' => Integrations\Inertia::class,
+        'Laravel\Nova\NovaCoreServiceProvider' => Integrations\Nova::class,
+        'Laravel\Octane\OctaneServiceProvider' => Lifecycle\Registrar::class,
+        'Laravel\Telescope\TelescopeServiceProvider' => Integrations\Telescope::class,
+        'Livewire\LivewireServiceProvider' => Integrations\Livewire::class,
     ];
 
     public function register(): void
@@ -48,10 +67,10 @@ final class FlagstoneServiceProvider extends ServiceProvider
         $this->app->singleton(Flagstone::class, static fn (Application $app): Flagstone => new Flagstone(
             $app->make(Drivers::class),
             $app->make(Subjects::class),
-            $app->make(Warnings::class),
-            $app->make(Dispatcher::class),
+            $app->make('events'),
         ));
         $this->app->singleton(Travel::class);
+        $this->app->singleton(Pin::class, static fn (Application $app): Pin => new Pin($app, !$app->runningInConsole()));
         $this->app->alias(Flagstone::class, 'flagstone');
     }
 
@@ -63,17 +82,31 @@ final class FlagstoneServiceProvider extends ServiceProvider
         $this->app->rebinding('events', static function (Application $app, Dispatcher $events): void {
             $app->make(Flagstone::class)->setEvents($events);
         });
-        foreach (self::REGISTRARS as $registrar) {
-            (new $registrar())->register($this->app);
+        (new Http\Registrar())->register($this->app);
+        (new Subject\Registrar())->register($this->app);
+        foreach (self::WHEN_MADE as $name => $registrar) {
+            $this->callAfterResolving($name, static function (object $made, Application $app) use ($registrar): void {
+                (new $registrar())->register($made, $app);
+            });
         }
-        // Laravel 11 and later: `optimize` tells whether flags can be answered.
-        if (\method_exists($this, 'optimizes')) {
-            $this->optimizes(optimize: 'feature:health', key: 'flagstone');
-        }
+        $this->app->booted(static function (Application $app): void {
+            foreach (\array_intersect_key(self::WHERE_PROVIDED, $app->getLoadedProviders()) as $registrar) {
+                (new $registrar())->register($app);
+            }
+        });
+        $this->app->make('events')->listen(
+            'Illuminate\Foundation\Events\DiagnosingHealth',
+            static fn () => Container::getInstance()->make(Integrations\Health::class)->handle(),
+        );
         if ($this->app->runningInConsole()) {
+            (new Console\Registrar())->register($this->app);
             $this->publishes([
                 __DIR__ . '/../config/flagstone.php' => $this->app->configPath('flagstone.php'),
             ], 'flagstone-config');
+            // Laravel 11 and later: `optimize` tells whether flags can be answered.
+            if (\method_exists($this, 'optimizes')) {
+                $this->optimizes(optimize: 'feature:health', key: 'flagstone');
+            }
         }
     }
 }

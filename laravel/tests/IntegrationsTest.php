@@ -7,7 +7,6 @@ namespace Flagstone\Laravel\Tests;
 use Flagstone\Laravel\Facades\Flagstone;
 use Flagstone\Laravel\Http\CheckFeatureFlag;
 use Flagstone\Laravel\Integrations\About;
-use Flagstone\Laravel\Tests\Support\Debugbar;
 use Flagstone\Laravel\Tests\Support\PortalResource;
 use Illuminate\Foundation\Application;
 use Illuminate\Log\Events\MessageLogged;
@@ -29,6 +28,15 @@ use RuntimeException;
 #[PreserveGlobalState(false)]
 final class IntegrationsTest extends TestCase
 {
+    private const PROVIDERS = [
+        \Fruitcake\LaravelDebugbar\ServiceProvider::class,
+        \Filament\Support\SupportServiceProvider::class,
+        \Inertia\ServiceProvider::class,
+        \Laravel\Nova\NovaCoreServiceProvider::class,
+        \Laravel\Telescope\TelescopeServiceProvider::class,
+        \Livewire\LivewireServiceProvider::class,
+    ];
+
     protected function flagstone(): array
     {
         return ['share' => ['portal', 'everyone'], 'unknown' => 'log'];
@@ -37,7 +45,9 @@ final class IntegrationsTest extends TestCase
     protected function configure(Application $app): void
     {
         require_once __DIR__ . '/doubles/packages.php';
-        $app->instance('debugbar', new Debugbar());
+        foreach (self::PROVIDERS as $provider) {
+            $app->register($provider);
+        }
     }
 
     protected function setUp(): void

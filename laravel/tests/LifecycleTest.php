@@ -14,6 +14,7 @@ use Illuminate\Foundation\Application;
 use Illuminate\Support\Facades\Artisan;
 use Illuminate\Support\Facades\Event;
 use Illuminate\Support\Facades\Queue;
+use Laravel\Octane\OctaneServiceProvider;
 use RuntimeException;
 
 final class LifecycleTest extends TestCase
@@ -26,6 +27,8 @@ final class LifecycleTest extends TestCase
     protected function configure(Application $app): void
     {
         JobsTable::configure($app);
+        require_once __DIR__ . '/doubles/OctaneServiceProvider.php';
+        $app->register(OctaneServiceProvider::class);
     }
 
     protected function setUp(): void
@@ -49,7 +52,7 @@ final class LifecycleTest extends TestCase
     public function test_octanes_workers_move_although_they_say_they_are_no_console(): void
     {
         foreach (['Request', 'Task', 'Tick'] as $number => $kind) {
-            $this->app->instance(Pin::class, new Pin($this->app->make(\Flagstone\Laravel\Flagstone::class), true));
+            $this->app->instance(Pin::class, new Pin($this->app, true));
             Event::dispatch(self::OCTANE . $kind . 'Received', [new \stdClass()]);
             $this->assertSame($number + 1, $this->moves->count, $kind);
         }
@@ -102,7 +105,7 @@ final class LifecycleTest extends TestCase
 
     public function test_a_process_that_is_one_request_moves_for_no_job(): void
     {
-        $pin = new Pin($this->app->make(\Flagstone\Laravel\Flagstone::class), true);
+        $pin = new Pin($this->app, true);
         $pin->begin('job');
         $pin->end('job');
         $this->assertSame(0, $this->moves->count);

@@ -16,7 +16,7 @@ final class TenantStorageTest extends TestCase
 {
     public function test_a_tenant_that_moves_storage_and_configuration_moves_no_store(): void
     {
-        Store::publish(['everyone' => true]);
+        $this->publish(['everyone' => true]);
         $this->refreshApplication();
         $this->app->useStoragePath('/nonexistent/tenant-15');
         $this->app->make('config')->set('flagstone', [

@@ -10,7 +10,6 @@ use Illuminate\Auth\Access\Response;
 use Illuminate\Container\Container;
 use Illuminate\Contracts\Auth\Access\Gate;
 use Illuminate\Contracts\Auth\Authenticatable;
-use Illuminate\Contracts\Foundation\Application;
 use InvalidArgumentException;
 use UnitEnum;
 
@@ -21,16 +20,10 @@ use UnitEnum;
  */
 final class Registrar
 {
-    public function register(Application $app): void
+    public function register(Gate $gate): void
     {
-        $register = static function (Gate $gate): void {
-            if (!$gate->has('feature')) {
-                $gate->define('feature', self::decide(...));
-            }
-        };
-        $app->afterResolving(Gate::class, $register);
-        if ($app->resolved(Gate::class)) {
-            $register($app->make(Gate::class));
+        if (!$gate->has('feature')) {
+            $gate->define('feature', self::decide(...));
         }
     }
 

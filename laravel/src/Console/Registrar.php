@@ -10,6 +10,7 @@ use Flagstone\Laravel\Changes\Companies;
 use Flagstone\Laravel\Changes\Overlay;
 use Flagstone\Laravel\Flagstone;
 use Flagstone\Laravel\Import\Importer;
+use Flagstone\Laravel\Integrations\About;
 use Illuminate\Console\Application as Artisan;
 use Illuminate\Contracts\Foundation\Application;
 
@@ -71,10 +72,11 @@ final class Registrar
             (string) $config['file'],
             $app->make(Binary::class),
         ));
-        if ($app->runningInConsole()) {
-            Artisan::starting(static function (Artisan $artisan): void {
-                $artisan->resolveCommands(self::COMMANDS);
-            });
+        Artisan::starting(static function (Artisan $artisan): void {
+            $artisan->resolveCommands(self::COMMANDS);
+        });
+        if (\class_exists('Illuminate\Foundation\Console\AboutCommand')) {
+            ('Illuminate\Foundation\Console\AboutCommand')::add('Flagstone', static fn (): array => $app->make(About::class)->rows());
         }
     }
 

@@ -13,22 +13,23 @@ use Illuminate\Routing\Events\RouteMatched;
  */
 final class BeforeLogin
 {
-    public function __construct(
-        private readonly Container $container,
-        private readonly RouteFlags $flags,
-        private readonly Refusal $refusal,
-    ) {
+    public function __construct(private readonly Container $container, private readonly RouteFlags $flags)
+    {
     }
 
     public function handle(RouteMatched $event): void
     {
-        if ($this->flags->possible($event->route) || $this->refusal->isAnswered() || $this->disabled()) {
+        if ($this->flags->possible($event->route)) {
+            return;
+        }
+        $refusal = $this->container->make(Refusal::class);
+        if ($refusal->isAnswered() || $this->disabled()) {
             return;
         }
         // As where no route matched: an error page that marks the current one finds none.
         $event->request->setRouteResolver(static fn () => null);
 
-        throw $this->refusal->exception($event->request, $this->flags->of($event->route));
+        throw $refusal->exception($event->request, $this->flags->of($event->route));
     }
 
     /** Tests may run without middleware. */

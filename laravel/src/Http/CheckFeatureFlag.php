@@ -8,7 +8,8 @@ use Closure;
 use Flagstone\Laravel\Flagstone;
 use Flagstone\Laravel\Subject\Subject;
 use Flagstone\Laravel\Subject\Subjects;
-use Illuminate\Container\Container;
+use Illuminate\Container\Container as Containers;
+use Illuminate\Contracts\Container\Container;
 use Illuminate\Http\Request;
 use InvalidArgumentException;
 use UnitEnum;
@@ -22,7 +23,7 @@ class CheckFeatureFlag
     public function __construct(
         private readonly Flagstone $flagstone,
         private readonly Subjects $subjects,
-        private readonly Refusal $refusal,
+        private readonly Container $container,
     ) {
     }
 
@@ -47,7 +48,7 @@ class CheckFeatureFlag
      */
     public static function whenInactive(?Closure $answer): void
     {
-        Container::getInstance()->make(Refusal::class)->answerBy($answer);
+        Containers::getInstance()->make(Refusal::class)->answerBy($answer);
     }
 
     public function handle(Request $request, Closure $next, string ...$flags): mixed
@@ -57,21 +58,18 @@ class CheckFeatureFlag
         }
         $subject = $this->subjects->of($request);
         foreach ($flags as $flag) {
-            if (!$this->passes($flag, $subject)) {
-                return $this->refusal->answer($request, \array_values($flags));
+            if (!(\str_contains($flag, '|') ? $this->any($flag, $subject) : $this->flagstone->asks($flag, $subject))) {
+                return $this->container->make(Refusal::class)->answer($request, \array_values($flags));
             }
         }
 
         return $next($request);
     }
 
-    private function passes(string $flag, Subject $subject): bool
+    private function any(string $flags, Subject $subject): bool
     {
-        if (!\str_contains($flag, '|')) {
-            return $this->flagstone->asks($flag, $subject);
-        }
-        foreach (\explode('|', $flag) as $one) {
-            if ($this->flagstone->asks($one, $subject)) {
+        foreach (\explode('|', $flags) as $flag) {
+            if ($this->flagstone->asks($flag, $subject)) {
                 return true;
             }
         }

@@ -23,30 +23,30 @@ final class HideFeatures
     /** Answers of middleware that may run before the flag is asked: page expired, too many requests. */
     private const EARLY = [419, 429];
 
-    public function __construct(
-        private readonly Router $router,
-        private readonly RouteFlags $flags,
-        private readonly Subjects $subjects,
-        private readonly Refusal $refusal,
-        private readonly Container $container,
-    ) {
+    /** The request's attribute that names the flags for which it was refused a page. */
+    public const REFUSED = 'flagstone.refused';
+
+    public function __construct(private readonly Container $container)
+    {
     }
 
     /** @throws HttpExceptionInterface as the router throws it, for the application's handler to render */
     public function handle(Request $request, Closure $next): mixed
     {
         $response = $next($request);
-        $flags = $this->refusal->of($request);
-        if ($flags !== []) {
-            throw $this->refusal->exception($request, $flags);
+        $flags = $request->attributes->get(self::REFUSED);
+        if ($flags !== null) {
+            throw $this->refusal($request, $flags);
         }
         $status = $response->getStatusCode();
-        $route = $request->route();
-        if ($status === 405 || $request->isMethod('OPTIONS') && self::isMadeUp($route)) {
+        if ($status === 405 || $request->getMethod() === 'OPTIONS' && self::isMadeUp($request->route())) {
             return $this->verbs($request) ?? $response;
         }
-        if (\in_array($status, self::EARLY, true) && $route instanceof Route && !$this->isOn($request, $route)) {
-            throw $this->refusal->exception($request, $this->flags->of($route));
+        if (\in_array($status, self::EARLY, true)) {
+            $route = $request->route();
+            if ($route instanceof Route && !$this->isOn($request, $route)) {
+                throw $this->refusal($request, $this->flags()->of($route));
+            }
         }
 
         return $response;
@@ -69,7 +69,7 @@ final class HideFeatures
             return null;
         }
         if ($visible->getRoutes() === []) {
-            throw $this->refusal->exception($request, $this->flags->of($hidden[0]));
+            throw $this->refusal($request, $this->flags()->of($hidden[0]));
         }
 
         return Router::toResponse($request, $visible->match($request)->setContainer($this->container)->run());
@@ -80,7 +80,7 @@ final class HideFeatures
         $server = $request->server->all();
         unset($server['HTTP_X_HTTP_METHOD_OVERRIDE']);
         try {
-            $route = $this->router->getRoutes()->match(Request::create($request->url(), $verb, [], [], [], $server));
+            $route = $this->container->make(Router::class)->getRoutes()->match(Request::create($request->url(), $verb, [], [], [], $server));
         } catch (HttpExceptionInterface) {
             return null;
         }
@@ -96,6 +96,18 @@ final class HideFeatures
 
     private function isOn(Request $request, Route $route): bool
     {
-        return $this->flags->enabled($route, $this->subjects->of($request));
+        return $this->flags()->enabled($route, $this->container->make(Subjects::class)->of($request));
+    }
+
+    /** Made where they are needed: most pages need none of it. */
+    private function flags(): RouteFlags
+    {
+        return $this->container->make(RouteFlags::class);
+    }
+
+    /** @param list<string> $flags */
+    private function refusal(Request $request, array $flags): HttpExceptionInterface
+    {
+        return $this->container->make(Refusal::class)->exception($request, $flags);
     }
 }

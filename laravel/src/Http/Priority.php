@@ -24,9 +24,8 @@ final class Priority
     }
 
     /** In the kernel, which hands its list to the router when it is made and whenever the list changes. */
-    public function register(Application $app): void
+    public function register(Application $app, Router $router): void
     {
-        $router = $app->make(Router::class);
         $place = function (Kernel $kernel) use ($router): void {
             if (\property_exists($kernel, 'middlewarePriority')) {
                 // Laravel 8 to 10 can only add to either end. The setter of later versions also registers the

@@ -14,8 +14,6 @@ use Symfony\Component\HttpKernel\Exception\NotFoundHttpException;
  */
 final class Refusal
 {
-    private const REFUSED = 'flagstone.refused';
-
     /** @var ?Closure(Request, list<string>): mixed */
     private ?Closure $other = null;
 
@@ -45,15 +43,9 @@ final class Refusal
         if ($answer !== null) {
             return $answer;
         }
-        $request->attributes->set(self::REFUSED, $flags);
+        $request->attributes->set(HideFeatures::REFUSED, $flags);
 
         throw $this->exception($request, $flags);
-    }
-
-    /** @return list<string> the flags for which this request was refused a page; empty where it was not */
-    public function of(Request $request): array
-    {
-        return $request->attributes->get(self::REFUSED, []);
     }
 
     /**

@@ -5,8 +5,8 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Http;
 
 use Flagstone\Laravel\Flagstone;
+use Flagstone\Laravel\Subject\Subjects;
 use Illuminate\Container\Container;
-use Illuminate\Contracts\Events\Dispatcher;
 use Illuminate\Contracts\Foundation\Application;
 use Illuminate\Foundation\Http\Events\RequestHandled;
 use Illuminate\Routing\Events\RouteMatched;
@@ -23,12 +23,14 @@ final class Registrar
 {
     public function register(Application $app): void
     {
-        $debug = (bool) $app->make('config')->get('app.debug');
+        $config = $app->make('config');
+        $router = $app->make('router');
+        $debug = (bool) $config->get('app.debug');
         $this->bind($app, $debug);
-        $this->alias($app->make(Router::class), $app->make('config')->get('flagstone.middleware.alias', 'feature'));
-        (new Priority($app->make('config')->get('flagstone.middleware.after', [])))->register($app);
+        $this->alias($router, $config->get('flagstone.middleware.alias', 'feature'));
+        (new Priority($config->get('flagstone.middleware.after', [])))->register($app, $router);
 
-        $events = $app->make(Dispatcher::class);
+        $events = $app->make('events');
         $guard = null;
         $events->listen(RouteMatched::class, static function (RouteMatched $event) use ($app, &$guard): void {
             $guard ??= $app->make(BeforeLogin::class);
@@ -46,6 +48,7 @@ final class Registrar
         });
     }
 
+    /** By closures: the container takes several times as long to find out by itself what a constructor wants. */
     private function bind(Application $app, bool $debug): void
     {
         $app->singleton(DebugLine::class);
@@ -53,10 +56,18 @@ final class Registrar
             $debug ? $app->make(DebugLine::class) : null,
         ));
         $app->singleton(RouteFlags::class, static fn (Application $app): RouteFlags => new RouteFlags(
-            $app->make(Router::class),
-            $app->make(Flagstone::class),
+            $app->make('router'),
+            $app,
         ));
-        $app->singleton(CheckFeatureFlag::class);
+        $app->singleton(BeforeLogin::class, static fn (Application $app): BeforeLogin => new BeforeLogin(
+            $app,
+            $app->make(RouteFlags::class),
+        ));
+        $app->singleton(CheckFeatureFlag::class, static fn (Application $app): CheckFeatureFlag => new CheckFeatureFlag(
+            $app->make(Flagstone::class),
+            $app->make(Subjects::class),
+            $app,
+        ));
         $app->alias(HideFeatures::class, 'feature.hidden');
     }
 

@@ -6,6 +6,7 @@ namespace Flagstone\Laravel\Http;
 
 use Flagstone\Laravel\Flagstone;
 use Flagstone\Laravel\Subject\Subject;
+use Illuminate\Contracts\Container\Container;
 use Illuminate\Routing\Route;
 use Illuminate\Routing\Router;
 use WeakMap;
@@ -18,10 +19,12 @@ final class RouteFlags
     /** @var WeakMap<Route, list<string>> */
     private WeakMap $known;
 
-    /** @var array<string, bool> by a middleware's name: whether it leads to the flags' */
-    private array $leads = [];
+    /** @var array<string, list<string>> the same, by a middleware's name */
+    private array $named = [];
 
-    public function __construct(private readonly Router $router, private readonly Flagstone $flagstone)
+    private ?Flagstone $flagstone = null;
+
+    public function __construct(private readonly Router $router, private readonly Container $container)
     {
         $this->known = new WeakMap();
     }
@@ -39,8 +42,13 @@ final class RouteFlags
     /** Whether every one of them could be on for somebody. */
     public function possible(Route $route): bool
     {
-        foreach ($this->of($route) as $flag) {
-            if (!$this->any($flag, $this->flagstone->possible(...))) {
+        $flags = $this->known[$route] ??= $this->find($route);
+        if ($flags === []) {
+            return true;
+        }
+        $flagstone = $this->flagstone ??= $this->container->make(Flagstone::class);
+        foreach ($flags as $flag) {
+            if (!(\str_contains($flag, '|') ? self::any($flag, $flagstone->possible(...)) : $flagstone->possible($flag))) {
                 return false;
             }
         }
@@ -51,8 +59,9 @@ final class RouteFlags
     /** Whether every one of them is on for this subject. */
     public function enabled(Route $route, Subject $subject): bool
     {
+        $flagstone = $this->flagstone ??= $this->container->make(Flagstone::class);
         foreach ($this->of($route) as $flag) {
-            if (!$this->any($flag, fn (string $one): bool => $this->flagstone->asks($one, $subject))) {
+            if (!self::any($flag, static fn (string $one): bool => $flagstone->asks($one, $subject))) {
                 return false;
             }
         }
@@ -61,11 +70,8 @@ final class RouteFlags
     }
 
     /** @param callable(string): bool $holds */
-    private function any(string $flag, callable $holds): bool
+    private static function any(string $flag, callable $holds): bool
     {
-        if (!\str_contains($flag, '|')) {
-            return $holds($flag);
-        }
         foreach (\explode('|', $flag) as $one) {
             if ($holds($one)) {
                 return true;
@@ -78,42 +84,47 @@ final class RouteFlags
     /** @return list<string> */
     private function find(Route $route): array
     {
-        $guarded = false;
+        $flags = [];
         foreach ($route->gatherMiddleware() as $name) {
-            $guarded = $guarded || \is_string($name) && $this->leads($name);
+            if (\is_string($name)) {
+                $flags = [...$flags, ...$this->named[$name] ??= $this->ofMiddleware($name)];
+            }
         }
-        if (!$guarded) {
-            return [];
+        if ($flags === [] || $route->excludedMiddleware() === []) {
+            return $flags;
         }
         // The router's own list, which knows what the route leaves out.
         $flags = [];
         foreach ($this->router->gatherRouteMiddleware($route) as $name) {
-            [$class, $parameters] = \explode(':', \is_string($name) ? $name : '', 2) + [1 => ''];
-            if ($parameters !== '' && \is_a($class, CheckFeatureFlag::class, true)) {
-                \array_push($flags, ...\explode(',', $parameters));
-            }
+            $flags = [...$flags, ...\is_string($name) ? $this->ofMiddleware($name) : []];
         }
 
         return $flags;
     }
 
-    private function leads(string $name): bool
+    /**
+     * @param string $name a class, an alias or a group, as routes name it
+     * @return list<string>
+     */
+    private function ofMiddleware(string $name): array
     {
-        [$name] = \explode(':', $name, 2);
-        if (isset($this->leads[$name])) {
-            return $this->leads[$name];
-        }
-        $this->leads[$name] = false;
+        $flags = [];
+        $this->named[$name] = $flags;
         $group = $this->router->getMiddlewareGroups()[$name] ?? null;
         foreach ($group ?? [] as $member) {
-            if (\is_string($member) && $this->leads($member)) {
-                return $this->leads[$name] = true;
+            if (\is_string($member)) {
+                $flags = [...$flags, ...$this->named[$member] ??= $this->ofMiddleware($member)];
             }
         }
-        $class = $this->router->getMiddleware()[$name] ?? $name;
+        if ($group !== null) {
+            return $this->named[$name] = $flags;
+        }
+        [$class, $parameters] = \explode(':', $name, 2) + [1 => ''];
+        $class = $this->router->getMiddleware()[$class] ?? $class;
+        if ($parameters === '' || !\is_string($class)) {
+            return $flags;
+        }
 
-        return $this->leads[$name] = $group === null
-            && \is_string($class)
-            && \is_a($class, CheckFeatureFlag::class, true);
+        return $class === CheckFeatureFlag::class || \is_a($class, CheckFeatureFlag::class, true) ? \explode(',', $parameters) : $flags;
     }
 }

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Lifecycle;
 
 use Flagstone\Laravel\Flagstone;
+use Illuminate\Contracts\Container\Container;
 
 /**
  * When a worker moves to the newest generation: as the outermost thing begins that it does, a request, task, tick or job. What
@@ -18,14 +19,14 @@ final class Pin
     private array $open = [];
 
     /** @param bool $isRequest whether all this process does is one request */
-    public function __construct(private readonly Flagstone $flagstone, private bool $isRequest)
+    public function __construct(private readonly Container $container, private bool $isRequest)
     {
     }
 
     public function begin(string $what): void
     {
         if ($this->open === [] && !$this->isRequest) {
-            $this->flagstone->driver()->refresh();
+            $this->container->make(Flagstone::class)->driver()->refresh();
         }
         $this->open[$what] = true;
     }

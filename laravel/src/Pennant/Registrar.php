@@ -17,7 +17,6 @@ use LogicException;
  */
 final class Registrar
 {
-    private const MANAGER = 'Laravel\Pennant\FeatureManager';
     /** What the driver builds on; an older Pennant lacks the last. */
     private const CONTRACTS = [
         'Laravel\Pennant\Contracts\Driver',
@@ -25,17 +24,13 @@ final class Registrar
         'Laravel\Pennant\Contracts\DefinesFeaturesExternally',
     ];
 
-    public function register(Application $app): void
+    public function register(object $manager, Application $app): void
     {
-        if (!\class_exists(self::MANAGER)) {
-            return;
-        }
         $config = $app->make('config');
         if ($config->get('pennant.stores.flagstone') === null) {
             $config->set('pennant.stores.flagstone', ['driver' => 'flagstone']);
         }
-        $extend = fn (object $manager) => $manager->extend('flagstone', $this->maker($config->get('flagstone.pennant.scopes', [])));
-        $app->resolved(self::MANAGER) ? $extend($app->make(self::MANAGER)) : $app->afterResolving(self::MANAGER, $extend);
+        $manager->extend('flagstone', $this->maker($config->get('flagstone.pennant.scopes', [])));
     }
 
     /**

@@ -7,7 +7,6 @@ namespace Flagstone\Laravel\Queue;
 use Flagstone\Laravel\Flagstone;
 use Illuminate\Console\Scheduling\Event;
 use Illuminate\Container\Container;
-use Illuminate\Contracts\Foundation\Application;
 use UnitEnum;
 
 /**
@@ -17,7 +16,7 @@ use UnitEnum;
  */
 final class Registrar
 {
-    public function register(Application $app): void
+    public function register(): void
     {
         $flagstone = static fn (): Flagstone => Container::getInstance()->make(Flagstone::class);
         // For one company, or for none: a pilot is off then.

@@ -6,7 +6,6 @@ namespace Flagstone\Laravel\Rules;
 
 use Flagstone\Laravel\Flagstone;
 use Illuminate\Container\Container;
-use Illuminate\Contracts\Foundation\Application;
 use Illuminate\Contracts\Validation\Factory;
 use InvalidArgumentException;
 
@@ -20,15 +19,9 @@ final class Registrar
     /** As of a field that nobody may send: the flag's name is nobody's business. */
     private const MESSAGE = 'The :attribute field is prohibited.';
 
-    public function register(Application $app): void
+    public function register(Factory $validator): void
     {
-        $register = static function (Factory $validator): void {
-            $validator->extend('feature', self::passes(...), self::MESSAGE);
-        };
-        $app->afterResolving('validator', $register);
-        if ($app->resolved('validator')) {
-            $register($app->make('validator'));
-        }
+        $validator->extend('feature', self::passes(...), self::MESSAGE);
     }
 
     /** @param list<string> $flags */

@@ -44,17 +44,8 @@ final class Subjects
         if ($this->acting !== []) {
             return $this->acting[\array_key_last($this->acting)];
         }
-        $kept = $request->attributes->get(self::KEPT);
-        if ($kept instanceof Subject) {
-            return $kept;
-        }
-        $subject = $this->resolve($request);
-        // A guest may still sign in. A request without a route is a console's, and lives as long as the process.
-        if ($subject->company !== null && $request->route() !== null) {
-            $request->attributes->set(self::KEPT, $subject);
-        }
 
-        return $subject;
+        return $request->attributes->get(self::KEPT) ?? $this->found($request);
     }
 
     /** For a user who need not be the one signed in. Where tenants are not found by user, whoever is asking. */
@@ -120,17 +111,24 @@ final class Subjects
         unset($this->acting[$token]);
     }
 
-    private function resolve(Request $request): Subject
+    private function found(Request $request): Subject
     {
         $nobody = null;
         foreach ($this->resolvers as $resolver) {
             $subject = $resolver->resolve($request);
-            if ($subject?->company !== null) {
-                return $subject;
+            if ($subject?->company === null) {
+                $nobody ??= $subject;
+                continue;
             }
-            $nobody ??= $subject;
+            // A request without a route is a console's, and lives as long as the process.
+            if ($request->route() !== null) {
+                $request->attributes->set(self::KEPT, $subject);
+            }
+
+            return $subject;
         }
 
+        // Not kept: a guest may still sign in.
         return $nobody ?? new Subject();
     }
 }

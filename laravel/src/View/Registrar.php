@@ -20,17 +20,11 @@ final class Registrar
 {
     private const PENNANT = 'Laravel\Pennant\PennantServiceProvider';
 
-    public function register(Application $app): void
+    public function register(BladeCompiler $blade, Application $app): void
     {
-        $register = static function (BladeCompiler $blade): void {
-            $blade->if('flagstone', self::asks(...));
-            if (!\class_exists(self::PENNANT) && !isset($blade->getCustomDirectives()['feature'])) {
-                $blade->if('feature', self::asks(...));
-            }
-        };
-        $app->afterResolving('blade.compiler', $register);
-        if ($app->resolved('blade.compiler')) {
-            $register($app->make('blade.compiler'));
+        $blade->if('flagstone', self::asks(...));
+        if (!isset($app->getLoadedProviders()[self::PENNANT]) && !isset($blade->getCustomDirectives()['feature'])) {
+            $blade->if('feature', self::asks(...));
         }
     }
 

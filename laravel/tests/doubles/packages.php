@@ -8,6 +8,10 @@
 declare(strict_types=1);
 
 namespace Livewire {
+    final class LivewireServiceProvider extends \Illuminate\Support\ServiceProvider
+    {
+    }
+
     // Livewire 4, and 3: a facade; the manager adds to its list.
     final class Livewire
     {
@@ -23,6 +27,10 @@ namespace Livewire {
 }
 
 namespace Inertia {
+    final class ServiceProvider extends \Illuminate\Support\ServiceProvider
+    {
+    }
+
     // inertia-laravel 1.3: a facade; share() takes a key and a value, and a closure is called when a page is made.
     final class Inertia
     {
@@ -33,6 +41,12 @@ namespace Inertia {
         {
             self::$shared[$key] = $value;
         }
+    }
+}
+
+namespace Filament\Support {
+    final class SupportServiceProvider extends \Illuminate\Support\ServiceProvider
+    {
     }
 }
 
@@ -69,6 +83,12 @@ namespace Filament\Resources {
     }
 }
 
+namespace Laravel\Nova {
+    final class NovaCoreServiceProvider extends \Illuminate\Support\ServiceProvider
+    {
+    }
+}
+
 namespace Laravel\Nova\Fields {
     // Nova 4 and 5, which is not public: fields, actions and menu items use Macroable and AuthorizedToSee.
     final class Field
@@ -82,6 +102,16 @@ namespace Laravel\Nova\Fields {
             $this->seen = $callback;
 
             return $this;
+        }
+    }
+}
+
+namespace Fruitcake\LaravelDebugbar {
+    final class ServiceProvider extends \Illuminate\Support\ServiceProvider
+    {
+        public function register(): void
+        {
+            $this->app->instance('debugbar', new \Flagstone\Laravel\Tests\Support\Debugbar());
         }
     }
 }
@@ -105,6 +135,10 @@ namespace DebugBar\DataCollector {
 }
 
 namespace Laravel\Telescope {
+    final class TelescopeServiceProvider extends \Illuminate\Support\ServiceProvider
+    {
+    }
+
     // Telescope 5.
     final class Telescope
     {

@@ -5,11 +5,11 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Subject\Resolvers;
 
 use Flagstone\Laravel\Contracts\SubjectResolver;
+use Flagstone\Laravel\Subject\Column;
 use Flagstone\Laravel\Subject\Company;
 use Flagstone\Laravel\Subject\Context;
+use Flagstone\Laravel\Subject\SignedIn;
 use Flagstone\Laravel\Subject\Subject;
-use Illuminate\Container\Container;
-use Illuminate\Database\Eloquent\Model;
 use Illuminate\Http\Request;
 
 /**
@@ -18,22 +18,17 @@ use Illuminate\Http\Request;
  */
 final class UserResolver implements SubjectResolver
 {
-    /** The attribute in camel case, which names an accessor of Laravel 9 and later. */
-    private readonly string $camel;
-
-    private readonly string $accessor;
+    private readonly Column $column;
 
     public function __construct(private readonly string $attribute)
     {
-        $studly = \str_replace('_', '', \ucwords($attribute, '_'));
-        $this->camel = \lcfirst($studly);
-        $this->accessor = "get{$studly}Attribute";
+        $this->column = new Column($attribute);
     }
 
     public function resolve(Request $request): ?Subject
     {
         // A console's request, and so a test's before its first own, does not know who is signed in.
-        $user = $request->user() ?? ($request->route() === null ? self::signedIn() : null);
+        $user = SignedIn::of($request) ?? ($request->route() === null ? SignedIn::inConsole() : null);
 
         return $user === null ? null : $this->of($user);
     }
@@ -41,34 +36,9 @@ final class UserResolver implements SubjectResolver
     /** The subject that this user asks for. */
     public function of(object $user): Subject
     {
-        return new Subject(
-            Company::key($this->attribute($user)),
-            fn (): array => Context::of($this->company($user), $user),
-            true,
-        );
-    }
+        $company = $this->column->of($user) ?? Company::key($user->{$this->attribute} ?? null);
 
-    /**
-     * This is on every guarded request's path, and a model takes its time: a column that nothing computes or casts is
-     * read as it is.
-     */
-    private function attribute(object $user): mixed
-    {
-        if (!$user instanceof Model || !isset($user->getAttributes()[$this->attribute])) {
-            return $user->{$this->attribute} ?? null;
-        }
-        $computed = isset($user->getCasts()[$this->attribute])
-            || \method_exists($user, $this->accessor)
-            || \method_exists($user, $this->camel);
-
-        return $computed ? $user->getAttribute($this->attribute) : $user->getAttributes()[$this->attribute];
-    }
-
-    private static function signedIn(): ?object
-    {
-        $app = Container::getInstance();
-
-        return $app->bound('auth') ? $app->make('auth')->guard()->user() : null;
+        return new Subject($company, fn (): array => Context::of($this->company($user), $user), true);
     }
 
     private function company(object $user): mixed

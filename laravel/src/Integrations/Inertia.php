@@ -1,0 +1,28 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Integrations;
+
+use Illuminate\Container\Container;
+use Illuminate\Contracts\Foundation\Application;
+
+/**
+ * Shares with Inertia's pages the flags that config/flagstone.php names under `share`, and no other.
+ *
+ * @internal
+ */
+final class Inertia
+{
+    public function register(Application $app): void
+    {
+        if ((array) $app->make('config')->get('flagstone.share', []) === []) {
+            return;
+        }
+        $flags = static fn (): object => Container::getInstance()->make(SharedFlags::class)->jsonSerialize();
+        $share = static fn () => ('Inertia\Inertia')::share('features', $flags);
+        $share();
+        // Octane has Inertia forget before each request; its own listener was there first.
+        $app->make('events')->listen('Laravel\Octane\Events\RequestReceived', $share);
+    }
+}

@@ -1,0 +1,81 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Queue;
+
+use Flagstone\Laravel\Flagstone;
+use Flagstone\Laravel\Lifecycle\Pin;
+use Flagstone\Laravel\Subject\Travel;
+use Illuminate\Container\Container;
+use Illuminate\Contracts\Events\Dispatcher;
+use Illuminate\Contracts\Foundation\Application;
+use Illuminate\Contracts\Queue\Job;
+use Illuminate\Queue\Events\JobExceptionOccurred;
+use Illuminate\Queue\Events\JobFailed;
+use Illuminate\Queue\Events\JobProcessed;
+use Illuminate\Queue\Events\JobProcessing;
+use Illuminate\Queue\Events\Looping;
+use Illuminate\Queue\Jobs\SyncJob;
+use Illuminate\Queue\Queue;
+use WeakMap;
+
+/**
+ * Sends whoever asks along with queued jobs, and moves workers to the newest definitions between two of them. Nothing is queued nor
+ * worked before the container has made its queues.
+ *
+ * @internal
+ */
+final class Listeners
+{
+    /** @var ?WeakMap<Dispatcher, true> those that are told already: Octane makes queues anew for each request */
+    private static ?WeakMap $told = null;
+
+    public function register(object $queues, Application $app): void
+    {
+        $events = $app->make('events');
+        self::$told ??= new WeakMap();
+        if (isset(self::$told[$events])) {
+            return;
+        }
+        self::$told[$events] = true;
+
+        $events->listen(JobProcessing::class, static function (JobProcessing $event): void {
+            // A sync job is part of what dispatched it.
+            if (!$event->job instanceof SyncJob) {
+                self::get(Pin::class)->begin(self::name($event->job));
+            }
+            self::get(Travel::class)->begin($event->job);
+        });
+        $events->listen([JobProcessed::class, JobExceptionOccurred::class, JobFailed::class], static function (object $event): void {
+            self::get(Pin::class)->end(self::name($event->job));
+            self::get(Travel::class)->end($event->job);
+        });
+        $events->listen(Looping::class, static function (): void {
+            self::get(Pin::class)->endAll();
+            self::get(Travel::class)->endAll();
+        });
+        Queue::createPayloadUsing(
+            static fn (?string $connection, ?string $queue, array $payload): array => Container::getInstance()->bound(Flagstone::class)
+                ? self::get(Travel::class)->payload(self::get(Flagstone::class)->driver(), $payload['data']['command'] ?? null)
+                : [],
+        );
+    }
+
+    private static function name(Job $job): string
+    {
+        return 'job ' . \spl_object_id($job);
+    }
+
+    /**
+     * From the container of the moment: under Octane each request has its own.
+     *
+     * @template T of object
+     * @param class-string<T> $class
+     * @return T
+     */
+    private static function get(string $class): object
+    {
+        return Container::getInstance()->make($class);
+    }
+}

@@ -1,0 +1,63 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Subject;
+
+use Closure;
+use Illuminate\Database\Eloquent\Model;
+use ReflectionMethod;
+
+/**
+ * A model's attribute that is a company's key, read from the model's row where Eloquent would give that very value: it takes
+ * ten times as long to find out that nothing computes it.
+ *
+ * @internal
+ */
+final class Column
+{
+    /** What a model may have its own of, and compute attributes by. */
+    private const READERS = ['__get', 'getAttribute', 'getAttributeValue', 'getAttributeFromArray', 'getCasts', 'getDates'];
+
+    /** @var array<class-string, bool> whether models of a class give this attribute as their row has it, up to casts */
+    private array $plain = [];
+
+    /** @var Closure(Model): (int|string|null) */
+    private readonly Closure $read;
+
+    public function __construct(private readonly string $name)
+    {
+        $this->read = Closure::bind(static function (Model $model) use ($name): int|string|null {
+            $value = $model->attributes[$name] ?? null;
+            $cast = $model->casts[$name] ?? null;
+            $same = match ($cast) {
+                null => \is_int($value) || \is_string($value),
+                'int', 'integer' => \is_int($value),
+                'string' => \is_string($value),
+                default => false,
+            };
+
+            return $same ? $value : null;
+        }, null, Model::class);
+    }
+
+    /** Null where the model itself must be asked. */
+    public function of(object $model): int|string|null
+    {
+        return $model instanceof Model && ($this->plain[$model::class] ??= $this->isPlain($model)) ? ($this->read)($model) : null;
+    }
+
+    private function isPlain(Model $model): bool
+    {
+        $studly = \str_replace('_', '', \ucwords($this->name, '_'));
+        $computed = $this->name === $model->getKeyName()
+            || \in_array($this->name, $model->getDates(), true)
+            || \method_exists($model, "get{$studly}Attribute")
+            || \method_exists($model, \lcfirst($studly));
+        foreach (self::READERS as $reader) {
+            $computed = $computed || (new ReflectionMethod($model, $reader))->class !== Model::class;
+        }
+
+        return !$computed;
+    }
+}
