@@ -16,6 +16,8 @@ mod compile;
 #[cfg(feature = "publisher")]
 pub mod definition;
 pub mod eval;
+#[cfg(feature = "publisher")]
+pub mod plan;
 mod snapshot;
 pub mod store;
 pub mod telemetry;

@@ -1,8 +1,8 @@
 //! Definitions as people write them: what they come to, and what is said of what cannot be.
 
 use flagstone::definition::{
-    self, CompanyId, Condition, Definitions, Emergency, FlagState, Managed, OperationalState, Percentage,
-    PlanState, PlanStatus, Report, Scalar, Soak, StageEntered, Test,
+    self, Before, CompanyId, Condition, Definitions, Emergency, FlagState, Held, ListChange, Managed,
+    Percentage, PlanState, Report, Scalar, Soak, Test,
 };
 
 const TODAY: &str = "2026-11-21";
@@ -515,20 +515,23 @@ fn what_a_store_keeps_survives_the_canonical_form_and_is_left_out_of_a_check() {
     );
     let plain = definitions.clone();
     let flag = definitions.flags.get_mut("a").unwrap();
-    let mut state = PlanState {
-        status: PlanStatus::Running,
-        stage: 0,
+    let state = PlanState {
+        stages: flag.plan.as_ref().unwrap().stages.clone(),
+        entered: vec![None, Some(5_000)],
         since: 5_000,
         soaked: 10,
-        started: 5_000,
-        before: OperationalState::of(flag),
-        held: None,
-        history: vec![StageEntered { stage: 0, at: 5_000 }],
+        held: Some(Held { reason: "errors".to_owned(), by: "alice@web-1".to_owned(), at: 7_000 }),
+        done: None,
+        left: "0123456789abcdef".to_owned(),
+        before: Some(Before {
+            enabled: false,
+            percentage: Some(Percentage::NONE),
+            schedule: Vec::new(),
+            allow: ListChange { added: vec![15.into()], removed: Vec::new() },
+            deny: ListChange::default(),
+            emergency: Emergency::Keep,
+        }),
     };
-    state.hold("changed by hand", 7_000);
-    assert_eq!((state.status, state.soaked), (PlanStatus::Held, 2_010));
-    state.hold("again", 9_000);
-    assert_eq!((state.held.as_deref(), state.soaked), (Some("changed by hand"), 2_010));
     flag.state = FlagState { orphaned: Some(1), plan: Some(state) };
     let json = definitions.to_canonical_json();
     assert_eq!(Definitions::from_canonical_json(&json).unwrap(), definitions);

@@ -45,6 +45,7 @@ fn record(seq: u64, at: i64, action: Action, flag: Option<&str>, (from, to): (u6
         outcome: Outcome::Done,
         intention: None,
         flag: flag.map(str::to_owned),
+        stage: None,
         reason: None,
         from,
         to,

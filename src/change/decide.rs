@@ -1,6 +1,6 @@
 //! What a flag is to say after a change. The only place that decides it.
 
-use crate::definition::{Bucketing, CompanyId, Flag, Percentage, Rollout};
+use crate::definition::{CompanyId, Flag, Percentage, Rollout};
 
 /// A change to one flag.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,7 +97,7 @@ impl Edit {
 
 /// The percentage that holds from now on: a schedule would take over from it, so it ends here.
 fn set_percentage(flag: &mut Flag, percentage: Percentage) {
-    flag.rollout.get_or_insert_with(everybody).percentage = percentage;
+    flag.rollout.get_or_insert_with(Rollout::everybody).percentage = percentage;
     flag.schedule.clear();
 }
 
@@ -108,7 +108,7 @@ fn allow(flag: &mut Flag, companies: &[CompanyId]) {
     }
     forget(flag, companies);
     add(&mut flag.companies.allow, companies);
-    flag.rollout.get_or_insert_with(everybody);
+    flag.rollout.get_or_insert_with(Rollout::everybody);
 }
 
 fn forget(flag: &mut Flag, companies: &[CompanyId]) {
@@ -124,9 +124,4 @@ fn add(list: &mut Vec<CompanyId>, companies: &[CompanyId]) {
             list.insert(place, company.clone());
         }
     }
-}
-
-/// What a flag without a rollout says.
-fn everybody() -> Rollout {
-    Rollout { percentage: Percentage::FULL, by: "company".to_owned(), salt: None, bucketing: Bucketing::Xxh3 }
 }

@@ -78,6 +78,10 @@ pub(super) fn notes(
             notes.push(format!("{} before: {}", was, some(&companies)));
         }
     }
+    if let Some(state) = before.state.plan.as_ref().filter(|state| state.is_running()) {
+        let (stage, count) = (state.entered.len(), state.stages.len());
+        notes.push(format!("its plan is held with this, in stage {stage} of {count}"));
+    }
     match edit {
         Edit::Enable { percentage, companies } => {
             let pilot = percentage.is_none() && !companies.is_empty() && !before.enabled;

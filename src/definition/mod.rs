@@ -20,6 +20,7 @@ mod names;
 mod percentage;
 mod place;
 mod plan;
+mod progress;
 mod reader;
 mod references;
 mod report;
@@ -34,5 +35,6 @@ pub use model::{Bucketing, Companies, Definitions, Emergency, Flag, Managed, Rol
 pub use names::nearest;
 pub use percentage::Percentage;
 pub use plan::{Plan, Soak, Stage};
+pub use progress::{Before, Held, ListChange, PlanState};
 pub use report::{Problem, Report, Severity};
-pub use state::{FlagState, OperationalState, PlanState, PlanStatus, StageEntered};
+pub use state::FlagState;

@@ -216,6 +216,13 @@ impl Companies {
     }
 }
 
+impl Rollout {
+    /// What a flag without a rollout says.
+    pub fn everybody() -> Self {
+        Self { percentage: Percentage::FULL, by: company(), salt: None, bucketing: Bucketing::Xxh3 }
+    }
+}
+
 impl Bucketing {
     fn is_xxh3(&self) -> bool {
         *self == Self::Xxh3

@@ -23,7 +23,8 @@ pub struct Stage {
     /// Of the buckets; absent: as before the stage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub percentage: Option<Percentage>,
-    /// How long the stage lasts at least; absent: until somebody advances it.
+    /// How long the stage lasts at least; absent: until somebody advances it, and of the last one, not
+    /// at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub soak: Option<Soak>,
 }

@@ -51,6 +51,13 @@ pub enum Action {
     Revive,
     StopAll,
     ResumeAll,
+    PlanStart,
+    PlanStage,
+    PlanHold,
+    PlanResume,
+    PlanAdvance,
+    PlanAbort,
+    PlanDone,
 }
 
 impl Action {
@@ -58,6 +65,12 @@ impl Action {
     pub fn is_edit(self) -> bool {
         use Action::{Allow, Deny, Disable, Enable, Forget, Rollout};
         matches!(self, Enable | Disable | Rollout | Allow | Deny | Forget)
+    }
+
+    /// A step of a flag's rollout plan, published at once.
+    pub fn is_plan(self) -> bool {
+        use Action::{PlanAbort, PlanAdvance, PlanDone, PlanHold, PlanResume, PlanStage, PlanStart};
+        matches!(self, PlanStart | PlanStage | PlanHold | PlanResume | PlanAdvance | PlanAbort | PlanDone)
     }
 
     /// The command's word.
@@ -76,6 +89,13 @@ impl Action {
             Action::Revive => "revive",
             Action::StopAll => "stop-all",
             Action::ResumeAll => "resume-all",
+            Action::PlanStart => "plan start",
+            Action::PlanStage => "plan stage",
+            Action::PlanHold => "plan hold",
+            Action::PlanResume => "plan resume",
+            Action::PlanAdvance => "plan advance",
+            Action::PlanAbort => "plan abort",
+            Action::PlanDone => "plan done",
         }
     }
 }
@@ -122,6 +142,9 @@ pub struct Record {
     /// The flag killed, revived, or changed by a word.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flag: Option<String>,
+    /// The stage, counted from 1, that the flag's plan is in after this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<u32>,
     /// Why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -230,7 +253,9 @@ fn record_line(record: &mut Record) -> (String, String) {
     record.more_differences += record.differences.len().saturating_sub(DIFFERENCES) as u64;
     record.differences.truncate(DIFFERENCES);
     // A word changes few values, none of them long.
-    for difference in record.differences.iter_mut().filter(|_| !record.action.is_edit()) {
+    for difference in
+        record.differences.iter_mut().filter(|_| !record.action.is_edit() && !record.action.is_plan())
+    {
         difference.shorten(VALUE_LIMIT);
     }
     let mut body = body(record);

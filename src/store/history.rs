@@ -80,6 +80,8 @@ pub struct HistoryEntry {
     pub outcome: Outcome,
     /// The flag killed, revived, or changed by a word.
     pub flag: Option<String>,
+    /// The stage, counted from 1, that the flag's plan is in after this.
+    pub stage: Option<u32>,
     /// Why.
     pub reason: Option<String>,
     /// Current before.
@@ -260,8 +262,7 @@ impl Store {
 }
 
 fn entry(record: &Record, kept: &HashMap<u64, ContentId>, current: u64) -> HistoryEntry {
-    let made = (matches!(record.action, Action::Publish | Action::Rollback) || record.action.is_edit())
-        && record.outcome == Outcome::Done;
+    let made = record.action.publishes() && record.outcome == Outcome::Done;
     HistoryEntry {
         seq: Some(record.seq),
         at: Some(record.at.clone()),
@@ -269,6 +270,7 @@ fn entry(record: &Record, kept: &HashMap<u64, ContentId>, current: u64) -> Histo
         action: Some(record.action),
         outcome: record.outcome,
         flag: record.flag.clone(),
+        stage: record.stage,
         reason: record.reason.clone(),
         from: record.from,
         generation: record.to,
@@ -289,6 +291,7 @@ fn untold_entry(generation: u64, content: ContentId, current: u64) -> HistoryEnt
         action: None,
         outcome: Outcome::Done,
         flag: None,
+        stage: None,
         reason: None,
         from: 0,
         generation,

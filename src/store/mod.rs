@@ -36,6 +36,8 @@ mod modes;
 #[cfg(feature = "publisher")]
 mod past;
 #[cfg(feature = "publisher")]
+mod plan;
+#[cfg(feature = "publisher")]
 mod publish;
 #[cfg(feature = "publisher")]
 mod session;
@@ -68,6 +70,8 @@ pub use config::{Config, Machine, Runner, Share};
 pub use diff::{Difference, ListDifference, diff};
 #[cfg(feature = "publisher")]
 pub use history::{HistoryEntry, KilledFlag, StoreStatus};
+#[cfg(feature = "publisher")]
+pub use plan::{PlanWord, Planned, Ticked, Ticker};
 #[cfg(feature = "publisher")]
 pub use publisher::Store;
 #[cfg(feature = "publisher")]

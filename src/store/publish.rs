@@ -89,13 +89,25 @@ impl Store {
                 action.word()
             )));
         }
-        let bytes = crate::compile(definitions, &self.identity.environment)?;
+        let definitions = self.settled(definitions, action, &change)?;
+        let bytes = crate::compile(&definitions, &self.identity.environment)?;
         let session = self.session(&change, "changing a flag")?;
-        put(&session, &bytes, &Made { action, flag: Some(flag), rolled_back_to: None }, &change)
+        put(&session, &bytes, &Made { action, flag: Some(flag), stage: None, rolled_back_to: None }, &change)
+    }
+
+    /// Publishes definitions that a step of a plan made.
+    pub(super) fn publish_made(
+        &self,
+        definitions: &Definitions,
+        made: &Made,
+        change: Change,
+    ) -> Result<Published, StoreError> {
+        let bytes = crate::compile(definitions, &self.identity.environment)?;
+        put(&self.session(&change, "moving a plan")?, &bytes, made, &change)
     }
 
     fn put_file(&self, session: &Session, bytes: &[u8], change: &Change) -> Result<Published, StoreError> {
-        let made = Made { action: Action::Publish, flag: None, rolled_back_to: None };
+        let made = Made { action: Action::Publish, flag: None, stage: None, rolled_back_to: None };
         let mut published = put(session, bytes, &made, change)?;
         // What words made is in the file by now: from here on the file may say otherwise.
         if published.unchanged && self.edited()? {
@@ -117,7 +129,8 @@ impl Store {
         let session = self.session(&change, "rolling back")?;
         let target = self.rollback_target(&session, to)?;
         let bytes = read_snapshot(&session, target)?;
-        let made = Made { action: Action::Rollback, flag: None, rolled_back_to: Some(target.0) };
+        let bytes = self.plans_held(bytes, target.0, &change)?;
+        let made = Made { action: Action::Rollback, flag: None, stage: None, rolled_back_to: Some(target.0) };
         put(&session, &bytes, &made, &change)
     }
 
@@ -161,10 +174,20 @@ fn read_snapshot(session: &Session, (generation, content): (u64, ContentId)) -> 
 }
 
 /// What a new generation comes from.
-struct Made<'a> {
+pub(super) struct Made<'a> {
     action: Action,
     flag: Option<&'a str>,
+    /// Of the flag's plan, counted from 1.
+    stage: Option<u32>,
     rolled_back_to: Option<u64>,
+}
+
+impl<'a> Made<'a> {
+    /// A step of a flag's plan, in that stage, counted from 0.
+    pub(super) fn plan(action: Action, flag: &'a str, stage: Option<usize>) -> Self {
+        let stage = stage.and_then(|stage| u32::try_from(stage + 1).ok());
+        Made { action, flag: Some(flag), stage, rolled_back_to: None }
+    }
 }
 
 fn put(session: &Session, bytes: &[u8], made: &Made, change: &Change) -> Result<Published, StoreError> {
@@ -209,7 +232,7 @@ fn put(session: &Session, bytes: &[u8], made: &Made, change: &Change) -> Result<
         });
     }
     // What a word changes is written out whole: `undone_by` reads it.
-    let first = if made.action.is_edit() { usize::MAX } else { FIRST };
+    let first = if made.action.is_edit() || made.action.is_plan() { usize::MAX } else { FIRST };
     let differences = differences(before.as_ref().map(|(_, snapshot)| snapshot), &snapshot, first);
     drop(before);
     drop(snapshot);
@@ -227,6 +250,7 @@ fn put(session: &Session, bytes: &[u8], made: &Made, change: &Change) -> Result<
     let mut audit = session.audit().map_err(unchanged)?;
     let mut intention = session.record(change, made.action, Outcome::Intended);
     intention.flag = made.flag.map(str::to_owned);
+    intention.stage = made.stage;
     intention.to = next.generation;
     intention.content = Some(content.to_string());
     intention.rolled_back_to = rolled_back_to;

@@ -89,6 +89,7 @@ impl Session {
             outcome,
             intention: None,
             flag: None,
+            stage: None,
             reason: change.reason.clone(),
             from: generation,
             to: generation,

@@ -18,7 +18,7 @@ pub struct Settled {
 impl Action {
     /// Whether it makes a new generation.
     pub fn publishes(self) -> bool {
-        matches!(self, Action::Publish | Action::Rollback) || self.is_edit()
+        matches!(self, Action::Publish | Action::Rollback) || self.is_edit() || self.is_plan()
     }
 }
 

@@ -80,6 +80,10 @@ pub enum Word {
     Add(Add),
     /// Publish again what an earlier generation held
     Rollback(Rollback),
+    /// Move a flag's rollout plan, or show how far it is
+    Plan(Plan),
+    /// Move all plans when their time has come, as a daemon
+    Run(Run),
     /// Turn one flag off at once, whatever is published, until it is revived
     Kill(Kill),
     /// Let a killed flag answer again
@@ -119,6 +123,8 @@ const GROUPS: [(&str, &[&str]); 3] = [
             "forget",
             "add",
             "rollback",
+            "plan",
+            "run",
             "kill",
             "revive",
             "stop-all",
@@ -490,6 +496,92 @@ pub enum Target {
     Generation(u64),
     /// By its content's id: what other machines call it.
     Content(String),
+}
+
+/// Arguments of `plan`.
+#[derive(Debug, Args)]
+pub struct Plan {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub word: PlanWord,
+}
+
+/// What there is to do with plans.
+#[derive(Debug, Subcommand)]
+pub enum PlanWord {
+    /// Show how far a flag's plan is, with dates; without a flag, all plans
+    Show(PlanShow),
+    /// Enter the first stage
+    Start(PlanTyped),
+    /// Stop where it is: what is on stays on
+    Hold(PlanTyped),
+    /// Go on with a plan that is held
+    Resume(PlanStage),
+    /// Enter the next stage now, without the rest of the soak
+    Advance(PlanTyped),
+    /// Return to what the flag said before the plan was started
+    Abort(PlanTyped),
+    /// Move all plans whose time has come, once; for cron
+    Tick(PlanTick),
+}
+
+/// Arguments of `plan show`.
+#[derive(Debug, Args)]
+pub struct PlanShow {
+    /// The flag's key
+    pub flag: Option<String>,
+}
+
+/// Arguments of what people say of a plan.
+#[derive(Debug, Args)]
+pub struct PlanTyped {
+    /// The flag's key
+    pub flag: String,
+    /// Why, for the audit trail
+    #[arg(long, value_name = "R")]
+    pub reason: Option<String>,
+    /// Refuse unless this generation is still the current one
+    #[arg(long, value_name = "N")]
+    pub base: Option<u64>,
+    /// Show what would change, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Whom it reaches.
+    #[command(flatten)]
+    pub weighed: Weighed,
+    /// Who makes it.
+    #[command(flatten)]
+    pub by: By,
+}
+
+/// Arguments of `plan resume`.
+#[derive(Debug, Args)]
+pub struct PlanStage {
+    /// What they have in common.
+    #[command(flatten)]
+    pub typed: PlanTyped,
+    /// Enter this stage, instead of going on from what is on now
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub stage: Option<u32>,
+}
+
+/// Arguments of `plan tick`.
+#[derive(Debug, Args)]
+pub struct PlanTick {
+    /// As of this time instead of now, to try a plan out: 2026-12-01T08:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = instant)]
+    pub at: Option<i64>,
+    /// Show what would be done, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// Seconds between two looks
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub interval: u64,
 }
 
 /// Arguments of `kill`.

@@ -19,9 +19,12 @@ use stdClass;
 final class Changer
 {
     /** Words that tell whom they reach before they are done. */
-    private const WEIGHED = ['publish', 'rollback', 'enable', 'disable', 'rollout', 'allow', 'deny', 'forget'];
+    private const WEIGHED = [
+        'publish', 'rollback', 'enable', 'disable', 'rollout', 'allow', 'deny', 'forget',
+        'plan start', 'plan resume', 'plan advance', 'plan abort',
+    ];
     /** Words that wait for no query. */
-    private const AT_ONCE = ['kill', 'revive', 'stop-all', 'resume-all'];
+    private const AT_ONCE = ['kill', 'revive', 'stop-all', 'resume-all', 'plan hold'];
 
     /**
      * @param Closure(): ?string $user the name of the signed-in user, if there is one
@@ -137,13 +140,14 @@ final class Changer
             return Result::unknown('no store is named: set FLAGSTONE_STORE, or "store" in config/flagstone.php');
         }
         $word = \array_shift($arguments);
+        $words = \explode(' ', (string) $word);
         $options = ["--store=$store", ...($json ? ['--json'] : [])];
         $user = self::has($arguments, 'actor') || \getenv('FLAGSTONE_ACTOR') ? null : ($this->user)();
         if ($user !== null && \in_array($word, [...self::WEIGHED, ...self::AT_ONCE], true)) {
             $options[] = "--actor=$user";
         }
         if (!\in_array($word, self::WEIGHED, true) || self::has($arguments, 'companies') || !$this->companies->isConfigured()) {
-            return $this->binary->run([$word, ...$options, ...$arguments]);
+            return $this->binary->run([...$words, ...$options, ...$arguments]);
         }
         try {
             $companies = $this->companies->file();
@@ -151,10 +155,10 @@ final class Changer
             // Whom it reaches is good to know, and no reason to leave a flag as it is.
             $warning = "warning: {$problem->getMessage()}; whom the change reaches cannot be told";
 
-            return $this->binary->run([$word, ...$options, ...$arguments])->warning($warning);
+            return $this->binary->run([...$words, ...$options, ...$arguments])->warning($warning);
         }
 
-        return $this->binary->run([$word, ...$options, '--companies=-', ...$arguments], $companies);
+        return $this->binary->run([...$words, ...$options, '--companies=-', ...$arguments], $companies);
     }
 
     /** @param list<string> $arguments */

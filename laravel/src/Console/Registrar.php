@@ -37,6 +37,7 @@ final class Registrar
         KillCommand::class,
         ListCommand::class,
         MakeCommand::class,
+        PlanCommand::class,
         PublishCommand::class,
         ResumeAllCommand::class,
         ReviveCommand::class,
@@ -46,6 +47,7 @@ final class Registrar
         ShowCommand::class,
         StatsCommand::class,
         StopAllCommand::class,
+        TickCommand::class,
         WhyCommand::class,
     ];
 

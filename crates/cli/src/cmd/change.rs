@@ -79,8 +79,10 @@ impl Begun {
     pub fn send(&self, arguments: Vec<String>, input: Option<Vec<u8>>) -> Sent {
         let mut all = arguments;
         let more = [format!("--actor={}", self.change.actor.user), "--json".to_owned()];
+        // Behind the words, before what is said of them.
+        let at = all.iter().position(|argument| argument.starts_with('-')).unwrap_or(all.len());
         all.splice(
-            1..1,
+            at..at,
             more.into_iter().chain(self.change.reason.iter().map(|reason| format!("--reason={reason}"))),
         );
         match &self.config_problem {

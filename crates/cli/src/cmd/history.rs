@@ -72,6 +72,10 @@ pub fn what(entry: &HistoryEntry) -> String {
         Some(action) if action.is_edit() => {
             format!("{} {flag}, publish {}{fields}", action.word(), entry.generation)
         }
+        Some(action) if action.is_plan() => {
+            let stage = entry.stage.map_or(String::new(), |stage| format!(", stage {stage}"));
+            format!("{} {flag}{stage}, publish {}{fields}", action.word(), entry.generation)
+        }
         Some(action) => format!("{} {flag}", action.word()).trim_end().to_owned(),
     };
     match entry.outcome {

@@ -15,8 +15,11 @@ mod init;
 mod inspect;
 mod kill;
 mod list;
+mod plan;
+mod plan_show;
 mod publish;
 mod rollback;
+mod run;
 mod scan;
 mod setup;
 mod show;
@@ -58,6 +61,8 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
         Word::Forget(word) => edit::forget(arguments, word, output),
         Word::Add(word) => edit::add(word, output),
         Word::Rollback(word) => rollback::run(arguments, word, output),
+        Word::Plan(word) => plan::run(arguments, word, output),
+        Word::Run(word) => run::run(arguments, word, output),
         Word::Kill(word) => kill::kill(arguments, word, output),
         Word::Revive(word) => kill::revive(arguments, word, output),
         Word::StopAll(word) => stop::stop(arguments, word, output),

@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 /// When the documents' questions were asked.
 const AT: &str = "2026-11-21T11:34:29Z";
 
-const DOCUMENTS: [&str; 7] = [
+const DOCUMENTS: [&str; 8] = [
     "README.md",
     "docs/command.md",
     "docs/definitions.md",
     "docs/evaluation.md",
     "docs/operations.md",
+    "docs/plans.md",
     "docs/snapshot-format.md",
     "docs/store-format.md",
 ];
@@ -72,6 +73,12 @@ fn shown(line: &str) -> Ran {
         "stop-all --environment production --reason \"totals are wrong\"" | "enable old --company 15" => {
             Shop::published()
         }
+        "plan show customer_portal" => {
+            let shop = published(&plan_of_the_document());
+            shop.run(["plan", "start", "customer_portal"]).exits(0);
+            shop.run(["plan", "advance", "customer_portal", "--reason", "to show more"]).exits(0);
+            shop
+        }
         "why 42" => {
             let shop = Shop::published();
             shop.run(["kill", "search", "--reason", "wrong totals"]).exits(0);
@@ -101,6 +108,12 @@ fn a_day_after_the_last_change(shop: &Shop) -> String {
     let last: serde_json::Value = serde_json::from_str(trail.lines().last().unwrap()).unwrap();
     let at = time::parse_rfc3339(last["at"].as_str().unwrap().as_bytes()).unwrap();
     time::format_rfc3339(at + 24 * 3_600 * 1_000_000 - 1)
+}
+
+fn plan_of_the_document() -> String {
+    let text = read("docs/plans.md");
+    let flag = text.split("```json\n").nth(1).unwrap().split("```").next().unwrap().to_owned();
+    format!("{{\"flags\": {{{flag}}}}}")
 }
 
 fn published(flags: &str) -> Shop {

@@ -8,6 +8,8 @@ mod documents;
 mod edits;
 mod machines;
 mod outside;
+mod plan_kills;
+mod plans;
 mod reach;
 mod scan;
 mod shop;

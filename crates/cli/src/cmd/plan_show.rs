@@ -1,0 +1,276 @@
+//! `plan show`: how far a plan is, with dates; of all flags, or of one.
+
+use crate::args::{Arguments, PlanShow};
+use crate::output::{BOLD, Cell, DIM, Exit, Failure, GOOD, Outcome, Output, WARN};
+use crate::{place, words};
+use anstyle::Style;
+use flagstone::change::state;
+use flagstone::definition::Flag;
+use flagstone::eval::time;
+use flagstone::plan::{Mark, Progress, Step, Switched, Wait, decide, progress, verdict};
+use flagstone::store::{Store, StoreStatus};
+use serde_json::{Value, json};
+
+/// Columns of a stage in the progress line.
+const SEGMENT: usize = 12;
+
+pub fn run(arguments: &Arguments, word: &PlanShow, output: &mut Output) -> Outcome {
+    let store = place::store(arguments)?;
+    let status = store.status().map_err(Failure::asking)?;
+    if status.generation == 0 {
+        return Err(Failure::Unknown("nothing is published yet, so there is no plan".to_owned()));
+    }
+    let definitions = store.definitions(status.generation).map_err(Failure::asking)?;
+    let now = words::now();
+    let Some(key) = &word.flag else {
+        let plans =
+            definitions.flags.iter().filter_map(|(key, flag)| Some((key, flag, progress(flag, now)?)));
+        let plans: Vec<_> = plans.collect();
+        let rows: Vec<Vec<Cell>> =
+            plans.iter().map(|(key, flag, progress)| row(key, flag, progress)).collect();
+        output.table(&["FLAG", "PLAN", "ON", "NEXT"], &rows);
+        let counted = words::counted(plans.len() as u64, "plan");
+        output.line(output.paint(DIM, format!("{counted}, {}", store.environment())));
+        let all: Vec<Value> =
+            plans.iter().map(|(key, flag, progress)| one(&store, &status, key, flag, progress)).collect();
+        output.json(&json!({ "environment": store.environment(), "plans": all }));
+        return Ok(Exit::Yes);
+    };
+    let Some(flag) = definitions.flags.get(key) else {
+        let near = flagstone::definition::nearest(key, definitions.flags.keys().map(String::as_str));
+        let hint = near.map_or(String::new(), |near| format!(" (did you mean \"{near}\"?)"));
+        return Err(Failure::Unknown(format!(
+            "generation {} has no flag \"{}\"{hint}",
+            status.generation,
+            words::plain(key)
+        )));
+    };
+    let Some(found) = progress(flag, now) else {
+        return Err(Failure::Unknown(format!("{key} has no plan")));
+    };
+    show(key, flag, &found, &status, output);
+    output.json(&one(&store, &status, key, flag, &found));
+    Ok(Exit::Yes)
+}
+
+/// Where a plan is, in a few words: `stage 2 of 4, 10 %`.
+pub fn place(flag: &Flag) -> String {
+    let Some(state) = &flag.state.plan else { return "not started".to_owned() };
+    let (number, count) = (state.stage(), state.stages.len());
+    let says =
+        progress(flag, state.since).and_then(|progress| Some(progress.stages.get(number)?.says.clone()));
+    let stage =
+        format!("stage {} of {count}, {}", number + 1, says.as_deref().map_or("".into(), words::plain));
+    match (&state.held, state.done) {
+        (_, Some(_)) => format!("done, {stage}"),
+        (Some(held), None) => format!("held in {stage}: {}", words::plain(&held.reason)),
+        (None, None) => stage,
+    }
+}
+
+/// For what a plan waits.
+pub fn waits(wait: &Wait) -> String {
+    match wait {
+        Wait::Soak(until) => format!("it soaks until {}", words::at(*until)),
+        Wait::Person => {
+            "the stage does not say how long it soaks: `flagstone plan advance` goes on".to_owned()
+        }
+        Wait::Clock(entered) => format!(
+            "the stage was entered at {}, which is still to come: a clock was or is wrong; `plan hold` and `plan resume` count anew",
+            words::at(*entered)
+        ),
+        Wait::Stopped => "everything is stopped".to_owned(),
+        Wait::Guard(why) => format!("the guard waits: {}", words::plain(why)),
+    }
+}
+
+fn row(key: &str, flag: &Flag, progress: &Progress) -> Vec<Cell> {
+    let style = style(progress);
+    let number = flag.state.plan.as_ref().map(|state| state.entered.len());
+    let count = progress.stages.len();
+    let text = match (progress.state, number) {
+        ("done" | "not started", _) | (_, None) => {
+            format!("{}, {}", progress.state, words::counted(count as u64, "stage"))
+        }
+        (state, Some(number)) => format!("{state}, stage {number} of {count}"),
+    };
+    let next = progress
+        .stages
+        .iter()
+        .find(|mark| mark.state == "to come")
+        .filter(|_| progress.state != "not started");
+    let next = match next {
+        Some(mark) => format!(
+            "{}{}",
+            words::plain(&mark.says),
+            mark.at.map_or(String::new(), |at| format!(", about {}", words::at(at)))
+        ),
+        None => String::new(),
+    };
+    vec![Cell::of(key), Cell { text, style }, Cell::of(state(flag, words::now())), Cell::of(next)]
+}
+
+fn style(progress: &Progress) -> Style {
+    match progress.state {
+        "held" => WARN,
+        "running" | "done" => GOOD,
+        _ => DIM,
+    }
+}
+
+/// What a tick would do now.
+fn step(key: &str, flag: &Flag, status: &StoreStatus) -> Step {
+    let at = |text: &str| time::parse_rfc3339(text.as_bytes()).unwrap_or_default();
+    let killed = status.killed.iter().find(|killed| killed.flag == key).map(|killed| at(&killed.since));
+    let stopped = status.stopped.as_deref().map(at);
+    decide(flag, words::now(), Switched { killed, stopped }, &verdict(key))
+}
+
+fn show(key: &str, flag: &Flag, found: &Progress, status: &StoreStatus, output: &mut Output) {
+    output.line(format!(
+        "{} {}: the plan is {}",
+        output.paint(BOLD, key),
+        state(flag, words::now()),
+        output.paint(style(found), found.state)
+    ));
+    output.line("");
+    let bar = bar(found, output);
+    output.line(format!("  {bar}"));
+    for (number, mark) in found.stages.iter().enumerate() {
+        let sign = match mark.state {
+            "passed" => output.paint(GOOD, "✓"),
+            "present" => output.paint(style(found), "▶"),
+            _ => output.paint(DIM, "·"),
+        };
+        let when = match (mark.state, mark.at) {
+            ("to come", Some(at)) => format!("about {}", words::at(at)),
+            (_, Some(at)) => words::at(at),
+            ("passed", None) => "by hand".to_owned(),
+            (_, None) => String::new(),
+        };
+        let widest = found.stages.iter().map(|mark| mark.says.chars().count()).max().unwrap_or(0);
+        let line = format!(
+            "  {sign} {:>2}  {:<widest$}  {when:<26}  {}",
+            number + 1,
+            words::plain(&mark.says),
+            soak(mark),
+        );
+        output.line(line.trim_end());
+    }
+    output.line("");
+    let last = match (found.state, found.ends) {
+        ("done", Some(at)) => format!("done since {}", words::at(at)),
+        ("running", Some(at)) => format!("done about {}, if nothing holds it", words::at(at)),
+        ("not started", _) => format!("`flagstone plan start {key}` starts it"),
+        _ => String::new(),
+    };
+    if !last.is_empty() {
+        output.line(last);
+    }
+    if let Some(held) = flag.state.plan.as_ref().and_then(|state| state.held.as_ref()) {
+        let (since, by, why) = (words::at(held.at), words::plain(&held.by), words::plain(&held.reason));
+        output.line(output.paint(WARN, format!("held since {since} by {by}: {why}")));
+        output.line(format!(
+            "`flagstone plan resume {key}` goes on, `flagstone plan abort {key}` returns to what was before"
+        ));
+    }
+    match step(key, flag, status) {
+        Step::Wait(wait) => output.line(waits(&wait)),
+        Step::Hold(why) => {
+            output.line(output.paint(WARN, format!("the next tick holds it: {}", words::plain(&why))))
+        }
+        Step::Enter(stage) => output.line(format!("the next tick enters stage {}", stage + 1)),
+        Step::Finish => output.line("the next tick ends it"),
+        Step::Idle(_) => {}
+    }
+}
+
+/// `soaked 3 d of 7d`.
+fn soak(mark: &Mark) -> String {
+    match (&mark.soak, mark.soaked) {
+        (Some(soak), Some(soaked)) => format!("soaked {} of {soak}", length(soaked)),
+        (Some(soak), None) => format!("soak {soak}"),
+        (None, _) => String::new(),
+    }
+}
+
+/// `3d 4h`, of microseconds.
+fn length(micros: i64) -> String {
+    let seconds = micros / time::SECOND;
+    match seconds {
+        ..60 => "<1m".to_owned(),
+        60..3_600 => format!("{}m", seconds / 60),
+        3_600..86_400 => format!("{}h {}m", seconds / 3_600, seconds / 60 % 60),
+        _ => format!("{}d {}h", seconds / 86_400, seconds / 3_600 % 24),
+    }
+}
+
+/// `●━━━━━●━━╌╌╌○╌╌╌╌╌○`: a mark for each stage, and behind it how much of it is over.
+fn bar(found: &Progress, output: &Output) -> String {
+    let count = found.stages.len().max(1);
+    let room =
+        output.width().map_or(SEGMENT, |width| (width.saturating_sub(4) / count).clamp(2, SEGMENT + 1) - 1);
+    let mut text = String::new();
+    for (number, mark) in found.stages.iter().enumerate() {
+        let last = number + 1 == found.stages.len();
+        let room = if last && mark.soak.is_none() { 0 } else { room };
+        let over = match (mark.state, mark.soaked) {
+            ("passed", _) => room,
+            ("present", Some(soaked)) => {
+                let whole = mark.soak.as_deref().and_then(flagstone::definition::Soak::from_text);
+                let whole = whole.map_or(i64::MAX, |soak| soak.micros().max(1));
+                (i128::from(soaked.min(whole)) * room as i128 / i128::from(whole)) as usize
+            }
+            _ => 0,
+        };
+        let sign = if mark.state == "to come" {
+            output.paint(DIM, "○")
+        } else {
+            output.paint(style(found), "●")
+        };
+        text.push_str(&sign);
+        text.push_str(&output.paint(style(found), "━".repeat(over)));
+        text.push_str(&output.paint(DIM, "╌".repeat(room - over)));
+    }
+    text
+}
+
+fn one(store: &Store, status: &StoreStatus, key: &str, flag: &Flag, found: &Progress) -> Value {
+    let at = |micros: Option<i64>| micros.map(time::format_rfc3339);
+    let stages: Vec<Value> = found
+        .stages
+        .iter()
+        .enumerate()
+        .map(|(number, mark)| {
+            json!({
+                "stage": number + 1,
+                "says": mark.says,
+                "state": mark.state,
+                "at": at(mark.at),
+                "estimated": mark.state == "to come" && mark.at.is_some(),
+                "soak": mark.soak,
+                "soaked_seconds": mark.soaked.map(|soaked| soaked / time::SECOND),
+            })
+        })
+        .collect();
+    let held = flag.state.plan.as_ref().and_then(|state| state.held.as_ref());
+    let next = match step(key, flag, status) {
+        Step::Idle(_) => None,
+        Step::Wait(wait) => Some(waits(&wait)),
+        Step::Hold(why) => Some(format!("it is held at the next tick: {why}")),
+        Step::Enter(stage) => Some(format!("stage {} is entered at the next tick", stage + 1)),
+        Step::Finish => Some("it ends at the next tick".to_owned()),
+    };
+    json!({
+        "environment": store.environment(),
+        "generation": status.generation,
+        "flag": key,
+        "on": state(flag, words::now()),
+        "state": found.state,
+        "stage": flag.state.plan.as_ref().map(|state| state.entered.len()),
+        "stages": stages,
+        "held": held.map(|held| json!({ "reason": held.reason, "by": held.by, "at": time::format_rfc3339(held.at) })),
+        "ends": at(found.ends),
+        "next": next,
+    })
+}

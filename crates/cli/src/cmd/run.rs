@@ -1,0 +1,112 @@
+//! `run`: the daemon that moves plans when their time has come.
+//!
+//! It may be killed at any moment, and several may run on one store: every step is one publish on the generation that it was decided
+//! on. What fails is told once and tried again, less and less often.
+
+use super::plan::{by_plan, line};
+use crate::args::{Arguments, Run};
+use crate::output::{Exit, Failure, Outcome, Output};
+use crate::{place, words};
+use flagstone::plan::{Step, verdict};
+use flagstone::store::{Store, Ticker};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use std::io::Error;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::sleep;
+use std::time::Duration;
+
+/// The longest pause after failures.
+const LONGEST: Duration = Duration::from_secs(300);
+/// How long it waits for another change of the store.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Ends the process at once while it waits, and after its step while it does one.
+struct Stop {
+    asked: Arc<AtomicBool>,
+    waiting: Arc<AtomicBool>,
+}
+
+impl Stop {
+    fn listen() -> Result<Stop, Error> {
+        let stop = Stop { asked: Arc::default(), waiting: Arc::default() };
+        for signal in [SIGTERM, SIGINT] {
+            signal_hook::flag::register(signal, Arc::clone(&stop.asked))?;
+            signal_hook::flag::register_conditional_shutdown(signal, 0, Arc::clone(&stop.waiting))?;
+        }
+        Ok(stop)
+    }
+
+    /// Waits; false if the process is to end.
+    fn wait(&self, pause: Duration) -> bool {
+        self.waiting.store(true, Ordering::SeqCst);
+        if self.asked.load(Ordering::SeqCst) {
+            return false;
+        }
+        sleep(pause);
+        self.waiting.store(false, Ordering::SeqCst);
+        !self.asked.load(Ordering::SeqCst)
+    }
+}
+
+pub fn run(arguments: &Arguments, word: &Run, output: &mut Output) -> Outcome {
+    let directory = place::directory(arguments)?;
+    let stop =
+        Stop::listen().map_err(|error| Failure::Unknown(format!("cannot listen for signals: {error}")))?;
+    let every = Duration::from_secs(word.interval);
+    let host = by_plan(None).actor.host;
+    output.line_now(format!(
+        "{}: plans are moved every {}",
+        words::plain(&format!("{} on {host}", directory.display())),
+        words::counted(word.interval, "second")
+    ));
+    let mut ticker: Option<Ticker> = None;
+    let mut told: Option<String> = None;
+    let mut pause = every;
+    loop {
+        match round(&directory, &mut ticker, output) {
+            None => {
+                if told.take().is_some() {
+                    output.line_now("it works again");
+                }
+                pause = every;
+            }
+            Some(problem) => {
+                ticker = None;
+                pause = (pause * 2).min(LONGEST.max(every));
+                if told.as_deref() != Some(&problem) {
+                    output.warn(format!("{}; tried again until it works", words::plain(&problem)));
+                }
+                told = Some(problem);
+            }
+        }
+        if !stop.wait(pause) {
+            output.line_now("stopped");
+            return Ok(Exit::Yes);
+        }
+    }
+}
+
+/// One tick; what went wrong.
+fn round(directory: &Path, ticker: &mut Option<Ticker>, output: &mut Output) -> Option<String> {
+    let store = match Store::open(directory) {
+        Ok(store) => store.with_patience(PATIENCE),
+        Err(error) => return Some(error.to_string()),
+    };
+    let change = by_plan(None);
+    let head = format!("{} on {}", store.environment(), words::plain(&change.actor.host));
+    let ticker = ticker.get_or_insert_with(|| Ticker::new(store));
+    let ticked = match ticker.tick(&change, None, false, verdict) {
+        Ok(ticked) => ticked,
+        Err(error) => return Some(error.to_string()),
+    };
+    let mut problem = None;
+    for ticked in ticked.iter().filter(|ticked| !matches!(ticked.step, Step::Wait(_) | Step::Idle(_))) {
+        match &ticked.published {
+            Some(Err(error)) => problem = Some(format!("{head}: {}: {error}", ticked.flag)),
+            _ => line(&head, ticked, false, output),
+        }
+    }
+    problem
+}

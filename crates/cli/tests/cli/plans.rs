@@ -1,0 +1,269 @@
+//! `plan` and `run`: rollout plans, as people and cron move them.
+
+use crate::shop::Shop;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// A plan whose stages soak for a week, and one of seconds.
+pub const PLANNED: &str = r#"{
+  "flags": {
+    "customer_portal": {
+      "enabled": false,
+      "rollout": { "percentage": 0 },
+      "plan": { "stages": [
+        { "companies": [15, 42], "soak": "7d" },
+        { "percentage": 10, "soak": "7d" },
+        { "percentage": 50, "soak": "7d" },
+        { "percentage": 100 }
+      ] }
+    },
+    "quick": {
+      "enabled": false,
+      "rollout": { "percentage": 0 },
+      "plan": { "stages": [
+        { "percentage": 20, "soak": "1s" }, { "percentage": 60, "soak": "1s" }, { "percentage": 100 }
+      ] }
+    },
+    "search": true
+  }
+}
+"#;
+
+/// A store with [`PLANNED`].
+pub fn planned() -> Shop {
+    let shop = Shop::empty();
+    shop.write("flags.json", PLANNED);
+    shop.run(["init", "store", "--environment", "production"]).exits(0);
+    shop.run(["publish", "flags.json"]).exits(0);
+    shop
+}
+
+/// So many days after the plan of the portal was started, and some hours.
+fn after(shop: &Shop, days: i64) -> String {
+    let started = shown(shop)["stages"][0]["at"].as_str().unwrap().to_owned();
+    let started = flagstone::eval::time::parse_rfc3339(started.as_bytes()).unwrap();
+    flagstone::eval::time::format_rfc3339(started + (days * 24 + 1) * 3_600_000_000)
+}
+
+fn shown(shop: &Shop) -> serde_json::Value {
+    shop.run(["plan", "show", "customer_portal", "--json"]).exits(0).json()
+}
+
+fn generation(shop: &Shop) -> u64 {
+    shop.run(["status", "--json"]).json()["store"]["generation"].as_u64().unwrap()
+}
+
+#[test]
+fn a_plan_is_started_ticked_advanced_and_done() {
+    let shop = planned();
+    let ran = shop.run(["plan", "start", "customer_portal", "--dry-run"]).exits(0);
+    assert!(
+        ran.out.contains("off → 0 % + 2 companies; its plan: stage 1 of 4, companies 15, 42"),
+        "{}",
+        ran.out
+    );
+    assert_eq!(generation(&shop), 1);
+    shop.run(["plan", "start", "customer_portal", "--reason", "pilots agreed"]).exits(0);
+    shop.run(["ask", "customer_portal", "--company", "15"]).exits(0);
+    shop.run(["ask", "customer_portal", "--company", "16"]).exits(1);
+    let ran = shop.run(["plan", "tick"]).exits(0);
+    assert_eq!((ran.out.as_str(), generation(&shop)), ("", 2), "cron would send a mail");
+    let ran = shop.run(["plan", "tick", "--at", &after(&shop, 7), "--dry-run"]).exits(0);
+    assert!(ran.out.contains("customer_portal: stage 2 of 4, 10 %; would be published"), "{}", ran.out);
+    let ran = shop.run(["plan", "tick", "--at", &after(&shop, 7)]).exits(0);
+    assert!(
+        ran.out.contains("customer_portal: stage 2 of 4, 10 %; published generation 3 after 2"),
+        "{}",
+        ran.out
+    );
+    shop.run(["plan", "tick", "--at", &after(&shop, 7)]).exits(0);
+    assert_eq!(generation(&shop), 3);
+    let ran = shop.run(["plan", "advance", "customer_portal"]).exits(2);
+    assert!(ran.err.contains("wants --reason"), "{}", ran.err);
+    shop.run(["plan", "advance", "customer_portal", "--reason", "all is well"]).exits(0);
+    let ran = shop.run(["plan", "advance", "customer_portal", "--reason", "all is well"]).exits(0);
+    assert!(ran.out.contains("done, stage 4 of 4, 100 %"), "{}", ran.out);
+    let json = shown(&shop);
+    assert_eq!((&json["state"], &json["stages"][3]["state"]), (&"done".into(), &"passed".into()));
+    let ran = shop.run(["plan", "abort", "customer_portal"]).exits(1);
+    assert!(ran.err.contains("the plan of customer_portal is done"), "{}", ran.err);
+    let history = shop.run(["history"]).exits(0).out;
+    for line in [
+        "plan start customer_portal, stage 1, publish 2",
+        "pilots agreed",
+        "plan stage customer_portal, stage 2, publish 3",
+        "plan advance customer_portal, stage 3, publish 4",
+        "all is well",
+    ] {
+        assert!(history.contains(line), "{line} in {history}");
+    }
+    shop.run(["audit"]).exits(0);
+}
+
+#[test]
+fn a_change_by_hand_holds_the_plan_in_the_same_publish_and_resume_goes_on_from_it() {
+    for (word, value) in [("rollout", "5"), ("allow", "99"), ("deny", "15"), ("forget", "15")] {
+        let shop = planned();
+        shop.run(["plan", "start", "customer_portal"]).exits(0);
+        let ran = shop.run([word, "customer_portal", value, "--reason", "a wish"]).exits(0);
+        assert!(ran.out.contains("its plan is held with this, in stage 1 of 4"), "{}", ran.out);
+        assert_eq!(generation(&shop), 3, "{word}");
+        let held = &shown(&shop)["held"];
+        assert_eq!(held["reason"], format!("`{word}` changed the flag: a wish"));
+        shop.run(["plan", "tick", "--at", &after(&shop, 400)]).exits(0);
+        assert_eq!(generation(&shop), 3, "{word}");
+    }
+    let shop = planned();
+    shop.run(["plan", "start", "customer_portal"]).exits(0);
+    shop.run(["disable", "customer_portal"]).exits(0);
+    shop.run(["ask", "customer_portal", "--company", "15"]).exits(1);
+    let ran = shop.run(["plan", "resume", "customer_portal"]).exits(0);
+    assert!(ran.out.contains("off → 0 % + 2 companies"), "{}", ran.out);
+    shop.run(["rollout", "customer_portal", "60"]).exits(0);
+    let ran = shop.run(["plan", "resume", "customer_portal"]).exits(0);
+    assert!(ran.out.contains("it goes on after stage 3, which is on by now"), "{}", ran.out);
+    assert_eq!(shown(&shop)["on"], "60 % + 2 companies");
+}
+
+#[test]
+fn an_abort_returns_to_what_was_and_asks_before_it_takes_back_what_people_did() {
+    let shop = planned();
+    shop.run(["deny", "customer_portal", "7"]).exits(0);
+    let before = shop.run(["inspect", "--definitions"]).exits(0).out;
+    shop.run(["plan", "start", "customer_portal"]).exits(0);
+    shop.run(["plan", "tick", "--at", &after(&shop, 7)]).exits(0);
+    shop.run(["allow", "customer_portal", "99"]).exits(0);
+    let ran = shop.run(["plan", "abort", "customer_portal"]).exits(1);
+    assert!(ran.out.contains("allowed by hand since `start`, and taken back: 99"), "{}", ran.out);
+    assert!(ran.err.contains("With --yes it does"), "{}", ran.err);
+    shop.run(["plan", "abort", "customer_portal", "--yes", "--reason", "not now"]).exits(0);
+    assert_eq!(shop.run(["inspect", "--definitions"]).exits(0).out, before);
+    assert_eq!(shown(&shop)["state"], "not started");
+}
+
+#[test]
+fn a_kill_holds_the_plan_at_the_next_tick_and_a_stop_makes_it_wait() {
+    let shop = planned();
+    shop.run(["plan", "start", "customer_portal"]).exits(0);
+    let later = after(&shop, 8);
+    shop.run(["stop-all", "--yes", "--reason", "fire"]).exits(0);
+    let ticked = shop.run(["plan", "tick", "--at", &later, "--json"]).exits(0).json();
+    assert_eq!(
+        (&ticked["plans"][0]["step"], &ticked["plans"][0]["why"]),
+        (&"wait".into(), &"everything is stopped".into())
+    );
+    shop.run(["resume-all"]).exits(0);
+    shop.run(["kill", "customer_portal", "--reason", "wrong totals"]).exits(0);
+    let ticked = shop.run(["plan", "tick", "--json"]).exits(0).json();
+    assert_eq!(ticked["plans"][0]["step"], "hold");
+    let ran = shop.run(["plan", "resume", "customer_portal"]).exits(1);
+    assert!(ran.err.contains("is killed; `flagstone revive customer_portal` first"), "{}", ran.err);
+    shop.run(["revive", "customer_portal"]).exits(0);
+    shop.run(["plan", "resume", "customer_portal"]).exits(0);
+}
+
+#[test]
+fn a_rollback_holds_the_plans_that_it_brings_back() {
+    let shop = planned();
+    shop.run(["plan", "start", "customer_portal"]).exits(0);
+    shop.run(["plan", "tick", "--at", &after(&shop, 7)]).exits(0);
+    let later = after(&shop, 30);
+    shop.run(["rollback", "--to", "2", "--reason", "slow"]).exits(0);
+    assert_eq!(shown(&shop)["held"]["reason"], "`rollback` to generation 2: slow");
+    assert_eq!(shown(&shop)["on"], "0 % + 2 companies");
+    shop.run(["plan", "tick", "--at", &later]).exits(0);
+    assert_eq!(generation(&shop), 4);
+}
+
+#[test]
+fn what_cannot_be_done_with_a_plan_is_refused_with_a_reason() {
+    let shop = planned();
+    for (word, with) in [
+        ("hold", "was not started"),
+        ("resume", "`flagstone plan start customer_portal` does"),
+        ("abort", "was not started"),
+    ] {
+        let ran = shop.run(["plan", word, "customer_portal"]).exits(1);
+        assert!(ran.err.contains(with), "{}", ran.err);
+    }
+    let ran = shop.run(["plan", "start", "search"]).exits(1);
+    assert!(ran.err.contains("search has no plan"), "{}", ran.err);
+    let ran = shop.run(["plan", "start", "serch"]).exits(1);
+    assert!(ran.err.contains("did you mean \"search\"?"), "{}", ran.err);
+    shop.run(["plan", "show", "search"]).exits(2);
+    shop.run(["plan", "show", "serch"]).exits(2);
+    shop.run(["plan", "resume", "customer_portal", "--stage", "0"]).exits(2);
+    let all = shop.run(["plan", "show", "--json"]).exits(0).json();
+    assert_eq!(all["plans"].as_array().unwrap().len(), 2);
+    let empty = Shop::empty();
+    empty.run(["init", "store", "--environment", "production"]).exits(0);
+    let ran = empty.run(["plan", "start", "search"]).exits(1);
+    assert!(ran.err.contains("nothing is published yet"), "{}", ran.err);
+    empty.run(["plan", "tick"]).exits(0);
+}
+
+#[test]
+fn the_daemon_moves_plans_and_ends_at_once_when_it_is_told_to() {
+    let shop = planned();
+    shop.run(["plan", "start", "quick"]).exits(0);
+    let mut daemon = shop.command(["run", "--interval", "1"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(daemon.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let first = lines.next().unwrap();
+    assert!(first.contains("plans are moved every 1 second"), "{first}");
+    for stage in ["quick: stage 2 of 3, 60 %", "quick: done, stage 3 of 3, 100 %"] {
+        let line = lines.next().unwrap();
+        assert!(line.starts_with("production on ") && line.contains(stage), "{line}");
+    }
+    let since = Instant::now();
+    let id = rustix::process::Pid::from_raw(i32::try_from(daemon.id()).unwrap()).unwrap();
+    rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+    assert_eq!(daemon.wait().unwrap().code(), Some(0));
+    assert!(since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
+    let history = shop.run(["history", "--json"]).exits(0).json();
+    let last = &history["changes"][0];
+    assert_eq!(
+        (&last["action"], &last["stage"], &last["actor"]["user"]),
+        (&"plan_stage".into(), &3.into(), &"plan".into())
+    );
+}
+
+#[test]
+fn a_daemon_without_a_store_says_so_once_and_finds_it_when_it_is_there() {
+    let shop = Shop::empty();
+    shop.write("flags.json", PLANNED);
+    let mut daemon = shop
+        .command(["run", "--interval", "1"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut errors = BufReader::new(daemon.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let problem = errors.next().unwrap();
+    assert!(problem.contains("tried again until it works"), "{problem}");
+    shop.run(["init", "store", "--environment", "production"]).exits(0);
+    let mut lines = BufReader::new(daemon.stdout.take().unwrap()).lines().map(Result::unwrap);
+    lines.next().unwrap();
+    assert_eq!(lines.next().unwrap(), "it works again");
+    daemon.kill().unwrap();
+    daemon.wait().unwrap();
+    assert_eq!(errors.next(), None);
+}
+
+#[test]
+fn the_units_for_systemd_are_sound() {
+    let shop = Shop::empty();
+    let units = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/systemd");
+    let mut verify = Command::new("systemd-analyze");
+    verify.arg("verify");
+    for unit in ["flagstone.service", "flagstone-tick.service", "flagstone-tick.timer"] {
+        let text = std::fs::read_to_string(units.join(unit)).unwrap();
+        // Where the command is installed is not where it is built.
+        let text = text.replace("/usr/local/bin/flagstone", env!("CARGO_BIN_EXE_flagstone"));
+        verify.arg(shop.write(unit, text));
+    }
+    let ran = verify.output().expect("systemd-analyze, of Debian's package systemd");
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    assert_eq!(String::from_utf8_lossy(&ran.stderr), "");
+}

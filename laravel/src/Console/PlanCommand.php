@@ -1,0 +1,42 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Console;
+
+use Flagstone\Laravel\Changes\Changer;
+
+final class PlanCommand extends FlagCommand
+{
+    private const WORDS = ['show', 'start', 'hold', 'resume', 'advance', 'abort'];
+
+    protected $signature = 'feature:plan
+        {word : show, start, hold, resume, advance or abort}
+        {flag? : The flag\'s key; show without one tells of all plans}
+        {--reason= : Why, for the audit trail}
+        {--stage= : Of resume: enter this stage, instead of going on from what is on now}
+        {--base= : Refuse unless this generation is still the current one}
+        {--dry-run : Show what would change, and change nothing}
+        {--json : Print JSON}' . self::BY . self::REACH . self::YES;
+
+    protected $description = 'Move a flag\'s rollout plan, or show how far it is';
+
+    public function handle(Changer $changer): int
+    {
+        $word = (string) $this->argument('word');
+        if (!\in_array($word, self::WORDS, true)) {
+            return $this->refuse("There is no feature:plan $word; there are " . \implode(', ', self::WORDS));
+        }
+        $key = $this->flag();
+        if ($key === '' && $word !== 'show') {
+            return $this->refuse("feature:plan $word needs the flag: The flag's key");
+        }
+        $options = $this->option('dry-run') ? ['--dry-run'] : [];
+        foreach (['reason', 'stage', 'base'] as $name) {
+            $value = $this->text($name);
+            $options = [...$options, ...($value === null ? [] : ["--$name=$value"])];
+        }
+
+        return $this->relay($changer, ["plan $word", ...$options, ...($key === '' ? [] : ['--', $key])]);
+    }
+}

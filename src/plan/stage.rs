@@ -1,0 +1,88 @@
+//! One stage of a plan: what it turns on, and whether it is on.
+
+use crate::definition::{Flag, Percentage, Rollout, Stage};
+
+/// The flag with a stage on.
+///
+/// Companies that are denied stay so: a person took them out. What is on stays on.
+pub(super) fn enter(flag: &Flag, stage: &Stage, now: i64) -> Flag {
+    let mut flag = flag.clone();
+    let percentage = on_for(&flag, now).max(stage.percentage.unwrap_or_default());
+    flag.enabled = true;
+    flag.rollout.get_or_insert_with(Rollout::everybody).percentage = percentage;
+    flag.schedule.clear();
+    for company in &stage.companies {
+        if flag.companies.deny.binary_search(company).is_err()
+            && let Err(place) = flag.companies.allow.binary_search(company)
+        {
+            flag.companies.allow.insert(place, company.clone());
+        }
+    }
+    flag
+}
+
+/// For how many the flag is on by its percentage; none while it is off.
+pub(super) fn on_for(flag: &Flag, now: i64) -> Percentage {
+    if flag.enabled { flag.percentage_at(now).0 } else { Percentage::NONE }
+}
+
+/// What the stage would lower, if it would.
+pub(super) fn below(flag: &Flag, stage: &Stage, now: i64) -> Option<(Percentage, Percentage)> {
+    let (says, is) = (stage.percentage?, on_for(flag, now));
+    (says < is).then_some((says, is))
+}
+
+/// Whether all that the stage turns on is on.
+pub(super) fn reached(flag: &Flag, stage: &Stage, now: i64) -> bool {
+    let is = on_for(flag, now);
+    let listed = |list: &[_], company| list.binary_search(company).is_ok();
+    flag.enabled
+        && stage.percentage.is_none_or(|says| says <= is)
+        && (is == Percentage::FULL
+            || stage.companies.iter().all(|company| {
+                listed(&flag.companies.allow, company) || listed(&flag.companies.deny, company)
+            }))
+}
+
+/// Whether two stages turn the same on, however long they soak.
+pub(super) fn same(one: &Stage, other: &Stage) -> bool {
+    one.companies == other.companies && one.percentage == other.percentage
+}
+
+/// What differs between the stages that a plan was started with and those that it has now; none if it is at most how long they
+/// soak.
+pub(super) fn changed(was: &[Stage], is: &[Stage]) -> Option<String> {
+    let first = was.iter().zip(is).position(|(was, is)| !same(was, is));
+    match first {
+        None if was.len() == is.len() => None,
+        None => {
+            let ends = if is.len() > was.len() { "more stages follow at its end" } else { "it ends earlier" };
+            Some(format!("{ends}: {} instead of {}", stages(is.len()), was.len()))
+        }
+        Some(place) => {
+            let says = |stages: &[Stage]| stages.get(place).map_or_else(String::new, words);
+            Some(format!("stage {} was {}, and is {}", place + 1, says(was), says(is)))
+        }
+    }
+}
+
+fn stages(count: usize) -> String {
+    if count == 1 { "1 stage".to_owned() } else { format!("{count} stages") }
+}
+
+/// `companies 15, 42`, `10 %`.
+pub(super) fn words(stage: &Stage) -> String {
+    const NAMED: usize = 3;
+    let mut parts = Vec::new();
+    if !stage.companies.is_empty() {
+        let named: Vec<String> = stage.companies.iter().take(NAMED).map(ToString::to_string).collect();
+        let noun = if stage.companies.len() == 1 { "company" } else { "companies" };
+        let more = match stage.companies.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        parts.push(format!("{noun} {}{more}", named.join(", ")));
+    }
+    parts.extend(stage.percentage.map(|percentage| percentage.to_string()));
+    parts.join(" + ")
+}

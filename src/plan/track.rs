@@ -1,0 +1,163 @@
+//! What a flag said before its plan, kept while it changes; and whether somebody else than the plan changed it.
+
+use crate::definition::{
+    Before, Companies, CompanyId, Definitions, Emergency, Flag, Held, ListChange, Percentage, PlanState,
+    Rollout,
+};
+use xxhash_rust::xxh3::Xxh3;
+
+/// Characters of a reason that are kept in the flag; the audit trail has more of it.
+const REASON: usize = 500;
+
+/// What operations decide of a flag: who has it now.
+fn operations(flag: &Flag) -> impl PartialEq {
+    let percentage = flag.rollout.as_ref().map(|rollout| rollout.percentage);
+    (flag.enabled, percentage, &flag.schedule, &flag.companies, flag.emergency)
+}
+
+/// Sixteen hex digits that tell two flags apart that are on for different companies.
+pub(super) fn fingerprint(flag: &Flag) -> String {
+    let mut hash = Xxh3::new();
+    let mut number = |number: i64| hash.update(&number.to_le_bytes());
+    number(flag.enabled.into());
+    number((flag.emergency == Emergency::Keep).into());
+    number(flag.rollout.as_ref().map_or(-1, |rollout| rollout.percentage.thousandths().into()));
+    number(flag.schedule.len() as i64);
+    for step in &flag.schedule {
+        hash.update(step.at.as_bytes());
+        hash.update(&step.percentage.thousandths().to_le_bytes());
+    }
+    for list in [&flag.companies.allow, &flag.companies.deny] {
+        hash.update(&(list.len() as u64).to_le_bytes());
+        for company in list {
+            match company {
+                CompanyId::Int(id) => hash.update(&id.to_le_bytes()),
+                CompanyId::Text(id) => {
+                    hash.update(&(id.len() as u64).to_le_bytes());
+                    hash.update(id.as_bytes());
+                }
+            }
+        }
+    }
+    format!("{:016x}", hash.digest())
+}
+
+/// The flag as it is, to be returned to.
+pub(super) fn before(flag: &Flag) -> Before {
+    Before {
+        enabled: flag.enabled,
+        percentage: flag.rollout.as_ref().map(|rollout| rollout.percentage),
+        schedule: flag.schedule.clone(),
+        emergency: flag.emergency,
+        allow: ListChange::default(),
+        deny: ListChange::default(),
+    }
+}
+
+/// Notes in the plan's state how the lists changed, and what is on now.
+pub(super) fn track(was: &Companies, flag: &Flag, state: &mut PlanState) {
+    if let Some(before) = &mut state.before {
+        note(&mut before.allow, &was.allow, &flag.companies.allow);
+        note(&mut before.deny, &was.deny, &flag.companies.deny);
+    }
+    state.left = fingerprint(flag);
+}
+
+/// The flag as it was before its plan.
+pub(super) fn restore(flag: &Flag, before: &Before) -> Flag {
+    let mut flag = flag.clone();
+    flag.enabled = before.enabled;
+    flag.schedule.clone_from(&before.schedule);
+    flag.emergency = before.emergency;
+    undo(&mut flag.companies.allow, &before.allow);
+    undo(&mut flag.companies.deny, &before.deny);
+    match (before.percentage, &mut flag.rollout) {
+        (Some(percentage), Some(rollout)) => rollout.percentage = percentage,
+        (Some(percentage), none) => *none = Some(Rollout { percentage, ..Rollout::everybody() }),
+        (None, Some(rollout)) => {
+            rollout.percentage = Percentage::FULL;
+            if *rollout == Rollout::everybody() {
+                flag.rollout = None;
+            }
+        }
+        (None, None) => {}
+    }
+    flag
+}
+
+/// How a list that differs from the original by `change` differs from it after another step.
+fn note(change: &mut ListChange, was: &[CompanyId], is: &[CompanyId]) {
+    for company in missing(was, is) {
+        let (from, to) = (&mut change.removed, &mut change.added);
+        move_between(from, to, company);
+    }
+    for company in missing(is, was) {
+        let (from, to) = (&mut change.added, &mut change.removed);
+        move_between(from, to, company);
+    }
+}
+
+/// Out of one list if it is there, else into the other.
+fn move_between(from: &mut Vec<CompanyId>, to: &mut Vec<CompanyId>, company: &CompanyId) {
+    if let Ok(place) = from.binary_search(company) {
+        from.remove(place);
+    } else if let Err(place) = to.binary_search(company) {
+        to.insert(place, company.clone());
+    }
+}
+
+/// What `is` has and `was` has not. Both are sorted.
+fn missing<'a>(was: &[CompanyId], is: &'a [CompanyId]) -> Vec<&'a CompanyId> {
+    if was == is { Vec::new() } else { is.iter().filter(|id| was.binary_search(id).is_err()).collect() }
+}
+
+fn undo(list: &mut Vec<CompanyId>, change: &ListChange) {
+    list.retain(|company| change.added.binary_search(company).is_err());
+    for company in &change.removed {
+        if let Err(place) = list.binary_search(company) {
+            list.insert(place, company.clone());
+        }
+    }
+}
+
+/// Holds the flag's plan where the flag was changed by something else than the plan, and notes what changed, so that `abort` returns
+/// to the state before `start` all the same. `before` is the flag as published until now.
+pub fn settle(before: &Flag, after: &mut Flag, held: &Held) {
+    let Some(state) = before.state.plan.as_ref().filter(|state| state.done.is_none()) else { return };
+    if operations(before) == operations(after) {
+        return;
+    }
+    let mut state = state.clone();
+    track(&before.companies, after, &mut state);
+    if state.held.is_none() {
+        pause(&mut state, held);
+    }
+    after.state.plan = Some(state);
+}
+
+/// Holds every running plan, because what is published was taken from somewhere else: from an older generation.
+/// Returns the flags.
+pub fn hold_all(definitions: &mut Definitions, held: &Held) -> Vec<String> {
+    let mut flags = Vec::new();
+    for (key, flag) in &mut definitions.flags {
+        if let Some(state) = flag.state.plan.as_mut().filter(|state| state.is_running()) {
+            pause(state, held);
+            flags.push(key.clone());
+        }
+    }
+    flags
+}
+
+/// No time counts as soak from now on.
+pub(super) fn pause(state: &mut PlanState, held: &Held) {
+    state.soaked = soaked(state, held.at);
+    state.since = held.at;
+    let reason = held.reason.chars().take(REASON).collect();
+    state.held = Some(Held { reason, ..held.clone() });
+}
+
+/// How long the present stage has soaked at that time, in microseconds. A clock that went back takes nothing away.
+pub(super) fn soaked(state: &PlanState, now: i64) -> i64 {
+    let running = if state.is_running() { now.saturating_sub(state.since).max(0) } else { 0 };
+    state.soaked.saturating_add(running)
+}

@@ -1,0 +1,296 @@
+//! Rollout plans of a store: what people say of one, and the tick that moves them all. Each step is one publish, in which the
+//! flag's percentage and its plan's progress move together, on the generation that it was decided on: of two that decide the
+//! same, one is refused.
+
+use super::Store;
+use super::audit::Action;
+use super::change::{Change, Published};
+use super::error::StoreError;
+use super::now;
+use super::publish::Made;
+use crate::definition::{Definitions, Flag, Held, nearest};
+use crate::plan::{self, Moved, Step, Switched, Verdict};
+use crate::snapshot::Snapshot;
+use std::borrow::Cow;
+
+/// How often a flag is decided on anew within one tick because something else was published in between.
+const ATTEMPTS: usize = 10;
+
+/// What a person says of a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlanWord {
+    /// Enter the first stage.
+    Start,
+    /// Stop where it is.
+    Hold,
+    /// Go on from what is on now, or from that stage, counted from 0.
+    Resume(Option<usize>),
+    /// Leave the rest of the soak out.
+    Advance,
+    /// Return to what was before `start`.
+    Abort,
+}
+
+/// What came of a word, or would.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Planned {
+    /// The generation that it was decided on.
+    pub base: u64,
+    /// The definitions published then.
+    pub before: Definitions,
+    /// As they are to be.
+    pub definitions: Definitions,
+    /// The flag's plan.
+    pub moved: Moved,
+    /// What it does, for the audit trail.
+    action: Action,
+}
+
+/// What a tick found and did for one flag whose plan is running.
+#[derive(Debug)]
+pub struct Ticked {
+    /// Its key.
+    pub flag: String,
+    /// What was to be done.
+    pub step: Step,
+    /// The flag after it.
+    pub after: Flag,
+    /// What is to be known besides, a sentence each.
+    pub notes: Vec<String>,
+    /// The publish; none where there was nothing to do, or for a dry run.
+    pub published: Option<Result<Published, StoreError>>,
+}
+
+/// Moves the plans of a store when their time has come. Keeps those that run, so that a tick reads no definitions while nothing is
+/// published.
+#[derive(Debug)]
+pub struct Ticker {
+    store: Store,
+    read: Option<(u64, Vec<(String, Flag)>)>,
+}
+
+impl PlanWord {
+    /// The command's word.
+    pub fn word(self) -> &'static str {
+        match self {
+            PlanWord::Start => "start",
+            PlanWord::Hold => "hold",
+            PlanWord::Resume(_) => "resume",
+            PlanWord::Advance => "advance",
+            PlanWord::Abort => "abort",
+        }
+    }
+
+    fn action(self) -> Action {
+        match self {
+            PlanWord::Start => Action::PlanStart,
+            PlanWord::Hold => Action::PlanHold,
+            PlanWord::Resume(_) => Action::PlanResume,
+            PlanWord::Advance => Action::PlanAdvance,
+            PlanWord::Abort => Action::PlanAbort,
+        }
+    }
+}
+
+impl Store {
+    /// Decides what a word does to a flag's plan, and changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such flag or the word is refused.
+    pub fn plan_word(&self, flag: &str, word: PlanWord, change: &Change) -> Result<Planned, StoreError> {
+        let base = self.generation()?;
+        if let Some(expected) = change.base.filter(|expected| *expected != base) {
+            return Err(StoreError::Stale { base: expected, current: base });
+        }
+        if base == 0 {
+            let problem =
+                "nothing is published yet, so there is no plan; publish with `flagstone publish FILE`";
+            return Err(StoreError::Refused(problem.to_owned()));
+        }
+        let switched = self.switched()?;
+        let before = self.definitions(base)?;
+        let Some(found) = before.flags.get(flag) else {
+            let near = nearest(flag, before.flags.keys().map(String::as_str));
+            let hint = near.map_or(String::new(), |near| format!(" (did you mean \"{near}\"?)"));
+            return Err(StoreError::Refused(format!(
+                "generation {base} has no flag \"{}\"{hint}; nothing was changed",
+                flag.escape_debug()
+            )));
+        };
+        let (now, switched) = (now(), switched(flag));
+        let moved = match word {
+            PlanWord::Start => plan::start(flag, found, now, switched),
+            PlanWord::Hold => plan::hold(flag, found, &held(change, now)),
+            PlanWord::Resume(stage) => plan::resume(flag, found, stage, now, switched),
+            PlanWord::Advance => plan::advance(flag, found, now, switched),
+            PlanWord::Abort => plan::abort(flag, found),
+        };
+        let moved = moved.map_err(|error| StoreError::Refused(error.to_string()))?;
+        let mut definitions = before.clone();
+        definitions.flags.insert(flag.to_owned(), moved.flag.clone());
+        Ok(Planned { base, before, definitions, moved, action: word.action() })
+    }
+
+    /// Publishes what [`plan_word`](Self::plan_word) decided.
+    ///
+    /// # Errors
+    ///
+    /// When something else was published in between, and as [`publish`](Self::publish).
+    pub fn publish_plan(
+        &self,
+        flag: &str,
+        planned: &Planned,
+        change: Change,
+    ) -> Result<Published, StoreError> {
+        let made = Made::plan(planned.action, flag, planned.moved.stage);
+        self.publish_made(&planned.definitions, &made, Change { base: Some(planned.base), ..change })
+    }
+
+    /// Definitions that somebody changed: the plans of the flags changed are held.
+    pub(super) fn settled<'a>(
+        &self,
+        definitions: &'a Definitions,
+        action: Action,
+        change: &Change,
+    ) -> Result<Cow<'a, Definitions>, StoreError> {
+        let unfinished = |flag: &Flag| flag.state.plan.as_ref().is_some_and(|state| state.done.is_none());
+        let base = change.base.map_or_else(|| self.generation(), Ok)?;
+        if base == 0 || !definitions.flags.values().any(unfinished) {
+            return Ok(Cow::Borrowed(definitions));
+        }
+        let published = self.definitions(base)?;
+        let why = change.reason.as_deref().map_or(String::new(), |reason| format!(": {reason}"));
+        let by_hand =
+            Held { reason: format!("`{}` changed the flag{why}", action.word()), ..held(change, now()) };
+        let mut settled = definitions.clone();
+        for (key, flag) in &mut settled.flags {
+            if let Some(before) = published.flags.get(key) {
+                plan::settle(before, flag, &by_hand);
+            }
+        }
+        Ok(Cow::Owned(settled))
+    }
+
+    /// A snapshot of an older generation, its plans held: what it says of their soak is long past.
+    pub(super) fn plans_held(
+        &self,
+        bytes: Vec<u8>,
+        generation: u64,
+        change: &Change,
+    ) -> Result<Vec<u8>, StoreError> {
+        let snapshot = Snapshot::from_bytes(&bytes);
+        let definitions = snapshot.ok().and_then(|snapshot| {
+            let json = snapshot.definitions_json().ok()?;
+            Definitions::from_canonical_json(json).ok()
+        });
+        // What this version cannot read of an older one has no plan that this version could move.
+        let Some(mut definitions) = definitions else { return Ok(bytes) };
+        let why = change.reason.as_deref().map_or(String::new(), |reason| format!(": {reason}"));
+        let reason = format!("`rollback` to generation {generation}{why}");
+        match plan::hold_all(&mut definitions, &Held { reason, ..held(change, now()) }).is_empty() {
+            true => Ok(bytes),
+            false => Ok(crate::compile(&definitions, &self.identity.environment)?),
+        }
+    }
+
+    /// What the head says of each flag.
+    fn switched(&self) -> Result<impl Fn(&str) -> Switched + use<>, StoreError> {
+        let head = self.read_head()?;
+        let (killed, stopped) = (head.killed(), head.stopped());
+        Ok(move |flag: &str| {
+            let killed = killed.iter().find(|killed| killed.key.as_slice() == flag.as_bytes());
+            Switched { killed: killed.map(|killed| killed.since), stopped }
+        })
+    }
+}
+
+impl Ticker {
+    /// For that store.
+    pub fn new(store: Store) -> Ticker {
+        Ticker { store, read: None }
+    }
+
+    /// Does for every running plan what is to be done now, at most one step each.
+    ///
+    /// `at` takes the place of the clock, in microseconds since 1970. With `dry` nothing is changed. `verdict` is what the guard says of a
+    /// flag. A step that could not be published is told in the result; the next tick tries again.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub fn tick(
+        &mut self,
+        change: &Change,
+        at: Option<i64>,
+        dry: bool,
+        verdict: impl Fn(&str) -> Verdict,
+    ) -> Result<Vec<Ticked>, StoreError> {
+        let switched = self.store.switched()?;
+        let mut ticked: Vec<Ticked> = Vec::new();
+        let mut next = None;
+        let mut attempts = 0;
+        while let Some((base, key, flag)) = self.running(next.as_deref())? {
+            let now = at.unwrap_or_else(now);
+            let step = plan::decide(&flag, now, switched(&key), &verdict(&key));
+            let moved = plan::step(&flag, &step, &held(change, now));
+            let published = match &moved {
+                Some(moved) if !dry => Some(self.publish(base, &key, &step, moved, change)),
+                _ => None,
+            };
+            if matches!(published, Some(Err(StoreError::Stale { .. }))) && attempts < ATTEMPTS {
+                attempts += 1;
+                self.read = None;
+                continue;
+            }
+            attempts = 0;
+            let (after, notes) = moved.map_or((flag, Vec::new()), |moved| (moved.flag, moved.notes));
+            ticked.push(Ticked { flag: key.clone(), step, after, notes, published });
+            next = Some(key);
+        }
+        Ok(ticked)
+    }
+
+    /// The first running plan behind that flag, and the generation that has it.
+    fn running(&mut self, behind: Option<&str>) -> Result<Option<(u64, String, Flag)>, StoreError> {
+        let generation = self.store.generation()?;
+        if self.read.as_ref().is_none_or(|(read, _)| *read != generation) {
+            let definitions = match generation {
+                0 => Definitions::default(),
+                generation => self.store.definitions(generation)?,
+            };
+            let running = |flag: &Flag| flag.state.plan.as_ref().is_some_and(|state| state.is_running());
+            let flags = definitions.flags.into_iter().filter(|(_, flag)| running(flag)).collect();
+            self.read = Some((generation, flags));
+        }
+        let flags = self.read.as_ref().map_or(&[][..], |(_, flags)| flags);
+        let found = flags.iter().find(|(key, _)| behind.is_none_or(|behind| key.as_str() > behind));
+        Ok(found.map(|(key, flag)| (generation, key.clone(), flag.clone())))
+    }
+
+    fn publish(
+        &self,
+        base: u64,
+        key: &str,
+        step: &Step,
+        moved: &Moved,
+        change: &Change,
+    ) -> Result<Published, StoreError> {
+        let mut definitions = self.store.definitions(base)?;
+        definitions.flags.insert(key.to_owned(), moved.flag.clone());
+        let (action, reason) = match step {
+            Step::Hold(reason) => (Action::PlanHold, Some(reason.clone())),
+            Step::Finish => (Action::PlanDone, None),
+            Step::Enter(_) | Step::Idle(_) | Step::Wait(_) => (Action::PlanStage, None),
+        };
+        let reason = reason.or_else(|| change.reason.clone());
+        let change = Change { base: Some(base), reason, ..change.clone() };
+        self.store.publish_made(&definitions, &Made::plan(action, key, moved.stage), change)
+    }
+}
+
+/// Who holds a plan with that change, and why.
+fn held(change: &Change, now: i64) -> Held {
+    let reason = change.reason.clone().unwrap_or_else(|| "no reason was given".to_owned());
+    Held { reason, by: change.actor.to_string(), at: now }
+}
