@@ -13,10 +13,10 @@ const SHOWN: usize = 10;
 /// A file that is sound JSON; nothing is known yet of what it says.
 #[derive(Debug, Clone)]
 pub struct Document {
-    file: String,
-    tree: Tree,
+    pub(super) file: String,
+    pub(super) tree: Tree,
     /// What the reader noted without stopping.
-    noted: Findings,
+    pub(super) noted: Findings,
     environments: Vec<(String, Id)>,
 }
 

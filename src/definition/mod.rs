@@ -14,6 +14,7 @@ pub(crate) mod edit;
 mod file;
 mod json;
 mod limits;
+mod locate;
 mod merge;
 mod model;
 mod names;

@@ -1,6 +1,7 @@
 //! What was typed, and its help.
 
 use crate::fastcgi::Address;
+use crate::probe::read;
 use crate::{relay, words};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
 use flagstone::definition::{CompanyId, Percentage};
@@ -59,6 +60,8 @@ pub enum Word {
     Doctor(Doctor),
     /// Find where PHP sources ask for flags
     Scan(Scan),
+    /// Send HTTP probes, and say whether each company gets what it should
+    Verify(Verify),
 
     /// Make an empty store for one environment
     Init(Init),
@@ -107,7 +110,7 @@ const GROUPS: [(&str, &[&str]); 3] = [
         "Ask",
         &[
             "check", "status", "list", "show", "ask", "explain", "why", "inspect", "history", "diff",
-            "simulate", "audit", "doctor", "scan",
+            "simulate", "audit", "doctor", "scan", "verify",
         ],
     ),
     (
@@ -290,6 +293,23 @@ pub struct Scan {
     /// What others made as well: vendor, node_modules, storage, bootstrap/cache, hidden directories
     #[arg(long)]
     pub all: bool,
+}
+
+/// Arguments of `verify`.
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// The probes; `-` reads them from standard input
+    #[arg(value_name = "PROBES", value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// Where paths are asked for, instead of the file's base_url: https://shop.example
+    #[arg(long, value_name = "U", value_parser = base_url, value_hint = ValueHint::Url)]
+    pub base_url: Option<String>,
+    /// Send each probe so often, from 1 to 10,000
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = between::<10_000>)]
+    pub repeat: usize,
+    /// So many requests at a time, from 1 to 256
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = between::<256>)]
+    pub parallel: usize,
 }
 
 /// Arguments of `init`.
@@ -760,6 +780,19 @@ fn percentage(text: &str) -> Result<Percentage, String> {
 
 fn company(text: &str) -> Result<CompanyId, String> {
     CompanyId::from_text(text).ok_or_else(|| "expected a company's id of 1 to 1,024 bytes".to_owned())
+}
+
+fn base_url(text: &str) -> Result<String, String> {
+    let url = text.parse::<ureq::http::Uri>().ok().filter(|url| url.host().is_some());
+    match url.is_some() && read::absolute(text) {
+        true => Ok(text.to_owned()),
+        false => Err("expected an address such as https://shop.example".to_owned()),
+    }
+}
+
+fn between<const MOST: usize>(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (1..=MOST).contains(number));
+    number.ok_or_else(|| format!("expected a number from 1 to {}", words::thousands(MOST as u64)))
 }
 
 fn reason(text: &str) -> Result<String, String> {

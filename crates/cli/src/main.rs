@@ -12,6 +12,7 @@ mod fastcgi;
 mod machines;
 mod output;
 mod place;
+mod probe;
 mod process;
 mod progress;
 mod question;

@@ -27,6 +27,7 @@ mod simulate;
 mod status;
 mod steps;
 mod stop;
+mod verify;
 mod why;
 
 pub use history::second;
@@ -49,6 +50,7 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
         Word::Diff(word) => diff::run(arguments, word, output),
         Word::Simulate(word) => simulate::run(arguments, word, output),
         Word::Audit(word) => audit::run(arguments, word, output),
+        Word::Verify(word) => verify::run(word, output),
         Word::Scan(word) => scan::run(word, output),
         Word::Doctor(word) => doctor::run(arguments, word, output),
         Word::Init(word) => init::run(arguments, word, output),

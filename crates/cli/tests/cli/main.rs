@@ -14,4 +14,5 @@ mod reach;
 mod scan;
 mod shop;
 mod trail;
+mod verify;
 mod why;

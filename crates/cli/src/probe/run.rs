@@ -1,0 +1,178 @@
+//! Probes over HTTP, several at a time.
+
+use super::judge::judge;
+use super::{Answer, Probe, read};
+use crate::words;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+use ureq::http::uri::Authority;
+use ureq::http::{HeaderValue, Method, Request, Response, Uri};
+use ureq::tls::{RootCerts, TlsConfig};
+use ureq::{Agent, AsSendBody, Body, Error};
+
+/// The most of a body that is read, in bytes.
+const LIMIT: u64 = 8 << 20;
+
+/// What came of one request.
+#[derive(Debug, Clone)]
+pub struct Ran {
+    /// The probe's place in the list.
+    pub probe: usize,
+    /// None where no answer came.
+    pub status: Option<u16>,
+    pub took: Duration,
+    /// What is wrong; none if nothing is.
+    pub wrong: Option<String>,
+}
+
+/// Sends each probe so often, so many requests at a time. Every probe is sent once before any is sent again.
+pub fn all(probes: &[Probe], repeat: usize, parallel: usize) -> Vec<Ran> {
+    let (next, total) = (AtomicUsize::new(0), probes.len() * repeat);
+    let done = Mutex::new(Vec::with_capacity(total));
+    std::thread::scope(|scope| {
+        for _ in 0..parallel.min(total) {
+            scope.spawn(|| {
+                let agent = agent();
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= total {
+                        return;
+                    }
+                    let ran = one(&agent, number % probes.len(), &probes[number % probes.len()]);
+                    if let Ok(mut done) = done.lock() {
+                        done.push(ran);
+                    }
+                }
+            });
+        }
+    });
+    done.into_inner().unwrap_or_default()
+}
+
+/// Keeps connections, but no cookies: what one answer sets is no other company's.
+fn agent() -> Agent {
+    // The machine's own certificates, so that a company's own authority counts.
+    let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
+    Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .allow_non_standard_methods(true)
+        .user_agent(concat!("flagstone/", env!("CARGO_PKG_VERSION")))
+        .tls_config(tls)
+        .build()
+        .new_agent()
+}
+
+fn one(agent: &Agent, number: usize, probe: &Probe) -> Ran {
+    let began = Instant::now();
+    let answer = send(agent, probe, began);
+    let took = began.elapsed();
+    match answer {
+        Ok(answer) => {
+            Ran { probe: number, status: Some(answer.status), took, wrong: judge(&probe.expect, &answer) }
+        }
+        Err(error) => Ran { probe: number, status: None, took, wrong: Some(error) },
+    }
+}
+
+/// Sends it, and follows redirects as far as it is to.
+fn send(agent: &Agent, probe: &Probe, began: Instant) -> Result<Answer, String> {
+    let mut hop = Hop::first(probe);
+    for left in (0..=probe.redirects).rev() {
+        let answer = exchange(agent, &hop, began)?;
+        let location = answer.headers.iter().find(|(name, _)| name == "location").map(|(_, to)| to.clone());
+        match (location.filter(|_| probe.redirects > 0 && (300..400).contains(&answer.status)), left) {
+            (None, _) => return Ok(answer),
+            (Some(_), 0) => break,
+            (Some(to), _) => hop.follow(answer.status, &to)?,
+        }
+    }
+    Err(format!("more redirects than {}", probe.redirects))
+}
+
+fn exchange(agent: &Agent, hop: &Hop<'_>, began: Instant) -> Result<Answer, String> {
+    let timeout = hop.probe.timeout;
+    let mut request = Request::builder().method(hop.method).uri(&hop.url);
+    for (name, value) in hop.headers {
+        request = request.header(name, value);
+    }
+    let no_request = |_| "cannot be sent: the address is none".to_owned();
+    let left = timeout.saturating_sub(began.elapsed()).max(Duration::from_millis(1));
+    let mut response = match hop.body {
+        Some(body) => run(agent, left, request.body(body).map_err(no_request)?),
+        None => run(agent, left, request.body(()).map_err(no_request)?),
+    }
+    .map_err(|error| told(&error, timeout))?;
+    let status = response.status().as_u16();
+    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let headers =
+        response.headers().iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
+    let read = response.body_mut().with_config().limit(LIMIT).read_to_vec();
+    let body = read.map_err(|error| format!("status {status}, then {}", told(&error, timeout)))?;
+    Ok(Answer { status, headers, body, took: began.elapsed() })
+}
+
+fn run(agent: &Agent, left: Duration, request: Request<impl AsSendBody>) -> Result<Response<Body>, Error> {
+    agent.run(agent.configure_request(request).timeout_global(Some(left)).build())
+}
+
+/// One request of a probe: its own, or one that a redirect leads to.
+struct Hop<'a> {
+    probe: &'a Probe,
+    method: &'a str,
+    url: String,
+    headers: &'a [(String, String)],
+    body: Option<&'a str>,
+}
+
+impl<'a> Hop<'a> {
+    fn first(probe: &'a Probe) -> Hop<'a> {
+        let Probe { method, url, headers, body, .. } = probe;
+        Hop { probe, method, url: url.clone(), headers, body: body.as_deref() }
+    }
+
+    /// On the same host as the company that asked; elsewhere as nobody.
+    fn follow(&mut self, status: u16, to: &str) -> Result<(), String> {
+        let from =
+            self.url.parse::<Uri>().map_err(|_| "cannot be followed: the address is none".to_owned())?;
+        let to = to.split('#').next().unwrap_or("");
+        let path = || from.path().rsplit_once('/').map_or("", |(above, _)| above);
+        let (scheme, host) =
+            (from.scheme_str().unwrap_or("http"), from.authority().map_or("", Authority::as_str));
+        self.url = match () {
+            () if read::absolute(to) => to.to_owned(),
+            () if to.starts_with("//") => format!("{scheme}:{to}"),
+            () if to.starts_with('/') => format!("{scheme}://{host}{to}"),
+            () if to.starts_with('?') => format!("{scheme}://{host}{}{to}", from.path()),
+            () => format!("{scheme}://{host}{}/{to}", path()),
+        };
+        let next = self.url.parse::<Uri>().map_err(|_| "redirects to what is no address".to_owned())?;
+        if (next.scheme_str(), next.authority()) != (from.scheme_str(), from.authority()) {
+            self.headers = &[];
+        }
+        // As browsers do it.
+        if status == 303 || matches!(status, 301 | 302) && self.method == "POST" {
+            (self.method, self.body) = ("GET", None);
+        }
+        Ok(())
+    }
+}
+
+/// A sentence without the address, which may hold what came from the environment.
+fn told(error: &Error, timeout: Duration) -> String {
+    match error {
+        Error::Timeout(_) => format!("no whole answer within {} ms", timeout.as_millis()),
+        Error::Io(error) => format!("no answer: {error}"),
+        Error::HostNotFound => "no answer: there is no such host".to_owned(),
+        Error::BodyExceedsLimit(_) => format!("a body of more than {} MiB", LIMIT >> 20),
+        Error::BadUri(_) | Error::Http(_) => "cannot be sent: the address is none".to_owned(),
+        error => format!("no answer: {}", words::plain(&error.to_string())),
+    }
+}
+
+/// Whether HTTP has such a method, as far as its letters tell.
+pub fn method(name: &str) -> bool {
+    Method::from_bytes(name.as_bytes()).is_ok()
+}
