@@ -16,7 +16,7 @@ pub fn run(arguments: &Arguments, word: &Doctor, output: &mut Output) -> Outcome
     let opened = doctor::store::open(&directory, &mut report);
     if let Some(opened) = &opened {
         doctor::store::checks(opened, word.kill_days, &mut report);
-        doctor::config::checks(opened.store.directory(), &mut report);
+        doctor::config::checks(&opened.store, &mut report);
         doctor::php::checks(word.php.as_deref(), opened, &mut report);
         if let Some(socket) = &word.fpm {
             doctor::fpm::checks(socket, word.fpm_script.as_deref(), opened, &mut report);

@@ -1,29 +1,46 @@
-//! The store's own settings, where there are any.
+//! The store's own settings, where there are any: can changes use them.
 
 use super::{CONFIG, Report};
+use crate::companies::Companies;
+use crate::output::Failure;
 use crate::words;
-use serde_json::Value;
-use std::io::ErrorKind;
+use flagstone::store::Store;
 use std::path::Path;
 
-pub fn checks(directory: &Path, report: &mut Report) {
-    let path = directory.join("config.json");
+pub fn checks(store: &Store, report: &mut Report) {
+    let path = store.directory().join("config.json");
     let named = words::plain(&path.to_string_lossy()).into_owned();
-    match std::fs::read(&path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => report.passed(CONFIG, "none: all defaults"),
-        Err(error) => report.unknown(
+    let config = match store.config() {
+        Ok(config) => config,
+        Err(error) => {
+            let mend = format!(
+                "mend it at that place, or set it anew with flagstone config; ls -l {named} shows who may read it"
+            );
+            return report.failed(CONFIG, words::plain(&error.to_string()), mend);
+        }
+    };
+    if !path.exists() {
+        return report.passed(CONFIG, "none: all defaults");
+    }
+    match config.companies.as_deref().map(|path| companies(&store.directory().join(path))) {
+        Some(Err(error)) => report.failed(
             CONFIG,
-            format!("cannot read {named}: {error}"),
-            Some(format!("run doctor as somebody who may read it: ls -l {named}")),
+            format!("{named} names a list of companies that cannot be used: {error}"),
+            "write that list, or name another: flagstone config companies FILE",
         ),
-        Ok(bytes) => match serde_json::from_slice::<Value>(&bytes) {
-            Ok(Value::Object(_)) => report.passed(CONFIG, format!("{named} is valid")),
-            Ok(_) => {
-                report.failed(CONFIG, format!("{named}: expected an object"), "write it anew, or remove it")
-            }
-            Err(error) => {
-                report.failed(CONFIG, format!("{named}: {error}"), "mend it at that place, or remove it")
-            }
-        },
+        Some(Ok(count)) => report.passed(
+            CONFIG,
+            format!("{named} is valid, and so is its list of {}", words::counted(count, "company")),
+        ),
+        None => report.passed(CONFIG, format!("{named} is valid")),
+    }
+}
+
+fn companies(path: &Path) -> Result<u64, String> {
+    let named = words::plain(&path.to_string_lossy()).into_owned();
+    let bytes = std::fs::read(path).map_err(|error| format!("{named}: {error}"))?;
+    match Companies::read(&named, &bytes) {
+        Ok(companies) => Ok(companies.keys().len() as u64),
+        Err(Failure::Refused(error) | Failure::Unknown(error)) => Err(error),
     }
 }

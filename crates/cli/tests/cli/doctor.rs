@@ -223,7 +223,18 @@ fn settings_of_the_store_that_are_no_json_fail() {
     shop.write("store/config.json", "{}");
     says(&doctor(&shop, &[]).exits(0), "config", "passed", &["config.json"]);
     shop.write("store/config.json", "{\n  \"off_share\": \n}");
-    says(&doctor(&shop, &[]).exits(0), "config", "failed", &["config.json", "line 3"]);
+    says(&doctor(&shop, &[]).exits(0), "config", "failed", &["config.json:3:1"]);
+    shop.write("store/config.json", "{\"off_shar\": 1}");
+    says(&doctor(&shop, &[]).exits(0), "config", "failed", &["off_shar", "flagstone config"]);
+    shop.write("store/config.json", "{\"companies\": \"companies.txt\"}");
+    says(
+        &doctor(&shop, &[]).exits(0),
+        "config",
+        "failed",
+        &["companies.txt", "flagstone config companies FILE"],
+    );
+    shop.write("store/companies.txt", "15\n16\n");
+    says(&doctor(&shop, &[]).exits(0), "config", "passed", &["2 companies"]);
 }
 
 #[test]
