@@ -22,6 +22,8 @@ mod snapshot;
 pub mod store;
 pub mod telemetry;
 #[cfg(feature = "publisher")]
+pub mod travel;
+#[cfg(feature = "publisher")]
 pub mod why;
 
 #[cfg(feature = "publisher")]

@@ -11,6 +11,7 @@ use super::error::StoreError;
 use super::head::Head;
 use super::layout::{AUDIT, open_plain};
 use super::modes::Modes;
+use crate::travel::Origin;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
@@ -47,6 +48,8 @@ pub enum Action {
     Deny,
     Forget,
     Rollback,
+    Promote,
+    Import,
     Kill,
     Revive,
     StopAll,
@@ -85,6 +88,8 @@ impl Action {
             Action::Deny => "deny",
             Action::Forget => "forget",
             Action::Rollback => "rollback",
+            Action::Promote => "promote",
+            Action::Import => "import",
             Action::Kill => "kill",
             Action::Revive => "revive",
             Action::StopAll => "stop-all",
@@ -158,6 +163,9 @@ pub struct Record {
     /// The generation whose content a rollback brought back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rolled_back_to: Option<u64>,
+    /// Where flags came from that were promoted or imported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
     /// Field by field.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub differences: Vec<Difference>,

@@ -141,7 +141,7 @@ fn reserve(file: &File, size: u64) -> io::Result<()> {
     }
 }
 
-fn random(path: &Path) -> Result<[u8; 16], StoreError> {
+pub(super) fn random(path: &Path) -> Result<[u8; 16], StoreError> {
     let mut bytes = [0; 16];
     let read = File::open("/dev/urandom").and_then(|mut file| io::Read::read_exact(&mut file, &mut bytes));
     read.map_err(|source| StoreError::io("find random bytes for", path, source))?;

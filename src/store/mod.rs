@@ -30,6 +30,8 @@ mod history;
 #[cfg(feature = "publisher")]
 mod init;
 #[cfg(feature = "publisher")]
+mod keys;
+#[cfg(feature = "publisher")]
 mod lock;
 #[cfg(feature = "publisher")]
 mod modes;
@@ -45,6 +47,8 @@ mod session;
 mod settled;
 #[cfg(feature = "publisher")]
 mod switch;
+#[cfg(feature = "publisher")]
+mod travel;
 #[cfg(feature = "publisher")]
 mod undone;
 #[cfg(feature = "publisher")]
@@ -65,7 +69,7 @@ pub use audit::{Action, Outcome, Record, Torn};
 #[cfg(feature = "publisher")]
 pub use change::{Change, Published, Switched};
 #[cfg(feature = "publisher")]
-pub use config::{Config, Machine, Runner, Share};
+pub use config::{Config, Machine, MachineName, Runner, Share};
 #[cfg(feature = "publisher")]
 pub use diff::{Difference, ListDifference, diff};
 #[cfg(feature = "publisher")]

@@ -46,6 +46,11 @@ impl Modes {
         if self.group.is_some() { 0o640 } else { 0o644 }
     }
 
+    /// What only those who publish read.
+    pub(super) fn secret(&self) -> u32 {
+        if self.group.is_some() { 0o640 } else { 0o600 }
+    }
+
     pub(super) fn snapshot(&self) -> u32 {
         if self.group.is_some() { 0o440 } else { 0o444 }
     }

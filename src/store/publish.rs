@@ -15,6 +15,7 @@ use super::open::{MapPolicy, open_snapshot};
 use super::session::Session;
 use crate::definition::Definitions;
 use crate::snapshot::{ContentId, MapMode, Snapshot};
+use crate::travel::Origin;
 use rustix::fs::OFlags;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -92,7 +93,12 @@ impl Store {
         let definitions = self.settled(definitions, action, &change)?;
         let bytes = crate::compile(&definitions, &self.identity.environment)?;
         let session = self.session(&change, "changing a flag")?;
-        put(&session, &bytes, &Made { action, flag: Some(flag), stage: None, rolled_back_to: None }, &change)
+        put(
+            &session,
+            &bytes,
+            &Made { action, flag: Some(flag), stage: None, rolled_back_to: None, origin: None },
+            &change,
+        )
     }
 
     /// Publishes definitions that a step of a plan made.
@@ -107,7 +113,8 @@ impl Store {
     }
 
     fn put_file(&self, session: &Session, bytes: &[u8], change: &Change) -> Result<Published, StoreError> {
-        let made = Made { action: Action::Publish, flag: None, stage: None, rolled_back_to: None };
+        let made =
+            Made { action: Action::Publish, flag: None, stage: None, rolled_back_to: None, origin: None };
         let mut published = put(session, bytes, &made, change)?;
         // What words made is in the file by now: from here on the file may say otherwise.
         if published.unchanged && self.edited()? {
@@ -130,7 +137,13 @@ impl Store {
         let target = self.rollback_target(&session, to)?;
         let bytes = read_snapshot(&session, target)?;
         let bytes = self.plans_held(bytes, target.0, &change)?;
-        let made = Made { action: Action::Rollback, flag: None, stage: None, rolled_back_to: Some(target.0) };
+        let made = Made {
+            action: Action::Rollback,
+            flag: None,
+            stage: None,
+            rolled_back_to: Some(target.0),
+            origin: None,
+        };
         put(&session, &bytes, &made, &change)
     }
 
@@ -180,17 +193,29 @@ pub(super) struct Made<'a> {
     /// Of the flag's plan, counted from 1.
     stage: Option<u32>,
     rolled_back_to: Option<u64>,
+    /// Where flags come from that arrive.
+    origin: Option<&'a Origin>,
 }
 
 impl<'a> Made<'a> {
+    /// Flags that arrive from another store.
+    pub(super) fn arrival(action: Action, origin: &'a Origin) -> Self {
+        Made { action, flag: None, stage: None, rolled_back_to: None, origin: Some(origin) }
+    }
+
     /// A step of a flag's plan, in that stage, counted from 0.
     pub(super) fn plan(action: Action, flag: &'a str, stage: Option<usize>) -> Self {
         let stage = stage.and_then(|stage| u32::try_from(stage + 1).ok());
-        Made { action, flag: Some(flag), stage, rolled_back_to: None }
+        Made { action, flag: Some(flag), stage, rolled_back_to: None, origin: None }
     }
 }
 
-fn put(session: &Session, bytes: &[u8], made: &Made, change: &Change) -> Result<Published, StoreError> {
+pub(super) fn put(
+    session: &Session,
+    bytes: &[u8],
+    made: &Made,
+    change: &Change,
+) -> Result<Published, StoreError> {
     let rolled_back_to = made.rolled_back_to;
     let (current, pointer) = session.current();
     if let Some(base) = change.base.filter(|base| *base != current) {
@@ -254,6 +279,7 @@ fn put(session: &Session, bytes: &[u8], made: &Made, change: &Change) -> Result<
     intention.to = next.generation;
     intention.content = Some(content.to_string());
     intention.rolled_back_to = rolled_back_to;
+    intention.origin = made.origin.cloned();
     intention.differences.clone_from(&differences);
     let mut outcome = Record { outcome: Outcome::Done, differences: Vec::new(), ..intention.clone() };
     outcome.intention = Some(audit.append(intention).map_err(unchanged)?);

@@ -95,6 +95,7 @@ impl Session {
             to: generation,
             content: None,
             rolled_back_to: None,
+            origin: None,
             differences: Vec::new(),
             more_differences: 0,
             error: None,

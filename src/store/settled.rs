@@ -18,7 +18,9 @@ pub struct Settled {
 impl Action {
     /// Whether it makes a new generation.
     pub fn publishes(self) -> bool {
-        matches!(self, Action::Publish | Action::Rollback) || self.is_edit() || self.is_plan()
+        matches!(self, Action::Publish | Action::Rollback | Action::Promote | Action::Import)
+            || self.is_edit()
+            || self.is_plan()
     }
 }
 

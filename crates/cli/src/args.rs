@@ -6,6 +6,7 @@ use crate::{relay, words};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
 use flagstone::definition::{CompanyId, Percentage};
 use flagstone::eval::time;
+use flagstone::store::MachineName;
 use std::path::PathBuf;
 
 /// Feature flags answered from a memory-mapped snapshot: ask a store, or change it.
@@ -87,6 +88,14 @@ pub enum Word {
     Plan(Plan),
     /// Move all plans when their time has come, as a daemon
     Run(Run),
+    /// Take flags from another store of this machine, off where they are new
+    Promote(Promote),
+    /// Write flags into a signed file for another machine, on standard output
+    Export(Export),
+    /// Take flags from such a file, off where they are new
+    Import(Import),
+    /// Show or make the key that signs exports, and say which keys are trusted
+    Key(Key),
     /// Turn one flag off at once, whatever is published, until it is revived
     Kill(Kill),
     /// Let a killed flag answer again
@@ -128,6 +137,10 @@ const GROUPS: [(&str, &[&str]); 3] = [
             "rollback",
             "plan",
             "run",
+            "promote",
+            "export",
+            "import",
+            "key",
             "kill",
             "revive",
             "stop-all",
@@ -604,6 +617,111 @@ pub struct Run {
     pub interval: u64,
 }
 
+/// Which flags travel.
+#[derive(Debug, Args)]
+#[group(id = "which", required = true, multiple = false)]
+pub struct What {
+    /// The flags' keys
+    #[arg(value_name = "FLAG")]
+    pub flags: Vec<String>,
+    /// All flags
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// How flags arrive.
+#[derive(Debug, Args)]
+pub struct Travelling {
+    /// On for whom they are on where they come from, instead of off or as they are here
+    #[arg(long)]
+    pub keep_state: bool,
+    /// With the companies that they name, whose ids must mean the same here
+    #[arg(long)]
+    pub with_companies: bool,
+    /// Show what would change, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Why, for the audit trail
+    #[arg(long, value_name = "R")]
+    pub reason: Option<String>,
+    /// Whom it reaches.
+    #[command(flatten)]
+    pub weighed: Weighed,
+    /// Who.
+    #[command(flatten)]
+    pub by: By,
+}
+
+/// Arguments of `promote`.
+#[derive(Debug, Args)]
+pub struct Promote {
+    /// Which.
+    #[command(flatten)]
+    pub what: What,
+    /// The store that they come from
+    #[arg(long, value_name = "STORE", value_hint = ValueHint::DirPath)]
+    pub from: PathBuf,
+    /// The store that they go to; without it, --store says which
+    #[arg(long, value_name = "STORE", value_hint = ValueHint::DirPath)]
+    pub to: Option<PathBuf>,
+    /// How.
+    #[command(flatten)]
+    pub how: Travelling,
+}
+
+/// Arguments of `export`.
+#[derive(Debug, Args)]
+pub struct Export {
+    /// Which.
+    #[command(flatten)]
+    pub what: What,
+    /// With the companies that they list, which otherwise are not even written
+    #[arg(long)]
+    pub with_companies: bool,
+    /// Who exports; without it FLAGSTONE_ACTOR, SUDO_USER or whoever signed in
+    #[arg(long, value_name = "NAME", value_parser = name)]
+    pub actor: Option<String>,
+}
+
+/// Arguments of `import`.
+#[derive(Debug, Args)]
+pub struct Import {
+    /// The file; `-` reads standard input
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// How.
+    #[command(flatten)]
+    pub how: Travelling,
+}
+
+/// Arguments of `key`.
+#[derive(Debug, Args)]
+pub struct Key {
+    /// What to do; without it, show the keys.
+    #[command(subcommand)]
+    pub word: Option<KeyWord>,
+}
+
+/// What is done with keys.
+#[derive(Debug, Subcommand)]
+pub enum KeyWord {
+    /// Make this store's key, if it has none
+    Make,
+    /// Take exports that this key has signed
+    Trust {
+        /// What to call it: 1 to 64 letters, digits, . _ and -
+        #[arg(value_parser = key_name)]
+        name: String,
+        /// As `flagstone key` prints it where they come from
+        key: String,
+    },
+    /// Take no more exports by the key of that name
+    Forget {
+        /// As it was called
+        name: String,
+    },
+}
+
 /// Arguments of `kill`.
 #[derive(Debug, Args)]
 pub struct Kill {
@@ -793,6 +911,13 @@ fn base_url(text: &str) -> Result<String, String> {
 fn between<const MOST: usize>(text: &str) -> Result<usize, String> {
     let number = text.parse().ok().filter(|number| (1..=MOST).contains(number));
     number.ok_or_else(|| format!("expected a number from 1 to {}", words::thousands(MOST as u64)))
+}
+
+fn key_name(text: &str) -> Result<String, String> {
+    match MachineName::try_from(text.to_owned()) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err("expected 1 to 64 letters, digits, . _ and -".to_owned()),
+    }
 }
 
 fn reason(text: &str) -> Result<String, String> {

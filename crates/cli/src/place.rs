@@ -1,6 +1,6 @@
 //! Which store is meant, and what it serves.
 
-use crate::args::Arguments;
+use crate::args::{Arguments, Promote, Word};
 use crate::output::{Failure, Output};
 use crate::words::plain;
 use flagstone::definition::{Definitions, nearest};
@@ -13,6 +13,9 @@ use std::sync::Arc;
 
 /// The store that `--store` or `FLAGSTONE_STORE` names.
 pub fn directory(arguments: &Arguments) -> Result<PathBuf, Failure> {
+    if let Word::Promote(Promote { to: Some(directory), .. }) = &arguments.word {
+        return Ok(directory.clone());
+    }
     if let Some(directory) = &arguments.store {
         return Ok(directory.clone());
     }

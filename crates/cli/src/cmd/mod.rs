@@ -10,6 +10,7 @@ mod diff;
 mod doctor;
 mod edit;
 mod explain;
+mod export;
 mod history;
 mod init;
 mod inspect;
@@ -17,6 +18,7 @@ mod kill;
 mod list;
 mod plan;
 mod plan_show;
+mod promote;
 mod publish;
 mod rollback;
 mod run;
@@ -65,6 +67,10 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
         Word::Rollback(word) => rollback::run(arguments, word, output),
         Word::Plan(word) => plan::run(arguments, word, output),
         Word::Run(word) => run::run(arguments, word, output),
+        Word::Promote(word) => promote::run(arguments, word, output),
+        Word::Export(word) => export::export(arguments, word, output),
+        Word::Import(word) => export::import(arguments, word, output),
+        Word::Key(word) => export::key(arguments, word, output),
         Word::Kill(word) => kill::kill(arguments, word, output),
         Word::Revive(word) => kill::revive(arguments, word, output),
         Word::StopAll(word) => stop::stop(arguments, word, output),

@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 /// When the documents' questions were asked.
 const AT: &str = "2026-11-21T11:34:29Z";
 
-const DOCUMENTS: [&str; 8] = [
+const DOCUMENTS: [&str; 9] = [
     "README.md",
     "docs/command.md",
     "docs/definitions.md",
     "docs/evaluation.md",
     "docs/operations.md",
     "docs/plans.md",
+    "docs/promoting.md",
     "docs/snapshot-format.md",
     "docs/store-format.md",
 ];
@@ -79,6 +80,7 @@ fn shown(line: &str) -> Ran {
             shop.run(["plan", "advance", "customer_portal", "--reason", "to show more"]).exits(0);
             shop
         }
+        "key make" => Shop::published(),
         "why 42" => {
             let shop = Shop::published();
             shop.run(["kill", "search", "--reason", "wrong totals"]).exits(0);
@@ -136,6 +138,8 @@ fn plain(text: &str) -> String {
             || word == "web-1,"
         {
             "MACHINE".to_owned()
+        } else if word.starts_with("flagstone-ed25519:") {
+            "KEY".to_owned()
         } else if word.contains('T') && word.starts_with("20") && !word.starts_with("2027-") {
             "WHEN".to_owned()
         } else {

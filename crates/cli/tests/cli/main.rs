@@ -14,5 +14,6 @@ mod reach;
 mod scan;
 mod shop;
 mod trail;
+mod travel;
 mod verify;
 mod why;

@@ -1,0 +1,107 @@
+//! `export`, `import` and `key`: flags from one machine to another, in a file that nobody on the way can change.
+
+use super::change;
+use super::promote::{dry, land, named, parcel};
+use crate::args::{Arguments, Export, Import, Key, KeyWord};
+use crate::output::{Exit, Failure, GOOD, Outcome, Output};
+use crate::{place, words};
+use flagstone::store::Actor;
+use flagstone::travel::{Sealed, Trusted, open, seal, without_companies};
+use serde_json::json;
+
+/// The most that an export may have, in bytes.
+const LIMIT: u64 = 256 << 20;
+
+pub fn export(arguments: &Arguments, word: &Export, output: &mut Output) -> Outcome {
+    let store = place::store(arguments)?;
+    let Some(key) = store.export_key().map_err(Failure::changing)? else {
+        return Err(Failure::Refused(
+            "this store has no key to sign with; make one with `flagstone key make`, and trust it where the export arrives".to_owned(),
+        ));
+    };
+    let actor = Actor::named(word.actor.as_deref());
+    let origin = store.export_origin(&actor).map_err(Failure::asking)?;
+    let parcel = parcel(&store, &origin, &word.what.flags)?;
+    let parcel = if word.with_companies { parcel } else { without_companies(parcel) };
+    let sealed = Sealed { version: 1, origin, parcel };
+    let text = seal(&sealed, &key).map_err(|error| Failure::Unknown(error.to_string()))?;
+    output.bytes(text.as_bytes());
+    Ok(Exit::Yes)
+}
+
+pub fn import(arguments: &Arguments, word: &Import, output: &mut Output) -> Outcome {
+    let name = place::file_name(&word.file);
+    let store = place::store(arguments)?;
+    let bytes = place::read(&word.file, LIMIT)?;
+    let trusted = store.trusted_keys().map_err(Failure::changing)?;
+    let (sealed, key) = open(&bytes, &trusted).map_err(|error| {
+        Failure::Refused(format!("{name}: {}; nothing was changed", words::plain(&error.to_string())))
+    })?;
+    let Sealed { origin, parcel, .. } = &sealed;
+    let asked: Vec<String> = parcel.asked.iter().cloned().collect();
+    let what = format!(
+        "import {} from {} on {}, generation {}, signed by {key}{}",
+        named(&asked),
+        origin.environment,
+        origin.machine,
+        origin.generation,
+        dry(&word.how)
+    );
+    let begun = change::begin(arguments, &word.how.by, &what, word.how.reason.as_deref(), output)?;
+    begun.store.not_again(origin).map_err(Failure::changing)?;
+    let landed = land(&begun, &word.how, parcel, origin, output)?;
+    let mut answer = landed.answer;
+    answer["key"] = key.into();
+    let mut exit = Exit::Yes;
+    if !word.how.dry_run && !landed.unchanged {
+        let mut again = vec!["import".to_owned(), "-".to_owned(), "--yes".to_owned()];
+        again.extend(word.how.keep_state.then(|| "--keep-state".to_owned()));
+        again.extend(word.how.with_companies.then(|| "--with-companies".to_owned()));
+        let arrived = begun.send(again, Some(bytes)).tell(output);
+        answer["machines"] = arrived.json();
+        exit = arrived.exit();
+    }
+    output.json(&answer);
+    Ok(exit)
+}
+
+pub fn key(arguments: &Arguments, word: &Key, output: &mut Output) -> Outcome {
+    let store = place::store(arguments)?;
+    match &word.word {
+        None => {}
+        Some(KeyWord::Make) => {
+            store.make_export_key().map_err(Failure::changing)?;
+        }
+        Some(KeyWord::Trust { name, key }) => {
+            let Some(trusted) = Trusted::new(name, key) else {
+                return Err(Failure::Unknown(
+                    "expected a key as `flagstone key` prints it where the export comes from: flagstone-ed25519: and 64 hex digits".to_owned(),
+                ));
+            };
+            store.trust_key(name, Some(trusted)).map_err(Failure::changing)?;
+        }
+        Some(KeyWord::Forget { name }) => {
+            let forgotten = store.trust_key(name, None).map_err(Failure::changing)?;
+            let unknown = || {
+                Failure::Refused(format!("no key is trusted as {}; nothing was changed", words::plain(name)))
+            };
+            forgotten.then_some(()).ok_or_else(unknown)?;
+        }
+    }
+    let own = store.export_key().map_err(Failure::asking)?.map(|key| key.public());
+    let trusted = store.trusted_keys().map_err(Failure::asking)?;
+    match &own {
+        Some(key) => output.line(format!("signs with {}", output.paint(GOOD, key))),
+        None => output.line("has no key to sign with; `flagstone key make` makes it"),
+    }
+    match trusted.as_slice() {
+        [] => output.line("trusts no key: nothing can be imported"),
+        trusted => {
+            trusted.iter().for_each(|key| output.line(format!("trusts {} as {}", key.public(), key.name)))
+        }
+    }
+    let trusted: Vec<_> =
+        trusted.iter().map(|key| json!({ "name": key.name, "key": key.public() })).collect();
+    output.json(&json!({ "environment": store.environment(), "key": own, "trusted": trusted }));
+    Ok(Exit::Yes)
+}

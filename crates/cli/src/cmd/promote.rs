@@ -1,0 +1,152 @@
+//! `promote`: flags of one store of this machine into another, off where they are new.
+
+use super::change::{self, Begun};
+use super::publish::masked;
+use crate::args::{Arguments, Promote, Travelling};
+use crate::machines;
+use crate::output::{BOLD, DIM, Exit, Failure, GOOD, Outcome, Output};
+use crate::words;
+use flagstone::store::{Change, Store, diff};
+use flagstone::travel::{Arrival, Arriving, Origin, Parcel, arrive, pack};
+use serde_json::{Value, json};
+
+pub fn run(arguments: &Arguments, word: &Promote, output: &mut Output) -> Outcome {
+    let from = Store::open(&word.from).map_err(Failure::changing)?;
+    let origin = from.origin().map_err(Failure::changing)?;
+    let what = format!("promote {} from {}{}", named(&word.what.flags), origin.environment, dry(&word.how));
+    let begun = change::begin(arguments, &word.how.by, &what, word.how.reason.as_deref(), output)?;
+    if from.directory() == begun.store.directory() {
+        return Err(Failure::Refused("--from and --to are the same store; nothing was changed".to_owned()));
+    }
+    let parcel = parcel(&from, &origin, &word.what.flags)?;
+    let landed = land(&begun, &word.how, &parcel, &origin, output)?;
+    if word.how.dry_run || landed.unchanged {
+        output.json(&landed.answer);
+        return Ok(Exit::Yes);
+    }
+    // There is no store to promote from on other machines.
+    let arrived = match begun.config.machines.is_empty() || word.how.by.here {
+        true => machines::Sent::default(),
+        false => machines::unknown(
+            "a promotion is made on this machine only; take the flags to the others with `flagstone export` and `import`".to_owned(),
+        ),
+    }
+    .tell(output);
+    let mut answer = landed.answer;
+    answer["machines"] = arrived.json();
+    output.json(&answer);
+    Ok(arrived.exit())
+}
+
+/// Those flags of a store, or all of them.
+pub fn parcel(from: &Store, origin: &Origin, flags: &[String]) -> Result<Parcel, Failure> {
+    if origin.generation == 0 {
+        return Err(Failure::Refused(format!(
+            "nothing is published in {}, so there is nothing to take from it",
+            words::plain(&from.directory().to_string_lossy())
+        )));
+    }
+    let definitions = from.definitions(origin.generation).map_err(Failure::changing)?;
+    pack(&definitions, flags).map_err(|error| {
+        Failure::Refused(format!(
+            "{}: {}",
+            words::plain(&origin.environment),
+            words::plain(&error.to_string())
+        ))
+    })
+}
+
+/// What came of flags that arrived.
+pub struct Landed {
+    pub unchanged: bool,
+    pub answer: Value,
+}
+
+/// Puts what travels into the store, tells it, and publishes it.
+pub fn land(
+    begun: &Begun,
+    how: &Travelling,
+    parcel: &Parcel,
+    origin: &Origin,
+    output: &mut Output,
+) -> Result<Landed, Failure> {
+    let Begun { store, change, generation, .. } = begun;
+    let before = match generation {
+        0 => Default::default(),
+        generation => store.definitions(*generation).map_err(Failure::changing)?,
+    };
+    let arriving = Arriving { keep_state: how.keep_state, with_companies: how.with_companies };
+    let arrival = arrive(&before, parcel, arriving, &words::today()).map_err(|error| {
+        let text = error.to_string();
+        let text = text.lines().map(words::plain).collect::<Vec<_>>().join("\n");
+        Failure::Refused(format!("{text}; nothing was changed"))
+    })?;
+    tell(&arrival, output);
+    let differences = diff(&before, &arrival.definitions);
+    change::differences(&differences, output);
+    let snapshot = match generation {
+        0 => None,
+        generation => Some(store.snapshot(*generation).map_err(Failure::changing)?),
+    };
+    let reach =
+        begun.weigh(&how.weighed, snapshot.as_ref(), (&before, &arrival.definitions), how.dry_run, output)?;
+    let mut answer = json!({
+        "environment": store.environment(),
+        "machine": change.actor.host,
+        "origin": origin,
+        "new": arrival.new,
+        "changed": arrival.changed,
+        "same": arrival.same,
+        "notes": arrival.notes,
+        "differences": differences,
+        "reach": reach,
+        "dry_run": how.dry_run,
+        "generation": generation,
+    });
+    if how.dry_run {
+        output.line("nothing was changed");
+        return Ok(Landed { unchanged: differences.is_empty(), answer });
+    }
+    if differences.is_empty() {
+        output.line("all of it is there already; nothing was published");
+        return Ok(Landed { unchanged: true, answer });
+    }
+    let change = Change { base: Some(*generation), ..change.clone() };
+    let published = store.publish_arrival(&arrival.definitions, origin, change).map_err(Failure::changing)?;
+    output.line(format!("{} generation {}", output.paint(GOOD, "published"), published.generation));
+    masked(store, &published.differences, output);
+    if let Some(warning) = &published.audit_warning {
+        output.warn(words::plain(warning));
+    }
+    answer["generation"] = published.generation.into();
+    answer["warning"] = published.audit_warning.into();
+    Ok(Landed { unchanged: false, answer })
+}
+
+fn tell(arrival: &Arrival, output: &mut Output) {
+    let all = |flags: &[String]| words::some(flags.iter().map(|flag| words::plain(flag)), 10);
+    if !arrival.new.is_empty() {
+        output.line(format!("{}: {}", output.paint(BOLD, "new"), all(&arrival.new)));
+    }
+    if !arrival.changed.is_empty() {
+        output.line(format!("{}: {}", output.paint(BOLD, "changed"), all(&arrival.changed)));
+    }
+    if !arrival.same.is_empty() {
+        output.line(output.paint(DIM, format!("the same there: {}", all(&arrival.same))));
+    }
+    for note in &arrival.notes {
+        output.line(output.paint(DIM, words::plain(note)));
+    }
+}
+
+/// `search, billing_v2`, or `all flags`.
+pub fn named(flags: &[String]) -> String {
+    match flags {
+        [] => "all flags".to_owned(),
+        flags => words::some(flags.iter(), 5),
+    }
+}
+
+pub fn dry(how: &Travelling) -> &'static str {
+    if how.dry_run { " (dry run)" } else { "" }
+}

@@ -1,0 +1,101 @@
+//! Flags that leave a store, and flags that arrive.
+
+use super::Store;
+use super::actor::Actor;
+use super::audit::Action;
+use super::change::{Change, Published};
+use super::error::StoreError;
+use super::init::random;
+use super::now;
+use super::publish::{Made, put};
+use super::settled::settle;
+use crate::definition::Definitions;
+use crate::eval::time::format_rfc3339;
+use crate::snapshot::ContentId;
+use crate::travel::Origin;
+
+impl Store {
+    /// Where flags come from that leave the store now.
+    ///
+    /// # Errors
+    ///
+    /// When the head cannot be read.
+    pub fn origin(&self) -> Result<Origin, StoreError> {
+        Ok(Origin {
+            environment: self.identity.environment.clone(),
+            store: ContentId(self.identity.store).to_string(),
+            machine: Actor::current().host,
+            generation: self.generation()?,
+            by: None,
+            at: None,
+            export: None,
+        })
+    }
+
+    /// As [`origin`](Self::origin), of an export that arrives once.
+    ///
+    /// # Errors
+    ///
+    /// As [`origin`](Self::origin), and when there are no random bytes.
+    pub fn export_origin(&self, actor: &Actor) -> Result<Origin, StoreError> {
+        Ok(Origin {
+            by: Some(actor.user.clone()),
+            at: Some(format_rfc3339(now())),
+            export: Some(ContentId(random(&self.directory)?).to_string()),
+            ..self.origin()?
+        })
+    }
+
+    /// Publishes definitions in which flags have arrived; `change.base` is the generation that they were put into.
+    ///
+    /// # Errors
+    ///
+    /// When the export arrived before, or one that is newer did; and as [`publish`](Self::publish).
+    pub fn publish_arrival(
+        &self,
+        definitions: &Definitions,
+        origin: &Origin,
+        change: Change,
+    ) -> Result<Published, StoreError> {
+        let bytes = crate::compile(definitions, &self.identity.environment)?;
+        let session = self.session(&change, "taking in flags")?;
+        self.not_again(origin)?;
+        let action = if origin.export.is_some() { Action::Import } else { Action::Promote };
+        put(&session, &bytes, &Made::arrival(action, origin), &change)
+    }
+
+    /// Refuses an export that arrived before, and one that is older than another of the same store that did.
+    ///
+    /// # Errors
+    ///
+    /// Says when it arrived, and when the audit trail cannot be read, which knows that.
+    pub fn not_again(&self, origin: &Origin) -> Result<(), StoreError> {
+        let Some(export) = &origin.export else { return Ok(()) };
+        let mut records = Vec::new();
+        self.records(|record| {
+            if record.action == Action::Import {
+                records.push(record.clone());
+            }
+        })?;
+        for arrived in settle(records, self.generation()?).0 {
+            let Some(before) = arrived.record.origin.as_ref().filter(|before| before.store == origin.store)
+            else {
+                continue;
+            };
+            let at = &arrived.record.at;
+            if before.export.as_ref() == Some(export) {
+                return Err(StoreError::Refused(format!(
+                    "this export arrived here already, {at} as generation {}; nothing was changed",
+                    arrived.record.to
+                )));
+            }
+            if before.generation > origin.generation {
+                return Err(StoreError::Refused(format!(
+                    "this export is of generation {} of {}, and {at} one of generation {} arrived here; nothing was changed. Export it again",
+                    origin.generation, origin.environment, before.generation
+                )));
+            }
+        }
+        Ok(())
+    }
+}

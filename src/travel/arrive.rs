@@ -1,0 +1,131 @@
+//! A parcel put into the definitions of another store.
+
+use super::flag::arrived;
+use super::{Parcel, TravelError, asks_company, used_by};
+use crate::definition::Definitions;
+use std::collections::BTreeSet;
+
+/// What arrives besides what flags say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Arriving {
+    /// On for whom it was on where it comes from: enabled, percentage, schedule, emergency.
+    pub keep_state: bool,
+    /// Companies as well: in lists, stages and rules.
+    pub with_companies: bool,
+}
+
+/// What comes of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Arrival {
+    /// The other store's definitions, checked.
+    pub definitions: Definitions,
+    /// Flags that it did not have.
+    pub new: Vec<String>,
+    /// Flags that say something else than before.
+    pub changed: Vec<String>,
+    /// Flags that were asked for and say the same.
+    pub same: Vec<String>,
+    /// What else there is to know, with the flag in front.
+    pub notes: Vec<String>,
+}
+
+/// Puts the flags asked for into `there`, and of those that they need the ones that it lacks. `today` is the day as `YYYY-MM-DD`.
+///
+/// # Errors
+///
+/// When something that is needed is missing, ids of companies would travel unasked, or a segment would change flags that stay.
+pub fn arrive(
+    there: &Definitions,
+    parcel: &Parcel,
+    how: Arriving,
+    today: &str,
+) -> Result<Arrival, TravelError> {
+    let mut definitions = there.clone();
+    let (mut new, mut changed, mut same, mut notes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let travels = |key: &String| parcel.asked.contains(key) || !there.flags.contains_key(key);
+    let travelling: Vec<_> = parcel.flags.iter().filter(|(key, _)| travels(key)).collect();
+    if !how.with_companies {
+        let mut named = Vec::new();
+        for (key, flag) in &travelling {
+            let rules = flag.rules.iter().enumerate().filter(|(_, rule)| asks_company(&rule.when));
+            named.extend(rules.map(|(number, _)| format!("rule {} of {key}", number + 1)));
+        }
+        let segments = parcel.segments.iter().filter(|(_, condition)| asks_company(condition));
+        named.extend(segments.map(|(name, _)| format!("segment {name}")));
+        if !named.is_empty() {
+            return Err(TravelError::Companies(named));
+        }
+    }
+    for (key, flag) in &travelling {
+        let before = there.flags.get(*key);
+        let (flag, told) = arrived(flag, before, how);
+        notes.extend(told.into_iter().map(|note| format!("{key}: {note}")));
+        match before {
+            None => new.push((*key).clone()),
+            Some(before) if *before == flag => same.push((*key).clone()),
+            Some(_) => changed.push((*key).clone()),
+        }
+        definitions.flags.insert((*key).clone(), flag);
+    }
+    segments(there, parcel, &travelling.iter().map(|(key, _)| key.as_str()).collect(), &mut definitions)?;
+    let missing = missing(&definitions, travelling.iter().map(|(key, _)| key.as_str()));
+    if !missing.is_empty() {
+        return Err(TravelError::Missing(missing));
+    }
+    if let Err(report) = definitions.check("the result", today) {
+        return Err(TravelError::Check(report.to_string().trim_end().to_owned()));
+    }
+    Ok(Arrival { definitions, new, changed, same, notes })
+}
+
+fn segments(
+    there: &Definitions,
+    parcel: &Parcel,
+    travelling: &BTreeSet<&str>,
+    definitions: &mut Definitions,
+) -> Result<(), TravelError> {
+    for (name, condition) in &parcel.segments {
+        if there.segments.get(name).is_some_and(|existing| existing != condition) {
+            let uses = |rule: &crate::definition::Rule| reaches(there, &used_by(&rule.when), name);
+            let staying = there.flags.iter().filter(|(key, _)| !travelling.contains(key.as_str()));
+            let flags: Vec<String> =
+                staying.filter(|(_, flag)| flag.rules.iter().any(uses)).map(|(key, _)| key.clone()).collect();
+            if !flags.is_empty() {
+                return Err(TravelError::Segment { segment: name.clone(), flags });
+            }
+        }
+        definitions.segments.insert(name.clone(), condition.clone());
+    }
+    Ok(())
+}
+
+/// Whether one of the segments is `name`, or leads to it.
+fn reaches(definitions: &Definitions, from: &[&str], name: &str) -> bool {
+    let mut seen = BTreeSet::new();
+    let mut due = from.to_vec();
+    while let Some(segment) = due.pop() {
+        if segment == name {
+            return true;
+        }
+        if seen.insert(segment.to_owned())
+            && let Some(condition) = definitions.segments.get(segment)
+        {
+            due.extend(used_by(condition));
+        }
+    }
+    false
+}
+
+/// Who needs what is not there.
+fn missing<'a>(definitions: &Definitions, flags: impl Iterator<Item = &'a str>) -> Vec<(String, String)> {
+    let mut missing = Vec::new();
+    for key in flags {
+        let Some(flag) = definitions.flags.get(key) else { continue };
+        let required = flag.requires.iter().filter(|required| !definitions.flags.contains_key(*required));
+        missing.extend(required.map(|required| (key.to_owned(), format!("flag {required}"))));
+        let used = flag.rules.iter().flat_map(|rule| used_by(&rule.when));
+        let lost = used.filter(|name| !definitions.segments.contains_key(*name));
+        missing.extend(lost.map(|name| (key.to_owned(), format!("segment {name}"))));
+    }
+    missing
+}

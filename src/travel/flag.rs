@@ -1,0 +1,86 @@
+//! One flag as it travels, and as it is once it has arrived.
+
+use super::{Arriving, joined};
+use crate::definition::{Bucketing, Companies, Flag, FlagState, Percentage, Rollout};
+
+/// A flag without what its store keeps with it.
+pub(super) fn traveller(flag: &Flag) -> Flag {
+    Flag { state: FlagState::default(), ..flag.clone() }
+}
+
+/// The flag as it is to be in the other store, where it is `there` already or not yet; and what else there is to know.
+pub(super) fn arrived(flag: &Flag, there: Option<&Flag>, how: Arriving) -> (Flag, Vec<String>) {
+    let mut notes = Vec::new();
+    let mut new = traveller(flag);
+    if !how.with_companies {
+        new.companies = Companies::default();
+        stages(&mut new, &mut notes);
+    }
+    match there {
+        None if how.keep_state => {}
+        None => {
+            new.enabled = false;
+            new.rollout.get_or_insert_with(everybody).percentage = Percentage::NONE;
+            new.schedule.clear();
+        }
+        Some(there) => stays(&mut new, there, how, &mut notes),
+    }
+    if new.rollout.is_none()
+        && (!new.rules.is_empty() || !new.schedule.is_empty() || !new.companies.allow.is_empty())
+    {
+        // What a flag without a rollout says.
+        new.rollout = Some(everybody());
+    }
+    (new, notes)
+}
+
+/// What belongs to the place where the flag is published already.
+fn stays(new: &mut Flag, there: &Flag, how: Arriving, notes: &mut Vec<String>) {
+    let arriving = std::mem::take(&mut new.companies);
+    let allow: Vec<_> = joined(&there.companies.allow, &arriving.allow);
+    let deny: Vec<_> = joined(&there.companies.deny, &arriving.deny);
+    // Of a company on both sides the parcel says which list it is in.
+    new.companies = Companies {
+        allow: allow.into_iter().filter(|id| !arriving.deny.contains(id)).collect(),
+        deny: deny.into_iter().filter(|id| !arriving.allow.contains(id)).collect(),
+    };
+    new.managed = there.managed;
+    new.state = there.state.clone();
+    if !how.keep_state {
+        new.enabled = there.enabled;
+        new.emergency = there.emergency;
+        new.schedule.clone_from(&there.schedule);
+        let percentage = there.rollout.as_ref().map_or(Percentage::FULL, |rollout| rollout.percentage);
+        match &mut new.rollout {
+            Some(rollout) => rollout.percentage = percentage,
+            None if there.rollout.is_none() => {}
+            none => *none = Some(Rollout { percentage, ..everybody() }),
+        }
+    }
+    let running = there.state.plan.as_ref().is_some_and(|plan| plan.done.is_none());
+    if running && new.plan != there.plan {
+        new.plan.clone_from(&there.plan);
+        notes.push("its plan is under way there and stays".to_owned());
+    }
+}
+
+/// Takes companies out of the plan's stages, and stages that were nothing else.
+fn stages(flag: &mut Flag, notes: &mut Vec<String>) {
+    let Some(plan) = &mut flag.plan else { return };
+    let count = plan.stages.len();
+    plan.stages.iter_mut().for_each(|stage| stage.companies.clear());
+    plan.stages.retain(|stage| stage.percentage.is_some());
+    match count - plan.stages.len() {
+        0 => {}
+        gone => notes.push(format!(
+            "{gone} of {count} stages of its plan let in companies only, and stayed behind with them"
+        )),
+    }
+    if plan.stages.is_empty() {
+        flag.plan = None;
+    }
+}
+
+fn everybody() -> Rollout {
+    Rollout { percentage: Percentage::FULL, by: "company".to_owned(), salt: None, bucketing: Bucketing::Xxh3 }
+}

@@ -1,0 +1,146 @@
+//! Flags on their way from one store to another: what they say travels, who has them does not.
+//!
+//! [`pack`] takes flags out of one store's definitions with everything that they need, [`arrive`] puts them into another's. A flag that
+//! is new there is off for everybody; one that is published there already stays on for whom it was. Company ids mean others there, so
+//! they are left behind unless they are asked for. Pure functions; the result always passes `check`.
+
+mod arrive;
+mod flag;
+mod sealed;
+
+pub use arrive::{Arrival, Arriving, arrive};
+pub use sealed::{ExportKey, Origin, SealError, Sealed, Trusted, open, seal};
+
+use crate::definition::{CompanyId, Condition, Definitions, Flag, nearest};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Flags and what they need.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Parcel {
+    /// The flags that were asked for.
+    pub asked: BTreeSet<String>,
+    /// They, and those that they require.
+    pub flags: BTreeMap<String, Flag>,
+    /// The segments that these use.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub segments: BTreeMap<String, Condition>,
+}
+
+/// Why flags do not travel. Nothing was changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TravelError {
+    /// No flag has that key.
+    #[error("there is no flag {key:?}{}", near.as_ref().map_or(String::new(), |near| format!(" (did you mean \"{near}\"?)")))]
+    Unknown {
+        /// What was asked for.
+        key: String,
+        /// The nearest that there is.
+        near: Option<String>,
+    },
+    /// A flag or a segment that is needed is neither in the parcel nor at the place where it arrives.
+    #[error("{}", missing(.0))]
+    Missing(Vec<(String, String)>),
+    /// Rules name companies by their ids.
+    #[error("{}: these name companies by their ids, which mean others there; give --with-companies if they are the same", .0.join(", "))]
+    Companies(Vec<String>),
+    /// A segment says something else at the place where it arrives, and flags that do not travel use it.
+    #[error("segment {segment} says something else there, where {} it too; let them travel along, or rename the segment", used(.flags))]
+    Segment {
+        /// Its name.
+        segment: String,
+        /// The flags that use it and do not travel.
+        flags: Vec<String>,
+    },
+    /// What would be published has errors.
+    #[error("it would not pass `flagstone check`: {0}")]
+    Check(String),
+}
+
+fn missing(names: &[(String, String)]) -> String {
+    let names: Vec<String> = names.iter().map(|(by, name)| format!("{by} needs {name}")).collect();
+    format!("{}: neither travels along nor is there", names.join(", "))
+}
+
+fn used(flags: &[String]) -> String {
+    let verb = if flags.len() == 1 { "uses" } else { "use" };
+    format!("{} {verb}", flags.join(", "))
+}
+
+/// Takes those flags, or without any all of them, out of the definitions.
+///
+/// # Errors
+///
+/// When there is no such flag. Definitions that passed `check` hold all that their flags need.
+pub fn pack(definitions: &Definitions, flags: &[String]) -> Result<Parcel, TravelError> {
+    if let Some(key) = flags.iter().find(|key| !definitions.flags.contains_key(*key)) {
+        let near = nearest(key, definitions.flags.keys().map(String::as_str)).map(str::to_owned);
+        return Err(TravelError::Unknown { key: key.clone(), near });
+    }
+    let asked: BTreeSet<String> = match flags {
+        [] => definitions.flags.keys().cloned().collect(),
+        flags => flags.iter().cloned().collect(),
+    };
+    let mut parcel = Parcel { asked, flags: BTreeMap::new(), segments: BTreeMap::new() };
+    let mut due: Vec<&str> = parcel.asked.iter().map(String::as_str).collect();
+    let mut segments: Vec<&str> = Vec::new();
+    while let Some(key) = due.pop() {
+        if let Some(flag) = definitions.flags.get(key)
+            && parcel.flags.insert(key.to_owned(), flag::traveller(flag)).is_none()
+        {
+            due.extend(flag.requires.iter().map(String::as_str));
+            segments.extend(flag.rules.iter().flat_map(|rule| used_by(&rule.when)));
+        }
+    }
+    while let Some(name) = segments.pop() {
+        if let Some(condition) = definitions.segments.get(name)
+            && parcel.segments.insert(name.to_owned(), condition.clone()).is_none()
+        {
+            segments.extend(used_by(condition));
+        }
+    }
+    Ok(parcel)
+}
+
+/// Without the companies that flags and stages of plans list: they are not even written into an export.
+pub fn without_companies(mut parcel: Parcel) -> Parcel {
+    for flag in parcel.flags.values_mut() {
+        flag.companies = Default::default();
+        for stage in flag.plan.iter_mut().flat_map(|plan| &mut plan.stages) {
+            stage.companies = Vec::new();
+        }
+    }
+    parcel
+}
+
+/// The segments that a condition names.
+fn used_by(condition: &Condition) -> Vec<&str> {
+    let mut used = Vec::new();
+    let mut due = vec![condition];
+    while let Some(condition) = due.pop() {
+        match condition {
+            Condition::All { all: parts } | Condition::Any { any: parts } => due.extend(parts),
+            Condition::Not { not } => due.push(not),
+            Condition::Segment { segment } => used.push(segment.as_str()),
+            Condition::Test { .. } => {}
+        }
+    }
+    used
+}
+
+/// Whether a condition compares the company.
+fn asks_company(condition: &Condition) -> bool {
+    match condition {
+        Condition::All { all: parts } | Condition::Any { any: parts } => parts.iter().any(asks_company),
+        Condition::Not { not } => asks_company(not),
+        Condition::Segment { .. } => false,
+        Condition::Test { attribute, .. } => attribute == "company",
+    }
+}
+
+/// Both lists in one, sorted, each once.
+fn joined(a: &[CompanyId], b: &[CompanyId]) -> Vec<CompanyId> {
+    a.iter().chain(b).cloned().collect::<BTreeSet<_>>().into_iter().collect()
+}
