@@ -113,6 +113,13 @@ final class InstallTest extends TestCase
         $this->publish(['a' => true]);
         self::assertSame(0, $this->artisanCode('feature:doctor'));
         self::assertStringContainsString('1 flags, from ', $this->printed);
+        self::assertMatchesRegularExpression('/ok +store +\d\d checks of `flagstone doctor` passed/', $this->printed);
+        self::assertStringContainsString('1 flag without an owner: a. To mend: write "owner"', $this->printed);
+        self::assertSame(0, $this->artisanCode('feature:doctor --fpm=/nonexistent.sock'));
+        self::assertStringContainsString('/nonexistent.sock does not answer: No such file', $this->printed);
+        \file_put_contents("$this->folder/Asks.php", "<?php feature_enabled('mispelt');");
+        self::assertSame(0, $this->artisanCode('feature:doctor'));
+        self::assertStringContainsString('mispelt (Asks.php:1)', $this->printed);
         \mkdir("$this->folder/.git");
         $this->app->instance(Binary::class, new Binary('/nonexistent/flagstone'));
         $this->app->forgetInstance(\Flagstone\Laravel\Changes\Changer::class);

@@ -13,6 +13,7 @@ use Flagstone\Laravel\Flagstone;
 final class DoctorCommand extends FlagCommand
 {
     protected $signature = 'feature:doctor
+        {--fpm= : What PHP-FPM\'s pool listens on, to ask its workers too}
         {--json : Print JSON}';
 
     protected $description = 'Check this machine\'s set-up, and say what to do';
@@ -109,9 +110,30 @@ final class DoctorCommand extends FlagCommand
         $version = $binary->run(['--version'])->text;
         $this->note('command', 'ok', "$path, $version");
         if (!$changer->isFile() && $changer->directory() !== null) {
-            $result = $changer->command(['status'], true);
-            if ($result->code !== 0) {
-                $this->note('store', 'problem', $result->data()['error'] ?? $result->error);
+            $this->store($changer);
+        }
+    }
+
+    /** What `flagstone doctor` finds, but of the PHP that runs this: that one has told by itself. */
+    private function store(Changer $changer): void
+    {
+        $fpm = $this->option('fpm');
+        $options = ['--php=' . \PHP_BINARY, '--code=' . $this->laravel->basePath(), ...($fpm === null ? [] : ["--fpm=$fpm"])];
+        $result = $changer->command(['doctor', ...$options], true);
+        $checks = $result->data()['checks'] ?? null;
+        if ($checks === null) {
+            $this->note('store', 'problem', $result->data()['error'] ?? $result->error);
+
+            return;
+        }
+        $others = \array_filter($checks, static fn (array $check): bool => \preg_match('/^php(-|$)/', $check['check']) === 0);
+        $passed = \array_filter($others, static fn (array $check): bool => $check['state'] === 'passed');
+        $this->note('store', 'ok', \count($passed) . ' checks of `flagstone doctor` passed');
+        foreach ($others as $check) {
+            if (!\in_array($check['state'], ['passed', 'not_asked'], true)) {
+                $bad = $check['critical'] && $check['state'] === 'failed';
+                $mend = isset($check['mend']) ? ". To mend: {$check['mend']}" : '';
+                $this->note($check['check'], $bad ? 'problem' : 'hint', $check['found'] . $mend);
             }
         }
     }

@@ -116,7 +116,7 @@ fn born_on(opened: &Opened, definitions: &Definitions, report: &mut Report) {
 /// On for everybody, at all times, by nothing but its definition.
 fn full(flag: &Flag) -> bool {
     let everybody = flag.rollout.as_ref().is_none_or(|rollout| rollout.percentage == Percentage::FULL);
-    flag.enabled && everybody && flag.schedule.is_empty() && flag.rules.is_empty()
+    flag.enabled && everybody && flag.schedule.is_empty() && flag.rules.is_empty() && flag.plan.is_none()
 }
 
 /// Plans whose stages go on although nobody looks at whether the feature does harm.

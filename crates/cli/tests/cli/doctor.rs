@@ -2,7 +2,9 @@
 
 use crate::shop::{FLAGS, Ran, Shop, ran};
 use serde_json::Value;
+use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
 /// A store in which all is well, and a PHP that answers from it.
@@ -318,6 +320,126 @@ fn a_php_that_answers_from_elsewhere_is_no_go() {
     says(&doctor(&shop, &[]).exits(1), "php-answers", "failed", &["generation 1", "the head names 2"]);
     php(&shop, &answer(&shop, env!("CARGO_PKG_VERSION"), 1, "last_good"));
     says(&doctor(&shop, &[]).exits(1), "php-answers", "failed", &["generation 1 (last_good)", "\\u{1b}[2J"]);
+}
+
+#[test]
+fn a_plan_without_a_guard_is_named() {
+    let shop = well();
+    says(&doctor(&shop, &[]).exits(0), "plans", "passed", &["no flag has a plan"]);
+    shop.republish(
+        "\"old\":",
+        "\"planned\": {\"enabled\": false, \"rollout\": {\"percentage\": 0}, \"plan\": {\"stages\": [{\"percentage\": 10, \"soak\": \"1h\"}, {\"percentage\": 100}]}}, \"old\":",
+    );
+    php(&shop, &answer(&shop, env!("CARGO_PKG_VERSION"), 2, "current"));
+    says(
+        &doctor(&shop, &[]).exits(0),
+        "plans",
+        "warned",
+        &["1 flag with a plan and without a guard: planned"],
+    );
+}
+
+/// A FastCGI server that plays a pool of two workers, and answers as `body` says for the worker and the script.
+fn pool(shop: &Shop, body: impl Fn(usize, &str) -> String + Send + 'static) -> PathBuf {
+    let socket = shop.directory.join("fpm.sock");
+    let listener = UnixListener::bind(&socket).unwrap();
+    std::thread::spawn(move || {
+        for (number, stream) in listener.incoming().enumerate() {
+            let mut stream = stream.unwrap();
+            let (mut sent, mut chunk) = (Vec::new(), [0; 4096]);
+            // The record that ends the input.
+            while !sent.ends_with(&[1, 5, 0, 1, 0, 0, 0, 0]) {
+                let read = stream.read(&mut chunk).unwrap();
+                assert!(read > 0, "the request ends before its end");
+                sent.extend_from_slice(&chunk[..read]);
+            }
+            let answer = body(number % 2, &String::from_utf8_lossy(&sent));
+            for (kind, content) in [(6, answer.as_bytes()), (3, &[0; 8][..])] {
+                let length = u16::try_from(content.len()).unwrap().to_be_bytes();
+                stream.write_all(&[1, kind, 0, 1, length[0], length[1], 0, 0]).unwrap();
+                stream.write_all(content).unwrap();
+            }
+        }
+    });
+    socket
+}
+
+/// What a worker prints.
+fn page(answer: &str, worker: usize) -> String {
+    let answer = answer.replace("\"pid\":7", &format!("\"pid\":{}", 100 + worker));
+    format!("X-Powered-By: PHP\r\n\r\n\nflagstone-doctor: {answer}\n")
+}
+
+#[test]
+fn the_workers_behind_a_socket_are_asked() {
+    let shop = well();
+    let right = answer(&shop, env!("CARGO_PKG_VERSION"), 1, "current");
+    let socket = pool(&shop, move |worker, request| {
+        assert!(
+            request.contains("SCRIPT_FILENAME/") && request.contains("FLAGSTONE_DOCTOR_STORE/"),
+            "{request}"
+        );
+        page(&right, worker)
+    });
+    let ran = doctor(&shop, &["--fpm", socket.to_str().unwrap()]).exits(0);
+    for check in ["fpm", "fpm-version", "fpm-answers"] {
+        says(&ran, check, "passed", &[]);
+    }
+    says(&ran, "fpm-workers", "passed", &["2 workers met in 40 requests, all on the newest generation"]);
+}
+
+#[test]
+fn one_worker_that_is_behind_is_no_go() {
+    let shop = well();
+    shop.republish("\"percentage\": 50 }", "\"percentage\": 60 }");
+    php(&shop, &answer(&shop, env!("CARGO_PKG_VERSION"), 2, "current"));
+    let newest = answer(&shop, env!("CARGO_PKG_VERSION"), 2, "current");
+    let behind = answer(&shop, env!("CARGO_PKG_VERSION"), 1, "last_good");
+    let socket = pool(&shop, move |worker, _| page(if worker == 0 { &newest } else { &behind }, worker));
+    let ran = doctor(&shop, &["--fpm", socket.to_str().unwrap()]).exits(1);
+    says(&ran, "fpm-answers", "passed", &["from generation 2"]);
+    says(
+        &ran,
+        "fpm-workers",
+        "failed",
+        &["1 not on the newest generation: worker 101 answers from generation 1 (last_good)"],
+    );
+}
+
+#[test]
+fn workers_without_the_extension_or_of_another_version_fail() {
+    let shop = well();
+    let none = "{\"php\": \"8.4.1\", \"pid\":7, \"named\": \"\", \"status\": null}";
+    let socket = pool(&shop, move |worker, _| page(none, worker));
+    says(
+        &doctor(&shop, &["--fpm", socket.to_str().unwrap()]).exits(1),
+        "fpm",
+        "failed",
+        &["systemctl restart php8.4-fpm"],
+    );
+    std::fs::remove_file(&socket).unwrap();
+    let old = answer(&shop, "0.0.1", 1, "current");
+    let socket = pool(&shop, move |worker, _| page(&old, worker));
+    says(&doctor(&shop, &["--fpm", socket.to_str().unwrap()]).exits(0), "fpm-version", "failed", &["0.0.1"]);
+}
+
+#[test]
+fn a_pool_that_cannot_read_the_script_leaves_the_question_open() {
+    let shop = well();
+    let right = answer(&shop, env!("CARGO_PKG_VERSION"), 1, "current");
+    let socket = pool(&shop, move |worker, request| match request.contains("/srv/doctor.php") {
+        true => page(&right, worker),
+        false => "Status: 404 Not Found\r\n\r\nFile not found.\n".to_owned(),
+    });
+    let socket = socket.to_str().unwrap();
+    says(
+        &doctor(&shop, &["--fpm", socket]).exits(2),
+        "fpm",
+        "unknown",
+        &["File not found.", "--fpm-script PATH"],
+    );
+    let ran = doctor(&shop, &["--fpm", socket, "--fpm-script", "/srv/doctor.php"]).exits(0);
+    says(&ran, "fpm-workers", "passed", &[]);
 }
 
 #[test]
