@@ -64,7 +64,8 @@ final class Companies
         if (\is_string($source) && \class_exists($source)) {
             $source = $this->container->make($source);
         }
-        if (\is_array($source) && \is_string($source[0] ?? null) && \class_exists($source[0])) {
+        // A static method needs no object.
+        if (\is_array($source) && !\is_callable($source) && \is_string($source[0] ?? null) && \class_exists($source[0])) {
             $source[0] = $this->container->make($source[0]);
         }
         if (!\is_callable($source)) {
