@@ -79,12 +79,9 @@ impl Begun {
     pub fn send(&self, arguments: Vec<String>, input: Option<Vec<u8>>) -> Sent {
         let mut all = arguments;
         let more = [format!("--actor={}", self.change.actor.user), "--json".to_owned()];
-        // Behind the words, before what is said of them.
-        let at = all.iter().position(|argument| argument.starts_with('-')).unwrap_or(all.len());
-        all.splice(
-            at..at,
-            more.into_iter().chain(self.change.reason.iter().map(|reason| format!("--reason={reason}"))),
-        );
+        let reason = self.change.reason.iter().map(|reason| format!("--reason={reason}"));
+        let end = all.iter().position(|argument| argument == "--").unwrap_or(all.len());
+        all.splice(end..end, more.into_iter().chain(reason));
         match &self.config_problem {
             _ if self.here => Sent::default(),
             Some(problem) => machines::unknown(words::plain(problem).into_owned()),

@@ -1,7 +1,7 @@
 //! A change that is made on every machine that the store's config declares.
 
 use crate::shop::{FLAGS, Shop};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::time::{Duration, Instant};
 
 /// A shop with a second store, and a script in the place of `ssh` that runs the command there: with a shell in between, as ssh
@@ -178,6 +178,32 @@ fn commands_that_others_could_have_written_are_not_run() {
     let ran = shop.run(["kill", "search", "--reason", "slow"]).exits(3);
     assert!(ran.err.contains("whether there are other machines is not known"), "{}", ran.err);
     assert_eq!(asked(&shop, "store", "search", "2"), 1);
+}
+
+#[test]
+fn root_runs_what_another_user_declared_as_that_user() {
+    let shop = Shop::published();
+    let run = r#"["sh", "-c", "id -u >&2; exit 9"]"#;
+    shop.run(["config", "machines.web-2", run]).exits(0);
+    let config = shop.directory.join("store/config.json");
+    let me = std::fs::metadata(&config).unwrap().uid();
+    // Only root can give a file away, and only root would run it as somebody else.
+    let owner = if me == 0 { 65_534 } else { me };
+    std::os::unix::fs::chown(&config, Some(owner), None).unwrap();
+    std::os::unix::fs::chown(shop.directory.join("store"), Some(owner), None).unwrap();
+    let ran = shop.run(["disable", "billing_v2"]).exits(3);
+    assert!(ran.out.contains(&format!("web-2: not done there: {owner} (exit 9)")), "{}", ran.out);
+}
+
+#[test]
+fn a_word_of_a_plan_is_said_on_the_other_machine_too() {
+    let shop = two_machines();
+    let planned = "\"old\": { \"enabled\": false, \"rollout\": { \"percentage\": 0 }, \"plan\": { \"stages\": [ { \"companies\": [15] }, { \"percentage\": 100 } ] } }";
+    shop.write("flags.json", FLAGS.replace("\"old\": false", planned));
+    shop.run(["publish", "flags.json"]).exits(0);
+    let ran = shop.run(["plan", "start", "old", "--reason", "it's time; now"]).exits(0);
+    assert!(ran.out.contains("web-2: done there too"), "{}", ran.out);
+    assert_eq!([asked(&shop, "store", "old", "15"), asked(&shop, "other", "old", "15")], [0, 0]);
 }
 
 #[test]
