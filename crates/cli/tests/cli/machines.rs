@@ -87,7 +87,7 @@ fn a_file_that_is_published_gets_there_by_standard_input() {
 fn a_machine_that_fails_or_hangs_is_named_and_the_others_are_reached() {
     let shop = two_machines();
     machine(&shop, "broken", "echo 'ssh: connect to host broken: No route to host' >&2; exit 255");
-    machine(&shop, "hangs", "sleep 60 & sleep 60");
+    machine(&shop, "hangs", "sleep 60 & echo $! > sleeper; sleep 60");
     machine(&shop, "dumb", "true");
     shop.run(["config", "machines.nothing", r#"["./no-such-command"]"#]).exits(0);
     let began = Instant::now();
@@ -104,6 +104,9 @@ fn a_machine_that_fails_or_hangs_is_named_and_the_others_are_reached() {
     }
     assert!(ran.err.contains("done here, but not on 4 of 5 machines"), "{}", ran.err);
     assert_eq!([asked(&shop, "store", "billing_v2", "1"), asked(&shop, "other", "billing_v2", "1")], [1, 1]);
+    let sleeper = std::fs::read_to_string(shop.directory.join("sleeper")).unwrap();
+    let left = std::fs::read_to_string(format!("/proc/{}/stat", sleeper.trim())).unwrap_or_default();
+    assert!(left.is_empty() || left.contains(") Z "), "what it started was left behind: {left}");
     // Said again, it reaches who was missed, and does nothing where it is done.
     let json = shop.run(["disable", "billing_v2", "--json"]).exits(3).json();
     assert_eq!(json["machines"].as_array().unwrap().len(), 5);
