@@ -132,18 +132,30 @@ final class ConsoleTest extends TestCase
         self::assertSame(0, $this->artisanCode('feature:enable portal --percentage=20'));
     }
 
-    public function test_a_publish_that_would_undo_a_command_is_refused(): void
+    public function test_a_publish_takes_back_no_command_and_says_what_it_did_not_apply(): void
     {
         self::assertSame(0, $this->artisanCode('feature:rollout portal 30'));
-        $file = Support\Store::directory() . '/flags-undo.json';
+        $file = Support\Store::directory() . '/flags-merged.json';
         $portal = '{"rollout": {"percentage": 10}, "companies": {"allow": [15]}}';
         \file_put_contents($file, "{\"flags\": {\"portal\": $portal, \"beta\": false, \"search\": true}}");
-        self::assertSame(1, $this->artisanCode('feature:publish', ['file' => $file]));
-        self::assertStringContainsString('rollout.percentage 30, the file says 10', $this->printed);
-        self::assertSame(1, $this->artisanTyping('feature:publish', ['file' => $file], 'no'));
-        self::assertSame(0, $this->artisanTyping('feature:publish', ['file' => $file], 'yes'));
+        $percentage = function (): float {
+            $this->artisanCode('feature:show portal --json');
+
+            return \json_decode($this->printed, true)['definition']['rollout']['percentage'];
+        };
+        self::assertSame(0, $this->artisanCode('feature:publish', ['file' => $file]));
+        self::assertStringContainsString('portal: percentage is 30 %, the file says 10 %', $this->printed);
+        self::assertSame(1, $this->artisanCode('feature:publish', ['file' => $file, '--check-drift' => true]));
+        self::assertEquals(30, $percentage());
+        self::assertSame(0, $this->artisanCode('feature:pull', ['file' => $file, '--dry-run' => true]), $this->printed);
+        self::assertSame(0, $this->artisanCode('feature:pull', ['file' => $file]), $this->printed);
+        self::assertStringContainsString('"percentage": 30', (string) \file_get_contents($file));
+        self::assertSame(0, $this->artisanCode('feature:publish', ['file' => $file, '--check-drift' => true]));
         self::assertSame(0, $this->artisanCode('feature:rollout portal 40'));
-        self::assertSame(0, $this->artisanCode('feature:publish', ['file' => $file, '--force' => true]));
+        self::assertSame(0, $this->artisanCode('feature:publish', ['file' => $file, '--reset' => ['portal.percentage']]));
+        self::assertEquals(30, $percentage());
+        self::assertSame(1, $this->artisanCode('feature:publish', ['file' => $file, '--reset' => ['portl']]));
+        self::assertSame(0, $this->artisanCode('feature:publish', ['file' => $file, '--release' => '7', '--prune' => true]));
         \file_put_contents($file, '{"flags": {"portal": 7}}');
         self::assertSame(1, $this->artisanTyping('feature:publish', ['file' => $file], 'yes'), 'errors are not asked about');
     }

@@ -9,6 +9,7 @@ mod write;
 
 pub use decide::Edit;
 pub use words::state;
+pub(crate) use write::texts;
 
 use crate::definition::{self, Definitions, Flag, Report, nearest};
 
@@ -129,7 +130,7 @@ pub fn change_published(
         let before = definitions.check(name, &day(now)).is_err();
         return Err(ChangeError::Definitions { report, before });
     }
-    let notes = words::notes(edit, before, &after, &changed, now);
+    let notes = words::notes(edit, before, &after, &changed, now, true);
     Ok(Changed { text: String::new(), definitions: changed, before: was, changed: true, summary, notes })
 }
 
@@ -213,7 +214,7 @@ pub fn change(target: Target, key: &str, edit: &Edit) -> Result<Changed, ChangeE
                     let before = document.check(&today).has_errors();
                     return Err(ChangeError::Definitions { report, before });
                 }
-                let mut notes = words::notes(edit, before, &after, &expected, target.now);
+                let mut notes = words::notes(edit, before, &after, &expected, target.now, false);
                 notes.extend(write::overlays(target, key));
                 notes.extend(
                     unnamed.map(|name| format!("{} named no environment {name} until now", target.file)),

@@ -1,7 +1,7 @@
 //! A change in words.
 
 use super::Edit;
-use crate::definition::{CompanyId, Definitions, Flag, Percentage};
+use crate::definition::{CompanyId, Definitions, Flag, Managed, Percentage};
 use crate::eval::time;
 
 /// Companies named in a sentence.
@@ -55,13 +55,14 @@ pub(super) fn summary(key: &str, before: Option<&Flag>, after: &Flag, now: i64) 
     }
 }
 
-/// What the change does besides, and what else decides.
+/// What the change does besides, and what else decides. `published`: it is made to what runs, not to a file.
 pub(super) fn notes(
     edit: &Edit,
     before: Option<&Flag>,
     after: &Flag,
     definitions: &Definitions,
     now: i64,
+    published: bool,
 ) -> Vec<String> {
     let mut notes = Vec::new();
     let Some(before) = before else { return notes };
@@ -81,6 +82,9 @@ pub(super) fn notes(
     if let Some(state) = before.state.plan.as_ref().filter(|state| state.is_running()) {
         let (stage, count) = (state.entered.len(), state.stages.len());
         notes.push(format!("its plan is held with this, in stage {stage} of {count}"));
+    }
+    if before.managed == Managed::Git && !matches!(edit, Edit::Add { .. }) && published {
+        notes.push("managed in git: the next publish of its file takes this back".to_owned());
     }
     match edit {
         Edit::Enable { percentage, companies } => {

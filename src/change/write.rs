@@ -5,11 +5,11 @@
 
 use super::Target;
 use crate::definition::edit::{Editor, Found, Json};
-use crate::definition::{CompanyId, Flag, Percentage};
+use crate::definition::{CompanyId, Emergency, Flag, Percentage};
 use serde_json::Value;
 
 /// Texts that ought to say it, the one that changes least first.
-pub(super) fn texts(target: Target, key: &str, before: Option<&Flag>, after: &Flag) -> Option<Vec<String>> {
+pub(crate) fn texts(target: Target, key: &str, before: Option<&Flag>, after: &Flag) -> Option<Vec<String>> {
     let editor = || Editor::new(target.text.to_owned());
     let Some(environment) = target.environment else {
         let path = ["flags", key];
@@ -99,9 +99,17 @@ fn flag(
     if before.schedule != after.schedule {
         let path = at(&["schedule"]);
         match base.and_then(|base| base.get("schedule")) {
+            _ if !after.schedule.is_empty() => {
+                let steps = serde_json::to_value(&after.schedule).unwrap_or_default();
+                set(&mut editor, &path, (&steps).into(), blocks);
+            }
             Some(_) => set(&mut editor, &path, Json::null(), blocks),
             None => editor.remove(&strings(&path)),
         }
+    }
+    if before.emergency != after.emergency {
+        let word = if after.emergency == Emergency::Keep { "keep" } else { "off" };
+        set(&mut editor, &at(&["emergency"]), Json::text(word), blocks);
     }
     editor.into_text()
 }

@@ -3,7 +3,7 @@
 use super::company::CompanyId;
 use super::json::{Id, Tree};
 use super::merge::View;
-use super::model::{Flag, Variant};
+use super::model::{Flag, Rollout, Variant};
 use super::percentage::{Percentage, plain};
 use super::reader::clip;
 use super::report::Findings;
@@ -112,6 +112,20 @@ fn not_expired(findings: &mut Findings, today: i64, key: &str, flag: &Flag, plac
     if time::parse_day(day.as_bytes()).is_some_and(|day| day < today) {
         let advice = "remove the flag and the code that asks for it, or give it more time".to_owned();
         findings.warning(view.place(), format!("{key} expired on {day}"), advice);
+    }
+}
+
+impl Flag {
+    /// Writes what holds where no rollout is written, if the flag singles some out and so has to say it.
+    pub(crate) fn say_percentage(&mut self) {
+        if self.rollout.is_none() && needs_percentage(self) {
+            self.rollout = Some(Rollout::everybody());
+        }
+    }
+
+    /// Whether it is off for everybody by its own words, at that time and after, in microseconds since 1970.
+    pub fn is_off_for_all(&self, now: i64) -> bool {
+        is_off_for_all(self, now.div_euclid(86_400 * time::SECOND))
     }
 }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FlagState {
-    /// Since when the file that is published no longer has the flag, in microseconds since 1970.
+    /// Since what day the file that is published no longer has the flag: its beginning in UTC, in microseconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub orphaned: Option<i64>,
     /// How far its plan is; none: it was not started.

@@ -33,14 +33,10 @@ pub(super) const NO_HASH: &str = "0000000000000000000000000000000000000000000000
 /// What was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[allow(
-    missing_docs,
-    reason = "they are the command's words; `adopt` is a publish of what is served already by such words"
-)]
+#[allow(missing_docs, reason = "they are the command's words")]
 pub enum Action {
     Init,
     Publish,
-    Adopt,
     Enable,
     Disable,
     Rollout,
@@ -80,7 +76,7 @@ impl Action {
     pub fn word(self) -> &'static str {
         match self {
             Action::Init => "init",
-            Action::Publish | Action::Adopt => "publish",
+            Action::Publish => "publish",
             Action::Enable => "enable",
             Action::Disable => "disable",
             Action::Rollout => "rollout",
@@ -166,6 +162,9 @@ pub struct Record {
     /// Where flags came from that were promoted or imported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
+    /// The release that a file belongs to, if the publisher named one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<u64>,
     /// Field by field.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub differences: Vec<Difference>,

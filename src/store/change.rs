@@ -22,6 +22,20 @@ impl Change {
     }
 }
 
+/// How the file of a release is published.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FileOptions {
+    /// What operations own and the file is to decide once: `FLAG.FIELD`, `FLAG` or `all`.
+    pub reset: Vec<String>,
+    /// Remove flags that the file does not have and that are off for everybody.
+    pub prune: bool,
+    /// The number of the release that the file belongs to, at least 1; a later one has a higher number. A file of an
+    /// older release than one that was published turns no switch.
+    pub release: Option<u64>,
+    /// That release is the newest from now on, whatever was published before.
+    pub newest: bool,
+}
+
 /// What a publish or a rollback did.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Published {

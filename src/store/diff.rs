@@ -3,6 +3,7 @@
 //! Canonical JSON of equal things is equal, byte for byte: what did not change is passed over as text, without
 //! being read. Long lists are compared in one pass over both, and told as numbers and the first few.
 
+pub use crate::definition::ListDifference;
 use crate::definition::{Companies, CompanyId, Definitions};
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
@@ -35,19 +36,6 @@ pub struct Difference {
     /// For a list whose order means nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub list: Option<ListDifference>,
-}
-
-/// What went into a list and what came out.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ListDifference {
-    /// How many are new.
-    pub added: u64,
-    /// How many are gone.
-    pub removed: u64,
-    /// The first ten that are new.
-    pub first_added: Vec<CompanyId>,
-    /// The first ten that are gone.
-    pub first_removed: Vec<CompanyId>,
 }
 
 impl Difference {
@@ -200,38 +188,9 @@ impl Walk<'_> {
             pointer,
             before: shown(before)?,
             after: shown(after)?,
-            list: Some(compare(before, after, self.first)),
+            list: Some(ListDifference::between(before, after, self.first)),
         });
         Ok(())
-    }
-}
-
-/// One pass over two sorted lists.
-fn compare(a: &[CompanyId], b: &[CompanyId], first: usize) -> ListDifference {
-    let mut list =
-        ListDifference { added: 0, removed: 0, first_added: Vec::new(), first_removed: Vec::new() };
-    let (mut a, mut b) = (a.iter().peekable(), b.iter().peekable());
-    loop {
-        let order = match (a.peek(), b.peek()) {
-            (None, None) => return list,
-            (Some(_), None) => std::cmp::Ordering::Less,
-            (None, Some(_)) => std::cmp::Ordering::Greater,
-            (Some(a), Some(b)) => a.cmp(b),
-        };
-        let removed = if order.is_le() { a.next() } else { None };
-        let added = if order.is_ge() { b.next() } else { None };
-        match (removed, added) {
-            (Some(company), None) => note(&mut list.removed, &mut list.first_removed, company, first),
-            (None, Some(company)) => note(&mut list.added, &mut list.first_added, company, first),
-            _ => {}
-        }
-    }
-}
-
-fn note(count: &mut u64, noted: &mut Vec<CompanyId>, company: &CompanyId, first: usize) {
-    *count += 1;
-    if noted.len() < first {
-        noted.push(company.clone());
     }
 }
 

@@ -86,18 +86,6 @@ pub enum StoreError {
         /// What is published.
         current: u64,
     },
-    /// A publish would undo what words changed since the last one.
-    #[cfg(feature = "publisher")]
-    #[error(
-        "that would undo {}; nothing was changed. Write it into the file, or publish with --force",
-        listed(changes)
-    )]
-    Undoes {
-        /// Each of them.
-        changes: Vec<super::Undone>,
-        /// What is published.
-        current: u64,
-    },
     /// A publish or rollback came to an end before the head moved.
     #[error("{source}; nothing was changed, generation {current} stays")]
     Unchanged {
@@ -105,6 +93,13 @@ pub enum StoreError {
         source: Box<StoreError>,
         /// What is published.
         current: u64,
+    },
+    /// A file and what runs do not go together as told.
+    #[cfg(feature = "publisher")]
+    #[error("{source}; nothing was changed")]
+    Merge {
+        /// Why.
+        source: crate::merge::MergeError,
     },
     /// The request cannot be carried out as it stands; says why and what to do.
     #[error("{0}")]
@@ -126,7 +121,7 @@ impl StoreError {
         match self {
             StoreError::Unchanged { source, .. } => source.is_refusal(),
             #[cfg(feature = "publisher")]
-            StoreError::Undoes { .. } => true,
+            StoreError::Merge { .. } => true,
             _ => matches!(
                 self,
                 StoreError::Stale { .. } | StoreError::Refused(_) | StoreError::Untrusted { .. }
@@ -142,15 +137,6 @@ impl StoreError {
     /// Whether somebody else holds the lock.
     pub fn is_busy(&self) -> bool {
         matches!(self, StoreError::Busy { .. })
-    }
-}
-
-#[cfg(feature = "publisher")]
-fn listed(changes: &[super::Undone]) -> String {
-    let shown: Vec<String> = changes.iter().take(10).map(ToString::to_string).collect();
-    match changes.len().saturating_sub(shown.len()) {
-        0 => shown.join("; "),
-        more => format!("{}; and {more} more changes", shown.join("; ")),
     }
 }
 

@@ -22,6 +22,8 @@ const STOP_SINCE: usize = 280;
 const AUDIT_RECORDS: usize = 288;
 #[cfg(feature = "publisher")]
 const AUDIT_HASH: usize = 296;
+#[cfg(feature = "publisher")]
+const RELEASE: usize = 304;
 const POINTERS: usize = 320;
 const POINTER_SIZE: usize = 64;
 const SLOTS: usize = 4_096;
@@ -320,6 +322,15 @@ impl Head {
     pub(crate) fn set_audited(&self, records: u64, hash: u64) {
         self.store(AUDIT_HASH, hash);
         self.store(AUDIT_RECORDS, records);
+    }
+
+    /// The newest release whose file was published; 0 if none was named.
+    pub(crate) fn release(&self) -> u64 {
+        self.load(RELEASE)
+    }
+
+    pub(crate) fn set_release(&self, release: u64) {
+        self.store(RELEASE, release);
     }
 
     fn store(&self, offset: usize, value: u64) {

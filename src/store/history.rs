@@ -44,6 +44,8 @@ pub struct StoreStatus {
     pub size: Option<u64>,
     /// Since when everything is stopped.
     pub stopped: Option<String>,
+    /// The newest release whose file was published, if one was named.
+    pub release: Option<u64>,
     /// Flags killed one by one.
     pub killed: Vec<KilledFlag>,
     /// Generations whose snapshots are kept, ascending.
@@ -141,6 +143,7 @@ impl Store {
             flags: snapshot.as_ref().map(Snapshot::flag_count),
             size: snapshot.as_ref().map(Snapshot::size),
             stopped: head.stopped().map(format_rfc3339),
+            release: Some(head.release()).filter(|release| *release > 0),
             killed: killed.collect(),
             retained: self.kept()?.into_iter().map(|(generation, _)| generation).collect(),
             warning: match &self.trust {

@@ -50,8 +50,6 @@ mod switch;
 #[cfg(feature = "publisher")]
 mod travel;
 #[cfg(feature = "publisher")]
-mod undone;
-#[cfg(feature = "publisher")]
 mod users;
 #[cfg(feature = "publisher")]
 mod verify;
@@ -67,7 +65,7 @@ pub use actor::Actor;
 #[cfg(feature = "publisher")]
 pub use audit::{Action, Outcome, Record, Torn};
 #[cfg(feature = "publisher")]
-pub use change::{Change, Published, Switched};
+pub use change::{Change, FileOptions, Published, Switched};
 #[cfg(feature = "publisher")]
 pub use config::{Config, Machine, MachineName, Runner, Share};
 #[cfg(feature = "publisher")]
@@ -82,8 +80,6 @@ pub use publisher::Store;
 use publisher::{PATIENCE, now};
 #[cfg(feature = "publisher")]
 pub use settled::{Settled, settle};
-#[cfg(feature = "publisher")]
-pub use undone::Undone;
 #[cfg(feature = "publisher")]
 pub use verify::{AuditCheck, BadRecord};
 

@@ -4,16 +4,17 @@
 //! fsync the directory → head → audit the outcome → remove old generations. Until the head moves, an error
 //! or a death changes nothing that anybody reads; what is left behind goes with the next publish.
 
-use super::Store;
 use super::audit::{Action, Outcome, Record};
-use super::change::{Change, Published};
+use super::change::{Change, FileOptions, Published};
 use super::diff::{Difference, FIRST, diff_canonical};
 use super::error::StoreError;
-use super::head::Pointer;
+use super::head::{Head, Pointer};
 use super::layout::{SNAPSHOTS, TEMPORARY, open_plain, retained, snapshot_name};
 use super::open::{MapPolicy, open_snapshot};
 use super::session::Session;
+use super::{Store, now};
 use crate::definition::Definitions;
+use crate::merge::{Merged, Options, merge};
 use crate::snapshot::{ContentId, MapMode, Snapshot};
 use crate::travel::Origin;
 use rustix::fs::OFlags;
@@ -40,37 +41,95 @@ impl Drop for Temporary {
 }
 
 impl Store {
-    /// Compiles checked definitions and makes them the current generation. Where the very same content is current
-    /// already, nothing is made and the result says so.
+    /// Compiles checked definitions and makes them the current generation, whatever runs. Where the very same content is
+    /// current already, nothing is made and the result says so.
     ///
     /// # Errors
     ///
-    /// When the definitions cannot be compiled, the base is stale, it would undo a change made by a word since the last
-    /// publish ([`undone_by`](Self::undone_by)), or anything cannot be written; nothing was changed then.
+    /// When the definitions cannot be compiled, the base is stale, or anything cannot be written; nothing was changed then.
     pub fn publish(&self, definitions: &Definitions, change: Change) -> Result<Published, StoreError> {
         let bytes = crate::compile(definitions, &self.identity.environment)?;
         let session = self.session(&change, "publishing")?;
-        let current = session.current().0;
-        // A stale base says more of what is wrong.
-        if change.base.is_none_or(|base| base == current) {
-            let unchanged = |error| StoreError::Unchanged { source: Box::new(error), current };
-            let changes = self.undone_by(definitions).map_err(unchanged)?;
-            if !changes.is_empty() {
-                return Err(StoreError::Undoes { changes, current });
-            }
-        }
-        self.put_file(&session, &bytes, &change)
+        put(&session, &bytes, &Made::of(Action::Publish), &change)
     }
 
-    /// As [`publish`](Self::publish), whatever it undoes.
+    /// Merges the checked definitions of a file into what runs ([`merge`](crate::merge::merge)), and publishes the result.
     ///
     /// # Errors
     ///
-    /// As [`publish`](Self::publish), but for that.
-    pub fn publish_over(&self, definitions: &Definitions, change: Change) -> Result<Published, StoreError> {
-        let bytes = crate::compile(definitions, &self.identity.environment)?;
+    /// When they do not go together, or what runs cannot be read and the file is not to decide everything; and as
+    /// [`publish`](Self::publish).
+    pub fn publish_file(
+        &self,
+        file: &Definitions,
+        options: &FileOptions,
+        change: Change,
+    ) -> Result<(Published, Merged), StoreError> {
         let session = self.session(&change, "publishing")?;
-        self.put_file(&session, &bytes, &change)
+        let current = session.current().0;
+        // A stale base says more of what is wrong.
+        if let Some(base) = change.base.filter(|base| *base != current) {
+            return Err(StoreError::Stale { base, current });
+        }
+        let merged = self.merged(file, options, &session.head, session.now)?;
+        let settled = self.settled(
+            &merged.definitions,
+            Action::Publish,
+            &Change { base: Some(current), ..change.clone() },
+        );
+        let bytes = match settled {
+            Ok(definitions) => crate::compile(&definitions, &self.identity.environment)?,
+            // What ran cannot be read; the file decides everything.
+            Err(_) => crate::compile(&merged.definitions, &self.identity.environment)?,
+        };
+        let made = Made { release: options.release, ..Made::of(Action::Publish) };
+        let mut published = put(&session, &bytes, &made, &change)?;
+        if let Some(release) = options.release
+            && (options.newest || release > session.head.release())
+        {
+            session.head.set_release(release);
+            if let Some(problem) = session.flush() {
+                published.audit_warning.get_or_insert(problem);
+            }
+        }
+        Ok((published, merged))
+    }
+
+    /// What [`publish_file`](Self::publish_file) would publish.
+    ///
+    /// # Errors
+    ///
+    /// As that, but that nothing is written.
+    pub fn merge(&self, file: &Definitions, options: &FileOptions) -> Result<Merged, StoreError> {
+        self.merged(file, options, &self.read_head()?, now())
+    }
+
+    fn merged(
+        &self,
+        file: &Definitions,
+        options: &FileOptions,
+        head: &Head,
+        now: i64,
+    ) -> Result<Merged, StoreError> {
+        let newest = head.release();
+        let older = options.release.is_some_and(|release| release < newest && !options.newest);
+        let all = options.reset.iter().any(|what| what == "all");
+        let running = match self.generation()? {
+            0 => None,
+            generation => match self.definitions(generation) {
+                Ok(running) => Some(running),
+                Err(_) if all => None,
+                Err(error) => {
+                    return Err(StoreError::Refused(format!(
+                        "generation {generation} cannot be read, so that it is not known which switches were turned: {error}; \
+                         nothing was changed. Go back with `flagstone rollback`, or take all from the file with --reset all"
+                    )));
+                }
+            },
+        };
+        let older = older.then_some(newest);
+        let options = Options { reset: options.reset.clone(), prune: options.prune, older, now };
+        merge(running.as_ref(), file, &options).map_err(|source| StoreError::Merge { source })
     }
 
     /// Publishes definitions in which one flag was changed by a word.
@@ -93,12 +152,7 @@ impl Store {
         let definitions = self.settled(definitions, action, &change)?;
         let bytes = crate::compile(&definitions, &self.identity.environment)?;
         let session = self.session(&change, "changing a flag")?;
-        put(
-            &session,
-            &bytes,
-            &Made { action, flag: Some(flag), stage: None, rolled_back_to: None, origin: None },
-            &change,
-        )
+        put(&session, &bytes, &Made { flag: Some(flag), ..Made::of(action) }, &change)
     }
 
     /// Publishes definitions that a step of a plan made.
@@ -112,20 +166,6 @@ impl Store {
         put(&self.session(&change, "moving a plan")?, &bytes, made, &change)
     }
 
-    fn put_file(&self, session: &Session, bytes: &[u8], change: &Change) -> Result<Published, StoreError> {
-        let made =
-            Made { action: Action::Publish, flag: None, stage: None, rolled_back_to: None, origin: None };
-        let mut published = put(session, bytes, &made, change)?;
-        // What words made is in the file by now: from here on the file may say otherwise.
-        if published.unchanged && self.edited()? {
-            let record = session.record(change, Action::Adopt, Outcome::Done);
-            if let Err(error) = session.audit().and_then(|mut audit| audit.append(record)) {
-                published.audit_warning = Some(format!("the audit trail does not tell of it: {error}"));
-            }
-        }
-        Ok(published)
-    }
-
     /// Makes the content of an older generation current again, as a new generation: of `to`, or of the
     /// last one whose content is not the current.
     ///
@@ -137,13 +177,7 @@ impl Store {
         let target = self.rollback_target(&session, to)?;
         let bytes = read_snapshot(&session, target)?;
         let bytes = self.plans_held(bytes, target.0, &change)?;
-        let made = Made {
-            action: Action::Rollback,
-            flag: None,
-            stage: None,
-            rolled_back_to: Some(target.0),
-            origin: None,
-        };
+        let made = Made { rolled_back_to: Some(target.0), ..Made::of(Action::Rollback) };
         put(&session, &bytes, &made, &change)
     }
 
@@ -195,18 +229,25 @@ pub(super) struct Made<'a> {
     rolled_back_to: Option<u64>,
     /// Where flags come from that arrive.
     origin: Option<&'a Origin>,
+    release: Option<u64>,
+}
+
+impl Made<'_> {
+    fn of(action: Action) -> Self {
+        Made { action, flag: None, stage: None, rolled_back_to: None, origin: None, release: None }
+    }
 }
 
 impl<'a> Made<'a> {
     /// Flags that arrive from another store.
     pub(super) fn arrival(action: Action, origin: &'a Origin) -> Self {
-        Made { action, flag: None, stage: None, rolled_back_to: None, origin: Some(origin) }
+        Made { origin: Some(origin), ..Made::of(action) }
     }
 
     /// A step of a flag's plan, in that stage, counted from 0.
     pub(super) fn plan(action: Action, flag: &'a str, stage: Option<usize>) -> Self {
         let stage = stage.and_then(|stage| u32::try_from(stage + 1).ok());
-        Made { action, flag: Some(flag), stage, rolled_back_to: None, origin: None }
+        Made { flag: Some(flag), stage, ..Made::of(action) }
     }
 }
 
@@ -256,7 +297,7 @@ pub(super) fn put(
             audit_warning: session.flush(),
         });
     }
-    // What a word changes is written out whole: `undone_by` reads it.
+    // What a word changes is written out whole.
     let first = if made.action.is_edit() || made.action.is_plan() { usize::MAX } else { FIRST };
     let differences = differences(before.as_ref().map(|(_, snapshot)| snapshot), &snapshot, first);
     drop(before);
@@ -280,6 +321,7 @@ pub(super) fn put(
     intention.content = Some(content.to_string());
     intention.rolled_back_to = rolled_back_to;
     intention.origin = made.origin.cloned();
+    intention.release = made.release;
     intention.differences.clone_from(&differences);
     let mut outcome = Record { outcome: Outcome::Done, differences: Vec::new(), ..intention.clone() };
     outcome.intention = Some(audit.append(intention).map_err(unchanged)?);

@@ -96,6 +96,7 @@ impl Session {
             content: None,
             rolled_back_to: None,
             origin: None,
+            release: None,
             differences: Vec::new(),
             more_differences: 0,
             error: None,

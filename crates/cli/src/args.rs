@@ -68,6 +68,8 @@ pub enum Word {
     Init(Init),
     /// Check, compile and publish definitions as a new generation
     Publish(Publish),
+    /// Write the switches as they are turned now back into the file
+    Pull(Pull),
     /// Turn a flag on: for everybody, for a percentage, or for companies
     Enable(Enable),
     /// Turn a flag off: for everybody, or for companies
@@ -127,6 +129,7 @@ const GROUPS: [(&str, &[&str]); 3] = [
         &[
             "init",
             "publish",
+            "pull",
             "enable",
             "disable",
             "rollout",
@@ -382,9 +385,21 @@ pub struct Publish {
     /// Check, compile and show what would change, and change nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// Publish although that undoes what words such as `enable` changed since a file was last published
+    /// Publish nothing; fail if a switch is not as the file says, as a nightly job does
+    #[arg(long, conflicts_with_all = ["base", "reset", "prune"])]
+    pub check_drift: bool,
+    /// Have the file decide this switch, which is turned where it runs otherwise: FLAG.FIELD, FLAG or all (may be given again)
+    #[arg(long, value_name = "WHAT")]
+    pub reset: Vec<String>,
+    /// Remove flags that the file no longer has and that are off for everybody
     #[arg(long)]
-    pub force: bool,
+    pub prune: bool,
+    /// The release that the file belongs to: a number that grows, or a time; of an older one no switch is turned
+    #[arg(long, value_name = "ID", value_parser = release)]
+    pub release: Option<u64>,
+    /// That release is the newest, whatever was published before
+    #[arg(long, requires = "release")]
+    pub newest: bool,
     /// Why, for the audit trail
     #[arg(long, value_name = "R")]
     pub reason: Option<String>,
@@ -394,6 +409,17 @@ pub struct Publish {
     /// Who.
     #[command(flatten)]
     pub by: By,
+}
+
+/// Arguments of `pull`.
+#[derive(Debug, Args)]
+pub struct Pull {
+    /// The definitions
+    #[arg(default_value = "flags.json", value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// Show what would be written, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// What all words that change one flag's definition have in common.
@@ -889,6 +915,17 @@ fn name(text: &str) -> Result<String, String> {
         "" => Err("expected a person's name".to_owned()),
         text => Ok(text.to_owned()),
     }
+}
+
+/// A release: its number, or its time in seconds since 1970.
+fn release(text: &str) -> Result<u64, String> {
+    let seconds = || time::parse_rfc3339(text.as_bytes()).map(|micros| micros.div_euclid(time::SECOND));
+    let number = text.parse().ok().or_else(|| u64::try_from(seconds()?).ok());
+    number.filter(|number| *number > 0).ok_or_else(|| {
+        "expected a whole number above 0 that grows from release to release, such as `git show -s --format=%ct` prints, or a \
+         time such as 2026-12-01T08:00:00Z"
+            .to_owned()
+    })
 }
 
 fn percentage(text: &str) -> Result<Percentage, String> {

@@ -39,6 +39,7 @@ final class Registrar
         MakeCommand::class,
         PlanCommand::class,
         PublishCommand::class,
+        PullCommand::class,
         ResumeAllCommand::class,
         ReviveCommand::class,
         RollbackCommand::class,

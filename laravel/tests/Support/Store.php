@@ -12,6 +12,8 @@ use RuntimeException;
 final class Store
 {
     private static ?string $path = null;
+    /** @var array<string, bool|array<string, mixed>> as published last */
+    private static array $flags = [];
 
     public static function path(): string
     {
@@ -35,9 +37,24 @@ final class Store
      */
     public static function publish(array $flags, array $more = []): void
     {
+        // A publish deletes nothing; what no longer is wanted is turned off first.
+        $left = \array_diff_key(self::$flags, $flags);
+        if ($left !== []) {
+            self::file(\array_map(static fn (): bool => false, $left));
+        }
+        self::file($flags, $more);
+        self::$flags = $flags;
+    }
+
+    /**
+     * @param array<string, bool|array<string, mixed>> $flags
+     * @param array<string, mixed> $more
+     */
+    private static function file(array $flags, array $more = []): void
+    {
         $file = self::directory() . '/flags-' . \getmypid() . '.json';
         \file_put_contents($file, \json_encode(['flags' => (object) $flags] + $more, \JSON_THROW_ON_ERROR));
-        self::command('publish', $file);
+        self::command('publish', $file, '--reset', 'all', '--prune');
     }
 
     public static function command(string ...$arguments): string

@@ -119,7 +119,7 @@ impl Begun {
     pub fn weigh_all(
         &self,
         word: &Weighed,
-        after: &Definitions,
+        after: impl FnOnce() -> Result<Definitions, Failure>,
         dry_run: bool,
         output: &mut Output,
     ) -> Result<(Value, Option<u64>), Failure> {
@@ -129,7 +129,7 @@ impl Begun {
         let snapshot = self.store.snapshot(self.generation).ok();
         let before =
             snapshot.as_ref().and_then(|snapshot| place::definitions(snapshot).ok()).unwrap_or_default();
-        let told = self.weigh(word, snapshot.as_ref(), (&before, after), dry_run, output)?;
+        let told = self.weigh(word, snapshot.as_ref(), (&before, &after()?), dry_run, output)?;
         Ok((told, Some(self.generation)))
     }
 }

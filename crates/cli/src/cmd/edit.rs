@@ -260,7 +260,7 @@ fn stale(base: u64, current: u64) -> Failure {
     ))
 }
 
-fn failure(error: ChangeError) -> Failure {
+pub fn failure(error: ChangeError) -> Failure {
     let text = error.to_string();
     Failure::Refused(match error {
         // Each problem on its line; of a name that was typed no line is made.
@@ -271,7 +271,7 @@ fn failure(error: ChangeError) -> Failure {
 
 /// Another content for the file, at once and on the disk: whoever reads it sees the one or the other. A symbolic link goes
 /// on leading to it.
-fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     struct Temporary(PathBuf);
     impl Drop for Temporary {
         fn drop(&mut self) {

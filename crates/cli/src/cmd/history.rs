@@ -64,7 +64,6 @@ pub fn what(entry: &HistoryEntry) -> String {
     let text = match entry.action {
         None => format!("generation {}, not in the audit trail", entry.generation),
         Some(Action::Publish) => format!("publish {}{fields}", entry.generation),
-        Some(Action::Adopt) => format!("publish of what {} holds already", entry.generation),
         Some(Action::Rollback) => {
             let to = entry.rolled_back_to.map_or(String::new(), |to| format!(" as {to}"));
             format!("rollback {}{to}{fields}", entry.generation)

@@ -8,6 +8,7 @@ mod comparisons;
 mod config;
 mod diff;
 mod doctor;
+mod drift;
 mod edit;
 mod explain;
 mod export;
@@ -20,6 +21,7 @@ mod plan;
 mod plan_show;
 mod promote;
 mod publish;
+mod pull;
 mod rollback;
 mod run;
 mod scan;
@@ -57,6 +59,7 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
         Word::Doctor(word) => doctor::run(arguments, word, output),
         Word::Init(word) => init::run(arguments, word, output),
         Word::Publish(word) => publish::run(arguments, word, output),
+        Word::Pull(word) => pull::run(arguments, word, output),
         Word::Enable(word) => edit::enable(arguments, word, output),
         Word::Disable(word) => edit::disable(arguments, word, output),
         Word::Rollout(word) => edit::rollout(arguments, word, output),

@@ -1,22 +1,24 @@
 //! `publish`: check, compile, and make a new generation.
 
 use super::change::{self, Begun};
-use super::check;
+use super::{check, drift};
 use crate::args::{Arguments, Publish};
 use crate::output::{Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::progress::Progress;
-use crate::{confirm, place, words};
+use crate::{place, words};
 use flagstone::definition::{self, Definitions, Report};
-use flagstone::store::{Change, Difference, Store, StoreError, Undone, diff};
+use flagstone::merge::Merged;
+use flagstone::store::{Change, Difference, FileOptions, Store, StoreError, diff};
 use flagstone::{Snapshot, compile};
 use serde_json::json;
 
-/// Changes listed that a file undoes.
-const SHOWN: usize = 20;
-
 pub fn run(arguments: &Arguments, word: &Publish, output: &mut Output) -> Outcome {
     let name = place::file_name(&word.file);
-    let what = if word.dry_run { format!("publish {name} (dry run)") } else { format!("publish {name}") };
+    let what = match (word.check_drift, word.dry_run) {
+        (true, _) => format!("publish {name} (looking for drift only)"),
+        (false, true) => format!("publish {name} (dry run)"),
+        (false, false) => format!("publish {name}"),
+    };
     let begun = change::begin(arguments, &word.by, &what, word.reason.as_deref(), output)?;
     let Begun { store, change, .. } = &begun;
     let bytes = check::read(&word.file)?;
@@ -38,10 +40,24 @@ pub fn run(arguments: &Arguments, word: &Publish, output: &mut Output) -> Outcom
         }
     };
     check::problems(&warnings, output);
-    match word.dry_run {
-        true => dry_run(&begun, word, &definitions, &warnings, output),
-        false => publish(&begun, word, bytes, &definitions, &warnings, output),
+    let file = Checked { name, bytes, definitions, warnings };
+    match (word.check_drift, word.dry_run) {
+        (true, _) => check_drift(store, change, word, &file, output),
+        (false, true) => dry_run(&begun, word, &file, output),
+        (false, false) => publish(&begun, word, file, output),
     }
+}
+
+/// A file without errors.
+struct Checked {
+    name: String,
+    bytes: Vec<u8>,
+    definitions: Definitions,
+    warnings: Report,
+}
+
+fn options(word: &Publish) -> FileOptions {
+    FileOptions { reset: word.reset.clone(), prune: word.prune, release: word.release, newest: word.newest }
 }
 
 /// The definitions for the store's environment and the warnings about them, or all that is wrong with them.
@@ -60,63 +76,44 @@ fn definitions(
     Ok(resolved)
 }
 
-fn publish(
-    begun: &Begun,
-    word: &Publish,
-    bytes: Vec<u8>,
-    definitions: &Definitions,
-    warnings: &Report,
-    output: &mut Output,
-) -> Outcome {
-    let (reach, base) = begun.weigh_all(&word.weighed, definitions, false, output)?;
+fn publish(begun: &Begun, word: &Publish, file: Checked, output: &mut Output) -> Outcome {
     let store = &begun.store;
+    let intended = || match store.merge(&file.definitions, &options(word)) {
+        Ok(merged) => Ok(merged.definitions),
+        Err(error) => Err(Failure::changing(error)),
+    };
+    let (reach, base) = begun.weigh_all(&word.weighed, intended, false, output)?;
     // What was weighed is what is replaced.
     let change = Change { base: word.base.or(base), ..begun.change.clone() };
     let progress = Progress::begin("compiling and publishing".to_owned());
     let host = change.actor.host.clone();
-    let published = store.publish(definitions, change.clone());
+    let published = store.publish_file(&file.definitions, &options(word), change);
     drop(progress);
-    let published = match published {
-        Err(StoreError::Undoes { changes, current }) => {
-            undoes(&changes, output);
-            if !word.force && !confirm::confirmed("Publish all the same?", output) {
-                output.line("nothing was published. Write them into the file, or publish with --force");
-                output.json(&json!({
-                    "environment": store.environment(),
-                    "machine": host,
-                    "published": false,
-                    "base": current,
-                    "undoes": changes,
-                    "problems": warnings.problems,
-                }));
-                return Ok(Exit::No);
-            }
-            // What was shown is what is undone, or nothing is.
-            store.publish_over(definitions, Change { base: Some(current), ..change })
-        }
-        published => published,
-    }
-    .map_err(Failure::changing)?;
+    let (published, merged) = published.map_err(Failure::changing)?;
+    let told = told(&published.differences);
     if published.unchanged {
         output
             .line(format!("generation {} holds just that already; nothing to publish", published.generation));
     } else {
+        let counted = match told.is_empty() {
+            true => "only what the store keeps with flags".to_owned(),
+            false => change::counted(&told),
+        };
         output.line(format!(
-            "{} generation {}{}: {}",
+            "{} generation {}{}: {counted}",
             output.paint(GOOD, "published"),
             published.generation,
             if published.previous > 0 { format!(" after {}", published.previous) } else { String::new() },
-            change::counted(&published.differences)
         ));
-        change::differences(&published.differences, output);
+        change::differences(&told, output);
         masked(store, &published.differences, output);
     }
+    drift::merged(&merged, &file.name, false, output);
     if let Some(warning) = &published.audit_warning {
         output.warn(words::plain(warning));
     }
-    let force = word.force.then_some("--force");
-    let sent = ["publish", "--yes"].into_iter().chain(force).chain(["--", "-"]).map(str::to_owned).collect();
-    let arrived = begun.send(sent, Some(bytes)).tell(output);
+    let sent = sent(word);
+    let arrived = begun.send(sent, Some(file.bytes)).tell(output);
     output.json(&json!({
         "environment": store.environment(),
         "machine": host,
@@ -126,7 +123,8 @@ fn publish(
         "content_id": published.content_id.to_string(),
         "unchanged": published.unchanged,
         "differences": published.differences,
-        "problems": warnings.problems,
+        "merge": merged,
+        "problems": file.warnings.problems,
         "reach": reach,
         "machines": arrived.json(),
         "warning": published.audit_warning,
@@ -134,19 +132,52 @@ fn publish(
     Ok(arrived.exit())
 }
 
-/// What words changed since a file was last published, and this file does not have.
-fn undoes(changes: &[Undone], output: &mut Output) {
-    let head = format!(
-        "this undoes {} made since a file was last published:",
-        words::counted(changes.len() as u64, "change")
-    );
-    output.line(output.paint(WARN, head));
-    for undone in changes.iter().take(SHOWN) {
-        output.line(format!("  {}", words::plain(&undone.to_string())));
+/// The word for the other machines: the file from standard input, merged there as here.
+fn sent(word: &Publish) -> Vec<String> {
+    let mut sent = vec!["publish".to_owned(), "--yes".to_owned()];
+    sent.extend(word.reset.iter().map(|what| format!("--reset={what}")));
+    sent.extend(word.release.iter().map(|release| format!("--release={release}")));
+    for (given, option) in [(word.prune, "--prune"), (word.newest, "--newest")] {
+        sent.extend(given.then(|| option.to_owned()));
     }
-    if changes.len() > SHOWN {
-        output.line(format!("  … and {} more", words::thousands((changes.len() - SHOWN) as u64)));
+    sent.extend(["--".to_owned(), "-".to_owned()]);
+    sent
+}
+
+/// The differences that are told: what the store keeps with a flag is told in words.
+fn told(differences: &[Difference]) -> Vec<Difference> {
+    let kept = |difference: &&Difference| {
+        let field = difference.pointer.splitn(4, '/').nth(3).unwrap_or_default();
+        difference.flag.is_none() || !(field == "state" || field.starts_with("state/"))
+    };
+    differences.iter().filter(kept).cloned().collect()
+}
+
+/// Whether what runs says what the file does; changes nothing.
+fn check_drift(
+    store: &Store,
+    change: &Change,
+    word: &Publish,
+    file: &Checked,
+    output: &mut Output,
+) -> Outcome {
+    if store.generation().map_err(Failure::asking)? == 0 {
+        return Err(Failure::Unknown("nothing is published yet, so nothing drifts".to_owned()));
     }
+    let merged = store.merge(&file.definitions, &options(word)).map_err(Failure::asking)?;
+    drift::merged(&merged, &file.name, true, output);
+    if merged.drift.is_empty() {
+        output.line(format!("{}: {} says what runs", output.paint(GOOD, "no drift"), file.name));
+    }
+    output.json(&json!({
+        "environment": store.environment(),
+        "machine": change.actor.host,
+        "published": false,
+        "ok": merged.drift.is_empty(),
+        "merge": merged,
+        "problems": file.warnings.problems,
+    }));
+    Ok(if merged.drift.is_empty() { Exit::Yes } else { Exit::No })
 }
 
 /// Says which of the flags changed stay off all the same: who publishes a fix should know.
@@ -163,13 +194,7 @@ pub fn masked(store: &Store, differences: &[Difference], output: &mut Output) {
     }
 }
 
-fn dry_run(
-    begun: &Begun,
-    word: &Publish,
-    definitions: &Definitions,
-    warnings: &Report,
-    output: &mut Output,
-) -> Outcome {
+fn dry_run(begun: &Begun, word: &Publish, file: &Checked, output: &mut Output) -> Outcome {
     let Begun { store, change, .. } = begun;
     let current = store.generation().map_err(Failure::changing)?;
     if let Some(base) = word.base.filter(|base| *base != current) {
@@ -177,7 +202,8 @@ fn dry_run(
     }
     let progress = Progress::begin("compiling".to_owned());
     let failed = |error: &dyn std::fmt::Display| Failure::Refused(format!("cannot be published: {error}"));
-    let bytes = compile(definitions, store.environment()).map_err(|error| failed(&error))?;
+    let merged: Merged = store.merge(&file.definitions, &options(word)).map_err(Failure::changing)?;
+    let bytes = compile(&merged.definitions, store.environment()).map_err(|error| failed(&error))?;
     let snapshot = Snapshot::from_bytes(&bytes).map_err(|error| failed(&error))?;
     snapshot.verify().map_err(|error| failed(&error))?;
     let before = match current {
@@ -187,37 +213,34 @@ fn dry_run(
             Definitions::default()
         }),
     };
-    let differences = diff(&before, definitions);
+    let differences = diff(&before, &merged.definitions);
+    let told = told(&differences);
     drop(progress);
-    let undone = store.undone_by(definitions).map_err(Failure::changing)?;
     if differences.is_empty() && current > 0 {
         output
             .line(format!("generation {current} holds just that already; there would be nothing to publish"));
     } else {
         output.line(format!(
             "would publish after generation {current}: {}; a snapshot of {} bytes. Nothing was changed",
-            change::counted(&differences),
+            change::counted(&told),
             words::thousands(snapshot.size())
         ));
-        change::differences(&differences, output);
+        change::differences(&told, output);
     }
-    let (reach, _) = begun.weigh_all(&word.weighed, definitions, true, output)?;
-    if !undone.is_empty() {
-        undoes(&undone, output);
-        output.line("without --force it would be refused");
-    }
+    let (reach, _) = begun.weigh_all(&word.weighed, || Ok(merged.definitions.clone()), true, output)?;
+    drift::merged(&merged, &file.name, false, output);
     output.json(&json!({
         "environment": store.environment(),
         "machine": change.actor.host,
         "published": false,
         "dry_run": true,
         "reach": reach,
-        "undoes": undone,
         "base": current,
         "content_id": snapshot.content_id().to_string(),
         "size": snapshot.size(),
         "differences": differences,
-        "problems": warnings.problems,
+        "merge": merged,
+        "problems": file.warnings.problems,
     }));
-    Ok(if undone.is_empty() || word.force { Exit::Yes } else { Exit::No })
+    Ok(Exit::Yes)
 }

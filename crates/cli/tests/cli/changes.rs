@@ -34,10 +34,10 @@ fn the_first_line_of_every_change_names_the_environment_and_the_machine() {
 fn a_dry_run_changes_nothing() {
     let shop = Shop::published();
     shop.write("flags.json", FLAGS.replace("\"percentage\": 50 }", "\"percentage\": 75 }"));
-    let ran = shop.run(["publish", "flags.json", "--dry-run"]).exits(0);
+    let ran = shop.run(["publish", "flags.json", "--dry-run", "--reset", "search"]).exits(0);
     assert!(ran.out.contains("rollout.percentage  50 → 75"), "{}", ran.out);
     assert_eq!(generation(&shop), 1);
-    shop.run(["publish", "flags.json"]).exits(0);
+    shop.run(["publish", "flags.json", "--reset", "search"]).exits(0);
     let ran = shop.run(["rollback", "--dry-run"]).exits(0);
     assert!(ran.out.contains("75 → 50"), "{}", ran.out);
     assert_eq!(generation(&shop), 2);
@@ -199,7 +199,10 @@ fn what_is_published_can_be_left_though_it_cannot_be_read() {
     // Only root may write over it.
     std::fs::remove_file(&newest).unwrap();
     std::fs::write(newest, "broken").unwrap();
-    let ran = shop.run(["publish", "flags.json", "--dry-run"]).exits(0);
+    let ran = shop.run(["publish", "flags.json", "--dry-run"]).exits(1);
+    assert!(ran.err.contains("it is not known which switches were turned"), "{}", ran.err);
+    assert!(ran.err.contains("`flagstone rollback`") && ran.err.contains("--reset all"), "{}", ran.err);
+    let ran = shop.run(["publish", "flags.json", "--dry-run", "--reset", "all"]).exits(0);
     assert!(ran.err.contains("compared with nothing"), "{}", ran.err);
     let ran = shop.run(["rollback"]).exits(0);
     assert!(ran.err.contains("what is reverted cannot be told"), "{}", ran.err);

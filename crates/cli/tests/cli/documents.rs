@@ -47,7 +47,8 @@ fn shown(line: &str) -> Ran {
     let shop = match line {
         _ if line.starts_with("explain customer_portal ") => {
             let shop = Shop::published();
-            shop.run(["publish", root().join("examples/flags.json").to_str().unwrap()]).exits(0);
+            let example = root().join("examples/flags.json");
+            shop.run(["publish", example.to_str().unwrap(), "--reset", "all"]).exits(0);
             shop
         }
         "kill checkout --reason \"wrong totals\"" => published(&FLAGS.replace("\"old\"", "\"checkout\"")),
@@ -56,7 +57,7 @@ fn shown(line: &str) -> Ran {
             shop.write("flags.json", FLAGS.replace("\"percentage\": 50 }", "\"percentage\": 150 }"));
             shop
         }
-        "publish flags.json" => {
+        "publish flags.json" | "pull flags.json" => {
             let shop = Shop::published();
             shop.run(["rollout", "search", "75"]).exits(0);
             shop

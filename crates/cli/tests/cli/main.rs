@@ -7,6 +7,7 @@ mod doctor;
 mod documents;
 mod edits;
 mod machines;
+mod merging;
 mod outside;
 mod plan_kills;
 mod plans;

@@ -124,10 +124,10 @@ fn a_rollback_and_a_publish_are_weighed_as_every_change() {
     shop.run(["rollback", "--yes"]).exits(0);
     assert_eq!(generation(&shop), 3);
     shop.write("flags.json", FLAGS.replace("\"percentage\": 50 } }", "\"percentage\": 5 } }"));
-    let ran = shop.run(["publish", "flags.json"]).exits(1);
+    let ran = shop.run(["publish", "flags.json", "--reset", "search.percentage"]).exits(1);
     assert!(ran.err.contains("search turns off for "), "{}", ran.err);
     assert_eq!(generation(&shop), 3);
-    shop.run(["publish", "flags.json", "--yes"]).exits(0);
+    shop.run(["publish", "flags.json", "--reset", "search", "--yes"]).exits(0);
     assert_eq!(generation(&shop), 4);
 }
 

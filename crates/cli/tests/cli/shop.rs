@@ -87,12 +87,12 @@ impl Shop {
         shop
     }
 
-    /// Publishes [`FLAGS`] with one text replaced.
+    /// Publishes [`FLAGS`] with one text replaced, and has all switches be as it says.
     pub fn republish(&self, from: &str, to: &str) -> Ran {
         let flags = std::fs::read_to_string(self.directory.join("flags.json")).unwrap();
         assert!(flags.contains(from), "{from}");
         self.write("flags.json", flags.replace(from, to));
-        self.run(["publish", "flags.json"]).exits(0)
+        self.run(["publish", "flags.json", "--reset", "all"]).exits(0)
     }
 
     pub fn write(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {

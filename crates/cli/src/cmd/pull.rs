@@ -1,0 +1,95 @@
+//! `pull`: what runs, written back into the file.
+
+use super::check;
+use super::edit::replace;
+use crate::args::{Arguments, Pull};
+use crate::output::{BOLD, DIM, Exit, Failure, GOOD, Outcome, Output};
+use crate::{place, words};
+use flagstone::change::Target;
+use flagstone::merge::{Pulled, pull};
+use flagstone::store::Actor;
+use serde_json::json;
+use std::io;
+use std::path::Path;
+
+/// Differences listed.
+const SHOWN: usize = 100;
+
+pub fn run(arguments: &Arguments, word: &Pull, output: &mut Output) -> Outcome {
+    let store = place::store(arguments)?;
+    let name = place::file_name(&word.file);
+    let host = Actor::current().host;
+    output.line_now(format!(
+        "{name} from {} on {}: pull{}",
+        output.paint(BOLD, store.environment()),
+        words::plain(&host),
+        if word.dry_run { " (dry run)" } else { "" }
+    ));
+    if word.file == Path::new("-") {
+        return Err(Failure::Unknown("pull takes a file that can be written, not standard input".to_owned()));
+    }
+    let generation = store.generation().map_err(Failure::asking)?;
+    if generation == 0 {
+        return Err(Failure::Unknown("nothing is published yet, so there is nothing to pull".to_owned()));
+    }
+    let running = store.definitions(generation).map_err(Failure::asking)?;
+    let bytes = check::read(&word.file)?;
+    let text = String::from_utf8_lossy(&bytes);
+    let environment = Some(store.environment());
+    let target = Target { file: &name, text: &text, environment, now: words::now() };
+    let pulled = pull(target, &running).map_err(super::edit::failure)?;
+    tell(&pulled, store.environment(), &name, output);
+    let changed = !pulled.drift.is_empty() && !word.dry_run;
+    if changed {
+        let failed =
+            |error: io::Error| Failure::Unknown(format!("cannot write {name}: {error}; nothing was changed"));
+        if std::fs::read(&word.file).map_err(failed)? != bytes {
+            return Err(Failure::Refused(format!(
+                "{name} was changed by somebody else just now; nothing was changed"
+            )));
+        }
+        replace(&word.file, pulled.text.as_bytes()).map_err(failed)?;
+        output.line(format!("{} {name}; commit it", output.paint(GOOD, "changed")));
+    } else if word.dry_run {
+        output.line("nothing was changed");
+    }
+    output.json(&json!({
+        "file": name,
+        "environment": store.environment(),
+        "machine": host,
+        "generation": generation,
+        "changed": changed,
+        "dry_run": word.dry_run,
+        "overlay": pulled.overlay,
+        "pulled": pulled.drift,
+        "planned": pulled.planned,
+        "orphans": pulled.orphans,
+    }));
+    Ok(Exit::Yes)
+}
+
+fn tell(pulled: &Pulled, environment: &str, name: &str, output: &mut Output) {
+    match pulled.drift.len() {
+        0 => output.line(format!("{name} says what runs already")),
+        count => {
+            let what = words::counted(count as u64, "field");
+            let into =
+                if pulled.overlay { format!(" into what it says for {environment}") } else { String::new() };
+            output.line(format!("{what}{into}:"));
+        }
+    }
+    for drift in pulled.drift.iter().take(SHOWN) {
+        output.line(format!("  {}", words::plain(&drift.to_string())));
+    }
+    if pulled.drift.len() > SHOWN {
+        output.line(format!("  … and {} more", words::thousands((pulled.drift.len() - SHOWN) as u64)));
+    }
+    for (flags, what) in [
+        (&pulled.planned, "left: moved by a plan just now"),
+        (&pulled.orphans, "not in the file, and not added"),
+    ] {
+        if !flags.is_empty() {
+            output.line(output.paint(DIM, format!("{}: {what}", words::some(flags.iter(), 20))));
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! A file and the switches that were turned since it was published: `publish`, `--reset`, `--check-drift`, `pull`.
+
+use crate::shop::{FLAGS, Shop};
+use serde_json::{Value, json};
+
+fn generation(shop: &Shop) -> Value {
+    shop.run(["status", "--json"]).exits(0).json()["store"]["generation"].clone()
+}
+
+fn definition(shop: &Shop, flag: &str) -> Value {
+    shop.run(["show", flag, "--json"]).exits(0).json()["definition"].clone()
+}
+
+#[test]
+fn a_percentage_edited_in_the_file_is_not_applied_and_it_says_why_and_what_to_type() {
+    let shop = Shop::published();
+    shop.write("flags.json", FLAGS.replace("\"percentage\": 50 } }", "\"percentage\": 75 } }"));
+    for (dry, told) in
+        [("--dry-run", "there would be nothing to publish"), ("--reason=deploy", "nothing to publish")]
+    {
+        let ran = shop.run(["publish", "flags.json", dry]).exits(0);
+        assert!(ran.out.contains(told), "{}", ran.out);
+        for line in [
+            "not applied: 1 switch. Once a flag is published its switches are turned where it runs",
+            "  search: percentage is 50 %, the file says 75 %\n",
+            "flagstone rollout search 75, or flagstone publish flags.json --reset search.percentage",
+            "flagstone pull flags.json",
+        ] {
+            assert!(ran.out.contains(line), "{line}: {}", ran.out);
+        }
+    }
+    assert_eq!(generation(&shop), 1);
+    // What it says to type does it.
+    shop.run(["publish", "flags.json", "--reset", "search.percentage"]).exits(0);
+    let ran = shop.run(["publish", "flags.json"]).exits(0);
+    assert!(!ran.out.contains("not applied"), "{}", ran.out);
+    assert_eq!(definition(&shop, "search")["rollout"]["percentage"], 75);
+    // And back.
+    shop.run(["rollback"]).exits(0);
+    assert_eq!(definition(&shop, "search")["rollout"]["percentage"], 50);
+}
+
+#[test]
+fn a_deploy_takes_back_no_switch_and_applies_what_the_code_owns() {
+    let shop = Shop::published();
+    shop.run(["rollout", "search", "75"]).exits(0);
+    shop.run(["allow", "search", "7"]).exits(0);
+    shop.run(["disable", "billing_v2"]).exits(0);
+    shop.run(["forget", "customer_portal", "42"]).exits(0);
+    shop.write("flags.json", FLAGS.replace("portal-team", "billing-team").replace("\"DE\", ", ""));
+    let ran = shop.run(["publish", "flags.json"]).exits(0);
+    for line in [
+        "published generation 6 after 5: 1 flag and the segments (2 fields)",
+        "search: percentage is 75 %, the file says 50 %",
+        "search: companies allowed besides the file's: 7",
+        "billing_v2: enabled is false, the file says true",
+        "flagstone enable billing_v2 --keep",
+        "customer_portal: companies allowed only by the file: 42",
+    ] {
+        assert!(ran.out.contains(line), "{line}: {}", ran.out);
+    }
+    assert_eq!(definition(&shop, "search")["rollout"]["percentage"], 75);
+    assert_eq!(definition(&shop, "customer_portal")["owner"], "billing-team");
+    shop.run(["ask", "billing_v2", "--company", "1"]).exits(1);
+    let ran = shop.run(["publish", "flags.json", "--json"]).exits(0).json();
+    assert_eq!((&ran["published"], ran["merge"]["drift"].as_array().unwrap().len()), (&false.into(), 4));
+}
+
+#[test]
+fn drift_fails_the_nightly_job_until_it_is_pulled() {
+    let shop = Shop::published();
+    let ran = shop.run(["publish", "flags.json", "--check-drift"]).exits(0);
+    assert!(ran.out.contains("no drift: flags.json says what runs"), "{}", ran.out);
+    shop.run(["rollout", "search", "75"]).exits(0);
+    let ran = shop.run(["publish", "flags.json", "--check-drift"]).exits(1);
+    assert!(ran.out.contains("drift: 1 switch not as flags.json says"), "{}", ran.out);
+    let json = shop.run(["publish", "flags.json", "--check-drift", "--json"]).exits(1).json();
+    assert_eq!(
+        json["merge"]["drift"],
+        json!([{ "flag": "search", "field": "percentage", "running": 75, "file": 50 }])
+    );
+    assert_eq!(generation(&shop), 2);
+    let ran = shop.run(["pull", "--dry-run"]).exits(0);
+    assert!(ran.out.contains("search: percentage is 75 %, the file says 50 %"), "{}", ran.out);
+    let read = || std::fs::read_to_string(shop.directory.join("flags.json")).unwrap();
+    assert_eq!(read(), FLAGS);
+    let ran = shop.run(["pull"]).exits(0);
+    assert!(ran.out.contains("1 field into what it says for production"), "{}", ran.out);
+    // Staging says 100 for itself; the document, and whoever else reads it, still 50.
+    let production = "\"production\":{\"flags\":{\"search\":{\"rollout\":{\"percentage\":75}}}}";
+    let compact = |text: &str| text.split_whitespace().collect::<String>();
+    assert_eq!(compact(&read()), compact(FLAGS).replace("\"production\":{}", production));
+    shop.run(["publish", "flags.json", "--check-drift"]).exits(0);
+    let ran = shop.run(["publish", "flags.json"]).exits(0);
+    assert!(ran.out.contains("nothing to publish"), "{}", ran.out);
+    let ran = shop.run(["pull"]).exits(0);
+    assert!(ran.out.contains("flags.json says what runs already"), "{}", ran.out);
+}
+
+#[test]
+fn what_is_pulled_keeps_order_spaces_and_comments() {
+    let shop = Shop::empty();
+    let text = "{\n  \"flags\": {\n    \"b\": {\n      \"$comment\": \"ask Ada\",\n      \"rollout\": { \"salt\": \"s\",   \"percentage\": 10 },\n      \
+                \"companies\": { \"allow\": [3, 1,  2] },\n      \"schedule\": [ { \"at\": \"2099-01-01T00:00:00Z\", \"percentage\": 50 } ]\n    },\n    \"a\": true,\n    \"keeps\": false\n  }\n}\n";
+    shop.write("flags.json", text);
+    shop.run(["init", "store", "--environment", "production"]).exits(0);
+    shop.run(["publish", "flags.json"]).exits(0);
+    shop.run(["rollout", "b", "0.5"]).exits(0);
+    shop.run(["allow", "b", "9"]).exits(0);
+    shop.run(["forget", "b", "1"]).exits(0);
+    shop.run(["rollout", "a", "5"]).exits(0);
+    shop.run(["enable", "keeps"]).exits(0);
+    shop.run(["pull", "flags.json"]).exits(0);
+    let expected = text
+        .replace("\"percentage\": 10 }", "\"percentage\": 0.5 }")
+        .replace("[3, 1,  2]", "[3,  2, 9]")
+        .replace(",\n      \"schedule\": [ { \"at\": \"2099-01-01T00:00:00Z\", \"percentage\": 50 } ]", "")
+        .replace("\"a\": true", "\"a\": { \"enabled\": true, \"rollout\": { \"percentage\": 5 } }")
+        .replace("\"keeps\": false", "\"keeps\": true");
+    assert_eq!(std::fs::read_to_string(shop.directory.join("flags.json")).unwrap(), expected);
+    shop.run(["publish", "flags.json", "--check-drift"]).exits(0);
+}
+
+#[test]
+fn a_flag_managed_in_git_is_as_the_file_says_at_every_publish() {
+    let shop = Shop::published();
+    let managed = FLAGS.replace(
+        "\"search\": { \"enabled\": true,",
+        "\"search\": { \"managed\": \"git\", \"enabled\": true,",
+    );
+    shop.write("flags.json", &managed);
+    shop.run(["publish", "flags.json"]).exits(0);
+    let ran = shop.run(["rollout", "search", "75"]).exits(0);
+    assert!(ran.out.contains("managed in git: the next publish of its file takes this back"), "{}", ran.out);
+    shop.run(["publish", "flags.json", "--check-drift"]).exits(0);
+    let ran = shop.run(["pull"]).exits(0);
+    assert!(ran.out.contains("says what runs already"), "{}", ran.out);
+    let ran = shop.run(["publish", "flags.json"]).exits(0);
+    assert!(ran.out.contains("rollout.percentage  75 → 50"), "{}", ran.out);
+}
+
+#[test]
+fn a_flag_that_the_file_drops_stays_marked_and_is_pruned_once_it_is_off() {
+    let shop = Shop::published();
+    shop.write("flags.json", FLAGS.replace("    \"by_user\": { \"enabled\": true, \"rollout\": { \"percentage\": 30, \"by\": \"user\" } },\n", "").replace(",\n    \"old\": false", ""));
+    let ran = shop.run(["publish", "flags.json"]).exits(0);
+    assert!(ran.out.contains("by_user, old: not in the file any more; stays as it is"), "{}", ran.out);
+    assert_eq!(definition(&shop, "by_user")["rollout"]["percentage"], 30);
+    let ran = shop.run(["publish", "flags.json", "--prune"]).exits(0);
+    assert!(ran.out.contains("old: removed: not in the file, and off for everybody"), "{}", ran.out);
+    assert!(ran.out.contains("by_user: not in the file since an earlier publish"), "{}", ran.out);
+    shop.run(["show", "old"]).exits(2);
+    // It comes back with its switches as they ran.
+    shop.run(["rollout", "by_user", "35"]).exits(0);
+    shop.write("flags.json", FLAGS);
+    let ran = shop.run(["publish", "flags.json"]).exits(0);
+    assert!(ran.out.contains("by_user: in the file again"), "{}", ran.out);
+    assert!(ran.out.contains("by_user: percentage is 35 %, the file says 30 %"), "{}", ran.out);
+    let state = shop.run(["inspect", "--definitions", "--state"]).exits(0).json();
+    assert_eq!(state["flags"]["by_user"].get("state"), None);
+}
+
+#[test]
+fn an_older_release_turns_no_switch() {
+    let shop = Shop::published();
+    shop.run(["publish", "flags.json", "--release", "200"]).exits(0);
+    assert_eq!(shop.run(["status", "--json"]).json()["store"]["release"], 200);
+    let older =
+        FLAGS.replace("portal-team", "old-team").replace("\"old\": false", "\"older\": true").replace(
+            "\"search\": { \"enabled\": true,",
+            "\"search\": { \"managed\": \"git\", \"enabled\": false,",
+        );
+    shop.write("older.json", older);
+    let ran = shop.run(["publish", "older.json", "--release", "1970-01-01T00:02:00Z"]).exits(0);
+    assert!(
+        ran.out.contains("an older release than 200, which was published: no switch was turned"),
+        "{}",
+        ran.out
+    );
+    assert!(ran.out.contains("older: brought back by an older release: disabled"), "{}", ran.out);
+    assert_eq!(definition(&shop, "search")["enabled"], true);
+    assert_eq!(definition(&shop, "older")["enabled"], false);
+    assert_eq!(definition(&shop, "customer_portal")["owner"], "old-team");
+    shop.run(["ask", "old"]).exits(1);
+    for option in ["--prune", "--reset=all"] {
+        let ran = shop.run(["publish", "older.json", "--release", "199", option]).exits(1);
+        assert!(ran.err.contains("with a release older than one that was published"), "{}", ran.err);
+    }
+    assert_eq!(shop.run(["status", "--json"]).json()["store"]["release"], 200);
+    // A number typed wrong is not for ever.
+    shop.run(["publish", "older.json", "--release", "150", "--newest"]).exits(0);
+    assert_eq!(shop.run(["status", "--json"]).json()["store"]["release"], 150);
+    assert_eq!(definition(&shop, "search")["enabled"], false);
+    for id in ["0", "soon", "-1"] {
+        shop.run(["publish", "flags.json", &format!("--release={id}")]).exits(2);
+    }
+}
+
+#[test]
+fn what_cannot_be_reset_is_told_with_what_can() {
+    let shop = Shop::published();
+    for (what, told) in [
+        ("serch.percentage", "the file has no flag \"serch\" (did you mean \"search\"?)"),
+        (
+            "search.percentge",
+            "expected one of enabled, percentage, schedule, companies, emergency (did you mean \"percentage\"?)",
+        ),
+        ("search.rules", "rules is the file's already: a publish applies it"),
+        ("gone", "the file has no flag \"gone\""),
+    ] {
+        let ran = shop.run(["publish", "flags.json", "--reset", what]).exits(1);
+        assert!(ran.err.contains(told) && ran.err.contains("nothing was changed"), "{what}: {}", ran.err);
+    }
+    shop.run(["publish", "flags.json", "--reset", "search.rollout.percentage"]).exits(0);
+}
+
+#[test]
+fn the_document_says_of_each_field_whose_it_is() {
+    let text = include_str!("../../../../docs/operations.md");
+    let row = |name: &str| {
+        let row = text.lines().find(|line| line.starts_with(&format!("| {name} | ")));
+        row.unwrap_or_else(|| panic!("no row for {name}")).split('`').skip(1).step_by(2).collect::<Vec<_>>()
+    };
+    let owned = |owner| {
+        let fields = flagstone::merge::FIELDS.iter().filter(|field| field.owner == owner);
+        fields.map(|field| field.name).collect::<Vec<_>>()
+    };
+    assert_eq!(row("operations"), owned(flagstone::merge::Owner::Operations));
+    let mut code = owned(flagstone::merge::Owner::Code);
+    code.push("segments");
+    assert_eq!(row("the file"), code);
+}

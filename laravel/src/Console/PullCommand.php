@@ -1,0 +1,24 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Console;
+
+use Flagstone\Laravel\Changes\Changer;
+
+final class PullCommand extends FlagCommand
+{
+    protected $signature = 'feature:pull
+        {file? : The definitions; without it, those that config/flagstone.php names}
+        {--dry-run : Show what would be written, and write nothing}
+        {--json : Print JSON}';
+
+    protected $description = 'Write the switches as they are turned now back into flags.json';
+
+    public function handle(Changer $changer): int
+    {
+        $file = (string) ($this->argument('file') ?? $this->laravel->make('config')->get('flagstone.file'));
+
+        return $this->relay($changer, ['pull', ...($this->option('dry-run') ? ['--dry-run'] : []), '--', $file]);
+    }
+}

@@ -1,0 +1,87 @@
+//! Where what runs is not what the file says.
+
+use super::fields::{self, Field};
+use crate::definition::{Flag, ListDifference};
+use serde::Serialize;
+use serde_json::Value;
+use std::fmt;
+
+/// A field that operations own, and that runs with another value than the file's.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Drift {
+    /// The flag.
+    pub flag: String,
+    /// The field: `percentage`.
+    pub field: &'static str,
+    /// What runs; of companies, see the lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub running: Option<Value>,
+    /// What the file says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<Value>,
+    /// From what the file allows to what runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allow: Option<ListDifference>,
+    /// From what the file denies to what runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deny: Option<ListDifference>,
+}
+
+/// Each field in which the flag that runs differs from what the file says.
+pub(super) fn of(key: &str, running: &Flag, file: &Flag) -> Vec<Drift> {
+    let differs = |field: &&Field| !(field.same)(running, file);
+    Field::operational().filter(differs).map(|field| drift(key, field, running, file)).collect()
+}
+
+fn drift(key: &str, field: &Field, running: &Flag, file: &Flag) -> Drift {
+    let mut drift =
+        Drift { flag: key.to_owned(), field: field.name, running: None, file: None, allow: None, deny: None };
+    if field.name == "companies" {
+        let [allow, deny] =
+            fields::companies(running, file).map(|list| Some(list).filter(|list| !list.is_empty()));
+        return Drift { allow, deny, ..drift };
+    }
+    drift.running = Some((field.value)(running));
+    drift.file = Some((field.value)(file));
+    drift
+}
+
+impl fmt::Display for Drift {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{}: {}", self.flag, self.field)?;
+        if let (Some(running), Some(file)) = (&self.running, &self.file) {
+            write!(f, " is {}, the file says {}", shown(self.field, running), shown(self.field, file))?;
+        }
+        let mut comma = "";
+        for (list, word) in [(&self.allow, "allowed"), (&self.deny, "denied")] {
+            let Some(list) = list else { continue };
+            for (count, first, how) in [
+                (list.added, &list.first_added, "besides the file's"),
+                (list.removed, &list.first_removed, "only by the file"),
+            ] {
+                if count > 0 {
+                    let named: Vec<String> = first.iter().map(ToString::to_string).collect();
+                    let more = count - first.len() as u64;
+                    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+                    write!(f, "{comma} {word} {how}: {}{more}", named.join(", "))?;
+                    comma = ";";
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A value for people, cut where it is long.
+fn shown(field: &str, value: &Value) -> String {
+    const LONG: usize = 60;
+    let text = match (field, value) {
+        ("percentage", value) => format!("{value} %"),
+        ("schedule", Value::Array(steps)) if steps.is_empty() => "empty".to_owned(),
+        (_, value) => value.to_string(),
+    };
+    match text.char_indices().nth(LONG) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text,
+    }
+}

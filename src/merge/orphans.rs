@@ -1,0 +1,87 @@
+//! Flags that run and that the file does not have: nothing is deleted unasked.
+
+use super::{Merged, Options};
+use crate::definition::{Condition, Definitions, Flag};
+use crate::eval::time::SECOND;
+use std::collections::BTreeSet;
+
+impl Merged {
+    /// Adds the flags that the file lacks to those merged, and the segments that they use.
+    pub(super) fn keep_orphans(&mut self, running: &Definitions, file: &Definitions, options: &Options) {
+        let missing = || running.flags.iter().filter(|(key, _)| !file.flags.contains_key(*key));
+        let off = match options.prune {
+            true => {
+                off_for_all(running, &self.definitions, missing().map(|(key, _)| key.as_str()), options.now)
+            }
+            false => BTreeSet::new(),
+        };
+        self.definitions.segments.clone_from(&file.segments);
+        for (key, is) in missing() {
+            if off.contains(key.as_str()) {
+                self.pruned.push(key.clone());
+                continue;
+            }
+            let mut flag = is.clone();
+            // A newer release has it: it is not given up.
+            if flag.state.orphaned.is_none() && options.older.is_none() {
+                // By day: machines that publish the same file one after the other get the same content.
+                flag.state.orphaned = Some(options.now - options.now.rem_euclid(86_400 * SECOND));
+                self.orphaned.push(key.clone());
+            }
+            if flag.state.orphaned.is_some() {
+                self.orphans.push(key.clone());
+            }
+            flag.rules.iter().for_each(|rule| self.keep_segments(&rule.when, running));
+            self.definitions.flags.insert(key.clone(), flag);
+        }
+    }
+
+    /// Keeps the segments that a condition uses and the file does not have. A condition nests no deeper than a document.
+    fn keep_segments(&mut self, condition: &Condition, running: &Definitions) {
+        match condition {
+            Condition::All { all: parts } | Condition::Any { any: parts } => {
+                parts.iter().for_each(|part| self.keep_segments(part, running));
+            }
+            Condition::Not { not } => self.keep_segments(not, running),
+            Condition::Segment { segment } => {
+                if let Some(used) = running.segments.get(segment)
+                    && !self.definitions.segments.contains_key(segment)
+                {
+                    self.definitions.segments.insert(segment.clone(), used.clone());
+                    self.keep_segments(used, running);
+                }
+            }
+            Condition::Test { .. } => {}
+        }
+    }
+}
+
+/// Those of the flags that are off for everybody, and stay so: by their own words, or because they require one that is.
+/// Whatever requires one of them is among them, so that none that stays requires one that goes.
+fn off_for_all<'d>(
+    running: &'d Definitions,
+    merged: &Definitions,
+    missing: impl Iterator<Item = &'d str>,
+    now: i64,
+) -> BTreeSet<&'d str> {
+    let off_by_itself = |flag: &Flag| flag.is_off_for_all(now) && !flag.has_plan_under_way();
+    let mut left: Vec<&str> = missing.collect();
+    let mut off = BTreeSet::new();
+    loop {
+        let before = off.len();
+        left.retain(|key| {
+            let Some(flag) = running.flags.get(*key) else { return false };
+            let required_off = |required: &String| {
+                off.contains(required.as_str()) || merged.flags.get(required).is_some_and(off_by_itself)
+            };
+            let is_off = off_by_itself(flag) || flag.requires.iter().any(required_off);
+            if is_off {
+                off.insert(*key);
+            }
+            !is_off
+        });
+        if off.len() == before {
+            return off;
+        }
+    }
+}

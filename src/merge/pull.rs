@@ -1,0 +1,83 @@
+//! What runs, written back into the file.
+
+use super::drift::{self, Drift};
+use super::fields::Field;
+use crate::change::{ChangeError, Target};
+use crate::definition::{self, Definitions, Managed};
+
+/// A file that says what runs.
+#[derive(Debug, Clone)]
+pub struct Pulled {
+    /// The changed text; order, spaces and comments as they were.
+    pub text: String,
+    /// What it said otherwise.
+    pub drift: Vec<Drift>,
+    /// Flags that are left as they are, since a plan moves them just now.
+    pub planned: Vec<String>,
+    /// Flags that run and that the file does not have. They are not added.
+    pub orphans: Vec<String>,
+    /// Whether it is the environment's own part that was written.
+    pub overlay: bool,
+}
+
+/// Writes what operations own of the flags that run into a file, for the environment of `target`.
+///
+/// A file that names environments is changed in that environment's part only, so that no other one answers otherwise. Flags that
+/// the file manages are not touched.
+///
+/// # Errors
+///
+/// When the file has errors, or is written in a way that cannot be edited so that just this changes.
+pub fn pull(target: Target, running: &Definitions) -> Result<Pulled, ChangeError> {
+    let today: String = crate::eval::time::format_rfc3339(target.now).chars().take(10).collect();
+    let read = |text: &str, before: bool| {
+        let failed = |report| ChangeError::Definitions { report, before };
+        let document = definition::parse(target.file, text.as_bytes()).map_err(failed)?;
+        let (definitions, _) = document.resolve(target.environment, &today).map_err(failed)?;
+        Ok::<_, ChangeError>((!document.environments().is_empty(), definitions))
+    };
+    let (overlay, mut says) = read(target.text, true)?;
+    let environment = target.environment.filter(|_| overlay);
+    let mut pulled = Pulled {
+        text: target.text.to_owned(),
+        drift: Vec::new(),
+        planned: Vec::new(),
+        orphans: Vec::new(),
+        overlay,
+    };
+    for (key, is) in &running.flags {
+        let Some(before) = says.flags.get(key) else {
+            pulled.orphans.push(key.clone());
+            continue;
+        };
+        let found = drift::of(key, is, before);
+        if found.is_empty() || before.managed == Managed::Git {
+            continue;
+        }
+        if is.has_plan_under_way() {
+            pulled.planned.push(key.clone());
+            continue;
+        }
+        let mut after = before.clone();
+        for field in Field::operational().filter(|field| !(field.same)(before, is)) {
+            (field.take)(&mut after, is);
+        }
+        after.say_percentage();
+        let at = Target { text: &pulled.text, environment, ..target };
+        let mut expected = says.clone();
+        expected.flags.insert(key.clone(), after.clone());
+        let texts = crate::change::texts(at, key, Some(before), &after).unwrap_or_default();
+        let mut refused = ChangeError::Unwritable { file: target.file.to_owned(), key: key.clone() };
+        let written = texts.into_iter().find(|text| match read(text, false) {
+            Ok((_, found)) => found == expected,
+            Err(error) => {
+                refused = error;
+                false
+            }
+        });
+        pulled.text = written.ok_or(refused)?;
+        pulled.drift.extend(found);
+        says = expected;
+    }
+    Ok(pulled)
+}
