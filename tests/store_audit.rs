@@ -162,6 +162,26 @@ fn an_end_cut_off_is_found_and_stays_found() {
 }
 
 #[test]
+fn an_end_cut_off_together_with_an_older_head_is_shown_by_the_snapshots_that_are_there() {
+    let dir = trusted_dir();
+    let path = dir.join("store");
+    let store = new_store(&path);
+    publish(&store, &numbered(1));
+    let (head, trail) = (std::fs::read(path.join("head")).unwrap(), lines(&path));
+    publish(&store, &numbered(2));
+    write(&path, &trail);
+    std::fs::write(path.join("head.old"), head).unwrap();
+    std::fs::rename(path.join("head.old"), path.join("head")).unwrap();
+    let bad = first_bad(&store);
+    assert_eq!(bad.seq, 4);
+    assert!(
+        bad.problem.contains("no record tells of generation 2, whose snapshot is there"),
+        "{}",
+        bad.problem
+    );
+}
+
+#[test]
 fn a_line_torn_by_a_death_is_borne_and_closed_over_by_the_next_change() {
     let (_dir, path, store) = eight_records();
     let whole = std::fs::read(path.join("audit.jsonl")).unwrap();

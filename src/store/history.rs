@@ -246,7 +246,7 @@ impl Store {
         }
     }
 
-    fn kept(&self) -> Result<Vec<(u64, ContentId)>, StoreError> {
+    pub(super) fn kept(&self) -> Result<Vec<(u64, ContentId)>, StoreError> {
         retained(&self.directory)
             .map_err(|source| StoreError::io("list the snapshots of", &self.directory, source))
     }

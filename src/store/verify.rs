@@ -5,6 +5,7 @@ use super::audit::{LINE_LIMIT, NO_HASH, Record, anchor, parse_line, sha256};
 use super::error::StoreError;
 use super::layout::{AUDIT, open_plain};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
 
 /// What came of checking an audit trail.
@@ -48,6 +49,8 @@ impl Store {
     pub fn read_audit(&self, mut each: impl FnMut(Record)) -> Result<AuditCheck, StoreError> {
         // First what must be there, then what is there: a change made meanwhile only adds.
         let (known, known_hash) = self.read_head()?.audited();
+        let mut untold: BTreeMap<u64, String> =
+            self.kept()?.into_iter().map(|(generation, content)| (generation, content.to_string())).collect();
         let path = self.directory.join(AUDIT);
         let file = match open_plain(&path, false) {
             Ok(file) => file,
@@ -75,11 +78,17 @@ impl Store {
                 bad = check.line(number, &line, record.as_ref()).err();
             }
             if let Some((record, _)) = record {
+                if untold.get(&record.to) == record.content.as_ref() {
+                    untold.remove(&record.to);
+                }
                 each(record);
             }
         }
         let torn_end = bad.is_none() && !check.torn.is_empty();
-        let bad = bad.or_else(|| check.end(number).err());
+        let bad = bad.or_else(|| check.end(number).err()).or_else(|| {
+            let (generation, _) = untold.first_key_value()?;
+            Some((number, format!("no record tells of generation {generation}, whose snapshot is there: the end is missing, with the head of then")))
+        });
         let first_bad = bad.map(|(line, problem)| BadRecord { seq: check.seq + 1, line, problem });
         Ok(AuditCheck { records: check.seq, torn_end: torn_end && first_bad.is_none(), first_bad })
     }
