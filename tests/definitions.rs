@@ -511,7 +511,7 @@ fn what_a_store_keeps_with_a_flag_is_refused_in_a_file() {
 #[test]
 fn what_a_store_keeps_survives_the_canonical_form_and_is_left_out_of_a_check() {
     let mut definitions = sound(
-        r#"{"flags": {"a": {"rollout": {"percentage": 7}, "plan": {"stages": [{"percentage": 10}]}}}}"#,
+        r#"{"flags": {"a": {"rollout": {"percentage": 7}, "plan": {"stages": [{"percentage": 100}]}}}}"#,
     );
     let plain = definitions.clone();
     let flag = definitions.flags.get_mut("a").unwrap();
@@ -542,5 +542,43 @@ fn what_a_store_keeps_survives_the_canonical_form_and_is_left_out_of_a_check() {
     let (one, other) = (answers(&one), answers(&other));
     for (with, without) in one.sections.iter().zip(&other.sections) {
         assert_eq!(with.checksum == without.checksum, with.name != "definitions", "{}", with.name);
+    }
+}
+
+#[test]
+fn a_plan_that_probably_means_something_else_is_warned_of() {
+    let flag = |fields: &str| {
+        format!(r#"{{"flags": {{"a": {{"enabled": true, "rollout": {{"percentage": 0}}, {fields}}}}}}}"#)
+    };
+    for (fields, expected) in [
+        (r#""plan": {"stages": [{"percentage": 10, "soak": "1d"}, {"percentage": 100}]}"#, &[][..]),
+        (
+            r#""plan": {"stages": [{"percentage": 50}]}"#,
+            &["the plan of a ends at 50 %: end it with a stage of 100 if everybody is to get the flag"],
+        ),
+        (
+            r#""plan": {"stages": [{"companies": [7]}]}"#,
+            &["the plan of a ends at companies: end it with a stage of 100 if everybody is to get the flag"],
+        ),
+        (
+            r#""companies": {"deny": [7]}, "plan": {"stages": [{"companies": [7]}, {"percentage": 100}]}"#,
+            &["stage 1 of a lets company 7 in, which the flag denies: it stays out"],
+        ),
+        (
+            r#""schedule": [{"at": "2027-01-01T00:00:00Z", "percentage": 1}], "plan": {"stages": [{"percentage": 100}]}"#,
+            &[
+                "a has a plan and a schedule: the schedule ends when the plan is started: write the one or the other",
+            ],
+        ),
+        (
+            r#""managed": "git", "plan": {"stages": [{"percentage": 100}]}"#,
+            &["a is managed by git, so that its plan cannot be started: leave out \"plan\", or \"managed\""],
+        ),
+    ] {
+        let found = problems(&flag(fields));
+        let said: Vec<_> =
+            found.iter().map(|problem| problem.split_once("warning: /flags/a/plan: ")).collect();
+        let said: Vec<_> = said.into_iter().flatten().map(|(_, said)| said).collect();
+        assert_eq!((said.as_slice(), found.len()), (expected, expected.len()), "{found:#?}");
     }
 }

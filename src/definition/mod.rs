@@ -22,6 +22,7 @@ mod names;
 mod percentage;
 mod place;
 mod plan;
+mod plan_check;
 mod progress;
 mod reader;
 mod references;

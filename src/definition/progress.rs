@@ -8,6 +8,9 @@ use super::percentage::Percentage;
 use super::plan::Stage;
 use serde::{Deserialize, Serialize};
 
+/// Characters of a reason that are kept; the audit trail has more of it.
+const REASON: usize = 500;
+
 /// How far a plan has come. There is none before `start` and after `abort`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -40,7 +43,7 @@ pub struct PlanState {
 pub struct Held {
     /// Why.
     pub reason: String,
-    /// `deploy@web-1`, `alice (deploy@web-1)`.
+    /// `deploy@web-1`, `alice (deploy@web-1)`; empty where only the audit trail tells.
     pub by: String,
     /// Since when.
     pub at: i64,
@@ -85,6 +88,21 @@ impl PlanState {
     /// The stage that the plan is in, counted from 0.
     pub fn stage(&self) -> usize {
         self.entered.len().saturating_sub(1)
+    }
+
+    /// Holds a plan that runs: no time counts as soak from now on. A clock that went back takes nothing away.
+    pub fn hold(&mut self, held: Held) {
+        if self.is_running() {
+            self.soaked = self.soaked(held.at);
+            self.since = held.at;
+            self.held = Some(Held { reason: held.reason.chars().take(REASON).collect(), ..held });
+        }
+    }
+
+    /// How long the present stage has soaked at that time.
+    pub fn soaked(&self, now: i64) -> i64 {
+        let running = if self.is_running() { now.saturating_sub(self.since).max(0) } else { 0 };
+        self.soaked.saturating_add(running)
     }
 
     /// Whether it goes on by itself.

@@ -214,7 +214,8 @@ fn closures(definitions: &Definitions, links: &Links, graph: &Graph, today: i64,
         if !flag.enabled {
             continue;
         }
-        if off.contains(key.as_str()) {
+        // A flag with a plan is on for somebody as soon as that is started.
+        if off.contains(key.as_str()) && flag.plan.is_none() {
             let advice = "raise its percentage, allow a company, or disable it".to_owned();
             findings.warning(at, format!("{key} is enabled, but on for nobody"), advice);
         } else if let Some(blocker) = required.iter().find(|name| off.contains(*name)) {

@@ -1,7 +1,7 @@
 //! What a tick has to do for one flag.
 
 use super::stage::{below, changed};
-use super::track::{fingerprint, soaked};
+use super::track::fingerprint;
 use super::verdict::Verdict;
 use crate::definition::Flag;
 use crate::eval::time::format_rfc3339;
@@ -94,7 +94,7 @@ pub fn decide(flag: &Flag, now: i64, switched: Switched, verdict: &Verdict) -> S
         None if last => 0,
         None => return Step::Wait(Wait::Person),
     };
-    let left = soak.saturating_sub(soaked(state, now));
+    let left = soak.saturating_sub(state.soaked(now));
     if left > 0 {
         return Step::Wait(Wait::Soak(now.saturating_add(left)));
     }

@@ -1,7 +1,6 @@
 //! A plan as people look at it: each stage with its date, past or to come.
 
 use super::stage::words;
-use super::track::soaked;
 use crate::definition::{Flag, Soak};
 use serde::Serialize;
 
@@ -58,7 +57,7 @@ pub fn progress(flag: &Flag, now: i64) -> Option<Progress> {
                 mark.at = state.entered.get(number).copied().flatten();
                 mark.state = if number < present || state.done.is_some() { "passed" } else { "present" };
                 if mark.state == "present" {
-                    let soaked = soaked(state, now);
+                    let soaked = state.soaked(now);
                     mark.soaked = Some(soaked);
                     let left = soak.map(|soak| soak.saturating_sub(soaked).max(0));
                     let from = now.max(state.since);

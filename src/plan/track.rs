@@ -6,9 +6,6 @@ use crate::definition::{
 };
 use xxhash_rust::xxh3::Xxh3;
 
-/// Characters of a reason that are kept in the flag; the audit trail has more of it.
-const REASON: usize = 500;
-
 /// What operations decide of a flag: who has it now.
 fn operations(flag: &Flag) -> impl PartialEq {
     let percentage = flag.rollout.as_ref().map(|rollout| rollout.percentage);
@@ -129,9 +126,7 @@ pub fn settle(before: &Flag, after: &mut Flag, held: &Held) {
     }
     let mut state = state.clone();
     track(&before.companies, after, &mut state);
-    if state.held.is_none() {
-        pause(&mut state, held);
-    }
+    state.hold(held.clone());
     after.state.plan = Some(state);
 }
 
@@ -141,23 +136,9 @@ pub fn hold_all(definitions: &mut Definitions, held: &Held) -> Vec<String> {
     let mut flags = Vec::new();
     for (key, flag) in &mut definitions.flags {
         if let Some(state) = flag.state.plan.as_mut().filter(|state| state.is_running()) {
-            pause(state, held);
+            state.hold(held.clone());
             flags.push(key.clone());
         }
     }
     flags
-}
-
-/// No time counts as soak from now on.
-pub(super) fn pause(state: &mut PlanState, held: &Held) {
-    state.soaked = soaked(state, held.at);
-    state.since = held.at;
-    let reason = held.reason.chars().take(REASON).collect();
-    state.held = Some(Held { reason, ..held.clone() });
-}
-
-/// How long the present stage has soaked at that time, in microseconds. A clock that went back takes nothing away.
-pub(super) fn soaked(state: &PlanState, now: i64) -> i64 {
-    let running = if state.is_running() { now.saturating_sub(state.since).max(0) } else { 0 };
-    state.soaked.saturating_add(running)
 }

@@ -2,7 +2,7 @@
 
 use super::decide::{Step, Switched};
 use super::stage::{below, changed, enter, on_for, reached, same, words};
-use super::track::{before, fingerprint, pause, restore, soaked, track};
+use super::track::{before, fingerprint, restore, track};
 use crate::definition::{Flag, Held, Managed, Percentage, Plan, PlanState, Stage};
 
 /// A flag whose plan moved.
@@ -90,7 +90,7 @@ pub fn step(flag: &Flag, step: &Step, held: &Held) -> Option<Moved> {
         Step::Hold(reason) => {
             let mut flag = flag.clone();
             let state = flag.state.plan.as_mut()?;
-            pause(state, &Held { reason: reason.clone(), ..held.clone() });
+            state.hold(Held { reason: reason.clone(), ..held.clone() });
             let stage = Some(state.stage());
             Some(Moved { flag, stage, notes: Vec::new() })
         }
@@ -302,7 +302,7 @@ fn finished(flag: &Flag, now: i64) -> Moved {
     let mut flag = flag.clone();
     let mut stage = None;
     if let Some(state) = &mut flag.state.plan {
-        state.soaked = soaked(state, now);
+        state.soaked = state.soaked(now);
         state.since = now;
         state.done = Some(now);
         state.before = None;

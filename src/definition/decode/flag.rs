@@ -4,6 +4,7 @@ use super::{Decoder, Link};
 use crate::definition::check::{self, Places};
 use crate::definition::json::{Id, Kind};
 use crate::definition::merge::View;
+use crate::definition::plan_check;
 use crate::definition::{
     Bucketing, Companies, CompanyId, Emergency, Flag, Managed, Percentage, Rollout, Rule, Step, Variant,
     company, limits,
@@ -74,6 +75,7 @@ impl<'m> Decoder<'m> {
         let places =
             Places { key: at, flag: view.place(), deny, variants, expires, says_enabled: enabled.is_some() };
         check::flag(self.tree, &mut self.findings, self.today, key, &flag, &places);
+        plan_check::check(&mut self.findings, key, &flag, plan);
         Some(flag)
     }
 

@@ -169,7 +169,8 @@ fn show(key: &str, flag: &Flag, found: &Progress, status: &StoreStatus, output: 
     }
     if let Some(held) = flag.state.plan.as_ref().and_then(|state| state.held.as_ref()) {
         let (since, by, why) = (words::at(held.at), words::plain(&held.by), words::plain(&held.reason));
-        output.line(output.paint(WARN, format!("held since {since} by {by}: {why}")));
+        let by = if by.is_empty() { String::new() } else { format!(" by {by}") };
+        output.line(output.paint(WARN, format!("held since {since}{by}: {why}")));
         output.line(format!(
             "`flagstone plan resume {key}` goes on, `flagstone plan abort {key}` returns to what was before"
         ));

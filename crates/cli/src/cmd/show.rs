@@ -1,5 +1,6 @@
 //! `show`: all that one flag says.
 
+use super::plan_show;
 use crate::args::{Arguments, Show};
 use crate::output::{BAD, BOLD, Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::place::{self, Served};
@@ -118,6 +119,10 @@ fn fields(key: &str, flag: &Flag) -> Vec<(&'static str, String)> {
     }
     for (number, step) in flag.schedule.iter().enumerate() {
         say(if number == 0 { "schedule" } else { "" }, format!("{} from {}", step.percentage, step.at));
+    }
+    if let Some(plan) = &flag.plan {
+        let stages = words::counted(plan.stages.len() as u64, "stage");
+        say("plan", format!("{stages}: {}; `flagstone plan show {key}`", plan_show::place(flag)));
     }
     for (number, (name, variant)) in flag.variants.iter().enumerate() {
         let value =

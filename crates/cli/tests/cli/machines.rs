@@ -249,3 +249,31 @@ fn a_config_says_where_it_is_wrong() {
     let mode = std::fs::metadata(shop.directory.join("store/config.json")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o644);
 }
+
+#[test]
+fn what_is_said_of_a_plan_is_said_on_the_other_machine_too() {
+    let shop = two_machines();
+    shop.write("flags.json", crate::plans::PLANNED);
+    for store in ["store", "other"] {
+        shop.run(["publish", "flags.json", "--store", store]).exits(0);
+    }
+    let stages = || {
+        ["store", "other"].map(|store| {
+            let shown =
+                shop.run(["plan", "show", "customer_portal", "--json", "--store", store]).exits(0).json();
+            (shown["state"].as_str().unwrap().to_owned(), shown["stage"].as_u64())
+        })
+    };
+    let both = |state: &str, stage: Option<u64>| [(state.to_owned(), stage), (state.to_owned(), stage)];
+    let ran = shop.run(["plan", "start", "customer_portal", "--reason", "it's; time"]).exits(0);
+    assert!(ran.out.contains("web-2: done there too, generation 3"), "{}", ran.out);
+    assert_eq!(stages(), both("running", Some(1)));
+    shop.run(["plan", "advance", "customer_portal", "--reason", "fine"]).exits(0);
+    shop.run(["plan", "hold", "customer_portal"]).exits(0);
+    assert_eq!(stages(), both("held", Some(2)));
+    shop.run(["plan", "resume", "customer_portal", "--stage", "3", "--here"]).exits(0);
+    assert_ne!(stages()[0], stages()[1]);
+    shop.run(["plan", "resume", "customer_portal", "--stage", "3"]).exits(1);
+    shop.run(["plan", "abort", "customer_portal"]).exits(0);
+    assert_eq!(stages(), both("not started", None));
+}
