@@ -151,8 +151,13 @@ pub fn announce(store: &Store, change: &Change, generation: u64, what: &str, out
 /// What differs, by flag and field.
 pub fn differences(differences: &[Difference], output: &mut Output) {
     let mut of: Option<&Option<String>> = None;
+    let mut kept: Option<&Option<String>> = None;
     for difference in differences.iter().take(FIELDS) {
         let (field, whole) = field(difference);
+        let state = difference.flag.is_some() && (field == "state" || field.starts_with("state."));
+        if state && kept.replace(&difference.flag) == Some(&difference.flag) {
+            continue;
+        }
         if whole && difference.flag.is_some() {
             let (style, sign, word) = match difference.after {
                 Some(_) => (GOOD, "+", "new"),
@@ -172,7 +177,11 @@ pub fn differences(differences: &[Difference], output: &mut Output) {
             output
                 .line(format!("  {}", output.paint(BOLD, difference.flag.as_deref().unwrap_or("segments"))));
         }
-        output.line(format!("    {}  {}", words::plain(&field), values(difference)));
+        match state {
+            true => output
+                .line(output.paint(DIM, "    what the store keeps with it, such as how far its plan is")),
+            false => output.line(format!("    {}  {}", words::plain(&field), values(difference))),
+        }
     }
     if differences.len() > FIELDS {
         let more = words::thousands((differences.len() - FIELDS) as u64);

@@ -100,7 +100,7 @@ fn plan(store: &Store, to: Option<&Target>) -> Result<Plan, Failure> {
         Some(Target::Generation(to)) => *to,
         Some(Target::Content(content)) if status.content_id.as_deref() == Some(content) => current,
         Some(Target::Content(content)) => holding(store, &earlier, content)?,
-        None => previous(store, &earlier, status.content_id.as_deref())?,
+        None => previous(store, current, &earlier, status.content_id.as_deref())?,
     };
     let after = store.definitions(target).map_err(Failure::changing)?;
     // The current generation may be what is broken: that is no reason to stay on it.
@@ -146,11 +146,20 @@ fn holding(store: &Store, earlier: &[u64], content: &str) -> Result<u64, Failure
     })
 }
 
-/// The last generation whose content is not the current one's.
-fn previous(store: &Store, earlier: &[u64], content: Option<&str>) -> Result<u64, Failure> {
+/// The last generation that says something else than the current one. What only the store keeps with flags is left aside:
+/// going back over a plan that was held would change nothing for anybody.
+fn previous(store: &Store, current: u64, earlier: &[u64], content: Option<&str>) -> Result<u64, Failure> {
+    let definitions = store.definitions(current).ok();
+    let kept =
+        definitions.filter(|definitions| definitions.flags.values().any(|flag| !flag.state.is_empty()));
+    let says = kept.map(|definitions| definitions.without_state());
     for generation in earlier.iter().rev() {
         let Ok(snapshot) = store.snapshot(*generation) else { continue };
-        if content != Some(snapshot.content_id().to_string().as_str()) {
+        let same = |says: &Definitions| {
+            let then = store.definitions(*generation).map(|definitions| definitions.without_state());
+            then.is_ok_and(|then| then == *says)
+        };
+        if content != Some(snapshot.content_id().to_string().as_str()) && !says.as_ref().is_some_and(same) {
             return Ok(*generation);
         }
     }

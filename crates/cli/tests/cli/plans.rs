@@ -178,6 +178,18 @@ fn a_rollback_holds_the_plans_that_it_brings_back() {
 }
 
 #[test]
+fn a_rollback_goes_back_over_what_changed_nothing_for_anybody() {
+    let shop = planned();
+    shop.run(["plan", "start", "customer_portal"]).exits(0);
+    shop.run(["plan", "advance", "customer_portal", "--reason", "fine"]).exits(0);
+    shop.run(["plan", "hold", "customer_portal"]).exits(0);
+    let ran = shop.run(["rollback"]).exits(0);
+    assert!(ran.out.contains("from generation 4 back to what 2 held"), "{}", ran.out);
+    assert!(ran.out.contains("what the store keeps with it") && !ran.out.contains("state."), "{}", ran.out);
+    assert_eq!(shown(&shop)["on"], "0 % + 2 companies");
+}
+
+#[test]
 fn what_cannot_be_done_with_a_plan_is_refused_with_a_reason() {
     let shop = planned();
     for (word, with) in [
