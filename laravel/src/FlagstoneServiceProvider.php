@@ -44,17 +44,29 @@ final class FlagstoneServiceProvider extends ServiceProvider
     private const WHERE_PROVIDED = [
         'Barryvdh\Debugbar\ServiceProvider' => Integrations\Debugbar::class,
         'Fruitcake\LaravelDebugbar\ServiceProvider' => Integrations\Debugbar::class,
+        'Filament\FilamentServiceProvider' => Subject\Tenants::class,
         'Filament\Support\SupportServiceProvider' => Integrations\Filament::class,
         'Inertia\ServiceProvider' => Integrations\Inertia::class,
         'Laravel\Nova\NovaCoreServiceProvider' => Integrations\Nova::class,
         'Laravel\Octane\OctaneServiceProvider' => Lifecycle\Registrar::class,
         'Laravel\Telescope\TelescopeServiceProvider' => Integrations\Telescope::class,
         'Livewire\LivewireServiceProvider' => Integrations\Livewire::class,
+        'Spatie\Multitenancy\MultitenancyServiceProvider' => Subject\Tenants::class,
+        'Stancl\Tenancy\TenancyServiceProvider' => Subject\Tenants::class,
+    ];
+
+    /** What config/flagstone.php has. */
+    private const KEYS = [
+        'driver' => true, 'store' => true, 'environment' => true, 'file' => true, 'overlay' => true, 'binary' => true, 'companies' => true,
+        'middleware' => true, 'subject' => true, 'share' => true, 'unknown' => true, 'pennant' => true,
     ];
 
     public function register(): void
     {
-        $this->mergeConfigFrom(__DIR__ . '/../config/flagstone.php', 'flagstone');
+        // Whole where it is cached, and where the application has the whole file. To ask whether it is cached takes as long as all else here.
+        if (\array_diff_key(self::KEYS, $this->app->make('config')->get('flagstone') ?? []) !== []) {
+            $this->mergeConfigFrom(__DIR__ . '/../config/flagstone.php', 'flagstone');
+        }
 
         $this->app->singleton(Drivers::class, static fn (Application $app): Drivers => new Drivers(
             $app,
@@ -85,12 +97,15 @@ final class FlagstoneServiceProvider extends ServiceProvider
         (new Http\Registrar())->register($this->app);
         (new Subject\Registrar())->register($this->app);
         foreach (self::WHEN_MADE as $name => $registrar) {
-            $this->callAfterResolving($name, static function (object $made, Application $app) use ($registrar): void {
+            // Not afterResolving(), whose names the container goes through for all that it makes.
+            $this->app->extend($name, static function (object $made, Application $app) use ($registrar): object {
                 (new $registrar())->register($made, $app);
+
+                return $made;
             });
         }
         $this->app->booted(static function (Application $app): void {
-            foreach (\array_intersect_key(self::WHERE_PROVIDED, $app->getLoadedProviders()) as $registrar) {
+            foreach (\array_unique(\array_intersect_key(self::WHERE_PROVIDED, $app->getLoadedProviders())) as $registrar) {
                 (new $registrar())->register($app);
             }
         });

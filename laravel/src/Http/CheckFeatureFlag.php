@@ -56,7 +56,7 @@ class CheckFeatureFlag
         if ($flags === []) {
             throw new InvalidArgumentException('The middleware "feature" names no flag: write feature:customer_portal');
         }
-        $subject = $this->subjects->of($request);
+        $subject = $this->subjects->of($request, true);
         foreach ($flags as $flag) {
             if (!(\str_contains($flag, '|') ? $this->any($flag, $subject) : $this->flagstone->asks($flag, $subject))) {
                 return $this->container->make(Refusal::class)->answer($request, \array_values($flags));

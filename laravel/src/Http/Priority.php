@@ -54,11 +54,17 @@ final class Priority
         }
         $at = \array_search(SubstituteBindings::class, $priority, true);
         $at = $at === false ? \count($priority) : $at;
-        // An application that identifies tenants after binding models has said so in its own list.
-        foreach (\array_keys(\array_intersect($priority, $this->after)) as $index) {
-            $at = \max($at, $index + 1);
+        $absent = [];
+        foreach ($this->after as $name) {
+            $index = \array_search($name, $priority, true);
+            if ($index === false) {
+                $absent[] = $name;
+            } else {
+                // An application that identifies tenants after binding models has said so in its own list.
+                $at = \max($at, $index + 1);
+            }
         }
-        \array_splice($priority, $at, 0, [...\array_diff($this->after, $priority), CheckFeatureFlag::class]);
+        \array_splice($priority, $at, 0, [...$absent, CheckFeatureFlag::class]);
 
         return $priority;
     }

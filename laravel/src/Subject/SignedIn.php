@@ -29,11 +29,34 @@ final class SignedIn
     /** @var ?Closure(AuthManager): Container whose configuration names the guard */
     private static ?Closure $container = null;
 
+    /** @var ?Closure(Repository): mixed what it names */
+    private static ?Closure $name = null;
+
     public static function of(Request $request): ?object
     {
-        $guard = self::guard($request->getUserResolver());
+        $resolver = new ReflectionFunction($request->getUserResolver());
+        $provider = $resolver->getClosureThis();
+        if ($provider === null || $provider::class !== AuthServiceProvider::class) {
+            return $request->user();
+        }
+        if (self::$made === null) {
+            self::$made = Closure::bind(static fn (Container $app): array => $app->instances ?? [], null, Container::class);
+            self::$container = Closure::bind(static fn (AuthManager $auth): Container => $auth->app, null, AuthManager::class);
+            self::$name = Closure::bind(
+                static fn (Repository $config): mixed => $config->items['auth']['defaults']['guard'] ?? null,
+                null,
+                Repository::class,
+            );
+        }
+        $auth = (self::$made)($resolver->getClosureUsedVariables()['app'])['auth'] ?? null;
+        if ($auth === null || $auth::class !== AuthManager::class
+            || (new ReflectionFunction($auth->userResolver()))->getClosureThis() !== $auth) {
+            return $request->user();
+        }
+        $config = (self::$made)((self::$container)($auth))['config'] ?? null;
+        $name = $config !== null && $config::class === Repository::class ? (self::$name)($config) : null;
 
-        return $guard === null ? $request->user() : $guard->user();
+        return \is_string($name) ? $auth->guard($name)->user() : $request->user();
     }
 
     /** A console's request, and so a test's before its first own, does not know. */
@@ -42,26 +65,5 @@ final class SignedIn
         $app = Container::getInstance();
 
         return $app->bound('auth') ? $app->make('auth')->guard()->user() : null;
-    }
-
-    /** The guard that Laravel would ask; null where that is another's business. */
-    private static function guard(Closure $resolver): ?object
-    {
-        $resolver = new ReflectionFunction($resolver);
-        $provider = $resolver->getClosureThis();
-        if ($provider === null || $provider::class !== AuthServiceProvider::class) {
-            return null;
-        }
-        self::$made ??= Closure::bind(static fn (Container $app): array => $app->instances ?? [], null, Container::class);
-        self::$container ??= Closure::bind(static fn (AuthManager $auth): Container => $auth->app, null, AuthManager::class);
-        $auth = (self::$made)($resolver->getClosureUsedVariables()['app'])['auth'] ?? null;
-        if ($auth === null || $auth::class !== AuthManager::class
-            || (new ReflectionFunction($auth->userResolver()))->getClosureThis() !== $auth) {
-            return null;
-        }
-        $config = (self::$made)((self::$container)($auth))['config'] ?? null;
-        $name = $config !== null && $config::class === Repository::class ? $config->get('auth')['defaults']['guard'] ?? null : null;
-
-        return \is_string($name) ? $auth->guard($name) : null;
     }
 }

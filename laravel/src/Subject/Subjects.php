@@ -38,14 +38,18 @@ final class Subjects
         return $app->bound('request') ? $this->of($app->make('request')) : new Subject();
     }
 
-    /** For a request in hand. */
-    public function of(Request $request): Subject
+    /**
+     * For a request in hand.
+     *
+     * @param bool $routed whether it has a route for certain, as a middleware's has
+     */
+    public function of(Request $request, bool $routed = false): Subject
     {
         if ($this->acting !== []) {
             return $this->acting[\array_key_last($this->acting)];
         }
 
-        return $request->attributes->get(self::KEPT) ?? $this->found($request);
+        return $request->attributes->get(self::KEPT) ?? $this->found($request, $routed);
     }
 
     /** For a user who need not be the one signed in. Where tenants are not found by user, whoever is asking. */
@@ -111,7 +115,7 @@ final class Subjects
         unset($this->acting[$token]);
     }
 
-    private function found(Request $request): Subject
+    private function found(Request $request, bool $routed): Subject
     {
         $nobody = null;
         foreach ($this->resolvers as $resolver) {
@@ -121,7 +125,7 @@ final class Subjects
                 continue;
             }
             // A request without a route is a console's, and lives as long as the process.
-            if ($request->route() !== null) {
+            if ($routed || $request->route() !== null) {
                 $request->attributes->set(self::KEPT, $subject);
             }
 

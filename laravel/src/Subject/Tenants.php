@@ -1,0 +1,28 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Subject;
+
+use Illuminate\Contracts\Foundation\Application;
+
+/**
+ * Finds out anew who is asking when a package for tenants has found another.
+ *
+ * @internal
+ */
+final class Tenants
+{
+    private const CHANGES = [
+        'Stancl\Tenancy\Events\TenancyInitialized',
+        'Stancl\Tenancy\Events\TenancyEnded',
+        'Spatie\Multitenancy\Events\MadeTenantCurrentEvent',
+        'Spatie\Multitenancy\Events\ForgotCurrentTenantEvent',
+        'Filament\Events\TenantSet',
+    ];
+
+    public function register(Application $app): void
+    {
+        $app->make('events')->listen(self::CHANGES, Registrar::forget(...));
+    }
+}
