@@ -6,8 +6,8 @@
  *     php measure.php APPLICATION ROUNDS [MARIADB-SOCKET]
  *
  * Every round sends one request of each kind, in another order each time, through the router; the medians are compared
- * with the same route's without a flag. "handle()" is the middleware alone, on 50 fresh requests in turn; "again" on those
- * 50 once more, when it is known who asks, as for every further question of a request.
+ * with the same route's without a middleware more. "handle()" is the middleware's own time, on 50 fresh requests in turn, less one that
+ * does nothing; "again" on those 50 once more, when it is known who asks, as for every further question of a request.
  */
 
 declare(strict_types=1);
@@ -15,14 +15,9 @@ declare(strict_types=1);
 use App\Models\User;
 use Bench\CompanyMiddleware;
 use Bench\ConfigMiddleware;
-use Bench\FeatureFlagService;
+use Bench\NothingMiddleware;
 use Bench\TableMiddleware;
-use Flagstone\Laravel\Flagstone;
-use Flagstone\Laravel\Http\BeforeLogin;
 use Flagstone\Laravel\Http\CheckFeatureFlag;
-use Flagstone\Laravel\Http\Refusal;
-use Flagstone\Laravel\Http\RouteFlags;
-use Flagstone\Laravel\Subject\Subjects;
 use Illuminate\Contracts\Console\Kernel;
 use Illuminate\Contracts\Foundation\Application;
 use Illuminate\Http\Request;
@@ -35,7 +30,7 @@ use Illuminate\Database\Schema\Blueprint;
 
 [, $base, $rounds] = $argv;
 require "$base/bootstrap/autoload.php";
-foreach (['CompanyMiddleware', 'ConfigMiddleware', 'FeatureFlagService', 'TableMiddleware'] as $class) {
+foreach (['CompanyMiddleware', 'ConfigMiddleware', 'FeatureFlagService', 'NothingMiddleware', 'TableMiddleware'] as $class) {
     require __DIR__ . "/$class.php";
 }
 /** @var Application $app */
@@ -74,13 +69,18 @@ foreach ($connections as $connection) {
     DB::connection($connection)->table('feature_flag_overrides')->insert(['feature' => 'customer_portal', 'company_id' => 15, 'enabled' => true]);
 }
 
+const OURS = 'feature:customer_portal';
+const CONFIG = 'config() and in_array() on 3 companies';
+const GUEST = 'feature:everyone, nobody signed in';
+const HALFWAY = 'config() and in_array() on 1,000, half-way';
 $kinds = [
-    'no flag' => null,
-    'no flag, only $request->user()->company_id' => CompanyMiddleware::class,
-    'feature:customer_portal, long-lived (Octane)' => 'feature:customer_portal',
-    'feature:customer_portal, as in php-fpm' => 'feature:customer_portal',
-    'config() and in_array() on 3 companies' => ConfigMiddleware::class . ':customer_portal',
-    'config() and in_array() on 1,000, half-way' => ConfigMiddleware::class . ':customer_api',
+    'none' => null,
+    'one that does nothing' => NothingMiddleware::class,
+    'only $request->user()->company_id' => CompanyMiddleware::class,
+    OURS => 'feature:customer_portal',
+    GUEST => 'feature:everyone',
+    CONFIG => ConfigMiddleware::class . ':customer_portal',
+    HALFWAY => ConfigMiddleware::class . ':customer_api',
     'tables through the cache, in memory' => TableMiddleware::class . ':customer_portal,sqlite,array',
     'tables through the cache, in files' => TableMiddleware::class . ':customer_portal,sqlite,file',
     'tables in SQLite' => TableMiddleware::class . ':customer_portal,sqlite',
@@ -89,7 +89,6 @@ $kinds = [
 if (!isset($argv[3])) {
     unset($kinds['tables in MariaDB']);
 }
-$FPM = 'feature:customer_portal, as in php-fpm';
 
 /** @var Router $router */
 $router = $app->make(Router::class);
@@ -101,17 +100,13 @@ foreach ($kinds as $name => $middleware) {
     $router->get($path, static fn (): Response => $page)
         ->middleware(array_values(array_filter([SubstituteBindings::class, $middleware])));
 }
-// What a php-fpm request makes anew.
-$anew = static function () use ($app): void {
-    foreach ([Flagstone::class, Subjects::class, CheckFeatureFlag::class, Refusal::class, RouteFlags::class, BeforeLogin::class] as $class) {
-        $app->forgetInstance($class);
-    }
-};
 // One of the half-way company of the list of 1,000 where that is asked, else 15, for whom all say on.
-$users = ['config() and in_array() on 1,000, half-way' => new User(['id' => 7, 'company_id' => 500])];
+$users = [HALFWAY => new User(['id' => 7, 'company_id' => 500])];
 $fifteen = new User(['id' => 7, 'company_id' => 15]);
 $make = static function (string $name) use ($app, $paths, $users, $fifteen): Request {
-    $app->make('auth')->setUser($users[$name] ?? $fifteen);
+    $auth = $app->make('auth');
+    $auth->forgetGuards();
+    $name === GUEST ? $auth->guard() : $auth->setUser($users[$name] ?? $fifteen);
     // Gives it the signed-in user, too.
     $app->instance('request', $request = Request::create($paths[$name]));
 
@@ -129,9 +124,6 @@ for ($round = -50; $round < (int) $rounds; $round++) {
     shuffle($order);
     foreach ($order as $name) {
         $request = $make($name);
-        if ($name === $FPM) {
-            $anew();
-        }
         $began = hrtime(true);
         $response = $router->dispatch($request);
         $took = hrtime(true) - $began;
@@ -146,19 +138,11 @@ for ($round = -50; $round < (int) $rounds; $round++) {
 
 // The middleware alone, less one that only goes on.
 $next = static fn (Request $request): Response => $page;
-$nothing = new class () {
-    public function handle(Request $request, Closure $next, string ...$more): mixed
-    {
-        return $next($request);
-    }
-};
+$nothing = new NothingMiddleware();
 $own = [];
 for ($round = -3; $round < (int) $rounds / 20; $round++) {
     shuffle($order);
     foreach ($order as $name) {
-        if ($name === $FPM) {
-            continue;
-        }
         [$class, $parameters] = explode(':', $kinds[$name] ?? 'none', 2) + [1 => ''];
         $parameters = $parameters === '' ? [] : explode(',', $parameters);
         $middleware = match ($class) {
@@ -185,53 +169,31 @@ for ($round = -3; $round < (int) $rounds / 20; $round++) {
     }
 }
 
-// What it costs to boot the package at all, as php-fpm does at each request.
-$config = $app->make('config')->all();
-$application = static fn (): Application => require "$base/bootstrap/app.php";
-$_ENV['APP_RUNNING_IN_CONSOLE'] = $_SERVER['APP_RUNNING_IN_CONSOLE'] = 'false';
-$boots = ['with' => [], 'without' => []];
-for ($round = -5; $round < 100; $round++) {
-    foreach (array_keys($boots) as $name) {
-        $other = $application();
-        $providers = $config['app']['providers'];
-        if ($name === 'without') {
-            $providers = array_values(array_diff($providers, [\Flagstone\Laravel\FlagstoneServiceProvider::class]));
-        }
-        $other->instance('config', new Illuminate\Config\Repository(['app' => ['providers' => $providers] + $config['app']] + $config));
-        Illuminate\Support\Facades\Facade::clearResolvedInstances();
-        Illuminate\Support\Facades\Facade::setFacadeApplication($other);
-        // Each its own manifest of deferred providers.
-        $_ENV['APP_SERVICES_CACHE'] = $_SERVER['APP_SERVICES_CACHE'] = "$base/bootstrap/cache/services-$name.php";
-        $began = hrtime(true);
-        $other->registerConfiguredProviders();
-        $other->boot();
-        $took = hrtime(true) - $began;
-        if ($round >= 0) {
-            $boots[$name][] = $took;
-        }
+$plain = $median($whole['none']);
+$added = static fn (string $time, string $name): float => ($median($own[$time][$name]) - $median($own[$time]['one that does nothing'])) / 1000;
+$times = static fn (string $time, string $name): string => sprintf('%.1f x', $added($time, $name) / $added($time, OURS));
+printf("%-44s %9s %9s %9s %9s %9s\n", 'µs that a middleware adds, medians', 'handle()', '', 'again', '', 'whole');
+foreach (array_keys($kinds) as $name) {
+    if ($name === 'none') {
+        continue;
     }
-}
-
-$plain = $median($whole['no flag']);
-$added = static fn (string $time, string $name): ?float => isset($own[$time][$name])
-    ? ($median($own[$time][$name]) - $median($own[$time]['no flag'])) / 1000
-    : null;
-$cell = static fn (string $format, ?float $value): string => $value === null ? '' : sprintf($format, $value);
-printf("%-46s %10s %10s %10s %12s\n", 'µs that it adds to a request, medians', 'whole', 'handle()', 'again', 'ours, again');
-foreach (array_diff(array_keys($kinds), ['no flag']) as $name) {
-    $again = $added('again', $name);
+    $is = $name === 'one that does nothing';
     printf(
-        "%-46s %10.2f %10s %10s %12s\n",
+        "%-44s %9s %9s %9s %9s %9.2f\n",
         $name,
+        $is ? '' : sprintf('%.2f', $added('first', $name)),
+        $is ? '' : $times('first', $name),
+        $is ? '' : sprintf('%.2f', $added('again', $name)),
+        $is ? '' : $times('again', $name),
         ($median($whole[$name]) - $plain) / 1000,
-        $cell('%.2f', $added('first', $name)),
-        $cell('%.2f', $again),
-        $cell('%.1f x', $again === null ? null : $again / $added('again', 'feature:customer_portal, long-lived (Octane)')),
     );
 }
-printf("the route without a flag: %.1f µs through the router\n", $plain / 1000);
-printf(
-    "booting the package, which php-fpm does at each request: %.0f µs of %.0f\n",
-    ($median($boots['with']) - $median($boots['without'])) / 1000,
-    $median($boots['with']) / 1000,
-);
+printf("the route without: %.1f µs through the router\n", $plain / 1000);
+
+$first = $added('first', OURS);
+$verdict = static fn (bool $met): string => $met ? 'met' : 'not met';
+printf("under 2 µs of its own: %.2f first, %s; %.2f again, %s\n", $first, $verdict($first < 2), $added('again', OURS), $verdict($added('again', OURS) < 2));
+foreach (['first', 'again'] as $time) {
+    $ratio = $added($time, CONFIG) / $added($time, OURS);
+    printf("20 times less than config() and in_array(), %s: %.1f, %s\n", $time, $ratio, $verdict($ratio >= 20));
+}
