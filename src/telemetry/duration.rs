@@ -43,19 +43,24 @@ pub const fn upper(bucket: usize) -> u64 {
 
 /// The bucket in which the quantile lies, `share` from 0 to 1; none of an empty histogram.
 pub fn quantile(durations: &[u64; BUCKETS], share: f64) -> Option<usize> {
-    let all: u64 = durations.iter().sum();
+    let all = all(durations);
     let rank = ((all as f64 * share).ceil() as u64).clamp(1, all.max(1));
     let mut below = 0;
     durations.iter().position(|count| {
-        below += count;
+        below = u64::saturating_add(below, *count);
         below >= rank && all > 0
     })
+}
+
+/// How many there are.
+pub fn all(durations: &[u64; BUCKETS]) -> u64 {
+    durations.iter().fold(0, |sum, count| sum.saturating_add(*count))
 }
 
 /// How many lie in buckets after this one.
 #[inline]
 pub fn above(durations: &[u64; BUCKETS], bucket: usize) -> u64 {
-    durations.iter().skip(bucket + 1).sum()
+    durations.iter().skip(bucket + 1).fold(0, |sum, count| sum.saturating_add(*count))
 }
 
 #[cfg(test)]

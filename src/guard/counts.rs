@@ -1,0 +1,60 @@
+//! What happened between two samples.
+
+use crate::telemetry::{Cohort, GROUPS, duration};
+
+/// Requests of a cohort, and how many of them were hits: errors, or requests that took too long.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(super) struct Counts {
+    pub requests: u64,
+    pub hits: u64,
+    pub groups: [Part; GROUPS],
+}
+
+/// The same of one group of companies.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(super) struct Part {
+    pub requests: u64,
+    /// Hits, or where it is not known of which group they were, the most that can have been this group's.
+    pub hits_at_most: f64,
+}
+
+impl Counts {
+    /// Errors. The groups are the authority, so that all numbers of a sample that was read while it was written agree.
+    pub(super) fn errors(now: &Cohort, before: &Cohort) -> Self {
+        let mut counts = Self::default();
+        for ((part, now), before) in counts.groups.iter_mut().zip(&now.groups).zip(&before.groups) {
+            let requests = now.requests.saturating_sub(before.requests);
+            let errors = now.errors.saturating_sub(before.errors);
+            *part = Part { requests, hits_at_most: errors as f64 };
+            counts.requests = counts.requests.saturating_add(requests);
+            counts.hits = counts.hits.saturating_add(errors);
+        }
+        counts
+    }
+
+    /// Requests that took longer than the bucket's durations.
+    ///
+    /// Durations are not kept by group. But each slow request took a known time at least, and what all of a group's took
+    /// together is known: so no more of them can have been slow than fit into it.
+    pub(super) fn slow(now: &Cohort, before: &Cohort, bucket: usize) -> Self {
+        let slow = duration::above(&now.durations, bucket)
+            .saturating_sub(duration::above(&before.durations, bucket));
+        let mut counts = Self::default();
+        let least = duration::upper(bucket) as f64;
+        for ((part, now), before) in counts.groups.iter_mut().zip(&now.groups).zip(&before.groups) {
+            part.requests = now.requests.saturating_sub(before.requests);
+            let fit = now.time.saturating_sub(before.time) as f64 / least;
+            part.hits_at_most = fit.min(part.requests as f64).min(slow as f64);
+        }
+        counts.requests = counts.groups.iter().fold(0, |sum, part| sum.saturating_add(part.requests));
+        counts.hits = slow.min(counts.requests);
+        let fit: f64 = counts.groups.iter().map(|part| part.hits_at_most).sum();
+        if fit < counts.hits as f64 {
+            // The times are not all there: then any group may have been the slow one.
+            for part in &mut counts.groups {
+                part.hits_at_most = part.requests.min(counts.hits) as f64;
+            }
+        }
+        counts
+    }
+}

@@ -1,0 +1,355 @@
+//! One flag under watch.
+
+use super::counts::Counts;
+use super::evidence::{Evidence, Seen};
+use super::finding::{Against, Finding, Harm, Share};
+use super::kind::{self, Kind};
+use super::past::{Past, Usual};
+use super::policy::Policy;
+use super::stakes::{Stakes, TICK};
+use crate::telemetry::duration::{self, BUCKETS};
+use crate::telemetry::{Cohort, Exposure};
+use std::collections::VecDeque;
+
+/// The chance that a flag which does no harm is found to do some, in 30 days of looking each second.
+pub const FALSE_ALARMS: f64 = 0.01;
+
+/// How that is divided: errors compared, errors against the limit, slowness compared, and against the limit. What is left
+/// is for what was usual, which is an estimate itself.
+const SHARES: [f64; 4] = [0.65, 0.1, 0.1, 0.1];
+
+/// Of a cohort's requests so many are slower than its 95th percentile.
+const SLOWEST: f64 = 0.05;
+
+/// A limit as high as this says nothing.
+const HIGHEST_LIMIT: f64 = 0.9;
+
+/// Beyond a limit, a flag is at fault only if the off-cohort is not as badly off: it has to be so many times worse.
+const WORSE: f64 = 1.25;
+
+/// Samples that lie further apart than this, in microseconds, are not one story.
+const GAP: i64 = 60_000_000;
+
+/// Samples of which the window is made up.
+const WINDOW: usize = 10;
+
+/// A sample of one flag's counters.
+#[derive(Debug, Clone, Copy)]
+pub struct Reading<'a> {
+    /// Microseconds since 1970.
+    pub at: i64,
+    /// Another number when the counters were begun anew.
+    pub epoch: u64,
+    /// When the flag was last changed, in microseconds since 1970.
+    pub changed_at: i64,
+    /// The counters.
+    pub exposure: &'a Exposure,
+}
+
+/// Watches one flag.
+#[derive(Debug, Clone)]
+pub struct Detector {
+    at: i64,
+    epoch: u64,
+    changed_at: i64,
+    /// When the sample before this one was taken.
+    earlier: i64,
+    /// The last sample.
+    latest: Box<Exposure>,
+    /// The last sample that was taken as evidence.
+    before: Box<Exposure>,
+    /// The counters when the flag was changed.
+    since: Box<Exposure>,
+    kind: Option<Kind>,
+    stakes: Stakes,
+    next_tick: i64,
+    window: VecDeque<(i64, Exposure)>,
+    past_on: Past,
+    past_off: Past,
+    /// What was usual before the last change, and whether it was so where the flag was on.
+    usual: Option<(Usual, bool)>,
+    lines: [Line; 4],
+}
+
+/// One question: evidence, and where the flag is a branch, evidence that the off-cohort is not as badly off.
+#[derive(Debug, Clone, Default)]
+struct Line {
+    evidence: Option<Evidence>,
+    control: Option<Evidence>,
+    /// Slow are requests of later buckets; none for errors, and where nothing is known to compare with.
+    slow: Option<usize>,
+    limit: f64,
+}
+
+impl Detector {
+    /// Begins to watch.
+    pub fn new(reading: &Reading) -> Self {
+        let Reading { at, epoch, changed_at, exposure } = *reading;
+        Self {
+            at,
+            epoch,
+            changed_at,
+            earlier: at,
+            latest: Box::new(exposure.clone()),
+            before: Box::new(exposure.clone()),
+            since: Box::new(exposure.clone()),
+            kind: None,
+            stakes: Stakes::new(at, changed_at),
+            next_tick: at,
+            window: VecDeque::from([(at, exposure.clone())]),
+            past_on: Past::new(at, &exposure.on),
+            past_off: Past::new(at, &exposure.off),
+            usual: None,
+            lines: Default::default(),
+        }
+    }
+
+    /// What the flag can be compared with, once that is known.
+    pub fn kind(&self) -> Option<Kind> {
+        self.kind
+    }
+
+    /// How far evidence against the flag has come: 0, none, to 1, enough.
+    pub fn suspicion(&self) -> f64 {
+        let far = |line: &Line| {
+            let control = line.control.as_ref().map_or(1.0, Evidence::progress);
+            line.evidence.as_ref().map_or(0.0, Evidence::progress).min(control)
+        };
+        self.lines.iter().map(far).fold(0.0, f64::max)
+    }
+
+    /// Requests answered on since the flag was changed or the watch began, and groups of companies among them.
+    pub fn seen(&self) -> (u64, usize) {
+        let counts = Counts::errors(&self.before.on, &self.since.on);
+        (counts.requests, counts.groups.iter().filter(|part| part.requests > 0).count())
+    }
+
+    /// Takes in a sample. The finding is there as long as it holds.
+    pub fn observe(&mut self, reading: &Reading, policy: &Policy) -> Option<Finding> {
+        let Reading { at, exposure, .. } = *reading;
+        if reading.epoch != self.epoch || at < self.at || shrank(exposure, &self.before) {
+            let stakes = self.stakes.clone();
+            *self = Self { stakes, ..Self::new(reading) };
+            return None;
+        }
+        if at == self.at {
+            return None;
+        }
+        if at - self.at > GAP {
+            self.skip(reading);
+        }
+        (self.earlier, self.at) = (self.at, at);
+        if reading.changed_at != self.changed_at {
+            self.change(reading.changed_at, policy);
+        }
+        self.latest.as_mut().clone_from(exposure);
+        if self.kind.is_none() {
+            self.kind = Kind::tell(exposure, &self.since, policy.baseline);
+            self.kind?;
+        }
+        if at >= self.next_tick {
+            self.tick(policy);
+        }
+        self.feed(exposure, policy);
+        self.before.as_mut().clone_from(exposure);
+        self.finding(policy)
+    }
+
+    /// Looks away: what happened since the last sample is no evidence, and what there was is none any more.
+    pub fn skip(&mut self, reading: &Reading) {
+        (self.earlier, self.at) = (reading.at, reading.at);
+        self.latest.as_mut().clone_from(reading.exposure);
+        self.before.as_mut().clone_from(reading.exposure);
+        self.window.clear();
+        self.window.push_back((reading.at, reading.exposure.clone()));
+        self.past_on.discard(reading.at, &reading.exposure.on);
+        self.past_off.discard(reading.at, &reading.exposure.off);
+        self.lines.iter_mut().for_each(|line| *line = Line::default());
+    }
+
+    /// Since the last sample the flag is another: what was usual is what was so until then.
+    fn change(&mut self, changed_at: i64, policy: &Policy) {
+        self.before = self.latest.clone();
+        let (at, before) = (self.earlier, &self.before);
+        self.past_on.record(at, &before.on);
+        self.past_off.record(at, &before.off);
+        let gate = self.kind == Some(Kind::Gate) || before.gated > before.off.requests;
+        let off = || self.past_off.usual(at, policy.min_requests).filter(|_| !gate);
+        let on = self.past_on.usual(at, policy.min_requests);
+        self.usual = on.map(|usual| (usual, true)).or_else(|| off().map(|usual| (usual, false)));
+        self.changed_at = changed_at;
+        self.stakes.change(self.at);
+        self.kind = None;
+        self.next_tick = self.at;
+        self.since = self.before.clone();
+        self.window.clear();
+        self.window.push_back((at, self.before.as_ref().clone()));
+        self.lines.iter_mut().for_each(|line| *line = Line::default());
+    }
+
+    /// Every ten seconds: what came to nothing begins anew, and what is compared with is brought up to date. Nothing of
+    /// the sample that follows takes part in it.
+    fn tick(&mut self, policy: &Policy) {
+        self.next_tick = self.at + TICK;
+        self.past_on.record(self.at, &self.before.on);
+        self.past_off.record(self.at, &self.before.off);
+        let span = policy.window / WINDOW as i64;
+        if self.window.back().is_none_or(|(at, _)| self.at - at >= span) {
+            if self.window.len() > WINDOW {
+                self.window.pop_front();
+                self.tell_again(policy);
+            }
+            self.window.push_back((self.at, self.before.as_ref().clone()));
+        }
+        let limits = self.limits(policy);
+        let stake = self.stakes.stake(self.at);
+        let branch = self.kind == Some(Kind::Branch);
+        for (index, ((line, (slow, limit)), share)) in
+            self.lines.iter_mut().zip(limits).zip(SHARES).enumerate()
+        {
+            let compared = branch && index == 0;
+            line.slow = slow;
+            line.limit = limit;
+            let chance = FALSE_ALARMS * share * stake;
+            let renew = |evidence: &mut Option<Evidence>| match evidence {
+                Some(evidence) => evidence.renew(self.earlier, chance),
+                None => *evidence = Some(Evidence::new(self.earlier, chance, policy.left_out())),
+            };
+            renew(&mut line.evidence);
+            if branch && !compared {
+                renew(&mut line.control);
+            }
+            if limit <= 0.0 || (!compared && limit >= HIGHEST_LIMIT) {
+                *line = Line::default();
+            }
+        }
+    }
+
+    /// A branch may have become full otherwise than by a change: by its companies' traffic.
+    fn tell_again(&mut self, policy: &Policy) {
+        let Some((_, before)) = self.window.front() else { return };
+        let kind = Kind::tell(&self.before, before, policy.baseline);
+        if kind.is_some() && kind != self.kind {
+            self.kind = kind;
+            self.lines.iter_mut().for_each(|line| *line = Line::default());
+        }
+    }
+
+    /// For each line the bucket after which requests are slow, and the rate that must not be exceeded; 0 for none.
+    fn limits(&self, policy: &Policy) -> [(Option<usize>, f64); 4] {
+        let times = |bucket: usize| {
+            let longest = duration::upper(bucket) as f64 * policy.relative_p95;
+            Some(duration::bucket(longest as u64))
+        };
+        let (errors, slow) = match self.kind {
+            None => (0.0, None),
+            Some(Kind::Branch) => (policy.relative_errors, self.p95_off(policy.min_requests).and_then(times)),
+            Some(Kind::Gate | Kind::Full) => match self.usual_here() {
+                None => (0.0, None),
+                Some(usual) => (usual.error_rate * policy.relative_errors, times(usual.p95)),
+            },
+        };
+        let longest = duration::bucket(policy.p95_ms.saturating_mul(1000));
+        let or_none = |slow: Option<usize>| if slow.is_some() { SLOWEST } else { 0.0 };
+        [(None, errors), (None, policy.error_rate), (slow, or_none(slow)), (Some(longest), SLOWEST)]
+    }
+
+    /// What was usual, unless that was where the flag was off and did nothing.
+    fn usual_here(&self) -> Option<Usual> {
+        let (usual, on) = self.usual?;
+        let since = kind::durations(&self.before.on, &self.since.on);
+        let median = duration::quantile(&since, 0.5)?;
+        (on || !kind::nothing_is_done(median, usual.median, usual.p95)).then_some(usual)
+    }
+
+    /// The bucket of the off-cohort's 95th percentile within the window.
+    fn p95_off(&self, enough: u64) -> Option<usize> {
+        let (_, before) = self.window.front()?;
+        let durations: [u64; BUCKETS] = kind::durations(&self.before.off, &before.off);
+        (duration::all(&durations) >= enough).then(|| duration::quantile(&durations, 0.95))?
+    }
+
+    fn feed(&mut self, now: &Exposure, policy: &Policy) {
+        let before = &self.before;
+        let errors = (Counts::errors(&now.on, &before.on), Counts::errors(&now.off, &before.off));
+        let branch = self.kind == Some(Kind::Branch);
+        for (index, line) in self.lines.iter_mut().enumerate() {
+            let Some(evidence) = &mut line.evidence else { continue };
+            let slow = line.slow.map(|bucket| {
+                (Counts::slow(&now.on, &before.on, bucket), Counts::slow(&now.off, &before.off, bucket))
+            });
+            let (on, off) = slow.as_ref().unwrap_or(&errors);
+            match branch {
+                true if index == 0 => evidence.compare(on, off, policy.relative_errors),
+                _ => evidence.exceed(on, line.limit),
+            }
+            if let Some(control) = &mut line.control {
+                control.compare(on, off, WORSE);
+            }
+        }
+    }
+
+    fn finding(&self, policy: &Policy) -> Option<Finding> {
+        self.lines.iter().enumerate().find_map(|(index, line)| self.found(index, line, policy))
+    }
+
+    fn found(&self, index: usize, line: &Line, policy: &Policy) -> Option<Finding> {
+        let branch = self.kind == Some(Kind::Branch);
+        let seen = line.evidence.as_ref()?.found()?;
+        if line.control.as_ref().is_some_and(|control| control.found().is_none()) {
+            return None;
+        }
+        let seen = self.lately(seen, line, policy);
+        let (on, off) = (share(seen.on), share(seen.off));
+        let compared = branch && index == 0;
+        let limit = if compared { (off.rate() * line.limit).min(1.0) } else { line.limit };
+        let companies = seen.groups;
+        let enough = on.requests.saturating_add(off.requests) >= policy.min_requests
+            && companies >= policy.min_companies;
+        (enough && on.rate() > limit).then(|| Finding {
+            flag: String::new(),
+            harm: if line.slow.is_some() { Harm::Slow } else { Harm::Errors },
+            against: match (index, branch) {
+                (0 | 2, true) => Against::Off,
+                (0 | 2, false) => Against::Past,
+                _ => Against::Limit,
+            },
+            on,
+            off,
+            limit,
+            slower: line.slow.map_or(0, duration::upper),
+            companies,
+            since: seen.since,
+            at: self.at,
+            changed_at: self.changed_at,
+            action: policy.action,
+        })
+    }
+
+    /// The last window's numbers where evidence goes back further: what was, but is over, is no reason to act.
+    fn lately(&self, seen: Seen, line: &Line, policy: &Policy) -> Seen {
+        let Some((since, before)) = self.window.front().filter(|_| self.at - seen.since > policy.window)
+        else {
+            return seen;
+        };
+        let counts = |on: bool| {
+            let (now, before) =
+                if on { (&self.before.on, &before.on) } else { (&self.before.off, &before.off) };
+            line.slow.map_or_else(|| Counts::errors(now, before), |bucket| Counts::slow(now, before, bucket))
+        };
+        let mut lately = Seen { since: *since, ..Seen::default() };
+        lately.add(&counts(true), &counts(false));
+        // Companies count that evidence names, however long ago.
+        Seen { groups: seen.groups, ..lately }
+    }
+}
+
+fn share((requests, hits): (u64, u64)) -> Share {
+    Share { requests, hits }
+}
+
+/// Whether the counters were begun anew although nobody said so.
+fn shrank(now: &Exposure, before: &Exposure) -> bool {
+    let fewer = |now: &Cohort, before: &Cohort| now.requests < before.requests || now.errors < before.errors;
+    now.gated < before.gated || fewer(&now.on, &before.on) || fewer(&now.off, &before.off)
+}

@@ -1,0 +1,273 @@
+//! Evidence that may be looked at as often as one likes.
+//!
+//! A bet against "the flag does no harm": its stake is multiplied, second by second, by factors whose expectation is at
+//! most 1 if the flag does none, whatever happened before. Such wealth grows by a factor of c with a probability of at most
+//! 1/c, ever (Ville's inequality), so nothing is lost by looking each second and acting at once (Ramdas, Grünwald, Vovk and
+//! Shafer 2023, "Game-theoretic statistics and safe anytime-valid inference"). Wealth is kept as its logarithm, in nats.
+//!
+//! **Against another cohort.** Let n requests be answered on and m off, with error rates p and q, and let p be at most r·q. An
+//! error on multiplies by a, one off by b, where a = θ/θ₀, b = (1 − θ)/(1 − θ₀), θ₀ = rn/(rn + m) is an "on" error's share of all
+//! errors at the limit, and θ = ρrn/(ρrn + m) its share if the limit is exceeded ρ times. The expectation is (1 + p(a − 1))ⁿ
+//! (1 + q(b − 1))ᵐ ≤ exp(np(a − 1) + mq(b − 1)), which is at most 1, since rn(a − 1) = m(1 − b). No rate has to be known or to stay what it
+//! is: an outage that hits both cohorts is within the limit in each second. It is the conditional test of two Poisson rates,
+//! made a bet (compare Turner, Ly and Grünwald 2024, "Generic e-variables for exact sequential k-sample tests").
+//!
+//! **Against a limit** q: an error multiplies by ρ, any other request by (1 − ρq)/(1 − q) (Wald 1945).
+//!
+//! **Without the worst companies.** Errors of one company are not independent, and one company must turn nothing off. So
+//! evidence counts that is left when the k groups of companies which contribute most are left out: it is a bet against "no
+//! more than k groups are harmed", the partial conjunction of Benjamini and Heller 2008, with a chance of a false alarm of five times that of all groups
+//! together, which has to be kept as well. For the comparison, a group bears
+//! its share of the off-cohort's errors: by the concavity of the logarithm, ln b · s ≤ ln(1 − s(1 − b)), so that the bet without some groups
+//! is one at which the flag has no advantage.
+//!
+//! **How much worse** is not known beforehand, so that the stake is divided among three bets. Each begins anew, with a new
+//! stake, when it has come to nothing; what all of them together can do is bounded by the sum of their [stakes](super::stakes).
+
+use super::counts::Counts;
+use crate::telemetry::GROUPS;
+
+/// How many times the limit is exceeded, and what part of the stake is bet on that.
+const BETS: [(f64, f64); 3] = [(1.5, 0.25), (3.5, 0.4), (10.0, 0.35)];
+
+/// Whatever the worst companies do, the chance of a false alarm is so many times what it is where nobody does anything of
+/// the kind.
+const ALLOWED: f64 = 5.0;
+
+/// No rate that is bet on is higher.
+const HIGHEST: f64 = 0.95;
+
+/// Three bets on one thing.
+#[derive(Debug, Clone)]
+pub(super) struct Evidence {
+    bets: [Bet; BETS.len()],
+    /// Groups that are left out.
+    left_out: usize,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Bet {
+    /// Nats that it has to come to.
+    enough: f64,
+    /// Nats of all groups together.
+    total: f64,
+    /// Nats that each contributes, at most.
+    groups: [f64; GROUPS],
+    seen: Seen,
+}
+
+/// What evidence rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(super) struct Seen {
+    /// Microseconds since 1970.
+    pub since: i64,
+    /// Requests and hits on.
+    pub on: (u64, u64),
+    /// Requests and hits of what it is compared with.
+    pub off: (u64, u64),
+    /// Groups of companies that speak against the flag.
+    pub groups: usize,
+}
+
+impl Evidence {
+    /// None yet. `chance` is that of a false alarm which this begins with.
+    pub(super) fn new(now: i64, chance: f64, left_out: usize) -> Self {
+        let mut evidence = Self { bets: Default::default(), left_out };
+        for (bet, (_, part)) in evidence.bets.iter_mut().zip(BETS) {
+            bet.begin(now, chance * part);
+        }
+        evidence
+    }
+
+    /// Lets bets that came to nothing begin anew.
+    pub(super) fn renew(&mut self, now: i64, chance: f64) {
+        let left_out = self.left_out;
+        for (bet, (_, part)) in self.bets.iter_mut().zip(BETS) {
+            if bet.nats(left_out) <= 0.0 {
+                bet.begin(now, chance * part);
+            }
+        }
+    }
+
+    /// Bets that the on-cohort has more than `ratio` times the other's rate of hits.
+    pub(super) fn compare(&mut self, on: &Counts, off: &Counts, ratio: f64) {
+        let (n, m) = (on.requests as f64 * ratio, off.requests as f64);
+        let at_limit = n / (n + m);
+        for (bet, (times, _)) in self.bets.iter_mut().zip(BETS) {
+            bet.seen.add(on, off);
+            if on.hits.max(off.hits) == 0 || on.requests == 0 || off.requests == 0 {
+                continue;
+            }
+            let beyond = n * times / (n * times + m);
+            let gain = (beyond / at_limit).ln();
+            let loss = off.hits as f64 * ((1.0 - beyond) / (1.0 - at_limit)).ln() / on.requests as f64;
+            bet.total += on.hits as f64 * gain + on.requests as f64 * loss;
+            for (nats, part) in bet.groups.iter_mut().zip(&on.groups) {
+                *nats += part.hits_at_most * gain + part.requests as f64 * loss;
+            }
+        }
+    }
+
+    /// Bets that the on-cohort's rate of hits is higher than `limit`, which is below [`HIGHEST`].
+    pub(super) fn exceed(&mut self, on: &Counts, limit: f64) {
+        for (bet, (times, _)) in self.bets.iter_mut().zip(BETS) {
+            bet.seen.add(on, &Counts::default());
+            if on.requests == 0 {
+                continue;
+            }
+            let beyond = (limit * times).min(HIGHEST);
+            let gain = (beyond / limit).ln();
+            let loss = ((1.0 - beyond) / (1.0 - limit)).ln();
+            let nats = |requests: f64, hits: f64| hits * gain + (requests - hits).max(0.0) * loss;
+            bet.total += nats(on.requests as f64, on.hits as f64);
+            for (group, part) in bet.groups.iter_mut().zip(&on.groups) {
+                *group += nats(part.requests as f64, part.hits_at_most);
+            }
+        }
+    }
+
+    /// What the bet that came farthest rests on, if all three together came far enough.
+    pub(super) fn found(&self) -> Option<Seen> {
+        let far = |bet: &Bet| bet.nats(self.left_out) - bet.enough;
+        let best = self.bets.iter().max_by(|a, b| far(a).total_cmp(&far(b)))?;
+        (self.wealth() >= 1.0).then(|| Seen { groups: best.against(), ..best.seen })
+    }
+
+    /// How far it came: 0, nothing speaks against the flag, to 1, enough does.
+    pub(super) fn progress(&self) -> f64 {
+        if self.wealth() >= 1.0 {
+            return 1.0;
+        }
+        let far = self.bets.iter().map(|bet| bet.nats(self.left_out) / bet.enough);
+        far.fold(0.0, f64::max).min(1.0)
+    }
+
+    /// All three together, of which 1 is enough.
+    fn wealth(&self) -> f64 {
+        self.bets.iter().map(|bet| (bet.nats(self.left_out) - bet.enough).exp()).sum()
+    }
+}
+
+impl Bet {
+    fn begin(&mut self, now: i64, chance: f64) {
+        *self =
+            Self { enough: -chance.ln(), seen: Seen { since: now, ..Seen::default() }, ..Self::default() };
+    }
+
+    /// Groups that speak against the flag.
+    fn against(&self) -> usize {
+        self.groups.iter().filter(|nats| **nats > 0.0).count()
+    }
+
+    /// What all groups came to, or if that is less, what those without the worst did, at the chance that these have.
+    fn nats(&self, left_out: usize) -> f64 {
+        if self.total <= 0.0 || left_out == 0 {
+            return self.total;
+        }
+        self.total.min(self.rest(left_out) + ALLOWED.ln())
+    }
+
+    /// What is left without the groups that contribute most: the least that any choice of so many leaves.
+    fn rest(&self, left_out: usize) -> f64 {
+        let mut groups = self.groups;
+        groups.sort_unstable_by(|a, b| b.total_cmp(a));
+        self.total - groups.iter().take(left_out).map(|nats| nats.max(0.0)).sum::<f64>()
+    }
+}
+
+impl Seen {
+    pub(super) fn add(&mut self, on: &Counts, off: &Counts) {
+        let sum = |seen: (u64, u64), counts: &Counts| {
+            (seen.0.saturating_add(counts.requests), seen.1.saturating_add(counts.hits))
+        };
+        (self.on, self.off) = (sum(self.on, on), sum(self.off, off));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::counts::Part;
+    use super::*;
+
+    fn counts(parts: &[(u64, u64)]) -> Counts {
+        let mut counts = Counts::default();
+        for (group, (requests, hits)) in counts.groups.iter_mut().zip(parts) {
+            *group = Part { requests: *requests, hits_at_most: *hits as f64 };
+            counts.requests += requests;
+            counts.hits += hits;
+        }
+        counts
+    }
+
+    /// The probability of so many hits of n.
+    fn binomial(n: u64, hits: u64, rate: f64) -> f64 {
+        let ways: f64 = (0..hits).map(|i| (n - i) as f64 / (i + 1) as f64).product();
+        ways * rate.powi(hits as i32) * (1.0 - rate).powi((n - hits) as i32)
+    }
+
+    /// What each bet is expected to grow to, over all that can happen; `left_out` groups of two.
+    fn expected(
+        rates: [f64; 2],
+        off_rate: f64,
+        left_out: usize,
+        bet: impl Fn(&mut Evidence, &Counts, &Counts),
+    ) -> f64 {
+        const N: u64 = 6;
+        let mut sums = [0.0; BETS.len()];
+        for (a, b) in (0..=N).flat_map(|a| (0..=N).map(move |b| (a, b))) {
+            for c in 0..=2 * N {
+                let chance =
+                    binomial(N, a, rates[0]) * binomial(N, b, rates[1]) * binomial(2 * N, c, off_rate);
+                let mut evidence = Evidence::new(0, 0.5, left_out);
+                bet(&mut evidence, &counts(&[(N, a), (N, b)]), &counts(&[(2 * N, c)]));
+                for (sum, bet) in sums.iter_mut().zip(&evidence.bets) {
+                    *sum += chance * bet.rest(left_out).exp();
+                }
+            }
+        }
+        sums.into_iter().fold(0.0, f64::max)
+    }
+
+    #[test]
+    fn a_comparison_is_expected_to_gain_nothing_where_there_is_no_harm() {
+        for off in [0.01, 0.05, 0.2, 0.45] {
+            for times in [0.0, 0.5, 1.0, 2.0] {
+                let mean = expected([off * times; 2], off, 0, |bet, on, off| bet.compare(on, off, 2.0));
+                assert!(mean <= 1.0 + 1e-9, "{off} off, {times} times on: {mean}");
+            }
+        }
+        let mean = expected([0.3; 2], 0.03, 0, |bet, on, off| bet.compare(on, off, 2.0));
+        assert!(mean > 2.0, "and something where there is: {mean}");
+    }
+
+    #[test]
+    fn a_limit_is_expected_to_gain_nothing_where_it_is_kept() {
+        for rate in [0.0, 0.01, 0.05] {
+            let mean = expected([rate; 2], 0.0, 0, |bet, on, _| bet.exceed(on, 0.05));
+            assert!(mean <= 1.0 + 1e-9, "{rate}: {mean}");
+        }
+        assert!(expected([0.3; 2], 0.0, 0, |bet, on, _| bet.exceed(on, 0.05)) > 2.0);
+    }
+
+    #[test]
+    fn one_group_that_is_harmed_is_expected_to_gain_nothing() {
+        for bad in [0.02, 0.1, 0.5, 1.0] {
+            let mean = expected([bad, 0.02], 0.01, 1, |bet, on, off| bet.compare(on, off, 2.0));
+            assert!(mean <= 1.0 + 1e-9, "compared, {bad}: {mean}");
+            let mean = expected([bad, 0.05], 0.01, 1, |bet, on, _| bet.exceed(on, 0.05));
+            assert!(mean <= 1.0 + 1e-9, "limit, {bad}: {mean}");
+        }
+    }
+
+    #[test]
+    fn what_came_to_nothing_begins_anew_and_what_did_not_goes_on() {
+        let (mut good, mut bad) = (Evidence::new(0, 0.01, 0), Evidence::new(0, 0.01, 0));
+        good.exceed(&counts(&[(100, 1), (100, 1)]), 0.05);
+        bad.exceed(&counts(&[(100, 30), (100, 30)]), 0.05);
+        good.renew(7, 0.001);
+        bad.renew(7, 0.001);
+        assert!(good.bets.iter().all(|bet| bet.seen == Seen { since: 7, ..Seen::default() }));
+        assert!(bad.bets.iter().all(|bet| bet.seen.since == 0 && bet.seen.on == (200, 60)));
+        assert!(bad.found().is_some() && good.found().is_none() && good.progress() == 0.0);
+    }
+}

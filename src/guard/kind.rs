@@ -1,0 +1,70 @@
+//! What the on-cohort can be compared with.
+
+use super::policy::Baseline;
+use crate::telemetry::duration::{self, BUCKETS};
+use crate::telemetry::{Cohort, Exposure};
+
+/// What the on-cohort can be compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Both cohorts do comparable work: with the off-cohort.
+    Branch,
+    /// Off is a page that is not there: with the flag's own past.
+    Gate,
+    /// Hardly any request is answered off: with the flag's own past.
+    Full,
+}
+
+/// Requests that are enough to tell.
+const ENOUGH: u64 = 50;
+
+/// So many on for one off, and the off-cohort has too little to say.
+const FULL: u64 = 20;
+
+/// Requests off that the flag ended, for each that it did not: from then on it is a gate.
+const GATED: u64 = 4;
+
+/// An off-cohort that is so many times quicker, and nearly always over in [`QUICK`], does nothing.
+const QUICKER: u64 = 8;
+const QUICK: u64 = 20_000;
+
+impl Kind {
+    /// Tells by what happened between two samples, if that is enough.
+    pub(super) fn tell(now: &Exposure, before: &Exposure, baseline: Baseline) -> Option<Self> {
+        let since = |now: u64, before: u64| now.saturating_sub(before);
+        let on = since(now.on.requests, before.on.requests);
+        let off = since(now.off.requests, before.off.requests);
+        let gated = since(now.gated, before.gated);
+        if on.saturating_add(off) < ENOUGH || on == 0 {
+            return None;
+        }
+        Some(match baseline {
+            Baseline::Off => Self::Branch,
+            _ if gated > off.saturating_mul(GATED) => Self::Gate,
+            _ if off.saturating_mul(FULL) < on => Self::Full,
+            Baseline::Past => Self::Full,
+            Baseline::Auto if off_does_nothing(now, before) => Self::Gate,
+            Baseline::Auto => Self::Branch,
+        })
+    }
+}
+
+fn off_does_nothing(now: &Exposure, before: &Exposure) -> bool {
+    let (on, off) = (durations(&now.on, &before.on), durations(&now.off, &before.off));
+    let quantiles =
+        (duration::quantile(&on, 0.5), duration::quantile(&off, 0.5), duration::quantile(&off, 0.95));
+    matches!(quantiles, (Some(on), Some(off), Some(p95)) if nothing_is_done(on, off, p95))
+}
+
+/// Whether what happens off is too little to be compared with, an application's own 404 say. By buckets of durations: the
+/// medians on and off, and the 95th percentile off.
+pub(super) fn nothing_is_done(on: usize, off: usize, p95_off: usize) -> bool {
+    duration::upper(off).saturating_mul(QUICKER) < duration::lower(on) && duration::lower(p95_off) < QUICK
+}
+
+/// The durations between two samples.
+pub(super) fn durations(now: &Cohort, before: &Cohort) -> [u64; BUCKETS] {
+    let mut durations = now.durations;
+    durations.iter_mut().zip(&before.durations).for_each(|(now, before)| *now = now.saturating_sub(*before));
+    durations
+}

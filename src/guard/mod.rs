@@ -1,0 +1,25 @@
+//! The guard: finds flags that do harm, and says which one to turn off.
+//!
+//! Pure: counters and time in, decisions out. [`Detector`] watches one flag: it compares the requests that were answered on
+//! with those answered off at the same time, or with the flag's own past where off does nothing comparable, and holds them
+//! against the policy's limits. [`Guard`] watches all flags and [chooses](choose) among those found harmful. Nothing is ever
+//! turned on or undone here, and nothing is done where the numbers do not tell. `docs/guard.md` has the method, and how well it does.
+
+mod choose;
+mod counts;
+mod detector;
+mod evidence;
+mod finding;
+mod kind;
+mod past;
+mod policy;
+mod stakes;
+mod watch;
+
+pub use crate::plan::Verdict;
+pub use choose::{Held, Suspect, choose};
+pub use detector::{Detector, FALSE_ALARMS, Reading};
+pub use finding::{Against, Finding, Harm, Share};
+pub use kind::Kind;
+pub use policy::{Action, Baseline, Policy};
+pub use watch::{Decision, Guard, Sample};

@@ -1,0 +1,118 @@
+//! What a cohort was like before: the hours of its last day.
+
+use crate::telemetry::Cohort;
+use crate::telemetry::duration::{self, BUCKETS};
+use std::collections::VecDeque;
+
+const HOUR: i64 = 3_600_000_000;
+const HOURS: usize = 24;
+
+/// The chance that a rate is higher than [`Usual::error_rate`] says, given its hour's numbers: one in so many, each time that it is asked.
+const SURE: f64 = 10_000.0;
+
+/// The hours of a cohort's last day.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Past {
+    hours: VecDeque<Hour>,
+    /// The counters when the last of them began.
+    from: Cohort,
+}
+
+#[derive(Debug, Clone)]
+struct Hour {
+    hour: i64,
+    requests: u64,
+    errors: u64,
+    durations: Box<[u32; BUCKETS]>,
+}
+
+/// What was usual.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Usual {
+    /// At most so many of the requests failed, but for one chance in 10,000.
+    pub error_rate: f64,
+    /// The bucket of the 95th percentile.
+    pub p95: usize,
+    /// The bucket of the median.
+    pub median: usize,
+}
+
+impl Past {
+    /// Nothing is known of what was before these counters.
+    pub(super) fn new(now: i64, cohort: &Cohort) -> Self {
+        let mut past = Self { hours: VecDeque::new(), from: cohort.clone() };
+        past.begin(now, cohort);
+        past
+    }
+
+    /// Takes the counters down, at least once an hour.
+    pub(super) fn record(&mut self, now: i64, cohort: &Cohort) {
+        if let Some(last) = self.hours.back_mut() {
+            last.requests = cohort.requests.saturating_sub(self.from.requests);
+            last.errors = cohort.errors.saturating_sub(self.from.errors);
+            for ((kept, now), before) in
+                last.durations.iter_mut().zip(&cohort.durations).zip(&self.from.durations)
+            {
+                *kept = u32::try_from(now.saturating_sub(*before)).unwrap_or(u32::MAX);
+            }
+        }
+        if self.hours.back().is_none_or(|last| last.hour != now.div_euclid(HOUR)) {
+            self.begin(now, cohort);
+        }
+    }
+
+    fn begin(&mut self, now: i64, cohort: &Cohort) {
+        if self.hours.len() == HOURS {
+            self.hours.pop_front();
+        }
+        self.from.clone_from(cohort);
+        let hour = now.div_euclid(HOUR);
+        self.hours.push_back(Hour { hour, requests: 0, errors: 0, durations: Box::new([0; BUCKETS]) });
+    }
+
+    /// What was usual, if there are hours of the last day with enough requests to tell.
+    ///
+    /// Days have their better and worse hours, so it is the worst of them; if there are three or more, the second worst,
+    /// since one may have been out of the ordinary.
+    pub(super) fn usual(&self, now: i64, enough: u64) -> Option<Usual> {
+        let first = now.div_euclid(HOUR) - HOURS as i64;
+        let hours: Vec<&Hour> =
+            self.hours.iter().filter(|hour| hour.hour > first && hour.requests >= enough.max(1)).collect();
+        let second = usize::from(hours.len() >= 3);
+        let worst = |mut values: Vec<f64>| {
+            values.sort_unstable_by(|a, b| b.total_cmp(a));
+            values.get(second).copied()
+        };
+        let quantile = |hour: &Hour, share| {
+            let durations = hour.durations.map(u64::from);
+            duration::quantile(&durations, share).unwrap_or(0) as f64
+        };
+        Some(Usual {
+            error_rate: worst(hours.iter().map(|hour| highest(hour.errors, hour.requests)).collect())?,
+            p95: worst(hours.iter().map(|hour| quantile(hour, 0.95)).collect())? as usize,
+            median: worst(hours.iter().map(|hour| quantile(hour, 0.5)).collect())? as usize,
+        })
+    }
+}
+
+/// The highest rate at which so few hits are not a wonder: where n·KL(hits/n, rate) = ln 10,000 (Chernoff's bound).
+fn highest(hits: u64, n: u64) -> f64 {
+    let n = n.max(1) as f64;
+    let seen = (hits as f64 / n).min(1.0);
+    let term = |p: f64, q: f64| if p > 0.0 { p * (p / q).ln() } else { 0.0 };
+    let (mut low, mut high) = (seen, 1.0);
+    for _ in 0..50 {
+        let middle = (low + high) / 2.0;
+        let divergence = term(seen, middle) + term(1.0 - seen, 1.0 - middle);
+        if n * divergence < SURE.ln() { low = middle } else { high = middle }
+    }
+    high
+}
+
+impl Past {
+    /// Leaves out the hour that goes on: what the guard ended in it was not usual.
+    pub(super) fn discard(&mut self, now: i64, cohort: &Cohort) {
+        self.hours.pop_back();
+        self.begin(now, cohort);
+    }
+}

@@ -1,0 +1,77 @@
+//! What the guard holds a flag to.
+
+/// What the guard holds a flag to, every value resolved: the flag's, else the document's, else the one built in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Policy {
+    /// Of the requests for which the flag is on at most so many may fail; 0 to 1.
+    pub error_rate: f64,
+    /// 95 of 100 requests for which it is on have to be over within so many milliseconds.
+    pub p95_ms: u64,
+    /// The on-cohort's error rate may be so many times what it is compared with; more than 1.
+    pub relative_errors: f64,
+    /// Its 95th percentile may be so many times what it is compared with; more than 1.
+    pub relative_p95: f64,
+    /// Requests, of both cohorts where both are compared, that evidence has to rest on at least.
+    pub min_requests: u64,
+    /// Companies that have to be affected at least: 1 to 16, since companies are told apart by 16 groups. Evidence has to
+    /// do without the worst half of that number, rounded down: without the worst company, where it is 2 or 3.
+    pub min_companies: usize,
+    /// Over what numbers are taken for "now", in microseconds.
+    pub window: i64,
+    /// How long the guard leaves a flag alone that it acted on, in microseconds.
+    pub cooldown: i64,
+    /// What to do.
+    pub action: Action,
+    /// What the on-cohort is compared with.
+    pub baseline: Baseline,
+}
+
+/// What the guard does to a flag that does harm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Action {
+    /// Takes it back: to the plan's earlier stage, or off.
+    #[default]
+    Rollback,
+    /// Holds its plan.
+    Hold,
+    /// Tells people.
+    Notify,
+}
+
+/// What the on-cohort is compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Baseline {
+    /// With the off-cohort where that does comparable work, else with the flag's own past.
+    #[default]
+    Auto,
+    /// With the off-cohort.
+    Off,
+    /// With the flag's own past.
+    Past,
+}
+
+const MINUTE: i64 = 60_000_000;
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            error_rate: 0.05,
+            p95_ms: 2000,
+            relative_errors: 2.0,
+            relative_p95: 1.5,
+            min_requests: 200,
+            min_companies: 3,
+            window: 5 * MINUTE,
+            cooldown: 60 * MINUTE,
+            action: Action::Rollback,
+            baseline: Baseline::Auto,
+        }
+    }
+}
+
+impl Policy {
+    /// Groups of companies without which the evidence still has to do: those that contribute most.
+    pub(super) fn left_out(&self) -> usize {
+        self.min_companies / 2
+    }
+}

@@ -1,0 +1,548 @@
+//! The guard's rules, each by a small site whose every second is written down.
+
+use flagstone::guard::{
+    Action, Against, Baseline, Decision, Guard, Harm, Held, Kind, Policy, Reading, Sample, Verdict,
+};
+use flagstone::telemetry::{Cohort, Exposure, GROUPS, duration};
+use proptest::prelude::*;
+
+const SECOND: i64 = 1_000_000;
+const BEGIN: i64 = 1_767_571_200 * SECOND;
+
+/// One flag of a site: its counters, and when it was changed.
+struct Flag {
+    key: &'static str,
+    exposure: Exposure,
+    epoch: u64,
+    changed_at: i64,
+    policy: Policy,
+}
+
+impl Flag {
+    fn new(key: &'static str) -> Self {
+        let changed_at = BEGIN - 86_400 * SECOND;
+        Self { key, exposure: Exposure::default(), epoch: 1, changed_at, policy: Policy::default() }
+    }
+
+    fn on(&mut self, requests: u64, errors: u64, millis: u64) {
+        spread(&mut self.exposure.on, requests, errors, millis);
+    }
+
+    fn off(&mut self, requests: u64, errors: u64, millis: u64) {
+        spread(&mut self.exposure.off, requests, errors, millis);
+    }
+}
+
+/// Requests of one group.
+fn add(cohort: &mut Cohort, group: usize, requests: u64, errors: u64, millis: u64) {
+    cohort.requests += requests;
+    cohort.errors += errors;
+    cohort.durations[duration::bucket(millis * 1000)] += requests;
+    let group = &mut cohort.groups[group];
+    group.requests += requests;
+    group.errors += errors;
+    group.time += requests * millis * 1000;
+}
+
+/// Requests and errors of all groups alike, as far as that goes: the next goes to the group that has the fewest.
+fn spread(cohort: &mut Cohort, requests: u64, errors: u64, millis: u64) {
+    for n in 0..requests {
+        let group = (0..GROUPS).min_by_key(|group| cohort.groups[*group].requests).unwrap();
+        add(cohort, group, 1, 0, millis);
+        if n < errors {
+            let group = (0..GROUPS).min_by_key(|group| cohort.groups[*group].errors).unwrap();
+            cohort.errors += 1;
+            cohort.groups[group].errors += 1;
+        }
+    }
+}
+
+/// The guard, and what time it is.
+struct Site {
+    guard: Guard,
+    now: i64,
+}
+
+impl Site {
+    fn new() -> Self {
+        Self { guard: Guard::new(), now: BEGIN }
+    }
+
+    fn look(&mut self, flags: &[&Flag]) -> Decision {
+        self.now += SECOND;
+        let samples: Vec<Sample> = flags
+            .iter()
+            .map(|flag| {
+                let Flag { key, exposure, epoch, changed_at, policy } = *flag;
+                let reading = Reading { at: self.now, epoch: *epoch, changed_at: *changed_at, exposure };
+                Sample { flag: key, reading, policy }
+            })
+            .collect();
+        self.guard.watch(self.now, &samples)
+    }
+
+    /// Seconds, each as told, until the guard acts.
+    fn until(
+        &mut self,
+        flag: &mut Flag,
+        seconds: u64,
+        mut each: impl FnMut(u64, &mut Flag),
+    ) -> Option<(u64, Decision)> {
+        (0..seconds).find_map(|second| {
+            each(second, flag);
+            let decision = self.look(&[flag]);
+            decision.act.is_some().then_some((second + 1, decision))
+        })
+    }
+
+    /// The flag is changed now, after the guard saw it as it was.
+    fn change(&mut self, flag: &mut Flag) {
+        self.look(&[flag]);
+        flag.changed_at = self.now;
+        self.look(&[flag]);
+    }
+}
+
+/// Ten percent of 200 requests a second, on which one in ten fails, and of the others one in a hundred.
+fn harmful(_: u64, flag: &mut Flag) {
+    flag.on(20, 2, 120);
+    flag.off(180, 2, 120);
+}
+
+#[test]
+fn a_branch_with_ten_times_the_errors_is_found_within_seconds() {
+    let (mut site, mut flag) = (Site::new(), Flag::new("checkout"));
+    site.change(&mut flag);
+    let (seconds, decision) = site.until(&mut flag, 60, harmful).expect("harm is found");
+    assert!(seconds <= 12, "{seconds} s");
+    let finding = decision.act.unwrap();
+    assert_eq!(
+        (finding.harm, finding.against, finding.action),
+        (Harm::Errors, Against::Off, Action::Rollback)
+    );
+    assert_eq!(finding.flag, "checkout");
+    assert_eq!((finding.on.requests, finding.on.hits), (20 * seconds, 2 * seconds));
+    assert_eq!((finding.off.requests, finding.off.hits), (180 * seconds, 2 * seconds));
+    assert!((3..GROUPS).contains(&finding.companies));
+    let sentence = finding.to_string();
+    let expected = format!(
+        "10.0 % of {} requests with checkout on failed, 1.1 % of {} with it off; 2.2 % would do (within {seconds} s, in {} \
+         companies or more)",
+        20 * seconds,
+        180 * seconds,
+        finding.companies
+    );
+    assert_eq!(sentence, expected);
+}
+
+#[test]
+fn equal_cohorts_are_left_alone_however_bad_they_are() {
+    for errors in [0, 1, 4, 10, 20] {
+        let (mut site, mut flag) = (Site::new(), Flag::new("checkout"));
+        site.change(&mut flag);
+        let acted = site.until(&mut flag, 3600, |_, flag| {
+            flag.on(20, errors, 120);
+            flag.off(180, errors * 9, 120);
+        });
+        assert_eq!(acted, None, "{errors} of 20 fail");
+    }
+}
+
+#[test]
+fn one_companys_errors_turn_nothing_off() {
+    for off in [180, 0] {
+        let (mut site, mut flag) = (Site::new(), Flag::new("checkout"));
+        site.change(&mut flag);
+        let acted = site.until(&mut flag, 3600, |_, flag| {
+            flag.on(20, 0, 120);
+            add(&mut flag.exposure.on, 5, 20, 20, 120);
+            flag.off(off, 0, 120);
+        });
+        assert_eq!(acted, None, "half of all requests fail, all of them one company's; {off} requests off");
+    }
+}
+
+#[test]
+fn one_slow_company_turns_nothing_off() {
+    for off in [180, 0] {
+        let (mut site, mut flag) = (Site::new(), Flag::new("checkout"));
+        site.change(&mut flag);
+        let acted = site.until(&mut flag, 1800, |_, flag| {
+            flag.on(20, 0, 120);
+            add(&mut flag.exposure.on, 5, 10, 0, 9_000);
+            flag.off(off, 0, 120);
+        });
+        assert_eq!(
+            acted, None,
+            "a third of all requests are slow, all of them one company's; {off} requests off"
+        );
+    }
+}
+
+#[test]
+fn a_feature_that_slows_everybody_down_is_found() {
+    let (mut site, mut flag) = (Site::new(), Flag::new("checkout"));
+    site.change(&mut flag);
+    let (seconds, decision) = site
+        .until(&mut flag, 300, |_, flag| {
+            flag.on(20, 0, 400);
+            flag.off(180, 0, 120);
+        })
+        .expect("it is found");
+    let finding = decision.act.unwrap();
+    assert_eq!((finding.harm, finding.against), (Harm::Slow, Against::Off), "after {seconds} s");
+    assert!(finding.to_string().contains("took longer than 0.2"), "{finding}");
+}
+
+#[test]
+fn an_outage_of_both_cohorts_turns_nothing_off() {
+    let (mut site, mut flag) = (Site::new(), Flag::new("checkout"));
+    site.change(&mut flag);
+    let acted = site.until(&mut flag, 1200, |second, flag| {
+        let (down, millis) = (second % 300 > 150, if second % 300 > 150 { 5_000 } else { 120 });
+        flag.on(20, if down { 18 } else { 0 }, millis);
+        flag.off(180, if down { 160 } else { 1 }, millis);
+    });
+    assert_eq!(acted, None);
+}
+
+#[test]
+fn a_few_requests_turn_nothing_off() {
+    let (mut site, mut flag) = (Site::new(), Flag::new("checkout"));
+    site.change(&mut flag);
+    let acted = site.until(&mut flag, 66, |_, flag| {
+        flag.on(1, 1, 120);
+        flag.off(2, 0, 120);
+    });
+    assert_eq!(acted, None, "198 requests, of which 66 were on and failed");
+    let acted = site.until(&mut flag, 5, |_, flag| {
+        flag.on(1, 1, 120);
+        flag.off(2, 0, 120);
+    });
+    assert_eq!(acted.map(|(seconds, _)| seconds), Some(1), "the 201st is enough");
+}
+
+#[test]
+fn a_few_companies_turn_nothing_off() {
+    for (companies, acts) in [(2, false), (3, true)] {
+        let (mut site, mut flag) = (Site::new(), Flag::new("checkout"));
+        site.change(&mut flag);
+        let acted = site.until(&mut flag, 600, |_, flag| {
+            (0..companies).for_each(|group| add(&mut flag.exposure.on, group, 5, 2, 120));
+            flag.off(180, 1, 120);
+        });
+        assert_eq!(acted.is_some(), acts, "{companies} companies");
+    }
+}
+
+#[test]
+fn a_healthy_gate_is_left_alone_at_every_stage() {
+    let (mut site, mut flag) = (Site::new(), Flag::new("portal"));
+    for on in [2, 20, 100, 200] {
+        site.change(&mut flag);
+        let acted = site.until(&mut flag, 4000, |second, flag| {
+            flag.on(on, u64::from(second * on % 333 < on), 120);
+            flag.exposure.gated += 200 - on;
+        });
+        assert_eq!(acted, None, "{on} of 200 requests");
+    }
+}
+
+#[test]
+fn a_gate_that_nobody_told_of_is_known_by_what_it_does_not_do() {
+    let (mut site, mut flag) = (Site::new(), Flag::new("portal"));
+    site.change(&mut flag);
+    let bare = |second: u64, flag: &mut Flag| {
+        flag.on(20, u64::from(second % 16 == 0), 120);
+        flag.off(180, 0, 1);
+    };
+    assert_eq!(site.until(&mut flag, 3600, bare), None);
+    flag.policy.baseline = Baseline::Off;
+    let (mut site, mut other) = (Site::new(), Flag { policy: flag.policy.clone(), ..Flag::new("portal") });
+    site.change(&mut other);
+    assert!(
+        site.until(&mut other, 3600, bare).is_some(),
+        "unless the policy says that off is to be compared with"
+    );
+}
+
+#[test]
+fn a_gate_that_gets_worse_than_it_was_is_found() {
+    let (mut site, mut flag) = (Site::new(), Flag::new("portal"));
+    site.change(&mut flag);
+    let acted = site.until(&mut flag, 600, |second, flag| {
+        flag.on(20, u64::from(second % 16 == 0), 120);
+        flag.exposure.gated += 180;
+    });
+    assert_eq!(acted, None);
+    site.change(&mut flag);
+    let (_, decision) = site
+        .until(&mut flag, 600, |second, flag| {
+            flag.on(60, 1 + second % 2, 120);
+            flag.exposure.gated += 140;
+        })
+        .expect("2.5 % instead of 0.3 % is found");
+    assert_eq!(decision.act.unwrap().against, Against::Past);
+}
+
+#[test]
+fn a_gate_without_a_past_is_held_to_the_limits() {
+    for (errors, millis, harm) in
+        [(2, 120, Some(Harm::Errors)), (0, 3_000, Some(Harm::Slow)), (0, 1_500, None)]
+    {
+        let (mut site, mut flag) = (Site::new(), Flag::new("portal"));
+        site.change(&mut flag);
+        let acted = site.until(&mut flag, 900, |_, flag| {
+            flag.on(20, errors, millis);
+            flag.exposure.gated += 180;
+        });
+        let found = acted.and_then(|(_, decision)| decision.act);
+        assert_eq!(found.as_ref().map(|finding| finding.harm), harm);
+        assert!(found.is_none_or(|finding| finding.against == Against::Limit));
+    }
+}
+
+#[test]
+fn a_feature_that_everybody_gets_at_once_is_compared_with_what_was_before() {
+    let (mut site, mut flag) = (Site::new(), Flag::new("checkout"));
+    site.change(&mut flag);
+    assert_eq!(site.until(&mut flag, 600, |_, flag| flag.off(200, 1, 120)), None);
+    site.change(&mut flag);
+    let (seconds, decision) =
+        site.until(&mut flag, 600, |_, flag| flag.on(200, 6, 120)).expect("it is found");
+    assert_eq!(decision.act.unwrap().against, Against::Past, "after {seconds} s");
+}
+
+#[test]
+fn a_feature_that_replaces_a_page_that_was_not_there_is_not_compared_with_it() {
+    let (mut site, mut flag) = (Site::new(), Flag::new("portal"));
+    site.change(&mut flag);
+    assert_eq!(site.until(&mut flag, 600, |_, flag| flag.off(200, 0, 1)), None);
+    site.change(&mut flag);
+    let healthy = |second: u64, flag: &mut Flag| flag.on(200, u64::from(second.is_multiple_of(2)), 120);
+    assert_eq!(site.until(&mut flag, 600, healthy), None);
+}
+
+#[test]
+fn counters_that_begin_anew_begin_a_new_story() {
+    for told in [true, false] {
+        let (mut site, mut flag) = (Site::new(), Flag::new("checkout"));
+        site.change(&mut flag);
+        assert_eq!(site.until(&mut flag, 4, harmful), None);
+        flag.exposure = Exposure::default();
+        flag.epoch += u64::from(told);
+        assert_eq!(site.look(&[&flag]).act, None);
+        let acted = site.until(&mut flag, 4, harmful);
+        assert_eq!(acted, None, "four seconds before and four after are not eight");
+        assert!(site.until(&mut flag, 60, harmful).is_some(), "but harm is found all the same");
+    }
+}
+
+#[test]
+fn what_happened_while_nobody_looked_is_no_evidence() {
+    let (mut site, mut flag) = (Site::new(), Flag::new("checkout"));
+    site.change(&mut flag);
+    assert_eq!(site.until(&mut flag, 4, harmful), None);
+    site.now += 120 * SECOND;
+    flag.on(20_000, 20_000, 120);
+    flag.off(20_000, 0, 120);
+    assert_eq!(site.look(&[&flag]).act, None);
+    assert!(site.until(&mut flag, 4, harmful).is_none());
+}
+
+#[test]
+fn a_clock_that_goes_back_ends_no_watch() {
+    let (mut site, mut flag) = (Site::new(), Flag::new("checkout"));
+    site.change(&mut flag);
+    assert_eq!(site.until(&mut flag, 4, harmful), None);
+    site.now -= 86_400 * SECOND;
+    assert!(site.until(&mut flag, 60, harmful).is_some());
+}
+
+#[test]
+fn of_several_flags_the_one_changed_last_is_acted_on() {
+    let mut site = Site::new();
+    let mut flags = [Flag::new("older"), Flag::new("newest"), Flag::new("old")];
+    for (flag, ago) in flags.iter_mut().zip([9, 1, 5]) {
+        flag.changed_at = site.now - ago * SECOND;
+    }
+    let mut held = Vec::new();
+    let acted = (0..120).find_map(|second| {
+        flags.iter_mut().for_each(|flag| harmful(second, flag));
+        let decision = site.look(&[&flags[0], &flags[1], &flags[2]]);
+        held.extend(decision.held);
+        decision.act
+    });
+    assert_eq!(acted.expect("one is acted on").flag, "newest");
+    assert!(held.iter().all(|(_, why)| *why == Held::Later("newest".to_owned())), "{held:?}");
+    for second in 0..30 {
+        flags.iter_mut().for_each(|flag| harmful(second, flag));
+        let decision = site.look(&[&flags[0], &flags[1], &flags[2]]);
+        assert_eq!((decision.act, decision.held.len()), (None, 0), "what was under way is left to end");
+    }
+}
+
+#[test]
+fn the_flag_changed_first_is_acted_on_if_harm_goes_on() {
+    let mut site = Site::new();
+    let (mut older, mut newer) = (Flag::new("older"), Flag::new("newer"));
+    newer.changed_at += SECOND;
+    let mut acted = Vec::new();
+    for second in 0..300 {
+        harmful(second, &mut older);
+        if acted.is_empty() {
+            harmful(second, &mut newer);
+        }
+        acted.extend(site.look(&[&older, &newer]).act.map(|finding| finding.flag));
+    }
+    assert_eq!(acted, ["newer", "older"]);
+}
+
+#[test]
+fn a_flag_is_acted_on_once_in_its_cooldown() {
+    let (mut site, mut flag) = (Site::new(), Flag::new("checkout"));
+    site.change(&mut flag);
+    let first = site.now + site.until(&mut flag, 60, harmful).expect("acted").0 as i64 * SECOND;
+    let mut cooling = Vec::new();
+    let again = (0..4000).find_map(|second| {
+        harmful(second, &mut flag);
+        let decision = site.look(&[&flag]);
+        cooling.extend(decision.held);
+        decision.act.map(|_| site.now)
+    });
+    let hours = (again.expect("acted again") - first) as f64 / 3.6e9;
+    assert!((1.0..1.01).contains(&hours), "{hours} h");
+    assert_eq!(cooling.len(), 1, "said once, not each second");
+    assert!(matches!(cooling[0].1, Held::Cooldown(_)));
+}
+
+#[test]
+fn a_guard_that_was_started_again_keeps_to_the_cooldown() {
+    let (mut site, mut flag) = (Site::new(), Flag::new("checkout"));
+    site.change(&mut flag);
+    site.guard.leave_alone("checkout", site.now + 600 * SECOND);
+    let (seconds, _) = site.until(&mut flag, 900, harmful).expect("acted");
+    assert!(seconds >= 599, "{seconds} s");
+}
+
+#[test]
+fn harm_that_is_over_is_not_acted_on() {
+    let (mut site, mut flag) = (Site::new(), Flag::new("checkout"));
+    flag.policy.min_requests = 100_000;
+    site.change(&mut flag);
+    assert_eq!(site.until(&mut flag, 60, harmful), None, "too few requests");
+    let acted = site.until(&mut flag, 1200, |second, flag| {
+        flag.on(20, u64::from(second % 50 == 0), 120);
+        flag.off(180, 0, 120);
+    });
+    assert_eq!(acted, None, "enough of them, but none fails any more");
+}
+
+#[test]
+fn plans_wait_for_enough_and_are_told_of_harm() {
+    let (mut site, mut flag) = (Site::new(), Flag::new("checkout"));
+    let policy = Policy::default();
+    assert!(matches!(site.guard.verdict("checkout", &policy), Verdict::Wait(_)));
+    site.change(&mut flag);
+    let mut healthy = |_: u64, flag: &mut Flag| {
+        flag.on(20, 0, 120);
+        flag.off(180, 1, 120);
+    };
+    assert_eq!(site.until(&mut flag, 5, &mut healthy), None);
+    assert_eq!(
+        site.guard.verdict("checkout", &policy),
+        Verdict::Wait("100 of 200 requests were seen with it on".to_owned())
+    );
+    assert_eq!(site.until(&mut flag, 20, &mut healthy), None);
+    assert_eq!(site.guard.verdict("checkout", &policy), Verdict::Go);
+    assert!(site.until(&mut flag, 60, harmful).is_some());
+    assert!(matches!(site.guard.verdict("checkout", &policy), Verdict::Trip(_)));
+}
+
+#[test]
+fn a_stage_is_looked_at_from_its_beginning() {
+    let (mut site, mut flag) = (Site::new(), Flag::new("checkout"));
+    site.change(&mut flag);
+    site.until(&mut flag, 60, |_, flag| {
+        flag.on(20, 0, 120);
+        flag.off(180, 1, 120);
+    });
+    assert_eq!(site.guard.verdict("checkout", &flag.policy), Verdict::Go);
+    site.change(&mut flag);
+    assert!(matches!(site.guard.verdict("checkout", &flag.policy), Verdict::Wait(_)));
+}
+
+#[test]
+fn what_a_flag_can_be_compared_with_is_told_by_its_traffic() {
+    use flagstone::guard::Detector;
+    for (off, gated, expected) in
+        [(180, 0, Kind::Branch), (0, 180, Kind::Gate), (0, 0, Kind::Full), (30, 150, Kind::Gate)]
+    {
+        let mut flag = Flag::new("checkout");
+        let before = flag.exposure.clone();
+        flag.on(60, 0, 120);
+        flag.off(off, 0, 120);
+        flag.exposure.gated += gated;
+        let reading = |at, exposure| Reading { at, epoch: 1, changed_at: BEGIN, exposure };
+        let mut detector = Detector::new(&reading(BEGIN, &before));
+        detector.observe(&reading(BEGIN + SECOND, &flag.exposure), &flag.policy);
+        assert_eq!(detector.kind(), Some(expected), "{off} off, {gated} gated");
+    }
+}
+
+#[test]
+fn the_policy_says_what_is_done() {
+    let (mut site, mut flag) = (Site::new(), Flag::new("checkout"));
+    flag.policy.action = Action::Notify;
+    site.change(&mut flag);
+    let (_, decision) = site.until(&mut flag, 60, harmful).expect("found");
+    assert_eq!(decision.act.unwrap().action, Action::Notify);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    /// Whatever one group of companies does, and whatever all the others do alike on and off, nothing is turned off.
+    #[test]
+    fn whatever_one_company_does_turns_nothing_off(
+        seconds in proptest::collection::vec((0..60_u64, 0..4_u64, 1..20_000_u64, 1..3_u64), 50..200),
+        group in 0..GROUPS,
+    ) {
+        let (mut site, mut flag) = (Site::new(), Flag::new("checkout"));
+        site.change(&mut flag);
+        for (requests, errors, millis, off) in seconds {
+            let errors = errors.min(2);
+            flag.on(16, errors, 120);
+            flag.off(16 * off, errors * off, 120);
+            add(&mut flag.exposure.on, group, requests, requests, millis);
+            prop_assert_eq!(site.look(&[&flag]).act, None);
+        }
+    }
+
+    /// Counters may be anything, and time may go anywhere: there is an answer.
+    #[test]
+    fn no_numbers_are_too_wild(
+        samples in proptest::collection::vec((any::<[u64; 8]>(), any::<i64>(), any::<u8>()), 1..40),
+    ) {
+        let mut guard = Guard::new();
+        let (mut policy, mut exposure) = (Policy::default(), Exposure::default());
+        for (numbers, at, which) in samples {
+            let at = at % (1 << 60);
+            let group = usize::from(which) % GROUPS;
+            exposure.on.requests = exposure.on.requests.saturating_add(numbers[0] >> (which % 64));
+            exposure.on.groups[group].requests = numbers[1];
+            exposure.on.groups[group].errors = numbers[2];
+            exposure.on.groups[group].time = numbers[3];
+            exposure.off.groups[group].requests = numbers[4];
+            exposure.off.durations[usize::from(which) % duration::BUCKETS] = numbers[5] >> 8;
+            exposure.on.durations[usize::from(which) % duration::BUCKETS] = numbers[6] >> 8;
+            exposure.gated = numbers[7];
+            policy.min_requests = numbers[7];
+            policy.min_companies = 1 + group;
+            let reading = Reading { at, epoch: u64::from(which / 200), changed_at: at / 2, exposure: &exposure };
+            let decision = guard.watch(at, &[Sample { flag: "any", reading, policy: &policy }]);
+            prop_assert!(decision.act.is_none_or(|finding| !finding.to_string().is_empty()));
+            guard.verdict("any", &policy);
+        }
+    }
+}
