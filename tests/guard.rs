@@ -253,7 +253,7 @@ fn a_gate_that_nobody_told_of_is_known_by_what_it_does_not_do() {
     let (mut site, mut flag) = (Site::new(), Flag::new("portal"));
     site.change(&mut flag);
     let bare = |second: u64, flag: &mut Flag| {
-        flag.on(20, u64::from(second % 16 == 0), 120);
+        flag.on(20, u64::from(second.is_multiple_of(16)), 120);
         flag.off(180, 0, 1);
     };
     assert_eq!(site.until(&mut flag, 3600, bare), None);
@@ -271,7 +271,7 @@ fn a_gate_that_gets_worse_than_it_was_is_found() {
     let (mut site, mut flag) = (Site::new(), Flag::new("portal"));
     site.change(&mut flag);
     let acted = site.until(&mut flag, 600, |second, flag| {
-        flag.on(20, u64::from(second % 16 == 0), 120);
+        flag.on(20, u64::from(second.is_multiple_of(16)), 120);
         flag.exposure.gated += 180;
     });
     assert_eq!(acted, None);
@@ -432,7 +432,7 @@ fn harm_that_is_over_is_not_acted_on() {
     site.change(&mut flag);
     assert_eq!(site.until(&mut flag, 60, harmful), None, "too few requests");
     let acted = site.until(&mut flag, 1200, |second, flag| {
-        flag.on(20, u64::from(second % 50 == 0), 120);
+        flag.on(20, u64::from(second.is_multiple_of(50)), 120);
         flag.off(180, 0, 120);
     });
     assert_eq!(acted, None, "enough of them, but none fails any more");

@@ -24,8 +24,9 @@ const SLOWEST: f64 = 0.05;
 /// A limit as high as this says nothing.
 const HIGHEST_LIMIT: f64 = 0.9;
 
-/// Beyond a limit, a flag is at fault only if the off-cohort is not as badly off: it has to be so many times worse.
-const WORSE: f64 = 1.25;
+/// Beyond a limit, a flag is at fault only if the off-cohort is not as badly off: it has to be so many times worse. Companies differ,
+/// and an outage does not hit all of them alike.
+const WORSE: f64 = 1.5;
 
 /// Samples that lie further apart than this, in microseconds, are not one story.
 const GAP: i64 = 60_000_000;
