@@ -21,6 +21,8 @@ pub mod guard;
 #[cfg(feature = "publisher")]
 pub mod merge;
 #[cfg(feature = "publisher")]
+pub mod notify;
+#[cfg(feature = "publisher")]
 pub mod plan;
 mod snapshot;
 pub mod store;

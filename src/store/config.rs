@@ -10,6 +10,7 @@ use super::lock::Lock;
 use super::modes::Modes;
 use super::trust::{judge, judge_file, printable, shell};
 use crate::definition::nearest;
+use crate::notify::Endpoint;
 use rustix::process::geteuid;
 use serde::de::{Deserializer, Error, Visitor};
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,9 @@ pub struct Config {
     /// The other machines with a store for this environment, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub machines: BTreeMap<MachineName, Machine>,
+    /// Who is told of changes, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub notify: BTreeMap<MachineName, Endpoint>,
     /// Who may run the machines' commands.
     #[serde(skip)]
     pub runner: Runner,

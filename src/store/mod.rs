@@ -36,6 +36,8 @@ mod lock;
 #[cfg(feature = "publisher")]
 mod modes;
 #[cfg(feature = "publisher")]
+mod notify;
+#[cfg(feature = "publisher")]
 mod past;
 #[cfg(feature = "publisher")]
 mod plan;
@@ -72,6 +74,8 @@ pub use config::{Config, Machine, MachineName, Runner, Share};
 pub use diff::{Difference, ListDifference, diff};
 #[cfg(feature = "publisher")]
 pub use history::{HistoryEntry, KilledFlag, StoreStatus};
+#[cfg(feature = "publisher")]
+pub use notify::{Sender, Unsent};
 #[cfg(feature = "publisher")]
 pub use plan::{PlanWord, Planned, Ticked, Ticker};
 #[cfg(feature = "publisher")]

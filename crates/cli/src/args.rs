@@ -90,6 +90,8 @@ pub enum Word {
     Plan(Plan),
     /// Move all plans when their time has come, as a daemon
     Run(Run),
+    /// Send what webhooks were not told yet, once; `run` does so all the time
+    Notify(Notify),
     /// Take flags from another store of this machine, off where they are new
     Promote(Promote),
     /// Write flags into a signed file for another machine, on standard output
@@ -140,6 +142,7 @@ const GROUPS: [(&str, &[&str]); 3] = [
             "rollback",
             "plan",
             "run",
+            "notify",
             "promote",
             "export",
             "import",
@@ -641,6 +644,14 @@ pub struct Run {
     /// Seconds between two looks
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub interval: u64,
+}
+
+/// Arguments of `notify`.
+#[derive(Debug, Args)]
+pub struct Notify {
+    /// Say how far each endpoint is and what was given up, and send nothing
+    #[arg(long)]
+    pub status: bool,
 }
 
 /// Which flags travel.

@@ -10,6 +10,7 @@ mod confirm;
 mod doctor;
 mod fastcgi;
 mod machines;
+mod notify;
 mod output;
 mod place;
 mod probe;

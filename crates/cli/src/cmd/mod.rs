@@ -17,6 +17,7 @@ mod init;
 mod inspect;
 mod kill;
 mod list;
+mod notify;
 mod plan;
 mod plan_show;
 mod promote;
@@ -70,6 +71,7 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
         Word::Rollback(word) => rollback::run(arguments, word, output),
         Word::Plan(word) => plan::run(arguments, word, output),
         Word::Run(word) => run::run(arguments, word, output),
+        Word::Notify(word) => notify::run(arguments, word, output),
         Word::Promote(word) => promote::run(arguments, word, output),
         Word::Export(word) => export::export(arguments, word, output),
         Word::Import(word) => export::import(arguments, word, output),

@@ -1,17 +1,18 @@
-//! `run`: the daemon that moves plans when their time has come.
+//! `run`: the daemon that moves plans when their time has come, and tells endpoints what happens.
 //!
 //! It may be killed at any moment, and several may run on one store: every step is one publish on the generation that it was decided
 //! on. What fails is told once and tried again, less and less often.
 
 use super::plan::{by_plan, line};
 use crate::args::{Arguments, Run};
+use crate::notify::{Told, deliver_due};
 use crate::output::{Exit, Failure, Outcome, Output};
 use crate::{place, words};
 use flagstone::plan::{Step, verdict};
 use flagstone::store::{Store, Ticker};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::io::Error;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
@@ -21,6 +22,8 @@ use std::time::Duration;
 const LONGEST: Duration = Duration::from_secs(300);
 /// How long it waits for another change of the store.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// Between two looks for what endpoints were not told.
+const NOTIFY: Duration = Duration::from_secs(2);
 
 /// Ends the process at once while it waits, and after its step while it does one.
 struct Stop {
@@ -61,6 +64,7 @@ pub fn run(arguments: &Arguments, word: &Run, output: &mut Output) -> Outcome {
         words::plain(&format!("{} on {host}", directory.display())),
         words::counted(word.interval, "second")
     ));
+    notifying(directory.clone());
     let mut ticker: Option<Ticker> = None;
     let mut told: Option<String> = None;
     let mut pause = every;
@@ -86,6 +90,30 @@ pub fn run(arguments: &Arguments, word: &Run, output: &mut Output) -> Outcome {
             return Ok(Exit::Yes);
         }
     }
+}
+
+/// Tells endpoints what happens, beside the plans: no endpoint that hangs holds up a plan. It ends with the process, at any moment.
+fn notifying(directory: PathBuf) {
+    std::thread::spawn(move || {
+        let mut told: Vec<String> = Vec::new();
+        loop {
+            let problems = match Store::open(&directory).map_err(|error| error.to_string()) {
+                Err(problem) => vec![problem],
+                Ok(store) => match deliver_due(&store, words::now()) {
+                    Err(problem) => vec![problem],
+                    Ok(all) => {
+                        let problem = |told: Told| Some(format!("{}: {}", told.endpoint, told.problem?));
+                        all.into_iter().filter_map(problem).collect()
+                    }
+                },
+            };
+            for problem in problems.iter().filter(|problem| !told.contains(problem)) {
+                eprintln!("notify: {}; tried again until it works", words::plain(problem));
+            }
+            told = problems;
+            sleep(NOTIFY);
+        }
+    });
 }
 
 /// One tick; what went wrong.

@@ -8,6 +8,7 @@ mod documents;
 mod edits;
 mod machines;
 mod merging;
+mod notify;
 mod outside;
 mod plan_kills;
 mod plans;

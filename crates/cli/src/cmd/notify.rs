@@ -1,0 +1,78 @@
+//! `notify`: sends what endpoints were not told yet, or says how far each is.
+
+use crate::args::{Arguments, Notify};
+use crate::notify::deliver_due;
+use crate::output::{Cell, Exit, Failure, Outcome, Output, WARN};
+use crate::{place, words};
+use flagstone::store::Store;
+use serde_json::json;
+
+/// Events given up that are listed.
+const DEAD: usize = 5;
+
+pub fn run(arguments: &Arguments, word: &Notify, output: &mut Output) -> Outcome {
+    let store = place::store(arguments)?;
+    if word.status {
+        return status(&store, output);
+    }
+    let told = deliver_due(&store, words::now())
+        .map_err(|error| Failure::Unknown(words::plain(&error).into_owned()))?;
+    if told.is_empty() {
+        output.line("the store's config names no endpoint under \"notify\"");
+    }
+    for told in &told {
+        let problem =
+            told.problem.as_ref().map_or(String::new(), |problem| format!("; {}", words::plain(problem)));
+        let dead = if told.dead > 0 { format!(", {} given up", told.dead) } else { String::new() };
+        output.line(format!("{}: {} sent{dead}{problem}", told.endpoint, told.sent));
+    }
+    let well = told.iter().all(|told| told.problem.is_none() && told.dead == 0);
+    let endpoint = |told: &crate::notify::Told| json!({ "endpoint": told.endpoint, "sent": told.sent, "dead": told.dead, "problem": told.problem });
+    output.json(&json!({ "environment": store.environment(), "endpoints": told.iter().map(endpoint).collect::<Vec<_>>() }));
+    Ok(if well { Exit::Yes } else { Exit::No })
+}
+
+fn status(store: &Store, output: &mut Output) -> Outcome {
+    let config = store.config().map_err(Failure::asking)?;
+    let (mut rows, mut endpoints, mut lost) = (Vec::new(), Vec::new(), Vec::new());
+    for (name, endpoint) in &config.notify {
+        let cursor = store.cursor(name.as_str()).map_err(Failure::asking)?;
+        let unsent = store.unsent(cursor.as_ref()).map_err(Failure::asking)?;
+        let wanted = |action| endpoint.actions.as_ref().is_none_or(|actions| actions.contains(&action));
+        let waiting = unsent.changes.iter().filter(|change| wanted(change.record.action)).count();
+        let pending = cursor.as_ref().and_then(|cursor| cursor.pending.clone());
+        let dead = cursor.as_ref().map_or_else(Vec::new, |cursor| cursor.dead.clone());
+        let state = match (&cursor, &pending) {
+            (None, _) => Cell::of("nobody has sent to it yet"),
+            (Some(_), Some(pending)) => Cell::warn(format!(
+                "{}; tried {}, again {}",
+                words::plain(&pending.problem),
+                words::counted(pending.tries.into(), "time"),
+                words::at(pending.next)
+            )),
+            (Some(_), None) => Cell::of("well"),
+        };
+        rows.push(vec![
+            Cell::of(name.as_str()),
+            Cell::of(waiting.to_string()),
+            state,
+            Cell::of(if dead.is_empty() { String::new() } else { dead.len().to_string() }),
+        ]);
+        for dead in dead.iter().rev().take(DEAD) {
+            let tries = words::counted(dead.tries.into(), "try");
+            lost.push(format!(
+                "{name}: given up record {} after {tries}: {}",
+                dead.seq,
+                words::plain(&dead.problem),
+                name = name.as_str()
+            ));
+        }
+        endpoints.push(json!({ "endpoint": name.as_str(), "waiting": waiting, "cursor": cursor }));
+    }
+    output.table(&["ENDPOINT", "WAITING", "STATE", "GIVEN UP"], &rows);
+    for line in lost {
+        output.line(output.paint(WARN, line));
+    }
+    output.json(&json!({ "environment": store.environment(), "endpoints": endpoints }));
+    Ok(Exit::Yes)
+}

@@ -1,0 +1,222 @@
+//! The sender of notifications: what each endpoint was not told yet, in order, until it does not answer.
+//!
+//! Every endpoint has a thread of its own, so that one that hangs delays no other; a change does not wait for any of them.
+
+use crate::words;
+use flagstone::notify::{Cursor, Endpoint, Event, Format, signature};
+use flagstone::store::{Action, Store};
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+use ureq::Agent;
+use ureq::tls::{RootCerts, TlsConfig};
+
+/// An endpoint that has not answered by then is tried again later.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// One round sends no longer to one endpoint; the rest is sent in the next.
+const ROUND: Duration = Duration::from_secs(20);
+/// No address and no secret is longer, in bytes.
+const LIMIT: u64 = 4_096;
+
+/// What one round did for one endpoint.
+pub struct Told {
+    pub endpoint: String,
+    /// Events acknowledged.
+    pub sent: u64,
+    /// Events given up.
+    pub dead: u64,
+    /// Why the next one is not acknowledged.
+    pub problem: Option<String>,
+}
+
+/// Sends what is due at `now`, in microseconds since 1970, to all endpoints. Takes at most 30 seconds, whatever they do.
+///
+/// # Errors
+///
+/// When the config cannot be read. What is wrong with one endpoint is told of that one.
+pub fn deliver_due(store: &Store, now: i64) -> Result<Vec<Told>, String> {
+    let config = store.config().map_err(|error| error.to_string())?;
+    Ok(thread::scope(|scope| {
+        let threads: Vec<_> = config
+            .notify
+            .iter()
+            .map(|(name, endpoint)| (name, scope.spawn(move || deliver(store, name.as_str(), endpoint, now))))
+            .collect();
+        let ended = threads.into_iter().map(|(name, thread)| {
+            thread.join().unwrap_or_else(|_| Told {
+                endpoint: name.as_str().to_owned(),
+                sent: 0,
+                dead: 0,
+                problem: Some("the sender failed".to_owned()),
+            })
+        });
+        ended.collect()
+    }))
+}
+
+fn deliver(store: &Store, name: &str, endpoint: &Endpoint, now: i64) -> Told {
+    let mut told = Told { endpoint: name.to_owned(), sent: 0, dead: 0, problem: None };
+    if let Err(problem) = round(store, endpoint, now, &mut told) {
+        told.problem = Some(problem);
+    }
+    told
+}
+
+fn round(store: &Store, endpoint: &Endpoint, now: i64, told: &mut Told) -> Result<(), String> {
+    let failed = |error: flagstone::store::StoreError| error.to_string();
+    let Some(sender) = store.sender(&told.endpoint).map_err(failed)? else { return Ok(()) };
+    let unsent = store.unsent(sender.cursor.as_ref()).map_err(failed)?;
+    let Some(mut cursor) = sender.cursor.clone() else {
+        // It hears of what happens from now on.
+        let (seq, at) = unsent.last.unwrap_or_default();
+        return sender.save(&Cursor { seq, at, ..Cursor::default() }).map_err(failed);
+    };
+    if !cursor.due(now) {
+        told.problem = cursor.pending.map(|pending| pending.problem);
+        return Ok(());
+    }
+    let began = Instant::now();
+    let before = cursor.clone();
+    let mut way = None;
+    for change in &unsent.changes {
+        let wanted = endpoint.actions.as_ref().is_none_or(|actions| actions.contains(&change.record.action));
+        if wanted && change.record.action != Action::Init {
+            if began.elapsed() > ROUND {
+                break;
+            }
+            let event = Event::new(&store.id(), change);
+            let way = match &way {
+                Some(way) => way,
+                None => way.insert(Way::find(endpoint)?),
+            };
+            match way.send(&event, endpoint.format) {
+                Ok(()) => told.sent += 1,
+                Err(refused) => {
+                    let now = now.saturating_add(i64::try_from(began.elapsed().as_micros()).unwrap_or(0));
+                    if !cursor.failed(event.seq, refused.problem.clone(), refused.never, now, jitter()) {
+                        told.problem = Some(refused.problem);
+                        return sender.save(&cursor).map_err(failed);
+                    }
+                    told.dead += 1;
+                }
+            }
+            cursor = Cursor {
+                seq: change.record.seq,
+                at: change.record.at.clone(),
+                pending: None,
+                seen: 0,
+                ..cursor
+            };
+            sender.save(&cursor).map_err(failed)?;
+        } else {
+            cursor = Cursor { seq: change.record.seq, at: change.record.at.clone(), ..cursor };
+        }
+    }
+    if began.elapsed() <= ROUND {
+        cursor.seen = unsent.audited;
+    }
+    match cursor == before {
+        true => Ok(()),
+        false => sender.save(&cursor).map_err(failed),
+    }
+}
+
+/// From 0 to 1, another in each process and at each moment.
+fn jitter() -> f64 {
+    let mixed =
+        words::now().unsigned_abs().wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ u64::from(std::process::id());
+    (mixed >> 11) as f64 / (1u64 << 53) as f64
+}
+
+/// How to reach an endpoint.
+struct Way {
+    agent: Agent,
+    url: String,
+    secret: Option<Vec<u8>>,
+}
+
+/// Why an event was not acknowledged.
+struct Refused {
+    problem: String,
+    /// It never will be.
+    never: bool,
+}
+
+impl Way {
+    fn find(endpoint: &Endpoint) -> Result<Way, String> {
+        let url = match (&endpoint.url, &endpoint.url_file) {
+            (Some(url), _) => url.clone(),
+            (None, Some(file)) => String::from_utf8_lossy(&secret(file)?).into_owned(),
+            (None, None) => return Err("it has no address".to_owned()),
+        };
+        let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .timeout_global(Some(TIMEOUT))
+            .tls_config(tls)
+            .build();
+        let secret = endpoint.secret_file.as_deref().map(secret).transpose()?;
+        Ok(Way { agent: config.new_agent(), url, secret })
+    }
+
+    fn send(&self, event: &Event, format: Format) -> Result<(), Refused> {
+        let body = event.body(format);
+        let mut request = self
+            .agent
+            .post(&self.url)
+            .header("Content-Type", "application/json")
+            .header("User-Agent", concat!("flagstone/", env!("CARGO_PKG_VERSION")))
+            .header("X-Flagstone-Event", &event.id);
+        if let Some(secret) = &self.secret {
+            let seconds = words::now().div_euclid(1_000_000);
+            request = request.header("X-Flagstone-Signature", signature(secret, seconds, &body));
+        }
+        // The address may be a secret, so no message has it.
+        let status = match request.send(body.as_str()) {
+            Ok(answer) => answer.status().as_u16(),
+            Err(ureq::Error::Timeout(_)) => {
+                return Err(Refused {
+                    problem: format!("no answer within {} s", TIMEOUT.as_secs()),
+                    never: false,
+                });
+            }
+            Err(ureq::Error::Io(error)) => {
+                return Err(Refused { problem: format!("no answer: {}", error.kind()), never: false });
+            }
+            Err(ureq::Error::HostNotFound) => {
+                return Err(Refused { problem: "there is no such host".to_owned(), never: false });
+            }
+            Err(_) => {
+                return Err(Refused { problem: "it cannot be reached by HTTP".to_owned(), never: false });
+            }
+        };
+        match status {
+            200..=299 => Ok(()),
+            _ => {
+                let never = matches!(status, 400 | 410 | 413 | 422);
+                Err(Refused { problem: format!("it answered with status {status}"), never })
+            }
+        }
+    }
+}
+
+/// The first line of a file that not everybody reads.
+fn secret(path: &Path) -> Result<Vec<u8>, String> {
+    let name = words::plain(&path.to_string_lossy()).into_owned();
+    let failed = |error: std::io::Error| format!("cannot read {name}: {error}");
+    let file = File::open(path).map_err(failed)?;
+    if file.metadata().map_err(failed)?.mode() & 0o007 != 0 {
+        return Err(format!("{name} can be read by everybody; type: chmod o= {name}"));
+    }
+    let mut text = Vec::new();
+    file.take(LIMIT).read_to_end(&mut text).map_err(failed)?;
+    match text.trim_ascii() {
+        [] => Err(format!("{name} is empty, expected one line")),
+        line => Ok(line.to_vec()),
+    }
+}

@@ -1,0 +1,76 @@
+//! The endpoints, as the store's `config.json` has them under `notify`.
+
+use crate::store::Action;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// Where notifications go.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Written")]
+pub struct Endpoint {
+    /// The address; readable by who reads the store.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// A file that holds the address, where that is a secret, as Slack's is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url_file: Option<PathBuf>,
+    /// What is sent.
+    #[serde(skip_serializing_if = "is_json")]
+    pub format: Format,
+    /// A file that holds what JSON is signed with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret_file: Option<PathBuf>,
+    /// Of these changes only; absent: of all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actions: Option<Vec<Action>>,
+}
+
+/// What is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// The event as JSON, signed.
+    #[default]
+    Json,
+    /// `{"text": …}`, as Slack, Mattermost and others take it.
+    Slack,
+}
+
+fn is_json(format: &Format) -> bool {
+    *format == Format::Json
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    url: Option<String>,
+    url_file: Option<PathBuf>,
+    #[serde(default)]
+    format: Format,
+    secret_file: Option<PathBuf>,
+    actions: Option<Vec<Action>>,
+}
+
+impl TryFrom<Written> for Endpoint {
+    type Error = String;
+
+    fn try_from(written: Written) -> Result<Endpoint, String> {
+        let Written { url, url_file, format, secret_file, actions } = written;
+        match (&url, &url_file) {
+            (Some(url), None) if !(url.starts_with("https://") || url.starts_with("http://")) => {
+                return Err(format!("found the url {url:?}, expected https://… or http://…"));
+            }
+            (Some(_), None) | (None, Some(_)) => {}
+            _ => return Err("expected one of \"url\" and \"url_file\"".to_owned()),
+        }
+        for file in [&url_file, &secret_file].into_iter().flatten() {
+            if !file.is_absolute() {
+                return Err(format!("found the file {file:?}, expected an absolute path"));
+            }
+        }
+        if format == Format::Json && secret_file.is_none() {
+            return Err("expected a \"secret_file\" to sign JSON with, or \"format\": \"slack\"".to_owned());
+        }
+        Ok(Endpoint { url, url_file, format, secret_file, actions })
+    }
+}

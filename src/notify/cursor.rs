@@ -1,0 +1,122 @@
+//! How far an endpoint has been told, and when it is tried again.
+
+use serde::{Deserialize, Serialize};
+
+/// An event that was not acknowledged for so long, in microseconds, is given up: three days.
+pub const GIVE_UP: i64 = 3 * 24 * 3_600 * 1_000_000;
+/// Between two tries at first, in microseconds.
+const FIRST: i64 = 5 * 1_000_000;
+/// Between two tries at most.
+const LONGEST: i64 = 3_600 * 1_000_000;
+/// Events given up that are remembered.
+const DEAD: usize = 1_000;
+
+/// What is known of one endpoint.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cursor {
+    /// Records up to this number are acknowledged, given up, or not for this endpoint.
+    pub seq: u64,
+    /// When that record was written, RFC 3339; a trail where it was not is another one.
+    pub at: String,
+    /// The trail's last record when there was nothing left to send; 0: not known.
+    #[serde(default)]
+    pub seen: u64,
+    /// The event that is being tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending: Option<Pending>,
+    /// Events given up, the newest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dead: Vec<Dead>,
+}
+
+/// An event that was not acknowledged yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pending {
+    /// Its record's number.
+    pub seq: u64,
+    /// Tries so far.
+    pub tries: u32,
+    /// The first of them, in microseconds since 1970.
+    pub since: i64,
+    /// Not again before.
+    pub next: i64,
+    /// Why the last one failed.
+    pub problem: String,
+}
+
+/// An event that was given up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dead {
+    /// Its record's number.
+    pub seq: u64,
+    /// Tries.
+    pub tries: u32,
+    /// Why the last one failed.
+    pub problem: String,
+}
+
+impl Cursor {
+    /// Whether an event may be tried now. A clock that went back does not hold it up longer than a pause may last.
+    pub fn due(&self, now: i64) -> bool {
+        self.pending.as_ref().is_none_or(|pending| now >= pending.next || pending.next - now > 2 * LONGEST)
+    }
+
+    /// An event was not acknowledged. `jitter` is from 0 to 1: senders that failed together do not come back together. True: given up, for good
+    /// or because the endpoint said that it never takes it.
+    pub fn failed(&mut self, seq: u64, problem: String, never: bool, now: i64, jitter: f64) -> bool {
+        let (tries, since) = match &self.pending {
+            Some(pending) if pending.seq == seq => (pending.tries.saturating_add(1), pending.since.min(now)),
+            _ => (1, now),
+        };
+        if never || now - since >= GIVE_UP {
+            self.dead.push(Dead { seq, tries, problem });
+            let surplus = self.dead.len().saturating_sub(DEAD);
+            self.dead.drain(..surplus);
+            self.pending = None;
+            return true;
+        }
+        let pause = FIRST.saturating_mul(1 << (tries - 1).min(20)).min(LONGEST);
+        let pause = pause / 2 + (pause as f64 / 2.0 * jitter.clamp(0.0, 1.0)) as i64;
+        self.pending = Some(Pending { seq, tries, since, next: now + pause, problem });
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_an_hour_and_three_days_of_failures_are_given_up() {
+        let mut cursor = Cursor::default();
+        let (mut now, mut pauses) = (1_000_000, Vec::new());
+        while !cursor.failed(7, "no answer".to_owned(), false, now, 1.0) {
+            let next = cursor.pending.as_ref().unwrap().next;
+            assert!(!cursor.due(next - 1) && cursor.due(next));
+            pauses.push((next - now) / 1_000_000);
+            now = next;
+        }
+        assert_eq!(pauses.get(..4), Some([5, 10, 20, 40].as_slice()));
+        assert_eq!(pauses.last(), Some(&3_600));
+        assert!((72..100).contains(&pauses.len()), "{}", pauses.len());
+        assert_eq!((cursor.dead.len(), cursor.pending), (1, None));
+    }
+
+    #[test]
+    fn what_an_endpoint_never_takes_is_given_up_at_once() {
+        let mut cursor = Cursor::default();
+        assert!(cursor.failed(7, "status 404".to_owned(), true, 0, 0.5));
+        assert_eq!(cursor.dead.first().map(|dead| dead.seq), Some(7));
+    }
+
+    #[test]
+    fn a_clock_that_went_back_a_year_does_not_silence_an_endpoint() {
+        let mut cursor = Cursor::default();
+        let year = 365 * 24 * 3_600 * 1_000_000;
+        cursor.failed(7, "no answer".to_owned(), false, year, 0.5);
+        assert!(cursor.due(0));
+    }
+}

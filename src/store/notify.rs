@@ -1,0 +1,170 @@
+//! Behind what each endpoint of notifications is: `notify/NAME.json`, and the changes after that.
+
+use super::Store;
+use super::audit::Record;
+use super::error::StoreError;
+use super::layout::{TEMPORARY, open_plain};
+use super::modes::Modes;
+use super::settled::{Settled, settle};
+use super::trust::judge;
+use crate::eval::time::parse_rfc3339;
+use crate::notify::Cursor;
+use rustix::fs::{FlockOperation, flock};
+use rustix::process::geteuid;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+
+const NOTIFY: &str = "notify";
+/// No file of a cursor is longer, in bytes.
+const LIMIT: u64 = 4 << 20;
+
+/// The one that sends to an endpoint, until dropped; the kernel lets go of it when it dies.
+pub struct Sender {
+    _lock: File,
+    path: PathBuf,
+    modes: Modes,
+    /// Where the endpoint is; none: nobody ever sent to it.
+    pub cursor: Option<Cursor>,
+}
+
+/// What an endpoint was not told yet.
+pub struct Unsent {
+    /// The oldest first.
+    pub changes: Vec<Settled>,
+    /// The last record looked at, but for one that somebody may be at.
+    pub last: Option<(u64, String)>,
+    /// The trail's last record, as the head knows it.
+    pub audited: u64,
+}
+
+impl Store {
+    /// The store's id, 32 hex digits.
+    pub fn id(&self) -> String {
+        crate::snapshot::ContentId(self.identity.store).to_string()
+    }
+
+    /// Where an endpoint is; none if nobody ever sent to it.
+    ///
+    /// # Errors
+    ///
+    /// When that cannot be read.
+    pub fn cursor(&self, endpoint: &str) -> Result<Option<Cursor>, StoreError> {
+        let path = self.directory.join(NOTIFY).join(format!("{endpoint}.json"));
+        let file = match open_plain(&path, false) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(StoreError::io("open", &path, source)),
+        };
+        let mut text = Vec::new();
+        file.take(LIMIT).read_to_end(&mut text).map_err(|source| StoreError::io("read", &path, source))?;
+        serde_json::from_slice(&text).map(Some).map_err(|error| StoreError::Mismatch {
+            path,
+            problem: format!("{error}; remove it to begin with what happens from now on"),
+        })
+    }
+
+    /// Becomes the one that sends to an endpoint. None: another process is.
+    ///
+    /// # Errors
+    ///
+    /// When the endpoint's files cannot be written.
+    pub fn sender(&self, endpoint: &str) -> Result<Option<Sender>, StoreError> {
+        judge(&self.directory, geteuid().as_raw())?;
+        let folder = self.directory.join(NOTIFY);
+        let path = folder.join(format!("{endpoint}.lock"));
+        let failed = |source| StoreError::io("open", &path, source);
+        let modes = Modes::of(&std::fs::metadata(&self.directory).map_err(failed)?);
+        let opened = || {
+            if !folder.exists() {
+                match std::fs::create_dir(&folder) {
+                    Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                    _ => modes.apply(&File::open(&folder)?, modes.directory())?,
+                }
+            }
+            match open_plain(&path, true) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    let file = OpenOptions::new()
+                        .write(true)
+                        .create(true)
+                        .truncate(false)
+                        .mode(0o600)
+                        .open(&path)?;
+                    modes.apply(&file, modes.lock())?;
+                    Ok(file)
+                }
+                opened => opened,
+            }
+        };
+        let lock = opened().map_err(failed)?;
+        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) => return Ok(None),
+            Err(error) => return Err(StoreError::io("lock", &path, error.into())),
+        }
+        let path = folder.join(format!("{endpoint}.json"));
+        Ok(Some(Sender { _lock: lock, path, modes, cursor: self.cursor(endpoint)? }))
+    }
+
+    /// The changes that were made after the cursor; without one, none, and where to begin.
+    ///
+    /// # Errors
+    ///
+    /// When the head or the audit trail cannot be read.
+    pub fn unsent(&self, cursor: Option<&Cursor>) -> Result<Unsent, StoreError> {
+        let (audited, _) = self.read_head()?.audited();
+        let quiet = cursor.is_some_and(|cursor| cursor.seen == audited && audited > 0);
+        if quiet {
+            return Ok(Unsent { changes: Vec::new(), last: None, audited });
+        }
+        let mut records: Vec<Record> = Vec::new();
+        let mut last: Option<(u64, String)> = None;
+        let mut same = cursor.is_none_or(|cursor| cursor.seq == 0);
+        let after = cursor.and_then(|cursor| parse_rfc3339(cursor.at.as_bytes()));
+        let (from, at) = cursor.map_or((u64::MAX, ""), |cursor| (cursor.seq, cursor.at.as_str()));
+        self.records(|record| {
+            same |= record.seq == from && record.at == at;
+            last = Some((record.seq, record.at.clone()));
+            // Of another trail, one that was restored: what is younger than what was sent.
+            let younger = || parse_rfc3339(record.at.as_bytes()) > after;
+            if cursor.is_some() && (record.seq > from || younger()) {
+                records.push(record.clone());
+            }
+        })?;
+        if same {
+            records.retain(|record| record.seq > from);
+        } else {
+            records.retain(|record| parse_rfc3339(record.at.as_bytes()) > after);
+        }
+        // Read after the trail: an intention that the head shows by now was made.
+        let (changes, open) = settle(records, self.generation()?);
+        if let Some(open) = open {
+            last = last.filter(|(seq, _)| *seq < open);
+        }
+        Ok(Unsent { changes, last, audited: if open.is_none() { audited } else { 0 } })
+    }
+}
+
+impl Sender {
+    /// Keeps where the endpoint is, on the disk.
+    ///
+    /// # Errors
+    ///
+    /// When that cannot be written: what was sent will be sent again.
+    pub fn save(&self, cursor: &Cursor) -> Result<(), StoreError> {
+        let failed = |source| StoreError::io("write", &self.path, source);
+        let temporary = self.path.with_extension(format!("json{TEMPORARY}"));
+        let text = serde_json::to_vec(cursor).unwrap_or_default();
+        let write = || {
+            let _ = std::fs::remove_file(&temporary);
+            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
+            file.write_all(&text)?;
+            self.modes.apply(&file, self.modes.audit())?;
+            file.sync_all()?;
+            std::fs::rename(&temporary, &self.path)?;
+            File::open(self.path.parent().unwrap_or(&self.path))?.sync_all()
+        };
+        write().map_err(failed)
+    }
+}
