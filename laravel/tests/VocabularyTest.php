@@ -18,6 +18,15 @@ final class VocabularyTest extends TestCase
         'add' => 'feature:make, which writes the case of an enum as well',
         'config' => 'of the store, not of an application',
         'run' => 'a daemon; Laravel\'s scheduler runs feature:tick',
+        'promote' => 'between stores, by whoever runs the machine',
+        'export' => 'the same',
+        'key' => 'the same',
+    ];
+
+    /** Words that are something else in artisan. */
+    private const NAMESAKES = [
+        'import' => 'takes an export of another store; feature:import reads what other systems of flags left',
+        'notify' => 'tells webhooks; feature:notify tells the application\'s listeners',
     ];
 
     /** Options that only the command has. */
@@ -45,7 +54,7 @@ final class VocabularyTest extends TestCase
         $commands = $this->app->make(Kernel::class)->all();
         $words = $this->words();
         self::assertGreaterThan(12, \count($words));
-        foreach ($words as $word) {
+        foreach (\array_diff($words, \array_keys(self::NAMESAKES)) as $word) {
             if (isset(self::OTHER_WORDS[$word])) {
                 self::assertArrayNotHasKey("feature:$word", $commands, "OTHER_WORDS has $word, and artisan has it by now");
                 continue;
@@ -64,7 +73,7 @@ final class VocabularyTest extends TestCase
     {
         $commands = $this->app->make(Kernel::class)->all();
         $umbrella = \array_keys($commands['feature']->getNativeDefinition()->getOptions());
-        foreach ($this->words() as $word) {
+        foreach (\array_diff($this->words(), \array_keys(self::NAMESAKES)) as $word) {
             if (!isset(self::OTHER_WORDS[$word]) && !\in_array($word, ['publish', 'plan'], true)) {
                 $options = \array_keys($commands["feature:$word"]->getNativeDefinition()->getOptions());
                 self::assertSame([], \array_values(\array_diff($options, $umbrella)), $word);

@@ -8,6 +8,7 @@ use Flagstone\Laravel\Changes\Binary;
 use Flagstone\Laravel\Changes\Changer;
 use Flagstone\Laravel\Changes\Companies;
 use Flagstone\Laravel\Changes\Overlay;
+use Flagstone\Laravel\Changes\Trail;
 use Flagstone\Laravel\Flagstone;
 use Flagstone\Laravel\Import\Importer;
 use Flagstone\Laravel\Integrations\About;
@@ -37,6 +38,7 @@ final class Registrar
         KillCommand::class,
         ListCommand::class,
         MakeCommand::class,
+        NotifyCommand::class,
         PlanCommand::class,
         PublishCommand::class,
         PullCommand::class,
@@ -70,6 +72,9 @@ final class Registrar
             isset($config['store']) ? (string) $config['store'] : null,
             new Companies($config['companies'] ?? null, $app),
             static fn (): ?string => self::user($app),
+        ));
+        $app->singleton(Trail::class, static fn (Application $app): Trail => new Trail(
+            $app->storagePath() . '/framework/flagstone-notified.json',
         ));
         $app->bind(Importer::class, static fn (Application $app): Importer => new Importer(
             (string) $config['file'],

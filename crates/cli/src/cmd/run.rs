@@ -93,12 +93,13 @@ pub fn run(arguments: &Arguments, word: &Run, output: &mut Output) -> Outcome {
 }
 
 /// Tells endpoints what happens, beside the plans: no endpoint that hangs holds up a plan. It ends with the process, at any moment.
+/// A store that cannot be opened is the plans' to complain about.
 fn notifying(directory: PathBuf) {
     std::thread::spawn(move || {
         let mut told: Vec<String> = Vec::new();
         loop {
-            let problems = match Store::open(&directory).map_err(|error| error.to_string()) {
-                Err(problem) => vec![problem],
+            let problems = match Store::open(&directory) {
+                Err(_) => Vec::new(),
                 Ok(store) => match deliver_due(&store, words::now()) {
                     Err(problem) => vec![problem],
                     Ok(all) => {
