@@ -21,6 +21,14 @@
 function feature_enabled(string $flag, int|string|null $company = null, array $context = []): bool {}
 
 /**
+ * As {@see feature_enabled()}, where the answer chooses nothing that the request does, in a layout say: it is counted as an answer,
+ * and what the request comes to is not counted for the flag.
+ *
+ * @param array<string, mixed> $context
+ */
+function feature_peek(string $flag, int|string|null $company = null, array $context = []): bool {}
+
+/**
  * Could the flag be on for anyone now? False where it is unknown, killed, stopped or disabled, where one that it
  * requires is, or where no list, rule or percentage leads to on.
  */
@@ -90,6 +98,7 @@ function feature_needs(string $flag): array {}
  * @return array{backend: string, version: string, store: ?string, environment: ?string, generation: int,
  *     head_generation: int, published_at: ?float, age: ?float, source: string, map: ?string, flags: int,
  *     killed: list<string>, stopped: bool, warning: ?string, last_error: ?string, overridden: bool,
+ *     telemetry: array{file: ?string, error: ?string},
  *     counters: array{on: int, off: int, panics: int, loads: int, refused: int, heads_replaced: int}}
  */
 function flagstone_status(): array {}
@@ -99,6 +108,26 @@ function flagstone_status(): array {}
  * that by itself.
  */
 function flagstone_refresh(): bool {}
+
+/**
+ * A request or job begins, in a process that serves many: a queue worker, Octane, Swoole. The pin moves to the newest
+ * generation, and its content stays until the end; kills and the stop still come through. Marks nest, and the outermost
+ * counts; within a request of PHP-FPM they do nothing.
+ */
+function flagstone_request_begin(): void {}
+
+/**
+ * It ends, and what it came to is counted for the flags that it asked.
+ *
+ * @param int $status the HTTP status; 0: none, as of a job; -1: an exception that nobody caught
+ * @throws ValueError for any other number below 100 or above 599
+ */
+function flagstone_request_end(int $status = 0): void {}
+
+/**
+ * The flag, which is off, ended this request, with a 404 say: what the request comes to is counted for no flag.
+ */
+function flagstone_gated(string $flag): void {}
 
 /**
  * Names this application's store, where `flagstone.store` is empty; for this request, or, under the CLI, this process.

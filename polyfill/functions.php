@@ -110,6 +110,46 @@ if (!function_exists('flagstone_status')) {
     }
 }
 
+if (!function_exists('feature_peek')) {
+    /**
+     * As feature_enabled(), where the answer chooses nothing that the request does.
+     *
+     * @param int|string|null $company
+     */
+    function feature_peek(string $flag, $company = null, array $context = []): bool
+    {
+        $company = Company::key($company, 'feature_peek', 2, 'company');
+
+        return Process::enabled($flag, $company, $context);
+    }
+}
+
+if (!function_exists('flagstone_request_begin')) {
+    /** A request or job begins, within another or not. */
+    function flagstone_request_begin(): void
+    {
+        Process::markBegin();
+    }
+}
+
+if (!function_exists('flagstone_request_end')) {
+    /** It ends. Nothing is counted without the extension. */
+    function flagstone_request_end(int $status = 0): void
+    {
+        if ($status !== 0 && $status !== -1 && ($status < 100 || $status > 599)) {
+            throw new \ValueError('flagstone_request_end(): Argument #1 ($status) must be an HTTP status from 100 to 599, 0 for none, or -1 for an exception, ' . $status . ' given');
+        }
+        Process::markEnd();
+    }
+}
+
+if (!function_exists('flagstone_gated')) {
+    /** That flag ended the request. Nothing is counted without the extension. */
+    function flagstone_gated(string $flag): void
+    {
+    }
+}
+
 if (!function_exists('flagstone_refresh')) {
     /** Moves to the newest generation now; true if it changed. */
     function flagstone_refresh(): bool

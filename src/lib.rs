@@ -39,8 +39,8 @@ pub use eval::{
     rule_name, variant, variant_named,
 };
 pub use snapshot::{
-    ContentId, FlagId, MapMode, Snapshot, SnapshotError, Value, ValueList, ValueMap, ValueRef, VariantRef,
-    key_hash,
+    ContentId, FlagId, MapMode, Quick, Snapshot, SnapshotError, Value, ValueList, ValueMap, ValueRef,
+    VariantRef, key_hash,
 };
 #[cfg(feature = "publisher")]
 pub use snapshot::{FlagFields, Layout, ListFields, RuleFields, SectionLayout, TestFields};

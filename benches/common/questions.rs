@@ -52,9 +52,9 @@ fn int(n: u64) -> Option<Key<'static>> {
 fn ask<C: Context + ?Sized>(snapshot: &Snapshot, flag: &str, company: Option<Key<'_>>, context: &C) -> bool {
     let (hash, key) = (key_hash(flag.as_bytes()), flag.as_bytes());
     if let Some(Key::Int(company)) = company
-        && let Some(on) = snapshot.quick(hash, key, company)
+        && let Some(quick) = snapshot.quick(hash, key, company)
     {
-        return on == 1;
+        return quick.on() == 1;
     }
     let Some(flag) = snapshot.find_hashed(hash, key) else { return false };
     enabled(snapshot, &Switches::none(), flag, &Question { company, context, now: 0 })

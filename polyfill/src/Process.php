@@ -30,6 +30,12 @@ final class Process
     private static string $chosen = '';
     private static int $retryAt = 0;
 
+    /** Marks that began and did not end. */
+    private static int $depth = 0;
+    /** What the outermost mark of a process that lives long is answered from, and the store that it is of. */
+    private static ?Snapshot $held = null;
+    private static ?Origin $heldOf = null;
+
     private static bool $pinned = false;
     private static bool $livesLong = false;
     private static bool $counts = true;
@@ -184,9 +190,30 @@ final class Process
         // Before the pin: until the first one there was no generation, so that one is another.
         $before = self::$store?->generation;
         self::pin();
+        self::$held = null;
         self::advance();
+        if (self::$depth > 0 && self::$livesLong) {
+            [self::$held, self::$heldOf] = [self::$store?->snapshot, self::$store];
+        }
 
         return $before !== self::$store?->generation;
+    }
+
+    /** A request or job begins; in a process that serves many, the outermost moves the pin. */
+    public static function markBegin(): void
+    {
+        if (self::$depth++ === 0) {
+            self::refresh();
+        }
+    }
+
+    public static function markEnd(): void
+    {
+        self::$depth = \max(0, self::$depth - 1);
+        if (self::$depth === 0) {
+            self::$held = null;
+            self::$heldOf = null;
+        }
     }
 
     public static function use(string $store): bool
@@ -312,10 +339,11 @@ final class Process
             }
         });
         $store = self::$store;
-        if ($store?->snapshot === null) {
+        $snapshot = self::$held !== null && self::$heldOf === $store ? self::$held : $store?->snapshot;
+        if ($store === null || $snapshot === null) {
             self::$evaluator = null;
         } else {
-            self::$evaluator = new Evaluator($store->snapshot, \array_fill_keys($store->killed, true), $store->stopped);
+            self::$evaluator = new Evaluator($snapshot, \array_fill_keys($store->killed, true), $store->stopped);
         }
     }
 

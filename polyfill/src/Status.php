@@ -36,6 +36,7 @@ final class Status
             'warning' => $store?->warning,
             'last_error' => Process::lastError(),
             'overridden' => Process::overridden(),
+            'telemetry' => ['file' => null, 'error' => 'the polyfill counts for itself alone'],
             'counters' => [
                 'on' => $on,
                 'off' => $off,

@@ -45,6 +45,24 @@ use zerocopy::little_endian::{U32, U64};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FlagId(pub(crate) u32);
 
+/// An answer by the quick way.
+#[derive(Debug, Clone, Copy)]
+pub struct Quick {
+    /// The flag's number; one that no flag has where the snapshot has none of that key.
+    pub(crate) flag: u32,
+    /// Bit 0: on. The others are set for flags with lists only: denied, allowed, and on since everybody is.
+    pub(crate) answer: u32,
+    pub(crate) shape: u8,
+}
+
+impl Quick {
+    /// 1 on, 0 off.
+    #[inline(always)]
+    pub fn on(self) -> u32 {
+        self.answer & 1
+    }
+}
+
 impl FlagId {
     /// The number, from 0 to one less than the flags of the snapshot.
     pub fn number(self) -> u32 {
@@ -227,11 +245,21 @@ impl Snapshot {
     /// but the flag itself and the company: 1 on, 0 off; an unknown flag is off. None: it takes every step, as
     /// [`enabled`](crate::enabled) does. Only for a snapshot of whose flags none is killed or stopped.
     #[inline(always)]
-    pub fn quick(&self, hash: u64, key: &[u8], company: i64) -> Option<u32> {
+    pub fn quick(&self, hash: u64, key: &[u8], company: i64) -> Option<Quick> {
         match self.find_record(hash, key) {
-            Some((_, record)) => crate::eval::quick(self, record, Some(Key::Int(company))),
-            None => Some(0),
+            Some((flag, record)) => {
+                let answer = crate::eval::quick(self, record, Some(Key::Int(company)))?;
+                Some(Quick { flag: flag.0, answer, shape: record.shape })
+            }
+            None => Some(Quick { flag: u32::MAX, answer: 0, shape: 0 }),
         }
+    }
+
+    /// The same of a flag of this snapshot, for any company or none.
+    pub fn quick_of(&self, flag: FlagId, company: Option<Key<'_>>) -> Option<Quick> {
+        let record = self.flag(flag)?;
+        let answer = crate::eval::quick(self, record, company)?;
+        Some(Quick { flag: flag.0, answer, shape: record.shape })
     }
 
     #[inline(always)]

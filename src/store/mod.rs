@@ -61,6 +61,7 @@ pub use load::Source;
 pub use open::MapPolicy;
 pub use reader::{Reader, ReaderOptions, ReaderStatus, View};
 pub use trust::Trust;
+pub(crate) use trust::printable;
 
 #[cfg(feature = "publisher")]
 pub use actor::Actor;

@@ -5,6 +5,7 @@ use super::head::{Current, Identity};
 use super::open::head_file;
 use super::trust::{Trust, judge};
 use rustix::process::geteuid;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -47,6 +48,16 @@ impl Store {
     /// As `init` was told.
     pub fn environment(&self) -> &str {
         &self.identity.environment
+    }
+
+    /// The user to whom it belongs.
+    ///
+    /// # Errors
+    ///
+    /// When the directory cannot be looked at any more.
+    pub fn owner(&self) -> Result<u32, StoreError> {
+        let found = std::fs::metadata(&self.directory);
+        Ok(found.map_err(|source| StoreError::io("look at", &self.directory, source))?.uid())
     }
 
     /// Whether a group can change it.

@@ -193,6 +193,18 @@ impl Reader {
         view
     }
 
+    /// `view` with what the head says now about kills and the stop. Its content stays.
+    pub fn switched(&self, view: &View) -> View {
+        let epoch = self.head.epoch();
+        let killed = self.head.killed();
+        let switches = view.snapshot.as_ref().map(|snapshot| {
+            let killed = killed.iter().map(|killed| killed.key.as_slice());
+            Switches::new(snapshot, killed, self.head.stopped().is_some())
+        });
+        let (snapshot, switches) = (view.snapshot.clone(), switches.unwrap_or_else(Switches::none));
+        View { snapshot, switches, epoch, ..*view }
+    }
+
     /// Looks, at most once a second, whether another file took the head's place (a restored backup), and maps that.
     /// True: ask for [`view`](Self::view) again, whatever the epoch says; also when a refused snapshot is due for
     /// another attempt. `now` is in milliseconds of a clock that does not go back.

@@ -1,8 +1,33 @@
-//! What flags did to the requests that asked them.
+//! What the flags of a store did to the requests that asked them, counted in memory that all workers of one user share.
 //!
-//! [`Exposure`] is what is known of one flag: how the requests of each cohort ended, as counters that only grow.
+//! Each user's workers have one file in a file system that is memory (`/dev/shm`), of a size that its name tells, reserved
+//! when it is made. It holds integers only, and no index or size is ever taken from it: random bytes in it are wrong
+//! numbers and nothing else. Nobody locks on a request's way. Questions are counted in cells that one thread alone writes,
+//! with plain stores, and whose next owner goes on counting where the last one was killed; what a request came to is added
+//! with atomic additions when it ends.
+//!
+//! Where counting is not possible, nothing is counted, and every answer is what it would be.
 
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+mod claim;
 pub mod duration;
+mod error;
 mod exposure;
+mod file;
+mod hours;
+mod layout;
+mod memory;
+mod outcome;
+#[cfg(feature = "publisher")]
+mod read;
+mod recorder;
+mod sketch;
 
+pub use error::TelemetryError;
 pub use exposure::{Cohort, Exposure, GROUPS, Group};
+pub use layout::DIRECTORY;
+pub use outcome::{Ending, Status};
+#[cfg(feature = "publisher")]
+pub use read::{Counts, FlagCounts, Hour, Source, read, trusts};
+pub use recorder::{Asked, Recorder};

@@ -37,6 +37,8 @@ pub enum Word {
     Check(Check),
     /// Show what the store serves, what is killed or stopped, and whether workers accept it
     Status,
+    /// Show what workers answered, and what the requests that asked came to
+    Stats(Stats),
     /// List the flags with their state
     List,
     /// Show all that one flag says
@@ -122,8 +124,8 @@ const GROUPS: [(&str, &[&str]); 3] = [
     (
         "Ask",
         &[
-            "check", "status", "list", "show", "ask", "explain", "why", "inspect", "history", "diff",
-            "simulate", "audit", "doctor", "scan", "verify",
+            "check", "status", "stats", "list", "show", "ask", "explain", "why", "inspect", "history",
+            "diff", "simulate", "audit", "doctor", "scan", "verify",
         ],
     ),
     (
@@ -189,6 +191,19 @@ pub struct Ask {
     /// As of this time instead of now: 2026-12-01T08:00:00Z
     #[arg(long, value_name = "TIME", value_parser = instant)]
     pub at: Option<i64>,
+}
+
+/// Arguments of `stats`.
+#[derive(Debug, Args)]
+pub struct Stats {
+    /// One flag's key, to see its reasons
+    pub flag: Option<String>,
+    /// Draw so many hours, up to 24
+    #[arg(long, value_name = "N", default_value_t = 24, value_parser = hours)]
+    pub hours: usize,
+    /// Where workers count, if `flagstone.telemetry` names another directory
+    #[arg(long, value_name = "DIR", default_value = flagstone::telemetry::DIRECTORY, value_hint = ValueHint::DirPath)]
+    pub memory: PathBuf,
 }
 
 /// Arguments of `why`.
@@ -973,6 +988,11 @@ fn reason(text: &str) -> Result<String, String> {
         "" => Err("expected a reason; whoever finds the flag off will read it".to_owned()),
         text => Ok(text.to_owned()),
     }
+}
+
+fn hours(text: &str) -> Result<usize, String> {
+    let hours = text.parse().ok().filter(|hours| (1..=24).contains(hours));
+    hours.ok_or_else(|| format!("found \"{text}\", expected hours from 1 to 24"))
 }
 
 #[cfg(test)]

@@ -323,6 +323,14 @@ pub(crate) fn parse_override(frame: &ExecuteData) -> Option<(Option<&ZendHashTab
     Some((unsafe { answers.as_ref() }, (!otherwise_null).then_some(otherwise)))
 }
 
+/// `(int $status = 0)`. None: PHP has thrown.
+pub(crate) fn parse_status(frame: &ExecuteData) -> Option<i64> {
+    let mut status = 0_i64;
+    // SAFETY: the spec takes this one pointer, to what PHP's ints are.
+    let parsed = unsafe { php::zend_parse_parameters(count(frame), c"|l".as_ptr(), &raw mut status) };
+    (parsed == 0).then_some(status)
+}
+
 /// No arguments. None: PHP has thrown.
 pub(crate) fn parse_none(frame: &ExecuteData) -> Option<()> {
     // SAFETY: the empty spec takes no pointers.

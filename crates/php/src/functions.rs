@@ -4,7 +4,9 @@ use crate::call::{self, FLAG, QUESTION, QUESTION_DEFAULT, Question, argument, co
 use crate::overrides::{Choice, Overrides};
 use crate::php::{self, globals, guarded};
 use crate::pin::{self, Globals, Pin};
+use crate::telemetry;
 use crate::{status, stores, values};
+use engine::telemetry::{Asked, Status};
 use engine::{Answer, FlagId, Key, Reason};
 use ext_php_rs::types::{ZendHashTable, Zval};
 use ext_php_rs::zend::ExecuteData;
@@ -22,10 +24,7 @@ pub(crate) extern "C" fn feature_enabled(frame: &mut ExecuteData, result: &mut Z
 #[inline(always)]
 fn quickly_enabled(frame: &ExecuteData) -> Option<u32> {
     let (hash, flag, company) = call::flag_and_int(frame)?;
-    let globals = globals();
-    let on = globals.quick()?.quick(hash, flag, company)?;
-    globals.count(on);
-    Some(on)
+    globals().quickly(hash, flag, company)
 }
 
 /// The answer, by every step.
@@ -33,18 +32,38 @@ fn quickly_enabled(frame: &ExecuteData) -> Option<u32> {
 fn enabled(frame: &ExecuteData) -> bool {
     let Some(question) = exact(frame).or_else(|| parse(frame, &QUESTION)) else { return false };
     let globals = globals();
-    let told = globals.overrides.as_ref().and_then(|told| told.answer(question.flag, question.company));
-    let now = globals.instant();
-    let on = match told {
-        Some(told) => told.on,
-        None => globals.pin().is_some_and(|pin| {
-            pin.snapshot.find_hashed(question.hash, question.flag).is_some_and(|flag| {
-                engine::enabled(pin.snapshot, pin.switches, flag, &as_engine(&question, now))
-            })
-        }),
+    let on = match quickly_of(globals, &question) {
+        Some(on) => on,
+        None => u32::from(asked(globals, &question, true).on),
     };
-    globals.count(u32::from(on));
-    on
+    globals.count(on);
+    on == 1
+}
+
+/// As [`quickly_enabled`], for whatever company. It is counted as a question.
+fn quickly_of(globals: &mut Globals, question: &Question<'_>) -> Option<u32> {
+    if globals.overrides.is_some() {
+        return None;
+    }
+    globals.pin()?;
+    let Globals { view, telemetry, .. } = globals;
+    let view = view.as_deref().filter(|view| !view.switches.any())?;
+    let snapshot = view.snapshot.as_deref()?;
+    let quick = snapshot.quick_of(snapshot.find_hashed(question.hash, question.flag)?, question.company)?;
+    telemetry::quick(&mut telemetry.recorder, snapshot, quick, question.company);
+    Some(quick.on())
+}
+
+/// `feature_peek(string $flag, int|string|null $company = null, array $context = []): bool`
+pub(crate) extern "C" fn feature_peek(frame: &mut ExecuteData, result: &mut Zval) {
+    let on = guarded(false, || {
+        let Some(question) = exact(frame).or_else(|| parse(frame, &QUESTION)) else { return false };
+        let globals = globals();
+        let on = asked(globals, &question, false).on;
+        globals.count(u32::from(on));
+        on
+    });
+    result.set_bool(on);
 }
 
 fn as_engine<'a>(
@@ -61,6 +80,23 @@ struct Found {
     flag: Option<FlagId>,
     told: Option<Choice>,
     on: bool,
+}
+
+/// The answer to a question that counts; `exposes`: it chooses what the request does.
+fn asked(globals: &mut Globals, question: &Question<'_>, exposes: bool) -> Found {
+    let found = answer(globals, question);
+    if found.told.is_none() {
+        let Globals { telemetry, .. } = globals;
+        match (found.flag, globals.view.as_deref().and_then(|view| view.snapshot.as_deref())) {
+            (Some(flag), Some(snapshot)) => {
+                let asked =
+                    Asked { flag, on: found.on, reason: found.answer.reason, company: question.company };
+                telemetry.answered(snapshot, &asked, exposes);
+            }
+            _ => telemetry.unknown(),
+        }
+    }
+    found
 }
 
 fn answer(globals: &mut Globals, question: &Question<'_>) -> Found {
@@ -102,7 +138,7 @@ pub(crate) extern "C" fn feature_variant(frame: &mut ExecuteData, result: &mut Z
     let variant = guarded(values::null(), || {
         let Some(question) = exact(frame).or_else(|| parse(frame, &QUESTION)) else { return values::null() };
         let globals = globals();
-        let found = answer(globals, &question);
+        let found = asked(globals, &question, true);
         variant_name(globals, &question, &found)
     });
     put(result, variant);
@@ -131,7 +167,7 @@ pub(crate) extern "C" fn feature_value(frame: &mut ExecuteData, result: &mut Zva
             return values::null();
         };
         let globals = globals();
-        let found = answer(globals, &question);
+        let found = asked(globals, &question, true);
         let now = globals.instant();
         let told = found.told.as_ref().and_then(|told| told.variant.as_deref());
         let value = found.flag.filter(|_| found.on).zip(globals.pinned_as_it_is()).and_then(|(flag, pin)| {
@@ -284,6 +320,54 @@ pub(crate) extern "C" fn flagstone_refresh(frame: &mut ExecuteData, result: &mut
         None => false,
     });
     result.set_bool(moved);
+}
+
+/// `flagstone_request_begin(): void`
+pub(crate) extern "C" fn flagstone_request_begin(frame: &mut ExecuteData, result: &mut Zval) {
+    guarded((), || {
+        if call::parse_none(frame).is_some() && telemetry::mark_begin(globals()) {
+            pin::refresh(globals());
+        }
+    });
+    result.set_null();
+}
+
+/// `flagstone_request_end(int $status = 0): void`
+pub(crate) extern "C" fn flagstone_request_end(frame: &mut ExecuteData, result: &mut Zval) {
+    guarded((), || {
+        let Some(status) = call::parse_status(frame) else { return };
+        let status = match u16::try_from(status) {
+            Ok(0) => Status::Done,
+            Ok(status @ 100..=599) => Status::Http(status),
+            _ if status == -1 => Status::Failed,
+            _ => {
+                return php::throw_value(
+                    1,
+                    &format!(
+                        "must be an HTTP status from 100 to 599, 0 for none, or -1 for an exception, {status} given"
+                    ),
+                );
+            }
+        };
+        telemetry::mark_end(globals(), status);
+    });
+    result.set_null();
+}
+
+/// `flagstone_gated(string $flag): void`
+pub(crate) extern "C" fn flagstone_gated(frame: &mut ExecuteData, result: &mut Zval) {
+    guarded((), || {
+        let Some(question) = parse(frame, &FLAG) else { return };
+        let globals = globals();
+        globals.pin();
+        let Some(snapshot) = globals.view.as_deref().and_then(|view| view.snapshot.as_deref()) else {
+            return;
+        };
+        if let Some(flag) = snapshot.find_hashed(question.hash, question.flag) {
+            globals.telemetry.gated(snapshot, flag);
+        }
+    });
+    result.set_null();
 }
 
 /// `flagstone_use(string $store): bool`

@@ -5,16 +5,20 @@
 
 use crate::php;
 use engine::store::MapPolicy;
+use engine::telemetry::DIRECTORY;
 use ext_php_rs::ffi::{zend_ini_entry, zend_string};
 use ext_php_rs::flags::IniEntryPermission;
 use ext_php_rs::zend::{IniEntryDef, IniEntryDefs};
-use std::ffi::{c_int, c_void};
+use std::ffi::{OsStr, c_int, c_void};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
 /// The settings of a thread: each has its own, since PHP may set them for a host, a directory or a script alone.
 pub(crate) struct Settings {
     /// Directory of the store; empty: the application names one.
     pub(crate) store: Vec<u8>,
-    pub(crate) telemetry: bool,
+    /// Where the memory is that is counted in; none: nothing is counted.
+    pub(crate) telemetry: Option<PathBuf>,
     /// Milliseconds; 0 never.
     pub(crate) refresh_ms: u64,
     pub(crate) map: MapPolicy,
@@ -24,10 +28,10 @@ pub(crate) struct Settings {
 
 impl Settings {
     /// Before PHP has told any: what it tells next are the defaults below, or php.ini's words.
-    pub(crate) const fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             store: Vec::new(),
-            telemetry: true,
+            telemetry: Some(DIRECTORY.into()),
             refresh_ms: 1_000,
             map: MapPolicy::Auto,
             allow_override: None,
@@ -102,7 +106,10 @@ on_modify!(set_store, |settings, value| {
     Some(())
 });
 on_modify!(set_telemetry, |settings, value| {
-    settings.telemetry = switch(value)?;
+    settings.telemetry = match value {
+        [b'/', ..] => Some(Path::new(OsStr::from_bytes(value)).to_owned()),
+        _ => switch(value)?.then(|| DIRECTORY.into()),
+    };
     Some(())
 });
 on_modify!(set_refresh, |settings, value| {

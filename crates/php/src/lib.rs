@@ -15,6 +15,7 @@ mod pin;
 mod signatures;
 mod status;
 mod stores;
+mod telemetry;
 mod values;
 
 use ext_php_rs::builders::{ModuleBuilder, ModuleStartup};
@@ -37,6 +38,7 @@ extern "C" fn get_module() -> *mut ModuleEntry {
         let builder = ModuleBuilder::new("flagstone", env!("CARGO_PKG_VERSION"))
             .startup_function(startup)
             .request_startup_function(request_startup)
+            .request_shutdown_function(request_shutdown)
             .post_deactivate_function(request_over)
             .sapi_activate_function(|_| request_of_worker())
             .info_function(info::info)
@@ -70,14 +72,28 @@ unsafe extern "C" fn startup(kind: c_int, module: c_int) -> c_int {
 
 /// A request starts; under the CLI, the process.
 unsafe extern "C" fn request_startup(_: c_int, _: c_int) -> c_int {
-    php::guarded((), || pin::request_starts(php::globals()));
+    php::guarded((), || {
+        let globals = php::globals();
+        pin::request_starts(globals);
+        telemetry::request_begins(globals);
+    });
+    SUCCESS
+}
+
+/// A request ends; its status is known, and what it asks from here on is too late to count for it.
+unsafe extern "C" fn request_shutdown(_: c_int, _: c_int) -> c_int {
+    php::guarded((), || telemetry::request_ends(php::globals()));
     SUCCESS
 }
 
 /// A request starts in a worker of FrankenPHP, which tells no module but its own two. Everywhere else PHP says so by
 /// [`request_startup`], and the hook is not set.
 fn request_of_worker() {
-    php::guarded((), || pin::request_starts(php::globals()));
+    php::guarded((), || {
+        let globals = php::globals();
+        pin::request_starts(globals);
+        telemetry::worker_takes_request(globals);
+    });
 }
 
 /// A request is over, and no PHP code runs any more: sessions are written by PHP code while modules shut down, and ask

@@ -1,7 +1,8 @@
 //! What PHP exports and ext-php-rs does not bind, and what keeps panics out of PHP.
 
 use crate::pin::{GLOBALS, Globals};
-use ext_php_rs::ffi::{zend_string, zval};
+use engine::telemetry::Status;
+use ext_php_rs::ffi::{ext_php_rs_process_globals, ext_php_rs_sapi_globals, zend_string, zval};
 use ext_php_rs::types::Zval;
 use parking_lot::Mutex;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
@@ -18,6 +19,12 @@ unsafe extern "C" {
         number: u32,
     ) -> bool;
     pub(crate) fn zend_argument_type_error(number: u32, format: *const c_char, ...);
+    fn zend_argument_value_error(number: u32, format: *const c_char, ...);
+    fn pthread_atfork(
+        before: Option<extern "C" fn()>,
+        parent: Option<extern "C" fn()>,
+        child: Option<extern "C" fn()>,
+    ) -> c_int;
     pub(crate) fn zend_throw_error(class: *mut c_void, format: *const c_char, ...);
     fn zend_get_type_by_const(kind: c_int) -> *const c_char;
     pub(crate) fn zend_string_hash_func(string: *mut zend_string) -> u64;
@@ -187,4 +194,38 @@ pub(crate) fn throw_argument(number: u32, text: &str) {
     let text = CString::new(text.replace('\0', " ")).unwrap_or_default();
     // SAFETY: the format has one `%s`, and the text ends with NUL.
     unsafe { zend_argument_type_error(number, c"%s".as_ptr(), text.as_ptr()) };
+}
+
+/// Throws a `ValueError` about an argument.
+pub(crate) fn throw_value(number: u32, text: &str) {
+    let text = CString::new(text.replace('\0', " ")).unwrap_or_default();
+    // SAFETY: the format has one `%s`, and the text ends with NUL.
+    unsafe { zend_argument_value_error(number, c"%s".as_ptr(), text.as_ptr()) };
+}
+
+/// Has `forget` called in every child that this process forks from now on.
+pub(crate) fn in_children_of_fork(forget: extern "C" fn()) {
+    // SAFETY: the function lives as long as this module, which PHP unloads when it ends; where memory is short for the
+    // registration, children count in cells of their parent's, which is a wrong number at worst.
+    unsafe { pthread_atfork(None, None, Some(forget)) };
+}
+
+/// `E_ERROR`, `E_PARSE`, `E_CORE_ERROR`, `E_COMPILE_ERROR`, `E_USER_ERROR`, `E_RECOVERABLE_ERROR`: the script ended by it. An exception that nobody
+/// catches is the first of these.
+const FATAL: c_int = 1 | 4 | 16 | 64 | 256 | 4096;
+
+/// What PHP's own request came to: to be asked while modules shut down a request, not later.
+pub(crate) fn outcome() -> Status {
+    // SAFETY: PHP's globals of this thread, which are there as long as any request is.
+    let error = unsafe { (*ext_php_rs_process_globals()).last_error_type };
+    if error & FATAL != 0 {
+        return Status::Failed;
+    }
+    // SAFETY: as above.
+    let status = unsafe { (*ext_php_rs_sapi_globals()).sapi_headers.http_response_code };
+    if lives_long() {
+        return Status::Done;
+    }
+    // 0: nobody set one, and PHP sends 200.
+    Status::Http(if status == 0 { 200 } else { u16::try_from(status).unwrap_or(0) })
 }

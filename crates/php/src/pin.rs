@@ -5,9 +5,10 @@
 
 use crate::ini::Settings;
 use crate::overrides::Overrides;
+use crate::telemetry::{self, Telemetry};
 use crate::{php, stores};
 use engine::store::{Reader, View};
-use engine::{Snapshot, Switches};
+use engine::{Key, Snapshot, Switches};
 use ext_php_rs::zend::{ModuleGlobal, ModuleGlobals};
 use rustix::time::{ClockId, clock_gettime};
 use std::ffi::OsStr;
@@ -43,9 +44,11 @@ pub(crate) struct Globals {
     now: i64,
     /// Coarse monotonic milliseconds when the pin last moved.
     moved: u64,
+    /// `view` may hold older content than its epoch: a mark held it.
+    held: bool,
     /// `view` is what this request is answered from.
     pinned: bool,
-    view: Option<Arc<View>>,
+    pub(crate) view: Option<Arc<View>>,
     reader: Option<Arc<Reader>>,
     /// What `flagstone_use` named.
     pub(crate) named: Option<Vec<u8>>,
@@ -62,6 +65,7 @@ pub(crate) struct Globals {
     pub(crate) refused: Option<String>,
     pub(crate) overrides: Option<Box<Overrides>>,
     pub(crate) counters: Counters,
+    pub(crate) telemetry: Telemetry,
     pub(crate) settings: Settings,
 }
 
@@ -94,6 +98,7 @@ impl Default for Globals {
             lives_long: false,
             now: 0,
             moved: 0,
+            held: false,
             pinned: false,
             view: None,
             reader: None,
@@ -105,6 +110,7 @@ impl Default for Globals {
             refused: None,
             overrides: None,
             counters: Counters::default(),
+            telemetry: Telemetry::default(),
             settings: Settings::new(),
         }
     }
@@ -113,14 +119,18 @@ impl Default for Globals {
 impl ModuleGlobal for Globals {}
 
 impl Globals {
-    /// The snapshot, if questions may be answered from it alone.
+    /// The answer for a company, where the snapshot alone decides: 1 on, 0 off. It is counted.
     #[inline(always)]
-    pub(crate) fn quick(&mut self) -> Option<&Snapshot> {
+    pub(crate) fn quickly(&mut self, hash: u64, flag: &[u8], company: i64) -> Option<u32> {
         if self.quick.is_null() || self.must_look() {
             return None;
         }
         // SAFETY: not null, so it points into `view`, which is held and only changes together with it.
-        Some(unsafe { &*self.quick })
+        let snapshot = unsafe { &*self.quick };
+        let quick = snapshot.quick(hash, flag, company)?;
+        self.count(quick.on());
+        telemetry::quick(&mut self.telemetry.recorder, snapshot, quick, Some(Key::Int(company)));
+        Some(quick.on())
     }
 
     /// Whether the head moved, or it is time for a look.
@@ -205,7 +215,7 @@ impl Globals {
 /// A request starts: its instant is now, and its first question chooses the generation.
 pub(crate) fn request_starts(globals: &mut Globals) {
     globals.lives_long = php::lives_long();
-    globals.counts = globals.settings.telemetry;
+    globals.counts = globals.settings.telemetry.is_some();
     globals.now = wall_clock();
     globals.unpin();
 }
@@ -222,7 +232,7 @@ pub(crate) fn request_ends(globals: &mut Globals) {
 /// Moves to the newest generation now.
 pub(crate) fn refresh(globals: &mut Globals) -> bool {
     globals.now = wall_clock();
-    advance(globals, coarse_monotonic_ms())
+    move_on(globals, coarse_monotonic_ms(), false)
 }
 
 /// Something may have changed: move the pin if it did and may.
@@ -246,8 +256,14 @@ fn look(globals: &mut Globals) {
     }
 }
 
-/// Moves the pin to the newest generation. True if it is another than before.
-pub(crate) fn advance(globals: &mut Globals, clock: u64) -> bool {
+/// Moves the pin to the newest generation; within a request that the application marked, to what the head says about the
+/// flags of the generation that is pinned. True if it is another than before.
+fn advance(globals: &mut Globals, clock: u64) -> bool {
+    let holds = globals.pinned && globals.telemetry.within_mark();
+    move_on(globals, clock, holds)
+}
+
+fn move_on(globals: &mut Globals, clock: u64, holds: bool) -> bool {
     let before = globals.view.as_ref().map(|view| view.generation);
     choose_store(globals, clock);
     globals.moved = clock;
@@ -257,14 +273,26 @@ pub(crate) fn advance(globals: &mut Globals, clock: u64) -> bool {
         return before.is_some();
     };
     let replaced = reader.check_replaced(clock);
+    let current = |view: &View| !replaced && reader.is_current(view);
     let view = match globals.view.take() {
-        Some(view) if !replaced && reader.is_current(&view) => view,
-        _ => reader.view(),
+        Some(view) if (holds || !globals.held) && current(&view) => view,
+        // Kills and the stop reach through the mark of a request; content does not.
+        Some(view) if holds && view.snapshot.is_some() => {
+            globals.held = true;
+            Arc::new(reader.switched(&view))
+        }
+        _ => {
+            globals.held = false;
+            reader.view()
+        }
     };
     for notice in reader.take_notices() {
         php::log(&notice);
     }
     let after = view.generation;
+    let store = std::mem::take(&mut globals.resolved);
+    telemetry::follow(globals, &view, &store, clock);
+    globals.resolved = store;
     globals.set(view);
     before != Some(after)
 }
@@ -333,6 +361,11 @@ fn opened_or_not(globals: &mut Globals, opened: Result<stores::Opened, String>) 
 pub(crate) fn name_store(globals: &mut Globals, path: Vec<u8>) {
     globals.named = Some(path);
     globals.refused = None;
+    globals.unpin();
+}
+
+/// The next question looks at everything again.
+pub(crate) fn reconsider_store(globals: &mut Globals) {
     globals.unpin();
 }
 

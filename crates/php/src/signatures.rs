@@ -19,6 +19,12 @@ pub(crate) fn functions() -> Vec<FunctionBuilder<'static>> {
             .arg(context())
             .required_args(1)
             .returns(DataType::Bool, false, false),
+        FunctionBuilder::new("feature_peek", f::feature_peek)
+            .arg(flag())
+            .arg(company())
+            .arg(context())
+            .required_args(1)
+            .returns(DataType::Bool, false, false),
         FunctionBuilder::new("feature_possible", f::feature_possible).arg(flag()).returns(
             DataType::Bool,
             false,
@@ -64,6 +70,20 @@ pub(crate) fn functions() -> Vec<FunctionBuilder<'static>> {
         FunctionBuilder::new("flagstone_use", f::flagstone_use)
             .arg(Arg::new("store", DataType::String))
             .returns(DataType::Bool, false, false),
+        FunctionBuilder::new("flagstone_request_begin", f::flagstone_request_begin).returns(
+            DataType::Void,
+            false,
+            false,
+        ),
+        FunctionBuilder::new("flagstone_request_end", f::flagstone_request_end)
+            .arg(Arg::new("status", DataType::Long).default("0"))
+            .required_args(0)
+            .returns(DataType::Void, false, false),
+        FunctionBuilder::new("flagstone_gated", f::flagstone_gated).arg(flag()).returns(
+            DataType::Void,
+            false,
+            false,
+        ),
         FunctionBuilder::new("flagstone_override", f::flagstone_override)
             .arg(Arg::new("answers", DataType::Array).allow_null())
             .arg(Arg::new("otherwise", DataType::Bool).allow_null().default("null"))

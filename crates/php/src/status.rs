@@ -35,7 +35,22 @@ pub(crate) fn array(globals: &mut Globals) -> Zval {
     set("warning", or_null(reader.as_ref().and_then(warning), |warning| string(warning.as_bytes())));
     set("last_error", or_null(last_error(globals, reader.as_ref()), |error| string(error.as_bytes())));
     set("overridden", boolean(globals.overrides.is_some()));
+    set("telemetry", telemetry(globals));
     set("counters", counters(globals, reader.as_ref()));
+    crate::values::array(table)
+}
+
+/// Where it is counted, or why not.
+fn telemetry(globals: &Globals) -> Zval {
+    let recorder = globals.telemetry.recorder.as_ref();
+    let error = globals.telemetry.error.as_ref().filter(|_| recorder.is_none());
+    let mut table = ZendHashTable::with_capacity(2);
+    put_name(
+        &mut table,
+        "file",
+        or_null(recorder, |recorder| string(recorder.path().as_os_str().as_bytes())),
+    );
+    put_name(&mut table, "error", or_null(error, |error| string(error.as_bytes())));
     crate::values::array(table)
 }
 

@@ -29,6 +29,7 @@ mod scan;
 mod setup;
 mod show;
 mod simulate;
+mod stats;
 mod status;
 mod steps;
 mod stop;
@@ -45,6 +46,7 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
     match &arguments.word {
         Word::Check(word) => check::run(word, output),
         Word::Status => status::run(arguments, output),
+        Word::Stats(word) => stats::run(arguments, word, output),
         Word::List => list::run(arguments, output),
         Word::Show(word) => show::run(arguments, word, output),
         Word::Ask(word) => ask::run(arguments, word, output),

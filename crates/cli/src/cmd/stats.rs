@@ -1,0 +1,194 @@
+//! `stats`: what workers answered, and what the requests came to.
+
+use crate::args::{Arguments, Stats};
+use crate::output::{Cell, DIM, Exit, Failure, Outcome, Output};
+use crate::{place, words};
+use flagstone::Reason;
+use flagstone::telemetry::{Cohort, Counts, FlagCounts, duration, read, trusts};
+use serde_json::{Value, json};
+
+/// Heights of a sparkline's columns.
+const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+
+pub fn run(arguments: &Arguments, word: &Stats, output: &mut Output) -> Outcome {
+    let store = place::store(arguments)?;
+    let served = place::served(arguments, output)?;
+    let owner = store.owner().map_err(Failure::asking)?;
+    let now = words::now();
+    let counts = read(&word.memory, store.directory(), now, |user| trusts(user, owner))
+        .map_err(|error| Failure::Unknown(error.to_string()))?;
+    for source in &counts.sources {
+        if let Some(why) = &source.left_out {
+            let path = words::plain(&source.path.to_string_lossy()).into_owned();
+            output.warn(format!("{path} is left out: {why}"));
+        }
+    }
+    let keys: Vec<&str> = match &word.flag {
+        Some(key) => {
+            served.flag(key)?;
+            vec![key]
+        }
+        None => served.snapshot.flag_ids().map(|flag| served.snapshot.flag_key(flag)).collect(),
+    };
+    let known: Vec<(&str, &FlagCounts)> =
+        keys.into_iter().filter_map(|key| Some((key, counts.flag(key)?))).collect();
+    if word.flag.is_some() && !known.is_empty() {
+        for (_, flag) in &known {
+            one(flag, word.hours, output);
+        }
+    } else {
+        all(&known, word.hours, output);
+    }
+    output.line(output.paint(DIM, summary(&known, &counts)));
+    output.json(&json!({
+        "environment": served.environment,
+        "generation": served.view.generation,
+        "flags": known.iter().map(|(key, flag)| to_json(key, flag)).collect::<Vec<_>>(),
+        "unknown_flags": counts.unknown,
+        "without_room": counts.others,
+        "dropped_flags": counts.dropped_flags,
+        "dropped_exposures": counts.dropped_exposures,
+        "sources": counts.sources.iter().map(|source| json!({
+            "path": source.path, "user": source.user, "left_out": source.left_out,
+        })).collect::<Vec<_>>(),
+    }));
+    Ok(Exit::Yes)
+}
+
+fn all(known: &[(&str, &FlagCounts)], hours: usize, output: &mut Output) {
+    let rows: Vec<Vec<Cell>> = known
+        .iter()
+        .map(|(key, flag)| {
+            let (on, off) = flag.answers();
+            vec![
+                Cell::of(*key),
+                Cell::of(words::thousands(on)),
+                Cell::of(words::thousands(off)),
+                Cell::of(sparkline(flag, hours)),
+                Cell::of(format!("{:.0}", flag.companies)),
+                Cell::of(rate(&flag.exposure.on)),
+                Cell::of(rate(&flag.exposure.off)),
+                Cell::of(p95(&flag.exposure.on)),
+                Cell::of(p95(&flag.exposure.off)),
+            ]
+        })
+        .collect();
+    let header =
+        ["FLAG", "ON", "OFF", "BY HOUR", "COMPANIES", "ERRORS ON", "ERRORS OFF", "P95 ON", "P95 OFF"];
+    output.table(&header, &rows);
+}
+
+fn one(flag: &FlagCounts, hours: usize, output: &mut Output) {
+    let mut rows = Vec::new();
+    for (on, counts) in [("on", &flag.on), ("off", &flag.off)] {
+        for (reason, count) in Reason::ALL.iter().zip(counts).filter(|(_, count)| **count > 0) {
+            rows.push(vec![Cell::of(on), Cell::of(reason.as_str()), Cell::of(words::thousands(*count))]);
+        }
+    }
+    output.table(&["ANSWER", "REASON", "COUNT"], &rows);
+    output.line(format!("by hour    {}", sparkline(flag, hours)));
+    output.line(format!("companies  about {:.0} in the last day", flag.companies));
+    for (name, cohort) in [("on", &flag.exposure.on), ("off", &flag.exposure.off)] {
+        let requests = words::counted(cohort.requests, "request");
+        output.line(format!("{name:<10} {requests}, errors {}, p95 {}", rate(cohort), p95(cohort)));
+    }
+    output.line(format!(
+        "besides    {} ended by the flag, {} with both answers",
+        words::counted(flag.exposure.gated, "request"),
+        words::counted(flag.exposure.mixed, "request")
+    ));
+}
+
+fn summary(known: &[(&str, &FlagCounts)], counts: &Counts) -> String {
+    let mut text = format!("{} asked", words::counted(known.len() as u64, "flag"));
+    if counts.sources.is_empty() {
+        text.push_str(
+            "; no worker counts for this store: is flagstone.telemetry on, and in the same directory?",
+        );
+    }
+    if counts.unknown > 0 {
+        text.push_str(&format!(
+            "; {} for flags that there are not",
+            words::counted(counts.unknown, "question")
+        ));
+    }
+    if counts.others > 0 {
+        text.push_str(&format!(
+            "; {} of flags that there was no room for",
+            words::counted(counts.others, "answer")
+        ));
+    }
+    text
+}
+
+/// The answers of the last hours, the newest on the right, each as high as it is against the highest.
+fn sparkline(flag: &FlagCounts, hours: usize) -> String {
+    let counts: Vec<u64> = flag.hours.iter().rev().take(hours).map(|hour| hour.on + hour.off).collect();
+    let highest = counts.iter().copied().max().unwrap_or(0).max(1);
+    let bar = |count: &u64| match *count {
+        0 => ' ',
+        count => BARS[((count * 8).div_ceil(highest) as usize).clamp(1, 8) - 1],
+    };
+    counts.iter().rev().map(bar).collect::<String>().trim_start().to_owned()
+}
+
+fn rate(cohort: &Cohort) -> String {
+    match cohort.requests {
+        0 => "-".to_owned(),
+        requests => format!("{:.2} %", cohort.errors as f64 * 100.0 / requests as f64),
+    }
+}
+
+fn p95(cohort: &Cohort) -> String {
+    match p95_ms(cohort) {
+        Some(ms) if ms < 10.0 => format!("{ms:.1} ms"),
+        Some(ms) => format!("{ms:.0} ms"),
+        None => "-".to_owned(),
+    }
+}
+
+/// The upper end of the bucket that 95 % are in or below; of the last, which has none, its lower.
+fn p95_ms(cohort: &Cohort) -> Option<f64> {
+    let bucket = duration::quantile(&cohort.durations, 0.95)?;
+    let micros =
+        if bucket + 1 < duration::BUCKETS { duration::upper(bucket) } else { duration::lower(bucket) };
+    Some(micros as f64 / 1000.0)
+}
+
+fn to_json(key: &str, flag: &FlagCounts) -> Value {
+    let (on, off) = flag.answers();
+    let reasons = |counts: &[u64]| -> Value {
+        let named = Reason::ALL.iter().zip(counts).filter(|(_, count)| **count > 0);
+        named
+            .map(|(reason, count)| (reason.as_str().to_owned(), json!(count)))
+            .collect::<serde_json::Map<_, _>>()
+            .into()
+    };
+    let cohort = |cohort: &Cohort, classes: &[u64]| {
+        json!({
+            "requests": cohort.requests,
+            "errors": cohort.errors,
+            "p95_ms": p95_ms(cohort),
+            "status": {
+                "none": classes.first(), "1xx": classes.get(1), "2xx": classes.get(2), "3xx": classes.get(3),
+                "4xx": classes.get(4), "5xx": classes.get(5), "failed": classes.get(6),
+            },
+        })
+    };
+    json!({
+        "flag": key,
+        "on": on,
+        "off": off,
+        "reasons": {"on": reasons(&flag.on), "off": reasons(&flag.off)},
+        "hours": flag.hours.iter().map(|hour| json!({
+            "at": words::at(hour.hour as i64 * 3_600_000_000), "on": hour.on, "off": hour.off,
+        })).collect::<Vec<_>>(),
+        "companies": flag.companies.round(),
+        "cohorts": {
+            "on": cohort(&flag.exposure.on, &flag.classes[0]),
+            "off": cohort(&flag.exposure.off, &flag.classes[1]),
+        },
+        "gated": flag.exposure.gated,
+        "mixed": flag.exposure.mixed,
+    })
+}

@@ -1,0 +1,219 @@
+//! Counting what flags did to requests: when one begins and ends, and which memory it is counted in.
+//!
+//! A request of PHP's is one by itself. In a process that lives long, and in a worker of FrankenPHP, the application
+//! marks its requests and jobs, and from the first mark on only those count.
+
+use crate::php;
+use crate::pin::{Globals, wall_clock};
+use engine::store::View;
+use engine::telemetry::{Asked, Ending, Recorder, Status};
+use engine::{FlagId, Key, Snapshot};
+use rustix::time::{ClockId, clock_gettime};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Once};
+
+/// Milliseconds between two attempts to open memory that could not be opened.
+const RETRY: u64 = 10_000;
+/// Milliseconds between two looks at whether the memory's file still has its name.
+const LOOK_EVERY: u64 = 1_000;
+
+/// What one thread knows about counting.
+#[derive(Default)]
+pub(crate) struct Telemetry {
+    pub(crate) recorder: Option<Box<Recorder>>,
+    /// Why there is none.
+    pub(crate) error: Option<String>,
+    /// What the recorder counts for: the snapshot, held so that no other can have its address, and the store.
+    bound: Option<Arc<Snapshot>>,
+    store: PathBuf,
+    /// Coarse monotonic milliseconds.
+    retry_at: u64,
+    looked: u64,
+    /// PHP's own request counts.
+    by_itself: bool,
+    /// Marks that began and did not end: they nest, and the outermost counts.
+    depth: u32,
+    /// When the request began, in nanoseconds.
+    begun: u64,
+}
+
+impl Telemetry {
+    /// The application marked a request that goes on: its content stays.
+    pub(crate) fn within_mark(&self) -> bool {
+        self.depth > 0 && !self.by_itself
+    }
+
+    fn begin(&mut self) {
+        self.begun = clock();
+        if let Some(recorder) = &mut self.recorder {
+            recorder.begin(self.begun);
+        }
+    }
+
+    fn end(&mut self, status: Status) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.end(&Ending { status, clock: clock(), now: wall_clock() });
+        }
+    }
+
+    /// Counts an answer of a flag of the snapshot that is pinned.
+    pub(crate) fn answered(&mut self, snapshot: &Snapshot, asked: &Asked<'_>, exposes: bool) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.answered(snapshot, asked, exposes);
+        }
+    }
+
+    /// Counts a question for a flag that there is not.
+    pub(crate) fn unknown(&mut self) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.unknown();
+        }
+    }
+
+    /// The request was ended by that flag.
+    pub(crate) fn gated(&mut self, snapshot: &Snapshot, flag: FlagId) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.gated(snapshot, flag);
+        }
+    }
+}
+
+/// A request of PHP's begins; under the CLI, the process.
+pub(crate) fn request_begins(globals: &mut Globals) {
+    globals.telemetry.depth = 0;
+    globals.telemetry.by_itself = true;
+    if globals.settings.telemetry.is_some() {
+        globals.telemetry.begin();
+    }
+}
+
+/// A worker that serves many requests in one script takes another: the application marks it.
+pub(crate) fn worker_takes_request(globals: &mut Globals) {
+    globals.telemetry.depth = 0;
+    globals.telemetry.by_itself = false;
+    if globals.settings.telemetry.is_some() {
+        globals.telemetry.begin();
+    }
+}
+
+/// A request of PHP's ends, while its status is still known.
+pub(crate) fn request_ends(globals: &mut Globals) {
+    if globals.telemetry.by_itself || globals.telemetry.depth > 0 {
+        globals.telemetry.end(php::outcome());
+    }
+    globals.telemetry.depth = 0;
+    globals.telemetry.by_itself = false;
+}
+
+/// The application marks the begin of a request or job. True if it is the outermost, which moves the pin.
+pub(crate) fn mark_begin(globals: &mut Globals) -> bool {
+    let lives_long = php::lives_long();
+    let telemetry = &mut globals.telemetry;
+    telemetry.depth = telemetry.depth.saturating_add(1);
+    if telemetry.depth > 1 || (telemetry.by_itself && !lives_long) {
+        return false;
+    }
+    telemetry.by_itself = false;
+    if globals.settings.telemetry.is_some() {
+        telemetry.begin();
+    }
+    true
+}
+
+/// The application marks its end.
+pub(crate) fn mark_end(globals: &mut Globals, status: Status) {
+    let telemetry = &mut globals.telemetry;
+    if telemetry.depth == 0 {
+        return;
+    }
+    telemetry.depth -= 1;
+    if telemetry.depth == 0 && !telemetry.by_itself {
+        telemetry.end(status);
+    }
+}
+
+/// Counts for the view that is pinned from now on, in memory that is opened if it is not. `clock` is in coarse monotonic
+/// milliseconds. Nothing here changes an answer.
+pub(crate) fn follow(globals: &mut Globals, view: &View, store: &Path, clock: u64) {
+    let Some(directory) = globals.settings.telemetry.as_deref() else {
+        globals.telemetry.recorder = None;
+        globals.telemetry.bound = None;
+        return;
+    };
+    let Some(snapshot) = &view.snapshot else { return };
+    let telemetry = &mut globals.telemetry;
+    if let Some(recorder) = &mut telemetry.recorder
+        && telemetry.store == store
+    {
+        let look = clock.saturating_sub(telemetry.looked) >= LOOK_EVERY;
+        telemetry.looked = if look { clock } else { telemetry.looked };
+        let bound = telemetry.bound.as_ref().is_some_and(|bound| Arc::ptr_eq(bound, snapshot));
+        if (!look || recorder.has_name()) && (bound || recorder.fits(snapshot)) {
+            if !bound {
+                recorder.bind(snapshot);
+                telemetry.bound = Some(snapshot.clone());
+            }
+            if look {
+                recorder.tick(wall_clock());
+            }
+            return;
+        }
+    } else if telemetry.recorder.is_none() && clock < telemetry.retry_at && telemetry.store == store {
+        return;
+    }
+    forget_in_children();
+    telemetry.recorder = None;
+    telemetry.bound = None;
+    telemetry.store = store.to_owned();
+    telemetry.looked = clock;
+    match Recorder::open(directory, store, snapshot, wall_clock()) {
+        Ok(mut recorder) => {
+            recorder.begin(telemetry.begun);
+            telemetry.recorder = Some(Box::new(recorder));
+            telemetry.bound = Some(snapshot.clone());
+            telemetry.error = None;
+        }
+        Err(error) => {
+            let error = error.to_string();
+            telemetry.retry_at = clock + RETRY;
+            if telemetry.error.as_deref() != Some(&error) {
+                php::log(&error);
+            }
+            telemetry.error = Some(error);
+        }
+    }
+}
+
+/// Counts the answer of a question asked for a company.
+#[inline(always)]
+pub(crate) fn quick(
+    recorder: &mut Option<Box<Recorder>>,
+    snapshot: &Snapshot,
+    quick: engine::Quick,
+    company: Option<Key<'_>>,
+) {
+    if let Some(recorder) = recorder {
+        recorder.quick(snapshot, quick, company);
+    }
+}
+
+/// A child of `fork` shares its parent's claim to cells, which one thread alone may write: it has to open its own.
+fn forget_in_children() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| php::in_children_of_fork(forget));
+}
+
+extern "C" fn forget() {
+    php::guarded((), || {
+        let globals = php::globals();
+        globals.telemetry.recorder = None;
+        globals.telemetry.bound = None;
+        crate::pin::reconsider_store(globals);
+    });
+}
+
+/// Nanoseconds of a clock that does not go back, and whose reading makes no system call.
+fn clock() -> u64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    (now.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(now.tv_nsec as u64)
+}

@@ -1,0 +1,147 @@
+//! Making and opening the file that is counted in.
+
+use super::error::TelemetryError;
+use super::layout::{Layout, MAGIC, NAMES, header, path};
+use super::memory::Memory;
+use rustix::fs::{FallocateFlags, Mode, OFlags, RenameFlags, fallocate, fchmod, fstat};
+use rustix::process::geteuid;
+use std::ffi::OsStr;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A file that this process may count in.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) file: File,
+    pub(super) path: PathBuf,
+    pub(super) memory: Arc<Memory>,
+    pub(super) layout: Layout,
+}
+
+/// Opens this user's file for a store, or makes it.
+pub(super) fn open(directory: &Path, store: &Path, flags: usize, now: i64) -> Result<Opened, TelemetryError> {
+    let layout = Layout::for_flags(flags);
+    let user = geteuid().as_raw();
+    let path = path(directory, store, user, layout);
+    let file = match existing(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            sweep(directory, user);
+            make(&path, store, layout, now)?;
+            existing(&path)
+        }
+        found => found,
+    };
+    let file = file.map_err(|source| TelemetryError::io("open", &path, source))?;
+    ours(&file, &path, layout, user)?;
+    let memory =
+        Memory::map(&file, layout.size()).map_err(|source| TelemetryError::io("map", &path, source))?;
+    Ok(Opened { file, path, memory: Arc::new(memory), layout })
+}
+
+fn existing(path: &Path) -> io::Result<File> {
+    let flags = OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    OpenOptions::new().read(true).write(true).custom_flags(flags.bits().cast_signed()).open(path)
+}
+
+/// Anybody may make files in `/dev/shm`: one that is not wholly ours is left alone.
+fn ours(file: &File, path: &Path, layout: Layout, user: u32) -> Result<(), TelemetryError> {
+    let failed = |source| TelemetryError::io("look at", path, source);
+    let found = file.metadata().map_err(failed)?;
+    let expected = layout.size() as u64;
+    let plain = found.is_file() && found.nlink() == 1;
+    if plain && found.uid() == user && found.mode() & 0o022 == 0 && found.len() == expected {
+        return Ok(());
+    }
+    let kind = if plain { "a file" } else { "no regular file of one name" };
+    let found = format!(
+        "{kind} of {} bytes, of user {}, mode {:04o}",
+        found.len(),
+        found.uid(),
+        found.mode() & 0o7777
+    );
+    Err(TelemetryError::Foreign { path: path.to_owned(), found, expected, user })
+}
+
+/// Makes the file under a temporary name, with all its room reserved: writing to a mapped file for which there is no room
+/// would end the process. Then it gets its name, unless somebody else's got it first.
+fn make(path: &Path, store: &Path, layout: Layout, now: i64) -> Result<(), TelemetryError> {
+    let temporary = temporary(path);
+    let made = fill(&temporary, store, layout, now).and_then(|()| {
+        let here = rustix::fs::CWD;
+        match rustix::fs::renameat_with(here, &temporary, here, path, RenameFlags::NOREPLACE) {
+            Err(rustix::io::Errno::EXIST) => Ok(()),
+            renamed => Ok(renamed?),
+        }
+    });
+    // Gone already if it got its name.
+    let _ = std::fs::remove_file(&temporary);
+    made.map_err(|source| TelemetryError::io("make", path, source))
+}
+
+fn fill(temporary: &Path, store: &Path, layout: Layout, now: i64) -> io::Result<()> {
+    let flags = (OFlags::NOFOLLOW | OFlags::CLOEXEC).bits().cast_signed();
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .custom_flags(flags)
+        .open(temporary)?;
+    fallocate(&file, FallocateFlags::empty(), 0, layout.size() as u64)?;
+    let memory = Memory::map(&file, layout.size())?;
+    memory.set(header::MAGIC * 8, MAGIC);
+    memory.set(header::MADE * 8, now.cast_unsigned());
+    let name = store.as_os_str().as_bytes();
+    let start = (header::STORE + 1) * 8;
+    if name.len() <= header::SIZE - start {
+        file.write_all_at(name, start as u64)?;
+        memory.set(header::STORE * 8, name.len() as u64);
+    }
+    // Numbers of questions: whoever may log in may read them, as they may read the store.
+    fchmod(&file, Mode::from_raw_mode(0o644))?;
+    Ok(())
+}
+
+/// Removes this user's files of stores that are gone, so that memory does not fill up with them.
+fn sweep(directory: &Path, user: u32) {
+    let Ok(entries) = std::fs::read_dir(directory) else { return };
+    let own = format!("-{user}-");
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let ours = name.to_str().is_some_and(|name| name.starts_with(NAMES) && name.contains(&own));
+        if ours && existing(&entry.path()).is_ok_and(|file| is_of_nothing(&file, user)) {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Whether the store that a file counts for is gone for sure.
+fn is_of_nothing(file: &File, user: u32) -> bool {
+    let mut bytes = [0; header::SIZE];
+    let ours = file.metadata().is_ok_and(|found| found.is_file() && found.uid() == user);
+    if !ours || file.read_exact_at(&mut bytes, 0).is_err() {
+        return false;
+    }
+    let (length, name) = bytes.split_at((header::STORE + 1) * 8);
+    let length = length.last_chunk::<8>().map_or(0, |word| u64::from_le_bytes(*word));
+    let name = usize::try_from(length).ok().and_then(|length| name.get(..length));
+    let Some(store) = name.map(|name| Path::new(OsStr::from_bytes(name))) else { return false };
+    let missing = |error: io::Error| error.kind() == io::ErrorKind::NotFound;
+    store.is_absolute() && std::fs::symlink_metadata(store).is_err_and(missing)
+}
+
+/// A name that no other thread has. Where one that died left it behind, it is not ours to use: another is tried next time.
+fn temporary(path: &Path) -> PathBuf {
+    let nanoseconds = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic).tv_nsec;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.{}.{nanoseconds}", std::process::id()))
+}
+
+/// Whether the file still has a name: one that was removed is counted in by nobody who comes later.
+pub(super) fn has_name(file: &File) -> bool {
+    fstat(file).is_ok_and(|found| found.st_nlink > 0)
+}

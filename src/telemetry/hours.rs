@@ -1,0 +1,125 @@
+//! Turning the hour: writing down how many answers there were when it began, and beginning a new sketch in time.
+//!
+//! Whoever first ends a request in an hour does it, after the request; should it be killed meanwhile, somebody else does
+//! it again. Hours in which nobody asked begin with what there was before them.
+
+use super::layout::{
+    FIRST, HOURS, Layout, REGISTERS, SKETCH_HOURS, SKETCHES, WORKERS, cell, header, sketch_of,
+};
+use super::memory::Memory;
+use crate::eval::Reason;
+use std::sync::atomic::Ordering;
+
+/// After so many microseconds whoever turned the hour is taken for dead.
+const PATIENCE: u64 = 10_000_000;
+const MICROSECONDS: u64 = 3_600_000_000;
+
+/// The hour since 1970 of an instant in microseconds.
+pub(super) fn hour_of(now: i64) -> u64 {
+    now.max(0).cast_unsigned() / MICROSECONDS
+}
+
+/// The hour that goes on, as the memory has it.
+#[inline]
+pub(super) fn current(memory: &Memory) -> u64 {
+    memory.get(header::HOUR * 8)
+}
+
+/// Turns the hour if it is over.
+pub(super) fn turn(memory: &Memory, layout: Layout, now: i64) {
+    let hour = hour_of(now);
+    let last = current(memory);
+    // Clocks of processors differ by less than an hour: one that is an hour behind waits, more was no hour.
+    if last == hour || last == hour + 1 {
+        return;
+    }
+    let turning = memory.word(header::TURNING * 8);
+    let begun = turning.load(Ordering::Acquire);
+    let now = now.max(1).cast_unsigned();
+    if begun != 0 && now.abs_diff(begun) < PATIENCE {
+        return;
+    }
+    if turning.compare_exchange(begun, now, Ordering::AcqRel, Ordering::Relaxed).is_err() {
+        return;
+    }
+    let known = last != 0 && last < hour;
+    begin_sketches(memory, layout, hour, known.then_some(last));
+    begin_rows(memory, layout, hour, known.then_some(last));
+    memory.set(header::HOUR * 8, hour);
+    turning.store(0, Ordering::Release);
+}
+
+/// Empties the sketches that are written from now on, up to the one after the current: it is empty when its time comes.
+fn begin_sketches(memory: &Memory, layout: Layout, hour: u64, last: Option<u64>) {
+    let turns = |hour: u64| hour / SKETCH_HOURS;
+    let from = last.map_or(0, |last| turns(last) + 2).max(turns(hour).saturating_sub(SKETCHES as u64 - 2));
+    for turn in from..=turns(hour) + 1 {
+        let start = layout.sketch(sketch_of(turn * SKETCH_HOURS));
+        for register in 0..layout.flags * REGISTERS {
+            memory.byte(start + register).store(0, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Writes down what there is as the beginning of every hour since the last.
+fn begin_rows(memory: &Memory, layout: Layout, hour: u64, last: Option<u64>) {
+    let oldest = hour.saturating_sub(HOURS as u64 - 1);
+    let from = last.map_or(oldest, |last| (last + 1).max(oldest));
+    for begun in from..=hour {
+        memory.set(row_word(begun), 0);
+    }
+    for slot in 0..layout.flags {
+        if slot >= FIRST as usize && memory.get(layout.keys() + slot * 8) == 0 {
+            continue;
+        }
+        let (on, off) = answers(memory, layout, slot);
+        for begun in from..=hour {
+            let row = layout.row(row_of(begun)) + slot * 16;
+            memory.set(row, on);
+            memory.set(row + 8, off);
+        }
+    }
+    for begun in from..=hour {
+        memory.set(row_word(begun), begun + 1);
+    }
+}
+
+/// The row of an hour.
+pub(super) fn row_of(hour: u64) -> usize {
+    (hour % HOURS as u64) as usize
+}
+
+fn row_word(hour: u64) -> usize {
+    (header::ROWS + row_of(hour)) * 8
+}
+
+/// All answers of a flag, on and off.
+fn answers(memory: &Memory, layout: Layout, slot: usize) -> (u64, u64) {
+    let (mut on, mut off) = (0_u64, 0_u64);
+    for worker in 0..=WORKERS {
+        let cells = layout.cells(worker) + slot * cell::WORDS * 8;
+        let (some_on, some_off) = on_and_off(|word| memory.get(cells + word * 8));
+        on = on.wrapping_add(some_on);
+        off = off.wrapping_add(some_off);
+    }
+    (on, off)
+}
+
+/// The answers in one thread's cells of one flag.
+pub(super) fn on_and_off(cell: impl Fn(usize) -> u64) -> (u64, u64) {
+    let mut on = cell(cell::LISTS + 1);
+    let mut asked = cell(cell::LISTS);
+    for shape in 0..3 {
+        asked = asked.wrapping_add(cell(cell::SHAPES + shape * 2));
+        on = on.wrapping_add(cell(cell::SHAPES + shape * 2 + 1));
+    }
+    let mut off = asked.wrapping_sub(on).wrapping_add(cell(cell::RULE_OFF));
+    for (number, reason) in Reason::ALL.into_iter().enumerate() {
+        let count = cell(cell::REASONS + number);
+        match reason {
+            Reason::Allowed | Reason::Rule | Reason::Full | Reason::RolloutIn => on = on.wrapping_add(count),
+            _ => off = off.wrapping_add(count),
+        }
+    }
+    (on, off)
+}

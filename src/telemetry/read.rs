@@ -1,0 +1,349 @@
+//! Reading what the workers of one or several users counted.
+//!
+//! The files are read, not mapped: one that is cut short meanwhile is an error and not the reader's end. What they hold
+//! may be wrong, but every index comes from the layout that a file's name and size agree on.
+
+use super::error::TelemetryError;
+use super::exposure::{Cohort, Exposure, Group};
+use super::hours::{hour_of, on_and_off, row_of};
+use super::layout::{
+    FIRST, HOURS, Layout, MAGIC, OTHERS, REGISTERS, SKETCH_HOURS, SKETCHES, UNKNOWN, WORKERS, cell, header,
+    outcomes, prefix, sketch_of,
+};
+use super::outcome::{FAILED, SERVER_ERROR};
+use super::recorder::key_hash;
+use super::sketch::estimate;
+use crate::eval::Reason;
+use rustix::fs::OFlags;
+use rustix::process::geteuid;
+use std::collections::HashMap;
+use std::fs::OpenOptions;
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// Answers of one hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Hour {
+    /// Hours since 1970.
+    pub hour: u64,
+    /// Answers.
+    pub on: u64,
+    /// Answers.
+    pub off: u64,
+}
+
+/// What was counted of one flag, of all files together.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FlagCounts {
+    /// Answers that were on, by reason, as in [`Reason::ALL`].
+    pub on: [u64; Reason::ALL.len()],
+    /// Answers that were off, by reason.
+    pub off: [u64; Reason::ALL.len()],
+    /// Each hour of the last 24 that is known, the one that goes on among them; the oldest first.
+    pub hours: Vec<Hour>,
+    /// Distinct companies asked about in the last 24 hours, to 27: an estimate with a standard error of 4.6 %.
+    pub companies: f64,
+    /// What the requests came to.
+    pub exposure: Exposure,
+    /// Requests by class of status and cohort, on and off: 0 none, 1 to 5 the status's hundreds, 6 failed.
+    pub classes: [[u64; outcomes::CLASS_COUNT]; 2],
+    registers: Box<[u8; REGISTERS]>,
+}
+
+impl Default for FlagCounts {
+    fn default() -> Self {
+        FlagCounts {
+            on: [0; Reason::ALL.len()],
+            off: [0; Reason::ALL.len()],
+            hours: Vec::new(),
+            companies: 0.0,
+            exposure: Exposure::default(),
+            classes: [[0; outcomes::CLASS_COUNT]; 2],
+            registers: Box::new([0; REGISTERS]),
+        }
+    }
+}
+
+impl FlagCounts {
+    /// All answers, on and off.
+    pub fn answers(&self) -> (u64, u64) {
+        let sum = |counts: &[u64]| counts.iter().fold(0_u64, |sum, count| sum.saturating_add(*count));
+        (sum(&self.on), sum(&self.off))
+    }
+}
+
+/// A file that was read, or was not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// The file.
+    pub path: PathBuf,
+    /// Whose.
+    pub user: u32,
+    /// Why its counts are left out, if they are.
+    pub left_out: Option<String>,
+}
+
+/// What was counted for one store.
+#[derive(Debug, Clone, Default)]
+pub struct Counts {
+    flags: HashMap<u64, FlagCounts>,
+    /// The files, sorted by path.
+    pub sources: Vec<Source>,
+    /// Questions for flags that the snapshot did not have.
+    pub unknown: u64,
+    /// Answers of flags that there was no room for.
+    pub others: u64,
+    /// How often a thread met a flag that there was no room for.
+    pub dropped_flags: u64,
+    /// How often a request asked more flags than are followed.
+    pub dropped_exposures: u64,
+}
+
+impl Counts {
+    /// What was counted of a flag; none if nobody asked it.
+    pub fn flag(&self, key: &str) -> Option<&FlagCounts> {
+        self.flags.get(&key_hash(key.as_bytes()))
+    }
+}
+
+/// Users below are the system's own: daemons run as such, people do not (`SYS_UID_MAX` of login.defs).
+const SYSTEM_USERS: u32 = 1000;
+
+/// Whose counters are believed of a store that belongs to `owner`: root's, the owner's, this user's and the system's own
+/// users', as whom web servers run. Anybody else could make up errors, and have a feature turned off.
+pub fn trusts(user: u32, owner: u32) -> bool {
+    user < SYSTEM_USERS || user == owner || user == geteuid().as_raw()
+}
+
+/// Reads the files in `directory` of the store at `store`, a canonical path, of those users that `believed` says yes to.
+/// `now` is in microseconds since 1970. A file that cannot be read is left out and listed.
+///
+/// # Errors
+///
+/// When the directory cannot be listed.
+pub fn read(
+    directory: &Path,
+    store: &Path,
+    now: i64,
+    believed: impl Fn(u32) -> bool,
+) -> Result<Counts, TelemetryError> {
+    let failed = |source| TelemetryError::io("list", directory, source);
+    let prefix = prefix(store);
+    let mut counts = Counts::default();
+    for entry in std::fs::read_dir(directory).map_err(failed)? {
+        let name = entry.map_err(failed)?.file_name();
+        let Some((user, flags)) = name.to_str().and_then(|name| name.strip_prefix(&prefix)?.split_once('-'))
+        else {
+            continue;
+        };
+        let (Ok(user), Ok(flags)) = (user.parse(), flags.parse()) else { continue };
+        let Some(layout) = Layout::named(flags) else { continue };
+        let path = directory.join(&name);
+        let left_out = if believed(user) {
+            match contents(&path, user, layout) {
+                Ok(bytes) => {
+                    File { layout, bytes: &bytes }.add_to(&mut counts, now);
+                    None
+                }
+                Err(error) => Some(error.to_string()),
+            }
+        } else {
+            Some(format!("user {user} is not one whose counters are believed"))
+        };
+        counts.sources.push(Source { path, user, left_out });
+    }
+    counts.sources.sort_by(|a, b| a.path.cmp(&b.path));
+    for flag in counts.flags.values_mut() {
+        flag.companies = estimate(&flag.registers);
+        flag.hours.sort_unstable_by_key(|hour| hour.hour);
+    }
+    Ok(counts)
+}
+
+fn contents(path: &Path, user: u32, layout: Layout) -> io::Result<Vec<u8>> {
+    let flags = OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let mut file = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)?;
+    let found = file.metadata()?;
+    let wrong = |found: String| Err(io::Error::new(io::ErrorKind::InvalidData, found));
+    if !found.is_file() || found.uid() != user {
+        return wrong(format!("it belongs to user {}, its name says {user}", found.uid()));
+    }
+    if found.mode() & 0o022 != 0 {
+        return wrong(format!("others can write it (mode {:04o})", found.mode() & 0o7777));
+    }
+    if found.len() != layout.size() as u64 {
+        return wrong(format!("it has {} bytes, expected {}", found.len(), layout.size()));
+    }
+    let mut bytes = vec![0; layout.size()];
+    file.read_exact(&mut bytes)?;
+    let magic = bytes.get(..8).and_then(|word| word.try_into().ok()).map(u64::from_le_bytes);
+    if magic != Some(MAGIC) {
+        return wrong("it does not begin as such files do".to_owned());
+    }
+    Ok(bytes)
+}
+
+/// A file's bytes.
+struct File<'a> {
+    layout: Layout,
+    bytes: &'a [u8],
+}
+
+impl File<'_> {
+    fn word(&self, offset: usize) -> u64 {
+        let word = self.bytes.get(offset..offset + 8).and_then(|word| word.try_into().ok());
+        word.map_or(0, u64::from_le_bytes)
+    }
+
+    fn add_to(&self, counts: &mut Counts, now: i64) {
+        let header = |word: usize| self.word(word * 8);
+        counts.dropped_flags += header(header::DROPPED_FLAGS);
+        counts.dropped_exposures += header(header::DROPPED_EXPOSURES);
+        counts.unknown = counts.unknown.wrapping_add(sum(&self.answers(UNKNOWN as usize).1));
+        let (on, off) = self.answers(OTHERS as usize);
+        counts.others = counts.others.wrapping_add(sum(&on)).wrapping_add(sum(&off));
+        for slot in FIRST as usize..self.layout.flags {
+            let hash = self.word(self.layout.keys() + slot * 8);
+            if hash != 0 {
+                self.add_flag(slot, counts.flags.entry(hash).or_default(), now);
+            }
+        }
+    }
+
+    fn add_flag(&self, slot: usize, flag: &mut FlagCounts, now: i64) {
+        let (on, off) = self.answers(slot);
+        add_each(&mut flag.on, &on);
+        add_each(&mut flag.off, &off);
+        self.add_hours(slot, &mut flag.hours, now);
+        // Sketches of later hours than the last that was turned are older ones, not emptied yet.
+        let current = hour_of(now) / SKETCH_HOURS;
+        let begun = current.min(self.word(header::HOUR * 8) / SKETCH_HOURS);
+        for turn in current.saturating_sub(SKETCHES as u64 - 2)..=begun {
+            let start = self.layout.sketch(sketch_of(turn * SKETCH_HOURS)) + slot * REGISTERS;
+            let registers = self.bytes.get(start..start + REGISTERS).unwrap_or(&[]);
+            for (held, found) in flag.registers.iter_mut().zip(registers) {
+                *held = (*held).max(*found);
+            }
+        }
+        let outcomes = self.layout.outcomes(slot);
+        let exposure = &mut flag.exposure;
+        let [classes_on, classes_off] = &mut flag.classes;
+        self.add_cohort(outcomes, &mut exposure.on, classes_on);
+        self.add_cohort(outcomes + outcomes::COHORT * 8, &mut exposure.off, classes_off);
+        exposure.gated = exposure.gated.wrapping_add(self.word(outcomes + outcomes::GATED * 8));
+        exposure.mixed = exposure.mixed.wrapping_add(self.word(outcomes + outcomes::MIXED * 8));
+    }
+
+    /// All threads' answers of a flag by reason, on and off.
+    fn answers(&self, slot: usize) -> ([u64; Reason::ALL.len()], [u64; Reason::ALL.len()]) {
+        let mut words = [0_u64; cell::WORDS];
+        for worker in 0..=WORKERS {
+            let cells = self.layout.cells(worker) + slot * cell::WORDS * 8;
+            for (number, word) in words.iter_mut().enumerate() {
+                *word = word.wrapping_add(self.word(cells + number * 8));
+            }
+        }
+        by_reason(&words)
+    }
+
+    fn add_hours(&self, slot: usize, hours: &mut Vec<Hour>, now: i64) {
+        let current = hour_of(now);
+        let row = |hour: u64| {
+            let known = self.word((header::ROWS + row_of(hour)) * 8) == hour + 1;
+            let at = self.layout.row(row_of(hour)) + slot * 16;
+            known.then(|| (self.word(at), self.word(at + 8)))
+        };
+        let now = {
+            let (mut on, mut off) = (0_u64, 0_u64);
+            for worker in 0..=WORKERS {
+                let cells = self.layout.cells(worker) + slot * cell::WORDS * 8;
+                let (some_on, some_off) = on_and_off(|word| self.word(cells + word * 8));
+                (on, off) = (on.wrapping_add(some_on), off.wrapping_add(some_off));
+            }
+            (on, off)
+        };
+        // The last hour that was turned goes on until somebody turns it.
+        let Some(last) =
+            (0..HOURS as u64).map(|back| current.saturating_sub(back)).find(|hour| row(*hour).is_some())
+        else {
+            return;
+        };
+        for hour in current.saturating_sub(HOURS as u64 - 1)..=last {
+            let (Some(begun), Some(ended)) =
+                (row(hour), if hour == last { Some(now) } else { row(hour + 1) })
+            else {
+                continue;
+            };
+            let (on, off) = (ended.0.saturating_sub(begun.0), ended.1.saturating_sub(begun.1));
+            match hours.iter_mut().find(|known| known.hour == hour) {
+                Some(known) => {
+                    known.on = known.on.saturating_add(on);
+                    known.off = known.off.saturating_add(off);
+                }
+                None => hours.push(Hour { hour, on, off }),
+            }
+        }
+    }
+
+    fn add_cohort(&self, start: usize, cohort: &mut Cohort, classes: &mut [u64; outcomes::CLASS_COUNT]) {
+        let word = |number: usize| self.word(start + number * 8);
+        for (class, count) in classes.iter_mut().enumerate() {
+            let found = word(outcomes::CLASSES + class);
+            *count = count.wrapping_add(found);
+            cohort.requests = cohort.requests.wrapping_add(found);
+            if matches!(class, SERVER_ERROR | FAILED) {
+                cohort.errors = cohort.errors.wrapping_add(found);
+            }
+        }
+        for (bucket, count) in cohort.durations.iter_mut().enumerate() {
+            *count = count.wrapping_add(word(outcomes::DURATIONS + bucket));
+        }
+        for (number, Group { requests, errors, time }) in cohort.groups.iter_mut().enumerate() {
+            let at = outcomes::GROUPS_AT + number * outcomes::GROUP;
+            *requests = requests.wrapping_add(word(at));
+            *errors = errors.wrapping_add(word(at + 1));
+            *time = time.wrapping_add(word(at + 2));
+        }
+    }
+}
+
+/// What a thread's cells say by reason, on and off.
+fn by_reason(words: &[u64; cell::WORDS]) -> ([u64; Reason::ALL.len()], [u64; Reason::ALL.len()]) {
+    let word = |number: usize| words.get(number).copied().unwrap_or(0);
+    let (mut on, mut off) = ([0_u64; Reason::ALL.len()], [0_u64; Reason::ALL.len()]);
+    let mut add = |is_on: bool, reason: Reason, count: u64| {
+        let counts = if is_on { &mut on } else { &mut off };
+        if let Some(held) = counts.get_mut(reason as usize) {
+            *held = held.wrapping_add(count);
+        }
+    };
+    let shape = |number: usize| (word(cell::SHAPES + number * 2), word(cell::SHAPES + number * 2 + 1));
+    add(false, Reason::Disabled, shape(0).0);
+    add(true, Reason::Full, shape(1).0);
+    let (asked, let_in) = shape(2);
+    add(true, Reason::RolloutIn, let_in);
+    add(false, Reason::RolloutOut, asked.wrapping_sub(let_in));
+    let [asked, let_in, denied, allowed, full] = std::array::from_fn(|number| word(cell::LISTS + number));
+    add(false, Reason::Denied, denied);
+    add(true, Reason::Allowed, allowed);
+    add(true, Reason::Full, full);
+    add(true, Reason::RolloutIn, let_in.wrapping_sub(allowed).wrapping_sub(full));
+    add(false, Reason::RolloutOut, asked.wrapping_sub(let_in).wrapping_sub(denied));
+    for (number, reason) in Reason::ALL.into_iter().enumerate() {
+        let is_on = matches!(reason, Reason::Allowed | Reason::Rule | Reason::Full | Reason::RolloutIn);
+        add(is_on, reason, word(cell::REASONS + number));
+    }
+    add(false, Reason::Rule, word(cell::RULE_OFF));
+    (on, off)
+}
+
+fn sum(counts: &[u64]) -> u64 {
+    counts.iter().fold(0, |sum, count| sum.wrapping_add(*count))
+}
+
+fn add_each(held: &mut [u64], found: &[u64]) {
+    for (held, found) in held.iter_mut().zip(found) {
+        *held = held.wrapping_add(*found);
+    }
+}

@@ -1,0 +1,540 @@
+//! What is counted of questions and requests, by threads and processes that come, go and are killed.
+
+mod support;
+
+use flagstone::telemetry::{Asked, Counts, Ending, FlagCounts, Recorder, Status, duration, read};
+use flagstone::{Key, Question, Reason, Snapshot, Switches, compile, evaluate, key_hash};
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use support::{TrustedDir, stores::definitions, trusted_dir};
+
+/// 2026-11-21T12:00:00Z.
+const NOON: i64 = 1_795_262_400_000_000;
+const HOUR: i64 = 3_600_000_000;
+/// One that is there: memory of stores that are gone is swept away.
+const STORE: &str = "/usr";
+
+const FLAGS: &str = r#"{
+    "off": {"enabled": false},
+    "on": {"enabled": true},
+    "half": {"enabled": true, "rollout": {"percentage": 50}},
+    "lists": {"enabled": true, "rollout": {"percentage": 50}, "companies": {"allow": [1, 2], "deny": [3]}},
+    "listed": {"enabled": true, "rollout": {"percentage": 100}, "companies": {"allow": [1], "deny": [3]}},
+    "ruled": {"enabled": true, "rollout": {"percentage": 0}, "rules": [
+        {"when": {"attribute": "company", "lt": 10}, "percentage": 50}]},
+    "needy": {"enabled": true, "rollout": {"percentage": 100}, "requires": ["off"]}
+}"#;
+
+fn compiled(flags: &str) -> Snapshot {
+    let bytes = compile(&definitions(flags), "testing").expect("compiles");
+    Snapshot::from_bytes(&bytes).expect("opens")
+}
+
+fn recorder(directory: &Path, snapshot: &Snapshot) -> Recorder {
+    Recorder::open(directory, Path::new(STORE), snapshot, NOON).expect("a recorder")
+}
+
+/// Asks as the extension does: the quick way where there is one.
+fn ask(recorder: &mut Recorder, snapshot: &Snapshot, flag: &str, company: Option<i64>) -> bool {
+    let quick = company.and_then(|company| {
+        let quick = snapshot.quick(key_hash(flag.as_bytes()), flag.as_bytes(), company)?;
+        recorder.quick(snapshot, quick, Some(Key::Int(company)));
+        Some(quick.on() == 1)
+    });
+    quick.unwrap_or_else(|| ask_slowly(recorder, snapshot, flag, company))
+}
+
+fn ask_slowly(recorder: &mut Recorder, snapshot: &Snapshot, flag: &str, company: Option<i64>) -> bool {
+    let Some(id) = snapshot.find(flag.as_bytes()) else {
+        recorder.unknown();
+        return false;
+    };
+    let company = company.map(Key::Int);
+    let question = Question { company, context: &(), now: NOON };
+    let answer = evaluate(snapshot, &Switches::none(), id, &question);
+    let asked = Asked { flag: id, on: answer.on, reason: answer.reason, company };
+    recorder.answered(snapshot, &asked, true);
+    answer.on
+}
+
+fn end(recorder: &mut Recorder, status: Status, began: u64, micros: u64) {
+    recorder.end(&Ending { status, clock: began + micros * 1000, now: NOON });
+}
+
+fn counts(directory: &Path, now: i64) -> Counts {
+    let counts = read(directory, Path::new(STORE), now, |_| true).expect("counts");
+    assert!(counts.sources.iter().all(|source| source.left_out.is_none()), "{:?}", counts.sources);
+    counts
+}
+
+fn flag(directory: &Path, key: &str) -> FlagCounts {
+    counts(directory, NOON).flag(key).cloned().unwrap_or_default()
+}
+
+fn reasons(counts: &[u64]) -> Vec<(&'static str, u64)> {
+    let named = Reason::ALL.iter().zip(counts).filter(|(_, count)| **count > 0);
+    named.map(|(reason, count)| (reason.as_str(), *count)).collect()
+}
+
+fn file(directory: &Path) -> PathBuf {
+    let mut files = std::fs::read_dir(directory).expect("files");
+    files.next().expect("a file").expect("an entry").path()
+}
+
+#[test]
+fn answers_are_counted_by_reason_whichever_way_they_went() {
+    for quickly in [true, false] {
+        let (directory, snapshot) = (trusted_dir(), compiled(FLAGS));
+        let mut recorder = recorder(directory.path(), &snapshot);
+        recorder.begin(0);
+        for key in ["off", "on", "half", "lists", "listed", "ruled", "needy"] {
+            for company in 1..=1000 {
+                if quickly {
+                    ask(&mut recorder, &snapshot, key, Some(company));
+                } else {
+                    ask_slowly(&mut recorder, &snapshot, key, Some(company));
+                }
+            }
+        }
+        for (key, total) in [("off", 1000), ("on", 1000), ("half", 1000), ("lists", 1000), ("ruled", 1000)] {
+            let (on, off) = flag(directory.path(), key).answers();
+            assert_eq!(on + off, total, "{key}");
+        }
+        let expected = |key: &str| {
+            let id = snapshot.find(key.as_bytes()).expect("the flag");
+            let (mut on, mut off) = ([0_u64; Reason::ALL.len()], [0_u64; Reason::ALL.len()]);
+            for company in 1..=1000 {
+                let question = Question { company: Some(Key::Int(company)), context: &(), now: NOON };
+                let answer = evaluate(&snapshot, &Switches::none(), id, &question);
+                let counts = if answer.on { &mut on } else { &mut off };
+                counts[answer.reason as usize] += 1;
+            }
+            (reasons(&on), reasons(&off))
+        };
+        for key in ["off", "on", "half", "lists", "listed", "ruled", "needy"] {
+            let found = flag(directory.path(), key);
+            assert_eq!((reasons(&found.on), reasons(&found.off)), expected(key), "{key}, quickly: {quickly}");
+        }
+    }
+}
+
+#[test]
+fn questions_for_unknown_flags_are_counted_together() {
+    let (directory, snapshot) = (trusted_dir(), compiled(FLAGS));
+    let mut recorder = recorder(directory.path(), &snapshot);
+    recorder.begin(0);
+    ask(&mut recorder, &snapshot, "of", Some(1));
+    ask(&mut recorder, &snapshot, "of", None);
+    assert_eq!(counts(directory.path(), NOON).unknown, 2);
+}
+
+#[test]
+fn a_request_counts_once_for_each_flag_that_it_asked_in_the_cohort_of_its_answer() {
+    let (directory, snapshot) = (trusted_dir(), compiled(FLAGS));
+    let mut recorder = recorder(directory.path(), &snapshot);
+    for (status, micros) in
+        [(Status::Http(200), 1_500), (Status::Http(503), 20_000), (Status::Failed, 90_000)]
+    {
+        recorder.begin(7_000);
+        for _ in 0..3 {
+            ask(&mut recorder, &snapshot, "on", Some(42));
+            ask(&mut recorder, &snapshot, "off", None);
+        }
+        end(&mut recorder, status, 7_000, micros);
+    }
+    recorder.begin(0);
+    end(&mut recorder, Status::Http(500), 0, 1);
+    let (on, off) = (flag(directory.path(), "on"), flag(directory.path(), "off"));
+    assert_eq!((on.exposure.on.requests, on.exposure.on.errors, on.exposure.off.requests), (3, 2, 0));
+    assert_eq!((off.exposure.off.requests, off.exposure.off.errors, off.exposure.on.requests), (3, 2, 0));
+    assert_eq!(on.classes[0], [0, 0, 1, 0, 0, 1, 1, 0]);
+    for micros in [1_500, 20_000, 90_000] {
+        assert_eq!(on.exposure.on.durations[duration::bucket(micros)], 1, "{micros} µs");
+    }
+    let groups: Vec<_> = on.exposure.on.groups.iter().filter(|group| group.requests > 0).collect();
+    assert_eq!(groups.len(), 1, "one company is one group");
+    assert_eq!((groups[0].requests, groups[0].errors, groups[0].time), (3, 2, 111_500));
+    assert_eq!(on.answers(), (9, 0));
+}
+
+#[test]
+fn a_request_that_got_both_answers_is_in_neither_cohort() {
+    let (directory, snapshot) = (trusted_dir(), compiled(FLAGS));
+    let mut recorder = recorder(directory.path(), &snapshot);
+    recorder.begin(0);
+    let answers: Vec<bool> =
+        (1..20).map(|company| ask(&mut recorder, &snapshot, "half", Some(company))).collect();
+    assert!(answers.contains(&true) && answers.contains(&false));
+    end(&mut recorder, Status::Http(500), 0, 10);
+    let exposure = flag(directory.path(), "half").exposure;
+    assert_eq!((exposure.mixed, exposure.on.requests, exposure.off.requests), (1, 0, 0));
+}
+
+#[test]
+fn a_request_that_a_flag_ended_says_nothing_about_any_flag() {
+    let (directory, snapshot) = (trusted_dir(), compiled(FLAGS));
+    let mut recorder = recorder(directory.path(), &snapshot);
+    recorder.begin(0);
+    ask(&mut recorder, &snapshot, "on", Some(1));
+    ask(&mut recorder, &snapshot, "off", Some(1));
+    recorder.gated(&snapshot, snapshot.find(b"off").expect("the flag"));
+    end(&mut recorder, Status::Http(404), 0, 10);
+    let (on, off) = (flag(directory.path(), "on").exposure, flag(directory.path(), "off").exposure);
+    assert_eq!((off.gated, off.off.requests, on.gated, on.on.requests), (1, 0, 0, 0));
+}
+
+#[test]
+fn a_question_that_only_looks_is_counted_and_exposes_nothing() {
+    let (directory, snapshot) = (trusted_dir(), compiled(FLAGS));
+    let mut recorder = recorder(directory.path(), &snapshot);
+    recorder.begin(0);
+    let flag_id = snapshot.find(b"on").expect("the flag");
+    let asked = Asked { flag: flag_id, on: true, reason: Reason::Full, company: Some(Key::Int(1)) };
+    recorder.answered(&snapshot, &asked, false);
+    end(&mut recorder, Status::Http(500), 0, 10);
+    let found = flag(directory.path(), "on");
+    assert_eq!((found.answers(), found.exposure.on.requests), ((1, 0), 0));
+}
+
+#[test]
+fn a_snapshot_that_takes_the_place_of_another_within_a_request_loses_no_answer() {
+    let (directory, snapshot) = (trusted_dir(), compiled(FLAGS));
+    let next =
+        compiled(r#"{"added": {"enabled": true}, "half": {"enabled": true}, "on": {"enabled": false}}"#);
+    let mut recorder = recorder(directory.path(), &snapshot);
+    recorder.begin(0);
+    ask(&mut recorder, &snapshot, "on", Some(1));
+    ask(&mut recorder, &snapshot, "off", Some(1));
+    recorder.bind(&next);
+    ask(&mut recorder, &next, "on", Some(1));
+    ask(&mut recorder, &next, "added", Some(1));
+    end(&mut recorder, Status::Http(200), 0, 10);
+    let exposure = |key: &str| flag(directory.path(), key).exposure;
+    assert_eq!(exposure("on").mixed, 1, "on before, off after");
+    assert_eq!((exposure("off").off.requests, exposure("added").on.requests), (1, 1));
+}
+
+#[test]
+fn counts_go_on_with_their_flag_when_a_publish_moves_its_number() {
+    let directory = trusted_dir();
+    let (first, second) = (
+        compiled(r#"{"b": {"enabled": true}, "c": {"enabled": false}}"#),
+        compiled(r#"{"a": {"enabled": true}, "c": {"enabled": false}}"#),
+    );
+    let mut recorder = recorder(directory.path(), &first);
+    recorder.begin(0);
+    ask(&mut recorder, &first, "b", Some(1));
+    ask(&mut recorder, &first, "c", Some(1));
+    recorder.bind(&second);
+    ask(&mut recorder, &second, "a", Some(1));
+    ask(&mut recorder, &second, "c", Some(1));
+    let answers = |key: &str| flag(directory.path(), key).answers();
+    assert_eq!((answers("a"), answers("b"), answers("c")), ((1, 0), (1, 0), (0, 2)));
+}
+
+#[test]
+fn hours_tell_what_was_asked_in_each_and_hours_without_questions_are_empty() {
+    let (directory, snapshot) = (trusted_dir(), compiled(FLAGS));
+    let mut recorder = recorder(directory.path(), &snapshot);
+    for (hour, questions) in [(0, 3), (1, 5), (4, 2), (30, 7)] {
+        recorder.tick(NOON + hour * HOUR);
+        recorder.begin(0);
+        for _ in 0..questions {
+            ask(&mut recorder, &snapshot, "on", Some(1));
+            ask(&mut recorder, &snapshot, "off", Some(1));
+        }
+        if hour == 4 {
+            let hours =
+                counts(directory.path(), NOON + hour * HOUR).flag("on").expect("counts").hours.clone();
+            let found: Vec<_> = hours.iter().rev().take(5).map(|hour| (hour.on, hour.off)).collect();
+            assert_eq!(found, [(2, 0), (0, 0), (0, 0), (5, 0), (3, 0)]);
+        }
+    }
+    let hours = counts(directory.path(), NOON + 30 * HOUR).flag("off").expect("counts").hours.clone();
+    assert_eq!(hours.iter().map(|hour| hour.off).sum::<u64>(), 7, "the day before is over: {hours:?}");
+}
+
+#[test]
+fn distinct_companies_are_estimated_and_forgotten_after_a_day() {
+    let (directory, snapshot) = (trusted_dir(), compiled(FLAGS));
+    let mut recorder = recorder(directory.path(), &snapshot);
+    recorder.begin(0);
+    for company in 0..10_000 {
+        ask(&mut recorder, &snapshot, "half", Some(company));
+        ask_slowly(&mut recorder, &snapshot, "ruled", Some(company));
+    }
+    let at = |now: i64, key: &str| counts(directory.path(), now).flag(key).expect("counts").companies;
+    for key in ["half", "ruled"] {
+        let estimate = at(NOON, key);
+        assert!((estimate - 10_000.0).abs() < 4.0 * 0.046 * 10_000.0, "{key}: {estimate}");
+    }
+    assert!(at(NOON + 23 * HOUR, "half") > 8_000.0);
+    assert!(at(NOON + 28 * HOUR, "half") < 1.0, "nobody turned the hour meanwhile");
+    recorder.tick(NOON + 28 * HOUR);
+    recorder.begin(0);
+    ask(&mut recorder, &snapshot, "half", Some(1));
+    let estimate = at(NOON + 28 * HOUR, "half");
+    assert!((0.9..1.1).contains(&estimate), "{estimate}");
+    assert!(at(NOON + 28 * HOUR, "ruled") < 1.0);
+}
+
+#[test]
+fn a_clock_that_goes_back_or_far_ahead_stops_no_counting() {
+    let (directory, snapshot) = (trusted_dir(), compiled(FLAGS));
+    let mut recorder = recorder(directory.path(), &snapshot);
+    for now in [NOON + 20_000 * HOUR, NOON, NOON - 3 * HOUR, 0, -1, i64::MAX, NOON] {
+        recorder.tick(now);
+        recorder.begin(0);
+        ask(&mut recorder, &snapshot, "on", Some(1));
+        recorder.end(&Ending { status: Status::Http(200), clock: 0, now });
+    }
+    let found = flag(directory.path(), "on");
+    assert_eq!((found.answers(), found.exposure.on.requests), ((7, 0), 7));
+    assert_eq!(found.hours.last().map(|hour| hour.on), Some(1), "{:?}", found.hours);
+}
+
+#[test]
+fn more_flags_than_there_is_room_for_are_counted_together() {
+    let directory = trusted_dir();
+    let many: Vec<String> = (0..3000).map(|flag| format!("\"f{flag}\": {{\"enabled\": true}}")).collect();
+    let snapshot = compiled(&format!("{{{}}}", many.join(",")));
+    let mut recorder = recorder(directory.path(), &snapshot);
+    recorder.begin(0);
+    for number in 0..3000 {
+        ask(&mut recorder, &snapshot, &format!("f{number}"), Some(1));
+        ask(&mut recorder, &snapshot, &format!("f{number}"), Some(1));
+    }
+    end(&mut recorder, Status::Http(200), 0, 10);
+    let counts = counts(directory.path(), NOON);
+    assert_eq!(counts.others, 2 * (3000 - 2046));
+    assert_eq!(counts.dropped_flags, 3000 - 2046);
+    assert_eq!(counts.dropped_exposures, 2046 - 64);
+    let exposed = (0..3000).filter(|number| {
+        counts.flag(&format!("f{number}")).is_some_and(|flag| flag.exposure.on.requests == 1)
+    });
+    assert_eq!(exposed.count(), 64);
+}
+
+#[test]
+fn threads_count_in_cells_of_their_own_and_then_in_shared_ones() {
+    let (directory, snapshot) = (trusted_dir(), compiled(FLAGS));
+    std::thread::scope(|scope| {
+        for _ in 0..80 {
+            scope.spawn(|| {
+                let mut recorder = recorder(directory.path(), &snapshot);
+                recorder.begin(0);
+                for company in 0..1000 {
+                    ask(&mut recorder, &snapshot, "half", Some(company));
+                    ask(&mut recorder, &snapshot, "on", None);
+                }
+                end(&mut recorder, Status::Http(200), 0, 10);
+                // Held to the end, so that the last ones find no cells of their own.
+                std::thread::sleep(std::time::Duration::from_millis(300));
+            });
+        }
+    });
+    let (half, on) = (flag(directory.path(), "half"), flag(directory.path(), "on"));
+    let (some, others) = half.answers();
+    assert_eq!((some + others, on.answers(), on.exposure.on.requests), (80_000, (80_000, 0), 80));
+}
+
+/// A child of `killed_processes_lose_no_count_that_they_acknowledged`.
+#[test]
+fn a_child_process_counts_until_it_is_killed() {
+    let Some(directory) = std::env::var_os("FLAGSTONE_TELEMETRY_CHILD") else { return };
+    let snapshot = compiled(FLAGS);
+    let mut recorder = recorder(Path::new(&directory), &snapshot);
+    recorder.begin(0);
+    for acknowledged in 1_u64.. {
+        ask(&mut recorder, &snapshot, "half", Some(acknowledged as i64));
+        if acknowledged.is_multiple_of(64) {
+            println!("=> {acknowledged}");
+        }
+    }
+}
+
+#[test]
+fn killed_processes_lose_no_count_that_they_acknowledged() {
+    let directory = trusted_dir();
+    let kills = 40;
+    let mut acknowledged = 0;
+    let binary = std::env::current_exe().expect("a test binary");
+    for round in 0..kills / 4 {
+        let children: Vec<_> = (0..4)
+            .map(|_| {
+                Command::new(&binary)
+                    .args(["--exact", "a_child_process_counts_until_it_is_killed", "--nocapture"])
+                    .env("FLAGSTONE_TELEMETRY_CHILD", directory.path())
+                    .stdout(Stdio::piped())
+                    .spawn()
+                    .expect("a child")
+            })
+            .collect();
+        std::thread::sleep(std::time::Duration::from_millis(20 + round * 7));
+        for mut child in children {
+            let output = BufReader::new(child.stdout.take().expect("its output"));
+            let reading = std::thread::spawn(move || {
+                let lines = output.lines().map_while(Result::ok);
+                lines.filter_map(|line| line.split_once("=> ")?.1.parse().ok()).last().unwrap_or(0_u64)
+            });
+            child.kill().expect("a kill");
+            child.wait().expect("its end");
+            acknowledged += reading.join().expect("what it acknowledged");
+        }
+    }
+    let (on, off) = flag(directory.path(), "half").answers();
+    let total = on + off;
+    // One acknowledges every 64th, and may have counted up to 64 more and the one that it was at.
+    assert!(acknowledged > 0 && acknowledged <= total, "{acknowledged} acknowledged, {total} counted");
+    assert!(total <= acknowledged + kills * 65, "{acknowledged} acknowledged, {total} counted");
+    assert_eq!(std::fs::read_dir(directory.path()).expect("files").count(), 1, "one file for all of them");
+}
+
+#[test]
+fn random_bytes_in_the_memory_are_wrong_numbers_and_nothing_else() {
+    use std::os::unix::fs::FileExt;
+    let (directory, snapshot) = (trusted_dir(), compiled(FLAGS));
+    let mut recorder = recorder(directory.path(), &snapshot);
+    let mut state = 88_172_645_463_325_252_u64;
+    for round in 0..8 {
+        let handle = std::fs::OpenOptions::new().write(true).open(file(directory.path())).expect("the file");
+        let size = handle.metadata().expect("its size").len() as usize;
+        let mut bytes = vec![0_u8; size];
+        for chunk in bytes.chunks_mut(8) {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            let word = if round == 0 { u64::MAX } else { state };
+            chunk.copy_from_slice(&word.to_le_bytes()[..chunk.len()]);
+        }
+        handle.write_all_at(&bytes, 0).expect("a write");
+        recorder.bind(&snapshot);
+        recorder.begin(0);
+        for key in ["off", "on", "half", "lists", "ruled", "needy", "no"] {
+            for company in 1..50 {
+                let quick = snapshot.quick(key_hash(key.as_bytes()), key.as_bytes(), company);
+                let on = ask(&mut recorder, &snapshot, key, Some(company));
+                assert!(quick.is_none_or(|quick| (quick.on() == 1) == on));
+            }
+        }
+        recorder.end(&Ending { status: Status::Http(500), clock: 10, now: NOON + round * HOUR });
+        recorder.tick(NOON + round * HOUR);
+        // Its first word says now that it is no such file; with it, everything else is read.
+        let left_out = read(directory.path(), Path::new(STORE), NOON, |_| true).expect("a reading");
+        assert!(left_out.sources[0].left_out.is_some());
+        handle.write_all_at(b"flagcnt1", 0).expect("a write");
+        let found = read(directory.path(), Path::new(STORE), NOON, |_| true).expect("a reading");
+        assert_eq!(found.sources[0].left_out, None);
+    }
+}
+
+#[test]
+fn a_file_that_is_not_wholly_ours_is_not_counted_in() {
+    let snapshot = compiled(FLAGS);
+    let refused = |prepare: &dyn Fn(&Path)| {
+        let directory = trusted_dir();
+        drop(recorder(directory.path(), &snapshot));
+        prepare(&file(directory.path()));
+        let error = Recorder::open(directory.path(), Path::new(STORE), &snapshot, NOON).expect_err("refused");
+        error.to_string()
+    };
+    let mode = |mode: u32| {
+        move |file: &Path| {
+            std::fs::set_permissions(file, std::fs::Permissions::from_mode(mode)).expect("a mode");
+        }
+    };
+    assert!(refused(&mode(0o666)).contains("mode 0666"));
+    assert!(refused(&mode(0o660)).contains("mode 0660"));
+    let shorter = |file: &Path| {
+        std::fs::OpenOptions::new().write(true).open(file).expect("open").set_len(4096).expect("shorter");
+    };
+    assert!(refused(&shorter).contains("4096 bytes"));
+    let linked = |file: &Path| {
+        let target = file.with_file_name("elsewhere");
+        std::fs::rename(file, &target).expect("a rename");
+        std::os::unix::fs::symlink(&target, file).expect("a link");
+    };
+    assert!(refused(&linked).contains("cannot open"));
+    let named_twice = |file: &Path| std::fs::hard_link(file, file.with_file_name("twice")).expect("a link");
+    assert!(refused(&named_twice).contains("no regular file of one name"));
+    let missing = Recorder::open(Path::new("/nonexistent/x"), Path::new(STORE), &snapshot, NOON);
+    let message = missing.expect_err("no directory").to_string();
+    assert!(message.contains("name another directory in flagstone.telemetry"), "{message}");
+}
+
+#[test]
+fn readers_believe_only_the_users_they_are_told_to_and_files_that_are_what_they_say() {
+    let (directory, snapshot) = (trusted_dir(), compiled(FLAGS));
+    let mut recorder = recorder(directory.path(), &snapshot);
+    recorder.begin(0);
+    ask(&mut recorder, &snapshot, "on", Some(1));
+    let path = file(directory.path());
+    let user = std::fs::metadata(&path).expect("the file").uid();
+    let found = read(directory.path(), Path::new(STORE), NOON, |_| false).expect("a reading");
+    assert!(found.flag("on").is_none());
+    assert!(found.sources[0].left_out.as_deref().is_some_and(|why| why.contains("not one whose counters")));
+    let forged = path.to_str().expect("a path").replace(&format!("-{user}-64"), &format!("-{}-64", user + 1));
+    std::fs::copy(&path, &forged).expect("a copy");
+    let found = read(directory.path(), Path::new(STORE), NOON, |_| true).expect("a reading");
+    let forged = found.sources.iter().find(|source| source.user == user + 1).expect("it is listed");
+    assert!(forged.left_out.as_deref().is_some_and(|why| why.contains("belongs to user")), "{forged:?}");
+    assert_eq!(found.flag("on").map(FlagCounts::answers), Some((1, 0)));
+}
+
+#[test]
+fn a_file_that_was_removed_is_noticed_and_another_made() {
+    let (directory, snapshot): (TrustedDir, Snapshot) = (trusted_dir(), compiled(FLAGS));
+    let mut recorder = recorder(directory.path(), &snapshot);
+    assert!(recorder.has_name());
+    std::fs::remove_file(file(directory.path())).expect("a removal");
+    assert!(!recorder.has_name());
+    recorder.begin(0);
+    ask(&mut recorder, &snapshot, "on", Some(1));
+    drop(recorder);
+    let mut again = self::recorder(directory.path(), &snapshot);
+    again.begin(0);
+    ask(&mut again, &snapshot, "on", Some(1));
+    assert_eq!(flag(directory.path(), "on").answers(), (1, 0));
+}
+
+#[test]
+fn memory_of_a_store_that_is_gone_goes_when_another_is_made() {
+    let (directory, snapshot) = (trusted_dir(), compiled(FLAGS));
+    let (memory, gone, there) = (directory.join("memory"), directory.join("gone"), directory.join("there"));
+    for made in [&memory, &gone, &there] {
+        std::fs::create_dir(made).expect("a directory");
+    }
+    let count = || std::fs::read_dir(&memory).expect("files").count();
+    let make = |store: &Path| Recorder::open(&memory, store, &snapshot, NOON).expect("a recorder");
+    let held = make(&gone);
+    make(&there);
+    std::fs::write(memory.join("flagstone-1-of-somebody"), "else").expect("a file");
+    assert_eq!(count(), 3);
+    std::fs::remove_dir(&gone).expect("a removal");
+    make(&directory.join("there").join("deeper"));
+    assert_eq!(count(), 3, "one went and one came");
+    assert!(!held.has_name());
+}
+
+#[test]
+fn counts_of_a_smaller_file_and_the_larger_one_after_it_are_added() {
+    let directory = trusted_dir();
+    let few = compiled(r#"{"f1": {"enabled": true}}"#);
+    let many: Vec<String> = (0..100).map(|flag| format!("\"f{flag}\": {{\"enabled\": true}}")).collect();
+    let many = compiled(&format!("{{{}}}", many.join(",")));
+    let mut first = recorder(directory.path(), &few);
+    assert!(first.fits(&few) && !first.fits(&many));
+    first.begin(0);
+    ask(&mut first, &few, "f1", Some(1));
+    end(&mut first, Status::Http(200), 0, 10);
+    let mut second = recorder(directory.path(), &many);
+    second.begin(0);
+    ask(&mut second, &many, "f1", Some(2));
+    end(&mut second, Status::Http(200), 0, 10);
+    let found = flag(directory.path(), "f1");
+    assert_eq!((found.answers(), found.exposure.on.requests), ((2, 0), 2));
+    assert_eq!(found.hours.last().map(|hour| hour.on), Some(2));
+    assert_eq!(found.companies.round(), 2.0);
+}
