@@ -57,6 +57,8 @@ pub struct Side {
     /// Fractions of requests that are still to come, so that traffic is even and its sum right.
     due: [f64; GROUPS],
     slow_due: f64,
+    /// Errors of groups that had no request when they were drawn.
+    owed: [u64; GROUPS],
 }
 
 /// What a cohort's requests are like in one step.
@@ -128,11 +130,17 @@ impl Side {
                 at -= weight;
                 at < 0.0
             });
-            if let Some(group) = group.filter(|group| left[*group] > 0) {
-                left[group] -= 1;
-                cohort.groups[group].errors += 1;
-                cohort.errors += 1;
+            if let Some(group) = group {
+                self.owed[group] += 1;
             }
+        }
+        for (group, owed) in self.owed.iter_mut().enumerate() {
+            // Of a group that has no request now, its next one has the error.
+            let now = (*owed).min(left[group]);
+            *owed -= now;
+            left[group] -= now;
+            cohort.groups[group].errors += now;
+            cohort.errors += now;
         }
         let requests: u64 = counts.iter().sum();
         cohort.requests += requests;
