@@ -57,8 +57,6 @@ pub struct Side {
     /// Fractions of requests that are still to come, so that traffic is even and its sum right.
     due: [f64; GROUPS],
     slow_due: f64,
-    /// Errors of groups that had no request when they were drawn.
-    owed: [u64; GROUPS],
 }
 
 /// What a cohort's requests are like in one step.
@@ -115,32 +113,18 @@ impl Side {
         if let Some(odd) = odd {
             frail[odd.group] += odd.share * (odd.errors / manner.errors.max(1e-9) - 1.0);
         }
-        let errors = chance.poisson(all * manner.errors * frail.iter().sum::<f64>());
         let mut counts = [0_u64; GROUPS];
         for ((due, count), share) in self.due.iter_mut().zip(&mut counts).zip(&self.share) {
             *due += all * share;
             *count = *due as u64;
             *due -= *count as f64;
         }
-        let mut left = counts;
-        let weights: f64 = frail.iter().sum();
-        for _ in 0..errors {
-            let mut at = chance.unit() * weights;
-            let group = frail.iter().position(|weight| {
-                at -= weight;
-                at < 0.0
-            });
-            if let Some(group) = group {
-                self.owed[group] += 1;
-            }
-        }
-        for (group, owed) in self.owed.iter_mut().enumerate() {
-            // Of a group that has no request now, its next one has the error.
-            let now = (*owed).min(left[group]);
-            *owed -= now;
-            left[group] -= now;
-            cohort.groups[group].errors += now;
-            cohort.errors += now;
+        for (group, count) in counts.iter().enumerate() {
+            // Of requests that are there, and no more of them than there are.
+            let share = manner.errors * frail[group] / self.share[group].max(1e-12);
+            let errors = chance.poisson(*count as f64 * share.min(1.0)).min(*count);
+            cohort.groups[group].errors += errors;
+            cohort.errors += errors;
         }
         let requests: u64 = counts.iter().sum();
         cohort.requests += requests;
