@@ -11,7 +11,7 @@ pub use decide::Edit;
 pub use words::state;
 pub(crate) use write::texts;
 
-use crate::definition::{self, Definitions, Flag, Report, nearest};
+use crate::definition::{self, Definitions, Flag, Report, did_you_mean, nearest};
 
 /// A text of definitions, and where in it a change goes.
 #[derive(Debug, Clone, Copy)]
@@ -57,7 +57,7 @@ pub enum ChangeError {
         before: bool,
     },
     /// No flag has that key.
-    #[error("{file}: there is no flag \"{key}\"{}; nothing was changed", hint(.near))]
+    #[error("{file}: there is no flag \"{key}\"{}; nothing was changed", did_you_mean(.near.as_deref()))]
     Unknown {
         /// The file, as the target names it.
         file: String,
@@ -95,10 +95,6 @@ pub enum ChangeError {
         /// The flag.
         key: String,
     },
-}
-
-fn hint(near: &Option<String>) -> String {
-    near.as_ref().map_or(String::new(), |near| format!(" (did you mean \"{near}\"?)"))
 }
 
 /// Makes one change to one flag of definitions that are published. `name` is theirs in messages, `now` is in microseconds

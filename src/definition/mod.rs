@@ -36,7 +36,7 @@ pub use document::{Checked, Document, load, parse};
 pub use file::{ReadError, read_file};
 pub use lists::ListDifference;
 pub use model::{Bucketing, Companies, Definitions, Emergency, Flag, Managed, Rollout, Rule, Step, Variant};
-pub use names::nearest;
+pub use names::{did_you_mean, nearest};
 pub use percentage::Percentage;
 pub use plan::{Plan, Soak, Stage};
 pub use progress::{Before, Held, ListChange, PlanState};

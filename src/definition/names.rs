@@ -30,6 +30,11 @@ pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&
     best
 }
 
+/// ` (did you mean "near"?)`, to end a message with; nothing without a nearest name.
+pub fn did_you_mean(near: Option<&str>) -> String {
+    near.map_or(String::new(), |near| format!(" (did you mean \"{near}\"?)"))
+}
+
 /// Longer names are compared with nothing.
 const MOST: usize = 200;
 

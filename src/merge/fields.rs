@@ -41,10 +41,10 @@ macro_rules! field {
 }
 
 macro_rules! of_rollout {
-    ($name:ident) => {
+    ($owner:ident $name:ident) => {
         Field {
             name: stringify!($name),
-            owner: Owner::Code,
+            owner: Owner::$owner,
             same: |a, b| rollout(a).$name == rollout(b).$name,
             take: |flag, from| {
                 if let Some(to) = rollout_of(flag, from) {
@@ -59,17 +59,7 @@ macro_rules! of_rollout {
 /// Every field, the order that of the definition's documentation.
 pub const FIELDS: [Field; 16] = [
     field!(Operations enabled),
-    Field {
-        name: "percentage",
-        owner: Owner::Operations,
-        same: |a, b| rollout(a).percentage == rollout(b).percentage,
-        take: |flag, from| {
-            if let Some(to) = rollout_of(flag, from) {
-                to.percentage = rollout(from).percentage;
-            }
-        },
-        value: |flag| json(&rollout(flag).percentage),
-    },
+    of_rollout!(Operations percentage),
     Field {
         name: "schedule",
         owner: Owner::Operations,
@@ -79,9 +69,9 @@ pub const FIELDS: [Field; 16] = [
     },
     field!(Operations companies),
     field!(Operations emergency),
-    of_rollout!(by),
-    of_rollout!(salt),
-    of_rollout!(bucketing),
+    of_rollout!(Code by),
+    of_rollout!(Code salt),
+    of_rollout!(Code bucketing),
     field!(Code requires),
     field!(Code rules),
     field!(Code variants),

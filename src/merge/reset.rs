@@ -1,7 +1,7 @@
 //! What of the switches the file is to decide once: `FLAG.FIELD`, `FLAG` or `all`.
 
 use super::fields::{Field, Owner};
-use crate::definition::{Definitions, nearest};
+use crate::definition::{Definitions, did_you_mean, nearest};
 use std::collections::BTreeSet;
 
 /// Why something cannot be reset.
@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 #[non_exhaustive]
 pub enum ResetError {
     /// Neither the file nor what runs has it.
-    #[error("--reset {what}: the file has no flag \"{flag}\"{}, so there is nothing to reset it to", hint(.near))]
+    #[error("--reset {what}: the file has no flag \"{flag}\"{}, so there is nothing to reset it to", did_you_mean(.near.as_deref()))]
     Unknown {
         /// As typed.
         what: String,
@@ -19,7 +19,7 @@ pub enum ResetError {
         near: Option<String>,
     },
     /// No such field.
-    #[error("--reset {what}: expected one of {}{}", operational(), hint(.near))]
+    #[error("--reset {what}: expected one of {}{}", operational(), did_you_mean(.near.as_deref()))]
     NoField {
         /// As typed.
         what: String,
@@ -37,10 +37,6 @@ pub enum ResetError {
         /// The field.
         field: &'static str,
     },
-}
-
-fn hint(near: &Option<String>) -> String {
-    near.as_ref().map_or(String::new(), |near| format!(" (did you mean \"{near}\"?)"))
 }
 
 fn operational() -> String {

@@ -5,20 +5,21 @@
 
 use super::Store;
 use super::error::StoreError;
-use super::layout::{CONFIG, TEMPORARY, open_plain};
+use super::layout::{CONFIG, open_plain};
 use super::lock::Lock;
 use super::modes::Modes;
+use super::replace::replace;
 use super::trust::{judge, judge_file, printable, shell};
-use crate::definition::nearest;
+use crate::definition::{did_you_mean, nearest};
 use crate::notify::Endpoint;
 use rustix::process::geteuid;
 use serde::de::{Deserializer, Error, Visitor};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// No file is longer, in bytes.
@@ -248,22 +249,8 @@ impl Store {
                 printable(&path)
             )));
         }
-        let temporary = self.directory.join(format!(".{CONFIG}{TEMPORARY}"));
         let modes = Modes::of(&std::fs::metadata(&self.directory).map_err(failed)?);
-        let written = (|| {
-            // Nobody else writes it now: the lock is held.
-            let _ = std::fs::remove_file(&temporary);
-            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
-            file.write_all(text)?;
-            modes.apply(&file, modes.config())?;
-            file.sync_all()?;
-            std::fs::rename(&temporary, &path)?;
-            File::open(&self.directory)?.sync_all()
-        })();
-        written.map_err(|source| {
-            let _ = std::fs::remove_file(&temporary);
-            failed(source)
-        })
+        replace(&path, text, &modes, modes.config()).map_err(failed)
     }
 
     fn open_config(&self) -> Result<Option<(File, PathBuf)>, StoreError> {
@@ -315,7 +302,7 @@ fn explained(problem: &str) -> String {
         let names = quoted(problem);
         if let Some((unknown, known)) = names.split_first() {
             let near = nearest(unknown, known.iter().map(String::as_str));
-            let near = near.map_or(String::new(), |near| format!(" (did you mean \"{near}\"?)"));
+            let near = did_you_mean(near);
             return format!("found the key {unknown:?}, expected one of {}{near}", known.join(", "));
         }
     }

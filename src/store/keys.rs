@@ -4,16 +4,16 @@
 
 use super::Store;
 use super::error::StoreError;
-use super::layout::{TEMPORARY, open_plain};
+use super::layout::open_plain;
 use super::lock::Lock;
 use super::modes::Modes;
+use super::replace::replace;
 use super::trust::{judge, judge_file, printable};
 use crate::travel::{ExportKey, Trusted};
 use rustix::process::geteuid;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 
 const KEYS: &str = "keys";
 const SIGNING: &str = "signing";
@@ -129,21 +129,13 @@ impl Store {
         let failed = |source| StoreError::io("write", &path, source);
         judge(&self.directory, geteuid().as_raw())?;
         let modes = Modes::of(&std::fs::metadata(&self.directory).map_err(failed)?);
-        let temporary: PathBuf = folder.join(format!(".{name}{TEMPORARY}"));
-        let written = (|| {
-            if !folder.exists() {
-                std::fs::create_dir(&folder)?;
-                modes.apply(&File::open(&folder)?, modes.directory())?;
-            }
-            let _ = std::fs::remove_file(&temporary);
-            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
-            file.write_all(text)?;
-            modes.apply(&file, if secret { modes.secret() } else { modes.config() })?;
-            file.sync_all()?;
-            std::fs::rename(&temporary, &path)?;
-            File::open(&folder)?.sync_all()
-        })();
-        written.map_err(failed)
+        let mode = if secret { modes.secret() } else { modes.config() };
+        if !folder.exists() {
+            let made = std::fs::create_dir(&folder)
+                .and_then(|()| modes.apply(&File::open(&folder)?, modes.directory()));
+            made.map_err(failed)?;
+        }
+        replace(&path, text, &modes, mode).map_err(failed)
     }
 }
 

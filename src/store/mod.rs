@@ -44,6 +44,8 @@ mod plan;
 #[cfg(feature = "publisher")]
 mod publish;
 #[cfg(feature = "publisher")]
+mod replace;
+#[cfg(feature = "publisher")]
 mod session;
 #[cfg(feature = "publisher")]
 mod settled;
@@ -57,6 +59,7 @@ mod users;
 mod verify;
 
 pub use error::StoreError;
+pub(crate) use layout::open_plain;
 pub use load::Source;
 pub use open::MapPolicy;
 pub use reader::{Reader, ReaderOptions, ReaderStatus, View};

@@ -3,8 +3,9 @@
 use super::Store;
 use super::audit::Record;
 use super::error::StoreError;
-use super::layout::{TEMPORARY, open_plain};
+use super::layout::open_plain;
 use super::modes::Modes;
+use super::replace::replace;
 use super::settled::{Settled, settle};
 use super::trust::judge;
 use crate::eval::time::parse_rfc3339;
@@ -12,7 +13,7 @@ use crate::notify::Cursor;
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::geteuid;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
@@ -153,18 +154,8 @@ impl Sender {
     ///
     /// When that cannot be written: what was sent will be sent again.
     pub fn save(&self, cursor: &Cursor) -> Result<(), StoreError> {
-        let failed = |source| StoreError::io("write", &self.path, source);
-        let temporary = self.path.with_extension(format!("json{TEMPORARY}"));
         let text = serde_json::to_vec(cursor).unwrap_or_default();
-        let write = || {
-            let _ = std::fs::remove_file(&temporary);
-            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
-            file.write_all(&text)?;
-            self.modes.apply(&file, self.modes.audit())?;
-            file.sync_all()?;
-            std::fs::rename(&temporary, &self.path)?;
-            File::open(self.path.parent().unwrap_or(&self.path))?.sync_all()
-        };
-        write().map_err(failed)
+        let written = replace(&self.path, &text, &self.modes, self.modes.audit());
+        written.map_err(|source| StoreError::io("write", &self.path, source))
     }
 }

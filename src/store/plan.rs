@@ -8,7 +8,7 @@ use super::change::{Change, Published};
 use super::error::StoreError;
 use super::now;
 use super::publish::Made;
-use crate::definition::{Definitions, Flag, Held, nearest};
+use crate::definition::{Definitions, Flag, Held, did_you_mean, nearest};
 use crate::plan::{self, Moved, Step, Switched, Verdict};
 use crate::snapshot::Snapshot;
 use std::borrow::Cow;
@@ -112,7 +112,7 @@ impl Store {
         let before = self.definitions(base)?;
         let Some(found) = before.flags.get(flag) else {
             let near = nearest(flag, before.flags.keys().map(String::as_str));
-            let hint = near.map_or(String::new(), |near| format!(" (did you mean \"{near}\"?)"));
+            let hint = did_you_mean(near);
             return Err(StoreError::Refused(format!(
                 "generation {base} has no flag \"{}\"{hint}; nothing was changed",
                 flag.escape_debug()

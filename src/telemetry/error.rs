@@ -1,5 +1,6 @@
 //! Why nothing is counted.
 
+use crate::store::printable;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -8,7 +9,7 @@ use std::path::{Path, PathBuf};
 #[non_exhaustive]
 pub enum TelemetryError {
     /// The operating system refused something.
-    #[error("nothing is counted: cannot {what} {}: {source}{}", super::layout::shown(.path), hint(.source))]
+    #[error("nothing is counted: cannot {what} {}: {source}{}", printable(.path), hint(.source))]
     Io {
         /// What was tried.
         what: &'static str,
@@ -20,7 +21,7 @@ pub enum TelemetryError {
     /// A file of that name is there, and is not one that this process may count in.
     #[error(
         "nothing is counted: {} is {found}, expected a regular file of {expected} bytes that belongs to user {user} and that \
-         nobody else can write; remove it", super::layout::shown(.path)
+         nobody else can write; remove it", printable(.path)
     )]
     Foreign {
         /// The file.

@@ -3,6 +3,7 @@
 use super::error::TelemetryError;
 use super::layout::{Layout, MAGIC, NAMES, header, path};
 use super::memory::Memory;
+use crate::store::open_plain;
 use rustix::fs::{FallocateFlags, Mode, OFlags, RenameFlags, fallocate, fchmod, fstat};
 use rustix::process::geteuid;
 use std::ffi::OsStr;
@@ -27,11 +28,11 @@ pub(super) fn open(directory: &Path, store: &Path, flags: usize, now: i64) -> Re
     let layout = Layout::for_flags(flags);
     let user = geteuid().as_raw();
     let path = path(directory, store, user, layout);
-    let file = match existing(&path) {
+    let file = match open_plain(&path, true) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             sweep(directory, user);
             make(&path, store, layout, now)?;
-            existing(&path)
+            open_plain(&path, true)
         }
         found => found,
     };
@@ -40,11 +41,6 @@ pub(super) fn open(directory: &Path, store: &Path, flags: usize, now: i64) -> Re
     let memory =
         Memory::map(&file, layout.size()).map_err(|source| TelemetryError::io("map", &path, source))?;
     Ok(Opened { file, path, memory: Arc::new(memory), layout })
-}
-
-fn existing(path: &Path) -> io::Result<File> {
-    let flags = OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-    OpenOptions::new().read(true).write(true).custom_flags(flags.bits().cast_signed()).open(path)
 }
 
 /// Anybody may make files in `/dev/shm`: one that is not wholly ours is left alone.
@@ -113,7 +109,7 @@ fn sweep(directory: &Path, user: u32) {
     for entry in entries.flatten() {
         let name = entry.file_name();
         let ours = name.to_str().is_some_and(|name| name.starts_with(NAMES) && name.contains(&own));
-        if ours && existing(&entry.path()).is_ok_and(|file| is_of_nothing(&file, user)) {
+        if ours && open_plain(&entry.path(), true).is_ok_and(|file| is_of_nothing(&file, user)) {
             let _ = std::fs::remove_file(entry.path());
         }
     }

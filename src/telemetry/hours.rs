@@ -106,7 +106,7 @@ fn answers(memory: &Memory, layout: Layout, slot: usize) -> (u64, u64) {
 }
 
 /// The answers in one thread's cells of one flag.
-pub(super) fn on_and_off(cell: impl Fn(usize) -> u64) -> (u64, u64) {
+fn on_and_off(cell: impl Fn(usize) -> u64) -> (u64, u64) {
     let mut on = cell(cell::LISTS + 1);
     let mut asked = cell(cell::LISTS);
     for shape in 0..3 {
@@ -116,9 +116,9 @@ pub(super) fn on_and_off(cell: impl Fn(usize) -> u64) -> (u64, u64) {
     let mut off = asked.wrapping_sub(on).wrapping_add(cell(cell::RULE_OFF));
     for (number, reason) in Reason::ALL.into_iter().enumerate() {
         let count = cell(cell::REASONS + number);
-        match reason {
-            Reason::Allowed | Reason::Rule | Reason::Full | Reason::RolloutIn => on = on.wrapping_add(count),
-            _ => off = off.wrapping_add(count),
+        match cell::counts_on(reason) {
+            true => on = on.wrapping_add(count),
+            false => off = off.wrapping_add(count),
         }
     }
     (on, off)

@@ -6,7 +6,6 @@
 use super::duration::BUCKETS;
 use super::exposure::GROUPS;
 use crate::eval::Reason;
-use crate::store::printable;
 use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -71,6 +70,11 @@ pub(super) mod cell {
     pub(in crate::telemetry) const RULE_OFF: usize = REASONS + Reason::ALL.len();
     /// Words of all.
     pub(in crate::telemetry) const WORDS: usize = RULE_OFF + 1;
+
+    /// Whether the answers counted by that reason were on.
+    pub(in crate::telemetry) fn counts_on(reason: Reason) -> bool {
+        matches!(reason, Reason::Allowed | Reason::Rule | Reason::Full | Reason::RolloutIn)
+    }
 }
 
 /// What requests came to, of one flag, in words: the on-cohort, the off-cohort, then these.
@@ -173,11 +177,6 @@ pub(super) fn prefix(store: &Path) -> String {
 /// The file of a user's workers.
 pub(super) fn path(directory: &Path, store: &Path, user: u32, layout: Layout) -> PathBuf {
     directory.join(format!("{}{user}-{}", prefix(store), layout.flags))
-}
-
-/// For messages.
-pub(super) fn shown(path: &Path) -> String {
-    printable(path)
 }
 
 const _: () = assert!(header::STORE >= header::ROWS + HOURS && header::SIZE > (header::STORE + 1) * 8);

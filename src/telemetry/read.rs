@@ -5,7 +5,7 @@
 
 use super::error::TelemetryError;
 use super::exposure::{Cohort, Exposure, Group};
-use super::hours::{hour_of, on_and_off, row_of};
+use super::hours::{hour_of, row_of};
 use super::layout::{
     FIRST, HOURS, Layout, MAGIC, OTHERS, REGISTERS, SKETCH_HOURS, SKETCHES, UNKNOWN, WORKERS, cell, header,
     outcomes, prefix, sketch_of,
@@ -14,12 +14,11 @@ use super::outcome::{FAILED, SERVER_ERROR};
 use super::recorder::key_hash;
 use super::sketch::estimate;
 use crate::eval::Reason;
-use rustix::fs::OFlags;
+use crate::store::open_plain;
 use rustix::process::geteuid;
 use std::collections::HashMap;
-use std::fs::OpenOptions;
 use std::io::{self, Read};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Answers of one hour.
@@ -162,8 +161,7 @@ pub fn read(
 }
 
 fn contents(path: &Path, user: u32, layout: Layout) -> io::Result<Vec<u8>> {
-    let flags = OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-    let mut file = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)?;
+    let mut file = open_plain(path, false)?;
     let found = file.metadata()?;
     let wrong = |found: String| Err(io::Error::new(io::ErrorKind::InvalidData, found));
     if !found.is_file() || found.uid() != user {
@@ -215,7 +213,7 @@ impl File<'_> {
         let (on, off) = self.answers(slot);
         add_each(&mut flag.on, &on);
         add_each(&mut flag.off, &off);
-        self.add_hours(slot, &mut flag.hours, now);
+        self.add_hours(slot, (sum(&on), sum(&off)), &mut flag.hours, now);
         // Sketches of later hours than the last that was turned are older ones, not emptied yet.
         let current = hour_of(now) / SKETCH_HOURS;
         let begun = current.min(self.word(header::HOUR * 8) / SKETCH_HOURS);
@@ -247,21 +245,13 @@ impl File<'_> {
         by_reason(&words)
     }
 
-    fn add_hours(&self, slot: usize, hours: &mut Vec<Hour>, now: i64) {
+    /// `answers`: all there are until now, on and off.
+    fn add_hours(&self, slot: usize, answers: (u64, u64), hours: &mut Vec<Hour>, now: i64) {
         let current = hour_of(now);
         let row = |hour: u64| {
             let known = self.word((header::ROWS + row_of(hour)) * 8) == hour + 1;
             let at = self.layout.row(row_of(hour)) + slot * 16;
             known.then(|| (self.word(at), self.word(at + 8)))
-        };
-        let now = {
-            let (mut on, mut off) = (0_u64, 0_u64);
-            for worker in 0..=WORKERS {
-                let cells = self.layout.cells(worker) + slot * cell::WORDS * 8;
-                let (some_on, some_off) = on_and_off(|word| self.word(cells + word * 8));
-                (on, off) = (on.wrapping_add(some_on), off.wrapping_add(some_off));
-            }
-            (on, off)
         };
         // The last hour that was turned goes on until somebody turns it.
         let Some(last) =
@@ -271,7 +261,7 @@ impl File<'_> {
         };
         for hour in current.saturating_sub(HOURS as u64 - 1)..=last {
             let (Some(begun), Some(ended)) =
-                (row(hour), if hour == last { Some(now) } else { row(hour + 1) })
+                (row(hour), if hour == last { Some(answers) } else { row(hour + 1) })
             else {
                 continue;
             };
@@ -331,8 +321,7 @@ fn by_reason(words: &[u64; cell::WORDS]) -> ([u64; Reason::ALL.len()], [u64; Rea
     add(true, Reason::RolloutIn, let_in.wrapping_sub(allowed).wrapping_sub(full));
     add(false, Reason::RolloutOut, asked.wrapping_sub(let_in).wrapping_sub(denied));
     for (number, reason) in Reason::ALL.into_iter().enumerate() {
-        let is_on = matches!(reason, Reason::Allowed | Reason::Rule | Reason::Full | Reason::RolloutIn);
-        add(is_on, reason, word(cell::REASONS + number));
+        add(cell::counts_on(reason), reason, word(cell::REASONS + number));
     }
     add(false, Reason::Rule, word(cell::RULE_OFF));
     (on, off)

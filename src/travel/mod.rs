@@ -11,7 +11,7 @@ mod sealed;
 pub use arrive::{Arrival, Arriving, arrive};
 pub use sealed::{ExportKey, Origin, SealError, Sealed, Trusted, open, seal};
 
-use crate::definition::{CompanyId, Condition, Definitions, Flag, nearest};
+use crate::definition::{CompanyId, Condition, Definitions, Flag, did_you_mean, nearest};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,7 +33,7 @@ pub struct Parcel {
 #[non_exhaustive]
 pub enum TravelError {
     /// No flag has that key.
-    #[error("there is no flag {key:?}{}", near.as_ref().map_or(String::new(), |near| format!(" (did you mean \"{near}\"?)")))]
+    #[error("there is no flag {key:?}{}", did_you_mean(near.as_deref()))]
     Unknown {
         /// What was asked for.
         key: String,

@@ -50,7 +50,7 @@ fn quickly_of(globals: &mut Globals, question: &Question<'_>) -> Option<u32> {
     let view = view.as_deref().filter(|view| !view.switches.any())?;
     let snapshot = view.snapshot.as_deref()?;
     let quick = snapshot.quick_of(snapshot.find_hashed(question.hash, question.flag)?, question.company)?;
-    telemetry::quick(&mut telemetry.recorder, snapshot, quick, question.company);
+    telemetry.quick(snapshot, quick, question.company);
     Some(quick.on())
 }
 

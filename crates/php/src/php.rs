@@ -216,16 +216,20 @@ const FATAL: c_int = 1 | 4 | 16 | 64 | 256 | 4096;
 
 /// What PHP's own request came to: to be asked while modules shut down a request, not later.
 pub(crate) fn outcome() -> Status {
+    // SAFETY: only finds where this thread's globals are.
+    let process = unsafe { ext_php_rs_process_globals() };
     // SAFETY: PHP's globals of this thread, which are there as long as any request is.
-    let error = unsafe { (*ext_php_rs_process_globals()).last_error_type };
+    let error = unsafe { (*process).last_error_type };
     if error & FATAL != 0 {
         return Status::Failed;
     }
-    // SAFETY: as above.
-    let status = unsafe { (*ext_php_rs_sapi_globals()).sapi_headers.http_response_code };
     if lives_long() {
         return Status::Done;
     }
+    // SAFETY: only finds where this thread's globals are.
+    let sapi = unsafe { ext_php_rs_sapi_globals() };
+    // SAFETY: as PHP's globals above.
+    let status = unsafe { (*sapi).sapi_headers.http_response_code };
     // 0: nobody set one, and PHP sends 200.
     Status::Http(if status == 0 { 200 } else { u16::try_from(status).unwrap_or(0) })
 }

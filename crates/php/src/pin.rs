@@ -129,7 +129,7 @@ impl Globals {
         let snapshot = unsafe { &*self.quick };
         let quick = snapshot.quick(hash, flag, company)?;
         self.count(quick.on());
-        telemetry::quick(&mut self.telemetry.recorder, snapshot, quick, Some(Key::Int(company)));
+        self.telemetry.quick(snapshot, quick, Some(Key::Int(company)));
         Some(quick.on())
     }
 
@@ -206,7 +206,8 @@ impl Globals {
         self.view = Some(view);
     }
 
-    fn unpin(&mut self) {
+    /// The next question looks at everything again.
+    pub(crate) fn unpin(&mut self) {
         self.quick = null();
         self.pinned = false;
     }
@@ -361,11 +362,6 @@ fn opened_or_not(globals: &mut Globals, opened: Result<stores::Opened, String>) 
 pub(crate) fn name_store(globals: &mut Globals, path: Vec<u8>) {
     globals.named = Some(path);
     globals.refused = None;
-    globals.unpin();
-}
-
-/// The next question looks at everything again.
-pub(crate) fn reconsider_store(globals: &mut Globals) {
     globals.unpin();
 }
 

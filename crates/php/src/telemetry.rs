@@ -7,7 +7,7 @@ use crate::php;
 use crate::pin::{Globals, wall_clock};
 use engine::store::View;
 use engine::telemetry::{Asked, Ending, Recorder, Status};
-use engine::{FlagId, Key, Snapshot};
+use engine::{FlagId, Key, Quick, Snapshot};
 use rustix::time::{ClockId, clock_gettime};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Once};
@@ -53,6 +53,14 @@ impl Telemetry {
     fn end(&mut self, status: Status) {
         if let Some(recorder) = &mut self.recorder {
             recorder.end(&Ending { status, clock: clock(), now: wall_clock() });
+        }
+    }
+
+    /// Counts an answer that the snapshot pinned gave by the quick way.
+    #[inline(always)]
+    pub(crate) fn quick(&mut self, snapshot: &Snapshot, quick: Quick, company: Option<Key<'_>>) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.quick(snapshot, quick, company);
         }
     }
 
@@ -184,19 +192,6 @@ pub(crate) fn follow(globals: &mut Globals, view: &View, store: &Path, clock: u6
     }
 }
 
-/// Counts the answer of a question asked for a company.
-#[inline(always)]
-pub(crate) fn quick(
-    recorder: &mut Option<Box<Recorder>>,
-    snapshot: &Snapshot,
-    quick: engine::Quick,
-    company: Option<Key<'_>>,
-) {
-    if let Some(recorder) = recorder {
-        recorder.quick(snapshot, quick, company);
-    }
-}
-
 /// A child of `fork` shares its parent's claim to cells, which one thread alone may write: it has to open its own.
 fn forget_in_children() {
     static ONCE: Once = Once::new();
@@ -208,7 +203,7 @@ extern "C" fn forget() {
         let globals = php::globals();
         globals.telemetry.recorder = None;
         globals.telemetry.bound = None;
-        crate::pin::reconsider_store(globals);
+        globals.unpin();
     });
 }
 

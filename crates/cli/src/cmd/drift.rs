@@ -91,6 +91,6 @@ fn shell(file: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-./".contains(c);
     match file.chars().all(plain) && !file.is_empty() {
         true => file.to_owned(),
-        false => format!("'{}'", file.replace('\'', "'\\''")),
+        false => words::shell(file),
     }
 }

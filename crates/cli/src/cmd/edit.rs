@@ -178,16 +178,7 @@ fn in_store(begun: &Begun, changing: &Changing, typed: &Typed, what: &What, outp
                     error => Failure::changing(error),
                 }
             })?;
-        output.line(format!(
-            "{} generation {} after {}",
-            output.paint(GOOD, "published"),
-            published.generation,
-            published.previous
-        ));
-        publish::masked(store, &published.differences, output);
-        if let Some(warning) = &published.audit_warning {
-            output.warn(words::plain(warning));
-        }
+        publish::done(store, &published, output);
         answer["differences"] = json!(published.differences);
         answer["generation"] = published.generation.into();
         answer["warning"] = json!(published.audit_warning);

@@ -3,7 +3,7 @@
 use super::change;
 use super::{plan_show, publish};
 use crate::args::{Arguments, Plan, PlanStage, PlanTick, PlanTyped, PlanWord};
-use crate::output::{DIM, Exit, Failure, GOOD, Outcome, Output, WARN};
+use crate::output::{DIM, Exit, Failure, Outcome, Output, WARN};
 use crate::{confirm, words};
 use flagstone::change::state;
 use flagstone::plan::{Step, verdict};
@@ -76,7 +76,7 @@ fn say(arguments: &Arguments, typed: &PlanTyped, word: store::PlanWord, output: 
         )),
         error => Failure::changing(error),
     })?;
-    told(store, &published, output);
+    publish::done(store, &published, output);
     answer["generation"] = published.generation.into();
     answer["differences"] = json!(published.differences);
     answer["warning"] = json!(published.audit_warning);
@@ -106,19 +106,6 @@ fn tell(flag: &str, planned: &Planned, output: &mut Output) {
     output.line(format!("{flag}: {on}; its plan: {}", plan_show::place(after)));
     for note in &planned.moved.notes {
         output.line(output.paint(DIM, format!("  {}", words::plain(note))));
-    }
-}
-
-fn told(store: &Store, published: &Published, output: &mut Output) {
-    output.line(format!(
-        "{} generation {} after {}",
-        output.paint(GOOD, "published"),
-        published.generation,
-        published.previous
-    ));
-    publish::masked(store, &published.differences, output);
-    if let Some(warning) = &published.audit_warning {
-        output.warn(words::plain(warning));
     }
 }
 

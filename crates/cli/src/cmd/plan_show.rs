@@ -38,7 +38,7 @@ pub fn run(arguments: &Arguments, word: &PlanShow, output: &mut Output) -> Outco
     };
     let Some(flag) = definitions.flags.get(key) else {
         let near = flagstone::definition::nearest(key, definitions.flags.keys().map(String::as_str));
-        let hint = near.map_or(String::new(), |near| format!(" (did you mean \"{near}\"?)"));
+        let hint = flagstone::definition::did_you_mean(near);
         return Err(Failure::Unknown(format!(
             "generation {} has no flag \"{}\"{hint}",
             status.generation,

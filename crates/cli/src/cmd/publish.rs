@@ -8,7 +8,7 @@ use crate::progress::Progress;
 use crate::{place, words};
 use flagstone::definition::{self, Definitions, Report};
 use flagstone::merge::Merged;
-use flagstone::store::{Change, Difference, FileOptions, Store, StoreError, diff};
+use flagstone::store::{Change, Difference, FileOptions, Published, Store, StoreError, diff};
 use flagstone::{Snapshot, compile};
 use serde_json::json;
 
@@ -178,6 +178,20 @@ fn check_drift(
         "problems": file.warnings.problems,
     }));
     Ok(if merged.drift.is_empty() { Exit::Yes } else { Exit::No })
+}
+
+/// What came of a change to one flag that is published now.
+pub fn done(store: &Store, published: &Published, output: &mut Output) {
+    output.line(format!(
+        "{} generation {} after {}",
+        output.paint(GOOD, "published"),
+        published.generation,
+        published.previous
+    ));
+    masked(store, &published.differences, output);
+    if let Some(warning) = &published.audit_warning {
+        output.warn(words::plain(warning));
+    }
 }
 
 /// Says which of the flags changed stay off all the same: who publishes a fix should know.
