@@ -83,12 +83,22 @@ impl What<'_> {
 }
 
 fn run(arguments: &Arguments, changing: &Changing, typed: &Typed, output: &mut Output) -> Outcome {
-    let what =
-        What { word: typed.action.word(), flag: typed.flag, edit: &typed.edit, dry_run: changing.dry_run };
+    let what = What {
+        word: typed.action.word(),
+        flag: typed.flag,
+        edit: &typed.edit,
+        dry_run: changing.terms.dry_run,
+    };
     if let Some(file) = &changing.file {
         return in_file(file, changing.environment.as_deref(), &what, output);
     }
-    let begun = change::begin(arguments, &changing.by, &what.title(), changing.reason.as_deref(), output)?;
+    let begun = change::begin(
+        arguments,
+        &changing.terms.by,
+        &what.title(),
+        changing.terms.reason.as_deref(),
+        output,
+    )?;
     in_store(&begun, changing, typed, &what, output)
 }
 
@@ -142,7 +152,7 @@ fn in_store(begun: &Begun, changing: &Changing, typed: &Typed, what: &What, outp
     tell(&made, output);
     let reach = match made.changed {
         true => begun.weigh(
-            &changing.weighed,
+            &changing.terms.weighed,
             Some(&snapshot),
             (&made.before, &made.definitions),
             what.dry_run,

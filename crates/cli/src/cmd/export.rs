@@ -47,13 +47,14 @@ pub fn import(arguments: &Arguments, word: &Import, output: &mut Output) -> Outc
         origin.generation,
         dry(&word.how)
     );
-    let begun = change::begin(arguments, &word.how.by, &what, word.how.reason.as_deref(), output)?;
+    let begun =
+        change::begin(arguments, &word.how.terms.by, &what, word.how.terms.reason.as_deref(), output)?;
     begun.store.not_again(origin).map_err(Failure::changing)?;
     let landed = land(&begun, &word.how, parcel, origin, output)?;
     let mut answer = landed.answer;
     answer["key"] = key.into();
     let mut exit = Exit::Yes;
-    if !word.how.dry_run && !landed.unchanged {
+    if !word.how.terms.dry_run && !landed.unchanged {
         let mut again = vec!["import".to_owned(), "-".to_owned(), "--yes".to_owned()];
         again.extend(word.how.keep_state.then(|| "--keep-state".to_owned()));
         again.extend(word.how.with_companies.then(|| "--with-companies".to_owned()));

@@ -20,7 +20,7 @@ pub fn run(arguments: &Arguments, plan: &Plan, output: &mut Output) -> Outcome {
             say(arguments, typed, store::PlanWord::Resume(stage), output)
         }
         PlanWord::Advance(typed) => {
-            if typed.reason.as_deref().is_none_or(|reason| reason.trim().is_empty()) {
+            if typed.terms.reason.as_deref().is_none_or(|reason| reason.trim().is_empty()) {
                 return Err(Failure::Unknown(
                     "plan advance leaves out the rest of a soak, and wants --reason R: why".to_owned(),
                 ));
@@ -33,22 +33,23 @@ pub fn run(arguments: &Arguments, plan: &Plan, output: &mut Output) -> Outcome {
 }
 
 fn say(arguments: &Arguments, typed: &PlanTyped, word: store::PlanWord, output: &mut Output) -> Outcome {
-    let dry = if typed.dry_run { " (dry run)" } else { "" };
+    let dry = if typed.terms.dry_run { " (dry run)" } else { "" };
     let what = format!("plan {} {}{dry}", word.word(), typed.flag);
-    let begun = change::begin(arguments, &typed.by, &what, typed.reason.as_deref(), output)?;
+    let begun = change::begin(arguments, &typed.terms.by, &what, typed.terms.reason.as_deref(), output)?;
     let store = &begun.store;
     let change = &Change { base: typed.base, ..begun.change.clone() };
     let planned = store.plan_word(&typed.flag, word, change).map_err(Failure::changing)?;
     tell(&typed.flag, &planned, output);
     let snapshot = store.snapshot(planned.base).ok();
     let definitions = (&planned.before, &planned.definitions);
-    let reach = begun.weigh(&typed.weighed, snapshot.as_ref(), definitions, typed.dry_run, output)?;
+    let reach =
+        begun.weigh(&typed.terms.weighed, snapshot.as_ref(), definitions, typed.terms.dry_run, output)?;
     let mut answer = json!({
         "environment": store.environment(),
         "machine": change.actor.host,
         "flag": typed.flag,
-        "changed": !typed.dry_run,
-        "dry_run": typed.dry_run,
+        "changed": !typed.terms.dry_run,
+        "dry_run": typed.terms.dry_run,
         "base": planned.base,
         "generation": planned.base,
         "stage": planned.moved.stage.map(|stage| stage + 1),
@@ -56,14 +57,14 @@ fn say(arguments: &Arguments, typed: &PlanTyped, word: store::PlanWord, output: 
         "reach": reach,
         "differences": [],
     });
-    if typed.dry_run {
+    if typed.terms.dry_run {
         answer["differences"] = json!(diff(&planned.before, &planned.definitions));
         output.line("nothing was changed");
         output.json(&answer);
         return Ok(Exit::Yes);
     }
     let by_hand = word == store::PlanWord::Abort && !planned.moved.notes.is_empty();
-    if by_hand && !typed.weighed.yes && !confirm::confirmed("Take that back as well?", output) {
+    if by_hand && !typed.terms.weighed.yes && !confirm::confirmed("Take that back as well?", output) {
         return Err(Failure::Refused(
             "an abort returns to just what was before `start`, changes made by hand since included; nothing was changed. With --yes \
              it does"

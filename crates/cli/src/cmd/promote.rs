@@ -14,18 +14,19 @@ pub fn run(arguments: &Arguments, word: &Promote, output: &mut Output) -> Outcom
     let from = Store::open(&word.from).map_err(Failure::changing)?;
     let origin = from.origin().map_err(Failure::changing)?;
     let what = format!("promote {} from {}{}", named(&word.what.flags), origin.environment, dry(&word.how));
-    let begun = change::begin(arguments, &word.how.by, &what, word.how.reason.as_deref(), output)?;
+    let begun =
+        change::begin(arguments, &word.how.terms.by, &what, word.how.terms.reason.as_deref(), output)?;
     if from.directory() == begun.store.directory() {
         return Err(Failure::Refused("--from and --to are the same store; nothing was changed".to_owned()));
     }
     let parcel = parcel(&from, &origin, &word.what.flags)?;
     let landed = land(&begun, &word.how, &parcel, &origin, output)?;
-    if word.how.dry_run || landed.unchanged {
+    if word.how.terms.dry_run || landed.unchanged {
         output.json(&landed.answer);
         return Ok(Exit::Yes);
     }
     // There is no store to promote from on other machines.
-    let arrived = match begun.config.machines.is_empty() || word.how.by.here {
+    let arrived = match begun.config.machines.is_empty() || word.how.terms.by.here {
         true => machines::Sent::default(),
         false => machines::unknown(
             "a promotion is made on this machine only; take the flags to the others with `flagstone export` and `import`".to_owned(),
@@ -88,8 +89,13 @@ pub fn land(
         0 => None,
         generation => Some(store.snapshot(*generation).map_err(Failure::changing)?),
     };
-    let reach =
-        begun.weigh(&how.weighed, snapshot.as_ref(), (&before, &arrival.definitions), how.dry_run, output)?;
+    let reach = begun.weigh(
+        &how.terms.weighed,
+        snapshot.as_ref(),
+        (&before, &arrival.definitions),
+        how.terms.dry_run,
+        output,
+    )?;
     let mut answer = json!({
         "environment": store.environment(),
         "machine": change.actor.host,
@@ -100,10 +106,10 @@ pub fn land(
         "notes": arrival.notes,
         "differences": differences,
         "reach": reach,
-        "dry_run": how.dry_run,
+        "dry_run": how.terms.dry_run,
         "generation": generation,
     });
-    if how.dry_run {
+    if how.terms.dry_run {
         output.line("nothing was changed");
         return Ok(Landed { unchanged: differences.is_empty(), answer });
     }
@@ -148,5 +154,5 @@ pub fn named(flags: &[String]) -> String {
 }
 
 pub fn dry(how: &Travelling) -> &'static str {
-    if how.dry_run { " (dry run)" } else { "" }
+    if how.terms.dry_run { " (dry run)" } else { "" }
 }

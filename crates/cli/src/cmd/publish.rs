@@ -14,12 +14,12 @@ use serde_json::json;
 
 pub fn run(arguments: &Arguments, word: &Publish, output: &mut Output) -> Outcome {
     let name = place::file_name(&word.file);
-    let what = match (word.check_drift, word.dry_run) {
+    let what = match (word.check_drift, word.terms.dry_run) {
         (true, _) => format!("publish {name} (looking for drift only)"),
         (false, true) => format!("publish {name} (dry run)"),
         (false, false) => format!("publish {name}"),
     };
-    let begun = change::begin(arguments, &word.by, &what, word.reason.as_deref(), output)?;
+    let begun = change::begin(arguments, &word.terms.by, &what, word.terms.reason.as_deref(), output)?;
     let Begun { store, change, .. } = &begun;
     let bytes = check::read(&word.file)?;
     let (definitions, warnings) = match definitions(&name, &bytes, store)? {
@@ -41,7 +41,7 @@ pub fn run(arguments: &Arguments, word: &Publish, output: &mut Output) -> Outcom
     };
     check::problems(&warnings, output);
     let file = Checked { name, bytes, definitions, warnings };
-    match (word.check_drift, word.dry_run) {
+    match (word.check_drift, word.terms.dry_run) {
         (true, _) => check_drift(store, change, word, &file, output),
         (false, true) => dry_run(&begun, word, &file, output),
         (false, false) => publish(&begun, word, file, output),
@@ -82,7 +82,7 @@ fn publish(begun: &Begun, word: &Publish, file: Checked, output: &mut Output) ->
         Ok(merged) => Ok(merged.definitions),
         Err(error) => Err(Failure::changing(error)),
     };
-    let (reach, base) = begun.weigh_all(&word.weighed, intended, false, output)?;
+    let (reach, base) = begun.weigh_all(&word.terms.weighed, intended, false, output)?;
     // What was weighed is what is replaced.
     let change = Change { base: word.base.or(base), ..begun.change.clone() };
     let progress = Progress::begin("compiling and publishing".to_owned());
@@ -241,7 +241,7 @@ fn dry_run(begun: &Begun, word: &Publish, file: &Checked, output: &mut Output) -
         ));
         change::differences(&told, output);
     }
-    let (reach, _) = begun.weigh_all(&word.weighed, || Ok(merged.definitions.clone()), true, output)?;
+    let (reach, _) = begun.weigh_all(&word.terms.weighed, || Ok(merged.definitions.clone()), true, output)?;
     drift::merged(&merged, &file.name, false, output);
     output.json(&json!({
         "environment": store.environment(),

@@ -24,8 +24,8 @@ struct Plan {
 }
 
 pub fn run(arguments: &Arguments, word: &Rollback, output: &mut Output) -> Outcome {
-    let what = if word.dry_run { "rollback (dry run)" } else { "rollback" };
-    let begun = change::begin(arguments, &word.by, what, word.reason.as_deref(), output)?;
+    let what = if word.terms.dry_run { "rollback (dry run)" } else { "rollback" };
+    let begun = change::begin(arguments, &word.terms.by, what, word.terms.reason.as_deref(), output)?;
     let Begun { store, change, .. } = &begun;
     let progress = Progress::begin("comparing generations".to_owned());
     let plan = plan(store, word.to.as_ref())?;
@@ -35,7 +35,7 @@ pub fn run(arguments: &Arguments, word: &Rollback, output: &mut Output) -> Outco
         None => Value::Null,
         Some((before, after)) => {
             let current = store.snapshot(plan.current).map_err(Failure::changing)?;
-            begun.weigh(&word.weighed, Some(&current), (before, after), word.dry_run, output)?
+            begun.weigh(&word.terms.weighed, Some(&current), (before, after), word.terms.dry_run, output)?
         }
     };
     let mut answer = json!({
@@ -47,10 +47,10 @@ pub fn run(arguments: &Arguments, word: &Rollback, output: &mut Output) -> Outco
         "differences": plan.differences,
         "unreadable": plan.unreadable,
         "reach": reach,
-        "dry_run": word.dry_run,
+        "dry_run": word.terms.dry_run,
     });
     let mut exit = Exit::Yes;
-    if word.dry_run {
+    if word.terms.dry_run {
         output.line("nothing was changed");
     } else {
         // What was shown is what is done, or nothing is.

@@ -1,0 +1,307 @@
+//! The words that change what is on.
+
+use super::values::{company, name, percentage, reason, release, target};
+use clap::{Args, ValueHint};
+use flagstone::definition::{CompanyId, Percentage};
+use std::path::PathBuf;
+
+/// Who makes a change, and how far it goes.
+#[derive(Debug, Args)]
+pub struct By {
+    /// Who makes the change; without it FLAGSTONE_ACTOR, SUDO_USER or whoever signed in
+    #[arg(long, value_name = "NAME", value_parser = name)]
+    pub actor: Option<String>,
+    /// On this machine only, not on those that the store's config declares
+    #[arg(long)]
+    pub here: bool,
+}
+
+/// Whom a change reaches.
+#[derive(Debug, Args)]
+pub struct Reach {
+    /// Tell which of these companies it turns on and off: one id a line, or a JSON array; `-` is standard input. Without it, the
+    /// store's config says
+    #[arg(long = "companies", id = "list", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub list: Option<PathBuf>,
+}
+
+/// Whom a change reaches, and what if that is many.
+#[derive(Debug, Args)]
+pub struct Weighed {
+    /// Whom.
+    #[command(flatten)]
+    pub reach: Reach,
+    /// Do not ask, however many it turns off
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// How a change that is weighed first is made.
+#[derive(Debug, Args)]
+pub struct Terms {
+    /// Show what would change, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Why, for the audit trail
+    #[arg(long, value_name = "R")]
+    pub reason: Option<String>,
+    /// Whom it reaches.
+    #[command(flatten)]
+    pub weighed: Weighed,
+    /// Who.
+    #[command(flatten)]
+    pub by: By,
+}
+
+/// Arguments of `init`.
+#[derive(Debug, Args)]
+pub struct Init {
+    /// The directory to make the store in; without it, --store says where
+    #[arg(value_name = "STORE", value_hint = ValueHint::DirPath)]
+    pub directory: Option<PathBuf>,
+    /// Its environment, for good: a store answers for one
+    #[arg(long, value_name = "E")]
+    pub environment: String,
+    /// Let this group publish too, such as www-data for a dashboard beside a deploy user
+    #[arg(long, value_name = "G")]
+    pub group: Option<String>,
+}
+
+/// Arguments of `publish`.
+#[derive(Debug, Args)]
+pub struct Publish {
+    /// The definitions; `-` reads them from standard input
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// Refuse unless this generation is still the current one
+    #[arg(long, value_name = "N")]
+    pub base: Option<u64>,
+    /// Publish nothing; fail if a switch is not as the file says, as a nightly job does
+    #[arg(long, conflicts_with_all = ["base", "reset", "prune"])]
+    pub check_drift: bool,
+    /// Have the file decide this switch, which is turned where it runs otherwise: FLAG.FIELD, FLAG or all (may be given again)
+    #[arg(long, value_name = "WHAT")]
+    pub reset: Vec<String>,
+    /// Remove flags that the file no longer has and that are off for everybody
+    #[arg(long)]
+    pub prune: bool,
+    /// The release that the file belongs to: a number that grows, or a time; of an older one no switch is turned
+    #[arg(long, value_name = "ID", value_parser = release)]
+    pub release: Option<u64>,
+    /// That release is the newest, whatever was published before
+    #[arg(long, requires = "release")]
+    pub newest: bool,
+    /// How.
+    #[command(flatten)]
+    pub terms: Terms,
+}
+
+/// Arguments of `pull`.
+#[derive(Debug, Args)]
+pub struct Pull {
+    /// The definitions
+    #[arg(default_value = "flags.json", value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// Show what would be written, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// What all words that change one flag's definition have in common.
+#[derive(Debug, Args)]
+pub struct Changing {
+    /// Change this file of definitions instead of the store, and publish nothing
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["base", "reason", "list", "yes", "actor", "here"])]
+    pub file: Option<PathBuf>,
+    /// Of the file, change what this environment says, instead of what all of them do
+    #[arg(long, value_name = "E", requires = "file")]
+    pub environment: Option<String>,
+    /// Refuse unless this generation is still the current one
+    #[arg(long, value_name = "N")]
+    pub base: Option<u64>,
+    /// How.
+    #[command(flatten)]
+    pub terms: Terms,
+}
+
+/// Arguments of `enable`.
+#[derive(Debug, Args)]
+pub struct Enable {
+    /// The flag's key
+    pub flag: String,
+    /// For so many, drawn by the rollout's rules
+    #[arg(long, value_name = "P", value_parser = percentage, allow_hyphen_values = true)]
+    pub percentage: Option<Percentage>,
+    /// For this company (may be given again); of a flag that is off it makes a pilot: nobody else
+    #[arg(long = "company", value_name = "C", value_parser = company, allow_hyphen_values = true)]
+    pub companies: Vec<CompanyId>,
+    /// For whom it says: its percentage, schedule and companies stay as they are
+    #[arg(long, conflicts_with_all = ["percentage", "companies"])]
+    pub keep: bool,
+    /// Where and how.
+    #[command(flatten)]
+    pub changing: Changing,
+}
+
+/// Arguments of `disable`.
+#[derive(Debug, Args)]
+pub struct Disable {
+    /// The flag's key
+    pub flag: String,
+    /// For this company only, as `deny` does (may be given again)
+    #[arg(long = "company", value_name = "C", value_parser = company, allow_hyphen_values = true)]
+    pub companies: Vec<CompanyId>,
+    /// Where and how.
+    #[command(flatten)]
+    pub changing: Changing,
+}
+
+/// Arguments of `rollout`.
+#[derive(Debug, Args)]
+pub struct Rollout {
+    /// The flag's key
+    pub flag: String,
+    /// From 0 to 100, with up to three decimals
+    #[arg(value_parser = percentage, allow_negative_numbers = true)]
+    pub percentage: Percentage,
+    /// Where and how.
+    #[command(flatten)]
+    pub changing: Changing,
+}
+
+/// Arguments of `allow`, `deny` and `forget`.
+#[derive(Debug, Args)]
+pub struct Companies {
+    /// The flag's key
+    pub flag: String,
+    /// The companies: `42` is the integer, `042` a string
+    #[arg(value_name = "COMPANY", required = true, value_parser = company, allow_negative_numbers = true)]
+    pub companies: Vec<CompanyId>,
+    /// Where and how.
+    #[command(flatten)]
+    pub changing: Changing,
+}
+
+/// Arguments of `add`.
+#[derive(Debug, Args)]
+pub struct Add {
+    /// The new flag's key
+    pub flag: String,
+    /// The file of definitions
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// What it is, for people
+    #[arg(long, value_name = "TEXT")]
+    pub description: Option<String>,
+    /// Whom to ask about it
+    #[arg(long, value_name = "NAME")]
+    pub owner: Option<String>,
+    /// The day after which `check` warns that it should be gone: 2027-03-31
+    #[arg(long, value_name = "DAY")]
+    pub expires: Option<String>,
+    /// Show what would change, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Arguments of `rollback`.
+#[derive(Debug, Args)]
+pub struct Rollback {
+    /// To what this generation held, by its number or its content's 32 hex digits; without it, the one before the current
+    #[arg(long, value_name = "N", value_parser = target)]
+    pub to: Option<Target>,
+    /// How.
+    #[command(flatten)]
+    pub terms: Terms,
+}
+
+/// A generation to go back to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// By its number.
+    Generation(u64),
+    /// By its content's id: what other machines call it.
+    Content(String),
+}
+
+/// Arguments of `kill`.
+#[derive(Debug, Args)]
+pub struct Kill {
+    /// The flag's key
+    pub flag: String,
+    /// Why, for the audit trail and for whoever asks what happened
+    #[arg(long, value_name = "R", value_parser = reason)]
+    pub reason: String,
+    /// Kill it although the current generation has no such flag
+    #[arg(long)]
+    pub force: bool,
+    /// Whom it reaches.
+    #[command(flatten)]
+    pub reach: Reach,
+    /// Who.
+    #[command(flatten)]
+    pub by: By,
+}
+
+/// Arguments of `revive`.
+#[derive(Debug, Args)]
+pub struct Revive {
+    /// The flag's key
+    pub flag: String,
+    /// Why, for the audit trail
+    #[arg(long, value_name = "R")]
+    pub reason: Option<String>,
+    /// Whom it reaches.
+    #[command(flatten)]
+    pub reach: Reach,
+    /// Who.
+    #[command(flatten)]
+    pub by: By,
+}
+
+/// Arguments of `stop-all`.
+#[derive(Debug, Args)]
+pub struct StopAll {
+    /// Why, for the audit trail and for whoever asks what happened
+    #[arg(long, value_name = "R", value_parser = reason)]
+    pub reason: String,
+    /// The store's environment, instead of typing it when asked
+    #[arg(long, value_name = "E")]
+    pub environment: Option<String>,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+    /// Whom it reaches.
+    #[command(flatten)]
+    pub reach: Reach,
+    /// Who.
+    #[command(flatten)]
+    pub by: By,
+}
+
+/// Arguments of `resume-all`.
+#[derive(Debug, Args)]
+pub struct ResumeAll {
+    /// Why, for the audit trail
+    #[arg(long, value_name = "R")]
+    pub reason: Option<String>,
+    /// Whom it reaches.
+    #[command(flatten)]
+    pub reach: Reach,
+    /// Who.
+    #[command(flatten)]
+    pub by: By,
+}
+
+/// Arguments of `config`.
+#[derive(Debug, Args)]
+pub struct Config {
+    /// What: companies, off_share, machines, machines.NAME; without it, all
+    pub key: Option<String>,
+    /// The value to set: JSON, or plain text
+    #[arg(conflicts_with = "unset")]
+    pub value: Option<String>,
+    /// Take the key out
+    #[arg(long, requires = "key")]
+    pub unset: bool,
+}

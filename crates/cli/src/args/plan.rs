@@ -1,0 +1,90 @@
+//! Rollout plans, and what a daemon does.
+
+use super::Terms;
+use super::values::instant;
+use clap::{Args, Subcommand};
+
+/// Arguments of `plan`.
+#[derive(Debug, Args)]
+pub struct Plan {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub word: PlanWord,
+}
+
+/// What there is to do with plans.
+#[derive(Debug, Subcommand)]
+pub enum PlanWord {
+    /// Show how far a flag's plan is, with dates; without a flag, all plans
+    Show(PlanShow),
+    /// Enter the first stage
+    Start(PlanTyped),
+    /// Stop where it is: what is on stays on
+    Hold(PlanTyped),
+    /// Go on with a plan that is held
+    Resume(PlanStage),
+    /// Enter the next stage now, without the rest of the soak
+    Advance(PlanTyped),
+    /// Return to what the flag said before the plan was started
+    Abort(PlanTyped),
+    /// Move all plans whose time has come, once; for cron
+    Tick(PlanTick),
+}
+
+/// Arguments of `plan show`.
+#[derive(Debug, Args)]
+pub struct PlanShow {
+    /// The flag's key
+    pub flag: Option<String>,
+}
+
+/// Arguments of what people say of a plan.
+#[derive(Debug, Args)]
+pub struct PlanTyped {
+    /// The flag's key
+    pub flag: String,
+    /// Refuse unless this generation is still the current one
+    #[arg(long, value_name = "N")]
+    pub base: Option<u64>,
+    /// How.
+    #[command(flatten)]
+    pub terms: Terms,
+}
+
+/// Arguments of `plan resume`.
+#[derive(Debug, Args)]
+pub struct PlanStage {
+    /// What they have in common.
+    #[command(flatten)]
+    pub typed: PlanTyped,
+    /// Enter this stage, instead of going on from what is on now
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub stage: Option<u32>,
+}
+
+/// Arguments of `plan tick`.
+#[derive(Debug, Args)]
+pub struct PlanTick {
+    /// As of this time instead of now, to try a plan out: 2026-12-01T08:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = instant)]
+    pub at: Option<i64>,
+    /// Show what would be done, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// Seconds between two looks
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub interval: u64,
+}
+
+/// Arguments of `notify`.
+#[derive(Debug, Args)]
+pub struct Notify {
+    /// Say how far each endpoint is and what was given up, and send nothing
+    #[arg(long)]
+    pub status: bool,
+}
