@@ -3,21 +3,14 @@
 //! All at once, each by its own command and within its own time. None of them sends the word on.
 
 use crate::output::{Exit, GOOD, Output, WARN};
-use crate::{relay, words};
+use crate::{process, relay, words};
 use flagstone::store::{Config, Machine, Runner};
-use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
-use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex};
+use std::process::{Command, ExitStatus};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
-
-/// Bytes kept of what a machine's command prints.
-const KEPT: usize = 4 << 20;
-/// How long what was printed last is waited for once the command has ended.
-const AFTERWARDS: Duration = Duration::from_millis(200);
+use std::time::Duration;
 
 /// A word that is to be said elsewhere too.
 pub struct Word {
@@ -132,36 +125,20 @@ fn answer(
         }
         Runner::Nobody(problem) => return Err(words::plain(problem).into_owned()),
     }
-    // A group of its own, to end with all that it started.
-    command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() });
-    let mut child =
-        command.spawn().map_err(|error| format!("cannot run {}: {error}", words::plain(program)))?;
-    if let (Some(mut stdin), Some(input)) = (child.stdin.take(), input) {
-        thread::spawn(move || {
-            // A command that does not read it says itself what is wrong.
-            let _ = stdin.write_all(&input);
-        });
-    }
-    let printed = child.stdout.take().map(kept);
-    let complained = child.stderr.take().map(kept);
-    let ended = wait(&mut child, Duration::from_secs(machine.timeout));
-    let [printed, complained] = [printed, complained].map(|kept| kept.map(Kept::text).unwrap_or_default());
-    let status = ended
-        .map_err(|error| error.to_string())?
+    let ran = process::run(command, input, Duration::from_secs(machine.timeout))?
         .ok_or_else(|| format!("no answer within {}", words::counted(machine.timeout, "second")))?;
-    let told = printed.lines().rev().find_map(|line| serde_json::from_str::<Value>(line).ok());
-    match (status.code(), told) {
+    let told = ran.out.lines().rev().find_map(|line| serde_json::from_str::<Value>(line).ok());
+    match (ran.status.code(), told) {
         (Some(0), Some(told)) => Ok(told),
         // Too much of it to be kept.
-        (Some(0), None) if printed.len() == KEPT => Ok(Value::Null),
+        (Some(0), None) if ran.out.len() == process::KEPT => Ok(Value::Null),
         (Some(0), None) => Err("its command ended well, but flagstone did not answer".to_owned()),
         (_, told) => {
             let told = told.as_ref().and_then(|told| told["error"].as_str()).map(str::to_owned);
-            let first = complained.lines().find(|line| !line.trim().is_empty()).map(str::to_owned);
+            let first = ran.err.lines().find(|line| !line.trim().is_empty()).map(str::to_owned);
             let problem = told.or(first).unwrap_or_else(|| "it said nothing".to_owned());
             let problem: String = problem.trim_start_matches("flagstone: ").chars().take(500).collect();
-            Err(format!("{} ({})", words::plain(&problem), ending(status)))
+            Err(format!("{} ({})", words::plain(&problem), ending(ran.status)))
         }
     }
 }
@@ -170,50 +147,5 @@ fn ending(status: ExitStatus) -> String {
     match status.code() {
         Some(code) => format!("exit {code}"),
         None => "ended by a signal".to_owned(),
-    }
-}
-
-/// How it ended; none if it did not in time, and was ended then.
-fn wait(child: &mut Child, patience: Duration) -> io::Result<Option<ExitStatus>> {
-    let until = Instant::now() + patience;
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
-        }
-        if Instant::now() >= until {
-            if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
-                let _ = kill_process_group(group, Signal::KILL);
-            }
-            child.wait()?;
-            return Ok(None);
-        }
-        thread::sleep(Duration::from_millis(5));
-    }
-}
-
-/// What is read from a pipe, up to a limit. Somebody may hold the pipe open for ever.
-struct Kept(Arc<Mutex<Vec<u8>>>, JoinHandle<()>);
-
-fn kept(mut pipe: impl Read + Send + 'static) -> Kept {
-    let kept = Arc::new(Mutex::new(Vec::new()));
-    let into = Arc::clone(&kept);
-    let thread = thread::spawn(move || {
-        let mut buffer = [0; 4096];
-        while let Ok(read @ 1..) = pipe.read(&mut buffer) {
-            let (Ok(mut kept), Some(bytes)) = (into.lock(), buffer.get(..read)) else { return };
-            let room = KEPT.saturating_sub(kept.len()).min(read);
-            kept.extend_from_slice(bytes.get(..room).unwrap_or_default());
-        }
-    });
-    Kept(kept, thread)
-}
-
-impl Kept {
-    fn text(self) -> String {
-        let until = Instant::now() + AFTERWARDS;
-        while !self.1.is_finished() && Instant::now() < until {
-            thread::sleep(Duration::from_millis(1));
-        }
-        self.0.lock().map_or_else(|_| String::new(), |kept| String::from_utf8_lossy(&kept).into_owned())
     }
 }

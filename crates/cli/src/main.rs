@@ -9,6 +9,7 @@ mod companies;
 mod confirm;
 mod doctor;
 mod fastcgi;
+mod http;
 mod machines;
 mod notify;
 mod output;

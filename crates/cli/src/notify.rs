@@ -2,7 +2,7 @@
 //!
 //! Every endpoint has a thread of its own, so that one that hangs delays no other; a change does not wait for any of them.
 
-use crate::words;
+use crate::{http, words};
 use flagstone::notify::{Cursor, Endpoint, Event, Format, signature};
 use flagstone::store::{Action, Store};
 use std::fs::File;
@@ -12,7 +12,6 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 use ureq::Agent;
-use ureq::tls::{RootCerts, TlsConfig};
 
 /// An endpoint that has not answered by then is tried again later.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -152,16 +151,8 @@ impl Way {
             (None, Some(file)) => String::from_utf8_lossy(&secret(file)?).into_owned(),
             (None, None) => return Err("it has no address".to_owned()),
         };
-        let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .timeout_global(Some(TIMEOUT))
-            .tls_config(tls)
-            .build();
         let secret = endpoint.secret_file.as_deref().map(secret).transpose()?;
-        Ok(Way { agent: config.new_agent(), url, secret })
+        Ok(Way { agent: http::agent(), url, secret })
     }
 
     fn send(&self, event: &Event, format: Format) -> Result<(), Refused> {
@@ -169,8 +160,10 @@ impl Way {
         let mut request = self
             .agent
             .post(&self.url)
+            .config()
+            .timeout_global(Some(TIMEOUT))
+            .build()
             .header("Content-Type", "application/json")
-            .header("User-Agent", concat!("flagstone/", env!("CARGO_PKG_VERSION")))
             .header("X-Flagstone-Event", &event.id);
         if let Some(secret) = &self.secret {
             let seconds = words::now().div_euclid(1_000_000);

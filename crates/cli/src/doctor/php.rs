@@ -18,9 +18,10 @@ pub fn checks(php: Option<&Path>, opened: &Opened, report: &mut Report) {
     // Warnings are worth telling, and must not hide among a log's.
     command.args(["-d", "display_errors=1", "-d", "html_errors=0", "-d", "log_errors=0", "-r"]);
     command.arg(SCRIPT.trim_start_matches("<?php")).arg("--").arg(opened.store.directory());
-    let ran = match process::run(command, PATIENCE) {
-        Ok(ran) => ran,
-        Err(error) => return nothing(&words::plain(&error), report),
+    let ran = match process::run(command, None, PATIENCE) {
+        Ok(Some(ran)) => ran,
+        Ok(None) => return nothing(&format!("{name} did not end within {} s", PATIENCE.as_secs()), report),
+        Err(error) => return nothing(&error, report),
     };
     let answer = match answer::parse(&ran.out) {
         Ok(answer) => answer,

@@ -28,11 +28,11 @@ pub fn checks(status: &StoreStatus, report: &mut Report) {
     }
     let mut ask = Command::new("timedatectl");
     ask.args(["show", "--property=NTPSynchronized", "--value"]);
-    match process::run(ask, PATIENCE) {
-        Ok(ran) if ran.out.trim() == "yes" => {
+    match process::run(ask, None, PATIENCE) {
+        Ok(Some(ran)) if ran.out.trim() == "yes" => {
             report.passed(TIME_SYNC, "timedatectl says that the clock is synchronised")
         }
-        Ok(ran) if ran.out.trim() == "no" => {
+        Ok(Some(ran)) if ran.out.trim() == "no" => {
             report.warned(TIME_SYNC, "timedatectl says that the clock is not synchronised", MEND);
         }
         _ => report.unknown(

@@ -2,13 +2,12 @@
 
 use super::judge::judge;
 use super::{Answer, Probe, read};
-use crate::words;
+use crate::{http, words};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use ureq::http::uri::Authority;
 use ureq::http::{HeaderValue, Method, Request, Response, Uri};
-use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, AsSendBody, Body, Error};
 
 /// The most of a body that is read, in bytes.
@@ -33,7 +32,7 @@ pub fn all(probes: &[Probe], repeat: usize, parallel: usize) -> Vec<Ran> {
     std::thread::scope(|scope| {
         for _ in 0..parallel.min(total) {
             scope.spawn(|| {
-                let agent = agent();
+                let agent = http::agent();
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     if number >= total {
@@ -48,21 +47,6 @@ pub fn all(probes: &[Probe], repeat: usize, parallel: usize) -> Vec<Ran> {
         }
     });
     done.into_inner().unwrap_or_default()
-}
-
-/// Keeps connections, but no cookies: what one answer sets is no other company's.
-fn agent() -> Agent {
-    // The machine's own certificates, so that a company's own authority counts.
-    let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
-    Agent::config_builder()
-        .http_status_as_error(false)
-        .max_redirects(0)
-        .max_redirects_will_error(false)
-        .allow_non_standard_methods(true)
-        .user_agent(concat!("flagstone/", env!("CARGO_PKG_VERSION")))
-        .tls_config(tls)
-        .build()
-        .new_agent()
 }
 
 fn one(agent: &Agent, number: usize, probe: &Probe) -> Ran {
