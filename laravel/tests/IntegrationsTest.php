@@ -9,6 +9,7 @@ use Flagstone\Laravel\Http\CheckFeatureFlag;
 use Flagstone\Laravel\Integrations\About;
 use Flagstone\Laravel\Tests\Support\PortalResource;
 use Illuminate\Foundation\Application;
+use Illuminate\Foundation\Http\Events\RequestHandled;
 use Illuminate\Log\Events\MessageLogged;
 use Illuminate\Support\Facades\Artisan;
 use Illuminate\Support\Facades\Event;
@@ -120,6 +121,20 @@ final class IntegrationsTest extends TestCase
             $this->app->make('debugbar')->collectors['flagstone']->messages,
         );
         $this->assertSame([], (\Laravel\Telescope\Telescope::$tag)((object) ['type' => 'query']));
+    }
+
+    public function test_telescope_finds_the_flag_that_ended_a_request(): void
+    {
+        // One that is on for nobody ends it before its route is run, and once left no trace.
+        $this->publish(['nobody' => false, 'everyone' => true]);
+        Route::get('/page', static fn (): string => 'page')->middleware('feature:everyone,nobody');
+
+        $tags = null;
+        $this->app->make('events')->listen(RequestHandled::class, function () use (&$tags): void {
+            $tags = (\Laravel\Telescope\Telescope::$tag)((object) ['type' => 'request']);
+        });
+        $this->get('/page')->assertNotFound();
+        $this->assertSame(['flag:nobody:off'], $tags);
     }
 
     public function test_about_tells_what_answers(): void

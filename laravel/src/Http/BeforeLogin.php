@@ -4,6 +4,8 @@ declare(strict_types=1);
 
 namespace Flagstone\Laravel\Http;
 
+use Flagstone\Laravel\Flagstone;
+use Flagstone\Laravel\Subject\Subject;
 use Illuminate\Contracts\Container\Container;
 use Illuminate\Routing\Events\RouteMatched;
 
@@ -26,10 +28,26 @@ final class BeforeLogin
         if ($refusal->isAnswered() || $this->disabled()) {
             return;
         }
+        $this->announce($this->flags->of($event->route));
         // As where no route matched: an error page that marks the current one finds none.
         $event->request->setRouteResolver(static fn () => null);
 
         throw $refusal->exception($event->request, $this->flags->of($event->route));
+    }
+
+    /**
+     * Whoever shows what a request asked for finds what ended it.
+     *
+     * @param list<string> $flags
+     */
+    private function announce(array $flags): void
+    {
+        $flagstone = $this->container->make(Flagstone::class);
+        foreach (\explode('|', \implode('|', $flags)) as $flag) {
+            if (!$flagstone->possible($flag)) {
+                $flagstone->announce($flag, new Subject(), false);
+            }
+        }
     }
 
     /** Tests may run without middleware. */

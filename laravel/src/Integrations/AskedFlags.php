@@ -20,7 +20,8 @@ final class AskedFlags
     public static function note(FeatureAsked $event): void
     {
         $request = self::request();
-        if ($request === null) {
+        // A console's request, which has no route, lives as long as the process.
+        if ($request === null || $request->route() === null) {
             return;
         }
         $asked = $request->attributes->get(self::KEPT, []);
@@ -41,12 +42,11 @@ final class AskedFlags
         return $tags;
     }
 
-    /** A request that has a route: a console's lives as long as the process. */
     private static function request(): ?Request
     {
         $app = Container::getInstance();
         $request = $app->bound('request') ? $app->make('request') : null;
 
-        return $request instanceof Request && $request->route() !== null ? $request : null;
+        return $request instanceof Request ? $request : null;
     }
 }
