@@ -16,15 +16,36 @@ pub(super) fn claim(file: &File) -> usize {
     (0..WORKERS).map(|step| 1 + (first + step) % WORKERS).find(|worker| lock(file, *worker)).unwrap_or(0)
 }
 
+/// Whether somebody has those cells. The file may be open for reading only.
+#[cfg(all(target_os = "linux", feature = "publisher"))]
+pub(super) fn is_claimed(file: &File, worker: usize) -> bool {
+    let mut lock = on(worker);
+    // SAFETY: the descriptor is open as long as `file` is borrowed, and the lock's description is the kernel's to write to
+    // until the call ends.
+    let asked = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_GETLK, &raw mut lock) };
+    asked == 0 && lock.l_type != libc::F_UNLCK as libc::c_short
+}
+
+#[cfg(all(not(target_os = "linux"), feature = "publisher"))]
+pub(super) fn is_claimed(_: &File, _: usize) -> bool {
+    false
+}
+
+/// A lock on one byte.
 #[cfg(target_os = "linux")]
-fn lock(file: &File, byte: usize) -> bool {
-    let lock = libc::flock {
+fn on(byte: usize) -> libc::flock {
+    libc::flock {
         l_type: libc::F_WRLCK as libc::c_short,
         l_whence: libc::SEEK_SET as libc::c_short,
         l_start: byte as libc::off_t,
         l_len: 1,
         l_pid: 0,
-    };
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn lock(file: &File, byte: usize) -> bool {
+    let lock = on(byte);
     // SAFETY: the descriptor is open as long as `file` is borrowed, and the kernel only reads the lock's description.
     unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &raw const lock) == 0 }
 }

@@ -46,15 +46,18 @@ pub(super) mod header {
     pub(in crate::telemetry) const DROPPED_EXPOSURES: usize = 5;
     /// From here on: the hour that each row of the hours is of, plus one; 0 for none.
     pub(in crate::telemetry) const ROWS: usize = 8;
+    /// From here on, for each thread that has cells of its own: the generation that it answers from, and microseconds since
+    /// 1970 when it last said so.
+    pub(in crate::telemetry) const SERVING: usize = 40;
     /// The length of the store's path and, from the word after it on, its bytes: only so that somebody can tell whether the
     /// store is still there. 0 where it is too long.
-    pub(in crate::telemetry) const STORE: usize = 64;
+    pub(in crate::telemetry) const STORE: usize = 176;
     /// Bytes of the header.
     pub(in crate::telemetry) const SIZE: usize = 4096;
 }
 
 /// What `header::MAGIC` holds.
-pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"flagcnt1");
+pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"flagcnt2");
 
 /// The cells of one flag for one thread, in words.
 pub(super) mod cell {
@@ -167,7 +170,7 @@ pub(super) fn sketch_of(hour: u64) -> usize {
 }
 
 /// What the names of all such files begin with.
-pub(super) const NAMES: &str = "flagstone-1-";
+pub(super) const NAMES: &str = "flagstone-2-";
 
 /// What the names of a store's files begin with. The store is told by its canonical path.
 pub(super) fn prefix(store: &Path) -> String {
@@ -179,7 +182,9 @@ pub(super) fn path(directory: &Path, store: &Path, user: u32, layout: Layout) ->
     directory.join(format!("{}{user}-{}", prefix(store), layout.flags))
 }
 
-const _: () = assert!(header::STORE >= header::ROWS + HOURS && header::SIZE > (header::STORE + 1) * 8);
+const _: () = assert!(header::SERVING >= header::ROWS + HOURS);
+const _: () =
+    assert!(header::STORE >= header::SERVING + 2 * WORKERS && header::SIZE > (header::STORE + 1) * 8);
 
 #[cfg(test)]
 mod tests {

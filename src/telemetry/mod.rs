@@ -29,5 +29,5 @@ pub use exposure::{Cohort, Exposure, GROUPS, Group};
 pub use layout::DIRECTORY;
 pub use outcome::{Ending, Status};
 #[cfg(feature = "publisher")]
-pub use read::{Counts, FlagCounts, Hour, Source, read, trusts};
+pub use read::{Counts, FlagCounts, Hour, Source, Worker, read, trusts};
 pub use recorder::{Asked, Recorder};

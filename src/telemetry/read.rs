@@ -3,6 +3,7 @@
 //! The files are read, not mapped: one that is cut short meanwhile is an error and not the reader's end. What they hold
 //! may be wrong, but every index comes from the layout that a file's name and size agree on.
 
+use super::claim::is_claimed;
 use super::error::TelemetryError;
 use super::exposure::{Cohort, Exposure, Group};
 use super::hours::{hour_of, row_of};
@@ -72,6 +73,17 @@ impl FlagCounts {
     }
 }
 
+/// A thread that counts in cells of its own, and lives: the first 64 of each user do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Worker {
+    /// Whose.
+    pub user: u32,
+    /// What it last answered from; 0 if it did not say yet.
+    pub generation: u64,
+    /// When it said so, in microseconds since 1970: at each publish that it follows, and once a second while it is asked.
+    pub seen: i64,
+}
+
 /// A file that was read, or was not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
@@ -89,6 +101,8 @@ pub struct Counts {
     flags: HashMap<u64, FlagCounts>,
     /// The files, sorted by path.
     pub sources: Vec<Source>,
+    /// Threads that count now.
+    pub workers: Vec<Worker>,
     /// Questions for flags that the snapshot did not have.
     pub unknown: u64,
     /// Answers of flags that there was no room for.
@@ -104,7 +118,18 @@ impl Counts {
     pub fn flag(&self, key: &str) -> Option<&FlagCounts> {
         self.flags.get(&key_hash(key.as_bytes()))
     }
+
+    /// How many workers answered from another generation than this one, 10 seconds and more after it was published (in
+    /// microseconds since 1970). One that nobody asked since is not behind: it looks when it is asked.
+    pub fn behind(&self, generation: u64, published_at: i64) -> usize {
+        let late = published_at.saturating_add(GRACE);
+        let behind = |worker: &&Worker| worker.generation != generation && worker.seen >= late;
+        self.workers.iter().filter(behind).count()
+    }
 }
+
+/// Microseconds in which every worker that is asked follows a publish.
+const GRACE: i64 = 10_000_000;
 
 /// Users below are the system's own: daemons run as such, people do not (`SYS_UID_MAX` of login.defs).
 const SYSTEM_USERS: u32 = 1000;
@@ -141,8 +166,10 @@ pub fn read(
         let path = directory.join(&name);
         let left_out = if believed(user) {
             match contents(&path, user, layout) {
-                Ok(bytes) => {
-                    File { layout, bytes: &bytes }.add_to(&mut counts, now);
+                Ok((bytes, claimed)) => {
+                    let file = File { layout, bytes: &bytes };
+                    file.add_to(&mut counts, now);
+                    counts.workers.extend(claimed.into_iter().map(|worker| file.worker(worker, user)));
                     None
                 }
                 Err(error) => Some(error.to_string()),
@@ -160,7 +187,8 @@ pub fn read(
     Ok(counts)
 }
 
-fn contents(path: &Path, user: u32, layout: Layout) -> io::Result<Vec<u8>> {
+/// What a file holds, and whose cells are claimed.
+fn contents(path: &Path, user: u32, layout: Layout) -> io::Result<(Vec<u8>, Vec<usize>)> {
     let mut file = open_plain(path, false)?;
     let found = file.metadata()?;
     let wrong = |found: String| Err(io::Error::new(io::ErrorKind::InvalidData, found));
@@ -179,7 +207,7 @@ fn contents(path: &Path, user: u32, layout: Layout) -> io::Result<Vec<u8>> {
     if magic != Some(MAGIC) {
         return wrong("it does not begin as such files do".to_owned());
     }
-    Ok(bytes)
+    Ok((bytes, (1..=WORKERS).filter(|worker| is_claimed(&file, *worker)).collect()))
 }
 
 /// A file's bytes.
@@ -192,6 +220,12 @@ impl File<'_> {
     fn word(&self, offset: usize) -> u64 {
         let word = self.bytes.get(offset..offset + 8).and_then(|word| word.try_into().ok());
         word.map_or(0, u64::from_le_bytes)
+    }
+
+    fn worker(&self, worker: usize, user: u32) -> Worker {
+        let said = (header::SERVING + 2 * worker.saturating_sub(1)) * 8;
+        let seen = i64::try_from(self.word(said + 8)).unwrap_or(i64::MAX);
+        Worker { user, generation: self.word(said), seen }
     }
 
     fn add_to(&self, counts: &mut Counts, now: i64) {

@@ -74,6 +74,8 @@ pub struct Recorder {
     /// The same where nobody else writes these cells; else one that no request has.
     quickly: u32,
     alone: bool,
+    /// Whose cells these are; 0 for those that threads share.
+    worker: usize,
     opened: Opened,
     exposures: Vec<Exposure>,
     /// Numbers of flags that ended the request.
@@ -107,6 +109,7 @@ impl Recorder {
             request: 0,
             quickly: 0,
             alone: worker > 0,
+            worker,
             opened,
             exposures: Vec::with_capacity(MOST_EXPOSURES),
             gates: Vec::new(),
@@ -126,6 +129,16 @@ impl Recorder {
             exposure.flag = NONE;
         }
         self.entries = vec![Entry::default(); snapshot.flag_count() as usize].into_boxed_slice();
+    }
+
+    /// Says which generation this thread answers from. Threads that share cells cannot tell. `now` is in microseconds since
+    /// 1970.
+    pub fn serves(&self, generation: u64, now: i64) {
+        if let Some(before) = self.worker.checked_sub(1) {
+            let said = (header::SERVING + 2 * before) * 8;
+            self.opened.memory.set(said, generation);
+            self.opened.memory.set(said + 8, now.max(0).cast_unsigned());
+        }
     }
 
     /// The path of the file that is counted in.

@@ -45,6 +45,10 @@ pub enum Word {
     Status,
     /// Show what workers answered, and what the requests that asked came to
     Stats(Stats),
+    /// Print what was counted, and what is served, as OpenMetrics text
+    Metrics(Memory),
+    /// Say whether flags are answered, and from what; fails only where none is
+    Health(Memory),
     /// List the flags with their state
     List,
     /// Show all that one flag says
@@ -130,8 +134,8 @@ const GROUPS: [(&str, &[&str]); 3] = [
     (
         "Ask",
         &[
-            "check", "status", "stats", "list", "show", "ask", "explain", "why", "inspect", "history",
-            "diff", "simulate", "audit", "doctor", "scan", "verify",
+            "check", "status", "stats", "metrics", "health", "list", "show", "ask", "explain", "why",
+            "inspect", "history", "diff", "simulate", "audit", "doctor", "scan", "verify",
         ],
     ),
     (

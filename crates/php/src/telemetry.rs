@@ -164,6 +164,9 @@ pub(crate) fn follow(globals: &mut Globals, view: &View, store: &Path, clock: u6
             if look {
                 recorder.tick(wall_clock());
             }
+            if look || !bound {
+                recorder.serves(view.generation, wall_clock());
+            }
             return;
         }
     } else if telemetry.recorder.is_none() && clock < telemetry.retry_at && telemetry.store == store {
@@ -177,6 +180,7 @@ pub(crate) fn follow(globals: &mut Globals, view: &View, store: &Path, clock: u6
     match Recorder::open(directory, store, snapshot, wall_clock()) {
         Ok(mut recorder) => {
             recorder.begin(telemetry.begun);
+            recorder.serves(view.generation, wall_clock());
             telemetry.recorder = Some(Box::new(recorder));
             telemetry.bound = Some(snapshot.clone());
             telemetry.error = None;

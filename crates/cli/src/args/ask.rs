@@ -48,6 +48,14 @@ pub struct Stats {
     /// Draw so many hours, up to 24
     #[arg(long, value_name = "N", default_value_t = 24, value_parser = hours)]
     pub hours: usize,
+    /// Where.
+    #[command(flatten)]
+    pub memory: Memory,
+}
+
+/// Where workers count.
+#[derive(Debug, Args)]
+pub struct Memory {
     /// Where workers count, if `flagstone.telemetry` names another directory
     #[arg(long, value_name = "DIR", default_value = flagstone::telemetry::DIRECTORY, value_hint = ValueHint::DirPath)]
     pub memory: PathBuf,

@@ -12,11 +12,13 @@ mod drift;
 mod edit;
 mod explain;
 mod export;
+mod health;
 mod history;
 mod init;
 mod inspect;
 mod kill;
 mod list;
+mod metrics;
 mod notify;
 mod plan;
 mod plan_show;
@@ -47,6 +49,8 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
         Word::Check(word) => check::run(word, output),
         Word::Status => status::run(arguments, output),
         Word::Stats(word) => stats::run(arguments, word, output),
+        Word::Metrics(word) => metrics::run(arguments, word, output),
+        Word::Health(word) => health::run(arguments, word, output),
         Word::List => list::run(arguments, output),
         Word::Show(word) => show::run(arguments, word, output),
         Word::Ask(word) => ask::run(arguments, word, output),

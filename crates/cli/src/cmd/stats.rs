@@ -1,10 +1,10 @@
 //! `stats`: what workers answered, and what the requests came to.
 
 use crate::args::{Arguments, Stats};
-use crate::output::{Cell, DIM, Exit, Failure, Outcome, Output};
-use crate::{place, words};
+use crate::output::{Cell, DIM, Exit, Outcome, Output};
+use crate::{counted, place, words};
 use flagstone::Reason;
-use flagstone::telemetry::{Cohort, Counts, FlagCounts, duration, read, trusts};
+use flagstone::telemetry::{Cohort, Counts, FlagCounts, duration};
 use serde_json::{Value, json};
 
 /// Heights of a sparkline's columns.
@@ -13,16 +13,7 @@ const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█']
 pub fn run(arguments: &Arguments, word: &Stats, output: &mut Output) -> Outcome {
     let store = place::store(arguments)?;
     let served = place::served(arguments, output)?;
-    let owner = store.owner().map_err(Failure::asking)?;
-    let now = words::now();
-    let counts = read(&word.memory, store.directory(), now, |user| trusts(user, owner))
-        .map_err(|error| Failure::Unknown(error.to_string()))?;
-    for source in &counts.sources {
-        if let Some(why) = &source.left_out {
-            let path = words::plain(&source.path.to_string_lossy()).into_owned();
-            output.warn(format!("{path} is left out: {why}"));
-        }
-    }
+    let counts = counted::counts(&store, &word.memory.memory, output)?;
     let keys: Vec<&str> = match &word.flag {
         Some(key) => {
             served.flag(key)?;

@@ -3,6 +3,7 @@
 mod asks;
 mod bad_input;
 mod changes;
+mod counted;
 mod doctor;
 mod documents;
 mod edits;

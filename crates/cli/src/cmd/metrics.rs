@@ -1,0 +1,160 @@
+//! `metrics`: what workers counted and what they answer from, as OpenMetrics text for Prometheus and its kin.
+
+use crate::args::{Arguments, Memory};
+use crate::counted::{Seen, counts};
+use crate::openmetrics::{Kind, Text};
+use crate::output::{Exit, Outcome, Output};
+use crate::place;
+use flagstone::Reason;
+use flagstone::telemetry::{Cohort, Counts, FlagCounts, duration};
+use std::fmt::Display;
+
+/// Classes of status, as they are counted.
+const CLASSES: [&str; 7] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx", "failed"];
+/// Powers of two of the microseconds at which buckets of a histogram end: 512 µs to 67 s.
+const ENDS: std::ops::RangeInclusive<u32> = 9..=26;
+
+pub fn run(arguments: &Arguments, word: &Memory, output: &mut Output) -> Outcome {
+    let store = place::store(arguments)?;
+    let seen = Seen::of(&store)?;
+    let counts = counts(&store, &word.memory, output)?;
+    let mut text = Text::default();
+    of_store(&seen, &counts, &mut text);
+    of_memory(&counts, &mut text);
+    let known: Vec<(&str, &FlagCounts)> = match &seen.view.snapshot {
+        Some(snapshot) => {
+            let keys = snapshot.flag_ids().map(|flag| snapshot.flag_key(flag));
+            keys.filter_map(|key| Some((key, counts.flag(key)?))).collect()
+        }
+        None => Vec::new(),
+    };
+    of_answers(&known, &mut text);
+    of_requests(&known, &mut text);
+    output.bytes(text.finish().as_bytes());
+    Ok(Exit::Yes)
+}
+
+fn of_store(seen: &Seen, counts: &Counts, text: &mut Text) {
+    let status = &seen.status;
+    text.family("flagstone_store", Kind::Info, "The store, and where its answers come from");
+    let labels = [
+        ("environment", status.environment.as_str()),
+        ("version", env!("CARGO_PKG_VERSION")),
+        ("source", status.source.as_str()),
+    ];
+    text.sample("_info", &labels, 1);
+    gauge(text, "flagstone_generation", "Generation that answers", status.generation);
+    gauge(text, "flagstone_head_generation", "Generation that is published", status.head_generation);
+    let degraded = u8::from(!seen.is_current());
+    gauge(text, "flagstone_degraded", "1 where the newest definitions do not answer", degraded);
+    gauge(text, "flagstone_stopped", "1 while everything is stopped", u8::from(status.stopped));
+    gauge(text, "flagstone_flags_killed", "Flags that are killed", status.killed.len());
+    let workers = "Threads that count in cells of their own, and live";
+    gauge(text, "flagstone_workers", workers, counts.workers.len());
+    let behind =
+        "Of these, those that answered from another generation 10 seconds after this one was published";
+    gauge(text, "flagstone_workers_behind", behind, seen.behind(counts));
+    if let Some(age) = seen.age() {
+        text.family(
+            "flagstone_snapshot_age_seconds",
+            Kind::GaugeOf("seconds"),
+            "Since that generation was published",
+        );
+        text.sample("", &[], age);
+    }
+    if let Some(error) = &status.last_error {
+        text.family("flagstone_last_error", Kind::Info, "Why the newest definitions do not answer");
+        text.sample("_info", &[("error", error)], 1);
+    }
+}
+
+fn of_memory(counts: &Counts, text: &mut Text) {
+    for (name, help, value) in [
+        ("flagstone_unknown_flag_questions", "Questions for flags that there are not", counts.unknown),
+        ("flagstone_answers_without_room", "Answers of flags that there was no room for", counts.others),
+        ("flagstone_flags_without_room", "How often a thread met such a flag", counts.dropped_flags),
+        (
+            "flagstone_exposures_dropped",
+            "Flags of one request beyond those that are followed",
+            counts.dropped_exposures,
+        ),
+    ] {
+        text.family(name, Kind::Counter, help);
+        text.sample("_total", &[], value);
+    }
+    let left_out = counts.sources.iter().filter(|source| source.left_out.is_some()).count();
+    gauge(text, "flagstone_telemetry_files_left_out", "Files of counters that are not believed", left_out);
+}
+
+fn gauge(text: &mut Text, name: &str, help: &str, value: impl Display) {
+    text.family(name, Kind::Gauge, help);
+    text.sample("", &[], value);
+}
+
+fn of_answers(known: &[(&str, &FlagCounts)], text: &mut Text) {
+    text.family("flagstone_answers", Kind::Counter, "Answers by flag, on and off, and reason");
+    for (key, flag) in known {
+        for (answer, counts) in [("on", &flag.on), ("off", &flag.off)] {
+            for (reason, count) in Reason::ALL.iter().zip(counts).filter(|(_, count)| **count > 0) {
+                let labels = [("flag", *key), ("answer", answer), ("reason", reason.as_str())];
+                text.sample("_total", &labels, count);
+            }
+        }
+    }
+    text.family(
+        "flagstone_companies",
+        Kind::Gauge,
+        "Distinct companies asked about in the last day, estimated",
+    );
+    for (key, flag) in known {
+        text.sample("", &[("flag", key)], flag.companies.round());
+    }
+}
+
+fn of_requests(known: &[(&str, &FlagCounts)], text: &mut Text) {
+    text.family("flagstone_requests", Kind::Counter, "Requests by flag, cohort and class of status");
+    for (key, flag) in known {
+        for (cohort, classes) in ["on", "off"].into_iter().zip(&flag.classes) {
+            for (class, count) in CLASSES.into_iter().zip(classes).filter(|(_, count)| **count > 0) {
+                text.sample("_total", &[("flag", key), ("cohort", cohort), ("status", class)], count);
+            }
+        }
+    }
+    text.family("flagstone_gated_requests", Kind::Counter, "Requests that the flag itself ended");
+    for (key, flag) in known {
+        text.sample("_total", &[("flag", key)], flag.exposure.gated);
+    }
+    let mixed = "Requests in which the flag was on for one company and off for another";
+    text.family("flagstone_mixed_requests", Kind::Counter, mixed);
+    for (key, flag) in known {
+        text.sample("_total", &[("flag", key)], flag.exposure.mixed);
+    }
+    let help = "How long requests took, by flag and cohort";
+    text.family("flagstone_request_duration_seconds", Kind::HistogramOf("seconds"), help);
+    for (key, flag) in known {
+        for (name, cohort) in [("on", &flag.exposure.on), ("off", &flag.exposure.off)] {
+            histogram(&[("flag", key), ("cohort", name)], cohort, text);
+        }
+    }
+}
+
+/// Durations are whole microseconds, and a bucket's end is the next one's begin: `le` is off by one microsecond.
+fn histogram(labels: &[(&str, &str)], cohort: &Cohort, text: &mut Text) {
+    let all = duration::all(&cohort.durations);
+    if all == 0 {
+        return;
+    }
+    let with = |le: &str, count: u64, text: &mut Text| {
+        let labels: Vec<(&str, &str)> = labels.iter().copied().chain([("le", le)]).collect();
+        text.sample("_bucket", &labels, count);
+    };
+    for power in ENDS {
+        let end = 1_u64 << power;
+        let longer = duration::above(&cohort.durations, duration::bucket(end - 1));
+        with(&format!("{}", end as f64 / 1e6), all.saturating_sub(longer), text);
+    }
+    with("+Inf", all, text);
+    let time = cohort.groups.iter().fold(0_u64, |sum, group| sum.saturating_add(group.time));
+    text.sample("_sum", labels, time as f64 / 1e6);
+    text.sample("_count", labels, all);
+}

@@ -1,0 +1,172 @@
+//! The words that read what workers counted. What a worker would count is counted here, by the same code.
+
+use crate::shop::Shop;
+use flagstone::store::{Reader, ReaderOptions};
+use flagstone::telemetry::{Asked, Ending, Recorder, Status};
+use flagstone::{Key, Reason, Snapshot};
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// A worker of the shop's store, with memory beside it.
+struct Worker {
+    recorder: Recorder,
+    snapshot: Arc<Snapshot>,
+}
+
+fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros() as i64
+}
+
+fn memory(shop: &Shop) -> PathBuf {
+    let memory = shop.directory.join("memory");
+    std::fs::create_dir_all(&memory).unwrap();
+    memory
+}
+
+impl Worker {
+    fn of(shop: &Shop) -> Worker {
+        let store = shop.directory.join("store").canonicalize().unwrap();
+        let reader = Reader::open(&store, ReaderOptions::default()).unwrap();
+        let snapshot = reader.view().snapshot.clone().unwrap();
+        let recorder = Recorder::open(&memory(shop), &store, &snapshot, now()).unwrap();
+        recorder.serves(reader.view().generation, now());
+        Worker { recorder, snapshot }
+    }
+
+    fn request(&mut self, flag: &str, on: bool, company: i64, status: Status, micros: u64) {
+        self.recorder.begin(0);
+        let reason = if on { Reason::RolloutIn } else { Reason::RolloutOut };
+        let flag = self.snapshot.find(flag.as_bytes()).unwrap();
+        let asked = Asked { flag, on, reason, company: Some(Key::Int(company)) };
+        self.recorder.answered(&self.snapshot, &asked, true);
+        self.recorder.end(&Ending { status, clock: micros * 1000, now: now() });
+    }
+}
+
+/// What the parser of Prometheus's own Python client makes of the text: each sample as `name{label=value,…} value`.
+fn parsed(text: &str) -> Vec<String> {
+    let program = "
+import sys
+from prometheus_client.openmetrics.parser import text_fd_to_metric_families
+for family in text_fd_to_metric_families(sys.stdin):
+    assert family.documentation, family.name
+    for sample in family.samples:
+        labels = ','.join(f'{name}={value}' for name, value in sorted(sample.labels.items()))
+        print(f'{sample.name}{{{labels}}} {float(sample.value):g}')
+";
+    let mut parser = Command::new("/usr/bin/python3")
+        .args(["-c", program])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("python3, of Debian: scripts/setup");
+    parser.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    let parsed = parser.wait_with_output().unwrap();
+    assert!(parsed.status.success(), "{}\n{text}", String::from_utf8_lossy(&parsed.stderr));
+    String::from_utf8(parsed.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn metrics_are_open_metrics_text_that_another_parser_reads() {
+    let shop = Shop::published();
+    let mut worker = Worker::of(&shop);
+    for company in 0..20 {
+        worker.request("search", true, company, Status::Http(200), 1_000);
+        worker.request("search", false, company, Status::Http(503), 600_000);
+    }
+    worker.recorder.unknown();
+    let ran = shop.run(["metrics", "--memory", "memory"]).exits(0);
+    assert!(ran.out.ends_with("\n# EOF\n"));
+    let samples = parsed(&ran.out);
+    let histogram = "flagstone_request_duration_seconds";
+    for expected in [
+        "flagstone_store_info{environment=production,source=current,version=0.1.0} 1".to_owned(),
+        "flagstone_generation{} 1".to_owned(),
+        "flagstone_degraded{} 0".to_owned(),
+        "flagstone_workers{} 1".to_owned(),
+        "flagstone_workers_behind{} 0".to_owned(),
+        "flagstone_unknown_flag_questions_total{} 1".to_owned(),
+        "flagstone_answers_total{answer=on,flag=search,reason=rollout_in} 20".to_owned(),
+        "flagstone_answers_total{answer=off,flag=search,reason=rollout_out} 20".to_owned(),
+        "flagstone_companies{flag=search} 20".to_owned(),
+        "flagstone_requests_total{cohort=on,flag=search,status=2xx} 20".to_owned(),
+        "flagstone_requests_total{cohort=off,flag=search,status=5xx} 20".to_owned(),
+        "flagstone_gated_requests_total{flag=search} 0".to_owned(),
+        format!("{histogram}_bucket{{cohort=on,flag=search,le=0.000512}} 0"),
+        format!("{histogram}_bucket{{cohort=on,flag=search,le=0.001024}} 20"),
+        format!("{histogram}_bucket{{cohort=off,flag=search,le=0.524288}} 0"),
+        format!("{histogram}_bucket{{cohort=off,flag=search,le=1.048576}} 20"),
+        format!("{histogram}_bucket{{cohort=off,flag=search,le=+Inf}} 20"),
+        format!("{histogram}_sum{{cohort=off,flag=search}} 12"),
+        format!("{histogram}_count{{cohort=off,flag=search}} 20"),
+    ] {
+        assert!(samples.contains(&expected), "{expected} is not in {samples:#?}");
+    }
+}
+
+#[test]
+fn metrics_tell_what_answers_where_the_newest_definitions_are_damaged() {
+    let shop = Shop::published();
+    shop.republish("\"old\": false", "\"old\": true");
+    let snapshots = std::fs::read_dir(shop.directory.join("store/snapshots")).unwrap();
+    let newest = snapshots.map(|entry| entry.unwrap().path()).max().unwrap();
+    let length = std::fs::metadata(&newest).unwrap().len();
+    std::fs::remove_file(&newest).unwrap();
+    std::fs::write(&newest, vec![b'"'; length as usize]).unwrap();
+    memory(&shop);
+    let samples = parsed(&shop.run(["metrics", "--memory", "memory"]).exits(0).out);
+    for expected in ["flagstone_generation{} 1", "flagstone_head_generation{} 2", "flagstone_degraded{} 1"] {
+        assert!(samples.iter().any(|sample| sample == expected), "{expected} is not in {samples:#?}");
+    }
+    let error = samples.iter().find(|sample| sample.starts_with("flagstone_last_error_info{error="));
+    assert!(error.is_some(), "{samples:#?}");
+    let health = shop.run(["health", "--memory", "memory", "--json"]).exits(0).json();
+    assert_eq!(health["status"], "degraded");
+    assert_eq!(health["flagstone"]["source_state"], "previous");
+    assert!(health["flagstone"]["last_error"].is_string());
+}
+
+#[test]
+fn health_fails_only_where_no_flag_is_answered() {
+    let shop = Shop::published();
+    memory(&shop);
+    let health = shop.run(["health", "--memory", "memory", "--json"]).exits(0).json();
+    assert_eq!((&health["status"], &health["environment"]), (&"ok".into(), &"production".into()));
+    assert_eq!(health["flagstone"]["generation"], 1);
+    assert!(health["flagstone"]["age"].as_f64().is_some_and(|age| (0.0..600.0).contains(&age)));
+    let uncounted = shop.run(["health", "--memory", "none", "--json"]).exits(0).json();
+    assert_eq!(uncounted["status"], "ok", "flags answer where nothing is counted");
+    assert!(uncounted["flagstone"]["telemetry_error"].is_string());
+    let empty = Shop::empty();
+    empty.run(["init", "store", "--environment", "production"]).exits(0);
+    assert_eq!(empty.run(["health", "--json"]).exits(1).json()["status"], "failing");
+    let none = Shop::empty().run(["health", "--json"]).exits(1).json();
+    assert_eq!((&none["status"], &none["flagstone"]["source_state"]), (&"failing".into(), &"none".into()));
+    assert!(none["flagstone"]["last_error"].is_string());
+}
+
+#[test]
+fn a_worker_is_behind_once_it_answered_from_another_generation_long_after_a_publish() {
+    let shop = Shop::published();
+    let worker = Worker::of(&shop);
+    let behind = |health: serde_json::Value| {
+        let told = &health["flagstone"];
+        (told["workers"].as_u64().unwrap(), told["workers_behind"].as_u64().unwrap())
+    };
+    let health = || shop.run(["health", "--memory", "memory", "--json"]).exits(0).json();
+    assert_eq!(behind(health()), (1, 0));
+    shop.republish("\"old\": false", "\"old\": true");
+    worker.recorder.serves(1, now() + 5_000_000);
+    assert_eq!(behind(health()), (1, 0), "it has 10 seconds");
+    worker.recorder.serves(1, now() + 20_000_000);
+    assert_eq!(behind(health()), (1, 1));
+    assert_eq!(health()["status"], "degraded");
+    worker.recorder.serves(2, now() + 20_000_000);
+    assert_eq!(behind(health()), (1, 0));
+    drop(worker);
+    assert_eq!(behind(health()), (0, 0), "who is gone is not counted");
+}
