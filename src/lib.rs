@@ -38,9 +38,9 @@ pub use eval::{
     Answer, Attribute, Context, Key, Question, Reason, Switches, enabled, evaluate, missing, possible,
     rule_name, variant, variant_named,
 };
+#[cfg(feature = "publisher")]
+pub use snapshot::{Audited, FlagFields, Layout, ListFields, RuleFields, SectionLayout, TestFields};
 pub use snapshot::{
     ContentId, FlagId, MapMode, Quick, Snapshot, SnapshotError, Value, ValueList, ValueMap, ValueRef,
     VariantRef, key_hash,
 };
-#[cfg(feature = "publisher")]
-pub use snapshot::{FlagFields, Layout, ListFields, RuleFields, SectionLayout, TestFields};

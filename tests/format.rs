@@ -102,7 +102,7 @@ fn read(value: &Value<'_>, budget: &mut u32) {
 fn the_numbers_are_those_of_the_document() {
     let bytes = compiled();
     assert_eq!(&bytes[..8], b"\x89FSNAP\r\n");
-    assert_eq!(bytes[8..16], [1, 0, 0, 0, 0, 2, 0, 0]);
+    assert_eq!(bytes[8..16], [1, 0, 1, 0, 0, 2, 0, 0]);
     assert_eq!(u64::from_le_bytes(bytes[16..24].try_into().expect("eight")), bytes.len() as u64);
     assert_eq!(u32::from_le_bytes(bytes[48..52].try_into().expect("four")), 4);
     let entries = [1, 16, 128, 16, 4, 32, 32, 16, 32, 16, 64, 8, 1, 1];
@@ -114,7 +114,12 @@ fn the_numbers_are_those_of_the_document() {
         assert_eq!(number(record + 8) % entry, 0, "section {section}");
         end = number(record) + number(record + 8);
     }
-    assert_eq!(end, bytes.len() as u64);
+    let number = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight"));
+    assert_eq!([number(400), number(408), number(416)], [end.next_multiple_of(64), 48, 0]);
+    assert_eq!(number(400) + 48, bytes.len() as u64);
+    let audit = &bytes[bytes.len() - 48..];
+    assert_eq!(audit[..40], [0; 40]);
+    assert_eq!(audit[40..], xxh3_64(&[0; 40]).to_le_bytes());
 }
 
 #[test]
@@ -166,15 +171,20 @@ fn two_compilations_give_the_same_bytes_and_embed_what_they_were_made_of() {
     assert_eq!(snapshot.environment(), "production");
 }
 
-/// Written by the first release of the format. It is never written again: a reader that cannot read it has
-/// broken the format.
+/// Written by each version of the format, and never again: a reader that cannot read one has broken the format.
 #[test]
-fn the_golden_file_is_read_and_still_written() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/everything-1.0.snapshot");
-    let golden = std::fs::read(&path).expect("tests/fixtures/everything-1.0.snapshot");
-    let snapshot = Snapshot::from_bytes(&golden).expect("opens");
-    snapshot.verify().expect("verifies");
-    assert!(golden == compiled(), "the compiler writes other bytes than the golden file has");
+fn the_golden_files_are_read_and_the_newest_is_still_written() {
+    let golden = |version: &str| {
+        let name = format!("tests/fixtures/everything-{version}.snapshot");
+        let golden = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(&name)).expect(&name);
+        let snapshot = Snapshot::from_bytes(&golden).expect("opens");
+        snapshot.verify().expect("verifies");
+        assert_eq!(snapshot.audited().expect("nothing is damaged"), None);
+        ask_everything(&snapshot);
+        golden
+    };
+    golden("1.0");
+    assert!(golden("1.1") == compiled(), "the compiler writes other bytes than the golden file has");
 }
 
 #[test]
@@ -308,7 +318,7 @@ fn with_a_section_more(minor: u8) -> Vec<u8> {
     bytes[10] = minor;
     let length = bytes.len() as u64;
     bytes[16..24].copy_from_slice(&length.to_le_bytes());
-    for (at, number) in [(400, offset), (408, 40), (416, xxh3_64(&[7; 40]))] {
+    for (at, number) in [(424, offset), (432, 40), (440, xxh3_64(&[7; 40]))] {
         bytes[at..at + 8].copy_from_slice(&number.to_le_bytes());
     }
     seal(&mut bytes);
@@ -317,13 +327,16 @@ fn with_a_section_more(minor: u8) -> Vec<u8> {
 
 #[test]
 fn a_later_minor_version_with_a_section_more_is_answered_from() {
-    let snapshot = Snapshot::from_bytes(&with_a_section_more(1)).expect("opens");
+    let snapshot = Snapshot::from_bytes(&with_a_section_more(2)).expect("opens");
     snapshot.verify().expect("verifies");
     ask_everything(&snapshot);
     let (first, all) = (Snapshot::from_bytes(&compiled()).expect("opens"), snapshot.flag_ids());
     assert_eq!(first.flag_ids().count(), all.count());
-    let refused = Snapshot::from_bytes(&with_a_section_more(0)).expect_err("bytes that 1.0 knows nothing of");
-    assert!(matches!(refused, SnapshotError::Structure { section: "header", field: "file_size", .. }));
+    for minor in [0, 1] {
+        let refused =
+            Snapshot::from_bytes(&with_a_section_more(minor)).expect_err("bytes that it knows nothing of");
+        assert!(matches!(refused, SnapshotError::Structure { section: "header", field: "file_size", .. }));
+    }
 }
 
 #[test]
@@ -339,6 +352,39 @@ fn an_empty_section_that_would_begin_past_the_end_is_refused() {
     seal(&mut bytes);
     let refused = Snapshot::from_bytes(&bytes).expect_err("must be refused");
     assert!(matches!(refused, SnapshotError::Structure { section: "definitions", field: "offset", .. }));
+}
+
+/// Whom it matters to, those who publish and who check the audit trail, find the damage; a worker answers all the same.
+#[test]
+fn what_a_snapshot_says_of_the_audit_trail_is_no_part_of_its_content() {
+    let (first, mut bytes) = (Snapshot::from_bytes(&compiled()).expect("opens"), compiled());
+    let at = bytes.len() - 48;
+    bytes[at] = 7;
+    bytes[at + 8..at + 40].fill(0xab);
+    let unsealed = Snapshot::from_bytes(&bytes).expect("opens");
+    assert_eq!(unsealed.content_id(), first.content_id());
+    assert!(matches!(unsealed.verify(), Err(SnapshotError::Checksum { section: "audit", .. })));
+    let checksum = xxh3_64(&bytes[at..at + 40]);
+    bytes[at + 40..].copy_from_slice(&checksum.to_le_bytes());
+    let snapshot = Snapshot::from_bytes(&bytes).expect("opens");
+    snapshot.verify().expect("verifies");
+    let audited = snapshot.audited().expect("its checksum agrees").expect("it names a record");
+    assert_eq!((audited.record, audited.hash), (7, "ab".repeat(32)));
+    assert_eq!(snapshot.content_id(), first.content_id());
+}
+
+#[test]
+fn an_audit_section_that_is_elsewhere_or_of_another_size_is_refused() {
+    for (at, field) in [(400, "offset"), (408, "size"), (416, "checksum")] {
+        let mut bytes = compiled();
+        bytes[at] ^= 64;
+        seal(&mut bytes);
+        let refused = Snapshot::from_bytes(&bytes).expect_err("must be refused");
+        let SnapshotError::Structure { section: "audit", field: found, .. } = refused else {
+            panic!("{refused}")
+        };
+        assert_eq!(found, field);
+    }
 }
 
 proptest! {

@@ -6,6 +6,7 @@ use flagstone::definition::CompanyId;
 use flagstone::store::{Actor, BadRecord, Change, Store, diff};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use support::damage::write_head;
 use support::stores::{change, definitions, new_store, numbered, portal, publish};
 use support::{TrustedDir, trusted_dir};
 
@@ -93,7 +94,9 @@ fn an_edited_record_is_found() {
             ));
         write(&path, &bad);
         let found = first_bad(&store);
-        assert_eq!(found.seq, (number as u64 + 2).min(9), "{found:?}");
+        // Where a snapshot names the record, that one already shows it.
+        let shown = if [1, 3, 5].contains(&number) { number + 1 } else { (number + 2).min(9) };
+        assert_eq!(found.seq, shown as u64, "{found:?}");
     }
 }
 
@@ -179,6 +182,98 @@ fn an_end_cut_off_together_with_an_older_head_is_shown_by_the_snapshots_that_are
         "{}",
         bad.problem
     );
+}
+
+/// The trail with the chain computed anew from that line on, and the head's words for it: what somebody does who may write
+/// both and knows how they fit together.
+fn rewrite(store: &Path, mut lines: Vec<String>, from: usize) {
+    let hash = |line: &str| line.rsplit_once(",\"hash\":\"").unwrap().1[..64].to_owned();
+    for number in from..lines.len() {
+        let body = lines[number].rsplit_once(",\"prev\":\"").unwrap().0;
+        let before = if number == 0 { "0".repeat(64) } else { hash(&lines[number - 1]) };
+        lines[number] = forged(&format!("{body},\"prev\":\"{before}\",\"hash\":\"\"}}"));
+    }
+    write(store, &lines);
+    let trail = std::fs::read(store.join("audit.jsonl")).unwrap();
+    write_head(store, 288, &anchor(&trail));
+}
+
+#[test]
+fn a_snapshot_names_the_record_that_intends_its_publish() {
+    let (_dir, path, store) = eight_records();
+    let check = store.verify_audit().unwrap();
+    assert_eq!(check.snapshots, 3);
+    for generation in 1..=3 {
+        let snapshot = store.snapshot(generation).unwrap();
+        let audited = snapshot.audited().unwrap().unwrap();
+        let record: Value = serde_json::from_str(&lines(&path)[audited.record as usize - 1]).unwrap();
+        assert_eq!((&record["outcome"], &record["to"]), (&json!("intended"), &json!(generation)));
+        assert_eq!(record["hash"], audited.hash);
+        assert_eq!(record["content"], snapshot.content_id().to_string());
+    }
+    // A rollback's snapshot has the content of then, and names the record of now.
+    let back = store.rollback(Some(1), change()).unwrap();
+    let (first, again) = (store.snapshot(1).unwrap(), store.snapshot(back.generation).unwrap());
+    assert_eq!(first.content_id(), again.content_id());
+    assert_eq!(again.audited().unwrap().unwrap().record, 9);
+}
+
+#[test]
+fn a_trail_rewritten_from_any_line_on_is_shown_by_what_snapshots_name() {
+    let (_dir, path, store) = eight_records();
+    let good = lines(&path);
+    // The publishes are intended in records 2, 4 and 6: whatever is rewritten up to there shows at the next of them.
+    for (number, found_at) in [(0, 2), (1, 2), (2, 4), (3, 4), (4, 6), (5, 6)] {
+        let mut bad = good.clone();
+        bad[number] = bad[number].replacen("production", "staging", 1);
+        rewrite(&path, bad, number);
+        let found = first_bad(&store);
+        assert_eq!((found.line, found.seq), (found_at, found_at), "{found:?}");
+        let generation = found_at / 2;
+        let told = format!("is not the one that the snapshot of generation {generation} names");
+        assert!(found.problem.contains(&told), "{found:?}");
+        let lines = format!("something in lines {} to {found_at} was written over", found_at - 1);
+        assert!(found.problem.contains(&lines), "{found:?}");
+    }
+    rewrite(&path, good.clone(), 0);
+    assert_eq!(store.verify_audit().unwrap().first_bad, None, "rewritten as it was");
+    // Behind the last publish no snapshot knows of anything yet; the next one does.
+    let mut bad = good.clone();
+    bad[7] = bad[7].replacen("production", "staging", 1);
+    rewrite(&path, bad, 7);
+    assert_eq!(store.verify_audit().unwrap().first_bad, None);
+    rewrite(&path, good.clone(), 7);
+    publish(&store, &numbered(4));
+    let mut bad = lines(&path);
+    bad[7] = bad[7].replacen("production", "staging", 1);
+    rewrite(&path, bad, 7);
+    assert_eq!(first_bad(&store).line, 9);
+}
+
+#[test]
+fn an_end_cut_off_is_shown_although_the_head_was_made_to_fit_and_the_trail_went_on() {
+    let (_dir, path, store) = eight_records();
+    let good = lines(&path);
+    // A record taken out and the chain closed over it: the numbers are right again, the hashes are not those of then.
+    let renumber = |line: &str, from: u64, to: u64| {
+        line.replacen(&format!("\"seq\":{from},"), &format!("\"seq\":{to},"), 1).replacen(
+            &format!("\"intention\":{}", from - 1),
+            &format!("\"intention\":{}", to - 1),
+            1,
+        )
+    };
+    let mut bad = good[..3].to_vec();
+    bad.extend((5..8).map(|number| renumber(&good[number], number as u64 + 1, number as u64 - 1)));
+    rewrite(&path, bad, 3);
+    let found = first_bad(&store);
+    assert_eq!(found.line, 4, "{found:?}");
+    // The end cut off, the head made to fit, and other changes made since.
+    rewrite(&path, good[..5].to_vec(), 5);
+    store.revive("portal", change()).unwrap();
+    store.kill("portal", change()).unwrap();
+    let found = first_bad(&store);
+    assert_eq!((found.line, found.seq), (6, 6), "{found:?}");
+    assert!(found.problem.contains("lines 5 to 6"), "{found:?}");
 }
 
 #[test]

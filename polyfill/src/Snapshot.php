@@ -33,6 +33,8 @@ final class Snapshot implements Compiled
     private const ENTRY = [1, 16, 128, 16, 4, 32, 32, 16, 32, 16, 64, 8, 1, 1];
     private const DEFINITIONS = 13;
     private const HEADER_SIZE = 512;
+    private const AUDIT_SIZE = 48;
+    private const MINOR = 1;
     /** Bytes that are copied at a time to be hashed. */
     private const CHUNK = 1 << 18;
     /** Words and keys up to this size are held in memory in any case. */
@@ -393,8 +395,16 @@ final class Snapshot implements Compiled
             $end = $record['offset'] + $record['size'];
             [$offsets[], $sizes[], $sums[]] = [$record['offset'], $record['size'], $record['sum']];
         }
+        if ($minor > 0) {
+            // Which record of the audit trail intended the publish: for those who check the trail.
+            $record = \unpack('Poffset/Psize/Psum', $header, 64 + 24 * \count(self::NAMES));
+            self::same('audit', 'offset', $record['offset'], ($end + 63) & ~63);
+            self::same('audit', 'size', $record['size'], self::AUDIT_SIZE);
+            self::same('audit', 'checksum', $record['sum'], 0);
+            $end = $record['offset'] + $record['size'];
+        }
         // A later minor version may have sections after these.
-        if ($minor === 0) {
+        if ($minor <= self::MINOR) {
             self::same('header', 'file_size', $size, $end);
         }
 

@@ -3,8 +3,9 @@
 use super::CompileError;
 use super::lists::Lists;
 use crate::snapshot::format::{
-    AttributeRecord, CellRecord, FlagRecord, HEADER_SIZE, Header, MAGIC, MAJOR, MINOR, RuleRecord,
-    SECTION_ALIGNMENT, SECTION_COUNT, Section, SectionRecord, Slot, StepRecord, TestRecord, VariantRecord,
+    AttributeRecord, AuditRecord, CellRecord, FlagRecord, HEADER_SIZE, Header, MAGIC, MAJOR, MINOR,
+    RuleRecord, SECTION_ALIGNMENT, SECTION_COUNT, Section, SectionRecord, Slot, StepRecord, TestRecord,
+    VariantRecord,
 };
 use crate::snapshot::header_checksum;
 use xxhash_rust::xxh3::xxh3_64;
@@ -64,6 +65,10 @@ pub(super) fn write(parts: &Parts) -> Result<Vec<u8>, CompileError> {
         record.checksum = xxh3_64(part).into();
         bytes.extend_from_slice(part);
     }
+    // Zeros, until it is published.
+    bytes.resize(bytes.len().next_multiple_of(SECTION_ALIGNMENT as usize), 0);
+    let (offset, audit) = (bytes.len() as u64, AuditRecord::of(0, [0; 32]));
+    bytes.extend_from_slice(audit.as_bytes());
     let mut header = Header {
         magic: MAGIC,
         major: MAJOR.into(),
@@ -78,7 +83,8 @@ pub(super) fn write(parts: &Parts) -> Result<Vec<u8>, CompileError> {
         environment_offset: parts.environment.0.into(),
         environment_length: parts.environment.1.into(),
         sections: records,
-        reserved: [0; 112],
+        audit: SectionRecord { offset: offset.into(), size: (audit.as_bytes().len() as u64).into(), ..empty },
+        reserved: [0; 88],
     };
     header.checksum = header_checksum(header.as_bytes()).into();
     bytes[..HEADER_SIZE].copy_from_slice(header.as_bytes());

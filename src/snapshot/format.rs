@@ -5,7 +5,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 pub(crate) const MAGIC: [u8; 8] = *b"\x89FSNAP\r\n";
 pub(crate) const MAJOR: u16 = 1;
-pub(crate) const MINOR: u16 = 0;
+pub(crate) const MINOR: u16 = 1;
 pub(crate) const HEADER_SIZE: usize = 512;
 pub(crate) const CHECKSUM_OFFSET: usize = 40;
 pub(crate) const KNOWN_REQUIRED_FEATURES: u64 = 0;
@@ -144,10 +144,15 @@ record!(Header: 512 {
     environment_offset: U32,
     environment_length: U32,
     sections: [SectionRecord; SECTION_COUNT],
-    reserved: [u8; 112],
+    audit: SectionRecord,
+    reserved: [u8; 88],
 });
 
 record!(SectionRecord: 24 { offset: U64, size: U64, checksum: U64, });
+
+record!(
+    /// Behind the sections, since 1.1. No checksum of the header's covers it.
+    AuditRecord: 48 { number: U64, hash: [u8; 32], checksum: U64, });
 
 record!(Slot: 16 { hash: U64, flag: U32, reserved: U32, });
 

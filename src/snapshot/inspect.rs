@@ -5,7 +5,7 @@ use super::format::{
     INTS_TABLE, JUMP_FAILS, JUMP_HOLDS, RuleRecord, SHAPE_COMPANY_ROLLOUT, SHAPE_LISTS_AND_ROLLOUT,
     SHAPE_OFF, SHAPE_ON, Section, TestRecord, op, operand,
 };
-use super::{FlagId, Snapshot, SnapshotError, validate};
+use super::{Audited, FlagId, Snapshot, SnapshotError, validate};
 use serde::Serialize;
 
 /// The header and the sections.
@@ -29,6 +29,8 @@ pub struct Layout {
     pub index_probe: u32,
     /// In file order.
     pub sections: Vec<SectionLayout>,
+    /// The record of the audit trail that the snapshot names.
+    pub audit: Option<Audited>,
 }
 
 /// One section.
@@ -135,7 +137,7 @@ impl Snapshot {
     ///
     /// # Errors
     ///
-    /// When the header has changed since the snapshot was opened.
+    /// When the header, or the audit section, has changed since the snapshot was opened.
     pub fn layout(&self) -> Result<Layout, SnapshotError> {
         let header = validate::header(self.bytes.as_slice())?;
         let sections = Section::ALL.iter().zip(&header.sections).map(|(section, record)| SectionLayout {
@@ -155,6 +157,7 @@ impl Snapshot {
             flags: header.flag_count.get(),
             index_probe: header.index_probe.get(),
             sections: sections.collect(),
+            audit: self.audited()?,
         })
     }
 

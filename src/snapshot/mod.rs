@@ -11,6 +11,8 @@ pub(crate) mod format;
 mod inspect;
 mod lists;
 mod map;
+#[cfg(feature = "publisher")]
+pub(crate) mod mark;
 mod validate;
 mod value;
 mod view;
@@ -19,6 +21,8 @@ pub use error::SnapshotError;
 #[cfg(feature = "publisher")]
 pub use inspect::{FlagFields, Layout, ListFields, RuleFields, SectionLayout, TestFields};
 pub use map::MapMode;
+#[cfg(feature = "publisher")]
+pub use mark::Audited;
 pub use value::{Value, ValueList, ValueMap, ValueRef};
 
 pub(crate) use format::VALUE_DEPTH;
@@ -199,7 +203,7 @@ impl Snapshot {
         Ok(snapshot)
     }
 
-    /// Checks what opening leaves out: the definitions' checksum, that each flag is found by its key, and every
+    /// Checks what opening leaves out: the checksums of the definitions and of the audit section, that each flag is found by its key, and every
     /// slot of the lists. A publish does this before the snapshot gets its name.
     ///
     /// # Errors
@@ -207,6 +211,7 @@ impl Snapshot {
     /// As opening.
     pub fn verify(&self) -> Result<(), SnapshotError> {
         self.definitions_json()?;
+        validate::audit_record(self.bytes.as_slice())?;
         self.verify_tables()
     }
 

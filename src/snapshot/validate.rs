@@ -1,15 +1,15 @@
 //! The checks that make reading safe: any bytes in, an error or a sound snapshot out, in time linear in the file.
 
 use super::format::{
-    ATTRIBUTE_COMPANY, ATTRIBUTE_NOW, CHECKSUM_OFFSET, FlagRecord, HEADER_SIZE, Header, INTS_TABLE,
-    JUMP_FAILS, JUMP_HOLDS, KNOWN_REQUIRED_FEATURES, MAGIC, MAJOR, MINOR, NONE, SECTION_ALIGNMENT,
-    SECTION_COUNT, SHAPE_LISTS_AND_ROLLOUT, Section, TestRecord, op, operand, tag,
+    ATTRIBUTE_COMPANY, ATTRIBUTE_NOW, AuditRecord, CHECKSUM_OFFSET, FlagRecord, HEADER_SIZE, Header,
+    INTS_TABLE, JUMP_FAILS, JUMP_HOLDS, KNOWN_REQUIRED_FEATURES, MAGIC, MAJOR, MINOR, NONE,
+    SECTION_ALIGNMENT, SECTION_COUNT, SHAPE_LISTS_AND_ROLLOUT, Section, TestRecord, op, operand, tag,
 };
 use super::{Snapshot, SnapshotError, table_words};
 use crate::eval::Key;
 use std::ops::Range;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
-use zerocopy::FromBytes;
+use zerocopy::{FromBytes, IntoBytes};
 
 const FULL: u64 = 100_000;
 
@@ -82,11 +82,42 @@ pub(super) fn sections(all: &[u8], header: &Header) -> Result<[Range<usize>; SEC
         let gap = (end as usize)..(end.next_multiple_of(SECTION_ALIGNMENT) as usize).min(all.len());
         check.is("gap", all[gap].iter().map(|byte| u64::from(*byte)).sum(), 0)?;
     }
+    if header.minor.get() > 0 {
+        end = audit(all, header, end)?;
+    }
     // A later minor version may have sections after these.
-    if header.minor.get() == MINOR {
+    if header.minor.get() <= MINOR {
         Place { section: "header", entry: 0 }.is("file_size", all.len() as u64, end)?;
     }
     Ok(parts)
+}
+
+/// Where the audit section ends that begins behind `end`. Its own checksum is for those who read it.
+fn audit(all: &[u8], header: &Header, end: u64) -> Result<u64, SnapshotError> {
+    let (record, check) = (&header.audit, Place { section: "audit", entry: 0 });
+    let (offset, size) = (record.offset.get(), record.size.get());
+    check.is("offset", offset, end.next_multiple_of(SECTION_ALIGNMENT))?;
+    check.is("size", size, size_of::<AuditRecord>() as u64)?;
+    check.is("checksum", record.checksum.get(), 0)?;
+    check.at_most("offset", offset, (all.len() as u64).saturating_sub(size))?;
+    Ok(offset + size)
+}
+
+/// XXH3-64 of what comes before it.
+pub(super) fn audit_checksum(record: &AuditRecord) -> u64 {
+    xxh3_64(record.as_bytes().get(..size_of::<AuditRecord>() - 8).unwrap_or(&[]))
+}
+
+/// What the audit section says, if there is one, its checksum agreeing.
+pub(super) fn audit_record(all: &[u8]) -> Result<Option<&AuditRecord>, SnapshotError> {
+    let header = header(all)?;
+    let bytes = usize::try_from(header.audit.offset.get()).ok().and_then(|offset| all.get(offset..));
+    let found = bytes.and_then(|bytes| AuditRecord::ref_from_prefix(bytes).ok());
+    let Some((record, _)) = found.filter(|_| header.minor.get() > 0) else { return Ok(None) };
+    match (audit_checksum(record), record.checksum.get()) {
+        (found, expected) if found == expected => Ok(Some(record)),
+        (found, expected) => Err(SnapshotError::Checksum { section: "audit", found, expected }),
+    }
 }
 
 /// Names the entry that an error is about.

@@ -11,6 +11,7 @@ use super::error::StoreError;
 use super::head::Head;
 use super::layout::{AUDIT, open_plain};
 use super::modes::Modes;
+use crate::snapshot::Audited;
 use crate::travel::Origin;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -220,6 +221,11 @@ impl<'a> Audit<'a> {
         };
         let tail = tail(&file).map_err(failed)?;
         Ok(Audit { file, path, head, tail })
+    }
+
+    /// The last record.
+    pub(super) fn last(&self) -> Audited {
+        Audited { record: self.tail.seq, hash: self.tail.hash.clone() }
     }
 
     /// Writes a record and waits for the disk. Returns its number.

@@ -15,13 +15,15 @@ use super::session::Session;
 use super::{Store, now};
 use crate::definition::Definitions;
 use crate::merge::{Merged, Options, merge};
-use crate::snapshot::{ContentId, MapMode, Snapshot};
+use crate::snapshot::mark::place;
+use crate::snapshot::{Audited, ContentId, MapMode, Snapshot};
 use crate::travel::Origin;
 use rustix::fs::OFlags;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use zerocopy::IntoBytes;
 
 /// Generations kept, besides the current one and the one before it.
 pub(super) const KEEP: usize = 10;
@@ -326,7 +328,7 @@ pub(super) fn put(
     let mut outcome = Record { outcome: Outcome::Done, differences: Vec::new(), ..intention.clone() };
     outcome.intention = Some(audit.append(intention).map_err(unchanged)?);
 
-    if let Err(error) = write_snapshot(session, bytes, &next) {
+    if let Err(error) = write_snapshot(session, bytes, &next, &audit.last()) {
         outcome.outcome = Outcome::Failed;
         outcome.to = current;
         outcome.error = Some(error.to_string());
@@ -368,8 +370,13 @@ fn differences(before: Option<&Snapshot>, after: &Snapshot, first: usize) -> Vec
     after.definitions_json().ok().and_then(|new| diff_canonical(old, new, first).ok()).unwrap_or_default()
 }
 
-/// Brings the snapshot under its name, on the disk for good.
-fn write_snapshot(session: &Session, bytes: &[u8], pointer: &Pointer) -> Result<(), StoreError> {
+/// Brings the snapshot under its name, on the disk for good. It names the record that intends it.
+fn write_snapshot(
+    session: &Session,
+    bytes: &[u8],
+    pointer: &Pointer,
+    audited: &Audited,
+) -> Result<(), StoreError> {
     let folder = session.path().join(SNAPSHOTS);
     remove_orphans(&folder);
     let name = snapshot_name(pointer.generation, pointer.content);
@@ -383,6 +390,11 @@ fn write_snapshot(session: &Session, bytes: &[u8], pointer: &Pointer) -> Result<
     let mut file = file.map_err(failed("create"))?;
     let mut temporary = Temporary { path: path.clone(), named: false };
     file.write_all(bytes).map_err(failed("write"))?;
+    // A snapshot of version 1.0 that is rolled back to has no place for it.
+    let section = place(bytes).zip(audited.section());
+    if let Some((place, section)) = &section {
+        file.write_all_at(section.as_bytes(), place.start as u64).map_err(failed("write"))?;
+    }
     session.modes.apply(&file, session.modes.snapshot()).map_err(failed("set the permissions of"))?;
     // Never tried again on this file: the kernel may have dropped the pages that it could not write.
     file.sync_all().map_err(failed("write to the disk"))?;
@@ -391,10 +403,10 @@ fn write_snapshot(session: &Session, bytes: &[u8], pointer: &Pointer) -> Result<
     let file = open_plain(&path, false).map_err(failed("open"))?;
     let verified = Snapshot::open(&file, MapMode::Shared, u64::MAX).and_then(|snapshot| {
         snapshot.verify()?;
-        Ok(snapshot.content_id())
+        Ok((snapshot.content_id(), snapshot.audited()?))
     });
-    let found = verified.map_err(|source| StoreError::Snapshot { path: path.clone(), source })?;
-    if found != pointer.content {
+    let (found, named) = verified.map_err(|source| StoreError::Snapshot { path: path.clone(), source })?;
+    if found != pointer.content || named.as_ref() != section.map(|_| audited) {
         let problem = format!("read back as {found}, expected {}", pointer.content);
         return Err(StoreError::Mismatch { path, problem });
     }

@@ -4,6 +4,9 @@ use super::Store;
 use super::audit::{LINE_LIMIT, NO_HASH, Record, anchor, parse_line, sha256};
 use super::error::StoreError;
 use super::layout::{AUDIT, open_plain};
+use super::open::{MapPolicy, open_snapshot};
+use super::trust::judge;
+use rustix::process::geteuid;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
@@ -13,6 +16,8 @@ use std::io::{BufRead, BufReader, Read};
 pub struct AuditCheck {
     /// Records that are good, up to the first that is not.
     pub records: u64,
+    /// Kept snapshots that name the record of their publish, and were compared with it.
+    pub snapshots: u64,
     /// The first record that is missing, out of order or not as it was written.
     pub first_bad: Option<BadRecord>,
     /// The last line was cut off, as by a writer's death. The next change closes over it and says so.
@@ -31,7 +36,8 @@ pub struct BadRecord {
 }
 
 impl Store {
-    /// Checks every record's hash, the chain, the numbers, and that the end is not missing.
+    /// Checks every record's hash, the chain, the numbers, that the end is not missing, and that each kept snapshot's publish is told
+    /// by the record that the snapshot names.
     ///
     /// # Errors
     ///
@@ -51,19 +57,29 @@ impl Store {
         let (known, known_hash) = self.read_head()?.audited();
         let mut untold: BTreeMap<u64, String> =
             self.kept()?.into_iter().map(|(generation, content)| (generation, content.to_string())).collect();
+        let (marks, snapshots) = self.marks();
         let path = self.directory.join(AUDIT);
         let file = match open_plain(&path, false) {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let problem = format!("there is no audit trail; the head knows of {known} records");
                 let first_bad = (known > 0).then_some(BadRecord { seq: 1, line: 1, problem });
-                return Ok(AuditCheck { records: 0, first_bad, torn_end: false });
+                return Ok(AuditCheck { records: 0, snapshots, first_bad, torn_end: false });
             }
             Err(source) => return Err(StoreError::io("open the audit trail", &path, source)),
         };
         let hash = NO_HASH.to_owned();
-        let mut check =
-            Check { known, known_hash, seq: 0, hash, torn: Vec::new(), torn_from: 0, anchored: false };
+        let mut check = Check {
+            known,
+            known_hash,
+            marks,
+            vouched: 0,
+            seq: 0,
+            hash,
+            torn: Vec::new(),
+            torn_from: 0,
+            anchored: false,
+        };
         let mut reader = BufReader::new(file);
         let (mut line, mut number, mut bad) = (Vec::new(), 0, None);
         loop {
@@ -89,14 +105,50 @@ impl Store {
             let (generation, _) = untold.first_key_value()?;
             Some((number, format!("no record tells of generation {generation}, whose snapshot is there: the end is missing, with the head of then")))
         });
+        let bad = bad.or_else(|| {
+            let (record, marks) = check.marks.first_key_value()?;
+            let generation = marks.first()?.generation;
+            Some((
+                number,
+                format!("the end is missing: the snapshot of generation {generation} names record {record}"),
+            ))
+        });
         let first_bad = bad.map(|(line, problem)| BadRecord { seq: check.seq + 1, line, problem });
-        Ok(AuditCheck { records: check.seq, torn_end: torn_end && first_bad.is_none(), first_bad })
+        Ok(AuditCheck { records: check.seq, snapshots, torn_end: torn_end && first_bad.is_none(), first_bad })
     }
+
+    /// What the kept snapshots say of the audit trail, and how many do. One that cannot be read says nothing here; `status` and
+    /// `doctor` tell of it.
+    fn marks(&self) -> (BTreeMap<u64, Vec<Mark>>, u64) {
+        let user = geteuid().as_raw();
+        let Ok(judged) = judge(&self.directory, user) else { return (BTreeMap::new(), 0) };
+        let policy = (MapPolicy::Auto, u64::MAX);
+        let (mut marks, mut snapshots) = (BTreeMap::<u64, Vec<Mark>>::new(), 0);
+        for named in self.kept().unwrap_or_default() {
+            let opened = open_snapshot(&judged, user, named, &self.identity.environment, policy);
+            let Ok(Some(audited)) = opened.map_or(Ok(None), |(snapshot, _)| snapshot.audited()) else {
+                continue;
+            };
+            snapshots += 1;
+            marks.entry(audited.record).or_default().push(Mark { generation: named.0, hash: audited.hash });
+        }
+        (marks, snapshots)
+    }
+}
+
+/// What a kept snapshot says of a record.
+struct Mark {
+    generation: u64,
+    hash: String,
 }
 
 struct Check {
     known: u64,
     known_hash: u64,
+    /// Of each record that a kept snapshot names, what it should be.
+    marks: BTreeMap<u64, Vec<Mark>>,
+    /// The last line whose record was found to be the one that a snapshot names.
+    vouched: u64,
     seq: u64,
     hash: String,
     /// Bytes since the last good record that are none.
@@ -156,12 +208,28 @@ impl Check {
                 ),
             ));
         }
+        for mark in self.marks.remove(&record.seq).unwrap_or_default() {
+            if mark.hash != *hash {
+                return Err((number, self.rewritten(record.seq, number, mark.generation)));
+            }
+            self.vouched = number;
+        }
         // The head may be one record behind, and its two words are not written as one.
         self.anchored |=
             (record.seq == self.known || record.seq == self.known + 1) && anchor(hash) == self.known_hash;
         self.seq = record.seq;
         self.hash.clone_from(hash);
         Ok(())
+    }
+
+    /// What a record is told to be that a snapshot names otherwise.
+    fn rewritten(&self, seq: u64, line: u64, generation: u64) -> String {
+        let from = self.vouched + 1;
+        let lines = if from == line { format!("line {line}") } else { format!("lines {from} to {line}") };
+        format!(
+            "record {seq} is not the one that the snapshot of generation {generation} names: something in {lines} was \
+             written over, and the hashes made to fit"
+        )
     }
 
     /// `number` is that of the line behind the last.

@@ -28,6 +28,7 @@ pub fn run(arguments: &Arguments, word: &Audit, output: &mut Output) -> Outcome 
         "environment": store.environment(),
         "ok": check.first_bad.is_none(),
         "records": check.records,
+        "snapshots": check.snapshots,
         "first_bad": check.first_bad,
         "torn_end": check.torn_end,
         "trail": (!word.verify).then_some(&records),
@@ -90,7 +91,14 @@ fn tell(record: &Record, of: Option<&String>, output: &mut Output) {
 fn verdict(check: &AuditCheck, output: &mut Output) {
     let good = words::counted(check.records, "record");
     match &check.first_bad {
-        None => output.line(format!("{}: {good}, each as it was written", output.paint(GOOD, "whole"))),
+        None => {
+            let agree = match check.snapshots {
+                0 => String::new(),
+                1 => "; 1 snapshot agrees".to_owned(),
+                more => format!("; {} snapshots agree", words::thousands(more)),
+            };
+            output.line(format!("{}: {good}, each as it was written{agree}", output.paint(GOOD, "whole")));
+        }
         Some(bad) => {
             output.line(format!(
                 "{} at line {} (record {}): {}",

@@ -74,6 +74,12 @@ fn show(snapshot: &Snapshot, output: &mut Output) -> Outcome {
                 features(layout.optional_features)
             ),
         ),
+        (
+            "audit",
+            layout.audit.as_ref().map_or("no record, as it was not published".to_owned(), |audit| {
+                format!("record {}, {}", words::thousands(audit.record), audit.hash)
+            }),
+        ),
         ("flags", words::thousands(layout.flags.into())),
         ("index", format!("longest probe {}", layout.index_probe)),
     ] {

@@ -175,14 +175,18 @@ fn inspect_takes_a_file_and_refuses_a_damaged_one() {
     let shop = Shop::published();
     let folder = shop.directory.join("store/snapshots");
     let file = std::fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
-    let mut bytes = std::fs::read(file).unwrap();
+    let bytes = std::fs::read(file).unwrap();
     shop.write("good.snapshot", &bytes);
-    let last = bytes.len() - 1;
-    bytes[last] ^= 1;
-    shop.write("bad.snapshot", &bytes);
-    shop.run(["inspect", "good.snapshot"]).exits(0);
-    let bad = shop.run(["inspect", "bad.snapshot"]).exits(1);
-    assert!(bad.err.contains("bad.snapshot: definitions: checksum"), "{}", bad.err);
+    let good = shop.run(["inspect", "good.snapshot"]).exits(0);
+    assert!(good.out.contains("audit        record 2, "), "{}", good.out);
+    let definitions = bytes.windows(9).position(|found| found == b"{\"flags\":").unwrap();
+    for (section, at) in [("definitions", definitions), ("audit", bytes.len() - 1)] {
+        let mut bytes = bytes.clone();
+        bytes[at] ^= 1;
+        shop.write("bad.snapshot", &bytes);
+        let bad = shop.run(["inspect", "bad.snapshot"]).exits(1);
+        assert!(bad.err.contains(&format!("bad.snapshot: {section}: checksum")), "{}", bad.err);
+    }
     shop.run(["inspect", "--generation", "7"]).exits(2);
 }
 
