@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
-const GOOD: &[u8] = include_bytes!("../../tests/fixtures/everything-1.0.snapshot");
+const GOOD: &[u8] = include_bytes!("../../tests/fixtures/everything-1.1.snapshot");
 
 thread_local! {
     static FILE: RefCell<Option<File>> = const { RefCell::new(None) };
