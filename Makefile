@@ -2,7 +2,7 @@
 
 HOOKS = --target-dir target/hooks --features test-hooks
 
-.PHONY: help setup setup-build build build-hooks demo demo-laravel bench bench-engine test test-rust test-php test-polyfill test-parity test-laravel test-php84 test-laravel-10 test-laravel-13 test-e2e test-laravel-e2e test-doctor test-install test-zts fuzz install uninstall
+.PHONY: help analyse setup setup-build build build-hooks demo demo-laravel bench bench-engine test test-rust test-php test-polyfill test-parity test-laravel test-php84 test-laravel-10 test-laravel-13 test-e2e test-laravel-e2e test-doctor test-install test-zts fuzz install uninstall
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -77,6 +77,9 @@ test-zts: setup build ## the extension in PHP with threads, which is built from 
 	zts=$$(scripts/php-zts) && PHP=$$zts/bin/php PHP_CONFIG=$$zts/bin/php-config cargo build --release --locked -p flagstone-php \
 		--target-dir target/zts --features test-hooks
 	tests/threads/run
+
+analyse: setup ## static analysis of the PHP in laravel/ and polyfill/; builds mago first, ten minutes
+	scripts/analyse
 
 fuzz: ## hostile bytes, SECONDS=60 for each target; what brings one down is left in fuzz/artifacts
 	fuzz/run $(or $(SECONDS),60)

@@ -18,17 +18,19 @@ declare(strict_types=1);
 
 use Flagstone\Laravel\Changes\Binary;
 use Flagstone\Laravel\Changes\Result;
+use Flagstone\Laravel\Value;
 
 require_once __DIR__ . '/src/Changes/Binary.php';
 require_once __DIR__ . '/src/Changes/Result.php';
+require_once __DIR__ . '/src/Value.php';
 
-exit((static function (array $arguments): int {
+exit((/** @param list<string> $arguments */ static function (array $arguments): int {
     $fail = static function (int $code, string $text): int {
         \fwrite(\STDERR, "toggle-feature-flag: $text\n");
 
         return $code;
     };
-    [, $environment, $flag, $value, $reason] = $arguments + [1 => '', '', '', ''];
+    [$environment, $flag, $value, $reason] = [$arguments[1] ?? '', $arguments[2] ?? '', $arguments[3] ?? '', $arguments[4] ?? ''];
     if (!\in_array(\count($arguments), [4, 5], true) || !\in_array($value, ['true', 'false'], true) || $flag === '') {
         return $fail(2, 'expected ENV FLAG true|false [REASON], such as: production customer_portal true');
     }
@@ -45,6 +47,7 @@ exit((static function (array $arguments): int {
             return $found;
         }
         $pattern = '/^[ \t]*(?:export[ \t]+)?' . $name . '[ \t]*=[ \t]*(["\']?)([^\r\n]*?)\1[ \t]*$/m';
+        $parts = [];
         $line = \preg_match($pattern, $dotenv, $parts);
 
         return $line === 1 && $parts[2] !== '' ? $parts[2] : null;
@@ -53,8 +56,8 @@ exit((static function (array $arguments): int {
     $binary = new Binary($setting('FLAGSTONE_BINARY'));
 
     $status = $binary->run(['status', "--store=$store", '--json']);
-    $there = $status->data()['store']['environment'] ?? null;
-    if (!\is_string($there)) {
+    $there = Value::text($status->data(), 'store', 'environment');
+    if ($there === null) {
         return $fail($status->code ?: Result::UNKNOWN, $status->error);
     }
     if ($there !== $environment) {
@@ -62,7 +65,8 @@ exit((static function (array $arguments): int {
     }
 
     // FEATURE_CUSTOMER_PORTAL and customer_portal are one flag.
-    $flags = \array_column($binary->run(['list', "--store=$store", '--json'])->data()['flags'] ?? [], 'flag');
+    $listed = $binary->run(['list', "--store=$store", '--json'])->data();
+    $flags = \array_map(static fn (mixed $listed): ?string => Value::text($listed, 'flag'), Value::items($listed, 'flags'));
     $lower = \strtolower($flag);
     foreach ([$flag, $lower, (string) \preg_replace('/^feature_/', '', $lower)] as $name) {
         if (\in_array($name, $flags, true)) {
@@ -70,7 +74,8 @@ exit((static function (array $arguments): int {
             break;
         }
     }
-    $user = \function_exists('posix_geteuid') ? \posix_getpwuid(\posix_geteuid())['name'] ?? '' : \get_current_user();
+    $account = \function_exists('posix_geteuid') ? \posix_getpwuid(\posix_geteuid()) : ['name' => \get_current_user()];
+    $user = Value::text($account, 'name') ?? '';
     $result = $binary->run([
         ...($value === 'true' ? ['enable', '--keep'] : ['disable']),
         "--store=$store",

@@ -15,6 +15,7 @@ if (!function_exists('feature_enabled')) {
      * Whether the flag is on for that company.
      *
      * @param int|string|null $company
+     * @param array<array-key, mixed> $context
      */
     function feature_enabled(string $flag, $company = null, array $context = []): bool
     {
@@ -39,6 +40,7 @@ if (!function_exists('feature_variant')) {
      * The variant drawn; null if the flag is off or has none.
      *
      * @param int|string|null $company
+     * @param array<array-key, mixed> $context
      */
     function feature_variant(string $flag, $company = null, array $context = []): ?string
     {
@@ -51,6 +53,7 @@ if (!function_exists('feature_value')) {
      * The value of the variant drawn; the default if there is none.
      *
      * @param int|string|null $company
+     * @param array<array-key, mixed> $context
      */
     function feature_value(string $flag, $company = null, array $context = [], mixed $default = null): mixed
     {
@@ -63,6 +66,9 @@ if (!function_exists('feature_explain')) {
      * The answer, and how it came about.
      *
      * @param int|string|null $company
+     * @param array<array-key, mixed> $context
+     * @return array{enabled: bool, reason: string, flag: string, company: int|string|null, rule: ?string, bucket: ?int,
+     *     percentage: ?float, variant: ?string, prerequisite: ?string, missing: list<string>, environment: ?string, generation: int}
      */
     function feature_explain(string $flag, $company = null, array $context = []): array
     {
@@ -75,6 +81,8 @@ if (!function_exists('feature_all')) {
      * Every flag, on or off.
      *
      * @param int|string|null $company
+     * @param array<array-key, mixed> $context
+     * @return array<array-key, bool> a flag named by digits alone is an int
      */
     function feature_all($company = null, array $context = []): array
     {
@@ -83,7 +91,15 @@ if (!function_exists('feature_all')) {
 }
 
 if (!function_exists('feature_filter')) {
-    /** Those of the companies for which the flag is on, under their keys. */
+    /**
+     * Those of the companies for which the flag is on, under their keys.
+     *
+     * @template K of array-key
+     * @template V
+     * @param array<K, V> $companies
+     * @param array<array-key, mixed> $context
+     * @return array<K, V>
+     */
     function feature_filter(string $flag, array $companies, array $context = []): array
     {
         return array_filter($companies, static fn ($company): bool => Process::answer(
@@ -95,7 +111,11 @@ if (!function_exists('feature_filter')) {
 }
 
 if (!function_exists('feature_needs')) {
-    /** The context attributes that the flag, or one that it requires, can read. */
+    /**
+     * The context attributes that the flag, or one that it requires, can read.
+     *
+     * @return list<string>
+     */
     function feature_needs(string $flag): array
     {
         return Process::needs($flag);
@@ -103,7 +123,15 @@ if (!function_exists('feature_needs')) {
 }
 
 if (!function_exists('flagstone_status')) {
-    /** What this process knows about its store. */
+    /**
+     * What this process knows about its store.
+     *
+     * @return array{backend: string, version: string, store: ?string, environment: ?string, generation: int,
+     *     head_generation: int, published_at: ?float, age: ?float, source: string, map: ?string, flags: int,
+     *     killed: list<string>, stopped: bool, warning: ?string, last_error: ?string, overridden: bool,
+     *     telemetry: array{file: ?string, error: ?string},
+     *     counters: array{on: int, off: int, panics: int, loads: int, refused: int, heads_replaced: int}}
+     */
     function flagstone_status(): array
     {
         return Status::all();
@@ -115,6 +143,7 @@ if (!function_exists('feature_peek')) {
      * As feature_enabled(), where the answer chooses nothing that the request does.
      *
      * @param int|string|null $company
+     * @param array<array-key, mixed> $context
      */
     function feature_peek(string $flag, $company = null, array $context = []): bool
     {
@@ -167,7 +196,11 @@ if (!function_exists('flagstone_use')) {
 }
 
 if (!function_exists('flagstone_override')) {
-    /** Tells this process what to answer, for tests; null, null ends that. */
+    /**
+     * Tells this process what to answer, for tests; null, null ends that.
+     *
+     * @param ?array<array-key, mixed> $answers
+     */
     function flagstone_override(?array $answers, ?bool $otherwise = null): void
     {
         Process::override($answers, $otherwise);

@@ -22,6 +22,8 @@ use UnitEnum;
  * What the facade reaches: questions for whoever is asking in this request or job.
  *
  * Flags are strings or enums: a backed case's value, another case's name.
+ *
+ * @phpstan-import-type Explanation from Driver
  */
 class Flagstone
 {
@@ -72,7 +74,7 @@ class Flagstone
      * The answer and how it came about, with the keys that feature_explain() documents.
      *
      * @param array<string, mixed> $context
-     * @return array<string, mixed>
+     * @return Explanation
      */
     public function explain(string|UnitEnum $flag, array $context = []): array
     {
@@ -83,7 +85,7 @@ class Flagstone
      * Every flag's answer.
      *
      * @param array<string, mixed> $context
-     * @return array<string, bool>
+     * @return array<array-key, bool> a flag named by digits alone is an int
      */
     public function all(array $context = []): array
     {

@@ -64,16 +64,16 @@ final class FlagstoneServiceProvider extends ServiceProvider
     public function register(): void
     {
         // Whole where it is cached, and where the application has the whole file. To ask whether it is cached takes as long as all else here.
-        if (\array_diff_key(self::KEYS, $this->app->make('config')->get('flagstone') ?? []) !== []) {
+        if (\array_diff_key(self::KEYS, self::config($this->app)) !== []) {
             $this->mergeConfigFrom(__DIR__ . '/../config/flagstone.php', 'flagstone');
         }
 
         $this->app->singleton(Drivers::class, static fn (Application $app): Drivers => new Drivers(
             $app,
-            $app->make('config')->get('flagstone'),
+            self::config($app),
         ));
         $this->app->singleton(Subjects::class, static fn (Application $app): Subjects => new Subjects(
-            (new Presets($app))->make($app->make('config')->get('flagstone.subject', 'user:company_id')),
+            (new Presets($app))->make((new Config(self::config($app)))->texts('subject')),
         ));
         $this->app->singleton(Warnings::class, static fn (Application $app): Warnings => new Warnings($app));
         $this->app->singleton(Flagstone::class, static fn (Application $app): Flagstone => new Flagstone(
@@ -86,14 +86,25 @@ final class FlagstoneServiceProvider extends ServiceProvider
         $this->app->alias(Flagstone::class, 'flagstone');
     }
 
+    /** @return array<string, mixed> config/flagstone.php, as it is now */
+    private static function config(Application $app): array
+    {
+        $config = $app->make('config')->get('flagstone');
+
+        /** @var array<string, mixed> */
+        return \is_array($config) ? $config : [];
+    }
+
     public function boot(): void
     {
         // Now, before a tenant changes the configuration or the path of storage.
         $this->app->make(Drivers::class)->nameStore();
         // A test's Event::fake() replaces the dispatcher.
-        $this->app->rebinding('events', static function (Application $app, Dispatcher $events): void {
-            $app->make(Flagstone::class)->setEvents($events);
-        });
+        if ($this->app instanceof Container) {
+            $this->app->rebinding('events', static function (Application $app, Dispatcher $events): void {
+                $app->make(Flagstone::class)->setEvents($events);
+            });
+        }
         (new Http\Registrar())->register($this->app);
         (new Subject\Registrar())->register($this->app);
         foreach (self::WHEN_MADE as $name => $registrar) {
@@ -105,7 +116,7 @@ final class FlagstoneServiceProvider extends ServiceProvider
             });
         }
         $this->app->booted(static function (Application $app): void {
-            foreach (\array_unique(\array_intersect_key(self::WHERE_PROVIDED, $app->getLoadedProviders())) as $registrar) {
+            foreach (\array_unique(\array_intersect_key(self::WHERE_PROVIDED, Loaded::providers($app))) as $registrar) {
                 (new $registrar())->register($app);
             }
         });

@@ -4,11 +4,14 @@ declare(strict_types=1);
 
 namespace Flagstone\Laravel;
 
+use Flagstone\Laravel\Contracts\Driver;
 use Flagstone\Laravel\Subject\Subject;
 use UnitEnum;
 
 /**
  * Questions for one subject: Flagstone::for($company)->enabled('customer_portal').
+ *
+ * @phpstan-import-type Explanation from Driver
  */
 final class Questions
 {
@@ -61,7 +64,7 @@ final class Questions
 
     /**
      * @param array<string, mixed> $context
-     * @return array<string, mixed>
+     * @return Explanation
      */
     public function explain(string|UnitEnum $flag, array $context = []): array
     {
@@ -74,7 +77,7 @@ final class Questions
 
     /**
      * @param array<string, mixed> $context
-     * @return array<string, bool>
+     * @return array<array-key, bool>
      */
     public function all(array $context = []): array
     {

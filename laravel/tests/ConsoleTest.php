@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Tests;
 
 use Flagstone\Laravel\Tests\Support\Artisan;
+use Flagstone\Laravel\Value;
 use Illuminate\Foundation\Application;
 
 /**
@@ -21,6 +22,26 @@ final class ConsoleTest extends TestCase
             'beta' => false,
             'search' => true,
         ]);
+    }
+
+    public function test_a_program_that_calls_artisan_may_give_numbers(): void
+    {
+        $portal = function (string ...$path): mixed {
+            self::assertSame(0, $this->artisanCode('feature:show portal --json'));
+
+            return Value::at(\json_decode($this->printed), 'definition', ...$path);
+        };
+
+        // A percentage that is passed over means everybody.
+        self::assertSame(0, $this->artisanCode('feature:enable', ['flag' => 'portal', '--percentage' => 25]));
+        self::assertSame(25, $portal('rollout', 'percentage'));
+        self::assertSame(0, $this->artisanCode('feature:rollout', ['flag' => 'portal', 'percentage' => 12.5, '--yes' => true]));
+        self::assertSame(12.5, $portal('rollout', 'percentage'));
+        self::assertSame(0, $this->artisanCode('feature:enable', ['flag' => 'portal', '--company' => [42]]));
+        self::assertSame(0, $this->artisanCode('feature:deny', ['flag' => 'portal', 'company' => [7, '8']]));
+        self::assertSame([15, 42], $portal('companies', 'allow'));
+        self::assertSame([7, 8], $portal('companies', 'deny'));
+        self::assertSame(12.5, $portal('rollout', 'percentage'));
     }
 
     public function test_a_flag_goes_through_its_life_by_the_words_operators_know(): void

@@ -109,6 +109,10 @@ final class OverlayTest extends TestCase
     {
         self::assertSame(1, $this->artisanCode('feature:enable btea'));
         self::assertStringContainsString('did you mean "beta"?', $this->printed);
+        // A flag named by digits alone is an int among PHP's keys.
+        \file_put_contents("$this->folder/flags.json", '{"flags": {"2024": false}}');
+        self::assertSame(2, $this->artisanCode('feature:show 2023'));
+        self::assertStringContainsString('did you mean "2024"?', $this->printed);
         \file_put_contents("$this->folder/flags.local.json", '{"flags": ');
         self::assertSame(1, $this->artisanCode('feature:enable beta'));
         self::assertStringContainsString('flags.local.json: Syntax error', $this->printed);

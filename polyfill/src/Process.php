@@ -48,6 +48,7 @@ final class Process
     private static int $on = 0;
     private static int $off = 0;
 
+    /** @param array<array-key, mixed> $context */
     public static function enabled(string $flag, int|string|null $company, array $context): bool
     {
         self::pin();
@@ -59,6 +60,7 @@ final class Process
         return $on;
     }
 
+    /** @param array<array-key, mixed> $context */
     public static function answer(string $flag, int|string|null $company, array $context): Answer
     {
         self::pin();
@@ -98,11 +100,13 @@ final class Process
         }, false);
     }
 
+    /** @param array<array-key, mixed> $context */
     public static function variant(string $flag, int|string|null $company, array $context): ?string
     {
         return self::variantOf(self::answer($flag, $company, $context), $company, $context);
     }
 
+    /** @param array<array-key, mixed> $context */
     public static function value(string $flag, int|string|null $company, array $context, mixed $default): mixed
     {
         $answer = self::answer($flag, $company, $context);
@@ -121,6 +125,11 @@ final class Process
         }, $default);
     }
 
+    /**
+     * @param array<array-key, mixed> $context
+     * @return array{enabled: bool, reason: string, flag: string, company: int|string|null, rule: ?string, bucket: ?int,
+     *     percentage: ?float, variant: ?string, prerequisite: ?string, missing: list<string>, environment: ?string, generation: int}
+     */
     public static function explain(string $flag, int|string|null $company, array $context): array
     {
         $answer = self::answer($flag, $company, $context);
@@ -156,6 +165,10 @@ final class Process
         ];
     }
 
+    /**
+     * @param array<array-key, mixed> $context
+     * @return array<array-key, bool>
+     */
     public static function all(int|string|null $company, array $context): array
     {
         self::pin();
@@ -174,6 +187,7 @@ final class Process
         return $all;
     }
 
+    /** @return list<string> */
     public static function needs(string $flag): array
     {
         self::pin();
@@ -256,6 +270,7 @@ final class Process
         return self::$evaluator !== null;
     }
 
+    /** @param ?array<array-key, mixed> $answers */
     public static function override(?array $answers, ?bool $otherwise): void
     {
         if (!Settings::overrideAllowed()) {
@@ -271,7 +286,11 @@ final class Process
         return self::$store;
     }
 
-    /** On, off. */
+    /**
+     * On, off.
+     *
+     * @return array{int, int}
+     */
     public static function counters(): array
     {
         return [self::$on, self::$off];
@@ -408,6 +427,7 @@ final class Process
         }
     }
 
+    /** @param array<array-key, mixed> $context */
     private static function isOn(string $flag, int|string|null $company, array $context): bool
     {
         if (self::$overrides !== null) {
@@ -428,6 +448,7 @@ final class Process
         }
     }
 
+    /** @param array<array-key, mixed> $context */
     private static function variantOf(Answer $answer, int|string|null $company, array $context): ?string
     {
         $told = $answer->told;
@@ -441,7 +462,15 @@ final class Process
         return self::sound(static fn (Evaluator $evaluator): ?string => $evaluator->variant($answer->flag, $company, $context)[0] ?? null, null);
     }
 
-    /** What `ask` says; `$otherwise` where there is no snapshot, or what it holds is not sound. */
+    /**
+     * What `ask` says; `$otherwise` where there is no snapshot, or what it holds is not sound.
+     *
+     * @template T
+     * @template O
+     * @param \Closure(Evaluator): T $ask
+     * @param O $otherwise
+     * @return T|O
+     */
     private static function sound(\Closure $ask, mixed $otherwise): mixed
     {
         if (self::$evaluator === null) {
@@ -454,7 +483,13 @@ final class Process
         }
     }
 
-    /** Without a warning to anybody's error handler: files that are not there are an answer here. */
+    /**
+     * Without a warning to anybody's error handler: files that are not there are an answer here.
+     *
+     * @template T
+     * @param \Closure(): T $do
+     * @return T
+     */
     private static function quietly(\Closure $do): mixed
     {
         \set_error_handler(static fn (): bool => true);

@@ -13,6 +13,13 @@ final class Status
 {
     public const VERSION = '0.1.0';
 
+    /**
+     * @return array{backend: string, version: string, store: ?string, environment: ?string, generation: int,
+     *     head_generation: int, published_at: ?float, age: ?float, source: string, map: ?string, flags: int,
+     *     killed: list<string>, stopped: bool, warning: ?string, last_error: ?string, overridden: bool,
+     *     telemetry: array{file: ?string, error: ?string},
+     *     counters: array{on: int, off: int, panics: int, loads: int, refused: int, heads_replaced: int}}
+     */
     public static function all(): array
     {
         $store = Process::store();

@@ -37,7 +37,7 @@ final class Binary
      * @param list<string> $arguments
      * @param ?resource $input a file that the command reads as its standard input
      */
-    public function run(array $arguments, $input = null): Result
+    public function run(array $arguments, mixed $input = null): Result
     {
         $path = $this->path();
         if ($path === null) {
@@ -56,7 +56,7 @@ final class Binary
         $pipes = [];
         $streams = [$input ?? ['file', '/dev/null', 'r'], ['pipe', 'w'], $errors];
         $process = @\proc_open([$path, ...$arguments], $streams, $pipes);
-        if ($process === false) {
+        if ($process === false || !isset($pipes[1])) {
             return Result::unknown("cannot run $path");
         }
         $text = \stream_get_contents($pipes[1]);

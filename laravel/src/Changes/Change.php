@@ -38,7 +38,7 @@ final class Change
     ) {
         $this->companies = self::companies($companies);
         $sound = $percentage === null
-            || (\preg_match('/^\d{1,3}(\.\d{1,3})?$/D', $percentage) === 1 && (float) $percentage <= 100);
+            || (\preg_match('/^\d{1,3}(\.\d{1,3})?$/D', $percentage) === 1 && \is_numeric($percentage) && $percentage <= 100);
         if (!$sound) {
             throw new InvalidArgumentException(
                 "found the percentage \"$percentage\", expected a number from 0 to 100 with up to three decimals",

@@ -4,8 +4,8 @@ declare(strict_types=1);
 
 namespace Flagstone\Laravel\Changes;
 
-use Flagstone\Laravel\Exceptions\BrokenDefinitions;
 use Closure;
+use Flagstone\Laravel\Exceptions\BrokenDefinitions;
 use Flagstone\Laravel\Flagstone;
 use Illuminate\Database\QueryException;
 use InvalidArgumentException;
@@ -84,7 +84,7 @@ final class Changer
     /**
      * The flags as flags.json and the overlay have them, where these answer.
      *
-     * @return array<string, bool|stdClass>
+     * @return array<array-key, bool|stdClass>
      * @throws RuntimeException where one of the files cannot be used
      */
     public function flags(): array
@@ -98,8 +98,8 @@ final class Changer
     private function check(): void
     {
         $status = $this->flagstone->driver()->status();
-        $file = (string) ($status['store'] ?? '');
-        if (isset($status['last_error']) && \file_exists($file)) {
+        $file = $status['store'] ?? '';
+        if ($status['last_error'] !== null && \file_exists($file)) {
             throw BrokenDefinitions::of($file, $status['last_error']);
         }
     }
@@ -112,7 +112,7 @@ final class Changer
     /** The environment that a change reaches; null where that is not known. */
     public function environment(): ?string
     {
-        return $this->flagstone->driver()->status()['environment'] ?? null;
+        return $this->flagstone->driver()->status()['environment'];
     }
 
     /** The store's directory; null where none is named. */

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Changes;
 
 use Closure;
+use Flagstone\Laravel\Value;
 use Illuminate\Contracts\Container\Container;
 use Illuminate\Database\Eloquent\Model;
 use InvalidArgumentException;
@@ -33,7 +34,7 @@ final class Companies
      * @return resource
      * @throws InvalidArgumentException where "companies" or an id is none
      */
-    public function file()
+    public function file(): mixed
     {
         $file = \tmpfile();
         if ($file === false) {
@@ -58,11 +59,11 @@ final class Companies
     private function ids(): iterable
     {
         $source = $this->source;
-        if (\is_string($source) && \is_subclass_of($source, Model::class)) {
-            return self::keys(new $source());
-        }
         if (\is_string($source) && \class_exists($source)) {
             $source = $this->container->make($source);
+        }
+        if ($source instanceof Model) {
+            return self::keys($source);
         }
         // A static method needs no object.
         if (\is_array($source) && !\is_callable($source) && \is_string($source[0] ?? null) && \class_exists($source[0])) {
@@ -90,7 +91,7 @@ final class Companies
         $key = $model->getKeyName();
         $query = $model->newQuery()->toBase()->select($model->getQualifiedKeyName());
         foreach ($query->lazyById(self::CHUNK, $model->getQualifiedKeyName(), $key) as $row) {
-            yield $row->{$key};
+            yield Value::at($row, $key);
         }
     }
 

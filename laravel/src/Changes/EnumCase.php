@@ -4,9 +4,9 @@ declare(strict_types=1);
 
 namespace Flagstone\Laravel\Changes;
 
-use BackedEnum;
 use Illuminate\Support\Str;
 use ReflectionEnum;
+use ReflectionEnumBackedCase;
 use RuntimeException;
 
 /**
@@ -24,19 +24,20 @@ final class EnumCase
     /** @throws RuntimeException where the class is no backed enum of strings, or has such a case */
     public static function for(string $class, string $flag): self
     {
-        if (!\enum_exists($class) || !\is_subclass_of($class, BackedEnum::class)) {
+        if (!\enum_exists($class) || !($enum = new ReflectionEnum($class))->isBacked()) {
             $what = \class_exists($class) ? "$class is no enum backed by strings" : "there is no $class";
             throw new RuntimeException("$what; nothing was changed. Write `enum " . \class_basename($class) . ': string {}` first');
         }
-        $enum = new ReflectionEnum($class);
         $file = (string) $enum->getFileName();
         if ((string) $enum->getBackingType() !== 'string') {
             throw new RuntimeException("$class is backed by int, expected string");
         }
         $name = Str::studly((string) \preg_replace('/[^A-Za-z0-9]+/', '_', $flag));
         $name = \ctype_digit($name[0] ?? '0') ? "Flag$name" : $name;
-        if ($class::tryFrom($flag) !== null || $enum->hasCase($name)) {
-            throw new RuntimeException("$class has a case for $flag, or one named $name, already");
+        foreach ($enum->getCases() as $case) {
+            if ($case->getName() === $name || $case instanceof ReflectionEnumBackedCase && $case->getBackingValue() === $flag) {
+                throw new RuntimeException("$class has a case for $flag, or one named $name, already");
+            }
         }
         $source = @\file_get_contents($file);
         $source = $source === false ? null : self::with($source, $enum->getShortName(), $name, $flag);
@@ -56,18 +57,18 @@ final class EnumCase
     private static function with(string $source, string $enum, string $name, string $flag): ?string
     {
         $head = '/^[ \t]*enum\s+' . \preg_quote($enum, '/') . '\b[^{]*\{[ \t]*\n?/m';
-        if (\preg_match($head, $source, $start, \PREG_OFFSET_CAPTURE) !== 1) {
+        $body = (\preg_split($head, $source, 2) ?: [])[1] ?? null;
+        if ($body === null) {
             return null;
         }
-        $from = $start[0][1] + \strlen($start[0][0]);
-        [$at, $indent] = [$from, '    '];
+        [$rest, $indent] = [$body, '    '];
         $case = '/^([ \t]*)case\s+\w+\s*=[^;]*;[^\n]*\n?/m';
-        $cases = \preg_match_all($case, \substr($source, $from), $found, \PREG_OFFSET_CAPTURE);
-        if ($cases > 0) {
-            [$text, $offset] = $found[0][$cases - 1];
-            $at = $from + $offset + \strlen($text);
-            $indent = $found[1][$cases - 1][0];
+        // What is before a case, its indent, what is before the next one …, and what follows the last.
+        $parts = \preg_split($case, $body, -1, \PREG_SPLIT_DELIM_CAPTURE) ?: [];
+        if (\count($parts) > 1) {
+            [$indent, $rest] = \array_slice($parts, -2);
         }
+        $at = \strlen($source) - \strlen($rest);
         $line = "{$indent}case $name = " . \var_export($flag, true) . ";\n";
 
         return \substr($source, 0, $at) . $line . \substr($source, $at);

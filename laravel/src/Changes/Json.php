@@ -49,7 +49,7 @@ final class Json
     public static function write(string $path, stdClass $document): void
     {
         $path = \realpath($path) ?: $path;
-        $temporary = \dirname($path) . '/.' . \basename($path) . '.' . \getmypid() . '.tmp';
+        $temporary = \dirname($path) . '/.' . \basename($path) . '.' . (int) \getmypid() . '.tmp';
         $written = @\file_put_contents($temporary, self::text($document) . "\n");
         if ($written !== false && \is_file($path)) {
             @\chmod($temporary, \fileperms($path) & 0777);

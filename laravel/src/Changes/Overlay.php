@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Changes;
 
 use Flagstone\Laravel\Exceptions\UnknownFlag;
+use Flagstone\Laravel\Value;
 use Flagstone\Polyfill\File\MergePatch;
 use InvalidArgumentException;
 use RuntimeException;
@@ -26,7 +27,7 @@ final class Overlay
     /**
      * The flags as the driver sees them.
      *
-     * @return array<string, bool|stdClass>
+     * @return array<array-key, bool|stdClass> a flag named by digits alone is an int
      * @throws RuntimeException where a file is no JSON object
      */
     public function flags(): array
@@ -34,15 +35,17 @@ final class Overlay
         $document = Json::read($this->file) ?? throw new RuntimeException(
             "there is no {$this->file} yet; make it with: php artisan feature:install",
         );
-        foreach ([$document->environments->{$this->environment} ?? null, Json::read($this->overlay)] as $patch) {
-            if ($patch instanceof stdClass) {
-                $document = MergePatch::apply($document, $patch);
+        foreach ([Value::object($document, 'environments', $this->environment), Json::read($this->overlay)] as $patch) {
+            if ($patch !== null) {
+                $document = MergePatch::to($document, $patch);
             }
         }
-        $flags = $document->flags ?? new stdClass();
-        $flags = \array_filter(\get_object_vars($flags), static fn (mixed $flag): bool =>
-            \is_bool($flag) || $flag instanceof stdClass);
-        unset($flags['$comment']);
+        $flags = [];
+        foreach (\get_object_vars(Value::object($document, 'flags') ?? new stdClass()) as $key => $flag) {
+            if ((\is_bool($flag) || $flag instanceof stdClass) && $key !== '$comment') {
+                $flags[$key] = $flag;
+            }
+        }
 
         return $flags;
     }
@@ -51,11 +54,11 @@ final class Overlay
     {
         try {
             $flags = $this->flags();
-            $before = $flags[$change->flag] ?? throw UnknownFlag::named($change->flag, \array_keys($flags));
+            $before = $flags[$change->flag] ?? throw UnknownFlag::named($change->flag, \array_map(strval(...), \array_keys($flags)));
             $before = $before instanceof stdClass ? $before : (object) ['enabled' => $before];
-            $before->enabled ??= true;
+            $before->enabled = Value::bool($before, 'enabled') ?? true;
             $patch = self::patch($change, $before);
-            $after = MergePatch::apply($before, $patch);
+            $after = MergePatch::to($before, $patch);
             $changed = $after != $before;
             if ($changed && !$change->dryRun) {
                 $this->add($change->flag, $patch);
@@ -126,7 +129,7 @@ final class Overlay
     /** A schedule would take over from the percentage, so it ends. */
     private static function percentage(stdClass $patch, stdClass $flag, ?string $percentage): void
     {
-        if ($percentage === null) {
+        if (!\is_numeric($percentage)) {
             return;
         }
         $patch->rollout = (object) ['percentage' => $percentage + 0];
@@ -148,14 +151,12 @@ final class Overlay
         }
         $named = \array_fill_keys($companies, true);
         foreach (['allow', 'deny'] as $list) {
-            $old = $flag->companies->$list ?? [];
-            $stay = static fn (int|string $company): bool => $list === $into || !isset($named[$company]);
-            $new = \array_values(\array_filter($old, $stay));
-            if ($list === $into) {
-                \array_push($new, ...\array_keys(\array_diff_key($named, \array_fill_keys($old, true))));
-            }
+            $old = Value::keys($flag, 'companies', $list);
+            $new = $list === $into
+                ? [...$old, ...\array_keys(\array_diff_key($named, \array_fill_keys($old, true)))]
+                : \array_values(\array_filter($old, static fn (int|string $company): bool => !isset($named[$company])));
             if ($new !== $old) {
-                $patch->companies ??= new stdClass();
+                $patch->companies = Value::object($patch, 'companies') ?? new stdClass();
                 $patch->companies->$list = $new;
             }
         }
@@ -168,8 +169,9 @@ final class Overlay
     private function add(string $flag, stdClass $patch): void
     {
         $overlay = Json::read($this->overlay) ?? (object) ['flags' => new stdClass()];
-        $overlay->flags ??= new stdClass();
-        $overlay->flags->$flag = self::together($overlay->flags->$flag ?? null, $patch);
+        $flags = Value::object($overlay, 'flags') ?? new stdClass();
+        $flags->{$flag} = self::together($flags->{$flag} ?? null, $patch);
+        $overlay->flags = $flags;
         Json::write($this->overlay, $overlay);
     }
 
@@ -181,7 +183,7 @@ final class Overlay
         }
         $both = clone $first;
         foreach (\get_object_vars($second) as $key => $value) {
-            $both->$key = self::together($both->$key ?? null, $value);
+            $both->{(string) $key} = self::together(Value::at($both, (string) $key), $value);
         }
 
         return $both;

@@ -55,7 +55,7 @@ final class Result
     /**
      * The document that the text is; empty if it is none.
      *
-     * @return array<string, mixed>
+     * @return array<array-key, mixed>
      */
     public function data(): array
     {

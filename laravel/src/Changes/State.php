@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Flagstone\Laravel\Changes;
 
+use Flagstone\Laravel\Value;
 use stdClass;
 
 /**
@@ -19,13 +20,13 @@ final class State
         if ($flag === true) {
             return 'on';
         }
-        $percentage = $flag->rollout->percentage ?? 100;
+        $percentage = Value::number($flag, 'rollout', 'percentage') ?? 100;
         $parts = [$percentage == 100 ? 'on' : "$percentage %"];
-        $companies = \count($flag->companies->allow ?? []);
+        $companies = \count(Value::items($flag, 'companies', 'allow'));
         if ($companies > 0) {
             $parts[] = \number_format($companies) . ($companies === 1 ? ' company' : ' companies');
         }
-        $rules = \count($flag->rules ?? []);
+        $rules = \count(Value::items($flag, 'rules'));
         if ($rules > 0) {
             $parts[] = \number_format($rules) . ($rules === 1 ? ' rule' : ' rules');
         }

@@ -6,6 +6,7 @@ namespace Flagstone\Laravel\Changes;
 
 use Closure;
 use Flagstone\Laravel\Events\FlagChanged;
+use Flagstone\Laravel\Value;
 use RuntimeException;
 
 /**
@@ -43,20 +44,18 @@ final class Trail
         if (!\flock($place, \LOCK_EX | \LOCK_NB)) {
             return null;
         }
-        $known = \json_decode((string) \stream_get_contents($place), true);
-        $known = \is_array($known) ? $known : null;
-        $handed = 0;
-        foreach ($this->made($trail) as $record) {
-            if ($known === null || $record['seq'] <= $known['seq']) {
-                $last = $record;
-                continue;
+        $known = Value::int(\json_decode((string) \stream_get_contents($place)), 'seq');
+        $last = $handed = 0;
+        foreach ($this->made($trail) as $seq => $record) {
+            $last = $seq;
+            if ($known !== null && $seq > $known) {
+                $each($this->event($record));
+                $this->keep($place, $seq);
+                $handed++;
             }
-            $each($this->event($record));
-            $this->keep($place, $record);
-            $handed++;
         }
         if ($known === null) {
-            $this->keep($place, $last ?? ['seq' => 0]);
+            $this->keep($place, $last);
         }
 
         return $handed;
@@ -67,60 +66,61 @@ final class Trail
      *
      * @param resource $trail
      *
-     * @return iterable<array<string, mixed>>
+     * @return iterable<int, array<array-key, mixed>> by number
      */
-    private function made($trail): iterable
+    private function made(mixed $trail): iterable
     {
         $begun = null;
         while (($line = \fgets($trail)) !== false) {
-            $record = \json_decode($line, true);
-            if (!\is_array($record) || !isset($record['seq'], $record['outcome'])) {
+            $record = Value::items(\json_decode($line, true));
+            $seq = Value::int($record, 'seq');
+            $outcome = Value::text($record, 'outcome');
+            if ($seq === null || $outcome === null) {
                 continue;
             }
-            $intention = $record['intention'] ?? null;
+            $intention = Value::int($record, 'intention');
             if ($begun !== null) {
-                $made = $intention === $begun['seq'] ? $record['outcome'] === 'done' : $record['from'] === $begun['to'];
-                if ($made) {
-                    yield $begun;
+                [$number, $change] = $begun;
+                if ($intention === $number ? $outcome === 'done' : Value::int($record, 'from') === Value::int($change, 'to')) {
+                    yield $number => $change;
                 }
                 $begun = null;
             }
-            if ($record['outcome'] === 'intended') {
-                $begun = $record;
-            } elseif ($record['outcome'] === 'done' && $intention === null && $record['action'] !== 'init') {
-                yield $record;
+            if ($outcome === 'intended') {
+                $begun = [$seq, $record];
+            } elseif ($outcome === 'done' && $intention === null && Value::text($record, 'action') !== 'init') {
+                yield $seq => $record;
             }
         }
     }
 
-    /**
-     * @param resource $place
-     * @param array<string, mixed> $record
-     */
-    private function keep($place, array $record): void
+    /** @param resource $place */
+    private function keep(mixed $place, int $seq): void
     {
         // Of one length, so that no death leaves a half of the one and a half of the other.
-        $text = \str_pad((string) \json_encode(['seq' => $record['seq']]), 40) . "\n";
+        $text = \str_pad((string) \json_encode(['seq' => $seq]), 40) . "\n";
         \rewind($place);
         if (\fwrite($place, $text) !== \strlen($text) || !\fflush($place)) {
             throw new RuntimeException("Cannot write {$this->place}");
         }
     }
 
-    /** @param array<string, mixed> $record */
+    /** @param array<array-key, mixed> $record */
     private function event(array $record): FlagChanged
     {
+        $environment = Value::text($record, 'environment') ?? '';
+
         return new FlagChanged(
-            $record['environment'] . '-' . $record['seq'],
-            (string) $record['at'],
-            (string) $record['environment'],
-            (string) $record['action'],
-            $record['flag'] ?? null,
-            (string) $record['actor']['user'],
-            (string) $record['actor']['host'],
-            $record['reason'] ?? null,
-            (int) $record['to'],
-            $record['differences'] ?? [],
+            "$environment-" . (Value::int($record, 'seq') ?? 0),
+            Value::text($record, 'at') ?? '',
+            $environment,
+            Value::text($record, 'action') ?? '',
+            Value::text($record, 'flag'),
+            Value::text($record, 'actor', 'user') ?? '',
+            Value::text($record, 'actor', 'host') ?? '',
+            Value::text($record, 'reason'),
+            Value::int($record, 'to') ?? 0,
+            \array_values(\array_filter(Value::items($record, 'differences'), is_array(...))),
         );
     }
 }

@@ -20,6 +20,6 @@ final class AllowCommand extends FlagCommand
 
     public function handle(Changer $changer): int
     {
-        return $this->change($changer, 'allow', ['companies' => (array) $this->argument('company')]);
+        return $this->change($changer, 'allow', ['companies' => $this->listed($this->argument('company'))]);
     }
 }

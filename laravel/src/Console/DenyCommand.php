@@ -20,6 +20,6 @@ final class DenyCommand extends FlagCommand
 
     public function handle(Changer $changer): int
     {
-        return $this->change($changer, 'deny', ['companies' => (array) $this->argument('company')]);
+        return $this->change($changer, 'deny', ['companies' => $this->listed($this->argument('company'))]);
     }
 }

@@ -20,6 +20,6 @@ final class DisableCommand extends FlagCommand
 
     public function handle(Changer $changer): int
     {
-        return $this->change($changer, 'disable', ['companies' => (array) $this->option('company')]);
+        return $this->change($changer, 'disable', ['companies' => $this->listed($this->option('company'))]);
     }
 }

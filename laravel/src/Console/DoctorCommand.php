@@ -5,10 +5,14 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Console;
 
 use Flagstone\Laravel\Changes\Changer;
+use Flagstone\Laravel\Contracts\Driver;
 use Flagstone\Laravel\Flagstone;
+use Flagstone\Laravel\Value;
 
 /**
  * Exit code 0: nothing is wrong; 1: something is.
+ *
+ * @phpstan-import-type Status from Driver
  */
 final class DoctorCommand extends FlagCommand
 {
@@ -43,11 +47,11 @@ final class DoctorCommand extends FlagCommand
         return $problems === [] ? 0 : 1;
     }
 
-    /** @param array<string, mixed> $status */
+    /** @param Status $status */
     private function driver(string $name, array $status): void
     {
         $extension = \extension_loaded('flagstone');
-        $this->note('driver', 'ok', "$name, answered by the " . ($status['backend'] ?? 'application'));
+        $this->note('driver', 'ok', "$name, answered by the {$status['backend']}");
         if (!$extension) {
             $this->note('extension', 'hint', 'not loaded: flags are answered in PHP, which is slower by far');
         } elseif ($name !== 'native') {
@@ -55,11 +59,11 @@ final class DoctorCommand extends FlagCommand
         }
     }
 
-    /** @param array<string, mixed> $status */
+    /** @param Status $status */
     private function definitions(string $name, array $status): void
     {
         $where = $status['store'] ?? 'no store';
-        if (($status['source'] ?? 'none') === 'none') {
+        if ($status['source'] === 'none') {
             $this->note('definitions', 'problem', "none, every flag is off ($where): "
                 . ($status['last_error'] ?? 'publish with `php artisan feature:publish`'));
             if ($name !== 'file' && $this->laravel->environment('local', 'testing')) {
@@ -69,23 +73,22 @@ final class DoctorCommand extends FlagCommand
             return;
         }
         $this->note('definitions', 'ok', "generation {$status['generation']}, {$status['flags']} flags, from $where");
-        if (isset($status['last_error'])) {
-            $this->note('definitions', 'problem', (string) $status['last_error']);
+        if ($status['last_error'] !== null) {
+            $this->note('definitions', 'problem', $status['last_error']);
         }
-        if (isset($status['warning'])) {
-            $this->note('permissions', 'hint', (string) $status['warning']);
+        if ($status['warning'] !== null) {
+            $this->note('permissions', 'hint', $status['warning']);
         }
-        if ($status['overridden'] ?? false) {
+        if ($status['overridden']) {
             $this->note('overrides', 'hint', 'flagstone_override() is in force in this process');
         }
     }
 
-    /** @param array<string, mixed> $status */
+    /** @param Status $status */
     private function environment(array $status, Changer $changer): void
     {
-        $store = $status['environment'] ?? null;
-        $configured = $this->laravel->make('config')->get('flagstone.environment');
-        $application = (string) ($configured ?? $this->laravel->environment());
+        $store = $status['environment'];
+        $application = $this->config()->text('environment') ?? (string) $this->laravel->environment();
         if ($store === null || $store === '' || $changer->isFile()) {
             return;
         }
@@ -117,30 +120,37 @@ final class DoctorCommand extends FlagCommand
     /** What `flagstone doctor` finds, but of the PHP that runs this: that one has told by itself. */
     private function store(Changer $changer): void
     {
-        $fpm = $this->option('fpm');
+        $fpm = $this->text('fpm');
         $options = ['--php=' . \PHP_BINARY, '--code=' . $this->laravel->basePath(), ...($fpm === null ? [] : ["--fpm=$fpm"])];
         $result = $changer->command(['doctor', ...$options], true);
-        $checks = $result->data()['checks'] ?? null;
-        if ($checks === null) {
-            $this->note('store', 'problem', $result->data()['error'] ?? $result->error);
+        $data = $result->data();
+        if (!isset($data['checks'])) {
+            $this->note('store', 'problem', Value::text($data, 'error') ?? $result->error);
 
             return;
         }
-        $others = \array_filter($checks, static fn (array $check): bool => \preg_match('/^php(-|$)/', $check['check']) === 0);
-        $passed = \array_filter($others, static fn (array $check): bool => $check['state'] === 'passed');
-        $this->note('store', 'ok', \count($passed) . ' checks of `flagstone doctor` passed');
-        foreach ($others as $check) {
-            if (!\in_array($check['state'], ['passed', 'not_asked'], true)) {
-                $bad = $check['critical'] && $check['state'] === 'failed';
-                $mend = isset($check['mend']) ? ". To mend: {$check['mend']}" : '';
-                $this->note($check['check'], $bad ? 'problem' : 'hint', $check['found'] . $mend);
+        $passed = 0;
+        foreach (Value::items($data, 'checks') as $check) {
+            $name = Value::text($check, 'check') ?? '';
+            $state = Value::text($check, 'state');
+            if (\preg_match('/^php(-|$)/', $name) === 1 || $state === 'not_asked') {
+                continue;
             }
+            if ($state === 'passed') {
+                $passed++;
+                continue;
+            }
+            $bad = $state === 'failed' && Value::bool($check, 'critical') === true;
+            $mend = Value::text($check, 'mend');
+            $text = (Value::text($check, 'found') ?? '') . ($mend === null ? '' : ". To mend: $mend");
+            $this->note($name, $bad ? 'problem' : 'hint', $text);
         }
+        $this->note('store', 'ok', "$passed checks of `flagstone doctor` passed");
     }
 
     private function overlay(Changer $changer): void
     {
-        $path = (string) $this->laravel->make('config')->get('flagstone.overlay');
+        $path = $this->config()->text('overlay') ?? '';
         $ignore = $this->laravel->basePath('.gitignore');
         $name = \basename($path);
         $ignored = \is_file($ignore) && \str_contains((string) \file_get_contents($ignore), $name);

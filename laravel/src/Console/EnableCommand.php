@@ -28,7 +28,7 @@ final class EnableCommand extends FlagCommand
 
         return $this->change($changer, 'enable', [
             'percentage' => $this->text('percentage'),
-            'companies' => (array) $this->option('company'),
+            'companies' => $this->listed($this->option('company')),
             'keep' => (bool) $this->option('keep'),
         ]);
     }

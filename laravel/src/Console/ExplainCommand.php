@@ -8,7 +8,11 @@ use Flagstone\Laravel\Changes\Result;
 use Flagstone\Laravel\Contracts\Driver;
 use Flagstone\Laravel\Exceptions\UnknownFlag;
 use Flagstone\Laravel\Flagstone;
+use Illuminate\Support\Str;
 
+/**
+ * @phpstan-import-type Explanation from Driver
+ */
 class ExplainCommand extends FlagCommand
 {
     protected $signature = 'feature:explain
@@ -23,7 +27,7 @@ class ExplainCommand extends FlagCommand
     {
         $driver = $flagstone->driver();
         $status = $driver->status();
-        if (($status['source'] ?? null) === 'none' && isset($status['last_error'])) {
+        if ($status['source'] === 'none' && $status['last_error'] !== null) {
             return $this->finish(Result::unknown("Every flag is off: {$status['last_error']}"));
         }
         if (!\in_array($this->flag(), $driver->names(), true)) {
@@ -41,7 +45,7 @@ class ExplainCommand extends FlagCommand
         return 0;
     }
 
-    /** @param array<string, mixed> $answer */
+    /** @param Explanation $answer */
     protected function tell(array $answer, Driver $driver): void
     {
         $this->line($this->sentence($answer));
@@ -53,7 +57,7 @@ class ExplainCommand extends FlagCommand
         $this->line("  driver        {$driver->name()}");
     }
 
-    /** @param array<string, mixed> $answer */
+    /** @param Explanation $answer */
     protected function sentence(array $answer): string
     {
         $company = $answer['company'] === null ? 'without a company' : "for company {$answer['company']}";
@@ -81,7 +85,7 @@ class ExplainCommand extends FlagCommand
         return \sprintf('%s is %s %s: %s', $answer['flag'], $answer['enabled'] ? 'ON' : 'OFF', $company, $why);
     }
 
-    /** @param array<string, mixed> $answer */
+    /** @param Explanation $answer */
     private function percent(array $answer): string
     {
         return $answer['percentage'] === null ? '' : ", at {$answer['percentage']} %";
@@ -91,8 +95,10 @@ class ExplainCommand extends FlagCommand
     private function attributes(): array
     {
         $context = [];
-        foreach ((array) $this->option('context') as $pair) {
-            [$name, $value] = \explode('=', (string) $pair, 2) + [1 => ''];
+        foreach ($this->listed($this->option('context')) as $pair) {
+            $name = Str::before($pair, '=');
+            $value = Str::after($pair, '=');
+            $value = \str_contains($pair, '=') ? $value : '';
             $read = \json_decode($value);
             $context[$name] = \is_bool($read) || \is_int($read) || \is_float($read) ? $read : $value;
         }

@@ -34,7 +34,7 @@ final class FeatureCommand extends FlagCommand
 
     public function handle(): int
     {
-        $action = (string) $this->argument('action');
+        $action = $this->word('action') ?? '';
         if ($action === 'emergency-disable') {
             $action = $this->argument('flag') === null ? 'stop-all' : 'kill';
         }
@@ -46,7 +46,7 @@ final class FeatureCommand extends FlagCommand
         $arguments = $this->argumentsOf($command);
         $options = $this->optionsOf($command);
         if (\is_string($arguments) || \is_string($options)) {
-            return $this->refuse(\is_string($arguments) ? $arguments : (string) $options);
+            return $this->refuse(\is_string($arguments) ? $arguments : $options);
         }
 
         return $this->call("feature:$action", $arguments + $options);
@@ -58,7 +58,7 @@ final class FeatureCommand extends FlagCommand
         $definition = $command->getDefinition();
         $arguments = [];
         foreach (['flag' => 'flag', 'value' => 'percentage'] as $typed => $name) {
-            $value = $this->argument($typed);
+            $value = $this->word($typed);
             if ($value === null) {
                 continue;
             }

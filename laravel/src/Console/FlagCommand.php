@@ -8,7 +8,9 @@ use Closure;
 use Flagstone\Laravel\Changes\Change;
 use Flagstone\Laravel\Changes\Changer;
 use Flagstone\Laravel\Changes\Result;
+use Flagstone\Laravel\Config;
 use Flagstone\Laravel\Exceptions\BrokenDefinitions;
+use Flagstone\Laravel\Value;
 use Illuminate\Console\Command;
 use Illuminate\Console\OutputStyle;
 use InvalidArgumentException;
@@ -78,22 +80,47 @@ abstract class FlagCommand extends Command
 
     protected function flag(): string
     {
-        return (string) $this->argument('flag');
+        return $this->word('flag') ?? '';
+    }
+
+    /** An argument; null where it was not given. */
+    protected function word(string $argument): ?string
+    {
+        return self::said($this->argument($argument));
+    }
+
+    /** @return list<string> what was given of an option, or an argument, that may be given again */
+    protected function listed(mixed $given): array
+    {
+        return \is_array($given) ? \array_values(\array_filter(\array_map(self::said(...), $given), is_string(...))) : [];
+    }
+
+    protected function config(): Config
+    {
+        return Config::of($this->laravel);
     }
 
     protected function text(string $option): ?string
     {
-        $value = $this->option($option);
+        $value = self::said($this->option($option));
 
-        return \is_string($value) && $value !== '' ? $value : null;
+        return $value === '' ? null : $value;
+    }
+
+    /** What Artisan::call() is given may be a number. */
+    private static function said(mixed $value): ?string
+    {
+        return \is_string($value) || \is_int($value) || \is_float($value) ? (string) $value : null;
     }
 
     /** @param list<string> $arguments of the command `flagstone` */
     protected function relay(Changer $changer, array $arguments): int
     {
-        $word = \array_shift($arguments);
+        $word = (string) \array_shift($arguments);
         $arguments = [...$this->common(), ...$arguments];
-        $run = fn (array $more, bool $json): Result => $changer->command([$word, ...$more, ...$arguments], $json);
+        $run = /** @param list<string> $more */ function (array $more, bool $json) use ($changer, $word, $arguments): Result {
+            return $changer->command([$word, ...$more, ...$arguments], $json);
+        };
 
         return $this->finish($this->asking($run));
     }
@@ -133,7 +160,7 @@ abstract class FlagCommand extends Command
             return $result;
         }
         $would = $run(['--dry-run'], true)->data();
-        if (($would['reach']['asks'] ?? false) !== true) {
+        if (Value::bool($would, 'reach', 'asks') !== true) {
             return $result;
         }
         $this->output->writeln($result->text, OutputInterface::OUTPUT_RAW);
@@ -141,7 +168,8 @@ abstract class FlagCommand extends Command
         if (!$this->confirm('Go on?')) {
             return Result::refused('nothing was changed');
         }
-        $base = isset($would['base']) ? ["--base={$would['base']}"] : [];
+        $base = Value::int($would, 'base');
+        $base = $base === null ? [] : ["--base=$base"];
 
         return $run(['--yes', ...$base], false);
     }
@@ -171,17 +199,19 @@ abstract class FlagCommand extends Command
                 return $this->finish($would);
             }
             $data = $would->data();
-            $lines = [(string) ($data['summary'] ?? $change->flag), ...(array) ($data['notes'] ?? [])];
+            $lines = [Value::text($data, 'summary') ?? $change->flag, ...Value::texts($data, 'notes')];
             if (!$this->agreed(\implode("\n  ", $lines), 'Turn it on for everybody?')) {
                 return Result::REFUSED;
             }
-            $change = $change->on(isset($data['base']) ? (int) $data['base'] : null);
+            $change = $change->on(Value::int($data, 'base'));
         }
-        $run = static fn (array $more, bool $json): Result => $changer->apply(match (true) {
-            \in_array('--dry-run', $more, true) => $change->dry(),
-            \in_array('--yes', $more, true) => self::sure($change, $more),
-            default => $change,
-        }, $json);
+        $run = /** @param list<string> $more */ static function (array $more, bool $json) use ($changer, $change): Result {
+            return $changer->apply(match (true) {
+                \in_array('--dry-run', $more, true) => $change->dry(),
+                \in_array('--yes', $more, true) => self::sure($change, $more),
+                default => $change,
+            }, $json);
+        };
 
         return $this->finish($this->asking($run));
     }
@@ -191,7 +221,7 @@ abstract class FlagCommand extends Command
     {
         $base = \preg_grep('/^--base=/', $more) ?: [];
 
-        return $change->sure()->on($base === [] ? $change->base : (int) \substr((string) \end($base), 7));
+        return $change->sure()->on($base === [] ? $change->base : (int) \substr(\end($base), 7));
     }
 
     /** Whether a change that reaches everybody is asked about first: in production, without --yes. */

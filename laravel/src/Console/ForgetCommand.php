@@ -20,6 +20,6 @@ final class ForgetCommand extends FlagCommand
 
     public function handle(Changer $changer): int
     {
-        return $this->change($changer, 'forget', ['companies' => (array) $this->argument('company')]);
+        return $this->change($changer, 'forget', ['companies' => $this->listed($this->argument('company'))]);
     }
 }

@@ -23,10 +23,10 @@ final class HealthCommand extends FlagCommand
         $driver = $flagstone->driver();
         $driver->refresh();
         $status = $driver->status();
-        $source = $status['source'] ?? 'none';
+        $source = $status['source'];
         $code = match (true) {
             $source === 'none' => Result::UNKNOWN,
-            $source === 'current' && ($status['last_error'] ?? null) === null => Result::DONE,
+            $source === 'current' && $status['last_error'] === null => Result::DONE,
             default => Result::REFUSED,
         };
         if ($this->isJson()) {
@@ -51,15 +51,15 @@ final class HealthCommand extends FlagCommand
             default => 'Every flag is off: there are no definitions to answer from.'
                 . ' `php artisan feature:doctor` tells more',
         });
-        foreach (['last_error', 'warning'] as $trouble) {
-            if (isset($status[$trouble])) {
-                $this->line('  ' . \str_replace("\n", "\n  ", $status[$trouble]));
+        foreach ([$status['last_error'], $status['warning']] as $trouble) {
+            if ($trouble !== null) {
+                $this->line('  ' . \str_replace("\n", "\n  ", $trouble));
             }
         }
-        if (($status['killed'] ?? []) !== []) {
+        if ($status['killed'] !== []) {
             $this->line('  killed: ' . \implode(', ', $status['killed']));
         }
-        if ($status['stopped'] ?? false) {
+        if ($status['stopped']) {
             $this->line('  everything is stopped, until feature:resume-all');
         }
 

@@ -14,11 +14,16 @@ use Flagstone\Laravel\Import\PennantSource;
 use Flagstone\Laravel\Import\Pilots;
 use Flagstone\Laravel\Import\Source;
 use Flagstone\Laravel\Import\TablesSource;
+use Flagstone\Laravel\Value;
 use Illuminate\Database\QueryException;
+use Illuminate\Foundation\Application;
 use InvalidArgumentException;
 use RuntimeException;
 use stdClass;
 
+/**
+ * @phpstan-import-type Row from Importer
+ */
 final class ImportCommand extends FlagCommand
 {
     protected $signature = 'feature:import
@@ -58,17 +63,19 @@ final class ImportCommand extends FlagCommand
 
     private function source(): Source
     {
-        $lists = (string) $this->option('lists');
+        $lists = $this->text('lists') ?? '';
         if (!\in_array($lists, Pilots::RULES, true)) {
             throw new InvalidArgumentException("--lists is \"$lists\", expected only or also");
         }
         $config = $this->laravel->make('config');
+        $source = $this->word('source') ?? '';
+        $dotenv = $this->dotenv();
 
-        return match ($this->argument('source')) {
+        return match ($source) {
             'env' => new EnvSource(
-                $this->text('dotenv') ?? $this->laravel->environmentFilePath(),
-                \array_filter(\getenv() + $_SERVER + $_ENV, \is_string(...)),
-                $this->laravel->environmentFilePath(),
+                $this->text('dotenv') ?? $dotenv,
+                self::environment(),
+                $dotenv,
                 $lists,
             ),
             'config' => new ConfigSource($config->get('features'), $lists),
@@ -83,28 +90,46 @@ final class ImportCommand extends FlagCommand
                 $this->companyClasses(),
             ),
             default => throw new InvalidArgumentException(
-                "there is no source \"{$this->argument('source')}\", expected env, config, tables or pennant",
+                "there is no source \"$source\", expected env, config, tables or pennant",
             ),
         };
+    }
+
+    private function dotenv(): string
+    {
+        return $this->laravel instanceof Application ? $this->laravel->environmentFilePath() : $this->laravel->basePath('.env');
+    }
+
+    /** @return array<string, string> */
+    private static function environment(): array
+    {
+        $texts = [];
+        foreach (\getenv() + $_SERVER + $_ENV as $name => $value) {
+            if (\is_string($value)) {
+                $texts[$name] = $value;
+            }
+        }
+
+        return $texts;
     }
 
     /** @return list<string> */
     private function companyClasses(): array
     {
-        $given = \array_map(strval(...), (array) $this->option('company-class'));
-        $scopes = (array) $this->laravel->make('config')->get('flagstone.pennant.scopes', []);
+        $given = $this->listed($this->option('company-class'));
+        $scopes = \array_map(strval(...), \array_keys($this->config()->map('pennant.scopes'), 'company', true));
 
-        return $given !== [] ? $given : [...\array_keys($scopes, 'company', true), 'App\Models\Company', 'company'];
+        return $given !== [] ? $given : [...$scopes, 'App\Models\Company', 'company'];
     }
 
-    /** @param list<array<string, mixed>> $rows */
+    /** @param list<Row> $rows */
     private function refusal(Found $found, array $rows): ?string
     {
         $refused = \array_sum($found->refused);
         if ($refused > 0 && !$this->option('skip')) {
             return "$refused cannot be taken over; nothing was written. With --skip they are left out";
         }
-        $over = \array_filter($rows, static fn (array $row): bool => $row['was'] !== null && $row['changes']);
+        $over = \array_filter($rows, /** @param Row $row */ static fn (array $row): bool => $row['was'] !== null && $row['changes']);
         if ($over !== [] && !$this->option('force') && !$this->option('dry-run')) {
             $names = \implode(', ', \array_column($over, 'flag'));
 
@@ -114,12 +139,12 @@ final class ImportCommand extends FlagCommand
         return null;
     }
 
-    /** @param list<array<string, mixed>> $rows */
+    /** @param list<Row> $rows */
     private function show(Found $found, array $rows, stdClass $document, ?string $why): void
     {
         $flags = new stdClass();
         foreach ($rows as $row) {
-            $flags->{$row['flag']} = $document->flags->{$row['flag']};
+            $flags->{$row['flag']} = Value::at($document, 'flags', $row['flag']);
         }
         $written = $why === null && !$this->option('dry-run');
         if ($this->isJson()) {
@@ -133,9 +158,13 @@ final class ImportCommand extends FlagCommand
 
             return;
         }
-        $this->table(['Flag', 'From', 'Was', 'Becomes', 'Note'], \array_map(static fn (array $row): array => [
-            $row['flag'], $row['from'], $row['was'] ?? 'new', $row['becomes'], \implode('; ', $row['notes']),
-        ], $rows));
+        $this->table(['Flag', 'From', 'Was', 'Becomes', 'Note'], \array_map(
+            /** @param Row $row */
+            static fn (array $row): array => [
+                $row['flag'], $row['from'], $row['was'] ?? 'new', $row['becomes'], \implode('; ', $row['notes']),
+            ],
+            $rows,
+        ));
         foreach ($found->refused as $text => $times) {
             $this->line("not taken over: $text ($times)");
         }

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Console;
 
 use Flagstone\Laravel\Changes\Json;
+use Flagstone\Laravel\Config;
 use RuntimeException;
 use stdClass;
 
@@ -20,17 +21,17 @@ final class InstallCommand extends FlagCommand
 
     public function handle(): int
     {
-        $config = $this->laravel->make('config')->get('flagstone');
+        $config = $this->config();
         $done = [];
         try {
             $path = $this->laravel->configPath('flagstone.php');
             $done[] = $this->write($path, (bool) $this->option('force'), static fn (): string => (string)
                 \file_get_contents(__DIR__ . '/../../config/flagstone.php'));
-            $done[] = $this->write((string) $config['file'], false, static fn (): string => Json::text((object) [
+            $done[] = $this->write($config->text('file') ?? '', false, static fn (): string => Json::text((object) [
                 '$schema' => self::SCHEMA,
                 'flags' => new stdClass(),
             ]) . "\n");
-            $done[] = $this->ignore(\basename((string) $config['overlay']));
+            $done[] = $this->ignore(\basename($config->text('overlay') ?? ''));
         } catch (RuntimeException $error) {
             return $this->refuse($error->getMessage());
         }
@@ -76,19 +77,17 @@ final class InstallCommand extends FlagCommand
         return ".gitignore: /$overlay added";
     }
 
-    /**
-     * @param array<string, mixed> $config
-     * @return list<string>
-     */
-    private function next(array $config): array
+    /** @return list<string> */
+    private function next(Config $config): array
     {
-        $file = $this->named((string) $config['file']);
+        $file = $this->named($config->text('file') ?? '');
+        $store = $this->named($config->text('store') ?? '');
 
         return [
             'Next, a flag:         php artisan feature:make customer_portal --owner=portal-team',
             "here only:            php artisan feature:enable customer_portal   ($file stays as it is)",
             'on a route:           ->middleware(\'feature:customer_portal\')',
-            "Once on each server:  flagstone init {$this->named((string) $config['store'])} --environment production",
+            "Once on each server:  flagstone init $store --environment production",
             'in each deploy:       php artisan feature:publish',
         ];
     }

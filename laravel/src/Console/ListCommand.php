@@ -50,7 +50,7 @@ final class ListCommand extends FlagCommand
         return 0;
     }
 
-    /** @return array<string, string> */
+    /** @return array<array-key, string> */
     private function answers(Driver $driver, string $company): array
     {
         return \array_map(static fn (bool $on): string => $on ? 'on' : 'off', $driver->all($company));
@@ -59,11 +59,11 @@ final class ListCommand extends FlagCommand
     /**
      * What can be told without the definitions.
      *
-     * @return array<string, string>
+     * @return array<array-key, string>
      */
     private function possible(Driver $driver): array
     {
-        $killed = \array_flip($driver->status()['killed'] ?? []);
+        $killed = \array_flip($driver->status()['killed']);
         $states = [];
         foreach ($driver->names() as $flag) {
             $states[$flag] = match (true) {

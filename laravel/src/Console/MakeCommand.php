@@ -7,6 +7,7 @@ namespace Flagstone\Laravel\Console;
 use Flagstone\Laravel\Changes\Binary;
 use Flagstone\Laravel\Changes\EnumCase;
 use Flagstone\Laravel\Changes\Json;
+use Flagstone\Laravel\Value;
 use RuntimeException;
 use stdClass;
 
@@ -24,9 +25,10 @@ final class MakeCommand extends FlagCommand
 
     public function handle(Binary $binary): int
     {
-        $file = (string) $this->laravel->make('config')->get('flagstone.file');
+        $file = $this->config()->text('file') ?? '';
         try {
-            $enum = $this->text('enum') === null ? null : EnumCase::for($this->text('enum'), $this->flag());
+            $enum = $this->text('enum');
+            $enum = $enum === null ? null : EnumCase::for($enum, $this->flag());
             $added = $binary->path() === null ? $this->add($file) : $this->addByCommand($binary, $file);
             $enum?->write();
         } catch (RuntimeException $error) {
@@ -73,8 +75,8 @@ final class MakeCommand extends FlagCommand
         }
         $document = Json::read($file)
             ?? throw new RuntimeException("there is no $file yet: php artisan feature:install");
-        $document->flags ??= new stdClass();
-        if (isset($document->flags->{$this->flag()})) {
+        $flags = Value::object($document, 'flags') ?? new stdClass();
+        if (isset($flags->{$this->flag()})) {
             throw new RuntimeException("there is a flag \"{$this->flag()}\" already; nothing was changed");
         }
         $texts = [
@@ -83,7 +85,8 @@ final class MakeCommand extends FlagCommand
             'expires' => $day,
         ];
         $said = \array_filter($texts, static fn (?string $text): bool => $text !== null);
-        $document->flags->{$this->flag()} = (object) (['enabled' => false] + $said);
+        $flags->{$this->flag()} = (object) (['enabled' => false] + $said);
+        $document->flags = $flags;
         Json::write($file, $document);
 
         return "{$this->flag()}: new, off";

@@ -23,7 +23,7 @@ final class PlanCommand extends FlagCommand
 
     public function handle(Changer $changer): int
     {
-        $word = (string) $this->argument('word');
+        $word = $this->word('word') ?? '';
         if (!\in_array($word, self::WORDS, true)) {
             return $this->refuse("There is no feature:plan $word; there are " . \implode(', ', self::WORDS));
         }

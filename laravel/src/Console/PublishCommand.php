@@ -31,7 +31,7 @@ final class PublishCommand extends FlagCommand
                 $arguments[] = "--$option={$this->text($option)}";
             }
         }
-        foreach ((array) $this->option('reset') as $what) {
+        foreach ($this->listed($this->option('reset')) as $what) {
             $arguments[] = "--reset=$what";
         }
         foreach (['prune', 'newest', 'check-drift', 'dry-run'] as $option) {
@@ -39,7 +39,7 @@ final class PublishCommand extends FlagCommand
                 $arguments[] = "--$option";
             }
         }
-        $file = (string) ($this->argument('file') ?? $this->laravel->make('config')->get('flagstone.file'));
+        $file = $this->word('file') ?? $this->config()->text('file') ?? '';
 
         return $this->relay($changer, [...$arguments, '--', $file]);
     }

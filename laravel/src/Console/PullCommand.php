@@ -17,7 +17,7 @@ final class PullCommand extends FlagCommand
 
     public function handle(Changer $changer): int
     {
-        $file = (string) ($this->argument('file') ?? $this->laravel->make('config')->get('flagstone.file'));
+        $file = $this->word('file') ?? $this->config()->text('file') ?? '';
 
         return $this->relay($changer, ['pull', ...($this->option('dry-run') ? ['--dry-run'] : []), '--', $file]);
     }

@@ -9,6 +9,7 @@ use Flagstone\Laravel\Changes\Changer;
 use Flagstone\Laravel\Changes\Companies;
 use Flagstone\Laravel\Changes\Overlay;
 use Flagstone\Laravel\Changes\Trail;
+use Flagstone\Laravel\Config;
 use Flagstone\Laravel\Flagstone;
 use Flagstone\Laravel\Import\Importer;
 use Flagstone\Laravel\Integrations\About;
@@ -57,27 +58,26 @@ final class Registrar
     public function register(Application $app): void
     {
         // As they are now, before a tenant changes them.
-        $config = $app->make('config')->get('flagstone');
-        $environment = $config['environment'] ?? null;
-        $app->singleton(Binary::class, static fn (): Binary => new Binary($config['binary'] ?? null));
+        $config = Config::of($app);
+        $app->singleton(Binary::class, static fn (): Binary => new Binary($config->text('binary')));
         $app->singleton(Overlay::class, static fn (Application $app): Overlay => new Overlay(
-            (string) $config['file'],
-            (string) $config['overlay'],
-            (string) ($environment ?? $app->environment()),
+            $config->text('file') ?? '',
+            $config->text('overlay') ?? '',
+            $config->text('environment') ?? (string) $app->environment(),
         ));
         $app->singleton(Changer::class, static fn (Application $app): Changer => new Changer(
             $app->make(Flagstone::class),
             $app->make(Binary::class),
             $app->make(Overlay::class),
-            isset($config['store']) ? (string) $config['store'] : null,
-            new Companies($config['companies'] ?? null, $app),
+            $config->text('store'),
+            new Companies($config->get('companies'), $app),
             static fn (): ?string => self::user($app),
         ));
         $app->singleton(Trail::class, static fn (Application $app): Trail => new Trail(
             $app->storagePath() . '/framework/flagstone-notified.json',
         ));
         $app->bind(Importer::class, static fn (Application $app): Importer => new Importer(
-            (string) $config['file'],
+            $config->text('file') ?? '',
             $app->make(Binary::class),
         ));
         Artisan::starting(static function (Artisan $artisan): void {
@@ -91,9 +91,10 @@ final class Registrar
     /** The name of the signed-in user: who changes a flag in a browser is not the account that serves the page. */
     private static function user(Application $app): ?string
     {
-        $auth = $app->resolved('auth') ? $app->make('auth')->guard() : null;
-        $user = $auth !== null && $auth->hasUser() ? $auth->user() : null;
-        $name = $user->email ?? $user->name ?? $user?->getAuthIdentifier();
+        $guard = $app->resolved('auth') ? $app->make('auth')->guard() : null;
+        // Laravel's own guards say whether they know already; to find out would be a query.
+        $user = $guard !== null && \method_exists($guard, 'hasUser') && $guard->hasUser() ? $guard->user() : null;
+        $name = $user === null ? null : \data_get($user, 'email') ?? \data_get($user, 'name') ?? $user->getAuthIdentifier();
 
         return \is_scalar($name) && \trim((string) $name) !== '' ? (string) $name : null;
     }

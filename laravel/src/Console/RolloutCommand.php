@@ -20,6 +20,6 @@ final class RolloutCommand extends FlagCommand
 
     public function handle(Changer $changer): int
     {
-        return $this->change($changer, 'rollout', ['percentage' => (string) $this->argument('percentage')]);
+        return $this->change($changer, 'rollout', ['percentage' => $this->word('percentage')]);
     }
 }

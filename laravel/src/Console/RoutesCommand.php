@@ -53,7 +53,9 @@ final class RoutesCommand extends FlagCommand
         foreach ($router->getRoutes()->getRoutes() as $route) {
             if (\in_array($flag, \explode('|', \implode('|', $guards->of($route))), true)) {
                 $name = $route->getName() === null ? '' : " ({$route->getName()})";
-                $routes[] = \implode('|', \array_diff($route->methods(), ['HEAD'])) . ' ' . $route->uri() . $name;
+                /** @var list<string> $methods */
+                $methods = $route->methods();
+                $routes[] = \implode('|', \array_diff($methods, ['HEAD'])) . ' ' . $route->uri() . $name;
             }
         }
 

@@ -26,7 +26,7 @@ final class ShowCommand extends FlagCommand
         }
         try {
             $flags = $changer->flags();
-            $flag = $flags[$this->flag()] ?? throw UnknownFlag::named($this->flag(), \array_keys($flags));
+            $flag = $flags[$this->flag()] ?? throw UnknownFlag::named($this->flag(), \array_map(strval(...), \array_keys($flags)));
         } catch (UnknownFlag | RuntimeException $error) {
             return $this->finish(Result::unknown($error->getMessage()));
         }

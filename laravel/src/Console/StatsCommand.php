@@ -8,6 +8,7 @@ use Flagstone\Laravel\Changes\Changer;
 use Flagstone\Laravel\Changes\Result;
 use Flagstone\Laravel\Exceptions\UnknownFlag;
 use Flagstone\Laravel\Flagstone;
+use Flagstone\Laravel\Value;
 use RuntimeException;
 
 /**
@@ -24,17 +25,17 @@ final class StatsCommand extends FlagCommand
 
     public function handle(Flagstone $flagstone, Changer $changer): int
     {
-        $flag = $this->argument('flag');
+        $flag = $this->word('flag');
         try {
-            $shares = $flag === null ? [] : $this->shares((string) $flag, $flagstone, $changer);
+            $shares = $flag === null ? [] : $this->shares($flag, $flagstone, $changer);
         } catch (UnknownFlag | RuntimeException $error) {
             return $this->finish(Result::unknown($error->getMessage()));
         }
         $status = $flagstone->driver()->status();
-        $counters = $status['counters'] ?? [];
+        $counters = $status['counters'];
         if ($this->isJson()) {
             $this->json([
-                'environment' => $status['environment'] ?? null, 'generation' => $status['generation'] ?? null,
+                'environment' => $status['environment'], 'generation' => $status['generation'],
                 'process' => $counters, 'flag' => $flag, 'shares' => $shares === [] ? null : $shares,
             ]);
 
@@ -45,8 +46,8 @@ final class StatsCommand extends FlagCommand
         }
         $this->line(\sprintf(
             'This process: %d answers on, %d off. Other processes count for themselves.',
-            $counters['on'] ?? 0,
-            $counters['off'] ?? 0,
+            $counters['on'],
+            $counters['off'],
         ));
 
         return 0;
@@ -65,18 +66,18 @@ final class StatsCommand extends FlagCommand
         } elseif ($changer->hasCommand()) {
             $shown = $changer->command(['show', '--', $flag], true)->data();
             $definition = $shown['definition'] ?? [];
-            $shares['killed'] = $shown['killed'] ?? false;
+            $shares['killed'] = Value::bool($shown, 'killed') ?? false;
         } else {
             return $shares;
         }
         $definition = \is_array($definition) ? $definition : ['enabled' => $definition];
 
         return $shares + [
-            'enabled' => $definition['enabled'] ?? true,
-            'percentage' => $definition['rollout']['percentage'] ?? 100,
-            'allowed' => \count($definition['companies']['allow'] ?? []),
-            'denied' => \count($definition['companies']['deny'] ?? []),
-            'rules' => \count($definition['rules'] ?? []),
+            'enabled' => Value::bool($definition, 'enabled') ?? true,
+            'percentage' => Value::number($definition, 'rollout', 'percentage') ?? 100,
+            'allowed' => \count(Value::items($definition, 'companies', 'allow')),
+            'denied' => \count(Value::items($definition, 'companies', 'deny')),
+            'rules' => \count(Value::items($definition, 'rules')),
         ];
     }
 }

@@ -9,6 +9,14 @@ namespace Flagstone\Laravel\Contracts;
  *
  * No question throws for what the data hold: an unknown flag is off. A context holds attributes by name: int, float,
  * string or bool.
+ *
+ * @phpstan-type Explanation array{enabled: bool, reason: string, flag: string, company: int|string|null, rule: ?string, bucket: ?int,
+ *     percentage: ?float, variant: ?string, prerequisite: ?string, missing: list<string>, environment: ?string, generation: int}
+ * @phpstan-type Status array{backend: string, version: string, store: ?string, environment: ?string, generation: int,
+ *     head_generation: int, published_at: ?float, age: ?float, source: string, map: ?string, flags: int,
+ *     killed: list<string>, stopped: bool, warning: ?string, last_error: ?string, overridden: bool,
+ *     telemetry: array{file: ?string, error: ?string},
+ *     counters: array{on: int, off: int, panics: int, loads: int, refused: int, heads_replaced: int}}
  */
 interface Driver
 {
@@ -36,7 +44,7 @@ interface Driver
      * The answer and how it came about, with the keys that feature_explain() documents.
      *
      * @param array<string, mixed> $context
-     * @return array<string, mixed>
+     * @return Explanation
      */
     public function explain(string $flag, int|string|null $company = null, array $context = []): array;
 
@@ -44,7 +52,7 @@ interface Driver
      * Every flag's answer.
      *
      * @param array<string, mixed> $context
-     * @return array<string, bool>
+     * @return array<array-key, bool> a flag named by digits alone is an int
      */
     public function all(int|string|null $company = null, array $context = []): array;
 
@@ -68,7 +76,7 @@ interface Driver
     /** @return list<string> every flag there is */
     public function names(): array;
 
-    /** @return array<string, mixed> with the keys that flagstone_status() documents */
+    /** @return Status with the keys that flagstone_status() documents */
     public function status(): array;
 
     /** Moves to the newest definitions now; true if they changed. */

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Drivers;
 
 use Closure;
+use Flagstone\Laravel\Config;
 use Flagstone\Laravel\Contracts\Driver;
 use Illuminate\Contracts\Foundation\Application;
 use InvalidArgumentException;
@@ -47,8 +48,9 @@ final class Drivers
     /** The configured driver's name, or the one that this machine allows. */
     public function chosen(): string
     {
-        if (isset($this->config['driver'])) {
-            return $this->config['driver'];
+        $configured = $this->text('driver');
+        if ($configured !== null) {
+            return $configured;
         }
         if (\extension_loaded('flagstone')) {
             return 'native';
@@ -87,12 +89,12 @@ final class Drivers
 
     private function file(): FileDriver
     {
-        $unknown = $this->config['unknown'] ?? ($this->app->environment('local', 'testing') ? 'throw' : 'log');
+        $unknown = $this->text('unknown') ?? ($this->app->environment('local', 'testing') ? 'throw' : 'log');
 
         return new FileDriver(
-            $this->config['file'] ?? $this->app->basePath('flags.json'),
-            (string) ($this->config['environment'] ?? $this->app->environment()),
-            $this->config['overlay'] ?? null,
+            $this->text('file') ?? $this->app->basePath('flags.json'),
+            $this->text('environment') ?? (string) $this->app->environment(),
+            $this->text('overlay'),
             $unknown === 'throw',
         );
     }
@@ -102,6 +104,11 @@ final class Drivers
     {
         $fixed = \extension_loaded('flagstone') ? \ini_get('flagstone.store') : \get_cfg_var('flagstone.store');
 
-        return $fixed === false || $fixed === '' ? $this->config['store'] ?? null : null;
+        return $fixed === false || $fixed === '' ? $this->text('store') : null;
+    }
+
+    private function text(string $key): ?string
+    {
+        return (new Config($this->config))->text($key);
     }
 }

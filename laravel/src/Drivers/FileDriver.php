@@ -82,6 +82,7 @@ final class FileDriver implements Driver
         return Process::explain($flag, self::key($company), $context);
     }
 
+    /** @return array<array-key, bool> */
     public function all(int|string|null $company = null, array $context = []): array
     {
         $this->need();

@@ -53,6 +53,7 @@ final class FunctionsDriver implements Driver
         return \feature_explain($flag, $company, $context);
     }
 
+    /** @return array<array-key, bool> */
     public function all(int|string|null $company = null, array $context = []): array
     {
         return \feature_all($company, $context);

@@ -14,7 +14,7 @@ final class FlagChanged
      * @param string $id the same whenever it is dispatched
      * @param string $action as in audit.jsonl: publish, enable, kill, stop_all …
      * @param ?string $flag the flag of a word; a publish has them in `$differences`
-     * @param list<array<string, mixed>> $differences field by field
+     * @param list<array<array-key, mixed>> $differences field by field
      */
     public function __construct(
         public readonly string $id,

@@ -39,10 +39,7 @@ final class Flagstone extends Facade
      */
     public static function fake(array $answers = [], ?bool $otherwise = false): FakeDriver
     {
-        /** @var \Illuminate\Contracts\Foundation\Application $app */
-        $app = self::getFacadeApplication();
-
-        return Fake::install($app, $answers, $otherwise);
+        return Fake::install(self::getFacadeApplication(), $answers, $otherwise);
     }
 
     protected static function getFacadeAccessor(): string

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Flagstone\Laravel\Http;
 
+use Flagstone\Laravel\Contracts\Driver;
 use Flagstone\Laravel\Flagstone;
 use Illuminate\Foundation\Http\Events\RequestHandled;
 use Illuminate\Http\Request;
@@ -11,6 +12,8 @@ use Symfony\Component\HttpKernel\Exception\NotFoundHttpException;
 
 /**
  * Where APP_DEBUG is on, a refused page says why: in the exception's message, in a header, and in one line of HTML.
+ *
+ * @phpstan-import-type Explanation from Driver
  */
 final class DebugLine
 {
@@ -61,7 +64,7 @@ final class DebugLine
         return (string) \preg_replace('/[^\x20-\x7e]/', '?', $line);
     }
 
-    /** @param array<string, mixed> $answer */
+    /** @param Explanation $answer */
     private static function sentence(array $answer): string
     {
         $whom = $answer['company'] === null ? 'no company' : 'company ' . $answer['company'];
@@ -70,7 +73,7 @@ final class DebugLine
             $sentence .= ', bucket ' . \number_format($answer['bucket']) . ' of 100,000';
         }
         if ($answer['percentage'] !== null) {
-            $sentence .= ', ' . (float) $answer['percentage'] . ' %';
+            $sentence .= ', ' . $answer['percentage'] . ' %';
         }
 
         return $sentence;

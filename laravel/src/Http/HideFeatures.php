@@ -6,11 +6,12 @@ namespace Flagstone\Laravel\Http;
 
 use Closure;
 use Flagstone\Laravel\Subject\Subjects;
-use Illuminate\Contracts\Container\Container;
+use Illuminate\Container\Container;
 use Illuminate\Http\Request;
 use Illuminate\Routing\Route;
 use Illuminate\Routing\RouteCollection;
 use Illuminate\Routing\Router;
+use Symfony\Component\HttpFoundation\Response;
 use Symfony\Component\HttpKernel\Exception\HttpExceptionInterface;
 
 /**
@@ -35,10 +36,10 @@ final class HideFeatures
     {
         $response = $next($request);
         $flags = $request->attributes->get(self::REFUSED);
-        if ($flags !== null) {
-            throw $this->refusal($request, $flags);
+        if (\is_array($flags)) {
+            throw $this->refusal($request, \array_values(\array_filter($flags, is_string(...))));
         }
-        $status = $response->getStatusCode();
+        $status = $response instanceof Response ? $response->getStatusCode() : 0;
         if ($status === 405 || $request->getMethod() === 'OPTIONS' && self::isMadeUp($request->route())) {
             return $this->verbs($request) ?? $response;
         }

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Http;
 
 use Closure;
+use Flagstone\Laravel\Value;
 use Illuminate\Contracts\Foundation\Application;
 use Illuminate\Contracts\Http\Kernel;
 use Illuminate\Routing\Middleware\SubstituteBindings;
@@ -34,7 +35,7 @@ final class Priority
                     $this->middlewarePriority = $placed($this->middlewarePriority);
                 }, $kernel, $kernel::class)($this->placed(...));
             }
-            $router->middlewarePriority = $this->placed($router->middlewarePriority);
+            $router->middlewarePriority = $this->placed(Value::texts(['priority' => $router->middlewarePriority], 'priority'));
         };
         if ($app->resolved(Kernel::class)) {
             $place($app->make(Kernel::class));

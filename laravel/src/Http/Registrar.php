@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Flagstone\Laravel\Http;
 
+use Flagstone\Laravel\Config;
 use Flagstone\Laravel\Flagstone;
 use Flagstone\Laravel\Subject\Subjects;
 use Illuminate\Container\Container;
@@ -23,16 +24,16 @@ final class Registrar
 {
     public function register(Application $app): void
     {
-        $config = $app->make('config');
+        $config = Config::of($app);
         $router = $app->make('router');
-        $debug = (bool) $config->get('app.debug');
+        $debug = $app->make('config')->get('app.debug') ? true : false;
         $this->bind($app, $debug);
-        $this->alias($router, $config->get('flagstone.middleware.alias', 'feature'));
-        (new Priority($config->get('flagstone.middleware.after', [])))->register($app, $router);
+        $this->alias($router, $config->text('middleware.alias') ?? 'feature');
+        (new Priority($config->texts('middleware.after')))->register($app, $router);
 
         $events = $app->make('events');
-        $guard = null;
-        $events->listen(RouteMatched::class, static function (RouteMatched $event) use ($app, &$guard): void {
+        $events->listen(RouteMatched::class, static function (RouteMatched $event) use ($app): void {
+            static $guard = null;
             $guard ??= $app->make(BeforeLogin::class);
             $guard->handle($event);
         });

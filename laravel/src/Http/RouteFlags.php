@@ -6,9 +6,11 @@ namespace Flagstone\Laravel\Http;
 
 use Flagstone\Laravel\Flagstone;
 use Flagstone\Laravel\Subject\Subject;
+use Flagstone\Laravel\Value;
 use Illuminate\Contracts\Container\Container;
 use Illuminate\Routing\Route;
 use Illuminate\Routing\Router;
+use Illuminate\Support\Str;
 use WeakMap;
 
 /**
@@ -110,16 +112,16 @@ final class RouteFlags
     {
         $flags = [];
         $this->named[$name] = $flags;
-        $group = $this->router->getMiddlewareGroups()[$name] ?? null;
-        foreach ($group ?? [] as $member) {
-            if (\is_string($member)) {
+        $groups = $this->router->getMiddlewareGroups();
+        if (isset($groups[$name])) {
+            foreach (Value::texts($groups, $name) as $member) {
                 $flags = [...$flags, ...$this->named[$member] ??= $this->ofMiddleware($member)];
             }
-        }
-        if ($group !== null) {
+
             return $this->named[$name] = $flags;
         }
-        [$class, $parameters] = \explode(':', $name, 2) + [1 => ''];
+        $class = Str::before($name, ':');
+        $parameters = \substr($name, \strlen($class) + 1);
         $class = $this->router->getMiddleware()[$class] ?? $class;
         if ($parameters === '' || !\is_string($class)) {
             return $flags;

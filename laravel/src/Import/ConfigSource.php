@@ -31,7 +31,7 @@ final class ConfigSource implements Source
         }
         $found = new Found();
         foreach ($this->entries($found) as $key => $fields) {
-            $this->take($found, (string) $key, $fields);
+            $this->take($found, $key, $fields);
         }
 
         return $found;
@@ -41,10 +41,10 @@ final class ConfigSource implements Source
     private function entries(Found $found): array
     {
         $entries = [];
-        foreach ($this->features as $key => $value) {
+        foreach (\is_array($this->features) ? $this->features : [] as $key => $value) {
             $key = (string) $key;
-            if (\preg_match('/^(.+)_(test|pilot)_companies$/D', $key, $parts) === 1) {
-                $entries[$parts[1]]['companies'] = $value;
+            if (\preg_match('/^.+_(?:test|pilot)_companies$/D', $key) === 1) {
+                $entries[(string) \preg_replace('/_(?:test|pilot)_companies$/D', '', $key)]['companies'] = $value;
             } elseif (!\is_array($value)) {
                 $entries[$key]['enabled'] = $value;
             } else {

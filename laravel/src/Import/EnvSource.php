@@ -31,6 +31,7 @@ final class EnvSource implements Source
         $found = new Found();
         $switches = $refused = [];
         foreach ($this->values() as $name => [$value, $from]) {
+            $parts = [];
             if (\preg_match('/^FEATURE_([A-Z0-9_]+?)(_TEST_COMPANIES|_PILOT_COMPANIES)?$/D', $name, $parts) !== 1) {
                 continue;
             }
@@ -49,7 +50,7 @@ final class EnvSource implements Source
             }
         }
         foreach (\array_diff_key($switches, $refused) as $key => $switch) {
-            $flag = $found->flag((string) $key, $switch['from']);
+            $flag = $found->flag($key, $switch['from']);
             Pilots::set($flag, $switch['on'], $switch['companies'], $this->lists);
         }
 
@@ -63,7 +64,7 @@ final class EnvSource implements Source
         $loaded = $this->file === $this->loaded ? $file : $this->parse($this->loaded);
         $values = [];
         foreach ($file as $name => $value) {
-            $values[$name] = [(string) $value, \basename($this->file)];
+            $values[$name] = [$value ?? '', \basename($this->file)];
         }
         foreach ($this->environment as $name => $value) {
             // What Laravel has put there from its own .env is no word of the real environment.

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Flagstone\Laravel\Import;
 
+use Flagstone\Laravel\Value;
 use stdClass;
 
 /**
@@ -35,32 +36,32 @@ final class Flag
     public function over(bool|stdClass|null $before): stdClass
     {
         $flag = $before instanceof stdClass ? clone $before : (object) ['enabled' => $before ?? false];
-        $flag->enabled = $this->enabled ?? $flag->enabled ?? true;
-        foreach (['description', 'owner'] as $field) {
-            if ($this->$field !== null) {
-                $flag->$field ??= $this->$field;
+        $flag->enabled = $this->enabled ?? Value::bool($flag, 'enabled') ?? true;
+        foreach (['description' => $this->description, 'owner' => $this->owner] as $field => $text) {
+            if ($text !== null) {
+                $flag->{$field} = Value::at($flag, $field) ?? $text;
             }
         }
         // Just off: for whom it would be on is nobody's concern here.
-        if ($flag->enabled === false && $this->percentage === null && $this->allow === [] && $this->deny === []) {
+        if (!$flag->enabled && $this->percentage === null && $this->allow === [] && $this->deny === []) {
             return $flag;
         }
         $percentage = $this->percentage ?? ($this->allow !== [] ? 100 : null);
-        if ($percentage !== null || isset($flag->rollout)) {
-            $flag->rollout = isset($flag->rollout) ? clone $flag->rollout : new stdClass();
-            $flag->rollout->percentage = $percentage ?? 100;
+        $rollout = Value::object($flag, 'rollout');
+        if ($percentage !== null || $rollout !== null) {
+            $rollout = $rollout === null ? new stdClass() : clone $rollout;
+            $rollout->percentage = $percentage ?? 100;
             if ($this->crc32) {
-                $flag->rollout->bucketing = 'crc32';
+                $rollout->bucketing = 'crc32';
             }
+            $flag->rollout = $rollout;
         }
-        $kept = \array_diff($flag->companies->deny ?? [], $this->allow);
+        $kept = \array_diff(Value::keys($flag, 'companies', 'deny'), $this->allow);
         $denied = $this->deny !== [] ? $this->deny : \array_values($kept);
         unset($flag->companies, $flag->schedule);
-        foreach (['allow' => $this->allow, 'deny' => $denied] as $list => $companies) {
-            if ($companies !== []) {
-                $flag->companies ??= new stdClass();
-                $flag->companies->$list = $companies;
-            }
+        $companies = \array_filter(['allow' => $this->allow, 'deny' => $denied], static fn (array $list): bool => $list !== []);
+        if ($companies !== []) {
+            $flag->companies = (object) $companies;
         }
 
         return $flag;

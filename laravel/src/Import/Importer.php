@@ -7,11 +7,14 @@ namespace Flagstone\Laravel\Import;
 use Flagstone\Laravel\Changes\Binary;
 use Flagstone\Laravel\Changes\Json;
 use Flagstone\Laravel\Changes\State;
+use Flagstone\Laravel\Value;
 use RuntimeException;
 use stdClass;
 
 /**
  * Puts what a source holds into flags.json.
+ *
+ * @phpstan-type Row array{flag: string, from: string, was: ?string, becomes: string, changes: bool, notes: list<string>}
  */
 final class Importer
 {
@@ -22,35 +25,34 @@ final class Importer
     /**
      * The document as it would be, and each flag's row.
      *
-     * @return array{
-     *     stdClass,
-     *     list<array{flag: string, from: string, was: ?string, becomes: string, changes: bool, notes: list<string>}>
-     * }
+     * @return array{stdClass, list<Row>}
      */
     public function plan(Found $found): array
     {
         $document = Json::read($this->file) ?? (object) ['flags' => new stdClass()];
-        $document->flags ??= new stdClass();
+        $flags = Value::object($document, 'flags') ?? new stdClass();
+        $document->flags = $flags;
         $known = [];
-        foreach (\array_keys(\get_object_vars($document->flags)) as $key) {
+        foreach (\array_keys(\get_object_vars($flags)) as $key) {
             $known[self::plain((string) $key)] = (string) $key;
         }
         $rows = [];
         foreach ($found->flags as $flag) {
             $key = $known[self::plain($flag->key)] ?? $flag->key;
-            $before = $document->flags->$key ?? null;
+            $before = Value::bool($flags, $key) ?? Value::object($flags, $key);
             $after = $flag->over($before);
-            $plain = \is_bool($before) ? (object) ['enabled' => $before] : ($before === null ? null : clone $before);
+            $plain = $before instanceof stdClass ? clone $before : ($before === null ? null : (object) ['enabled' => $before]);
             if ($plain !== null) {
-                $plain->enabled ??= true;
+                $plain->enabled = Value::bool($plain, 'enabled') ?? true;
             }
-            $document->flags->$key = $plain == $after ? $before : $after;
+            $changes = $plain === null || $plain != $after;
+            $flags->{$key} = $changes ? $after : $before;
             $rows[] = [
                 'flag' => $key,
                 'from' => $flag->from,
                 'was' => $before === null ? null : State::of($before),
                 'becomes' => State::of($after) . ($flag->deny === [] ? '' : ', ' . \count($flag->deny) . ' denied'),
-                'changes' => $plain != $after,
+                'changes' => $changes,
                 'notes' => $flag->notes,
             ];
         }
@@ -61,7 +63,7 @@ final class Importer
     /** @throws RuntimeException where the result has errors, or cannot be written */
     public function write(stdClass $document): void
     {
-        $trial = \dirname($this->file) . '/.' . \basename($this->file) . '.import-' . \getmypid();
+        $trial = \dirname($this->file) . '/.' . \basename($this->file) . '.import-' . (int) \getmypid();
         try {
             Json::write($trial, $document);
             if ($this->binary->path() !== null) {

@@ -4,7 +4,8 @@ declare(strict_types=1);
 
 namespace Flagstone\Laravel\Import;
 
-use Illuminate\Database\ConnectionInterface;
+use Flagstone\Laravel\Value;
+use Illuminate\Database\Connection;
 use RuntimeException;
 
 /**
@@ -21,7 +22,7 @@ final class PennantSource implements Source
      *     numbers and texts are
      */
     public function __construct(
-        private readonly ConnectionInterface $connection,
+        private readonly Connection $connection,
         private readonly string $table,
         private readonly array $companies,
     ) {
@@ -36,20 +37,22 @@ final class PennantSource implements Source
         $found = new Found();
         $global = [];
         foreach ($this->connection->table($this->table)->orderBy('name')->cursor() as $row) {
-            $value = \json_decode((string) $row->value);
+            $name = Value::text($row, 'name') ?? '';
+            $scope = Value::text($row, 'scope') ?? '';
+            $value = \json_decode(Value::text($row, 'value') ?? '');
             if (!\is_bool($value)) {
-                $found->refuse("{$row->name}: values other than true and false");
+                $found->refuse("$name: values other than true and false");
                 continue;
             }
-            $company = $row->scope === self::NOBODY ? null : $this->company((string) $row->scope);
+            $company = $scope === self::NOBODY ? null : $this->company($scope);
             if ($company === false) {
-                $found->refuse('scopes that are no company: ' . self::kind((string) $row->scope));
+                $found->refuse('scopes that are no company: ' . self::kind($scope));
                 continue;
             }
-            $flag = $found->flag((string) $row->name, $this->table);
+            $flag = $found->flag($name, $this->table);
             $flag->enabled = true;
             if ($company === null) {
-                $global[$row->name] = $value;
+                $global[$name] = $value;
             } elseif ($value) {
                 $flag->allow[] = $company;
             } else {
@@ -70,7 +73,7 @@ final class PennantSource implements Source
     private function company(string $scope): int|string|false
     {
         $at = \strrpos($scope, '|');
-        $key = \array_key_first([($at === false ? $scope : \substr($scope, $at + 1)) => true]);
+        $key = Values::companies([$at === false ? $scope : \substr($scope, $at + 1)])[0] ?? '';
         $type = $at === false ? \get_debug_type($key) : \ltrim(\substr($scope, 0, $at), '\\');
 
         return $key !== '' && \in_array($type, $this->companies, true) ? $key : false;

@@ -4,9 +4,9 @@ declare(strict_types=1);
 
 namespace Flagstone\Laravel\Import;
 
-use Illuminate\Database\ConnectionInterface;
+use Flagstone\Laravel\Value;
+use Illuminate\Database\Connection;
 use RuntimeException;
-use stdClass;
 
 /**
  * The tables feature_flags and feature_flag_overrides of a service written by hand: an override decides; else a flag
@@ -36,7 +36,7 @@ final class TablesSource implements Source
     ];
 
     public function __construct(
-        private readonly ConnectionInterface $connection,
+        private readonly Connection $connection,
         private readonly string $flags,
         private readonly string $overrides,
     ) {
@@ -60,9 +60,9 @@ final class TablesSource implements Source
         $columns = $this->columns($found, $this->flags, self::FLAG, ['key', 'enabled']);
         $keys = [];
         foreach ($this->connection->table($this->flags)->get() as $row) {
-            $key = (string) $row->{$columns['key']};
-            $on = Values::bool($row->{$columns['enabled']});
-            $percentage = isset($columns['percentage']) ? $row->{$columns['percentage']} : null;
+            $key = Value::word($row, $columns['key'] ?? '') ?? '';
+            $on = Values::bool(Value::at($row, $columns['enabled'] ?? ''));
+            $percentage = Value::at($row, $columns['percentage'] ?? '');
             $part = $percentage === null ? null : Values::percentage($percentage);
             if ($on === null || ($percentage !== null && $part === null) || isset($found->flags[$key])) {
                 $found->refuse("$this->flags: $key cannot be read, or is there twice: " . Values::shown($row));
@@ -72,9 +72,9 @@ final class TablesSource implements Source
             $flag->enabled = $on;
             $flag->percentage = $part;
             $flag->crc32 = $part !== null;
-            $flag->description = isset($columns['description']) ? $row->{$columns['description']} : null;
-            $flag->owner = isset($columns['owner']) ? $row->{$columns['owner']} : null;
-            $keys[$row->id ?? $key] = $key;
+            $flag->description = Value::text($row, $columns['description'] ?? '');
+            $flag->owner = Value::text($row, $columns['owner'] ?? '');
+            $keys[Value::word($row, 'id') ?? $key] = $key;
         }
 
         return $keys;
@@ -93,9 +93,10 @@ final class TablesSource implements Source
         }
         $lists = [];
         foreach ($this->connection->table($this->overrides)->get() as $row) {
-            $key = isset($columns['id']) ? $keys[$row->{$columns['id']}] ?? null : (string) $row->{$columns['flag']};
-            $on = Values::bool($row->{$columns['enabled']});
-            $company = $row->{$columns['company']};
+            $named = Value::word($row, $columns['id'] ?? $columns['flag'] ?? '') ?? '';
+            $key = isset($columns['id']) ? $keys[$named] ?? null : $named;
+            $on = Values::bool(Value::at($row, $columns['enabled'] ?? ''));
+            $company = Value::word($row, $columns['company'] ?? '');
             if ($key === null || !isset($found->flags[$key])) {
                 $found->refuse("$this->overrides: overrides of a flag that is not in $this->flags");
             } elseif ($on === null || $company === null || $company === '' || isset($lists[$key][$company])) {
@@ -138,7 +139,7 @@ final class TablesSource implements Source
         if (!$schema->hasTable($table)) {
             throw new RuntimeException("there is no table $table in the database {$this->connection->getName()}");
         }
-        $there = $schema->getColumnListing($table);
+        $there = \array_filter($schema->getColumnListing($table), is_string(...));
         $columns = [];
         foreach ($known as $meaning => $names) {
             $named = \array_values(\array_intersect($names, $there));

@@ -25,8 +25,8 @@ final class About
         $rows = [
             'Version' => "{$status['version']} ({$status['backend']})",
             'Driver' => $driver->name(),
-            $driver->name() === 'file' ? 'File' : 'Store' => (string) ($status['store'] ?? 'none'),
-            'Environment' => (string) ($status['environment'] ?? 'none'),
+            $driver->name() === 'file' ? 'File' : 'Store' => $status['store'] ?? 'none',
+            'Environment' => $status['environment'] ?? 'none',
             'Generation' => $status['source'] === 'none' ? 'none: every flag is off' : "{$status['generation']} ({$status['source']})",
             'Flags' => (string) $status['flags'],
         ];
@@ -36,9 +36,9 @@ final class About
         if ($status['stopped']) {
             $rows['Stopped'] = 'everything, until feature:resume-all';
         }
-        foreach (['last_error' => 'Error', 'warning' => 'Warning'] as $key => $name) {
-            if ($status[$key] !== null) {
-                $rows[$name] = $status[$key];
+        foreach (['Error' => $status['last_error'], 'Warning' => $status['warning']] as $name => $trouble) {
+            if ($trouble !== null) {
+                $rows[$name] = $trouble;
             }
         }
 

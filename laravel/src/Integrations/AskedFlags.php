@@ -24,8 +24,8 @@ final class AskedFlags
         if ($request === null || $request->route() === null) {
             return;
         }
-        $asked = $request->attributes->get(self::KEPT, []);
-        $before = $asked[$event->flag] ?? $event->enabled;
+        $asked = self::asked($request);
+        $before = \array_key_exists($event->flag, $asked) ? $asked[$event->flag] : $event->enabled;
         // Asked for several companies, with different answers.
         $asked[$event->flag] = $before === $event->enabled ? $event->enabled : null;
         $request->attributes->set(self::KEPT, $asked);
@@ -35,11 +35,19 @@ final class AskedFlags
     public static function tags(): array
     {
         $tags = [];
-        foreach (self::request()?->attributes->get(self::KEPT, []) ?? [] as $flag => $enabled) {
+        foreach (self::asked(self::request()) as $flag => $enabled) {
             $tags[] = "flag:$flag:" . ($enabled === null ? 'mixed' : ($enabled ? 'on' : 'off'));
         }
 
         return $tags;
+    }
+
+    /** @return array<array-key, ?bool> by flag; null: on and off */
+    private static function asked(?Request $request): array
+    {
+        $asked = $request?->attributes->get(self::KEPT);
+
+        return \is_array($asked) ? \array_map(static fn (mixed $on): ?bool => \is_bool($on) ? $on : null, $asked) : [];
     }
 
     private static function request(): ?Request

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Flagstone\Laravel\Integrations;
 
+use Flagstone\Laravel\Config;
 use Illuminate\Container\Container;
 use Illuminate\Contracts\Foundation\Application;
 
@@ -16,7 +17,7 @@ final class Inertia
 {
     public function register(Application $app): void
     {
-        if ((array) $app->make('config')->get('flagstone.share', []) === []) {
+        if (Config::of($app)->flags('share') === []) {
             return;
         }
         $flags = static fn (): object => Container::getInstance()->make(SharedFlags::class)->jsonSerialize();

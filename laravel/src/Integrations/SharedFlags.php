@@ -4,8 +4,9 @@ declare(strict_types=1);
 
 namespace Flagstone\Laravel\Integrations;
 
+use Flagstone\Laravel\Config;
 use Flagstone\Laravel\Flagstone;
-use Illuminate\Contracts\Config\Repository;
+use Illuminate\Contracts\Container\Container;
 use Illuminate\Contracts\Support\Arrayable;
 use Illuminate\Contracts\Support\Jsonable;
 use JsonSerializable;
@@ -18,7 +19,7 @@ use JsonSerializable;
  */
 final class SharedFlags implements Arrayable, Jsonable, JsonSerializable
 {
-    public function __construct(private readonly Flagstone $flagstone, private readonly Repository $config)
+    public function __construct(private readonly Flagstone $flagstone, private readonly Container $container)
     {
     }
 
@@ -27,7 +28,7 @@ final class SharedFlags implements Arrayable, Jsonable, JsonSerializable
     {
         $questions = $this->flagstone->peek();
         $flags = [];
-        foreach ((array) $this->config->get('flagstone.share', []) as $flag) {
+        foreach (Config::of($this->container)->flags('share') as $flag) {
             $flags[Flagstone::key($flag)] = $questions->enabled($flag);
         }
 

@@ -5,7 +5,9 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Integrations;
 
 use Flagstone\Laravel\Queue\RequiresFeature;
+use Flagstone\Laravel\Value;
 use Illuminate\Contracts\Foundation\Application;
+use Illuminate\Foundation\Application as LaravelApplication;
 use Symfony\Component\Finder\Finder;
 
 /**
@@ -32,19 +34,24 @@ final class Sources
         $found = ['views' => [], 'jobs' => [], 'code' => []];
         $base = $this->app->basePath() . '/';
         $files = $this->files();
-        $pattern = '~' . self::ASKS . '(?:' . \implode('|', $this->names($flag, $files)) . ')~';
+        $pattern = self::ASKS . '(?:' . \implode('|', $this->names($flag, $files)) . ')';
         foreach ($files as $path => $text) {
-            if (\preg_match_all($pattern, $text, $matches, \PREG_OFFSET_CAPTURE) < 1) {
-                continue;
-            }
+            // What is before the first mention, the mention, what is between …
+            $parts = \preg_split("~($pattern)~", $text, -1, \PREG_SPLIT_DELIM_CAPTURE) ?: [];
             $name = \str_starts_with($path, $base) ? \substr($path, \strlen($base)) : $path;
-            foreach ($matches[0] as [$match, $at]) {
+            $line = 1;
+            foreach ($parts as $index => $part) {
+                $begins = $line;
+                $line += \substr_count($part, "\n");
+                if ($index % 2 === 0) {
+                    continue;
+                }
                 $what = match (true) {
                     \str_ends_with($path, '.blade.php') => 'views',
-                    \str_contains($match, '::for') && \str_contains($text, RequiresFeature::class) => 'jobs',
+                    \str_contains($part, '::for') && \str_contains($text, RequiresFeature::class) => 'jobs',
                     default => 'code',
                 };
-                $found[$what][] = $name . ':' . (\substr_count($text, "\n", 0, $at) + 1);
+                $found[$what][] = "$name:$begins";
             }
         }
 
@@ -54,8 +61,9 @@ final class Sources
     /** @return array<string, string> texts by path, sorted: the application's classes, routes and views */
     private function files(): array
     {
-        $views = (array) $this->app->make('config')->get('view.paths', []);
-        $folders = \array_filter([$this->app->path(), $this->app->basePath('routes'), ...$views], '\is_dir');
+        $views = Value::texts($this->app->make('config')->all(), 'view', 'paths');
+        $code = $this->app instanceof LaravelApplication ? $this->app->path() : $this->app->basePath('app');
+        $folders = \array_filter([$code, $this->app->basePath('routes'), ...$views], is_dir(...));
         $files = [];
         foreach ($folders === [] ? [] : (new Finder())->files()->name('*.php')->in($folders) as $file) {
             $files[$file->getPathname()] = $file->getContents();
@@ -74,6 +82,7 @@ final class Sources
         $key = \preg_quote($flag, '~');
         $names = ["(?<![\\w.:\\\\-])$key(?![\\w.:\\\\-])"];
         foreach ($files as $text) {
+            $enum = $case = [];
             if (\preg_match('~\benum\s+(\w+)~', $text, $enum) === 1 && \preg_match("~\\bcase\\s+(\\w+)\\s*=\\s*['\"]{$key}['\"]~", $text, $case) === 1) {
                 $names[] = "\\b$enum[1]::$case[1]\\b";
             }

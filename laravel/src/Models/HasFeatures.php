@@ -6,6 +6,7 @@ namespace Flagstone\Laravel\Models;
 
 use Flagstone\Laravel\Flagstone;
 use Flagstone\Laravel\Questions;
+use Flagstone\Laravel\Subject\Company;
 use Illuminate\Container\Container;
 use UnitEnum;
 
@@ -13,6 +14,8 @@ use UnitEnum;
  * For the model that is a company: $company->hasFeature('customer_portal').
  *
  * A method flagstoneContext() on the model gives the attributes that rules read: ['plan' => $this->plan].
+ *
+ * @phpstan-require-extends \Illuminate\Database\Eloquent\Model
  */
 trait HasFeatures
 {
@@ -37,6 +40,6 @@ trait HasFeatures
     /** What companies are told apart by in flags.json. */
     public function flagstoneCompany(): int|string|null
     {
-        return $this->getKey();
+        return Company::key($this->getKey());
     }
 }

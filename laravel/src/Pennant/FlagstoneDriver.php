@@ -6,6 +6,7 @@ namespace Flagstone\Laravel\Pennant;
 
 use Flagstone\Laravel\Flagstone;
 use Flagstone\Laravel\Subject\Subject;
+use Flagstone\Laravel\Value;
 use Flagstone\Laravel\Warnings;
 use Illuminate\Support\Facades\Event;
 use Laravel\Pennant\Contracts\CanListStoredFeatures;
@@ -59,14 +60,14 @@ final class FlagstoneDriver implements Driver, CanListStoredFeatures, DefinesFea
     }
 
     /**
-     * @param array<string, array<int, mixed>> $features scopes by feature
-     * @return array<string, array<int, mixed>> answers in that shape and order
+     * @param array<array-key, mixed> $features scopes by feature
+     * @return array<array-key, array<array-key, mixed>> answers in that shape and order
      */
     public function getAll(array $features): array
     {
         $answers = [];
         foreach ($features as $feature => $scopes) {
-            $answers[$feature] = \array_map(fn (mixed $scope): mixed => $this->get((string) $feature, $scope), $scopes);
+            $answers[$feature] = \array_map(fn (mixed $scope): mixed => $this->get((string) $feature, $scope), \is_array($scopes) ? $scopes : []);
         }
 
         return $answers;
@@ -114,12 +115,12 @@ final class FlagstoneDriver implements Driver, CanListStoredFeatures, DefinesFea
     }
 
     /**
-     * @param ?array<array-key, string> $features null: all
+     * @param ?array<array-key, mixed> $features null: all
      * @throws ManagedExternally
      */
     public function purge(?array $features): void
     {
-        throw ManagedExternally::purge($features);
+        throw ManagedExternally::purge($features === null ? null : Value::texts(['features' => $features], 'features'));
     }
 
     /** @param array<string, mixed> $context */

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Pennant;
 
 use Closure;
+use Flagstone\Laravel\Config;
 use Flagstone\Laravel\Flagstone;
 use Flagstone\Laravel\Warnings;
 use Illuminate\Contracts\Foundation\Application;
@@ -30,13 +31,13 @@ final class Registrar
         if ($config->get('pennant.stores.flagstone') === null) {
             $config->set('pennant.stores.flagstone', ['driver' => 'flagstone']);
         }
-        $manager->extend('flagstone', $this->maker($config->get('flagstone.pennant.scopes', [])));
+        $manager->extend('flagstone', $this->maker(Config::of($app)->map('pennant.scopes')));
     }
 
     /**
      * Not static: Pennant binds it to its manager.
      *
-     * @param array<string, string> $scopes
+     * @param array<array-key, string> $scopes
      */
     private function maker(array $scopes): Closure
     {

@@ -9,6 +9,7 @@ use Flagstone\Laravel\Subject\Resolvers\UserResolver;
 use Flagstone\Laravel\Subject\Subject;
 use Illuminate\Contracts\Container\Container;
 use InvalidArgumentException;
+use ReflectionMethod;
 
 /**
  * What a scope of Pennant's is, as config/flagstone.php says under pennant.scopes. A number or a string is a company only
@@ -18,7 +19,7 @@ use InvalidArgumentException;
  */
 final class Scopes
 {
-    /** @param array<string, string> $scopes by class, or "int" or "string": company, user:ATTRIBUTE, or a class */
+    /** @param array<array-key, string> $scopes by class, or "int" or "string": company, user:ATTRIBUTE, or a class */
     public function __construct(private readonly Container $container, private readonly array $scopes)
     {
     }
@@ -35,7 +36,7 @@ final class Scopes
         }
         foreach ($this->scopes as $type => $what) {
             if (\is_object($scope) ? $scope instanceof $type : \get_debug_type($scope) === $type) {
-                return $this->as($what, $scope, $type);
+                return $this->as($what, $scope, (string) $type);
             }
         }
 
@@ -44,15 +45,14 @@ final class Scopes
 
     private function as(string $what, mixed $scope, string $type): Subject
     {
-        [$kind, $argument] = \explode(':', $what, 2) + [1 => null];
         if ($what === 'company') {
             return Subject::of($scope);
         }
-        if ($kind === 'user' && \is_object($scope)) {
-            return (new UserResolver($argument ?? 'company_id'))->of($scope);
+        if (($what === 'user' || \str_starts_with($what, 'user:')) && \is_object($scope)) {
+            return (new UserResolver(\substr($what, 5) ?: 'company_id'))->of($scope);
         }
         if (\class_exists($what) && \method_exists($what, '__invoke')) {
-            $subject = $this->container->make($what)($scope);
+            $subject = (new ReflectionMethod($what, '__invoke'))->invoke($this->container->make($what), $scope);
 
             return $subject instanceof Subject ? $subject : new Subject(Company::key($subject));
         }

@@ -7,6 +7,7 @@ namespace Flagstone\Laravel\Queue;
 use Flagstone\Laravel\Flagstone;
 use Flagstone\Laravel\Lifecycle\Pin;
 use Flagstone\Laravel\Subject\Travel;
+use Flagstone\Laravel\Value;
 use Illuminate\Container\Container;
 use Illuminate\Contracts\Events\Dispatcher;
 use Illuminate\Contracts\Foundation\Application;
@@ -43,21 +44,21 @@ final class Listeners
         $events->listen(JobProcessing::class, static function (JobProcessing $event): void {
             // A sync job is part of what dispatched it.
             if (!$event->job instanceof SyncJob) {
-                self::get(Pin::class)->begin(self::name($event->job));
+                self::container()->make(Pin::class)->begin(self::name($event->job));
             }
-            self::get(Travel::class)->begin($event->job);
+            self::container()->make(Travel::class)->begin($event->job);
         });
-        $events->listen([JobProcessed::class, JobExceptionOccurred::class, JobFailed::class], static function (object $event): void {
-            self::get(Pin::class)->end(self::name($event->job));
-            self::get(Travel::class)->end($event->job);
+        $events->listen([JobProcessed::class, JobExceptionOccurred::class, JobFailed::class], static function (JobProcessed|JobExceptionOccurred|JobFailed $event): void {
+            self::container()->make(Pin::class)->end(self::name($event->job));
+            self::container()->make(Travel::class)->end($event->job);
         });
         $events->listen(Looping::class, static function (): void {
-            self::get(Pin::class)->endAll();
-            self::get(Travel::class)->endAll();
+            self::container()->make(Pin::class)->endAll();
+            self::container()->make(Travel::class)->endAll();
         });
         Queue::createPayloadUsing(
-            static fn (?string $connection, ?string $queue, array $payload): array => Container::getInstance()->bound(Flagstone::class)
-                ? self::get(Travel::class)->payload(self::get(Flagstone::class)->driver(), $payload['data']['command'] ?? null)
+            static fn (?string $connection, ?string $queue, array $payload): array => self::container()->bound(Flagstone::class)
+                ? self::container()->make(Travel::class)->payload(self::container()->make(Flagstone::class)->driver(), Value::at($payload, 'data', 'command'))
                 : [],
         );
     }
@@ -67,15 +68,9 @@ final class Listeners
         return 'job ' . \spl_object_id($job);
     }
 
-    /**
-     * From the container of the moment: under Octane each request has its own.
-     *
-     * @template T of object
-     * @param class-string<T> $class
-     * @return T
-     */
-    private static function get(string $class): object
+    /** The one of the moment: under Octane each request has its own. */
+    private static function container(): Container
     {
-        return Container::getInstance()->make($class);
+        return Container::getInstance();
     }
 }

@@ -8,7 +8,9 @@ use Closure;
 use Flagstone\Laravel\Exceptions\FeatureIsOff;
 use Flagstone\Laravel\Flagstone;
 use Flagstone\Laravel\Subject\Subject;
+use Flagstone\Laravel\Value;
 use Illuminate\Container\Container;
+use Illuminate\Contracts\Queue\Job;
 use Illuminate\Queue\Jobs\SyncJob;
 use UnitEnum;
 
@@ -37,7 +39,7 @@ final class RequiresFeature
     private ?Subject $subject = null;
 
     /** @param list<string> $flags all of which have to be on */
-    private function __construct(private readonly array $flags)
+    private function __construct(private array $flags)
     {
     }
 
@@ -108,14 +110,17 @@ final class RequiresFeature
     {
         $subject = $this->subject === null ? null : [$this->subject->company, $this->subject->context()];
 
-        return ['subject' => $subject] + \get_object_vars($this);
+        return ['flags' => $this->flags, 'otherwise' => $this->otherwise, 'seconds' => $this->seconds, 'subject' => $subject];
     }
 
     /** @param array<string, mixed> $data */
     public function __unserialize(array $data): void
     {
-        [$this->flags, $this->otherwise, $this->seconds] = [$data['flags'], $data['otherwise'], $data['seconds']];
-        $this->subject = $data['subject'] === null ? null : new Subject(...$data['subject']);
+        $this->flags = Value::texts($data, 'flags');
+        $this->otherwise = Value::text($data, 'otherwise') ?? self::RELEASE;
+        $this->seconds = Value::int($data, 'seconds') ?? 60;
+        $subject = Value::items($data, 'subject');
+        $this->subject = $subject === [] ? null : Subject::of($subject[0] ?? null, Value::named($subject, '1'));
     }
 
     private function refuse(object $job, FeatureIsOff $reason): void
@@ -123,8 +128,8 @@ final class RequiresFeature
         if ($this->otherwise === self::SKIP) {
             return;
         }
-        $queued = $job->job ?? null;
-        if ($queued === null || $queued instanceof SyncJob && $this->otherwise === self::RELEASE) {
+        $queued = \get_object_vars($job)['job'] ?? null;
+        if (!$queued instanceof Job || $queued instanceof SyncJob && $this->otherwise === self::RELEASE) {
             throw $reason;
         }
         $this->otherwise === self::FAIL ? $queued->fail($reason) : $queued->release($this->seconds);

@@ -6,6 +6,7 @@ namespace Flagstone\Laravel\Subject;
 
 use Closure;
 use Illuminate\Database\Eloquent\Model;
+use LogicException;
 use ReflectionMethod;
 
 /**
@@ -22,7 +23,7 @@ final class Column
     /** @var array<class-string, bool> whether models of a class give this attribute as their row has it, up to casts */
     private array $plain = [];
 
-    /** @var Closure(Model): (int|string|null) */
+    /** @var Closure(Model): mixed */
     private readonly Closure $read;
 
     public function __construct(private readonly string $name)
@@ -30,21 +31,26 @@ final class Column
         $this->read = Closure::bind(static function (Model $model) use ($name): int|string|null {
             $value = $model->attributes[$name] ?? null;
             $cast = $model->casts[$name] ?? null;
-            $same = match ($cast) {
-                null => \is_int($value) || \is_string($value),
-                'int', 'integer' => \is_int($value),
-                'string' => \is_string($value),
-                default => false,
-            };
+            if ($cast === null && (\is_int($value) || \is_string($value))) {
+                return $value;
+            }
+            if (($cast === 'int' || $cast === 'integer') && \is_int($value)) {
+                return $value;
+            }
 
-            return $same ? $value : null;
-        }, null, Model::class);
+            return $cast === 'string' && \is_string($value) ? $value : null;
+        }, null, Model::class) ?? throw new LogicException('a model cannot be read');
     }
 
     /** Null where the model itself must be asked. */
     public function of(object $model): int|string|null
     {
-        return $model instanceof Model && ($this->plain[$model::class] ??= $this->isPlain($model)) ? ($this->read)($model) : null;
+        if (!$model instanceof Model || !($this->plain[$model::class] ??= $this->isPlain($model))) {
+            return null;
+        }
+        $key = ($this->read)($model);
+
+        return \is_int($key) || \is_string($key) ? $key : null;
     }
 
     private function isPlain(Model $model): bool

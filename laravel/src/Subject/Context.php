@@ -4,6 +4,8 @@ declare(strict_types=1);
 
 namespace Flagstone\Laravel\Subject;
 
+use Flagstone\Laravel\Value;
+
 /**
  * Attributes from flagstoneContext() of companies and users.
  *
@@ -32,6 +34,6 @@ final class Context
     /** @return array<string, mixed> */
     private static function from(mixed $source): array
     {
-        return self::has($source) ? $source->flagstoneContext() : [];
+        return \is_object($source) && \method_exists($source, 'flagstoneContext') ? Value::named(['context' => $source->flagstoneContext()], 'context') : [];
     }
 }

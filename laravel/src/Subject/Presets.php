@@ -10,6 +10,7 @@ use Flagstone\Laravel\Subject\Resolvers\TenantResolver;
 use Flagstone\Laravel\Subject\Resolvers\UserResolver;
 use Illuminate\Contracts\Container\Container;
 use Illuminate\Routing\Router;
+use Illuminate\Support\Str;
 use InvalidArgumentException;
 
 /**
@@ -35,7 +36,9 @@ final class Presets
 
     private function one(string $name): SubjectResolver
     {
-        [$preset, $argument] = \explode(':', $name, 2) + [1 => null];
+        $preset = Str::before($name, ':');
+        $argument = \str_contains($name, ':') ? Str::after($name, ':') : null;
+        $made = \is_subclass_of($name, SubjectResolver::class) ? $this->container->make($name) : null;
 
         return match (true) {
             $preset === 'user' => new UserResolver($argument ?? 'company_id'),
@@ -44,7 +47,7 @@ final class Presets
             $name === 'tenancy' => TenantResolver::tenancy(),
             $name === 'spatie' => TenantResolver::spatie(),
             $name === 'filament' => TenantResolver::filament(),
-            \is_subclass_of($name, SubjectResolver::class) => $this->container->make($name),
+            $made instanceof SubjectResolver => $made,
             default => throw new InvalidArgumentException(
                 "config/flagstone.php: subject names \"$name\", expected user:ATTRIBUTE, tenancy, spatie, filament,"
                 . ' route:PARAMETER, header:NAME or a class that implements ' . SubjectResolver::class,

@@ -22,7 +22,7 @@ final class Subject
     private array $explained = [];
 
     /**
-     * @param array<string, mixed>|Closure(): array<string, mixed> $context attributes; a closure runs once, when a flag
+     * @param array<string, mixed>|Closure $context attributes; a closure that gives them runs once, when a flag
      *     that reads attributes is asked for the first time
      * @param bool $signedIn whether a user stands behind it
      */
@@ -45,11 +45,15 @@ final class Subject
     /** @return array<string, mixed> */
     public function context(): array
     {
-        if ($this->context instanceof Closure) {
-            $this->context = ($this->context)();
+        $given = $this->context;
+        if (!$given instanceof Closure) {
+            return $given;
         }
+        /** @var array<string, mixed> $context */
+        $context = $given();
+        $this->context = $context;
 
-        return $this->context;
+        return $context;
     }
 
     /**

@@ -49,7 +49,9 @@ final class Subjects
             return $this->acting[\array_key_last($this->acting)];
         }
 
-        return $request->attributes->get(self::KEPT) ?? $this->found($request, $routed);
+        $kept = $request->attributes->get(self::KEPT);
+
+        return $kept instanceof Subject ? $kept : $this->found($request, $routed);
     }
 
     /** For a user who need not be the one signed in. Where tenants are not found by user, whoever is asking. */
@@ -120,7 +122,7 @@ final class Subjects
         $nobody = null;
         foreach ($this->resolvers as $resolver) {
             $subject = $resolver->resolve($request);
-            if ($subject?->company === null) {
+            if ($subject === null || $subject->company === null) {
                 $nobody ??= $subject;
                 continue;
             }

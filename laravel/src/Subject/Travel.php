@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Subject;
 
 use Flagstone\Laravel\Contracts\Driver;
+use Flagstone\Laravel\Value;
 use Illuminate\Container\Container;
 use Illuminate\Contracts\Encryption\Encrypter;
 use Illuminate\Contracts\Queue\Job;
@@ -50,7 +51,7 @@ final class Travel
         $carried = $job->payload()[self::KEY] ?? null;
         $carried = \is_string($carried) ? self::encrypter()->decrypt($carried) : $carried;
         if (\is_array($carried)) {
-            $subject = new Subject($carried['company'] ?? null, $carried['context'] ?? []);
+            $subject = new Subject(Company::key($carried['company'] ?? null), Value::named($carried, 'context'));
             $this->running[$job] = $this->subjects->begin($subject);
         }
     }
@@ -58,8 +59,9 @@ final class Travel
     /** Ended well or badly; asked twice it does nothing. */
     public function end(Job $job): void
     {
-        if (isset($this->running[$job])) {
-            $this->subjects->end($this->running[$job]);
+        $token = $this->running[$job] ?? null;
+        if ($token !== null) {
+            $this->subjects->end($token);
             unset($this->running[$job]);
         }
     }

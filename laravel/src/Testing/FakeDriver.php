@@ -177,9 +177,14 @@ final class FakeDriver implements Driver
             return $asked;
         }
 
-        return \array_values(\array_filter($asked, static fn (array $question): bool => $whom instanceof Closure
-            ? $whom(...$question)
-            : (string) $question[0] === (string) $whom));
+        $matching = [];
+        foreach ($asked as [$company, $context]) {
+            if (\is_scalar($whom) ? (string) $company === (string) $whom : $whom($company, $context)) {
+                $matching[] = [$company, $context];
+            }
+        }
+
+        return $matching;
     }
 
     private function summary(): string

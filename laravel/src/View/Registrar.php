@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\View;
 
 use Flagstone\Laravel\Flagstone;
+use Flagstone\Laravel\Loaded;
 use Illuminate\Container\Container;
 use Illuminate\Contracts\Foundation\Application;
 use Illuminate\View\Compilers\BladeCompiler;
@@ -23,7 +24,7 @@ final class Registrar
     public function register(BladeCompiler $blade, Application $app): void
     {
         $blade->if('flagstone', self::asks(...));
-        if (!isset($app->getLoadedProviders()[self::PENNANT]) && !isset($blade->getCustomDirectives()['feature'])) {
+        if (!isset(Loaded::providers($app)[self::PENNANT]) && !isset($blade->getCustomDirectives()['feature'])) {
             $blade->if('feature', self::asks(...));
         }
     }

@@ -39,14 +39,14 @@ final class Document
         $patch = $environment === null || $environment === '$comment' ? null : $tree->environments->{$environment} ?? null;
         if ($patch instanceof \stdClass) {
             $this->findings->layer($file, Findings::pointer(['environments', $environment]), $patch);
-            $tree = MergePatch::apply($tree, $patch);
+            $tree = MergePatch::to($tree, $patch);
         }
         if ($overlay !== null) {
             $patch = Json::decode($overlayFile, $overlay);
             $this->findings->layer($overlayFile, '', $patch);
             $this->patch($patch, $tree, []);
             if ($patch instanceof \stdClass) {
-                $tree = MergePatch::apply($tree, $patch);
+                $tree = MergePatch::to($tree, $patch);
             }
         }
         $this->read($tree);

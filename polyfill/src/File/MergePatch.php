@@ -11,13 +11,17 @@ namespace Flagstone\Polyfill\File;
  */
 final class MergePatch
 {
-    public static function apply(mixed $target, mixed $patch): mixed
+    /** A patch that is no object takes the target's place. */
+    private static function apply(mixed $target, mixed $patch): mixed
     {
-        if (!$patch instanceof \stdClass) {
-            return $patch;
-        }
+        return $patch instanceof \stdClass ? self::to($target, $patch) : $patch;
+    }
+
+    public static function to(mixed $target, \stdClass $patch): \stdClass
+    {
         $merged = $target instanceof \stdClass ? clone $target : new \stdClass();
-        foreach ($patch as $key => $change) {
+        foreach (\get_object_vars($patch) as $key => $change) {
+            $key = (string) $key;
             if ($change === null) {
                 unset($merged->{$key});
             } else {

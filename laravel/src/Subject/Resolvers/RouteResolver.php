@@ -7,7 +7,9 @@ namespace Flagstone\Laravel\Subject\Resolvers;
 use Flagstone\Laravel\Contracts\SubjectResolver;
 use Flagstone\Laravel\Subject\Company;
 use Flagstone\Laravel\Subject\Context;
+use Flagstone\Laravel\Subject\SignedIn;
 use Flagstone\Laravel\Subject\Subject;
+use Illuminate\Container\Container;
 use Illuminate\Contracts\Routing\UrlRoutable;
 use Illuminate\Database\Eloquent\Model;
 use Illuminate\Http\Request;
@@ -16,6 +18,7 @@ use Illuminate\Routing\Router;
 use Illuminate\Support\Reflector;
 use Illuminate\Support\Str;
 use ReflectionMethod;
+use ReflectionParameter;
 
 /**
  * "route:company": a route parameter, be it the company's key or the model bound to it.
@@ -39,7 +42,7 @@ final class RouteResolver implements SubjectResolver
 
         return new Subject(
             Company::key($company),
-            static fn (): array => Context::of($company, $request->user()),
+            static fn (): array => Context::of($company, SignedIn::user($request)),
         );
     }
 
@@ -57,9 +60,11 @@ final class RouteResolver implements SubjectResolver
         if ($model === null || $this->isKey($model, $route)) {
             return $value;
         }
+        $field = $route->bindingFieldFor($this->parameter);
         $trashed = $route->allowsTrashedBindings() && \method_exists($model, 'trashed');
-        $resolve = $trashed ? 'resolveSoftDeletableRouteBinding' : 'resolveRouteBinding';
-        $found = $model->{$resolve}($value, $route->bindingFieldFor($this->parameter));
+        $found = $trashed && $model instanceof Model
+            ? $model->resolveSoftDeletableRouteBinding($value, $field)
+            : $model->resolveRouteBinding($value, $field);
         if ($found !== null) {
             $route->setParameter($this->parameter, $found);
         }
@@ -71,10 +76,10 @@ final class RouteResolver implements SubjectResolver
     private function model(Route $route): ?UrlRoutable
     {
         foreach ($route->signatureParameters(UrlRoutable::class) as $parameter) {
-            if (\in_array($this->parameter, [$parameter->getName(), Str::snake($parameter->getName())], true)) {
-                $class = Reflector::getParameterClassName($parameter);
+            if ($parameter instanceof ReflectionParameter && \in_array($this->parameter, [$parameter->getName(), Str::snake($parameter->getName())], true)) {
+                $model = Container::getInstance()->make((string) Reflector::getParameterClassName($parameter));
 
-                return new $class();
+                return $model instanceof UrlRoutable ? $model : null;
             }
         }
 

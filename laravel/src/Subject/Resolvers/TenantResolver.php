@@ -8,7 +8,10 @@ use Closure;
 use Flagstone\Laravel\Contracts\SubjectResolver;
 use Flagstone\Laravel\Subject\Company;
 use Flagstone\Laravel\Subject\Context;
+use Flagstone\Laravel\Subject\SignedIn;
 use Flagstone\Laravel\Subject\Subject;
+use Flagstone\Laravel\Value;
+use Illuminate\Config\Repository;
 use Illuminate\Container\Container;
 use Illuminate\Http\Request;
 
@@ -25,21 +28,21 @@ final class TenantResolver implements SubjectResolver
     /** stancl/tenancy. */
     public static function tenancy(): self
     {
-        return new self(static fn (): mixed => self::bound('Stancl\Tenancy\Tenancy')?->tenant);
+        return new self(static fn (): mixed => \data_get(self::bound('Stancl\Tenancy\Tenancy'), 'tenant'));
     }
 
     /** spatie/laravel-multitenancy. */
     public static function spatie(): self
     {
         return new self(static fn (): mixed => self::bound(
-            self::bound('config')?->get('multitenancy.current_tenant_container_key') ?? 'currentTenant',
+            Value::text(self::all(), 'multitenancy', 'current_tenant_container_key') ?? 'currentTenant',
         ));
     }
 
     /** The tenant of Filament's current panel. */
     public static function filament(): self
     {
-        return new self(static fn (): mixed => self::bound('filament')?->getTenant());
+        return new self(static fn (): mixed => self::ofPanel(self::bound('filament')));
     }
 
     /** A request header. */
@@ -57,8 +60,21 @@ final class TenantResolver implements SubjectResolver
 
         return new Subject(
             Company::key($tenant),
-            static fn (): array => Context::of($tenant, $request->user()),
+            static fn (): array => Context::of($tenant, SignedIn::user($request)),
         );
+    }
+
+    /** @return array<array-key, mixed> the configuration */
+    private static function all(): array
+    {
+        $config = self::bound('config');
+
+        return $config instanceof Repository ? $config->all() : [];
+    }
+
+    private static function ofPanel(mixed $filament): mixed
+    {
+        return \is_object($filament) && \method_exists($filament, 'getTenant') ? $filament->getTenant() : null;
     }
 
     private static function bound(string $abstract): mixed
