@@ -9,9 +9,7 @@ use std::sync::Arc;
 
 /// What is counted in `memory`; warns of files that are left out.
 pub fn counts(store: &Store, memory: &Path, output: &mut Output) -> Result<Counts, Failure> {
-    let owner = store.owner().map_err(Failure::asking)?;
-    let counts = read(memory, store.directory(), words::now(), |user| trusts(user, owner))
-        .map_err(|error| Failure::Unknown(error.to_string()))?;
+    let counts = quietly(store, memory)?;
     for source in &counts.sources {
         if let Some(why) = &source.left_out {
             let path = words::plain(&source.path.to_string_lossy()).into_owned();
@@ -19,6 +17,13 @@ pub fn counts(store: &Store, memory: &Path, output: &mut Output) -> Result<Count
         }
     }
     Ok(counts)
+}
+
+/// The same; the files that are left out are in it.
+pub fn quietly(store: &Store, memory: &Path) -> Result<Counts, Failure> {
+    let owner = store.owner().map_err(Failure::asking)?;
+    read(memory, store.directory(), words::now(), |user| trusts(user, owner))
+        .map_err(|error| Failure::Unknown(error.to_string()))
 }
 
 /// A store as a worker sees it that starts now.

@@ -23,6 +23,7 @@ mod question;
 mod reach;
 mod relay;
 mod scan;
+mod terminal;
 mod words;
 
 use std::process::ExitCode;

@@ -48,6 +48,9 @@ pub struct Stats {
     /// Draw so many hours, up to 24
     #[arg(long, value_name = "N", default_value_t = 24, value_parser = hours)]
     pub hours: usize,
+    /// Draw what is asked now, each second, until `q` or Ctrl-C
+    #[arg(long)]
+    pub watch: bool,
     /// Where.
     #[command(flatten)]
     pub memory: Memory,

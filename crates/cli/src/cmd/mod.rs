@@ -36,6 +36,7 @@ mod status;
 mod steps;
 mod stop;
 mod verify;
+mod watch;
 mod why;
 
 pub use history::second;

@@ -1,5 +1,6 @@
 //! `stats`: what workers answered, and what the requests came to.
 
+use super::watch;
 use crate::args::{Arguments, Stats};
 use crate::output::{Cell, DIM, Exit, Outcome, Output};
 use crate::{counted, place, words};
@@ -11,6 +12,9 @@ use serde_json::{Value, json};
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 pub fn run(arguments: &Arguments, word: &Stats, output: &mut Output) -> Outcome {
+    if word.watch {
+        return watch::run(arguments, word, output);
+    }
     let store = place::store(arguments)?;
     let served = place::served(arguments, output)?;
     let counts = counted::counts(&store, &word.memory.memory, output)?;
@@ -112,18 +116,24 @@ fn summary(known: &[(&str, &FlagCounts)], counts: &Counts) -> String {
     text
 }
 
-/// The answers of the last hours, the newest on the right, each as high as it is against the highest.
+/// The answers of the last hours, the newest on the right.
 fn sparkline(flag: &FlagCounts, hours: usize) -> String {
-    let counts: Vec<u64> = flag.hours.iter().rev().take(hours).map(|hour| hour.on + hour.off).collect();
+    let counts: Vec<u64> =
+        flag.hours.iter().rev().take(hours).rev().map(|hour| hour.on.saturating_add(hour.off)).collect();
+    bars(&counts).trim_start().to_owned()
+}
+
+/// Each as high as it is against the highest; nothing for 0.
+pub fn bars(counts: &[u64]) -> String {
     let highest = counts.iter().copied().max().unwrap_or(0).max(1);
     let bar = |count: &u64| match *count {
         0 => ' ',
-        count => BARS[((count * 8).div_ceil(highest) as usize).clamp(1, 8) - 1],
+        count => BARS[((count as f64 / highest as f64 * 8.0).ceil() as usize).clamp(1, 8) - 1],
     };
-    counts.iter().rev().map(bar).collect::<String>().trim_start().to_owned()
+    counts.iter().map(bar).collect()
 }
 
-fn rate(cohort: &Cohort) -> String {
+pub fn rate(cohort: &Cohort) -> String {
     match cohort.requests {
         0 => "-".to_owned(),
         requests => format!("{:.2} %", cohort.errors as f64 * 100.0 / requests as f64),

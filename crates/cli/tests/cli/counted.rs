@@ -170,3 +170,86 @@ fn a_worker_is_behind_once_it_answered_from_another_generation_long_after_a_publ
     drop(worker);
     assert_eq!(behind(health()), (0, 0), "who is gone is not counted");
 }
+
+/// Runs `stats --watch` on a terminal of its own, resizes it, ends it with `end` (a key, or a signal's name), and prints what was
+/// drawn on the first screen, whether the terminal is as it was, and the exit code.
+const ON_A_TERMINAL: &str = r#"
+import fcntl, os, pty, re, select, signal, struct, sys, termios, time
+end, command = sys.argv[1], sys.argv[2:]
+size = lambda rows, columns: struct.pack('HHHH', rows, columns, 0, 0)
+ours, theirs = pty.openpty()
+fcntl.ioctl(ours, termios.TIOCSWINSZ, size(24, 80))
+before = termios.tcgetattr(theirs)
+child = os.fork()
+if child == 0:
+    os.setsid()
+    fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)
+    for fd in range(3): os.dup2(theirs, fd)
+    os.execv(command[0], command)
+drawn = b''
+def until(text, seconds=20):
+    global drawn
+    limit = time.time() + seconds
+    while text not in drawn:
+        assert time.time() < limit, drawn
+        if select.select([ours], [], [], 0.1)[0]: drawn += os.read(ours, 65536)
+until(b'\x1b[J')
+first, drawn = drawn, b''
+fcntl.ioctl(ours, termios.TIOCSWINSZ, size(6, 40))
+until(b'\x1b[J', 3)
+plain = lambda text: re.sub(r'\x1b\[[?0-9;]*[A-Za-z]', '', text.decode()).replace('\r', '')
+small = plain(drawn.split(b'\x1b[J')[0]).split('\n')
+assert len(small) <= 6 and max(map(len, small)) <= 40, small
+drawn = b''
+if len(end) == 1: os.write(ours, end.encode())
+else: os.kill(child, getattr(signal, end))
+until(b'\x1b[?1049l')
+_, status = os.waitpid(child, 0)
+lines = plain(first).split('\n')
+assert len(lines) <= 24 and max(map(len, lines)) <= 80, lines
+print('\n'.join(lines))
+print('as it was' if termios.tcgetattr(theirs) == before else 'not as it was', os.waitstatus_to_exitcode(status))
+"#;
+
+#[test]
+fn watching_draws_within_the_terminal_and_gives_it_back_as_it_was() {
+    let shop = Shop::published();
+    let mut worker = Worker::of(&shop);
+    for company in 0..10 {
+        worker.request("search", company < 5, company, Status::Http(200), 1_000);
+    }
+    worker.request("billing_v2", true, 1, Status::Http(200), 1_000);
+    for end in ["q", "\u{3}", "SIGTERM"] {
+        let mut command = Command::new("/usr/bin/python3");
+        command.args(["-c", ON_A_TERMINAL, end, env!("CARGO_BIN_EXE_flagstone"), "stats", "--watch"]);
+        command.args(["--memory", "memory", "--store", "store"]).current_dir(&shop.directory);
+        let ran = crate::shop::ran(command.env("TERM", "xterm").output().unwrap()).exits(0);
+        let lines: Vec<&str> = ran.out.lines().collect();
+        assert!(lines[0].starts_with("production generation 1 published "), "{}", ran.out);
+        assert!(lines[0].ends_with("2 flags asked, 1 worker"), "{}", ran.out);
+        let at = |flag: &str| lines.iter().position(|line| line.starts_with(flag)).expect(flag);
+        assert!(at("FLAG") < at("search") && at("search") < at("billing_v2"), "{}", ran.out);
+        assert_eq!(lines.last(), Some(&"as it was 0"), "{end:?}");
+    }
+}
+
+#[test]
+fn watching_without_a_terminal_is_refused() {
+    let shop = Shop::published();
+    let refused = shop.run(["stats", "--watch"]).exits(2);
+    assert!(refused.err.contains("prints once"), "{}", refused.err);
+}
+
+#[test]
+fn stats_draw_as_many_hours_as_they_are_told() {
+    let shop = Shop::published();
+    let mut worker = Worker::of(&shop);
+    worker.request("search", true, 1, Status::Http(200), 1_000);
+    for hours in ["1", "24"] {
+        let told = shop.run(["stats", "--hours", hours, "--memory", "memory"]).exits(0);
+        assert!(told.out.contains('█'), "{}", told.out);
+    }
+    for hours in ["0", "25", "x"] {
+        shop.run(["stats", "--hours", hours, "--memory", "memory"]).exits(2);
+    }
+}
