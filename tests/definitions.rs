@@ -1,9 +1,11 @@
 //! Definitions as people write them: what they come to, and what is said of what cannot be.
 
 use flagstone::definition::{
-    self, Before, CompanyId, Condition, Definitions, Emergency, FlagState, Held, ListChange, Managed,
-    Percentage, PlanState, Report, Scalar, Soak, Test,
+    self, Before, CompanyId, Condition, Definitions, Emergency, FlagState, GuardRule, Held, ListChange,
+    Managed, Percentage, PlanState, Report, Scalar, Soak, Test,
 };
+use flagstone::guard::Policy;
+use serde_json::json;
 
 const TODAY: &str = "2026-11-21";
 
@@ -113,7 +115,7 @@ fn all_problems_come_at_once_in_the_order_of_the_text() {
             "4:3: /flags/é: found the flag key \"é\", expected 1 to 191 letters, digits, or _ . : \\ - after the first",
             "4:8: /flags/é: found 1, expected a flag: true, false or an object",
             "4:31: /flags/b/requires/0: unknown flag \"aa\" (did you mean \"a\"?)",
-            "6:1: /segmnts: found the unknown key \"segmnts\", expected one of flags, segments, environments, $schema (did you mean \"segments\"?)",
+            "6:1: /segmnts: found the unknown key \"segmnts\", expected one of flags, segments, guard, environments, $schema (did you mean \"segments\"?)",
         ]
     );
 }
@@ -411,8 +413,8 @@ fn an_overlay_changes_flags_and_segments_and_nothing_else() {
             "2:3: /environments/One: found the environment \"One\", expected 1 to 64 lower-case letters, digits, _ or -, a letter first",
             "2:21: /environments/two: found 7, expected an object: a merge patch (RFC 7386) on the document",
             "2:35: /environments/three/environments: an environment cannot patch \"environments\"",
-            "2:55: /environments/three/$schema: found the unknown key \"$schema\", expected one of flags, segments",
-            "2:71: /environments/three/flag: found the unknown key \"flag\", expected one of flags, segments (did you mean \"flags\"?)",
+            "2:55: /environments/three/$schema: found the unknown key \"$schema\", expected one of flags, segments, guard",
+            "2:71: /environments/three/flag: found the unknown key \"flag\", expected one of flags, segments, guard (did you mean \"flags\"?)",
             "3:24: /environments/four/flags/off: off is false in the document, and the patch does not say \"enabled\": add \"enabled\": true or false",
         ]
     );
@@ -451,10 +453,87 @@ fn a_report_serialises_for_other_programs() {
             { "severity": "error", "file": "f", "line": 1, "column": 19, "pointer": "/flags/a",
               "message": "found 1, expected a flag: true, false or an object" },
             { "severity": "error", "file": "f", "line": 1, "column": 29, "pointer": "/flags/b/enabld",
-              "message": "found the unknown key \"enabld\", expected one of description, owner, enabled, rollout, companies, requires, rules, schedule, variants, emergency, expires, plan, managed",
+              "message": "found the unknown key \"enabld\", expected one of description, owner, enabled, rollout, companies, requires, rules, schedule, variants, emergency, expires, plan, guard, managed",
               "hint": "did you mean \"enabled\"?" },
         ] })
     );
+}
+
+#[test]
+fn a_flag_is_held_to_its_own_limits_then_to_the_documents_then_to_the_guards() {
+    let text = r#"{"guard": {"error_rate": 0.1, "relative": {"p95": 3}, "action": "hold", "$comment": 1}, "flags": {
+        "a": {"guard": {"error_rate": 1, "relative": {"errors": 1.5}, "cooldown": "90m"}},
+        "b": true, "c": {"guard": false}, "d": {"guard": true}},
+        "environments": {"quiet": {"guard": false, "flags": {"a": {"guard": {"p95_ms": 900}}}}}}"#;
+    let flags = definition::load("f", text.as_bytes(), None, TODAY).unwrap().definitions.flags;
+    let says = |flag: &str| serde_json::to_value(&flags[flag].guard).unwrap();
+    let document = json!({"error_rate": 0.1, "relative": {"p95": 3.0}, "action": "hold"});
+    assert_eq!(
+        says("a"),
+        json!({"error_rate": 1.0, "relative": {"errors": 1.5, "p95": 3.0}, "cooldown": "90m", "action": "hold"})
+    );
+    assert_eq!((says("b"), says("c"), says("d")), (document.clone(), json!(false), document));
+    let policy = Policy::of(flags["a"].guard.as_ref()).unwrap();
+    assert_eq!((policy.error_rate, policy.cooldown, policy.min_requests), (1.0, 5_400_000_000, 200));
+    assert_eq!(Policy::of(flags["c"].guard.as_ref()), None);
+    let quiet = definition::load("f", text.as_bytes(), Some("quiet"), TODAY).unwrap().definitions;
+    assert_eq!(quiet.flags["b"].guard, Some(GuardRule::Off));
+    assert_eq!(quiet.flags["d"].guard, None, "true is the guard's own limits where the document says none");
+    assert_eq!(Policy::of(None), Some(Policy::default()));
+    let again = Definitions::from_canonical_json(&quiet.to_canonical_json()).unwrap();
+    assert_eq!(again, quiet);
+    assert!(quiet.check("f", TODAY).is_ok());
+}
+
+#[test]
+fn a_limit_of_the_guard_is_a_number_that_can_be_one() {
+    for (limits, pointer, expected) in [
+        ("1", "", "found 1, expected true, false or an object of limits"),
+        (
+            r#"{"error_rte": 0.1}"#,
+            "/error_rte",
+            "found the unknown key \"error_rte\", expected one of error_rate, p95_ms, relative, min_requests, min_companies, window, \
+             cooldown, action, baseline (did you mean \"error_rate\"?)",
+        ),
+        (
+            r#"{"error_rate": 5}"#,
+            "/error_rate",
+            "found 5, expected a share of the requests, above 0 and at most 1, such as 0.05",
+        ),
+        (r#"{"p95_ms": 2.5}"#, "/p95_ms", "found 2.5, expected an integer from 1 to 60000"),
+        (r#"{"relative": 2}"#, "/relative", "found 2, expected an object with \"errors\" or \"p95\""),
+        (
+            r#"{"relative": {"p95": 1}}"#,
+            "/relative/p95",
+            "found 1, expected a number above 1 and at most 100",
+        ),
+        (r#"{"min_companies": 17}"#, "/min_companies", "found 17, expected an integer from 1 to 16"),
+        (r#"{"min_requests": 0}"#, "/min_requests", "found 0, expected an integer from 1 to 1000000000"),
+        (r#"{"window": "30s"}"#, "/window", "found \"30s\", expected at least a minute and at most a day"),
+        (
+            r#"{"cooldown": "5w"}"#,
+            "/cooldown",
+            "found \"5w\", expected at least a minute and at most 30 days",
+        ),
+        (
+            r#"{"cooldown": "soon"}"#,
+            "/cooldown",
+            "found \"soon\", expected a length of time such as \"5m\" or \"1h\": a number and s, m, h, d or w",
+        ),
+        (
+            r#"{"action": "roll-back"}"#,
+            "/action",
+            "found \"roll-back\", expected \"rollback\" or \"hold\" or \"notify\" (did you mean \"rollback\"?)",
+        ),
+    ] {
+        for (text, at) in [
+            (format!(r#"{{"flags": {{"a": {{"guard": {limits}}}}}}}"#), "/flags/a/guard"),
+            (format!(r#"{{"flags": {{}}, "guard": {limits}}}"#), "/guard"),
+        ] {
+            let report = definition::load("f", text.as_bytes(), None, TODAY).unwrap_err().to_string();
+            assert!(report.trim_end().ends_with(&format!(": {at}{pointer}: {expected}")), "{report}");
+        }
+    }
 }
 
 #[test]

@@ -408,7 +408,7 @@ proptest! {
             flagstone::compile(&only, "test").unwrap()
         };
         prop_assert_eq!(bytes(&merged.definitions), bytes(&says));
-        prop_assert_eq!(FIELDS.len(), 16);
+        prop_assert_eq!(FIELDS.len(), 17);
     }
 
     #[test]

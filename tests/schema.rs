@@ -17,7 +17,7 @@ static SCHEMA: LazyLock<Validator> = LazyLock::new(|| {
 });
 
 /// What errors say that are not of structure.
-const MEANING: [&str; 10] = [
+const MEANING: [&str; 11] = [
     "unknown flag",
     "unknown segment",
     " itself: ",
@@ -28,6 +28,7 @@ const MEANING: [&str; 10] = [
     "comparisons with their segments",
     "is false in the document",
     "a stage has to raise the percentage",
+    "at least a minute and at most",
 ];
 
 /// Errors of structure that the parser finds, in the document as it is and in each environment.
@@ -102,6 +103,9 @@ fn both_accept_every_form_that_is_documented() {
         json!({ "emergency": "keep", "expires": "2028-02-29" }),
         json!({ "emergency": "off", "managed": "git" }),
         json!({ "managed": "operations" }),
+        json!({ "guard": false }),
+        json!({ "guard": true }),
+        json!({ "guard": { "$comment": 1, "error_rate": 1, "p95_ms": 60000, "relative": { "errors": 100, "p95": 1.01, "$comment": 1 }, "min_requests": 1, "min_companies": 16, "window": "1d", "cooldown": "30d", "action": "notify", "baseline": "past" } }),
         json!({ "rollout": { "percentage": 0 }, "plan": { "$comment": 1, "stages": [{ "companies": [15, "x"], "soak": "7d", "$comment": 1 }, { "percentage": 10, "soak": "90m" }, { "percentage": 100 }] } }),
     ] {
         both_accept(&flag(fields));
@@ -141,6 +145,8 @@ fn both_accept_every_form_that_is_documented() {
         json!({ "flags": { "no flag's key": null, "a": { "nothing": null } } }),
         json!({ "flags": { "a": { "managed": null, "plan": { "stages": [{ "percentage": 7 }] } } } }),
         json!({ "flags": { "a": { "managed": "git", "plan": null } } }),
+        json!({ "guard": { "error_rate": null, "relative": { "errors": null, "p95": 2 } } }),
+        json!({ "guard": null, "flags": { "a": { "guard": { "action": "hold" } } } }),
     ] {
         both_accept(&patch(overlay));
     }
@@ -180,6 +186,17 @@ fn both_refuse_every_breach_of_structure() {
         json!("on"),
         json!([]),
         json!({ "enable": true }),
+        json!({ "guard": "off" }),
+        json!({ "guard": { "error_rate": 0 } }),
+        json!({ "guard": { "error_rate": 1.01 } }),
+        json!({ "guard": { "p95_ms": 60001 } }),
+        json!({ "guard": { "relative": { "errors": 1 } } }),
+        json!({ "guard": { "relative": { "error": 2 } } }),
+        json!({ "guard": { "min_requests": 0 } }),
+        json!({ "guard": { "min_companies": 17 } }),
+        json!({ "guard": { "window": "5" } }),
+        json!({ "guard": { "action": "kill" } }),
+        json!({ "guard": { "baseline": "on" } }),
         json!({ "enabled": 1 }),
         json!({ "enabled": null }),
         json!({ "description": 1 }),

@@ -6,6 +6,7 @@
 
 use super::company::CompanyId;
 use super::condition::Condition;
+use super::guard::GuardRule;
 use super::percentage::Percentage;
 use super::plan::Plan;
 use super::state::FlagState;
@@ -62,6 +63,9 @@ pub struct Flag {
     /// The stages of its rollout.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<Plan>,
+    /// Whether the guard watches it, and what it holds it to; absent: to its own limits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guard: Option<GuardRule>,
     /// Whose the switches are once the flag is published.
     #[serde(default, skip_serializing_if = "Managed::is_operations")]
     pub managed: Managed,
@@ -183,6 +187,7 @@ impl Flag {
             emergency: Emergency::Off,
             expires: None,
             plan: None,
+            guard: None,
             managed: Managed::Operations,
             state: FlagState::default(),
         }

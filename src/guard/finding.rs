@@ -2,10 +2,11 @@
 
 use super::policy::Action;
 use crate::telemetry::GROUPS;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// A flag does harm.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
     /// The flag's key.
     pub flag: String,
@@ -34,7 +35,8 @@ pub struct Finding {
 }
 
 /// What is wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Harm {
     /// Requests fail.
     Errors,
@@ -43,7 +45,8 @@ pub enum Harm {
 }
 
 /// What a flag was held against.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Against {
     /// The off-cohort, at the same time.
     Off,
@@ -54,7 +57,7 @@ pub enum Against {
 }
 
 /// Some of several requests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Share {
     /// All.
     pub requests: u64,

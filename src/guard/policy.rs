@@ -1,5 +1,8 @@
 //! What the guard holds a flag to.
 
+pub use crate::definition::{GuardAction as Action, GuardBaseline as Baseline};
+use crate::definition::{GuardRule, Soak};
+
 /// What the guard holds a flag to, every value resolved: the flag's, else the document's, else the one built in.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Policy {
@@ -26,30 +29,6 @@ pub struct Policy {
     pub baseline: Baseline,
 }
 
-/// What the guard does to a flag that does harm.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Action {
-    /// Takes it back: to the plan's earlier stage, or off.
-    #[default]
-    Rollback,
-    /// Holds its plan.
-    Hold,
-    /// Tells people.
-    Notify,
-}
-
-/// What the on-cohort is compared with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Baseline {
-    /// With the off-cohort where that does comparable work, else with the flag's own past.
-    #[default]
-    Auto,
-    /// With the off-cohort.
-    Off,
-    /// With the flag's own past.
-    Past,
-}
-
 const MINUTE: i64 = 60_000_000;
 
 impl Default for Policy {
@@ -70,6 +49,29 @@ impl Default for Policy {
 }
 
 impl Policy {
+    /// What a flag's definition comes to; none: the flag is not watched.
+    pub fn of(rule: Option<&GuardRule>) -> Option<Self> {
+        let own = Self::default();
+        let limits = match rule {
+            None => return Some(own),
+            Some(GuardRule::Off) => return None,
+            Some(GuardRule::On(limits)) => limits,
+        };
+        let companies = limits.min_companies.and_then(|least| usize::try_from(least).ok());
+        Some(Self {
+            error_rate: limits.error_rate.unwrap_or(own.error_rate),
+            p95_ms: limits.p95_ms.unwrap_or(own.p95_ms),
+            relative_errors: limits.relative.errors.unwrap_or(own.relative_errors),
+            relative_p95: limits.relative.p95.unwrap_or(own.relative_p95),
+            min_requests: limits.min_requests.unwrap_or(own.min_requests),
+            min_companies: companies.unwrap_or(own.min_companies),
+            window: limits.window.map_or(own.window, Soak::micros),
+            cooldown: limits.cooldown.map_or(own.cooldown, Soak::micros),
+            action: limits.action.unwrap_or_default(),
+            baseline: limits.baseline.unwrap_or_default(),
+        })
+    }
+
     /// Groups of companies without which the evidence still has to do: those that contribute most.
     pub(super) fn left_out(&self) -> usize {
         self.min_companies / 2

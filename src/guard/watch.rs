@@ -105,6 +105,13 @@ impl Guard {
         }
     }
 
+    /// What was decided was not done, or only in part: the flag is looked at afresh, and no cooldown holds it.
+    pub fn not_done(&mut self, flag: &str) {
+        if let Some(watched) = self.flags.get_mut(flag) {
+            watched.cooldown = None;
+        }
+    }
+
     /// What a plan is told of a flag: whether to go on to the next stage.
     pub fn verdict(&self, flag: &str, policy: &Policy) -> Verdict {
         let Some(watched) = self.flags.get(flag) else {

@@ -57,7 +57,7 @@ macro_rules! of_rollout {
 }
 
 /// Every field, the order that of the definition's documentation.
-pub const FIELDS: [Field; 16] = [
+pub const FIELDS: [Field; 17] = [
     field!(Operations enabled),
     of_rollout!(Operations percentage),
     Field {
@@ -76,6 +76,7 @@ pub const FIELDS: [Field; 16] = [
     field!(Code rules),
     field!(Code variants),
     field!(Code plan),
+    field!(Code guard),
     field!(Code managed),
     field!(Code expires),
     field!(Code description),
@@ -144,6 +145,7 @@ mod tests {
             emergency: _,
             expires: _,
             plan: _,
+            guard: _,
             managed: _,
             state: _,
         } = Flag::new(true);
@@ -152,7 +154,7 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         // The flag's but for `rollout` and `state`, and the rollout's.
-        assert_eq!(names.len(), 14 - 2 + 4);
+        assert_eq!(names.len(), 15 - 2 + 4);
         assert_eq!(Field::named("rollout.percentage").map(|field| field.name), Some("percentage"));
         assert!(Field::named("rollouts").is_none());
     }

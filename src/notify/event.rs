@@ -1,6 +1,7 @@
 //! One change, told to others.
 
 use super::config::Format;
+use crate::guard::Finding;
 use crate::store::{Action, Actor, Difference, Settled};
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -33,6 +34,9 @@ pub struct Event {
     pub actor: Actor,
     /// Why.
     pub reason: Option<String>,
+    /// What the guard found, where it made the change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guard: Option<Finding>,
     /// The generation before.
     pub from: u64,
     /// The generation after.
@@ -64,6 +68,7 @@ impl Event {
             flags: flags.into_iter().take(DIFFERENCES).cloned().collect(),
             actor: record.actor.clone(),
             reason: record.reason.clone(),
+            guard: record.guard.clone(),
             from: record.from,
             generation: record.to,
             differences: record.differences.iter().take(shown).cloned().collect(),

@@ -5,6 +5,7 @@
 //! what a tick has to do; the words of people are [`start`], [`hold`], [`resume`], [`advance`] and [`abort`]; [`settle`] holds a
 //! plan whose flag somebody else changed. `docs/plans.md` tells what each means.
 
+mod back;
 mod decide;
 mod progress;
 mod stage;
@@ -12,6 +13,7 @@ mod track;
 mod verdict;
 mod words;
 
+pub use back::back;
 pub use decide::{Idle, Step, Switched, Wait, decide};
 pub use progress::{Mark, Progress, progress};
 pub use track::{hold_all, settle};

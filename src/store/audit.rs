@@ -11,6 +11,7 @@ use super::error::StoreError;
 use super::head::Head;
 use super::layout::{AUDIT, open_plain};
 use super::modes::Modes;
+use crate::guard::Finding;
 use crate::snapshot::Audited;
 use crate::travel::Origin;
 use serde::{Deserialize, Serialize};
@@ -57,7 +58,9 @@ pub enum Action {
     PlanResume,
     PlanAdvance,
     PlanAbort,
+    PlanBack,
     PlanDone,
+    Guard,
 }
 
 impl Action {
@@ -69,8 +72,13 @@ impl Action {
 
     /// A step of a flag's rollout plan, published at once.
     pub fn is_plan(self) -> bool {
-        use Action::{PlanAbort, PlanAdvance, PlanDone, PlanHold, PlanResume, PlanStage, PlanStart};
-        matches!(self, PlanStart | PlanStage | PlanHold | PlanResume | PlanAdvance | PlanAbort | PlanDone)
+        use Action::{
+            PlanAbort, PlanAdvance, PlanBack, PlanDone, PlanHold, PlanResume, PlanStage, PlanStart,
+        };
+        matches!(
+            self,
+            PlanStart | PlanStage | PlanHold | PlanResume | PlanAdvance | PlanAbort | PlanBack | PlanDone
+        )
     }
 
     /// The command's word.
@@ -97,7 +105,9 @@ impl Action {
             Action::PlanResume => "plan resume",
             Action::PlanAdvance => "plan advance",
             Action::PlanAbort => "plan abort",
+            Action::PlanBack => "plan back",
             Action::PlanDone => "plan done",
+            Action::Guard => "guard",
         }
     }
 }
@@ -166,6 +176,9 @@ pub struct Record {
     /// The release that a file belongs to, if the publisher named one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release: Option<u64>,
+    /// What the guard found, where it made the change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guard: Option<Finding>,
     /// Field by field.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub differences: Vec<Difference>,

@@ -26,6 +26,8 @@ mod config;
 #[cfg(feature = "publisher")]
 mod diff;
 #[cfg(feature = "publisher")]
+mod guard;
+#[cfg(feature = "publisher")]
 mod history;
 #[cfg(feature = "publisher")]
 mod init;
@@ -76,6 +78,8 @@ pub use change::{Change, FileOptions, Published, Switched};
 pub use config::{Config, Machine, MachineName, Runner, Share};
 #[cfg(feature = "publisher")]
 pub use diff::{Difference, ListDifference, diff};
+#[cfg(feature = "publisher")]
+pub use guard::{Acted, Changed, Guarding, Took};
 #[cfg(feature = "publisher")]
 pub use history::{HistoryEntry, KilledFlag, StoreStatus};
 #[cfg(feature = "publisher")]

@@ -14,6 +14,7 @@ use super::open::{MapPolicy, open_snapshot};
 use super::session::Session;
 use super::{Store, now};
 use crate::definition::Definitions;
+use crate::guard::Finding;
 use crate::merge::{Merged, Options, merge};
 use crate::snapshot::mark::place;
 use crate::snapshot::{Audited, ContentId, MapMode, Snapshot};
@@ -232,11 +233,20 @@ pub(super) struct Made<'a> {
     /// Where flags come from that arrive.
     origin: Option<&'a Origin>,
     release: Option<u64>,
+    guard: Option<&'a Finding>,
 }
 
 impl Made<'_> {
     fn of(action: Action) -> Self {
-        Made { action, flag: None, stage: None, rolled_back_to: None, origin: None, release: None }
+        Made {
+            action,
+            flag: None,
+            stage: None,
+            rolled_back_to: None,
+            origin: None,
+            release: None,
+            guard: None,
+        }
     }
 }
 
@@ -250,6 +260,11 @@ impl<'a> Made<'a> {
     pub(super) fn plan(action: Action, flag: &'a str, stage: Option<usize>) -> Self {
         let stage = stage.and_then(|stage| u32::try_from(stage + 1).ok());
         Made { flag: Some(flag), stage, ..Made::of(action) }
+    }
+
+    /// Because the guard found that.
+    pub(super) fn found(self, finding: &'a Finding) -> Self {
+        Made { guard: Some(finding), ..self }
     }
 }
 
@@ -324,6 +339,7 @@ pub(super) fn put(
     intention.rolled_back_to = rolled_back_to;
     intention.origin = made.origin.cloned();
     intention.release = made.release;
+    intention.guard = made.guard.cloned();
     intention.differences.clone_from(&differences);
     let mut outcome = Record { outcome: Outcome::Done, differences: Vec::new(), ..intention.clone() };
     outcome.intention = Some(audit.append(intention).map_err(unchanged)?);

@@ -97,6 +97,7 @@ impl Session {
             rolled_back_to: None,
             origin: None,
             release: None,
+            guard: None,
             differences: Vec::new(),
             more_differences: 0,
             error: None,

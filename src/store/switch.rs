@@ -8,6 +8,7 @@ use super::change::{Change, Switched};
 use super::error::StoreError;
 use super::head::SLOT_COUNT;
 use super::session::Session;
+use crate::guard::Finding;
 
 impl Store {
     /// Turns one flag off for everybody, at once, until it is revived; whether or not the snapshot holds it.
@@ -17,7 +18,17 @@ impl Store {
     /// When the key could not be a flag's, 240 flags are killed already, or the head cannot be written.
     pub fn kill(&self, flag: &str, change: Change) -> Result<Switched, StoreError> {
         valid_key(flag)?;
-        self.switch(Action::Kill, Some(flag), &change, |session| {
+        self.kill_found(flag, None, &change)
+    }
+
+    /// The same, because the guard found that.
+    pub(super) fn kill_found(
+        &self,
+        flag: &str,
+        finding: Option<&Finding>,
+        change: &Change,
+    ) -> Result<Switched, StoreError> {
+        self.switch(Action::Kill, Some(flag), finding, change, |session| {
             if is_killed(session, flag) {
                 return Ok(false);
             }
@@ -38,7 +49,9 @@ impl Store {
     /// When the key could not be a flag's or the head cannot be written.
     pub fn revive(&self, flag: &str, change: Change) -> Result<Switched, StoreError> {
         valid_key(flag)?;
-        self.switch(Action::Revive, Some(flag), &change, |session| Ok(session.head.revive(flag.as_bytes())))
+        self.switch(Action::Revive, Some(flag), None, &change, |session| {
+            Ok(session.head.revive(flag.as_bytes()))
+        })
     }
 
     /// Turns every flag off whose `emergency` is not `keep`.
@@ -47,7 +60,7 @@ impl Store {
     ///
     /// When the head cannot be written.
     pub fn stop_all(&self, change: Change) -> Result<Switched, StoreError> {
-        self.switch(Action::StopAll, None, &change, |session| {
+        self.switch(Action::StopAll, None, None, &change, |session| {
             let changed = session.head.stopped().is_none();
             if changed {
                 session.head.stop(Some(session.now));
@@ -62,7 +75,7 @@ impl Store {
     ///
     /// When the head cannot be written.
     pub fn resume_all(&self, change: Change) -> Result<Switched, StoreError> {
-        self.switch(Action::ResumeAll, None, &change, |session| {
+        self.switch(Action::ResumeAll, None, None, &change, |session| {
             let changed = session.head.stopped().is_some();
             session.head.stop(None);
             Ok(changed)
@@ -73,10 +86,15 @@ impl Store {
         &self,
         action: Action,
         flag: Option<&str>,
+        finding: Option<&Finding>,
         change: &Change,
         act: impl FnOnce(&Session) -> Result<bool, StoreError>,
     ) -> Result<Switched, StoreError> {
         let session = self.session(change, "switching")?;
+        let current = session.current().0;
+        if let Some(base) = change.base.filter(|base| *base != current) {
+            return Err(StoreError::Stale { base, current });
+        }
         let changed = act(&session)?;
         // Also where it was so before: whoever did it may have died before the readers were told.
         session.head.touch();
@@ -84,12 +102,13 @@ impl Store {
         if changed {
             let mut record = session.record(change, action, Outcome::Done);
             record.flag = flag.map(str::to_owned);
+            record.guard = finding.cloned();
             if let Err(error) = session.audit().and_then(|mut audit| audit.append(record)) {
                 warnings.push(format!("it is done, but not in the audit trail: {error}"));
             }
         }
         let audit_warning = (!warnings.is_empty()).then(|| warnings.join("; "));
-        Ok(Switched { changed, generation: session.current().0, audit_warning })
+        Ok(Switched { changed, generation: current, audit_warning })
     }
 }
 

@@ -230,8 +230,8 @@ impl File<'_> {
 
     fn add_to(&self, counts: &mut Counts, now: i64) {
         let header = |word: usize| self.word(word * 8);
-        counts.dropped_flags += header(header::DROPPED_FLAGS);
-        counts.dropped_exposures += header(header::DROPPED_EXPOSURES);
+        counts.dropped_flags = counts.dropped_flags.wrapping_add(header(header::DROPPED_FLAGS));
+        counts.dropped_exposures = counts.dropped_exposures.wrapping_add(header(header::DROPPED_EXPOSURES));
         counts.unknown = counts.unknown.wrapping_add(sum(&self.answers(UNKNOWN as usize).1));
         let (on, off) = self.answers(OTHERS as usize);
         counts.others = counts.others.wrapping_add(sum(&on)).wrapping_add(sum(&off));

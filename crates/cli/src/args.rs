@@ -100,8 +100,10 @@ pub enum Word {
     Rollback(Rollback),
     /// Move a flag's rollout plan, or show how far it is
     Plan(Plan),
-    /// Move all plans when their time has come, as a daemon
+    /// Move all plans when their time has come, and be the guard, as a daemon
     Run(Run),
+    /// Watch how requests end where flags are on, and take back the flag that does harm
+    Guard(Guard),
     /// Send what webhooks were not told yet, once; `run` does so all the time
     Notify(Notify),
     /// Take flags from another store of this machine, off where they are new
@@ -154,6 +156,7 @@ const GROUPS: [(&str, &[&str]); 3] = [
             "rollback",
             "plan",
             "run",
+            "guard",
             "notify",
             "promote",
             "export",

@@ -10,6 +10,7 @@ mod confirm;
 mod counted;
 mod doctor;
 mod fastcgi;
+mod guarding;
 mod http;
 mod machines;
 mod notify;

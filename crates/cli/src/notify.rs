@@ -81,7 +81,10 @@ fn round(store: &Store, endpoint: &Endpoint, now: i64, told: &mut Told) -> Resul
     let before = cursor.clone();
     let mut way = None;
     for change in &unsent.changes {
-        let wanted = endpoint.actions.as_ref().is_none_or(|actions| actions.contains(&change.record.action));
+        let record = &change.record;
+        let wanted = endpoint.actions.as_ref().is_none_or(|actions| {
+            actions.contains(&record.action) || (record.guard.is_some() && actions.contains(&Action::Guard))
+        });
         if wanted && change.record.action != Action::Init {
             if began.elapsed() > ROUND {
                 break;

@@ -56,7 +56,7 @@ final class Document
     private function read(mixed $tree): void
     {
         $read = new Reading($this->findings);
-        $fields = $read->fields($tree, [], ['flags', 'segments', 'environments', '$schema'], 'an object with "flags"');
+        $fields = $read->fields($tree, [], ['flags', 'segments', 'guard', 'environments', '$schema'], 'an object with "flags"');
         if ($fields === null) {
             return;
         }
@@ -72,6 +72,9 @@ final class Document
             $conditions->condition($condition, ['segments', $name]);
         }
         $references->owner(null);
+        if (\array_key_exists('guard', $fields)) {
+            (new Guards($read))->guard($fields['guard'], ['guard']);
+        }
         if (!\array_key_exists('flags', $fields)) {
             $read->missing([], 'flags', 'an object of flags by key');
 
@@ -122,7 +125,7 @@ final class Document
 
             return;
         }
-        $known = $path === [] ? ['flags', 'segments', '$schema'] : ['flags', 'segments'];
+        $known = $path === [] ? ['flags', 'segments', 'guard', '$schema'] : ['flags', 'segments', 'guard'];
         if ($path !== [] && \property_exists($patch, 'environments')) {
             $this->findings->error([...$path, 'environments'], 'an environment cannot patch "environments"');
             $known[] = 'environments';

@@ -14,7 +14,7 @@ use Flagstone\Polyfill\Time;
  */
 final class Flags
 {
-    private const KEYS = ['description', 'owner', 'enabled', 'rollout', 'companies', 'requires', 'rules', 'schedule', 'variants', 'emergency', 'expires', 'plan', 'managed'];
+    private const KEYS = ['description', 'owner', 'enabled', 'rollout', 'companies', 'requires', 'rules', 'schedule', 'variants', 'emergency', 'expires', 'plan', 'guard', 'managed'];
     private const RULES = 1000;
     private const VALUE_NESTING = 32;
 
@@ -89,6 +89,9 @@ final class Flags
                 // Who has it answered from a store sees its stages; a file answers as before it was started.
                 $flag->planned = true;
                 (new Plans($this->read, $this->companies(...)))->plan($value, $path);
+                break;
+            case 'guard':
+                (new Guards($this->read))->guard($value, $path);
                 break;
             case 'managed':
                 $this->read->choice($value, $path, ['operations', 'git']);

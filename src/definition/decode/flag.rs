@@ -6,8 +6,8 @@ use crate::definition::json::{Id, Kind};
 use crate::definition::merge::View;
 use crate::definition::plan_check;
 use crate::definition::{
-    Bucketing, Companies, CompanyId, Emergency, Flag, Managed, Percentage, Rollout, Rule, Step, Variant,
-    company, limits,
+    Bucketing, Companies, CompanyId, Emergency, Flag, GuardRule, Managed, Percentage, Rollout, Rule, Step,
+    Variant, company, limits,
 };
 use crate::eval::time;
 use std::borrow::Cow;
@@ -16,7 +16,7 @@ use std::rc::Rc;
 
 impl<'m> Decoder<'m> {
     pub(super) fn flag(&mut self, at: Id, key: &Rc<str>, view: View<'m>) -> Option<Flag> {
-        const NAMES: [&str; 13] = [
+        const NAMES: [&str; 14] = [
             "description",
             "owner",
             "enabled",
@@ -29,10 +29,13 @@ impl<'m> Decoder<'m> {
             "emergency",
             "expires",
             "plan",
+            "guard",
             "managed",
         ];
         if let Kind::True | Kind::False = view.kind(self.tree) {
-            return Some(Flag::new(view.kind(self.tree) == Kind::True));
+            let mut flag = Flag::new(view.kind(self.tree) == Kind::True);
+            flag.guard = GuardRule::resolved(None, self.guard.as_ref());
+            return Some(flag);
         }
         let errors_before = self.findings.errors();
         let [
@@ -48,6 +51,7 @@ impl<'m> Decoder<'m> {
             emergency,
             expires,
             plan,
+            guard,
             managed,
         ] = self.fields_beside(view, NAMES, Some("state"), "a flag: true, false or an object")?;
         self.no_state(key, view);
@@ -67,6 +71,8 @@ impl<'m> Decoder<'m> {
         flag.emergency = emergency.and_then(|emergency| self.emergency(emergency)).unwrap_or_default();
         flag.expires = expires.and_then(|expires| self.expires(expires));
         flag.plan = plan.and_then(|plan| self.plan(plan));
+        let guard = guard.and_then(|guard| self.guard(guard));
+        flag.guard = GuardRule::resolved(guard, self.guard.as_ref());
         flag.managed = managed.and_then(|managed| self.managed(managed)).unwrap_or_default();
         // A flag of which something could not be read would be blamed for what is not there.
         if self.findings.errors() > errors_before {
@@ -266,7 +272,7 @@ impl<'m> Decoder<'m> {
     }
 
     /// One of a few words.
-    fn choice<T: Copy, const N: usize>(
+    pub(super) fn choice<T: Copy, const N: usize>(
         &mut self,
         view: View<'m>,
         choices: [(&'static str, T); N],

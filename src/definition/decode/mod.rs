@@ -2,6 +2,7 @@
 
 mod condition;
 mod flag;
+mod guard;
 mod plan;
 mod read;
 mod value;
@@ -11,7 +12,7 @@ use super::merge::View;
 use super::model::{Definitions, Flag};
 use super::reader::clip;
 use super::report::Findings;
-use super::{Condition, limits, references};
+use super::{Condition, GuardRule, limits, references};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
@@ -54,6 +55,8 @@ struct Decoder<'m> {
     findings: Findings,
     links: Links,
     owner: Owner,
+    /// What the document says of all flags.
+    guard: Option<GuardRule>,
     /// Days since 1970.
     today: i64,
 }
@@ -67,7 +70,7 @@ pub(super) fn document<'m>(
     findings: Findings,
 ) -> (Definitions, Findings) {
     let owner = Owner::Flag(Rc::from(""));
-    let mut decoder = Decoder { tree, findings, links: Links::default(), owner, today };
+    let mut decoder = Decoder { tree, findings, links: Links::default(), owner, guard: None, today };
     let definitions = decoder.definitions(view);
     decoder.environments(environments);
     let Decoder { mut findings, links, .. } = decoder;
@@ -98,8 +101,8 @@ fn is_attribute(name: &str) -> bool {
 
 impl<'m> Decoder<'m> {
     fn definitions(&mut self, view: View<'m>) -> Definitions {
-        const NAMES: [&str; 4] = ["flags", "segments", "environments", "$schema"];
-        let Some([flags, segments, environments, schema]) =
+        const NAMES: [&str; 5] = ["flags", "segments", "guard", "environments", "$schema"];
+        let Some([flags, segments, guard, environments, schema]) =
             self.fields(view, NAMES, "an object with \"flags\"")
         else {
             return Definitions::default();
@@ -113,6 +116,7 @@ impl<'m> Decoder<'m> {
             self.mismatch(environments, "an object of environments by name");
         }
         let segments = segments.map_or_else(BTreeMap::new, |segments| self.segments(segments));
+        self.guard = guard.and_then(|guard| self.guard(guard));
         let Some(flags) = flags else {
             self.missing(view, "flags", "an object of flags by key");
             return Definitions::default();
@@ -185,11 +189,11 @@ impl<'m> Decoder<'m> {
             for (key, value) in tree.members(*overlay) {
                 match tree.string(key).as_ref() {
                     "flags" | "segments" => self.overlay_of_short_flags(View::Raw(value)),
-                    COMMENT => {}
+                    COMMENT | "guard" => {}
                     "environments" => {
                         self.findings.error(key, "an environment cannot patch \"environments\"")
                     }
-                    other => self.unknown(key, other, &["flags", "segments"]),
+                    other => self.unknown(key, other, &["flags", "segments", "guard"]),
                 }
             }
         }

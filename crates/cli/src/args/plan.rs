@@ -2,7 +2,8 @@
 
 use super::Terms;
 use super::values::instant;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueHint};
+use std::path::PathBuf;
 
 /// Arguments of `plan`.
 #[derive(Debug, Args)]
@@ -73,12 +74,32 @@ pub struct PlanTick {
     pub dry_run: bool,
 }
 
+/// Arguments of `guard`.
+#[derive(Debug, Args)]
+pub struct Guard {
+    /// Say what would be done, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// End after a second, with its second look
+    #[arg(long)]
+    pub once: bool,
+    /// Where workers count, if `flagstone.telemetry` names another directory
+    #[arg(long, value_name = "DIR", default_value = flagstone::telemetry::DIRECTORY, value_hint = ValueHint::DirPath)]
+    pub memory: PathBuf,
+}
+
 /// Arguments of `run`.
 #[derive(Debug, Args)]
 pub struct Run {
     /// Seconds between two looks
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub interval: u64,
+    /// Move plans only: be no guard
+    #[arg(long)]
+    pub no_guard: bool,
+    /// Where workers count, if `flagstone.telemetry` names another directory
+    #[arg(long, value_name = "DIR", default_value = flagstone::telemetry::DIRECTORY, value_hint = ValueHint::DirPath)]
+    pub memory: PathBuf,
 }
 
 /// Arguments of `notify`.

@@ -12,6 +12,7 @@ mod drift;
 mod edit;
 mod explain;
 mod export;
+mod guard;
 mod health;
 mod history;
 mod init;
@@ -77,6 +78,7 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
         Word::Add(word) => edit::add(word, output),
         Word::Rollback(word) => rollback::run(arguments, word, output),
         Word::Plan(word) => plan::run(arguments, word, output),
+        Word::Guard(word) => guard::run(arguments, word, output),
         Word::Run(word) => run::run(arguments, word, output),
         Word::Notify(word) => notify::run(arguments, word, output),
         Word::Promote(word) => promote::run(arguments, word, output),

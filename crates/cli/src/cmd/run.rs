@@ -3,8 +3,10 @@
 //! It may be killed at any moment, and several may run on one store: every step is one publish on the generation that it was decided
 //! on. What fails is told once and tried again, less and less often.
 
+use super::guard;
 use super::plan::{by_plan, line};
 use crate::args::{Arguments, Run};
+use crate::guarding::Watcher;
 use crate::notify::{Told, deliver_due};
 use crate::output::{Exit, Failure, Outcome, Output};
 use crate::{place, words};
@@ -26,13 +28,13 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const NOTIFY: Duration = Duration::from_secs(2);
 
 /// Ends the process at once while it waits, and after its step while it does one.
-struct Stop {
+pub struct Stop {
     asked: Arc<AtomicBool>,
     waiting: Arc<AtomicBool>,
 }
 
 impl Stop {
-    fn listen() -> Result<Stop, Error> {
+    pub fn listen() -> Result<Stop, Error> {
         let stop = Stop { asked: Arc::default(), waiting: Arc::default() };
         for signal in [SIGTERM, SIGINT] {
             signal_hook::flag::register(signal, Arc::clone(&stop.asked))?;
@@ -42,7 +44,7 @@ impl Stop {
     }
 
     /// Waits; false if the process is to end.
-    fn wait(&self, pause: Duration) -> bool {
+    pub fn wait(&self, pause: Duration) -> bool {
         self.waiting.store(true, Ordering::SeqCst);
         if self.asked.load(Ordering::SeqCst) {
             return false;
@@ -65,6 +67,9 @@ pub fn run(arguments: &Arguments, word: &Run, output: &mut Output) -> Outcome {
         words::counted(word.interval, "second")
     ));
     notifying(directory.clone());
+    if !word.no_guard {
+        guarding(directory.clone(), word.memory.clone(), output.is_json());
+    }
     let mut ticker: Option<Ticker> = None;
     let mut told: Option<String> = None;
     let mut pause = every;
@@ -113,6 +118,20 @@ fn notifying(directory: PathBuf) {
             }
             told = problems;
             sleep(NOTIFY);
+        }
+    });
+}
+
+/// The guard, beside the plans: it looks each second, however long a plan takes. It ends with the process, at any moment.
+fn guarding(directory: PathBuf, memory: PathBuf, json: bool) {
+    std::thread::spawn(move || {
+        let mut output = Output::new(json);
+        let mut watcher = Watcher::new(&directory, &memory, false).beside_plans();
+        loop {
+            for event in watcher.look(words::now()) {
+                guard::tell(&event, &mut output);
+            }
+            sleep(guard::SECOND);
         }
     });
 }

@@ -7,6 +7,7 @@ mod counted;
 mod doctor;
 mod documents;
 mod edits;
+mod guards;
 mod machines;
 mod merging;
 mod notify;

@@ -1,0 +1,50 @@
+//! `guard`: watches how requests end where flags are on, and takes back the flag that does harm.
+
+use super::run::Stop;
+use crate::args::{Arguments, Guard};
+use crate::guarding::{Event, Watcher};
+use crate::output::{BAD, Exit, Failure, Outcome, Output, WARN};
+use crate::{place, words};
+use std::time::Duration;
+
+/// Between two looks.
+pub const SECOND: Duration = Duration::from_secs(1);
+
+pub fn run(arguments: &Arguments, word: &Guard, output: &mut Output) -> Outcome {
+    let directory = place::directory(arguments)?;
+    let store = place::store(arguments)?;
+    let stop =
+        Stop::listen().map_err(|error| Failure::Unknown(format!("cannot listen for signals: {error}")))?;
+    let mut watcher = Watcher::new(&directory, &word.memory, word.dry_run);
+    let dry = if word.dry_run { ", and changes nothing" } else { "" };
+    output.line_now(format!(
+        "{}: watches{dry}",
+        words::plain(&format!("{} in {}", store.environment(), directory.display()))
+    ));
+    let mut looks = 0;
+    loop {
+        for event in watcher.look(words::now()) {
+            tell(&event, output);
+        }
+        looks += 1;
+        if word.once && looks == 2 {
+            return Ok(Exit::Yes);
+        }
+        if !stop.wait(SECOND) {
+            output.line_now("stopped");
+            return Ok(Exit::Yes);
+        }
+    }
+}
+
+/// One line for each event; with `--json`, one document.
+pub fn tell(event: &Event, output: &mut Output) {
+    let text = words::plain(&event.text);
+    match event.event {
+        "problem" if !output.is_json() => output.warn(format!("guard: {text}")),
+        "killed" | "back" => output.line_now(format!("{} guard: {text}", output.paint(BAD, &event.at))),
+        _ => output.line_now(format!("{} guard: {text}", output.paint(WARN, &event.at))),
+    }
+    output.json(event);
+    output.flush();
+}

@@ -1,0 +1,114 @@
+//! The flags of a store as the guard looks at them: what each is held to, and when it was changed last.
+
+use flagstone::definition::{Condition, Definitions, Flag, FlagState};
+use flagstone::eval::time::parse_rfc3339;
+use flagstone::guard::Policy;
+use flagstone::store::{Changed, Store, StoreError};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// All flags of a generation.
+#[derive(Default)]
+pub struct Flags {
+    generation: Option<u64>,
+    killed: BTreeSet<String>,
+    segments: BTreeMap<String, Condition>,
+    flags: BTreeMap<String, Watch>,
+}
+
+/// One flag.
+pub struct Watch {
+    /// None: it is not watched.
+    pub policy: Option<Policy>,
+    /// What answers depend on.
+    answers: Flag,
+    /// When its schedule changes it, in microseconds since 1970.
+    steps: Vec<i64>,
+    changed: i64,
+}
+
+impl Watch {
+    /// When it was changed last, by whatever; microseconds since 1970.
+    pub fn changed_at(&self, now: i64) -> i64 {
+        let step = self.steps.iter().copied().filter(|step| *step <= now).max();
+        step.map_or(self.changed, |step| step.max(self.changed))
+    }
+}
+
+impl Flags {
+    /// Looks at what is published and what is killed.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub fn refresh(&mut self, store: &Store, now: i64) -> Result<(), StoreError> {
+        let generation = store.generation()?;
+        if self.generation != Some(generation) {
+            let definitions = match generation {
+                0 => Definitions::default(),
+                generation => store.definitions(generation)?,
+            };
+            // The trail is read once; from then on a change is seen when it is made.
+            let trail = if self.generation.is_none() { Some(store.changed()?) } else { None };
+            self.take(definitions, trail.as_ref(), now);
+            self.generation = Some(generation);
+        }
+        let killed = store.killed()?;
+        for revived in self.killed.difference(&killed) {
+            if let Some(flag) = self.flags.get_mut(revived) {
+                flag.changed = now;
+            }
+        }
+        self.killed = killed;
+        Ok(())
+    }
+
+    /// The generation that is published; 0 if none is.
+    pub fn generation(&self) -> u64 {
+        self.generation.unwrap_or(0)
+    }
+
+    /// Each flag by its key.
+    pub fn all(&self) -> impl Iterator<Item = (&str, &Watch)> {
+        self.flags.iter().map(|(key, flag)| (key.as_str(), flag))
+    }
+
+    /// One of them.
+    pub fn get(&self, key: &str) -> Option<&Watch> {
+        self.flags.get(key)
+    }
+
+    fn take(&mut self, definitions: Definitions, trail: Option<&Changed>, now: i64) {
+        let segments = definitions.segments != self.segments;
+        let mut before = std::mem::take(&mut self.flags);
+        for (key, flag) in definitions.flags {
+            let policy = Policy::of(flag.guard.as_ref());
+            let instants = flag.schedule.iter().filter_map(|step| parse_rfc3339(step.at.as_bytes()));
+            let steps = instants.collect();
+            let answers = answers(flag);
+            let changed = match (trail, before.remove(&key)) {
+                (Some(trail), _) => trail.at(&key),
+                (None, Some(before)) => {
+                    let same = before.answers == answers && (!segments || answers.rules.is_empty());
+                    if same { before.changed } else { now }
+                }
+                (None, None) => now,
+            };
+            self.flags.insert(key, Watch { policy, answers, steps, changed });
+        }
+        self.segments = definitions.segments;
+    }
+}
+
+/// The flag without what no answer depends on.
+fn answers(flag: Flag) -> Flag {
+    Flag {
+        description: None,
+        owner: None,
+        expires: None,
+        plan: None,
+        guard: None,
+        managed: Default::default(),
+        state: FlagState::default(),
+        ..flag
+    }
+}

@@ -1,0 +1,241 @@
+//! The guard at work: reads the counters, decides, acts.
+
+mod flags;
+mod sources;
+
+use crate::words;
+use flags::Flags;
+use flagstone::guard::{Action, Finding, Guard, Held, Reading, Sample};
+use flagstone::store::{Acted, Actor, Change, Guarding, Store, StoreError, Took};
+use flagstone::telemetry::{Counts, Exposure, read, trusts};
+use serde::Serialize;
+use sources::Sources;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How long it waits for another change of the store.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A guard of one store.
+pub struct Watcher {
+    directory: PathBuf,
+    memory: PathBuf,
+    dry: bool,
+    beside_plans: bool,
+    guard: Guard,
+    flags: Flags,
+    sources: Sources,
+    /// Held while it watches; a dry run needs none.
+    lock: Option<Guarding>,
+    /// What is to be done and could not be yet, and when the flag had been changed.
+    pending: Option<Finding>,
+    /// What was said, and holds.
+    said: BTreeSet<String>,
+}
+
+/// Something to tell.
+#[derive(Debug, Serialize)]
+pub struct Event {
+    /// RFC 3339.
+    pub at: String,
+    /// `killed`, `back`, `held`, `told`, `would`, `found`, `note` or `problem`.
+    pub event: &'static str,
+    /// The flag.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flag: Option<String>,
+    /// For people.
+    pub text: String,
+    /// The numbers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub finding: Option<Finding>,
+}
+
+impl Watcher {
+    /// For the store in `directory`, with counters in `memory`. A dry one changes nothing.
+    pub fn new(directory: &Path, memory: &Path, dry: bool) -> Self {
+        Self {
+            directory: directory.to_owned(),
+            memory: memory.to_owned(),
+            dry,
+            beside_plans: false,
+            guard: Guard::new(),
+            flags: Flags::default(),
+            sources: Sources::default(),
+            lock: None,
+            pending: None,
+            said: BTreeSet::new(),
+        }
+    }
+
+    /// The same, within the daemon that moves plans.
+    pub fn beside_plans(self) -> Self {
+        Self { beside_plans: true, ..self }
+    }
+
+    /// One look: what there is to tell.
+    pub fn look(&mut self, now: i64) -> Vec<Event> {
+        let mut events = Vec::new();
+        let mut problems = BTreeSet::new();
+        if let Err(problem) = self.round(now, &mut events, &mut problems) {
+            problems.insert(problem);
+        }
+        for problem in problems.difference(&self.said) {
+            events.push(event(now, "problem", None, problem.clone()));
+        }
+        self.said = problems;
+        events
+    }
+
+    fn round(
+        &mut self,
+        now: i64,
+        events: &mut Vec<Event>,
+        problems: &mut BTreeSet<String>,
+    ) -> Result<(), String> {
+        let failed = |error: StoreError| error.to_string();
+        let store = match Store::open(&self.directory) {
+            Ok(store) => store.with_patience(PATIENCE),
+            // The daemon's plans complain of it.
+            Err(_) if self.beside_plans => return Ok(()),
+            Err(error) => return Err(failed(error)),
+        };
+        if !self.dry && self.lock.is_none() {
+            match store.guarding() {
+                Ok(Some(lock)) => self.lock = Some(lock),
+                Ok(None) => {
+                    problems.insert("another guard watches this store; waiting until it ends".to_owned());
+                    return Ok(());
+                }
+                // Two that act do no harm: the second finds it done.
+                Err(error) => _ = problems.insert(format!("{error}; watching without the guard's lock")),
+            }
+        }
+        self.flags.refresh(&store, now).map_err(failed)?;
+        let owner = store.owner().map_err(failed)?;
+        let counts = read(&self.memory, store.directory(), now, |user| trusts(user, owner));
+        let counts = match counts {
+            Ok(counts) => counts,
+            Err(error) => {
+                self.sources.lost();
+                return Err(format!("{error}; nothing is watched meanwhile"));
+            }
+        };
+        let epoch = self.sources.epoch(&counts);
+        for source in &counts.sources {
+            if let Some(why) = &source.left_out {
+                problems.insert(format!("{} is left out: {why}", source.path.display()));
+            }
+        }
+        let decision = {
+            let samples = samples(&self.flags, &counts, epoch, now);
+            self.guard.watch(now, &samples)
+        };
+        for (finding, held) in decision.held {
+            events.push(found(now, &finding, &held));
+        }
+        if let Some(finding) = decision.act {
+            self.pending = Some(finding);
+        }
+        if let Some(finding) = self.pending.take() {
+            self.act(&store, finding, now, events)?;
+        }
+        Ok(())
+    }
+
+    fn act(
+        &mut self,
+        store: &Store,
+        finding: Finding,
+        now: i64,
+        events: &mut Vec<Event>,
+    ) -> Result<(), String> {
+        let flag = finding.flag.clone();
+        let name = words::plain(&flag).into_owned();
+        let same = self.flags.get(&flag).is_some_and(|flag| flag.changed_at(now) == finding.changed_at);
+        if !same {
+            self.guard.not_done(&flag);
+            let text = format!("{name} was changed meanwhile; it is looked at afresh: {finding}");
+            events.push(Event { finding: Some(finding), ..event(now, "note", Some(flag), text) });
+            return Ok(());
+        }
+        if self.dry {
+            let would = match finding.action {
+                Action::Rollback => "would be taken back",
+                Action::Hold => "its plan would be held",
+                Action::Notify => "would be told of",
+            };
+            let text = format!("{name}: {would}, nothing was changed: {finding}");
+            events.push(Event { finding: Some(finding), ..event(now, "would", Some(flag), text) });
+            return Ok(());
+        }
+        let change =
+            Change { actor: Actor::named(Some("guard")), reason: None, base: Some(self.flags.generation()) };
+        match store.guard(&finding, &change) {
+            Ok(acted) => {
+                if matches!(acted.took, Took::Back(_)) {
+                    // The stage before may be as bad: it is watched on.
+                    self.guard.not_done(&flag);
+                }
+                events.extend(done(now, &name, &finding, &acted));
+                Ok(())
+            }
+            // The next look sees what was published.
+            Err(StoreError::Stale { .. }) => {
+                self.pending = Some(finding);
+                Ok(())
+            }
+            Err(error) => {
+                self.pending = Some(finding);
+                Err(format!("{name} does harm, and nothing could be done: {error}; tried again each second"))
+            }
+        }
+    }
+}
+
+/// What is watched, and its counters.
+fn samples<'a>(flags: &'a Flags, counts: &'a Counts, epoch: u64, now: i64) -> Vec<Sample<'a>> {
+    static NOTHING: std::sync::LazyLock<Exposure> = std::sync::LazyLock::new(Exposure::default);
+    let sample = |(key, flag): (&'a str, &'a flags::Watch)| {
+        let policy = flag.policy.as_ref()?;
+        let exposure = counts.flag(key).map_or(&*NOTHING, |counted| &counted.exposure);
+        let reading = Reading { at: now, epoch, changed_at: flag.changed_at(now), exposure };
+        Some(Sample { flag: key, reading, policy })
+    };
+    flags.all().filter_map(sample).collect()
+}
+
+fn done(now: i64, name: &str, finding: &Finding, acted: &Acted) -> Vec<Event> {
+    let (kind, what) = match acted.took {
+        Took::Killed => ("killed", format!("{name} is killed, until `flagstone revive {name}`")),
+        Took::Nothing => ("note", format!("{name} was killed already")),
+        Took::Back(stage) => ("back", format!("{name} is back in stage {stage} of its plan, which is held")),
+        Took::Held => ("held", format!("the plan of {name} is held")),
+        Took::Told => ("told", format!("{name} does harm")),
+    };
+    let of = |text| {
+        let flag = Some(finding.flag.clone());
+        Event { finding: Some(finding.clone()), ..event(now, kind, flag, text) }
+    };
+    let mut events = vec![of(format!("{what}: {finding}"))];
+    let more = acted.instead.iter().map(|why| format!("killed, since its plan could not go back: {why}"));
+    for text in more.chain(acted.audit_warning.clone()) {
+        events.push(event(now, "problem", Some(finding.flag.clone()), text));
+    }
+    events
+}
+
+fn found(now: i64, finding: &Finding, held: &Held) -> Event {
+    let why = match held {
+        Held::Later(other) => format!("{} was changed later and comes first", words::plain(other)),
+        Held::Cooldown(until) => {
+            format!("it was acted on lately, and is left alone until {}", words::at(*until))
+        }
+    };
+    let text = format!("{}: {finding}; nothing is done: {why}", words::plain(&finding.flag));
+    Event { finding: Some(finding.clone()), ..event(now, "found", Some(finding.flag.clone()), text) }
+}
+
+fn event(now: i64, event: &'static str, flag: Option<String>, text: String) -> Event {
+    Event { at: words::at(now), event, flag, text, finding: None }
+}

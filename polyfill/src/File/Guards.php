@@ -1,0 +1,79 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Polyfill\File;
+
+/**
+ * Reads what the guard holds flags to, only to say what is wrong with it: no answer depends on it.
+ *
+ * @internal
+ */
+final class Guards
+{
+    private const KEYS = ['error_rate', 'p95_ms', 'relative', 'min_requests', 'min_companies', 'window', 'cooldown', 'action', 'baseline'];
+    private const RATE = 'a share of the requests, above 0 and at most 1, such as 0.05';
+    private const TIMES = 'a number above 1 and at most 100';
+    private const SPANS = ['window' => [86_400, 'a day'], 'cooldown' => [30 * 86_400, '30 days']];
+    private const SECONDS = ['s' => 1, 'm' => 60, 'h' => 3_600, 'd' => 86_400, 'w' => 604_800];
+
+    public function __construct(private readonly Reading $read)
+    {
+    }
+
+    public function guard(mixed $value, array $path): void
+    {
+        if (\is_bool($value)) {
+            return;
+        }
+        foreach ($this->read->fields($value, $path, self::KEYS, 'true, false or an object of limits') ?? [] as $name => $limit) {
+            $at = [...$path, $name];
+            match ($name) {
+                'error_rate' => $this->above($limit, $at, 0, 1, self::RATE),
+                'relative' => $this->relative($limit, $at),
+                'p95_ms' => $this->between($limit, $at, 60_000),
+                'min_requests' => $this->between($limit, $at, 1_000_000_000),
+                'min_companies' => $this->between($limit, $at, 16),
+                'window', 'cooldown' => $this->span($limit, $at, ...self::SPANS[$name]),
+                'action' => $this->read->choice($limit, $at, ['rollback', 'hold', 'notify']),
+                'baseline' => $this->read->choice($limit, $at, ['auto', 'off', 'past']),
+            };
+        }
+    }
+
+    private function relative(mixed $value, array $path): void
+    {
+        foreach ($this->read->fields($value, $path, ['errors', 'p95'], 'an object with "errors" or "p95"') ?? [] as $name => $times) {
+            $this->above($times, [...$path, $name], 1, 100, self::TIMES);
+        }
+    }
+
+    /** A number above `$low`, and `$high` at most. */
+    private function above(mixed $value, array $path, int $low, int $high, string $expected): void
+    {
+        if (!(\is_int($value) || \is_float($value)) || $value <= $low || $value > $high) {
+            $this->read->mismatch($value, $path, $expected);
+        }
+    }
+
+    private function between(mixed $value, array $path, int $most): void
+    {
+        if (!\is_int($value) || $value < 1 || $value > $most) {
+            $this->read->mismatch($value, $path, "an integer from 1 to $most");
+        }
+    }
+
+    private function span(mixed $value, array $path, int $most, string $named): void
+    {
+        $expected = 'a length of time such as "5m" or "1h": a number and s, m, h, d or w';
+        $text = $this->read->string($value, $path, $expected);
+        if ($text === null) {
+            return;
+        }
+        if (\preg_match('/^([1-9][0-9]{0,5})([smhdw])$/D', $text, $parts) !== 1) {
+            $this->read->mismatch($text, $path, $expected);
+        } elseif ($parts[1] * self::SECONDS[$parts[2]] < 60 || $parts[1] * self::SECONDS[$parts[2]] > $most) {
+            $this->read->mismatch($text, $path, "at least a minute and at most $named");
+        }
+    }
+}

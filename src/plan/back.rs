@@ -1,0 +1,45 @@
+//! One stage back: what the guard does to a plan whose flag does harm.
+
+use super::stage::on_for;
+use super::track::track;
+use super::words::Moved;
+use crate::definition::{Flag, Held, Percentage};
+
+/// The flag as the stage before had it, its plan held there. None where no plan is running, it is in its first stage, or the stage
+/// before had the feature on for no fewer: then there is nothing to go back to.
+///
+/// It takes away and gives nobody anything: no percentage is raised, no company let in.
+pub fn back(flag: &Flag, held: &Held) -> Option<Moved> {
+    let state = flag.state.plan.as_ref().filter(|state| state.is_running())?;
+    let before = state.before.as_ref()?;
+    let stage = state.stage();
+    let (passed, present) = (state.stages.get(..stage)?, state.stages.get(stage)?);
+    if passed.is_empty() {
+        return None;
+    }
+    let first = match before.enabled {
+        true => before.percentage.unwrap_or(Percentage::FULL),
+        false => Percentage::NONE,
+    };
+    let is = on_for(flag, held.at);
+    let was = passed.iter().filter_map(|stage| stage.percentage).fold(first, Percentage::max).min(is);
+    let mut lower = flag.clone();
+    lower.rollout.as_mut()?.percentage = was;
+    lower.companies.allow.retain(|company| {
+        !present.companies.contains(company)
+            || before.allow.added.binary_search(company).is_err()
+            || passed.iter().any(|stage| stage.companies.contains(company))
+    });
+    if was == is && lower.companies == flag.companies {
+        return None;
+    }
+    let mut state = state.clone();
+    state.entered.truncate(stage);
+    state.since = held.at;
+    state.soaked = 0;
+    state.held = Some(held.clone());
+    track(&flag.companies, &lower, &mut state);
+    let stage = Some(state.stage());
+    lower.state.plan = Some(state);
+    Some(Moved { flag: lower, stage, notes: Vec::new() })
+}
