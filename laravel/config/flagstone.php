@@ -86,6 +86,17 @@ return [
     'unknown' => env('FLAGSTONE_UNKNOWN'),
 
     /*
+     * Who is told of changes of flags, by `feature:notify`, which the scheduler runs every minute: mail's addresses; an
+     * incoming webhook of Slack, by laravel/slack-notification-channel. "actions" are those worth telling, named as in
+     * audit.jsonl: ['kill', 'revive', 'stop_all', 'resume_all']; null is all. The texts are views:
+     * php artisan vendor:publish --tag=flagstone-notifications.
+     */
+    'notify' => [
+        'mail' => ['to' => [], 'actions' => null],
+        'slack' => ['url' => env('FLAGSTONE_SLACK_WEBHOOK'), 'actions' => null],
+    ],
+
+    /*
      * For Laravel Pennant's driver "flagstone": what a scope is, by class, or by "int" or "string":
      *
      *     App\Models\Company::class => 'company'            the scope is the company

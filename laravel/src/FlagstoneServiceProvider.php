@@ -58,7 +58,7 @@ final class FlagstoneServiceProvider extends ServiceProvider
     /** What config/flagstone.php has. */
     private const KEYS = [
         'driver' => true, 'store' => true, 'environment' => true, 'file' => true, 'overlay' => true, 'binary' => true, 'companies' => true,
-        'middleware' => true, 'subject' => true, 'share' => true, 'unknown' => true, 'pennant' => true,
+        'middleware' => true, 'subject' => true, 'share' => true, 'unknown' => true, 'notify' => true, 'pennant' => true,
     ];
 
     public function register(): void
@@ -129,6 +129,10 @@ final class FlagstoneServiceProvider extends ServiceProvider
             $this->publishes([
                 __DIR__ . '/../config/flagstone.php' => $this->app->configPath('flagstone.php'),
             ], 'flagstone-config');
+            $this->loadViewsFrom(__DIR__ . '/../resources/views', 'flagstone');
+            $this->publishes([
+                __DIR__ . '/../resources/views' => $this->app->resourcePath('views/vendor/flagstone'),
+            ], 'flagstone-notifications');
             // Laravel 11 and later: `optimize` tells whether flags can be answered.
             if (\method_exists($this, 'optimizes')) {
                 $this->optimizes(optimize: 'feature:health', key: 'flagstone');

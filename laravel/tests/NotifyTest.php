@@ -39,7 +39,7 @@ final class NotifyTest extends TestCase
         self::assertSame(0, $this->artisanCode('feature:rollout portal 20 --reason="all is well"'));
         self::assertSame(0, $this->artisanCode('feature:kill portal --reason="wrong totals"'));
         self::assertSame(0, $this->artisanCode('feature:notify'));
-        self::assertStringContainsString('2 dispatched', $this->printed);
+        self::assertStringContainsString('events: told of 2', $this->printed);
         self::assertSame(['rollout', 'kill'], \array_column($got, 'action'));
         self::assertSame(['portal', 'all is well', 20], [$got[0]->flag, $got[0]->reason, $got[0]->differences[0]['after']]);
         self::assertTrue($got[1]->isEmergency());
@@ -56,8 +56,11 @@ final class NotifyTest extends TestCase
         });
         self::assertSame(0, $this->artisanCode('feature:notify'));
         self::assertSame(0, $this->artisanCode('feature:kill portal --reason=x'));
-        self::assertSame(2, $this->artisanCode('feature:notify'));
-        self::assertSame(0, $this->artisanCode('feature:notify'));
+        self::assertSame(1, $this->artisanCode('feature:notify'));
+        self::assertStringContainsString('the mail server is away', $this->printed);
+        self::assertSame(1, $this->artisanCode('feature:notify'), 'not before its time');
+        self::assertCount(1, $tries);
+        self::assertSame(0, $this->artisanCode('feature:notify --now'), $this->printed);
         self::assertCount(2, $tries);
         self::assertSame($tries[0], $tries[1]);
     }

@@ -4,72 +4,69 @@ declare(strict_types=1);
 
 namespace Flagstone\Laravel\Changes;
 
-use Closure;
 use Flagstone\Laravel\Events\FlagChanged;
 use Flagstone\Laravel\Value;
 use RuntimeException;
 
 /**
- * The store's audit trail, read from where it was left: each change that was made is handed on at least once, in order.
+ * The changes that a store's audit trail tells of, oldest first.
  *
- * The place is kept in a file of the application, written after each change that was handed on. A publish has two records; one whose
- * publisher died between them was made if a later change found its generation.
+ * A publish has two records; one whose publisher died between them was made if a later change found its generation.
  */
 final class Trail
 {
-    public function __construct(private readonly string $place)
+    /** @param string $store its directory */
+    public function __construct(private readonly string $store)
     {
     }
 
     /**
-     * Hands on what was not handed on yet. The first time that is nothing: it begins with what happens from then on.
+     * Number and time of the last change; zero where there was none.
      *
-     * @param ?string $store its directory
-     * @param Closure(FlagChanged): void $each
-     *
-     * @return ?int how many; none where another process is at it
-     *
-     * @throws RuntimeException when there is no store, or the place cannot be written
+     * @return array{int, string}
+     * @throws RuntimeException where the trail cannot be read, as all these do
      */
-    public function follow(?string $store, Closure $each): ?int
+    public function last(): array
     {
-        $trail = $store === null ? false : @\fopen($store . '/audit.jsonl', 'rb');
-        if ($trail === false) {
-            throw new RuntimeException("There is no audit trail that can be read in the store \"$store\"");
-        }
-        $place = @\fopen($this->place, 'c+b');
-        if ($place === false) {
-            throw new RuntimeException("Cannot write {$this->place}");
-        }
-        if (!\flock($place, \LOCK_EX | \LOCK_NB)) {
-            return null;
-        }
-        $known = Value::int(\json_decode((string) \stream_get_contents($place)), 'seq');
-        $last = $handed = 0;
-        foreach ($this->made($trail) as $seq => $record) {
-            $last = $seq;
-            if ($known !== null && $seq > $known) {
-                $each($this->event($record));
-                $this->keep($place, $seq);
-                $handed++;
-            }
-        }
-        if ($known === null) {
-            $this->keep($place, $last);
+        $last = [0, ''];
+        foreach ($this->made() as $seq => $record) {
+            $last = [$seq, Value::text($record, 'at') ?? ''];
         }
 
-        return $handed;
+        return $last;
+    }
+
+    /**
+     * What was made after the change of that number and time. Where the trail has no such change, a backup was restored: then
+     * what is younger.
+     *
+     * @param string $at empty where only the number is known
+     * @return iterable<int, FlagChanged> by number
+     */
+    public function after(int $seq, string $at): iterable
+    {
+        $known = $seq === 0 || $at === '';
+        foreach ($known ? [] : $this->made() as $number => $record) {
+            $known = $known || ($number === $seq && Value::text($record, 'at') === $at);
+        }
+        foreach ($this->made() as $number => $record) {
+            if ($known ? $number > $seq : (Value::text($record, 'at') ?? '') > $at) {
+                yield $number => $this->event($number, $record);
+            }
+        }
     }
 
     /**
      * The changes that were made. Of a publish the record of the intention, which has the differences.
      *
-     * @param resource $trail
-     *
      * @return iterable<int, array<array-key, mixed>> by number
      */
-    private function made(mixed $trail): iterable
+    private function made(): iterable
     {
+        $trail = @\fopen("{$this->store}/audit.jsonl", 'rb');
+        if ($trail === false) {
+            throw new RuntimeException("There is no audit trail that can be read in the store \"{$this->store}\"");
+        }
         $begun = null;
         while (($line = \fgets($trail)) !== false) {
             $record = Value::items(\json_decode($line, true));
@@ -94,24 +91,13 @@ final class Trail
         }
     }
 
-    /** @param resource $place */
-    private function keep(mixed $place, int $seq): void
-    {
-        // Of one length, so that no death leaves a half of the one and a half of the other.
-        $text = \str_pad((string) \json_encode(['seq' => $seq]), 40) . "\n";
-        \rewind($place);
-        if (\fwrite($place, $text) !== \strlen($text) || !\fflush($place)) {
-            throw new RuntimeException("Cannot write {$this->place}");
-        }
-    }
-
     /** @param array<array-key, mixed> $record */
-    private function event(array $record): FlagChanged
+    private function event(int $seq, array $record): FlagChanged
     {
         $environment = Value::text($record, 'environment') ?? '';
 
         return new FlagChanged(
-            "$environment-" . (Value::int($record, 'seq') ?? 0),
+            "$environment-$seq",
             Value::text($record, 'at') ?? '',
             $environment,
             Value::text($record, 'action') ?? '',

@@ -78,6 +78,12 @@ abstract class FlagCommand extends Command
         $this->output->writeln((string) \json_encode($data, $flags), OutputInterface::OUTPUT_RAW);
     }
 
+    /** A line with text from elsewhere: nothing in it colours the terminal or moves its cursor. */
+    protected function raw(string $line): void
+    {
+        $this->output->writeln((string) \preg_replace('/[\x00-\x1f\x7f]|\xc2[\x80-\x9f]/', '?', $line), OutputInterface::OUTPUT_RAW);
+    }
+
     protected function flag(): string
     {
         return $this->word('flag') ?? '';

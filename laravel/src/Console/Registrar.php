@@ -8,13 +8,15 @@ use Flagstone\Laravel\Changes\Binary;
 use Flagstone\Laravel\Changes\Changer;
 use Flagstone\Laravel\Changes\Companies;
 use Flagstone\Laravel\Changes\Overlay;
-use Flagstone\Laravel\Changes\Trail;
 use Flagstone\Laravel\Config;
 use Flagstone\Laravel\Flagstone;
 use Flagstone\Laravel\Import\Importer;
 use Flagstone\Laravel\Integrations\About;
+use Flagstone\Laravel\Notifications\Sender;
 use Illuminate\Console\Application as Artisan;
+use Illuminate\Contracts\Debug\ExceptionHandler;
 use Illuminate\Contracts\Foundation\Application;
+use Throwable;
 
 /**
  * Makes the commands known to artisan, and what they change flags with to the container.
@@ -73,8 +75,10 @@ final class Registrar
             new Companies($config->get('companies'), $app),
             static fn (): ?string => self::user($app),
         ));
-        $app->singleton(Trail::class, static fn (Application $app): Trail => new Trail(
-            $app->storagePath() . '/framework/flagstone-notified.json',
+        $app->singleton(Sender::class, static fn (Application $app): Sender => new Sender(
+            $app->storagePath() . '/framework',
+            time(...),
+            static fn (Throwable $problem) => $app->make(ExceptionHandler::class)->report($problem),
         ));
         $app->bind(Importer::class, static fn (Application $app): Importer => new Importer(
             $config->text('file') ?? '',

@@ -1,0 +1,70 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Notifications;
+
+use Flagstone\Laravel\Config;
+use Flagstone\Laravel\Events\FlagChanged;
+use Illuminate\Contracts\Events\Dispatcher;
+use Illuminate\Contracts\Foundation\Application;
+use Illuminate\Contracts\Notifications\Dispatcher as Notifications;
+use Illuminate\Notifications\AnonymousNotifiable;
+use RuntimeException;
+
+/**
+ * Those that config/flagstone.php, `notify`, names; and, first, the application's own listeners.
+ *
+ * @internal
+ */
+final class Endpoints
+{
+    /** Of laravel/slack-notification-channel, versions 2 and 3: what an incoming webhook takes. */
+    private const SLACK = 'Illuminate\Notifications\Messages\SlackMessage';
+
+    public function __construct(private readonly Application $app)
+    {
+    }
+
+    /** @return list<Endpoint> */
+    public function all(): array
+    {
+        $config = Config::of($this->app);
+        $endpoints = [new Endpoint('events', null, fn (FlagChanged $change): mixed => $this->app->make(Dispatcher::class)->dispatch($change))];
+        $to = $config->texts('notify.mail.to');
+        if ($to !== []) {
+            $endpoints[] = new Endpoint('mail', $this->actions($config, 'mail'), fn (FlagChanged $change) => $this->send('mail', $to, $change));
+        }
+        $url = $config->text('notify.slack.url') ?? '';
+        if ($url !== '') {
+            $endpoints[] = new Endpoint('slack', $this->actions($config, 'slack'), function (FlagChanged $change) use ($url): void {
+                if (!\class_exists(self::SLACK)) {
+                    throw new RuntimeException('Slack needs a package: composer require laravel/slack-notification-channel; or name the'
+                        . ' webhook in the store\'s config with "format": "slack", for `flagstone run`');
+                }
+                $this->send('slack', $url, $change);
+            });
+        }
+
+        return $endpoints;
+    }
+
+    /** @return ?list<string> */
+    private function actions(Config $config, string $name): ?array
+    {
+        return $config->get("notify.$name.actions") === null ? null : $config->texts("notify.$name.actions");
+    }
+
+    /**
+     * Now, not by a queue: who is told of it moves on when the mail server, or Slack, has taken it.
+     *
+     * @param string|list<string> $to
+     */
+    private function send(string $channel, string|array $to, FlagChanged $change): void
+    {
+        $this->app->make(Notifications::class)->sendNow(
+            (new AnonymousNotifiable())->route($channel, $to),
+            new FlagWasChanged($change, $channel),
+        );
+    }
+}
