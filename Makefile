@@ -2,7 +2,7 @@
 
 HOOKS = --target-dir target/hooks --features test-hooks
 
-.PHONY: help analyse setup setup-build build build-hooks demo demo-laravel bench bench-engine test test-rust test-php test-polyfill test-parity test-laravel test-php84 test-laravel-10 test-laravel-13 test-e2e test-laravel-e2e test-doctor test-install test-zts fuzz install uninstall
+.PHONY: help analyse setup setup-build build build-hooks demo demo-laravel bench bench-engine test test-rust test-php test-polyfill test-parity test-laravel test-php84 test-laravel-10 test-laravel-13 test-e2e test-laravel-e2e test-doctor test-install test-zts test-proofs bench-changes fuzz install uninstall
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -34,6 +34,9 @@ bench: setup build build-hooks ## side by side with pure PHP, writes docs/benchm
 bench-engine: setup ## the engine without PHP: time, and instructions
 	cargo bench --locked --bench evaluate --bench open --bench instructions
 
+bench-changes: setup build ## how long each word that changes a store takes with 10,000 flags and a million companies
+	benches/changes/run
+
 test: setup test-rust test-php test-polyfill test-parity test-laravel test-php84 test-laravel-10 test-install test-e2e test-laravel-e2e test-doctor test-zts ## everything
 
 test-rust: setup ## the engine and the command
@@ -60,8 +63,9 @@ test-laravel-10: setup build ## the Laravel package on Laravel 10 and PHP 8.4, i
 test-laravel-13: setup build ## the same on Laravel 13, in a folder with Debian testing; not in make test, as that moves
 	laravel/tests/debian forky 8.4
 
-test-e2e: setup build ## nginx, php-fpm and wrk while snapshots are published
+test-e2e: setup build ## nginx, php-fpm and wrk while snapshots are published, and while everything is stopped
 	tests/e2e/run
+	tests/e2e/emergency
 
 test-laravel-e2e: setup build ## the example application under nginx, php-fpm and wrk while its flag changes, and is deployed
 	tests/laravel/run
@@ -77,6 +81,11 @@ test-zts: setup build ## the extension in PHP with threads, which is built from 
 	zts=$$(scripts/php-zts) && PHP=$$zts/bin/php PHP_CONFIG=$$zts/bin/php-config cargo build --release --locked -p flagstone-php \
 		--target-dir target/zts --features test-hooks
 	tests/threads/run
+
+# What make test does some hundred times, as often as it is promised.
+test-proofs: setup build ## 10,000 kill -9, 300 stops and kills under load, 20 publishers at once 100 times; most of an hour, so not in make test
+	FLAGSTONE_TEST_KILLS=10000 FLAGSTONE_TEST_ROUNDS=100 cargo test --locked --workspace --exclude flagstone-php -- --nocapture killed_at_any_moment twenty_publishers
+	tests/e2e/emergency 50
 
 analyse: setup ## static analysis of the PHP in laravel/ and polyfill/; builds mago first, ten minutes
 	scripts/analyse

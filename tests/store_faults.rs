@@ -8,7 +8,7 @@ use std::io::Read;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use support::children::{Child, answers};
-use support::stores::{new_store, numbered, on, publish, reader, snapshot_names, sound, temporaries};
+use support::stores::{kept, new_store, numbered, on, publish, reader, snapshot_names, sound, temporaries};
 use support::trusted_dir;
 
 #[test]
@@ -21,19 +21,39 @@ fn kills() -> u64 {
     std::env::var("FLAGSTONE_TEST_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(300)
 }
 
+/// Kills in one store: its audit trail is read from its beginning after each.
+const LAP: u64 = 300;
+
+#[derive(Debug, Default)]
+struct Tally {
+    generations: u64,
+    orphans: usize,
+    torn: usize,
+}
+
 #[test]
 fn a_publisher_killed_at_any_moment_leaves_the_old_generation_or_the_new() {
+    let mut tally = Tally::default();
+    // What a change takes here, in microseconds, at the least.
+    let mut span = 20_000;
+    for from in (0..kills()).step_by(LAP as usize) {
+        lap(from..kills().min(from + LAP), &mut span, &mut tally);
+    }
+    println!("{} kills of publish, rollback, kill, revive, stop and resume: {tally:?}", kills());
+    assert!(tally.generations > kills() / 4, "too few changes for this to mean anything: {tally:?}");
+}
+
+fn lap(rounds: std::ops::Range<u64>, span: &mut u64, tally: &mut Tally) {
     let dir = trusted_dir();
     let path = dir.join("store");
     let store = new_store(&path);
-    publish(&store, &numbered(0));
+    publish(&store, &kept(0));
     let watching = reader(&path);
-    let (mut last, mut orphans, mut torn) = (1, 0, 0);
-    let mut span = 20_000;
-    for round in 0..kills() {
-        let first = (round * 10_000 + 3).to_string();
+    let (mut last, first) = (1, rounds.start);
+    for round in rounds {
+        let number = (round * 10_000 + 3).to_string();
         let mut child =
-            Child::new("change without end").store(&path).set("NUMBER", &first).command().spawn().unwrap();
+            Child::new("change without end").store(&path).set("NUMBER", &number).command().spawn().unwrap();
         let mut stdout = child.stdout.take().unwrap();
         let mut said = Vec::new();
         while !String::from_utf8_lossy(&said).contains("=> ready") {
@@ -44,10 +64,10 @@ fn a_publisher_killed_at_any_moment_leaves_the_old_generation_or_the_new() {
         }
         // Spread over the length of several changes, never the same twice. On a busy machine a change takes longer: the
         // children were killed before they had made any.
-        if last < round / 3 {
-            span += span / 4;
+        if last < (round - first) / 3 {
+            *span += *span / 4;
         }
-        std::thread::sleep(Duration::from_micros(round * 7_919 % span));
+        std::thread::sleep(Duration::from_micros(round * 7_919 % *span));
         child.kill().unwrap();
         stdout.read_to_end(&mut said).unwrap();
         child.wait().unwrap();
@@ -61,13 +81,12 @@ fn a_publisher_killed_at_any_moment_leaves_the_old_generation_or_the_new() {
         );
         let view = watching.view();
         assert!(!view.fallback && on(&view, "portal"));
-        orphans += temporaries(&path);
-        torn += usize::from(store.verify_audit().unwrap().torn_end);
+        tally.orphans += temporaries(&path);
+        tally.torn += usize::from(store.verify_audit().unwrap().torn_end);
         last = now;
     }
-    println!("{} kills, generation {last}, {orphans} temporary files left, {torn} torn ends", kills());
-    assert!(last > kills() / 4, "too few changes for this to mean anything: {last}");
-    publish(&store, &numbered(1));
+    tally.generations += last;
+    publish(&store, &kept(1));
     assert_eq!(temporaries(&path), 0, "what the dead left is gone");
     assert!(snapshot_names(&path).len() <= 12);
     sound(&path);

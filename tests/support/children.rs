@@ -2,7 +2,7 @@
 //! system calls. A child is the test binary again, run for its test `a_child_process_does_what_its_parent_asks`,
 //! which calls [`serve`].
 
-use super::stores::{change, numbered};
+use super::stores::{change, kept, numbered};
 use flagstone::store::{Reader, ReaderOptions, Store, StoreError, Trust};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -152,11 +152,13 @@ fn act(what: &str, path: &Path) -> Result<String, StoreError> {
             let store = Store::open(path)?;
             answer("ready");
             for number in number.. {
-                let published = store.publish(&numbered(number), change())?;
+                let published = store.publish(&kept(number), change())?;
                 answer(&format!("published {}", published.generation));
-                match number % 3 {
+                match number % 5 {
                     0 => store.kill("other", change()).map(|_| answer("killed"))?,
                     1 => store.revive("other", change()).map(|_| answer("revived"))?,
+                    2 => store.stop_all(change()).map(|_| answer("stopped"))?,
+                    3 => store.resume_all(change()).map(|_| answer("resumed"))?,
                     _ => store
                         .rollback(None, change())
                         .map(|rolled| answer(&format!("published {}", rolled.generation)))?,

@@ -21,6 +21,13 @@ pub fn numbered(number: u64) -> Definitions {
     definitions(&format!("{{\"portal\":{{\"description\":\"{number}\",\"enabled\":true}}}}"))
 }
 
+/// The same, and a stop leaves it on.
+pub fn kept(number: u64) -> Definitions {
+    definitions(&format!(
+        "{{\"portal\":{{\"description\":\"{number}\",\"emergency\":\"keep\",\"enabled\":true}}}}"
+    ))
+}
+
 pub fn change() -> Change {
     let actor = Actor { user: "alice".to_owned(), account: None, uid: 1000, host: "web1".to_owned() };
     Change { actor, reason: Some("a test".to_owned()), base: None }

@@ -113,19 +113,24 @@ fn plan(store: &Store, to: Option<&Target>) -> Result<Plan, Failure> {
     let mut flags: BTreeMap<String, Option<u64>> =
         change::flags(&differences).into_iter().map(|flag| (flag.to_owned(), None)).collect();
     // Who changed what: from the target to the current one, generation by generation.
-    let target_definitions = after.clone();
-    let mut last = after;
-    let between = earlier.iter().copied().filter(|generation| *generation > target);
-    for generation in between.chain([current]) {
-        let Ok(next) = store.definitions(generation) else { continue };
-        for flag in change::flags(&diff(&last, &next)) {
+    let mut changed = |differences: &[Difference], generation| {
+        for flag in change::flags(differences) {
             if let Some(by) = flags.get_mut(flag) {
                 *by = Some(generation);
             }
         }
-        last = next;
+    };
+    let mut last = None;
+    for generation in earlier.iter().copied().filter(|generation| *generation > target) {
+        let Ok(next) = store.definitions(generation) else { continue };
+        changed(&diff(last.as_ref().unwrap_or(&after), &next), generation);
+        last = Some(next);
     }
-    let definitions = Some((before, target_definitions));
+    match &last {
+        Some(last) => changed(&diff(last, &before), current),
+        None => changed(&differences, current),
+    }
+    let definitions = Some((before, after));
     Ok(Plan { current, to: target, unreadable: None, differences, flags, definitions })
 }
 

@@ -1,7 +1,7 @@
 //! The words that change.
 
 use crate::shop::{FLAGS, Ran, Shop, ran};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 fn generation(shop: &Shop) -> serde_json::Value {
     shop.run(["status", "--json"]).json()["store"]["generation"].clone()
@@ -41,6 +41,55 @@ fn a_dry_run_changes_nothing() {
     let ran = shop.run(["rollback", "--dry-run"]).exits(0);
     assert!(ran.out.contains("75 → 50"), "{}", ran.out);
     assert_eq!(generation(&shop), 2);
+}
+
+/// Rounds of twenty: `FLAGSTONE_TEST_ROUNDS`, or 2.
+fn rounds() -> u64 {
+    std::env::var("FLAGSTONE_TEST_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(2)
+}
+
+#[test]
+fn of_twenty_publishers_at_once_on_one_base_one_wins_and_nineteen_are_told() {
+    const PUBLISHERS: u64 = 20;
+    let shop = Shop::published();
+    for round in 1..=rounds() {
+        let base = round.to_string();
+        let children: Vec<_> = (0..PUBLISHERS)
+            .map(|number| {
+                let name = format!("by-{number}.json");
+                let told = format!("\"description\": \"by {number} in {round}\"");
+                shop.write(
+                    &name,
+                    FLAGS.replace("\"description\": \"Self-service portal for end customers\"", &told),
+                );
+                let (actor, reason) =
+                    (format!("--actor=publisher-{number}"), format!("--reason=round {round}"));
+                let mut command = shop.command(["publish", &name, "--base", &base, &actor, &reason]);
+                command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+            })
+            .collect();
+        let runs: Vec<_> = children.into_iter().map(|child| ran(child.wait_with_output().unwrap())).collect();
+        let winners: Vec<usize> = (0..runs.len()).filter(|number| runs[*number].code == 0).collect();
+        let [winner] = winners[..] else { panic!("{winners:?} of round {round} were told that they won") };
+        for run in runs.iter().filter(|run| run.code != 0) {
+            let told = format!("made on generation {round}, but {} is published by now", round + 1);
+            assert!(run.code == 1 && run.err.contains(&told), "{} {} {}", run.code, run.out, run.err);
+        }
+        // The audit trail tells of the winner and of nobody else, and the flags are the winner's.
+        let status = shop.run(["status", "--json"]).exits(0).json();
+        assert_eq!(status["store"]["generation"], round + 1);
+        let shown = shop.run(["show", "customer_portal", "--json"]).exits(0).json();
+        assert_eq!(shown["definition"]["description"], format!("by {winner} in {round}"));
+        let trail = shop.run(["audit", "--json"]).exits(0).json();
+        let trail = trail["trail"].as_array().unwrap();
+        assert_eq!(trail.len() as u64, 3 + 2 * round);
+        for (record, outcome) in trail[trail.len() - 2..].iter().zip(["intended", "done"]) {
+            assert_eq!((&record["outcome"], &record["to"]), (&outcome.into(), &(round + 1).into()));
+            assert_eq!(record["actor"]["user"], format!("publisher-{winner}"));
+            assert_eq!(record["reason"], format!("round {round}"));
+        }
+    }
+    println!("{} rounds of {PUBLISHERS} publishers: one won each", rounds());
 }
 
 #[test]

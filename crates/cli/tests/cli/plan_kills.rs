@@ -1,13 +1,15 @@
-//! Plans whose ticks are killed at any moment, by two at once and on clocks that jump: each stage happens exactly once, in order.
+//! Plans whose ticks are killed at any moment, by two at once, beside other changes that are killed too, and on clocks that jump: each
+//! stage happens exactly once, in order, and the audit trail is whole.
 
 use crate::shop::Shop;
 use flagstone::eval::time;
 use serde_json::{Value, json};
 use std::collections::HashMap;
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// How often to kill: `FLAGSTONE_TEST_KILLS`, or 200 times.
+/// How many processes to kill: `FLAGSTONE_TEST_KILLS`, or 200.
 fn kills() -> u64 {
     std::env::var("FLAGSTONE_TEST_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(200)
 }
@@ -24,7 +26,9 @@ fn definitions() -> String {
         })
         .collect();
     let flag = json!({ "enabled": false, "rollout": { "percentage": 0 }, "plan": { "stages": stages } });
-    json!({ "flags": FLAGS.iter().map(|key| (*key, flag.clone())).collect::<HashMap<_, _>>() }).to_string()
+    let mut flags: HashMap<_, _> = FLAGS.iter().map(|key| (*key, flag.clone())).collect();
+    flags.insert("other", json!({ "enabled": true, "description": "release 0" }));
+    json!({ "flags": flags }).to_string()
 }
 
 /// Numbers that look random and are the same in every run.
@@ -110,8 +114,32 @@ fn stage(shop: &Shop, flag: &str) -> (String, u64) {
     (shown["state"].as_str().unwrap().to_owned(), shown["stage"].as_u64().unwrap_or(0))
 }
 
+/// Kills in one store: its audit trail is read from its beginning time and again.
+const LAP: u64 = 200;
+
+#[derive(Debug, Default)]
+struct Tally {
+    rounds: u64,
+    killed: u64,
+    finished: u64,
+    stages: u64,
+    generations: u64,
+    torn: u64,
+}
+
 #[test]
 fn ticks_killed_at_any_moment_enter_each_stage_once_and_in_order() {
+    let mut random = Random(0x9E37_79B9_7F4A_7C15);
+    let mut tally = Tally::default();
+    while tally.killed < kills() {
+        lap(LAP.min(kills() - tally.killed), &mut random, &mut tally);
+    }
+    println!("kill -9 of plan tick, publish, kill, revive, stop-all and resume-all: {tally:?}");
+    assert!(tally.stages > tally.rounds / 10, "too few stages for this to mean anything: {tally:?}");
+}
+
+/// One store: kills that many processes or a few more.
+fn lap(kills: u64, random: &mut Random, tally: &mut Tally) {
     let shop = Shop::empty();
     shop.write("flags.json", definitions());
     shop.run(["init", "store", "--environment", "production"]).exits(0);
@@ -123,11 +151,11 @@ fn ticks_killed_at_any_moment_enter_each_stage_once_and_in_order() {
         }
     };
     start();
-    let mut random = Random(0x9E37_79B9_7F4A_7C15);
     // The clock of this test, which goes on by an hour or so a round, jumps, and goes back.
     let mut now = 4_000_000_000 * SECOND;
     let mut longest = Duration::from_millis(20);
-    for round in 0..kills() {
+    let (mut killed, mut generation, mut stopped) = (0, 0, false);
+    for round in 0.. {
         now += SECOND
             * match random.below(10) {
                 0 => -(random.below(40_000) as i64),
@@ -137,33 +165,70 @@ fn ticks_killed_at_any_moment_enter_each_stage_once_and_in_order() {
         let at = time::format_rfc3339(now);
         let tick = || shop.command(["plan", "tick", "--at", &at]);
         let since = Instant::now();
-        let mut ticks: Vec<Child> = (0..=random.below(2)).map(|_| quiet(tick())).collect();
+        let mut children: Vec<Child> = (0..=random.below(2)).map(|_| quiet(tick())).collect();
+        if stopped || random.below(3) == 0 {
+            children.push(quiet(other(&shop, round, random, stopped)));
+        }
         if round % 8 == 7 {
             // Nobody kills these; how long they take says when to kill the others.
-            wait(&mut ticks);
+            wait(&mut children);
             longest = since.elapsed();
         } else {
             std::thread::sleep(longest * u32::try_from(random.below(1_000)).unwrap() / 1_000);
-            ticks.iter_mut().for_each(|tick| tick.kill().unwrap());
-            wait(&mut ticks);
+            children.iter_mut().for_each(|child| child.kill().unwrap());
+            for mut child in children {
+                match child.wait().unwrap().signal() {
+                    Some(_) => killed += 1,
+                    None => tally.finished += 1,
+                }
+            }
         }
-        shop.run(["status"]).exits(0);
-        if round % 20 == 19 {
+        let status = shop.run(["status", "--json"]).exits(0).json()["store"].clone();
+        assert!(status["error"].is_null(), "{status}");
+        assert!(status["generation"].as_u64() >= Some(generation), "{status} after {generation}");
+        generation = status["generation"].as_u64().unwrap();
+        stopped = !status["stopped"].is_null();
+        let enough = killed >= kills;
+        if round % 20 == 19 || enough {
+            let verified = shop.run(["audit", "--verify", "--json"]).exits(0).json();
+            tally.torn += u64::from(verified["torn_end"] == true);
             let (_, at) = once_and_in_order(&shop);
             for flag in FLAGS {
                 assert_eq!(stage(&shop, flag).1, at[flag], "{flag}");
             }
-            if at.values().all(|stage| *stage == STAGES) {
+            if at.values().all(|stage| *stage == STAGES) && !enough {
                 // What was done by a clock ahead of this machine's is over; the next ones begin there again.
+                shop.run(["resume-all"]).exits(0);
+                stopped = false;
                 start();
                 once_and_in_order(&shop);
             }
         }
+        if enough {
+            tally.rounds += round + 1;
+            break;
+        }
     }
     shop.run(["audit"]).exits(0);
-    let (entered, _) = once_and_in_order(&shop);
-    println!("{} kills, {entered} stages entered", kills());
-    assert!(entered > kills() / 8, "too few stages for this to mean anything: {entered}");
+    tally.stages += once_and_in_order(&shop).0;
+    tally.killed += killed;
+    tally.generations += generation;
+}
+
+/// A change that is none of a plan's: of a file, or of the head.
+fn other(shop: &Shop, round: u64, random: &mut Random, stopped: bool) -> Command {
+    if stopped {
+        return shop.command(["resume-all"]);
+    }
+    match random.below(5) {
+        0 | 1 => {
+            shop.write("next.json", definitions().replace("release 0", &format!("release {round}")));
+            shop.command(["publish", "next.json"])
+        }
+        2 => shop.command(["kill", "other"]),
+        3 => shop.command(["revive", "other"]),
+        _ => shop.command(["stop-all", "--environment", "production", "--yes"]),
+    }
 }
 
 #[test]
