@@ -19,11 +19,11 @@ const DOCUMENTS: [&str; 9] = [
     "docs/store-format.md",
 ];
 
-fn root() -> PathBuf {
+pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-fn read(document: &str) -> String {
+pub fn read(document: &str) -> String {
     std::fs::read_to_string(root().join(document)).unwrap_or_else(|error| panic!("{document}: {error}"))
 }
 
@@ -128,7 +128,7 @@ fn published(flags: &str) -> Shop {
 }
 
 /// Without what is another's each time: the machine, who, when, and the generation that an answer is of.
-fn plain(text: &str) -> String {
+pub fn plain(text: &str) -> String {
     let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
     let word = |word: &str| {
         if let Some((before, _)) = word.split_once('@') {

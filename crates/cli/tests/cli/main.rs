@@ -15,6 +15,7 @@ mod outside;
 mod plan_kills;
 mod plans;
 mod reach;
+mod runbooks;
 mod scan;
 mod shop;
 mod trail;
