@@ -97,6 +97,17 @@ return [
     ],
 
     /*
+     * Paths of routes that tell monitoring how flags are answered, such as 'flagstone/health' (JSON) and 'flagstone/metrics'
+     * (OpenMetrics text); null: no such route. They name flags and folders: let nobody else reach them, by this middleware or
+     * by the web server.
+     */
+    'routes' => [
+        'health' => env('FLAGSTONE_HEALTH_PATH'),
+        'metrics' => env('FLAGSTONE_METRICS_PATH'),
+        'middleware' => [],
+    ],
+
+    /*
      * For Laravel Pennant's driver "flagstone": what a scope is, by class, or by "int" or "string":
      *
      *     App\Models\Company::class => 'company'            the scope is the company

@@ -58,7 +58,7 @@ final class FlagstoneServiceProvider extends ServiceProvider
     /** What config/flagstone.php has. */
     private const KEYS = [
         'driver' => true, 'store' => true, 'environment' => true, 'file' => true, 'overlay' => true, 'binary' => true, 'companies' => true,
-        'middleware' => true, 'subject' => true, 'share' => true, 'unknown' => true, 'notify' => true, 'pennant' => true,
+        'middleware' => true, 'subject' => true, 'share' => true, 'unknown' => true, 'notify' => true, 'routes' => true, 'pennant' => true,
     ];
 
     public function register(): void
@@ -107,6 +107,9 @@ final class FlagstoneServiceProvider extends ServiceProvider
         }
         (new Http\Registrar())->register($this->app);
         (new Subject\Registrar())->register($this->app);
+        if (\array_filter(Value::items(self::config($this->app), 'routes')) !== []) {
+            (new Http\OwnRoutes())->register($this->app);
+        }
         foreach (self::WHEN_MADE as $name => $registrar) {
             // Not afterResolving(), whose names the container goes through for all that it makes.
             $this->app->extend($name, static function (object $made, Application $app) use ($registrar): object {

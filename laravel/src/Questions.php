@@ -28,7 +28,10 @@ final class Questions
     {
         $flag = Flagstone::key($flag);
         if ($this->look) {
-            return $this->explain($flag, $context)['enabled'] || $this->flagstone->noted($flag, $this->subject);
+            $driver = $this->flagstone->driver();
+            $context = $this->subject->contextFor($flag, $driver, $context);
+
+            return $driver->peek($flag, $this->subject->company, $context) || $this->flagstone->noted($flag, $this->subject);
         }
 
         return $this->flagstone->asks($flag, $this->subject, $context);

@@ -55,6 +55,7 @@ final class LifecycleTest extends TestCase
             $this->app->instance(Pin::class, new Pin($this->app, true));
             Event::dispatch(self::OCTANE . $kind . 'Received', [new \stdClass()]);
             $this->assertSame($number + 1, $this->moves->count, $kind);
+            $this->app->make(Pin::class)->endAll();
         }
     }
 
@@ -113,6 +114,7 @@ final class LifecycleTest extends TestCase
         $pin->endAll();
         $pin->begin('Octane says that it is a worker');
         $this->assertSame(1, $this->moves->count);
+        $pin->endAll();
     }
 
     public function test_a_request_that_did_not_end_well_is_over_when_the_next_one_begins(): void

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Tests;
 
 use Flagstone\Laravel\Tests\Support\Skeleton;
+use Flagstone\Laravel\Lifecycle\Pin;
 use Flagstone\Laravel\Tests\Support\Store;
 use Illuminate\Foundation\Application;
 use Illuminate\Foundation\Testing\TestCase as LaravelTestCase;
@@ -25,6 +26,10 @@ abstract class TestCase extends LaravelTestCase
 
     protected function tearDown(): void
     {
+        // The counters' marks are the process's, and nest.
+        if ($this->app?->resolved(Pin::class)) {
+            $this->app->make(Pin::class)->endAll();
+        }
         parent::tearDown();
         // Up to version 10 Laravel leaves its handlers, and PHPUnit from version 10 calls that risky.
         while (self::handlers()[0] !== null && self::handlers()[0] !== $this->handlers[0]) {

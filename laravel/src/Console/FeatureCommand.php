@@ -20,13 +20,14 @@ final class FeatureCommand extends FlagCommand
         {--keep : Of enable: just on again}
         {--reason= : Why, for the audit trail}
         {--limit= : Of history}
+        {--hours= : Of stats}
         {--to= : Of rollback}
         {--dry-run : Show what would change, and change nothing}
         {--base= : Refuse unless this generation is still the current one}
         {--json : Print JSON}' . self::BY . self::REACH . self::YES;
 
     private const OPTIONS = [
-        'percentage', 'company', 'keep', 'reason', 'limit', 'to', 'base', 'dry-run', 'actor', 'here', 'companies', 'yes',
+        'percentage', 'company', 'keep', 'reason', 'limit', 'hours', 'to', 'base', 'dry-run', 'actor', 'here', 'companies', 'yes',
         'force', 'json',
     ];
 

@@ -6,6 +6,7 @@ namespace Flagstone\Laravel\Console;
 
 use Flagstone\Laravel\Changes\Result;
 use Flagstone\Laravel\Flagstone;
+use Flagstone\Laravel\Integrations\HealthReport;
 
 /**
  * Exit code 0: the newest definitions answer; 1: older ones do; 2: none do, and every flag is off. A kill or a stop is
@@ -18,7 +19,7 @@ final class HealthCommand extends FlagCommand
 
     protected $description = 'Say whether flags are answered from the newest definitions, by the exit code too';
 
-    public function handle(Flagstone $flagstone): int
+    public function handle(Flagstone $flagstone, HealthReport $report): int
     {
         $driver = $flagstone->driver();
         $driver->refresh();
@@ -30,7 +31,7 @@ final class HealthCommand extends FlagCommand
             default => Result::REFUSED,
         };
         if ($this->isJson()) {
-            $this->json(['healthy' => $code === Result::DONE, 'driver' => $driver->name()] + $status);
+            $this->json($report->of($driver, $status));
 
             return $code;
         }

@@ -5,9 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Console;
 
 use Flagstone\Laravel\Changes\Binary;
-use Flagstone\Laravel\Changes\Changer;
-use Flagstone\Laravel\Changes\Companies;
-use Flagstone\Laravel\Changes\Overlay;
+use Flagstone\Laravel\Changes\Registrar as Changes;
 use Flagstone\Laravel\Config;
 use Flagstone\Laravel\Flagstone;
 use Flagstone\Laravel\Import\Importer;
@@ -59,22 +57,8 @@ final class Registrar
 
     public function register(Application $app): void
     {
-        // As they are now, before a tenant changes them.
+        (new Changes())->register($app);
         $config = Config::of($app);
-        $app->singleton(Binary::class, static fn (): Binary => new Binary($config->text('binary')));
-        $app->singleton(Overlay::class, static fn (Application $app): Overlay => new Overlay(
-            $config->text('file') ?? '',
-            $config->text('overlay') ?? '',
-            $config->text('environment') ?? (string) $app->environment(),
-        ));
-        $app->singleton(Changer::class, static fn (Application $app): Changer => new Changer(
-            $app->make(Flagstone::class),
-            $app->make(Binary::class),
-            $app->make(Overlay::class),
-            $config->text('store'),
-            new Companies($config->get('companies'), $app),
-            static fn (): ?string => self::user($app),
-        ));
         $app->singleton(Sender::class, static fn (Application $app): Sender => new Sender(
             $app->storagePath() . '/framework',
             time(...),
@@ -90,16 +74,5 @@ final class Registrar
         if (\class_exists('Illuminate\Foundation\Console\AboutCommand')) {
             ('Illuminate\Foundation\Console\AboutCommand')::add('Flagstone', static fn (): array => $app->make(About::class)->rows());
         }
-    }
-
-    /** The name of the signed-in user: who changes a flag in a browser is not the account that serves the page. */
-    private static function user(Application $app): ?string
-    {
-        $guard = $app->resolved('auth') ? $app->make('auth')->guard() : null;
-        // Laravel's own guards say whether they know already; to find out would be a query.
-        $user = $guard !== null && \method_exists($guard, 'hasUser') && $guard->hasUser() ? $guard->user() : null;
-        $name = $user === null ? null : \data_get($user, 'email') ?? \data_get($user, 'name') ?? $user->getAuthIdentifier();
-
-        return \is_scalar($name) && \trim((string) $name) !== '' ? (string) $name : null;
     }
 }

@@ -12,20 +12,26 @@ use Flagstone\Laravel\Value;
 use RuntimeException;
 
 /**
- * What is known: how often this very process has been asked, and whom the flag's definition lets in. Nothing counts
- * across processes yet.
+ * What `flagstone stats` shows: what all workers of this machine counted. Without the command, or where flags.json answers, how often this
+ * very process has been asked, and whom the flag's definition lets in.
  */
 final class StatsCommand extends FlagCommand
 {
     protected $signature = 'feature:stats
         {flag? : The flag\'s key}
+        {--hours= : So many of the last 24 hours}
         {--json : Print JSON}';
 
-    protected $description = 'Show whom a flag lets in, and what this process was asked';
+    protected $description = 'Show what all workers of this machine were asked, and what came of it';
 
     public function handle(Flagstone $flagstone, Changer $changer): int
     {
         $flag = $this->word('flag');
+        if ($changer->hasCommand()) {
+            $hours = $this->text('hours');
+
+            return $this->relay($changer, ['stats', ...($hours === null ? [] : ["--hours=$hours"]), ...($flag === null ? [] : ['--', $flag])]);
+        }
         try {
             $shares = $flag === null ? [] : $this->shares($flag, $flagstone, $changer);
         } catch (UnknownFlag | RuntimeException $error) {
@@ -63,10 +69,6 @@ final class StatsCommand extends FlagCommand
         $shares = ['possible' => $driver->possible($flag)];
         if ($changer->isFile()) {
             $definition = \json_decode((string) \json_encode($changer->flags()[$flag] ?? []), true);
-        } elseif ($changer->hasCommand()) {
-            $shown = $changer->command(['show', '--', $flag], true)->data();
-            $definition = $shown['definition'] ?? [];
-            $shares['killed'] = Value::bool($shown, 'killed') ?? false;
         } else {
             return $shares;
         }

@@ -26,6 +26,13 @@ interface Driver
     /** @param array<string, mixed> $context */
     public function enabled(string $flag, int|string|null $company = null, array $context = []): bool;
 
+    /**
+     * As enabled(), where the answer chooses nothing that the request does: what the request comes to is not counted for the flag.
+     *
+     * @param array<string, mixed> $context
+     */
+    public function peek(string $flag, int|string|null $company = null, array $context = []): bool;
+
     /** Could the flag be on for anyone now? */
     public function possible(string $flag): bool;
 

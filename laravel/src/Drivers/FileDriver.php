@@ -50,6 +50,11 @@ final class FileDriver implements Driver
         return Process::enabled($flag, self::key($company), $context);
     }
 
+    public function peek(string $flag, int|string|null $company = null, array $context = []): bool
+    {
+        return $this->enabled($flag, $company, $context);
+    }
+
     public function possible(string $flag): bool
     {
         $this->need();

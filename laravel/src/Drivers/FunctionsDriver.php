@@ -29,6 +29,11 @@ final class FunctionsDriver implements Driver
         return \feature_enabled($flag, $company, $context);
     }
 
+    public function peek(string $flag, int|string|null $company = null, array $context = []): bool
+    {
+        return \feature_peek($flag, $company, $context);
+    }
+
     public function possible(string $flag): bool
     {
         return \feature_possible($flag);

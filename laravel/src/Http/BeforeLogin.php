@@ -32,6 +32,8 @@ final class BeforeLogin
         // As where no route matched: an error page that marks the current one finds none.
         $event->request->setRouteResolver(static fn () => null);
 
+        Refusal::gate($this->flags->impossible($event->route));
+
         throw $refusal->exception($event->request, $this->flags->of($event->route));
     }
 

@@ -59,7 +59,7 @@ class CheckFeatureFlag
         $subject = $this->subjects->of($request, true);
         foreach ($flags as $flag) {
             if (!(\str_contains($flag, '|') ? $this->any($flag, $subject) : $this->flagstone->asks($flag, $subject))) {
-                return $this->container->make(Refusal::class)->answer($request, \array_values($flags));
+                return $this->container->make(Refusal::class)->answer($request, \array_values($flags), \explode('|', $flag));
             }
         }
 

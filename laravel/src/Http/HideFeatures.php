@@ -46,7 +46,7 @@ final class HideFeatures
         if (\in_array($status, self::EARLY, true)) {
             $route = $request->route();
             if ($route instanceof Route && !$this->isOn($request, $route)) {
-                throw $this->refusal($request, $this->flags()->of($route));
+                throw $this->hidden($request, $route);
             }
         }
 
@@ -70,7 +70,7 @@ final class HideFeatures
             return null;
         }
         if ($visible->getRoutes() === []) {
-            throw $this->refusal($request, $this->flags()->of($hidden[0]));
+            throw $this->hidden($request, $hidden[0]);
         }
 
         return Router::toResponse($request, $visible->match($request)->setContainer($this->container)->run());
@@ -98,6 +98,14 @@ final class HideFeatures
     private function isOn(Request $request, Route $route): bool
     {
         return $this->flags()->enabled($route, $this->container->make(Subjects::class)->of($request));
+    }
+
+    /** The answer to a request that no middleware of the route has refused yet. */
+    private function hidden(Request $request, Route $route): HttpExceptionInterface
+    {
+        Refusal::gate($this->flags()->off($route, $this->container->make(Subjects::class)->of($request)));
+
+        return $this->refusal($request, $this->flags()->of($route));
     }
 
     /** Made where they are needed: most pages need none of it. */

@@ -35,10 +35,12 @@ final class Refusal
 
     /**
      * @param list<string> $flags as the route names them
+     * @param list<string> $off those of them that end the request
      * @throws NotFoundHttpException
      */
-    public function answer(Request $request, array $flags): mixed
+    public function answer(Request $request, array $flags, array $off): mixed
     {
+        self::gate($off);
         $answer = $this->other === null ? null : ($this->other)($request, $flags);
         if ($answer !== null) {
             return $answer;
@@ -56,6 +58,18 @@ final class Refusal
     public function exception(Request $request, array $flags): NotFoundHttpException
     {
         return $this->debug === null ? self::unrouted($request) : $this->debug->exception($request, $flags);
+    }
+
+    /**
+     * Tells the counters that these flags, which are off, end the request: what it comes to is not the feature's doing.
+     *
+     * @param list<string> $flags
+     */
+    public static function gate(array $flags): void
+    {
+        foreach ($flags as $flag) {
+            \flagstone_gated($flag);
+        }
     }
 
     /** Asks a router without routes. */

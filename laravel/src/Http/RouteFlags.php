@@ -58,6 +58,28 @@ final class RouteFlags
         return true;
     }
 
+    /** @return list<string> those that could be on for nobody */
+    public function impossible(Route $route): array
+    {
+        $flagstone = $this->container->make(Flagstone::class);
+
+        return \array_values(\array_filter(
+            \explode('|', \implode('|', $this->of($route))),
+            static fn (string $flag): bool => $flag !== '' && !$flagstone->possible($flag),
+        ));
+    }
+
+    /** @return list<string> those that are off for this subject */
+    public function off(Route $route, Subject $subject): array
+    {
+        $flagstone = $this->container->make(Flagstone::class);
+
+        return \array_values(\array_filter(
+            \explode('|', \implode('|', $this->of($route))),
+            static fn (string $flag): bool => $flag !== '' && !$flagstone->asks($flag, $subject),
+        ));
+    }
+
     /** Whether every one of them is on for this subject. */
     public function enabled(Route $route, Subject $subject): bool
     {

@@ -6,6 +6,7 @@ namespace Flagstone\Laravel\Lifecycle;
 
 use Flagstone\Laravel\Http\CheckFeatureFlag;
 use Illuminate\Contracts\Foundation\Application;
+use Symfony\Component\HttpFoundation\Response;
 
 /**
  * Listens to Octane, by its events' names.
@@ -39,8 +40,16 @@ final class Registrar
                 $pin()->isWorker();
                 $pin()->begin($begin);
             });
-            $events->listen($end, static fn () => $pin()->end($begin));
+            $events->listen($end, static fn (?object $event = null) => $pin()->end($begin, self::status($event)));
         }
         $events->listen(self::OCTANE_ERROR, static fn () => $pin()->endAll());
+    }
+
+    /** Of the response that ends a request; 0 where there is none, as of tasks and ticks. */
+    private static function status(?object $event): int
+    {
+        $response = $event === null ? null : \get_object_vars($event)['response'] ?? null;
+
+        return $response instanceof Response ? $response->getStatusCode() : 0;
     }
 }

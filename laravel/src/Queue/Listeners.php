@@ -48,9 +48,15 @@ final class Listeners
             }
             self::container()->make(Travel::class)->begin($event->job);
         });
-        $events->listen([JobProcessed::class, JobExceptionOccurred::class, JobFailed::class], static function (JobProcessed|JobExceptionOccurred|JobFailed $event): void {
-            self::container()->make(Pin::class)->end(self::name($event->job));
-            self::container()->make(Travel::class)->end($event->job);
+        // A job may fail itself and go on; what ends it comes after.
+        $events->listen(JobFailed::class, static function (JobFailed $event): void {
+            self::container()->make(Pin::class)->fails(self::name($event->job));
+        });
+        $events->listen(JobProcessed::class, static function (JobProcessed $event): void {
+            self::ended($event->job, 0);
+        });
+        $events->listen(JobExceptionOccurred::class, static function (JobExceptionOccurred $event): void {
+            self::ended($event->job, -1);
         });
         $events->listen(Looping::class, static function (): void {
             self::container()->make(Pin::class)->endAll();
@@ -61,6 +67,13 @@ final class Listeners
                 ? self::container()->make(Travel::class)->payload(self::container()->make(Flagstone::class)->driver(), Value::at($payload, 'data', 'command'))
                 : [],
         );
+    }
+
+    /** @param int $status as Pin::end() takes it */
+    private static function ended(Job $job, int $status): void
+    {
+        self::container()->make(Pin::class)->end(self::name($job), $status);
+        self::container()->make(Travel::class)->end($job);
     }
 
     private static function name(Job $job): string

@@ -86,6 +86,13 @@ final class FakeDriver implements Driver
         return $this->driver->enabled($flag, $company, $context);
     }
 
+    public function peek(string $flag, int|string|null $company = null, array $context = []): bool
+    {
+        $this->asked[$flag][] = [$company, $context];
+
+        return $this->driver->peek($flag, $company, $context);
+    }
+
     public function possible(string $flag): bool
     {
         return $this->driver->possible($flag);

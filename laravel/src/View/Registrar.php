@@ -6,6 +6,8 @@ namespace Flagstone\Laravel\View;
 
 use Flagstone\Laravel\Flagstone;
 use Flagstone\Laravel\Loaded;
+use Flagstone\Laravel\Questions;
+use Flagstone\Laravel\Subject\Subject;
 use Illuminate\Container\Container;
 use Illuminate\Contracts\Foundation\Application;
 use Illuminate\View\Compilers\BladeCompiler;
@@ -32,7 +34,12 @@ final class Registrar
     private static function asks(string|UnitEnum $flag, mixed ...$company): bool
     {
         $flagstone = Container::getInstance()->make(Flagstone::class);
+        $subject = $company === [] ? $flagstone->subject() : Subject::of(...$company);
+        $flag = Flagstone::key($flag);
+        // Only a look: a layout that draws a menu on every page has not shown the feature.
+        $enabled = (new Questions($flagstone, $subject, true))->enabled($flag);
+        $flagstone->announce($flag, $subject, $enabled);
 
-        return $company === [] ? $flagstone->enabled($flag) : $flagstone->for(...$company)->enabled($flag);
+        return $enabled;
     }
 }

@@ -28,6 +28,11 @@ abstract class PassesOn implements Driver
         return $this->driver->enabled($flag, $company, $context);
     }
 
+    public function peek(string $flag, int|string|null $company = null, array $context = []): bool
+    {
+        return $this->driver->peek($flag, $company, $context);
+    }
+
     public function possible(string $flag): bool
     {
         return $this->driver->possible($flag);

@@ -1,0 +1,48 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Changes;
+
+use Flagstone\Laravel\Config;
+use Flagstone\Laravel\Flagstone;
+use Illuminate\Contracts\Foundation\Application;
+
+/**
+ * Makes what flags are changed with, and asked about by the command, known to the container.
+ *
+ * @internal
+ */
+final class Registrar
+{
+    public function register(Application $app): void
+    {
+        // As they are now, before a tenant changes them.
+        $config = Config::of($app);
+        $app->singleton(Binary::class, static fn (): Binary => new Binary($config->text('binary')));
+        $app->singleton(Overlay::class, static fn (Application $app): Overlay => new Overlay(
+            $config->text('file') ?? '',
+            $config->text('overlay') ?? '',
+            $config->text('environment') ?? (string) $app->environment(),
+        ));
+        $app->singleton(Changer::class, static fn (Application $app): Changer => new Changer(
+            $app->make(Flagstone::class),
+            $app->make(Binary::class),
+            $app->make(Overlay::class),
+            $config->text('store'),
+            new Companies($config->get('companies'), $app),
+            static fn (): ?string => self::user($app),
+        ));
+    }
+
+    /** The name of the signed-in user: who changes a flag in a browser is not the account that serves the page. */
+    private static function user(Application $app): ?string
+    {
+        $guard = $app->resolved('auth') ? $app->make('auth')->guard() : null;
+        // Laravel's own guards say whether they know already; to find out would be a query.
+        $user = $guard !== null && \method_exists($guard, 'hasUser') && $guard->hasUser() ? $guard->user() : null;
+        $name = $user === null ? null : \data_get($user, 'email') ?? \data_get($user, 'name') ?? $user->getAuthIdentifier();
+
+        return \is_scalar($name) && \trim((string) $name) !== '' ? (string) $name : null;
+    }
+}
