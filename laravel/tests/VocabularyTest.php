@@ -18,6 +18,7 @@ final class VocabularyTest extends TestCase
         'add' => 'feature:make, which writes the case of an enum as well',
         'config' => 'of the store, not of an application',
         'run' => 'a daemon; Laravel\'s scheduler runs feature:tick',
+        'guard' => 'a daemon, which run starts as well',
         'promote' => 'between stores, by whoever runs the machine',
         'export' => 'the same',
         'key' => 'the same',
