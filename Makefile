@@ -67,9 +67,10 @@ test-e2e: setup build ## nginx, php-fpm and wrk while snapshots are published, a
 	tests/e2e/run
 	tests/e2e/emergency
 
-test-laravel-e2e: setup build ## the example application under nginx, php-fpm and wrk while its flag changes, and is deployed
+test-laravel-e2e: setup build ## the example application under nginx, php-fpm and wrk while its flag changes, is deployed, and does harm
 	tests/laravel/run
 	tests/laravel/releases
+	tests/laravel/guard
 
 test-doctor: setup build ## `flagstone doctor` before a real PHP and a real php-fpm
 	tests/doctor/run

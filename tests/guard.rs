@@ -1,7 +1,8 @@
 //! The guard's rules, each by a small site whose every second is written down.
 
 use flagstone::guard::{
-    Action, Against, Baseline, Decision, Guard, Harm, Held, Kind, Policy, Reading, Sample, Verdict,
+    Action, Against, Baseline, Decision, Guard, Harm, Held, Hour, Kind, Memory, Policy, Reading, Sample,
+    Verdict,
 };
 use flagstone::telemetry::{Cohort, Exposure, GROUPS, duration};
 use proptest::prelude::*;
@@ -93,6 +94,18 @@ impl Site {
             let decision = self.look(&[flag]);
             decision.act.is_some().then_some((second + 1, decision))
         })
+    }
+
+    fn memory(&self, flag: &Flag) -> Memory {
+        let Flag { key, exposure, epoch, changed_at, policy } = flag;
+        let reading = Reading { at: self.now, epoch: *epoch, changed_at: *changed_at, exposure };
+        self.guard.memory(self.now, &[Sample { flag: key, reading, policy }])
+    }
+
+    /// Another guard takes over, by what this one wrote down.
+    fn restart(&mut self, flag: &Flag) {
+        let written = serde_json::to_string(&self.memory(flag)).unwrap();
+        self.guard = Guard::resumed(serde_json::from_str(&written).unwrap());
     }
 
     /// The flag is changed now, after the guard saw it as it was.
@@ -420,9 +433,123 @@ fn a_flag_is_acted_on_once_in_its_cooldown() {
 fn a_guard_that_was_started_again_keeps_to_the_cooldown() {
     let (mut site, mut flag) = (Site::new(), Flag::new("checkout"));
     site.change(&mut flag);
-    site.guard.leave_alone("checkout", site.now + 600 * SECOND);
+    site.until(&mut flag, 60, harmful).expect("acted");
+    site.restart(&flag);
+    let (seconds, _) = site.until(&mut flag, 4000, harmful).expect("acted again");
+    assert!((3500..3700).contains(&seconds), "{seconds} s");
+}
+
+#[test]
+fn a_guard_that_is_started_again_in_the_midst_of_a_rollout_goes_on() {
+    let (mut site, mut flag) = (Site::new(), Flag::new("checkout"));
+    site.change(&mut flag);
+    let quiet = |_: u64, flag: &mut Flag| {
+        flag.on(20, 0, 120);
+        flag.off(180, 1, 120);
+    };
+    assert_eq!(site.until(&mut flag, 600, quiet), None);
+    let before = site.memory(&flag);
+    for _ in 0..5 {
+        site.now += 20 * SECOND;
+        site.restart(&flag);
+        assert_eq!(site.until(&mut flag, 30, quiet), None);
+    }
+    let after = site.memory(&flag);
+    assert_eq!(after.flags["checkout"].stakes, before.flags["checkout"].stakes, "no stakes are spent on it");
     let (seconds, _) = site.until(&mut flag, 900, harmful).expect("acted");
-    assert!(seconds >= 599, "{seconds} s");
+    assert!(seconds < 120, "{seconds} s");
+}
+
+#[test]
+fn what_was_usual_outlives_a_guard() {
+    let (mut site, mut flag) = (Site::new(), Flag::new("checkout"));
+    let full = |errors: u64| {
+        move |second: u64, flag: &mut Flag| {
+            flag.on(200, errors + u64::from(second.is_multiple_of(100)), 120);
+        }
+    };
+    assert_eq!(site.until(&mut flag, 3 * 3600, full(0)), None);
+    site.restart(&flag);
+    assert_eq!(site.until(&mut flag, 60, full(0)), None);
+    flag.changed_at = site.now;
+    // Below the limit of 5 %, and far above what was usual.
+    let (_, decision) = site.until(&mut flag, 600, full(6)).expect("acted");
+    assert_eq!(decision.act.map(|finding| finding.against), Some(Against::Past));
+}
+
+#[test]
+fn a_memory_that_cannot_be_is_forgotten() {
+    let (mut site, mut flag) = (Site::new(), Flag::new("checkout"));
+    site.change(&mut flag);
+    let mut memory = site.memory(&flag);
+    let kept = memory.flags.get_mut("checkout").unwrap();
+    kept.stakes = (site.now + 60 * SECOND, 0, u32::MAX);
+    kept.cooldown = Some(i64::MAX);
+    let hour = Hour { hour: site.now / SECOND / 3600, requests: 1, errors: 2, p95: usize::MAX, median: 1 };
+    kept.on = vec![hour; 1000];
+    site.guard = Guard::resumed(memory);
+    site.look(&[&flag]);
+    let memory = site.memory(&flag);
+    let kept = &memory.flags["checkout"];
+    assert_eq!((kept.stakes.0, kept.on.len()), (site.now, 0));
+    assert!(kept.cooldown.is_some_and(|until| until <= site.now + flag.policy.cooldown + SECOND));
+}
+
+#[test]
+fn a_clock_that_is_set_back_lengthens_nothing() {
+    let (mut site, mut flag) = (Site::new(), Flag::new("checkout"));
+    site.change(&mut flag);
+    site.until(&mut flag, 60, harmful).expect("acted");
+    site.now -= 86_400 * SECOND;
+    flag.changed_at = site.now;
+    let (seconds, _) = site.until(&mut flag, 4000, harmful).expect("acted again");
+    assert!((3500..3700).contains(&seconds), "{seconds} s");
+}
+
+#[test]
+fn counters_that_are_overwritten_at_random_have_a_healthy_flag_left_alone() {
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = move || {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        random
+    };
+    for part in 0..8 {
+        let (mut site, mut flag) = (Site::new(), Flag::new("checkout"));
+        site.change(&mut flag);
+        let acted = site.until(&mut flag, 600, |second, flag| {
+            flag.on(20, u64::from(second.is_multiple_of(50)), 120);
+            flag.off(180, u64::from(second.is_multiple_of(5)), 120);
+            if second % 20 != 10 {
+                return;
+            }
+            let on = &mut flag.exposure.on;
+            // Everything, or a part of it; whole words, or a few bits.
+            let mut wild =
+                |word: &mut u64| *word = next() >> (if second % 40 == 10 { 0 } else { 63 - second % 60 });
+            match part {
+                0 => wild(&mut on.requests),
+                1 => wild(&mut on.errors),
+                2 => on.groups.iter_mut().for_each(|group| wild(&mut group.errors)),
+                3 => on.groups.iter_mut().for_each(|group| wild(&mut group.requests)),
+                4 => on.durations.iter_mut().for_each(wild),
+                5 => wild(&mut flag.exposure.gated),
+                6 => flag.exposure.off.groups.iter_mut().for_each(|group| wild(&mut group.errors)),
+                _ => {
+                    wild(&mut on.requests);
+                    wild(&mut on.errors);
+                    on.durations.iter_mut().for_each(&mut wild);
+                    on.groups.iter_mut().for_each(|group| {
+                        wild(&mut group.requests);
+                        wild(&mut group.errors);
+                        wild(&mut group.time);
+                    });
+                }
+            }
+        });
+        assert_eq!(acted, None, "part {part}");
+    }
 }
 
 #[test]
@@ -451,12 +578,15 @@ fn plans_wait_for_enough_and_are_told_of_harm() {
     assert_eq!(site.until(&mut flag, 5, &mut healthy), None);
     assert_eq!(
         site.guard.verdict("checkout", &policy),
-        Verdict::Wait("100 of 200 requests were seen with it on".to_owned())
+        Verdict::Few("100 of 200 requests were seen with it on".to_owned())
     );
     assert_eq!(site.until(&mut flag, 20, &mut healthy), None);
     assert_eq!(site.guard.verdict("checkout", &policy), Verdict::Go);
     assert!(site.until(&mut flag, 60, harmful).is_some());
-    assert!(matches!(site.guard.verdict("checkout", &policy), Verdict::Trip(_)));
+    assert!(matches!(site.guard.verdict("checkout", &policy), Verdict::Wait(_)), "it is taken back");
+    let told = |action| site.guard.verdict("checkout", &Policy { action, ..Policy::default() });
+    assert!(matches!(told(Action::Hold), Verdict::Trip(_)));
+    assert_eq!(told(Action::Notify), Verdict::Go);
 }
 
 #[test]
@@ -469,7 +599,7 @@ fn a_stage_is_looked_at_from_its_beginning() {
     });
     assert_eq!(site.guard.verdict("checkout", &flag.policy), Verdict::Go);
     site.change(&mut flag);
-    assert!(matches!(site.guard.verdict("checkout", &flag.policy), Verdict::Wait(_)));
+    assert!(matches!(site.guard.verdict("checkout", &flag.policy), Verdict::Few(_)));
 }
 
 #[test]

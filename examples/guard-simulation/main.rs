@@ -1,8 +1,8 @@
 //! Plays thousands of rollouts to see how well the guard does.
 //!
-//!     cargo run --release --example guard-simulation [quiet|errors|ten|slow|page ...]
+//!     cargo run --release --example guard-simulation [quiet|errors|ten|slow|page|month ...]
 //!
-//! Without words all is played. Every number is drawn from seeds, so that two runs print the same table. `docs/guard.md` tells what is played. Ends with 1
+//! Without words all but `month` is played, which takes a day of one processor. Every number is drawn from seeds, so that two runs print the same table. `docs/guard.md` tells what is played. Ends with 1
 //! where the guard falls short of what it promises.
 
 mod chance;
@@ -41,16 +41,24 @@ fn plays<T: Send>(count: u64, one: impl Fn(u64) -> T + Sync) -> Vec<T> {
 
 fn main() -> ExitCode {
     let asked: Vec<String> = std::env::args().skip(1).collect();
-    let parts: [(&str, Part); 5] =
-        [("quiet", quiet), ("errors", errors), ("ten", ten), ("slow", slow), ("page", page)];
+    let parts: [(&str, Part); 6] = [
+        ("quiet", quiet),
+        ("errors", errors),
+        ("ten", ten),
+        ("slow", slow),
+        ("page", page),
+        ("month", month),
+    ];
     if asked.iter().any(|word| !parts.iter().any(|(name, _)| name == word)) {
-        eprintln!("guard-simulation: found {asked:?}, expected any of quiet, errors, ten, slow, page");
+        eprintln!("guard-simulation: found {asked:?}, expected any of quiet, errors, ten, slow, page, month");
         return ExitCode::from(2);
     }
     let mut report = Report::default();
-    for (_, part) in
-        parts.iter().filter(|(name, _)| asked.is_empty() || asked.iter().any(|word| word == name))
-    {
+    let wanted = |name: &str| match asked.is_empty() {
+        true => name != "month",
+        false => asked.iter().any(|word| word == name),
+    };
+    for (_, part) in parts.iter().filter(|(name, _)| wanted(name)) {
         part(&mut report);
     }
     report.end()
@@ -67,22 +75,31 @@ const RATES: [(&str, f64); 4] = [("0.1 %", 0.001), ("1 %", 0.01), ("5 %", 0.05),
 const UNEQUAL: Companies = Companies::Unequal(300);
 const DAY: Scene = Scene { hours: 24.0, ..Scene::USUAL };
 
-/// No harm, or harm to one company: nothing is to be turned off.
-fn quiet(report: &mut Report) {
+/// The same as the first part of `quiet`, often enough to tell how rarely a rollout that does no harm is rolled back.
+fn month(report: &mut Report) {
+    month_of(report, 60);
+}
+
+fn month_of(report: &mut Report, count: u64) {
     heading("No harm: 30 days, days and nights, outages, companies' bursts of errors");
     let quiet = Scene { life: true, ..Scene::USUAL };
     for (name, errors) in RATES {
         let scene = Scene { errors, ..quiet };
-        show(report, &format!("{name} errors, companies alike"), scene, 25, Promise::Never);
+        show(report, &format!("{name} errors, companies alike"), scene, count, Promise::Never);
         let scene = Scene { companies: UNEQUAL, ..scene };
-        show(report, &format!("{name} errors, companies unequal"), scene, 25, Promise::Never);
+        show(report, &format!("{name} errors, companies unequal"), scene, count, Promise::Never);
     }
     let half = Scene { stages: &[(0.1, 0.01), (1.0, 0.1), (2.0, 0.5)], ..quiet };
-    show(report, "1 % errors, in stages to half of all", half, 25, Promise::Never);
+    show(report, "1 % errors, in stages to half of all", half, count, Promise::Never);
     let stages = &[(0.1, 0.1), (3.0, 0.5), (6.0, 1.0)];
     let gate = Scene { off: Off::Gate, errors: 0.003, stages, ..Scene::USUAL };
-    show(report, "a gate in stages, 0.3 % errors, on 120 ms", gate, 25, Promise::Never);
-    show(report, "a gate that nobody tells of", Scene { off: Off::BareGate, ..gate }, 25, Promise::Never);
+    show(report, "a gate in stages, 0.3 % errors, on 120 ms", gate, count, Promise::Never);
+    show(report, "a gate that nobody tells of", Scene { off: Off::BareGate, ..gate }, count, Promise::Never);
+}
+
+/// No harm, or harm to one company: nothing is to be turned off.
+fn quiet(report: &mut Report) {
+    month_of(report, 25);
     heading("Harm to one company, for a day, or to everybody, on and off, for five minutes");
     let failing = Scene { odd: Some((0.3, 1.0)), ..DAY };
     show(report, "the largest company: 30 % errors", failing, 100, Promise::Never);

@@ -4,9 +4,12 @@ use super::counts::Counts;
 use super::evidence::{Evidence, Seen};
 use super::finding::{Against, Finding, Harm, Share};
 use super::kind::{self, Kind};
+use super::memory::{Before, Kept};
 use super::past::{Past, Usual};
+use super::plausible::plausible;
 use super::policy::Policy;
 use super::stakes::{Stakes, TICK};
+use crate::plan::Verdict;
 use crate::telemetry::duration::{self, BUCKETS};
 use crate::telemetry::{Cohort, Exposure};
 use std::collections::VecDeque;
@@ -105,6 +108,50 @@ impl Detector {
         }
     }
 
+    /// Goes on where another one ended, as far as that is known. Its next beginning is a tick away, so that guards which are
+    /// started over and over stake no more than one that runs on.
+    pub(super) fn resumed(reading: &Reading, kept: Kept) -> Self {
+        /// Changes that are no further apart are one: a guard that runs sees it a little later than the audit trail tells.
+        const SAME: u64 = 10_000_000;
+        let mut detector = Self::new(reading);
+        let at = reading.at;
+        let Some(stakes) = Stakes::restored(kept.stakes, at) else { return detector };
+        detector.stakes = stakes;
+        detector.next_tick = at + TICK;
+        let bucket = |bucket: usize| bucket < BUCKETS;
+        let usual = kept.usual.filter(|usual| bucket(usual.p95) && bucket(usual.median));
+        detector.usual = usual.map(|Before { error_rate, p95, median, on }| {
+            (Usual { error_rate: error_rate.clamp(0.0, 1.0), p95, median }, on)
+        });
+        let sound = |hours: Vec<super::memory::Hour>| {
+            hours.into_iter().filter(|hour| bucket(hour.p95) && bucket(hour.median)).collect()
+        };
+        detector.past_on.remember(sound(kept.on), at);
+        detector.past_off.remember(sound(kept.off), at);
+        if kept.changed_at.abs_diff(reading.changed_at) > SAME {
+            detector.changed_at = kept.changed_at;
+        }
+        detector
+    }
+
+    /// What the next one is to know.
+    pub(super) fn kept(&self, verdict: Verdict, cooldown: Option<i64>) -> Kept {
+        Kept {
+            changed_at: self.changed_at,
+            stakes: self.stakes.kept(),
+            cooldown,
+            usual: self.usual.map(|(usual, on)| Before {
+                error_rate: usual.error_rate,
+                p95: usual.p95,
+                median: usual.median,
+                on,
+            }),
+            on: self.past_on.hours(),
+            off: self.past_off.hours(),
+            verdict,
+        }
+    }
+
     /// What the flag can be compared with, once that is known.
     pub fn kind(&self) -> Option<Kind> {
         self.kind
@@ -128,9 +175,11 @@ impl Detector {
     /// Takes in a sample. The finding is there as long as it holds.
     pub fn observe(&mut self, reading: &Reading, policy: &Policy) -> Option<Finding> {
         let Reading { at, exposure, .. } = *reading;
-        if reading.epoch != self.epoch || at < self.at || shrank(exposure, &self.before) {
-            let stakes = self.stakes.clone();
-            *self = Self { stakes, ..Self::new(reading) };
+        let unlikely = || !plausible(exposure, &self.latest, at - self.at);
+        if reading.epoch != self.epoch || at < self.at || shrank(exposure, &self.before) || unlikely() {
+            // Whoever has it begin over and over gets no more stakes for that.
+            let (stakes, next_tick) = (self.stakes.clone(), at + TICK);
+            *self = Self { stakes, next_tick, ..Self::new(reading) };
             return None;
         }
         if at == self.at {

@@ -1,7 +1,9 @@
 //! What a cohort was like before: the hours of its last day.
 
+use super::kind;
+use super::memory::Hour;
 use crate::telemetry::Cohort;
-use crate::telemetry::duration::{self, BUCKETS};
+use crate::telemetry::duration;
 use std::collections::VecDeque;
 
 const HOUR: i64 = 3_600_000_000;
@@ -16,14 +18,6 @@ pub(super) struct Past {
     hours: VecDeque<Hour>,
     /// The counters when the last of them began.
     from: Cohort,
-}
-
-#[derive(Debug, Clone)]
-struct Hour {
-    hour: i64,
-    requests: u64,
-    errors: u64,
-    durations: Box<[u32; BUCKETS]>,
 }
 
 /// What was usual.
@@ -50,11 +44,9 @@ impl Past {
         if let Some(last) = self.hours.back_mut() {
             last.requests = cohort.requests.saturating_sub(self.from.requests);
             last.errors = cohort.errors.saturating_sub(self.from.errors);
-            for ((kept, now), before) in
-                last.durations.iter_mut().zip(&cohort.durations).zip(&self.from.durations)
-            {
-                *kept = u32::try_from(now.saturating_sub(*before)).unwrap_or(u32::MAX);
-            }
+            let durations = kind::durations(cohort, &self.from);
+            last.p95 = duration::quantile(&durations, 0.95).unwrap_or(0);
+            last.median = duration::quantile(&durations, 0.5).unwrap_or(0);
         }
         if self.hours.back().is_none_or(|last| last.hour != now.div_euclid(HOUR)) {
             self.begin(now, cohort);
@@ -67,7 +59,7 @@ impl Past {
         }
         self.from.clone_from(cohort);
         let hour = now.div_euclid(HOUR);
-        self.hours.push_back(Hour { hour, requests: 0, errors: 0, durations: Box::new([0; BUCKETS]) });
+        self.hours.push_back(Hour { hour, ..Hour::default() });
     }
 
     /// What was usual, if there are hours of the last day with enough requests to tell.
@@ -83,14 +75,10 @@ impl Past {
             values.sort_unstable_by(|a, b| b.total_cmp(a));
             values.get(second).copied()
         };
-        let quantile = |hour: &Hour, share| {
-            let durations = hour.durations.map(u64::from);
-            duration::quantile(&durations, share).unwrap_or(0) as f64
-        };
         Some(Usual {
             error_rate: worst(hours.iter().map(|hour| highest(hour.errors, hour.requests)).collect())?,
-            p95: worst(hours.iter().map(|hour| quantile(hour, 0.95)).collect())? as usize,
-            median: worst(hours.iter().map(|hour| quantile(hour, 0.5)).collect())? as usize,
+            p95: worst(hours.iter().map(|hour| hour.p95 as f64).collect())? as usize,
+            median: worst(hours.iter().map(|hour| hour.median as f64).collect())? as usize,
         })
     }
 }
@@ -110,6 +98,20 @@ fn highest(hits: u64, n: u64) -> f64 {
 }
 
 impl Past {
+    /// The hours, the one that goes on as far as it was taken down.
+    pub(super) fn hours(&self) -> Vec<Hour> {
+        self.hours.iter().copied().filter(|hour| hour.requests > 0).collect()
+    }
+
+    /// Hours that another guard saw come before those that this one sees.
+    pub(super) fn remember(&mut self, hours: Vec<Hour>, now: i64) {
+        let hour = now.div_euclid(HOUR);
+        let known = hours.into_iter().filter(|known| known.hour > hour - HOURS as i64 && known.hour <= hour);
+        let mut known: Vec<Hour> = known.filter(|known| known.errors <= known.requests).collect();
+        known.sort_unstable_by_key(|known| known.hour);
+        known.into_iter().rev().take(HOURS - 1).for_each(|known| self.hours.push_front(known));
+    }
+
     /// Leaves out the hour that goes on: what the guard ended in it was not usual.
     pub(super) fn discard(&mut self, now: i64, cohort: &Cohort) {
         self.hours.pop_back();

@@ -33,6 +33,16 @@ impl Stakes {
         Self { began: now, changed, changes: u32::from(now - changed < RECENT) }
     }
 
+    /// What [`restored`](Self::restored) takes.
+    pub(super) fn kept(&self) -> (i64, i64, u32) {
+        (self.began, self.changed, self.changes)
+    }
+
+    /// Those of a guard that ended; none where they cannot be.
+    pub(super) fn restored((began, changed, changes): (i64, i64, u32), now: i64) -> Option<Self> {
+        (began <= now && changed <= now && now - began < PERIOD).then_some(Self { began, changed, changes })
+    }
+
     /// The flag was changed.
     pub(super) fn change(&mut self, at: i64) {
         self.changed = at;

@@ -3,6 +3,7 @@
 use super::choose::{Held, SUSPECT, Suspect, choose};
 use super::detector::{Detector, Reading};
 use super::finding::Finding;
+use super::memory::{Kept, Memory};
 use super::policy::{Action, Policy};
 use crate::plan::Verdict;
 use std::collections::BTreeMap;
@@ -35,6 +36,8 @@ pub struct Decision {
 #[derive(Debug, Clone, Default)]
 pub struct Guard {
     flags: BTreeMap<String, Watched>,
+    /// What another guard knew of flags that were not sampled yet.
+    kept: BTreeMap<String, Kept>,
     /// Until when nothing is evidence.
     settling: i64,
 }
@@ -55,23 +58,23 @@ impl Guard {
         Self::default()
     }
 
-    /// Says what was done before this guard began, so that it keeps to the cooldown: until when the flag is left alone, in
-    /// microseconds since 1970. The flag has to be under watch.
-    pub fn leave_alone(&mut self, flag: &str, until: i64) {
-        if let Some(watched) = self.flags.get_mut(flag) {
-            watched.cooldown = Some(until);
-        }
+    /// Goes on where another guard ended. What is wrong in its memory is forgotten; what it does not hold begins anew.
+    pub fn resumed(memory: Memory) -> Self {
+        Self { kept: memory.flags, ..Self::default() }
     }
 
     /// Takes in one sample of each flag, and decides. Flags that are not among them are watched no longer.
     pub fn watch(&mut self, now: i64, samples: &[Sample]) -> Decision {
+        // A clock that was set back does not lengthen what was to last so long.
+        self.settling = self.settling.min(now.saturating_add(SETTLING));
         let sampled: BTreeMap<&str, &Sample> = samples.iter().map(|sample| (sample.flag, sample)).collect();
         self.flags.retain(|flag, _| sampled.contains_key(flag.as_str()));
         for (flag, sample) in &sampled {
             match self.flags.get_mut(*flag) {
                 Some(watched) => watched.observe(sample, now < self.settling),
                 None => {
-                    self.flags.insert((*flag).to_owned(), Watched::new(sample));
+                    let watched = Watched::new(sample, self.kept.remove(*flag));
+                    self.flags.insert((*flag).to_owned(), watched);
                 }
             }
         }
@@ -112,50 +115,41 @@ impl Guard {
         }
     }
 
+    /// What the next guard is to know, and what plans are told.
+    pub fn memory(&self, now: i64, samples: &[Sample]) -> Memory {
+        let kept = |sample: &Sample| {
+            let watched = self.flags.get(sample.flag)?;
+            let verdict = watched.verdict(sample.policy);
+            Some((sample.flag.to_owned(), watched.detector.kept(verdict, watched.cooldown)))
+        };
+        Memory { at: now, flags: samples.iter().filter_map(kept).collect(), ..Memory::default() }
+    }
+
     /// What a plan is told of a flag: whether to go on to the next stage.
     pub fn verdict(&self, flag: &str, policy: &Policy) -> Verdict {
-        let Some(watched) = self.flags.get(flag) else {
-            return Verdict::Wait("the guard does not watch it yet".to_owned());
-        };
-        if let Some((finding, _)) = &watched.finding {
-            return Verdict::Trip(finding.to_string());
-        }
-        let (requests, groups) = watched.detector.seen();
-        if requests < policy.min_requests {
-            return Verdict::Wait(format!(
-                "{requests} of {} requests were seen with it on",
-                policy.min_requests
-            ));
-        }
-        if groups < policy.min_companies {
-            return Verdict::Wait(format!(
-                "{groups} of {} companies were seen with it on",
-                policy.min_companies
-            ));
-        }
-        match watched.detector.suspicion() {
-            suspicion if suspicion >= SUSPECT => Verdict::Wait(format!(
-                "{:.0} % of the evidence that it does harm is there",
-                suspicion * 100.0
-            )),
-            _ => Verdict::Go,
+        match self.flags.get(flag) {
+            Some(watched) => watched.verdict(policy),
+            None => Verdict::Wait("the guard does not watch it yet".to_owned()),
         }
     }
 }
 
 impl Watched {
-    fn new(sample: &Sample) -> Self {
-        Self {
-            detector: Detector::new(&sample.reading),
-            changed_at: sample.reading.changed_at,
-            finding: None,
-            named: None,
-            cooldown: None,
-        }
+    fn new(sample: &Sample, kept: Option<Kept>) -> Self {
+        let longest = sample.reading.at.saturating_add(sample.policy.cooldown);
+        let cooldown = kept.as_ref().and_then(|kept| kept.cooldown).map(|until| until.min(longest));
+        let detector = match kept {
+            Some(kept) => Detector::resumed(&sample.reading, kept),
+            None => Detector::new(&sample.reading),
+        };
+        let changed_at = sample.reading.changed_at;
+        Self { detector, changed_at, finding: None, named: None, cooldown }
     }
 
     fn observe(&mut self, sample: &Sample, settling: bool) {
         self.changed_at = sample.reading.changed_at;
+        let longest = sample.reading.at.saturating_add(sample.policy.cooldown);
+        self.cooldown = self.cooldown.map(|until| until.min(longest));
         if settling {
             self.detector.skip(&sample.reading);
             self.finding = None;
@@ -167,6 +161,34 @@ impl Watched {
         if self.finding.is_none() {
             self.named = None;
         }
+    }
+
+    fn verdict(&self, policy: &Policy) -> Verdict {
+        if policy.action == Action::Notify {
+            return Verdict::Go;
+        }
+        if let Some((finding, _)) = &self.finding {
+            return match policy.action {
+                // It goes a stage back, which it could not from a plan that is held.
+                Action::Rollback => Verdict::Wait(finding.to_string()),
+                _ => Verdict::Trip(finding.to_string()),
+            };
+        }
+        let suspicion = self.detector.suspicion();
+        if suspicion >= SUSPECT {
+            let percent = suspicion * 100.0;
+            return Verdict::Wait(format!("{percent:.0} % of the evidence that it does harm is there"));
+        }
+        let (requests, groups) = self.detector.seen();
+        if requests < policy.min_requests {
+            let least = policy.min_requests;
+            return Verdict::Few(format!("{requests} of {least} requests were seen with it on"));
+        }
+        if groups < policy.min_companies {
+            let least = policy.min_companies;
+            return Verdict::Few(format!("{groups} of {least} companies were seen with it on"));
+        }
+        Verdict::Go
     }
 
     fn suspect(&self, flag: &str) -> Suspect {

@@ -98,8 +98,13 @@ pub fn decide(flag: &Flag, now: i64, switched: Switched, verdict: &Verdict) -> S
     if left > 0 {
         return Step::Wait(Wait::Soak(now.saturating_add(left)));
     }
-    if let Verdict::Wait(why) = verdict {
-        return Step::Wait(Wait::Guard(why.clone()));
+    match verdict {
+        Verdict::Wait(why) => return Step::Wait(Wait::Guard(why.clone())),
+        // Not for ever: a feature that few use goes on as well, after twice its soak.
+        Verdict::Few(why) if state.soaked(now) < soak.saturating_mul(2) => {
+            return Step::Wait(Wait::Guard(why.clone()));
+        }
+        Verdict::Few(_) | Verdict::Go | Verdict::Trip(_) => {}
     }
     match plan.stages.get(stage + 1) {
         None => Step::Finish,

@@ -17,5 +17,5 @@ pub use back::back;
 pub use decide::{Idle, Step, Switched, Wait, decide};
 pub use progress::{Mark, Progress, progress};
 pub use track::{hold_all, settle};
-pub use verdict::{Verdict, verdict};
+pub use verdict::Verdict;
 pub use words::{Moved, PlanError, abort, advance, hold, resume, start, step};

@@ -1,19 +1,18 @@
 //! What the guard says of a stage.
 
+use serde::{Deserialize, Serialize};
+
 /// Whether a plan may go on.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Verdict {
-    /// Nothing speaks against it.
+    /// Nothing speaks against it, or nobody watches.
+    #[default]
     Go,
-    /// Not yet, and why: too few requests to tell, or a number that wants watching.
+    /// Too few requests to tell, and how few: the stage soaks for as long again, and then the plan goes on.
+    Few(String),
+    /// Not yet, and why: a number wants watching.
     Wait(String),
     /// The feature does harm, and how: the plan is held.
     Trip(String),
-}
-
-/// What the guard says of a flag whose plan is running.
-///
-/// The one place that is asked, by every tick, for every stage. No guard watches flags yet, so that nothing speaks against any.
-pub fn verdict(_flag: &str) -> Verdict {
-    Verdict::Go
 }

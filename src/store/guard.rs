@@ -7,24 +7,75 @@ use super::error::StoreError;
 use super::layout::open_plain;
 use super::modes::Modes;
 use super::publish::Made;
+use super::replace::replace;
 use super::trust::judge;
 use crate::definition::{Flag, Held};
 use crate::eval::time::parse_rfc3339;
-use crate::guard::{self, Finding};
-use crate::plan::{self, Step};
+use crate::guard::{self, Finding, Memory};
+use crate::plan::{self, Step, Verdict};
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::geteuid;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
 
 const GUARD: &str = "guard";
+
+/// What the guard knows, beside its lock.
+const STATE: &str = "state.json";
+/// No such file is longer, in bytes.
+const LIMIT: u64 = 64 << 20;
+/// What a guard said longer ago than that, in microseconds, is not its word any more: it writes three times as often.
+const FRESH: u64 = 180_000_000;
 
 /// The one guard of a store, until dropped; the kernel lets go of it when it dies.
 #[derive(Debug)]
 pub struct Guarding {
     _lock: File,
+    path: PathBuf,
+    modes: Modes,
+}
+
+/// What the guard says of the flags of a store at one moment.
+#[derive(Debug, Clone)]
+pub enum Verdicts {
+    /// There is no guard: all go on.
+    Nobody,
+    /// There is one that said nothing yet.
+    Beginning,
+    /// What it said.
+    Said(Box<Memory>),
+}
+
+impl Verdicts {
+    /// Of one flag.
+    pub fn of(&self, flag: &str) -> Verdict {
+        let kept = match self {
+            Self::Nobody => return Verdict::Go,
+            Self::Said(memory) if memory.blind || memory.unwatched.contains(flag) => return Verdict::Go,
+            Self::Said(memory) => memory.flags.get(flag),
+            Self::Beginning => None,
+        };
+        kept.map_or_else(
+            || Verdict::Wait("the guard does not watch it yet".to_owned()),
+            |kept| kept.verdict.clone(),
+        )
+    }
+}
+
+impl Guarding {
+    /// Writes down what the next guard is to know, on the disk.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written: the next one goes by what was written last.
+    pub fn keep(&self, memory: &Memory) -> Result<(), StoreError> {
+        let text = serde_json::to_vec(memory).unwrap_or_default();
+        let written = replace(&self.path, &text, &self.modes, self.modes.audit());
+        written.map_err(|source| StoreError::io("write", &self.path, source))
+    }
 }
 
 /// What was done about a finding.
@@ -81,10 +132,47 @@ impl Store {
         let failed = |source| StoreError::io("open", &path, source);
         let lock = self.open_guards("lock").map_err(failed)?;
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Some(Guarding { _lock: lock })),
+            Ok(()) => {
+                let metadata = std::fs::metadata(&self.directory).map_err(failed)?;
+                let path = path.with_file_name(STATE);
+                Ok(Some(Guarding { _lock: lock, path, modes: Modes::of(&metadata) }))
+            }
             Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
             Err(error) => Err(StoreError::io("lock", &path, error.into())),
         }
+    }
+
+    /// What the last guard wrote down; none where there was none.
+    ///
+    /// # Errors
+    ///
+    /// When that cannot be read, or is damaged.
+    pub fn guards_memory(&self) -> Result<Option<Memory>, StoreError> {
+        let path = self.directory.join(GUARD).join(STATE);
+        let file = match open_plain(&path, false) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(StoreError::io("open", &path, source)),
+        };
+        let mut text = Vec::new();
+        file.take(LIMIT).read_to_end(&mut text).map_err(|source| StoreError::io("read", &path, source))?;
+        serde_json::from_slice(&text)
+            .map(Some)
+            .map_err(|error| StoreError::Mismatch { path, problem: format!("{error}; it is begun anew") })
+    }
+
+    /// What the guard of this store says of its flags, if one watches; `now` is in microseconds since 1970.
+    pub fn verdicts(&self, now: i64) -> Verdicts {
+        let path = self.directory.join(GUARD).join("lock");
+        let watched = open_plain(&path, false).is_ok_and(|lock| {
+            flock(&lock, FlockOperation::NonBlockingLockShared) == Err(rustix::io::Errno::WOULDBLOCK)
+        });
+        if !watched {
+            return Verdicts::Nobody;
+        }
+        let memory = self.guards_memory().ok().flatten();
+        let fresh = memory.filter(|memory| memory.at.abs_diff(now) < FRESH);
+        fresh.map_or(Verdicts::Beginning, |memory| Verdicts::Said(Box::new(memory)))
     }
 
     /// Does what the guard's policy says of a finding, on the generation that it was decided on: `change.base`.

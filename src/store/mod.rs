@@ -79,7 +79,7 @@ pub use config::{Config, Machine, MachineName, Runner, Share};
 #[cfg(feature = "publisher")]
 pub use diff::{Difference, ListDifference, diff};
 #[cfg(feature = "publisher")]
-pub use guard::{Acted, Changed, Guarding, Took};
+pub use guard::{Acted, Changed, Guarding, Took, Verdicts};
 #[cfg(feature = "publisher")]
 pub use history::{HistoryEntry, KilledFlag, StoreStatus};
 #[cfg(feature = "publisher")]

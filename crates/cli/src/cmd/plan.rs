@@ -6,7 +6,7 @@ use crate::args::{Arguments, Plan, PlanStage, PlanTick, PlanTyped, PlanWord};
 use crate::output::{DIM, Exit, Failure, Outcome, Output, WARN};
 use crate::{confirm, words};
 use flagstone::change::state;
-use flagstone::plan::{Step, verdict};
+use flagstone::plan::Step;
 use flagstone::store::{self, Actor, Change, Planned, Published, Store, StoreError, Ticked, Ticker, diff};
 use serde_json::{Value, json};
 
@@ -115,8 +115,9 @@ fn tick(arguments: &Arguments, word: &PlanTick, output: &mut Output) -> Outcome 
     let change = by_plan(word.at);
     let head = format!("{} on {}", store.environment(), change.actor.host);
     let environment = store.environment().to_owned();
-    let ticked =
-        Ticker::new(store).tick(&change, word.at, word.dry_run, verdict).map_err(Failure::changing)?;
+    let verdicts = store.verdicts(words::now());
+    let ticked = Ticker::new(store).tick(&change, word.at, word.dry_run, |flag| verdicts.of(flag));
+    let ticked = ticked.map_err(Failure::changing)?;
     for ticked in ticked.iter().filter(|ticked| !matches!(ticked.step, Step::Wait(_) | Step::Idle(_))) {
         line(&head, ticked, word.dry_run, output);
     }

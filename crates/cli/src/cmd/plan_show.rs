@@ -7,8 +7,8 @@ use anstyle::Style;
 use flagstone::change::state;
 use flagstone::definition::Flag;
 use flagstone::eval::time;
-use flagstone::plan::{Mark, Progress, Step, Switched, Wait, decide, progress, verdict};
-use flagstone::store::{Store, StoreStatus};
+use flagstone::plan::{Mark, Progress, Step, Switched, Wait, decide, progress};
+use flagstone::store::{Store, StoreStatus, Verdicts};
 use serde_json::{Value, json};
 
 /// Columns of a stage in the progress line.
@@ -22,6 +22,7 @@ pub fn run(arguments: &Arguments, word: &PlanShow, output: &mut Output) -> Outco
     }
     let definitions = store.definitions(status.generation).map_err(Failure::asking)?;
     let now = words::now();
+    let verdicts = store.verdicts(now);
     let Some(key) = &word.flag else {
         let plans =
             definitions.flags.iter().filter_map(|(key, flag)| Some((key, flag, progress(flag, now)?)));
@@ -31,8 +32,10 @@ pub fn run(arguments: &Arguments, word: &PlanShow, output: &mut Output) -> Outco
         output.table(&["FLAG", "PLAN", "ON", "NEXT"], &rows);
         let counted = words::counted(plans.len() as u64, "plan");
         output.line(output.paint(DIM, format!("{counted}, {}", store.environment())));
-        let all: Vec<Value> =
-            plans.iter().map(|(key, flag, progress)| one(&store, &status, key, flag, progress)).collect();
+        let all: Vec<Value> = plans
+            .iter()
+            .map(|(key, flag, progress)| one(&store, (&status, &verdicts), key, flag, progress))
+            .collect();
         output.json(&json!({ "environment": store.environment(), "plans": all }));
         return Ok(Exit::Yes);
     };
@@ -48,8 +51,8 @@ pub fn run(arguments: &Arguments, word: &PlanShow, output: &mut Output) -> Outco
     let Some(found) = progress(flag, now) else {
         return Err(Failure::Unknown(format!("{key} has no plan")));
     };
-    show(key, flag, &found, &status, output);
-    output.json(&one(&store, &status, key, flag, &found));
+    show(key, flag, &found, (&status, &verdicts), output);
+    output.json(&one(&store, (&status, &verdicts), key, flag, &found));
     Ok(Exit::Yes)
 }
 
@@ -119,14 +122,20 @@ fn style(progress: &Progress) -> Style {
 }
 
 /// What a tick would do now.
-fn step(key: &str, flag: &Flag, status: &StoreStatus) -> Step {
+fn step(key: &str, flag: &Flag, status: &StoreStatus, verdicts: &Verdicts) -> Step {
     let at = |text: &str| time::parse_rfc3339(text.as_bytes()).unwrap_or_default();
     let killed = status.killed.iter().find(|killed| killed.flag == key).map(|killed| at(&killed.since));
     let stopped = status.stopped.as_deref().map(at);
-    decide(flag, words::now(), Switched { killed, stopped }, &verdict(key))
+    decide(flag, words::now(), Switched { killed, stopped }, &verdicts.of(key))
 }
 
-fn show(key: &str, flag: &Flag, found: &Progress, status: &StoreStatus, output: &mut Output) {
+fn show(
+    key: &str,
+    flag: &Flag,
+    found: &Progress,
+    (status, verdicts): (&StoreStatus, &Verdicts),
+    output: &mut Output,
+) {
     output.line(format!(
         "{} {}: the plan is {}",
         output.paint(BOLD, key),
@@ -175,7 +184,7 @@ fn show(key: &str, flag: &Flag, found: &Progress, status: &StoreStatus, output: 
             "`flagstone plan resume {key}` goes on, `flagstone plan abort {key}` returns to what was before"
         ));
     }
-    match step(key, flag, status) {
+    match step(key, flag, status, verdicts) {
         Step::Wait(wait) => output.line(waits(&wait)),
         Step::Hold(why) => {
             output.line(output.paint(WARN, format!("the next tick holds it: {}", words::plain(&why))))
@@ -236,7 +245,13 @@ fn bar(found: &Progress, output: &Output) -> String {
     text
 }
 
-fn one(store: &Store, status: &StoreStatus, key: &str, flag: &Flag, found: &Progress) -> Value {
+fn one(
+    store: &Store,
+    (status, verdicts): (&StoreStatus, &Verdicts),
+    key: &str,
+    flag: &Flag,
+    found: &Progress,
+) -> Value {
     let at = |micros: Option<i64>| micros.map(time::format_rfc3339);
     let stages: Vec<Value> = found
         .stages
@@ -255,7 +270,7 @@ fn one(store: &Store, status: &StoreStatus, key: &str, flag: &Flag, found: &Prog
         })
         .collect();
     let held = flag.state.plan.as_ref().and_then(|state| state.held.as_ref());
-    let next = match step(key, flag, status) {
+    let next = match step(key, flag, status, verdicts) {
         Step::Idle(_) => None,
         Step::Wait(wait) => Some(waits(&wait)),
         Step::Hold(why) => Some(format!("it is held at the next tick: {why}")),

@@ -10,7 +10,7 @@ use crate::guarding::Watcher;
 use crate::notify::{Told, deliver_due};
 use crate::output::{Exit, Failure, Outcome, Output};
 use crate::{place, words};
-use flagstone::plan::{Step, verdict};
+use flagstone::plan::Step;
 use flagstone::store::{Store, Ticker};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::io::Error;
@@ -144,8 +144,9 @@ fn round(directory: &Path, ticker: &mut Option<Ticker>, output: &mut Output) -> 
     };
     let change = by_plan(None);
     let head = format!("{} on {}", store.environment(), words::plain(&change.actor.host));
+    let verdicts = store.verdicts(words::now());
     let ticker = ticker.get_or_insert_with(|| Ticker::new(store));
-    let ticked = match ticker.tick(&change, None, false, verdict) {
+    let ticked = match ticker.tick(&change, None, false, |flag| verdicts.of(flag)) {
         Ok(ticked) => ticked,
         Err(error) => return Some(error.to_string()),
     };

@@ -4,8 +4,8 @@ use super::store::Opened;
 use super::{BORN_ON, EXPIRED, OWNERS, PLANS, Report};
 use crate::words;
 use flagstone::definition::{Definitions, Flag, Percentage};
-use flagstone::store::Store;
-use serde_json::Value;
+use flagstone::guard::{Action, Policy};
+use flagstone::store::{Store, Verdicts};
 use std::collections::BTreeMap;
 
 /// Names of environments in which a new flag should start off.
@@ -20,7 +20,7 @@ pub fn checks(opened: &Opened, report: &mut Report) {
         0 => Err("nothing is published".to_owned()),
         generation => read(store, generation),
     };
-    let (definitions, raw) = match read {
+    let definitions = match read {
         Ok(read) => read,
         Err(error) => {
             for kind in [EXPIRED, OWNERS, BORN_ON, PLANS] {
@@ -32,16 +32,11 @@ pub fn checks(opened: &Opened, report: &mut Report) {
     expired(&definitions, report);
     owners(&definitions, report);
     born_on(opened, &definitions, report);
-    plans(&raw, report);
+    plans(store, &definitions, report);
 }
 
-fn read(store: &Store, generation: u64) -> Result<(Definitions, Value), String> {
-    let snapshot =
-        store.snapshot(generation).map_err(|error| words::plain(&error.to_string()).into_owned())?;
-    let definitions =
-        store.definitions(generation).map_err(|error| words::plain(&error.to_string()).into_owned())?;
-    let json = snapshot.definitions_json().map_err(|error| error.to_string())?;
-    Ok((definitions, serde_json::from_slice(json).map_err(|error| error.to_string())?))
+fn read(store: &Store, generation: u64) -> Result<Definitions, String> {
+    store.definitions(generation).map_err(|error| words::plain(&error.to_string()).into_owned())
 }
 
 fn expired(definitions: &Definitions, report: &mut Report) {
@@ -120,19 +115,29 @@ fn full(flag: &Flag) -> bool {
 }
 
 /// Plans whose stages go on although nobody looks at whether the feature does harm.
-fn plans(raw: &Value, report: &mut Report) {
-    let flags = raw.get("flags").and_then(Value::as_object);
-    let has = |flag: &Value, key: &str| flag.get(key).is_some_and(|value| !value.is_null());
-    let planned: Vec<_> = flags.into_iter().flatten().filter(|(_, flag)| has(flag, "plan")).collect();
-    let without: Vec<_> =
-        planned.iter().filter(|(_, flag)| !has(flag, "guard")).map(|(key, _)| key).collect();
+fn plans(store: &Store, definitions: &Definitions, report: &mut Report) {
+    let planned: Vec<_> = definitions.flags.iter().filter(|(_, flag)| flag.plan.is_some()).collect();
+    let count = words::counted(planned.len() as u64, "flag");
+    if planned.is_empty() {
+        return report.passed(PLANS, "no flag has a plan");
+    }
+    if matches!(store.verdicts(words::now()), Verdicts::Nobody) {
+        let named = words::some(planned.iter().map(|(key, _)| key), SHOWN);
+        return report.warned(
+            PLANS,
+            format!("{count} with a plan, and no guard watches: {named}"),
+            "stages go on by time alone: have the daemon run, which is the guard as well (flagstone run; examples/systemd/flagstone.service)",
+        );
+    }
+    let unwatched =
+        |flag: &Flag| Policy::of(flag.guard.as_ref()).is_none_or(|policy| policy.action == Action::Notify);
+    let without: Vec<_> = planned.iter().filter(|(_, flag)| unwatched(flag)).map(|(key, _)| key).collect();
     match without.is_empty() {
-        true if planned.is_empty() => report.passed(PLANS, "no flag has a plan"),
-        true => report.passed(PLANS, format!("{} with a plan, each with a guard", words::counted(planned.len() as u64, "flag"))),
+        true => report.passed(PLANS, format!("{count} with a plan, and a guard watches")),
         false => report.warned(
             PLANS,
-            format!("{} with a plan and without a guard: {}", words::counted(without.len() as u64, "flag"), words::some(without.iter(), SHOWN)),
-            "stages go on by time alone: be there when they do, or give the flag a \"guard\" where this version has one",
+            format!("{} with a plan that the guard does not stop: {}", words::counted(without.len() as u64, "flag"), words::some(without.iter(), SHOWN)),
+            "stages go on by time alone: be there when they do, or take \"guard\": false or \"action\": \"notify\" out of the file",
         ),
     }
 }

@@ -5,15 +5,19 @@ mod sources;
 
 use crate::words;
 use flags::Flags;
-use flagstone::guard::{Action, Finding, Guard, Held, Reading, Sample};
+use flagstone::guard::{Action, Finding, Guard, Held, Memory, Reading, Sample, Verdict};
 use flagstone::store::{Acted, Actor, Change, Guarding, Store, StoreError, Took};
 use flagstone::telemetry::{Counts, Exposure, read, trusts};
 use serde::Serialize;
 use sources::Sources;
 use std::collections::BTreeSet;
+use std::mem::{Discriminant, discriminant};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// What it knows is written down so often, in microseconds, and so soon after plans are to be told another thing.
+const KEEP: u64 = 60_000_000;
+const KEEP_SOON: u64 = 5_000_000;
 /// How long it waits for another change of the store.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -32,6 +36,10 @@ pub struct Watcher {
     pending: Option<Finding>,
     /// What was said, and holds.
     said: BTreeSet<String>,
+    /// Whether it went on from what another one wrote down.
+    resumed: bool,
+    /// When it wrote that down itself, in microseconds since 1970, and what plans were told then.
+    kept: (i64, Vec<(String, Discriminant<Verdict>, i64)>),
 }
 
 /// Something to tell.
@@ -65,6 +73,8 @@ impl Watcher {
             lock: None,
             pending: None,
             said: BTreeSet::new(),
+            resumed: false,
+            kept: (0, Vec::new()),
         }
     }
 
@@ -111,6 +121,13 @@ impl Watcher {
                 Err(error) => _ = problems.insert(format!("{error}; watching without the guard's lock")),
             }
         }
+        if !self.resumed {
+            self.resumed = true;
+            match store.guards_memory() {
+                Ok(memory) => self.guard = Guard::resumed(memory.unwrap_or_default()),
+                Err(error) => _ = problems.insert(error.to_string()),
+            }
+        }
         self.flags.refresh(&store, now).map_err(failed)?;
         let owner = store.owner().map_err(failed)?;
         let counts = read(&self.memory, store.directory(), now, |user| trusts(user, owner));
@@ -118,6 +135,7 @@ impl Watcher {
             Ok(counts) => counts,
             Err(error) => {
                 self.sources.lost();
+                self.keep(&Counts::default(), 0, now, problems);
                 return Err(format!("{error}; nothing is watched meanwhile"));
             }
         };
@@ -137,10 +155,42 @@ impl Watcher {
         if let Some(finding) = decision.act {
             self.pending = Some(finding);
         }
-        if let Some(finding) = self.pending.take() {
-            self.act(&store, finding, now, events)?;
+        let acts = self.pending.is_some();
+        let acted = match self.pending.take() {
+            Some(finding) => self.act(&store, finding, now, events),
+            None => Ok(()),
+        };
+        if acts {
+            // The cooldown is not to be forgotten.
+            self.kept.0 = 0;
         }
-        Ok(())
+        self.keep(&counts, epoch, now, problems);
+        acted
+    }
+
+    /// Writes down now and then what the next guard is to know, and at once what plans are to be told.
+    fn keep(&mut self, counts: &Counts, epoch: u64, now: i64, problems: &mut BTreeSet<String>) {
+        let Some(lock) = &self.lock else { return };
+        let samples = samples(&self.flags, counts, epoch, now);
+        let told = samples.iter().map(|sample| {
+            let verdict = self.guard.verdict(sample.flag, sample.policy);
+            (sample.flag.to_owned(), discriminant(&verdict), sample.reading.changed_at)
+        });
+        let told: Vec<_> = told.collect();
+        let pause = if told == self.kept.1 { KEEP } else { KEEP_SOON };
+        if now.abs_diff(self.kept.0) < pause {
+            return;
+        }
+        let off = self.flags.all().filter(|(_, flag)| flag.policy.is_none());
+        let memory = Memory {
+            unwatched: off.map(|(key, _)| key.to_owned()).collect(),
+            blind: counts.sources.iter().all(|source| source.left_out.is_some()),
+            ..self.guard.memory(now, &samples)
+        };
+        match lock.keep(&memory) {
+            Ok(()) => self.kept = (now, told),
+            Err(error) => _ = problems.insert(format!("{error}; a guard that is started anew begins anew")),
+        }
     }
 
     fn act(

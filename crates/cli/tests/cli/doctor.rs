@@ -335,7 +335,7 @@ fn a_plan_without_a_guard_is_named() {
         &doctor(&shop, &[]).exits(0),
         "plans",
         "warned",
-        &["1 flag with a plan and without a guard: planned"],
+        &["1 flag with a plan, and no guard watches: planned"],
     );
 }
 

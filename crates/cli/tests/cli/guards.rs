@@ -40,6 +40,13 @@ impl Site {
         Site { shop, snapshot, worker, requests: 0 }
     }
 
+    /// Goes on with what is published now.
+    fn reload(&mut self) {
+        let store = flagstone::store::Store::open(&self.shop.directory.join("store")).unwrap();
+        self.snapshot = store.snapshot(store.generation().unwrap()).unwrap();
+        self.worker.bind(&self.snapshot);
+    }
+
     /// So many requests that ask both flags; `fails`: whether the one of that number does, with `checkout` on or off.
     fn requests(&mut self, count: u64, fails: impl Fn(u64, bool) -> bool) {
         for _ in 0..count {
@@ -121,7 +128,7 @@ impl Daemon {
             BufReader::new(err).lines().map_while(Result::ok).all(|line| more.send(line).is_ok())
         });
         let daemon = Daemon { child, lines };
-        assert!(daemon.says("production").is_some(), "the first line");
+        assert!(daemon.says("store").is_some(), "the first line");
         daemon
     }
 
@@ -201,4 +208,137 @@ fn an_outage_that_hits_both_cohorts_kills_nothing_nor_does_a_dry_run() {
     });
     assert!(said.iter().any(|line| line.contains("would be taken back")), "{said:?}");
     assert_eq!((site.killed(), site.trail()), (vec![], vec![]));
+}
+
+/// A flag that is in its plan's second stage, at 10 %.
+fn in_its_second_stage(guard: &str) -> Site {
+    let flags = format!(
+        r#"{{"flags": {{"calm": true, "checkout": {{"enabled": false, "rollout": {{"percentage": 0}}, "guard": {guard}, "plan": {{"stages": [
+            {{"percentage": 4, "soak": "1h"}}, {{"percentage": 10, "soak": "1h"}}, {{"percentage": 100}}]}}}}}}}}"#
+    );
+    let mut site = Site::new(&flags);
+    site.shop.run(["plan", "start", "checkout"]).exits(0);
+    site.shop.run(["plan", "advance", "checkout", "--reason", "to the second"]).exits(0);
+    site.reload();
+    site
+}
+
+fn plan(site: &Site) -> Value {
+    site.shop.run(["plan", "show", "checkout", "--json"]).exits(0).json()
+}
+
+fn percentage(site: &Site) -> Value {
+    site.shop.run(["show", "checkout", "--json"]).json()["percentage"].clone()
+}
+
+#[test]
+fn a_plan_goes_one_stage_back_is_held_there_and_killed_if_that_is_as_bad() {
+    let mut site = in_its_second_stage("true");
+    let _daemon = Daemon::start(&site, ["guard"]);
+    site.play(2, healthy, |_| false);
+    assert!(site.play(40, harmful, |site| !site.trail().is_empty()));
+    let done = |site: &Site| {
+        site.trail().into_iter().filter(|record| record["outcome"] == "done").collect::<Vec<_>>()
+    };
+    let trail = done(&site);
+    assert_eq!((&trail[0]["action"], &trail[0]["stage"]), (&"plan_back".into(), &1.into()), "{trail:?}");
+    assert_eq!(trail[0]["guard"]["flag"], "checkout");
+    let plan = plan(&site);
+    assert_eq!((&plan["state"], &plan["stages"][0]["state"]), (&"held".into(), &"present".into()), "{plan}");
+    assert!(plan["held"]["reason"].as_str().unwrap().contains("the guard: "), "{plan}");
+    assert_eq!((percentage(&site), site.killed()), (4.into(), vec![]));
+    // Workers follow; those that are left fail as well, and no cooldown is in the way.
+    site.reload();
+    assert!(site.play(90, harmful, |site| !site.killed().is_empty()), "{:?}", site.trail());
+    assert_eq!(done(&site).len(), 2);
+}
+
+#[test]
+fn a_plan_is_held_where_the_policy_says_so_and_people_are_told_where_it_says_that() {
+    let mut held = in_its_second_stage(r#"{"action": "hold"}"#);
+    let mut told = in_its_second_stage(r#"{"action": "notify"}"#);
+    let _daemons = [Daemon::start(&held, ["guard"]), Daemon::start(&told, ["guard"])];
+    for site in [&mut held, &mut told] {
+        site.play(2, healthy, |_| false);
+        assert!(site.play(40, harmful, |site| !site.trail().is_empty()));
+        assert_eq!((percentage(site), site.killed()), (10.into(), vec![]));
+    }
+    assert_eq!((&held.trail()[0]["action"], &plan(&held)["state"]), (&"plan_hold".into(), &"held".into()));
+    assert_eq!((&told.trail()[0]["action"], &plan(&told)["state"]), (&"guard".into(), &"running".into()));
+    assert!(told.trail()[0]["guard"]["on"]["hits"].as_u64() > Some(0));
+}
+
+#[test]
+fn a_flag_whose_guard_is_off_is_left_alone() {
+    let mut site = Site::new(&FLAGS.replace("\"percentage\": 10}", "\"percentage\": 10}, \"guard\": false"));
+    let _daemon = Daemon::start(&site, ["guard"]);
+    site.play(2, healthy, |_| false);
+    site.play(6, harmful, |_| false);
+    assert_eq!((site.killed(), site.trail()), (vec![], vec![]));
+}
+
+#[test]
+fn of_two_guards_one_acts_and_the_other_takes_over_when_it_ends() {
+    let mut site = Site::new(FLAGS);
+    let first = Daemon::start(&site, ["guard"]);
+    site.play(2, healthy, |_| false);
+    let second = Daemon::start(&site, ["run"]);
+    assert!(second.says("another guard watches this store").is_some());
+    // Killed, as by the kernel: what it knew is taken over.
+    drop(first);
+    site.play(3, healthy, |_| false);
+    assert!(site.play(60, harmful, |site| !site.killed().is_empty()), "{:?}", second.rest());
+    assert_eq!(site.trail().len(), 1);
+}
+
+#[test]
+fn counters_that_are_cut_short_or_overwritten_do_nothing_and_are_told_of_once() {
+    let mut site = Site::new(FLAGS);
+    let file = site.worker.path().to_owned();
+    let daemon = Daemon::start(&site, ["guard"]);
+    site.play(2, healthy, |_| false);
+    // What random bytes make of the counters behind the first page, again and again.
+    let size = std::fs::metadata(&file).unwrap().len() as usize;
+    let mut seed = 88_172_645_463_325_252_u64;
+    for round in 0..4 {
+        let mut bytes = Vec::with_capacity(size);
+        while bytes.len() < size - 4096 {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            bytes.extend_from_slice(&(seed >> (round * 16)).to_le_bytes());
+        }
+        bytes.truncate(size - 4096);
+        let memory = std::fs::OpenOptions::new().write(true).open(&file).unwrap();
+        std::os::unix::fs::FileExt::write_all_at(&memory, &bytes, 4096).unwrap();
+        site.play(2, healthy, |_| false);
+    }
+    assert_eq!((site.killed(), site.trail()), (vec![], vec![]), "{:?}", daemon.rest());
+    // A new one, as another worker would make, that somebody cuts short.
+    let cut = file.with_extension("cut");
+    std::fs::copy(&file, &cut).unwrap();
+    std::fs::OpenOptions::new().write(true).open(&cut).unwrap().set_len(5000).unwrap();
+    std::fs::rename(&cut, &file).unwrap();
+    assert!(daemon.says("is left out: it has 5000 bytes").is_some());
+    std::thread::sleep(Duration::from_secs(3));
+    assert!(daemon.rest().iter().all(|line| !line.contains("is left out")), "said once");
+    assert_eq!((site.killed(), site.trail()), (vec![], vec![]));
+}
+
+#[test]
+fn a_plan_waits_for_enough_requests_for_as_long_as_its_soak_again_where_a_guard_watches() {
+    let mut site = in_its_second_stage(r#"{"min_requests": 1000000}"#);
+    let tick = |site: &Site, minutes: i64| {
+        let at = flagstone::eval::time::format_rfc3339(now() + minutes * 60_000_000);
+        site.shop.run(["plan", "tick", "--at", &at, "--dry-run", "--json"]).json()["plans"][0].clone()
+    };
+    assert_eq!(tick(&site, 90)["step"], "enter", "nobody watches");
+    let _daemon = Daemon::start(&site, ["guard"]);
+    let mut why = String::new();
+    site.play(20, healthy, |site| {
+        why = tick(site, 90)["why"].to_string();
+        why.contains("of 1000000 requests were seen with it on")
+    });
+    assert!(why.contains("the guard waits: ") && why.contains("requests were seen"), "{why}");
+    assert_eq!(tick(&site, 150)["step"], "enter", "not for ever");
 }

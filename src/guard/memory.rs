@@ -1,0 +1,71 @@
+//! What a guard knows that the next one is to know: it is written down now and then, and may be lost.
+
+use crate::plan::Verdict;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a guard knows.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Memory {
+    /// When it was written down, in microseconds since 1970.
+    pub at: i64,
+    /// Each flag under watch.
+    pub flags: BTreeMap<String, Kept>,
+    /// Flags that are not to be watched.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub unwatched: BTreeSet<String>,
+    /// No worker counts, so that there is nothing to watch by.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub blind: bool,
+}
+
+/// What is known of one flag. Times are in microseconds since 1970.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Kept {
+    /// When it was changed last.
+    pub changed_at: i64,
+    /// The stakes: since when they add up, when the last change was, and how many there were.
+    pub stakes: (i64, i64, u32),
+    /// Until when it is left alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cooldown: Option<i64>,
+    /// What was usual before the last change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usual: Option<Before>,
+    /// Hours in which requests were answered on, and off.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub on: Vec<Hour>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[allow(missing_docs, reason = "said of `on`")]
+    pub off: Vec<Hour>,
+    /// What its plan is told.
+    pub verdict: Verdict,
+}
+
+/// What was usual.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Before {
+    /// At most so many requests failed, but for one chance in 10,000.
+    pub error_rate: f64,
+    /// The bucket of the 95th percentile.
+    pub p95: usize,
+    /// The bucket of the median.
+    pub median: usize,
+    /// It was so where the flag was on.
+    pub on: bool,
+}
+
+/// One hour of a cohort.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Hour {
+    /// Hours since 1970.
+    pub hour: i64,
+    /// All that ended.
+    pub requests: u64,
+    /// Of these with an error.
+    pub errors: u64,
+    /// The bucket of the 95th percentile.
+    pub p95: usize,
+    /// The bucket of the median.
+    pub median: usize,
+}

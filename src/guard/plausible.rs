@@ -1,0 +1,43 @@
+//! Whether counters can have come to what they are since the last sample.
+//!
+//! They lie in memory that may hold anything. What no traffic explains is no evidence: the watch begins anew from there.
+
+use crate::telemetry::duration::BUCKETS;
+use crate::telemetry::{Cohort, Exposure};
+
+/// No flag is asked in more requests a second.
+const PER_SECOND: u64 = 10_000_000;
+
+/// Numbers of one request that are read while it is counted may differ by it; so many requests are counted at once.
+const SLACK: u64 = 4_096;
+
+/// What was counted in so many microseconds.
+pub(super) fn plausible(now: &Exposure, before: &Exposure, micros: i64) -> bool {
+    let seconds = u64::try_from(micros).unwrap_or(0) / 1_000_000 + 1;
+    let most = seconds.saturating_mul(PER_SECOND);
+    let gated = now.gated.wrapping_sub(before.gated) <= most;
+    gated && cohort(&now.on, &before.on, most) && cohort(&now.off, &before.off, most)
+}
+
+/// All three ways to count a cohort's requests agree, and no more fail than there are.
+fn cohort(now: &Cohort, before: &Cohort, most: u64) -> bool {
+    let since = u64::wrapping_sub;
+    let requests = since(now.requests, before.requests);
+    let errors = since(now.errors, before.errors);
+    if requests > most || errors > requests.saturating_add(SLACK) {
+        return false;
+    }
+    let near = |sum: u64| sum.abs_diff(requests) <= SLACK;
+    let durations = (0..BUCKETS).try_fold(0_u64, |sum, bucket| {
+        let (now, before) = (now.durations.get(bucket)?, before.durations.get(bucket)?);
+        Some(since(*now, *before)).filter(|count| *count <= most)?.checked_add(sum)
+    });
+    let groups = now.groups.iter().zip(&before.groups).try_fold((0_u64, 0_u64), |sum, (now, before)| {
+        let requests = since(now.requests, before.requests);
+        let errors = since(now.errors, before.errors);
+        let sound = requests <= most && errors <= requests.saturating_add(SLACK);
+        sound.then(|| (sum.0 + requests, sum.1 + errors))
+    });
+    let Some((durations, (in_groups, failed))) = durations.zip(groups) else { return false };
+    near(durations) && near(in_groups) && failed.abs_diff(errors) <= SLACK
+}
