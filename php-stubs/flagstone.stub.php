@@ -130,6 +130,17 @@ function flagstone_request_end(int $status = 0): void {}
 function flagstone_gated(string $flag): void {}
 
 /**
+ * Something happened in this request that experiments count: an order, a signup. When the request ends it counts once for
+ * each flag that the request asked, for the variant it was shown or for on or off; a value tracked twice is added up. A flag
+ * that chose something in an earlier request is asked again before: the same company gets the same variant.
+ *
+ * @param string $event 1 to 64 bytes
+ * @param float $value a finite number, such as the order's total
+ * @throws ValueError for another name or value
+ */
+function feature_track(string $event, float $value = 1.0): void {}
+
+/**
  * Names this application's store, where `flagstone.store` is empty; for this request, or, under the CLI, this process.
  * Called again with the same path it costs a comparison.
  *

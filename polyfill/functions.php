@@ -179,6 +179,19 @@ if (!function_exists('flagstone_gated')) {
     }
 }
 
+if (!function_exists('feature_track')) {
+    /** Something happened that experiments count. Nothing is counted without the extension. */
+    function feature_track(string $event, float $value = 1.0): void
+    {
+        if ($event === '' || \strlen($event) > 64) {
+            throw new \ValueError('feature_track(): Argument #1 ($event) must have 1 to 64 bytes, it has ' . \strlen($event));
+        }
+        if (!\is_finite($value)) {
+            throw new \ValueError('feature_track(): Argument #2 ($value) must be a finite number');
+        }
+    }
+}
+
 if (!function_exists('flagstone_refresh')) {
     /** Moves to the newest generation now; true if it changed. */
     function flagstone_refresh(): bool

@@ -17,6 +17,8 @@ mod compile;
 pub mod definition;
 pub mod eval;
 #[cfg(feature = "publisher")]
+pub mod experiment;
+#[cfg(feature = "publisher")]
 pub mod guard;
 #[cfg(feature = "publisher")]
 pub mod merge;

@@ -424,7 +424,7 @@ fn random_bytes_in_the_memory_are_wrong_numbers_and_nothing_else() {
         // Its first word says now that it is no such file; with it, everything else is read.
         let left_out = read(directory.path(), Path::new(STORE), NOON, |_| true).expect("a reading");
         assert!(left_out.sources[0].left_out.is_some());
-        handle.write_all_at(b"flagcnt2", 0).expect("a write");
+        handle.write_all_at(b"flagcnt3", 0).expect("a write");
         let found = read(directory.path(), Path::new(STORE), NOON, |_| true).expect("a reading");
         assert_eq!(found.sources[0].left_out, None);
     }
@@ -510,7 +510,7 @@ fn memory_of_a_store_that_is_gone_goes_when_another_is_made() {
     let make = |store: &Path| Recorder::open(&memory, store, &snapshot, NOON).expect("a recorder");
     let held = make(&gone);
     make(&there);
-    std::fs::write(memory.join("flagstone-2-of-somebody"), "else").expect("a file");
+    std::fs::write(memory.join("flagstone-3-of-somebody"), "else").expect("a file");
     assert_eq!(count(), 3);
     std::fs::remove_dir(&gone).expect("a removal");
     make(&directory.join("there").join("deeper"));

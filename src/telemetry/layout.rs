@@ -44,6 +44,8 @@ pub(super) mod header {
     pub(in crate::telemetry) const DROPPED_FLAGS: usize = 4;
     /// Flags of one request that were too many to follow.
     pub(in crate::telemetry) const DROPPED_EXPOSURES: usize = 5;
+    /// Events and variants that there was no room for.
+    pub(in crate::telemetry) const DROPPED_EVENTS: usize = 6;
     /// From here on: the hour that each row of the hours is of, plus one; 0 for none.
     pub(in crate::telemetry) const ROWS: usize = 8;
     /// From here on, for each thread that has cells of its own: the generation that it answers from, and microseconds since
@@ -57,7 +59,7 @@ pub(super) mod header {
 }
 
 /// What `header::MAGIC` holds.
-pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"flagcnt2");
+pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"flagcnt3");
 
 /// The cells of one flag for one thread, in words.
 pub(super) mod cell {
@@ -84,21 +86,61 @@ pub(super) mod cell {
 pub(super) mod outcomes {
     use super::{BUCKETS, GROUPS};
 
-    /// Requests by class of status.
+    /// Requests by class of status, but for `COMMON`: those are the rest of all. What most requests come to is one addition less.
     pub(in crate::telemetry) const CLASSES: usize = 0;
+    pub(in crate::telemetry) const COMMON: usize = 2;
     pub(in crate::telemetry) const CLASS_COUNT: usize = 8;
     /// Requests by duration.
     pub(in crate::telemetry) const DURATIONS: usize = CLASSES + CLASS_COUNT;
-    /// By group of companies: requests, of those errors, and what all took, in microseconds.
+    /// By group of companies: requests, and what all took, in microseconds. Both lie in one line of the processor's cache.
     pub(in crate::telemetry) const GROUPS_AT: usize = DURATIONS + BUCKETS;
-    pub(in crate::telemetry) const GROUP: usize = 3;
+    pub(in crate::telemetry) const GROUP: usize = 2;
+    /// Of these the errors.
+    pub(in crate::telemetry) const ERRORS_AT: usize = GROUPS_AT + GROUP * GROUPS;
     /// Words of a cohort.
-    pub(in crate::telemetry) const COHORT: usize = GROUPS_AT + GROUP * GROUPS;
+    pub(in crate::telemetry) const COHORT: usize = ERRORS_AT + GROUPS;
     /// After both cohorts: requests that the flag ended, and those that got both answers.
     pub(in crate::telemetry) const GATED: usize = 2 * COHORT;
     pub(in crate::telemetry) const MIXED: usize = GATED + 1;
-    /// Words of all.
-    pub(in crate::telemetry) const WORDS: usize = MIXED + 1;
+    /// Words of all: whole lines of the cache.
+    pub(in crate::telemetry) const WORDS: usize = (MIXED + 1).next_multiple_of(8);
+}
+
+const _: () = assert!(outcomes::GROUPS_AT.is_multiple_of(2) && outcomes::COHORT.is_multiple_of(2));
+
+/// A cell of an experiment's table, in words.
+pub(super) mod tally {
+    use super::GROUPS;
+
+    /// A hash of what it counts; 0: nobody's.
+    pub(in crate::telemetry) const KEY: usize = 0;
+    /// The hash of the flag's key.
+    pub(in crate::telemetry) const FLAG: usize = 1;
+    /// The arm's kind and the lengths of both names; 0 until they are written.
+    pub(in crate::telemetry) const SHAPE: usize = 2;
+    /// Bytes of a name at most.
+    pub(in crate::telemetry) const NAME: usize = 64;
+    pub(in crate::telemetry) const ARM: usize = 3;
+    pub(in crate::telemetry) const EVENT: usize = ARM + NAME / 8;
+    /// By group of companies: requests, of those errors, the sum of the values, the sum of their squares (doubles).
+    pub(in crate::telemetry) const GROUPS_AT: usize = (EVENT + NAME / 8).next_multiple_of(4);
+    pub(in crate::telemetry) const GROUP: usize = 4;
+    pub(in crate::telemetry) const WORDS: usize = (GROUPS_AT + GROUP * GROUPS).next_multiple_of(8);
+    /// Cells that are looked at for one.
+    pub(in crate::telemetry) const MOST_STEPS: usize = 64;
+
+    pub(in crate::telemetry) const fn shape(kind: u8, arm: usize, event: usize) -> u64 {
+        1 << 63 | (kind as u64) << 16 | (arm as u64) << 8 | event as u64
+    }
+
+    /// Kind, and the lengths of both names; none where they are not written, or no such.
+    #[cfg(feature = "publisher")]
+    pub(in crate::telemetry) fn shape_of(word: u64) -> Option<(u8, usize, usize)> {
+        let [event, arm, kind, ..] = word.to_le_bytes();
+        let lengths = (usize::from(arm), usize::from(event));
+        let written = word >> 63 == 1 && lengths.0 <= NAME && lengths.1 <= NAME;
+        written.then_some((kind, lengths.0, lengths.1))
+    }
 }
 
 /// The number under which questions for flags that the snapshot does not have are counted.
@@ -158,9 +200,19 @@ impl Layout {
         self.sketch(SKETCHES) + slot * outcomes::WORDS * 8
     }
 
+    /// Cells for experiments.
+    pub(super) fn tallies(self) -> usize {
+        self.flags * 4
+    }
+
+    /// A cell of these.
+    pub(super) fn tally(self, number: usize) -> usize {
+        self.outcomes(self.flags) + number * tally::WORDS * 8
+    }
+
     /// Size of the file in bytes: whole pages.
     pub(super) fn size(self) -> usize {
-        self.outcomes(self.flags).next_multiple_of(4096)
+        self.tally(self.tallies()).next_multiple_of(4096)
     }
 }
 
@@ -170,7 +222,7 @@ pub(super) fn sketch_of(hour: u64) -> usize {
 }
 
 /// What the names of all such files begin with.
-pub(super) const NAMES: &str = "flagstone-2-";
+pub(super) const NAMES: &str = "flagstone-3-";
 
 /// What the names of a store's files begin with. The store is told by its canonical path.
 pub(super) fn prefix(store: &Path) -> String {
@@ -214,6 +266,8 @@ mod tests {
             layout.sketch(1),
             layout.outcomes(0),
             layout.outcomes(1),
+            layout.tally(0),
+            layout.tally(1),
             layout.size(),
         ];
         assert!(starts.is_sorted(), "{starts:?}");

@@ -1,8 +1,8 @@
 //! What the flags of a store did to the requests that asked them, counted in memory that all workers of one user share.
 //!
 //! Each user's workers have one file in a file system that is memory (`/dev/shm`), of a size that its name tells, reserved
-//! when it is made. It holds integers only, and no index or size is ever taken from it: random bytes in it are wrong
-//! numbers and nothing else. Nobody locks on a request's way. Questions are counted in cells that one thread alone writes,
+//! when it is made. It holds numbers, and names of events, and no index or size is ever taken from it: random bytes in it are
+//! wrong numbers and nothing else. Nobody locks on a request's way. Questions are counted in cells that one thread alone writes,
 //! with plain stores, and whose next owner goes on counting where the last one was killed; what a request came to is added
 //! with atomic additions when it ends.
 //!
@@ -23,11 +23,13 @@ mod outcome;
 mod read;
 mod recorder;
 mod sketch;
+mod tally;
 
 pub use error::TelemetryError;
 pub use exposure::{Cohort, Exposure, GROUPS, Group};
 pub use layout::DIRECTORY;
 pub use outcome::{Ending, Status};
 #[cfg(feature = "publisher")]
-pub use read::{Counts, FlagCounts, Hour, Source, Worker, read, trusts};
+pub use read::{Counts, FlagCounts, Hour, Source, Tally, Tracked, Worker, read, trusts};
 pub use recorder::{Asked, Recorder};
+pub use tally::Arm;

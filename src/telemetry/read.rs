@@ -5,15 +5,16 @@
 
 use super::claim::is_claimed;
 use super::error::TelemetryError;
-use super::exposure::{Cohort, Exposure, Group};
+use super::exposure::{Cohort, Exposure, GROUPS, Group};
 use super::hours::{hour_of, row_of};
 use super::layout::{
     FIRST, HOURS, Layout, MAGIC, OTHERS, REGISTERS, SKETCH_HOURS, SKETCHES, UNKNOWN, WORKERS, cell, header,
-    outcomes, prefix, sketch_of,
+    outcomes, prefix, sketch_of, tally,
 };
 use super::outcome::{FAILED, SERVER_ERROR};
 use super::recorder::key_hash;
 use super::sketch::estimate;
+use super::tally::{ARM_OFF, ARM_ON, ARM_VARIANT, Arm};
 use crate::eval::Reason;
 use crate::store::open_plain;
 use rustix::process::geteuid;
@@ -46,6 +47,8 @@ pub struct FlagCounts {
     pub companies: f64,
     /// What the requests came to.
     pub exposure: Exposure,
+    /// What was counted for experiments, sorted by event and arm.
+    pub tracked: Vec<Tracked>,
     /// Requests by class of status and cohort, on and off: 0 none, 1 to 5 the status's hundreds, 6 failed.
     pub classes: [[u64; outcomes::CLASS_COUNT]; 2],
     registers: Box<[u8; REGISTERS]>,
@@ -59,6 +62,7 @@ impl Default for FlagCounts {
             hours: Vec::new(),
             companies: 0.0,
             exposure: Exposure::default(),
+            tracked: Vec::new(),
             classes: [[0; outcomes::CLASS_COUNT]; 2],
             registers: Box::new([0; REGISTERS]),
         }
@@ -82,6 +86,30 @@ pub struct Worker {
     pub generation: u64,
     /// When it said so, in microseconds since 1970: at each publish that it follows, and once a second while it is asked.
     pub seen: i64,
+}
+
+/// What an experiment's cell counted of one group of companies.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Tally {
+    /// Requests.
+    pub requests: u64,
+    /// Of these with an error.
+    pub errors: u64,
+    /// Sum of the values; of requests themselves, their milliseconds.
+    pub sum: f64,
+    /// Sum of the values' squares.
+    pub squares: f64,
+}
+
+/// What was counted of one arm of a flag.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tracked {
+    /// Which.
+    pub arm: Arm,
+    /// The event's name; none for the requests that were shown a variant.
+    pub event: Option<String>,
+    /// By group of companies.
+    pub groups: [Tally; GROUPS],
 }
 
 /// A file that was read, or was not.
@@ -111,6 +139,8 @@ pub struct Counts {
     pub dropped_flags: u64,
     /// How often a request asked more flags than are followed.
     pub dropped_exposures: u64,
+    /// Events and variants that there was no room for.
+    pub dropped_events: u64,
 }
 
 impl Counts {
@@ -183,6 +213,7 @@ pub fn read(
     for flag in counts.flags.values_mut() {
         flag.companies = estimate(&flag.registers);
         flag.hours.sort_unstable_by_key(|hour| hour.hour);
+        flag.tracked.sort_by(|a, b| (&a.event, &a.arm).cmp(&(&b.event, &b.arm)));
     }
     Ok(counts)
 }
@@ -241,6 +272,14 @@ impl File<'_> {
                 self.add_flag(slot, counts.flags.entry(hash).or_default(), now);
             }
         }
+        for number in 0..self.layout.tallies() {
+            let at = self.layout.tally(number);
+            if self.word(at + tally::KEY * 8) != 0
+                && let Some(flag) = counts.flags.get_mut(&self.word(at + tally::FLAG * 8))
+            {
+                self.add_tally(at, flag);
+            }
+        }
     }
 
     fn add_flag(&self, slot: usize, flag: &mut FlagCounts, now: i64) {
@@ -265,6 +304,37 @@ impl File<'_> {
         self.add_cohort(outcomes + outcomes::COHORT * 8, &mut exposure.off, classes_off);
         exposure.gated = exposure.gated.wrapping_add(self.word(outcomes + outcomes::GATED * 8));
         exposure.mixed = exposure.mixed.wrapping_add(self.word(outcomes + outcomes::MIXED * 8));
+    }
+
+    fn add_tally(&self, at: usize, flag: &mut FlagCounts) {
+        let Some((kind, arm, event)) = tally::shape_of(self.word(at + tally::SHAPE * 8)) else { return };
+        let name = |start: usize, length: usize| {
+            let bytes = self.bytes.get(at + start * 8..at + start * 8 + length).unwrap_or(&[]);
+            String::from_utf8_lossy(bytes).into_owned()
+        };
+        let arm = match kind {
+            ARM_OFF => Arm::Off,
+            ARM_ON => Arm::On,
+            ARM_VARIANT => Arm::Variant(name(tally::ARM, arm)),
+            _ => return,
+        };
+        let event = (event > 0).then(|| name(tally::EVENT, event));
+        let known = flag.tracked.iter().position(|known| known.arm == arm && known.event == event);
+        let known = known.unwrap_or_else(|| {
+            flag.tracked.push(Tracked { arm, event, groups: [Tally::default(); GROUPS] });
+            flag.tracked.len() - 1
+        });
+        let Some(tracked) = flag.tracked.get_mut(known) else { return };
+        for (number, held) in tracked.groups.iter_mut().enumerate() {
+            let word = |word: usize| self.word(at + (tally::GROUPS_AT + number * tally::GROUP + word) * 8);
+            // Random bytes are no numbers at times.
+            let float =
+                |bits: u64| Some(f64::from_bits(bits)).filter(|float| float.is_finite()).unwrap_or(0.0);
+            held.requests = held.requests.wrapping_add(word(0));
+            held.errors = held.errors.wrapping_add(word(1));
+            held.sum += float(word(2));
+            held.squares += float(word(3));
+        }
     }
 
     /// All threads' answers of a flag by reason, on and off.
@@ -312,22 +382,31 @@ impl File<'_> {
 
     fn add_cohort(&self, start: usize, cohort: &mut Cohort, classes: &mut [u64; outcomes::CLASS_COUNT]) {
         let word = |number: usize| self.word(start + number * 8);
-        for (class, count) in classes.iter_mut().enumerate() {
+        let mut all = 0_u64;
+        for (bucket, count) in cohort.durations.iter_mut().enumerate() {
+            let found = word(outcomes::DURATIONS + bucket);
+            *count = count.wrapping_add(found);
+            all = all.wrapping_add(found);
+        }
+        cohort.requests = cohort.requests.wrapping_add(all);
+        let mut common = all;
+        for (class, count) in classes.iter_mut().enumerate().filter(|(class, _)| *class != outcomes::COMMON) {
             let found = word(outcomes::CLASSES + class);
             *count = count.wrapping_add(found);
-            cohort.requests = cohort.requests.wrapping_add(found);
+            // A request is added to its duration first: there are never more of these than of all but for random bytes.
+            common = common.saturating_sub(found);
             if matches!(class, SERVER_ERROR | FAILED) {
                 cohort.errors = cohort.errors.wrapping_add(found);
             }
         }
-        for (bucket, count) in cohort.durations.iter_mut().enumerate() {
-            *count = count.wrapping_add(word(outcomes::DURATIONS + bucket));
+        if let Some(count) = classes.get_mut(outcomes::COMMON) {
+            *count = count.wrapping_add(common);
         }
         for (number, Group { requests, errors, time }) in cohort.groups.iter_mut().enumerate() {
             let at = outcomes::GROUPS_AT + number * outcomes::GROUP;
             *requests = requests.wrapping_add(word(at));
-            *errors = errors.wrapping_add(word(at + 1));
-            *time = time.wrapping_add(word(at + 2));
+            *errors = errors.wrapping_add(word(outcomes::ERRORS_AT + number));
+            *time = time.wrapping_add(word(at + 1));
         }
     }
 }

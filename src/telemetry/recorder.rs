@@ -5,9 +5,10 @@ use super::duration;
 use super::error::TelemetryError;
 use super::exposure::GROUPS;
 use super::file::{self, Opened};
-use super::layout::{FIRST, OTHERS, REGISTERS, UNKNOWN, cell, header, outcomes, sketch_of};
+use super::layout::{self, FIRST, OTHERS, REGISTERS, UNKNOWN, cell, header, outcomes, sketch_of};
 use super::memory::{Row, add_alone};
 use super::outcome::Ending;
+use super::tally::{self, ARM_OFF, ARM_ON, ARM_VARIANT, ArmName};
 use super::{hours, sketch};
 use crate::eval::{Key, Reason};
 use crate::snapshot::format::{SHAPE_COMPANY_ROLLOUT, SHAPE_LISTS_AND_ROLLOUT, SHAPE_OFF, SHAPE_ON};
@@ -38,6 +39,18 @@ struct Exposure {
     answers: u32,
     /// Of the company that was asked about first.
     group: u32,
+    /// The cell of the variant that it showed, plus one; 0: nobody asked for one; `NONE`: several.
+    variant: u32,
+}
+
+/// Events of one request that are counted.
+const MOST_EVENTS: usize = 16;
+
+/// What was tracked in a request: its name, and the sum of the values.
+#[derive(Debug, Clone)]
+struct Event {
+    name: Box<[u8]>,
+    value: f64,
 }
 
 type Cells = [AtomicU64; cell::WORDS];
@@ -78,8 +91,11 @@ pub struct Recorder {
     worker: usize,
     opened: Opened,
     exposures: Vec<Exposure>,
+    /// Another snapshot was bound since the request began: some of its flags may be among `exposures` already.
+    rebound: bool,
     /// Numbers of flags that ended the request.
     gates: Vec<u32>,
+    events: Vec<Event>,
     /// When the request began, in nanoseconds of a clock that does not go back.
     begun: u64,
     hour: u64,
@@ -112,7 +128,9 @@ impl Recorder {
             worker,
             opened,
             exposures: Vec::with_capacity(MOST_EXPOSURES),
+            rebound: false,
             gates: Vec::new(),
+            events: Vec::new(),
             begun: 0,
             hour: 0,
         };
@@ -124,6 +142,7 @@ impl Recorder {
 
     /// Answers are of this snapshot from now on. What the request asked before stays asked.
     pub fn bind(&mut self, snapshot: &Snapshot) {
+        self.rebound = !self.exposures.is_empty();
         for exposure in &mut self.exposures {
             exposure.answers |= answers(&self.entries, exposure.flag, self.request);
             exposure.flag = NONE;
@@ -227,7 +246,9 @@ impl Recorder {
     pub fn begin(&mut self, clock: u64) {
         self.begun = clock;
         self.exposures.clear();
+        self.rebound = false;
         self.gates.clear();
+        self.events.clear();
         self.request += 1;
         if self.request >= 1 << 30 {
             self.request = 1;
@@ -236,6 +257,33 @@ impl Recorder {
         self.quickly = if self.alone { self.request } else { NONE };
         if hours::current(&self.opened.memory) != self.hour {
             self.follow_hour();
+        }
+    }
+
+    /// The flag showed the request that variant, after it was counted as answered.
+    pub fn shows(&mut self, snapshot: &Snapshot, flag: FlagId, variant: &str) {
+        let slot = self.slot(snapshot, flag.0);
+        let hash = key_hash(snapshot.flag_key(flag).as_bytes());
+        let arm = ArmName { kind: ARM_VARIANT, name: variant.as_bytes() };
+        let (memory, layout) = (&self.opened.memory, self.opened.layout);
+        let Some(exposure) = self.exposures.iter_mut().find(|exposure| exposure.slot == slot) else { return };
+        match tally::find(memory, layout, hash, arm, b"") {
+            Some(cell) if exposure.variant == 0 => exposure.variant = cell + 1,
+            Some(cell) if exposure.variant == cell + 1 => {}
+            Some(_) => exposure.variant = NONE,
+            None => memory.add(header::DROPPED_EVENTS * 8, 1),
+        }
+    }
+
+    /// Something happened in this request that experiments count, worth `value`, a finite number. It counts when the request
+    /// ends, for each flag that the request asked. The name has 1 to 64 bytes.
+    pub fn track(&mut self, event: &[u8], value: f64) {
+        if let Some(known) = self.events.iter_mut().find(|known| *known.name == *event) {
+            known.value += value;
+        } else if self.events.len() < MOST_EVENTS && (1..=64).contains(&event.len()) {
+            self.events.push(Event { name: event.into(), value });
+        } else {
+            self.opened.memory.add(header::DROPPED_EVENTS * 8, 1);
         }
     }
 
@@ -269,18 +317,51 @@ impl Recorder {
                     continue;
                 }
             };
-            let group = cohort + (outcomes::GROUPS_AT + outcomes::GROUP * exposure.group as usize) * 8;
-            memory.add(cohort + (outcomes::CLASSES + class) * 8, 1);
+            let group = exposure.group as usize;
             memory.add(cohort + (outcomes::DURATIONS + bucket) * 8, 1);
-            memory.add(group, 1);
-            if error {
-                memory.add(group + 8, 1);
+            if class != outcomes::COMMON {
+                memory.add(cohort + (outcomes::CLASSES + class) * 8, 1);
             }
-            memory.add(group + 16, took);
+            if error {
+                memory.add(cohort + (outcomes::ERRORS_AT + group) * 8, 1);
+            }
+            let group = cohort + (outcomes::GROUPS_AT + outcomes::GROUP * group) * 8;
+            memory.add(group, 1);
+            memory.add(group + 8, took);
+            if exposure.variant != 0 || !self.events.is_empty() {
+                self.tally(exposure, seen == ON, error, took);
+            }
         }
         self.exposures.clear();
         self.gates.clear();
+        self.events.clear();
         hours::turn(memory, self.opened.layout, ending.now);
+    }
+
+    /// Counts a request for the variant that it was shown, and its events for its arm.
+    #[cold]
+    #[inline(never)]
+    fn tally(&self, exposure: &Exposure, on: bool, error: bool, took: u64) {
+        let (memory, layout) = (&self.opened.memory, self.opened.layout);
+        let flag = memory.get(layout.keys() + exposure.slot as usize * 8);
+        let mut name = [0; layout::tally::NAME];
+        let mut arm = ArmName { kind: if on { ARM_ON } else { ARM_OFF }, name: b"" };
+        match exposure.variant {
+            // Two variants in one request say nothing about either.
+            NONE => return,
+            cell if cell > 0 && on => {
+                tally::add(memory, layout, cell - 1, exposure.group, error, took as f64 / 1000.0);
+                let Some(length) = tally::arm_of(memory, layout, cell - 1, &mut name) else { return };
+                arm = ArmName { kind: ARM_VARIANT, name: name.get(..length).unwrap_or(&[]) };
+            }
+            _ => {}
+        }
+        for event in &self.events {
+            match tally::find(memory, layout, flag, arm, &event.name) {
+                Some(cell) => tally::add(memory, layout, cell, exposure.group, error, event.value),
+                None => memory.add(header::DROPPED_EVENTS * 8, 1),
+            }
+        }
     }
 
     /// Turns the hour where no request ends for long.
@@ -308,11 +389,15 @@ impl Recorder {
         if slot < FIRST {
             return slot;
         }
-        if let Some(known) = self.exposures.iter_mut().find(|known| known.slot == slot) {
+        let known = match self.rebound {
+            true => self.exposures.iter_mut().find(|known| known.slot == slot),
+            false => None,
+        };
+        if let Some(known) = known {
             known.flag = flag;
         } else if self.exposures.len() < MOST_EXPOSURES {
             let group = (hash >> 32) as u32 % GROUPS as u32;
-            self.exposures.push(Exposure { slot, flag, answers: 0, group });
+            self.exposures.push(Exposure { slot, flag, answers: 0, group, variant: 0 });
         } else {
             self.opened.memory.add(header::DROPPED_EXPOSURES * 8, 1);
         }

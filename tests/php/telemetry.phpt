@@ -67,6 +67,30 @@ $at = '--store ' . escapeshellarg($store);
 $change = "$bin disable on $at --yes; $bin kill other --reason test $at";
 file_put_contents("$store.php", '<?php $argv = [0, ' . var_export($change, true) . '];' . $code);
 same('a mark holds content, not kills', '111000', php('', $settings, "$store.php"));
+flagstone('revive', 'other', '--store', $store);
+
+// Experiments: what is tracked in a request is counted for the arm that it got of each flag that it asked.
+$arms = function (string $flag) use ($memory, $store) {
+    $told = json_decode(flagstone('experiment', $flag, '--json', '--memory', $memory, '--store', $store), true);
+    $line = fn ($arm) => ($arm['variant'] ?? $arm['arm']) . " {$arm['converted']}/{$arm['requests']} " . $arm['sum'];
+
+    return implode(', ', array_map(fn ($event) => "{$event['event']}: " . implode(', ', array_map($line, $event['arms'])), $told['events']));
+};
+publish($store, ['tested' => ['enabled' => true, 'variants' => ['a' => ['weight' => 50, 'value' => 1], 'b' => ['weight' => 50]]], 'plain' => ['enabled' => true, 'rollout' => ['percentage' => 50]]]);
+$seen = php('for ($company = 0; $company < 200; $company++) {
+    flagstone_request_begin(); $variant = feature_variant("tested", $company); feature_value("tested", $company); feature_enabled("plain", $company);
+    $seen[$variant] = ($seen[$variant] ?? 0) + 1; if ($company % 2) { feature_track("order", 2.5); feature_track("order"); }
+    flagstone_request_end(200); } ksort($seen); echo json_encode($seen);', $settings);
+$seen = json_decode($seen, true);
+same('requests by variant', 1, preg_match("~^order: a (\d+)/{$seen['a']} ([\d.]+), b (\d+)/{$seen['b']} ([\d.]+)$~", $arms('tested'), $found));
+same('each second one ordered, for 3.5', [100, 350.0], [$found[1] + $found[3], (float) ($found[2] + $found[4])]);
+same('on and off are the arms of a flag without variants', 1, preg_match('~^order: off (\d+)/\d+ [\d.]+, on (\d+)/\d+ [\d.]+$~', $arms('plain'), $found));
+same('all orders', 100, $found[1] + $found[2]);
+php('flagstone_request_begin(); feature_track("early"); feature_enabled("plain", 1); flagstone_request_end(500); feature_track("after the end");', $settings);
+same('what is tracked before the question counts', 1, preg_match('~early: (off 1/\d+ 1, on 0/\d+ 0|off 0/\d+ 0, on 1/\d+ 1)~', $arms('plain')));
+same('what is tracked outside a request does not', false, str_contains($arms('plain'), 'after'));
+same('bad events', "feature_track(): Argument #1 (\$event) must have 1 to 64 bytes, it has 0\nfeature_track(): Argument #1 (\$event) must have 1 to 64 bytes, it has 65\nfeature_track(): Argument #2 (\$value) must be a finite number\n",
+    php('foreach ([[""], [str_repeat("x", 65)], ["x", NAN]] as $arguments) { try { feature_track(...$arguments); } catch (ValueError $e) { echo $e->getMessage(), "\n"; } }', $settings) . "\n");
 echo "done\n";
 --EXPECT--
 done

@@ -45,6 +45,8 @@ pub enum Word {
     Status,
     /// Show what workers answered, and what the requests that asked came to
     Stats(Stats),
+    /// Compare a flag's variants by what was tracked, and say whether one is ahead
+    Experiment(Experiment),
     /// Print what was counted, and what is served, as OpenMetrics text
     Metrics(Memory),
     /// Say whether flags are answered, and from what; fails only where none is
@@ -136,8 +138,25 @@ const GROUPS: [(&str, &[&str]); 3] = [
     (
         "Ask",
         &[
-            "check", "status", "stats", "metrics", "health", "list", "show", "ask", "explain", "why",
-            "inspect", "history", "diff", "simulate", "audit", "doctor", "scan", "verify",
+            "check",
+            "status",
+            "stats",
+            "experiment",
+            "metrics",
+            "health",
+            "list",
+            "show",
+            "ask",
+            "explain",
+            "why",
+            "inspect",
+            "history",
+            "diff",
+            "simulate",
+            "audit",
+            "doctor",
+            "scan",
+            "verify",
         ],
     ),
     (

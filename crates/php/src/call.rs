@@ -323,6 +323,19 @@ pub(crate) fn parse_override(frame: &ExecuteData) -> Option<(Option<&ZendHashTab
     Some((unsafe { answers.as_ref() }, (!otherwise_null).then_some(otherwise)))
 }
 
+/// `(string $event, float $value = 1.0)`. None: PHP has thrown.
+pub(crate) fn parse_event(frame: &ExecuteData) -> Option<(&[u8], f64)> {
+    let (mut string, mut value): (*mut zend_string, f64) = (null_mut(), 1.0);
+    // SAFETY: the spec takes these two pointers, in this order, to a string and to what PHP's floats are.
+    let parsed =
+        unsafe { php::zend_parse_parameters(count(frame), c"S|d".as_ptr(), &raw mut string, &raw mut value) };
+    if parsed != 0 || string.is_null() {
+        return None;
+    }
+    // SAFETY: PHP set it to the string of an argument, which lives as long as the frame.
+    Some((unsafe { php::bytes(string) }, value))
+}
+
 /// `(int $status = 0)`. None: PHP has thrown.
 pub(crate) fn parse_status(frame: &ExecuteData) -> Option<i64> {
     let mut status = 0_i64;

@@ -7,7 +7,7 @@ use crate::pin::{self, Globals, Pin};
 use crate::telemetry;
 use crate::{status, stores, values};
 use engine::telemetry::{Asked, Status};
-use engine::{Answer, FlagId, Key, Reason};
+use engine::{Answer, FlagId, Key, Reason, Snapshot, VariantRef};
 use ext_php_rs::types::{ZendHashTable, Zval};
 use ext_php_rs::zend::ExecuteData;
 
@@ -139,24 +139,39 @@ pub(crate) extern "C" fn feature_variant(frame: &mut ExecuteData, result: &mut Z
         let Some(question) = exact(frame).or_else(|| parse(frame, &QUESTION)) else { return values::null() };
         let globals = globals();
         let found = asked(globals, &question, true);
-        variant_name(globals, &question, &found)
+        variant_name(globals, &question, &found, true)
     });
     put(result, variant);
 }
 
-fn variant_name(globals: &mut Globals, question: &Question<'_>, found: &Found) -> Zval {
+fn variant_name(globals: &mut Globals, question: &Question<'_>, found: &Found, exposes: bool) -> Zval {
     match &found.told {
         Some(told) if told.variant.is_some() || !told.on => {
             values::or_null(told.variant.as_deref(), values::string)
         }
         _ => {
-            let now = globals.instant();
-            let variant = found.flag.filter(|_| found.on).zip(globals.pinned_as_it_is());
-            let variant = variant
-                .and_then(|(flag, pin)| engine::variant(pin.snapshot, flag, &as_engine(question, now)));
-            values::or_null(variant, |variant| values::string(variant.name.as_bytes()))
+            let variant = drawn(globals, question, found, exposes);
+            values::or_null(variant, |(_, variant)| values::string(variant.name.as_bytes()))
         }
     }
+}
+
+/// The variant that the question draws, and the snapshot that it is of; `exposes`: the request is counted for it.
+fn drawn<'a>(
+    globals: &'a mut Globals,
+    question: &Question<'_>,
+    found: &Found,
+    exposes: bool,
+) -> Option<(&'a Snapshot, VariantRef<'a>)> {
+    let now = globals.instant();
+    let flag = found.flag.filter(|_| found.on)?;
+    let Globals { telemetry, view, .. } = globals;
+    let snapshot = view.as_deref()?.snapshot.as_deref()?;
+    let variant = engine::variant(snapshot, flag, &as_engine(question, now))?;
+    if exposes && found.told.is_none() {
+        telemetry.shows(snapshot, flag, variant.name);
+    }
+    Some((snapshot, variant))
 }
 
 /// `feature_value(string $flag, int|string|null $company = null, array $context = [], mixed $default = null): mixed`
@@ -168,15 +183,17 @@ pub(crate) extern "C" fn feature_value(frame: &mut ExecuteData, result: &mut Zva
         };
         let globals = globals();
         let found = asked(globals, &question, true);
-        let now = globals.instant();
         let told = found.told.as_ref().and_then(|told| told.variant.as_deref());
-        let value = found.flag.filter(|_| found.on).zip(globals.pinned_as_it_is()).and_then(|(flag, pin)| {
-            let variant = match told {
-                Some(name) => engine::variant_named(pin.snapshot, flag, name),
-                None => engine::variant(pin.snapshot, flag, &as_engine(&question, now)),
-            };
-            variant?.value.map(|value| values::of(pin.snapshot, value))
-        });
+        let shown = match told {
+            Some(name) => {
+                let flag = found.flag.filter(|_| found.on).zip(globals.pinned_as_it_is());
+                flag.and_then(|(flag, pin)| {
+                    Some((pin.snapshot, engine::variant_named(pin.snapshot, flag, name)?))
+                })
+            }
+            None => drawn(globals, &question, &found, true),
+        };
+        let value = shown.and_then(|(snapshot, variant)| Some(values::of(snapshot, variant.value?)));
         value.unwrap_or_else(|| {
             if count(frame) < 4 {
                 return values::null();
@@ -199,7 +216,7 @@ pub(crate) extern "C" fn feature_explain(frame: &mut ExecuteData, result: &mut Z
 
 fn explain(globals: &mut Globals, question: &Question<'_>) -> Zval {
     let found = answer(globals, question);
-    let variant = variant_name(globals, question, &found);
+    let variant = variant_name(globals, question, &found, false);
     let (generation, told) = (globals.view().map_or(0, |view| view.generation), found.told.is_some());
     let pin = globals.pinned_as_it_is();
     let rule = found.answer.rule.map(|rule| {
@@ -366,6 +383,24 @@ pub(crate) extern "C" fn flagstone_gated(frame: &mut ExecuteData, result: &mut Z
         if let Some(flag) = snapshot.find_hashed(question.hash, question.flag) {
             globals.telemetry.gated(snapshot, flag);
         }
+    });
+    result.set_null();
+}
+
+/// `feature_track(string $event, float $value = 1.0): void`
+pub(crate) extern "C" fn feature_track(frame: &mut ExecuteData, result: &mut Zval) {
+    guarded((), || {
+        let Some((event, value)) = call::parse_event(frame) else { return };
+        if event.is_empty() || event.len() > 64 {
+            return php::throw_value(1, &format!("must have 1 to 64 bytes, it has {}", event.len()));
+        }
+        if !value.is_finite() {
+            return php::throw_value(2, "must be a finite number");
+        }
+        let globals = globals();
+        // Opens the memory where this is the first that the process does.
+        globals.pin();
+        globals.telemetry.track(event, value);
     });
     result.set_null();
 }

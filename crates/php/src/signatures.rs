@@ -65,6 +65,11 @@ pub(crate) fn functions() -> Vec<FunctionBuilder<'static>> {
             false,
             false,
         ),
+        FunctionBuilder::new("feature_track", f::feature_track)
+            .arg(Arg::new("event", DataType::String))
+            .arg(Arg::new("value", DataType::Double).default("1.0"))
+            .required_args(1)
+            .returns(DataType::Void, false, false),
         FunctionBuilder::new("flagstone_status", f::flagstone_status).returns(DataType::Array, false, false),
         FunctionBuilder::new("flagstone_refresh", f::flagstone_refresh).returns(DataType::Bool, false, false),
         FunctionBuilder::new("flagstone_use", f::flagstone_use)

@@ -78,6 +78,20 @@ impl Telemetry {
         }
     }
 
+    /// The flag showed the request that variant.
+    pub(crate) fn shows(&mut self, snapshot: &Snapshot, flag: FlagId, variant: &str) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.shows(snapshot, flag, variant);
+        }
+    }
+
+    /// Something happened that experiments count.
+    pub(crate) fn track(&mut self, event: &[u8], value: f64) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.track(event, value);
+        }
+    }
+
     /// The request was ended by that flag.
     pub(crate) fn gated(&mut self, snapshot: &Snapshot, flag: FlagId) {
         if let Some(recorder) = &mut self.recorder {

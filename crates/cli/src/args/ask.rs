@@ -56,6 +56,19 @@ pub struct Stats {
     pub memory: Memory,
 }
 
+/// Arguments of `experiment`.
+#[derive(Debug, Args)]
+pub struct Experiment {
+    /// The flag's key
+    pub flag: String,
+    /// This event only
+    #[arg(long, value_name = "E")]
+    pub event: Option<String>,
+    /// Where.
+    #[command(flatten)]
+    pub memory: Memory,
+}
+
 /// Where workers count.
 #[derive(Debug, Args)]
 pub struct Memory {

@@ -78,6 +78,7 @@ fn of_memory(counts: &Counts, text: &mut Text) {
             "Flags of one request beyond those that are followed",
             counts.dropped_exposures,
         ),
+        ("flagstone_events_dropped", "Events and variants that there was no room for", counts.dropped_events),
     ] {
         text.family(name, Kind::Counter, help);
         text.sample("_total", &[], value);

@@ -10,6 +10,7 @@ mod diff;
 mod doctor;
 mod drift;
 mod edit;
+mod experiment;
 mod explain;
 mod export;
 mod guard;
@@ -51,6 +52,7 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
         Word::Check(word) => check::run(word, output),
         Word::Status => status::run(arguments, output),
         Word::Stats(word) => stats::run(arguments, word, output),
+        Word::Experiment(word) => experiment::run(arguments, word, output),
         Word::Metrics(word) => metrics::run(arguments, word, output),
         Word::Health(word) => health::run(arguments, word, output),
         Word::List => list::run(arguments, output),

@@ -43,6 +43,7 @@ pub fn run(arguments: &Arguments, word: &Stats, output: &mut Output) -> Outcome 
         "without_room": counts.others,
         "dropped_flags": counts.dropped_flags,
         "dropped_exposures": counts.dropped_exposures,
+        "dropped_events": counts.dropped_events,
         "sources": counts.sources.iter().map(|source| json!({
             "path": source.path, "user": source.user, "left_out": source.left_out,
         })).collect::<Vec<_>>(),

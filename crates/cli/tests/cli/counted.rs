@@ -253,3 +253,57 @@ fn stats_draw_as_many_hours_as_they_are_told() {
         shop.run(["stats", "--hours", hours, "--memory", "memory"]).exits(2);
     }
 }
+
+/// Requests that asked `customer_portal`, were shown one of its variants, and ordered or not.
+fn orders(worker: &mut Worker, variant: &str, requests: i64, one_in: i64) {
+    let flag = worker.snapshot.find(b"customer_portal").unwrap();
+    for request in 0..requests {
+        worker.recorder.begin(0);
+        let asked =
+            Asked { flag, on: true, reason: Reason::RolloutIn, company: Some(Key::Int(request % 211)) };
+        worker.recorder.answered(&worker.snapshot, &asked, true);
+        worker.recorder.shows(&worker.snapshot, flag, variant);
+        if request % one_in == 0 {
+            // Twice in a request is one order, of both values.
+            worker.recorder.track(b"order", 10.0);
+            worker.recorder.track(b"order", 5.0);
+        }
+        worker.recorder.end(&Ending { status: Status::Http(200), clock: 1_000, now: now() });
+    }
+}
+
+#[test]
+fn an_experiment_tells_what_each_variant_came_to_and_who_is_ahead() {
+    let shop = Shop::published();
+    let mut worker = Worker::of(&shop);
+    let told = |arguments: [&str; 4]| shop.run(arguments);
+    let ask = ["experiment", "customer_portal", "--memory", "memory"];
+    assert!(told(ask).exits(0).out.contains("no event was tracked"));
+    orders(&mut worker, "classic", 3_000, 10);
+    orders(&mut worker, "compact", 3_000, 9);
+    let even = told(ask).exits(0).out;
+    assert!(even.contains("no winner yet"), "{even}");
+    orders(&mut worker, "classic", 3_000, 40);
+    orders(&mut worker, "compact", 3_000, 3);
+    let decided = told(ask).exits(0).out;
+    assert!(decided.contains("variant compact is ahead"), "{decided}");
+    assert!(decided.lines().any(|line| line.starts_with("variant classic  6,000     375")), "{decided}");
+
+    let mut command = shop.command(["experiment", "customer_portal", "--event", "order", "--json"]);
+    let json = crate::shop::ran(command.args(["--memory", "memory"]).output().unwrap()).exits(0).json();
+    let event = &json["events"][0];
+    assert_eq!(event["winner"], serde_json::json!({"arm": "variant", "variant": "compact"}));
+    assert_eq!(event["arms"][1]["requests"], 6_000);
+    assert_eq!(event["arms"][1]["converted"], 334 + 1_000);
+    assert_eq!(event["arms"][1]["sum"], 15.0 * 1_334.0);
+    let rate = |end: &str| event["arms"][1]["rate"][end].as_f64().unwrap();
+    assert!(rate("low") < rate("mean") && rate("mean") < rate("high"), "{event}");
+    let value = event["arms"][1]["value"]["mean"].as_f64().unwrap();
+    assert!((value - 15.0 * 1_334.0 / 6_000.0).abs() < 1e-9, "{value}");
+
+    let mut command = shop.command(["experiment", "customer_portal", "--event", "orders"]);
+    let unknown = crate::shop::ran(command.args(["--memory", "memory"]).output().unwrap()).exits(2);
+    assert!(unknown.err.contains("those that were: order"), "{}", unknown.err);
+    let stats = shop.run(["stats", "customer_portal", "--memory", "memory", "--json"]).exits(0).json();
+    assert_eq!(stats["flags"][0]["cohorts"]["on"]["requests"], 12_000);
+}
