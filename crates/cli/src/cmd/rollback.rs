@@ -93,6 +93,7 @@ fn plan(store: &Store, to: Option<&Target>) -> Result<Plan, Failure> {
     }
     let earlier: Vec<u64> =
         status.retained.iter().copied().filter(|generation| *generation < current).collect();
+    let before = store.definitions(current);
     let target = match to {
         Some(Target::Generation(to)) if *to == current => {
             return Err(Failure::Refused(format!("generation {to} is the current one; nothing was changed")));
@@ -100,11 +101,11 @@ fn plan(store: &Store, to: Option<&Target>) -> Result<Plan, Failure> {
         Some(Target::Generation(to)) => *to,
         Some(Target::Content(content)) if status.content_id.as_deref() == Some(content) => current,
         Some(Target::Content(content)) => holding(store, &earlier, content)?,
-        None => previous(store, current, &earlier, status.content_id.as_deref())?,
+        None => previous(store, before.as_ref().ok(), &earlier, status.content_id.as_deref())?,
     };
     let after = store.definitions(target).map_err(Failure::changing)?;
     // The current generation may be what is broken: that is no reason to stay on it.
-    let before = match (store.definitions(current), status.error) {
+    let before = match (before, status.error) {
         (Ok(before), None) => before,
         (Ok(_), Some(error)) => return Ok(blind(current, target, error)),
         (Err(error), _) => return Ok(blind(current, target, error.to_string())),
@@ -153,11 +154,14 @@ fn holding(store: &Store, earlier: &[u64], content: &str) -> Result<u64, Failure
 
 /// The last generation that says something else than the current one. What only the store keeps with flags is left aside:
 /// going back over a plan that was held would change nothing for anybody.
-fn previous(store: &Store, current: u64, earlier: &[u64], content: Option<&str>) -> Result<u64, Failure> {
-    let definitions = store.definitions(current).ok();
-    let kept =
-        definitions.filter(|definitions| definitions.flags.values().any(|flag| !flag.state.is_empty()));
-    let says = kept.map(|definitions| definitions.without_state());
+fn previous(
+    store: &Store,
+    current: Option<&Definitions>,
+    earlier: &[u64],
+    content: Option<&str>,
+) -> Result<u64, Failure> {
+    let kept = current.filter(|definitions| definitions.flags.values().any(|flag| !flag.state.is_empty()));
+    let says = kept.map(Definitions::without_state);
     for generation in earlier.iter().rev() {
         let Ok(snapshot) = store.snapshot(*generation) else { continue };
         let same = |says: &Definitions| {
