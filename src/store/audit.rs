@@ -61,6 +61,8 @@ pub enum Action {
     PlanBack,
     PlanDone,
     Guard,
+    KeyTrust,
+    KeyForget,
 }
 
 impl Action {
@@ -107,6 +109,8 @@ impl Action {
             Action::PlanAbort => "plan abort",
             Action::PlanBack => "plan back",
             Action::PlanDone => "plan done",
+            Action::KeyTrust => "key trust",
+            Action::KeyForget => "key forget",
             Action::Guard => "guard",
         }
     }

@@ -3,6 +3,9 @@
 //! Who may publish may sign, and may say whom to trust; nobody else reads the one or writes the other.
 
 use super::Store;
+use super::audit::{Action, Outcome, Record};
+use super::change::Change;
+use super::diff::Difference;
 use super::error::StoreError;
 use super::layout::open_plain;
 use super::lock::Lock;
@@ -11,6 +14,7 @@ use super::replace::replace;
 use super::trust::{judge, judge_file, printable};
 use crate::travel::{ExportKey, Trusted};
 use rustix::process::geteuid;
+use serde_json::Value;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
@@ -83,9 +87,10 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// When the name is taken by another key, or it cannot be written.
-    pub fn trust_key(&self, name: &str, key: Option<Trusted>) -> Result<bool, StoreError> {
-        let _lock = Lock::take(&self.directory, self.patience, "key trust")?;
+    /// When the name is taken by another key, or it or the audit trail cannot be written.
+    pub fn trust_key(&self, name: &str, key: Option<Trusted>, change: &Change) -> Result<bool, StoreError> {
+        let action = if key.is_some() { Action::KeyTrust } else { Action::KeyForget };
+        let session = self.session(change, action.word())?;
         let mut trusted = self.trusted_keys()?;
         let before = trusted.clone();
         match key {
@@ -98,11 +103,29 @@ impl Store {
             Some(key) => trusted.push(key),
             None => trusted.retain(|known| known.name != name),
         }
-        if trusted != before {
-            let text: String = trusted.iter().map(|key| format!("{} {}\n", key.name, key.public())).collect();
-            self.write_key(TRUSTED, text.as_bytes(), false)?;
+        if trusted == before {
+            return Ok(false);
         }
-        Ok(trusted != before)
+        let public = |keys: &[Trusted]| {
+            keys.iter().find(|key| key.name == name).map(|key| Value::String(key.public()))
+        };
+        let mut audit = session.audit()?;
+        let mut intention = session.record(change, action, Outcome::Intended);
+        let pointer = format!("/keys/{name}");
+        let difference =
+            Difference { flag: None, pointer, before: public(&before), after: public(&trusted), list: None };
+        intention.differences = vec![difference];
+        let mut outcome = Record { outcome: Outcome::Done, differences: Vec::new(), ..intention.clone() };
+        outcome.intention = Some(audit.append(intention)?);
+        let text: String = trusted.iter().map(|key| format!("{} {}\n", key.name, key.public())).collect();
+        let written = self.write_key(TRUSTED, text.as_bytes(), false);
+        if let Err(error) = &written {
+            outcome.outcome = Outcome::Failed;
+            outcome.error = Some(error.to_string());
+        }
+        // Without its outcome the intention stands for it.
+        let _ = audit.append(outcome);
+        written.map(|()| true)
     }
 
     /// The text and mode of a file that nobody else can change.

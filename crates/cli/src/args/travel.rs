@@ -93,10 +93,25 @@ pub enum KeyWord {
         name: String,
         /// As `flagstone key` prints it where they come from
         key: String,
+        #[command(flatten)]
+        told: Told,
     },
     /// Take no more exports by the key of that name
     Forget {
         /// As it was called
         name: String,
+        #[command(flatten)]
+        told: Told,
     },
+}
+
+/// What the audit trail is told besides.
+#[derive(Debug, Args)]
+pub struct Told {
+    /// Why, for the audit trail
+    #[arg(long, value_name = "R")]
+    pub reason: Option<String>,
+    /// Who makes the change; without it FLAGSTONE_ACTOR, SUDO_USER or whoever signed in
+    #[arg(long, value_name = "NAME", value_parser = name)]
+    pub actor: Option<String>,
 }

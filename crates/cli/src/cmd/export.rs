@@ -2,10 +2,10 @@
 
 use super::change;
 use super::promote::{dry, land, named, parcel};
-use crate::args::{Arguments, Export, Import, Key, KeyWord};
+use crate::args::{Arguments, Export, Import, Key, KeyWord, Told};
 use crate::output::{Exit, Failure, GOOD, Outcome, Output};
 use crate::{place, words};
-use flagstone::store::Actor;
+use flagstone::store::{Actor, Change};
 use flagstone::travel::{Sealed, Trusted, open, seal, without_companies};
 use serde_json::json;
 
@@ -66,6 +66,11 @@ pub fn import(arguments: &Arguments, word: &Import, output: &mut Output) -> Outc
     Ok(exit)
 }
 
+fn told(told: &Told) -> Change {
+    let reason = told.reason.clone().filter(|reason| !reason.trim().is_empty());
+    Change { actor: Actor::named(told.actor.as_deref()), reason, base: None }
+}
+
 pub fn key(arguments: &Arguments, word: &Key, output: &mut Output) -> Outcome {
     let store = place::store(arguments)?;
     match &word.word {
@@ -73,16 +78,16 @@ pub fn key(arguments: &Arguments, word: &Key, output: &mut Output) -> Outcome {
         Some(KeyWord::Make) => {
             store.make_export_key().map_err(Failure::changing)?;
         }
-        Some(KeyWord::Trust { name, key }) => {
+        Some(KeyWord::Trust { name, key, told }) => {
             let Some(trusted) = Trusted::new(name, key) else {
                 return Err(Failure::Unknown(
                     "expected a key as `flagstone key` prints it where the export comes from: flagstone-ed25519: and 64 hex digits".to_owned(),
                 ));
             };
-            store.trust_key(name, Some(trusted)).map_err(Failure::changing)?;
+            store.trust_key(name, Some(trusted), &self::told(told)).map_err(Failure::changing)?;
         }
-        Some(KeyWord::Forget { name }) => {
-            let forgotten = store.trust_key(name, None).map_err(Failure::changing)?;
+        Some(KeyWord::Forget { name, told }) => {
+            let forgotten = store.trust_key(name, None, &self::told(told)).map_err(Failure::changing)?;
             let unknown = || {
                 Failure::Refused(format!("no key is trusted as {}; nothing was changed", words::plain(name)))
             };

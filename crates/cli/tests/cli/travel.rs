@@ -109,6 +109,37 @@ fn a_segment_that_others_use_is_not_changed_under_them() {
 }
 
 #[test]
+fn whose_exports_are_taken_and_no_longer_is_in_the_audit_trail() {
+    let shop = two(EMPTY);
+    let made = shop.run(["key", "make", "--store", "staging", "--json"]).exits(0).json();
+    let key = made["key"].as_str().unwrap();
+    shop.run(["key", "trust", "staging", key, "--reason", "new staging", "--actor", "alice"]).exits(0);
+    shop.run(["key", "trust", "staging", key]).exits(0);
+    shop.run(["key", "forget", "staging", "--reason", "it was broken into", "--actor", "bob"]).exits(0);
+    shop.run(["key", "forget", "staging"]).exits(1);
+    let trail = shop.run(["audit", "--json"]).exits(0).json();
+    let told: Vec<_> = trail["trail"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|record| record["action"] == "key_trust" || record["action"] == "key_forget")
+        .collect();
+    let [trust, trusted, forget, forgotten] = told[..] else { panic!("{told:#?}") };
+    assert_eq!((&trust["outcome"], &trusted["outcome"]), (&"intended".into(), &"done".into()));
+    assert_eq!((&trust["reason"], &trust["actor"]["user"]), (&"new staging".into(), &"alice".into()));
+    assert_eq!(trust["differences"], serde_json::json!([{ "pointer": "/keys/staging", "after": key }]));
+    assert_eq!((&forget["outcome"], &forgotten["outcome"]), (&"intended".into(), &"done".into()));
+    assert_eq!((&forget["reason"], &forget["actor"]["user"]), (&"it was broken into".into(), &"bob".into()));
+    assert_eq!(forget["differences"], serde_json::json!([{ "pointer": "/keys/staging", "before": key }]));
+    // Where the trail cannot be written, nobody is trusted.
+    let audit = shop.directory.join("store/audit.jsonl");
+    std::fs::rename(&audit, shop.directory.join("aside")).unwrap();
+    std::fs::create_dir(&audit).unwrap();
+    shop.run(["key", "trust", "staging", key]).exits(2);
+    assert_eq!(shop.run(["key", "--json"]).exits(0).json()["trusted"], serde_json::json!([]));
+}
+
+#[test]
 fn wrong_names_of_what_is_to_travel_are_refused() {
     let shop = two(EMPTY);
     let ran = shop.run(["promote", "serch", "--from", "staging"]).exits(1);
