@@ -7,6 +7,7 @@ namespace Flagstone\Laravel\Tests;
 use Flagstone\Laravel\Exceptions\BrokenDefinitions;
 use Flagstone\Laravel\Exceptions\UnknownFlag;
 use Flagstone\Laravel\Facades\Flagstone;
+use Flagstone\Laravel\Lifecycle\Pin;
 use Flagstone\Laravel\Tests\Support\Store;
 use Flagstone\Polyfill\Process;
 use Illuminate\Support\Facades\Route;
@@ -64,6 +65,14 @@ final class FileDriverTest extends TestCase
             Flagstone::for(15)->all(),
         );
         $this->assertSame($this->file, Flagstone::driver()->status()['store']);
+    }
+
+    public function test_a_job_of_a_worker_is_answered_from_the_file(): void
+    {
+        $pin = new Pin($this->app, false);
+        $pin->begin('job');
+        $this->assertTrue(Flagstone::for(15)->enabled('portal'));
+        $pin->end('job');
     }
 
     public function test_the_applications_environment_is_merged_in_and_then_the_overlay(): void

@@ -9,6 +9,12 @@ namespace Flagstone\Polyfill;
  * are laid out as docs/snapshot-format.md has them.
  *
  * @internal
+ * @phpstan-type FlagRecord array{shape: int, bits: int, seed: int, threshold: int, by: int, variantSeed: int, requires: int,
+ *     requiresCount: int, needs: int, needsCount: int, rulesCount: int, steps: int, stepsCount: int, variants: int,
+ *     variantsCount: int, allow: int, deny: int, ...}
+ * @phpstan-type Test array{int, int, int, string, int, int, bool|int|float|string, int, int}
+ * @phpstan-type Rule array{?string, list<Test>, int}
+ * @phpstan-type Variant array{string, int, ?int}
  */
 interface Compiled
 {
@@ -22,7 +28,11 @@ interface Compiled
 
     public function key(int $number): string;
 
-    /** The record of a flag. */
+    /**
+     * The record of a flag.
+     *
+     * @return FlagRecord
+     */
     public function flag(int $number): array;
 
     /** @return list<int> flag numbers or attribute numbers */
@@ -37,13 +47,24 @@ interface Compiled
     /**
      * The flag's rules: [name or null, tests, threshold], and a test is
      * [operation, operand's kind, attribute's number, its name, next if it matches, next if not, a, b, first cell].
+     *
+     * @return list<Rule>
      */
     public function rules(int $number): array;
 
-    /** The threshold of the last step that has come; null if none has. */
+    /**
+     * The threshold of the last step that has come; null if none has.
+     *
+     * @param FlagRecord $flag
+     */
     public function step(array $flag, int $now): ?int;
 
-    /** The flag's variants: [name, upper, cell of the value or null]. */
+    /**
+     * The flag's variants: [name, upper, cell of the value or null].
+     *
+     * @param FlagRecord $flag
+     * @return list<Variant>
+     */
     public function variants(array $flag): array;
 
     /** What a cell holds. */

@@ -8,6 +8,7 @@ namespace Flagstone\Polyfill;
  * Rules' conditions: programs of comparisons whose jumps only go forward.
  *
  * @internal
+ * @phpstan-import-type Test from Compiled
  */
 final class Conditions
 {
@@ -45,7 +46,12 @@ final class Conditions
 
     public const HOLDS = 0xFFFF_FFFF;
 
-    /** Whether the condition holds. At most as many steps as there are tests. */
+    /**
+     * Whether the condition holds. At most as many steps as there are tests.
+     *
+     * @param list<Test> $tests
+     * @param array<array-key, mixed> $context
+     */
     public static function hold(Compiled $snapshot, array $tests, int|string|null $company, array $context, int $now): bool
     {
         if ($tests === []) {
@@ -69,17 +75,17 @@ final class Conditions
         return $at === self::HOLDS;
     }
 
+    /** @param Test $test */
     private static function matches(Compiled $snapshot, array $test, mixed $value): bool
     {
         [$op, $kind, $attribute,,,, $operand] = $test;
         if ($op === self::NEVER || $op === self::ALWAYS) {
             return $op === self::ALWAYS;
         }
-        $there = \is_scalar($value);
         if ($op === self::EXISTS) {
-            return $there === ($operand !== 0 && $operand !== false);
+            return \is_scalar($value) === ($operand !== 0 && $operand !== false);
         }
-        if (!$there) {
+        if (!\is_scalar($value)) {
             return false;
         }
         switch ($op) {
@@ -97,18 +103,18 @@ final class Conditions
             case self::GTE:
                 return !\is_bool($value) && self::satisfies($op, self::compare($value, $operand));
             case self::STARTS_WITH:
-                return \is_string($value) && $kind === self::TEXT && \str_starts_with($value, $operand);
+                return \is_string($value) && $kind === self::TEXT && \is_string($operand) && \str_starts_with($value, $operand);
             case self::ENDS_WITH:
-                return \is_string($value) && $kind === self::TEXT && \str_ends_with($value, $operand);
+                return \is_string($value) && $kind === self::TEXT && \is_string($operand) && \str_ends_with($value, $operand);
             case self::CONTAINS:
-                return \is_string($value) && $kind === self::TEXT && \str_contains($value, $operand);
+                return \is_string($value) && $kind === self::TEXT && \is_string($operand) && \str_contains($value, $operand);
             case self::BEFORE:
             case self::AFTER:
                 $instant = self::instant($attribute, $value);
 
                 return $instant !== null && ($op === self::BEFORE ? $instant < $operand : $instant > $operand);
         }
-        if ($op < self::SEMVER_EQ || $op > self::SEMVER_GTE || !\is_string($value) || $kind !== self::TEXT) {
+        if ($op < self::SEMVER_EQ || $op > self::SEMVER_GTE || !\is_string($value) || $kind !== self::TEXT || !\is_string($operand)) {
             return false;
         }
 
@@ -137,16 +143,20 @@ final class Conditions
             return \is_bool($b) ? $a <=> $b : null;
         }
 
-        return \is_int($b) || \is_float($b) ? Number::compare($a, $b) : null;
+        return (\is_int($a) || \is_float($a)) && (\is_int($b) || \is_float($b)) ? Number::compare($a, $b) : null;
     }
 
-    /** Whether the set holds the value; null if it has nothing of its kind to compare with, or the value is NaN. */
+    /**
+     * Whether the set holds the value; null if it has nothing of its kind to compare with, or the value is NaN.
+     *
+     * @param Test $test
+     */
     private static function inSet(Compiled $snapshot, array $test, bool|int|float|string $value): ?bool
     {
-        if ($test[1] !== self::SET) {
+        [, $kind,,,,, $numbers, $b, $first] = $test;
+        if ($kind !== self::SET || !\is_int($numbers)) {
             return null;
         }
-        [,,,,,, $numbers, $b, $first] = $test;
         if (\is_bool($value)) {
             $bools = ($b >> 32) & 0xFFFF_FFFF;
 

@@ -25,7 +25,7 @@ final class DefinitionsFile extends Origin
     private const PAUSE = 20_000;
 
     private ?string $error = null;
-    /** Of the files when they were read last. */
+    /** @var list<?array{int, int, int}> of the files when they were read last */
     private array $stamps = [];
     private bool $settled = false;
     private ?string $content = null;
@@ -108,7 +108,11 @@ final class DefinitionsFile extends Origin
         return $text === false ? null : $text;
     }
 
-    /** Time of change, size, inode; null: it is not there. */
+    /**
+     * Time of change, size, inode; null: it is not there.
+     *
+     * @return ?array{int, int, int}
+     */
     private static function stamp(string $path): ?array
     {
         \clearstatcache(true, $path);

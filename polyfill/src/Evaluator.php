@@ -8,6 +8,8 @@ namespace Flagstone\Polyfill;
  * The order in which things decide.
  *
  * @internal
+ * @phpstan-import-type FlagRecord from Compiled
+ * @phpstan-import-type Variant from Compiled
  */
 final class Evaluator
 {
@@ -32,7 +34,11 @@ final class Evaluator
         $this->switched = $stopped || $killed !== [];
     }
 
-    /** Whether the flag is on: what `evaluate` says, by the shortest way. */
+    /**
+     * Whether the flag is on: what `evaluate` says, by the shortest way.
+     *
+     * @param array<array-key, mixed> $context
+     */
     public function enabled(int $flag, int|string|null $company, array $context, int $now): bool
     {
         if (!$this->switched) {
@@ -52,6 +58,7 @@ final class Evaluator
         return $this->evaluate($flag, $company, $context, $now)->on;
     }
 
+    /** @param array<array-key, mixed> $context */
     public function evaluate(int $flag, int|string|null $company, array $context, int $now): Answer
     {
         $record = $this->snapshot->flag($flag);
@@ -85,7 +92,12 @@ final class Evaluator
         return true;
     }
 
-    /** The variant that a flag which is on shows: [name, upper, cell]; null if there is nothing to draw, or to draw by. */
+    /**
+     * The variant that a flag which is on shows: [name, upper, cell]; null if there is nothing to draw, or to draw by.
+     *
+     * @param array<array-key, mixed> $context
+     * @return ?Variant
+     */
     public function variant(int $flag, int|string|null $company, array $context): ?array
     {
         $record = $this->snapshot->flag($flag);
@@ -106,7 +118,11 @@ final class Evaluator
         return null;
     }
 
-    /** The flag's variant of that name. */
+    /**
+     * The flag's variant of that name.
+     *
+     * @return ?Variant
+     */
     public function variantNamed(int $flag, string $name): ?array
     {
         foreach ($this->snapshot->variants($this->snapshot->flag($flag)) as $variant) {
@@ -118,7 +134,10 @@ final class Evaluator
         return null;
     }
 
-    /** @return list<string> attributes that the flag, or one that it requires, can read and the question lacks */
+    /**
+     * @return list<string> attributes that the flag, or one that it requires, can read and the question lacks
+     * @param array<array-key, mixed> $context
+     */
     public function missing(int $flag, array $context): array
     {
         $lacks = static fn (string $name): bool => !\is_scalar($context[$name] ?? null);
@@ -126,7 +145,11 @@ final class Evaluator
         return \array_values(\array_filter($this->snapshot->needs($flag), $lacks));
     }
 
-    /** What turns a flag off whoever asks. */
+    /**
+     * What turns a flag off whoever asks.
+     *
+     * @param FlagRecord $record
+     */
     private function switchedOff(int $flag, array $record): ?string
     {
         if ($this->killed !== [] && isset($this->killed[$this->snapshot->key($flag)])) {
@@ -139,6 +162,7 @@ final class Evaluator
         return ($record['bits'] & self::ENABLED) === 0 ? 'disabled' : null;
     }
 
+    /** @param FlagRecord $record */
     private function open(int $flag, array $record, int $now): bool
     {
         if ($this->switchedOff($flag, $record) !== null) {
@@ -156,6 +180,10 @@ final class Evaluator
         return false;
     }
 
+    /**
+     * @param FlagRecord $record
+     * @param array<array-key, mixed> $context
+     */
     private function decide(int $flag, array $record, int|string|null $company, array $context, int $now): Answer
     {
         if ($company !== null) {
@@ -183,7 +211,12 @@ final class Evaluator
         return $this->share($record, $this->threshold($record, $now), $company, $context);
     }
 
-    /** By a percentage, in thousandths. */
+    /**
+     * By a percentage, in thousandths.
+     *
+     * @param FlagRecord $record
+     * @param array<array-key, mixed> $context
+     */
     private function share(array $record, int $threshold, int|string|null $company, array $context): Answer
     {
         if ($threshold >= self::FULL) {
@@ -201,7 +234,12 @@ final class Evaluator
         return new Answer($on, $on ? 'rollout_in' : 'rollout_out', null, $bucket, $threshold);
     }
 
-    /** What the rollout hashes: the company, or the attribute that `by` names. */
+    /**
+     * What the rollout hashes: the company, or the attribute that `by` names.
+     *
+     * @param FlagRecord $record
+     * @param array<array-key, mixed> $context
+     */
     private function rolloutKey(array $record, int|string|null $company, array $context): int|string|null
     {
         if ($record['by'] === Conditions::COMPANY) {
@@ -215,6 +253,7 @@ final class Evaluator
         return \is_int($value) ? $value : null;
     }
 
+    /** @param FlagRecord $record */
     private function threshold(array $record, int $now): int
     {
         return $record['stepsCount'] === 0

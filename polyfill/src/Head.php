@@ -8,6 +8,8 @@ namespace Flagstone\Polyfill;
  * The head's bytes, as docs/store-format.md has them. What does not carry its checksum is not there.
  *
  * @internal
+ * @phpstan-type Pointer array{generation: int, content: string, publishedAt: int, previous: int, previousContent: string, sum: int}
+ * @phpstan-type Stat array{dev: int, ino: int, mode: int, uid: int, size: int, ...}
  */
 final class Head
 {
@@ -85,7 +87,7 @@ final class Head
     /**
      * Opens a regular file that is no symbolic link.
      *
-     * @return array{resource, array}
+     * @return array{resource, Stat}
      *
      * @throws Problem
      */
@@ -121,10 +123,15 @@ final class Head
         return \unpack('P', $this->bytes, 272)[1] === 1;
     }
 
-    /** The pointer of even (0) or odd (1) generations; null if it is not valid. */
+    /**
+     * The pointer of even (0) or odd (1) generations; null if it is not valid.
+     *
+     * @return ?Pointer
+     */
     public function pointer(int $parity): ?array
     {
         $at = 320 + ($parity & 1) * 64;
+        /** @var Pointer $pointer */
         $pointer = \unpack('Pgeneration/a16content/PpublishedAt/Pprevious/a16previousContent/Psum', $this->bytes, $at);
         $sound = self::sum(\substr($this->bytes, $at, 56)) === $pointer['sum'];
         if (!$sound || $pointer['generation'] <= 0 || ($pointer['generation'] & 1) !== ($parity & 1)) {
@@ -136,7 +143,11 @@ final class Head
         return $pointer;
     }
 
-    /** The pointer to the current generation; null if it is being written, or damaged. */
+    /**
+     * The pointer to the current generation; null if it is being written, or damaged.
+     *
+     * @return ?Pointer
+     */
     public function current(): ?array
     {
         $pointer = $this->pointer($this->generation() & 1);
@@ -153,6 +164,7 @@ final class Head
         }
         $killed = [];
         for ($at = self::SLOTS; $at < self::SIZE; $at += self::SLOT_SIZE) {
+            /** @var array{sequence: int, since: int, length: int} $slot */
             $slot = \unpack('Psequence/Psince/Plength', $this->bytes, $at);
             if (($slot['sequence'] & 1) === 0 || $slot['length'] <= 0 || $slot['length'] > self::KEY_SIZE) {
                 continue;
@@ -168,6 +180,7 @@ final class Head
     /** What is written once: the environment's name. */
     private static function environment(string $bytes): string
     {
+        /** @var array{magic: string, major: int, minor: int, size: int, store: string, created: int, length: int} $fixed */
         $fixed = \unpack('a8magic/vmajor/vminor/Vsize/a16store/Pcreated/Plength', $bytes);
         if ($fixed['magic'] !== self::MAGIC) {
             throw new Problem('it starts with ' . Problem::bytes($fixed['magic']) . ', which no head does');

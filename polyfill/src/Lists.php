@@ -8,6 +8,7 @@ namespace Flagstone\Polyfill;
  * Allow and deny lists: is this key listed? One probe, exact.
  *
  * @internal
+ * @phpstan-import-type ListRecord from Snapshot
  */
 final class Lists
 {
@@ -33,6 +34,7 @@ final class Lists
         return $record === null || ($record['count'] === 0 && $record['textCount'] === 0);
     }
 
+    /** @param ListRecord $list */
     private static function hasInt(Snapshot $snapshot, array $list, int $key): bool
     {
         $base = $list['base'];
@@ -62,6 +64,7 @@ final class Lists
         return false;
     }
 
+    /** @param ListRecord $list */
     private static function hasText(Snapshot $snapshot, array $list, string $key): bool
     {
         $slots = $list['textSlots'];

@@ -14,6 +14,7 @@ final class Overrides
     /** @var array<Choice|array<Choice>> by flag, or by flag and company */
     private array $flags = [];
 
+    /** @param array<array-key, mixed> $answers */
     public function __construct(array $answers, private readonly ?bool $otherwise)
     {
         foreach ($answers as $flag => $answer) {

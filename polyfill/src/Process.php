@@ -33,7 +33,7 @@ final class Process
     /** Marks that began and did not end. */
     private static int $depth = 0;
     /** What the outermost mark of a process that lives long is answered from, and the store that it is of. */
-    private static ?Snapshot $held = null;
+    private static ?Compiled $held = null;
     private static ?Origin $heldOf = null;
 
     private static bool $pinned = false;
@@ -67,11 +67,12 @@ final class Process
         $told = self::$overrides?->answer($flag, $company);
         $number = null;
         try {
-            $number = self::$evaluator?->snapshot->find($flag);
-            if ($number === null) {
-                $answer = new Answer(false, self::$evaluator === null ? 'no_snapshot' : 'unknown_flag');
+            $evaluator = self::$evaluator;
+            $number = $evaluator?->snapshot->find($flag);
+            if ($evaluator === null || $number === null) {
+                $answer = new Answer(false, $evaluator === null ? 'no_snapshot' : 'unknown_flag');
             } else {
-                $answer = self::$evaluator->evaluate($number, $company, $context, self::$now);
+                $answer = $evaluator->evaluate($number, $company, $context, self::$now);
             }
         } catch (Problem) {
             $answer = new Answer(false, 'unknown_flag');
@@ -136,16 +137,16 @@ final class Process
         $variant = self::variantOf($answer, $company, $context);
         $snapshot = self::$evaluator?->snapshot;
         [$rule, $prerequisite, $missing] = [null, null, []];
-        if ($answer->flag !== null) {
-            if ($answer->rule !== null) {
-                $rule = "#$answer->rule";
-                $rule = self::sound(static fn (Evaluator $evaluator): string => $evaluator->snapshot->rules($answer->flag)[$answer->rule][0] ?? $rule, $rule);
+        [$number, $ruled, $blocker] = [$answer->flag, $answer->rule, $answer->blocker];
+        if ($number !== null) {
+            if ($ruled !== null) {
+                $rule = self::sound(static fn (Evaluator $evaluator): ?string => $evaluator->snapshot->rules($number)[$ruled][0] ?? null, null) ?? "#$ruled";
             }
-            if ($answer->blocker !== null) {
-                $prerequisite = self::sound(static fn (Evaluator $evaluator): string => $evaluator->snapshot->key($answer->blocker), null);
+            if ($blocker !== null) {
+                $prerequisite = self::sound(static fn (Evaluator $evaluator): string => $evaluator->snapshot->key($blocker), null);
             }
             if ($answer->told === null) {
-                $missing = self::sound(static fn (Evaluator $evaluator): array => $evaluator->missing($answer->flag, $context), []);
+                $missing = self::sound(static fn (Evaluator $evaluator): array => $evaluator->missing($number, $context), []);
             }
         }
 
@@ -180,8 +181,10 @@ final class Process
                 $all[$key] = self::isOn($key, $company, $context);
             }
         }
-        foreach (self::$overrides?->flags() ?? [] as $key) {
-            $all[$key] = self::$overrides->answer($key, $company)?->on ?? false;
+        $overrides = self::$overrides;
+        foreach ($overrides === null ? [] : $overrides->flags() as $key) {
+            $told = $overrides?->answer($key, $company);
+            $all[$key] = $told !== null && $told->on;
         }
 
         return $all;
@@ -350,7 +353,7 @@ final class Process
     /** Moves to the newest generation. */
     private static function advance(): void
     {
-        self::$looked = \hrtime(true);
+        self::$looked = (int) \hrtime(true);
         self::$now = self::clock();
         self::quietly(static function (): void {
             if (self::choose()) {
@@ -380,7 +383,7 @@ final class Process
             return true;
         }
         // A relative path is another one in another working directory.
-        $full = $path === '' || $path[0] === '/' ? $path : \getcwd() . "/$path";
+        $full = $path === '' || $path[0] === '/' ? $path : (string) \getcwd() . "/$path";
         if (isset(self::$open[$full])) {
             [self::$store, self::$chosen, self::$error] = [self::$open[$full], $path, null];
 
@@ -391,7 +394,7 @@ final class Process
         }
         self::$store = null;
         self::$chosen = $path;
-        self::$retryAt = \hrtime(true) + self::RETRY;
+        self::$retryAt = (int) \hrtime(true) + self::RETRY;
         self::$error = $path === '' ? self::NO_STORE : null;
         if ($path !== '') {
             try {
@@ -455,11 +458,12 @@ final class Process
         if ($told !== null && ($told->variant !== null || !$told->on)) {
             return $told->variant;
         }
-        if (!$answer->on || $answer->flag === null) {
+        $number = $answer->flag;
+        if (!$answer->on || $number === null) {
             return null;
         }
 
-        return self::sound(static fn (Evaluator $evaluator): ?string => $evaluator->variant($answer->flag, $company, $context)[0] ?? null, null);
+        return self::sound(static fn (Evaluator $evaluator): ?string => $evaluator->variant($number, $company, $context)[0] ?? null, null);
     }
 
     /**

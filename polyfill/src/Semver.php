@@ -22,11 +22,9 @@ final class Semver
         if ($left === null || $right === null) {
             return null;
         }
-        for ($part = 0; $part < 3; ++$part) {
-            $order = self::numbers($left[$part], $right[$part]);
-            if ($order !== 0) {
-                return $order;
-            }
+        $order = self::numbers($left[0], $right[0]) ?: self::numbers($left[1], $right[1]) ?: self::numbers($left[2], $right[2]);
+        if ($order !== 0) {
+            return $order;
         }
         [$pre, $other] = [$left[3], $right[3]];
         if ($pre === null || $other === null) {
@@ -36,7 +34,11 @@ final class Semver
         return self::preReleases(\explode('.', $pre), \explode('.', $other));
     }
 
-    /** Three numbers and the pre-release, which may be null. */
+    /**
+     * Three numbers and the pre-release, which may be null.
+     *
+     * @return ?array{string, string, string, ?string}
+     */
     private static function parse(string $text): ?array
     {
         $parts = \explode('+', $text, 2);
@@ -65,9 +67,7 @@ final class Semver
                 return null;
             }
         }
-        $core[] = $pre;
-
-        return $core;
+        return [$core[0], $core[1], $core[2], $pre];
     }
 
     private static function isIdentifier(string $part): bool
@@ -92,7 +92,12 @@ final class Semver
         return (\strlen($a) <=> \strlen($b)) ?: (\strcmp($a, $b) <=> 0);
     }
 
-    /** Numbers by value and before words, words by bytes, the shorter list first. */
+    /**
+     * Numbers by value and before words, words by bytes, the shorter list first.
+     *
+     * @param list<string> $a
+     * @param list<string> $b
+     */
     private static function preReleases(array $a, array $b): int
     {
         foreach ($a as $at => $left) {

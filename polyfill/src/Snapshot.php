@@ -12,6 +12,15 @@ namespace Flagstone\Polyfill;
  * and read where a question asks.
  *
  * @internal
+ * @phpstan-import-type FlagRecord from Compiled
+ * @phpstan-import-type Test from Compiled
+ * @phpstan-import-type Rule from Compiled
+ * @phpstan-import-type Variant from Compiled
+ * @phpstan-type ListRecord array{ints: int, probe: int, count: int, base: int, words: int, size: int, textWords: int, textSlots: int,
+ *     textProbe: int, textCount: int}
+ * @phpstan-type Unpacked array{keyOffset: int, keyLength: int, rules: int, shape: int, bits: int, seed: int, threshold: int, by: int,
+ *     variantSeed: int, requires: int, requiresCount: int, needs: int, needsCount: int, rulesCount: int, steps: int,
+ *     stepsCount: int, variants: int, variantsCount: int, allow: int, deny: int, ...}
  */
 final class Snapshot implements Compiled
 {
@@ -49,9 +58,11 @@ final class Snapshot implements Compiled
     /** Most flags that stay unpacked: asking for all of them must not take a multiple of the file's memory. */
     private const KEPT = 2048;
 
-    /** Flags unpacked so far, by number, and their numbers by key. */
+    /** @var array<int, Unpacked> flags unpacked so far, by number */
     private array $flags = [];
+    /** @var array<array-key, int> their numbers by key */
     private array $numbers = [];
+    /** @var array<int, list<Rule>> */
     private array $rules = [];
 
     /**
@@ -62,7 +73,7 @@ final class Snapshot implements Compiled
      */
     private function __construct(
         private readonly string $bytes,
-        private $file,
+        private readonly mixed $file,
         private readonly array $offsets,
         private readonly array $sizes,
         public readonly int $flagCount,
@@ -78,7 +89,7 @@ final class Snapshot implements Compiled
      *
      * @throws Problem
      */
-    public static function read($file, int $size, bool $whole = true): self
+    public static function read(mixed $file, int $size, bool $whole = true): self
     {
         $header = (string) \fread($file, self::HEADER_SIZE);
         if ($size < self::HEADER_SIZE || \strlen($header) < self::HEADER_SIZE) {
@@ -87,6 +98,7 @@ final class Snapshot implements Compiled
         if (!\str_starts_with($header, self::MAGIC)) {
             throw new Problem('not a Flagstone snapshot: it starts with ' . Problem::bytes(\substr($header, 0, 8)));
         }
+        /** @var array{major: int, minor: int, header: int, size: int, required: int, optional: int, checksum: int, flags: int, probe: int, name: int, length: int} $fixed */
         $fixed = \unpack('vmajor/vminor/Vheader/Psize/Prequired/Poptional/Pchecksum/Vflags/Vprobe/Vname/Vlength', $header, 8);
         if ($fixed['major'] !== 1) {
             throw new Problem("format {$fixed['major']}, this build reads 1; publish again with this version, or upgrade the reader");
@@ -100,8 +112,8 @@ final class Snapshot implements Compiled
         self::same('header', 'file_size', $fixed['size'], $size);
         [$offsets, $sizes, $sums] = self::table($header, $size, $fixed['minor']);
         $end = $offsets[self::DEFINITIONS];
-        $whole = $whole || $end - $offsets[self::WORDS] <= self::SHORT;
-        $end = $whole ? $end : $offsets[self::WORDS];
+        $held = $whole || $end - $offsets[self::WORDS] <= self::SHORT;
+        $end = $held ? $end : $offsets[self::WORDS];
         Memory::reserve($end);
         \rewind($file);
         // One string, never joined: the bytes are in memory once.
@@ -126,7 +138,7 @@ final class Snapshot implements Compiled
         }
         $environment = \substr($bytes, $offsets[self::STRINGS] + $fixed['name'], $fixed['length']);
 
-        return new self($bytes, $whole ? null : $file, $offsets, $sizes, $fixed['flags'], $environment, \hash('xxh128', $header));
+        return new self($bytes, $held ? null : $file, $offsets, $sizes, $fixed['flags'], $environment, \hash('xxh128', $header));
     }
 
     public function count(): int
@@ -151,6 +163,7 @@ final class Snapshot implements Compiled
         $strings = $this->offsets[self::STRINGS];
         while ($low <= $high) {
             $middle = ($low + $high) >> 1;
+            /** @var array{offset: int, length: int} $name */
             $name = \unpack('Voffset/vlength', $this->bytes, $first + 128 * $middle);
             $order = \strcmp(\substr($this->bytes, $strings + $name['offset'], $name['length']), $key);
             if ($order === 0) {
@@ -177,11 +190,15 @@ final class Snapshot implements Compiled
             $this->numbers = [];
         }
 
-        return $this->flags[$number] = \unpack(self::FLAG, $this->bytes, $this->at(self::FLAGS, $number, 1));
+        /** @var Unpacked $flag */
+        $flag = \unpack(self::FLAG, $this->bytes, $this->at(self::FLAGS, $number, 1));
+
+        return $this->flags[$number] = $flag;
     }
 
     public function key(int $number): string
     {
+        /** @var Unpacked $flag */
         $flag = $this->flag($number);
 
         return $this->text($flag['keyOffset'], $flag['keyLength']);
@@ -193,11 +210,15 @@ final class Snapshot implements Compiled
             return [];
         }
 
-        return \array_values(\unpack("V$count", $this->bytes, $this->at(self::LINKS, $first, $count)));
+        /** @var array<int, int> $links */
+        $links = \unpack("V$count", $this->bytes, $this->at(self::LINKS, $first, $count));
+
+        return \array_values($links);
     }
 
     public function attribute(int $number): string
     {
+        /** @var array{offset: int, length: int} $name */
         $name = \unpack('Voffset/Vlength', $this->bytes, $this->at(self::ATTRIBUTES, $number, 1) + 8);
 
         return $this->text($name['offset'], $name['length']);
@@ -215,10 +236,12 @@ final class Snapshot implements Compiled
         if (isset($this->rules[$number])) {
             return $this->rules[$number];
         }
+        /** @var Unpacked $flag */
         $flag = $this->flag($number);
         $rules = [];
         $at = $this->at(self::RULES, $flag['rules'], $flag['rulesCount']);
         for ($i = 0; $i < $flag['rulesCount']; ++$i, $at += 32) {
+            /** @var array{name: int, length: int, tests: int, count: int, threshold: int} $rule */
             $rule = \unpack('Vname/Vlength/Vtests/Vcount/Vthreshold', $this->bytes, $at);
             $rules[] = [
                 $rule['length'] === 0 ? null : $this->text($rule['name'], $rule['length']),
@@ -235,6 +258,7 @@ final class Snapshot implements Compiled
         $come = null;
         $at = $this->at(self::STEPS, $flag['steps'], $flag['stepsCount']);
         for ($i = 0; $i < $flag['stepsCount']; ++$i, $at += 16) {
+            /** @var array{at: int, threshold: int} $step */
             $step = \unpack('Pat/Vthreshold', $this->bytes, $at);
             if ($step['at'] > $now) {
                 break;
@@ -250,6 +274,7 @@ final class Snapshot implements Compiled
         $variants = [];
         $at = $this->at(self::VARIANTS, $flag['variants'], $flag['variantsCount']);
         for ($i = 0; $i < $flag['variantsCount']; ++$i, $at += 32) {
+            /** @var array{name: int, length: int, upper: int, has: int, cell: int} $variant */
             $variant = \unpack('Vname/Vlength/Vupper/Vhas/Vcell', $this->bytes, $at);
             $name = $this->text($variant['name'], $variant['length']);
             $variants[] = [$name, $variant['upper'], $variant['has'] === 0 ? null : $variant['cell']];
@@ -273,24 +298,38 @@ final class Snapshot implements Compiled
         return Lists::isEmpty($this, $list);
     }
 
-    /** A cell: tag, count, payload. */
+    /**
+     * A cell: tag, count, payload.
+     *
+     * @return array{tag: int, count: int, payload: int}
+     */
     public function cell(int $number): array
     {
-        return \unpack('Vtag/Vcount/Ppayload', $this->bytes, $this->at(self::CELLS, $number, 1));
+        /** @var array{tag: int, count: int, payload: int} $cell */
+        $cell = \unpack('Vtag/Vcount/Ppayload', $this->bytes, $this->at(self::CELLS, $number, 1));
+
+        return $cell;
     }
 
-    /** A list's record; null for no list. */
+    /**
+     * A list's record; null for no list.
+     *
+     * @return ?ListRecord
+     */
     public function listed(int $number): ?array
     {
         if ($number === self::NO_LIST) {
             return null;
         }
 
-        return \unpack(
+        /** @var ListRecord $list */
+        $list = \unpack(
             'Vints/Vprobe/Pcount/Pbase/Pwords/Psize/PtextWords/PtextSlots/VtextProbe/VtextCount',
             $this->bytes,
             $this->at(self::LISTS, $number, 1),
         );
+
+        return $list;
     }
 
     public function word(int $number): int
@@ -326,11 +365,13 @@ final class Snapshot implements Compiled
         return \substr($this->bytes, $this->at(self::STRINGS, $offset, $length), $length);
     }
 
+    /** @return list<Test> */
     private function tests(int $first, int $count): array
     {
         $tests = [];
         $at = $this->at(self::TESTS, $first, $count);
         for ($i = 0; $i < $count; ++$i, $at += 32) {
+            /** @var array{op: int, operand: int, reserved: int, attribute: int, match: int, mismatch: int, a: int, b: int} $test */
             $test = \unpack('Cop/Coperand/vreserved/Vattribute/Vmatch/Vmismatch/Pa/Pb', $this->bytes, $at);
             [$a, $b] = [$test['a'], $test['b']];
             $cell = 0;
@@ -370,7 +411,7 @@ final class Snapshot implements Compiled
     }
 
     /** @param resource $file */
-    private static function piece($file, int $at, int $length): string
+    private static function piece(mixed $file, int $at, int $length): string
     {
         $piece = $length === 0 ? '' : (\fseek($file, $at) === 0 ? (string) \fread($file, $length) : '');
         if (\strlen($piece) !== $length) {
@@ -380,12 +421,17 @@ final class Snapshot implements Compiled
         return $piece;
     }
 
-    /** Offsets, sizes and checksums of the sections. */
+    /**
+     * Offsets, sizes and checksums of the sections.
+     *
+     * @return array{list<int>, list<int>, list<int>}
+     */
     private static function table(string $header, int $size, int $minor): array
     {
         [$offsets, $sizes, $sums] = [[], [], []];
         $end = self::HEADER_SIZE;
         foreach (self::NAMES as $section => $name) {
+            /** @var array{offset: int, size: int, sum: int} $record */
             $record = \unpack('Poffset/Psize/Psum', $header, 64 + 24 * $section);
             self::same($name, 'offset', $record['offset'], ($end + 63) & ~63);
             if ($record['size'] < 0 || $record['size'] > $size - $record['offset']) {
@@ -397,6 +443,7 @@ final class Snapshot implements Compiled
         }
         if ($minor > 0) {
             // Which record of the audit trail intended the publish: for those who check the trail.
+            /** @var array{offset: int, size: int, sum: int} $record */
             $record = \unpack('Poffset/Psize/Psum', $header, 64 + 24 * \count(self::NAMES));
             self::same('audit', 'offset', $record['offset'], ($end + 63) & ~63);
             self::same('audit', 'size', $record['size'], self::AUDIT_SIZE);

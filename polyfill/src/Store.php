@@ -9,6 +9,7 @@ namespace Flagstone\Polyfill;
  * environment or older than what this head named before is refused, counted and tried again with growing pauses.
  *
  * @internal
+ * @phpstan-import-type Pointer from Head
  */
 final class Store extends Origin
 {
@@ -37,7 +38,7 @@ final class Store extends Origin
         $this->head = Head::read($trust);
         $this->environment = $this->head->environment;
         $this->expose($trust, $this->head->sharedWithGroup);
-        $this->load($this->head, \hrtime(true));
+        $this->load($this->head, (int) \hrtime(true));
     }
 
     public function lastError(): ?string
@@ -59,7 +60,7 @@ final class Store extends Origin
             return false;
         }
         $this->missing = null;
-        $now = \hrtime(true);
+        $now = (int) \hrtime(true);
         $due = $this->bad !== null && $now >= $this->retryAt;
         if ($head->same($this->head) && !$due) {
             return false;
@@ -114,6 +115,7 @@ final class Store extends Origin
         $this->follow($head, $pointer, $now);
     }
 
+    /** @param Pointer $pointer */
     private function follow(Head $head, array $pointer, int $now, int $moves = self::MOVES): void
     {
         $generation = $pointer['generation'];
@@ -157,7 +159,11 @@ final class Store extends Origin
         }
     }
 
-    /** The pointer of a head that meanwhile names a later generation than this one. */
+    /**
+     * The pointer of a head that meanwhile names a later generation than this one.
+     *
+     * @return ?Pointer
+     */
     private function moved(int $generation): ?array
     {
         try {

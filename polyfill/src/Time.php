@@ -16,6 +16,7 @@ final class Time
     /** Null if the text is not a time with an offset. What is below a microsecond is dropped. */
     public static function parse(string $text): ?int
     {
+        $found = [];
         if (\strlen($text) > 35 || \preg_match(self::PATTERN, $text, $found) !== 1) {
             return null;
         }

@@ -12,6 +12,8 @@ namespace Flagstone\Polyfill;
  * whose beginning `open_basedir` hides: who set that vouches for where it leads.
  *
  * @internal
+ * @phpstan-import-type Stat from Head
+ * @phpstan-type Place array{string, ?int, int}
  */
 final class Trust
 {
@@ -53,6 +55,7 @@ final class Trust
     /**
      * Judges a file, or a directory inside, by what stat says of it.
      *
+     * @param Stat $stat
      * @throws Problem
      */
     public function inside(string $path, array $stat): void
@@ -67,6 +70,11 @@ final class Trust
         self::refuse($path, $reasons, $commands);
     }
 
+    /**
+     * @param list<?int> $owners
+     * @param list<string> $reasons
+     * @param list<string> $commands
+     */
     private static function place(string $path, int $owner, int $mode, array $owners, array &$reasons, array &$commands): void
     {
         $name = Problem::printable($path);
@@ -79,12 +87,16 @@ final class Trust
             $commands[] = 'chmod o-w ' . self::shell($path);
         }
         if (!\in_array($owner, $owners, true)) {
-            $names = \array_map(static fn (?int $user): string => $user === 0 ? 'root' : "user $user", \array_filter($owners, '\is_int'));
+            $names = \array_map(static fn (?int $user): string => $user === 0 ? 'root' : "user $user", \array_filter($owners, is_int(...)));
             $reasons[] = \sprintf('%s belongs to user %d, expected %s', $name, $owner, \implode(' or ', \array_unique($names)));
             $commands[] = 'chown root ' . self::shell($path);
         }
     }
 
+    /**
+     * @param list<string> $reasons
+     * @param list<string> $commands
+     */
     private static function refuse(string $path, array $reasons, array $commands): void
     {
         if ($reasons !== []) {
@@ -92,11 +104,16 @@ final class Trust
         }
     }
 
-    /** Every directory that is passed on the way, from the root: [path, owner (null: hidden), mode]. The last is the path made canonical. */
+    /**
+     * Every directory that is passed on the way, from the root: [path, owner (null: hidden), mode]. The last is the path made canonical.
+     *
+     * @return non-empty-list<Place>
+     */
     private static function walk(string $path): array
     {
-        $absolute = \str_starts_with($path, '/') ? $path : \getcwd() . '/' . $path;
+        $absolute = \str_starts_with($path, '/') ? $path : (string) \getcwd() . '/' . $path;
         $pending = self::parts($absolute);
+        /** @var list<string> $at */
         $at = [];
         $places = [self::stat('/', $path)];
         $links = 0;
@@ -125,11 +142,13 @@ final class Trust
         return $places;
     }
 
+    /** @return list<string> */
     private static function parts(string $path): array
     {
         return \array_values(\array_filter(\explode('/', $path), static fn (string $part): bool => $part !== '' && $part !== '.'));
     }
 
+    /** @return Place */
     private static function stat(string $place, string $path): array
     {
         $stat = @\lstat($place);

@@ -46,6 +46,10 @@ final class Values
         return \unpack('e', \pack('P', $bits))[1];
     }
 
+    /**
+     * @param array{tag: int, count: int, payload: int} $cell
+     * @return array<array-key, mixed>
+     */
     private static function children(Snapshot $snapshot, array $cell, int $depth): array
     {
         $values = [];

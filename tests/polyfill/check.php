@@ -478,6 +478,21 @@ test('a file that changes is read again, be it within one second, by another siz
     Process::useFile(null);
 });
 
+test('what a mark holds is answered until its end, be it of a file', function () {
+    $file = definitions(['flags' => ['portal' => true]]);
+    Process::useFile($file);
+    flagstone_request_begin();
+    file_put_contents($file, '{"flags":{"portal":false}}');
+    flagstone_request_begin();
+    flagstone_request_end();
+    same(true, feature_enabled('portal'));
+    flagstone_request_end();
+    flagstone_request_begin();
+    same(false, feature_enabled('portal'));
+    flagstone_request_end();
+    Process::useFile(null);
+});
+
 test('a plan and its owner are no matter of the answer', function () {
     $plan = ['stages' => [['companies' => [42, 'x'], 'soak' => '7d'], ['percentage' => 50, 'soak' => '90m'], ['percentage' => 100]]];
     Process::useFile(definitions(['flags' => ['portal' => ['rollout' => ['percentage' => 0], 'managed' => 'git', 'plan' => $plan]]]));
@@ -506,6 +521,8 @@ test('what was good last stays when a file breaks, and the status says what is w
         '{"flags": {"portal": {"requires": ["portl"]}}}' => ': /flags/portal/requires/0: unknown flag "portl": did you mean "portal"?',
         '{"flags": {"portal": false}, "environments": {"staging": {"flags": {"portal": {"rollout": {"percentage": 5}}}}}}' =>
             ': /environments/staging/flags/portal: portal is false in the document, and the patch does not say "enabled": add "enabled": true or false',
+        json_encode(['flags' => ['portal' => ['rollout' => ['percentage' => 0], 'rules' => array_fill(0, 1001, ['when' => ['attribute' => 'a', 'exists' => true]])]]]) =>
+            ': /flags/portal/rules: found 1001 rules, expected at most 1000',
     ] as $text => $expected) {
         file_put_contents($file, $text);
         same([false, true], [flagstone_refresh(), feature_enabled('portal')], $text);

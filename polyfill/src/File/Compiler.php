@@ -5,11 +5,13 @@ declare(strict_types=1);
 namespace Flagstone\Polyfill\File;
 
 use Flagstone\Polyfill\Bucket;
+use Flagstone\Polyfill\Compiled;
 
 /**
  * Turns a document into what the evaluator reads. What the parts mean is the evaluator's alone.
  *
  * @internal
+ * @phpstan-import-type FlagRecord from Compiled
  */
 final class Compiler
 {
@@ -44,6 +46,7 @@ final class Compiler
         return $self->compiled;
     }
 
+    /** @return FlagRecord */
     private function flag(int $number, string $key, Flag $flag): array
     {
         $compiled = $this->compiled;
@@ -53,7 +56,10 @@ final class Compiler
         $this->close($key, $closure);
         $requires = \array_map(static fn (int|string $required): int => $compiled->numbers[$required], \array_keys($closure));
         $needs = $this->needs([...\array_keys($closure), $key]);
-        $steps = \array_map(null, \array_keys($flag->steps), \array_values($flag->steps));
+        $steps = [];
+        foreach ($flag->steps as $at => $thousandths) {
+            $steps[] = [$at, $thousandths];
+        }
         $variants = $this->variants($flag);
         foreach ($flag->rules as [$name, $when, $percentage]) {
             $compiled->rules[$number][] = [$name, $this->programs->program($when), $percentage];
@@ -111,6 +117,7 @@ final class Compiler
     /**
      * The context attributes that these flags can read, sorted by name.
      *
+     * @param list<int|string> $keys
      * @return list<int>
      */
     private function needs(array $keys): array
@@ -129,7 +136,11 @@ final class Compiler
         return \array_map($this->programs->attribute(...), \array_map('strval', \array_keys($names)));
     }
 
-    /** Each with the sum of the weights up to and with it. */
+    /**
+     * Each with the sum of the weights up to and with it.
+     *
+     * @return list<array{string, int, ?int}>
+     */
     private function variants(Flag $flag): array
     {
         [$variants, $upper] = [[], 0];
@@ -141,12 +152,24 @@ final class Compiler
         return $variants;
     }
 
+    /** @param array<int|string, true> $companies */
     private function companies(array $companies): int
     {
-        return $companies === [] ? 0 : self::append($this->compiled->lists, [$companies]);
+        if ($companies === []) {
+            return 0;
+        }
+        $this->compiled->lists[] = $companies;
+
+        return \count($this->compiled->lists) - 1;
     }
 
-    /** Appends entries and returns the number of the first. */
+    /**
+     * Appends entries and returns the number of the first.
+     *
+     * @template T
+     * @param list<T> $table
+     * @param list<T> $entries
+     */
     private static function append(array &$table, array $entries): int
     {
         $first = \count($table);

@@ -25,6 +25,7 @@ final class Conditions
     {
     }
 
+    /** @param list<int|string> $path */
     public function condition(mixed $value, array $path): void
     {
         $fields = $this->read->fields($value, $path, [...self::FORMS, ...self::OPERATORS], self::EXPECTED);
@@ -50,6 +51,7 @@ final class Conditions
         }
     }
 
+    /** @param list<int|string> $path */
     public function attribute(mixed $value, array $path): ?string
     {
         $name = $this->read->string($value, $path, 'an attribute\'s name, a string');
@@ -62,6 +64,7 @@ final class Conditions
         return $name;
     }
 
+    /** @param list<int|string> $path */
     private function form(string $form, mixed $value, array $path): void
     {
         if ($form === 'not') {
@@ -78,6 +81,7 @@ final class Conditions
         }
     }
 
+    /** @param list<int|string> $path */
     private function test(mixed $attribute, string $operator, mixed $operand, array $path): void
     {
         $name = $this->attribute($attribute, [...$path, 'attribute']);
@@ -119,6 +123,7 @@ final class Conditions
         }
     }
 
+    /** @param list<int|string> $path */
     private function scalar(mixed $value, array $path, string $expected): void
     {
         if (\is_string($value)) {
@@ -130,6 +135,7 @@ final class Conditions
         }
     }
 
+    /** @param list<int|string> $path */
     private function version(mixed $value, array $path): void
     {
         $text = $this->read->text($value, $path);

@@ -10,6 +10,8 @@ use Flagstone\Polyfill\Compiled;
  * Definitions compiled in memory, for the evaluator that also answers from snapshots.
  *
  * @internal
+ * @phpstan-import-type FlagRecord from Compiled
+ * @phpstan-import-type Rule from Compiled
  */
 final class Definitions implements Compiled
 {
@@ -17,13 +19,13 @@ final class Definitions implements Compiled
     public array $numbers = [];
     /** @var list<string> by number */
     public array $keys = [];
-    /** @var list<array> by number */
+    /** @var list<FlagRecord> by number */
     public array $flags = [];
     /** @var list<string> by number */
     public array $attributes = [];
     /** @var list<int> */
     public array $links = [];
-    /** @var array<int, array> by flag */
+    /** @var array<int, list<Rule>> by flag */
     public array $rules = [];
     /** @var list<array{int, int}> microseconds since 1970, thousandths */
     public array $steps = [];

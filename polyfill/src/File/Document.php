@@ -37,7 +37,7 @@ final class Document
         $this->findings->layer($file, '', $tree);
         $this->environments($tree);
         $patch = $environment === null || $environment === '$comment' ? null : $tree->environments->{$environment} ?? null;
-        if ($patch instanceof \stdClass) {
+        if ($patch instanceof \stdClass && $environment !== null) {
             $this->findings->layer($file, Findings::pointer(['environments', $environment]), $patch);
             $tree = MergePatch::to($tree, $patch);
         }
@@ -92,7 +92,11 @@ final class Document
             $this->flags[$key] = $flags->flag((string) $key, $value, ['flags', $key]);
         }
         \ksort($this->flags, \SORT_STRING);
-        $this->segments = $segments;
+        foreach ($segments as $name => $condition) {
+            if ($condition instanceof \stdClass) {
+                $this->segments[$name] = $condition;
+            }
+        }
         $references->check($this->flags, $segments, $this->findings);
     }
 
@@ -116,7 +120,11 @@ final class Document
         }
     }
 
-    /** A merge patch changes flags and segments, and nothing else. */
+    /**
+     * A merge patch changes flags and segments, and nothing else.
+     *
+     * @param list<int|string> $path
+     */
     private function patch(mixed $patch, mixed $tree, array $path): void
     {
         $read = new Reading($this->findings);
@@ -132,7 +140,8 @@ final class Document
         }
         $read->fields($patch, $path, $known, '');
         foreach (['flags', 'segments'] as $part) {
-            foreach (\is_object($patch->{$part} ?? null) ? $patch->{$part} : [] as $key => $change) {
+            $changes = $patch->{$part} ?? null;
+            foreach ($changes instanceof \stdClass ? (array) $changes : [] as $key => $change) {
                 // RFC 7386 drops a false that an object is merged into, and the flag would come on although neither
                 // text says so.
                 if (($tree->flags->{$key} ?? null) === false && $change instanceof \stdClass && !\property_exists($change, 'enabled')) {

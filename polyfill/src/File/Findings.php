@@ -32,7 +32,7 @@ final class Findings
         \array_unshift($this->layers, [$file, $pointer, $tree]);
     }
 
-    /** @param list<string> $path of the value in the merged document */
+    /** @param list<int|string> $path of the value in the merged document */
     public function error(array $path, string $message, ?string $hint = null): void
     {
         if (++$this->count <= self::MOST) {
@@ -68,12 +68,17 @@ final class Findings
     /** A text short enough to be shown, which cannot forge another line. */
     public static function clip(string $text): string
     {
+        $found = [];
         $clipped = \preg_match('/^.{60}(?=.)/su', $text, $found) === 1 ? "$found[0]…" : $text;
 
         return Problem::printable($clipped);
     }
 
-    /** The nearest of the known names, if one is near enough to have been meant. */
+    /**
+     * The nearest of the known names, if one is near enough to have been meant.
+     *
+     * @param list<int|string> $known
+     */
     public static function nearest(string $name, array $known): ?string
     {
         $bound = \max(1, \min(3, \intdiv(\strlen($name), 3)));
@@ -89,7 +94,11 @@ final class Findings
         return $best;
     }
 
-    /** "did you mean …?", or null. */
+    /**
+     * "did you mean …?", or null.
+     *
+     * @param list<int|string> $known
+     */
     public static function suggestion(string $name, array $known): ?string
     {
         $nearest = self::nearest($name, $known);
@@ -97,7 +106,11 @@ final class Findings
         return $nearest === null ? null : "did you mean \"$nearest\"?";
     }
 
-    /** The text that has the value, or as much of the way to it as any has. */
+    /**
+     * The text that has the value, or as much of the way to it as any has.
+     *
+     * @param list<int|string> $path
+     */
     private function place(array $path): string
     {
         for ($length = \count($path); $length >= 0; --$length) {
@@ -113,11 +126,12 @@ final class Findings
         return self::pointer($path);
     }
 
+    /** @param list<int|string> $path */
     private static function has(mixed $tree, array $path): bool
     {
         foreach ($path as $segment) {
             if ($tree instanceof \stdClass && \property_exists($tree, (string) $segment)) {
-                $tree = $tree->{$segment};
+                $tree = $tree->{(string) $segment};
             } elseif (\is_array($tree) && \array_key_exists($segment, $tree)) {
                 $tree = $tree[$segment];
             } else {

@@ -25,7 +25,7 @@ final class Flag
     public array $deny = [];
     /** @var list<string> */
     public array $requires = [];
-    /** @var list<array{?string, mixed, int}> name, condition, thousandths */
+    /** @var list<array{?string, \stdClass, int}> name, condition, thousandths */
     public array $rules = [];
     /** @var array<int, int> thousandths by microseconds since 1970, ascending */
     public array $steps = [];

@@ -25,6 +25,7 @@ final class Flags
     ) {
     }
 
+    /** @param list<int|string> $path */
     public function flag(string $key, mixed $value, array $path): Flag
     {
         $flag = new Flag();
@@ -36,7 +37,7 @@ final class Flags
         $problems = $this->read->findings->count();
         $fields = $this->read->fields($value, $path, self::KEYS, 'a flag: true, false or an object') ?? [];
         foreach ($fields as $name => $field) {
-            $this->field($flag, $key, (string) $name, $field, [...$path, $name]);
+            $this->field($flag, $key, $name, $field, [...$path, $name]);
         }
         // A flag of which something could not be read would be blamed for what is not there.
         if ($this->read->findings->count() === $problems) {
@@ -46,6 +47,7 @@ final class Flags
         return $flag;
     }
 
+    /** @param list<int|string> $path */
     private function field(Flag $flag, string $key, string $name, mixed $value, array $path): void
     {
         switch ($name) {
@@ -104,6 +106,7 @@ final class Flags
         }
     }
 
+    /** @param list<int|string> $path */
     private function rollout(Flag $flag, mixed $value, array $path): void
     {
         $fields = $this->read->fields($value, $path, ['percentage', 'by', 'salt', 'bucketing'], 'an object with "percentage"');
@@ -130,7 +133,10 @@ final class Flags
         }
     }
 
-    /** @return array<int|string, true> */
+    /**
+     * @return array<int|string, true>
+     * @param list<int|string> $path
+     */
     private function companies(mixed $value, array $path): array
     {
         $companies = [];
@@ -146,11 +152,12 @@ final class Flags
         return $companies;
     }
 
+    /** @param list<int|string> $path */
     private function rules(Flag $flag, mixed $value, array $path): void
     {
         $items = $this->read->items($value, $path, 'a list of rules') ?? [];
         if (\count($items) > self::RULES) {
-            $this->read->findings->error($path, 'found ' . \count($items) . ' rules, expected at most ' . 9);
+            $this->read->findings->error($path, 'found ' . \count($items) . ' rules, expected at most ' . self::RULES);
         }
         foreach ($items as $number => $item) {
             $at = [...$path, $number];
@@ -165,10 +172,13 @@ final class Flags
                 $this->read->missing($at, 'when', 'the condition on which the rule decides');
             }
             $percentage = \array_key_exists('percentage', $fields) ? $this->read->percentage($fields['percentage'], [...$at, 'percentage']) : 100_000;
-            $flag->rules[] = [$name, $fields['when'] ?? null, $percentage ?? 0];
+            $when = $fields['when'] ?? null;
+            // What is no condition is reported, and nobody asks it.
+            $flag->rules[] = [$name, $when instanceof \stdClass ? $when : new \stdClass(), $percentage ?? 0];
         }
     }
 
+    /** @param list<int|string> $path */
     private function schedule(Flag $flag, mixed $value, array $path): void
     {
         $expected = 'a step, an object with "at" and "percentage"';
@@ -194,6 +204,7 @@ final class Flags
         \ksort($flag->steps);
     }
 
+    /** @param list<int|string> $path */
     private function variants(Flag $flag, mixed $value, array $path): void
     {
         foreach ($this->read->entries($value, $path, 'an object of variants by name') as $name => $variant) {
@@ -214,7 +225,11 @@ final class Flags
         \ksort($flag->variants, \SORT_STRING);
     }
 
-    /** As `feature_value()` gives it. */
+    /**
+     * As `feature_value()` gives it.
+     *
+     * @param list<int|string> $path
+     */
     private function value(mixed $value, array $path, int $depth = 0): mixed
     {
         if (\is_float($value) && !\is_finite($value)) {
@@ -229,7 +244,8 @@ final class Flags
             return null;
         }
         $items = [];
-        foreach ($value as $name => $item) {
+        $members = $value instanceof \stdClass ? (array) $value : $value;
+        foreach (\is_array($members) ? $members : [] as $name => $item) {
             $items[$name] = $this->value($item, [...$path, $name], $depth + 1);
         }
         if (\is_object($value)) {
@@ -239,7 +255,11 @@ final class Flags
         return $items;
     }
 
-    /** What a flag must not say although each of its parts is sound. */
+    /**
+     * What a flag must not say although each of its parts is sound.
+     *
+     * @param list<int|string> $path
+     */
     private function whole(Flag $flag, string $key, array $path): void
     {
         $says = [];
@@ -264,7 +284,11 @@ final class Flags
             $message = 'company ' . Findings::clip((string) $company) . ' is both allowed and denied';
             $this->read->findings->error([...$path, 'companies', 'deny'], $message, 'keep it in one of the two lists');
         }
-        $weights = \array_column($flag->variants, 0);
+        $weights = \array_values(\array_map(
+            /** @param array{int, bool, mixed} $variant */
+            static fn (array $variant): int => $variant[0],
+            $flag->variants,
+        ));
         if ($weights !== [] && \array_sum($weights) !== 100_000) {
             $written = \implode(' + ', \array_map(static fn (int $weight): string => (string) ($weight / 1000), $weights));
             $message = 'found weights of ' . Findings::clip($written) . ' = ' . \array_sum($weights) / 1000 . ', expected them to add up to 100';

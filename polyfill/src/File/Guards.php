@@ -21,6 +21,7 @@ final class Guards
     {
     }
 
+    /** @param list<int|string> $path */
     public function guard(mixed $value, array $path): void
     {
         if (\is_bool($value)) {
@@ -37,10 +38,12 @@ final class Guards
                 'window', 'cooldown' => $this->span($limit, $at, ...self::SPANS[$name]),
                 'action' => $this->read->choice($limit, $at, ['rollback', 'hold', 'notify']),
                 'baseline' => $this->read->choice($limit, $at, ['auto', 'off', 'past']),
+                default => null,
             };
         }
     }
 
+    /** @param list<int|string> $path */
     private function relative(mixed $value, array $path): void
     {
         foreach ($this->read->fields($value, $path, ['errors', 'p95'], 'an object with "errors" or "p95"') ?? [] as $name => $times) {
@@ -48,7 +51,11 @@ final class Guards
         }
     }
 
-    /** A number above `$low`, and `$high` at most. */
+    /**
+     * A number above `$low`, and `$high` at most.
+     *
+     * @param list<int|string> $path
+     */
     private function above(mixed $value, array $path, int $low, int $high, string $expected): void
     {
         if (!(\is_int($value) || \is_float($value)) || $value <= $low || $value > $high) {
@@ -56,6 +63,7 @@ final class Guards
         }
     }
 
+    /** @param list<int|string> $path */
     private function between(mixed $value, array $path, int $most): void
     {
         if (!\is_int($value) || $value < 1 || $value > $most) {
@@ -63,6 +71,7 @@ final class Guards
         }
     }
 
+    /** @param list<int|string> $path */
     private function span(mixed $value, array $path, int $most, string $named): void
     {
         $expected = 'a length of time such as "5m" or "1h": a number and s, m, h, d or w';
@@ -70,9 +79,13 @@ final class Guards
         if ($text === null) {
             return;
         }
-        if (\preg_match('/^([1-9][0-9]{0,5})([smhdw])$/D', $text, $parts) !== 1) {
+        if (\preg_match('/^[1-9][0-9]{0,5}[smhdw]$/D', $text) !== 1) {
             $this->read->mismatch($text, $path, $expected);
-        } elseif ($parts[1] * self::SECONDS[$parts[2]] < 60 || $parts[1] * self::SECONDS[$parts[2]] > $most) {
+
+            return;
+        }
+        $seconds = \intval(\substr($text, 0, -1)) * (self::SECONDS[\substr($text, -1)] ?? 1);
+        if ($seconds < 60 || $seconds > $most) {
             $this->read->mismatch($text, $path, "at least a minute and at most $named");
         }
     }

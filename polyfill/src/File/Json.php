@@ -47,12 +47,11 @@ final class Json
     {
         $keys = 0;
         $members = $tree instanceof \stdClass;
-        if ($members || \is_array($tree)) {
-            foreach ($tree as $value) {
-                $keys += $members ? 1 : 0;
-                if (!\is_scalar($value)) {
-                    $keys += self::keys($value);
-                }
+        $values = $members ? (array) $tree : $tree;
+        foreach (\is_array($values) ? $values : [] as $value) {
+            $keys += $members ? 1 : 0;
+            if (!\is_scalar($value)) {
+                $keys += self::keys($value);
             }
         }
 

@@ -15,11 +15,12 @@ final class Plans
     private const STAGE = 'a stage, an object with "companies" or "percentage"';
     private const SOAK = 'a length of time such as "12h" or "7d": a number and s, m, h, d or w';
 
-    /** @param \Closure(mixed, array): array<int|string, true> $companies reads a list of companies */
+    /** @param \Closure(mixed, list<int|string>): array<int|string, true> $companies reads a list of companies */
     public function __construct(private readonly Reading $read, private readonly \Closure $companies)
     {
     }
 
+    /** @param list<int|string> $path */
     public function plan(mixed $value, array $path): void
     {
         $fields = $this->read->fields($value, $path, ['stages'], 'a plan, an object with "stages"');
@@ -50,7 +51,11 @@ final class Plans
         }
     }
 
-    /** The stage's percentage in thousandths, if it says one. */
+    /**
+     * The stage's percentage in thousandths, if it says one.
+     *
+     * @param list<int|string> $path
+     */
     private function stage(mixed $value, array $path): ?int
     {
         $fields = $this->read->fields($value, $path, ['companies', 'percentage', 'soak'], self::STAGE);

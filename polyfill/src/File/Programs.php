@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Flagstone\Polyfill\File;
 
+use Flagstone\Polyfill\Compiled;
 use Flagstone\Polyfill\Conditions as Tests;
 use Flagstone\Polyfill\Number;
 use Flagstone\Polyfill\Time;
@@ -13,6 +14,7 @@ use Flagstone\Polyfill\Time;
  * where a comparison goes is known when it is written. Segments are inlined.
  *
  * @internal
+ * @phpstan-import-type Test from Compiled
  */
 final class Programs
 {
@@ -27,7 +29,7 @@ final class Programs
 
     /** @var array<string, int> */
     private array $attributes = [];
-    /** What one program holds so far, from its end: tests whose jumps are numbers from the end. */
+    /** @var list<Test> what one program holds so far, from its end: tests whose jumps are numbers from the end */
     private array $backwards = [];
 
     /** @param array<int|string, \stdClass> $segments */
@@ -52,19 +54,23 @@ final class Programs
     /** @return array<string, true> the attributes that a condition and its segments read */
     public function reads(\stdClass $condition): array
     {
-        if (isset($condition->attribute)) {
-            return [$condition->attribute => true];
+        $attribute = $condition->attribute ?? null;
+        if (\is_string($attribute)) {
+            return [$attribute => true];
         }
         $names = [];
-        $parts = isset($condition->segment) ? [$this->segments[$condition->segment]] : $condition->all ?? $condition->any ?? [$condition->not];
-        foreach ($parts as $part) {
+        foreach (isset($condition->segment) ? [$this->segment($condition)] : Parts::of($condition) as $part) {
             $names += $this->reads($part);
         }
 
         return $names;
     }
 
-    /** The tests of the condition, the one to start with first; none if it always holds. */
+    /**
+     * The tests of the condition, the one to start with first; none if it always holds.
+     *
+     * @return list<Test>
+     */
     public function program(\stdClass $condition): array
     {
         $this->backwards = [];
@@ -86,45 +92,55 @@ final class Programs
         return $tests;
     }
 
+    private function segment(\stdClass $condition): \stdClass
+    {
+        $name = $condition->segment ?? null;
+
+        return $this->segments[\is_string($name) ? $name : ''];
+    }
+
     /** Writes the condition so that it goes to `$holds` or to `$fails`; returns where to enter it. */
     private function lower(\stdClass $condition, int $holds, int $fails): int
     {
         if (isset($condition->all)) {
-            foreach (\array_reverse($condition->all) as $part) {
+            foreach (\array_reverse(Parts::of($condition)) as $part) {
                 $holds = $this->lower($part, $holds, $fails);
             }
 
             return $holds;
         }
         if (isset($condition->any)) {
-            foreach (\array_reverse($condition->any) as $part) {
+            foreach (\array_reverse(Parts::of($condition)) as $part) {
                 $fails = $this->lower($part, $holds, $fails);
             }
 
             return $fails;
         }
         if (isset($condition->not)) {
-            return $this->lower($condition->not, $fails, $holds);
+            return $this->lower(Parts::of($condition)[0], $fails, $holds);
         }
         if (isset($condition->segment)) {
-            return $this->lower($this->segments[$condition->segment], $holds, $fails);
+            return $this->lower($this->segment($condition), $holds, $fails);
         }
         $operator = (string) \array_key_first(\array_intersect_key((array) $condition, self::OPERATIONS));
-        $test = $this->test($condition->attribute, self::OPERATIONS[$operator], $condition->{$operator});
+        $attribute = $condition->attribute ?? null;
+        $test = $this->test(\is_string($attribute) ? $attribute : '', self::OPERATIONS[$operator], $condition->{$operator});
         [$test[4], $test[5]] = [$holds, $fails];
         $this->backwards[] = $test;
 
         return \count($this->backwards) - 1;
     }
 
+    /** @return Test */
     private function test(string $attribute, int $operation, mixed $operand): array
     {
-        $test = [$operation, 0, $this->attribute($attribute), $attribute === 'company' || $attribute === 'now' ? '' : $attribute, 0, 0, $operand, 0, 0];
+        $name = $attribute === 'company' || $attribute === 'now' ? '' : $attribute;
+        $test = [$operation, 0, $this->attribute($attribute), $name, 0, 0, \is_scalar($operand) ? $operand : 0, 0, 0];
         if ($operation === Tests::IN || $operation === Tests::NOT_IN) {
             $test[1] = Tests::SET;
-            [$test[6], $test[7], $test[8]] = $this->set($operand);
+            [$test[6], $test[7], $test[8]] = $this->set(\is_array($operand) ? $operand : []);
         } elseif ($operation === Tests::BEFORE || $operation === Tests::AFTER) {
-            [$test[1], $test[6]] = [self::INT, Time::parse($operand)];
+            [$test[1], $test[6]] = [self::INT, \is_string($operand) ? (int) Time::parse($operand) : 0];
         } else {
             $test[1] = match (true) {
                 \is_string($operand) => Tests::TEXT,
@@ -137,12 +153,22 @@ final class Programs
         return $test;
     }
 
-    /** How many numbers there are; how many strings, and which booleans; the first cell. */
+    /**
+     * How many numbers there are; how many strings, and which booleans; the first cell.
+     *
+     * @param array<array-key, mixed> $scalars
+     * @return array{int, int, int}
+     */
     private function set(array $scalars): array
     {
-        $texts = \array_values(\array_unique(\array_filter($scalars, '\is_string'), \SORT_STRING));
+        $texts = \array_values(\array_unique(\array_filter($scalars, is_string(...)), \SORT_STRING));
         \sort($texts, \SORT_STRING);
-        $numbers = \array_filter($scalars, static fn (mixed $scalar): bool => \is_int($scalar) || \is_float($scalar));
+        $numbers = [];
+        foreach ($scalars as $scalar) {
+            if (\is_int($scalar) || \is_float($scalar)) {
+                $numbers[] = $scalar;
+            }
+        }
         \usort($numbers, static fn (int|float $a, int|float $b): int => (int) Number::compare($a, $b));
         $different = [];
         foreach ($numbers as $number) {

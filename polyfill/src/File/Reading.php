@@ -21,12 +21,19 @@ final class Reading
     {
     }
 
+    /** @param list<int|string> $path */
     public function mismatch(mixed $value, array $path, string $expected, ?string $hint = null): void
     {
         $this->findings->error($path, 'found ' . self::found($value) . ", expected $expected", $hint);
     }
 
-    /** The values of an object by the keys that it may have. All others are reported; null: it is no object. */
+    /**
+     * The values of an object by the keys that it may have. All others are reported; null: it is no object.
+     *
+     * @param list<int|string> $path
+     * @param list<string> $names
+     * @return ?array<string, mixed>
+     */
     public function fields(mixed $value, array $path, array $names, string $expected): ?array
     {
         if (!$value instanceof \stdClass) {
@@ -35,7 +42,7 @@ final class Reading
             return null;
         }
         $fields = [];
-        foreach ($value as $name => $field) {
+        foreach ((array) $value as $name => $field) {
             $name = (string) $name;
             if (\in_array($name, $names, true)) {
                 $fields[$name] = $field;
@@ -48,7 +55,12 @@ final class Reading
         return $fields;
     }
 
-    /** The members of an object whose keys are names that people choose. */
+    /**
+     * The members of an object whose keys are names that people choose.
+     *
+     * @param list<int|string> $path
+     * @return array<array-key, mixed>
+     */
     public function entries(mixed $value, array $path, string $expected): array
     {
         if (!$value instanceof \stdClass) {
@@ -62,21 +74,27 @@ final class Reading
         return $entries;
     }
 
+    /** @param list<int|string> $path */
     public function missing(array $path, string $key, string $expected): void
     {
         $this->findings->error($path, "found no \"$key\", expected $expected");
     }
 
+    /**
+     * @param list<int|string> $path
+     * @return ?list<mixed>
+     */
     public function items(mixed $value, array $path, string $expected): ?array
     {
         if (\is_array($value)) {
-            return $value;
+            return \array_values($value);
         }
         $this->mismatch($value, $path, $expected);
 
         return null;
     }
 
+    /** @param list<int|string> $path */
     public function string(mixed $value, array $path, string $expected): ?string
     {
         if (\is_string($value)) {
@@ -87,7 +105,11 @@ final class Reading
         return null;
     }
 
-    /** A string that is not empty and not beyond the limit of names; `$what` says which. */
+    /**
+     * A string that is not empty and not beyond the limit of names; `$what` says which.
+     *
+     * @param list<int|string> $path
+     */
     public function name(mixed $value, array $path, string $what): ?string
     {
         $name = $this->string($value, $path, "a $what, a string");
@@ -95,6 +117,7 @@ final class Reading
         return $name !== null && $this->isName($name, $path, $what) ? $name : null;
     }
 
+    /** @param list<int|string> $path */
     public function isName(string $name, array $path, string $what): bool
     {
         $sound = $name !== '' && \strlen($name) <= self::NAME;
@@ -105,7 +128,11 @@ final class Reading
         return $sound;
     }
 
-    /** A string to compare with. */
+    /**
+     * A string to compare with.
+     *
+     * @param list<int|string> $path
+     */
     public function text(mixed $value, array $path): ?string
     {
         $text = $this->string($value, $path, 'a string');
@@ -116,6 +143,7 @@ final class Reading
         return $text;
     }
 
+    /** @param list<int|string> $path */
     public function boolean(mixed $value, array $path): ?bool
     {
         if (\is_bool($value)) {
@@ -126,7 +154,11 @@ final class Reading
         return null;
     }
 
-    /** In thousandths. */
+    /**
+     * In thousandths.
+     *
+     * @param list<int|string> $path
+     */
     public function percentage(mixed $value, array $path): ?int
     {
         if (\is_int($value) && $value >= 0 && $value <= 100) {
@@ -144,7 +176,11 @@ final class Reading
         return null;
     }
 
-    /** Microseconds since 1970. */
+    /**
+     * Microseconds since 1970.
+     *
+     * @param list<int|string> $path
+     */
     public function time(mixed $value, array $path): ?int
     {
         $expected = 'a time with an offset (RFC 3339), such as "2026-12-01T08:00:00Z"';
@@ -157,7 +193,12 @@ final class Reading
         return $time;
     }
 
-    /** One of a few words. */
+    /**
+     * One of a few words.
+     *
+     * @param list<int|string> $path
+     * @param list<string> $words
+     */
     public function choice(mixed $value, array $path, array $words): ?string
     {
         $expected = '"' . \implode('" or "', $words) . '"';

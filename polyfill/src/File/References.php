@@ -15,9 +15,9 @@ final class References
     private const COMPARISONS = 10_000;
     private const NESTING = 128;
 
-    /** @var list<array{string, string, array}> flag, the one that it requires, path */
+    /** @var list<array{string, string, list<int|string>}> flag, the one that it requires, path */
     private array $required = [];
-    /** @var list<array{?string, string, array}> segment that uses (null: a flag does), the one that is used, path */
+    /** @var list<array{?string, string, list<int|string>}> segment that uses (null: a flag does), the one that is used, path */
     private array $used = [];
     /** The segment that is read; null while flags are. */
     private ?string $owner = null;
@@ -27,11 +27,13 @@ final class References
         $this->owner = $segment;
     }
 
+    /** @param list<int|string> $path */
     public function requires(string $flag, string $required, array $path): void
     {
         $this->required[] = [$flag, $required, $path];
     }
 
+    /** @param list<int|string> $path */
     public function uses(string $segment, array $path): void
     {
         $this->used[] = [$this->owner, $segment, $path];
@@ -51,13 +53,20 @@ final class References
             }
         }
         $cycles = $this->cycles('requires', $this->required, $findings);
-        $cycles += $this->cycles('uses', \array_filter($this->used, static fn (array $link): bool => $link[0] !== null), $findings);
+        $used = [];
+        foreach ($this->used as [$from, $to, $path]) {
+            if ($from !== null) {
+                $used[] = [$from, $to, $path];
+            }
+        }
+        $cycles += $this->cycles('uses', $used, $findings);
         // A flag or segment that is not there, or not sound, is reported; what it comes to is not known.
         if ($cycles === 0 && $findings->count() === 0) {
             $this->sizes($flags, $segments, $findings);
         }
     }
 
+    /** @param list<array{string, string, list<int|string>}> $links */
     private function cycles(string $verb, array $links, Findings $findings): int
     {
         $next = [];
@@ -95,6 +104,10 @@ final class References
         return $count;
     }
 
+    /**
+     * @param array<int|string, Flag> $flags
+     * @param array<int|string, mixed> $segments
+     */
     private function sizes(array $flags, array $segments, Findings $findings): void
     {
         $sizes = [];
@@ -120,7 +133,12 @@ final class References
         }
     }
 
-    /** All that the flag requires, at most `$most` of it. */
+    /**
+     * All that the flag requires, at most `$most` of it.
+     *
+     * @param array<int|string, Flag> $flags
+     * @return list<string>
+     */
     private static function closure(string $key, array $flags, int $most): array
     {
         $reached = [$key => true];
@@ -137,7 +155,13 @@ final class References
         return \array_slice($queue, 1);
     }
 
-    /** Comparisons and nesting, once each segment stands where it is named. */
+    /**
+     * Comparisons and nesting, once each segment stands where it is named.
+     *
+     * @param array<int|string, mixed> $segments
+     * @param array<string, array{int, int}> $sizes
+     * @return array{int, int}
+     */
     private function size(\stdClass $condition, array $segments, array &$sizes): array
     {
         [$comparisons, $nesting] = [0, 0];
@@ -145,10 +169,13 @@ final class References
             $comparisons = 1;
         } elseif (isset($condition->segment)) {
             $name = $condition->segment;
-            $sizes[$name] ??= $this->size($segments[$name], $segments, $sizes);
-            [$comparisons, $nesting] = $sizes[$name];
+            $segment = \is_string($name) ? $segments[$name] ?? null : null;
+            if (\is_string($name) && $segment instanceof \stdClass) {
+                $sizes[$name] ??= $this->size($segment, $segments, $sizes);
+                [$comparisons, $nesting] = $sizes[$name];
+            }
         } else {
-            foreach ($condition->all ?? $condition->any ?? [$condition->not] as $part) {
+            foreach (Parts::of($condition) as $part) {
                 [$more, $deep] = $this->size($part, $segments, $sizes);
                 [$comparisons, $nesting] = [\min($comparisons + $more, \PHP_INT_MAX >> 8), \max($nesting, $deep)];
             }

@@ -30,6 +30,7 @@ final class Syntax
             return $this->say(0, [], 'found a byte order mark before the document, expected none: save the file as UTF-8 without it');
         }
         if (\preg_match('//u', $this->text) !== 1) {
+            $sound = [];
             \preg_match('/^(?:[\x00-\x7f]++|[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3})*+/', $this->text, $sound);
 
             return $this->say(\strlen($sound[0] ?? ''), [], 'found bytes that are not UTF-8: save the file as UTF-8');
@@ -42,21 +43,20 @@ final class Syntax
     {
         /** @var list<array{bool, string|int, array<string, true>}> $open is an object, key or index, keys so far */
         $open = [];
+        /** @var string $expected */
         $expected = 'a value';
         while (true) {
             $token = $this->token();
-            $path = \array_column($open, 1);
+            $path = self::path($open);
             $last = \count($open) - 1;
             $closes = $last >= 0 && $token === ($open[$last][0] ? '}' : ']');
-            switch ($expected) {
-                case 'a value or "]"':
-                case 'a key in double quotes or "}"':
-                    if ($closes) {
-                        \array_pop($open);
-                        $expected = 'more';
-                        continue 2;
-                    }
-                    $expected = $expected === 'a value or "]"' ? 'a value' : 'a key in double quotes';
+            if ($expected === 'a value or "]"' || $expected === 'a key in double quotes or "}"') {
+                if ($closes) {
+                    \array_pop($open);
+                    $expected = 'more';
+                    continue;
+                }
+                $expected = $expected === 'a value or "]"' ? 'a value' : 'a key in double quotes';
             }
             if ($expected === 'more') {
                 if ($last < 0) {
@@ -66,7 +66,7 @@ final class Syntax
                     \array_pop($open);
                 } elseif ($token === ',') {
                     $expected = $open[$last][0] ? 'a key in double quotes' : 'a value';
-                    $open[$last][1] = $open[$last][0] ? '' : $open[$last][1] + 1;
+                    $open[$last][1] = $open[$last][0] ? '' : (int) $open[$last][1] + 1;
                 } else {
                     return $this->unexpected(\array_slice($path, 0, -1), $open[$last][0] ? '"," or "}"' : '"," or "]"');
                 }
@@ -84,7 +84,7 @@ final class Syntax
                 }
                 [$open[$last][1], $open[$last][2]["=$key"]] = [$key, true];
                 if ($this->token() !== ':') {
-                    return $this->unexpected(\array_column($open, 1), '":" after the key');
+                    return $this->unexpected(self::path($open), '":" after the key');
                 }
                 $expected = 'a value';
             } elseif ($token === '{' || $token === '[') {
@@ -110,6 +110,7 @@ final class Syntax
     /** The next token; empty where there is none. */
     private function token(): string
     {
+        $found = [];
         if (\preg_match(self::TOKEN, $this->text, $found, 0, $this->at) !== 1) {
             $this->start = $this->at + \strspn($this->text, " \t\r\n", $this->at);
 
@@ -121,14 +122,30 @@ final class Syntax
         return $found[1];
     }
 
+    /**
+     * @param list<array{bool, string|int, array<string, bool>}> $open
+     * @return list<string|int>
+     */
+    private static function path(array $open): array
+    {
+        $path = [];
+        foreach ($open as [, $step]) {
+            $path[] = $step;
+        }
+
+        return $path;
+    }
+
     private function ended(): bool
     {
         return $this->start >= \strlen($this->text);
     }
 
+    /** @param list<int|string> $path */
     private function unexpected(array $path, string $expected, string $hint = ''): string
     {
         $rest = \substr($this->text, $this->start, 256);
+        $found = [];
         \preg_match('/^(?:[\w.+-]++|.)/su', $rest, $found);
         $word = $found[0] ?? '';
         $advice = match (true) {
@@ -145,6 +162,7 @@ final class Syntax
         return $this->say($this->start, $path, "found $shown, expected $expected$advice");
     }
 
+    /** @param list<int|string> $path */
     private function say(int $at, array $path, string $message): string
     {
         $before = \substr($this->text, 0, $at);
