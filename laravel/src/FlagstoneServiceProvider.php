@@ -107,7 +107,8 @@ final class FlagstoneServiceProvider extends ServiceProvider
         }
         (new Http\Registrar())->register($this->app);
         (new Subject\Registrar())->register($this->app);
-        if (\array_filter(Value::items(self::config($this->app), 'routes')) !== []) {
+        $routes = self::config($this->app)['routes'] ?? [];
+        if (\is_array($routes) && \array_filter($routes) !== []) {
             (new Http\OwnRoutes())->register($this->app);
         }
         foreach (self::WHEN_MADE as $name => $registrar) {
