@@ -553,6 +553,19 @@ fn counters_that_are_overwritten_at_random_have_a_healthy_flag_left_alone() {
 }
 
 #[test]
+fn two_companies_that_fail_by_themselves_turn_nothing_off_whatever_error_a_third_has() {
+    let (mut site, mut flag) = (Site::new(), Flag::new("checkout"));
+    site.change(&mut flag);
+    let acted = site.until(&mut flag, 3600, |second, flag| {
+        flag.on(20, u64::from(second.is_multiple_of(100)), 120);
+        flag.off(180, u64::from(second.is_multiple_of(10)), 120);
+        add(&mut flag.exposure.on, 3, 1, u64::from(second < 600), 120);
+        add(&mut flag.exposure.on, 9, 1, u64::from((600..1200).contains(&second)), 120);
+    });
+    assert_eq!(acted, None);
+}
+
+#[test]
 fn harm_that_is_over_is_not_acted_on() {
     let (mut site, mut flag) = (Site::new(), Flag::new("checkout"));
     flag.policy.min_requests = 100_000;

@@ -1,11 +1,12 @@
 //! Plays thousands of rollouts to see how well the guard does.
 //!
-//!     cargo run --release --example guard-simulation [quiet|errors|ten|slow|page|month ...]
+//!     cargo run --release --example guard-simulation [quiet|errors|ten|slow|page|month ...] [chart=FILE]
 //!
-//! Without words all but `month` is played, which takes a day of one processor. Every number is drawn from seeds, so that two runs print the same table. `docs/guard.md` tells what is played. Ends with 1
+//! Without words all but `month` is played; `chart=FILE` draws what `ten` shows, as SVG. Every number is drawn from seeds, so that two runs print the same table. `docs/guard.md` tells what is played. Ends with 1
 //! where the guard falls short of what it promises.
 
 mod chance;
+mod chart;
 mod layout;
 mod play;
 mod report;
@@ -40,7 +41,8 @@ fn plays<T: Send>(count: u64, one: impl Fn(u64) -> T + Sync) -> Vec<T> {
 }
 
 fn main() -> ExitCode {
-    let asked: Vec<String> = std::env::args().skip(1).collect();
+    let (charts, asked): (Vec<String>, Vec<String>) =
+        std::env::args().skip(1).partition(|word| word.starts_with("chart="));
     let parts: [(&str, Part); 6] = [
         ("quiet", quiet),
         ("errors", errors),
@@ -61,6 +63,14 @@ fn main() -> ExitCode {
     for (_, part) in parts.iter().filter(|(name, _)| wanted(name)) {
         part(&mut report);
     }
+    if let Some(path) = charts.first().and_then(|word| word.strip_prefix("chart=")) {
+        let lines: Vec<_> =
+            report.lines.drain(..).filter(|(name, ..)| TEN.contains(&name.as_str())).collect();
+        if let Err(error) = chart::write(path.as_ref(), &lines) {
+            eprintln!("guard-simulation: {path}: {error}");
+            return ExitCode::from(2);
+        }
+    }
     report.end()
 }
 
@@ -75,14 +85,14 @@ const RATES: [(&str, f64); 4] = [("0.1 %", 0.001), ("1 %", 0.01), ("5 %", 0.05),
 const UNEQUAL: Companies = Companies::Unequal(300);
 const DAY: Scene = Scene { hours: 24.0, ..Scene::USUAL };
 
-/// The same as the first part of `quiet`, often enough to tell how rarely a rollout that does no harm is rolled back.
+/// The same as the first part of `quiet`, a minute at a time, often enough to tell how rarely a rollout that does no harm is rolled back.
 fn month(report: &mut Report) {
-    month_of(report, 60);
+    month_of(report, 40, 60.0);
 }
 
-fn month_of(report: &mut Report, count: u64) {
+fn month_of(report: &mut Report, count: u64, step: f64) {
     heading("No harm: 30 days, days and nights, outages, companies' bursts of errors");
-    let quiet = Scene { life: true, ..Scene::USUAL };
+    let quiet = Scene { life: true, step, ..Scene::USUAL };
     for (name, errors) in RATES {
         let scene = Scene { errors, ..quiet };
         show(report, &format!("{name} errors, companies alike"), scene, count, Promise::Never);
@@ -92,14 +102,14 @@ fn month_of(report: &mut Report, count: u64) {
     let half = Scene { stages: &[(0.1, 0.01), (1.0, 0.1), (2.0, 0.5)], ..quiet };
     show(report, "1 % errors, in stages to half of all", half, count, Promise::Never);
     let stages = &[(0.1, 0.1), (3.0, 0.5), (6.0, 1.0)];
-    let gate = Scene { off: Off::Gate, errors: 0.003, stages, ..Scene::USUAL };
+    let gate = Scene { off: Off::Gate, errors: 0.003, stages, step, ..Scene::USUAL };
     show(report, "a gate in stages, 0.3 % errors, on 120 ms", gate, count, Promise::Never);
     show(report, "a gate that nobody tells of", Scene { off: Off::BareGate, ..gate }, count, Promise::Never);
 }
 
 /// No harm, or harm to one company: nothing is to be turned off.
 fn quiet(report: &mut Report) {
-    month_of(report, 25);
+    month_of(report, 25, 20.0);
     heading("Harm to one company, for a day, or to everybody, on and off, for five minutes");
     let failing = Scene { odd: Some((0.3, 1.0)), ..DAY };
     show(report, "the largest company: 30 % errors", failing, 100, Promise::Never);
@@ -133,26 +143,32 @@ fn errors(report: &mut Report) {
     }
 }
 
+/// What the chart shows.
+const TEN: [&str; 8] = [
+    "from the beginning of the rollout",
+    "companies unequal",
+    "two hours into the rollout",
+    "rolled out to 1 %, of 3000 companies",
+    "rolled out to half",
+    "2 requests a second",
+    "a gate, in its second stage",
+    "a gate, in its first stage",
+];
+
 fn ten(report: &mut Report) {
     heading("1 % to 10 % errors");
     let ten = Scene { factor: 10.0, hours: 24.0, ..Scene::USUAL };
     let found = Promise::Found;
-    show(report, "from the beginning of the rollout", ten, 1000, Promise::Within(10.0));
-    show(report, "companies unequal", Scene { companies: UNEQUAL, ..ten }, 200, found);
-    show(report, "two hours into the rollout", Scene { harm_after: 7200.0, ..ten }, 100, found);
+    show(report, TEN[0], ten, 1000, Promise::Within(10.0));
+    show(report, TEN[1], Scene { companies: UNEQUAL, ..ten }, 200, found);
+    show(report, TEN[2], Scene { harm_after: 7200.0, ..ten }, 100, found);
     let few = Scene { stages: &[(0.1, 0.01)], companies: Companies::Alike(3000), ..ten };
-    show(report, "rolled out to 1 %, of 3000 companies", few, 100, found);
-    show(report, "rolled out to half", Scene { stages: &[(0.1, 0.5)], ..ten }, 100, found);
-    show(report, "2 requests a second", Scene { rate: 2.0, ..ten }, 100, found);
+    show(report, TEN[3], few, 100, found);
+    show(report, TEN[4], Scene { stages: &[(0.1, 0.5)], ..ten }, 100, found);
+    show(report, TEN[5], Scene { rate: 2.0, ..ten }, 100, found);
     let gate = Scene { off: Off::Gate, ..ten };
-    show(
-        report,
-        "a gate, in its second stage",
-        Scene { stages: &[(0.1, 0.1), (3.0, 0.5)], ..gate },
-        100,
-        found,
-    );
-    show(report, "a gate, in its first stage", gate, 100, found);
+    show(report, TEN[6], Scene { stages: &[(0.1, 0.1), (3.0, 0.5)], ..gate }, 100, found);
+    show(report, TEN[7], gate, 100, found);
 }
 
 fn slow(report: &mut Report) {

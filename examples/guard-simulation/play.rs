@@ -30,6 +30,8 @@ pub struct Scene {
     pub outage: f64,
     /// Hours that are played from the last stage on.
     pub hours: f64,
+    /// Seconds at a time in the long run.
+    pub step: f64,
 }
 
 /// What happens where a flag is off.
@@ -72,6 +74,7 @@ impl Scene {
         life: false,
         outage: 0.0,
         hours: 720.0,
+        step: 20.0,
     };
 }
 
@@ -88,11 +91,11 @@ pub fn play(scene: &Scene, seed: u64) -> Played {
     let (mut on, mut off) = sides(&all, 0.0);
     let mut odd_company = None;
     while now < end {
-        // Seconds where it matters, twenty of them in the long run.
+        // Seconds where it matters, many of them in the long run.
         let near = now > last - 60.0
             && (now < last + 1800.0 || now > last + scene.harm_after - 10.0)
             && now < last + scene.harm_after + 1800.0;
-        let step = if near { 1.0 } else { 20.0 };
+        let step = if near { 1.0 } else { scene.step };
         if let Some((_, share)) = scene.stages.get(stage).filter(|(hour, _)| now >= hour * 3600.0) {
             (on, off) = sides(&all, *share);
             stage += 1;

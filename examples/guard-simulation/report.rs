@@ -1,5 +1,6 @@
 //! What is printed: a table, with a chart of how soon the guard acted.
 
+use super::chart::Line;
 use super::play::Played;
 use std::process::ExitCode;
 
@@ -22,6 +23,8 @@ pub struct Report {
     plays: usize,
     broken: Vec<String>,
     quiet: (usize, usize),
+    /// What the chart is drawn of.
+    pub lines: Vec<Line>,
 }
 
 /// Seconds that the columns of the chart end at.
@@ -44,6 +47,7 @@ impl Report {
             played.iter().filter(|one| !one.early).filter_map(|one| one.acted).collect();
         acted.sort_by(|a, b| a.0.total_cmp(&b.0));
         let early = played.iter().filter(|one| one.early).count();
+        self.lines.push((name.to_owned(), acted.iter().map(|one| one.0).collect(), played.len()));
         let share = acted.len() as f64 / played.len() as f64;
         // Of all that were played: those in which it did not act took longer than any.
         let at = |part: f64| acted.get((played.len() as f64 * part) as usize);
@@ -89,13 +93,37 @@ impl Report {
 
     pub fn end(self) -> ExitCode {
         let (acted, quiet) = self.quiet;
-        println!("\n{} rollouts. Without harm: {acted} of {quiet} rolled back.", self.plays);
+        println!("\n{} rollouts.", self.plays);
+        if quiet > 0 {
+            println!(
+                "Without harm: {acted} of {quiet} rolled back, at most {:.2} % of such with 95 % confidence.",
+                bound(acted, quiet) * 100.0
+            );
+        }
         let falls_short = acted * 100 > quiet || !self.broken.is_empty();
         if falls_short {
             println!("Falls short: {}", self.broken.join("; "));
         }
         if falls_short { ExitCode::FAILURE } else { ExitCode::SUCCESS }
     }
+}
+
+/// The highest probability at which so few of `n` are rolled back in one of twenty cases (Clopper and Pearson 1934).
+fn bound(acted: usize, n: usize) -> f64 {
+    let at_most = |p: f64| {
+        let (mut term, mut sum) = ((1.0 - p).powi(n as i32), 0.0);
+        for k in 0..=acted {
+            sum += term;
+            term *= (n - k) as f64 / (k + 1) as f64 * p / (1.0 - p);
+        }
+        sum
+    };
+    let (mut low, mut high) = (0.0, 1.0 - 1e-9);
+    for _ in 0..60 {
+        let middle = (low + high) / 2.0;
+        if at_most(middle) > 0.05 { low = middle } else { high = middle }
+    }
+    high
 }
 
 fn span(seconds: f64) -> String {

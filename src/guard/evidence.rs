@@ -154,9 +154,17 @@ impl Bet {
             Self { enough: -chance.ln(), seen: Seen { since: now, ..Seen::default() }, ..Self::default() };
     }
 
-    /// Groups that speak against the flag.
+    /// Groups that speak against the flag, each although those that contribute more are left out. Where two companies fail by themselves,
+    /// a third one's single error is no third.
     fn against(&self) -> usize {
-        self.groups.iter().filter(|nats| **nats > 0.0).count()
+        let (mut groups, mut left) = (self.groups, self.total);
+        groups.sort_unstable_by(|a, b| b.total_cmp(a));
+        let speaks = |nats: &&f64| {
+            let speaks = left > 0.0 && **nats > 0.0;
+            left -= **nats;
+            speaks
+        };
+        groups.iter().take_while(speaks).count()
     }
 
     /// What all groups came to, or if that is less, what those without the worst did, at the chance that these have.
