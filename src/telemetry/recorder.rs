@@ -54,6 +54,7 @@ struct Event {
 }
 
 type Cells = [AtomicU64; cell::WORDS];
+type Outcomes = [AtomicU64; outcomes::WORDS];
 type Sketch = [AtomicU8; REGISTERS];
 
 const NONE: u32 = u32::MAX;
@@ -80,6 +81,8 @@ pub struct Recorder {
     entries: Box<[Entry]>,
     /// This thread's.
     cells: Row<Cells>,
+    /// What requests came to.
+    outcomes: Row<Outcomes>,
     /// Those that are written now.
     sketches: Row<Sketch>,
     /// The request's number, 1 to 2^30 - 1.
@@ -121,6 +124,7 @@ impl Recorder {
         let mut recorder = Recorder {
             entries: Box::default(),
             cells: Row::new(memory, layout.cells(worker), layout.flags),
+            outcomes: Row::new(memory, layout.outcomes(0), layout.flags),
             sketches: Row::new(memory, layout.sketch(0), layout.flags),
             request: 0,
             quickly: 0,
@@ -182,9 +186,18 @@ impl Recorder {
         if entry.seen >> 2 != self.quickly {
             return self.quick_first(snapshot, quick, company);
         }
-        let on = quick.answer & 1;
-        entry.seen |= OFF << on;
+        entry.seen |= OFF << (quick.answer & 1);
         let slot = entry.slot as usize;
+        self.quick_alone(slot, quick);
+        if let Some(company) = company {
+            self.sketch(slot, sketch::hash(company));
+        }
+    }
+
+    /// Counts in cells that nobody else writes.
+    #[inline(always)]
+    fn quick_alone(&self, slot: usize, quick: Quick) {
+        let on = quick.answer & 1;
         if let Some([asked, let_in, further @ ..]) = self.cells.at(slot).get(quick.place()..) {
             add_alone(asked, 1);
             add_alone(let_in, on.into());
@@ -194,23 +207,23 @@ impl Recorder {
                 }
             }
         }
-        if let Some(company) = company {
-            self.sketch(slot, sketch::hash(company));
-        }
     }
 
     /// The same for a flag that the request had not asked, and for cells that others write too.
-    #[cold]
     #[inline(never)]
     fn quick_first(&mut self, snapshot: &Snapshot, quick: Quick, company: Option<Key<'_>>) {
         let hash = company.map_or(0, sketch::hash);
         let on = quick.answer & 1;
         let slot = self.expose(snapshot, quick.flag, OFF << on, hash);
-        self.add(slot, quick.place(), 1);
-        self.add(slot, quick.place() + 1, on.into());
-        if quick.has_lists() {
-            for bit in 1..4 {
-                self.add(slot, quick.place() + 1 + bit, (quick.answer >> bit & 1).into());
+        if self.alone {
+            self.quick_alone(slot as usize, quick);
+        } else {
+            self.add(slot, quick.place(), 1);
+            self.add(slot, quick.place() + 1, on.into());
+            if quick.has_lists() {
+                for bit in 1..4 {
+                    self.add(slot, quick.place() + 1 + bit, (quick.answer >> bit & 1).into());
+                }
             }
         }
         if company.is_some() {
@@ -300,34 +313,33 @@ impl Recorder {
         let (class, error) = (ending.status.class(), ending.status.is_error());
         let took = ending.clock.saturating_sub(self.begun) / 1000;
         let bucket = duration::bucket(took);
-        let memory = &self.opened.memory;
-        let at = |slot: u32| self.opened.layout.outcomes(slot as usize);
         for slot in &self.gates {
-            memory.add(at(*slot) + outcomes::GATED * 8, 1);
+            add(self.outcomes.at(*slot as usize), outcomes::GATED, 1);
         }
         let exposures = if self.gates.is_empty() { self.exposures.as_slice() } else { &[] };
         for exposure in exposures {
             let seen = exposure.answers | answers(&self.entries, exposure.flag, self.request);
-            let start = at(exposure.slot);
+            let words = self.outcomes.at(exposure.slot as usize);
+            let (on, further) = words.split_at(outcomes::COHORT);
             let cohort = match seen {
-                ON => start,
-                OFF => start + outcomes::COHORT * 8,
+                ON => on,
+                OFF => further,
                 _ => {
-                    memory.add(start + outcomes::MIXED * 8, 1);
+                    add(words, outcomes::MIXED, 1);
                     continue;
                 }
             };
             let group = exposure.group as usize;
-            memory.add(cohort + (outcomes::DURATIONS + bucket) * 8, 1);
+            add(cohort, outcomes::DURATIONS + bucket, 1);
             if class != outcomes::COMMON {
-                memory.add(cohort + (outcomes::CLASSES + class) * 8, 1);
+                add(cohort, outcomes::CLASSES + class, 1);
             }
             if error {
-                memory.add(cohort + (outcomes::ERRORS_AT + group) * 8, 1);
+                add(cohort, outcomes::ERRORS_AT + group, 1);
             }
-            let group = cohort + (outcomes::GROUPS_AT + outcomes::GROUP * group) * 8;
-            memory.add(group, 1);
-            memory.add(group + 8, took);
+            let group = outcomes::GROUPS_AT + outcomes::GROUP * group;
+            add(cohort, group, 1);
+            add(cohort, group + 1, took);
             if exposure.variant != 0 || !self.events.is_empty() {
                 self.tally(exposure, seen == ON, error, took);
             }
@@ -335,7 +347,7 @@ impl Recorder {
         self.exposures.clear();
         self.gates.clear();
         self.events.clear();
-        hours::turn(memory, self.opened.layout, ending.now);
+        hours::turn(&self.opened.memory, self.opened.layout, ending.now);
     }
 
     /// Counts a request for the variant that it was shown, and its events for its arm.
@@ -459,6 +471,14 @@ impl Recorder {
         {
             raise(register, rank);
         }
+    }
+}
+
+/// Adds to one of those words, to which others may add.
+#[inline(always)]
+fn add(words: &[AtomicU64], number: usize, count: u64) {
+    if let Some(word) = words.get(number) {
+        word.fetch_add(count, Ordering::Relaxed);
     }
 }
 
