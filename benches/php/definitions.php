@@ -30,6 +30,7 @@ foreach ([
     'large' => $flags(10_000),
     'overrides' => $flags(9_999) + $listed($sequence),
     'sparse' => $flags(10) + $listed($anywhere),
+    'requests' => array_combine(array_map(fn (int $n) => "flag_$n", range(0, 63)), array_fill(0, 64, $rollout(50))),
 ] as $name => $definitions) {
     file_put_contents("$argv[1]/$name.json", json_encode(['flags' => $definitions]));
 }

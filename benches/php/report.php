@@ -39,6 +39,15 @@ $bounds = [
     ['a million overrides, 64-bit ids, against none', $plain['feature_enabled(), a million, 64-bit ids'] / $hot, '×', 4, 2, 'at most'],
     ['the same, a company that is listed, against none', $plain['feature_enabled(), the same, a listed one'] / $hot, '×', 4, 2, 'at most'],
 ];
+// What telemetry adds: the least of several processes with it, less the least of as many without.
+$least = fn (string $switch, string $case) => min(array_column($figures[$switch], $case));
+$more = fn (string $case) => $least('on', $case) - $least('off', $case);
+$native = $least('off', 'str_contains()') - $least('off', 'the loop alone');
+$bounds[] = ['counting a call, against str_contains(), net', $more('feature_enabled(), 50 %') / $native, '×', 0.3, 0.3, 'at most'];
+foreach ([1, 20, 64] as $count) {
+    $outcomes = $more("a request of $count flags") - $more("$count questions");
+    $bounds[] = ["what a request came to, $count flag" . ($count > 1 ? 's' : ''), $outcomes / 1000, 'µs', 1, 1, 'at most'];
+}
 if (isset($figures['publish'])) {
     array_push($bounds,
         ['publish 10,000 flags and a million overrides', $figures['publish'], 's', 2, 0.5, 'at most'],
