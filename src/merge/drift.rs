@@ -25,6 +25,23 @@ pub struct Drift {
     /// From what the file denies to what runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deny: Option<ListDifference>,
+    /// Who turned it, where that was looked up and is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub turned: Option<Turned>,
+}
+
+/// The last change of a switch.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Turned {
+    /// RFC 3339.
+    pub at: String,
+    /// Who.
+    pub by: String,
+    /// The command's word.
+    pub action: &'static str,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// Each field in which the flag that runs differs from what the file says.
@@ -34,8 +51,15 @@ pub(super) fn of(key: &str, running: &Flag, file: &Flag) -> Vec<Drift> {
 }
 
 fn drift(key: &str, field: &Field, running: &Flag, file: &Flag) -> Drift {
-    let mut drift =
-        Drift { flag: key.to_owned(), field: field.name, running: None, file: None, allow: None, deny: None };
+    let mut drift = Drift {
+        flag: key.to_owned(),
+        field: field.name,
+        running: None,
+        file: None,
+        allow: None,
+        deny: None,
+        turned: None,
+    };
     if field.name == "companies" {
         let [allow, deny] =
             fields::companies(running, file).map(|list| Some(list).filter(|list| !list.is_empty()));

@@ -9,7 +9,7 @@ mod orphans;
 mod pull;
 mod reset;
 
-pub use drift::Drift;
+pub use drift::{Drift, Turned};
 pub use fields::{FIELDS, Field, Owner};
 pub use pull::{Pulled, pull};
 pub use reset::ResetError;

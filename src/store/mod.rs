@@ -56,6 +56,8 @@ mod switch;
 #[cfg(feature = "publisher")]
 mod travel;
 #[cfg(feature = "publisher")]
+mod turned;
+#[cfg(feature = "publisher")]
 mod users;
 #[cfg(feature = "publisher")]
 mod verify;

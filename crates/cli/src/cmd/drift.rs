@@ -62,6 +62,16 @@ fn drift(drift: &[Drift], file: &str, only_drift: bool, output: &mut Output) {
     let quoted = shell(file);
     for drift in drift.iter().take(SHOWN) {
         output.line(format!("  {}", words::plain(&drift.to_string())));
+        if let Some(turned) = &drift.turned {
+            let reason =
+                turned.reason.as_ref().map_or(String::new(), |reason| format!(", {}", words::quoted(reason)));
+            output.line(format!(
+                "    turned {} by {}: {}{reason}",
+                super::second(&words::plain(&turned.at)),
+                words::plain(&turned.by),
+                turned.action,
+            ));
+        }
         let mut ways: Vec<String> = command(drift).into_iter().collect();
         ways.push(format!("flagstone publish {quoted} --reset {}.{}", drift.flag, drift.field));
         output.line(output.paint(DIM, format!("    as the file says: {}", ways.join(", or "))));

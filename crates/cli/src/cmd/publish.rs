@@ -89,7 +89,7 @@ fn publish(begun: &Begun, word: &Publish, file: Checked, output: &mut Output) ->
     let host = change.actor.host.clone();
     let published = store.publish_file(&file.definitions, &options(word), change);
     drop(progress);
-    let (published, merged) = published.map_err(Failure::changing)?;
+    let (published, mut merged) = published.map_err(Failure::changing)?;
     let told = told(&published.differences);
     if published.unchanged {
         output
@@ -108,6 +108,7 @@ fn publish(begun: &Begun, word: &Publish, file: Checked, output: &mut Output) ->
         change::differences(&told, output);
         masked(store, &published.differences, output);
     }
+    store.tell_turned(&mut merged.drift);
     drift::merged(&merged, &file.name, false, output);
     if let Some(warning) = &published.audit_warning {
         output.warn(words::plain(warning));
@@ -164,7 +165,8 @@ fn check_drift(
     if store.generation().map_err(Failure::asking)? == 0 {
         return Err(Failure::Unknown("nothing is published yet, so nothing drifts".to_owned()));
     }
-    let merged = store.merge(&file.definitions, &options(word)).map_err(Failure::asking)?;
+    let mut merged = store.merge(&file.definitions, &options(word)).map_err(Failure::asking)?;
+    store.tell_turned(&mut merged.drift);
     drift::merged(&merged, &file.name, true, output);
     if merged.drift.is_empty() {
         output.line(format!("{}: {} says what runs", output.paint(GOOD, "no drift"), file.name));
@@ -216,7 +218,7 @@ fn dry_run(begun: &Begun, word: &Publish, file: &Checked, output: &mut Output) -
     }
     let progress = Progress::begin("compiling".to_owned());
     let failed = |error: &dyn std::fmt::Display| Failure::Refused(format!("cannot be published: {error}"));
-    let merged: Merged = store.merge(&file.definitions, &options(word)).map_err(Failure::changing)?;
+    let mut merged: Merged = store.merge(&file.definitions, &options(word)).map_err(Failure::changing)?;
     let bytes = compile(&merged.definitions, store.environment()).map_err(|error| failed(&error))?;
     let snapshot = Snapshot::from_bytes(&bytes).map_err(|error| failed(&error))?;
     snapshot.verify().map_err(|error| failed(&error))?;
@@ -242,6 +244,7 @@ fn dry_run(begun: &Begun, word: &Publish, file: &Checked, output: &mut Output) -
         change::differences(&told, output);
     }
     let (reach, _) = begun.weigh_all(&word.terms.weighed, || Ok(merged.definitions.clone()), true, output)?;
+    store.tell_turned(&mut merged.drift);
     drift::merged(&merged, &file.name, false, output);
     output.json(&json!({
         "environment": store.environment(),

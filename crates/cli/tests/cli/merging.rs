@@ -67,6 +67,40 @@ fn a_deploy_takes_back_no_switch_and_applies_what_the_code_owns() {
 }
 
 #[test]
+fn drift_says_who_turned_each_switch_last_and_why() {
+    let shop = Shop::published();
+    shop.run(["rollout", "search", "60", "--actor", "carol", "--reason", "first step"]).exits(0);
+    shop.run(["rollout", "search", "75", "--actor", "alice", "--reason", "second step"]).exits(0);
+    shop.run(["allow", "search", "7", "--actor", "bob", "--reason", "a pilot"]).exits(0);
+    shop.run(["disable", "billing_v2", "--actor", "dave", "--reason", "totals are wrong"]).exits(0);
+    let other = FLAGS.replace("\"percentage\": 50 }", "\"percentage\": 55 }");
+    shop.write("next.json", other);
+    let ran = shop.run(["publish", "next.json", "--check-drift"]).exits(1);
+    let lines: Vec<&str> = ran.out.lines().map(str::trim).collect();
+    for (drift, who, why) in [
+        ("search: percentage is 75 %", " by alice", ": rollout, \"second step\""),
+        ("search: companies allowed besides the file's: 7", " by bob", ": allow, \"a pilot\""),
+        ("billing_v2: enabled is false", " by dave", ": disable, \"totals are wrong\""),
+    ] {
+        let at = lines.iter().position(|line| line.starts_with(drift)).unwrap();
+        let told = lines[at + 1];
+        assert!(told.starts_with("turned 20") && told.contains(who) && told.ends_with(why), "{}", ran.out);
+    }
+    let ran = shop.run(["publish", "next.json", "--check-drift", "--json"]).exits(1).json();
+    let drift = ran["merge"]["drift"].as_array().unwrap();
+    let search =
+        drift.iter().find(|drift| drift["field"] == "percentage" && drift["flag"] == "search").unwrap();
+    assert_eq!(
+        (&search["turned"]["action"], &search["turned"]["reason"]),
+        (&"rollout".into(), &"second step".into())
+    );
+    // Without a trail it is drift all the same.
+    std::fs::rename(shop.directory.join("store/audit.jsonl"), shop.directory.join("aside")).unwrap();
+    let ran = shop.run(["publish", "next.json", "--check-drift"]).exits(1);
+    assert!(ran.out.contains("search: percentage is 75 %") && !ran.out.contains("turned 20"), "{}", ran.out);
+}
+
+#[test]
 fn drift_fails_the_nightly_job_until_it_is_pulled() {
     let shop = Shop::published();
     let ran = shop.run(["publish", "flags.json", "--check-drift"]).exits(0);
@@ -74,7 +108,9 @@ fn drift_fails_the_nightly_job_until_it_is_pulled() {
     shop.run(["rollout", "search", "75"]).exits(0);
     let ran = shop.run(["publish", "flags.json", "--check-drift"]).exits(1);
     assert!(ran.out.contains("drift: 1 switch not as flags.json says"), "{}", ran.out);
-    let json = shop.run(["publish", "flags.json", "--check-drift", "--json"]).exits(1).json();
+    let mut json = shop.run(["publish", "flags.json", "--check-drift", "--json"]).exits(1).json();
+    let drift = json["merge"]["drift"][0].as_object_mut().unwrap();
+    assert_eq!(drift.remove("turned").unwrap()["action"], "rollout");
     assert_eq!(
         json["merge"]["drift"],
         json!([{ "flag": "search", "field": "percentage", "running": 75, "file": 50 }])
