@@ -214,6 +214,23 @@ impl Recorder {
     fn quick_first(&mut self, snapshot: &Snapshot, quick: Quick, company: Option<Key<'_>>) {
         let hash = company.map_or(0, sketch::hash);
         let on = quick.answer & 1;
+        // As `expose` does it for a flag that is known and was not asked yet, which most are.
+        if self.alone
+            && !self.rebound
+            && self.exposures.len() < MOST_EXPOSURES
+            && let Some(entry) = self.entries.get_mut(quick.flag as usize)
+            && entry.slot >= FIRST
+        {
+            entry.seen = self.request << 2 | OFF << on;
+            let slot = entry.slot;
+            let group = (hash >> 32) as u32 % GROUPS as u32;
+            self.exposures.push(Exposure { slot, flag: quick.flag, answers: 0, group, variant: 0 });
+            self.quick_alone(slot as usize, quick);
+            if company.is_some() {
+                self.sketch(slot as usize, hash);
+            }
+            return;
+        }
         let slot = self.expose(snapshot, quick.flag, OFF << on, hash);
         if self.alone {
             self.quick_alone(slot as usize, quick);
