@@ -157,7 +157,8 @@ impl Bet {
     /// Groups that speak against the flag, each although those that contribute more are left out. Where two companies fail by themselves,
     /// a third one's single error is no third.
     fn against(&self) -> usize {
-        let (mut groups, mut left) = (self.groups, self.total);
+        // Of slow requests more is put down to the groups than there were, and to the others as well.
+        let (mut groups, mut left) = (self.groups, self.groups.iter().sum::<f64>());
         groups.sort_unstable_by(|a, b| b.total_cmp(a));
         let speaks = |nats: &&f64| {
             let speaks = left > 0.0 && **nats > 0.0;
