@@ -144,10 +144,10 @@ final class TelemetryTest extends TestCase
         $this->assertGated(2, 'portal');
     }
 
-    public function test_a_view_and_what_a_page_shares_only_look(): void
+    public function test_a_layout_and_what_a_page_shares_only_look(): void
     {
         $this->app->make('config')->set('flagstone.share', ['menu']);
-        View::addLocation($this->views('menu', '@flagstone("menu") there @else gone @endflagstone @feature("portal", 15) too @endfeature'));
+        View::addLocation($this->views('menu', '@flagstonepeek("menu") there @else gone @endflagstonepeek @flagstonepeek("portal", 15) too @endflagstonepeek'));
         $this->octane(500, function (): void {
             self::assertSame('there too', (string) \preg_replace('/\s+/', ' ', \trim(View::make('menu')->render())));
             self::assertSame(['menu' => true], Flagstone::shared()->toArray());
@@ -160,10 +160,19 @@ final class TelemetryTest extends TestCase
         $this->assertSame($this->counts() ? 3 : 0, Value::int($this->stats('menu'), 'on') ?? 0);
     }
 
+    public function test_what_a_view_shows_or_hides_by_a_flag_counts(): void
+    {
+        // Views once only looked, and an application that asks nowhere else was not guarded.
+        View::addLocation($this->views('page', '@flagstone("menu") there @endflagstone @feature("portal", 15) too @endfeature'));
+        $this->octane(500, static fn () => View::make('page')->render());
+        $this->assertCounted(['5xx' => 1], 'menu', 'on');
+        $this->assertCounted(['5xx' => 1], 'portal', 'on');
+    }
+
     public function test_a_fake_counts_a_look_as_asked(): void
     {
         $fake = Flagstone::fake(['menu' => true]);
-        View::addLocation($this->views('look', '@flagstone("menu") there @endflagstone'));
+        View::addLocation($this->views('look', '@flagstonepeek("menu") there @endflagstonepeek'));
         self::assertSame('there', \trim(View::make('look')->render()));
         $fake->assertAsked('menu');
     }

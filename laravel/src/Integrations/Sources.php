@@ -19,8 +19,8 @@ use Symfony\Component\Finder\Finder;
 final class Sources
 {
     /** What asks, up to the flag. */
-    private const ASKS = '(?:@(?:else|unless)?(?:flagstone|feature)\s*\(|(?:::|->)(?:enabled|possible|variant|value|explain|filter|hasFeature|feature|featurePossible'
-        . '|using|usingAny|for|active|inactive|when|unless)\s*\(|\bfeature_(?:enabled|possible|variant|value|explain|filter|needs)\s*\(|\bnew\s+FeatureEnabled\s*\('
+    private const ASKS = '(?:@(?:else|unless)?(?:flagstone(?:peek)?|feature)\s*\(|(?:::|->)(?:enabled|possible|variant|value|explain|filter|hasFeature|feature|featurePossible'
+        . '|using|usingAny|for|active|inactive|when|unless)\s*\(|\bfeature_(?:enabled|peek|possible|variant|value|explain|filter|needs)\s*\(|\bnew\s+FeatureEnabled\s*\('
         . '|[\'"]feature:|[\'"]can:feature,'
         . '|\b(?:can|cannot|allows|denies|check|authorize|inspect)\s*\(\s*[\'"]feature[\'"]\s*,)[^;{}\n]{0,200}?';
 

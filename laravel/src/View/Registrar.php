@@ -15,7 +15,8 @@ use UnitEnum;
 
 /**
  * @flagstone('customer_portal') … @else … @endflagstone, and @feature likewise where Laravel Pennant is absent. A
- * second argument asks for another company than the current one.
+ * second argument asks for another company than the current one. @flagstonepeek only looks: for a layout, which draws a menu
+ * on every page and has not shown the feature by that.
  *
  * @internal
  */
@@ -26,6 +27,7 @@ final class Registrar
     public function register(BladeCompiler $blade, Application $app): void
     {
         $blade->if('flagstone', self::asks(...));
+        $blade->if('flagstonepeek', self::looks(...));
         if (!isset(Loaded::providers($app)[self::PENNANT]) && !isset($blade->getCustomDirectives()['feature'])) {
             $blade->if('feature', self::asks(...));
         }
@@ -33,13 +35,20 @@ final class Registrar
 
     private static function asks(string|UnitEnum $flag, mixed ...$company): bool
     {
+        return self::questions(false, $company)->enabled($flag);
+    }
+
+    private static function looks(string|UnitEnum $flag, mixed ...$company): bool
+    {
+        return self::questions(true, $company)->enabled($flag);
+    }
+
+    /** @param array<array-key, mixed> $company */
+    private static function questions(bool $look, array $company): Questions
+    {
         $flagstone = Container::getInstance()->make(Flagstone::class);
         $subject = $company === [] ? $flagstone->subject() : Subject::of(...$company);
-        $flag = Flagstone::key($flag);
-        // Only a look: a layout that draws a menu on every page has not shown the feature.
-        $enabled = (new Questions($flagstone, $subject, true))->enabled($flag);
-        $flagstone->announce($flag, $subject, $enabled);
 
-        return $enabled;
+        return new Questions($flagstone, $subject, $look);
     }
 }

@@ -5,6 +5,7 @@ pub fn function(name: &str) -> bool {
     matches!(
         name,
         "feature_enabled"
+            | "feature_peek"
             | "feature_possible"
             | "feature_variant"
             | "feature_value"
@@ -17,7 +18,7 @@ pub fn function(name: &str) -> bool {
 /// Blade's directives whose first argument is a flag, by their name in lower case.
 pub fn directive(name: &str) -> bool {
     let name = name.strip_prefix("else").or_else(|| name.strip_prefix("unless")).unwrap_or(name);
-    matches!(name, "flagstone" | "feature")
+    matches!(name, "flagstone" | "flagstonepeek" | "feature")
 }
 
 /// Who answers.

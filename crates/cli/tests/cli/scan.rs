@@ -238,7 +238,8 @@ fn views_are_read_as_blade_reads_them() {
          <x-button :shown=\"feature_enabled('h')\" class=\"{{ feature_enabled('i') }}\" />\n{{-- @flagstone('no') --}}\n\
          @@flagstone('no') me@flagstone('no') @verbatim {{ feature_enabled('no') }} @endverbatim\n@unlessflagstone('j', $company)\n\
          @endflagstone\n@foreach (feature_filter('k', $all) as $one)\n@endforeach\n<?php feature_enabled('l'); ?>\n@flagstone($dynamic)\n\
-         @{{ feature_enabled('no') }} <a :b=\"feature_enabled('no')\">\n@elseif(feature_enabled('m'))",
+         @{{ feature_enabled('no') }} <a :b=\"feature_enabled('no')\">\n@elseif(feature_enabled('m'))\n\
+         @flagstonepeek('n') {{ feature_peek('o') }} @endflagstonepeek",
         ),
         (
             "app/Enums/Feature.php",
@@ -265,6 +266,8 @@ fn views_are_read_as_blade_reads_them() {
             "21 k feature_filter()",
             "23 l feature_enabled()",
             "26 m feature_enabled()",
+            "27 n @flagstonepeek",
+            "27 o feature_peek()",
             "24 ? $dynamic",
         ]
     );

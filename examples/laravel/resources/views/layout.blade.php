@@ -9,9 +9,9 @@
     <a href="/">Home</a>
     @auth
         <a href="/account">Account</a>
-        @flagstone('customer_portal')
+        @flagstonepeek('customer_portal')
             <a href="/portal">Portal</a>
-        @endflagstone
+        @endflagstonepeek
         @can('administer')
             <a href="/admin/companies">Companies</a>
         @endcan
