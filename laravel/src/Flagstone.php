@@ -138,6 +138,19 @@ class Flagstone
         return $this->subjects->acting(Subject::of($company, $context), $do);
     }
 
+    /**
+     * Counts that something happened in this request, for each flag that the request asked: `flagstone experiment FLAG` compares
+     * the variants by it. The polyfill counts nothing.
+     *
+     * @param string $event 1 to 64 bytes
+     * @param float $value a finite number, such as an order's total
+     * @throws \ValueError for another name or number
+     */
+    public function track(string $event, float $value = 1.0): void
+    {
+        \feature_track($event, $value);
+    }
+
     /** What a page may know: the flags that config/flagstone.php names under `share`, as JSON or an array. */
     public function shared(): SharedFlags
     {

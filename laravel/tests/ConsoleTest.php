@@ -104,6 +104,13 @@ final class ConsoleTest extends TestCase
         self::assertFalse($enabled(8));
     }
 
+    public function test_what_is_to_be_typed_next_is_said_in_artisans_words(): void
+    {
+        self::assertSame(0, $this->artisanCode('feature:kill portal --reason=x'));
+        self::assertStringContainsString('until `php artisan feature:revive portal`', $this->printed);
+        self::assertSame(0, $this->artisanCode('feature:revive portal'));
+    }
+
     public function test_what_cannot_be_done_is_refused_with_a_reason_and_exit_code_1(): void
     {
         self::assertSame(1, $this->artisanCode('feature:enable protal'));

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Flagstone\Laravel\Tests;
 
+use Flagstone\Laravel\Changes\Changer;
 use Flagstone\Laravel\Facades\Flagstone;
 use Flagstone\Laravel\Http\HideFeatures;
 use Flagstone\Laravel\Lifecycle\Pin;
@@ -167,6 +168,16 @@ final class TelemetryTest extends TestCase
         $this->octane(500, static fn () => View::make('page')->render());
         $this->assertCounted(['5xx' => 1], 'menu', 'on');
         $this->assertCounted(['5xx' => 1], 'portal', 'on');
+    }
+
+    public function test_what_a_request_tracks_counts_for_the_flags_that_it_asked(): void
+    {
+        $this->octane(200, static function (): void {
+            Flagstone::enabled('menu');
+            Flagstone::track('order', 12.5);
+        });
+        $told = $this->app->make(Changer::class)->command(['experiment', 'menu'], true)->data();
+        self::assertSame($this->counts() ? ['order'] : [], \array_column(Value::items($told, 'events'), 'event'));
     }
 
     public function test_a_fake_counts_a_look_as_asked(): void

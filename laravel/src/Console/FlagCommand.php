@@ -50,14 +50,24 @@ abstract class FlagCommand extends Command
     protected function finish(Result $result): int
     {
         if ($result->text !== '') {
-            $this->output->writeln($result->text, OutputInterface::OUTPUT_RAW);
+            $text = $this->isJson() ? $result->text : $this->inArtisansWords($result->text);
+            $this->output->writeln($text, OutputInterface::OUTPUT_RAW);
         }
         // A JSON document says what is wrong itself.
         if ($result->error !== '' && ($result->text === '' || !$this->isJson())) {
-            $this->complain($result->error);
+            $this->complain($this->inArtisansWords($result->error));
         }
 
         return $result->code;
+    }
+
+    /** The command `flagstone` names its own words for what is to be typed next; here they are typed to artisan. */
+    private function inArtisansWords(string $text): string
+    {
+        $word = /** @param array<array-key, string> $found */ fn (array $found): string
+            => $this->getApplication()?->has("feature:{$found[1]}") === true ? "`php artisan feature:{$found[1]}" : $found[0];
+
+        return (string) \preg_replace_callback('/`flagstone ([a-z-]+)/', $word, $text);
     }
 
     protected function refuse(string $why): int

@@ -19,6 +19,7 @@ use Illuminate\Support\Facades\Facade;
  * @method static \Flagstone\Laravel\Questions for(mixed $company, array $context = [])
  * @method static \Flagstone\Laravel\Questions peek()
  * @method static mixed actingFor(mixed $company, \Closure $do, array $context = [])
+ * @method static void track(string $event, float $value = 1.0)
  * @method static \Flagstone\Laravel\Integrations\SharedFlags shared()
  * @method static \Flagstone\Laravel\Subject\Subject subject()
  * @method static \Flagstone\Laravel\Contracts\Driver driver()
