@@ -21,7 +21,12 @@ fn every_prefix_and_every_flipped_bit_of_the_current_snapshot_leaves_the_one_bef
     publish(&store, &portal(false));
     let file = snapshot_file(&path, 2);
     let good = std::fs::read(&file).unwrap();
-    let definitions = good.windows(9).rposition(|text| text == b"{\"flags\":").unwrap();
+    let sections = store.snapshot(2).unwrap().layout().unwrap().sections;
+    let definitions = sections.iter().find(|section| section.name == "definitions").unwrap();
+    let definitions = definitions.offset as usize..(definitions.offset + definitions.size) as usize;
+    // The record of the audit trail is last; the bytes between the two are zeros, or it is no snapshot.
+    let audited = good.len() - 48;
+    assert!(definitions.end <= audited);
 
     let mut refused = 0;
     for length in 0..good.len() {
@@ -37,7 +42,7 @@ fn every_prefix_and_every_flipped_bit_of_the_current_snapshot_leaves_the_one_bef
         bytes[bit / 8] ^= 1 << (bit % 8);
         replace(&file, &bytes);
         let view = reader(&path).view();
-        if bit / 8 >= definitions {
+        if definitions.contains(&(bit / 8)) || bit / 8 >= audited {
             // Not read by a reader that only answers: checked when it is asked for.
             assert_eq!(view.generation, 2);
             assert!(view.snapshot.as_ref().unwrap().verify().is_err(), "bit {bit}");
