@@ -4,39 +4,22 @@ use super::Store;
 use super::audit::{Action, Outcome};
 use super::change::Change;
 use super::error::StoreError;
-use super::layout::open_plain;
-use super::modes::Modes;
+use super::post::{Place, Post};
 use super::publish::Made;
-use super::replace::replace;
-use super::trust::judge;
 use crate::definition::{Flag, Held};
 use crate::eval::time::parse_rfc3339;
 use crate::guard::{self, Finding, Memory};
 use crate::plan::{self, Step, Verdict};
-use rustix::fs::{FlockOperation, flock};
-use rustix::process::geteuid;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
 
-const GUARD: &str = "guard";
-
-/// What the guard knows, beside its lock.
-const STATE: &str = "state.json";
-/// No such file is longer, in bytes.
+/// No file of what a guard knows is longer, in bytes.
 const LIMIT: u64 = 64 << 20;
 /// What a guard said longer ago than that, in microseconds, is not its word any more: it writes three times as often.
 const FRESH: u64 = 180_000_000;
 
 /// The one guard of a store, until dropped; the kernel lets go of it when it dies.
 #[derive(Debug)]
-pub struct Guarding {
-    _lock: File,
-    path: PathBuf,
-    modes: Modes,
-}
+pub struct Guarding(Post);
 
 /// What the guard says of the flags of a store at one moment.
 #[derive(Debug, Clone)]
@@ -72,9 +55,7 @@ impl Guarding {
     ///
     /// When it cannot be written: the next one goes by what was written last.
     pub fn keep(&self, memory: &Memory) -> Result<(), StoreError> {
-        let text = serde_json::to_vec(memory).unwrap_or_default();
-        let written = replace(&self.path, &text, &self.modes, self.modes.audit());
-        written.map_err(|source| StoreError::io("write", &self.path, source))
+        self.0.keep(memory)
     }
 }
 
@@ -127,19 +108,7 @@ impl Store {
     ///
     /// When the lock cannot be opened.
     pub fn guarding(&self) -> Result<Option<Guarding>, StoreError> {
-        judge(&self.directory, geteuid().as_raw())?;
-        let path = self.directory.join(GUARD).join("lock");
-        let failed = |source| StoreError::io("open", &path, source);
-        let lock = self.open_guards("lock").map_err(failed)?;
-        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {
-                let metadata = std::fs::metadata(&self.directory).map_err(failed)?;
-                let path = path.with_file_name(STATE);
-                Ok(Some(Guarding { _lock: lock, path, modes: Modes::of(&metadata) }))
-            }
-            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
-            Err(error) => Err(StoreError::io("lock", &path, error.into())),
-        }
+        Ok(guard().take(&self.directory)?.map(Guarding))
     }
 
     /// What the last guard wrote down; none where there was none.
@@ -148,26 +117,12 @@ impl Store {
     ///
     /// When that cannot be read, or is damaged.
     pub fn guards_memory(&self) -> Result<Option<Memory>, StoreError> {
-        let path = self.directory.join(GUARD).join(STATE);
-        let file = match open_plain(&path, false) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(StoreError::io("open", &path, source)),
-        };
-        let mut text = Vec::new();
-        file.take(LIMIT).read_to_end(&mut text).map_err(|source| StoreError::io("read", &path, source))?;
-        serde_json::from_slice(&text)
-            .map(Some)
-            .map_err(|error| StoreError::Mismatch { path, problem: format!("{error}; it is begun anew") })
+        guard().kept(&self.directory, LIMIT, "it is begun anew")
     }
 
     /// What the guard of this store says of its flags, if one watches; `now` is in microseconds since 1970.
     pub fn verdicts(&self, now: i64) -> Verdicts {
-        let path = self.directory.join(GUARD).join("lock");
-        let watched = open_plain(&path, false).is_ok_and(|lock| {
-            flock(&lock, FlockOperation::NonBlockingLockShared) == Err(rustix::io::Errno::WOULDBLOCK)
-        });
-        if !watched {
+        if !guard().is_taken(&self.directory) {
             return Verdicts::Nobody;
         }
         let memory = self.guards_memory().ok().flatten();
@@ -316,33 +271,16 @@ impl Store {
         let killed = self.read_head()?.killed();
         Ok(killed.iter().map(|killed| String::from_utf8_lossy(&killed.key).into_owned()).collect())
     }
-
-    fn open_guards(&self, name: &str) -> io::Result<File> {
-        let folder = self.directory.join(GUARD);
-        let path = folder.join(name);
-        let modes = Modes::of(&std::fs::metadata(&self.directory)?);
-        if !folder.exists() {
-            match std::fs::create_dir(&folder) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-                _ => modes.apply(&File::open(&folder)?, modes.directory())?,
-            }
-        }
-        match open_plain(&path, true) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let file =
-                    OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path)?;
-                modes.apply(&file, modes.lock())?;
-                Ok(file)
-            }
-            opened => opened,
-        }
-    }
 }
 
 /// Whether answers depend on what a difference's pointer names.
 fn answers(pointer: &str) -> bool {
     let field = pointer.split('/').nth(3).unwrap_or("");
     !matches!(field, "description" | "owner" | "expires" | "plan" | "guard" | "managed" | "state")
+}
+
+fn guard() -> Place {
+    Place { folder: "guard", lock: "lock".to_owned(), keeps: "state.json".to_owned() }
 }
 
 fn held(change: &Change) -> Held {

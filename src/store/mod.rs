@@ -44,6 +44,8 @@ mod past;
 #[cfg(feature = "publisher")]
 mod plan;
 #[cfg(feature = "publisher")]
+mod post;
+#[cfg(feature = "publisher")]
 mod publish;
 #[cfg(feature = "publisher")]
 mod replace;

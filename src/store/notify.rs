@@ -3,29 +3,17 @@
 use super::Store;
 use super::audit::Record;
 use super::error::StoreError;
-use super::layout::open_plain;
-use super::modes::Modes;
-use super::replace::replace;
+use super::post::{Place, Post};
 use super::settled::{Settled, settle};
-use super::trust::judge;
 use crate::eval::time::parse_rfc3339;
 use crate::notify::Cursor;
-use rustix::fs::{FlockOperation, flock};
-use rustix::process::geteuid;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
 
-const NOTIFY: &str = "notify";
 /// No file of a cursor is longer, in bytes.
 const LIMIT: u64 = 4 << 20;
 
 /// The one that sends to an endpoint, until dropped; the kernel lets go of it when it dies.
 pub struct Sender {
-    _lock: File,
-    path: PathBuf,
-    modes: Modes,
+    post: Post,
     /// Where the endpoint is; none: nobody ever sent to it.
     pub cursor: Option<Cursor>,
 }
@@ -52,18 +40,8 @@ impl Store {
     ///
     /// When that cannot be read.
     pub fn cursor(&self, endpoint: &str) -> Result<Option<Cursor>, StoreError> {
-        let path = self.directory.join(NOTIFY).join(format!("{endpoint}.json"));
-        let file = match open_plain(&path, false) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(StoreError::io("open", &path, source)),
-        };
-        let mut text = Vec::new();
-        file.take(LIMIT).read_to_end(&mut text).map_err(|source| StoreError::io("read", &path, source))?;
-        serde_json::from_slice(&text).map(Some).map_err(|error| StoreError::Mismatch {
-            path,
-            problem: format!("{error}; remove it to begin with what happens from now on"),
-        })
+        let hint = "remove it to begin with what happens from now on";
+        place(endpoint).kept(&self.directory, LIMIT, hint)
     }
 
     /// Becomes the one that sends to an endpoint. None: another process is.
@@ -72,40 +50,8 @@ impl Store {
     ///
     /// When the endpoint's files cannot be written.
     pub fn sender(&self, endpoint: &str) -> Result<Option<Sender>, StoreError> {
-        judge(&self.directory, geteuid().as_raw())?;
-        let folder = self.directory.join(NOTIFY);
-        let path = folder.join(format!("{endpoint}.lock"));
-        let failed = |source| StoreError::io("open", &path, source);
-        let modes = Modes::of(&std::fs::metadata(&self.directory).map_err(failed)?);
-        let opened = || {
-            if !folder.exists() {
-                match std::fs::create_dir(&folder) {
-                    Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-                    _ => modes.apply(&File::open(&folder)?, modes.directory())?,
-                }
-            }
-            match open_plain(&path, true) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    let file = OpenOptions::new()
-                        .write(true)
-                        .create(true)
-                        .truncate(false)
-                        .mode(0o600)
-                        .open(&path)?;
-                    modes.apply(&file, modes.lock())?;
-                    Ok(file)
-                }
-                opened => opened,
-            }
-        };
-        let lock = opened().map_err(failed)?;
-        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => return Ok(None),
-            Err(error) => return Err(StoreError::io("lock", &path, error.into())),
-        }
-        let path = folder.join(format!("{endpoint}.json"));
-        Ok(Some(Sender { _lock: lock, path, modes, cursor: self.cursor(endpoint)? }))
+        let Some(post) = place(endpoint).take(&self.directory)? else { return Ok(None) };
+        Ok(Some(Sender { post, cursor: self.cursor(endpoint)? }))
     }
 
     /// The changes that were made after the cursor; without one, none, and where to begin.
@@ -154,8 +100,10 @@ impl Sender {
     ///
     /// When that cannot be written: what was sent will be sent again.
     pub fn save(&self, cursor: &Cursor) -> Result<(), StoreError> {
-        let text = serde_json::to_vec(cursor).unwrap_or_default();
-        let written = replace(&self.path, &text, &self.modes, self.modes.audit());
-        written.map_err(|source| StoreError::io("write", &self.path, source))
+        self.post.keep(cursor)
     }
+}
+
+fn place(endpoint: &str) -> Place {
+    Place { folder: "notify", lock: format!("{endpoint}.lock"), keeps: format!("{endpoint}.json") }
 }
