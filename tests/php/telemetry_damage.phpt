@@ -58,12 +58,14 @@ $answered = $run('nothing', $short);
 same('cut short before it is opened', $expected, substr($answered, 0, strlen($expected)));
 same('and said', true, str_contains($answered, 'a file of 5000 bytes'));
 
-// In a mount namespace of its own, where the directory is a tmpfs too small for the file.
+// In a mount namespace of its own, where the directory is a tmpfs too small for the file. In a chroot the root is no mount whose
+// propagation can be changed, so it is taken away again.
 $full = $memory('full');
 $root = exec('id -u') === '0' ? [] : ['sudo', '-n'];
 $php = [PHP_BINARY, '-n', '-d', 'extension=' . getenv('FLAGSTONE_EXTENSION'), '-d', "flagstone.store=$store", '-d', "flagstone.telemetry=$full",
     '-d', 'error_log=/dev/null', "$store.php", 'nothing'];
-$command = [...$root, 'unshare', '-m', 'sh', '-c', 'mount -t tmpfs -o size=256k flagstone-test "$0" && exec "$@"', $full, ...$php];
+$command = [...$root, 'unshare', '-m', '--propagation', 'unchanged', 'sh', '-c',
+    'mount -t tmpfs -o size=256k flagstone-test "$0" && { "$@"; umount "$0"; }', $full, ...$php];
 $answered = exec(implode(' ', array_map('escapeshellarg', $command)) . ' 2>&1');
 same('full', $expected, substr($answered, 0, strlen($expected)));
 same('and said so', true, str_contains($answered, 'make room there'));
