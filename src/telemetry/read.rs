@@ -16,6 +16,7 @@ use super::recorder::key_hash;
 use super::sketch::estimate;
 use super::tally::{ARM_OFF, ARM_ON, ARM_VARIANT, Arm};
 use crate::eval::Reason;
+use crate::snapshot::Snapshot;
 use crate::store::open_plain;
 use rustix::process::geteuid;
 use std::collections::HashMap;
@@ -74,6 +75,14 @@ impl FlagCounts {
     pub fn answers(&self) -> (u64, u64) {
         let sum = |counts: &[u64]| counts.iter().fold(0_u64, |sum, count| sum.saturating_add(*count));
         (sum(&self.on), sum(&self.off))
+    }
+
+    /// The answers by what they were, `on` or `off`, and why, as far as there were any; on first, then as in [`Reason::ALL`].
+    pub fn reasons(&self) -> impl Iterator<Item = (&'static str, Reason, u64)> {
+        let of = |answer, counts: &[u64; Reason::ALL.len()]| {
+            Reason::ALL.into_iter().zip(*counts).map(move |(reason, count)| (answer, reason, count))
+        };
+        of("on", &self.on).chain(of("off", &self.off)).filter(|(_, _, count)| *count > 0)
     }
 }
 
@@ -147,6 +156,12 @@ impl Counts {
     /// What was counted of a flag; none if nobody asked it.
     pub fn flag(&self, key: &str) -> Option<&FlagCounts> {
         self.flags.get(&key_hash(key.as_bytes()))
+    }
+
+    /// The flags of a snapshot that somebody asked, in its order.
+    pub fn of<'a>(&'a self, snapshot: &'a Snapshot) -> impl Iterator<Item = (&'a str, &'a FlagCounts)> {
+        let keys = snapshot.flag_ids().map(|flag| snapshot.flag_key(flag));
+        keys.filter_map(|key| Some((key, self.flag(key)?)))
     }
 
     /// How many workers answered from another generation than this one, 10 seconds and more after it was published (in

@@ -7,6 +7,9 @@ use flagstone::telemetry::{Counts, read, trusts};
 use std::path::Path;
 use std::sync::Arc;
 
+/// Classes of a request's status, as they are counted.
+pub const CLASSES: [&str; 7] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx", "failed"];
+
 /// What is counted in `memory`; warns of files that are left out.
 pub fn counts(store: &Store, memory: &Path, output: &mut Output) -> Result<Counts, Failure> {
     let counts = quietly(store, memory)?;

@@ -1,16 +1,13 @@
 //! `metrics`: what workers counted and what they answer from, as OpenMetrics text for Prometheus and its kin.
 
 use crate::args::{Arguments, Memory};
-use crate::counted::{Seen, counts};
+use crate::counted::{CLASSES, Seen, counts};
 use crate::openmetrics::{Kind, Text};
 use crate::output::{Exit, Outcome, Output};
 use crate::place;
-use flagstone::Reason;
 use flagstone::telemetry::{Cohort, Counts, FlagCounts, duration};
 use std::fmt::Display;
 
-/// Classes of status, as they are counted.
-const CLASSES: [&str; 7] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx", "failed"];
 /// Powers of two of the microseconds at which buckets of a histogram end: 512 µs to 67 s.
 const ENDS: std::ops::RangeInclusive<u32> = 9..=26;
 
@@ -21,13 +18,7 @@ pub fn run(arguments: &Arguments, word: &Memory, output: &mut Output) -> Outcome
     let mut text = Text::default();
     of_store(&seen, &counts, &mut text);
     of_memory(&counts, &mut text);
-    let known: Vec<(&str, &FlagCounts)> = match &seen.view.snapshot {
-        Some(snapshot) => {
-            let keys = snapshot.flag_ids().map(|flag| snapshot.flag_key(flag));
-            keys.filter_map(|key| Some((key, counts.flag(key)?))).collect()
-        }
-        None => Vec::new(),
-    };
+    let known: Vec<_> = seen.view.snapshot.iter().flat_map(|snapshot| counts.of(snapshot)).collect();
     of_answers(&known, &mut text);
     of_requests(&known, &mut text);
     output.bytes(text.finish().as_bytes());
@@ -95,11 +86,9 @@ fn gauge(text: &mut Text, name: &str, help: &str, value: impl Display) {
 fn of_answers(known: &[(&str, &FlagCounts)], text: &mut Text) {
     text.family("flagstone_answers", Kind::Counter, "Answers by flag, on and off, and reason");
     for (key, flag) in known {
-        for (answer, counts) in [("on", &flag.on), ("off", &flag.off)] {
-            for (reason, count) in Reason::ALL.iter().zip(counts).filter(|(_, count)| **count > 0) {
-                let labels = [("flag", *key), ("answer", answer), ("reason", reason.as_str())];
-                text.sample("_total", &labels, count);
-            }
+        for (answer, reason, count) in flag.reasons() {
+            let labels = [("flag", *key), ("answer", answer), ("reason", reason.as_str())];
+            text.sample("_total", &labels, count);
         }
     }
     text.family(

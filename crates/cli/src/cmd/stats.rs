@@ -4,9 +4,9 @@ use super::watch;
 use crate::args::{Arguments, Stats};
 use crate::output::{Cell, DIM, Exit, Outcome, Output};
 use crate::{counted, place, words};
-use flagstone::Reason;
 use flagstone::telemetry::{Cohort, Counts, FlagCounts, duration};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// Heights of a sparkline's columns.
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
@@ -18,15 +18,13 @@ pub fn run(arguments: &Arguments, word: &Stats, output: &mut Output) -> Outcome 
     let store = place::store(arguments)?;
     let served = place::served(arguments, output)?;
     let counts = counted::counts(&store, &word.memory.memory, output)?;
-    let keys: Vec<&str> = match &word.flag {
+    let known: Vec<(&str, &FlagCounts)> = match &word.flag {
         Some(key) => {
             served.flag(key)?;
-            vec![key]
+            counts.flag(key).map(|flag| (key.as_str(), flag)).into_iter().collect()
         }
-        None => served.snapshot.flag_ids().map(|flag| served.snapshot.flag_key(flag)).collect(),
+        None => counts.of(&served.snapshot).collect(),
     };
-    let known: Vec<(&str, &FlagCounts)> =
-        keys.into_iter().filter_map(|key| Some((key, counts.flag(key)?))).collect();
     if word.flag.is_some() && !known.is_empty() {
         for (_, flag) in &known {
             one(flag, word.hours, output);
@@ -75,12 +73,12 @@ fn all(known: &[(&str, &FlagCounts)], hours: usize, output: &mut Output) {
 }
 
 fn one(flag: &FlagCounts, hours: usize, output: &mut Output) {
-    let mut rows = Vec::new();
-    for (on, counts) in [("on", &flag.on), ("off", &flag.off)] {
-        for (reason, count) in Reason::ALL.iter().zip(counts).filter(|(_, count)| **count > 0) {
-            rows.push(vec![Cell::of(on), Cell::of(reason.as_str()), Cell::of(words::thousands(*count))]);
-        }
-    }
+    let reasons = flag.reasons();
+    let rows: Vec<_> = reasons
+        .map(|(on, reason, count)| {
+            vec![Cell::of(on), Cell::of(reason.as_str()), Cell::of(words::thousands(count))]
+        })
+        .collect();
     output.table(&["ANSWER", "REASON", "COUNT"], &rows);
     output.line(format!("by hour    {}", sparkline(flag, hours)));
     output.line(format!("companies  about {:.0} in the last day", flag.companies));
@@ -159,10 +157,9 @@ fn p95_ms(cohort: &Cohort) -> Option<f64> {
 
 fn to_json(key: &str, flag: &FlagCounts) -> Value {
     let (on, off) = flag.answers();
-    let reasons = |counts: &[u64]| -> Value {
-        let named = Reason::ALL.iter().zip(counts).filter(|(_, count)| **count > 0);
-        named
-            .map(|(reason, count)| (reason.as_str().to_owned(), json!(count)))
+    let reasons = |answer: &str| -> Value {
+        let of = flag.reasons().filter(|(on, ..)| *on == answer);
+        of.map(|(_, reason, count)| (reason.as_str().to_owned(), json!(count)))
             .collect::<serde_json::Map<_, _>>()
             .into()
     };
@@ -171,17 +168,14 @@ fn to_json(key: &str, flag: &FlagCounts) -> Value {
             "requests": cohort.requests,
             "errors": cohort.errors,
             "p95_ms": p95_ms(cohort),
-            "status": {
-                "none": classes.first(), "1xx": classes.get(1), "2xx": classes.get(2), "3xx": classes.get(3),
-                "4xx": classes.get(4), "5xx": classes.get(5), "failed": classes.get(6),
-            },
+            "status": counted::CLASSES.into_iter().zip(classes).collect::<BTreeMap<_, _>>(),
         })
     };
     json!({
         "flag": key,
         "on": on,
         "off": off,
-        "reasons": {"on": reasons(&flag.on), "off": reasons(&flag.off)},
+        "reasons": {"on": reasons("on"), "off": reasons("off")},
         "hours": flag.hours.iter().map(|hour| json!({
             "at": words::at(hour.hour as i64 * 3_600_000_000), "on": hour.on, "off": hour.off,
         })).collect::<Vec<_>>(),

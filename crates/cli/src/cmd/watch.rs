@@ -6,7 +6,6 @@ use crate::counted::{self, Seen};
 use crate::output::{BAD, BOLD, DIM, Exit, Failure, Outcome, Output, WARN};
 use crate::terminal::{Event, Terminal};
 use crate::{place, words};
-use flagstone::Reason;
 use flagstone::telemetry::{Cohort, Counts, FlagCounts};
 use std::collections::{HashMap, VecDeque};
 use std::io::IsTerminal;
@@ -60,9 +59,7 @@ pub fn run(arguments: &Arguments, word: &Stats, output: &mut Output) -> Outcome 
 /// The flags that are drawn and were asked ever.
 fn known<'a>(word: &Stats, seen: &'a Seen, counts: &'a Counts) -> Vec<(&'a str, &'a FlagCounts)> {
     let Some(snapshot) = &seen.view.snapshot else { return Vec::new() };
-    let keys = snapshot.flag_ids().map(|flag| snapshot.flag_key(flag));
-    let wanted = keys.filter(|key| word.flag.as_deref().is_none_or(|flag| flag == *key));
-    wanted.filter_map(|key| Some((key, counts.flag(key)?))).collect()
+    counts.of(snapshot).filter(|(key, _)| word.flag.as_deref().is_none_or(|flag| flag == *key)).collect()
 }
 
 /// Counters of one flag at one moment.
@@ -311,10 +308,8 @@ fn trouble(seen: &Seen, counts: &Counts) -> Option<(String, anstyle::Style)> {
 /// The reasons of one flag's answers.
 fn details(flag: &FlagCounts) -> Vec<String> {
     let mut lines = vec![String::new()];
-    for (answer, counts) in [("on", &flag.on), ("off", &flag.off)] {
-        for (reason, count) in Reason::ALL.iter().zip(counts).filter(|(_, count)| **count > 0) {
-            lines.push(format!("{answer:<4} {:<20} {:>15}", reason.as_str(), words::thousands(*count)));
-        }
+    for (answer, reason, count) in flag.reasons() {
+        lines.push(format!("{answer:<4} {:<20} {:>15}", reason.as_str(), words::thousands(count)));
     }
     lines.push(format!("about {:.0} companies in the last day", flag.companies));
     lines
