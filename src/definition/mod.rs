@@ -4,6 +4,7 @@
 //! [`Definitions`], or a [`Report`] of every problem with its place. Both are pure: the day it is comes from the caller.
 //! The only files that are read are those that [`read_file`] is asked for.
 
+mod answering;
 mod check;
 mod company;
 mod condition;
@@ -30,6 +31,7 @@ mod references;
 mod report;
 mod state;
 
+pub(crate) use answering::is_answering;
 pub use company::CompanyId;
 pub use condition::{Condition, Scalar, Test};
 pub(crate) use decode::is_flag_key;

@@ -6,7 +6,7 @@ use super::change::Change;
 use super::error::StoreError;
 use super::post::{Place, Post};
 use super::publish::Made;
-use crate::definition::{Flag, Held};
+use crate::definition::{Flag, Held, is_answering};
 use crate::eval::time::parse_rfc3339;
 use crate::guard::{self, Finding, Memory};
 use crate::plan::{self, Step, Verdict};
@@ -275,8 +275,7 @@ impl Store {
 
 /// Whether answers depend on what a difference's pointer names.
 fn answers(pointer: &str) -> bool {
-    let field = pointer.split('/').nth(3).unwrap_or("");
-    !matches!(field, "description" | "owner" | "expires" | "plan" | "guard" | "managed" | "state")
+    is_answering(pointer.split('/').nth(3).unwrap_or(""))
 }
 
 fn guard() -> Place {

@@ -1,6 +1,6 @@
 //! The flags of a store as the guard looks at them: what each is held to, and when it was changed last.
 
-use flagstone::definition::{Condition, Definitions, Flag, FlagState};
+use flagstone::definition::{Condition, Definitions, Flag};
 use flagstone::eval::time::parse_rfc3339;
 use flagstone::guard::Policy;
 use flagstone::store::{Changed, Store, StoreError};
@@ -84,7 +84,7 @@ impl Flags {
             let policy = Policy::of(flag.guard.as_ref());
             let instants = flag.schedule.iter().filter_map(|step| parse_rfc3339(step.at.as_bytes()));
             let steps = instants.collect();
-            let answers = answers(flag);
+            let answers = flag.answering();
             let changed = match (trail, before.remove(&key)) {
                 (Some(trail), _) => trail.at(&key),
                 (None, Some(before)) => {
@@ -96,19 +96,5 @@ impl Flags {
             self.flags.insert(key, Watch { policy, answers, steps, changed });
         }
         self.segments = definitions.segments;
-    }
-}
-
-/// The flag without what no answer depends on.
-fn answers(flag: Flag) -> Flag {
-    Flag {
-        description: None,
-        owner: None,
-        expires: None,
-        plan: None,
-        guard: None,
-        managed: Default::default(),
-        state: FlagState::default(),
-        ..flag
     }
 }
