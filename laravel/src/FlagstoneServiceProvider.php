@@ -31,6 +31,8 @@ final class FlagstoneServiceProvider extends ServiceProvider
         'blade.compiler' => View\Registrar::class,
         'queue' => Queue\Listeners::class,
         'validator' => Rules\Registrar::class,
+        // Its schedule() runs while the container makes the Schedule, before any extender of that one.
+        'Illuminate\Contracts\Console\Kernel' => Queue\Registrar::class,
         'Illuminate\Console\Scheduling\Schedule' => Queue\Registrar::class,
         'Illuminate\Contracts\Auth\Access\Gate' => Auth\Registrar::class,
         'Laravel\Pennant\FeatureManager' => Pennant\Registrar::class,
@@ -53,6 +55,17 @@ final class FlagstoneServiceProvider extends ServiceProvider
         'Livewire\LivewireServiceProvider' => Integrations\Livewire::class,
         'Spatie\Multitenancy\MultitenancyServiceProvider' => Subject\Tenants::class,
         'Stancl\Tenancy\TenancyServiceProvider' => Subject\Tenants::class,
+    ];
+
+    /**
+     * Those whose macros an application may call while its providers boot: registered before any of them does, and again with
+     * the others, for packages that a provider adds while it boots.
+     *
+     * @var array<string, class-string>
+     */
+    private const BEFORE_BOOT = [
+        'Filament\Support\SupportServiceProvider' => Integrations\Filament::class,
+        'Laravel\Nova\NovaCoreServiceProvider' => Integrations\Nova::class,
     ];
 
     /** What config/flagstone.php has. */
@@ -84,6 +97,15 @@ final class FlagstoneServiceProvider extends ServiceProvider
         $this->app->singleton(Travel::class);
         $this->app->singleton(Pin::class, static fn (Application $app): Pin => new Pin($app, !$app->runningInConsole()));
         $this->app->alias(Flagstone::class, 'flagstone');
+        $this->app->booting(static fn (Application $app) => self::registerWhereProvided($app, self::BEFORE_BOOT));
+    }
+
+    /** @param array<string, class-string> $registrars by provider */
+    private static function registerWhereProvided(Application $app, array $registrars): void
+    {
+        foreach (\array_unique(\array_intersect_key($registrars, Loaded::providers($app))) as $registrar) {
+            (new $registrar())->register($app);
+        }
     }
 
     /** @return array<string, mixed> config/flagstone.php, as it is now */
@@ -119,11 +141,7 @@ final class FlagstoneServiceProvider extends ServiceProvider
                 return $made;
             });
         }
-        $this->app->booted(static function (Application $app): void {
-            foreach (\array_unique(\array_intersect_key(self::WHERE_PROVIDED, Loaded::providers($app))) as $registrar) {
-                (new $registrar())->register($app);
-            }
-        });
+        $this->app->booted(static fn (Application $app) => self::registerWhereProvided($app, self::WHERE_PROVIDED));
         $this->app->make('events')->listen(
             'Illuminate\Foundation\Events\DiagnosingHealth',
             static fn () => Container::getInstance()->make(Integrations\Health::class)->handle(),

@@ -104,9 +104,9 @@ final class AroundTest extends TestCase
         $this->assertTrue($company->hasFeature(Feature::Pilot));
         $this->assertFalse((new Company(['id' => 16]))->hasFeature('pilot'));
         $this->assertSame('compact', $company->featureVariant('pilot'));
-        $this->assertSame(['columns' => 2], $company->features()->value('pilot'));
-        $this->assertSame(15, $company->features()->explain('pilot')['company']);
-        $this->assertSame(['everyone' => true, 'nobody' => false, 'pilot' => true], $company->features()->all());
+        $this->assertSame(['columns' => 2], $company->flagstone()->value('pilot'));
+        $this->assertSame(15, $company->flagstone()->explain('pilot')['company']);
+        $this->assertSame(['everyone' => true, 'nobody' => false, 'pilot' => true], $company->flagstone()->all());
     }
 
     public function test_the_facade_asks_all_there_is_to_ask(): void

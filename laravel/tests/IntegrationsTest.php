@@ -105,6 +105,20 @@ final class IntegrationsTest extends TestCase
         }
     }
 
+    public function test_a_panel_that_is_made_while_filament_boots_may_use_the_macro(): void
+    {
+        // Filament's providers boot before this package's, whose macro came once all were booted.
+        \Filament\Actions\Action::flushMacros();
+        $actions = [];
+        \Filament\Support\SupportServiceProvider::$panel = static function () use (&$actions): void {
+            $actions[] = (new \Filament\Actions\Action())->feature('portal');
+        };
+        $this->refreshApplication();
+
+        $seen = fn (int $company): mixed => Flagstone::actingFor($company, fn (): mixed => ($actions[0]->visible)());
+        self::assertSame([true, false], [$seen(15), $seen(16)]);
+    }
+
     public function test_the_debug_bar_and_telescope_show_what_a_request_asked_for(): void
     {
         Route::get('/page', function (): string {

@@ -11,6 +11,8 @@ use Illuminate\Container\Container;
 use Illuminate\Contracts\Foundation\Application;
 use Illuminate\Foundation\Http\Events\RequestHandled;
 use Illuminate\Routing\Events\RouteMatched;
+use Illuminate\Routing\PendingResourceRegistration;
+use Illuminate\Routing\PendingSingletonResourceRegistration;
 use Illuminate\Routing\Route;
 use Illuminate\Routing\Router;
 use UnitEnum;
@@ -22,6 +24,11 @@ use UnitEnum;
  */
 final class Registrar
 {
+    /** What begins a chain for a group of routes. */
+    private const CHAINS = [
+        'feature', 'as', 'controller', 'domain', 'middleware', 'name', 'namespace', 'prefix', 'scopeBindings', 'where', 'withoutMiddleware',
+    ];
+
     public function register(Application $app): void
     {
         $config = Config::of($app);
@@ -47,6 +54,28 @@ final class Registrar
             /** @var Route $this */
             return $this->middleware(CheckFeatureFlag::using(...$flags));
         });
+        $this->groups();
+    }
+
+    /** Groups and resources. Laravel's own chain for groups takes no macros: each way to begin one begins with this package's. */
+    private function groups(): void
+    {
+        foreach (self::CHAINS as $name) {
+            if (!Router::hasMacro($name)) {
+                Router::macro($name, function (mixed ...$values) use ($name): GuardedRoutes {
+                    /** @var Router $this */
+                    return (new GuardedRoutes($this))->{$name}(...$values);
+                });
+            }
+        }
+        $guard = function (string|UnitEnum ...$flags): GuardedResource {
+            return new GuardedResource($this, [CheckFeatureFlag::using(...$flags)]);
+        };
+        PendingResourceRegistration::macro('feature', $guard);
+        // Laravel 9 and later.
+        if (\method_exists(Router::class, 'singleton')) {
+            PendingSingletonResourceRegistration::macro('feature', $guard);
+        }
     }
 
     /** By closures: the container takes several times as long to find out by itself what a constructor wants. */

@@ -22,17 +22,17 @@ trait HasFeatures
     /** @param array<string, mixed> $context attributes beside the model's own */
     public function hasFeature(string|UnitEnum $flag, array $context = []): bool
     {
-        return $this->features()->enabled($flag, $context);
+        return $this->flagstone()->enabled($flag, $context);
     }
 
     /** The variant of the flag that this company is shown; null where it is off or has none. */
     public function featureVariant(string|UnitEnum $flag): ?string
     {
-        return $this->features()->variant($flag);
+        return $this->flagstone()->variant($flag);
     }
 
-    /** Every question there is, asked for this company. */
-    public function features(): Questions
+    /** Every question there is, asked for this company. A method features() would hide a model's relation or column of that name. */
+    public function flagstone(): Questions
     {
         return Container::getInstance()->make(Flagstone::class)->for($this);
     }

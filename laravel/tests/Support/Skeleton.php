@@ -18,8 +18,11 @@ use Illuminate\Foundation\Exceptions\Handler;
  */
 final class Skeleton
 {
-    /** @param Closure(Application): void $configure runs when the configuration is loaded */
-    public static function boot(Closure $configure): Application
+    /**
+     * @param Closure(Application): void $configure runs when the configuration is loaded
+     * @param class-string $kernel the kernel that boots it
+     */
+    public static function boot(Closure $configure, string $kernel = ConsoleKernelContract::class): Application
     {
         $app = new Application(self::folder());
         $app->singleton(HttpKernelContract::class, HttpKernel::class);
@@ -30,7 +33,7 @@ final class Skeleton
         if (\method_exists($app, 'dontMergeFrameworkConfiguration')) {
             $app->dontMergeFrameworkConfiguration();
         }
-        $app->make(ConsoleKernelContract::class)->bootstrap();
+        $app->make($kernel)->bootstrap();
         // Laravel asks for every notice; version 8 raises deprecations of its own on PHP 8.2.
         \error_reporting(E_ALL & ~E_DEPRECATED & ~E_USER_DEPRECATED);
 

@@ -45,8 +45,17 @@ namespace Inertia {
 }
 
 namespace Filament\Support {
+    // Filament 3: panels' routes are loaded while it boots, which runs the application's panel().
     final class SupportServiceProvider extends \Illuminate\Support\ServiceProvider
     {
+        public static ?\Closure $panel = null;
+
+        public function boot(): void
+        {
+            if (self::$panel !== null) {
+                (self::$panel)();
+            }
+        }
     }
 }
 
