@@ -14,6 +14,7 @@ const IS_NULL: u8 = 1;
 const IS_LONG: u8 = 4;
 const IS_STRING: u8 = 6;
 const IS_ARRAY: u8 = 7;
+const IS_REFERENCE: u8 = 10;
 
 /// Where a call frame's arguments start, in values (`ZEND_CALL_FRAME_SLOT`).
 const FRAME_SLOTS: usize = size_of::<zend_execute_data>().div_ceil(size_of::<Zval>());
@@ -45,6 +46,17 @@ pub(crate) unsafe fn argument(frame: &ExecuteData, number: usize) -> &Zval {
     let argument = unsafe { first.add(FRAME_SLOTS + number) };
     // SAFETY: an argument is a live value for as long as its frame.
     unsafe { &*argument }
+}
+
+/// Where the argument of that number lies, for PHP to convert it there: behind the frame, where no reference to it reaches.
+///
+/// # Safety
+///
+/// `number` must be below [`count`].
+unsafe fn place(frame: &ExecuteData, number: usize) -> *mut Zval {
+    let first: *const Zval = (&raw const *frame).cast();
+    // SAFETY: as in `argument`.
+    unsafe { first.add(FRAME_SLOTS + number) }.cast_mut()
 }
 
 #[inline(always)]
@@ -179,8 +191,12 @@ pub(crate) fn parse<'a>(frame: &'a ExecuteData, shape: &Shape) -> Option<Questio
     }
     let given = (count(frame) as usize).min(shape.most);
     let company = match shape.company {
-        // SAFETY: there are `given` arguments.
-        Some(at) if at < given => company(unsafe { argument(frame, at) }, at as u32 + 1)?,
+        Some(at) if at < given => {
+            // SAFETY: there are `given` arguments.
+            let place = unsafe { place(frame, at) };
+            // SAFETY: an argument lives as long as its frame, and is its function's to change.
+            unsafe { company(place, at as u32 + 1) }?
+        }
         _ => None,
     };
     let context = match shape.context {
@@ -201,8 +217,14 @@ pub(crate) fn parse<'a>(frame: &'a ExecuteData, shape: &Shape) -> Option<Questio
 }
 
 /// A company as PHP takes `string|int|null`, but never from an object or a bool. None: PHP has thrown.
-pub(crate) fn company(value: &Zval, number: u32) -> Option<Option<Key<'_>>> {
-    let value = php::dereferenced(value);
+///
+/// # Safety
+///
+/// `place` must point to a live value that is the caller's to change, and to which there is no reference: PHP converts it
+/// in place. It must live, and stay as it is, for as long as the key.
+pub(crate) unsafe fn company<'a>(place: *mut Zval, number: u32) -> Option<Option<Key<'a>>> {
+    // SAFETY: the caller's promise; the reference is gone before PHP changes the value.
+    let value = php::dereferenced(unsafe { &*place });
     if value.is_null() {
         return Some(None);
     }
@@ -216,38 +238,53 @@ pub(crate) fn company(value: &Zval, number: u32) -> Option<Option<Key<'_>>> {
     if value.is_bool() {
         return refuse(number, value, c"must be of type string|int|null, %s given");
     }
-    let (mut string, mut long): (*mut zend_string, i64) = (null_mut(), 0);
-    // SAFETY: the value is an argument of this frame, which the conversion may change in place; PHP fills one of the two.
-    let taken = if value.is_string() {
+    if value.is_string() {
         // SAFETY: the type says that the value is a string.
-        string = unsafe { value.value.str_ };
-        true
-    } else if value.is_long() {
+        let string = unsafe { value.value.str_ };
+        // SAFETY: the string is the value's, which lives as long as the key.
+        return Some(Key::from_bytes(unsafe { php::bytes(string) }));
+    }
+    if value.is_long() {
         // SAFETY: the type says that the value is an int.
-        long = unsafe { value.value.lval };
-        true
-    } else {
-        // SAFETY: arguments are PHP's to change: nothing else reads this one, and no reference to it outlives the call.
-        unsafe {
-            php::zend_parse_arg_str_or_long_slow(
-                (&raw const *value).cast_mut().cast(),
-                &raw mut string,
-                &raw mut long,
-                number,
-            )
-        }
-    };
+        return Some(Some(Key::Int(unsafe { value.value.lval })));
+    }
+    let (mut string, mut long): (*mut zend_string, i64) = (null_mut(), 0);
+    // SAFETY: the caller's promise.
+    let place = unsafe { behind_reference(place) };
+    // SAFETY: a live value that nothing else refers to; PHP fills one of the two.
+    let taken =
+        unsafe { php::zend_parse_arg_str_or_long_slow(place, &raw mut string, &raw mut long, number) };
     if !taken {
-        return refuse(number, value, c"must be of type string|int|null, %s given");
+        // SAFETY: the caller's promise; PHP has left the value as it was.
+        return refuse(number, unsafe { &*place }, c"must be of type string|int|null, %s given");
     }
     if string.is_null() {
         return Some(Some(Key::Int(long)));
     }
-    // SAFETY: the string is the argument's, which lives as long as the frame.
+    // SAFETY: the string is the value's, converted in place, which lives as long as the key.
     Some(Key::from_bytes(unsafe { php::bytes(string) }))
 }
 
-/// Throws a TypeError unless PHP already threw.
+/// The place of the value behind a reference, or of the value itself.
+///
+/// # Safety
+///
+/// `place` must point to a live value.
+unsafe fn behind_reference(place: *mut Zval) -> *mut Zval {
+    // SAFETY: the caller's promise.
+    let value = unsafe { &*place };
+    if kind(value) != IS_REFERENCE {
+        return place;
+    }
+    // SAFETY: the type says that the value is a reference.
+    let reference = unsafe { value.value.ref_ };
+    // SAFETY: a reference lives as long as the value that holds it.
+    unsafe { &raw mut (*reference).val }
+}
+
+/// Throws a TypeError unless PHP already threw. May not come back.
+#[cold]
+#[inline(never)]
 pub(crate) fn refuse<T>(number: u32, value: &Zval, text: &CStr) -> Option<T> {
     let name = php::type_name(value);
     // SAFETY: the text has one `%s`, and the name ends with NUL.
@@ -266,8 +303,12 @@ pub(crate) fn parse_all(frame: &ExecuteData) -> Option<Question<'_>> {
     }
     let company = match count(frame) {
         0 => None,
-        // SAFETY: there is at least one argument.
-        _ => company(unsafe { argument(frame, 0) }, 1)?,
+        _ => {
+            // SAFETY: there is at least one argument.
+            let place = unsafe { place(frame, 0) };
+            // SAFETY: an argument lives as long as its frame, and is its function's to change.
+            unsafe { company(place, 1) }?
+        }
     };
     // SAFETY: null, or the array of an argument, which lives as long as the frame.
     let context = unsafe { array.as_ref() }.map_or(PhpContext::empty(), PhpContext::of);

@@ -1,8 +1,8 @@
 //! PHP's functions. Each reads its arguments, asks the engine, and writes the answer.
 
 use crate::call::{self, FLAG, QUESTION, QUESTION_DEFAULT, Question, argument, count, exact, parse};
-use crate::overrides::{Choice, Overrides};
-use crate::php::{self, globals, guarded};
+use crate::overrides::{self, Overrides};
+use crate::php::{self, Text, globals, guarded};
 use crate::pin::{self, Globals, Pin};
 use crate::telemetry;
 use crate::{status, stores, values};
@@ -78,7 +78,7 @@ fn as_engine<'a>(
 struct Found {
     answer: Answer,
     flag: Option<FlagId>,
-    told: Option<Choice>,
+    told: Option<overrides::Answer>,
     on: bool,
 }
 
@@ -109,7 +109,7 @@ fn answer(globals: &mut Globals, question: &Question<'_>) -> Found {
         },
         None => (Answer::off(Reason::NoSnapshot), None),
     };
-    if let Some(told) = &told {
+    if let Some(told) = told {
         answer = Answer { on: told.on, ..Answer::off(Reason::Override) };
     }
     Found { on: answer.on, answer, flag, told }
@@ -145,15 +145,20 @@ pub(crate) extern "C" fn feature_variant(frame: &mut ExecuteData, result: &mut Z
 }
 
 fn variant_name(globals: &mut Globals, question: &Question<'_>, found: &Found, exposes: bool) -> Zval {
-    match &found.told {
-        Some(told) if told.variant.is_some() || !told.on => {
-            values::or_null(told.variant.as_deref(), values::string)
+    match found.told {
+        Some(told) if told.names_variant || !told.on => {
+            values::or_null(told_variant(globals, question), values::string)
         }
         _ => {
             let variant = drawn(globals, question, found, exposes);
             values::or_null(variant, |(_, variant)| values::string(variant.name.as_bytes()))
         }
     }
+}
+
+/// The variant that a test told for the question.
+fn told_variant<'a>(globals: &'a Globals, question: &Question<'_>) -> Option<&'a [u8]> {
+    globals.overrides.as_ref()?.variant(question.flag, question.company)
 }
 
 /// The variant that the question draws, and the snapshot that it is of; `exposes`: the request is counted for it.
@@ -183,15 +188,15 @@ pub(crate) extern "C" fn feature_value(frame: &mut ExecuteData, result: &mut Zva
         };
         let globals = globals();
         let found = asked(globals, &question, true);
-        let told = found.told.as_ref().and_then(|told| told.variant.as_deref());
-        let shown = match told {
-            Some(name) => {
+        let shown = match found.told {
+            Some(told) if told.names_variant => {
+                let name = told_variant(globals, &question).unwrap_or_default();
                 let flag = found.flag.filter(|_| found.on).zip(globals.pinned_as_it_is());
                 flag.and_then(|(flag, pin)| {
                     Some((pin.snapshot, engine::variant_named(pin.snapshot, flag, name)?))
                 })
             }
-            None => drawn(globals, &question, &found, true),
+            _ => drawn(globals, &question, &found, true),
         };
         let value = shown.and_then(|(snapshot, variant)| Some(values::of(snapshot, variant.value?)));
         value.unwrap_or_else(|| {
@@ -261,8 +266,8 @@ pub(crate) extern "C" fn feature_all(frame: &mut ExecuteData, result: &mut Zval)
         let Some(question) = call::parse_all(frame) else { return values::null() };
         let globals = globals();
         let now = globals.instant();
-        let mut table = ZendHashTable::new();
         globals.pin();
+        let mut table = ZendHashTable::new();
         let overrides = globals.overrides.as_deref();
         if let Some(pin) = globals.pinned_as_it_is() {
             for flag in pin.snapshot.flag_ids() {
@@ -295,8 +300,10 @@ pub(crate) extern "C" fn feature_filter(frame: &mut ExecuteData, result: &mut Zv
         for (key, value) in values::entries(companies) {
             let value = php::dereferenced(value);
             // PHP may convert what it is given in place, and the array is the caller's.
-            let given = value.shallow_clone();
-            let Some(company) = call::company(&given, 2) else { return values::null() };
+            let mut given = value.shallow_clone();
+            // SAFETY: a value of this function's own, which lives as long as the company is used.
+            let company = unsafe { call::company(&raw mut given, 2) };
+            let Some(company) = company else { return values::null() };
             let question = Question { company, ..question };
             if answer(globals(), &question).on {
                 values::put(&mut table, values::entry_key(&key), value.shallow_clone());
@@ -358,12 +365,10 @@ pub(crate) extern "C" fn flagstone_request_end(frame: &mut ExecuteData, result: 
             Ok(status @ 100..=599) => Status::Http(status),
             _ if status == -1 => Status::Failed,
             _ => {
-                return php::throw_value(
-                    1,
-                    &format!(
-                        "must be an HTTP status from 100 to 599, 0 for none, or -1 for an exception, {status} given"
-                    ),
-                );
+                let text = Text::new(format_args!(
+                    "must be an HTTP status from 100 to 599, 0 for none, or -1 for an exception, {status} given"
+                ));
+                return php::throw_value(1, &text);
             }
         };
         telemetry::mark_end(globals(), status);
@@ -392,10 +397,11 @@ pub(crate) extern "C" fn feature_track(frame: &mut ExecuteData, result: &mut Zva
     guarded((), || {
         let Some((event, value)) = call::parse_event(frame) else { return };
         if event.is_empty() || event.len() > 64 {
-            return php::throw_value(1, &format!("must have 1 to 64 bytes, it has {}", event.len()));
+            let text = Text::new(format_args!("must have 1 to 64 bytes, it has {}", event.len()));
+            return php::throw_value(1, &text);
         }
         if !value.is_finite() {
-            return php::throw_value(2, "must be a finite number");
+            return php::throw_value(2, &Text::new(format_args!("must be a finite number")));
         }
         let globals = globals();
         // Opens the memory where this is the first that the process does.
@@ -443,12 +449,11 @@ pub(crate) extern "C" fn flagstone_override(frame: &mut ExecuteData, result: &mu
             match Overrides::new(answers, otherwise) {
                 Ok(overrides) => globals.overrides = Some(Box::new(overrides)),
                 Err(found) => {
-                    return php::throw_argument(
-                        1,
-                        &format!(
-                            "must be an array of bool, string (a variant) or array of those by company, {found}"
-                        ),
-                    );
+                    let text = Text::new(format_args!(
+                        "must be an array of bool, string (a variant) or array of those by company, {found}"
+                    ));
+                    drop(found);
+                    return php::throw_argument(1, &text);
                 }
             }
         }

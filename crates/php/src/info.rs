@@ -8,22 +8,23 @@ pub(crate) extern "C" fn info(module: *mut ModuleEntry) {
     php::guarded((), || {
         let globals = php::globals();
         globals.pin();
-        let reader = globals.reader().map(|reader| reader.status());
+        status::report(globals);
+        let reader = globals.reported.as_deref();
         let view = globals.view();
         let flags = view.and_then(|view| view.snapshot.as_ref()).map_or(0, |snapshot| snapshot.flag_count());
-        let store = reader.as_ref().map(|reader| reader.directory.display().to_string());
+        let store = reader.map(|reader| reader.directory.display().to_string());
         let age = view.filter(|view| view.published_at != 0).map(|view| status::age(view.published_at));
-        let error = status::last_error(globals, reader.as_ref());
+        let error = status::last_error(globals, reader);
         info_table_start!();
         row("Flagstone", env!("CARGO_PKG_VERSION"));
         row("Store", store.as_deref().unwrap_or("none"));
-        row("Environment", reader.as_ref().map_or("none", |reader| &reader.environment));
+        row("Environment", reader.map_or("none", |reader| &reader.environment));
         row("Generation", &view.map_or(0, |view| view.generation).to_string());
-        row("Source", reader.as_ref().map_or("none", |reader| reader.source.as_str()));
+        row("Source", reader.map_or("none", |reader| reader.source.as_str()));
         row("Age", &age.map_or("none".to_owned(), |age| format!("{age:.0} s")));
         row("Flags", &flags.to_string());
-        row("Memory", reader.as_ref().and_then(|reader| reader.map).map_or("none", status::map_name));
-        row("Last error", error.as_deref().unwrap_or("none"));
+        row("Memory", reader.and_then(|reader| reader.map).map_or("none", status::map_name));
+        row("Last error", error.unwrap_or("none"));
         info_table_end!();
     });
     // SAFETY: PHP gives this module's entry, and prints its directives.

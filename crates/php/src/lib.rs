@@ -1,8 +1,10 @@
 //! The PHP extension: a thin skin of functions, settings and lifecycle over the engine. No decision lives here.
 //!
 //! Every function is a raw handler: a wrapper that catches PHP's bail-outs would cost more than an answer does. So no
-//! Rust value that needs dropping may live across a call into PHP that can bail out; what a request holds on to
-//! lives in the module's globals.
+//! Rust value that needs dropping lives across a call into PHP that can bail out: text for PHP lies on the stack
+//! (`php::Text`), lines for the log wait until nothing else is held, and what a request holds on to lives in the module's
+//! globals. PHP's own values may live across one: they lie in the request's memory, which PHP frees as a whole. Only
+//! `phpinfo()` formats its rows one by one.
 
 mod call;
 mod context;
@@ -73,6 +75,7 @@ unsafe extern "C" fn startup(kind: c_int, module: c_int) -> c_int {
 /// A request starts; under the CLI, the process.
 unsafe extern "C" fn request_startup(_: c_int, _: c_int) -> c_int {
     php::guarded((), || {
+        php::serves();
         let globals = php::globals();
         pin::request_starts(globals);
         telemetry::request_begins(globals);
@@ -90,6 +93,7 @@ unsafe extern "C" fn request_shutdown(_: c_int, _: c_int) -> c_int {
 /// [`request_startup`], and the hook is not set.
 fn request_of_worker() {
     php::guarded((), || {
+        php::serves();
         let globals = php::globals();
         pin::request_starts(globals);
         telemetry::worker_takes_request(globals);

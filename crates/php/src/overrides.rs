@@ -25,10 +25,17 @@ enum Company {
 }
 
 /// On or off, and the variant that goes with on.
-#[derive(Clone)]
-pub(crate) struct Choice {
+struct Choice {
+    on: bool,
+    variant: Option<Vec<u8>>,
+}
+
+/// What was told for a question. It is held across calls into PHP, so that it owns nothing: the variant's name is asked for
+/// where it is needed.
+#[derive(Clone, Copy)]
+pub(crate) struct Answer {
     pub(crate) on: bool,
-    pub(crate) variant: Option<Vec<u8>>,
+    pub(crate) names_variant: bool,
 }
 
 impl Overrides {
@@ -49,14 +56,22 @@ impl Overrides {
     }
 
     /// What was told for that flag and company.
-    pub(crate) fn answer(&self, flag: &[u8], company: Option<Key<'_>>) -> Option<Choice> {
-        let otherwise = self.otherwise.map(|on| Choice { on, variant: None });
-        match self.flags.get(flag) {
-            Some(Told::Same(choice)) => Some(choice.clone()),
-            Some(Told::ByCompany(companies)) => {
-                company.and_then(|key| companies.get(&key.into())).cloned().or(otherwise)
-            }
-            None => otherwise,
+    pub(crate) fn answer(&self, flag: &[u8], company: Option<Key<'_>>) -> Option<Answer> {
+        match self.choice(flag, company) {
+            Some(choice) => Some(Answer { on: choice.on, names_variant: choice.variant.is_some() }),
+            None => self.otherwise.map(|on| Answer { on, names_variant: false }),
+        }
+    }
+
+    /// The variant that was told for that flag and company.
+    pub(crate) fn variant(&self, flag: &[u8], company: Option<Key<'_>>) -> Option<&[u8]> {
+        self.choice(flag, company)?.variant.as_deref()
+    }
+
+    fn choice(&self, flag: &[u8], company: Option<Key<'_>>) -> Option<&Choice> {
+        match self.flags.get(flag)? {
+            Told::Same(choice) => Some(choice),
+            Told::ByCompany(companies) => companies.get(&company?.into()),
         }
     }
 
@@ -101,7 +116,7 @@ fn choice(value: &Zval) -> Result<Choice, String> {
     }
     match value.zend_str() {
         Some(variant) => Ok(Choice { on: true, variant: Some(variant.as_bytes().to_vec()) }),
-        None => Err(php::type_name(value).to_string_lossy().into_owned()),
+        None => Err(php::type_name(value).to_string()),
     }
 }
 

@@ -5,8 +5,12 @@ use engine::telemetry::Status;
 use ext_php_rs::ffi::{ext_php_rs_process_globals, ext_php_rs_sapi_globals, zend_string, zval};
 use ext_php_rs::types::Zval;
 use parking_lot::Mutex;
-use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::cell::Cell;
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::fmt::{self, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Once;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 unsafe extern "C" {
     /// Throws PHP's own errors for the arguments of the function being called.
@@ -48,9 +52,10 @@ pub(crate) fn globals() -> &'static mut Globals {
 /// Runs `body`; a panic becomes `otherwise` and a count, never an abort of the worker.
 #[inline(always)]
 pub(crate) fn guarded<T>(otherwise: T, body: impl FnOnce() -> T) -> T {
-    match catch_unwind(AssertUnwindSafe(body)) {
-        Ok(value) => value,
-        Err(_) => {
+    // What a panic carries is dropped before it is logged.
+    match catch_unwind(AssertUnwindSafe(body)).ok() {
+        Some(value) => value,
+        None => {
             panicked();
             otherwise
         }
@@ -73,10 +78,12 @@ pub(crate) fn catch_words_of_panics() {
 fn panicked() {
     let counters = &mut globals().counters;
     counters.panics += 1;
-    let words = LAST_PANIC.lock().take();
+    let words = LAST_PANIC.try_lock().and_then(|mut words| words.take()).unwrap_or_default();
+    let line =
+        Text::line(format_args!("a defect was caught and answered with off; please report it: {words}"));
+    drop(words);
     if counters.panics <= LOGGED_PANICS {
-        let words = words.unwrap_or_default();
-        log(&format!("a defect was caught and answered with off; please report it: {words}"));
+        log(&line);
     }
 }
 
@@ -101,17 +108,89 @@ pub(crate) fn dereferenced(value: &Zval) -> &Zval {
     value.dereference()
 }
 
+/// Bytes that a [`Text`] has room for, its NUL included.
+const TEXT_SIZE: usize = 4096;
+
+/// Text for a call into PHP, which may not come back: a request that is out of memory is left by a jump over every frame.
+/// So it lies on the stack, and nothing of it has to be dropped. What does not fit is cut off.
+pub(crate) struct Text {
+    bytes: [u8; TEXT_SIZE],
+    length: usize,
+}
+
+impl Text {
+    pub(crate) fn new(text: fmt::Arguments<'_>) -> Text {
+        let mut made = Text { bytes: [0; TEXT_SIZE], length: 0 };
+        // Fails where a value cannot be shown; what came before it is there.
+        let _ = made.write_fmt(text);
+        made
+    }
+
+    /// One line of a log: control characters cannot forge another.
+    pub(crate) fn line(text: fmt::Arguments<'_>) -> Text {
+        struct Printable<'a>(&'a mut Text);
+        impl fmt::Write for Printable<'_> {
+            fn write_str(&mut self, text: &str) -> fmt::Result {
+                for c in text.chars() {
+                    let hidden =
+                        c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}');
+                    self.0.write_char(if hidden { ' ' } else { c })?;
+                }
+                Ok(())
+            }
+        }
+        let mut made = Text::new(format_args!("flagstone: "));
+        let _ = Printable(&mut made).write_fmt(text);
+        made
+    }
+
+    /// The bytes as they are; none where one is NUL, or they are too many.
+    pub(crate) fn of(bytes: &[u8]) -> Option<Text> {
+        if bytes.len() >= TEXT_SIZE || bytes.contains(&0) {
+            return None;
+        }
+        let mut made = Text { bytes: [0; TEXT_SIZE], length: bytes.len() };
+        made.bytes[..bytes.len()].copy_from_slice(bytes);
+        Some(made)
+    }
+
+    pub(crate) fn as_ptr(&self) -> *const c_char {
+        self.bytes.as_ptr().cast()
+    }
+}
+
+impl fmt::Write for Text {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for c in text.chars() {
+            let c = if c == '\0' { ' ' } else { c };
+            // The last byte stays NUL.
+            if self.length + c.len_utf8() >= TEXT_SIZE {
+                return Err(fmt::Error);
+            }
+            self.length += c.encode_utf8(&mut self.bytes[self.length..]).len();
+        }
+        Ok(())
+    }
+}
+
 /// How PHP's errors name the type of a value: a class name, or the type's.
-pub(crate) fn type_name(value: &Zval) -> CString {
+pub(crate) fn type_name(value: &Zval) -> Text {
     if let Some(object) = value.object()
         && let Ok(class) = object.get_class_name()
     {
-        return CString::new(class.split('\0').next().unwrap_or_default()).unwrap_or_default();
+        return Text::new(format_args!("{}", class.split('\0').next().unwrap_or_default()));
     }
     // SAFETY: the function takes any type number and returns a static string.
     let name = unsafe { zend_get_type_by_const(value.u1_type()) };
     // SAFETY: that string ends with NUL.
-    unsafe { CStr::from_ptr(name) }.to_owned()
+    let name = unsafe { CStr::from_ptr(name) };
+    Text::new(format_args!("{}", name.to_string_lossy()))
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(str::from_utf8(&self.bytes[..self.length]).unwrap_or_default())
+    }
 }
 
 trait TypeNumber {
@@ -125,39 +204,28 @@ impl TypeNumber for Zval {
     }
 }
 
-/// Writes a line to where PHP logs its own errors, never to the output.
-pub(crate) fn log(message: &str) {
-    let line: String = format!("flagstone: {message}")
-        .chars()
-        .map(|c| {
-            if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}') {
-                ' '
-            } else {
-                c
-            }
-        })
-        .collect();
-    if let Ok(line) = CString::new(line) {
-        // SAFETY: a string that ends with NUL and outlives the call.
-        unsafe { php_log_err_with_severity(line.as_ptr(), SEVERITY) };
-    }
+/// Writes a line to where PHP logs its own errors, never to the output. May not come back.
+pub(crate) fn log(line: &Text) {
+    // SAFETY: a string that ends with NUL and outlives the call.
+    unsafe { php_log_err_with_severity(line.as_ptr(), SEVERITY) };
 }
 
 /// Whether `open_basedir` lets PHP code use that path.
-pub(crate) fn allowed_by_open_basedir(path: &CStr) -> bool {
+pub(crate) fn allowed_by_open_basedir(path: &Text) -> bool {
     // SAFETY: a string that ends with NUL; 0 asks for no warning.
     unsafe { php_check_open_basedir_ex(path.as_ptr(), 0) == 0 }
 }
 
 /// A path as PHP code means it: from the working directory of its thread, if it is not absolute.
-pub(crate) fn absolute(path: &CStr) -> Vec<u8> {
-    if path.to_bytes().starts_with(b"/") {
-        return path.to_bytes().to_vec();
+pub(crate) fn absolute(path: &Text) -> Vec<u8> {
+    let given = &path.bytes[..path.length];
+    if given.starts_with(b"/") {
+        return given.to_vec();
     }
     // SAFETY: a string that ends with NUL; null asks for a new one in PHP's memory.
     let expanded = unsafe { expand_filepath(path.as_ptr(), std::ptr::null_mut()) };
     if expanded.is_null() {
-        return path.to_bytes().to_vec();
+        return given.to_vec();
     }
     // SAFETY: PHP returns a string that ends with NUL.
     let absolute = unsafe { CStr::from_ptr(expanded) }.to_bytes().to_vec();
@@ -189,25 +257,56 @@ pub(crate) fn throw(text: &CStr) {
     unsafe { zend_throw_error(std::ptr::null_mut(), c"%s".as_ptr(), text.as_ptr()) };
 }
 
-/// Throws a `TypeError` about an argument.
-pub(crate) fn throw_argument(number: u32, text: &str) {
-    let text = CString::new(text.replace('\0', " ")).unwrap_or_default();
+/// Throws a `TypeError` about an argument. May not come back.
+pub(crate) fn throw_argument(number: u32, text: &Text) {
     // SAFETY: the format has one `%s`, and the text ends with NUL.
     unsafe { zend_argument_type_error(number, c"%s".as_ptr(), text.as_ptr()) };
 }
 
-/// Throws a `ValueError` about an argument.
-pub(crate) fn throw_value(number: u32, text: &str) {
-    let text = CString::new(text.replace('\0', " ")).unwrap_or_default();
+/// Throws a `ValueError` about an argument. May not come back.
+pub(crate) fn throw_value(number: u32, text: &Text) {
     // SAFETY: the format has one `%s`, and the text ends with NUL.
     unsafe { zend_argument_value_error(number, c"%s".as_ptr(), text.as_ptr()) };
 }
 
-/// Has `forget` called in every child that this process forks from now on.
-pub(crate) fn in_children_of_fork(forget: extern "C" fn()) {
-    // SAFETY: the function lives as long as this module, which PHP unloads when it ends; where memory is short for the
-    // registration, children count in cells of their parent's, which is a wrong number at worst.
-    unsafe { pthread_atfork(None, None, Some(forget)) };
+/// Whether PHP runs requests on several threads of a process.
+pub(crate) const HAS_THREADS: bool = ext_php_rs::PHP_ZTS;
+
+/// Forks that lead to this process.
+static FORKS: AtomicU32 = AtomicU32::new(0);
+
+thread_local! {
+    /// This thread serves requests, so that it has globals.
+    static SERVES: Cell<bool> = const { Cell::new(false) };
+}
+
+/// This thread serves requests from now on.
+pub(crate) fn serves() {
+    SERVES.set(true);
+}
+
+/// How many forks led from the process that loaded the extension to this one, counted from the first store that was opened.
+pub(crate) fn forks() -> u32 {
+    FORKS.load(Ordering::Relaxed)
+}
+
+/// Has every child that this process forks from now on know that it is one.
+pub(crate) fn watch_forks() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        // SAFETY: the function lives as long as this module, which PHP unloads when it ends; where memory is short for the
+        // registration, children count in cells of their parent's, which is a wrong number at worst.
+        unsafe { pthread_atfork(None, None, Some(forked)) };
+    });
+}
+
+/// Runs in the child, on the thread that forked: one that another module made, perhaps, with no globals and with locks that
+/// nobody will give back. So it opens, frees and waits for nothing.
+extern "C" fn forked() {
+    FORKS.fetch_add(1, Ordering::Relaxed);
+    if SERVES.get() {
+        globals().unpin();
+    }
 }
 
 /// `E_ERROR`, `E_PARSE`, `E_CORE_ERROR`, `E_COMPILE_ERROR`, `E_USER_ERROR`, `E_RECOVERABLE_ERROR`: the script ended by it. An exception that nobody

@@ -5,15 +5,16 @@
 
 use crate::ini::Settings;
 use crate::overrides::Overrides;
+use crate::php::{self, Text};
+use crate::stores::{self, Opened};
 use crate::telemetry::{self, Telemetry};
-use crate::{php, stores};
-use engine::store::{Reader, View};
+use engine::store::{Reader, ReaderStatus, View};
 use engine::{Key, Snapshot, Switches};
 use ext_php_rs::zend::{ModuleGlobal, ModuleGlobals};
 use rustix::time::{ClockId, clock_gettime};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::ptr::null;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,7 +32,7 @@ pub(crate) struct Globals {
     /// Points into `view` where questions may be answered from the snapshot alone: nothing is killed, stopped or
     /// overridden, and nothing has to be looked at first.
     quick: *const Snapshot,
-    /// Points into `reader`, or to `STILL`.
+    /// Points into `open`, or to `STILL`.
     watched: *const AtomicU64,
     seen: u64,
     /// Questions left before a look; only where the process lives long.
@@ -49,13 +50,11 @@ pub(crate) struct Globals {
     /// `view` is what this request is answered from.
     pinned: bool,
     pub(crate) view: Option<Arc<View>>,
-    reader: Option<Arc<Reader>>,
+    open: Option<Opened>,
     /// What `flagstone_use` named.
     pub(crate) named: Option<Vec<u8>>,
-    /// The path that `reader` was opened for, as it was given.
+    /// The path that `open` was opened for, as it was given.
     chosen: Vec<u8>,
-    /// Where that path led.
-    resolved: PathBuf,
     /// Coarse monotonic milliseconds when the path is looked at again: a store that could not be opened is tried again,
     /// and where symbolic links are on the way they may lead elsewhere.
     retry_at: u64,
@@ -67,6 +66,12 @@ pub(crate) struct Globals {
     pub(crate) counters: Counters,
     pub(crate) telemetry: Telemetry,
     pub(crate) settings: Settings,
+    /// Forks of this process that were seen.
+    forks: u32,
+    /// Lines for PHP's log. They are written when nothing else is held: PHP may not come back from writing one.
+    pub(crate) notices: Vec<String>,
+    /// What a status was made of, kept for the same reason.
+    pub(crate) reported: Option<Box<ReaderStatus>>,
 }
 
 /// What this process (under threads, this thread) did since it started.
@@ -101,10 +106,9 @@ impl Default for Globals {
             held: false,
             pinned: false,
             view: None,
-            reader: None,
+            open: None,
             named: None,
             chosen: Vec::new(),
-            resolved: PathBuf::new(),
             retry_at: 0,
             error: None,
             refused: None,
@@ -112,6 +116,9 @@ impl Default for Globals {
             counters: Counters::default(),
             telemetry: Telemetry::default(),
             settings: Settings::new(),
+            forks: php::forks(),
+            notices: Vec::new(),
+            reported: None,
         }
     }
 }
@@ -136,7 +143,7 @@ impl Globals {
     /// Whether the head moved, or it is time for a look.
     #[inline(always)]
     fn must_look(&mut self) -> bool {
-        // SAFETY: `watched` points to `STILL`, or into the head that `reader` keeps mapped at one address.
+        // SAFETY: `watched` points to `STILL`, or into the head that `open` keeps mapped at one address.
         let epoch = unsafe { (*self.watched).load(Ordering::Relaxed) };
         self.until_look = self.until_look.wrapping_sub(1);
         if self.until_look == 0 {
@@ -173,7 +180,7 @@ impl Globals {
     }
 
     pub(crate) fn reader(&self) -> Option<&Arc<Reader>> {
-        self.reader.as_ref()
+        self.open.as_ref().map(|open| &open.reader)
     }
 
     /// The request's instant. In a process that lives long it moves on at the refresh interval.
@@ -193,9 +200,9 @@ impl Globals {
         self.seen = 0;
         if self.lives_long
             && self.settings.refresh_ms > 0
-            && let Some(reader) = &self.reader
+            && let Some(open) = &self.open
         {
-            self.watched = reader.epoch_cell();
+            self.watched = open.reader.epoch_cell();
             self.seen = view.epoch;
         }
         self.quick = match &view.snapshot {
@@ -266,13 +273,23 @@ fn advance(globals: &mut Globals, clock: u64) -> bool {
 
 fn move_on(globals: &mut Globals, clock: u64, holds: bool) -> bool {
     let before = globals.view.as_ref().map(|view| view.generation);
+    after_fork(globals);
     choose_store(globals, clock);
     globals.moved = clock;
-    let Some(reader) = globals.reader.clone() else {
-        globals.unpin();
+    follow_head(globals, clock, holds);
+    log_notices(globals);
+    before != globals.view.as_ref().map(|view| view.generation)
+}
+
+/// Pins what the head of the open store names.
+fn follow_head(globals: &mut Globals, clock: u64, holds: bool) {
+    // Before anything is let go that the quick way points into.
+    globals.unpin();
+    let Some(open) = &globals.open else {
         globals.view = None;
-        return before.is_some();
+        return;
     };
+    let (reader, location) = (open.reader.clone(), open.location.clone());
     let replaced = reader.check_replaced(clock);
     let current = |view: &View| !replaced && reader.is_current(view);
     let view = match globals.view.take() {
@@ -287,15 +304,34 @@ fn move_on(globals: &mut Globals, clock: u64, holds: bool) -> bool {
             reader.view()
         }
     };
-    for notice in reader.take_notices() {
-        php::log(&notice);
-    }
-    let after = view.generation;
-    let store = std::mem::take(&mut globals.resolved);
-    telemetry::follow(globals, &view, &store, clock);
-    globals.resolved = store;
+    globals.notices.extend(reader.take_notices());
+    telemetry::follow(globals, &view, &location.directory, clock);
     globals.set(view);
-    before != Some(after)
+}
+
+/// Writes the lines that were left for PHP's log, with nothing else held.
+fn log_notices(globals: &mut Globals) {
+    while !globals.notices.is_empty() {
+        let line = Text::line(format_args!("{}", globals.notices.remove(0)));
+        php::log(&line);
+    }
+}
+
+/// A child of `fork` counts in cells of its own, and, where there are threads, reads by a reader of its own: another thread
+/// may have held the locks of its parent's.
+pub(crate) fn after_fork(globals: &mut Globals) {
+    let forks = php::forks();
+    if globals.forks == forks {
+        return;
+    }
+    globals.forks = forks;
+    globals.telemetry.forget();
+    if php::HAS_THREADS
+        && globals.open.is_some()
+        && let Ok(opened) = stores::open(&globals.chosen, globals.settings.map)
+    {
+        replace(globals, Some(opened));
+    }
 }
 
 /// Milliseconds between two looks at a store that could not be opened, or whose path has symbolic links on it.
@@ -303,16 +339,14 @@ const RETRY: u64 = 1_000;
 
 /// Opens the store that the settings or the application name, unless it is the one that is open.
 fn choose_store(globals: &mut Globals, clock: u64) {
-    let open = globals.reader.is_some();
+    let open = globals.open.is_some();
     let configured = globals.settings.store.as_slice();
     let path = if configured.is_empty() { globals.named.as_deref().unwrap_or_default() } else { configured };
     if path == globals.chosen && (open || clock < globals.retry_at) {
         return follow_links(globals, clock);
     }
     let path = path.to_vec();
-    globals.unpin();
-    globals.view = None;
-    globals.reader = None;
+    replace(globals, None);
     globals.retry_at = clock + RETRY;
     globals.chosen = path;
     let opened = if globals.chosen.is_empty() {
@@ -324,38 +358,62 @@ fn choose_store(globals: &mut Globals, clock: u64) {
     opened_or_not(globals, opened);
 }
 
-/// Opens the store anew where a symbolic link on its path leads elsewhere since: a release was switched. A store that
-/// cannot be opened there leaves the one before in place.
+/// Judges a path with symbolic links on it again, and opens the store anew where it leads elsewhere since: a release was
+/// switched. One that cannot be opened, others could have put there, or is for another environment leaves the store
+/// before in place.
 fn follow_links(globals: &mut Globals, clock: u64) {
-    let linked = Path::new(OsStr::from_bytes(&globals.chosen)) != globals.resolved;
-    if globals.reader.is_none() || !linked || clock < globals.retry_at {
+    let Some(open) = &globals.open else { return };
+    let linked = Path::new(OsStr::from_bytes(&globals.chosen)) != open.location.directory;
+    if !linked || clock < globals.retry_at {
         return;
     }
     globals.retry_at = clock + RETRY;
-    if stores::resolved(&globals.chosen).as_ref() == Some(&globals.resolved) {
-        globals.error = None;
-    } else {
-        let opened = stores::open(&globals.chosen, globals.settings.map);
-        opened_or_not(globals, opened);
-    }
+    let opened = match stores::locate(&globals.chosen) {
+        Ok(location) if location == *open.location => {
+            globals.error = None;
+            return;
+        }
+        Ok(_) => stores::open(&globals.chosen, globals.settings.map),
+        Err(error) => Err(error),
+    };
+    let opened = opened.and_then(|new| {
+        if new.environment == open.environment {
+            return Ok(new);
+        }
+        Err(format!(
+            "{} leads to {} now, a store for {:?}, expected {:?}; answering from {} as before. \
+             Lead it back, or restart PHP if the environment is meant to change",
+            String::from_utf8_lossy(&globals.chosen),
+            new.location.directory.display(),
+            new.environment,
+            open.environment,
+            open.location.directory.display()
+        ))
+    });
+    opened_or_not(globals, opened);
 }
 
-fn opened_or_not(globals: &mut Globals, opened: Result<stores::Opened, String>) {
+fn opened_or_not(globals: &mut Globals, opened: Result<Opened, String>) {
     match opened {
-        Ok((reader, resolved)) => {
-            globals.unpin();
-            globals.view = None;
-            globals.reader = Some(reader);
-            globals.resolved = resolved;
+        Ok(opened) => {
+            replace(globals, Some(opened));
             globals.error = None;
         }
         Err(error) => {
             if !globals.chosen.is_empty() && globals.error.as_deref() != Some(&error) {
-                php::log(&error);
+                globals.notices.push(error.clone());
             }
             globals.error = Some(error);
         }
     }
+}
+
+/// Another store, or none, takes the place of the one that is open.
+fn replace(globals: &mut Globals, open: Option<Opened>) {
+    globals.unpin();
+    globals.watched = &raw const STILL;
+    globals.view = None;
+    globals.open = open;
 }
 
 /// The application names its store; the next question is asked of that.
@@ -368,8 +426,12 @@ pub(crate) fn name_store(globals: &mut Globals, path: Vec<u8>) {
 /// Answers must be looked for again: overrides came or went.
 pub(crate) fn reconsider(globals: &mut Globals) {
     match globals.view.take() {
-        Some(view) => globals.set(view),
-        None => globals.unpin(),
+        // What the request before was answered from is not this request's.
+        Some(view) if globals.pinned => globals.set(view),
+        view => {
+            globals.unpin();
+            globals.view = view;
+        }
     }
 }
 

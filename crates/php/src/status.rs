@@ -10,7 +10,8 @@ use std::os::unix::ffi::OsStrExt;
 /// `flagstone_status()`.
 pub(crate) fn array(globals: &mut Globals) -> Zval {
     globals.pin();
-    let reader = globals.reader().map(|reader| reader.status());
+    report(globals);
+    let reader = globals.reported.as_deref();
     let view = globals.view();
     let flags = view.and_then(|view| view.snapshot.as_ref()).map_or(0, |snapshot| snapshot.flag_count());
     let published_at = view.map_or(0, |view| view.published_at);
@@ -18,26 +19,28 @@ pub(crate) fn array(globals: &mut Globals) -> Zval {
     let mut set = |name, value| put_name(&mut table, name, value);
     set("backend", string(b"extension"));
     set("version", string(env!("CARGO_PKG_VERSION").as_bytes()));
-    set("store", or_null(reader.as_ref(), |reader| string(reader.directory.as_os_str().as_bytes())));
-    set("environment", or_null(reader.as_ref(), |reader| string(reader.environment.as_bytes())));
+    set("store", or_null(reader, |reader| string(reader.directory.as_os_str().as_bytes())));
+    set("environment", or_null(reader, |reader| string(reader.environment.as_bytes())));
     set("generation", long(view.map_or(0, |view| view.generation) as i64));
-    set("head_generation", long(reader.as_ref().map_or(0, |reader| reader.head_generation) as i64));
+    set("head_generation", long(reader.map_or(0, |reader| reader.head_generation) as i64));
     set("published_at", if published_at == 0 { null() } else { double(published_at as f64 / 1e6) });
     set("age", if published_at == 0 { null() } else { double(age(published_at)) });
-    set("source", string(reader.as_ref().map_or("none", |reader| reader.source.as_str()).as_bytes()));
-    set(
-        "map",
-        or_null(reader.as_ref().and_then(|reader| reader.map), |map| string(map_name(map).as_bytes())),
-    );
+    set("source", string(reader.map_or("none", |reader| reader.source.as_str()).as_bytes()));
+    set("map", or_null(reader.and_then(|reader| reader.map), |map| string(map_name(map).as_bytes())));
     set("flags", long(flags.into()));
-    set("killed", strings(reader.iter().flat_map(|reader| reader.killed.iter().map(String::as_str))));
-    set("stopped", boolean(reader.as_ref().is_some_and(|reader| reader.stopped)));
-    set("warning", or_null(reader.as_ref().and_then(warning), |warning| string(warning.as_bytes())));
-    set("last_error", or_null(last_error(globals, reader.as_ref()), |error| string(error.as_bytes())));
+    set("killed", strings(reader.into_iter().flat_map(|reader| reader.killed.iter().map(String::as_str))));
+    set("stopped", boolean(reader.is_some_and(|reader| reader.stopped)));
+    set("warning", or_null(reader.and_then(warning), |warning| string(warning.as_bytes())));
+    set("last_error", or_null(last_error(globals, reader), |error| string(error.as_bytes())));
     set("overridden", boolean(globals.overrides.is_some()));
     set("telemetry", telemetry(globals));
-    set("counters", counters(globals, reader.as_ref()));
+    set("counters", counters(globals, reader));
     crate::values::array(table)
+}
+
+/// Has the reader tell about itself. What it says is held by the globals: PHP may not come back from making an array.
+pub(crate) fn report(globals: &mut Globals) {
+    globals.reported = globals.reader().map(|reader| Box::new(reader.status()));
 }
 
 /// Where it is counted, or why not.
@@ -73,13 +76,14 @@ pub(crate) fn age(published_at: i64) -> f64 {
     (pin::wall_clock() - published_at) as f64 / 1e6
 }
 
-pub(crate) fn last_error(globals: &Globals, reader: Option<&ReaderStatus>) -> Option<String> {
-    globals.refused.clone().or_else(|| globals.error.clone()).or_else(|| reader?.last_error.clone())
+pub(crate) fn last_error<'a>(globals: &'a Globals, reader: Option<&'a ReaderStatus>) -> Option<&'a str> {
+    let own = globals.refused.as_deref().or(globals.error.as_deref());
+    own.or_else(|| reader?.last_error.as_deref())
 }
 
-fn warning(reader: &ReaderStatus) -> Option<String> {
+fn warning(reader: &ReaderStatus) -> Option<&str> {
     match &reader.trust {
-        Trust::Warned(warning) => Some(warning.to_string()),
+        Trust::Warned(warning) => Some(warning),
         _ => None,
     }
 }

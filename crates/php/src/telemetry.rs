@@ -4,13 +4,13 @@
 //! marks its requests and jobs, and from the first mark on only those count.
 
 use crate::php;
-use crate::pin::{Globals, wall_clock};
+use crate::pin::{self, Globals, wall_clock};
 use engine::store::View;
 use engine::telemetry::{Asked, Ending, Recorder, Status};
 use engine::{FlagId, Key, Quick, Snapshot};
 use rustix::time::{ClockId, clock_gettime};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Once};
+use std::sync::Arc;
 
 /// Milliseconds between two attempts to open memory that could not be opened.
 const RETRY: u64 = 10_000;
@@ -41,6 +41,12 @@ impl Telemetry {
     /// The application marked a request that goes on: its content stays.
     pub(crate) fn within_mark(&self) -> bool {
         self.depth > 0 && !self.by_itself
+    }
+
+    /// Gives up its cells. A child of `fork` shares its parent's claim to them, which one thread alone may write.
+    pub(crate) fn forget(&mut self) {
+        self.recorder = None;
+        self.bound = None;
     }
 
     fn begin(&mut self) {
@@ -102,6 +108,7 @@ impl Telemetry {
 
 /// A request of PHP's begins; under the CLI, the process.
 pub(crate) fn request_begins(globals: &mut Globals) {
+    pin::after_fork(globals);
     globals.telemetry.depth = 0;
     globals.telemetry.by_itself = true;
     if globals.settings.telemetry.is_some() {
@@ -111,6 +118,7 @@ pub(crate) fn request_begins(globals: &mut Globals) {
 
 /// A worker that serves many requests in one script takes another: the application marks it.
 pub(crate) fn worker_takes_request(globals: &mut Globals) {
+    pin::after_fork(globals);
     globals.telemetry.depth = 0;
     globals.telemetry.by_itself = false;
     if globals.settings.telemetry.is_some() {
@@ -120,6 +128,7 @@ pub(crate) fn worker_takes_request(globals: &mut Globals) {
 
 /// A request of PHP's ends, while its status is still known.
 pub(crate) fn request_ends(globals: &mut Globals) {
+    pin::after_fork(globals);
     if globals.telemetry.by_itself || globals.telemetry.depth > 0 {
         globals.telemetry.end(php::outcome());
     }
@@ -129,6 +138,7 @@ pub(crate) fn request_ends(globals: &mut Globals) {
 
 /// The application marks the begin of a request or job. True if it is the outermost, which moves the pin.
 pub(crate) fn mark_begin(globals: &mut Globals) -> bool {
+    pin::after_fork(globals);
     let lives_long = php::lives_long();
     let telemetry = &mut globals.telemetry;
     telemetry.depth = telemetry.depth.saturating_add(1);
@@ -144,6 +154,7 @@ pub(crate) fn mark_begin(globals: &mut Globals) -> bool {
 
 /// The application marks its end.
 pub(crate) fn mark_end(globals: &mut Globals, status: Status) {
+    pin::after_fork(globals);
     let telemetry = &mut globals.telemetry;
     if telemetry.depth == 0 {
         return;
@@ -186,7 +197,6 @@ pub(crate) fn follow(globals: &mut Globals, view: &View, store: &Path, clock: u6
     } else if telemetry.recorder.is_none() && clock < telemetry.retry_at && telemetry.store == store {
         return;
     }
-    forget_in_children();
     telemetry.recorder = None;
     telemetry.bound = None;
     telemetry.store = store.to_owned();
@@ -203,26 +213,11 @@ pub(crate) fn follow(globals: &mut Globals, view: &View, store: &Path, clock: u6
             let error = error.to_string();
             telemetry.retry_at = clock + RETRY;
             if telemetry.error.as_deref() != Some(&error) {
-                php::log(&error);
+                globals.notices.push(error.clone());
             }
-            telemetry.error = Some(error);
+            globals.telemetry.error = Some(error);
         }
     }
-}
-
-/// A child of `fork` shares its parent's claim to cells, which one thread alone may write: it has to open its own.
-fn forget_in_children() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| php::in_children_of_fork(forget));
-}
-
-extern "C" fn forget() {
-    php::guarded((), || {
-        let globals = php::globals();
-        globals.telemetry.recorder = None;
-        globals.telemetry.bound = None;
-        globals.unpin();
-    });
 }
 
 /// Nanoseconds of a clock that does not go back, and whose reading makes no system call.

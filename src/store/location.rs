@@ -1,0 +1,32 @@
+//! Where a path leads now, judged as it was given.
+
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+use super::error::StoreError;
+use super::trust::{Trust, judge};
+use rustix::process::geteuid;
+use std::path::{Path, PathBuf};
+
+/// The directory that a path leads to, and whether others could lead it elsewhere.
+///
+/// A reader that is already open may be handed out for another path only after that path was judged, too: symbolic links
+/// that others can replace lead to it as well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Location {
+    /// Canonical.
+    pub directory: PathBuf,
+    /// Of the whole path, links included.
+    pub trust: Trust,
+}
+
+impl Location {
+    /// Judges every directory on the path, for this process's user. Opens nothing.
+    ///
+    /// # Errors
+    ///
+    /// When there is no directory, or others could change what the path leads to.
+    pub fn of(path: &Path) -> Result<Location, StoreError> {
+        let judged = judge(path, geteuid().as_raw())?;
+        Ok(Location { directory: judged.path, trust: judged.trust })
+    }
+}
