@@ -10,7 +10,7 @@ use Flagstone\Laravel\Contracts\Driver;
 use Flagstone\Laravel\Drivers\Drivers;
 use Flagstone\Laravel\Events\FeatureAsked;
 use Flagstone\Laravel\Integrations\SharedFlags;
-use Flagstone\Laravel\Subject\Company;
+use Flagstone\Laravel\Subject\Source;
 use Flagstone\Laravel\Subject\Subject;
 use Flagstone\Laravel\Subject\Subjects;
 use Illuminate\Container\Container;
@@ -97,20 +97,20 @@ class Flagstone
      *
      * @template K of array-key
      * @template V
-     * @param iterable<K, V> $companies keys or models
+     * @param iterable<K, V> $companies keys, models or users
      * @param array<string, mixed> $context
      * @return array<K, V>
      */
     public function filter(string|UnitEnum $flag, iterable $companies, array $context = []): array
     {
         $companies = \is_array($companies) ? $companies : \iterator_to_array($companies);
-        $keys = \array_map(Company::key(...), $companies);
+        $keys = \array_map(static fn (mixed $company): int|string|null => Subject::of($company)->company, $companies);
 
         return \array_intersect_key($companies, $this->driver()->filter(self::key($flag), $keys, $context));
     }
 
     /**
-     * Questions for another company than the one that is asking; null asks for no company at all.
+     * Questions for another company than the one that is asking, or for a user's; null asks for no company at all.
      *
      * @param array<string, mixed> $context
      */
@@ -187,7 +187,7 @@ class Flagstone
     /** Finds out anew who is asking: the company changed in the middle of a request. */
     public function forgetSubject(): void
     {
-        $this->subjects->forget();
+        $this->subjects->forget(Source::USER, Source::TENANT, Source::REQUEST);
     }
 
     public static function key(string|UnitEnum $flag): string

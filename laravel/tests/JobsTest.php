@@ -4,10 +4,20 @@ declare(strict_types=1);
 
 namespace Flagstone\Laravel\Tests;
 
+use Flagstone\Laravel\Contracts\SubjectResolver;
+use Flagstone\Laravel\Drivers\Drivers;
 use Flagstone\Laravel\Facades\Flagstone;
+use Flagstone\Laravel\Flagstone as Flags;
+use Flagstone\Laravel\Lifecycle\Pin;
+use Flagstone\Laravel\Queue\RequiresFeature;
+use Flagstone\Laravel\Subject\Subject;
+use Flagstone\Laravel\Subject\Subjects;
+use Flagstone\Laravel\Subject\Travel;
 use Flagstone\Laravel\Tests\Support\JobsTable;
 use Flagstone\Laravel\Tests\Support\NotesCompany;
+use Flagstone\Laravel\Tests\Support\NotesFlag;
 use Illuminate\Foundation\Application;
+use Illuminate\Http\Request;
 use Illuminate\Support\Facades\Artisan;
 use Illuminate\Support\Facades\DB;
 use Illuminate\Support\Facades\Route;
@@ -110,6 +120,76 @@ final class JobsTest extends TestCase
         $this->push(new NotesCompany());
 
         $this->assertArrayNotHasKey('flagstone', \json_decode(DB::table('jobs')->value('payload'), true));
+    }
+
+    public function test_a_company_and_attributes_that_json_cannot_hold_travel_all_the_same(): void
+    {
+        // A key of random bytes, or a text in another encoding, ended dispatch() with an InvalidPayloadException.
+        $this->publish(['portal' => ['rollout' => ['percentage' => 0], 'rules' => [['name' => 'x', 'when' => ['any' => [
+            ['attribute' => 'city', 'eq' => 'x'], ['attribute' => 'score', 'gt' => 1], ['attribute' => 'plan', 'eq' => 'pro'],
+        ]]]]]]);
+        $carried = [
+            ["\xff\xfe", []], [15, ['city' => "M\xfcnchen"]], [15, ['score' => \INF, 'plan' => 'pro']], ["a\0b", ['city' => "\0"]],
+        ];
+        foreach ($carried as [$company, $context]) {
+            Flagstone::actingFor($company, fn () => $this->push(new NotesCompany()), $context);
+        }
+        Flagstone::actingFor(15, fn () => $this->push(new NotesCompany()), ['score' => \NAN]);
+        Flagstone::actingFor("\xff", fn () => $this->push(new Support\NotesSecretly()));
+        $guard = RequiresFeature::for('portal')->company("\xff", ['city' => "M\xfcnchen"])->skip();
+        Flagstone::actingFor("\xff", fn () => $this->push((new NotesFlag('portal'))->through([$guard])));
+        $this->work();
+
+        $this->assertNan(\array_pop(NotesCompany::$noted)[1]['score']);
+        $this->assertSame($carried, NotesCompany::$noted);
+    }
+
+    public function test_no_error_of_the_package_stops_a_job(): void
+    {
+        $this->app->instance(Subjects::class, new Subjects([new class implements SubjectResolver {
+            public function resolve(Request $request): ?Subject
+            {
+                throw new \RuntimeException('the resolver fails');
+            }
+        }]));
+        $this->app->forgetInstance(Travel::class);
+        $this->push(new NotesCompany());
+        $this->assertLogged('the resolver fails');
+
+        $this->app->forgetInstance(Subjects::class);
+        $this->app->forgetInstance(Travel::class);
+        foreach (['not encrypted', ['company' => ['no', 'company']], ['packed' => 'AAAA'], 7] as $broken) {
+            $payload = ['flagstone' => $broken] + \json_decode(DB::table('jobs')->value('payload'), true);
+            DB::table('jobs')->insert(['payload' => \json_encode($payload)] + (array) DB::table('jobs')->first(['queue', 'attempts', 'available_at', 'created_at']));
+        }
+        $ran = 0;
+        $this->app->make('events')->listen(\Illuminate\Queue\Events\JobProcessed::class, static function () use (&$ran): void {
+            ++$ran;
+        });
+        $this->work();
+        $this->assertSame([5, 0], [$ran, DB::table('jobs')->count()]);
+        $this->assertLogged('DecryptException');
+        $this->assertLogged('expected a company');
+    }
+
+    public function test_a_driver_that_is_none_stops_no_dispatch_and_no_worker(): void
+    {
+        $this->app->make('config')->set('flagstone.driver', 'nonsense');
+        foreach ([Drivers::class, Flags::class, Travel::class, Pin::class] as $made) {
+            $this->app->forgetInstance($made);
+        }
+        $subjects = $this->app->make(Subjects::class);
+        $subjects->acting(new Subject(15), fn () => $this->push(new NotesCompany()));
+        $this->assertSame(15, \json_decode(DB::table('jobs')->value('payload'), true)['flagstone']['company']);
+        Artisan::call('queue:work', ['--stop-when-empty' => true, '--tries' => 1, '--sleep' => 0]);
+
+        $this->assertSame([[15, []]], NotesCompany::$noted);
+        $this->assertLogged('nonsense');
+    }
+
+    private function assertLogged(string $text): void
+    {
+        $this->assertStringContainsString($text, (string) @\file_get_contents($this->app->storagePath() . '/logs/laravel.log'));
     }
 
     private function push(object $job): void

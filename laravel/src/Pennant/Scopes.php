@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Pennant;
 
 use Flagstone\Laravel\Subject\Company;
+use Flagstone\Laravel\Subject\Context;
 use Flagstone\Laravel\Subject\Resolvers\UserResolver;
 use Flagstone\Laravel\Subject\Subject;
 use Illuminate\Contracts\Container\Container;
@@ -46,7 +47,8 @@ final class Scopes
     private function as(string $what, mixed $scope, string $type): Subject
     {
         if ($what === 'company') {
-            return Subject::of($scope);
+            // Said of this class, so it holds for users that are companies too.
+            return new Subject(Company::key($scope), Context::has($scope) ? static fn (): array => Context::of($scope) : []);
         }
         if (($what === 'user' || \str_starts_with($what, 'user:')) && \is_object($scope)) {
             return (new UserResolver(\substr($what, 5) ?: 'company_id'))->of($scope);

@@ -4,8 +4,10 @@ declare(strict_types=1);
 
 namespace Flagstone\Laravel\Queue;
 
+use Flagstone\Laravel\Contracts\Driver;
 use Flagstone\Laravel\Flagstone;
 use Flagstone\Laravel\Lifecycle\Pin;
+use Flagstone\Laravel\Reported;
 use Flagstone\Laravel\Subject\Travel;
 use Flagstone\Laravel\Value;
 use Illuminate\Container\Container;
@@ -41,16 +43,17 @@ final class Listeners
         }
         self::$told[$events] = true;
 
+        // None of this may stop a job: an error is reported, and the job goes.
         $events->listen(JobProcessing::class, static function (JobProcessing $event): void {
             // A sync job is part of what dispatched it.
             if (!$event->job instanceof SyncJob) {
-                self::container()->make(Pin::class)->begin(self::name($event->job));
+                Reported::or(null, static fn () => self::container()->make(Pin::class)->begin(self::name($event->job)));
             }
-            self::container()->make(Travel::class)->begin($event->job);
+            Reported::or(null, static fn () => self::container()->make(Travel::class)->begin($event->job));
         });
         // A job may fail itself and go on; what ends it comes after.
         $events->listen(JobFailed::class, static function (JobFailed $event): void {
-            self::container()->make(Pin::class)->fails(self::name($event->job));
+            Reported::or(null, static fn () => self::container()->make(Pin::class)->fails(self::name($event->job)));
         });
         $events->listen(JobProcessed::class, static function (JobProcessed $event): void {
             self::ended($event->job, 0);
@@ -59,21 +62,35 @@ final class Listeners
             self::ended($event->job, -1);
         });
         $events->listen(Looping::class, static function (): void {
-            self::container()->make(Pin::class)->endAll();
-            self::container()->make(Travel::class)->endAll();
+            Reported::or(null, static fn () => self::container()->make(Pin::class)->endAll());
+            Reported::or(null, static fn () => self::container()->make(Travel::class)->endAll());
         });
         Queue::createPayloadUsing(
-            static fn (?string $connection, ?string $queue, array $payload): array => self::container()->bound(Flagstone::class)
-                ? self::container()->make(Travel::class)->payload(self::container()->make(Flagstone::class)->driver(), Value::at($payload, 'data', 'command'))
-                : [],
+            static fn (?string $connection, ?string $queue, array $payload): array => Reported::or([], static fn (): array => self::carried($payload)),
         );
+    }
+
+    /**
+     * @param array<array-key, mixed> $payload
+     * @return array<string, mixed>
+     */
+    private static function carried(array $payload): array
+    {
+        $app = self::container();
+        if (!$app->bound(Flagstone::class)) {
+            return [];
+        }
+
+        $driver = Reported::or(null, static fn (): Driver => $app->make(Flagstone::class)->driver());
+
+        return $app->make(Travel::class)->payload($driver, Value::at($payload, 'data', 'command'));
     }
 
     /** @param int $status as Pin::end() takes it */
     private static function ended(Job $job, int $status): void
     {
-        self::container()->make(Pin::class)->end(self::name($job), $status);
-        self::container()->make(Travel::class)->end($job);
+        Reported::or(null, static fn () => self::container()->make(Pin::class)->end(self::name($job), $status));
+        Reported::or(null, static fn () => self::container()->make(Travel::class)->end($job));
     }
 
     private static function name(Job $job): string

@@ -7,6 +7,7 @@ namespace Flagstone\Laravel\Queue;
 use Closure;
 use Flagstone\Laravel\Exceptions\FeatureIsOff;
 use Flagstone\Laravel\Flagstone;
+use Flagstone\Laravel\Subject\Portable;
 use Flagstone\Laravel\Subject\Subject;
 use Flagstone\Laravel\Value;
 use Illuminate\Container\Container;
@@ -108,7 +109,7 @@ final class RequiresFeature
      */
     public function __serialize(): array
     {
-        $subject = $this->subject === null ? null : [$this->subject->company, $this->subject->context()];
+        $subject = $this->subject === null ? null : Portable::pack($this->subject->company, $this->subject->context());
 
         return ['flags' => $this->flags, 'otherwise' => $this->otherwise, 'seconds' => $this->seconds, 'subject' => $subject];
     }
@@ -120,7 +121,7 @@ final class RequiresFeature
         $this->otherwise = Value::text($data, 'otherwise') ?? self::RELEASE;
         $this->seconds = Value::int($data, 'seconds') ?? 60;
         $subject = Value::items($data, 'subject');
-        $this->subject = $subject === [] ? null : Subject::of($subject[0] ?? null, Value::named($subject, '1'));
+        $this->subject = $subject === [] ? null : Portable::unpack($subject);
     }
 
     private function refuse(object $job, FeatureIsOff $reason): void

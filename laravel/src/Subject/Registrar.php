@@ -4,6 +4,9 @@ declare(strict_types=1);
 
 namespace Flagstone\Laravel\Subject;
 
+use Illuminate\Auth\Events\Authenticated;
+use Illuminate\Auth\Events\Login;
+use Illuminate\Auth\SessionGuard;
 use Illuminate\Container\Container;
 use Illuminate\Contracts\Foundation\Application;
 
@@ -23,15 +26,34 @@ final class Registrar
 
     public function register(Application $app): void
     {
-        $app->make('events')->listen(self::CHANGES, self::forget(...));
+        $app->make('events')->listen(self::CHANGES, static function (object $event): void {
+            self::forget(...(self::isFound($event) ? [] : [Source::USER]));
+        });
     }
 
-    public static function forget(): void
+    /** @param string ...$sources what was set, as Source names it; none: only found */
+    public static function forget(string ...$sources): void
     {
         // Where nobody has asked yet there is nothing to forget.
         $app = Container::getInstance();
         if ($app->resolved(Subjects::class)) {
-            $app->make(Subjects::class)->forget();
+            $app->make(Subjects::class)->forget(...$sources);
         }
+    }
+
+    /** Whether a guard looked up the user that the session, or the cookie of "remember me", has named all along. */
+    private static function isFound(object $event): bool
+    {
+        if (!$event instanceof Authenticated && !$event instanceof Login) {
+            return false;
+        }
+        $guard = Container::getInstance()->make('auth')->guard($event->guard);
+        if (!$guard instanceof SessionGuard) {
+            return false;
+        }
+        $named = $guard->getSession()->get($guard->getName());
+
+        return $guard->viaRemember()
+            || $event instanceof Authenticated && \is_scalar($named) && (string) $named === (string) $event->user->getAuthIdentifier();
     }
 }

@@ -6,6 +6,9 @@ namespace Flagstone\Laravel\Subject;
 
 use Closure;
 use Flagstone\Laravel\Contracts\Driver;
+use Illuminate\Container\Container;
+use Illuminate\Contracts\Auth\Authenticatable;
+use InvalidArgumentException;
 
 /**
  * Who a question is asked for: a company, and attributes that some flags' rules read.
@@ -33,9 +36,23 @@ final class Subject
     ) {
     }
 
-    /** @param array<string, mixed> $context */
+    /**
+     * Of a user: of the user's company, as config/flagstone.php, `subject`, finds it.
+     *
+     * @param array<string, mixed> $context wins over what company and user give
+     * @throws InvalidArgumentException for a user whose company nothing names
+     */
     public static function of(mixed $company, array $context = []): self
     {
+        if ($company instanceof Authenticatable && !\method_exists($company, 'flagstoneCompany')) {
+            $subject = Container::getInstance()->make(Subjects::class)->ofNamed($company) ?? throw new InvalidArgumentException(\sprintf(
+                'A company is expected, the user %s given, and `subject` in config/flagstone.php names no user:ATTRIBUTE; pass the company',
+                \get_debug_type($company),
+            ));
+
+            return new self($subject->company, static fn (): array => $context + $subject->context(), $subject->signedIn);
+        }
+
         return new self(
             Company::key($company),
             Context::has($company) ? static fn (): array => $context + Context::of($company) : $context,

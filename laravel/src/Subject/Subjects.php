@@ -5,11 +5,12 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Subject;
 
 use Closure;
+use Fiber;
 use Flagstone\Laravel\Contracts\SubjectResolver;
 use Flagstone\Laravel\Subject\Resolvers\UserResolver;
 use Illuminate\Container\Container;
-use Illuminate\Foundation\Bus\PendingDispatch;
 use Illuminate\Http\Request;
+use WeakMap;
 
 /**
  * Who is asking, now. Found once per request and kept with the request, so that nothing is left for the next one.
@@ -18,20 +19,27 @@ final class Subjects
 {
     private const KEPT = 'flagstone.subject';
 
-    /** @var array<int, Subject> whom the running closures and jobs act for, the innermost last */
+    /** @var list<Acting> the running closures and jobs, the innermost last */
     private array $acting = [];
 
-    private int $token = 0;
+    /** @var ?WeakMap<Fiber, list<Acting>> those of fibers; null where no fiber has had any */
+    private ?WeakMap $fibers = null;
+
+    private readonly Later $later;
 
     /** @param list<SubjectResolver> $resolvers the first that finds a company wins */
     public function __construct(private readonly array $resolvers)
     {
+        $this->later = new Later($this);
     }
 
     public function current(): Subject
     {
-        if ($this->acting !== []) {
-            return $this->acting[\array_key_last($this->acting)];
+        if ($this->acting !== [] || $this->fibers !== null) {
+            $acting = $this->innermost();
+            if ($acting !== null) {
+                return $this->subjectOf($acting);
+            }
         }
         $app = Container::getInstance();
 
@@ -45,8 +53,11 @@ final class Subjects
      */
     public function of(Request $request, bool $routed = false): Subject
     {
-        if ($this->acting !== []) {
-            return $this->acting[\array_key_last($this->acting)];
+        if ($this->acting !== [] || $this->fibers !== null) {
+            $acting = $this->innermost();
+            if ($acting !== null) {
+                return $this->subjectOf($acting, $request);
+            }
         }
 
         $kept = $request->attributes->get(self::KEPT);
@@ -57,9 +68,14 @@ final class Subjects
     /** For a user who need not be the one signed in. Where tenants are not found by user, whoever is asking. */
     public function ofUser(?object $user): Subject
     {
-        $app = Container::getInstance();
-        if ($user === null || $this->acting !== [] || $user === $app->make('request')->user()) {
-            return $this->current();
+        return $user === null || $user === self::signedIn() ? $this->current() : $this->ofNamed($user) ?? $this->current();
+    }
+
+    /** The company that a user belongs to; null where the configuration does not say. */
+    public function ofNamed(object $user): ?Subject
+    {
+        if (\method_exists($user, 'flagstoneCompany')) {
+            return Subject::of($user);
         }
         foreach ($this->resolvers as $resolver) {
             if ($resolver instanceof UserResolver) {
@@ -67,20 +83,29 @@ final class Subjects
             }
         }
 
-        return $this->current();
+        return null;
     }
 
-    /** Finds out anew at the next question: somebody signed in or out, or the tenant changed. */
-    public function forget(): void
+    /**
+     * Finds out anew at the next question: somebody signed in or out, or the tenant changed. That counts inside a closure that acts
+     * for a subject too, until the closure ends.
+     *
+     * @param string ...$sources what was set, as Source names it; none: nothing that a closure did not begin with
+     */
+    public function forget(string ...$sources): void
     {
         $app = Container::getInstance();
         if ($app->resolved('request')) {
             $app->make('request')->attributes->remove(self::KEPT);
         }
+        $acting = $sources !== [] && ($this->acting !== [] || $this->fibers !== null) ? $this->innermost() : null;
+        if ($acting !== null) {
+            $acting->changed += \array_fill_keys($sources, true);
+        }
     }
 
     /**
-     * Everything that the closure asks is asked for this subject. Nests.
+     * Everything that the closure asks is asked for this subject, and so is what renders or runs later of its result. Nests.
      *
      * Laravel dispatches a job when what dispatch() returned is let go. Where the closure returns that, it is let go here,
      * so that the job is this subject's; the result is null then.
@@ -91,30 +116,85 @@ final class Subjects
      */
     public function acting(Subject $subject, Closure $do): mixed
     {
-        $token = $this->begin($subject);
+        $acting = $this->begin($subject);
         try {
             $result = $do();
-            if ($result instanceof PendingDispatch) {
-                $result = null;
+            // Most results are none that run later.
+            if (\is_object($result)) {
+                $result = $this->later->result($this->subjectOf($acting), $result);
             }
 
             return $result;
         } finally {
-            $this->end($token);
+            $this->end($acting);
         }
     }
 
-    /** From here on everything is asked for this subject, until the end of what the returned token stands for. */
-    public function begin(Subject $subject): int
+    /** From here on everything is asked for this subject, in this fiber, until the end of what is returned. */
+    public function begin(Subject $subject): Acting
     {
-        $this->acting[++$this->token] = $subject;
+        $acting = new Acting($subject, Later::waiting(), Later::deferred());
+        $fiber = Fiber::getCurrent();
+        if ($fiber === null) {
+            $this->acting[] = $acting;
+        } else {
+            $this->fibers ??= new WeakMap();
+            $this->fibers[$fiber] = [...$this->fibers[$fiber] ?? [], $acting];
+        }
 
-        return $this->token;
+        return $acting;
     }
 
-    public function end(int $token): void
+    public function end(Acting $acting): void
     {
-        unset($this->acting[$token]);
+        $this->later->bind($acting);
+        $others = static fn (Acting $other): bool => $other !== $acting;
+        $this->acting = \array_values(\array_filter($this->acting, $others));
+        foreach ($this->fibers ?? [] as $fiber => $running) {
+            $this->fibers[$fiber] = \array_values(\array_filter($running, $others));
+        }
+    }
+
+    /** A fiber in which nothing acts is part of what started it. */
+    private function innermost(): ?Acting
+    {
+        $fiber = $this->fibers === null ? null : Fiber::getCurrent();
+        $running = $fiber === null ? [] : $this->fibers[$fiber] ?? [];
+        $running = $running === [] ? $this->acting : $running;
+
+        return $running === [] ? null : $running[\array_key_last($running)];
+    }
+
+    /** What was set last wins: a user or tenant that was set since, else the subject that it acts for. */
+    private function subjectOf(Acting $acting, ?Request $request = null): Subject
+    {
+        if ($acting->changed === []) {
+            return $acting->subject;
+        }
+        $app = Container::getInstance();
+        $request ??= $app->bound('request') ? $app->make('request') : new Request();
+        foreach ($this->resolvers as $resolver) {
+            $subject = $resolver->resolve($request);
+            if ($subject === null || $subject->company === null) {
+                continue;
+            }
+            $source = Source::of($resolver);
+            $isSet = $source === Source::ANY || isset($acting->changed[$source]);
+            // A tenant that is the subject's own company knows less of it: attributes travelled with the job.
+            $isSame = $source !== Source::USER && (string) $subject->company === (string) $acting->subject->company;
+
+            return $isSet && !$isSame ? $subject : $acting->subject;
+        }
+
+        return $acting->subject;
+    }
+
+    private static function signedIn(): ?object
+    {
+        $app = Container::getInstance();
+        $user = $app->bound('request') ? SignedIn::user($app->make('request')) : null;
+
+        return $user ?? SignedIn::inConsole();
     }
 
     private function found(Request $request, bool $routed): Subject

@@ -23,6 +23,6 @@ final class Tenants
 
     public function register(Application $app): void
     {
-        $app->make('events')->listen(self::CHANGES, Registrar::forget(...));
+        $app->make('events')->listen(self::CHANGES, static fn () => Registrar::forget(Source::TENANT));
     }
 }

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Subject;
 
 use Flagstone\Laravel\Contracts\Driver;
-use Flagstone\Laravel\Value;
+use Flagstone\Laravel\Reported;
 use Illuminate\Container\Container;
 use Illuminate\Contracts\Encryption\Encrypter;
 use Illuminate\Contracts\Queue\Job;
@@ -16,13 +16,13 @@ use WeakMap;
  * Takes whoever asks along in a queued job, and asks for that subject while the job runs.
  *
  * The job's payload carries the company, and those attributes that some flag's rules read: as they are, or encrypted where the
- * job is.
+ * job is. A payload is never refused: what cannot be carried is reported, and the job goes without it.
  */
 final class Travel
 {
     private const KEY = 'flagstone';
 
-    /** @var WeakMap<Job, int> the running jobs' tokens; a job that is gone has ended */
+    /** @var WeakMap<Job, Acting> the running jobs; a job that is gone has ended */
     private WeakMap $running;
 
     public function __construct(private readonly Subjects $subjects)
@@ -31,17 +31,18 @@ final class Travel
     }
 
     /**
+     * @param ?Driver $driver knows which attributes flags read; null: none travels
      * @param mixed $job what is queued: an object, or a class's name
-     * @return array<string, string|array{company: int|string|null, context: array<string, mixed>}> what a payload gains
+     * @return array<string, mixed> what a payload gains
      */
-    public function payload(Driver $driver, mixed $job): array
+    public function payload(?Driver $driver, mixed $job): array
     {
         $subject = $this->subjects->current();
-        $context = $subject->contextForJobs($driver);
+        $context = $driver === null ? [] : Reported::or([], static fn (): array => $subject->contextForJobs($driver));
         if ($subject->company === null && $context === []) {
             return [];
         }
-        $carried = ['company' => $subject->company, 'context' => $context];
+        $carried = Portable::pack($subject->company, $context);
 
         return [self::KEY => self::isSecret($job) ? self::encrypter()->encrypt($carried) : $carried];
     }
@@ -51,17 +52,16 @@ final class Travel
         $carried = $job->payload()[self::KEY] ?? null;
         $carried = \is_string($carried) ? self::encrypter()->decrypt($carried) : $carried;
         if (\is_array($carried)) {
-            $subject = new Subject(Company::key($carried['company'] ?? null), Value::named($carried, 'context'));
-            $this->running[$job] = $this->subjects->begin($subject);
+            $this->running[$job] = $this->subjects->begin(Portable::unpack($carried));
         }
     }
 
     /** Ended well or badly; asked twice it does nothing. */
     public function end(Job $job): void
     {
-        $token = $this->running[$job] ?? null;
-        if ($token !== null) {
-            $this->subjects->end($token);
+        $acting = $this->running[$job] ?? null;
+        if ($acting !== null) {
+            $this->subjects->end($acting);
             unset($this->running[$job]);
         }
     }
@@ -82,8 +82,8 @@ final class Travel
     /** A worker between two jobs: none is running, whatever has become of the last. */
     public function endAll(): void
     {
-        foreach ($this->running as $token) {
-            $this->subjects->end($token);
+        foreach ($this->running as $acting) {
+            $this->subjects->end($acting);
         }
         $this->running = new WeakMap();
     }

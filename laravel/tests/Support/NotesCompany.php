@@ -7,12 +7,14 @@ namespace Flagstone\Laravel\Tests\Support;
 use Flagstone\Laravel\Facades\Flagstone;
 use Illuminate\Bus\Queueable;
 use Illuminate\Contracts\Queue\ShouldQueue;
+use Illuminate\Foundation\Bus\Dispatchable;
 use Illuminate\Queue\InteractsWithQueue;
 use RuntimeException;
 
 /** A job that notes for whom it runs, and may have another inside. */
 final class NotesCompany implements ShouldQueue
 {
+    use Dispatchable;
     use InteractsWithQueue;
     use Queueable;
 

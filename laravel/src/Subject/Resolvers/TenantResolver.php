@@ -21,7 +21,7 @@ use Illuminate\Http\Request;
 final class TenantResolver implements SubjectResolver
 {
     /** @param Closure(Request): mixed $tenant a model, a key or null */
-    private function __construct(private readonly Closure $tenant)
+    private function __construct(private readonly Closure $tenant, public readonly bool $isHeader = false)
     {
     }
 
@@ -48,7 +48,7 @@ final class TenantResolver implements SubjectResolver
     /** A request header. */
     public static function header(string $name): self
     {
-        return new self(static fn (Request $request): mixed => $request->headers->get($name));
+        return new self(static fn (Request $request): mixed => $request->headers->get($name), true);
     }
 
     public function resolve(Request $request): ?Subject

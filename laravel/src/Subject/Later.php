@@ -1,0 +1,159 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Subject;
+
+use Closure;
+use Generator;
+use Illuminate\Broadcasting\PendingBroadcast;
+use Illuminate\Container\Container;
+use Illuminate\Contracts\Support\Responsable;
+use Illuminate\Foundation\Application;
+use Illuminate\Foundation\Bus\PendingDispatch;
+use Illuminate\Support\LazyCollection;
+use Illuminate\View\View;
+use Iterator;
+use Symfony\Component\HttpFoundation\StreamedResponse;
+
+/**
+ * Results and callbacks of a closure that acts for a subject, where they run after the closure has ended: they act for the same
+ * subject.
+ *
+ * @internal
+ */
+final class Later
+{
+    private const DEFERRED = 'Illuminate\Support\Defer\DeferredCallbackCollection';
+
+    /** @var ?Closure(object): array<int, mixed> */
+    private static ?Closure $terminating = null;
+
+    public function __construct(private readonly Subjects $subjects)
+    {
+    }
+
+    /**
+     * A view, a stream, a lazy collection and a generator stay what they are. A Responsable becomes its response. A pending dispatch
+     * is dispatched, and null is returned.
+     */
+    public function result(Subject $subject, mixed $result): mixed
+    {
+        return match (true) {
+            $result instanceof PendingDispatch, $result instanceof PendingBroadcast => null,
+            $result instanceof View => ActingView::of($result, $subject),
+            $result instanceof StreamedResponse => $this->stream($subject, $result),
+            $result instanceof LazyCollection => $this->lazy($subject, $result),
+            $result instanceof Generator => $this->steps($subject, $result),
+            $result instanceof Responsable => $this->response($result),
+            default => $result,
+        };
+    }
+
+    private function response(Responsable $result): mixed
+    {
+        $app = Container::getInstance();
+
+        return $app->bound('request') ? $this->result($this->subjects->current(), $result->toResponse($app->make('request'))) : $result;
+    }
+
+    private function stream(Subject $subject, StreamedResponse $response): StreamedResponse
+    {
+        $callback = Closure::bind(static fn (StreamedResponse $of): mixed => $of->callback ?? null, null, StreamedResponse::class)($response);
+        if (\is_callable($callback)) {
+            $response->setCallback($this->bound($subject, $callback));
+        }
+
+        return $response;
+    }
+
+    private function lazy(Subject $subject, LazyCollection $items): LazyCollection
+    {
+        return $items::make(fn (): Generator => $this->steps($subject, $items->getIterator()));
+    }
+
+    /** Acts only while the next item is made: between two items the reader asks for itself. */
+    private function steps(Subject $subject, Iterator $items): Generator
+    {
+        $step = function (Closure $do) use ($subject): mixed {
+            $acting = $this->subjects->begin($subject);
+            try {
+                return $do();
+            } finally {
+                $this->subjects->end($acting);
+            }
+        };
+        $step(static fn () => $items->rewind());
+        while ($step(static fn (): bool => $items->valid())) {
+            $key = $step(static fn (): mixed => $items->key());
+            $sent = yield $key => $step(static fn (): mixed => $items->current());
+            $step(static fn (): mixed => $sent !== null && $items instanceof Generator ? $items->send($sent) : $items->next());
+        }
+
+        return $items instanceof Generator ? $items->getReturn() : null;
+    }
+
+    /** How many callbacks wait for the end of the request. */
+    public static function waiting(): int
+    {
+        return \count(self::terminating());
+    }
+
+    /** How many deferred functions wait for it: Laravel 11 and later. */
+    public static function deferred(): int
+    {
+        return \count(self::deferrals());
+    }
+
+    /**
+     * Has those act for the subject that were registered since: dispatchAfterResponse(), terminating(), defer(). One that was bound
+     * before, in a closure inside, acts for that subject.
+     */
+    public function bind(Acting $acting): void
+    {
+        $app = Container::getInstance();
+        $waiting = self::terminating();
+        $new = \array_slice($waiting, $acting->waiting, null, true);
+        foreach ($new as $index => $callback) {
+            $waiting[$index] = fn (): mixed => $this->subjects->acting($acting->subject, static fn (): mixed => $app->call($callback));
+        }
+        if ($new !== []) {
+            Closure::bind(static function (object $app) use ($waiting): void {
+                $app->terminatingCallbacks = $waiting;
+            }, null, Application::class)($app);
+        }
+        foreach (\array_slice(self::deferrals(), $acting->deferred) as $deferral) {
+            $callback = \is_object($deferral) ? $deferral->callback ?? null : null;
+            if (\is_callable($callback)) {
+                $deferral->callback = $this->bound($acting->subject, $callback);
+            }
+        }
+    }
+
+    /** A callback that acts for the subject. */
+    private function bound(Subject $subject, callable $callback): Closure
+    {
+        return fn (mixed ...$arguments): mixed => $this->subjects->acting($subject, static fn (): mixed => $callback(...$arguments));
+    }
+
+    /** @return array<int, mixed> */
+    private static function terminating(): array
+    {
+        $app = Container::getInstance();
+        self::$terminating ??= Closure::bind(static fn (object $app): array => $app->terminatingCallbacks ?? [], null, Application::class);
+
+        return $app instanceof Application ? \array_values((self::$terminating)($app)) : [];
+    }
+
+    /** @return list<mixed> */
+    private static function deferrals(): array
+    {
+        $app = Container::getInstance();
+        if (!$app->resolved(self::DEFERRED)) {
+            return [];
+        }
+        $read = Closure::bind(static fn (object $of): array => $of->callbacks ?? [], null, self::DEFERRED);
+
+        return \array_values($read($app->make(self::DEFERRED)));
+    }
+}

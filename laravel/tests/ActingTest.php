@@ -1,0 +1,346 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Tests;
+
+use Fiber;
+use Flagstone\Laravel\Facades\Flagstone;
+use Flagstone\Laravel\Subject\Tenants;
+use Flagstone\Laravel\Tests\Support\NotesCompany;
+use Flagstone\Laravel\Tests\Support\User;
+use Illuminate\Contracts\Http\Kernel;
+use Illuminate\Contracts\Support\Responsable;
+use Illuminate\Http\Request;
+use Illuminate\Support\Facades\Auth;
+use Illuminate\Support\Facades\Event;
+use Illuminate\Support\Facades\Gate;
+use Illuminate\Support\Facades\Route;
+use Illuminate\Support\LazyCollection;
+use InvalidArgumentException;
+use PHPUnit\Framework\Attributes\DataProvider;
+use Symfony\Component\HttpFoundation\StreamedResponse;
+
+/**
+ * Who is asked for: named users, what was set last, and what runs after the closure.
+ */
+final class ActingTest extends TestCase
+{
+    protected function setUp(): void
+    {
+        parent::setUp();
+        NotesCompany::$noted = [];
+        $this->publish([
+            'pilot' => ['enabled' => true, 'rollout' => ['percentage' => 0], 'companies' => ['allow' => [2]]],
+            'plan' => ['rollout' => ['percentage' => 0], 'rules' => [['name' => 'pro', 'when' => ['attribute' => 'plan', 'eq' => 'pro']]]],
+        ]);
+    }
+
+    public function test_a_user_stands_for_the_users_company(): void
+    {
+        // Users of Pennant write for($user): the user's id was taken for the company's.
+        $user = $this->user(15, 2);
+        $other = $this->user(2, 15);
+        self::assertFalse(Flagstone::for($user)->enabled('pilot'));
+        self::assertTrue(Flagstone::for($other)->enabled('pilot'));
+        self::assertSame([15, 2], [Flagstone::actingFor($user, fn () => Flagstone::subject()->company), Flagstone::actingFor($other, fn () => Flagstone::subject()->company)]);
+        self::assertSame(['b' => $other], Flagstone::filter('pilot', ['a' => $user, 'b' => $other]));
+        self::assertTrue(Flagstone::for($user->setRelation('company', null), ['plan' => 'pro'])->enabled('plan'));
+        self::assertSame(15, Flagstone::for($user)->explain('pilot')['company']);
+        self::assertNull(Flagstone::for($this->user(null, 2))->explain('pilot')['company']);
+    }
+
+    public function test_a_user_is_refused_where_nothing_names_its_company(): void
+    {
+        $this->subjects('tenancy');
+        foreach ([
+            static fn (User $user) => Flagstone::for($user),
+            static fn (User $user) => Flagstone::actingFor($user, static fn (): int => 1),
+            static fn (User $user) => Flagstone::filter('pilot', [$user]),
+        ] as $ask) {
+            try {
+                $ask($this->user(15, 2));
+                self::fail('a user is no company');
+            } catch (InvalidArgumentException $problem) {
+                self::assertStringContainsString('pass the company', $problem->getMessage());
+            }
+        }
+    }
+
+    public function test_a_user_that_names_its_company_itself_is_asked(): void
+    {
+        $this->subjects('tenancy');
+        $user = new class (['id' => 7]) extends User {
+            public function flagstoneCompany(): int
+            {
+                return 2;
+            }
+        };
+        self::assertTrue(Flagstone::for($user)->enabled('pilot'));
+        self::assertTrue(Gate::forUser($user)->allows('feature', 'pilot'));
+    }
+
+    public function test_the_gate_goes_by_the_user_that_it_is_asked_for(): void
+    {
+        $may = fn (): array => [
+            Gate::forUser($this->user(2))->allows('feature', 'pilot'),
+            Gate::forUser($this->user(1))->allows('feature', 'pilot'),
+        ];
+        self::assertSame([true, false], $may());
+        self::assertSame([[true, false], [true, false]], [Flagstone::actingFor(1, $may), Flagstone::actingFor(2, $may)]);
+        // Whoever is signed in acts for the closure's company.
+        $this->actingAs($this->user(1));
+        self::assertTrue(Flagstone::actingFor(2, fn () => Gate::allows('feature', 'pilot')));
+    }
+
+    /** @return array<string, array{string, \Closure(?int): void}> */
+    public static function sources(): array
+    {
+        $tenant = static fn (?int $id): ?object => $id === null ? null : (object) ['id' => $id];
+
+        return [
+            'a user' => ['user:company_id', static function (?int $id): void {
+                $id === null ? Auth::logout() : Auth::setUser(new User(['id' => 7, 'company_id' => $id]));
+            }],
+            'tenancy' => ['tenancy', static function (?int $id): void {
+                \app()->instance('Stancl\Tenancy\Tenancy', (object) ['tenant' => $id]);
+                Event::dispatch('Stancl\Tenancy\Events\\' . ($id === null ? 'TenancyEnded' : 'TenancyInitialized'), [new \stdClass()]);
+            }],
+            'spatie' => ['spatie', static function (?int $id): void {
+                $id === null ? \app()->forgetInstance('currentTenant') : \app()->instance('currentTenant', $id);
+                Event::dispatch('Spatie\Multitenancy\Events\\' . ($id === null ? 'ForgotCurrentTenantEvent' : 'MadeTenantCurrentEvent'), [new \stdClass()]);
+            }],
+            'filament' => ['filament', static function (?int $id): void {
+                \app()->instance('filament', new class ($id) {
+                    public function __construct(private readonly ?int $id)
+                    {
+                    }
+
+                    public function getTenant(): ?int
+                    {
+                        return $this->id;
+                    }
+                });
+                Event::dispatch('Filament\Events\TenantSet', [new \stdClass()]);
+            }],
+            'a resolver of the application' => [Support\AlwaysLatest::class, static function (?int $id): void {
+                Support\AlwaysLatest::$company = $id;
+                \app('flagstone')->forgetSubject();
+            }],
+        ];
+    }
+
+    /**
+     * @dataProvider sources
+     * @param \Closure(?int): void $become
+     */
+    #[DataProvider('sources')]
+    public function test_what_was_set_last_wins_until_the_closure_ends(string $subject, \Closure $become): void
+    {
+        $this->subjects($subject);
+        (new Tenants())->register($this->app);
+        $walk = static function () use ($become): array {
+            $seen = [Flagstone::subject()->company];
+            foreach ([1, 2] as $id) {
+                $become($id);
+                $seen[] = Flagstone::subject()->company;
+                $seen[] = Flagstone::enabled('pilot');
+                $seen[] = Flagstone::actingFor(3, static fn () => Flagstone::subject()->company);
+            }
+            $become(null);
+
+            return [...$seen, Flagstone::subject()->company];
+        };
+        $walked = [1, false, 3, 2, true, 3];
+
+        foreach ([null, 1, 2, 9] as $dispatcher) {
+            self::assertSame([$dispatcher, ...$walked, $dispatcher], Flagstone::actingFor($dispatcher, $walk));
+        }
+        self::assertNull(Flagstone::subject()->company);
+    }
+
+    public function test_looking_up_who_is_signed_in_all_along_sets_nothing(): void
+    {
+        $this->app->make('auth')->provider('one', fn () => new class implements \Illuminate\Contracts\Auth\UserProvider {
+            public function retrieveById($identifier)
+            {
+                return new User(['id' => 7, 'company_id' => 1]);
+            }
+
+            public function retrieveByToken($identifier, $token)
+            {
+                return null;
+            }
+
+            public function updateRememberToken(\Illuminate\Contracts\Auth\Authenticatable $user, $token)
+            {
+            }
+
+            public function retrieveByCredentials(array $credentials)
+            {
+                return null;
+            }
+
+            public function validateCredentials(\Illuminate\Contracts\Auth\Authenticatable $user, array $credentials)
+            {
+                return false;
+            }
+
+            public function rehashPasswordIfRequired(\Illuminate\Contracts\Auth\Authenticatable $user, array $credentials, bool $force = false)
+            {
+            }
+        });
+        \config(['auth.providers.users' => ['driver' => 'one']]);
+        Route::get('/acts', static fn () => [
+            Flagstone::actingFor(15, static fn () => [Auth::user()?->getAuthIdentifier(), Flagstone::subject()->company]), Flagstone::subject()->company,
+        ])->middleware('web');
+        $name = 'login_web_' . \sha1(\Illuminate\Auth\SessionGuard::class);
+        $this->withSession([$name => 7])->get('/acts')->assertExactJson([[7, 15], 1]);
+    }
+
+    public function test_another_source_than_the_one_that_finds_the_company_sets_nothing(): void
+    {
+        $this->subjects('tenancy', 'user:company_id');
+        $this->app->instance('Stancl\Tenancy\Tenancy', (object) ['tenant' => 7]);
+        self::assertSame(15, Flagstone::actingFor(15, function () {
+            Auth::setUser($this->user(1));
+
+            return Flagstone::subject()->company;
+        }));
+    }
+
+    public function test_what_renders_or_runs_later_belongs_to_the_company_it_was_made_for(): void
+    {
+        \file_put_contents(\resource_path('views/acting.blade.php'), "@flagstone('pilot') on @else off @endflagstone {{ \$more ?? '' }}");
+        $lazy = static fn () => LazyCollection::make(static function () {
+            yield 'a' => Flagstone::subject()->company;
+            yield 'b' => Flagstone::subject()->company;
+        });
+        $responsable = static fn () => new class implements Responsable {
+            public function toResponse($request)
+            {
+                return \response(Flagstone::enabled('pilot') ? 'on' : 'off');
+            }
+        };
+        $stream = static fn () => \response()->stream(static function (): void {
+            echo Flagstone::enabled('pilot') ? 'on' : 'off';
+        });
+        foreach (['view' => static fn () => \view('acting'), 'stream' => $stream, 'responsable' => $responsable, 'response' => static fn () => \response()->view('acting')] as $name => $make) {
+            foreach ([2 => 'on', 1 => 'off'] as $company => $expected) {
+                Route::get("/$name/$company", static fn () => Flagstone::actingFor($company, $make));
+                $response = $this->actingAs($this->user($company === 1 ? 2 : 1))->get("/$name/$company")->assertOk();
+                $body = $response->baseResponse instanceof StreamedResponse ? $response->streamedContent() : $response->getContent();
+                self::assertSame($expected, \trim($body), "$name for $company");
+            }
+        }
+        $this->actingAs($this->user(1));
+        $view = Flagstone::actingFor(2, static fn () => \view('acting'))->with('more', 'more');
+        self::assertSame('on  more', \trim($view->render()));
+        self::assertInstanceOf(\Illuminate\View\View::class, $view);
+        self::assertSame('acting', $view->name());
+
+        $items = Flagstone::actingFor(2, $lazy);
+        $seen = [];
+        foreach ($items as $key => $item) {
+            $seen[$key] = [$item, Flagstone::subject()->company];
+        }
+        self::assertSame(['a' => [2, 1], 'b' => [2, 1]], $seen);
+        self::assertSame([2, 2], $items->values()->all());
+        $generator = Flagstone::actingFor(2, static function (): \Generator {
+            $sent = yield Flagstone::subject()->company;
+            yield $sent;
+
+            return Flagstone::subject()->company;
+        });
+        self::assertSame([2, 'sent'], [$generator->current(), $generator->send('sent')]);
+        $generator->next();
+        self::assertSame(2, $generator->getReturn());
+    }
+
+    public function test_what_runs_after_the_response_belongs_to_the_company_it_was_made_for(): void
+    {
+        $callbacks = [];
+        Route::get('/later', static function () use (&$callbacks): string {
+            Flagstone::actingFor(2, static fn () => NotesCompany::dispatchAfterResponse());
+            Flagstone::actingFor(3, static fn () => \dispatch(new NotesCompany())->afterResponse());
+            Flagstone::actingFor(4, static function () use (&$callbacks): void {
+                \app()->terminating(static function (\Illuminate\Contracts\Foundation\Application $app) use (&$callbacks): void {
+                    $callbacks[] = [\get_class($app) !== '', Flagstone::subject()->company];
+                });
+                Flagstone::actingFor(5, static fn () => NotesCompany::dispatchAfterResponse());
+            });
+            NotesCompany::dispatchAfterResponse();
+
+            return 'page';
+        });
+        $kernel = $this->app->make(Kernel::class);
+        $request = Request::create('/later');
+        $response = $kernel->handle($request);
+        self::assertSame(['page', []], [$response->getContent(), NotesCompany::$noted]);
+        $kernel->terminate($request, $response);
+
+        self::assertSame([2, 3, 5, null], \array_column(NotesCompany::$noted, 0));
+        self::assertSame([[true, 4]], $callbacks);
+    }
+
+    public function test_deferred_functions_belong_to_the_company_they_were_made_for(): void
+    {
+        // Laravel 11 and later have the class; here is just so much of it.
+        if (!\class_exists('Illuminate\Support\Defer\DeferredCallbackCollection')) {
+            require_once __DIR__ . '/doubles/defer.php';
+        }
+        $class = 'Illuminate\Support\Defer\DeferredCallbackCollection';
+        $this->app->instance($class, $deferred = new $class());
+        $seen = [];
+        $note = static function () use (&$seen): void {
+            $seen[] = Flagstone::subject()->company;
+        };
+        $deferral = 'Illuminate\Support\Defer\DeferredCallback';
+        $deferred[] = new $deferral($note);
+        Flagstone::actingFor(2, static function () use ($deferred, $deferral, $note): void {
+            $deferred[] = new $deferral($note);
+        });
+        $deferred->invoke();
+        self::assertSame([null, 2], $seen);
+    }
+
+    public function test_fibers_do_not_mix(): void
+    {
+        $ask = static fn (int $company): Fiber => new Fiber(static fn () => Flagstone::actingFor($company, static function (): array {
+            Fiber::suspend();
+
+            return [Flagstone::subject()->company, Flagstone::enabled('pilot'), Flagstone::actingFor(3, static function () {
+                Fiber::suspend();
+
+                return Flagstone::subject()->company;
+            })];
+        }));
+        [$one, $two] = [$ask(1), $ask(2)];
+        $one->start();
+        $two->start();
+        self::assertNull(Flagstone::subject()->company);
+        $one->resume();
+        $two->resume();
+        self::assertSame(9, Flagstone::actingFor(9, static function () use ($one) {
+            $one->resume();
+
+            return Flagstone::subject()->company;
+        }));
+        $two->resume();
+        self::assertSame([[1, false, 3], [2, true, 3]], [$one->getReturn(), $two->getReturn()]);
+        // One that says nothing of its own is part of the closure that runs it.
+        $part = new Fiber(static fn () => Flagstone::subject()->company);
+        Flagstone::actingFor(2, static fn () => $part->start());
+        self::assertSame(2, $part->getReturn());
+    }
+
+    private function subjects(string ...$presets): void
+    {
+        $this->app->make('config')->set('flagstone.subject', $presets);
+        foreach ([\Flagstone\Laravel\Subject\Subjects::class, \Flagstone\Laravel\Flagstone::class, 'flagstone'] as $made) {
+            $this->app->forgetInstance($made);
+        }
+        Flagstone::clearResolvedInstances();
+        $this->app->make('flagstone')->driver()->refresh();
+    }
+}
