@@ -7,8 +7,8 @@ use crate::definition::{Bucketing, Condition, Definitions, Emergency, Flag};
 use crate::eval::{seed, time, variant_seed};
 use crate::snapshot::format::{
     ATTRIBUTE_COMPANY, AttributeRecord, BIT_CRC32, BIT_ENABLED, BIT_KEEP, BIT_ROLLOUT, CellRecord,
-    FlagRecord, NONE, RuleRecord, SHAPE_COMPANY_ROLLOUT, SHAPE_GENERAL, SHAPE_LISTS_AND_ROLLOUT, SHAPE_OFF,
-    SHAPE_ON, StepRecord, TestRecord, VariantRecord,
+    FlagRecord, MAX_KEY, MAX_REQUIRES, MAX_RULES, MAX_TESTS, NONE, RuleRecord, SHAPE_COMPANY_ROLLOUT,
+    SHAPE_GENERAL, SHAPE_LISTS_AND_ROLLOUT, SHAPE_OFF, SHAPE_ON, StepRecord, TestRecord, VariantRecord,
 };
 use crate::snapshot::key_hash;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -71,6 +71,8 @@ impl<'a> Compiler<'a> {
         }
         let definitions = self.definitions;
         for (key, flag) in &definitions.flags {
+            at_most("bytes of a flag's key", key.len(), MAX_KEY)?;
+            at_most("rules of a flag", flag.rules.len(), MAX_RULES)?;
             let record = self.flag(key, flag)?;
             self.flags.push(record);
         }
@@ -94,6 +96,7 @@ impl<'a> Compiler<'a> {
             (rollout.is_some(), BIT_ROLLOUT),
         ];
         let closure = self.closure(key)?;
+        at_most("flags that a flag requires", closure.len(), MAX_REQUIRES)?;
         let needs = self.needs(key, &closure);
         let closure: Vec<u32> = closure.iter().filter_map(|key| self.numbers.get(key).copied()).collect();
         let plain = closure.is_empty() && flag.rules.is_empty() && flag.schedule.is_empty();
@@ -209,9 +212,10 @@ impl<'a> Compiler<'a> {
     }
 
     fn rules(&mut self, key: &'a str, flag: &'a Flag) -> Result<u32, CompileError> {
-        let first = self.rules.len() as u32;
+        let (first, tests_before) = (self.rules.len() as u32, self.tests.len());
         for rule in &flag.rules {
             let tests = lower::lower(self, key, &rule.when)?;
+            at_most("comparisons of a flag", self.tests.len() - tests_before + tests.len(), MAX_TESTS)?;
             let (name_offset, name_length) = self.strings.add(rule.name.as_deref().unwrap_or(""));
             self.rules.push(RuleRecord {
                 name_offset: name_offset.into(),
@@ -307,6 +311,12 @@ fn read_attributes<'a>(condition: &'a Condition, names: &mut BTreeSet<&'a str>) 
             names.insert(attribute);
         }
     }
+}
+
+/// An error where readers of the format refuse so many.
+pub(super) fn at_most(what: &'static str, found: usize, limit: u32) -> Result<(), CompileError> {
+    let (found, limit) = (found as u64, u64::from(limit));
+    if found > limit { Err(CompileError::TooMany { what, found, limit }) } else { Ok(()) }
 }
 
 /// Appends `entries` and returns the number of the first.

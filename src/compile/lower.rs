@@ -4,17 +4,16 @@
 //! are inlined.
 
 use super::CompileError;
-use super::flags::Compiler;
+use super::flags::{Compiler, at_most};
 use super::values;
 use crate::definition::{Condition, Scalar, Test};
 use crate::eval::{semver, time};
 use crate::snapshot::format::{
-    ATTRIBUTE_COMPANY, ATTRIBUTE_NOW, JUMP_FAILS, JUMP_HOLDS, TestRecord, op, operand,
+    ATTRIBUTE_COMPANY, ATTRIBUTE_NOW, JUMP_FAILS, JUMP_HOLDS, MAX_OPERAND, MAX_TESTS, TestRecord, op, operand,
 };
 
-/// Most comparisons of one rule, and deepest nesting of conditions: what `check` allows, and more.
-const MOST_TESTS: usize = 100_000;
-const DEEPEST: usize = 200;
+/// Deepest nesting of conditions: what `check` allows, and more.
+const MAX_NESTING: usize = 200;
 
 /// Where a test goes: an end, or a test by its number from the end.
 #[derive(Clone, Copy, PartialEq)]
@@ -78,7 +77,7 @@ impl<'a> Lowering<'_, 'a> {
         fails: Jump,
         depth: usize,
     ) -> Result<Jump, CompileError> {
-        if depth > DEEPEST {
+        if depth > MAX_NESTING {
             return Err(CompileError::Cycle { flag: self.flag.to_owned() });
         }
         match condition {
@@ -97,10 +96,7 @@ impl<'a> Lowering<'_, 'a> {
             },
             Condition::Test { attribute, test } => {
                 let test = self.test(attribute, test)?;
-                let (found, limit) = (self.backwards.len() as u64 + 1, MOST_TESTS as u64);
-                if found > limit {
-                    return Err(CompileError::TooMany { what: "comparisons in a rule", found, limit });
-                }
+                at_most("comparisons of a flag", self.backwards.len() + 1, MAX_TESTS)?;
                 self.backwards.push(Pending { test, on_match: holds, on_mismatch: fails });
                 Ok(Jump::ToBack(self.backwards.len() - 1))
             }
@@ -122,15 +118,15 @@ impl<'a> Lowering<'_, 'a> {
         Ok(match test {
             Test::In(scalars) => record(op::IN, self.set(scalars)),
             Test::NotIn(scalars) => record(op::NOT_IN, self.set(scalars)),
-            Test::Eq(scalar) => record(op::EQ, self.scalar(scalar)),
-            Test::Ne(scalar) => record(op::NE, self.scalar(scalar)),
-            Test::Lt(scalar) => record(op::LT, self.scalar(scalar)),
-            Test::Lte(scalar) => record(op::LTE, self.scalar(scalar)),
-            Test::Gt(scalar) => record(op::GT, self.scalar(scalar)),
-            Test::Gte(scalar) => record(op::GTE, self.scalar(scalar)),
-            Test::StartsWith(text) => record(op::STARTS_WITH, self.text(text)),
-            Test::EndsWith(text) => record(op::ENDS_WITH, self.text(text)),
-            Test::Contains(text) => record(op::CONTAINS, self.text(text)),
+            Test::Eq(scalar) => record(op::EQ, self.scalar(scalar)?),
+            Test::Ne(scalar) => record(op::NE, self.scalar(scalar)?),
+            Test::Lt(scalar) => record(op::LT, self.scalar(scalar)?),
+            Test::Lte(scalar) => record(op::LTE, self.scalar(scalar)?),
+            Test::Gt(scalar) => record(op::GT, self.scalar(scalar)?),
+            Test::Gte(scalar) => record(op::GTE, self.scalar(scalar)?),
+            Test::StartsWith(text) => record(op::STARTS_WITH, self.text(text)?),
+            Test::EndsWith(text) => record(op::ENDS_WITH, self.text(text)?),
+            Test::Contains(text) => record(op::CONTAINS, self.text(text)?),
             Test::Exists(exists) => record(op::EXISTS, (operand::BOOL, u64::from(*exists), 0)),
             Test::Before(time) => record(op::BEFORE, self.time(time)?),
             Test::After(time) => record(op::AFTER, self.time(time)?),
@@ -147,18 +143,19 @@ impl<'a> Lowering<'_, 'a> {
         (operand::SET, a, b)
     }
 
-    fn scalar(&mut self, scalar: &'a Scalar) -> (u8, u64, u64) {
-        match scalar {
+    fn scalar(&mut self, scalar: &'a Scalar) -> Result<(u8, u64, u64), CompileError> {
+        Ok(match scalar {
             Scalar::Bool(bool) => (operand::BOOL, u64::from(*bool), 0),
             Scalar::Int(int) => (operand::INT, *int as u64, 0),
             Scalar::Float(float) => (operand::FLOAT, float.to_bits(), 0),
-            Scalar::Text(text) => self.text(text),
-        }
+            Scalar::Text(text) => self.text(text)?,
+        })
     }
 
-    fn text(&mut self, text: &'a str) -> (u8, u64, u64) {
+    fn text(&mut self, text: &'a str) -> Result<(u8, u64, u64), CompileError> {
+        at_most("bytes of a string to compare with", text.len(), MAX_OPERAND)?;
         let (offset, length) = self.compiler.strings.add(text);
-        (operand::TEXT, u64::from(offset) | u64::from(length) << 32, 0)
+        Ok((operand::TEXT, u64::from(offset) | u64::from(length) << 32, 0))
     }
 
     fn time(&self, text: &str) -> Result<(u8, u64, u64), CompileError> {
@@ -170,7 +167,7 @@ impl<'a> Lowering<'_, 'a> {
 
     fn version(&mut self, text: &'a str) -> Result<(u8, u64, u64), CompileError> {
         if semver::is_valid(text.as_bytes()) {
-            Ok(self.text(text))
+            self.text(text)
         } else {
             Err(self.operand(text, "a version as SemVer 2.0.0 has them"))
         }

@@ -8,8 +8,15 @@ mod strings;
 mod values;
 mod write;
 
-use crate::definition::Definitions;
+use crate::definition::{Definitions, limits};
+use crate::snapshot::format::{MAX_OPERAND, MAX_REQUIRES, MAX_RULES, MAX_TESTS};
 use flags::Compiler;
+
+/// What `check` allows compiles.
+const _: () = {
+    assert!(limits::REQUIRED <= MAX_REQUIRES as usize && limits::RULES <= MAX_RULES as usize);
+    assert!(limits::COMPARISONS <= MAX_TESTS as usize && limits::NAME <= MAX_OPERAND as usize);
+};
 
 /// Why definitions do not compile. Definitions that passed `check` do, unless they are too large for the format.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]

@@ -15,7 +15,7 @@ pub(crate) mod edit;
 mod file;
 mod guard;
 mod json;
-mod limits;
+pub(crate) mod limits;
 mod lists;
 mod locate;
 mod merge;

@@ -44,6 +44,17 @@ pub(crate) const FIBONACCI: u64 = 0x9E37_79B9_7F4A_7C15;
 /// Deepest nesting of a variant's value.
 pub(crate) const VALUE_DEPTH: u32 = 32;
 
+/// Longest key of a flag, in bytes.
+pub(crate) const MAX_KEY: u32 = 191;
+/// Flags in one closure of `requires`.
+pub(crate) const MAX_REQUIRES: u32 = 64;
+/// Rules of one flag.
+pub(crate) const MAX_RULES: u32 = 1_000;
+/// Tests in all rules of one flag.
+pub(crate) const MAX_TESTS: u32 = 10_000;
+/// Longest string that a test compares with, in bytes.
+pub(crate) const MAX_OPERAND: u32 = 1_024;
+
 /// Sections in file order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(usize)]

@@ -1,14 +1,19 @@
 //! The checks that make reading safe: any bytes in, an error or a sound snapshot out, in time linear in the file.
+//!
+//! Linear, because every entry has one user: the ranges of flags and of rules ascend and do not overlap, and the strings
+//! are checked for UTF-8 once, as a whole. A text then costs two looks at its ends, however many records share it.
 
 use super::format::{
     ATTRIBUTE_COMPANY, ATTRIBUTE_NOW, AuditRecord, CHECKSUM_OFFSET, FlagRecord, HEADER_SIZE, Header,
-    INTS_TABLE, JUMP_FAILS, JUMP_HOLDS, KNOWN_REQUIRED_FEATURES, MAGIC, MAJOR, MINOR, NONE,
-    SECTION_ALIGNMENT, SECTION_COUNT, SHAPE_LISTS_AND_ROLLOUT, Section, TestRecord, op, operand, tag,
+    INTS_TABLE, JUMP_FAILS, JUMP_HOLDS, KNOWN_REQUIRED_FEATURES, MAGIC, MAJOR, MAX_KEY, MAX_OPERAND,
+    MAX_REQUIRES, MAX_RULES, MAX_TESTS, MINOR, NONE, SECTION_ALIGNMENT, SECTION_COUNT,
+    SHAPE_LISTS_AND_ROLLOUT, Section, TestRecord, op, operand, tag,
 };
 use super::{Snapshot, SnapshotError, table_words};
 use crate::eval::Key;
 use std::ops::Range;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+use zerocopy::little_endian::U32;
 use zerocopy::{FromBytes, IntoBytes};
 
 const FULL: u64 = 100_000;
@@ -144,6 +149,27 @@ impl Place {
         if found < limit as u64 { Ok(()) } else { Err(self.fail(field, found, format!("less than {limit}"))) }
     }
 
+    /// `count` entries from `first` on stay inside a table of `length` and come after those of the records before;
+    /// `free` is where those end.
+    fn own(
+        self,
+        field: &'static str,
+        (first, count): (u32, u32),
+        length: usize,
+        free: &mut u64,
+    ) -> Result<(), SnapshotError> {
+        let (first, count) = (u64::from(first), u64::from(count));
+        self.range(field, first, count, length)?;
+        if count == 0 {
+            return Ok(());
+        }
+        if first < *free {
+            return Err(self.fail(field, first, format!("entries of its own, from {free} on")));
+        }
+        *free = first + count;
+        Ok(())
+    }
+
     /// `first` and `count` stay inside a table of `length` entries.
     fn range(self, field: &'static str, first: u64, count: u64, length: usize) -> Result<(), SnapshotError> {
         match first.checked_add(count) {
@@ -157,6 +183,7 @@ impl Snapshot {
     pub(super) fn validate(&self, header: &Header) -> Result<(), SnapshotError> {
         let check = Place { section: "header", entry: 0 };
         check.is("flag_count", u64::from(header.flag_count.get()), self.flags.len() as u64)?;
+        self.validate_strings()?;
         self.check_text(
             check,
             "environment",
@@ -169,6 +196,19 @@ impl Snapshot {
         self.validate_tests()?;
         self.validate_cells()?;
         self.validate_lists()
+    }
+
+    fn validate_strings(&self) -> Result<(), SnapshotError> {
+        let strings = self.strings.all();
+        match std::str::from_utf8(strings) {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                let entry = error.valid_up_to();
+                let found = strings.get(entry).copied().unwrap_or(0);
+                let check = Place { section: Section::Strings.name(), entry };
+                Err(check.fail("byte", u64::from(found), "UTF-8".into()))
+            }
+        }
     }
 
     fn validate_index(&self) -> Result<(), SnapshotError> {
@@ -190,36 +230,49 @@ impl Snapshot {
 
     fn validate_flags(&self) -> Result<(), SnapshotError> {
         let mut previous: &[u8] = &[];
+        let mut ends = Ends::default();
         for (entry, flag) in self.flags.all().iter().enumerate() {
             let check = Place { section: Section::Flags.name(), entry };
             let (offset, length) = (flag.key_offset.get(), u32::from(flag.key_length.get()));
+            check.at_most("key's length", u64::from(length), u64::from(MAX_KEY))?;
             self.check_text(check, "key", offset, length)?;
             let key = self.string(offset, length);
             if key <= previous {
                 return Err(check.fail("key", u64::from(offset), "a key after the one before it".into()));
             }
             previous = key;
-            self.validate_flag(check, flag)?;
+            self.validate_flag(check, flag, &mut ends)?;
         }
         Ok(())
     }
 
-    fn validate_flag(&self, check: Place, flag: &FlagRecord) -> Result<(), SnapshotError> {
+    fn validate_flag(&self, check: Place, flag: &FlagRecord, ends: &mut Ends) -> Result<(), SnapshotError> {
         check.at_most("shape", u64::from(flag.shape), u64::from(SHAPE_LISTS_AND_ROLLOUT))?;
         check.at_most("threshold", u64::from(flag.threshold.get()), FULL)?;
         if flag.by.get() != ATTRIBUTE_COMPANY {
             check.below("by", u64::from(flag.by.get()), self.attributes.len())?;
         }
-        let ranges = [
-            ("requires", flag.requires, flag.requires_count, self.links.len()),
-            ("needs", flag.needs, flag.needs_count, self.links.len()),
-            ("rules", flag.rules, flag.rules_count, self.rules.len()),
-            ("steps", flag.steps, flag.steps_count, self.steps.len()),
-            ("variants", flag.variants, flag.variants_count, self.variants.len()),
-        ];
-        for (field, first, count, length) in ranges {
-            check.range(field, u64::from(first.get()), u64::from(count.get()), length)?;
-        }
+        check.at_most("requires' count", u64::from(flag.requires_count.get()), u64::from(MAX_REQUIRES))?;
+        check.at_most("needs' count", u64::from(flag.needs_count.get()), self.attributes.len() as u64)?;
+        check.at_most("rules' count", u64::from(flag.rules_count.get()), u64::from(MAX_RULES))?;
+        let range = |first: U32, count: U32| (first.get(), count.get());
+        let (requires, needs) =
+            (range(flag.requires, flag.requires_count), range(flag.needs, flag.needs_count));
+        let (rules, steps) = (range(flag.rules, flag.rules_count), range(flag.steps, flag.steps_count));
+        check.own("requires", requires, self.links.len(), &mut ends.links)?;
+        check.own("needs", needs, self.links.len(), &mut ends.links)?;
+        check.own("rules", rules, self.rules.len(), &mut ends.rules)?;
+        check.own("steps", steps, self.steps.len(), &mut ends.steps)?;
+        let variants = range(flag.variants, flag.variants_count);
+        check.own("variants", variants, self.variants.len(), &mut ends.variants)?;
+        let tests: u64 = self
+            .rules
+            .slice(flag.rules.get() as usize, flag.rules_count.get() as usize)
+            .unwrap_or(&[])
+            .iter()
+            .map(|rule| u64::from(rule.tests_count.get()))
+            .sum();
+        check.at_most("rules' tests", tests, u64::from(MAX_TESTS))?;
         for (field, first, count, limit) in [
             ("requires", flag.requires, flag.requires_count, self.flags.len()),
             ("needs", flag.needs, flag.needs_count, self.attributes.len()),
@@ -258,12 +311,14 @@ impl Snapshot {
     }
 
     fn validate_tests(&self) -> Result<(), SnapshotError> {
+        let mut free = 0;
         for (entry, rule) in self.rules.all().iter().enumerate() {
             let check = Place { section: Section::Rules.name(), entry };
             self.check_text(check, "name", rule.name_offset.get(), rule.name_length.get())?;
             check.at_most("threshold", u64::from(rule.threshold.get()), FULL)?;
             let (first, count) = (rule.tests.get(), rule.tests_count.get());
-            check.range("tests", u64::from(first), u64::from(count), self.tests.len())?;
+            check.at_most("tests' count", u64::from(count), u64::from(MAX_TESTS))?;
+            check.own("tests", (first, count), self.tests.len(), &mut free)?;
             let tests = self.tests.slice(first as usize, count as usize).unwrap_or(&[]);
             for (position, test) in tests.iter().enumerate() {
                 let check = Place { section: Section::Tests.name(), entry: first as usize + position };
@@ -291,7 +346,10 @@ impl Snapshot {
         }
         let (a, b) = (test.a.get(), test.b.get());
         match test.operand {
-            operand::TEXT => self.check_text(check, "operand", a as u32, (a >> 32) as u32),
+            operand::TEXT => {
+                check.at_most("operand's length", a >> 32, u64::from(MAX_OPERAND))?;
+                self.check_text(check, "operand", a as u32, (a >> 32) as u32)
+            }
             operand::SET => {
                 let count = (a >> 32) + u64::from(b as u32);
                 check.range("operand", u64::from(a as u32), count, self.cells.len())
@@ -369,6 +427,7 @@ impl Snapshot {
         Ok(())
     }
 
+    /// A range of the strings that begins and ends between characters. The strings as a whole are UTF-8.
     fn check_text(
         &self,
         check: Place,
@@ -376,16 +435,25 @@ impl Snapshot {
         offset: u32,
         length: u32,
     ) -> Result<(), SnapshotError> {
-        let text = self.strings.slice(offset as usize, length as usize);
-        match text.map(std::str::from_utf8) {
-            Some(Ok(_)) => Ok(()),
-            Some(Err(_)) => Err(check.fail(field, u64::from(offset), "UTF-8".into())),
-            None => {
-                check.range(field, u64::from(offset), u64::from(length), self.strings.len())?;
-                Err(check.fail(field, u64::from(offset), "text inside the strings".into()))
-            }
+        check.range(field, u64::from(offset), u64::from(length), self.strings.len())?;
+        let (first, end) = (offset as usize, offset as usize + length as usize);
+        // A byte 10xxxxxx continues a character.
+        let between = |at: usize| self.strings.get(at).is_none_or(|byte| byte & 0xC0 != 0x80);
+        if between(first) && between(end) {
+            Ok(())
+        } else {
+            Err(check.fail(field, u64::from(offset), "UTF-8".into()))
         }
     }
+}
+
+/// Where the entries end that the flags so far refer to, by table.
+#[derive(Default)]
+struct Ends {
+    links: u64,
+    rules: u64,
+    steps: u64,
+    variants: u64,
 }
 
 impl Place {

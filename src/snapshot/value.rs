@@ -64,17 +64,26 @@ impl Snapshot {
         }
     }
 
+    /// The parts that all values together have at most. Opening proves that no part is in two places, but the bytes of a
+    /// shared mapping can change after that, and lists that hold each other's items would be read for ever: whoever
+    /// reads a value stops after so many parts.
+    pub fn value_parts(&self) -> u32 {
+        // `sections` bounds the entries of every table by `u32`.
+        self.cells.len() as u32
+    }
+
     fn cell_text(&self, cell: &CellRecord) -> &str {
         u32::try_from(cell.payload.get()).map_or("", |offset| self.text(offset, cell.count.get()))
     }
 
+    /// No more than the cells that there are from the first child on: a count can change under a shared mapping.
     fn children(&self, cell: &CellRecord, cells_each: u32, depth: u32) -> ValueList<'_> {
-        ValueList {
-            snapshot: self,
-            next: u32::try_from(cell.payload.get()).unwrap_or(u32::MAX),
-            left: cell.count.get().saturating_mul(cells_each),
-            depth: depth + 1,
-        }
+        let next = u32::try_from(cell.payload.get()).unwrap_or(u32::MAX);
+        let there = (self.cells.len() as u64).saturating_sub(u64::from(next));
+        let count = u64::from(cell.count.get()).min(there / u64::from(cells_each));
+        // At most as many as there are cells, whose numbers are `u32`.
+        let left = u32::try_from(count * u64::from(cells_each)).unwrap_or(u32::MAX);
+        ValueList { snapshot: self, next, left, depth: depth + 1 }
     }
 }
 

@@ -89,11 +89,13 @@ pub(crate) fn entry_key(key: &Zval) -> Key<'_> {
 
 /// A variant's value.
 pub(crate) fn of(snapshot: &Snapshot, at: ValueRef) -> Zval {
-    convert(snapshot.value(at))
+    convert(snapshot.value(at), &mut snapshot.value_parts())
 }
 
-/// Nests as deep as the engine lets values nest, 32.
-fn convert(value: Value<'_>) -> Zval {
+/// Nests as deep as the engine lets values nest, 32. `parts`: how many there may still be; what is past them is null.
+fn convert(value: Value<'_>, parts: &mut u32) -> Zval {
+    let Some(left) = parts.checked_sub(1) else { return null() };
+    *parts = left;
     match value {
         Value::Null => null(),
         Value::Bool(on) => boolean(on),
@@ -103,16 +105,22 @@ fn convert(value: Value<'_>) -> Zval {
         Value::List(items) => {
             let mut table = ZendHashTable::new();
             for (at, item) in items.enumerate() {
-                put(&mut table, Key::Int(at as i64), convert(item));
+                if *parts == 0 {
+                    break;
+                }
+                put(&mut table, Key::Int(at as i64), convert(item, parts));
             }
             array(table)
         }
         Value::Map(entries) => {
             let mut table = ZendHashTable::new();
             for (key, value) in entries {
+                if *parts == 0 {
+                    break;
+                }
                 // An empty or overlong key is a key of an array all the same.
                 let key = Key::from_bytes(key.as_bytes()).unwrap_or(Key::Text(key.as_bytes()));
-                put(&mut table, key, convert(value));
+                put(&mut table, key, convert(value, parts));
             }
             array(table)
         }
