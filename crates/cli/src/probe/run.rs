@@ -117,7 +117,7 @@ impl<'a> Hop<'a> {
         Hop { probe, method, url: url.clone(), headers, body: body.as_deref() }
     }
 
-    /// On the same host as the company that asked; elsewhere as nobody.
+    /// On the same host as the company that asked; elsewhere as nobody. A body goes to no other host: it may be a login.
     fn follow(&mut self, status: u16, to: &str) -> Result<(), String> {
         let from =
             self.url.parse::<Uri>().map_err(|_| "cannot be followed: the address is none".to_owned())?;
@@ -133,12 +133,15 @@ impl<'a> Hop<'a> {
             () => format!("{scheme}://{host}{}/{to}", path()),
         };
         let next = self.url.parse::<Uri>().map_err(|_| "redirects to what is no address".to_owned())?;
-        if (next.scheme_str(), next.authority()) != (from.scheme_str(), from.authority()) {
-            self.headers = &[];
-        }
         // As browsers do it.
         if status == 303 || matches!(status, 301 | 302) && self.method == "POST" {
             (self.method, self.body) = ("GET", None);
+        }
+        if (next.scheme_str(), next.authority()) != (from.scheme_str(), from.authority()) {
+            self.headers = &[];
+            if self.body.is_some() {
+                return Err(format!("status {status} redirects to another host, where its body is not sent"));
+            }
         }
         Ok(())
     }

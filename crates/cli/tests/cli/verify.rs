@@ -3,7 +3,7 @@
 use crate::shop::{Ran, Shop, ran};
 use jsonschema::Validator;
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -166,13 +166,35 @@ fn a_redirect_is_the_answer_unless_it_is_to_be_followed() {
     let posted = |to: &str, expect: Value| json!({ "method": "POST", "redirects": 1, "body": "posted", "headers": { "X-To": to }, "cookies": { "session": "of-15" }, "expect": expect });
     let same = json!({ "status": 200, "contains": ["POST /echo", "session=of-15", "posted"] });
     verify(&shop, &probe(&server, "/away", posted("echo#y", same)), &[]).exits(0);
-    let other = json!({ "status": 200, "contains": "POST /echo", "lacks": ["session=of-15", "x-to"] });
-    verify(&shop, &probe(&server, "/away", posted(&format!("{}/echo", portal()), other)), &[]).exits(0);
+    let other = json!({ "status": 200, "contains": "GET /echo", "lacks": ["session=of-15", "x-to"] });
+    let mut get = posted(&format!("{}/echo", portal()), other);
+    get["method"] = json!("GET");
+    get.as_object_mut().unwrap().remove("body");
+    verify(&shop, &probe(&server, "/away", get), &[]).exits(0);
     let ran = verify(&shop, &probe(&server, "/loop", json!({ "redirects": 3 })), &[]).exits(1);
     assert!(wrong(&ran).contains("more redirects"), "{}", ran.out);
     let elsewhere = json!({ "expect": { "status": 302, "headers": { "Location": "/login" } } });
     let ran = verify(&shop, &probe(&server, "/old", elsewhere), &[]).exits(1);
     assert_eq!(wrong(&ran), "header location: found /echo, expected \"/login\"");
+}
+
+/// A status that keeps method and body sent a login's password to whichever host the answer named.
+#[test]
+fn a_body_is_not_sent_to_another_host() {
+    let (shop, server) = (Shop::empty(), portal());
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    other.set_nonblocking(true).unwrap();
+    let other_host = format!("http://{}/echo", other.local_addr().unwrap());
+    for method in ["POST", "PUT", "DELETE"] {
+        let fields = json!({ "method": method, "redirects": 1, "body": "password=secret", "headers": { "X-To": other_host } });
+        let ran = verify(&shop, &probe(&server, "/away", fields), &[]).exits(1);
+        assert_eq!(wrong(&ran), "status 307 redirects to another host, where its body is not sent");
+        assert_eq!(
+            other.accept().unwrap_err().kind(),
+            ErrorKind::WouldBlock,
+            "{method}: the other host was asked"
+        );
+    }
 }
 
 #[test]
