@@ -98,12 +98,13 @@ return [
 
     /*
      * Paths of routes that tell monitoring how flags are answered, such as 'flagstone/health' (JSON) and 'flagstone/metrics'
-     * (OpenMetrics text); null: no such route. They name flags and folders: let nobody else reach them, by this middleware or
-     * by the web server.
+     * (OpenMetrics text); null: no such route. They name flags, so there are none as long as nothing keeps others out: a token,
+     * which monitoring sends as `Authorization: Bearer TOKEN`, or middleware, or both.
      */
     'routes' => [
         'health' => env('FLAGSTONE_HEALTH_PATH'),
         'metrics' => env('FLAGSTONE_METRICS_PATH'),
+        'token' => env('FLAGSTONE_MONITORING_TOKEN'),
         'middleware' => [],
     ],
 

@@ -32,8 +32,7 @@ final class Warnings
         if ($reason === 'unknown_flag') {
             $this->unknown(UnknownFlag::named($flag, $driver->names()));
         } elseif ($reason === 'no_snapshot') {
-            $this->say('none', 'Every flag is off, for there are no definitions to answer from: '
-                . ($driver->status()['last_error'] ?? 'nothing is published') . ' (php artisan feature:doctor)');
+            $this->none($driver->status()['last_error']);
         } elseif ($reason === 'no_company' && $subject->signedIn) {
             $this->say("no-company:$flag", "Flag \"$flag\" is off because the signed-in user has no company."
                 . ' config/flagstone.php, subject, says where a user\'s company is found.');
@@ -48,10 +47,23 @@ final class Warnings
             . ' config/flagstone.php, pennant.scopes, says what company a scope is.');
     }
 
+    /** No definitions answer. */
+    public function none(?string $error): void
+    {
+        $this->say('none', 'Every flag is off, for there are no definitions to answer from: '
+            . ($error ?? 'nothing is published') . ' (php artisan feature:doctor)');
+    }
+
     /** Older definitions answer than are published. */
     public function degraded(string $error): void
     {
         $this->say('degraded:' . \md5($error), "Flags are answered from older definitions than are published: $error");
+    }
+
+    /** A monitoring route has no answer. */
+    public function monitoring(string $error): void
+    {
+        $this->say('monitoring:' . \md5($error), "Flagstone's monitoring routes have no answer: $error");
     }
 
     private function unknown(UnknownFlag $problem): void

@@ -54,8 +54,9 @@ final class Changer
      * What only a store can do, or tell: kill, rollback, history …
      *
      * @param list<string> $arguments of the command `flagstone`
+     * @param ?float $timeout in seconds; null: as long as it takes
      */
-    public function command(array $arguments, bool $json = false): Result
+    public function command(array $arguments, bool $json = false, ?float $timeout = null): Result
     {
         if ($this->isFile()) {
             return Result::refused(
@@ -63,7 +64,7 @@ final class Changer
                 . ' here flags.json itself answers (the driver is "file")',
             );
         }
-        $result = $this->store($arguments, $json);
+        $result = $this->store($arguments, $json, $timeout);
         $this->flagstone->driver()->refresh();
 
         return $result;
@@ -133,7 +134,7 @@ final class Changer
     }
 
     /** @param list<string> $arguments */
-    private function store(array $arguments, bool $json): Result
+    private function store(array $arguments, bool $json, ?float $timeout = null): Result
     {
         $store = $this->directory();
         if ($store === null || $store === '') {
@@ -147,7 +148,7 @@ final class Changer
             $options[] = "--actor=$user";
         }
         if (!\in_array($word, self::WEIGHED, true) || self::has($arguments, 'companies') || !$this->companies->isConfigured()) {
-            return $this->binary->run([...$words, ...$options, ...$arguments]);
+            return $this->binary->run([...$words, ...$options, ...$arguments], null, $timeout);
         }
         try {
             $companies = $this->companies->file();

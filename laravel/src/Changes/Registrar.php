@@ -20,6 +20,8 @@ final class Registrar
         // As they are now, before a tenant changes them.
         $config = Config::of($app);
         $app->singleton(Binary::class, static fn (): Binary => new Binary($config->text('binary')));
+        $folder = $app->storagePath() . '/framework/cache';
+        $app->singleton(ResultCache::class, static fn (): ResultCache => new ResultCache($folder));
         $app->singleton(Overlay::class, static fn (Application $app): Overlay => new Overlay(
             $config->text('file') ?? '',
             $config->text('overlay') ?? '',

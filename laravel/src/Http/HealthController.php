@@ -5,16 +5,26 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Http;
 
 use Flagstone\Laravel\Integrations\HealthReport;
+use Flagstone\Laravel\Warnings;
 use Illuminate\Http\JsonResponse;
 
 /**
- * The route that config/flagstone.php, `routes.health`, names. 503 where it fails; stale definitions alone are no failure.
+ * The route that config/flagstone.php, `routes.health`, names. 503 where it fails; stale definitions alone are no failure. What it says
+ * names no path: the log and `feature:health` do.
  */
 final class HealthController
 {
-    public function __invoke(HealthReport $report): JsonResponse
+    public function __invoke(HealthReport $report, Warnings $warnings): JsonResponse
     {
         $found = $report->now();
+        unset($found['flagstone']['store']);
+        foreach (['last_error', 'warning'] as $name) {
+            $text = $found['flagstone'][$name];
+            if (\is_string($text)) {
+                $warnings->monitoring($text);
+                $found['flagstone'][$name] = 'see the log, or php artisan feature:health';
+            }
+        }
 
         return new JsonResponse(
             $found,

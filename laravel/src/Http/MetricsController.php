@@ -4,24 +4,34 @@ declare(strict_types=1);
 
 namespace Flagstone\Laravel\Http;
 
+use Flagstone\Laravel\Changes\Binary;
 use Flagstone\Laravel\Changes\Changer;
 use Flagstone\Laravel\Changes\Result;
+use Flagstone\Laravel\Changes\ResultCache;
+use Flagstone\Laravel\Warnings;
 use Illuminate\Http\Response;
 
 /**
- * The route that config/flagstone.php, `routes.metrics`, names: what `flagstone metrics` prints, for Prometheus and its kin.
+ * The route that config/flagstone.php, `routes.metrics`, names: what `flagstone metrics` prints, for Prometheus and its kin, at most
+ * five seconds old. Paths, and what the command says of its failures, go to the log and not into the answer.
  */
 final class MetricsController
 {
     private const TYPE = 'application/openmetrics-text; version=1.0.0; charset=utf-8';
 
-    public function __invoke(Changer $changer): Response
-    {
-        $result = $changer->command(['metrics']);
-        if ($result->code !== Result::DONE) {
-            return new Response("$result->error\n", 503, ['Content-Type' => 'text/plain; charset=utf-8', 'Cache-Control' => 'no-store']);
-        }
+    private const FAILURE = "cannot collect metrics: the application's log says why, and so does `php artisan feature:stats`\n";
 
-        return new Response("$result->text\n", 200, ['Content-Type' => self::TYPE, 'Cache-Control' => 'no-store']);
+    public function __invoke(Changer $changer, ResultCache $cache, Warnings $warnings): Response
+    {
+        $result = $cache->get('metrics', static fn (): Result => $changer->command(['metrics'], false, Binary::TIMEOUT));
+        if ($result->code !== Result::DONE) {
+            $warnings->monitoring($result->error);
+
+            return new Response(self::FAILURE, 503, ['Content-Type' => 'text/plain; charset=utf-8', 'Cache-Control' => 'no-store']);
+        }
+        // The reason names files.
+        $text = \preg_replace('/^(flagstone_last_error_info)\{.*\} 1$/m', '$1{error="see the log"} 1', $result->text);
+
+        return new Response("$text\n", 200, ['Content-Type' => self::TYPE, 'Cache-Control' => 'no-store']);
     }
 }

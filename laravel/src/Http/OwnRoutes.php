@@ -10,7 +10,7 @@ use Illuminate\Contracts\Foundation\Application;
 use Illuminate\Contracts\Foundation\CachesRoutes;
 
 /**
- * The routes that config/flagstone.php, `routes`, asks for: there are none else.
+ * The routes that config/flagstone.php, `routes`, asks for: there are none else, and none that everybody may read.
  *
  * @internal
  */
@@ -25,14 +25,48 @@ final class OwnRoutes
             return;
         }
         $config = Config::of($app);
+        $middleware = self::middleware($config);
+        if ($middleware === []) {
+            return;
+        }
         $router = $app->make('router');
-        foreach (self::ROUTES as $name => $controller) {
+        foreach (self::paths($config) as $name => $path) {
+            $router->get($path, ['uses' => self::ROUTES[$name], 'as' => "flagstone.$name", 'middleware' => $middleware]);
+        }
+    }
+
+    /** A sentence where paths are set and nothing keeps others out, so that they are not served. */
+    public static function warning(Config $config): ?string
+    {
+        $paths = self::paths($config);
+        if ($paths === [] || self::middleware($config) !== []) {
+            return null;
+        }
+
+        return \implode(', ', $paths) . ': not served, since everybody could read it; set FLAGSTONE_MONITORING_TOKEN,'
+            . ' or routes.middleware in config/flagstone.php';
+    }
+
+    /** @return array<string, string> by name, those that are set */
+    private static function paths(Config $config): array
+    {
+        $paths = [];
+        foreach (\array_keys(self::ROUTES) as $name) {
             $path = $config->text("routes.$name") ?? '';
             if ($path !== '') {
-                $router->get($path, [
-                    'uses' => $controller, 'as' => "flagstone.$name", 'middleware' => $config->texts('routes.middleware'),
-                ]);
+                $paths[$name] = $path;
             }
         }
+
+        return $paths;
+    }
+
+    /** @return list<string> */
+    private static function middleware(Config $config): array
+    {
+        $middleware = \array_values(\array_filter($config->texts('routes.middleware'), static fn (string $name): bool => $name !== ''));
+        $token = $config->text('routes.token') ?? '';
+
+        return $token === '' ? $middleware : [CheckMonitoringToken::class, ...$middleware];
     }
 }

@@ -4,7 +4,10 @@ declare(strict_types=1);
 
 namespace Flagstone\Laravel\Integrations;
 
+use Flagstone\Laravel\Config;
 use Flagstone\Laravel\Flagstone;
+use Flagstone\Laravel\Http\OwnRoutes;
+use Illuminate\Container\Container;
 
 /**
  * The section "Flagstone" of `php artisan about`.
@@ -35,6 +38,10 @@ final class About
         }
         if ($status['stopped']) {
             $rows['Stopped'] = 'everything, until feature:resume-all';
+        }
+        $routes = OwnRoutes::warning(Config::of(Container::getInstance()));
+        if ($routes !== null) {
+            $rows['Routes'] = $routes;
         }
         foreach (['Error' => $status['last_error'], 'Warning' => $status['warning']] as $name => $trouble) {
             if ($trouble !== null) {

@@ -10,7 +10,8 @@ use RuntimeException;
 
 /**
  * Takes part in the application's health route. It is unhealthy where no flag can be answered. Where older
- * definitions answer than are published it is healthy, since restarting it would lose them, and the log says so once an hour.
+ * definitions answer than are published it is healthy, since restarting it would lose them, and the log says so once an hour. The
+ * route may be open to everybody: the reason, which names files, is in the log alone.
  *
  * @internal
  */
@@ -26,7 +27,9 @@ final class Health
         $status = $this->flagstone->driver()->status();
         $error = $status['last_error'] ?? null;
         if ($status['source'] === 'none') {
-            throw new RuntimeException('Every flag is off, for there are no definitions to answer from' . ($error === null ? '' : ": $error"));
+            $this->warnings->none($error);
+
+            throw new RuntimeException('Every flag is off, for there are no definitions to answer from');
         }
         if ($error !== null) {
             $this->warnings->degraded($error);

@@ -4,7 +4,10 @@ declare(strict_types=1);
 
 namespace Flagstone\Laravel\Integrations;
 
+use Flagstone\Laravel\Changes\Binary;
 use Flagstone\Laravel\Changes\Changer;
+use Flagstone\Laravel\Changes\Result;
+use Flagstone\Laravel\Changes\ResultCache;
 use Flagstone\Laravel\Contracts\Driver;
 use Flagstone\Laravel\Flagstone;
 use Flagstone\Laravel\Value;
@@ -36,9 +39,19 @@ final class HealthReport
      */
     public function of(Driver $driver, array $status): array
     {
+        return $this->report($driver, $status, $this->workers());
+    }
+
+    /**
+     * @param Status $status
+     * @param array<array-key, mixed> $workers
+     * @return array{status: string, environment: string, database: string, cache: string, version: string, driver: string,
+     *     flagstone: array<string, mixed>}
+     */
+    private function report(Driver $driver, array $status, array $workers): array
+    {
         $database = $this->answers('database.default', fn (): mixed => $this->app->make('db')->connection()->select('select 1'));
         $cache = $this->answers('cache.default', fn (): mixed => $this->app->make('cache')->store()->get('flagstone:health'));
-        $workers = $this->workers();
         $behind = Value::int($workers, 'workers_behind');
         $is = match (true) {
             $status['source'] === 'none', $database === self::FAILING, $cache === self::FAILING => self::FAILING,
@@ -73,7 +86,7 @@ final class HealthReport
     }
 
     /**
-     * Of this process as it is now.
+     * Of this process as it is now, and of the other workers as they were at most five seconds ago.
      *
      * @return array{status: string, environment: string, database: string, cache: string, version: string, driver: string,
      *     flagstone: array<string, mixed>}
@@ -82,7 +95,10 @@ final class HealthReport
     {
         $driver = $this->app->make(Flagstone::class)->driver();
 
-        return $this->of($driver, $driver->status());
+        $cache = $this->app->make(ResultCache::class);
+        $workers = $this->changer()->hasCommand() ? self::counted($cache->get('health', fn (): Result => $this->ask(Binary::TIMEOUT))) : [];
+
+        return $this->report($driver, $driver->status(), $workers);
     }
 
     /**
@@ -92,9 +108,23 @@ final class HealthReport
      */
     private function workers(): array
     {
-        $changer = $this->app->make(Changer::class);
+        return $this->changer()->hasCommand() ? self::counted($this->ask(null)) : [];
+    }
 
-        return $changer->hasCommand() ? Value::items($changer->command(['health'], true)->data(), 'flagstone') : [];
+    private function ask(?float $timeout): Result
+    {
+        return $this->changer()->command(['health'], true, $timeout);
+    }
+
+    private function changer(): Changer
+    {
+        return $this->app->make(Changer::class);
+    }
+
+    /** @return array<array-key, mixed> */
+    private static function counted(Result $result): array
+    {
+        return Value::items($result->data(), 'flagstone');
     }
 
     /** @param callable(): mixed $ask throws where nothing answers */

@@ -1,0 +1,79 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Changes;
+
+use Flagstone\Laravel\Value;
+
+/**
+ * Results of the command, kept for a few seconds in a file that all PHP workers share: however often a route is hit, one process runs
+ * at a time, and one every few seconds. A failure is kept like any other result. Does not use the application's cache, which may be
+ * `array` or away.
+ */
+final class ResultCache
+{
+    /** Seconds that a result is served. */
+    public const FRESH = 5.0;
+    /** Seconds that a result is served while another worker runs the command anew. */
+    private const STALE = 60.0;
+
+    /** @param string $folder where the files are, which only the application writes */
+    public function __construct(private readonly string $folder)
+    {
+    }
+
+    /** @param callable(): Result $run the command; called by one process at a time */
+    public function get(string $name, callable $run): Result
+    {
+        $path = "$this->folder/flagstone-$name.json";
+        $kept = self::kept($path, self::FRESH);
+        if ($kept !== null) {
+            return $kept;
+        }
+        $lock = @\fopen("$path.lock", 'cb');
+        if ($lock === false) {
+            return Result::unknown("cannot write $path.lock; let the web server's user write $this->folder");
+        }
+        if (!\flock($lock, \LOCK_EX | \LOCK_NB)) {
+            return self::kept($path, self::STALE) ?? Result::unknown('another request runs the command; try again in a few seconds');
+        }
+        try {
+            // Another worker may have been quicker.
+            return self::kept($path, self::FRESH) ?? self::keep($path, $run());
+        } finally {
+            \flock($lock, \LOCK_UN);
+            \fclose($lock);
+        }
+    }
+
+    private static function kept(string $path, float $seconds): ?Result
+    {
+        $found = Value::items(\json_decode((string) @\file_get_contents($path), true));
+        $age = \microtime(true) - (\is_float($found['at'] ?? null) ? $found['at'] : 0.0);
+        $code = Value::int($found, 'code');
+        if ($code === null || $age < 0.0 || $age >= $seconds) {
+            return null;
+        }
+
+        return new Result($code, Value::text($found, 'text') ?? '', Value::text($found, 'error') ?? '');
+    }
+
+    private static function keep(string $path, Result $result): Result
+    {
+        $text = \json_encode(
+            ['at' => \microtime(true), 'code' => $result->code, 'text' => $result->text, 'error' => $result->error],
+            \JSON_UNESCAPED_SLASHES | \JSON_UNESCAPED_UNICODE | \JSON_INVALID_UTF8_SUBSTITUTE | \JSON_PRESERVE_ZERO_FRACTION,
+        );
+        $temporary = "$path.tmp";
+        $mask = \umask(0077);
+        $written = @\file_put_contents($temporary, (string) $text);
+        \umask($mask);
+        if ($written !== \strlen((string) $text) || !@\rename($temporary, $path)) {
+            // Without a file the next hit would run the command again.
+            return Result::unknown("cannot write $path; let the web server's user write the folder");
+        }
+
+        return $result;
+    }
+}
