@@ -4,12 +4,15 @@
 /**
  * Turns one flag of this machine's store on or off, for every worker's next request: no config:cache, no restart.
  *
- *     php toggle-feature-flag.php ENV FLAG true|false [REASON]
+ *     php vendor/bin/toggle-feature-flag.php ENV FLAG true|false [REASON]
  *
  * ENV is the store's environment, written out so that nobody changes another one than meant. FLAG is the flag's key, or
  * the name that it had in .env. `true` turns it on for whom it says, `false` off for everybody. Who did it, when and
  * why is in the audit trail (`flagstone history`). The store is FLAGSTONE_STORE, from the environment or .env, else
  * storage/flagstone.
+ *
+ * The application, whose .env it reads, is the one in whose Composer folder it was called. The working directory does not
+ * matter: what lies there may be somebody else's, and .env names the command that is run.
  *
  * Exit codes: 0 done, 1 refused, 2 could not tell.
  */
@@ -30,17 +33,38 @@ exit((/** @param list<string> $arguments */ static function (array $arguments): 
 
         return $code;
     };
+    // Where artisan is, seen from Composer's own folder for commands: the folder of composer.json, at the latest, and none that
+    // everybody can write. A package that Composer linked lies elsewhere, so its own place counts only where it is
+    // vendor/flagstone/laravel.
+    $application = static function (): ?string {
+        $bin = $GLOBALS['_composer_bin_dir'] ?? null;
+        if (!\is_string($bin)) {
+            return \is_file(\dirname(__DIR__, 2) . '/autoload.php') && \is_file(\dirname(__DIR__, 3) . '/artisan')
+                ? \dirname(__DIR__, 3)
+                : null;
+        }
+        for ($root = \realpath($bin); $root !== false && $root !== '/'; $root = \dirname($root)) {
+            if (\is_file("$root/artisan")) {
+                return ((int) \fileperms($root) & 0002) === 0 ? $root : null;
+            }
+            if (\is_file("$root/composer.json")) {
+                break;
+            }
+        }
+
+        return null;
+    };
     [$environment, $flag, $value, $reason] = [$arguments[1] ?? '', $arguments[2] ?? '', $arguments[3] ?? '', $arguments[4] ?? ''];
     if (!\in_array(\count($arguments), [4, 5], true) || !\in_array($value, ['true', 'false'], true) || $flag === '') {
         return $fail(2, 'expected ENV FLAG true|false [REASON], such as: production customer_portal true');
     }
 
-    // The application: the folder with artisan, from here upwards.
-    $root = \getcwd() ?: __DIR__;
-    while (!\is_file("$root/artisan") && \dirname($root) !== $root) {
-        $root = \dirname($root);
+    $root = $application();
+    $named = (string) \getenv('FLAGSTONE_STORE');
+    if ($root === null && $named === '') {
+        return $fail(2, 'found no application: call it as vendor/bin/toggle-feature-flag.php, or name the store in FLAGSTONE_STORE');
     }
-    $dotenv = \is_file("$root/.env") ? (string) \file_get_contents("$root/.env") : '';
+    $dotenv = $root !== null && \is_file("$root/.env") ? (string) \file_get_contents("$root/.env") : '';
     $setting = static function (string $name) use ($dotenv): ?string {
         $found = \getenv($name);
         if ($found !== false && $found !== '') {

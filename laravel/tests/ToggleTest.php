@@ -26,11 +26,11 @@ final class ToggleTest extends TestCase
     }
 
     /** @param array<string, string> $environment */
-    private function toggle(array $arguments, array $environment = [], ?string $folder = null): int
+    private function toggle(array $arguments, array $environment = [], ?string $folder = null, ?string $script = null): int
     {
         $environment += ['PATH' => (string) \getenv('PATH'), 'FLAGSTONE_BINARY' => (string) \getenv('FLAGSTONE_BIN')];
         $environment += ['FLAGSTONE_STORE' => $this->store];
-        $command = [\PHP_BINARY, \dirname(__DIR__) . '/toggle-feature-flag.php', ...$arguments];
+        $command = [\PHP_BINARY, $script ?? \dirname(__DIR__) . '/toggle-feature-flag.php', ...$arguments];
         $process = \proc_open($command, [1 => ['pipe', 'w'], 2 => ['pipe', 'w']], $pipes, $folder, $environment);
         $this->printed = \stream_get_contents($pipes[1]) . \stream_get_contents($pipes[2]);
         $code = \proc_close($process);
@@ -78,13 +78,95 @@ final class ToggleTest extends TestCase
         self::assertStringContainsString('make install', $this->printed);
     }
 
-    public function test_the_store_may_be_named_in_dotenv(): void
+    /** A folder as `laravel new` makes it, as far as the script looks. */
+    private function application(string $dotenv): string
     {
         $folder = Store::directory() . '/toggle-' . \bin2hex(\random_bytes(6));
-        \mkdir("$folder/app/Jobs", 0755, true);
+        \mkdir("$folder/vendor/flagstone", 0755, true);
         \touch("$folder/artisan");
-        \file_put_contents("$folder/.env", "APP_ENV=testing\nFLAGSTONE_STORE=\"{$this->store}\"\n");
-        self::assertSame(0, $this->toggle(['testing', 'dark_mode', 'true'], ['FLAGSTONE_STORE' => ''], "$folder/app/Jobs"), $this->printed);
+        \touch("$folder/composer.json");
+        \touch("$folder/vendor/autoload.php");
+        \file_put_contents("$folder/.env", $dotenv);
+
+        return $folder;
+    }
+
+    /** Composer's command, as Composer 2.2 and later write it for a package of the type "path", which it links. */
+    private function proxy(string $bin): string
+    {
+        @\mkdir($bin, 0755, true);
+        $script = \dirname(__DIR__) . '/toggle-feature-flag.php';
+        \file_put_contents("$bin/toggle-feature-flag.php", "#!/usr/bin/env php\n<?php\n\nnamespace Composer;\n\n"
+            . "\$GLOBALS['_composer_bin_dir'] = __DIR__;\n\$GLOBALS['_composer_autoload_path'] = __DIR__ . '/..'.'/autoload.php';\n\n"
+            . 'return include ' . \var_export($script, true) . ";\n");
+
+        return "$bin/toggle-feature-flag.php";
+    }
+
+    public function test_the_store_may_be_named_in_dotenv(): void
+    {
+        $folder = $this->application("APP_ENV=testing\nFLAGSTONE_STORE=\"{$this->store}\"\n");
+        foreach (['vendor/bin', 'bin'] as $number => $bin) {
+            $script = $this->proxy("$folder/$bin");
+            $value = $number === 0 ? 'true' : 'false';
+            self::assertSame(0, $this->toggle(['testing', 'dark_mode', $value], ['FLAGSTONE_STORE' => ''], '/', $script), $this->printed);
+            self::assertSame($value === 'true', $this->app->make('flagstone')->for(1)->enabled('dark_mode'));
+        }
+    }
+
+    public function test_a_package_that_was_copied_finds_its_application(): void
+    {
+        $folder = $this->application("FLAGSTONE_STORE={$this->store}\n");
+        $package = "$folder/vendor/flagstone/laravel";
+        \mkdir("$package/src/Changes", 0755, true);
+        foreach (['toggle-feature-flag.php', 'composer.json', 'src/Value.php', 'src/Changes/Binary.php', 'src/Changes/Result.php'] as $file) {
+            \copy(\dirname(__DIR__) . "/$file", "$package/$file");
+        }
+        $script = "$package/toggle-feature-flag.php";
+        self::assertSame(0, $this->toggle(['testing', 'dark_mode', 'true'], ['FLAGSTONE_STORE' => ''], '/', $script), $this->printed);
         self::assertTrue($this->app->make('flagstone')->for(1)->enabled('dark_mode'));
+    }
+
+    /**
+     * .env of a folder above the working directory named the command that was run: anybody's, where that folder was below one that
+     * everybody can write.
+     */
+    public function test_nothing_is_taken_from_the_working_directory(): void
+    {
+        $folder = $this->application('');
+        \file_put_contents("$folder/evil", "#!/bin/sh\ntouch $folder/ran\n");
+        \chmod("$folder/evil", 0755);
+        \file_put_contents("$folder/.env", "FLAGSTONE_BINARY=$folder/evil\nFLAGSTONE_STORE=$this->store\n");
+        \mkdir("$folder/app/Jobs", 0755, true);
+        foreach (['app/Jobs', ''] as $below) {
+            $unset = ['FLAGSTONE_STORE' => '', 'FLAGSTONE_BINARY' => ''];
+            self::assertSame(2, $this->toggle(['testing', 'dark_mode', 'true'], $unset, "$folder/$below"));
+            self::assertStringContainsString('found no application: call it as vendor/bin/toggle-feature-flag.php', $this->printed);
+            // With a store that is named it works anywhere, without that file.
+            self::assertSame(0, $this->toggle(['testing', 'dark_mode', 'true'], [], "$folder/$below"), $this->printed);
+        }
+        // A relative folder on PATH is the working directory again.
+        \rename("$folder/evil", "$folder/flagstone");
+        foreach (['.', '', "./:$folder/none", 'app/..'] as $path) {
+            self::assertSame(1, $this->toggle(['testing', 'dark_mode', 'true'], ['PATH' => $path, 'FLAGSTONE_BINARY' => ''], $folder));
+            self::assertStringContainsString('make install', $this->printed);
+        }
+        self::assertFileDoesNotExist("$folder/ran");
+    }
+
+    public function test_the_search_ends_at_composer_json_and_takes_no_folder_that_everybody_can_write(): void
+    {
+        $outer = $this->application("FLAGSTONE_STORE=$this->store\n");
+        \mkdir("$outer/inner");
+        \touch("$outer/inner/composer.json");
+        $script = $this->proxy("$outer/inner/vendor/bin");
+        self::assertSame(2, $this->toggle(['testing', 'dark_mode', 'true'], ['FLAGSTONE_STORE' => ''], null, $script));
+        self::assertStringContainsString('found no application', $this->printed);
+
+        \unlink("$outer/inner/composer.json");
+        \chmod($outer, 01777);
+        self::assertSame(2, $this->toggle(['testing', 'dark_mode', 'true'], ['FLAGSTONE_STORE' => ''], null, $script));
+        \chmod($outer, 0755);
+        self::assertSame(0, $this->toggle(['testing', 'dark_mode', 'true'], ['FLAGSTONE_STORE' => ''], null, $script), $this->printed);
     }
 }
