@@ -30,7 +30,7 @@ static SCENE: LazyLock<Scene> = LazyLock::new(|| {
     let base = std::env::var_os("FLAGSTONE_FUZZ_DIR").expect("FLAGSTONE_FUZZ_DIR: fuzz/run sets it");
     let path = PathBuf::from(base).join(format!("store-{}", std::process::id()));
     let store = Store::init(&path, "production", None).expect("a store");
-    let actor = || Actor { user: "fuzz".to_owned(), uid: 0, host: "fuzz".to_owned() };
+    let actor = || Actor { user: "fuzz".to_owned(), account: None, uid: 0, host: "fuzz".to_owned() };
     let change = || Change { actor: actor(), reason: None, base: None };
     for on in [true, false] {
         let text = format!("{{\"flags\":{{\"portal\":{{\"enabled\":{on}}}}}}}");
