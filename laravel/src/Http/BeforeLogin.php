@@ -7,7 +7,10 @@ namespace Flagstone\Laravel\Http;
 use Flagstone\Laravel\Flagstone;
 use Flagstone\Laravel\Subject\Subject;
 use Illuminate\Contracts\Container\Container;
+use Illuminate\Http\Exceptions\HttpResponseException;
 use Illuminate\Routing\Events\RouteMatched;
+use Illuminate\Routing\Route;
+use Symfony\Component\HttpKernel\Exception\HttpExceptionInterface;
 
 /**
  * Refuses a route whose flag is on for nobody, before any middleware of the route runs: nobody is sent to a login for
@@ -29,12 +32,18 @@ final class BeforeLogin
             return;
         }
         $this->announce($this->flags->of($event->route));
-        // As where no route matched: an error page that marks the current one finds none.
-        $event->request->setRouteResolver(static fn () => null);
-
         Refusal::gate($this->flags->impossible($event->route));
+        $flags = $this->flags->of($event->route);
+        try {
+            $route = $refusal->route($event->request, $flags, fn (Route $route): bool => $route === $event->route || !$this->flags->possible($route));
+        } catch (HttpExceptionInterface $exception) {
+            // As where no route matched: an error page that marks the current one finds none.
+            $this->container->make(Unmatched::class)->make($event->request);
 
-        throw $refusal->exception($event->request, $this->flags->of($event->route));
+            throw $exception;
+        }
+
+        throw new HttpResponseException($refusal->run($event->request, $route, $flags));
     }
 
     /**

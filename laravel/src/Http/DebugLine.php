@@ -8,6 +8,7 @@ use Flagstone\Laravel\Contracts\Driver;
 use Flagstone\Laravel\Flagstone;
 use Illuminate\Foundation\Http\Events\RequestHandled;
 use Illuminate\Http\Request;
+use Symfony\Component\HttpFoundation\Response;
 use Symfony\Component\HttpKernel\Exception\NotFoundHttpException;
 
 /**
@@ -29,6 +30,16 @@ final class DebugLine
         $line = $this->line($flags);
 
         return new NotFoundHttpException($line, null, 0, [self::HEADER => $line]);
+    }
+
+    /**
+     * The same for a page that another route answers with.
+     *
+     * @param list<string> $flags as the refused route names them
+     */
+    public function mark(Request $request, Response $response, array $flags): void
+    {
+        $response->headers->set(self::HEADER, $this->line($flags));
     }
 
     /** Adds the line to a page. */

@@ -9,8 +9,6 @@ use Flagstone\Laravel\Subject\Subjects;
 use Illuminate\Container\Container;
 use Illuminate\Http\Request;
 use Illuminate\Routing\Route;
-use Illuminate\Routing\RouteCollection;
-use Illuminate\Routing\Router;
 use Symfony\Component\HttpFoundation\Response;
 use Symfony\Component\HttpKernel\Exception\HttpExceptionInterface;
 
@@ -27,6 +25,9 @@ final class HideFeatures
     /** The request's attribute that names the flags for which it was refused a page. */
     public const REFUSED = 'flagstone.refused';
 
+    /** The request's attribute that says that this middleware runs. */
+    public const HIDES = 'flagstone.hides';
+
     public function __construct(private readonly Container $container)
     {
     }
@@ -34,65 +35,76 @@ final class HideFeatures
     /** @throws HttpExceptionInterface as the router throws it, for the application's handler to render */
     public function handle(Request $request, Closure $next): mixed
     {
+        $request->attributes->set(self::HIDES, true);
+        // Before the route's middleware decrypt them, or choose another guard.
+        $cookies = $request->cookies->all();
+        $guard = $this->container->make('config')->get('auth.defaults.guard');
+        $hide = fn (array $flags, ?Route $refused): mixed => $this->hidden($request, $flags, $refused, $cookies, $guard);
+
         $response = $next($request);
         $flags = $request->attributes->get(self::REFUSED);
+        $route = $request->route();
+        $route = $route instanceof Route ? $route : null;
         if (\is_array($flags)) {
-            throw $this->refusal($request, \array_values(\array_filter($flags, is_string(...))));
+            return $hide(\array_values(\array_filter($flags, is_string(...))), $route);
         }
         $status = $response instanceof Response ? $response->getStatusCode() : 0;
-        if ($status === 405 || $request->getMethod() === 'OPTIONS' && self::isMadeUp($request->route())) {
-            return $this->verbs($request) ?? $response;
+        if ($status === 405 || $request->getMethod() === 'OPTIONS' && self::isMadeUp($route)) {
+            $off = $this->off($request);
+
+            return $off === null ? $response : $hide($this->flags()->of($off), null);
         }
-        if (\in_array($status, self::EARLY, true)) {
-            $route = $request->route();
-            if ($route instanceof Route && !$this->isOn($request, $route)) {
-                throw $this->hidden($request, $route);
-            }
+        if (\in_array($status, self::EARLY, true) && $route !== null && !$this->isOn($request, $route)) {
+            Refusal::gate($this->flags()->off($route, $this->container->make(Subjects::class)->of($request)));
+
+            return $hide($this->flags()->of($route), $route);
         }
 
         return $response;
     }
 
-    /** What the router would say if it had none of the routes that are off; null where it has none of those. */
-    private function verbs(Request $request): mixed
+    /**
+     * What the router would say if it had none of the routes that are off, to a request as it came.
+     *
+     * @param list<string> $flags as the refused route names them
+     * @param ?Route $refused known to be off
+     * @param array<string, mixed> $cookies
+     * @throws HttpExceptionInterface
+     */
+    private function hidden(Request $request, array $flags, ?Route $refused, array $cookies, mixed $guard): mixed
     {
-        $visible = new RouteCollection();
-        $hidden = [];
-        foreach (\array_diff(Router::$verbs, [$request->getMethod()]) as $verb) {
-            $route = $this->match($request, $verb);
-            if ($route !== null && $this->isOn($request, $route)) {
-                $visible->add($route);
-            } elseif ($route !== null) {
-                $hidden[] = $route;
-            }
-        }
-        if ($hidden === []) {
-            return null;
-        }
-        if ($visible->getRoutes() === []) {
-            throw $this->hidden($request, $hidden[0]);
-        }
+        $refusal = $this->container->make(Refusal::class);
+        $restore = fn () => $this->container->make(Unmatched::class)->make($request, $cookies, $guard);
+        try {
+            $route = $refusal->route($request, $flags, fn (Route $route): bool => $route === $refused || !$this->isOn($request, $route));
+        } catch (HttpExceptionInterface $exception) {
+            $restore();
 
-        return Router::toResponse($request, $visible->match($request)->setContainer($this->container)->run());
+            throw $exception;
+        }
+        $restore();
+
+        return $refusal->run($request, $route, $flags);
     }
 
-    private function match(Request $request, string $verb): ?Route
+    /** A route of another verb that is off, and must not be told by its verbs. */
+    private function off(Request $request): ?Route
     {
-        $server = $request->server->all();
-        unset($server['HTTP_X_HTTP_METHOD_OVERRIDE']);
-        try {
-            $route = $this->container->make(Router::class)->getRoutes()->match(Request::create($request->url(), $verb, [], [], [], $server));
-        } catch (HttpExceptionInterface) {
-            return null;
+        foreach ($this->container->make(VisibleRoutes::class)->candidates($request) as $route) {
+            if (!$this->isOn($request, $route)) {
+                Refusal::gate($this->flags()->off($route, $this->container->make(Subjects::class)->of($request)));
+
+                return $route;
+            }
         }
 
-        return self::isMadeUp($route) ? null : $route;
+        return null;
     }
 
     /** The route that the router makes up to answer OPTIONS. */
-    private static function isMadeUp(mixed $route): bool
+    private static function isMadeUp(?Route $route): bool
     {
-        return $route instanceof Route && $route->methods() === ['OPTIONS'] && $route->gatherMiddleware() === [];
+        return $route !== null && $route->methods() === ['OPTIONS'] && $route->gatherMiddleware() === [];
     }
 
     private function isOn(Request $request, Route $route): bool
@@ -100,23 +112,9 @@ final class HideFeatures
         return $this->flags()->enabled($route, $this->container->make(Subjects::class)->of($request));
     }
 
-    /** The answer to a request that no middleware of the route has refused yet. */
-    private function hidden(Request $request, Route $route): HttpExceptionInterface
-    {
-        Refusal::gate($this->flags()->off($route, $this->container->make(Subjects::class)->of($request)));
-
-        return $this->refusal($request, $this->flags()->of($route));
-    }
-
     /** Made where they are needed: most pages need none of it. */
     private function flags(): RouteFlags
     {
         return $this->container->make(RouteFlags::class);
-    }
-
-    /** @param list<string> $flags */
-    private function refusal(Request $request, array $flags): HttpExceptionInterface
-    {
-        return $this->container->make(Refusal::class)->exception($request, $flags);
     }
 }

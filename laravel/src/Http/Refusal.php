@@ -5,20 +5,39 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Http;
 
 use Closure;
+use Flagstone\Laravel\Subject\Subjects;
+use Illuminate\Contracts\Container\Container;
+use Illuminate\Contracts\Debug\ExceptionHandler;
+use Illuminate\Foundation\Http\Events\RequestHandled;
 use Illuminate\Http\Request;
+use Illuminate\Http\Response;
+use Illuminate\Routing\Route;
 use Illuminate\Routing\RouteCollection;
+use Illuminate\Routing\Router;
+use Symfony\Component\HttpFoundation\Response as SymfonyResponse;
+use Symfony\Component\HttpKernel\Exception\HttpExceptionInterface;
 use Symfony\Component\HttpKernel\Exception\NotFoundHttpException;
 
 /**
- * What somebody gets for whom a flag is off: the answer to a path that no route has.
+ * What somebody gets for whom a flag is off: the answer that the application gives where it lacks the route, be it a fallback's, a
+ * catch-all's, its 404 or its 405.
  */
 final class Refusal
 {
+    /** The request's attribute that holds protocol version and content type of the answer before the router prepared it. */
+    private const SENT = 'flagstone.sent';
+
     /** @var ?Closure(Request, list<string>): mixed */
     private ?Closure $other = null;
 
-    public function __construct(private readonly ?DebugLine $debug)
-    {
+    private bool $isListening = false;
+
+    public function __construct(
+        private readonly Container $container,
+        private readonly VisibleRoutes $routes,
+        private readonly Unmatched $unmatched,
+        private readonly ?DebugLine $debug,
+    ) {
     }
 
     /** @param ?Closure(Request, list<string>): mixed $answer another answer; null from it, or instead of it: 404 */
@@ -36,7 +55,6 @@ final class Refusal
     /**
      * @param list<string> $flags as the route names them
      * @param list<string> $off those of them that end the request
-     * @throws NotFoundHttpException
      */
     public function answer(Request $request, array $flags, array $off): mixed
     {
@@ -46,8 +64,40 @@ final class Refusal
             return $answer;
         }
         $request->attributes->set(HideFeatures::REFUSED, $flags);
+        if ($request->attributes->has(HideFeatures::HIDES)) {
+            // It answers itself, and outside of what the route's middleware add.
+            return new Response('', 404);
+        }
 
-        throw $this->exception($request, $flags);
+        return $this->inside($request, $flags);
+    }
+
+    /**
+     * The router's answer without the routes that are off.
+     *
+     * @param list<string> $flags as the refused route names them
+     * @param Closure(Route): bool $isOff
+     * @throws HttpExceptionInterface where no route is left, or none of this verb
+     */
+    public function route(Request $request, array $flags, Closure $isOff): Route
+    {
+        try {
+            return $this->routes->match($request, $isOff);
+        } catch (NotFoundHttpException $exception) {
+            throw $this->debug === null ? $exception : $this->debug->exception($request, $flags);
+        }
+    }
+
+    /**
+     * @param list<string> $flags as the refused route names them
+     * @param ?list<string> $without middleware that has run already
+     */
+    public function run(Request $request, Route $route, array $flags, ?array $without = null): SymfonyResponse
+    {
+        $response = $this->routes->run($request, $route, $without ?? []);
+        $this->debug?->mark($request, $response, $flags);
+
+        return $response;
     }
 
     /**
@@ -58,6 +108,66 @@ final class Refusal
     public function exception(Request $request, array $flags): NotFoundHttpException
     {
         return $this->debug === null ? self::unrouted($request) : $this->debug->exception($request, $flags);
+    }
+
+    /**
+     * An answer amid the middleware of the refused route, which go on with it: what they have done is not done again for the route
+     * that answers instead.
+     *
+     * @param list<string> $flags
+     */
+    private function inside(Request $request, array $flags): SymfonyResponse
+    {
+        $refused = $request->route();
+        $known = $this->container->make(RouteFlags::class);
+        $subject = $this->container->make(Subjects::class)->of($request);
+        try {
+            $route = $this->route($request, $flags, static fn (Route $route): bool => $route === $refused || !$known->enabled($route, $subject));
+        } catch (HttpExceptionInterface $exception) {
+            return $this->rendered($request, $exception);
+        }
+        $router = $this->container->make(Router::class);
+        $ran = $refused instanceof Route ? \array_filter($router->gatherRouteMiddleware($refused), is_string(...)) : [];
+        $shared = \array_values(\array_intersect($ran, \array_filter($router->gatherRouteMiddleware($route), is_string(...))));
+        $run = fn (): SymfonyResponse => $this->run($request, $route, $flags, $shared);
+
+        return $shared === [] ? $this->unmatched->during($request, $run) : $run();
+    }
+
+    /** As the router's pipeline renders it, for a request without a route. */
+    private function rendered(Request $request, HttpExceptionInterface $exception): SymfonyResponse
+    {
+        $handler = $this->container->make(ExceptionHandler::class);
+        $handler->report($exception);
+        $response = $this->unmatched->during($request, static fn (): SymfonyResponse => $handler->render($request, $exception));
+        if (\method_exists($response, 'withException')) {
+            $response->withException($exception);
+        }
+        $request->attributes->set(self::SENT, [$response->getProtocolVersion(), $response->headers->get('Content-Type')]);
+        $this->listen();
+
+        return $response;
+    }
+
+    /** The router prepares what its routes answer, and not what it answers for a path without a route. */
+    private function listen(): void
+    {
+        if ($this->isListening) {
+            return;
+        }
+        $this->isListening = true;
+        $this->container->make('events')->listen(RequestHandled::class, static function (RequestHandled $event): void {
+            $sent = $event->request->attributes->get(self::SENT);
+            if (!\is_array($sent) || !\is_string($sent[0] ?? null)) {
+                return;
+            }
+            $event->response->setProtocolVersion($sent[0]);
+            if (!\is_string($sent[1] ?? null)) {
+                $event->response->headers->remove('Content-Type');
+            } else {
+                $event->response->headers->set('Content-Type', $sent[1]);
+            }
+        });
     }
 
     /**

@@ -83,6 +83,9 @@ final class Registrar
     {
         $app->singleton(DebugLine::class);
         $app->singleton(Refusal::class, static fn (Application $app): Refusal => new Refusal(
+            $app,
+            $app->make(VisibleRoutes::class),
+            $app->make(Unmatched::class),
             $debug ? $app->make(DebugLine::class) : null,
         ));
         $app->singleton(RouteFlags::class, static fn (Application $app): RouteFlags => new RouteFlags(
