@@ -155,7 +155,8 @@ fn the_lock_of_a_publisher_that_dies_is_free_at_once() {
     publish(&store, &numbered(0));
     // It waits in the middle of its publish, holding the lock, for longer than this test runs.
     let stuck = Child::new("publish").store(&path).set("NUMBER", "5");
-    let stuck = stuck.under(&["strace", "-f", "-o", "/dev/null", "-e", "inject=rename:delay_enter=60000000"]);
+    let stuck =
+        stuck.under(&["strace", "-f", "-o", "/dev/null", "-e", "inject=renameat:delay_enter=60000000"]);
     let mut strace = stuck.command().spawn().unwrap();
     let impatient = store.clone().with_patience(Duration::from_millis(100));
     let since = Instant::now();

@@ -101,7 +101,7 @@ fn calls(store: &Path, what: &str) -> BTreeMap<String, (u32, u32)> {
         traced.under(&["strace", "-f", "-o", log.to_str().unwrap(), "-e", &format!("trace={CALLS}")]).run();
     assert!(traced.done(), "strace: {}", String::from_utf8_lossy(&traced.output.stderr));
     let log = std::fs::read_to_string(log).unwrap();
-    let lock = log.find("/lock\"").expect("the lock is opened");
+    let lock = log.find("\"lock\"").expect("the lock is opened");
     let from = log[..lock].rfind('\n').unwrap_or(0);
     let mut calls: BTreeMap<String, (u32, u32)> = BTreeMap::new();
     for (text, counts) in [(&log[..from], false), (&log[from..], true)] {
@@ -118,7 +118,7 @@ fn calls(store: &Path, what: &str) -> BTreeMap<String, (u32, u32)> {
 }
 
 const CALLS: &str =
-    "openat,read,write,pread64,pwrite64,fsync,fdatasync,rename,unlink,ftruncate,fchmod,msync,mmap,flock";
+    "openat,read,write,pread64,pwrite64,fsync,fdatasync,renameat,unlinkat,ftruncate,fchmod,msync,mmap,flock";
 
 fn each_fault(what: &str, faults: &[&str], check: impl Fn(&Path, &str, bool, &str)) {
     let dir = trusted_dir();
@@ -210,13 +210,13 @@ fn the_audit_trail_is_on_the_disk_before_the_snapshot_gets_its_name_and_that_bef
         "flock(",
         "audit.jsonl>, \"{",
         "fdatasync(",
-        ".snapshot.tmp\", O_WRONLY|O_CREAT|O_EXCL|O_NOFOLLOW|O_CLOEXEC",
+        ".snapshot.tmp\", O_RDWR|O_CREAT|O_EXCL|",
         "\"\\x89FSNAP",
         "fchmod(",
         "0444",
         "fsync(",
         ".snapshot.tmp\", O_RDONLY",
-        "rename(",
+        "renameat(",
         "fsync(",
         "snapshots>",
         "msync(",

@@ -297,18 +297,18 @@ fn init_keeps_its_hands_off_a_directory_that_holds_other_things() {
 fn permissions_are_what_they_should_be_whatever_the_umask() {
     let dir = trusted_dir();
     for (umask, name, group) in
-        [(0o077, "own", None), (0, "open", None), (0o077, "group", Some(())), (0, "team", Some(()))]
+        [(0o077, "own", None), (0, "open", None), (0o077, "readers", Some(())), (0, "team", Some(()))]
     {
         let path = dir.join(name);
         // The umask belongs to the process: a child has its own.
         let own = rustix::process::getegid().as_raw().to_string();
         let group = group.map(|()| own.as_str()).unwrap_or("");
         let umask = format!("{umask:o}");
-        let child = Child::new("init").store(&path).set("UMASK", &umask).set("GROUP", group).run();
+        let child = Child::new("init").store(&path).set("UMASK", &umask).set("READERS", group).run();
         assert!(child.done(), "{}", child.text());
         publish(&Store::open(&path).unwrap(), &portal(true));
         let [directory, head, snapshot] =
-            if !group.is_empty() { [0o2770, 0o660, 0o440] } else { [0o755, 0o644, 0o444] };
+            if !group.is_empty() { [0o750, 0o640, 0o440] } else { [0o755, 0o644, 0o444] };
         assert_eq!(mode(&path), directory, "{name}");
         assert_eq!(mode(&path.join("snapshots")), directory, "{name}");
         for file in ["head", "lock", "audit.jsonl"] {

@@ -358,7 +358,8 @@ fn a_reader_slower_than_ten_publishes_takes_the_newest() {
     let file = snapshot_file(&path, 1);
     let slow = Child::new("read").store(&path);
     let log = dir.join("trace");
-    let words = ["-e", "inject=openat:delay_enter=3000000", "-P", file.to_str().unwrap()];
+    let folder = path.join("snapshots");
+    let words = ["-e", "inject=openat:delay_enter=3000000", "-P", folder.to_str().unwrap()];
     let slow = slow.under(&[&["strace", "-f", "-o", log.to_str().unwrap()], &words[..]].concat());
     let running = slow.command().spawn().unwrap();
     std::thread::sleep(Duration::from_millis(1_000));

@@ -3,10 +3,10 @@
 mod support;
 
 use flagstone::store::{Reader, ReaderOptions, Store, StoreError, Trust};
-use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::Path;
 use support::children::{Child, Ended};
-use support::stores::{change, new_store, portal, publish, reader, snapshot_file};
+use support::stores::{change, new_store, portal, publish, publishers_store, reader, snapshot_file};
 use support::{NEEDS_ROOT, TrustedDir, as_root, passable_dir, trusted_dir, user};
 
 const DEPLOY: u32 = 64_001;
@@ -50,11 +50,69 @@ fn store_below(dir: &TrustedDir) -> std::path::PathBuf {
     path
 }
 
+/// One question of `trust/cases.json`, which is put to the extension, the command and the polyfill as well.
+#[derive(serde::Deserialize)]
+struct Case {
+    name: String,
+    make: String,
+    open: String,
+    #[serde(rename = "as")]
+    who: String,
+    expect: String,
+    says: Vec<String>,
+}
+
 #[test]
-fn a_directory_that_everybody_can_write_is_refused_wherever_it_is_on_the_path() {
+fn every_case_of_the_table_is_judged_as_it_says() {
+    let base = passable_dir();
+    let cases: Vec<Case> = serde_json::from_str(include_str!("trust/cases.json")).unwrap();
+    let numbers = [("DEPLOY", DEPLOY), ("WORKER", WORKER), ("STRANGER", STRANGER), ("TEAM", TEAM)]
+        .map(|(name, number)| (name, number.to_string()));
+    let mut wrong = Vec::new();
+    for (number, case) in cases.iter().enumerate() {
+        let dir = base.join(&number.to_string());
+        std::fs::create_dir_all(dir.join("app")).unwrap();
+        chmod(&dir, 0o755);
+        chmod(&dir.join("app"), 0o755);
+        publish(&new_store(&dir.join("app/store")), &portal(true));
+        let made = as_root("sh")
+            .args(["-ec", &case.make])
+            .env("D", &dir)
+            .envs(numbers.clone())
+            .current_dir(&dir)
+            .status();
+        assert!(made.unwrap().success(), "{}: {}", case.name, case.make);
+        let path = dir.join(&case.open);
+        let user = match case.who.as_str() {
+            "root" => 0,
+            "deploy" => DEPLOY,
+            "worker" => WORKER,
+            "stranger" => STRANGER,
+            other => panic!("{}: nobody is {other:?}", case.name),
+        };
+        let answer = ask("judge", 0, &path, (user, user, &[]), base.path());
+        let text = answer.text();
+        let replaced = |text: &str| {
+            let replace =
+                |text: String, (name, number): &(&str, String)| text.replace(&format!("${name}"), number);
+            numbers.iter().fold(text.to_owned(), replace).replace("$D", dir.to_str().unwrap())
+        };
+        let says = case.says.iter().all(|part| text.contains(&replaced(part)));
+        if !text.starts_with(&format!("{}: ", case.expect)) || !says {
+            wrong.push(format!(
+                "{} (as {}): expected {} {:?}, found {text}",
+                case.name, case.who, case.expect, case.says
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+}
+
+#[test]
+fn what_everybody_can_write_is_refused_and_trusted_again_by_what_it_says_to_type() {
     let dir = trusted_dir();
     let path = store_below(&dir);
-    for place in [path.clone(), path.parent().unwrap().to_owned(), path.join("head")] {
+    for place in [path.clone(), path.join("head")] {
         let before = support::mode(&place);
         chmod(&place, before | 0o002);
         let text = refusal(&path);
@@ -66,14 +124,18 @@ fn a_directory_that_everybody_can_write_is_refused_wherever_it_is_on_the_path() 
 }
 
 #[test]
-fn the_sticky_bit_does_not_make_a_directory_trusted() {
+fn a_store_is_made_and_changed_in_a_directory_that_everybody_can_write() {
     let dir = trusted_dir();
-    let path = store_below(&dir);
-    chmod(path.parent().unwrap(), 0o1777);
-    let text = refusal(&path);
-    assert!(text.contains("sticky") && text.contains("/var/lib/flagstone"), "{text}");
-    let error = Store::init(&path.parent().unwrap().join("another"), "production", None).unwrap_err();
-    assert!(error.is_refusal(), "{error}");
+    for (name, mode) in [("sticky", 0o1777), ("volume", 0o2777), ("open", 0o777)] {
+        let public = dir.join(name);
+        std::fs::create_dir(&public).unwrap();
+        chmod(&public, mode);
+        let path = public.join("flagstone");
+        let store = new_store(&path);
+        publish(&store, &portal(true));
+        store.kill("portal", change()).unwrap();
+        assert_eq!(*store.trust(), Trust::Trusted, "{name}");
+    }
 }
 
 #[test]
@@ -96,14 +158,14 @@ fn a_directory_of_another_user_is_refused() {
 }
 
 #[test]
-fn a_path_opened_to_everybody_later_keeps_new_snapshots_out() {
+fn a_store_opened_to_everybody_later_keeps_new_snapshots_out() {
     let dir = trusted_dir();
     let path = store_below(&dir);
     let reader = reader(&path);
     assert_eq!(reader.view().generation, 1);
     let store = Store::open(&path).unwrap();
     publish(&store, &portal(false));
-    chmod(path.parent().unwrap(), 0o777);
+    chmod(&path, 0o777);
     let view = reader.view();
     assert_eq!((view.generation, view.fallback), (1, true));
     assert!(reader.status().last_error.unwrap().contains("chmod o-w"));
@@ -164,11 +226,25 @@ fn a_symbolic_link_is_as_good_as_the_directories_it_lies_in_and_leads_to() {
     }
     let through = reader(&good.join("link"));
     assert_eq!(through.status().directory, path.canonicalize().unwrap(), "known by its canonical path");
-    assert!(refusal(&bad.join("link")).contains("bad is writable by everybody"));
+    // Root's link, or one's own, is as good where everybody could have put another.
+    reader(&bad.join("link"));
+    assert!(
+        as_root("chown")
+            .args(["-h", &STRANGER.to_string()])
+            .arg(bad.join("link"))
+            .status()
+            .unwrap()
+            .success(),
+        "{NEEDS_ROOT}"
+    );
+    assert!(
+        refusal(&bad.join("link"))
+            .contains(&format!("bad/link belongs to user {STRANGER}, and everybody can write"))
+    );
     // A link that leads through the bad directory, relative, and out of it again.
     symlink("../bad/link", good.join("detour")).unwrap();
-    assert!(refusal(&good.join("detour")).contains("bad is writable by everybody"));
-    assert!(refusal(&bad.join("../good/link")).contains("bad is writable by everybody"));
+    assert!(refusal(&good.join("detour")).contains("bad/link belongs to user"));
+    reader(&bad.join("../good/link"));
     symlink("loop", good.join("loop")).unwrap();
     assert!(
         Reader::open(&good.join("loop"), ReaderOptions::default())
@@ -176,8 +252,8 @@ fn a_symbolic_link_is_as_good_as_the_directories_it_lies_in_and_leads_to() {
             .to_string()
             .contains("symbolic links")
     );
-    chmod(path.parent().unwrap(), 0o777);
-    assert!(refusal(&good.join("link")).contains("app is writable by everybody"));
+    chmod(&path, 0o777);
+    assert!(refusal(&good.join("link")).contains("store is writable by everybody"));
 }
 
 #[test]
@@ -238,7 +314,7 @@ fn a_worker_reads_what_another_user_publishes_and_cannot_change_it() {
 }
 
 #[test]
-fn two_publishers_of_one_group_share_a_store_that_nobody_else_can_read() {
+fn a_store_made_for_publishers_of_one_group_works_as_before() {
     let dir = passable_dir();
     let parent = dir.join("parent");
     std::fs::create_dir(&parent).unwrap();
@@ -250,8 +326,8 @@ fn two_publishers_of_one_group_share_a_store_that_nobody_else_can_read() {
         (WORKER, WORKER, &[TEAM] as &[u32]),
         (STRANGER, TEAM, &[TEAM] as &[u32]),
     );
-    let made = Child::new("init").store(&path).set("GROUP", &TEAM.to_string());
-    assert_eq!(made.by_user(DEPLOY, DEPLOY, &[TEAM], dir.path()).run().text(), "made");
+    assert_eq!(ask("init", 0, &path, deploy, dir.path()).text(), "made");
+    publishers_store(&path, TEAM);
     for round in 0..3 {
         let next = round * 2 + 1;
         assert_eq!(ask("publish", next, &path, deploy, dir.path()).text(), format!("published {next} None"));
@@ -269,13 +345,55 @@ fn two_publishers_of_one_group_share_a_store_that_nobody_else_can_read() {
 }
 
 #[test]
-fn a_group_that_one_is_not_in_cannot_be_given_a_store() {
+fn a_group_that_one_is_not_in_cannot_be_the_readers() {
     let dir = passable_dir();
     let parent = dir.join("parent");
     std::fs::create_dir(&parent).unwrap();
     chown(&parent, Some(DEPLOY), Some(DEPLOY))
         .unwrap_or_else(|_| panic!("two users need root: sudo make test"));
-    let made = Child::new("init").store(&parent.join("store")).set("GROUP", &TEAM.to_string());
+    let made = Child::new("init").store(&parent.join("store")).set("READERS", &TEAM.to_string());
     let made = made.by_user(DEPLOY, DEPLOY, &[], dir.path()).run();
     assert!(!made.done() && made.text().contains("make the directory"), "{}", made.text());
+}
+
+#[test]
+fn a_store_for_readers_is_read_by_them_and_changed_by_its_owner_alone() {
+    let dir = passable_dir();
+    let path = dir.join("store");
+    std::fs::create_dir(&path).unwrap();
+    chown(&path, Some(DEPLOY), Some(DEPLOY))
+        .unwrap_or_else(|_| panic!("two users need root: sudo make test"));
+    let deploy = (DEPLOY, DEPLOY, &[TEAM] as &[u32]);
+    let made = Child::new("init").store(&path).set("READERS", &TEAM.to_string());
+    assert_eq!(made.by_user(DEPLOY, DEPLOY, &[TEAM], dir.path()).run().text(), "made");
+    assert_eq!(ask("publish", 1, &path, deploy, dir.path()).text(), "published 1 None");
+    let worker = (WORKER, WORKER, &[TEAM] as &[u32]);
+    assert_eq!(ask("read", 0, &path, worker, dir.path()).text(), "1 trusted Some(Private) None");
+    for what in ["publish", "kill"] {
+        let refused = ask(what, 2, &path, worker, dir.path());
+        assert!(!refused.done() && refused.text().contains("Permission denied"), "{}", refused.text());
+    }
+    let stranger = ask("read", 0, &path, (STRANGER, STRANGER, &[]), dir.path());
+    assert!(!stranger.done() && stranger.text().contains("Permission denied"), "{}", stranger.text());
+    // Root's change gives nothing to anybody else.
+    let store = Store::open(&path).unwrap();
+    publish(&store, &portal(true));
+    store.make_export_key().unwrap();
+    for (name, mode) in [
+        ("", 0o750),
+        ("snapshots", 0o750),
+        ("head", 0o640),
+        ("lock", 0o640),
+        ("audit.jsonl", 0o640),
+        ("keys", 0o700),
+        ("keys/signing", 0o600),
+    ] {
+        let found = std::fs::metadata(path.join(name)).unwrap();
+        assert_eq!(
+            (found.permissions().mode() & 0o7777, found.uid(), found.gid()),
+            (mode, DEPLOY, TEAM),
+            "{name}"
+        );
+    }
+    assert_eq!(support::mode(&snapshot_file(&path, 2)), 0o440);
 }

@@ -7,9 +7,10 @@
 
 use super::actor::Actor;
 use super::diff::{Difference, cut};
+use super::directory::{Access, Folder};
 use super::error::StoreError;
 use super::head::Head;
-use super::layout::{AUDIT, open_plain};
+use super::layout::AUDIT;
 use super::modes::Modes;
 use crate::guard::Finding;
 use crate::snapshot::Audited;
@@ -17,10 +18,10 @@ use crate::travel::Origin;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
 
 /// No line is longer.
 pub(super) const LINE_LIMIT: usize = 1 << 20;
@@ -223,18 +224,16 @@ struct Tail {
 
 impl<'a> Audit<'a> {
     /// Opens the trail, making it if there is none.
-    pub(super) fn open(directory: &Path, modes: &Modes, head: &'a Head) -> Result<Audit<'a>, StoreError> {
-        let path = directory.join(AUDIT);
+    pub(super) fn open(store: &Folder, modes: &Modes, head: &'a Head) -> Result<Audit<'a>, StoreError> {
+        let path = store.path().join(AUDIT);
         let failed = |source| StoreError::io("open the audit trail", &path, source);
-        let file = match open_plain(&path, true) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path);
-                let file = file.map_err(failed)?;
+        let file = match store.open(AUDIT, "open the audit trail", Access::Write)? {
+            Some(opened) => opened.file,
+            None => {
+                let file = store.create(AUDIT).map_err(failed)?;
                 modes.apply(&file, modes.audit()).map_err(failed)?;
                 file
             }
-            Err(error) => return Err(failed(error)),
         };
         let tail = tail(&file).map_err(failed)?;
         Ok(Audit { file, path, head, tail })

@@ -1,15 +1,14 @@
 //! How changes of one store are made: `config.json` beside its head, written by hand or by `flagstone config`.
 //!
-//! Workers never read it. Whoever may write it decides which commands run when somebody changes the store, hence
-//! [`Runner`].
+//! Workers never read it. Whoever may write it decides which commands run, which files are read and which addresses are
+//! called when somebody changes the store: a file of anybody but root and the process's own user is ignored as a whole.
 
 use super::Store;
+use super::directory::{Access, Folder, StoreFile};
 use super::error::StoreError;
-use super::layout::{CONFIG, open_plain};
-use super::lock::Lock;
-use super::modes::Modes;
+use super::layout::CONFIG;
 use super::replace::replace;
-use super::trust::{judge, judge_file, printable, shell};
+use super::trust::{printable, remedy_for, shell};
 use crate::definition::{did_you_mean, nearest};
 use crate::notify::Endpoint;
 use rustix::process::geteuid;
@@ -17,8 +16,8 @@ use serde::de::{Deserializer, Error, Visitor};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read};
+use std::fs::Metadata;
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -41,9 +40,9 @@ pub struct Config {
     /// Who is told of changes, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub notify: BTreeMap<MachineName, Endpoint>,
-    /// Who may run the machines' commands.
+    /// Why nothing in the file is used, where it is not root's or this process's user's alone, and what to type.
     #[serde(skip)]
-    pub runner: Runner,
+    pub ignored: Option<String>,
 }
 
 impl Config {
@@ -191,36 +190,22 @@ impl TryFrom<Written> for Machine {
     }
 }
 
-/// As whom the machines' commands run.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Runner {
-    /// As the process's user, who wrote the file, or root did.
-    #[default]
-    Me,
-    /// As the user who wrote the file, since root does not run what others wrote.
-    User {
-        /// The user's number.
-        uid: u32,
-        /// The number of the file's group.
-        gid: u32,
-    },
-    /// Not at all; says why, and what to type.
-    Nobody(String),
-}
-
 impl Store {
-    /// The configuration; the default where there is no file.
+    /// The configuration; the default where there is no file. Where neither root nor this process's user owns the file, or others
+    /// can write it, the default as well, and [`Config::ignored`] says so.
     ///
     /// # Errors
     ///
-    /// When it cannot be read, others could change it, or something in it is not as it should be.
+    /// When it cannot be read, or something in it is not as it should be.
     pub fn config(&self) -> Result<Config, StoreError> {
-        let user = geteuid().as_raw();
-        let Some((file, path)) = self.open_config()? else { return Ok(Config::default()) };
-        let metadata = file.metadata().map_err(|source| StoreError::io("read", &path, source))?;
-        judge_file(&path, &metadata, &judge(&self.directory, user)?, user)?;
-        let config = Config::parse(&printable(&path), &read(file, &path)?).map_err(StoreError::Refused)?;
-        Ok(Config { runner: runner(&path, &metadata, user), ..config })
+        let path = self.directory.join(CONFIG);
+        let Some(opened) = open(&self.folder()?)? else { return Ok(Config::default()) };
+        let config = Config::parse(&printable(&path), &read(&opened, &path)?);
+        match ignored(&path, &opened.metadata, geteuid().as_raw()) {
+            None => config.map_err(StoreError::Refused),
+            Some(_) if config == Ok(Config::default()) => Ok(Config::default()),
+            ignored => Ok(Config { ignored, ..Config::default() }),
+        }
     }
 
     /// The configuration's text, and what tells that it was replaced; none where there is no file.
@@ -229,7 +214,7 @@ impl Store {
     ///
     /// When it cannot be read.
     pub fn config_text(&self) -> Result<Option<Vec<u8>>, StoreError> {
-        self.open_config()?.map(|(file, path)| read(file, &path)).transpose()
+        config_text(&self.folder()?)
     }
 
     /// Replaces the configuration by that text, if it was `before` until now.
@@ -241,58 +226,51 @@ impl Store {
         let path = self.directory.join(CONFIG);
         Config::parse(&printable(&path), text).map_err(StoreError::Refused)?;
         let failed = |source| StoreError::io("write", &path, source);
-        let _lock = Lock::take(&self.directory, self.patience, "config")?;
-        judge(&self.directory, geteuid().as_raw())?;
-        if self.config_text()?.as_deref() != before {
+        let (folder, _lock) = self.locked("config")?;
+        if config_text(&folder)?.as_deref() != before {
             return Err(StoreError::Refused(format!(
                 "{} was changed by somebody else just now; nothing was changed",
                 printable(&path)
             )));
         }
-        let modes = Modes::of(&std::fs::metadata(&self.directory).map_err(failed)?);
-        replace(&path, text, &modes, modes.config()).map_err(failed)
-    }
-
-    fn open_config(&self) -> Result<Option<(File, PathBuf)>, StoreError> {
-        let path = self.directory.join(CONFIG);
-        match open_plain(&path, false) {
-            Ok(file) => Ok(Some((file, path))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(StoreError::io("open", &path, source)),
-        }
+        let modes = folder.modes().map_err(failed)?;
+        replace(&folder, CONFIG, text, &modes, modes.config()).map_err(failed)
     }
 }
 
-fn read(file: File, path: &Path) -> Result<Vec<u8>, StoreError> {
-    let mut text = Vec::new();
-    file.take(LIMIT + 1).read_to_end(&mut text).map_err(|source| StoreError::io("read", path, source))?;
-    match text.len() as u64 > LIMIT {
-        true => Err(StoreError::Refused(format!(
-            "{}: found more than {LIMIT} bytes, expected at most that",
-            printable(path)
-        ))),
-        false => Ok(text),
-    }
+fn open(store: &Folder) -> Result<Option<StoreFile>, StoreError> {
+    store.open(CONFIG, "open", Access::Read)
 }
 
-fn runner(path: &Path, metadata: &std::fs::Metadata, user: u32) -> Runner {
+fn config_text(store: &Folder) -> Result<Option<Vec<u8>>, StoreError> {
+    let path = store.path().join(CONFIG);
+    open(store)?.map(|opened| read(&opened, &path)).transpose()
+}
+
+fn read(opened: &StoreFile, path: &Path) -> Result<Vec<u8>, StoreError> {
+    opened.read(LIMIT).map_err(|source| match source.kind() {
+        io::ErrorKind::FileTooLarge => StoreError::Refused(format!("{}: {source}", printable(path))),
+        _ => StoreError::io("read", path, source),
+    })
+}
+
+/// Why that user uses nothing in the file; none where it is root's or the user's own, and nobody else can write it.
+fn ignored(path: &Path, metadata: &Metadata, user: u32) -> Option<String> {
+    let (owner, name) = (metadata.uid(), printable(path));
     if metadata.mode() & 0o022 != 0 {
-        return Runner::Nobody(format!(
-            "{} is writable by others than its owner; type: chmod go-w {}",
-            printable(path),
-            shell(path)
+        let remedy = remedy_for(format!("chmod go-w {}", shell(path)), owner, user);
+        return Some(format!(
+            "nothing in {name} is used, since others than its owner can write it (mode {:04o}). {remedy}",
+            metadata.mode() & 0o7777
         ));
     }
-    match metadata.uid() {
-        0 => Runner::Me,
-        owner if owner == user => Runner::Me,
-        owner if user == 0 => Runner::User { uid: owner, gid: metadata.gid() },
-        owner => Runner::Nobody(format!(
-            "{} belongs to user {owner}, whose commands nobody else runs; give it to root: chown root {}",
-            printable(path),
-            shell(path)
-        )),
+    if [0, user].contains(&owner) {
+        return None;
     }
+    let remedy = remedy_for(format!("chown root {}", shell(path)), 0, user);
+    Some(format!(
+        "nothing in {name} is used, since it belongs to user {owner}, expected root or user {user}. {remedy}"
+    ))
 }
 
 /// A problem as serde tells it, with the nearest key for one that is unknown.

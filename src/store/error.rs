@@ -31,14 +31,14 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// Others could change it.
-    #[error("{} is not trusted: {reasons}. Type: {commands}", printable(path))]
+    #[error("{} is not trusted: {reasons}. {remedy}", printable(path))]
     Untrusted {
         /// The directory or file.
         path: PathBuf,
         /// What is wrong with which part of the path.
         reasons: String,
-        /// What to type.
-        commands: String,
+        /// A sentence that says what this user can type, and what to ask root for.
+        remedy: String,
     },
     /// The head is not one.
     #[error("{}: {problem}; restore it from a backup (docs/operations.md)", printable(path))]

@@ -108,7 +108,7 @@ impl Store {
     ///
     /// When the lock cannot be opened.
     pub fn guarding(&self) -> Result<Option<Guarding>, StoreError> {
-        Ok(guard().take(&self.directory)?.map(Guarding))
+        Ok(guard().take(&self.folder()?)?.map(Guarding))
     }
 
     /// What the last guard wrote down; none where there was none.
@@ -117,12 +117,12 @@ impl Store {
     ///
     /// When that cannot be read, or is damaged.
     pub fn guards_memory(&self) -> Result<Option<Memory>, StoreError> {
-        guard().kept(&self.directory, LIMIT, "it is begun anew")
+        guard().kept(&self.folder()?, LIMIT, "it is begun anew")
     }
 
     /// What the guard of this store says of its flags, if one watches; `now` is in microseconds since 1970.
     pub fn verdicts(&self, now: i64) -> Verdicts {
-        if !guard().is_taken(&self.directory) {
+        if !self.folder().is_ok_and(|store| guard().is_taken(&store)) {
             return Verdicts::Nobody;
         }
         let memory = self.guards_memory().ok().flatten();

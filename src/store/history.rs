@@ -3,15 +3,15 @@
 use super::Store;
 use super::actor::Actor;
 use super::audit::{Action, LINE_LIMIT, Outcome, Record, parse_line};
+use super::directory::Access;
 use super::error::StoreError;
 use super::head::{Current, Head};
-use super::layout::{AUDIT, open_plain, retained};
+use super::layout::{AUDIT, SNAPSHOT_LIMIT, SNAPSHOTS, retained, snapshot_name};
 use super::open::{MapPolicy, head_file, map_head, open_snapshot};
-use super::trust::{Trust, judge};
+use super::trust::Trust;
 use crate::definition::Definitions;
 use crate::eval::time::format_rfc3339;
 use crate::snapshot::{ContentId, Snapshot};
-use rustix::process::geteuid;
 use serde::Serialize;
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read};
@@ -218,20 +218,16 @@ impl Store {
 
     /// Reads the head as it is now.
     pub(super) fn read_head(&self) -> Result<Head, StoreError> {
-        let user = geteuid().as_raw();
-        let judged = judge(&self.directory, user)?;
-        map_head(&self.directory, &head_file(&judged, user, false)?, false)
+        map_head(&self.directory, &head_file(&self.folder()?, Access::Read)?, false)
     }
 
     /// Every record that is one, in the order of the file.
     pub(super) fn records(&self, mut each: impl FnMut(&Record)) -> Result<(), StoreError> {
         let path = self.directory.join(AUDIT);
-        let file = match open_plain(&path, false) {
-            Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-            Err(source) => return Err(StoreError::io("open the audit trail", &path, source)),
+        let Some(opened) = self.folder()?.open(AUDIT, "open the audit trail", Access::Read)? else {
+            return Ok(());
         };
-        let mut reader = BufReader::new(file);
+        let mut reader = BufReader::new(opened.file);
         let mut line = Vec::new();
         loop {
             line.clear();
@@ -247,17 +243,14 @@ impl Store {
     }
 
     pub(super) fn kept(&self) -> Result<Vec<(u64, ContentId)>, StoreError> {
-        retained(&self.directory)
-            .map_err(|source| StoreError::io("list the snapshots of", &self.directory, source))
+        retained(&self.folder()?)
     }
 
     fn open_retained(&self, named: (u64, ContentId)) -> Result<Snapshot, StoreError> {
-        let user = geteuid().as_raw();
-        let judged = judge(&self.directory, user)?;
-        let policy = (MapPolicy::Auto, u64::MAX);
-        let (snapshot, _) = open_snapshot(&judged, user, named, &self.identity.environment, policy)?;
+        let policy = (MapPolicy::Auto, SNAPSHOT_LIMIT);
+        let (snapshot, _) = open_snapshot(&self.folder()?, named, &self.identity.environment, policy)?;
         snapshot.verify().map_err(|source| StoreError::Snapshot {
-            path: super::layout::snapshot_path(&self.directory, named.0, named.1),
+            path: self.directory.join(SNAPSHOTS).join(snapshot_name(named.0, named.1)),
             source,
         })?;
         Ok(snapshot)

@@ -2,72 +2,103 @@
 
 use super::audit::{Action, Outcome};
 use super::change::Change;
+use super::directory::Folder;
 use super::error::StoreError;
 use super::head::{Head, Identity, environment_name};
 use super::layout::{CONFIG, HEAD, LOCK, SNAPSHOTS, TEMPORARY};
 use super::lock::{LOCK_SIZE, Lock};
 use super::modes::Modes;
-use super::trust::{judge, printable, shell};
+use super::trust::{printable, shell};
 use super::users::group_number;
 use super::{PATIENCE, Store, now};
 use rustix::fs::{FallocateFlags, fallocate};
-use rustix::process::geteuid;
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
 impl Store {
-    /// Makes an empty store for an environment. With a group, its members can publish as well, and nobody else
-    /// can read. Only the last directory of the path is made. What an interrupted `init` left is finished.
+    /// Makes an empty store for an environment, which only its owner changes. With a group of readers, nobody else than its members can
+    /// read it. Only the last directory of the path is made. What an interrupted `init` left is finished.
     ///
     /// # Errors
     ///
-    /// When there is a store already, others could change it, or a name is not valid.
-    pub fn init(directory: &Path, environment: &str, group: Option<&str>) -> Result<Store, StoreError> {
+    /// When there is a store already, others could change it, or a name is not valid. Nothing was changed then.
+    pub fn init(directory: &Path, environment: &str, readers: Option<&str>) -> Result<Store, StoreError> {
         if !environment_name(environment) {
             return Err(StoreError::Refused(format!(
                 "{environment:?} cannot be an environment's name; expected a lowercase letter, then at most 63 \
                  lowercase letters, digits, _ and -, such as production"
             )));
         }
-        let group = group.map(|name| {
-            group_number(name).ok_or_else(|| {
-                StoreError::Refused(format!(
-                    "this machine has no group {name:?}; type: groupadd --system {name:?}"
-                ))
-            })
-        });
-        let modes = Modes::new(group.transpose()?);
-        if std::fs::symlink_metadata(directory.join(HEAD)).is_ok() {
-            return Err(exists(directory));
+        let readers = readers.map(known_group).transpose()?;
+        let folder = open_or_make(directory)?;
+        if folder.exists(HEAD).map_err(|source| StoreError::io("look at", folder.path(), source))? {
+            return Err(exists(folder.path()));
         }
-        refuse_other_files(directory)?;
-        make_directory(directory, &modes)?;
-        let judged = judge(directory, geteuid().as_raw())?;
-        let path = &judged.path;
-        make_file(&path.join(LOCK), &modes, modes.lock(), &[b' '; LOCK_SIZE])?;
-        let lock = Lock::take(path, PATIENCE, "init")?;
-        if std::fs::symlink_metadata(path.join(HEAD)).is_ok() {
+        refuse_other_files(&folder)?;
+        let modes = Modes::new(folder.judged().owner, readers);
+        folder.apply(&modes).map_err(|source| StoreError::io("make the directory", folder.path(), source))?;
+        // Judged by its new permissions.
+        let folder = Folder::store(folder.path())?;
+        let path = folder.path();
+        make_file(&folder, LOCK, &modes, modes.lock(), &[b' '; LOCK_SIZE])?;
+        let lock = Lock::take(&folder, PATIENCE, "init")?;
+        if folder.exists(HEAD).map_err(|source| StoreError::io("look at", path, source))? {
             return Err(exists(path));
         }
-        make_directory(&path.join(SNAPSHOTS), &modes)?;
+        let snapshots = folder.make_folder(SNAPSHOTS, &modes, modes.directory())?;
+        let made = snapshots.apply(&modes);
+        made.map_err(|source| StoreError::io("make the directory", snapshots.path(), source))?;
         let identity = Identity { store: random(path)?, created: now(), environment: environment.to_owned() };
-        let new = path.join(format!(".{HEAD}{TEMPORARY}"));
-        let _ = std::fs::remove_file(&new);
-        make_file(&new, &modes, modes.head(), &Head::blank(&identity))?;
-        std::fs::rename(&new, path.join(HEAD))
-            .map_err(|source| StoreError::io("make the head", path, source))?;
-        sync(path)?;
+        let new = format!(".{HEAD}{TEMPORARY}");
+        let _ = folder.remove(&new);
+        make_file(&folder, &new, &modes, modes.head(), &Head::blank(&identity))?;
+        folder.rename(&new, HEAD).map_err(|source| StoreError::io("make the head", path, source))?;
+        sync(&folder)?;
         drop(lock);
         let store = Store::open(path)?;
         let change = Change::by_me(None);
         let session = store.session(&change, "init")?;
         session.audit()?.append(session.record(&change, Action::Init, Outcome::Done))?;
         drop(session);
-        sync(path)?;
+        sync(&folder)?;
         Ok(store)
     }
+}
+
+/// The number of a group, by its name or number.
+pub(super) fn known_group(name: &str) -> Result<u32, StoreError> {
+    group_number(name).ok_or_else(|| {
+        StoreError::Refused(format!(
+            "this machine has no group {name:?}; make it (as root: groupadd --system {name:?}) or name another"
+        ))
+    })
+}
+
+/// Opens the directory, judged; makes the last one of the path where it is missing.
+fn open_or_make(path: &Path) -> Result<Folder, StoreError> {
+    match Folder::store(path) {
+        Err(StoreError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+        opened => return opened,
+    }
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Folder::store(path) };
+    let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+    let parent = match Folder::parent(parent) {
+        Err(StoreError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            return Err(StoreError::Refused(format!(
+                "there is no directory {}; type: install -d -m 0755 {}",
+                printable(parent),
+                shell(parent)
+            )));
+        }
+        parent => parent?,
+    };
+    match parent.make_directory(name) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(source) => return Err(StoreError::io("make the directory", path, source)),
+    }
+    Folder::store(path)
 }
 
 fn exists(path: &Path) -> StoreError {
@@ -79,45 +110,27 @@ fn exists(path: &Path) -> StoreError {
 }
 
 /// A directory that holds anything but what an interrupted `init` leaves keeps its permissions.
-fn refuse_other_files(path: &Path) -> Result<(), StoreError> {
-    let Ok(entries) = std::fs::read_dir(path) else { return Ok(()) };
+fn refuse_other_files(folder: &Folder) -> Result<(), StoreError> {
+    let path = folder.path();
     let unfinished = format!(".{HEAD}{TEMPORARY}");
     let mine = [LOCK, SNAPSHOTS, CONFIG, &unfinished, ".gitignore", ".gitkeep"];
-    match entries.flatten().find(|entry| !mine.iter().any(|name| entry.file_name() == *name)) {
+    let names = folder.names().map_err(|source| StoreError::io("list", path, source))?;
+    match names.into_iter().find(|found| !mine.iter().any(|name| found == name)) {
         None => Ok(()),
         Some(other) => Err(StoreError::Refused(format!(
             "{} holds other files, such as {}; nothing was changed. Make the store in a directory of its own, such as {}",
             printable(path),
-            printable(Path::new(&other.file_name())),
+            printable(Path::new(&other)),
             shell(&path.join("flagstone"))
         ))),
     }
 }
 
-/// Makes a directory with exactly those permissions, or gives them to an existing one.
-fn make_directory(path: &Path, modes: &Modes) -> Result<(), StoreError> {
-    let failed = |source| StoreError::io("make the directory", path, source);
-    match DirBuilder::new().mode(0o700).create(path) {
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let parent = path.parent().unwrap_or(path);
-            return Err(StoreError::Refused(format!(
-                "there is no directory {}; type: install -d -m 0755 {}",
-                printable(parent),
-                shell(parent)
-            )));
-        }
-        Err(error) => return Err(failed(error)),
-    }
-    let directory = File::open(path).map_err(failed)?;
-    modes.apply(&directory, modes.directory()).map_err(failed)
-}
-
 /// Makes a file with exactly that content and those permissions, its room on the disk taken, unless it is there.
-fn make_file(path: &Path, modes: &Modes, mode: u32, bytes: &[u8]) -> Result<(), StoreError> {
-    let failed = |source| StoreError::io("make", path, source);
-    let mut file = match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+fn make_file(folder: &Folder, name: &str, modes: &Modes, mode: u32, bytes: &[u8]) -> Result<(), StoreError> {
+    let path = folder.path().join(name);
+    let failed = |source| StoreError::io("make", &path, source);
+    let mut file = match folder.create(name) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
         Err(error) => return Err(failed(error)),
@@ -127,7 +140,7 @@ fn make_file(path: &Path, modes: &Modes, mode: u32, bytes: &[u8]) -> Result<(), 
         .and_then(|()| modes.apply(&file, mode))
         .and_then(|()| file.sync_all());
     made.map_err(|source| {
-        let _ = std::fs::remove_file(path);
+        let _ = folder.remove(name);
         failed(source)
     })
 }
@@ -148,7 +161,6 @@ pub(super) fn random(path: &Path) -> Result<[u8; 16], StoreError> {
     Ok(bytes)
 }
 
-fn sync(path: &Path) -> Result<(), StoreError> {
-    let synced = File::open(path).and_then(|directory| directory.sync_all());
-    synced.map_err(|source| StoreError::io("write to the disk", path, source))
+fn sync(folder: &Folder) -> Result<(), StoreError> {
+    folder.sync().map_err(|source| StoreError::io("write to the disk", folder.path(), source))
 }

@@ -6,17 +6,14 @@ use super::Store;
 use super::audit::{Action, Outcome, Record};
 use super::change::Change;
 use super::diff::Difference;
+use super::directory::{Access, Folder};
 use super::error::StoreError;
-use super::layout::open_plain;
-use super::lock::Lock;
-use super::modes::Modes;
 use super::replace::replace;
-use super::trust::{judge, judge_file, printable};
+use super::trust::printable;
 use crate::travel::{ExportKey, Trusted};
-use rustix::process::geteuid;
 use serde_json::Value;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 
 const KEYS: &str = "keys";
@@ -32,8 +29,12 @@ impl Store {
     ///
     /// When it cannot be read, is none, or others than those who publish can read it.
     pub fn export_key(&self) -> Result<Option<ExportKey>, StoreError> {
+        self.read_export_key(&self.folder()?)
+    }
+
+    fn read_export_key(&self, store: &Folder) -> Result<Option<ExportKey>, StoreError> {
         let path = self.directory.join(KEYS).join(SIGNING);
-        let Some((text, mode)) = self.read_key(SIGNING)? else { return Ok(None) };
+        let Some((text, mode)) = read_key(store, SIGNING)? else { return Ok(None) };
         if mode & 0o007 != 0 {
             let path = printable(&path);
             return Err(StoreError::Refused(format!(
@@ -54,15 +55,15 @@ impl Store {
     ///
     /// When it cannot be written.
     pub fn make_export_key(&self) -> Result<ExportKey, StoreError> {
-        let _lock = Lock::take(&self.directory, self.patience, "key make")?;
-        if let Some(key) = self.export_key()? {
+        let (store, _lock) = self.locked("key make")?;
+        if let Some(key) = self.read_export_key(&store)? {
             return Ok(key);
         }
         let mut seed = [0; 32];
         let read = File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut seed));
         read.map_err(|source| StoreError::io("find random bytes for", &self.directory, source))?;
         let text: String = seed.iter().map(|byte| format!("{byte:02x}")).collect();
-        self.write_key(SIGNING, format!("{text}\n").as_bytes(), true)?;
+        write_key(&store, SIGNING, format!("{text}\n").as_bytes(), true)?;
         Ok(ExportKey::from_seed(&seed))
     }
 
@@ -72,7 +73,11 @@ impl Store {
     ///
     /// When they cannot be read, or others could change them.
     pub fn trusted_keys(&self) -> Result<Vec<Trusted>, StoreError> {
-        let Some((text, _)) = self.read_key(TRUSTED)? else { return Ok(Vec::new()) };
+        self.read_trusted_keys(&self.folder()?)
+    }
+
+    fn read_trusted_keys(&self, store: &Folder) -> Result<Vec<Trusted>, StoreError> {
+        let Some((text, _)) = read_key(store, TRUSTED)? else { return Ok(Vec::new()) };
         let line = |(number, line): (usize, &str)| {
             let key = line.split_once(' ').and_then(|(name, key)| Trusted::new(name, key));
             key.ok_or_else(|| {
@@ -91,7 +96,7 @@ impl Store {
     pub fn trust_key(&self, name: &str, key: Option<Trusted>, change: &Change) -> Result<bool, StoreError> {
         let action = if key.is_some() { Action::KeyTrust } else { Action::KeyForget };
         let session = self.session(change, action.word())?;
-        let mut trusted = self.trusted_keys()?;
+        let mut trusted = self.read_trusted_keys(&session.folder)?;
         let before = trusted.clone();
         match key {
             Some(key) if trusted.contains(&key) => {}
@@ -118,7 +123,7 @@ impl Store {
         let mut outcome = Record { outcome: Outcome::Done, differences: Vec::new(), ..intention.clone() };
         outcome.intention = Some(audit.append(intention)?);
         let text: String = trusted.iter().map(|key| format!("{} {}\n", key.name, key.public())).collect();
-        let written = self.write_key(TRUSTED, text.as_bytes(), false);
+        let written = write_key(&session.folder, TRUSTED, text.as_bytes(), false);
         if let Err(error) = &written {
             outcome.outcome = Outcome::Failed;
             outcome.error = Some(error.to_string());
@@ -127,39 +132,27 @@ impl Store {
         let _ = audit.append(outcome);
         written.map(|()| true)
     }
+}
 
-    /// The text and mode of a file that nobody else can change.
-    fn read_key(&self, name: &str) -> Result<Option<(String, u32)>, StoreError> {
-        let path = self.directory.join(KEYS).join(name);
-        let user = geteuid().as_raw();
-        let file = match open_plain(&path, false) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(StoreError::io("open", &path, source)),
-        };
-        let failed = |source| StoreError::io("read", &path, source);
-        let metadata = file.metadata().map_err(failed)?;
-        judge_file(&path, &metadata, &judge(&self.directory.join(KEYS), user)?, user)?;
-        let mut text = String::new();
-        file.take(LIMIT).read_to_string(&mut text).map_err(failed)?;
-        Ok(Some((text, metadata.mode())))
-    }
+/// The text and mode of a file of keys that nobody else can change.
+fn read_key(store: &Folder, name: &str) -> Result<Option<(String, u32)>, StoreError> {
+    let Some(folder) = store.folder(KEYS)? else { return Ok(None) };
+    let Some(opened) = folder.open(name, "open", Access::Read)? else { return Ok(None) };
+    let path = folder.path().join(name);
+    let failed = |source| StoreError::io("read", &path, source);
+    let text = opened.read(LIMIT).map_err(failed)?;
+    let text = String::from_utf8(text).map_err(|_| failed(std::io::ErrorKind::InvalidData.into()))?;
+    Ok(Some((text, opened.metadata.mode())))
+}
 
-    /// Replaces a file of keys, under the lock.
-    fn write_key(&self, name: &str, text: &[u8], secret: bool) -> Result<(), StoreError> {
-        let folder = self.directory.join(KEYS);
-        let path = folder.join(name);
-        let failed = |source| StoreError::io("write", &path, source);
-        judge(&self.directory, geteuid().as_raw())?;
-        let modes = Modes::of(&std::fs::metadata(&self.directory).map_err(failed)?);
-        let mode = if secret { modes.secret() } else { modes.config() };
-        if !folder.exists() {
-            let made = std::fs::create_dir(&folder)
-                .and_then(|()| modes.apply(&File::open(&folder)?, modes.directory()));
-            made.map_err(failed)?;
-        }
-        replace(&path, text, &modes, mode).map_err(failed)
-    }
+/// Replaces a file of keys, under the lock.
+fn write_key(store: &Folder, name: &str, text: &[u8], secret: bool) -> Result<(), StoreError> {
+    let path = store.path().join(KEYS).join(name);
+    let failed = |source| StoreError::io("write", &path, source);
+    let modes = store.modes().map_err(failed)?;
+    let mode = if secret { modes.secret() } else { modes.trusted_keys() };
+    let folder = store.make_folder(KEYS, &modes, modes.keys())?;
+    replace(&folder, name, text, &modes, mode).map_err(failed)
 }
 
 fn seed(digits: &str) -> Option<[u8; 32]> {

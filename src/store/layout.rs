@@ -2,12 +2,16 @@
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+#[cfg(feature = "publisher")]
+use super::directory::Folder;
+#[cfg(feature = "publisher")]
+use super::error::StoreError;
 use crate::snapshot::ContentId;
 use rustix::fs::OFlags;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 pub(crate) const HEAD: &str = "head";
 pub(crate) const SNAPSHOTS: &str = "snapshots";
@@ -17,17 +21,14 @@ pub(crate) const LOCK: &str = "lock";
 pub(crate) const AUDIT: &str = "audit.jsonl";
 #[cfg(feature = "publisher")]
 pub(crate) const CONFIG: &str = "config.json";
+/// The largest snapshot that is read, in bytes.
+pub(crate) const SNAPSHOT_LIMIT: u64 = 4 << 30;
 #[cfg(feature = "publisher")]
 pub(crate) const TEMPORARY: &str = ".tmp";
 
 /// The name of a snapshot in `snapshots`.
 pub(crate) fn snapshot_name(generation: u64, content: ContentId) -> String {
     format!("{generation:020}-{content}.snapshot")
-}
-
-/// The path of a snapshot.
-pub(crate) fn snapshot_path(directory: &Path, generation: u64, content: ContentId) -> PathBuf {
-    directory.join(SNAPSHOTS).join(snapshot_name(generation, content))
 }
 
 /// What a name in `snapshots` says; `None` if it is not exactly such a name.
@@ -40,13 +41,12 @@ pub(crate) fn parse_snapshot_name(name: &str) -> Option<(u64, ContentId)> {
 
 /// The generations whose snapshots are there, ascending.
 #[cfg(feature = "publisher")]
-pub(crate) fn retained(directory: &Path) -> io::Result<Vec<(u64, ContentId)>> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(directory.join(SNAPSHOTS))? {
-        if let Some(named) = entry?.file_name().to_str().and_then(parse_snapshot_name) {
-            found.push(named);
-        }
-    }
+pub(super) fn retained(store: &Folder) -> Result<Vec<(u64, ContentId)>, StoreError> {
+    let snapshots = store.expect_folder(SNAPSHOTS)?;
+    let names = snapshots.names();
+    let names = names.map_err(|source| StoreError::io("list the snapshots of", store.path(), source))?;
+    let mut found: Vec<_> =
+        names.iter().filter_map(|name| name.to_str().and_then(parse_snapshot_name)).collect();
     found.sort_unstable();
     Ok(found)
 }

@@ -2,14 +2,14 @@
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+use super::directory::{Access, Folder};
 use super::error::StoreError;
 use super::head::{Current, Head, Identity, Pointer};
 use super::open::{HeadFile, head_file, open_snapshot};
 use super::reader::{ReaderOptions, ReaderStatus, View};
-use super::trust::{Judged, Trust, judge, printable};
+use super::trust::{Judged, Trust, printable};
 use crate::eval::Switches;
 use crate::snapshot::{ContentId, MapMode, Snapshot};
-use rustix::process::geteuid;
 use std::sync::Arc;
 
 /// Pause before the second attempt to load a refused snapshot, in milliseconds; it doubles each time.
@@ -181,8 +181,7 @@ impl Loader {
 
     /// Opens the file that took the head's place, if it is a head for the same environment.
     pub(crate) fn accept_head(&self) -> Result<HeadFile, StoreError> {
-        let user = geteuid().as_raw();
-        let file = head_file(&judge(&self.directory.path, user)?, user, false)?;
+        let file = head_file(&Folder::store(&self.directory.path)?, Access::Read)?;
         let (found, expected) = (&file.identity.environment, &self.identity.environment);
         if found == expected {
             return Ok(file);
@@ -312,25 +311,16 @@ impl Loader {
     }
 
     fn open(&mut self, named: (u64, ContentId)) -> Result<(Snapshot, MapMode), StoreError> {
-        let user = geteuid().as_raw();
         // Once more: the path may have been opened to others meanwhile.
-        let mut judged = judge(&self.directory.path, user)?;
-        if judged.trust == Trust::Trusted
-            && let Some(warning) = &self.exposed
-        {
-            judged.trust = Trust::Warned(warning.clone());
+        let mut store = Folder::store(&self.directory.path)?;
+        if let Some(warning) = &self.exposed {
+            store.expose(warning);
         }
-        if let (Trust::Warned(warning), None) = (&judged.trust, &self.exposed) {
+        if let (Trust::Warned(warning), None) = (&store.judged().trust, &self.exposed) {
             self.exposed = Some(warning.clone());
             self.notice(warning.clone());
         }
-        open_snapshot(
-            &judged,
-            user,
-            named,
-            &self.identity.environment,
-            (self.options.map, self.options.size_limit),
-        )
+        open_snapshot(&store, named, &self.identity.environment, (self.options.map, self.options.size_limit))
     }
 
     fn serve(&mut self, serving: Serving) {

@@ -26,7 +26,7 @@ impl Location {
     ///
     /// When there is no directory, or others could change what the path leads to.
     pub fn of(path: &Path) -> Result<Location, StoreError> {
-        let judged = judge(path, geteuid().as_raw())?;
+        let (judged, _) = judge(path, geteuid().as_raw())?;
         Ok(Location { directory: judged.path, trust: judged.trust })
     }
 }

@@ -1,13 +1,13 @@
 //! One at a time: the lock of a store.
 
+use super::directory::{Access, Folder};
 use super::error::StoreError;
-use super::layout::{LOCK, open_plain};
+use super::layout::LOCK;
 use super::open::FileId;
 use rustix::fs::{FlockOperation, flock};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Bytes of the lock's file, in which the holder says who it is.
@@ -22,19 +22,19 @@ pub(super) struct Lock {
 
 impl Lock {
     /// Waits for the lock, no longer than `patience`.
-    pub(super) fn take(directory: &Path, patience: Duration, holder: &str) -> Result<Lock, StoreError> {
-        let path = directory.join(LOCK);
+    pub(super) fn take(store: &Folder, patience: Duration, holder: &str) -> Result<Lock, StoreError> {
+        let path = store.path().join(LOCK);
         let since = Instant::now();
         loop {
-            let file =
-                open_plain(&path, true).map_err(|source| StoreError::io("open the lock", &path, source))?;
+            let opened = store.open(LOCK, "open the lock", Access::Write)?;
+            let missing = || StoreError::io("open the lock", &path, io::ErrorKind::NotFound.into());
+            let opened = opened.ok_or_else(missing)?;
+            let file = opened.file;
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => {
-                    let same = file.metadata().and_then(|mine| {
-                        Ok(FileId::of(&mine) == FileId::of(&std::fs::symlink_metadata(&path)?))
-                    });
+                    let now = store.open(LOCK, "open the lock", Access::Read)?;
                     // Another file took its place while we waited: that one is the lock.
-                    if same.map_err(|source| StoreError::io("look at the lock", &path, source))? {
+                    if now.is_some_and(|now| FileId::of(&now.metadata) == FileId::of(&opened.metadata)) {
                         let lock = Lock { file };
                         lock.sign(holder);
                         return Ok(lock);
@@ -45,7 +45,7 @@ impl Lock {
             }
             if since.elapsed() >= patience {
                 let holder = held_by(&file).unwrap_or_else(|| "another process".to_owned());
-                return Err(StoreError::Busy { path: directory.to_owned(), holder });
+                return Err(StoreError::Busy { path: store.path().to_owned(), holder });
             }
             std::thread::sleep(PAUSE);
         }

@@ -6,6 +6,7 @@
 //! A reader follows the last good generation, whatever happens to the files; a publisher changes the head only when
 //! everything that it names is on the disk and was read back.
 
+mod directory;
 mod error;
 mod head;
 mod layout;
@@ -38,6 +39,8 @@ mod keys;
 mod lock;
 #[cfg(feature = "publisher")]
 mod modes;
+#[cfg(feature = "publisher")]
+mod named;
 #[cfg(feature = "publisher")]
 mod notify;
 #[cfg(feature = "publisher")]
@@ -81,13 +84,15 @@ pub use audit::{Action, Outcome, Record, Torn};
 #[cfg(feature = "publisher")]
 pub use change::{Change, FileOptions, Published, Switched};
 #[cfg(feature = "publisher")]
-pub use config::{Config, Machine, MachineName, Runner, Share};
+pub use config::{Config, Machine, MachineName, Share};
 #[cfg(feature = "publisher")]
 pub use diff::{Difference, ListDifference, diff};
 #[cfg(feature = "publisher")]
 pub use guard::{Acted, Changed, Guarding, Took, Verdicts};
 #[cfg(feature = "publisher")]
 pub use history::{HistoryEntry, KilledFlag, StoreStatus};
+#[cfg(feature = "publisher")]
+pub use named::NamedFile;
 #[cfg(feature = "publisher")]
 pub use notify::{Sender, Unsent};
 #[cfg(feature = "publisher")]

@@ -6,31 +6,46 @@ use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 
-/// The permissions of one store: its owner's alone, or a group's.
+/// Who reads a store besides its owner, and who publishes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Audience {
+    /// Every user of the machine reads.
+    Everybody,
+    /// The members of a group read.
+    Readers(u32),
+    /// The members of a group read and publish: a store made with the former `init --group`.
+    Publishers(u32),
+}
+
+/// The permissions of one store.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Modes {
     owner: u32,
-    group: Option<u32>,
+    audience: Audience,
 }
 
 impl Modes {
-    /// For a new store.
-    pub(super) fn new(group: Option<u32>) -> Modes {
-        Modes { owner: geteuid().as_raw(), group }
+    /// For a new store, which a group or everybody reads.
+    pub(super) fn new(owner: u32, readers: Option<u32>) -> Modes {
+        Modes { owner, audience: readers.map_or(Audience::Everybody, Audience::Readers) }
     }
 
-    /// As the directory shows them: `init` gives a group's store the group's write permission and setgid.
+    /// As the directory shows them.
     pub(super) fn of(directory: &Metadata) -> Modes {
-        let group = (directory.mode() & 0o2020 == 0o2020).then(|| directory.gid());
-        Modes { owner: directory.uid(), group }
+        let audience = match directory.mode() & 0o2077 {
+            mode if mode & 0o2020 == 0o2020 => Audience::Publishers(directory.gid()),
+            mode if mode & 0o057 == 0o050 => Audience::Readers(directory.gid()),
+            _ => Audience::Everybody,
+        };
+        Modes { owner: directory.uid(), audience }
     }
 
     pub(super) fn directory(&self) -> u32 {
-        if self.group.is_some() { 0o2770 } else { 0o755 }
+        self.by_audience(0o755, 0o750, 0o2770)
     }
 
     pub(super) fn head(&self) -> u32 {
-        if self.group.is_some() { 0o660 } else { 0o644 }
+        self.by_audience(0o644, 0o640, 0o660)
     }
 
     pub(super) fn lock(&self) -> u32 {
@@ -43,26 +58,46 @@ impl Modes {
 
     /// As the audit trail's, but only its owner writes it: whoever does has commands run by those who change the store.
     pub(super) fn config(&self) -> u32 {
-        if self.group.is_some() { 0o640 } else { 0o644 }
+        self.by_audience(0o644, 0o640, 0o640)
+    }
+
+    /// The folder of keys.
+    pub(super) fn keys(&self) -> u32 {
+        self.by_audience(0o755, 0o700, 0o2770)
+    }
+
+    /// The keys that exports may be signed by.
+    pub(super) fn trusted_keys(&self) -> u32 {
+        self.by_audience(0o644, 0o600, 0o640)
     }
 
     /// What only those who publish read.
     pub(super) fn secret(&self) -> u32 {
-        if self.group.is_some() { 0o640 } else { 0o600 }
+        self.by_audience(0o600, 0o600, 0o640)
     }
 
     pub(super) fn snapshot(&self) -> u32 {
-        if self.group.is_some() { 0o440 } else { 0o444 }
+        self.by_audience(0o444, 0o440, 0o440)
     }
 
-    /// Gives `file` to the store's group, and root's files to the store's owner; then sets the mode.
+    fn by_audience(&self, everybody: u32, readers: u32, publishers: u32) -> u32 {
+        match self.audience {
+            Audience::Everybody => everybody,
+            Audience::Readers(_) => readers,
+            Audience::Publishers(_) => publishers,
+        }
+    }
+
+    /// Gives `file`, which this process made, to the store's group, and root's files to the store's owner; then sets the mode.
     pub(super) fn apply(&self, file: &File, mode: u32) -> io::Result<()> {
         let root = geteuid().is_root() && self.owner != 0;
         let owner = root.then(|| Uid::from_raw(self.owner));
-        if owner.is_some()
-            || self.group.is_some_and(|group| file.metadata().is_ok_and(|now| now.gid() != group))
-        {
-            fchown(file, owner, self.group.map(Gid::from_raw))?;
+        let group = match self.audience {
+            Audience::Everybody => None,
+            Audience::Readers(group) | Audience::Publishers(group) => Some(group),
+        };
+        if owner.is_some() || group.is_some_and(|group| file.metadata().is_ok_and(|now| now.gid() != group)) {
+            fchown(file, owner, group.map(Gid::from_raw))?;
         }
         Ok(fchmod(file, Mode::from_raw_mode(mode))?)
     }

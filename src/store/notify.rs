@@ -41,7 +41,7 @@ impl Store {
     /// When that cannot be read.
     pub fn cursor(&self, endpoint: &str) -> Result<Option<Cursor>, StoreError> {
         let hint = "remove it to begin with what happens from now on";
-        place(endpoint).kept(&self.directory, LIMIT, hint)
+        place(endpoint).kept(&self.folder()?, LIMIT, hint)
     }
 
     /// Becomes the one that sends to an endpoint. None: another process is.
@@ -50,7 +50,7 @@ impl Store {
     ///
     /// When the endpoint's files cannot be written.
     pub fn sender(&self, endpoint: &str) -> Result<Option<Sender>, StoreError> {
-        let Some(post) = place(endpoint).take(&self.directory)? else { return Ok(None) };
+        let Some(post) = place(endpoint).take(&self.folder()?)? else { return Ok(None) };
         Ok(Some(Sender { post, cursor: self.cursor(endpoint)? }))
     }
 

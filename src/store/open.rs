@@ -2,11 +2,11 @@
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+use super::directory::{Access, Folder};
 use super::error::StoreError;
 use super::head::{self, Head, Identity};
-use super::layout::{HEAD, SNAPSHOTS, open_plain, snapshot_path};
+use super::layout::{HEAD, SNAPSHOTS, snapshot_name};
 use super::shared::{PAGE_SIZE, Page};
-use super::trust::{Judged, Trust, judge_file};
 use crate::snapshot::{ContentId, MapMode, Snapshot};
 use std::fs::File;
 use std::io::{self, Read};
@@ -51,23 +51,26 @@ pub(crate) struct HeadFile {
 }
 
 /// Opens and checks the head's file.
-pub(crate) fn head_file(directory: &Judged, user: u32, write: bool) -> Result<HeadFile, StoreError> {
-    let path = directory.path.join(HEAD);
-    let file = open_plain(&path, write).map_err(|source| match source.kind() {
-        io::ErrorKind::NotFound => StoreError::NotAStore { path: directory.path.clone() },
-        _ => StoreError::io("open the head", &path, source),
-    })?;
-    let io = |source| StoreError::io("read the head", &path, source);
-    let metadata = file.metadata().map_err(io)?;
+pub(crate) fn head_file(store: &Folder, access: Access) -> Result<HeadFile, StoreError> {
+    let path = store.path().join(HEAD);
+    let Some(opened) = store.open(HEAD, "open the head", access)? else {
+        return Err(StoreError::NotAStore { path: store.path().to_owned() });
+    };
     let broken = |problem: String| StoreError::Head { path: path.clone(), problem };
-    if !metadata.is_file() || metadata.len() != PAGE_SIZE as u64 {
-        return Err(broken(format!("found {} bytes, expected a file of {PAGE_SIZE}", metadata.len())));
+    let length = opened.metadata.len();
+    if length != PAGE_SIZE as u64 {
+        return Err(broken(format!("found {length} bytes, expected a file of {PAGE_SIZE}")));
     }
-    let shared_with_group = judge_file(&path, &metadata, directory, user)?;
     let mut bytes = [0; head::FIXED_SIZE];
-    (&file).read_exact(&mut bytes).map_err(io)?;
+    let read = (&opened.file).read_exact(&mut bytes);
+    read.map_err(|source| StoreError::io("read the head", &path, source))?;
     let identity = head::identity(&bytes).map_err(broken)?;
-    Ok(HeadFile { id: FileId::of(&metadata), file, identity, shared_with_group })
+    Ok(HeadFile {
+        id: FileId::of(&opened.metadata),
+        file: opened.file,
+        identity,
+        shared_with_group: opened.group_writable,
+    })
 }
 
 /// Maps a head's file.
@@ -78,32 +81,26 @@ pub(crate) fn map_head(directory: &Path, file: &HeadFile, write: bool) -> Result
 
 /// Opens the snapshot of that generation and content, which must be for `environment`.
 pub(crate) fn open_snapshot(
-    directory: &Judged,
-    user: u32,
+    store: &Folder,
     (generation, content): (u64, ContentId),
     environment: &str,
     (policy, size_limit): (MapPolicy, u64),
 ) -> Result<(Snapshot, MapMode), StoreError> {
-    let folder = directory.path.join(SNAPSHOTS);
-    let path = snapshot_path(&directory.path, generation, content);
-    let metadata = std::fs::symlink_metadata(&folder)
-        .map_err(|source| StoreError::io("open the directory", &folder, source))?;
-    if !metadata.is_dir() {
-        return Err(StoreError::Mismatch { path: folder, problem: "expected a directory".to_owned() });
-    }
-    let mut exposed = directory.trust != Trust::Trusted;
-    exposed |= judge_file(&folder, &metadata, directory, user)?;
-    let file =
-        open_plain(&path, false).map_err(|source| StoreError::io("open the snapshot", &path, source))?;
-    let metadata = file.metadata().map_err(|source| StoreError::io("read the snapshot", &path, source))?;
-    exposed |= judge_file(&path, &metadata, directory, user)?;
+    let folder = store.expect_folder(SNAPSHOTS)?;
+    let name = snapshot_name(generation, content);
+    let path = folder.path().join(&name);
+    let Some(opened) = folder.open(&name, "open the snapshot", Access::Read)? else {
+        return Err(StoreError::io("open the snapshot", &path, io::ErrorKind::NotFound.into()));
+    };
+    let exposed = folder.is_exposed() || opened.group_writable;
+    let small = opened.metadata.len() <= COPY_LIMIT;
     let mode = match policy {
         MapPolicy::Private => MapMode::Private,
         MapPolicy::Shared => MapMode::Shared,
-        MapPolicy::Auto if exposed || metadata.len() <= COPY_LIMIT || on_a_network(&file) => MapMode::Private,
+        MapPolicy::Auto if exposed || small || !is_local(&opened.file) => MapMode::Private,
         MapPolicy::Auto => MapMode::Shared,
     };
-    let snapshot = Snapshot::open(&file, mode, size_limit)
+    let snapshot = Snapshot::open(&opened.file, mode, size_limit)
         .map_err(|source| StoreError::Snapshot { path: path.clone(), source })?;
     let problem = if snapshot.content_id() != content {
         format!(
@@ -121,28 +118,29 @@ pub(crate) fn open_snapshot(
     Err(StoreError::Mismatch { path, problem })
 }
 
-/// File systems whose pages another machine can change or take away: NFS, SMB, FUSE, 9p, Ceph, AFS, VirtualBox.
+/// Whether the file lies in a file system of this machine alone: ext2 to ext4, XFS, Btrfs, ZFS, F2FS, bcachefs, tmpfs, ramfs,
+/// overlayfs, squashfs, EROFS. The pages of any other, known or not (NFS, SMB, FUSE, 9p, virtiofs, Ceph, Lustre, GFS2, OCFS2),
+/// are taken for such as another machine can change or take away.
 #[cfg(target_os = "linux")]
-fn on_a_network(file: &File) -> bool {
-    const NETWORK: [u64; 9] = [
-        0x6969,
-        0x517B,
-        0xFF53_4D42,
-        0xFE53_4D42,
-        0x6573_5546,
-        0x0102_1997,
-        0x00C3_6400,
-        0x5346_414F,
-        0x786F_4256,
+fn is_local(file: &File) -> bool {
+    const LOCAL: [u64; 11] = [
+        0xEF53,
+        0x5846_5342,
+        0x9123_683E,
+        0x2FC1_2FC1,
+        0xF2F5_2010,
+        0xCA45_1A4E,
+        0x0102_1994,
+        0x8584_58F6,
+        0x794C_7630,
+        0x7371_7368,
+        0xE0F5_E1E2,
     ];
-    match rustix::fs::fstatfs(file) {
-        // Some are negative where the word is 32 bits wide.
-        Ok(found) => NETWORK.contains(&(found.f_type as u64 & 0xFFFF_FFFF)),
-        Err(_) => true,
-    }
+    // Some are negative where the word is 32 bits wide.
+    rustix::fs::fstatfs(file).is_ok_and(|found| LOCAL.contains(&(found.f_type as u64 & 0xFFFF_FFFF)))
 }
 
 #[cfg(not(target_os = "linux"))]
-fn on_a_network(_: &File) -> bool {
+fn is_local(_: &File) -> bool {
     false
 }

@@ -7,9 +7,10 @@
 use super::audit::{Action, Outcome, Record};
 use super::change::{Change, FileOptions, Published};
 use super::diff::{Difference, FIRST, diff_canonical};
+use super::directory::{Access, Folder};
 use super::error::StoreError;
 use super::head::{Head, Pointer};
-use super::layout::{SNAPSHOTS, TEMPORARY, open_plain, retained, snapshot_name};
+use super::layout::{SNAPSHOT_LIMIT, SNAPSHOTS, TEMPORARY, retained, snapshot_name};
 use super::open::{MapPolicy, open_snapshot};
 use super::session::Session;
 use super::{Store, now};
@@ -19,26 +20,24 @@ use crate::merge::{Merged, Options, merge};
 use crate::snapshot::mark::place;
 use crate::snapshot::{Audited, ContentId, MapMode, Snapshot};
 use crate::travel::Origin;
-use rustix::fs::OFlags;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
 use zerocopy::IntoBytes;
 
 /// Generations kept, besides the current one and the one before it.
 pub(super) const KEEP: usize = 10;
 
 /// A file that is gone with this value, unless it got its name.
-struct Temporary {
-    path: PathBuf,
+struct Temporary<'a> {
+    folder: &'a Folder,
+    name: &'a str,
     named: bool,
 }
 
-impl Drop for Temporary {
+impl Drop for Temporary<'_> {
     fn drop(&mut self) {
         if !self.named {
-            let _ = std::fs::remove_file(&self.path);
+            let _ = self.folder.remove(self.name);
         }
     }
 }
@@ -185,8 +184,7 @@ impl Store {
     }
 
     fn rollback_target(&self, session: &Session, to: Option<u64>) -> Result<(u64, ContentId), StoreError> {
-        let kept = retained(session.path())
-            .map_err(|source| StoreError::io("list the snapshots of", session.path(), source))?;
+        let kept = retained(&session.folder)?;
         let (current, pointer) = session.current();
         let found = match (to, pointer) {
             (Some(generation), _) => kept.iter().rev().find(|kept| kept.0 == generation),
@@ -210,10 +208,13 @@ impl Store {
 
 /// Reads a retained snapshot whole, and verifies what was read.
 fn read_snapshot(session: &Session, (generation, content): (u64, ContentId)) -> Result<Vec<u8>, StoreError> {
-    let path = session.path().join(SNAPSHOTS).join(snapshot_name(generation, content));
-    let mut bytes = Vec::new();
-    let read = open_plain(&path, false).and_then(|mut file| file.read_to_end(&mut bytes));
-    read.map_err(|source| StoreError::io("read the snapshot", &path, source))?;
+    let name = snapshot_name(generation, content);
+    let folder = session.folder.expect_folder(SNAPSHOTS)?;
+    let path = folder.path().join(&name);
+    let failed = |source| StoreError::io("read the snapshot", &path, source);
+    let opened = folder.open(&name, "read the snapshot", Access::Read)?;
+    let opened = opened.ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?;
+    let bytes = opened.read(SNAPSHOT_LIMIT).map_err(failed)?;
     let snapshot = Snapshot::from_bytes(&bytes).and_then(|snapshot| snapshot.verify().map(|()| snapshot));
     let snapshot = snapshot.map_err(|source| StoreError::Snapshot { path: path.clone(), source })?;
     if snapshot.content_id() == content {
@@ -293,9 +294,8 @@ pub(super) fn put(
     let content = snapshot.content_id();
     let before = pointer.and_then(|pointer| {
         let named = (pointer.generation, pointer.content);
-        let policy = (MapPolicy::Shared, u64::MAX);
-        let opened =
-            open_snapshot(&session.directory, session.user, named, &session.environment, policy).ok()?;
+        let policy = (MapPolicy::Shared, SNAPSHOT_LIMIT);
+        let opened = open_snapshot(&session.folder, named, &session.environment, policy).ok()?;
         opened.0.verify().is_ok().then_some((pointer, opened.0))
     });
     if let Some((pointer, _)) = &before
@@ -320,9 +320,7 @@ pub(super) fn put(
     drop(before);
     drop(snapshot);
 
-    let kept = retained(session.path())
-        .map_err(|source| StoreError::io("list", &folder, source))
-        .map_err(unchanged)?;
+    let kept = retained(&session.folder).map_err(unchanged)?;
     let next = Pointer {
         generation: next_generation(session, &kept),
         content,
@@ -356,7 +354,7 @@ pub(super) fn put(
     if let Err(error) = audit.append(outcome) {
         warnings.push(format!("it is published, but the audit trail holds only the intention: {error}"));
     }
-    remove_old(session.path(), &next, kept);
+    remove_old(&session.folder, &next, kept);
     Ok(Published {
         generation: next.generation,
         previous: next.previous,
@@ -393,18 +391,17 @@ fn write_snapshot(
     pointer: &Pointer,
     audited: &Audited,
 ) -> Result<(), StoreError> {
-    let folder = session.path().join(SNAPSHOTS);
+    let folder = session.folder.expect_folder(SNAPSHOTS)?;
     remove_orphans(&folder);
     let name = snapshot_name(pointer.generation, pointer.content);
-    let path = folder.join(format!(".{name}{TEMPORARY}"));
+    let new = format!(".{name}{TEMPORARY}");
+    let path = folder.path().join(&new);
     let failed = |what: &'static str| {
         let path = path.clone();
         move |source: io::Error| StoreError::Io { what, path, source }
     };
-    let flags = (OFlags::NOFOLLOW | OFlags::CLOEXEC).bits().cast_signed();
-    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).custom_flags(flags).open(&path);
-    let mut file = file.map_err(failed("create"))?;
-    let mut temporary = Temporary { path: path.clone(), named: false };
+    let mut file = folder.create(&new).map_err(failed("create"))?;
+    let mut temporary = Temporary { folder: &folder, name: &new, named: false };
     file.write_all(bytes).map_err(failed("write"))?;
     // A snapshot of version 1.0 that is rolled back to has no place for it.
     let section = place(bytes).zip(audited.section());
@@ -416,8 +413,9 @@ fn write_snapshot(
     file.sync_all().map_err(failed("write to the disk"))?;
     drop(file);
 
-    let file = open_plain(&path, false).map_err(failed("open"))?;
-    let verified = Snapshot::open(&file, MapMode::Shared, u64::MAX).and_then(|snapshot| {
+    let opened = folder.open(&new, "open", Access::Read)?;
+    let opened = opened.ok_or_else(|| failed("open")(io::ErrorKind::NotFound.into()))?;
+    let verified = Snapshot::open(&opened.file, MapMode::Shared, SNAPSHOT_LIMIT).and_then(|snapshot| {
         snapshot.verify()?;
         Ok((snapshot.content_id(), snapshot.audited()?))
     });
@@ -426,35 +424,34 @@ fn write_snapshot(
         let problem = format!("read back as {found}, expected {}", pointer.content);
         return Err(StoreError::Mismatch { path, problem });
     }
-    std::fs::rename(&path, folder.join(&name)).map_err(failed("rename"))?;
+    folder.rename(&new, &name).map_err(failed("rename"))?;
     temporary.named = true;
-    if let Err(source) = File::open(&folder).and_then(|folder| folder.sync_all()) {
-        let _ = std::fs::remove_file(folder.join(&name));
-        return Err(StoreError::io("write to the disk", &folder, source));
+    if let Err(source) = folder.sync() {
+        let _ = folder.remove(&name);
+        return Err(StoreError::io("write to the disk", folder.path(), source));
     }
     Ok(())
 }
 
 /// Temporary files of publishers that died. Nobody else can be writing one: the lock is held.
-fn remove_orphans(folder: &Path) {
-    let Ok(entries) = std::fs::read_dir(folder) else { return };
-    for entry in entries.flatten() {
-        let name = entry.file_name();
-        let name = name.as_encoded_bytes();
-        if name.starts_with(b".") && name.ends_with(TEMPORARY.as_bytes()) {
-            let _ = std::fs::remove_file(entry.path());
+fn remove_orphans(folder: &Folder) {
+    for name in folder.names().unwrap_or_default() {
+        let Some(name) = name.to_str() else { continue };
+        if name.starts_with('.') && name.ends_with(TEMPORARY) {
+            let _ = folder.remove(name);
         }
     }
 }
 
 /// Removes all but the newest generations, the current one and the one before it. What cannot be removed stays
 /// until the next publish.
-fn remove_old(directory: &Path, pointer: &Pointer, mut kept: Vec<(u64, ContentId)>) {
+fn remove_old(store: &Folder, pointer: &Pointer, mut kept: Vec<(u64, ContentId)>) {
+    let Ok(folder) = store.expect_folder(SNAPSHOTS) else { return };
     kept.push((pointer.generation, pointer.content));
     let surplus = kept.len().saturating_sub(KEEP);
     for (generation, content) in kept.into_iter().take(surplus) {
         if generation != pointer.generation && generation != pointer.previous {
-            let _ = std::fs::remove_file(directory.join(SNAPSHOTS).join(snapshot_name(generation, content)));
+            let _ = folder.remove(&snapshot_name(generation, content));
         }
     }
 }

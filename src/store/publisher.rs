@@ -1,11 +1,10 @@
 //! A store as a publisher sees it.
 
+use super::directory::{Access, Folder};
 use super::error::StoreError;
 use super::head::{Current, Identity};
 use super::open::head_file;
-use super::trust::{Trust, judge};
-use rustix::process::geteuid;
-use std::os::unix::fs::MetadataExt;
+use super::trust::Trust;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -28,10 +27,10 @@ impl Store {
     ///
     /// When there is no store, its head is not valid, or others could change it.
     pub fn open(directory: &Path) -> Result<Store, StoreError> {
-        let user = geteuid().as_raw();
-        let judged = judge(directory, user)?;
-        let file = head_file(&judged, user, false)?;
-        Ok(Store { identity: file.identity, trust: judged.trust, directory: judged.path, patience: PATIENCE })
+        let folder = Folder::store(directory)?;
+        let identity = head_file(&folder, Access::Read)?.identity;
+        let judged = folder.judged().clone();
+        Ok(Store { identity, trust: judged.trust, directory: judged.path, patience: PATIENCE })
     }
 
     /// Waits so long for another change to end, instead of ten seconds.
@@ -54,10 +53,14 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// When the directory cannot be looked at any more.
+    /// When the directory cannot be looked at any more, or others could change it by now.
     pub fn owner(&self) -> Result<u32, StoreError> {
-        let found = std::fs::metadata(&self.directory);
-        Ok(found.map_err(|source| StoreError::io("look at", &self.directory, source))?.uid())
+        Ok(self.folder()?.judged().owner)
+    }
+
+    /// Opens and judges the directory as it is now.
+    pub(super) fn folder(&self) -> Result<Folder, StoreError> {
+        Folder::store(&self.directory)
     }
 
     /// Whether a group can change it.

@@ -7,16 +7,16 @@
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+use super::directory::{Access, Folder};
 use super::error::StoreError;
 use super::head::Head;
-use super::layout::HEAD;
+use super::layout::{HEAD, SNAPSHOT_LIMIT};
 use super::load::{Loader, Source};
 use super::open::{FileId, MapPolicy, head_file, map_head};
-use super::trust::{Trust, judge};
+use super::trust::Trust;
 use crate::eval::Switches;
 use crate::snapshot::{MapMode, Snapshot};
 use parking_lot::{Mutex, RwLock};
-use rustix::process::geteuid;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -45,7 +45,7 @@ pub struct ReaderOptions {
 impl Default for ReaderOptions {
     /// Maps as it sees fit; 4 GiB.
     fn default() -> ReaderOptions {
-        ReaderOptions { map: MapPolicy::Auto, size_limit: 4 << 30 }
+        ReaderOptions { map: MapPolicy::Auto, size_limit: SNAPSHOT_LIMIT }
     }
 }
 
@@ -129,13 +129,12 @@ impl Reader {
     ///
     /// When there is no store, its head is not valid, or others could change it.
     pub fn open(directory: &Path, options: ReaderOptions) -> Result<Reader, StoreError> {
-        let user = geteuid().as_raw();
-        let judged = judge(directory, user)?;
-        let file = head_file(&judged, user, false)?;
-        let head = map_head(&judged.path, &file, false)?;
-        let path = judged.path.join(HEAD);
+        let store = Folder::store(directory)?;
+        let file = head_file(&store, Access::Read)?;
+        let head = map_head(store.path(), &file, false)?;
+        let path = store.path().join(HEAD);
         let id = file.id;
-        let loader = Loader::new(judged, file, options);
+        let loader = Loader::new(store.judged().clone(), file, options);
         Ok(Reader {
             head,
             present: RwLock::new(Arc::new(loader.view(0, NEVER_LOOKED))),

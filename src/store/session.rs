@@ -2,24 +2,22 @@
 
 use super::audit::{Action, Audit, Outcome, Record};
 use super::change::Change;
+use super::directory::{Access, Folder};
 use super::error::StoreError;
 use super::head::{Current, Head, Pointer};
 use super::layout::HEAD;
 use super::lock::Lock;
 use super::modes::Modes;
 use super::open::{head_file, map_head};
-use super::trust::{Judged, judge};
 use super::{Store, now};
 use crate::eval::time::format_rfc3339;
-use rustix::process::geteuid;
 use std::path::Path;
 
 pub(super) struct Session {
     pub(super) head: Head,
-    pub(super) directory: Judged,
+    pub(super) folder: Folder,
     pub(super) environment: String,
     pub(super) modes: Modes,
-    pub(super) user: u32,
     pub(super) now: i64,
     /// Last: let go of when the rest is done.
     _lock: Lock,
@@ -36,32 +34,41 @@ impl Store {
             std::process::id(),
             format_rfc3339(now())
         );
-        let lock = Lock::take(&self.directory, self.patience, &holder)?;
-        let user = geteuid().as_raw();
-        let directory = judge(&self.directory, user)?;
-        let file = head_file(&directory, user, true)?;
+        let (folder, lock) = self.locked(&holder)?;
+        let file = head_file(&folder, Access::Write)?;
         let (found, expected) = (&file.identity.environment, &self.identity.environment);
         if found != expected {
             let problem = format!("it is for the environment {found:?} by now, expected {expected:?}");
             return Err(StoreError::Head { path: self.directory.join(HEAD), problem });
         }
-        let metadata = std::fs::metadata(&directory.path);
-        let metadata = metadata.map_err(|source| StoreError::io("look at", &directory.path, source))?;
+        let modes = folder.modes().map_err(|source| StoreError::io("look at", folder.path(), source))?;
         Ok(Session {
-            head: map_head(&directory.path, &file, true)?,
+            head: map_head(folder.path(), &file, true)?,
             environment: self.identity.environment.clone(),
-            modes: Modes::of(&metadata),
-            directory,
-            user,
+            modes,
+            folder,
             now: now(),
             _lock: lock,
         })
+    }
+
+    /// Waits for the lock. The directory is the one that the path leads to now, judged once more.
+    pub(super) fn locked(&self, holder: &str) -> Result<(Folder, Lock), StoreError> {
+        loop {
+            let before = self.folder()?;
+            let lock = Lock::take(&before, self.patience, holder)?;
+            let folder = self.folder()?;
+            let same = before.id().and_then(|before| Ok(before == folder.id()?));
+            if same.map_err(|source| StoreError::io("look at", &self.directory, source))? {
+                return Ok((folder, lock));
+            }
+        }
     }
 }
 
 impl Session {
     pub(super) fn path(&self) -> &Path {
-        &self.directory.path
+        self.folder.path()
     }
 
     /// The current generation, and its pointer; the one before it where that is damaged.
@@ -74,7 +81,7 @@ impl Session {
     }
 
     pub(super) fn audit(&self) -> Result<Audit<'_>, StoreError> {
-        Audit::open(self.path(), &self.modes, &self.head)
+        Audit::open(&self.folder, &self.modes, &self.head)
     }
 
     /// A record of this change that nothing is filled into yet but who, when, why and what.

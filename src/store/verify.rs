@@ -2,11 +2,10 @@
 
 use super::Store;
 use super::audit::{LINE_LIMIT, NO_HASH, Record, anchor, parse_line, sha256};
+use super::directory::Access;
 use super::error::StoreError;
-use super::layout::{AUDIT, open_plain};
+use super::layout::{AUDIT, SNAPSHOT_LIMIT};
 use super::open::{MapPolicy, open_snapshot};
-use super::trust::judge;
-use rustix::process::geteuid;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
@@ -59,14 +58,10 @@ impl Store {
             self.kept()?.into_iter().map(|(generation, content)| (generation, content.to_string())).collect();
         let (marks, snapshots) = self.marks();
         let path = self.directory.join(AUDIT);
-        let file = match open_plain(&path, false) {
-            Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let problem = format!("there is no audit trail; the head knows of {known} records");
-                let first_bad = (known > 0).then_some(BadRecord { seq: 1, line: 1, problem });
-                return Ok(AuditCheck { records: 0, snapshots, first_bad, torn_end: false });
-            }
-            Err(source) => return Err(StoreError::io("open the audit trail", &path, source)),
+        let Some(opened) = self.folder()?.open(AUDIT, "open the audit trail", Access::Read)? else {
+            let problem = format!("there is no audit trail; the head knows of {known} records");
+            let first_bad = (known > 0).then_some(BadRecord { seq: 1, line: 1, problem });
+            return Ok(AuditCheck { records: 0, snapshots, first_bad, torn_end: false });
         };
         let hash = NO_HASH.to_owned();
         let mut check = Check {
@@ -80,7 +75,7 @@ impl Store {
             torn_from: 0,
             anchored: false,
         };
-        let mut reader = BufReader::new(file);
+        let mut reader = BufReader::new(opened.file);
         let (mut line, mut number, mut bad) = (Vec::new(), 0, None);
         loop {
             line.clear();
@@ -120,12 +115,11 @@ impl Store {
     /// What the kept snapshots say of the audit trail, and how many do. One that cannot be read says nothing here; `status` and
     /// `doctor` tell of it.
     fn marks(&self) -> (BTreeMap<u64, Vec<Mark>>, u64) {
-        let user = geteuid().as_raw();
-        let Ok(judged) = judge(&self.directory, user) else { return (BTreeMap::new(), 0) };
-        let policy = (MapPolicy::Auto, u64::MAX);
+        let Ok(store) = self.folder() else { return (BTreeMap::new(), 0) };
+        let policy = (MapPolicy::Auto, SNAPSHOT_LIMIT);
         let (mut marks, mut snapshots) = (BTreeMap::<u64, Vec<Mark>>::new(), 0);
         for named in self.kept().unwrap_or_default() {
-            let opened = open_snapshot(&judged, user, named, &self.identity.environment, policy);
+            let opened = open_snapshot(&store, named, &self.identity.environment, policy);
             let Ok(Some(audited)) = opened.map_or(Ok(None), |(snapshot, _)| snapshot.audited()) else {
                 continue;
             };

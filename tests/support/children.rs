@@ -130,8 +130,8 @@ fn act(what: &str, path: &Path) -> Result<String, StoreError> {
             if let Ok(umask) = u32::from_str_radix(&variable("UMASK"), 8) {
                 rustix::process::umask(rustix::fs::Mode::from_raw_mode(umask));
             }
-            let group = Some(variable("GROUP")).filter(|group| !group.is_empty());
-            Store::init(path, "production", group.as_deref()).map(|_| "made".to_owned())
+            let readers = Some(variable("READERS")).filter(|readers| !readers.is_empty());
+            Store::init(path, "production", readers.as_deref()).map(|_| "made".to_owned())
         }
         "publish" => {
             let published = Store::open(path)?.publish(&numbered(number), change())?;
@@ -147,6 +147,19 @@ fn act(what: &str, path: &Path) -> Result<String, StoreError> {
             let status = reader.status();
             let trust = if status.trust == Trust::Trusted { "trusted" } else { "warned" };
             Ok(format!("{} {trust} {:?} {:?}", view.generation, status.map, status.last_error))
+        }
+        "judge" => {
+            let reader = match Reader::open(path, ReaderOptions::default()) {
+                Ok(reader) => reader,
+                Err(error) => return Ok(format!("refused: {error}")),
+            };
+            let answered = reader.view().snapshot.is_some();
+            let status = reader.status();
+            Ok(match (answered, status.trust) {
+                (false, _) => format!("refused: {}", status.last_error.unwrap_or_default()),
+                (true, Trust::Trusted) => "trusted: ".to_owned(),
+                (true, Trust::Warned(warning)) => format!("warned: {warning}"),
+            })
         }
         "change without end" => {
             let store = Store::open(path)?;

@@ -4,9 +4,8 @@
 
 use crate::output::{Exit, GOOD, Output, WARN};
 use crate::{process, relay, words};
-use flagstone::store::{Config, Machine, Runner};
+use flagstone::store::{Config, Machine};
 use serde_json::{Value, json};
-use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitStatus};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -40,10 +39,10 @@ pub fn send(config: &Config, environment: &str, word: Word) -> Sent {
     let arguments = relay::encoded(environment, &word.arguments);
     let input = word.input.map(Arc::new);
     let machines = config.machines.iter().map(|(name, machine)| {
-        let run = (machine.clone(), config.runner.clone(), arguments.clone(), input.clone());
+        let run = (machine.clone(), arguments.clone(), input.clone());
         let thread = thread::spawn(move || {
-            let (machine, runner, arguments, input) = run;
-            answer(&machine, &runner, &arguments, input)
+            let (machine, arguments, input) = run;
+            answer(&machine, &arguments, input)
         });
         (name.as_str().to_owned(), thread)
     });
@@ -109,22 +108,10 @@ impl Arrived {
 }
 
 /// What a machine answers, or why it did not do it.
-fn answer(
-    machine: &Machine,
-    runner: &Runner,
-    arguments: &[String],
-    input: Option<Arc<Vec<u8>>>,
-) -> Result<Value, String> {
+fn answer(machine: &Machine, arguments: &[String], input: Option<Arc<Vec<u8>>>) -> Result<Value, String> {
     let (program, rest) = machine.run.split_first().ok_or("it has no command")?;
     let mut command = Command::new(program);
     command.args(rest).args(arguments);
-    match runner {
-        Runner::Me => {}
-        Runner::User { uid, gid } => {
-            command.uid(*uid).gid(*gid);
-        }
-        Runner::Nobody(problem) => return Err(words::plain(problem).into_owned()),
-    }
     let ran = process::run(command, input, Duration::from_secs(machine.timeout))?
         .ok_or_else(|| format!("no answer within {}", words::counted(machine.timeout, "second")))?;
     let told = ran.out.lines().rev().find_map(|line| serde_json::from_str::<Value>(line).ok());

@@ -4,10 +4,7 @@
 
 use crate::{http, words};
 use flagstone::notify::{Cursor, Endpoint, Event, Format, signature};
-use flagstone::store::{Action, Store};
-use std::fs::File;
-use std::io::Read;
-use std::os::unix::fs::MetadataExt;
+use flagstone::store::{Action, NamedFile, Store};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -17,8 +14,6 @@ use ureq::Agent;
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// One round sends no longer to one endpoint; the rest is sent in the next.
 const ROUND: Duration = Duration::from_secs(20);
-/// No address and no secret is longer, in bytes.
-const LIMIT: u64 = 4_096;
 
 /// What one round did for one endpoint.
 pub struct Told {
@@ -38,6 +33,9 @@ pub struct Told {
 /// When the config cannot be read. What is wrong with one endpoint is told of that one.
 pub fn deliver_due(store: &Store, now: i64) -> Result<Vec<Told>, String> {
     let config = store.config().map_err(|error| error.to_string())?;
+    if let Some(ignored) = config.ignored {
+        return Err(ignored);
+    }
     Ok(thread::scope(|scope| {
         let threads: Vec<_> = config
             .notify
@@ -92,7 +90,7 @@ fn round(store: &Store, endpoint: &Endpoint, now: i64, told: &mut Told) -> Resul
             let event = Event::new(&store.id(), change);
             let way = match &way {
                 Some(way) => way,
-                None => way.insert(Way::find(endpoint)?),
+                None => way.insert(Way::find(store, endpoint)?),
             };
             match way.send(&event, endpoint.format) {
                 Ok(()) => told.sent += 1,
@@ -148,13 +146,13 @@ struct Refused {
 }
 
 impl Way {
-    fn find(endpoint: &Endpoint) -> Result<Way, String> {
+    fn find(store: &Store, endpoint: &Endpoint) -> Result<Way, String> {
         let url = match (&endpoint.url, &endpoint.url_file) {
             (Some(url), _) => url.clone(),
-            (None, Some(file)) => String::from_utf8_lossy(&secret(file)?).into_owned(),
+            (None, Some(file)) => String::from_utf8_lossy(&secret(store, file)?).into_owned(),
             (None, None) => return Err("it has no address".to_owned()),
         };
-        let secret = endpoint.secret_file.as_deref().map(secret).transpose()?;
+        let secret = endpoint.secret_file.as_deref().map(|file| secret(store, file)).transpose()?;
         Ok(Way { agent: http::agent(), url, secret })
     }
 
@@ -202,17 +200,11 @@ impl Way {
 }
 
 /// The first line of a file that not everybody reads.
-fn secret(path: &Path) -> Result<Vec<u8>, String> {
-    let name = words::plain(&path.to_string_lossy()).into_owned();
-    let failed = |error: std::io::Error| format!("cannot read {name}: {error}");
-    let file = File::open(path).map_err(failed)?;
-    if file.metadata().map_err(failed)?.mode() & 0o007 != 0 {
-        return Err(format!("{name} can be read by everybody; type: chmod o= {name}"));
-    }
-    let mut text = Vec::new();
-    file.take(LIMIT).read_to_end(&mut text).map_err(failed)?;
+fn secret(store: &Store, path: &Path) -> Result<Vec<u8>, String> {
+    let text = store.read_named(path, NamedFile::Secret);
+    let text = text.map_err(|error| words::plain(&error.to_string()).into_owned())?;
     match text.trim_ascii() {
-        [] => Err(format!("{name} is empty, expected one line")),
+        [] => Err(format!("{} is empty, expected one line", words::plain(&path.to_string_lossy()))),
         line => Ok(line.to_vec()),
     }
 }

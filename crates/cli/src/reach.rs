@@ -8,7 +8,7 @@ use crate::output::{DIM, Failure, GOOD, Output, WARN};
 use crate::progress::Progress;
 use crate::{confirm, place, words};
 use flagstone::definition::Definitions;
-use flagstone::store::{Config, Store};
+use flagstone::store::{Config, NamedFile, Store};
 use flagstone::{FlagId, Key, Question, Snapshot, Switches, compile, enabled};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,10 +43,10 @@ pub fn list(
         return Ok(Some(List { bytes: place::read(path, LIMIT)?, name }));
     }
     let Some(path) = &config.companies else { return Ok(None) };
-    let path = store.directory().join(path);
-    match place::read(&path, LIMIT) {
-        Ok(bytes) => Ok(Some(List { name: place::file_name(&path), bytes })),
-        Err(Failure::Refused(problem) | Failure::Unknown(problem)) => {
+    match store.read_named(path, NamedFile::List) {
+        Ok(bytes) => Ok(Some(List { name: place::file_name(&store.directory().join(path)), bytes })),
+        Err(error) => {
+            let problem = words::plain(&error.to_string()).into_owned();
             output.warn(format!("{problem}; whom the change reaches cannot be told"));
             Ok(None)
         }

@@ -62,9 +62,9 @@ pub struct Init {
     /// Its environment, for good: a store answers for one
     #[arg(long, value_name = "E")]
     pub environment: String,
-    /// Let this group publish too, such as www-data for a dashboard beside a deploy user
+    /// Let only the members of this group read, such as www-data for PHP's workers
     #[arg(long, value_name = "G")]
-    pub group: Option<String>,
+    pub readers: Option<String>,
 }
 
 /// Arguments of `publish`.

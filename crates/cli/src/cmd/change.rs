@@ -82,7 +82,7 @@ impl Begun {
         let reason = self.change.reason.iter().map(|reason| format!("--reason={reason}"));
         let end = all.iter().position(|argument| argument == "--").unwrap_or(all.len());
         all.splice(end..end, more.into_iter().chain(reason));
-        match &self.config_problem {
+        match self.config_problem.as_ref().or(self.config.ignored.as_ref()) {
             _ if self.here => Sent::default(),
             Some(problem) => machines::unknown(words::plain(problem).into_owned()),
             None => machines::send(&self.config, self.store.environment(), Word { arguments: all, input }),

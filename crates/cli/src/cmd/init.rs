@@ -20,13 +20,13 @@ pub fn run(arguments: &Arguments, word: &Init, output: &mut Output) -> Outcome {
         (None, _) => place::directory(arguments)?,
     };
     let store =
-        Store::init(&directory, &word.environment, word.group.as_deref()).map_err(Failure::changing)?;
+        Store::init(&directory, &word.environment, word.readers.as_deref()).map_err(Failure::changing)?;
     let change = Change::by_me(None);
     let path = store.directory().display();
     change::announce(&store, &change, 0, &format!("init {path}"), output);
-    output.line(match &word.group {
-        Some(group) => format!("made an empty store; the group {group} publishes and reads"),
-        None => "made an empty store".to_owned(),
+    output.line(match &word.readers {
+        Some(group) => format!("made an empty store; the members of {} read it", words::plain(group)),
+        None => "made an empty store; every user of this machine reads it".to_owned(),
     });
     output.line(format!("publish with: flagstone publish --store {path} FILE"));
     output.line(format!("read it from PHP with: flagstone.store = {path}"));
@@ -34,7 +34,7 @@ pub fn run(arguments: &Arguments, word: &Init, output: &mut Output) -> Outcome {
         "environment": store.environment(),
         "machine": change.actor.host,
         "directory": store.directory(),
-        "group": word.group,
+        "readers": word.readers,
     }));
     Ok(Exit::Yes)
 }

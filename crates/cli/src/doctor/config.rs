@@ -4,7 +4,7 @@ use super::{CONFIG, Report};
 use crate::companies::Companies;
 use crate::output::Failure;
 use crate::words;
-use flagstone::store::Store;
+use flagstone::store::{NamedFile, Store};
 use std::path::Path;
 
 pub fn checks(store: &Store, report: &mut Report) {
@@ -22,7 +22,12 @@ pub fn checks(store: &Store, report: &mut Report) {
     if !path.exists() {
         return report.passed(CONFIG, "none: all defaults");
     }
-    match config.companies.as_deref().map(|path| companies(&store.directory().join(path))) {
+    if let Some(ignored) = &config.ignored {
+        let (problem, remedy) = ignored.split_once(". ").unwrap_or((ignored, ""));
+        let remedy = remedy.strip_prefix("Type: ").unwrap_or(remedy);
+        return report.failed(CONFIG, words::plain(problem), words::plain(remedy));
+    }
+    match config.companies.as_deref().map(|path| companies(store, path)) {
         Some(Err(error)) => report.failed(
             CONFIG,
             format!("{named} names a list of companies that cannot be used: {error}"),
@@ -36,9 +41,10 @@ pub fn checks(store: &Store, report: &mut Report) {
     }
 }
 
-fn companies(path: &Path) -> Result<u64, String> {
+fn companies(store: &Store, path: &Path) -> Result<u64, String> {
     let named = words::plain(&path.to_string_lossy()).into_owned();
-    let bytes = std::fs::read(path).map_err(|error| format!("{named}: {error}"))?;
+    let bytes = store.read_named(path, NamedFile::List);
+    let bytes = bytes.map_err(|error| words::plain(&error.to_string()).into_owned())?;
     match Companies::read(&named, &bytes) {
         Ok(companies) => Ok(companies.keys().len() as u64),
         Err(Failure::Refused(error) | Failure::Unknown(error)) => Err(error),

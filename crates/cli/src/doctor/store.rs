@@ -201,7 +201,9 @@ fn plain(error: &StoreError) -> String {
 /// What to type, which the error itself says where it knows.
 fn mend(error: &StoreError, directory: &str) -> String {
     match error {
-        StoreError::Untrusted { commands, .. } => words::plain(commands).into_owned(),
+        StoreError::Untrusted { remedy, .. } => {
+            words::plain(remedy.strip_prefix("Type: ").unwrap_or(remedy)).into_owned()
+        }
         StoreError::NotAStore { .. } => format!("flagstone init {directory} --environment NAME"),
         StoreError::Head { .. } => "restore it as docs/operations.md says under \"Restore\"".to_owned(),
         _ => format!(

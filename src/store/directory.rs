@@ -1,0 +1,321 @@
+//! A store's files, each reached below the descriptor of the directory that was judged.
+//!
+//! The only way from a store's path to what lies in it. No symbolic link is followed, nothing but plain files and folders is
+//! opened, everything is judged by its own descriptor before it is read, written, or given another owner or mode. So whoever
+//! can write the directory cannot lead a process out of it, whenever they exchange what.
+
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+use super::error::StoreError;
+#[cfg(feature = "publisher")]
+use super::open::FileId;
+#[cfg(feature = "publisher")]
+use super::trust::judge_parent;
+use super::trust::{Judged, Trust, judge, judge_file};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, openat, statat};
+use rustix::io::Errno;
+use rustix::process::geteuid;
+use std::fs::{File, Metadata};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// What a file is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    Read,
+    #[cfg(feature = "publisher")]
+    Write,
+}
+
+/// A file of a store, open and judged.
+#[derive(Debug)]
+pub(crate) struct StoreFile {
+    pub(crate) file: File,
+    pub(crate) metadata: Metadata,
+    /// A group can write it.
+    pub(crate) group_writable: bool,
+}
+
+/// The directory of a store, or a folder in it, open and judged.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    /// For passing through; a listing and a sync open it once more.
+    directory: File,
+    path: PathBuf,
+    owner: u32,
+    group_writable: bool,
+    judged: Judged,
+    user: u32,
+}
+
+impl Folder {
+    /// Opens and judges the directory of a store, for this process's user.
+    pub(crate) fn store(path: &Path) -> Result<Folder, StoreError> {
+        let user = geteuid().as_raw();
+        Folder::over(path, judge(path, user)?, user)
+    }
+
+    /// Opens and judges a directory in which a store is to be made.
+    #[cfg(feature = "publisher")]
+    pub(super) fn parent(path: &Path) -> Result<Folder, StoreError> {
+        let user = geteuid().as_raw();
+        Folder::over(path, judge_parent(path, user)?, user)
+    }
+
+    fn over(path: &Path, (judged, directory): (Judged, File), user: u32) -> Result<Folder, StoreError> {
+        let metadata = directory.metadata().map_err(|source| StoreError::io("look at", path, source))?;
+        Ok(Folder {
+            directory,
+            path: judged.path.clone(),
+            owner: judged.owner,
+            group_writable: metadata.mode() & 0o020 != 0,
+            judged,
+            user,
+        })
+    }
+
+    /// Opens and judges a folder; none where there is nothing of that name.
+    pub(crate) fn folder(&self, name: &str) -> Result<Option<Folder>, StoreError> {
+        let path = self.path.join(name);
+        let failed = |source| StoreError::io("open the directory", &path, source);
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let directory = match openat(&self.directory, name, flags, Mode::empty()) {
+            Ok(directory) => File::from(directory),
+            Err(Errno::NOENT) => return Ok(None),
+            Err(Errno::NOTDIR | Errno::LOOP | Errno::MLINK) => {
+                return Err(StoreError::Mismatch { path, problem: "expected a directory".to_owned() });
+            }
+            Err(error) => return Err(failed(error.into())),
+        };
+        let metadata = directory.metadata().map_err(failed)?;
+        let group_writable = judge_file(&path, &metadata, &self.judged, self.user)?;
+        Ok(Some(Folder {
+            directory,
+            path,
+            owner: metadata.uid(),
+            group_writable,
+            judged: self.judged.clone(),
+            user: self.user,
+        }))
+    }
+
+    /// As [`folder`](Self::folder), where one is expected.
+    pub(crate) fn expect_folder(&self, name: &str) -> Result<Folder, StoreError> {
+        self.folder(name)?.ok_or_else(|| {
+            StoreError::io("open the directory", &self.path.join(name), io::ErrorKind::NotFound.into())
+        })
+    }
+
+    /// Canonical, as the store's is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The judgement of the store.
+    pub(crate) fn judged(&self) -> &Judged {
+        &self.judged
+    }
+
+    /// A group can write the store, the way to it, or this folder.
+    pub(crate) fn is_exposed(&self) -> bool {
+        self.group_writable || self.judged.trust != Trust::Trusted
+    }
+
+    /// Goes on as with a store that a group could write earlier.
+    pub(crate) fn expose(&mut self, warning: &str) {
+        if self.judged.trust == Trust::Trusted {
+            self.judged.trust = Trust::Warned(warning.to_owned());
+        }
+    }
+
+    /// Opens and judges a plain file, without waiting for anybody; none where there is nothing of that name. `what` is for
+    /// messages: "open the head".
+    pub(crate) fn open(
+        &self,
+        name: &str,
+        what: &'static str,
+        access: Access,
+    ) -> Result<Option<StoreFile>, StoreError> {
+        let path = self.path.join(name);
+        let failed = |source| StoreError::io(what, &path, source);
+        // A device or a pipe may do something when it is opened.
+        match statat(&self.directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(found) => plain(FileType::from_raw_mode(found.st_mode)).map_err(failed)?,
+            Err(Errno::NOENT) => return Ok(None),
+            Err(error) => return Err(failed(error.into())),
+        }
+        let mode = match access {
+            Access::Read => OFlags::RDONLY,
+            #[cfg(feature = "publisher")]
+            Access::Write => OFlags::RDWR,
+        };
+        let flags = mode | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let file = match openat(&self.directory, name, flags, Mode::empty()) {
+            Ok(file) => File::from(file),
+            Err(Errno::NOENT) => return Ok(None),
+            Err(error) => return Err(failed(error.into())),
+        };
+        let metadata = file.metadata().map_err(failed)?;
+        plain(FileType::from_raw_mode(metadata.mode())).map_err(failed)?;
+        let group_writable = judge_file(&path, &metadata, &self.judged, self.user)?;
+        if access != Access::Read {
+            self.refuse_links(&path, &metadata)?;
+        }
+        Ok(Some(StoreFile { file, metadata, group_writable }))
+    }
+
+    /// A file of several names may be somebody else's, put here to be written by this process.
+    fn refuse_links(&self, path: &Path, metadata: &Metadata) -> Result<(), StoreError> {
+        let mine = [0, self.user].contains(&self.owner) && !self.is_exposed();
+        if mine || metadata.nlink() <= 1 {
+            return Ok(());
+        }
+        let problem = format!(
+            "it has {} names, and others could have given them to it (hard links); expected one. Put a copy in its place",
+            metadata.nlink()
+        );
+        Err(StoreError::Mismatch { path: path.to_owned(), problem })
+    }
+
+    /// Which directory it is.
+    #[cfg(feature = "publisher")]
+    pub(super) fn id(&self) -> io::Result<FileId> {
+        Ok(FileId::of(&self.directory.metadata()?))
+    }
+}
+
+fn plain(found: FileType) -> io::Result<()> {
+    let found = match found {
+        FileType::RegularFile => return Ok(()),
+        FileType::Directory => "a directory",
+        FileType::Symlink => "a symbolic link",
+        FileType::Fifo => "a pipe",
+        FileType::Socket => "a socket",
+        FileType::CharacterDevice | FileType::BlockDevice => "a device",
+        _ => "something else",
+    };
+    Err(io::Error::other(format!("found {found}, expected a file")))
+}
+
+#[cfg(feature = "publisher")]
+mod change {
+    use super::{Folder, StoreFile};
+    use crate::store::error::StoreError;
+    use crate::store::modes::Modes;
+    use rustix::fs::{AtFlags, Dir, Mode, OFlags, mkdirat, openat, renameat, statat, unlinkat};
+    use rustix::io::Errno;
+    use std::ffi::{OsStr, OsString};
+    use std::fs::File;
+    use std::io::{self, Read};
+    use std::os::unix::ffi::OsStringExt;
+
+    impl Folder {
+        /// The permissions of the store, as its directory shows them.
+        pub(in crate::store) fn modes(&self) -> io::Result<Modes> {
+            Ok(Modes::of(&self.directory.metadata()?))
+        }
+
+        /// Whether there is anything of that name, a broken link included.
+        pub(in crate::store) fn exists(&self, name: &str) -> io::Result<bool> {
+            match statat(&self.directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(_) => Ok(true),
+                Err(Errno::NOENT) => Ok(false),
+                Err(error) => Err(error.into()),
+            }
+        }
+
+        /// Opens a folder, after making it with that mode where there is none.
+        pub(in crate::store) fn make_folder(
+            &self,
+            name: &str,
+            modes: &Modes,
+            mode: u32,
+        ) -> Result<Folder, StoreError> {
+            if let Some(folder) = self.folder(name)? {
+                return Ok(folder);
+            }
+            let failed = |source| StoreError::io("make the directory", &self.path.join(name), source);
+            let made = match mkdirat(&self.directory, name, Mode::RWXU) {
+                Ok(()) => true,
+                Err(Errno::EXIST) => false,
+                Err(error) => return Err(failed(error.into())),
+            };
+            let folder = self.expect_folder(name)?;
+            // Somebody else may have made another in the meantime: that one keeps what it has.
+            if made && folder.owner == self.user {
+                modes.apply(&folder.directory, mode).map_err(failed)?;
+            }
+            Ok(folder)
+        }
+
+        /// Makes a directory that only this process's user can pass.
+        pub(in crate::store) fn make_directory(&self, name: &OsStr) -> io::Result<()> {
+            Ok(mkdirat(&self.directory, name, Mode::RWXU)?)
+        }
+
+        /// Gives this directory the store's permissions.
+        pub(in crate::store) fn apply(&self, modes: &Modes) -> io::Result<()> {
+            modes.apply(&self.readable()?, modes.directory())
+        }
+
+        /// Makes a file that was not there, which nobody else reads yet.
+        pub(in crate::store) fn create(&self, name: &str) -> io::Result<File> {
+            let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            Ok(File::from(openat(&self.directory, name, flags, Mode::RUSR | Mode::WUSR)?))
+        }
+
+        /// Gives a file another name, in place of what had it.
+        pub(in crate::store) fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+            Ok(renameat(&self.directory, from, &self.directory, to)?)
+        }
+
+        /// Removes a file, or a link itself.
+        pub(in crate::store) fn remove(&self, name: &str) -> io::Result<()> {
+            Ok(unlinkat(&self.directory, name, AtFlags::empty())?)
+        }
+
+        /// What lies in it.
+        pub(in crate::store) fn names(&self) -> io::Result<Vec<OsString>> {
+            let mut names = Vec::new();
+            for entry in Dir::read_from(self.readable()?)? {
+                let name = entry?.file_name().to_bytes().to_vec();
+                if name != b"." && name != b".." {
+                    names.push(OsString::from_vec(name));
+                }
+            }
+            Ok(names)
+        }
+
+        /// Waits until its names are on the disk.
+        pub(in crate::store) fn sync(&self) -> io::Result<()> {
+            self.readable()?.sync_all()
+        }
+
+        fn readable(&self) -> io::Result<File> {
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            Ok(File::from(openat(&self.directory, ".", flags, Mode::empty())?))
+        }
+    }
+
+    impl StoreFile {
+        /// Reads all of it, at most `limit` bytes.
+        pub(in crate::store) fn read(&self, limit: u64) -> io::Result<Vec<u8>> {
+            read_bounded(&self.file, limit)
+        }
+    }
+
+    /// Reads a file from where it stands to its end, which is an error where that is further than `limit` bytes.
+    pub(in crate::store) fn read_bounded(file: &File, limit: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > limit {
+            let message = format!("found more than {limit} bytes, expected at most that");
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
+        }
+        Ok(bytes)
+    }
+}
+
+#[cfg(feature = "publisher")]
+pub(super) use change::read_bounded;

@@ -1,0 +1,89 @@
+//! The files that a store's configuration names.
+//!
+//! Whoever names a file has this process read it, so it has to belong to somebody who could as well.
+
+use super::Store;
+use super::directory::read_bounded;
+use super::error::StoreError;
+use super::trust::{printable, remedy_for, shell};
+use rustix::fs::{Mode, OFlags, open};
+use rustix::process::geteuid;
+use std::fs::{File, Metadata};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+/// What a configuration names a file for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NamedFile {
+    /// A secret or a secret address, which not everybody reads.
+    Secret,
+    /// A list of companies.
+    List,
+}
+
+impl NamedFile {
+    /// The largest file that is read, in bytes.
+    pub fn limit(self) -> u64 {
+        match self {
+            NamedFile::Secret => 4_096,
+            NamedFile::List => 256 << 20,
+        }
+    }
+}
+
+impl Store {
+    /// Reads a file that the configuration names; a relative path begins at the store's directory. It must be a plain file of root's,
+    /// of this process's user or of the store's owner, which nobody else can write. Waits for nobody.
+    ///
+    /// # Errors
+    ///
+    /// When it is not such a file, or larger than [`NamedFile::limit`].
+    pub fn read_named(&self, path: &Path, named: NamedFile) -> Result<Vec<u8>, StoreError> {
+        let path = &self.directory.join(path);
+        let failed = |source| StoreError::io("read", path, source);
+        // A pipe or a device may do something when it is opened.
+        refuse_other_kinds(path, &std::fs::metadata(path).map_err(failed)?)?;
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let file = File::from(open(path, flags, Mode::empty()).map_err(|error| failed(error.into()))?);
+        let metadata = file.metadata().map_err(failed)?;
+        refuse_other_kinds(path, &metadata)?;
+        self.judge_named(path, &metadata, named)?;
+        read_bounded(&file, named.limit()).map_err(|source| match source.kind() {
+            io::ErrorKind::FileTooLarge => StoreError::Refused(format!("{}: {source}", printable(path))),
+            _ => failed(source),
+        })
+    }
+
+    fn judge_named(&self, path: &Path, metadata: &Metadata, named: NamedFile) -> Result<(), StoreError> {
+        let user = geteuid().as_raw();
+        let (owner, mode) = (metadata.uid(), metadata.mode() & 0o7777);
+        let (problem, command) = if ![0, user, self.owner()?].contains(&owner) {
+            (
+                format!("belongs to user {owner}, expected root or the owner of the store"),
+                format!("chown root {}", shell(path)),
+            )
+        } else if mode & 0o022 != 0 {
+            let problem = format!("can be written by others than its owner (mode {mode:04o})");
+            (problem, format!("chmod go-w {}", shell(path)))
+        } else if named == NamedFile::Secret && mode & 0o007 != 0 {
+            let problem = format!("can be read by everybody (mode {mode:04o})");
+            (problem, format!("chmod o= {}", shell(path)))
+        } else {
+            return Ok(());
+        };
+        let may_type = if command.starts_with("chown") { 0 } else { owner };
+        let remedy = remedy_for(command, may_type, user);
+        Err(StoreError::Refused(format!("{} {problem}. {remedy}", printable(path))))
+    }
+}
+
+fn refuse_other_kinds(path: &Path, metadata: &Metadata) -> Result<(), StoreError> {
+    match metadata.is_file() {
+        true => Ok(()),
+        false => Err(StoreError::Refused(format!(
+            "{} is no plain file, expected one; nothing was read",
+            printable(path)
+        ))),
+    }
+}
