@@ -1,5 +1,6 @@
 <?php
 
+// A blank value, such as `FLAGSTONE_DRIVER=` in .env, is as if it were not there; an unknown word is an error that names the known ones.
 return [
 
     /*
@@ -12,7 +13,7 @@ return [
     /*
      * The directory that `flagstone init` made. php.ini's flagstone.store, where set, is final and wins.
      */
-    'store' => env('FLAGSTONE_STORE', storage_path('flagstone')),
+    'store' => env('FLAGSTONE_STORE') ?: storage_path('flagstone'),
 
     /*
      * The environment whose overlay of flags.json applies. A store knows its own; the file driver and `feature:publish`

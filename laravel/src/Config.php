@@ -4,14 +4,17 @@ declare(strict_types=1);
 
 namespace Flagstone\Laravel;
 
+use Flagstone\Laravel\Exceptions\InvalidSetting;
 use Illuminate\Contracts\Container\Container;
+use Illuminate\Contracts\Foundation\Application;
 use Illuminate\Support\Arr;
-use InvalidArgumentException;
 use Stringable;
 use UnitEnum;
 
 /**
  * config/flagstone.php, by type. A key is written with dots: middleware.alias.
+ *
+ * A blank text is none, as `FLAGSTONE_DRIVER=` in .env leaves one behind: the setting is as if it were not there.
  *
  * @internal
  */
@@ -30,15 +33,52 @@ final class Config
         return new self(\is_array($values) ? $values : []);
     }
 
-    /** @throws InvalidArgumentException where it is something else, as all these do */
+    /** @throws InvalidSetting where it is something else, as all these do */
     public function text(string $key): ?string
     {
         $value = $this->get($key);
         if ($value === null || \is_scalar($value) || $value instanceof Stringable) {
-            return $value === null ? null : (string) $value;
+            return self::isBlank($value) ? null : (string) $value;
         }
 
         throw $this->wrong($key, 'a text or null');
+    }
+
+    /** @throws InvalidSetting for a text that is none of the known ones, which are named */
+    public function word(string $key, string ...$known): ?string
+    {
+        $word = $this->text($key);
+        if ($word === null || \in_array($word, $known, true)) {
+            return $word;
+        }
+
+        throw InvalidSetting::unknown($key, $word, \array_values($known));
+    }
+
+    /** The store's directory; null where the configuration says that there is none. */
+    public function store(Application $app): ?string
+    {
+        return $this->text('store') ?? ($this->get('store') === null ? null : $app->storagePath() . '/flagstone');
+    }
+
+    /** The definitions. */
+    public function file(Application $app): string
+    {
+        return $this->text('file') ?? $app->basePath('flags.json');
+    }
+
+    /** @return list<string> what finds the company */
+    public function subject(): array
+    {
+        $names = $this->texts('subject');
+
+        return $names === [] && $this->get('subject') !== [] ? ['user:company_id'] : $names;
+    }
+
+    /** What to do about a flag that does not exist. */
+    public function throwsUnknown(Application $app): bool
+    {
+        return ($this->word('unknown', 'throw', 'log') ?? ($app->environment('local', 'testing') ? 'throw' : 'log')) === 'throw';
     }
 
     /** @return list<string> a text alone is a list of one */
@@ -82,13 +122,16 @@ final class Config
     /** @return array<array-key, mixed> */
     private function many(string $key): array
     {
-        return Arr::wrap($this->get($key));
+        return \array_filter(Arr::wrap($this->get($key)), static fn (mixed $value): bool => !self::isBlank($value));
     }
 
-    private function wrong(string $key, string $expected): InvalidArgumentException
+    private static function isBlank(mixed $value): bool
     {
-        return new InvalidArgumentException(
-            "config/flagstone.php: $key is " . \get_debug_type($this->get($key)) . ", expected $expected",
-        );
+        return $value === null || \is_scalar($value) && \trim((string) $value) === '';
+    }
+
+    private function wrong(string $key, string $expected): InvalidSetting
+    {
+        return InvalidSetting::wrongType($key, $this->get($key), $expected);
     }
 }

@@ -86,7 +86,7 @@ final class FlagstoneServiceProvider extends ServiceProvider
             self::config($app),
         ));
         $this->app->singleton(Subjects::class, static fn (Application $app): Subjects => new Subjects(
-            (new Presets($app))->make((new Config(self::config($app)))->texts('subject')),
+            (new Presets($app))->make((new Config(self::config($app)))->subject()),
         ));
         $this->app->singleton(Warnings::class, static fn (Application $app): Warnings => new Warnings($app));
         $this->app->singleton(Flagstone::class, static fn (Application $app): Flagstone => new Flagstone(

@@ -68,9 +68,7 @@ final class Warnings
 
     private function unknown(UnknownFlag $problem): void
     {
-        $loud = $this->app->make('config')->get('flagstone.unknown')
-            ?? ($this->app->environment('local', 'testing') ? 'throw' : 'log');
-        if ($loud === 'throw') {
+        if (Config::of($this->app)->throwsUnknown($this->app)) {
             throw $problem;
         }
         $this->say("unknown:$problem->flag", $problem->getMessage());

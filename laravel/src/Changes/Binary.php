@@ -14,8 +14,20 @@ final class Binary
     public const INSTALL = 'Install it with `make install` in Flagstone\'s sources, which puts it into /usr/local/bin,'
         . ' or name it in FLAGSTONE_BINARY';
 
-    /** @param ?string $configured its path; null looks for it on PATH */
-    public function __construct(private readonly ?string $configured)
+    /** Where it is looked for besides PATH. */
+    private const INSTALLED = ['/usr/local/bin', '/usr/bin', '/bin'];
+
+    /** Bytes that are read or written at once. */
+    private const CHUNK = 65_536;
+
+    /** The exit code of a process that could not become the command. */
+    private const NOT_RUN = 127;
+
+    /**
+     * @param ?string $configured its path; null looks for it on PATH
+     * @param list<string> $installed folders where it is looked for besides
+     */
+    public function __construct(private readonly ?string $configured, private readonly array $installed = self::INSTALLED)
     {
     }
 
@@ -25,8 +37,9 @@ final class Binary
         if ($this->configured !== null && $this->configured !== '') {
             return self::runs($this->configured) ? $this->configured : null;
         }
-        $path = \getenv('PATH') ?: '/usr/local/bin:/usr/bin:/bin';
-        foreach (\explode(\PATH_SEPARATOR, $path) as $folder) {
+        // Cron's PATH lacks the folder that `make install` installs into.
+        $folders = [...\explode(\PATH_SEPARATOR, (string) \getenv('PATH')), ...$this->installed];
+        foreach (\array_unique($folders) as $folder) {
             // A relative folder would be looked for where the process happens to be.
             if (\str_starts_with($folder, '/') && self::runs("$folder/flagstone")) {
                 return "$folder/flagstone";
@@ -38,7 +51,7 @@ final class Binary
 
     /**
      * @param list<string> $arguments
-     * @param ?resource $input a file that the command reads as its standard input
+     * @param ?resource $input a stream that the command reads as its standard input
      * @param ?float $timeout in seconds, after which the command is killed; null: as long as it takes
      */
     public function run(array $arguments, mixed $input = null, ?float $timeout = null): Result
@@ -52,33 +65,30 @@ final class Binary
         if (!\function_exists('proc_open')) {
             return Result::unknown('PHP may not run commands here: disable_functions in php.ini names proc_open');
         }
-        // A file, so that neither of two pipes can fill up while the other is read.
-        $errors = \tmpfile();
-        if ($errors === false) {
-            return Result::unknown('cannot write to the directory for temporary files');
-        }
+        // Pipes alone: files of any kind are missing where a disk is full, or where open_basedir keeps /dev/null out.
         $pipes = [];
-        $streams = [$input ?? ['file', '/dev/null', 'r'], ['pipe', 'w'], $errors];
-        $process = @\proc_open([$path, ...$arguments], $streams, $pipes);
-        if ($process === false || !isset($pipes[1])) {
+        $process = @\proc_open([$path, ...$arguments], [['pipe', 'r'], ['pipe', 'w'], ['pipe', 'w']], $pipes);
+        if ($process === false || !isset($pipes[0], $pipes[1], $pipes[2])) {
             return Result::unknown("cannot run $path");
         }
-        $text = $timeout === null ? \stream_get_contents($pipes[1]) : self::read($pipes[1], $timeout);
-        \fclose($pipes[1]);
-        if ($text === null) {
+        $said = self::talk($pipes[0], $pipes[1], $pipes[2], $input, $timeout);
+        if ($said === null) {
             // SIGKILL, which it cannot ignore: proc_close() waits for its end.
             \proc_terminate($process, 9);
             \proc_close($process);
 
             return Result::unknown("$path gave no answer within $timeout s");
         }
+        [$text, $error] = $said;
         $code = \proc_close($process);
-        \rewind($errors);
-        $error = \trim((string) \stream_get_contents($errors));
+        if ($code === self::NOT_RUN && $text === '') {
+            return Result::unknown("cannot run $path");
+        }
+        $error = \trim($error);
 
         return new Result(
             \in_array($code, [Result::DONE, Result::REFUSED, Result::ELSEWHERE], true) ? $code : Result::UNKNOWN,
-            \rtrim((string) $text, "\n"),
+            \rtrim($text, "\n"),
             (string) \preg_replace('/^flagstone: /m', '', $error),
         );
     }
@@ -107,8 +117,82 @@ final class Binary
         return $text;
     }
 
+    /**
+     * Writes the input and reads both outputs as they come, so that none of the three pipes can fill up while another is waited for.
+     *
+     * @param resource $to
+     * @param resource $text
+     * @param resource $error
+     * @param ?resource $input
+     * @return ?array{string, string} null where the command has not ended in time
+     */
+    private static function talk(mixed $to, mixed $text, mixed $error, mixed $input, ?float $timeout): ?array
+    {
+        $end = $timeout === null ? null : \microtime(true) + $timeout;
+        $said = ['', ''];
+        $open = [$text, $error];
+        $rest = '';
+        if ($input === null) {
+            \fclose($to);
+            $to = null;
+        }
+        foreach ([$to, $text, $error] as $pipe) {
+            $pipe !== null && \stream_set_blocking($pipe, false);
+        }
+        while ($open !== []) {
+            $read = $open;
+            $write = $to === null ? [] : [$to];
+            $except = null;
+            $left = $end === null ? 1_000_000 : (int) (1e6 * ($end - \microtime(true)));
+            if ($left <= 0) {
+                return null;
+            }
+            // False where a signal came.
+            if (@\stream_select($read, $write, $except, \intdiv($left, 1_000_000), $left % 1_000_000) === false) {
+                continue;
+            }
+            if ($write !== [] && $to !== null && $input !== null) {
+                $rest = $rest === '' ? (string) \fread($input, self::CHUNK) : $rest;
+                // False where the command reads no more.
+                $written = $rest === '' ? false : @\fwrite($to, $rest);
+                $rest = $written === false ? '' : \substr($rest, $written);
+                if ($written === false || $rest === '' && \feof($input)) {
+                    \fclose($to);
+                    $to = null;
+                }
+            }
+            foreach ($read as $pipe) {
+                $said[$pipe === $text ? 0 : 1] .= (string) \fread($pipe, self::CHUNK);
+                if (\feof($pipe)) {
+                    \fclose($pipe);
+                    $open = \array_values(\array_filter($open, static fn (mixed $other): bool => $other !== $pipe));
+                }
+            }
+        }
+        $to !== null && \fclose($to);
+
+        return $said;
+    }
+
+    /** Under open_basedir PHP cannot look at most paths, and can run them all the same: then the command itself tells. */
     private static function runs(string $path): bool
     {
-        return @\is_file($path) && @\is_executable($path);
+        if (@\is_file($path)) {
+            return @\is_executable($path);
+        }
+        if ((string) \ini_get('open_basedir') === '' || !\function_exists('proc_open')) {
+            return false;
+        }
+        $pipes = [];
+        $process = @\proc_open([$path, '--version'], [['pipe', 'r'], ['pipe', 'w'], ['pipe', 'w']], $pipes);
+        if ($process === false || !isset($pipes[0], $pipes[1], $pipes[2])) {
+            return false;
+        }
+        $said = self::talk($pipes[0], $pipes[1], $pipes[2], null, self::TIMEOUT);
+        if ($said === null) {
+            \proc_terminate($process, 9);
+        }
+
+        return \proc_close($process) === 0 && \str_starts_with($said[0] ?? '', 'flagstone ');
     }
 }

@@ -7,10 +7,9 @@ namespace Flagstone\Laravel\Changes;
 use Closure;
 use Flagstone\Laravel\Exceptions\BrokenDefinitions;
 use Flagstone\Laravel\Flagstone;
-use Illuminate\Database\QueryException;
-use InvalidArgumentException;
 use RuntimeException;
 use stdClass;
+use Throwable;
 
 /**
  * The one place through which this package changes flags: by the command `flagstone` where a store answers, in the
@@ -152,7 +151,7 @@ final class Changer
         }
         try {
             $companies = $this->companies->file();
-        } catch (InvalidArgumentException | QueryException $problem) {
+        } catch (Throwable $problem) {
             // Whom it reaches is good to know, and no reason to leave a flag as it is.
             $warning = "warning: {$problem->getMessage()}; whom the change reaches cannot be told";
 

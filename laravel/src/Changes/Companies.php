@@ -18,6 +18,9 @@ final class Companies
     /** Rows of one query. */
     private const CHUNK = 10_000;
 
+    /** Bytes of a list that are kept in memory; what is longer goes to a file. */
+    private const MEMORY = 33_554_432;
+
     /** @param mixed $source null, the class of a model, or what can be called and returns ids */
     public function __construct(private readonly mixed $source, private readonly Container $container)
     {
@@ -29,17 +32,15 @@ final class Companies
     }
 
     /**
-     * A file with one id a line, read from its start. It goes when it is closed, and takes no memory.
+     * A file with one id a line, read from its start. It goes when it is closed, and takes 32 MiB of memory at most.
      *
      * @return resource
      * @throws InvalidArgumentException where "companies" or an id is none
      */
     public function file(): mixed
     {
-        $file = \tmpfile();
-        if ($file === false) {
-            throw new InvalidArgumentException('cannot write to the directory for temporary files');
-        }
+        // In memory at first: a change waits for no directory for temporary files.
+        $file = @\fopen('php://temp/maxmemory:' . self::MEMORY, 'w+') ?: throw new InvalidArgumentException('cannot list the companies in memory');
         foreach ($this->ids() as $id) {
             $text = \is_int($id) || \is_string($id) ? (string) $id : '';
             if (\preg_match('/^[^\r\n]{1,1024}$/D', $text) !== 1) {
@@ -48,7 +49,9 @@ final class Companies
                     "\"companies\" in config/flagstone.php gave $found, expected ids: integers, or strings of one line",
                 );
             }
-            \fwrite($file, "$text\n");
+            if (@\fwrite($file, "$text\n") !== \strlen($text) + 1) {
+                throw new InvalidArgumentException('cannot write the list of companies to the directory for temporary files');
+            }
         }
         \rewind($file);
 

@@ -23,7 +23,7 @@ final class Registrar
         $folder = $app->storagePath() . '/framework/cache';
         $app->singleton(ResultCache::class, static fn (): ResultCache => new ResultCache($folder));
         $app->singleton(Overlay::class, static fn (Application $app): Overlay => new Overlay(
-            $config->text('file') ?? '',
+            $config->file($app),
             $config->text('overlay') ?? '',
             $config->text('environment') ?? (string) $app->environment(),
         ));
@@ -31,7 +31,7 @@ final class Registrar
             $app->make(Flagstone::class),
             $app->make(Binary::class),
             $app->make(Overlay::class),
-            $config->text('store'),
+            $config->store($app),
             new Companies($config->get('companies'), $app),
             static fn (): ?string => self::user($app),
         ));

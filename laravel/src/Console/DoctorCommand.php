@@ -6,7 +6,11 @@ namespace Flagstone\Laravel\Console;
 
 use Flagstone\Laravel\Changes\Changer;
 use Flagstone\Laravel\Contracts\Driver;
+use Flagstone\Laravel\Drivers\Drivers;
+use Flagstone\Laravel\Exceptions\InvalidSetting;
 use Flagstone\Laravel\Flagstone;
+use Flagstone\Laravel\Notifications\Endpoints;
+use Flagstone\Laravel\Subject\Subjects;
 use Flagstone\Laravel\Value;
 
 /**
@@ -25,26 +29,53 @@ final class DoctorCommand extends FlagCommand
     /** @var list<array{check: string, state: string, text: string}> */
     private array $found = [];
 
-    public function handle(Flagstone $flagstone, Changer $changer): int
+    public function handle(): int
     {
         $this->found = [];
-        $driver = $flagstone->driver();
-        $status = $driver->status();
-        $this->driver($driver->name(), $status);
-        $this->definitions($driver->name(), $status);
-        $this->environment($status, $changer);
-        $this->command($changer);
-        $this->overlay($changer);
-        $problems = \array_filter($this->found, static fn (array $found): bool => $found['state'] === 'problem');
+        $this->settings();
+        if (!$this->hasProblem()) {
+            $changer = $this->laravel->make(Changer::class);
+            $driver = $this->laravel->make(Flagstone::class)->driver();
+            $status = $driver->status();
+            $this->driver($driver->name(), $status);
+            $this->definitions($driver->name(), $status);
+            $this->environment($status, $changer);
+            $this->command($changer);
+            $this->overlay($changer);
+        }
+        $isOk = !$this->hasProblem();
         if ($this->isJson()) {
-            $this->json(['ok' => $problems === [], 'checks' => $this->found]);
+            $this->json(['ok' => $isOk, 'checks' => $this->found]);
         } else {
             foreach ($this->found as $found) {
                 $this->line(\sprintf('%-8s %-12s %s', $found['state'], $found['check'], $found['text']));
             }
         }
 
-        return $problems === [] ? 0 : 1;
+        return $isOk ? 0 : 1;
+    }
+
+    private function hasProblem(): bool
+    {
+        return \in_array('problem', \array_column($this->found, 'state'), true);
+    }
+
+    /** Words of config/flagstone.php, some of which nothing reads before something happens. */
+    private function settings(): void
+    {
+        $checks = [
+            'unknown' => fn (): bool => $this->config()->throwsUnknown($this->laravel),
+            'subject' => fn (): mixed => $this->laravel->make(Subjects::class),
+            'driver' => fn (): mixed => $this->laravel->make(Drivers::class)->make(),
+            'notify' => fn (): mixed => $this->laravel->make(Endpoints::class)->all(),
+        ];
+        foreach ($checks as $name => $check) {
+            try {
+                $check();
+            } catch (InvalidSetting $problem) {
+                $this->note($name, 'problem', $problem->getMessage());
+            }
+        }
     }
 
     /** @param Status $status */

@@ -10,6 +10,7 @@ use Flagstone\Laravel\Changes\Changer;
 use Flagstone\Laravel\Changes\Result;
 use Flagstone\Laravel\Config;
 use Flagstone\Laravel\Exceptions\BrokenDefinitions;
+use Flagstone\Laravel\Exceptions\InvalidSetting;
 use Flagstone\Laravel\Value;
 use Illuminate\Console\Command;
 use Illuminate\Console\OutputStyle;
@@ -41,7 +42,7 @@ abstract class FlagCommand extends Command
     {
         try {
             return (int) parent::execute($input, $output);
-        } catch (BrokenDefinitions $problem) {
+        } catch (BrokenDefinitions | InvalidSetting $problem) {
             return $this->finish(Result::unknown($problem->getMessage()));
         }
     }

@@ -65,7 +65,7 @@ final class Registrar
             static fn (Throwable $problem) => $app->make(ExceptionHandler::class)->report($problem),
         ));
         $app->bind(Importer::class, static fn (Application $app): Importer => new Importer(
-            $config->text('file') ?? '',
+            $config->file($app),
             $app->make(Binary::class),
         ));
         Artisan::starting(static function (Artisan $artisan): void {

@@ -7,8 +7,8 @@ namespace Flagstone\Laravel\Drivers;
 use Closure;
 use Flagstone\Laravel\Config;
 use Flagstone\Laravel\Contracts\Driver;
+use Flagstone\Laravel\Exceptions\InvalidSetting;
 use Illuminate\Contracts\Foundation\Application;
-use InvalidArgumentException;
 
 /**
  * Chooses and makes the driver that the configuration asks for.
@@ -32,15 +32,11 @@ final class Drivers
         $this->makers[$name] = $maker;
     }
 
-    /** @throws InvalidArgumentException where no driver has that name */
+    /** @throws InvalidSetting where no driver has that name */
     public function make(?string $name = null): Driver
     {
         $name ??= $this->chosen();
-        $maker = $this->makers[$name] ?? throw new InvalidArgumentException(\sprintf(
-            'config/flagstone.php: driver is "%s", expected %s or null',
-            $name,
-            \implode(', ', \array_keys($this->makers)),
-        ));
+        $maker = $this->makers[$name] ?? throw InvalidSetting::unknown('driver', $name, \array_keys($this->makers));
 
         return $maker($this->app, $this->config);
     }
@@ -78,7 +74,7 @@ final class Drivers
     private function functions(string $name): Driver
     {
         if ($name === 'native' && !\extension_loaded('flagstone')) {
-            throw new InvalidArgumentException(
+            throw new InvalidSetting(
                 'config/flagstone.php: driver is "native", but the PHP extension flagstone is not loaded here;'
                 . ' install it (php --ri flagstone shows it), or set the driver to "store" or null',
             );
@@ -89,13 +85,13 @@ final class Drivers
 
     private function file(): FileDriver
     {
-        $unknown = $this->text('unknown') ?? ($this->app->environment('local', 'testing') ? 'throw' : 'log');
+        $config = new Config($this->config);
 
         return new FileDriver(
-            $this->text('file') ?? $this->app->basePath('flags.json'),
+            $config->file($this->app),
             $this->text('environment') ?? (string) $this->app->environment(),
             $this->text('overlay'),
-            $unknown === 'throw',
+            $config->throwsUnknown($this->app),
         );
     }
 
@@ -104,7 +100,7 @@ final class Drivers
     {
         $fixed = \extension_loaded('flagstone') ? \ini_get('flagstone.store') : \get_cfg_var('flagstone.store');
 
-        return $fixed === false || $fixed === '' ? $this->text('store') : null;
+        return $fixed === false || $fixed === '' ? (new Config($this->config))->store($this->app) : null;
     }
 
     private function text(string $key): ?string

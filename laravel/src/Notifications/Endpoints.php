@@ -6,6 +6,7 @@ namespace Flagstone\Laravel\Notifications;
 
 use Flagstone\Laravel\Config;
 use Flagstone\Laravel\Events\FlagChanged;
+use Flagstone\Laravel\Exceptions\InvalidSetting;
 use Illuminate\Contracts\Events\Dispatcher;
 use Illuminate\Contracts\Foundation\Application;
 use Illuminate\Contracts\Notifications\Dispatcher as Notifications;
@@ -21,6 +22,13 @@ final class Endpoints
 {
     /** Of laravel/slack-notification-channel, versions 2 and 3: what an incoming webhook takes. */
     private const SLACK = 'Illuminate\Notifications\Messages\SlackMessage';
+
+    /** The audit trail's actions. */
+    private const ACTIONS = [
+        'init', 'publish', 'enable', 'disable', 'rollout', 'allow', 'deny', 'forget', 'rollback', 'promote', 'import', 'kill', 'revive',
+        'stop_all', 'resume_all', 'plan_start', 'plan_stage', 'plan_hold', 'plan_resume', 'plan_advance', 'plan_abort', 'plan_back',
+        'plan_done', 'guard', 'key_trust', 'key_forget',
+    ];
 
     public function __construct(private readonly Application $app)
     {
@@ -52,7 +60,13 @@ final class Endpoints
     /** @return ?list<string> */
     private function actions(Config $config, string $name): ?array
     {
-        return $config->get("notify.$name.actions") === null ? null : $config->texts("notify.$name.actions");
+        $actions = $config->texts("notify.$name.actions");
+        $unknown = \array_diff($actions, self::ACTIONS);
+        if ($unknown !== []) {
+            throw InvalidSetting::unknown("notify.$name.actions", \implode('", "', $unknown), self::ACTIONS);
+        }
+
+        return $actions === [] && $config->get("notify.$name.actions") !== [] ? null : $actions;
     }
 
     /**

@@ -4,12 +4,12 @@ declare(strict_types=1);
 
 namespace Flagstone\Laravel\Pennant;
 
+use Flagstone\Laravel\Exceptions\InvalidSetting;
 use Flagstone\Laravel\Subject\Company;
 use Flagstone\Laravel\Subject\Context;
 use Flagstone\Laravel\Subject\Resolvers\UserResolver;
 use Flagstone\Laravel\Subject\Subject;
 use Illuminate\Contracts\Container\Container;
-use InvalidArgumentException;
 use ReflectionMethod;
 
 /**
@@ -28,7 +28,7 @@ final class Scopes
     /**
      * Null where nothing says what it is. No scope at all asks for no company.
      *
-     * @throws InvalidArgumentException for a configuration that says nothing
+     * @throws InvalidSetting for a configuration that says nothing
      */
     public function subject(mixed $scope): ?Subject
     {
@@ -59,7 +59,7 @@ final class Scopes
             return $subject instanceof Subject ? $subject : new Subject(Company::key($subject));
         }
 
-        throw new InvalidArgumentException(
+        throw new InvalidSetting(
             "config/flagstone.php: pennant.scopes says that $type is \"$what\", expected company, user:ATTRIBUTE or a"
             . ' class whose __invoke() is given the scope and returns a company or a Subject',
         );

@@ -5,13 +5,13 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Subject;
 
 use Flagstone\Laravel\Contracts\SubjectResolver;
+use Flagstone\Laravel\Exceptions\InvalidSetting;
 use Flagstone\Laravel\Subject\Resolvers\RouteResolver;
 use Flagstone\Laravel\Subject\Resolvers\TenantResolver;
 use Flagstone\Laravel\Subject\Resolvers\UserResolver;
 use Illuminate\Contracts\Container\Container;
 use Illuminate\Routing\Router;
 use Illuminate\Support\Str;
-use InvalidArgumentException;
 
 /**
  * Makes resolvers of what config/flagstone.php, `subject`, names.
@@ -27,7 +27,7 @@ final class Presets
     /**
      * @param string|list<string> $names
      * @return list<SubjectResolver>
-     * @throws InvalidArgumentException for a name that is neither a preset nor a resolver's class
+     * @throws InvalidSetting for a name that is neither a preset nor a resolver's class
      */
     public function make(string|array $names): array
     {
@@ -48,7 +48,7 @@ final class Presets
             $name === 'spatie' => TenantResolver::spatie(),
             $name === 'filament' => TenantResolver::filament(),
             $made instanceof SubjectResolver => $made,
-            default => throw new InvalidArgumentException(
+            default => throw new InvalidSetting(
                 "config/flagstone.php: subject names \"$name\", expected user:ATTRIBUTE, tenancy, spatie, filament,"
                 . ' route:PARAMETER, header:NAME or a class that implements ' . SubjectResolver::class,
             ),

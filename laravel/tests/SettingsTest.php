@@ -1,0 +1,200 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Tests;
+
+use Flagstone\Laravel\Changes\Binary;
+use Flagstone\Laravel\Changes\Changer;
+use Flagstone\Laravel\Changes\Registrar as Changes;
+use Flagstone\Laravel\Config;
+use Flagstone\Laravel\Drivers\Drivers;
+use Flagstone\Laravel\Exceptions\InvalidSetting;
+use Flagstone\Laravel\Exceptions\UnknownFlag;
+use Flagstone\Laravel\Flagstone;
+use Flagstone\Laravel\Notifications\Endpoints;
+use Flagstone\Laravel\Subject\Subjects;
+use Flagstone\Laravel\Tests\Support\Artisan;
+use Flagstone\Laravel\Tests\Support\Store;
+use Illuminate\Foundation\Application;
+
+/**
+ * A setting that is left blank is as one that is not there, and an unknown word is an error that names the known ones.
+ */
+final class SettingsTest extends TestCase
+{
+    use Artisan;
+
+    private string $store = '';
+
+    protected function configure(Application $app): void
+    {
+        $this->store = $this->ownStore($app, ['portal' => true]);
+    }
+
+    public function test_every_setting_of_the_environment_may_be_blank(): void
+    {
+        $source = (string) \file_get_contents(__DIR__ . '/../config/flagstone.php');
+        \preg_match_all("/env\('(FLAGSTONE_\w+)'/", $source, $names);
+        self::assertGreaterThan(7, \count($names[1]));
+        $unset = $this->written([]);
+        foreach (['', ' '] as $blank) {
+            $set = $this->written(\array_fill_keys($names[1], $blank));
+            foreach (['driver', 'environment', 'binary', 'unknown', 'notify.slack.url', 'routes.health', 'routes.metrics', 'routes.token'] as $key) {
+                self::assertNull($set->text($key), "$key: \"$blank\"");
+                self::assertNull($unset->text($key), $key);
+            }
+            self::assertSame($this->app->storagePath() . '/flagstone', $set->store($this->app));
+            self::assertSame($unset->store($this->app), $set->store($this->app));
+        }
+    }
+
+    /** @return iterable<string, array{string}> */
+    public static function blanks(): iterable
+    {
+        foreach (['driver', 'environment', 'unknown', 'subject', 'share', 'file', 'middleware.alias', 'middleware.after', 'routes.middleware', 'notify.mail.to', 'notify.mail.actions'] as $key) {
+            yield $key => [$key];
+        }
+    }
+
+    /** @dataProvider blanks */
+    #[\PHPUnit\Framework\Attributes\DataProvider('blanks')]
+    public function test_a_blank_setting_changes_nothing(string $key): void
+    {
+        foreach (['', '  ', ['']] as $blank) {
+            if (\is_array($blank) && !\in_array($key, ['subject', 'share', 'middleware.after', 'routes.middleware', 'notify.mail.to', 'notify.mail.actions'], true)) {
+                continue;
+            }
+            $this->setting($key, $blank);
+            self::assertTrue($this->app->make(Flagstone::class)->enabled('portal'));
+            $this->actingAs($this->user(15));
+            self::assertSame(15, $this->app->make(Flagstone::class)->subject()->company);
+            self::assertSame(['events'], \array_column($this->app->make(Endpoints::class)->all(), 'name'));
+            self::assertSame(0, $this->artisanCode('feature:list'), $this->printed);
+            $this->artisanCode('feature:doctor');
+            self::assertStringNotContainsString('config/flagstone.php', $this->printed);
+        }
+    }
+
+    public function test_a_blank_word_for_unknown_flags_throws_in_testing(): void
+    {
+        $this->setting('unknown', '');
+        $this->expectException(UnknownFlag::class);
+        $this->app->make(Flagstone::class)->enabled('protal');
+    }
+
+    public function test_an_unknown_word_is_an_error_that_names_the_known_ones(): void
+    {
+        $words = [
+            'driver' => ['nativ', 'native, store, file'], 'unknown' => ['thrw', 'throw, log'], 'subject' => ['usr:company_id', 'user:ATTRIBUTE, tenancy'],
+            'notify.mail.actions' => [['kil'], 'kill, revive'],
+        ];
+        foreach ($words as $key => [$word, $known]) {
+            $this->setting('notify.mail.to', ['a@example.com']);
+            $this->setting($key, $word);
+            self::assertSame(1, $this->artisanCode('feature:doctor'));
+            self::assertMatchesRegularExpression('/^problem  \w+ +config\/flagstone.php: .*' . \preg_quote($known, '/') . '/m', $this->printed, $key);
+            if ($key === 'driver') {
+                self::assertSame(2, $this->artisanCode('feature:list'), $this->printed);
+                self::assertStringContainsString($known, $this->printed);
+            }
+            $this->setting($key, null);
+        }
+        $this->expectException(InvalidSetting::class);
+        $this->setting('unknown', 'thrw');
+        $this->app->make(Flagstone::class)->enabled('protal');
+    }
+
+    public function test_the_command_is_found_where_it_is_installed_whatever_path_says(): void
+    {
+        // Cron's PATH is /usr/bin:/bin.
+        $folder = Store::directory() . '/bin-' . \bin2hex(\random_bytes(4));
+        \mkdir($folder);
+        \symlink((string) \getenv('FLAGSTONE_BIN'), "$folder/flagstone");
+        $path = \getenv('PATH');
+        try {
+            foreach (['/usr/bin:/bin', '', '.'] as $bare) {
+                \putenv("PATH=$bare");
+                self::assertSame("$folder/flagstone", (new Binary(null, [$folder]))->path());
+                self::assertSame("$folder/flagstone", (new Binary('', [$folder]))->path());
+            }
+        } finally {
+            \putenv("PATH=$path");
+        }
+        self::assertContains('/usr/local/bin', (new \ReflectionClassConstant(Binary::class, 'INSTALLED'))->getValue());
+    }
+
+    public function test_input_and_both_outputs_pass_whatever_their_length(): void
+    {
+        $script = Store::directory() . '/talks-' . \bin2hex(\random_bytes(4));
+        \file_put_contents($script, "#!/bin/sh\nwc -c\nhead -c 300000 /dev/zero | tr '\\0' e >&2\nhead -c 300000 /dev/zero | tr '\\0' o\n");
+        \chmod($script, 0755);
+        $input = \fopen('php://temp', 'w+');
+        \fwrite($input, \str_repeat("15\n", 200_000));
+        \rewind($input);
+        $result = (new Binary($script))->run([], $input);
+        self::assertSame([0, 300_000], [$result->code, \strlen($result->error)]);
+        self::assertStringStartsWith("600000\no", $result->text);
+        // One that reads nothing of it.
+        \file_put_contents($script, "#!/bin/sh\nexec 0<&-\nsleep 0.1\necho done\n");
+        \rewind($input);
+        self::assertSame('done', (new Binary($script))->run([], $input)->text);
+    }
+
+    public function test_a_flag_is_killed_without_a_directory_for_temporary_files_and_under_open_basedir(): void
+    {
+        $binary = \realpath((string) \getenv('FLAGSTONE_BIN'));
+        $script = Store::directory() . '/kill-' . \bin2hex(\random_bytes(4)) . '.php';
+        $sources = \dirname(__DIR__) . '/src/Changes';
+        \file_put_contents($script, "<?php require '$sources/Result.php'; require '$sources/Binary.php';
+            \$binary = new Flagstone\\Laravel\\Changes\\Binary(\$argv[1] ?: null, [\\dirname('$binary')]);
+            \$result = \$binary->run([\$argv[2], '--store=$this->store', '--reason=x', 'portal']);
+            echo \$result->code, ' ', \$result->error;");
+        $basedir = Store::directory() . ':' . $sources;
+        foreach ([['sys_temp_dir=/nonexistent', $binary], ["open_basedir=$basedir", $binary], ["open_basedir=$basedir", '']] as [$setting, $configured]) {
+            foreach (['kill' => true, 'revive' => false] as $command => $isKilled) {
+                $said = (string) \shell_exec(\implode(' ', \array_map(escapeshellarg(...), [\PHP_BINARY, '-n', '-d', $setting, $script, $configured, $command])) . ' 2>&1');
+                self::assertSame('0 ', $said, "$setting $configured");
+                $killed = (new Binary($binary))->run(['status', "--store=$this->store"])->text;
+                self::assertSame($isKilled, \preg_match('/killed +portal/', $killed) === 1, $killed);
+            }
+        }
+    }
+
+    public function test_a_list_of_companies_that_fails_stops_no_change(): void
+    {
+        $this->setting('companies', static fn () => throw new \ErrorException('No space left on device'));
+        (new Changes())->register($this->app);
+        self::assertSame(0, $this->artisanCode('feature:disable portal --yes'), $this->printed);
+        self::assertStringContainsString('No space left on device', $this->printed);
+        self::assertFalse($this->app->make(Flagstone::class)->enabled('portal'));
+    }
+
+    /** @param array<string, string> $environment */
+    private function written(array $environment): Config
+    {
+        $repository = \Illuminate\Support\Env::getRepository();
+        foreach ($environment as $name => $value) {
+            $repository->set($name, $value);
+        }
+        try {
+            return new Config(require __DIR__ . '/../config/flagstone.php');
+        } finally {
+            foreach ($environment as $name => $value) {
+                $repository->clear($name);
+            }
+        }
+    }
+
+    private function setting(string $key, mixed $value): void
+    {
+        $this->app->make('config')->set("flagstone.$key", $value);
+        foreach ([Drivers::class, Flagstone::class, 'flagstone', Subjects::class, Changer::class] as $made) {
+            $this->app->forgetInstance($made);
+        }
+        if ($key === 'file') {
+            (new Changes())->register($this->app);
+        }
+        \Flagstone\Laravel\Facades\Flagstone::clearResolvedInstances();
+    }
+}
