@@ -25,17 +25,24 @@ pub enum ReadError {
 /// The bytes of a file, or of a pipe; never more than a document may have, and what is larger is refused by its size.
 pub fn read_file(path: &Path) -> Result<Vec<u8>, ReadError> {
     let name = path.display().to_string();
-    let failed = |source| ReadError::Io { path: name.clone(), source };
-    let file = File::open(path).map_err(failed)?;
+    match File::open(path) {
+        Ok(file) => read_opened(file, &name),
+        Err(source) => Err(ReadError::Io { path: name, source }),
+    }
+}
+
+/// As [`read_file`], of a file that is open; `name` is its name in messages.
+pub fn read_opened(file: File, name: &str) -> Result<Vec<u8>, ReadError> {
+    let failed = |source| ReadError::Io { path: name.to_owned(), source };
     let size = file.metadata().map_err(failed)?.len();
     if size > limits::FILE_SIZE as u64 {
-        return Err(ReadError::TooLarge(too_large(&name, &size.to_string())));
+        return Err(ReadError::TooLarge(too_large(name, &size.to_string())));
     }
     let mut bytes = Vec::with_capacity(size as usize + 1);
     // A pipe has no size, and a file may grow while it is read.
     file.take(limits::FILE_SIZE as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() > limits::FILE_SIZE {
-        return Err(ReadError::TooLarge(too_large(&name, &format!("more than {}", limits::FILE_SIZE))));
+        return Err(ReadError::TooLarge(too_large(name, &format!("more than {}", limits::FILE_SIZE))));
     }
     Ok(bytes)
 }

@@ -2,7 +2,7 @@
 //!
 //! [`parse`] reads the text, [`Document::resolve`] merges one environment into it, checks everything and gives the
 //! [`Definitions`], or a [`Report`] of every problem with its place. Both are pure: the day it is comes from the caller.
-//! The only files that are read are those that [`read_file`] is asked for.
+//! The only files that are read are those that [`read_file`] and [`read_opened`] are asked for.
 
 mod answering;
 mod check;
@@ -36,7 +36,7 @@ pub use company::CompanyId;
 pub use condition::{Condition, Scalar, Test};
 pub(crate) use decode::is_flag_key;
 pub use document::{Checked, Document, load, parse};
-pub use file::{ReadError, read_file};
+pub use file::{ReadError, read_file, read_opened};
 pub use guard::{GuardAction, GuardBaseline, GuardLimits, GuardRelative, GuardRule};
 pub use lists::ListDifference;
 pub use model::{Bucketing, Companies, Definitions, Emergency, Flag, Managed, Rollout, Rule, Step, Variant};

@@ -1,12 +1,16 @@
 //! Who changes a store: the person, as far as that can be known, and the account that the process runs as.
 
-use super::users::user_name;
+use super::users::{Account, user_name};
 use rustix::process::geteuid;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::fs::File;
 use std::io::IsTerminal;
 use std::os::unix::fs::MetadataExt;
+use std::sync::OnceLock;
+
+/// Who types, as it was known before this process changed its user; none if it did not.
+static REMEMBERED: OnceLock<Actor> = OnceLock::new();
 
 /// Who makes a change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,14 +37,34 @@ impl Actor {
 
     /// As [`current`](Self::current), with a name that was given and goes before all others.
     pub fn named(given: Option<&str>) -> Actor {
+        match (REMEMBERED.get(), given.and_then(clean)) {
+            (Some(remembered), None) => remembered.clone(),
+            (Some(remembered), Some(name)) => {
+                let account = remembered.account.clone().unwrap_or_else(|| remembered.user.clone());
+                Actor::new(Some(name), account, remembered.uid)
+            }
+            (None, given) => Actor::found(given),
+        }
+    }
+
+    /// Keeps who types now for the rest of this process, which is about to become the user `account`.
+    pub fn remember(account: &Account) {
+        let before = Actor::found(None);
+        let _ = REMEMBERED.set(Actor::new(Some(before.user), account.name.clone(), account.uid));
+    }
+
+    fn found(given: Option<String>) -> Actor {
         let uid = geteuid().as_raw();
         let account = user_name(uid).unwrap_or_else(|| uid.to_string());
         let of = |name: &str| std::env::var(name).ok().and_then(|name| clean(&name));
         let user = given
-            .and_then(clean)
             .or_else(|| of("FLAGSTONE_ACTOR"))
             .or_else(|| of("SUDO_USER"))
             .or_else(|| signed_in().filter(|user| *user != uid).and_then(user_name));
+        Actor::new(user, account, uid)
+    }
+
+    fn new(user: Option<String>, account: String, uid: u32) -> Actor {
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         match user.filter(|user| *user != account) {
             Some(user) => Actor { user, account: Some(account), uid, host },

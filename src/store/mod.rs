@@ -104,6 +104,8 @@ use publisher::{PATIENCE, now};
 #[cfg(feature = "publisher")]
 pub use settled::{Settled, settle};
 #[cfg(feature = "publisher")]
+pub use users::{Account, PROGRAM_PATH};
+#[cfg(feature = "publisher")]
 pub use verify::{AuditCheck, BadRecord};
 
 #[cfg(feature = "publisher")]

@@ -4,7 +4,7 @@ use super::directory::{Access, Folder};
 use super::error::StoreError;
 use super::head::{Current, Identity};
 use super::open::head_file;
-use super::trust::Trust;
+use super::trust::{Trust, printable};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -17,6 +17,8 @@ pub struct Store {
     pub(super) directory: PathBuf,
     pub(super) identity: Identity,
     pub(super) trust: Trust,
+    /// The user to whom the judged directory belongs.
+    pub(super) owner: u32,
     pub(super) patience: Duration,
 }
 
@@ -30,7 +32,8 @@ impl Store {
         let folder = Folder::store(directory)?;
         let identity = head_file(&folder, Access::Read)?.identity;
         let judged = folder.judged().clone();
-        Ok(Store { identity, trust: judged.trust, directory: judged.path, patience: PATIENCE })
+        let (trust, owner, directory) = (judged.trust, judged.owner, judged.path);
+        Ok(Store { identity, trust, owner, directory, patience: PATIENCE })
     }
 
     /// Waits so long for another change to end, instead of ten seconds.
@@ -60,7 +63,22 @@ impl Store {
 
     /// Opens and judges the directory as it is now.
     pub(super) fn folder(&self) -> Result<Folder, StoreError> {
-        Folder::store(&self.directory)
+        let folder = Folder::store(&self.directory)?;
+        // Who opened the store may have asked whose it is.
+        match folder.judged().owner == self.owner {
+            true => Ok(folder),
+            false => Err(StoreError::Refused(format!(
+                "{} belongs to user {} by now, and to user {} when it was opened; nothing was changed",
+                printable(&self.directory),
+                folder.judged().owner,
+                self.owner
+            ))),
+        }
+    }
+
+    /// The user to whom its directory belonged when it was judged.
+    pub fn judged_owner(&self) -> u32 {
+        self.owner
     }
 
     /// Whether a group can change it.

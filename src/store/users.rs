@@ -1,6 +1,8 @@
-//! Names of users and groups: the local files first, then whatever else the machine asks (`getent`).
+//! Users and groups: the local files first, then whatever else the machine asks (`getent`).
 
+use rustix::process::geteuid;
 use std::io::Read;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -9,10 +11,77 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Bytes read of its answer.
 const LIMIT: u64 = 1 << 16;
 
+/// The search path of programs that are started on a store's behalf; no caller's environment has a say in it.
+pub const PROGRAM_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// The group of an account that no directory of users knows, where no other is to be had.
+const NOGROUP: u32 = 65_534;
+
+/// A user as a login would set it up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The user's number.
+    pub uid: u32,
+    /// The user's name; its number as text where it has none.
+    pub name: String,
+    /// Its group; none where no directory of users knows the user.
+    pub gid: Option<u32>,
+    /// The other groups that it is a member of.
+    pub groups: Vec<u32>,
+    /// Its home directory.
+    pub home: PathBuf,
+}
+
+impl Account {
+    /// Of this number. Groups of users that only a network's directory knows are asked there.
+    pub fn of(uid: u32) -> Account {
+        let number = uid.to_string();
+        let known = entry("passwd", &number, |fields| fields.get(2) == Some(&number.as_str()));
+        let Some(fields) = known else {
+            return Account { uid, name: number, gid: None, groups: Vec::new(), home: "/".into() };
+        };
+        let field = |place: usize| fields.get(place).map(String::as_str).unwrap_or_default();
+        let name = field(0).to_owned();
+        let home = Some(field(5)).filter(|home| home.starts_with('/')).unwrap_or("/");
+        Account { uid, groups: groups(&name), gid: field(3).parse().ok(), home: home.into(), name }
+    }
+
+    /// Of this process's user.
+    pub fn current() -> Account {
+        Account::of(geteuid().as_raw())
+    }
+
+    /// Its group, or for an unknown user that one, if it is not root's.
+    pub fn group_or(&self, other: u32) -> u32 {
+        self.gid.unwrap_or(if other == 0 { NOGROUP } else { other })
+    }
+}
+
+/// The groups that name the user as a member.
+fn groups(user: &str) -> Vec<u32> {
+    let local = std::fs::read("/etc/group").unwrap_or_default();
+    let local = String::from_utf8_lossy(&local);
+    let member = |line: &str| {
+        let mut fields = line.split(':');
+        let number = fields.nth(2)?.parse().ok()?;
+        fields.next()?.split(',').any(|name| name.trim() == user).then_some(number)
+    };
+    let mut groups: Vec<u32> = local.lines().filter_map(member).collect();
+    let passwd = std::fs::read("/etc/passwd").unwrap_or_default();
+    let is_local = String::from_utf8_lossy(&passwd).lines().any(|line| line.split(':').next() == Some(user));
+    if !is_local && let Some(text) = asked("initgroups", user) {
+        let text = String::from_utf8_lossy(&text).into_owned();
+        groups.extend(text.split_whitespace().skip(1).filter_map(|number| number.parse::<u32>().ok()));
+    }
+    groups.sort_unstable();
+    groups.dedup();
+    groups
+}
+
 /// The name of a user.
 pub(super) fn user_name(uid: u32) -> Option<String> {
     let number = uid.to_string();
-    entry("passwd", &number, |fields| fields.get(2) == Some(&number.as_str())).map(|(name, _)| name)
+    entry("passwd", &number, |fields| fields.get(2) == Some(&number.as_str()))
+        .and_then(|fields| fields.first().cloned())
 }
 
 /// The number of a group, given by name or number.
@@ -20,16 +89,16 @@ pub(super) fn group_number(name: &str) -> Option<u32> {
     if let Ok(number) = name.parse() {
         return Some(number);
     }
-    entry("group", name, |fields| fields.first() == Some(&name)).and_then(|(_, number)| number.parse().ok())
+    let fields = entry("group", name, |fields| fields.first() == Some(&name))?;
+    fields.get(2)?.parse().ok()
 }
 
-/// Name and number of the first entry that matches.
-fn entry(database: &str, key: &str, matches: impl Fn(&[&str]) -> bool) -> Option<(String, String)> {
+/// The fields of the first entry that matches.
+fn entry(database: &str, key: &str, matches: impl Fn(&[&str]) -> bool) -> Option<Vec<String>> {
     let find = |text: &str| {
-        text.lines()
-            .map(|line| line.split(':').collect::<Vec<_>>())
-            .find(|fields| matches(fields))
-            .and_then(|fields| Some(((*fields.first()?).to_owned(), (*fields.get(2)?).to_owned())))
+        let fields =
+            text.lines().map(|line| line.split(':').collect::<Vec<_>>()).find(|fields| matches(fields));
+        fields.map(|fields| fields.into_iter().map(str::to_owned).collect::<Vec<_>>())
     };
     let local = std::fs::read(format!("/etc/{database}")).unwrap_or_default();
     find(&String::from_utf8_lossy(&local)).or_else(|| find(&String::from_utf8_lossy(&asked(database, key)?)))
@@ -38,6 +107,8 @@ fn entry(database: &str, key: &str, matches: impl Fn(&[&str]) -> bool) -> Option
 /// What the machine's directories say, where they say it in time: a kill does not wait for a directory that is down.
 fn asked(database: &str, key: &str) -> Option<Vec<u8>> {
     let mut command = Command::new("getent");
+    // The caller's environment stays out: another user may look into a program that runs as it.
+    command.env_clear().env("PATH", PROGRAM_PATH);
     command.args([database, "--", key]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().ok()?;
     let until = Instant::now() + PATIENCE;

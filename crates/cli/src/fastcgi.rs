@@ -2,6 +2,7 @@
 //!
 //! There are clients to be had, but they bring an asynchronous runtime for what is a few records.
 
+use crate::privileged;
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::os::unix::net::UnixStream;
@@ -127,7 +128,7 @@ impl Stream for TcpStream {
 fn exchange(address: &Address, request: &[u8], end: Instant) -> io::Result<Response> {
     let left = || end.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
     match address {
-        Address::Unix(path) => talk(UnixStream::connect(path)?, request, left),
+        Address::Unix(path) => talk(privileged::connect(path, end)?, request, left),
         Address::Tcp(name) => {
             let mut last = io::Error::new(io::ErrorKind::NotFound, "no such host");
             for address in name.to_socket_addrs()? {

@@ -112,6 +112,7 @@ fn answer(machine: &Machine, arguments: &[String], input: Option<Arc<Vec<u8>>>) 
     let (program, rest) = machine.run.split_first().ok_or("it has no command")?;
     let mut command = Command::new(program);
     command.args(rest).args(arguments);
+    process::own_environment(&mut command);
     let ran = process::run(command, input, Duration::from_secs(machine.timeout))?
         .ok_or_else(|| format!("no answer within {}", words::counted(machine.timeout, "second")))?;
     let told = ran.out.lines().rev().find_map(|line| serde_json::from_str::<Value>(line).ok());

@@ -12,11 +12,14 @@ mod doctor;
 mod fastcgi;
 mod guarding;
 mod http;
+mod identity;
+mod inputs;
 mod machines;
 mod notify;
 mod openmetrics;
 mod output;
 mod place;
+mod privileged;
 mod probe;
 mod process;
 mod progress;
@@ -30,8 +33,11 @@ mod words;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    if let Some(code) = privileged::serve() {
+        return code;
+    }
     let arguments = args::parse();
     let mut output = output::Output::new(arguments.json);
-    let outcome = cmd::run(&arguments, &mut output);
+    let outcome = identity::assume(&arguments).and_then(|()| cmd::run(&arguments, &mut output));
     output.finish(outcome)
 }

@@ -3,10 +3,10 @@
 use crate::args::{Arguments, Promote, Word};
 use crate::output::{Failure, Output};
 use crate::words::plain;
+use crate::{identity, inputs};
 use flagstone::definition::{Definitions, nearest};
 use flagstone::store::{Reader, ReaderOptions, Store, StoreError, View};
 use flagstone::{FlagId, Snapshot};
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -30,7 +30,7 @@ pub fn directory(arguments: &Arguments) -> Result<PathBuf, Failure> {
 
 /// The store, to ask about its past or to change it.
 pub fn store(arguments: &Arguments) -> Result<Store, Failure> {
-    Store::open(&directory(arguments)?).map_err(Failure::asking)
+    identity::open(&directory(arguments)?).map_err(Failure::asking)
 }
 
 /// A store as a worker sees it.
@@ -43,6 +43,7 @@ pub struct Served {
 /// What workers answer from. Refused where they would refuse it; warns where they fall back.
 pub fn served(arguments: &Arguments, output: &mut Output) -> Result<Served, Failure> {
     let directory = directory(arguments)?;
+    identity::admit(&directory).map_err(Failure::asking)?;
     let reader = Reader::open(&directory, ReaderOptions::default()).map_err(Failure::asking)?;
     let view = reader.view();
     let status = reader.status();
@@ -124,7 +125,7 @@ pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Failure> {
     if path == Path::new("-") {
         io::stdin().lock().take(limit + 1).read_to_end(&mut bytes).map_err(failed)?;
     } else {
-        let file = File::open(path).map_err(failed)?;
+        let file = inputs::open(path).map_err(failed)?;
         bytes.reserve_exact(file.metadata().map_or(0, |metadata| metadata.len().min(limit)) as usize);
         file.take(limit + 1).read_to_end(&mut bytes).map_err(failed)?;
     }

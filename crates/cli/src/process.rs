@@ -1,6 +1,7 @@
-//! Another program, run and not waited for without end.
+//! Another program, run apart from this process and not waited for without end.
 
 use crate::words;
+use flagstone::store::{Account, PROGRAM_PATH};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
@@ -14,15 +15,27 @@ pub const KEPT: usize = 4 << 20;
 /// How long what was printed last is waited for once the program has ended.
 const AFTERWARDS: Duration = Duration::from_millis(200);
 
+/// Descriptors up to here are closed one by one where the kernel cannot close a range.
+const DESCRIPTORS: libc::rlim_t = 65_536;
+
 /// How a program ended, and what it printed.
+#[derive(Debug)]
 pub struct Ran {
     pub status: ExitStatus,
     pub out: String,
     pub err: String,
 }
 
+/// Gives a program the environment of this process's user and nothing of this process's own, and `/` as its directory.
+pub fn own_environment(command: &mut Command) {
+    let account = Account::current();
+    command.env_clear().current_dir("/");
+    command.env("PATH", PROGRAM_PATH).env("LANG", "C.UTF-8").env("HOME", &account.home);
+    command.env("USER", &account.name).env("LOGNAME", &account.name);
+}
+
 /// Runs it for at most that long, with this on its standard input. None if it took longer: then it is killed, with all that it
-/// started.
+/// started. It has a session of its own, no terminal, and no descriptor but its standard three.
 ///
 /// # Errors
 ///
@@ -33,8 +46,9 @@ pub fn run(
     patience: Duration,
 ) -> Result<Option<Ran>, String> {
     let name = words::plain(&command.get_program().to_string_lossy()).into_owned();
-    // A group of its own, to end with all that it started.
-    command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    // SAFETY: `isolate` makes system calls only, and allocates nothing.
+    unsafe { command.pre_exec(isolate) };
     command.stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() });
     let mut child = command.spawn().map_err(|error| format!("cannot run {name}: {error}"))?;
     if let (Some(mut stdin), Some(input)) = (child.stdin.take(), input) {
@@ -48,6 +62,35 @@ pub fn run(
     let ended = wait(&mut child, patience).map_err(|error| format!("cannot wait for {name}: {error}"))?;
     let [out, err] = [out, err].map(|kept| kept.map(Kept::text).unwrap_or_default());
     Ok(ended.map(|status| Ran { status, out, err }))
+}
+
+/// In the new process, before the program starts. A session is a group of its own as well, to end with all that it starts;
+/// without it, the program could type into the terminal that this process was started from.
+fn isolate() -> io::Result<()> {
+    rustix::process::setsid()?;
+    close_on_exec();
+    Ok(())
+}
+
+/// Marks every descriptor but the standard three to be closed when the program starts. Those that were inherited without the mark
+/// are meant.
+fn close_on_exec() {
+    #[cfg(target_os = "linux")]
+    {
+        // SAFETY: the arguments are numbers, and marking descriptors changes no memory.
+        let marked =
+            unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+        if marked == 0 {
+            return;
+        }
+    }
+    let mut limit = libc::rlimit { rlim_cur: DESCRIPTORS, rlim_max: DESCRIPTORS };
+    // SAFETY: the pointer is to a structure of the kind that is asked for.
+    unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
+    for descriptor in 3..limit.rlim_cur.min(DESCRIPTORS) as libc::c_int {
+        // SAFETY: the arguments are numbers; one that is no descriptor is refused.
+        unsafe { libc::fcntl(descriptor, libc::F_SETFD, libc::FD_CLOEXEC) };
+    }
 }
 
 /// How it ended; none if it did not in time, and was ended then.

@@ -4,7 +4,7 @@ use crate::args::{self, Arguments, By, Weighed};
 use crate::machines::{self, Sent, Word};
 use crate::output::{BAD, BOLD, DIM, Failure, GOOD, Output};
 use crate::reach::{self, List};
-use crate::{place, words};
+use crate::{identity, place, words};
 use flagstone::Snapshot;
 use flagstone::definition::{CompanyId, Definitions};
 use flagstone::store::{Actor, Change, Config, Difference, Store};
@@ -53,7 +53,7 @@ pub fn begin_at_once(
     reason: Option<&str>,
     output: &mut Output,
 ) -> Result<Begun, Failure> {
-    let store = Store::open(&place::directory(arguments)?).map_err(Failure::changing)?;
+    let store = identity::open(&place::directory(arguments)?).map_err(Failure::changing)?;
     let reason = reason.filter(|reason| !reason.trim().is_empty()).map(str::to_owned);
     let change = Change { actor: Actor::named(by.actor.as_deref()), reason, base: None };
     let generation = store.generation().map_err(Failure::changing)?;

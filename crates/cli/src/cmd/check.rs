@@ -3,7 +3,7 @@
 use crate::args::Check;
 use crate::output::{BAD, Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::progress::Progress;
-use crate::{place, words};
+use crate::{inputs, place, words};
 use flagstone::definition::{self, ReadError, Report, Severity};
 use serde_json::json;
 use std::path::Path;
@@ -54,7 +54,9 @@ pub fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     if path == Path::new("-") {
         return place::read(path, LIMIT);
     }
-    definition::read_file(path).map_err(|error| match error {
+    let name = path.display().to_string();
+    let opened = inputs::open(path).map_err(|source| ReadError::Io { path: name.clone(), source });
+    opened.and_then(|file| definition::read_opened(file, &name)).map_err(|error| match error {
         ReadError::Io { .. } => Failure::Unknown(format!("cannot read {}", words::plain(&error.to_string()))),
         ReadError::TooLarge(report) => {
             Failure::Refused(words::plain(report.to_string().trim_end()).into_owned())

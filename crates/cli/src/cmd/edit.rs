@@ -5,6 +5,7 @@ use super::change::{self, Begun};
 use super::{check, publish};
 use crate::args::{Add, Arguments, Changing, Companies, Disable, Enable, Rollout};
 use crate::output::{BOLD, DIM, Exit, Failure, GOOD, Outcome, Output};
+use crate::privileged::{self, Written};
 use crate::{place, words};
 use flagstone::change::{ChangeError, Changed, Edit, Target, change as changed, change_published};
 use flagstone::definition::Percentage;
@@ -225,12 +226,12 @@ fn in_file(path: &Path, environment: Option<&str>, what: &What, output: &mut Out
     } else if made.changed {
         let failed =
             |error: io::Error| Failure::Unknown(format!("cannot write {name}: {error}; nothing was changed"));
-        if std::fs::read(path).map_err(failed)? != bytes {
+        let written = privileged::write(path, &bytes, made.text.as_bytes()).map_err(failed)?;
+        if let Written::Changed = written {
             return Err(Failure::Refused(format!(
                 "{name} was changed by somebody else just now; nothing was changed"
             )));
         }
-        replace(path, made.text.as_bytes()).map_err(failed)?;
         output.line(format!("{} {name}; nothing was published", output.paint(GOOD, "changed")));
     }
     output.json(&json!({

@@ -3,10 +3,9 @@
 use crate::args::{Arguments, Inspect};
 use crate::output::{BOLD, Cell, Exit, Failure, GOOD, Outcome, Output};
 use crate::progress::Progress;
-use crate::{place, words};
+use crate::{inputs, place, words};
 use flagstone::{FlagFields, MapMode, Snapshot, SnapshotError};
 use serde_json::{Value, json};
-use std::fs::File;
 use std::path::Path;
 
 pub fn run(arguments: &Arguments, word: &Inspect, output: &mut Output) -> Outcome {
@@ -34,7 +33,8 @@ pub fn run(arguments: &Arguments, word: &Inspect, output: &mut Output) -> Outcom
 
 fn open(path: &Path) -> Result<Snapshot, Failure> {
     let name = place::file_name(path);
-    let file = File::open(path).map_err(|error| Failure::Unknown(format!("cannot read {name}: {error}")))?;
+    let file =
+        inputs::open(path).map_err(|error| Failure::Unknown(format!("cannot read {name}: {error}")))?;
     let snapshot = Snapshot::open(&file, MapMode::Private, u64::MAX);
     let verified = snapshot.and_then(|snapshot| snapshot.verify().map(|()| snapshot));
     verified.map_err(|error| match error {

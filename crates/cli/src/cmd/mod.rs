@@ -41,6 +41,7 @@ mod verify;
 mod watch;
 mod why;
 
+pub use edit::replace;
 pub use history::second;
 
 use crate::args::{Arguments, Word};

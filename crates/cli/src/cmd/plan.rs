@@ -4,10 +4,10 @@ use super::change;
 use super::{plan_show, publish};
 use crate::args::{Arguments, Plan, PlanStage, PlanTick, PlanTyped, PlanWord};
 use crate::output::{DIM, Exit, Failure, Outcome, Output, WARN};
-use crate::{confirm, words};
+use crate::{confirm, identity, place, words};
 use flagstone::change::state;
 use flagstone::plan::Step;
-use flagstone::store::{self, Actor, Change, Planned, Published, Store, StoreError, Ticked, Ticker, diff};
+use flagstone::store::{self, Actor, Change, Planned, Published, StoreError, Ticked, Ticker, diff};
 use serde_json::{Value, json};
 
 pub fn run(arguments: &Arguments, plan: &Plan, output: &mut Output) -> Outcome {
@@ -111,7 +111,7 @@ fn tell(flag: &str, planned: &Planned, output: &mut Output) {
 }
 
 fn tick(arguments: &Arguments, word: &PlanTick, output: &mut Output) -> Outcome {
-    let store = Store::open(&crate::place::directory(arguments)?).map_err(Failure::changing)?;
+    let store = identity::open(&place::directory(arguments)?).map_err(Failure::changing)?;
     let change = by_plan(word.at);
     let head = format!("{} on {}", store.environment(), change.actor.host);
     let environment = store.environment().to_owned();

@@ -3,15 +3,15 @@
 use super::change::{self, Begun};
 use super::publish::masked;
 use crate::args::{Arguments, Promote, Travelling};
-use crate::machines;
 use crate::output::{BOLD, DIM, Exit, Failure, GOOD, Outcome, Output};
 use crate::words;
+use crate::{identity, machines};
 use flagstone::store::{Change, Store, diff};
 use flagstone::travel::{Arrival, Arriving, Origin, Parcel, arrive, pack};
 use serde_json::{Value, json};
 
 pub fn run(arguments: &Arguments, word: &Promote, output: &mut Output) -> Outcome {
-    let from = Store::open(&word.from).map_err(Failure::changing)?;
+    let from = identity::open(&word.from).map_err(Failure::changing)?;
     let origin = from.origin().map_err(Failure::changing)?;
     let what = format!("promote {} from {}{}", named(&word.what.flags), origin.environment, dry(&word.how));
     let begun =

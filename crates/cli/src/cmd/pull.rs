@@ -1,9 +1,9 @@
 //! `pull`: what runs, written back into the file.
 
 use super::check;
-use super::edit::replace;
 use crate::args::{Arguments, Pull};
 use crate::output::{BOLD, DIM, Exit, Failure, GOOD, Outcome, Output};
+use crate::privileged::{self, Written};
 use crate::{place, words};
 use flagstone::change::Target;
 use flagstone::merge::{Pulled, pull};
@@ -43,12 +43,12 @@ pub fn run(arguments: &Arguments, word: &Pull, output: &mut Output) -> Outcome {
     if changed {
         let failed =
             |error: io::Error| Failure::Unknown(format!("cannot write {name}: {error}; nothing was changed"));
-        if std::fs::read(&word.file).map_err(failed)? != bytes {
+        let written = privileged::write(&word.file, &bytes, pulled.text.as_bytes()).map_err(failed)?;
+        if let Written::Changed = written {
             return Err(Failure::Refused(format!(
                 "{name} was changed by somebody else just now; nothing was changed"
             )));
         }
-        replace(&word.file, pulled.text.as_bytes()).map_err(failed)?;
         output.line(format!("{} {name}; commit it", output.paint(GOOD, "changed")));
     } else if word.dry_run {
         output.line("nothing was changed");

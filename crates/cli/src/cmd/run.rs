@@ -9,9 +9,9 @@ use crate::args::{Arguments, Run};
 use crate::guarding::Watcher;
 use crate::notify::{Told, deliver_due};
 use crate::output::{Exit, Failure, Outcome, Output};
-use crate::{place, words};
+use crate::{identity, place, words};
 use flagstone::plan::Step;
-use flagstone::store::{Store, Ticker};
+use flagstone::store::Ticker;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::io::Error;
 use std::path::{Path, PathBuf};
@@ -103,7 +103,7 @@ fn notifying(directory: PathBuf) {
     std::thread::spawn(move || {
         let mut told: Vec<String> = Vec::new();
         loop {
-            let problems = match Store::open(&directory) {
+            let problems = match identity::open(&directory) {
                 Err(_) => Vec::new(),
                 Ok(store) => match deliver_due(&store, words::now()) {
                     Err(problem) => vec![problem],
@@ -138,7 +138,7 @@ fn guarding(directory: PathBuf, memory: PathBuf, json: bool) {
 
 /// One tick; what went wrong.
 fn round(directory: &Path, ticker: &mut Option<Ticker>, output: &mut Output) -> Option<String> {
-    let store = match Store::open(directory) {
+    let store = match identity::open(directory) {
         Ok(store) => store.with_patience(PATIENCE),
         Err(error) => return Some(error.to_string()),
     };

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 /// Flags named in a line.
 const SHOWN: usize = 5;
@@ -22,11 +23,35 @@ pub fn unasked(report: &mut Report) {
     }
 }
 
+/// What the application's directory holds, read by the user who named it.
+pub struct Read {
+    scan: std::io::Result<Scan>,
+    settings: std::io::Result<String>,
+}
+
+/// Read before this process changed its user.
+static READ: Mutex<Option<Read>> = Mutex::new(None);
+
+/// Reads the directory that was named before this process changes its user.
+pub fn ahead(directory: &Path) {
+    if let Ok(mut read) = READ.lock() {
+        *read = Some(Read::of(directory));
+    }
+}
+
+impl Read {
+    fn of(directory: &Path) -> Read {
+        Read { scan: scan(directory, false), settings: fs::read_to_string(directory.join(".env")) }
+    }
+}
+
 pub fn checks(directory: &Path, opened: &Opened, report: &mut Report) {
-    application(directory, opened, report);
-    let read = || -> Result<(Scan, Definitions), String> {
+    let Read { scan, settings } =
+        READ.lock().ok().and_then(|mut read| read.take()).unwrap_or_else(|| Read::of(directory));
+    application(directory, settings, opened, report);
+    let read = move || -> Result<(Scan, Definitions), String> {
         let named = words::plain(&directory.to_string_lossy()).into_owned();
-        let scanned = scan(directory, false).map_err(|error| format!("cannot read {named}: {error}"))?;
+        let scanned = scan.map_err(|error| format!("cannot read {named}: {error}"))?;
         if scanned.files == 0 {
             return Err(format!("{named} holds no files of PHP"));
         }
@@ -106,10 +131,10 @@ fn untold(scanned: &Scan) -> String {
 }
 
 /// What the application's `.env` says of its environment and its store.
-fn application(directory: &Path, opened: &Opened, report: &mut Report) {
+fn application(directory: &Path, settings: std::io::Result<String>, opened: &Opened, report: &mut Report) {
     let path = directory.join(".env");
     let named = words::plain(&path.to_string_lossy()).into_owned();
-    let text = match fs::read_to_string(&path) {
+    let text = match settings {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => {
             return report.not_asked(APPLICATION, format!("there is no {named}"));

@@ -8,7 +8,7 @@ use super::answer::{self, Answer, SCRIPT, Where};
 use super::store::Opened;
 use super::{FPM, FPM_ANSWERS, FPM_VERSION, FPM_WORKERS, Report, php};
 use crate::fastcgi::{self, Address};
-use crate::words;
+use crate::{privileged, words};
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::io::Write;
@@ -94,7 +94,7 @@ impl<'a> Asked<'a> {
     /// The first answer, and the script that gave it; or what is wrong and how to mend it.
     fn first(&self, given: Option<&Path>) -> Result<(Script, Answer), (String, String)> {
         if let Some(path) = given {
-            let script = Script { path: path.to_string_lossy().into_owned(), made: None };
+            let script = Script { path: path.to_string_lossy().into_owned(), made: Made::No };
             let mend = "copy examples/doctor.php to where the pool can read it, and name the path as the pool sees it";
             return match self.ask(&script.path) {
                 Ok(answer) => Ok((script, answer)),
@@ -104,8 +104,8 @@ impl<'a> Asked<'a> {
             };
         }
         let mut unseen = Vec::new();
-        for place in PLACES {
-            let Ok(script) = Script::make(Path::new(place)) else { continue };
+        for (number, place) in PLACES.into_iter().enumerate() {
+            let Ok(script) = Script::make(number) else { continue };
             match self.ask(&script.path) {
                 Ok(answer) => return Ok((script, answer)),
                 Err(Trouble::Unseen(why)) => unseen.push(format!("{place}: {why}")),
@@ -197,20 +197,43 @@ impl Trouble {
 }
 
 /// A script for the pool; what was made for it goes when this is dropped.
-struct Script {
+pub struct Script {
     path: String,
-    made: Option<PathBuf>,
+    made: Made,
+}
+
+enum Made {
+    /// It was there.
+    No,
+    Here(PathBuf),
+    /// By the process that stayed root.
+    ByRoot,
 }
 
 impl Script {
+    /// In that one of [`PLACES`], as the user who typed the command.
+    fn make(place: usize) -> std::io::Result<Script> {
+        let place = u8::try_from(place).unwrap_or(u8::MAX);
+        match privileged::make_script(place) {
+            Some(path) => Ok(Script { path: path?, made: Made::ByRoot }),
+            None => Script::make_in(place),
+        }
+    }
+
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
     /// In a directory of its own, which nobody else can write, below a place that everybody may.
-    fn make(place: &Path) -> std::io::Result<Script> {
+    pub fn make_in(place: u8) -> std::io::Result<Script> {
+        let place = PLACES.get(usize::from(place)).ok_or(std::io::ErrorKind::InvalidInput)?;
         let random = RandomState::new().hash_one(std::process::id());
-        let directory = place.join(format!("flagstone-doctor-{random:016x}"));
+        let directory = Path::new(place).join(format!("flagstone-doctor-{random:016x}"));
         // Fails where something has that name already.
         std::fs::DirBuilder::new().mode(0o755).create(&directory)?;
         let path = directory.join("doctor.php");
-        let script = Script { path: path.to_string_lossy().into_owned(), made: Some(directory.clone()) };
+        let script =
+            Script { path: path.to_string_lossy().into_owned(), made: Made::Here(directory.clone()) };
         let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o644).open(&path)?;
         file.write_all(SCRIPT.as_bytes())?;
         // Whatever the umask took away.
@@ -222,8 +245,10 @@ impl Script {
 
 impl Drop for Script {
     fn drop(&mut self) {
-        if let Some(directory) = &self.made {
-            let _ = std::fs::remove_dir_all(directory);
+        match &self.made {
+            Made::No => {}
+            Made::Here(directory) => _ = std::fs::remove_dir_all(directory),
+            Made::ByRoot => privileged::remove_script(),
         }
     }
 }

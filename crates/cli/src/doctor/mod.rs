@@ -13,7 +13,20 @@ pub mod space;
 pub mod store;
 pub mod time;
 
+use crate::args;
 use serde::Serialize;
+use std::path::Path;
+
+/// Reads what was named on the command line and asks the PHP that was, before this process changes its user.
+pub fn ahead(word: &args::Doctor, store: &Path) {
+    let store = store.canonicalize().unwrap_or_else(|_| store.to_owned());
+    if let Some(program) = &word.php {
+        php::ahead(program, &store);
+    }
+    if let Some(directory) = &word.code {
+        code::ahead(directory);
+    }
+}
 
 /// One thing that is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,22 +3,42 @@
 use super::answer::{self, SCRIPT, Where};
 use super::store::Opened;
 use super::{PHP, PHP_ANSWERS, PHP_VERSION, Report};
-use crate::{process, words};
+use crate::process::{self, Ran};
+use crate::{identity, words};
 use std::path::Path;
 use std::process::Command;
+use std::sync::Mutex;
 use std::time::Duration;
 
 /// How long it may take to start and answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// What a PHP that was typed said to the user who typed it, where that is no longer this process's.
+static ASKED: Mutex<Option<Result<Option<Ran>, String>>> = Mutex::new(None);
+
+/// Asks the PHP that was typed before this process changes its user.
+pub fn ahead(php: &Path, store: &Path) {
+    if let Ok(mut asked) = ASKED.lock() {
+        *asked = Some(ask(php, store));
+    }
+}
+
+fn ask(program: &Path, store: &Path) -> Result<Option<Ran>, String> {
+    let mut command = Command::new(program);
+    if identity::became().is_some() {
+        process::own_environment(&mut command);
+    }
+    // Warnings are worth telling, and must not hide among a log's.
+    command.args(["-d", "display_errors=1", "-d", "html_errors=0", "-d", "log_errors=0", "-r"]);
+    command.arg(SCRIPT.trim_start_matches("<?php")).arg("--").arg(store);
+    process::run(command, None, PATIENCE)
+}
+
 pub fn checks(php: Option<&Path>, opened: &Opened, report: &mut Report) {
     let program = php.unwrap_or(Path::new("php"));
     let name = words::plain(&program.to_string_lossy()).into_owned();
-    let mut command = Command::new(program);
-    // Warnings are worth telling, and must not hide among a log's.
-    command.args(["-d", "display_errors=1", "-d", "html_errors=0", "-d", "log_errors=0", "-r"]);
-    command.arg(SCRIPT.trim_start_matches("<?php")).arg("--").arg(opened.store.directory());
-    let ran = match process::run(command, None, PATIENCE) {
+    let asked = ASKED.lock().ok().and_then(|mut asked| asked.take());
+    let ran = match asked.unwrap_or_else(|| ask(program, opened.store.directory())) {
         Ok(Some(ran)) => ran,
         Ok(None) => return nothing(&format!("{name} did not end within {} s", PATIENCE.as_secs()), report),
         Err(error) => return nothing(&error, report),

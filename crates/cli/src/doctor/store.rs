@@ -3,7 +3,7 @@
 use super::{
     AGE, AUDIT, ENVIRONMENT, FALLBACK, HEAD, KILLS, PERMISSIONS, Report, SNAPSHOT, STOP, STORE, space, time,
 };
-use crate::words;
+use crate::{identity, words};
 use flagstone::eval::time::parse_rfc3339;
 use flagstone::store::{Store, StoreError, StoreStatus};
 use std::path::Path;
@@ -17,7 +17,7 @@ pub struct Opened {
 /// Opens and looks; none where that failed, with the reason in the report.
 pub fn open(directory: &Path, report: &mut Report) -> Option<Opened> {
     let named = words::plain(&directory.to_string_lossy()).into_owned();
-    let store = match Store::open(directory) {
+    let store = match identity::open(directory) {
         Ok(store) => store,
         Err(error) => {
             report.failed(STORE, plain(&error), mend(&error, &named));

@@ -27,6 +27,7 @@ pub fn checks(status: &StoreStatus, report: &mut Report) {
         return report.passed(TIME_SYNC, "systemd-timesyncd has the time");
     }
     let mut ask = Command::new("timedatectl");
+    process::own_environment(&mut ask);
     ask.args(["show", "--property=NTPSynchronized", "--value"]);
     match process::run(ask, None, PATIENCE) {
         Ok(Some(ran)) if ran.out.trim() == "yes" => {

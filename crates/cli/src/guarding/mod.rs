@@ -3,7 +3,7 @@
 mod flags;
 mod sources;
 
-use crate::words;
+use crate::{identity, words};
 use flags::Flags;
 use flagstone::guard::{Action, Finding, Guard, Held, Memory, Reading, Sample, Verdict};
 use flagstone::store::{Acted, Actor, Change, Guarding, Store, StoreError, Took};
@@ -104,7 +104,7 @@ impl Watcher {
         problems: &mut BTreeSet<String>,
     ) -> Result<(), String> {
         let failed = |error: StoreError| error.to_string();
-        let store = match Store::open(&self.directory) {
+        let store = match identity::open(&self.directory) {
             Ok(store) => store.with_patience(PATIENCE),
             // The daemon's plans complain of it.
             Err(_) if self.beside_plans => return Ok(()),

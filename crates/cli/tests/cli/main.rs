@@ -15,6 +15,7 @@ mod outside;
 mod plan_kills;
 mod plans;
 mod reach;
+mod root;
 mod runbooks;
 mod scan;
 mod shop;

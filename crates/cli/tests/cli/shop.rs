@@ -68,11 +68,27 @@ pub struct Shop {
 impl Shop {
     /// An empty directory.
     pub fn empty() -> Shop {
+        Shop::within(&|_| true)
+    }
+
+    /// An empty directory that other users can get to.
+    pub fn passable() -> Shop {
+        Shop::within(&|place| {
+            let Ok(place) = place.canonicalize() else { return false };
+            place.ancestors().all(|part| part.metadata().is_ok_and(|found| found.mode() & 0o001 != 0))
+        })
+    }
+
+    fn within(suitable: &dyn Fn(&Path) -> bool) -> Shop {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let home = std::env::var_os("HOME").map(PathBuf::from);
         let places = [Some(PathBuf::from(env!("CARGO_TARGET_TMPDIR"))), home, Some("/var/lib".into())];
-        let place = places.into_iter().flatten().find(|place| trusted(place)).expect("a trusted directory");
+        let place = places
+            .into_iter()
+            .flatten()
+            .find(|place| trusted(place) && suitable(place))
+            .expect("a trusted directory");
         let directory = place.join(format!("flagstone-cli-{}-{number}", std::process::id()));
         std::fs::DirBuilder::new().mode(0o755).create(&directory).unwrap();
         Shop { directory }

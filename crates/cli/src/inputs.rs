@@ -1,0 +1,71 @@
+//! Files that were named on the command line, opened before the process changes its user.
+
+use crate::args::{Arguments, PlanWord, Reach, Word};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Seek};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+/// Each file, or the error of opening it.
+static OPENED: OnceLock<BTreeMap<PathBuf, Result<File, i32>>> = OnceLock::new();
+
+/// Opens all of them as the user that this process still is. Errors are reported by [`open`].
+pub fn open_all(arguments: &Arguments) {
+    let open = |path: &Path| File::open(path).map_err(|error| error.raw_os_error().unwrap_or(0));
+    let files = paths(&arguments.word).into_iter().filter(|path| *path != Path::new("-"));
+    let _ = OPENED.set(files.map(|path| (path.to_owned(), open(path))).collect());
+}
+
+/// Opens a file that was named on the command line.
+pub fn open(path: &Path) -> io::Result<File> {
+    match OPENED.get().and_then(|opened| opened.get(path)) {
+        None => File::open(path),
+        Some(Err(error)) => Err(io::Error::from_raw_os_error(*error)),
+        Some(Ok(file)) => {
+            let mut file = file.try_clone()?;
+            // A pipe has no beginning.
+            let _ = file.rewind();
+            Ok(file)
+        }
+    }
+}
+
+/// The files that a command on a store reads because they were named.
+fn paths(word: &Word) -> Vec<&Path> {
+    fn listed(reach: &Reach) -> Option<&Path> {
+        reach.list.as_deref()
+    }
+    let (file, list) = match word {
+        Word::Publish(word) => (Some(&*word.file), listed(&word.terms.weighed.reach)),
+        Word::Pull(word) => (Some(&*word.file), None),
+        Word::Simulate(word) => (Some(&*word.companies), None),
+        Word::Import(word) => (Some(&*word.file), listed(&word.how.terms.weighed.reach)),
+        Word::Promote(word) => (None, listed(&word.how.terms.weighed.reach)),
+        Word::Enable(word) => (None, listed(&word.changing.terms.weighed.reach)),
+        Word::Disable(word) => (None, listed(&word.changing.terms.weighed.reach)),
+        Word::Rollout(word) => (None, listed(&word.changing.terms.weighed.reach)),
+        Word::Allow(word) | Word::Deny(word) | Word::Forget(word) => {
+            (None, listed(&word.changing.terms.weighed.reach))
+        }
+        Word::Rollback(word) => (None, listed(&word.terms.weighed.reach)),
+        Word::Plan(word) => match &word.word {
+            PlanWord::Start(typed)
+            | PlanWord::Hold(typed)
+            | PlanWord::Advance(typed)
+            | PlanWord::Abort(typed) => (None, listed(&typed.terms.weighed.reach)),
+            PlanWord::Resume(stage) => (None, listed(&stage.typed.terms.weighed.reach)),
+            PlanWord::Show(_) | PlanWord::Tick(_) => (None, None),
+        },
+        Word::Kill(word) => (None, listed(&word.reach)),
+        Word::Revive(word) => (None, listed(&word.reach)),
+        Word::StopAll(word) => (None, listed(&word.reach)),
+        Word::ResumeAll(word) => (None, listed(&word.reach)),
+        Word::Diff(word) => {
+            let sides = [&word.a, &word.b].into_iter().filter(|side| side.parse::<u64>().is_err());
+            return sides.map(Path::new).collect();
+        }
+        _ => (None, None),
+    };
+    file.into_iter().chain(list).collect()
+}

@@ -1,0 +1,457 @@
+//! Root's command on another user's store: it works as that user, and what root typed stays root's. Only root plays this;
+//! whoever runs the tests otherwise needs `sudo -n`.
+
+use crate::shop::{FLAGS, Ran, Shop, ran};
+use serde_json::{Value, json};
+use std::io::{Read, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+const OWNER: u32 = 64_010;
+const STRANGER: u32 = 64_011;
+
+/// A published store that belongs to [`OWNER`], where that user can get at it, and a directory that only root can enter.
+struct Place {
+    shop: Shop,
+}
+
+impl Place {
+    fn new() -> Place {
+        assert!(rustix::process::geteuid().is_root(), "only root may give files away: run the tests as root");
+        let shop = Shop::passable();
+        shop.write("flags.json", FLAGS);
+        shop.run(["init", "store", "--environment", "production"]).exits(0);
+        shop.run(["publish", "flags.json"]).exits(0);
+        let place = Place { shop };
+        std::fs::create_dir(place.path("root")).unwrap();
+        std::fs::create_dir(place.path("home")).unwrap();
+        chmod(&place.path("root"), 0o700);
+        place.give();
+        place
+    }
+
+    /// Gives the store and `home` to the owner.
+    fn give(&self) {
+        let paths = [self.path("store"), self.path("home")];
+        let status = Command::new("chown").arg("-hR").arg(OWNER.to_string()).args(paths).status().unwrap();
+        assert!(status.success());
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.shop.directory.join(name)
+    }
+
+    /// Writes a file that only root can read.
+    fn secret(&self, name: &str, text: &str) -> String {
+        let path = self.shop.write(&format!("root/{name}"), text);
+        chmod(&path, 0o600);
+        path.to_str().unwrap().to_owned()
+    }
+
+    /// Writes the store's config as its owner would.
+    fn config(&self, config: &Value) {
+        let path = self.shop.write("store/config.json", config.to_string());
+        chown(path, Some(OWNER), None).unwrap();
+    }
+
+    fn run<const N: usize>(&self, arguments: [&str; N]) -> Ran {
+        self.shop.run(arguments)
+    }
+
+    /// Every file of the store belongs to its owner.
+    #[track_caller]
+    fn is_the_owners(&self) {
+        let mut pending = vec![self.path("store")];
+        while let Some(path) = pending.pop() {
+            let found = std::fs::symlink_metadata(&path).unwrap();
+            assert_eq!(found.uid(), OWNER, "{}", path.display());
+            if found.is_dir() {
+                pending.extend(std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+            }
+        }
+    }
+}
+
+fn chmod(path: &Path, mode: u32) {
+    std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+}
+
+/// Waits until that is so.
+#[track_caller]
+fn until(mut is_so: impl FnMut() -> bool) {
+    let end = Instant::now() + Duration::from_secs(30);
+    while !is_so() {
+        assert!(Instant::now() < end, "it did not come to pass");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn root_changes_another_users_store_as_that_user() {
+    let place = Place::new();
+    let flags = place.secret("flags.json", &FLAGS.replace("\"old\": false", "\"new\": true, \"old\": false"));
+    let ran =
+        ran(place.shop.command(["publish", &flags]).env("SUDO_USER", "alice").output().unwrap()).exits(0);
+    assert!(ran.out.contains("published generation 2"), "{}", ran.out);
+    place.run(["kill", "search", "--reason", "slow"]).exits(0);
+    place.run(["revive", "search"]).exits(0);
+    place.run(["key", "make"]).exits(0);
+    place.run(["plan", "tick"]).exits(0);
+    place.run(["guard", "--once"]).exits(0);
+    place.run(["config", "off_share", "0.5"]).exits(0);
+    place.run(["rollback"]).exits(0);
+    place.is_the_owners();
+    let trail = std::fs::read_to_string(place.path("store/audit.jsonl")).unwrap();
+    let actors: Vec<Value> =
+        trail.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["actor"].clone()).collect();
+    let published = actors.iter().find(|actor| actor["user"] == "alice").expect("who typed it");
+    assert_eq!((&published["account"], &published["uid"]), (&json!(OWNER.to_string()), &json!(OWNER)));
+    let killed = actors.last().unwrap();
+    assert_eq!((&killed["account"], &killed["uid"]), (&json!(OWNER.to_string()), &json!(OWNER)));
+    assert_ne!(killed["user"], json!(OWNER.to_string()), "root typed it");
+    place.run(["audit", "--verify"]).exits(0);
+}
+
+#[test]
+fn what_root_typed_is_read_as_root_and_what_the_config_names_is_not() {
+    let place = Place::new();
+    let companies =
+        place.secret("companies.txt", &(1..=1_000).map(|id| format!("{id}\n")).collect::<String>());
+    let arguments = ["rollout", "search", "75", "--companies", &companies, "--json"];
+    assert_eq!(place.run(arguments).exits(0).json()["reach"]["companies"], 1_000);
+    place.run(["simulate", "search", "--percentage", "75", "--companies", &companies]).exits(0);
+    let flags = place.secret("flags.json", FLAGS);
+    place.run(["diff", "1", &flags]).exits(0);
+    // The same list, named by the owner.
+    place.config(&json!({ "companies": companies }));
+    for arguments in [["disable", "search"], ["enable", "search"]] {
+        let ran = place.run(arguments);
+        let all = format!("{}{}", ran.out, ran.err);
+        assert!(!all.contains("1, 2, 3") && !all.contains("of 1,000 companies"), "{all}");
+        assert!(all.contains("companies.txt"), "{all}");
+    }
+}
+
+#[test]
+fn pull_writes_the_file_that_root_typed_as_root() {
+    let place = Place::new();
+    let flags = place.secret("flags.json", FLAGS);
+    place.run(["enable", "old"]).exits(0);
+    let ran = place.run(["pull", &flags]).exits(0);
+    assert!(ran.out.contains("changed"), "{}", ran.out);
+    let text = std::fs::read_to_string(&flags).unwrap();
+    assert!(text.contains("\"old\": true"), "{text}");
+    let found = std::fs::metadata(&flags).unwrap();
+    assert_eq!((found.uid(), found.mode() & 0o777), (0, 0o600));
+    place.run(["pull", &flags]).exits(0);
+    place.run(["disable", "old"]).exits(0);
+    place.run(["pull", &flags, "--dry-run"]).exits(0);
+    assert_eq!(std::fs::read_to_string(&flags).unwrap(), text);
+    let ran = place.run(["pull", place.path("root/gone.json").to_str().unwrap()]).exits(2);
+    assert!(ran.err.contains("gone.json"), "{}", ran.err);
+}
+
+#[test]
+fn the_owner_cannot_get_back_to_root_nor_look_into_the_process() {
+    let place = Place::new();
+    let mut daemon = place.shop.command(["run"]);
+    let mut daemon =
+        daemon.env("TOKEN", "hunter2").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let status = |name: &str| {
+        let text = std::fs::read_to_string(format!("/proc/{}/status", daemon.id())).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned);
+        line.unwrap().split_whitespace().map(str::to_owned).collect::<Vec<_>>().join(" ")
+    };
+    let uid = OWNER.to_string();
+    until(|| status("Uid:") == [&*uid; 4].join(" "));
+    until(|| place.path("store/guard/lock").exists());
+    assert!(!status("Gid:").split(' ').any(|group| group == "0"), "{}", status("Gid:"));
+    assert!(!status("Groups:").split(' ').any(|group| group == "0"), "{}", status("Groups:"));
+    for set in ["CapInh:", "CapPrm:", "CapEff:", "CapAmb:"] {
+        assert_eq!(status(set).trim_start_matches('0'), "", "{set}");
+    }
+    let threads = std::fs::read_dir(format!("/proc/{}/task", daemon.id())).unwrap();
+    for thread in threads {
+        let text = std::fs::read_to_string(thread.unwrap().path().join("status")).unwrap();
+        assert!(text.contains(&format!("Uid:\t{OWNER}\t{OWNER}\t{OWNER}\t{OWNER}")), "{text}");
+    }
+    for file in ["environ", "mem", "maps", "fd/0"] {
+        let path = format!("/proc/{}/{file}", daemon.id());
+        let mut read = Command::new("setpriv");
+        read.args([
+            &format!("--reuid={OWNER}"),
+            &format!("--regid={OWNER}"),
+            "--clear-groups",
+            "head",
+            "-c",
+            "1",
+            &path,
+        ]);
+        let read = read.output().unwrap();
+        assert!(!read.status.success(), "{file} can be read");
+        assert!(String::from_utf8_lossy(&read.stderr).contains("Permission denied"), "{file}: {read:?}");
+    }
+    let pid = rustix::process::Pid::from_raw(daemon.id().cast_signed()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert_eq!(daemon.wait().unwrap().code(), Some(0));
+    place.is_the_owners();
+}
+
+/// A program of Perl's, which every Debian has: what a program that the config names finds out about where it runs.
+const SPY: &str = r#"
+open(STDERR, ">&", STDOUT) if open(STDOUT, ">", shift);
+print "user: $< $> $( $)\n";
+print "environment: @{[sort keys %ENV]}\n";
+print "home: $ENV{HOME}\n";
+print "directory: @{[readlink '/proc/self/cwd']}\n";
+print "descriptors: @{[grep { readlink \"/proc/self/fd/$_\" } 3 .. 255]}\n";
+open(my $stat, "<", "/proc/self/stat"); my @stat = split / /, <$stat>; close $stat;
+print "session: @{[$stat[5] == $$ ? 'own' : 'another']}\n";
+for my $typed (0, 1, 2) {
+    my $key = "x";
+    open(my $file, "<&=", $typed) or next;
+    print "typed into $typed\n" if ioctl($file, 0x5412, $key);
+}
+print open(my $tty, "+<", "/dev/tty") ? "terminal: one\n" : "terminal: none\n";
+my $parent = getppid;
+print "read $_\n" for grep { open(my $file, "<", "/proc/$parent/$_") and read($file, my $byte, 1) } "environ", "mem", "maps";
+exit 9;
+"#;
+
+#[test]
+fn a_program_of_the_config_has_nothing_of_roots() {
+    let place = Place::new();
+    let spied = place.path("home/spied");
+    place.config(&json!({ "machines": { "web-2": { "run": ["perl", "-e", SPY, spied] } } }));
+    // On a terminal, with a variable and a descriptor that root's shell has.
+    let flagstone = env!("CARGO_BIN_EXE_flagstone");
+    let line = format!("exec 7</etc/shadow; TOKEN=hunter2 {flagstone} kill search --reason test");
+    let mut command = Command::new("script");
+    command.args(["-qec", &line, "/dev/null"]).current_dir(&place.shop.directory);
+    command.env("FLAGSTONE_STORE", "store").env("SHELL", "/bin/bash").stdin(Stdio::null());
+    let ran = ran(command.output().unwrap()).exits(3);
+    assert!(ran.out.contains("off for everybody at once") && ran.out.contains("(exit 9)"), "{}", ran.out);
+    let found = std::fs::read_to_string(spied).unwrap();
+    let expected = [
+        &*format!("user: {OWNER} {OWNER} 65534 65534"),
+        "environment: HOME LANG LOGNAME PATH USER",
+        "home: /",
+        "directory: /",
+        "descriptors: ",
+        "session: own",
+        "terminal: none",
+        "",
+    ];
+    assert_eq!(found, expected.join("\n"));
+}
+
+#[test]
+fn a_program_of_ones_own_config_has_no_terminal_either() {
+    let place = Place::new();
+    let spied = place.path("root/spied");
+    place.run(["init", "mine", "--environment", "production"]).exits(0);
+    place.run(["publish", "flags.json", "--store", "mine"]).exits(0);
+    let run = json!(["perl", "-e", SPY, spied]).to_string();
+    place.run(["config", "machines.web-2", &run, "--store", "mine"]).exits(0);
+    let flagstone = env!("CARGO_BIN_EXE_flagstone");
+    let line =
+        format!("exec 7</etc/shadow; TOKEN=hunter2 {flagstone} kill search --reason test --store mine");
+    let mut command = Command::new("script");
+    command.args(["-qec", &line, "/dev/null"]).current_dir(&place.shop.directory);
+    ran(command.env("SHELL", "/bin/bash").stdin(Stdio::null()).output().unwrap()).exits(3);
+    let found = std::fs::read_to_string(spied).unwrap();
+    for line in [
+        "environment: HOME LANG LOGNAME PATH USER",
+        "home: /root",
+        "directory: /",
+        "descriptors: ",
+        "session: own",
+        "terminal: none",
+    ] {
+        assert!(found.lines().any(|found| found == line), "{line} in {found}");
+    }
+    assert!(!found.contains("typed"), "{found}");
+}
+
+#[test]
+fn a_secret_of_roots_signs_nothing_for_another_user() {
+    let place = Place::new();
+    let secret = place.secret("pin", "root-only-pin-4711");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/hook", listener.local_addr().unwrap());
+    listener.set_nonblocking(true).unwrap();
+    place.config(&json!({ "notify": { "mine": { "url": url, "secret_file": secret } } }));
+    // The first round notes where the endpoint begins.
+    place.run(["notify"]);
+    place.run(["kill", "search", "--reason", "test"]).exits(0);
+    let ran = place.run(["notify"]).exits(1);
+    assert!(ran.out.contains("pin"), "{}", ran.out);
+    assert!(listener.accept().is_err(), "an event was sent under a secret that is not the owner's");
+}
+
+#[test]
+fn doctor_asks_what_root_named_as_root() {
+    let place = Place::new();
+    let store = place.path("store").canonicalize().unwrap();
+    let status = json!({ "version": env!("CARGO_PKG_VERSION"), "store": store, "environment": "production",
+        "generation": 1, "source": "current", "last_error": null });
+    let answer = json!({ "php": "8.2.29", "pid": 7, "named": "", "status": status }).to_string();
+    let php = place.path("root/php");
+    std::fs::write(
+        &php,
+        format!("#!/bin/sh\ntest \"$(id -u)\" = 0 && cat <<'JSON'\nflagstone-doctor: {answer}\nJSON\n"),
+    )
+    .unwrap();
+    chmod(&php, 0o700);
+    std::fs::create_dir(place.path("root/app")).unwrap();
+    place.secret("app/index.php", "<?php feature_enabled('search');");
+    place.secret("app/.env", "FLAGSTONE_ENVIRONMENT=production\n");
+    let socket = place.path("root/fpm.sock");
+    let listener = UnixListener::bind(&socket).unwrap();
+    chmod(&socket, 0o600);
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let answer = answer.clone();
+            std::thread::spawn(move || fpm(stream, &answer));
+        }
+    });
+    let [php, socket, code] =
+        [php, socket, place.path("root/app")].map(|path| path.to_str().unwrap().to_owned());
+    let ran = place.run(["doctor", "--json", "--php", &php, "--fpm", &socket, "--code", &code]);
+    let checks = ran.json()["checks"].clone();
+    let state = |name: &str| {
+        let check = checks.as_array().unwrap().iter().find(|check| check["check"] == name).unwrap();
+        format!("{}: {}", check["state"].as_str().unwrap(), check["found"].as_str().unwrap())
+    };
+    for name in ["php", "php-answers", "fpm", "fpm-answers", "fpm-workers", "application", "code-undefined"] {
+        assert!(state(name).starts_with("passed"), "{name}: {}", state(name));
+    }
+    let left = std::fs::read_dir("/run").unwrap().flatten();
+    let left = left.filter(|entry| entry.file_name().to_string_lossy().starts_with("flagstone-doctor-"));
+    let mine = left.filter(|entry| entry.metadata().is_ok_and(|found| found.uid() == OWNER)).count();
+    assert_eq!(mine, 0, "the pool's script is root's");
+}
+
+/// Answers one request as PHP-FPM does, if the script that it names is root's.
+fn fpm(mut stream: std::os::unix::net::UnixStream, answer: &str) {
+    let mut request = Vec::new();
+    let mut buffer = [0; 4096];
+    // The last record is an empty standard input.
+    while !request.ends_with(&[1, 5, 0, 1, 0, 0, 0, 0]) {
+        match stream.read(&mut buffer) {
+            Ok(read @ 1..) => request.extend_from_slice(&buffer[..read]),
+            _ => return,
+        }
+    }
+    let text = String::from_utf8_lossy(&request);
+    let script = text.split("SCRIPT_FILENAME").nth(1).and_then(|rest| rest.split(".php").next()).unwrap();
+    let script = format!("{script}.php");
+    let owner = std::fs::metadata(&script).map(|found| found.uid());
+    let body = match owner {
+        Ok(0) => format!("Content-Type: text/plain\r\n\r\nflagstone-doctor: {answer}\n"),
+        owner => format!("Status: 404\r\n\r\n{script} {owner:?}"),
+    };
+    std::thread::sleep(Duration::from_millis(5));
+    let length = u16::try_from(body.len()).unwrap().to_be_bytes();
+    let mut response = vec![1, 6, 0, 1, length[0], length[1], 0, 0];
+    response.extend_from_slice(body.as_bytes());
+    response.extend_from_slice(&[1, 3, 0, 1, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    let _ = stream.write_all(&response);
+}
+
+#[test]
+fn root_takes_nothing_out_of_another_users_store_into_its_own() {
+    let place = Place::new();
+    place.run(["init", "mine", "--environment", "production"]).exits(0);
+    let ran = place.run(["promote", "--all", "--from", "store", "--to", "mine"]).exits(1);
+    assert!(ran.err.contains(&format!("belongs to user {OWNER}")), "{}", ran.err);
+    // The other way round the owner reads what everybody may read.
+    place.run(["publish", "flags.json", "--store", "mine"]).exits(0);
+    place.run(["promote", "--all", "--from", "mine", "--to", "store"]).exits(0);
+    place.is_the_owners();
+}
+
+#[test]
+fn a_store_is_made_for_whom_the_directory_belongs_to() {
+    let place = Place::new();
+    std::fs::create_dir(place.path("new")).unwrap();
+    chown(place.path("new"), Some(OWNER), Some(OWNER)).unwrap();
+    place.run(["init", "new", "--environment", "staging"]).exits(0);
+    for name in ["new", "new/head", "new/lock", "new/audit.jsonl"] {
+        assert_eq!(std::fs::metadata(place.path(name)).unwrap().uid(), OWNER, "{name}");
+    }
+    // Where nothing is, the store is root's.
+    place.run(["init", "roots", "--environment", "staging"]).exits(0);
+    assert_eq!(std::fs::metadata(place.path("roots/head")).unwrap().uid(), 0);
+}
+
+#[test]
+fn questions_on_a_terminal_and_exit_codes_are_as_ever() {
+    let place = Place::new();
+    place.run(["ask", "billing_v2"]).exits(0);
+    place.run(["ask", "old"]).exits(1);
+    place.run(["ask", "nothing"]).exits(2);
+    let companies = place.secret("companies.txt", "1\n2\n3\n");
+    for (typed, code) in [("n\n", 1), ("y\n", 0)] {
+        let line = format!("{} disable billing_v2 --companies {companies}", env!("CARGO_BIN_EXE_flagstone"));
+        let mut command = Command::new("script");
+        command
+            .args(["-qec", &line, "/dev/null"])
+            .current_dir(&place.shop.directory)
+            .env("FLAGSTONE_STORE", "store");
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        child.stdin.as_mut().unwrap().write_all(typed.as_bytes()).unwrap();
+        let ran = ran(child.wait_with_output().unwrap()).exits(code);
+        assert!(ran.out.contains("Go on? [y/N]"), "{}", ran.out);
+    }
+    place.is_the_owners();
+}
+
+#[test]
+fn definitions_come_from_standard_input_and_from_a_pipe_of_the_shell() {
+    let place = Place::new();
+    let flags = place.secret("flags.json", &FLAGS.replace("\"old\": false", "\"new\": true, \"old\": false"));
+    let flagstone = env!("CARGO_BIN_EXE_flagstone");
+    for line in [
+        format!("{flagstone} publish - <{flags}"),
+        format!("{flagstone} publish <(cat {flags}) --reset all"),
+        format!("cat {flags} | {flagstone} publish /dev/stdin --reset all"),
+    ] {
+        let mut command = Command::new("bash");
+        command.args(["-c", &line]).current_dir(&place.shop.directory).env("FLAGSTONE_STORE", "store");
+        ran(command.output().unwrap()).exits(0);
+    }
+    place.run(["ask", "new"]).exits(0);
+}
+
+#[test]
+fn a_stranger_gets_no_further_than_before() {
+    let place = Place::new();
+    let mut command = Command::new("setpriv");
+    let uid = STRANGER.to_string();
+    command.args(["--reuid", &uid, "--regid", &uid, "--clear-groups", env!("CARGO_BIN_EXE_flagstone")]);
+    command
+        .args(["kill", "search", "--reason", "x"])
+        .current_dir(&place.shop.directory)
+        .env("FLAGSTONE_STORE", "store");
+    let ran = ran(command.output().unwrap());
+    assert_ne!(ran.code, 0, "{}", ran.out);
+    place.run(["ask", "search", "--company", "2"]).exits(0);
+}
+
+#[test]
+fn root_runs_no_command_that_another_user_put_into_its_store() {
+    let place = Place::new();
+    let spied = place.path("home/spied");
+    place.run(["init", "mine", "--environment", "production"]).exits(0);
+    place.run(["publish", "flags.json", "--store", "mine"]).exits(0);
+    let config = json!({ "machines": { "web-2": { "run": ["touch", spied] } } });
+    let config = place.shop.write("mine/config.json", config.to_string());
+    chown(config, Some(OWNER), None).unwrap();
+    let ran = place.run(["kill", "search", "--reason", "test", "--store", "mine"]).exits(3);
+    assert!(format!("{}{}", ran.out, ran.err).contains("config.json"), "{}", ran.out);
+    assert!(!spied.exists());
+}
