@@ -30,26 +30,45 @@ pub struct List {
     bytes: Vec<u8>,
 }
 
-/// The companies to ask about: those that were named, else those of the store's config. One that the config names and that
-/// cannot be read keeps nobody from a change.
-pub fn list(
-    given: Option<&Path>,
-    store: &Store,
-    config: &Config,
-    output: &mut Output,
-) -> Result<Option<List>, Failure> {
+/// The companies that there are to ask about.
+pub enum Listed {
+    None,
+    List(List),
+    /// The store's config names a list that cannot be read, or may name one and is not to be believed; why.
+    Unreadable(String),
+}
+
+/// The companies that were named on the command line, else those of the store's config.
+pub fn list(given: Option<&Path>, store: &Store, config: &Config) -> Result<Listed, Failure> {
     if let Some(path) = given {
         let name = place::file_name(path);
-        return Ok(Some(List { bytes: place::read(path, LIMIT)?, name }));
+        return Ok(Listed::List(List { bytes: place::read(path, LIMIT)?, name }));
     }
-    let Some(path) = &config.companies else { return Ok(None) };
-    match store.read_named(path, NamedFile::List) {
-        Ok(bytes) => Ok(Some(List { name: place::file_name(&store.directory().join(path)), bytes })),
-        Err(error) => {
-            let problem = words::plain(&error.to_string()).into_owned();
-            output.warn(format!("{problem}; whom the change reaches cannot be told"));
-            Ok(None)
-        }
+    let unreadable = |problem: &str| {
+        let problem = words::plain(problem);
+        Ok(Listed::Unreadable(format!("{problem}; cannot determine which companies the change reaches")))
+    };
+    match (&config.companies, &config.ignored) {
+        (_, Some(ignored)) => unreadable(ignored),
+        (None, None) => Ok(Listed::None),
+        (Some(path), None) => match store.read_named(path, NamedFile::List) {
+            Ok(bytes) => {
+                Ok(Listed::List(List { name: place::file_name(&store.directory().join(path)), bytes }))
+            }
+            Err(error) => unreadable(&error.to_string()),
+        },
+    }
+}
+
+/// Asks before a change whose reach is unknown, where nobody has said yes.
+pub fn agreed_unknown(problem: &str, yes: bool, output: &mut Output) -> Result<(), Failure> {
+    if yes {
+        output.warn(problem);
+        return Ok(());
+    }
+    match confirm::confirmed(&format!("{problem}. Go on?"), output) {
+        true => Ok(()),
+        false => Err(Failure::Refused(format!("{problem}; nothing was changed. With --yes it is done"))),
     }
 }
 

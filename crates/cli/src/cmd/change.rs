@@ -3,7 +3,7 @@
 use crate::args::{self, Arguments, By, Weighed};
 use crate::machines::{self, Sent, Word};
 use crate::output::{BAD, BOLD, DIM, Failure, GOOD, Output};
-use crate::reach::{self, List};
+use crate::reach::{self, Listed};
 use crate::{identity, place, words};
 use flagstone::Snapshot;
 use flagstone::definition::{CompanyId, Definitions};
@@ -89,12 +89,12 @@ impl Begun {
         }
     }
 
-    /// The companies to ask about, if there are any.
-    pub fn companies(&self, reach: &args::Reach, output: &mut Output) -> Result<Option<List>, Failure> {
+    /// The companies to ask about.
+    pub fn companies(&self, reach: &args::Reach) -> Result<Listed, Failure> {
         if self.relayed {
-            return Ok(None);
+            return Ok(Listed::None);
         }
-        reach::list(reach.list.as_deref(), &self.store, &self.config, output)
+        reach::list(reach.list.as_deref(), &self.store, &self.config)
     }
 
     /// Tells whom another content than that of `before` reaches, and asks where that is called for. The answer for `--json`.
@@ -106,7 +106,14 @@ impl Begun {
         dry_run: bool,
         output: &mut Output,
     ) -> Result<Value, Failure> {
-        let Some(list) = self.companies(&word.reach, output)? else { return Ok(Value::Null) };
+        let list = match self.companies(&word.reach)? {
+            Listed::None => return Ok(Value::Null),
+            Listed::List(list) => list,
+            Listed::Unreadable(problem) => {
+                reach::agreed_unknown(&problem, word.yes || dry_run, output)?;
+                return Ok(Value::Null);
+            }
+        };
         let share = self.config.off_share();
         let reach = reach::of_definitions(&list, share, before, definitions, self.store.environment())?;
         reach.tell(output);
@@ -123,7 +130,9 @@ impl Begun {
         dry_run: bool,
         output: &mut Output,
     ) -> Result<(Value, Option<u64>), Failure> {
-        if self.relayed || (word.reach.list.is_none() && self.config.companies.is_none()) {
+        let config = &self.config;
+        let none = word.reach.list.is_none() && config.companies.is_none() && config.ignored.is_none();
+        if self.relayed || none {
             return Ok((Value::Null, None));
         }
         let snapshot = self.store.snapshot(self.generation).ok();

@@ -5,7 +5,7 @@ use crate::args::{self, Arguments, Kill, Revive};
 use crate::machines::Sent;
 use crate::output::{BAD, Failure, GOOD, Outcome, Output};
 use crate::place::{self, UnknownFlag};
-use crate::reach::{self, Side};
+use crate::reach::{self, Listed, Side};
 use crate::words;
 use flagstone::definition::nearest;
 use flagstone::store::{Reader, ReaderOptions, ReaderStatus, Source, Store, StoreError, Switched};
@@ -149,9 +149,16 @@ fn reached(
     flag: Option<&str>,
     output: &mut Output,
 ) -> Value {
-    let list = begun.companies(word, output);
+    let list = begun.companies(word);
     let measured = list.and_then(|list| {
-        let (Some(list), Some(side)) = (list, before.side()) else { return Ok(None) };
+        let (list, side) = match (list, before.side()) {
+            (Listed::List(list), Some(side)) => (list, side),
+            (Listed::Unreadable(problem), _) => {
+                output.warn(problem);
+                return Ok(None);
+            }
+            _ => return Ok(None),
+        };
         let after = View::of(&begun.store);
         let snapshot = side.snapshot;
         let differs = |id: &FlagId| match flag {

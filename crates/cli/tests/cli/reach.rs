@@ -11,6 +11,10 @@ fn shop() -> Shop {
     shop
 }
 
+fn fifo(path: &std::path::Path) {
+    assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+}
+
 fn generation(shop: &Shop) -> u64 {
     shop.run(["status", "--json"]).json()["store"]["generation"].as_u64().unwrap()
 }
@@ -103,10 +107,23 @@ fn the_config_names_the_list_and_the_share() {
     shop.run(["config", "off_share", "1"]).exits(0);
     let json = shop.run(["disable", "search", "--json"]).exits(0).json();
     assert_eq!(json["reach"]["flags"][0]["turns_off"], 510);
-    // A list that is gone keeps nobody from a change, and is told.
+    // Without the list nobody knows whom the change turns off: it asks.
     std::fs::remove_file(shop.directory.join("companies.txt")).unwrap();
-    let ran = shop.run(["enable", "search"]).exits(0);
-    assert!(ran.err.contains("whom the change reaches cannot be told"), "{}", ran.err);
+    let told = "cannot determine which companies the change reaches";
+    let ran = shop.run(["enable", "search"]).exits(1);
+    assert!(ran.err.contains(told) && ran.err.contains("nothing was changed. With --yes"), "{}", ran.err);
+    assert_eq!(typing(&shop, "enable search", "n\n").exits(1).code, 1);
+    let ran = shop.run(["enable", "search", "--yes"]).exits(0);
+    assert!(ran.err.contains(told), "{}", ran.err);
+    // A pipe that nobody writes to is no list, and is not waited for.
+    fifo(&shop.directory.join("companies.txt"));
+    let began = std::time::Instant::now();
+    for arguments in [["disable", "search"], ["publish", "flags.json"]] {
+        let ran = shop.run(arguments).exits(1);
+        assert!(ran.err.contains(told), "{}", ran.err);
+    }
+    shop.run(["kill", "old", "--reason", "x"]).exits(0);
+    assert!(began.elapsed() < std::time::Duration::from_secs(20), "{:?}", began.elapsed());
     // One that was typed does.
     let before = generation(&shop);
     shop.run(["disable", "search", "--companies", "gone.txt"]).exits(2);
