@@ -6,7 +6,8 @@ return [
     /*
      * Who answers: "native" (the PHP extension), "store" (the same store, read in PHP) or "file" (flags.json, evaluated
      * in PHP and read again when it changes; for development). Null chooses: native where the extension is loaded, else
-     * store where one was published, else file in the local and testing environments.
+     * store where one was published, else file in the local environment; in the testing environment file, whatever
+     * this machine has.
      */
     'driver' => env('FLAGSTONE_DRIVER'),
 
@@ -22,7 +23,8 @@ return [
     'environment' => env('FLAGSTONE_ENVIRONMENT'),
 
     /*
-     * The definitions, and the git-ignored changes a developer makes to them with `feature:enable` and its kin.
+     * The definitions, and the git-ignored changes a developer makes to them with `feature:enable` and its kin. In the testing
+     * environment the second is not read.
      */
     'file' => base_path('flags.json'),
     'overlay' => base_path('flags.local.json'),

@@ -67,6 +67,12 @@ final class Config
         return $this->text('file') ?? $app->basePath('flags.json');
     }
 
+    /** A developer's own changes; null: none. Tests have none, so that they come out alike on every machine. */
+    public function overlay(Application $app): ?string
+    {
+        return $app->environment('testing') ? null : $this->text('overlay');
+    }
+
     /** @return list<string> what finds the company */
     public function subject(): array
     {

@@ -10,6 +10,7 @@ use Flagstone\Laravel\Facades\Flagstone;
 use Flagstone\Laravel\Testing\Variant;
 use Flagstone\Laravel\Testing\WithFeatures;
 use Flagstone\Laravel\Tests\Support\Feature;
+use Illuminate\Support\Facades\Gate;
 use Illuminate\Support\Facades\Route;
 use InvalidArgumentException;
 use PHPUnit\Framework\AssertionFailedError;
@@ -175,6 +176,75 @@ final class FakeTest extends TestCase
 
         $this->assertSame([true, false], [Flagstone::for(15)->enabled('portal'), Flagstone::for(16)->enabled('portal')]);
         $this->assertFalse(Flagstone::enabled('unheard of'));
+        \Flagstone\Polyfill\Process::useFile(null);
+    }
+
+    public function test_the_readmes_own_test_passes_as_it_stands(): void
+    {
+        // A route whose flag is off for all is refused before its middleware ask, and the fake had noted nothing.
+        Route::get('/portal', fn () => 'portal')->middleware(['auth', 'feature:customer_portal']);
+        $user = $this->user(15);
+        $readme = (string) \file_get_contents(__DIR__ . '/../README.md');
+        self::assertSame(1, \preg_match('/public function test_the_portal_is_hidden_without_the_flag\(\): void\n\{\n(.*?)^}/ms', $readme, $body));
+        $run = eval('use Flagstone\Laravel\Facades\Flagstone; return function () use ($user): void {' . $body[1] . '};');
+        $run->call($this);
+    }
+
+    public function test_every_way_of_asking_is_noted(): void
+    {
+        Route::get('/off', fn () => 'page')->middleware('feature:portal');
+        Route::get('/pilot', fn () => 'page')->middleware('feature:theme');
+        Route::get('/any', fn () => 'page')->middleware('feature:portal|theme');
+        $ways = [
+            fn () => Flagstone::enabled('portal'), fn () => Flagstone::variant('portal'), fn () => Flagstone::value('portal'), fn () => Flagstone::explain('portal'),
+            fn () => Flagstone::all(), fn () => Flagstone::possible('portal'), fn () => Flagstone::peek()->enabled('portal'), fn () => Flagstone::peek()->variant('portal'),
+            fn () => Flagstone::filter('portal', [15]), fn () => Gate::allows('feature', 'portal'), fn () => $this->get('/off'), fn () => $this->get('/any'),
+            fn () => \Illuminate\Support\Facades\Blade::check('flagstone', 'portal'), fn () => \Illuminate\Support\Facades\Blade::check('flagstonepeek', 'portal'),
+            fn () => \validator(['a' => 1], ['a' => 'feature:portal'])->passes(), fn () => Flagstone::shared()->toArray(),
+            fn () => \dispatch_sync((new Support\NotesFlag('theme'))->guardedBy(\Flagstone\Laravel\Queue\RequiresFeature::for('portal')->skip())),
+        ];
+        \config(['flagstone.share' => ['portal']]);
+        $this->actingAs($this->user(15));
+        foreach ([false, true] as $on) {
+            foreach ($ways as $number => $ask) {
+                $fake = Flagstone::fake(['portal' => $on, 'theme' => true]);
+                $fake->assertNothingAsked();
+                $ask();
+                $fake->assertAsked('portal');
+                $fake->assertAsked('portal', 15);
+                $fake->assertNotAsked('portal', 16);
+                try {
+                    $fake->assertNotAsked('portal');
+                    self::fail("way $number is not noted");
+                } catch (AssertionFailedError $error) {
+                    self::assertStringContainsString('was asked for', $error->getMessage());
+                }
+            }
+        }
+        $fake = Flagstone::fake(['portal' => false, 'theme' => true]);
+        $this->get('/off')->assertNotFound();
+        $this->get('/pilot')->assertOk();
+        $fake->assertAskedTimes('portal', 1);
+        $fake->assertAskedTimes('theme', 1);
+        $this->get('/off')->assertNotFound();
+        $fake->assertAskedTimes('portal', 2);
+    }
+
+    public function test_tests_answer_from_the_file_alone_unless_a_driver_is_named(): void
+    {
+        $folder = Support\Store::directory() . '/testing-' . \bin2hex(\random_bytes(4));
+        \mkdir($folder);
+        \file_put_contents("$folder/flags.json", '{"flags": {"portal": false}}');
+        \file_put_contents("$folder/flags.local.json", '{"flags": {"portal": true}}');
+        $config = ['driver' => null, 'store' => Support\Store::path(), 'file' => "$folder/flags.json", 'overlay' => "$folder/flags.local.json"];
+        $drivers = new Drivers($this->app, $config);
+        self::assertSame('file', $drivers->chosen());
+        self::assertFalse($drivers->make()->enabled('portal'), 'the overlay decides no test');
+        self::assertFalse($drivers->make()->enabled('portal', 15), 'and no store does');
+        self::assertSame('store', (new Drivers($this->app, ['driver' => 'store'] + $config))->chosen());
+
+        $this->app->detectEnvironment(fn (): string => 'local');
+        self::assertTrue($drivers->make('file')->enabled('portal'));
         \Flagstone\Polyfill\Process::useFile(null);
     }
 }

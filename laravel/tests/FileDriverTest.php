@@ -80,7 +80,12 @@ final class FileDriverTest extends TestCase
         $this->assertTrue(Flagstone::enabled('beta'));
 
         \file_put_contents("$this->file.local", '{"flags": {"beta": false}}');
-        $this->assertTrue(Flagstone::driver()->refresh());
+        Flagstone::driver()->refresh();
+        $this->assertTrue(Flagstone::enabled('beta'), 'tests have no overlay');
+        // The environment stays the one that config/flagstone.php names.
+        $this->app->make('config')->set('flagstone.environment', 'testing');
+        $this->app->detectEnvironment(static fn (): string => 'local');
+        Flagstone::setDriver((new \Flagstone\Laravel\Drivers\Drivers($this->app, $this->app->make('config')->get('flagstone')))->make());
         $this->assertFalse(Flagstone::enabled('beta'));
     }
 

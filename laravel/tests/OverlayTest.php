@@ -50,6 +50,9 @@ final class OverlayTest extends TestCase
         $app->make('config')->set('flagstone.overlay', "$this->folder/flags.local.json");
         $app->make('config')->set('flagstone.binary', '/nonexistent/flagstone');
         $app->make('config')->set('flagstone.driver', 'file');
+        // Tests of applications have no overlay.
+        $app->make('config')->set('flagstone.environment', 'testing');
+        $app->detectEnvironment(static fn (): string => 'local');
     }
 
     protected function tearDown(): void

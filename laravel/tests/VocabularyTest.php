@@ -48,6 +48,14 @@ final class VocabularyTest extends TestCase
         'rollback --force' => 'the same',
         'stop-all --force' => 'the same',
         'plan --force' => 'the same',
+        'enable --literal' => 'an id that looks like a list; the command takes every id as it is typed',
+        'disable --literal' => 'an id that looks like a list; the command takes every id as it is typed',
+        'allow --literal' => 'an id that looks like a list; the command takes every id as it is typed',
+        'deny --literal' => 'an id that looks like a list; the command takes every id as it is typed',
+        'forget --literal' => 'an id that looks like a list; the command takes every id as it is typed',
+        'list --literal' => 'an id that looks like a list; the command takes every id as it is typed',
+        'explain --literal' => 'an id that looks like a list; the command takes every id as it is typed',
+        'why --literal' => 'an id that looks like a list; the command takes every id as it is typed',
     ];
 
     public function test_the_same_words_change_flags_with_the_same_options(): void

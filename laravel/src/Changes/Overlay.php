@@ -52,6 +52,10 @@ final class Overlay
 
     public function apply(Change $change, bool $json): Result
     {
+        if ($this->overlay === '') {
+            return Result::refused('no overlay is read here, so a change would change nothing: tests read flags.json alone, and'
+                . ' config/flagstone.php, overlay, names the file elsewhere');
+        }
         try {
             $flags = $this->flags();
             $before = $flags[$change->flag] ?? throw UnknownFlag::named($change->flag, \array_map(strval(...), \array_keys($flags)));

@@ -24,7 +24,7 @@ final class Registrar
         $app->singleton(ResultCache::class, static fn (): ResultCache => new ResultCache($folder));
         $app->singleton(Overlay::class, static fn (Application $app): Overlay => new Overlay(
             $config->file($app),
-            $config->text('overlay') ?? '',
+            $config->overlay($app) ?? '',
             $config->text('environment') ?? (string) $app->environment(),
         ));
         $app->singleton(Changer::class, static fn (Application $app): Changer => new Changer(

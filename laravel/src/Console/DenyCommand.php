@@ -14,7 +14,7 @@ final class DenyCommand extends FlagCommand
         {--reason= : Why, for the audit trail}
         {--base= : Refuse unless this generation is still the current one}
         {--dry-run : Show what would change, and change nothing}
-        {--json : Print JSON}' . self::BY . self::REACH . self::YES;
+        {--json : Print JSON}' . self::LITERAL . self::BY . self::REACH . self::YES;
 
     protected $description = 'Keep companies out, whatever else the flag says';
 

@@ -19,7 +19,7 @@ class ExplainCommand extends FlagCommand
         {flag : The flag\'s key}
         {--company= : For this company}
         {--context=* : A further attribute, plan=pro; may be given again}
-        {--json : Print JSON}';
+        {--json : Print JSON}' . self::LITERAL;
 
     protected $description = 'Say how a flag is answered, and why';
 

@@ -24,11 +24,11 @@ final class FeatureCommand extends FlagCommand
         {--to= : Of rollback}
         {--dry-run : Show what would change, and change nothing}
         {--base= : Refuse unless this generation is still the current one}
-        {--json : Print JSON}' . self::BY . self::REACH . self::YES;
+        {--json : Print JSON}' . self::LITERAL . self::BY . self::REACH . self::YES;
 
     private const OPTIONS = [
         'percentage', 'company', 'keep', 'reason', 'limit', 'hours', 'to', 'base', 'dry-run', 'actor', 'here', 'companies', 'yes',
-        'force', 'json',
+        'force', 'json', 'literal',
     ];
 
     protected $description = 'Ask and change feature flags: feature enable KEY --percentage=50';

@@ -38,8 +38,16 @@ abstract class FlagCommand extends Command
         {--force : The same}';
     private const COMMON = ['actor', 'companies', 'here', 'yes'];
 
+    /** Of what takes companies' ids. */
+    protected const LITERAL = '
+        {--literal : Take a company\'s id as it is typed, though it looks like a list or an option}';
+
     protected function execute(InputInterface $input, OutputInterface $output): int
     {
+        $problem = (new Typed($this->getDefinition(), $input))->problem();
+        if ($problem !== null) {
+            return $this->refuse($problem);
+        }
         try {
             return (int) parent::execute($input, $output);
         } catch (BrokenDefinitions | InvalidSetting $problem) {

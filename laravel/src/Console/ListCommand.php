@@ -15,7 +15,7 @@ final class ListCommand extends FlagCommand
 {
     protected $signature = 'feature:list
         {--company= : Whether each is on for this company}
-        {--json : Print JSON}';
+        {--json : Print JSON}' . self::LITERAL;
 
     protected $description = 'List the flags with their state';
 

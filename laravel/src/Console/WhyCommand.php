@@ -12,7 +12,7 @@ final class WhyCommand extends ExplainCommand
         {flag : The flag\'s key}
         {--company= : For this company}
         {--context=* : A further attribute, plan=pro; may be given again}
-        {--json : Print JSON}';
+        {--json : Print JSON}' . self::LITERAL;
 
     protected $description = 'Say in one sentence why a flag is on or off';
 

@@ -37,7 +37,7 @@ final class Fake
             // "native" is configured, and this machine runs its tests without the extension.
             $driver = new FunctionsDriver('fake', null);
         }
-        $fake = new FakeDriver($driver instanceof FakeDriver ? $driver->faked() : $driver, $answers);
+        $fake = new FakeDriver($driver instanceof FakeDriver ? $driver->faked() : $driver, $answers, $flagstone->subject(...));
         $flagstone->setDriver($fake);
 
         return $fake;

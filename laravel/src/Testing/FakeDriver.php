@@ -7,12 +7,18 @@ namespace Flagstone\Laravel\Testing;
 use Closure;
 use Flagstone\Laravel\Contracts\Driver;
 use Flagstone\Laravel\Flagstone;
+use Flagstone\Laravel\Subject\Subject;
+use Illuminate\Container\Container;
+use Illuminate\Http\Request;
 use PHPUnit\Framework\Assert;
+use Throwable;
 use UnitEnum;
+use WeakMap;
 
 /**
- * Answers as a test told, and remembers what was asked through the package: facade, middleware, Blade, Gate, jobs. Questions
- * that only look, such as all(), explain() and possible(), are not remembered, and the global functions' are not seen.
+ * Answers as a test told, and remembers what was asked through the package: facade, middleware, Blade, Gate, jobs, for whoever was
+ * asking. Questions that only look (all(), explain(), and possible() where it is true) are no more than asked: assertAskedTimes()
+ * does not count them. The global functions' questions are not seen.
  */
 final class FakeDriver implements Driver
 {
@@ -22,9 +28,19 @@ final class FakeDriver implements Driver
     /** @var ?list<string> the flags that definitions have beside those that were told */
     private ?array $defined = null;
 
-    /** @param array<array-key, mixed> $answers as Flagstone::fake() is given them */
-    public function __construct(private readonly Driver $driver, private readonly array $answers)
+    /** @var array<string, list<array{int|string|null, array<string, mixed>}>> the same, of questions that only looked */
+    private array $looked = [];
+
+    /** @var WeakMap<Request, array<string, true>> the flags that ended a request before it was known for whom */
+    private WeakMap $ended;
+
+    /**
+     * @param array<array-key, mixed> $answers as Flagstone::fake() is given them
+     * @param Closure(): Subject $asking who is asking
+     */
+    public function __construct(private readonly Driver $driver, private readonly array $answers, private readonly Closure $asking)
     {
+        $this->ended = new WeakMap();
     }
 
     /**
@@ -61,7 +77,7 @@ final class FakeDriver implements Driver
 
     public function assertNothingAsked(): void
     {
-        Assert::assertSame([], \array_keys($this->asked), 'Flags were asked for. ' . $this->summary());
+        Assert::assertSame([], \array_keys($this->asked + $this->looked), 'Flags were asked for. ' . $this->summary());
     }
 
     /**
@@ -95,7 +111,15 @@ final class FakeDriver implements Driver
 
     public function possible(string $flag): bool
     {
-        return $this->driver->possible($flag);
+        $possible = $this->driver->possible($flag);
+        $company = $this->company();
+        if ($possible) {
+            $this->looked[$flag][] = [$company, []];
+        } elseif ($this->isFirstEnd($flag)) {
+            $this->asked[$flag][] = [$company, []];
+        }
+
+        return $possible;
     }
 
     public function variant(string $flag, int|string|null $company = null, array $context = []): ?string
@@ -120,6 +144,7 @@ final class FakeDriver implements Driver
 
     public function explain(string $flag, int|string|null $company = null, array $context = []): array
     {
+        $this->looked[$flag][] = [$company, $context];
         $explained = $this->driver->explain($flag, $company, $context);
         if ($explained['reason'] === 'override' && !$explained['enabled'] && $this->isUnknown($flag)) {
             $explained['reason'] = 'unknown_flag';
@@ -130,7 +155,12 @@ final class FakeDriver implements Driver
 
     public function all(int|string|null $company = null, array $context = []): array
     {
-        return $this->driver->all($company, $context);
+        $answers = $this->driver->all($company, $context);
+        foreach (\array_keys($answers) as $flag) {
+            $this->looked[$flag][] = [$company, $context];
+        }
+
+        return $answers;
     }
 
     public function filter(string $flag, array $companies, array $context = []): array
@@ -162,6 +192,30 @@ final class FakeDriver implements Driver
         return $this->driver->refresh();
     }
 
+    private function company(): int|string|null
+    {
+        try {
+            return ($this->asking)()->company;
+        } catch (Throwable) {
+            // Whoever is asking is found out once the route's middleware has run.
+            return null;
+        }
+    }
+
+    /** A route asks more than once whether a flag could be on; one request is one question. */
+    private function isFirstEnd(string $flag): bool
+    {
+        $app = Container::getInstance();
+        $request = $app->bound('request') ? $app->make('request') : null;
+        if (!$request instanceof Request || $request->route() === null) {
+            return true;
+        }
+        $ended = $this->ended[$request] ?? [];
+        $this->ended[$request] = $ended + [$flag => true];
+
+        return !isset($ended[$flag]);
+    }
+
     /** Neither told nor defined, where there are definitions: more likely a typo than a flag that is off. */
     private function isUnknown(string $flag): bool
     {
@@ -179,7 +233,7 @@ final class FakeDriver implements Driver
     /** @return list<array{int|string|null, array<string, mixed>}> */
     private function matching(string $flag, Closure|int|string|null $whom): array
     {
-        $asked = $this->asked[$flag] ?? [];
+        $asked = [...$this->asked[$flag] ?? [], ...$this->looked[$flag] ?? []];
         if ($whom === null) {
             return $asked;
         }
@@ -197,7 +251,7 @@ final class FakeDriver implements Driver
     private function summary(): string
     {
         $asked = [];
-        foreach ($this->asked as $flag => $questions) {
+        foreach (\array_merge_recursive($this->asked, $this->looked) as $flag => $questions) {
             $companies = \array_unique(\array_map(static fn (array $question): string => (string) ($question[0] ?? 'none'), $questions));
             $asked[] = "$flag (companies: " . \implode(', ', \array_slice($companies, 0, 10)) . ')';
         }
