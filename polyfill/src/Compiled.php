@@ -63,9 +63,9 @@ interface Compiled
      * The flag's variants: [name, upper, cell of the value or null].
      *
      * @param FlagRecord $flag
-     * @return list<Variant>
+     * @return iterable<Variant>
      */
-    public function variants(array $flag): array;
+    public function variants(array $flag): iterable;
 
     /** What a cell holds. */
     public function value(int $cell): mixed;

@@ -49,7 +49,7 @@ final class Lists
         }
         $slots = $list['size'];
         $at = Number::fibonacci($key, self::log2($slots));
-        for ($probe = $list['probe']; $probe > 0; --$probe) {
+        for ($probe = \min($list['probe'], $slots); $probe > 0; --$probe) {
             $found = $snapshot->word($list['words'] + $at);
             // The mark of an empty slot first: it is a value that is not in the list.
             if ($found === $base) {
@@ -73,7 +73,7 @@ final class Lists
         }
         $hash = \unpack('J', \hash('xxh3', $key, true))[1];
         $at = $hash & ($slots - 1);
-        for ($probe = $list['textProbe']; $probe > 0; --$probe) {
+        for ($probe = \min($list['textProbe'], $slots); $probe > 0; --$probe) {
             $slot = $snapshot->word($list['textWords'] + $at);
             if ($slot === 0) {
                 return false;

@@ -57,6 +57,15 @@ final class Snapshot implements Compiled
 
     /** Most flags that stay unpacked: asking for all of them must not take a multiple of the file's memory. */
     private const KEPT = 2048;
+    /** Most tests that stay unpacked. */
+    private const KEPT_TESTS = 20_000;
+
+    // What a reader refuses: docs/snapshot-format.md.
+    private const MAX_KEY = 191;
+    private const MAX_REQUIRES = 64;
+    private const MAX_RULES = 1_000;
+    private const MAX_TESTS = 10_000;
+    private const MAX_OPERAND = 1_024;
 
     /** @var array<int, Unpacked> flags unpacked so far, by number */
     private array $flags = [];
@@ -64,6 +73,8 @@ final class Snapshot implements Compiled
     private array $numbers = [];
     /** @var array<int, list<Rule>> */
     private array $rules = [];
+    /** Tests in these. */
+    private int $keptTests = 0;
 
     /**
      * @param string          $bytes   all sections, or all but words and keys
@@ -187,11 +198,16 @@ final class Snapshot implements Compiled
         if (\count($this->flags) >= self::KEPT) {
             $this->flags = [];
             $this->rules = [];
+            $this->keptTests = 0;
             $this->numbers = [];
         }
 
         /** @var Unpacked $flag */
         $flag = \unpack(self::FLAG, $this->bytes, $this->at(self::FLAGS, $number, 1));
+        self::limit('flags', "key's length", $flag['keyLength'], self::MAX_KEY);
+        self::limit('flags', "requires' count", $flag['requiresCount'], self::MAX_REQUIRES);
+        self::limit('flags', "needs' count", $flag['needsCount'], \intdiv($this->sizes[self::ATTRIBUTES], 16));
+        self::limit('flags', "rules' count", $flag['rulesCount'], self::MAX_RULES);
 
         return $this->flags[$number] = $flag;
     }
@@ -239,48 +255,59 @@ final class Snapshot implements Compiled
         /** @var Unpacked $flag */
         $flag = $this->flag($number);
         $rules = [];
+        $tests = 0;
         $at = $this->at(self::RULES, $flag['rules'], $flag['rulesCount']);
         for ($i = 0; $i < $flag['rulesCount']; ++$i, $at += 32) {
             /** @var array{name: int, length: int, tests: int, count: int, threshold: int} $rule */
             $rule = \unpack('Vname/Vlength/Vtests/Vcount/Vthreshold', $this->bytes, $at);
+            self::limit('flags', "rules' tests", $tests += $rule['count'], self::MAX_TESTS);
+            self::limit('rules', "name's length", $rule['length'], self::MAX_OPERAND);
             $rules[] = [
                 $rule['length'] === 0 ? null : $this->text($rule['name'], $rule['length']),
                 $this->tests($rule['tests'], $rule['count']),
                 $rule['threshold'],
             ];
         }
+        if ($this->keptTests + $tests > self::KEPT_TESTS) {
+            $this->rules = [];
+            $this->keptTests = 0;
+        }
+        $this->keptTests += $tests;
 
         return $this->rules[$number] = $rules;
     }
 
     public function step(array $flag, int $now): ?int
     {
-        $come = null;
+        if ($flag['stepsCount'] === 0) {
+            return null;
+        }
         $at = $this->at(self::STEPS, $flag['steps'], $flag['stepsCount']);
-        for ($i = 0; $i < $flag['stepsCount']; ++$i, $at += 16) {
-            /** @var array{at: int, threshold: int} $step */
-            $step = \unpack('Pat/Vthreshold', $this->bytes, $at);
-            if ($step['at'] > $now) {
-                break;
+        // Ascending: how many have come.
+        [$come, $end] = [0, $flag['stepsCount']];
+        while ($come < $end) {
+            $middle = ($come + $end) >> 1;
+            if (\unpack('P', $this->bytes, $at + 16 * $middle)[1] <= $now) {
+                $come = $middle + 1;
+            } else {
+                $end = $middle;
             }
-            $come = $step['threshold'];
         }
 
-        return $come;
+        return $come === 0 ? null : \unpack('V', $this->bytes, $at + 16 * ($come - 1) + 8)[1];
     }
 
-    public function variants(array $flag): array
+    public function variants(array $flag): iterable
     {
-        $variants = [];
+        // One at a time: their number has no limit but the file's size.
         $at = $this->at(self::VARIANTS, $flag['variants'], $flag['variantsCount']);
         for ($i = 0; $i < $flag['variantsCount']; ++$i, $at += 32) {
             /** @var array{name: int, length: int, upper: int, has: int, cell: int} $variant */
             $variant = \unpack('Vname/Vlength/Vupper/Vhas/Vcell', $this->bytes, $at);
             $name = $this->text($variant['name'], $variant['length']);
-            $variants[] = [$name, $variant['upper'], $variant['has'] === 0 ? null : $variant['cell']];
-        }
 
-        return $variants;
+            yield [$name, $variant['upper'], $variant['has'] === 0 ? null : $variant['cell']];
+        }
     }
 
     public function value(int $cell): mixed
@@ -296,6 +323,12 @@ final class Snapshot implements Compiled
     public function listsNobody(int $list): bool
     {
         return Lists::isEmpty($this, $list);
+    }
+
+    /** How many cells there are. */
+    public function cells(): int
+    {
+        return \intdiv($this->sizes[self::CELLS], 16);
     }
 
     /**
@@ -380,7 +413,9 @@ final class Snapshot implements Compiled
                     $a = \unpack('e', $this->bytes, $at + 16)[1];
                     break;
                 case Conditions::TEXT:
-                    $a = $this->text($a & 0xFFFF_FFFF, ($a >> 32) & 0xFFFF_FFFF);
+                    $length = ($a >> 32) & 0xFFFF_FFFF;
+                    self::limit('tests', "operand's length", $length, self::MAX_OPERAND);
+                    $a = $this->text($a & 0xFFFF_FFFF, $length);
                     break;
                 case Conditions::BOOL:
                     $a = $a !== 0;
@@ -456,6 +491,13 @@ final class Snapshot implements Compiled
         }
 
         return [$offsets, $sizes, $sums];
+    }
+
+    private static function limit(string $section, string $field, int $found, int $most): void
+    {
+        if ($found > $most) {
+            throw new Problem("$section: $field: found $found, expected at most $most: not written by a sound compiler");
+        }
     }
 
     private static function same(string $section, string $field, int $found, int $expected): void

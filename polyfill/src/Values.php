@@ -20,8 +20,20 @@ final class Values
     /** Deepest nesting. */
     private const DEPTH = 32;
 
-    public static function at(Snapshot $snapshot, int $number, int $depth = 0): mixed
+    /** What a cell holds: no part twice, so no more parts than there are cells. */
+    public static function at(Snapshot $snapshot, int $number): mixed
     {
+        $parts = $snapshot->cells();
+
+        return self::part($snapshot, $number, 0, $parts);
+    }
+
+    /** @throws Problem where there are more parts */
+    private static function part(Snapshot $snapshot, int $number, int $depth, int &$parts): mixed
+    {
+        if (--$parts < 0) {
+            throw new Problem('cells: found a part in two places, expected each in one: not written by a sound compiler');
+        }
         $cell = $snapshot->cell($number);
         $payload = $cell['payload'];
         switch ($cell['tag']) {
@@ -35,7 +47,7 @@ final class Values
                 return $snapshot->text($payload, $cell['count']);
             case self::LIST:
             case self::MAP:
-                return $depth < self::DEPTH ? self::children($snapshot, $cell, $depth + 1) : null;
+                return $depth < self::DEPTH ? self::children($snapshot, $cell, $depth + 1, $parts) : null;
         }
 
         return null;
@@ -50,16 +62,16 @@ final class Values
      * @param array{tag: int, count: int, payload: int} $cell
      * @return array<array-key, mixed>
      */
-    private static function children(Snapshot $snapshot, array $cell, int $depth): array
+    private static function children(Snapshot $snapshot, array $cell, int $depth, int &$parts): array
     {
         $values = [];
         $at = $cell['payload'];
         for ($left = $cell['count']; $left > 0; --$left) {
             if ($cell['tag'] === self::LIST) {
-                $values[] = self::at($snapshot, $at++, $depth);
+                $values[] = self::part($snapshot, $at++, $depth, $parts);
             } else {
-                $key = self::at($snapshot, $at++, $depth);
-                $values[\is_string($key) ? $key : ''] = self::at($snapshot, $at++, $depth);
+                $key = self::part($snapshot, $at++, $depth, $parts);
+                $values[\is_string($key) ? $key : ''] = self::part($snapshot, $at++, $depth, $parts);
             }
         }
 

@@ -395,6 +395,90 @@ test('records that lead out of their section turn their flag off, and nothing is
     flagstone_refresh();
 });
 
+test('what a hostile snapshot says is bounded: rules, comparisons, operands, probes and the parts of a value', function () {
+    $rule = static fn (int $n): array => ['when' => ['any' => array_map(static fn (int $of): array => ['attribute' => 'plan', 'eq' => "p$n-$of"], [1, 2])]];
+    $store = store(['portal' => ['enabled' => true, 'rollout' => ['percentage' => 50], 'rules' => [$rule(1), $rule(2)],
+        'companies' => ['allow' => ['x', 'y', 1, 10_000]], 'schedule' => [['at' => '2026-12-01T08:00:00Z', 'percentage' => 50], ['at' => '2027-12-01T08:00:00Z', 'percentage' => 60]],
+        'variants' => ['v' => ['weight' => 100, 'value' => [[1, 2], [3, 4], [[5], [6]]]]]]]);
+    $good = file_get_contents(snapshot($store));
+    $place = static fn (int $section, int $at): int => unpack('P', $good, 64 + $section * 24)[1] + $at;
+    $process = new ReflectionClass(Process::class);
+    flagstone_use($store);
+    // With these numbers, 4 bytes each, at these offsets.
+    $with = static function (array $numbers) use ($good, $process): void {
+        $bytes = $good;
+        foreach ($numbers as $at => $number) {
+            $bytes = substr_replace($bytes, pack('V', $number), $at, 4);
+        }
+        for ($section = 0; $section < 14; ++$section) {
+            [$offset, $size] = array_values(unpack('P2', $bytes, 64 + $section * 24));
+            $bytes = substr_replace($bytes, strrev(hash('xxh3', substr($bytes, $offset, $size), true)), 64 + $section * 24 + 16, 8);
+        }
+        $bytes = substr_replace($bytes, strrev(hash('xxh3', substr_replace(substr($bytes, 0, 512), str_repeat("\0", 8), 40, 8), true)), 40, 8);
+        $file = fopen('php://memory', 'w+b');
+        fwrite($file, $bytes);
+        rewind($file);
+        $process->setStaticPropertyValue('evaluator', new Evaluator(Snapshot::read($file, strlen($bytes)), [], false));
+    };
+    $evaluator = static fn (): Evaluator => $process->getStaticPropertyValue('evaluator');
+    $problem = static function (callable $ask): string {
+        try {
+            $ask();
+        } catch (Problem $problem) {
+            return $problem->getMessage();
+        }
+
+        return 'none';
+    };
+    $with([]);
+    same([[1, 2], [3, 4], [[5], [6]]], feature_value('portal', 'x'));
+    $flag = $place(2, 0);
+    foreach ([[12, 192, "key's length"], [44, 65, "requires' count"], [52, 2, "needs' count"], [60, 1001, "rules' count"]] as [$at, $number, $field]) {
+        // The key's length has two bytes, and shape and bits after it.
+        $with([$flag + $at => $at === 12 ? $number | unpack('v', $good, $flag + 14)[1] << 16 : $number]);
+        same("flags: $field: found $number, ", substr($problem(static fn () => $evaluator()->snapshot->flag(0)), 0, strlen("flags: $field: found $number, ")));
+        same(false, feature_enabled('portal', 'x'), $field);
+    }
+    $with([$place(5, 12) => 10_001]);
+    same("flags: rules' tests: found 10001, ", substr($problem(static fn () => $evaluator()->snapshot->rules(0)), 0, 34));
+    $with([$place(6, 20) => 1_025]);
+    same("tests: operand's length: found 1025, ", substr($problem(static fn () => $evaluator()->snapshot->rules(0)), 0, 37));
+
+    // Lists of which each holds the one before twice: 2^32 parts, in 24 cells.
+    $cells = [];
+    $count = intdiv(unpack('P2', $good, 64 + 9 * 24)[2], 16);
+    for ($cell = 0; $cell < $count; ++$cell) {
+        $cells += [$place(9, 16 * $cell) => 5, $place(9, 16 * $cell + 4) => 2, $place(9, 16 * $cell + 8) => 0, $place(9, 16 * $cell + 12) => 0];
+    }
+    $with($cells);
+    same('default', feature_value('portal', 'x', [], 'default'));
+    same('cells: found a part in two places', substr($problem(static fn () => $evaluator()->snapshot->value(0)), 0, 33));
+    // A list's probe and count of four billion.
+    $with([$place(10, 4) => 0xFFFF_FFFF, $place(10, 56) => 0xFFFF_FFFF]);
+    same([true, false, false], [feature_enabled('portal', 'y'), feature_explain('portal', 'nobody')['reason'] === 'allowed', feature_explain('portal', 7)['reason'] === 'allowed']);
+
+    $steps = static fn (int $now): ?int => $evaluator()->snapshot->step($evaluator()->snapshot->flag(0), $now * 1_000_000);
+    same([null, 50_000, 50_000, 60_000], [$steps(1796111999), $steps(1796112000), $steps(1827647999), $steps(1827648000)]);
+    flagstone_refresh();
+});
+
+test('comparisons stay unpacked up to a number, not for every flag that was asked', function () {
+    $tests = array_map(static fn (int $n): array => ['attribute' => 'plan', 'eq' => "plan-$n"], range(1, 4000));
+    $flags = [];
+    for ($n = 0; $n < 12; ++$n) {
+        $flags["flag_$n"] = ['enabled' => true, 'rollout' => ['percentage' => 0], 'rules' => [['when' => ['any' => $tests]]]];
+    }
+    $store = store($flags);
+    flagstone_use($store);
+    $kept = new ReflectionProperty(Snapshot::class, 'keptTests');
+    for ($n = 0; $n < 12; ++$n) {
+        same(true, feature_enabled("flag_$n", 1, ['plan' => 'plan-4000']));
+        $snapshot = (new ReflectionClass(Process::class))->getStaticPropertyValue('evaluator')->snapshot;
+        same(true, $kept->getValue($snapshot) <= 20_000, "flag $n");
+        same($kept->getValue($snapshot), 4000 * count((new ReflectionProperty(Snapshot::class, 'rules'))->getValue($snapshot)));
+    }
+});
+
 test('a later minor version with a section more is answered from', function () {
     $store = store(['portal' => ['enabled' => true, 'companies' => ['allow' => ['x']], 'rollout' => ['percentage' => 0]]]);
     $longer = static function (int $minor) use ($store): array {
