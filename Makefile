@@ -1,8 +1,17 @@
 # `make help` lists the targets.
 
-HOOKS = --target-dir target/hooks --features test-hooks
+HOOKS = --features test-hooks
+# What only tests load is built in a third of the time without optimization across crates.
+TEST_PROFILE = CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
+# Set by test-targets: small numbers, nothing written into docs/.
+QUICK = $(FLAGSTONE_QUICK)
 
-.PHONY: help analyse setup setup-build build build-hooks demo demo-laravel bench bench-engine test test-rust test-php test-polyfill test-parity test-laravel test-php84 test-laravel-10 test-laravel-13 test-e2e test-laravel-e2e test-doctor test-install test-zts test-proofs bench-changes fuzz install uninstall
+# Targets that share nothing but what was built run two at a time. The others measure time, or count system calls while a server
+# is under load, and have the machine for themselves.
+TOGETHER = test-rust test-trixie test-laravel test-zts test-fuzz test-parity test-polyfill test-targets test-install
+ALONE = test-php test-doctor test-e2e test-laravel-e2e
+
+.PHONY: help analyse setup setup-build build build-hooks build-bench demo demo-laravel bench bench-engine test test-rust test-php test-polyfill test-parity test-laravel test-trixie test-php84 test-laravel-10 test-laravel-13 test-e2e test-laravel-e2e test-doctor test-install test-zts test-fuzz test-targets test-proofs bench-changes fuzz install uninstall
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -19,74 +28,91 @@ build: setup-build ## the extension and the command, in target/release
 	scripts/for-php cargo build --release --locked -p flagstone-php
 
 build-hooks: setup-build
-	scripts/for-php cargo build --release --locked -p flagstone-php $(HOOKS)
+	$(TEST_PROFILE) scripts/for-php cargo build --release --locked -p flagstone-php $(HOOKS) --target-dir target/hooks
 
-demo: setup build build-hooks ## publish, ask, explain, change, ask again, measure
+# As the extension that users load, but that it lets a store be changed within one process.
+build-bench: setup-build
+	scripts/for-php cargo build --release --locked -p flagstone-php $(HOOKS) --target-dir target/bench
+
+demo: setup build $(if $(QUICK),build-hooks,build-bench) ## publish, ask, explain, change, ask again, measure
 	@scripts/demo
 
 demo-laravel: setup build ## a rollout in a Laravel application under nginx and php-fpm, and what each company sees
 	@examples/laravel/demo
 
-bench: setup build build-hooks ## side by side with pure PHP, writes docs/benchmarks.md; then a Laravel request's flags
+bench: setup build $(if $(QUICK),build-hooks,build-bench) ## side by side with pure PHP, writes docs/benchmarks.md; then a Laravel request's flags
 	@scripts/bench
 	@benches/php/laravel/run
 
 bench-engine: setup ## the engine without PHP: time, and instructions
-	cargo bench --locked --bench evaluate --bench open --bench instructions
+	cargo $(if $(QUICK),test,bench) --locked --bench evaluate --bench open --bench instructions
 
 bench-changes: setup build ## how long each word that changes a store takes with 10,000 flags and a million companies
 	benches/changes/run
 
-test: setup test-rust test-php test-polyfill test-parity test-laravel test-php84 test-laravel-10 test-install test-e2e test-laravel-e2e test-doctor test-zts ## everything
+test: setup build build-hooks ## everything; two at a time what can be, whose output is shown when it ends
+	@scripts/timed --begin
+	@status=0; \
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=target $(TOGETHER) || status=1; \
+	[ $$status -ne 0 ] || $(MAKE) --no-print-directory --jobs=1 $(ALONE) || status=1; \
+	scripts/timed --sum; exit $$status
 
 test-rust: setup ## the engine and the command
-	cargo test --locked --workspace --exclude flagstone-php
+	@scripts/timed $@ cargo test --locked --workspace --exclude flagstone-php
 
 test-php: setup build build-hooks ## the extension, by PHP's own run-tests.php
-	tests/php/run
+	@scripts/timed $@ tests/php/run
 
 test-polyfill: setup build ## the polyfill, in plain PHP
-	tests/polyfill/run
+	@scripts/timed $@ tests/polyfill/run
 
 test-parity: setup build ## the extension and the polyfill answer the same questions alike
-	tests/parity/run
+	@scripts/timed $@ tests/parity/run
 
 test-laravel: setup build ## the Laravel package, with the extension and without
-	laravel/tests/run
+	@scripts/timed $@ laravel/tests/run
 
 test-php84: setup build ## the extension against PHP 8.4, in a folder with Debian 13
-	tests/php/debian trixie 8.4
+	@scripts/timed $@ tests/php/debian trixie 8.4
 
 test-laravel-10: setup build ## the Laravel package on Laravel 10 and PHP 8.4, in that folder
-	laravel/tests/debian trixie 8.4
+	@scripts/timed $@ laravel/tests/debian trixie 8.4
+
+# One after the other: they share the folder.
+test-trixie: setup build ## the last two
+	@scripts/timed test-php84 tests/php/debian trixie 8.4
+	@scripts/timed test-laravel-10 laravel/tests/debian trixie 8.4
 
 test-laravel-13: setup build ## the same on Laravel 13, in a folder with Debian testing; not in make test, as that moves
-	laravel/tests/debian forky 8.4
+	@scripts/timed $@ laravel/tests/debian forky 8.4
 
 test-e2e: setup build ## nginx, php-fpm and wrk while snapshots are published, and while everything is stopped
-	tests/e2e/run
-	tests/e2e/emergency
+	@scripts/timed $@ sh -ec 'tests/e2e/run; tests/e2e/emergency'
 
 test-laravel-e2e: setup build ## the example application under nginx, php-fpm and wrk while its flag changes, is deployed, and does harm
-	tests/laravel/run
-	tests/laravel/releases
-	tests/laravel/guard
+	@scripts/timed $@ sh -ec 'tests/laravel/run; tests/laravel/releases; tests/laravel/guard'
 
 test-doctor: setup build ## `flagstone doctor` before a real PHP and a real php-fpm
-	tests/doctor/run
+	@scripts/timed $@ tests/doctor/run
 
 test-install: build ## make install and make uninstall, in a directory
-	tests/install/run
+	@scripts/timed $@ tests/install/run
 
 test-zts: setup build ## the extension in PHP with threads, which is built from Debian's source first
-	zts=$$(scripts/php-zts) && PHP=$$zts/bin/php PHP_CONFIG=$$zts/bin/php-config cargo build --release --locked -p flagstone-php \
-		--target-dir target/zts --features test-hooks
-	tests/threads/run
+	@scripts/timed $@ sh -ec 'zts=$$(scripts/php-zts); PHP=$$zts/bin/php PHP_CONFIG=$$zts/bin/php-config $(TEST_PROFILE) cargo build --release \
+		--locked -p flagstone-php $(HOOKS) --target-dir target/zts; tests/threads/run'
+
+test-fuzz: setup ## each fuzz target for ten seconds, from the inputs that are kept in fuzz/seeds
+	@scripts/timed $@ fuzz/run 10
+
+test-targets: setup build build-hooks ## what no other test starts: benchmarks, demos and the static analysis, with small numbers
+	@scripts/timed $@ tests/targets/run
 
 # What make test does some hundred times, as often as it is promised.
-test-proofs: setup build ## 10,000 kill -9, 300 stops and kills under load, 20 publishers at once 100 times; most of an hour, so not in make test
+test-proofs: setup build ## 10,000 kill -9, 300 stops and kills under load, 20 publishers at once 100 times, each fuzz target for a minute; most of an hour, so not in make test
 	FLAGSTONE_TEST_KILLS=10000 FLAGSTONE_TEST_ROUNDS=100 cargo test --locked --workspace --exclude flagstone-php -- --nocapture killed_at_any_moment twenty_publishers
 	tests/e2e/emergency 50
+	fuzz/run 60
 
 analyse: setup ## static analysis of the PHP in laravel/ and polyfill/; builds mago first, ten minutes
 	scripts/analyse

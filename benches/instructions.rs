@@ -18,6 +18,8 @@ use std::process::{Command, ExitCode};
 
 const QUESTIONS: u64 = 10_000;
 const OPENINGS: u64 = 5;
+/// With this in the environment one question is counted, only to see that it can be.
+const QUICK: &str = "FLAGSTONE_QUICK";
 const OPEN: &str = "open a snapshot of 10,000 flags";
 
 fn main() -> ExitCode {
@@ -86,11 +88,16 @@ fn count_all(directory: &Path) -> Result<String, String> {
     }
     let mut names = Names(Vec::new());
     visit(&Snapshots::open(&snapshots), &mut names);
+    if std::env::var_os(QUICK).is_some() {
+        names.0.truncate(1);
+    }
     let mut table = String::from("instructions, the loop included\n");
     for name in &names.0 {
         row(&mut table, name, count(name)? as f64 / QUESTIONS as f64);
     }
-    row(&mut table, OPEN, count(OPEN)? as f64 / OPENINGS as f64);
+    if std::env::var_os(QUICK).is_none() {
+        row(&mut table, OPEN, count(OPEN)? as f64 / OPENINGS as f64);
+    }
     std::fs::remove_dir_all(directory)
         .map_err(|error| format!("cannot remove {}: {error}", directory.display()))?;
     Ok(table)
