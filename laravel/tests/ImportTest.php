@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Tests;
 
 use Flagstone\Laravel\Changes\Binary;
+use Flagstone\Laravel\Changes\Json;
 use Flagstone\Laravel\Tests\Support\Artisan;
 use Flagstone\Laravel\Tests\Support\Store;
 use Illuminate\Database\Schema\Blueprint;
@@ -275,7 +276,8 @@ final class ImportTest extends TestCase
         self::assertStringContainsString('scopes that are no company: App\Models\Company|acme (1)', $this->printed);
         self::assertSame([
             'App\Features\NewEditor' => ['enabled' => true, 'rollout' => ['percentage' => 0], 'companies' => ['allow' => [1]]],
-            'dark' => ['enabled' => true, 'rollout' => ['percentage' => 100], 'companies' => ['deny' => [7]]],
+            // A guest's stored value is nobody else's.
+            'dark' => ['enabled' => true, 'rollout' => ['percentage' => 0], 'companies' => ['deny' => [7]]],
             'portal' => ['enabled' => true, 'rollout' => ['percentage' => 0], 'companies' => ['allow' => [15], 'deny' => [16]]],
         ], $this->flags());
 
@@ -311,5 +313,139 @@ final class ImportTest extends TestCase
         self::assertFileDoesNotExist("$this->folder/flags.json");
         self::assertSame([], \glob("$this->folder/.flags*"));
         self::assertNotNull($this->app->make(Binary::class)->path());
+    }
+
+    public function test_only_the_imported_flags_line_changes_and_the_exact_name_is_meant(): void
+    {
+        // The file was written anew, 1.0 became 1, and the last similar name was taken.
+        $text = <<<'JSON'
+            { "flags": {
+                "checkout": { "enabled": true, "variants": {"x": {"weight": 100, "value": {"rate": 1.0, "text": "}\"{[,"}}} },
+                "foo_bar":   false,
+                "foo-bar": false } }
+
+            JSON;
+        \file_put_contents("$this->folder/flags.json", $text);
+        $this->dotenv("FEATURE_FOO_BAR=true\nFEATURE_NEW=false\n");
+        self::assertSame(0, $this->artisanCode('feature:import env --force'), $this->printed);
+        self::assertSame(
+            \str_replace(
+                ['"foo_bar":   false', '"foo-bar": false }'],
+                ['"foo_bar":   { "enabled": true }', "\"foo-bar\": false,\n    \"new\": { \"enabled\": false } }"],
+                $text,
+            ),
+            \file_get_contents("$this->folder/flags.json"),
+        );
+        self::assertSame(0, $this->artisanCode('feature:import env --force'), $this->printed);
+        self::assertStringContainsString('"rate": 1.0', (string) \file_get_contents("$this->folder/flags.json"));
+        self::assertSame(0, $this->artisanCode('feature:make another'), $this->printed);
+        $this->app->instance(Binary::class, new Binary('/nonexistent/flagstone'));
+        self::assertSame(0, $this->artisanCode('feature:make without_the_command'), $this->printed);
+        self::assertStringContainsString('"value": {"rate": 1.0, "text": "}\\"{[,"}', (string) \file_get_contents("$this->folder/flags.json"));
+        self::assertTrue(isset($this->flags()['without_the_command'], $this->flags()['another']));
+    }
+
+    public function test_importing_again_follows_the_source(): void
+    {
+        $import = function (array $features): array {
+            \config(['features' => $features]);
+            self::assertSame(0, $this->artisanCode('feature:import config --force'), $this->printed);
+
+            return \array_map(static fn (mixed $flag): bool => \is_array($flag) ? $flag['enabled'] : $flag, $this->flags());
+        };
+        foreach ([['foo_bar' => true, 'foo-bar' => false], ['foo_bar' => false, 'foo-bar' => true], ['foo-bar' => false, 'foo_bar' => true]] as $features) {
+            $imported = $import($features);
+            \ksort($imported);
+            \ksort($features);
+            self::assertSame($features, $imported);
+        }
+        // A similar name is the same flag where there is one alone.
+        \file_put_contents("$this->folder/flags.json", '{"flags": {"customer-portal": false}}');
+        self::assertSame(['customer-portal' => true], $import(['customer_portal' => true]));
+        self::assertSame(['customer-portal' => true, 'customer_portal' => false], $import(['customer-portal' => true, 'customer_portal' => false]));
+    }
+
+    /** @return iterable<string, array{string, string}> */
+    public static function lists(): iterable
+    {
+        foreach (['15;42', '[15,42]', '15 42', "'15','42'", '15|42', '{15}'] as $list) {
+            yield $list => [$list];
+        }
+    }
+
+    /** @dataProvider lists */
+    #[\PHPUnit\Framework\Attributes\DataProvider('lists')]
+    public function test_a_list_with_other_separators_is_refused(string $list): void
+    {
+        $this->dotenv("FEATURE_A=true\nFEATURE_A_TEST_COMPANIES=\"$list\"\n");
+        self::assertSame(1, $this->artisanCode('feature:import env --json'));
+        self::assertStringContainsString('FEATURE_A_TEST_COMPANIES is', $this->printed);
+        self::assertSame(0, $this->artisanCode('feature:import env --json --skip'));
+        self::assertSame([], \json_decode($this->printed, true)['rows'], 'nor is the switch alone taken over');
+        foreach ([$list, [$list]] as $companies) {
+            \config(['features' => ['a' => ['enabled' => true, 'companies' => $companies], 'b_test_companies' => $companies, 'b' => true]]);
+            self::assertSame(1, $this->artisanCode('feature:import config --json'));
+            self::assertCount(2, \json_decode($this->printed, true)['refused']);
+        }
+    }
+
+    public function test_a_pilot_with_an_empty_list_is_a_pilot_and_what_goes_with_a_switch_is_not_lost(): void
+    {
+        $this->dotenv("FEATURE_NEWUI=true\nFEATURE_NEWUI_TEST_COMPANIES=\nFEATURE_X=true\nFEATURE_X_ROLLOUT=10\nFEATURE_newEditor=true\nFEATURE_MAX_USERS=1\n");
+        self::assertSame(1, $this->artisanCode('feature:import env --json'));
+        $refused = \implode("\n", \array_keys(\json_decode($this->printed, true)['refused']));
+        foreach (['FEATURE_X_ROLLOUT is "10"', 'FEATURE_X goes with FEATURE_X_ROLLOUT', 'FEATURE_newEditor: expected a name of capital letters'] as $text) {
+            self::assertStringContainsString($text, $refused);
+        }
+        self::assertSame(0, $this->artisanCode('feature:import env --skip'), $this->printed);
+        self::assertStringContainsString('1 is taken for on', $this->printed);
+        $pilot = ['enabled' => true, 'rollout' => ['percentage' => 0]];
+        self::assertSame(['max_users' => ['enabled' => true], 'newui' => $pilot], $this->flags());
+        \config(['features' => ['y' => true, 'y_test_companies' => [], 'z' => ['enabled' => true, 'companies' => '']]]);
+        self::assertSame(0, $this->artisanCode('feature:import config'), $this->printed);
+        self::assertSame([$pilot, $pilot], [$this->flags()['y'], $this->flags()['z']]);
+    }
+
+    public function test_a_percentage_is_written_as_it_is_whatever_php_ini_says(): void
+    {
+        $before = \ini_set('serialize_precision', '17');
+        try {
+            \config(['features' => ['x' => ['enabled' => true, 'percentage' => 33.3], 'y' => ['enabled' => true, 'percentage' => '12.3']]]);
+            self::assertSame(0, $this->artisanCode('feature:import config'), $this->printed);
+            self::assertSame(['33.3', '0.0', '1.0'], \array_map(Json::text(...), [33.3, 0.0, 1.0]));
+            foreach ([0.1, 1e25, 1 / 3, -2.5e-7, 123456789.125, 1e15, \PHP_FLOAT_MAX] as $number) {
+                self::assertSame($number, \json_decode(Json::text($number)));
+            }
+        } finally {
+            \ini_set('serialize_precision', (string) $before);
+        }
+        $text = (string) \file_get_contents("$this->folder/flags.json");
+        self::assertStringContainsString('"percentage": 33.3,', $text);
+        self::assertStringContainsString('"percentage": 12.3,', $text);
+    }
+
+    public function test_a_refused_import_names_the_files_own_line(): void
+    {
+        $text = "{ \"flags\": {\n  \"a\": { \"enabled\":\n true,\n \"variants\": { \"x\": { \"weight\": 100,\n  \"value\": 1 } } },\n\n\n\"b\": { \"enabld\": true } } }\n";
+        \file_put_contents("$this->folder/flags.json", $text);
+        $this->dotenv("FEATURE_C=true\n");
+        self::assertSame(2, $this->artisanCode('feature:import env'));
+        self::assertStringContainsString('flags.json:8:', $this->printed);
+        self::assertSame($text, \file_get_contents("$this->folder/flags.json"));
+    }
+
+    public function test_a_guests_value_in_pennants_table_turns_nothing_on(): void
+    {
+        Schema::create('features', static function (Blueprint $table): void {
+            foreach (['name', 'scope', 'value'] as $column) {
+                $table->string($column);
+            }
+        });
+        foreach ([['dark', '__laravel_null', 'true'], ['dark', 'company|15', 'false'], ['alone', '__laravel_null', 'true']] as [$name, $scope, $value]) {
+            DB::table('features')->insert(['name' => $name, 'scope' => $scope, 'value' => $value]);
+        }
+        self::assertSame(0, $this->artisanCode('feature:import pennant'), $this->printed);
+        self::assertSame([0, 0], \array_map(static fn (array $flag): int => $flag['rollout']['percentage'], \array_values($this->flags())));
+        self::assertStringContainsString("a guest's, and not taken over", $this->printed);
     }
 }

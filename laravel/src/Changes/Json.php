@@ -48,9 +48,28 @@ final class Json
      */
     public static function write(string $path, stdClass $document): void
     {
+        self::put($path, self::text($document) . "\n");
+    }
+
+    /**
+     * @param array<array-key, mixed> $flags definitions by key, in place of those that the file has; all else of its text stays
+     * @throws RuntimeException where it cannot be read or written
+     */
+    public static function writeFlags(string $path, stdClass $document, array $flags, ?string $to = null): void
+    {
+        $text = \is_file($path) ? @\file_get_contents($path) : null;
+        if ($text === false) {
+            throw new RuntimeException("cannot read $path");
+        }
+        self::put($to ?? $path, ($text === null ? null : JsonEdit::flags($text, $flags)) ?? self::text($document) . "\n");
+    }
+
+    /** @throws RuntimeException where it cannot be written */
+    private static function put(string $path, string $text): void
+    {
         $path = \realpath($path) ?: $path;
         $temporary = \dirname($path) . '/.' . \basename($path) . '.' . (int) \getmypid() . '.tmp';
-        $written = @\file_put_contents($temporary, self::text($document) . "\n");
+        $written = @\file_put_contents($temporary, $text);
         if ($written !== false && \is_file($path)) {
             @\chmod($temporary, \fileperms($path) & 0777);
         }
@@ -101,6 +120,24 @@ final class Json
 
     private static function scalar(mixed $value): string
     {
+        if (\is_float($value) && \is_finite($value)) {
+            return self::float($value);
+        }
+
         return \json_encode($value, \JSON_THROW_ON_ERROR | \JSON_UNESCAPED_SLASHES | \JSON_UNESCAPED_UNICODE);
+    }
+
+    /** The shortest text that reads as this number, whatever serialize_precision says; one that reads as a float. */
+    private static function float(float $value): string
+    {
+        $text = '0.0';
+        foreach ([15, 16, 17] as $digits) {
+            $text = \sprintf("%.{$digits}H", $value);
+            if ((float) $text === $value) {
+                break;
+            }
+        }
+
+        return \strpbrk($text, '.E') === false ? "$text.0" : $text;
     }
 }

@@ -49,7 +49,7 @@ final class ImportCommand extends FlagCommand
             [$document, $rows] = $importer->plan($found);
             $why = $this->refusal($found, $rows);
             if ($why === null && !$this->option('dry-run')) {
-                $importer->write($document);
+                $importer->write($document, $rows);
             }
         } catch (InvalidArgumentException $error) {
             return $this->refuse($error->getMessage());

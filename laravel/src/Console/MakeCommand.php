@@ -87,7 +87,7 @@ final class MakeCommand extends FlagCommand
         $said = \array_filter($texts, static fn (?string $text): bool => $text !== null);
         $flags->{$this->flag()} = (object) (['enabled' => false] + $said);
         $document->flags = $flags;
-        Json::write($file, $document);
+        Json::writeFlags($file, $document, [$this->flag() => $flags->{$this->flag()}]);
 
         return "{$this->flag()}: new, off";
     }

@@ -67,7 +67,7 @@ final class ConfigSource implements Source
     private function take(Found $found, string $key, array $fields): void
     {
         $on = Values::bool($fields['enabled'] ?? (isset($fields['percentage']) ? true : null));
-        $companies = Values::companies($fields['companies'] ?? []);
+        $companies = \array_key_exists('companies', $fields) ? Values::companies($fields['companies'] ?? []) : [];
         $percentage = isset($fields['percentage']) ? Values::percentage($fields['percentage']) : null;
         foreach (
             [
@@ -85,7 +85,7 @@ final class ConfigSource implements Source
         $flag = $found->flag($key, 'config/features.php');
         $flag->description = \is_string($fields['description'] ?? null) ? $fields['description'] : null;
         $flag->owner = \is_string($fields['owner'] ?? null) ? $fields['owner'] : null;
-        Pilots::set($flag, $on, $companies ?? [], $this->lists);
+        Pilots::set($flag, $on, \array_key_exists('companies', $fields) ? $companies : null, $this->lists);
         if ($percentage !== null) {
             $flag->percentage = $percentage;
             $flag->crc32 = true;

@@ -33,25 +33,43 @@ final class EnvSource implements Source
         foreach ($this->values() as $name => [$value, $from]) {
             $parts = [];
             if (\preg_match('/^FEATURE_([A-Z0-9_]+?)(_TEST_COMPANIES|_PILOT_COMPANIES)?$/D', $name, $parts) !== 1) {
+                if (\stripos($name, 'FEATURE_') === 0) {
+                    $found->refuse("$name: expected a name of capital letters, digits and _");
+                }
                 continue;
             }
             $key = \strtolower($parts[1]);
-            $switches[$key] ??= ['from' => $from, 'on' => null, 'companies' => []];
+            $switches[$key] ??= ['from' => $from, 'on' => null, 'companies' => null, 'number' => null];
             if (isset($parts[2])) {
-                $companies = Values::companies($value) ?? [];
-                $companies = \array_unique([...$switches[$key]['companies'], ...$companies]);
+                $companies = Values::companies($value);
+                if ($companies === null) {
+                    $refused[$key] = "$name is " . Values::shown($value) . ', expected companies\' ids with commas between them';
+                    $found->refuse($refused[$key]);
+                    continue;
+                }
+                $companies = \array_unique([...$switches[$key]['companies'] ?? [], ...$companies]);
                 $switches[$key]['companies'] = \array_values($companies);
                 continue;
             }
             $switches[$key]['on'] = Values::bool($value);
+            $switches[$key]['number'] = \in_array(\trim($value), ['0', '1'], true) ? $value : null;
             if ($switches[$key]['on'] === null) {
                 $refused[$key] = "$name is " . Values::shown($value) . ', expected true or false';
                 $found->refuse($refused[$key]);
             }
         }
         foreach (\array_diff_key($switches, $refused) as $key => $switch) {
+            // FEATURE_X_ROLLOUT=10 beside FEATURE_X: what the switch alone would do is not what the code does.
+            $about = \array_filter(\array_keys($refused), static fn (string $other): bool => \str_starts_with($other, "{$key}_"));
+            if ($about !== []) {
+                $found->refuse('FEATURE_' . \strtoupper($key) . ' goes with FEATURE_' . \strtoupper(\reset($about)) . ', which cannot be taken over');
+                continue;
+            }
             $flag = $found->flag($key, $switch['from']);
             Pilots::set($flag, $switch['on'], $switch['companies'], $this->lists);
+            if ($switch['number'] !== null) {
+                $flag->notes[] = "{$switch['number']} is taken for " . ($switch['on'] === true ? 'on' : 'off') . '; a number would be no flag';
+            }
         }
 
         return $found;
@@ -68,7 +86,7 @@ final class EnvSource implements Source
         }
         foreach ($this->environment as $name => $value) {
             // What Laravel has put there from its own .env is no word of the real environment.
-            if (\str_starts_with($name, 'FEATURE_') && ($loaded[$name] ?? null) !== $value) {
+            if (\stripos($name, 'FEATURE_') === 0 && ($loaded[$name] ?? null) !== $value) {
                 $values[$name] = [$value, 'environment'];
             }
         }

@@ -34,11 +34,11 @@ final class Importer
         $document->flags = $flags;
         $known = [];
         foreach (\array_keys(\get_object_vars($flags)) as $key) {
-            $known[self::plain((string) $key)] = (string) $key;
+            $known[self::plain((string) $key)][] = (string) $key;
         }
         $rows = [];
         foreach ($found->flags as $flag) {
-            $key = $known[self::plain($flag->key)] ?? $flag->key;
+            $key = self::keyOf($flag, $flags, $known, $found);
             $before = Value::bool($flags, $key) ?? Value::object($flags, $key);
             $after = $flag->over($before);
             $plain = $before instanceof stdClass ? clone $before : ($before === null ? null : (object) ['enabled' => $before]);
@@ -60,12 +60,42 @@ final class Importer
         return [$document, $rows];
     }
 
-    /** @throws RuntimeException where the result has errors, or cannot be written */
-    public function write(stdClass $document): void
+    /**
+     * The flag of that very name. Where there is none, the one of a similar name, unless the source has that one too.
+     *
+     * @param array<string, list<string>> $known the file's keys by what is alike in them
+     */
+    private static function keyOf(Flag $flag, stdClass $flags, array $known, Found $found): string
     {
+        $similar = $known[self::plain($flag->key)] ?? [];
+        if (\property_exists($flags, $flag->key) || $similar === []) {
+            return $flag->key;
+        }
+        if (\count($similar) === 1 && !isset($found->flags[$similar[0]])) {
+            return $similar[0];
+        }
+        $flag->notes[] = 'a new flag beside ' . \implode(', ', $similar);
+
+        return $flag->key;
+    }
+
+    /**
+     * The file's text stays as it is, but for the flags that change.
+     *
+     * @param list<Row> $rows
+     * @throws RuntimeException where the result has errors, or cannot be written
+     */
+    public function write(stdClass $document, array $rows): void
+    {
+        $changed = [];
+        foreach ($rows as $row) {
+            if ($row['changes']) {
+                $changed[$row['flag']] = Value::at($document, 'flags', $row['flag']);
+            }
+        }
         $trial = \dirname($this->file) . '/.' . \basename($this->file) . '.import-' . (int) \getmypid();
         try {
-            Json::write($trial, $document);
+            Json::writeFlags($this->file, $document, $changed, $trial);
             if ($this->binary->path() !== null) {
                 $checked = $this->binary->run(['check', $trial]);
                 if ($checked->code !== 0) {
@@ -74,7 +104,7 @@ final class Importer
                     );
                 }
             }
-            Json::write($this->file, $document);
+            Json::writeFlags($this->file, $document, $changed);
         } finally {
             @\unlink($trial);
         }

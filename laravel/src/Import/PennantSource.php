@@ -35,7 +35,7 @@ final class PennantSource implements Source
             throw new RuntimeException("there is no table {$this->table} in the database $database");
         }
         $found = new Found();
-        $global = [];
+        $guests = [];
         foreach ($this->connection->table($this->table)->orderBy('name')->cursor() as $row) {
             $name = Value::text($row, 'name') ?? '';
             $scope = Value::text($row, 'scope') ?? '';
@@ -52,7 +52,7 @@ final class PennantSource implements Source
             $flag = $found->flag($name, $this->table);
             $flag->enabled = true;
             if ($company === null) {
-                $global[$name] = $value;
+                $guests[$name] = true;
             } elseif ($value) {
                 $flag->allow[] = $company;
             } else {
@@ -60,10 +60,11 @@ final class PennantSource implements Source
             }
         }
         foreach ($found->flags as $key => $flag) {
-            $flag->percentage = ($global[$key] ?? false) ? 100 : 0;
-            $flag->notes[] = isset($global[$key])
-                ? 'what is stored for no scope is what the others get'
-                : 'the others get 0 %: what Pennant would give them is in code';
+            $flag->percentage = 0;
+            $flag->notes[] = 'the others get 0 %: what Pennant would give them is in code';
+            if (isset($guests[$key])) {
+                $flag->notes[] = 'what is stored for no scope is a guest\'s, and not taken over';
+            }
         }
 
         return $found;

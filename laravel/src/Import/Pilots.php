@@ -7,19 +7,25 @@ namespace Flagstone\Laravel\Import;
 /**
  * What a switch and a list of companies beside it mean together. Code written by hand differs:
  *
- * `only`: the switch lets in the listed companies, or everybody where none is listed; off is off.
+ * `only`: the switch lets in the listed companies, nobody where the list is empty, and everybody where there is no list; off is off.
  * `also`: the switch lets in everybody; the listed companies are in before that.
  */
 final class Pilots
 {
     public const RULES = ['only', 'also'];
 
-    /** @param list<int|string> $companies */
-    public static function set(Flag $flag, ?bool $on, array $companies, string $rule): void
+    /** @param ?list<int|string> $companies null: there is no list */
+    public static function set(Flag $flag, ?bool $on, ?array $companies, string $rule): void
     {
         $flag->enabled = $on ?? $flag->enabled;
-        $flag->allow = $companies;
+        $flag->allow = $companies ?? [];
+        if ($companies === null || $companies === [] && $rule === 'also') {
+            return;
+        }
         if ($companies === []) {
+            $flag->percentage = 0;
+            $flag->notes[] = 'the list is empty: a pilot for nobody; with --lists=also it would be on for everybody';
+
             return;
         }
         if ($rule === 'also') {

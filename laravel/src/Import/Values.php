@@ -28,7 +28,7 @@ final class Values
     /**
      * Companies, as a list or as text with commas; as array keys are, each once.
      *
-     * @return ?list<int|string> null where there is something else among them
+     * @return ?list<int|string> null where there is something else among them, such as a list within the list
      */
     public static function companies(mixed $value): ?array
     {
@@ -39,6 +39,10 @@ final class Values
                 return null;
             }
             $item = \trim((string) $item);
+            // A list with other separators, with quotes or brackets would be one company of that name.
+            if (\preg_match('/[,;|\s\'"\[\]{}()]/', $item) === 1) {
+                return null;
+            }
             if ($item !== '') {
                 $companies[$item] = true;
             }

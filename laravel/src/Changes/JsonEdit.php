@@ -1,0 +1,142 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Changes;
+
+/**
+ * Puts flags into the text of a flags.json, which otherwise stays byte for byte as it was written.
+ */
+final class JsonEdit
+{
+    private const SPACE = " \t\r\n";
+
+    private int $at = 0;
+
+    private function __construct(private string $text)
+    {
+    }
+
+    /**
+     * @param string $text a valid document
+     * @param array<array-key, mixed> $flags definitions by key
+     * @return ?string null where the document has no object "flags" to put them into
+     */
+    public static function flags(string $text, array $flags): ?string
+    {
+        foreach ($flags as $key => $flag) {
+            $text = (new self($text))->put((string) $key, $flag);
+            if ($text === null) {
+                return null;
+            }
+        }
+
+        return $text;
+    }
+
+    private function put(string $key, mixed $flag): ?string
+    {
+        $root = $this->members();
+        if (!isset($root['flags'])) {
+            return null;
+        }
+        [$begin] = $root['flags'];
+        if ($this->text[$begin] !== '{') {
+            return null;
+        }
+        $this->at = $begin;
+        $members = $this->members();
+        if (isset($members[$key])) {
+            [$from, $to] = $members[$key];
+
+            return \substr_replace($this->text, Json::text($flag, $this->indentAt($from), 0), $from, $to - $from);
+        }
+        $name = (string) \json_encode($key, \JSON_UNESCAPED_SLASHES | \JSON_UNESCAPED_UNICODE) . ': ';
+        if ($members === []) {
+            $outer = $this->indentAt($begin);
+
+            return \substr_replace($this->text, "{\n$outer  $name" . Json::text($flag, "$outer  ", 0) . "\n$outer}", $begin, $this->at - $begin);
+        }
+        $last = \end($members)[1];
+        $indent = $this->indentAt(\end($members)[0]);
+        $isBroken = \str_contains(\substr($this->text, $begin, \end($members)[0] - $begin), "\n");
+        $before = $isBroken ? ",\n$indent" : ', ';
+
+        return \substr_replace($this->text, $before . $name . Json::text($flag, $indent, 0), $last, 0);
+    }
+
+    /**
+     * The members of the object at the place where it reads; it is past the object then.
+     *
+     * @return array<array-key, array{int, int}> begin and end of each value; of a name that is there twice, the last
+     */
+    private function members(): array
+    {
+        $members = [];
+        $this->skip();
+        $this->at++;
+        $this->skip();
+        while (($this->text[$this->at] ?? '}') !== '}') {
+            $begin = $this->at;
+            $this->value();
+            $name = (string) \json_decode(\substr($this->text, $begin, $this->at - $begin));
+            $this->skip();
+            // The colon.
+            $this->at++;
+            $this->skip();
+            $begin = $this->at;
+            $this->value();
+            unset($members[$name]);
+            $members[$name] = [$begin, $this->at];
+            $this->skip();
+            if (($this->text[$this->at] ?? '') === ',') {
+                $this->at++;
+                $this->skip();
+            }
+        }
+        $this->at++;
+
+        return $members;
+    }
+
+    /** Past one value. */
+    private function value(): void
+    {
+        $first = $this->text[$this->at] ?? '';
+        if ($first === '"') {
+            \preg_match('/"(?:[^"\\\\]|\\\\.)*+"/As', $this->text, $found, 0, $this->at);
+            $this->at += \strlen($found[0] ?? '"');
+        } elseif ($first === '{' || $first === '[') {
+            $depth = 0;
+            do {
+                $byte = $this->text[$this->at] ?? '';
+                if ($byte === '"') {
+                    $this->value();
+                    continue;
+                }
+                $depth += match ($byte) {
+                    '{', '[' => 1,
+                    '}', ']' => -1,
+                    default => 0,
+                };
+                $this->at++;
+            } while ($depth > 0 && $this->at < \strlen($this->text));
+        } else {
+            $this->at += \max(1, \strcspn($this->text, ',}]' . self::SPACE, $this->at));
+        }
+    }
+
+    private function skip(): void
+    {
+        $this->at += \strspn($this->text, self::SPACE, $this->at);
+    }
+
+    /** How far the line with this byte is indented. */
+    private function indentAt(int $at): string
+    {
+        $line = \strrpos(\substr($this->text, 0, $at), "\n");
+        $line = $line === false ? 0 : $line + 1;
+
+        return \substr($this->text, $line, \strspn($this->text, " \t", $line));
+    }
+}
