@@ -93,13 +93,15 @@ function feature_needs(string $flag): array {}
  * What this process knows about its store: for health checks.
  *
  * `source` is `current`, `previous` (the current generation could not be loaded when the process started),
- * `last_good` (a newer one was refused) or `none`. Times are Unix seconds, ages are seconds.
+ * `last_good` (a newer one was refused) or `none`. Times are Unix seconds, ages are seconds. `sigbus` says whether a mapped file that is
+ * cut short can end this process: `in_place` (it cannot), `replaced` (something else took the signal) or `unused` (nothing is mapped).
  *
  * @return array{backend: string, version: string, store: ?string, environment: ?string, generation: int,
  *     head_generation: int, published_at: ?float, age: ?float, source: string, map: ?string, flags: int,
- *     killed: list<string>, stopped: bool, warning: ?string, last_error: ?string, overridden: bool,
+ *     killed: list<string>, stopped: bool, warning: ?string, last_error: ?string, sigbus: string, overridden: bool,
  *     telemetry: array{file: ?string, error: ?string},
- *     counters: array{on: int, off: int, panics: int, loads: int, refused: int, heads_replaced: int}}
+ *     counters: array{on: int, off: int, panics: int, loads: int, refused: int, heads_replaced: int,
+ *     lost_mappings: int}}
  */
 function flagstone_status(): array {}
 

@@ -128,9 +128,10 @@ if (!function_exists('flagstone_status')) {
      *
      * @return array{backend: string, version: string, store: ?string, environment: ?string, generation: int,
      *     head_generation: int, published_at: ?float, age: ?float, source: string, map: ?string, flags: int,
-     *     killed: list<string>, stopped: bool, warning: ?string, last_error: ?string, overridden: bool,
+     *     killed: list<string>, stopped: bool, warning: ?string, last_error: ?string, sigbus: string, overridden: bool,
      *     telemetry: array{file: ?string, error: ?string},
-     *     counters: array{on: int, off: int, panics: int, loads: int, refused: int, heads_replaced: int}}
+     *     counters: array{on: int, off: int, panics: int, loads: int, refused: int, heads_replaced: int,
+     *     lost_mappings: int}}
      */
     function flagstone_status(): array
     {

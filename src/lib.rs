@@ -18,6 +18,7 @@ pub mod definition;
 pub mod eval;
 #[cfg(feature = "publisher")]
 pub mod experiment;
+mod fault;
 #[cfg(feature = "publisher")]
 pub mod guard;
 #[cfg(feature = "publisher")]
@@ -40,6 +41,7 @@ pub use eval::{
     Answer, Attribute, Context, Key, Question, Reason, Switches, enabled, evaluate, missing, possible,
     rule_name, variant, variant_named,
 };
+pub use fault::{BusHandler, bus_handler, lost_mappings};
 #[cfg(feature = "publisher")]
 pub use snapshot::{Audited, FlagFields, Layout, ListFields, RuleFields, SectionLayout, TestFields};
 pub use snapshot::{

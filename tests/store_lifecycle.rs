@@ -24,7 +24,7 @@ fn a_published_flag_is_seen_by_a_reader_that_was_there_before() {
 
     let published = publish(&store, &portal(true));
     assert_eq!((published.generation, published.previous, published.unchanged), (1, 0, false));
-    assert_ne!(reader.epoch_cell().load(Ordering::Relaxed), empty.epoch, "the epoch tells");
+    assert_ne!(empty.epoch_cell().load(Ordering::Relaxed), empty.epoch, "the epoch tells");
     let view = reader.view();
     assert!(on(&view, "portal"));
     assert_eq!(view.generation, 1);

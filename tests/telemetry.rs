@@ -5,7 +5,7 @@ mod support;
 use flagstone::telemetry::{Asked, Counts, Ending, FlagCounts, Recorder, Status, duration, read};
 use flagstone::{Key, Question, Reason, Snapshot, Switches, compile, evaluate, key_hash};
 use std::io::{BufRead, BufReader};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use support::{TrustedDir, stores::definitions, trusted_dir};
@@ -447,10 +447,11 @@ fn a_file_that_is_not_wholly_ours_is_not_counted_in() {
     };
     assert!(refused(&mode(0o666)).contains("mode 0666"));
     assert!(refused(&mode(0o660)).contains("mode 0660"));
-    let shorter = |file: &Path| {
-        std::fs::OpenOptions::new().write(true).open(file).expect("open").set_len(4096).expect("shorter");
+    let shorter_and_not_ours = |file: &Path| {
+        truncate(file, 4096);
+        mode(0o666)(file);
     };
-    assert!(refused(&shorter).contains("4096 bytes"));
+    assert!(refused(&shorter_and_not_ours).contains("4096 bytes"));
     let linked = |file: &Path| {
         let target = file.with_file_name("elsewhere");
         std::fs::rename(file, &target).expect("a rename");
@@ -487,9 +488,9 @@ fn readers_believe_only_the_users_they_are_told_to_and_files_that_are_what_they_
 fn a_file_that_was_removed_is_noticed_and_another_made() {
     let (directory, snapshot): (TrustedDir, Snapshot) = (trusted_dir(), compiled(FLAGS));
     let mut recorder = recorder(directory.path(), &snapshot);
-    assert!(recorder.has_name());
+    assert!(recorder.is_sound());
     std::fs::remove_file(file(directory.path())).expect("a removal");
-    assert!(!recorder.has_name());
+    assert!(!recorder.is_sound());
     recorder.begin(0);
     ask(&mut recorder, &snapshot, "on", Some(1));
     drop(recorder);
@@ -499,23 +500,112 @@ fn a_file_that_was_removed_is_noticed_and_another_made() {
     assert_eq!(flag(directory.path(), "on").answers(), (1, 0));
 }
 
+/// A day and an hour after `NOON`.
+const NEXT_DAY: i64 = NOON + 25 * 3_600_000_000;
+
+/// Brings the file's own time back to `NOON`, which these tests count at.
+fn lie_unused(file: &Path) {
+    let time = std::time::UNIX_EPOCH + std::time::Duration::from_micros(NOON as u64);
+    std::fs::File::options().write(true).open(file).and_then(|file| file.set_modified(time)).expect("a time");
+}
+
 #[test]
-fn memory_of_a_store_that_is_gone_goes_when_another_is_made() {
+fn memory_of_a_store_that_is_gone_goes_when_another_is_made_a_day_later() {
     let (directory, snapshot) = (trusted_dir(), compiled(FLAGS));
-    let (memory, gone, there) = (directory.join("memory"), directory.join("gone"), directory.join("there"));
-    for made in [&memory, &gone, &there] {
-        std::fs::create_dir(made).expect("a directory");
-    }
-    let count = || std::fs::read_dir(&memory).expect("files").count();
-    let make = |store: &Path| Recorder::open(&memory, store, &snapshot, NOON).expect("a recorder");
-    let held = make(&gone);
-    make(&there);
+    let memory = directory.join("memory");
+    std::fs::create_dir(&memory).expect("a directory");
+    let store = |name: &str| {
+        let path = directory.join(name);
+        std::fs::create_dir_all(&path).expect("a directory");
+        path
+    };
+    let make = |store: &Path, now: i64| Recorder::open(&memory, store, &snapshot, now).expect("a recorder");
+    let made = |store: &Path| {
+        let path = make(store, NOON).path().to_owned();
+        lie_unused(&path);
+        path
+    };
+    let (gone, there, held, fresh, elsewhere) =
+        (store("gone"), store("there"), store("held"), store("fresh"), store("elsewhere"));
+    let (gone_file, there_file, elsewhere_file) = (made(&gone), made(&there), made(&elsewhere));
+    let held_recorder = make(&held, NOON);
+    lie_unused(held_recorder.path());
+    let fresh_recorder = make(&fresh, NOON);
+    // What is stored through a mapping moves no time of the file: what the header says counts.
+    fresh_recorder.serves(1, NEXT_DAY - 3_600_000_000);
+    let fresh_file = fresh_recorder.path().to_owned();
+    drop(fresh_recorder);
+    lie_unused(&fresh_file);
+    // Of another mount namespace, where its store can be seen.
+    let namespace = std::fs::metadata("/proc/self/ns/mnt").expect("a namespace").ino();
+    let file = std::fs::File::options().read(true).write(true).open(&elsewhere_file).expect("a file");
+    let mut word = [0; 8];
+    file.read_exact_at(&mut word, 56).expect("a word");
+    assert_eq!(u64::from_ne_bytes(word), namespace);
+    file.write_all_at(&(namespace + 1).to_ne_bytes(), 56).expect("a word");
+    lie_unused(&elsewhere_file);
     std::fs::write(memory.join("flagstone-3-of-somebody"), "else").expect("a file");
-    assert_eq!(count(), 3);
-    std::fs::remove_dir(&gone).expect("a removal");
-    make(&directory.join("there").join("deeper"));
-    assert_eq!(count(), 3, "one went and one came");
-    assert!(!held.has_name());
+    for store in [&gone, &held, &fresh, &elsewhere] {
+        std::fs::remove_dir(store).expect("a removal");
+    }
+
+    make(&store("there/early"), NOON + 3_600_000_000);
+    assert!(gone_file.exists(), "a day has not passed");
+    make(&store("there/later"), NEXT_DAY);
+    assert!(!gone_file.exists(), "nobody counts for it, and nobody did for a day");
+    assert!(there_file.exists(), "its store is there");
+    assert!(held_recorder.is_sound(), "somebody counts");
+    assert!(fresh_file.exists(), "somebody counted in the last hour");
+    assert!(elsewhere_file.exists(), "its store cannot be seen from here");
+    assert!(memory.join("flagstone-3-of-somebody").exists());
+}
+
+#[test]
+fn counting_goes_on_whatever_is_done_to_its_file() {
+    type Harm = fn(&Path);
+    let harms: [(&str, Harm); 8] = [
+        ("cut to nothing", |file| truncate(file, 0)),
+        ("cut in the header", |file| truncate(file, 100)),
+        ("cut at a page", |file| truncate(file, 4_096)),
+        ("cut in the middle", |file| truncate(file, 700_001)),
+        ("longer", |file| truncate(file, 100_000_000)),
+        ("zeros", |file| {
+            std::fs::write(file, vec![0; std::fs::metadata(file).expect("a file").len() as usize])
+                .expect("a write")
+        }),
+        ("deleted", |file| std::fs::remove_file(file).expect("a removal")),
+        ("moved away", |file| std::fs::rename(file, file.with_extension("away")).expect("a move")),
+    ];
+    for (what, harm) in harms {
+        let (directory, snapshot) = (trusted_dir(), compiled(FLAGS));
+        let mut first = recorder(directory.path(), &snapshot);
+        let mut second = recorder(directory.path(), &snapshot);
+        harm(first.path());
+        // Nobody dies of counting there.
+        for counting in [&mut first, &mut second] {
+            counting.begin(0);
+            for company in 0..50 {
+                ask(counting, &snapshot, "half", Some(company));
+                ask(counting, &snapshot, "ruled", Some(company));
+            }
+            end(counting, Status::Http(200), 0, 10);
+            assert!(!counting.is_sound(), "{what}");
+        }
+        // As the extension does it where that is so.
+        let mut again = recorder(directory.path(), &snapshot);
+        let mut other = recorder(directory.path(), &snapshot);
+        for counting in [&mut again, &mut other] {
+            assert!(counting.is_sound(), "{what}");
+            counting.begin(0);
+            ask(counting, &snapshot, "on", Some(1));
+            end(counting, Status::Http(200), 0, 10);
+        }
+        assert_eq!(flag(directory.path(), "on").answers(), (2, 0), "{what}");
+    }
+}
+
+fn truncate(file: &Path, length: u64) {
+    std::fs::File::options().write(true).open(file).and_then(|file| file.set_len(length)).expect("a length");
 }
 
 #[test]

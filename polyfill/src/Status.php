@@ -16,9 +16,10 @@ final class Status
     /**
      * @return array{backend: string, version: string, store: ?string, environment: ?string, generation: int,
      *     head_generation: int, published_at: ?float, age: ?float, source: string, map: ?string, flags: int,
-     *     killed: list<string>, stopped: bool, warning: ?string, last_error: ?string, overridden: bool,
+     *     killed: list<string>, stopped: bool, warning: ?string, last_error: ?string, sigbus: string, overridden: bool,
      *     telemetry: array{file: ?string, error: ?string},
-     *     counters: array{on: int, off: int, panics: int, loads: int, refused: int, heads_replaced: int}}
+     *     counters: array{on: int, off: int, panics: int, loads: int, refused: int, heads_replaced: int,
+     *     lost_mappings: int}}
      */
     public static function all(): array
     {
@@ -42,6 +43,7 @@ final class Status
             'stopped' => $store?->stopped ?? false,
             'warning' => $store?->warning,
             'last_error' => Process::lastError(),
+            'sigbus' => 'unused',
             'overridden' => Process::overridden(),
             'telemetry' => ['file' => null, 'error' => 'the polyfill counts for itself alone'],
             'counters' => [
@@ -51,6 +53,7 @@ final class Status
                 'loads' => $store?->loads ?? 0,
                 'refused' => $store?->refused ?? 0,
                 'heads_replaced' => $store?->replaced ?? 0,
+                'lost_mappings' => 0,
             ],
         ];
     }

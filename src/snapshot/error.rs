@@ -74,4 +74,7 @@ pub enum SnapshotError {
         /// What it may hold.
         expected: String,
     },
+    /// The file was cut short or its disk failed while it was mapped.
+    #[error("the snapshot was cut short while it was read; publish again")]
+    Lost,
 }

@@ -200,7 +200,28 @@ impl Snapshot {
             bytes: Arc::clone(&bytes),
         };
         snapshot.validate(header)?;
+        if snapshot.lost() {
+            return Err(SnapshotError::Lost);
+        }
         Ok(snapshot)
+    }
+
+    /// Whether its file was cut short or overwritten under the mapping, or its disk failed: what was read of it since is not to be believed.
+    /// Ask after reading and before using what was read. A private copy is never lost.
+    #[inline]
+    pub fn lost(&self) -> bool {
+        self.bytes.lost()
+    }
+
+    /// A word that holds that value as long as the snapshot is not lost; none of a private copy, which never is. Readable as
+    /// long as the snapshot lives; a store to it ends the process.
+    pub fn last_word(&self) -> Option<(&std::sync::atomic::AtomicU64, u64)> {
+        self.bytes.last_word()
+    }
+
+    /// Has every reader take it for lost.
+    pub(crate) fn give_up(&self) {
+        self.bytes.give_up();
     }
 
     /// Checks what opening leaves out: the checksums of the definitions and of the audit section, that each flag is found by its key, and every

@@ -56,6 +56,14 @@ pub(crate) struct Pointer {
     pub(crate) previous_content: ContentId,
 }
 
+impl Pointer {
+    /// To that generation and content, of which nothing else is known.
+    pub(crate) fn of((generation, content): (u64, ContentId)) -> Pointer {
+        let previous_content = ContentId([0; 16]);
+        Pointer { generation, content, published_at: 0, previous: 0, previous_content }
+    }
+}
+
 /// What the head says is current.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Current {
@@ -64,6 +72,24 @@ pub(crate) enum Current {
     Pointer(Pointer),
     /// The pointer of this generation is not valid; the other one may be.
     Damaged(u64, Option<Pointer>),
+}
+
+/// What one kill slot holds at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct KillSlot {
+    /// Odd: the flag is killed. It only grows.
+    pub(crate) sequence: u64,
+    /// None where the bytes do not carry their checksum: nobody wrote them yet, or not whole.
+    pub(crate) flag: Option<Killed>,
+}
+
+/// Whether everything is stopped, as far as the words agree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stop {
+    Yes,
+    No,
+    /// Being changed, or damaged.
+    Unclear,
 }
 
 /// A flag killed.
@@ -84,8 +110,19 @@ impl Head {
         Head { page }
     }
 
+    #[cfg(feature = "publisher")]
     pub(crate) fn page(&self) -> &Page {
         &self.page
+    }
+
+    /// Whether its file is no longer what is mapped. Ask after reading.
+    pub(crate) fn lost(&self) -> bool {
+        self.page.lost()
+    }
+
+    /// Has every reader of it take it for lost.
+    pub(crate) fn give_up(&self) {
+        self.page.give_up();
     }
 
     /// The word that tells whether anything changed.
@@ -102,9 +139,19 @@ impl Head {
         self.load(GENERATION)
     }
 
-    /// Since when everything is stopped, if it is.
+    /// Since when everything is stopped, if it is or if its word is damaged.
+    #[cfg(feature = "publisher")]
     pub(crate) fn stopped(&self) -> Option<i64> {
-        (self.load(STOP) == 1).then(|| self.load(STOP_SINCE).cast_signed())
+        (self.load(STOP) != 0).then(|| self.load(STOP_SINCE).cast_signed())
+    }
+
+    /// Whether everything is stopped.
+    pub(crate) fn stop_state(&self) -> Stop {
+        match (self.load(STOP), self.load(STOP_SINCE)) {
+            (1, _) => Stop::Yes,
+            (0, 0) => Stop::No,
+            _ => Stop::Unclear,
+        }
     }
 
     /// What was written once, or what is wrong with it.
@@ -149,27 +196,26 @@ impl Head {
     }
 
     /// The flags killed. A slot that is being written is left out: the epoch moves when it is done.
+    #[cfg(feature = "publisher")]
     pub(crate) fn killed(&self) -> Vec<Killed> {
         (0..SLOT_COUNT).filter_map(|slot| self.killed_in(slot)).collect()
     }
 
+    #[cfg(feature = "publisher")]
     pub(crate) fn killed_in(&self, slot: usize) -> Option<Killed> {
+        let found = self.kill_slot(slot)?;
+        found.flag.filter(|_| found.sequence % 2 == 1)
+    }
+
+    /// What a slot holds; none where it changed while it was read.
+    pub(crate) fn kill_slot(&self, slot: usize) -> Option<KillSlot> {
         let at = SLOTS + slot * SLOT_SIZE;
         let sequence = self.load(at);
-        if sequence.is_multiple_of(2) {
-            return None;
+        if sequence == 0 {
+            return Some(KillSlot { sequence, flag: None });
         }
         let bytes: [u8; SLOT_SIZE] = self.bytes(at);
-        if self.load(at) != sequence {
-            return None;
-        }
-        let (body, sum) = bytes.get(8..)?.split_last_chunk::<8>()?;
-        if xxh3_64(body) != u64::from_le_bytes(*sum) {
-            return None;
-        }
-        let length = usize::try_from(u64::from_le_bytes(part(&bytes, 16))).ok()?;
-        let key = bytes.get(24..24 + KEY_SIZE)?.get(..length).filter(|key| !key.is_empty())?;
-        Some(Killed { key: key.to_vec(), since: i64::from_le_bytes(part(&bytes, 8)) })
+        (self.load(at) == sequence).then(|| KillSlot { sequence, flag: killed(&bytes) })
     }
 
     fn load(&self, offset: usize) -> u64 {
@@ -218,6 +264,17 @@ pub(crate) fn identity(bytes: &[u8; FIXED_SIZE]) -> Result<Identity, String> {
     }
 }
 
+/// The flag of a slot, if its bytes carry their checksum.
+fn killed(bytes: &[u8; SLOT_SIZE]) -> Option<Killed> {
+    let (body, sum) = bytes.get(8..)?.split_last_chunk::<8>()?;
+    if xxh3_64(body) != u64::from_le_bytes(*sum) {
+        return None;
+    }
+    let length = usize::try_from(u64::from_le_bytes(part(bytes, 16))).ok()?;
+    let key = bytes.get(24..24 + KEY_SIZE)?.get(..length).filter(|key| !key.is_empty())?;
+    Some(Killed { key: key.to_vec(), since: i64::from_le_bytes(part(bytes, 8)) })
+}
+
 /// Whether `name` is `[a-z][a-z0-9_-]{0,63}`.
 pub(crate) fn environment_name(name: &str) -> bool {
     name.len() <= ENVIRONMENT_SIZE
@@ -236,6 +293,13 @@ fn part<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
 #[cfg(feature = "publisher")]
 #[allow(clippy::indexing_slicing, reason = "of arrays, by the format's own offsets; no worker does it")]
 impl Head {
+    /// Touches every page of it, so that what its file lacks is known before anything is changed.
+    pub(crate) fn read_whole(&self) {
+        for offset in (0..PAGE_SIZE).step_by(4_096) {
+            std::hint::black_box(self.load(offset));
+        }
+    }
+
     /// The bytes of a new head.
     pub(crate) fn blank(identity: &Identity) -> Vec<u8> {
         let name = identity.environment.as_bytes();

@@ -7,7 +7,7 @@ use super::directory::Access;
 use super::error::StoreError;
 use super::head::{Current, Head};
 use super::layout::{AUDIT, SNAPSHOT_LIMIT, SNAPSHOTS, retained, snapshot_name};
-use super::open::{MapPolicy, head_file, map_head, open_snapshot};
+use super::open::{MapPolicy, Opened, copy_head, head_file, open_snapshot};
 use super::trust::Trust;
 use crate::definition::Definitions;
 use crate::eval::time::format_rfc3339;
@@ -218,7 +218,8 @@ impl Store {
 
     /// Reads the head as it is now.
     pub(super) fn read_head(&self) -> Result<Head, StoreError> {
-        map_head(&self.directory, &head_file(&self.folder()?, Access::Read)?, false)
+        // A copy: nobody can cut it short while it is read.
+        copy_head(&self.directory, &head_file(&self.folder()?, Access::Read)?)
     }
 
     /// Every record that is one, in the order of the file.
@@ -247,8 +248,9 @@ impl Store {
     }
 
     fn open_retained(&self, named: (u64, ContentId)) -> Result<Snapshot, StoreError> {
-        let policy = (MapPolicy::Auto, SNAPSHOT_LIMIT);
-        let (snapshot, _) = open_snapshot(&self.folder()?, named, &self.identity.environment, policy)?;
+        let policy = (MapPolicy::Private, SNAPSHOT_LIMIT);
+        let Opened { snapshot, .. } =
+            open_snapshot(&self.folder()?, named, &self.identity.environment, policy)?;
         snapshot.verify().map_err(|source| StoreError::Snapshot {
             path: self.directory.join(SNAPSHOTS).join(snapshot_name(named.0, named.1)),
             source,

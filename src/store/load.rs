@@ -4,21 +4,26 @@
 
 use super::directory::{Access, Folder};
 use super::error::StoreError;
-use super::head::{Current, Head, Identity, Pointer};
-use super::open::{HeadFile, head_file, open_snapshot};
+use super::head::{Current, Head, Identity, KillSlot, Pointer, SLOT_COUNT, Stop};
+use super::layout::HEAD;
+use super::open::{FileId, HeadFile, MapPolicy, Opened, Stamp, head_file, map_head, open_snapshot};
 use super::reader::{ReaderOptions, ReaderStatus, View};
+use super::shared::PAGE_SIZE;
 use super::trust::{Judged, Trust, printable};
 use crate::eval::Switches;
 use crate::snapshot::{ContentId, MapMode, Snapshot};
+use std::fs::File;
 use std::sync::Arc;
 
 /// Pause before the second attempt to load a refused snapshot, in milliseconds; it doubles each time.
 const FIRST_PAUSE: u64 = 1_000;
 const LONGEST_PAUSE: u64 = 300_000;
-/// How often one look follows a head that moves on.
+/// How often one look follows a head that moves on, or reads one that is lost meanwhile.
 const MOVES: usize = 4;
 /// Notices kept until somebody takes them.
 const NOTICES: usize = 16;
+/// Milliseconds between two notices of one kind: whoever writes the head could fill the log otherwise.
+const NOTICE_INTERVAL: u64 = 60_000;
 
 /// Where answers come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,13 +50,43 @@ impl Source {
     }
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Serving {
     snapshot: Arc<Snapshot>,
     generation: u64,
     content: ContentId,
     published_at: i64,
     map: MapMode,
+    /// The file of a shared mapping, and what it was like when it was checked.
+    file: Option<(File, Stamp)>,
+}
+
+/// A kill that was read, by the slot that held it.
+#[derive(Debug, Clone)]
+struct KnownKill {
+    slot: usize,
+    sequence: u64,
+    key: Vec<u8>,
+}
+
+/// What was read of a head that was there all the while.
+struct Read {
+    epoch: u64,
+    identity: Result<Identity, String>,
+    slots: Vec<(usize, KillSlot)>,
+    stop: Stop,
+    current: Current,
+}
+
+/// What a notice is about.
+#[derive(Debug, Clone, Copy)]
+enum Notice {
+    Head = 0,
+    File = 1,
+    Snapshot = 2,
+    Replaced = 3,
+    Trust = 4,
+    Before = 5,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -68,13 +103,24 @@ pub(crate) struct Loader {
     identity: Identity,
     options: ReaderOptions,
     exposed: Option<String>,
+    head: Arc<Head>,
+    /// Open as long as it is followed, so that no other file gets its inode.
+    head_file: File,
+    head_id: FileId,
+    head_stamp: Stamp,
+    /// Heads mapped before this one.
+    heads: u64,
     serving: Option<Serving>,
     source: Source,
+    /// The last pointer that was followed.
+    pointer: Option<Pointer>,
     /// The highest generation that this head named.
     highest: u64,
-    killed: Vec<Vec<u8>>,
-    stopped: bool,
+    killed: Vec<KnownKill>,
+    stopped: Option<bool>,
     refused: Option<Refused>,
+    /// Snapshots are copied: one that was mapped was damaged, and no newer one took its place yet.
+    copies: bool,
     /// Why the current generation does not answer; why the head's file cannot be looked at.
     error: Option<String>,
     missing: Option<String>,
@@ -83,21 +129,37 @@ pub(crate) struct Loader {
     retries: u64,
     replaced: u64,
     notices: Vec<String>,
+    /// By kind of notice, when it was last given.
+    noticed: [Option<u64>; 6],
+    now: u64,
 }
 
 impl Loader {
-    pub(crate) fn new(directory: Judged, file: HeadFile, options: ReaderOptions) -> Loader {
+    pub(crate) fn new(
+        directory: Judged,
+        file: HeadFile,
+        head: Head,
+        options: ReaderOptions,
+        now: u64,
+    ) -> Loader {
         let mut loader = Loader {
             directory,
             identity: file.identity,
             options,
             exposed: None,
+            head: Arc::new(head),
+            head_file: file.file,
+            head_id: file.id,
+            head_stamp: file.stamp,
+            heads: 0,
             serving: None,
             source: Source::None,
+            pointer: None,
             highest: 0,
             killed: Vec::new(),
-            stopped: false,
+            stopped: None,
             refused: None,
+            copies: false,
             error: None,
             missing: None,
             loads: 0,
@@ -105,6 +167,8 @@ impl Loader {
             retries: 0,
             replaced: 0,
             notices: Vec::new(),
+            noticed: [None; 6],
+            now,
         };
         if file.shared_with_group && loader.directory.trust == Trust::Trusted {
             let path = printable(&loader.directory.path);
@@ -118,32 +182,60 @@ impl Loader {
     }
 
     /// Reads the head and loads what it names, if that is not what is served already.
-    pub(crate) fn load(&mut self, head: &Head, heads: u64, now: u64) -> View {
-        // The epoch first: what changes after this is seen by the next look.
-        let epoch = head.epoch();
-        match head.identity() {
-            Ok(found) if found == self.identity => {}
-            Ok(found) => {
-                let problem = format!(
-                    "it was overwritten in place by the head of another store ({})",
-                    found.environment
-                );
-                self.bad_head(problem);
-                return self.view(epoch, heads);
+    pub(crate) fn load(&mut self, now: u64) -> View {
+        self.now = now;
+        let mut epoch = 0;
+        for _ in 0..MOVES {
+            if self.head.lost() && !self.restore_head() {
+                break;
             }
-            Err(problem) => {
-                self.bad_head(problem);
-                return self.view(epoch, heads);
+            // Before reading: what is written after this is seen by the next look.
+            if let Ok(metadata) = self.head_file.metadata() {
+                self.head_stamp = Stamp::of(&metadata);
+            }
+            let Some(read) = self.read() else { continue };
+            epoch = read.epoch;
+            self.recover_if_lost();
+            self.follow_head(read);
+            if !self.recover_if_lost() && !self.head.lost() {
+                break;
             }
         }
-        self.killed = head.killed().into_iter().map(|killed| killed.key).collect();
-        self.stopped = head.stopped().is_some();
-        match head.current() {
+        self.recover_if_lost();
+        self.view(epoch)
+    }
+
+    /// Reads the head. None: it was lost meanwhile.
+    fn read(&self) -> Option<Read> {
+        let head = &self.head;
+        // The epoch first: what changes after this is seen by the next look.
+        let epoch = head.epoch();
+        let read = Read {
+            epoch,
+            identity: head.identity(),
+            slots: (0..SLOT_COUNT).filter_map(|slot| Some((slot, head.kill_slot(slot)?))).collect(),
+            stop: head.stop_state(),
+            current: head.current(),
+        };
+        (!head.lost()).then_some(read)
+    }
+
+    /// Follows what a sound head says about switches and content.
+    fn follow_head(&mut self, read: Read) {
+        match &read.identity {
+            Ok(found) if *found == self.identity => {}
+            Ok(found) => {
+                return self.bad_head(overwritten_by(found));
+            }
+            Err(problem) => return self.bad_head(problem.clone()),
+        }
+        self.follow_switches(&read);
+        match read.current {
             Current::Nothing if self.highest == 0 => {}
             Current::Nothing => {
                 self.bad_head(format!("it went back from generation {} to none", self.highest))
             }
-            Current::Pointer(pointer) => self.follow(&pointer, head, now),
+            Current::Pointer(pointer) => self.follow(&pointer),
             Current::Damaged(generation, other) => {
                 self.bad_head(format!("its pointer to generation {generation} is not valid"));
                 if self.serving.is_none()
@@ -153,25 +245,219 @@ impl Loader {
                 }
             }
         }
-        self.view(epoch, heads)
+    }
+
+    /// A kill that was read holds until its slot says that the flag was revived, or that another is killed there; the stop
+    /// until its words say that everything goes on. Damaged bytes say neither.
+    fn follow_switches(&mut self, read: &Read) {
+        let mut killed = Vec::new();
+        let mut known = std::mem::take(&mut self.killed).into_iter().peekable();
+        let mut found = read.slots.iter().peekable();
+        for slot in 0..SLOT_COUNT {
+            let known = known.next_if(|known| known.slot == slot);
+            let found = found.next_if(|(number, _)| *number == slot).map(|(_, found)| found);
+            let flag = found.and_then(|found| Some((found.sequence, found.flag.as_ref()?)));
+            match (flag, known) {
+                (Some((sequence, flag)), _) if sequence % 2 == 1 => {
+                    killed.push(KnownKill { slot, sequence, key: flag.key.clone() });
+                }
+                (Some((sequence, _)), Some(known))
+                    if sequence.wrapping_sub(known.sequence).cast_signed() > 0 => {}
+                (_, Some(known)) => killed.push(known),
+                (_, None) => {}
+            }
+        }
+        self.killed = killed;
+        self.stopped = match read.stop {
+            Stop::Yes => Some(true),
+            Stop::No => Some(false),
+            // One that was never read before may be on.
+            Stop::Unclear => Some(self.stopped.unwrap_or(true)),
+        };
+    }
+
+    /// `view` with what the head says now about kills and the stop.
+    pub(crate) fn switched(&mut self, view: &View, now: u64) -> View {
+        self.now = now;
+        let mut epoch = 0;
+        if (!self.head.lost() || self.restore_head())
+            && let Some(read) = self.read()
+        {
+            epoch = read.epoch;
+            if read.identity.as_ref().is_ok_and(|found| *found == self.identity) {
+                self.follow_switches(&read);
+            }
+        }
+        View {
+            snapshot: view.snapshot.clone(),
+            generation: view.generation,
+            published_at: view.published_at,
+            switches: view.snapshot.as_ref().map_or_else(Switches::none, |snapshot| self.switches(snapshot)),
+            epoch: self.head_epoch(epoch),
+            fallback: view.fallback,
+            heads: self.heads,
+            head: self.head.clone(),
+        }
+    }
+
+    fn switches(&self, snapshot: &Snapshot) -> Switches {
+        let killed = self.killed.iter().map(|known| known.key.as_slice());
+        Switches::new(snapshot, killed, self.stopped.unwrap_or(false))
+    }
+
+    /// What is to be compared with the head's epoch, which was that before it was read. A head that is lost reads zero.
+    fn head_epoch(&self, epoch: u64) -> u64 {
+        if self.head.lost() { 0 } else { epoch }
     }
 
     /// What is served now.
-    pub(crate) fn view(&self, epoch: u64, heads: u64) -> View {
+    pub(crate) fn view(&self, epoch: u64) -> View {
         let serving = self.serving.as_ref();
-        let switches = serving.map(|serving| {
-            let killed = self.killed.iter().map(Vec::as_slice);
-            Switches::new(&serving.snapshot, killed, self.stopped)
-        });
         View {
             snapshot: serving.map(|serving| serving.snapshot.clone()),
             generation: serving.map_or(0, |serving| serving.generation),
             published_at: serving.map_or(0, |serving| serving.published_at),
-            switches: switches.unwrap_or_else(Switches::none),
-            epoch,
+            switches: serving.map_or_else(Switches::none, |serving| self.switches(&serving.snapshot)),
+            epoch: self.head_epoch(epoch),
             fallback: matches!(self.source, Source::Previous | Source::LastGood),
-            heads,
+            heads: self.heads,
+            head: self.head.clone(),
         }
+    }
+
+    /// Heads mapped before the one that is read now.
+    pub(crate) fn heads(&self) -> u64 {
+        self.heads
+    }
+
+    /// Looks whether another file took the head's place and maps that, whether the head was changed otherwise than by its
+    /// words, and whether the snapshot's file is what it was. True: load again.
+    pub(crate) fn look(&mut self, now: u64) -> bool {
+        self.now = now;
+        let head = self.look_at_head();
+        self.look_at_snapshot() || head
+    }
+
+    fn look_at_head(&mut self) -> bool {
+        let path = self.directory.path.join(HEAD);
+        let metadata = match std::fs::symlink_metadata(&path) {
+            Ok(metadata) => metadata,
+            Err(source) => {
+                self.missing(Some(StoreError::io("look at the head", &path, source)));
+                return false;
+            }
+        };
+        let stamp = Stamp::of(&metadata);
+        if FileId::of(&metadata) != self.head_id || self.head.lost() {
+            return self.restore_head();
+        }
+        if metadata.len() != PAGE_SIZE as u64 {
+            let problem = format!("found {} bytes, expected a file of {PAGE_SIZE}", metadata.len());
+            self.head.give_up();
+            self.missing(Some(StoreError::Head { path, problem }));
+            return true;
+        }
+        self.missing(None);
+        // Every change moves it; so does writing over the file, which may not have moved the epoch.
+        std::mem::replace(&mut self.head_stamp, stamp) != stamp
+    }
+
+    /// Maps the head's file as it is now. False: it is no head to follow.
+    fn restore_head(&mut self) -> bool {
+        let mapped = self.accept_head().and_then(|file| {
+            let head = map_head(&self.directory.path, &file, false)?;
+            if file.id == self.head_id && file.identity != self.identity {
+                let path = self.directory.path.join(HEAD);
+                return Err(StoreError::Head { path, problem: overwritten_by(&file.identity) });
+            }
+            Ok((file, head))
+        });
+        let (file, head) = match mapped {
+            Ok(mapped) => mapped,
+            Err(error) => {
+                self.missing(Some(error));
+                return false;
+            }
+        };
+        self.head = Arc::new(head);
+        self.heads += 1;
+        self.head_stamp = file.stamp;
+        self.missing = None;
+        if file.id != self.head_id {
+            self.head_id = file.id;
+            self.head_file = file.file;
+            self.identity = file.identity;
+            self.highest = 0;
+            self.killed.clear();
+            self.stopped = None;
+            self.refused = None;
+            self.error = None;
+            self.replaced += 1;
+            let path = printable(&self.directory.path);
+            self.notice(
+                Notice::Replaced,
+                format!("{path}/head was replaced by another file; following that one"),
+            );
+        }
+        true
+    }
+
+    /// Whether the file of a shared mapping was changed. Its content is read once more then, into private memory; the mapping
+    /// is given up either way.
+    fn look_at_snapshot(&mut self) -> bool {
+        let Some(serving) = &self.serving else { return false };
+        let Some((file, stamp)) = &serving.file else { return false };
+        if file.metadata().is_ok_and(|metadata| Stamp::of(&metadata) == *stamp) && !serving.snapshot.lost() {
+            return false;
+        }
+        serving.snapshot.give_up();
+        self.recover_if_lost()
+    }
+
+    /// Answers from a copy of the generation that was served, from the one before, or from nothing, where the mapping of what
+    /// was served is lost.
+    fn recover_if_lost(&mut self) -> bool {
+        let Some(lost) = self.serving.take_if(|serving| serving.snapshot.lost()) else { return false };
+        self.copies = true;
+        let named = (lost.generation, lost.content);
+        let again = self.open(named).or_else(|error| match &lost.file {
+            // The path may lead nowhere any more, and the file be whole.
+            Some((file, _)) => match Snapshot::open(file, MapMode::Private, self.options.size_limit) {
+                Ok(snapshot) if snapshot.content_id() == lost.content => {
+                    Ok(Opened { snapshot, mode: MapMode::Private, file: None })
+                }
+                _ => Err(error),
+            },
+            None => Err(error),
+        });
+        match again {
+            Ok(opened) => {
+                self.notice(
+                    Notice::Snapshot,
+                    format!(
+                        "the file of generation {} was changed in place or cut short; its answers come from a copy of it",
+                        lost.generation
+                    ),
+                );
+                self.serve(&Pointer { published_at: lost.published_at, ..Pointer::of(named) }, opened);
+            }
+            Err(error) => {
+                self.bad(
+                    Notice::Snapshot,
+                    format!(
+                        "generation {} was cut short or overwritten, and is refused: {error}",
+                        lost.generation
+                    ),
+                    true,
+                );
+                self.source = Source::None;
+                let before = self.pointer.filter(|pointer| pointer.generation == lost.generation);
+                if let Some(before) = before.filter(|before| before.previous != 0) {
+                    self.fall_back(before.previous, before.previous_content, 0);
+                }
+            }
+        }
+        true
     }
 
     /// When to try again, in monotonic milliseconds.
@@ -180,37 +466,25 @@ impl Loader {
     }
 
     /// Opens the file that took the head's place, if it is a head for the same environment.
-    pub(crate) fn accept_head(&self) -> Result<HeadFile, StoreError> {
+    fn accept_head(&self) -> Result<HeadFile, StoreError> {
         let file = head_file(&Folder::store(&self.directory.path)?, Access::Read)?;
         let (found, expected) = (&file.identity.environment, &self.identity.environment);
         if found == expected {
             return Ok(file);
         }
-        let path = self.directory.path.join(super::layout::HEAD);
+        let path = self.directory.path.join(HEAD);
         Err(StoreError::Head {
             path,
             problem: format!("it is for the environment {found:?}, expected {expected:?}"),
         })
     }
 
-    /// Another file is mapped as the head.
-    pub(crate) fn replaced(&mut self, file: HeadFile) {
-        self.identity = file.identity;
-        self.highest = 0;
-        self.refused = None;
-        self.error = None;
-        self.missing = None;
-        self.replaced += 1;
-        let path = printable(&self.directory.path);
-        self.notice(format!("{path}/head was replaced by another file; following that one"));
-    }
-
     /// Whether the head's file can be looked at.
-    pub(crate) fn missing(&mut self, error: Option<StoreError>) {
+    fn missing(&mut self, error: Option<StoreError>) {
         let error = error.map(|error| error.to_string());
         if error != self.missing {
             if let Some(error) = &error {
-                self.notice(error.clone());
+                self.notice(Notice::File, error.clone());
             }
             self.missing = error;
         }
@@ -220,12 +494,14 @@ impl Loader {
         std::mem::take(&mut self.notices)
     }
 
-    pub(crate) fn status(&self, view: &View, head_generation: u64) -> ReaderStatus {
+    pub(crate) fn status(&self, view: &View) -> ReaderStatus {
+        let generation = self.head.generation();
         ReaderStatus {
             directory: self.directory.path.clone(),
             environment: self.identity.environment.clone(),
             generation: view.generation,
-            head_generation,
+            // Of a head that is lost, what it named last.
+            head_generation: if self.head.lost() { self.highest } else { generation },
             published_at: view.published_at,
             source: self.source,
             map: self.serving.as_ref().map(|serving| serving.map),
@@ -235,25 +511,33 @@ impl Loader {
             refused: self.refusals,
             retries: self.retries,
             heads_replaced: self.replaced,
-            killed: self.killed.iter().map(|key| String::from_utf8_lossy(key).into_owned()).collect(),
-            stopped: self.stopped,
+            killed: self
+                .killed
+                .iter()
+                .map(|known| String::from_utf8_lossy(&known.key).into_owned())
+                .collect(),
+            stopped: self.stopped.unwrap_or(false),
+            head_lost: self.head.lost(),
         }
     }
 
-    fn follow(&mut self, pointer: &Pointer, head: &Head, now: u64) {
+    fn follow(&mut self, pointer: &Pointer) {
         if pointer.generation < self.highest {
             let (found, expected) = (pointer.generation, self.highest);
             return self.bad_head(format!(
                 "it went back in place from generation {expected} to {found}; roll back with `flagstone rollback --to {found}`"
             ));
         }
+        // A newer file than the one that was damaged may be shared again.
+        self.copies &= self.pointer.is_some_and(|before| before.generation >= pointer.generation);
         self.highest = pointer.generation;
+        self.pointer = Some(*pointer);
         let named = (pointer.generation, pointer.content);
         if self.serving.as_ref().is_some_and(|serving| (serving.generation, serving.content) == named) {
             return self.served(Source::Current);
         }
         let again = self.refused.filter(|refused| (refused.generation, refused.content) == named);
-        if again.is_some_and(|refused| now < refused.retry_at) {
+        if again.is_some_and(|refused| self.now < refused.retry_at) {
             return;
         }
         self.retries += u64::from(again.is_some());
@@ -261,7 +545,7 @@ impl Loader {
         let mut opened = self.open(named);
         for _ in 0..MOVES {
             // Beside a quick publisher, what a slow reader goes to open may be removed as too old meanwhile.
-            match head.current() {
+            match self.head.current() {
                 Current::Pointer(next) if opened.is_err() && next.generation > pointer.generation => {
                     pointer = next
                 }
@@ -270,26 +554,25 @@ impl Loader {
             opened = self.open((pointer.generation, pointer.content));
         }
         self.highest = pointer.generation;
+        self.pointer = Some(pointer);
         let named = (pointer.generation, pointer.content);
         match opened {
-            Ok((snapshot, map)) => {
-                self.serve(Serving {
-                    snapshot: Arc::new(snapshot),
-                    generation: pointer.generation,
-                    content: pointer.content,
-                    published_at: pointer.published_at,
-                    map,
-                });
+            Ok(opened) => {
+                self.serve(&pointer, opened);
                 self.served(Source::Current);
             }
             Err(error) => {
                 let pause =
                     again.map_or(FIRST_PAUSE, |refused| refused.pause.saturating_mul(2).min(LONGEST_PAUSE));
-                let retry_at = now.saturating_add(pause);
+                let retry_at = self.now.saturating_add(pause);
                 self.refused = Some(Refused { generation: named.0, content: named.1, pause, retry_at });
-                self.bad(format!("generation {} was refused: {error}", pointer.generation), again.is_none());
+                self.bad(
+                    Notice::Snapshot,
+                    format!("generation {} was refused: {error}", pointer.generation),
+                    again.is_none(),
+                );
                 if self.serving.is_none() && pointer.previous != 0 {
-                    let before = head.pointer((pointer.generation & 1) ^ 1);
+                    let before = self.head.pointer((pointer.generation & 1) ^ 1);
                     let before = before.filter(|before| before.generation == pointer.previous);
                     let published_at = before.map_or(0, |before| before.published_at);
                     self.fall_back(pointer.previous, pointer.previous_content, published_at);
@@ -300,17 +583,18 @@ impl Loader {
 
     fn fall_back(&mut self, generation: u64, content: ContentId, published_at: i64) {
         match self.open((generation, content)) {
-            Ok((snapshot, map)) => {
-                self.serve(Serving { snapshot: Arc::new(snapshot), generation, content, published_at, map });
+            Ok(opened) => {
+                self.serve(&Pointer { published_at, ..Pointer::of((generation, content)) }, opened);
                 self.source = Source::Previous;
             }
-            Err(error) => {
-                self.notice(format!("the generation before it, {generation}, was refused too: {error}"))
-            }
+            Err(error) => self.notice(
+                Notice::Before,
+                format!("the generation before it, {generation}, was refused too: {error}"),
+            ),
         }
     }
 
-    fn open(&mut self, named: (u64, ContentId)) -> Result<(Snapshot, MapMode), StoreError> {
+    fn open(&mut self, named: (u64, ContentId)) -> Result<Opened, StoreError> {
         // Once more: the path may have been opened to others meanwhile.
         let mut store = Folder::store(&self.directory.path)?;
         if let Some(warning) = &self.exposed {
@@ -318,14 +602,23 @@ impl Loader {
         }
         if let (Trust::Warned(warning), None) = (&store.judged().trust, &self.exposed) {
             self.exposed = Some(warning.clone());
-            self.notice(warning.clone());
+            self.notice(Notice::Trust, warning.clone());
         }
-        open_snapshot(&store, named, &self.identity.environment, (self.options.map, self.options.size_limit))
+        let policy = if self.copies { MapPolicy::Private } else { self.options.map };
+        let limit = self.options.size_limit;
+        open_snapshot(&store, named, &self.identity.environment, (policy, limit))
     }
 
-    fn serve(&mut self, serving: Serving) {
+    fn serve(&mut self, pointer: &Pointer, opened: Opened) {
         self.loads += 1;
-        self.serving = Some(serving);
+        self.serving = Some(Serving {
+            snapshot: Arc::new(opened.snapshot),
+            generation: pointer.generation,
+            content: pointer.content,
+            published_at: pointer.published_at,
+            map: opened.mode,
+            file: opened.file,
+        });
     }
 
     fn served(&mut self, source: Source) {
@@ -335,16 +628,16 @@ impl Loader {
     }
 
     fn bad_head(&mut self, problem: String) {
-        let path = self.directory.path.join(super::layout::HEAD);
+        let path = self.directory.path.join(HEAD);
         let text = StoreError::Head { path, problem }.to_string();
         let new = self.error.as_ref() != Some(&text);
-        self.bad(text, new);
+        self.bad(Notice::Head, text, new);
     }
 
-    fn bad(&mut self, text: String, new: bool) {
+    fn bad(&mut self, about: Notice, text: String, new: bool) {
         if new {
             self.refusals += 1;
-            self.notice(text.clone());
+            self.notice(about, text.clone());
         }
         self.error = Some(text);
         if self.serving.is_some() && self.source == Source::Current {
@@ -352,9 +645,20 @@ impl Loader {
         }
     }
 
-    fn notice(&mut self, text: String) {
-        if self.notices.len() < NOTICES {
-            self.notices.push(text);
+    /// One of each kind a minute.
+    fn notice(&mut self, about: Notice, text: String) {
+        let now = self.now;
+        let Some(last) = self.noticed.get_mut(about as usize) else { return };
+        if last.is_some_and(|last| now.saturating_sub(last) < NOTICE_INTERVAL)
+            || self.notices.len() >= NOTICES
+        {
+            return;
         }
+        *last = Some(now);
+        self.notices.push(text);
     }
+}
+
+fn overwritten_by(other: &Identity) -> String {
+    format!("it was overwritten in place by the head of another store ({})", other.environment)
 }

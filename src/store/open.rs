@@ -41,10 +41,38 @@ impl FileId {
     }
 }
 
+/// What a file's metadata says of its content: who writes to it changes one of these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Stamp {
+    pub(crate) fn of(metadata: &std::fs::Metadata) -> Stamp {
+        Stamp {
+            size: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+}
+
+/// A snapshot, and how it is in memory.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) snapshot: Snapshot,
+    pub(crate) mode: MapMode,
+    /// The file of a shared mapping, and what it was like before it was checked.
+    pub(crate) file: Option<(File, Stamp)>,
+}
+
 /// A head's file, checked but not mapped yet.
 pub(crate) struct HeadFile {
     pub(crate) file: File,
     pub(crate) id: FileId,
+    pub(crate) stamp: Stamp,
     pub(crate) identity: Identity,
     /// A group can write it.
     pub(crate) shared_with_group: bool,
@@ -67,6 +95,7 @@ pub(crate) fn head_file(store: &Folder, access: Access) -> Result<HeadFile, Stor
     let identity = head::identity(&bytes).map_err(broken)?;
     Ok(HeadFile {
         id: FileId::of(&opened.metadata),
+        stamp: Stamp::of(&opened.metadata),
         file: opened.file,
         identity,
         shared_with_group: opened.group_writable,
@@ -79,13 +108,20 @@ pub(crate) fn map_head(directory: &Path, file: &HeadFile, write: bool) -> Result
     page.map(Head::over).map_err(|source| StoreError::io("map the head", &directory.join(HEAD), source))
 }
 
+/// Copies what a head's file holds now.
+#[cfg(feature = "publisher")]
+pub(crate) fn copy_head(directory: &Path, file: &HeadFile) -> Result<Head, StoreError> {
+    let page = Page::copy(&file.file);
+    page.map(Head::over).map_err(|source| StoreError::io("read the head", &directory.join(HEAD), source))
+}
+
 /// Opens the snapshot of that generation and content, which must be for `environment`.
 pub(crate) fn open_snapshot(
     store: &Folder,
     (generation, content): (u64, ContentId),
     environment: &str,
     (policy, size_limit): (MapPolicy, u64),
-) -> Result<(Snapshot, MapMode), StoreError> {
+) -> Result<Opened, StoreError> {
     let folder = store.expect_folder(SNAPSHOTS)?;
     let name = snapshot_name(generation, content);
     let path = folder.path().join(&name);
@@ -113,7 +149,8 @@ pub(crate) fn open_snapshot(
             "compiled for the environment {found:?}, expected {environment:?}, the store's; publish again"
         )
     } else {
-        return Ok((snapshot, mode));
+        let file = (mode == MapMode::Shared).then(|| (opened.file, Stamp::of(&opened.metadata)));
+        return Ok(Opened { snapshot, mode, file });
     };
     Err(StoreError::Mismatch { path, problem })
 }

@@ -296,7 +296,7 @@ pub(super) fn put(
         let named = (pointer.generation, pointer.content);
         let policy = (MapPolicy::Shared, SNAPSHOT_LIMIT);
         let opened = open_snapshot(&session.folder, named, &session.environment, policy).ok()?;
-        opened.0.verify().is_ok().then_some((pointer, opened.0))
+        opened.snapshot.verify().is_ok().then_some((pointer, opened.snapshot))
     });
     if let Some((pointer, _)) = &before
         && pointer.generation == current
@@ -350,6 +350,13 @@ pub(super) fn put(
         return Err(unchanged(error));
     }
     session.head.switch(&next);
+    if let Err(error) = session.kept() {
+        outcome.outcome = Outcome::Failed;
+        outcome.to = current;
+        outcome.error = Some(error.to_string());
+        let _ = audit.append(outcome);
+        return Err(error);
+    }
     let mut warnings: Vec<String> = session.flush().into_iter().collect();
     if let Err(error) = audit.append(outcome) {
         warnings.push(format!("it is published, but the audit trail holds only the intention: {error}"));

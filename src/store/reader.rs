@@ -10,22 +10,21 @@
 use super::directory::{Access, Folder};
 use super::error::StoreError;
 use super::head::Head;
-use super::layout::{HEAD, SNAPSHOT_LIMIT};
+use super::layout::SNAPSHOT_LIMIT;
 use super::load::{Loader, Source};
-use super::open::{FileId, MapPolicy, head_file, map_head};
+use super::open::{MapPolicy, head_file, map_head};
 use super::trust::Trust;
 use crate::eval::Switches;
 use crate::snapshot::{MapMode, Snapshot};
 use parking_lot::{Mutex, RwLock};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Milliseconds between two looks at whether the head's file is still the one mapped.
+/// Milliseconds between two looks at the files.
 const LOOK_EVERY: u64 = 1_000;
-/// For so long `check_replaced` goes on saying that a head was replaced, so that other threads hear it too.
+/// For so long `check_replaced` goes on saying that a file changed, so that other threads hear it too.
 const ANNOUNCE: u64 = 5_000;
 
 /// How long a thread waits while another one loads the first snapshot of the process.
@@ -66,6 +65,23 @@ pub struct View {
     pub fallback: bool,
     /// How many heads this reader had mapped before the one that this was read from.
     pub(crate) heads: u64,
+    /// The head that this was read from: what it is mapped at stays as long as this does.
+    pub(crate) head: Arc<Head>,
+}
+
+impl View {
+    /// The head's epoch: when it is not that of the view, ask for [`Reader::view`] again. Readable as long as the view lives; a
+    /// store to it ends the process.
+    #[inline(always)]
+    pub fn epoch_cell(&self) -> &AtomicU64 {
+        self.head.epoch_cell()
+    }
+
+    /// Whether its snapshot is lost (see [`Snapshot::lost`]). Ask after reading and before answering.
+    #[inline]
+    pub fn lost(&self) -> bool {
+        self.snapshot.as_ref().is_some_and(|snapshot| snapshot.lost())
+    }
 }
 
 /// What a reader knows about itself, for health checks.
@@ -102,24 +118,22 @@ pub struct ReaderStatus {
     pub killed: Vec<String>,
     /// Everything is stopped.
     pub stopped: bool,
+    /// The head is cut short or damaged: nothing that changes in it arrives.
+    pub head_lost: bool,
 }
 
 /// One store as a worker sees it.
 #[derive(Debug)]
 pub struct Reader {
-    head: Head,
     loader: Mutex<Loader>,
     present: RwLock<Arc<View>>,
     /// The next `view` looks whatever the epoch says.
     stale: AtomicBool,
     heads: AtomicU64,
-    /// Monotonic milliseconds: the last look at the head's file, the end of an announcement, the next attempt.
+    /// Monotonic milliseconds: the last look at the files, the end of an announcement, the next attempt.
     looked: AtomicU64,
     announce_until: AtomicU64,
     retry_at: AtomicU64,
-    replaced_inode: AtomicU64,
-    replaced_device: AtomicU64,
-    path: PathBuf,
 }
 
 impl Reader {
@@ -132,35 +146,23 @@ impl Reader {
         let store = Folder::store(directory)?;
         let file = head_file(&store, Access::Read)?;
         let head = map_head(store.path(), &file, false)?;
-        let path = store.path().join(HEAD);
-        let id = file.id;
-        let loader = Loader::new(store.judged().clone(), file, options);
+        let loader = Loader::new(store.judged().clone(), file, head, options, monotonic_now());
+        let nothing = View { heads: NEVER_LOOKED, ..loader.view(0) };
         Ok(Reader {
-            head,
-            present: RwLock::new(Arc::new(loader.view(0, NEVER_LOOKED))),
+            present: RwLock::new(Arc::new(nothing)),
             loader: Mutex::new(loader),
             stale: AtomicBool::new(true),
             heads: AtomicU64::new(0),
             looked: AtomicU64::new(0),
             announce_until: AtomicU64::new(0),
             retry_at: AtomicU64::new(u64::MAX),
-            replaced_inode: AtomicU64::new(id.inode),
-            replaced_device: AtomicU64::new(id.device),
-            path,
         })
     }
 
-    /// The head's epoch: when it is not that of the view, ask for [`view`](Self::view) again. Its address is the same
-    /// as long as the reader lives. Read-only memory: a store to it ends the process.
-    #[inline(always)]
-    pub fn epoch_cell(&self) -> &AtomicU64 {
-        self.head.epoch_cell()
-    }
-
-    /// Whether `view` is what [`view`](Self::view) would return: two loads.
+    /// Whether `view` is what [`view`](Self::view) would return: a few loads.
     #[inline]
     pub fn is_current(&self, view: &View) -> bool {
-        self.head.epoch() == view.epoch && self.heads.load(Ordering::Relaxed) == view.heads
+        view.head.epoch() == view.epoch && self.heads.load(Ordering::Relaxed) == view.heads && !view.lost()
     }
 
     /// What to pin for a request. Cheap when nothing changed; otherwise the new snapshot is loaded, once for all
@@ -170,8 +172,8 @@ impl Reader {
         if self.is_current(&present) && !self.stale.load(Ordering::Acquire) {
             return present;
         }
-        let loader = if present.heads == NEVER_LOOKED {
-            // Off for want of a snapshot would be a wrong answer: the first is waited for.
+        let loader = if present.heads == NEVER_LOOKED || present.lost() {
+            // Off for want of a snapshot would be a wrong answer: the first is waited for, and one in place of a lost one.
             self.loader.try_lock_for(FIRST_LOAD)
         } else {
             self.loader.try_lock()
@@ -183,7 +185,8 @@ impl Reader {
             return present;
         }
         self.stale.store(false, Ordering::Release);
-        let view = Arc::new(loader.load(&self.head, self.heads.load(Ordering::Relaxed), monotonic_now()));
+        let view = Arc::new(loader.load(monotonic_now()));
+        self.heads.store(loader.heads(), Ordering::Relaxed);
         self.retry_at.store(loader.retry_at().unwrap_or(u64::MAX), Ordering::Release);
         let before = std::mem::replace(&mut *self.present.write(), view.clone());
         drop(loader);
@@ -192,21 +195,21 @@ impl Reader {
         view
     }
 
-    /// `view` with what the head says now about kills and the stop. Its content stays.
-    pub fn switched(&self, view: &View) -> View {
-        let epoch = self.head.epoch();
-        let killed = self.head.killed();
-        let switches = view.snapshot.as_ref().map(|snapshot| {
-            let killed = killed.iter().map(|killed| killed.key.as_slice());
-            Switches::new(snapshot, killed, self.head.stopped().is_some())
-        });
-        let (snapshot, switches) = (view.snapshot.clone(), switches.unwrap_or_else(Switches::none));
-        View { snapshot, switches, epoch, ..*view }
+    /// `view` with what the head says now about kills and the stop. Its content stays. None: another thread is at it, ask
+    /// again.
+    pub fn switched(&self, view: &View) -> Option<View> {
+        let mut loader = self.loader.try_lock()?;
+        let switched = loader.switched(view, monotonic_now());
+        if self.heads.swap(loader.heads(), Ordering::Relaxed) != loader.heads() {
+            self.stale.store(true, Ordering::Release);
+        }
+        Some(switched)
     }
 
-    /// Looks, at most once a second, whether another file took the head's place (a restored backup), and maps that.
-    /// True: ask for [`view`](Self::view) again, whatever the epoch says; also when a refused snapshot is due for
-    /// another attempt. `now` is in milliseconds of a clock that does not go back.
+    /// Looks at the files, at most once a second: whether another one took the head's place (a restored backup) and is to be
+    /// mapped instead, and whether somebody wrote over what is mapped. True: ask for [`view`](Self::view) again, whatever
+    /// the epoch says; also when a refused snapshot is due for another attempt. `now` is in milliseconds of a clock that
+    /// does not go back.
     pub fn check_replaced(&self, now: u64) -> bool {
         let looked = self.looked.load(Ordering::Relaxed);
         let announced = now < self.announce_until.load(Ordering::Relaxed);
@@ -216,28 +219,18 @@ impl Reader {
         if self.looked.compare_exchange(looked, now.max(1), Ordering::Relaxed, Ordering::Relaxed).is_err() {
             return announced;
         }
-        let replaced = match std::fs::symlink_metadata(&self.path) {
-            Ok(metadata)
-                if metadata.ino() == self.replaced_inode.load(Ordering::Relaxed)
-                    && metadata.dev() == self.replaced_device.load(Ordering::Relaxed) =>
-            {
-                self.note(None);
-                false
-            }
-            Ok(_) => self.replace(),
-            Err(source) => {
-                self.note(Some(StoreError::io("look at the head", &self.path, source)));
-                false
-            }
-        };
-        if replaced {
+        let Some(mut loader) = self.loader.try_lock() else { return announced };
+        let changed = loader.look(monotonic_now());
+        self.heads.store(loader.heads(), Ordering::Relaxed);
+        drop(loader);
+        if changed {
             self.announce_until.store(now.saturating_add(ANNOUNCE), Ordering::Relaxed);
         }
         let due = monotonic_now() >= self.retry_at.load(Ordering::Acquire);
-        if due {
+        if due || changed {
             self.stale.store(true, Ordering::Release);
         }
-        replaced || announced || due
+        changed || announced || due
     }
 
     /// What there is to say about this reader. Looks at nothing but its own memory and the head's; waits for a load that
@@ -245,41 +238,13 @@ impl Reader {
     pub fn status(&self) -> ReaderStatus {
         let view = self.present.read().clone();
         let loader = self.loader.lock();
-        loader.status(&view, self.head.generation())
+        loader.status(&view)
     }
 
     /// What should be logged, once: the warning of a path that a group can write, each snapshot refused,
     /// each head replaced.
     pub fn take_notices(&self) -> Vec<String> {
         self.loader.try_lock().map(|mut loader| loader.take_notices()).unwrap_or_default()
-    }
-
-    fn replace(&self) -> bool {
-        let Some(mut loader) = self.loader.try_lock() else { return false };
-        let file = match loader.accept_head() {
-            Ok(file) => file,
-            Err(error) => {
-                loader.missing(Some(error));
-                return false;
-            }
-        };
-        if let Err(source) = self.head.page().replace(&file.file) {
-            loader.missing(Some(StoreError::io("map the head", &self.path, source)));
-            return false;
-        }
-        let FileId { device, inode } = file.id;
-        self.replaced_inode.store(inode, Ordering::Relaxed);
-        self.replaced_device.store(device, Ordering::Relaxed);
-        loader.replaced(file);
-        self.heads.fetch_add(1, Ordering::Relaxed);
-        self.stale.store(true, Ordering::Release);
-        true
-    }
-
-    fn note(&self, error: Option<StoreError>) {
-        if let Some(mut loader) = self.loader.try_lock() {
-            loader.missing(error);
-        }
     }
 }
 

@@ -42,8 +42,14 @@ impl Store {
             return Err(StoreError::Head { path: self.directory.join(HEAD), problem });
         }
         let modes = folder.modes().map_err(|source| StoreError::io("look at", folder.path(), source))?;
+        let head = map_head(folder.path(), &file, true)?;
+        head.read_whole();
+        if head.lost() {
+            let problem = "it was cut short while it was opened; nothing was changed".to_owned();
+            return Err(StoreError::Head { path: self.directory.join(HEAD), problem });
+        }
         Ok(Session {
-            head: map_head(folder.path(), &file, true)?,
+            head,
             environment: self.identity.environment.clone(),
             modes,
             folder,
@@ -111,6 +117,16 @@ impl Session {
             torn: None,
             prev: String::new(),
         }
+    }
+
+    /// Whether what was written to the head is in the file. Ask after writing.
+    pub(super) fn kept(&self) -> Result<(), StoreError> {
+        if !self.head.lost() {
+            return Ok(());
+        }
+        let problem = "it was cut short while it was changed, and the change is not in it; workers keep what they knew.                        Put a backup of the head back, then try again"
+            .to_owned();
+        Err(StoreError::Head { path: self.path().join(HEAD), problem })
     }
 
     /// Writes the head to the disk; what is wrong with that, since every reader has seen it already.

@@ -1,15 +1,13 @@
-//! The head's page, mapped shared: the only place that maps it.
+//! The head's page: mapped shared, or a copy of it.
 //!
-//! The page is never seen as bytes, only as atomic words, since other processes change it at any time. Its address
-//! does not change while the `Page` lives, even when another file takes the place of the first.
+//! The page is never seen as bytes, only as atomic words, since other processes change a mapped one at any time.
 
 #![allow(unsafe_code)]
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
-use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+use crate::fault::Mapped;
 #[cfg(feature = "publisher")]
 use rustix::mm::{MsyncFlags, msync};
-use std::ffi::c_void;
 use std::fs::File;
 use std::io;
 use std::ptr::NonNull;
@@ -19,57 +17,77 @@ use std::sync::atomic::AtomicU64;
 pub(crate) const PAGE_SIZE: usize = 65_536;
 /// Size of a head in words.
 pub(crate) const PAGE_WORDS: usize = PAGE_SIZE / 8;
+/// Attempts to read a head that is being changed.
+#[cfg(feature = "publisher")]
+const COPY_ATTEMPTS: usize = 16;
 
-/// A mapped head. Readers map it read-only: storing to their words would end the process.
+type Words = [AtomicU64; PAGE_WORDS];
+
+/// A head's words. Readers map them read-only: storing to them would end the process.
 #[derive(Debug)]
 pub(crate) struct Page {
-    words: NonNull<[AtomicU64; PAGE_WORDS]>,
-    protection: ProtFlags,
+    words: NonNull<Words>,
+    /// None: a copy, which this owns.
+    mapped: Option<Mapped>,
 }
 
-// SAFETY: the mapping belongs to the process, not to a thread, and is reached through atomics only.
+// SAFETY: the words belong to the process, not to a thread, and are reached through atomics only.
 unsafe impl Send for Page {}
 // SAFETY: as above.
 unsafe impl Sync for Page {}
 
 impl Page {
-    /// Maps the first 64 KiB of `file`, which must be that long: reading past a file's end kills the process.
+    /// Maps the first 64 KiB of `file`, which must be that long.
     pub(crate) fn map(file: &File, write: bool) -> io::Result<Page> {
         long_enough(file)?;
-        let protection = if write { ProtFlags::READ | ProtFlags::WRITE } else { ProtFlags::READ };
-        // SAFETY: with no address asked for, a new mapping takes nothing away from anybody.
-        let address =
-            unsafe { mmap(std::ptr::null_mut(), PAGE_SIZE, protection, MapFlags::SHARED, file, 0) }?;
-        match NonNull::new(address.cast()) {
-            Some(words) => Ok(Page { words, protection }),
-            None => Err(io::ErrorKind::OutOfMemory.into()),
-        }
+        let mapped = Mapped::new(file, PAGE_SIZE, write)?;
+        Ok(Page { words: mapped.start().cast(), mapped: Some(mapped) })
     }
 
-    /// Shows `file` instead, at the same address. Whoever reads meanwhile sees the one or the other.
-    pub(crate) fn replace(&self, file: &File) -> io::Result<()> {
-        // First elsewhere: what this file system refuses is refused before anything is taken away.
-        drop(Page::map(file, self.protection.contains(ProtFlags::WRITE))?);
-        let flags = MapFlags::SHARED | MapFlags::FIXED;
-        let address = self.words.as_ptr().cast::<c_void>();
-        // SAFETY: the range is exactly the mapping that this page owns, and the kernel swaps it as one step. Words
-        // borrowed from it stay readable at their address.
-        unsafe { mmap(address, PAGE_SIZE, self.protection, flags, file, 0) }?;
-        Ok(())
+    /// Copies the head of `file`, at a moment when nobody changes it, or nearly so.
+    #[cfg(feature = "publisher")]
+    pub(crate) fn copy(file: &File) -> io::Result<Page> {
+        use std::os::unix::fs::FileExt;
+        long_enough(file)?;
+        let (mut bytes, mut before) = (vec![0; PAGE_SIZE], Vec::new());
+        for _ in 0..COPY_ATTEMPTS {
+            file.read_exact_at(&mut bytes, 0)?;
+            if bytes == before {
+                break;
+            }
+            before.clone_from(&bytes);
+        }
+        let (words, _) = bytes.as_chunks::<8>();
+        let words: Box<[AtomicU64]> =
+            words.iter().map(|word| AtomicU64::new(u64::from_ne_bytes(*word))).collect();
+        let words: Box<Words> = words.try_into().map_err(|_| io::ErrorKind::InvalidData)?;
+        Ok(Page { words: NonNull::from(Box::leak(words)), mapped: None })
     }
 
     /// The page's words, as they are in the file: little-endian.
     #[inline(always)]
-    pub(crate) fn words(&self) -> &[AtomicU64; PAGE_WORDS] {
-        // SAFETY: 64 KiB are mapped readable at that page-aligned address until the drop, any bits are a valid
-        // `AtomicU64`, and the file is never shortened (docs/store-format.md).
+    pub(crate) fn words(&self) -> &Words {
+        // SAFETY: so many words are readable at that address until the drop, which a mapping's page aligns and a box too.
+        // Any bits are a valid `AtomicU64`; where the file was cut short they are zeros (see `lost`).
         unsafe { self.words.as_ref() }
+    }
+
+    /// Whether its words are no longer the file's. Ask after reading.
+    pub(crate) fn lost(&self) -> bool {
+        self.mapped.as_ref().is_some_and(Mapped::lost)
+    }
+
+    /// Has every reader of it take it for lost.
+    pub(crate) fn give_up(&self) {
+        if let Some(mapped) = &self.mapped {
+            mapped.give_up();
+        }
     }
 
     /// Writes the page to the disk and waits for it.
     #[cfg(feature = "publisher")]
     pub(crate) fn flush(&self) -> io::Result<()> {
-        // SAFETY: the range is this page's own mapping.
+        // SAFETY: the range is this page's own.
         unsafe { msync(self.words.as_ptr().cast(), PAGE_SIZE, MsyncFlags::SYNC) }?;
         Ok(())
     }
@@ -77,8 +95,10 @@ impl Page {
 
 impl Drop for Page {
     fn drop(&mut self) {
-        // SAFETY: the range is this page's own mapping, and no borrow of it outlives the page.
-        let _ = unsafe { munmap(self.words.as_ptr().cast(), PAGE_SIZE) };
+        if self.mapped.is_none() {
+            // SAFETY: `copy` leaked that box, and no borrow of it outlives the page.
+            drop(unsafe { Box::from_raw(self.words.as_ptr()) });
+        }
     }
 }
 

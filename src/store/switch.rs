@@ -98,6 +98,7 @@ impl Store {
         let changed = act(&session)?;
         // Also where it was so before: whoever did it may have died before the readers were told.
         session.head.touch();
+        session.kept()?;
         let mut warnings: Vec<String> = session.flush().into_iter().collect();
         if changed {
             let mut record = session.record(change, action, Outcome::Done);

@@ -120,7 +120,7 @@ impl Store {
         let (mut marks, mut snapshots) = (BTreeMap::<u64, Vec<Mark>>::new(), 0);
         for named in self.kept().unwrap_or_default() {
             let opened = open_snapshot(&store, named, &self.identity.environment, policy);
-            let Ok(Some(audited)) = opened.map_or(Ok(None), |(snapshot, _)| snapshot.audited()) else {
+            let Ok(Some(audited)) = opened.map_or(Ok(None), |opened| opened.snapshot.audited()) else {
                 continue;
             };
             snapshots += 1;

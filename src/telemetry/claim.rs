@@ -17,7 +17,7 @@ pub(super) fn claim(file: &File) -> usize {
 }
 
 /// Whether somebody has those cells. The file may be open for reading only.
-#[cfg(all(target_os = "linux", feature = "publisher"))]
+#[cfg(target_os = "linux")]
 pub(super) fn is_claimed(file: &File, worker: usize) -> bool {
     let mut lock = on(worker);
     // SAFETY: the descriptor is open as long as `file` is borrowed, and the lock's description is the kernel's to write to
@@ -26,7 +26,7 @@ pub(super) fn is_claimed(file: &File, worker: usize) -> bool {
     asked == 0 && lock.l_type != libc::F_UNLCK as libc::c_short
 }
 
-#[cfg(all(not(target_os = "linux"), feature = "publisher"))]
+#[cfg(not(target_os = "linux"))]
 pub(super) fn is_claimed(_: &File, _: usize) -> bool {
     false
 }

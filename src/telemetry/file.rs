@@ -1,7 +1,8 @@
 //! Making and opening the file that is counted in.
 
+use super::claim::is_claimed;
 use super::error::TelemetryError;
-use super::layout::{Layout, MAGIC, NAMES, header, path};
+use super::layout::{Layout, MAGIC, NAMES, WORKERS, header, path};
 use super::memory::Memory;
 use crate::store::open_plain;
 use rustix::fs::{FallocateFlags, Mode, OFlags, RenameFlags, fallocate, fchmod, fstat};
@@ -23,14 +24,23 @@ pub(super) struct Opened {
     pub(super) layout: Layout,
 }
 
-/// Opens this user's file for a store, or makes it.
+/// Opens this user's file for a store, or makes it. One that was cut short or overwritten makes room for another: what was
+/// counted in it is lost.
 pub(super) fn open(directory: &Path, store: &Path, flags: usize, now: i64) -> Result<Opened, TelemetryError> {
     let layout = Layout::for_flags(flags);
     let user = geteuid().as_raw();
     let path = path(directory, store, user, layout);
-    let file = match open_plain(&path, true) {
+    let mut file = open_plain(&path, true);
+    if let Ok(found) = &file
+        && is_damaged(found, layout, user)
+        && has_path(found, &path)
+    {
+        let _ = std::fs::remove_file(&path);
+        file = open_plain(&path, true);
+    }
+    let file = match file {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            sweep(directory, user);
+            sweep(directory, user, now);
             make(&path, store, layout, now)?;
             open_plain(&path, true)
         }
@@ -41,6 +51,29 @@ pub(super) fn open(directory: &Path, store: &Path, flags: usize, now: i64) -> Re
     let memory =
         Memory::map(&file, layout.size()).map_err(|source| TelemetryError::io("map", &path, source))?;
     Ok(Opened { file, path, memory: Arc::new(memory), layout })
+}
+
+/// Whether this user made the file, nobody else can write it, and it is not what it was when it was made.
+fn is_damaged(file: &File, layout: Layout, user: u32) -> bool {
+    file.metadata().is_ok_and(|found| {
+        let own = found.is_file() && found.nlink() == 1 && found.uid() == user && found.mode() & 0o022 == 0;
+        own && !is_whole(file, found.len(), layout)
+    })
+}
+
+/// Whether the size and the first word are those of such a file.
+fn is_whole(file: &File, size: u64, layout: Layout) -> bool {
+    let mut magic = [0; 8];
+    size == layout.size() as u64
+        && file.read_exact_at(&mut magic, (header::MAGIC * 8) as u64).is_ok()
+        && u64::from_ne_bytes(magic) == MAGIC
+}
+
+/// Whether the path leads to that very file.
+fn has_path(file: &File, path: &Path) -> bool {
+    let here = std::fs::symlink_metadata(path).map(|found| (found.dev(), found.ino()));
+    let there = file.metadata().map(|found| (found.dev(), found.ino()));
+    matches!((here, there), (Ok(here), Ok(there)) if here == there)
 }
 
 /// Anybody may make files in `/dev/shm`: one that is not wholly ours is left alone.
@@ -91,6 +124,7 @@ fn fill(temporary: &Path, store: &Path, layout: Layout, now: i64) -> io::Result<
     let memory = Memory::map(&file, layout.size())?;
     memory.set(header::MAGIC * 8, MAGIC);
     memory.set(header::MADE * 8, now.cast_unsigned());
+    memory.set(header::NAMESPACE * 8, mount_namespace());
     let name = store.as_os_str().as_bytes();
     let start = (header::STORE + 1) * 8;
     if name.len() <= header::SIZE - start {
@@ -102,32 +136,55 @@ fn fill(temporary: &Path, store: &Path, layout: Layout, now: i64) -> io::Result<
     Ok(())
 }
 
+/// Microseconds that a file has to lie unused before it may be swept: a day.
+const UNUSED: i64 = 24 * 3_600 * 1_000_000;
+
 /// Removes this user's files of stores that are gone, so that memory does not fill up with them.
-fn sweep(directory: &Path, user: u32) {
+fn sweep(directory: &Path, user: u32, now: i64) {
     let Ok(entries) = std::fs::read_dir(directory) else { return };
     let own = format!("-{user}-");
+    let namespace = mount_namespace();
     for entry in entries.flatten() {
         let name = entry.file_name();
         let ours = name.to_str().is_some_and(|name| name.starts_with(NAMES) && name.contains(&own));
-        if ours && open_plain(&entry.path(), true).is_ok_and(|file| is_of_nothing(&file, user)) {
+        let of_nothing = |file: File| is_of_nothing(&file, user, namespace, now);
+        if ours && open_plain(&entry.path(), true).is_ok_and(of_nothing) {
             let _ = std::fs::remove_file(entry.path());
         }
     }
 }
 
-/// Whether the store that a file counts for is gone for sure.
-fn is_of_nothing(file: &File, user: u32) -> bool {
+/// Whether the store that a file counts for is gone for sure: it is not where this process would see it, nobody counts, and
+/// nobody did for a day. A process in another mount namespace (a container) sees other stores at the same paths, or none.
+fn is_of_nothing(file: &File, user: u32, namespace: u64, now: i64) -> bool {
     let mut bytes = [0; header::SIZE];
-    let ours = file.metadata().is_ok_and(|found| found.is_file() && found.uid() == user);
-    if !ours || file.read_exact_at(&mut bytes, 0).is_err() {
+    let Ok(found) = file.metadata() else { return false };
+    if !found.is_file() || found.uid() != user || file.read_exact_at(&mut bytes, 0).is_err() {
         return false;
     }
-    let (length, name) = bytes.split_at((header::STORE + 1) * 8);
-    let length = length.last_chunk::<8>().map_or(0, |word| u64::from_le_bytes(*word));
-    let name = usize::try_from(length).ok().and_then(|length| name.get(..length));
+    let (words, _) = bytes.as_chunks::<8>();
+    let word = |number: usize| words.get(number).map_or(0, |word| u64::from_le_bytes(*word));
+    if namespace == 0 || word(header::NAMESPACE) != namespace {
+        return false;
+    }
+    // What is stored through a mapping moves no time of a file in memory.
+    let said = (0..WORKERS).map(|worker| word(header::SERVING + 2 * worker + 1).cast_signed());
+    let written = found.mtime().saturating_mul(1_000_000);
+    let hour = word(header::HOUR).saturating_mul(3_600_000_000).cast_signed();
+    let last = said.chain([written, hour, word(header::MADE).cast_signed()]).max().unwrap_or(i64::MAX);
+    if now.saturating_sub(last) < UNUSED || (1..=WORKERS).any(|worker| is_claimed(file, worker)) {
+        return false;
+    }
+    let name = bytes.get((header::STORE + 1) * 8..).unwrap_or(&[]);
+    let name = usize::try_from(word(header::STORE)).ok().and_then(|length| name.get(..length));
     let Some(store) = name.map(|name| Path::new(OsStr::from_bytes(name))) else { return false };
     let missing = |error: io::Error| error.kind() == io::ErrorKind::NotFound;
     store.is_absolute() && std::fs::symlink_metadata(store).is_err_and(missing)
+}
+
+/// What tells this process's view of the file system from a container's; 0 where there is no telling.
+fn mount_namespace() -> u64 {
+    std::fs::metadata("/proc/self/ns/mnt").map_or(0, |found| found.ino())
 }
 
 /// A name that no other thread has. Where one that died left it behind, it is not ours to use: another is tried next time.
@@ -137,7 +194,13 @@ fn temporary(path: &Path) -> PathBuf {
     path.with_file_name(format!(".{name}.{}.{nanoseconds}", std::process::id()))
 }
 
-/// Whether the file still has a name: one that was removed is counted in by nobody who comes later.
-pub(super) fn has_name(file: &File) -> bool {
-    fstat(file).is_ok_and(|found| found.st_nlink > 0)
+/// Whether the file still has a name, since one that was removed is counted in by nobody who comes later, and is what it was
+/// when it was made.
+pub(super) fn is_sound(opened: &Opened) -> bool {
+    let Ok(found) = fstat(&opened.file) else { return false };
+    let size = u64::try_from(found.st_size).unwrap_or(0);
+    found.st_nlink > 0
+        && size == opened.layout.size() as u64
+        && opened.memory.get(header::MAGIC * 8) == MAGIC
+        && has_path(&opened.file, &opened.path)
 }

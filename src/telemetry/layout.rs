@@ -46,6 +46,8 @@ pub(super) mod header {
     pub(in crate::telemetry) const DROPPED_EXPOSURES: usize = 5;
     /// Events and variants that there was no room for.
     pub(in crate::telemetry) const DROPPED_EVENTS: usize = 6;
+    /// The mount namespace of whoever made the file, where its store can be seen; 0 where that is not known.
+    pub(in crate::telemetry) const NAMESPACE: usize = 7;
     /// From here on: the hour that each row of the hours is of, plus one; 0 for none.
     pub(in crate::telemetry) const ROWS: usize = 8;
     /// From here on, for each thread that has cells of its own: the generation that it answers from, and microseconds since

@@ -1,11 +1,11 @@
-//! A file mapped shared and writable: the only place that maps one for counting.
+//! A file mapped shared and writable, for counting.
 //!
-//! It is seen as atomic words and bytes only, since other processes change it at any time. Reading or writing beyond the
-//! end of a file that was cut short ends the process (SIGBUS); only the same user and root can do that to it.
+//! It is seen as atomic words and bytes only, since other processes change it at any time. Where the file is cut short, what
+//! is counted from then on is counted in memory that nobody reads, until [`Memory::lost`] is asked.
 
 #![allow(unsafe_code)]
 
-use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+use crate::fault::Mapped;
 use std::fs::File;
 use std::io;
 use std::ptr::NonNull;
@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 pub(super) struct Memory {
     start: NonNull<u8>,
     size: usize,
+    mapped: Mapped,
 }
 
 // SAFETY: the mapping belongs to the process, not to a thread, and is reached through atomics only.
@@ -27,13 +28,13 @@ unsafe impl Sync for Memory {}
 impl Memory {
     /// Maps `size` bytes of `file`, which must be that long.
     pub(super) fn map(file: &File, size: usize) -> io::Result<Memory> {
-        let protection = ProtFlags::READ | ProtFlags::WRITE;
-        // SAFETY: with no address asked for, a new mapping takes nothing away from anybody.
-        let start = unsafe { mmap(std::ptr::null_mut(), size, protection, MapFlags::SHARED, file, 0) }?;
-        match NonNull::new(start.cast()) {
-            Some(start) => Ok(Memory { start, size }),
-            None => Err(io::ErrorKind::OutOfMemory.into()),
-        }
+        let mapped = Mapped::new(file, size, true)?;
+        Ok(Memory { start: mapped.start(), size, mapped })
+    }
+
+    /// Whether the file was cut short: what is counted here is lost.
+    pub(super) fn lost(&self) -> bool {
+        self.mapped.lost()
     }
 
     /// The word at an offset in bytes.
@@ -136,12 +137,5 @@ impl<T: Atomics> Row<T> {
         // SAFETY: mapped as long as the memory is held. A mapping begins on a page, so it is aligned; any bits are valid, and
         // nobody reaches them but through atomics.
         unsafe { found.as_ref() }
-    }
-}
-
-impl Drop for Memory {
-    fn drop(&mut self) {
-        // SAFETY: the range is this value's own mapping, and no borrow of it outlives it.
-        let _ = unsafe { munmap(self.start.as_ptr().cast(), self.size) };
     }
 }

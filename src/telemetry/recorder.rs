@@ -169,9 +169,10 @@ impl Recorder {
         &self.opened.path
     }
 
-    /// Whether the file still has its name; where somebody removed it, open another.
-    pub fn has_name(&self) -> bool {
-        file::has_name(&self.opened.file)
+    /// Whether what is counted can still be read by others: the file has its name, its size and what its header says. Where it
+    /// is not so, open another.
+    pub fn is_sound(&self) -> bool {
+        !self.opened.memory.lost() && file::is_sound(&self.opened)
     }
 
     /// Whether the file has room for that snapshot's flags, as far as any has.

@@ -3,7 +3,7 @@
 use crate::call::{self, FLAG, QUESTION, QUESTION_DEFAULT, Question, argument, count, exact, parse};
 use crate::overrides::{self, Overrides};
 use crate::php::{self, Text, globals, guarded};
-use crate::pin::{self, Globals, Pin};
+use crate::pin::{self, Globals, Pin, soundly};
 use crate::telemetry;
 use crate::{status, stores, values};
 use engine::telemetry::{Asked, Status};
@@ -50,6 +50,9 @@ fn quickly_of(globals: &mut Globals, question: &Question<'_>) -> Option<u32> {
     let view = view.as_deref().filter(|view| !view.switches.any())?;
     let snapshot = view.snapshot.as_deref()?;
     let quick = snapshot.quick_of(snapshot.find_hashed(question.hash, question.flag)?, question.company)?;
+    if snapshot.lost() {
+        return None;
+    }
     telemetry.quick(snapshot, quick, question.company);
     Some(quick.on())
 }
@@ -102,13 +105,13 @@ fn asked(globals: &mut Globals, question: &Question<'_>, exposes: bool) -> Found
 fn answer(globals: &mut Globals, question: &Question<'_>) -> Found {
     let told = globals.overrides.as_ref().and_then(|told| told.answer(question.flag, question.company));
     let now = globals.instant();
-    let (mut answer, flag) = match globals.pin() {
+    let (mut answer, flag) = soundly(globals, |globals| match globals.pin() {
         Some(Pin { snapshot, switches }) => match snapshot.find_hashed(question.hash, question.flag) {
             Some(flag) => (engine::evaluate(snapshot, switches, flag, &as_engine(question, now)), Some(flag)),
             None => (Answer::off(Reason::UnknownFlag), None),
         },
         None => (Answer::off(Reason::NoSnapshot), None),
-    };
+    });
     if let Some(told) = told {
         answer = Answer { on: told.on, ..Answer::off(Reason::Override) };
     }
@@ -124,10 +127,12 @@ pub(crate) extern "C" fn feature_possible(frame: &mut ExecuteData, result: &mut 
             return told;
         }
         let now = globals.instant();
-        globals.pin().is_some_and(|pin| {
-            pin.snapshot
-                .find_hashed(question.hash, question.flag)
-                .is_some_and(|flag| engine::possible(pin.snapshot, pin.switches, flag, now))
+        soundly(globals, |globals| {
+            globals.pin().is_some_and(|pin| {
+                pin.snapshot
+                    .find_hashed(question.hash, question.flag)
+                    .is_some_and(|flag| engine::possible(pin.snapshot, pin.switches, flag, now))
+            })
         })
     });
     result.set_bool(possible);
@@ -137,9 +142,10 @@ pub(crate) extern "C" fn feature_possible(frame: &mut ExecuteData, result: &mut 
 pub(crate) extern "C" fn feature_variant(frame: &mut ExecuteData, result: &mut Zval) {
     let variant = guarded(values::null(), || {
         let Some(question) = exact(frame).or_else(|| parse(frame, &QUESTION)) else { return values::null() };
-        let globals = globals();
-        let found = asked(globals, &question, true);
-        variant_name(globals, &question, &found, true)
+        soundly(globals(), |globals| {
+            let found = asked(globals, &question, true);
+            variant_name(globals, &question, &found, true)
+        })
     });
     put(result, variant);
 }
@@ -186,20 +192,7 @@ pub(crate) extern "C" fn feature_value(frame: &mut ExecuteData, result: &mut Zva
         let Some(question) = question.or_else(|| parse(frame, &QUESTION_DEFAULT)) else {
             return values::null();
         };
-        let globals = globals();
-        let found = asked(globals, &question, true);
-        let shown = match found.told {
-            Some(told) if told.names_variant => {
-                let name = told_variant(globals, &question).unwrap_or_default();
-                let flag = found.flag.filter(|_| found.on).zip(globals.pinned_as_it_is());
-                flag.and_then(|(flag, pin)| {
-                    Some((pin.snapshot, engine::variant_named(pin.snapshot, flag, name)?))
-                })
-            }
-            _ => drawn(globals, &question, &found, true),
-        };
-        let value = shown.and_then(|(snapshot, variant)| Some(values::of(snapshot, variant.value?)));
-        value.unwrap_or_else(|| {
+        soundly(globals(), |globals| value(globals, &question)).unwrap_or_else(|| {
             if count(frame) < 4 {
                 return values::null();
             }
@@ -210,11 +203,27 @@ pub(crate) extern "C" fn feature_value(frame: &mut ExecuteData, result: &mut Zva
     put(result, value);
 }
 
+/// The value of the variant that the flag shows; none where there is none.
+fn value(globals: &mut Globals, question: &Question<'_>) -> Option<Zval> {
+    let found = asked(globals, question, true);
+    let shown = match found.told {
+        Some(told) if told.names_variant => {
+            let name = told_variant(globals, question).unwrap_or_default();
+            let flag = found.flag.filter(|_| found.on).zip(globals.pinned_as_it_is());
+            flag.and_then(|(flag, pin)| {
+                Some((pin.snapshot, engine::variant_named(pin.snapshot, flag, name)?))
+            })
+        }
+        _ => drawn(globals, question, &found, true),
+    };
+    shown.and_then(|(snapshot, variant)| Some(values::of(snapshot, variant.value?)))
+}
+
 /// `feature_explain(string $flag, int|string|null $company = null, array $context = []): array`
 pub(crate) extern "C" fn feature_explain(frame: &mut ExecuteData, result: &mut Zval) {
     let explained = guarded(values::null(), || {
         let Some(question) = exact(frame).or_else(|| parse(frame, &QUESTION)) else { return values::null() };
-        explain(globals(), &question)
+        soundly(globals(), |globals| explain(globals, &question))
     });
     put(result, explained);
 }
@@ -264,28 +273,31 @@ fn key(key: Key<'_>) -> Zval {
 pub(crate) extern "C" fn feature_all(frame: &mut ExecuteData, result: &mut Zval) {
     let all = guarded(values::null(), || {
         let Some(question) = call::parse_all(frame) else { return values::null() };
-        let globals = globals();
-        let now = globals.instant();
-        globals.pin();
-        let mut table = ZendHashTable::new();
-        let overrides = globals.overrides.as_deref();
-        if let Some(pin) = globals.pinned_as_it_is() {
-            for flag in pin.snapshot.flag_ids() {
-                let name = pin.snapshot.flag_key(flag).as_bytes();
-                let told = overrides.and_then(|told| told.answer(name, question.company)).map(|told| told.on);
-                let on = told.unwrap_or_else(|| {
-                    engine::enabled(pin.snapshot, pin.switches, flag, &as_engine(&question, now))
-                });
-                put_flag(&mut table, name, on);
-            }
-        }
-        for name in overrides.into_iter().flat_map(Overrides::flags) {
-            let told = overrides.and_then(|told| told.answer(name, question.company));
-            put_flag(&mut table, name, told.is_some_and(|told| told.on));
-        }
-        values::array(table)
+        soundly(globals(), |globals| all(globals, &question))
     });
     put(result, all);
+}
+
+fn all(globals: &mut Globals, question: &Question<'_>) -> Zval {
+    let now = globals.instant();
+    let mut table = ZendHashTable::new();
+    globals.pin();
+    let overrides = globals.overrides.as_deref();
+    if let Some(pin) = globals.pinned_as_it_is() {
+        for flag in pin.snapshot.flag_ids() {
+            let name = pin.snapshot.flag_key(flag).as_bytes();
+            let told = overrides.and_then(|told| told.answer(name, question.company)).map(|told| told.on);
+            let on = told.unwrap_or_else(|| {
+                engine::enabled(pin.snapshot, pin.switches, flag, &as_engine(question, now))
+            });
+            put_flag(&mut table, name, on);
+        }
+    }
+    for name in overrides.into_iter().flat_map(Overrides::flags) {
+        let told = overrides.and_then(|told| told.answer(name, question.company));
+        put_flag(&mut table, name, told.is_some_and(|told| told.on));
+    }
+    values::array(table)
 }
 
 fn put_flag(table: &mut ZendHashTable, name: &[u8], on: bool) {
@@ -318,12 +330,15 @@ pub(crate) extern "C" fn feature_filter(frame: &mut ExecuteData, result: &mut Zv
 pub(crate) extern "C" fn feature_needs(frame: &mut ExecuteData, result: &mut Zval) {
     let needs = guarded(values::null(), || {
         let Some(question) = parse(frame, &FLAG) else { return values::null() };
-        let pin = globals().pin();
-        let flag = pin.and_then(|pin| Some((pin, pin.snapshot.find_hashed(question.hash, question.flag)?)));
-        match flag {
-            Some((pin, flag)) => values::strings(pin.snapshot.needs(flag)),
-            None => values::strings(std::iter::empty()),
-        }
+        soundly(globals(), |globals| {
+            let pin = globals.pin();
+            let flag =
+                pin.and_then(|pin| Some((pin, pin.snapshot.find_hashed(question.hash, question.flag)?)));
+            match flag {
+                Some((pin, flag)) => values::strings(pin.snapshot.needs(flag)),
+                None => values::strings(std::iter::empty()),
+            }
+        })
     });
     put(result, needs);
 }

@@ -24,6 +24,7 @@ pub(crate) extern "C" fn info(module: *mut ModuleEntry) {
         row("Age", &age.map_or("none".to_owned(), |age| format!("{age:.0} s")));
         row("Flags", &flags.to_string());
         row("Memory", reader.and_then(|reader| reader.map).map_or("none", status::map_name));
+        row("SIGBUS handler", engine::bus_handler().as_str());
         row("Last error", error.unwrap_or("none"));
         info_table_end!();
     });

@@ -8,7 +8,7 @@ use crate::overrides::Overrides;
 use crate::php::{self, Text};
 use crate::stores::{self, Opened};
 use crate::telemetry::{self, Telemetry};
-use engine::store::{Reader, ReaderStatus, View};
+use engine::store::{MapPolicy, Reader, ReaderStatus, View};
 use engine::{Key, Snapshot, Switches};
 use ext_php_rs::zend::{ModuleGlobal, ModuleGlobals};
 use rustix::time::{ClockId, clock_gettime};
@@ -17,12 +17,15 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::ptr::null;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 pub(crate) static GLOBALS: ModuleGlobals<Globals> = ModuleGlobals::new();
 
-/// Watched by requests whose pin does not move.
+/// Watched by requests whose pin does not move, and whose snapshot nobody can take away.
 static STILL: AtomicU64 = AtomicU64::new(0);
+
+/// How often an answer is looked for again because the snapshot was lost under it: each time from a copy, or from another.
+const RECOVERIES: usize = 8;
 
 /// Most questions between two looks of a process that lives long at whether the head's file was replaced.
 const LOOK_EVERY: u32 = 64;
@@ -32,7 +35,7 @@ pub(crate) struct Globals {
     /// Points into `view` where questions may be answered from the snapshot alone: nothing is killed, stopped or
     /// overridden, and nothing has to be looked at first.
     quick: *const Snapshot,
-    /// Points into `open`, or to `STILL`.
+    /// Points into `view`, or to `STILL`: to the head's epoch where the pin moves, else to the last word of a shared snapshot.
     watched: *const AtomicU64,
     seen: u64,
     /// Questions left before a look; only where the process lives long.
@@ -129,12 +132,17 @@ impl Globals {
     /// The answer for a company, where the snapshot alone decides: 1 on, 0 off. It is counted.
     #[inline(always)]
     pub(crate) fn quickly(&mut self, hash: u64, flag: &[u8], company: i64) -> Option<u32> {
-        if self.quick.is_null() || self.must_look() {
+        if self.quick.is_null() {
             return None;
         }
         // SAFETY: not null, so it points into `view`, which is held and only changes together with it.
         let snapshot = unsafe { &*self.quick };
         let quick = snapshot.quick(hash, flag, company)?;
+        // After reading: where the snapshot is lost meanwhile, the word that is watched is another. No instruction on x86-64.
+        fence(Ordering::Acquire);
+        if self.must_look() {
+            return None;
+        }
         self.count(quick.on());
         self.telemetry.quick(snapshot, quick, Some(Key::Int(company)));
         Some(quick.on())
@@ -143,7 +151,7 @@ impl Globals {
     /// Whether the head moved, or it is time for a look.
     #[inline(always)]
     fn must_look(&mut self) -> bool {
-        // SAFETY: `watched` points to `STILL`, or into the head that `open` keeps mapped at one address.
+        // SAFETY: `watched` points to `STILL`, or into what `view` keeps mapped at one address.
         let epoch = unsafe { (*self.watched).load(Ordering::Relaxed) };
         self.until_look = self.until_look.wrapping_sub(1);
         if self.until_look == 0 {
@@ -198,19 +206,33 @@ impl Globals {
     fn set(&mut self, view: Arc<View>) {
         self.watched = &raw const STILL;
         self.seen = 0;
-        if self.lives_long
-            && self.settings.refresh_ms > 0
-            && let Some(open) = &self.open
-        {
-            self.watched = open.reader.epoch_cell();
+        let mut quick = self.overrides.is_none() && !view.switches.any();
+        let last_word = view.snapshot.as_ref().and_then(|snapshot| snapshot.last_word());
+        if self.lives_long && self.settings.refresh_ms > 0 && self.open.is_some() {
+            self.watched = view.epoch_cell();
             self.seen = view.epoch;
+            // One word is compared, and it tells nothing of a snapshot that is lost.
+            quick &= last_word.is_none();
+        } else if let Some((word, value)) = last_word {
+            self.watched = word;
+            self.seen = value;
         }
         self.quick = match &view.snapshot {
-            Some(snapshot) if self.overrides.is_none() && !view.switches.any() => Arc::as_ptr(snapshot),
+            Some(snapshot) if quick => Arc::as_ptr(snapshot),
             _ => null(),
         };
         self.pinned = true;
         self.view = Some(view);
+    }
+
+    /// Whether what was read of the snapshot that is pinned was its file's. Ask after reading and before answering; where it was
+    /// not, the next question is asked of another.
+    pub(crate) fn is_sound(&mut self) -> bool {
+        let sound = !self.view.as_deref().is_some_and(View::lost);
+        if !sound {
+            self.unpin();
+        }
+        sound
     }
 
     /// The next question looks at everything again.
@@ -218,6 +240,25 @@ impl Globals {
         self.quick = null();
         self.pinned = false;
     }
+}
+
+/// What `answer` says, from a snapshot that is there all the while.
+pub(crate) fn soundly<T>(globals: &mut Globals, mut answer: impl FnMut(&mut Globals) -> T) -> T {
+    for _ in 0..RECOVERIES {
+        let answered = answer(globals);
+        if globals.is_sound() {
+            return answered;
+        }
+    }
+    // One after the other was lost: there is none.
+    globals.view = None;
+    globals.pinned = true;
+    globals.watched = &raw const STILL;
+    globals.seen = 0;
+    globals.until_look = LOOK_EVERY;
+    let answered = answer(globals);
+    globals.unpin();
+    answered
 }
 
 /// A request starts: its instant is now, and its first question chooses the generation.
@@ -254,6 +295,12 @@ fn look(globals: &mut Globals) {
         return;
     }
     let refresh = globals.settings.refresh_ms;
+    if globals.view.as_deref().is_some_and(View::lost) {
+        globals.unpin();
+        globals.until_look = 1;
+        advance(globals, clock);
+        return;
+    }
     let moves = globals.lives_long && refresh > 0;
     let due = moves && clock.saturating_sub(globals.moved) >= refresh;
     globals.look_every =
@@ -295,9 +342,9 @@ fn follow_head(globals: &mut Globals, clock: u64, holds: bool) {
     let view = match globals.view.take() {
         Some(view) if (holds || !globals.held) && current(&view) => view,
         // Kills and the stop reach through the mark of a request; content does not.
-        Some(view) if holds && view.snapshot.is_some() => {
+        Some(view) if holds && view.snapshot.is_some() && !view.lost() => {
             globals.held = true;
-            Arc::new(reader.switched(&view))
+            reader.switched(&view).map_or(view, Arc::new)
         }
         _ => {
             globals.held = false;
@@ -328,7 +375,7 @@ pub(crate) fn after_fork(globals: &mut Globals) {
     globals.telemetry.forget();
     if php::HAS_THREADS
         && globals.open.is_some()
-        && let Ok(opened) = stores::open(&globals.chosen, globals.settings.map)
+        && let Ok(opened) = stores::open(&globals.chosen, map(globals))
     {
         replace(globals, Some(opened));
     }
@@ -353,9 +400,18 @@ fn choose_store(globals: &mut Globals, clock: u64) {
         Err("no store: set flagstone.store in php.ini, or call flagstone_use() with the store's directory"
             .to_owned())
     } else {
-        stores::open(&globals.chosen, globals.settings.map)
+        stores::open(&globals.chosen, map(globals))
     };
     opened_or_not(globals, opened);
+}
+
+/// How snapshots become memory. Where the pin moves the head is watched, and nothing would tell in time of a mapping that is cut
+/// short: there they are copied, unless the settings say otherwise.
+fn map(globals: &Globals) -> MapPolicy {
+    match globals.settings.map {
+        MapPolicy::Auto if globals.lives_long => MapPolicy::Private,
+        map => map,
+    }
 }
 
 /// Judges a path with symbolic links on it again, and opens the store anew where it leads elsewhere since: a release was
@@ -373,7 +429,7 @@ fn follow_links(globals: &mut Globals, clock: u64) {
             globals.error = None;
             return;
         }
-        Ok(_) => stores::open(&globals.chosen, globals.settings.map),
+        Ok(_) => stores::open(&globals.chosen, map(globals)),
         Err(error) => Err(error),
     };
     let opened = opened.and_then(|new| {

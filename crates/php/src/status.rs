@@ -32,6 +32,7 @@ pub(crate) fn array(globals: &mut Globals) -> Zval {
     set("stopped", boolean(reader.is_some_and(|reader| reader.stopped)));
     set("warning", or_null(reader.and_then(warning), |warning| string(warning.as_bytes())));
     set("last_error", or_null(last_error(globals, reader), |error| string(error.as_bytes())));
+    set("sigbus", string(engine::bus_handler().as_str().as_bytes()));
     set("overridden", boolean(globals.overrides.is_some()));
     set("telemetry", telemetry(globals));
     set("counters", counters(globals, reader));
@@ -68,6 +69,7 @@ fn counters(globals: &Globals, reader: Option<&ReaderStatus>) -> Zval {
     set("loads", reader.map_or(0, |reader| reader.loads));
     set("refused", reader.map_or(0, |reader| reader.refused));
     set("heads_replaced", reader.map_or(0, |reader| reader.heads_replaced));
+    set("lost_mappings", engine::lost_mappings());
     crate::values::array(table)
 }
 

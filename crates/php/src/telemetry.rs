@@ -181,7 +181,7 @@ pub(crate) fn follow(globals: &mut Globals, view: &View, store: &Path, clock: u6
         let look = clock.saturating_sub(telemetry.looked) >= LOOK_EVERY;
         telemetry.looked = if look { clock } else { telemetry.looked };
         let bound = telemetry.bound.as_ref().is_some_and(|bound| Arc::ptr_eq(bound, snapshot));
-        if (!look || recorder.has_name()) && (bound || recorder.fits(snapshot)) {
+        if (!look || recorder.is_sound()) && (bound || recorder.fits(snapshot)) {
             if !bound {
                 recorder.bind(snapshot);
                 telemetry.bound = Some(snapshot.clone());

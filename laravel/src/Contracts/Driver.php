@@ -14,9 +14,10 @@ namespace Flagstone\Laravel\Contracts;
  *     percentage: ?float, variant: ?string, prerequisite: ?string, missing: list<string>, environment: ?string, generation: int}
  * @phpstan-type Status array{backend: string, version: string, store: ?string, environment: ?string, generation: int,
  *     head_generation: int, published_at: ?float, age: ?float, source: string, map: ?string, flags: int,
- *     killed: list<string>, stopped: bool, warning: ?string, last_error: ?string, overridden: bool,
+ *     killed: list<string>, stopped: bool, warning: ?string, last_error: ?string, sigbus: string, overridden: bool,
  *     telemetry: array{file: ?string, error: ?string},
- *     counters: array{on: int, off: int, panics: int, loads: int, refused: int, heads_replaced: int}}
+ *     counters: array{on: int, off: int, panics: int, loads: int, refused: int, heads_replaced: int,
+ *     lost_mappings: int}}
  */
 interface Driver
 {

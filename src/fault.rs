@@ -1,0 +1,294 @@
+//! Files mapped shared, and the handler that lets a process outlive one that is cut short.
+//!
+//! A page that its file no longer reaches, or that the disk cannot give, raises SIGBUS where it is touched. The handler
+//! answers for the mappings of this module and for `BUS_ADRERR` alone: it marks the mapping lost, puts zeros in the place of
+//! all of it, and lets the access go on. Everything else goes to whoever had the signal before.
+//!
+//! Zeros lie, so whoever reads a mapping asks [`Mapped::lost`] after reading and before answering. The mark comes before the
+//! zeros: who has seen a zero sees the mark.
+//!
+//! The handler takes no lock, allocates nothing, and reads a table of fixed size that is each process's own after a fork.
+
+#![allow(unsafe_code)]
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+use libc::{c_int, c_void, siginfo_t};
+use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
+use std::fs::File;
+use std::io;
+use std::ptr::{NonNull, null, null_mut};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
+use std::sync::{Once, OnceLock};
+
+/// Mappings that a process can hold at once.
+const SLOT_COUNT: usize = 1024;
+
+/// Mappings lost by this process.
+static LOST: AtomicU64 = AtomicU64::new(0);
+
+/// One mapping, as the handler finds it.
+#[derive(Debug)]
+struct Slot {
+    taken: AtomicBool,
+    /// Odd while the mapping is there; it grows with each that comes and goes.
+    sequence: AtomicU32,
+    start: AtomicUsize,
+    size: AtomicUsize,
+    writable: AtomicBool,
+    lost: AtomicBool,
+}
+
+static SLOTS: [Slot; SLOT_COUNT] = [const {
+    Slot {
+        taken: AtomicBool::new(false),
+        sequence: AtomicU32::new(0),
+        start: AtomicUsize::new(0),
+        size: AtomicUsize::new(0),
+        writable: AtomicBool::new(false),
+        lost: AtomicBool::new(false),
+    }
+}; SLOT_COUNT];
+
+/// Slots that were ever taken lie below this number.
+static USED: AtomicUsize = AtomicUsize::new(0);
+
+/// An address range and whether it is mapped writable.
+#[derive(Clone, Copy)]
+struct Range {
+    start: usize,
+    size: usize,
+    writable: bool,
+}
+
+impl Slot {
+    /// What is mapped; none where that changes now.
+    fn range(&self) -> Option<Range> {
+        let sequence = self.sequence.load(Ordering::Acquire);
+        let range = Range {
+            start: self.start.load(Ordering::Acquire),
+            size: self.size.load(Ordering::Acquire),
+            writable: self.writable.load(Ordering::Acquire),
+        };
+        (sequence % 2 == 1 && self.sequence.load(Ordering::Acquire) == sequence).then_some(range)
+    }
+
+    /// Marks the mapping lost, then puts zeros in its place: all of it at once, so that it is lost only once.
+    ///
+    /// # Safety
+    ///
+    /// The range is this slot's mapping, and stays it until the call returns.
+    unsafe fn lose(&self, range: Range) -> bool {
+        if !self.lost.swap(true, Ordering::SeqCst) {
+            LOST.fetch_add(1, Ordering::SeqCst);
+        }
+        let protection = if range.writable { ProtFlags::READ | ProtFlags::WRITE } else { ProtFlags::READ };
+        let flags = MapFlags::PRIVATE | MapFlags::FIXED | MapFlags::NORESERVE;
+        // SAFETY: by the caller's promise the range is a mapping of this module. Its memory is read through atomics or
+        // bounds-checked, and any bytes are valid there.
+        unsafe { mmap_anonymous(range.start as *mut c_void, range.size, protection, flags) }.is_ok()
+    }
+}
+
+/// Lets an access to `address` go on, if it is to a mapping of this module. Where there is no memory even for the table of
+/// its pages, it does not.
+fn survive(address: usize) -> bool {
+    let found = SLOTS.iter().take(USED.load(Ordering::Acquire)).find_map(|slot| {
+        let range = slot.range().filter(|range| address.wrapping_sub(range.start) < range.size)?;
+        Some((slot, range))
+    });
+    let Some((slot, range)) = found else { return false };
+    // SAFETY: the range holds the address that is being accessed, so it is mapped for whoever accesses it, and stays so.
+    unsafe { slot.lose(range) }
+}
+
+/// Who had the signal before.
+static PREVIOUS: OnceLock<libc::sigaction> = OnceLock::new();
+
+extern "C" fn on_bus_error(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
+    // SAFETY: the kernel hands a valid description to a handler that asked for one.
+    let reported = unsafe { &*info };
+    // SAFETY: what the kernel reports of a bus error has an address; of a signal that was sent it is not used.
+    let address = unsafe { reported.si_addr() } as usize;
+    let code = reported.si_code;
+    if code == libc::BUS_ADRERR && survive(address) {
+        return;
+    }
+    chain(signal, code, info, context);
+}
+
+/// Does what was done with the signal before this handler was there.
+fn chain(signal: c_int, code: c_int, info: *mut siginfo_t, context: *mut c_void) {
+    let sent = code <= 0;
+    let Some(previous) = PREVIOUS.get() else { return to_default(signal, true) };
+    match previous.sa_sigaction {
+        libc::SIG_IGN if sent => {}
+        libc::SIG_DFL | libc::SIG_IGN => to_default(signal, sent),
+        handler if previous.sa_flags & libc::SA_SIGINFO != 0 => {
+            // SAFETY: whoever registered it said that it is such a function.
+            let handler: extern "C" fn(c_int, *mut siginfo_t, *mut c_void) =
+                unsafe { std::mem::transmute(handler) };
+            handler(signal, info, context);
+        }
+        handler => {
+            // SAFETY: as above, of the older kind.
+            let handler: extern "C" fn(c_int) = unsafe { std::mem::transmute(handler) };
+            handler(signal);
+        }
+    }
+}
+
+/// Ends the process as it would have ended without a handler: the access faults again, and a signal that was sent is sent again.
+fn to_default(signal: c_int, sent: bool) {
+    // SAFETY: all zeros are a valid `sigaction`: the default, with an empty mask.
+    let default: libc::sigaction = unsafe { std::mem::zeroed() };
+    // SAFETY: the action is valid, and nobody asks for the old one.
+    unsafe { libc::sigaction(signal, &raw const default, null_mut()) };
+    if sent {
+        // SAFETY: sends a signal to this thread, which gets it when the handler returns.
+        unsafe { libc::raise(signal) };
+    }
+}
+
+fn current_action() -> Option<libc::sigaction> {
+    // SAFETY: all zeros are a valid `sigaction`.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    // SAFETY: asks only; the kernel writes to a place that is as large as it expects.
+    (unsafe { libc::sigaction(libc::SIGBUS, null(), &raw mut action) } == 0).then_some(action)
+}
+
+fn install() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let Some(previous) = current_action() else { return };
+        let _ = PREVIOUS.set(previous);
+        // SAFETY: all zeros are a valid `sigaction`.
+        let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+        action.sa_sigaction = on_bus_error as *const () as usize;
+        action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_RESTART;
+        // SAFETY: the mask is this action's own.
+        unsafe { libc::sigfillset(&raw mut action.sa_mask) };
+        // SAFETY: the handler calls nothing that a signal handler may not call.
+        unsafe { libc::sigaction(libc::SIGBUS, &raw const action, null_mut()) };
+    });
+}
+
+/// Who has SIGBUS in this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BusHandler {
+    /// Nobody needs it: no file was mapped shared yet.
+    Unused,
+    /// The engine's handler: a file that is cut short ends nobody.
+    InPlace,
+    /// Something else took the signal later: a file that is cut short ends the process, unless that one passes it on.
+    Replaced,
+}
+
+impl BusHandler {
+    /// `unused`, `in_place` or `replaced`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            BusHandler::Unused => "unused",
+            BusHandler::InPlace => "in_place",
+            BusHandler::Replaced => "replaced",
+        }
+    }
+}
+
+/// Who has SIGBUS in this process now. One system call.
+pub fn bus_handler() -> BusHandler {
+    if PREVIOUS.get().is_none() {
+        return BusHandler::Unused;
+    }
+    match current_action() {
+        Some(action) if action.sa_sigaction == on_bus_error as *const () as usize => BusHandler::InPlace,
+        _ => BusHandler::Replaced,
+    }
+}
+
+/// Mapped files that this process lost: cut short, overwritten, or on a disk that failed.
+pub fn lost_mappings() -> u64 {
+    LOST.load(Ordering::Relaxed)
+}
+
+/// A file mapped shared, at one address as long as it lives.
+#[derive(Debug)]
+pub(crate) struct Mapped {
+    start: NonNull<u8>,
+    size: usize,
+    slot: &'static Slot,
+}
+
+// SAFETY: the mapping belongs to the process, not to a thread.
+unsafe impl Send for Mapped {}
+// SAFETY: as above; who reads it does so through atomics, or bounds-checked and never written through a reference.
+unsafe impl Sync for Mapped {}
+
+impl Mapped {
+    /// Maps the first `size` bytes of `file`, and installs the handler where that is the first mapping.
+    pub(crate) fn new(file: &File, size: usize, writable: bool) -> io::Result<Mapped> {
+        install();
+        let Some(slot) = take_slot() else {
+            return Err(io::Error::other(format!("this process has mapped {SLOT_COUNT} files already")));
+        };
+        let protection = if writable { ProtFlags::READ | ProtFlags::WRITE } else { ProtFlags::READ };
+        // SAFETY: with no address asked for, a new mapping takes nothing away from anybody.
+        let mapped = unsafe { mmap(null_mut(), size, protection, MapFlags::SHARED, file, 0) };
+        let start = mapped.map_err(io::Error::from).and_then(|start| {
+            NonNull::new(start.cast::<u8>()).ok_or_else(|| io::ErrorKind::OutOfMemory.into())
+        });
+        let start = match start {
+            Ok(start) => start,
+            Err(error) => {
+                slot.taken.store(false, Ordering::Release);
+                return Err(error);
+            }
+        };
+        slot.lost.store(false, Ordering::Release);
+        slot.writable.store(writable, Ordering::Release);
+        slot.start.store(start.as_ptr() as usize, Ordering::Release);
+        slot.size.store(size, Ordering::Release);
+        slot.sequence.fetch_add(1, Ordering::SeqCst);
+        Ok(Mapped { start, size, slot })
+    }
+
+    pub(crate) fn start(&self) -> NonNull<u8> {
+        self.start
+    }
+
+    pub(crate) fn size(&self) -> usize {
+        self.size
+    }
+
+    /// Whether it is not the file's any more. Ask after reading: what was read before a `false` is the file's.
+    #[inline]
+    pub(crate) fn lost(&self) -> bool {
+        fence(Ordering::Acquire);
+        self.slot.lost.load(Ordering::Relaxed)
+    }
+
+    /// Loses it as a fault would: the file's bytes are not those that were checked.
+    pub(crate) fn give_up(&self) {
+        if let Some(range) = self.slot.range().filter(|_| !self.lost()) {
+            // SAFETY: the range is this value's own, and it lives.
+            unsafe { self.slot.lose(range) };
+        }
+    }
+}
+
+fn take_slot() -> Option<&'static Slot> {
+    let free =
+        |slot: &Slot| slot.taken.compare_exchange(false, true, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+    let (number, slot) = SLOTS.iter().enumerate().find(|(_, slot)| free(slot))?;
+    USED.fetch_max(number + 1, Ordering::AcqRel);
+    Some(slot)
+}
+
+impl Drop for Mapped {
+    fn drop(&mut self) {
+        // First: whoever gets the addresses next is none of the handler's.
+        self.slot.sequence.fetch_add(1, Ordering::SeqCst);
+        // SAFETY: the range is this value's own mapping, and no borrow of it outlives it.
+        let _ = unsafe { munmap(self.start.as_ptr().cast(), self.size) };
+        self.slot.taken.store(false, Ordering::Release);
+    }
+}
