@@ -189,6 +189,73 @@ final class OverlayTest extends TestCase
         self::assertFileDoesNotExist("$this->folder/flags.local.json");
     }
 
+    public function test_an_overlay_invents_no_flag(): void
+    {
+        // A colleague renamed the flag: the old name went on answering here, and nowhere else.
+        \file_put_contents("$this->folder/flags.local.json", '{"flags": {"renamed": true, "beta": true}}');
+        $this->refreshed();
+        self::assertNotContains('renamed', $this->app->make('flagstone')->driver()->names());
+        self::assertSame('unknown_flag', $this->app->make('flagstone')->explain('renamed')['reason']);
+        self::assertSame(0, $this->artisanCode('feature:list --json'));
+        $listed = \json_decode($this->printed, true);
+        self::assertSame(['renamed'], $listed['ignored']);
+        self::assertSame(['beta'], \array_column(\array_filter($listed['flags'], static fn (array $row): bool => $row['overlay']), 'flag'));
+        self::assertSame(0, $this->artisanCode('feature:list'));
+        self::assertMatchesRegularExpression('/beta +\| on +\(flags\.local\.json\)|beta +\| on \(flags\.local\.json\)/', $this->printed);
+        self::assertStringContainsString('flags.local.json has renamed, which flags.json lacks: it is ignored', $this->printed);
+        $this->artisanCode('feature:doctor');
+        self::assertStringContainsString('it has renamed, which flags.json lacks', $this->printed);
+        self::assertSame(1, $this->artisanCode('feature:enable renamed'));
+        self::assertSame(0, $this->artisanCode('feature:reset renamed'), $this->printed);
+        self::assertSame('{"flags":{"beta":true}}', $this->overlay());
+    }
+
+    public function test_an_overlays_companies_are_added_to_the_files(): void
+    {
+        $in = fn (int|string ...$companies): array => \array_map(fn (int|string $company): string => $this->app->make('flagstone')->for($company)->explain('portal')['reason'], $companies);
+        self::assertSame(0, $this->artisanCode('feature:allow portal 99'));
+        self::assertSame(0, $this->artisanCode('feature:deny portal 42'));
+        self::assertSame(0, $this->artisanCode('feature:forget portal acme-eu'));
+        self::assertSame('{"flags":{"portal":{"enabled":true,"companies":{"allow":[99],"deny":[42],"forget":["acme-eu"]}}}}', $this->overlay());
+        // Later the file gains a company.
+        \file_put_contents("$this->folder/flags.json", \str_replace('[15, 42, 7]', '[15, 42, 7, 1000]', self::FLAGS));
+        $this->refreshed();
+        self::assertSame(['allowed', 'allowed', 'allowed', 'allowed', 'denied'], $in(15, 7, 1000, 99, 42));
+        self::assertNotSame('denied', $in('acme-eu')[0]);
+        self::assertSame(0, $this->artisanCode('feature:allow portal 42 acme-eu'));
+        self::assertSame(['allowed', 'allowed'], $in(42, 'acme-eu'));
+        self::assertSame(0, $this->artisanCode('feature:reset portal'), $this->printed);
+        self::assertSame(['denied', 'allowed'], $in('acme-eu', 42));
+        self::assertNotSame('allowed', $in(99)[0]);
+    }
+
+    public function test_reset_takes_back_what_this_copy_changed(): void
+    {
+        self::assertSame(0, $this->artisanCode('feature:enable beta'));
+        self::assertSame(0, $this->artisanCode('feature:disable dark_mode'));
+        $on = fn (): array => [$this->app->make('flagstone')->for(1)->enabled('beta'), $this->app->make('flagstone')->for(1)->enabled('dark_mode')];
+        self::assertSame([true, false], $on());
+        foreach (['feature:reset', 'feature:reset beta --all', 'feature:reset ""'] as $line) {
+            self::assertSame(1, $this->artisanCode($line), $line);
+        }
+        self::assertSame([true, false], $on());
+        self::assertSame(0, $this->artisanCode('feature reset beta'), $this->printed);
+        self::assertSame([false, false], $on());
+        self::assertSame(0, $this->artisanCode('feature:reset nothing'), $this->printed);
+        self::assertSame(0, $this->artisanCode('feature:reset --all'), $this->printed);
+        self::assertSame([false, true], $on());
+        self::assertSame(0, $this->artisanCode('feature:reset --all'));
+        $this->app->detectEnvironment(static fn (): string => 'testing');
+        (new \Flagstone\Laravel\Changes\Registrar())->register($this->app);
+        self::assertSame(1, $this->artisanCode('feature:enable beta'));
+        self::assertStringContainsString('tests read flags.json alone', $this->printed);
+    }
+
+    private function refreshed(): void
+    {
+        $this->app->make('flagstone')->driver()->refresh();
+    }
+
     private function overlay(): string
     {
         return (string) \json_encode(\json_decode((string) \file_get_contents("$this->folder/flags.local.json")));

@@ -94,6 +94,25 @@ final class Changer
         return $this->overlay->flags();
     }
 
+    /** The overlay, where flags.json answers and one is read; else null. */
+    public function overlay(): ?Overlay
+    {
+        return $this->isFile() && $this->overlay->name() !== '' ? $this->overlay : null;
+    }
+
+    /** @param ?string $flag null: all */
+    public function reset(?string $flag): Result
+    {
+        $overlay = $this->overlay();
+        if ($overlay === null) {
+            return Result::refused('no overlay is read here: the driver is "' . $this->flagstone->driver()->name() . '"');
+        }
+        $result = $overlay->reset($flag);
+        $this->flagstone->driver()->refresh();
+
+        return $result;
+    }
+
     /** What the driver cannot use nobody should change, or show as if it answered. */
     private function check(): void
     {

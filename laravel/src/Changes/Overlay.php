@@ -7,13 +7,14 @@ namespace Flagstone\Laravel\Changes;
 use Flagstone\Laravel\Exceptions\UnknownFlag;
 use Flagstone\Laravel\Value;
 use Flagstone\Polyfill\File\MergePatch;
+use Flagstone\Polyfill\File\OverlayPatch;
 use InvalidArgumentException;
 use RuntimeException;
 use stdClass;
 
 /**
  * A developer's own changes to flags.json, in a file that git ignores: a merge patch (RFC 7386) on the document with
- * its environment, which the driver "file" applies last. Nothing of it reaches a store.
+ * its environment, which the driver "file" applies last; of companies it names the differences. Nothing of it reaches a store.
  */
 final class Overlay
 {
@@ -32,14 +33,79 @@ final class Overlay
      */
     public function flags(): array
     {
+        $document = $this->document();
+        $overlay = $this->read();
+
+        return self::flagsOf($overlay === null ? $document : MergePatch::to($document, OverlayPatch::over($document, $overlay)));
+    }
+
+    /** @return list<string> flags that it changes */
+    public function changed(): array
+    {
+        $keys = \array_map(strval(...), \array_keys(\get_object_vars(Value::object($this->read(), 'flags') ?? new stdClass())));
+
+        return \array_values(\array_diff($keys, $this->unknown(), ['$comment']));
+    }
+
+    /** @return list<string> flags that it names and flags.json lacks: they are ignored */
+    public function unknown(): array
+    {
+        $overlay = $this->read();
+
+        return $overlay === null ? [] : OverlayPatch::unknown($this->document(), $overlay);
+    }
+
+    /** Its name, for people. */
+    public function name(): string
+    {
+        return \basename($this->overlay);
+    }
+
+    /**
+     * Takes back what it says of a flag.
+     *
+     * @param ?string $flag null: of all
+     */
+    public function reset(?string $flag): Result
+    {
+        try {
+            $overlay = $this->read();
+            $flags = Value::object($overlay, 'flags') ?? new stdClass();
+            $had = \array_map(strval(...), \array_keys(\get_object_vars($flags)));
+            $gone = $flag === null ? $had : \array_values(\array_intersect($had, [$flag]));
+            if ($overlay === null || $gone === []) {
+                return new Result(Result::DONE, "{$this->name()} changes " . ($flag ?? 'no flag') . ($flag === null ? '' : ' in nothing') . '; nothing to take back');
+            }
+            foreach ($gone as $key) {
+                unset($flags->{$key});
+            }
+            Json::write($this->overlay, $overlay);
+        } catch (RuntimeException $error) {
+            return Result::refused($error->getMessage());
+        }
+
+        return new Result(Result::DONE, 'as flags.json says again: ' . \implode(', ', $gone));
+    }
+
+    /** With the environment's patch, without the overlay. */
+    private function document(): stdClass
+    {
         $document = Json::read($this->file) ?? throw new RuntimeException(
             "there is no {$this->file} yet; make it with: php artisan feature:install",
         );
-        foreach ([Value::object($document, 'environments', $this->environment), Json::read($this->overlay)] as $patch) {
-            if ($patch !== null) {
-                $document = MergePatch::to($document, $patch);
-            }
-        }
+        $patch = Value::object($document, 'environments', $this->environment);
+
+        return $patch === null ? $document : MergePatch::to($document, $patch);
+    }
+
+    private function read(): ?stdClass
+    {
+        return $this->overlay === '' ? null : Json::read($this->overlay);
+    }
+
+    /** @return array<array-key, bool|stdClass> */
+    private static function flagsOf(stdClass $document): array
+    {
         $flags = [];
         foreach (\get_object_vars(Value::object($document, 'flags') ?? new stdClass()) as $key => $flag) {
             if ((\is_bool($flag) || $flag instanceof stdClass) && $key !== '$comment') {
@@ -61,8 +127,12 @@ final class Overlay
             $before = $flags[$change->flag] ?? throw UnknownFlag::named($change->flag, \array_map(strval(...), \array_keys($flags)));
             $before = $before instanceof stdClass ? $before : (object) ['enabled' => $before];
             $before->enabled = Value::bool($before, 'enabled') ?? true;
-            $patch = self::patch($change, $before);
-            $after = MergePatch::to($before, $patch);
+            $document = $this->document();
+            $base = self::flagsOf($document)[$change->flag] ?? null;
+            $entry = Value::object($this->read(), 'flags', $change->flag);
+            $patch = self::together($entry, self::patch($change, $before, $base, $entry));
+            $after = self::flagsOf(MergePatch::to($document, OverlayPatch::over($document, (object) ['flags' => (object) [$change->flag => $patch]])))[$change->flag] ?? null;
+            $after = $after instanceof stdClass ? $after : $before;
             $changed = $after != $before;
             if ($changed && !$change->dryRun) {
                 $this->add($change->flag, $patch);
@@ -103,7 +173,7 @@ final class Overlay
     }
 
     /** What has to be merged into the flag. */
-    private static function patch(Change $change, stdClass $flag): stdClass
+    private static function patch(Change $change, stdClass $flag, bool|stdClass|null $base, ?stdClass $entry): stdClass
     {
         // Where the document has the flag as a bare true or false, the patch has to say which.
         $patch = (object) ['enabled' => $flag->enabled];
@@ -117,14 +187,14 @@ final class Overlay
                 };
             }
             self::percentage($patch, $flag, $percentage);
-            self::companies($patch, $flag, $change->companies, 'allow');
+            self::companies($patch, $flag, $base, $entry, $change->companies, 'allow');
         } elseif ($change->word === 'disable' && $change->companies === []) {
             $patch->enabled = false;
         } elseif ($change->word === 'rollout') {
             self::percentage($patch, $flag, $change->percentage);
         } else {
             $into = ['disable' => 'deny', 'deny' => 'deny', 'allow' => 'allow', 'forget' => null][$change->word];
-            self::companies($patch, $flag, $change->companies, $into);
+            self::companies($patch, $flag, $base, $entry, $change->companies, $into);
         }
 
         return $patch;
@@ -143,22 +213,25 @@ final class Overlay
     }
 
     /**
-     * Takes the companies out of both lists, and puts them into one.
+     * Names the companies in one of the overlay's lists, and in no other.
      *
+     * @param bool|stdClass|null $base the flag without the overlay
+     * @param ?stdClass $entry what the overlay says of it so far
      * @param list<int|string> $companies
-     * @param ?string $into allow, deny or null: none
+     * @param ?string $into allow, deny or null: in neither
      */
-    private static function companies(stdClass $patch, stdClass $flag, array $companies, ?string $into): void
+    private static function companies(stdClass $patch, stdClass $flag, bool|stdClass|null $base, ?stdClass $entry, array $companies, ?string $into): void
     {
         if ($companies === []) {
             return;
         }
+        $inBase = [...Value::keys($base, 'companies', 'allow'), ...Value::keys($base, 'companies', 'deny')];
+        $forgotten = \array_values(\array_filter($companies, static fn (int|string $company): bool => \in_array((string) $company, \array_map(strval(...), $inBase), true)));
         $named = \array_fill_keys($companies, true);
-        foreach (['allow', 'deny'] as $list) {
-            $old = Value::keys($flag, 'companies', $list);
-            $new = $list === $into
-                ? [...$old, ...\array_keys(\array_diff_key($named, \array_fill_keys($old, true)))]
-                : \array_values(\array_filter($old, static fn (int|string $company): bool => !isset($named[$company])));
+        foreach (['allow' => $companies, 'deny' => $companies, 'forget' => $forgotten] as $list => $added) {
+            $old = Value::keys($entry, 'companies', $list);
+            $kept = \array_values(\array_filter($old, static fn (int|string $company): bool => !isset($named[$company])));
+            $new = $list === ($into ?? 'forget') ? [...$kept, ...$added] : $kept;
             if ($new !== $old) {
                 $patch->companies = Value::object($patch, 'companies') ?? new stdClass();
                 $patch->companies->$list = $new;
@@ -170,11 +243,11 @@ final class Overlay
         }
     }
 
-    private function add(string $flag, stdClass $patch): void
+    private function add(string $flag, mixed $patch): void
     {
-        $overlay = Json::read($this->overlay) ?? (object) ['flags' => new stdClass()];
+        $overlay = $this->read() ?? (object) ['flags' => new stdClass()];
         $flags = Value::object($overlay, 'flags') ?? new stdClass();
-        $flags->{$flag} = self::together($flags->{$flag} ?? null, $patch);
+        $flags->{$flag} = $patch;
         $overlay->flags = $flags;
         Json::write($this->overlay, $overlay);
     }

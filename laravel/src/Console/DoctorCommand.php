@@ -42,6 +42,7 @@ final class DoctorCommand extends FlagCommand
             $this->environment($status, $changer);
             $this->command($changer);
             $this->overlay($changer);
+            $this->ignored($changer);
         }
         $isOk = !$this->hasProblem();
         if ($this->isJson()) {
@@ -190,8 +191,16 @@ final class DoctorCommand extends FlagCommand
         }
         if (\is_file($path)) {
             $this->note('overlay', 'hint', $changer->isFile()
-                ? "$name changes flags here"
+                ? "$name changes flags here: " . (\implode(', ', $changer->overlay()?->changed() ?? []) ?: 'none')
                 : "$name is there, but the driver is not \"file\": it changes nothing");
+        }
+    }
+
+    /** Flags of the overlay that are no more, or were never. */
+    private function ignored(Changer $changer): void
+    {
+        foreach ($changer->overlay()?->unknown() ?? [] as $flag) {
+            $this->note('overlay', 'hint', "it has $flag, which flags.json lacks, and which is ignored: php artisan feature:reset $flag");
         }
     }
 

@@ -37,14 +37,24 @@ final class ListCommand extends FlagCommand
         } catch (RuntimeException $error) {
             return $this->finish(\Flagstone\Laravel\Changes\Result::unknown($error->getMessage()));
         }
+        $overlay = $changer->overlay();
+        $changed = $overlay?->changed() ?? [];
         $rows = [];
         foreach ($states as $flag => $state) {
-            $rows[] = ['flag' => (string) $flag, 'state' => $state];
+            $rows[] = ['flag' => (string) $flag, 'state' => $state, ...($overlay === null ? [] : ['overlay' => \in_array((string) $flag, $changed, true)])];
         }
+        $unknown = $overlay?->unknown() ?? [];
         if ($this->isJson()) {
-            $this->json(['environment' => $changer->environment(), 'company' => $company, 'flags' => $rows]);
+            $this->json(['environment' => $changer->environment(), 'company' => $company, 'flags' => $rows, 'ignored' => $unknown]);
         } else {
-            $this->table(['Flag', $company === null ? 'State' : "For $company"], $rows);
+            $name = $overlay?->name() ?? '';
+            $this->table(['Flag', $company === null ? 'State' : "For $company"], \array_map(
+                static fn (array $row): array => [$row['flag'], $row['state'] . (($row['overlay'] ?? false) ? " ($name)" : '')],
+                $rows,
+            ));
+            foreach ($unknown as $flag) {
+                $this->raw("$name has $flag, which flags.json lacks: it is ignored, and `php artisan feature:reset $flag` removes it");
+            }
         }
 
         return 0;

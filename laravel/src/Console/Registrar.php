@@ -43,6 +43,7 @@ final class Registrar
         PlanCommand::class,
         PublishCommand::class,
         PullCommand::class,
+        ResetCommand::class,
         ResumeAllCommand::class,
         ReviveCommand::class,
         RollbackCommand::class,

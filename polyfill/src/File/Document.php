@@ -44,6 +44,7 @@ final class Document
         if ($overlay !== null) {
             $patch = Json::decode($overlayFile, $overlay);
             $this->findings->layer($overlayFile, '', $patch);
+            $patch = $patch instanceof \stdClass ? OverlayPatch::over($tree, $patch) : $patch;
             $this->patch($patch, $tree, []);
             if ($patch instanceof \stdClass) {
                 $tree = MergePatch::to($tree, $patch);
