@@ -397,3 +397,79 @@ fn a_store_for_readers_is_read_by_them_and_changed_by_its_owner_alone() {
     }
     assert_eq!(support::mode(&snapshot_file(&path, 2)), 0o440);
 }
+
+/// What of a store belongs to whom, with which mode.
+fn owners(path: &Path) -> Vec<(String, u32, u32, u32)> {
+    let names = [
+        "",
+        "head",
+        "lock",
+        "audit.jsonl",
+        "config.json",
+        "snapshots",
+        "guard",
+        "guard/lock",
+        "guard/state.json",
+        "keys",
+        "keys/signing",
+        "keys/trusted",
+    ];
+    let found = names.iter().map(|name| {
+        let found =
+            std::fs::symlink_metadata(path.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+        ((*name).to_owned(), found.mode() & 0o7777, found.uid(), found.gid())
+    });
+    found.collect()
+}
+
+#[test]
+fn a_store_with_a_publishing_group_is_given_to_its_owner_without_root() {
+    let dir = passable_dir();
+    let path = dir.join("store");
+    std::fs::create_dir(&path).unwrap();
+    chown(&path, Some(DEPLOY), Some(DEPLOY))
+        .unwrap_or_else(|_| panic!("two users need root: sudo make test"));
+    let (deploy, worker) = ((DEPLOY, DEPLOY, &[TEAM] as &[u32]), (WORKER, WORKER, &[TEAM] as &[u32]));
+    assert_eq!(ask("init", 0, &path, deploy, dir.path()).text(), "made");
+    publishers_store(&path, TEAM);
+    // A member of the group has made files of its own, a folder among them, and a link.
+    for (what, expected) in
+        [("publish", "published 1 None"), ("kill", "killed None"), ("keep", "kept"), ("key", "made")]
+    {
+        assert_eq!(ask(what, 1, &path, worker, dir.path()).text(), expected);
+    }
+    std::fs::write(path.join("config.json"), "{\"machines\":{\"web-2\":{\"run\":[\"evil\"]}}}").unwrap();
+    chown(path.join("config.json"), Some(WORKER), Some(TEAM)).unwrap();
+    std::fs::hard_link(path.join("audit.jsonl"), path.join("again")).unwrap();
+    let watching = reader(&path);
+    assert!(watching.view().snapshot.is_some());
+
+    let refused = ask("migrate", 0, &path, worker, dir.path());
+    assert!(
+        !refused.done() && refused.text().contains("only its owner, user 64001, or root"),
+        "{}",
+        refused.text()
+    );
+    let migrated = Child::new("migrate").store(&path).set("READERS", &TEAM.to_string());
+    let migrated = migrated.by_user(DEPLOY, DEPLOY, &[TEAM], dir.path()).run();
+    assert!(migrated.done(), "{}", migrated.text());
+    assert!(migrated.text().contains("config.json.aside"), "{}", migrated.text());
+    assert!(!path.join("config.json").exists(), "what a member wrote is not the owner's now");
+
+    let store = Store::open(&path).unwrap();
+    assert_eq!((store.trust(), store.publishers().unwrap()), (&Trust::Trusted, None));
+    store.write_config(None, b"{}\n").unwrap();
+    let expected = [0o750, 0o640, 0o640, 0o640, 0o640, 0o750, 0o750, 0o640, 0o640, 0o700, 0o600, 0o600];
+    for ((name, mode, user, group), expected) in owners(&path).into_iter().zip(expected) {
+        assert_eq!((mode, user, group), (expected, DEPLOY, TEAM), "{name}: {mode:o}");
+    }
+    assert_eq!(support::mode(&snapshot_file(&path, 1)), 0o440);
+    // Workers go on, the kill holds, the trail is whole and tells of it; its members only read.
+    watching.check_replaced(1_000_000);
+    assert_eq!((watching.view().generation, watching.status().killed), (1, vec!["portal".to_owned()]));
+    assert_eq!(store.verify_audit().unwrap().first_bad, None);
+    assert_eq!(store.history().unwrap().last().unwrap().action, Some(flagstone::store::Action::Migrate));
+    assert_eq!(ask("publish", 2, &path, deploy, dir.path()).text(), "published 2 None");
+    assert!(!ask("publish", 3, &path, worker, dir.path()).done());
+    assert_eq!(ask("read", 0, &path, worker, dir.path()).text(), "2 trusted Some(Private) None");
+}

@@ -64,6 +64,7 @@ pub enum Action {
     Guard,
     KeyTrust,
     KeyForget,
+    Migrate,
 }
 
 impl Action {
@@ -112,6 +113,7 @@ impl Action {
             Action::PlanDone => "plan done",
             Action::KeyTrust => "key trust",
             Action::KeyForget => "key forget",
+            Action::Migrate => "migrate",
             Action::Guard => "guard",
         }
     }

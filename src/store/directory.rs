@@ -256,7 +256,22 @@ mod change {
 
         /// Gives this directory the store's permissions.
         pub(in crate::store) fn apply(&self, modes: &Modes) -> io::Result<()> {
-            modes.apply(&self.readable()?, modes.directory())
+            self.apply_mode(modes, modes.directory())
+        }
+
+        /// Gives this directory the store's owner and group, and that mode.
+        pub(in crate::store) fn apply_mode(&self, modes: &Modes, mode: u32) -> io::Result<()> {
+            modes.apply(&self.readable()?, mode)
+        }
+
+        /// The user to whom it belongs.
+        pub(in crate::store) fn owner(&self) -> u32 {
+            self.owner
+        }
+
+        /// The last part of its path.
+        pub(in crate::store) fn name(&self) -> &str {
+            self.path.file_name().and_then(OsStr::to_str).unwrap_or_default()
         }
 
         /// Makes a file that was not there, which nobody else reads yet.

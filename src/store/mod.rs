@@ -38,6 +38,8 @@ mod keys;
 #[cfg(feature = "publisher")]
 mod lock;
 #[cfg(feature = "publisher")]
+mod migrate;
+#[cfg(feature = "publisher")]
 mod modes;
 #[cfg(feature = "publisher")]
 mod named;
@@ -91,6 +93,8 @@ pub use diff::{Difference, ListDifference, diff};
 pub use guard::{Acted, Changed, Guarding, Took, Verdicts};
 #[cfg(feature = "publisher")]
 pub use history::{HistoryEntry, KilledFlag, StoreStatus};
+#[cfg(feature = "publisher")]
+pub use migrate::Migrated;
 #[cfg(feature = "publisher")]
 pub use named::NamedFile;
 #[cfg(feature = "publisher")]

@@ -40,6 +40,22 @@ impl Modes {
         Modes { owner: directory.uid(), audience }
     }
 
+    /// The group whose members publish.
+    pub(super) fn publishers(&self) -> Option<u32> {
+        match self.audience {
+            Audience::Publishers(group) => Some(group),
+            Audience::Everybody | Audience::Readers(_) => None,
+        }
+    }
+
+    /// The group of the store's files, where it matters.
+    pub(super) fn group(&self) -> Option<u32> {
+        match self.audience {
+            Audience::Everybody => None,
+            Audience::Readers(group) | Audience::Publishers(group) => Some(group),
+        }
+    }
+
     pub(super) fn directory(&self) -> u32 {
         self.by_audience(0o755, 0o750, 0o2770)
     }
@@ -92,10 +108,7 @@ impl Modes {
     pub(super) fn apply(&self, file: &File, mode: u32) -> io::Result<()> {
         let root = geteuid().is_root() && self.owner != 0;
         let owner = root.then(|| Uid::from_raw(self.owner));
-        let group = match self.audience {
-            Audience::Everybody => None,
-            Audience::Readers(group) | Audience::Publishers(group) => Some(group),
-        };
+        let group = self.group();
         if owner.is_some() || group.is_some_and(|group| file.metadata().is_ok_and(|now| now.gid() != group)) {
             fchown(file, owner, group.map(Gid::from_raw))?;
         }

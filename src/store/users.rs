@@ -84,6 +84,13 @@ pub(super) fn user_name(uid: u32) -> Option<String> {
         .and_then(|fields| fields.first().cloned())
 }
 
+/// The name of a group.
+pub(super) fn group_name(gid: u32) -> Option<String> {
+    let number = gid.to_string();
+    entry("group", &number, |fields| fields.get(2) == Some(&number.as_str()))
+        .and_then(|fields| fields.first().cloned())
+}
+
 /// The number of a group, given by name or number.
 pub(super) fn group_number(name: &str) -> Option<u32> {
     if let Ok(number) = name.parse() {

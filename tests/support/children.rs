@@ -148,6 +148,23 @@ fn act(what: &str, path: &Path) -> Result<String, StoreError> {
             let trust = if status.trust == Trust::Trusted { "trusted" } else { "warned" };
             Ok(format!("{} {trust} {:?} {:?}", view.generation, status.map, status.last_error))
         }
+        "keep" => {
+            let store = Store::open(path)?;
+            store.guarding()?.expect("no other guard").keep(&Default::default())?;
+            Ok("kept".to_owned())
+        }
+        "key" => {
+            let store = Store::open(path)?;
+            let key = store.make_export_key()?.public();
+            let key = flagstone::travel::Trusted::new("hub", &key).expect("a key");
+            store.trust_key("hub", Some(key), &change())?;
+            Ok("made".to_owned())
+        }
+        "migrate" => {
+            let readers = Some(variable("READERS")).filter(|readers| !readers.is_empty());
+            let migrated = Store::open(path)?.migrate(readers.as_deref(), &change())?;
+            Ok(format!("migrated {migrated:?}"))
+        }
         "judge" => {
             let reader = match Reader::open(path, ReaderOptions::default()) {
                 Ok(reader) => reader,

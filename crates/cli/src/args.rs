@@ -80,6 +80,8 @@ pub enum Word {
 
     /// Make an empty store for one environment
     Init(Init),
+    /// Make the owner of a store the only one who publishes, where a group does
+    Migrate(Migrate),
     /// Check, compile and publish definitions as a new generation
     Publish(Publish),
     /// Write the switches as they are turned now back into the file
@@ -163,6 +165,7 @@ const GROUPS: [(&str, &[&str]); 3] = [
         "Change",
         &[
             "init",
+            "migrate",
             "publish",
             "pull",
             "enable",

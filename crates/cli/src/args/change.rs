@@ -67,6 +67,17 @@ pub struct Init {
     pub readers: Option<String>,
 }
 
+/// Arguments of `migrate`.
+#[derive(Debug, Args)]
+pub struct Migrate {
+    /// Let only the members of this group read, such as www-data for PHP's workers
+    #[arg(long, value_name = "G")]
+    pub readers: Option<String>,
+    /// Who makes the change; without it FLAGSTONE_ACTOR, SUDO_USER or whoever signed in
+    #[arg(long, value_name = "NAME", value_parser = name)]
+    pub actor: Option<String>,
+}
+
 /// Arguments of `publish`.
 #[derive(Debug, Args)]
 pub struct Publish {

@@ -21,6 +21,7 @@ mod inspect;
 mod kill;
 mod list;
 mod metrics;
+mod migrate;
 mod notify;
 mod plan;
 mod plan_show;
@@ -70,6 +71,7 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
         Word::Scan(word) => scan::run(word, output),
         Word::Doctor(word) => doctor::run(arguments, word, output),
         Word::Init(word) => init::run(arguments, word, output),
+        Word::Migrate(word) => migrate::run(arguments, word, output),
         Word::Publish(word) => publish::run(arguments, word, output),
         Word::Pull(word) => pull::run(arguments, word, output),
         Word::Enable(word) => edit::enable(arguments, word, output),

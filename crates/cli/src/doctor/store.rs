@@ -38,12 +38,21 @@ pub fn open(directory: &Path, report: &mut Report) -> Option<Opened> {
 /// All that the store says about itself.
 pub fn checks(opened: &Opened, kill_days: u32, report: &mut Report) {
     let Opened { store, status } = opened;
-    match &status.warning {
-        None => report.passed(PERMISSIONS, "only root and its owner can change it"),
-        Some(warning) => report.warned(
+    match (&status.warning, store.publishers()) {
+        (_, Ok(Some(group))) => report.warned(
+            PERMISSIONS,
+            format!("every member of the group {0} publishes and reads its key; if PHP's workers are members, each of them does", words::plain(&group)),
+            format!(
+                "one owner publishes, the group reads: flagstone migrate --readers {} --store {}",
+                words::shell(&group),
+                words::shell(&store.directory().to_string_lossy())
+            ),
+        ),
+        (None, _) => report.passed(PERMISSIONS, "only root and its owner can change it"),
+        (Some(warning), _) => report.warned(
             PERMISSIONS,
             words::plain(warning),
-            "intended if it was made with `init --group`; otherwise take the group's right to write away: chmod -R g-w DIRECTORY",
+            "take the group's right to write away: chmod -R g-w DIRECTORY",
         ),
     }
     head(status, report);

@@ -206,7 +206,7 @@ fn the_commands_of_the_readme_work_in_their_order_on_its_definition() {
     let mut found = 0;
     for line in text.lines() {
         let typed = line.strip_prefix("sudo ").unwrap_or(line);
-        let typed = typed.strip_prefix("-E ").unwrap_or(typed);
+        let typed = typed.strip_prefix("-E ").or(typed.strip_prefix("-u flagstone ")).unwrap_or(typed);
         if let Some(typed) = typed.strip_prefix("flagstone ") {
             let typed = words(typed).into_iter().map(|word| word.replace("/var/lib/flagstone", "store"));
             let mut command = shop.command([]);

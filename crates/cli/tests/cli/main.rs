@@ -12,6 +12,7 @@ mod machines;
 mod merging;
 mod notify;
 mod outside;
+mod owners;
 mod plan_kills;
 mod plans;
 mod reach;

@@ -1,0 +1,41 @@
+//! `migrate`: one owner publishes, where a group did.
+
+use crate::args::{Arguments, Migrate};
+use crate::output::{Exit, Failure, GOOD, Outcome, Output};
+use crate::{place, words};
+use flagstone::store::{Actor, Change, Store};
+use serde_json::json;
+
+pub fn run(arguments: &Arguments, word: &Migrate, output: &mut Output) -> Outcome {
+    let store = Store::open(&place::directory(arguments)?).map_err(Failure::changing)?;
+    let change = Change { actor: Actor::named(word.actor.as_deref()), reason: None, base: None };
+    let generation = store.generation().map_err(Failure::changing)?;
+    super::change::announce(&store, &change, generation, "migrate", output);
+    let had_publishers = store.publishers().map_err(Failure::changing)?.is_some();
+    let has_key = store.export_key().ok().flatten().is_some();
+    let migrated = store.migrate(word.readers.as_deref(), &change).map_err(Failure::changing)?;
+    let readers = match &word.readers {
+        Some(group) => format!("the members of {} read", words::plain(group)),
+        None => "every user of this machine reads".to_owned(),
+    };
+    let files = words::counted(migrated.files, "file");
+    output.line(format!(
+        "{}: the owner alone publishes, {readers}; {files} changed",
+        output.paint(GOOD, "migrated")
+    ));
+    let mut notes = migrated.notes;
+    if had_publishers && has_key {
+        notes.push("members of the group could read the key for exports: remove keys/signing, type flagstone key make, and trust the new one where the old one was".to_owned());
+    }
+    for note in &notes {
+        output.warn(words::plain(note));
+    }
+    output.json(&json!({
+        "environment": store.environment(),
+        "directory": store.directory(),
+        "readers": word.readers,
+        "files": migrated.files,
+        "notes": notes,
+    }));
+    Ok(Exit::Yes)
+}

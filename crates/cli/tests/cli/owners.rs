@@ -1,0 +1,126 @@
+//! One owner publishes, others read: in a pod without root, and out of a group that published. Only root plays several users.
+
+use crate::shop::{FLAGS, Ran, Shop, ran};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+/// As OpenShift numbers a pod's user; the machine knows no such user, and the process has no home.
+const POD: u32 = 1_000_620_000;
+const FS_GROUP: u32 = 2_000;
+const OWNER: u32 = 64_020;
+const MEMBER: u32 = 64_021;
+
+/// A directory that all users can pass, with a copy of the command in it.
+struct Machine {
+    shop: Shop,
+}
+
+impl Machine {
+    fn new() -> Machine {
+        assert!(
+            rustix::process::geteuid().is_root(),
+            "only root may play other users: run the tests as root"
+        );
+        let shop = Shop::passable();
+        std::fs::copy(env!("CARGO_BIN_EXE_flagstone"), shop.directory.join("flagstone")).unwrap();
+        shop.write("flags.json", FLAGS);
+        Machine { shop }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.shop.directory.join(name)
+    }
+
+    /// A program as that user, of that group and these further ones.
+    fn run<const N: usize>(&self, who: (u32, u32, &str), program: &str, arguments: [&str; N]) -> Ran {
+        let (user, group, groups) = who;
+        let mut command = Command::new("setpriv");
+        command.arg(format!("--reuid={user}")).arg(format!("--regid={group}"));
+        match groups {
+            "" => command.arg("--clear-groups"),
+            groups => command.arg(format!("--groups={groups}")),
+        };
+        command.args(["--no-new-privs", program]).args(arguments);
+        command
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .current_dir(&self.shop.directory)
+            .stdin(Stdio::null());
+        ran(command.output().unwrap())
+    }
+}
+
+#[test]
+fn an_unprivileged_pod_has_a_store_in_an_empty_dir() {
+    let machine = Machine::new();
+    // As Kubernetes makes an emptyDir where fsGroup is set.
+    let volume = machine.path("volume");
+    std::fs::create_dir(&volume).unwrap();
+    chown(&volume, None, Some(FS_GROUP)).unwrap();
+    std::fs::set_permissions(&volume, PermissionsExt::from_mode(0o2777)).unwrap();
+    let pod = (POD, 0, "2000");
+    let store = volume.join("shop");
+    let store = store.to_str().unwrap();
+    let flagstone = machine.path("flagstone");
+    let flagstone = flagstone.to_str().unwrap();
+    let run = |arguments: [&str; 4]| machine.run(pod, flagstone, arguments);
+    run(["init", store, "--environment", "production"]).exits(0);
+    run(["publish", "flags.json", "--store", store]).exits(0);
+    let status = run(["status", "--json", "--store", store]).exits(0).json();
+    assert_eq!(status["warning"], serde_json::Value::Null);
+    run(["ask", "billing_v2", "--store", store]).exits(0);
+    machine.run(pod, flagstone, ["kill", "billing_v2", "--reason", "slow", "--store", store]).exits(0);
+    run(["ask", "billing_v2", "--store", store]).exits(1);
+
+    // Another user takes no store of theirs for their own, and is told what to type.
+    let other = (POD + 1, 0, "2000");
+    let refused = machine.run(other, flagstone, ["status", "--store", store]).exits(2);
+    let (_, line) = refused.err.trim_end().split_once("Type: ").unwrap_or_else(|| panic!("{}", refused.err));
+    assert_eq!(line, format!("mkdir -m 0755 {}/flagstone", volume.display()));
+    machine.run(other, "sh", ["-c", line]).exits(0);
+    let own = format!("{}/flagstone/shop", volume.display());
+    machine.run(other, flagstone, ["init", &own, "--environment", "production"]).exits(0);
+}
+
+#[test]
+fn doctor_names_a_store_whose_group_publishes_and_one_command_gives_it_to_its_owner() {
+    let machine = Machine::new();
+    std::fs::create_dir(machine.path("store")).unwrap();
+    chown(machine.path("store"), Some(OWNER), Some(OWNER)).unwrap();
+    let flagstone = machine.path("flagstone");
+    let flagstone = flagstone.to_str().unwrap();
+    let (owner, member) = ((OWNER, OWNER, "33"), (MEMBER, MEMBER, "33"));
+    machine.run(owner, flagstone, ["init", "store", "--environment", "production"]).exits(0);
+    machine.run(owner, flagstone, ["publish", "flags.json", "--store", "store"]).exits(0);
+    machine.run(owner, flagstone, ["key", "make", "--store", "store"]).exits(0);
+    // What `init --group www-data` made.
+    let made = "chgrp -R 33 . && chmod 2770 . snapshots keys && chmod 0660 head lock audit.jsonl && chmod 0440 snapshots/* && chmod 0640 keys/*";
+    let made = Command::new("sh").args(["-ec", made]).current_dir(machine.path("store")).status().unwrap();
+    assert!(made.success());
+    let killed = machine.run(member, flagstone, ["kill", "search", "--reason", "slow", "--store", "store"]);
+    killed.exits(0);
+
+    let report = machine.run(owner, flagstone, ["doctor", "--json", "--store", "store"]).json();
+    let checks = report["checks"].as_array().unwrap();
+    let found =
+        checks.iter().find(|check| check["check"] == "permissions").unwrap_or_else(|| panic!("{report}"));
+    let store = machine.path("store");
+    let line = format!("flagstone migrate --readers 'www-data' --store '{}'", store.display());
+    assert!(found.to_string().contains("every member of the group www-data publishes"), "{found}");
+    assert!(found.to_string().contains(&line), "{found}");
+
+    let refused =
+        machine.run(member, flagstone, ["migrate", "--readers", "www-data", "--store", "store"]).exits(1);
+    assert!(refused.err.contains("only its owner, user 64020, or root can migrate"), "{}", refused.err);
+    let migrated =
+        machine.run(owner, flagstone, ["migrate", "--readers", "www-data", "--store", "store"]).exits(0);
+    assert!(migrated.out.contains("the members of www-data read"), "{}", migrated.out);
+    assert!(migrated.err.contains("could read the key for exports"), "{}", migrated.err);
+    machine.run(member, flagstone, ["kill", "old", "--reason", "slow", "--store", "store"]).exits(2);
+    machine.run(member, flagstone, ["ask", "search", "--store", "store"]).exits(1);
+    machine.run(owner, flagstone, ["revive", "search", "--store", "store"]).exits(0);
+    assert_eq!(std::fs::metadata(&store).unwrap().mode() & 0o7777, 0o750);
+    let report = machine.run(owner, flagstone, ["doctor", "--json", "--store", "store"]).json();
+    assert!(!report.to_string().contains("migrate"), "{report}");
+}
