@@ -122,6 +122,12 @@ return [
      */
     'pennant' => [
         'scopes' => [],
+
+        /*
+         * The store of config/pennant.php, such as 'database', that has the features that no flag defines: it answers for them and
+         * takes their writes, so that one feature moves at a time. Null answers them by their definitions in code alone.
+         */
+        'fallback' => null,
     ],
 
 ];

@@ -4,13 +4,12 @@ declare(strict_types=1);
 
 namespace Flagstone\Laravel\Pennant;
 
+use Closure;
 use Flagstone\Laravel\Flagstone;
 use Flagstone\Laravel\Subject\Subject;
 use Flagstone\Laravel\Value;
 use Flagstone\Laravel\Warnings;
 use Illuminate\Support\Facades\Event;
-use Laravel\Pennant\Contracts\CanListStoredFeatures;
-use Laravel\Pennant\Contracts\DefinesFeaturesExternally;
 use Laravel\Pennant\Contracts\Driver;
 use Laravel\Pennant\Events\UnknownFeatureResolved;
 
@@ -18,10 +17,13 @@ use Laravel\Pennant\Events\UnknownFeatureResolved;
  * Laravel Pennant's driver "flagstone": Pennant asks, Flagstone answers. For compatibility: Pennant searches a list and fires an
  * event at each question, which takes longer than the answer.
  *
- * A feature that Flagstone does not have falls back to its Pennant definition, and is resolved anew at each question, since
- * nothing is stored. What a flag that is on gives is its variant's value, else its variant's name, else true.
+ * What Flagstone does not have is another Pennant store's, where config/flagstone.php names one under pennant.fallback: reads, writes,
+ * purges and drawn values. Without one it is answered by its Pennant definition, anew at each question, since nothing is stored.
+ * What a flag that is on gives is its variant's value, else its variant's name, else true.
+ *
+ * Needs no more of Pennant than its contract Driver; newer versions are given a subclass with the contracts that they have.
  */
-final class FlagstoneDriver implements Driver, CanListStoredFeatures, DefinesFeaturesExternally
+class FlagstoneDriver implements Driver
 {
     /** @var array<string, callable(mixed): mixed> */
     private array $resolvers = [];
@@ -30,6 +32,7 @@ final class FlagstoneDriver implements Driver, CanListStoredFeatures, DefinesFea
         private readonly Flagstone $flagstone,
         private readonly Scopes $scopes,
         private readonly Warnings $warnings,
+        private readonly Fallback $fallback,
     ) {
     }
 
@@ -37,6 +40,7 @@ final class FlagstoneDriver implements Driver, CanListStoredFeatures, DefinesFea
     public function define(string $feature, callable $resolver): void
     {
         $this->resolvers[$feature] = $resolver;
+        $this->fallback->define($feature, $resolver);
     }
 
     /** @return list<string> Flagstone's flags, and what is defined beside them */
@@ -56,7 +60,7 @@ final class FlagstoneDriver implements Driver, CanListStoredFeatures, DefinesFea
     /** @return list<string> */
     public function stored(): array
     {
-        return $this->flagstone->driver()->names();
+        return \array_values(\array_unique([...$this->flagstone->driver()->names(), ...$this->fallback->stored()]));
     }
 
     /**
@@ -65,9 +69,20 @@ final class FlagstoneDriver implements Driver, CanListStoredFeatures, DefinesFea
      */
     public function getAll(array $features): array
     {
+        $this->fallback->uncache($this->has(...));
+        $others = [];
+        foreach ($features as $feature => $scopes) {
+            if ($this->fallback->store() !== null && \is_array($scopes) && $scopes !== [] && !$this->has((string) $feature)) {
+                $others[$feature] = $scopes;
+            }
+        }
+        $fallen = $others === [] ? [] : $this->fallback->store()?->getAll($others) ?? [];
         $answers = [];
         foreach ($features as $feature => $scopes) {
-            $answers[$feature] = \array_map(fn (mixed $scope): mixed => $this->get((string) $feature, $scope), \is_array($scopes) ? $scopes : []);
+            $scopes = \is_array($scopes) ? $scopes : [];
+            $answers[$feature] = isset($others[$feature])
+                ? \array_combine(\array_keys($scopes), \array_values(\is_array($fallen[$feature] ?? null) ? $fallen[$feature] : []))
+                : \array_map(fn (mixed $scope): mixed => $this->get((string) $feature, $scope), $scopes);
         }
 
         return $answers;
@@ -75,6 +90,7 @@ final class FlagstoneDriver implements Driver, CanListStoredFeatures, DefinesFea
 
     public function get(string $feature, mixed $scope): mixed
     {
+        $this->fallback->uncache($this->has(...));
         $driver = $this->flagstone->driver();
         $subject = $this->scopes->subject($scope);
         if ($subject !== null) {
@@ -99,28 +115,57 @@ final class FlagstoneDriver implements Driver, CanListStoredFeatures, DefinesFea
     /** @throws ManagedExternally */
     public function set(string $feature, mixed $scope, mixed $value): void
     {
-        throw ManagedExternally::set($feature, $this->scopes->subject($scope)?->company, $value);
+        $this->other($feature, fn (): ManagedExternally => ManagedExternally::set($feature, $this->scopes->subject($scope)?->company, $value))
+            ->set($feature, $scope, $value);
     }
 
     /** @throws ManagedExternally */
     public function setForAllScopes(string $feature, mixed $value): void
     {
-        throw ManagedExternally::setForAll($feature, $value);
+        $this->other($feature, static fn (): ManagedExternally => ManagedExternally::setForAll($feature, $value))->setForAllScopes($feature, $value);
     }
 
     /** @throws ManagedExternally */
     public function delete(string $feature, mixed $scope): void
     {
-        throw ManagedExternally::delete($feature, $this->scopes->subject($scope)?->company);
+        $this->other($feature, fn (): ManagedExternally => ManagedExternally::delete($feature, $this->scopes->subject($scope)?->company))
+            ->delete($feature, $scope);
     }
 
     /**
-     * @param ?array<array-key, mixed> $features null: all
+     * @param ?array<array-key, mixed> $features null: all that the other store has
      * @throws ManagedExternally
      */
     public function purge(?array $features): void
     {
-        throw ManagedExternally::purge($features === null ? null : Value::texts(['features' => $features], 'features'));
+        $named = $features === null ? null : Value::texts(['features' => $features], 'features');
+        $own = \array_filter($named ?? [], $this->has(...));
+        $store = $this->fallback->store();
+        if ($store === null || $own !== []) {
+            throw ManagedExternally::purge($own === [] ? $named : \array_values($own));
+        }
+        $store->purge($named);
+    }
+
+    /** Whether Flagstone has a flag of that name. */
+    private function has(string $feature): bool
+    {
+        return \in_array($feature, $this->flagstone->driver()->names(), true);
+    }
+
+    /**
+     * The store that takes what Flagstone does not have.
+     *
+     * @param Closure(): ManagedExternally $why
+     * @throws ManagedExternally where it is Flagstone's, or nobody's
+     */
+    private function other(string $feature, Closure $why): Driver
+    {
+        if ($this->has($feature)) {
+            throw $why();
+        }
+
+        return $this->fallback->store() ?? throw ManagedExternally::unknown($feature);
     }
 
     /** @param array<string, mixed> $context */
@@ -134,6 +179,10 @@ final class FlagstoneDriver implements Driver, CanListStoredFeatures, DefinesFea
 
     private function fallBack(string $feature, mixed $scope): mixed
     {
+        $store = $this->fallback->store();
+        if ($store !== null) {
+            return $store->get($feature, $scope);
+        }
         if (isset($this->resolvers[$feature])) {
             return ($this->resolvers[$feature])($scope);
         }

@@ -46,6 +46,15 @@ final class ManagedExternally extends LogicException
         return new self("forget \"$feature\" for one scope", "php artisan feature:forget $feature " . self::company($company));
     }
 
+    /** A feature that Flagstone does not have, and no other store. */
+    public static function unknown(string $feature): self
+    {
+        return new self(
+            "change \"$feature\", which no flag defines",
+            'add it to flags.json, or name a Pennant store for such features in config/flagstone.php, pennant.fallback',
+        );
+    }
+
     /** @param ?array<array-key, string> $features */
     public static function purge(?array $features): self
     {

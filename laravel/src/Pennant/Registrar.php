@@ -18,11 +18,11 @@ use LogicException;
  */
 final class Registrar
 {
-    /** What the driver builds on; an older Pennant lacks the last. */
-    private const CONTRACTS = [
-        'Laravel\Pennant\Contracts\Driver',
-        'Laravel\Pennant\Contracts\CanListStoredFeatures',
-        'Laravel\Pennant\Contracts\DefinesFeaturesExternally',
+    /** Drivers for what a Pennant has, the newest first: its contract, and the driver that builds on it. */
+    private const DRIVERS = [
+        'Laravel\Pennant\Contracts\DefinesFeaturesExternally' => ExternalDriver::class,
+        'Laravel\Pennant\Contracts\CanListStoredFeatures' => ListingDriver::class,
+        'Laravel\Pennant\Contracts\Driver' => FlagstoneDriver::class,
     ];
 
     public function register(object $manager, Application $app): void
@@ -31,7 +31,8 @@ final class Registrar
         if ($config->get('pennant.stores.flagstone') === null) {
             $config->set('pennant.stores.flagstone', ['driver' => 'flagstone']);
         }
-        $manager->extend('flagstone', $this->maker(Config::of($app)->map('pennant.scopes')));
+        $settings = Config::of($app);
+        $manager->extend('flagstone', $this->maker($settings->map('pennant.scopes'), $settings->text('pennant.fallback')));
     }
 
     /**
@@ -39,22 +40,23 @@ final class Registrar
      *
      * @param array<array-key, string> $scopes
      */
-    private function maker(array $scopes): Closure
+    private function maker(array $scopes, ?string $fallback): Closure
     {
-        $contracts = self::CONTRACTS;
+        $drivers = self::DRIVERS;
 
-        return function (Application $app) use ($scopes, $contracts): FlagstoneDriver {
-            foreach ($contracts as $contract) {
-                if (!\interface_exists($contract)) {
-                    throw new LogicException("Flagstone's driver needs a Laravel Pennant that has $contract: composer update laravel/pennant");
+        return function (Application $app) use ($scopes, $fallback, $drivers): FlagstoneDriver {
+            foreach ($drivers as $contract => $driver) {
+                if (\interface_exists($contract)) {
+                    return new $driver(
+                        $app->make(Flagstone::class),
+                        new Scopes($app, $scopes),
+                        $app->make(Warnings::class),
+                        new Fallback($this, 'flagstone', $fallback),
+                    );
                 }
             }
 
-            return new FlagstoneDriver(
-                $app->make(Flagstone::class),
-                new Scopes($app, $scopes),
-                $app->make(Warnings::class),
-            );
+            throw new LogicException("Flagstone's driver needs Laravel Pennant 1.7 or later: composer update laravel/pennant");
         };
     }
 }

@@ -25,7 +25,21 @@ final class FeatureManager
         return $this;
     }
 
-    public function store(string $name): Driver
+    /** @var array<string, object> */
+    private array $stores = [];
+
+    /** As Pennant does: a decorator before the driver, made once. */
+    public function decorated(string $name): object
+    {
+        return $this->stores[$name] ??= new \Laravel\Pennant\Drivers\Decorator($this->made($name));
+    }
+
+    public function store(string $name): object
+    {
+        return \class_exists(\Laravel\Pennant\Drivers\Decorator::class, false) ? $this->decorated($name) : $this->stores[$name] ??= $this->made($name);
+    }
+
+    private function made(string $name): Driver
     {
         $config = $this->container['config']["pennant.stores.$name"];
 

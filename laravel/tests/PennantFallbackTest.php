@@ -1,0 +1,167 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Tests;
+
+use Flagstone\Laravel\Exceptions\InvalidSetting;
+use Flagstone\Laravel\Pennant\ExternalDriver;
+use Flagstone\Laravel\Pennant\FlagstoneDriver;
+use Flagstone\Laravel\Pennant\ListingDriver;
+use Flagstone\Laravel\Pennant\ManagedExternally;
+use Flagstone\Laravel\Tests\Support\Firm;
+use Illuminate\Foundation\Application;
+use Laravel\Pennant\Drivers\Decorator;
+use Laravel\Pennant\Drivers\StoringDriver;
+use Laravel\Pennant\FeatureManager;
+use PHPUnit\Framework\Attributes\PreserveGlobalState;
+use PHPUnit\Framework\Attributes\RunTestsInSeparateProcesses;
+
+/**
+ * A team moves one feature at a time: what Flagstone lacks is another Pennant store's.
+ *
+ * @runTestsInSeparateProcesses
+ * @preserveGlobalState disabled
+ */
+#[RunTestsInSeparateProcesses]
+#[PreserveGlobalState(false)]
+final class PennantFallbackTest extends TestCase
+{
+    /** @var list<string> contracts and classes of the Pennant that is there */
+    private const NEWEST = ['Driver', 'CanListStoredFeatures', 'DefinesFeaturesExternally', 'UnknownFeatureResolved', 'Decorator', 'StoringDriver', 'FeatureManager'];
+
+    private ?string $fallback = 'database';
+
+    protected function flagstone(): array
+    {
+        return ['unknown' => 'log', 'pennant' => ['scopes' => [Firm::class => 'company'], 'fallback' => $this->fallback]];
+    }
+
+    protected function configure(Application $app): void
+    {
+        foreach (self::NEWEST as $double) {
+            require_once __DIR__ . "/doubles/Pennant/$double.php";
+        }
+        $app->make('config')->set('pennant.stores.database', ['driver' => 'stores']);
+        $app->singleton(FeatureManager::class);
+    }
+
+    protected function setUp(): void
+    {
+        parent::setUp();
+        $this->publish(['portal' => ['enabled' => true, 'rollout' => ['percentage' => 0], 'companies' => ['allow' => [15]]]]);
+        $this->manager()->extend('stores', fn (): StoringDriver => new StoringDriver());
+    }
+
+    public function test_what_flagstone_lacks_is_read_and_written_in_the_other_store(): void
+    {
+        [$one, $two] = [new Firm(['id' => 15]), new Firm(['id' => 16])];
+        $store = $this->manager()->store('flagstone');
+        $other = $this->manager()->store('database');
+        $other->set('unmoved', $one, true);
+        $drawn = 0;
+        $store->define('lottery', function () use (&$drawn): int {
+            return ++$drawn;
+        });
+
+        self::assertTrue($store->get('unmoved', $one), 'what is stored stays');
+        self::assertSame([1, 1], [$store->get('lottery', $one), $store->getDriver()->get('lottery', $one)], 'drawn once');
+        self::assertSame(2, $store->get('lottery', $two));
+        $store->set('only-in-code', $two, 'blue');
+        self::assertSame('blue', $other->getDriver()->get('only-in-code', $two));
+        $store->setForAllScopes('only-in-code', 'red');
+        self::assertSame('red', $other->getDriver()->get('only-in-code', $two));
+        self::assertSame(
+            ['portal' => ['a' => true, 'b' => false], 'unmoved' => ['x' => true], 'none' => []],
+            $store->getAll(['portal' => ['a' => $one, 'b' => $two], 'unmoved' => ['x' => $one], 'none' => []]),
+        );
+        self::assertSame(['portal', 'unmoved', 'lottery', 'only-in-code'], $store->stored());
+        $store->delete('only-in-code', $two);
+        $store->purge(['unmoved']);
+        self::assertSame(['portal', 'lottery', 'only-in-code'], $store->stored());
+        $store->purge(null);
+        self::assertSame(['portal'], $store->stored());
+    }
+
+    public function test_what_flagstone_has_is_written_by_command_alone(): void
+    {
+        $store = $this->manager()->store('flagstone')->getDriver();
+        $one = new Firm(['id' => 15]);
+        foreach ([
+            fn () => $store->set('portal', $one, true), fn () => $store->setForAllScopes('portal', false),
+            fn () => $store->delete('portal', $one), fn () => $store->purge(['portal', 'unmoved']),
+        ] as $write) {
+            try {
+                $write();
+                self::fail('flags are changed by command');
+            } catch (ManagedExternally $problem) {
+                self::assertStringContainsString('portal', $problem->getMessage());
+                self::assertStringNotContainsString('unmoved', $problem->getMessage());
+            }
+        }
+    }
+
+    public function test_a_feature_that_moves_is_flagstones_from_then_on(): void
+    {
+        $store = $this->manager()->store('flagstone');
+        $one = new Firm(['id' => 15]);
+        $store->set('moves', $one, true);
+        self::assertTrue($store->get('moves', $one));
+        $this->publish(['moves' => false]);
+        $store->flushCache();
+        self::assertFalse($store->get('moves', $one));
+    }
+
+    public function test_a_kill_reaches_through_pennants_cache(): void
+    {
+        // It was true for as long as the process ran.
+        $store = $this->manager()->store('flagstone');
+        self::assertInstanceOf(Decorator::class, $store);
+        $one = new Firm(['id' => 15]);
+        self::assertSame([true, true], [$store->get('portal', $one), $store->get('portal', $one)]);
+        $this->flagstoneCommand('kill', 'portal', '--reason', 'test');
+        self::assertFalse($store->get('portal', $one));
+        $this->flagstoneCommand('revive', 'portal');
+        self::assertTrue($store->get('portal', $one));
+        $store->flushCache();
+        self::assertTrue($store->get('portal', $one));
+        $this->publish(['portal' => false]);
+        self::assertFalse($store->get('portal', $one));
+    }
+
+    public function test_without_a_fallback_a_write_says_what_to_do(): void
+    {
+        $this->fallback = null;
+        $this->refreshApplication();
+        $this->expectException(ManagedExternally::class);
+        $this->expectExceptionMessage('change "only-in-code", which no flag defines');
+        $this->manager()->store('flagstone')->getDriver()->set('only-in-code', new Firm(['id' => 15]), true);
+    }
+
+    public function test_the_fallback_is_another_store(): void
+    {
+        $this->fallback = 'flagstone';
+        $this->refreshApplication();
+        $this->expectException(InvalidSetting::class);
+        $this->expectExceptionMessage('pennant.fallback is "flagstone"');
+        $this->manager()->store('flagstone')->getDriver()->get('unmoved', new Firm(['id' => 15]));
+    }
+
+    public function test_the_driver_builds_on_what_a_pennant_has(): void
+    {
+        self::assertInstanceOf(ExternalDriver::class, $this->manager()->store('flagstone')->getDriver());
+        // Pennant 1.7 lacks the contracts that came later.
+        foreach (['' => FlagstoneDriver::class, 'CanListStoredFeatures' => ListingDriver::class] as $more => $class) {
+            $script = Support\Store::directory() . '/pennant-' . \bin2hex(\random_bytes(4)) . '.php';
+            $doubles = __DIR__ . '/doubles/Pennant';
+            $load = \implode('', \array_map(static fn (string $name): string => "require '$doubles/$name.php';", \array_filter(['Driver', $more])));
+            \file_put_contents($script, "<?php require '" . __DIR__ . "/bootstrap.php'; $load echo is_subclass_of('$class', 'Laravel\\Pennant\\Contracts\\Driver') ? 'loads' : 'no';");
+            self::assertSame('loads', \shell_exec(\escapeshellarg(\PHP_BINARY) . ' ' . \escapeshellarg($script) . ' 2>&1'));
+        }
+    }
+
+    private function manager(): FeatureManager
+    {
+        return $this->app->make(FeatureManager::class);
+    }
+}

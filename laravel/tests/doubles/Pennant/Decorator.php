@@ -1,0 +1,47 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Laravel\Pennant\Drivers;
+
+use Illuminate\Support\Collection;
+use Laravel\Pennant\Contracts\Driver;
+
+/** Stands for Pennant's decorator: just so much of its cache as matters. */
+final class Decorator
+{
+    /** @var Collection<int, array{feature: string, scope: mixed, value: mixed}> */
+    protected $cache;
+
+    public function __construct(private readonly Driver $driver)
+    {
+        $this->flushCache();
+    }
+
+    public function get(string $feature, mixed $scope): mixed
+    {
+        $item = $this->cache->whereStrict('scope', $scope)->whereStrict('feature', $feature)->first();
+        if ($item !== null) {
+            return $item['value'];
+        }
+        $value = $this->driver->get($feature, $scope);
+        $this->cache[] = ['feature' => $feature, 'scope' => $scope, 'value' => $value];
+
+        return $value;
+    }
+
+    public function flushCache(): void
+    {
+        $this->cache = new Collection();
+    }
+
+    public function getDriver(): Driver
+    {
+        return $this->driver;
+    }
+
+    public function __call(string $method, array $arguments): mixed
+    {
+        return $this->driver->{$method}(...$arguments);
+    }
+}
