@@ -5,9 +5,11 @@
  * extension or the polyfill.
  *
  * A company is an int or a string, normalised as array keys are: `42` and `"42"` are one company, `"042"` is another. An
- * empty string, or one longer than 1,024 bytes, counts as no company. An object or a bool is a TypeError.
+ * empty string, or one longer than 1,024 bytes, counts as no company. An object, a bool, or a float that is no int is a TypeError.
  *
- * A context holds attributes by name: int, float, string or bool. Anything else counts as missing.
+ * A context holds attributes by name: int, float, string or bool; a backed enum, as its value; a DateTimeInterface, as RFC 3339 in
+ * UTC; a Stringable without toArray(), as its text. Null counts as missing. Anything else cannot be compared: conditions on it are
+ * unknown, and no rule holds by them.
  *
  * No question throws for what the data hold, or prints anything. Without a snapshot every flag is off.
  */
@@ -55,12 +57,13 @@ function feature_value(string $flag, int|string|null $company = null, array $con
  * `reason` is one of no_snapshot, unknown_flag, killed, emergency_stop, disabled, prerequisite, denied, allowed, rule,
  * no_company, no_key, full, rollout_in, rollout_out, override. `bucket` is 0 to 99,999, `percentage` 0 to 100.
  * `prerequisite` is the required flag that is off; `missing` are attributes that the flag can read and the question
- * lacked.
+ * lacked; `unknown` are attributes that the question had and that could not be compared on the way to the answer, each with its
+ * type ("an object of App\Plan") and what it has to be ("a string").
  *
  * @param array<string, mixed> $context
  * @return array{enabled: bool, reason: string, flag: string, company: int|string|null, rule: ?string, bucket: ?int,
- *     percentage: ?float, variant: ?string, prerequisite: ?string, missing: list<string>, environment: ?string,
- *     generation: int}
+ *     percentage: ?float, variant: ?string, prerequisite: ?string, missing: list<string>,
+ *     unknown: list<array{attribute: string, type: string, expected: string}>, environment: ?string, generation: int}
  */
 function feature_explain(string $flag, int|string|null $company = null, array $context = []): array {}
 

@@ -68,7 +68,8 @@ if (!function_exists('feature_explain')) {
      * @param int|string|null $company
      * @param array<array-key, mixed> $context
      * @return array{enabled: bool, reason: string, flag: string, company: int|string|null, rule: ?string, bucket: ?int,
-     *     percentage: ?float, variant: ?string, prerequisite: ?string, missing: list<string>, environment: ?string, generation: int}
+     *     percentage: ?float, variant: ?string, prerequisite: ?string, missing: list<string>,
+     *     unknown: list<array{attribute: string, type: string, expected: string}>, environment: ?string, generation: int}
      */
     function feature_explain(string $flag, $company = null, array $context = []): array
     {

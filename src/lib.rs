@@ -38,8 +38,8 @@ pub mod why;
 #[cfg(feature = "publisher")]
 pub use compile::{CompileError, compile};
 pub use eval::{
-    Answer, Attribute, Context, Key, Question, Reason, Switches, enabled, evaluate, missing, possible,
-    rule_name, variant, variant_named,
+    Answer, Attribute, Context, Key, Question, Reason, Switches, Unknown, enabled, evaluate, missing,
+    possible, rule_name, unknown, variant, variant_named,
 };
 pub use fault::{BusHandler, bus_handler, lost_mappings};
 #[cfg(feature = "publisher")]

@@ -1,6 +1,6 @@
 <?php
 
-// Not under strict_types: a float becomes a key as PHP converts it for `int|string`.
+declare(strict_types=1);
 
 namespace Flagstone\Polyfill;
 
@@ -23,10 +23,9 @@ final class Company
         if (\is_string($company)) {
             return self::normal($company);
         }
-        if (\is_float($company)) {
-            $company = self::converted($company);
-
-            return \is_int($company) ? $company : self::normal($company);
+        // 42.0 is 42, as for PHP's own functions. Of 42.5 they would make 42 or "42.5": another company's answer.
+        if (\is_float($company) && \floor($company) === $company && $company >= -Number::TWO_TO_63 && $company < Number::TWO_TO_63) {
+            return (int) $company;
         }
         $type = self::type($company);
         throw new \TypeError(\sprintf(
@@ -54,10 +53,5 @@ final class Company
     public static function type(mixed $value): string
     {
         return \str_starts_with(\gettype($value), 'resource') ? 'resource' : \get_debug_type($value);
-    }
-
-    private static function converted(int|string $company): int|string
-    {
-        return $company;
     }
 }

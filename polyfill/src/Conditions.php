@@ -35,6 +35,7 @@ final class Conditions
     public const ALWAYS = 20;
 
     /** Kinds of a test's operand. */
+    public const INT = 1;
     public const FLOAT = 2;
     public const TEXT = 3;
     public const BOOL = 4;
@@ -47,7 +48,7 @@ final class Conditions
     public const HOLDS = 0xFFFF_FFFF;
 
     /**
-     * Whether the condition holds. At most as many steps as there are tests.
+     * Whether the condition is true. At most as many comparisons as there are tests.
      *
      * @param list<Test> $tests
      * @param array<array-key, mixed> $context
@@ -60,12 +61,11 @@ final class Conditions
         $at = 0;
         while (isset($tests[$at])) {
             $test = $tests[$at];
-            $value = match ($test[2]) {
-                self::COMPANY => $company,
-                self::NOW => $now,
-                default => $context[$test[3]] ?? null,
-            };
-            $next = self::matches($snapshot, $test, $value) ? $test[4] : $test[5];
+            $outcome = self::outcome($snapshot, $test, self::value($test, $company, $context, $now));
+            if ($outcome === null) {
+                return self::walk($snapshot, $tests, $at, $company, $context, $now, null);
+            }
+            $next = $outcome ? $test[4] : $test[5];
             if ($next <= $at) {
                 return false;
             }
@@ -75,55 +75,155 @@ final class Conditions
         return $at === self::HOLDS;
     }
 
-    /** @param Test $test */
-    private static function matches(Compiled $snapshot, array $test, mixed $value): bool
+    /**
+     * Calls `$found` with the tests that are unknown although their attribute is there; whether the condition is true.
+     *
+     * @param list<Test> $tests
+     * @param array<array-key, mixed> $context
+     * @param \Closure(Test): void $found
+     */
+    public static function unknown(Compiled $snapshot, array $tests, int|string|null $company, array $context, int $now, \Closure $found): bool
+    {
+        return $tests === [] || self::walk($snapshot, $tests, 0, $company, $context, $now, $found);
+    }
+
+    /**
+     * What a test's attribute has to be: "a number".
+     *
+     * @param Test $test
+     */
+    public static function expected(array $test): string
+    {
+        [$op, $kind,,,,, $operand, $b] = $test;
+        if ($op === self::IN || $op === self::NOT_IN) {
+            $kinds = ['a number' => $operand, 'a string' => $b & 0xFFFF_FFFF, 'a bool' => $b >> 32];
+            $names = \array_keys(\array_filter($kinds));
+
+            return match (\count($names)) {
+                1 => $names[0],
+                2 => "$names[0] or $names[1]",
+                default => 'a number, a string or a bool',
+            };
+        }
+
+        return match (true) {
+            $op === self::BEFORE || $op === self::AFTER => 'a time',
+            $op >= self::SEMVER_EQ && $op <= self::SEMVER_GTE => 'a version',
+            $kind === self::INT || $kind === self::FLOAT => 'a number',
+            $kind === self::TEXT => 'a string',
+            $kind === self::BOOL && ($op === self::EQ || $op === self::NE) => 'a bool',
+            default => 'a number, a string or a bool',
+        };
+    }
+
+    /**
+     * Visits every test that is reached from `$start` in one pass; an unknown one goes both ways. True if every way ends in
+     * "holds": each comparison stands once in its program, so that is Kleene's logic exactly.
+     *
+     * @param list<Test> $tests
+     * @param array<array-key, mixed> $context
+     * @param ?\Closure(Test): void $found as in `unknown`; without it the first way that fails ends the walk
+     */
+    private static function walk(Compiled $snapshot, array $tests, int $start, int|string|null $company, array $context, int $now, ?\Closure $found): bool
+    {
+        $reached = [$start => true];
+        $holds = true;
+        for ($at = $start, $count = \count($tests); $at < $count; ++$at) {
+            if (!isset($reached[$at])) {
+                continue;
+            }
+            $test = $tests[$at];
+            $value = self::value($test, $company, $context, $now);
+            $outcome = self::outcome($snapshot, $test, $value);
+            if ($outcome === null && $value !== null && $found !== null) {
+                $found($test);
+            }
+            foreach ($outcome === null ? [$test[4], $test[5]] : [$outcome ? $test[4] : $test[5]] as $next) {
+                if ($next > $at && $next < $count) {
+                    $reached[$next] = true;
+                } elseif ($next !== self::HOLDS) {
+                    $holds = false;
+                }
+            }
+            if (!$holds && $found === null) {
+                return false;
+            }
+        }
+
+        return $holds;
+    }
+
+    /**
+     * @param Test $test
+     * @param array<array-key, mixed> $context
+     */
+    private static function value(array $test, int|string|null $company, array $context, int $now): mixed
+    {
+        return match ($test[2]) {
+            self::COMPANY => $company,
+            self::NOW => $now,
+            default => $context[$test[3]] ?? null,
+        };
+    }
+
+    /**
+     * What the test says; null where that is unknown: the value is missing, or does not compare with the operand.
+     *
+     * @param Test $test
+     */
+    private static function outcome(Compiled $snapshot, array $test, mixed $value): ?bool
     {
         [$op, $kind, $attribute,,,, $operand] = $test;
         if ($op === self::NEVER || $op === self::ALWAYS) {
             return $op === self::ALWAYS;
         }
-        if ($op === self::EXISTS) {
-            return \is_scalar($value) === ($operand !== 0 && $operand !== false);
+        $exists = $operand !== 0 && $operand !== false;
+        if ($value === null) {
+            return $op === self::EXISTS ? !$exists : null;
         }
-        if (!\is_scalar($value)) {
-            return false;
+        if (!\is_scalar($value) || (\is_float($value) && \is_nan($value))) {
+            return null;
         }
         switch ($op) {
+            case self::EXISTS:
+                return $exists;
             case self::IN:
-                return self::inSet($snapshot, $test, $value) === true;
+                return self::inSet($snapshot, $test, $value);
             case self::NOT_IN:
-                return self::inSet($snapshot, $test, $value) === false;
+                $listed = self::inSet($snapshot, $test, $value);
+
+                return $listed === null ? null : !$listed;
             case self::EQ:
-                return self::compare($value, $operand) === 0;
             case self::NE:
-                return (self::compare($value, $operand) ?? 0) !== 0;
+                $order = self::compare($value, $operand);
+
+                return $order === null ? null : ($order === 0) === ($op === self::EQ);
             case self::LT:
             case self::LTE:
             case self::GT:
             case self::GTE:
-                return !\is_bool($value) && self::satisfies($op, self::compare($value, $operand));
-            case self::STARTS_WITH:
-                return \is_string($value) && $kind === self::TEXT && \is_string($operand) && \str_starts_with($value, $operand);
-            case self::ENDS_WITH:
-                return \is_string($value) && $kind === self::TEXT && \is_string($operand) && \str_ends_with($value, $operand);
-            case self::CONTAINS:
-                return \is_string($value) && $kind === self::TEXT && \is_string($operand) && \str_contains($value, $operand);
+                return \is_bool($value) ? null : self::satisfies($op, self::compare($value, $operand));
             case self::BEFORE:
             case self::AFTER:
                 $instant = self::instant($attribute, $value);
 
-                return $instant !== null && ($op === self::BEFORE ? $instant < $operand : $instant > $operand);
+                return $instant === null ? null : ($op === self::BEFORE ? $instant < $operand : $instant > $operand);
         }
-        if ($op < self::SEMVER_EQ || $op > self::SEMVER_GTE || !\is_string($value) || $kind !== self::TEXT || !\is_string($operand)) {
-            return false;
+        if (!\is_string($value) || $kind !== self::TEXT || !\is_string($operand)) {
+            return null;
         }
 
-        return self::satisfies($op, Semver::compare($value, $operand));
+        return match ($op) {
+            self::STARTS_WITH => \str_starts_with($value, $operand),
+            self::ENDS_WITH => \str_ends_with($value, $operand),
+            self::CONTAINS => \str_contains($value, $operand),
+            default => $op >= self::SEMVER_EQ && $op <= self::SEMVER_GTE ? self::satisfies($op, Semver::compare($value, $operand)) : null,
+        };
     }
 
-    private static function satisfies(int $op, ?int $order): bool
+    private static function satisfies(int $op, ?int $order): ?bool
     {
-        return $order !== null && match ($op) {
+        return $order === null ? null : match ($op) {
             self::SEMVER_EQ => $order === 0,
             self::LT, self::SEMVER_LT => $order < 0,
             self::LTE, self::SEMVER_LTE => $order <= 0,

@@ -66,6 +66,7 @@ final class Evaluator
         if ($reason !== null) {
             return new Answer(false, $reason);
         }
+        $context = $this->settled($flag, $record, $context);
         foreach ($this->snapshot->links($record['requires'], $record['requiresCount']) as $required) {
             $other = $this->snapshot->flag($required);
             if ($this->switchedOff($required, $other) !== null || !$this->decide($required, $other, $company, $context, $now)->on) {
@@ -104,7 +105,7 @@ final class Evaluator
         if ($record['variantsCount'] === 0) {
             return null;
         }
-        $key = $this->rolloutKey($record, $company, $context);
+        $key = $this->rolloutKey($record, $company, $this->settled($flag, $record, $context));
         if ($key === null) {
             return null;
         }
@@ -140,9 +141,82 @@ final class Evaluator
      */
     public function missing(int $flag, array $context): array
     {
-        $lacks = static fn (string $name): bool => !\is_scalar($context[$name] ?? null);
+        $lacks = static fn (string $name): bool => ($context[$name] ?? null) === null;
 
         return \array_values(\array_filter($this->snapshot->needs($flag), $lacks));
+    }
+
+    /**
+     * The attributes that made conditions unknown, or that the rollout's `by` could not hash, on the way to the answer: those
+     * that are there, not those that are missing.
+     *
+     * @param array<array-key, mixed> $context
+     * @return array<array-key, string> by attribute: what it has to be
+     */
+    public function unknown(int $flag, int|string|null $company, array $context, int $now): array
+    {
+        $record = $this->snapshot->flag($flag);
+        $unknown = [];
+        if ($this->switchedOff($flag, $record) !== null) {
+            return $unknown;
+        }
+        $context = $this->settled($flag, $record, $context);
+        foreach ($this->snapshot->links($record['requires'], $record['requiresCount']) as $required) {
+            $other = $this->snapshot->flag($required);
+            if ($this->switchedOff($required, $other) !== null) {
+                return $unknown;
+            }
+            $this->unknownOf($required, $other, $company, $context, $now, $unknown);
+            if (!$this->decide($required, $other, $company, $context, $now)->on) {
+                return $unknown;
+            }
+        }
+        $this->unknownOf($flag, $record, $company, $context, $now, $unknown);
+
+        return $unknown;
+    }
+
+    /**
+     * The attributes that one flag's own steps could not compare.
+     *
+     * @param FlagRecord $record
+     * @param array<array-key, mixed> $context
+     * @param array<array-key, string> $unknown
+     */
+    private function unknownOf(int $flag, array $record, int|string|null $company, array $context, int $now, array &$unknown): void
+    {
+        if ($company !== null && ($this->snapshot->lists($record['deny'], $company) || $this->snapshot->lists($record['allow'], $company))) {
+            return;
+        }
+        $threshold = $this->threshold($record, $now);
+        $found = static function (array $test) use (&$unknown): void {
+            $unknown[$test[2] === Conditions::COMPANY ? 'company' : $test[3]] ??= Conditions::expected($test);
+        };
+        foreach ($this->snapshot->rules($flag) as $rule) {
+            if (Conditions::unknown($this->snapshot, $rule[1], $company, $context, $now, $found)) {
+                $threshold = $rule[2];
+                break;
+            }
+        }
+        if (($threshold < self::FULL || $record['variantsCount'] !== 0) && $record['by'] !== Conditions::COMPANY) {
+            $name = $this->snapshot->attribute($record['by']);
+            $value = $context[$name] ?? null;
+            if ($value !== null && !\is_int($value) && !\is_string($value)) {
+                $unknown[$name] ??= 'an int or a string';
+            }
+        }
+    }
+
+    /**
+     * The context, the objects that the flag can read replaced by what they stand for.
+     *
+     * @param FlagRecord $record
+     * @param array<array-key, mixed> $context
+     * @return array<array-key, mixed>
+     */
+    private function settled(int $flag, array $record, array $context): array
+    {
+        return $context === [] || $record['needsCount'] === 0 ? $context : Attributes::settle($context, $this->snapshot->needs($flag));
     }
 
     /**

@@ -129,14 +129,15 @@ final class Process
     /**
      * @param array<array-key, mixed> $context
      * @return array{enabled: bool, reason: string, flag: string, company: int|string|null, rule: ?string, bucket: ?int,
-     *     percentage: ?float, variant: ?string, prerequisite: ?string, missing: list<string>, environment: ?string, generation: int}
+     *     percentage: ?float, variant: ?string, prerequisite: ?string, missing: list<string>,
+     *     unknown: list<array{attribute: string, type: string, expected: string}>, environment: ?string, generation: int}
      */
     public static function explain(string $flag, int|string|null $company, array $context): array
     {
         $answer = self::answer($flag, $company, $context);
         $variant = self::variantOf($answer, $company, $context);
         $snapshot = self::$evaluator?->snapshot;
-        [$rule, $prerequisite, $missing] = [null, null, []];
+        [$rule, $prerequisite, $missing, $unknown] = [null, null, [], []];
         [$number, $ruled, $blocker] = [$answer->flag, $answer->rule, $answer->blocker];
         if ($number !== null) {
             if ($ruled !== null) {
@@ -147,6 +148,11 @@ final class Process
             }
             if ($answer->told === null) {
                 $missing = self::sound(static fn (Evaluator $evaluator): array => $evaluator->missing($number, $context), []);
+                $found = self::sound(static fn (Evaluator $evaluator): array => $evaluator->unknown($number, $company, $context, self::$now), []);
+                foreach ($found as $attribute => $expected) {
+                    $value = $attribute === 'company' ? $company : $context[$attribute] ?? null;
+                    $unknown[] = ['attribute' => (string) $attribute, 'type' => Attributes::type($value), 'expected' => $expected];
+                }
             }
         }
 
@@ -161,6 +167,7 @@ final class Process
             'variant' => $variant,
             'prerequisite' => $prerequisite,
             'missing' => $missing,
+            'unknown' => $unknown,
             'environment' => $snapshot?->environment(),
             'generation' => self::$store?->generation ?? 0,
         ];

@@ -18,7 +18,7 @@ pub enum Condition {
         /// The conditions.
         any: Vec<Condition>,
     },
-    /// The condition does not hold.
+    /// The condition is false; unknown stays unknown.
     Not {
         /// The condition.
         not: Box<Condition>,

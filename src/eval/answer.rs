@@ -1,7 +1,7 @@
 //! The order in which things decide.
 
 use super::bucket::{bucket, crc32_bucket};
-use super::condition::{holds, read};
+use super::condition::{self, holds, read};
 use super::{Attribute, Context, Key, Switches};
 use crate::snapshot::format::{
     ATTRIBUTE_COMPANY, BIT_CRC32, BIT_ENABLED, BIT_KEEP, FlagRecord, RuleRecord, SHAPE_COMPANY_ROLLOUT,
@@ -342,6 +342,83 @@ fn variant_ref<'a>(snapshot: &'a Snapshot, variant: &VariantRecord) -> VariantRe
     VariantRef {
         name: snapshot.text(variant.name_offset.get(), variant.name_length.get()),
         value: (variant.has_value.get() != 0).then(|| ValueRef::root(variant.value.get())),
+    }
+}
+
+/// An attribute that is in the question and could not be compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unknown<'a> {
+    /// Its name; `company` for the question's company.
+    pub attribute: &'a str,
+    /// What it has to be: "a number".
+    pub expected: &'static str,
+}
+
+/// Calls `found` with the attributes that made conditions unknown, or that the rollout's `by` could not hash, on the way to
+/// the answer of [`evaluate`]: those that are there, not those that are missing. An attribute may come several times.
+pub fn unknown<'a, C: Context + ?Sized>(
+    snapshot: &'a Snapshot,
+    switches: &Switches,
+    flag: FlagId,
+    question: &Question<'_, C>,
+    mut found: impl FnMut(Unknown<'a>),
+) {
+    let Some(record) = snapshot.flag(flag).filter(|record| switched_off(switches, flag, record).is_none())
+    else {
+        return;
+    };
+    for link in requires(snapshot, record) {
+        let required = FlagId(link);
+        let Some(record) = snapshot.flag(required) else { return };
+        if switched_off(switches, required, record).is_some() {
+            return;
+        }
+        unknown_of(snapshot, record, question, &mut found);
+        if !decide(snapshot, record, question).on {
+            return;
+        }
+    }
+    unknown_of(snapshot, record, question, &mut found);
+}
+
+/// The attributes that one flag's own steps could not compare.
+fn unknown_of<'a, C: Context + ?Sized>(
+    snapshot: &'a Snapshot,
+    record: &FlagRecord,
+    question: &Question<'_, C>,
+    found: &mut impl FnMut(Unknown<'a>),
+) {
+    let listed = |company| {
+        snapshot.lists_key(record.deny.get(), company) || snapshot.lists_key(record.allow.get(), company)
+    };
+    if question.company.is_some_and(listed) {
+        return;
+    }
+    let mut threshold = threshold(snapshot, record, question.now);
+    for rule in rules(snapshot, record) {
+        let holds = condition::unknown(snapshot, rule, question, |test| {
+            found(Unknown {
+                attribute: match test.attribute.get() {
+                    ATTRIBUTE_COMPANY => "company",
+                    number => snapshot.attribute_name(number),
+                },
+                expected: condition::expected(test),
+            });
+        });
+        if holds {
+            threshold = rule.threshold.get();
+            break;
+        }
+    }
+    let hashes = threshold < FULL || record.variants_count.get() != 0;
+    if hashes && record.by.get() != ATTRIBUTE_COMPANY {
+        let value = read(snapshot, record.by.get(), question);
+        if matches!(value, Attribute::Incomparable | Attribute::Bool(_) | Attribute::Float(_)) {
+            found(Unknown {
+                attribute: snapshot.attribute_name(record.by.get()),
+                expected: "an int or a string",
+            });
+        }
     }
 }
 

@@ -4,11 +4,12 @@ use super::context::{Attribute, Context, compare_numbers};
 use super::{Key, Question, semver, time};
 use crate::snapshot::Snapshot;
 use crate::snapshot::format::{
-    ATTRIBUTE_COMPANY, ATTRIBUTE_NOW, CellRecord, JUMP_HOLDS, RuleRecord, TestRecord, op, operand, tag,
+    ATTRIBUTE_COMPANY, ATTRIBUTE_NOW, CellRecord, JUMP_HOLDS, MAX_TESTS, RuleRecord, TestRecord, op, operand,
+    tag,
 };
 use std::cmp::Ordering;
 
-/// Whether the rule's condition holds. At most as many steps as the rule has tests.
+/// Whether the rule's condition is true. At most as many comparisons as the rule has tests.
 pub(super) fn holds<C: Context + ?Sized>(
     snapshot: &Snapshot,
     rule: &RuleRecord,
@@ -23,48 +24,193 @@ pub(super) fn holds<C: Context + ?Sized>(
     // Forward jumps end by themselves; the bound holds for bytes that changed under a shared mapping.
     for _ in 0..count {
         let Some(test) = tests.get(at as usize) else { break };
-        at = if matches(snapshot, test, question) { test.on_match.get() } else { test.on_mismatch.get() };
+        at = match outcome(snapshot, test, question) {
+            Some(true) => test.on_match.get(),
+            Some(false) => test.on_mismatch.get(),
+            None => return holds_either_way(snapshot, tests, at as usize, question),
+        };
     }
     at == JUMP_HOLDS
 }
 
-fn matches<C: Context + ?Sized>(snapshot: &Snapshot, test: &TestRecord, question: &Question<'_, C>) -> bool {
-    let value = match test.operation {
-        op::NEVER => return false,
-        op::ALWAYS => return true,
-        _ => read(snapshot, test.attribute.get(), question),
-    };
-    if test.operation == op::EXISTS {
-        return (value != Attribute::Missing) == (test.a.get() != 0);
+/// The tests of the longest rule there is, a bit each.
+const REACHABLE_WORDS: usize = (MAX_TESTS as usize).div_ceil(64);
+
+/// The rest of a rule from a comparison that is unknown: true if the condition holds whichever way each unknown comparison
+/// goes. Each comparison stands once in its program, so that is Kleene's logic exactly.
+#[cold]
+#[inline(never)]
+fn holds_either_way<C: Context + ?Sized>(
+    snapshot: &Snapshot,
+    tests: &[TestRecord],
+    start: usize,
+    question: &Question<'_, C>,
+) -> bool {
+    walk(snapshot, tests, start, question, |_, jumps| jumps.iter().all(Jump::may_hold))
+}
+
+/// Calls `found` with the tests that are unknown although their attribute is there; whether the rule's condition is true.
+pub(super) fn unknown<C: Context + ?Sized>(
+    snapshot: &Snapshot,
+    rule: &RuleRecord,
+    question: &Question<'_, C>,
+    mut found: impl FnMut(&TestRecord),
+) -> bool {
+    let (first, count) = (rule.tests.get() as usize, rule.tests_count.get() as usize);
+    let Some(tests) = snapshot.tests.slice(first, count) else { return false };
+    let mut holds = true;
+    walk(snapshot, tests, 0, question, |test, jumps| {
+        if let [_, _] = jumps
+            && read(snapshot, test.attribute.get(), question) != Attribute::Missing
+        {
+            found(test);
+        }
+        holds &= jumps.iter().all(Jump::may_hold);
+        true
+    });
+    holds
+}
+
+/// Where a comparison goes.
+#[derive(Clone, Copy)]
+enum Jump {
+    Holds,
+    Fails,
+    To(usize),
+}
+
+impl Jump {
+    /// `jump` of the test at `position`. A jump that is not forward, which only changed bytes of a shared mapping can hold, fails.
+    fn new(jump: u32, position: usize, count: usize) -> Jump {
+        match jump {
+            JUMP_HOLDS => Jump::Holds,
+            to if to as usize > position && (to as usize) < count => Jump::To(to as usize),
+            _ => Jump::Fails,
+        }
     }
-    if value == Attribute::Missing {
+
+    fn may_hold(&self) -> bool {
+        !matches!(self, Jump::Fails)
+    }
+}
+
+/// The tests that a walk gets to, a bit each.
+struct Reached([u64; REACHABLE_WORDS]);
+
+impl Reached {
+    fn add(&mut self, at: usize) {
+        if let Some(word) = self.0.get_mut(at / 64) {
+            *word |= 1 << (at % 64);
+        }
+    }
+
+    fn has(&self, at: usize) -> bool {
+        self.0.get(at / 64).is_some_and(|word| word >> (at % 64) & 1 == 1)
+    }
+}
+
+/// Visits every test that is reached from `start` in one pass, with the one jump it takes or, where it is unknown, both. Ends
+/// when `visit` returns false; returns whether it never did.
+fn walk<C: Context + ?Sized>(
+    snapshot: &Snapshot,
+    tests: &[TestRecord],
+    start: usize,
+    question: &Question<'_, C>,
+    mut visit: impl FnMut(&TestRecord, &[Jump]) -> bool,
+) -> bool {
+    // Longer only where bytes of a shared mapping changed; what leads behind the end fails.
+    let tests = tests.get(..MAX_TESTS as usize).unwrap_or(tests);
+    if start >= tests.len() {
         return false;
     }
+    let mut reached = Reached([0; REACHABLE_WORDS]);
+    reached.add(start);
+    for (at, test) in tests.iter().enumerate().skip(start) {
+        if !reached.has(at) {
+            continue;
+        }
+        let jump = |jump: u32| Jump::new(jump, at, tests.len());
+        let (matches, fails) = (jump(test.on_match.get()), jump(test.on_mismatch.get()));
+        let both = [matches, fails];
+        let jumps = match outcome(snapshot, test, question) {
+            Some(true) => &both[..1],
+            Some(false) => &both[1..],
+            None => &both[..],
+        };
+        for jump in jumps {
+            if let Jump::To(next) = jump {
+                reached.add(*next);
+            }
+        }
+        if !visit(test, jumps) {
+            return false;
+        }
+    }
+    true
+}
+
+/// What the test's attribute has to be: "a number".
+pub(super) fn expected(test: &TestRecord) -> &'static str {
+    match (test.operation, test.operand) {
+        (op::BEFORE | op::AFTER, _) => "a time",
+        (op::SEMVER_EQ..=op::SEMVER_GTE, _) => "a version",
+        (op::IN | op::NOT_IN, _) => {
+            let (a, b) = (test.a.get(), test.b.get());
+            match (a >> 32 != 0, b as u32 != 0, b >> 32 != 0) {
+                (true, false, false) => "a number",
+                (false, true, false) => "a string",
+                (false, false, true) => "a bool",
+                (true, true, false) => "a number or a string",
+                (true, false, true) => "a number or a bool",
+                (false, true, true) => "a string or a bool",
+                _ => "a number, a string or a bool",
+            }
+        }
+        (_, operand::INT | operand::FLOAT) => "a number",
+        (_, operand::TEXT) => "a string",
+        (op::EQ | op::NE, operand::BOOL) => "a bool",
+        _ => "a number, a string or a bool",
+    }
+}
+
+/// What the test says of the question; none where that is unknown: the attribute is missing, or does not compare with the operand.
+fn outcome<C: Context + ?Sized>(
+    snapshot: &Snapshot,
+    test: &TestRecord,
+    question: &Question<'_, C>,
+) -> Option<bool> {
+    let value = match test.operation {
+        op::NEVER => return Some(false),
+        op::ALWAYS => return Some(true),
+        _ => read(snapshot, test.attribute.get(), question),
+    };
+    match value {
+        Attribute::Missing if test.operation == op::EXISTS => return Some(test.a.get() == 0),
+        Attribute::Missing | Attribute::Incomparable => return None,
+        _ => {}
+    }
     match test.operation {
-        op::IN => in_set(snapshot, test, value) == Some(true),
-        op::NOT_IN => in_set(snapshot, test, value) == Some(false),
-        op::EQ => compare(value, operand(snapshot, test)) == Some(Ordering::Equal),
-        op::NE => compare(value, operand(snapshot, test)).is_some_and(|ordering| ordering != Ordering::Equal),
-        op::LT | op::LTE | op::GT | op::GTE => {
-            !matches!(value, Attribute::Bool(_))
-                && compare(value, operand(snapshot, test))
-                    .is_some_and(|ordering| satisfies(test.operation, ordering))
-        }
-        op::STARTS_WITH => {
-            texts(value, operand(snapshot, test)).is_some_and(|(text, part)| text.starts_with(part))
-        }
-        op::ENDS_WITH => {
-            texts(value, operand(snapshot, test)).is_some_and(|(text, part)| text.ends_with(part))
-        }
-        op::CONTAINS => {
-            texts(value, operand(snapshot, test)).is_some_and(|(text, part)| contains(text, part))
-        }
-        op::BEFORE => instant(test, value).is_some_and(|instant| instant < test.a.get() as i64),
-        op::AFTER => instant(test, value).is_some_and(|instant| instant > test.a.get() as i64),
+        op::EXISTS => match value {
+            Attribute::Float(value) if value.is_nan() => None,
+            _ => Some(test.a.get() != 0),
+        },
+        op::IN => in_set(snapshot, test, value),
+        op::NOT_IN => in_set(snapshot, test, value).map(|listed| !listed),
+        op::EQ => compare(value, operand(snapshot, test)).map(Ordering::is_eq),
+        op::NE => compare(value, operand(snapshot, test)).map(Ordering::is_ne),
+        op::LT | op::LTE | op::GT | op::GTE => match value {
+            Attribute::Bool(_) => None,
+            _ => compare(value, operand(snapshot, test)).map(|order| satisfies(test.operation, order)),
+        },
+        op::STARTS_WITH => texts(value, operand(snapshot, test)).map(|(text, part)| text.starts_with(part)),
+        op::ENDS_WITH => texts(value, operand(snapshot, test)).map(|(text, part)| text.ends_with(part)),
+        op::CONTAINS => texts(value, operand(snapshot, test)).map(|(text, part)| contains(text, part)),
+        op::BEFORE => instant(test, value).map(|instant| instant < test.a.get() as i64),
+        op::AFTER => instant(test, value).map(|instant| instant > test.a.get() as i64),
         op::SEMVER_EQ..=op::SEMVER_GTE => texts(value, operand(snapshot, test))
             .and_then(|(text, other)| semver::compare(text, other))
-            .is_some_and(|ordering| satisfies(test.operation, ordering)),
-        _ => false,
+            .map(|order| satisfies(test.operation, order)),
+        _ => None,
     }
 }
 
@@ -127,7 +273,7 @@ fn in_set(snapshot: &Snapshot, test: &TestRecord, value: Attribute<'_>) -> Optio
     let (first, numbers, texts, bools) =
         (a as u32 as usize, (a >> 32) as usize, b as u32 as usize, (b >> 32) as u32);
     match value {
-        Attribute::Missing => None,
+        Attribute::Missing | Attribute::Incomparable => None,
         Attribute::Bool(value) => (bools != 0).then_some(bools & (1 << u32::from(value)) != 0),
         Attribute::Text(value) if texts > 0 => {
             let cells = snapshot.cells.slice(first.checked_add(numbers)?, texts)?;

@@ -5,13 +5,15 @@ use std::cmp::Ordering;
 /// An attribute's value.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Attribute<'a> {
-    /// Not there, or of a type that nothing compares with.
+    /// Not there.
     Missing,
+    /// There, but of a type that nothing compares with, such as a list: every condition on it is unknown.
+    Incomparable,
     /// A boolean.
     Bool(bool),
     /// An integer.
     Int(i64),
-    /// A float; NaN matches nothing.
+    /// A float; NaN is as [`Attribute::Incomparable`].
     Float(f64),
     /// Bytes, which need not be UTF-8.
     Text(&'a [u8]),

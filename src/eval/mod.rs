@@ -13,7 +13,8 @@ pub mod time;
 
 pub(crate) use answer::quick;
 pub use answer::{
-    Answer, Question, Reason, enabled, evaluate, missing, possible, rule_name, variant, variant_named,
+    Answer, Question, Reason, Unknown, enabled, evaluate, missing, possible, rule_name, unknown, variant,
+    variant_named,
 };
 pub use bucket::{BUCKETS, bucket, crc32_bucket, seed, variant_seed};
 #[cfg(feature = "publisher")]

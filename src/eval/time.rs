@@ -54,6 +54,34 @@ pub fn format_rfc3339(micros: i64) -> String {
     text
 }
 
+/// The instant as RFC 3339 in UTC with all six digits of its fraction, `2026-12-01T08:00:00.000000Z`; `None` outside the years
+/// 0000 to 9999.
+pub fn rfc3339_micros(micros: i64) -> Option<[u8; 27]> {
+    let seconds = micros.div_euclid(SECOND);
+    let (year, month, day) = civil_from_days(seconds.div_euclid(DAY));
+    if !(0..=9999).contains(&year) {
+        return None;
+    }
+    let clock = seconds.rem_euclid(DAY);
+    let mut text = *b"0000-00-00T00:00:00.000000Z";
+    for (at, digits, number) in [
+        (0, 4, year),
+        (5, 2, month),
+        (8, 2, day),
+        (11, 2, clock / 3600),
+        (14, 2, clock / 60 % 60),
+        (17, 2, clock % 60),
+        (20, 6, micros.rem_euclid(SECOND)),
+    ] {
+        let mut left = number;
+        for byte in text.iter_mut().skip(at).take(digits).rev() {
+            *byte = b'0' + (left % 10) as u8;
+            left /= 10;
+        }
+    }
+    Some(text)
+}
+
 /// The first bytes and what follows them.
 fn split(text: &[u8], at: usize) -> Option<(&[u8], &[u8])> {
     text.split_at_checked(at)
@@ -209,6 +237,20 @@ mod tests {
     }
 
     #[test]
+    fn a_time_with_all_its_digits_is_one_of_four_digit_years() {
+        let text =
+            |micros| rfc3339_micros(micros).map(|text| String::from_utf8(text.to_vec()).expect("ASCII"));
+        assert_eq!(text(0).as_deref(), Some("1970-01-01T00:00:00.000000Z"));
+        assert_eq!(text(-1).as_deref(), Some("1969-12-31T23:59:59.999999Z"));
+        assert_eq!(text(1_796_112_000_500_000).as_deref(), Some("2026-12-01T08:00:00.500000Z"));
+        assert_eq!(text(-62_167_219_200 * SECOND).as_deref(), Some("0000-01-01T00:00:00.000000Z"));
+        assert_eq!(text(253_402_300_800 * SECOND - 1).as_deref(), Some("9999-12-31T23:59:59.999999Z"));
+        for outside in [i64::MIN, -62_167_219_200 * SECOND - 1, 253_402_300_800 * SECOND, i64::MAX] {
+            assert_eq!(text(outside), None, "{outside}");
+        }
+    }
+
+    #[test]
     fn days_follow_each_other_for_ten_thousand_years() {
         let mut next = days_from_civil(0, 1, 1);
         for year in 0..10_000 {
@@ -226,6 +268,7 @@ mod tests {
         #[test]
         fn what_is_written_is_read_back(micros in -62_167_219_200_000_000_i64..253_402_300_800_000_000) {
             prop_assert_eq!(parse(&format_rfc3339(micros)), Some(micros));
+            prop_assert_eq!(rfc3339_micros(micros).and_then(|text| parse_rfc3339(&text)), Some(micros));
         }
 
         #[test]

@@ -21,6 +21,9 @@ final class Answers
         if ($explained['bucket'] !== null) {
             $this->count(is_int($explained['company']) ? 'bucket of an int' : 'bucket of another company');
         }
+        foreach ($explained['unknown'] as $unknown) {
+            $this->count('unknown: ' . preg_replace('/ of .*/s', '', $unknown['type']) . ', expected ' . $unknown['expected']);
+        }
         $value = feature_value($flag, $company, $context, 'the default');
         $this->count($explained['variant'] === null ? 'no variant' : 'variant ' . (is_array($value) ? 'array' : 'other'));
 

@@ -2,6 +2,76 @@
 
 declare(strict_types=1);
 
+enum Plan: string
+{
+    case Pro = 'pro';
+    case Enterprise = 'enterprise';
+    case Forty = '42';
+}
+
+enum Level: int
+{
+    case None = 0;
+    case Seven = 7;
+    case FortyTwo = 42;
+}
+
+enum Suit
+{
+    case Hearts;
+}
+
+final class Text
+{
+    public function __construct(private readonly string $text)
+    {
+    }
+
+    public function __toString(): string
+    {
+        return $this->text;
+    }
+}
+
+/** As a model or a collection: a text that is its JSON. */
+class Model
+{
+    public function __toString(): string
+    {
+        return 'pro';
+    }
+
+    public function toArray(): array
+    {
+        return ['pro'];
+    }
+}
+
+class Hidden
+{
+    private function toArray(): array
+    {
+        return [];
+    }
+}
+
+/** A private method of its parent counts, too. */
+final class Shown extends Hidden
+{
+    public function __toString(): string
+    {
+        return 'pro';
+    }
+}
+
+final class Throwing
+{
+    public function __toString(): string
+    {
+        throw new LogicException('no text');
+    }
+}
+
 /**
  * Values that definitions and questions draw from alike, so that they meet often.
  */
@@ -34,7 +104,28 @@ final class Pools
     public static function oddities(): array
     {
         return [NAN, INF, -INF, -0.0, null, [], ['pro'], new stdClass(), new ArrayObject(['pro']), true, false, "\xff\xfe", str_repeat('k', 1025),
-            1796112000.0, 1796112000.0000005, 9223372036854.7, -9223372036855, 9223372036855];
+            1796112000.0, 1796112000.0000005, 9223372036854.7, -9223372036855, 9223372036855,
+            '25.00', '7.0', '1e3', Plan::Pro, Plan::Forty, Level::Seven, Suit::Hearts, new Text('pro'), new Text('1.2.3'), new Text("\xff"), new Model(), new Shown(),
+            new Throwing(), new DateTimeImmutable('2026-12-01T08:00:00Z'), new DateTime('1969-12-31T23:59:59.25+02:00'), new DateTimeImmutable('@-62167219201'),
+            new DateTimeImmutable('9999-12-31T23:59:59.999999Z'), new DateTimeImmutable('@253402300800'), new DateInterval('P1D'), fopen('php://memory', 'r')];
+    }
+
+    /** An object that stands for the value, where there is one. */
+    public static function wrapped(mixed $value): mixed
+    {
+        if (is_int($value)) {
+            return Level::tryFrom($value) ?? $value;
+        }
+        if (!is_string($value)) {
+            return $value;
+        }
+        $time = preg_match('/^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)$/D', $value) === 1;
+
+        return match (true) {
+            $time && self::chance(50) => new DateTimeImmutable($value),
+            self::chance(50) => Plan::tryFrom($value) ?? new Text($value),
+            default => new Text($value),
+        };
     }
 
     public static function pick(array $from): mixed

@@ -72,14 +72,17 @@ final class Questions
         $context = [];
         foreach (Definitions::ATTRIBUTES as $name => $family) {
             $kind = mt_rand(0, 99);
-            if ($kind < 66) {
+            if ($kind < 56) {
                 $context[$name] = Pools::pick($this->pools[$family]);
+            } elseif ($kind < 66) {
+                $context[$name] = Pools::wrapped(Pools::pick($this->pools[$family]));
             } elseif ($kind < 72) {
                 $context[$name] = Pools::pick($this->pools[Pools::pick(['text', 'number', 'time', 'bool'])]);
             } elseif ($kind < 79) {
                 $context[$name] = Pools::pick($this->oddities);
             } elseif ($kind < 80) {
                 $value = Pools::pick($this->pools[$family]);
+                $value = Pools::chance(50) ? Pools::wrapped($value) : $value;
                 $context[$name] = &$value;
                 unset($value);
             }

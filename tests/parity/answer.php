@@ -52,7 +52,7 @@ for ($block = $only ?? 0; $block < ($only === null ? (int) $blocks : $only + 1);
 }
 if ($only === null) {
     $status = flagstone_status();
-    $same = array_diff_key($status, ['backend' => 0, 'age' => 0, 'telemetry' => 0, 'counters' => 0]);
+    $same = array_diff_key($status, ['backend' => 0, 'age' => 0, 'sigbus' => 0, 'telemetry' => 0, 'counters' => 0]);
     // A file has another name, and another time, than the store.
     $same = isset($round['file']) ? array_intersect_key($same, ['environment' => 0, 'generation' => 0, 'source' => 0, 'flags' => 0, 'last_error' => 0]) : $same;
     echo md5(serialize([$same, array_keys($status), array_keys($status['counters'])])), "\n";

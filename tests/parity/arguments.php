@@ -24,6 +24,16 @@ if (isset($argv[1])) {
     $reference = 42;
     $companies = [0, -1, PHP_INT_MAX, 42, '42', '042', '', ' 42', "\xff\0", str_repeat('7', 1024), str_repeat('7', 1025), null, true, false, 1.0, 1.5, -0.0, 1e20, NAN, INF, 1e18,
         [], [1], new stdClass(), new ArrayObject(), new class extends ArrayObject {}, new SplFileInfo('42'), static fn () => 1, $open, $closed, &$reference];
+    $attributes = [static fn () => 1, $open, $closed, new class { public function __toString(): string { return 'pro'; } }, new class extends ArrayObject {}, (function () { yield 1; })(), NAN, INF,
+        new SplFileInfo('pro'), new ArrayIterator(['pro']), new DateTimeZone('UTC'), new Exception('pro'),
+        new class extends DateTime { public function __construct() {} }, new class extends DateTimeImmutable { public function format($format): string { return 'soon'; } }];
+    foreach ($attributes as $at => $attribute) {
+        foreach (['enabled', 'variant', 'value', 'explain', 'peek'] as $function) {
+            $calls["$function attribute $at"] = static fn () => "feature_$function"('ruled', 1, ['plan' => $attribute]);
+        }
+        $calls["all attribute $at"] = static fn () => feature_all(1, ['plan' => $attribute]);
+        $calls["filter attribute $at"] = static fn () => feature_filter('ruled', [1, 2], ['plan' => $attribute]);
+    }
     $contexts = [null, 1, 'x', true, new stdClass(), new ArrayObject(['plan' => 'pro']), $open];
     $choices = [true, false, 'v', 'none', null, 1, 1.5, new stdClass(), $closed, [], [1 => true, 'x' => 'v', "\xff" => false], [1 => [true]], ['x' => null]];
     $calls = [];
@@ -78,7 +88,9 @@ if (isset($argv[1])) {
 
 $flagstone = escapeshellarg(getenv('FLAGSTONE_BIN'));
 $store = getenv('FLAGSTONE_TEST_DIR') . '/arguments';
-file_put_contents("$store.json", json_encode(['flags' => ['on' => ['enabled' => true, 'variants' => ['v' => ['weight' => 40, 'value' => [1]], 'w' => ['weight' => 60]]], 'off' => false, '42' => true]]));
+file_put_contents("$store.json", json_encode(['flags' => ['on' => ['enabled' => true, 'variants' => ['v' => ['weight' => 40, 'value' => [1]], 'w' => ['weight' => 60]]], 'off' => false, '42' => true,
+    'ruled' => ['enabled' => true, 'rollout' => ['percentage' => 50, 'by' => 'plan'], 'variants' => ['v' => ['weight' => 40], 'w' => ['weight' => 60]], 'rules' => [
+        ['name' => 'known', 'when' => ['not' => ['attribute' => 'plan', 'eq' => 'free']]], ['name' => 'there', 'when' => ['attribute' => 'plan', 'exists' => true]], ['name' => 'gone', 'when' => ['attribute' => 'plan', 'exists' => false]]]]]]));
 exec("$flagstone --store $store init --environment production 2>&1 && $flagstone --store $store publish $store.json 2>&1", $output, $code);
 $sides = [];
 foreach ([['-d', 'extension=' . getenv('FLAGSTONE_EXTENSION')], []] as $options) {

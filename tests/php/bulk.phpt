@@ -18,8 +18,8 @@ same('filter', ['x' => 15, 'z' => 'acme', 7 => '15'], feature_filter('pilot', ['
 // A key that is no UTF-8 made the iteration of the array panic.
 same('filter, any key', ["\xff" => 15], feature_filter('pilot', ["\xff" => 15, '' => 16]));
 // What PHP converts in place to take it as a string is the caller's array, which was changed.
-$companies = [1e30, 15.0];
-same('filter, floats', [[1 => 15.0], [1e30, 15.0]], [feature_filter('pilot', $companies), $companies]);
+$companies = [7.0, 15.0];
+same('filter, floats', [[1 => 15.0], [7.0, 15.0]], [feature_filter('pilot', $companies), $companies]);
 flagstone_override(["\xff" => true, 'b' => ["\xfe" => true]]);
 same('override, any key', [true, true, false], [feature_enabled("\xff"), feature_enabled('b', "\xfe"), feature_enabled('b', 1)]);
 flagstone_override(null);

@@ -16,7 +16,7 @@ same('before a store is named', 'no_snapshot', feature_explain('half', 1)['reaso
 flagstone_use($store);
 same('half', ['enabled' => false, 'reason' => 'rollout_out', 'flag' => 'half', 'company' => 42, 'rule' => null,
     'bucket' => feature_explain('half', 42)['bucket'], 'percentage' => 12.5, 'variant' => null, 'prerequisite' => null,
-    'missing' => [], 'environment' => 'testing', 'generation' => 1], feature_explain('half', '42'));
+    'missing' => [], 'unknown' => [], 'environment' => 'testing', 'generation' => 1], feature_explain('half', '42'));
 $explain = fn (...$question) => array_intersect_key(feature_explain(...$question), array_flip(['enabled', 'reason', 'rule', 'prerequisite', 'missing']));
 same('off', ['enabled' => false, 'reason' => 'disabled', 'rule' => null, 'prerequisite' => null, 'missing' => []], $explain('off', 1));
 same('child', ['enabled' => false, 'reason' => 'prerequisite', 'rule' => null, 'prerequisite' => 'off', 'missing' => []], $explain('child', 1));

@@ -34,25 +34,34 @@ foreach (['feature_enabled', 'feature_variant', 'feature_value', 'feature_explai
 }
 same('feature_all', true, str_starts_with(thrown(fn () => feature_all($model)), 'TypeError'));
 
-// A float with a fraction is deprecated as an int. The handler asks, and moves what the question stands on.
+// PHP cuts a float with a fraction to an int, with a deprecation: 15.5 would get what company 15 gets.
+foreach ([15.5, 1.5, NAN, INF, -INF, 1e19, -1e19] as $float) {
+    foreach (['feature_enabled', 'feature_peek', 'feature_variant', 'feature_value', 'feature_explain'] as $function) {
+        same("$function for $float", "TypeError: $function(): Argument #2 (\$company) must be of type string|int|null, float given", thrown(fn () => $function('pilot', $float)));
+    }
+    same("feature_filter for $float", 'TypeError: feature_filter(): Argument #2 ($companies) must be of type string|int|null, float given', thrown(fn () => feature_filter('pilot', [15, $float])));
+    same("feature_all for $float", 'TypeError: feature_all(): Argument #1 ($company) must be of type string|int|null, float given', thrown(fn () => feature_all($float)));
+}
+same('floats that are ints', [true, false, 15, -0], [feature_enabled('pilot', 15.0), feature_enabled('pilot', 1e18), feature_explain('pilot', 15.0)['company'], feature_explain('pilot', -0.0)['company']]);
+
+// A null flag is deprecated. The handler asks, and moves what the question stands on.
 $handled = 0;
 set_error_handler(function () use (&$handled) {
     $handled++;
     flagstone_override(['pilot' => (bool) ($handled % 2)]);
-    @feature_enabled('pilot', 1.5);
+    @feature_enabled('pilot', 1);
     flagstone_refresh();
     flagstone_override(null);
 
     return true;
 });
-same('a handler that asks', [true, [1 => 15], false],
-    [feature_enabled('pilot', 15.5), feature_filter('pilot', [1.5, 15]), feature_explain('pilot', 1.5)['enabled']]);
-same('handled', true, $handled >= 3);
+same('a handler that asks', [false, null, 'unknown_flag'],
+    [feature_enabled(null, 15), feature_variant(null, 15), feature_explain(null, 1)['reason']]);
+same('handled', 3, $handled);
 set_error_handler(fn ($number, $message) => throw new ErrorException($message));
 foreach (['feature_enabled', 'feature_variant', 'feature_value', 'feature_explain'] as $function) {
-    same("a handler that throws, $function", 'ErrorException: Implicit conversion from float 1.5 to int loses precision', thrown(fn () => $function('pilot', 1.5)));
+    same("a handler that throws, $function", "ErrorException: $function(): Passing null to parameter #1 (\$flag) of type string is deprecated", thrown(fn () => $function(null, 1)));
 }
-same('a handler that throws, filter', 'ErrorException: Implicit conversion from float 1.5 to int loses precision', thrown(fn () => feature_filter('pilot', [15, 1.5])));
 same('a __toString() that throws', 'LogicException: no', thrown(fn () => feature_enabled(new class { function __toString(): string { throw new LogicException('no'); } })));
 echo "done\n";
 --EXPECT--

@@ -38,7 +38,8 @@ impl Attributes {
                 // As PHP reads it.
                 None => number.as_f64().map_or(Attribute::Missing, Attribute::Float),
             },
-            None | Some(Value::Null | Value::Array(_) | Value::Object(_)) => Attribute::Missing,
+            None | Some(Value::Null) => Attribute::Missing,
+            Some(Value::Array(_) | Value::Object(_)) => Attribute::Incomparable,
         }
     }
 }

@@ -216,7 +216,7 @@ pub(crate) fn parse<'a>(frame: &'a ExecuteData, shape: &Shape) -> Option<Questio
     })
 }
 
-/// A company as PHP takes `string|int|null`, but never from an object or a bool. None: PHP has thrown.
+/// A company as PHP takes `string|int|null`, but never from an object, a bool or a float that is no int. None: PHP has thrown.
 ///
 /// # Safety
 ///
@@ -235,7 +235,11 @@ pub(crate) unsafe fn company<'a>(place: *mut Zval, number: u32) -> Option<Option
             c"must be of type string|int|null, %s given; pass its key, such as $company->getKey()",
         );
     }
-    if value.is_bool() {
+    // PHP would cut 42.5 to 42, another company. 42.0 is left to it.
+    let is_no_int = |float: f64| {
+        float.fract() != 0.0 || !(-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&float)
+    };
+    if value.is_bool() || value.double().is_some_and(is_no_int) {
         return refuse(number, value, c"must be of type string|int|null, %s given");
     }
     if value.is_string() {

@@ -1,9 +1,40 @@
-//! A PHP array as attributes, read in place.
+//! A PHP array as attributes, read in place; objects that stand for a scalar as that scalar.
+//!
+//! A backed enum's value lies in the object. A time and a text are asked for, by PHP code that may do anything: move this
+//! process to another snapshot, ask a flag itself, throw, or end the request. So the engine never waits for them. It takes
+//! such an object for one that cannot be compared; [`Attributes`] notes that it was met; and once the engine has answered, and
+//! nothing refers to the module's globals, PHP is asked and the question is put again. Where no object is read that costs a comparison.
 
-use crate::php;
+use crate::php::Text;
+use crate::{call, php, values};
+use engine::eval::time;
 use engine::{Attribute, Context};
-use ext_php_rs::ffi::zend_hash_str_find;
+use ext_php_rs::ffi::{
+    Bucket, HashTable, ZEND_ACC_ENUM, ext_php_rs_executor_globals, ext_php_rs_zend_object_release,
+    instanceof_function_slow, zend_array_destroy, zend_array_dup, zend_call_known_function,
+    zend_ce_stringable, zend_class_entry, zend_empty_array, zend_function, zend_hash_str_find,
+    zend_hash_update, zend_object,
+};
 use ext_php_rs::types::{ZendHashTable, Zval};
+use std::cell::Cell;
+use std::mem::ManuallyDrop;
+use std::ptr::null_mut;
+
+const IS_UNDEF: u8 = 0;
+const IS_NULL: u8 = 1;
+const IS_ARRAY: u32 = 7;
+const IS_OBJECT: u8 = 8;
+
+/// What a time is asked for: seconds since 1970, a point, microseconds.
+const TIME_FORMAT: &[u8] = b"U.u";
+
+unsafe extern "C" {
+    /// The class entry of `DateTimeInterface`.
+    fn php_date_get_interface_ce() -> *mut zend_class_entry;
+    fn zend_clear_exception();
+    fn zend_is_unwind_exit(exception: *const zend_object) -> bool;
+    fn zend_is_graceful_exit(exception: *const zend_object) -> bool;
+}
 
 /// The array of a question; none is empty.
 #[derive(Clone, Copy)]
@@ -19,31 +50,310 @@ impl<'a> PhpContext<'a> {
     pub(crate) fn of(array: &'a ZendHashTable) -> PhpContext<'a> {
         PhpContext(Some(array))
     }
+
+    /// The type of an attribute as it was passed, for a sentence: "an object of App\Plan".
+    pub(crate) fn describe(self, name: &str) -> Text {
+        let Some(array) = self.0 else { return describe(&Zval::null()) };
+        // SAFETY: the array is an argument's, which lives as long as the call.
+        let found = unsafe { find(array, name.as_bytes()) };
+        // SAFETY: null, or a value of that array.
+        match unsafe { found.as_ref() } {
+            Some(value) => describe(php::dereferenced(value)),
+            None => describe(&Zval::null()),
+        }
+    }
 }
 
-impl Context for PhpContext<'_> {
+/// A value's type in a sentence: "an object of App\Plan", "a string".
+pub(crate) fn describe(value: &Zval) -> Text {
+    let article = match value {
+        _ if value.is_object() => "an object of",
+        _ if value.is_array() || value.is_long() => "an",
+        _ => "a",
+    };
+    Text::new(format_args!("{article} {}", php::type_name(value)))
+}
+
+/// A question's attributes, as far as PHP was asked for them. Has no `drop`, since it lives across calls into PHP: whoever
+/// made it calls [`free`](Self::free). After a bail-out PHP takes its memory back with the request's.
+pub(crate) struct Attributes<'a> {
+    given: Option<&'a ZendHashTable>,
+    /// A copy of the array with what objects stand for in their places; null before PHP was asked.
+    settled: Cell<*mut HashTable>,
+    /// The entry with an object that PHP has to be asked for; null if none was met.
+    met: Cell<*mut Bucket>,
+}
+
+impl<'a> Attributes<'a> {
+    #[inline(always)]
+    pub(crate) fn of(context: PhpContext<'a>) -> Attributes<'a> {
+        Attributes { given: context.0, settled: Cell::new(null_mut()), met: Cell::new(null_mut()) }
+    }
+
+    /// Whether there are any.
+    #[inline(always)]
+    pub(crate) fn any(&self) -> bool {
+        self.given.is_some()
+    }
+
+    /// Whether an object was met that PHP has to be asked for: what was answered is not the answer yet.
+    #[inline(always)]
+    pub(crate) fn unsettled(&self) -> bool {
+        !self.met.get().is_null()
+    }
+
+    /// Asks PHP what the object stands for that was met.
+    ///
+    /// Runs PHP code. The caller holds nothing that needs dropping, and no reference to the module's globals or a snapshot.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn settle(&self) {
+        let met = self.met.replace(null_mut());
+        // SAFETY: null, or an entry that the last look found: no PHP code ran since, and so the array is as it was.
+        let (Some(entry), Some(given)) = (unsafe { met.as_ref() }, self.given) else { return };
+        let key = entry.key;
+        let value = php::dereferenced(&entry.val);
+        if call::kind(value) != IS_OBJECT {
+            return;
+        }
+        // SAFETY: the type says that the value is an object.
+        let object = unsafe { value.value.obj };
+        if self.settled.get().is_null() {
+            // SAFETY: the array is an argument's; copying reads it, and `const` is all that the binding lacks.
+            self.settled.set(unsafe { zend_array_dup((&raw const *given).cast_mut()) });
+        }
+        let mut answer = ask(object);
+        // SAFETY: a live array of which this holds the only reference, a key that lives in `given` as well as in it, and
+        // a value whose ownership passes to the array. The entry is there, so that no other one moves.
+        unsafe { zend_hash_update(self.settled.get(), key, &raw mut *answer) };
+    }
+
+    /// Lets go of what [`settle`](Self::settle) made.
+    #[inline(always)]
+    pub(crate) fn free(self) {
+        if !self.settled.get().is_null() {
+            // SAFETY: made by `settle`, referred to by nothing else, and `self` is gone after this.
+            unsafe { zend_array_destroy(self.settled.get()) };
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn of_no_scalar(&self, slot: *mut Zval, value: &Zval) -> Attribute<'_> {
+        match call::kind(value) {
+            IS_UNDEF | IS_NULL => return Attribute::Missing,
+            IS_OBJECT => {}
+            _ => return Attribute::Incomparable,
+        }
+        // SAFETY: the type says that the value is an object.
+        let object = unsafe { value.value.obj };
+        // SAFETY: an object of a live array is live.
+        let class = unsafe { (*object).ce };
+        // SAFETY: an object's class is live.
+        let flags = unsafe { (*class).ce_flags };
+        if flags & ZEND_ACC_ENUM != 0 {
+            // SAFETY: a live object whose class says that it is an enum's case.
+            return unsafe { case_value(object) };
+        }
+        if is_time(class) || is_text(class) {
+            self.met.set(slot.cast());
+        }
+        Attribute::Incomparable
+    }
+}
+
+impl Context for Attributes<'_> {
     fn attribute(&self, name: &[u8], _: u64) -> Attribute<'_> {
-        let Some(array) = self.0 else { return Attribute::Missing };
-        // SAFETY: a live array and a name of that length; PHP does not change the array to look into it.
-        let found = unsafe { zend_hash_str_find(array, name.as_ptr().cast(), name.len()) };
+        let Some(given) = self.given else { return Attribute::Missing };
+        let settled = self.settled.get();
+        let array = if settled.is_null() { (&raw const *given).cast_mut() } else { settled };
+        // SAFETY: a live array: an argument's, or the copy that `settle` made.
+        let found = unsafe { find(array, name) };
         // SAFETY: null, or a value of the array, which lives as long as the array.
         match unsafe { found.as_ref() } {
-            Some(value) => attribute(php::dereferenced(value)),
+            Some(value) => {
+                let value = php::dereferenced(value);
+                scalar(value).unwrap_or_else(|| self.of_no_scalar(found, value))
+            }
             None => Attribute::Missing,
         }
     }
 }
 
-fn attribute(value: &Zval) -> Attribute<'_> {
+#[inline(always)]
+fn scalar(value: &Zval) -> Option<Attribute<'_>> {
     if let Some(string) = value.zend_str() {
-        Attribute::Text(string.as_bytes())
+        Some(Attribute::Text(string.as_bytes()))
     } else if let Some(int) = value.long() {
-        Attribute::Int(int)
+        Some(Attribute::Int(int))
     } else if let Some(float) = value.double() {
-        Attribute::Float(float)
-    } else if let Some(bool) = value.bool() {
-        Attribute::Bool(bool)
+        Some(Attribute::Float(float))
     } else {
-        Attribute::Missing
+        value.bool().map(Attribute::Bool)
     }
+}
+
+/// The entry of that name, or null.
+///
+/// # Safety
+///
+/// `array` must be a live array.
+unsafe fn find(array: *const ZendHashTable, name: &[u8]) -> *mut Zval {
+    // SAFETY: the caller's promise, and a name of that length; PHP does not change the array to look into it.
+    unsafe { zend_hash_str_find(array, name.as_ptr().cast(), name.len()) }
+}
+
+/// The value of an enum's case, which every backed one has in its second property.
+///
+/// # Safety
+///
+/// `case` must be a live object of an enum.
+unsafe fn case_value<'a>(case: *mut zend_object) -> Attribute<'a> {
+    // SAFETY: the caller's promise.
+    let class = unsafe { (*case).ce };
+    // SAFETY: an object's class is live.
+    if unsafe { (*class).enum_backing_type } == u32::from(IS_UNDEF) {
+        return Attribute::Incomparable;
+    }
+    // SAFETY: as above.
+    let first: *const Zval = unsafe { (&raw const (*case).properties_table).cast() };
+    // SAFETY: a backed enum's case has two properties, its name and its value.
+    let second = unsafe { first.add(1) };
+    // SAFETY: a property of a live object, which the array of the question keeps.
+    scalar(unsafe { &*second }).unwrap_or(Attribute::Incomparable)
+}
+
+/// Whether objects of the class are times.
+fn is_time(class: *const zend_class_entry) -> bool {
+    // SAFETY: returns what the date module, which every PHP has, set when it started.
+    is_a(class, unsafe { php_date_get_interface_ce() })
+}
+
+/// Whether objects of the class are texts: `Stringable` and without `toArray()`, since a model's text is its JSON.
+fn is_text(class: *const zend_class_entry) -> bool {
+    // SAFETY: PHP sets it before any module starts and never changes it.
+    if !is_a(class, unsafe { zend_ce_stringable }) {
+        return false;
+    }
+    // SAFETY: an object's class is live.
+    if unsafe { (*class).__tostring }.is_null() {
+        return false;
+    }
+    // SAFETY: as above. A private one counts, as `method_exists()` has it.
+    unsafe { method(class, b"toarray") }.is_null()
+}
+
+fn is_a(class: *const zend_class_entry, other: *const zend_class_entry) -> bool {
+    // SAFETY: two live classes.
+    std::ptr::eq(class, other) || unsafe { instanceof_function_slow(class, other) }
+}
+
+/// A method of the class, by its name in lower case; null if it has none.
+///
+/// # Safety
+///
+/// `class` must be a live class.
+unsafe fn method(class: *const zend_class_entry, name: &[u8]) -> *mut zend_function {
+    // SAFETY: the caller's promise.
+    let methods = unsafe { &raw const (*class).function_table };
+    // SAFETY: the table of a live class.
+    let found = unsafe { find(methods, name) };
+    if found.is_null() {
+        return null_mut();
+    }
+    // SAFETY: a value of that table.
+    let value = unsafe { (*found).value };
+    // SAFETY: the values of a table of functions are pointers to them.
+    unsafe { value.ptr }.cast()
+}
+
+/// What the object stands for: a string, or an empty array for what cannot be compared.
+fn ask(object: *mut zend_object) -> ManuallyDrop<Zval> {
+    // SAFETY: a live object; PHP code may let go of every other reference to it.
+    unsafe { (*object).gc.refcount += 1 };
+    // SAFETY: an object's class is live.
+    let class = unsafe { (*object).ce };
+    let answer = if is_time(class) {
+        // SAFETY: the class is live.
+        let format = unsafe { method(class, b"format") };
+        // SAFETY: a method of the object's class, which an interface of it demands.
+        let mut said = unsafe { run(format, object, Some(TIME_FORMAT)) };
+        let time = rfc3339(&said);
+        // SAFETY: a value that `run` made and that is not used after this.
+        unsafe { ManuallyDrop::drop(&mut said) };
+        time.map_or_else(incomparable, |text| ManuallyDrop::new(values::string(&text)))
+    } else {
+        // SAFETY: the class is live; `is_text` saw that it has the method.
+        let to_string = unsafe { (*class).__tostring };
+        // SAFETY: a method of the object's class.
+        let said = unsafe { run(to_string, object, None) };
+        // Nothing but a string or, where it threw, nothing at all comes of it.
+        if said.is_string() { said } else { incomparable() }
+    };
+    // SAFETY: takes back the count from above.
+    unsafe { ext_php_rs_zend_object_release(object) };
+    answer
+}
+
+/// Calls a method. What it throws is dropped, unless that is the script's end: then nothing comes of it, and PHP goes on with
+/// the end once the function returns.
+///
+/// # Safety
+///
+/// `function` must be a method of the live object's class.
+unsafe fn run(
+    function: *mut zend_function,
+    object: *mut zend_object,
+    argument: Option<&[u8]>,
+) -> ManuallyDrop<Zval> {
+    let mut said = ManuallyDrop::new(Zval::new());
+    let mut given = ManuallyDrop::new(argument.map_or_else(Zval::null, values::string));
+    // SAFETY: an object's class is live.
+    let class = unsafe { (*object).ce };
+    let count = u32::from(argument.is_some());
+    // SAFETY: the caller's promise; `given` holds as many arguments, and nothing here needs dropping if PHP does not return.
+    unsafe {
+        zend_call_known_function(function, object, class, &raw mut *said, count, &raw mut *given, null_mut());
+    };
+    // SAFETY: made above, and not used after this.
+    unsafe { ManuallyDrop::drop(&mut given) };
+    // SAFETY: only finds where this thread's globals are.
+    let globals = unsafe { ext_php_rs_executor_globals() };
+    // SAFETY: PHP's globals of this thread, which are there as long as any request is.
+    let exception = unsafe { (*globals).exception };
+    if !exception.is_null() && !ends_script(exception) {
+        // SAFETY: there is an exception, and this function's caller is what would have caught it.
+        unsafe { zend_clear_exception() };
+    }
+    said
+}
+
+/// Whether what was thrown is `exit()`, which nobody catches.
+fn ends_script(exception: *const zend_object) -> bool {
+    // SAFETY: a live object that was thrown.
+    let exits = unsafe { zend_is_unwind_exit(exception) };
+    // SAFETY: as above.
+    exits || unsafe { zend_is_graceful_exit(exception) }
+}
+
+/// An array without entries, of which PHP has one for everybody.
+fn incomparable() -> ManuallyDrop<Zval> {
+    let mut value = ManuallyDrop::new(Zval::new());
+    value.value.arr = (&raw const zend_empty_array).cast_mut();
+    value.u1.type_info = IS_ARRAY;
+    value
+}
+
+/// The text of a time from what [`TIME_FORMAT`] gives.
+fn rfc3339(said: &Zval) -> Option<[u8; 27]> {
+    let text = std::str::from_utf8(said.zend_str()?.as_bytes()).ok()?;
+    let (seconds, fraction) = text.split_once('.')?;
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_number(seconds.strip_prefix('-').unwrap_or(seconds)) || fraction.len() != 6 || !is_number(fraction)
+    {
+        return None;
+    }
+    let seconds: i64 = seconds.parse().ok()?;
+    let micros: i64 = fraction.parse().ok()?;
+    time::rfc3339_micros(seconds.checked_mul(time::SECOND)?.checked_add(micros)?)
 }

@@ -1,6 +1,7 @@
 //! PHP's functions. Each reads its arguments, asks the engine, and writes the answer.
 
 use crate::call::{self, FLAG, QUESTION, QUESTION_DEFAULT, Question, argument, count, exact, parse};
+use crate::context::{Attributes, PhpContext, describe};
 use crate::overrides::{self, Overrides};
 use crate::php::{self, Text, globals, guarded};
 use crate::pin::{self, Globals, Pin, soundly};
@@ -31,12 +32,15 @@ fn quickly_enabled(frame: &ExecuteData) -> Option<u32> {
 #[inline(never)]
 fn enabled(frame: &ExecuteData) -> bool {
     let Some(question) = exact(frame).or_else(|| parse(frame, &QUESTION)) else { return false };
-    let globals = globals();
-    let on = match quickly_of(globals, &question) {
+    let on = match quickly_of(globals(), &question) {
         Some(on) => on,
-        None => u32::from(asked(globals, &question, true).on),
+        None => {
+            let ask =
+                |attributes: &Attributes<'_>| asked(globals(), &question, attributes, Depth::Answer, true).on;
+            u32::from(settled(question.context, ask))
+        }
     };
-    globals.count(on);
+    globals().count(on);
     on == 1
 }
 
@@ -61,19 +65,49 @@ fn quickly_of(globals: &mut Globals, question: &Question<'_>) -> Option<u32> {
 pub(crate) extern "C" fn feature_peek(frame: &mut ExecuteData, result: &mut Zval) {
     let on = guarded(false, || {
         let Some(question) = exact(frame).or_else(|| parse(frame, &QUESTION)) else { return false };
-        let globals = globals();
-        let on = asked(globals, &question, false).on;
-        globals.count(u32::from(on));
+        let ask =
+            |attributes: &Attributes<'_>| asked(globals(), &question, attributes, Depth::Answer, false).on;
+        let on = settled(question.context, ask);
+        globals().count(u32::from(on));
         on
     });
     result.set_bool(on);
 }
 
 fn as_engine<'a>(
-    question: &'a Question<'a>,
+    question: &Question<'a>,
+    attributes: &'a Attributes<'a>,
     now: i64,
-) -> engine::Question<'a, crate::context::PhpContext<'a>> {
-    engine::Question { company: question.company, context: &question.context, now }
+) -> engine::Question<'a, Attributes<'a>> {
+    engine::Question { company: question.company, context: attributes, now }
+}
+
+/// What `ask` says once PHP was asked for every object that it met among the attributes. Between two calls of it PHP code
+/// may run, so that no caller may hold a reference to the module's globals; what the call before the last said is dropped.
+#[inline(always)]
+fn settled<T>(context: PhpContext<'_>, mut ask: impl FnMut(&Attributes<'_>) -> T) -> T {
+    let attributes = Attributes::of(context);
+    let said = loop {
+        let said = ask(&attributes);
+        if !attributes.unsettled() {
+            break said;
+        }
+        drop(said);
+        attributes.settle();
+    };
+    attributes.free();
+    said
+}
+
+/// How much is read of a question's attributes.
+#[derive(Clone, Copy, PartialEq, PartialOrd)]
+enum Depth {
+    /// What the answer depends on.
+    Answer,
+    /// What the variant is drawn by, too.
+    Variant,
+    /// Everything that an explanation looks at, too.
+    Explanation,
 }
 
 /// An answer with its flag, as every function but the quickest needs it. The flag is one of the view that is pinned: to
@@ -86,9 +120,15 @@ struct Found {
 }
 
 /// The answer to a question that counts; `exposes`: it chooses what the request does.
-fn asked(globals: &mut Globals, question: &Question<'_>, exposes: bool) -> Found {
-    let found = answer(globals, question);
-    if found.told.is_none() {
+fn asked(
+    globals: &mut Globals,
+    question: &Question<'_>,
+    attributes: &Attributes<'_>,
+    depth: Depth,
+    exposes: bool,
+) -> Found {
+    let found = answer(globals, question, attributes, depth);
+    if found.told.is_none() && !attributes.unsettled() {
         let Globals { telemetry, .. } = globals;
         match (found.flag, globals.view.as_deref().and_then(|view| view.snapshot.as_deref())) {
             (Some(flag), Some(snapshot)) => {
@@ -102,12 +142,31 @@ fn asked(globals: &mut Globals, question: &Question<'_>, exposes: bool) -> Found
     found
 }
 
-fn answer(globals: &mut Globals, question: &Question<'_>) -> Found {
+/// The answer as far as the attributes are settled.
+fn answer(
+    globals: &mut Globals,
+    question: &Question<'_>,
+    attributes: &Attributes<'_>,
+    depth: Depth,
+) -> Found {
     let told = globals.overrides.as_ref().and_then(|told| told.answer(question.flag, question.company));
     let now = globals.instant();
     let (mut answer, flag) = soundly(globals, |globals| match globals.pin() {
         Some(Pin { snapshot, switches }) => match snapshot.find_hashed(question.hash, question.flag) {
-            Some(flag) => (engine::evaluate(snapshot, switches, flag, &as_engine(question, now)), Some(flag)),
+            Some(flag) => {
+                let asked = as_engine(question, attributes, now);
+                let answer = engine::evaluate(snapshot, switches, flag, &asked);
+                // So that all that is read later is settled with it.
+                if depth > Depth::Answer && attributes.any() {
+                    if told.map_or(answer.on, |told| told.on) {
+                        let _ = engine::variant(snapshot, flag, &asked);
+                    }
+                    if depth == Depth::Explanation {
+                        engine::unknown(snapshot, switches, flag, &asked, |_| ());
+                    }
+                }
+                (answer, Some(flag))
+            }
             None => (Answer::off(Reason::UnknownFlag), None),
         },
         None => (Answer::off(Reason::NoSnapshot), None),
@@ -142,21 +201,29 @@ pub(crate) extern "C" fn feature_possible(frame: &mut ExecuteData, result: &mut 
 pub(crate) extern "C" fn feature_variant(frame: &mut ExecuteData, result: &mut Zval) {
     let variant = guarded(values::null(), || {
         let Some(question) = exact(frame).or_else(|| parse(frame, &QUESTION)) else { return values::null() };
-        soundly(globals(), |globals| {
-            let found = asked(globals, &question, true);
-            variant_name(globals, &question, &found, true)
+        settled(question.context, |attributes| {
+            soundly(globals(), |globals| {
+                let found = asked(globals, &question, attributes, Depth::Variant, true);
+                variant_name(globals, &question, attributes, &found, !attributes.unsettled())
+            })
         })
     });
     put(result, variant);
 }
 
-fn variant_name(globals: &mut Globals, question: &Question<'_>, found: &Found, exposes: bool) -> Zval {
+fn variant_name(
+    globals: &mut Globals,
+    question: &Question<'_>,
+    attributes: &Attributes<'_>,
+    found: &Found,
+    exposes: bool,
+) -> Zval {
     match found.told {
         Some(told) if told.names_variant || !told.on => {
             values::or_null(told_variant(globals, question), values::string)
         }
         _ => {
-            let variant = drawn(globals, question, found, exposes);
+            let variant = drawn(globals, question, attributes, found, exposes);
             values::or_null(variant, |(_, variant)| values::string(variant.name.as_bytes()))
         }
     }
@@ -171,6 +238,7 @@ fn told_variant<'a>(globals: &'a Globals, question: &Question<'_>) -> Option<&'a
 fn drawn<'a>(
     globals: &'a mut Globals,
     question: &Question<'_>,
+    attributes: &Attributes<'_>,
     found: &Found,
     exposes: bool,
 ) -> Option<(&'a Snapshot, VariantRef<'a>)> {
@@ -178,7 +246,7 @@ fn drawn<'a>(
     let flag = found.flag.filter(|_| found.on)?;
     let Globals { telemetry, view, .. } = globals;
     let snapshot = view.as_deref()?.snapshot.as_deref()?;
-    let variant = engine::variant(snapshot, flag, &as_engine(question, now))?;
+    let variant = engine::variant(snapshot, flag, &as_engine(question, attributes, now))?;
     if exposes && found.told.is_none() {
         telemetry.shows(snapshot, flag, variant.name);
     }
@@ -192,7 +260,10 @@ pub(crate) extern "C" fn feature_value(frame: &mut ExecuteData, result: &mut Zva
         let Some(question) = question.or_else(|| parse(frame, &QUESTION_DEFAULT)) else {
             return values::null();
         };
-        soundly(globals(), |globals| value(globals, &question)).unwrap_or_else(|| {
+        let value = settled(question.context, |attributes| {
+            soundly(globals(), |globals| value(globals, &question, attributes))
+        });
+        value.unwrap_or_else(|| {
             if count(frame) < 4 {
                 return values::null();
             }
@@ -204,8 +275,8 @@ pub(crate) extern "C" fn feature_value(frame: &mut ExecuteData, result: &mut Zva
 }
 
 /// The value of the variant that the flag shows; none where there is none.
-fn value(globals: &mut Globals, question: &Question<'_>) -> Option<Zval> {
-    let found = asked(globals, question, true);
+fn value(globals: &mut Globals, question: &Question<'_>, attributes: &Attributes<'_>) -> Option<Zval> {
+    let found = asked(globals, question, attributes, Depth::Variant, true);
     let shown = match found.told {
         Some(told) if told.names_variant => {
             let name = told_variant(globals, question).unwrap_or_default();
@@ -214,7 +285,7 @@ fn value(globals: &mut Globals, question: &Question<'_>) -> Option<Zval> {
                 Some((pin.snapshot, engine::variant_named(pin.snapshot, flag, name)?))
             })
         }
-        _ => drawn(globals, question, &found, true),
+        _ => drawn(globals, question, attributes, &found, !attributes.unsettled()),
     };
     shown.and_then(|(snapshot, variant)| Some(values::of(snapshot, variant.value?)))
 }
@@ -223,14 +294,17 @@ fn value(globals: &mut Globals, question: &Question<'_>) -> Option<Zval> {
 pub(crate) extern "C" fn feature_explain(frame: &mut ExecuteData, result: &mut Zval) {
     let explained = guarded(values::null(), || {
         let Some(question) = exact(frame).or_else(|| parse(frame, &QUESTION)) else { return values::null() };
-        soundly(globals(), |globals| explain(globals, &question))
+        settled(question.context, |attributes| {
+            soundly(globals(), |globals| explain(globals, &question, attributes))
+        })
     });
     put(result, explained);
 }
 
-fn explain(globals: &mut Globals, question: &Question<'_>) -> Zval {
-    let found = answer(globals, question);
-    let variant = variant_name(globals, question, &found, false);
+fn explain(globals: &mut Globals, question: &Question<'_>, attributes: &Attributes<'_>) -> Zval {
+    let found = answer(globals, question, attributes, Depth::Explanation);
+    let variant = variant_name(globals, question, attributes, &found, false);
+    let now = globals.instant();
     let (generation, told) = (globals.view().map_or(0, |view| view.generation), found.told.is_some());
     let pin = globals.pinned_as_it_is();
     let rule = found.answer.rule.map(|rule| {
@@ -244,7 +318,11 @@ fn explain(globals: &mut Globals, question: &Question<'_>) -> Zval {
     let missing = pin
         .zip(found.flag)
         .filter(|_| !told)
-        .map(|(pin, flag)| values::strings(engine::missing(pin.snapshot, flag, &question.context)));
+        .map(|(pin, flag)| values::strings(engine::missing(pin.snapshot, flag, attributes)));
+    let unknown = pin
+        .zip(found.flag)
+        .filter(|_| !told)
+        .map(|(pin, flag)| unknown(pin, flag, question, &as_engine(question, attributes, now)));
     let mut table = ZendHashTable::with_capacity(16);
     let mut set = |name, value| values::put_name(&mut table, name, value);
     set("enabled", values::boolean(found.on));
@@ -257,9 +335,37 @@ fn explain(globals: &mut Globals, question: &Question<'_>) -> Zval {
     set("variant", variant);
     set("prerequisite", values::or_null(prerequisite, |key| values::string(key.as_bytes())));
     set("missing", missing.unwrap_or_else(|| values::strings(std::iter::empty())));
+    set("unknown", unknown.unwrap_or_else(|| values::strings(std::iter::empty())));
     set("environment", values::or_null(pin, |pin| values::string(pin.snapshot.environment().as_bytes())));
     set("generation", values::long(generation as i64));
     values::array(table)
+}
+
+/// The attributes that could not be compared, each with its type and what it has to be.
+fn unknown(
+    pin: Pin<'_>,
+    flag: FlagId,
+    question: &Question<'_>,
+    asked: &engine::Question<'_, Attributes<'_>>,
+) -> Zval {
+    let (mut list, mut named) = (ZendHashTable::new(), ZendHashTable::new());
+    engine::unknown(pin.snapshot, pin.switches, flag, asked, |unknown| {
+        let known = i64::from(named.len() as u32);
+        values::put(&mut named, Key::Text(unknown.attribute.as_bytes()), values::null());
+        if i64::from(named.len() as u32) == known {
+            return;
+        }
+        let kind = match (unknown.attribute, question.company) {
+            ("company", Some(company)) => describe(&key(company)),
+            (name, _) => question.context.describe(name),
+        };
+        let mut entry = ZendHashTable::with_capacity(4);
+        values::put_name(&mut entry, "attribute", values::string(unknown.attribute.as_bytes()));
+        values::put_name(&mut entry, "type", values::string(kind.as_bytes()));
+        values::put_name(&mut entry, "expected", values::string(unknown.expected.as_bytes()));
+        values::put(&mut list, Key::Int(known), values::array(entry));
+    });
+    values::array(list)
 }
 
 fn key(key: Key<'_>) -> Zval {
@@ -273,12 +379,15 @@ fn key(key: Key<'_>) -> Zval {
 pub(crate) extern "C" fn feature_all(frame: &mut ExecuteData, result: &mut Zval) {
     let all = guarded(values::null(), || {
         let Some(question) = call::parse_all(frame) else { return values::null() };
-        soundly(globals(), |globals| all(globals, &question))
+        settled(question.context, |attributes| {
+            soundly(globals(), |globals| all(globals, &question, attributes))
+        })
     });
     put(result, all);
 }
 
-fn all(globals: &mut Globals, question: &Question<'_>) -> Zval {
+/// Every flag's answer as far as the attributes are settled.
+fn all(globals: &mut Globals, question: &Question<'_>, attributes: &Attributes<'_>) -> Zval {
     let now = globals.instant();
     let mut table = ZendHashTable::new();
     globals.pin();
@@ -288,9 +397,12 @@ fn all(globals: &mut Globals, question: &Question<'_>) -> Zval {
             let name = pin.snapshot.flag_key(flag).as_bytes();
             let told = overrides.and_then(|told| told.answer(name, question.company)).map(|told| told.on);
             let on = told.unwrap_or_else(|| {
-                engine::enabled(pin.snapshot, pin.switches, flag, &as_engine(question, now))
+                engine::enabled(pin.snapshot, pin.switches, flag, &as_engine(question, attributes, now))
             });
             put_flag(&mut table, name, on);
+            if attributes.unsettled() {
+                break;
+            }
         }
     }
     for name in overrides.into_iter().flat_map(Overrides::flags) {
@@ -308,22 +420,31 @@ fn put_flag(table: &mut ZendHashTable, name: &[u8], on: bool) {
 pub(crate) extern "C" fn feature_filter(frame: &mut ExecuteData, result: &mut Zval) {
     let filtered = guarded(values::null(), || {
         let Some((question, companies)) = call::parse_filter(frame) else { return values::null() };
-        let mut table = ZendHashTable::new();
-        for (key, value) in values::entries(companies) {
-            let value = php::dereferenced(value);
-            // PHP may convert what it is given in place, and the array is the caller's.
-            let mut given = value.shallow_clone();
-            // SAFETY: a value of this function's own, which lives as long as the company is used.
-            let company = unsafe { call::company(&raw mut given, 2) };
-            let Some(company) = company else { return values::null() };
-            let question = Question { company, ..question };
-            if answer(globals(), &question).on {
-                values::put(&mut table, values::entry_key(&key), value.shallow_clone());
-            }
-        }
-        values::array(table)
+        settled(question.context, |attributes| filter(&question, companies, attributes))
     });
     put(result, filtered);
+}
+
+/// The companies for which the flag is on, as far as the attributes are settled; null where PHP has thrown.
+fn filter(question: &Question<'_>, companies: &ZendHashTable, attributes: &Attributes<'_>) -> Zval {
+    let mut table = ZendHashTable::new();
+    for (key, value) in values::entries(companies) {
+        let value = php::dereferenced(value);
+        // PHP may convert what it is given in place, and the array is the caller's.
+        let mut given = value.shallow_clone();
+        // SAFETY: a value of this function's own, which lives as long as the company is used.
+        let company = unsafe { call::company(&raw mut given, 2) };
+        let Some(company) = company else { return values::null() };
+        let question = Question { company, ..*question };
+        let on = answer(globals(), &question, attributes, Depth::Answer).on;
+        if attributes.unsettled() {
+            break;
+        }
+        if on {
+            values::put(&mut table, values::entry_key(&key), value.shallow_clone());
+        }
+    }
+    values::array(table)
 }
 
 /// `feature_needs(string $flag): array`

@@ -25,7 +25,6 @@ final class Programs
         'contains' => Tests::CONTAINS, 'exists' => Tests::EXISTS, 'before' => Tests::BEFORE, 'after' => Tests::AFTER,
         'semver_eq' => Tests::SEMVER_EQ, 'semver_lt' => Tests::SEMVER_LT, 'semver_lte' => Tests::SEMVER_LTE,
         'semver_gt' => Tests::SEMVER_GT, 'semver_gte' => Tests::SEMVER_GTE];
-    private const INT = 1;
 
     /** @var array<string, int> */
     private array $attributes = [];
@@ -140,13 +139,13 @@ final class Programs
             $test[1] = Tests::SET;
             [$test[6], $test[7], $test[8]] = $this->set(\is_array($operand) ? $operand : []);
         } elseif ($operation === Tests::BEFORE || $operation === Tests::AFTER) {
-            [$test[1], $test[6]] = [self::INT, \is_string($operand) ? (int) Time::parse($operand) : 0];
+            [$test[1], $test[6]] = [Tests::INT, \is_string($operand) ? (int) Time::parse($operand) : 0];
         } else {
             $test[1] = match (true) {
                 \is_string($operand) => Tests::TEXT,
                 \is_bool($operand) => Tests::BOOL,
                 \is_float($operand) => Tests::FLOAT,
-                default => self::INT,
+                default => Tests::INT,
             };
         }
 

@@ -20,7 +20,9 @@ pub struct Comparison {
     pub matches: bool,
     /// The attribute's value in the question.
     pub value: Option<serde_json::Value>,
-    /// The question lacks the attribute, or has it with a type that nothing compares with.
+    /// Neither matches nor does not: the question lacks the attribute, or its value does not compare with the operand.
+    pub unknown: bool,
+    /// The question lacks the attribute.
     pub missing: bool,
 }
 
@@ -31,9 +33,12 @@ pub fn comparisons(asked: &Asked<'_>, rules: &[Rule]) -> Result<Vec<Vec<Comparis
         collect(&rule.when, "", &asked.definitions.segments, number, 0, &mut leaves);
     }
     let conditions: Vec<&Condition> = leaves.iter().map(|(_, _, condition)| *condition).collect();
+    let opposites: Vec<Condition> =
+        conditions.iter().map(|condition| Condition::Not { not: Box::new((*condition).clone()) }).collect();
     let matches = holds(&conditions, &asked.question)?;
+    let opposites = holds(&opposites.iter().collect::<Vec<_>>(), &asked.question)?;
     let mut tests: Vec<Vec<Comparison>> = rules.iter().map(|_| Vec::new()).collect();
-    for ((number, prefix, condition), matches) in leaves.into_iter().zip(matches) {
+    for (((number, prefix, condition), matches), opposite) in leaves.into_iter().zip(matches).zip(opposites) {
         let (mut value, mut missing) = (None, false);
         if let Condition::Test { attribute, .. } = condition {
             match attribute.as_str() {
@@ -49,7 +54,7 @@ pub fn comparisons(asked: &Asked<'_>, rules: &[Rule]) -> Result<Vec<Vec<Comparis
             }
         }
         let test = format!("{prefix}{}", words::condition(condition));
-        tests[number].push(Comparison { test, matches, value, missing });
+        tests[number].push(Comparison { test, matches, value, unknown: !matches && !opposite, missing });
     }
     Ok(tests)
 }

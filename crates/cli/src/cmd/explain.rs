@@ -1,7 +1,7 @@
 //! `explain`: one sentence for people, then how it came to it.
 
 use super::status;
-use super::steps::{Asked, missing, reason, steps};
+use super::steps::{Asked, Unknown, missing, reason, steps, unknown};
 use crate::args::{Arguments, Ask};
 use crate::output::{BAD, BOLD, DIM, Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::question::{Attributes, question};
@@ -27,7 +27,7 @@ pub fn run(arguments: &Arguments, word: &Ask, output: &mut Output) -> Outcome {
     let answer = evaluate(&served.snapshot, &served.view.switches, id, &question);
     let variant = if answer.on { variant(&served.snapshot, id, &question) } else { None };
     let asked = Asked { served: &served, definitions: &definitions, key: &word.flag, flag, question, answer };
-    let (mut steps, missing) = (steps(&asked)?, missing(&asked));
+    let (mut steps, missing, unknown) = (steps(&asked)?, missing(&asked), unknown(&asked));
     if let (Reason::Killed | Reason::EmergencyStop, Some(last)) = (answer.reason, steps.last_mut())
         && let Some(told) = told(arguments, &word.flag, answer.reason)
     {
@@ -52,12 +52,15 @@ pub fn run(arguments: &Arguments, word: &Ask, output: &mut Output) -> Outcome {
     for step in &steps {
         output.line(format!("  {:width$}  {}", step.step, step.found));
         for test in step.tests.iter().take(TESTS) {
-            let (style, found) = if test.matches { (GOOD, "matches") } else { (DIM, "does not match") };
-            let why = match (&test.value, test.missing) {
-                (None, true) => output.paint(WARN, ", the question lacks it"),
-                (Some(value), true) => format!(", {} compares with nothing", words::short(value, 40)),
-                (Some(value), false) => format!(", it is {}", words::short(value, 40)),
-                (None, false) => String::new(),
+            let (style, found) = match (test.matches, test.unknown) {
+                (true, _) => (GOOD, "matches"),
+                (false, false) => (DIM, "does not match"),
+                (false, true) => (WARN, "is unknown"),
+            };
+            let why = match &test.value {
+                _ if test.missing => output.paint(WARN, ", the question lacks it"),
+                Some(value) => format!(", it is {}", words::short(value, 40)),
+                None => String::new(),
             };
             output.line(format!("  {:width$}    {}: {}{why}", "", test.test, output.paint(style, found)));
         }
@@ -69,6 +72,10 @@ pub fn run(arguments: &Arguments, word: &Ask, output: &mut Output) -> Outcome {
     let looked = !matches!(answer.reason, Reason::Killed | Reason::EmergencyStop | Reason::Disabled);
     if looked && !missing.is_empty() {
         output.line(format!("The question lacks: {}", missing.join(", ")));
+    }
+    if !unknown.is_empty() {
+        let named = unknown.iter().map(Unknown::to_string).collect::<Vec<_>>().join("; ");
+        output.line(format!("Cannot be compared, so that conditions are unknown: {named}"));
     }
     output.line(format!(
         "{} as of {}, by {}, published {}",
@@ -89,6 +96,7 @@ pub fn run(arguments: &Arguments, word: &Ask, output: &mut Output) -> Outcome {
         "variant": variant.map(|variant| variant.name),
         "prerequisite": answer.blocker.map(|blocker| served.snapshot.flag_key(blocker)),
         "missing": missing,
+        "unknown": unknown,
         "environment": served.environment,
         "generation": served.view.generation,
         "steps": steps,

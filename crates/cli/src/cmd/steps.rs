@@ -40,6 +40,49 @@ pub fn missing(asked: &Asked<'_>) -> Vec<String> {
     asked.served.snapshot.needs(flag).filter(lacks).map(str::to_owned).collect()
 }
 
+/// An attribute of the question that could not be compared.
+#[derive(Debug, Serialize)]
+pub struct Unknown {
+    /// Its name.
+    pub attribute: String,
+    /// What it is: "an array".
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// What it has to be: "a number".
+    pub expected: &'static str,
+}
+
+impl std::fmt::Display for Unknown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} is {}, expected {}", self.attribute, self.kind, self.expected)
+    }
+}
+
+/// The attributes that could not be compared on the way to the answer, each once.
+pub fn unknown(asked: &Asked<'_>) -> Vec<Unknown> {
+    let snapshot = &asked.served.snapshot;
+    let Some(flag) = snapshot.find(asked.key.as_bytes()) else { return Vec::new() };
+    let mut found: Vec<Unknown> = Vec::new();
+    flagstone::unknown(snapshot, &asked.served.view.switches, flag, &asked.question, |unknown| {
+        if found.iter().any(|known| known.attribute == unknown.attribute) {
+            return;
+        }
+        let company = asked.question.company.filter(|_| unknown.attribute == "company").map(words::key_json);
+        let value = company.as_ref().or_else(|| asked.question.context.json(unknown.attribute));
+        let kind = match value {
+            Some(serde_json::Value::Bool(_)) => "a bool",
+            Some(serde_json::Value::Number(number)) if number.is_i64() => "an int",
+            Some(serde_json::Value::Number(_)) => "a float",
+            Some(serde_json::Value::String(_)) => "a string",
+            Some(serde_json::Value::Array(_)) => "an array",
+            Some(serde_json::Value::Object(_)) => "an object",
+            Some(serde_json::Value::Null) | None => "missing",
+        };
+        found.push(Unknown { attribute: unknown.attribute.to_owned(), kind, expected: unknown.expected });
+    });
+    found
+}
+
 /// All steps up to the one that decided.
 pub fn steps(asked: &Asked<'_>) -> Result<Vec<Step>, Failure> {
     let (answer, flag) = (asked.answer, asked.flag);

@@ -94,16 +94,23 @@ fn explain_says_of_each_comparison_whether_it_matches_and_what_the_question_lack
     let ran = shop.run(["explain", "customer_portal", "--company", "7", "--context", context]).exits(0);
     assert!(ran.out.contains(r#"plan in ["enterprise"]: matches, it is "enterprise""#), "{}", ran.out);
     assert!(
-        ran.out.contains(
-            r#"segment dach: country in ["DE", "AT", "CH"]: does not match, the question lacks it"#
-        ),
+        ran.out.contains(r#"segment dach: country in ["DE", "AT", "CH"]: is unknown, the question lacks it"#),
         "{}",
         ran.out
     );
     assert!(ran.out.contains("The question lacks: country\n"), "{}", ran.out);
     let list = r#"{"plan": ["enterprise"]}"#;
     let ran = shop.run(["explain", "customer_portal", "--company", "7", "--context", list]).exits(0);
-    assert!(ran.out.contains(r#"does not match, ["enterprise"] compares with nothing"#), "{}", ran.out);
+    assert!(ran.out.contains(r#"is unknown, it is ["enterprise"]"#), "{}", ran.out);
+    let said = "Cannot be compared, so that conditions are unknown: plan is an array, expected a string\n";
+    assert!(ran.out.contains(said), "{}", ran.out);
+    assert!(ran.out.contains("The question lacks: country\n"), "{}", ran.out);
+    let json = shop
+        .run(["explain", "customer_portal", "--company", "7", "--context", list, "--json"])
+        .exits(0)
+        .json();
+    let plan = serde_json::json!([{"attribute": "plan", "type": "an array", "expected": "a string"}]);
+    assert_eq!((&json["missing"], &json["unknown"]), (&serde_json::json!(["country"]), &plan));
 }
 
 #[test]

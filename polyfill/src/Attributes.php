@@ -1,0 +1,104 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Polyfill;
+
+/**
+ * What the values of a context stand for, and how their types are named.
+ *
+ * @internal
+ */
+final class Attributes
+{
+    /** There, and compares with nothing. */
+    public const INCOMPARABLE = [];
+
+    /** The first second of year 0 and the last of year 9999: what RFC 3339 can write. */
+    private const FIRST_SECOND = -62_167_219_200;
+    private const LAST_SECOND = 253_402_300_799;
+
+    /**
+     * A scalar or null as it is; a backed enum's value, a time as RFC 3339 in UTC, a Stringable's text; for anything else an
+     * empty array. Never throws.
+     *
+     * @return bool|int|float|string|array{}|null
+     */
+    public static function comparable(mixed $value): bool|int|float|string|array|null
+    {
+        return match (true) {
+            $value === null || \is_scalar($value) => $value,
+            $value instanceof \BackedEnum => $value->value,
+            $value instanceof \DateTimeInterface => self::time($value) ?? self::INCOMPARABLE,
+            $value instanceof \Stringable && self::isText($value) => self::text($value) ?? self::INCOMPARABLE,
+            default => self::INCOMPARABLE,
+        };
+    }
+
+    /**
+     * The context, its named objects replaced by what they stand for.
+     *
+     * @param array<array-key, mixed> $context
+     * @param list<string> $names
+     * @return array<array-key, mixed>
+     */
+    public static function settle(array $context, array $names): array
+    {
+        foreach ($names as $name) {
+            $value = $context[$name] ?? null;
+            if (\is_object($value)) {
+                // The entry may be a reference, which is the caller's.
+                unset($context[$name]);
+                $context[$name] = self::comparable($value);
+            }
+        }
+
+        return $context;
+    }
+
+    /** Whether the value's type can be compared; a text that throws when it is asked for is seen only then. */
+    public static function isComparable(mixed $value): bool
+    {
+        return $value === null || \is_scalar($value) || $value instanceof \BackedEnum || $value instanceof \DateTimeInterface || self::isText($value);
+    }
+
+    /** A value's type in a sentence: "an object of App\Plan", "a string". */
+    public static function type(mixed $value): string
+    {
+        $type = \is_object($value) ? 'object of ' . \get_debug_type($value) : Company::type($value);
+
+        return (\in_array($type[0], ['a', 'i', 'o'], true) ? 'an ' : 'a ') . $type;
+    }
+
+    private static function time(\DateTimeInterface $time): ?string
+    {
+        try {
+            $found = [];
+            if (\preg_match('/^(-?\d{1,19})\.(\d{6})$/D', $time->format('U.u'), $found) !== 1) {
+                return null;
+            }
+        } catch (\Throwable) {
+            return null;
+        }
+        $seconds = (int) $found[1];
+
+        return $seconds < self::FIRST_SECOND || $seconds > self::LAST_SECOND
+            ? null
+            : \gmdate('Y-m-d\TH:i:s', $seconds) . ".$found[2]Z";
+    }
+
+    /** A model's text, and a collection's, is its JSON. */
+    private static function isText(mixed $value): bool
+    {
+        return $value instanceof \Stringable && !\method_exists($value, 'toArray');
+    }
+
+    private static function text(\Stringable $value): ?string
+    {
+        try {
+            return (string) $value;
+        } catch (\Throwable) {
+            return null;
+        }
+    }
+}
