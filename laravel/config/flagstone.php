@@ -84,7 +84,8 @@ return [
 
     /*
      * A flag that does not exist: "throw" an exception that names the nearest one, or "log" it, once per flag and hour.
-     * Null throws in the local and testing environments and logs elsewhere.
+     * An attribute that a flag reads and cannot compare, likewise: the exception names it and its type; the log does, once
+     * per flag, attribute and minute. Null throws in the local and testing environments and logs elsewhere.
      */
     'unknown' => env('FLAGSTONE_UNKNOWN'),
 

@@ -9,6 +9,7 @@ use Closure;
 use Flagstone\Laravel\Contracts\Driver;
 use Flagstone\Laravel\Drivers\Drivers;
 use Flagstone\Laravel\Events\FeatureAsked;
+use Flagstone\Laravel\Exceptions\IncomparableAttribute;
 use Flagstone\Laravel\Integrations\SharedFlags;
 use Flagstone\Laravel\Subject\Source;
 use Flagstone\Laravel\Subject\Subject;
@@ -106,7 +107,10 @@ class Flagstone
         $companies = \is_array($companies) ? $companies : \iterator_to_array($companies);
         $keys = \array_map(static fn (mixed $company): int|string|null => Subject::of($company)->company, $companies);
 
-        return \array_intersect_key($companies, $this->driver()->filter(self::key($flag), $keys, $context));
+        $flag = self::key($flag);
+        $context = $this->contextFor($flag, new Subject(), $context);
+
+        return \array_intersect_key($companies, $this->driver()->filter($flag, $keys, $context));
     }
 
     /**
@@ -209,13 +213,32 @@ class Flagstone
     public function asks(string $flag, Subject $subject, array $context = []): bool
     {
         $driver = $this->driver ??= $this->drivers->make();
-        $enabled = $driver->enabled($flag, $subject->company, $subject->contextFor($flag, $driver, $context))
-            || $this->noted($flag, $subject);
+        $context = $this->contextFor($flag, $subject, $context);
+        $enabled = $driver->enabled($flag, $subject->company, $context) || $this->noted($flag, $subject, $context);
         if ($this->events->hasListeners(FeatureAsked::class)) {
             $this->announce($flag, $subject, $enabled);
         }
 
         return $enabled;
+    }
+
+    /**
+     * What to send along with a question, once it is said which of the attributes that the flag reads cannot be compared.
+     *
+     * @internal
+     * @param array<string, mixed> $more from the one who asks; wins
+     * @return array<string, mixed>
+     * @throws IncomparableAttribute where that is not to pass in silence
+     */
+    public function contextFor(string $flag, Subject $subject, array $more = []): array
+    {
+        $driver = $this->driver();
+        $context = $subject->contextFor($flag, $driver, $more);
+        if ($context !== [] && ($reads = $subject->reads($flag, $driver)) !== []) {
+            Container::getInstance()->make(Warnings::class)->attributes($flag, $subject->company, $context, $reads, $driver);
+        }
+
+        return $context;
     }
 
     /**
@@ -240,11 +263,12 @@ class Flagstone
      * Warns where an off looks like a mistake. Always false: off it stays.
      *
      * @internal
+     * @param array<string, mixed> $context what was sent along
      */
-    public function noted(string $flag, Subject $subject): bool
+    public function noted(string $flag, Subject $subject, array $context = []): bool
     {
         if ($subject->firstOff($flag)) {
-            Container::getInstance()->make(Warnings::class)->off($flag, $subject, $this->driver());
+            Container::getInstance()->make(Warnings::class)->off($flag, $subject, $this->driver(), $context);
         }
 
         return false;

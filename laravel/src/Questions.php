@@ -29,9 +29,9 @@ final class Questions
         $flag = Flagstone::key($flag);
         if ($this->look) {
             $driver = $this->flagstone->driver();
-            $context = $this->subject->contextFor($flag, $driver, $context);
+            $context = $this->flagstone->contextFor($flag, $this->subject, $context);
 
-            return $driver->peek($flag, $this->subject->company, $context) || $this->flagstone->noted($flag, $this->subject);
+            return $driver->peek($flag, $this->subject->company, $context) || $this->flagstone->noted($flag, $this->subject, $context);
         }
 
         return $this->flagstone->asks($flag, $this->subject, $context);
@@ -45,9 +45,9 @@ final class Questions
             return $this->explain($flag, $context)['variant'];
         }
         $driver = $this->flagstone->driver();
-        $context = $this->subject->contextFor($flag, $driver, $context);
+        $context = $this->flagstone->contextFor($flag, $this->subject, $context);
         $variant = $driver->variant($flag, $this->subject->company, $context);
-        $this->answered($flag, $variant !== null);
+        $this->answered($flag, $variant !== null, $context);
 
         return $variant;
     }
@@ -57,10 +57,10 @@ final class Questions
     {
         $flag = Flagstone::key($flag);
         $driver = $this->flagstone->driver();
-        $context = $this->subject->contextFor($flag, $driver, $context);
+        $context = $this->flagstone->contextFor($flag, $this->subject, $context);
         $nothing = new \stdClass();
         $value = $driver->value($flag, $this->subject->company, $context, $nothing);
-        $this->answered($flag, $value !== $nothing);
+        $this->answered($flag, $value !== $nothing, $context);
 
         return $value === $nothing ? $default : $value;
     }
@@ -89,8 +89,9 @@ final class Questions
         return $driver->all($this->subject->company, $this->subject->contextForAll($driver, $context));
     }
 
-    private function answered(string $flag, bool $enabled): void
+    /** @param array<string, mixed> $context what was sent along */
+    private function answered(string $flag, bool $enabled, array $context): void
     {
-        $this->flagstone->announce($flag, $this->subject, $enabled || $this->flagstone->noted($flag, $this->subject));
+        $this->flagstone->announce($flag, $this->subject, $enabled || $this->flagstone->noted($flag, $this->subject, $context));
     }
 }

@@ -5,18 +5,25 @@ declare(strict_types=1);
 namespace Flagstone\Laravel;
 
 use Flagstone\Laravel\Contracts\Driver;
+use Flagstone\Laravel\Exceptions\IncomparableAttribute;
 use Flagstone\Laravel\Exceptions\UnknownFlag;
 use Flagstone\Laravel\Subject\Subject;
+use Flagstone\Polyfill\Attributes;
 use Illuminate\Contracts\Foundation\Application;
 use Throwable;
 
 /**
  * Says so where an off looks like a mistake: a flag that does not exist, a user without a company, no definitions at
  * all. Once per flag and hour, over all processes, by the application's cache; where the cache fails, once per process.
+ * An attribute that cannot be compared is named once per flag, attribute and minute.
  */
 final class Warnings
 {
     private const SECONDS = 3600;
+    private const ATTRIBUTE_SECONDS = 60;
+
+    /** What a string can be and still not be read as: the data's fault more often than the code's. */
+    private const CONTENTS = ['a time', 'a version'];
 
     /** @var array<string, float> when this process said what, in Unix seconds */
     private array $said = [];
@@ -25,10 +32,15 @@ final class Warnings
     {
     }
 
-    /** @throws UnknownFlag where flags that do not exist are not to pass in silence */
-    public function off(string $flag, Subject $subject, Driver $driver): void
+    /**
+     * @param array<string, mixed> $context what was sent along
+     * @throws UnknownFlag where flags that do not exist are not to pass in silence
+     */
+    public function off(string $flag, Subject $subject, Driver $driver, array $context = []): void
     {
-        $reason = $driver->explain($flag, $subject->company)['reason'];
+        $explained = $driver->explain($flag, $subject->company, $context);
+        $reason = $explained['reason'];
+        $this->unknownAttributes($flag, $explained);
         if ($reason === 'unknown_flag') {
             $this->unknown(UnknownFlag::named($flag, $driver->names()));
         } elseif ($reason === 'no_snapshot') {
@@ -37,6 +49,47 @@ final class Warnings
             $this->say("no-company:$flag", "Flag \"$flag\" is off because the signed-in user has no company."
                 . ' config/flagstone.php, subject, says where a user\'s company is found.');
         }
+    }
+
+    /**
+     * Before the question is put: attributes that cannot be compared, and, where that throws, those that are not as the flag's
+     * rules compare them.
+     *
+     * @param array<string, mixed> $context what is sent along
+     * @param list<string> $reads the attributes that the flag reads
+     * @throws IncomparableAttribute where that is not to pass in silence
+     */
+    public function attributes(string $flag, int|string|null $company, array $context, array $reads, Driver $driver): void
+    {
+        foreach ($reads as $name) {
+            $value = $context[$name] ?? null;
+            if (!Attributes::isComparable($value)) {
+                $this->incomparable(IncomparableAttribute::of($flag, $name, Attributes::type($value)), true);
+            }
+        }
+        if ($this->throws()) {
+            $this->unknownAttributes($flag, $driver->explain($flag, $company, $context));
+        }
+    }
+
+    /** @param array<array-key, mixed> $explained what explain() said; another driver's may lack the key */
+    private function unknownAttributes(string $flag, array $explained): void
+    {
+        foreach (Value::items($explained, 'unknown') as $unknown) {
+            [$name, $type, $expected] = [Value::text($unknown, 'attribute'), Value::text($unknown, 'type'), Value::text($unknown, 'expected')];
+            if ($name !== null && $type !== null) {
+                $isContent = $type === 'a string' && \in_array($expected, self::CONTENTS, true);
+                $this->incomparable(IncomparableAttribute::of($flag, $name, $type, $expected), !$isContent);
+            }
+        }
+    }
+
+    private function incomparable(IncomparableAttribute $problem, bool $throws): void
+    {
+        if ($throws && $this->throws()) {
+            throw $problem;
+        }
+        $this->say("attribute:$problem->flag:$problem->attribute", $problem->getMessage(), self::ATTRIBUTE_SECONDS);
     }
 
     /** Pennant asked for a scope that may be anything. */
@@ -68,21 +121,27 @@ final class Warnings
 
     private function unknown(UnknownFlag $problem): void
     {
-        if (Config::of($this->app)->throwsUnknown($this->app)) {
+        if ($this->throws()) {
             throw $problem;
         }
         $this->say("unknown:$problem->flag", $problem->getMessage());
     }
 
-    private function say(string $what, string $message): void
+    /** Whether mistakes of the code that asks are exceptions here. */
+    private function throws(): bool
+    {
+        return Config::of($this->app)->throwsUnknown($this->app);
+    }
+
+    private function say(string $what, string $message, int $seconds = self::SECONDS): void
     {
         $now = \microtime(true);
-        if (($this->said[$what] ?? 0.0) > $now - self::SECONDS) {
+        if (($this->said[$what] ?? 0.0) > $now - $seconds) {
             return;
         }
         $this->said[$what] = $now;
         try {
-            $first = $this->app->make('cache')->store()->add("flagstone:said:$what", 1, self::SECONDS);
+            $first = $this->app->make('cache')->store()->add("flagstone:said:$what", 1, $seconds);
         } catch (Throwable) {
             $first = true;
         }

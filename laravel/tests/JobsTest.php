@@ -112,7 +112,7 @@ final class JobsTest extends TestCase
         $this->assertStringNotContainsString('secret', DB::table('jobs')->get()->toJson());
         $this->work();
 
-        $this->assertSame([[15, []], [15, ['plan' => 'pro']]], NotesCompany::$noted);
+        $this->assertSame([[15, []], [15, ['plan' => 'pro', 'tags' => []]]], NotesCompany::$noted);
     }
 
     public function test_a_payload_without_a_company_gains_nothing(): void

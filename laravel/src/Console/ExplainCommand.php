@@ -51,10 +51,17 @@ class ExplainCommand extends FlagCommand
         $this->line($this->sentence($answer));
         foreach ($answer as $name => $value) {
             if ($value !== null && $value !== [] && !\in_array($name, ['flag', 'enabled'], true)) {
+                $value = $name === 'unknown' ? \array_map(self::incomparable(...), $answer['unknown']) : $value;
                 $this->line(\sprintf('  %-13s %s', $name, \is_array($value) ? \implode(', ', $value) : $value));
             }
         }
         $this->line("  driver        {$driver->name()}");
+    }
+
+    /** @param array{attribute: string, type: string, expected: string} $unknown */
+    private static function incomparable(array $unknown): string
+    {
+        return "{$unknown['attribute']} (is {$unknown['type']}, expected {$unknown['expected']})";
     }
 
     /** @param Explanation $answer */

@@ -7,11 +7,12 @@ namespace Flagstone\Laravel\Contracts;
 /**
  * Where answers come from. Every driver answers alike; they differ in what they need and how quick they are.
  *
- * No question throws for what the data hold: an unknown flag is off. A context holds attributes by name: int, float,
- * string or bool.
+ * No question throws for what the data hold: an unknown flag is off. A context holds attributes by name: int, float, string or
+ * bool, a backed enum, a DateTimeInterface, or a Stringable without toArray().
  *
  * @phpstan-type Explanation array{enabled: bool, reason: string, flag: string, company: int|string|null, rule: ?string, bucket: ?int,
- *     percentage: ?float, variant: ?string, prerequisite: ?string, missing: list<string>, environment: ?string, generation: int}
+ *     percentage: ?float, variant: ?string, prerequisite: ?string, missing: list<string>,
+ *     unknown: list<array{attribute: string, type: string, expected: string}>, environment: ?string, generation: int}
  * @phpstan-type Status array{backend: string, version: string, store: ?string, environment: ?string, generation: int,
  *     head_generation: int, published_at: ?float, age: ?float, source: string, map: ?string, flags: int,
  *     killed: list<string>, stopped: bool, warning: ?string, last_error: ?string, sigbus: string, overridden: bool,

@@ -86,6 +86,10 @@ final class DebugLine
         if ($answer['percentage'] !== null) {
             $sentence .= ', ' . $answer['percentage'] . ' %';
         }
+        // Another driver's answer may lack the key.
+        foreach ($answer['unknown'] ?? [] as $unknown) {
+            $sentence .= ", {$unknown['attribute']} is {$unknown['type']}, expected {$unknown['expected']}";
+        }
 
         return $sentence;
     }

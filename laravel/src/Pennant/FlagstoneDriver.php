@@ -94,7 +94,7 @@ class FlagstoneDriver implements Driver
         $driver = $this->flagstone->driver();
         $subject = $this->scopes->subject($scope);
         if ($subject !== null) {
-            $context = $subject->contextFor($feature, $driver);
+            $context = $this->flagstone->contextFor($feature, $subject);
             if ($driver->enabled($feature, $subject->company, $context)) {
                 return $this->value($feature, $subject, $context);
             }

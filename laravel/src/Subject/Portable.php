@@ -5,11 +5,15 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Subject;
 
 use Flagstone\Laravel\Value;
+use Flagstone\Polyfill\Attributes;
 use UnexpectedValueException;
 
 /**
- * A company and its attributes in a form that JSON holds: as they are, or packed where a text is not UTF-8 or a number not finite,
- * as with keys of 16 random bytes.
+ * A company and its attributes in a form that JSON holds: as they are, or packed where JSON would not give them back, as with keys of 16
+ * random bytes, numbers that are not finite, and the float 7.0.
+ *
+ * Objects are what they stand for at that moment. What cannot be compared is an empty array, which cannot be either; where it was left
+ * out, `"exists": false` would hold for it.
  *
  * @internal
  */
@@ -23,9 +27,10 @@ final class Portable
      */
     public static function pack(int|string|null $company, array $context): array
     {
-        $plain = ['company' => $company, 'context' => $context];
+        $comparable = \array_filter(\array_map(Attributes::comparable(...), $context), static fn (mixed $value): bool => $value !== null);
+        $plain = ['company' => $company, 'context' => $comparable];
 
-        return \json_encode($plain) === false ? [self::PACKED => \base64_encode(\serialize($plain))] : $plain;
+        return \json_decode((string) \json_encode($plain), true) !== $plain ? [self::PACKED => \base64_encode(\serialize($plain))] : $plain;
     }
 
     /**

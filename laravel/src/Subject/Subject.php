@@ -15,7 +15,7 @@ use InvalidArgumentException;
  */
 final class Subject
 {
-    /** @var array<string, bool> by flag: whether it reads any attribute */
+    /** @var array<string, list<string>> by flag: the attributes that it reads */
     private array $reads = [];
 
     /** @var ?list<string> attributes that any flag reads */
@@ -81,11 +81,17 @@ final class Subject
      */
     public function contextFor(string $flag, Driver $driver, array $more = []): array
     {
-        if ($this->context === [] || !($this->reads[$flag] ??= $driver->needs($flag) !== [])) {
+        if ($this->context === [] || $this->reads($flag, $driver) === []) {
             return $more;
         }
 
         return $more + $this->context();
+    }
+
+    /** @return list<string> the attributes that the flag reads */
+    public function reads(string $flag, Driver $driver): array
+    {
+        return $this->reads[$flag] ??= $driver->needs($flag);
     }
 
     /**
@@ -100,17 +106,15 @@ final class Subject
     }
 
     /**
-     * What travels with a queued job: of the attributes, those that any flag reads and that survive as JSON.
+     * What travels with a queued job: of the attributes, those that any flag reads.
      *
-     * @return array<string, int|float|string|bool>
+     * @return array<string, mixed>
      */
     public function contextForJobs(Driver $driver): array
     {
         $read = $this->readByAny($driver);
 
-        return $read === []
-            ? []
-            : \array_filter(\array_intersect_key($this->context(), \array_flip($read)), is_scalar(...));
+        return $read === [] ? [] : \array_intersect_key($this->context(), \array_flip($read));
     }
 
     /** True the first time it is asked for a flag. */
