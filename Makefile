@@ -111,6 +111,7 @@ test-targets: setup build build-hooks ## what no other test starts: benchmarks, 
 # What make test does some hundred times, as often as it is promised.
 test-proofs: setup build ## 10,000 kill -9, 300 stops and kills under load, 20 publishers at once 100 times, each fuzz target for a minute; most of an hour, so not in make test
 	FLAGSTONE_TEST_KILLS=10000 FLAGSTONE_TEST_ROUNDS=100 cargo test --locked --workspace --exclude flagstone-php -- --nocapture killed_at_any_moment twenty_publishers
+	FLAGSTONE_TEST_MATRIX=whole cargo test --locked -p flagstone-cli --test attack
 	tests/e2e/emergency 50
 	fuzz/run 60
 
