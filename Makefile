@@ -92,8 +92,8 @@ test-e2e: setup build ## nginx, php-fpm and wrk while snapshots are published, a
 test-laravel-e2e: setup build ## the example application under nginx, php-fpm and wrk while its flag changes, is deployed, and does harm
 	@scripts/timed $@ sh -ec 'tests/laravel/run; tests/laravel/releases; tests/laravel/guard'
 
-test-doctor: setup build ## `flagstone doctor` before a real PHP and a real php-fpm
-	@scripts/timed $@ tests/doctor/run
+test-doctor: setup build ## `flagstone doctor` before a real PHP and a real php-fpm, and pools of one php-fpm beside each other
+	@scripts/timed $@ sh -ec 'tests/doctor/run; tests/pools/run'
 
 test-install: build ## make install and make uninstall, in a directory
 	@scripts/timed $@ tests/install/run

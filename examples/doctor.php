@@ -5,8 +5,11 @@ declare(strict_types=1);
 // What `flagstone doctor` asks a PHP: whether the extension is there, and what it answers from. Where php.ini names no store,
 // it asks as an application would that names this one. --fpm-script names a copy that the pool can read.
 $store = (string) ($_SERVER['FLAGSTONE_DOCTOR_STORE'] ?? $argv[1] ?? '');
-$named = (string) ini_get('flagstone.store');
-$loaded = extension_loaded('flagstone');
+// Not ini_get() and extension_loaded(): opcache keeps what they said to the pool that came first.
+$loaded = in_array('flagstone', get_loaded_extensions(), true);
+$named = $loaded ? (string) (ini_get_all('flagstone', false)['flagstone.store'] ?? '') : '';
+$opcache = in_array('Zend OPcache', get_loaded_extensions(), true) ? ini_get_all('zend opcache', false) : [];
+$caches = ($opcache[PHP_SAPI === 'cli' ? 'opcache.enable_cli' : 'opcache.enable'] ?? '') === '1';
 if ($loaded && $named === '' && $store !== '') {
     flagstone_use($store);
 }
@@ -17,5 +20,6 @@ echo "\nflagstone-doctor: ", json_encode([
     'sapi' => PHP_SAPI,
     'pid' => getmypid(),
     'named' => $named,
+    'file_cache' => $caches ? (string) ($opcache['opcache.file_cache'] ?? '') : '',
     'status' => $loaded ? flagstone_status() : null,
 ], JSON_INVALID_UTF8_SUBSTITUTE | JSON_PARTIAL_OUTPUT_ON_ERROR), "\n";

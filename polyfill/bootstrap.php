@@ -17,6 +17,8 @@ spl_autoload_register(static function (string $class): void {
     }
 });
 
-if (!extension_loaded('flagstone')) {
+// Not extension_loaded() alone, whose answer opcache compiles into this file: with opcache.file_cache it may have been
+// another PHP's.
+if (!in_array('flagstone', function_exists('get_loaded_extensions') ? get_loaded_extensions() : (extension_loaded('flagstone') ? ['flagstone'] : []), true)) {
     require_once __DIR__ . '/functions.php';
 }

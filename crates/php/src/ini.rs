@@ -1,12 +1,13 @@
 //! Settings, as PHP last told them.
 //!
 //! Values are taken as they are set: FPM applies a pool's `php_admin_value` in the worker, long after the module
-//! started.
+//! started. What a web server sends with a request (`PHP_VALUE`, `PHP_ADMIN_VALUE`) FPM sets in the same way, and never
+//! takes back; here it holds for that request alone.
 
 use crate::php;
 use engine::store::MapPolicy;
 use engine::telemetry::DIRECTORY;
-use ext_php_rs::ffi::{zend_ini_entry, zend_string};
+use ext_php_rs::ffi::{ext_php_rs_zend_string_release, zend_ini_entry, zend_string};
 use ext_php_rs::flags::IniEntryPermission;
 use ext_php_rs::zend::{IniEntryDef, IniEntryDefs};
 use std::ffi::{OsStr, c_int, c_void};
@@ -14,6 +15,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 /// The settings of a thread: each has its own, since PHP may set them for a host, a directory or a script alone.
+#[derive(Clone)]
 pub(crate) struct Settings {
     /// Directory of the store; empty: the application names one.
     pub(crate) store: Vec<u8>,
@@ -41,6 +43,52 @@ impl Settings {
     pub(crate) fn override_allowed(&self) -> bool {
         self.allow_override.unwrap_or_else(php::lives_long)
     }
+}
+
+/// What a pool set, while a request has brought other values.
+pub(crate) struct PoolSettings {
+    settings: Settings,
+    directives: Vec<Directive>,
+}
+
+impl PoolSettings {
+    pub(crate) fn new(settings: Settings) -> PoolSettings {
+        PoolSettings { settings, directives: Vec::new() }
+    }
+
+    /// Keeps a directive as it is, before FPM gives it another value.
+    ///
+    /// # Safety
+    ///
+    /// `entry` must point to a directive of this thread's table.
+    pub(crate) unsafe fn keep(&mut self, entry: *mut zend_ini_entry) {
+        // SAFETY: the caller's promise.
+        let value = unsafe { (*entry).value };
+        // SAFETY: as above.
+        let modifiable = unsafe { (*entry).modifiable };
+        self.directives.push(Directive { entry, value, modifiable });
+    }
+
+    /// Gives the directives back their values, the one set last first.
+    pub(crate) fn restore(self) -> Settings {
+        for Directive { entry, value, modifiable } in self.directives.into_iter().rev() {
+            // SAFETY: the table of directives is there as long as this thread serves requests.
+            let entry = unsafe { &mut *entry };
+            entry.modifiable = modifiable;
+            let brought = std::mem::replace(&mut entry.value, value);
+            if brought != value && !brought.is_null() {
+                // SAFETY: FPM made the string for this directive, and nothing else holds it.
+                unsafe { ext_php_rs_zend_string_release(brought) };
+            }
+        }
+        self.settings
+    }
+}
+
+struct Directive {
+    entry: *mut zend_ini_entry,
+    value: *mut zend_string,
+    modifiable: u8,
 }
 
 static INI: IniEntryDefs<6> = IniEntryDefs::new([
@@ -76,16 +124,33 @@ pub(crate) fn register(module: c_int) {
 const ACCEPTED: c_int = 0;
 const REFUSED: c_int = -1;
 
+/// `ZEND_INI_STAGE_ACTIVATE`.
+const STAGE_ACTIVATE: c_int = 1 << 2;
+
+/// Whether FPM sets a value that came with a request. A pool's own are set before there is a request; php.ini's sections for
+/// a host or a directory are marked as modified first, and PHP takes them back when the request ends.
+///
+/// # Safety
+///
+/// `entry` must point to a live directive.
+unsafe fn came_with_request(entry: *const zend_ini_entry, stage: c_int) -> bool {
+    // SAFETY: the caller's promise.
+    let modified = unsafe { (*entry).modified } != 0;
+    stage == STAGE_ACTIVATE && !modified && php::is_fpm() && php::has_request()
+}
+
 macro_rules! on_modify {
     ($name:ident, |$settings:ident, $value:ident| $body:expr) => {
         unsafe extern "C" fn $name(
-            _: *mut zend_ini_entry,
+            entry: *mut zend_ini_entry,
             value: *mut zend_string,
             _: *mut c_void,
             _: *mut c_void,
             _: *mut c_void,
-            _: c_int,
+            stage: c_int,
         ) -> c_int {
+            // SAFETY: PHP gives the directive that it sets.
+            let came_with_request = unsafe { came_with_request(entry, stage) };
             let $value: &[u8] = if value.is_null() {
                 b""
             } else {
@@ -93,8 +158,15 @@ macro_rules! on_modify {
                 unsafe { php::bytes(value) }
             };
             let accepted = php::guarded(None, || {
-                let $settings = &mut php::globals().settings;
-                $body
+                let globals = php::globals();
+                let before = came_with_request.then(|| globals.settings.clone());
+                let $settings = &mut globals.settings;
+                let accepted = $body;
+                if let (Some(()), Some(before)) = (accepted, before) {
+                    // SAFETY: PHP gives the directive that it sets, of this thread's table.
+                    unsafe { globals.set_for_request(entry, before) };
+                }
+                accepted
             });
             if accepted.is_some() { ACCEPTED } else { REFUSED }
         }

@@ -79,6 +79,7 @@ unsafe extern "C" fn request_startup(_: c_int, _: c_int) -> c_int {
         let globals = php::globals();
         pin::request_starts(globals);
         telemetry::request_begins(globals);
+        pin::log_notices(globals);
     });
     SUCCESS
 }

@@ -248,6 +248,19 @@ pub(crate) fn keeps_workers() -> bool {
     sapi() == b"frankenphp"
 }
 
+/// Whether this is a worker of PHP-FPM.
+pub(crate) fn is_fpm() -> bool {
+    sapi() == b"fpm-fcgi"
+}
+
+/// Whether the SAPI has a request at hand.
+pub(crate) fn has_request() -> bool {
+    // SAFETY: only finds where this thread's globals are.
+    let sapi = unsafe { ext_php_rs_sapi_globals() };
+    // SAFETY: PHP's globals of this thread, which are there before any module starts.
+    !unsafe { (*sapi).server_context }.is_null()
+}
+
 fn sapi() -> &'static [u8] {
     // SAFETY: set before any module starts, and never changed.
     let name = unsafe { ext_php_rs::ffi::sapi_module.name };

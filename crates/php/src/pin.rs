@@ -3,13 +3,14 @@
 //! A process that is one long request (the CLI) moves on by itself: a question compares one word of the mapped head,
 //! and looks at a clock only when that word moved, or at every 64th question, and more often where questions come seldom.
 
-use crate::ini::Settings;
+use crate::ini::{PoolSettings, Settings};
 use crate::overrides::Overrides;
 use crate::php::{self, Text};
 use crate::stores::{self, Opened};
 use crate::telemetry::{self, Telemetry};
 use engine::store::{MapPolicy, Reader, ReaderStatus, View};
 use engine::{Key, Snapshot, Switches};
+use ext_php_rs::ffi::zend_ini_entry;
 use ext_php_rs::zend::{ModuleGlobal, ModuleGlobals};
 use rustix::time::{ClockId, clock_gettime};
 use std::ffi::OsStr;
@@ -26,6 +27,10 @@ static STILL: AtomicU64 = AtomicU64::new(0);
 
 /// How often an answer is looked for again because the snapshot was lost under it: each time from a copy, or from another.
 const RECOVERIES: usize = 8;
+/// Said of a process that was sent settings.
+pub(crate) const REQUEST_SETTINGS: &str = "the web server sends settings of flagstone with a request (PHP_VALUE or \
+     PHP_ADMIN_VALUE); each holds for that request alone. Give each application a pool of its own, and set \
+     php_admin_value[flagstone.store] there";
 
 /// Most questions between two looks of a process that lives long at whether the head's file was replaced.
 const LOOK_EVERY: u32 = 64;
@@ -69,6 +74,10 @@ pub(crate) struct Globals {
     pub(crate) counters: Counters,
     pub(crate) telemetry: Telemetry,
     pub(crate) settings: Settings,
+    /// What the pool set, while a request has brought settings of its own.
+    pool: Option<Box<PoolSettings>>,
+    /// A request of this process brought settings.
+    pub(crate) request_settings: bool,
     /// Forks of this process that were seen.
     forks: u32,
     /// Lines for PHP's log. They are written when nothing else is held: PHP may not come back from writing one.
@@ -119,6 +128,8 @@ impl Default for Globals {
             counters: Counters::default(),
             telemetry: Telemetry::default(),
             settings: Settings::new(),
+            pool: None,
+            request_settings: false,
             forks: php::forks(),
             notices: Vec::new(),
             reported: None,
@@ -202,6 +213,21 @@ impl Globals {
         self.now
     }
 
+    /// The request that comes brings a value for that directive; `before` are the settings without it.
+    ///
+    /// # Safety
+    ///
+    /// `entry` must point to a directive of this thread's table.
+    pub(crate) unsafe fn set_for_request(&mut self, entry: *mut zend_ini_entry, before: Settings) {
+        let pool = self.pool.get_or_insert_with(|| Box::new(PoolSettings::new(before)));
+        // SAFETY: the caller's promise.
+        unsafe { pool.keep(entry) };
+        if !self.request_settings {
+            self.request_settings = true;
+            self.notices.push(REQUEST_SETTINGS.to_owned());
+        }
+    }
+
     /// Pins `view`, and watches for what would move it.
     fn set(&mut self, view: Arc<View>) {
         self.watched = &raw const STILL;
@@ -276,6 +302,9 @@ pub(crate) fn request_ends(globals: &mut Globals) {
     globals.named = None;
     globals.refused = None;
     globals.overrides = None;
+    if let Some(pool) = globals.pool.take() {
+        globals.settings = pool.restore();
+    }
 }
 
 /// Moves to the newest generation now.
@@ -357,7 +386,7 @@ fn follow_head(globals: &mut Globals, clock: u64, holds: bool) {
 }
 
 /// Writes the lines that were left for PHP's log, with nothing else held.
-fn log_notices(globals: &mut Globals) {
+pub(crate) fn log_notices(globals: &mut Globals) {
     while !globals.notices.is_empty() {
         let line = Text::line(format_args!("{}", globals.notices.remove(0)));
         php::log(&line);

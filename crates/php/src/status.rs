@@ -30,7 +30,8 @@ pub(crate) fn array(globals: &mut Globals) -> Zval {
     set("flags", long(flags.into()));
     set("killed", strings(reader.into_iter().flat_map(|reader| reader.killed.iter().map(String::as_str))));
     set("stopped", boolean(reader.is_some_and(|reader| reader.stopped)));
-    set("warning", or_null(reader.and_then(warning), |warning| string(warning.as_bytes())));
+    let sent = globals.request_settings.then_some(pin::REQUEST_SETTINGS);
+    set("warning", or_null(reader.and_then(warning).or(sent), |warning| string(warning.as_bytes())));
     set("last_error", or_null(last_error(globals, reader), |error| string(error.as_bytes())));
     set("sigbus", string(engine::bus_handler().as_str().as_bytes()));
     set("overridden", boolean(globals.overrides.is_some()));

@@ -8,6 +8,7 @@ use Flagstone\Laravel\Changes\Changer;
 use Flagstone\Laravel\Contracts\Driver;
 use Flagstone\Laravel\Drivers\Drivers;
 use Flagstone\Laravel\Exceptions\InvalidSetting;
+use Flagstone\Laravel\Extension;
 use Flagstone\Laravel\Flagstone;
 use Flagstone\Laravel\Notifications\Endpoints;
 use Flagstone\Laravel\Subject\Subjects;
@@ -82,7 +83,7 @@ final class DoctorCommand extends FlagCommand
     /** @param Status $status */
     private function driver(string $name, array $status): void
     {
-        $extension = \extension_loaded('flagstone');
+        $extension = Extension::isLoaded();
         $this->note('driver', 'ok', "$name, answered by the {$status['backend']}");
         if (!$extension) {
             $this->note('extension', 'hint', 'not loaded: flags are answered in PHP, which is slower by far');

@@ -8,6 +8,7 @@ use Closure;
 use Flagstone\Laravel\Config;
 use Flagstone\Laravel\Contracts\Driver;
 use Flagstone\Laravel\Exceptions\InvalidSetting;
+use Flagstone\Laravel\Extension;
 use Illuminate\Contracts\Foundation\Application;
 
 /**
@@ -52,7 +53,7 @@ final class Drivers
         if ($this->app->environment('testing')) {
             return 'file';
         }
-        if (\extension_loaded('flagstone')) {
+        if (Extension::isLoaded()) {
             return 'native';
         }
         $store = $this->store();
@@ -66,7 +67,7 @@ final class Drivers
     /** Names the store, or the file, so that the global functions answer without this package's doing, too. */
     public function nameStore(): void
     {
-        if ($this->chosen() === 'file' && !\extension_loaded('flagstone')) {
+        if ($this->chosen() === 'file' && !Extension::isLoaded()) {
             $this->file()->use();
         }
         $store = \in_array($this->chosen(), ['native', 'store'], true) ? $this->store() : null;
@@ -77,7 +78,7 @@ final class Drivers
 
     private function functions(string $name): Driver
     {
-        if ($name === 'native' && !\extension_loaded('flagstone')) {
+        if ($name === 'native' && !Extension::isLoaded()) {
             throw new InvalidSetting(
                 'config/flagstone.php: driver is "native", but the PHP extension flagstone is not loaded here;'
                 . ' install it (php --ri flagstone shows it), or set the driver to "store" or null',
@@ -102,9 +103,7 @@ final class Drivers
     /** Null where php.ini names the store. */
     private function store(): ?string
     {
-        $fixed = \extension_loaded('flagstone') ? \ini_get('flagstone.store') : \get_cfg_var('flagstone.store');
-
-        return $fixed === false || $fixed === '' ? (new Config($this->config))->store($this->app) : null;
+        return Extension::store() === '' ? (new Config($this->config))->store($this->app) : null;
     }
 
     private function text(string $key): ?string

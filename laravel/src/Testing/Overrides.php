@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Flagstone\Laravel\Testing;
 
+use Flagstone\Laravel\Extension;
 use Flagstone\Polyfill\Process;
 
 /**
@@ -29,7 +30,7 @@ final class Overrides
     public static function tell(array $answers, ?bool $otherwise): self
     {
         \flagstone_override($answers, $otherwise);
-        if (\extension_loaded('flagstone')) {
+        if (Extension::isLoaded()) {
             // The driver "file" asks the polyfill's class beside the extension.
             Process::override($answers, $otherwise);
         }
@@ -41,7 +42,7 @@ final class Overrides
     {
         ++self::$latest;
         \flagstone_override(null);
-        if (\extension_loaded('flagstone')) {
+        if (Extension::isLoaded()) {
             Process::override(null, null);
         }
     }

@@ -17,9 +17,10 @@ pub fn run(arguments: &Arguments, word: &Doctor, output: &mut Output) -> Outcome
     if let Some(opened) = &opened {
         doctor::store::checks(opened, word.kill_days, &mut report);
         doctor::config::checks(&opened.store, &mut report);
-        doctor::php::checks(word.php.as_deref(), opened, &mut report);
+        let cli = doctor::php::checks(word.php.as_deref(), opened, &mut report);
         if let Some(socket) = &word.fpm {
-            doctor::fpm::checks(socket, word.fpm_script.as_deref(), opened, &mut report);
+            let fpm = doctor::fpm::checks(socket, word.fpm_script.as_deref(), opened, &mut report);
+            doctor::opcache::checks(cli.as_ref(), fpm.as_ref(), &mut report);
         }
         doctor::flags::checks(opened, &mut report);
         if let Some(code) = &word.code {
@@ -28,6 +29,7 @@ pub fn run(arguments: &Arguments, word: &Doctor, output: &mut Output) -> Outcome
     }
     if word.fpm.is_none() {
         doctor::fpm::unasked(&mut report);
+        doctor::opcache::unasked(&mut report);
     }
     if word.code.is_none() {
         doctor::code::unasked(&mut report);

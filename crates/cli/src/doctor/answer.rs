@@ -22,6 +22,9 @@ pub struct Answer {
     pub named: String,
     /// None where the extension is not loaded.
     pub status: Option<Status>,
+    /// Where opcache keeps compiled code in files; empty: nowhere.
+    #[serde(default)]
+    pub file_cache: String,
 }
 
 /// Of `flagstone_status()`.
@@ -33,6 +36,8 @@ pub struct Status {
     pub generation: u64,
     pub source: String,
     pub last_error: Option<String>,
+    #[serde(default)]
+    pub warning: Option<String>,
 }
 
 /// Finds the answer in what was printed; the reason where there is none.
@@ -62,8 +67,8 @@ pub struct Where<'a> {
     pub name: &'a str,
     /// Makes it load what is installed.
     pub reload: &'a str,
-    /// Names the store for it.
-    pub ini: &'a str,
+    /// The setting that names the store for it, and where it is set; ` = DIRECTORY` follows.
+    pub setting: &'a str,
 }
 
 /// Whether its version is this command's.
@@ -88,10 +93,7 @@ pub fn trouble(answer: &Answer, opened: &Opened, place: &Where<'_>) -> Option<(S
         status.last_error.as_deref().map_or(String::new(), |error| format!(": {}", words::plain(error)));
     let Some(found) = &status.store else {
         let mend = match answer.named.is_empty() {
-            true => format!(
-                "see that its user can read the store, or name it: {} flagstone.store = {shown}",
-                place.ini
-            ),
+            true => format!("see that its user can read the store, or name it: {} = {shown}", place.setting),
             false => format!("see that its user can read it: ls -ld {}", words::plain(&answer.named)),
         };
         return Some((format!("{} opens no store{why}", place.name), mend));
@@ -100,8 +102,8 @@ pub fn trouble(answer: &Answer, opened: &Opened, place: &Where<'_>) -> Option<(S
         return Some((
             format!("{} answers from {}, not from {shown}", place.name, words::plain(found)),
             format!(
-                "name the same store: {} flagstone.store = {shown}; or ask about the other: --store {}",
-                place.ini,
+                "name the same store: {} = {shown}; or ask about the other: --store {}",
+                place.setting,
                 words::plain(found)
             ),
         ));

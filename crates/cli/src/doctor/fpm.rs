@@ -27,6 +27,11 @@ const PAUSE: &str = "20000";
 /// Where the script may go. The first is root's; a service with a /tmp of its own does not see ours.
 const PLACES: [&str; 4] = ["/run", "/tmp", "/dev/shm", "/var/tmp"];
 
+/// What a worker's warning has in it where a web server sent settings.
+const SENT: &str = "PHP_ADMIN_VALUE";
+/// The setting that names a pool's store.
+const SETTING: &str = "in the pool's file: php_admin_value[flagstone.store]";
+
 /// Not asked for.
 pub fn unasked(report: &mut Report) {
     for kind in [FPM, FPM_VERSION, FPM_ANSWERS, FPM_WORKERS] {
@@ -34,7 +39,13 @@ pub fn unasked(report: &mut Report) {
     }
 }
 
-pub fn checks(socket: &Address, script: Option<&Path>, opened: &Opened, report: &mut Report) {
+/// The first answer, where there is one.
+pub fn checks(
+    socket: &Address,
+    script: Option<&Path>,
+    opened: &Opened,
+    report: &mut Report,
+) -> Option<Answer> {
     let asked = Asked::new(socket, opened);
     let (script, first) = match asked.first(script) {
         Ok(found) => found,
@@ -43,7 +54,7 @@ pub fn checks(socket: &Address, script: Option<&Path>, opened: &Opened, report: 
             for kind in [FPM_VERSION, FPM_ANSWERS, FPM_WORKERS] {
                 report.unknown(kind, "FPM did not answer", None);
             }
-            return;
+            return None;
         }
     };
     let reload = format!("systemctl restart php{}-fpm", minor(&first.php));
@@ -56,14 +67,13 @@ pub fn checks(socket: &Address, script: Option<&Path>, opened: &Opened, report: 
         for kind in [FPM_VERSION, FPM_ANSWERS, FPM_WORKERS] {
             report.unknown(kind, "there is no extension", None);
         }
-        return;
+        return Some(first);
     };
     report.passed(
         FPM,
         format!("the workers behind {} (PHP {}) have the extension", asked.name, words::plain(&first.php)),
     );
-    let place =
-        Where { name: "FPM", reload: &reload, ini: "in the pool's file: php_admin_value[flagstone.store] =" };
+    let place = Where { name: "FPM", reload: &reload, setting: SETTING };
     answer::version(FPM_VERSION, status, &place, report);
     match answer::trouble(&first, opened, &place) {
         Some((found, mend)) => report.failed(FPM_ANSWERS, found, mend),
@@ -72,6 +82,7 @@ pub fn checks(socket: &Address, script: Option<&Path>, opened: &Opened, report: 
         }
     }
     asked.workers(&script.path, &reload, report);
+    Some(first)
 }
 
 struct Asked<'a> {
@@ -153,24 +164,40 @@ impl<'a> Asked<'a> {
                 Err(error) => silent.push(error.text()),
             }
         }
-        let mut behind: Vec<String> = Vec::new();
+        let mut behind: Vec<(String, String)> = Vec::new();
+        let mut sent = Vec::new();
         for answer in workers.values() {
             let name = format!("worker {}", answer.pid);
-            let place = Where { name: &name, reload, ini: "" };
+            let place = Where { name: &name, reload, setting: SETTING };
             match &answer.status {
-                None => behind.push(format!("{name} has no extension")),
-                Some(_) => {
-                    behind.extend(answer::trouble(answer, self.opened, &place).map(|(found, _)| found))
+                None => behind.push((format!("{name} has no extension"), reload.to_owned())),
+                Some(status) => {
+                    behind.extend(answer::trouble(answer, self.opened, &place));
+                    let warning = status.warning.as_deref().filter(|warning| warning.contains(SENT));
+                    sent.extend(warning.map(|warning| format!("{name}: {}", words::plain(warning))));
                 }
             }
         }
         behind.sort();
+        sent.sort();
         let met = format!("{} met in {requests} requests", words::counted(workers.len() as u64, "worker"));
         match (behind.first(), silent.first()) {
-            (Some(_), _) => report.failed(
+            (Some((_, mend)), _) => {
+                let found = behind.iter().map(|(found, _)| found);
+                report.failed(
+                    FPM_WORKERS,
+                    format!("{met}, {} not on the newest generation: {}", behind.len(), words::some(found, 3)),
+                    format!("{mend}; and if that does not help: {reload}"),
+                );
+            }
+            (None, None) if !sent.is_empty() => report.warned(
                 FPM_WORKERS,
-                format!("{met}, {} not on the newest generation: {}", behind.len(), words::some(behind.iter(), 3)),
-                format!("publish the same definitions again: flagstone publish FILE; and if that does not help: {reload}"),
+                format!("{met}; {}", words::some(sent.iter(), 1)),
+                format!(
+                    "give each application a pool of its own, and take flagstone's settings out of the web server's \
+                     PHP_VALUE and PHP_ADMIN_VALUE: {SETTING} = {}",
+                    words::plain(&self.store)
+                ),
             ),
             (None, Some(error)) => report.warned(
                 FPM_WORKERS,

@@ -8,6 +8,7 @@ pub mod code;
 pub mod config;
 pub mod flags;
 pub mod fpm;
+pub mod opcache;
 pub mod php;
 pub mod space;
 pub mod store;
@@ -69,6 +70,7 @@ pub const FPM: Kind = critical("fpm", 8);
 pub const FPM_VERSION: Kind = kind("fpm-version", 4);
 pub const FPM_ANSWERS: Kind = critical("fpm-answers", 8);
 pub const FPM_WORKERS: Kind = critical("fpm-workers", 8);
+pub const OPCACHE: Kind = kind("opcache", 2);
 pub const EXPIRED: Kind = kind("expired", 2);
 pub const OWNERS: Kind = kind("owners", 2);
 pub const BORN_ON: Kind = kind("born-on", 3);
@@ -78,7 +80,7 @@ pub const CODE_UNDEFINED: Kind = kind("code-undefined", 6);
 pub const CODE_UNUSED: Kind = kind("code-unused", 2);
 
 /// All of them, in the order of the report.
-pub const KINDS: [Kind; 29] = [
+pub const KINDS: [Kind; 30] = [
     STORE,
     PERMISSIONS,
     HEAD,
@@ -101,6 +103,7 @@ pub const KINDS: [Kind; 29] = [
     FPM_VERSION,
     FPM_ANSWERS,
     FPM_WORKERS,
+    OPCACHE,
     EXPIRED,
     OWNERS,
     BORN_ON,

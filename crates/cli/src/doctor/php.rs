@@ -1,6 +1,6 @@
 //! The PHP of the command line: queue workers, artisan and cron jobs are answered by it.
 
-use super::answer::{self, SCRIPT, Where};
+use super::answer::{self, Answer, SCRIPT, Where};
 use super::store::Opened;
 use super::{PHP, PHP_ANSWERS, PHP_VERSION, Report};
 use crate::process::{self, Ran};
@@ -34,7 +34,8 @@ fn ask(program: &Path, store: &Path) -> Result<Option<Ran>, String> {
     process::run(command, None, PATIENCE)
 }
 
-pub fn checks(php: Option<&Path>, opened: &Opened, report: &mut Report) {
+/// The answer, where there is one.
+pub fn checks(php: Option<&Path>, opened: &Opened, report: &mut Report) -> Option<Answer> {
     let program = php.unwrap_or(Path::new("php"));
     let name = words::plain(&program.to_string_lossy()).into_owned();
     let asked = ASKED.lock().ok().and_then(|mut asked| asked.take());
@@ -66,13 +67,13 @@ pub fn checks(php: Option<&Path>, opened: &Opened, report: &mut Report) {
         );
         report.unknown(PHP_VERSION, "there is no extension", None);
         report.unknown(PHP_ANSWERS, "there is no extension", None);
-        return;
+        return Some(answer);
     };
     report.passed(PHP, format!("{name} ({}) has the extension", words::plain(&answer.php)));
     let place = Where {
         name: &name,
         reload: "restart what runs long: php artisan queue:restart",
-        ini: &format!("in php.ini of `{name} --ini`:"),
+        setting: &format!("in php.ini of `{name} --ini`: flagstone.store"),
     };
     answer::version(PHP_VERSION, status, &place, report);
     match answer::trouble(&answer, opened, &place) {
@@ -81,20 +82,22 @@ pub fn checks(php: Option<&Path>, opened: &Opened, report: &mut Report) {
             report.passed(PHP_ANSWERS, format!("from generation {}{}", status.generation, named(&answer)))
         }
     }
+    Some(answer)
 }
 
 /// What there is to add where PHP's own settings name no store.
-pub fn named(answer: &answer::Answer) -> &'static str {
+pub fn named(answer: &Answer) -> &'static str {
     match answer.named.is_empty() {
         true => ", asked as an application that names this store",
         false => "",
     }
 }
 
-fn nothing(why: &str, report: &mut Report) {
+fn nothing(why: &str, report: &mut Report) -> Option<Answer> {
     let mend = "name the PHP that runs artisan and queue workers: --php PATH".to_owned();
     report.unknown(PHP, why, Some(mend));
     for kind in [PHP_VERSION, PHP_ANSWERS] {
         report.unknown(kind, "PHP did not answer", None);
     }
+    None
 }

@@ -96,7 +96,10 @@ fn a_machine_on_which_all_is_well_is_go() {
         let expected = match check["check"].as_str().unwrap() {
             // A container does not tell.
             "time-sync" => continue,
-            name if name.starts_with("fpm") || name.starts_with("code") || name == "application" => {
+            name if name.starts_with("fpm")
+                || name.starts_with("code")
+                || ["application", "opcache"].contains(&name) =>
+            {
                 "not_asked"
             }
             _ => "passed",
@@ -404,6 +407,56 @@ fn one_worker_that_is_behind_is_no_go() {
         "failed",
         &["1 not on the newest generation: worker 101 answers from generation 1 (last_good)"],
     );
+}
+
+#[test]
+fn a_pool_with_another_store_is_told_a_line_that_can_be_typed() {
+    let shop = well();
+    let other = answer(&shop, env!("CARGO_PKG_VERSION"), 1, "current").replace("/store\"", "/other\"");
+    let socket = pool(&shop, move |worker, _| page(&other, worker));
+    let ran = doctor(&shop, &["--fpm", socket.to_str().unwrap()]).exits(1);
+    let store = shop.directory.join("store").canonicalize().unwrap();
+    let line = format!("php_admin_value[flagstone.store] = {}", store.display());
+    for check in ["fpm-answers", "fpm-workers"] {
+        says(&ran, check, "failed", &[&line]);
+        let mend = self::check(&ran, check)["mend"].to_string();
+        assert!(!mend.contains("publish the same definitions"), "another store cannot be mended so: {mend}");
+    }
+}
+
+#[test]
+fn settings_that_a_web_server_sends_are_told() {
+    let shop = well();
+    let right = answer(&shop, env!("CARGO_PKG_VERSION"), 1, "current");
+    let warned = right.replace(
+        "\"last_error\":",
+        "\"warning\":\"the web server sends settings (PHP_VALUE or PHP_ADMIN_VALUE)\",\"last_error\":",
+    );
+    let socket = pool(&shop, move |worker, _| page(if worker == 0 { &right } else { &warned }, worker));
+    let ran = doctor(&shop, &["--fpm", socket.to_str().unwrap()]).exits(0);
+    says(&ran, "fpm-workers", "warned", &["worker 101: the web server sends", "a pool of its own"]);
+}
+
+#[test]
+fn compiled_code_that_two_unlike_phps_share_is_told() {
+    let shop = well();
+    let right = answer(&shop, env!("CARGO_PKG_VERSION"), 1, "current");
+    let cached = |answer: &str| answer.replace("\"named\"", "\"file_cache\":\"/srv/oc\",\"named\"");
+    php(&shop, &cached(&right));
+    for (fpm, state, texts) in [
+        (right.clone(), "passed", vec!["share no compiled code"]),
+        (cached(&right), "passed", vec!["/srv/oc", "alike"]),
+        (
+            cached("{\"php\": \"8.4.1\", \"pid\":7, \"named\": \"\", \"status\": null}"),
+            "failed",
+            vec!["only the command line has the extension", "segmentation fault", "opcache.file_cache = "],
+        ),
+    ] {
+        let socket = pool(&shop, move |worker, _| page(&fpm, worker));
+        let ran = doctor(&shop, &["--fpm", socket.to_str().unwrap()]);
+        says(&ran, "opcache", state, &texts);
+        std::fs::remove_file(&socket).unwrap();
+    }
 }
 
 #[test]
