@@ -67,7 +67,7 @@ test-polyfill: setup build ## the polyfill, in plain PHP
 	@scripts/timed $@ tests/polyfill/run
 
 test-parity: setup build ## the extension and the polyfill answer the same questions alike
-	@scripts/timed $@ tests/parity/run
+	@scripts/timed $@ sh -ec 'tests/parity/run; tests/trust/run'
 
 test-laravel: setup build ## the Laravel package, with the extension and without
 	@scripts/timed $@ laravel/tests/run

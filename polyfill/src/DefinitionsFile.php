@@ -41,7 +41,9 @@ final class DefinitionsFile extends Origin
         $this->look();
         // An editor may have written half of it.
         for ($attempt = 0; $attempt < self::ATTEMPTS && $this->snapshot === null && !$this->settled; ++$attempt) {
-            \usleep(self::PAUSE);
+            if (\function_exists('usleep')) {
+                \usleep(self::PAUSE);
+            }
             $this->look();
         }
     }

@@ -27,13 +27,15 @@ final class Head
         /** The store's id. */
         public readonly string $store,
         public readonly bool $sharedWithGroup,
+        private readonly Trust $directory,
     ) {
     }
 
     /** @throws Problem */
     public static function read(Trust $directory): self
     {
-        if (!\file_exists("$directory->path/head") && !\is_link("$directory->path/head")) {
+        \clearstatcache();
+        if (@\lstat("$directory->path/head") === false) {
             $name = Problem::printable($directory->path);
             throw new Problem("$name is not a store: it has no head; make one with `flagstone init $name --environment NAME`");
         }
@@ -42,7 +44,7 @@ final class Head
     }
 
     /**
-     * Once more, what was judged when it was read first; another file in its place is judged with all that leads to it.
+     * Once more, and judged once more; another file in its place is judged with all that leads to it.
      *
      * @throws Problem
      */
@@ -54,20 +56,20 @@ final class Head
             throw new Problem('cannot look at the head ' . Problem::printable("$directory/head") . ': it is not there, or may not be looked at');
         }
         $same = $this->file === $stat['dev'] . ':' . $stat['ino'];
-        $head = self::at("$directory/head", $same ? null : Trust::directory($directory));
+        $head = self::at("$directory/head", $same ? $this->directory : Trust::directory($directory));
 
         // Replaced just between the two.
         return $same && $head->file !== $this->file ? self::read(Trust::directory($directory)) : $head;
     }
 
-    private static function at(string $path, ?Trust $directory): self
+    private static function at(string $path, Trust $directory): self
     {
         [$file, $stat] = self::open($path, 'open the head');
         try {
             if ($stat['size'] !== self::SIZE) {
                 throw self::broken($path, "found {$stat['size']} bytes, expected a file of " . self::SIZE);
             }
-            $directory?->inside($path, $stat);
+            $directory->inside($path, $stat);
             $bytes = (string) \stream_get_contents($file, self::SIZE);
         } finally {
             \fclose($file);
@@ -81,11 +83,11 @@ final class Head
             throw self::broken($path, $problem->getMessage());
         }
 
-        return new self($bytes, $environment, $stat['dev'] . ':' . $stat['ino'], \substr($bytes, 16, 16), ($stat['mode'] & 0o020) !== 0);
+        return new self($bytes, $environment, $stat['dev'] . ':' . $stat['ino'], \substr($bytes, 16, 16), ($stat['mode'] & 0o020) !== 0, $directory);
     }
 
     /**
-     * Opens a regular file that is no symbolic link.
+     * Opens a regular file that is no symbolic link, without waiting for anybody who may have put something else there.
      *
      * @return array{resource, Stat}
      *
@@ -93,14 +95,37 @@ final class Head
      */
     public static function open(string $path, string $what): array
     {
-        $file = \is_file($path) && !\is_link($path) ? @\fopen($path, 'rb') : false;
+        $name = Problem::printable($path);
+        \clearstatcache(true, $path);
+        $found = @\lstat($path);
+        if ($found === false) {
+            throw new Problem("cannot $what $name: it is not there");
+        }
+        // A device or a pipe may do something when it is opened.
+        self::plain($found['mode'], "cannot $what $name");
+        // "n" opens without waiting: a pipe that has taken the file's place since would.
+        $file = @\fopen($path, 'rbn');
         $stat = $file === false ? false : \fstat($file);
         if ($file === false || $stat === false) {
-            $reason = \file_exists($path) ? 'it is no plain file, or may not be read' : 'it is not there';
-            throw new Problem("cannot $what " . Problem::printable($path) . ": $reason");
+            throw new Problem("cannot $what $name: it may not be read");
+        }
+        self::plain($stat['mode'], "cannot $what $name");
+        if ([$stat['dev'], $stat['ino']] !== [$found['dev'], $found['ino']]) {
+            throw new Problem("cannot $what $name: it was exchanged meanwhile");
         }
 
         return [$file, $stat];
+    }
+
+    /** @throws Problem where that is the mode of no file */
+    private static function plain(int $mode, string $what): void
+    {
+        $kind = [0o100000 => null, 0o040000 => 'a directory', 0o120000 => 'a symbolic link', 0o010000 => 'a pipe',
+            0o140000 => 'a socket', 0o020000 => 'a device', 0o060000 => 'a device'];
+        $found = \array_key_exists($mode & 0o170000, $kind) ? $kind[$mode & 0o170000] : 'something else';
+        if ($found !== null) {
+            throw new Problem("$what: found $found, expected a file");
+        }
     }
 
     public static function broken(string $path, string $problem): Problem

@@ -17,8 +17,8 @@ final class Memory
     /** @throws Problem where that many bytes are not to be had */
     public static function reserve(int $bytes): void
     {
-        $limit = self::limit((string) \ini_get('memory_limit'));
-        $left = $limit - \memory_get_usage(true);
+        $limit = self::limit(Settings::iniValue('memory_limit'));
+        $left = $limit - (\function_exists('memory_get_usage') ? \memory_get_usage(true) : 0);
         if ($limit > 0 && $bytes > self::SLACK && $bytes + self::SLACK > $left) {
             throw new Problem("it takes $bytes bytes of memory, and memory_limit leaves $left; raise memory_limit");
         }

@@ -11,6 +11,9 @@ namespace Flagstone\Polyfill;
  */
 final class Problem extends \RuntimeException
 {
+    /** Code of a problem that is no more than a path that leads nowhere. */
+    public const MISSING = 1;
+
     /** A path, or other text found, that cannot forge another line. */
     public static function printable(string $text): string
     {

@@ -362,11 +362,19 @@ final class Process
     {
         self::$looked = (int) \hrtime(true);
         self::$now = self::clock();
-        self::quietly(static function (): void {
-            if (self::choose()) {
-                self::$store?->look();
+        try {
+            self::quietly(static function (): void {
+                if (self::choose()) {
+                    self::$store?->look();
+                }
+            });
+        } catch (\Error $error) {
+            if (\preg_match('/^Call to undefined function (?:.*\\\\)?(\w+)\(\)$/D', $error->getMessage(), $found) !== 1) {
+                throw $error;
             }
-        });
+            self::$store = null;
+            self::$error = "the polyfill cannot work without $found[1](), which disable_functions in php.ini names; take it out of there, or install the extension";
+        }
         $store = self::$store;
         $snapshot = self::$held !== null && self::$heldOf === $store ? self::$held : $store?->snapshot;
         if ($store === null || $snapshot === null) {
@@ -386,14 +394,11 @@ final class Process
         if ($path === '') {
             $path = self::$named ?? (\defined('FLAGSTONE_STORE') ? (string) \constant('FLAGSTONE_STORE') : '');
         }
-        if ($path === self::$chosen && self::$store !== null) {
-            return true;
-        }
         // A relative path is another one in another working directory.
         $full = $path === '' || $path[0] === '/' ? $path : (string) \getcwd() . "/$path";
-        if (isset(self::$open[$full])) {
-            [self::$store, self::$chosen, self::$error] = [self::$open[$full], $path, null];
-
+        $before = $path === self::$chosen ? self::$store : null;
+        $linked = $before !== null && '/' . \implode('/', \array_diff(\explode('/', $full), ['', '.'])) !== $before->directory;
+        if ($before !== null && (!$linked || \hrtime(true) < self::$retryAt)) {
             return true;
         }
         if ($path === self::$chosen && self::$error !== null && \hrtime(true) < self::$retryAt) {
@@ -403,19 +408,50 @@ final class Process
         self::$chosen = $path;
         self::$retryAt = (int) \hrtime(true) + self::RETRY;
         self::$error = $path === '' ? self::NO_STORE : null;
-        if ($path !== '') {
-            try {
-                self::$store = self::$open[$full] = new Store($full);
-                self::forget();
-            } catch (Problem $problem) {
-                self::$error = \file_exists($full)
-                    ? $problem->getMessage()
-                    : 'cannot open the store ' . Problem::printable($path) . ': it is not there'
-                        . (\ini_get('open_basedir') ? ', or open_basedir forbids it' : '') . '; check flagstone.store, or make one: flagstone init';
-            }
-        }
 
-        return false;
+        return $path !== '' && self::open($path, $full, $before);
+    }
+
+    /**
+     * Opens the store, or hands out the one that is open, after the path was judged as it is given; true if it was open already.
+     *
+     * @param ?Origin $before the store that the path led to
+     */
+    private static function open(string $path, string $full, ?Origin $before): bool
+    {
+        try {
+            $known = self::$open[$full] ?? null;
+            $trust = Trust::directory($full);
+            if ($known instanceof Store && $known->isAt($trust)) {
+                self::$store = $known;
+
+                return true;
+            }
+            $store = new Store($full);
+            if ($before !== null && $before->environment !== $store->environment) {
+                throw new Problem(\sprintf(
+                    '%s leads to %s now, a store for "%s", expected "%s"; answering from %s as before. '
+                        . 'Lead it back, or restart PHP if the environment is meant to change',
+                    Problem::printable($path),
+                    Problem::printable($store->directory),
+                    $store->environment,
+                    $before->environment,
+                    Problem::printable($before->directory),
+                ));
+            }
+            self::$store = self::$open[$full] = $store;
+            self::forget();
+
+            return false;
+        } catch (Problem $problem) {
+            self::$error = $problem->getCode() !== Problem::MISSING
+                ? $problem->getMessage()
+                : 'cannot open the store ' . Problem::printable($path) . ': it is not there'
+                    . (Settings::iniValue('open_basedir') !== '' ? ', or open_basedir forbids it' : '') . '; check flagstone.store, or make one: flagstone init';
+            self::$store = $before;
+
+            return $before !== null;
+        }
     }
 
     /** @param array{string, ?string, ?string} $file */

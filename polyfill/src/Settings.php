@@ -14,7 +14,7 @@ final class Settings
     /** Directory of the store; empty: the application names one. */
     public static function store(): string
     {
-        $store = \get_cfg_var('flagstone.store');
+        $store = self::configured('flagstone.store');
 
         return \is_string($store) ? $store : '';
     }
@@ -22,7 +22,7 @@ final class Settings
     /** Nanoseconds between looks at the head in a process that lives long; 0 never. */
     public static function refresh(): int
     {
-        $seconds = \get_cfg_var('flagstone.refresh');
+        $seconds = self::configured('flagstone.refresh');
         $seconds = \is_string($seconds) && \is_numeric($seconds) ? (float) $seconds : -1.0;
 
         return $seconds >= 0.0 && $seconds <= 86_400.0 ? (int) ($seconds * 1e9) : 1_000_000_000;
@@ -30,18 +30,30 @@ final class Settings
 
     public static function telemetry(): bool
     {
-        return self::switch(\get_cfg_var('flagstone.telemetry')) ?? true;
+        return self::switch(self::configured('flagstone.telemetry')) ?? true;
     }
 
     public static function overrideAllowed(): bool
     {
-        return self::switch(\get_cfg_var('flagstone.allow_override')) ?? self::livesLong();
+        return self::switch(self::configured('flagstone.allow_override')) ?? self::livesLong();
     }
 
     /** Whether this is a SAPI whose process is one long request. */
     public static function livesLong(): bool
     {
         return \in_array(\PHP_SAPI, ['cli', 'phpdbg', 'embed', 'micro'], true);
+    }
+
+    /** A directive of PHP's own; empty where `disable_functions` keeps it. */
+    public static function iniValue(string $name): string
+    {
+        return \function_exists('ini_get') ? (string) \ini_get($name) : '';
+    }
+
+    /** What php.ini has under that name, though no extension asked for it. */
+    private static function configured(string $name): mixed
+    {
+        return \function_exists('get_cfg_var') ? \get_cfg_var($name) : false;
     }
 
     /** As PHP reads booleans in php.ini; null for anything else, which leaves the default. */

@@ -21,6 +21,8 @@ final class Store extends Origin
     private const MOVES = 4;
 
     private Head $head;
+    /** What was said of the path that it was opened by. */
+    private ?string $pathWarning;
     private ?string $served = null;
     private ?string $error = null;
     private ?string $missing = null;
@@ -35,10 +37,17 @@ final class Store extends Origin
     {
         $trust = Trust::directory($path);
         $this->directory = $trust->path;
+        $this->pathWarning = $trust->warning;
         $this->head = Head::read($trust);
         $this->environment = $this->head->environment;
         $this->expose($trust, $this->head->sharedWithGroup);
         $this->load($this->head, (int) \hrtime(true));
+    }
+
+    /** Whether a path that was judged so is this store's. */
+    public function isAt(Trust $trust): bool
+    {
+        return $trust->path === $this->directory && $trust->warning === $this->pathWarning;
     }
 
     public function lastError(): ?string

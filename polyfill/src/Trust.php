@@ -5,20 +5,23 @@ declare(strict_types=1);
 namespace Flagstone\Polyfill;
 
 /**
- * Who else could change what this process reads: the judgement of a store's path.
+ * Who else could change what this process reads: the judgement of a store's path, as the engine judges it.
  *
- * Every directory that is passed on the way must belong to root, to this process's user or to the owner of the store,
- * and must not be writable by everybody. One that a group can write is accepted with a warning, and so is a path
- * whose beginning `open_basedir` hides: who set that vouches for where it leads.
+ * Every directory on the way must belong to root, to this process's user or to the owner of the store. What lies below a
+ * directory that everybody can write, symbolic links included, must belong to root or to this process's user and must not be
+ * writable by everybody. The store's own directory and its files are never accepted when everybody can write them. A directory
+ * that a group can write is accepted with a warning, and so is a path whose beginning `open_basedir` hides: who set that
+ * vouches for where it leads.
  *
  * @internal
  * @phpstan-import-type Stat from Head
- * @phpstan-type Place array{string, ?int, int}
+ * @phpstan-type PublicPlace array{string, int}
+ * @phpstan-type Place array{path: string, owner: ?int, mode: int, link: bool, public: ?PublicPlace}
  */
 final class Trust
 {
     /** Symbolic links on one path, as the kernel allows them. */
-    private const LINKS = 40;
+    private const MAX_LINKS = 40;
 
     private function __construct(
         public readonly string $path,
@@ -32,24 +35,32 @@ final class Trust
     {
         \clearstatcache();
         $places = self::walk($path);
-        [$last, $owner] = $places[\count($places) - 1];
-        if ($owner === null) {
+        $last = $places[\count($places) - 1];
+        if ($last['owner'] === null) {
             throw new Problem('cannot open the directory ' . Problem::printable($path) . ': open_basedir forbids it');
         }
-        [$reasons, $commands, $warning] = [[], [], null];
-        foreach ($places as [$place, $user, $mode]) {
-            if ($user === null) {
-                $warning ??= \sprintf('who can write %s is not known: open_basedir hides it', Problem::printable($place));
+        $user = self::user();
+        $refusal = new Refusal($user);
+        $warning = null;
+        foreach ($places as $place) {
+            $name = Problem::printable($place['path']);
+            if ($place['owner'] === null) {
+                $warning ??= \sprintf('who can write %s is not known: open_basedir hides it', $name);
                 continue;
             }
-            self::place($place, $user, $mode, [0, self::user(), $owner], $reasons, $commands);
-            if (($mode & 0o020) !== 0 && $warning === null) {
-                $warning = \sprintf('%s is writable by a group (mode %04o): snapshots are copied instead of mapped', Problem::printable($place), $mode);
+            if ($place['public'] !== null) {
+                $refusal->judgePublic($place['path'], $place['owner'], $place['link'] ? null : $place['mode'], $place['public']);
+            } else {
+                $refusal->judge($place['path'], $place['owner'], $place['mode'], [0, $user, $last['owner']], $place['path'] === $last['path']);
+            }
+            // What everybody can write is no matter of a group: what lies in it was judged.
+            if (!$place['link'] && ($place['mode'] & 0o022) === 0o020) {
+                $warning ??= \sprintf('%s is writable by a group (mode %04o): snapshots are copied instead of mapped', $name, $place['mode']);
             }
         }
-        self::refuse($last, $reasons, $commands);
+        $refusal->end($last['path']);
 
-        return new self($last, $owner, $warning);
+        return new self($last['path'], $last['owner'], $warning);
     }
 
     /**
@@ -65,47 +76,14 @@ final class Trust
             // Who may create files in the directory may own them.
             $owners[] = $stat['uid'];
         }
-        [$reasons, $commands] = [[], []];
-        self::place($path, $stat['uid'], $stat['mode'] & 0o7777, $owners, $reasons, $commands);
-        self::refuse($path, $reasons, $commands);
+        $refusal = new Refusal(self::user());
+        $refusal->judge($path, $stat['uid'], $stat['mode'] & 0o7777, $owners, true);
+        $refusal->end($path);
     }
 
     /**
-     * @param list<?int> $owners
-     * @param list<string> $reasons
-     * @param list<string> $commands
-     */
-    private static function place(string $path, int $owner, int $mode, array $owners, array &$reasons, array &$commands): void
-    {
-        $name = Problem::printable($path);
-        if (($mode & 0o1002) === 0o1002) {
-            $reasons[] = \sprintf('%s is writable by everybody (mode %04o, and the sticky bit does not keep others from putting '
-                . 'a directory there first); use one that only its owner can write, such as /var/lib/flagstone', $name, $mode);
-            $commands[] = 'install -d -m 0755 /var/lib/flagstone';
-        } elseif (($mode & 0o002) !== 0) {
-            $reasons[] = \sprintf('%s is writable by everybody (mode %04o)', $name, $mode);
-            $commands[] = 'chmod o-w ' . self::shell($path);
-        }
-        if (!\in_array($owner, $owners, true)) {
-            $names = \array_map(static fn (?int $user): string => $user === 0 ? 'root' : "user $user", \array_filter($owners, is_int(...)));
-            $reasons[] = \sprintf('%s belongs to user %d, expected %s', $name, $owner, \implode(' or ', \array_unique($names)));
-            $commands[] = 'chown root ' . self::shell($path);
-        }
-    }
-
-    /**
-     * @param list<string> $reasons
-     * @param list<string> $commands
-     */
-    private static function refuse(string $path, array $reasons, array $commands): void
-    {
-        if ($reasons !== []) {
-            throw new Problem(\sprintf('%s is not trusted: %s. Type: %s', Problem::printable($path), \implode('; ', $reasons), \implode(' && ', $commands)));
-        }
-    }
-
-    /**
-     * Every directory that is passed on the way, from the root: [path, owner (null: hidden), mode]. The last is the path made canonical.
+     * Every place that is passed on the way, from the root; links where anybody may have put them. The last is the path made
+     * canonical.
      *
      * @return non-empty-list<Place>
      */
@@ -113,30 +91,49 @@ final class Trust
     {
         $absolute = \str_starts_with($path, '/') ? $path : (string) \getcwd() . '/' . $path;
         $pending = self::parts($absolute);
-        /** @var list<string> $at */
-        $at = [];
-        $places = [self::stat('/', $path)];
+        $root = self::stat('/', $path, null);
+        $chain = [$root];
+        $places = [$root];
         $links = 0;
         while ($pending !== []) {
             $name = \array_shift($pending);
             if ($name === '..') {
-                \array_pop($at);
-            } else {
-                $next = '/' . \implode('/', [...$at, $name]);
-                if (\is_link($next)) {
-                    if (++$links > self::LINKS) {
-                        throw new Problem('cannot open the directory ' . Problem::printable($path) . ': too many symbolic links');
-                    }
-                    $target = (string) \readlink($next);
-                    if (\str_starts_with($target, '/')) {
-                        $at = [];
-                    }
-                    $pending = [...self::parts($target), ...$pending];
-                    continue;
+                if (\count($chain) > 1) {
+                    \array_pop($chain);
                 }
-                $at[] = $name;
+                $places[] = $chain[\count($chain) - 1];
+                continue;
             }
-            $places[] = self::stat('/' . \implode('/', $at), $path);
+            $parent = $chain[\count($chain) - 1];
+            $public = ($parent['mode'] & 0o002) !== 0 ? [$parent['path'], $parent['mode']] : $parent['public'];
+            $place = self::stat(\rtrim($parent['path'], '/') . '/' . $name, $path, $public);
+            if (!$place['link']) {
+                $chain[] = $place;
+                $places[] = $place;
+                continue;
+            }
+            if (++$links > self::MAX_LINKS) {
+                throw self::unopened($path, 'too many symbolic links');
+            }
+            if (!\function_exists('readlink')) {
+                throw self::unopened($path, Problem::printable($place['path']) . ' is a symbolic link, and disable_functions in php.ini names readlink');
+            }
+            $target = @\readlink($place['path']);
+            if ($target === false) {
+                throw self::unopened($path, Problem::printable($place['path']) . ' may not be looked at');
+            }
+            if (\str_starts_with($target, '/')) {
+                $chain = [$root];
+            }
+            $pending = [...self::parts($target), ...$pending];
+            if ($public !== null) {
+                $places[] = $place;
+            }
+        }
+        // A link may have been the last thing passed.
+        $here = $chain[\count($chain) - 1];
+        if ($places[\count($places) - 1]['path'] !== $here['path']) {
+            $places[] = $here;
         }
 
         return $places;
@@ -148,27 +145,36 @@ final class Trust
         return \array_values(\array_filter(\explode('/', $path), static fn (string $part): bool => $part !== '' && $part !== '.'));
     }
 
-    /** @return Place */
-    private static function stat(string $place, string $path): array
+    /**
+     * @param ?PublicPlace $public
+     * @return Place
+     */
+    private static function stat(string $place, string $path, ?array $public): array
     {
         $stat = @\lstat($place);
         if ($stat === false && self::hidden($place, $path)) {
-            return [$place, null, 0];
+            return ['path' => $place, 'owner' => null, 'mode' => 0, 'link' => false, 'public' => null];
         }
         if ($stat === false) {
-            throw new Problem(\sprintf('cannot open the directory %s: %s is not there, or may not be looked at', Problem::printable($path), Problem::printable($place)));
+            throw self::unopened($path, Problem::printable($place) . ' is not there, or may not be looked at', Problem::MISSING);
         }
-        if (($stat['mode'] & 0o170000) !== 0o040000) {
-            throw new Problem(\sprintf('cannot open the directory %s: %s is not a directory', Problem::printable($path), Problem::printable($place)));
+        $kind = $stat['mode'] & 0o170000;
+        if ($kind !== 0o040000 && $kind !== 0o120000) {
+            throw self::unopened($path, Problem::printable($place) . ' is not a directory');
         }
 
-        return [$place, $stat['uid'], $stat['mode'] & 0o7777];
+        return ['path' => $place, 'owner' => $stat['uid'], 'mode' => $stat['mode'] & 0o7777, 'link' => $kind === 0o120000, 'public' => $public];
+    }
+
+    private static function unopened(string $path, string $why, int $code = 0): Problem
+    {
+        return new Problem('cannot open the directory ' . Problem::printable($path) . ": $why", $code);
     }
 
     /** Whether `open_basedir` allows what is below that place, though not the place itself. */
     private static function hidden(string $place, string $path): bool
     {
-        $bases = (string) \ini_get('open_basedir');
+        $bases = Settings::iniValue('open_basedir');
         foreach ($bases === '' ? [] : \explode(\PATH_SEPARATOR, $bases) as $base) {
             $base = \rtrim($base, '/') . '/';
             if (\str_starts_with($base, \rtrim($place, '/') . '/')) {
@@ -184,16 +190,9 @@ final class Trust
     {
         static $user = null;
         if ($user === null) {
-            $user = \function_exists('posix_geteuid') ? \posix_geteuid() : @\fileowner('/proc/self');
+            $user = \function_exists('posix_geteuid') ? \posix_geteuid() : (\function_exists('fileowner') ? @\fileowner('/proc/self') : false);
         }
 
         return \is_int($user) ? $user : null;
-    }
-
-    private static function shell(string $path): string
-    {
-        $text = Problem::printable($path);
-
-        return \preg_match('#^[A-Za-z0-9/._+,:@-]+$#D', $text) === 1 ? $text : "'" . \str_replace("'", "'\\''", $text) . "'";
     }
 }

@@ -142,6 +142,7 @@ impl Loader {
         options: ReaderOptions,
         now: u64,
     ) -> Loader {
+        let directory = Judged { trust: file.trust(&directory), ..directory };
         let mut loader = Loader {
             directory,
             identity: file.identity,
@@ -170,10 +171,6 @@ impl Loader {
             noticed: [None; 6],
             now,
         };
-        if file.shared_with_group && loader.directory.trust == Trust::Trusted {
-            let path = printable(&loader.directory.path);
-            loader.directory.trust = Trust::Warned(format!("{path}/head is writable by a group"));
-        }
         if let Trust::Warned(warning) = &loader.directory.trust {
             loader.exposed = Some(warning.clone());
             loader.notices.push(warning.clone());

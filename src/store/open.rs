@@ -7,6 +7,7 @@ use super::error::StoreError;
 use super::head::{self, Head, Identity};
 use super::layout::{HEAD, SNAPSHOTS, snapshot_name};
 use super::shared::{PAGE_SIZE, Page};
+use super::trust::{Judged, Trust, printable};
 use crate::snapshot::{ContentId, MapMode, Snapshot};
 use std::fs::File;
 use std::io::{self, Read};
@@ -76,6 +77,18 @@ pub(crate) struct HeadFile {
     pub(crate) identity: Identity,
     /// A group can write it.
     pub(crate) shared_with_group: bool,
+}
+
+impl HeadFile {
+    /// Whether others could change the store: its directory's judgement, and the head's.
+    pub(crate) fn trust(&self, directory: &Judged) -> Trust {
+        match &directory.trust {
+            Trust::Trusted if self.shared_with_group => {
+                Trust::Warned(format!("{}/head is writable by a group", printable(&directory.path)))
+            }
+            trust => trust.clone(),
+        }
+    }
 }
 
 /// Opens and checks the head's file.

@@ -30,9 +30,10 @@ impl Store {
     /// When there is no store, its head is not valid, or others could change it.
     pub fn open(directory: &Path) -> Result<Store, StoreError> {
         let folder = Folder::store(directory)?;
-        let identity = head_file(&folder, Access::Read)?.identity;
+        let head = head_file(&folder, Access::Read)?;
         let judged = folder.judged().clone();
-        let (trust, owner, directory) = (judged.trust, judged.owner, judged.path);
+        let (identity, trust) = (head.identity.clone(), head.trust(&judged));
+        let (owner, directory) = (judged.owner, judged.path);
         Ok(Store { identity, trust, owner, directory, patience: PATIENCE })
     }
 

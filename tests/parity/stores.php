@@ -149,7 +149,7 @@ foreach ($running as $name => $case) {
         preg_match_all('/"source": "(\w+)"/', $text, $found);
         $sources += array_flip($found[1]);
         // The last word is the operating system's or PHP's; the rest of the text is not.
-        $said[$side] = preg_replace('/: (No such file or directory|Too many levels of symbolic links|Not a directory) \(os error \d+\)|: it is not there(, or may not be looked at)?'
+        $said[$side] = preg_replace('/: (No such file or directory|Too many levels of symbolic links|Not a directory) \(os error \d+\)|: entity not found|: it is not there(, or may not be looked at)?'
             . '|: it is no plain file, or may not be read|: the snapshot is not a regular file|cannot open the snapshot (?=STORE)/', '', $text);
     }
     if ($said['extension'] !== $said['polyfill']) {
