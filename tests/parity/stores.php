@@ -37,7 +37,7 @@ if (isset($argv[1])) {
     }
     array_walk($said, function (&$part): void {
         if (is_array($part)) {
-            unset($part['backend'], $part['age'], $part['map'], $part['published_at'], $part['telemetry'], $part['counters']['on'], $part['counters']['off']);
+            unset($part['backend'], $part['sigbus'], $part['age'], $part['map'], $part['published_at'], $part['telemetry'], $part['counters']['on'], $part['counters']['off']);
         }
     });
     echo json_encode($said, JSON_PRETTY_PRINT | JSON_UNESCAPED_SLASHES | JSON_THROW_ON_ERROR);
