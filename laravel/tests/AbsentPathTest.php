@@ -9,12 +9,8 @@ use Flagstone\Laravel\Tests\Support\SessionUsers;
 use Flagstone\Laravel\Tests\Support\Skeleton;
 use Flagstone\Laravel\Tests\Support\Store;
 use Illuminate\Contracts\Http\Kernel;
-use Illuminate\Cookie\Middleware\EncryptCookies;
 use Illuminate\Foundation\Application;
 use Illuminate\Http\Request;
-use Illuminate\Routing\Router;
-use Illuminate\Session\Middleware\StartSession;
-use Illuminate\Support\Facades\Auth;
 use Illuminate\Support\Facades\Facade;
 use PHPUnit\Framework\Attributes\DataProvider;
 use Symfony\Component\HttpFoundation\Response;
@@ -127,7 +123,7 @@ final class AbsentPathTest extends TestCase
         });
         $app->make('auth')->provider('session-users', static fn () => new SessionUsers());
         $router = $app->make('router');
-        $this->routes($router, $kind);
+        Support\AbsentRoutes::add($router, $kind);
         if ($cached) {
             $router->getRoutes()->refreshNameLookups();
             foreach ($router->getRoutes() as $number => $route) {
@@ -152,33 +148,6 @@ final class AbsentPathTest extends TestCase
         \restore_exception_handler();
 
         return $response;
-    }
-
-    private function routes(Router $router, string $kind): void
-    {
-        $router->get('/login/{id}', static function (string $id): string {
-            Auth::loginUsingId($id);
-
-            return 'in';
-        })->middleware('web');
-        $router->get('/whoami', static fn (): string => (string) Auth::id())->middleware('web');
-        $page = static fn (): string => 'page';
-        $verbs = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
-        $router->match($verbs, '/plain', $page)->middleware(['feature:nobody']);
-        $router->match($verbs, '/pilot', $page)->middleware([EncryptCookies::class, StartSession::class, 'auth', 'feature:pilot'])->name('pilot.page');
-        $router->match($verbs, '/never', $page)->middleware(['web', 'auth', 'feature:nobody']);
-        $router->match($verbs, '/bound/{id}', $page)->middleware([EncryptCookies::class, StartSession::class, 'auth', 'feature:pilot']);
-        $router->get('/reads', $page)->middleware([EncryptCookies::class, StartSession::class, 'auth', 'feature:pilot']);
-
-        $home = static fn () => \response('home ' . \var_export(Auth::id(), true), 404);
-        match ($kind) {
-            'a fallback' => $router->fallback($home),
-            'a fallback with web' => $router->fallback($home)->middleware('web'),
-            'a fallback of every verb' => $router->any('{fallback}', $home)->where('fallback', '.*')->fallback(),
-            'a catch-all' => $router->get('/{any}', static fn (): string => 'spa')->where('any', '.*'),
-            'a catch-all with web' => $router->get('/{any}', static fn (): string => 'spa ' . Auth::id())->where('any', '.*')->middleware('web'),
-            default => null,
-        };
     }
 
     /** What is sent, but for what differs from one request to the next; without HideFeatures a session may set its cookies. */

@@ -151,6 +151,21 @@ final class HiddenTest extends TestCase
         $this->get('/nobody')->assertNotFound();
     }
 
+    public function test_a_refusal_asks_each_flag_once_with_cached_routes_too(): void
+    {
+        foreach ([false, true] as $hides) {
+            $this->refreshApplication();
+            $hides && $this->hideFeatures();
+            $router = $this->app->make('router');
+            Route::match(['GET', 'POST'], '/pilot', fn (): string => 'page')->middleware('feature:pilot')->name('pilot');
+            $router->getRoutes()->refreshNameLookups();
+            $router->setCompiledRoutes($router->getRoutes()->compile());
+            $fake = \Flagstone\Laravel\Facades\Flagstone::fake(['pilot' => [15 => true]]);
+            $this->actingAs($this->user(16))->get('/pilot')->assertNotFound();
+            $fake->assertAskedTimes('pilot', 1);
+        }
+    }
+
     public function test_an_error_page_finds_no_current_route(): void
     {
         \file_put_contents($this->app->resourcePath('views/route.blade.php'), '{{ request()->route() === null }}');

@@ -35,7 +35,7 @@ final class BeforeLogin
         Refusal::gate($this->flags->impossible($event->route));
         $flags = $this->flags->of($event->route);
         try {
-            $route = $refusal->route($event->request, $flags, fn (Route $route): bool => $route === $event->route || !$this->flags->possible($route));
+            $route = $refusal->route($event->request, $flags, fn (Route $route): bool => VisibleRoutes::same($route, $event->route) || !$this->flags->possible($route));
         } catch (HttpExceptionInterface $exception) {
             // As where no route matched: an error page that marks the current one finds none.
             $this->container->make(Unmatched::class)->make($event->request);

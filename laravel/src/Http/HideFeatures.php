@@ -76,7 +76,7 @@ final class HideFeatures
         $refusal = $this->container->make(Refusal::class);
         $restore = fn () => $this->container->make(Unmatched::class)->make($request, $cookies, $guard);
         try {
-            $route = $refusal->route($request, $flags, fn (Route $route): bool => $route === $refused || !$this->isOn($request, $route));
+            $route = $refusal->route($request, $flags, fn (Route $route): bool => VisibleRoutes::same($route, $refused) || !$this->isOn($request, $route));
         } catch (HttpExceptionInterface $exception) {
             $restore();
 

@@ -119,15 +119,16 @@ final class Refusal
     private function inside(Request $request, array $flags): SymfonyResponse
     {
         $refused = $request->route();
+        $refused = $refused instanceof Route ? $refused : null;
         $known = $this->container->make(RouteFlags::class);
         $subject = $this->container->make(Subjects::class)->of($request);
         try {
-            $route = $this->route($request, $flags, static fn (Route $route): bool => $route === $refused || !$known->enabled($route, $subject));
+            $route = $this->route($request, $flags, static fn (Route $route): bool => VisibleRoutes::same($route, $refused) || !$known->enabled($route, $subject));
         } catch (HttpExceptionInterface $exception) {
             return $this->rendered($request, $exception);
         }
         $router = $this->container->make(Router::class);
-        $ran = $refused instanceof Route ? \array_filter($router->gatherRouteMiddleware($refused), is_string(...)) : [];
+        $ran = $refused !== null ? \array_filter($router->gatherRouteMiddleware($refused), is_string(...)) : [];
         $shared = \array_values(\array_intersect($ran, \array_filter($router->gatherRouteMiddleware($route), is_string(...))));
         $run = fn (): SymfonyResponse => $this->run($request, $route, $flags, $shared);
 

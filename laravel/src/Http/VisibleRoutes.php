@@ -88,6 +88,12 @@ final class VisibleRoutes
         return \array_values(\array_filter($found, static fn (?Route $route): bool => $route !== null && $route->matches($request, false)));
     }
 
+    /** Whether both are one route: cached ones are made anew whenever they are asked for. */
+    public static function same(Route $one, ?Route $other): bool
+    {
+        return $one === $other || $other !== null && [$one->uri(), $one->methods(), $one->getDomain()] === [$other->uri(), $other->methods(), $other->getDomain()];
+    }
+
     /** Whether a path could be of this URI: begins as it does up to its first parameter. */
     private static function begins(string $path, string $uri): bool
     {
