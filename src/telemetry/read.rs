@@ -140,6 +140,8 @@ pub struct Counts {
     pub sources: Vec<Source>,
     /// Threads that count now.
     pub workers: Vec<Worker>,
+    /// When the newest of the files that count was made, in microseconds since 1970: what was counted before may be lost.
+    pub since: Option<i64>,
     /// Questions for flags that the snapshot did not have.
     pub unknown: u64,
     /// Answers of flags that there was no room for.
@@ -276,6 +278,8 @@ impl File<'_> {
 
     fn add_to(&self, counts: &mut Counts, now: i64) {
         let header = |word: usize| self.word(word * 8);
+        let made = Some(header(header::MADE).cast_signed()).filter(|made| (1..=now).contains(made));
+        counts.since = counts.since.max(made);
         counts.dropped_flags = counts.dropped_flags.wrapping_add(header(header::DROPPED_FLAGS));
         counts.dropped_exposures = counts.dropped_exposures.wrapping_add(header(header::DROPPED_EXPOSURES));
         counts.unknown = counts.unknown.wrapping_add(sum(&self.answers(UNKNOWN as usize).1));

@@ -689,6 +689,83 @@ test('overrides answer for this process and can be refused', function () {
     same('flagstone_override() is refused: flagstone.allow_override is off in this process', $refused);
 });
 
+test('a function that disable_functions names costs at most the answers', function () {
+    $store = store(['portal' => true]);
+    $ask = "flagstone_use('$store'); echo feature_enabled('portal', 1) ? 'on' : 'off', ' ', flagstone_status()['last_error'] ?? 'none';";
+    // What hosters and hardening guides name.
+    $usual = 'exec,passthru,shell_exec,system,proc_open,proc_close,popen,pcntl_fork,pcntl_exec,posix_geteuid,posix_getpwuid,getmypid,getmyuid,get_current_user,'
+        . 'php_uname,phpversion,phpinfo,getenv,putenv,ini_get,ini_get_all,ini_set,ini_restore,get_cfg_var,set_time_limit,symlink,link,readlink,chmod,chown,fileowner,'
+        . 'disk_free_space,memory_get_usage,usleep,sleep,error_log,dl,highlight_file,show_source,parse_ini_file,get_loaded_extensions,gethostname';
+    same('on none', php($ask, ['disable_functions' => $usual]));
+    $based = ['memory_limit' => '64M', 'open_basedir' => dirname($store) . ':' . realpath(ROOT)];
+    same('on none', php($ask, ['disable_functions' => str_replace('ini_get,', '', $usual)] + $based));
+    // Nobody tells what open_basedir hides.
+    $found = php($ask, ['disable_functions' => $usual] + $based);
+    same(true, str_starts_with($found, 'off ') && str_contains($found, 'or open_basedir forbids it'), $found);
+    foreach (['hash', 'fopen', 'lstat', 'fstat', 'unpack', 'clearstatcache'] as $function) {
+        $found = php($ask, ['disable_functions' => $function]);
+        same(true, str_starts_with($found, 'off ') && str_contains($found, "without $function(), which disable_functions"), "$function: $found");
+    }
+    symlink($store, "$store-link");
+    $found = php(str_replace("$store'", "$store-link'", $ask), ['disable_functions' => 'readlink']);
+    same(true, str_starts_with($found, 'off ') && str_contains($found, 'disable_functions in php.ini names readlink'), $found);
+});
+
+test('a link that is switched is followed, and judged each time', function () {
+    [$one, $two] = [store(['portal' => true]), store(['portal' => false])];
+    $staging = getenv('FLAGSTONE_TEST_DIR') . '/staging';
+    command('--store', $staging, 'init', '--environment', 'staging');
+    publish($staging, ['portal' => false]);
+    $directory = getenv('FLAGSTONE_TEST_DIR') . '/links';
+    mkdir($directory);
+    chmod($directory, 0755);
+    $lead = function (string $target) use ($directory): array {
+        @unlink("$directory/new");
+        symlink($target, "$directory/new");
+        rename("$directory/new", "$directory/current");
+        usleep(1_100_000);
+        flagstone_use("$directory/current");
+        flagstone_refresh();
+
+        return [feature_enabled('portal', 1), flagstone_status()['store'], (string) flagstone_status()['last_error']];
+    };
+    same([true, realpath($one), ''], $lead($one));
+    same([false, realpath($two), ''], $lead($two));
+    [, $store, $error] = $lead($staging);
+    same(realpath($two), $store);
+    same(true, str_contains($error, 'a store for "staging", expected "production"'), $error);
+    same([true, realpath($one), ''], $lead($one));
+    chmod($two, 0777);
+    [$on, $store, $error] = $lead($two);
+    same([true, realpath($one)], [$on, $store]);
+    same(true, str_contains($error, 'is writable by everybody'), $error);
+    chmod($two, 0755);
+});
+
+test('a pipe in the place of a file is not waited for', function () {
+    $store = store(['portal' => true]);
+    foreach (['head', 'snapshots/' . basename(glob("$store/snapshots/*")[0])] as $file) {
+        rename("$store/$file", "$store/away");
+        exec('mkfifo ' . escapeshellarg("$store/$file"));
+        $began = microtime(true);
+        same('off', php("flagstone_use('$store'); echo feature_enabled('portal', 1) ? 'on' : 'off';"));
+        same(true, microtime(true) - $began < 5, $file);
+        unlink("$store/$file");
+        rename("$store/away", "$store/$file");
+    }
+    // Between a look and the opening, too.
+    exec('mkfifo ' . escapeshellarg("$store/pipe"));
+    link("$store/head", "$store/file");
+    $swap = proc_open([PHP_BINARY, '-n', '-r', 'chdir($argv[1]); for (;;) { foreach (["pipe", "file"] as $name) { link($name, "new"); rename("new", "head"); @unlink("new"); } }', '--', $store],
+        [1 => ['file', '/dev/null', 'w'], 2 => ['file', '/dev/null', 'w']], $pipes);
+    $ask = 'foreach (range(1, 40000) as $n) { try { fclose(Flagstone\\Polyfill\\Head::open("' . $store . '/head", "open")[0]); echo "o"; } catch (Flagstone\\Polyfill\\Problem) { echo "r"; } }';
+    exec('timeout 20 ' . escapeshellarg(PHP_BINARY) . ' -n -r ' . escapeshellarg('require ' . var_export(ROOT . '/polyfill/bootstrap.php', true) . "; $ask"), $output, $code);
+    proc_terminate($swap, 9);
+    proc_close($swap);
+    same([0, 40000], [$code, strlen($output[0] ?? '')], 'a worker waited for a pipe');
+    same(true, str_contains($output[0], 'o') && str_contains($output[0], 'r'), 'both were met');
+});
+
 $failed = 0;
 foreach ($tests as $name => $body) {
     try {

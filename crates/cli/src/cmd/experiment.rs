@@ -35,6 +35,10 @@ pub fn run(arguments: &Arguments, word: &Experiment, output: &mut Output) -> Out
     for result in &found {
         print(result, output);
     }
+    if let Some(since) = counts.since {
+        let since = format!("counted since {}, {}", words::at(since), words::ago(since));
+        output.line(output.paint(DIM, since));
+    }
     if counts.dropped_events > 0 {
         let dropped = words::counted(counts.dropped_events, "event");
         output.warn(format!("{dropped} or variants of this store had no room and were not counted"));
@@ -42,6 +46,7 @@ pub fn run(arguments: &Arguments, word: &Experiment, output: &mut Output) -> Out
     output.json(&json!({
         "flag": word.flag,
         "environment": served.environment,
+        "since": counts.since.map(words::at),
         "confidence": 1.0 - flagstone::experiment::ALPHA,
         "events": found.iter().map(to_json).collect::<Vec<_>>(),
         "dropped_events": counts.dropped_events,

@@ -273,6 +273,26 @@ fn orders(worker: &mut Worker, variant: &str, requests: i64, one_in: i64) {
 }
 
 #[test]
+fn an_experiment_tells_since_when_it_counts() {
+    let shop = Shop::published();
+    let ask = ["experiment", "customer_portal", "--memory", "memory", "--json"];
+    let mut worker = Worker::of(&shop);
+    orders(&mut worker, "classic", 30, 3);
+    let before = shop.run(ask).exits(0).json();
+    assert_eq!(before["events"][0]["arms"][0]["requests"], 30);
+    // As logind's RemoveIPC, a reboot or a new container does.
+    for file in std::fs::read_dir(shop.directory.join("memory")).unwrap() {
+        std::fs::remove_file(file.unwrap().path()).unwrap();
+    }
+    std::thread::sleep(std::time::Duration::from_millis(1_100));
+    let mut worker = Worker::of(&shop);
+    orders(&mut worker, "classic", 10, 3);
+    let after = shop.run(ask).exits(0).json();
+    assert_eq!(after["events"][0]["arms"][0]["requests"], 10, "the rest is lost");
+    assert!(after["since"].as_str() > before["since"].as_str(), "{after}, and before {before}");
+}
+
+#[test]
 fn an_experiment_tells_what_each_variant_came_to_and_who_is_ahead() {
     let shop = Shop::published();
     let mut worker = Worker::of(&shop);
@@ -282,7 +302,7 @@ fn an_experiment_tells_what_each_variant_came_to_and_who_is_ahead() {
     orders(&mut worker, "classic", 3_000, 10);
     orders(&mut worker, "compact", 3_000, 9);
     let even = told(ask).exits(0).out;
-    assert!(even.contains("no winner yet"), "{even}");
+    assert!(even.contains("no winner yet") && even.contains("\ncounted since 20"), "{even}");
     orders(&mut worker, "classic", 3_000, 40);
     orders(&mut worker, "compact", 3_000, 3);
     let decided = told(ask).exits(0).out;
