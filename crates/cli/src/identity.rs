@@ -125,6 +125,11 @@ fn drop_to(account: &Account, group: u32) -> io::Result<()> {
     use rustix::process::{DumpableBehavior, set_dumpable_behavior, umask};
     use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
 
+    // Root's session holds keys that whoever is in it can read. A kernel without key rings has none.
+    // SAFETY: the arguments are a number and no name, which makes a new ring.
+    unsafe {
+        libc::syscall(libc::SYS_keyctl, libc::KEYCTL_JOIN_SESSION_KEYRING, std::ptr::null::<libc::c_char>())
+    };
     let user = account.uid;
     // Not a group of root's: /etc/group may name anybody.
     let groups: Vec<libc::gid_t> = account.groups.iter().copied().filter(|group| *group != 0).collect();

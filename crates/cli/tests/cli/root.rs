@@ -249,6 +249,29 @@ fn a_program_of_the_config_has_nothing_of_roots() {
 }
 
 #[test]
+fn the_keys_of_roots_session_stay_roots() {
+    let place = Place::new();
+    let (keyctl, add_key) = (libc::SYS_keyctl, libc::SYS_add_key);
+    let spied = place.path("home/spied");
+    // KEYCTL_SEARCH in the session's ring.
+    let search = format!(
+        "open(STDOUT, '>', shift); my ($type, $name) = ('user', 'flagstone-test'); my $key = syscall({keyctl}, 10, -3, $type, $name, 0); print $key > 0 ? 'found' : 'none'"
+    );
+    place.config(&json!({ "machines": { "web-2": { "run": ["perl", "-e", search, spied] } } }));
+    // A session with a key, as a login makes it; root finds it.
+    let session = format!(
+        "my ($type, $name, $value) = ('user', 'flagstone-test', 'hunter2'); syscall({keyctl}, 1, 0); \
+         syscall({add_key}, $type, $name, $value, 7, -3) > 0 or die; system @ARGV; my $code = $? >> 8; \
+         syscall({keyctl}, 10, -3, $type, $name, 0) > 0 or die; exit $code"
+    );
+    let mut command = Command::new("perl");
+    command.args(["-e", &session, env!("CARGO_BIN_EXE_flagstone"), "kill", "search", "--reason", "test"]);
+    command.current_dir(&place.shop.directory).env("FLAGSTONE_STORE", "store").stdin(Stdio::null());
+    ran(command.output().unwrap()).exits(3);
+    assert_eq!(std::fs::read_to_string(spied).unwrap(), "none");
+}
+
+#[test]
 fn a_program_of_ones_own_config_has_no_terminal_either() {
     let place = Place::new();
     let spied = place.path("root/spied");
