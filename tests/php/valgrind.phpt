@@ -19,10 +19,12 @@ file_put_contents($script, <<<'PHP'
 [, $store, $other] = $argv;
 feature_explain('on');
 flagstone_use($store);
+$throws = new class { public function __toString(): string { throw new LogicException(str_repeat('no', 100)); } };
 $companies = range(1, 50);
 foreach (['on', 'half', 'pilot', 'variants', 'unknown', "h\0", ''] as $flag) {
-    foreach ([...$companies, 'acme', '15', '', str_repeat('k', 2000), null, -1, PHP_INT_MIN, 2.0, 1e30] as $company) {
-        foreach ([[], ['plan' => 'pro', 'seats' => 10.5], ['plan' => ['x'], 'seats' => new stdClass]] as $context) {
+    foreach ([...$companies, 'acme', '15', '', str_repeat('k', 2000), null, -1, PHP_INT_MIN, 2.0] as $company) {
+        foreach ([[], ['plan' => 'pro', 'seats' => 10.5], ['plan' => ['x'], 'seats' => new stdClass],
+            ['plan' => new SplFileInfo('pro'), 'seats' => new DateTime('2026-12-01T08:00:00Z')], ['plan' => $throws, 'seats' => $throws]] as $context) {
             feature_enabled($flag, $company, $context);
             feature_variant($flag, $company, $context);
             feature_value($flag, $company, $context, ['default']);
@@ -31,9 +33,11 @@ foreach (['on', 'half', 'pilot', 'variants', 'unknown', "h\0", ''] as $flag) {
     }
     feature_possible($flag);
     feature_needs($flag);
-    feature_filter($flag, ['x' => 15, 'acme', 1.0, 1e30, null, "7" => "15", "\xff" => "\xff"]);
+    feature_filter($flag, ['x' => 15, 'acme', 1.0, null, "7" => "15", "\xff" => "\xff"]);
 }
 feature_all('acme', ['plan' => 'pro']);
+feature_all('acme', ['plan' => new SplFileInfo('pro'), 'seats' => $throws]);
+feature_filter('pilot', [15, 16], ['plan' => new SplFileInfo('pro'), 'seats' => $throws]);
 foreach ([[], [[]], ['a', new stdClass], ['a', true], ['a', 1, 'x'], ['a', 1, [], 1, 1]] as $arguments) {
     foreach (['feature_enabled', 'feature_variant', 'feature_value', 'feature_explain', 'feature_all', 'feature_filter'] as $function) {
         try {
