@@ -359,3 +359,89 @@ fn init_changes_nothing_where_somebody_elses_link_leads() {
     }
     assert_eq!(look(&scene.outside), before);
 }
+
+#[test]
+fn a_file_of_holes_is_refused_before_it_is_read() {
+    let dir = trusted_dir();
+    let path = dir.join("store");
+    let store = new_store(&path);
+    publish(&store, &portal(true));
+    publish(&store, &numbered(2));
+    store.guarding().unwrap().unwrap().keep(&Memory::default()).unwrap();
+    store.write_config(None, b"{}\n").unwrap();
+    store.trust_key("hub", Some(key()), &change()).unwrap();
+    let enlarge = |path: &Path, size: u64| {
+        let before = support::mode(path);
+        std::fs::set_permissions(path, PermissionsExt::from_mode(0o644)).unwrap();
+        std::fs::OpenOptions::new().write(true).open(path).unwrap().set_len(size).unwrap();
+        std::fs::set_permissions(path, PermissionsExt::from_mode(before)).unwrap();
+    };
+    let since = Instant::now();
+    for (name, size) in [
+        ("config.json", 3 << 30),
+        ("keys/trusted", 3 << 30),
+        ("guard/state.json", 3 << 30),
+        ("audit.jsonl", 17 << 30),
+    ] {
+        enlarge(&path.join(name), size);
+    }
+    for size in [3 << 30, 5 << 30] {
+        enlarge(&snapshot_file(&path, 1), size);
+        store.rollback(Some(1), change()).expect_err("no snapshot");
+        store.snapshot(1).expect_err("no snapshot");
+    }
+    let large = "expected at most";
+    assert!(store.config().unwrap_err().to_string().contains(large));
+    assert!(store.trusted_keys().unwrap_err().to_string().contains(large));
+    assert!(store.guards_memory().unwrap_err().to_string().contains(large));
+    assert!(store.history().unwrap_err().to_string().contains(large));
+    assert!(store.verify_audit().unwrap_err().to_string().contains(large));
+    assert!(since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
+    // A kill reads the trail's end alone.
+    assert!(store.kill("portal", change()).unwrap().changed);
+}
+
+#[test]
+fn no_file_of_a_store_is_opened_by_its_path() {
+    // Those open what is no part of a store: what the system knows of users, random bytes, files that the config names; `open_plain` is the
+    // counters'; `load` looks whether the head's path leads to another file, and opens nothing.
+    let others = ["actor.rs", "users.rs", "named.rs", "layout.rs", "load.rs"];
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store");
+    let mut looked = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if others.contains(&name.as_str()) {
+            continue;
+        }
+        looked += 1;
+        // Unit tests, at the end, open what they like.
+        let code = std::fs::read_to_string(&path).unwrap();
+        let code = code.split("\nmod tests {").next().unwrap_or_default();
+        for (number, line) in code.lines().enumerate() {
+            let code =
+                line.split("//").next().unwrap_or_default().replace("File::open(\"/dev/urandom\")", "");
+            let opens = [
+                "File::open",
+                "File::create",
+                "OpenOptions",
+                "DirBuilder",
+                "open_plain(",
+                "std::fs::read",
+                "std::fs::write",
+                "fs::rename",
+                "fs::remove",
+                "fs::metadata(",
+                "symlink_metadata(",
+                "create_dir",
+                "fs::copy",
+                "fs::hard_link",
+                "set_permissions",
+                "CWD, \"",
+            ];
+            let found: Vec<_> = opens.iter().filter(|opens| code.contains(*opens)).collect();
+            assert!(found.is_empty(), "{name}:{}: {found:?} opens by a path: {line}", number + 1);
+        }
+    }
+    assert!(looked > 25, "{looked}");
+}

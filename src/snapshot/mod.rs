@@ -37,6 +37,7 @@ pub(crate) use lists::table_words;
 pub(crate) use lists::{filter_word, first_int_slot, int_bits, text_bits, text_slot};
 use map::Bytes;
 use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 #[cfg(feature = "publisher")]
 pub(crate) use validate::header_checksum;
@@ -168,6 +169,10 @@ impl Snapshot {
             Ok(size) if size >= HEADER_SIZE => size,
             _ => return Err(SnapshotError::TooShort { found: size }),
         };
+        // Before memory is taken: a file of holes is as large as it likes, and costs nothing on the disk.
+        let mut header = [0; HEADER_SIZE];
+        file.read_exact_at(&mut header, 0)?;
+        validate::header_of(&header, size as u64)?;
         Snapshot::over(Bytes::load(file, size, mode)?)
     }
 

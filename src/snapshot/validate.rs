@@ -20,6 +20,11 @@ const FULL: u64 = 100_000;
 
 /// The header, if it is one and its checksum agrees.
 pub(super) fn header(all: &[u8]) -> Result<&Header, SnapshotError> {
+    header_of(all, all.len() as u64)
+}
+
+/// The header of a file of that size, which begins so.
+pub(super) fn header_of(all: &[u8], size: u64) -> Result<&Header, SnapshotError> {
     let (header, _) =
         Header::ref_from_prefix(all).map_err(|_| SnapshotError::TooShort { found: all.len() as u64 })?;
     if header.magic != MAGIC {
@@ -38,7 +43,7 @@ pub(super) fn header(all: &[u8]) -> Result<&Header, SnapshotError> {
     }
     let check = Place { section: "header", entry: 0 };
     check.is("header_size", u64::from(header.header_size.get()), HEADER_SIZE as u64)?;
-    check.is("file_size", header.file_size.get(), all.len() as u64)?;
+    check.is("file_size", header.file_size.get(), size)?;
     Ok(header)
 }
 

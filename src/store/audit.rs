@@ -7,7 +7,7 @@
 
 use super::actor::Actor;
 use super::diff::{Difference, cut};
-use super::directory::{Access, Folder};
+use super::directory::{Access, Folder, StoreFile};
 use super::error::StoreError;
 use super::head::Head;
 use super::layout::AUDIT;
@@ -25,6 +25,8 @@ use std::path::PathBuf;
 
 /// No line is longer.
 pub(super) const LINE_LIMIT: usize = 1 << 20;
+/// The largest trail that is read, in bytes: ten million changes and more.
+const TRAIL_LIMIT: u64 = 16 << 30;
 /// Differences written out in one record.
 const DIFFERENCES: usize = 200;
 /// Bytes of JSON written out for one value of a difference.
@@ -204,6 +206,17 @@ pub struct Record {
 
 fn is_zero(number: &u64) -> bool {
     *number == 0
+}
+
+/// Opens the trail for reading; none where there is none.
+pub(super) fn open_trail(store: &Folder) -> Result<Option<StoreFile>, StoreError> {
+    let Some(opened) = store.open(AUDIT, "open the audit trail", Access::Read)? else { return Ok(None) };
+    let length = opened.metadata.len();
+    if length > TRAIL_LIMIT {
+        let problem = format!("found {length} bytes, expected at most {TRAIL_LIMIT}");
+        return Err(StoreError::Mismatch { path: store.path().join(AUDIT), problem });
+    }
+    Ok(Some(opened))
 }
 
 /// An audit trail opened for one change, under the lock.

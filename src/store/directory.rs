@@ -322,13 +322,17 @@ mod change {
 
     /// Reads a file from where it stands to its end, which is an error where that is further than `limit` bytes.
     pub(in crate::store) fn read_bounded(file: &File, limit: u64) -> io::Result<Vec<u8>> {
+        let longer = || {
+            let message = format!("found more than {limit} bytes, expected at most that");
+            io::Error::new(io::ErrorKind::FileTooLarge, message)
+        };
+        // A file of holes costs nothing on the disk, and memory here.
+        if file.metadata()?.len() > limit {
+            return Err(longer());
+        }
         let mut bytes = Vec::new();
         file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
-        if bytes.len() as u64 > limit {
-            let message = format!("found more than {limit} bytes, expected at most that");
-            return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
-        }
-        Ok(bytes)
+        if bytes.len() as u64 > limit { Err(longer()) } else { Ok(bytes) }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Store;
 use super::actor::Actor;
-use super::audit::{Action, LINE_LIMIT, Outcome, Record, parse_line};
+use super::audit::{Action, LINE_LIMIT, Outcome, Record, open_trail, parse_line};
 use super::directory::Access;
 use super::error::StoreError;
 use super::head::{Current, Head};
@@ -225,9 +225,7 @@ impl Store {
     /// Every record that is one, in the order of the file.
     pub(super) fn records(&self, mut each: impl FnMut(&Record)) -> Result<(), StoreError> {
         let path = self.directory.join(AUDIT);
-        let Some(opened) = self.folder()?.open(AUDIT, "open the audit trail", Access::Read)? else {
-            return Ok(());
-        };
+        let Some(opened) = open_trail(&self.folder()?)? else { return Ok(()) };
         let mut reader = BufReader::new(opened.file);
         let mut line = Vec::new();
         loop {

@@ -194,3 +194,16 @@ fn is_local(file: &File) -> bool {
 fn is_local(_: &File) -> bool {
     false
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::is_local;
+    use std::fs::File;
+
+    #[test]
+    fn only_a_file_system_that_is_known_is_local() {
+        let local = |path: &str| File::open(path).map(|file| is_local(&file)).ok();
+        assert_eq!(local("/dev/shm"), Some(true), "a tmpfs");
+        assert_eq!(local("/proc"), Some(false), "a file system that holds no store");
+    }
+}

@@ -214,6 +214,9 @@ fn read_snapshot(session: &Session, (generation, content): (u64, ContentId)) -> 
     let failed = |source| StoreError::io("read the snapshot", &path, source);
     let opened = folder.open(&name, "read the snapshot", Access::Read)?;
     let opened = opened.ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?;
+    // Mapped first: what is no snapshot is never read into memory.
+    let looked = Snapshot::open(&opened.file, MapMode::Shared, SNAPSHOT_LIMIT);
+    drop(looked.map_err(|source| StoreError::Snapshot { path: path.clone(), source })?);
     let bytes = opened.read(SNAPSHOT_LIMIT).map_err(failed)?;
     let snapshot = Snapshot::from_bytes(&bytes).and_then(|snapshot| snapshot.verify().map(|()| snapshot));
     let snapshot = snapshot.map_err(|source| StoreError::Snapshot { path: path.clone(), source })?;

@@ -1,8 +1,8 @@
 //! Who turned a switch that is not as the file says: the last change of it that the end of the audit trail tells of.
 
 use super::Store;
-use super::audit::{Record, parse_line};
-use super::layout::{AUDIT, open_plain};
+use super::audit::{Record, open_trail, parse_line};
+use super::error::StoreError;
 use super::settled::settle;
 use crate::merge::{Drift, Turned};
 use std::io::{Read, Seek, SeekFrom};
@@ -26,12 +26,13 @@ impl Store {
         }
     }
 
-    fn last_records(&self) -> std::io::Result<Vec<Record>> {
-        let mut file = open_plain(&self.directory.join(AUDIT), false)?;
-        let from = file.metadata()?.len().saturating_sub(END);
-        file.seek(SeekFrom::Start(from))?;
+    fn last_records(&self) -> Result<Vec<Record>, StoreError> {
+        let Some(opened) = open_trail(&self.folder()?)? else { return Ok(Vec::new()) };
+        let from = opened.metadata.len().saturating_sub(END);
+        let mut file = opened.file;
         let mut bytes = Vec::new();
-        file.take(END).read_to_end(&mut bytes)?;
+        let read = file.seek(SeekFrom::Start(from)).and_then(|_| file.take(END).read_to_end(&mut bytes));
+        read.map_err(|source| StoreError::io("read the audit trail of", &self.directory, source))?;
         Ok(bytes.split(|byte| *byte == b'\n').filter_map(parse_line).map(|(record, _)| record).collect())
     }
 }

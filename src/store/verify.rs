@@ -1,8 +1,7 @@
 //! Checking the audit trail from its first record to its last.
 
 use super::Store;
-use super::audit::{LINE_LIMIT, NO_HASH, Record, anchor, parse_line, sha256};
-use super::directory::Access;
+use super::audit::{LINE_LIMIT, NO_HASH, Record, anchor, open_trail, parse_line, sha256};
 use super::error::StoreError;
 use super::layout::{AUDIT, SNAPSHOT_LIMIT};
 use super::open::{MapPolicy, open_snapshot};
@@ -58,7 +57,7 @@ impl Store {
             self.kept()?.into_iter().map(|(generation, content)| (generation, content.to_string())).collect();
         let (marks, snapshots) = self.marks();
         let path = self.directory.join(AUDIT);
-        let Some(opened) = self.folder()?.open(AUDIT, "open the audit trail", Access::Read)? else {
+        let Some(opened) = open_trail(&self.folder()?)? else {
             let problem = format!("there is no audit trail; the head knows of {known} records");
             let first_bad = (known > 0).then_some(BadRecord { seq: 1, line: 1, problem });
             return Ok(AuditCheck { records: 0, snapshots, first_bad, torn_end: false });
