@@ -8,9 +8,11 @@ $flags = [];
 for ($n = 0; $n < 500; $n++) {
     $flags["flag_$n"] = ['enabled' => true, 'variants' => ['v' => ['weight' => 100, 'value' => range(1, 50)]]];
 }
+$flags['ruled'] = ['enabled' => true, 'rules' => [['when' => ['attribute' => 'plan', 'eq' => 'pro']]], 'rollout' => ['percentage' => 0]];
 $store = store($flags);
 $router = "$store.php";
 file_put_contents($router, '<?php
+class Greedy { public function __toString(): string { for (;;) { $GLOBALS["kept"][] = str_repeat("x", 10000); } } }
 for ($n = 0; isset($_GET["function"]); $n++) {
     $kept[] = match ($_GET["function"]) {
         "all" => feature_all(1),
@@ -18,6 +20,7 @@ for ($n = 0; isset($_GET["function"]); $n++) {
         "explain" => feature_explain("flag_" . $n % 500, $n),
         "status" => flagstone_status(),
         "filter" => feature_filter("flag_1", range(1, 1000)),
+        "enabled" => feature_enabled("ruled", 1, ["plan" => new Greedy()]),
     };
 }
 $status = flagstone_status();
@@ -35,7 +38,7 @@ $held = function () use ($process, $store) {
     return [$maps, count($descriptors)];
 };
 $before = $held();
-foreach (['all', 'value', 'explain', 'status', 'filter'] as $function) {
+foreach (['all', 'value', 'explain', 'status', 'filter', 'enabled'] as $function) {
     for ($n = 0; $n < 10; $n++) {
         $found = $get("?function=$function");
         same($function, true, str_contains((string) $found, 'Allowed memory size of'));
