@@ -38,6 +38,9 @@ pub struct Status {
     pub last_error: Option<String>,
     #[serde(default)]
     pub warning: Option<String>,
+    /// None in an extension that is older than its handler.
+    #[serde(default)]
+    pub sigbus: Option<String>,
 }
 
 /// Finds the answer in what was printed; the reason where there is none.
@@ -128,6 +131,19 @@ pub fn trouble(answer: &Answer, opened: &Opened, place: &Where<'_>) -> Option<(S
         ));
     }
     None
+}
+
+/// Reports that it answers, and whether a mapped file that is cut short can end it.
+pub fn answers(kind: Kind, status: &Status, found: String, report: &mut Report) {
+    match status.sigbus.as_deref() {
+        Some("in_place") => report.passed(kind, format!("{found}, SIGBUS handler in place")),
+        Some("replaced") => report.warned(
+            kind,
+            format!("{found}, but something else in the process took SIGBUS: a file that is cut short can end it"),
+            "find the extension that handles SIGBUS (a crash reporter), or set flagstone.map = private, which leaves the head",
+        ),
+        _ => report.passed(kind, found),
+    }
 }
 
 #[cfg(test)]

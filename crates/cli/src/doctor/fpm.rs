@@ -78,7 +78,8 @@ pub fn checks(
     match answer::trouble(&first, opened, &place) {
         Some((found, mend)) => report.failed(FPM_ANSWERS, found, mend),
         None => {
-            report.passed(FPM_ANSWERS, format!("from generation {}{}", status.generation, php::named(&first)))
+            let found = format!("from generation {}{}", status.generation, php::named(&first));
+            answer::answers(FPM_ANSWERS, status, found, report);
         }
     }
     asked.workers(&script.path, &reload, report);

@@ -78,9 +78,12 @@ pub fn checks(php: Option<&Path>, opened: &Opened, report: &mut Report) -> Optio
     answer::version(PHP_VERSION, status, &place, report);
     match answer::trouble(&answer, opened, &place) {
         Some((found, mend)) => report.failed(PHP_ANSWERS, found, mend),
-        None => {
-            report.passed(PHP_ANSWERS, format!("from generation {}{}", status.generation, named(&answer)))
-        }
+        None => answer::answers(
+            PHP_ANSWERS,
+            status,
+            format!("from generation {}{}", status.generation, named(&answer)),
+            report,
+        ),
     }
     Some(answer)
 }
