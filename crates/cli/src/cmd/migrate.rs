@@ -2,12 +2,12 @@
 
 use crate::args::{Arguments, Migrate};
 use crate::output::{Exit, Failure, GOOD, Outcome, Output};
-use crate::{place, words};
-use flagstone::store::{Actor, Change, Store};
+use crate::{identity, place, words};
+use flagstone::store::{Actor, Change};
 use serde_json::json;
 
 pub fn run(arguments: &Arguments, word: &Migrate, output: &mut Output) -> Outcome {
-    let store = Store::open(&place::directory(arguments)?).map_err(Failure::changing)?;
+    let store = identity::open(&place::directory(arguments)?).map_err(Failure::changing)?;
     let change = Change { actor: Actor::named(word.actor.as_deref()), reason: None, base: None };
     let generation = store.generation().map_err(Failure::changing)?;
     super::change::announce(&store, &change, generation, "migrate", output);

@@ -33,6 +33,7 @@ const COMMANDS: &[&str] = &[
     "simulate search --percentage 5 --companies companies.txt",
     "doctor --php /bin/true",
     "init store --environment production",
+    "migrate",
     "publish flags.json --yes",
     "publish flags.json --dry-run",
     "pull flags.json",
