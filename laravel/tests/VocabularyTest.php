@@ -22,6 +22,7 @@ final class VocabularyTest extends TestCase
         'promote' => 'between stores, by whoever runs the machine',
         'export' => 'the same',
         'key' => 'the same',
+        'migrate' => 'the same, once, of a store that an earlier release made',
     ];
 
     /** Words that are something else in artisan. */
