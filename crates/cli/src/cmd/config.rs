@@ -19,6 +19,9 @@ pub fn run(arguments: &Arguments, word: &Word, output: &mut Output) -> Outcome {
 /// All of it, or what one key says.
 fn show(store: &Store, key: Option<&str>, output: &mut Output) -> Outcome {
     let config = store.config().map_err(Failure::asking)?;
+    if let Some(ignored) = &config.ignored {
+        output.warn(words::plain(ignored));
+    }
     let mut all = serde_json::to_value(&config).unwrap_or_default();
     all["off_share"] = json!(config.off_share());
     for name in ["companies", "machines"] {

@@ -34,6 +34,9 @@ pub fn run(arguments: &Arguments, word: &Notify, output: &mut Output) -> Outcome
 
 fn status(store: &Store, output: &mut Output) -> Outcome {
     let config = store.config().map_err(Failure::asking)?;
+    if let Some(ignored) = &config.ignored {
+        output.warn(words::plain(ignored));
+    }
     let (mut rows, mut endpoints, mut lost) = (Vec::new(), Vec::new(), Vec::new());
     for (name, endpoint) in &config.notify {
         let cursor = store.cursor(name.as_str()).map_err(Failure::asking)?;

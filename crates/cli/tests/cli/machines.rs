@@ -175,6 +175,10 @@ fn commands_that_others_could_have_written_are_not_run() {
     let told = "config.json is used, since others than its owner can write it (mode 0664). Type: chmod go-w ";
     assert!(ran.err.contains(told), "{}", ran.err);
     assert_eq!(asked(&shop, "other", "billing_v2", "1"), 0);
+    for words in [["config", "--store", "store"], ["notify", "--status", "--store=store"]] {
+        let ran = shop.run(words).exits(0);
+        assert!(ran.err.contains(told), "{}", ran.err);
+    }
     std::fs::set_permissions(&config, PermissionsExt::from_mode(0o666)).unwrap();
     let ran = shop.run(["disable", "search"]).exits(1);
     assert!(ran.err.contains("config.json is writable by everybody"), "{}", ran.err);
