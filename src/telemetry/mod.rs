@@ -28,7 +28,7 @@ mod tally;
 pub use error::TelemetryError;
 pub use exposure::{Cohort, Exposure, GROUPS, Group};
 pub use layout::DIRECTORY;
-pub use outcome::{Ending, Status};
+pub use outcome::{Ending, Observation, Status};
 #[cfg(feature = "publisher")]
 pub use read::{Counts, FlagCounts, Hour, Source, Tally, Tracked, Worker, read, trusts};
 pub use recorder::{Asked, Recorder};

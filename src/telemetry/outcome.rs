@@ -34,6 +34,36 @@ impl Status {
     }
 }
 
+/// What PHP knows of a request that ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Observation {
+    /// The types of the errors that it raised and that no handler of the script was asked about.
+    pub raised: i32,
+    /// The type of the last error that no handler took; 0 for none.
+    pub last_error: i32,
+    /// The exit status of the script. PHP keeps it from one response to the next.
+    pub exit_status: i32,
+    /// The HTTP status that a client was sent, 0 where PHP's default was; none where there is no client.
+    pub response: Option<u16>,
+}
+
+/// `E_ERROR`, `E_PARSE`, `E_CORE_ERROR`, `E_COMPILE_ERROR`: they end the script, and no handler is asked. An exception that
+/// nobody catches is the first of these. Then `E_USER_ERROR` and `E_RECOVERABLE_ERROR`, which a handler may take.
+const FATAL: i32 = 1 | 4 | 16 | 64 | 256 | 4096;
+
+impl Observation {
+    /// How the request ended. The last error alone does not tell: a warning of a shutdown function hides the fatal error before it.
+    pub fn status(&self) -> Status {
+        match self.response {
+            _ if (self.raised | self.last_error) & FATAL != 0 => Status::Failed,
+            Some(0) => Status::Http(200),
+            Some(status) => Status::Http(status),
+            None if self.exit_status != 0 => Status::Failed,
+            None => Status::Done,
+        }
+    }
+}
+
 /// The end of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ending {
@@ -43,4 +73,49 @@ pub struct Ending {
     pub clock: u64,
     /// Microseconds since 1970.
     pub now: i64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAIN: Observation = Observation { raised: 0, last_error: 0, exit_status: 0, response: Some(200) };
+
+    #[test]
+    fn a_response_has_the_status_that_was_sent() {
+        for (sent, status) in [(0, 200), (404, 404), (503, 503)] {
+            let observed = Observation { response: Some(sent), ..PLAIN };
+            assert_eq!(observed.status(), Status::Http(status));
+        }
+    }
+
+    #[test]
+    fn a_fatal_error_fails_whatever_came_after_it() {
+        for fatal in [1, 4, 16, 64, 256, 4096] {
+            let observed = Observation { raised: fatal | 2, last_error: 2, exit_status: 255, ..PLAIN };
+            assert_eq!(observed.status(), Status::Failed, "{fatal}");
+        }
+    }
+
+    #[test]
+    fn an_error_that_the_handler_gave_back_fails() {
+        let observed = Observation { last_error: 256, exit_status: 255, ..PLAIN };
+        assert_eq!(observed.status(), Status::Failed);
+    }
+
+    #[test]
+    fn warnings_notices_and_deprecations_are_no_failure() {
+        for kind in [2, 8, 32, 128, 512, 1024, 2048, 8192, 16384] {
+            let observed = Observation { raised: kind, last_error: kind, ..PLAIN };
+            assert_eq!(observed.status(), Status::Http(200), "{kind}");
+        }
+    }
+
+    #[test]
+    fn the_exit_status_counts_only_where_there_is_no_client() {
+        let failed = Observation { exit_status: 1, ..PLAIN };
+        assert_eq!(failed.status(), Status::Http(200));
+        assert_eq!(Observation { response: None, ..failed }.status(), Status::Failed);
+        assert_eq!(Observation { response: None, ..PLAIN }.status(), Status::Done);
+    }
 }

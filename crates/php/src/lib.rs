@@ -63,6 +63,7 @@ extern "C" fn get_module() -> *mut ModuleEntry {
 unsafe extern "C" fn startup(kind: c_int, module: c_int) -> c_int {
     ini::register(module);
     php::catch_words_of_panics();
+    php::observe_errors();
     if php::keeps_workers() {
         let hooked = php::guarded(false, || {
             STARTUP.lock().as_ref().is_some_and(|startup| startup.startup(kind, module).is_ok())

@@ -1,8 +1,10 @@
 //! What PHP exports and ext-php-rs does not bind, and what keeps panics out of PHP.
 
 use crate::pin::{GLOBALS, Globals};
-use engine::telemetry::Status;
-use ext_php_rs::ffi::{ext_php_rs_process_globals, ext_php_rs_sapi_globals, zend_string, zval};
+use engine::telemetry::{Observation, Status};
+use ext_php_rs::ffi::{
+    ext_php_rs_executor_globals, ext_php_rs_process_globals, ext_php_rs_sapi_globals, zend_string, zval,
+};
 use ext_php_rs::types::Zval;
 use parking_lot::Mutex;
 use std::cell::Cell;
@@ -30,6 +32,7 @@ unsafe extern "C" {
         child: Option<extern "C" fn()>,
     ) -> c_int;
     pub(crate) fn zend_throw_error(class: *mut c_void, format: *const c_char, ...);
+    fn zend_observer_error_register(callback: extern "C" fn(c_int, *mut zend_string, u32, *mut zend_string));
     fn zend_get_type_by_const(kind: c_int) -> *const c_char;
     pub(crate) fn zend_string_hash_func(string: *mut zend_string) -> u64;
     pub(crate) fn display_ini_entries(module: *mut ext_php_rs::zend::ModuleEntry);
@@ -326,26 +329,64 @@ extern "C" fn forked() {
     }
 }
 
-/// `E_ERROR`, `E_PARSE`, `E_CORE_ERROR`, `E_COMPILE_ERROR`, `E_USER_ERROR`, `E_RECOVERABLE_ERROR`: the script ended by it. An exception that nobody
-/// catches is the first of these.
-const FATAL: c_int = 1 | 4 | 16 | 64 | 256 | 4096;
+thread_local! {
+    /// Types of the errors that this thread's request raised and no handler of the script is asked about.
+    static RAISED: Cell<c_int> = const { Cell::new(0) };
+}
+
+/// Has PHP tell of each error. To be called once, while the module starts.
+pub(crate) fn observe_errors() {
+    // SAFETY: the function lives as long as this module, which PHP unloads when it ends.
+    unsafe { zend_observer_error_register(raised) };
+}
+
+/// `E_USER_ERROR`, `E_RECOVERABLE_ERROR`: of the fatal errors those that a handler can take.
+const HANDLED: c_int = 256 | 4096;
+
+/// An error is raised, before any handler is asked. Allocates nothing: the request may be out of memory.
+extern "C" fn raised(kind: c_int, _: *mut zend_string, _: u32, _: *mut zend_string) {
+    if kind & HANDLED != 0 {
+        // SAFETY: only finds where this thread's globals are.
+        let executor = unsafe { ext_php_rs_executor_globals() };
+        // SAFETY: PHP's globals of this thread, which are there when an error is raised.
+        let asked = unsafe { (*executor).user_error_handler_error_reporting };
+        // SAFETY: as above.
+        let handler = unsafe { &(*executor).user_error_handler };
+        // 0: no handler, or the error is the handler's own.
+        if handler.u1_type() != 0 && asked & kind != 0 {
+            return;
+        }
+    }
+    RAISED.set(RAISED.get() | kind);
+}
+
+/// A request begins: no error of another one is its own.
+pub(crate) fn forget_errors() {
+    RAISED.set(0);
+}
 
 /// What PHP's own request came to: to be asked while modules shut down a request, not later.
 pub(crate) fn outcome() -> Status {
     // SAFETY: only finds where this thread's globals are.
     let process = unsafe { ext_php_rs_process_globals() };
     // SAFETY: PHP's globals of this thread, which are there as long as any request is.
-    let error = unsafe { (*process).last_error_type };
-    if error & FATAL != 0 {
-        return Status::Failed;
-    }
-    if lives_long() {
-        return Status::Done;
-    }
+    let message = unsafe { (*process).last_error_message };
+    // SAFETY: as above.
+    let last_error = unsafe { (*process).last_error_type };
+    // SAFETY: only finds where this thread's globals are.
+    let executor = unsafe { ext_php_rs_executor_globals() };
+    // SAFETY: as PHP's globals above.
+    let exit_status = unsafe { (*executor).exit_status };
     // SAFETY: only finds where this thread's globals are.
     let sapi = unsafe { ext_php_rs_sapi_globals() };
     // SAFETY: as PHP's globals above.
-    let status = unsafe { (*sapi).sapi_headers.http_response_code };
-    // 0: nobody set one, and PHP sends 200.
-    Status::Http(if status == 0 { 200 } else { u16::try_from(status).unwrap_or(0) })
+    let response = unsafe { (*sapi).sapi_headers.http_response_code };
+    let observed = Observation {
+        raised: RAISED.get(),
+        // PHP keeps the type when it lets go of the message at the end of a request.
+        last_error: if message.is_null() { 0 } else { last_error },
+        exit_status,
+        response: (!lives_long()).then(|| u16::try_from(response).unwrap_or(0)),
+    };
+    observed.status()
 }

@@ -109,6 +109,7 @@ impl Telemetry {
 /// A request of PHP's begins; under the CLI, the process.
 pub(crate) fn request_begins(globals: &mut Globals) {
     pin::after_fork(globals);
+    php::forget_errors();
     globals.telemetry.depth = 0;
     globals.telemetry.by_itself = true;
     if globals.settings.telemetry.is_some() {
@@ -119,6 +120,7 @@ pub(crate) fn request_begins(globals: &mut Globals) {
 /// A worker that serves many requests in one script takes another: the application marks it.
 pub(crate) fn worker_takes_request(globals: &mut Globals) {
     pin::after_fork(globals);
+    php::forget_errors();
     globals.telemetry.depth = 0;
     globals.telemetry.by_itself = false;
     if globals.settings.telemetry.is_some() {
