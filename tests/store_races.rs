@@ -94,7 +94,7 @@ const COMMANDS: [Command; 13] = [
         );
         let store = Store::open(path)?;
         store.publish(&definitions(&flags), change())?;
-        Ticker::new(store).tick(&change(), None, false, |_| Verdict::Go).map(drop)
+        Ticker::new(store).tick(&change(), None, false, |_, _| Verdict::Go).map(drop)
     }),
     ("guard", |path, _| match Store::open(path)?.guarding()? {
         Some(guarding) => guarding.keep(&Memory::default()),

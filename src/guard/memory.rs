@@ -1,5 +1,6 @@
 //! What a guard knows that the next one is to know: it is written down now and then, and may be lost.
 
+use super::sight::Blindness;
 use crate::plan::Verdict;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,9 +15,18 @@ pub struct Memory {
     /// Flags that are not to be watched.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub unwatched: BTreeSet<String>,
-    /// No worker counts, so that there is nothing to watch by.
+    /// Why the guard sees nothing, if it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blindness: Option<Blindness>,
+    /// Since when it has watched without a break, in microseconds since 1970; 0: it does not yet.
+    #[serde(default)]
+    pub began: i64,
+    /// When guards of this store were started lately, in microseconds since 1970.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub starts: Vec<i64>,
+    /// It was told to end, and did.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub blind: bool,
+    pub ended: bool,
 }
 
 /// What is known of one flag. Times are in microseconds since 1970.

@@ -15,6 +15,7 @@ mod memory;
 mod past;
 mod plausible;
 mod policy;
+mod sight;
 mod stakes;
 mod watch;
 
@@ -25,4 +26,5 @@ pub use finding::{Against, Finding, Harm, Share};
 pub use kind::Kind;
 pub use memory::{Before, Hour, Kept, Memory};
 pub use policy::{Action, Baseline, Policy};
+pub use sight::{Blindness, CLOCK_TOLERANCE, RESTART_WINDOW, RESTARTS, restarts_in_a_loop};
 pub use watch::{Decision, Guard, Sample};

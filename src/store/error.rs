@@ -134,6 +134,13 @@ impl StoreError {
         matches!(self, StoreError::Stale { .. })
     }
 
+    /// Whether the operating system does not let this process write there, now or later.
+    pub fn is_denied(&self) -> bool {
+        let denied =
+            |kind| matches!(kind, io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem);
+        matches!(self, StoreError::Io { source, .. } if denied(source.kind()))
+    }
+
     /// Whether somebody else holds the lock.
     pub fn is_busy(&self) -> bool {
         matches!(self, StoreError::Busy { .. })

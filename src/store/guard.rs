@@ -3,12 +3,14 @@
 use super::Store;
 use super::audit::{Action, Outcome};
 use super::change::Change;
+use super::directory::Access;
 use super::error::StoreError;
+use super::open::head_file;
 use super::post::{Place, Post};
 use super::publish::Made;
-use crate::definition::{Flag, Held, is_answering};
-use crate::eval::time::parse_rfc3339;
-use crate::guard::{self, Finding, Memory};
+use crate::definition::{Flag, Held, Soak, is_answering};
+use crate::eval::time::{format_rfc3339, parse_rfc3339};
+use crate::guard::{self, Finding, Memory, Policy};
 use crate::plan::{self, Step, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,6 +18,10 @@ use std::collections::{BTreeMap, BTreeSet};
 const LIMIT: u64 = 64 << 20;
 /// What a guard said longer ago than that, in microseconds, is not its word any more: it writes three times as often.
 const FRESH: u64 = 180_000_000;
+/// For so long, in microseconds, plans wait for a guard that ended without being told to.
+const EXPECTED: u64 = 86_400_000_000;
+/// For so long, in microseconds, a guard watches before it lets a plan enter a stage; for less where the stage's soak is.
+const FIRST_WATCH: i64 = 60_000_000;
 
 /// The one guard of a store, until dropped; the kernel lets go of it when it dies.
 #[derive(Debug)]
@@ -24,28 +30,81 @@ pub struct Guarding(Post);
 /// What the guard says of the flags of a store at one moment.
 #[derive(Debug, Clone)]
 pub enum Verdicts {
-    /// There is no guard: all go on.
+    /// There is no guard, and nobody was meant to watch: all go on.
     Nobody,
-    /// There is one that said nothing yet.
+    /// The guard ended without being told to, and last wrote then; microseconds since 1970.
+    Ended(i64),
+    /// There is one that said nothing yet, or nothing for minutes.
     Beginning,
     /// What it said.
     Said(Box<Memory>),
 }
 
+/// By what a plan goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GoesBy {
+    /// By time alone, and why nobody watches.
+    Time(&'static str),
+    /// By time and the guard, which has watched since then; microseconds since 1970.
+    Guard(i64),
+    /// It does not go on, and why.
+    Nothing(String),
+}
+
 impl Verdicts {
-    /// Of one flag.
-    pub fn of(&self, flag: &str) -> Verdict {
-        let kept = match self {
-            Self::Nobody => return Verdict::Go,
-            Self::Said(memory) if memory.blind || memory.unwatched.contains(flag) => return Verdict::Go,
-            Self::Said(memory) => memory.flags.get(flag),
-            Self::Beginning => None,
+    /// Of one flag; `now` is in microseconds since 1970.
+    pub fn of(&self, key: &str, flag: &Flag, now: i64) -> Verdict {
+        let memory = match (self.goes_by(key, flag), self) {
+            (GoesBy::Time(_), _) => return Verdict::Go,
+            (GoesBy::Nothing(why), _) => return Verdict::Wait(why),
+            (GoesBy::Guard(_), Self::Said(memory)) => memory,
+            (GoesBy::Guard(_), _) => return Verdict::Wait("the guard does not watch it yet".to_owned()),
         };
-        kept.map_or_else(
-            || Verdict::Wait("the guard does not watch it yet".to_owned()),
-            |kept| kept.verdict.clone(),
-        )
+        first_watch(memory.began, flag, now).unwrap_or_else(|| {
+            let kept = memory.flags.get(key);
+            kept.map_or_else(|| Verdict::Few("it was not asked yet".to_owned()), |kept| kept.verdict.clone())
+        })
     }
+
+    /// By what the plan of a flag goes on.
+    pub fn goes_by(&self, key: &str, flag: &Flag) -> GoesBy {
+        match Policy::of(flag.guard.as_ref()) {
+            _ if matches!(self, Self::Nobody) => return GoesBy::Time("no guard watches this store"),
+            None => return GoesBy::Time("the flag says \"guard\": false"),
+            Some(policy) if policy.action == guard::Action::Notify => {
+                return GoesBy::Time("the guard only tells of this flag");
+            }
+            Some(_) => {}
+        }
+        match self {
+            Self::Nobody => GoesBy::Time("no guard watches this store"),
+            Self::Ended(at) => GoesBy::Nothing(format!(
+                "the guard of this store ended without being told to, and last watched at {}; start it again, or move plans \
+                 without one: `flagstone run --no-guard`",
+                format_rfc3339(*at)
+            )),
+            Self::Beginning => GoesBy::Nothing("the guard does not watch yet".to_owned()),
+            Self::Said(memory) => match &memory.blindness {
+                Some(blindness) => GoesBy::Nothing(format!("the guard is blind: {blindness}")),
+                None if memory.unwatched.contains(key) => GoesBy::Time("the flag says \"guard\": false"),
+                None => GoesBy::Guard(memory.began),
+            },
+        }
+    }
+}
+
+/// Has a plan wait until a guard that began to watch then has done so for a minute, or for the stage's soak if that is shorter.
+pub fn first_watch(began: i64, flag: &Flag, now: i64) -> Option<Verdict> {
+    let stage = flag.state.plan.as_ref().map(|state| state.stage());
+    let soak = flag.plan.as_ref().zip(stage).and_then(|(plan, stage)| plan.stages.get(stage)?.soak);
+    let least = soak.map_or(0, Soak::micros).min(FIRST_WATCH);
+    let watched = now.saturating_sub(began);
+    (began == 0 || (0..least).contains(&watched)).then(|| {
+        Verdict::Wait(match began {
+            0 => "the guard does not watch yet".to_owned(),
+            began => format!("the guard has watched only since {}", format_rfc3339(began)),
+        })
+    })
 }
 
 impl Guarding {
@@ -120,14 +179,27 @@ impl Store {
         guard().kept(&self.folder()?, LIMIT, "it is begun anew")
     }
 
+    /// Whether this process can change what the store answers: the head can be opened for writing.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot, and why.
+    pub fn can_change(&self) -> Result<(), StoreError> {
+        head_file(&self.folder()?, Access::Write).map(drop)
+    }
+
     /// What the guard of this store says of its flags, if one watches; `now` is in microseconds since 1970.
     pub fn verdicts(&self, now: i64) -> Verdicts {
-        if !self.folder().is_ok_and(|store| guard().is_taken(&store)) {
-            return Verdicts::Nobody;
-        }
         let memory = self.guards_memory().ok().flatten();
-        let fresh = memory.filter(|memory| memory.at.abs_diff(now) < FRESH);
-        fresh.map_or(Verdicts::Beginning, |memory| Verdicts::Said(Box::new(memory)))
+        let age = memory.as_ref().map_or(u64::MAX, |memory| memory.at.abs_diff(now));
+        // Another user than the owner cannot open the lock, and goes by what the guard writes each minute.
+        let taken = self.folder().ok().and_then(|store| guard().is_taken(&store));
+        match (taken.unwrap_or(age < FRESH), memory) {
+            (true, Some(memory)) if age < FRESH && !memory.ended => Verdicts::Said(Box::new(memory)),
+            (true, _) => Verdicts::Beginning,
+            (false, Some(memory)) if age < EXPECTED && !memory.ended => Verdicts::Ended(memory.at),
+            (false, _) => Verdicts::Nobody,
+        }
     }
 
     /// Does what the guard's policy says of a finding, on the generation that it was decided on: `change.base`.

@@ -68,6 +68,11 @@ impl Modes {
         self.head()
     }
 
+    /// The lock of a post. Whoever can open it can hold it, so that only those who publish can.
+    pub(super) fn post(&self) -> u32 {
+        self.by_audience(0o600, 0o600, 0o660)
+    }
+
     pub(super) fn audit(&self) -> u32 {
         self.head()
     }

@@ -228,7 +228,7 @@ impl Ticker {
         change: &Change,
         at: Option<i64>,
         dry: bool,
-        verdict: impl Fn(&str) -> Verdict,
+        verdict: impl Fn(&str, &Flag) -> Verdict,
     ) -> Result<Vec<Ticked>, StoreError> {
         let switched = self.store.switched()?;
         let mut ticked: Vec<Ticked> = Vec::new();
@@ -236,7 +236,7 @@ impl Ticker {
         let mut attempts = 0;
         while let Some((base, key, flag)) = self.running(next.as_deref())? {
             let now = at.unwrap_or_else(now);
-            let step = plan::decide(&flag, now, switched(&key), &verdict(&key));
+            let step = plan::decide(&flag, now, switched(&key), &verdict(&key, &flag));
             let moved = plan::step(&flag, &step, &held(change, now));
             let published = match &moved {
                 Some(moved) if !dry => Some(self.publish(base, &key, &step, moved, change)),

@@ -9,6 +9,7 @@ use rustix::fs::{FlockOperation, flock};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs::File;
+use std::os::unix::fs::MetadataExt;
 
 /// Where a post is, below the store's directory.
 pub(super) struct Place {
@@ -37,10 +38,16 @@ impl Place {
         let modes = store.modes().map_err(failed)?;
         let folder = store.make_folder(self.folder, &modes, modes.directory())?;
         let lock = match folder.open(&self.lock, "open", Access::Write)? {
-            Some(opened) => opened.file,
+            Some(opened) => {
+                // Stores made by earlier versions let everybody open it, and who opens it can hold it.
+                if opened.metadata.mode() & 0o7777 != modes.post() {
+                    modes.apply(&opened.file, modes.post()).map_err(failed)?;
+                }
+                opened.file
+            }
             None => match folder.create(&self.lock) {
                 Ok(file) => {
-                    modes.apply(&file, modes.lock()).map_err(failed)?;
+                    modes.apply(&file, modes.post()).map_err(failed)?;
                     file
                 }
                 // Another process made it meanwhile.
@@ -57,13 +64,11 @@ impl Place {
         }
     }
 
-    /// Whether a process has it.
-    pub(super) fn is_taken(&self, store: &Folder) -> bool {
-        let folder = store.folder(self.folder).ok().flatten();
-        let lock = folder.and_then(|folder| folder.open(&self.lock, "open", Access::Read).ok()?);
-        lock.is_some_and(|lock| {
-            flock(&lock.file, FlockOperation::NonBlockingLockShared) == Err(rustix::io::Errno::WOULDBLOCK)
-        })
+    /// Whether a process has it; none where this user cannot tell.
+    pub(super) fn is_taken(&self, store: &Folder) -> Option<bool> {
+        let Some(folder) = store.folder(self.folder).ok()? else { return Some(false) };
+        let Some(lock) = folder.open(&self.lock, "open", Access::Read).ok()? else { return Some(false) };
+        Some(flock(&lock.file, FlockOperation::NonBlockingLockShared) == Err(rustix::io::Errno::WOULDBLOCK))
     }
 
     /// What was kept last; none if nobody ever had the post. Of more than `limit` bytes it is damaged, and `hint` says what then.

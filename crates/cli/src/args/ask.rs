@@ -187,6 +187,9 @@ pub struct Doctor {
     /// A flag that was killed longer ago counts as forgotten, in days
     #[arg(long, value_name = "N", default_value_t = 14)]
     pub kill_days: u32,
+    /// Where workers count, if `flagstone.telemetry` names another directory
+    #[arg(long, value_name = "DIR", default_value = flagstone::telemetry::DIRECTORY, value_hint = ValueHint::DirPath)]
+    pub memory: PathBuf,
 }
 
 /// Arguments of `scan`.

@@ -18,11 +18,13 @@ pub fn run(arguments: &Arguments, word: &Doctor, output: &mut Output) -> Outcome
         doctor::store::checks(opened, word.kill_days, &mut report);
         doctor::config::checks(&opened.store, &mut report);
         let cli = doctor::php::checks(word.php.as_deref(), opened, &mut report);
-        if let Some(socket) = &word.fpm {
+        let fpm = word.fpm.as_ref().and_then(|socket| {
             let fpm = doctor::fpm::checks(socket, word.fpm_script.as_deref(), opened, &mut report);
             doctor::opcache::checks(cli.as_ref(), fpm.as_ref(), &mut report);
-        }
+            fpm
+        });
         doctor::flags::checks(opened, &mut report);
+        doctor::guard::checks(opened, fpm.as_ref(), &word.memory, &mut report);
         if let Some(code) = &word.code {
             doctor::code::checks(code, opened, &mut report);
         }

@@ -2,11 +2,13 @@
 
 use super::run::Stop;
 use crate::args::{Arguments, Guard};
-use crate::guarding::{Event, Watcher};
+use crate::guarding::{Event, State, Watcher};
 use crate::output::{BAD, Exit, Failure, Outcome, Output, WARN};
 use crate::{place, words};
 use std::time::Duration;
 
+/// Looks of a guard that looks once: what happened is known from the second on.
+const LOOKS: usize = 2;
 /// Between two looks.
 pub const SECOND: Duration = Duration::from_secs(1);
 
@@ -27,10 +29,14 @@ pub fn run(arguments: &Arguments, word: &Guard, output: &mut Output) -> Outcome 
             tell(&event, output);
         }
         looks += 1;
-        if word.once && looks == 2 {
-            return Ok(Exit::Yes);
+        match watcher.state() {
+            State::Helpless(_) => return Ok(Exit::Unknown),
+            State::Blind(_) if word.once && looks == LOOKS => return Ok(Exit::Unknown),
+            _ if word.once && looks == LOOKS => return Ok(Exit::Yes),
+            _ => {}
         }
         if !stop.wait(SECOND) {
+            watcher.end(words::now());
             output.line_now("stopped");
             return Ok(Exit::Yes);
         }

@@ -2,6 +2,7 @@
 
 use crate::args::{Arguments, Memory};
 use crate::counted::{Seen, counts};
+use crate::guarding::GuardReport;
 use crate::output::{BAD, Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::{place, words};
 use flagstone::store::Source;
@@ -22,9 +23,10 @@ pub fn run(arguments: &Arguments, word: &Memory, output: &mut Output) -> Outcome
     };
     let status = &seen.status;
     let behind = seen.behind(&counts);
+    let guard = GuardReport::of(&store, words::now());
     let (said, style) = match status.source {
         Source::None => ("failing", BAD),
-        _ if seen.is_current() && behind == 0 => ("ok", GOOD),
+        _ if seen.is_current() && behind == 0 && guard.problem.is_none() => ("ok", GOOD),
         _ => ("degraded", WARN),
     };
     output.line(format!(
@@ -40,6 +42,9 @@ pub fn run(arguments: &Arguments, word: &Memory, output: &mut Output) -> Outcome
     if behind > 0 {
         let workers = words::counted(counts.workers.len() as u64, "worker");
         output.line(format!("  {behind} of {workers} answer from another generation"));
+    }
+    if let Some(problem) = &guard.problem {
+        output.line(format!("  {}", words::plain(problem)));
     }
     let flags = seen.view.snapshot.as_ref().map_or(0, |snapshot| snapshot.flag_count());
     output.json(&json!({
@@ -59,6 +64,7 @@ pub fn run(arguments: &Arguments, word: &Memory, output: &mut Output) -> Outcome
             "workers": counts.workers.len(),
             "workers_behind": behind,
             "telemetry_error": uncounted,
+            "guard": { "state": guard.state, "since": guard.since.map(words::at), "problem": guard.problem },
         },
     }));
     Ok(exit(said))

@@ -116,7 +116,9 @@ fn tick(arguments: &Arguments, word: &PlanTick, output: &mut Output) -> Outcome 
     let head = format!("{} on {}", store.environment(), change.actor.host);
     let environment = store.environment().to_owned();
     let verdicts = store.verdicts(words::now());
-    let ticked = Ticker::new(store).tick(&change, word.at, word.dry_run, |flag| verdicts.of(flag));
+    let ticked = Ticker::new(store).tick(&change, word.at, word.dry_run, |key, flag| {
+        verdicts.of(key, flag, word.at.unwrap_or_else(words::now))
+    });
     let ticked = ticked.map_err(Failure::changing)?;
     for ticked in ticked.iter().filter(|ticked| !matches!(ticked.step, Step::Wait(_) | Step::Idle(_))) {
         line(&head, ticked, word.dry_run, output);

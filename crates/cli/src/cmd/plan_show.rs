@@ -8,7 +8,7 @@ use flagstone::change::state;
 use flagstone::definition::Flag;
 use flagstone::eval::time;
 use flagstone::plan::{Mark, Progress, Step, Switched, Wait, decide, progress};
-use flagstone::store::{Store, StoreStatus, Verdicts};
+use flagstone::store::{GoesBy, Store, StoreStatus, Verdicts};
 use serde_json::{Value, json};
 
 /// Columns of a stage in the progress line.
@@ -87,6 +87,17 @@ pub fn waits(wait: &Wait) -> String {
     }
 }
 
+/// By what a plan goes on, in a sentence.
+fn goes_by(by: &GoesBy) -> String {
+    match by {
+        GoesBy::Time(why) => format!("it goes by time alone: {why}"),
+        GoesBy::Guard(began) => {
+            format!("it goes by time and the guard, which has watched since {}", words::at(*began))
+        }
+        GoesBy::Nothing(why) => format!("no stage is entered meanwhile: {}", words::plain(why)),
+    }
+}
+
 fn row(key: &str, flag: &Flag, progress: &Progress) -> Vec<Cell> {
     let style = style(progress);
     let number = flag.state.plan.as_ref().map(|state| state.entered.len());
@@ -126,7 +137,7 @@ fn step(key: &str, flag: &Flag, status: &StoreStatus, verdicts: &Verdicts) -> St
     let at = |text: &str| time::parse_rfc3339(text.as_bytes()).unwrap_or_default();
     let killed = status.killed.iter().find(|killed| killed.flag == key).map(|killed| at(&killed.since));
     let stopped = status.stopped.as_deref().map(at);
-    decide(flag, words::now(), Switched { killed, stopped }, &verdicts.of(key))
+    decide(flag, words::now(), Switched { killed, stopped }, &verdicts.of(key, flag, words::now()))
 }
 
 fn show(
@@ -183,6 +194,9 @@ fn show(
         output.line(format!(
             "`flagstone plan resume {key}` goes on, `flagstone plan abort {key}` returns to what was before"
         ));
+    }
+    if found.state == "running" {
+        output.line(goes_by(&verdicts.goes_by(key, flag)));
     }
     match step(key, flag, status, verdicts) {
         Step::Wait(wait) => output.line(waits(&wait)),
@@ -288,5 +302,6 @@ fn one(
         "held": held.map(|held| json!({ "reason": held.reason, "by": held.by, "at": time::format_rfc3339(held.at) })),
         "ends": at(found.ends),
         "next": next,
+        "goes_by": (found.state == "running").then(|| goes_by(&verdicts.goes_by(key, flag))),
     })
 }

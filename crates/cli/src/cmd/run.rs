@@ -6,52 +6,77 @@
 use super::guard;
 use super::plan::{by_plan, line};
 use crate::args::{Arguments, Run};
-use crate::guarding::Watcher;
+use crate::guarding::{State, Watcher};
 use crate::notify::{Told, deliver_due};
 use crate::output::{Exit, Failure, Outcome, Output};
 use crate::{identity, place, words};
+use flagstone::definition::Flag;
 use flagstone::plan::Step;
-use flagstone::store::Ticker;
+use flagstone::store::{GoesBy, Ticker, Verdicts, first_watch};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::io::Error;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The longest pause after failures.
 const LONGEST: Duration = Duration::from_secs(300);
 /// How long it waits for another change of the store.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// Between two looks for a signal.
+const SLICE: Duration = Duration::from_millis(50);
+/// How long the guard may take to write down that it ends.
+const LAST_LOOK: Duration = Duration::from_secs(2);
 /// Between two looks for what endpoints were not told.
 const NOTIFY: Duration = Duration::from_secs(2);
 
-/// Ends the process at once while it waits, and after its step while it does one.
+/// Tells a loop that the process is to end, once it has done its step.
 pub struct Stop {
     asked: Arc<AtomicBool>,
-    waiting: Arc<AtomicBool>,
 }
 
 impl Stop {
     pub fn listen() -> Result<Stop, Error> {
-        let stop = Stop { asked: Arc::default(), waiting: Arc::default() };
+        let asked = Arc::default();
         for signal in [SIGTERM, SIGINT] {
-            signal_hook::flag::register(signal, Arc::clone(&stop.asked))?;
-            signal_hook::flag::register_conditional_shutdown(signal, 0, Arc::clone(&stop.waiting))?;
+            signal_hook::flag::register(signal, Arc::clone(&asked))?;
         }
-        Ok(stop)
+        Ok(Stop { asked })
     }
 
     /// Waits; false if the process is to end.
     pub fn wait(&self, pause: Duration) -> bool {
-        self.waiting.store(true, Ordering::SeqCst);
-        if self.asked.load(Ordering::SeqCst) {
-            return false;
+        let until = Instant::now() + pause;
+        while !self.asked.load(Ordering::SeqCst) && Instant::now() < until {
+            sleep(SLICE.min(until.saturating_duration_since(Instant::now())));
         }
-        sleep(pause);
-        self.waiting.store(false, Ordering::SeqCst);
         !self.asked.load(Ordering::SeqCst)
+    }
+}
+
+/// What the guard within this process says of its own watch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum OwnWatch {
+    /// It did not look yet, or sees or can do nothing.
+    NotYet,
+    /// Another guard watches the store.
+    Another,
+    /// It has watched since then; microseconds since 1970.
+    Since(i64),
+}
+
+/// The guard within this process.
+struct OwnGuard {
+    watch: Mutex<OwnWatch>,
+    /// Whether it wrote down that it ended.
+    ended: AtomicBool,
+}
+
+impl OwnGuard {
+    fn watch(&self) -> OwnWatch {
+        self.watch.lock().map_or(OwnWatch::NotYet, |watch| *watch)
     }
 }
 
@@ -66,15 +91,27 @@ pub fn run(arguments: &Arguments, word: &Run, output: &mut Output) -> Outcome {
         words::plain(&format!("{} on {host}", directory.display())),
         words::counted(word.interval, "second")
     ));
-    notifying(directory.clone());
-    if !word.no_guard {
-        guarding(directory.clone(), word.memory.clone(), output.is_json());
+    // Where nothing can be written, nothing can be done; whoever starts it is to know.
+    if let Ok(store) = identity::open(&directory)
+        && let Err(error) = store.can_change()
+        && error.is_denied()
+    {
+        return Err(Failure::Unknown(format!(
+            "{error}; neither plans nor the guard nor notifications can do anything here"
+        )));
     }
+    notifying(directory.clone());
+    let guard = (!word.no_guard).then(|| {
+        let guard = Arc::new(OwnGuard { watch: Mutex::new(OwnWatch::NotYet), ended: AtomicBool::new(false) });
+        let asked = Arc::clone(&stop.asked);
+        guarding(directory.clone(), word.memory.clone(), output.is_json(), Arc::clone(&guard), asked);
+        guard
+    });
     let mut ticker: Option<Ticker> = None;
     let mut told: Option<String> = None;
     let mut pause = every;
     loop {
-        match round(&directory, &mut ticker, output) {
+        match round(&directory, guard.as_deref(), &mut ticker, output) {
             None => {
                 if told.take().is_some() {
                     output.line_now("it works again");
@@ -91,6 +128,12 @@ pub fn run(arguments: &Arguments, word: &Run, output: &mut Output) -> Outcome {
             }
         }
         if !stop.wait(pause) {
+            let until = Instant::now() + LAST_LOOK;
+            while guard.as_deref().is_some_and(|guard| !guard.ended.load(Ordering::SeqCst))
+                && Instant::now() < until
+            {
+                sleep(SLICE);
+            }
             output.line_now("stopped");
             return Ok(Exit::Yes);
         }
@@ -122,31 +165,64 @@ fn notifying(directory: PathBuf) {
     });
 }
 
-/// The guard, beside the plans: it looks each second, however long a plan takes. It ends with the process, at any moment.
-fn guarding(directory: PathBuf, memory: PathBuf, json: bool) {
+/// The guard, beside the plans: it looks each second, however long a plan takes.
+fn guarding(directory: PathBuf, memory: PathBuf, json: bool, guard: Arc<OwnGuard>, asked: Arc<AtomicBool>) {
     std::thread::spawn(move || {
         let mut output = Output::new(json);
         let mut watcher = Watcher::new(&directory, &memory, false).beside_plans();
+        let stop = Stop { asked };
         loop {
             for event in watcher.look(words::now()) {
                 guard::tell(&event, &mut output);
             }
-            sleep(guard::SECOND);
+            if let Ok(mut watch) = guard.watch.lock() {
+                *watch = match watcher.state() {
+                    State::Watching(began) => OwnWatch::Since(*began),
+                    State::Waiting => OwnWatch::Another,
+                    State::Beginning | State::Blind(_) | State::Helpless(_) => OwnWatch::NotYet,
+                };
+            }
+            if !stop.wait(guard::SECOND) {
+                watcher.end(words::now());
+                guard.ended.store(true, Ordering::SeqCst);
+                return;
+            }
         }
     });
 }
 
 /// One tick; what went wrong.
-fn round(directory: &Path, ticker: &mut Option<Ticker>, output: &mut Output) -> Option<String> {
+fn round(
+    directory: &Path,
+    guard: Option<&OwnGuard>,
+    ticker: &mut Option<Ticker>,
+    output: &mut Output,
+) -> Option<String> {
     let store = match identity::open(directory) {
         Ok(store) => store.with_patience(PATIENCE),
         Err(error) => return Some(error.to_string()),
     };
     let change = by_plan(None);
     let head = format!("{} on {}", store.environment(), words::plain(&change.actor.host));
-    let verdicts = store.verdicts(words::now());
+    let verdicts = match (store.verdicts(words::now()), guard) {
+        // Whoever says --no-guard expects no guard back.
+        (Verdicts::Ended(_), None) => Verdicts::Nobody,
+        (Verdicts::Ended(_) | Verdicts::Nobody, Some(_)) => Verdicts::Beginning,
+        (verdicts, _) => verdicts,
+    };
     let ticker = ticker.get_or_insert_with(|| Ticker::new(store));
-    let ticked = match ticker.tick(&change, None, false, |flag| verdicts.of(flag)) {
+    let verdict = |key: &str, flag: &Flag| {
+        let now = words::now();
+        // What a guard wrote that ended is not what the one of this process saw.
+        let own = match guard.map(OwnGuard::watch) {
+            Some(OwnWatch::NotYet) => Some(0),
+            Some(OwnWatch::Since(began)) => Some(began),
+            Some(OwnWatch::Another) | None => None,
+        };
+        let early = own.filter(|_| !matches!(verdicts.goes_by(key, flag), GoesBy::Time(_)));
+        early.and_then(|began| first_watch(began, flag, now)).unwrap_or_else(|| verdicts.of(key, flag, now))
+    };
+    let ticked = match ticker.tick(&change, None, false, verdict) {
         Ok(ticked) => ticked,
         Err(error) => return Some(error.to_string()),
     };

@@ -41,6 +41,16 @@ pub struct Status {
     /// None in an extension that is older than its handler.
     #[serde(default)]
     pub sigbus: Option<String>,
+    /// Where its worker counts.
+    #[serde(default)]
+    pub telemetry: Telemetry,
+}
+
+/// Where a worker counts, or why it does not.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct Telemetry {
+    #[serde(default)]
+    pub error: Option<String>,
 }
 
 /// Finds the answer in what was printed; the reason where there is none.

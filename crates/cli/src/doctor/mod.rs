@@ -8,6 +8,7 @@ pub mod code;
 pub mod config;
 pub mod flags;
 pub mod fpm;
+pub mod guard;
 pub mod opcache;
 pub mod php;
 pub mod space;
@@ -75,12 +76,13 @@ pub const EXPIRED: Kind = kind("expired", 2);
 pub const OWNERS: Kind = kind("owners", 2);
 pub const BORN_ON: Kind = kind("born-on", 3);
 pub const PLANS: Kind = kind("plans", 2);
+pub const GUARD: Kind = critical("guard", 8);
 pub const APPLICATION: Kind = kind("application", 4);
 pub const CODE_UNDEFINED: Kind = kind("code-undefined", 6);
 pub const CODE_UNUSED: Kind = kind("code-unused", 2);
 
 /// All of them, in the order of the report.
-pub const KINDS: [Kind; 30] = [
+pub const KINDS: [Kind; 31] = [
     STORE,
     PERMISSIONS,
     HEAD,
@@ -108,6 +110,7 @@ pub const KINDS: [Kind; 30] = [
     OWNERS,
     BORN_ON,
     PLANS,
+    GUARD,
     APPLICATION,
     CODE_UNDEFINED,
     CODE_UNUSED,

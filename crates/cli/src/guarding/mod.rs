@@ -1,13 +1,18 @@
 //! The guard at work: reads the counters, decides, acts.
 
 mod flags;
+mod report;
 mod sources;
 
 use crate::{identity, words};
 use flags::Flags;
-use flagstone::guard::{Action, Finding, Guard, Held, Memory, Reading, Sample, Verdict};
+use flagstone::guard::{
+    Action, Blindness, Finding, Guard, Held, Memory, RESTART_WINDOW, Reading, Sample, Verdict,
+    restarts_in_a_loop,
+};
 use flagstone::store::{Acted, Actor, Change, Guarding, Store, StoreError, Took};
 use flagstone::telemetry::{Counts, Exposure, read, trusts};
+pub use report::GuardReport;
 use serde::Serialize;
 use sources::Sources;
 use std::collections::BTreeSet;
@@ -18,6 +23,8 @@ use std::time::Duration;
 /// What it knows is written down so often, in microseconds, and so soon after plans are to be told another thing.
 const KEEP: u64 = 60_000_000;
 const KEEP_SOON: u64 = 5_000_000;
+/// Starts of guards that are remembered.
+const KEPT_STARTS: usize = 20;
 /// How long it waits for another change of the store.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -36,10 +43,33 @@ pub struct Watcher {
     pending: Option<Finding>,
     /// What was said, and holds.
     said: BTreeSet<String>,
+    /// What it wrote down last.
+    last: Memory,
     /// Whether it went on from what another one wrote down.
     resumed: bool,
+    /// What it can do, as of the last look.
+    state: State,
+    /// Since when it has watched without a break, in microseconds since 1970; 0: it does not.
+    began: i64,
+    /// When guards of this store were started lately.
+    starts: Vec<i64>,
     /// When it wrote that down itself, in microseconds since 1970, and what plans were told then.
     kept: (i64, Vec<(String, Discriminant<Verdict>, i64)>),
+}
+
+/// What a guard can do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// It did not look yet.
+    Beginning,
+    /// It watches, since then; microseconds since 1970.
+    Watching(i64),
+    /// Another guard watches.
+    Waiting,
+    /// It sees nothing, and why.
+    Blind(Blindness),
+    /// It can change nothing, and why.
+    Helpless(String),
 }
 
 /// Something to tell.
@@ -73,7 +103,11 @@ impl Watcher {
             lock: None,
             pending: None,
             said: BTreeSet::new(),
+            last: Memory::default(),
             resumed: false,
+            state: State::Beginning,
+            began: 0,
+            starts: Vec::new(),
             kept: (0, Vec::new()),
         }
     }
@@ -81,6 +115,19 @@ impl Watcher {
     /// The same, within the daemon that moves plans.
     pub fn beside_plans(self) -> Self {
         Self { beside_plans: true, ..self }
+    }
+
+    /// What it can do, as of the last look.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Writes down that it was told to end. Best effort: without it, plans wait for the next guard.
+    pub fn end(&mut self, now: i64) {
+        if let Some(lock) = &self.lock {
+            let memory = Memory { ended: true, at: now, ..self.last.clone() };
+            let _ = lock.keep(&memory);
+        }
     }
 
     /// One look: what there is to tell.
@@ -110,35 +157,75 @@ impl Watcher {
             Err(_) if self.beside_plans => return Ok(()),
             Err(error) => return Err(failed(error)),
         };
-        if !self.dry && self.lock.is_none() {
-            match store.guarding() {
-                Ok(Some(lock)) => self.lock = Some(lock),
-                Ok(None) => {
-                    problems.insert("another guard watches this store; waiting until it ends".to_owned());
-                    return Ok(());
+        if !self.dry {
+            if let Err(error) = store.can_change() {
+                self.state = State::Helpless(error.to_string());
+                self.began = 0;
+                problems.insert(format!("{error}; the guard can take nothing back"));
+            } else if matches!(self.state, State::Helpless(_)) {
+                self.state = State::Beginning;
+            }
+            if self.lock.is_none() {
+                match store.guarding() {
+                    Ok(Some(lock)) => self.lock = Some(lock),
+                    Ok(None) => {
+                        self.state = State::Waiting;
+                        problems.insert("another guard watches this store; waiting until it ends".to_owned());
+                        return Ok(());
+                    }
+                    // Two that act do no harm: the second finds it done.
+                    Err(error) => _ = problems.insert(format!("{error}; watching without the guard's lock")),
                 }
-                // Two that act do no harm: the second finds it done.
-                Err(error) => _ = problems.insert(format!("{error}; watching without the guard's lock")),
             }
         }
         if !self.resumed {
             self.resumed = true;
             match store.guards_memory() {
-                Ok(memory) => self.guard = Guard::resumed(memory.unwrap_or_default()),
+                Ok(memory) => {
+                    let memory = memory.unwrap_or_default();
+                    let before = if memory.ended { &[][..] } else { &memory.starts };
+                    self.starts = started(before, now, self.lock.is_some());
+                    self.guard = Guard::resumed(memory);
+                }
                 Err(error) => _ = problems.insert(error.to_string()),
             }
+        }
+        if restarts_in_a_loop(&self.starts, now) {
+            let starts = self.starts.len();
+            let minutes = RESTART_WINDOW / 60_000_000;
+            problems.insert(format!(
+                "guards of this store were started {starts} times in {minutes} minutes: each begins to look anew, and no stage \
+                 is entered; find what ends them (memory, a signal, a watchdog)"
+            ));
         }
         self.flags.refresh(&store, now).map_err(failed)?;
         let owner = store.owner().map_err(failed)?;
         let counts = read(&self.memory, store.directory(), now, |user| trusts(user, owner));
-        let counts = match counts {
-            Ok(counts) => counts,
-            Err(error) => {
-                self.sources.lost();
-                self.keep(&Counts::default(), 0, now, problems);
-                return Err(format!("{error}; nothing is watched meanwhile"));
+        let (counts, blindness) = match counts {
+            Ok(counts) => {
+                let blindness = Blindness::of(&counts, now);
+                (counts, blindness)
             }
+            Err(error) => (Counts::default(), Some(Blindness::Unreadable(error.to_string()))),
         };
+        match (&blindness, &self.state) {
+            (_, State::Helpless(_)) => {}
+            (Some(blindness), _) => {
+                self.state = State::Blind(blindness.clone());
+                self.began = 0;
+                problems.insert(format!("nothing is watched: {blindness}"));
+            }
+            (None, State::Watching(_)) => {}
+            (None, _) => {
+                self.began = now;
+                self.state = State::Watching(now);
+            }
+        }
+        if matches!(blindness, Some(Blindness::Unreadable(_))) {
+            self.sources.lost();
+            self.keep(&Counts::default(), 0, now, problems);
+            return Ok(());
+        }
         let epoch = self.sources.epoch(&counts);
         for source in &counts.sources {
             if let Some(why) = &source.left_out {
@@ -177,18 +264,28 @@ impl Watcher {
             (sample.flag.to_owned(), discriminant(&verdict), sample.reading.changed_at)
         });
         let told: Vec<_> = told.collect();
+        let blindness = match &self.state {
+            State::Blind(blindness) => Some(blindness.clone()),
+            _ => None,
+        };
+        let changed = blindness != self.last.blindness || self.began != self.last.began;
         let pause = if told == self.kept.1 { KEEP } else { KEEP_SOON };
-        if now.abs_diff(self.kept.0) < pause {
+        if !changed && now.abs_diff(self.kept.0) < pause {
             return;
         }
         let off = self.flags.all().filter(|(_, flag)| flag.policy.is_none());
         let memory = Memory {
             unwatched: off.map(|(key, _)| key.to_owned()).collect(),
-            blind: counts.sources.iter().all(|source| source.left_out.is_some()),
+            blindness,
+            began: self.began,
+            starts: self.starts.clone(),
             ..self.guard.memory(now, &samples)
         };
         match lock.keep(&memory) {
-            Ok(()) => self.kept = (now, told),
+            Ok(()) => {
+                self.kept = (now, told);
+                self.last = memory;
+            }
             Err(error) => _ = problems.insert(format!("{error}; a guard that is started anew begins anew")),
         }
     }
@@ -241,6 +338,15 @@ impl Watcher {
             }
         }
     }
+}
+
+/// The starts of guards that still count, this one's among them where it watches.
+fn started(before: &[i64], now: i64, watches: bool) -> Vec<i64> {
+    let recent = before.iter().copied().filter(|at| (0..RESTART_WINDOW).contains(&now.saturating_sub(*at)));
+    let mut starts: Vec<i64> = recent.collect();
+    starts.extend(watches.then_some(now));
+    starts.drain(..starts.len().saturating_sub(KEPT_STARTS));
+    starts
 }
 
 /// What is watched, and its counters.

@@ -98,7 +98,7 @@ fn a_machine_on_which_all_is_well_is_go() {
             "time-sync" => continue,
             name if name.starts_with("fpm")
                 || name.starts_with("code")
-                || ["application", "opcache"].contains(&name) =>
+                || ["application", "guard", "opcache"].contains(&name) =>
             {
                 "not_asked"
             }

@@ -17,20 +17,20 @@ const FLAGS: &str = r#"{"flags": {
 /// Companies that ask, as often as each other.
 const COMPANIES: i64 = 400;
 
-fn now() -> i64 {
+pub fn now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros() as i64
 }
 
 /// A store, and a worker that counts for it.
-struct Site {
-    shop: Shop,
+pub struct Site {
+    pub shop: Shop,
     snapshot: Snapshot,
-    worker: Recorder,
+    pub worker: Recorder,
     requests: u64,
 }
 
 impl Site {
-    fn new(flags: &str) -> Site {
+    pub fn new(flags: &str) -> Site {
         let shop = Shop::empty();
         shop.write("flags.json", flags);
         shop.run(["init", "store", "--environment", "production"]).exits(0);
@@ -41,7 +41,7 @@ impl Site {
     }
 
     /// Goes on with what is published now.
-    fn reload(&mut self) {
+    pub fn reload(&mut self) {
         let store = flagstone::store::Store::open(&self.shop.directory.join("store")).unwrap();
         self.snapshot = store.snapshot(store.generation().unwrap()).unwrap();
         self.worker.bind(&self.snapshot);
@@ -68,7 +68,7 @@ impl Site {
     }
 
     /// Requests for so long, some 5,000 a second, or until `done`.
-    fn play(
+    pub fn play(
         &mut self,
         seconds: u64,
         fails: impl Fn(u64, bool) -> bool,
@@ -108,13 +108,13 @@ fn worker(shop: &Shop) -> (Snapshot, Recorder) {
 }
 
 /// A guard that runs, ended with the value.
-struct Daemon {
-    child: Child,
+pub struct Daemon {
+    pub child: Child,
     lines: Receiver<String>,
 }
 
 impl Daemon {
-    fn start<const N: usize>(site: &Site, arguments: [&str; N]) -> Daemon {
+    pub fn start<const N: usize>(site: &Site, arguments: [&str; N]) -> Daemon {
         let mut command = site.shop.command(arguments);
         command.args(["--memory", "memory"]).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -133,7 +133,7 @@ impl Daemon {
     }
 
     /// The next line with that text, within ten seconds.
-    fn says(&self, text: &str) -> Option<String> {
+    pub fn says(&self, text: &str) -> Option<String> {
         let until = Instant::now() + Duration::from_secs(10);
         loop {
             let line = self.lines.recv_timeout(until.saturating_duration_since(Instant::now())).ok()?;
@@ -143,7 +143,7 @@ impl Daemon {
         }
     }
 
-    fn rest(&self) -> Vec<String> {
+    pub fn rest(&self) -> Vec<String> {
         self.lines.try_iter().collect()
     }
 }
@@ -155,7 +155,7 @@ impl Drop for Daemon {
     }
 }
 
-fn healthy(_: u64, _: bool) -> bool {
+pub fn healthy(_: u64, _: bool) -> bool {
     false
 }
 

@@ -2,6 +2,7 @@
 
 mod asks;
 mod bad_input;
+mod blind;
 mod changes;
 mod counted;
 mod doctor;

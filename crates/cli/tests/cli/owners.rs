@@ -52,6 +52,19 @@ impl Machine {
 }
 
 #[test]
+fn a_daemon_or_guard_that_may_not_write_ends_with_2() {
+    let machine = Machine::new();
+    machine.shop.run(["init", "store", "--environment", "production"]).exits(0);
+    machine.shop.run(["publish", "flags.json"]).exits(0);
+    let flagstone = machine.path("flagstone");
+    for word in ["run", "guard"] {
+        let arguments = [word, "--store", "store", "--memory", "/dev/shm"];
+        let ran = machine.run((MEMBER, MEMBER, ""), flagstone.to_str().unwrap(), arguments).exits(2);
+        assert!(ran.err.contains("Permission denied"), "{word}: {}", ran.err);
+    }
+}
+
+#[test]
 fn an_unprivileged_pod_has_a_store_in_an_empty_dir() {
     let machine = Machine::new();
     // As Kubernetes makes an emptyDir where fsGroup is set.

@@ -241,7 +241,7 @@ fn two_daemons_of_which_one_is_killed_again_and_again_enter_each_stage_once() {
     for flag in FLAGS {
         shop.run(["plan", "start", flag]).exits(0);
     }
-    let daemon = || quiet(shop.command(["run", "--interval", "1"]));
+    let daemon = || quiet(shop.command(["run", "--no-guard", "--interval", "1"]));
     let mut random = Random(0xD1B5_4A32_D192_ED03);
     let (mut steady, mut killed) = (daemon(), daemon());
     let until = Instant::now() + Duration::from_secs(12);

@@ -220,7 +220,8 @@ fn what_cannot_be_done_with_a_plan_is_refused_with_a_reason() {
 fn the_daemon_moves_plans_and_ends_at_once_when_it_is_told_to() {
     let shop = planned();
     shop.run(["plan", "start", "quick"]).exits(0);
-    let mut daemon = shop.command(["run", "--interval", "1"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut daemon =
+        shop.command(["run", "--no-guard", "--interval", "1"]).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(daemon.stdout.take().unwrap()).lines().map(Result::unwrap);
     let first = lines.next().unwrap();
     assert!(first.contains("plans are moved every 1 second"), "{first}");
@@ -246,7 +247,7 @@ fn a_daemon_without_a_store_says_so_once_and_finds_it_when_it_is_there() {
     let shop = Shop::empty();
     shop.write("flags.json", PLANNED);
     let mut daemon = shop
-        .command(["run", "--interval", "1"])
+        .command(["run", "--no-guard", "--interval", "1"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()

@@ -100,7 +100,7 @@ fn root_changes_another_users_store_as_that_user() {
     place.run(["revive", "search"]).exits(0);
     place.run(["key", "make"]).exits(0);
     place.run(["plan", "tick"]).exits(0);
-    place.run(["guard", "--once"]).exits(0);
+    place.run(["guard", "--once"]).exits(2);
     place.run(["config", "off_share", "0.5"]).exits(0);
     place.run(["rollback"]).exits(0);
     place.is_the_owners();

@@ -1,0 +1,169 @@
+//! A guard that sees nothing, or may change nothing, is no guard: it says so, and whatever relies on it waits.
+
+use crate::guards::{Daemon, Site, healthy, now};
+use crate::shop::Shop;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use std::os::unix::fs::PermissionsExt;
+use std::time::{Duration, Instant};
+
+/// A flag whose plan enters its second stage after a second.
+const QUICK: &str = r#"{"flags": {"calm": true, "checkout": {"enabled": false, "rollout": {"percentage": 0}, "plan": {"stages": [
+    {"percentage": 4, "soak": "1s"}, {"percentage": 10, "soak": "1h"}, {"percentage": 100}]}}}}"#;
+
+fn started() -> Site {
+    let mut site = Site::new(QUICK);
+    site.shop.run(["plan", "start", "checkout"]).exits(0);
+    site.reload();
+    site
+}
+
+/// Has the counters written by others than their user, so that nobody believes them.
+fn spoil(site: &Site) {
+    std::fs::set_permissions(site.worker.path(), PermissionsExt::from_mode(0o666)).unwrap();
+}
+
+fn stage(site: &Site) -> Value {
+    site.shop.run(["plan", "show", "checkout", "--json"]).exits(0).json()["stage"].clone()
+}
+
+fn health(site: &Site) -> Value {
+    site.shop.run(["health", "--json", "--memory", "memory"]).json()
+}
+
+fn guard_check(site: &Site) -> Value {
+    let doctor = site.shop.run(["doctor", "--json", "--php", "/bin/false", "--memory", "memory"]).json();
+    let checks = doctor["checks"].as_array().unwrap();
+    checks.iter().find(|check| check["check"] == "guard").unwrap().clone()
+}
+
+fn end(daemon: &mut Daemon, signal: Signal) {
+    kill_process(Pid::from_raw(daemon.child.id().cast_signed()).unwrap(), signal).unwrap();
+    daemon.child.wait().unwrap();
+}
+
+/// Plays healthy requests until something is so, for half a minute at most.
+fn until(site: &mut Site, so: impl FnMut(&Site) -> bool) {
+    assert!(site.play(30, healthy, so), "it did not come to pass");
+}
+
+#[test]
+fn a_guard_without_counters_says_so_and_fails_once() {
+    let shop = Shop::empty();
+    shop.run(["init", "store", "--environment", "production"]).exits(0);
+    std::fs::create_dir(shop.directory.join("memory")).unwrap();
+    for memory in ["memory", "gone"] {
+        let ran = shop.run(["guard", "--once", "--memory", memory]).exits(2);
+        assert!(ran.err.contains("nothing is watched: "), "{memory}: {}", ran.err);
+        shop.run(["guard", "--once", "--dry-run", "--memory", memory]).exits(2);
+    }
+    let site = Site::new(QUICK);
+    site.shop.run(["guard", "--once", "--memory", "memory"]).exits(0);
+    spoil(&site);
+    let ran = site.shop.run(["guard", "--once", "--memory", "memory"]).exits(2);
+    assert!(ran.err.contains("nothing is watched: all counters are left out"), "{}", ran.err);
+}
+
+#[test]
+fn a_blind_guard_degrades_health_fails_doctor_and_holds_up_plans() {
+    let mut site = started();
+    let daemon = Daemon::start(&site, ["run", "--interval", "1"]);
+    spoil(&site);
+    assert!(daemon.says("nothing is watched: all counters are left out").is_some());
+    until(&mut site, |site| health(site)["flagstone"]["guard"]["state"] == "blind");
+    assert_eq!(health(&site)["status"], "degraded");
+    let check = guard_check(&site);
+    assert_eq!(check["state"], "failed", "{check}");
+    assert!(check["mend"].is_string() && check["found"].to_string().contains("left out"), "{check}");
+    site.play(3, healthy, |_| false);
+    assert_eq!(stage(&site), 1, "{:?}", daemon.rest());
+    let shown = site.shop.run(["plan", "show", "checkout"]).exits(0).out;
+    assert!(shown.contains("no stage is entered meanwhile: the guard is blind"), "{shown}");
+    let ticked = site.shop.run(["plan", "tick", "--json"]).exits(0).json();
+    assert_eq!(ticked["plans"][0]["step"], "wait", "{ticked}");
+    // It sees again, and goes on.
+    std::fs::set_permissions(site.worker.path(), PermissionsExt::from_mode(0o600)).unwrap();
+    until(&mut site, |site| stage(site) == 2);
+    assert_eq!((&health(&site)["status"], &guard_check(&site)["state"]), (&"ok".into(), &"passed".into()));
+}
+
+#[test]
+fn plans_go_by_time_alone_where_nobody_was_meant_to_watch() {
+    let site = started();
+    let shown = site.shop.run(["plan", "show", "checkout"]).exits(0).out;
+    assert!(shown.contains("it goes by time alone: no guard watches this store"), "{shown}");
+    spoil(&site);
+    let _daemon = Daemon::start(&site, ["run", "--no-guard", "--interval", "1"]);
+    let end = Instant::now() + Duration::from_secs(20);
+    while stage(&site) == 1 && Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(stage(&site), 2);
+    assert_eq!(health(&site)["flagstone"]["guard"]["state"], "none");
+}
+
+#[test]
+fn a_guard_that_was_killed_is_missed_and_one_that_was_told_to_end_is_not() {
+    for (signal, state, status) in [(Signal::KILL, "ended", "degraded"), (Signal::TERM, "none", "ok")] {
+        let mut site = started();
+        let mut daemon = Daemon::start(&site, ["guard"]);
+        until(&mut site, |site| health(site)["flagstone"]["guard"]["state"] == "watching");
+        end(&mut daemon, signal);
+        let found = health(&site);
+        assert_eq!(
+            (&found["flagstone"]["guard"]["state"], &found["status"]),
+            (&state.into(), &status.into())
+        );
+        let at = flagstone::eval::time::format_rfc3339(now() + 7_000_000);
+        let ticked = site.shop.run(["plan", "tick", "--at", &at, "--dry-run", "--json"]).json();
+        let step = if signal == Signal::KILL { "wait" } else { "enter" };
+        assert_eq!(ticked["plans"][0]["step"], step, "{ticked}");
+    }
+}
+
+#[test]
+fn a_daemon_that_is_killed_again_and_again_enters_no_stage_and_says_so() {
+    let mut site = Site::new(&QUICK.replace("\"1s\"", "\"4s\""));
+    site.shop.run(["plan", "start", "checkout"]).exits(0);
+    site.reload();
+    let mut said = false;
+    for _ in 0..6 {
+        let mut daemon = Daemon::start(&site, ["run", "--interval", "1"]);
+        site.play(2, healthy, |_| false);
+        end(&mut daemon, Signal::KILL);
+        said |= daemon.rest().iter().any(|line| line.contains("were started 5 times"));
+    }
+    assert_eq!(stage(&site), 1);
+    assert!(said);
+    let _daemon = Daemon::start(&site, ["run", "--interval", "1"]);
+    until(&mut site, |site| health(site)["flagstone"]["guard"]["state"] == "restarting");
+    assert_eq!(guard_check(&site)["state"], "failed");
+    // It is left alone now: it watches for as long as the stage soaks, and goes on.
+    until(&mut site, |site| stage(site) == 2);
+}
+
+#[test]
+fn a_guard_whose_clock_is_behind_the_workers_is_blind() {
+    let mut site = started();
+    site.play(1, healthy, |_| false);
+    let counts = flagstone::telemetry::read(
+        &site.shop.directory.join("memory"),
+        &site.shop.directory.join("store").canonicalize().unwrap(),
+        now(),
+        |_| true,
+    );
+    let counts = counts.unwrap();
+    let of = |at| flagstone::guard::Blindness::of(&counts, at);
+    assert_eq!(of(now()), None);
+    let newest = counts.workers.iter().map(|worker| worker.seen).max().unwrap();
+    assert_eq!(of(newest - 3_600_000_000), Some(flagstone::guard::Blindness::Clock(newest)));
+}
+
+#[test]
+fn nobody_but_the_owner_can_open_the_guards_lock() {
+    let mut site = started();
+    let _daemon = Daemon::start(&site, ["guard"]);
+    until(&mut site, |site| health(site)["flagstone"]["guard"]["state"] == "watching");
+    let lock = site.shop.directory.join("store/guard/lock");
+    assert_eq!(std::fs::metadata(&lock).unwrap().permissions().mode() & 0o777, 0o600);
+}
