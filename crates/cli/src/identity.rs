@@ -40,7 +40,7 @@ pub fn assume(arguments: &Arguments) -> Result<(), Failure> {
     };
     let account = Account::of(found.uid());
     Actor::remember(&account);
-    inputs::open_all(arguments);
+    let written = inputs::open_all(arguments);
     let failed = |error: io::Error| {
         Failure::Unknown(format!(
             "{} belongs to user {}, and root could not become that user: {error}; type: sudo -u {} flagstone …",
@@ -49,7 +49,7 @@ pub fn assume(arguments: &Arguments) -> Result<(), Failure> {
             words::plain(&sudo(&account)),
         ))
     };
-    privileged::start(arguments, &store).map_err(failed)?;
+    privileged::start(arguments, &store, written).map_err(failed)?;
     drop_to(&account, account.group_or(found.gid())).map_err(failed)?;
     let _ = BECAME.set(account);
     Ok(())

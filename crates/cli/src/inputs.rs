@@ -1,6 +1,8 @@
 //! Files that were named on the command line, opened before the process changes its user.
 
 use crate::args::{Arguments, PlanWord, Reach, Word};
+use crate::entry::Entry;
+use rustix::process::geteuid;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Seek};
@@ -8,20 +10,34 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 /// Each file, or the error of opening it.
-static OPENED: OnceLock<BTreeMap<PathBuf, Result<File, i32>>> = OnceLock::new();
+static OPENED: OnceLock<BTreeMap<PathBuf, io::Result<File>>> = OnceLock::new();
 
-/// Opens all of them as the user that this process still is. Errors are reported by [`open`].
-pub fn open_all(arguments: &Arguments) {
-    let open = |path: &Path| File::open(path).map_err(|error| error.raw_os_error().unwrap_or(0));
+/// Opens all of them as the user that this process still is. Errors are reported by [`open`]. Returns the one that is to be
+/// written.
+pub fn open_all(arguments: &Arguments) -> Option<Entry> {
+    let mut written = None;
+    let mut open = |path: &Path| {
+        let entry = Entry::find(path)?;
+        let file = entry.open()?;
+        if matches!(&arguments.word, Word::Pull(word) if !word.dry_run) {
+            written = Some(entry);
+        }
+        Ok(file)
+    };
     let files = paths(&arguments.word).into_iter().filter(|path| *path != Path::new("-"));
     let _ = OPENED.set(files.map(|path| (path.to_owned(), open(path))).collect());
+    written
 }
 
 /// Opens a file that was named on the command line.
 pub fn open(path: &Path) -> io::Result<File> {
     match OPENED.get().and_then(|opened| opened.get(path)) {
+        None if geteuid().is_root() => Entry::find(path)?.open(),
         None => File::open(path),
-        Some(Err(error)) => Err(io::Error::from_raw_os_error(*error)),
+        Some(Err(error)) => Err(match error.raw_os_error() {
+            Some(code) => io::Error::from_raw_os_error(code),
+            None => io::Error::new(error.kind(), error.to_string()),
+        }),
         Some(Ok(file)) => {
             let mut file = file.try_clone()?;
             // A pipe has no beginning.

@@ -9,6 +9,7 @@ mod companies;
 mod confirm;
 mod counted;
 mod doctor;
+mod entry;
 mod fastcgi;
 mod guarding;
 mod http;

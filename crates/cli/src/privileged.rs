@@ -1,12 +1,12 @@
 //! The part of root's command that stays root when the rest becomes a store's owner.
 //!
-//! It is a process of its own, told on its command line what root typed: the file that `pull` writes, or the socket that
-//! `doctor --fpm` asks. It opens nothing else and nothing of the store. The other side can have it write a text to that file,
+//! It is a process of its own, told what root typed: the directory, open already, and the name of the file that `pull` writes,
+//! or the socket that `doctor --fpm` asks. It opens nothing else and nothing of the store. The other side can have it write a text to that file,
 //! connect that socket, and make or remove doctor's own script; its messages are bounded, and none holds a path.
 
 use crate::args::{Arguments, Word};
-use crate::cmd::replace;
 use crate::doctor;
+use crate::entry::{Entry, Written};
 use crate::fastcgi::Address;
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
@@ -18,7 +18,7 @@ use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::{Mutex, OnceLock};
 use std::thread::sleep;
@@ -44,15 +44,21 @@ const REMOVE_SCRIPT: u8 = 5;
 static CHANNEL: OnceLock<Mutex<UnixStream>> = OnceLock::new();
 
 /// Starts it while this process is still root, if what was typed needs it; and does what is read before anything of the store
-/// is. `store` is where that is.
+/// is. `store` is where that is; `written` is the file to write.
 ///
 /// # Errors
 ///
 /// When it cannot be started.
-pub fn start(arguments: &Arguments, store: &Path) -> io::Result<()> {
-    let (role, typed): (&str, OsString) = match &arguments.word {
-        Word::Pull(word) if !word.dry_run && word.file != Path::new("-") => (WRITE, (&word.file).into()),
-        Word::Doctor(word) => {
+pub fn start(arguments: &Arguments, store: &Path, written: Option<Entry>) -> io::Result<()> {
+    let mut folder = Stdio::null();
+    let mut exposed = None;
+    let (role, typed): (&str, OsString) = match (&arguments.word, written) {
+        (_, Some(entry)) => {
+            let (directory, name, why) = entry.into_parts();
+            (folder, exposed) = (directory.into(), why);
+            (WRITE, name)
+        }
+        (Word::Doctor(word), _) => {
             doctor::ahead(word, store);
             match &word.fpm {
                 Some(Address::Unix(socket)) => (ASK, socket.into()),
@@ -65,17 +71,10 @@ pub fn start(arguments: &Arguments, store: &Path) -> io::Result<()> {
     let program = Path::new("/proc/self/exe");
     let program = if program.exists() { program.to_owned() } else { std::env::current_exe()? };
     let mut command = Command::new(program);
-    command.arg(MARK).arg(role).arg(typed);
-    command.stdin(Stdio::from(OwnedFd::from(there))).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+    command.arg(MARK).arg(role).arg(typed).args(exposed);
+    command.stdin(Stdio::from(OwnedFd::from(there))).stdout(folder).stderr(Stdio::null()).spawn()?;
     let _ = CHANNEL.set(Mutex::new(here));
     Ok(())
-}
-
-/// What came of writing a file.
-pub enum Written {
-    Done,
-    /// It was not what it was expected to be, and is as it was.
-    Changed,
 }
 
 /// Replaces a file's content, if it was `before` until now: the file that was typed, by the user who typed it.
@@ -84,7 +83,7 @@ pub enum Written {
 ///
 /// When it cannot be read or written.
 pub fn write(path: &Path, before: &[u8], text: &[u8]) -> io::Result<Written> {
-    let Some(mut channel) = channel()? else { return write_here(path, before, text) };
+    let Some(mut channel) = channel()? else { return Entry::find(path)?.replace(before, text) };
     send(&mut channel, DONE, before)?;
     send(&mut channel, DONE, text)?;
     match receive(&mut channel)? {
@@ -92,14 +91,6 @@ pub fn write(path: &Path, before: &[u8], text: &[u8]) -> io::Result<Written> {
         (CHANGED, _) => Ok(Written::Changed),
         (_, problem) => Err(io::Error::other(String::from_utf8_lossy(&problem).into_owned())),
     }
-}
-
-fn write_here(path: &Path, before: &[u8], text: &[u8]) -> io::Result<Written> {
-    if std::fs::read(path)? != before {
-        return Ok(Written::Changed);
-    }
-    replace(path, text)?;
-    Ok(Written::Done)
 }
 
 /// Connects the socket that was typed, as the user who typed it. Waits until `end` where its queue is full.
@@ -169,22 +160,26 @@ pub fn serve() -> Option<ExitCode> {
     if arguments.next().as_deref() != Some(OsStr::new(MARK)) {
         return None;
     }
-    let (role, typed) =
-        (arguments.next().unwrap_or_default(), PathBuf::from(arguments.next().unwrap_or_default()));
+    let mut next = || arguments.next().unwrap_or_default();
+    let (role, typed, exposed) = (next(), next(), next());
     let channel = io::stdin().as_fd().try_clone_to_owned().map(UnixStream::from);
     let served = channel.and_then(|mut channel| match role.to_str() {
-        Some(WRITE) => serve_write(&mut channel, &typed),
-        Some(ASK) => serve_ask(&mut channel, &typed),
+        Some(WRITE) => {
+            let folder = io::stdout().as_fd().try_clone_to_owned()?;
+            let exposed = exposed.into_string().ok().filter(|why| !why.is_empty());
+            serve_write(&mut channel, &Entry::received(folder.into(), typed, exposed))
+        }
+        Some(ASK) => serve_ask(&mut channel, Path::new(&typed)),
         _ => Err(ErrorKind::InvalidInput.into()),
     });
     Some(ExitCode::from(u8::from(served.is_err())))
 }
 
 /// Writes once. The end of the channel instead of a message: there is nothing to write.
-fn serve_write(channel: &mut UnixStream, path: &Path) -> io::Result<()> {
+fn serve_write(channel: &mut UnixStream, entry: &Entry) -> io::Result<()> {
     let (_, before) = receive(channel)?;
     let (_, text) = receive(channel)?;
-    match write_here(path, &before, &text) {
+    match entry.replace(&before, &text) {
         Ok(Written::Done) => send(channel, DONE, &[]),
         Ok(Written::Changed) => send(channel, CHANGED, &[]),
         Err(error) => send(channel, FAILED, error.to_string().as_bytes()),

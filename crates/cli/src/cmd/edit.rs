@@ -4,17 +4,15 @@
 use super::change::{self, Begun};
 use super::{check, publish};
 use crate::args::{Add, Arguments, Changing, Companies, Disable, Enable, Rollout};
+use crate::entry::Written;
 use crate::output::{BOLD, DIM, Exit, Failure, GOOD, Outcome, Output};
-use crate::privileged::{self, Written};
-use crate::{place, words};
+use crate::{place, privileged, words};
 use flagstone::change::{ChangeError, Changed, Edit, Target, change as changed, change_published};
 use flagstone::definition::Percentage;
 use flagstone::store::{Action, Actor, Change, StoreError, diff};
 use serde_json::{Value, json};
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 
 /// A change as typed.
 struct Typed<'a> {
@@ -269,26 +267,4 @@ pub fn failure(error: ChangeError) -> Failure {
         ChangeError::Definitions { .. } => text.lines().map(words::plain).collect::<Vec<_>>().join("\n"),
         _ => words::plain(&text).into_owned(),
     })
-}
-
-/// Another content for the file, at once and on the disk: whoever reads it sees the one or the other. A symbolic link goes
-/// on leading to it.
-pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
-    struct Temporary(PathBuf);
-    impl Drop for Temporary {
-        fn drop(&mut self) {
-            let _ = std::fs::remove_file(&self.0);
-        }
-    }
-    let path = path.canonicalize()?;
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = Temporary(folder.join(format!(".{name}.{}.tmp", std::process::id())));
-    let permissions = path.metadata()?.permissions();
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary.0)?;
-    file.write_all(content)?;
-    file.set_permissions(permissions)?;
-    file.sync_all()?;
-    std::fs::rename(&temporary.0, &path)?;
-    File::open(folder)?.sync_all()
 }

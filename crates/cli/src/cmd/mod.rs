@@ -42,7 +42,6 @@ mod verify;
 mod watch;
 mod why;
 
-pub use edit::replace;
 pub use history::second;
 
 use crate::args::{Arguments, Word};

@@ -2,9 +2,9 @@
 
 use super::check;
 use crate::args::{Arguments, Pull};
+use crate::entry::Written;
 use crate::output::{BOLD, DIM, Exit, Failure, GOOD, Outcome, Output};
-use crate::privileged::{self, Written};
-use crate::{place, words};
+use crate::{place, privileged, words};
 use flagstone::change::Target;
 use flagstone::merge::{Pulled, pull};
 use flagstone::store::Actor;

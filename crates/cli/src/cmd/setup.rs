@@ -1,6 +1,7 @@
 //! `completions` and `man`: what an installation puts in its places.
 
 use crate::args::{self, Completions, Man};
+use crate::entry::Entry;
 use crate::output::{Exit, Failure, Outcome, Output};
 use clap::Command;
 use std::path::Path;
@@ -35,8 +36,9 @@ fn manual() -> Command {
 
 fn write(directory: &Path, name: &str, command: Command) -> Result<(), Failure> {
     let path = directory.join(format!("{name}.1"));
-    std::fs::write(&path, page(command)?)
-        .map_err(|error| Failure::Unknown(format!("cannot write {}: {error}", path.display())))
+    let page = page(command)?;
+    let written = Entry::find(&path).and_then(|entry| entry.write(&page));
+    written.map_err(|error| Failure::Unknown(format!("cannot write {}: {error}", path.display())))
 }
 
 fn page(command: Command) -> Result<Vec<u8>, Failure> {

@@ -3,11 +3,10 @@
 use super::store::Opened;
 use super::{APPLICATION, CODE_UNDEFINED, CODE_UNUSED, Report};
 use crate::scan::{Scan, scan};
-use crate::words;
+use crate::{inputs, words};
 use flagstone::definition::{Definitions, nearest};
 use std::collections::BTreeSet;
-use std::fs;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -15,6 +14,9 @@ use std::sync::Mutex;
 const SHOWN: usize = 5;
 /// Tests name flags that need not be published.
 const TESTS: [&str; 3] = ["tests/", "test/", "spec/"];
+
+/// The most of `.env` that is read, in bytes.
+const SETTINGS_LIMIT: u64 = 1 << 20;
 
 /// Not asked for.
 pub fn unasked(report: &mut Report) {
@@ -41,8 +43,14 @@ pub fn ahead(directory: &Path) {
 
 impl Read {
     fn of(directory: &Path) -> Read {
-        Read { scan: scan(directory, false), settings: fs::read_to_string(directory.join(".env")) }
+        Read { scan: scan(directory, false), settings: read(&directory.join(".env")) }
     }
+}
+
+fn read(path: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    inputs::open(path)?.take(SETTINGS_LIMIT).read_to_string(&mut text)?;
+    Ok(text)
 }
 
 pub fn checks(directory: &Path, opened: &Opened, report: &mut Report) {

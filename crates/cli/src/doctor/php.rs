@@ -4,7 +4,7 @@ use super::answer::{self, Answer, SCRIPT, Where};
 use super::store::Opened;
 use super::{PHP, PHP_ANSWERS, PHP_VERSION, Report};
 use crate::process::{self, Ran};
-use crate::{identity, words};
+use crate::{entry, identity, words};
 use std::path::Path;
 use std::process::Command;
 use std::sync::Mutex;
@@ -24,6 +24,8 @@ pub fn ahead(php: &Path, store: &Path) {
 }
 
 fn ask(program: &Path, store: &Path) -> Result<Option<Ran>, String> {
+    entry::judge_program(program)
+        .map_err(|error| format!("cannot run {}: {error}", words::plain(&program.to_string_lossy())))?;
     let mut command = Command::new(program);
     if identity::became().is_some() {
         process::own_environment(&mut command);

@@ -1,7 +1,6 @@
 //! The files of PHP below a directory.
 
-use crate::words;
-use std::fs::File;
+use crate::{entry, inputs, words};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -25,6 +24,7 @@ pub struct Listed {
 ///
 /// When the directory itself cannot be read.
 pub fn list(directory: &Path, all: bool) -> io::Result<Listed> {
+    entry::judge_directory(directory)?;
     let mut listed = Listed { files: Vec::new(), unread: Vec::new() };
     let mut pending = vec![directory.to_owned()];
     while let Some(at) = pending.pop() {
@@ -67,7 +67,7 @@ pub fn name(directory: &Path, path: &Path) -> String {
 /// The bytes of a file that has no more than `limit` of them.
 pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
+    inputs::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
     match bytes.len() as u64 > limit {
         true => Err(io::Error::other(format!("found more than {} MiB, which no source has", limit >> 20))),
         false => Ok(bytes),

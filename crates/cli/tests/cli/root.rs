@@ -1,6 +1,8 @@
 //! Root's command on another user's store: it works as that user, and what root typed stays root's. Only root plays this;
 //! whoever runs the tests otherwise needs `sudo -n`.
 
+mod paths;
+
 use crate::shop::{FLAGS, Ran, Shop, ran};
 use serde_json::{Value, json};
 use std::io::{Read, Write};
