@@ -97,7 +97,8 @@ function feature_needs(string $flag): array {}
  *
  * `source` is `current`, `previous` (the current generation could not be loaded when the process started),
  * `last_good` (a newer one was refused) or `none`. Times are Unix seconds, ages are seconds. `sigbus` says whether a mapped file that is
- * cut short can end this process: `in_place` (it cannot), `replaced` (something else took the signal) or `unused` (nothing is mapped).
+ * cut short can end this process: `in_place` (it cannot), `replaced` (something else took the signal),
+ * `blocked` (something blocks the signal in this thread) or `unused` (nothing is mapped).
  *
  * @return array{backend: string, version: string, store: ?string, environment: ?string, generation: int,
  *     head_generation: int, published_at: ?float, age: ?float, source: string, map: ?string, flags: int,

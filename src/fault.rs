@@ -8,6 +8,9 @@
 //! zeros: who has seen a zero sees the mark.
 //!
 //! The handler takes no lock, allocates nothing, and reads a table of fixed size that is each process's own after a fork.
+//!
+//! A fault whose signal the thread blocks ends the process, whatever handler is there. So a thread that maps a file lets the
+//! signal through, and whoever knows of code that changes masks calls [`unblock_bus_errors`] after it.
 
 #![allow(unsafe_code)]
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
@@ -121,8 +124,8 @@ fn chain(signal: c_int, code: c_int, info: *mut siginfo_t, context: *mut c_void)
     let sent = code <= 0;
     let Some(previous) = PREVIOUS.get() else { return to_default(signal, true) };
     match previous.sa_sigaction {
-        libc::SIG_IGN if sent => {}
-        libc::SIG_DFL | libc::SIG_IGN => to_default(signal, sent),
+        libc::SIG_IGN if sent => return,
+        libc::SIG_DFL | libc::SIG_IGN => return to_default(signal, sent),
         handler if previous.sa_flags & libc::SA_SIGINFO != 0 => {
             // SAFETY: whoever registered it said that it is such a function.
             let handler: extern "C" fn(c_int, *mut siginfo_t, *mut c_void) =
@@ -135,18 +138,30 @@ fn chain(signal: c_int, code: c_int, info: *mut siginfo_t, context: *mut c_void)
             handler(signal);
         }
     }
+    // Rust's own handler, and many others, leave the signal to the default; some send it once more.
+    if sent && current_action().is_some_and(|action| action.sa_sigaction == libc::SIG_DFL) {
+        come_back();
+    }
 }
 
 /// Ends the process as it would have ended without a handler: the access faults again, and a signal that was sent is sent again.
+/// The first process of a PID namespace outlives a signal that is sent, and keeps the handler.
 fn to_default(signal: c_int, sent: bool) {
     // SAFETY: all zeros are a valid `sigaction`: the default, with an empty mask.
     let default: libc::sigaction = unsafe { std::mem::zeroed() };
     // SAFETY: the action is valid, and nobody asks for the old one.
     unsafe { libc::sigaction(signal, &raw const default, null_mut()) };
     if sent {
-        // SAFETY: sends a signal to this thread, which gets it when the handler returns.
+        // SAFETY: sends a signal to this thread, which blocks it while the handler runs.
         unsafe { libc::raise(signal) };
+        come_back();
     }
+}
+
+/// Takes the signal again after the default had it: one that waits ends the process here, or never.
+fn come_back() {
+    unblock_bus_errors();
+    set_action();
 }
 
 fn current_action() -> Option<libc::sigaction> {
@@ -161,15 +176,47 @@ fn install() {
     ONCE.call_once(|| {
         let Some(previous) = current_action() else { return };
         let _ = PREVIOUS.set(previous);
-        // SAFETY: all zeros are a valid `sigaction`.
-        let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
-        action.sa_sigaction = on_bus_error as *const () as usize;
-        action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_RESTART;
-        // SAFETY: the mask is this action's own.
-        unsafe { libc::sigfillset(&raw mut action.sa_mask) };
-        // SAFETY: the handler calls nothing that a signal handler may not call.
-        unsafe { libc::sigaction(libc::SIGBUS, &raw const action, null_mut()) };
+        set_action();
     });
+}
+
+/// Gives SIGBUS to the handler.
+fn set_action() {
+    // SAFETY: all zeros are a valid `sigaction`.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_sigaction = on_bus_error as *const () as usize;
+    action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_RESTART;
+    // SAFETY: the mask is this action's own.
+    unsafe { libc::sigfillset(&raw mut action.sa_mask) };
+    // SAFETY: the handler calls nothing that a signal handler may not call.
+    unsafe { libc::sigaction(libc::SIGBUS, &raw const action, null_mut()) };
+}
+
+fn no_signals() -> libc::sigset_t {
+    // SAFETY: all zeros are a valid set.
+    let mut set: libc::sigset_t = unsafe { std::mem::zeroed() };
+    // SAFETY: the set is this function's own.
+    unsafe { libc::sigemptyset(&raw mut set) };
+    set
+}
+
+/// Lets SIGBUS through to this thread. A file that is cut short under a mapping ends a process whose thread blocks it, so that a
+/// thread calls this before it reads one, once, and again after code that may have changed its mask. One system call.
+pub fn unblock_bus_errors() {
+    let mut set = no_signals();
+    // SAFETY: the set is this function's own, and the signal exists.
+    unsafe { libc::sigaddset(&raw mut set, libc::SIGBUS) };
+    // SAFETY: changes this thread's mask by that set, and asks for no old one.
+    unsafe { libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const set, null_mut()) };
+}
+
+/// Whether this thread blocks SIGBUS.
+fn blocks_bus_errors() -> bool {
+    let mut mask = no_signals();
+    // SAFETY: asks only; the mask has a place.
+    unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, null(), &raw mut mask) };
+    // SAFETY: the set is this function's own, and the signal exists.
+    unsafe { libc::sigismember(&raw const mask, libc::SIGBUS) == 1 }
 }
 
 /// Who has SIGBUS in this process.
@@ -181,26 +228,35 @@ pub enum BusHandler {
     InPlace,
     /// Something else took the signal later: a file that is cut short ends the process, unless that one passes it on.
     Replaced,
+    /// The thread that asks blocks the signal: a file that is cut short while this thread reads it ends the process.
+    Blocked,
 }
 
 impl BusHandler {
-    /// `unused`, `in_place` or `replaced`.
+    /// `unused`, `in_place`, `replaced` or `blocked`.
     pub fn as_str(self) -> &'static str {
         match self {
             BusHandler::Unused => "unused",
             BusHandler::InPlace => "in_place",
             BusHandler::Replaced => "replaced",
+            BusHandler::Blocked => "blocked",
         }
     }
 }
 
-/// Who has SIGBUS in this process now. One system call.
+/// Who has SIGBUS in this process now, and whether it reaches the calling thread. Two system calls.
 pub fn bus_handler() -> BusHandler {
     if PREVIOUS.get().is_none() {
         return BusHandler::Unused;
     }
     match current_action() {
-        Some(action) if action.sa_sigaction == on_bus_error as *const () as usize => BusHandler::InPlace,
+        Some(action) if action.sa_sigaction == on_bus_error as *const () as usize => {
+            if blocks_bus_errors() {
+                BusHandler::Blocked
+            } else {
+                BusHandler::InPlace
+            }
+        }
         _ => BusHandler::Replaced,
     }
 }
@@ -224,9 +280,11 @@ unsafe impl Send for Mapped {}
 unsafe impl Sync for Mapped {}
 
 impl Mapped {
-    /// Maps the first `size` bytes of `file`, and installs the handler where that is the first mapping.
+    /// Maps the first `size` bytes of `file`, and installs the handler where that is the first mapping. SIGBUS reaches the calling
+    /// thread from then on.
     pub(crate) fn new(file: &File, size: usize, writable: bool) -> io::Result<Mapped> {
         install();
+        unblock_bus_errors();
         let Some(slot) = take_slot() else {
             return Err(io::Error::other(format!("this process has mapped {SLOT_COUNT} files already")));
         };

@@ -41,7 +41,7 @@ pub use eval::{
     Answer, Attribute, Context, Key, Question, Reason, Switches, Unknown, enabled, evaluate, missing,
     possible, rule_name, unknown, variant, variant_named,
 };
-pub use fault::{BusHandler, bus_handler, lost_mappings};
+pub use fault::{BusHandler, bus_handler, lost_mappings, unblock_bus_errors};
 #[cfg(feature = "publisher")]
 pub use snapshot::{Audited, FlagFields, Layout, ListFields, RuleFields, SectionLayout, TestFields};
 pub use snapshot::{

@@ -23,6 +23,8 @@ fn a_child_process_does_what_its_parent_asks() {
         Ok("a fault of others") => fault_of_others(&path),
         Ok("another handler") => another_handler(&path),
         Ok("fork, cut and ask") => fork_cut_and_ask(&path),
+        Ok("block, map, cut and ask") => block_map_cut_and_ask(&path),
+        Ok("take a signal, cut and ask") => take_a_signal_cut_and_ask(&path),
         _ => support::children::serve(),
     }
 }
@@ -52,6 +54,54 @@ fn another_handler(store: &Path) {
     // SAFETY: ignoring a signal that nobody sends here.
     unsafe { libc::signal(libc::SIGBUS, libc::SIG_IGN) };
     say(bus_handler().as_str());
+    std::process::exit(0);
+}
+
+/// Blocks every signal of this thread.
+fn block_signals() {
+    // SAFETY: all zeros are a valid set.
+    let mut all: libc::sigset_t = unsafe { std::mem::zeroed() };
+    // SAFETY: the set is this function's own.
+    unsafe { libc::sigfillset(&raw mut all) };
+    // SAFETY: changes this thread's mask alone, and asks for no old one.
+    unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const all, std::ptr::null_mut()) };
+}
+
+fn block_map_cut_and_ask(store: &Path) {
+    block_signals();
+    let first = shared(store);
+    first.view();
+    say(bus_handler().as_str());
+    block_signals();
+    say(bus_handler().as_str());
+    flagstone::unblock_bus_errors();
+    say(bus_handler().as_str());
+    cut(&snapshot_file(store, 2), 0);
+    cut(&store.join("head"), 0);
+    let on = ask(&first, 3_000).0.unwrap_or(false);
+    first.check_replaced(later());
+    say(&format!("{on} {}", flagstone::lost_mappings() > 0));
+    std::process::exit(0);
+}
+
+/// `DEFAULT` is set: nobody had the signal before. Otherwise Rust had.
+fn take_a_signal_cut_and_ask(store: &Path) {
+    if std::env::var("DEFAULT").is_ok() {
+        // SAFETY: what the signal does without a handler.
+        unsafe { libc::signal(libc::SIGBUS, libc::SIG_DFL) };
+    }
+    let reader = shared(store);
+    reader.view();
+    for _ in 0..3 {
+        // SAFETY: sends a signal to this thread.
+        unsafe { libc::raise(libc::SIGBUS) };
+        say(bus_handler().as_str());
+    }
+    cut(&snapshot_file(store, 2), 0);
+    cut(&store.join("head"), 0);
+    let on = ask(&reader, 3_000).0.unwrap_or(false);
+    reader.check_replaced(later());
+    say(&format!("{on} {}", flagstone::lost_mappings() > 0));
     std::process::exit(0);
 }
 
@@ -509,6 +559,43 @@ fn a_handler_that_comes_later_is_told() {
     publish(&new_store(&path), &portal(true));
     let ended = Child::new("another handler").store(&path).run();
     assert_eq!(ended.answers(), ["unused", "in_place", "replaced"]);
+}
+
+#[test]
+fn a_thread_that_maps_outlives_a_cut_whatever_signals_it_blocked() {
+    let dir = trusted_dir();
+    let (path, _) = listed_store(&dir);
+    let ended = Child::new("block, map, cut and ask").store(&path).run();
+    assert_eq!(
+        ended.answers(),
+        ["in_place", "blocked", "in_place", "false true"],
+        "{}",
+        String::from_utf8_lossy(&ended.output.stderr)
+    );
+}
+
+#[test]
+fn a_signal_that_is_sent_leaves_the_handler_in_place_where_the_process_lives() {
+    assert_eq!(support::user(), 0, "a PID namespace needs root: run the tests as root (sudo make test)");
+    let dir = trusted_dir();
+    // The first process of a PID namespace lives, as one whose earlier handler was Rust's.
+    for (name, before) in [("DEFAULT", ["unshare", "--pid", "--fork"].as_slice()), ("RUST", &[])] {
+        let path = dir.join(name);
+        let store = new_store(&path);
+        publish(&store, &denying("one"));
+        publish(&store, &denying("two"));
+        let ended = Child::new("take a signal, cut and ask").store(&path).set(name, "1").under(before).run();
+        assert_eq!(
+            ended.answers(),
+            ["in_place", "in_place", "in_place", "false true"],
+            "{name}: {}",
+            String::from_utf8_lossy(&ended.output.stderr)
+        );
+    }
+    use std::os::unix::process::ExitStatusExt;
+    let (path, _) = listed_store(&dir);
+    let ended = Child::new("take a signal, cut and ask").store(&path).set("DEFAULT", "1").run();
+    assert_eq!((ended.output.status.signal(), ended.answers().len()), (Some(7), 0));
 }
 
 #[test]

@@ -34,6 +34,8 @@ mod words;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    // Whoever started it may have blocked the signal, and threads have the mask of the one that starts them.
+    flagstone::unblock_bus_errors();
     if let Some(code) = privileged::serve() {
         return code;
     }

@@ -14,6 +14,7 @@ mod ini;
 mod overrides;
 mod php;
 mod pin;
+mod signals;
 mod signatures;
 mod status;
 mod stores;
@@ -48,8 +49,9 @@ extern "C" fn get_module() -> *mut ModuleEntry {
         let built: Result<(ModuleEntry, ModuleStartup, ModuleAllocations), _> =
             signatures::functions().into_iter().fold(builder, ModuleBuilder::function).try_into();
         match built {
-            Ok((entry, startup, mut owned)) => {
+            Ok((mut entry, startup, mut owned)) => {
                 signatures::give_unions(&mut owned);
+                signals::start_after_pcntl(&mut entry);
                 *STARTUP.lock() = Some(startup);
                 (entry, owned)
             }
@@ -64,6 +66,7 @@ unsafe extern "C" fn startup(kind: c_int, module: c_int) -> c_int {
     ini::register(module);
     php::catch_words_of_panics();
     php::observe_errors();
+    signals::watch_masks();
     if php::keeps_workers() {
         let hooked = php::guarded(false, || {
             STARTUP.lock().as_ref().is_some_and(|startup| startup.startup(kind, module).is_ok())

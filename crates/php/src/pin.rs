@@ -24,6 +24,8 @@ pub(crate) static GLOBALS: ModuleGlobals<Globals> = ModuleGlobals::new();
 
 /// Watched by requests whose pin does not move, and whose snapshot nobody can take away.
 static STILL: AtomicU64 = AtomicU64::new(0);
+/// What `STILL` never is: seen where the next question has to look.
+const UNSEEN: u64 = 1;
 
 /// How often an answer is looked for again because the snapshot was lost under it: each time from a copy, or from another.
 const RECOVERIES: usize = 8;
@@ -57,6 +59,9 @@ pub(crate) struct Globals {
     held: bool,
     /// `view` is what this request is answered from.
     pinned: bool,
+    /// SIGBUS reaches this thread: its mask was looked at, and nothing that is known changed it since. Until then nothing that is
+    /// mapped is read.
+    faults_reach: bool,
     pub(crate) view: Option<Arc<View>>,
     open: Option<Opened>,
     /// What `flagstone_use` named.
@@ -117,6 +122,7 @@ impl Default for Globals {
             moved: 0,
             held: false,
             pinned: false,
+            faults_reach: false,
             view: None,
             open: None,
             named: None,
@@ -228,8 +234,25 @@ impl Globals {
         }
     }
 
+    /// The mask of this thread's signals may be another from here on: the next question looks.
+    pub(crate) fn suspect_mask(&mut self) {
+        self.faults_reach = false;
+        self.quick = null();
+        self.watched = &raw const STILL;
+        self.seen = UNSEEN;
+    }
+
+    /// Lets SIGBUS through to this thread where something may have blocked it.
+    fn let_faults_reach(&mut self) {
+        if !self.faults_reach {
+            self.faults_reach = true;
+            engine::unblock_bus_errors();
+        }
+    }
+
     /// Pins `view`, and watches for what would move it.
     fn set(&mut self, view: Arc<View>) {
+        self.let_faults_reach();
         self.watched = &raw const STILL;
         self.seen = 0;
         let mut quick = self.overrides.is_none() && !view.switches.any();
@@ -317,6 +340,13 @@ pub(crate) fn refresh(globals: &mut Globals) -> bool {
 #[cold]
 #[inline(never)]
 fn look(globals: &mut Globals) {
+    if !globals.faults_reach {
+        globals.let_faults_reach();
+        reconsider(globals);
+        if globals.pinned && !globals.must_look() {
+            return;
+        }
+    }
     let clock = coarse_monotonic_ms();
     if !globals.pinned {
         globals.until_look = globals.look_every;
@@ -349,7 +379,7 @@ fn advance(globals: &mut Globals, clock: u64) -> bool {
 
 fn move_on(globals: &mut Globals, clock: u64, holds: bool) -> bool {
     let before = globals.view.as_ref().map(|view| view.generation);
-    after_fork(globals);
+    prepare(globals);
     choose_store(globals, clock);
     globals.moved = clock;
     follow_head(globals, clock, holds);
@@ -393,9 +423,16 @@ pub(crate) fn log_notices(globals: &mut Globals) {
     }
 }
 
+/// To be called before memory is read that is mapped: SIGBUS reaches this thread, and what a child of `fork` must not share with its
+/// parent is its own.
+pub(crate) fn prepare(globals: &mut Globals) {
+    globals.let_faults_reach();
+    after_fork(globals);
+}
+
 /// A child of `fork` counts in cells of its own, and, where there are threads, reads by a reader of its own: another thread
 /// may have held the locks of its parent's.
-pub(crate) fn after_fork(globals: &mut Globals) {
+fn after_fork(globals: &mut Globals) {
     let forks = php::forks();
     if globals.forks == forks {
         return;

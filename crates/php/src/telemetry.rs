@@ -108,7 +108,7 @@ impl Telemetry {
 
 /// A request of PHP's begins; under the CLI, the process.
 pub(crate) fn request_begins(globals: &mut Globals) {
-    pin::after_fork(globals);
+    pin::prepare(globals);
     php::forget_errors();
     globals.telemetry.depth = 0;
     globals.telemetry.by_itself = true;
@@ -119,7 +119,7 @@ pub(crate) fn request_begins(globals: &mut Globals) {
 
 /// A worker that serves many requests in one script takes another: the application marks it.
 pub(crate) fn worker_takes_request(globals: &mut Globals) {
-    pin::after_fork(globals);
+    pin::prepare(globals);
     php::forget_errors();
     globals.telemetry.depth = 0;
     globals.telemetry.by_itself = false;
@@ -130,7 +130,7 @@ pub(crate) fn worker_takes_request(globals: &mut Globals) {
 
 /// A request of PHP's ends, while its status is still known.
 pub(crate) fn request_ends(globals: &mut Globals) {
-    pin::after_fork(globals);
+    pin::prepare(globals);
     if globals.telemetry.by_itself || globals.telemetry.depth > 0 {
         globals.telemetry.end(php::outcome());
     }
@@ -140,7 +140,7 @@ pub(crate) fn request_ends(globals: &mut Globals) {
 
 /// The application marks the begin of a request or job. True if it is the outermost, which moves the pin.
 pub(crate) fn mark_begin(globals: &mut Globals) -> bool {
-    pin::after_fork(globals);
+    pin::prepare(globals);
     let lives_long = php::lives_long();
     let telemetry = &mut globals.telemetry;
     telemetry.depth = telemetry.depth.saturating_add(1);
@@ -156,7 +156,7 @@ pub(crate) fn mark_begin(globals: &mut Globals) -> bool {
 
 /// The application marks its end.
 pub(crate) fn mark_end(globals: &mut Globals, status: Status) {
-    pin::after_fork(globals);
+    pin::prepare(globals);
     let telemetry = &mut globals.telemetry;
     if telemetry.depth == 0 {
         return;

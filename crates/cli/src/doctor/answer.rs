@@ -152,12 +152,18 @@ pub fn answers(kind: Kind, status: &Status, found: String, report: &mut Report) 
             format!("{found}, but something else in the process took SIGBUS: a file that is cut short can end it"),
             "find the extension that handles SIGBUS (a crash reporter), or set flagstone.map = private, which leaves the head",
         ),
+        Some("blocked") => report.warned(
+            kind,
+            format!("{found}, but something in the process blocks SIGBUS: a file that is cut short can end it"),
+            "find the extension that changes the mask of its thread's signals, and have it leave SIGBUS out",
+        ),
         _ => report.passed(kind, found),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::{CODE_UNUSED, State};
     use super::*;
 
     #[test]
@@ -173,5 +179,27 @@ mod tests {
         assert_eq!(told(printed), "Warning: PHP Startup: Unable to load dynamic library 'flagstone.so'");
         assert_eq!(parse("").err().as_deref(), Some("it printed nothing"));
         assert!(parse("\x1b[2J").err().is_some_and(|error| !error.contains('\x1b')));
+    }
+
+    #[test]
+    fn whoever_keeps_a_fault_from_the_handler_is_warned_of() {
+        for (sigbus, state) in
+            [("in_place", State::Passed), ("replaced", State::Warned), ("blocked", State::Warned)]
+        {
+            let status = Status {
+                version: String::new(),
+                store: None,
+                environment: None,
+                generation: 1,
+                source: "current".to_owned(),
+                last_error: None,
+                warning: None,
+                sigbus: Some(sigbus.to_owned()),
+            };
+            let mut report = Report::default();
+            answers(CODE_UNUSED, &status, "php answers".to_owned(), &mut report);
+            let [check] = report.checks.as_slice() else { panic!("one check") };
+            assert_eq!(check.state, state, "{sigbus}: {}", check.found);
+        }
     }
 }
