@@ -78,9 +78,18 @@ fn reasons(counts: &[u64]) -> Vec<(&'static str, u64)> {
     named.map(|(reason, count)| (reason.as_str(), *count)).collect()
 }
 
+/// All counters in a directory.
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let paths = |directory: &Path| {
+        let entries = std::fs::read_dir(directory).expect("a directory");
+        entries.map(|entry| entry.expect("an entry").path()).collect::<Vec<_>>()
+    };
+    let within = paths(directory).into_iter().filter(|path| path.is_dir()).flat_map(|path| paths(&path));
+    within.filter(|path| path.extension().is_some_and(|found| found == "counters")).collect()
+}
+
 fn file(directory: &Path) -> PathBuf {
-    let mut files = std::fs::read_dir(directory).expect("files");
-    files.next().expect("a file").expect("an entry").path()
+    files(directory).pop().expect("a file")
 }
 
 #[test]
@@ -320,8 +329,9 @@ fn more_flags_than_there_is_room_for_are_counted_together() {
 #[test]
 fn threads_count_in_cells_of_their_own_and_then_in_shared_ones() {
     let (directory, snapshot) = (trusted_dir(), compiled(FLAGS));
+    let (counted, read) = (std::sync::Barrier::new(301), std::sync::Barrier::new(301));
     std::thread::scope(|scope| {
-        for _ in 0..80 {
+        for _ in 0..300 {
             scope.spawn(|| {
                 let mut recorder = recorder(directory.path(), &snapshot);
                 recorder.begin(0);
@@ -331,13 +341,20 @@ fn threads_count_in_cells_of_their_own_and_then_in_shared_ones() {
                 }
                 end(&mut recorder, Status::Http(200), 0, 10);
                 // Held to the end, so that the last ones find no cells of their own.
-                std::thread::sleep(std::time::Duration::from_millis(300));
+                counted.wait();
+                read.wait();
             });
         }
+        counted.wait();
+        let counts = counts(directory.path(), NOON);
+        assert_eq!((counts.workers.len(), counts.without_cells), (256, 44));
+        read.wait();
     });
+    assert_eq!(counts(directory.path(), NOON).without_cells, 0);
     let (half, on) = (flag(directory.path(), "half"), flag(directory.path(), "on"));
     let (some, others) = half.answers();
-    assert_eq!((some + others, on.answers(), on.exposure.on.requests), (80_000, (80_000, 0), 80));
+    assert_eq!((some + others, on.answers(), on.exposure.on.requests), (300_000, (300_000, 0), 300));
+    assert_eq!(counts(directory.path(), NOON).total().requests, 300);
 }
 
 /// A child of `killed_processes_lose_no_count_that_they_acknowledged`.
@@ -389,7 +406,7 @@ fn killed_processes_lose_no_count_that_they_acknowledged() {
     // One acknowledges every 64th, and may have counted up to 64 more and the one that it was at.
     assert!(acknowledged > 0 && acknowledged <= total, "{acknowledged} acknowledged, {total} counted");
     assert!(total <= acknowledged + kills * 65, "{acknowledged} acknowledged, {total} counted");
-    assert_eq!(std::fs::read_dir(directory.path()).expect("files").count(), 1, "one file for all of them");
+    assert_eq!(files(directory.path()).len(), 1, "one file for all of them");
 }
 
 #[test]
@@ -424,7 +441,7 @@ fn random_bytes_in_the_memory_are_wrong_numbers_and_nothing_else() {
         // Its first word says now that it is no such file; with it, everything else is read.
         let left_out = read(directory.path(), Path::new(STORE), NOON, |_| true).expect("a reading");
         assert!(left_out.sources[0].left_out.is_some());
-        handle.write_all_at(b"flagcnt3", 0).expect("a write");
+        handle.write_all_at(b"flagcnt4", 0).expect("a write");
         let found = read(directory.path(), Path::new(STORE), NOON, |_| true).expect("a reading");
         assert_eq!(found.sources[0].left_out, None);
     }
@@ -476,12 +493,21 @@ fn readers_believe_only_the_users_they_are_told_to_and_files_that_are_what_they_
     let found = read(directory.path(), Path::new(STORE), NOON, |_| false).expect("a reading");
     assert!(found.flag("on").is_none());
     assert!(found.sources[0].left_out.as_deref().is_some_and(|why| why.contains("not one whose counters")));
-    let forged = path.to_str().expect("a path").replace(&format!("-{user}-64"), &format!("-{}-64", user + 1));
-    std::fs::copy(&path, &forged).expect("a copy");
+    // Whose counters they are follows from the owner of the directory, whatever its name says.
+    let forged = directory.join(&format!("flagstone-4-{}", user + 1));
+    std::fs::create_dir(&forged).expect("a directory");
+    let copy = forged.join(path.file_name().expect("a name"));
+    std::fs::copy(&path, &copy).expect("a copy");
     let found = read(directory.path(), Path::new(STORE), NOON, |_| true).expect("a reading");
-    let forged = found.sources.iter().find(|source| source.user == user + 1).expect("it is listed");
-    assert!(forged.left_out.as_deref().is_some_and(|why| why.contains("belongs to user")), "{forged:?}");
+    assert!(found.sources.iter().all(|source| source.user == user), "{:?}", found.sources);
+    // One that others can write is nobody's.
+    std::fs::set_permissions(&forged, std::fs::Permissions::from_mode(0o777)).expect("a mode");
+    let found = read(directory.path(), Path::new(STORE), NOON, |_| true).expect("a reading");
     assert_eq!(found.flag("on").map(FlagCounts::answers), Some((1, 0)));
+    std::fs::remove_dir_all(&forged).expect("a removal");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666)).expect("a mode");
+    let found = read(directory.path(), Path::new(STORE), NOON, |_| true).expect("a reading");
+    assert!(found.sources[0].left_out.as_deref().is_some_and(|why| why.contains("others can write it")));
 }
 
 #[test]
@@ -544,7 +570,7 @@ fn memory_of_a_store_that_is_gone_goes_when_another_is_made_a_day_later() {
     assert_eq!(u64::from_ne_bytes(word), namespace);
     file.write_all_at(&(namespace + 1).to_ne_bytes(), 56).expect("a word");
     lie_unused(&elsewhere_file);
-    std::fs::write(memory.join("flagstone-3-of-somebody"), "else").expect("a file");
+    std::fs::write(memory.join("flagstone-4-of-somebody"), "else").expect("a file");
     for store in [&gone, &held, &fresh, &elsewhere] {
         std::fs::remove_dir(store).expect("a removal");
     }
@@ -557,7 +583,7 @@ fn memory_of_a_store_that_is_gone_goes_when_another_is_made_a_day_later() {
     assert!(held_recorder.is_sound(), "somebody counts");
     assert!(fresh_file.exists(), "somebody counted in the last hour");
     assert!(elsewhere_file.exists(), "its store cannot be seen from here");
-    assert!(memory.join("flagstone-3-of-somebody").exists());
+    assert!(memory.join("flagstone-4-of-somebody").exists());
 }
 
 #[test]
@@ -608,23 +634,209 @@ fn truncate(file: &Path, length: u64) {
     std::fs::File::options().write(true).open(file).and_then(|file| file.set_len(length)).expect("a length");
 }
 
+/// What a cohort holds: requests, and of these those that failed.
+fn on(directory: &Path, key: &str) -> (u64, u64) {
+    let on = flag(directory, key).exposure.on;
+    (on.requests, on.errors)
+}
+
 #[test]
-fn counts_of_a_smaller_file_and_the_larger_one_after_it_are_added() {
-    let directory = trusted_dir();
-    let few = compiled(r#"{"f1": {"enabled": true}}"#);
-    let many: Vec<String> = (0..100).map(|flag| format!("\"f{flag}\": {{\"enabled\": true}}")).collect();
-    let many = compiled(&format!("{{{}}}", many.join(",")));
-    let mut first = recorder(directory.path(), &few);
-    assert!(first.fits(&few) && !first.fits(&many));
+fn a_request_whose_thread_dies_is_counted_as_failed_once() {
+    // Such requests were counted as answers alone: what kills its worker harmed no cohort.
+    let (directory, snapshot) = (trusted_dir(), compiled(FLAGS));
+    let mut first = recorder(directory.path(), &snapshot);
     first.begin(0);
-    ask(&mut first, &few, "f1", Some(1));
-    end(&mut first, Status::Http(200), 0, 10);
-    let mut second = recorder(directory.path(), &many);
-    second.begin(0);
-    ask(&mut second, &many, "f1", Some(2));
-    end(&mut second, Status::Http(200), 0, 10);
-    let found = flag(directory.path(), "f1");
-    assert_eq!((found.answers(), found.exposure.on.requests), ((2, 0), 2));
-    assert_eq!(found.hours.last().map(|hour| hour.on), Some(2));
-    assert_eq!(found.companies.round(), 2.0);
+    ask(&mut first, &snapshot, "on", Some(42));
+    end(&mut first, Status::Http(200), 0, 1_000);
+    first.begin(0);
+    ask(&mut first, &snapshot, "on", Some(42));
+    ask(&mut first, &snapshot, "off", Some(42));
+    assert_eq!(on(directory.path(), "on"), (1, 0), "it goes on");
+    first.abandon();
+    // The reader adds what nobody has written down.
+    let seen = |when: &str| {
+        let counts = counts(directory.path(), NOON);
+        let on = counts.flag("on").expect("counts");
+        assert_eq!((on.exposure.on.requests, on.exposure.on.errors), (2, 1), "{when}");
+        assert_eq!((on.classes[0][2], on.classes[0][6]), (1, 1), "{when}");
+        assert_eq!(on.exposure.on.durations.iter().sum::<u64>(), 1, "{when}: it has no duration");
+        let group = on.exposure.on.groups.iter().find(|group| group.requests > 0).expect("a group");
+        assert_eq!((group.requests, group.errors, group.time), (2, 1, 1_000), "{when}");
+        let off = &counts.flag("off").expect("counts").exposure.off;
+        assert_eq!((off.requests, off.errors), (1, 1), "{when}");
+        assert_eq!((counts.total().requests, counts.total().errors), (2, 1), "{when}");
+    };
+    seen("nobody holds its cells");
+    let second = recorder(directory.path(), &snapshot);
+    seen("another thread holds them");
+    drop(second);
+    seen("nobody holds them again");
+    assert_eq!(counts(directory.path(), NOON).workers.len(), 0);
+}
+
+#[test]
+fn cells_of_threads_that_died_are_settled_whichever_cells_the_next_thread_takes() {
+    let (directory, snapshot) = (trusted_dir(), compiled(FLAGS));
+    let dying: Vec<Recorder> = (0..5)
+        .map(|_| {
+            let mut recorder = recorder(directory.path(), &snapshot);
+            recorder.begin(0);
+            ask(&mut recorder, &snapshot, "on", Some(1));
+            recorder
+        })
+        .collect();
+    dying.into_iter().for_each(Recorder::abandon);
+    assert_eq!(on(directory.path(), "on"), (5, 5));
+    let mut next = recorder(directory.path(), &snapshot);
+    next.begin(0);
+    ask(&mut next, &snapshot, "on", Some(1));
+    end(&mut next, Status::Http(200), 0, 10);
+    assert_eq!(on(directory.path(), "on"), (6, 5));
+    assert_eq!(counts(directory.path(), NOON).total().requests, 6);
+}
+
+#[test]
+fn a_thread_that_gives_up_or_ends_its_request_leaves_nothing_open() {
+    let (directory, snapshot) = (trusted_dir(), compiled(FLAGS));
+    let mut recorder = recorder(directory.path(), &snapshot);
+    recorder.begin(0);
+    ask(&mut recorder, &snapshot, "on", Some(1));
+    // It moves to another store, say.
+    drop(recorder);
+    assert_eq!(on(directory.path(), "on"), (0, 0));
+    let mut recorder = self::recorder(directory.path(), &snapshot);
+    recorder.begin(0);
+    ask(&mut recorder, &snapshot, "on", Some(1));
+    end(&mut recorder, Status::Http(200), 0, 10);
+    // What is asked after the end of a request is in no request.
+    ask(&mut recorder, &snapshot, "off", Some(1));
+    end(&mut recorder, Status::Http(500), 0, 10);
+    recorder.abandon();
+    assert_eq!(on(directory.path(), "on"), (1, 0));
+    assert_eq!(flag(directory.path(), "off").exposure.off.requests, 0);
+    assert_eq!(flag(directory.path(), "off").answers(), (0, 1));
+}
+
+#[test]
+fn no_sum_goes_back_while_threads_die_and_others_take_their_cells() {
+    let (directory, snapshot) = (trusted_dir(), compiled(FLAGS));
+    let over = std::sync::atomic::AtomicBool::new(false);
+    let rounds = 400;
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4)
+            .map(|_| {
+                scope.spawn(|| {
+                    for round in 0..rounds {
+                        let mut recorder = recorder(directory.path(), &snapshot);
+                        for _ in 0..round % 3 {
+                            recorder.begin(0);
+                            ask(&mut recorder, &snapshot, "on", Some(1));
+                            end(&mut recorder, Status::Http(200), 0, 10);
+                        }
+                        recorder.begin(0);
+                        ask(&mut recorder, &snapshot, "on", Some(1));
+                        recorder.abandon();
+                    }
+                })
+            })
+            .collect();
+        let reader = scope.spawn(|| {
+            let mut last = (0, 0);
+            while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                let found = on(directory.path(), "on");
+                assert!(found.0 >= last.0 && found.1 >= last.1, "{last:?} became {found:?}");
+                last = found;
+            }
+        });
+        threads.into_iter().for_each(|thread| thread.join().expect("its end"));
+        over.store(true, std::sync::atomic::Ordering::Relaxed);
+        reader.join().expect("its end");
+    });
+    let good: u64 = (0..rounds).map(|round| round % 3).sum();
+    assert_eq!(on(directory.path(), "on"), (4 * (good + rounds), 4 * rounds));
+    let total = counts(directory.path(), NOON).total();
+    assert_eq!((total.requests, total.errors), (4 * (good + rounds), 4 * rounds));
+}
+
+#[test]
+fn all_requests_are_counted_those_that_asked_no_flag_included() {
+    let (directory, snapshot) = (trusted_dir(), compiled(FLAGS));
+    let mut recorder = recorder(directory.path(), &snapshot);
+    for (status, asks) in [(200, true), (500, true), (200, false), (503, false), (404, false)] {
+        recorder.begin(0);
+        if asks {
+            ask(&mut recorder, &snapshot, "on", Some(42));
+            ask(&mut recorder, &snapshot, "half", Some(42));
+        }
+        end(&mut recorder, Status::Http(status), 0, 2_000);
+    }
+    recorder.begin(0);
+    ask(&mut recorder, &snapshot, "off", Some(1));
+    recorder.gated(&snapshot, snapshot.find(b"off").expect("the flag"));
+    end(&mut recorder, Status::Http(404), 0, 10);
+    let counts = counts(directory.path(), NOON);
+    let total = counts.total();
+    assert_eq!((total.requests, total.errors), (6, 2));
+    assert_eq!(total.durations[duration::bucket(2_000)], 5);
+    assert_eq!(total.groups.iter().map(|group| group.requests).sum::<u64>(), 6);
+    assert_eq!(counts.totals.len(), 1);
+}
+
+#[test]
+fn who_may_only_read_the_counters_keeps_no_thread_out() {
+    // A read lock on the bytes of the cells kept every worker out of them.
+    let (directory, snapshot) = (trusted_dir(), compiled(FLAGS));
+    drop(recorder(directory.path(), &snapshot));
+    let reader = std::fs::File::open(file(directory.path())).expect("the file");
+    rustix::fs::fcntl_lock(&reader, rustix::fs::FlockOperation::NonBlockingLockShared).expect("a lock");
+    let recorder = recorder(directory.path(), &snapshot);
+    assert!(recorder.has_cells());
+    let claims = std::fs::metadata(file(directory.path()).with_extension("claims")).expect("the claims");
+    assert_eq!(claims.permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn something_else_of_the_directorys_name_keeps_nobody_from_counting() {
+    // Whoever made a file of that name first in /dev/shm blinded all counters of that user.
+    let (directory, snapshot) = (trusted_dir(), compiled(FLAGS));
+    let user = std::fs::metadata(directory.path()).expect("a directory").uid();
+    std::fs::write(directory.join(&format!("flagstone-4-{user}")), "first").expect("a file");
+    for _ in 0..2 {
+        let mut recorder = recorder(directory.path(), &snapshot);
+        recorder.begin(0);
+        ask(&mut recorder, &snapshot, "on", Some(1));
+        end(&mut recorder, Status::Http(200), 0, 10);
+    }
+    assert_eq!(on(directory.path(), "on"), (2, 0));
+    assert_eq!(files(directory.path()).len(), 1, "both count in one file");
+}
+
+#[test]
+fn room_grows_with_what_is_asked() {
+    let directory = trusted_dir();
+    let flags = |count: usize| {
+        let flags: Vec<String> =
+            (0..count).map(|flag| format!("\"f{flag}\": {{\"enabled\": true}}")).collect();
+        compiled(&format!("{{{}}}", flags.join(",")))
+    };
+    let snapshot = flags(2_000);
+    let mut threads: Vec<Recorder> = (0..8).map(|_| recorder(directory.path(), &snapshot)).collect();
+    let taken = || std::fs::metadata(file(directory.path())).expect("the file").blocks() * 512;
+    let nothing = taken();
+    assert!(nothing <= 128 * 1024, "{nothing} bytes where nobody asked");
+    let mut ask_all = |range: std::ops::Range<usize>| {
+        for recorder in &mut threads {
+            recorder.begin(0);
+            for flag in range.clone() {
+                ask(recorder, &snapshot, &format!("f{flag}"), Some(1));
+            }
+            end(recorder, Status::Http(200), 0, 10);
+        }
+    };
+    ask_all(0..900);
+    let each = (taken() - nothing) as f64 / 900.0;
+    assert!(each <= 11.0 * 1024.0, "{each} bytes a flag");
+    let before = taken();
+    ask_all(0..900);
+    assert_eq!(taken(), before, "asked again");
 }

@@ -25,7 +25,7 @@ fn snapshot() -> Snapshot {
     Snapshot::from_bytes(&compile(&definitions(flags), "testing").expect("compiles")).expect("opens")
 }
 
-/// What a worker acknowledged, in a file that outlives it: questions, and requests that ended.
+/// What a worker acknowledged, in a file that outlives it: questions, requests that ended, and requests that asked.
 struct Acknowledged(File);
 
 impl Acknowledged {
@@ -59,7 +59,8 @@ fn a_worker_counts_a_million_questions_or_is_killed() {
     let memory = directory.join("memory");
     let mut recorder = Recorder::open(&memory, Path::new(STORE), &snapshot, NOON).expect("a recorder");
     let hash = key_hash(b"half");
-    let (first, mut requests) = (acknowledged.get(0), acknowledged.get(1));
+    let (first, mut requests, mut asked) = (acknowledged.get(0), acknowledged.get(1), acknowledged.get(2));
+    let mut asks = true;
     recorder.begin(0);
     for call in first + 1..=CALLS {
         // Companies below 10,000 are half on and half off within a request: each request asks for one.
@@ -67,11 +68,16 @@ fn a_worker_counts_a_million_questions_or_is_killed() {
         let quick = snapshot.quick(hash, b"half", company).expect("a quick answer");
         recorder.quick(&snapshot, quick, Some(Key::Int(company)));
         acknowledged.set(0, call);
+        if std::mem::take(&mut asks) {
+            asked += 1;
+            acknowledged.set(2, asked);
+        }
         if call.is_multiple_of(OF_A_REQUEST) {
             recorder.end(&Ending { status: Status::Http(200), clock: 1_000_000, now: NOON });
             requests += 1;
             acknowledged.set(1, requests);
             recorder.begin(0);
+            asks = true;
         }
     }
 }
@@ -133,6 +139,14 @@ fn eight_workers_of_a_million_questions_that_are_killed_at_random_are_counted_ex
         acknowledged <= requests && requests <= acknowledged + kills,
         "{acknowledged} requests acknowledged, {requests} counted, {kills} kills"
     );
+    // Every request that asked is counted once, those whose worker was killed too: as failed ones.
+    let (asked, failed) = (sum(2), exposure.on.errors + exposure.off.errors);
+    assert!(
+        asked <= requests && requests <= asked + kills,
+        "{asked} requests asked, {requests} counted, {kills} kills"
+    );
+    let all = counts.total();
+    assert!(failed <= all.errors && all.errors <= kills, "{failed} and {} of {kills} kills", all.errors);
     assert!(kills >= 20, "only {kills} kills");
     println!("{kills} kills: {total} of {} questions, {requests} of {acknowledged} requests", sum(0));
 }

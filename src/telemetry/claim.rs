@@ -1,25 +1,65 @@
-//! Which thread counts in which cells: a lock on one byte of the file, which ends with whoever holds it.
+//! Which thread counts in which cells: a lock on one byte of a file, which ends with whoever holds it.
 //!
 //! An open file description lock (fcntl(2), F_OFD_SETLK): each thread has its own, and the kernel lets go of it when the
-//! thread's file is closed or its process killed. The next owner of the cells goes on from what they hold, so nothing has
-//! to be tidied up.
+//! thread's file is closed or its process killed.
+//!
+//! The file of claims is open to its user alone, so that nobody else can hold a claim. Beside it the thread locks the same byte of the
+//! counters for reading: that tells readers of other users whether the cells are held. A reader of that file can make cells
+//! look held, and so delay the counting of a request whose thread died until the next thread comes; it can keep no thread out.
 
 #![allow(unsafe_code)]
 
-use super::layout::WORKERS;
+use super::layout::{SEATS, WORKERS};
 use std::fs::File;
 use std::os::fd::AsRawFd;
 
-/// Takes cells that nobody has: 1 to `WORKERS`; 0 if all are taken, or the file system has no such locks.
-pub(super) fn claim(file: &File) -> usize {
-    let first = std::process::id() as usize % WORKERS;
-    (0..WORKERS).map(|step| 1 + (first + step) % WORKERS).find(|worker| lock(file, *worker)).unwrap_or(0)
+/// Takes that thread's cells. `claims` is open for writing.
+pub(super) fn claim(claims: &File, counters: &File, worker: usize) -> bool {
+    if !lock(claims, worker, Kind::Write) {
+        return false;
+    }
+    // Fails where the file system has no such locks, and nobody can ask for them either.
+    let _ = lock(counters, worker, Kind::Read);
+    true
 }
 
-/// Whether somebody has those cells. The file may be open for reading only.
-#[cfg(target_os = "linux")]
+/// Gives it back.
+pub(super) fn release(claims: &File, counters: &File, worker: usize) {
+    let _ = lock(counters, worker, Kind::None);
+    let _ = lock(claims, worker, Kind::None);
+}
+
+/// Sits down among the threads that have no cells, so that they can be told from none.
+pub(super) fn sit(claims: &File, counters: &File) {
+    let first = std::process::id() as usize % SEATS;
+    let _ = (0..SEATS).any(|step| claim(claims, counters, WORKERS + 1 + (first + step) % SEATS));
+}
+
+/// Threads without cells.
+#[cfg(feature = "publisher")]
+pub(super) fn seated(file: &File) -> usize {
+    count(file, WORKERS + 1, SEATS)
+}
+
+/// Bytes that are claimed, of so many.
+#[cfg(feature = "publisher")]
+fn count(file: &File, first: usize, length: usize) -> usize {
+    match length {
+        _ if !is_locked(file, first, length) => 0,
+        1 => 1,
+        _ => count(file, first, length / 2) + count(file, first + length / 2, length - length / 2),
+    }
+}
+
+/// Whether somebody has those cells: by the file of claims, or by the counters where that is out of reach.
 pub(super) fn is_claimed(file: &File, worker: usize) -> bool {
-    let mut lock = on(worker);
+    is_locked(file, worker, 1)
+}
+
+/// Whether anybody holds a lock on one of so many bytes. The file may be open for reading only.
+#[cfg(target_os = "linux")]
+fn is_locked(file: &File, first: usize, length: usize) -> bool {
+    let mut lock = on(first, length, Kind::Write);
     // SAFETY: the descriptor is open as long as `file` is borrowed, and the lock's description is the kernel's to write to
     // until the call ends.
     let asked = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_GETLK, &raw mut lock) };
@@ -27,30 +67,43 @@ pub(super) fn is_claimed(file: &File, worker: usize) -> bool {
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) fn is_claimed(_: &File, _: usize) -> bool {
+fn is_locked(_: &File, _: usize, _: usize) -> bool {
     false
 }
 
-/// A lock on one byte.
+#[derive(Clone, Copy)]
+#[cfg_attr(not(target_os = "linux"), allow(dead_code))]
+enum Kind {
+    None,
+    Read,
+    Write,
+}
+
+/// A lock on some bytes.
 #[cfg(target_os = "linux")]
-fn on(byte: usize) -> libc::flock {
+fn on(first: usize, length: usize, kind: Kind) -> libc::flock {
+    let kind = match kind {
+        Kind::None => libc::F_UNLCK,
+        Kind::Read => libc::F_RDLCK,
+        Kind::Write => libc::F_WRLCK,
+    };
     libc::flock {
-        l_type: libc::F_WRLCK as libc::c_short,
+        l_type: kind as libc::c_short,
         l_whence: libc::SEEK_SET as libc::c_short,
-        l_start: byte as libc::off_t,
-        l_len: 1,
+        l_start: first as libc::off_t,
+        l_len: length as libc::off_t,
         l_pid: 0,
     }
 }
 
 #[cfg(target_os = "linux")]
-fn lock(file: &File, byte: usize) -> bool {
-    let lock = on(byte);
+fn lock(file: &File, byte: usize, kind: Kind) -> bool {
+    let lock = on(byte, 1, kind);
     // SAFETY: the descriptor is open as long as `file` is borrowed, and the kernel only reads the lock's description.
     unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &raw const lock) == 0 }
 }
 
 #[cfg(not(target_os = "linux"))]
-fn lock(_: &File, _: usize) -> bool {
+fn lock(_: &File, _: usize, _: Kind) -> bool {
     false
 }

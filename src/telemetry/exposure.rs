@@ -28,7 +28,7 @@ pub struct Cohort {
     pub requests: u64,
     /// Of these with a status of 500 to 599, an exception that nobody caught, or a fatal error.
     pub errors: u64,
-    /// All that ended, by [duration](super::duration).
+    /// All that ended, by [duration](super::duration), without those whose thread died: nobody knows how long they took.
     pub durations: [u64; BUCKETS],
     /// All that ended, by group of companies.
     pub groups: [Group; GROUPS],
@@ -47,6 +47,33 @@ pub struct Group {
     pub errors: u64,
     /// What all of them took together, in microseconds. It tells one company that is slow from a feature that is.
     pub time: u64,
+}
+
+impl Cohort {
+    /// Adds another one's requests. Estimates do not add up and stay.
+    pub fn add(&mut self, other: &Cohort) {
+        self.requests = self.requests.wrapping_add(other.requests);
+        self.errors = self.errors.wrapping_add(other.errors);
+        for (held, found) in self.durations.iter_mut().zip(other.durations) {
+            *held = held.wrapping_add(found);
+        }
+        for (held, found) in self.groups.iter_mut().zip(&other.groups) {
+            held.requests = held.requests.wrapping_add(found.requests);
+            held.errors = held.errors.wrapping_add(found.errors);
+            held.time = held.time.wrapping_add(found.time);
+        }
+    }
+
+    /// Adds a request whose thread died. It has no duration.
+    #[cfg(feature = "publisher")]
+    pub(super) fn add_died(&mut self, group: u32) {
+        self.requests = self.requests.wrapping_add(1);
+        self.errors = self.errors.wrapping_add(1);
+        if let Some(group) = self.groups.get_mut(group as usize) {
+            group.requests = group.requests.wrapping_add(1);
+            group.errors = group.errors.wrapping_add(1);
+        }
+    }
 }
 
 impl Default for Cohort {

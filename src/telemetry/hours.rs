@@ -3,8 +3,9 @@
 //! Whoever first ends a request in an hour does it, after the request; should it be killed meanwhile, somebody else does
 //! it again. Hours in which nobody asked begin with what there was before them.
 
+use super::file::taken;
 use super::layout::{
-    FIRST, HOURS, Layout, REGISTERS, SKETCH_HOURS, SKETCHES, WORKERS, cell, header, sketch_of,
+    self, FIRST, FLAGS, GROUP_FLAGS, HOURS, REGISTERS, SKETCH_HOURS, SKETCHES, cell, header, page, sketch_of,
 };
 use super::memory::Memory;
 use crate::eval::Reason;
@@ -26,7 +27,7 @@ pub(super) fn current(memory: &Memory) -> u64 {
 }
 
 /// Turns the hour if it is over.
-pub(super) fn turn(memory: &Memory, layout: Layout, now: i64) {
+pub(super) fn turn(memory: &Memory, now: i64) {
     let hour = hour_of(now);
     let last = current(memory);
     // Clocks of processors differ by less than an hour: one that is an hour behind waits, more was no hour.
@@ -43,38 +44,44 @@ pub(super) fn turn(memory: &Memory, layout: Layout, now: i64) {
         return;
     }
     let known = last != 0 && last < hour;
-    begin_sketches(memory, layout, hour, known.then_some(last));
-    begin_rows(memory, layout, hour, known.then_some(last));
+    begin_sketches(memory, hour, known.then_some(last));
+    begin_rows(memory, hour, known.then_some(last));
     memory.set(header::HOUR * 8, hour);
     turning.store(0, Ordering::Release);
 }
 
 /// Empties the sketches that are written from now on, up to the one after the current: it is empty when its time comes.
-fn begin_sketches(memory: &Memory, layout: Layout, hour: u64, last: Option<u64>) {
+fn begin_sketches(memory: &Memory, hour: u64, last: Option<u64>) {
     let turns = |hour: u64| hour / SKETCH_HOURS;
     let from = last.map_or(0, |last| turns(last) + 2).max(turns(hour).saturating_sub(SKETCHES as u64 - 2));
     for turn in from..=turns(hour) + 1 {
-        let start = layout.sketch(sketch_of(turn * SKETCH_HOURS));
-        for register in 0..layout.flags * REGISTERS {
-            memory.byte(start + register).store(0, Ordering::Relaxed);
+        let sketch = sketch_of(turn * SKETCH_HOURS);
+        for slot in known(memory) {
+            let start = layout::sketch(slot, sketch);
+            for register in 0..REGISTERS {
+                memory.byte(start + register).store(0, Ordering::Relaxed);
+            }
         }
     }
 }
 
 /// Writes down what there is as the beginning of every hour since the last.
-fn begin_rows(memory: &Memory, layout: Layout, hour: u64, last: Option<u64>) {
+fn begin_rows(memory: &Memory, hour: u64, last: Option<u64>) {
     let oldest = hour.saturating_sub(HOURS as u64 - 1);
     let from = last.map_or(oldest, |last| (last + 1).max(oldest));
     for begun in from..=hour {
         memory.set(row_word(begun), 0);
     }
-    for slot in 0..layout.flags {
-        if slot >= FIRST as usize && memory.get(layout.keys() + slot * 8) == 0 {
-            continue;
-        }
-        let (on, off) = answers(memory, layout, slot);
+    let threads: Vec<(usize, [u64; page::RESERVED_WORDS])> = taken(|word| memory.get(word * 8))
+        .map(|worker| {
+            let at = layout::page(worker) + page::RESERVED * 8;
+            (worker, std::array::from_fn(|word| memory.get(at + word * 8)))
+        })
+        .collect();
+    for slot in known(memory) {
+        let (on, off) = answers(memory, &threads, slot);
         for begun in from..=hour {
-            let row = layout.row(row_of(begun)) + slot * 16;
+            let row = layout::row(slot, row_of(begun));
             memory.set(row, on);
             memory.set(row + 8, off);
         }
@@ -93,11 +100,22 @@ fn row_word(hour: u64) -> usize {
     (header::ROWS + row_of(hour)) * 8
 }
 
+/// Numbers of the flags that have room.
+fn known(memory: &Memory) -> impl Iterator<Item = usize> {
+    let asked = (FIRST as usize..FLAGS).take_while(|slot| memory.get(layout::key(*slot)) != 0);
+    (0..FIRST as usize).chain(asked)
+}
+
+/// Whether a thread has cells of that group, by the words of its page.
+pub(super) fn has_cells(reserved: &[u64], group: usize) -> bool {
+    reserved.get(group / 64).is_some_and(|word| word >> (group % 64) & 1 == 1)
+}
+
 /// All answers of a flag, on and off.
-fn answers(memory: &Memory, layout: Layout, slot: usize) -> (u64, u64) {
+fn answers(memory: &Memory, threads: &[(usize, [u64; page::RESERVED_WORDS])], slot: usize) -> (u64, u64) {
     let (mut on, mut off) = (0_u64, 0_u64);
-    for worker in 0..=WORKERS {
-        let cells = layout.cells(worker) + slot * cell::WORDS * 8;
+    for (worker, _) in threads.iter().filter(|(_, reserved)| has_cells(reserved, slot / GROUP_FLAGS)) {
+        let cells = layout::cells(*worker, slot);
         let (some_on, some_off) = on_and_off(|word| memory.get(cells + word * 8));
         on = on.wrapping_add(some_on);
         off = off.wrapping_add(some_off);

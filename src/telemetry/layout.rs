@@ -1,24 +1,31 @@
-//! Where in the memory what is counted.
+//! The places of the counters in the memory.
 //!
-//! Everything follows from how many flags there is room for, which the file's name tells; the memory itself is never
-//! asked.
+//! Every place follows from the number of a flag, a thread or an hour. The memory itself is never asked for one.
+//!
+//! ```text
+//! header | keys of flags | a page for each thread | group 0 | group 1 | …
+//! group:  blocks of 18 flags | keys of tallies | tallies | 18 cells for each thread
+//! ```
+//!
+//! The file is sparse: room is reserved page by page, before it is touched, and the file ends where the last reserved page does.
 
 use super::duration::BUCKETS;
 use super::exposure::GROUPS;
 use crate::eval::Reason;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Where workers make the memory, unless the settings say otherwise: a file system that is memory. On a disk, the
 /// kernel's writing back would now and then hold up a request.
 pub const DIRECTORY: &str = "/dev/shm";
 
-/// Flags that there is room for at least and at most; powers of two.
-pub(super) const FEWEST_FLAGS: usize = 64;
-pub(super) const MOST_FLAGS: usize = 2048;
+/// Flags that there is room for, those of the numbers below `FIRST` included.
+pub(super) const FLAGS: usize = 2048;
 
 /// Threads that have cells of their own. More share the cells before these, by atomic additions.
-pub(super) const WORKERS: usize = 64;
+pub(super) const WORKERS: usize = 256;
+/// Threads beyond these that can be told apart from none.
+pub(super) const SEATS: usize = 1024;
 
 /// Hours whose beginnings are kept: a day's, and the one that goes on.
 pub(super) const HOURS: usize = 25;
@@ -30,6 +37,9 @@ pub(super) const SKETCHES: usize = 10;
 /// Registers of a sketch.
 pub(super) const REGISTERS: usize = 512;
 
+/// Bytes of a page of memory.
+pub(super) const PAGE: usize = 4096;
+
 /// Words of the header.
 pub(super) mod header {
     /// Says what kind of file this is.
@@ -38,7 +48,7 @@ pub(super) mod header {
     pub(in crate::telemetry) const MADE: usize = 1;
     /// The hour since 1970 that goes on.
     pub(in crate::telemetry) const HOUR: usize = 2;
-    /// Microseconds since 1970 when somebody began to turn the hour; 0 if nobody is at it.
+    /// Microseconds since 1970 when a thread began to turn the hour; 0 while none does.
     pub(in crate::telemetry) const TURNING: usize = 3;
     /// Flags that there was no room for, each time that a thread met one.
     pub(in crate::telemetry) const DROPPED_FLAGS: usize = 4;
@@ -48,20 +58,50 @@ pub(super) mod header {
     pub(in crate::telemetry) const DROPPED_EVENTS: usize = 6;
     /// The mount namespace of whoever made the file, where its store can be seen; 0 where that is not known.
     pub(in crate::telemetry) const NAMESPACE: usize = 7;
+    /// The inode of the file of claims.
+    pub(in crate::telemetry) const CLAIMS: usize = 8;
     /// From here on: the hour that each row of the hours is of, plus one; 0 for none.
-    pub(in crate::telemetry) const ROWS: usize = 8;
-    /// From here on, for each thread that has cells of its own: the generation that it answers from, and microseconds since
-    /// 1970 when it last said so.
-    pub(in crate::telemetry) const SERVING: usize = 40;
-    /// The length of the store's path and, from the word after it on, its bytes: only so that somebody can tell whether the
-    /// store is still there. 0 where it is too long.
-    pub(in crate::telemetry) const STORE: usize = 176;
+    pub(in crate::telemetry) const ROWS: usize = 16;
+    /// From here on: a bit for each thread's page that was ever taken, and for the one of the threads that share cells.
+    pub(in crate::telemetry) const TAKEN: usize = 48;
+    pub(in crate::telemetry) const TAKEN_WORDS: usize = 5;
+    /// The length of the store's path and, from the word after it on, its bytes: only to tell whether the store is still there.
+    /// 0 where it is too long.
+    pub(in crate::telemetry) const STORE: usize = 64;
     /// Bytes of the header.
-    pub(in crate::telemetry) const SIZE: usize = 4096;
+    pub(in crate::telemetry) const SIZE: usize = super::PAGE;
 }
 
 /// What `header::MAGIC` holds.
-pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"flagcnt3");
+pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"flagcnt4");
+
+/// The page of a thread, in words.
+pub(super) mod page {
+    use super::{PAGE, outcomes};
+
+    /// How often it was claimed.
+    pub(in crate::telemetry) const EPOCH: usize = 0;
+    /// 1 while a new owner counts the request that the one before left open.
+    pub(in crate::telemetry) const SETTLING: usize = 1;
+    /// 1 while a request is open.
+    pub(in crate::telemetry) const OPEN: usize = 2;
+    /// Exposures that the open request noted and that are not counted yet.
+    pub(in crate::telemetry) const NOTED: usize = 3;
+    /// The generation that the thread answers from, and microseconds since 1970 when it last said so.
+    pub(in crate::telemetry) const SERVING: usize = 4;
+    pub(in crate::telemetry) const SEEN: usize = 5;
+    /// From here on: a bit for each group of flags whose cells are reserved for this thread.
+    pub(in crate::telemetry) const RESERVED: usize = 6;
+    pub(in crate::telemetry) const RESERVED_WORDS: usize = 2;
+    /// From here on: the exposures.
+    pub(in crate::telemetry) const EXPOSURES: usize = 8;
+    pub(in crate::telemetry) const EXPOSURE_COUNT: usize = 64;
+    /// What all requests came to: a cohort.
+    pub(in crate::telemetry) const TOTAL: usize = EXPOSURES + EXPOSURE_COUNT;
+    pub(in crate::telemetry) const WORDS: usize = PAGE / 8;
+    const _: () = assert!(TOTAL + outcomes::COHORT <= WORDS && EXPOSURES >= RESERVED + RESERVED_WORDS);
+    const _: () = assert!(RESERVED_WORDS * 64 >= super::GROUP_COUNT);
+}
 
 /// The cells of one flag for one thread, in words.
 pub(super) mod cell {
@@ -91,6 +131,8 @@ pub(super) mod outcomes {
     /// Requests by class of status, but for `COMMON`: those are the rest of all. What most requests come to is one addition less.
     pub(in crate::telemetry) const CLASSES: usize = 0;
     pub(in crate::telemetry) const COMMON: usize = 2;
+    /// Requests whose thread died. They have no duration.
+    pub(in crate::telemetry) const DIED: usize = 7;
     pub(in crate::telemetry) const CLASS_COUNT: usize = 8;
     /// Requests by duration.
     pub(in crate::telemetry) const DURATIONS: usize = CLASSES + CLASS_COUNT;
@@ -114,15 +156,13 @@ const _: () = assert!(outcomes::GROUPS_AT.is_multiple_of(2) && outcomes::COHORT.
 pub(super) mod tally {
     use super::GROUPS;
 
-    /// A hash of what it counts; 0: nobody's.
-    pub(in crate::telemetry) const KEY: usize = 0;
     /// The hash of the flag's key.
-    pub(in crate::telemetry) const FLAG: usize = 1;
+    pub(in crate::telemetry) const FLAG: usize = 0;
     /// The arm's kind and the lengths of both names; 0 until they are written.
-    pub(in crate::telemetry) const SHAPE: usize = 2;
+    pub(in crate::telemetry) const SHAPE: usize = 1;
     /// Bytes of a name at most.
     pub(in crate::telemetry) const NAME: usize = 64;
-    pub(in crate::telemetry) const ARM: usize = 3;
+    pub(in crate::telemetry) const ARM: usize = 2;
     pub(in crate::telemetry) const EVENT: usize = ARM + NAME / 8;
     /// By group of companies: requests, of those errors, the sum of the values, the sum of their squares (doubles).
     pub(in crate::telemetry) const GROUPS_AT: usize = (EVENT + NAME / 8).next_multiple_of(4);
@@ -152,70 +192,87 @@ pub(super) const OTHERS: u32 = 1;
 /// The first number that a flag can have for itself.
 pub(super) const FIRST: u32 = 2;
 
-/// Offsets in bytes for a number of flags. Every one is a multiple of 8.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Layout {
-    /// Flags that there is room for.
-    pub(super) flags: usize,
+/// Flags of one group: as many as have their cells for one thread in one page.
+pub(super) const GROUP_FLAGS: usize = PAGE / (cell::WORDS * 8);
+pub(super) const GROUP_COUNT: usize = FLAGS.div_ceil(GROUP_FLAGS);
+/// Tallies of the flags of one group, and how many all groups have.
+pub(super) const GROUP_TALLIES: usize = GROUP_FLAGS * 14;
+pub(super) const TALLIES: usize = GROUP_COUNT * GROUP_TALLIES;
+
+/// What all threads count of one flag, in bytes: sketches of companies, beginnings of hours, what requests came to.
+pub(super) mod block {
+    use super::{HOURS, REGISTERS, SKETCHES, outcomes};
+
+    pub(in crate::telemetry) const ROWS: usize = SKETCHES * REGISTERS;
+    pub(in crate::telemetry) const OUTCOMES: usize = ROWS + HOURS * 16;
+    pub(in crate::telemetry) const SIZE: usize = (OUTCOMES + outcomes::WORDS * 8).next_multiple_of(64);
 }
 
-impl Layout {
-    /// With room for that many, within what is possible.
-    pub(super) fn for_flags(count: usize) -> Layout {
-        let flags = (count + FIRST as usize).next_power_of_two().clamp(FEWEST_FLAGS, MOST_FLAGS);
-        Layout { flags }
-    }
+const KEYS: usize = header::SIZE;
+const PAGES: usize = KEYS + FLAGS * 8;
+const GROUPS_START: usize = PAGES + (WORKERS + 1) * PAGE;
+const TALLY_KEYS: usize = (GROUP_FLAGS * block::SIZE).next_multiple_of(PAGE);
+const TALLIES_START: usize = TALLY_KEYS + (GROUP_TALLIES * 8).next_multiple_of(PAGE);
+const CELLS: usize = TALLIES_START + (GROUP_TALLIES * tally::WORDS * 8).next_multiple_of(PAGE);
+const GROUP_SIZE: usize = CELLS + (WORKERS + 1) * PAGE;
 
-    /// What a file's name says, if it is a size that there is.
-    #[cfg(any(test, feature = "publisher"))]
-    pub(super) fn named(flags: usize) -> Option<Layout> {
-        (flags.is_power_of_two() && (FEWEST_FLAGS..=MOST_FLAGS).contains(&flags)).then_some(Layout { flags })
-    }
+/// Bytes that every file has.
+pub(super) const LEAST_SIZE: usize = GROUPS_START + PAGE;
+/// Bytes that a file can have, and that are mapped of each.
+pub(super) const SIZE: usize = GROUPS_START + GROUP_COUNT * GROUP_SIZE;
 
-    /// The hashes of the flags' keys.
-    pub(super) fn keys(self) -> usize {
-        header::SIZE
-    }
+/// The hash of a flag's key.
+pub(super) const fn key(slot: usize) -> usize {
+    KEYS + slot * 8
+}
 
-    /// The cells of a thread. The first are those that threads share.
-    pub(super) fn cells(self, worker: usize) -> usize {
-        self.keys() + self.flags * 8 + worker * self.cells_size()
-    }
+/// The keys of all flags.
+#[cfg(feature = "publisher")]
+pub(super) const KEYS_SIZE: usize = FLAGS * 8;
 
-    /// Whole pages' worth, so that threads share no line of the processor's cache.
-    fn cells_size(self) -> usize {
-        self.flags * cell::WORDS * 8
-    }
+/// The page of a thread. The first belongs to those that share cells.
+pub(super) const fn page(worker: usize) -> usize {
+    PAGES + worker * PAGE
+}
 
-    /// A row of the hours: for each flag how many answers there were at its beginning, on and off.
-    pub(super) fn row(self, row: usize) -> usize {
-        self.cells(WORKERS + 1) + row * self.flags * 16
-    }
+const fn group(slot: usize) -> usize {
+    GROUPS_START + slot / GROUP_FLAGS * GROUP_SIZE
+}
 
-    /// The registers of a sketch, of the flag of number 0.
-    pub(super) fn sketch(self, sketch: usize) -> usize {
-        self.row(HOURS) + sketch * self.flags * REGISTERS
-    }
+/// What all threads count of a flag.
+pub(super) const fn flag_block(slot: usize) -> usize {
+    group(slot) + slot % GROUP_FLAGS * block::SIZE
+}
 
-    /// What requests came to, of the flag of that number.
-    pub(super) fn outcomes(self, slot: usize) -> usize {
-        self.sketch(SKETCHES) + slot * outcomes::WORDS * 8
-    }
+/// The registers of a sketch of a flag.
+pub(super) const fn sketch(slot: usize, sketch: usize) -> usize {
+    flag_block(slot) + sketch * REGISTERS
+}
 
-    /// Cells for experiments.
-    pub(super) fn tallies(self) -> usize {
-        self.flags * 4
-    }
+/// The answers to a flag, on and off, that there were when an hour began.
+pub(super) const fn row(slot: usize, row: usize) -> usize {
+    flag_block(slot) + block::ROWS + row * 16
+}
 
-    /// A cell of these.
-    pub(super) fn tally(self, number: usize) -> usize {
-        self.outcomes(self.flags) + number * tally::WORDS * 8
-    }
+/// What requests came to, of a flag.
+pub(super) const fn outcomes(slot: usize) -> usize {
+    flag_block(slot) + block::OUTCOMES
+}
 
-    /// Size of the file in bytes: whole pages.
-    pub(super) fn size(self) -> usize {
-        self.tally(self.tallies()).next_multiple_of(4096)
-    }
+/// The cells of a flag for a thread.
+pub(super) const fn cells(worker: usize, slot: usize) -> usize {
+    group(slot) + CELLS + worker * PAGE + slot % GROUP_FLAGS * cell::WORDS * 8
+}
+
+/// The key of a tally.
+pub(super) const fn tally_key(number: usize) -> usize {
+    group(number / GROUP_TALLIES * GROUP_FLAGS) + TALLY_KEYS + number % GROUP_TALLIES * 8
+}
+
+/// A tally.
+pub(super) const fn tally(number: usize) -> usize {
+    let start = group(number / GROUP_TALLIES * GROUP_FLAGS) + TALLIES_START;
+    start + number % GROUP_TALLIES * tally::WORDS * 8
 }
 
 /// The sketch that is written in that hour.
@@ -223,56 +280,58 @@ pub(super) fn sketch_of(hour: u64) -> usize {
     (hour / SKETCH_HOURS % SKETCHES as u64) as usize
 }
 
-/// What the names of all such files begin with.
-pub(super) const NAMES: &str = "flagstone-3-";
+/// What the names of the directories begin with in which each user's workers have their files.
+pub(super) const DIRECTORIES: &str = "flagstone-4-";
 
-/// What the names of a store's files begin with. The store is told by its canonical path.
-pub(super) fn prefix(store: &Path) -> String {
-    format!("{NAMES}{:016x}-", xxh3_64(store.as_os_str().as_encoded_bytes()))
+/// The name of a store's file. The store is told by its canonical path.
+pub(super) fn name(store: &Path) -> String {
+    format!("{:016x}.counters", xxh3_64(store.as_os_str().as_encoded_bytes()))
 }
 
-/// The file of a user's workers.
-pub(super) fn path(directory: &Path, store: &Path, user: u32, layout: Layout) -> PathBuf {
-    directory.join(format!("{}{user}-{}", prefix(store), layout.flags))
-}
+/// The extension of the file in which threads claim their cells.
+pub(super) const CLAIMS: &str = "claims";
 
-const _: () = assert!(header::SERVING >= header::ROWS + HOURS);
-const _: () =
-    assert!(header::STORE >= header::SERVING + 2 * WORKERS && header::SIZE > (header::STORE + 1) * 8);
+const _: () = assert!(header::TAKEN >= header::ROWS + HOURS);
+const _: () = assert!(header::TAKEN_WORDS * 64 > WORKERS);
+const _: () = assert!(header::STORE >= header::TAKEN + header::TAKEN_WORDS);
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn there_is_room_for_every_flag_within_bounds() {
-        for (count, flags) in [(0, 64), (62, 64), (63, 128), (1000, 1024), (10_000, 2048)] {
-            assert_eq!(Layout::for_flags(count).flags, flags, "{count} flags");
-            assert_eq!(Layout::named(flags), Some(Layout { flags }));
-        }
-        for flags in [0, 1, 63, 65, 4096] {
-            assert_eq!(Layout::named(flags), None, "{flags}");
-        }
-    }
-
-    #[test]
     fn parts_follow_each_other_without_overlap_and_on_words() {
-        let layout = Layout::for_flags(100);
+        let last = FLAGS - 1;
         let starts = [
-            layout.keys(),
-            layout.cells(0),
-            layout.cells(1),
-            layout.row(0),
-            layout.row(1),
-            layout.sketch(0),
-            layout.sketch(1),
-            layout.outcomes(0),
-            layout.outcomes(1),
-            layout.tally(0),
-            layout.tally(1),
-            layout.size(),
+            key(0),
+            key(last),
+            page(0),
+            page(WORKERS),
+            flag_block(0),
+            row(0, 0),
+            outcomes(0),
+            flag_block(1),
+            outcomes(GROUP_FLAGS - 1) + outcomes::WORDS * 8,
+            tally_key(0),
+            tally_key(GROUP_TALLIES - 1),
+            super::tally(0),
+            super::tally(GROUP_TALLIES - 1) + super::tally::WORDS * 8,
+            cells(0, 0),
+            cells(0, GROUP_FLAGS - 1) + cell::WORDS * 8,
+            cells(1, 0),
+            cells(WORKERS, GROUP_FLAGS - 1),
+            flag_block(GROUP_FLAGS),
+            cells(WORKERS, last),
+            SIZE,
         ];
         assert!(starts.is_sorted(), "{starts:?}");
         assert!(starts.iter().all(|start| start % 8 == 0), "{starts:?}");
+    }
+
+    #[test]
+    fn a_flag_that_eight_threads_asked_takes_less_than_eleven_kibibytes() {
+        let shared = TALLY_KEYS as f64 / GROUP_FLAGS as f64;
+        let own = PAGE as f64 / GROUP_FLAGS as f64;
+        assert!(shared + 8.0 * own + 8.0 < 11.0 * 1024.0, "{shared} + 8 * {own}");
     }
 }

@@ -1,13 +1,17 @@
 //! A file mapped shared and writable, for counting.
 //!
-//! It is seen as atomic words and bytes only, since other processes change it at any time. Where the file is cut short, what
-//! is counted from then on is counted in memory that nobody reads, until [`Memory::lost`] is asked.
+//! It is seen as atomic words and bytes only, since other processes change it at any time. All that a file can ever have is mapped; what
+//! lies behind its end is reserved before it is touched. Where the file is cut short, what is counted from then on is counted
+//! in memory that nobody reads, until [`Memory::lost`] is asked.
 
 #![allow(unsafe_code)]
 
+use super::layout::{PAGE, SIZE, block, page};
 use crate::fault::Mapped;
+use rustix::fs::{FallocateFlags, fallocate};
 use std::fs::File;
 use std::io;
+use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -16,7 +20,6 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 #[derive(Debug)]
 pub(super) struct Memory {
     start: NonNull<u8>,
-    size: usize,
     mapped: Mapped,
 }
 
@@ -26,10 +29,10 @@ unsafe impl Send for Memory {}
 unsafe impl Sync for Memory {}
 
 impl Memory {
-    /// Maps `size` bytes of `file`, which must be that long.
-    pub(super) fn map(file: &File, size: usize) -> io::Result<Memory> {
-        let mapped = Mapped::new(file, size, true)?;
-        Ok(Memory { start: mapped.start(), size, mapped })
+    /// Maps `SIZE` bytes of `file`, which may be shorter.
+    pub(super) fn map(file: &File) -> io::Result<Memory> {
+        let mapped = Mapped::new(file, SIZE, true)?;
+        Ok(Memory { start: mapped.start(), mapped })
     }
 
     /// Whether the file was cut short: what is counted here is lost.
@@ -41,10 +44,10 @@ impl Memory {
     ///
     /// # Panics
     ///
-    /// Where it is not within the memory or no multiple of 8: offsets come from `Layout` alone, so that is a defect.
+    /// Where it is not within the memory or no multiple of 8: offsets come from the layout alone, so that is a defect.
     #[inline(always)]
     pub(super) fn word(&self, offset: usize) -> &AtomicU64 {
-        assert!(offset.is_multiple_of(8) && offset < self.size && self.size - offset >= 8);
+        assert!(offset.is_multiple_of(8) && offset < SIZE && SIZE - offset >= 8);
         // SAFETY: within the mapping, as was just asked.
         let word = unsafe { self.start.as_ptr().add(offset) };
         // SAFETY: a mapping begins on a page, so the word is aligned; any bits are a valid `AtomicU64`; it is mapped as
@@ -59,7 +62,7 @@ impl Memory {
     /// As [`word`](Self::word).
     #[inline(always)]
     pub(super) fn byte(&self, offset: usize) -> &AtomicU8 {
-        assert!(offset < self.size);
+        assert!(offset < SIZE);
         // SAFETY: within the mapping, as was just asked.
         let byte = unsafe { self.start.as_ptr().add(offset) };
         // SAFETY: as in `word`, but for the alignment, of which a byte needs none.
@@ -72,7 +75,7 @@ impl Memory {
         self.word(offset).fetch_add(number, Ordering::Relaxed);
     }
 
-    /// What a word holds.
+    /// The value of a word.
     #[inline]
     pub(super) fn get(&self, offset: usize) -> u64 {
         self.word(offset).load(Ordering::Relaxed)
@@ -85,23 +88,18 @@ impl Memory {
     }
 }
 
+/// Reserves the pages that hold these bytes of a file: touching a page for which there is no room would end the process.
+pub(super) fn reserve(file: &File, offset: usize, size: usize) -> io::Result<()> {
+    let start = offset / PAGE * PAGE;
+    let end = (offset + size).next_multiple_of(PAGE);
+    Ok(fallocate(file, FallocateFlags::empty(), start as u64, (end - start) as u64)?)
+}
+
 /// Adds to a word that nobody else writes: without a locked instruction, which would cost as much as an answer.
 #[inline(always)]
 pub(super) fn add_alone(word: &AtomicU64, number: u64) {
     word.store(word.load(Ordering::Relaxed).wrapping_add(number), Ordering::Relaxed);
 }
-
-/// Things that follow each other in a memory, at a place that is chosen once: reached with one comparison.
-#[derive(Debug)]
-pub(super) struct Row<T> {
-    start: NonNull<T>,
-    count: usize,
-    /// Keeps the mapping.
-    _memory: Arc<Memory>,
-}
-
-// SAFETY: as for the memory that it points into; `T` is one of the types of `Atomics`.
-unsafe impl<T: Atomics> Send for Row<T> {}
 
 /// What memory may be seen as.
 ///
@@ -114,28 +112,121 @@ unsafe impl<const N: usize> Atomics for [AtomicU64; N] {}
 // SAFETY: that is one.
 unsafe impl<const N: usize> Atomics for [AtomicU8; N] {}
 
-impl<T: Atomics> Row<T> {
-    /// `count` of them from an offset on, in bytes.
+/// How far an [`Area`] can be shifted, in bytes.
+const MAX_SHIFT: usize = block::SIZE;
+
+/// Where a `T` lies in any memory: judged once, so that it is reached without a comparison.
+#[derive(Debug)]
+pub(super) struct Place<T> {
+    /// In bytes.
+    offset: u32,
+    kind: PhantomData<fn() -> T>,
+}
+
+impl<T> Clone for Place<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Place<T> {}
+
+impl<T> Default for Place<T> {
+    fn default() -> Self {
+        Place { offset: 0, kind: PhantomData }
+    }
+}
+
+const _: () = assert!(SIZE <= u32::MAX as usize);
+
+impl<T: Atomics> Place<T> {
+    /// At an offset in bytes.
     ///
     /// # Panics
     ///
-    /// Where they are not within the memory or not aligned: offsets come from `Layout` alone, so that is a defect.
-    pub(super) fn new(memory: &Arc<Memory>, offset: usize, count: usize) -> Row<T> {
-        let fits = count.checked_mul(size_of::<T>()).and_then(|size| size.checked_add(offset));
-        assert!(fits.is_some_and(|end| end <= memory.size) && offset.is_multiple_of(align_of::<T>()));
-        // SAFETY: within the mapping, as was just asked.
-        let start = unsafe { memory.start.add(offset) };
-        Row { start: start.cast(), count, _memory: memory.clone() }
+    /// Where it is not within every memory, shifted or not, or not aligned: offsets come from the layout alone, so that is a defect.
+    #[inline]
+    pub(super) fn new(offset: usize) -> Place<T> {
+        assert!(offset + size_of::<T>() + MAX_SHIFT <= SIZE && offset.is_multiple_of(8));
+        Place { offset: offset as u32, kind: PhantomData }
+    }
+}
+
+/// A memory, from an offset on.
+#[derive(Debug)]
+pub(super) struct Area {
+    start: NonNull<u8>,
+    /// Keeps the mapping.
+    _memory: Arc<Memory>,
+}
+
+// SAFETY: as for the memory that it points into.
+unsafe impl Send for Area {}
+
+impl Area {
+    /// All places are shifted by that many bytes.
+    ///
+    /// # Panics
+    ///
+    /// Where the shift is larger than `MAX_SHIFT` or no multiple of 8.
+    pub(super) fn new(memory: &Arc<Memory>, shift: usize) -> Area {
+        assert!(shift <= MAX_SHIFT && shift.is_multiple_of(8));
+        // SAFETY: within the mapping, which is longer than any shift.
+        let start = unsafe { memory.start.add(shift) };
+        Area { start, _memory: memory.clone() }
     }
 
-    /// The one of that number; the first for a number that there is none of.
+    /// The `T` at that place.
     #[inline(always)]
-    pub(super) fn at(&self, number: usize) -> &T {
-        let number = if number < self.count { number } else { 0 };
-        // SAFETY: within what `new` asked for.
-        let found = unsafe { self.start.add(number) };
+    pub(super) fn at<T: Atomics>(&self, place: Place<T>) -> &T {
+        // SAFETY: `Place::new` asked whether it is within a memory that is shifted as far as one can be; offset 0, the default, is
+        // within the first blocks of every memory.
+        let found = unsafe { self.start.add(place.offset as usize) };
         // SAFETY: mapped as long as the memory is held. A mapping begins on a page, so it is aligned; any bits are valid, and
         // nobody reaches them but through atomics.
-        unsafe { found.as_ref() }
+        unsafe { found.cast().as_ref() }
+    }
+}
+
+const _: () = assert!(SIZE > 2 * MAX_SHIFT + PAGE);
+
+/// What a page of a thread holds.
+pub(super) type Words = [AtomicU64; page::WORDS];
+
+/// A thread's page: in the memory, or its own where it has no cells.
+#[derive(Debug)]
+pub(super) struct ThreadPage {
+    start: NonNull<Words>,
+    _owner: Owner,
+}
+
+#[derive(Debug)]
+enum Owner {
+    Mapped { _memory: Arc<Memory> },
+    Own { _words: Arc<Words> },
+}
+
+// SAFETY: as for the memory that it points into; its own words are shared with nobody.
+unsafe impl Send for ThreadPage {}
+
+impl ThreadPage {
+    /// In the memory.
+    pub(super) fn mapped(memory: &Arc<Memory>, place: Place<Words>) -> ThreadPage {
+        let area = Area::new(memory, 0);
+        let start = NonNull::from(area.at(place));
+        ThreadPage { start, _owner: Owner::Mapped { _memory: memory.clone() } }
+    }
+
+    /// Seen by nobody else.
+    pub(super) fn own() -> ThreadPage {
+        let words: Arc<Words> = Arc::new([const { AtomicU64::new(0) }; page::WORDS]);
+        ThreadPage { start: NonNull::from(&*words), _owner: Owner::Own { _words: words } }
+    }
+
+    /// Its words.
+    #[inline(always)]
+    pub(super) fn words(&self) -> &Words {
+        // SAFETY: mapped or allocated as long as `self` lives, and reached through atomics alone.
+        unsafe { self.start.as_ref() }
     }
 }

@@ -1,26 +1,25 @@
 //! Reading what the workers of one or several users counted.
 //!
-//! The files are read, not mapped: one that is cut short meanwhile is an error and not the reader's end. What they hold
-//! may be wrong, but every index comes from the layout that a file's name and size agree on.
+//! What the files hold may be wrong, but every index comes from the layout.
 
-use super::claim::is_claimed;
+use super::contents::Contents;
 use super::error::TelemetryError;
 use super::exposure::{Cohort, Exposure, GROUPS, Group};
+use super::file::files;
 use super::hours::{hour_of, row_of};
 use super::layout::{
-    FIRST, HOURS, Layout, MAGIC, OTHERS, REGISTERS, SKETCH_HOURS, SKETCHES, UNKNOWN, WORKERS, cell, header,
-    outcomes, prefix, sketch_of, tally,
+    self, FIRST, HOURS, OTHERS, REGISTERS, SKETCH_HOURS, SKETCHES, UNKNOWN, cell, header, outcomes, page,
+    sketch_of, tally,
 };
+use super::note::{Note, ON};
 use super::outcome::{FAILED, SERVER_ERROR};
 use super::recorder::key_hash;
 use super::sketch::estimate;
 use super::tally::{ARM_OFF, ARM_ON, ARM_VARIANT, Arm};
 use crate::eval::Reason;
 use crate::snapshot::Snapshot;
-use crate::store::open_plain;
 use rustix::process::geteuid;
 use std::collections::HashMap;
-use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -50,7 +49,8 @@ pub struct FlagCounts {
     pub exposure: Exposure,
     /// What was counted for experiments, sorted by event and arm.
     pub tracked: Vec<Tracked>,
-    /// Requests by class of status and cohort, on and off: 0 none, 1 to 5 the status's hundreds, 6 failed.
+    /// Requests by class of status and cohort, on and off: 0 none, 1 to 5 the status's hundreds, 6 failed, those whose thread died
+    /// included.
     pub classes: [[u64; outcomes::CLASS_COUNT]; 2],
     registers: Box<[u8; REGISTERS]>,
 }
@@ -86,7 +86,7 @@ impl FlagCounts {
     }
 }
 
-/// A thread that counts in cells of its own, and lives: the first 64 of each user do.
+/// A thread that counts in cells of its own, and lives: the first 256 of each user do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Worker {
     /// Whose.
@@ -132,6 +132,15 @@ pub struct Source {
     pub left_out: Option<String>,
 }
 
+/// What all requests came to that one user's workers answered, those that asked no flag included.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Total {
+    /// Whose workers.
+    pub user: u32,
+    /// The requests.
+    pub all: Cohort,
+}
+
 /// What was counted for one store.
 #[derive(Debug, Clone, Default)]
 pub struct Counts {
@@ -140,6 +149,10 @@ pub struct Counts {
     pub sources: Vec<Source>,
     /// Threads that count now.
     pub workers: Vec<Worker>,
+    /// Threads that count and have no cells, since all of their user's are taken: the requests that they die in are not counted.
+    pub without_cells: usize,
+    /// All requests, by user.
+    pub totals: Vec<Total>,
     /// When the newest of the files that count was made, in microseconds since 1970: what was counted before may be lost.
     pub since: Option<i64>,
     /// Questions for flags that the snapshot did not have.
@@ -158,6 +171,13 @@ impl Counts {
     /// What was counted of a flag; none if nobody asked it.
     pub fn flag(&self, key: &str) -> Option<&FlagCounts> {
         self.flags.get(&key_hash(key.as_bytes()))
+    }
+
+    /// All requests of all users.
+    pub fn total(&self) -> Cohort {
+        let mut total = Cohort::default();
+        self.totals.iter().for_each(|user| total.add(&user.all));
+        total
     }
 
     /// The flags of a snapshot that somebody asked, in its order.
@@ -199,24 +219,15 @@ pub fn read(
     now: i64,
     believed: impl Fn(u32) -> bool,
 ) -> Result<Counts, TelemetryError> {
-    let failed = |source| TelemetryError::io("list", directory, source);
-    let prefix = prefix(store);
+    std::fs::read_dir(directory).map_err(|source| TelemetryError::io("list", directory, source))?;
+    let name = layout::name(store);
     let mut counts = Counts::default();
-    for entry in std::fs::read_dir(directory).map_err(failed)? {
-        let name = entry.map_err(failed)?.file_name();
-        let Some((user, flags)) = name.to_str().and_then(|name| name.strip_prefix(&prefix)?.split_once('-'))
-        else {
-            continue;
-        };
-        let (Ok(user), Ok(flags)) = (user.parse(), flags.parse()) else { continue };
-        let Some(layout) = Layout::named(flags) else { continue };
-        let path = directory.join(&name);
+    for path in files(directory).filter(|path| path.file_name().is_some_and(|found| *found == *name)) {
+        let Some(user) = owner(&path) else { continue };
         let left_out = if believed(user) {
-            match contents(&path, user, layout) {
-                Ok((bytes, claimed)) => {
-                    let file = File { layout, bytes: &bytes };
-                    file.add_to(&mut counts, now);
-                    counts.workers.extend(claimed.into_iter().map(|worker| file.worker(worker, user)));
+            match Contents::read(&path, user) {
+                Ok(contents) => {
+                    File { contents }.add_to(&mut counts, user, now);
                     None
                 }
                 Err(error) => Some(error.to_string()),
@@ -227,6 +238,7 @@ pub fn read(
         counts.sources.push(Source { path, user, left_out });
     }
     counts.sources.sort_by(|a, b| a.path.cmp(&b.path));
+    counts.totals.sort_by_key(|total| total.user);
     for flag in counts.flags.values_mut() {
         flag.companies = estimate(&flag.registers);
         flag.hours.sort_unstable_by_key(|hour| hour.hour);
@@ -235,70 +247,82 @@ pub fn read(
     Ok(counts)
 }
 
-/// What a file holds, and whose cells are claimed.
-fn contents(path: &Path, user: u32, layout: Layout) -> io::Result<(Vec<u8>, Vec<usize>)> {
-    let mut file = open_plain(path, false)?;
-    let found = file.metadata()?;
-    let wrong = |found: String| Err(io::Error::new(io::ErrorKind::InvalidData, found));
-    if !found.is_file() || found.uid() != user {
-        return wrong(format!("it belongs to user {}, its name says {user}", found.uid()));
-    }
-    if found.mode() & 0o022 != 0 {
-        return wrong(format!("others can write it (mode {:04o})", found.mode() & 0o7777));
-    }
-    if found.len() != layout.size() as u64 {
-        return wrong(format!("it has {} bytes, expected {}", found.len(), layout.size()));
-    }
-    let mut bytes = vec![0; layout.size()];
-    file.read_exact(&mut bytes)?;
-    let magic = bytes.get(..8).and_then(|word| word.try_into().ok()).map(u64::from_le_bytes);
-    if magic != Some(MAGIC) {
-        return wrong("it does not begin as such files do".to_owned());
-    }
-    Ok((bytes, (1..=WORKERS).filter(|worker| is_claimed(&file, *worker)).collect()))
+/// The user that a file's directory belongs to, as whose it is judged: nobody else can put a file there.
+fn owner(path: &Path) -> Option<u32> {
+    let found = std::fs::symlink_metadata(path.parent()?).ok()?;
+    (found.is_dir() && found.mode() & 0o022 == 0).then(|| found.uid())
 }
 
-/// A file's bytes.
-struct File<'a> {
-    layout: Layout,
-    bytes: &'a [u8],
+/// What one file holds.
+struct File {
+    contents: Contents,
 }
 
-impl File<'_> {
+impl File {
     fn word(&self, offset: usize) -> u64 {
-        let word = self.bytes.get(offset..offset + 8).and_then(|word| word.try_into().ok());
-        word.map_or(0, u64::from_le_bytes)
+        self.contents.word(offset)
     }
 
-    fn worker(&self, worker: usize, user: u32) -> Worker {
-        let said = (header::SERVING + 2 * worker.saturating_sub(1)) * 8;
-        let seen = i64::try_from(self.word(said + 8)).unwrap_or(i64::MAX);
-        Worker { user, generation: self.word(said), seen }
-    }
-
-    fn add_to(&self, counts: &mut Counts, now: i64) {
+    fn add_to(&self, counts: &mut Counts, user: u32, now: i64) {
         let header = |word: usize| self.word(word * 8);
         let made = Some(header(header::MADE).cast_signed()).filter(|made| (1..=now).contains(made));
         counts.since = counts.since.max(made);
         counts.dropped_flags = counts.dropped_flags.wrapping_add(header(header::DROPPED_FLAGS));
         counts.dropped_exposures = counts.dropped_exposures.wrapping_add(header(header::DROPPED_EXPOSURES));
+        counts.dropped_events = counts.dropped_events.wrapping_add(header(header::DROPPED_EVENTS));
+        counts.without_cells += self.contents.without_cells;
         counts.unknown = counts.unknown.wrapping_add(sum(&self.answers(UNKNOWN as usize).1));
         let (on, off) = self.answers(OTHERS as usize);
         counts.others = counts.others.wrapping_add(sum(&on)).wrapping_add(sum(&off));
-        for slot in FIRST as usize..self.layout.flags {
-            let hash = self.word(self.layout.keys() + slot * 8);
-            if hash != 0 {
-                self.add_flag(slot, counts.flags.entry(hash).or_default(), now);
+        for slot in FIRST as usize..self.contents.flags {
+            let hash = self.word(layout::key(slot));
+            self.add_flag(slot, counts.flags.entry(hash).or_default(), now);
+        }
+        let mut all = Cohort::default();
+        for thread in &self.contents.threads {
+            let at = layout::page(thread.worker);
+            self.add_cohort(at + page::TOTAL * 8, &mut all, &mut [0; outcomes::CLASS_COUNT]);
+            if thread.is_claimed && thread.worker > 0 {
+                let seen = i64::try_from(self.word(at + page::SEEN * 8)).unwrap_or(i64::MAX);
+                counts.workers.push(Worker { user, generation: self.word(at + page::SERVING * 8), seen });
+            }
+            if thread.left_open {
+                self.add_open(at, counts, &mut all);
             }
         }
-        for number in 0..self.layout.tallies() {
-            let at = self.layout.tally(number);
-            if self.word(at + tally::KEY * 8) != 0
-                && let Some(flag) = counts.flags.get_mut(&self.word(at + tally::FLAG * 8))
-            {
+        match counts.totals.iter_mut().find(|total| total.user == user) {
+            Some(total) => total.all.add(&all),
+            None => counts.totals.push(Total { user, all }),
+        }
+        for number in self.contents.tallies() {
+            let at = layout::tally(number);
+            if let Some(flag) = counts.flags.get_mut(&self.word(at + tally::FLAG * 8)) {
                 self.add_tally(at, flag);
             }
         }
+    }
+
+    /// Adds a request whose thread died, as the next owner of its cells will.
+    fn add_open(&self, at: usize, counts: &mut Counts, all: &mut Cohort) {
+        let noted = (self.word(at + page::NOTED * 8) as usize).min(page::EXPOSURE_COUNT);
+        let note = |number: usize| Note::of(self.word(at + (page::EXPOSURES + number) * 8));
+        for note in (0..noted).map(note) {
+            let slot = note.slot as usize;
+            if !(FIRST as usize..self.contents.flags).contains(&slot) {
+                continue;
+            }
+            let flag = counts.flags.entry(self.word(layout::key(slot))).or_default();
+            let [classes_on, classes_off] = &mut flag.classes;
+            let (cohort, classes) = match note.first {
+                ON => (&mut flag.exposure.on, classes_on),
+                _ => (&mut flag.exposure.off, classes_off),
+            };
+            cohort.add_died(note.group);
+            if let Some(failed) = classes.get_mut(FAILED) {
+                *failed = failed.wrapping_add(1);
+            }
+        }
+        all.add_died(if noted > 0 { note(0).group } else { 0 });
     }
 
     fn add_flag(&self, slot: usize, flag: &mut FlagCounts, now: i64) {
@@ -310,13 +334,13 @@ impl File<'_> {
         let current = hour_of(now) / SKETCH_HOURS;
         let begun = current.min(self.word(header::HOUR * 8) / SKETCH_HOURS);
         for turn in current.saturating_sub(SKETCHES as u64 - 2)..=begun {
-            let start = self.layout.sketch(sketch_of(turn * SKETCH_HOURS)) + slot * REGISTERS;
-            let registers = self.bytes.get(start..start + REGISTERS).unwrap_or(&[]);
+            let start = layout::sketch(slot, sketch_of(turn * SKETCH_HOURS));
+            let registers = self.contents.bytes(start, REGISTERS);
             for (held, found) in flag.registers.iter_mut().zip(registers) {
                 *held = (*held).max(*found);
             }
         }
-        let outcomes = self.layout.outcomes(slot);
+        let outcomes = layout::outcomes(slot);
         let exposure = &mut flag.exposure;
         let [classes_on, classes_off] = &mut flag.classes;
         self.add_cohort(outcomes, &mut exposure.on, classes_on);
@@ -328,7 +352,7 @@ impl File<'_> {
     fn add_tally(&self, at: usize, flag: &mut FlagCounts) {
         let Some((kind, arm, event)) = tally::shape_of(self.word(at + tally::SHAPE * 8)) else { return };
         let name = |start: usize, length: usize| {
-            let bytes = self.bytes.get(at + start * 8..at + start * 8 + length).unwrap_or(&[]);
+            let bytes = self.contents.bytes(at + start * 8, length);
             String::from_utf8_lossy(bytes).into_owned()
         };
         let arm = match kind {
@@ -359,8 +383,8 @@ impl File<'_> {
     /// All threads' answers of a flag by reason, on and off.
     fn answers(&self, slot: usize) -> ([u64; Reason::ALL.len()], [u64; Reason::ALL.len()]) {
         let mut words = [0_u64; cell::WORDS];
-        for worker in 0..=WORKERS {
-            let cells = self.layout.cells(worker) + slot * cell::WORDS * 8;
+        for worker in self.contents.with_cells(slot) {
+            let cells = layout::cells(worker, slot);
             for (number, word) in words.iter_mut().enumerate() {
                 *word = word.wrapping_add(self.word(cells + number * 8));
             }
@@ -373,7 +397,7 @@ impl File<'_> {
         let current = hour_of(now);
         let row = |hour: u64| {
             let known = self.word((header::ROWS + row_of(hour)) * 8) == hour + 1;
-            let at = self.layout.row(row_of(hour)) + slot * 16;
+            let at = layout::row(slot, row_of(hour));
             known.then(|| (self.word(at), self.word(at + 8)))
         };
         // The last hour that was turned goes on until somebody turns it.
@@ -407,9 +431,13 @@ impl File<'_> {
             *count = count.wrapping_add(found);
             all = all.wrapping_add(found);
         }
-        cohort.requests = cohort.requests.wrapping_add(all);
+        let died = word(outcomes::CLASSES + outcomes::DIED);
+        cohort.requests = cohort.requests.wrapping_add(all).wrapping_add(died);
+        cohort.errors = cohort.errors.wrapping_add(died);
         let mut common = all;
-        for (class, count) in classes.iter_mut().enumerate().filter(|(class, _)| *class != outcomes::COMMON) {
+        let others = classes.iter_mut().enumerate();
+        for (class, count) in others.filter(|(class, _)| !matches!(*class, outcomes::COMMON | outcomes::DIED))
+        {
             let found = word(outcomes::CLASSES + class);
             *count = count.wrapping_add(found);
             // A request is added to its duration first: there are never more of these than of all but for random bytes.
@@ -417,6 +445,9 @@ impl File<'_> {
             if matches!(class, SERVER_ERROR | FAILED) {
                 cohort.errors = cohort.errors.wrapping_add(found);
             }
+        }
+        if let Some(failed) = classes.get_mut(FAILED) {
+            *failed = failed.wrapping_add(died);
         }
         if let Some(count) = classes.get_mut(outcomes::COMMON) {
             *count = count.wrapping_add(common);

@@ -1,24 +1,28 @@
 //! Counting, by one thread.
 
-use super::claim::claim;
 use super::duration;
 use super::error::TelemetryError;
 use super::exposure::GROUPS;
 use super::file::{self, Opened};
-use super::layout::{self, FIRST, OTHERS, REGISTERS, UNKNOWN, cell, header, outcomes, sketch_of};
-use super::memory::{Row, add_alone};
+use super::layout::{
+    self, FIRST, FLAGS, GROUP_FLAGS, OTHERS, REGISTERS, UNKNOWN, cell, header, outcomes, page, sketch_of,
+};
+use super::memory::{Area, Place, ThreadPage, add_alone, reserve};
+use super::note::{Note, OFF, ON};
 use super::outcome::Ending;
-use super::tally::{self, ARM_OFF, ARM_ON, ARM_VARIANT, ArmName};
+use super::owner;
+use super::tally::{self, ARM_OFF, ARM_ON, ARM_VARIANT, ArmName, Tallies};
 use super::{hours, sketch};
 use crate::eval::{Key, Reason};
 use crate::snapshot::format::{SHAPE_COMPANY_ROLLOUT, SHAPE_LISTS_AND_ROLLOUT, SHAPE_OFF, SHAPE_ON};
 use crate::snapshot::{FlagId, Quick, Snapshot};
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Flags whose outcome one request is followed for. More are counted as asked only: what a request costs is bounded.
-const MOST_EXPOSURES: usize = 64;
+const MAX_EXPOSURES: usize = page::EXPOSURE_COUNT;
 
 /// What this thread knows of a flag.
 #[derive(Debug, Clone, Copy, Default)]
@@ -27,20 +31,10 @@ struct Entry {
     slot: u32,
     /// The request that last asked it, shifted by two, and which answers that got: bit 0 off, bit 1 on.
     seen: u32,
-}
-
-/// A flag that the request asked for the first time.
-#[derive(Debug, Clone, Copy)]
-struct Exposure {
-    slot: u32,
-    /// In the snapshot of `entries`; `NONE` once another snapshot took its place.
-    flag: u32,
-    /// Answers that it got by the snapshots before.
-    answers: u32,
-    /// Of the company that was asked about first.
-    group: u32,
-    /// The cell of the variant that it showed, plus one; 0: nobody asked for one; `NONE`: several.
-    variant: u32,
+    /// This thread's cells of it.
+    cells: Place<Cells>,
+    /// The first of its sketches.
+    sketch: Place<Sketch>,
 }
 
 /// Events of one request that are counted.
@@ -58,8 +52,6 @@ type Outcomes = [AtomicU64; outcomes::WORDS];
 type Sketch = [AtomicU8; REGISTERS];
 
 const NONE: u32 = u32::MAX;
-const OFF: u32 = 1;
-const ON: u32 = 2;
 
 /// A question that did not go the quick way, answered.
 #[derive(Debug, Clone, Copy)]
@@ -79,12 +71,16 @@ pub struct Asked<'a> {
 pub struct Recorder {
     /// By number of the flag in the snapshot.
     entries: Box<[Entry]>,
-    /// This thread's.
-    cells: Row<Cells>,
-    /// What requests came to.
-    outcomes: Row<Outcomes>,
-    /// Those that are written now.
-    sketches: Row<Sketch>,
+    /// The memory.
+    area: Area,
+    /// The same, shifted to the sketches that are written now.
+    sketches: Area,
+    /// What the open request noted.
+    page: ThreadPage,
+    /// Where all requests are added up: on the same page, or on the one of all threads that have no cells.
+    totals: ThreadPage,
+    /// Exposures that the open request noted.
+    noted: usize,
     /// The request's number, 1 to 2^30 - 1.
     request: u32,
     /// The same where nobody else writes these cells; else one that no request has.
@@ -92,10 +88,24 @@ pub struct Recorder {
     alone: bool,
     /// Whose cells these are; 0 for those that threads share.
     worker: usize,
-    opened: Opened,
-    exposures: Vec<Exposure>,
-    /// Another snapshot was bound since the request began: some of its flags may be among `exposures` already.
+    /// A request is open: it began and did not end.
+    open: bool,
+    /// Its cells are somebody else's.
+    abandoned: bool,
+    /// Another snapshot was bound since the request began: some of its flags may have been noted already.
     rebound: bool,
+    opened: Opened,
+    /// Numbers of the flags whose keys were met in the memory, by hash.
+    known: HashMap<u64, u32>,
+    /// The keys before this number were met.
+    met: usize,
+    /// Groups of flags whose cells are reserved for this thread.
+    reserved: [u64; page::RESERVED_WORDS],
+    /// The size that the file has at least.
+    least: u64,
+    tallies: Option<Tallies>,
+    /// The tallies of the variants that flags showed the request, plus one; `NONE`: several.
+    shown: Vec<(u32, u32)>,
     /// Numbers of flags that ended the request.
     gates: Vec<u32>,
     events: Vec<Event>,
@@ -106,7 +116,7 @@ pub struct Recorder {
 
 impl Recorder {
     /// Counts for the store at `store`, a canonical path, in a file in `directory`, which is made if it is not there.
-    /// There is room for the flags of that snapshot. `now` is in microseconds since 1970.
+    /// No request is open. `now` is in microseconds since 1970.
     ///
     /// # Errors
     ///
@@ -117,39 +127,52 @@ impl Recorder {
         snapshot: &Snapshot,
         now: i64,
     ) -> Result<Recorder, TelemetryError> {
-        let opened = file::open(directory, store, snapshot.flag_count() as usize, now)?;
-        let worker = claim(&opened.file);
-        hours::turn(&opened.memory, opened.layout, now);
-        let (memory, layout) = (&opened.memory, opened.layout);
+        let opened = file::open(directory, store, now)?;
+        let worker = owner::take(&opened)?;
+        hours::turn(&opened.memory, now);
+        let memory = &opened.memory;
+        let mapped = || ThreadPage::mapped(memory, Place::new(layout::page(worker)));
+        let alone = worker > 0;
+        let least = (layout::cells(worker, 0) + layout::PAGE) as u64;
         let mut recorder = Recorder {
             entries: Box::default(),
-            cells: Row::new(memory, layout.cells(worker), layout.flags),
-            outcomes: Row::new(memory, layout.outcomes(0), layout.flags),
-            sketches: Row::new(memory, layout.sketch(0), layout.flags),
-            request: 0,
-            quickly: 0,
-            alone: worker > 0,
+            area: Area::new(memory, 0),
+            sketches: Area::new(memory, 0),
+            page: if alone { mapped() } else { ThreadPage::own() },
+            totals: mapped(),
+            noted: 0,
+            request: 1,
+            quickly: if alone { 1 } else { NONE },
+            alone,
             worker,
-            opened,
-            exposures: Vec::with_capacity(MOST_EXPOSURES),
+            open: false,
+            abandoned: false,
             rebound: false,
+            known: HashMap::new(),
+            met: FIRST as usize,
+            reserved: [0; _],
+            least,
+            tallies: None,
+            shown: Vec::new(),
             gates: Vec::new(),
             events: Vec::new(),
             begun: 0,
             hour: 0,
+            opened,
         };
+        recorder.reserved = std::array::from_fn(|word| u64::from(word == 0));
         recorder.follow_hour();
         recorder.bind(snapshot);
-        recorder.begin(0);
         Ok(recorder)
     }
 
     /// Answers are of this snapshot from now on. What the request asked before stays asked.
     pub fn bind(&mut self, snapshot: &Snapshot) {
-        self.rebound = !self.exposures.is_empty();
-        for exposure in &mut self.exposures {
-            exposure.answers |= answers(&self.entries, exposure.flag, self.request);
-            exposure.flag = NONE;
+        self.rebound = self.noted > 0;
+        for number in 0..self.noted {
+            let note = self.note(number);
+            let before = note.before | answers(&self.entries, note.flag, self.request);
+            self.set_note(number, Note { flag: NONE, before, ..note });
         }
         self.entries = vec![Entry::default(); snapshot.flag_count() as usize].into_boxed_slice();
     }
@@ -157,10 +180,9 @@ impl Recorder {
     /// Says which generation this thread answers from. Threads that share cells cannot tell. `now` is in microseconds since
     /// 1970.
     pub fn serves(&self, generation: u64, now: i64) {
-        if let Some(before) = self.worker.checked_sub(1) {
-            let said = (header::SERVING + 2 * before) * 8;
-            self.opened.memory.set(said, generation);
-            self.opened.memory.set(said + 8, now.max(0).cast_unsigned());
+        if self.alone {
+            set(self.page.words(), page::SERVING, generation);
+            set(self.page.words(), page::SEEN, now.max(0).cast_unsigned());
         }
     }
 
@@ -172,12 +194,12 @@ impl Recorder {
     /// Whether what is counted can still be read by others: the file has its name, its size and what its header says. Where it
     /// is not so, open another.
     pub fn is_sound(&self) -> bool {
-        !self.opened.memory.lost() && file::is_sound(&self.opened)
+        !self.opened.memory.lost() && file::is_sound(&self.opened, self.least)
     }
 
-    /// Whether the file has room for that snapshot's flags, as far as any has.
-    pub fn fits(&self, snapshot: &Snapshot) -> bool {
-        super::layout::Layout::for_flags(snapshot.flag_count() as usize).flags <= self.opened.layout.flags
+    /// Whether this thread has cells of its own: requests that it dies in are counted.
+    pub fn has_cells(&self) -> bool {
+        self.alone
     }
 
     /// Counts an answer of [`Snapshot::quick`] or [`Snapshot::quick_of`]. `snapshot` is the one that was bound last.
@@ -188,18 +210,18 @@ impl Recorder {
             return self.quick_first(snapshot, quick, company);
         }
         entry.seen |= OFF << (quick.answer & 1);
-        let slot = entry.slot as usize;
-        self.quick_alone(slot, quick);
+        let (cells, sketch) = (entry.cells, entry.sketch);
+        self.quick_alone(cells, quick);
         if let Some(company) = company {
-            self.sketch(slot, sketch::hash(company));
+            self.sketch(sketch, sketch::hash(company));
         }
     }
 
     /// Counts in cells that nobody else writes.
     #[inline(always)]
-    fn quick_alone(&self, slot: usize, quick: Quick) {
+    fn quick_alone(&self, cells: Place<Cells>, quick: Quick) {
         let on = quick.answer & 1;
-        if let Some([asked, let_in, further @ ..]) = self.cells.at(slot).get(quick.place()..) {
+        if let Some([asked, let_in, further @ ..]) = self.area.at(cells).get(quick.place()..) {
             add_alone(asked, 1);
             add_alone(let_in, on.into());
             if quick.has_lists() {
@@ -218,34 +240,34 @@ impl Recorder {
         // As `expose` does it for a flag that is known and was not asked yet, which most are.
         if self.alone
             && !self.rebound
-            && self.exposures.len() < MOST_EXPOSURES
+            && self.noted < MAX_EXPOSURES
             && let Some(entry) = self.entries.get_mut(quick.flag as usize)
             && entry.slot >= FIRST
         {
             entry.seen = self.request << 2 | OFF << on;
-            let slot = entry.slot;
+            let Entry { slot, cells, sketch, .. } = *entry;
             let group = (hash >> 32) as u32 % GROUPS as u32;
-            self.exposures.push(Exposure { slot, flag: quick.flag, answers: 0, group, variant: 0 });
-            self.quick_alone(slot as usize, quick);
+            self.add_note(Note { flag: quick.flag, slot, group, first: OFF << on, before: 0 });
+            self.quick_alone(cells, quick);
             if company.is_some() {
-                self.sketch(slot as usize, hash);
+                self.sketch(sketch, hash);
             }
             return;
         }
-        let slot = self.expose(snapshot, quick.flag, OFF << on, hash);
+        let entry = self.expose(snapshot, quick.flag, OFF << on, hash);
         if self.alone {
-            self.quick_alone(slot as usize, quick);
+            self.quick_alone(entry.cells, quick);
         } else {
-            self.add(slot, quick.place(), 1);
-            self.add(slot, quick.place() + 1, on.into());
+            self.add(entry.cells, quick.place(), 1);
+            self.add(entry.cells, quick.place() + 1, on.into());
             if quick.has_lists() {
                 for bit in 1..4 {
-                    self.add(slot, quick.place() + 1 + bit, (quick.answer >> bit & 1).into());
+                    self.add(entry.cells, quick.place() + 1 + bit, (quick.answer >> bit & 1).into());
                 }
             }
         }
         if company.is_some() {
-            self.sketch(slot as usize, hash);
+            self.sketch(entry.sketch, hash);
         }
     }
 
@@ -253,33 +275,33 @@ impl Recorder {
     pub fn answered(&mut self, snapshot: &Snapshot, asked: &Asked<'_>, exposes: bool) {
         let hash = asked.company.map_or(0, sketch::hash);
         let flag = asked.flag.0;
-        let slot = if exposes {
+        let entry = if exposes {
             self.expose(snapshot, flag, OFF << u32::from(asked.on), hash)
         } else {
-            self.slot(snapshot, flag)
+            self.entry(snapshot, flag)
         };
         let word = match asked.reason {
             Reason::Rule if !asked.on => cell::RULE_OFF,
             reason => cell::REASONS + reason as usize,
         };
-        self.add(slot, word, 1);
+        self.add(entry.cells, word, 1);
         if asked.company.is_some() {
-            self.sketch(slot as usize, hash);
+            self.sketch(entry.sketch, hash);
         }
     }
 
     /// Counts a question for a flag that the snapshot does not have.
     pub fn unknown(&mut self) {
-        self.add(UNKNOWN, cell::REASONS + Reason::UnknownFlag as usize, 1);
+        let cells = self.numbered(UNKNOWN).cells;
+        self.add(cells, cell::REASONS + Reason::UnknownFlag as usize, 1);
     }
 
     /// A request begins. `clock` is in nanoseconds of a clock that does not go back.
     pub fn begin(&mut self, clock: u64) {
         self.begun = clock;
-        self.exposures.clear();
-        self.rebound = false;
-        self.gates.clear();
-        self.events.clear();
+        self.clear();
+        self.open = true;
+        set(self.page.words(), page::OPEN, 1);
         self.request += 1;
         if self.request >= 1 << 30 {
             self.request = 1;
@@ -291,19 +313,52 @@ impl Recorder {
         }
     }
 
+    /// The open request is forgotten, if there is one: it is counted for nothing.
+    pub fn discard(&mut self) {
+        self.clear();
+        self.open = false;
+        set(self.page.words(), page::OPEN, 0);
+    }
+
+    /// Leaves everything as a thread that dies does: in a child of a fork the cells are its parent's.
+    pub fn abandon(mut self) {
+        self.abandoned = true;
+    }
+
+    fn clear(&mut self) {
+        // First, so that no note is of a request that is over.
+        set(self.page.words(), page::NOTED, 0);
+        self.noted = 0;
+        self.rebound = false;
+        self.shown.clear();
+        self.gates.clear();
+        self.events.clear();
+    }
+
     /// The flag showed the request that variant, after it was counted as answered.
     pub fn shows(&mut self, snapshot: &Snapshot, flag: FlagId, variant: &str) {
-        let slot = self.slot(snapshot, flag.0);
+        let slot = self.entry(snapshot, flag.0).slot;
         let hash = key_hash(snapshot.flag_key(flag).as_bytes());
         let arm = ArmName { kind: ARM_VARIANT, name: variant.as_bytes() };
-        let (memory, layout) = (&self.opened.memory, self.opened.layout);
-        let Some(exposure) = self.exposures.iter_mut().find(|exposure| exposure.slot == slot) else { return };
-        match tally::find(memory, layout, hash, arm, b"") {
-            Some(cell) if exposure.variant == 0 => exposure.variant = cell + 1,
-            Some(cell) if exposure.variant == cell + 1 => {}
-            Some(_) => exposure.variant = NONE,
-            None => memory.add(header::DROPPED_EVENTS * 8, 1),
+        if !(0..self.noted).any(|number| self.note(number).slot == slot) {
+            return;
         }
+        let Some(tally) = self.tally_of((slot, hash), arm, b"") else { return };
+        match self.shown.iter_mut().find(|(known, _)| *known == slot) {
+            None => self.shown.push((slot, tally + 1)),
+            Some((_, known)) if *known == tally + 1 => {}
+            Some((_, known)) => *known = NONE,
+        }
+    }
+
+    fn tally_of(&mut self, flag: (u32, u64), arm: ArmName<'_>, event: &[u8]) -> Option<u32> {
+        let (memory, file) = (&self.opened.memory, &self.opened.file);
+        let tallies = self.tallies.get_or_insert_with(Tallies::new);
+        let found = tallies.find(memory, file, flag, arm, event);
+        if found.is_none() {
+            memory.add(header::DROPPED_EVENTS * 8, 1);
+        }
+        found
     }
 
     /// Something happened in this request that experiments count, worth `value`, a finite number. It counts when the request
@@ -320,158 +375,228 @@ impl Recorder {
 
     /// The request was ended by that flag, which was off: what it came to says nothing about any flag.
     pub fn gated(&mut self, snapshot: &Snapshot, flag: FlagId) {
-        let slot = self.slot(snapshot, flag.0);
-        if slot >= FIRST && self.gates.len() < MOST_EXPOSURES && !self.gates.contains(&slot) {
+        let slot = self.entry(snapshot, flag.0).slot;
+        if slot >= FIRST && self.gates.len() < MAX_EXPOSURES && !self.gates.contains(&slot) {
             self.gates.push(slot);
         }
     }
 
-    /// The request ends: what it came to is added to the cohorts of the flags that it asked.
+    /// The open request ends: what it came to is added to the cohorts of the flags that it asked, and to all requests.
     pub fn end(&mut self, ending: &Ending) {
+        if !self.open {
+            return;
+        }
         let (class, error) = (ending.status.class(), ending.status.is_error());
         let took = ending.clock.saturating_sub(self.begun) / 1000;
-        let bucket = duration::bucket(took);
-        for slot in &self.gates {
-            add(self.outcomes.at(*slot as usize), outcomes::GATED, 1);
+        let request = Ended { class, error, took, bucket: duration::bucket(took) };
+        let group = if self.noted > 0 { self.note(0).group as usize } else { 0 };
+        if !self.gates.is_empty() {
+            self.end_gated();
         }
-        let exposures = if self.gates.is_empty() { self.exposures.as_slice() } else { &[] };
-        for exposure in exposures {
-            let seen = exposure.answers | answers(&self.entries, exposure.flag, self.request);
-            let words = self.outcomes.at(exposure.slot as usize);
+        // From the last to the first: what is counted is noted no more.
+        while let Some(number) = self.noted.checked_sub(1) {
+            let note = self.note(number);
+            let seen = note.before | answers(&self.entries, note.flag, self.request);
+            let words = self.area.at(outcomes_of(note.slot));
             let (on, further) = words.split_at(outcomes::COHORT);
-            let cohort = match seen {
-                ON => on,
-                OFF => further,
-                _ => {
-                    add(words, outcomes::MIXED, 1);
-                    continue;
-                }
-            };
-            let group = exposure.group as usize;
-            add(cohort, outcomes::DURATIONS + bucket, 1);
-            if class != outcomes::COMMON {
-                add(cohort, outcomes::CLASSES + class, 1);
+            match seen {
+                ON => request.add_to(on, note.group as usize, add),
+                OFF => request.add_to(further, note.group as usize, add),
+                _ => add(words, outcomes::MIXED, 1),
             }
-            if error {
-                add(cohort, outcomes::ERRORS_AT + group, 1);
-            }
-            let group = outcomes::GROUPS_AT + outcomes::GROUP * group;
-            add(cohort, group, 1);
-            add(cohort, group + 1, took);
-            if exposure.variant != 0 || !self.events.is_empty() {
-                self.tally(exposure, seen == ON, error, took);
+            self.noted = number;
+            set(self.page.words(), page::NOTED, number as u64);
+            if matches!(seen, ON | OFF) && (!self.shown.is_empty() || !self.events.is_empty()) {
+                self.tally(note, seen == ON, error, took);
             }
         }
-        self.exposures.clear();
-        self.gates.clear();
-        self.events.clear();
-        hours::turn(&self.opened.memory, self.opened.layout, ending.now);
+        if let Some(total) = self.totals.words().get(page::TOTAL..) {
+            if self.alone {
+                request.add_to(total, group, add_own);
+            } else {
+                request.add_to(total, group, add);
+            }
+        }
+        self.discard();
+        hours::turn(&self.opened.memory, ending.now);
+    }
+
+    /// What the request came to says nothing about any flag.
+    #[cold]
+    fn end_gated(&mut self) {
+        set(self.page.words(), page::NOTED, 0);
+        self.noted = 0;
+        for slot in &self.gates {
+            let words: &Outcomes = self.area.at(outcomes_of(*slot));
+            add(words, outcomes::GATED, 1);
+        }
     }
 
     /// Counts a request for the variant that it was shown, and its events for its arm.
     #[cold]
     #[inline(never)]
-    fn tally(&self, exposure: &Exposure, on: bool, error: bool, took: u64) {
-        let (memory, layout) = (&self.opened.memory, self.opened.layout);
-        let flag = memory.get(layout.keys() + exposure.slot as usize * 8);
+    fn tally(&mut self, note: Note, on: bool, error: bool, took: u64) {
+        let flag = self.opened.memory.get(layout::key((note.slot as usize).min(FLAGS - 1)));
+        let shown = self.shown.iter().find(|(slot, _)| *slot == note.slot).map_or(0, |(_, tally)| *tally);
         let mut name = [0; layout::tally::NAME];
         let mut arm = ArmName { kind: if on { ARM_ON } else { ARM_OFF }, name: b"" };
-        match exposure.variant {
+        match shown {
             // Two variants in one request say nothing about either.
             NONE => return,
-            cell if cell > 0 && on => {
-                tally::add(memory, layout, cell - 1, exposure.group, error, took as f64 / 1000.0);
-                let Some(length) = tally::arm_of(memory, layout, cell - 1, &mut name) else { return };
+            shown if shown > 0 && on => {
+                let memory = &self.opened.memory;
+                tally::add(memory, shown - 1, note.group, error, took as f64 / 1000.0);
+                let Some(length) = tally::arm_of(memory, shown - 1, &mut name) else { return };
                 arm = ArmName { kind: ARM_VARIANT, name: name.get(..length).unwrap_or(&[]) };
             }
             _ => {}
         }
-        for event in &self.events {
-            match tally::find(memory, layout, flag, arm, &event.name) {
-                Some(cell) => tally::add(memory, layout, cell, exposure.group, error, event.value),
-                None => memory.add(header::DROPPED_EVENTS * 8, 1),
+        for event in std::mem::take(&mut self.events) {
+            if let Some(tally) = self.tally_of((note.slot, flag), arm, &event.name) {
+                tally::add(&self.opened.memory, tally, note.group, error, event.value);
             }
+            self.events.push(event);
         }
     }
 
     /// Turns the hour where no request ends for long.
     pub fn tick(&mut self, now: i64) {
-        hours::turn(&self.opened.memory, self.opened.layout, now);
+        hours::turn(&self.opened.memory, now);
         self.follow_hour();
     }
 
     fn follow_hour(&mut self) {
         self.hour = hours::current(&self.opened.memory);
-        let (memory, layout) = (&self.opened.memory, self.opened.layout);
-        self.sketches = Row::new(memory, layout.sketch(sketch_of(self.hour)), layout.flags);
+        self.sketches = Area::new(&self.opened.memory, sketch_of(self.hour) * REGISTERS);
     }
 
-    /// Notes that the request asked a flag and what it got; the flag's number in the memory.
-    fn expose(&mut self, snapshot: &Snapshot, flag: u32, answer: u32, hash: u64) -> u32 {
-        let slot = self.slot(snapshot, flag);
+    #[inline]
+    fn note(&self, number: usize) -> Note {
+        let word = self.page.words().get(page::EXPOSURES + number);
+        Note::of(word.map_or(0, |word| word.load(Ordering::Relaxed)))
+    }
+
+    fn set_note(&self, number: usize, note: Note) {
+        set(self.page.words(), page::EXPOSURES + number, note.word());
+    }
+
+    /// Notes an exposure. There is room.
+    #[inline(always)]
+    fn add_note(&mut self, note: Note) {
+        let words = self.page.words();
+        if let Some(word) = words.get(page::EXPOSURES + self.noted) {
+            word.store(note.word(), Ordering::Relaxed);
+        }
+        self.noted += 1;
+        // After the note: whoever reads the number reads so many notes. No instruction on x86-64.
+        if let Some(noted) = words.get(page::NOTED) {
+            noted.store(self.noted as u64, Ordering::Release);
+        }
+    }
+
+    /// Notes that the request asked a flag and what it got; what this thread knows of the flag.
+    fn expose(&mut self, snapshot: &Snapshot, flag: u32, answer: u32, hash: u64) -> Entry {
+        let known = self.entry(snapshot, flag);
         let request = self.request;
-        let Some(entry) = self.entries.get_mut(flag as usize) else { return slot };
+        let Some(entry) = self.entries.get_mut(flag as usize) else { return known };
         if entry.seen >> 2 == request {
             entry.seen |= answer;
-            return slot;
+            return known;
         }
         entry.seen = request << 2 | answer;
+        let slot = known.slot;
         if slot < FIRST {
-            return slot;
+            return known;
         }
-        let known = match self.rebound {
-            true => self.exposures.iter_mut().find(|known| known.slot == slot),
-            false => None,
-        };
-        if let Some(known) = known {
-            known.flag = flag;
-        } else if self.exposures.len() < MOST_EXPOSURES {
+        let noted = (0..self.noted).filter(|_| self.rebound).find(|number| self.note(*number).slot == slot);
+        if let Some(number) = noted {
+            self.set_note(number, Note { flag, ..self.note(number) });
+        } else if self.noted < MAX_EXPOSURES {
             let group = (hash >> 32) as u32 % GROUPS as u32;
-            self.exposures.push(Exposure { slot, flag, answers: 0, group, variant: 0 });
+            self.add_note(Note { flag, slot, group, first: answer, before: 0 });
         } else {
             self.opened.memory.add(header::DROPPED_EXPOSURES * 8, 1);
         }
-        slot
+        known
     }
 
-    /// The flag's number in the memory: looked up, or taken, once for each snapshot.
-    fn slot(&mut self, snapshot: &Snapshot, flag: u32) -> u32 {
+    /// What this thread knows of a flag: looked up, or taken, once for each snapshot.
+    fn entry(&mut self, snapshot: &Snapshot, flag: u32) -> Entry {
         match self.entries.get(flag as usize) {
-            Some(entry) if entry.slot != 0 => return entry.slot,
+            Some(entry) if entry.slot != 0 => return *entry,
             Some(_) => {}
-            None => return UNKNOWN,
+            None => return self.numbered(UNKNOWN),
         }
         let slot = self.find(key_hash(snapshot.flag_key(FlagId(flag)).as_bytes()));
+        let slot = if self.reserve_cells(slot) { slot } else { OTHERS };
+        let found = self.numbered(slot);
         if let Some(entry) = self.entries.get_mut(flag as usize) {
-            entry.slot = slot;
+            *entry = Entry { seen: entry.seen, ..found };
         }
-        slot
+        found
     }
 
-    /// The place of a key's hash in the table of keys, which is open and never loses one.
-    fn find(&self, hash: u64) -> u32 {
-        let (memory, layout) = (&self.opened.memory, self.opened.layout);
-        let room = layout.flags - FIRST as usize;
-        let home = (hash % room as u64) as usize;
-        for step in 0..room {
-            let slot = FIRST as usize + (home + step) % room;
-            let word = memory.word(layout.keys() + slot * 8);
-            let held = match word.compare_exchange(0, hash, Ordering::Relaxed, Ordering::Relaxed) {
-                Ok(_) => hash,
-                Err(held) => held,
-            };
+    /// The places of a flag of that number.
+    fn numbered(&self, slot: u32) -> Entry {
+        let number = (slot as usize).min(FLAGS - 1);
+        Entry {
+            slot,
+            seen: 0,
+            cells: Place::new(layout::cells(self.worker, number)),
+            sketch: Place::new(layout::sketch(number, 0)),
+        }
+    }
+
+    /// The number of a key's hash: keys follow each other in the order in which they were first asked for, and none is ever lost.
+    fn find(&mut self, hash: u64) -> u32 {
+        if let Some(slot) = self.known.get(&hash) {
+            return *slot;
+        }
+        while self.met < FLAGS {
+            let (slot, key) = (self.met, self.opened.memory.word(layout::key(self.met)));
+            let mut held = key.load(Ordering::Acquire);
+            if held == 0 {
+                // First the room, so that whoever finds the key finds it too.
+                let end = layout::flag_block(slot) + layout::block::SIZE;
+                if reserve(&self.opened.file, layout::flag_block(slot), layout::block::SIZE).is_err() {
+                    break;
+                }
+                self.least = self.least.max(end.next_multiple_of(layout::PAGE) as u64);
+                let taken = key.compare_exchange(0, hash, Ordering::AcqRel, Ordering::Acquire);
+                held = taken.map_or_else(|held| held, |_| hash);
+            }
+            self.known.insert(held, slot as u32);
+            self.met += 1;
             if held == hash {
                 return slot as u32;
             }
         }
-        memory.add(header::DROPPED_FLAGS * 8, 1);
+        self.opened.memory.add(header::DROPPED_FLAGS * 8, 1);
         OTHERS
+    }
+
+    /// Sees to it that this thread has cells for a flag; false where there is no room.
+    fn reserve_cells(&mut self, slot: u32) -> bool {
+        let group = slot as usize / GROUP_FLAGS;
+        let Some(word) = self.reserved.get_mut(group / 64) else { return false };
+        if *word >> (group % 64) & 1 == 1 {
+            return true;
+        }
+        let first = layout::cells(self.worker, group * GROUP_FLAGS);
+        if reserve(&self.opened.file, first, layout::PAGE).is_err() {
+            return false;
+        }
+        *word |= 1 << (group % 64);
+        let said = layout::page(self.worker) + (page::RESERVED + group / 64) * 8;
+        self.opened.memory.word(said).fetch_or(1 << (group % 64), Ordering::Relaxed);
+        self.least = self.least.max((first + layout::PAGE) as u64);
+        true
     }
 
     /// Adds to a word of this thread's cells.
     #[inline]
-    fn add(&self, slot: u32, word: usize, number: u64) {
-        if let Some(word) = self.cells.at(slot as usize).get(word) {
+    fn add(&self, cells: Place<Cells>, word: usize, number: u64) {
+        if let Some(word) = self.area.at(cells).get(word) {
             if self.alone {
                 add_alone(word, number);
             } else {
@@ -482,13 +607,61 @@ impl Recorder {
 
     /// Raises the register that a company's hash goes to.
     #[inline(always)]
-    fn sketch(&self, slot: usize, hash: u64) {
+    fn sketch(&self, sketch: Place<Sketch>, hash: u64) {
         let (register, rank) = sketch::place(hash);
-        if let Some(register) = self.sketches.at(slot).get(register)
+        if let Some(register) = self.sketches.at(sketch).get(register)
             && register.load(Ordering::Relaxed) < rank
         {
             raise(register, rank);
         }
+    }
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        if !self.abandoned {
+            self.discard();
+        }
+    }
+}
+
+/// A request that ended.
+#[derive(Clone, Copy)]
+struct Ended {
+    class: usize,
+    error: bool,
+    took: u64,
+    bucket: usize,
+}
+
+impl Ended {
+    /// Adds it to a cohort.
+    #[inline]
+    fn add_to(self, cohort: &[AtomicU64], group: usize, add: impl Fn(&[AtomicU64], usize, u64)) {
+        add(cohort, outcomes::DURATIONS + self.bucket, 1);
+        if self.class != outcomes::COMMON {
+            add(cohort, outcomes::CLASSES + self.class, 1);
+        }
+        if self.error {
+            add(cohort, outcomes::ERRORS_AT + group, 1);
+        }
+        let group = outcomes::GROUPS_AT + outcomes::GROUP * group;
+        add(cohort, group, 1);
+        add(cohort, group + 1, self.took);
+    }
+}
+
+/// Where the requests of a flag are counted; the number is read from the memory.
+#[inline]
+fn outcomes_of(slot: u32) -> Place<Outcomes> {
+    Place::new(layout::outcomes((slot as usize).min(FLAGS - 1)))
+}
+
+/// Sets a word that nobody else writes.
+#[inline(always)]
+fn set(words: &[AtomicU64], number: usize, value: u64) {
+    if let Some(word) = words.get(number) {
+        word.store(value, Ordering::Release);
     }
 }
 
@@ -497,6 +670,14 @@ impl Recorder {
 fn add(words: &[AtomicU64], number: usize, count: u64) {
     if let Some(word) = words.get(number) {
         word.fetch_add(count, Ordering::Relaxed);
+    }
+}
+
+/// Adds to one of those words, to which nobody else adds.
+#[inline(always)]
+fn add_own(words: &[AtomicU64], number: usize, count: u64) {
+    if let Some(word) = words.get(number) {
+        add_alone(word, count);
     }
 }
 
@@ -514,12 +695,12 @@ fn answers(entries: &[Entry], flag: u32, request: u32) -> u32 {
 }
 
 /// Where the quick way counts, within a thread's cells of a flag.
-trait Place {
+trait QuickCells {
     fn place(self) -> usize;
     fn has_lists(self) -> bool;
 }
 
-impl Place for Quick {
+impl QuickCells for Quick {
     #[inline(always)]
     fn place(self) -> usize {
         cell::SHAPES + 2 * (self.shape as usize).wrapping_sub(SHAPE_OFF.into())

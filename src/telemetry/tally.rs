@@ -1,11 +1,12 @@
 //! Counting for experiments: requests by variant, and what was tracked in them, by arm and event.
 //!
-//! A table of cells, open and never losing one, in which a cell is found by a hash of flag, arm and event. The names are in
-//! the cell: whoever takes it writes them, and whoever finds it without them, since that one was killed, writes the same.
+//! Each group of flags has a table of tallies, open and never losing one, in which a tally is found by a hash of flag, arm and event. The
+//! names are in it: whoever takes it writes them, and whoever finds it without them, since that one was killed, writes the same.
 
 use super::exposure::GROUPS;
-use super::layout::{Layout, tally};
-use super::memory::Memory;
+use super::layout::{self, GROUP_COUNT, GROUP_FLAGS, GROUP_TALLIES, TALLIES, tally};
+use super::memory::{Memory, reserve};
+use std::fs::File;
 use std::sync::atomic::Ordering;
 use xxhash_rust::xxh3::Xxh3;
 
@@ -31,34 +32,56 @@ pub(super) const ARM_OFF: u8 = 0;
 pub(super) const ARM_ON: u8 = 1;
 pub(super) const ARM_VARIANT: u8 = 2;
 
-/// The cell of that flag (by its hash), arm and event (none: the requests themselves); none where there is no room.
-pub(super) fn find(
-    memory: &Memory,
-    layout: Layout,
-    flag: u64,
-    arm: ArmName<'_>,
-    event: &[u8],
-) -> Option<u32> {
-    if arm.name.len() > tally::NAME || event.len() > tally::NAME {
-        return None;
+/// The tallies that a thread knows to have room.
+#[derive(Debug)]
+pub(super) struct Tallies {
+    keys: [u64; GROUP_COUNT.div_ceil(64)],
+    reserved: Box<[u64]>,
+}
+
+impl Tallies {
+    pub(super) fn new() -> Tallies {
+        Tallies { keys: [0; _], reserved: vec![0; TALLIES.div_ceil(64)].into_boxed_slice() }
     }
-    let mut hasher = Xxh3::new();
-    hasher.update(&flag.to_le_bytes());
-    hasher.update(&[arm.kind, arm.name.len() as u8]);
-    hasher.update(arm.name);
-    hasher.update(event);
-    let hash = hasher.digest().max(1);
-    let room = layout.tallies();
-    let home = (hash % room as u64) as usize;
-    for step in 0..tally::MOST_STEPS.min(room) {
-        let number = (home + step) % room;
-        let at = layout.tally(number);
-        let word = memory.word(at + tally::KEY * 8);
-        let held = match word.compare_exchange(0, hash, Ordering::Relaxed, Ordering::Relaxed) {
-            Ok(_) => hash,
-            Err(held) => held,
-        };
-        if held == hash {
+
+    /// The tally of that flag (its number and hash), arm and event (none: the requests themselves); none where there is no room.
+    pub(super) fn find(
+        &mut self,
+        memory: &Memory,
+        file: &File,
+        flag: (u32, u64),
+        arm: ArmName<'_>,
+        event: &[u8],
+    ) -> Option<u32> {
+        let (slot, flag) = flag;
+        if arm.name.len() > tally::NAME || event.len() > tally::NAME {
+            return None;
+        }
+        let mut hasher = Xxh3::new();
+        hasher.update(&flag.to_le_bytes());
+        hasher.update(&[arm.kind, arm.name.len() as u8]);
+        hasher.update(arm.name);
+        hasher.update(event);
+        let hash = hasher.digest().max(1);
+        let group = slot as usize / GROUP_FLAGS;
+        let first = group * GROUP_TALLIES;
+        let keys = || reserve(file, layout::tally_key(first), GROUP_TALLIES * 8);
+        once(self.keys.get_mut(group / 64)?, group % 64, keys)?;
+        let home = (hash % GROUP_TALLIES as u64) as usize;
+        for step in 0..tally::MOST_STEPS.min(GROUP_TALLIES) {
+            let number = first + (home + step) % GROUP_TALLIES;
+            let key = memory.word(layout::tally_key(number));
+            let held = key.load(Ordering::Relaxed);
+            if held != 0 && held != hash {
+                continue;
+            }
+            let at = layout::tally(number);
+            let room = || reserve(file, at, tally::WORDS * 8);
+            once(self.reserved.get_mut(number / 64)?, number % 64, room)?;
+            let taken = key.compare_exchange(0, hash, Ordering::Relaxed, Ordering::Relaxed);
+            if taken.is_err_and(|held| held != hash) {
+                continue;
+            }
             let shape = memory.word(at + tally::SHAPE * 8);
             if shape.load(Ordering::Acquire) == 0 {
                 memory.set(at + tally::FLAG * 8, flag);
@@ -68,8 +91,17 @@ pub(super) fn find(
             }
             return Some(number as u32);
         }
+        None
     }
-    None
+}
+
+/// Reserves room unless that bit says that it was done; none where there is none.
+fn once(word: &mut u64, bit: usize, room: impl Fn() -> std::io::Result<()>) -> Option<()> {
+    if *word >> bit & 1 == 0 {
+        room().ok()?;
+        *word |= 1 << bit;
+    }
+    Some(())
 }
 
 fn write(memory: &Memory, at: usize, name: &[u8]) {
@@ -80,8 +112,8 @@ fn write(memory: &Memory, at: usize, name: &[u8]) {
 
 /// Adds a request to a cell: its group of companies, whether it failed, and a value, of which the sum and the sum of squares are
 /// kept.
-pub(super) fn add(memory: &Memory, layout: Layout, cell: u32, group: u32, error: bool, value: f64) {
-    let at = layout.tally(cell as usize) + (tally::GROUPS_AT + group as usize % GROUPS * tally::GROUP) * 8;
+pub(super) fn add(memory: &Memory, cell: u32, group: u32, error: bool, value: f64) {
+    let at = layout::tally(cell as usize) + (tally::GROUPS_AT + group as usize % GROUPS * tally::GROUP) * 8;
     add_float(memory, at + 16, value);
     add_float(memory, at + 24, value * value);
     if error {
@@ -99,13 +131,8 @@ fn add_float(memory: &Memory, at: usize, value: f64) {
 }
 
 /// Copies the arm's name of a cell; its length.
-pub(super) fn arm_of(
-    memory: &Memory,
-    layout: Layout,
-    cell: u32,
-    name: &mut [u8; tally::NAME],
-) -> Option<usize> {
-    let at = layout.tally(cell as usize);
+pub(super) fn arm_of(memory: &Memory, cell: u32, name: &mut [u8; tally::NAME]) -> Option<usize> {
+    let at = layout::tally(cell as usize);
     let length = memory.get(at + tally::SHAPE * 8).to_le_bytes()[1] as usize;
     for (number, byte) in name.get_mut(..length)?.iter_mut().enumerate() {
         *byte = memory.byte(at + tally::ARM * 8 + number).load(Ordering::Relaxed);

@@ -52,8 +52,8 @@ same('off', 'on 208', explode(' (', $of('on'))[0]);
 $error = php('echo +feature_enabled("on"), "\n", flagstone_status()["telemetry"]["error"];', ['flagstone.telemetry' => "$memory/none", 'error_log' => '/dev/null'] + $settings);
 same('without memory', true, str_starts_with($error, "1\nnothing is counted: cannot make $memory/none/"));
 
-file_put_contents("$store.forgets.php", '<?php $memory = ini_get("flagstone.telemetry"); feature_enabled("on"); array_map("unlink", glob("$memory/*")); sleep(2);
-    for ($i = 0; $i < 200; $i++) { feature_enabled("on"); usleep(10000); } echo count(glob("$memory/*"));');
+file_put_contents("$store.forgets.php", '<?php $memory = ini_get("flagstone.telemetry"); feature_enabled("on"); array_map("unlink", glob("$memory/*/*")); sleep(2);
+    for ($i = 0; $i < 200; $i++) { feature_enabled("on"); usleep(10000); } echo count(glob("$memory/*/*.counters"));');
 $forgets = php('', $settings, "$store.forgets.php");
 same('memory that was removed is made again', '1', $forgets);
 

@@ -33,7 +33,9 @@ pub(crate) struct Telemetry {
     by_itself: bool,
     /// Marks that began and did not end: they nest, and the outermost counts.
     depth: u32,
-    /// When the request began, in nanoseconds.
+    /// A request is open: it began and did not end.
+    open: bool,
+    /// When it began, in nanoseconds.
     begun: u64,
 }
 
@@ -45,18 +47,22 @@ impl Telemetry {
 
     /// Gives up its cells. A child of `fork` shares its parent's claim to them, which one thread alone may write.
     pub(crate) fn forget(&mut self) {
-        self.recorder = None;
+        if let Some(recorder) = self.recorder.take() {
+            recorder.abandon();
+        }
         self.bound = None;
     }
 
     fn begin(&mut self) {
         self.begun = clock();
+        self.open = true;
         if let Some(recorder) = &mut self.recorder {
             recorder.begin(self.begun);
         }
     }
 
     fn end(&mut self, status: Status) {
+        self.open = false;
         if let Some(recorder) = &mut self.recorder {
             recorder.end(&Ending { status, clock: clock(), now: wall_clock() });
         }
@@ -183,7 +189,7 @@ pub(crate) fn follow(globals: &mut Globals, view: &View, store: &Path, clock: u6
         let look = clock.saturating_sub(telemetry.looked) >= LOOK_EVERY;
         telemetry.looked = if look { clock } else { telemetry.looked };
         let bound = telemetry.bound.as_ref().is_some_and(|bound| Arc::ptr_eq(bound, snapshot));
-        if (!look || recorder.is_sound()) && (bound || recorder.fits(snapshot)) {
+        if !look || recorder.is_sound() {
             if !bound {
                 recorder.bind(snapshot);
                 telemetry.bound = Some(snapshot.clone());
@@ -205,7 +211,9 @@ pub(crate) fn follow(globals: &mut Globals, view: &View, store: &Path, clock: u6
     telemetry.looked = clock;
     match Recorder::open(directory, store, snapshot, wall_clock()) {
         Ok(mut recorder) => {
-            recorder.begin(telemetry.begun);
+            if telemetry.open {
+                recorder.begin(telemetry.begun);
+            }
             recorder.serves(view.generation, wall_clock());
             telemetry.recorder = Some(Box::new(recorder));
             telemetry.bound = Some(snapshot.clone());

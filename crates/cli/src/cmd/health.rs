@@ -46,6 +46,12 @@ pub fn run(arguments: &Arguments, word: &Memory, output: &mut Output) -> Outcome
     if let Some(problem) = &guard.problem {
         output.line(format!("  {}", words::plain(problem)));
     }
+    if counts.without_cells > 0 {
+        let workers = words::counted(counts.without_cells as u64, "worker");
+        output.line(format!(
+            "  {workers} without cells of their own: requests that they die in are not counted"
+        ));
+    }
     let flags = seen.view.snapshot.as_ref().map_or(0, |snapshot| snapshot.flag_count());
     output.json(&json!({
         "status": said,
@@ -63,6 +69,7 @@ pub fn run(arguments: &Arguments, word: &Memory, output: &mut Output) -> Outcome
             "stopped": status.stopped,
             "workers": counts.workers.len(),
             "workers_behind": behind,
+            "workers_without_cells": counts.without_cells,
             "telemetry_error": uncounted,
             "guard": { "state": guard.state, "since": guard.since.map(words::at), "problem": guard.problem },
         },

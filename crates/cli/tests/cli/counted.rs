@@ -281,8 +281,8 @@ fn an_experiment_tells_since_when_it_counts() {
     let before = shop.run(ask).exits(0).json();
     assert_eq!(before["events"][0]["arms"][0]["requests"], 30);
     // As logind's RemoveIPC, a reboot or a new container does.
-    for file in std::fs::read_dir(shop.directory.join("memory")).unwrap() {
-        std::fs::remove_file(file.unwrap().path()).unwrap();
+    for directory in std::fs::read_dir(shop.directory.join("memory")).unwrap() {
+        std::fs::remove_dir_all(directory.unwrap().path()).unwrap();
     }
     std::thread::sleep(std::time::Duration::from_millis(1_100));
     let mut worker = Worker::of(&shop);
