@@ -112,15 +112,20 @@ fn a_store_that_cannot_be_written_says_so() {
     let readonly = mount(&["-o", "remount,bind,ro"]);
     let store = Store::open(&path).expect("asking needs no writing");
     let answers = (store.publish(&portal(false), change()), store.kill("portal", change()), store.status());
+    let (read_only, locks) = (store.is_read_only(), store.try_locks());
     let view = reader(&path).view();
     let _ = as_root("umount").arg("-l").arg(dir.path()).status();
     assert!(readonly.is_ok_and(|status| status.success()));
-    for error in [answers.0.unwrap_err().to_string(), answers.1.unwrap_err().to_string()] {
+    for (error, what) in [(answers.0.unwrap_err(), "lock"), (answers.1.unwrap_err(), "head")] {
+        let error = error.to_string();
         assert!(
-            error.contains("cannot open the lock") && error.contains("only where it can be written"),
+            error.contains(&format!("cannot open the {what}"))
+                && error.contains("only where it can be written"),
             "{error}"
         );
     }
+    assert!(read_only && !Store::open(&path).unwrap().is_read_only());
+    assert!(locks.unwrap_err().to_string().contains("cannot open the head"));
     assert_eq!(answers.2.unwrap().generation, 1);
     assert!(on(&view, "portal"));
 }
@@ -161,7 +166,7 @@ fn the_lock_of_a_publisher_that_dies_is_free_at_once() {
     let impatient = store.clone().with_patience(Duration::from_millis(100));
     let since = Instant::now();
     let error = loop {
-        match impatient.kill("other", change()) {
+        match impatient.make_export_key() {
             Err(error) => break error,
             Ok(_) => assert!(since.elapsed() < Duration::from_secs(20), "the child never came to its rename"),
         }

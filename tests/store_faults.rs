@@ -101,7 +101,8 @@ fn calls(store: &Path, what: &str) -> BTreeMap<String, (u32, u32)> {
         traced.under(&["strace", "-f", "-o", log.to_str().unwrap(), "-e", &format!("trace={CALLS}")]).run();
     assert!(traced.done(), "strace: {}", String::from_utf8_lossy(&traced.output.stderr));
     let log = std::fs::read_to_string(log).unwrap();
-    let lock = log.find("\"lock\"").expect("the lock is opened");
+    let name = if what == "kill" { "\"head.lock\"" } else { "\"lock\"" };
+    let lock = log.find(name).expect("the lock is opened");
     let from = log[..lock].rfind('\n').unwrap_or(0);
     let mut calls: BTreeMap<String, (u32, u32)> = BTreeMap::new();
     for (text, counts) in [(&log[..from], false), (&log[from..], true)] {

@@ -311,8 +311,11 @@ fn permissions_are_what_they_should_be_whatever_the_umask() {
             if !group.is_empty() { [0o750, 0o640, 0o440] } else { [0o755, 0o644, 0o444] };
         assert_eq!(mode(&path), directory, "{name}");
         assert_eq!(mode(&path.join("snapshots")), directory, "{name}");
-        for file in ["head", "lock", "audit.jsonl"] {
+        for file in ["head", "audit.jsonl"] {
             assert_eq!(mode(&path.join(file)), head, "{name}/{file}");
+        }
+        for file in ["lock", "head.lock"] {
+            assert_eq!(mode(&path.join(file)), 0o600, "{name}/{file}");
         }
         assert_eq!(mode(&snapshot_file(&path, 1)), snapshot, "{name}");
     }

@@ -383,7 +383,8 @@ fn a_store_for_readers_is_read_by_them_and_changed_by_its_owner_alone() {
         ("", 0o750),
         ("snapshots", 0o750),
         ("head", 0o640),
-        ("lock", 0o640),
+        ("lock", 0o600),
+        ("head.lock", 0o600),
         ("audit.jsonl", 0o640),
         ("keys", 0o700),
         ("keys/signing", 0o600),
@@ -459,7 +460,7 @@ fn a_store_with_a_publishing_group_is_given_to_its_owner_without_root() {
     let store = Store::open(&path).unwrap();
     assert_eq!((store.trust(), store.publishers().unwrap()), (&Trust::Trusted, None));
     store.write_config(None, b"{}\n").unwrap();
-    let expected = [0o750, 0o640, 0o640, 0o640, 0o640, 0o750, 0o750, 0o640, 0o640, 0o700, 0o600, 0o600];
+    let expected = [0o750, 0o640, 0o600, 0o640, 0o640, 0o750, 0o750, 0o600, 0o640, 0o700, 0o600, 0o600];
     for ((name, mode, user, group), expected) in owners(&path).into_iter().zip(expected) {
         assert_eq!((mode, user, group), (expected, DEPLOY, TEAM), "{name}: {mode:o}");
     }

@@ -22,6 +22,9 @@ pub struct Cursor {
     /// The trail's last record when there was nothing left to send; 0: not known.
     #[serde(default)]
     pub seen: u64,
+    /// Records further on that are acknowledged all the same: kills in the middle of a publish.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ahead: Vec<u64>,
     /// The event that is being tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending: Option<Pending>,
@@ -62,6 +65,17 @@ impl Cursor {
     /// Whether an event may be tried now. A clock that went back does not hold it up longer than a pause may last.
     pub fn due(&self, now: i64) -> bool {
         self.pending.as_ref().is_none_or(|pending| now >= pending.next || pending.next - now > 2 * LONGEST)
+    }
+
+    /// A record is acknowledged, given up, or not for this endpoint. `open` is one of a publish that may still be made: the cursor does
+    /// not go past it.
+    pub fn pass(&mut self, seq: u64, at: &str, open: Option<u64>) {
+        if open.is_some_and(|open| seq > open) {
+            self.ahead.push(seq);
+            return;
+        }
+        (self.seq, self.at) = (seq, at.to_owned());
+        self.ahead.retain(|ahead| *ahead > seq);
     }
 
     /// An event was not acknowledged. `jitter` is from 0 to 1: senders that failed together do not come back together. True: given up, for good
@@ -110,6 +124,17 @@ mod tests {
         let mut cursor = Cursor::default();
         assert!(cursor.failed(7, "status 404".to_owned(), true, 0, 0.5));
         assert_eq!(cursor.dead.first().map(|dead| dead.seq), Some(7));
+    }
+
+    #[test]
+    fn a_kill_in_the_middle_of_a_publish_is_passed_once_and_the_publish_waited_for() {
+        let mut cursor = Cursor { seq: 4, ..Cursor::default() };
+        cursor.pass(6, "later", Some(5));
+        assert_eq!((cursor.seq, cursor.ahead.as_slice()), (4, [6].as_slice()));
+        cursor.pass(5, "publish", None);
+        assert_eq!((cursor.seq, cursor.ahead.as_slice()), (5, [6].as_slice()));
+        cursor.pass(8, "next", None);
+        assert_eq!((cursor.seq, cursor.ahead.is_empty()), (8, true));
     }
 
     #[test]

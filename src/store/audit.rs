@@ -219,7 +219,7 @@ pub(super) fn open_trail(store: &Folder) -> Result<Option<StoreFile>, StoreError
     Ok(Some(opened))
 }
 
-/// An audit trail opened for one change, under the lock.
+/// An audit trail opened for one record, under the lock of the head.
 pub(super) struct Audit<'a> {
     file: File,
     path: PathBuf,
@@ -254,13 +254,8 @@ impl<'a> Audit<'a> {
         Ok(Audit { file, path, head, tail })
     }
 
-    /// The last record.
-    pub(super) fn last(&self) -> Audited {
-        Audited { record: self.tail.seq, hash: self.tail.hash.clone() }
-    }
-
-    /// Writes a record and waits for the disk. Returns its number.
-    pub(super) fn append(&mut self, mut record: Record) -> Result<u64, StoreError> {
+    /// Writes a record and waits for the disk. Returns its number and hash.
+    pub(super) fn append(self, mut record: Record) -> Result<Audited, StoreError> {
         let (known, _) = self.head.audited();
         // Where the head knows of more records, the missing ones leave a gap that stays visible.
         record.seq = self.tail.seq.max(known) + 1;
@@ -278,9 +273,7 @@ impl<'a> Audit<'a> {
             return Err(StoreError::io("write the audit trail", &self.path, source));
         }
         self.head.set_audited(record.seq, anchor(&hash));
-        let length = length + line.len() as u64;
-        self.tail = Tail { length, seq: record.seq, hash, torn: None, unfinished: false };
-        Ok(record.seq)
+        Ok(Audited { record: record.seq, hash })
     }
 }
 

@@ -66,14 +66,18 @@ pub enum StoreError {
     },
     /// Somebody else is changing the store.
     #[error(
-        "the store {} is being changed by {holder}; nothing was changed. Wait for that to end and try again",
-        printable(path)
+        "the store {} is being changed by {holder}; nothing was changed. Wait for that to end and try again{}. `kill` and \
+         `stop-all` wait for no publish",
+        printable(path),
+        process.map(|id| format!(", or end it if it hangs: kill -9 {id}")).unwrap_or_default()
     )]
     Busy {
         /// The directory.
         path: PathBuf,
         /// Who, as far as known.
         holder: String,
+        /// The process that holds the lock, where the kernel tells.
+        process: Option<u32>,
     },
     /// The change was prepared against another generation.
     #[error(

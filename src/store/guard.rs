@@ -291,12 +291,12 @@ impl Store {
 
     /// Writes down what was found.
     fn tell(&self, finding: &Finding, change: &Change) -> Result<Acted, StoreError> {
-        let session = self.session(change, "writing down what the guard found")?;
+        let session = self.head_session(change, "writing down what the guard found")?;
         let generation = session.current().0;
         let mut record = session.record(change, Action::Guard, Outcome::Done);
         record.flag = Some(finding.flag.clone());
         record.guard = Some(finding.clone());
-        session.audit()?.append(record)?;
+        session.append(record)?;
         Ok(Acted { took: Took::Told, generation, audit_warning: None, instead: None })
     }
 

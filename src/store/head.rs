@@ -333,18 +333,40 @@ impl Head {
     }
 
     /// Has every reader look again.
+    ///
+    /// Atomic: an emergency change does not always hold the lock, and no other change's notice may be lost to it.
     pub(crate) fn touch(&self) {
-        self.store(EPOCH, self.epoch().wrapping_add(1));
+        let add = |epoch: u64| Some(u64::from_le(epoch).wrapping_add(1).to_le());
+        let _ = self.epoch_cell().fetch_update(Ordering::AcqRel, Ordering::Acquire, add);
     }
 
     /// Kills a flag that is not killed; false if there is no free slot.
-    pub(crate) fn kill(&self, key: &[u8], since: i64) -> bool {
-        let Some(slot) = (0..SLOT_COUNT).find(|slot| self.killed_in(*slot).is_none()) else { return false };
+    ///
+    /// Without the lock other processes may be at it: such a kill takes a slot that nobody ever used, from the end, by one atomic step.
+    pub(crate) fn kill(&self, key: &[u8], since: i64, locked: bool) -> bool {
+        let claimed = |slot: &usize| self.exchange(SLOTS + slot * SLOT_SIZE, 0, 1);
+        let unused = |slot: &usize| self.load(SLOTS + slot * SLOT_SIZE) == 0;
+        let free = |slot: &usize| self.load(SLOTS + slot * SLOT_SIZE).is_multiple_of(2);
+        // Odd with bytes that do not agree: somebody died in the middle of it, or is at it without the lock.
+        let broken = |slot: &usize| self.killed_in(*slot).is_none();
+        let slots = 0..SLOT_COUNT;
+        let last = || slots.clone().rev().filter(unused).find(claimed);
+        let first = || slots.clone().find(|slot| free(slot) && (!unused(slot) || claimed(slot)));
+        let found = if locked { first() } else { last().or_else(first) };
+        let Some(slot) = found.or_else(|| slots.clone().find(broken)) else { return false };
+        self.write_kill(slot, key, since);
+        self.touch();
+        true
+    }
+
+    fn write_kill(&self, slot: usize, key: &[u8], since: i64) {
         let at = SLOTS + slot * SLOT_SIZE;
-        // Odd with bytes that do not agree: somebody died in the middle of it. Nobody believes it; begin anew.
         let found = self.load(at);
-        let free = found.wrapping_add(found & 1);
-        self.store(at, free);
+        // One that was claimed stays so: nobody believes it before its bytes agree.
+        let killed = if found == 1 { 1 } else { found.wrapping_add(found & 1).wrapping_add(1) };
+        if found != 1 {
+            self.store(at, killed.wrapping_sub(1));
+        }
         let mut bytes = [0; SLOT_SIZE];
         bytes[8..16].copy_from_slice(&since.to_le_bytes());
         bytes[16..24].copy_from_slice(&(key.len() as u64).to_le_bytes());
@@ -352,9 +374,7 @@ impl Head {
         let sum = xxh3_64(&bytes[8..248]);
         bytes[248..].copy_from_slice(&sum.to_le_bytes());
         self.store_bytes(at + 8, &bytes[8..]);
-        self.store(at, free.wrapping_add(1));
-        self.touch();
-        true
+        self.store(at, killed);
     }
 
     /// Revives a flag; false if it was not killed.
@@ -363,8 +383,9 @@ impl Head {
         for slot in 0..SLOT_COUNT {
             if self.killed_in(slot).is_some_and(|killed| killed.key == key) {
                 let at = SLOTS + slot * SLOT_SIZE;
-                self.store(at, self.load(at).wrapping_add(1));
-                revived = true;
+                let killed = self.load(at);
+                // Not where another process writes that slot at this moment, which it does without the lock in an emergency alone.
+                revived |= killed % 2 == 1 && self.exchange(at, killed, killed.wrapping_add(1));
             }
         }
         self.touch();
@@ -395,6 +416,11 @@ impl Head {
 
     pub(crate) fn set_release(&self, release: u64) {
         self.store(RELEASE, release);
+    }
+
+    fn exchange(&self, offset: usize, found: u64, value: u64) -> bool {
+        let word = &self.page.words()[offset / 8];
+        word.compare_exchange(found.to_le(), value.to_le(), Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
     fn store(&self, offset: usize, value: u64) {

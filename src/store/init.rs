@@ -5,7 +5,7 @@ use super::change::Change;
 use super::directory::Folder;
 use super::error::StoreError;
 use super::head::{Head, Identity, environment_name};
-use super::layout::{CONFIG, HEAD, LOCK, SNAPSHOTS, TEMPORARY};
+use super::layout::{CONFIG, HEAD, HEAD_LOCK, LOCK, SNAPSHOTS, TEMPORARY};
 use super::lock::{LOCK_SIZE, Lock};
 use super::modes::Modes;
 use super::trust::{printable, shell};
@@ -42,7 +42,8 @@ impl Store {
         let folder = Folder::store(folder.path())?;
         let path = folder.path();
         make_file(&folder, LOCK, &modes, modes.lock(), &[b' '; LOCK_SIZE])?;
-        let lock = Lock::take(&folder, PATIENCE, "init")?;
+        let lock = Lock::publishing(&folder, PATIENCE, "init")?;
+        make_file(&folder, HEAD_LOCK, &modes, modes.lock(), &[b' '; LOCK_SIZE])?;
         if folder.exists(HEAD).map_err(|source| StoreError::io("look at", path, source))? {
             return Err(exists(path));
         }
@@ -59,7 +60,7 @@ impl Store {
         let store = Store::open(path)?;
         let change = Change::by_me(None);
         let session = store.session(&change, "init")?;
-        session.audit()?.append(session.record(&change, Action::Init, Outcome::Done))?;
+        session.append(session.record(&change, Action::Init, Outcome::Done))?;
         drop(session);
         sync(&folder)?;
         Ok(store)
@@ -113,7 +114,7 @@ fn exists(path: &Path) -> StoreError {
 fn refuse_other_files(folder: &Folder) -> Result<(), StoreError> {
     let path = folder.path();
     let unfinished = format!(".{HEAD}{TEMPORARY}");
-    let mine = [LOCK, SNAPSHOTS, CONFIG, &unfinished, ".gitignore", ".gitkeep"];
+    let mine = [LOCK, HEAD_LOCK, SNAPSHOTS, CONFIG, &unfinished, ".gitignore", ".gitkeep"];
     let names = folder.names().map_err(|source| StoreError::io("list", path, source))?;
     match names.into_iter().find(|found| !mine.iter().any(|name| found == name)) {
         None => Ok(()),

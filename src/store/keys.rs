@@ -114,14 +114,13 @@ impl Store {
         let public = |keys: &[Trusted]| {
             keys.iter().find(|key| key.name == name).map(|key| Value::String(key.public()))
         };
-        let mut audit = session.audit()?;
         let mut intention = session.record(change, action, Outcome::Intended);
         let pointer = format!("/keys/{name}");
         let difference =
             Difference { flag: None, pointer, before: public(&before), after: public(&trusted), list: None };
         intention.differences = vec![difference];
         let mut outcome = Record { outcome: Outcome::Done, differences: Vec::new(), ..intention.clone() };
-        outcome.intention = Some(audit.append(intention)?);
+        outcome.intention = Some(session.append(intention)?.record);
         let text: String = trusted.iter().map(|key| format!("{} {}\n", key.name, key.public())).collect();
         let written = write_key(&session.folder, TRUSTED, text.as_bytes(), false);
         if let Err(error) = &written {
@@ -129,7 +128,7 @@ impl Store {
             outcome.error = Some(error.to_string());
         }
         // Without its outcome the intention stands for it.
-        let _ = audit.append(outcome);
+        let _ = session.append(outcome);
         written.map(|()| true)
     }
 }

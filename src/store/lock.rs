@@ -1,18 +1,23 @@
-//! One at a time: the lock of a store.
+//! The locks of a store: one publisher at a time, and one writer of head and trail at a time.
+//!
+//! Only those who change the store can open the files, so nobody else can hold a lock on them. A lock file that is missing is made again.
+//! A publisher holds its own lock for as long as it compiles and writes, and [`HEAD_LOCK`] for milliseconds: a kill waits for no publish.
 
-use super::directory::{Access, Folder};
+use super::directory::{Access, Folder, StoreFile};
 use super::error::StoreError;
-use super::layout::LOCK;
+use super::layout::{HEAD_LOCK, LOCK};
+use super::modes::Modes;
 use super::open::FileId;
 use rustix::fs::{FlockOperation, flock};
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::time::{Duration, Instant};
 
-/// Bytes of the lock's file, in which the holder says who it is.
+/// Bytes of a lock's file, in which the holder says who it is.
 pub(super) const LOCK_SIZE: usize = 256;
-const PAUSE: Duration = Duration::from_millis(5);
+/// Between two tries.
+const RETRY_INTERVAL: Duration = Duration::from_millis(1);
 
 /// Held until dropped; the kernel lets go of it when its holder dies.
 #[derive(Debug)]
@@ -21,21 +26,27 @@ pub(super) struct Lock {
 }
 
 impl Lock {
-    /// Waits for the lock, no longer than `patience`.
-    pub(super) fn take(store: &Folder, patience: Duration, holder: &str) -> Result<Lock, StoreError> {
-        let path = store.path().join(LOCK);
-        let since = Instant::now();
+    /// Waits for the publishers' lock, no longer than `timeout`.
+    pub(super) fn publishing(store: &Folder, timeout: Duration, holder: &str) -> Result<Lock, StoreError> {
+        Lock::take(store, LOCK, timeout, holder)
+    }
+
+    /// Waits for the lock of head and trail, no longer than `timeout`.
+    pub(super) fn head(store: &Folder, timeout: Duration, holder: &str) -> Result<Lock, StoreError> {
+        Lock::take(store, HEAD_LOCK, timeout, holder)
+    }
+
+    fn take(store: &Folder, name: &'static str, timeout: Duration, holder: &str) -> Result<Lock, StoreError> {
+        let path = store.path().join(name);
+        let began = Instant::now();
         loop {
-            let opened = store.open(LOCK, "open the lock", Access::Write)?;
-            let missing = || StoreError::io("open the lock", &path, io::ErrorKind::NotFound.into());
-            let opened = opened.ok_or_else(missing)?;
-            let file = opened.file;
-            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            let opened = open_or_make(store, name)?;
+            match flock(&opened.file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => {
-                    let now = store.open(LOCK, "open the lock", Access::Read)?;
+                    let now = store.open(name, "open the lock", Access::Read)?;
                     // Another file took its place while we waited: that one is the lock.
                     if now.is_some_and(|now| FileId::of(&now.metadata) == FileId::of(&opened.metadata)) {
-                        let lock = Lock { file };
+                        let lock = Lock { file: opened.file };
                         lock.sign(holder);
                         return Ok(lock);
                     }
@@ -43,11 +54,14 @@ impl Lock {
                 Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) => {}
                 Err(error) => return Err(StoreError::io("lock", &path, error.into())),
             }
-            if since.elapsed() >= patience {
-                let holder = held_by(&file).unwrap_or_else(|| "another process".to_owned());
-                return Err(StoreError::Busy { path: store.path().to_owned(), holder });
+            if began.elapsed() >= timeout {
+                let process = lock_holder(opened.metadata.ino());
+                let holder = signature(&opened.file)
+                    .or_else(|| process.map(|id| format!("process {id}")))
+                    .unwrap_or_else(|| "another process".to_owned());
+                return Err(StoreError::Busy { path: store.path().to_owned(), holder, process });
             }
-            std::thread::sleep(PAUSE);
+            std::thread::sleep(RETRY_INTERVAL);
         }
     }
 
@@ -68,10 +82,49 @@ impl Drop for Lock {
     }
 }
 
-fn held_by(file: &File) -> Option<String> {
+/// Opens a lock's file, and makes it where it is missing: a cleanup or a backup without it must not end all changes.
+pub(super) fn open_or_make(folder: &Folder, name: &str) -> Result<StoreFile, StoreError> {
+    let failed = |source| StoreError::io("open the lock", &folder.path().join(name), source);
+    let open = || folder.open(name, "open the lock", Access::Write);
+    let modes = folder.modes().map_err(failed)?;
+    if let Some(opened) = open()? {
+        close_to_others(&opened, &modes);
+        return Ok(opened);
+    }
+    match folder.create(name) {
+        // Best effort: it may be in use by its name already, and only its maker can open it until then.
+        Ok(file) => drop(modes.apply(&file, modes.lock())),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(failed(error)),
+    }
+    open()?.ok_or_else(|| failed(io::ErrorKind::NotFound.into()))
+}
+
+/// Takes the right to open a lock away from those who only read the store. Stores made before had it.
+fn close_to_others(opened: &StoreFile, modes: &Modes) {
+    let mine = opened.metadata.uid() == rustix::process::geteuid().as_raw();
+    if mine && opened.metadata.mode() & 0o777 & !modes.lock() != 0 {
+        drop(modes.apply(&opened.file, modes.lock()));
+    }
+}
+
+fn signature(file: &File) -> Option<String> {
     let mut line = [0; LOCK_SIZE];
     let length = file.read_at(&mut line, 0).ok()?;
     let text = String::from_utf8_lossy(line.get(..length)?).into_owned();
     let text: String = text.chars().filter(|c| !c.is_control()).collect();
     Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+/// The process that holds a `flock` on that inode, as far as this process may see it.
+///
+/// The device is not compared: some file systems report another one there.
+fn lock_holder(inode: u64) -> Option<u32> {
+    let locks = std::fs::read_to_string("/proc/locks").ok()?;
+    locks.lines().find_map(|line| {
+        let mut fields = line.split_whitespace().skip(1);
+        let (kind, process) = (fields.next()?, fields.nth(2)?.parse().ok()?);
+        let found = fields.next()?.rsplit(':').next()?.parse() == Ok(inode);
+        (found && kind == "FLOCK").then_some(process)
+    })
 }

@@ -9,7 +9,10 @@ use super::change::Change;
 use super::directory::{Access, Folder};
 use super::error::StoreError;
 use super::init::known_group;
-use super::layout::{AUDIT, CONFIG, HEAD, LOCK, SNAPSHOT_LIMIT, SNAPSHOTS, TEMPORARY, parse_snapshot_name};
+use super::layout::{
+    AUDIT, CONFIG, HEAD, HEAD_LOCK, LOCK, SNAPSHOT_LIMIT, SNAPSHOTS, TEMPORARY, parse_snapshot_name,
+};
+use super::lock::Lock;
 use super::modes::Modes;
 use super::trust::{printable, shell};
 use super::users::group_name;
@@ -60,6 +63,7 @@ impl Store {
                 shell(folder.path())
             )));
         }
+        let head_lock = Lock::head(&folder, self.patience, "migrate")?;
         let modes = Modes::new(owner, readers);
         let path = folder.path().to_owned();
         let failed = |source| StoreError::io("set the permissions of", &path, source);
@@ -79,11 +83,12 @@ impl Store {
             migration.file(&folder, name)?;
         }
         // Last: who waits for the old one finds that another took its place.
+        migration.file(&folder, HEAD_LOCK)?;
         migration.file(&folder, LOCK)?;
         folder.sync().map_err(failed)?;
-        drop(lock);
+        drop((head_lock, lock));
         let session = self.session(change, "migrate")?;
-        session.audit()?.append(session.record(change, Action::Migrate, Outcome::Done))?;
+        session.append(session.record(change, Action::Migrate, Outcome::Done))?;
         Ok(migration.migrated)
     }
 }
@@ -184,8 +189,10 @@ impl Migration {
             ("keys", "signing") => Some(modes.secret()),
             ("keys", "trusted") => Some(modes.trusted_keys()),
             ("guard" | "notify", name) if name.starts_with('.') => None,
+            ("guard" | "notify", name) if name.ends_with(LOCK) => Some(modes.lock()),
             ("guard" | "notify", _) => Some(modes.audit()),
-            (_, HEAD | LOCK | AUDIT) => Some(modes.head()),
+            (_, LOCK | HEAD_LOCK) => Some(modes.lock()),
+            (_, HEAD | AUDIT) => Some(modes.head()),
             (_, CONFIG) => Some(modes.config()),
             _ => None,
         }

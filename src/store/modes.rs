@@ -64,12 +64,8 @@ impl Modes {
         self.by_audience(0o644, 0o640, 0o660)
     }
 
+    /// A lock's file: who can open it can hold it.
     pub(super) fn lock(&self) -> u32 {
-        self.head()
-    }
-
-    /// The lock of a post. Whoever can open it can hold it, so that only those who publish can.
-    pub(super) fn post(&self) -> u32 {
         self.by_audience(0o600, 0o600, 0o660)
     }
 

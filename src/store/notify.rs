@@ -24,6 +24,8 @@ pub struct Unsent {
     pub changes: Vec<Settled>,
     /// The last record looked at, but for one that somebody may be at.
     pub last: Option<(u64, String)>,
+    /// The record of a publish that may still be made: the cursor stays in front of it.
+    pub open: Option<u64>,
     /// The trail's last record, as the head knows it.
     pub audited: u64,
 }
@@ -63,7 +65,7 @@ impl Store {
         let (audited, _) = self.read_head()?.audited();
         let quiet = cursor.is_some_and(|cursor| cursor.seen == audited && audited > 0);
         if quiet {
-            return Ok(Unsent { changes: Vec::new(), last: None, audited });
+            return Ok(Unsent { changes: Vec::new(), last: None, open: None, audited });
         }
         let mut records: Vec<Record> = Vec::new();
         let mut last: Option<(u64, String)> = None;
@@ -85,11 +87,14 @@ impl Store {
             records.retain(|record| parse_rfc3339(record.at.as_bytes()) > after);
         }
         // Read after the trail: an intention that the head shows by now was made.
-        let (changes, open) = settle(records, self.generation()?);
+        let (mut changes, open) = settle(records, self.generation()?);
+        // A kill in the middle of a publish is told at once, and the cursor waits in front of that publish.
+        changes.sort_by_key(|change| change.record.seq);
+        changes.retain(|change| cursor.is_none_or(|cursor| !cursor.ahead.contains(&change.record.seq)));
         if let Some(open) = open {
             last = last.filter(|(seq, _)| *seq < open);
         }
-        Ok(Unsent { changes, last, audited: if open.is_none() { audited } else { 0 } })
+        Ok(Unsent { changes, last, open, audited: if open.is_none() { audited } else { 0 } })
     }
 }
 

@@ -3,13 +3,13 @@
 
 use super::directory::{Access, Folder};
 use super::error::StoreError;
+use super::lock::open_or_make;
 use super::modes::Modes;
 use super::replace::replace;
 use rustix::fs::{FlockOperation, flock};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs::File;
-use std::os::unix::fs::MetadataExt;
 
 /// Where a post is, below the store's directory.
 pub(super) struct Place {
@@ -37,26 +37,7 @@ impl Place {
         let failed = |source| StoreError::io("open", &path, source);
         let modes = store.modes().map_err(failed)?;
         let folder = store.make_folder(self.folder, &modes, modes.directory())?;
-        let lock = match folder.open(&self.lock, "open", Access::Write)? {
-            Some(opened) => {
-                // Stores made by earlier versions let everybody open it, and who opens it can hold it.
-                if opened.metadata.mode() & 0o7777 != modes.post() {
-                    modes.apply(&opened.file, modes.post()).map_err(failed)?;
-                }
-                opened.file
-            }
-            None => match folder.create(&self.lock) {
-                Ok(file) => {
-                    modes.apply(&file, modes.post()).map_err(failed)?;
-                    file
-                }
-                // Another process made it meanwhile.
-                Err(error) => {
-                    let opened = folder.open(&self.lock, "open", Access::Write)?;
-                    opened.ok_or_else(|| failed(error))?.file
-                }
-            },
-        };
+        let lock = open_or_make(&folder, &self.lock)?.file;
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Some(Post { _lock: lock, folder, keeps: self.keeps.clone(), modes })),
             Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),

@@ -1,7 +1,7 @@
 //! Publish and rollback: a new generation, or nothing.
 //!
-//! lock → base → audit the intention → temporary file → fsync → open and verify it as a reader does → rename →
-//! fsync the directory → head → audit the outcome → remove old generations. Until the head moves, an error
+//! publishers' lock → base → audit the intention → temporary file → fsync → open and verify it as a reader does → rename →
+//! fsync the directory → lock of the head → head → audit the outcome → remove old generations. Until the head moves, an error
 //! or a death changes nothing that anybody reads; what is left behind goes with the next publish.
 
 use super::audit::{Action, Outcome, Record};
@@ -331,7 +331,6 @@ pub(super) fn put(
         previous: pointer.map_or(0, |pointer| pointer.generation),
         previous_content: pointer.map_or(ContentId([0; 16]), |pointer| pointer.content),
     };
-    let mut audit = session.audit().map_err(unchanged)?;
     let mut intention = session.record(change, made.action, Outcome::Intended);
     intention.flag = made.flag.map(str::to_owned);
     intention.stage = made.stage;
@@ -343,27 +342,36 @@ pub(super) fn put(
     intention.guard = made.guard.cloned();
     intention.differences.clone_from(&differences);
     let mut outcome = Record { outcome: Outcome::Done, differences: Vec::new(), ..intention.clone() };
-    outcome.intention = Some(audit.append(intention).map_err(unchanged)?);
+    let audited = session.append(intention).map_err(unchanged)?;
+    outcome.intention = Some(audited.record);
 
-    if let Err(error) = write_snapshot(session, bytes, &next, &audit.last()) {
-        outcome.outcome = Outcome::Failed;
-        outcome.to = current;
-        outcome.error = Some(error.to_string());
-        let _ = audit.append(outcome);
-        return Err(unchanged(error));
-    }
+    let written = write_snapshot(session, bytes, &next, &audited).and_then(|()| {
+        // Who cannot move the head leaves no snapshot behind that no record tells of.
+        session.lock_head().inspect_err(|_| remove_snapshot(&session.folder, &next))
+    });
+    let lock = match written {
+        Ok(lock) => lock,
+        Err(error) => {
+            outcome.outcome = Outcome::Failed;
+            outcome.to = current;
+            outcome.error = Some(error.to_string());
+            let _ = session.append(outcome);
+            return Err(unchanged(error));
+        }
+    };
     session.head.switch(&next);
     if let Err(error) = session.kept() {
         outcome.outcome = Outcome::Failed;
         outcome.to = current;
         outcome.error = Some(error.to_string());
-        let _ = audit.append(outcome);
+        let _ = session.append_under(&lock, outcome);
         return Err(error);
     }
     let mut warnings: Vec<String> = session.flush().into_iter().collect();
-    if let Err(error) = audit.append(outcome) {
+    if let Err(error) = session.append_under(&lock, outcome) {
         warnings.push(format!("it is published, but the audit trail holds only the intention: {error}"));
     }
+    drop(lock);
     remove_old(&session.folder, &next, kept);
     Ok(Published {
         generation: next.generation,
@@ -450,6 +458,12 @@ fn remove_orphans(folder: &Folder) {
         if name.starts_with('.') && name.ends_with(TEMPORARY) {
             let _ = folder.remove(name);
         }
+    }
+}
+
+fn remove_snapshot(store: &Folder, pointer: &Pointer) {
+    if let Ok(folder) = store.expect_folder(SNAPSHOTS) {
+        let _ = folder.remove(&snapshot_name(pointer.generation, pointer.content));
     }
 }
 

@@ -1,4 +1,7 @@
 //! A store while it is being changed: locked, judged again, its head mapped writable.
+//!
+//! A publish holds the publishers' lock for all of it, and that of the head for each record and for moving the head. A switch (kill, stop,
+//! revive, resume) needs the second alone.
 
 use super::audit::{Action, Audit, Outcome, Record};
 use super::change::Change;
@@ -8,10 +11,12 @@ use super::head::{Current, Head, Pointer};
 use super::layout::HEAD;
 use super::lock::Lock;
 use super::modes::Modes;
-use super::open::{head_file, map_head};
+use super::open::{FileId, head_file, map_head};
 use super::{Store, now};
 use crate::eval::time::format_rfc3339;
+use crate::snapshot::Audited;
 use std::path::Path;
+use std::time::Duration;
 
 pub(super) struct Session {
     pub(super) head: Head,
@@ -19,22 +24,28 @@ pub(super) struct Session {
     pub(super) environment: String,
     pub(super) modes: Modes,
     pub(super) now: i64,
-    /// Last: let go of when the rest is done.
-    _lock: Lock,
+    /// Who is at it, for others who wait.
+    holder: String,
+    timeout: Duration,
+    head_id: FileId,
+    /// The publishers'; none for a switch. Last: let go of when the rest is done.
+    _lock: Option<Lock>,
 }
 
 impl Store {
-    /// Waits for the lock and opens the store for a change.
+    /// Waits for the publishers' lock and opens the store for a change.
     pub(super) fn session(&self, change: &Change, action: &str) -> Result<Session, StoreError> {
-        let actor = &change.actor;
-        let holder = format!(
-            "{} on {} (process {}, {action} since {})",
-            actor.user,
-            actor.host,
-            std::process::id(),
-            format_rfc3339(now())
-        );
+        let holder = holder(change, action);
         let (folder, lock) = self.locked(&holder)?;
+        self.opened(folder, holder, Some(lock))
+    }
+
+    /// Opens the store for a change of the head or a record alone, which waits for no publish.
+    pub(super) fn head_session(&self, change: &Change, action: &str) -> Result<Session, StoreError> {
+        self.opened(self.folder()?, holder(change, action), None)
+    }
+
+    fn opened(&self, folder: Folder, holder: String, lock: Option<Lock>) -> Result<Session, StoreError> {
         let file = head_file(&folder, Access::Write)?;
         let (found, expected) = (&file.identity.environment, &self.identity.environment);
         if found != expected {
@@ -54,15 +65,18 @@ impl Store {
             modes,
             folder,
             now: now(),
+            holder,
+            timeout: self.patience,
+            head_id: file.id,
             _lock: lock,
         })
     }
 
-    /// Waits for the lock. The directory is the one that the path leads to now, judged once more.
+    /// Waits for the publishers' lock. The directory is the one that the path leads to now, judged once more.
     pub(super) fn locked(&self, holder: &str) -> Result<(Folder, Lock), StoreError> {
         loop {
             let before = self.folder()?;
-            let lock = Lock::take(&before, self.patience, holder)?;
+            let lock = Lock::publishing(&before, self.patience, holder)?;
             let folder = self.folder()?;
             let same = before.id().and_then(|before| Ok(before == folder.id()?));
             if same.map_err(|source| StoreError::io("look at", &self.directory, source))? {
@@ -86,8 +100,28 @@ impl Session {
         }
     }
 
-    pub(super) fn audit(&self) -> Result<Audit<'_>, StoreError> {
-        Audit::open(&self.folder, &self.modes, &self.head)
+    /// Waits for the lock of head and trail, no longer than any change waits.
+    pub(super) fn lock_head(&self) -> Result<Lock, StoreError> {
+        self.lock_head_within(self.timeout)
+    }
+
+    pub(super) fn lock_head_within(&self, timeout: Duration) -> Result<Lock, StoreError> {
+        Lock::head(&self.folder, timeout.min(self.timeout), &self.holder)
+    }
+
+    /// Whether the head that this session has is still the one that its path leads to: a restore may replace it.
+    pub(super) fn has_the_head(&self) -> bool {
+        head_file(&self.folder, Access::Read).is_ok_and(|file| file.id == self.head_id)
+    }
+
+    /// Adds a record to the trail, and locks head and trail for as long as that takes.
+    pub(super) fn append(&self, record: Record) -> Result<Audited, StoreError> {
+        self.append_under(&self.lock_head()?, record)
+    }
+
+    /// Adds a record to the trail under the lock that the caller holds.
+    pub(super) fn append_under(&self, _lock: &Lock, record: Record) -> Result<Audited, StoreError> {
+        Audit::open(&self.folder, &self.modes, &self.head)?.append(record)
     }
 
     /// A record of this change that nothing is filled into yet but who, when, why and what.
@@ -136,4 +170,11 @@ impl Session {
         let error = StoreError::io("write to the disk", &path, error);
         Some(format!("{error}; every reader sees the change, but it may not outlive a power failure"))
     }
+}
+
+/// Who makes that change, for others who wait for it.
+fn holder(change: &Change, action: &str) -> String {
+    let actor = &change.actor;
+    let (user, host, process) = (&actor.user, &actor.host, std::process::id());
+    format!("{user} on {host} (process {process}, {action} since {})", format_rfc3339(now()))
 }

@@ -1,6 +1,7 @@
 //! What became of each change that the audit trail tells of: made, or not.
 //!
-//! A publish has two records, and its publisher may die between them; then the generations tell whether it was made.
+//! A publish has two records. Between them a kill may have its own, for it waits for no publish, and the publisher may die; then the
+//! generations tell whether the publish was made.
 
 use super::audit::{Action, Outcome, Record};
 use crate::eval::time::parse_rfc3339;
@@ -24,7 +25,13 @@ impl Action {
     }
 }
 
-/// The changes that were made, in the order of the records, which must be that of the trail. `generation` is the current one
+/// Whether its writer held the publishers' lock.
+fn publishing(record: &Record) -> bool {
+    use Action::{Guard, Kill, ResumeAll, Revive, StopAll};
+    !matches!(record.action, Kill | Revive | StopAll | ResumeAll | Guard)
+}
+
+/// The changes that were made, in the order in which they took effect. The records must be in that of the trail. `generation` is the current one
 /// after the last of them. The last number is that of the record from which on nothing can be said yet: somebody may be
 /// at it. Without one, all are settled.
 pub fn settle(records: Vec<Record>, generation: u64) -> (Vec<Settled>, Option<u64>) {
@@ -35,12 +42,15 @@ pub fn settle(records: Vec<Record>, generation: u64) -> (Vec<Settled>, Option<u6
         settled.push(Settled { record: Record { outcome: Outcome::Done, ..record }, at });
     };
     for record in records {
-        // One change at a time: whatever was begun before is over. Made, if this one found it.
-        for (_, begun) in std::mem::take(&mut open) {
-            let ended = record.intention == Some(begun.seq);
-            let done = if ended { record.outcome == Outcome::Done } else { record.from == begun.to };
-            if done {
+        // One publish at a time: at the next one, whatever was begun before is over. Made, if that one found it. A switch in between
+        // may have found it made, and says nothing where it did not.
+        for (seq, begun) in std::mem::take(&mut open) {
+            let ended = record.intention == Some(seq);
+            let found = record.from == begun.to;
+            if if ended { record.outcome == Outcome::Done } else { found } {
                 make(begun, &mut settled);
+            } else if !ended && !publishing(&record) {
+                open.insert(seq, begun);
             }
         }
         match (record.outcome, record.intention) {
@@ -57,4 +67,70 @@ pub fn settle(records: Vec<Record>, generation: u64) -> (Vec<Settled>, Option<u6
         }
     }
     (settled, unsettled)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::actor::Actor;
+    use super::*;
+
+    fn record(seq: u64, action: Action, outcome: Outcome, from: u64, to: u64) -> Record {
+        let actor = Actor { user: "root".to_owned(), account: None, uid: 0, host: "web-1".to_owned() };
+        Record {
+            seq,
+            at: "2026-11-29T08:00:00Z".to_owned(),
+            actor,
+            environment: "production".to_owned(),
+            action,
+            outcome,
+            intention: None,
+            flag: None,
+            stage: None,
+            reason: None,
+            from,
+            to,
+            content: None,
+            rolled_back_to: None,
+            origin: None,
+            release: None,
+            guard: None,
+            differences: Vec::new(),
+            more_differences: 0,
+            error: None,
+            torn: None,
+            prev: String::new(),
+        }
+    }
+
+    fn publish(seq: u64) -> Record {
+        record(seq, Action::Publish, Outcome::Intended, 1, 2)
+    }
+
+    fn outcome(outcome: Outcome) -> Record {
+        Record { intention: Some(5), ..record(7, Action::Publish, outcome, 1, 2) }
+    }
+
+    fn kill(generation: u64) -> Record {
+        record(6, Action::Kill, Outcome::Done, generation, generation)
+    }
+
+    fn settled(records: Vec<Record>, generation: u64) -> (Vec<u64>, Option<u64>) {
+        let (settled, open) = settle(records, generation);
+        (settled.iter().map(|settled| settled.record.seq).collect(), open)
+    }
+
+    #[test]
+    fn a_kill_in_the_middle_of_a_publish_ends_nothing() {
+        // A kill's record once closed the publish before it, which was then taken for one that was never made.
+        assert_eq!(settled(vec![publish(5), kill(1), outcome(Outcome::Done)], 2), (vec![6, 5], None));
+        assert_eq!(settled(vec![publish(5), kill(2), outcome(Outcome::Done)], 2), (vec![5, 6], None));
+        assert_eq!(settled(vec![publish(5), kill(1), outcome(Outcome::Failed)], 1), (vec![6], None));
+        assert_eq!(settled(vec![publish(5), kill(1)], 1), (vec![6], Some(5)));
+    }
+
+    #[test]
+    fn the_next_publish_says_what_became_of_one_that_was_cut_short() {
+        let next = record(7, Action::Publish, Outcome::Intended, 1, 3);
+        assert_eq!(settled(vec![publish(5), kill(1), next], 1), (vec![6], Some(7)));
+    }
 }

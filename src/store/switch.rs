@@ -1,6 +1,7 @@
 //! Kill and revive of one flag, stop and resume of everything: in the head alone.
 //!
-//! They work with a full disk and without an audit trail, and say so. They hold across publishes.
+//! They work with a full disk and without an audit trail, and say so. They hold across publishes, and wait for none. A kill and a stop wait
+//! for nobody: where the lock of the head is not free within [`EMERGENCY_TIMEOUT`], they go on without it.
 
 use super::Store;
 use super::audit::{Action, Outcome};
@@ -9,6 +10,14 @@ use super::error::StoreError;
 use super::head::SLOT_COUNT;
 use super::session::Session;
 use crate::guard::Finding;
+use std::time::Duration;
+
+/// How long a kill or a stop waits for the lock of the head.
+const EMERGENCY_TIMEOUT: Duration = Duration::from_millis(10);
+/// How long it then waits to get its record into the trail.
+const RECORD_TIMEOUT: Duration = Duration::from_secs(2);
+/// How often a change is made again because another head took the place of the one that it was made in.
+const REPLACED_ATTEMPTS: usize = 3;
 
 impl Store {
     /// Turns one flag off for everybody, at once, until it is revived; whether or not the snapshot holds it.
@@ -28,11 +37,11 @@ impl Store {
         finding: Option<&Finding>,
         change: &Change,
     ) -> Result<Switched, StoreError> {
-        self.switch(Action::Kill, Some(flag), finding, change, |session| {
+        self.switch(Action::Kill, Some(flag), finding, change, |session, locked| {
             if is_killed(session, flag) {
                 return Ok(false);
             }
-            if session.head.kill(flag.as_bytes(), session.now) {
+            if session.head.kill(flag.as_bytes(), session.now, locked) {
                 return Ok(true);
             }
             Err(StoreError::Refused(format!(
@@ -49,7 +58,7 @@ impl Store {
     /// When the key could not be a flag's or the head cannot be written.
     pub fn revive(&self, flag: &str, change: Change) -> Result<Switched, StoreError> {
         valid_key(flag)?;
-        self.switch(Action::Revive, Some(flag), None, &change, |session| {
+        self.switch(Action::Revive, Some(flag), None, &change, |session, _| {
             Ok(session.head.revive(flag.as_bytes()))
         })
     }
@@ -60,7 +69,7 @@ impl Store {
     ///
     /// When the head cannot be written.
     pub fn stop_all(&self, change: Change) -> Result<Switched, StoreError> {
-        self.switch(Action::StopAll, None, None, &change, |session| {
+        self.switch(Action::StopAll, None, None, &change, |session, _| {
             let changed = session.head.stopped().is_none();
             if changed {
                 session.head.stop(Some(session.now));
@@ -75,11 +84,31 @@ impl Store {
     ///
     /// When the head cannot be written.
     pub fn resume_all(&self, change: Change) -> Result<Switched, StoreError> {
-        self.switch(Action::ResumeAll, None, None, &change, |session| {
+        self.switch(Action::ResumeAll, None, None, &change, |session, _| {
             let changed = session.head.stopped().is_some();
             session.head.stop(None);
             Ok(changed)
         })
+    }
+
+    /// Takes each lock that a change needs and lets go of it: what would hinder a publish, if anything. Changes nothing but that a
+    /// missing lock is made.
+    ///
+    /// # Errors
+    ///
+    /// When a kill or a stop would not work.
+    pub fn try_locks(&self) -> Result<Option<StoreError>, StoreError> {
+        let session = self.head_session(&Change::by_me(None), "trying the locks")?;
+        let timeout = RECORD_TIMEOUT.min(self.patience);
+        let busy = session.lock_head_within(timeout).err();
+        let impatient = self.clone().with_patience(timeout);
+        Ok(busy.or_else(|| impatient.locked("trying the locks").err()))
+    }
+
+    /// Whether its file system is mounted so that nobody can change it here; false where that cannot be told.
+    pub fn is_read_only(&self) -> bool {
+        let found = rustix::fs::statvfs(&self.directory);
+        found.is_ok_and(|found| found.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY))
     }
 
     fn switch(
@@ -88,29 +117,61 @@ impl Store {
         flag: Option<&str>,
         finding: Option<&Finding>,
         change: &Change,
-        act: impl FnOnce(&Session) -> Result<bool, StoreError>,
+        act: impl Fn(&Session, bool) -> Result<bool, StoreError>,
     ) -> Result<Switched, StoreError> {
-        let session = self.session(change, "switching")?;
-        let current = session.current().0;
-        if let Some(base) = change.base.filter(|base| *base != current) {
-            return Err(StoreError::Stale { base, current });
+        let mut replaced = 0;
+        loop {
+            let session = self.head_session(change, "switching")?;
+            let switched = throw(&session, (action, flag, finding), change, &act)?;
+            // A restore may have put another head in the place of the one that was changed.
+            if session.has_the_head() || replaced == REPLACED_ATTEMPTS {
+                return Ok(switched);
+            }
+            replaced += 1;
         }
-        let changed = act(&session)?;
-        // Also where it was so before: whoever did it may have died before the readers were told.
-        session.head.touch();
-        session.kept()?;
-        let mut warnings: Vec<String> = session.flush().into_iter().collect();
-        if changed {
+    }
+}
+
+fn throw(
+    session: &Session,
+    (action, flag, finding): (Action, Option<&str>, Option<&Finding>),
+    change: &Change,
+    act: &impl Fn(&Session, bool) -> Result<bool, StoreError>,
+) -> Result<Switched, StoreError> {
+    let emergency = matches!(action, Action::Kill | Action::StopAll);
+    let lock = match emergency {
+        true => session.lock_head_within(EMERGENCY_TIMEOUT),
+        false => session.lock_head(),
+    };
+    let lock = match lock {
+        Err(error) if !emergency && error.is_busy() => return Err(error),
+        // A lock that cannot be made, as on a full disk, keeps nobody else out either.
+        lock => lock.ok(),
+    };
+    let current = session.current().0;
+    if let Some(base) = change.base.filter(|base| *base != current) {
+        return Err(StoreError::Stale { base, current });
+    }
+    let changed = act(session, lock.is_some())?;
+    // Also where it was so before: whoever did it may have died before the readers were told.
+    session.head.touch();
+    session.kept()?;
+    let mut warnings: Vec<String> = session.flush().into_iter().collect();
+    if changed {
+        let lock = lock.map_or_else(|| session.lock_head_within(RECORD_TIMEOUT), Ok);
+        let recorded = lock.and_then(|lock| {
             let mut record = session.record(change, action, Outcome::Done);
             record.flag = flag.map(str::to_owned);
             record.guard = finding.cloned();
-            if let Err(error) = session.audit().and_then(|mut audit| audit.append(record)) {
-                warnings.push(format!("it is done, but not in the audit trail: {error}"));
-            }
+            session.append_under(&lock, record)
+        });
+        if let Err(error) = recorded {
+            let error = error.to_string().replace("; nothing was changed", "");
+            warnings.push(format!("it is done, but not in the audit trail: {error}"));
         }
-        let audit_warning = (!warnings.is_empty()).then(|| warnings.join("; "));
-        Ok(Switched { changed, generation: current, audit_warning })
     }
+    let audit_warning = (!warnings.is_empty()).then(|| warnings.join("; "));
+    Ok(Switched { changed, generation: current, audit_warning })
 }
 
 fn is_killed(session: &Session, flag: &str) -> bool {

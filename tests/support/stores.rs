@@ -44,7 +44,7 @@ pub fn new_store(path: &Path) -> Store {
 
 /// Makes of a store one whose group publishes, as `init --group` did.
 pub fn publishers_store(path: &Path, group: u32) {
-    let script = "chgrp -R $GROUP . && chmod 2770 . snapshots && chmod 0660 head lock audit.jsonl && chmod -f 0440 snapshots/* || true";
+    let script = "chgrp -R $GROUP . && chmod 2770 . snapshots && chmod 0660 head lock head.lock audit.jsonl && chmod -f 0440 snapshots/* || true";
     let made =
         super::as_root("sh").args(["-ec", script]).env("GROUP", group.to_string()).current_dir(path).status();
     assert!(made.is_ok_and(|status| status.success()), "{}", super::NEEDS_ROOT);

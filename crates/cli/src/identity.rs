@@ -73,6 +73,11 @@ pub fn open(directory: &Path) -> Result<Store, StoreError> {
     }
 }
 
+/// Whether this process may change the store, as far as its owner and its group of publishers tell.
+pub fn may_change(store: &Store) -> bool {
+    geteuid().as_raw() == store.judged_owner() || store.publishers().is_ok_and(|group| group.is_some())
+}
+
 /// As [`open`], for a store that is opened as a worker opens it.
 ///
 /// # Errors

@@ -103,16 +103,12 @@ fn round(store: &Store, endpoint: &Endpoint, now: i64, told: &mut Told) -> Resul
                     told.dead += 1;
                 }
             }
-            cursor = Cursor {
-                seq: change.record.seq,
-                at: change.record.at.clone(),
-                pending: None,
-                seen: 0,
-                ..cursor
-            };
+            cursor.pending = None;
+            cursor.seen = 0;
+            cursor.pass(record.seq, &record.at, unsent.open);
             sender.save(&cursor).map_err(failed)?;
         } else {
-            cursor = Cursor { seq: change.record.seq, at: change.record.at.clone(), ..cursor };
+            cursor.pass(record.seq, &record.at, unsent.open);
         }
     }
     if began.elapsed() <= ROUND {

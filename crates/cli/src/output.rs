@@ -40,6 +40,16 @@ pub enum Failure {
     Unknown(String),
 }
 
+impl Failure {
+    /// With one more line at the end.
+    pub fn ending(self, line: &str) -> Failure {
+        match self {
+            Failure::Refused(text) => Failure::Refused(format!("{text}\n{line}")),
+            Failure::Unknown(text) => Failure::Unknown(format!("{text}\n{line}")),
+        }
+    }
+}
+
 /// What a word that ran returns.
 pub type Outcome = Result<Exit, Failure>;
 

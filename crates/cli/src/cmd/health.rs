@@ -4,7 +4,7 @@ use crate::args::{Arguments, Memory};
 use crate::counted::{Seen, counts};
 use crate::guarding::GuardReport;
 use crate::output::{BAD, Exit, Failure, GOOD, Outcome, Output, WARN};
-use crate::{place, words};
+use crate::{identity, place, words};
 use flagstone::store::Source;
 use flagstone::telemetry::Counts;
 use serde_json::{Value, json};
@@ -24,9 +24,11 @@ pub fn run(arguments: &Arguments, word: &Memory, output: &mut Output) -> Outcome
     let status = &seen.status;
     let behind = seen.behind(&counts);
     let guard = GuardReport::of(&store, words::now());
+    // Who only reads the store may well have it mounted so.
+    let frozen = identity::may_change(&store) && store.is_read_only();
     let (said, style) = match status.source {
         Source::None => ("failing", BAD),
-        _ if seen.is_current() && behind == 0 && guard.problem.is_none() => ("ok", GOOD),
+        _ if seen.is_current() && behind == 0 && guard.problem.is_none() && !frozen => ("ok", GOOD),
         _ => ("degraded", WARN),
     };
     output.line(format!(
@@ -38,6 +40,9 @@ pub fn run(arguments: &Arguments, word: &Memory, output: &mut Output) -> Outcome
     ));
     if let Some(error) = &status.last_error {
         output.line(format!("  {}", words::plain(error)));
+    }
+    if frozen {
+        output.line("  the file system of the store is read-only: kill and stop-all would stop nothing");
     }
     if behind > 0 {
         let workers = words::counted(counts.workers.len() as u64, "worker");
@@ -70,6 +75,7 @@ pub fn run(arguments: &Arguments, word: &Memory, output: &mut Output) -> Outcome
             "workers": counts.workers.len(),
             "workers_behind": behind,
             "workers_without_cells": counts.without_cells,
+            "read_only": frozen,
             "telemetry_error": uncounted,
             "guard": { "state": guard.state, "since": guard.since.map(words::at), "problem": guard.problem },
         },

@@ -22,6 +22,33 @@ enum Known {
 }
 
 pub fn kill(arguments: &Arguments, word: &Kill, output: &mut Output) -> Outcome {
+    let flag = words::plain(&word.flag);
+    let unchanged = format!("{flag} answers as before");
+    let (begun, switched) =
+        throw(arguments, word, output).map_err(|failure| failure.ending(&nothing_stopped(&unchanged)))?;
+    // First the others, then whom it reached.
+    let sent = begun.send(relayed("kill", word.force.then_some("--force"), &word.flag), None);
+    output.line_now(match switched.1.changed {
+        true => format!(
+            "{} {flag}: off for everybody at once, whatever is published, until `flagstone revive {flag}`",
+            output.paint(BAD, "killed"),
+        ),
+        false => format!("{flag} was killed already; nothing was changed"),
+    });
+    let (before, switched) = switched;
+    done(&begun, &word.reach, Thrown { flag: Some(&word.flag), switched, before, sent }, output)
+}
+
+/// The last line of an emergency change that was not made.
+pub fn nothing_stopped(unchanged: &str) -> String {
+    format!("NOTHING WAS STOPPED: {unchanged}")
+}
+
+fn throw(
+    arguments: &Arguments,
+    word: &Kill,
+    output: &mut Output,
+) -> Result<(Begun, (View, Switched)), Failure> {
     let what = format!("kill {}", word.flag);
     let begun = change::begin_at_once(arguments, &word.by, &what, Some(&word.reason), output)?;
     let before = View::of(&begun.store);
@@ -30,7 +57,8 @@ pub fn kill(arguments: &Arguments, word: &Kill, output: &mut Output) -> Outcome 
         Known::No(unknown) if word.force => output.warn(unknown.problem),
         Known::No(UnknownFlag { problem, hint }) => {
             return Err(Failure::Refused(format!(
-                "{problem}; nothing was killed; {hint} With --force it is killed all the same"
+                "{problem}; {}. With --force it is killed all the same",
+                hint.trim_end_matches('.')
             )));
         }
         Known::CannotTell(problem) => {
@@ -38,18 +66,7 @@ pub fn kill(arguments: &Arguments, word: &Kill, output: &mut Output) -> Outcome 
         }
     }
     let switched = begun.store.kill(&word.flag, begun.change.clone()).map_err(Failure::changing)?;
-    // First the others, then whom it reached.
-    let sent = begun.send(relayed("kill", word.force.then_some("--force"), &word.flag), None);
-    let flag = words::plain(&word.flag);
-    output.line_now(match switched.changed {
-        true => format!(
-            "{} {flag}: off for everybody at once, whatever is published, until `flagstone revive {flag}`",
-            output.paint(BAD, "killed"),
-        ),
-        false => format!("{flag} was killed already; nothing was changed"),
-    });
-    let switched = Thrown { flag: Some(&word.flag), switched, before, sent };
-    done(&begun, &word.reach, switched, output)
+    Ok((begun, (before, switched)))
 }
 
 pub fn revive(arguments: &Arguments, word: &Revive, output: &mut Output) -> Outcome {

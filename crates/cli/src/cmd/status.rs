@@ -3,7 +3,7 @@
 use super::history;
 use crate::args::Arguments;
 use crate::output::{BAD, BOLD, Exit, Failure, GOOD, Outcome, Output, WARN};
-use crate::{place, words};
+use crate::{identity, place, words};
 use flagstone::eval::time;
 use flagstone::store::{self, Action, Actor, HistoryEntry, MapPolicy, Reader, ReaderOptions, StoreStatus};
 use serde_json::{Value, json};
@@ -23,6 +23,7 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
         Err(error) => (Vec::new(), Some(error.to_string())),
     };
 
+    let frozen = identity::may_change(&store) && store.is_read_only();
     let machine = Actor::current().host;
     output.line(format!(
         "{} on {}, {}",
@@ -67,6 +68,10 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
             output.line(format!("  {:<12} {}", "permissions", output.paint(WARN, words::plain(warning))))
         }
     }
+    if frozen {
+        let text = "the file system is read-only: kill and stop-all would stop nothing";
+        output.line(format!("  {:<12} {}", "changes", output.paint(BAD, text)));
+    }
     let last = match (history.last(), &untold) {
         (Some(entry), _) => line(entry),
         (None, Some(error)) => output.paint(WARN, words::plain(error)),
@@ -94,6 +99,7 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
             "reason": found(&history, Action::StopAll, None).and_then(|entry| entry.reason.clone()),
         })),
         "permissions": status.warning,
+        "read_only": frozen,
         "last_change": history.last(),
         "audit_error": untold,
     }));

@@ -1,11 +1,12 @@
 //! `stop-all` and `resume-all`: everything off at once, and on again.
 
 use super::change::{self, Begun};
-use super::kill::{Thrown, View, done};
+use super::kill::{Thrown, View, done, nothing_stopped};
 use crate::args::{Arguments, ResumeAll, StopAll};
 use crate::output::{BAD, BOLD, Failure, GOOD, Outcome, Output};
 use crate::{confirm, words};
 use flagstone::Snapshot;
+use flagstone::store::Switched;
 
 /// Flags named.
 const NAMED: usize = 20;
@@ -13,17 +14,9 @@ const NAMED: usize = 20;
 const EVERYBODY: u32 = 100_000;
 
 pub fn stop(arguments: &Arguments, word: &StopAll, output: &mut Output) -> Outcome {
-    let what = "stop everything";
-    let begun = change::begin_at_once(arguments, &word.by, what, Some(&word.reason), output)?;
-    let before = View::of(&begun.store);
-    let full = before.snapshot().map(|snapshot| everywhere(snapshot, words::now())).unwrap_or_default();
-    if !full.is_empty() {
-        let count = words::counted(full.len() as u64, "flag");
-        let named = words::some(full.iter().map(|flag| words::plain(flag)), NAMED);
-        output.line_now(format!("on for everybody until now, {count}: {named}"));
-    }
-    agreed(&begun, word, output)?;
-    let switched = begun.store.stop_all(begun.change.clone()).map_err(Failure::changing)?;
+    let unchanged = nothing_stopped("every flag answers as before");
+    let (begun, before, switched) =
+        throw(arguments, word, output).map_err(|failure| failure.ending(&unchanged))?;
     let sent = begun.send(vec!["stop-all".to_owned(), "--yes".to_owned()], None);
     output.line_now(match switched.changed {
         true => format!(
@@ -33,6 +26,28 @@ pub fn stop(arguments: &Arguments, word: &StopAll, output: &mut Output) -> Outco
         false => "everything was stopped already; nothing was changed".to_owned(),
     });
     done(&begun, &word.reach, Thrown { flag: None, switched, before, sent }, output)
+}
+
+fn throw(
+    arguments: &Arguments,
+    word: &StopAll,
+    output: &mut Output,
+) -> Result<(Begun, View, Switched), Failure> {
+    let what = "stop everything";
+    let begun = change::begin_at_once(arguments, &word.by, what, Some(&word.reason), output)?;
+    let before = View::of(&begun.store);
+    let (full, partly) =
+        before.snapshot().map(|snapshot| stopped_by(snapshot, words::now())).unwrap_or_default();
+    for (whom, flags) in [("on for everybody", full), ("on for some", partly)] {
+        if !flags.is_empty() {
+            let count = words::counted(flags.len() as u64, "flag");
+            let named = words::some(flags.iter().map(|flag| words::plain(flag)), NAMED);
+            output.line_now(format!("{whom}, {count}: {named}"));
+        }
+    }
+    agreed(&begun, word, output)?;
+    let switched = begun.store.stop_all(begun.change.clone()).map_err(Failure::changing)?;
+    Ok((begun, before, switched))
 }
 
 /// Whoever stops everything names the environment, or says beforehand that nobody is there to be asked.
@@ -50,25 +65,33 @@ fn agreed(begun: &Begun, word: &StopAll, output: &mut Output) -> Result<(), Fail
     match typed {
         Some(typed) if typed == environment => Ok(()),
         Some(typed) => Err(Failure::Refused(format!(
-            "found the environment {}, expected {environment}, the store's; nothing was stopped",
+            "found the environment {}, expected {environment}, the store's",
             words::quoted(&typed)
         ))),
         None => Err(Failure::Refused(format!(
-            "nothing was stopped: nobody is there to be asked. Type: flagstone stop-all --environment {environment} --reason {}",
+            "nobody is there to be asked. Type: flagstone stop-all --environment {environment} --reason {}",
             words::shell(&word.reason)
         ))),
     }
 }
 
-/// The flags that are on for everybody, and that a stop turns off.
-fn everywhere(snapshot: &Snapshot, now: i64) -> Vec<String> {
-    let full = snapshot.flag_ids().filter_map(|flag| snapshot.flag_fields(flag)).filter(|flag| {
+/// The flags that a stop turns off: those on for everybody, and those on for some.
+fn stopped_by(snapshot: &Snapshot, now: i64) -> (Vec<String>, Vec<String>) {
+    let (mut full, mut partly) = (Vec::new(), Vec::new());
+    for flag in snapshot.flag_ids().filter_map(|flag| snapshot.flag_fields(flag)) {
         let has = |bit| flag.bits.contains(&bit);
+        if !has("enabled") || has("keep") {
+            continue;
+        }
         let step = flag.steps.iter().rev().find(|(at, _)| *at <= now);
         let threshold = step.map_or(flag.threshold, |(_, threshold)| *threshold);
-        has("enabled") && !has("keep") && (threshold >= EVERYBODY || (step.is_none() && !has("rollout")))
-    });
-    full.map(|flag| flag.flag).collect()
+        if threshold >= EVERYBODY || (step.is_none() && !has("rollout")) {
+            full.push(flag.flag);
+        } else if threshold > 0 || flag.allow.is_some() || !flag.rules.is_empty() {
+            partly.push(flag.flag);
+        }
+    }
+    (full, partly)
 }
 
 pub fn resume(arguments: &Arguments, word: &ResumeAll, output: &mut Output) -> Outcome {

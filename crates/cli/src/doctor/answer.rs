@@ -194,6 +194,7 @@ mod tests {
                 source: "current".to_owned(),
                 last_error: None,
                 warning: None,
+                telemetry: Telemetry::default(),
                 sigbus: Some(sigbus.to_owned()),
             };
             let mut report = Report::default();

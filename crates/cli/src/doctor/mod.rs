@@ -52,6 +52,7 @@ const fn kind(name: &'static str, weight: u32) -> Kind {
 pub const STORE: Kind = critical("store", 10);
 pub const PERMISSIONS: Kind = kind("permissions", 3);
 pub const HEAD: Kind = critical("head", 10);
+pub const EMERGENCY: Kind = critical("emergency", 6);
 pub const SNAPSHOT: Kind = critical("snapshot", 10);
 pub const FALLBACK: Kind = kind("fallback", 4);
 pub const AGE: Kind = kind("age", 0);
@@ -82,10 +83,11 @@ pub const CODE_UNDEFINED: Kind = kind("code-undefined", 6);
 pub const CODE_UNUSED: Kind = kind("code-unused", 2);
 
 /// All of them, in the order of the report.
-pub const KINDS: [Kind; 31] = [
+pub const KINDS: [Kind; 32] = [
     STORE,
     PERMISSIONS,
     HEAD,
+    EMERGENCY,
     SNAPSHOT,
     FALLBACK,
     AGE,

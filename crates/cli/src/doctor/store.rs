@@ -1,7 +1,8 @@
 //! The store itself: can it be opened, does what it holds verify, is its audit trail whole.
 
 use super::{
-    AGE, AUDIT, ENVIRONMENT, FALLBACK, HEAD, KILLS, PERMISSIONS, Report, SNAPSHOT, STOP, STORE, space, time,
+    AGE, AUDIT, EMERGENCY, ENVIRONMENT, FALLBACK, HEAD, KILLS, PERMISSIONS, Report, SNAPSHOT, STOP, STORE,
+    space, time,
 };
 use crate::{identity, words};
 use flagstone::eval::time::parse_rfc3339;
@@ -56,6 +57,7 @@ pub fn checks(opened: &Opened, kill_days: u32, report: &mut Report) {
         ),
     }
     head(status, report);
+    emergency(store, report);
     snapshot(opened, report);
     environment(opened, report);
     stopped(status, report);
@@ -71,6 +73,30 @@ fn head(status: &StoreStatus, report: &mut Report) {
             report.failed(HEAD, words::plain(error), "flagstone publish FILE");
         }
         _ => report.passed(HEAD, format!("verifies; epoch {}", status.epoch)),
+    }
+}
+
+/// Whether a kill and a stop would work now.
+fn emergency(store: &Store, report: &mut Report) {
+    if !identity::may_change(store) {
+        return report
+            .not_asked(EMERGENCY, "only the store's owner can try it; run doctor as root or its owner");
+    }
+    let named = words::plain(&store.directory().to_string_lossy()).into_owned();
+    match store.try_locks() {
+        Ok(None) => {
+            report.passed(EMERGENCY, "kill and stop-all can change the head, and a publish can begin")
+        }
+        Ok(Some(error)) => report.warned(
+            EMERGENCY,
+            format!("kill and stop-all work, a publish does not: {}", plain(&error)),
+            "end what holds the lock",
+        ),
+        Err(error) => report.failed(
+            EMERGENCY,
+            format!("kill and stop-all would stop nothing: {}", plain(&error)),
+            format!("make it writable for its owner: findmnt -T {named} && ls -l {named}/head"),
+        ),
     }
 }
 

@@ -119,6 +119,7 @@ impl Fixture {
         for expected in [
             "head",
             "lock",
+            "head.lock",
             "audit.jsonl",
             "config.json",
             "snapshots",
@@ -335,6 +336,7 @@ impl User {
         let modes = match (&*entry.name, &entry.content) {
             ("keys", None) => [0o755, 0o700, 0o2770],
             (_, None) => [0o755, 0o750, 0o2770],
+            (name, _) if name.ends_with("lock") => [0o600, 0o600, 0o660],
             ("keys/signing", _) => [0o600, 0o600, 0o640],
             ("keys/trusted", _) => [0o644, 0o600, 0o640],
             ("config.json", _) => [0o644, 0o640, 0o640],

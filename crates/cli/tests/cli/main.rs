@@ -8,6 +8,7 @@ mod counted;
 mod doctor;
 mod documents;
 mod edits;
+mod emergency;
 mod guards;
 mod machines;
 mod merging;

@@ -172,7 +172,7 @@ fn a_kill_never_asks_and_tells_whom_it_reached_when_it_is_done() {
 fn a_stop_wants_the_environment_named() {
     let shop = Shop::published();
     let ran = shop.run(["stop-all", "--reason", "it's wrong"]).exits(1);
-    assert!(ran.out.contains("on for everybody until now, 1 flag: billing_v2\n"), "{}", ran.out);
+    assert!(ran.out.contains("on for everybody, 1 flag: billing_v2\n"), "{}", ran.out);
     assert!(
         ran.err.contains(r"Type: flagstone stop-all --environment production --reason 'it'\''s wrong'"),
         "{}",
