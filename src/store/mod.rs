@@ -108,7 +108,7 @@ use publisher::{PATIENCE, now};
 #[cfg(feature = "publisher")]
 pub use settled::{Settled, settle};
 #[cfg(feature = "publisher")]
-pub use users::{Account, PROGRAM_PATH};
+pub use users::{Account, PROGRAM_PATH, close_directories};
 #[cfg(feature = "publisher")]
 pub use verify::{AuditCheck, BadRecord};
 

@@ -1,9 +1,14 @@
 //! Users and groups: the local files first, then whatever else the machine asks (`getent`).
+//!
+//! A process that becomes another user asks before that, and no more afterwards: the other user could look into `getent`, and act
+//! through the terminal that it has.
 
 use rustix::process::geteuid;
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// How long a directory is waited for.
@@ -15,6 +20,26 @@ const LIMIT: u64 = 1 << 16;
 pub const PROGRAM_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// The group of an account that no directory of users knows, where no other is to be had.
 const NOGROUP: u32 = 65_534;
+
+/// The answers of the machine's directories, by database and key; and whether they are asked for others.
+static ANSWERS: Mutex<Answers> = Mutex::new(Answers { known: BTreeMap::new(), is_closed: false });
+
+struct Answers {
+    known: BTreeMap<(String, String), Option<Vec<u8>>>,
+    is_closed: bool,
+}
+
+/// Ends the asking of directories for the rest of this process, which is about to become another user. What they answered until now
+/// is kept. `groups` are asked for before, by name or number.
+pub fn close_directories(groups: &[&str]) {
+    for group in groups {
+        let matches = |fields: &[&str]| [fields.first(), fields.get(2)].contains(&Some(group));
+        let _ = entry("group", group, matches);
+    }
+    if let Ok(mut answers) = ANSWERS.lock() {
+        answers.is_closed = true;
+    }
+}
 
 /// A user as a login would set it up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,8 +136,23 @@ fn entry(database: &str, key: &str, matches: impl Fn(&[&str]) -> bool) -> Option
     find(&String::from_utf8_lossy(&local)).or_else(|| find(&String::from_utf8_lossy(&asked(database, key)?)))
 }
 
-/// What the machine's directories say, where they say it in time: a kill does not wait for a directory that is down.
+/// What the machine's directories say. It is kept, so that each is asked once.
 fn asked(database: &str, key: &str) -> Option<Vec<u8>> {
+    let mut answers = ANSWERS.lock().ok()?;
+    let named = (database.to_owned(), key.to_owned());
+    match answers.known.get(&named) {
+        Some(answer) => answer.clone(),
+        None if answers.is_closed => None,
+        None => {
+            let answer = ask(database, key);
+            answers.known.insert(named, answer.clone());
+            answer
+        }
+    }
+}
+
+/// Asks the machine's directories, and waits for a while: a kill does not wait for a directory that is down.
+fn ask(database: &str, key: &str) -> Option<Vec<u8>> {
     let mut command = Command::new("getent");
     // The caller's environment stays out: another user may look into a program that runs as it.
     command.env_clear().env("PATH", PROGRAM_PATH);

@@ -8,7 +8,7 @@
 use crate::args::{Arguments, Word};
 use crate::output::Failure;
 use crate::{inputs, place, privileged, words};
-use flagstone::store::{Account, Actor, Store, StoreError};
+use flagstone::store::{Account, Actor, Store, StoreError, close_directories};
 use rustix::process::geteuid;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -50,6 +50,19 @@ pub fn assume(arguments: &Arguments) -> Result<(), Failure> {
         ))
     };
     privileged::start(arguments, &store, written).map_err(failed)?;
+    // From then on the owner can look into what this process starts.
+    let group = found.gid().to_string();
+    let readers = match &arguments.word {
+        Word::Migrate(word) => word.readers.as_deref(),
+        Word::Init(word) => word.readers.as_deref(),
+        _ => None,
+    };
+    match &arguments.word {
+        Word::Migrate(_) | Word::Init(_) | Word::Doctor(_) => {
+            close_directories(&[Some(&*group), readers].into_iter().flatten().collect::<Vec<_>>());
+        }
+        _ => close_directories(&[]),
+    }
     drop_to(&account, account.group_or(found.gid())).map_err(failed)?;
     let _ = BECAME.set(account);
     Ok(())

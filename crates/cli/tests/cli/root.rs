@@ -2,6 +2,7 @@
 //! whoever runs the tests otherwise needs `sudo -n`.
 
 mod paths;
+mod programs;
 
 use crate::shop::{FLAGS, Ran, Shop, ran};
 use serde_json::{Value, json};
