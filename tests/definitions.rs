@@ -493,7 +493,7 @@ fn a_limit_of_the_guard_is_a_number_that_can_be_one() {
             r#"{"error_rte": 0.1}"#,
             "/error_rte",
             "found the unknown key \"error_rte\", expected one of error_rate, p95_ms, relative, min_requests, min_companies, window, \
-             cooldown, action, baseline (did you mean \"error_rate\"?)",
+             cooldown, watch, action, baseline (did you mean \"error_rate\"?)",
         ),
         (
             r#"{"error_rate": 5}"#,

@@ -1,8 +1,8 @@
 //! The guard's rules, each by a small site whose every second is written down.
 
 use flagstone::guard::{
-    Action, Against, Baseline, Decision, Guard, Harm, Held, Hour, Kind, Memory, Policy, Reading, Sample,
-    Verdict,
+    Action, Against, Baseline, Decision, Finding, Ground, Guard, Harm, Held, Hour, Kind, Memory, Notice,
+    Outcome, Policy, Reading, Sample, Verdict,
 };
 use flagstone::telemetry::{Cohort, Exposure, GROUPS, duration};
 use proptest::prelude::*;
@@ -17,12 +17,24 @@ struct Flag {
     epoch: u64,
     changed_at: i64,
     policy: Policy,
+    stage: Option<i64>,
+    essential: bool,
+    chosen: bool,
 }
 
 impl Flag {
     fn new(key: &'static str) -> Self {
         let changed_at = BEGIN - 86_400 * SECOND;
-        Self { key, exposure: Exposure::default(), epoch: 1, changed_at, policy: Policy::default() }
+        Self {
+            key,
+            exposure: Exposure::default(),
+            epoch: 1,
+            changed_at,
+            policy: Policy::default(),
+            stage: None,
+            essential: false,
+            chosen: false,
+        }
     }
 
     fn on(&mut self, requests: u64, errors: u64, millis: u64) {
@@ -74,12 +86,13 @@ impl Site {
         let samples: Vec<Sample> = flags
             .iter()
             .map(|flag| {
-                let Flag { key, exposure, epoch, changed_at, policy } = *flag;
-                let reading = Reading { at: self.now, epoch: *epoch, changed_at: *changed_at, exposure };
-                Sample { flag: key, reading, policy }
+                let Flag { key, exposure, epoch, changed_at, policy, chosen, .. } = *flag;
+                let chosen = *chosen;
+                let reading = Reading { chosen, ..Reading::new(self.now, *epoch, *changed_at, exposure) };
+                Sample::new(key, reading, policy)
             })
             .collect();
-        self.guard.watch(self.now, &samples)
+        self.guard.watch(self.now, &samples, None)
     }
 
     /// Seconds, each as told, until the guard acts.
@@ -97,9 +110,9 @@ impl Site {
     }
 
     fn memory(&self, flag: &Flag) -> Memory {
-        let Flag { key, exposure, epoch, changed_at, policy } = flag;
-        let reading = Reading { at: self.now, epoch: *epoch, changed_at: *changed_at, exposure };
-        self.guard.memory(self.now, &[Sample { flag: key, reading, policy }])
+        let Flag { key, exposure, epoch, changed_at, policy, .. } = flag;
+        let reading = Reading::new(self.now, *epoch, *changed_at, exposure);
+        self.guard.memory(self.now, &[Sample::new(key, reading, policy)])
     }
 
     /// Another guard takes over, by what this one wrote down.
@@ -139,7 +152,7 @@ fn a_branch_with_ten_times_the_errors_is_found_within_seconds() {
     assert!((3..GROUPS).contains(&finding.companies));
     let sentence = finding.to_string();
     let expected = format!(
-        "10.0 % of {} requests with checkout on failed, 1.1 % of {} with it off; 2.2 % would do (within {seconds} s, in {} \
+        "10.0 % of {} requests with checkout on failed, 1.1 % of {} with it off; up to 2.2 % would be accepted (within {seconds} s, in {} \
          companies or more)",
         20 * seconds,
         180 * seconds,
@@ -480,6 +493,7 @@ fn what_was_usual_outlives_a_guard() {
 #[test]
 fn a_memory_that_cannot_be_is_forgotten() {
     let (mut site, mut flag) = (Site::new(), Flag::new("checkout"));
+    flag.on(20, 0, 120);
     site.change(&mut flag);
     let mut memory = site.memory(&flag);
     let kept = memory.flags.get_mut("checkout").unwrap();
@@ -626,7 +640,7 @@ fn what_a_flag_can_be_compared_with_is_told_by_its_traffic() {
         flag.on(60, 0, 120);
         flag.off(off, 0, 120);
         flag.exposure.gated += gated;
-        let reading = |at, exposure| Reading { at, epoch: 1, changed_at: BEGIN, exposure };
+        let reading = |at, exposure| Reading::new(at, 1, BEGIN, exposure);
         let mut detector = Detector::new(&reading(BEGIN, &before));
         detector.observe(&reading(BEGIN + SECOND, &flag.exposure), &flag.policy);
         assert_eq!(detector.kind(), Some(expected), "{off} off, {gated} gated");
@@ -682,10 +696,281 @@ proptest! {
             exposure.gated = numbers[7];
             policy.min_requests = numbers[7];
             policy.min_companies = 1 + group;
-            let reading = Reading { at, epoch: u64::from(which / 200), changed_at: at / 2, exposure: &exposure };
-            let decision = guard.watch(at, &[Sample { flag: "any", reading, policy: &policy }]);
+            let reading = Reading::new(at, u64::from(which / 200), at / 2, &exposure);
+            let decision = guard.watch(at, &[Sample::new("any", reading, &policy)], None);
             prop_assert!(decision.act.is_none_or(|finding| !finding.to_string().is_empty()));
             guard.verdict("any", &policy);
         }
     }
+}
+
+/// A store: flags on the pages of a site, and pages that ask none.
+struct Store {
+    guard: Guard,
+    now: i64,
+    total: Cohort,
+    flags: Vec<Flag>,
+    notices: Vec<Notice>,
+    held: Vec<(String, Held)>,
+}
+
+impl Store {
+    /// Each flag was changed so many hours ago.
+    fn new(hours: &[i64]) -> Self {
+        const KEYS: [&str; 6] = ["f1", "f2", "f3", "f4", "f5", "f6"];
+        let flag = |(key, hours): (&&'static str, &i64)| Flag {
+            changed_at: BEGIN - hours * 3600 * SECOND,
+            ..Flag::new(key)
+        };
+        let flags = KEYS.iter().zip(hours).map(flag).collect();
+        Self {
+            guard: Guard::new(),
+            now: BEGIN,
+            total: Cohort::default(),
+            flags,
+            notices: Vec::new(),
+            held: Vec::new(),
+        }
+    }
+
+    /// A second in which all flags are on for 100 requests of the one page that asks them, of which so many fail, and 100 requests
+    /// of other pages are made, of which so many fail.
+    fn second(&mut self, errors: u64, elsewhere: u64) -> Option<Finding> {
+        for flag in &mut self.flags {
+            flag.on(100, errors, 120);
+        }
+        self.look(100, errors, elsewhere)
+    }
+
+    fn look(&mut self, page: u64, errors: u64, elsewhere: u64) -> Option<Finding> {
+        spread(&mut self.total, page, errors, 120);
+        if elsewhere != NO_OTHERS {
+            spread(&mut self.total, 100, elsewhere, 120);
+        }
+        self.now += SECOND;
+        let samples: Vec<Sample> = self
+            .flags
+            .iter()
+            .map(|flag| {
+                let reading = Reading::new(self.now, flag.epoch, flag.changed_at, &flag.exposure);
+                Sample {
+                    stage: flag.stage,
+                    essential: flag.essential,
+                    ..Sample::new(flag.key, reading, &flag.policy)
+                }
+            })
+            .collect();
+        let decision = self.guard.watch(self.now, &samples, Some(&self.total));
+        self.notices.extend(decision.notices);
+        self.held.extend(decision.held.into_iter().map(|(finding, held)| (finding.flag, held)));
+        decision.act
+    }
+
+    /// Seconds until the guard acts, and on what.
+    fn until(&mut self, seconds: u64, errors: u64, elsewhere: u64) -> Option<(u64, Finding)> {
+        (1..=seconds).find_map(|second| Some((second, self.second(errors, elsewhere)?)))
+    }
+
+    fn quiet(&mut self, seconds: u64) {
+        assert_eq!(self.until(seconds, 0, 0), None);
+    }
+}
+
+/// No page but the one that asks the flags.
+const NO_OTHERS: u64 = u64::MAX;
+
+#[test]
+fn an_outage_of_all_pages_turns_off_nothing_that_is_on_for_everybody() {
+    for hours in [[1; 5], [1, 2, 30, 40, 200], [200; 5]] {
+        let mut store = Store::new(&hours);
+        store.quiet(600);
+        assert_eq!(store.until(900, 50, 50), None, "{hours:?}");
+        let told = store.notices.iter().filter(|notice| matches!(notice, Notice::Outage { .. }));
+        assert_eq!(told.count(), 1, "{:?}", store.notices);
+    }
+}
+
+#[test]
+fn a_flag_that_was_changed_lately_and_fails_alone_is_turned_off() {
+    let mut store = Store::new(&[1]);
+    store.quiet(600);
+    let (seconds, finding) = store.until(60, 30, 0).expect("it is the flag");
+    assert_eq!((finding.ground, finding.against), (Ground::Controls, Against::Limit));
+    assert!(seconds <= 4, "{seconds} s");
+}
+
+#[test]
+fn a_flag_that_was_changed_long_ago_is_told_of_and_left_on() {
+    let mut store = Store::new(&[200]);
+    store.quiet(600);
+    assert_eq!(store.until(300, 30, 0), None);
+    assert!(store.held.contains(&("f1".to_owned(), Held::Unwatched)), "{:?}", store.held);
+}
+
+#[test]
+fn where_every_request_asks_the_flag_one_act_is_made_and_no_second_until_it_is_known_to_have_helped() {
+    let mut store = Store::new(&[1, 2, 3]);
+    assert_eq!(store.until(600, 0, NO_OTHERS), None);
+    let (_, finding) = store.until(60, 50, NO_OTHERS).expect("one act");
+    assert_eq!((finding.ground, finding.flag.as_str()), (Ground::Alone, "f1"));
+    // The outage goes on: those who asked it fail with it off as well.
+    for _ in 0..1200 {
+        for (number, flag) in store.flags.iter_mut().enumerate() {
+            if number == 0 { flag.off(100, 50, 120) } else { flag.on(100, 50, 120) }
+        }
+        assert_eq!(store.look(100, 50, NO_OTHERS), None);
+    }
+    let not_yet = Notice::Outcome { flag: "f1".to_owned(), outcome: Outcome::NotYet };
+    assert!(
+        store.notices.contains(&not_yet) && store.notices.contains(&Notice::Stopped),
+        "{:?}",
+        store.notices
+    );
+    assert!(store.guard.stopped().is_some());
+    // A person says so, or six hours were quiet.
+    let mut resumed = store.guard.clone();
+    resumed.resume();
+    assert_eq!(resumed.stopped(), None);
+    for _ in 0..(6 * 3600 + 900) / 30 {
+        for (number, flag) in store.flags.iter_mut().enumerate() {
+            if number == 0 { flag.off(100, 0, 120) } else { flag.on(100, 0, 120) }
+        }
+        store.now += 29 * SECOND;
+        store.look(100, 0, NO_OTHERS);
+    }
+    assert!(store.notices.contains(&Notice::Rearmed), "{:?}", store.notices);
+}
+
+#[test]
+fn an_act_that_helped_is_said_to_have_and_one_that_made_it_worse_at_once() {
+    for (after, outcome) in [(0, Outcome::Helped), (90, Outcome::Worse)] {
+        let mut store = Store::new(&[1]);
+        store.quiet(600);
+        store.until(60, 30, 0).expect("it is turned off");
+        let begin = store.now;
+        while !store.notices.iter().any(|notice| matches!(notice, Notice::Outcome { .. })) {
+            store.flags[0].off(100, after, 120);
+            store.look(100, after, 0);
+            assert!(store.now - begin < 60 * SECOND, "{outcome:?}");
+        }
+        assert!(
+            store.notices.contains(&Notice::Outcome { flag: "f1".to_owned(), outcome }),
+            "{:?}",
+            store.notices
+        );
+        assert_eq!(store.guard.stopped().is_some(), outcome == Outcome::Worse);
+    }
+}
+
+#[test]
+fn a_backlog_that_drains_after_the_act_does_not_prove_innocence() {
+    let mut store = Store::new(&[1]);
+    store.quiet(600);
+    store.until(60, 30, 0).expect("it is turned off");
+    for second in 0..290 {
+        let errors = if second < 180 { 30 } else { 0 };
+        store.flags[0].off(100, errors, 120);
+        store.look(100, errors, 0);
+    }
+    let helped = Notice::Outcome { flag: "f1".to_owned(), outcome: Outcome::Helped };
+    assert_eq!(
+        store.notices.iter().filter(|notice| matches!(notice, Notice::Outcome { .. })).collect::<Vec<_>>(),
+        [&helped]
+    );
+}
+
+#[test]
+fn flags_that_one_publish_changed_and_the_requests_do_not_tell_apart_are_told_as_one() {
+    let mut store = Store::new(&[1, 1]);
+    store.quiet(600);
+    assert_eq!(store.until(120, 30, 0), None);
+    assert!(
+        store.held.contains(&("f1".to_owned(), Held::Together(vec!["f2".to_owned()]))),
+        "{:?}",
+        store.held
+    );
+    // Where another page asks the other, they are told apart.
+    let mut store = Store::new(&[1, 1]);
+    store.quiet(600);
+    let acted = (0..60).find_map(|_| {
+        store.flags[0].on(100, 30, 120);
+        store.flags[1].on(100, 0, 120);
+        store.look(200, 30, 0)
+    });
+    assert_eq!(acted.map(|finding| finding.flag).as_deref(), Some("f1"));
+}
+
+#[test]
+fn a_stage_that_is_minutes_old_goes_back_when_everything_fails_and_an_older_one_does_not() {
+    for (ago, back) in [(30, true), (1200, false)] {
+        let mut store = Store::new(&[30]);
+        store.flags[0].changed_at = BEGIN + (600 - ago) * SECOND;
+        store.flags[0].stage = Some(BEGIN + (600 - ago) * SECOND);
+        let second = |store: &mut Store, errors: u64| {
+            store.flags[0].on(10, errors / 10, 120);
+            store.flags[0].off(90, errors - errors / 10, 120);
+            store.look(100, errors, errors)
+        };
+        for _ in 0..600 {
+            assert_eq!(second(&mut store, 0), None);
+        }
+        let acted = (1..=60).find_map(|at| Some((at, second(&mut store, 40)?)));
+        assert_eq!(acted.is_some(), back, "entered {ago} s before");
+        if let Some((seconds, finding)) = acted {
+            assert_eq!(finding.ground, Ground::Stage);
+            assert!(seconds <= 10 && finding.to_string().contains("requests anywhere failed"), "{finding}");
+        }
+    }
+}
+
+#[test]
+fn a_flag_whose_being_off_is_an_outage_is_held_and_killed_only_while_most_of_its_requests_fail() {
+    let mut store = Store::new(&[1]);
+    store.flags[0].essential = true;
+    store.quiet(600);
+    let (_, finding) = store.until(60, 30, 0).expect("people are told");
+    assert_eq!(finding.action, Action::Hold);
+    assert_eq!(store.until(60, 30, 0), None);
+    let (_, finding) = store.until(60, 80, 0).expect("it is worse than off");
+    assert_eq!(finding.action, Action::Rollback);
+}
+
+#[test]
+fn chosen_companies_that_fail_more_often_by_themselves_are_no_harm() {
+    let (mut site, mut flag) = (Site::new(), Flag::new("enterprise"));
+    flag.chosen = true;
+    site.change(&mut flag);
+    let by_themselves = |second: u64, flag: &mut Flag| {
+        flag.on(20, u64::from(second.is_multiple_of(2)), 360);
+        flag.off(180, u64::from(second.is_multiple_of(2)), 120);
+    };
+    assert_eq!(site.until(&mut flag, 2 * 3600, by_themselves), None);
+    let much_worse = |_: u64, flag: &mut Flag| {
+        flag.on(20, 6, 360);
+        flag.off(180, 1, 120);
+    };
+    assert!(site.until(&mut flag, 60, much_worse).is_some());
+}
+
+#[test]
+fn two_failing_pilots_hold_a_plan_although_they_are_too_few_to_be_turned_off() {
+    let mut store = Store::new(&[1]);
+    store.flags[0].stage = Some(BEGIN);
+    for second in 0..60 {
+        add(&mut store.flags[0].exposure.on, second % 2, 1, u64::from(second % 5 < 2), 120);
+        store.flags[0].off(50, 0, 120);
+        assert_eq!(store.look(51, 0, 0), None);
+    }
+    let verdict = store.guard.verdict("f1", &store.flags[0].policy);
+    assert!(matches!(verdict, Verdict::Trip(_)), "{verdict:?}");
+    assert!(store.notices.iter().any(|notice| matches!(notice, Notice::Pilots { .. })));
+}
+
+#[test]
+fn a_paused_guard_counts_and_does_nothing() {
+    let mut store = Store::new(&[1]);
+    store.quiet(600);
+    store.guard.pause(Some(store.now + 300 * SECOND));
+    assert_eq!(store.until(299, 30, 0), None);
+    assert!(store.until(60, 30, 0).is_some());
 }

@@ -105,7 +105,7 @@ fn both_accept_every_form_that_is_documented() {
         json!({ "managed": "operations" }),
         json!({ "guard": false }),
         json!({ "guard": true }),
-        json!({ "guard": { "$comment": 1, "error_rate": 1, "p95_ms": 60000, "relative": { "errors": 100, "p95": 1.01, "$comment": 1 }, "min_requests": 1, "min_companies": 16, "window": "1d", "cooldown": "30d", "action": "notify", "baseline": "past" } }),
+        json!({ "guard": { "$comment": 1, "error_rate": 1, "p95_ms": 60000, "relative": { "errors": 100, "p95": 1.01, "$comment": 1 }, "min_requests": 1, "min_companies": 16, "window": "1d", "cooldown": "30d", "watch": "8d", "action": "notify", "baseline": "past" } }),
         json!({ "rollout": { "percentage": 0 }, "plan": { "$comment": 1, "stages": [{ "companies": [15, "x"], "soak": "7d", "$comment": 1 }, { "percentage": 10, "soak": "90m" }, { "percentage": 100 }] } }),
     ] {
         both_accept(&flag(fields));

@@ -43,11 +43,11 @@ pub fn play(seed: u64) -> Vec<usize> {
             .map(|flag| {
                 let changed_at =
                     if second >= rolled_out[flag] { BEGIN + rolled_out[flag] * SECOND } else { BEGIN };
-                let reading = Reading { at, epoch: 1, changed_at, exposure: &counters[flag] };
-                Sample { flag: &keys[flag], reading, policy: &policy }
+                let reading = Reading::new(at, 1, changed_at, &counters[flag]);
+                Sample::new(&keys[flag], reading, &policy)
             })
             .collect();
-        let found = guard.watch(at, &samples).act;
+        let found = guard.watch(at, &samples, None).act;
         acted.extend(found.and_then(|finding| keys.iter().position(|key| *key == finding.flag)));
     }
     acted

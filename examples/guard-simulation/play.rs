@@ -139,8 +139,8 @@ pub fn play(scene: &Scene, seed: u64) -> Played {
         }
         now += step;
         let at = BEGIN + (now * 1e6) as i64;
-        let reading = Reading { at, epoch: 1, changed_at, exposure: &counters.exposure };
-        let decision = guard.watch(at, &[Sample { flag: "flag", reading, policy: &policy }]);
+        let reading = Reading::new(at, 1, changed_at, &counters.exposure);
+        let decision = guard.watch(at, &[Sample::new("flag", reading, &policy)], None);
         if let Some(finding) = decision.act {
             let since = last + scene.harm_after;
             let requests = counters.exposure.on.requests - on_before;

@@ -37,6 +37,9 @@ pub struct GuardLimits {
     /// How long a flag is left alone that was acted on; a minute to 30 days.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cooldown: Option<Soak>,
+    /// For how long after a change a flag without an off-cohort may be acted on; an hour to eight days.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watch: Option<Soak>,
     /// What is done to a flag that does harm.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<GuardAction>,
@@ -108,6 +111,7 @@ impl GuardLimits {
             min_companies: self.min_companies.or(document.min_companies),
             window: self.window.or(document.window),
             cooldown: self.cooldown.or(document.cooldown),
+            watch: self.watch.or(document.watch),
             action: self.action.or(document.action),
             baseline: self.baseline.or(document.baseline),
         }

@@ -19,6 +19,18 @@ pub enum Held {
     Later(String),
     /// It acted on this flag lately, and leaves it alone until then; microseconds since 1970.
     Cooldown(i64),
+    /// It was changed too long ago to be acted on by limits.
+    Unwatched,
+    /// Requests that did not ask it are as badly off, or it cannot be told yet.
+    Everywhere,
+    /// One publish changed these flags, and the requests do not tell them apart.
+    Together(Vec<String>),
+    /// An act on this flag is still looked after.
+    After(String),
+    /// Acts on limits have stopped since then, because the last did not help; microseconds since 1970.
+    Stopped(i64),
+    /// The guard is paused until then; microseconds since 1970.
+    Paused(i64),
 }
 
 /// A flag that was found harmful, or that evidence gathers against.

@@ -1,8 +1,9 @@
 //! One flag under watch.
 
+use super::control::{Control, Rate};
 use super::counts::Counts;
 use super::evidence::{Evidence, Seen};
-use super::finding::{Against, Finding, Harm, Share};
+use super::finding::{Against, Finding, Ground, Harm, Share};
 use super::kind::{self, Kind};
 use super::memory::{Before, Kept};
 use super::past::{Past, Usual};
@@ -34,6 +35,12 @@ const WORSE: f64 = 1.5;
 /// Samples that lie further apart than this, in microseconds, are not one story.
 const GAP: i64 = 60_000_000;
 
+/// Requests that tell how it is now.
+const ENOUGH_NOW: u64 = 30;
+
+/// Looks that tell how it is now.
+const RECENT: usize = 8;
+
 /// Samples of which the window is made up.
 const WINDOW: usize = 10;
 
@@ -48,6 +55,19 @@ pub struct Reading<'a> {
     pub changed_at: i64,
     /// The counters.
     pub exposure: &'a Exposure,
+    /// Whether the companies that have it were chosen, by a list or a rule: then they differ from the others by themselves.
+    pub chosen: bool,
+    /// How many flags the same publish changed: they share the chance of a false alarm.
+    pub together: u32,
+    /// All requests of the store, at this sample and at the one before.
+    pub totals: Option<(&'a Cohort, &'a Cohort)>,
+}
+
+impl<'a> Reading<'a> {
+    /// Of a flag that was changed alone, whose companies have it by their bucket.
+    pub fn new(at: i64, epoch: u64, changed_at: i64, exposure: &'a Exposure) -> Self {
+        Self { at, epoch, changed_at, exposure, chosen: false, together: 1, totals: None }
+    }
 }
 
 /// Watches one flag.
@@ -73,6 +93,12 @@ pub struct Detector {
     /// What was usual before the last change, and whether it was so where the flag was on.
     usual: Option<(Usual, bool)>,
     lines: [Line; 4],
+    chosen: bool,
+    together: u32,
+    /// Requests that asked the flag since it was changed, and those that did not.
+    asked: (u64, u64),
+    /// The last looks: errors where it is on, and of the controls.
+    recent: VecDeque<(Rate, Rate)>,
 }
 
 /// One question: evidence, and where the flag is a branch, evidence that the off-cohort is not as badly off.
@@ -83,12 +109,14 @@ struct Line {
     /// Slow are requests of later buckets; none for errors, and where nothing is known to compare with.
     slow: Option<usize>,
     limit: f64,
+    /// Requests with the flag on, and controls, of the same time.
+    pair: (Rate, Rate),
 }
 
 impl Detector {
     /// Begins to watch.
     pub fn new(reading: &Reading) -> Self {
-        let Reading { at, epoch, changed_at, exposure } = *reading;
+        let Reading { at, epoch, changed_at, exposure, .. } = *reading;
         Self {
             at,
             epoch,
@@ -105,6 +133,10 @@ impl Detector {
             past_off: Past::new(at, &exposure.off),
             usual: None,
             lines: Default::default(),
+            chosen: reading.chosen,
+            together: reading.together,
+            asked: (0, 0),
+            recent: VecDeque::new(),
         }
     }
 
@@ -174,6 +206,11 @@ impl Detector {
 
     /// Takes in a sample. The finding is there as long as it holds.
     pub fn observe(&mut self, reading: &Reading, policy: &Policy) -> Option<Finding> {
+        self.observe_all(reading, policy).map(|(finding, _)| finding)
+    }
+
+    /// The same, and whether the controls leave a doubt.
+    pub(super) fn observe_all(&mut self, reading: &Reading, policy: &Policy) -> Option<(Finding, bool)> {
         let Reading { at, exposure, .. } = *reading;
         let unlikely = || !plausible(exposure, &self.latest, at - self.at);
         if reading.epoch != self.epoch || at < self.at || shrank(exposure, &self.before) || unlikely() {
@@ -189,9 +226,11 @@ impl Detector {
             self.skip(reading);
         }
         (self.earlier, self.at) = (self.at, at);
+        (self.chosen, self.together) = (reading.chosen, reading.together.max(1));
         if reading.changed_at != self.changed_at {
             self.change(reading.changed_at, policy);
         }
+        self.weigh_controls(reading);
         self.latest.as_mut().clone_from(exposure);
         if self.kind.is_none() {
             self.kind = Kind::tell(exposure, &self.since, policy.baseline);
@@ -200,7 +239,7 @@ impl Detector {
         if at >= self.next_tick {
             self.tick(policy);
         }
-        self.feed(exposure, policy);
+        self.feed(exposure);
         self.before.as_mut().clone_from(exposure);
         self.finding(policy)
     }
@@ -217,6 +256,67 @@ impl Detector {
         self.lines.iter_mut().for_each(|line| *line = Line::default());
     }
 
+    /// Takes in the requests that did not ask the flag, as of the last two samples.
+    fn weigh_controls(&mut self, reading: &Reading) {
+        let Some((now, before)) = reading.totals else { return };
+        let exposure = reading.exposure;
+        let of = |slow: Option<usize>| {
+            let on = Rate::of(&exposure.on, slow).since(Rate::of(&self.latest.on, slow));
+            let controls = Rate::of_controls(now, exposure, slow);
+            (on, controls.since(Rate::of_controls(before, &self.latest, slow)))
+        };
+        let errors = of(None);
+        let pairs = self.lines.each_ref().map(|line| line.slow.map_or(errors, |bucket| of(Some(bucket))));
+        for (line, (on, controls)) in self.lines.iter_mut().zip(pairs) {
+            line.pair.0.add(on);
+            line.pair.1.add(controls);
+        }
+        self.asked.0 = self.asked.0.saturating_add(errors.0.requests);
+        self.asked.1 = self.asked.1.saturating_add(errors.1.requests);
+        if self.recent.len() == RECENT {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(errors);
+    }
+
+    /// The rates of errors now: of the last requests where the flag is on, and of the controls of the last looks.
+    pub(super) fn recent(&self) -> (Rate, Rate) {
+        let mut sums = (Rate::default(), Rate::default());
+        for (on, controls) in self.recent.iter().rev() {
+            // No more looks than it takes: those before may be from before the harm.
+            if sums.0.requests < ENOUGH_NOW {
+                sums.0.add(*on);
+            }
+            sums.1.add(*controls);
+        }
+        sums
+    }
+
+    /// Controls that were slow, since evidence began.
+    pub(super) fn controls_of_slow(&self) -> Rate {
+        let slow = self.lines.iter().find(|line| line.slow.is_some());
+        slow.map(|line| line.pair.1).unwrap_or_default()
+    }
+
+    /// Whether an hour since the change was as busy as the busiest of the last seven days.
+    pub(super) fn saw_busiest_hour(&self) -> bool {
+        self.past_on.saw_busiest_hour(self.changed_at, self.at)
+    }
+
+    /// The share of the requests that asked the flag which were answered on, since it was changed; 0 to 1.
+    pub(super) fn share_on(&self) -> f64 {
+        let since = |now: u64, before: u64| now.saturating_sub(before);
+        let on = since(self.latest.on.requests, self.since.on.requests);
+        let off = since(self.latest.off.requests, self.since.off.requests);
+        let gated = since(self.latest.gated, self.since.gated);
+        on as f64 / on.saturating_add(off).saturating_add(gated).max(1) as f64
+    }
+
+    /// Requests answered on since the flag was changed, and those that failed.
+    pub(super) fn own(&self) -> Rate {
+        Rate::of(&self.latest.on, None).since(Rate::of(&self.since.on, None))
+    }
+
     /// Since the last sample the flag is another: what was usual is what was so until then.
     fn change(&mut self, changed_at: i64, policy: &Policy) {
         self.before = self.latest.clone();
@@ -229,6 +329,8 @@ impl Detector {
         self.usual = on.map(|usual| (usual, true)).or_else(|| off().map(|usual| (usual, false)));
         self.changed_at = changed_at;
         self.stakes.change(self.at);
+        self.asked = (0, 0);
+        self.recent.clear();
         self.kind = None;
         self.next_tick = self.at;
         self.since = self.before.clone();
@@ -252,7 +354,7 @@ impl Detector {
             self.window.push_back((self.at, self.before.as_ref().clone()));
         }
         let limits = self.limits(policy);
-        let stake = self.stakes.stake(self.at);
+        let stake = self.stakes.stake(self.at) / f64::from(self.together);
         let branch = self.kind == Some(Kind::Branch);
         for (index, ((line, (slow, limit)), share)) in
             self.lines.iter_mut().zip(limits).zip(SHARES).enumerate()
@@ -261,6 +363,9 @@ impl Detector {
             line.slow = slow;
             line.limit = limit;
             let chance = FALSE_ALARMS * share * stake;
+            if line.evidence.as_ref().is_none_or(|evidence| evidence.progress() == 0.0) {
+                line.pair = Default::default();
+            }
             let renew = |evidence: &mut Option<Evidence>| match evidence {
                 Some(evidence) => evidence.renew(self.earlier, chance),
                 None => *evidence = Some(Evidence::new(self.earlier, chance, policy.left_out())),
@@ -293,6 +398,17 @@ impl Detector {
         };
         let (errors, slow) = match self.kind {
             None => (0.0, None),
+            Some(Kind::Branch) if self.chosen => match self.difference(policy.min_requests) {
+                None => (0.0, None),
+                Some((errors, slower)) => {
+                    let bucket = |off: usize| {
+                        let longest = duration::upper(off) as f64 * policy.relative_p95 * slower;
+                        duration::bucket(longest as u64)
+                    };
+                    let slow = self.p95_off(policy.min_requests).map(bucket);
+                    (policy.relative_errors * errors, slow)
+                }
+            },
             Some(Kind::Branch) => (policy.relative_errors, self.p95_off(policy.min_requests).and_then(times)),
             Some(Kind::Gate | Kind::Full) => match self.usual_here() {
                 None => (0.0, None),
@@ -312,6 +428,15 @@ impl Detector {
         (on || !kind::nothing_is_done(median, usual.median, usual.p95)).then_some(usual)
     }
 
+    /// How many times as often as the others those who have it fail, and how many times as long their requests take, by the hours
+    /// before this one; at least once.
+    fn difference(&self, enough: u64) -> Option<(f64, f64)> {
+        let on = self.past_on.usual_until_now(self.at, enough)?;
+        let off = self.past_off.usual_until_now(self.at, enough)?;
+        let slower = duration::upper(on.p95) as f64 / duration::upper(off.p95) as f64;
+        Some(((on.error_rate / off.error_rate.max(1e-6)).max(1.0), slower.max(1.0)))
+    }
+
     /// The bucket of the off-cohort's 95th percentile within the window.
     fn p95_off(&self, enough: u64) -> Option<usize> {
         let (_, before) = self.window.front()?;
@@ -319,7 +444,7 @@ impl Detector {
         (duration::all(&durations) >= enough).then(|| duration::quantile(&durations, 0.95))?
     }
 
-    fn feed(&mut self, now: &Exposure, policy: &Policy) {
+    fn feed(&mut self, now: &Exposure) {
         let before = &self.before;
         let errors = (Counts::errors(&now.on, &before.on), Counts::errors(&now.off, &before.off));
         let branch = self.kind == Some(Kind::Branch);
@@ -330,7 +455,7 @@ impl Detector {
             });
             let (on, off) = slow.as_ref().unwrap_or(&errors);
             match branch {
-                true if index == 0 => evidence.compare(on, off, policy.relative_errors),
+                true if index == 0 => evidence.compare(on, off, line.limit),
                 _ => evidence.exceed(on, line.limit),
             }
             if let Some(control) = &mut line.control {
@@ -339,8 +464,23 @@ impl Detector {
         }
     }
 
-    fn finding(&self, policy: &Policy) -> Option<Finding> {
-        self.lines.iter().enumerate().find_map(|(index, line)| self.found(index, line, policy))
+    /// What was found, and whether the controls leave a doubt: what they confirm comes first.
+    fn finding(&self, policy: &Policy) -> Option<(Finding, bool)> {
+        let found = |(index, line): (usize, &Line)| {
+            let finding = self.found(index, line, policy)?;
+            if finding.ground == Ground::Cohorts {
+                return Some((finding, false));
+            }
+            let (ground, doubt) = match Control::tell(line.pair.0, line.pair.1, self.asked) {
+                Control::Absent => (Ground::Alone, false),
+                Control::Clear => (Ground::Controls, false),
+                Control::Doubtful => (Ground::Controls, true),
+            };
+            Some((Finding { ground, ..finding }, doubt))
+        };
+        let mut all: Vec<_> = self.lines.iter().enumerate().filter_map(found).collect();
+        let confirmed = all.iter().position(|(_, doubt)| !doubt).unwrap_or(0);
+        (!all.is_empty()).then(|| all.swap_remove(confirmed))
     }
 
     fn found(&self, index: usize, line: &Line, policy: &Policy) -> Option<Finding> {
@@ -364,6 +504,7 @@ impl Detector {
                 (0 | 2, false) => Against::Past,
                 _ => Against::Limit,
             },
+            ground: if branch { Ground::Cohorts } else { Ground::Controls },
             on,
             off,
             limit,

@@ -14,6 +14,9 @@ pub struct Finding {
     pub harm: Harm,
     /// What it was held against.
     pub against: Against,
+    /// What the finding rests on.
+    #[serde(default)]
+    pub ground: Ground,
     /// Requests that were answered on, and how many of them failed, or took longer than `slower`.
     pub on: Share,
     /// The same of those answered off; of none where it was not compared with them.
@@ -56,6 +59,21 @@ pub enum Against {
     Limit,
 }
 
+/// What a finding rests on. How sure it has to be follows from what it takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Ground {
+    /// The off-cohort, at the same time.
+    #[default]
+    Cohorts,
+    /// Limits, and requests that did not ask the flag, which are not as badly off.
+    Controls,
+    /// Limits alone: every request asked the flag, so that there is nothing to compare with.
+    Alone,
+    /// A suspicion: the plan's stage is minutes old, and requests left their range since. The numbers may be of all requests.
+    Stage,
+}
+
 /// Some of several requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Share {
@@ -77,7 +95,10 @@ impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let (percent, seconds) = (|rate: f64| rate * 100.0, |micros: u64| micros as f64 / 1e6);
         let on = self.on;
-        write!(f, "{:.1} % of {} requests with {} on ", percent(on.rate()), on.requests, self.flag)?;
+        match self.ground {
+            Ground::Stage => write!(f, "{:.1} % of {} requests anywhere ", percent(on.rate()), on.requests)?,
+            _ => write!(f, "{:.1} % of {} requests with {} on ", percent(on.rate()), on.requests, self.flag)?,
+        }
         match self.harm {
             Harm::Errors => write!(f, "failed")?,
             Harm::Slow => write!(f, "took longer than {:.2} s", seconds(self.slower))?,
@@ -87,14 +108,26 @@ impl fmt::Display for Finding {
             Against::Off if off.requests > 0 => {
                 write!(
                     f,
-                    ", {:.1} % of {} with it off; {limit:.1} % would do",
+                    ", {:.1} % of {} with it off; up to {limit:.1} % would be accepted",
                     percent(off.rate()),
                     off.requests
                 )?;
             }
-            Against::Off => write!(f, "; by what is usual with it off, {limit:.1} % would do")?,
-            Against::Past => write!(f, "; by what was usual before it was changed, {limit:.1} % would do")?,
+            Against::Off => {
+                write!(f, "; by what is usual with it off, up to {limit:.1} % would be accepted")?
+            }
+            Against::Past if self.ground == Ground::Stage => {
+                write!(f, ", since the stage was entered; {limit:.1} % is within the usual range")?;
+            }
+            Against::Past => {
+                write!(f, "; by what was usual before it was changed, up to {limit:.1} % would be accepted")?;
+            }
             Against::Limit => write!(f, "; the limit is {limit:.1} %")?,
+        }
+        match self.ground {
+            Ground::Controls => write!(f, "; requests that did not ask it are not as badly off")?,
+            Ground::Alone => write!(f, "; every request asked it, so that there is nothing to compare with")?,
+            Ground::Cohorts | Ground::Stage => {}
         }
         let took = seconds(u64::try_from(self.at - self.since).unwrap_or(0));
         write!(f, " (within {took:.0} s, in {} ", self.companies)?;

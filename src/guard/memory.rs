@@ -24,6 +24,12 @@ pub struct Memory {
     /// When guards of this store were started lately, in microseconds since 1970.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub starts: Vec<i64>,
+    /// Since when acts on limits have stopped, in microseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<i64>,
+    /// When a stage was taken back on suspicion last, in microseconds since 1970.
+    #[serde(default)]
+    pub stage_taken: i64,
     /// It was told to end, and did.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub ended: bool,

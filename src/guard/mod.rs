@@ -5,7 +5,9 @@
 //! against the policy's limits. [`Guard`] watches all flags and [chooses](choose) among those found harmful. Nothing is ever
 //! turned on or undone here, and nothing is done where the numbers do not tell. `docs/guard.md` has the method, and how well it does.
 
+mod aftermath;
 mod choose;
+mod control;
 mod counts;
 mod detector;
 mod evidence;
@@ -16,15 +18,18 @@ mod past;
 mod plausible;
 mod policy;
 mod sight;
+mod site;
 mod stakes;
 mod watch;
 
 pub use crate::plan::Verdict;
+pub use aftermath::Outcome;
 pub use choose::{Held, Suspect, choose};
 pub use detector::{Detector, FALSE_ALARMS, Reading};
-pub use finding::{Against, Finding, Harm, Share};
+pub use finding::{Against, Finding, Ground, Harm, Share};
 pub use kind::Kind;
 pub use memory::{Before, Hour, Kept, Memory};
 pub use policy::{Action, Baseline, Policy};
 pub use sight::{Blindness, CLOCK_TOLERANCE, RESTART_WINDOW, RESTARTS, restarts_in_a_loop};
-pub use watch::{Decision, Guard, Sample};
+pub use site::Trouble;
+pub use watch::{Decision, Guard, Notice, Sample, Standing};

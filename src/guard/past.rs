@@ -39,6 +39,16 @@ impl Past {
         past
     }
 
+    /// Whether an hour that began after `changed_at` was as busy as the busiest of those that are known before it.
+    pub(super) fn saw_busiest_hour(&self, changed_at: i64, now: i64) -> bool {
+        let (changed, current) = (changed_at.div_euclid(HOUR), now.div_euclid(HOUR));
+        let busiest = |within: &dyn Fn(&Hour) -> bool| {
+            self.hours.iter().filter(|hour| within(hour)).map(|hour| hour.requests).max().unwrap_or(0)
+        };
+        let before = busiest(&|hour| hour.hour <= changed);
+        busiest(&|hour| hour.hour > changed && hour.hour <= current) >= before
+    }
+
     /// Takes the counters down, at least once an hour.
     pub(super) fn record(&mut self, now: i64, cohort: &Cohort) {
         if let Some(last) = self.hours.back_mut() {
@@ -67,9 +77,19 @@ impl Past {
     /// Days have their better and worse hours, so it is the worst of them; if there are three or more, the second worst,
     /// since one may have been out of the ordinary.
     pub(super) fn usual(&self, now: i64, enough: u64) -> Option<Usual> {
+        self.usual_within(now, now.div_euclid(HOUR), enough)
+    }
+
+    /// The same, without the hour that goes on.
+    pub(super) fn usual_until_now(&self, now: i64, enough: u64) -> Option<Usual> {
+        self.usual_within(now, now.div_euclid(HOUR) - 1, enough)
+    }
+
+    fn usual_within(&self, now: i64, last: i64, enough: u64) -> Option<Usual> {
         let first = now.div_euclid(HOUR) - HOURS as i64;
+        let within = |hour: &&Hour| hour.hour > first && hour.hour <= last;
         let hours: Vec<&Hour> =
-            self.hours.iter().filter(|hour| hour.hour > first && hour.requests >= enough.max(1)).collect();
+            self.hours.iter().filter(within).filter(|hour| hour.requests >= enough.max(1)).collect();
         let second = usize::from(hours.len() >= 3);
         let worst = |mut values: Vec<f64>| {
             values.sort_unstable_by(|a, b| b.total_cmp(a));

@@ -23,6 +23,8 @@ pub struct Policy {
     pub window: i64,
     /// How long the guard leaves a flag alone that it acted on, in microseconds.
     pub cooldown: i64,
+    /// For how long after a change a flag without an off-cohort may be acted on, at least; in microseconds.
+    pub watch: i64,
     /// What to do.
     pub action: Action,
     /// What the on-cohort is compared with.
@@ -42,6 +44,7 @@ impl Default for Policy {
             min_companies: 3,
             window: 5 * MINUTE,
             cooldown: 60 * MINUTE,
+            watch: 24 * 60 * MINUTE,
             action: Action::Rollback,
             baseline: Baseline::Auto,
         }
@@ -67,6 +70,7 @@ impl Policy {
             min_companies: companies.unwrap_or(own.min_companies),
             window: limits.window.map_or(own.window, Soak::micros),
             cooldown: limits.cooldown.map_or(own.cooldown, Soak::micros),
+            watch: limits.watch.map_or(own.watch, Soak::micros),
             action: limits.action.unwrap_or_default(),
             baseline: limits.baseline.unwrap_or_default(),
         })

@@ -99,6 +99,7 @@ pub fn decide(flag: &Flag, now: i64, switched: Switched, verdict: &Verdict) -> S
         return Step::Wait(Wait::Soak(now.saturating_add(left)));
     }
     match verdict {
+        Verdict::Failing(why) => return Step::Hold(format!("the guard: {why}")),
         Verdict::Wait(why) => return Step::Wait(Wait::Guard(why.clone())),
         // Not for ever: a feature that few use goes on as well, after twice its soak.
         Verdict::Few(why) if state.soaked(now) < soak.saturating_mul(2) => {

@@ -11,6 +11,8 @@ pub enum Verdict {
     Go,
     /// Too few requests to tell, and how few: the stage soaks for as long again, and then the plan goes on.
     Few(String),
+    /// Too few to tell, but their own requests fail, and how: once the stage has soaked, the plan is held.
+    Failing(String),
     /// Not yet, and why: a number wants watching.
     Wait(String),
     /// The feature does harm, and how: the plan is held.

@@ -64,7 +64,7 @@ final class Definitions
             $flag['emergency'] = 'keep';
         }
         if (Pools::chance(20)) {
-            $flag['guard'] = Pools::pick([false, true, ['error_rate' => 0.05, 'p95_ms' => 2000, 'relative' => ['errors' => 2, 'p95' => 1.5], 'min_requests' => 200, 'min_companies' => 3, 'window' => '5m', 'cooldown' => '1h', 'action' => 'hold']]);
+            $flag['guard'] = Pools::pick([false, true, ['error_rate' => 0.05, 'p95_ms' => 2000, 'relative' => ['errors' => 2, 'p95' => 1.5], 'min_requests' => 200, 'min_companies' => 3, 'window' => '5m', 'cooldown' => '1h', 'watch' => '8d', 'action' => 'hold']]);
             $flag['managed'] = Pools::pick(['git', 'operations']);
             $flag['plan'] = ['stages' => [['companies' => [1, 'x'], 'soak' => '7d'], ['percentage' => mt_rand(0, 50)], ['percentage' => 100, 'soak' => '90m']]];
         }

@@ -42,7 +42,7 @@ function spoil(mixed &$value, int $depth = 0): void
     $values = [null, true, false, 0, 1, -1, 100, 101, 50, 12.5, 0.0005, 33.333, 1e300, '', 'x', '42', 'company', 'now', 'crc32', 'keep', 'flag_0', 'flag_9', 's0', '2026-12-01T08:00:00Z',
         '2026-02-29', '2028-02-29', '1.2.3', 'v1.2.3', str_repeat('n', 1025), [], [1, 2], ['flag_1'], [[]], new stdClass(), (object) ['percentage' => 50], (object) ['enabled' => true],
         (object) ['attribute' => 'plan', 'eq' => 'pro'], (object) ['segment' => 's1'], (object) ['weight' => 100],
-        'git', '7d', '0d', '30s', '5m', 'hold', (object) ['error_rate' => 0.1, 'window' => '5m'], (object) ['relative' => (object) ['p95' => 1.5, 'errors' => 2], 'cooldown' => '1h', 'min_companies' => 3], (object) ['stages' => [(object) ['percentage' => 5]]], [(object) ['percentage' => 5], (object) ['percentage' => 5]]];
+        'git', '7d', '0d', '30s', '5m', 'hold', (object) ['error_rate' => 0.1, 'window' => '5m'], (object) ['relative' => (object) ['p95' => 1.5, 'errors' => 2], 'cooldown' => '1h', 'watch' => '2d', 'min_companies' => 3], (object) ['stages' => [(object) ['percentage' => 5]]], [(object) ['percentage' => 5], (object) ['percentage' => 5]]];
     if (is_object($value) && Pools::chance(60)) {
         $key = Pools::pick($keys === [] ? $names : $keys);
         match (mt_rand(0, 2)) {

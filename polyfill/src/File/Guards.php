@@ -11,10 +11,10 @@ namespace Flagstone\Polyfill\File;
  */
 final class Guards
 {
-    private const KEYS = ['error_rate', 'p95_ms', 'relative', 'min_requests', 'min_companies', 'window', 'cooldown', 'action', 'baseline'];
+    private const KEYS = ['error_rate', 'p95_ms', 'relative', 'min_requests', 'min_companies', 'window', 'cooldown', 'watch', 'action', 'baseline'];
     private const RATE = 'a share of the requests, above 0 and at most 1, such as 0.05';
     private const TIMES = 'a number above 1 and at most 100';
-    private const SPANS = ['window' => [86_400, 'a day'], 'cooldown' => [30 * 86_400, '30 days']];
+    private const SPANS = ['window' => [86_400, 'a day'], 'cooldown' => [30 * 86_400, '30 days'], 'watch' => [8 * 86_400, '8 days']];
     private const SECONDS = ['s' => 1, 'm' => 60, 'h' => 3_600, 'd' => 86_400, 'w' => 604_800];
 
     public function __construct(private readonly Reading $read)
@@ -35,7 +35,7 @@ final class Guards
                 'p95_ms' => $this->between($limit, $at, 60_000),
                 'min_requests' => $this->between($limit, $at, 1_000_000_000),
                 'min_companies' => $this->between($limit, $at, 16),
-                'window', 'cooldown' => $this->span($limit, $at, ...self::SPANS[$name]),
+                'window', 'cooldown', 'watch' => $this->span($limit, $at, ...self::SPANS[$name]),
                 'action' => $this->read->choice($limit, $at, ['rollback', 'hold', 'notify']),
                 'baseline' => $this->read->choice($limit, $at, ['auto', 'off', 'past']),
                 default => null,

@@ -11,7 +11,7 @@ const DAY: i64 = 1_440 * MINUTE;
 
 impl<'m> Decoder<'m> {
     pub(super) fn guard(&mut self, view: View<'m>) -> Option<GuardRule> {
-        const NAMES: [&str; 9] = [
+        const NAMES: [&str; 10] = [
             "error_rate",
             "p95_ms",
             "relative",
@@ -19,6 +19,7 @@ impl<'m> Decoder<'m> {
             "min_companies",
             "window",
             "cooldown",
+            "watch",
             "action",
             "baseline",
         ];
@@ -28,8 +29,18 @@ impl<'m> Decoder<'m> {
             _ => {}
         }
         const EXPECTED: &str = "true, false or an object of limits";
-        let [error_rate, p95_ms, relative, min_requests, min_companies, window, cooldown, action, baseline] =
-            self.fields(view, NAMES, EXPECTED)?;
+        let [
+            error_rate,
+            p95_ms,
+            relative,
+            min_requests,
+            min_companies,
+            window,
+            cooldown,
+            watch,
+            action,
+            baseline,
+        ] = self.fields(view, NAMES, EXPECTED)?;
         const ACTIONS: [(&str, GuardAction); 3] = [
             ("rollback", GuardAction::Rollback),
             ("hold", GuardAction::Hold),
@@ -47,6 +58,7 @@ impl<'m> Decoder<'m> {
             min_companies: min_companies.and_then(|least| self.between(least, 1..=16)),
             window: window.and_then(|window| self.span(window, DAY, "a day")),
             cooldown: cooldown.and_then(|cooldown| self.span(cooldown, 30 * DAY, "30 days")),
+            watch: watch.and_then(|watch| self.span(watch, 8 * DAY, "8 days")),
             action: action.and_then(|action| self.choice(action, ACTIONS)),
             baseline: baseline.and_then(|baseline| self.choice(baseline, BASELINES)),
         }))

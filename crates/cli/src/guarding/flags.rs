@@ -1,6 +1,6 @@
 //! The flags of a store as the guard looks at them: what each is held to, and when it was changed last.
 
-use flagstone::definition::{Condition, Definitions, Flag};
+use flagstone::definition::{Condition, Definitions, Emergency, Flag, Percentage};
 use flagstone::eval::time::parse_rfc3339;
 use flagstone::guard::Policy;
 use flagstone::store::{Changed, Store, StoreError};
@@ -24,6 +24,12 @@ pub struct Watch {
     /// When its schedule changes it, in microseconds since 1970.
     steps: Vec<i64>,
     changed: i64,
+    /// When its plan entered the present stage, if the plan is running; microseconds since 1970.
+    pub stage: Option<i64>,
+    /// Off is an outage: it says so, or an enabled flag requires it.
+    pub essential: bool,
+    /// Whoever has it was chosen, by a list or a rule.
+    pub chosen: bool,
 }
 
 impl Watch {
@@ -80,10 +86,16 @@ impl Flags {
     fn take(&mut self, definitions: Definitions, trail: Option<&Changed>, now: i64) {
         let segments = definitions.segments != self.segments;
         let mut before = std::mem::take(&mut self.flags);
+        let enabled = definitions.flags.values().filter(|flag| flag.enabled);
+        let required: BTreeSet<String> = enabled.flat_map(|flag| flag.requires.iter().cloned()).collect();
         for (key, flag) in definitions.flags {
             let policy = Policy::of(flag.guard.as_ref());
             let instants = flag.schedule.iter().filter_map(|step| parse_rfc3339(step.at.as_bytes()));
             let steps = instants.collect();
+            let plan = flag.state.plan.as_ref().filter(|plan| plan.is_running());
+            let stage = plan.map(|plan| plan.since);
+            let essential = flag.emergency == Emergency::Keep || required.contains(&key);
+            let chosen = is_chosen(&flag, now);
             let answers = flag.answering();
             let changed = match (trail, before.remove(&key)) {
                 (Some(trail), _) => trail.at(&key),
@@ -93,8 +105,14 @@ impl Flags {
                 }
                 (None, None) => now,
             };
-            self.flags.insert(key, Watch { policy, answers, steps, changed });
+            self.flags.insert(key, Watch { policy, answers, steps, changed, stage, essential, chosen });
         }
         self.segments = definitions.segments;
     }
+}
+
+/// Whether nobody has it by the bucket, but some by a list or a rule.
+fn is_chosen(flag: &Flag, now: i64) -> bool {
+    let nobody = flag.percentage_at(now).0 == Percentage::NONE;
+    nobody && (!flag.companies.allow.is_empty() || !flag.rules.is_empty())
 }

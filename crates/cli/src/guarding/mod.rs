@@ -7,8 +7,8 @@ mod sources;
 use crate::{identity, words};
 use flags::Flags;
 use flagstone::guard::{
-    Action, Blindness, Finding, Guard, Held, Memory, RESTART_WINDOW, Reading, Sample, Verdict,
-    restarts_in_a_loop,
+    Action, Blindness, Finding, Guard, Harm, Held, Memory, Notice, Outcome, RESTART_WINDOW, Reading, Sample,
+    Verdict, restarts_in_a_loop,
 };
 use flagstone::store::{Acted, Actor, Change, Guarding, Store, StoreError, Took};
 use flagstone::telemetry::{Counts, Exposure, read, trusts};
@@ -234,8 +234,11 @@ impl Watcher {
         }
         let decision = {
             let samples = samples(&self.flags, &counts, epoch, now);
-            self.guard.watch(now, &samples)
+            self.guard.watch(now, &samples, None)
         };
+        for notice in decision.notices {
+            events.push(noticed(now, &notice));
+        }
         for (finding, held) in decision.held {
             events.push(found(now, &finding, &held));
         }
@@ -355,8 +358,9 @@ fn samples<'a>(flags: &'a Flags, counts: &'a Counts, epoch: u64, now: i64) -> Ve
     let sample = |(key, flag): (&'a str, &'a flags::Watch)| {
         let policy = flag.policy.as_ref()?;
         let exposure = counts.flag(key).map_or(&*NOTHING, |counted| &counted.exposure);
-        let reading = Reading { at: now, epoch, changed_at: flag.changed_at(now), exposure };
-        Some(Sample { flag: key, reading, policy })
+        let reading =
+            Reading { chosen: flag.chosen, ..Reading::new(now, epoch, flag.changed_at(now), exposure) };
+        Some(Sample { stage: flag.stage, essential: flag.essential, ..Sample::new(key, reading, policy) })
     };
     flags.all().filter_map(sample).collect()
 }
@@ -387,9 +391,69 @@ fn found(now: i64, finding: &Finding, held: &Held) -> Event {
         Held::Cooldown(until) => {
             format!("it was acted on lately, and is left alone until {}", words::at(*until))
         }
+        Held::Unwatched => "it was not changed for long, so that it is not suspected".to_owned(),
+        Held::Everywhere => {
+            "requests that did not ask it are as badly off, or are too few to tell".to_owned()
+        }
+        Held::Together(others) => format!(
+            "one publish changed it and {}, and the requests do not tell them apart; `flagstone history` names the publish, \
+             `flagstone rollback --to GENERATION` takes it back",
+            words::some(others.iter(), 3)
+        ),
+        Held::After(flag) => {
+            format!("it is looked at first whether turning {} off helped", words::plain(flag))
+        }
+        Held::Stopped(since) => format!(
+            "acts on limits have stopped since {}, because the last did not help; `flagstone guard resume` lets them go on",
+            words::at(*since)
+        ),
+        Held::Paused(until) => format!("the guard is paused until {}", words::at(*until)),
     };
     let text = format!("{}: {finding}; nothing is done: {why}", words::plain(&finding.flag));
     Event { finding: Some(finding.clone()), ..event(now, "found", Some(finding.flag.clone()), text) }
+}
+
+/// What a notice says.
+fn noticed(now: i64, notice: &Notice) -> Event {
+    let (kind, flag, text) = match notice {
+        Notice::Outcome { flag, outcome } => {
+            let name = words::plain(flag);
+            let text = match outcome {
+                Outcome::Helped => format!("turning {name} off helped: its requests fail no more, or half as often"),
+                Outcome::Worse => format!(
+                    "`flagstone revive {name}`: turning {name} off made it worse, twice as many of its requests fail"
+                ),
+                Outcome::NotYet => {
+                    format!("turning {name} off has not helped within five minutes")
+                }
+                Outcome::CannotTell => {
+                    format!("whether turning {name} off helped cannot be told: there was nothing to compare with")
+                }
+            };
+            ("outcome", Some(flag), text)
+        }
+        Notice::Stopped => (
+            "stopped",
+            None,
+            "no flag is turned off on limits alone any more, because the last time did not help; flags with an off-cohort are \
+             judged as before. It goes on after six quiet hours, or with `flagstone guard resume`"
+                .to_owned(),
+        ),
+        Notice::Rearmed => ("resumed", None, "six hours were quiet: acts on limits go on".to_owned()),
+        Notice::Outage { trouble, since } => {
+            let what = trouble.map_or_else(
+                || "requests fail or are slow".to_owned(),
+                |trouble| {
+                    let verb = if trouble.harm == Harm::Errors { "failed" } else { "were slow" };
+                    format!("{:.1} % of {} requests {verb}", trouble.all.rate() * 100.0, trouble.all.requests)
+                },
+            );
+            let text = format!("{what} since {}, and no flag is to blame that can be told: nothing was turned off", words::at(*since));
+            ("outage", None, text)
+        }
+        Notice::Pilots { flag, why } => ("pilots", Some(flag), format!("{}: {why}", words::plain(flag))),
+    };
+    event(now, kind, flag.cloned(), text)
 }
 
 fn event(now: i64, event: &'static str, flag: Option<String>, text: String) -> Event {

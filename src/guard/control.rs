@@ -1,0 +1,125 @@
+//! Controls: requests that did not ask a flag, at the same time.
+//!
+//! A flag that is on for everybody has no off-cohort. What hits requests that never asked it is not its doing, so that its requests
+//! have to be worse than those by half, beyond doubt.
+
+use crate::telemetry::{Cohort, Exposure, duration};
+use serde::{Deserialize, Serialize};
+
+/// A flag's requests have to be so many times worse than the controls.
+const WORSE: f64 = 1.5;
+
+/// Nats of the likelihood ratio that are beyond doubt. Each look at equal rates exceeds it with a chance of 1 in 1,250.
+const DOUBTLESS: f64 = 5.0;
+
+/// Controls are there to compare with if they are one of so many of all requests.
+const PRESENT: u64 = 200;
+
+/// Requests, and how many of them were hits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(super) struct Rate {
+    pub requests: u64,
+    pub hits: u64,
+}
+
+impl Rate {
+    pub(super) fn share(self) -> f64 {
+        self.hits as f64 / self.requests.max(1) as f64
+    }
+
+    pub(super) fn add(&mut self, other: Rate) {
+        self.requests = self.requests.saturating_add(other.requests);
+        self.hits = self.hits.saturating_add(other.hits).min(self.requests);
+    }
+
+    pub(super) fn since(self, before: Rate) -> Rate {
+        let requests = self.requests.saturating_sub(before.requests);
+        Rate { requests, hits: self.hits.saturating_sub(before.hits).min(requests) }
+    }
+
+    /// All requests of a cohort, and those that failed, or were slower than the bucket's durations.
+    pub(super) fn of(cohort: &Cohort, slow: Option<usize>) -> Rate {
+        let hits = slow.map_or(cohort.errors, |bucket| duration::above(&cohort.durations, bucket));
+        Rate { requests: cohort.requests, hits }
+    }
+
+    /// Those of all requests that did not ask the flag.
+    pub(super) fn of_controls(total: &Cohort, exposure: &Exposure, slow: Option<usize>) -> Rate {
+        let (all, on, off) =
+            (Rate::of(total, slow), Rate::of(&exposure.on, slow), Rate::of(&exposure.off, slow));
+        let asked = [on.requests, off.requests, exposure.gated, exposure.mixed];
+        let asked = asked.into_iter().fold(0, u64::saturating_add);
+        let requests = all.requests.saturating_sub(asked);
+        Rate { requests, hits: all.hits.saturating_sub(on.hits.saturating_add(off.hits)).min(requests) }
+    }
+}
+
+/// What the controls say of a flag whose requests are beyond a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Control {
+    /// There are none.
+    Absent,
+    /// They are not as badly off: it is the flag.
+    Clear,
+    /// They are as badly off, or it cannot be told yet.
+    Doubtful,
+}
+
+impl Control {
+    /// Tells by requests of the same time. `usual`: how many of both there were for longer, to tell whether there are controls.
+    pub(super) fn tell(on: Rate, control: Rate, usual: (u64, u64)) -> Control {
+        let (asked, others) = usual;
+        if others.saturating_mul(PRESENT) <= asked.saturating_add(others) {
+            return Control::Absent;
+        }
+        if nats(on, control, WORSE) >= DOUBTLESS { Control::Clear } else { Control::Doubtful }
+    }
+}
+
+/// How much likelier the numbers are where the first rate is more than `times` the second than where it is not; 0 where it is not.
+pub(super) fn nats(one: Rate, other: Rate, times: f64) -> f64 {
+    let (n, k) = (one.requests as f64, one.hits as f64);
+    let (m, j) = (other.requests as f64, other.hits as f64);
+    if n == 0.0 || m == 0.0 || k / n <= times * j / m {
+        return 0.0;
+    }
+    let log = |hits: f64, of: f64, rate: f64| {
+        let rate = rate.clamp(1e-9, 1.0 - 1e-9);
+        hits * rate.ln() + (of - hits) * (1.0 - rate).ln()
+    };
+    // Where the first is exactly so many times the second, most likely.
+    let bound = ((k + j) / (n + m / times)).min(0.999);
+    let free = log(k, n, k / n) + log(j, m, j / m);
+    (free - log(k, n, bound) - log(j, m, bound / times)).max(0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rate(requests: u64, hits: u64) -> Rate {
+        Rate { requests, hits }
+    }
+
+    #[test]
+    fn a_few_good_requests_elsewhere_tell_that_it_is_the_flag() {
+        let tell = |on, control| Control::tell(on, control, (100, 100));
+        assert_eq!(tell(rate(16, 8), rate(16, 0)), Control::Clear);
+        assert_eq!(tell(rate(16, 8), rate(2, 0)), Control::Doubtful);
+        assert_eq!(tell(rate(300, 30), rate(300, 3)), Control::Clear);
+    }
+
+    #[test]
+    fn what_hits_all_requests_alike_is_not_the_flags_doing() {
+        for (n, m) in [(1000, 1000), (1000, 20), (20, 1000)] {
+            let control = Control::tell(rate(n, n / 2), rate(m, m / 2), (n, m));
+            assert_eq!(control, Control::Doubtful, "{n} and {m}");
+        }
+    }
+
+    #[test]
+    fn hardly_any_requests_elsewhere_are_no_controls() {
+        assert_eq!(Control::tell(rate(1000, 500), rate(0, 0), (100_000, 0)), Control::Absent);
+        assert_eq!(Control::tell(rate(1000, 500), rate(3, 0), (100_000, 100)), Control::Absent);
+    }
+}
