@@ -118,17 +118,27 @@ function flagstone_refresh(): bool {}
 /**
  * A request or job begins, in a process that serves many: a queue worker, Octane, Swoole. The pin moves to the newest
  * generation, and its content stays until the end; kills and the stop still come through. Marks nest, and the outermost
- * counts; within a request of PHP-FPM they do nothing.
+ * counts; within a request of PHP's own, as of PHP-FPM, all are inner ones. End it in `finally`.
+ *
+ * Marks may overlap, as those of fibers do: one request at a time is followed, and the next one that begins after its end is the
+ * next that counts. A mark that is lost, since an exception passed its end, is given up when one begins at the same place again,
+ * and after an hour.
+ *
+ * @return int a token that ends it
  */
-function flagstone_request_begin(): void {}
+function flagstone_request_begin(): int {}
 
 /**
  * It ends, and what it came to is counted for the flags that it asked.
  *
- * @param int $status the HTTP status; 0: none, as of a job; -1: an exception that nobody caught
- * @throws ValueError for any other number below 100 or above 599
+ * Under PHP-FPM and other servers, without a mark that is open: the client of PHP's own request has its response. What runs
+ * from here on is no part of the request. `fastcgi_finish_request()` says the same.
+ *
+ * @param int $status the HTTP status; 0: none, as of a job, or the one that PHP sent; -1: an exception that nobody caught
+ * @param ?int $token what the begin returned; null: the mark that began last
+ * @throws ValueError for any other status below 100 or above 599
  */
-function flagstone_request_end(int $status = 0): void {}
+function flagstone_request_end(int $status = 0, ?int $token = null): void {}
 
 /**
  * The flag, which is off, ended this request, with a 404 say: what the request comes to is counted for no flag.

@@ -156,21 +156,21 @@ if (!function_exists('feature_peek')) {
 }
 
 if (!function_exists('flagstone_request_begin')) {
-    /** A request or job begins, within another or not. */
-    function flagstone_request_begin(): void
+    /** A request or job begins, within another or not. The token ends it. */
+    function flagstone_request_begin(): int
     {
-        Process::markBegin();
+        return Process::markBegin();
     }
 }
 
 if (!function_exists('flagstone_request_end')) {
     /** It ends. Nothing is counted without the extension. */
-    function flagstone_request_end(int $status = 0): void
+    function flagstone_request_end(int $status = 0, ?int $token = null): void
     {
         if ($status !== 0 && $status !== -1 && ($status < 100 || $status > 599)) {
             throw new \ValueError('flagstone_request_end(): Argument #1 ($status) must be an HTTP status from 100 to 599, 0 for none, or -1 for an exception, ' . $status . ' given');
         }
-        Process::markEnd();
+        Process::markEnd($token);
     }
 }
 

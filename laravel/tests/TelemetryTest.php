@@ -14,6 +14,8 @@ use Flagstone\Laravel\Tests\Support\JobsTable;
 use Flagstone\Laravel\Tests\Support\NotesFlag;
 use Flagstone\Laravel\Value;
 use Illuminate\Foundation\Application;
+use Illuminate\Foundation\Http\Events\RequestHandled;
+use Illuminate\Http\Request;
 use Illuminate\Http\Response;
 use Illuminate\Support\Facades\Blade;
 use Illuminate\Support\Facades\Event;
@@ -23,6 +25,8 @@ use Illuminate\Support\Facades\View;
 use Laravel\Octane\OctaneServiceProvider;
 use RuntimeException;
 use stdClass;
+use Symfony\Component\HttpFoundation\BinaryFileResponse;
+use Symfony\Component\HttpFoundation\StreamedResponse;
 
 /**
  * What the counters hold when Octane, queues, the middleware and views have told them: as `feature:stats` shows it. Without the
@@ -66,6 +70,26 @@ final class TelemetryTest extends TestCase
         $this->octane(200, static fn () => Flagstone::for(15)->enabled('portal'));
 
         $this->assertCounted(['failed' => 2, '2xx' => 1], 'portal', 'on');
+    }
+
+    public function test_a_response_that_is_sent_for_long_ends_the_request_at_its_first_byte(): void
+    {
+        $responses = [new StreamedResponse(static fn () => null), new BinaryFileResponse(__FILE__)];
+        foreach ($responses as $response) {
+            Event::dispatch(self::OCTANE . 'RequestReceived', [new stdClass()]);
+            Flagstone::for(15)->enabled('portal');
+            Event::dispatch(new RequestHandled(Request::create('/'), $response));
+            Flagstone::for(16)->enabled('portal');
+            Event::dispatch(self::OCTANE . 'WorkerErrorOccurred', [new RuntimeException()]);
+        }
+        $this->assertCounted(['2xx' => 2], 'portal', 'on');
+        $this->assertCounted([], 'portal', 'off');
+
+        Event::dispatch(self::OCTANE . 'RequestReceived', [new stdClass()]);
+        Flagstone::for(15)->enabled('portal');
+        Event::dispatch(new RequestHandled(Request::create('/'), new Response()));
+        Event::dispatch(self::OCTANE . 'WorkerErrorOccurred', [new RuntimeException()]);
+        $this->assertCounted(['2xx' => 2, 'failed' => 1], 'portal', 'on');
     }
 
     public function test_a_tick_and_a_task_count_without_a_status(): void

@@ -30,11 +30,10 @@ final class Process
     private static string $chosen = '';
     private static int $retryAt = 0;
 
-    /** Marks that began and did not end. */
-    private static int $depth = 0;
-    /** What the outermost mark of a process that lives long is answered from, and the store that it is of. */
-    private static ?Compiled $held = null;
-    private static ?Origin $heldOf = null;
+    private static ?Marks $marks = null;
+    /** @var ?array{Compiled, Origin, int, int} what the outermost mark of a process that lives long is answered from, the store that it is of,
+     *     its generation, and when that was published */
+    private static ?array $held = null;
 
     private static bool $pinned = false;
     private static bool $livesLong = false;
@@ -169,7 +168,7 @@ final class Process
             'missing' => $missing,
             'unknown' => $unknown,
             'environment' => $snapshot?->environment(),
-            'generation' => self::$store?->generation ?? 0,
+            'generation' => self::generation(),
         ];
     }
 
@@ -212,32 +211,68 @@ final class Process
     public static function refresh(): bool
     {
         // Before the pin: until the first one there was no generation, so that one is another.
-        $before = self::$store?->generation;
+        $before = self::generation();
         self::pin();
         self::$held = null;
         self::advance();
-        if (self::$depth > 0 && self::$livesLong) {
-            [self::$held, self::$heldOf] = [self::$store?->snapshot, self::$store];
+        $store = self::$store;
+        if ($store?->snapshot !== null && self::$livesLong && self::marks()->holds((int) \hrtime(true))) {
+            self::$held = [$store->snapshot, $store, $store->generation, $store->publishedAt];
         }
 
-        return $before !== self::$store?->generation;
+        return $before !== self::generation();
     }
 
-    /** A request or job begins; in a process that serves many, the outermost moves the pin. */
-    public static function markBegin(): void
+    /** A request or job begins; in a process that serves many, the outermost moves the pin. Its token. */
+    public static function markBegin(): int
     {
-        if (self::$depth++ === 0) {
+        [$token, $isOutermost] = self::marks()->begin(Marks::place(), (int) \hrtime(true));
+        if ($isOutermost) {
             self::refresh();
         }
+
+        return $token;
     }
 
-    public static function markEnd(): void
+    public static function markEnd(?int $token): void
     {
-        self::$depth = \max(0, self::$depth - 1);
-        if (self::$depth === 0) {
+        self::marks()->end($token);
+        self::letGo();
+    }
+
+    private static function marks(): Marks
+    {
+        return self::$marks ??= new Marks();
+    }
+
+    /** Holds nothing where no mark does. */
+    private static function letGo(): void
+    {
+        if (self::$held !== null && !self::marks()->holds((int) \hrtime(true))) {
             self::$held = null;
-            self::$heldOf = null;
         }
+    }
+
+    /** The generation that answers. */
+    public static function generation(): int
+    {
+        return self::heldOf(self::$store)[2] ?? self::$store?->generation ?? 0;
+    }
+
+    /** When that was published, in microseconds since 1970; 0 where nothing was. */
+    public static function publishedAt(): int
+    {
+        return self::heldOf(self::$store)[3] ?? self::$store?->publishedAt ?? 0;
+    }
+
+    /**
+     * What a mark holds of that store.
+     *
+     * @return ?array{Compiled, Origin, int, int}
+     */
+    private static function heldOf(?Origin $store): ?array
+    {
+        return self::$held !== null && self::$held[1] === $store ? self::$held : null;
     }
 
     public static function use(string $store): bool
@@ -376,7 +411,8 @@ final class Process
             self::$error = "the polyfill cannot work without $found[1](), which disable_functions in php.ini names; take it out of there, or install the extension";
         }
         $store = self::$store;
-        $snapshot = self::$held !== null && self::$heldOf === $store ? self::$held : $store?->snapshot;
+        self::letGo();
+        $snapshot = self::heldOf($store)[0] ?? $store?->snapshot;
         if ($store === null || $snapshot === null) {
             self::$evaluator = null;
         } else {

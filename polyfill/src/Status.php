@@ -24,7 +24,7 @@ final class Status
     public static function all(): array
     {
         $store = Process::store();
-        $publishedAt = $store?->publishedAt ?? 0;
+        $publishedAt = Process::publishedAt();
         [$on, $off] = Process::counters();
 
         return [
@@ -32,7 +32,7 @@ final class Status
             'version' => self::VERSION,
             'store' => $store?->directory,
             'environment' => $store?->environment,
-            'generation' => $store?->generation ?? 0,
+            'generation' => Process::generation(),
             'head_generation' => $store?->headGeneration ?? 0,
             'published_at' => $publishedAt === 0 ? null : $publishedAt / 1e6,
             'age' => $publishedAt === 0 ? null : (Process::clock() - $publishedAt) / 1e6,

@@ -20,6 +20,7 @@ mod exposure;
 mod file;
 mod hours;
 mod layout;
+mod marks;
 mod memory;
 mod note;
 mod outcome;
@@ -33,6 +34,7 @@ mod tally;
 pub use error::TelemetryError;
 pub use exposure::{Cohort, Exposure, GROUPS, Group};
 pub use layout::DIRECTORY;
+pub use marks::{MarkBegun, Marks};
 pub use outcome::{Ending, Observation, Status};
 #[cfg(feature = "publisher")]
 pub use read::{Counts, FlagCounts, Hour, Source, Tally, Total, Tracked, Worker, read, trusts};

@@ -88,7 +88,7 @@ for ($round = 0; microtime(true) < $until; $round++) {
         }
         usleep(30_000);
     } else {
-        foreach (glob("$counters/flagstone-*") as $file) {
+        foreach (glob("$counters/flagstone-*/*.counters") as $file) {
             $good = (string) @file_get_contents($file);
             $size = max(1, strlen($good));
             match ($step % 5) {

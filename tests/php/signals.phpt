@@ -17,7 +17,7 @@ function cut(string $file): void {
 /** Cuts everything that is mapped, and asks. */
 function cut_and_ask(): void {
     global $store, $counters;
-    foreach (glob("$counters/*") as $file) { cut($file); }
+    foreach (glob("$counters/*/*.counters") as $file) { cut($file); }
     foreach (glob("$store/snapshots/*") as $file) { cut($file); }
     cut("$store/head");
     ask();
@@ -55,7 +55,7 @@ $cases = [
     'a test\'s answers within a handler' => 'pcntl_async_signals(true);
         pcntl_signal(SIGUSR1, function () { flagstone_override(["other" => true]); flagstone_override(null); cut_and_ask(); }); signal(); usleep(1);',
     'a request that ends in a handler' => 'pcntl_async_signals(true);
-        pcntl_signal(SIGUSR1, function () { array_map("cut", glob("{$GLOBALS["counters"]}/*")); flagstone_request_end(500); cut_and_ask(); }); signal(); usleep(1);',
+        pcntl_signal(SIGUSR1, function () { array_map("cut", glob("{$GLOBALS["counters"]}/*/*.counters")); flagstone_request_end(500); cut_and_ask(); }); signal(); usleep(1);',
 ];
 $whole = store($flags);
 flagstone('kill', 'killed', '--reason', 'test', '--store', $whole);

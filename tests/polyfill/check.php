@@ -577,6 +577,46 @@ test('what a mark holds is answered until its end, be it of a file', function ()
     Process::useFile(null);
 });
 
+test('a mark that is lost holds nothing, and marks that overlap end by their tokens', function () {
+    $file = definitions(['flags' => ['portal' => true]]);
+    Process::useFile($file);
+    foreach ([true, false, true, false] as $number => $on) {
+        file_put_contents($file, json_encode(['flags' => ['portal' => $on]]));
+        // The first has no end.
+        flagstone_request_begin();
+        same($on, feature_enabled('portal'), "request $number");
+        if ($number > 0) {
+            flagstone_request_end(200);
+        }
+    }
+    $first = flagstone_request_begin();
+    $second = flagstone_request_begin();
+    flagstone_request_end(200, $first);
+    file_put_contents($file, '{"flags":{"portal":true}}');
+    $third = flagstone_request_begin();
+    same(true, feature_enabled('portal'), 'the second mark holds nothing');
+    flagstone_request_end(200, $second);
+    file_put_contents($file, '{"flags":{"portal":false}}');
+    same(true, feature_enabled('portal'), 'the third one does');
+    flagstone_request_end(200, $third);
+    Process::useFile(null);
+});
+
+test('the generation that is told is the one that answers', function () {
+    $file = definitions(['flags' => ['portal' => true]]);
+    Process::useFile($file);
+    $token = flagstone_request_begin();
+    $before = feature_explain('portal', 1)['generation'];
+    file_put_contents($file, '{"flags":{"portal":false}}');
+    (new ReflectionMethod(Process::class, 'advance'))->invoke(null);
+    $explained = feature_explain('portal', 1);
+    same([true, $before, $before], [$explained['enabled'], $explained['generation'], flagstone_status()['generation']]);
+    flagstone_request_end(200, $token);
+    flagstone_refresh();
+    same([false, true], [feature_explain('portal', 1)['enabled'], flagstone_status()['generation'] > $before]);
+    Process::useFile(null);
+});
+
 test('a plan and its owner are no matter of the answer', function () {
     $plan = ['stages' => [['companies' => [42, 'x'], 'soak' => '7d'], ['percentage' => 50, 'soak' => '90m'], ['percentage' => 100]]];
     Process::useFile(definitions(['flags' => ['portal' => ['rollout' => ['percentage' => 0], 'managed' => 'git', 'plan' => $plan]]]));

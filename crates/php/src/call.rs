@@ -381,12 +381,23 @@ pub(crate) fn parse_event(frame: &ExecuteData) -> Option<(&[u8], f64)> {
     Some((unsafe { php::bytes(string) }, value))
 }
 
-/// `(int $status = 0)`. None: PHP has thrown.
-pub(crate) fn parse_status(frame: &ExecuteData) -> Option<i64> {
-    let mut status = 0_i64;
-    // SAFETY: the spec takes this one pointer, to what PHP's ints are.
-    let parsed = unsafe { php::zend_parse_parameters(count(frame), c"|l".as_ptr(), &raw mut status) };
-    (parsed == 0).then_some(status)
+/// `(int $status = 0, ?int $token = null)`. None: PHP has thrown.
+pub(crate) fn parse_end(frame: &ExecuteData) -> Option<(i64, Option<i64>)> {
+    let (mut status, mut token, mut is_null) = (0_i64, 0_i64, true);
+    // SAFETY: the spec takes these three pointers, in this order, to PHP's ints and to a bool.
+    let parsed = unsafe {
+        let spec = c"|ll!".as_ptr();
+        php::zend_parse_parameters(count(frame), spec, &raw mut status, &raw mut token, &raw mut is_null)
+    };
+    (parsed == 0).then_some((status, (!is_null).then_some(token)))
+}
+
+/// Tells this call from others that are not over: by the frame that it was made from, and where that is.
+pub(crate) fn place_of(frame: &ExecuteData) -> u64 {
+    let caller = frame.prev_execute_data;
+    // SAFETY: null, or the frame of the caller, which lives as long as this one.
+    let line = unsafe { caller.as_ref() }.map_or(0, |caller| caller.opline as u64);
+    (caller as u64) ^ line.rotate_left(32)
 }
 
 /// No arguments. None: PHP has thrown.

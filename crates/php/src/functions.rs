@@ -482,20 +482,25 @@ pub(crate) extern "C" fn flagstone_refresh(frame: &mut ExecuteData, result: &mut
     result.set_bool(moved);
 }
 
-/// `flagstone_request_begin(): void`
+/// `flagstone_request_begin(): int`
 pub(crate) extern "C" fn flagstone_request_begin(frame: &mut ExecuteData, result: &mut Zval) {
-    guarded((), || {
-        if call::parse_none(frame).is_some() && telemetry::mark_begin(globals()) {
+    let token = guarded(0, || {
+        if call::parse_none(frame).is_none() {
+            return 0;
+        }
+        let begun = telemetry::mark_begin(globals(), call::place_of(frame));
+        if begun.outermost {
             pin::refresh(globals());
         }
+        begun.token.cast_signed()
     });
-    result.set_null();
+    result.set_long(token);
 }
 
-/// `flagstone_request_end(int $status = 0): void`
+/// `flagstone_request_end(int $status = 0, ?int $token = null): void`
 pub(crate) extern "C" fn flagstone_request_end(frame: &mut ExecuteData, result: &mut Zval) {
     guarded((), || {
-        let Some(status) = call::parse_status(frame) else { return };
+        let Some((status, token)) = call::parse_end(frame) else { return };
         let status = match u16::try_from(status) {
             Ok(0) => Status::Done,
             Ok(status @ 100..=599) => Status::Http(status),
@@ -507,7 +512,7 @@ pub(crate) extern "C" fn flagstone_request_end(frame: &mut ExecuteData, result: 
                 return php::throw_value(1, &text);
             }
         };
-        telemetry::mark_end(globals(), status);
+        telemetry::mark_end(globals(), status, token.map(i64::cast_unsigned));
     });
     result.set_null();
 }
@@ -579,6 +584,7 @@ pub(crate) extern "C" fn flagstone_override(frame: &mut ExecuteData, result: &mu
             return;
         }
         let globals = globals();
+        globals.telemetry.overridden();
         if answers.is_none() && otherwise.is_none() {
             globals.overrides = None;
         } else {

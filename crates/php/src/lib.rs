@@ -14,6 +14,7 @@ mod ini;
 mod overrides;
 mod php;
 mod pin;
+mod response;
 mod signals;
 mod signatures;
 mod status;
@@ -67,6 +68,7 @@ unsafe extern "C" fn startup(kind: c_int, module: c_int) -> c_int {
     php::catch_words_of_panics();
     php::observe_errors();
     signals::watch_masks();
+    response::watch_ends();
     if php::keeps_workers() {
         let hooked = php::guarded(false, || {
             STARTUP.lock().as_ref().is_some_and(|startup| startup.startup(kind, module).is_ok())

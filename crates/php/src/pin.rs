@@ -373,7 +373,7 @@ fn look(globals: &mut Globals) {
 /// Moves the pin to the newest generation; within a request that the application marked, to what the head says about the
 /// flags of the generation that is pinned. True if it is another than before.
 fn advance(globals: &mut Globals, clock: u64) -> bool {
-    let holds = globals.pinned && globals.telemetry.within_mark();
+    let holds = globals.pinned && globals.telemetry.within_mark(clock);
     move_on(globals, clock, holds)
 }
 
@@ -543,6 +543,12 @@ pub(crate) fn name_store(globals: &mut Globals, path: Vec<u8>) {
     globals.named = Some(path);
     globals.refused = None;
     globals.unpin();
+}
+
+/// What was told within a request goes with it.
+pub(crate) fn drop_overrides(globals: &mut Globals) {
+    globals.overrides = None;
+    reconsider(globals);
 }
 
 /// Answers must be looked for again: overrides came or went.

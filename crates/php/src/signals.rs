@@ -17,7 +17,7 @@ use std::sync::OnceLock;
 
 type Interrupt = unsafe extern "C" fn(*mut zend_execute_data);
 type Ticks = unsafe extern "C" fn(c_int);
-type Handler = unsafe extern "C" fn(*mut zend_execute_data, *mut zval);
+pub(crate) type Handler = unsafe extern "C" fn(*mut zend_execute_data, *mut zval);
 
 unsafe extern "C" {
     /// Called where a script said `declare(ticks=…)`.
@@ -71,7 +71,7 @@ pub(crate) fn watch_masks() {
 }
 
 /// Puts `handler` in the place of a function's own, which goes to `before`; false where there is no such function.
-fn wrap(name: &str, before: &OnceLock<Handler>, handler: Handler) -> bool {
+pub(crate) fn wrap(name: &str, before: &OnceLock<Handler>, handler: Handler) -> bool {
     // SAFETY: only finds where this thread's globals are.
     let compiler = unsafe { ext_php_rs_compiler_globals() };
     // SAFETY: PHP's globals of this thread, which are there when modules start.

@@ -76,12 +76,13 @@ pub(crate) fn functions() -> Vec<FunctionBuilder<'static>> {
             .arg(Arg::new("store", DataType::String))
             .returns(DataType::Bool, false, false),
         FunctionBuilder::new("flagstone_request_begin", f::flagstone_request_begin).returns(
-            DataType::Void,
+            DataType::Long,
             false,
             false,
         ),
         FunctionBuilder::new("flagstone_request_end", f::flagstone_request_end)
             .arg(Arg::new("status", DataType::Long).default("0"))
+            .arg(Arg::new("token", DataType::Long).allow_null().default("null"))
             .required_args(0)
             .returns(DataType::Void, false, false),
         FunctionBuilder::new("flagstone_gated", f::flagstone_gated).arg(flag()).returns(

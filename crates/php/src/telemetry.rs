@@ -6,7 +6,7 @@
 use crate::php;
 use crate::pin::{self, Globals, wall_clock};
 use engine::store::View;
-use engine::telemetry::{Asked, Ending, Recorder, Status};
+use engine::telemetry::{Asked, Ending, MarkBegun, Marks, Recorder, Status};
 use engine::{FlagId, Key, Quick, Snapshot};
 use rustix::time::{ClockId, clock_gettime};
 use std::path::{Path, PathBuf};
@@ -31,8 +31,9 @@ pub(crate) struct Telemetry {
     looked: u64,
     /// PHP's own request counts.
     by_itself: bool,
-    /// Marks that began and did not end: they nest, and the outermost counts.
-    depth: u32,
+    marks: Marks,
+    /// Overrides were set within the request that is marked.
+    overrides_within: bool,
     /// A request is open: it began and did not end.
     open: bool,
     /// When it began, in nanoseconds.
@@ -41,8 +42,13 @@ pub(crate) struct Telemetry {
 
 impl Telemetry {
     /// The application marked a request that goes on: its content stays.
-    pub(crate) fn within_mark(&self) -> bool {
-        self.depth > 0 && !self.by_itself
+    pub(crate) fn within_mark(&self, clock: u64) -> bool {
+        !self.by_itself && self.marks.holds(clock)
+    }
+
+    /// Overrides that are set now go when the request that is marked ends.
+    pub(crate) fn overridden(&mut self) {
+        self.overrides_within = !self.by_itself && self.marks.is_open();
     }
 
     /// Gives up its cells. A child of `fork` shares its parent's claim to them, which one thread alone may write.
@@ -116,7 +122,7 @@ impl Telemetry {
 pub(crate) fn request_begins(globals: &mut Globals) {
     pin::prepare(globals);
     php::forget_errors();
-    globals.telemetry.depth = 0;
+    globals.telemetry.marks.clear();
     globals.telemetry.by_itself = true;
     if globals.settings.telemetry.is_some() {
         globals.telemetry.begin();
@@ -127,7 +133,7 @@ pub(crate) fn request_begins(globals: &mut Globals) {
 pub(crate) fn worker_takes_request(globals: &mut Globals) {
     pin::prepare(globals);
     php::forget_errors();
-    globals.telemetry.depth = 0;
+    globals.telemetry.marks.clear();
     globals.telemetry.by_itself = false;
     if globals.settings.telemetry.is_some() {
         globals.telemetry.begin();
@@ -137,39 +143,51 @@ pub(crate) fn worker_takes_request(globals: &mut Globals) {
 /// A request of PHP's ends, while its status is still known.
 pub(crate) fn request_ends(globals: &mut Globals) {
     pin::prepare(globals);
-    if globals.telemetry.by_itself || globals.telemetry.depth > 0 {
+    if globals.telemetry.by_itself || globals.telemetry.marks.is_open() {
         globals.telemetry.end(php::outcome());
     }
-    globals.telemetry.depth = 0;
+    globals.telemetry.marks.clear();
     globals.telemetry.by_itself = false;
 }
 
-/// The application marks the begin of a request or job. True if it is the outermost, which moves the pin.
-pub(crate) fn mark_begin(globals: &mut Globals) -> bool {
+/// The client of PHP's own request has its response: what runs from here on is no part of the request.
+pub(crate) fn response_ends(globals: &mut Globals, status: Status) {
+    pin::prepare(globals);
+    if globals.telemetry.by_itself && !php::lives_long() {
+        globals.telemetry.end(status);
+    }
+}
+
+/// The application marks the begin of a request or job; `place` tells the call from others.
+pub(crate) fn mark_begin(globals: &mut Globals, place: u64) -> MarkBegun {
     pin::prepare(globals);
     let lives_long = php::lives_long();
     let telemetry = &mut globals.telemetry;
-    telemetry.depth = telemetry.depth.saturating_add(1);
-    if telemetry.depth > 1 || (telemetry.by_itself && !lives_long) {
-        return false;
+    let begun = telemetry.marks.begin(place, pin::coarse_monotonic_ms());
+    if !begun.outermost || (telemetry.by_itself && !lives_long) {
+        return MarkBegun { outermost: false, ..begun };
     }
     telemetry.by_itself = false;
+    telemetry.overrides_within = false;
     if globals.settings.telemetry.is_some() {
         telemetry.begin();
     }
-    true
+    begun
 }
 
-/// The application marks its end.
-pub(crate) fn mark_end(globals: &mut Globals, status: Status) {
+/// The application marks an end. Within a request of PHP's that serves a client, an end without a mark is that of its response.
+pub(crate) fn mark_end(globals: &mut Globals, status: Status, token: Option<u64>) {
     pin::prepare(globals);
     let telemetry = &mut globals.telemetry;
-    if telemetry.depth == 0 {
-        return;
+    if telemetry.by_itself && token.is_none() && !telemetry.marks.any() {
+        let status = if status == Status::Done { php::outcome() } else { status };
+        return response_ends(globals, status);
     }
-    telemetry.depth -= 1;
-    if telemetry.depth == 0 && !telemetry.by_itself {
+    if telemetry.marks.end(token) && !telemetry.by_itself {
         telemetry.end(status);
+        if std::mem::take(&mut telemetry.overrides_within) {
+            pin::drop_overrides(globals);
+        }
     }
 }
 

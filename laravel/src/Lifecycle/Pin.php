@@ -63,6 +63,16 @@ final class Pin
         }
     }
 
+    /** The request has its response, or the first byte of one that goes on for long: what runs later is not its duration. */
+    public function respond(int $status): void
+    {
+        if ($this->isMarked) {
+            $this->mark($status);
+        } elseif ($this->isRequest) {
+            $this->marks->respond($status);
+        }
+    }
+
     /** A worker between two of its tasks: nothing is open, whatever has become of the last. */
     public function endAll(): void
     {

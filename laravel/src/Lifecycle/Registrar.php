@@ -6,10 +6,13 @@ namespace Flagstone\Laravel\Lifecycle;
 
 use Flagstone\Laravel\Http\CheckFeatureFlag;
 use Illuminate\Contracts\Foundation\Application;
+use Illuminate\Foundation\Http\Events\RequestHandled;
+use Symfony\Component\HttpFoundation\BinaryFileResponse;
 use Symfony\Component\HttpFoundation\Response;
+use Symfony\Component\HttpFoundation\StreamedResponse;
 
 /**
- * Listens to Octane, by its events' names.
+ * Listens to Octane, by its events' names, and to responses that are sent for long.
  *
  * @internal
  */
@@ -43,6 +46,11 @@ final class Registrar
             $events->listen($end, static fn (?object $event = null) => $pin()->end($begin, self::status($event)));
         }
         $events->listen(self::OCTANE_ERROR, static fn () => $pin()->endAll());
+        $events->listen(RequestHandled::class, static function (RequestHandled $event) use ($pin): void {
+            if ($event->response instanceof StreamedResponse || $event->response instanceof BinaryFileResponse) {
+                $pin()->respond($event->response->getStatusCode());
+            }
+        });
     }
 
     /** Of the response that ends a request; 0 where there is none, as of tasks and ticks. */

@@ -1,0 +1,165 @@
+//! Marks: where an application says that a request or job begins and ends, in a process that serves many.
+//!
+//! The outermost mark is the request: it holds the content and is counted. What begins within it is a part of it, and what began
+//! beside it, in another fiber or coroutine, stays uncounted. A mark that is lost, since an exception passed its end, must not hold the
+//! content for ever: it is given up when a mark begins at the same place again, and when it is as old as [`LIMIT`].
+
+/// How long a mark holds the content, in milliseconds: an hour.
+pub const LIMIT: u64 = 3_600_000;
+
+/// Marks that are known at once. The oldest that is not the outermost makes room.
+const MAX_OPEN: usize = 256;
+
+#[derive(Debug, Clone, Copy)]
+struct Mark {
+    token: u64,
+    place: u64,
+    begun: u64,
+    outermost: bool,
+}
+
+/// The marks of one thread that began and did not end.
+#[derive(Debug, Clone, Default)]
+pub struct Marks {
+    open: Vec<Mark>,
+    last: u64,
+}
+
+/// A mark that began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MarkBegun {
+    /// What ends it.
+    pub token: u64,
+    /// It is the request.
+    pub outermost: bool,
+}
+
+impl Marks {
+    /// A mark begins. `place` tells the call that it begins with from others that are not over; 0 where that is not known. `now` is in
+    /// milliseconds of a clock that does not go back.
+    pub fn begin(&mut self, place: u64, now: u64) -> MarkBegun {
+        // Whoever begins where a mark began before has left that one, and what began within it.
+        let again = self.open.iter().position(|mark| place != 0 && mark.place == place);
+        self.open.truncate(again.unwrap_or(self.open.len()));
+        if self.outermost().is_some_and(|mark| is_over(mark, now)) {
+            self.open.clear();
+        }
+        if self.open.len() >= MAX_OPEN
+            && let Some(oldest) = self.open.iter().position(|mark| !mark.outermost)
+        {
+            self.open.remove(oldest);
+        }
+        self.last += 1;
+        let mark = Mark { token: self.last, place, begun: now, outermost: self.outermost().is_none() };
+        self.open.push(mark);
+        MarkBegun { token: mark.token, outermost: mark.outermost }
+    }
+
+    /// The mark of that token ends; without one, the last that began. True if that was the outermost.
+    pub fn end(&mut self, token: Option<u64>) -> bool {
+        let ended = match token {
+            None => self.open.pop(),
+            Some(token) => {
+                let known = self.open.iter().position(|mark| mark.token == token);
+                known.map(|known| self.open.remove(known))
+            }
+        };
+        ended.is_some_and(|mark| mark.outermost)
+    }
+
+    /// Whether a request is open.
+    pub fn is_open(&self) -> bool {
+        self.outermost().is_some()
+    }
+
+    /// Whether any mark is open.
+    pub fn any(&self) -> bool {
+        !self.open.is_empty()
+    }
+
+    /// Whether a request holds the content.
+    pub fn holds(&self, now: u64) -> bool {
+        self.outermost().is_some_and(|mark| !is_over(mark, now))
+    }
+
+    /// Nothing is open.
+    pub fn clear(&mut self) {
+        self.open.clear();
+    }
+
+    fn outermost(&self) -> Option<&Mark> {
+        self.open.iter().find(|mark| mark.outermost)
+    }
+}
+
+fn is_over(mark: &Mark, now: u64) -> bool {
+    now.saturating_sub(mark.begun) >= LIMIT
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Begins at places of their own.
+    fn begun(marks: &mut Marks, place: u64) -> (u64, bool) {
+        let begun = marks.begin(place, 0);
+        (begun.token, begun.outermost)
+    }
+
+    #[test]
+    fn marks_nest_and_the_outermost_is_the_request() {
+        let mut marks = Marks::default();
+        assert_eq!(begun(&mut marks, 1), (1, true));
+        assert_eq!(begun(&mut marks, 2), (2, false));
+        assert!(!marks.end(None));
+        assert!(marks.holds(0) && marks.end(None) && !marks.holds(0));
+        assert!(!marks.end(None));
+    }
+
+    #[test]
+    fn overlapping_marks_end_by_their_tokens() {
+        // Two that overlapped held the content for as long as there were any.
+        let mut marks = Marks::default();
+        let (first, _) = begun(&mut marks, 1);
+        let (second, is_request) = begun(&mut marks, 2);
+        assert!(!is_request);
+        assert!(marks.end(Some(first)), "the outermost is the first, whatever ended meanwhile");
+        assert!(!marks.holds(0));
+        let (third, is_request) = begun(&mut marks, 3);
+        assert!(is_request, "the next one is a request again");
+        assert!(!marks.end(Some(second)));
+        assert!(marks.end(Some(third)));
+        assert!(!marks.end(Some(third)), "a token ends once");
+        assert!(!marks.any());
+    }
+
+    #[test]
+    fn a_mark_that_begins_where_another_began_gives_that_one_up() {
+        let mut marks = Marks::default();
+        begun(&mut marks, 7);
+        begun(&mut marks, 8);
+        assert_eq!(begun(&mut marks, 7), (3, true));
+        assert!(marks.end(None));
+        assert!(!marks.any());
+        // Where the place is not known, marks nest.
+        begun(&mut marks, 0);
+        assert!(!begun(&mut marks, 0).1);
+    }
+
+    #[test]
+    fn a_mark_without_an_end_holds_nothing_for_ever() {
+        let mut marks = Marks::default();
+        marks.begin(1, 10);
+        assert!(marks.holds(10 + LIMIT - 1) && !marks.holds(10 + LIMIT));
+        assert!(marks.begin(2, 10 + LIMIT).outermost);
+    }
+
+    #[test]
+    fn lost_marks_beside_a_request_do_not_pile_up() {
+        let mut marks = Marks::default();
+        let (request, _) = begun(&mut marks, 1);
+        (2..10_000).for_each(|place| _ = begun(&mut marks, place));
+        assert!(marks.open.len() <= MAX_OPEN);
+        assert!(marks.end(Some(request)));
+    }
+}
