@@ -13,6 +13,8 @@ final class Refusal
 {
     /** @var list<string> */
     private array $reasons = [];
+    /** @var array<string, true> what is to be considered before anything is typed */
+    private array $advice = [];
     /** @var array<string, true> what this user can type */
     private array $commands = [];
     /** @var array<string, true> what only root can */
@@ -32,9 +34,30 @@ final class Refusal
         if (\in_array($owner, $owners, true)) {
             return;
         }
+        $this->belongsToAnother($path, $owner, $owners);
+        $this->advice["Let user $owner own the store, or make it elsewhere"] = true;
+        $this->add('install -d -m 0755 /var/lib/flagstone', false);
+    }
+
+    /**
+     * Judges what lies in the store. Root's word would make another user's content root's.
+     *
+     * @param list<?int> $owners
+     */
+    public function judgeEntry(string $path, int $owner, int $mode, array $owners): void
+    {
+        $this->judgeMode($path, $owner, $mode);
+        if (!\in_array($owner, $owners, true)) {
+            $this->belongsToAnother($path, $owner, $owners);
+            $this->advice["What user $owner put there is not to be trusted: publish again, or restore the store (docs/operations.md, Restore)"] = true;
+        }
+    }
+
+    /** @param list<?int> $owners */
+    private function belongsToAnother(string $path, int $owner, array $owners): void
+    {
         $names = \array_map(static fn (int $user): string => $user === 0 ? 'root' : "user $user", \array_filter($owners, is_int(...)));
         $this->reasons[] = \sprintf('%s belongs to user %d, expected %s', Problem::printable($path), $owner, \implode(' or ', \array_unique($names)));
-        $this->add('chown root ' . self::shell($path), false);
     }
 
     /**
@@ -72,11 +95,19 @@ final class Refusal
             return;
         }
         [$mine, $roots] = [\implode(' && ', \array_keys($this->commands)), \implode(' && ', \array_keys($this->forRoot))];
-        throw new Problem(\sprintf('%s is not trusted: %s. %s', Problem::printable($path), \implode('; ', $this->reasons), match (true) {
+        $sentences = \array_keys($this->advice);
+        $sentences[] = match (true) {
+            $mine === '' && $roots === '' => '',
             $roots === '' => "Type: $mine",
             $mine === '' => "Ask root to type: $roots",
             default => "Type: $mine; and ask root to type: $roots",
-        }));
+        };
+        throw new Problem(\sprintf(
+            '%s is not trusted: %s. %s',
+            Problem::printable($path),
+            \implode('; ', $this->reasons),
+            \implode('. ', \array_filter($sentences)),
+        ));
     }
 
     private function judgeMode(string $path, int $owner, int $mode): void

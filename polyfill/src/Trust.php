@@ -77,7 +77,7 @@ final class Trust
             $owners[] = $stat['uid'];
         }
         $refusal = new Refusal(self::user());
-        $refusal->judge($path, $stat['uid'], $stat['mode'] & 0o7777, $owners, true);
+        $refusal->judgeEntry($path, $stat['uid'], $stat['mode'] & 0o7777, $owners);
         $refusal->end($path);
     }
 

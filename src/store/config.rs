@@ -21,6 +21,8 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+/// The name under which a file of another user is kept.
+pub(super) const ASIDE: &str = "config.json.aside";
 /// No file is longer, in bytes.
 const LIMIT: u64 = 1 << 20;
 
@@ -199,9 +201,10 @@ impl Store {
     /// When it cannot be read, or something in it is not as it should be.
     pub fn config(&self) -> Result<Config, StoreError> {
         let path = self.directory.join(CONFIG);
-        let Some(opened) = open(&self.folder()?)? else { return Ok(Config::default()) };
+        let folder = self.folder()?;
+        let Some(opened) = open(&folder)? else { return Ok(Config::default()) };
         let config = Config::parse(&printable(&path), &read(&opened, &path)?);
-        match ignored(&path, &opened.metadata, geteuid().as_raw()) {
+        match ignored(&path, &opened.metadata, folder.judged().owner, geteuid().as_raw()) {
             None => config.map_err(StoreError::Refused),
             Some(_) if config == Ok(Config::default()) => Ok(Config::default()),
             ignored => Ok(Config { ignored, ..Config::default() }),
@@ -254,22 +257,24 @@ fn read(opened: &StoreFile, path: &Path) -> Result<Vec<u8>, StoreError> {
     })
 }
 
-/// Why that user uses nothing in the file; none where it is root's or the user's own, and nobody else can write it.
-fn ignored(path: &Path, metadata: &Metadata, user: u32) -> Option<String> {
+/// Why that user uses nothing in the file of a store of user `store`; none where it is root's or the user's own, and nobody else can write it.
+fn ignored(path: &Path, metadata: &Metadata, store: u32, user: u32) -> Option<String> {
     let (owner, name) = (metadata.uid(), printable(path));
     if metadata.mode() & 0o022 != 0 {
         let remedy = remedy_for(format!("chmod go-w {}", shell(path)), owner, user);
         return Some(format!(
-            "nothing in {name} is used, since others than its owner can write it (mode {:04o}). {remedy}",
+            "nothing in {name} is used, since others than its owner can write it (mode {:04o}). Read it first. {remedy}",
             metadata.mode() & 0o7777
         ));
     }
     if [0, user].contains(&owner) {
         return None;
     }
-    let remedy = remedy_for(format!("chown root {}", shell(path)), 0, user);
+    // To give it to root would be to have root run what another user named.
+    let aside = path.with_file_name(ASIDE);
+    let remedy = remedy_for(format!("mv {} {}", shell(path), shell(&aside)), store, user);
     Some(format!(
-        "nothing in {name} is used, since it belongs to user {owner}, expected root or user {user}. {remedy}"
+        "nothing in {name} is used, since it belongs to user {owner}, expected root or user {user}. {remedy}; read it before you write any of it anew"
     ))
 }
 

@@ -6,6 +6,7 @@
 use super::Store;
 use super::audit::{Action, Outcome};
 use super::change::Change;
+use super::config::ASIDE;
 use super::directory::{Access, Folder};
 use super::error::StoreError;
 use super::init::known_group;
@@ -20,8 +21,6 @@ use rustix::process::geteuid;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 
-/// Where another user's `config.json` goes.
-const ASIDE: &str = "config.json.aside";
 const FOLDERS: [&str; 4] = [SNAPSHOTS, "guard", "notify", "keys"];
 
 /// What a migration did.

@@ -61,7 +61,8 @@ impl Store {
         let (problem, command) = if ![0, user, self.owner()?].contains(&owner) {
             (
                 format!("belongs to user {owner}, expected root or the owner of the store"),
-                format!("chown root {}", shell(path)),
+                // Who owns it decided what it holds.
+                format!("cp {0} {0}.new && mv {0}.new {0}", shell(path)),
             )
         } else if mode & 0o022 != 0 {
             let problem = format!("can be written by others than its owner (mode {mode:04o})");
@@ -72,9 +73,12 @@ impl Store {
         } else {
             return Ok(());
         };
-        let may_type = if command.starts_with("chown") { 0 } else { owner };
+        let (read, may_type) = match command.starts_with("cp") {
+            true => ("Read it, and put a copy in its place. ", self.owner()?),
+            false => ("", owner),
+        };
         let remedy = remedy_for(command, may_type, user);
-        Err(StoreError::Refused(format!("{} {problem}. {remedy}", printable(path))))
+        Err(StoreError::Refused(format!("{} {problem}. {read}{remedy}", printable(path))))
     }
 }
 

@@ -20,6 +20,8 @@ use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
+/// Makes a directory for stores where nobody but root can change the way.
+const NEW_PLACE: &str = "install -d -m 0755 /var/lib/flagstone";
 /// Symbolic links on one path, as the kernel allows them.
 const MAX_LINKS: usize = 40;
 /// Opens a directory or link so far that it can be looked at and passed through.
@@ -126,7 +128,7 @@ pub(crate) fn judge_file(
     let anybody = [0, user, directory.owner, place.owner];
     let owners = if directory.trust == Trust::Trusted { &anybody[..3] } else { &anybody[..] };
     let mut refusal = Refusal::new(user);
-    refusal.judge(&place, owners, true);
+    refusal.judge_entry(&place, owners);
     refusal.result(&place.path)?;
     Ok(place.mode & 0o020 != 0)
 }
@@ -135,6 +137,8 @@ pub(crate) fn judge_file(
 struct Refusal {
     user: u32,
     reasons: Vec<String>,
+    /// What is to be considered before anything is typed.
+    advice: Vec<String>,
     /// What this user can type.
     commands: Vec<String>,
     /// What only root can.
@@ -143,7 +147,7 @@ struct Refusal {
 
 impl Refusal {
     fn new(user: u32) -> Refusal {
-        Refusal { user, reasons: Vec::new(), commands: Vec::new(), for_root: Vec::new() }
+        Refusal { user, reasons: Vec::new(), advice: Vec::new(), commands: Vec::new(), for_root: Vec::new() }
     }
 
     fn judge(&mut self, place: &Place, owners: &[u32], is_store: bool) {
@@ -151,9 +155,37 @@ impl Refusal {
             self.judge_mode(place);
         }
         if !owners.contains(&place.owner) {
-            let path = printable(&place.path);
-            self.reasons.push(format!("{path} belongs to user {}, expected {}", place.owner, one_of(owners)));
-            self.add(format!("chown root {}", shell(&place.path)), false);
+            self.belongs_to_another(place, owners);
+            self.advise(format!("Let user {} own the store, or make it elsewhere", place.owner));
+            self.add(NEW_PLACE.to_owned(), false);
+        }
+    }
+
+    /// Judges what lies in the store. Root's word would make another user's content root's.
+    fn judge_entry(&mut self, place: &Place, owners: &[u32]) {
+        self.judge_mode(place);
+        if !owners.contains(&place.owner) {
+            self.belongs_to_another(place, owners);
+            if place.path.file_name() == Some(OsStr::new("config.json")) {
+                let path = shell(&place.path);
+                self.advise("Read it before you write any of it anew".to_owned());
+                return self.add(format!("mv {path} {path}.aside"), false);
+            }
+            self.advise(format!(
+                "What user {} put there is not to be trusted: publish again, or restore the store (docs/operations.md, Restore)",
+                place.owner
+            ));
+        }
+    }
+
+    fn belongs_to_another(&mut self, place: &Place, owners: &[u32]) {
+        let path = printable(&place.path);
+        self.reasons.push(format!("{path} belongs to user {}, expected {}", place.owner, one_of(owners)));
+    }
+
+    fn advise(&mut self, advice: String) {
+        if !self.advice.contains(&advice) {
+            self.advice.push(advice);
         }
     }
 
@@ -177,7 +209,7 @@ impl Refusal {
         ));
         self.add(
             match self.user {
-                0 => "install -d -m 0755 /var/lib/flagstone".to_owned(),
+                0 => NEW_PLACE.to_owned(),
                 user => {
                     let folder = public.join("flagstone");
                     let folder = match folder == place.path {
@@ -207,6 +239,14 @@ impl Refusal {
         }
     }
 
+    fn remedy(&self) -> String {
+        let mut sentences = self.advice.clone();
+        if !self.commands.is_empty() || !self.for_root.is_empty() {
+            sentences.push(remedy(&self.commands, &self.for_root));
+        }
+        sentences.join(". ")
+    }
+
     fn result(self, path: &Path) -> Result<(), StoreError> {
         if self.reasons.is_empty() {
             return Ok(());
@@ -214,7 +254,7 @@ impl Refusal {
         Err(StoreError::Untrusted {
             path: path.to_owned(),
             reasons: self.reasons.join("; "),
-            remedy: remedy(&self.commands, &self.for_root),
+            remedy: self.remedy(),
         })
     }
 }

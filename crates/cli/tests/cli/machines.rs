@@ -172,7 +172,7 @@ fn commands_that_others_could_have_written_are_not_run() {
     // The config may name a list of companies as well: nobody knows whom the change turns off.
     shop.run(["disable", "billing_v2"]).exits(1);
     let ran = shop.run(["disable", "billing_v2", "--yes"]).exits(3);
-    let told = "config.json is used, since others than its owner can write it (mode 0664). Type: chmod go-w ";
+    let told = "config.json is used, since others than its owner can write it (mode 0664). Read it first. Type: chmod go-w ";
     assert!(ran.err.contains(told), "{}", ran.err);
     assert_eq!(asked(&shop, "other", "billing_v2", "1"), 0);
     for words in [["config", "--store", "store"], ["notify", "--status", "--store=store"]] {

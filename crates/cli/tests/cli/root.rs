@@ -478,6 +478,16 @@ fn root_runs_no_command_that_another_user_put_into_its_store() {
     let config = place.shop.write("mine/config.json", config.to_string());
     chown(config, Some(OWNER), None).unwrap();
     let ran = place.run(["kill", "search", "--reason", "test", "--store", "mine"]).exits(3);
-    assert!(format!("{}{}", ran.out, ran.err).contains("config.json"), "{}", ran.out);
+    // What it says to type must not make it root's.
+    let told = format!("{}{}", ran.out, ran.err);
+    assert!(
+        told.contains("Type: mv ")
+            && told.contains("config.json.aside")
+            && told.contains("ead it before you write any of it anew"),
+        "{told}"
+    );
+    let ran = place.run(["doctor", "--store", "mine"]);
+    let told = format!("{told}{}{}", ran.out, ran.err);
+    assert!(told.contains("mv ") && !told.contains("chown"), "{told}");
     assert!(!spied.exists());
 }
