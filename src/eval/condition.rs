@@ -174,6 +174,7 @@ pub(super) fn expected(test: &TestRecord) -> &'static str {
 }
 
 /// What the test says of the question; none where that is unknown: the attribute is missing, or does not compare with the operand.
+#[inline(always)]
 fn outcome<C: Context + ?Sized>(
     snapshot: &Snapshot,
     test: &TestRecord,

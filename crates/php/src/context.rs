@@ -10,7 +10,7 @@ use crate::{call, php, values};
 use engine::eval::time;
 use engine::{Attribute, Context};
 use ext_php_rs::ffi::{
-    Bucket, HashTable, ZEND_ACC_ENUM, ext_php_rs_executor_globals, ext_php_rs_zend_object_release,
+    Bucket, ZEND_ACC_ENUM, ext_php_rs_executor_globals, ext_php_rs_zend_object_release,
     instanceof_function_slow, zend_array_destroy, zend_array_dup, zend_call_known_function,
     zend_ce_stringable, zend_class_entry, zend_empty_array, zend_function, zend_hash_str_find,
     zend_hash_update, zend_object,
@@ -18,10 +18,15 @@ use ext_php_rs::ffi::{
 use ext_php_rs::types::{ZendHashTable, Zval};
 use std::cell::Cell;
 use std::mem::ManuallyDrop;
-use std::ptr::null_mut;
+use std::ptr::{null, null_mut};
 
 const IS_UNDEF: u8 = 0;
 const IS_NULL: u8 = 1;
+const IS_FALSE: u8 = 2;
+const IS_TRUE: u8 = 3;
+const IS_LONG: u8 = 4;
+const IS_DOUBLE: u8 = 5;
+const IS_STRING: u8 = 6;
 const IS_ARRAY: u32 = 7;
 const IS_OBJECT: u8 = 8;
 
@@ -78,8 +83,8 @@ pub(crate) fn describe(value: &Zval) -> Text {
 /// made it calls [`free`](Self::free). After a bail-out PHP takes its memory back with the request's.
 pub(crate) struct Attributes<'a> {
     given: Option<&'a ZendHashTable>,
-    /// A copy of the array with what objects stand for in their places; null before PHP was asked.
-    settled: Cell<*mut HashTable>,
+    /// The array that is read: `given`, or a copy of it with what objects stand for in their places; null where there is none.
+    read: Cell<*const ZendHashTable>,
     /// The entry with an object that PHP has to be asked for; null if none was met.
     met: Cell<*mut Bucket>,
 }
@@ -87,7 +92,8 @@ pub(crate) struct Attributes<'a> {
 impl<'a> Attributes<'a> {
     #[inline(always)]
     pub(crate) fn of(context: PhpContext<'a>) -> Attributes<'a> {
-        Attributes { given: context.0, settled: Cell::new(null_mut()), met: Cell::new(null_mut()) }
+        let read = context.0.map_or(null(), |given| &raw const *given);
+        Attributes { given: context.0, read: Cell::new(read), met: Cell::new(null_mut()) }
     }
 
     /// Whether there are any.
@@ -118,28 +124,37 @@ impl<'a> Attributes<'a> {
         }
         // SAFETY: the type says that the value is an object.
         let object = unsafe { value.value.obj };
-        if self.settled.get().is_null() {
+        if !self.has_copy() {
             // SAFETY: the array is an argument's; copying reads it, and `const` is all that the binding lacks.
-            self.settled.set(unsafe { zend_array_dup((&raw const *given).cast_mut()) });
+            self.read.set(unsafe { zend_array_dup((&raw const *given).cast_mut()) });
         }
         let mut answer = ask(object);
         // SAFETY: a live array of which this holds the only reference, a key that lives in `given` as well as in it, and
         // a value whose ownership passes to the array. The entry is there, so that no other one moves.
-        unsafe { zend_hash_update(self.settled.get(), key, &raw mut *answer) };
+        unsafe { zend_hash_update(self.read.get().cast_mut(), key, &raw mut *answer) };
     }
 
     /// Lets go of what [`settle`](Self::settle) made.
     #[inline(always)]
     pub(crate) fn free(self) {
-        if !self.settled.get().is_null() {
+        if self.has_copy() {
             // SAFETY: made by `settle`, referred to by nothing else, and `self` is gone after this.
-            unsafe { zend_array_destroy(self.settled.get()) };
+            unsafe { zend_array_destroy(self.read.get().cast_mut()) };
         }
+    }
+
+    #[inline(always)]
+    fn has_copy(&self) -> bool {
+        !std::ptr::eq(self.read.get(), self.given.map_or(null(), |given| &raw const *given))
     }
 
     #[cold]
     #[inline(never)]
-    fn of_no_scalar(&self, slot: *mut Zval, value: &Zval) -> Attribute<'_> {
+    fn of_no_scalar<'v>(&self, slot: *mut Zval, value: &'v Zval) -> Attribute<'v> {
+        let value = php::dereferenced(value);
+        if let Some(scalar) = scalar(value) {
+            return scalar;
+        }
         match call::kind(value) {
             IS_UNDEF | IS_NULL => return Attribute::Missing,
             IS_OBJECT => {}
@@ -164,32 +179,37 @@ impl<'a> Attributes<'a> {
 
 impl Context for Attributes<'_> {
     fn attribute(&self, name: &[u8], _: u64) -> Attribute<'_> {
-        let Some(given) = self.given else { return Attribute::Missing };
-        let settled = self.settled.get();
-        let array = if settled.is_null() { (&raw const *given).cast_mut() } else { settled };
+        let array = self.read.get();
+        if array.is_null() {
+            return Attribute::Missing;
+        }
         // SAFETY: a live array: an argument's, or the copy that `settle` made.
         let found = unsafe { find(array, name) };
         // SAFETY: null, or a value of the array, which lives as long as the array.
         match unsafe { found.as_ref() } {
-            Some(value) => {
-                let value = php::dereferenced(value);
-                scalar(value).unwrap_or_else(|| self.of_no_scalar(found, value))
-            }
+            Some(value) => scalar(value).unwrap_or_else(|| self.of_no_scalar(found, value)),
             None => Attribute::Missing,
         }
     }
 }
 
+/// The value of a scalar that lies in its place.
 #[inline(always)]
 fn scalar(value: &Zval) -> Option<Attribute<'_>> {
-    if let Some(string) = value.zend_str() {
-        Some(Attribute::Text(string.as_bytes()))
-    } else if let Some(int) = value.long() {
-        Some(Attribute::Int(int))
-    } else if let Some(float) = value.double() {
-        Some(Attribute::Float(float))
-    } else {
-        value.bool().map(Attribute::Bool)
+    match call::kind(value) {
+        IS_STRING => {
+            // SAFETY: the type says that the value is a string.
+            let string = unsafe { value.value.str_ };
+            // SAFETY: the string of a live value is live.
+            Some(Attribute::Text(unsafe { php::bytes(string) }))
+        }
+        // SAFETY: the type says that the value is an int.
+        IS_LONG => Some(Attribute::Int(unsafe { value.value.lval })),
+        // SAFETY: the type says that the value is a float.
+        IS_DOUBLE => Some(Attribute::Float(unsafe { value.value.dval })),
+        IS_FALSE => Some(Attribute::Bool(false)),
+        IS_TRUE => Some(Attribute::Bool(true)),
+        _ => None,
     }
 }
 

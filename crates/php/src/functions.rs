@@ -33,32 +33,56 @@ fn quickly_enabled(frame: &ExecuteData) -> Option<u32> {
 fn enabled(frame: &ExecuteData) -> bool {
     let Some(question) = exact(frame).or_else(|| parse(frame, &QUESTION)) else { return false };
     let on = match quickly_of(globals(), &question) {
-        Some(on) => on,
-        None => {
-            let ask =
-                |attributes: &Attributes<'_>| asked(globals(), &question, attributes, Depth::Answer, true).on;
-            u32::from(settled(question.context, ask))
-        }
+        Ok(on) => on,
+        Err(flag) => u32::from(evaluated(&question, flag)),
     };
     globals().count(on);
     on == 1
 }
 
-/// As [`quickly_enabled`], for whatever company. It is counted as a question.
-fn quickly_of(globals: &mut Globals, question: &Question<'_>) -> Option<u32> {
+/// As [`quickly_enabled`], for whatever company. It is counted as a question. An error where the snapshot alone does not decide:
+/// the flag, where it is one of the snapshot that is pinned, of which none is killed, stopped or overridden.
+#[inline(always)]
+fn quickly_of(globals: &mut Globals, question: &Question<'_>) -> Result<u32, Option<FlagId>> {
     if globals.overrides.is_some() {
-        return None;
+        return Err(None);
     }
-    globals.pin()?;
+    globals.pin().ok_or(None)?;
     let Globals { view, telemetry, .. } = globals;
-    let view = view.as_deref().filter(|view| !view.switches.any())?;
-    let snapshot = view.snapshot.as_deref()?;
-    let quick = snapshot.quick_of(snapshot.find_hashed(question.hash, question.flag)?, question.company)?;
+    let view = view.as_deref().filter(|view| !view.switches.any()).ok_or(None)?;
+    let snapshot = view.snapshot.as_deref().ok_or(None)?;
+    let flag = snapshot.find_hashed(question.hash, question.flag).ok_or(None)?;
+    let quick = snapshot.quick_of(flag, question.company).ok_or(Some(flag))?;
     if snapshot.lost() {
-        return None;
+        return Err(None);
     }
     telemetry.quick(snapshot, quick, question.company);
-    Some(quick.on())
+    Ok(quick.on())
+}
+
+/// The answer for a question that [`quickly_of`] was just asked, with what it found.
+#[inline(never)]
+fn evaluated(question: &Question<'_>, flag: Option<FlagId>) -> bool {
+    if let Some(flag) = flag {
+        let attributes = Attributes::of(question.context);
+        let globals = globals();
+        let now = globals.instant();
+        let Globals { view, telemetry, .. } = globals;
+        if let Some(view) = view.as_deref()
+            && let Some(snapshot) = view.snapshot.as_deref()
+        {
+            let asked = as_engine(question, &attributes, now);
+            let answer = engine::evaluate(snapshot, &view.switches, flag, &asked);
+            // Where an object was met, or the snapshot was lost, nothing is kept of it.
+            if !attributes.unsettled() && !snapshot.lost() {
+                let asked = Asked { flag, on: answer.on, reason: answer.reason, company: question.company };
+                telemetry.answered(snapshot, &asked, true);
+                return answer.on;
+            }
+        }
+    }
+    let ask = |attributes: &Attributes<'_>| asked(globals(), question, attributes, Depth::Answer, true).on;
+    settled(question.context, ask)
 }
 
 /// `feature_peek(string $flag, int|string|null $company = null, array $context = []): bool`

@@ -149,7 +149,7 @@ impl Globals {
     /// The answer for a company, where the snapshot alone decides: 1 on, 0 off. It is counted.
     #[inline(always)]
     pub(crate) fn quickly(&mut self, hash: u64, flag: &[u8], company: i64) -> Option<u32> {
-        if self.quick.is_null() {
+        if self.quick.is_null() || self.is_time_to_look() {
             return None;
         }
         // SAFETY: not null, so it points into `view`, which is held and only changes together with it.
@@ -157,7 +157,7 @@ impl Globals {
         let quick = snapshot.quick(hash, flag, company)?;
         // After reading: where the snapshot is lost meanwhile, the word that is watched is another. No instruction on x86-64.
         fence(Ordering::Acquire);
-        if self.must_look() {
+        if self.has_moved() {
             return None;
         }
         self.count(quick.on());
@@ -165,18 +165,30 @@ impl Globals {
         Some(quick.on())
     }
 
-    /// Whether the head moved, or it is time for a look.
+    /// Whether it is time for a look. Counts a question.
     #[inline(always)]
-    fn must_look(&mut self) -> bool {
-        // SAFETY: `watched` points to `STILL`, or into what `view` keeps mapped at one address.
-        let epoch = unsafe { (*self.watched).load(Ordering::Relaxed) };
+    fn is_time_to_look(&mut self) -> bool {
         self.until_look = self.until_look.wrapping_sub(1);
         if self.until_look == 0 {
             // The look itself asks once more.
             self.until_look = 1;
             return true;
         }
+        false
+    }
+
+    /// Whether the head moved, or what is pinned was lost.
+    #[inline(always)]
+    fn has_moved(&self) -> bool {
+        // SAFETY: `watched` points to `STILL`, or into what `view` keeps mapped at one address.
+        let epoch = unsafe { (*self.watched).load(Ordering::Relaxed) };
         epoch != self.seen
+    }
+
+    /// Whether the head moved, or it is time for a look.
+    #[inline(always)]
+    fn must_look(&mut self) -> bool {
+        self.is_time_to_look() || self.has_moved()
     }
 
     /// Counts an answer of `feature_enabled`, 1 or 0. Two counters at fixed places: an address that hangs on the answer makes the
@@ -293,21 +305,26 @@ impl Globals {
 
 /// What `answer` says, from a snapshot that is there all the while.
 pub(crate) fn soundly<T>(globals: &mut Globals, mut answer: impl FnMut(&mut Globals) -> T) -> T {
-    for _ in 0..RECOVERIES {
+    let mut recoveries = 0;
+    // One call of `answer`, so that it is compiled into its place.
+    loop {
         let answered = answer(globals);
-        if globals.is_sound() {
+        if globals.is_sound() || recoveries == RECOVERIES {
+            if recoveries != 0 {
+                globals.unpin();
+            }
             return answered;
         }
+        recoveries += 1;
+        if recoveries == RECOVERIES {
+            // One after the other was lost: there is none.
+            globals.view = None;
+            globals.pinned = true;
+            globals.watched = &raw const STILL;
+            globals.seen = 0;
+            globals.until_look = LOOK_EVERY;
+        }
     }
-    // One after the other was lost: there is none.
-    globals.view = None;
-    globals.pinned = true;
-    globals.watched = &raw const STILL;
-    globals.seen = 0;
-    globals.until_look = LOOK_EVERY;
-    let answered = answer(globals);
-    globals.unpin();
-    answered
 }
 
 /// A request starts: its instant is now, and its first question chooses the generation.
