@@ -16,8 +16,8 @@ function cut(string $file): void {
 }
 /** Cuts everything that is mapped, and asks. */
 function cut_and_ask(): void {
-    global $store, $counters;
-    foreach (glob("$counters/*/*.counters") as $file) { cut($file); }
+    global $store, $counted;
+    $counted !== null && cut($counted);
     foreach (glob("$store/snapshots/*") as $file) { cut($file); }
     cut("$store/head");
     ask();
@@ -34,6 +34,8 @@ function ask(): void {
 function signal(): void { exec('kill -USR1 ' . getmypid()); }
 flagstone_request_begin();
 ask();
+$counted = flagstone_status()['telemetry']['file'];
+($counted === null) === !ini_get('flagstone.telemetry') || print("counters are in no file\n");
 PHP;
 $end = <<<'PHP'
 $status = flagstone_status();
@@ -55,7 +57,7 @@ $cases = [
     'a test\'s answers within a handler' => 'pcntl_async_signals(true);
         pcntl_signal(SIGUSR1, function () { flagstone_override(["other" => true]); flagstone_override(null); cut_and_ask(); }); signal(); usleep(1);',
     'a request that ends in a handler' => 'pcntl_async_signals(true);
-        pcntl_signal(SIGUSR1, function () { array_map("cut", glob("{$GLOBALS["counters"]}/*/*.counters")); flagstone_request_end(500); cut_and_ask(); }); signal(); usleep(1);',
+        pcntl_signal(SIGUSR1, function () { $GLOBALS["counted"] !== null && cut($GLOBALS["counted"]); flagstone_request_end(500); cut_and_ask(); }); signal(); usleep(1);',
 ];
 $whole = store($flags);
 flagstone('kill', 'killed', '--reason', 'test', '--store', $whole);
@@ -65,7 +67,7 @@ $run = function (string $code, string $map, string $counters) use ($whole, $comm
     exec("cp -a $whole $store");
     $script = "$store.php";
     $ticks = str_starts_with($code, 'declare(') ? 'declare(ticks=1);' : '';
-    file_put_contents($script, "<?php $ticks \$store = '$store'; \$counters = '$counters'; $common $code $end");
+    file_put_contents($script, "<?php $ticks \$store = '$store'; $common $code $end");
     $settings = ['flagstone.store' => $store, 'flagstone.map' => $map, 'flagstone.telemetry' => $counters, 'error_log' => '/dev/null'];
     $command = [PHP_BINARY, '-n', '-d', 'extension=' . getenv('FLAGSTONE_EXTENSION')];
     foreach ($settings as $name => $value) {
