@@ -28,16 +28,39 @@ fn quickly_enabled(frame: &ExecuteData) -> Option<u32> {
     globals().quickly(hash, flag, company)
 }
 
-/// The answer, by every step.
+/// The answer, by every step. What is no exact question or needs evaluation is left to others, so that the question stays in
+/// registers here.
 #[inline(never)]
 fn enabled(frame: &ExecuteData) -> bool {
-    let Some(question) = exact(frame).or_else(|| parse(frame, &QUESTION)) else { return false };
+    let Some(question) = exact(frame) else { return parsed(frame) };
+    match quickly_of(globals(), &question) {
+        Ok(on) => {
+            globals().count(on);
+            on == 1
+        }
+        Err(flag) => exactly(frame, flag),
+    }
+}
+
+/// The answer for arguments that PHP has to convert.
+#[inline(never)]
+fn parsed(frame: &ExecuteData) -> bool {
+    let Some(question) = parse(frame, &QUESTION) else { return false };
     let on = match quickly_of(globals(), &question) {
         Ok(on) => on,
         Err(flag) => u32::from(evaluated(&question, flag)),
     };
     globals().count(on);
     on == 1
+}
+
+/// The answer for an exact question that [`quickly_of`] was just asked, with what it found.
+#[inline(never)]
+fn exactly(frame: &ExecuteData, flag: Option<FlagId>) -> bool {
+    let Some(question) = exact(frame) else { return false };
+    let on = evaluated(&question, flag);
+    globals().count(u32::from(on));
+    on
 }
 
 /// As [`quickly_enabled`], for whatever company. It is counted as a question. An error where the snapshot alone does not decide:
@@ -47,7 +70,7 @@ fn quickly_of(globals: &mut Globals, question: &Question<'_>) -> Result<u32, Opt
     if globals.overrides.is_some() {
         return Err(None);
     }
-    globals.pin().ok_or(None)?;
+    globals.follow();
     let Globals { view, telemetry, .. } = globals;
     let view = view.as_deref().filter(|view| !view.switches.any()).ok_or(None)?;
     let snapshot = view.snapshot.as_deref().ok_or(None)?;
@@ -61,7 +84,7 @@ fn quickly_of(globals: &mut Globals, question: &Question<'_>) -> Result<u32, Opt
 }
 
 /// The answer for a question that [`quickly_of`] was just asked, with what it found.
-#[inline(never)]
+#[inline]
 fn evaluated(question: &Question<'_>, flag: Option<FlagId>) -> bool {
     if let Some(flag) = flag {
         let attributes = Attributes::of(question.context);

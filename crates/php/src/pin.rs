@@ -201,10 +201,16 @@ impl Globals {
 
     /// What to answer from, after looking at what has to be looked at. None: no snapshot was ever loaded.
     pub(crate) fn pin(&mut self) -> Option<Pin<'_>> {
+        self.follow();
+        self.pinned_as_it_is()
+    }
+
+    /// Looks at what has to be looked at.
+    #[inline(always)]
+    pub(crate) fn follow(&mut self) {
         if !self.pinned || self.must_look() {
             look(self);
         }
-        self.pinned_as_it_is()
     }
 
     pub(crate) fn pinned_as_it_is(&self) -> Option<Pin<'_>> {
