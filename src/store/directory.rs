@@ -200,20 +200,38 @@ fn plain(found: FileType) -> io::Result<()> {
 
 #[cfg(feature = "publisher")]
 mod change {
-    use super::{Folder, StoreFile};
+    use super::{Folder, StoreFile, plain};
     use crate::store::error::StoreError;
     use crate::store::modes::Modes;
-    use rustix::fs::{AtFlags, Dir, Mode, OFlags, mkdirat, openat, renameat, statat, unlinkat};
+    use crate::store::trust::{judge_file, pass};
+    use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, mkdirat, openat, renameat, statat, unlinkat};
     use rustix::io::Errno;
     use std::ffi::{OsStr, OsString};
-    use std::fs::File;
+    use std::fs::{File, Metadata};
     use std::io::{self, Read};
     use std::os::unix::ffi::OsStringExt;
+    use std::os::unix::fs::MetadataExt;
 
     impl Folder {
         /// The permissions of the store, as its directory shows them.
         pub(in crate::store) fn modes(&self) -> io::Result<Modes> {
             Ok(Modes::of(&self.directory.metadata()?))
+        }
+
+        /// Judges a file or folder without opening it; its metadata, and whether a group can write it. None where there is nothing.
+        pub(in crate::store) fn look(&self, name: &str) -> Result<Option<(Metadata, bool)>, StoreError> {
+            let path = self.path.join(name);
+            let failed = |source| StoreError::io("look at", &path, source);
+            let found = match pass(&self.directory, OsStr::new(name)) {
+                Ok(found) => found.metadata().map_err(failed)?,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+                Err(error) => return Err(failed(error)),
+            };
+            if !found.is_dir() {
+                plain(FileType::from_raw_mode(found.mode())).map_err(failed)?;
+            }
+            let group_writable = judge_file(&path, &found, &self.judged, self.user)?;
+            Ok(Some((found, group_writable)))
         }
 
         /// Whether there is anything of that name, a broken link included.

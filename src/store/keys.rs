@@ -35,12 +35,7 @@ impl Store {
     fn read_export_key(&self, store: &Folder) -> Result<Option<ExportKey>, StoreError> {
         let path = self.directory.join(KEYS).join(SIGNING);
         let Some((text, mode)) = read_key(store, SIGNING)? else { return Ok(None) };
-        if mode & 0o007 != 0 {
-            let path = printable(&path);
-            return Err(StoreError::Refused(format!(
-                "{path} can be read by everybody, so that anybody may have signed with it; remove it, make another with `flagstone key make`, and trust that one where the old one was"
-            )));
-        }
+        refuse_readable(&store.expect_folder(KEYS)?, SIGNING, mode)?;
         match seed(text.trim_end()) {
             Some(seed) => Ok(Some(ExportKey::from_seed(&seed))),
             None => {
@@ -131,6 +126,17 @@ impl Store {
         let _ = session.append(outcome);
         written.map(|()| true)
     }
+}
+
+/// Refuses a key for exports that others than those who publish can read; other files pass.
+pub(super) fn refuse_readable(folder: &Folder, name: &str, mode: u32) -> Result<(), StoreError> {
+    if (folder.name(), name) != (KEYS, SIGNING) || mode & 0o007 == 0 {
+        return Ok(());
+    }
+    let path = printable(&folder.path().join(name));
+    Err(StoreError::Refused(format!(
+        "{path} can be read by everybody, so that anybody may have signed with it; remove it, make another with `flagstone key make`, and trust that one where the old one was"
+    )))
 }
 
 /// The text and mode of a file of keys that nobody else can change.

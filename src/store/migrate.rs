@@ -21,7 +21,8 @@ use rustix::process::geteuid;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 
-const FOLDERS: [&str; 4] = [SNAPSHOTS, "guard", "notify", "keys"];
+/// The folders of a store.
+pub(super) const FOLDERS: [&str; 4] = [SNAPSHOTS, "guard", "notify", "keys"];
 
 /// What a migration did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -48,6 +48,8 @@ mod notify;
 #[cfg(feature = "publisher")]
 mod past;
 #[cfg(feature = "publisher")]
+mod permissions;
+#[cfg(feature = "publisher")]
 mod plan;
 #[cfg(feature = "publisher")]
 mod post;
@@ -99,6 +101,8 @@ pub use migrate::Migrated;
 pub use named::NamedFile;
 #[cfg(feature = "publisher")]
 pub use notify::{Sender, Unsent};
+#[cfg(feature = "publisher")]
+pub use permissions::Permissions;
 #[cfg(feature = "publisher")]
 pub use plan::{PlanWord, Planned, Ticked, Ticker};
 #[cfg(feature = "publisher")]

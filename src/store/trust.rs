@@ -343,7 +343,7 @@ fn walk(path: &Path) -> io::Result<(Vec<Place>, File)> {
 }
 
 /// Opens what has that name in a directory, a link itself, so far that it can be looked at and passed through.
-fn pass(directory: impl AsFd, name: &OsStr) -> io::Result<File> {
+pub(super) fn pass(directory: impl AsFd, name: &OsStr) -> io::Result<File> {
     let flags = PASS | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     Ok(File::from(openat(directory, name, flags, Mode::empty())?))
 }

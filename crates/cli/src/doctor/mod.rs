@@ -50,7 +50,7 @@ const fn kind(name: &'static str, weight: u32) -> Kind {
 }
 
 pub const STORE: Kind = critical("store", 10);
-pub const PERMISSIONS: Kind = kind("permissions", 3);
+pub const PERMISSIONS: Kind = critical("permissions", 3);
 pub const HEAD: Kind = critical("head", 10);
 pub const EMERGENCY: Kind = critical("emergency", 6);
 pub const SNAPSHOT: Kind = critical("snapshot", 10);

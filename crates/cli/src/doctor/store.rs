@@ -29,6 +29,10 @@ pub fn open(directory: &Path, report: &mut Report) -> Option<Opened> {
     report.passed(STORE, format!("{named}, for {}", words::plain(store.environment())));
     match store.status() {
         Ok(status) => Some(Opened { store, status }),
+        Err(error @ StoreError::Untrusted { .. }) => {
+            report.failed(PERMISSIONS, plain(&error), mend(&error, &named));
+            None
+        }
         Err(error) => {
             report.failed(HEAD, plain(&error), "restore it as docs/operations.md says under \"Restore\"");
             None
@@ -39,6 +43,41 @@ pub fn open(directory: &Path, report: &mut Report) -> Option<Opened> {
 /// All that the store says about itself.
 pub fn checks(opened: &Opened, kill_days: u32, report: &mut Report) {
     let Opened { store, status } = opened;
+    permissions(store, status, report);
+    head(status, report);
+    emergency(store, report);
+    snapshot(opened, report);
+    environment(opened, report);
+    stopped(status, report);
+    kills(status, kill_days, report);
+    audit(store, report);
+    space::checks(store.directory(), status.size.unwrap_or(0), report);
+    time::checks(status, report);
+}
+
+/// Who can change the store: asked of what judges each file when it is opened.
+fn permissions(store: &Store, status: &StoreStatus, report: &mut Report) {
+    let found = match store.permissions() {
+        Ok(found) => found,
+        Err(error) => {
+            let named = words::plain(&store.directory().to_string_lossy()).into_owned();
+            return report.failed(PERMISSIONS, plain(&error), mend(&error, &named));
+        }
+    };
+    if let Some(first) = found.refused.first() {
+        let more = match found.refused.len() - 1 {
+            0 => String::new(),
+            more => format!("; and {more} more like it"),
+        };
+        let remedy = match first {
+            StoreError::Untrusted { .. } => mend(first, ""),
+            StoreError::Refused(_) => {
+                "rm keys/signing in the store, flagstone key make, and trust the new key where the old one was".to_owned()
+            }
+            _ => "put what the store had back in its place (docs/operations.md, \"Restore\")".to_owned(),
+        };
+        return report.failed(PERMISSIONS, format!("{}{more}", plain(first)), remedy);
+    }
     match (&status.warning, store.publishers()) {
         (_, Ok(Some(group))) => report.warned(
             PERMISSIONS,
@@ -49,22 +88,20 @@ pub fn checks(opened: &Opened, kill_days: u32, report: &mut Report) {
                 words::shell(&store.directory().to_string_lossy())
             ),
         ),
-        (None, _) => report.passed(PERMISSIONS, "only root and its owner can change it"),
+        (None, _) => match found.group_writable.first() {
+            None => report.passed(PERMISSIONS, "only root and its owner can change it"),
+            Some(path) => report.warned(
+                PERMISSIONS,
+                format!("a group can write {}", words::plain(&path.to_string_lossy())),
+                format!("chmod -R g-w {}", words::shell(&store.directory().to_string_lossy())),
+            ),
+        },
         (Some(warning), _) => report.warned(
             PERMISSIONS,
             words::plain(warning),
             "take the group's right to write away: chmod -R g-w DIRECTORY",
         ),
     }
-    head(status, report);
-    emergency(store, report);
-    snapshot(opened, report);
-    environment(opened, report);
-    stopped(status, report);
-    kills(status, kill_days, report);
-    audit(store, report);
-    space::checks(store.directory(), status.size.unwrap_or(0), report);
-    time::checks(status, report);
 }
 
 fn head(status: &StoreStatus, report: &mut Report) {

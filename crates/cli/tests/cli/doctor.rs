@@ -3,7 +3,7 @@
 use crate::shop::{FLAGS, Ran, Shop, ran};
 use serde_json::Value;
 use std::io::{Read, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
@@ -148,6 +148,52 @@ fn a_store_that_a_group_can_write_is_a_warning() {
     let store = shop.directory.join("store");
     std::fs::set_permissions(&store, PermissionsExt::from_mode(0o775)).unwrap();
     says(&doctor(&shop, &[]).exits(0), "permissions", "warned", &["writable by a group", "chmod -R g-w"]);
+}
+
+/// `permissions` passed what `key`, `guard` and `publish` refuse.
+#[test]
+fn whatever_a_command_refuses_for_its_owner_or_mode_is_no_go() {
+    let shop = well();
+    shop.run(["key", "make"]).exits(0);
+    let store = shop.directory.join("store");
+    for folder in ["guard", "notify"] {
+        std::fs::DirBuilder::new().mode(0o755).create(store.join(folder)).unwrap();
+    }
+    std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(store.join("guard/lock"))
+        .unwrap();
+    let snapshot = snapshot(&shop, 1);
+    let snapshot = snapshot.strip_prefix(&store).unwrap().to_str().unwrap().to_owned();
+    let set = |name: &str, mode| {
+        std::fs::set_permissions(store.join(name), PermissionsExt::from_mode(mode)).unwrap();
+    };
+    let mode = |name: &str| std::fs::metadata(store.join(name)).unwrap().permissions().mode() & 0o7777;
+    for (name, exposed, mend) in [
+        ("lock", 0o666, "chmod o-w "),
+        ("audit.jsonl", 0o666, "chmod o-w "),
+        ("keys", 0o777, "chmod o-w "),
+        ("keys/signing", 0o644, "flagstone key make"),
+        ("guard", 0o777, "chmod o-w "),
+        ("guard/lock", 0o666, "chmod o-w "),
+        ("notify", 0o777, "chmod o-w "),
+        ("snapshots", 0o777, "chmod o-w "),
+        (&snapshot, 0o666, "chmod o-w "),
+    ] {
+        let before = mode(name);
+        set(name, exposed);
+        let ran = doctor(&shop, &[]).exits(1);
+        says(&ran, "permissions", "failed", &[name, mend]);
+        set(name, before);
+        says(&doctor(&shop, &[]).exits(0), "permissions", "passed", &["only root and its owner"]);
+    }
+    set("keys", 0o775);
+    says(&doctor(&shop, &[]).exits(0), "permissions", "warned", &["a group can write", "chmod -R g-w "]);
+    set("keys", 0o755);
+    std::os::unix::fs::chown(store.join(&snapshot), Some(64_011), None).unwrap();
+    says(&doctor(&shop, &[]).exits(1), "permissions", "failed", &["belongs to user 64011", "publish again"]);
 }
 
 #[test]
