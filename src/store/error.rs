@@ -157,7 +157,7 @@ fn hint(error: &io::Error) -> &'static str {
             ". Make room on that file system; flags can be killed meanwhile, which needs none"
         }
         io::ErrorKind::ReadOnlyFilesystem => ". A store can be changed only where it can be written",
-        io::ErrorKind::PermissionDenied => ". Run it as the store's owner, or as a member of its group",
+        io::ErrorKind::PermissionDenied => ". Run it as the store's owner: sudo -u OWNER flagstone …",
         _ => "",
     }
 }
