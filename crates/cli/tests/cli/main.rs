@@ -24,5 +24,6 @@ mod scan;
 mod shop;
 mod trail;
 mod travel;
+mod units;
 mod verify;
 mod why;

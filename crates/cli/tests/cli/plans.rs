@@ -2,8 +2,7 @@
 
 use crate::shop::Shop;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 /// A plan whose stages soak for a week, and one of seconds.
@@ -262,21 +261,4 @@ fn a_daemon_without_a_store_says_so_once_and_finds_it_when_it_is_there() {
     daemon.kill().unwrap();
     daemon.wait().unwrap();
     assert_eq!(errors.next(), None);
-}
-
-#[test]
-fn the_units_for_systemd_are_sound() {
-    let shop = Shop::empty();
-    let units = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/systemd");
-    let mut verify = Command::new("systemd-analyze");
-    verify.arg("verify");
-    for unit in ["flagstone.service", "flagstone-tick.service", "flagstone-tick.timer"] {
-        let text = std::fs::read_to_string(units.join(unit)).unwrap();
-        // Where the command is installed is not where it is built.
-        let text = text.replace("/usr/local/bin/flagstone", env!("CARGO_BIN_EXE_flagstone"));
-        verify.arg(shop.write(unit, text));
-    }
-    let ran = verify.output().expect("systemd-analyze, of Debian's package systemd");
-    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
-    assert_eq!(String::from_utf8_lossy(&ran.stderr), "");
 }
