@@ -5,16 +5,26 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Tests;
 
 use Flagstone\Laravel\Facades\Flagstone;
+use Flagstone\Laravel\Queue\RequiresFeature;
 use Flagstone\Laravel\Subject\Presets;
 use Flagstone\Laravel\Subject\Subject;
 use Flagstone\Laravel\Subject\Subjects;
+use Illuminate\Database\Eloquent\Collection;
+use Illuminate\Database\Query\Expression;
+use Illuminate\Foundation\Http\FormRequest;
 use Illuminate\Http\Request;
+use Illuminate\Http\Response;
 use Illuminate\Routing\Middleware\SubstituteBindings;
+use Illuminate\Support\Carbon;
+use Illuminate\Support\Facades\Blade;
 use Illuminate\Support\Facades\DB;
 use Illuminate\Support\Facades\Route;
 use Illuminate\Support\Facades\Schema;
+use Illuminate\Support\HtmlString;
+use Illuminate\Support\MessageBag;
+use Illuminate\Support\Str;
+use Illuminate\Support\ViewErrorBag;
 use InvalidArgumentException;
-use PHPUnit\Framework\Attributes\DataProvider;
 
 /**
  * Which company is asking.
@@ -224,19 +234,96 @@ final class SubjectTest extends TestCase
         $this->assertTrue(Flagstone::for($model)->enabled('enterprise'));
     }
 
-    /** @return array<string, array{mixed, string}> */
-    public static function nonsense(): array
+    /** A collection's text is no company's key: companies in "deny" passed. */
+    public function test_anything_else_is_refused(): void
     {
-        return ['a bool' => [true, 'bool'], 'an array' => [[1], 'array'], 'an object' => [new \stdClass(), 'stdClass']];
+        foreach (self::nonsense() as $company) {
+            $this->refuses($company);
+        }
     }
 
-    /** @dataProvider nonsense */
-    #[DataProvider('nonsense')]
-    public function test_anything_else_is_refused(mixed $company, string $type): void
+    /** @return list<mixed> */
+    private static function nonsense(): array
     {
-        $this->expectException(InvalidArgumentException::class);
-        $this->expectExceptionMessage("A company is an int, a string, null, a model or a Stringable, $type given");
-        Flagstone::for($company);
+        return [
+            true, 15.0, [15], new \stdClass(), Support\Channel::Mail, \collect([15]), new Collection([new Support\Company()]),
+            \collect([15])->lazy(), new \ArrayObject([15]), new MessageBag(['15']), new ViewErrorBag(), new Request(), new Response('15'),
+            new \RuntimeException('15'), new \DateTimeImmutable(), Carbon::now(), new \SplFileInfo('15'), new HtmlString('15'),
+            new \ReflectionClass(\stdClass::class), new Expression('15'),
+            new class () extends FormRequest {
+            },
+            new class () {
+                /** @return list<int> */
+                public function toArray(): array
+                {
+                    return [15];
+                }
+
+                public function __toString(): string
+                {
+                    return '15';
+                }
+            },
+            new class () {
+                public function __toString(): string
+                {
+                    return "several\nlines";
+                }
+            },
+        ];
+    }
+
+    private function refuses(mixed $company): void
+    {
+        $type = \get_debug_type($company);
+        $this->app->instance('currentTenant', $company);
+        $user = new class () extends Support\User {
+            public mixed $company_id = null;
+        };
+        $user->company_id = $company;
+        $ways = [
+            'for' => static fn () => Flagstone::for($company)->enabled('pilot'),
+            'actingFor' => static fn () => Flagstone::actingFor($company, static fn () => Flagstone::enabled('pilot')),
+            'filter' => static fn () => Flagstone::filter('pilot', [$company]),
+            'a Subject, where PHP would make a string of it' => static fn () => (new \ReflectionClass(Subject::class))->newInstance($company),
+            'Blade' => static fn () => Blade::check('flagstone', 'pilot', $company),
+            'Blade, looking' => static fn () => Blade::check('flagstonepeek', 'pilot', $company),
+            'a job' => static fn () => RequiresFeature::for('pilot')->company($company),
+            'a tenant' => fn () => $this->found(['spatie']),
+            'a user' => fn () => $this->found(['user:company_id'], $user),
+            'a fake' => static function () use ($company): void {
+                Flagstone::fake(['pilot' => [15 => false]]);
+                Flagstone::for($company)->enabled('pilot');
+            },
+        ];
+        foreach ($ways as $way => $ask) {
+            try {
+                $ask();
+                $this->fail("$way takes $type for a company");
+            } catch (InvalidArgumentException $refused) {
+                $this->assertStringContainsString(
+                    "A company is an int, a string, null, a backed enum, a model or a value object such as a UUID, $type given; pass ",
+                    $refused->getMessage(),
+                    $way,
+                );
+            }
+        }
+    }
+
+    public function test_a_company_is_an_id_an_enum_a_model_or_a_value(): void
+    {
+        $value = new class () {
+            public function __toString(): string
+            {
+                return 'acme';
+            }
+        };
+        foreach (['acme', Support\Plan::Pro, Str::of('acme'), $value] as $company) {
+            $expected = $company instanceof \BackedEnum ? $company->value : 'acme';
+            $this->assertSame($expected, (new Subject($company))->company);
+        }
+        $this->assertSame(15, (new Subject((new Support\Company())->forceFill(['id' => 15])))->company);
+        $this->assertNull((new Subject(null))->company);
     }
 
     public function test_acting_for_a_company_nests_and_ends_whatever_happens(): void

@@ -4,9 +4,13 @@ declare(strict_types=1);
 
 namespace Flagstone\Laravel\Subject;
 
+use BackedEnum;
+use Countable;
 use Illuminate\Contracts\Queue\QueueableEntity;
 use InvalidArgumentException;
+use ReflectionClass;
 use Stringable;
+use Traversable;
 
 /**
  * The key of a company, from whatever the application has in hand.
@@ -15,8 +19,20 @@ use Stringable;
  */
 final class Company
 {
+    /** Names of classes whose objects have a text that is no key: an exception, a request, a view. */
+    private const FRAMEWORKS = ['Illuminate\\', 'Symfony\Component\\'];
+
+    /** Those of them that are values. */
+    private const VALUES = ['Illuminate\Support\Stringable', 'Symfony\Component\Uid\\', 'Symfony\Component\String\\'];
+
+    /** @var array<class-string, bool> whether the text of a class's objects is a key */
+    private static array $values = [];
+
     /**
-     * Null, an int, a string, a model (its key) or an object that is a string, such as a UUID.
+     * Null, an int, a string, a backed enum (its value), a model (its key) or a value object that is a string, such as a UUID.
+     *
+     * The text of anything else is refused: a collection's is JSON, which no list of companies names, so that a company in
+     * `deny` would pass.
      *
      * @throws InvalidArgumentException for anything else
      */
@@ -28,17 +44,54 @@ final class Company
         if (\is_object($company) && \method_exists($company, 'flagstoneCompany')) {
             return self::key($company->flagstoneCompany());
         }
+        if ($company instanceof BackedEnum) {
+            return $company->value;
+        }
         // Before Stringable: a model's string is its JSON.
         if ($company instanceof QueueableEntity) {
             return self::key($company->getQueueableId());
         }
-        if ($company instanceof Stringable) {
-            return (string) $company;
+        if ($company instanceof Stringable && (self::$values[$company::class] ??= self::isValue($company))) {
+            $text = (string) $company;
+            if (\preg_match('/[\x00-\x1f\x7f]/', $text) === 0) {
+                return $text;
+            }
         }
 
         throw new InvalidArgumentException(\sprintf(
-            'A company is an int, a string, null, a model or a Stringable, %s given; pass its key',
+            'A company is an int, a string, null, a backed enum, a model or a value object such as a UUID, %s given; %s',
             \get_debug_type($company),
+            \is_iterable($company) ? 'pass one company, or ask Flagstone::filter() for several' : 'pass its key',
         ));
+    }
+
+    /** Whether objects of this class stand for their text, as UUIDs and Str::of() do. */
+    private static function isValue(Stringable $object): bool
+    {
+        if ($object instanceof Traversable || $object instanceof Countable || \method_exists($object, 'toArray')) {
+            return false;
+        }
+        $class = new ReflectionClass($object);
+        do {
+            // PHP's own, such as an exception, a date or a file, and classes made from them.
+            if ($class->isInternal() || self::startsWith($class->getName(), self::FRAMEWORKS) && !self::startsWith($class->getName(), self::VALUES)) {
+                return false;
+            }
+            $class = $class->getParentClass();
+        } while ($class !== false);
+
+        return true;
+    }
+
+    /** @param list<string> $beginnings */
+    private static function startsWith(string $name, array $beginnings): bool
+    {
+        foreach ($beginnings as $beginning) {
+            if (\str_starts_with($name, $beginning)) {
+                return true;
+            }
+        }
+
+        return false;
     }
 }

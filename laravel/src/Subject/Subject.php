@@ -24,16 +24,22 @@ final class Subject
     /** @var array<string, true> flags whose off was looked into */
     private array $explained = [];
 
+    /** The company's key. */
+    public readonly int|string|null $company;
+
     /**
+     * @param mixed $company what for() takes; not an int|string, since PHP would make the JSON of a collection a string of it
      * @param array<string, mixed>|Closure $context attributes; a closure that gives them runs once, when a flag
      *     that reads attributes is asked for the first time
      * @param bool $signedIn whether a user stands behind it
+     * @throws InvalidArgumentException for what is no company
      */
     public function __construct(
-        public readonly int|string|null $company = null,
+        mixed $company = null,
         private array|Closure $context = [],
         public readonly bool $signedIn = false,
     ) {
+        $this->company = Company::key($company);
     }
 
     /**
