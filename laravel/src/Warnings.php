@@ -22,9 +22,6 @@ final class Warnings
     private const SECONDS = 3600;
     private const ATTRIBUTE_SECONDS = 60;
 
-    /** What a string can be and still not be read as: the data's fault more often than the code's. */
-    private const CONTENTS = ['a time', 'a version'];
-
     /** @var array<string, float> when this process said what, in Unix seconds */
     private array $said = [];
 
@@ -64,7 +61,7 @@ final class Warnings
         foreach ($reads as $name) {
             $value = $context[$name] ?? null;
             if (!Attributes::isComparable($value)) {
-                $this->incomparable(IncomparableAttribute::of($flag, $name, Attributes::type($value)), true);
+                $this->incomparable(IncomparableAttribute::of($flag, $name, Attributes::type($value)));
             }
         }
         if ($this->throws()) {
@@ -78,15 +75,14 @@ final class Warnings
         foreach (Value::items($explained, 'unknown') as $unknown) {
             [$name, $type, $expected] = [Value::text($unknown, 'attribute'), Value::text($unknown, 'type'), Value::text($unknown, 'expected')];
             if ($name !== null && $type !== null) {
-                $isContent = $type === 'a string' && \in_array($expected, self::CONTENTS, true);
-                $this->incomparable(IncomparableAttribute::of($flag, $name, $type, $expected), !$isContent);
+                $this->incomparable(IncomparableAttribute::of($flag, $name, $type, $expected));
             }
         }
     }
 
-    private function incomparable(IncomparableAttribute $problem, bool $throws): void
+    private function incomparable(IncomparableAttribute $problem): void
     {
-        if ($throws && $this->throws()) {
+        if ($this->throws()) {
             throw $problem;
         }
         $this->say("attribute:$problem->flag:$problem->attribute", $problem->getMessage(), self::ATTRIBUTE_SECONDS);

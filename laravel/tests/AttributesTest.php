@@ -27,6 +27,9 @@ use Illuminate\Support\Str;
 final class AttributesTest extends TestCase
 {
     /** Null: as the environment has it. */
+    /** By attribute: a flag that reads it. */
+    private const FLAGS = ['plan' => 'not_free', 'seats' => 'by_seats', 'trial' => 'by_trial', 'version' => 'by_version'];
+
     private ?string $unknown = null;
 
     private string $environment = 'testing';
@@ -80,6 +83,8 @@ final class AttributesTest extends TestCase
             'a list' => ['plan', ['pro'], "an array, $unlike"],
             'a closure' => ['plan', static fn () => 'pro', "an object of Closure, $unlike"],
             'a decimal' => ['seats', '25.00', 'a string, but is compared as a number: the condition is unknown, and its rule does not hold. Pass a number.'],
+            'a date without a time' => ['trial', '2026-05-01', 'a string, but is compared as a time: the condition is unknown, and its rule does not hold. Pass a time.'],
+            'a text that is no version' => ['version', 'dev-main', 'a string, but is compared as a version: the condition is unknown, and its rule does not hold. Pass a version.'],
         ];
     }
 
@@ -87,7 +92,7 @@ final class AttributesTest extends TestCase
     #[\PHPUnit\Framework\Attributes\DataProvider('incomparable')]
     public function test_in_local_and_testing_it_is_an_exception(string $attribute, mixed $value, string $message): void
     {
-        $flag = $attribute === 'plan' ? 'not_free' : 'by_seats';
+        $flag = self::FLAGS[$attribute];
         foreach (['local', 'testing'] as $environment) {
             $this->start($environment);
             foreach ($this->questions($flag, [$attribute => $value]) as $name => $question) {
@@ -100,7 +105,7 @@ final class AttributesTest extends TestCase
                 }
             }
             // Of the attributes that the flag reads.
-            $this->assertFalse(Flagstone::enabled('by_trial', [$attribute => $value]));
+            $this->assertFalse(Flagstone::enabled($attribute === 'trial' ? 'by_seats' : 'by_trial', [$attribute => $value]));
             $this->assertNotSame([], Flagstone::explain($flag, [$attribute => $value])['unknown']);
         }
     }
@@ -109,7 +114,7 @@ final class AttributesTest extends TestCase
     #[\PHPUnit\Framework\Attributes\DataProvider('incomparable')]
     public function test_elsewhere_it_is_off_and_one_line_a_minute(string $attribute, mixed $value, string $message): void
     {
-        $flag = $attribute === 'plan' ? 'not_free' : 'by_seats';
+        $flag = self::FLAGS[$attribute];
         $this->start('production');
         foreach ($this->questions($flag, [$attribute => $value]) as $question) {
             $this->assertContains($question(), [false, null, 'default', []]);
@@ -124,12 +129,6 @@ final class AttributesTest extends TestCase
         $this->anotherProcess();
         Flagstone::enabled($flag, [$attribute => $value]);
         $this->assertSame([$line, $line], $this->logged);
-    }
-
-    public function test_a_text_that_is_no_version_is_logged_and_no_exception(): void
-    {
-        $this->assertFalse(Flagstone::enabled('by_version', ['version' => 'dev-main']));
-        $this->assertStringContainsString('reads the attribute "version", which is a string, but is compared as a version', \implode($this->logged));
     }
 
     public function test_an_attribute_that_is_comparable_costs_no_line(): void
