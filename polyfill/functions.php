@@ -103,6 +103,8 @@ if (!function_exists('feature_filter')) {
      */
     function feature_filter(string $flag, array $companies, array $context = []): array
     {
+        $context = $companies === [] ? $context : Process::settle($flag, $context);
+
         return array_filter($companies, static fn ($company): bool => Process::answer(
             $flag,
             Company::key($company, 'feature_filter', 2, 'companies'),

@@ -208,6 +208,22 @@ final class Evaluator
     }
 
     /**
+     * The context for several questions about the flag: each object that it can read is asked once what it stands for.
+     *
+     * @param array<array-key, mixed> $context
+     * @return array<array-key, mixed>
+     */
+    public function settle(int $flag, array $context): array
+    {
+        if ($context === []) {
+            return $context;
+        }
+        $record = $this->snapshot->flag($flag);
+
+        return $this->switchedOff($flag, $record) === null ? $this->settled($flag, $record, $context) : $context;
+    }
+
+    /**
      * The context, the objects that the flag can read replaced by what they stand for.
      *
      * @param FlagRecord $record

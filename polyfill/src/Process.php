@@ -85,6 +85,26 @@ final class Process
         return $answer;
     }
 
+    /**
+     * The context for several questions about the flag: each object that it can read is asked once what it stands for.
+     *
+     * @param array<array-key, mixed> $context
+     * @return array<array-key, mixed>
+     */
+    public static function settle(string $flag, array $context): array
+    {
+        if ($context === []) {
+            return $context;
+        }
+        self::pin();
+
+        return self::sound(static function (Evaluator $evaluator) use ($flag, $context): array {
+            $number = $evaluator->snapshot->find($flag);
+
+            return $number === null ? $context : $evaluator->settle($number, $context);
+        }, $context);
+    }
+
     public static function possible(string $flag): bool
     {
         self::pin();
@@ -103,12 +123,15 @@ final class Process
     /** @param array<array-key, mixed> $context */
     public static function variant(string $flag, int|string|null $company, array $context): ?string
     {
+        $context = self::settle($flag, $context);
+
         return self::variantOf(self::answer($flag, $company, $context), $company, $context);
     }
 
     /** @param array<array-key, mixed> $context */
     public static function value(string $flag, int|string|null $company, array $context, mixed $default): mixed
     {
+        $context = self::settle($flag, $context);
         $answer = self::answer($flag, $company, $context);
         $number = $answer->flag;
         if (!$answer->on || $number === null) {
@@ -133,6 +156,8 @@ final class Process
      */
     public static function explain(string $flag, int|string|null $company, array $context): array
     {
+        $given = $context;
+        $context = self::settle($flag, $context);
         $answer = self::answer($flag, $company, $context);
         $variant = self::variantOf($answer, $company, $context);
         $snapshot = self::$evaluator?->snapshot;
@@ -149,7 +174,7 @@ final class Process
                 $missing = self::sound(static fn (Evaluator $evaluator): array => $evaluator->missing($number, $context), []);
                 $found = self::sound(static fn (Evaluator $evaluator): array => $evaluator->unknown($number, $company, $context, self::$now), []);
                 foreach ($found as $attribute => $expected) {
-                    $value = $attribute === 'company' ? $company : $context[$attribute] ?? null;
+                    $value = $attribute === 'company' ? $company : $given[$attribute] ?? null;
                     $unknown[] = ['attribute' => (string) $attribute, 'type' => Attributes::type($value), 'expected' => $expected];
                 }
             }
@@ -184,6 +209,7 @@ final class Process
         for ($number = 0; $number < ($snapshot?->count() ?? 0); ++$number) {
             $key = self::sound(static fn (Evaluator $evaluator): string => $evaluator->snapshot->key($number), null);
             if ($key !== null) {
+                $context = self::sound(static fn (Evaluator $evaluator): array => $evaluator->settle($number, $context), $context);
                 $all[$key] = self::isOn($key, $company, $context);
             }
         }

@@ -27,6 +27,7 @@ if (isset($argv[1])) {
     $attributes = [static fn () => 1, $open, $closed, new class { public function __toString(): string { return 'pro'; } }, new class extends ArrayObject {}, (function () { yield 1; })(), NAN, INF,
         new SplFileInfo('pro'), new ArrayIterator(['pro']), new DateTimeZone('UTC'), new Exception('pro'),
         new class extends DateTime { public function __construct() {} }, new class extends DateTimeImmutable { public function format($format): string { return 'soon'; } }];
+    $calls = [];
     foreach ($attributes as $at => $attribute) {
         foreach (['enabled', 'variant', 'value', 'explain', 'peek'] as $function) {
             $calls["$function attribute $at"] = static fn () => "feature_$function"('ruled', 1, ['plan' => $attribute]);
@@ -34,9 +35,30 @@ if (isset($argv[1])) {
         $calls["all attribute $at"] = static fn () => feature_all(1, ['plan' => $attribute]);
         $calls["filter attribute $at"] = static fn () => feature_filter('ruled', [1, 2], ['plan' => $attribute]);
     }
+    // A text is asked for once a question, however many flags, companies and steps read it.
+    $asked = static function (string $function, mixed ...$arguments): array {
+        $plan = new class {
+            public int $asked = 0;
+
+            public function __toString(): string
+            {
+                ++$this->asked;
+
+                return 'pro';
+            }
+        };
+
+        return ["feature_$function"(...$arguments, context: ['plan' => $plan]), $plan->asked];
+    };
+    foreach (['enabled', 'variant', 'value', 'explain', 'peek'] as $function) {
+        $calls["$function asks"] = static fn () => $asked($function, 'ruled', 1);
+        $calls["$function asks for none"] = static fn () => $asked($function, 'off', 1);
+    }
+    $calls['all asks'] = static fn () => $asked('all', 1);
+    $calls['filter asks'] = static fn () => $asked('filter', 'ruled', [1, 2, 3]);
+    $calls['filter asks for none'] = static fn () => $asked('filter', 'ruled', []);
     $contexts = [null, 1, 'x', true, new stdClass(), new ArrayObject(['plan' => 'pro']), $open];
     $choices = [true, false, 'v', 'none', null, 1, 1.5, new stdClass(), $closed, [], [1 => true, 'x' => 'v', "\xff" => false], [1 => [true]], ['x' => null]];
-    $calls = [];
     foreach ($companies as $at => $company) {
         foreach (['enabled', 'variant', 'value', 'explain'] as $function) {
             $calls["$function company $at"] = static fn () => "feature_$function"('on', $company);
@@ -89,6 +111,7 @@ if (isset($argv[1])) {
 $flagstone = escapeshellarg(getenv('FLAGSTONE_BIN'));
 $store = getenv('FLAGSTONE_TEST_DIR') . '/arguments';
 file_put_contents("$store.json", json_encode(['flags' => ['on' => ['enabled' => true, 'variants' => ['v' => ['weight' => 40, 'value' => [1]], 'w' => ['weight' => 60]]], 'off' => false, '42' => true,
+    'again' => ['enabled' => true, 'rollout' => ['percentage' => 50], 'rules' => [['when' => ['attribute' => 'plan', 'eq' => 'free']]]],
     'ruled' => ['enabled' => true, 'rollout' => ['percentage' => 50, 'by' => 'plan'], 'variants' => ['v' => ['weight' => 40], 'w' => ['weight' => 60]], 'rules' => [
         ['name' => 'known', 'when' => ['not' => ['attribute' => 'plan', 'eq' => 'free']]], ['name' => 'there', 'when' => ['attribute' => 'plan', 'exists' => true]], ['name' => 'gone', 'when' => ['attribute' => 'plan', 'exists' => false]]]]]]));
 exec("$flagstone --store $store init --environment production 2>&1 && $flagstone --store $store publish $store.json 2>&1", $output, $code);
