@@ -172,6 +172,36 @@ fn a_store_opened_to_everybody_later_keeps_new_snapshots_out() {
     assert!(store.publish(&portal(true), change()).unwrap_err().is_refusal());
 }
 
+/// It was reported only when another head came.
+#[test]
+fn a_store_opened_to_everybody_later_is_reported_at_the_next_look() {
+    let dir = trusted_dir();
+    let path = store_below(&dir);
+    let reader = reader(&path);
+    assert_eq!(reader.view().generation, 1);
+    let mut now = 0;
+    let mut look = || {
+        now += 10_000;
+        reader.check_replaced(now);
+        reader.view();
+        reader.status().last_error
+    };
+    assert_eq!(look(), None);
+    for (place, mode) in [(path.clone(), 0o755), (path.join("head"), 0o644)] {
+        chmod(&place, mode | 0o022);
+        for _ in 0..2 {
+            let error = look().unwrap_or_else(|| panic!("{}", place.display()));
+            assert!(error.contains("is writable by everybody"), "{error}");
+        }
+        // What it has stays, and so do kills.
+        assert_eq!(reader.view().generation, 1);
+        chmod(&place, mode);
+        assert_eq!(look(), None);
+    }
+    chmod(&path, 0o750);
+    assert_eq!(look(), None, "less than before is no matter");
+}
+
 #[test]
 fn a_snapshot_that_everybody_can_write_is_refused() {
     let dir = trusted_dir();

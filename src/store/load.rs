@@ -12,7 +12,10 @@ use super::shared::PAGE_SIZE;
 use super::trust::{Judged, Trust, printable};
 use crate::eval::Switches;
 use crate::snapshot::{ContentId, MapMode, Snapshot};
-use std::fs::File;
+use std::fs::{File, Metadata};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Pause before the second attempt to load a refused snapshot, in milliseconds; it doubles each time.
@@ -108,6 +111,8 @@ pub(crate) struct Loader {
     head_file: File,
     head_id: FileId,
     head_stamp: Stamp,
+    /// Whose the directory and the head were, and their modes, when they were judged last; none where they could not be looked at.
+    permissions: Option<[[u32; 3]; 2]>,
     /// Heads mapped before this one.
     heads: u64,
     serving: Option<Serving>,
@@ -143,7 +148,9 @@ impl Loader {
         now: u64,
     ) -> Loader {
         let directory = Judged { trust: file.trust(&directory), ..directory };
+        let permissions = file.file.metadata().and_then(|head| permissions(&directory.path, &head)).ok();
         let mut loader = Loader {
+            permissions,
             directory,
             identity: file.identity,
             options,
@@ -354,9 +361,24 @@ impl Loader {
             self.missing(Some(StoreError::Head { path, problem }));
             return true;
         }
+        if let Err(error) = self.judge_again(&metadata) {
+            self.missing(Some(error));
+            return false;
+        }
         self.missing(None);
         // Every change moves it; so does writing over the file, which may not have moved the epoch.
         std::mem::replace(&mut self.head_stamp, stamp) != stamp
+    }
+
+    /// Judges the directory and the head where their owner or mode is another than it was; else it costs a `stat`.
+    fn judge_again(&mut self, head: &Metadata) -> Result<(), StoreError> {
+        let path = &self.directory.path;
+        let found = permissions(path, head).map_err(|source| StoreError::io("look at", path, source))?;
+        if self.permissions != Some(found) {
+            self.accept_head()?;
+            self.permissions = Some(found);
+        }
+        Ok(())
     }
 
     /// Maps the head's file as it is now. False: it is no head to follow.
@@ -654,6 +676,12 @@ impl Loader {
         *last = Some(now);
         self.notices.push(text);
     }
+}
+
+/// Owner, group and mode of the directory and of its head.
+fn permissions(directory: &Path, head: &Metadata) -> io::Result<[[u32; 3]; 2]> {
+    let directory = std::fs::symlink_metadata(directory)?;
+    Ok([&directory, head].map(|found| [found.uid(), found.gid(), found.mode()]))
 }
 
 fn overwritten_by(other: &Identity) -> String {
