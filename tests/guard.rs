@@ -781,10 +781,10 @@ const NO_OTHERS: u64 = u64::MAX;
 
 #[test]
 fn an_outage_of_all_pages_turns_off_nothing_that_is_on_for_everybody() {
-    for hours in [[1; 5], [1, 2, 30, 40, 200], [200; 5]] {
+    for hours in [[1; 3], [1, 30, 200]] {
         let mut store = Store::new(&hours);
-        store.quiet(600);
-        assert_eq!(store.until(900, 50, 50), None, "{hours:?}");
+        store.quiet(90);
+        assert_eq!(store.until(300, 50, 50), None, "{hours:?}");
         let told = store.notices.iter().filter(|notice| matches!(notice, Notice::Outage { .. }));
         assert_eq!(told.count(), 1, "{:?}", store.notices);
     }
@@ -793,7 +793,7 @@ fn an_outage_of_all_pages_turns_off_nothing_that_is_on_for_everybody() {
 #[test]
 fn a_flag_that_was_changed_lately_and_fails_alone_is_turned_off() {
     let mut store = Store::new(&[1]);
-    store.quiet(600);
+    store.quiet(90);
     let (seconds, finding) = store.until(60, 30, 0).expect("it is the flag");
     assert_eq!((finding.ground, finding.against), (Ground::Controls, Against::Limit));
     assert!(seconds <= 4, "{seconds} s");
@@ -802,7 +802,7 @@ fn a_flag_that_was_changed_lately_and_fails_alone_is_turned_off() {
 #[test]
 fn a_flag_that_was_changed_long_ago_is_told_of_and_left_on() {
     let mut store = Store::new(&[200]);
-    store.quiet(600);
+    store.quiet(90);
     assert_eq!(store.until(300, 30, 0), None);
     assert!(store.held.contains(&("f1".to_owned(), Held::Unwatched)), "{:?}", store.held);
 }
@@ -810,11 +810,11 @@ fn a_flag_that_was_changed_long_ago_is_told_of_and_left_on() {
 #[test]
 fn where_every_request_asks_the_flag_one_act_is_made_and_no_second_until_it_is_known_to_have_helped() {
     let mut store = Store::new(&[1, 2, 3]);
-    assert_eq!(store.until(600, 0, NO_OTHERS), None);
+    assert_eq!(store.until(90, 0, NO_OTHERS), None);
     let (_, finding) = store.until(60, 50, NO_OTHERS).expect("one act");
     assert_eq!((finding.ground, finding.flag.as_str()), (Ground::Alone, "f1"));
     // The outage goes on: those who asked it fail with it off as well.
-    for _ in 0..1200 {
+    for _ in 0..420 {
         for (number, flag) in store.flags.iter_mut().enumerate() {
             if number == 0 { flag.off(100, 50, 120) } else { flag.on(100, 50, 120) }
         }
@@ -845,7 +845,7 @@ fn where_every_request_asks_the_flag_one_act_is_made_and_no_second_until_it_is_k
 fn an_act_that_helped_is_said_to_have_and_one_that_made_it_worse_at_once() {
     for (after, outcome) in [(0, Outcome::Helped), (90, Outcome::Worse)] {
         let mut store = Store::new(&[1]);
-        store.quiet(600);
+        store.quiet(90);
         store.until(60, 30, 0).expect("it is turned off");
         let begin = store.now;
         while !store.notices.iter().any(|notice| matches!(notice, Notice::Outcome { .. })) {
@@ -865,7 +865,7 @@ fn an_act_that_helped_is_said_to_have_and_one_that_made_it_worse_at_once() {
 #[test]
 fn a_backlog_that_drains_after_the_act_does_not_prove_innocence() {
     let mut store = Store::new(&[1]);
-    store.quiet(600);
+    store.quiet(90);
     store.until(60, 30, 0).expect("it is turned off");
     for second in 0..290 {
         let errors = if second < 180 { 30 } else { 0 };
@@ -882,7 +882,7 @@ fn a_backlog_that_drains_after_the_act_does_not_prove_innocence() {
 #[test]
 fn flags_that_one_publish_changed_and_the_requests_do_not_tell_apart_are_told_as_one() {
     let mut store = Store::new(&[1, 1]);
-    store.quiet(600);
+    store.quiet(90);
     assert_eq!(store.until(120, 30, 0), None);
     assert!(
         store.held.contains(&("f1".to_owned(), Held::Together(vec!["f2".to_owned()]))),
@@ -891,7 +891,7 @@ fn flags_that_one_publish_changed_and_the_requests_do_not_tell_apart_are_told_as
     );
     // Where another page asks the other, they are told apart.
     let mut store = Store::new(&[1, 1]);
-    store.quiet(600);
+    store.quiet(90);
     let acted = (0..60).find_map(|_| {
         store.flags[0].on(100, 30, 120);
         store.flags[1].on(100, 0, 120);
@@ -904,14 +904,14 @@ fn flags_that_one_publish_changed_and_the_requests_do_not_tell_apart_are_told_as
 fn a_stage_that_is_minutes_old_goes_back_when_everything_fails_and_an_older_one_does_not() {
     for (ago, back) in [(30, true), (1200, false)] {
         let mut store = Store::new(&[30]);
-        store.flags[0].changed_at = BEGIN + (600 - ago) * SECOND;
-        store.flags[0].stage = Some(BEGIN + (600 - ago) * SECOND);
+        store.flags[0].changed_at = BEGIN + (90 - ago) * SECOND;
+        store.flags[0].stage = Some(BEGIN + (90 - ago) * SECOND);
         let second = |store: &mut Store, errors: u64| {
             store.flags[0].on(10, errors / 10, 120);
             store.flags[0].off(90, errors - errors / 10, 120);
             store.look(100, errors, errors)
         };
-        for _ in 0..600 {
+        for _ in 0..90 {
             assert_eq!(second(&mut store, 0), None);
         }
         let acted = (1..=60).find_map(|at| Some((at, second(&mut store, 40)?)));
@@ -927,7 +927,7 @@ fn a_stage_that_is_minutes_old_goes_back_when_everything_fails_and_an_older_one_
 fn a_flag_whose_being_off_is_an_outage_is_held_and_killed_only_while_most_of_its_requests_fail() {
     let mut store = Store::new(&[1]);
     store.flags[0].essential = true;
-    store.quiet(600);
+    store.quiet(90);
     let (_, finding) = store.until(60, 30, 0).expect("people are told");
     assert_eq!(finding.action, Action::Hold);
     assert_eq!(store.until(60, 30, 0), None);
@@ -969,7 +969,7 @@ fn two_failing_pilots_hold_a_plan_although_they_are_too_few_to_be_turned_off() {
 #[test]
 fn a_paused_guard_counts_and_does_nothing() {
     let mut store = Store::new(&[1]);
-    store.quiet(600);
+    store.quiet(90);
     store.guard.pause(Some(store.now + 300 * SECOND));
     assert_eq!(store.until(299, 30, 0), None);
     assert!(store.until(60, 30, 0).is_some());

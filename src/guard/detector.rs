@@ -180,6 +180,8 @@ impl Detector {
             }),
             on: self.past_on.hours(),
             off: self.past_off.hours(),
+            kind: self.kind,
+            evidence: self.suspicion(),
             verdict,
         }
     }

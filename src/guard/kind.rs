@@ -3,9 +3,11 @@
 use super::policy::Baseline;
 use crate::telemetry::duration::{self, BUCKETS};
 use crate::telemetry::{Cohort, Exposure};
+use serde::{Deserialize, Serialize};
 
 /// What the on-cohort can be compared with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// Both cohorts do comparable work: with the off-cohort.
     Branch,
@@ -29,6 +31,15 @@ const QUICKER: u64 = 8;
 const QUICK: u64 = 20_000;
 
 impl Kind {
+    /// As `guard status` has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::Branch => "branch",
+            Kind::Gate => "gate",
+            Kind::Full => "full",
+        }
+    }
+
     /// Tells by what happened between two samples, if that is enough.
     pub(super) fn tell(now: &Exposure, before: &Exposure, baseline: Baseline) -> Option<Self> {
         let since = |now: u64, before: u64| now.saturating_sub(before);

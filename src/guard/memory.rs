@@ -1,5 +1,6 @@
 //! What a guard knows that the next one is to know: it is written down now and then, and may be lost.
 
+use super::kind::Kind;
 use super::sight::Blindness;
 use crate::plan::Verdict;
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,12 @@ pub struct Memory {
     /// Since when it has watched without a break, in microseconds since 1970; 0: it does not yet.
     #[serde(default)]
     pub began: i64,
+    /// Until when it is paused, in microseconds since 1970; 0: it is not.
+    #[serde(default)]
+    pub paused_until: i64,
+    /// Who watches: a process and its machine.
+    #[serde(default)]
+    pub by: String,
     /// When guards of this store were started lately, in microseconds since 1970.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub starts: Vec<i64>,
@@ -54,6 +61,12 @@ pub struct Kept {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[allow(missing_docs, reason = "said of `on`")]
     pub off: Vec<Hour>,
+    /// What it can be compared with: `branch`, `gate` or `full`, once that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<Kind>,
+    /// How far evidence against it has come: 0, none, to 1, enough.
+    #[serde(default)]
+    pub evidence: f64,
     /// What its plan is told.
     pub verdict: Verdict,
 }

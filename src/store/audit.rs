@@ -64,6 +64,9 @@ pub enum Action {
     PlanBack,
     PlanDone,
     Guard,
+    GuardPause,
+    GuardResume,
+    Note,
     KeyTrust,
     KeyForget,
     Migrate,
@@ -117,6 +120,9 @@ impl Action {
             Action::KeyForget => "key forget",
             Action::Migrate => "migrate",
             Action::Guard => "guard",
+            Action::GuardPause => "guard pause",
+            Action::GuardResume => "guard resume",
+            Action::Note => "note",
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::definition::{Flag, Held, Soak, is_answering};
 use crate::eval::time::{format_rfc3339, parse_rfc3339};
 use crate::guard::{self, Finding, Memory, Policy};
 use crate::plan::{self, Step, Verdict};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// No file of what a guard knows is longer, in bytes.
@@ -38,6 +39,17 @@ pub enum Verdicts {
     Beginning,
     /// What it said.
     Said(Box<Memory>),
+}
+
+/// What people tell the guard of a store; times are in microseconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Orders {
+    /// Until when it does nothing.
+    #[serde(default)]
+    pub paused_until: i64,
+    /// When a person let acts on limits go on.
+    #[serde(default)]
+    pub resumed_at: i64,
 }
 
 /// By what a plan goes on.
@@ -87,6 +99,10 @@ impl Verdicts {
             Self::Said(memory) => match &memory.blindness {
                 Some(blindness) => GoesBy::Nothing(format!("the guard is blind: {blindness}")),
                 None if memory.unwatched.contains(key) => GoesBy::Time("the flag says \"guard\": false"),
+                None if memory.paused_until > memory.at => GoesBy::Nothing(format!(
+                    "the guard is paused until {}",
+                    format_rfc3339(memory.paused_until)
+                )),
                 None => GoesBy::Guard(memory.began),
             },
         }
@@ -177,6 +193,60 @@ impl Store {
     /// When that cannot be read, or is damaged.
     pub fn guards_memory(&self) -> Result<Option<Memory>, StoreError> {
         guard().kept(&self.folder()?, LIMIT, "it is begun anew")
+    }
+
+    /// What people told the guard last.
+    ///
+    /// # Errors
+    ///
+    /// When that cannot be read, or is damaged.
+    pub fn guard_orders(&self) -> Result<Orders, StoreError> {
+        Ok(orders()
+            .kept(&self.folder()?, LIMIT, "`flagstone guard resume` writes it again")?
+            .unwrap_or_default())
+    }
+
+    /// Has the guard do nothing until then, in microseconds since 1970. What could not be written down is returned.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be changed.
+    pub fn pause_guard(&self, until: i64, change: &Change) -> Result<(), StoreError> {
+        self.order(Action::GuardPause, change, |orders, _| orders.paused_until = until)
+    }
+
+    /// Ends a pause, and lets acts on limits go on after one that did not help.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be changed.
+    pub fn resume_guard(&self, change: &Change) -> Result<(), StoreError> {
+        self.order(Action::GuardResume, change, |orders, now| {
+            *orders = Orders { paused_until: 0, resumed_at: now };
+        })
+    }
+
+    /// Writes into the audit trail what else was changed: a deploy, a migration, a setting of the web server.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be changed.
+    pub fn note(&self, change: &Change) -> Result<(), StoreError> {
+        let session = self.head_session(change, "noting something")?;
+        session.append(session.record(change, Action::Note, Outcome::Done)).map(drop)
+    }
+
+    fn order(
+        &self,
+        action: Action,
+        change: &Change,
+        give: impl FnOnce(&mut Orders, i64),
+    ) -> Result<(), StoreError> {
+        let session = self.head_session(change, "telling the guard")?;
+        let mut given = self.guard_orders().unwrap_or_default();
+        give(&mut given, session.now);
+        session.append(session.record(change, action, Outcome::Done))?;
+        orders().write(&session.folder, &given)
     }
 
     /// Whether this process can change what the store answers: the head can be opened for writing.
@@ -300,6 +370,64 @@ impl Store {
         Ok(Acted { took: Took::Told, generation, audit_warning: None, instead: None })
     }
 
+    /// What the guard did, by the audit trail: kills, plans taken back and held, and what it told, in this order.
+    ///
+    /// # Errors
+    ///
+    /// When the audit trail cannot be read.
+    pub fn guard_acts(&self) -> Result<[(Action, u64); 4], StoreError> {
+        let mut acts = [Action::Kill, Action::PlanBack, Action::PlanHold, Action::Guard].map(|act| (act, 0));
+        self.records(|record| {
+            let done = record.guard.is_some() && record.outcome == Outcome::Done;
+            for (_, count) in acts.iter_mut().filter(|(act, _)| done && *act == record.action) {
+                *count += 1;
+            }
+        })?;
+        Ok(acts)
+    }
+
+    /// What was published, killed, revived and noted since then, the newest first: when, and in a few words; times are in
+    /// microseconds since 1970.
+    ///
+    /// # Errors
+    ///
+    /// When the audit trail cannot be read.
+    pub fn changes_since(&self, since: i64) -> Result<Vec<(i64, String)>, StoreError> {
+        let mut changes = Vec::new();
+        self.records(|record| {
+            let Some(at) = parse_rfc3339(record.at.as_bytes()).filter(|at| *at >= since) else { return };
+            let flag = record.flag.as_deref().map_or(String::new(), |flag| format!(" {flag}"));
+            let text = match record.action {
+                _ if record.outcome != Outcome::Done => return,
+                Action::Guard | Action::GuardPause | Action::GuardResume => return,
+                Action::Note => format!("note: {}", record.reason.as_deref().unwrap_or("")),
+                action if flag.is_empty() => format!("{} of generation {}", action.word(), record.to),
+                action => format!("{}{flag}", action.word()),
+            };
+            changes.push((at, text));
+        })?;
+        changes.reverse();
+        Ok(changes)
+    }
+
+    /// Says that a daemon moves this store's plans; to be said once a minute.
+    ///
+    /// # Errors
+    ///
+    /// When that cannot be written.
+    pub fn daemon_runs(&self, now: i64) -> Result<(), StoreError> {
+        daemon().write(&self.folder()?, &now)
+    }
+
+    /// When a daemon said last that it runs, in microseconds since 1970; none if none ever did.
+    ///
+    /// # Errors
+    ///
+    /// When that cannot be read.
+    pub fn daemon_ran(&self) -> Result<Option<i64>, StoreError> {
+        daemon().kept(&self.folder()?, LIMIT, "the next daemon writes it again")
+    }
+
     /// When each flag was changed last.
     ///
     /// # Errors
@@ -308,7 +436,11 @@ impl Store {
     pub fn changed(&self) -> Result<Changed, StoreError> {
         let mut changed = Changed::default();
         self.records(|record| {
-            if record.action == Action::Guard || record.outcome == Outcome::Failed {
+            let tells = matches!(
+                record.action,
+                Action::Guard | Action::GuardPause | Action::GuardResume | Action::Note
+            );
+            if tells || record.outcome == Outcome::Failed {
                 return;
             }
             let Some(at) = parse_rfc3339(record.at.as_bytes()) else { return };
@@ -352,6 +484,14 @@ fn answers(pointer: &str) -> bool {
 
 fn guard() -> Place {
     Place { folder: "guard", lock: "lock".to_owned(), keeps: "state.json".to_owned() }
+}
+
+fn daemon() -> Place {
+    Place { folder: "guard", lock: "lock".to_owned(), keeps: "daemon.json".to_owned() }
+}
+
+fn orders() -> Place {
+    Place { folder: "guard", lock: "lock".to_owned(), keeps: "orders.json".to_owned() }
 }
 
 fn held(change: &Change) -> Held {

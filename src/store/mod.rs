@@ -92,7 +92,7 @@ pub use config::{Config, Machine, MachineName, Share};
 #[cfg(feature = "publisher")]
 pub use diff::{Difference, ListDifference, diff};
 #[cfg(feature = "publisher")]
-pub use guard::{Acted, Changed, GoesBy, Guarding, Took, Verdicts, first_watch};
+pub use guard::{Acted, Changed, GoesBy, Guarding, Orders, Took, Verdicts, first_watch};
 #[cfg(feature = "publisher")]
 pub use history::{HistoryEntry, KilledFlag, StoreStatus};
 #[cfg(feature = "publisher")]

@@ -45,6 +45,16 @@ impl Place {
         }
     }
 
+    /// Writes what is kept without taking the post.
+    pub(super) fn write(&self, store: &Folder, what: &impl Serialize) -> Result<(), StoreError> {
+        let path = store.path().join(self.folder).join(&self.keeps);
+        let failed = |source| StoreError::io("write", &path, source);
+        let modes = store.modes().map_err(failed)?;
+        let folder = store.make_folder(self.folder, &modes, modes.directory())?;
+        let text = serde_json::to_vec(what).unwrap_or_default();
+        replace(&folder, &self.keeps, &text, &modes, modes.audit()).map_err(failed)
+    }
+
     /// Whether a process has it; none where this user cannot tell.
     pub(super) fn is_taken(&self, store: &Folder) -> Option<bool> {
         let Some(folder) = store.folder(self.folder).ok()? else { return Some(false) };

@@ -108,6 +108,8 @@ pub enum Word {
     Run(Run),
     /// Watch how requests end where flags are on, and take back the flag that does harm
     Guard(Guard),
+    /// Note what else was changed, a deploy or a migration, in the audit trail
+    Note(Note),
     /// Send what webhooks were not told yet, once; `run` does so all the time
     Notify(Notify),
     /// Take flags from another store of this machine, off where they are new

@@ -1,8 +1,9 @@
 //! Rollout plans, and what a daemon does.
 
-use super::Terms;
 use super::values::instant;
+use super::{By, Terms};
 use clap::{Args, Subcommand, ValueHint};
+use flagstone::definition::Soak;
 use std::path::PathBuf;
 
 /// Arguments of `plan`.
@@ -76,7 +77,10 @@ pub struct PlanTick {
 
 /// Arguments of `guard`.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Guard {
+    #[command(subcommand)]
+    pub word: Option<GuardWord>,
     /// Say what would be done, and change nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -86,6 +90,59 @@ pub struct Guard {
     /// Where workers count, if `flagstone.telemetry` names another directory
     #[arg(long, value_name = "DIR", default_value = flagstone::telemetry::DIRECTORY, value_hint = ValueHint::DirPath)]
     pub memory: PathBuf,
+}
+
+/// Commands about the guard.
+#[derive(Debug, Subcommand)]
+pub enum GuardWord {
+    /// Show who watches, since when, each flag's evidence, and what would be done
+    Status,
+    /// Have the guard do nothing for a while: it counts, and plans wait
+    Pause(GuardPause),
+    /// End a pause, and let flags be turned off on limits again after a time that did not help
+    Resume(GuardResume),
+}
+
+/// Arguments of `guard pause`.
+#[derive(Debug, Args)]
+pub struct GuardPause {
+    /// How long, such as 30m; 8 hours at most
+    #[arg(long = "for", value_name = "LENGTH", value_parser = pause)]
+    pub length: Soak,
+    /// Why; whoever finds the guard paused will read it
+    #[arg(long, value_name = "WHY")]
+    pub reason: String,
+    #[command(flatten)]
+    pub by: By,
+}
+
+/// Arguments of `guard resume`.
+#[derive(Debug, Args)]
+pub struct GuardResume {
+    /// Why
+    #[arg(long, value_name = "WHY")]
+    pub reason: Option<String>,
+    #[command(flatten)]
+    pub by: By,
+}
+
+/// Arguments of `note`.
+#[derive(Debug, Args)]
+pub struct Note {
+    /// What was changed: "deploy 42", "index on orders"
+    pub text: String,
+    #[command(flatten)]
+    pub by: By,
+}
+
+/// A length of time that the guard may be paused for.
+fn pause(text: &str) -> Result<Soak, String> {
+    const LONGEST: i64 = 8 * 3_600_000_000;
+    let length = Soak::from_text(text).ok_or("expected a length of time such as 30m or 2h")?;
+    match length.micros() {
+        1..=LONGEST => Ok(length),
+        _ => Err("expected 8 hours at most".to_owned()),
+    }
 }
 
 /// Arguments of `run`.

@@ -1,5 +1,6 @@
 //! `guard`: watches how requests end where flags are on, and takes back the flag that does harm.
 
+use super::guard_words;
 use super::run::Stop;
 use crate::args::{Arguments, Guard};
 use crate::guarding::{Event, State, Watcher};
@@ -13,6 +14,9 @@ const LOOKS: usize = 2;
 pub const SECOND: Duration = Duration::from_secs(1);
 
 pub fn run(arguments: &Arguments, word: &Guard, output: &mut Output) -> Outcome {
+    if let Some(word) = &word.word {
+        return guard_words::run(arguments, word, output);
+    }
     let directory = place::directory(arguments)?;
     let store = place::store(arguments)?;
     let stop =

@@ -2,9 +2,11 @@
 
 use crate::args::{Arguments, Memory};
 use crate::counted::{CLASSES, Seen, counts};
+use crate::guarding::GuardReport;
 use crate::openmetrics::{Kind, Text};
 use crate::output::{Exit, Outcome, Output};
-use crate::place;
+use crate::{place, words};
+use flagstone::store::Store;
 use flagstone::telemetry::{Cohort, Counts, FlagCounts, duration};
 use std::fmt::Display;
 
@@ -18,6 +20,9 @@ pub fn run(arguments: &Arguments, word: &Memory, output: &mut Output) -> Outcome
     let mut text = Text::default();
     of_store(&seen, &counts, &mut text);
     of_memory(&counts, &mut text);
+    of_guard(&store, &mut text);
+    of_plans(&store, &mut text);
+    of_trail(&store, &mut text);
     let known: Vec<_> = seen.view.snapshot.iter().flat_map(|snapshot| counts.of(snapshot)).collect();
     of_answers(&known, &mut text);
     of_requests(&known, &mut text);
@@ -56,6 +61,75 @@ fn of_store(seen: &Seen, counts: &Counts, text: &mut Text) {
     if let Some(error) = &status.last_error {
         text.family("flagstone_last_error", Kind::Info, "Why the newest definitions do not answer");
         text.sample("_info", &[("error", error)], 1);
+    }
+}
+
+/// Microseconds after which a daemon that said nothing is down: it says that it runs once a minute.
+const DAEMON_SILENCE: u64 = 180_000_000;
+
+/// States of the guard that `flagstone_guard_state` tells apart.
+const STATES: [&str; 8] = ["none", "watching", "paused", "stopped", "blind", "silent", "restarting", "ended"];
+
+/// So that an alert "the guard is dead" can be written: `flagstone_guard_watching == 0`.
+fn of_guard(store: &Store, text: &mut Text) {
+    let report = GuardReport::of(store, words::now());
+    let watching = matches!(report.state, "watching" | "stopped");
+    gauge(text, "flagstone_guard_watching", "1 while a guard sees requests and may act", u8::from(watching));
+    let meant = "1 where a guard watches, or watched within a day without being told to end";
+    gauge(text, "flagstone_guard_expected", meant, u8::from(report.is_meant()));
+    text.family("flagstone_guard_state", Kind::Gauge, "1 for the state that the guard is in");
+    for state in STATES {
+        text.sample("", &[("state", state)], u8::from(state == report.state));
+    }
+    let Some(memory) = &report.memory else { return };
+    text.family(
+        "flagstone_guard_said_timestamp_seconds",
+        Kind::GaugeOf("seconds"),
+        "When the guard last wrote down what it knows",
+    );
+    text.sample("", &[], memory.at / 1_000_000);
+    gauge(text, "flagstone_guard_flags", "Flags that the guard watches", memory.flags.len());
+    text.family("flagstone_guard_evidence", Kind::Gauge, "How far evidence against a flag has come, 0 to 1");
+    for (flag, kept) in &memory.flags {
+        text.sample("", &[("flag", flag)], kept.evidence);
+    }
+}
+
+fn of_plans(store: &Store, text: &mut Text) {
+    let definitions = store.generation().ok().filter(|generation| *generation > 0);
+    let definitions =
+        definitions.and_then(|generation| store.definitions(generation).ok()).unwrap_or_default();
+    let plans =
+        || definitions.flags.iter().filter_map(|(key, flag)| Some((key.as_str(), flag.state.plan.as_ref()?)));
+    text.family("flagstone_plan_stage", Kind::Gauge, "Stage that a flag's plan is in, counted from 1");
+    for (flag, plan) in plans() {
+        text.sample("", &[("flag", flag)], plan.stage() + 1);
+    }
+    text.family("flagstone_plan_held", Kind::Gauge, "1 where a flag's plan is held");
+    for (flag, plan) in plans() {
+        text.sample("", &[("flag", flag)], u8::from(plan.held.is_some()));
+    }
+}
+
+/// What the guard did, by the trail, and whether that can be read; the daemon, and what endpoints wait for.
+fn of_trail(store: &Store, text: &mut Text) {
+    let acts = store.guard_acts();
+    text.family("flagstone_guard_acts", Kind::Counter, "What the guard did, by the audit trail's action");
+    for (action, count) in acts.as_ref().into_iter().flatten() {
+        text.sample("_total", &[("action", action.word())], count);
+    }
+    gauge(text, "flagstone_audit_readable", "1 where the audit trail can be read", u8::from(acts.is_ok()));
+    let ran = store.daemon_ran().ok().flatten();
+    let up = ran.is_some_and(|at| words::now().abs_diff(at) < DAEMON_SILENCE);
+    gauge(text, "flagstone_daemon_up", "1 where a daemon moves plans", u8::from(up));
+    let Ok(config) = store.config() else { return };
+    text.family("flagstone_notify_waiting", Kind::Gauge, "Changes that an endpoint was not told of yet");
+    for endpoint in config.notify.keys() {
+        let endpoint = endpoint.as_str();
+        let waiting = store.cursor(endpoint).and_then(|cursor| store.unsent(cursor.as_ref()));
+        if let Ok(waiting) = waiting {
+            text.sample("", &[("endpoint", endpoint)], waiting.changes.len());
+        }
     }
 }
 

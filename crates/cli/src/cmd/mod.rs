@@ -14,6 +14,7 @@ mod experiment;
 mod explain;
 mod export;
 mod guard;
+mod guard_words;
 mod health;
 mod history;
 mod init;
@@ -83,6 +84,7 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
         Word::Rollback(word) => rollback::run(arguments, word, output),
         Word::Plan(word) => plan::run(arguments, word, output),
         Word::Guard(word) => guard::run(arguments, word, output),
+        Word::Note(word) => guard_words::note(arguments, word, output),
         Word::Run(word) => run::run(arguments, word, output),
         Word::Notify(word) => notify::run(arguments, word, output),
         Word::Promote(word) => promote::run(arguments, word, output),

@@ -25,6 +25,8 @@ use std::time::{Duration, Instant};
 const LONGEST: Duration = Duration::from_secs(300);
 /// How long it waits for another change of the store.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How often the daemon says that it runs.
+const DAEMON_SAYS: Duration = Duration::from_secs(60);
 /// Between two looks for a signal.
 const SLICE: Duration = Duration::from_millis(50);
 /// How long the guard may take to write down that it ends.
@@ -145,9 +147,16 @@ pub fn run(arguments: &Arguments, word: &Run, output: &mut Output) -> Outcome {
 fn notifying(directory: PathBuf) {
     std::thread::spawn(move || {
         let mut told: Vec<String> = Vec::new();
+        let mut said: Option<Instant> = None;
         loop {
             let problems = match identity::open(&directory) {
                 Err(_) => Vec::new(),
+                Ok(store) if said.is_none_or(|at| at.elapsed() >= DAEMON_SAYS) => {
+                    // Best effort, for metrics alone.
+                    let _ = store.daemon_runs(words::now());
+                    said = Some(Instant::now());
+                    continue;
+                }
                 Ok(store) => match deliver_due(&store, words::now()) {
                     Err(problem) => vec![problem],
                     Ok(all) => {

@@ -10,7 +10,7 @@ use flagstone::guard::{
     Action, Blindness, Finding, Guard, Harm, Held, Memory, Notice, Outcome, RESTART_WINDOW, Reading, Sample,
     Verdict, restarts_in_a_loop,
 };
-use flagstone::store::{Acted, Actor, Change, Guarding, Store, StoreError, Took};
+use flagstone::store::{Acted, Actor, Change, Guarding, Orders, Store, StoreError, Took};
 use flagstone::telemetry::{Counts, Exposure, read, trusts};
 pub use report::GuardReport;
 use serde::Serialize;
@@ -47,6 +47,9 @@ pub struct Watcher {
     last: Memory,
     /// Whether it went on from what another one wrote down.
     resumed: bool,
+    /// What people told it last, and whether a pause was over then.
+    orders: Orders,
+    pause_over: bool,
     /// What it can do, as of the last look.
     state: State,
     /// Since when it has watched without a break, in microseconds since 1970; 0: it does not.
@@ -105,6 +108,8 @@ impl Watcher {
             said: BTreeSet::new(),
             last: Memory::default(),
             resumed: false,
+            orders: Orders::default(),
+            pause_over: true,
             state: State::Beginning,
             began: 0,
             starts: Vec::new(),
@@ -198,6 +203,10 @@ impl Watcher {
                  is entered; find what ends them (memory, a signal, a watchdog)"
             ));
         }
+        match store.guard_orders() {
+            Ok(orders) => self.obey(orders, now, events),
+            Err(error) => _ = problems.insert(error.to_string()),
+        }
         self.flags.refresh(&store, now).map_err(failed)?;
         let owner = store.owner().map_err(failed)?;
         let counts = read(&self.memory, store.directory(), now, |user| trusts(user, owner));
@@ -234,10 +243,14 @@ impl Watcher {
         }
         let decision = {
             let samples = samples(&self.flags, &counts, epoch, now);
-            self.guard.watch(now, &samples, None)
+            self.guard.watch(now, &samples, Some(&counts.total()))
         };
         for notice in decision.notices {
-            events.push(noticed(now, &notice));
+            let mut told = noticed(now, &notice);
+            if let Notice::Outage { since, .. } = notice {
+                told.text.push_str(&suspects(&store, since));
+            }
+            events.push(told);
         }
         for (finding, held) in decision.held {
             events.push(found(now, &finding, &held));
@@ -258,6 +271,37 @@ impl Watcher {
         acted
     }
 
+    /// Does what people told the guard.
+    fn obey(&mut self, orders: Orders, now: i64, events: &mut Vec<Event>) {
+        let before = std::mem::replace(&mut self.orders, orders);
+        if orders == before {
+            if orders.paused_until != 0 && orders.paused_until <= now && !self.pause_over {
+                self.pause_over = true;
+                events.push(event(now, "resumed", None, "the pause is over: the guard goes on".to_owned()));
+            }
+            return;
+        }
+        self.pause_over = orders.paused_until <= now;
+        self.guard.pause((orders.paused_until > now).then_some(orders.paused_until));
+        if orders.paused_until > now {
+            let text =
+                format!("paused until {}: nothing is done, and plans wait", words::at(orders.paused_until));
+            events.push(event(now, "paused", None, text));
+        } else if before.paused_until > now {
+            events.push(event(
+                now,
+                "resumed",
+                None,
+                "a person ended the pause: the guard goes on".to_owned(),
+            ));
+        }
+        // What was stopped before the order is meant; a guard that starts reads older orders as well.
+        if self.guard.stopped().is_some_and(|since| since <= orders.resumed_at) {
+            self.guard.resume();
+            events.push(event(now, "resumed", None, "acts on limits go on".to_owned()));
+        }
+    }
+
     /// Writes down now and then what the next guard is to know, and at once what plans are to be told.
     fn keep(&mut self, counts: &Counts, epoch: u64, now: i64, problems: &mut BTreeSet<String>) {
         let Some(lock) = &self.lock else { return };
@@ -271,7 +315,10 @@ impl Watcher {
             State::Blind(blindness) => Some(blindness.clone()),
             _ => None,
         };
-        let changed = blindness != self.last.blindness || self.began != self.last.began;
+        let changed = blindness != self.last.blindness
+            || self.began != self.last.began
+            || self.orders.paused_until != self.last.paused_until
+            || self.guard.stopped() != self.last.stopped;
         let pause = if told == self.kept.1 { KEEP } else { KEEP_SOON };
         if !changed && now.abs_diff(self.kept.0) < pause {
             return;
@@ -282,6 +329,8 @@ impl Watcher {
             blindness,
             began: self.began,
             starts: self.starts.clone(),
+            paused_until: self.orders.paused_until,
+            by: format!("process {} on {}", std::process::id(), Actor::current().host),
             ..self.guard.memory(now, &samples)
         };
         match lock.keep(&memory) {
@@ -411,6 +460,23 @@ fn found(now: i64, finding: &Finding, held: &Held) -> Event {
     };
     let text = format!("{}: {finding}; nothing is done: {why}", words::plain(&finding.flag));
     Event { finding: Some(finding.clone()), ..event(now, "found", Some(finding.flag.clone()), text) }
+}
+
+/// What was changed in the hour before an outage, the newest first, with the time between.
+fn suspects(store: &Store, since: i64) -> String {
+    const HOUR: i64 = 3_600_000_000;
+    let changes = store.changes_since(since.saturating_sub(HOUR)).unwrap_or_default();
+    let before = |(at, text): &(i64, String)| {
+        let seconds = since.saturating_sub(*at) / 1_000_000;
+        match seconds {
+            0.. => format!("{} {seconds} s before", words::plain(text)),
+            _ => format!("{} {} s after it began", words::plain(text), -seconds),
+        }
+    };
+    match changes.is_empty() {
+        true => ". Nothing was changed here in the hour before".to_owned(),
+        false => format!(". Changed in the hour before: {}", words::some(changes.iter().map(before), 5)),
+    }
 }
 
 /// What a notice says.

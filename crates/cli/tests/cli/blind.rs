@@ -167,3 +167,48 @@ fn nobody_but_the_owner_can_open_the_guards_lock() {
     let lock = site.shop.directory.join("store/guard/lock");
     assert_eq!(std::fs::metadata(&lock).unwrap().permissions().mode() & 0o777, 0o600);
 }
+
+#[test]
+fn the_state_of_the_guard_is_shown_paused_and_resumed() {
+    let mut site = started();
+    let none = site.shop.run(["guard", "status", "--json"]).exits(0).json();
+    assert_eq!(none["state"], "none");
+    let daemon = Daemon::start(&site, ["run", "--interval", "1"]);
+    let status = |site: &Site| site.shop.run(["guard", "status", "--json"]).json();
+    until(&mut site, |site| status(site)["flags"].as_array().is_some_and(|flags| flags.len() == 2));
+    let found = status(&site);
+    assert_eq!(
+        (&found["state"], &found["flags"][1]["flag"]),
+        (&"watching".into(), &"checkout".into()),
+        "{found}"
+    );
+    assert!(found["by"].to_string().contains("process "), "{found}");
+    site.shop.run(["guard", "pause", "--for", "9h", "--reason", "load test"]).exits(2);
+    site.shop.run(["guard", "pause", "--for", "30m", "--reason", "load test"]).exits(0);
+    assert!(daemon.says("paused until").is_some());
+    until(&mut site, |site| status(site)["state"] == "paused");
+    assert_eq!(health(&site)["status"], "degraded");
+    let stage_before = stage(&site);
+    site.play(3, healthy, |_| false);
+    assert_eq!(stage(&site), stage_before);
+    let metrics = site.shop.run(["metrics", "--memory", "memory"]).exits(0).out;
+    for line in [
+        "flagstone_guard_watching 0",
+        "flagstone_guard_expected 1",
+        "flagstone_guard_state{state=\"paused\"} 1",
+        "flagstone_daemon_up 1",
+        "flagstone_plan_held{flag=\"checkout\"} 0",
+        "flagstone_audit_readable 1",
+        "flagstone_guard_acts_total{action=\"kill\"} 0",
+    ] {
+        assert!(metrics.lines().any(|found| found == line), "{line} in {metrics}");
+    }
+    site.shop.run(["guard", "resume"]).exits(0);
+    until(&mut site, |site| status(site)["state"] == "watching");
+    site.shop.run(["note", "deploy 42"]).exits(0);
+    let trail = site.shop.run(["audit", "--json"]).exits(0).json()["trail"].clone();
+    let actions: Vec<&Value> = trail.as_array().unwrap().iter().map(|record| &record["action"]).collect();
+    for action in ["guard_pause", "guard_resume", "note"] {
+        assert!(actions.iter().any(|found| **found == action), "{actions:?}");
+    }
+}

@@ -1,0 +1,170 @@
+//! `guard status`, `guard pause`, `guard resume`, and `note`.
+
+use super::change;
+use crate::args::{Arguments, GuardPause, GuardResume, GuardWord, Note};
+use crate::guarding::GuardReport;
+use crate::output::{Cell, DIM, Exit, Failure, GOOD, Outcome, Output, WARN};
+use crate::{place, words};
+use flagstone::definition::Definitions;
+use flagstone::guard::{Action, Kept, Kind, Policy, Verdict};
+use serde_json::{Value, json};
+
+/// Runs one of the commands about the guard.
+pub fn run(arguments: &Arguments, word: &GuardWord, output: &mut Output) -> Outcome {
+    match word {
+        GuardWord::Status => status(arguments, output),
+        GuardWord::Pause(word) => pause(arguments, word, output),
+        GuardWord::Resume(word) => resume(arguments, word, output),
+    }
+}
+
+fn status(arguments: &Arguments, output: &mut Output) -> Outcome {
+    let store = place::store(arguments)?;
+    let now = words::now();
+    let report = GuardReport::of(&store, now);
+    let generation = store.generation().map_err(Failure::asking)?;
+    let definitions = match generation {
+        0 => Definitions::default(),
+        generation => store.definitions(generation).map_err(Failure::asking)?,
+    };
+    let (state, style) = match report.state {
+        "watching" => ("watches", GOOD),
+        "none" => ("nobody watches", DIM),
+        state => (state, WARN),
+    };
+    let since = report.since.map_or(String::new(), |since| format!(" since {}", words::at(since)));
+    let memory = report.memory.as_ref();
+    let by = memory.map_or(String::new(), |memory| match memory.by.as_str() {
+        "" => String::new(),
+        by => format!(", {}", words::plain(by)),
+    });
+    output.line(format!("guard of {}: {}{since}{by}", store.environment(), output.paint(style, state)));
+    if let Some(problem) = &report.problem {
+        output.line(output.paint(WARN, words::plain(problem)));
+    }
+    let flags = memory.map(|memory| memory.flags.iter());
+    let rows: Vec<Row> =
+        flags.into_iter().flatten().filter_map(|(key, kept)| Row::of(key, kept, &definitions, now)).collect();
+    if let Some(memory) = memory {
+        let watched = rows.iter().filter(|row| row.acts).count();
+        let suspects = rows.iter().filter(|row| row.kept.evidence > 0.3).count();
+        output.line(format!(
+            "as of {}: {} asked, of which {watched} can be acted on, {} under suspicion",
+            words::at(memory.at),
+            words::counted(rows.len() as u64, "flag"),
+            suspects
+        ));
+    }
+    let table: Vec<Vec<Cell>> = rows.iter().map(Row::cells).collect();
+    if !table.is_empty() {
+        output.table(&["FLAG", "COMPARED WITH", "EVIDENCE", "LEFT ALONE UNTIL", "WOULD"], &table);
+    }
+    output.json(&json!({
+        "environment": store.environment(),
+        "state": report.state,
+        "since": report.since.map(words::at),
+        "by": memory.map(|memory| &memory.by),
+        "at": memory.map(|memory| words::at(memory.at)),
+        "problem": report.problem,
+        "paused_until": memory.map(|memory| memory.paused_until).filter(|until| *until > now).map(words::at),
+        "stopped_since": memory.and_then(|memory| memory.stopped).map(words::at),
+        "flags": rows.iter().map(Row::json).collect::<Vec<_>>(),
+    }));
+    Ok(if report.problem.is_none() { Exit::Yes } else { Exit::No })
+}
+
+/// One flag that the guard watches.
+struct Row<'a> {
+    key: &'a str,
+    kept: &'a Kept,
+    /// Whether it may be turned off or taken back.
+    acts: bool,
+    would: String,
+    now: i64,
+}
+
+impl<'a> Row<'a> {
+    fn of(key: &'a str, kept: &'a Kept, definitions: &Definitions, now: i64) -> Option<Row<'a>> {
+        let policy = Policy::of(definitions.flags.get(key)?.guard.as_ref())?;
+        let watched = kept.kind == Some(Kind::Branch) || now.saturating_sub(kept.changed_at) < policy.watch;
+        let acts = watched && policy.action != Action::Notify;
+        let would = match (&kept.verdict, policy.action, watched) {
+            (_, Action::Notify, _) => "tell",
+            (_, _, false) => "tell: it was not changed for long",
+            (_, Action::Hold, true) => "hold its plan",
+            (_, Action::Rollback, true) => "take it back",
+        };
+        let why = match &kept.verdict {
+            Verdict::Go => String::new(),
+            Verdict::Few(why) | Verdict::Failing(why) | Verdict::Wait(why) | Verdict::Trip(why) => {
+                format!("; {}", words::plain(why))
+            }
+        };
+        Some(Row { key, kept, acts, would: format!("{would}{why}"), now })
+    }
+
+    fn kind(&self) -> &'static str {
+        match self.kept.kind {
+            Some(Kind::Branch) => "off-cohort",
+            Some(Kind::Gate) => "past, controls (gate)",
+            Some(Kind::Full) => "past, controls",
+            None => "not known yet",
+        }
+    }
+
+    fn cooldown(&self) -> Option<i64> {
+        self.kept.cooldown.filter(|until| *until > self.now)
+    }
+
+    fn cells(&self) -> Vec<Cell> {
+        vec![
+            Cell::of(self.key),
+            Cell::of(self.kind()),
+            Cell::of(format!("{:.0} %", self.kept.evidence * 100.0)),
+            Cell::of(self.cooldown().map_or(String::new(), words::at)),
+            Cell::of(self.would.as_str()),
+        ]
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "flag": self.key,
+            "kind": self.kept.kind.map(Kind::as_str),
+            "evidence": self.kept.evidence,
+            "changed_at": words::at(self.kept.changed_at),
+            "cooldown_until": self.cooldown().map(words::at),
+            "acts": self.acts,
+            "would": self.would,
+        })
+    }
+}
+
+fn pause(arguments: &Arguments, word: &GuardPause, output: &mut Output) -> Outcome {
+    let until = words::now().saturating_add(word.length.micros());
+    let begun = change::begin_at_once(arguments, &word.by, "pause the guard", Some(&word.reason), output)?;
+    begun.store.pause_guard(until, &begun.change).map_err(Failure::changing)?;
+    output.line(format!(
+        "the guard does nothing until {}, and plans wait; `flagstone guard resume` ends that",
+        words::at(until)
+    ));
+    output.json(&json!({ "environment": begun.store.environment(), "paused_until": words::at(until) }));
+    Ok(Exit::Yes)
+}
+
+fn resume(arguments: &Arguments, word: &GuardResume, output: &mut Output) -> Outcome {
+    let begun =
+        change::begin_at_once(arguments, &word.by, "let the guard go on", word.reason.as_deref(), output)?;
+    begun.store.resume_guard(&begun.change).map_err(Failure::changing)?;
+    output.line("the guard goes on");
+    output.json(&json!({ "environment": begun.store.environment(), "paused_until": Value::Null }));
+    Ok(Exit::Yes)
+}
+
+/// Writes a note into the audit trail.
+pub fn note(arguments: &Arguments, word: &Note, output: &mut Output) -> Outcome {
+    let begun = change::begin_at_once(arguments, &word.by, "note", Some(&word.text), output)?;
+    begun.store.note(&begun.change).map_err(Failure::changing)?;
+    output.line(format!("noted: {}", words::plain(&word.text)));
+    output.json(&json!({ "environment": begun.store.environment(), "note": word.text }));
+    Ok(Exit::Yes)
+}
