@@ -39,5 +39,34 @@ fn cohort(now: &Cohort, before: &Cohort, most: u64) -> bool {
         sound.then(|| (sum.0 + requests, sum.1 + errors))
     });
     let Some((durations, (in_groups, failed))) = durations.zip(groups) else { return false };
-    near(durations) && near(in_groups) && failed.abs_diff(errors) <= SLACK
+    // A request whose thread died failed, and has no duration.
+    let untimed = requests.saturating_sub(durations);
+    durations <= requests.saturating_add(SLACK)
+        && untimed <= errors.saturating_add(SLACK)
+        && near(in_groups)
+        && failed.abs_diff(errors) <= SLACK
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// So many requests of one group, of which the first `errors` fail and so many have a duration.
+    fn counted(requests: u64, errors: u64, timed: u64) -> Exposure {
+        let mut exposure = Exposure::default();
+        let cohort = &mut exposure.on;
+        (cohort.requests, cohort.errors) = (requests, errors);
+        cohort.durations[0] = timed;
+        (cohort.groups[0].requests, cohort.groups[0].errors) = (requests, errors);
+        exposure
+    }
+
+    #[test]
+    fn requests_whose_thread_died_are_plausible_without_durations() {
+        let none = Exposure::default();
+        assert!(plausible(&counted(20_000, 20_000, 0), &none, 1_000_000));
+        assert!(plausible(&counted(20_000, 10_000, 10_000), &none, 1_000_000));
+        assert!(!plausible(&counted(20_000, 0, 0), &none, 1_000_000));
+        assert!(!plausible(&counted(20_000, 10_000, 30_000), &none, 1_000_000));
+    }
 }

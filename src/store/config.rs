@@ -4,6 +4,7 @@
 //! called when somebody changes the store: a file of anybody but root and the process's own user is ignored as a whole.
 
 use super::Store;
+use super::believed::TelemetryConfig;
 use super::directory::{Access, Folder, StoreFile};
 use super::error::StoreError;
 use super::layout::CONFIG;
@@ -42,6 +43,9 @@ pub struct Config {
     /// Who is told of changes, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub notify: BTreeMap<MachineName, Endpoint>,
+    /// How requests are counted.
+    #[serde(default, skip_serializing_if = "TelemetryConfig::is_empty")]
+    pub telemetry: TelemetryConfig,
     /// Why nothing in the file is used, where it is not root's or this process's user's alone, and what to type.
     #[serde(skip)]
     pub ignored: Option<String>,

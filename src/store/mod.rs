@@ -22,6 +22,8 @@ mod actor;
 #[cfg(feature = "publisher")]
 mod audit;
 #[cfg(feature = "publisher")]
+mod believed;
+#[cfg(feature = "publisher")]
 mod change;
 #[cfg(feature = "publisher")]
 mod config;
@@ -85,6 +87,8 @@ pub(crate) use trust::printable;
 pub use actor::Actor;
 #[cfg(feature = "publisher")]
 pub use audit::{Action, Outcome, Record, Torn};
+#[cfg(feature = "publisher")]
+pub use believed::{Believed, TelemetryConfig, UserId};
 #[cfg(feature = "publisher")]
 pub use change::{Change, FileOptions, Published, Switched};
 #[cfg(feature = "publisher")]

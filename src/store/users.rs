@@ -116,6 +116,15 @@ pub(super) fn group_name(gid: u32) -> Option<String> {
         .and_then(|fields| fields.first().cloned())
 }
 
+/// The number of a user, given by name or number.
+pub(super) fn user_number(name: &str) -> Option<u32> {
+    if let Ok(number) = name.parse() {
+        return Some(number);
+    }
+    let fields = entry("passwd", name, |fields| fields.first() == Some(&name))?;
+    fields.get(2)?.parse().ok()
+}
+
 /// The number of a group, given by name or number.
 pub(super) fn group_number(name: &str) -> Option<u32> {
     if let Ok(number) = name.parse() {

@@ -37,6 +37,6 @@ pub use layout::DIRECTORY;
 pub use marks::{MarkBegun, Marks};
 pub use outcome::{Ending, Observation, Status};
 #[cfg(feature = "publisher")]
-pub use read::{Counts, FlagCounts, Hour, Source, Tally, Total, Tracked, Worker, read, trusts};
+pub use read::{Counts, FlagCounts, Hour, Source, Tally, Total, Tracked, Worker, read};
 pub use recorder::{Asked, Recorder};
 pub use tally::Arm;

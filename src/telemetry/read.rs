@@ -18,7 +18,6 @@ use super::sketch::estimate;
 use super::tally::{ARM_OFF, ARM_ON, ARM_VARIANT, Arm};
 use crate::eval::Reason;
 use crate::snapshot::Snapshot;
-use rustix::process::geteuid;
 use std::collections::HashMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -197,15 +196,6 @@ impl Counts {
 
 /// Microseconds in which every worker that is asked follows a publish.
 const GRACE: i64 = 10_000_000;
-
-/// Users below are the system's own: daemons run as such, people do not (`SYS_UID_MAX` of login.defs).
-const SYSTEM_USERS: u32 = 1000;
-
-/// Whose counters are believed of a store that belongs to `owner`: root's, the owner's, this user's and the system's own
-/// users', as whom web servers run. Anybody else could make up errors, and have a feature turned off.
-pub fn trusts(user: u32, owner: u32) -> bool {
-    user < SYSTEM_USERS || user == owner || user == geteuid().as_raw()
-}
 
 /// Reads the files in `directory` of the store at `store`, a canonical path, of those users that `believed` says yes to.
 /// `now` is in microseconds since 1970. A file that cannot be read is left out and listed.

@@ -2,8 +2,8 @@
 
 use crate::output::{Failure, Output};
 use crate::words;
-use flagstone::store::{Reader, ReaderOptions, ReaderStatus, Source, Store, View};
-use flagstone::telemetry::{Counts, read, trusts};
+use flagstone::store::{Believed, Reader, ReaderOptions, ReaderStatus, Source, Store, View};
+use flagstone::telemetry::{Counts, TelemetryError, read};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,6 +13,12 @@ pub const CLASSES: [&str; 7] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx", "fail
 /// What is counted in `memory`; warns of files that are left out.
 pub fn counts(store: &Store, memory: &Path, output: &mut Output) -> Result<Counts, Failure> {
     let counts = quietly(store, memory)?;
+    for user in store.believed().map_err(Failure::asking)?.unknown {
+        let user = words::quoted(&user);
+        output.warn(format!(
+            "config.json believes the counters of the user {user}, whom this machine does not know"
+        ));
+    }
     for source in &counts.sources {
         if let Some(why) = &source.left_out {
             let path = words::plain(&source.path.to_string_lossy()).into_owned();
@@ -24,9 +30,23 @@ pub fn counts(store: &Store, memory: &Path, output: &mut Output) -> Result<Count
 
 /// The same; the files that are left out are in it.
 pub fn quietly(store: &Store, memory: &Path) -> Result<Counts, Failure> {
-    let owner = store.owner().map_err(Failure::asking)?;
-    read(memory, store.directory(), words::now(), |user| trusts(user, owner))
+    let believed = store.believed().map_err(Failure::asking)?;
+    believed_counts(store, &believed, memory, words::now())
         .map_err(|error| Failure::Unknown(error.to_string()))
+}
+
+/// The counts of those users whose counters are believed. Files of others say what to type.
+pub fn believed_counts(
+    store: &Store,
+    believed: &Believed,
+    memory: &Path,
+    now: i64,
+) -> Result<Counts, TelemetryError> {
+    let mut counts = read(memory, store.directory(), now, |user| believed.trusts(user))?;
+    for source in counts.sources.iter_mut().filter(|source| !believed.trusts(source.user)) {
+        source.left_out = Some(believed.refusal(source.user));
+    }
+    Ok(counts)
 }
 
 /// A store as a worker sees it that starts now.

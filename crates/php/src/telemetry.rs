@@ -36,6 +36,8 @@ pub(crate) struct Telemetry {
     overrides_within: bool,
     /// A request is open: it began and did not end.
     open: bool,
+    /// A request ended: memory is opened by then, where there is any.
+    ended: bool,
     /// When it began, in nanoseconds.
     begun: u64,
 }
@@ -144,16 +146,27 @@ pub(crate) fn worker_takes_request(globals: &mut Globals) {
 pub(crate) fn request_ends(globals: &mut Globals) {
     pin::prepare(globals);
     if globals.telemetry.by_itself || globals.telemetry.marks.is_open() {
+        count_without_questions(globals);
         globals.telemetry.end(php::outcome());
     }
     globals.telemetry.marks.clear();
     globals.telemetry.by_itself = false;
 }
 
+/// Opens the memory for a worker whose first request asked nothing: all requests are counted.
+fn count_without_questions(globals: &mut Globals) {
+    let first = !std::mem::replace(&mut globals.telemetry.ended, true);
+    let has_store = globals.named.is_some() || !globals.settings.store.is_empty();
+    if first && has_store && globals.settings.telemetry.is_some() && !php::lives_long() {
+        globals.pin();
+    }
+}
+
 /// The client of PHP's own request has its response: what runs from here on is no part of the request.
 pub(crate) fn response_ends(globals: &mut Globals, status: Status) {
     pin::prepare(globals);
     if globals.telemetry.by_itself && !php::lives_long() {
+        count_without_questions(globals);
         globals.telemetry.end(status);
     }
 }

@@ -307,7 +307,7 @@ pub struct ResumeAll {
 /// Arguments of `config`.
 #[derive(Debug, Args)]
 pub struct Config {
-    /// What: companies, off_share, machines, machines.NAME; without it, all
+    /// What: companies, off_share, machines, machines.NAME, telemetry.users; without it, all
     pub key: Option<String>,
     /// The value to set: JSON, or plain text
     #[arg(conflicts_with = "unset")]

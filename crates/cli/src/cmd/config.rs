@@ -24,7 +24,7 @@ fn show(store: &Store, key: Option<&str>, output: &mut Output) -> Outcome {
     }
     let mut all = serde_json::to_value(&config).unwrap_or_default();
     all["off_share"] = json!(config.off_share());
-    for name in ["companies", "machines"] {
+    for name in ["companies", "machines", "telemetry"] {
         if all.get(name).is_none() {
             all[name] = Value::Null;
         }

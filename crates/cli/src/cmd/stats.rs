@@ -37,6 +37,8 @@ pub fn run(arguments: &Arguments, word: &Stats, output: &mut Output) -> Outcome 
         "environment": served.environment,
         "generation": served.view.generation,
         "flags": known.iter().map(|(key, flag)| to_json(key, flag)).collect::<Vec<_>>(),
+        "requests": counts.total().requests,
+        "errors": counts.total().errors,
         "unknown_flags": counts.unknown,
         "without_room": counts.others,
         "dropped_flags": counts.dropped_flags,

@@ -4,6 +4,7 @@ mod flags;
 mod report;
 mod sources;
 
+use crate::counted::believed_counts;
 use crate::{identity, words};
 use flags::Flags;
 use flagstone::guard::{
@@ -11,7 +12,7 @@ use flagstone::guard::{
     Verdict, restarts_in_a_loop,
 };
 use flagstone::store::{Acted, Actor, Change, Guarding, Orders, Store, StoreError, Took};
-use flagstone::telemetry::{Counts, Exposure, read, trusts};
+use flagstone::telemetry::{Counts, Exposure};
 pub use report::GuardReport;
 use serde::Serialize;
 use sources::Sources;
@@ -208,8 +209,8 @@ impl Watcher {
             Err(error) => _ = problems.insert(error.to_string()),
         }
         self.flags.refresh(&store, now).map_err(failed)?;
-        let owner = store.owner().map_err(failed)?;
-        let counts = read(&self.memory, store.directory(), now, |user| trusts(user, owner));
+        let believed = store.believed().map_err(failed)?;
+        let counts = believed_counts(&store, &believed, &self.memory, now);
         let (counts, blindness) = match counts {
             Ok(counts) => {
                 let blindness = Blindness::of(&counts, now);

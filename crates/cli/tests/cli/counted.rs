@@ -327,3 +327,45 @@ fn an_experiment_tells_what_each_variant_came_to_and_who_is_ahead() {
     let stats = shop.run(["stats", "customer_portal", "--memory", "memory", "--json"]).exits(0).json();
     assert_eq!(stats["flags"][0]["cohorts"]["on"]["requests"], 12_000);
 }
+
+#[test]
+fn the_owner_of_a_store_says_whose_counters_are_believed() {
+    assert!(rustix::process::geteuid().is_root(), "only root may give files away: run the tests as root");
+    let shop = Shop::published();
+    let mut worker = Worker::of(&shop);
+    worker.request("customer_portal", true, 42, Status::Http(200), 10);
+    let file = worker.recorder.path().to_owned();
+    drop(worker);
+    let give = |user: u32| {
+        for path in [file.as_path(), &file.with_extension("claims"), file.parent().unwrap()] {
+            std::os::unix::fs::chown(path, Some(user), Some(user)).unwrap();
+        }
+    };
+    let told = || shop.run(["stats", "--memory", "memory", "--json"]).exits(0);
+    let counted = || told().json()["flags"].as_array().unwrap().len() == 1;
+    // The system's own users are believed, as whom web servers run; a pool's user above 1000 is named by the owner.
+    give(33);
+    assert!(counted());
+    give(1500);
+    assert!(!counted());
+    let err = told().err;
+    let typed = "flagstone config telemetry.users '[\"1500\"]'";
+    assert!(
+        err.contains("user 1500 (1500) is not one whose counters are believed") && err.contains(typed),
+        "{err}"
+    );
+    shop.run(["config", "telemetry.users", r#"["1500"]"#]).exits(0);
+    assert!(counted());
+    // Then nobody else is, but root and the owner.
+    give(33);
+    assert!(!counted());
+    shop.run(["config", "telemetry.users", r#"[1500, "www-data-of-nowhere"]"#]).exits(0);
+    assert!(told().err.contains("whom this machine does not know"), "{}", told().err);
+    give(0);
+    assert!(counted());
+    shop.run(["config", "telemetry.users", r#"{"a": 1}"#]).exits(1);
+    shop.run(["config", "telemetry.user", "[]"]).exits(1);
+    shop.run(["config", "telemetry.users", "--unset"]).exits(0);
+    give(33);
+    assert!(counted());
+}
