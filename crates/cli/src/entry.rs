@@ -6,8 +6,8 @@
 //! Other users go everywhere as the kernel lets them.
 
 use rustix::fs::{
-    AtFlags, CWD, FileType, Mode, OFlags, Stat, fchmod, fchown, fstat, fstatfs, openat, readlinkat, renameat,
-    statat, unlinkat,
+    AtFlags, CWD, FileType, Mode, OFlags, Stat, fchmod, fchown, fcntl_setfl, fstat, fstatfs, openat,
+    readlinkat, renameat, statat, unlinkat,
 };
 use rustix::io::Errno;
 use rustix::process::{geteuid, getpid};
@@ -30,6 +30,13 @@ const PASS: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC
 const PASS: OFlags = OFlags::DIRECTORY.union(OFlags::CLOEXEC);
 /// Opens a file to look at it: without waiting, and without a terminal of its own.
 const LOOK: OFlags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
+
+/// What the opening of a pipe does that nobody writes yet.
+#[derive(Clone, Copy)]
+enum Pipes {
+    Awaited,
+    NotAwaited,
+}
 
 /// The result of [`Entry::replace`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,12 +89,24 @@ impl Entry {
     ///
     /// When it cannot be opened, or others could have put it there for root to read.
     pub fn open(&self) -> io::Result<File> {
-        Ok(self.look()?.0)
+        Ok(self.look(Pipes::Awaited)?.0)
     }
 
-    fn look(&self) -> io::Result<(File, Stat)> {
+    /// As [`open`](Self::open), but a pipe that nobody writes has its end at once.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn open_at_once(&self) -> io::Result<File> {
+        let file = self.look(Pipes::NotAwaited)?.0;
+        fcntl_setfl(&file, OFlags::empty())?;
+        Ok(file)
+    }
+
+    fn look(&self, pipes: Pipes) -> io::Result<(File, Stat)> {
         if self.is_open_file {
-            let flags = OFlags::RDONLY | OFlags::NOCTTY | OFlags::CLOEXEC;
+            let mut flags = OFlags::RDONLY | OFlags::NOCTTY | OFlags::CLOEXEC;
+            flags.set(OFlags::NONBLOCK, matches!(pipes, Pipes::NotAwaited));
             let file = File::from(openat(&self.folder, &self.name, flags, Mode::empty())?);
             let found = fstat(&file)?;
             return Ok((file, found));
@@ -96,8 +115,8 @@ impl Entry {
         let mut flags = OFlags::RDONLY | LOOK;
         match &self.exposed {
             Some(why) => regular(&found, Some(why))?,
-            // A pipe of the user's own is waited for.
-            None => flags.remove(OFlags::NONBLOCK),
+            // A pipe of the user's own.
+            None => flags.set(OFlags::NONBLOCK, matches!(pipes, Pipes::NotAwaited)),
         }
         let file = File::from(openat(&self.folder, &self.name, flags, Mode::empty())?);
         let found = fstat(&file)?;
@@ -120,7 +139,7 @@ impl Entry {
         }
         let found = statat(&self.folder, &self.name, AtFlags::SYMLINK_NOFOLLOW)?;
         regular(&found, None)?;
-        let (mut file, found) = self.look()?;
+        let (mut file, found) = self.look(Pipes::Awaited)?;
         let mut now = Vec::with_capacity(before.len());
         (&mut file).take(before.len() as u64 + 1).read_to_end(&mut now)?;
         if now != before {

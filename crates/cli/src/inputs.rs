@@ -16,9 +16,12 @@ static OPENED: OnceLock<BTreeMap<PathBuf, io::Result<File>>> = OnceLock::new();
 /// written.
 pub fn open_all(arguments: &Arguments) -> Option<Entry> {
     let mut written = None;
+    let at_once =
+        matches!(arguments.word, Word::Kill(_) | Word::Revive(_) | Word::StopAll(_) | Word::ResumeAll(_));
     let mut open = |path: &Path| {
         let entry = Entry::find(path)?;
-        let file = entry.open()?;
+        // A kill waits for nobody, and what it reached is counted after it.
+        let file = if at_once { entry.open_at_once() } else { entry.open() }?;
         if matches!(&arguments.word, Word::Pull(word) if !word.dry_run) {
             written = Some(entry);
         }

@@ -32,10 +32,13 @@ mod terminal;
 mod words;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 fn main() -> ExitCode {
     // Whoever started it may have blocked the signal, and threads have the mask of the one that starts them.
     flagstone::unblock_bus_errors();
+    // A write past a limit on the size of files is an error like that of a full disk, and no end in the middle of a change.
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
     if let Some(code) = privileged::serve() {
         return code;
     }

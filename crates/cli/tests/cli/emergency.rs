@@ -1,6 +1,6 @@
 //! `kill` and `stop-all` where something is in the way: they work, or their last line says that nothing was stopped.
 
-use crate::shop::Shop;
+use crate::shop::{Shop, ran};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -76,4 +76,29 @@ fn a_backup_that_holds_the_lock_stops_no_kill() {
     assert!(doctor.contains("kill and stop-all work, a publish does not"), "{doctor}");
     drop(backup.stdin.take());
     assert!(backup.wait().unwrap().success());
+}
+
+/// The signal that a write past the limit raises ended the command in the middle, before the head was written.
+#[test]
+fn a_limit_on_the_size_of_files_ends_no_kill() {
+    let shop = Shop::published();
+    let flagstone = env!("CARGO_BIN_EXE_flagstone");
+    let limited = |word: &str| {
+        let line = format!("ulimit -f 0; exec {flagstone} {word} --reason burning >&2");
+        ran(Command::new("sh")
+            .args(["-c", &line])
+            .current_dir(&shop.directory)
+            .env("FLAGSTONE_STORE", "store")
+            .output()
+            .unwrap())
+    };
+    for (word, before) in
+        [("kill search", "killed       none"), ("stop-all --environment production", "stopped      no\n")]
+    {
+        assert!(shop.run(["status"]).out.contains(before));
+        let ran = limited(word);
+        assert_eq!(ran.code, 0, "{word}: {}", ran.err);
+        let status = shop.run(["status"]).out;
+        assert!(!status.contains(before), "{word}: {status}");
+    }
 }

@@ -105,6 +105,27 @@ fn root_opens_no_private_file_or_pipe_in_a_directory_of_another_user() {
     place.all_refuse("public/link.json", &format!("is a symbolic link of user {STRANGER}"));
 }
 
+/// The list was opened before root became the owner, and so a pipe in its place held the kill up for ever.
+#[test]
+fn a_kill_waits_for_no_list_of_companies() {
+    let place = Place::new();
+    mkfifoat(CWD, place.path("root/pipe"), Mode::RUSR | Mode::WUSR).unwrap();
+    let words: [&[&str]; 4] = [
+        &["kill", "search", "--companies", "FILE", "--reason", "test"],
+        &["stop-all", "--environment", "production", "--companies", "FILE", "--reason", "test"],
+        &["resume-all", "--companies", "FILE"],
+        &["revive", "search", "--companies", "FILE"],
+    ];
+    for word in words {
+        let started = Instant::now();
+        let ran = place.run_with(word, &place.path("root/pipe"));
+        assert!(started.elapsed() < Duration::from_secs(20), "{word:?} waits");
+        assert_eq!(ran.code, 0, "{word:?}: {}{}", ran.out, ran.err);
+        let status = place.run(["status"]).out;
+        assert_eq!(status.contains("killed       none"), word.contains(&"revive"), "{word:?}: {status}");
+    }
+}
+
 #[test]
 fn root_follows_its_own_links_and_those_of_who_typed() {
     let place = Place::new();
