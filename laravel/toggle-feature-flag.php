@@ -101,7 +101,7 @@ exit((/** @param list<string> $arguments */ static function (array $arguments): 
     $account = \function_exists('posix_geteuid') ? \posix_getpwuid(\posix_geteuid()) : ['name' => \get_current_user()];
     $user = Value::text($account, 'name') ?? '';
     $result = $binary->run([
-        ...($value === 'true' ? ['enable', '--keep'] : ['disable']),
+        $value === 'true' ? 'enable' : 'disable',
         "--store=$store",
         '--yes',
         '--reason=' . ($reason !== '' ? $reason : "toggle-feature-flag.php, typed by $user"),

@@ -52,11 +52,12 @@ fn percent(thousandths: u32) -> Percentage {
 }
 
 fn on(percentage: Option<u32>, ids: &[i64]) -> Edit {
+    let percentage = percentage.or(ids.is_empty().then_some(100_000));
     Edit::Enable { percentage: percentage.map(percent), companies: companies(ids) }
 }
 
 #[test]
-fn enabling_alone_is_on_for_all_but_those_who_are_denied() {
+fn a_hundred_percent_is_on_for_all_but_those_who_are_denied() {
     let changed = done(None, "portal", on(None, &[]));
     let portal = flag(&changed, "portal");
     assert_eq!(portal.rollout.as_ref().unwrap().percentage, Percentage::FULL);
@@ -85,11 +86,24 @@ fn the_text_changes_in_the_place_of_the_change_only() {
         FLAGS.replace("[15, 42],", "[15, 42, 7],")
     );
     assert_eq!(done(None, "portal", Edit::Forget(companies(&[15]))).text, FLAGS.replace("[15, 42]", "[42]"));
-    assert_eq!(done(None, "beta", on(None, &[])).text, FLAGS.replace("\"beta\": false", "\"beta\": true"));
+    assert_eq!(done(None, "beta", Edit::Restore).text, FLAGS.replace("\"beta\": false", "\"beta\": true"));
     assert_eq!(
         done(None, "dark_mode", Edit::Disable).text,
         FLAGS.replace("\"dark_mode\": true", "\"dark_mode\": false")
     );
+}
+
+#[test]
+fn a_flag_that_would_be_on_for_nobody_is_not_turned_on_as_it_was() {
+    let text =
+        FLAGS.replace("\"beta\": false", r#""beta": { "enabled": false, "rollout": { "percentage": 0 } }"#);
+    let error = change(target(&text, None), "beta", &Edit::Restore).unwrap_err().to_string();
+    assert!(error.contains("on for nobody; nothing was changed. For everybody type"), "{error}");
+    for line in ["`flagstone enable beta --percentage 100`", "`flagstone enable beta --company ID`"] {
+        assert!(error.contains(line), "{error}");
+    }
+    let published = change_published("generation 1", &definitions(&text, None), "beta", &Edit::Restore, NOW);
+    assert!(matches!(published, Err(ChangeError::Nobody { .. })));
 }
 
 #[test]
@@ -238,7 +252,7 @@ fn definitions_with_errors_are_not_touched() {
 
 #[test]
 fn what_is_so_already_changes_nothing() {
-    let changed = done(None, "dark_mode", on(None, &[]));
+    let changed = done(None, "dark_mode", Edit::Restore);
     assert!(!changed.changed);
     assert_eq!(changed.text, FLAGS);
 }
@@ -297,7 +311,7 @@ fn edits() -> impl Strategy<Value = Edit> {
             .prop_map(|percentage| Edit::Enable { percentage: Some(percentage), companies: Vec::new() }),
         (proptest::option::of(percentage()), ids())
             .prop_map(|(percentage, companies)| Edit::Enable { percentage, companies }),
-        Just(Edit::Resume),
+        Just(Edit::Restore),
         Just(Edit::Disable),
         percentage().prop_map(Edit::Rollout),
         ids().prop_map(Edit::Allow),
@@ -389,6 +403,11 @@ proptest! {
                 prop_assert!(before || twice, "{report}");
                 return Ok(());
             }
+            Err(ChangeError::Nobody { .. }) if edit == Edit::Restore => {
+                let flag = &definitions(&text, environment).flags["f"];
+                prop_assert!(flag.companies.allow.is_empty() && flag.percentage_at(NOW).0 == Percentage::NONE);
+                return Ok(());
+            }
             Err(error) => panic!("{error}\n{text}\n{edit:?}"),
         };
         prop_assert_eq!(&definitions(&changed.text, environment), &changed.definitions);
@@ -408,14 +427,14 @@ proptest! {
                 if let Some(percentage) = percentage {
                     prop_assert_eq!(is.percentage_at(NOW).0, *percentage);
                 } else if companies.is_empty() {
-                    prop_assert_eq!(is.percentage_at(NOW).0, Percentage::FULL);
+                    prop_assert_eq!(is, &Flag { enabled: true, ..was.clone() });
                 } else if !was.enabled {
                     prop_assert_eq!(is.percentage_at(NOW).0, Percentage::NONE);
                 } else {
                     prop_assert_eq!(is.percentage_at(NOW).0, was.percentage_at(NOW).0);
                 }
             }
-            Edit::Resume => prop_assert_eq!(is, &Flag { enabled: true, ..was.clone() }),
+            Edit::Restore => prop_assert_eq!(is, &Flag { enabled: true, ..was.clone() }),
             Edit::Disable => prop_assert_eq!(is, &Flag { enabled: false, ..was.clone() }),
             Edit::Rollout(percentage) => {
                 prop_assert_eq!(is.percentage_at(NOW).0, *percentage);
@@ -448,7 +467,7 @@ fn what_is_published_changes_as_a_text_does_and_keeps_what_the_store_keeps() {
     let mut published = definitions(FLAGS, None);
     published.flags.get_mut("portal").unwrap().state.orphaned = Some(7);
     for edit in
-        [on(None, &[7]), on(Some(50_000), &[]), Edit::Resume, Edit::Disable, Edit::Rollout(percent(3))]
+        [on(None, &[7]), on(Some(50_000), &[]), Edit::Restore, Edit::Disable, Edit::Rollout(percent(3))]
     {
         let changed = change_published("generation 1", &published, "portal", &edit, NOW).unwrap();
         let mut expected = done(None, "portal", edit);
@@ -464,7 +483,7 @@ fn what_is_published_changes_as_a_text_does_and_keeps_what_the_store_keeps() {
     );
     published.flags.get_mut("beta").unwrap().rollout = None;
     published.flags.get_mut("ruled").unwrap().requires.push("gone".to_owned());
-    let error = change_published("generation 1", &published, "beta", &on(None, &[]), NOW).unwrap_err();
+    let error = change_published("generation 1", &published, "beta", &Edit::Restore, NOW).unwrap_err();
     assert!(matches!(error, ChangeError::Definitions { before: true, .. }), "{error}");
     assert!(error.to_string().contains("unknown flag \"gone\""), "{error}");
 }

@@ -288,7 +288,7 @@ fn edits() -> impl Strategy<Value = Vec<(usize, Edit)>> {
     let thousandths = prop_oneof![Just(0u32), Just(500), Just(100_000)];
     let edit = prop_oneof![
         Just(Edit::Disable),
-        Just(Edit::Resume),
+        Just(Edit::Restore),
         thousandths.prop_map(|n| Edit::Rollout(Percentage::from_thousandths(n).unwrap())),
         ids().prop_map(Edit::Allow),
         ids().prop_map(Edit::Deny),

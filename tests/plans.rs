@@ -123,7 +123,8 @@ fn a_stage_without_soak_waits_for_a_person_and_the_last_one_ends_the_plan() {
     flag.plan = Some(Plan { stages: vec![stage(&[15], None, None), stage(&[], Some(100), Some("1d"))] });
     let flag = start("search", &flag, NOW, NONE).unwrap().flag;
     assert_eq!(tick(&flag, NOW + 999 * DAY).0, Step::Wait(Wait::Person));
-    let flag = advance("search", &flag, NOW + DAY, NONE).unwrap().flag;
+    refused(advance("search", &flag, Some(2), NOW + DAY, NONE), "so that the next is 2, not 3");
+    let flag = advance("search", &flag, Some(1), NOW + DAY, NONE).unwrap().flag;
     assert_eq!(on_for(&flag), (true, 100, 1));
     assert_eq!(tick(&flag, NOW + DAY).0, Step::Wait(Wait::Soak(NOW + 2 * DAY)));
     let (decided, flag) = tick(&flag, NOW + 2 * DAY);
@@ -137,7 +138,7 @@ fn only_time_in_which_the_plan_runs_counts_as_soak() {
     assert_eq!(on_for(&flag), (true, 0, 2), "what is on stays on");
     assert_eq!(tick(&flag, NOW + 99 * DAY).0, Step::Idle(Idle::Held));
     refused(hold("search", &flag, &held(NOW + 3 * DAY)), "held in stage 1 of 4: errors");
-    refused(advance("search", &flag, NOW + 3 * DAY, NONE), "held in stage 1 of 4: errors");
+    refused(advance("search", &flag, None, NOW + 3 * DAY, NONE), "held in stage 1 of 4: errors");
     let flag = resume("search", &flag, None, NOW + 30 * DAY, NONE).unwrap().flag;
     assert_eq!(tick(&flag, NOW + 30 * DAY).0, Step::Wait(Wait::Soak(NOW + 35 * DAY)), "five days are left");
 }
@@ -156,9 +157,9 @@ fn a_kill_holds_a_stop_waits_and_the_guard_does_either() {
     let trip = Verdict::Trip("errors went up".to_owned());
     assert_eq!(decide(&flag, NOW, NONE, &trip), Step::Hold("the guard: errors went up".to_owned()));
     refused(start("search", &self::flag(), NOW, killed), "search is killed");
-    refused(advance("search", &flag, NOW, killed), "search is killed");
+    refused(advance("search", &flag, None, NOW, killed), "search is killed");
     refused(
-        advance("search", &flag, NOW, Switched { killed: None, stopped: Some(NOW) }),
+        advance("search", &flag, None, NOW, Switched { killed: None, stopped: Some(NOW) }),
         "everything is stopped",
     );
 }
@@ -433,7 +434,7 @@ fn after(flag: &Flag, event: &Event, now: i64) -> (Flag, Option<usize>) {
         Event::Trip => tick(NONE, Verdict::Trip(String::new())),
         Event::Hold => word(hold("f", flag, &held(now))),
         Event::Resume => word(resume("f", flag, None, now, NONE)),
-        Event::Advance => word(advance("f", flag, now, NONE)),
+        Event::Advance => word(advance("f", flag, None, now, NONE)),
         Event::Rollout(to) => hand(&|flag| flag.rollout.as_mut().unwrap().percentage = percent(*to)),
         Event::Allow(company) => hand(&|flag| {
             remove(flag, *company);

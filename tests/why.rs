@@ -3,7 +3,7 @@
 use flagstone::definition::{CompanyId, Definitions};
 use flagstone::eval::time::{format_rfc3339, parse_rfc3339};
 use flagstone::store::{Action, Actor, Outcome, Record, Settled, diff, settle};
-use flagstone::why::{Asked, Past, Why, why};
+use flagstone::why::{Asked, Past, Why, in_order, why};
 use flagstone::{Key, Question, Snapshot, Switches, compile, definition, enabled};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -172,6 +172,7 @@ fn asked(story: &Story, company: i64, keep: bool) -> Why {
         stopped: None,
         changes: settle(story.records.clone(), generation).0,
         whole: true,
+        now: i64::MAX,
         missing: Vec::new(),
     };
     // The head knows of every kill here; those are told.
@@ -362,6 +363,7 @@ fn a_kill_that_only_the_head_knows_is_told() {
         stopped: None,
         changes: settle(story.records, generation).0,
         whole: true,
+        now: i64::MAX,
         missing: vec![(3, 4, "2026-11-21T00:10:00Z".to_owned())],
     };
     let company = CompanyId::Int(7);
@@ -370,4 +372,58 @@ fn a_kill_that_only_the_head_knows_is_told() {
     assert_eq!(why.turns[0].at, "2026-11-21T00:05:00Z");
     assert!(!why.turns[0].after.on);
     assert_eq!(why.untold[0].why, "the audit trail lacks its records from 3 to 3");
+}
+
+#[test]
+fn a_kill_of_a_clock_that_ran_ahead_is_told_with_the_time_that_it_can_have_had() {
+    // It was dated later than now, and left out without a word.
+    let mut story = changes(&[json!({ "a": true })]);
+    let now = start() + 300 * SECOND;
+    let ahead = now + 120 * SECOND;
+    story.records.push(record(9, ahead, Action::Kill, Some("a"), (1, 1)));
+    let past = Past {
+        environment: "test".to_owned(),
+        definitions: story.generations[1].clone(),
+        generation: 1,
+        killed: vec![("a".to_owned(), ahead)],
+        stopped: None,
+        changes: settle(story.records, 1).0,
+        whole: true,
+        now,
+        missing: Vec::new(),
+    };
+    let company = CompanyId::Int(7);
+    let asked = Asked { company: &company, context: &(), from: now - 86_400 * SECOND, to: now };
+    let why = why(past, asked, &mut |_| None);
+    assert_eq!((why.turns[0].at.as_str(), why.turns[0].after.on), ("2026-11-21T00:05:00Z", false));
+    assert_eq!(why.wrong_clocks.len(), 1);
+    assert_eq!((why.wrong_clocks[0].seq, why.wrong_clocks[0].dated.as_str()), (9, "2026-11-21T00:07:00Z"));
+}
+
+#[test]
+fn times_are_ordered_by_the_trail_and_the_fewest_are_taken_for_wrong() {
+    let ordered = |times: &[i64], now| in_order(times, now);
+    assert_eq!(ordered(&[1, 2, 2, 5], 9), [(1, true), (2, true), (2, true), (5, true)]);
+    // A clock that ran ahead: the kill is dated later than now, and was once not told of at all.
+    assert_eq!(ordered(&[1, 99, 3], 9), [(1, true), (3, false), (3, true)]);
+    assert_eq!(ordered(&[1, 2, 99], 9), [(1, true), (2, true), (9, false)]);
+    // A clock of 1960 in the middle, which once ended the answer there.
+    assert_eq!(ordered(&[5, 6, -300, 7], 9), [(5, true), (6, true), (7, false), (7, true)]);
+    assert_eq!(ordered(&[5, -300], 9), [(5, true), (9, false)]);
+    // Dated later than what followed, but not than now.
+    assert_eq!(ordered(&[1, 8, 3, 4], 9), [(1, true), (3, false), (3, true), (4, true)]);
+    assert_eq!(ordered(&[], 9), []);
+}
+
+proptest! {
+    #[test]
+    fn ordered_times_never_fall_and_are_never_later_than_now(times in prop::collection::vec(-50_i64..50, 0..30)) {
+        let ordered = in_order(&times, 30);
+        prop_assert_eq!(ordered.len(), times.len());
+        prop_assert!(ordered.is_sorted_by_key(|(at, _)| *at));
+        prop_assert!(ordered.iter().all(|(at, _)| *at <= 30));
+        prop_assert!(ordered.iter().zip(&times).all(|((at, fits), time)| !fits || at == time));
+        let sorted = { let mut sorted = times.clone(); sorted.sort_unstable(); sorted };
+        prop_assert!(in_order(&sorted, 50).iter().all(|(_, fits)| *fits));
+    }
 }

@@ -57,13 +57,13 @@ final class ConsoleTest extends TestCase
         self::assertSame(0, $this->artisanCode('feature disable beta --company=16'));
         self::assertSame([true, false], [$on('beta', 15), $on('beta', 16)]);
 
-        self::assertSame(0, $this->artisanCode('feature enable beta'));
+        self::assertSame(0, $this->artisanCode('feature enable beta --percentage=100'));
         self::assertSame([true, false], [$on('beta', 17), $on('beta', 16)], 'on for all but whom it denies');
         self::assertStringContainsString('denied, and off all the same: 16', $this->printed);
 
         self::assertSame(0, $this->artisanCode('feature disable beta'));
         self::assertSame([false, false], [$on('beta', 15), $on('beta', 17)]);
-        self::assertSame(0, $this->artisanCode('feature:enable beta --keep'));
+        self::assertSame(0, $this->artisanCode('feature:enable beta'));
         self::assertSame([true, false], [$on('beta', 17), $on('beta', 16)]);
 
         self::assertSame(0, $this->artisanCode('feature emergency-disable --yes --reason="wrong totals"'));
@@ -119,7 +119,6 @@ final class ConsoleTest extends TestCase
         self::assertStringContainsString('protal', \json_decode($this->printed, true)['error']);
         self::assertSame(1, $this->artisanCode('feature:rollout portal 101'));
         self::assertStringContainsString('expected a number from 0 to 100', $this->printed);
-        self::assertSame(1, $this->artisanCode('feature:enable portal --keep --percentage=5'));
         self::assertSame(1, $this->artisanCode('feature:kill portal'));
         self::assertStringContainsString('--reason is missing', $this->printed);
         self::assertSame(1, $this->artisanCode('feature list --percentage=5'));

@@ -74,7 +74,7 @@ final class OverlayTest extends TestCase
             '{"flags":{"beta":{"enabled":true,"rollout":{"percentage":0},"companies":{"allow":[15]}}}}',
             $this->overlay(),
         );
-        self::assertSame(0, $this->artisanCode('feature enable beta'));
+        self::assertSame(0, $this->artisanCode('feature enable beta --percentage=100'));
         self::assertTrue($beta(16));
         self::assertSame(0, $this->artisanCode('feature list --json'));
         $states = \array_column(\json_decode($this->printed, true)['flags'], 'state', 'flag');
@@ -129,7 +129,7 @@ final class OverlayTest extends TestCase
     public function test_an_overlay_says_what_the_engine_decides(): void
     {
         $changes = [
-            ['enable'], ['enable', null, [], true], ['enable', '12.5'], ['enable', null, [15, 99]],
+            ['enable'], ['enable', '100'], ['enable', '12.5'], ['enable', null, [15, 99]],
             ['enable', '5', ['acme-eu']], ['disable'], ['disable', null, [15]], ['rollout', '0'], ['rollout', '33.333'],
             ['allow', null, ['acme-eu', '042', 3]], ['deny', null, [42, 1]], ['forget', null, [15, 'acme-eu', 1, 2]],
         ];
@@ -139,8 +139,8 @@ final class OverlayTest extends TestCase
         $copies = [];
         foreach (\get_object_vars($document->flags) as $flag => $definition) {
             foreach ($changes as $number => $typed) {
-                [$word, $percentage, $companies, $keep] = $typed + [1 => null, [], false];
-                $copies["$flag-$number"] = new Change($word, "$flag-$number", $percentage, $companies, $keep);
+                [$word, $percentage, $companies] = $typed + [1 => null, []];
+                $copies["$flag-$number"] = new Change($word, "$flag-$number", $percentage, $companies);
                 $document->flags->{"$flag-$number"} = $definition;
                 if (isset($patches->$flag)) {
                     $patches->{"$flag-$number"} = $patches->$flag;

@@ -150,7 +150,7 @@ final class PennantTest extends TestCase
             "php artisan feature:deny portal 'acme'" => fn () => $this->pennant->set('portal', 'acme', false),
             'php artisan feature:allow portal COMPANY' => fn () => $this->pennant->set('portal', 15, true),
             'write the variants of "theme" into flags.json' => fn () => $this->pennant->set('theme', 'acme', ['columns' => 3]),
-            'php artisan feature:enable portal' => fn () => $this->pennant->setForAllScopes('portal', true),
+            'php artisan feature:enable portal --percentage=100' => fn () => $this->pennant->setForAllScopes('portal', true),
             'php artisan feature:disable portal' => fn () => $this->pennant->setForAllScopes('portal', false),
             "php artisan feature:forget portal 'acme'" => fn () => $this->pennant->delete('portal', 'acme'),
             'Pennant cannot purge "portal": its features are Flagstone\'s.' => fn () => $this->pennant->purge(['portal']),

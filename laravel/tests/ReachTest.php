@@ -68,10 +68,10 @@ final class ReachTest extends TestCase
         self::assertSame(0, $this->artisanCode('feature:enable search'));
         self::assertSame(1, $this->artisanCode('feature:rollout search 10'));
         self::assertSame(0, $this->artisanCode('feature:rollout search 10 --yes'));
-        self::assertSame(0, $this->artisanCode('feature:enable search'));
+        self::assertSame(0, $this->artisanCode('feature:enable search --percentage=100'));
         self::assertSame(1, $this->artisanCode('feature:rollback'));
         self::assertSame(0, $this->artisanTyping('feature:rollback', [], 'yes'));
-        self::assertSame(0, $this->artisanCode('feature:enable search'));
+        self::assertSame(0, $this->artisanCode('feature:enable search --percentage=100'));
         $file = Support\Store::directory() . '/flags-reach.json';
         \file_put_contents($file, '{"flags": {"beta": {"enabled": false}, "search": {"rollout": {"percentage": 100}, "requires": ["beta"]}}}');
         self::assertSame(1, $this->artisanCode('feature:publish', ['file' => $file]));

@@ -5,7 +5,7 @@ use crate::definition::{CompanyId, Flag, Percentage, Rollout};
 /// A change to one flag.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Edit {
-    /// On: for everybody, for a percentage, or for companies.
+    /// On for a percentage, or for companies.
     ///
     /// With companies and no percentage, a flag that is off becomes a pilot: 0 %, those companies allowed; one that is on lets
     /// them in besides.
@@ -15,8 +15,8 @@ pub enum Edit {
         /// Let in whatever the percentage.
         companies: Vec<CompanyId>,
     },
-    /// On for whom the flag says: as before it was disabled.
-    Resume,
+    /// On for whom the flag says: as before it was disabled. Refused where that is nobody.
+    Restore,
     /// Off for everybody. What else the flag says stays.
     Disable,
     /// Another percentage. A flag that is off stays off.
@@ -49,7 +49,7 @@ impl Edit {
             | Edit::Allow(companies)
             | Edit::Deny(companies)
             | Edit::Forget(companies) => companies,
-            Edit::Resume | Edit::Disable | Edit::Rollout(_) | Edit::Add { .. } => &[],
+            Edit::Restore | Edit::Disable | Edit::Rollout(_) | Edit::Add { .. } => &[],
         }
     }
 
@@ -62,21 +62,14 @@ impl Edit {
                 set_percentage(&mut flag, *percentage);
                 allow(&mut flag, companies);
             }
-            Edit::Enable { percentage: None, companies } if companies.is_empty() => {
-                flag.enabled = true;
-                if flag.rollout.is_some() {
-                    set_percentage(&mut flag, Percentage::FULL);
-                }
-                flag.schedule.clear();
-            }
             Edit::Enable { percentage: None, companies } => {
-                if !flag.enabled {
-                    flag.enabled = true;
+                if !flag.enabled && !companies.is_empty() {
                     set_percentage(&mut flag, Percentage::NONE);
                 }
+                flag.enabled = true;
                 allow(&mut flag, companies);
             }
-            Edit::Resume => flag.enabled = true,
+            Edit::Restore => flag.enabled = true,
             Edit::Disable => flag.enabled = false,
             Edit::Rollout(percentage) => set_percentage(&mut flag, *percentage),
             Edit::Allow(companies) => allow(&mut flag, companies),

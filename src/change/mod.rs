@@ -11,7 +11,7 @@ pub use decide::Edit;
 pub use words::state;
 pub(crate) use write::texts;
 
-use crate::definition::{self, Definitions, Flag, Report, did_you_mean, nearest};
+use crate::definition::{self, Definitions, Flag, Percentage, Report, did_you_mean, nearest};
 
 /// A text of definitions, and where in it a change goes.
 #[derive(Debug, Clone, Copy)]
@@ -85,6 +85,17 @@ pub enum ChangeError {
         /// The key.
         key: String,
     },
+    /// A flag that would be on for nobody.
+    #[error(
+        "{file}: {key} says 0 %, no company and no rule, so that it would be on for nobody; nothing was changed. For everybody type \
+         `flagstone enable {key} --percentage 100`, for some `flagstone enable {key} --company ID`"
+    )]
+    Nobody {
+        /// The file, as the target names it.
+        file: String,
+        /// The flag.
+        key: String,
+    },
     /// The text says it in a way that cannot be edited so that just this changes.
     #[error(
         "{file}: {key} is written in a way that this cannot change without changing more; edit the file by hand"
@@ -115,10 +126,15 @@ pub fn change_published(
     let before = definitions.flags.get(key);
     there(before, definitions, key, edit, &file)?;
     let after = edit.decide(before);
+    for_somebody(edit, &after, key, &file)?;
     let summary = words::summary(key, before, &after, now);
     let was = definitions.clone();
     if before == Some(&after) {
-        return Ok(Changed { summary, ..Changed::nothing(was) });
+        let mut changed = Changed { summary, ..Changed::nothing(was) };
+        if matches!(edit, Edit::Restore) && after.percentage_at(now).0 < Percentage::FULL {
+            changed.notes.push(format!("for everybody type `flagstone enable {key} --percentage 100`"));
+        }
+        return Ok(changed);
     }
     let mut changed = definitions.clone();
     changed.flags.insert(key.to_owned(), after.clone());
@@ -166,6 +182,22 @@ fn there(
     }
 }
 
+/// Whether a flag that is turned on as it was can be on for anybody, now or later.
+fn for_somebody(edit: &Edit, after: &Flag, key: &str, file: &impl Fn() -> String) -> Result<(), ChangeError> {
+    let some = after.rollout.as_ref().is_none_or(|rollout| rollout.percentage > Percentage::NONE)
+        || after.schedule.iter().any(|step| step.percentage > Percentage::NONE)
+        || !after.companies.allow.is_empty()
+        || after
+            .rules
+            .iter()
+            .any(|rule| rule.percentage.is_none_or(|percentage| percentage > Percentage::NONE))
+        || after.plan.is_some();
+    match edit {
+        Edit::Restore if !some => Err(ChangeError::Nobody { file: file(), key: key.to_owned() }),
+        _ => Ok(()),
+    }
+}
+
 /// The day of an instant, as `YYYY-MM-DD`.
 fn day(now: i64) -> String {
     crate::eval::time::format_rfc3339(now).chars().take(10).collect()
@@ -191,6 +223,7 @@ pub fn change(target: Target, key: &str, edit: &Edit) -> Result<Changed, ChangeE
     let before = definitions.flags.get(key);
     there(before, &definitions, key, edit, &file)?;
     let after = edit.decide(before);
+    for_somebody(edit, &after, key, &file)?;
     let summary = words::summary(key, before, &after, target.now);
     if before == Some(&after) {
         let text = target.text.to_owned();

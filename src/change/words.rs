@@ -102,8 +102,14 @@ pub(super) fn notes(
         Edit::Rollout(_) | Edit::Allow(_) if !after.enabled => {
             notes.push("it is off: nobody gets it until it is enabled".to_owned());
         }
-        Edit::Resume | Edit::Rollout(_) | Edit::Allow(_) => {
+        Edit::Restore | Edit::Rollout(_) | Edit::Allow(_) => {
             notes.extend(others_decide(after, definitions, now))
+        }
+        Edit::Disable if before.enabled && published => {
+            let restored = state(before, now);
+            notes.push(format!(
+                "`flagstone enable` turns it on as it was ({restored}), `--percentage 100` for everybody"
+            ));
         }
         Edit::Deny(_) | Edit::Forget(_) | Edit::Disable | Edit::Add { .. } => {}
     }

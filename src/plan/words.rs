@@ -201,13 +201,20 @@ pub fn resume(
     Ok(if ends { finished(&flag, now) } else { Moved { flag, stage: Some(at), notes } })
 }
 
-/// Leaves the rest of the soak out: enters the next stage, or ends the plan after the last.
+/// Leaves the rest of the soak out: enters the next stage, or ends the plan after the last. With `to`, counted from 0, it enters that stage,
+/// which must be the next.
 ///
 /// # Errors
 ///
-/// When no plan is running, it is another in the file by now, the stage would take the feature from anybody, or the flag is killed or everything
+/// When no plan is running, `to` is no next stage, it is another in the file by now, the stage would take the feature from anybody, or the flag is killed or everything
 /// stopped.
-pub fn advance(key: &str, flag: &Flag, now: i64, switched: Switched) -> Result<Moved, PlanError> {
+pub fn advance(
+    key: &str,
+    flag: &Flag,
+    to: Option<usize>,
+    now: i64,
+    switched: Switched,
+) -> Result<Moved, PlanError> {
     let plan = plan(key, flag)?;
     let state = running(key, flag)?;
     answers(key, switched)?;
@@ -223,6 +230,14 @@ pub fn advance(key: &str, flag: &Flag, now: i64, switched: Switched) -> Result<M
         ));
     }
     let next = state.stage() + 1;
+    if let Some(to) = to.filter(|to| *to != next) {
+        return refused(format!(
+            "the plan of {key} is in stage {}, so that the next is {}, not {}",
+            next,
+            next + 1,
+            to + 1
+        ));
+    }
     let Some(stage) = plan.stages.get(next) else { return Ok(finished(flag, now)) };
     if let Some((says, is)) = below(flag, stage, now) {
         return refused(format!(

@@ -1,10 +1,10 @@
 //! The past of a store as [`why`](crate::why) reads it.
 
-use super::Store;
 use super::audit::Record;
 use super::error::StoreError;
 use super::head::Current;
 use super::settled::settle;
+use super::{Store, now};
 use crate::definition::Definitions;
 use crate::eval::time::parse_rfc3339;
 use crate::why::{Asked, Past, Why, why};
@@ -63,6 +63,7 @@ impl Store {
             stopped: head.stopped(),
             changes: settle(records, generation).0,
             whole: whole.unwrap_or(false),
+            now: now(),
             missing,
         })
     }

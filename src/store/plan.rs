@@ -27,8 +27,8 @@ pub enum PlanWord {
     Hold,
     /// Go on from what is on now, or from that stage, counted from 0.
     Resume(Option<usize>),
-    /// Leave the rest of the soak out.
-    Advance,
+    /// Leave the rest of the soak out, to enter that stage, counted from 0, or the next.
+    Advance(Option<usize>),
     /// Return to what was before `start`.
     Abort,
 }
@@ -78,7 +78,7 @@ impl PlanWord {
             PlanWord::Start => "start",
             PlanWord::Hold => "hold",
             PlanWord::Resume(_) => "resume",
-            PlanWord::Advance => "advance",
+            PlanWord::Advance(_) => "advance",
             PlanWord::Abort => "abort",
         }
     }
@@ -88,7 +88,7 @@ impl PlanWord {
             PlanWord::Start => Action::PlanStart,
             PlanWord::Hold => Action::PlanHold,
             PlanWord::Resume(_) => Action::PlanResume,
-            PlanWord::Advance => Action::PlanAdvance,
+            PlanWord::Advance(_) => Action::PlanAdvance,
             PlanWord::Abort => Action::PlanAbort,
         }
     }
@@ -125,7 +125,7 @@ impl Store {
             PlanWord::Start => plan::start(flag, found, now, switched),
             PlanWord::Hold => plan::hold(flag, found, &held(change, now)),
             PlanWord::Resume(stage) => plan::resume(flag, found, stage, now, switched),
-            PlanWord::Advance => plan::advance(flag, found, now, switched),
+            PlanWord::Advance(stage) => plan::advance(flag, found, stage, now, switched),
             PlanWord::Abort => plan::abort(flag, found),
         };
         let moved = moved.map_err(|error| StoreError::Refused(error.to_string()))?;
@@ -146,7 +146,15 @@ impl Store {
         change: Change,
     ) -> Result<Published, StoreError> {
         let made = Made::plan(planned.action, flag, planned.moved.stage);
-        self.publish_made(&planned.definitions, &made, Change { base: Some(planned.base), ..change })
+        let (named, decided) = (change.base, Change { base: Some(planned.base), ..change });
+        let published = self.publish_made(&planned.definitions, &made, decided.clone());
+        match published {
+            // Another flag was changed meanwhile.
+            Err(StoreError::Stale { base, .. }) if named.is_none() => {
+                self.put_flag((&planned.before, &planned.definitions), &made, base, &decided)
+            }
+            published => published,
+        }
     }
 
     /// Definitions that somebody changed: the plans of the flags changed are held.

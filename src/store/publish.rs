@@ -157,6 +157,77 @@ impl Store {
         put(&session, &bytes, &Made { flag: Some(flag), ..Made::of(action) }, &change)
     }
 
+    /// As [`publish_edit`](Self::publish_edit), of a flag that was changed from `before` to `after`, on the generation `change.base`. Where
+    /// another was published since, and it left this flag as it was, the flag is changed there.
+    ///
+    /// # Errors
+    ///
+    /// When the flag itself was changed since, and as [`publish_edit`](Self::publish_edit).
+    pub fn publish_flag(
+        &self,
+        (before, after): (&Definitions, &Definitions),
+        (action, flag): (Action, &str),
+        change: Change,
+    ) -> Result<Published, StoreError> {
+        let first = self.publish_edit(after, (action, flag), change.clone());
+        let Err(StoreError::Stale { base, .. }) = first else { return first };
+        let made = Made { flag: Some(flag), ..Made::of(action) };
+        self.put_flag((before, after), &made, base, &change)
+    }
+
+    /// Puts one flag, decided on the generation `base`, into what is published by now. Nobody else publishes meanwhile.
+    pub(super) fn put_flag(
+        &self,
+        (before, after): (&Definitions, &Definitions),
+        made: &Made,
+        base: u64,
+        change: &Change,
+    ) -> Result<Published, StoreError> {
+        let session = self.session(change, "changing a flag")?;
+        let (current, _) = session.current();
+        let flag = made.flag.unwrap_or_default();
+        let mut running = self.definitions(current)?;
+        if running.flags.get(flag) != before.flags.get(flag) {
+            return Err(StoreError::Stale { base, current });
+        }
+        if let Some(changed) = after.flags.get(flag) {
+            running.flags.insert(flag.to_owned(), changed.clone());
+        }
+        let today: String = crate::eval::time::format_rfc3339(session.now).chars().take(10).collect();
+        running.check(&format!("generation {current}"), &today).map_err(|report| {
+            StoreError::Refused(format!(
+                "{report}; generation {current} was published meanwhile; nothing was changed"
+            ))
+        })?;
+        let change = Change { base: Some(current), ..change.clone() };
+        let definitions = match made.action.is_edit() {
+            true => self.settled(&running, made.action, &change)?.into_owned(),
+            false => running,
+        };
+        put(&session, &crate::compile(&definitions, &self.identity.environment)?, made, &change)
+    }
+
+    /// The generation whose content a rollback, or several, brought back in that one; else that one itself. Of what the trail does not
+    /// tell it is not known.
+    ///
+    /// # Errors
+    ///
+    /// When the trail cannot be read.
+    pub fn rolled_back_to(&self, generation: u64) -> Result<u64, StoreError> {
+        let mut backs = std::collections::BTreeMap::new();
+        self.records(|record| {
+            if let (Outcome::Done | Outcome::Intended, Some(to)) = (record.outcome, record.rolled_back_to) {
+                backs.insert(record.to, to);
+            }
+        })?;
+        let mut found = generation;
+        // A generation only goes back to one before it.
+        while let Some(to) = backs.get(&found).filter(|to| **to < found) {
+            found = *to;
+        }
+        Ok(found)
+    }
+
     /// Publishes definitions that a step of a plan made.
     pub(super) fn publish_made(
         &self,
@@ -169,7 +240,7 @@ impl Store {
     }
 
     /// Makes the content of an older generation current again, as a new generation: of `to`, or of the
-    /// last one whose content is not the current.
+    /// last one whose content is not the current. After a rollback that is one before the generation that it went back to.
     ///
     /// # Errors
     ///
@@ -186,10 +257,12 @@ impl Store {
     fn rollback_target(&self, session: &Session, to: Option<u64>) -> Result<(u64, ContentId), StoreError> {
         let kept = retained(&session.folder)?;
         let (current, pointer) = session.current();
+        // Further back than the last rollback went, not to what it left.
+        let before = self.rolled_back_to(current).unwrap_or(current);
         let found = match (to, pointer) {
             (Some(generation), _) => kept.iter().rev().find(|kept| kept.0 == generation),
             (None, Some(pointer)) => {
-                kept.iter().rev().find(|kept| kept.0 < current && kept.1 != pointer.content)
+                kept.iter().rev().find(|kept| kept.0 < before && kept.1 != pointer.content)
             }
             (None, None) => None,
         };

@@ -33,6 +33,8 @@ pub struct Past {
     pub changes: Vec<Settled>,
     /// The trail begins before the time asked about, or with the store.
     pub whole: bool,
+    /// By the clock that reads the trail, in microseconds since 1970.
+    pub now: i64,
     /// Records that the trail lacks: the first, the one after the last, and when that one was written.
     pub missing: Vec<(u64, u64, String)>,
 }
@@ -123,12 +125,79 @@ pub struct Why {
     /// Flags that something happened to, their answer as before, and the attributes that they read and the question lacks:
     /// with them the answer may have changed.
     pub lacking: BTreeMap<String, Vec<String>>,
+    /// Records whose dates do not fit the order of the trail, which is what counts.
+    pub wrong_clocks: Vec<WrongClock>,
     /// Changes in that time, whomever they reached.
     pub changes: u64,
 }
 
+/// A record that was written by a clock that was wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WrongClock {
+    /// Its number.
+    pub seq: u64,
+    /// The date that it has. RFC 3339.
+    pub dated: String,
+    /// When it was written at the latest: the date of the next record that fits, or now.
+    pub taken_for: String,
+}
+
+/// Times by their order in the trail, which no clock can disturb, and whether each fits there. One that does not gets the next that does, or
+/// `now`. As few as possible are taken not to fit.
+pub fn in_order(times: &[i64], now: i64) -> Vec<(i64, bool)> {
+    // The longest run, from the newest back, that never rises. Of each length: the place of the run's last member.
+    let mut ends: Vec<usize> = Vec::new();
+    let mut newer = vec![None; times.len()];
+    for (place, at) in times.iter().enumerate().rev().filter(|(_, at)| **at <= now) {
+        let length = ends.partition_point(|end| times.get(*end).is_some_and(|end| end >= at));
+        if let Some(link) = newer.get_mut(place) {
+            *link = length.checked_sub(1).and_then(|before| ends.get(before).copied());
+        }
+        match ends.get_mut(length) {
+            Some(end) => *end = place,
+            None => ends.push(place),
+        }
+    }
+    let mut fits = vec![false; times.len()];
+    let mut found = ends.last().copied();
+    while let Some(place) = found {
+        if let Some(fits) = fits.get_mut(place) {
+            *fits = true;
+        }
+        found = newer.get(place).copied().flatten();
+    }
+    let mut latest = now;
+    let mut ordered: Vec<(i64, bool)> = times
+        .iter()
+        .zip(fits)
+        .rev()
+        .map(|(at, fits)| {
+            latest = if fits { *at } else { latest };
+            (latest, fits)
+        })
+        .collect();
+    ordered.reverse();
+    ordered
+}
+
+/// Dates the changes so.
+fn order(changes: &mut [Settled], now: i64) -> Vec<WrongClock> {
+    let times: Vec<i64> = changes.iter().map(|change| change.at).collect();
+    let mut wrong = Vec::new();
+    for (change, (at, fits)) in changes.iter_mut().zip(in_order(&times, now)) {
+        change.at = at;
+        if !fits {
+            let (seq, dated) = (change.record.seq, change.record.at.clone());
+            wrong.push(WrongClock { seq, dated, taken_for: format_rfc3339(at) });
+        }
+    }
+    wrong
+}
+
 /// Goes back from what is served now to `asked.from`. `load` gives the definitions of a generation whose snapshot is kept.
-pub fn why(past: Past, asked: Asked, load: &mut dyn FnMut(u64) -> Option<Definitions>) -> Why {
+pub fn why(mut past: Past, asked: Asked, load: &mut dyn FnMut(u64) -> Option<Definitions>) -> Why {
+    let mut wrong_clocks = order(&mut past.changes, past.now);
+    wrong_clocks.retain(|wrong| parse_rfc3339(wrong.taken_for.as_bytes()).is_none_or(|at| at > asked.from));
     let mut walk = Walk {
         asked,
         environment: past.environment,
@@ -149,7 +218,7 @@ pub fn why(past: Past, asked: Asked, load: &mut dyn FnMut(u64) -> Option<Definit
         let why = format!("the audit trail lacks its records from {first} to {}", next - 1);
         walk.untell(None, parse_rfc3339(at.as_bytes()).unwrap_or(asked.to), why);
     }
-    walk.back(events(&past.changes, &past.killed, past.stopped), past.whole, load);
+    walk.back(events(&past.changes, &past.killed, past.stopped, past.now), past.whole, load);
     walk.turns.sort_by(|(a, x), (b, y)| b.cmp(a).then_with(|| x.flag.cmp(&y.flag)));
     walk.lacking.retain(|_, names| !names.is_empty());
     Why {
@@ -158,6 +227,7 @@ pub fn why(past: Past, asked: Asked, load: &mut dyn FnMut(u64) -> Option<Definit
         to: format_rfc3339(asked.to),
         turns: walk.turns.into_iter().map(|(_, turn)| turn).collect(),
         untold: walk.untold,
+        wrong_clocks,
         lacking: walk.lacking.into_iter().map(|(flag, names)| (flag, names.into_iter().collect())).collect(),
         changes: walk.changes,
     }
@@ -180,7 +250,12 @@ impl Event<'_> {
 }
 
 /// The changes, and what the head knows besides: a kill works where the trail cannot be written.
-fn events<'a>(changes: &'a [Settled], killed: &'a [(String, i64)], stopped: Option<i64>) -> Vec<Event<'a>> {
+fn events<'a>(
+    changes: &'a [Settled],
+    killed: &'a [(String, i64)],
+    stopped: Option<i64>,
+    now: i64,
+) -> Vec<Event<'a>> {
     let mut events: Vec<Event> = changes.iter().map(Event::Told).collect();
     let mut untold = |told: bool, event: Event<'a>| {
         if !told {
@@ -188,18 +263,21 @@ fn events<'a>(changes: &'a [Settled], killed: &'a [(String, i64)], stopped: Opti
             events.insert(place, event);
         }
     };
-    let near = |a: i64, b: i64| a.abs_diff(b) < 1_000_000;
+    // By the date that both were given, right or wrong.
+    let near = |change: &Settled, since: i64| {
+        parse_rfc3339(change.record.at.as_bytes()).is_some_and(|at| at.abs_diff(since) < 1_000_000)
+    };
     for (flag, since) in killed {
         let told = |change: &Settled| {
             change.record.action == Action::Kill
                 && change.record.flag.as_deref() == Some(flag)
-                && near(change.at, *since)
+                && near(change, *since)
         };
-        untold(changes.iter().any(told), Event::Killed(flag, *since));
+        untold(changes.iter().any(told), Event::Killed(flag, (*since).min(now)));
     }
     if let Some(since) = stopped {
-        let told = |change: &Settled| change.record.action == Action::StopAll && near(change.at, since);
-        untold(changes.iter().any(told), Event::Stopped(since));
+        let told = |change: &Settled| change.record.action == Action::StopAll && near(change, since);
+        untold(changes.iter().any(told), Event::Stopped(since.min(now)));
     }
     events
 }

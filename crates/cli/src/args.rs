@@ -86,7 +86,7 @@ pub enum Word {
     Publish(Publish),
     /// Write the switches as they are turned now back into the file
     Pull(Pull),
-    /// Turn a flag on: for everybody, for a percentage, or for companies
+    /// Turn a flag on: as it was before `disable`, for a percentage, or for companies
     Enable(Enable),
     /// Turn a flag off: for everybody, or for companies
     Disable(Disable),

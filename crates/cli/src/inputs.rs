@@ -69,11 +69,12 @@ fn paths(word: &Word) -> Vec<&Path> {
         }
         Word::Rollback(word) => (None, listed(&word.terms.weighed.reach)),
         Word::Plan(word) => match &word.word {
-            PlanWord::Start(typed)
-            | PlanWord::Hold(typed)
-            | PlanWord::Advance(typed)
-            | PlanWord::Abort(typed) => (None, listed(&typed.terms.weighed.reach)),
-            PlanWord::Resume(stage) => (None, listed(&stage.typed.terms.weighed.reach)),
+            PlanWord::Start(typed) | PlanWord::Hold(typed) | PlanWord::Abort(typed) => {
+                (None, listed(&typed.terms.weighed.reach))
+            }
+            PlanWord::Resume(stage) | PlanWord::Advance(stage) => {
+                (None, listed(&stage.typed.terms.weighed.reach))
+            }
             PlanWord::Show(_) | PlanWord::Tick(_) => (None, None),
         },
         Word::Kill(word) => (None, listed(&word.reach)),

@@ -55,8 +55,8 @@ pub fn unknown(problem: String) -> Sent {
 }
 
 impl Sent {
-    /// Waits for all of them, and tells of each.
-    pub fn tell(self, output: &mut Output) -> Arrived {
+    /// Waits for all of them, and tells of each. `again` is what does the same when it is typed once more, where what was typed would not.
+    pub fn tell(self, again: Option<&str>, output: &mut Output) -> Arrived {
         let ended =
             |thread: JoinHandle<_>| thread.join().unwrap_or_else(|_| Err("it could not be run".to_owned()));
         let machines: Vec<_> =
@@ -76,10 +76,13 @@ impl Sent {
         }
         let missed = machines.iter().filter(|(_, answer)| answer.is_err()).count();
         if missed > 0 {
-            output.warn(format!(
-                "done here, but not on {missed} of {}; type it again once they answer",
-                words::counted(machines.len() as u64, "machine")
-            ));
+            let of = words::counted(machines.len() as u64, "machine");
+            output.warn(match again {
+                None => format!("done here, but not on {missed} of {of}; type it again once they answer"),
+                Some(line) => {
+                    format!("done here, but not on {missed} of {of}; once they answer, type: {line}")
+                }
+            });
         }
         if let Some(problem) = &self.unknown {
             output.warn(format!("done here; whether there are other machines is not known: {problem}"));

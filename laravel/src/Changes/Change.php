@@ -20,7 +20,6 @@ final class Change
      * @param string $word one of WORDS
      * @param ?string $percentage 0 to 100 with up to three decimals
      * @param list<int|string> $companies
-     * @param bool $keep of enable: just on again, for whom the flag says
      * @param ?int $base refused unless this generation is still the current one
      * @param list<string> $options further ones of the command, such as --yes
      * @throws InvalidArgumentException where the percentage or a company is none
@@ -30,7 +29,6 @@ final class Change
         public readonly string $flag,
         public readonly ?string $percentage = null,
         array $companies = [],
-        public readonly bool $keep = false,
         public readonly ?string $reason = null,
         public readonly bool $dryRun = false,
         public readonly ?int $base = null,
@@ -70,7 +68,6 @@ final class Change
             $this->flag,
             $this->percentage,
             $this->companies,
-            $this->keep,
             $this->reason,
             $dryRun,
             $base,
@@ -78,10 +75,10 @@ final class Change
         );
     }
 
-    /** Whether it turns the flag on for everybody. */
+    /** Whether it may turn the flag on for everybody; without a percentage, that depends on what the flag said before. */
     public function isForAll(): bool
     {
-        return $this->word === 'enable' && $this->percentage === null && $this->companies === [] && !$this->keep;
+        return $this->word === 'enable' && ($this->percentage === null ? $this->companies === [] : (float) $this->percentage === 100.0);
     }
 
     /** @return list<string> the arguments of the command `flagstone` */
@@ -96,10 +93,8 @@ final class Change
                 $arguments[] = "--percentage=$this->percentage";
             }
         }
-        foreach (['--keep' => $this->keep, '--dry-run' => $this->dryRun] as $option => $given) {
-            if ($given) {
-                $arguments[] = $option;
-            }
+        if ($this->dryRun) {
+            $arguments[] = '--dry-run';
         }
         if ($this->reason !== null && $this->reason !== '') {
             $arguments[] = "--reason=$this->reason";

@@ -165,7 +165,7 @@ final class Changer
         if ($user !== null && \in_array($word, [...self::WEIGHED, ...self::AT_ONCE], true)) {
             $options[] = "--actor=$user";
         }
-        if (!\in_array($word, self::WEIGHED, true) || self::has($arguments, 'companies') || !$this->companies->isConfigured()) {
+        if (!\in_array($word, self::WEIGHED, true) || self::has($arguments, 'count-for') || !$this->companies->isConfigured()) {
             return $this->binary->run([...$words, ...$options, ...$arguments], null, $timeout);
         }
         try {
@@ -177,7 +177,7 @@ final class Changer
             return $this->binary->run([...$words, ...$options, ...$arguments])->warning($warning);
         }
 
-        return $this->binary->run([...$words, ...$options, '--companies=-', ...$arguments], $companies);
+        return $this->binary->run([...$words, ...$options, '--count-for=-', ...$arguments], $companies);
     }
 
     /** @param list<string> $arguments */

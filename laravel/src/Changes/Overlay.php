@@ -133,6 +133,11 @@ final class Overlay
             $patch = self::together($entry, self::patch($change, $before, $base, $entry));
             $after = self::flagsOf(MergePatch::to($document, OverlayPatch::over($document, (object) ['flags' => (object) [$change->flag => $patch]])))[$change->flag] ?? null;
             $after = $after instanceof stdClass ? $after : $before;
+            if ($change->word === 'enable' && $change->percentage === null && $change->companies === [] && self::isForNobody($after)) {
+                return Result::refused("{$change->flag} says 0 %, no company and no rule, so that it would be on for nobody; nothing was changed."
+                    . " For everybody type `php artisan feature:enable {$change->flag} --percentage=100`,"
+                    . " for some `php artisan feature:enable {$change->flag} --company=ID`");
+            }
             $changed = $after != $before;
             if ($changed && !$change->dryRun) {
                 $this->add($change->flag, $patch);
@@ -142,6 +147,17 @@ final class Overlay
         }
 
         return $this->told($change, $before, $after, $changed, $json);
+    }
+
+    /** Whether it can be on for nobody, now or later. */
+    private static function isForNobody(stdClass $flag): bool
+    {
+        $is = static fn (mixed $part): bool => !$part instanceof stdClass || !isset($part->percentage) || $part->percentage > 0;
+        $some = !isset($flag->rollout) || $is($flag->rollout) || isset($flag->plan)
+            || (Value::object($flag, 'companies')->allow ?? []) !== []
+            || \array_filter([...(array) ($flag->schedule ?? []), ...(array) ($flag->rules ?? [])], $is) !== [];
+
+        return !$some;
     }
 
     private function told(Change $change, stdClass $before, stdClass $after, bool $changed, bool $json): Result
@@ -180,11 +196,8 @@ final class Overlay
         if ($change->word === 'enable') {
             $patch->enabled = true;
             $percentage = $change->percentage;
-            if ($percentage === null && !$change->keep) {
-                $percentage = match (true) {
-                    $change->companies === [] => isset($flag->rollout) ? '100' : null,
-                    default => $flag->enabled ? null : '0',
-                };
+            if ($percentage === null && $change->companies !== [] && !$flag->enabled) {
+                $percentage = '0';
             }
             self::percentage($patch, $flag, $percentage);
             self::companies($patch, $flag, $base, $entry, $change->companies, 'allow');

@@ -10,26 +10,20 @@ final class EnableCommand extends FlagCommand
 {
     protected $signature = 'feature:enable
         {flag : The flag\'s key}
-        {--percentage= : For so many, 0 to 100}
+        {--percentage= : For so many, 0 to 100, which is everybody}
         {--company=* : For this company; of a flag that is off it makes a pilot: nobody else}
-        {--keep : For whom it says: just on again}
         {--reason= : Why, for the audit trail}
         {--base= : Refuse unless this generation is still the current one}
         {--dry-run : Show what would change, and change nothing}
         {--json : Print JSON}' . self::LITERAL . self::BY . self::REACH . self::YES;
 
-    protected $description = 'Turn a flag on: for everybody, a percentage or companies';
+    protected $description = 'Turn a flag on: as it was before feature:disable, for a percentage or companies';
 
     public function handle(Changer $changer): int
     {
-        if ($this->option('keep') && ($this->text('percentage') !== null || $this->option('company') !== [])) {
-            return $this->refuse('--keep leaves percentage and companies as they are: give it, or those');
-        }
-
         return $this->change($changer, 'enable', [
             'percentage' => $this->text('percentage'),
             'companies' => $this->listed($this->option('company')),
-            'keep' => (bool) $this->option('keep'),
         ]);
     }
 }

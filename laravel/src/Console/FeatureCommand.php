@@ -17,7 +17,6 @@ final class FeatureCommand extends FlagCommand
         {value? : The percentage of rollout; the company of allow, deny and forget}
         {--percentage= : For so many, 0 to 100}
         {--company=* : For this company}
-        {--keep : Of enable: just on again}
         {--reason= : Why, for the audit trail}
         {--limit= : Of history}
         {--hours= : Of stats}
@@ -27,7 +26,7 @@ final class FeatureCommand extends FlagCommand
         {--json : Print JSON}' . self::LITERAL . self::BY . self::REACH . self::YES;
 
     private const OPTIONS = [
-        'percentage', 'company', 'keep', 'reason', 'limit', 'hours', 'to', 'base', 'dry-run', 'actor', 'here', 'companies', 'yes',
+        'percentage', 'company', 'reason', 'limit', 'hours', 'to', 'base', 'dry-run', 'actor', 'here', 'count-for', 'yes',
         'force', 'json', 'literal',
     ];
 

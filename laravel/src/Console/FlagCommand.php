@@ -31,12 +31,12 @@ abstract class FlagCommand extends Command
         {--here : On this machine only, not on those that the store\'s config declares}';
     /** Of every change: whom it reaches. */
     protected const REACH = '
-        {--companies= : A file of companies to tell whom it turns on and off; without it, those of config/flagstone.php}';
+        {--count-for= : Count which companies of this file it turns on and off, and change nothing for them alone; without it, those of config/flagstone.php}';
     /** Of what asks. */
     protected const YES = '
         {--yes : Do not ask}
         {--force : The same}';
-    private const COMMON = ['actor', 'companies', 'here', 'yes'];
+    private const COMMON = ['actor', 'count-for', 'here', 'yes'];
 
     /** Of what takes companies' ids. */
     protected const LITERAL = '
@@ -224,8 +224,10 @@ abstract class FlagCommand extends Command
                 return $this->finish($would);
             }
             $data = $would->data();
-            $lines = [Value::text($data, 'summary') ?? $change->flag, ...Value::texts($data, 'notes')];
-            if (!$this->agreed(\implode("\n  ", $lines), 'Turn it on for everybody?')) {
+            $summary = Value::text($data, 'summary') ?? $change->flag;
+            $lines = [$summary, ...Value::texts($data, 'notes')];
+            $all = $change->percentage !== null || \preg_match('/→ on\b/u', $summary) === 1;
+            if ($all && !$this->agreed(\implode("\n  ", $lines), 'Turn it on for everybody?')) {
                 return Result::REFUSED;
             }
             $change = $change->on(Value::int($data, 'base'));

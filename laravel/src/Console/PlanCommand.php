@@ -14,7 +14,7 @@ final class PlanCommand extends FlagCommand
         {word : show, start, hold, resume, advance or abort}
         {flag? : The flag\'s key; show without one tells of all plans}
         {--reason= : Why, for the audit trail}
-        {--stage= : Of resume: enter this stage, instead of going on from what is on now}
+        {--stage= : Of resume and advance: enter this stage. Without it, resume goes on from what is on now, and advance enters the next}
         {--base= : Refuse unless this generation is still the current one}
         {--dry-run : Show what would change, and change nothing}
         {--json : Print JSON}' . self::BY . self::REACH . self::YES;

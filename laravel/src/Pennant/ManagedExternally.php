@@ -37,7 +37,7 @@ final class ManagedExternally extends LogicException
 
         return new self(
             ($value ? 'activate' : 'deactivate') . " \"$feature\" for everyone",
-            'php artisan feature:' . ($value ? 'enable' : 'disable') . " $feature",
+            'php artisan feature:' . ($value ? "enable $feature --percentage=100" : "disable $feature"),
         );
     }
 

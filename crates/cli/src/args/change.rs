@@ -19,9 +19,9 @@ pub struct By {
 /// Whom a change reaches.
 #[derive(Debug, Args)]
 pub struct Reach {
-    /// Tell which of these companies it turns on and off: one id a line, or a JSON array; `-` is standard input. Without it, the
-    /// store's config says
-    #[arg(long = "companies", id = "list", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    /// Count which of these companies it turns on and off, and change nothing for them alone: one id a line, or a JSON array; `-` is
+    /// standard input. Without it, the store's config says
+    #[arg(long = "count-for", id = "list", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub list: Option<PathBuf>,
 }
 
@@ -140,15 +140,12 @@ pub struct Changing {
 pub struct Enable {
     /// The flag's key
     pub flag: String,
-    /// For so many, drawn by the rollout's rules
+    /// For so many, drawn by the rollout's rules; 100 is everybody
     #[arg(long, value_name = "P", value_parser = percentage, allow_hyphen_values = true)]
     pub percentage: Option<Percentage>,
     /// For this company (may be given again); of a flag that is off it makes a pilot: nobody else
     #[arg(long = "company", value_name = "C", value_parser = company, allow_hyphen_values = true)]
     pub companies: Vec<CompanyId>,
-    /// For whom it says: its percentage, schedule and companies stay as they are
-    #[arg(long, conflicts_with_all = ["percentage", "companies"])]
-    pub keep: bool,
     /// Where and how.
     #[command(flatten)]
     pub changing: Changing,

@@ -26,7 +26,7 @@ pub enum PlanWord {
     /// Go on with a plan that is held
     Resume(PlanStage),
     /// Enter the next stage now, without the rest of the soak
-    Advance(PlanTyped),
+    Advance(PlanStage),
     /// Return to what the flag said before the plan was started
     Abort(PlanTyped),
     /// Move all plans whose time has come, once; for cron
@@ -53,13 +53,13 @@ pub struct PlanTyped {
     pub terms: Terms,
 }
 
-/// Arguments of `plan resume`.
+/// Arguments of `plan resume` and `plan advance`.
 #[derive(Debug, Args)]
 pub struct PlanStage {
     /// What they have in common.
     #[command(flatten)]
     pub typed: PlanTyped,
-    /// Enter this stage, instead of going on from what is on now
+    /// Enter this stage. Without it, `resume` goes on from what is on now, and `advance` enters the next
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub stage: Option<u32>,
 }

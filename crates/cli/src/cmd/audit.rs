@@ -2,26 +2,53 @@
 
 use super::{change, history};
 use crate::args::{Arguments, Audit};
-use crate::output::{BAD, BOLD, DIM, Exit, Failure, GOOD, Outcome, Output};
+use crate::output::{BAD, BOLD, DIM, Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::progress::Progress;
 use crate::{place, words};
 use flagstone::eval::time;
 use flagstone::store::{self, AuditCheck, Record};
+use flagstone::why;
 use serde_json::json;
 
 pub fn run(arguments: &Arguments, word: &Audit, output: &mut Output) -> Outcome {
     let store = place::store(arguments)?;
     let progress = Progress::begin("verifying the audit trail".to_owned());
-    let mut records = Vec::new();
+    let (mut records, mut times) = (Vec::new(), Vec::new());
     let check = store.read_audit(|record| {
+        times.push(time::parse_rfc3339(record.at.as_bytes()).unwrap_or_default());
         if !word.verify && concerns(word, &record) {
-            records.push(record);
+            records.push((times.len() - 1, record));
         }
     });
     let check = check.map_err(Failure::asking)?;
     drop(progress);
+    // By the order of the trail: what a wrong clock dated is neither hidden nor shown for that.
+    let ordered = why::in_order(&times, words::now());
+    let recent =
+        |place: usize| word.since.is_none_or(|since| ordered.get(place).is_none_or(|(at, _)| *at >= since));
+    records.retain(|(place, _)| recent(*place));
+    let wrong =
+        records.iter().filter(|(place, _)| ordered.get(*place).is_some_and(|(_, fits)| !fits)).count();
+    let records: Vec<Record> = records.into_iter().map(|(_, record)| record).collect();
+    if let Some(flag) = word.flag.as_ref().filter(|_| records.is_empty() && word.since.is_none()) {
+        let served = place::served(arguments, output)?;
+        if served.snapshot.find(flag.as_bytes()).is_none() {
+            let unknown = place::unknown_flag(&served.snapshot, served.view.generation, flag);
+            return Err(Failure::Refused(format!(
+                "no record tells of it, and {}; {}",
+                unknown.problem, unknown.hint
+            )));
+        }
+    }
     for record in &records {
         tell(record, word.flag.as_ref(), output);
+    }
+    if wrong > 0 {
+        let records = words::counted(wrong as u64, "record");
+        output.line(output.paint(
+            WARN,
+            format!("a clock was wrong: the dates of {records} do not fit the order of the trail"),
+        ));
     }
     verdict(&check, output);
     output.json(&json!({
@@ -31,6 +58,7 @@ pub fn run(arguments: &Arguments, word: &Audit, output: &mut Output) -> Outcome 
         "snapshots": check.snapshots,
         "first_bad": check.first_bad,
         "torn_end": check.torn_end,
+        "wrong_clocks": wrong,
         "trail": (!word.verify).then_some(&records),
     }));
     Ok(if check.first_bad.is_none() { Exit::Yes } else { Exit::No })
@@ -38,15 +66,13 @@ pub fn run(arguments: &Arguments, word: &Audit, output: &mut Output) -> Outcome 
 
 /// Whether it was asked for.
 fn concerns(word: &Audit, record: &Record) -> bool {
-    let recent =
-        word.since.is_none_or(|since| time::parse_rfc3339(record.at.as_bytes()).is_none_or(|at| at >= since));
     let of = |flag: &String| {
         record.flag.as_ref() == Some(flag)
             || record.differences.iter().any(|difference| difference.flag.as_ref() == Some(flag))
             // It may be one of those that were not written out.
             || record.more_differences > 0
     };
-    recent && word.flag.as_ref().is_none_or(of)
+    word.flag.as_ref().is_none_or(of)
 }
 
 fn tell(record: &Record, of: Option<&String>, output: &mut Output) {

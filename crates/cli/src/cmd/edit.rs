@@ -22,9 +22,9 @@ struct Typed<'a> {
 }
 
 pub fn enable(arguments: &Arguments, word: &Enable, output: &mut Output) -> Outcome {
-    let edit = match word.keep {
-        true => Edit::Resume,
-        false => Edit::Enable { percentage: word.percentage, companies: word.companies.clone() },
+    let edit = match (word.percentage, word.companies.as_slice()) {
+        (None, []) => Edit::Restore,
+        (percentage, companies) => Edit::Enable { percentage, companies: companies.to_vec() },
     };
     run(arguments, &word.changing, &Typed { action: Action::Enable, flag: &word.flag, edit }, output)
 }
@@ -111,13 +111,12 @@ impl Typed<'_> {
                 arguments.extend(percentage.map(|percentage| format!("--percentage={}", number(percentage))));
                 named = companies;
             }
-            Edit::Resume => arguments.push("--keep".to_owned()),
             Edit::Rollout(percentage) => last.push(number(*percentage)),
             Edit::Deny(companies) if self.action == Action::Disable => named = companies,
             Edit::Allow(companies) | Edit::Deny(companies) | Edit::Forget(companies) => {
                 last.extend(companies.iter().map(ToString::to_string));
             }
-            Edit::Disable | Edit::Add { .. } => {}
+            Edit::Restore | Edit::Disable | Edit::Add { .. } => {}
         }
         arguments.extend(named.iter().map(|company| format!("--company={company}")));
         arguments.extend(["--".to_owned(), self.flag.to_owned()]);
@@ -180,19 +179,22 @@ fn in_store(begun: &Begun, changing: &Changing, typed: &Typed, what: &What, outp
     }
     if made.changed {
         let change = Change { base: Some(generation), ..change.clone() };
-        let published =
-            store.publish_edit(&made.definitions, (typed.action, what.flag), change).map_err(|error| {
-                match error {
-                    StoreError::Stale { base, current } => stale(base, current),
-                    error => Failure::changing(error),
-                }
-            })?;
+        let (definitions, edited) = ((&made.before, &made.definitions), (typed.action, what.flag));
+        let published = match changing.base {
+            // Whoever names a base wants to know of every other change.
+            Some(_) => store.publish_edit(definitions.1, edited, change),
+            None => store.publish_flag(definitions, edited, change),
+        };
+        let published = published.map_err(|error| match error {
+            StoreError::Stale { base, current } => stale(base, current),
+            error => Failure::changing(error),
+        })?;
         publish::done(store, &published, output);
         answer["differences"] = json!(published.differences);
         answer["generation"] = published.generation.into();
         answer["warning"] = json!(published.audit_warning);
     }
-    let arrived = begun.send(typed.arguments(), None).tell(output);
+    let arrived = begun.send(typed.arguments(), None).tell(None, output);
     answer["machines"] = arrived.json();
     output.json(&answer);
     Ok(arrived.exit())
@@ -255,8 +257,8 @@ fn tell(made: &Changed, output: &mut Output) {
 /// Somebody else was quicker. What was decided may not be what is wanted now.
 fn stale(base: u64, current: u64) -> Failure {
     Failure::Refused(format!(
-        "the change was made on generation {base}, but {current} is published by now; nothing was changed. \
-         Look at what changed with `flagstone diff {base} {current}`, then type it again"
+        "the change was decided on generation {base}, and by {current}, which is published now, the flag was changed; nothing was \
+         changed. Look at what changed with `flagstone diff {base} {current}`, then type it again"
     ))
 }
 

@@ -58,7 +58,7 @@ pub fn import(arguments: &Arguments, word: &Import, output: &mut Output) -> Outc
         let mut again = vec!["import".to_owned(), "-".to_owned(), "--yes".to_owned()];
         again.extend(word.how.keep_state.then(|| "--keep-state".to_owned()));
         again.extend(word.how.with_companies.then(|| "--with-companies".to_owned()));
-        let arrived = begun.send(again, Some(bytes)).tell(output);
+        let arrived = begun.send(again, Some(bytes)).tell(None, output);
         answer["machines"] = arrived.json();
         exit = arrived.exit();
     }

@@ -141,7 +141,7 @@ pub fn done(begun: &Begun, reach: &args::Reach, thrown: Thrown, output: &mut Out
         true => reached(begun, reach, &before, flag, output),
         false => Value::Null,
     };
-    let arrived = sent.tell(output);
+    let arrived = sent.tell(None, output);
     let mut answer = json!({
         "environment": begun.store.environment(),
         "machine": begun.change.actor.host,

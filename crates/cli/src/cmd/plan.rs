@@ -4,7 +4,7 @@ use super::change;
 use super::{plan_show, publish};
 use crate::args::{Arguments, Plan, PlanStage, PlanTick, PlanTyped, PlanWord};
 use crate::output::{DIM, Exit, Failure, Outcome, Output, WARN};
-use crate::{confirm, identity, place, words};
+use crate::{confirm, identity, machines, place, words};
 use flagstone::change::state;
 use flagstone::plan::Step;
 use flagstone::store::{self, Actor, Change, Planned, Published, StoreError, Ticked, Ticker, diff};
@@ -19,13 +19,14 @@ pub fn run(arguments: &Arguments, plan: &Plan, output: &mut Output) -> Outcome {
             let stage = stage.map(|stage| stage as usize - 1);
             say(arguments, typed, store::PlanWord::Resume(stage), output)
         }
-        PlanWord::Advance(typed) => {
+        PlanWord::Advance(PlanStage { typed, stage }) => {
             if typed.terms.reason.as_deref().is_none_or(|reason| reason.trim().is_empty()) {
                 return Err(Failure::Unknown(
                     "plan advance leaves out the rest of a soak, and wants --reason R: why".to_owned(),
                 ));
             }
-            say(arguments, typed, store::PlanWord::Advance, output)
+            let stage = stage.map(|stage| stage as usize - 1);
+            say(arguments, typed, store::PlanWord::Advance(stage), output)
         }
         PlanWord::Abort(typed) => say(arguments, typed, store::PlanWord::Abort, output),
         PlanWord::Tick(word) => tick(arguments, word, output),
@@ -38,6 +39,9 @@ fn say(arguments: &Arguments, typed: &PlanTyped, word: store::PlanWord, output: 
     let begun = change::begin(arguments, &typed.terms.by, &what, typed.terms.reason.as_deref(), output)?;
     let store = &begun.store;
     let change = &Change { base: typed.base, ..begun.change.clone() };
+    if let Some(stage) = entered(store, &typed.flag, word) {
+        return already(&begun, typed, stage, output);
+    }
     let planned = store.plan_word(&typed.flag, word, change).map_err(Failure::changing)?;
     tell(&typed.flag, &planned, output);
     let snapshot = store.snapshot(planned.base).ok();
@@ -81,18 +85,67 @@ fn say(arguments: &Arguments, typed: &PlanTyped, word: store::PlanWord, output: 
     answer["generation"] = published.generation.into();
     answer["differences"] = json!(published.differences);
     answer["warning"] = json!(published.audit_warning);
-    let arrived = begun.send(relayed(typed, word), None).tell(output);
+    let sent = relayed(typed, word, planned.moved.stage);
+    let again = again(typed, &sent);
+    let arrived = begun.send(sent, None).tell(again.as_deref(), output);
     answer["machines"] = arrived.json();
     output.json(&answer);
     Ok(arrived.exit())
 }
 
+/// The stage, counted from 0, where `advance` names one that the flag's plan has entered already.
+fn entered(store: &store::Store, flag: &str, word: store::PlanWord) -> Option<usize> {
+    let store::PlanWord::Advance(Some(stage)) = word else { return None };
+    let definitions = store.definitions(store.generation().ok()?).ok()?;
+    let state = definitions.flags.get(flag)?.state.plan.as_ref()?;
+    (state.is_running() && state.stage() >= stage).then_some(stage)
+}
+
+/// Typed again: nothing to do here, but perhaps elsewhere.
+fn already(begun: &change::Begun, typed: &PlanTyped, stage: usize, output: &mut Output) -> Outcome {
+    let flag = &typed.flag;
+    output.line(format!("{flag}: its plan has entered stage {} already; nothing was changed", stage + 1));
+    let sent = relayed(typed, store::PlanWord::Advance(Some(stage)), Some(stage));
+    let again = again(typed, &sent);
+    let arrived = match typed.terms.dry_run {
+        true => machines::Arrived::default(),
+        false => begun.send(sent, None).tell(again.as_deref(), output),
+    };
+    output.json(&json!({
+        "environment": begun.store.environment(),
+        "machine": begun.change.actor.host,
+        "flag": flag,
+        "changed": false,
+        "dry_run": typed.terms.dry_run,
+        "base": begun.generation,
+        "generation": begun.generation,
+        "stage": stage + 1,
+        "notes": [],
+        "reach": Value::Null,
+        "differences": [],
+        "machines": arrived.json(),
+    }));
+    Ok(arrived.exit())
+}
+
+/// What may be typed again without entering one stage more; none where that is what was typed.
+fn again(typed: &PlanTyped, sent: &[String]) -> Option<String> {
+    let stage = sent.iter().find(|argument| argument.starts_with("--stage="))?;
+    let word = sent.get(1).filter(|word| *word == "advance")?;
+    let reason = words::shell(typed.terms.reason.as_deref().unwrap_or_default());
+    Some(format!("flagstone plan {word} {} {stage} --reason {reason}", words::plain(&typed.flag)))
+}
+
 /// As it is typed, but for what every word has.
-fn relayed(typed: &PlanTyped, word: store::PlanWord) -> Vec<String> {
+fn relayed(typed: &PlanTyped, word: store::PlanWord, stage: Option<usize>) -> Vec<String> {
     let mut arguments = vec!["plan".to_owned(), word.word().to_owned(), "--yes".to_owned()];
-    if let store::PlanWord::Resume(Some(stage)) = word {
-        arguments.push(format!("--stage={}", stage + 1));
-    }
+    let stage = match word {
+        store::PlanWord::Resume(stage) => stage,
+        // Elsewhere just that one, or none.
+        store::PlanWord::Advance(_) => stage,
+        _ => None,
+    };
+    arguments.extend(stage.map(|stage| format!("--stage={}", stage + 1)));
     arguments.extend(["--".to_owned(), typed.flag.clone()]);
     arguments
 }

@@ -32,7 +32,7 @@ pub fn run(arguments: &Arguments, word: &Promote, output: &mut Output) -> Outcom
             "a promotion is made on this machine only; take the flags to the others with `flagstone export` and `import`".to_owned(),
         ),
     }
-    .tell(output);
+    .tell(None, output);
     let mut answer = landed.answer;
     answer["machines"] = arrived.json();
     output.json(&answer);

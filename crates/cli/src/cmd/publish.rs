@@ -114,7 +114,7 @@ fn publish(begun: &Begun, word: &Publish, file: Checked, output: &mut Output) ->
         output.warn(words::plain(warning));
     }
     let sent = sent(word);
-    let arrived = begun.send(sent, Some(file.bytes)).tell(output);
+    let arrived = begun.send(sent, Some(file.bytes)).tell(None, output);
     output.json(&json!({
         "environment": store.environment(),
         "machine": host,

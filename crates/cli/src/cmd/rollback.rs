@@ -74,8 +74,9 @@ pub fn run(arguments: &Arguments, word: &Rollback, output: &mut Output) -> Outco
         answer["warning"] = published.audit_warning.into();
         // Generations have other numbers elsewhere; what they held has the same id.
         let to = format!("--to={}", published.content_id);
-        let sent = begun.send(vec!["rollback".to_owned(), "--yes".to_owned(), to], None);
-        let arrived = sent.tell(output);
+        let sent = begun.send(vec!["rollback".to_owned(), "--yes".to_owned(), to.clone()], None);
+        let again = format!("flagstone rollback {to} --yes");
+        let arrived = sent.tell(Some(&again), output);
         answer["machines"] = arrived.json();
         exit = arrived.exit();
     }
@@ -101,7 +102,12 @@ fn plan(store: &Store, to: Option<&Target>) -> Result<Plan, Failure> {
         Some(Target::Generation(to)) => *to,
         Some(Target::Content(content)) if status.content_id.as_deref() == Some(content) => current,
         Some(Target::Content(content)) => holding(store, &earlier, content)?,
-        None => previous(store, before.as_ref().ok(), &earlier, status.content_id.as_deref())?,
+        None => {
+            // Further back than the last rollback went, not to what it left.
+            let back = store.rolled_back_to(current).unwrap_or(current);
+            let earlier: Vec<u64> = earlier.iter().copied().filter(|generation| *generation < back).collect();
+            previous(store, before.as_ref().ok(), &earlier, status.content_id.as_deref())?
+        }
     };
     let after = store.definitions(target).map_err(Failure::changing)?;
     // The current generation may be what is broken: that is no reason to stay on it.

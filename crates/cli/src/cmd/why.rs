@@ -28,8 +28,20 @@ pub fn run(arguments: &Arguments, word: &Why, output: &mut Output) -> Outcome {
         let rows: Vec<Vec<Cell>> = found.turns.iter().map(row).collect();
         output.table(&["WHEN", "FLAG", "WAS", "IS", "BY", "WHY", "WHO"], &rows);
     }
-    if !found.untold.is_empty() || !found.lacking.is_empty() {
+    if !found.untold.is_empty() || !found.lacking.is_empty() || !found.wrong_clocks.is_empty() {
         output.line("");
+    }
+    for wrong in found.wrong_clocks.iter().take(NAMED) {
+        let text = format!(
+            "a clock was wrong: record {} is dated {}, which does not fit its place in the trail; taken for {}",
+            wrong.seq,
+            second(&wrong.dated),
+            second(&wrong.taken_for)
+        );
+        output.line(output.paint(WARN, text));
+    }
+    if found.wrong_clocks.len() > NAMED {
+        output.line(format!("… and {} more such records", found.wrong_clocks.len() - NAMED));
     }
     for untold in &found.untold {
         output.line(output.paint(WARN, self::untold(untold)));
@@ -49,6 +61,7 @@ pub fn run(arguments: &Arguments, word: &Why, output: &mut Output) -> Outcome {
         "changes": found.changes,
         "turns": found.turns,
         "untold": found.untold,
+        "wrong_clocks": found.wrong_clocks,
         "lacking": found.lacking,
     }));
     Ok(Exit::Yes)

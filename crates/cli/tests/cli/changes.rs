@@ -146,10 +146,50 @@ fn a_rollback_without_a_target_goes_to_the_content_before() {
     shop.republish("\"old\": false", "\"old\": true");
     shop.run(["rollback"]).exits(0);
     shop.run(["ask", "old"]).exits(1);
-    // Twice is back and forth: the content before the current one is generation 2's.
-    shop.run(["rollback"]).exits(0);
-    shop.run(["ask", "old"]).exits(0);
+    // There is nothing before generation 1. It once went forth again to the content that was taken back.
+    let ran = shop.run(["rollback"]).exits(1);
+    assert!(ran.err.contains("no earlier content"), "{}", ran.err);
+    shop.run(["ask", "old"]).exits(1);
     shop.run(["rollback", "--to", "99"]).exits(1);
+}
+
+#[test]
+fn a_rollback_typed_twice_goes_back_twice() {
+    let shop = Shop::published();
+    for percentage in ["60", "70", "80"] {
+        shop.run(["rollout", "search", percentage]).exits(0);
+    }
+    let percentage = || {
+        let shown = shop.run(["show", "search", "--json"]).exits(0).json();
+        shown["definition"]["rollout"]["percentage"].as_f64().unwrap()
+    };
+    for expected in [70.0, 60.0, 50.0] {
+        shop.run(["rollback", "--yes"]).exits(0);
+        assert_eq!(percentage(), expected);
+    }
+    shop.run(["rollback", "--yes"]).exits(1);
+    // A change after it is taken back first.
+    shop.run(["rollout", "search", "90"]).exits(0);
+    shop.run(["rollback", "--yes"]).exits(0);
+    assert_eq!(percentage(), 50.0);
+}
+
+#[test]
+fn what_a_rollback_says_to_type_again_changes_nothing_more() {
+    let shop = Shop::published();
+    shop.run(["config", "machines.web-2", "[\"/bin/false\"]"]).exits(0);
+    shop.run(["rollout", "search", "60"]).exits(3);
+    shop.run(["rollout", "search", "70"]).exits(3);
+    let ran = shop.run(["rollback", "--yes"]).exits(3);
+    let again = ran.err.split_once("once they answer, type: flagstone ").unwrap().1.trim();
+    let typed: Vec<&str> = again.split(' ').collect();
+    let [rollback, to, yes] = typed[..] else { panic!("{again}") };
+    for _ in 0..2 {
+        let ran = shop.run([rollback, to, yes]).exits(3);
+        assert!(ran.out.contains("nothing was published"), "{}", ran.out);
+    }
+    let shown = shop.run(["show", "search", "--json"]).exits(0).json();
+    assert_eq!(shown["definition"]["rollout"]["percentage"], 60);
 }
 
 #[test]

@@ -62,7 +62,7 @@ fn shown(line: &str) -> Ran {
             shop.run(["rollout", "search", "75"]).exits(0);
             shop
         }
-        "disable search --companies companies.txt" => {
+        "disable search --count-for companies.txt" => {
             let shop = Shop::published();
             shop.write("companies.txt", (1..=1_000).map(|id| format!("{id}\n")).collect::<String>());
             shop

@@ -48,7 +48,7 @@ fn every_word_is_said_on_the_other_machine_too() {
     shop.run(["disable", "old", "--company", "15"]).exits(0);
     assert_eq!(both("old", "15"), [1, 1]);
     shop.run(["disable", "old"]).exits(0);
-    shop.run(["enable", "old", "--keep"]).exits(0);
+    shop.run(["enable", "old"]).exits(0);
     shop.run(["rollback"]).exits(0);
     assert_eq!(both("old", "x y"), [1, 1]);
     shop.run(["enable", "old", "--percentage", "100"]).exits(0);

@@ -54,7 +54,7 @@ fn a_deploy_takes_back_no_switch_and_applies_what_the_code_owns() {
         "search: percentage is 75 %, the file says 50 %",
         "search: companies allowed besides the file's: 7",
         "billing_v2: enabled is false, the file says true",
-        "flagstone enable billing_v2 --keep",
+        "flagstone enable billing_v2",
         "customer_portal: companies allowed only by the file: 42",
     ] {
         assert!(ran.out.contains(line), "{line}: {}", ran.out);

@@ -262,3 +262,22 @@ fn a_daemon_without_a_store_says_so_once_and_finds_it_when_it_is_there() {
     daemon.wait().unwrap();
     assert_eq!(errors.next(), None);
 }
+
+#[test]
+fn what_an_advance_says_to_type_again_enters_no_further_stage() {
+    let shop = planned();
+    shop.run(["plan", "start", "customer_portal"]).exits(0);
+    shop.run(["config", "machines.web-2", "[\"/bin/false\"]"]).exits(0);
+    let ran = shop.run(["plan", "advance", "customer_portal", "--reason", "pilots agreed"]).exits(3);
+    let again = ran.err.split_once("once they answer, type: flagstone ").unwrap().1.trim();
+    assert_eq!(again, "plan advance customer_portal --stage=2 --reason 'pilots agreed'");
+    for _ in 0..2 {
+        let ran = shop
+            .run(["plan", "advance", "customer_portal", "--stage=2", "--reason", "pilots agreed"])
+            .exits(3);
+        assert!(ran.out.contains("has entered stage 2 already; nothing was changed"), "{}", ran.out);
+    }
+    assert_eq!(shop.run(["status", "--json"]).json()["store"]["generation"], 3);
+    let ran = shop.run(["plan", "advance", "customer_portal", "--stage", "4", "--reason", "x"]).exits(1);
+    assert!(ran.err.contains("so that the next is 3, not 4"), "{}", ran.err);
+}

@@ -35,7 +35,7 @@ fn a_change_tells_how_many_it_turns_on_and_off_as_simulate_counts_them() {
     let simulated = shop
         .run(["simulate", "search", "--percentage", "75", "--companies", "companies.txt", "--json"])
         .json();
-    let arguments = ["rollout", "search", "75", "--companies", "companies.txt", "--dry-run", "--json"];
+    let arguments = ["rollout", "search", "75", "--count-for", "companies.txt", "--dry-run", "--json"];
     let json = shop.run(arguments).exits(0).json();
     let flag = &json["reach"]["flags"][0];
     assert_eq!(json["reach"]["companies"], 1_000);
@@ -48,14 +48,14 @@ fn a_change_tells_how_many_it_turns_on_and_off_as_simulate_counts_them() {
     );
     assert_eq!(flag["turns_off"], 0);
     assert_eq!(generation(&shop), 1);
-    let ran = shop.run(["rollout", "search", "75", "--companies", "companies.txt"]).exits(0);
+    let ran = shop.run(["rollout", "search", "75", "--count-for", "companies.txt"]).exits(0);
     assert!(ran.out.contains("of 1,000 companies in companies.txt:\n  search: 510 → "), "{}", ran.out);
 }
 
 #[test]
 fn who_requires_a_changed_flag_is_reached_too() {
     let shop = shop();
-    let arguments = ["disable", "billing_v2", "--companies", "companies.txt", "--yes", "--json"];
+    let arguments = ["disable", "billing_v2", "--count-for", "companies.txt", "--yes", "--json"];
     let json = shop.run(arguments).exits(0).json();
     let flags = json["reach"]["flags"].as_array().unwrap();
     assert_eq!(flags[0]["flag"], "billing_v2");
@@ -69,7 +69,7 @@ fn who_requires_a_changed_flag_is_reached_too() {
 fn turning_off_more_than_a_share_wants_yes_where_nobody_can_be_asked() {
     let shop = shop();
     for json in [None, Some("--json")] {
-        let mut command = shop.command(["rollout", "search", "10", "--companies", "companies.txt"]);
+        let mut command = shop.command(["rollout", "search", "10", "--count-for", "companies.txt"]);
         let ran = ran(command.args(json).output().unwrap()).exits(1);
         assert!(
             ran.err.contains("more than 20 %; nothing was changed. With --yes it is done"),
@@ -79,12 +79,12 @@ fn turning_off_more_than_a_share_wants_yes_where_nobody_can_be_asked() {
     }
     assert_eq!(generation(&shop), 1);
     // A dry run says what it would do, and that it would ask.
-    let arguments = ["rollout", "search", "10", "--companies", "companies.txt", "--dry-run", "--json"];
+    let arguments = ["rollout", "search", "10", "--count-for", "companies.txt", "--dry-run", "--json"];
     assert_eq!(shop.run(arguments).exits(0).json()["reach"]["asks"], true);
-    shop.run(["rollout", "search", "10", "--companies", "companies.txt", "--yes"]).exits(0);
+    shop.run(["rollout", "search", "10", "--count-for", "companies.txt", "--yes"]).exits(0);
     assert_eq!(generation(&shop), 2);
     // Few may lose it unasked.
-    shop.run(["rollout", "search", "9", "--companies", "companies.txt"]).exits(0);
+    shop.run(["rollout", "search", "9", "--count-for", "companies.txt"]).exits(0);
     assert_eq!(generation(&shop), 3);
 }
 
@@ -92,7 +92,7 @@ fn turning_off_more_than_a_share_wants_yes_where_nobody_can_be_asked() {
 fn on_a_terminal_it_asks_and_does_what_is_answered() {
     let shop = shop();
     for (answer, generation_then) in [("\n", 1), ("n\n", 1), ("y\n", 2)] {
-        let ran = typing(&shop, "disable search --companies companies.txt", answer);
+        let ran = typing(&shop, "disable search --count-for companies.txt", answer);
         assert!(ran.out.contains("more than 20 %. Go on? [y/N]"), "{}", ran.out);
         assert_eq!(ran.code, i32::from(generation_then == 1), "{}", ran.out);
         assert_eq!(generation(&shop), generation_then, "{answer:?}");
@@ -126,7 +126,7 @@ fn the_config_names_the_list_and_the_share() {
     assert!(began.elapsed() < std::time::Duration::from_secs(20), "{:?}", began.elapsed());
     // One that was typed does.
     let before = generation(&shop);
-    shop.run(["disable", "search", "--companies", "gone.txt"]).exits(2);
+    shop.run(["disable", "search", "--count-for", "gone.txt"]).exits(2);
     assert_eq!(generation(&shop), before);
 }
 
@@ -134,7 +134,7 @@ fn the_config_names_the_list_and_the_share() {
 fn a_rollback_and_a_publish_are_weighed_as_every_change() {
     let shop = shop();
     shop.run(["config", "companies", "companies.txt"]).exits(0);
-    shop.run(["enable", "search"]).exits(0);
+    shop.run(["enable", "search", "--percentage", "100"]).exits(0);
     let ran = shop.run(["rollback"]).exits(1);
     assert!(ran.out.contains("  search: 1,000 → 510 have it\n    -490  1, 3, 6,"), "{}", ran.out);
     assert_eq!(generation(&shop), 2);
@@ -163,7 +163,7 @@ fn a_kill_never_asks_and_tells_whom_it_reached_when_it_is_done() {
     assert_eq!(search.unwrap()["turns_off"], 510);
     // A list that cannot be read is no reason to fail: it is done.
     shop.run(["resume-all"]).exits(0);
-    let ran = shop.run(["kill", "search", "--reason", "slow", "--companies", "gone.txt"]).exits(0);
+    let ran = shop.run(["kill", "search", "--reason", "slow", "--count-for", "gone.txt"]).exits(0);
     assert!(ran.err.contains("gone.txt"), "{}", ran.err);
     shop.run(["ask", "search", "--company", "2"]).exits(1);
 }

@@ -123,14 +123,14 @@ fn what_root_typed_is_read_as_root_and_what_the_config_names_is_not() {
     let place = Place::new();
     let companies =
         place.secret("companies.txt", &(1..=1_000).map(|id| format!("{id}\n")).collect::<String>());
-    let arguments = ["rollout", "search", "75", "--companies", &companies, "--json"];
+    let arguments = ["rollout", "search", "75", "--count-for", &companies, "--json"];
     assert_eq!(place.run(arguments).exits(0).json()["reach"]["companies"], 1_000);
     place.run(["simulate", "search", "--percentage", "75", "--companies", &companies]).exits(0);
     let flags = place.secret("flags.json", FLAGS);
     place.run(["diff", "1", &flags]).exits(0);
     // The same list, named by the owner.
     place.config(&json!({ "companies": companies }));
-    for arguments in [["disable", "search"], ["enable", "search"]] {
+    for arguments in [["rollout", "search", "0"], ["rollout", "search", "100"]] {
         let ran = place.run(arguments);
         let all = format!("{}{}", ran.out, ran.err);
         assert!(!all.contains("1, 2, 3") && !all.contains("of 1,000 companies"), "{all}");
@@ -422,7 +422,7 @@ fn questions_on_a_terminal_and_exit_codes_are_as_ever() {
     place.run(["ask", "nothing"]).exits(2);
     let companies = place.secret("companies.txt", "1\n2\n3\n");
     for (typed, code) in [("n\n", 1), ("y\n", 0)] {
-        let line = format!("{} disable billing_v2 --companies {companies}", env!("CARGO_BIN_EXE_flagstone"));
+        let line = format!("{} disable billing_v2 --count-for {companies}", env!("CARGO_BIN_EXE_flagstone"));
         let mut command = Command::new("script");
         command
             .args(["-qec", &line, "/dev/null"])

@@ -130,7 +130,7 @@ fn no_text_from_people_forges_a_line_or_colours_a_terminal() {
         &["rollback", "--reason", evil],
         &["publish", &file, "--reason", evil],
         &["publish", "no\x1b[31m.json"],
-        &["enable", "old", "--companies", "no\x1b[31m.txt"],
+        &["enable", "old", "--count-for", "no\x1b[31m.txt"],
         &["config", evil, evil],
         &["config", "companies", evil],
         &["config"],

@@ -5,7 +5,7 @@ use crate::shop::Shop;
 #[test]
 fn the_first_line_says_what_went_off_when_by_whom_and_why() {
     let shop = Shop::published();
-    shop.run(["enable", "search"]).exits(0);
+    shop.run(["enable", "search", "--percentage", "100"]).exits(0);
     let ran = shop.run(["why", "42", "--hours", "1"]).exits(0);
     assert!(ran.first().contains("search went ON for company 42 at 20"), "{}", ran.out);
     shop.run(["kill", "search", "--reason", "wrong totals"]).exits(0);
