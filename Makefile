@@ -87,7 +87,7 @@ test-laravel-13: setup build ## the same on Laravel 13, in a folder with Debian 
 	@scripts/timed $@ laravel/tests/debian forky 8.4
 
 test-e2e: setup build ## nginx, php-fpm and wrk while snapshots are published, everything is stopped, and every file is damaged
-	@scripts/timed $@ sh -ec 'tests/e2e/run; tests/e2e/outcome; tests/e2e/emergency; tests/e2e/damage'
+	@scripts/timed $@ sh -ec 'tests/e2e/run; tests/e2e/outcome; tests/e2e/guard; tests/e2e/emergency; tests/e2e/damage'
 
 test-laravel-e2e: setup build ## the example application under nginx, php-fpm and wrk while its flag changes, is deployed, and does harm
 	@scripts/timed $@ sh -ec 'tests/laravel/run; tests/laravel/releases; tests/laravel/guard'

@@ -496,8 +496,10 @@ impl Detector {
         let compared = branch && index == 0;
         let limit = if compared { (off.rate() * line.limit).min(1.0) } else { line.limit };
         let companies = seen.groups;
-        let enough = on.requests.saturating_add(off.requests) >= policy.min_requests
-            && companies >= policy.min_companies;
+        // A limit of a branch is confirmed by its off-cohort: it rests on both.
+        let confirming = line.control.as_ref().and_then(Evidence::found).map_or(0, |control| control.off.0);
+        let both = on.requests.saturating_add(off.requests.max(confirming));
+        let enough = both >= policy.min_requests && companies >= policy.min_companies;
         (enough && on.rate() > limit).then(|| Finding {
             flag: String::new(),
             harm: if line.slow.is_some() { Harm::Slow } else { Harm::Errors },
