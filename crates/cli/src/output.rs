@@ -178,6 +178,9 @@ impl Output {
             }
             self.line(line);
         }
+        if let Some(hidden) = hidden(header, rows, &columns) {
+            self.line(self.paint(DIM, hidden));
+        }
     }
 
     /// How many columns a line may take; none where nobody counts them.
@@ -224,6 +227,22 @@ impl Output {
             self.error = write(&mut self.stdout).err();
         }
     }
+}
+
+/// Says which columns that hold something are not shown; none where all are.
+fn hidden(header: &[&str], rows: &[Vec<Cell>], shown: &[(usize, usize)]) -> Option<String> {
+    let all = columns(header, rows, None);
+    let missing: Vec<&str> = all
+        .iter()
+        .filter(|(number, _)| shown.iter().all(|(shown, _)| shown != number))
+        .filter_map(|(number, _)| header.get(*number).copied())
+        .collect();
+    let count = match missing.len() {
+        0 => return None,
+        1 => "1 column".to_owned(),
+        count => format!("{count} columns"),
+    };
+    Some(format!("{count} hidden ({}): widen the terminal, or pipe through cat", missing.join(", ")))
 }
 
 /// The columns shown, by number, and their widths. Those in which nothing stands are left out. Where the width does not do
@@ -277,6 +296,16 @@ mod tests {
         assert_eq!(columns(&header, &rows, Some(40)), [(0, 8), (1, 5), (2, 23)]);
         assert_eq!(columns(&header, &rows, Some(20)), [(0, 8), (1, 5)]);
         assert_eq!(columns(&header, &rows, Some(1)), [(0, 8), (1, 5)]);
+    }
+
+    #[test]
+    fn columns_that_do_not_fit_are_named() {
+        let rows = [row(["checkout", "10 %", "a reason of thirty characters.", "root@web-1"])];
+        let header = ["FLAG", "STATE", "WHY", "WHO"];
+        let said = |width| hidden(&header, &rows, &columns(&header, &rows, width));
+        assert_eq!(said(Some(80)), None);
+        assert_eq!(said(Some(40)).unwrap(), "1 column hidden (WHO): widen the terminal, or pipe through cat");
+        assert!(said(Some(20)).unwrap().starts_with("2 columns hidden (WHY, WHO)"));
     }
 
     #[test]

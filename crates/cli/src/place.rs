@@ -7,11 +7,16 @@ use crate::{identity, inputs};
 use flagstone::definition::{Definitions, nearest};
 use flagstone::store::{Reader, ReaderOptions, Store, StoreError, View};
 use flagstone::{FlagId, Snapshot};
+use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The store that `--store` or `FLAGSTONE_STORE` names.
+/// Names the store of this machine, where nothing else does.
+const DEFAULT_STORE: &str = "/etc/flagstone/store";
+
+/// The store that `--store`, `FLAGSTONE_STORE` or the machine's file names.
 pub fn directory(arguments: &Arguments) -> Result<PathBuf, Failure> {
     if let Word::Promote(Promote { to: Some(directory), .. }) = &arguments.word {
         return Ok(directory.clone());
@@ -19,13 +24,42 @@ pub fn directory(arguments: &Arguments) -> Result<PathBuf, Failure> {
     if let Some(directory) = &arguments.store {
         return Ok(directory.clone());
     }
-    match std::env::var_os("FLAGSTONE_STORE").filter(|directory| !directory.is_empty()) {
-        Some(directory) => Ok(directory.into()),
-        None => Err(Failure::Unknown(
-            "which store? Name its directory with --store DIR, or in the environment as FLAGSTONE_STORE"
-                .to_owned(),
-        )),
+    if let Some(directory) = std::env::var_os("FLAGSTONE_STORE").filter(|directory| !directory.is_empty()) {
+        return Ok(directory.into());
     }
+    match default_store(Path::new(DEFAULT_STORE), 0) {
+        Ok(Some(directory)) => Ok(directory),
+        Ok(None) => Err(Failure::Unknown(format!(
+            "which store? Name its directory with --store DIR, in the environment as FLAGSTONE_STORE, or for this machine in {DEFAULT_STORE}"
+        ))),
+        Err(problem) => Err(Failure::Unknown(format!("{DEFAULT_STORE}: {problem}"))),
+    }
+}
+
+/// The machine's store: the one line of a file that only its owner, root, can change. None where there is no such file.
+fn default_store(path: &Path, owner: u32) -> Result<Option<PathBuf>, String> {
+    let file = match open_plain(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error.to_string()),
+    };
+    let found = file.metadata().map_err(|error| error.to_string())?;
+    if !found.is_file() || found.uid() != owner || found.mode() & 0o022 != 0 {
+        return Err("expected a file of root's that nobody else can write".to_owned());
+    }
+    let mut text = String::new();
+    file.take(4_096).read_to_string(&mut text).map_err(|error| error.to_string())?;
+    match text.trim() {
+        line if line.starts_with('/') && !line.contains('\n') => Ok(Some(line.into())),
+        _ => Err("expected one line, the absolute path of a store".to_owned()),
+    }
+}
+
+/// Follows no symbolic link, and waits for nobody.
+fn open_plain(path: &Path) -> io::Result<File> {
+    use rustix::fs::{Mode, OFlags, open};
+    Ok(open(path, OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty())?
+        .into())
 }
 
 /// The store, to ask about its past or to change it.
@@ -158,5 +192,31 @@ impl Failure {
             true => Failure::Refused(error.to_string()),
             false => Failure::Unknown(error.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn the_machines_store_is_one_line_of_a_file_that_nobody_else_can_write() {
+        let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target");
+        let path = directory.join(format!("default-store-{}", std::process::id()));
+        assert_eq!(default_store(&path, 0), Ok(None));
+        let write = |text: &str, mode| {
+            std::fs::write(&path, text).unwrap();
+            std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
+            let owner = std::fs::metadata(&path).unwrap().uid();
+            (default_store(&path, owner), default_store(&path, owner + 1))
+        };
+        let (own, others) = write("/var/lib/flagstone\n", 0o644);
+        assert_eq!(own, Ok(Some("/var/lib/flagstone".into())));
+        assert!(others.is_err());
+        for (text, mode) in [("/a\n/b\n", 0o644), ("shop\n", 0o644), ("", 0o644), ("/a\n", 0o664)] {
+            assert!(write(text, mode).0.is_err(), "{text:?}");
+        }
+        std::fs::remove_file(&path).unwrap();
     }
 }
