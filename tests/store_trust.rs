@@ -387,7 +387,8 @@ fn a_group_that_one_is_not_in_cannot_be_the_readers() {
         .unwrap_or_else(|_| panic!("two users need root: sudo make test"));
     let made = Child::new("init").store(&parent.join("store")).set("READERS", &TEAM.to_string());
     let made = made.by_user(DEPLOY, DEPLOY, &[], dir.path()).run();
-    assert!(!made.done() && made.text().contains("make the directory"), "{}", made.text());
+    assert!(!made.done() && made.text().contains("usermod -aG"), "{}", made.text());
+    assert!(!parent.join("store").exists());
 }
 
 #[test]

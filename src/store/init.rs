@@ -9,9 +9,10 @@ use super::layout::{CONFIG, HEAD, HEAD_LOCK, LOCK, SNAPSHOTS, TEMPORARY};
 use super::lock::{LOCK_SIZE, Lock};
 use super::modes::Modes;
 use super::trust::{printable, shell};
-use super::users::group_number;
+use super::users::{Account, group_number};
 use super::{PATIENCE, Store, now};
 use rustix::fs::{FallocateFlags, fallocate};
+use rustix::process::{getegid, geteuid, getgroups};
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
@@ -30,7 +31,7 @@ impl Store {
                  lowercase letters, digits, _ and -, such as production"
             )));
         }
-        let readers = readers.map(known_group).transpose()?;
+        let readers = readers.map(readers_group).transpose()?;
         let folder = open_or_make(directory)?;
         if folder.exists(HEAD).map_err(|source| StoreError::io("look at", folder.path(), source))? {
             return Err(exists(folder.path()));
@@ -68,12 +69,27 @@ impl Store {
 }
 
 /// The number of a group, by its name or number.
-pub(super) fn known_group(name: &str) -> Result<u32, StoreError> {
-    group_number(name).ok_or_else(|| {
+pub(super) fn readers_group(name: &str) -> Result<u32, StoreError> {
+    let group = group_number(name).ok_or_else(|| {
         StoreError::Refused(format!(
             "this machine has no group {name:?}; make it (as root: groupadd --system {name:?}) or name another"
         ))
-    })
+    })?;
+    let user = geteuid();
+    let member = || getgroups().is_ok_and(|groups| groups.iter().any(|one| one.as_raw() == group));
+    if !user.is_root() && getegid().as_raw() != group && !member() {
+        return Err(no_member(&Account::of(user.as_raw()), name));
+    }
+    Ok(group)
+}
+
+/// The error of naming a group as the readers of a store whose owner is not in it.
+pub fn no_member(owner: &Account, group: &str) -> StoreError {
+    StoreError::Refused(format!(
+        "user {} is not in the group {group:?}, and so cannot give it what it publishes; nothing was changed. \
+         Let root type: usermod -aG {group:?} {}",
+        owner.name, owner.name
+    ))
 }
 
 /// Opens the directory, judged; makes the last one of the path where it is missing.

@@ -9,7 +9,7 @@ use super::change::Change;
 use super::config::ASIDE;
 use super::directory::{Access, Folder};
 use super::error::StoreError;
-use super::init::known_group;
+use super::init::readers_group;
 use super::layout::{
     AUDIT, CONFIG, HEAD, HEAD_LOCK, LOCK, SNAPSHOT_LIMIT, SNAPSHOTS, TEMPORARY, parse_snapshot_name,
 };
@@ -52,7 +52,7 @@ impl Store {
     /// When this process is neither the owner's nor root's, the group is not known, or something cannot be written: what was done until
     /// then stays, and the next call goes on.
     pub fn migrate(&self, readers: Option<&str>, change: &Change) -> Result<Migrated, StoreError> {
-        let readers = readers.map(known_group).transpose()?;
+        let readers = readers.map(readers_group).transpose()?;
         let user = geteuid().as_raw();
         let (folder, lock) = self.locked("migrate")?;
         let owner = folder.judged().owner;

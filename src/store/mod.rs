@@ -100,6 +100,8 @@ pub use guard::{Acted, Changed, GoesBy, Guarding, Orders, Took, Verdicts, first_
 #[cfg(feature = "publisher")]
 pub use history::{HistoryEntry, KilledFlag, StoreStatus};
 #[cfg(feature = "publisher")]
+pub use init::no_member;
+#[cfg(feature = "publisher")]
 pub use migrate::Migrated;
 #[cfg(feature = "publisher")]
 pub use named::NamedFile;
@@ -115,8 +117,7 @@ pub use publisher::Store;
 use publisher::{PATIENCE, now};
 #[cfg(feature = "publisher")]
 pub use settled::{Settled, settle};
-#[cfg(feature = "publisher")]
-pub use users::{Account, PROGRAM_PATH, close_directories};
+pub use users::{Account, PROGRAM_PATH, close_directories, group_number};
 #[cfg(feature = "publisher")]
 pub use verify::{AuditCheck, BadRecord};
 

@@ -126,7 +126,7 @@ pub(super) fn user_number(name: &str) -> Option<u32> {
 }
 
 /// The number of a group, given by name or number.
-pub(super) fn group_number(name: &str) -> Option<u32> {
+pub fn group_number(name: &str) -> Option<u32> {
     if let Ok(number) = name.parse() {
         return Some(number);
     }

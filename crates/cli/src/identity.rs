@@ -8,7 +8,7 @@
 use crate::args::{Arguments, Word};
 use crate::output::Failure;
 use crate::{inputs, place, privileged, words};
-use flagstone::store::{Account, Actor, Store, StoreError, close_directories};
+use flagstone::store::{Account, Actor, Store, StoreError, close_directories, group_number, no_member};
 use rustix::process::geteuid;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -38,7 +38,18 @@ pub fn assume(arguments: &Arguments) -> Result<(), Failure> {
     else {
         return Ok(());
     };
-    let account = Account::of(found.uid());
+    let mut account = Account::of(found.uid());
+    if let Word::Migrate(word) = &arguments.word {
+        let readers = word.readers.as_deref().and_then(|name| Some((name, group_number(name)?)));
+        if let (Some(own), Some((name, group))) = (account.gid, readers)
+            && own != group
+            && !account.groups.contains(&group)
+        {
+            return Err(Failure::changing(no_member(&account, name)));
+        }
+        // What members of a former group of publishers wrote, only they can open.
+        account.groups.push(found.gid());
+    }
     Actor::remember(&account);
     let written = inputs::open_all(arguments);
     let failed = |error: io::Error| {

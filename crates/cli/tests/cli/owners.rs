@@ -8,6 +8,8 @@ use std::process::{Command, Stdio};
 /// As OpenShift numbers a pod's user; the machine knows no such user, and the process has no home.
 const POD: u32 = 1_000_620_000;
 const FS_GROUP: u32 = 2_000;
+/// The user `games`.
+const GAMES: u32 = 5;
 const OWNER: u32 = 64_020;
 const MEMBER: u32 = 64_021;
 
@@ -48,6 +50,21 @@ impl Machine {
             .current_dir(&self.shop.directory)
             .stdin(Stdio::null());
         ran(command.output().unwrap())
+    }
+
+    /// What `init --group www-data` made, with flags and a key.
+    fn makes_a_store_of_a_group(&self) {
+        std::fs::create_dir(self.path("store")).unwrap();
+        chown(self.path("store"), Some(OWNER), Some(OWNER)).unwrap();
+        let flagstone = self.path("flagstone");
+        let flagstone = flagstone.to_str().unwrap();
+        let owner = (OWNER, OWNER, "33");
+        self.run(owner, flagstone, ["init", "store", "--environment", "production"]).exits(0);
+        self.run(owner, flagstone, ["publish", "flags.json", "--store", "store"]).exits(0);
+        self.run(owner, flagstone, ["key", "make", "--store", "store"]).exits(0);
+        let made = "chgrp -R 33 . && chmod 2770 . snapshots keys && chmod 0660 head lock audit.jsonl && chmod 0440 snapshots/* && chmod 0640 keys/*";
+        let made = Command::new("sh").args(["-ec", made]).current_dir(self.path("store")).status().unwrap();
+        assert!(made.success());
     }
 }
 
@@ -99,18 +116,10 @@ fn an_unprivileged_pod_has_a_store_in_an_empty_dir() {
 #[test]
 fn doctor_names_a_store_whose_group_publishes_and_one_command_gives_it_to_its_owner() {
     let machine = Machine::new();
-    std::fs::create_dir(machine.path("store")).unwrap();
-    chown(machine.path("store"), Some(OWNER), Some(OWNER)).unwrap();
+    machine.makes_a_store_of_a_group();
     let flagstone = machine.path("flagstone");
     let flagstone = flagstone.to_str().unwrap();
     let (owner, member) = ((OWNER, OWNER, "33"), (MEMBER, MEMBER, "33"));
-    machine.run(owner, flagstone, ["init", "store", "--environment", "production"]).exits(0);
-    machine.run(owner, flagstone, ["publish", "flags.json", "--store", "store"]).exits(0);
-    machine.run(owner, flagstone, ["key", "make", "--store", "store"]).exits(0);
-    // What `init --group www-data` made.
-    let made = "chgrp -R 33 . && chmod 2770 . snapshots keys && chmod 0660 head lock audit.jsonl && chmod 0440 snapshots/* && chmod 0640 keys/*";
-    let made = Command::new("sh").args(["-ec", made]).current_dir(machine.path("store")).status().unwrap();
-    assert!(made.success());
     let killed = machine.run(member, flagstone, ["kill", "search", "--reason", "slow", "--store", "store"]);
     killed.exits(0);
 
@@ -136,4 +145,28 @@ fn doctor_names_a_store_whose_group_publishes_and_one_command_gives_it_to_its_ow
     assert_eq!(std::fs::metadata(&store).unwrap().mode() & 0o7777, 0o750);
     let report = machine.run(owner, flagstone, ["doctor", "--json", "--store", "store"]).json();
     assert!(!report.to_string().contains("migrate"), "{report}");
+}
+
+/// Root became an owner who is in no group, could not open what a member had written, and stopped half-way.
+#[test]
+fn root_migrates_a_store_whose_owner_is_not_in_its_group() {
+    let machine = Machine::new();
+    machine.makes_a_store_of_a_group();
+    machine.shop.write("store/config.json", "{}");
+    // A user of every Debian, whose own group is another one.
+    let made = format!(
+        "chown -R games:33 . && chown {MEMBER}:33 config.json head snapshots/* && chmod 0640 config.json"
+    );
+    let made = Command::new("sh").args(["-ec", &made]).current_dir(machine.path("store")).status().unwrap();
+    assert!(made.success());
+    // It could not give that group what it publishes afterwards.
+    let refused = machine.shop.run(["migrate", "--readers", "www-data"]).exits(1);
+    assert!(refused.err.contains("usermod -aG \"www-data\" games"), "{}", refused.err);
+    assert_eq!(std::fs::metadata(machine.path("store")).unwrap().mode() & 0o7777, 0o2770);
+    machine.shop.run(["migrate"]).exits(0);
+    for (name, mode) in [("", 0o755), ("head", 0o644), ("snapshots", 0o755), ("keys", 0o755)] {
+        let found = std::fs::metadata(machine.path("store").join(name)).unwrap();
+        assert_eq!((found.uid(), found.mode() & 0o7777), (GAMES, mode), "{name}");
+    }
+    machine.shop.run(["disable", "search", "--yes", "--reason", "slow"]).exits(0);
 }
