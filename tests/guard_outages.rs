@@ -251,9 +251,9 @@ fn plays(few: u64) -> u64 {
     std::env::var("PLAYS").ok().and_then(|plays| plays.parse().ok()).unwrap_or(few)
 }
 
-/// At most one in a hundred, and one in few plays.
+/// At most one in a hundred; none in fewer plays.
 fn rare(count: u64, plays: u64) -> bool {
-    count <= (plays / 100).max(1)
+    count <= plays / 100
 }
 
 const HALF_FAIL: (Ill, f64) = (Ill { errors: 0.5, slower: 2.0 }, 300.0);
