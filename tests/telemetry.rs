@@ -586,6 +586,39 @@ fn memory_of_a_store_that_is_gone_goes_when_another_is_made_a_day_later() {
     assert!(memory.join("flagstone-4-of-somebody").exists());
 }
 
+/// A child of `memory_of_a_store_in_another_mount_namespace_stays`.
+#[test]
+fn a_child_process_counts_for_a_store_that_only_it_sees() {
+    let Some(directory) = std::env::var_os("FLAGSTONE_TELEMETRY_ELSEWHERE") else { return };
+    let directory = Path::new(&directory);
+    let recorder =
+        Recorder::open(&directory.join("memory"), &directory.join("store"), &compiled(FLAGS), NOON);
+    println!("=> {}", recorder.expect("a recorder").path().display());
+}
+
+/// Workers of one user in two containers, which share a directory of counters, deleted each other's.
+#[test]
+fn memory_of_a_store_in_another_mount_namespace_stays() {
+    for (namespace, stays) in [(["unshare", "--mount"].as_slice(), true), (&["env"], false)] {
+        let (directory, snapshot) = (trusted_dir(), compiled(FLAGS));
+        let memory = directory.join("memory");
+        std::fs::create_dir(&memory).expect("a directory");
+        let child = Command::new(namespace[0])
+            .args(&namespace[1..])
+            .arg(std::env::current_exe().expect("a test binary"))
+            .args(["--exact", "a_child_process_counts_for_a_store_that_only_it_sees", "--nocapture"])
+            .env("FLAGSTONE_TELEMETRY_ELSEWHERE", directory.path())
+            .output()
+            .expect("a child");
+        let said = String::from_utf8_lossy(&child.stdout);
+        let path = said.lines().find_map(|line| line.split_once("=> "));
+        let (_, path) = path.unwrap_or_else(|| panic!("{said}; only root has namespaces: sudo make test"));
+        lie_unused(Path::new(path));
+        Recorder::open(&memory, Path::new(STORE), &snapshot, NEXT_DAY).expect("a recorder");
+        assert_eq!(Path::new(path).exists(), stays, "{namespace:?}");
+    }
+}
+
 #[test]
 fn counting_goes_on_whatever_is_done_to_its_file() {
     type Harm = fn(&Path);
