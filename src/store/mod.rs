@@ -117,6 +117,7 @@ pub use publisher::Store;
 use publisher::{PATIENCE, now};
 #[cfg(feature = "publisher")]
 pub use settled::{Settled, settle};
+#[cfg(feature = "publisher")]
 pub use users::{Account, PROGRAM_PATH, close_directories, group_number};
 #[cfg(feature = "publisher")]
 pub use verify::{AuditCheck, BadRecord};
