@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn a_few_good_requests_elsewhere_tell_that_it_is_the_flag() {
         let tell = |on, control| Control::tell(on, control, (100, 100));
-        assert_eq!(tell(rate(16, 8), rate(16, 0)), Control::Clear);
+        assert_eq!(tell(rate(20, 10), rate(20, 0)), Control::Clear);
         assert_eq!(tell(rate(16, 8), rate(2, 0)), Control::Doubtful);
         assert_eq!(tell(rate(300, 30), rate(300, 3)), Control::Clear);
     }
