@@ -19,7 +19,7 @@ use std::path::PathBuf;
 #[derive(Debug, Parser)]
 #[command(name = "flagstone", version, disable_help_subcommand = true, max_term_width = 100)]
 pub struct Arguments {
-    /// The store's directory [env: FLAGSTONE_STORE; else the line of /etc/flagstone/store]
+    /// The store's directory [env: FLAGSTONE_STORE; file: /etc/flagstone/store]
     #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub store: Option<PathBuf>,
 
