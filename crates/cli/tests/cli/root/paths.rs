@@ -111,10 +111,10 @@ fn a_kill_waits_for_no_list_of_companies() {
     let place = Place::new();
     mkfifoat(CWD, place.path("root/pipe"), Mode::RUSR | Mode::WUSR).unwrap();
     let words: [&[&str]; 4] = [
-        &["kill", "search", "--companies", "FILE", "--reason", "test"],
-        &["stop-all", "--environment", "production", "--companies", "FILE", "--reason", "test"],
-        &["resume-all", "--companies", "FILE"],
-        &["revive", "search", "--companies", "FILE"],
+        &["kill", "search", "--count-for", "FILE", "--reason", "test"],
+        &["stop-all", "--environment", "production", "--count-for", "FILE", "--reason", "test"],
+        &["resume-all", "--count-for", "FILE"],
+        &["revive", "search", "--count-for", "FILE"],
     ];
     for word in words {
         let started = Instant::now();
