@@ -68,7 +68,7 @@ final class Store extends Origin
 
             return false;
         }
-        $this->missing = null;
+        $this->missing = $this->refused();
         $now = (int) \hrtime(true);
         $due = $this->bad !== null && $now >= $this->retryAt;
         if ($head->same($this->head) && !$due) {
@@ -89,6 +89,18 @@ final class Store extends Origin
         $this->load($head, $now);
 
         return true;
+    }
+
+    /** What keeps its directory from being opened now; what was read from it before goes on answering. */
+    private function refused(): ?string
+    {
+        try {
+            Trust::directory($this->directory);
+        } catch (Problem $problem) {
+            return $problem->getMessage();
+        }
+
+        return null;
     }
 
     private function load(Head $head, int $now): void
