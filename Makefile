@@ -5,6 +5,8 @@ HOOKS = --features test-hooks
 TEST_PROFILE = CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
 # Set by test-targets: small numbers, nothing written into docs/.
 QUICK = $(FLAGSTONE_QUICK)
+# Each target builds a crate once, so what the compiler would keep for the next time is only disk.
+export CARGO_INCREMENTAL = 0
 
 # Targets that share nothing but what was built run two at a time. The others measure time, or count system calls while a server
 # is under load, and have the machine for themselves.
