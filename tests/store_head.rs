@@ -209,6 +209,7 @@ fn no_kill_is_invented_by_a_torn_slot_and_none_is_lost() {
     let slot = std::fs::read(path.join("head")).unwrap()[4_096..4_352].to_vec();
     store.revive("portal", change()).unwrap();
     let reader = reader(&path);
+    reader.view();
     // The same kill with each of its bytes wrong, and its sequence odd.
     for byte in 8..256 {
         let mut torn = slot.clone();

@@ -143,9 +143,12 @@ final class Head
         return \unpack('P', $this->bytes, 264)[1];
     }
 
-    public function stopped(): bool
+    /** Whether everything is stopped; null where its words disagree: being changed, or damaged. */
+    public function stopped(): ?bool
     {
-        return \unpack('P', $this->bytes, 272)[1] === 1;
+        ['stop' => $stop, 'since' => $since] = \unpack('Pstop/Psince', $this->bytes, 272);
+
+        return $stop === 1 ? true : ($stop === 0 && $since === 0 ? false : null);
     }
 
     /**
@@ -180,26 +183,55 @@ final class Head
         return $pointer !== null && $pointer['generation'] === $this->generation() ? $pointer : null;
     }
 
-    /** @return list<string> keys of the flags killed */
-    public function killed(): array
+    /**
+     * The kill slots that were ever used. A key is null where the bytes do not carry their checksum.
+     *
+     * @return array<int, array{sequence: int, key: ?string}> by number
+     */
+    public function slots(): array
     {
         // Nearly always nothing was ever killed.
         if (\strspn($this->bytes, "\0", self::SLOTS) === self::SIZE - self::SLOTS) {
             return [];
         }
-        $killed = [];
+        $slots = [];
         for ($at = self::SLOTS; $at < self::SIZE; $at += self::SLOT_SIZE) {
             /** @var array{sequence: int, since: int, length: int} $slot */
             $slot = \unpack('Psequence/Psince/Plength', $this->bytes, $at);
-            if (($slot['sequence'] & 1) === 0 || $slot['length'] <= 0 || $slot['length'] > self::KEY_SIZE) {
-                continue;
-            }
-            if (self::sum(\substr($this->bytes, $at + 8, 240)) === \unpack('P', $this->bytes, $at + 248)[1]) {
-                $killed[] = \substr($this->bytes, $at + 24, $slot['length']);
+            if ($slot['sequence'] !== 0) {
+                $sound = $slot['length'] > 0 && $slot['length'] <= self::KEY_SIZE
+                    && self::sum(\substr($this->bytes, $at + 8, 240)) === \unpack('P', $this->bytes, $at + 248)[1];
+                $slots[\intdiv($at - self::SLOTS, self::SLOT_SIZE)] = [
+                    'sequence' => $slot['sequence'],
+                    'key' => $sound ? \substr($this->bytes, $at + 24, $slot['length']) : null,
+                ];
             }
         }
 
-        return $killed;
+        return $slots;
+    }
+
+    /**
+     * Why the slots do not tell which flags are killed; null if they do. Zeros would say that nothing is.
+     *
+     * @param array<int, array{sequence: int, key: ?string}> $slots
+     */
+    public function doubt(array $slots): ?string
+    {
+        $torn = \count(\array_filter($slots, static fn (array $slot): bool => ($slot['sequence'] & 1) === 1 && $slot['key'] === null));
+        $used = $this->slotsUsed();
+        $room = \intdiv(self::SIZE - self::SLOTS, self::SLOT_SIZE);
+        // Above 2^63 it is negative here.
+        $damaged = \min($room, \max(0, ($used < 0 ? $room : $used) - \count($slots))) + $torn;
+
+        return $damaged === 0 ? null : "$damaged of its kill slots are damaged, so which flags are killed is not known: workers that start now have everything off. "
+            . '`flagstone audit` tells which: kill them again, then type `flagstone resume-all`';
+    }
+
+    /** How many slots were ever used, at least. */
+    public function slotsUsed(): int
+    {
+        return \unpack('P', $this->bytes, 312)[1];
     }
 
     /** What is written once: the environment's name. */

@@ -26,6 +26,12 @@ final class Store extends Origin
     private ?string $served = null;
     private ?string $error = null;
     private ?string $missing = null;
+    /** Why the kill slots do not tell which flags are killed, and whether they ever did. */
+    private ?string $doubt = null;
+    private bool $killsKnown = false;
+    /** @var array<int, array{sequence: int, key: string}> kills that were read, by slot */
+    private array $kills = [];
+    private ?bool $stop = null;
     private int $highest = 0;
     /** What was refused last, how long the pause is, and when it ends. */
     private ?string $bad = null;
@@ -52,7 +58,7 @@ final class Store extends Origin
 
     public function lastError(): ?string
     {
-        return $this->error ?? $this->missing;
+        return $this->error ?? $this->missing ?? $this->doubt;
     }
 
     public function look(): bool
@@ -78,6 +84,7 @@ final class Store extends Origin
             $this->highest = 0;
             $this->bad = null;
             $this->error = null;
+            [$this->kills, $this->killsKnown, $this->stop] = [[], false, null];
             ++$this->replaced;
         } elseif ($head->store !== $this->head->store) {
             $this->headGeneration = $head->generation();
@@ -202,11 +209,32 @@ final class Store extends Origin
         return $pointer;
     }
 
+    /**
+     * A kill that was read holds until its slot says that the flag was revived, or that another is killed there; the stop until its words
+     * say that everything goes on. Damaged bytes say neither.
+     */
     private function switches(Head $head): void
     {
         $this->headGeneration = $head->generation();
-        $this->killed = $head->killed();
-        $this->stopped = $head->stopped();
+        $slots = $head->slots();
+        foreach ($slots as $number => ['sequence' => $sequence, 'key' => $key]) {
+            if ($key !== null && ($sequence & 1) === 1) {
+                $this->kills[$number] = ['sequence' => $sequence, 'key' => $key];
+            } elseif ($key !== null && $sequence > ($this->kills[$number]['sequence'] ?? \PHP_INT_MAX)) {
+                unset($this->kills[$number]);
+            }
+        }
+        $doubt = $head->doubt($slots);
+        if ($doubt === null && $head->slotsUsed() > 0) {
+            // One of zeros was used by nobody then.
+            $this->kills = \array_intersect_key($this->kills, $slots);
+        }
+        $this->killed = \array_column($this->kills, 'key');
+        $this->doubt = $doubt === null ? null : Problem::printable("$this->directory/head") . ": $doubt";
+        $this->killsKnown = $this->killsKnown || $doubt === null;
+        // One that was never read before may be on.
+        $this->stop = $head->stopped() ?? $this->stop ?? true;
+        $this->stopped = $this->stop || !$this->killsKnown;
     }
 
     private function fallBack(int $generation, string $content, int $publishedAt): void

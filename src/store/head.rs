@@ -24,6 +24,7 @@ const AUDIT_RECORDS: usize = 288;
 const AUDIT_HASH: usize = 296;
 #[cfg(feature = "publisher")]
 const RELEASE: usize = 304;
+const SLOTS_USED: usize = 312;
 const POINTERS: usize = 320;
 const POINTER_SIZE: usize = 64;
 const SLOTS: usize = 4_096;
@@ -32,6 +33,12 @@ const SLOT_SIZE: usize = 256;
 pub(crate) const SLOT_COUNT: usize = (PAGE_SIZE - SLOTS) / SLOT_SIZE;
 /// Room for a key in a kill slot.
 pub(crate) const KEY_SIZE: usize = 192;
+/// The sequence of a slot that somebody without the lock is writing: even, and taken.
+#[cfg(feature = "publisher")]
+const CLAIMED: u64 = 1 << 63;
+/// The key in a slot that was damaged, and holds nothing since.
+#[cfg(feature = "publisher")]
+const DAMAGED: &[u8] = b"damaged";
 /// How often a reader looks at a pointer that changes under its eyes before it keeps what it had.
 const ATTEMPTS: usize = 16;
 
@@ -218,6 +225,37 @@ impl Head {
         (self.load(at) == sequence).then(|| KillSlot { sequence, flag: killed(&bytes) })
     }
 
+    /// Why the slots do not tell which flags are killed, if they do not. `slots` are all that could be read.
+    ///
+    /// Zeros would say that nothing is: how many slots were ever used is counted beside them.
+    pub(crate) fn doubt<'a>(&self, slots: impl Iterator<Item = &'a KillSlot>) -> Option<String> {
+        let (mut unused, mut torn) = (0, 0);
+        for slot in slots {
+            unused += u64::from(slot.sequence == 0);
+            torn += u64::from(slot.sequence % 2 == 1 && slot.flag.is_none());
+        }
+        let emptied = self.load(SLOTS_USED).saturating_sub((SLOT_COUNT as u64).saturating_sub(unused));
+        match (emptied.min(SLOT_COUNT as u64), torn) {
+            (0, 0) => None,
+            (emptied, torn) => Some(format!(
+                "{} of its kill slots are damaged, so which flags are killed is not known: workers that start now have everything off. \
+                 `flagstone audit` tells which: kill them again, then type `flagstone resume-all`",
+                emptied + torn
+            )),
+        }
+    }
+
+    /// Whether the slots that were ever used are counted: one of zeros is then known to have been used by nobody.
+    pub(crate) fn counts_slots(&self) -> bool {
+        self.load(SLOTS_USED) > 0
+    }
+
+    /// All that can be read of the kill slots.
+    #[cfg(feature = "publisher")]
+    pub(crate) fn slots(&self) -> Vec<KillSlot> {
+        (0..SLOT_COUNT).filter_map(|slot| self.kill_slot(slot)).collect()
+    }
+
     fn load(&self, offset: usize) -> u64 {
         self.page.words().get(offset / 8).map_or(0, |word| u64::from_le(word.load(Ordering::Acquire)))
     }
@@ -336,18 +374,23 @@ impl Head {
     ///
     /// Atomic: an emergency change does not always hold the lock, and no other change's notice may be lost to it.
     pub(crate) fn touch(&self) {
-        let add = |epoch: u64| Some(u64::from_le(epoch).wrapping_add(1).to_le());
-        let _ = self.epoch_cell().fetch_update(Ordering::AcqRel, Ordering::Acquire, add);
+        self.add_one(EPOCH);
+    }
+
+    fn add_one(&self, offset: usize) {
+        let add = |count: u64| Some(u64::from_le(count).wrapping_add(1).to_le());
+        let _ = self.page.words()[offset / 8].fetch_update(Ordering::AcqRel, Ordering::Acquire, add);
     }
 
     /// Kills a flag that is not killed; false if there is no free slot.
     ///
     /// Without the lock other processes may be at it: such a kill takes a slot that nobody ever used, from the end, by one atomic step.
     pub(crate) fn kill(&self, key: &[u8], since: i64, locked: bool) -> bool {
-        let claimed = |slot: &usize| self.exchange(SLOTS + slot * SLOT_SIZE, 0, 1);
-        let unused = |slot: &usize| self.load(SLOTS + slot * SLOT_SIZE) == 0;
-        let free = |slot: &usize| self.load(SLOTS + slot * SLOT_SIZE).is_multiple_of(2);
-        // Odd with bytes that do not agree: somebody died in the middle of it, or is at it without the lock.
+        let sequence = |slot: &usize| self.load(SLOTS + slot * SLOT_SIZE);
+        let claimed = |slot: &usize| self.exchange(SLOTS + slot * SLOT_SIZE, 0, CLAIMED);
+        let unused = |slot: &usize| sequence(slot) == 0;
+        let free = |slot: &usize| sequence(slot).is_multiple_of(2) && sequence(slot) != CLAIMED;
+        // Claimed by somebody who died in the middle of it, or is at it without the lock; or odd with bytes that do not agree.
         let broken = |slot: &usize| self.killed_in(*slot).is_none();
         let slots = 0..SLOT_COUNT;
         let last = || slots.clone().rev().filter(unused).find(claimed);
@@ -362,9 +405,10 @@ impl Head {
     fn write_kill(&self, slot: usize, key: &[u8], since: i64) {
         let at = SLOTS + slot * SLOT_SIZE;
         let found = self.load(at);
-        // One that was claimed stays so: nobody believes it before its bytes agree.
-        let killed = if found == 1 { 1 } else { found.wrapping_add(found & 1).wrapping_add(1) };
-        if found != 1 {
+        let first = found == CLAIMED;
+        // One that was claimed stays so until its bytes agree.
+        let killed = if first { 1 } else { found.wrapping_add(found & 1).wrapping_add(1) };
+        if !first {
             self.store(at, killed.wrapping_sub(1));
         }
         let mut bytes = [0; SLOT_SIZE];
@@ -375,6 +419,32 @@ impl Head {
         bytes[248..].copy_from_slice(&sum.to_le_bytes());
         self.store_bytes(at + 8, &bytes[8..]);
         self.store(at, killed);
+        if first {
+            self.add_one(SLOTS_USED);
+        }
+    }
+
+    /// Takes the slots for what they are now: those that are damaged hold nothing. False if none was.
+    pub(crate) fn settle_slots(&self) -> bool {
+        if self.doubt(self.slots().iter()).is_none() {
+            return false;
+        }
+        let mut used = 0;
+        for slot in 0..SLOT_COUNT {
+            let at = SLOTS + slot * SLOT_SIZE;
+            if let Some(KillSlot { sequence, flag: None }) = self.kill_slot(slot)
+                && sequence % 2 == 1
+            {
+                // Intact bytes under a higher, even sequence: readers that know a kill there let go of it.
+                self.write_kill(slot, DAMAGED, 0);
+                let killed = self.load(at);
+                self.exchange(at, killed, killed.wrapping_add(1));
+            }
+            used += u64::from(!matches!(self.load(at), 0 | CLAIMED));
+        }
+        self.store(SLOTS_USED, used);
+        self.touch();
+        true
     }
 
     /// Revives a flag; false if it was not killed.

@@ -48,6 +48,8 @@ pub struct StoreStatus {
     pub release: Option<u64>,
     /// Flags killed one by one.
     pub killed: Vec<KilledFlag>,
+    /// Why the head does not tell which flags are killed, and what to do; none if it does.
+    pub kills_unknown: Option<String>,
     /// Generations whose snapshots are kept, ascending.
     pub retained: Vec<u64>,
     /// A group can change the store.
@@ -145,6 +147,7 @@ impl Store {
             stopped: head.stopped().map(format_rfc3339),
             release: Some(head.release()).filter(|release| *release > 0),
             killed: killed.collect(),
+            kills_unknown: head.doubt(head.slots().iter()),
             retained: self.kept()?.into_iter().map(|(generation, _)| generation).collect(),
             warning: match &self.trust {
                 Trust::Trusted => None,

@@ -77,6 +77,9 @@ struct Read {
     epoch: u64,
     identity: Result<Identity, String>,
     slots: Vec<(usize, KillSlot)>,
+    /// Why those do not tell which flags are killed.
+    doubt: Option<String>,
+    counts_slots: bool,
     stop: Stop,
     current: Current,
 }
@@ -123,6 +126,10 @@ pub(crate) struct Loader {
     highest: u64,
     killed: Vec<KnownKill>,
     stopped: Option<bool>,
+    /// Which flags are killed was read from slots that tell it, be it earlier.
+    kills_known: bool,
+    /// Why the slots do not tell it now.
+    doubt: Option<String>,
     refused: Option<Refused>,
     /// Snapshots are copied: one that was mapped was damaged, and no newer one took its place yet.
     copies: bool,
@@ -166,6 +173,8 @@ impl Loader {
             highest: 0,
             killed: Vec::new(),
             stopped: None,
+            kills_known: false,
+            doubt: None,
             refused: None,
             copies: false,
             error: None,
@@ -214,10 +223,13 @@ impl Loader {
         let head = &self.head;
         // The epoch first: what changes after this is seen by the next look.
         let epoch = head.epoch();
+        let slots: Vec<_> = (0..SLOT_COUNT).filter_map(|slot| Some((slot, head.kill_slot(slot)?))).collect();
         let read = Read {
             epoch,
             identity: head.identity(),
-            slots: (0..SLOT_COUNT).filter_map(|slot| Some((slot, head.kill_slot(slot)?))).collect(),
+            doubt: head.doubt(slots.iter().map(|(_, slot)| slot)),
+            slots,
+            counts_slots: head.counts_slots(),
             stop: head.stop_state(),
             current: head.current(),
         };
@@ -255,6 +267,7 @@ impl Loader {
     /// until its words say that everything goes on. Damaged bytes say neither.
     fn follow_switches(&mut self, read: &Read) {
         let mut killed = Vec::new();
+        let told = read.doubt.is_none() && read.counts_slots;
         let mut known = std::mem::take(&mut self.killed).into_iter().peekable();
         let mut found = read.slots.iter().peekable();
         for slot in 0..SLOT_COUNT {
@@ -267,11 +280,19 @@ impl Loader {
                 }
                 (Some((sequence, _)), Some(known))
                     if sequence.wrapping_sub(known.sequence).cast_signed() > 0 => {}
+                (_, Some(_)) if told && found.is_some_and(|found| found.sequence == 0) => {}
                 (_, Some(known)) => killed.push(known),
                 (_, None) => {}
             }
         }
         self.killed = killed;
+        self.kills_known |= read.doubt.is_none();
+        let path = printable(&self.directory.path);
+        let doubt = read.doubt.as_ref().map(|doubt| format!("{path}/head: {doubt}"));
+        if let Some(doubt) = doubt.as_ref().filter(|doubt| self.doubt.as_ref() != Some(doubt)) {
+            self.notice(Notice::Head, doubt.clone());
+        }
+        self.doubt = doubt;
         self.stopped = match read.stop {
             Stop::Yes => Some(true),
             Stop::No => Some(false),
@@ -306,7 +327,12 @@ impl Loader {
 
     fn switches(&self, snapshot: &Snapshot) -> Switches {
         let killed = self.killed.iter().map(|known| known.key.as_slice());
-        Switches::new(snapshot, killed, self.stopped.unwrap_or(false))
+        Switches::new(snapshot, killed, self.stopped())
+    }
+
+    /// Everything is: by the stop, or as nobody knows what is killed.
+    fn stopped(&self) -> bool {
+        self.stopped.unwrap_or(false) || (self.doubt.is_some() && !self.kills_known)
     }
 
     /// What is to be compared with the head's epoch, which was that before it was read. A head that is lost reads zero.
@@ -409,6 +435,8 @@ impl Loader {
             self.highest = 0;
             self.killed.clear();
             self.stopped = None;
+            self.kills_known = false;
+            self.doubt = None;
             self.refused = None;
             self.error = None;
             self.replaced += 1;
@@ -525,7 +553,7 @@ impl Loader {
             source: self.source,
             map: self.serving.as_ref().map(|serving| serving.map),
             trust: self.exposed.clone().map_or(Trust::Trusted, Trust::Warned),
-            last_error: self.error.clone().or_else(|| self.missing.clone()),
+            last_error: [&self.error, &self.missing, &self.doubt].into_iter().flatten().next().cloned(),
             loads: self.loads,
             refused: self.refusals,
             retries: self.retries,
@@ -535,7 +563,7 @@ impl Loader {
                 .iter()
                 .map(|known| String::from_utf8_lossy(&known.key).into_owned())
                 .collect(),
-            stopped: self.stopped.unwrap_or(false),
+            stopped: self.stopped(),
             head_lost: self.head.lost(),
         }
     }

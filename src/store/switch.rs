@@ -78,7 +78,7 @@ impl Store {
         })
     }
 
-    /// Ends the stop. Flags killed one by one stay killed.
+    /// Ends the stop, and what workers that start have off because kill slots are damaged. Flags killed one by one stay killed.
     ///
     /// # Errors
     ///
@@ -87,7 +87,7 @@ impl Store {
         self.switch(Action::ResumeAll, None, None, &change, |session, _| {
             let changed = session.head.stopped().is_some();
             session.head.stop(None);
-            Ok(changed)
+            Ok(session.head.settle_slots() || changed)
         })
     }
 

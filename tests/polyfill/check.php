@@ -322,6 +322,45 @@ test('a head that moved on while its snapshot was opened is followed, kills incl
     same([3, 'current', 0, ['other']], [$reader->generation, $reader->source, $reader->refused, $reader->killed]);
 });
 
+test('kills and the stop hold where the head is overwritten, and a process that starts then has everything off', function () {
+    // It once took zeros for "nothing is killed", and a stop with damaged words for none.
+    $store = store(['portal' => true, 'other' => true]);
+    $over = function (int $at, string $bytes) use ($store): void {
+        $file = fopen("$store/head", 'c');
+        fseek($file, $at);
+        fwrite($file, $bytes);
+        fclose($file);
+    };
+    $switches = function (Store $reader): array {
+        $reader->look();
+
+        return [$reader->killed, $reader->stopped, $reader->lastError() === null];
+    };
+    command('--store', $store, 'kill', 'portal', '--reason', 'test');
+    $running = new Store($store);
+    $slot = substr(file_get_contents("$store/head"), 4_096, 256);
+    foreach ([str_repeat("\0", 256), str_repeat("\0", 65_536 - 4_096), substr_replace($slot, '?', 100, 1)] as $bytes) {
+        $over(4_096, $bytes);
+        same([['portal'], false, false], $switches($running));
+        same([[], true, false], $switches(new Store($store)));
+    }
+    command('--store', $store, 'kill', 'portal', '--reason', 'test');
+    command('--store', $store, 'resume-all');
+    same([['portal'], false, true], $switches($running));
+    same([['portal'], false, true], $switches(new Store($store)));
+    command('--store', $store, 'revive', 'portal');
+    same([[], false, true], $switches($running));
+    foreach ([2, -1, 0x0100] as $word) {
+        $over(272, pack('P', $word));
+        same([false, true], [$switches($running)[1], $switches(new Store($store))[1]], (string) $word);
+    }
+    $over(272, pack('P', 0));
+    command('--store', $store, 'stop-all', '--reason', 'test', '--yes');
+    same(true, $switches($running)[1]);
+    $over(272, pack('P', 2));
+    same([true, true], [$switches($running)[1], $switches(new Store($store))[1]]);
+});
+
 test('a snapshot that memory_limit has no room for is refused instead of ending the process', function () {
     $companies = range(1, 9_000_000, 30);
     $store = store(['portal' => ['enabled' => true, 'rollout' => ['percentage' => 0], 'companies' => ['allow' => $companies]], 'other' => true]);

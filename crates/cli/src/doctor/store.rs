@@ -105,9 +105,12 @@ fn permissions(store: &Store, status: &StoreStatus, report: &mut Report) {
 }
 
 fn head(status: &StoreStatus, report: &mut Report) {
-    match &status.error {
-        Some(error) if error.contains("the head's pointer") => {
+    match (&status.error, &status.kills_unknown) {
+        (Some(error), _) if error.contains("the head's pointer") => {
             report.failed(HEAD, words::plain(error), "flagstone publish FILE");
+        }
+        (_, Some(problem)) => {
+            report.failed(HEAD, problem.clone(), "kill again what was killed, then flagstone resume-all");
         }
         _ => report.passed(HEAD, format!("verifies; epoch {}", status.epoch)),
     }
