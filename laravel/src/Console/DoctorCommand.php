@@ -23,6 +23,7 @@ final class DoctorCommand extends FlagCommand
 {
     protected $signature = 'feature:doctor
         {--fpm= : What PHP-FPM\'s pool listens on, to ask its workers too}
+        {--skip=* : Leave this check of `flagstone doctor` out, such as code-undefined}
         {--json : Print JSON}';
 
     protected $description = 'Check this machine\'s set-up, and say what to do';
@@ -154,7 +155,8 @@ final class DoctorCommand extends FlagCommand
     private function store(Changer $changer): void
     {
         $fpm = $this->text('fpm');
-        $options = ['--php=' . \PHP_BINARY, '--code=' . $this->laravel->basePath(), ...($fpm === null ? [] : ["--fpm=$fpm"])];
+        $skipped = \array_map(static fn (string $check): string => "--skip=$check", Value::texts($this->option('skip')));
+        $options = ['--php=' . \PHP_BINARY, '--code=' . $this->laravel->basePath(), ...($fpm === null ? [] : ["--fpm=$fpm"]), ...$skipped];
         $result = $changer->command(['doctor', ...$options], true);
         $data = $result->data();
         if (!isset($data['checks'])) {
@@ -173,10 +175,9 @@ final class DoctorCommand extends FlagCommand
                 $passed++;
                 continue;
             }
-            $bad = $state === 'failed' && Value::bool($check, 'critical') === true;
             $mend = Value::text($check, 'mend');
             $text = (Value::text($check, 'found') ?? '') . ($mend === null ? '' : ". To mend: $mend");
-            $this->note($name, $bad ? 'problem' : 'hint', $text);
+            $this->note($name, $state === 'failed' ? 'problem' : 'hint', $text);
         }
         $this->note('store', 'ok', "$passed checks of `flagstone doctor` passed");
     }

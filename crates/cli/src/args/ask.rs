@@ -1,7 +1,9 @@
 //! The words that only ask.
 
 use super::values::{base_url, between, company, hours, instant, percentage, since};
+use crate::doctor::{KINDS, Kind};
 use crate::fastcgi::Address;
+use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueHint};
 use flagstone::definition::{CompanyId, Percentage};
 use std::path::PathBuf;
@@ -172,6 +174,9 @@ pub struct Doctor {
     /// No-go below this score, from 0 to 100
     #[arg(long, value_name = "N", default_value_t = 80, value_parser = clap::value_parser!(u32).range(0..=100))]
     pub min_score: u32,
+    /// Leave this check out, such as php on a host without the extension on its command line (may be given again)
+    #[arg(long, value_name = "CHECK", value_parser = check_names(), hide_possible_values = true)]
+    pub skip: Vec<String>,
     /// The PHP of queue workers and artisan; without it, `php` as the PATH has it
     #[arg(long, value_name = "PATH", value_hint = ValueHint::ExecutablePath)]
     pub php: Option<PathBuf>,
@@ -190,6 +195,17 @@ pub struct Doctor {
     /// Where workers count, if `flagstone.telemetry` names another directory
     #[arg(long, value_name = "DIR", default_value = flagstone::telemetry::DIRECTORY, value_hint = ValueHint::DirPath)]
     pub memory: PathBuf,
+}
+
+fn check_names() -> PossibleValuesParser {
+    PossibleValuesParser::new(KINDS.map(|kind| kind.name))
+}
+
+impl Doctor {
+    /// Whether that check is left out.
+    pub fn skips(&self, kind: Kind) -> bool {
+        self.skip.iter().any(|name| name == kind.name)
+    }
 }
 
 /// Arguments of `scan`.

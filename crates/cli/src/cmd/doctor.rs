@@ -12,15 +12,21 @@ use serde_json::{Value, json};
 pub fn run(arguments: &Arguments, word: &Doctor, output: &mut Output) -> Outcome {
     let directory = place::directory(arguments)?;
     let progress = Progress::begin("looking at the store, at PHP and at the flags".to_owned());
-    let mut report = Report::default();
+    let mut report = Report::skipping(&word.skip);
+    let skips_php = word.skips(doctor::PHP);
     let opened = doctor::store::open(&directory, &mut report);
     if let Some(opened) = &opened {
         doctor::store::checks(opened, word.kill_days, &mut report);
         doctor::config::checks(&opened.store, &mut report);
-        let cli = doctor::php::checks(word.php.as_deref(), opened, &mut report);
+        let cli = match skips_php {
+            true => None,
+            false => doctor::php::checks(word.php.as_deref(), opened, &mut report),
+        };
         let fpm = word.fpm.as_ref().and_then(|socket| {
             let fpm = doctor::fpm::checks(socket, word.fpm_script.as_deref(), opened, &mut report);
-            doctor::opcache::checks(cli.as_ref(), fpm.as_ref(), &mut report);
+            if !skips_php {
+                doctor::opcache::checks(cli.as_ref(), fpm.as_ref(), &mut report);
+            }
             fpm
         });
         doctor::flags::checks(opened, &mut report);
@@ -29,9 +35,15 @@ pub fn run(arguments: &Arguments, word: &Doctor, output: &mut Output) -> Outcome
             doctor::code::checks(code, opened, &mut report);
         }
     }
+    if skips_php {
+        doctor::php::unasked(&mut report);
+        report.not_asked(doctor::OPCACHE, "left out (--skip php)");
+    }
     if word.fpm.is_none() {
         doctor::fpm::unasked(&mut report);
-        doctor::opcache::unasked(&mut report);
+        if !skips_php {
+            doctor::opcache::unasked(&mut report);
+        }
     }
     if word.code.is_none() {
         doctor::code::unasked(&mut report);
@@ -80,19 +92,20 @@ fn show(report: &Report, verdict: Verdict, least: u32, environment: Option<&str>
     }
     output.line("");
     let score = report.score();
-    let critical = |state| {
-        let names = report.checks().iter().filter(|check| check.kind.critical && check.state == state);
+    let names = |state, all: bool| {
+        let names =
+            report.checks().iter().filter(|check| (all || check.kind.critical) && check.state == state);
         names.map(|check| check.kind.name).collect::<Vec<_>>().join(", ")
     };
     output.line(match verdict {
         Verdict::Go => {
             format!("{}: score {score} of 100, at least {least} asked for", output.paint(GOOD, "go"))
         }
-        Verdict::NoGo if !critical(State::Failed).is_empty() => {
+        Verdict::NoGo if !names(State::Failed, true).is_empty() => {
             format!(
                 "{}: {} failed, whatever the score ({score} of 100)",
                 output.paint(BAD, "no-go"),
-                critical(State::Failed)
+                names(State::Failed, true)
             )
         }
         Verdict::NoGo => {
@@ -102,7 +115,7 @@ fn show(report: &Report, verdict: Verdict, least: u32, environment: Option<&str>
             format!(
                 "{}: {} could not be checked (score {score} of 100)",
                 output.paint(WARN, "could not tell"),
-                critical(State::Unknown)
+                names(State::Unknown, false)
             )
         }
     });

@@ -1,7 +1,8 @@
 //! What `doctor` looks at, what it found, and what that comes to.
 //!
-//! Each check has a weight, and some are critical: without them flags would not be answered, or not as published.
-//! A check that could not be made is not counted as passed. One that was not asked for is not counted at all.
+//! A check that failed is no-go. Each check has a weight, for the score, and some are critical: where one of those could not
+//! be made, doctor cannot tell. A check that could not be made is not counted as passed. One that was not asked for, or that
+//! `--skip` names, is not counted at all.
 
 pub mod answer;
 pub mod code;
@@ -22,7 +23,7 @@ use std::path::Path;
 /// Reads what was named on the command line and asks the PHP that was, before this process changes its user.
 pub fn ahead(word: &args::Doctor, store: &Path) {
     let store = store.canonicalize().unwrap_or_else(|_| store.to_owned());
-    if let Some(program) = &word.php {
+    if let Some(program) = word.php.as_ref().filter(|_| !word.skips(PHP)) {
         php::ahead(program, &store);
     }
     if let Some(directory) = &word.code {
@@ -37,7 +38,7 @@ pub struct Kind {
     pub name: &'static str,
     /// Its part in the score; 0: for information.
     pub weight: u32,
-    /// Where it failed the answer is no, whatever the score.
+    /// Where it could not be made, nothing can be said for the whole.
     pub critical: bool,
 }
 
@@ -171,9 +172,16 @@ pub enum Verdict {
 #[derive(Debug, Default)]
 pub struct Report {
     checks: Vec<Check>,
+    /// Checks that do not count, by name.
+    skipped: Vec<String>,
 }
 
 impl Report {
+    /// An empty report, in which the checks of these names do not count.
+    pub fn skipping(skipped: &[String]) -> Report {
+        Report { checks: Vec::new(), skipped: skipped.to_vec() }
+    }
+
     pub fn passed(&mut self, kind: Kind, found: impl Into<String>) {
         self.add(kind, State::Passed, found.into(), None);
     }
@@ -196,6 +204,11 @@ impl Report {
 
     fn add(&mut self, kind: Kind, state: State, found: String, mend: Option<String>) {
         debug_assert!(self.checks.iter().all(|check| check.kind != kind), "{} twice", kind.name);
+        if state != State::NotAsked && self.skipped.iter().any(|name| name == kind.name) {
+            let found = format!("left out (--skip {}); {}: {found}", kind.name, state.word());
+            self.checks.push(Check { kind, state: State::NotAsked, found, mend: None });
+            return;
+        }
         self.checks.push(Check { kind, state, found, mend });
     }
 
@@ -229,13 +242,15 @@ impl Report {
         (got * 100).checked_div(of).unwrap_or(0)
     }
 
-    /// No-go where a critical check failed or the score is below `least`; otherwise unknown where a critical one could not
-    /// be made.
+    /// No-go where a check failed; otherwise unknown where a critical one could not be made; otherwise no-go where the score
+    /// is below `least`.
     pub fn verdict(&self, least: u32) -> Verdict {
-        let critical = |state| self.checks.iter().any(|check| check.kind.critical && check.state == state);
+        let any = |state, all: bool| {
+            self.checks.iter().any(|check| (all || check.kind.critical) && check.state == state)
+        };
         match () {
-            () if critical(State::Failed) => Verdict::NoGo,
-            () if critical(State::Unknown) => Verdict::Unknown,
+            () if any(State::Failed, true) => Verdict::NoGo,
+            () if any(State::Unknown, false) => Verdict::Unknown,
             () if self.score() < least => Verdict::NoGo,
             () => Verdict::Go,
         }
@@ -265,11 +280,22 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_critical_check_is_no_go_whatever_the_score() {
-        let report = but(ENVIRONMENT, State::Failed);
-        assert!(report.score() >= 95);
-        assert_eq!(report.verdict(0), Verdict::NoGo);
-        assert_eq!(but(INODES, State::Failed).verdict(0), Verdict::Go);
+    fn any_failed_check_is_no_go_whatever_the_score() {
+        for kind in KINDS {
+            let report = but(kind, State::Failed);
+            assert!(report.score() >= 90, "{}", kind.name);
+            assert_eq!(report.verdict(0), Verdict::NoGo, "{}", kind.name);
+            assert_eq!(but(kind, State::Warned).verdict(0), Verdict::Go, "{}", kind.name);
+        }
+    }
+
+    #[test]
+    fn a_skipped_check_does_not_count() {
+        let mut report = Report::skipping(&["stop".to_owned()]);
+        report.failed(STOP, "every flag is off", "");
+        report.passed(HEAD, "");
+        assert_eq!((report.score(), report.verdict(100)), (100, Verdict::Go));
+        assert_eq!(report.checks()[0].state, State::NotAsked);
     }
 
     #[test]
@@ -294,7 +320,7 @@ mod tests {
 
     #[test]
     fn a_score_below_the_least_is_no_go() {
-        let report = but(SPACE, State::Failed);
+        let report = but(SPACE, State::Warned);
         assert_eq!(report.verdict(report.score()), Verdict::Go);
         assert_eq!(report.verdict(report.score() + 1), Verdict::NoGo);
     }

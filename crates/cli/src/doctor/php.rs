@@ -98,6 +98,13 @@ pub fn named(answer: &Answer) -> &'static str {
     }
 }
 
+/// Left out.
+pub fn unasked(report: &mut Report) {
+    for kind in [PHP, PHP_VERSION, PHP_ANSWERS] {
+        report.not_asked(kind, "left out (--skip php)");
+    }
+}
+
 fn nothing(why: &str, report: &mut Report) -> Option<Answer> {
     let mend = "name the PHP that runs artisan and queue workers: --php PATH".to_owned();
     report.unknown(PHP, why, Some(mend));
