@@ -2,6 +2,7 @@
 
 mod support;
 
+use flagstone::guard::{Blindness, Sight};
 use flagstone::telemetry::{Asked, Counts, Ending, FlagCounts, Recorder, Status, duration, read};
 use flagstone::{Key, Question, Reason, Snapshot, Switches, compile, evaluate, key_hash};
 use std::io::{BufRead, BufReader};
@@ -316,7 +317,15 @@ fn more_flags_than_there_is_room_for_are_counted_together() {
         ask(&mut recorder, &snapshot, &format!("f{number}"), Some(1));
     }
     end(&mut recorder, Status::Http(200), 0, 10);
-    let counts = counts(directory.path(), NOON);
+    let before = counts(directory.path(), NOON);
+    ask(&mut recorder, &snapshot, "f2999", Some(1));
+    // A guard was once content with such counters, and plans went on.
+    let (mut sight, after) = (Sight::default(), counts(directory.path(), NOON));
+    assert_eq!(sight.look(&before, NOON), None);
+    assert_eq!(sight.look(&after, NOON + 1), Some(Blindness::Full(NOON + 1)));
+    assert_eq!(sight.look(&after, NOON + 59_000_000), Some(Blindness::Full(NOON + 1)));
+    assert_eq!(sight.look(&after, NOON + 61_000_000), None, "nobody asks those any more");
+    let counts = before;
     assert_eq!(counts.others, 2 * (3000 - 2046));
     assert_eq!(counts.dropped_flags, 3000 - 2046);
     assert_eq!(counts.dropped_exposures, 2046 - 64);

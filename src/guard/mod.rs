@@ -30,6 +30,6 @@ pub use finding::{Against, Finding, Ground, Harm, Share};
 pub use kind::Kind;
 pub use memory::{Before, Hour, Kept, Memory};
 pub use policy::{Action, Baseline, Policy};
-pub use sight::{Blindness, CLOCK_TOLERANCE, RESTART_WINDOW, RESTARTS, restarts_in_a_loop};
+pub use sight::{Blindness, CLOCK_TOLERANCE, RESTART_WINDOW, RESTARTS, Sight, restarts_in_a_loop};
 pub use site::Trouble;
 pub use watch::{Decision, Guard, Notice, Sample, Standing};

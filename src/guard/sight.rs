@@ -24,6 +24,8 @@ pub enum Blindness {
     NoCounters,
     /// All counters are left out, and why the first of them is.
     LeftOut(String),
+    /// Workers answer for flags that the counters have no room for, and when one did last, in microseconds since 1970; the others are watched.
+    Full(i64),
     /// Workers date their answers at a time that is still to come: this clock or theirs is wrong. Microseconds since 1970.
     Clock(i64),
 }
@@ -42,6 +44,30 @@ impl Blindness {
     }
 }
 
+/// Microseconds for which counters stay full after an answer last found them so.
+const FULL_FOR: i64 = 60_000_000;
+
+/// What a guard sees from one reading of the counters to the next.
+#[derive(Debug, Clone, Default)]
+pub struct Sight {
+    /// Answers of flags that there was no room for.
+    others: Option<u64>,
+    /// When that grew last.
+    full: Option<i64>,
+}
+
+impl Sight {
+    /// What keeps it from seeing now; `now` is in microseconds since 1970.
+    pub fn look(&mut self, counts: &Counts, now: i64) -> Option<Blindness> {
+        // Counters that were made anew begin at zero.
+        if self.others.replace(counts.others).is_some_and(|before| counts.others > before) {
+            self.full = Some(now);
+        }
+        let full = self.full.filter(|at| (0..FULL_FOR).contains(&now.saturating_sub(*at)));
+        Blindness::of(counts, now).or(full.map(Blindness::Full))
+    }
+}
+
 impl fmt::Display for Blindness {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
@@ -52,6 +78,11 @@ impl fmt::Display for Blindness {
                  off or another directory, or the polyfill answers"
             ),
             Self::LeftOut(why) => write!(f, "all counters are left out: {why}"),
+            Self::Full(_) => write!(
+                f,
+                "workers answer for flags that the counters have no room for, and those are not watched: make room where \
+                 the counters lie (Where in docs/telemetry.md), or remove what no code asks any more"
+            ),
             Self::Clock(at) => write!(
                 f,
                 "workers date their answers at {}, which is still to come: a clock is wrong",

@@ -9,7 +9,7 @@ use crate::{identity, words};
 use flags::Flags;
 use flagstone::guard::{
     Action, Blindness, Finding, Guard, Harm, Held, Memory, Notice, Outcome, RESTART_WINDOW, Reading, Sample,
-    Verdict, restarts_in_a_loop,
+    Sight, Verdict, restarts_in_a_loop,
 };
 use flagstone::store::{Acted, Actor, Change, Guarding, Orders, Store, StoreError, Took};
 use flagstone::telemetry::{Counts, Exposure};
@@ -38,6 +38,7 @@ pub struct Watcher {
     guard: Guard,
     flags: Flags,
     sources: Sources,
+    sight: Sight,
     /// Held while it watches; a dry run needs none.
     lock: Option<Guarding>,
     /// What is to be done and could not be yet, and when the flag had been changed.
@@ -104,6 +105,7 @@ impl Watcher {
             guard: Guard::new(),
             flags: Flags::default(),
             sources: Sources::default(),
+            sight: Sight::default(),
             lock: None,
             pending: None,
             said: BTreeSet::new(),
@@ -213,7 +215,7 @@ impl Watcher {
         let counts = believed_counts(&store, &believed, &self.memory, now);
         let (counts, blindness) = match counts {
             Ok(counts) => {
-                let blindness = Blindness::of(&counts, now);
+                let blindness = self.sight.look(&counts, now);
                 (counts, blindness)
             }
             Err(error) => (Counts::default(), Some(Blindness::Unreadable(error.to_string()))),
@@ -223,7 +225,10 @@ impl Watcher {
             (Some(blindness), _) => {
                 self.state = State::Blind(blindness.clone());
                 self.began = 0;
-                problems.insert(format!("nothing is watched: {blindness}"));
+                problems.insert(match blindness {
+                    Blindness::Full(_) => format!("not everything is watched: {blindness}"),
+                    _ => format!("nothing is watched: {blindness}"),
+                });
             }
             (None, State::Watching(_)) => {}
             (None, _) => {
