@@ -28,6 +28,7 @@ mod question;
 mod reach;
 mod relay;
 mod scan;
+mod switches;
 mod terminal;
 mod words;
 

@@ -1,12 +1,11 @@
 //! `explain`: one sentence for people, then how it came to it.
 
-use super::status;
 use super::steps::{Asked, Unknown, missing, reason, steps, unknown};
 use crate::args::{Arguments, Ask};
 use crate::output::{BAD, BOLD, DIM, Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::question::{Attributes, question};
+use crate::switches::Switches;
 use crate::{place, words};
-use flagstone::store::Action;
 use flagstone::{Reason, evaluate, rule_name, variant};
 use serde_json::json;
 
@@ -106,15 +105,10 @@ pub fn run(arguments: &Arguments, word: &Ask, output: &mut Output) -> Outcome {
 
 /// Since when the flag is killed or everything stopped, by whom and why, as far as that can be read.
 fn told(arguments: &Arguments, flag: &str, reason: Reason) -> Option<String> {
-    let store = place::store(arguments).ok()?;
-    let status = store.status().ok()?;
-    let (action, flag, since) = match reason {
-        Reason::Killed => {
-            let killed = status.killed.iter().find(|killed| killed.flag == flag)?;
-            (Action::Kill, Some(flag), killed.since.as_str())
-        }
-        _ => (Action::StopAll, None, status.stopped.as_deref()?),
+    let switches = Switches::of(&place::store(arguments).ok()?)?;
+    let switch = match reason {
+        Reason::Killed => switches.kill(flag)?,
+        _ => switches.stop()?,
     };
-    let (since, why) = status::told(&store.history().unwrap_or_default(), action, flag, since);
-    Some(since + &why)
+    Some(switch.text())
 }

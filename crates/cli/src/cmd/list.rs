@@ -2,7 +2,8 @@
 
 use super::show::{State, state};
 use crate::args::Arguments;
-use crate::output::{Cell, DIM, Exit, Outcome, Output};
+use crate::output::{BAD, Cell, DIM, Exit, Outcome, Output};
+use crate::switches::{Switch, Switches, notices};
 use crate::{place, words};
 use serde_json::json;
 
@@ -42,12 +43,18 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
         }));
     }
     output.table(&["FLAG", "STATE", "OWNER", "EXPIRES", "VARIANTS"], &rows);
+    let stop = served.view.switches.stopped().then(|| Switches::of(&place::store(arguments).ok()?)?.stop());
+    let stop = stop.flatten();
+    for line in notices("", None, stop.as_ref()) {
+        output.line(output.paint(BAD, line));
+    }
     output
         .line(output.paint(DIM, format!("{}, {}", words::counted(rows.len() as u64, "flag"), served.name())));
     output.json(&json!({
         "environment": served.environment,
         "generation": served.view.generation,
         "stopped": served.view.switches.stopped(),
+        "stop": stop.as_ref().map(Switch::json),
         "flags": flags,
     }));
     Ok(Exit::Yes)

@@ -1,11 +1,12 @@
 //! `plan show`: how far a plan is, with dates; of all flags, or of one.
 
 use crate::args::{Arguments, PlanShow};
-use crate::output::{BOLD, Cell, DIM, Exit, Failure, GOOD, Outcome, Output, WARN};
+use crate::output::{BAD, BOLD, Cell, DIM, Exit, Failure, GOOD, Outcome, Output, WARN};
+use crate::switches::{Switch, Switches, notices, revive};
 use crate::{place, words};
 use anstyle::Style;
 use flagstone::change::state;
-use flagstone::definition::Flag;
+use flagstone::definition::{Emergency, Flag};
 use flagstone::eval::time;
 use flagstone::plan::{Mark, Progress, Step, Switched, Wait, decide, progress};
 use flagstone::store::{GoesBy, Store, StoreStatus, Verdicts};
@@ -23,18 +24,27 @@ pub fn run(arguments: &Arguments, word: &PlanShow, output: &mut Output) -> Outco
     let definitions = store.definitions(status.generation).map_err(Failure::asking)?;
     let now = words::now();
     let verdicts = store.verdicts(now);
+    let switches = Switches::of(&store);
     let Some(key) = &word.flag else {
         let plans =
             definitions.flags.iter().filter_map(|(key, flag)| Some((key, flag, progress(flag, now)?)));
         let plans: Vec<_> = plans.collect();
-        let rows: Vec<Vec<Cell>> =
-            plans.iter().map(|(key, flag, progress)| row(key, flag, progress)).collect();
+        let rows: Vec<Vec<Cell>> = plans
+            .iter()
+            .map(|(key, flag, progress)| row(key, flag, progress, &Off::of(&switches, key, flag)))
+            .collect();
         output.table(&["FLAG", "PLAN", "ON", "NEXT"], &rows);
+        let stop = switches.as_ref().and_then(Switches::stop);
+        for line in notices("", None, stop.as_ref()) {
+            output.line(output.paint(BAD, line));
+        }
         let counted = words::counted(plans.len() as u64, "plan");
         output.line(output.paint(DIM, format!("{counted}, {}", store.environment())));
         let all: Vec<Value> = plans
             .iter()
-            .map(|(key, flag, progress)| one(&store, (&status, &verdicts), key, flag, progress))
+            .map(|(key, flag, progress)| {
+                one(&store, (&status, &verdicts), key, flag, (progress, &Off::of(&switches, key, flag)))
+            })
             .collect();
         output.json(&json!({ "environment": store.environment(), "plans": all }));
         return Ok(Exit::Yes);
@@ -51,9 +61,38 @@ pub fn run(arguments: &Arguments, word: &PlanShow, output: &mut Output) -> Outco
     let Some(found) = progress(flag, now) else {
         return Err(Failure::Unknown(format!("{key} has no plan")));
     };
-    show(key, flag, &found, (&status, &verdicts), output);
-    output.json(&one(&store, (&status, &verdicts), key, flag, &found));
+    let off = Off::of(&switches, key, flag);
+    show(key, flag, (&found, &off), (&status, &verdicts), output);
+    output.json(&one(&store, (&status, &verdicts), key, flag, (&found, &off)));
     Ok(Exit::Yes)
+}
+
+/// What turns a flag off whatever its plan says.
+struct Off {
+    kill: Option<Switch>,
+    stop: Option<Switch>,
+}
+
+impl Off {
+    fn of(switches: &Option<Switches>, key: &str, flag: &Flag) -> Off {
+        let Some(switches) = switches else { return Off { kill: None, stop: None } };
+        let stops = flag.emergency != Emergency::Keep;
+        Off { kill: switches.kill(key), stop: switches.stop().filter(|_| stops) }
+    }
+
+    fn is_off(&self) -> bool {
+        self.kill.is_some() || self.stop.is_some()
+    }
+
+    /// `30 %`, or `KILLED (30 %)`.
+    fn state(&self, flag: &Flag) -> String {
+        let published = state(flag, words::now());
+        match (&self.kill, &self.stop) {
+            (Some(_), _) => format!("KILLED ({published})"),
+            (None, Some(_)) => format!("STOPPED ({published})"),
+            (None, None) => published,
+        }
+    }
 }
 
 /// Where a plan is, in a few words: `stage 2 of 4, 10 %`.
@@ -98,7 +137,7 @@ fn goes_by(by: &GoesBy) -> String {
     }
 }
 
-fn row(key: &str, flag: &Flag, progress: &Progress) -> Vec<Cell> {
+fn row(key: &str, flag: &Flag, progress: &Progress, off: &Off) -> Vec<Cell> {
     let style = style(progress);
     let number = flag.state.plan.as_ref().map(|state| state.entered.len());
     let count = progress.stages.len();
@@ -114,6 +153,8 @@ fn row(key: &str, flag: &Flag, progress: &Progress) -> Vec<Cell> {
         .find(|mark| mark.state == "to come")
         .filter(|_| progress.state != "not started");
     let next = match next {
+        Some(mark) if off.kill.is_some() => format!("{}, after a revive", words::plain(&mark.says)),
+        Some(mark) if off.stop.is_some() => format!("{}, after the stop", words::plain(&mark.says)),
         Some(mark) => format!(
             "{}{}",
             words::plain(&mark.says),
@@ -121,7 +162,8 @@ fn row(key: &str, flag: &Flag, progress: &Progress) -> Vec<Cell> {
         ),
         None => String::new(),
     };
-    vec![Cell::of(key), Cell { text, style }, Cell::of(state(flag, words::now())), Cell::of(next)]
+    let on = Cell { text: off.state(flag), style: if off.is_off() { BAD } else { Style::new() } };
+    vec![Cell::of(key), Cell { text, style }, on, Cell::of(next)]
 }
 
 fn style(progress: &Progress) -> Style {
@@ -143,16 +185,19 @@ fn step(key: &str, flag: &Flag, status: &StoreStatus, verdicts: &Verdicts) -> St
 fn show(
     key: &str,
     flag: &Flag,
-    found: &Progress,
+    (found, off): (&Progress, &Off),
     (status, verdicts): (&StoreStatus, &Verdicts),
     output: &mut Output,
 ) {
     output.line(format!(
         "{} {}: the plan is {}",
         output.paint(BOLD, key),
-        state(flag, words::now()),
+        output.paint(if off.is_off() { BAD } else { Style::new() }, off.state(flag)),
         output.paint(style(found), found.state)
     ));
+    for line in notices(key, off.kill.as_ref(), off.stop.as_ref()) {
+        output.line(output.paint(BAD, line));
+    }
     output.line("");
     let bar = bar(found, output);
     output.line(format!("  {bar}"));
@@ -163,6 +208,7 @@ fn show(
             _ => output.paint(DIM, "·"),
         };
         let when = match (mark.state, mark.at) {
+            ("to come", Some(_)) if off.is_off() => String::new(),
             ("to come", Some(at)) => format!("about {}", words::at(at)),
             (_, Some(at)) => words::at(at),
             ("passed", None) => "by hand".to_owned(),
@@ -180,6 +226,7 @@ fn show(
     output.line("");
     let last = match (found.state, found.ends) {
         ("done", Some(at)) => format!("done since {}", words::at(at)),
+        ("running", Some(_)) if off.is_off() => String::new(),
         ("running", Some(at)) => format!("done about {}, if nothing holds it", words::at(at)),
         ("not started", _) => format!("`flagstone plan start {key}` starts it"),
         _ => String::new(),
@@ -191,8 +238,12 @@ fn show(
         let (since, by, why) = (words::at(held.at), words::plain(&held.by), words::plain(&held.reason));
         let by = if by.is_empty() { String::new() } else { format!(" by {by}") };
         output.line(output.paint(WARN, format!("held since {since}{by}: {why}")));
+        let first = match off.kill {
+            Some(_) => format!("`{}` first, then ", revive(key)),
+            None => String::new(),
+        };
         output.line(format!(
-            "`flagstone plan resume {key}` goes on, `flagstone plan abort {key}` returns to what was before"
+            "{first}`flagstone plan resume {key}` goes on, `flagstone plan abort {key}` returns to what was before"
         ));
     }
     if found.state == "running" {
@@ -264,7 +315,7 @@ fn one(
     (status, verdicts): (&StoreStatus, &Verdicts),
     key: &str,
     flag: &Flag,
-    found: &Progress,
+    (found, off): (&Progress, &Off),
 ) -> Value {
     let at = |micros: Option<i64>| micros.map(time::format_rfc3339);
     let stages: Vec<Value> = found
@@ -295,7 +346,9 @@ fn one(
         "environment": store.environment(),
         "generation": status.generation,
         "flag": key,
-        "on": state(flag, words::now()),
+        "on": off.state(flag),
+        "kill": off.kill.as_ref().map(Switch::json),
+        "stop": off.stop.as_ref().map(Switch::json),
         "state": found.state,
         "stage": flag.state.plan.as_ref().map(|state| state.entered.len()),
         "stages": stages,

@@ -4,6 +4,7 @@ use super::plan_show;
 use crate::args::{Arguments, Show};
 use crate::output::{BAD, BOLD, Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::place::{self, Served};
+use crate::switches::{Switch, Switches, notices};
 use crate::words;
 use anstyle::Style;
 use flagstone::change;
@@ -23,6 +24,11 @@ pub struct State {
     pub percentage: Value,
 }
 
+/// The state, and in brackets what it is without the kill or the stop: `KILLED (50 %)`.
+fn forced(word: &str, flag: &Flag, now: i64) -> String {
+    format!("{word} ({})", change::state(flag, now))
+}
+
 /// Where the flag stands at that instant: killed, stopped, off, on, or for whom.
 pub fn state(served: &Served, key: &str, flag: &Flag, now: i64) -> State {
     let switches = &served.view.switches;
@@ -30,8 +36,8 @@ pub fn state(served: &Served, key: &str, flag: &Flag, now: i64) -> State {
     let stopped = switches.stopped() && flag.emergency != Emergency::Keep;
     let (percentage, _) = flag.percentage_at(now);
     let (text, style) = match () {
-        () if killed => ("KILLED".to_owned(), BAD),
-        () if stopped => ("STOPPED".to_owned(), BAD),
+        () if killed => (forced("KILLED", flag, now), BAD),
+        () if stopped => (forced("STOPPED", flag, now), BAD),
         () if !flag.enabled => ("off".to_owned(), Style::new()),
         () => (change::state(flag, now), if percentage == Percentage::FULL { GOOD } else { WARN }),
     };
@@ -50,6 +56,12 @@ pub fn run(arguments: &Arguments, word: &Show, output: &mut Output) -> Outcome {
     let state = state(&served, &word.flag, flag, words::now());
     let needs: Vec<&str> = served.snapshot.needs(id).collect();
     output.line(format!("{}  {}", output.paint(BOLD, &word.flag), output.paint(state.style, &state.text)));
+    let off = (state.killed || state.stopped).then(|| Switches::of(&place::store(arguments).ok()?)).flatten();
+    let kill = off.as_ref().and_then(|off| off.kill(&word.flag));
+    let stop = off.as_ref().filter(|_| state.stopped).and_then(Switches::stop);
+    for line in notices(&word.flag, kill.as_ref(), stop.as_ref()) {
+        output.line(output.paint(BAD, line));
+    }
     if let Some(description) = &flag.description {
         output.line(words::plain(description));
     }
@@ -63,7 +75,9 @@ pub fn run(arguments: &Arguments, word: &Show, output: &mut Output) -> Outcome {
     output.json(&json!({
         "flag": word.flag,
         "killed": state.killed,
+        "kill": kill.as_ref().map(Switch::json),
         "stopped": state.stopped,
+        "stop": stop.as_ref().map(Switch::json),
         "percentage": state.percentage,
         "needs": needs,
         "definition": flag,

@@ -3,9 +3,10 @@
 use super::history;
 use crate::args::Arguments;
 use crate::output::{BAD, BOLD, Exit, Failure, GOOD, Outcome, Output, WARN};
+use crate::switches::Switch;
 use crate::{identity, place, words};
 use flagstone::eval::time;
-use flagstone::store::{self, Action, Actor, HistoryEntry, MapPolicy, Reader, ReaderOptions, StoreStatus};
+use flagstone::store::{Actor, HistoryEntry, MapPolicy, Reader, ReaderOptions, StoreStatus};
 use serde_json::{Value, json};
 
 pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
@@ -41,21 +42,21 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
         say("trouble", words::plain(trouble).into_owned());
     }
     let bad = |text: String, output: &Output| output.paint(BAD, text);
-    let stop = status.stopped.as_deref().map(|since| told(&history, Action::StopAll, None, since));
+    let stop = status.stopped.as_deref().map(|since| Switch::stop(since, &history));
     let stopped = match &stop {
         None => "no".to_owned(),
-        Some((since, reason)) => bad(format!("yes, {since}{reason}"), output),
+        Some(stop) => bad(format!("yes, {}", stop.text()), output),
     };
     output.line(format!("  {:<12} {stopped}", "stopped"));
     if status.killed.is_empty() {
         output.line(format!("  {:<12} none", "killed"));
     }
     for (number, killed) in status.killed.iter().enumerate() {
-        let (since, reason) = told(&history, Action::Kill, Some(&killed.flag), &killed.since);
+        let text = Switch::kill(&killed.since, &killed.flag, &history).text();
         let flag = words::plain(&killed.flag).into_owned();
         let known = if killed.known { "" } else { " (no such flag is published)" };
         let name = if number == 0 { "killed" } else { "" };
-        output.line(format!("  {name:<12} {}{known}, {since}{reason}", bad(flag, output)));
+        output.line(format!("  {name:<12} {}{known}, {text}", bad(flag, output)));
     }
     output.line(format!("  {:<12} {}", "kept", retained(&status.retained)));
     match &status.warning {
@@ -92,11 +93,11 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
             "flag": killed.flag,
             "since": killed.since,
             "known": killed.known,
-            "reason": found(&history, Action::Kill, Some(&killed.flag)).and_then(|entry| entry.reason.clone()),
+            "reason": Switch::kill(&killed.since, &killed.flag, &history).reason(),
         })).collect::<Vec<Value>>(),
-        "stopped": status.stopped.as_deref().map(|since| json!({
+        "stopped": status.stopped.as_deref().zip(stop).map(|(since, stop)| json!({
             "since": since,
-            "reason": found(&history, Action::StopAll, None).and_then(|entry| entry.reason.clone()),
+            "reason": stop.reason(),
         })),
         "permissions": status.warning,
         "read_only": frozen,
@@ -120,25 +121,6 @@ fn generation(status: &StoreStatus) -> String {
 /// Seconds since then.
 fn age(at: &str) -> Option<i64> {
     Some((words::now() - time::parse_rfc3339(at.as_bytes())?) / 1_000_000)
-}
-
-/// Since when and by whom, and why, as the audit trail has it.
-pub fn told(history: &[HistoryEntry], action: Action, flag: Option<&str>, since: &str) -> (String, String) {
-    let entry = found(history, action, flag);
-    let who = entry
-        .and_then(|entry| entry.actor.as_ref())
-        .map_or(String::new(), |actor| format!(" by {}", words::plain(&actor.to_string())));
-    let reason = entry
-        .and_then(|entry| entry.reason.as_deref())
-        .map_or(String::new(), |reason| format!(": {}", words::plain(reason)));
-    (format!("since {}{who}", history::second(since)), reason)
-}
-
-/// The last such change.
-fn found<'a>(history: &'a [HistoryEntry], action: Action, flag: Option<&str>) -> Option<&'a HistoryEntry> {
-    history.iter().rev().find(|entry| {
-        entry.action == Some(action) && entry.outcome == store::Outcome::Done && entry.flag.as_deref() == flag
-    })
 }
 
 /// `3 to 12`, `3, 5 to 7`.

@@ -138,10 +138,38 @@ fn list_shows_where_each_flag_stands() {
     assert!(state("old").ends_with(" off"));
     assert!(state("search").ends_with(" 50 %"));
     shop.run(["kill", "search", "--reason", "slow"]).exits(0);
-    assert!(state("search").ends_with(" KILLED"));
+    assert!(state("search").ends_with(" KILLED (50 %)"));
     shop.run(["stop-all", "--yes", "--reason", "fire"]).exits(0);
-    assert!(state("billing_v2").ends_with(" STOPPED"));
+    assert!(state("billing_v2").ends_with(" STOPPED (on)"));
     assert!(state("payment_log").ends_with(" on"));
+    let ran = shop.run(["list"]).exits(0);
+    let stop = ran.out.lines().find(|line| line.starts_with("everything is stopped since ")).unwrap();
+    assert!(stop.ends_with(": fire; `flagstone resume-all --reason WHY` ends that"), "{stop}");
+    let json = shop.run(["list", "--json"]).exits(0).json();
+    assert_eq!(json["stop"]["reason"], "fire");
+}
+
+// `show` said KILLED, but not since when, by whom and why.
+#[test]
+fn show_says_who_killed_a_flag_and_what_revives_it() {
+    let shop = Shop::published();
+    shop.run(["kill", "search", "--reason", "slow", "--actor", "ann"]).exits(0);
+    let ran = shop.run(["show", "search"]).exits(0);
+    assert!(ran.first().ends_with("KILLED (50 %)"), "{}", ran.out);
+    let line = ran.out.lines().nth(1).unwrap();
+    assert!(line.starts_with("killed since 20") && line.contains(" by ann"), "{line}");
+    assert!(
+        line.ends_with(": slow; `flagstone revive search --reason WHY` lets it answer again"),
+        "{line}"
+    );
+    let json = shop.run(["show", "search", "--json"]).exits(0).json();
+    assert_eq!(json["kill"]["reason"], "slow");
+    assert!(json["kill"]["by"].as_str().unwrap().starts_with("ann"), "{json:#}");
+    shop.run(["stop-all", "--yes", "--reason", "fire"]).exits(0);
+    let ran = shop.run(["show", "billing_v2"]).exits(0);
+    assert!(ran.out.contains(": fire; `flagstone resume-all --reason WHY` ends that"), "{}", ran.out);
+    let ran = shop.run(["show", "payment_log"]).exits(0);
+    assert!(!ran.out.contains("resume-all"), "{}", ran.out);
 }
 
 #[test]

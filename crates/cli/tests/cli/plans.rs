@@ -50,6 +50,45 @@ fn shown(shop: &Shop) -> serde_json::Value {
     shop.run(["plan", "show", "customer_portal", "--json"]).exits(0).json()
 }
 
+// It said that a killed flag was on, and to type `plan resume`, which is refused; while everything was stopped the list said
+// "running" and when the next stage was due.
+#[test]
+fn plan_show_says_that_a_flag_is_killed_or_stopped_and_what_to_type() {
+    let shop = planned();
+    shop.run(["plan", "start", "customer_portal"]).exits(0);
+    shop.run(["kill", "customer_portal", "--reason", "totals", "--actor", "ann"]).exits(0);
+    shop.run(["plan", "tick"]).exits(0);
+    let list = shop.run(["plan", "show"]).exits(0).out;
+    let row = list.lines().find(|line| line.starts_with("customer_portal")).unwrap().to_owned();
+    assert!(row.contains("KILLED (0 % + 2 companies)") && row.ends_with("after a revive"), "{row}");
+    let one = shop.run(["plan", "show", "customer_portal"]).exits(0).out;
+    assert!(one.starts_with("customer_portal KILLED (0 % + 2 companies): the plan is held"), "{one}");
+    let killed = one.lines().find(|line| line.starts_with("killed since ")).unwrap();
+    assert!(
+        killed.contains(" by ann") && killed.contains(": totals; `flagstone revive customer_portal"),
+        "{one}"
+    );
+    let revive = one.find("`flagstone revive").unwrap();
+    assert!(revive < one.find("`flagstone plan resume").unwrap(), "what is typed first stands first: {one}");
+    let json = shown(&shop);
+    assert_eq!(json["kill"]["reason"], "totals");
+    assert!(json["on"].as_str().unwrap().starts_with("KILLED"), "{json:#}");
+
+    shop.run(["revive", "customer_portal"]).exits(0);
+    shop.run(["plan", "resume", "customer_portal"]).exits(0);
+    shop.run(["stop-all", "--yes", "--reason", "fire"]).exits(0);
+    let list = shop.run(["plan", "show"]).exits(0).out;
+    let row = list.lines().find(|line| line.starts_with("customer_portal")).unwrap().to_owned();
+    assert!(row.contains("STOPPED (0 % + 2 companies)") && row.ends_with("after the stop"), "{list}");
+    assert!(
+        list.contains("everything is stopped since ") && list.contains(": fire; `flagstone resume-all"),
+        "{list}"
+    );
+    let one = shop.run(["plan", "show", "customer_portal"]).exits(0).out;
+    assert!(one.contains("`flagstone resume-all --reason WHY` ends that"), "{one}");
+    assert!(!one.contains("done about"), "{one}");
+}
+
 fn generation(shop: &Shop) -> u64 {
     shop.run(["status", "--json"]).json()["store"]["generation"].as_u64().unwrap()
 }

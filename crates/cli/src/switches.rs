@@ -1,0 +1,102 @@
+//! Kills and the stop as they are told: since when, by whom, why, and the command that ends them.
+
+use crate::cmd::second;
+use crate::words;
+use flagstone::store::{Action, HistoryEntry, Outcome, Store, StoreStatus};
+use serde_json::{Value, json};
+
+/// Kills and the stop of a store, with what its trail says of them.
+pub struct Switches {
+    status: StoreStatus,
+    /// Empty where the trail cannot be read: flags are off without it.
+    history: Vec<HistoryEntry>,
+}
+
+/// A kill, or the stop.
+pub struct Switch {
+    since: String,
+    by: Option<String>,
+    reason: Option<String>,
+}
+
+impl Switches {
+    /// Reads them. None where the store cannot be opened.
+    pub fn of(store: &Store) -> Option<Switches> {
+        let status = store.status().ok()?;
+        let off = status.stopped.is_some() || !status.killed.is_empty();
+        let history = if off { store.history().unwrap_or_default() } else { Vec::new() };
+        Some(Switches { status, history })
+    }
+
+    /// The flag's kill.
+    pub fn kill(&self, flag: &str) -> Option<Switch> {
+        let killed = self.status.killed.iter().find(|killed| killed.flag == flag)?;
+        Some(Switch::kill(&killed.since, flag, &self.history))
+    }
+
+    /// The stop of everything.
+    pub fn stop(&self) -> Option<Switch> {
+        let since = self.status.stopped.as_deref()?;
+        Some(Switch::stop(since, &self.history))
+    }
+}
+
+impl Switch {
+    /// The kill of that flag.
+    pub fn kill(since: &str, flag: &str, history: &[HistoryEntry]) -> Switch {
+        Switch::new(since, last(history, Action::Kill, Some(flag)))
+    }
+
+    /// The stop of everything.
+    pub fn stop(since: &str, history: &[HistoryEntry]) -> Switch {
+        Switch::new(since, last(history, Action::StopAll, None))
+    }
+
+    /// Why, as the trail has it.
+    pub fn reason(&self) -> Option<&str> {
+        self.reason.as_deref()
+    }
+
+    fn new(since: &str, entry: Option<&HistoryEntry>) -> Switch {
+        Switch {
+            since: since.to_owned(),
+            by: entry.and_then(|entry| entry.actor.as_ref()).map(ToString::to_string),
+            reason: entry.and_then(|entry| entry.reason.clone()),
+        }
+    }
+
+    /// `since 2026-11-21T02:14:03Z by deploy@web-1: wrong totals`.
+    pub fn text(&self) -> String {
+        let by = self.by.as_deref().map_or(String::new(), |by| format!(" by {}", words::plain(by)));
+        let reason =
+            self.reason.as_deref().map_or(String::new(), |reason| format!(": {}", words::plain(reason)));
+        format!("since {}{by}{reason}", second(&self.since))
+    }
+
+    /// As `--json` has it.
+    pub fn json(&self) -> Value {
+        json!({ "since": self.since, "by": self.by, "reason": self.reason })
+    }
+}
+
+/// The command that revives the flag.
+pub fn revive(flag: &str) -> String {
+    format!("flagstone revive {} --reason WHY", words::plain(flag))
+}
+
+/// The command that ends the stop.
+pub const RESUME: &str = "flagstone resume-all --reason WHY";
+
+/// Says since when a flag is off by force, by whom and why, and what to type.
+pub fn notices(flag: &str, kill: Option<&Switch>, stop: Option<&Switch>) -> Vec<String> {
+    let kill = kill.map(|kill| format!("killed {}; `{}` lets it answer again", kill.text(), revive(flag)));
+    let stop = stop.map(|stop| format!("everything is stopped {}; `{RESUME}` ends that", stop.text()));
+    kill.into_iter().chain(stop).collect()
+}
+
+/// The last such change that was made.
+fn last<'a>(history: &'a [HistoryEntry], action: Action, flag: Option<&str>) -> Option<&'a HistoryEntry> {
+    history.iter().rev().find(|entry| {
+        entry.action == Some(action) && entry.outcome == Outcome::Done && entry.flag.as_deref() == flag
+    })
+}
