@@ -102,10 +102,9 @@ final class ReachTest extends TestCase
         }
         foreach (['No\Such\Class', static fn (): int => 7, static fn (): array => ["a\nb"], static fn (): array => [null]] as $source) {
             $this->sourced($source);
-            self::assertSame(0, $this->artisanCode('feature:disable search'), 'a mistake keeps nobody from a change');
+            $this->refusedWhereNobodySaysYes();
             self::assertStringContainsString('"companies" in config/flagstone.php', $this->printed);
-            self::assertStringContainsString('whom the change reaches cannot be told', $this->printed);
-            self::assertSame(0, $this->artisanCode('feature:enable search'));
+            self::assertSame(0, $this->artisanCode('feature:enable search --yes'));
         }
     }
 
@@ -115,11 +114,36 @@ final class ReachTest extends TestCase
         return [1, 2];
     }
 
-    public function test_a_database_that_does_not_answer_keeps_nobody_from_a_change(): void
+    /** It warned, and did it: a database that was down disarmed the question. */
+    private function refusedWhereNobodySaysYes(): void
+    {
+        self::assertSame(1, $this->artisanCode('feature:disable search'));
+        $told = 'cannot determine which companies the change reaches';
+        self::assertStringContainsString("$told; nothing was changed. With --yes it is done", $this->printed);
+        self::assertSame(0, $this->artisanCode('feature:disable search --dry-run'));
+        self::assertStringContainsString($told, $this->printed);
+        self::assertSame(1, $this->artisanTyping('feature:disable', ['flag' => 'search'], 'no'));
+        self::assertStringContainsString('Go on?', $this->printed);
+        self::assertTrue($this->app->make('flagstone')->for(3)->enabled('search'));
+        self::assertSame(0, $this->artisanTyping('feature:disable', ['flag' => 'search'], 'yes'));
+        self::assertSame(0, $this->artisanCode('feature:enable search --yes'));
+        self::assertSame(0, $this->artisanCode('feature:disable search --yes'));
+        self::assertStringContainsString($told, $this->printed);
+    }
+
+    public function test_a_database_that_does_not_answer_does_not_disarm_the_question(): void
     {
         Schema::drop('companies');
-        self::assertSame(0, $this->artisanCode('feature:disable search'));
-        self::assertStringContainsString('whom the change reaches cannot be told', $this->printed);
+        $this->refusedWhereNobodySaysYes();
+        self::assertSame(0, $this->artisanCode('feature:kill search --reason=slow'), 'a kill asks nothing');
+    }
+
+    public function test_a_list_of_the_store_that_cannot_be_read_is_asked_about_as_well(): void
+    {
+        $this->sourced(null);
+        \exec(\getenv('FLAGSTONE_BIN') . " config companies gone.txt --store $this->store", $lines, $code);
+        self::assertSame(0, $code);
+        $this->refusedWhereNobodySaysYes();
     }
 
     public function test_the_actor_is_the_person_and_not_the_account_that_serves_the_page(): void

@@ -171,10 +171,12 @@ final class Changer
         try {
             $companies = $this->companies->file();
         } catch (Throwable $problem) {
-            // Whom it reaches is good to know, and no reason to leave a flag as it is.
-            $warning = "warning: {$problem->getMessage()}; whom the change reaches cannot be told";
+            $told = "{$problem->getMessage()}; cannot determine which companies the change reaches";
+            if (!self::has($arguments, 'yes') && !self::has($arguments, 'dry-run')) {
+                return Result::unanswered($told);
+            }
 
-            return $this->binary->run([...$words, ...$options, ...$arguments])->warning($warning);
+            return $this->binary->run([...$words, ...$options, ...$arguments])->warning("warning: $told");
         }
 
         return $this->binary->run([...$words, ...$options, '--count-for=-', ...$arguments], $companies);
@@ -187,7 +189,7 @@ final class Changer
             if ($argument === '--') {
                 return false;
             }
-            if (\str_starts_with($argument, "--$option=")) {
+            if ($argument === "--$option" || \str_starts_with($argument, "--$option=")) {
                 return true;
             }
         }

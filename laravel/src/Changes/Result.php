@@ -22,17 +22,25 @@ final class Result
      * @param int $code one of the four
      * @param string $text what to tell: sentences, or one JSON document where that was asked for
      * @param string $error what went wrong, and what to do about it; warnings too
+     * @param bool $asks whether it was refused only because nobody has said yes
      */
     public function __construct(
         public readonly int $code,
         public readonly string $text,
         public readonly string $error = '',
+        public readonly bool $asks = false,
     ) {
     }
 
     public static function refused(string $error): self
     {
         return new self(self::REFUSED, '', $error);
+    }
+
+    /** Refused because nobody has said yes. */
+    public static function unanswered(string $problem): self
+    {
+        return new self(self::REFUSED, '', "$problem; nothing was changed. With --yes it is done", true);
     }
 
     public static function unknown(string $error): self
@@ -43,7 +51,7 @@ final class Result
     /** With something else to tell about it. */
     public function warning(string $warning): self
     {
-        return new self($this->code, $this->text, \trim("$warning\n$this->error"));
+        return new self($this->code, $this->text, \trim("$warning\n$this->error"), $this->asks);
     }
 
     /** Whether it was done, here at least. */

@@ -185,7 +185,7 @@ abstract class FlagCommand extends Command
             return $result;
         }
         $would = $run(['--dry-run'], true)->data();
-        if (Value::bool($would, 'reach', 'asks') !== true) {
+        if (!$result->asks && Value::bool($would, 'reach', 'asks') !== true) {
             return $result;
         }
         $this->output->writeln($result->text, OutputInterface::OUTPUT_RAW);

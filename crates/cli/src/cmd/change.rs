@@ -8,7 +8,7 @@ use crate::{identity, place, words};
 use flagstone::Snapshot;
 use flagstone::definition::{CompanyId, Definitions};
 use flagstone::store::{Actor, Change, Config, Difference, Store};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 /// Fields shown.
@@ -111,7 +111,7 @@ impl Begun {
             Listed::List(list) => list,
             Listed::Unreadable(problem) => {
                 reach::agreed_unknown(&problem, word.yes || dry_run, output)?;
-                return Ok(Value::Null);
+                return Ok(json!({ "asks": true, "problem": problem }));
             }
         };
         let share = self.config.off_share();

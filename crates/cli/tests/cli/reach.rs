@@ -112,6 +112,8 @@ fn the_config_names_the_list_and_the_share() {
     let told = "cannot determine which companies the change reaches";
     let ran = shop.run(["enable", "search"]).exits(1);
     assert!(ran.err.contains(told) && ran.err.contains("nothing was changed. With --yes"), "{}", ran.err);
+    let json = shop.run(["enable", "search", "--dry-run", "--json"]).exits(0).json();
+    assert_eq!(json["reach"]["asks"], true, "{json:#}");
     assert_eq!(typing(&shop, "enable search", "n\n").exits(1).code, 1);
     let ran = shop.run(["enable", "search", "--yes"]).exits(0);
     assert!(ran.err.contains(told), "{}", ran.err);
