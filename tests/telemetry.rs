@@ -366,6 +366,53 @@ fn threads_count_in_cells_of_their_own_and_then_in_shared_ones() {
     assert_eq!(counts(directory.path(), NOON).total().requests, 300);
 }
 
+/// A child of `a_limit_of_file_sizes_ends_nobody`.
+#[test]
+fn a_child_process_counts_as_much_as_it_may() {
+    let Some(directory) = std::env::var_os("FLAGSTONE_TELEMETRY_LIMITED") else { return };
+    let directory = Path::new(&directory);
+    let many: Vec<String> = (0..2000).map(|flag| format!("\"f{flag}\": {{\"enabled\": true}}")).collect();
+    let snapshot = compiled(&format!("{{{}}}", many.join(",")));
+    match Recorder::open(directory, Path::new(STORE), &snapshot, NOON) {
+        Err(error) => println!("=> {error}"),
+        Ok(mut recorder) => {
+            recorder.begin(0);
+            for number in 0..2000 {
+                ask(&mut recorder, &snapshot, &format!("f{number}"), Some(1));
+            }
+            end(&mut recorder, Status::Http(200), 0, 10);
+            println!("=> counted, {} without room", counts(directory, NOON).others);
+        }
+    }
+}
+
+#[test]
+fn a_limit_of_file_sizes_ends_nobody() {
+    // SIGXFSZ once ended a worker at its first question, or where its counters grew.
+    let binary = std::env::current_exe().expect("a test binary");
+    let within = |kilobytes: &str| {
+        let directory = trusted_dir();
+        let child = Command::new("bash")
+            .args(["-c", &format!("ulimit -f {kilobytes}; exec \"$0\" \"$@\"")])
+            .arg(&binary)
+            .args(["--exact", "a_child_process_counts_as_much_as_it_may", "--nocapture"])
+            .env("FLAGSTONE_TELEMETRY_LIMITED", directory.path())
+            .output()
+            .expect("a child");
+        assert_eq!(child.status.code(), Some(0), "{kilobytes}: {child:?}");
+        let said = String::from_utf8_lossy(&child.stdout).into_owned();
+        said.lines().find_map(|line| Some(line.split_once("=> ")?.1.to_owned())).expect("an answer")
+    };
+    assert!(within("100").contains("raise the limit of file sizes"), "{}", within("100"));
+    assert_eq!(within("unlimited"), "counted, 0 without room");
+    let least = (1..)
+        .map(|tries| (tries * 1_000).to_string())
+        .map(|limit| within(&limit))
+        .find(|said| said.starts_with("counted"));
+    let without: u64 = least.and_then(|said| said.split(' ').nth(1)?.parse().ok()).expect("a number");
+    assert!(without > 0, "or it never grew");
+}
+
 /// A child of `killed_processes_lose_no_count_that_they_acknowledged`.
 #[test]
 fn a_child_process_counts_until_it_is_killed() {

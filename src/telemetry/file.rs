@@ -3,7 +3,7 @@
 use super::claim::is_claimed;
 use super::error::TelemetryError;
 use super::layout::{self, DIRECTORIES, FIRST, LEAST_SIZE, MAGIC, PAGE, SIZE, WORKERS, block, header, page};
-use super::memory::{Memory, reserve};
+use super::memory::{Memory, may_grow, reserve};
 use crate::store::open_plain;
 use rustix::fs::{Mode, OFlags, RenameFlags, fchmod, fstat};
 use rustix::process::geteuid;
@@ -203,6 +203,7 @@ fn new_file() -> OpenOptions {
 fn fill(temporary: &Path, path: &Path, store: &Path, now: i64) -> io::Result<()> {
     let claims = new_file().create(true).truncate(false).open(path.with_extension(layout::CLAIMS))?;
     let file = new_file().create_new(true).open(temporary)?;
+    may_grow(&file, LEAST_SIZE as u64)?;
     rustix::fs::ftruncate(&file, LEAST_SIZE as u64)?;
     for (offset, size) in [(0, layout::page(0)), (layout::flag_block(0), FIRST as usize * block::SIZE)] {
         reserve(&file, offset, size)?;

@@ -9,6 +9,8 @@
 use super::layout::{PAGE, SIZE, block, page};
 use crate::fault::Mapped;
 use rustix::fs::{FallocateFlags, fallocate};
+use rustix::io::Errno;
+use rustix::process::{Resource, getrlimit};
 use std::fs::File;
 use std::io;
 use std::marker::PhantomData;
@@ -92,7 +94,17 @@ impl Memory {
 pub(super) fn reserve(file: &File, offset: usize, size: usize) -> io::Result<()> {
     let start = offset / PAGE * PAGE;
     let end = (offset + size).next_multiple_of(PAGE);
+    may_grow(file, end as u64)?;
     Ok(fallocate(file, FallocateFlags::empty(), start as u64, (end - start) as u64)?)
+}
+
+/// Whether a file may reach `end`: beyond `RLIMIT_FSIZE` (`ulimit -f`, `LimitFSIZE=`) the kernel sends SIGXFSZ, which ends the process.
+pub(super) fn may_grow(file: &File, end: u64) -> io::Result<()> {
+    let limit = getrlimit(Resource::Fsize).current;
+    if limit.is_some_and(|limit| end > limit) && file.metadata()?.len() < end {
+        return Err(Errno::FBIG.into());
+    }
+    Ok(())
 }
 
 /// Adds to a word that nobody else writes: without a locked instruction, which would cost as much as an answer.
