@@ -311,12 +311,22 @@ fn a_worker_that_starts_has_everything_off_where_kill_slots_were_overwritten() {
     store.kill("portal", change()).unwrap();
     let running = reader(&path);
     running.view();
-    for (length, torn) in [(256, false), (65_536 - 4_096, false), (256, true)] {
+    type Harm = fn(&mut [u8]);
+    let harms: [(usize, Harm); 5] = [
+        (256, |slot| slot.fill(0)),
+        (65_536 - 4_096, |slots| slots.fill(0)),
+        (256, |slot| slot[100] ^= 1),
+        // Noise, with an even sequence and with an odd one.
+        (256, |slot| {
+            slot.iter_mut().enumerate().for_each(|(at, byte)| *byte = (at as u8).wrapping_mul(37) & 0xfe)
+        }),
+        (256, |slot| {
+            slot.iter_mut().enumerate().for_each(|(at, byte)| *byte = (at as u8).wrapping_mul(41) | 1)
+        }),
+    ];
+    for (length, harm) in harms {
         let mut slots = std::fs::read(path.join("head")).unwrap()[4_096..][..length].to_vec();
-        match torn {
-            true => slots[100] ^= 1,
-            false => slots.fill(0),
-        }
+        harm(&mut slots);
         write_head(&path, 4_096, &slots);
         epoch(&path);
         let started = reader(&path);
@@ -330,6 +340,13 @@ fn a_worker_that_starts_has_everything_off_where_kill_slots_were_overwritten() {
         assert!(!running.status().stopped && running.status().last_error.is_some());
         assert!(store.status().unwrap().kills_unknown.is_some());
 
+        // Another kill, its revive and one more do not take the place of the one that is not known any more.
+        for flag in ["one", "two"] {
+            assert!(store.kill(flag, change()).unwrap().changed);
+            assert!(!on(&running.view(), "portal"), "{flag}");
+            store.revive(flag, change()).unwrap();
+            assert!(!on(&running.view(), "portal"), "{flag}");
+        }
         assert!(store.kill("portal", change()).unwrap().changed);
         assert!(store.resume_all(change()).unwrap().changed, "{:?}", store.status());
         let asked = |revived: bool| {

@@ -218,20 +218,30 @@ final class Head
      */
     public function doubt(array $slots): ?string
     {
-        $torn = \count(\array_filter($slots, static fn (array $slot): bool => ($slot['sequence'] & 1) === 1 && $slot['key'] === null));
-        $used = $this->slotsUsed();
+        $torn = \count(\array_filter($slots, static fn (array $slot): bool => $slot['key'] === null && !self::isClaimed($slot['sequence'])));
         $room = \intdiv(self::SIZE - self::SLOTS, self::SLOT_SIZE);
-        // Above 2^63 it is negative here.
-        $damaged = \min($room, \max(0, ($used < 0 ? $room : $used) - \count($slots))) + $torn;
+        $damaged = \min($room, \max(0, ($this->slotsUsed() & \PHP_INT_MAX) - \count($slots))) + $torn;
 
         return $damaged === 0 ? null : "$damaged of its kill slots are damaged, so which flags are killed is not known: workers that start now have everything off. "
             . '`flagstone audit` tells which: kill them again, then type `flagstone resume-all`';
     }
 
-    /** How many slots were ever used, at least. */
-    public function slotsUsed(): int
+    /** Whether all slots that were ever used are counted. */
+    public function countsSlots(): bool
+    {
+        return $this->slotsUsed() < 0;
+    }
+
+    /** How many slots were ever used, at least; negative where all were counted. */
+    private function slotsUsed(): int
     {
         return \unpack('P', $this->bytes, 312)[1];
+    }
+
+    /** Whether the slot is being written. */
+    private static function isClaimed(int $sequence): bool
+    {
+        return ($sequence >> 32 & 0xFFFF_FFFF) === 0x8000_0000;
     }
 
     /** What is written once: the environment's name. */

@@ -29,7 +29,7 @@ final class Store extends Origin
     /** Why the kill slots do not tell which flags are killed, and whether they ever did. */
     private ?string $doubt = null;
     private bool $killsKnown = false;
-    /** @var array<int, array{sequence: int, key: string}> kills that were read, by slot */
+    /** @var list<array{int, array{sequence: int, key: string}}> kills that were read, each with the number of its slot */
     private array $kills = [];
     private ?bool $stop = null;
     private int $highest = 0;
@@ -217,19 +217,24 @@ final class Store extends Origin
     {
         $this->headGeneration = $head->generation();
         $slots = $head->slots();
-        foreach ($slots as $number => ['sequence' => $sequence, 'key' => $key]) {
-            if ($key !== null && ($sequence & 1) === 1) {
-                $this->kills[$number] = ['sequence' => $sequence, 'key' => $key];
-            } elseif ($key !== null && $sequence > ($this->kills[$number]['sequence'] ?? \PHP_INT_MAX)) {
-                unset($this->kills[$number]);
+        $doubt = $head->doubt($slots);
+        $surely = $doubt === null && $head->countsSlots();
+        $kills = \array_filter($slots, static fn (array $slot): bool => ($slot['sequence'] & 1) === 1 && $slot['key'] !== null);
+        $held = [];
+        foreach ($this->kills as [$number, $kill]) {
+            ['sequence' => $sequence, 'key' => $key] = $slots[$number] ?? ['sequence' => 0, 'key' => null];
+            $higher = $sequence > $kill['sequence'];
+            $over = match (true) {
+                $key === $kill['key'] => $higher,
+                $key !== null => $surely || ($doubt === null && $higher),
+                default => $surely && $sequence === 0,
+            };
+            if (!$over && !\in_array($kill['key'], \array_column($kills, 'key'), true)) {
+                $held[] = [$number, $kill];
             }
         }
-        $doubt = $head->doubt($slots);
-        if ($doubt === null && $head->slotsUsed() > 0) {
-            // One of zeros was used by nobody then.
-            $this->kills = \array_intersect_key($this->kills, $slots);
-        }
-        $this->killed = \array_column($this->kills, 'key');
+        $this->kills = [...\array_map(null, \array_keys($kills), \array_values($kills)), ...$held];
+        $this->killed = \array_map(static fn (array $known): string => $known[1]['key'], $this->kills);
         $this->doubt = $doubt === null ? null : Problem::printable("$this->directory/head") . ": $doubt";
         $this->killsKnown = $this->killsKnown || $doubt === null;
         // One that was never read before may be on.

@@ -33,12 +33,13 @@ const SLOT_SIZE: usize = 256;
 pub(crate) const SLOT_COUNT: usize = (PAGE_SIZE - SLOTS) / SLOT_SIZE;
 /// Room for a key in a kill slot.
 pub(crate) const KEY_SIZE: usize = 192;
-/// The sequence of a slot that somebody without the lock is writing: even, and taken.
-#[cfg(feature = "publisher")]
+/// In the upper half of a sequence: the slot is being written. The lower half is what it was before.
 const CLAIMED: u64 = 1 << 63;
-/// The key in a slot that was damaged, and holds nothing since.
+/// In the word that counts the slots that were used: all were counted, since the store was made or since they were settled.
+const COUNTED: u64 = 1 << 63;
+/// In the place of the key in a slot that was damaged; no flag has it.
 #[cfg(feature = "publisher")]
-const DAMAGED: &[u8] = b"damaged";
+const DAMAGED: &[u8] = b"?";
 /// How often a reader looks at a pointer that changes under its eyes before it keeps what it had.
 const ATTEMPTS: usize = 16;
 
@@ -88,6 +89,38 @@ pub(crate) struct KillSlot {
     pub(crate) sequence: u64,
     /// None where the bytes do not carry their checksum: nobody wrote them yet, or not whole.
     pub(crate) flag: Option<Killed>,
+}
+
+impl KillSlot {
+    /// Whether somebody wrote over it who does not know what it is. One that is being written is not torn: nobody was told of its kill yet.
+    fn is_torn(&self) -> bool {
+        self.sequence != 0 && self.flag.is_none() && !is_claimed(self.sequence)
+    }
+
+    /// Whether a kill that a reader read of it, at that sequence, is over.
+    pub(crate) fn ends(&self, sequence: u64, key: &[u8], told: Told) -> bool {
+        let higher = self.sequence.wrapping_sub(sequence).cast_signed() > 0;
+        match &self.flag {
+            Some(flag) if flag.key == key => higher,
+            Some(_) => told == Told::Surely || (told == Told::Likely && higher),
+            None => told == Told::Surely && self.sequence == 0,
+        }
+    }
+}
+
+/// What the slots together tell of the flags killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// All: none is damaged, and those that were ever used are counted.
+    Surely,
+    /// None seems damaged; nobody counted.
+    Likely,
+    /// Some were damaged.
+    No,
+}
+
+fn is_claimed(sequence: u64) -> bool {
+    sequence >> 32 == CLAIMED >> 32
 }
 
 /// Whether everything is stopped, as far as the words agree.
@@ -232,9 +265,10 @@ impl Head {
         let (mut unused, mut torn) = (0, 0);
         for slot in slots {
             unused += u64::from(slot.sequence == 0);
-            torn += u64::from(slot.sequence % 2 == 1 && slot.flag.is_none());
+            torn += u64::from(slot.is_torn());
         }
-        let emptied = self.load(SLOTS_USED).saturating_sub((SLOT_COUNT as u64).saturating_sub(unused));
+        let used = (SLOT_COUNT as u64).saturating_sub(unused);
+        let emptied = (self.load(SLOTS_USED) & !COUNTED).saturating_sub(used);
         match (emptied.min(SLOT_COUNT as u64), torn) {
             (0, 0) => None,
             (emptied, torn) => Some(format!(
@@ -245,9 +279,13 @@ impl Head {
         }
     }
 
-    /// Whether the slots that were ever used are counted: one of zeros is then known to have been used by nobody.
-    pub(crate) fn counts_slots(&self) -> bool {
-        self.load(SLOTS_USED) > 0
+    /// What the slots tell, by [`doubt`](Self::doubt).
+    pub(crate) fn told(&self, doubt: Option<&String>) -> Told {
+        match (doubt, self.load(SLOTS_USED) & COUNTED) {
+            (Some(_), _) => Told::No,
+            (None, 0) => Told::Likely,
+            (None, _) => Told::Surely,
+        }
     }
 
     /// All that can be read of the kill slots.
@@ -352,6 +390,7 @@ impl Head {
         put(48, name);
         let sum = xxh3_64(&bytes[..248]);
         bytes[248..256].copy_from_slice(&sum.to_le_bytes());
+        bytes[SLOTS_USED..][..8].copy_from_slice(&COUNTED.to_le_bytes());
         bytes
     }
 
@@ -389,28 +428,31 @@ impl Head {
         let sequence = |slot: &usize| self.load(SLOTS + slot * SLOT_SIZE);
         let claimed = |slot: &usize| self.exchange(SLOTS + slot * SLOT_SIZE, 0, CLAIMED);
         let unused = |slot: &usize| sequence(slot) == 0;
-        let free = |slot: &usize| sequence(slot).is_multiple_of(2) && sequence(slot) != CLAIMED;
-        // Claimed by somebody who died in the middle of it, or is at it without the lock; or odd with bytes that do not agree.
+        let free = |slot: &usize| {
+            self.kill_slot(*slot)
+                .is_some_and(|slot| slot.sequence % 2 == 0 && (slot.sequence == 0 || slot.flag.is_some()))
+        };
+        // Claimed by somebody who died in the middle of it, or is at it without the lock; at last, one whose bytes do not agree.
+        let dead = |slot: &usize| is_claimed(sequence(slot));
         let broken = |slot: &usize| self.killed_in(*slot).is_none();
         let slots = 0..SLOT_COUNT;
         let last = || slots.clone().rev().filter(unused).find(claimed);
         let first = || slots.clone().find(|slot| free(slot) && (!unused(slot) || claimed(slot)));
         let found = if locked { first() } else { last().or_else(first) };
-        let Some(slot) = found.or_else(|| slots.clone().find(broken)) else { return false };
-        self.write_kill(slot, key, since);
+        let found = found.or_else(|| slots.clone().find(dead)).or_else(|| slots.clone().find(broken));
+        let Some(slot) = found else { return false };
+        self.write_slot(slot, key, since, 1);
         self.touch();
         true
     }
 
-    fn write_kill(&self, slot: usize, key: &[u8], since: i64) {
+    /// Writes a slot; then its sequence is the next odd (1) or even (0) one.
+    fn write_slot(&self, slot: usize, key: &[u8], since: i64, parity: u64) {
         let at = SLOTS + slot * SLOT_SIZE;
         let found = self.load(at);
-        let first = found == CLAIMED;
-        // One that was claimed stays so until its bytes agree.
-        let killed = if first { 1 } else { found.wrapping_add(found & 1).wrapping_add(1) };
-        if !first {
-            self.store(at, killed.wrapping_sub(1));
-        }
+        let before = if is_claimed(found) { found & !CLAIMED } else { found };
+        // Nobody believes it before its bytes agree.
+        self.store(at, CLAIMED | before & u64::from(u32::MAX));
         let mut bytes = [0; SLOT_SIZE];
         bytes[8..16].copy_from_slice(&since.to_le_bytes());
         bytes[16..24].copy_from_slice(&(key.len() as u64).to_le_bytes());
@@ -418,8 +460,9 @@ impl Head {
         let sum = xxh3_64(&bytes[8..248]);
         bytes[248..].copy_from_slice(&sum.to_le_bytes());
         self.store_bytes(at + 8, &bytes[8..]);
-        self.store(at, killed);
-        if first {
+        let next = before.wrapping_add(1);
+        self.store(at, if next % 2 == parity { next } else { next.wrapping_add(1) });
+        if before == 0 {
             self.add_one(SLOTS_USED);
         }
     }
@@ -432,17 +475,12 @@ impl Head {
         let mut used = 0;
         for slot in 0..SLOT_COUNT {
             let at = SLOTS + slot * SLOT_SIZE;
-            if let Some(KillSlot { sequence, flag: None }) = self.kill_slot(slot)
-                && sequence % 2 == 1
-            {
-                // Intact bytes under a higher, even sequence: readers that know a kill there let go of it.
-                self.write_kill(slot, DAMAGED, 0);
-                let killed = self.load(at);
-                self.exchange(at, killed, killed.wrapping_add(1));
+            if self.kill_slot(slot).is_some_and(|slot| slot.is_torn()) {
+                self.write_slot(slot, DAMAGED, 0, 0);
             }
-            used += u64::from(!matches!(self.load(at), 0 | CLAIMED));
+            used += u64::from(self.load(at) & !CLAIMED != 0);
         }
-        self.store(SLOTS_USED, used);
+        self.store(SLOTS_USED, COUNTED | used);
         self.touch();
         true
     }

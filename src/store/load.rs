@@ -4,7 +4,7 @@
 
 use super::directory::{Access, Folder};
 use super::error::StoreError;
-use super::head::{Current, Head, Identity, KillSlot, Pointer, SLOT_COUNT, Stop};
+use super::head::{Current, Head, Identity, KillSlot, Pointer, SLOT_COUNT, Stop, Told};
 use super::layout::HEAD;
 use super::open::{FileId, HeadFile, MapPolicy, Opened, Stamp, head_file, map_head, open_snapshot};
 use super::reader::{ReaderOptions, ReaderStatus, View};
@@ -79,7 +79,7 @@ struct Read {
     slots: Vec<(usize, KillSlot)>,
     /// Why those do not tell which flags are killed.
     doubt: Option<String>,
-    counts_slots: bool,
+    told: Told,
     stop: Stop,
     current: Current,
 }
@@ -224,12 +224,13 @@ impl Loader {
         // The epoch first: what changes after this is seen by the next look.
         let epoch = head.epoch();
         let slots: Vec<_> = (0..SLOT_COUNT).filter_map(|slot| Some((slot, head.kill_slot(slot)?))).collect();
+        let doubt = head.doubt(slots.iter().map(|(_, slot)| slot));
         let read = Read {
             epoch,
             identity: head.identity(),
-            doubt: head.doubt(slots.iter().map(|(_, slot)| slot)),
+            told: head.told(doubt.as_ref()),
+            doubt,
             slots,
-            counts_slots: head.counts_slots(),
             stop: head.stop_state(),
             current: head.current(),
         };
@@ -267,22 +268,17 @@ impl Loader {
     /// until its words say that everything goes on. Damaged bytes say neither.
     fn follow_switches(&mut self, read: &Read) {
         let mut killed = Vec::new();
-        let told = read.doubt.is_none() && read.counts_slots;
-        let mut known = std::mem::take(&mut self.killed).into_iter().peekable();
-        let mut found = read.slots.iter().peekable();
-        for slot in 0..SLOT_COUNT {
-            let known = known.next_if(|known| known.slot == slot);
-            let found = found.next_if(|(number, _)| *number == slot).map(|(_, found)| found);
-            let flag = found.and_then(|found| Some((found.sequence, found.flag.as_ref()?)));
-            match (flag, known) {
-                (Some((sequence, flag)), _) if sequence % 2 == 1 => {
-                    killed.push(KnownKill { slot, sequence, key: flag.key.clone() });
-                }
-                (Some((sequence, _)), Some(known))
-                    if sequence.wrapping_sub(known.sequence).cast_signed() > 0 => {}
-                (_, Some(_)) if told && found.is_some_and(|found| found.sequence == 0) => {}
-                (_, Some(known)) => killed.push(known),
-                (_, None) => {}
+        for (slot, found) in &read.slots {
+            if let Some(flag) = found.flag.as_ref().filter(|_| found.sequence % 2 == 1) {
+                killed.push(KnownKill { slot: *slot, sequence: found.sequence, key: flag.key.clone() });
+            }
+        }
+        for known in std::mem::take(&mut self.killed) {
+            // A slot that changed while it was read says nothing.
+            let found = read.slots.iter().find(|(slot, _)| *slot == known.slot);
+            let over = found.is_some_and(|(_, found)| found.ends(known.sequence, &known.key, read.told));
+            if !over && !killed.iter().any(|kill| kill.key == known.key) {
+                killed.push(known);
             }
         }
         self.killed = killed;

@@ -43,7 +43,9 @@ impl TelemetryError {
 
 fn hint(source: &io::Error) -> &'static str {
     match source.kind() {
-        io::ErrorKind::FileTooLarge => "; raise the limit of file sizes (`ulimit -f`, LimitFSIZE= of the unit)",
+        io::ErrorKind::FileTooLarge => {
+            "; raise the limit of file sizes (`ulimit -f`, LimitFSIZE= of the unit)"
+        }
         io::ErrorKind::StorageFull => "; make room there, or name another directory in flagstone.telemetry",
         io::ErrorKind::PermissionDenied | io::ErrorKind::NotFound => {
             "; name another directory in flagstone.telemetry"

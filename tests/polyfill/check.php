@@ -339,10 +339,15 @@ test('kills and the stop hold where the head is overwritten, and a process that 
     command('--store', $store, 'kill', 'portal', '--reason', 'test');
     $running = new Store($store);
     $slot = substr(file_get_contents("$store/head"), 4_096, 256);
-    foreach ([str_repeat("\0", 256), str_repeat("\0", 65_536 - 4_096), substr_replace($slot, '?', 100, 1)] as $bytes) {
+    foreach ([str_repeat("\0", 256), str_repeat("\0", 65_536 - 4_096), substr_replace($slot, '?', 100, 1), str_repeat("\x24", 256)] as $bytes) {
         $over(4_096, $bytes);
         same([['portal'], false, false], $switches($running));
         same([[], true, false], $switches(new Store($store)));
+    }
+    foreach (['one', 'two'] as $flag) {
+        command('--store', $store, 'kill', $flag, '--reason', 'test', '--force');
+        same(true, in_array('portal', $switches($running)[0], true), $flag);
+        command('--store', $store, 'revive', $flag);
     }
     command('--store', $store, 'kill', 'portal', '--reason', 'test');
     command('--store', $store, 'resume-all');
