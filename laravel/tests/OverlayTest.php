@@ -172,7 +172,7 @@ final class OverlayTest extends TestCase
         self::assertStringContainsString('it says so already; nothing to change', $this->printed);
 
         self::assertSame(0, $this->artisanCode('feature:deny portal 99'), $this->printed);
-        self::assertStringContainsString('portal: 10 % + 3 companies, as before but for one company or more', $this->printed);
+        self::assertStringContainsString('portal: 10 % + 3 companies, as before but that 1 company more is denied', $this->printed);
     }
 
     public function test_a_file_that_cannot_be_used_is_neither_changed_nor_listed_and_every_command_says_where_it_is_wrong(): void

@@ -79,6 +79,23 @@ final class ReachTest extends TestCase
         self::assertSame(0, $this->artisanTyping('feature:publish', ['file' => $file], 'yes'));
     }
 
+    public function test_companies_come_from_a_file(): void
+    {
+        $file = Support\Store::directory() . '/broken.txt';
+        \file_put_contents($file, \implode("\n", \range(3, 450, 3)));
+        $on = fn (int $company): bool => $this->app->make('flagstone')->for($company)->enabled('search');
+        self::assertSame(1, $this->artisanCode('feature:deny', ['flag' => 'search', '--from-file' => $file]), 'more than a fifth');
+        self::assertSame(0, $this->artisanTyping('feature:deny', ['flag' => 'search', '--from-file' => $file], 'yes'));
+        self::assertSame([false, true], [$on(450), $on(451)]);
+        self::assertSame(0, $this->artisanCode('feature', ['action' => 'forget', 'flag' => 'search', '--from-file' => $file]));
+        self::assertTrue($on(450));
+        \file_put_contents($file, "id,name\n3,acme\n");
+        self::assertSame(2, $this->artisanCode('feature:allow', ['flag' => 'search', '--from-file' => $file]));
+        self::assertStringContainsString('found columns', $this->printed);
+        self::assertSame(1, $this->artisanCode('feature:allow search'));
+        self::assertStringContainsString('--from-file=LIST', $this->printed);
+    }
+
     public function test_a_kill_waits_for_no_query_and_asks_nothing(): void
     {
         DB::enableQueryLog();

@@ -1,6 +1,7 @@
 //! What a flag is to say after a change. The only place that decides it.
 
 use crate::definition::{CompanyId, Flag, Percentage, Rollout};
+use std::collections::BTreeSet;
 
 /// A change to one flag.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,8 +40,8 @@ pub enum Edit {
 }
 
 impl Edit {
-    /// Companies that one change may name. The audit trail has each of them.
-    pub const COMPANIES: usize = 100;
+    /// Companies that one change may name. The audit trail has their number and the first of them.
+    pub const COMPANIES: usize = 1_000_000;
 
     /// The companies named.
     pub(super) fn companies(&self) -> &[CompanyId] {
@@ -105,16 +106,15 @@ fn allow(flag: &mut Flag, companies: &[CompanyId]) {
 }
 
 fn forget(flag: &mut Flag, companies: &[CompanyId]) {
+    let gone: BTreeSet<&CompanyId> = companies.iter().collect();
     for list in [&mut flag.companies.allow, &mut flag.companies.deny] {
-        list.retain(|company| !companies.contains(company));
+        list.retain(|company| !gone.contains(company));
     }
 }
 
 /// Lists are sorted, and hold each company once.
 fn add(list: &mut Vec<CompanyId>, companies: &[CompanyId]) {
-    for company in companies {
-        if let Err(place) = list.binary_search(company) {
-            list.insert(place, company.clone());
-        }
-    }
+    list.extend_from_slice(companies);
+    list.sort_unstable();
+    list.dedup();
 }

@@ -48,10 +48,29 @@ pub(super) fn summary(key: &str, before: Option<&Flag>, after: &Flag, now: i64) 
         Some(before) => match state(before, now) {
             // The difference is in what a state does not tell.
             same if same == after_state => {
-                format!("{key}: {after_state}, as before but for one company or more")
+                format!("{key}: {after_state}, as before but that {}", listed(before, after))
             }
             other => format!("{key}: {other} → {after_state}"),
         },
+    }
+}
+
+/// The difference of the lists: `1 company more is denied, 2 companies fewer are allowed`.
+fn listed(before: &Flag, after: &Flag) -> String {
+    let difference = |was: &[CompanyId], is: &[CompanyId], word: &str| {
+        let count = |a: &[CompanyId], b: &[CompanyId], how: &str| {
+            let count = a.iter().filter(|company| b.binary_search(company).is_err()).count();
+            let (noun, verb) = if count == 1 { ("company", "is") } else { ("companies", "are") };
+            (count > 0).then(|| format!("{} {noun} {how} {verb} {word}", thousands(count)))
+        };
+        count(is, was, "more").into_iter().chain(count(was, is, "fewer"))
+    };
+    let (was, is) = (&before.companies, &after.companies);
+    let denied = difference(&was.deny, &is.deny, "denied");
+    let told: Vec<String> = denied.chain(difference(&was.allow, &is.allow, "allowed")).collect();
+    match told.is_empty() {
+        true => "its percentage, schedule or lists are written otherwise".to_owned(),
+        false => told.join(", "),
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::output::Failure;
 use crate::words;
 use flagstone::Key;
+use flagstone::definition::CompanyId;
 use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
 use std::borrow::Cow;
 use std::fmt;
@@ -29,12 +30,24 @@ impl<'a> Companies<'a> {
             Some(b'[') => serde_json::from_slice(bytes).map_err(|error| {
                 Failure::Unknown(format!("{name}:{}:{}: {error}", error.line(), error.column()))
             })?,
-            _ => lines(name, bytes)?,
+            _ => {
+                heading(name, bytes)?;
+                lines(name, bytes)?
+            }
         };
         let all = ids.len();
         ids.sort_unstable();
         ids.dedup();
         Ok(Companies { repeated: (all - ids.len()) as u64, ids })
+    }
+
+    /// As definitions have them; none where one is not UTF-8.
+    pub fn ids(&self) -> Option<Vec<CompanyId>> {
+        let id = |id: &Id| match id {
+            Id::Int(int) => Some(CompanyId::Int(*int)),
+            Id::Text(text) => CompanyId::from_text(std::str::from_utf8(text).ok()?),
+        };
+        self.ids.iter().map(id).collect()
     }
 
     /// As the evaluator takes them.
@@ -56,12 +69,72 @@ impl<'a> Id<'a> {
     }
 }
 
+/// Names that a table gives to a column of ids.
+const HEADINGS: [&[u8]; 12] = [
+    b"id",
+    b"ids",
+    b"key",
+    b"uuid",
+    b"company",
+    b"companies",
+    b"company_id",
+    b"companyid",
+    b"tenant_id",
+    b"customer_id",
+    b"account_id",
+    b"team_id",
+];
+
+/// Refuses a table of one column: a first line that is the name of one, or the only text above integers.
+fn heading(name: &str, bytes: &[u8]) -> Result<(), Failure> {
+    let mut lines = bytes
+        .split(|byte| *byte == b'\n')
+        .map(<[u8]>::trim_ascii)
+        .enumerate()
+        .filter(|(_, line)| !line.is_empty());
+    let Some((number, first)) = lines.next() else { return Ok(()) };
+    let is_int = |line: &[u8]| matches!(Key::from_bytes(line), Some(Key::Int(_)));
+    if is_int(first) || foreign(first).is_some() {
+        return Ok(());
+    }
+    let mut below = lines.map(|(_, line)| line).peekable();
+    if below.peek().is_none() {
+        return Ok(());
+    }
+    if HEADINGS.iter().any(|heading| first.eq_ignore_ascii_case(heading)) || below.all(is_int) {
+        return Err(Failure::Unknown(format!(
+            "{name}:{}: found {}, which looks like the heading of a column, expected a company's id; remove the line, or write a JSON array \
+             where it is a company",
+            number + 1,
+            words::quoted(&String::from_utf8_lossy(first))
+        )));
+    }
+    Ok(())
+}
+
+/// What a line has that an id in a list of lines has not.
+fn foreign(line: &[u8]) -> Option<&'static str> {
+    match line {
+        _ if line.iter().any(|byte| matches!(byte, b',' | b';' | b'\t')) => Some("columns"),
+        [b'"', ..] => Some("quotes"),
+        _ if line.iter().any(u8::is_ascii_control) => Some("a control character"),
+        _ => None,
+    }
+}
+
 fn lines<'a>(name: &str, bytes: &'a [u8]) -> Result<Vec<Id<'a>>, Failure> {
     let mut ids = Vec::with_capacity(bytes.len() / 8);
     for (number, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
         let line = line.trim_ascii();
         if line.is_empty() {
             continue;
+        }
+        if let Some(found) = foreign(line) {
+            return Err(Failure::Unknown(format!(
+                "{name}:{}: found {found}, expected one company's id a line; `cut -d, -f1 | tail -n +2` makes that of a table, and an id that \
+                 has such characters goes into a JSON array",
+                number + 1
+            )));
         }
         let Some(id) = Id::of(Cow::Borrowed(line)) else {
             return Err(Failure::Unknown(format!(

@@ -65,7 +65,7 @@ fn paths(word: &Word) -> Vec<&Path> {
         Word::Disable(word) => (None, listed(&word.changing.terms.weighed.reach)),
         Word::Rollout(word) => (None, listed(&word.changing.terms.weighed.reach)),
         Word::Allow(word) | Word::Deny(word) | Word::Forget(word) => {
-            (None, listed(&word.changing.terms.weighed.reach))
+            (word.from_file.as_deref(), listed(&word.changing.terms.weighed.reach))
         }
         Word::Rollback(word) => (None, listed(&word.terms.weighed.reach)),
         Word::Plan(word) => match &word.word {

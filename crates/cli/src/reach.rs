@@ -53,7 +53,11 @@ pub fn list(given: Option<&Path>, store: &Store, config: &Config) -> Result<List
         (None, None) => Ok(Listed::None),
         (Some(path), None) => match store.read_named(path, NamedFile::List) {
             Ok(bytes) => {
-                Ok(Listed::List(List { name: place::file_name(&store.directory().join(path)), bytes }))
+                let name = place::file_name(&store.directory().join(path));
+                match Companies::read(&name, &bytes) {
+                    Ok(_) => Ok(Listed::List(List { name, bytes })),
+                    Err(Failure::Refused(error) | Failure::Unknown(error)) => unreadable(&error),
+                }
             }
             Err(error) => unreadable(&error.to_string()),
         },

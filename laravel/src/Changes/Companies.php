@@ -32,7 +32,7 @@ final class Companies
     }
 
     /**
-     * A file with one id a line, read from its start. It goes when it is closed, and takes 32 MiB of memory at most.
+     * A JSON array of the ids, read from its start: of lines the command would have to guess whether they are a table. It goes when it is closed, and takes 32 MiB of memory at most.
      *
      * @return resource
      * @throws InvalidArgumentException where "companies" or an id is none
@@ -41,21 +41,31 @@ final class Companies
     {
         // In memory at first: a change waits for no directory for temporary files.
         $file = @\fopen('php://temp/maxmemory:' . self::MEMORY, 'w+') ?: throw new InvalidArgumentException('cannot list the companies in memory');
+        $before = '[';
         foreach ($this->ids() as $id) {
             $text = \is_int($id) || \is_string($id) ? (string) $id : '';
-            if (\preg_match('/^[^\r\n]{1,1024}$/D', $text) !== 1) {
+            $json = \json_encode($id, \JSON_UNESCAPED_SLASHES | \JSON_UNESCAPED_UNICODE);
+            if ($json === false || \preg_match('/^[^\r\n]{1,1024}$/D', $text) !== 1) {
                 $found = \is_scalar($id) ? \var_export($id, true) : \get_debug_type($id);
                 throw new InvalidArgumentException(
-                    "\"companies\" in config/flagstone.php gave $found, expected ids: integers, or strings of one line",
+                    "\"companies\" in config/flagstone.php gave $found, expected ids: integers, or strings of one line in UTF-8",
                 );
             }
-            if (@\fwrite($file, "$text\n") !== \strlen($text) + 1) {
-                throw new InvalidArgumentException('cannot write the list of companies to the directory for temporary files');
-            }
+            self::write($file, "$before$json");
+            $before = ",\n";
         }
+        self::write($file, $before === '[' ? '[]' : ']');
         \rewind($file);
 
         return $file;
+    }
+
+    /** @param resource $file */
+    private static function write(mixed $file, string $text): void
+    {
+        if (@\fwrite($file, $text) !== \strlen($text)) {
+            throw new InvalidArgumentException('cannot write the list of companies to the directory for temporary files');
+        }
     }
 
     /** @return iterable<mixed> */

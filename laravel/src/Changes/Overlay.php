@@ -160,13 +160,30 @@ final class Overlay
         return !$some;
     }
 
+    /** The difference of the lists, in the command's words. */
+    private static function listed(stdClass $before, stdClass $after): string
+    {
+        $told = [];
+        foreach (['deny' => 'denied', 'allow' => 'allowed'] as $list => $word) {
+            $of = static fn (stdClass $flag): array => \array_map(strval(...), \array_filter(Value::items($flag, 'companies', $list), is_scalar(...)));
+            foreach (['more' => \array_diff($of($after), $of($before)), 'fewer' => \array_diff($of($before), $of($after))] as $how => $companies) {
+                $count = \count($companies);
+                if ($count > 0) {
+                    $told[] = \number_format($count) . ($count === 1 ? " company $how is " : " companies $how are ") . $word;
+                }
+            }
+        }
+
+        return $told === [] ? 'its percentage, schedule or lists are written otherwise' : \implode(', ', $told);
+    }
+
     private function told(Change $change, stdClass $before, stdClass $after, bool $changed, bool $json): Result
     {
         $name = \basename($this->overlay);
         [$from, $to] = [State::of($before), State::of($after)];
         $summary = "{$change->flag}: " . match (true) {
             !$changed => $to,
-            $from === $to => "$to, as before but for one company or more",
+            $from === $to => "$to, as before but that " . self::listed($before, $after),
             default => "$from → $to",
         };
         $written = $changed && !$change->dryRun;

@@ -10,16 +10,16 @@ final class DenyCommand extends FlagCommand
 {
     protected $signature = 'feature:deny
         {flag : The flag\'s key}
-        {company* : The companies}
+        {company?* : The companies}
         {--reason= : Why, for the audit trail}
         {--base= : Refuse unless this generation is still the current one}
         {--dry-run : Show what would change, and change nothing}
-        {--json : Print JSON}' . self::LITERAL . self::BY . self::REACH . self::YES;
+        {--json : Print JSON}' . self::FROM_FILE . self::LITERAL . self::BY . self::REACH . self::YES;
 
     protected $description = 'Keep companies out, whatever else the flag says';
 
     public function handle(Changer $changer): int
     {
-        return $this->change($changer, 'deny', ['companies' => $this->listed($this->argument('company'))]);
+        return $this->changeListed($changer, 'deny');
     }
 }

@@ -17,6 +17,7 @@ final class FeatureCommand extends FlagCommand
         {value? : The percentage of rollout; the company of allow, deny and forget}
         {--percentage= : For so many, 0 to 100}
         {--company=* : For this company}
+        {--from-file= : Of allow, deny and forget}
         {--reason= : Why, for the audit trail}
         {--limit= : Of history}
         {--hours= : Of stats}
@@ -26,7 +27,7 @@ final class FeatureCommand extends FlagCommand
         {--json : Print JSON}' . self::LITERAL . self::BY . self::REACH . self::YES;
 
     private const OPTIONS = [
-        'percentage', 'company', 'reason', 'limit', 'hours', 'to', 'base', 'dry-run', 'actor', 'here', 'count-for', 'yes',
+        'percentage', 'company', 'reason', 'limit', 'hours', 'to', 'base', 'dry-run', 'actor', 'here', 'count-for', 'from-file', 'yes',
         'force', 'json', 'literal',
     ];
 

@@ -32,11 +32,14 @@ abstract class FlagCommand extends Command
     /** Of every change: whom it reaches. */
     protected const REACH = '
         {--count-for= : Count which companies of this file it turns on and off, and change nothing for them alone; without it, those of config/flagstone.php}';
+    /** Of what takes many companies. */
+    protected const FROM_FILE = '
+        {--from-file= : The companies of this file too: one id a line, or a JSON array. A table is refused}';
     /** Of what asks. */
     protected const YES = '
         {--yes : Do not ask}
         {--force : The same}';
-    private const COMMON = ['actor', 'count-for', 'here', 'yes'];
+    private const COMMON = ['actor', 'count-for', 'from-file', 'here', 'yes'];
 
     /** Of what takes companies' ids. */
     protected const LITERAL = '
@@ -241,6 +244,21 @@ abstract class FlagCommand extends Command
         };
 
         return $this->finish($this->asking($run));
+    }
+
+    /** A change of companies that were typed, or that a file lists. */
+    protected function changeListed(Changer $changer, string $word): int
+    {
+        $companies = $this->listed($this->argument('company'));
+        $file = $this->text('from-file');
+        if ($companies === [] && $file === null) {
+            return $this->refuse("feature:$word needs the company: The companies, or --from-file=LIST");
+        }
+        if ($file !== null && $changer->isFile()) {
+            return $this->refuse('--from-file is for a published store; here flags.json itself answers (the driver is "file"): write the ids in it');
+        }
+
+        return $this->change($changer, $word, ['companies' => $companies]);
     }
 
     /** @param list<string> $more */

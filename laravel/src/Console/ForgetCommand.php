@@ -10,16 +10,16 @@ final class ForgetCommand extends FlagCommand
 {
     protected $signature = 'feature:forget
         {flag : The flag\'s key}
-        {company* : The companies}
+        {company?* : The companies}
         {--reason= : Why, for the audit trail}
         {--base= : Refuse unless this generation is still the current one}
         {--dry-run : Show what would change, and change nothing}
-        {--json : Print JSON}' . self::LITERAL . self::BY . self::REACH . self::YES;
+        {--json : Print JSON}' . self::FROM_FILE . self::LITERAL . self::BY . self::REACH . self::YES;
 
     protected $description = 'Take companies out of both lists';
 
     public function handle(Changer $changer): int
     {
-        return $this->change($changer, 'forget', ['companies' => $this->listed($this->argument('company'))]);
+        return $this->changeListed($changer, 'forget');
     }
 }

@@ -1,7 +1,7 @@
 //! The words that change what is on.
 
 use super::values::{company, name, percentage, reason, release, target};
-use clap::{Args, ValueHint};
+use clap::{ArgGroup, Args, ValueHint};
 use flagstone::definition::{CompanyId, Percentage};
 use std::path::PathBuf;
 
@@ -179,12 +179,16 @@ pub struct Rollout {
 
 /// Arguments of `allow`, `deny` and `forget`.
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("whom").args(["companies", "from_file"]).required(true).multiple(true))]
 pub struct Companies {
     /// The flag's key
     pub flag: String,
     /// The companies: `42` is the integer, `042` a string
-    #[arg(value_name = "COMPANY", required = true, value_parser = company, allow_negative_numbers = true)]
+    #[arg(value_name = "COMPANY", value_parser = company, allow_negative_numbers = true)]
     pub companies: Vec<CompanyId>,
+    /// The companies of this file too: one id a line, or a JSON array; `-` is standard input. A table is refused
+    #[arg(long, value_name = "LIST", value_hint = ValueHint::FilePath)]
+    pub from_file: Option<PathBuf>,
     /// Where and how.
     #[command(flatten)]
     pub changing: Changing,

@@ -6,13 +6,16 @@ use super::{check, publish};
 use crate::args::{Add, Arguments, Changing, Companies, Disable, Enable, Rollout};
 use crate::entry::Written;
 use crate::output::{BOLD, DIM, Exit, Failure, GOOD, Outcome, Output};
-use crate::{place, privileged, words};
+use crate::{companies, place, privileged, reach, words};
 use flagstone::change::{ChangeError, Changed, Edit, Target, change as changed, change_published};
-use flagstone::definition::Percentage;
+use flagstone::definition::{CompanyId, Percentage};
 use flagstone::store::{Action, Actor, Change, StoreError, diff};
 use serde_json::{Value, json};
 use std::io;
 use std::path::Path;
+
+/// Companies typed at once, and sent to other machines as arguments.
+const MAX_TYPED: usize = 100;
 
 /// A change as typed.
 struct Typed<'a> {
@@ -24,7 +27,7 @@ struct Typed<'a> {
 pub fn enable(arguments: &Arguments, word: &Enable, output: &mut Output) -> Outcome {
     let edit = match (word.percentage, word.companies.as_slice()) {
         (None, []) => Edit::Restore,
-        (percentage, companies) => Edit::Enable { percentage, companies: companies.to_vec() },
+        (percentage, companies) => Edit::Enable { percentage, companies: typed(companies)? },
     };
     run(arguments, &word.changing, &Typed { action: Action::Enable, flag: &word.flag, edit }, output)
 }
@@ -32,7 +35,7 @@ pub fn enable(arguments: &Arguments, word: &Enable, output: &mut Output) -> Outc
 pub fn disable(arguments: &Arguments, word: &Disable, output: &mut Output) -> Outcome {
     let edit = match word.companies.as_slice() {
         [] => Edit::Disable,
-        companies => Edit::Deny(companies.to_vec()),
+        companies => Edit::Deny(typed(companies)?),
     };
     run(arguments, &word.changing, &Typed { action: Action::Disable, flag: &word.flag, edit }, output)
 }
@@ -43,18 +46,46 @@ pub fn rollout(arguments: &Arguments, word: &Rollout, output: &mut Output) -> Ou
 }
 
 pub fn allow(arguments: &Arguments, word: &Companies, output: &mut Output) -> Outcome {
-    let edit = Edit::Allow(word.companies.clone());
+    let edit = Edit::Allow(named(word)?);
     run(arguments, &word.changing, &Typed { action: Action::Allow, flag: &word.flag, edit }, output)
 }
 
 pub fn deny(arguments: &Arguments, word: &Companies, output: &mut Output) -> Outcome {
-    let edit = Edit::Deny(word.companies.clone());
+    let edit = Edit::Deny(named(word)?);
     run(arguments, &word.changing, &Typed { action: Action::Deny, flag: &word.flag, edit }, output)
 }
 
 pub fn forget(arguments: &Arguments, word: &Companies, output: &mut Output) -> Outcome {
-    let edit = Edit::Forget(word.companies.clone());
+    let edit = Edit::Forget(named(word)?);
     run(arguments, &word.changing, &Typed { action: Action::Forget, flag: &word.flag, edit }, output)
+}
+
+/// The companies that were typed.
+fn typed(companies: &[CompanyId]) -> Result<Vec<CompanyId>, Failure> {
+    match companies.len() {
+        ..=MAX_TYPED => Ok(companies.to_vec()),
+        found => Err(Failure::Refused(format!(
+            "found {found} companies, expected at most {MAX_TYPED} at once; nothing was changed. `allow`, `deny` and `forget` take more \
+             from a file: --from-file LIST"
+        ))),
+    }
+}
+
+/// The companies that were typed, and those of the file.
+fn named(word: &Companies) -> Result<Vec<CompanyId>, Failure> {
+    let mut companies = typed(&word.companies)?;
+    if let Some(path) = &word.from_file {
+        let name = place::file_name(path);
+        let bytes = place::read(path, reach::LIMIT)?;
+        let listed = companies::Companies::read(&name, &bytes)?.ids().ok_or_else(|| {
+            Failure::Unknown(format!("{name}: found an id that is not UTF-8; nothing was changed"))
+        })?;
+        if listed.is_empty() {
+            return Err(Failure::Unknown(format!("{name}: found no company; nothing was changed")));
+        }
+        companies.extend(listed);
+    }
+    Ok(companies)
 }
 
 pub fn add(word: &Add, output: &mut Output) -> Outcome {
@@ -102,7 +133,19 @@ fn run(arguments: &Arguments, changing: &Changing, typed: &Typed, output: &mut O
 }
 
 impl Typed<'_> {
-    /// As it is typed, but for what every word has.
+    /// As it is typed, but for what every command has, and its standard input. More companies than fit a command line go by that.
+    fn sent(&self) -> (Vec<String>, Option<Vec<u8>>) {
+        if let Edit::Allow(companies) | Edit::Deny(companies) | Edit::Forget(companies) = &self.edit
+            && self.action != Action::Disable
+            && companies.len() > MAX_TYPED
+        {
+            let last = ["--yes", "--from-file=-", "--", self.flag].map(str::to_owned);
+            let arguments = [self.action.word().to_owned()].into_iter().chain(last).collect();
+            return (arguments, Some(json!(companies).to_string().into_bytes()));
+        }
+        (self.arguments(), None)
+    }
+
     fn arguments(&self) -> Vec<String> {
         let mut arguments = vec![self.action.word().to_owned(), "--yes".to_owned()];
         let (mut last, mut named) = (Vec::new(), &[][..]);
@@ -194,7 +237,8 @@ fn in_store(begun: &Begun, changing: &Changing, typed: &Typed, what: &What, outp
         answer["generation"] = published.generation.into();
         answer["warning"] = json!(published.audit_warning);
     }
-    let arrived = begun.send(typed.arguments(), None).tell(None, output);
+    let (arguments, input) = typed.sent();
+    let arrived = begun.send(arguments, input).tell(None, output);
     answer["machines"] = arrived.json();
     output.json(&answer);
     Ok(arrived.exit())

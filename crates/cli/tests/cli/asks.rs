@@ -158,10 +158,7 @@ fn show_says_who_killed_a_flag_and_what_revives_it() {
     assert!(ran.first().ends_with("KILLED (50 %)"), "{}", ran.out);
     let line = ran.out.lines().nth(1).unwrap();
     assert!(line.starts_with("killed since 20") && line.contains(" by ann"), "{line}");
-    assert!(
-        line.ends_with(": slow; `flagstone revive search --reason WHY` lets it answer again"),
-        "{line}"
-    );
+    assert!(line.ends_with(": slow; `flagstone revive search --reason WHY` lets it answer again"), "{line}");
     let json = shop.run(["show", "search", "--json"]).exits(0).json();
     assert_eq!(json["kill"]["reason"], "slow");
     assert!(json["kill"]["by"].as_str().unwrap().starts_with("ann"), "{json:#}");

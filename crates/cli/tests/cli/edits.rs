@@ -229,3 +229,73 @@ fn of_changes_made_at_once_each_is_there_or_was_refused() {
     assert_eq!(shown["definition"]["companies"]["allow"], serde_json::json!(done));
     assert_eq!(shop.run(["status", "--json"]).json()["store"]["generation"], 1 + done.len());
 }
+
+// A word took 100 ids or so, and denying a list of companies took a loop around it.
+#[test]
+fn companies_come_from_a_file() {
+    let shop = Shop::published();
+    let ids: String = (1..=20_000).map(|id| format!("{id}\n")).collect();
+    shop.write("broken.txt", format!("{ids}acme-eu\r\n7\n"));
+    let ran = shop.run(["deny", "search", "--from-file", "broken.txt"]).exits(0);
+    assert!(
+        ran.out.contains("search: 50 %, as before but that 20,001 companies more are denied"),
+        "{}",
+        ran.out
+    );
+    for company in ["1", "20000", "acme-eu"] {
+        let json = shop.run(["explain", "search", "--company", company, "--json"]).exits(0).json();
+        assert_eq!(json["reason"], "denied", "{company}");
+    }
+    shop.write("two.json", r#"[15, "a, b"]"#);
+    shop.run(["allow", "search", "--from-file", "two.json", "16"]).exits(0);
+    for company in ["15", "16", "a, b"] {
+        shop.run(["ask", "search", "--company", company]).exits(0);
+    }
+    let mut command = shop.command(["forget", "search", "--from-file", "-", "--dry-run"]);
+    command.stdin(std::fs::File::open(shop.directory.join("two.json")).unwrap());
+    let ran = crate::shop::ran(command.output().unwrap()).exits(0);
+    assert!(ran.out.contains("nothing was changed"), "{}", ran.out);
+    // In a file of definitions as well.
+    shop.run(["deny", "billing_v2", "--from-file", "two.json", "--file", "flags.json"]).exits(0);
+    let flags = std::fs::read_to_string(shop.directory.join("flags.json")).unwrap();
+    assert!(flags.contains("\"a, b\""), "{flags}");
+    let ran = shop.run(["deny", "search"]).exits(2);
+    assert!(ran.err.contains("--from-file"), "{}", ran.err);
+}
+
+// "id,name" and "1,acme" counted as companies.
+#[test]
+fn a_table_is_refused_as_a_list_of_companies() {
+    let shop = Shop::published();
+    let before = shop.run(["status", "--json"]).json()["store"]["generation"].clone();
+    for (text, problem) in [
+        ("id,name\n1,acme\n", "list:1: found columns"),
+        ("1\n2\n3;acme\n", "list:3: found columns"),
+        ("1\tacme\n", "list:1: found columns"),
+        ("\"1\"\n\"2\"\n", "list:1: found quotes"),
+        ("company_id\n1\n2\n", "list:1: found \"company_id\""),
+        ("ID\nacme\nacme-eu\n", "list:1: found \"ID\""),
+        ("\n \n", "list: found no company"),
+        ("1\n2\n\0\n", "list:3: found"),
+    ] {
+        shop.write("list", text);
+        for arguments in [
+            ["deny", "search", "--from-file", "list"],
+            ["rollout", "search", "1", "--count-for=list"],
+            ["simulate", "search", "--percentage=1", "--companies=list"],
+        ] {
+            if text.trim().is_empty() && arguments[0] != "deny" {
+                continue;
+            }
+            let ran = shop.run(arguments).exits(2);
+            assert!(ran.err.contains(problem), "{arguments:?} {text:?}: {}", ran.err);
+        }
+    }
+    assert_eq!(shop.run(["status", "--json"]).json()["store"]["generation"], before);
+    // One that the store's config names is asked about, as one that cannot be read.
+    shop.write("list", "id,name\n1,acme\n");
+    shop.run(["config", "companies", "list"]).exits(0);
+    let ran = shop.run(["rollout", "search", "1"]).exits(1);
+    assert!(ran.err.contains("found columns") && ran.err.contains("With --yes"), "{}", ran.err);
+    shop.run(["rollout", "search", "1", "--yes"]).exits(0);
+}
