@@ -5,6 +5,7 @@ use super::counts::Counts;
 use super::evidence::{Evidence, Seen};
 use super::finding::{Against, Finding, Ground, Harm, Share};
 use super::kind::{self, Kind};
+use super::mark::{Mark, Step};
 use super::memory::{Before, Kept};
 use super::past::{Past, Usual};
 use super::plausible::plausible;
@@ -41,8 +42,8 @@ const ENOUGH_NOW: u64 = 30;
 /// Looks that tell how it is now.
 const RECENT: usize = 8;
 
-/// Samples of which the window is made up.
-const WINDOW: usize = 10;
+/// Steps of which the window is made up.
+const WINDOW: usize = 5;
 
 /// A sample of one flag's counters.
 #[derive(Debug, Clone, Copy)]
@@ -79,15 +80,16 @@ pub struct Detector {
     /// When the sample before this one was taken.
     earlier: i64,
     /// The last sample.
-    latest: Box<Exposure>,
-    /// The last sample that was taken as evidence.
-    before: Box<Exposure>,
+    latest: Mark,
+    /// The last sample that was taken as evidence, where that is not the last.
+    before: Option<Mark>,
     /// The counters when the flag was changed.
-    since: Box<Exposure>,
+    since: Mark,
     kind: Option<Kind>,
     stakes: Stakes,
     next_tick: i64,
-    window: VecDeque<(i64, Exposure)>,
+    /// When each step of the window began, and what was counted in it.
+    window: VecDeque<(i64, Step)>,
     past_on: Past,
     past_off: Past,
     /// What was usual before the last change, and whether it was so where the flag was on.
@@ -97,15 +99,15 @@ pub struct Detector {
     together: u32,
     /// Requests that asked the flag since it was changed, and those that did not.
     asked: (u64, u64),
-    /// The last looks: errors where it is on, and of the controls.
-    recent: VecDeque<(Rate, Rate)>,
+    /// The last looks: requests and errors where it is on, and those of the controls.
+    recent: VecDeque<[u32; 4]>,
 }
 
 /// One question: evidence, and where the flag is a branch, evidence that the off-cohort is not as badly off.
 #[derive(Debug, Clone, Default)]
 struct Line {
-    evidence: Option<Evidence>,
-    control: Option<Evidence>,
+    evidence: Option<Box<Evidence>>,
+    control: Option<Box<Evidence>>,
     /// Slow are requests of later buckets; none for errors, and where nothing is known to compare with.
     slow: Option<usize>,
     limit: f64,
@@ -122,13 +124,13 @@ impl Detector {
             epoch,
             changed_at,
             earlier: at,
-            latest: Box::new(exposure.clone()),
-            before: Box::new(exposure.clone()),
-            since: Box::new(exposure.clone()),
+            latest: Mark::whole(exposure),
+            before: None,
+            since: Mark::change(exposure, false),
             kind: None,
             stakes: Stakes::new(at, changed_at),
             next_tick: at,
-            window: VecDeque::from([(at, exposure.clone())]),
+            window: VecDeque::from([(at, Step::default())]),
             past_on: Past::new(at, &exposure.on),
             past_off: Past::new(at, &exposure.off),
             usual: None,
@@ -194,15 +196,16 @@ impl Detector {
     /// How far evidence against the flag has come: 0, none, to 1, enough.
     pub fn suspicion(&self) -> f64 {
         let far = |line: &Line| {
-            let control = line.control.as_ref().map_or(1.0, Evidence::progress);
-            line.evidence.as_ref().map_or(0.0, Evidence::progress).min(control)
+            let control = line.control.as_deref().map_or(1.0, Evidence::progress);
+            line.evidence.as_deref().map_or(0.0, Evidence::progress).min(control)
         };
         self.lines.iter().map(far).fold(0.0, f64::max)
     }
 
     /// Requests answered on since the flag was changed or the watch began, and groups of companies among them.
     pub fn seen(&self) -> (u64, usize) {
-        let counts = Counts::errors(&self.before.on, &self.since.on);
+        let before = self.before.as_ref().unwrap_or(&self.latest).exposure();
+        let counts = Counts::errors(&before.on, &self.since.exposure().on);
         (counts.requests, counts.groups.iter().filter(|part| part.requests > 0).count())
     }
 
@@ -214,8 +217,9 @@ impl Detector {
     /// The same, and whether the controls leave a doubt.
     pub(super) fn observe_all(&mut self, reading: &Reading, policy: &Policy) -> Option<(Finding, bool)> {
         let Reading { at, exposure, .. } = *reading;
-        let unlikely = || !plausible(exposure, &self.latest, at - self.at);
-        if reading.epoch != self.epoch || at < self.at || shrank(exposure, &self.before) || unlikely() {
+        let latest = self.latest.exposure();
+        let unlikely = || !plausible(exposure, &latest, at - self.at);
+        if reading.epoch != self.epoch || at < self.at || shrank(exposure, &latest) || unlikely() {
             // Whoever has it begin over and over gets no more stakes for that.
             let (stakes, next_tick) = (self.stakes.clone(), at + TICK);
             *self = Self { stakes, next_tick, ..Self::new(reading) };
@@ -224,48 +228,74 @@ impl Detector {
         if at == self.at {
             return None;
         }
-        if at - self.at > GAP {
-            self.skip(reading);
-        }
+        let latest = match at - self.at > GAP {
+            true => {
+                self.skip(reading);
+                exposure.clone()
+            }
+            false => latest,
+        };
         (self.earlier, self.at) = (self.at, at);
         (self.chosen, self.together) = (reading.chosen, reading.together.max(1));
         if reading.changed_at != self.changed_at {
-            self.change(reading.changed_at, policy);
+            self.change(reading.changed_at, policy, &latest);
         }
-        self.weigh_controls(reading);
-        self.latest.as_mut().clone_from(exposure);
+        self.weigh_controls(reading, &latest);
+        let before = self.before.as_ref().map_or(latest, Mark::exposure);
         if self.kind.is_none() {
-            self.kind = Kind::tell(exposure, &self.since, policy.baseline);
-            self.kind?;
+            let since = self.since.exposure();
+            self.kind = Kind::tell(exposure, &since, policy.baseline);
+            if self.kind.is_none() {
+                self.before.get_or_insert_with(|| Mark::whole(&before));
+                self.latest = Mark::whole(exposure);
+                return None;
+            }
+            self.since = Mark::change(&since, true);
         }
+        (self.latest, self.before) = (Mark::whole(exposure), None);
         if at >= self.next_tick {
-            self.tick(policy);
+            self.tick(policy, &before);
         }
-        self.feed(exposure);
-        self.before.as_mut().clone_from(exposure);
+        self.feed(exposure, &before);
+        if let Some((_, step)) = self.window.back_mut() {
+            step.extend(exposure, &before);
+        }
         self.finding(policy)
+    }
+
+    /// Gives up what only a flag that is asked needs. It goes on with what it was counted as, what was usual, and its stakes.
+    pub(super) fn rest(&mut self) {
+        self.window = VecDeque::from([(self.at, Step::default())]);
+        self.recent = VecDeque::new();
+        self.lines = Default::default();
+        self.past_on.rest(self.at);
+        self.past_off.rest(self.at);
+    }
+
+    /// Nothing was counted since the last sample.
+    pub(super) fn pass(&mut self, at: i64) {
+        (self.earlier, self.at) = (at, at);
     }
 
     /// Looks away: what happened since the last sample is no evidence, and what there was is none any more.
     pub fn skip(&mut self, reading: &Reading) {
         (self.earlier, self.at) = (reading.at, reading.at);
-        self.latest.as_mut().clone_from(reading.exposure);
-        self.before.as_mut().clone_from(reading.exposure);
+        (self.latest, self.before) = (Mark::whole(reading.exposure), None);
         self.window.clear();
-        self.window.push_back((reading.at, reading.exposure.clone()));
+        self.window.push_back((reading.at, Step::default()));
         self.past_on.discard(reading.at, &reading.exposure.on);
         self.past_off.discard(reading.at, &reading.exposure.off);
         self.lines.iter_mut().for_each(|line| *line = Line::default());
     }
 
     /// Takes in the requests that did not ask the flag, as of the last two samples.
-    fn weigh_controls(&mut self, reading: &Reading) {
+    fn weigh_controls(&mut self, reading: &Reading, latest: &Exposure) {
         let Some((now, before)) = reading.totals else { return };
         let exposure = reading.exposure;
         let of = |slow: Option<usize>| {
-            let on = Rate::of(&exposure.on, slow).since(Rate::of(&self.latest.on, slow));
+            let on = Rate::of(&exposure.on, slow).since(Rate::of(&latest.on, slow));
             let controls = Rate::of_controls(now, exposure, slow);
-            (on, controls.since(Rate::of_controls(before, &self.latest, slow)))
+            (on, controls.since(Rate::of_controls(before, latest, slow)))
         };
         let errors = of(None);
         let pairs = self.lines.each_ref().map(|line| line.slow.map_or(errors, |bucket| of(Some(bucket))));
@@ -278,18 +308,23 @@ impl Detector {
         if self.recent.len() == RECENT {
             self.recent.pop_front();
         }
-        self.recent.push_back(errors);
+        let number = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
+        let (on, controls) = errors;
+        self.recent.reserve_exact(RECENT - self.recent.len());
+        self.recent.push_back([on.requests, on.hits, controls.requests, controls.hits].map(number));
     }
 
     /// The rates of errors now: of the last requests where the flag is on, and of the controls of the last looks.
     pub(super) fn recent(&self) -> (Rate, Rate) {
         let mut sums = (Rate::default(), Rate::default());
-        for (on, controls) in self.recent.iter().rev() {
+        for [requests, hits, of_controls, hits_of_controls] in self.recent.iter().rev() {
+            let rate =
+                |requests: &u32, hits: &u32| Rate { requests: (*requests).into(), hits: (*hits).into() };
             // No more looks than it takes: those before may be from before the harm.
             if sums.0.requests < ENOUGH_NOW {
-                sums.0.add(*on);
+                sums.0.add(rate(requests, hits));
             }
-            sums.1.add(*controls);
+            sums.1.add(rate(of_controls, hits_of_controls));
         }
         sums
     }
@@ -308,21 +343,23 @@ impl Detector {
     /// The share of the requests that asked the flag which were answered on, since it was changed; 0 to 1.
     pub(super) fn share_on(&self) -> f64 {
         let since = |now: u64, before: u64| now.saturating_sub(before);
-        let on = since(self.latest.on.requests, self.since.on.requests);
-        let off = since(self.latest.off.requests, self.since.off.requests);
-        let gated = since(self.latest.gated, self.since.gated);
+        let (latest, changed) = (self.latest.exposure(), self.since.exposure());
+        let on = since(latest.on.requests, changed.on.requests);
+        let off = since(latest.off.requests, changed.off.requests);
+        let gated = since(latest.gated, changed.gated);
         on as f64 / on.saturating_add(off).saturating_add(gated).max(1) as f64
     }
 
     /// Requests answered on since the flag was changed, and those that failed.
     pub(super) fn own(&self) -> Rate {
-        Rate::of(&self.latest.on, None).since(Rate::of(&self.since.on, None))
+        let (latest, since) = (self.latest.exposure(), self.since.exposure());
+        Rate::of(&latest.on, None).since(Rate::of(&since.on, None))
     }
 
     /// Since the last sample the flag is another: what was usual is what was so until then.
-    fn change(&mut self, changed_at: i64, policy: &Policy) {
-        self.before = self.latest.clone();
-        let (at, before) = (self.earlier, &self.before);
+    fn change(&mut self, changed_at: i64, policy: &Policy, before: &Exposure) {
+        self.before = None;
+        let at = self.earlier;
         self.past_on.record(at, &before.on);
         self.past_off.record(at, &before.off);
         let gate = self.kind == Some(Kind::Gate) || before.gated > before.off.requests;
@@ -335,27 +372,27 @@ impl Detector {
         self.recent.clear();
         self.kind = None;
         self.next_tick = self.at;
-        self.since = self.before.clone();
+        self.since = Mark::change(before, false);
         self.window.clear();
-        self.window.push_back((at, self.before.as_ref().clone()));
+        self.window.push_back((at, Step::default()));
         self.lines.iter_mut().for_each(|line| *line = Line::default());
     }
 
     /// Every ten seconds: what came to nothing begins anew, and what is compared with is brought up to date. Nothing of
     /// the sample that follows takes part in it.
-    fn tick(&mut self, policy: &Policy) {
+    fn tick(&mut self, policy: &Policy, before: &Exposure) {
         self.next_tick = self.at + TICK;
-        self.past_on.record(self.at, &self.before.on);
-        self.past_off.record(self.at, &self.before.off);
+        self.past_on.record(self.at, &before.on);
+        self.past_off.record(self.at, &before.off);
         let span = policy.window / WINDOW as i64;
         if self.window.back().is_none_or(|(at, _)| self.at - at >= span) {
             if self.window.len() > WINDOW {
                 self.window.pop_front();
                 self.tell_again(policy);
             }
-            self.window.push_back((self.at, self.before.as_ref().clone()));
+            self.window.push_back((self.at, Step::default()));
         }
-        let limits = self.limits(policy);
+        let limits = self.limits(policy, before);
         let stake = self.stakes.stake(self.at) / f64::from(self.together);
         let branch = self.kind == Some(Kind::Branch);
         for (index, ((line, (slow, limit)), share)) in
@@ -368,9 +405,9 @@ impl Detector {
             if line.evidence.as_ref().is_none_or(|evidence| evidence.progress() == 0.0) {
                 line.pair = Default::default();
             }
-            let renew = |evidence: &mut Option<Evidence>| match evidence {
+            let renew = |evidence: &mut Option<Box<Evidence>>| match evidence {
                 Some(evidence) => evidence.renew(self.earlier, chance),
-                None => *evidence = Some(Evidence::new(self.earlier, chance, policy.left_out())),
+                None => *evidence = Some(Box::new(Evidence::new(self.earlier, chance, policy.left_out()))),
             };
             renew(&mut line.evidence);
             if branch && !compared {
@@ -384,8 +421,7 @@ impl Detector {
 
     /// A branch may have become full otherwise than by a change: by its companies' traffic.
     fn tell_again(&mut self, policy: &Policy) {
-        let Some((_, before)) = self.window.front() else { return };
-        let kind = Kind::tell(&self.before, before, policy.baseline);
+        let kind = Kind::tell(&self.windowed(), &Exposure::default(), policy.baseline);
         if kind.is_some() && kind != self.kind {
             self.kind = kind;
             self.lines.iter_mut().for_each(|line| *line = Line::default());
@@ -393,7 +429,7 @@ impl Detector {
     }
 
     /// For each line the bucket after which requests are slow, and the rate that must not be exceeded; 0 for none.
-    fn limits(&self, policy: &Policy) -> [(Option<usize>, f64); 4] {
+    fn limits(&self, policy: &Policy, before: &Exposure) -> [(Option<usize>, f64); 4] {
         let times = |bucket: usize| {
             let longest = duration::upper(bucket) as f64 * policy.relative_p95;
             Some(duration::bucket(longest as u64))
@@ -412,7 +448,7 @@ impl Detector {
                 }
             },
             Some(Kind::Branch) => (policy.relative_errors, self.p95_off(policy.min_requests).and_then(times)),
-            Some(Kind::Gate | Kind::Full) => match self.usual_here() {
+            Some(Kind::Gate | Kind::Full) => match self.usual_here(before) {
                 None => (0.0, None),
                 Some(usual) => (usual.error_rate * policy.relative_errors, times(usual.p95)),
             },
@@ -423,9 +459,9 @@ impl Detector {
     }
 
     /// What was usual, unless that was where the flag was off and did nothing.
-    fn usual_here(&self) -> Option<Usual> {
+    fn usual_here(&self, before: &Exposure) -> Option<Usual> {
         let (usual, on) = self.usual?;
-        let since = kind::durations(&self.before.on, &self.since.on);
+        let since = kind::durations(&before.on, &self.since.exposure().on);
         let median = duration::quantile(&since, 0.5)?;
         (on || !kind::nothing_is_done(median, usual.median, usual.p95)).then_some(usual)
     }
@@ -441,13 +477,18 @@ impl Detector {
 
     /// The bucket of the off-cohort's 95th percentile within the window.
     fn p95_off(&self, enough: u64) -> Option<usize> {
-        let (_, before) = self.window.front()?;
-        let durations: [u64; BUCKETS] = kind::durations(&self.before.off, &before.off);
+        let durations = self.windowed().off.durations;
         (duration::all(&durations) >= enough).then(|| duration::quantile(&durations, 0.95))?
     }
 
-    fn feed(&mut self, now: &Exposure) {
-        let before = &self.before;
+    /// What was counted within the window.
+    fn windowed(&self) -> Exposure {
+        let mut sum = Exposure::default();
+        self.window.iter().for_each(|(_, step)| step.add_to(&mut sum));
+        sum
+    }
+
+    fn feed(&mut self, now: &Exposure, before: &Exposure) {
         let errors = (Counts::errors(&now.on, &before.on), Counts::errors(&now.off, &before.off));
         let branch = self.kind == Some(Kind::Branch);
         for (index, line) in self.lines.iter_mut().enumerate() {
@@ -497,7 +538,7 @@ impl Detector {
         let limit = if compared { (off.rate() * line.limit).min(1.0) } else { line.limit };
         let companies = seen.groups;
         // A limit of a branch is confirmed by its off-cohort: it rests on both.
-        let confirming = line.control.as_ref().and_then(Evidence::found).map_or(0, |control| control.off.0);
+        let confirming = line.control.as_deref().and_then(Evidence::found).map_or(0, |control| control.off.0);
         let both = on.requests.saturating_add(off.requests.max(confirming));
         let enough = both >= policy.min_requests && companies >= policy.min_companies;
         (enough && on.rate() > limit).then(|| Finding {
@@ -523,14 +564,14 @@ impl Detector {
 
     /// The last window's numbers where evidence goes back further: what was, but is over, is no reason to act.
     fn lately(&self, seen: Seen, line: &Line, policy: &Policy) -> Seen {
-        let Some((since, before)) = self.window.front().filter(|_| self.at - seen.since > policy.window)
-        else {
+        let Some((since, _)) = self.window.front().filter(|_| self.at - seen.since > policy.window) else {
             return seen;
         };
+        let (sum, none) = (self.windowed(), Cohort::default());
         let counts = |on: bool| {
-            let (now, before) =
-                if on { (&self.before.on, &before.on) } else { (&self.before.off, &before.off) };
-            line.slow.map_or_else(|| Counts::errors(now, before), |bucket| Counts::slow(now, before, bucket))
+            let cohort = if on { &sum.on } else { &sum.off };
+            line.slow
+                .map_or_else(|| Counts::errors(cohort, &none), |bucket| Counts::slow(cohort, &none, bucket))
         };
         let mut lately = Seen { since: *since, ..Seen::default() };
         lately.add(&counts(true), &counts(false));

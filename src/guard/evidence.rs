@@ -51,9 +51,17 @@ struct Bet {
     enough: f64,
     /// Nats of all groups together.
     total: f64,
-    /// Nats that each contributes, at most.
-    groups: [f64; GROUPS],
-    seen: Seen,
+    /// Nats that each contributes, at most: rounded up, which speaks for the flag.
+    groups: [f32; GROUPS],
+    seen: Sums,
+}
+
+/// What a bet rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+struct Sums {
+    since: i64,
+    on: (u32, u32),
+    off: (u32, u32),
 }
 
 /// What evidence rests on.
@@ -103,7 +111,7 @@ impl Evidence {
             let loss = off.hits as f64 * ((1.0 - beyond) / (1.0 - at_limit)).ln() / on.requests as f64;
             bet.total += on.hits as f64 * gain + on.requests as f64 * loss;
             for (nats, part) in bet.groups.iter_mut().zip(&on.groups) {
-                *nats += part.hits_at_most * gain + part.requests as f64 * loss;
+                *nats = up(f64::from(*nats) + part.hits_at_most * gain + part.requests as f64 * loss);
             }
         }
     }
@@ -121,7 +129,7 @@ impl Evidence {
             let nats = |requests: f64, hits: f64| hits * gain + (requests - hits).max(0.0) * loss;
             bet.total += nats(on.requests as f64, on.hits as f64);
             for (group, part) in bet.groups.iter_mut().zip(&on.groups) {
-                *group += nats(part.requests as f64, part.hits_at_most);
+                *group = up(f64::from(*group) + nats(part.requests as f64, part.hits_at_most));
             }
         }
     }
@@ -130,7 +138,9 @@ impl Evidence {
     pub(super) fn found(&self) -> Option<Seen> {
         let far = |bet: &Bet| bet.nats(self.left_out) - bet.enough;
         let best = self.bets.iter().max_by(|a, b| far(a).total_cmp(&far(b)))?;
-        (self.wealth() >= 1.0).then(|| Seen { groups: best.against(), ..best.seen })
+        let wide = |(requests, hits): (u32, u32)| (u64::from(requests), u64::from(hits));
+        let Sums { since, on, off } = best.seen;
+        (self.wealth() >= 1.0).then(|| Seen { since, on: wide(on), off: wide(off), groups: best.against() })
     }
 
     /// How far it came: 0, nothing speaks against the flag, to 1, enough does.
@@ -151,14 +161,15 @@ impl Evidence {
 impl Bet {
     fn begin(&mut self, now: i64, chance: f64) {
         *self =
-            Self { enough: -chance.ln(), seen: Seen { since: now, ..Seen::default() }, ..Self::default() };
+            Self { enough: -chance.ln(), seen: Sums { since: now, ..Sums::default() }, ..Self::default() };
     }
 
     /// Groups that speak against the flag, each although those that contribute more are left out. Where two companies fail by themselves,
     /// a third one's single error is no third.
     fn against(&self) -> usize {
         // Of slow requests more is put down to the groups than there were, and to the others as well.
-        let (mut groups, mut left) = (self.groups, self.groups.iter().sum::<f64>());
+        let mut groups = self.groups.map(f64::from);
+        let mut left = groups.iter().sum::<f64>();
         groups.sort_unstable_by(|a, b| b.total_cmp(a));
         let speaks = |nats: &&f64| {
             let speaks = left > 0.0 && **nats > 0.0;
@@ -180,8 +191,24 @@ impl Bet {
     fn rest(&self, left_out: usize) -> f64 {
         let mut groups = self.groups;
         groups.sort_unstable_by(|a, b| b.total_cmp(a));
-        self.total - groups.iter().take(left_out).map(|nats| nats.max(0.0)).sum::<f64>()
+        self.total - groups.iter().take(left_out).map(|nats| f64::from(nats.max(0.0))).sum::<f64>()
     }
+}
+
+impl Sums {
+    fn add(&mut self, on: &Counts, off: &Counts) {
+        let number = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
+        let sum = |seen: (u32, u32), counts: &Counts| {
+            (seen.0.saturating_add(number(counts.requests)), seen.1.saturating_add(number(counts.hits)))
+        };
+        (self.on, self.off) = (sum(self.on, on), sum(self.off, off));
+    }
+}
+
+/// The least number of single precision that is not below.
+fn up(value: f64) -> f32 {
+    let near = value as f32;
+    if f64::from(near) < value { near.next_up() } else { near }
 }
 
 impl Seen {
@@ -275,7 +302,7 @@ mod tests {
         bad.exceed(&counts(&[(100, 30), (100, 30)]), 0.05);
         good.renew(7, 0.001);
         bad.renew(7, 0.001);
-        assert!(good.bets.iter().all(|bet| bet.seen == Seen { since: 7, ..Seen::default() }));
+        assert!(good.bets.iter().all(|bet| bet.seen == Sums { since: 7, ..Sums::default() }));
         assert!(bad.bets.iter().all(|bet| bet.seen.since == 0 && bet.seen.on == (200, 60)));
         assert!(bad.found().is_some() && good.found().is_none() && good.progress() == 0.0);
     }

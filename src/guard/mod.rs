@@ -13,6 +13,7 @@ mod detector;
 mod evidence;
 mod finding;
 mod kind;
+mod mark;
 mod memory;
 mod past;
 mod plausible;

@@ -1,10 +1,10 @@
 //! What a cohort was like before: the hours of its last day.
 
 use super::kind;
+use super::mark::CohortMark;
 use super::memory::Hour;
 use crate::telemetry::Cohort;
 use crate::telemetry::duration;
-use std::collections::VecDeque;
 
 const HOUR: i64 = 3_600_000_000;
 const HOURS: usize = 24;
@@ -13,11 +13,45 @@ const HOURS: usize = 24;
 const SURE: f64 = 10_000.0;
 
 /// The hours of a cohort's last day.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Past {
-    hours: VecDeque<Hour>,
-    /// The counters when the last of them began.
-    from: Cohort,
+    hours: Vec<PackedHour>,
+    /// The counters when the last of them began; none after a [rest](Self::rest), when nothing is to be added to it.
+    from: Option<CohortMark>,
+}
+
+/// An [`Hour`] in less than half of the room.
+#[derive(Debug, Clone, Copy)]
+struct PackedHour {
+    hour: u32,
+    requests: u32,
+    errors: u32,
+    p95: u8,
+    median: u8,
+}
+
+impl PackedHour {
+    fn of(hour: Hour) -> Self {
+        let number = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
+        let bucket = |bucket: usize| u8::try_from(bucket).unwrap_or(u8::MAX);
+        Self {
+            hour: u32::try_from(hour.hour.max(0)).unwrap_or(u32::MAX),
+            requests: number(hour.requests),
+            errors: number(hour.errors),
+            p95: bucket(hour.p95),
+            median: bucket(hour.median),
+        }
+    }
+
+    fn hour(self) -> Hour {
+        Hour {
+            hour: self.hour.into(),
+            requests: self.requests.into(),
+            errors: self.errors.into(),
+            p95: self.p95.into(),
+            median: self.median.into(),
+        }
+    }
 }
 
 /// What was usual.
@@ -34,16 +68,20 @@ pub(super) struct Usual {
 impl Past {
     /// Nothing is known of what was before these counters.
     pub(super) fn new(now: i64, cohort: &Cohort) -> Self {
-        let mut past = Self { hours: VecDeque::new(), from: cohort.clone() };
+        let mut past = Self { hours: Vec::new(), from: None };
         past.begin(now, cohort);
         past
+    }
+
+    fn each(&self) -> impl Iterator<Item = Hour> {
+        self.hours.iter().map(|hour| hour.hour())
     }
 
     /// Whether an hour that began after `changed_at` was as busy as the busiest of those that are known before it.
     pub(super) fn saw_busiest_hour(&self, changed_at: i64, now: i64) -> bool {
         let (changed, current) = (changed_at.div_euclid(HOUR), now.div_euclid(HOUR));
         let busiest = |within: &dyn Fn(&Hour) -> bool| {
-            self.hours.iter().filter(|hour| within(hour)).map(|hour| hour.requests).max().unwrap_or(0)
+            self.each().filter(|hour| within(hour)).map(|hour| hour.requests).max().unwrap_or(0)
         };
         let before = busiest(&|hour| hour.hour <= changed);
         busiest(&|hour| hour.hour > changed && hour.hour <= current) >= before
@@ -51,25 +89,30 @@ impl Past {
 
     /// Takes the counters down, at least once an hour.
     pub(super) fn record(&mut self, now: i64, cohort: &Cohort) {
-        if let Some(last) = self.hours.back_mut() {
-            last.requests = cohort.requests.saturating_sub(self.from.requests);
-            last.errors = cohort.errors.saturating_sub(self.from.errors);
-            let durations = kind::durations(cohort, &self.from);
-            last.p95 = duration::quantile(&durations, 0.95).unwrap_or(0);
-            last.median = duration::quantile(&durations, 0.5).unwrap_or(0);
+        if let (Some(last), Some(from)) = (self.hours.last_mut(), &self.from) {
+            let from = from.cohort();
+            let durations = kind::durations(cohort, &from);
+            *last = PackedHour::of(Hour {
+                hour: last.hour.into(),
+                requests: cohort.requests.saturating_sub(from.requests),
+                errors: cohort.errors.saturating_sub(from.errors),
+                p95: duration::quantile(&durations, 0.95).unwrap_or(0),
+                median: duration::quantile(&durations, 0.5).unwrap_or(0),
+            });
         }
-        if self.hours.back().is_none_or(|last| last.hour != now.div_euclid(HOUR)) {
+        if self.from.is_none() || self.each().last().is_none_or(|last| last.hour != now.div_euclid(HOUR)) {
             self.begin(now, cohort);
         }
     }
 
     fn begin(&mut self, now: i64, cohort: &Cohort) {
-        if self.hours.len() == HOURS {
-            self.hours.pop_front();
+        if self.hours.len() >= HOURS {
+            self.hours.remove(0);
         }
-        self.from.clone_from(cohort);
+        self.from = Some(CohortMark::of(cohort));
         let hour = now.div_euclid(HOUR);
-        self.hours.push_back(Hour { hour, ..Hour::default() });
+        self.hours.reserve_exact(1);
+        self.hours.push(PackedHour::of(Hour { hour, ..Hour::default() }));
     }
 
     /// What was usual, if there are hours of the last day with enough requests to tell.
@@ -87,9 +130,9 @@ impl Past {
 
     fn usual_within(&self, now: i64, last: i64, enough: u64) -> Option<Usual> {
         let first = now.div_euclid(HOUR) - HOURS as i64;
-        let within = |hour: &&Hour| hour.hour > first && hour.hour <= last;
-        let hours: Vec<&Hour> =
-            self.hours.iter().filter(within).filter(|hour| hour.requests >= enough.max(1)).collect();
+        let within = |hour: &Hour| hour.hour > first && hour.hour <= last;
+        let hours: Vec<Hour> =
+            self.each().filter(within).filter(|hour| hour.requests >= enough.max(1)).collect();
         let second = usize::from(hours.len() >= 3);
         let worst = |mut values: Vec<f64>| {
             values.sort_unstable_by(|a, b| b.total_cmp(a));
@@ -118,9 +161,17 @@ fn highest(hits: u64, n: u64) -> f64 {
 }
 
 impl Past {
+    /// Keeps what is known of the last day, while nothing is counted.
+    pub(super) fn rest(&mut self, now: i64) {
+        let first = now.div_euclid(HOUR) - HOURS as i64;
+        self.hours.retain(|hour| hour.requests > 0 && i64::from(hour.hour) > first);
+        self.hours.shrink_to_fit();
+        self.from = None;
+    }
+
     /// The hours, the one that goes on as far as it was taken down.
     pub(super) fn hours(&self) -> Vec<Hour> {
-        self.hours.iter().copied().filter(|hour| hour.requests > 0).collect()
+        self.each().filter(|hour| hour.requests > 0).collect()
     }
 
     /// Hours that another guard saw come before those that this one sees.
@@ -129,12 +180,13 @@ impl Past {
         let known = hours.into_iter().filter(|known| known.hour > hour - HOURS as i64 && known.hour <= hour);
         let mut known: Vec<Hour> = known.filter(|known| known.errors <= known.requests).collect();
         known.sort_unstable_by_key(|known| known.hour);
-        known.into_iter().rev().take(HOURS - 1).for_each(|known| self.hours.push_front(known));
+        let older = known.split_off(known.len().saturating_sub(HOURS - 1));
+        self.hours.splice(0..0, older.into_iter().map(PackedHour::of));
     }
 
     /// Leaves out the hour that goes on: what the guard ended in it was not usual.
     pub(super) fn discard(&mut self, now: i64, cohort: &Cohort) {
-        self.hours.pop_back();
+        self.hours.pop();
         self.begin(now, cohort);
     }
 }

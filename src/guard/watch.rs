@@ -27,6 +27,8 @@ const SOON: i64 = 600_000_000;
 const ONE_STAGE: i64 = 300_000_000;
 /// After so long without harm, acts on limits go on by themselves.
 const QUIET: i64 = 6 * 3_600_000_000;
+/// A flag that nobody asked for so long rests: it takes less than half of the memory of others, and no time.
+const REST: i64 = 3_600_000_000;
 /// The longest that a flag is watched after a change.
 const LONGEST_WATCH: i64 = 8 * 86_400_000_000;
 /// A gate that more than this share of the askers have is not killed for less than [`OUTAGE`].
@@ -102,7 +104,7 @@ pub struct Decision {
 /// All flags under watch.
 #[derive(Debug, Clone, Default)]
 pub struct Guard {
-    flags: BTreeMap<String, Watched>,
+    flags: BTreeMap<String, Box<Watched>>,
     /// What another guard knew of flags that were not sampled yet.
     kept: BTreeMap<String, Kept>,
     /// Until when nothing is evidence.
@@ -158,6 +160,18 @@ struct Watched {
     spared: bool,
     /// It was told that those who have it fail.
     pilots: bool,
+    /// Requests that were counted as of the last sample, its epoch, and when that was another number.
+    counted: (u64, u64),
+    asked_at: i64,
+    /// It rests, and has for a day.
+    rests: bool,
+    day: bool,
+}
+
+/// How many requests were counted, whatever they came to.
+fn counted(exposure: &Exposure) -> u64 {
+    let counts = [exposure.on.requests, exposure.off.requests, exposure.gated, exposure.mixed];
+    counts.into_iter().fold(0, u64::wrapping_add)
 }
 
 impl Guard {
@@ -271,7 +285,7 @@ impl Guard {
                         watched = Watched::new(&Sample { reading, ..sample }, kept);
                         watched.observe(&sample, settles);
                     }
-                    self.flags.insert(sample.flag.to_owned(), watched);
+                    self.flags.insert(sample.flag.to_owned(), Box::new(watched));
                 }
             }
         }
@@ -339,7 +353,7 @@ impl Guard {
         let together = |other: &&Sample| {
             other.flag != sample.flag
                 && other.reading.changed_at == sample.reading.changed_at
-                && self.flags.get(other.flag).is_some_and(Watched::is_on_limits)
+                && self.flags.get(other.flag).is_some_and(|watched| watched.is_on_limits())
         };
         let together: Vec<String> =
             samples.iter().filter(together).map(|other| other.flag.to_owned()).collect();
@@ -390,7 +404,7 @@ impl Guard {
     /// Lets acts on limits go on once six hours were quiet.
     fn rearm(&mut self, now: i64, trouble: bool, decision: &mut Decision) {
         let Some(stopped) = self.stopped else { return };
-        if trouble || self.flags.values().any(Watched::is_on_limits) {
+        if trouble || self.flags.values().any(|watched| watched.is_on_limits()) {
             self.troubled = now;
         }
         if now - stopped.max(self.troubled) >= QUIET {
@@ -537,13 +551,32 @@ impl Watched {
             doubt: false,
             spared: false,
             pilots: false,
+            counted: (counted(sample.reading.exposure), sample.reading.epoch),
+            asked_at: sample.reading.at,
+            rests: false,
+            day: false,
         }
     }
 
     fn observe(&mut self, sample: &Sample, settling: bool) {
-        self.changed_at = sample.reading.changed_at;
+        let changed = std::mem::replace(&mut self.changed_at, sample.reading.changed_at) != self.changed_at;
         let longest = sample.reading.at.saturating_add(sample.policy.cooldown);
         self.cooldown = self.cooldown.map(|until| until.min(longest));
+        let at = sample.reading.at;
+        let counted = (counted(sample.reading.exposure), sample.reading.epoch);
+        let asked = std::mem::replace(&mut self.counted, counted) != counted;
+        if asked || changed || at < self.asked_at {
+            (self.asked_at, self.rests) = (at, false);
+        } else if at - self.asked_at >= REST {
+            // Once at first, and once when its hours are no longer of the last day.
+            let day = at - self.asked_at >= 25 * REST;
+            if !self.rests || day != self.day {
+                self.detector.rest();
+                (self.rests, self.day) = (true, day);
+                (self.finding, self.named, self.doubt) = (None, None, false);
+            }
+            return self.detector.pass(at);
+        }
         if settling {
             self.detector.skip(&sample.reading);
             self.finding = None;
