@@ -75,6 +75,18 @@ final class AroundTest extends TestCase
         $this->assertTrue($gate->inspect('feature', 'pilot')->denied());
     }
 
+    /** Where administrators pass everything, as packages of roles have it, a flag that was killed was on for them. */
+    public function test_what_is_off_is_off_for_those_who_pass_everything_else(): void
+    {
+        $gate = $this->app->make(Gate::class);
+        $gate->before(static fn (): bool => true);
+        $this->actingAs($this->user(16));
+        $this->assertTrue($gate->allows('anything'));
+        $this->assertFalse($gate->allows('feature', 'pilot'));
+        $this->assertTrue($gate->allows('feature', 'everyone'));
+        $this->assertTrue($gate->forUser($this->user(15, 8))->allows('feature', 'pilot'));
+    }
+
     public function test_what_the_gate_denies_is_not_there(): void
     {
         Route::get('/pilot', fn () => 'page')->middleware("can:feature,'pilot'");

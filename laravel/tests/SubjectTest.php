@@ -153,6 +153,10 @@ final class SubjectTest extends TestCase
         $this->get('/i/15')->assertOk();
         $this->get('/i/16')->assertNotFound();
         $this->assertSame(1, $queries, 'a primary key is the company\'s, and nothing is looked up');
+        // A denied company was let in by another spelling of its key, for which the database finds the same row.
+        foreach (['015', '15.0', '%2015'] as $spelling) {
+            $this->get("/i/$spelling")->assertOk()->assertExactJson([15, 15, true]);
+        }
     }
 
     public function test_a_route_parameter_that_the_application_binds_by_itself_is_bound_so_for_the_flag(): void
@@ -242,6 +246,19 @@ final class SubjectTest extends TestCase
         }
     }
 
+    /** It was asked for as no company, and passed every list of denied ones. */
+    public function test_a_model_that_is_not_saved_is_refused(): void
+    {
+        foreach ([Support\Company::class, Support\Site::class] as $class) {
+            try {
+                Flagstone::filter('pilot', [new $class()]);
+                $this->fail("$class is taken for a company");
+            } catch (InvalidArgumentException $refused) {
+                $this->assertStringContainsString("$class has no key: it is not saved", $refused->getMessage());
+            }
+        }
+    }
+
     /** @return list<mixed> */
     private static function nonsense(): array
     {
@@ -262,6 +279,17 @@ final class SubjectTest extends TestCase
                 public function __toString(): string
                 {
                     return '15';
+                }
+            },
+            new class () implements \Illuminate\Contracts\Support\Jsonable {
+                public function toJson($options = 0): string
+                {
+                    return '{"id":15}';
+                }
+
+                public function __toString(): string
+                {
+                    return $this->toJson();
                 }
             },
             new class () {

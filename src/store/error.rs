@@ -157,7 +157,9 @@ fn hint(error: &io::Error) -> &'static str {
             ". Make room on that file system; flags can be killed meanwhile, which needs none"
         }
         io::ErrorKind::ReadOnlyFilesystem => ". A store can be changed only where it can be written",
-        io::ErrorKind::PermissionDenied => ". Run it as the store's owner: sudo -u OWNER flagstone …",
+        io::ErrorKind::PermissionDenied => {
+            ". Run it as the store's owner: sudo -u OWNER flagstone …; who only reads has to be in the group of the store's readers, if it has one"
+        }
         _ => "",
     }
 }

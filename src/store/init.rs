@@ -8,10 +8,11 @@ use super::head::{Head, Identity, environment_name};
 use super::layout::{CONFIG, HEAD, HEAD_LOCK, LOCK, SNAPSHOTS, TEMPORARY};
 use super::lock::{LOCK_SIZE, Lock};
 use super::modes::Modes;
+use super::session::reserve;
 use super::trust::{printable, shell};
 use super::users::{Account, group_number};
 use super::{PATIENCE, Store, now};
-use rustix::fs::{FallocateFlags, fallocate};
+use rustix::fs::{IFlags, ioctl_setflags};
 use rustix::process::{getegid, geteuid, getgroups};
 use std::fs::File;
 use std::io::{self, Write};
@@ -152,6 +153,8 @@ fn make_file(folder: &Folder, name: &str, modes: &Modes, mode: u32, bytes: &[u8]
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
         Err(error) => return Err(failed(error)),
     };
+    // Btrfs writes elsewhere at each write, for which a full disk has no room, unless it is told before there is anything in the file.
+    let _ = ioctl_setflags(&file, IFlags::NOCOW);
     let made = reserve(&file, bytes.len() as u64)
         .and_then(|()| file.write_all(bytes))
         .and_then(|()| modes.apply(&file, mode))
@@ -160,15 +163,6 @@ fn make_file(folder: &Folder, name: &str, modes: &Modes, mode: u32, bytes: &[u8]
         let _ = folder.remove(name);
         failed(source)
     })
-}
-
-/// So that a store to the mapped page never finds the disk full, which would kill the process.
-fn reserve(file: &File, size: u64) -> io::Result<()> {
-    match fallocate(file, FallocateFlags::empty(), 0, size) {
-        // Writing the bytes takes the room as well, on any file system that writes in place.
-        Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => Ok(()),
-        done => Ok(done?),
-    }
 }
 
 pub(super) fn random(path: &Path) -> Result<[u8; 16], StoreError> {

@@ -215,6 +215,11 @@ impl Loader {
             }
         }
         self.recover_if_lost();
+        if self.head.lost() && self.missing.is_none() {
+            let problem = "its pages cannot be read: it was cut short, or has holes, as a sparse copy has, and its file system has no room";
+            let path = self.directory.path.join(HEAD);
+            self.missing(Some(StoreError::Head { path, problem: problem.to_owned() }));
+        }
         self.view(epoch)
     }
 

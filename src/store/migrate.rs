@@ -1,6 +1,6 @@
 //! Taking a store from the group that publishes it: one owner from then on, and readers.
 //!
-//! Files that members of the group own are copied and replaced, which the owner can do without being root. Their `config.json` is put
+//! Files that members of the group own, or could write and may have open, are copied and replaced, which the owner can do without being root. Their `config.json` is put
 //! aside: what it names would be run and read by the owner.
 
 use super::Store;
@@ -147,7 +147,9 @@ impl Migration {
         {
             return Ok(());
         }
-        if mine {
+        // Whoever could write it may have it open, and would go on writing it; a lock is held by who could read it.
+        let others = if name.ends_with(LOCK) { 0o077 } else { 0o022 };
+        if mine && found.mode() & others == 0 {
             let applied = self.modes.apply(&opened.file, mode);
             applied.map_err(|source| StoreError::io("migrate", &folder.path().join(name), source))?;
             self.migrated.files += 1;

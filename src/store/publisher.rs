@@ -48,6 +48,18 @@ impl Store {
         &self.directory
     }
 
+    /// The directory on the way to the store that everybody can write, if it has the owner's processes alone read the store: below such a
+    /// one a user believes what is root's and its own.
+    ///
+    /// # Errors
+    ///
+    /// When the path is no longer that of a store that this user trusts.
+    pub fn only_for_its_owner(&self) -> Result<Option<PathBuf>, StoreError> {
+        let folder = self.folder()?;
+        let judged = folder.judged();
+        Ok(judged.public.clone().filter(|_| judged.owner != 0))
+    }
+
     /// As `init` was told.
     pub fn environment(&self) -> &str {
         &self.identity.environment

@@ -12,9 +12,14 @@ use super::layout::HEAD;
 use super::lock::Lock;
 use super::modes::Modes;
 use super::open::{FileId, head_file, map_head};
+use super::shared::PAGE_SIZE;
 use super::{Store, now};
 use crate::eval::time::format_rfc3339;
 use crate::snapshot::Audited;
+use rustix::fs::{FallocateFlags, fallocate};
+use rustix::io::Errno;
+use std::fs::File;
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -28,6 +33,10 @@ pub(super) struct Session {
     holder: String,
     timeout: Duration,
     head_id: FileId,
+    /// Open as long as its head is mapped.
+    head_file: File,
+    /// Why the head has not all its room on the disk, so that a write to it may fail.
+    pub(super) unreserved: Option<io::Error>,
     /// The publishers'; none for a switch. Last: let go of when the rest is done.
     _lock: Option<Lock>,
 }
@@ -52,15 +61,19 @@ impl Store {
             let problem = format!("it is for the environment {found:?} by now, expected {expected:?}");
             return Err(StoreError::Head { path: self.directory.join(HEAD), problem });
         }
+        // A copy may have holes (cp --sparse, rsync -S, tar -S), or share its blocks (a reflink). Where the disk is full already, what there
+        // is has to do.
+        let reserved = reserve(&file.file, PAGE_SIZE as u64);
         let modes = folder.modes().map_err(|source| StoreError::io("look at", folder.path(), source))?;
         let head = map_head(folder.path(), &file, true)?;
         head.read_whole();
         if head.lost() {
-            let problem = "it was cut short while it was opened; nothing was changed".to_owned();
+            let problem = format!("{}; nothing was changed", lost(&file.file));
             return Err(StoreError::Head { path: self.directory.join(HEAD), problem });
         }
         Ok(Session {
             head,
+            unreserved: reserved.err(),
             environment: self.identity.environment.clone(),
             modes,
             folder,
@@ -68,6 +81,7 @@ impl Store {
             holder,
             timeout: self.patience,
             head_id: file.id,
+            head_file: file.file,
             _lock: lock,
         })
     }
@@ -158,8 +172,10 @@ impl Session {
         if !self.head.lost() {
             return Ok(());
         }
-        let problem = "it was cut short while it was changed, and the change is not in it; workers keep what they knew.                        Put a backup of the head back, then try again"
-            .to_owned();
+        let problem = format!(
+            "{}, so the change is not in it; workers keep what they knew. Mend that, then try again",
+            lost(&self.head_file)
+        );
         Err(StoreError::Head { path: self.path().join(HEAD), problem })
     }
 
@@ -169,6 +185,31 @@ impl Session {
         let error = self.head.page().flush().err()?;
         let error = StoreError::io("write to the disk", &path, error);
         Some(format!("{error}; every reader sees the change, but it may not outlive a power failure"))
+    }
+}
+
+/// Takes the room on the disk that the first `size` bytes of a file need when they are written to, so that a store to a mapped page never
+/// finds the disk full.
+pub(super) fn reserve(file: &File, size: u64) -> io::Result<()> {
+    match fallocate(file, FallocateFlags::empty(), 0, size) {
+        // Writing the bytes takes the room as well, on any file system that writes in place.
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => {}
+        done => done?,
+    }
+    // Of blocks that a reflinked copy shares. Most file systems share none, and do not know this.
+    match fallocate(file, FallocateFlags::UNSHARE_RANGE, 0, size) {
+        Err(Errno::NOSPC) => Err(Errno::NOSPC.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Why pages of a head's file could not be reached.
+fn lost(file: &File) -> &'static str {
+    match file.metadata() {
+        Ok(found) if found.len() == PAGE_SIZE as u64 => {
+            "it has holes, as a sparse copy has (cp --sparse, rsync -S, tar -S), and its file system has no room: make room there"
+        }
+        _ => "it was cut short meanwhile: put a backup of it back",
     }
 }
 

@@ -8,6 +8,7 @@ use super::audit::{Action, Outcome};
 use super::change::{Change, Switched};
 use super::error::StoreError;
 use super::head::SLOT_COUNT;
+use super::layout::HEAD;
 use super::session::Session;
 use crate::guard::Finding;
 use std::time::Duration;
@@ -99,6 +100,13 @@ impl Store {
     /// When a kill or a stop would not work.
     pub fn try_locks(&self) -> Result<Option<StoreError>, StoreError> {
         let session = self.head_session(&Change::by_me(None), "trying the locks")?;
+        if let Some(source) = session.unreserved {
+            return Err(StoreError::io(
+                "take the room on the disk that a change of the head needs,",
+                &self.directory.join(HEAD),
+                source,
+            ));
+        }
         let timeout = RECORD_TIMEOUT.min(self.patience);
         let busy = session.lock_head_within(timeout).err();
         let impatient = self.clone().with_patience(timeout);

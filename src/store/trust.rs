@@ -48,6 +48,9 @@ pub(crate) struct Judged {
     pub(crate) trust: Trust,
     /// The user to whom the directory belongs.
     pub(crate) owner: u32,
+    /// The nearest directory above it that everybody can write: below that, a user believes what is root's and its own.
+    #[cfg(feature = "publisher")]
+    pub(crate) public: Option<PathBuf>,
 }
 
 /// A directory or link on the way to a store, or one of its files.
@@ -113,7 +116,16 @@ fn judge_as(path: &Path, user: u32, is_store: bool) -> Result<(Judged, File), St
     }
     refusal.result(&last.path)?;
     let trust = warning.map_or(Trust::Trusted, Trust::Warned);
-    Ok((Judged { path: last.path, trust, owner: last.owner }, directory))
+    #[cfg(feature = "publisher")]
+    let public = last.public.map(|(path, _)| path);
+    let judged = Judged {
+        path: last.path,
+        trust,
+        owner: last.owner,
+        #[cfg(feature = "publisher")]
+        public,
+    };
+    Ok((judged, directory))
 }
 
 /// Judges an opened file of a judged directory; true if a group can write it.

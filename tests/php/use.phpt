@@ -61,6 +61,16 @@ same('and says so', true, str_contains(php("flagstone_use('$two'); echo flagston
 same('naming the same is fine', '11', $run(['flagstone.store' => $one], "$one/"));
 same('open_basedir', '00', $run(['open_basedir' => '/usr'], $one));
 same('open_basedir says so', true, str_contains(php("flagstone_use('$one'); echo flagstone_status()['last_error'];", ['open_basedir' => '/usr']), 'open_basedir does not allow'));
+// A link that is led out of open_basedir after it was judged was once followed.
+$inside = dirname(store(['a' => false]), 1) . '/inside-' . getmypid();
+mkdir("$inside/now", 0755, true);
+mkdir("$inside/next/deeper", 0755, true);
+exec('cp -a ' . escapeshellarg($two) . ' ' . escapeshellarg("$inside/own"));
+symlink('../own', "$inside/now/link");
+symlink($one, "$inside/next/link");
+$led = php('echo +flagstone_use("' . $inside . '/now/link"), +feature_enabled("a"); rename("' . $inside . '/now", "' . $inside . '/old"); rename("' . $inside . '/next", "' . $inside . '/now");
+    usleep(1200000); flagstone_refresh(); echo +feature_enabled("a"), flagstone_status()["last_error"], +flagstone_use("' . $inside . '/now/link"), +feature_enabled("a");', ['open_basedir' => $inside, 'error_log' => '/dev/null']);
+same('open_basedir holds where a link leads later', 1, preg_match('/^100open_basedir does not allow \S+, where \S+ leads00/', $led));
 same('open_basedir allows', '11', $run(['open_basedir' => dirname($one)], $one));
 echo "done\n";
 --EXPECT--

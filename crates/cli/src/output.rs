@@ -1,5 +1,6 @@
 //! What is printed: text for people, or JSON with `--json`; and the exit code.
 
+use crate::words;
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 use std::borrow::Cow;
@@ -97,7 +98,8 @@ impl Output {
     /// A line of text; nothing with `--json`.
     pub fn line(&mut self, text: impl Display) {
         if !self.json {
-            self.write(|out| writeln!(out, "{text}"));
+            let text = text.to_string();
+            self.write(|out| writeln!(out, "{}", words::visible(&text)));
         }
     }
 
@@ -128,11 +130,11 @@ impl Output {
     pub fn json_always(&mut self, value: &impl Serialize) {
         let pretty = self.terminal;
         self.write(|out| {
-            match pretty {
-                true => serde_json::to_writer_pretty(&mut *out, value)?,
-                false => serde_json::to_writer(&mut *out, value)?,
-            }
-            out.write_all(b"\n")
+            let text = match pretty {
+                true => serde_json::to_string_pretty(value)?,
+                false => serde_json::to_string(value)?,
+            };
+            writeln!(out, "{}", words::visible_json(&text))
         });
     }
 
@@ -144,7 +146,7 @@ impl Output {
     /// A warning, on standard error.
     pub fn warn(&mut self, text: impl Display) {
         // Nothing can be told if standard error is closed.
-        let _ = writeln!(anstream::stderr(), "{WARN}warning:{WARN:#} {text}");
+        let _ = writeln!(anstream::stderr(), "{WARN}warning:{WARN:#} {}", words::visible(&text.to_string()));
     }
 
     /// The text in that style, where there are colours.
@@ -201,7 +203,7 @@ impl Output {
         if let Some(message) = failure {
             self.json(&serde_json::json!({ "error": message }));
             let _ = self.stdout.flush();
-            let _ = writeln!(anstream::stderr(), "{BAD}flagstone:{BAD:#} {message}");
+            let _ = writeln!(anstream::stderr(), "{BAD}flagstone:{BAD:#} {}", words::visible(&message));
         }
         self.write(|out| out.flush());
         let code = match outcome {

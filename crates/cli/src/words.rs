@@ -86,18 +86,35 @@ pub fn parse_percentage(text: &str) -> Option<Percentage> {
 
 /// Text that somebody else wrote, with what could move a terminal's cursor or turn its text around written out.
 pub fn plain(text: &str) -> Cow<'_, str> {
-    let harmful = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-    };
-    if !text.contains(harmful) {
+    escaped(text, harmful, |c| c.escape_default().to_string())
+}
+
+/// What goes to a terminal: as [`plain`], but with the lines and styles that the command makes itself.
+pub fn visible(text: &str) -> Cow<'_, str> {
+    escaped(text, |c| harmful(c) && !matches!(c, '\x1b' | '\n' | '\t'), |c| c.escape_default().to_string())
+}
+
+/// A JSON document that says the same and moves no terminal: within its strings such characters are escaped.
+pub fn visible_json(text: &str) -> Cow<'_, str> {
+    let escape = |c: char| c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect();
+    escaped(text, |c| harmful(c) && !matches!(c, '\n' | '\t' | '\r'), escape)
+}
+
+/// Whether a terminal, or who reads it, may take it for something else than text.
+fn harmful(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+fn escaped(text: &str, harmful: impl Fn(char) -> bool, escape: impl Fn(char) -> String) -> Cow<'_, str> {
+    if !text.chars().any(&harmful) {
         return Cow::Borrowed(text);
     }
     let mut clean = String::with_capacity(text.len() + 8);
     for c in text.chars() {
         match harmful(c) {
-            true => clean.extend(c.escape_default()),
+            true => clean.push_str(&escape(c)),
             false => clean.push(c),
         }
     }
@@ -233,6 +250,18 @@ pub fn rule(number: usize, rule: Option<&Rule>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_terminal_would_obey_is_written_out() {
+        // CSI as one character and marks of direction went through, as they are no control characters of ASCII.
+        assert_eq!(visible("a\u{9b}31m\u{202e}b \x1b[1mbold\n"), "a\\u{9b}31m\\u{202e}b \x1b[1mbold\n");
+        assert_eq!(plain("a\x1b[1m\n"), "a\\u{1b}[1m\\n");
+        let document = "{\n  \"a\": \"\u{9b}\u{e0001}é\"\n}";
+        let seen = visible_json(document);
+        assert_eq!(seen, "{\n  \"a\": \"\\u009b\\udb40\\udc01é\"\n}");
+        let same = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        assert_eq!(same(&seen), same(document));
+    }
 
     #[test]
     fn a_percentage_is_read_exactly_or_not_at_all() {

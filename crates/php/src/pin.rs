@@ -475,10 +475,10 @@ const RETRY: u64 = 1_000;
 
 /// Opens the store that the settings or the application name, unless it is the one that is open.
 fn choose_store(globals: &mut Globals, clock: u64) {
-    let open = globals.open.is_some();
+    let is_open = globals.open.is_some();
     let configured = globals.settings.store.as_slice();
     let path = if configured.is_empty() { globals.named.as_deref().unwrap_or_default() } else { configured };
-    if path == globals.chosen && (open || clock < globals.retry_at) {
+    if path == globals.chosen && (is_open || clock < globals.retry_at) {
         return follow_links(globals, clock);
     }
     let path = path.to_vec();
@@ -489,9 +489,22 @@ fn choose_store(globals: &mut Globals, clock: u64) {
         Err("no store: set flagstone.store in php.ini, or call flagstone_use() with the store's directory"
             .to_owned())
     } else {
-        stores::open(&globals.chosen, map(globals))
+        open_chosen(globals)
     };
     opened_or_not(globals, opened);
+}
+
+/// Opens the store that is chosen. One that PHP code named has to lie where `open_basedir` lets that code go: the store itself, for
+/// the path may have been led elsewhere since it was judged.
+fn open_chosen(globals: &Globals) -> Result<Opened, String> {
+    let opened = stores::open(&globals.chosen, map(globals))?;
+    let directory = &opened.location.directory;
+    let text = Text::of(directory.as_os_str().as_bytes());
+    if globals.settings.store.is_empty() && !text.is_some_and(|text| php::allowed_by_open_basedir(&text)) {
+        let named = String::from_utf8_lossy(&globals.chosen);
+        return Err(format!("open_basedir does not allow {}, where {named} leads", directory.display()));
+    }
+    Ok(opened)
 }
 
 /// How snapshots become memory. Where the pin moves the head is watched, and nothing would tell in time of a mapping that is cut
@@ -518,7 +531,7 @@ fn follow_links(globals: &mut Globals, clock: u64) {
             globals.error = None;
             return;
         }
-        Ok(_) => stores::open(&globals.chosen, map(globals)),
+        Ok(_) => open_chosen(globals),
         Err(error) => Err(error),
     };
     let opened = opened.and_then(|new| {

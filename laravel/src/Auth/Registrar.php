@@ -22,9 +22,14 @@ final class Registrar
 {
     public function register(Gate $gate): void
     {
-        if (!$gate->has('feature')) {
-            $gate->define('feature', self::decide(...));
+        if ($gate->has('feature')) {
+            return;
         }
+        $gate->define('feature', self::decide(...));
+        // Before an application's own `Gate::before()`, which lets administrators pass everything: what is off is off for them too.
+        $gate->before(static fn (?Authenticatable $user, string $ability, array $arguments): ?Response => $ability === 'feature' && $arguments !== []
+            ? self::decide($user, ...\array_values($arguments))
+            : null);
     }
 
     /** @throws InvalidArgumentException where no flag is named */

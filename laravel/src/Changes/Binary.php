@@ -35,7 +35,8 @@ final class Binary
     public function path(): ?string
     {
         if ($this->configured !== null && $this->configured !== '') {
-            return self::runs($this->configured) ? $this->configured : null;
+            // A relative one would be looked for where the process happens to be.
+            return \str_starts_with($this->configured, '/') && self::runs($this->configured) ? $this->configured : null;
         }
         // Cron's PATH lacks the folder that `make install` installs into.
         $folders = [...\explode(\PATH_SEPARATOR, (string) \getenv('PATH')), ...$this->installed];
@@ -58,7 +59,8 @@ final class Binary
     {
         $path = $this->path();
         if ($path === null) {
-            $where = $this->configured !== null && $this->configured !== '' ? $this->configured : 'on PATH';
+            $where = $this->configured === null || $this->configured === '' ? 'on PATH' : $this->configured
+                . (\str_starts_with($this->configured, '/') ? '' : ', which is no absolute path');
 
             return Result::refused("The command `flagstone` is not there ($where). " . self::INSTALL);
         }

@@ -40,6 +40,6 @@ trait HasFeatures
     /** What companies are told apart by in flags.json. */
     public function flagstoneCompany(): int|string|null
     {
-        return Company::key($this->getKey());
+        return Company::ofModel($this, $this->getKey());
     }
 }

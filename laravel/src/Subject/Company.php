@@ -7,6 +7,7 @@ namespace Flagstone\Laravel\Subject;
 use BackedEnum;
 use Countable;
 use Illuminate\Contracts\Queue\QueueableEntity;
+use Illuminate\Contracts\Support\Jsonable;
 use InvalidArgumentException;
 use ReflectionClass;
 use Stringable;
@@ -49,7 +50,7 @@ final class Company
         }
         // Before Stringable: a model's string is its JSON.
         if ($company instanceof QueueableEntity) {
-            return self::key($company->getQueueableId());
+            return self::ofModel($company, $company->getQueueableId());
         }
         if ($company instanceof Stringable && (self::$values[$company::class] ??= self::isValue($company))) {
             $text = (string) $company;
@@ -65,10 +66,24 @@ final class Company
         ));
     }
 
+    /**
+     * The key of a model. One that is not saved is a company all the same: asked for as none it would pass every list of denied ones.
+     *
+     * @throws InvalidArgumentException where it has none
+     */
+    public static function ofModel(object $model, mixed $key): int|string
+    {
+        return self::key($key) ?? throw new InvalidArgumentException(\sprintf(
+            '%s has no key: it is not saved. Save it first, or ask Flagstone::for(null) for no company',
+            \get_debug_type($model),
+        ));
+    }
+
     /** Whether objects of this class stand for their text, as UUIDs and Str::of() do. */
     private static function isValue(Stringable $object): bool
     {
-        if ($object instanceof Traversable || $object instanceof Countable || \method_exists($object, 'toArray')) {
+        // What can be made an array or JSON has more to it than its text, which may be just that JSON.
+        if ($object instanceof Traversable || $object instanceof Countable || $object instanceof Jsonable || \method_exists($object, 'toArray')) {
             return false;
         }
         $class = new ReflectionClass($object);

@@ -24,10 +24,17 @@ pub fn run(arguments: &Arguments, word: &Init, output: &mut Output) -> Outcome {
     let change = Change::by_me(None);
     let path = store.directory().display();
     change::announce(&store, &change, 0, &format!("init {path}"), output);
-    output.line(match &word.readers {
-        Some(group) => format!("made an empty store; the members of {} read it", words::plain(group)),
-        None => "made an empty store; every user of this machine reads it".to_owned(),
-    });
+    let readers = match (store.only_for_its_owner().map_err(Failure::changing)?, &word.readers) {
+        (Some(public), _) => {
+            let public = words::plain(&public.to_string_lossy()).into_owned();
+            format!(
+                "only its owner's processes read it: everybody can write {public}, and there others believe root's files and their own"
+            )
+        }
+        (None, Some(group)) => format!("the members of {} read it", words::plain(group)),
+        (None, None) => "every user of this machine reads it".to_owned(),
+    };
+    output.line(format!("made an empty store; {readers}"));
     output.line(format!("publish with: flagstone publish --store {path} FILE"));
     output.line(format!("read it from PHP with: flagstone.store = {path}"));
     output.json(&json!({

@@ -216,6 +216,9 @@ fn known(view: &View, flag: &str) -> Known {
         Some(snapshot) if status.source == Source::Current => {
             Known::No(place::unknown_flag(snapshot, view.generation, flag))
         }
+        None if status.head_lost => Known::CannotTell(
+            status.last_error.clone().unwrap_or_else(|| "the head cannot be read".to_owned()),
+        ),
         None if status.head_generation == 0 => Known::No(UnknownFlag {
             problem: "nothing is published yet".to_owned(),
             hint: "publish first.".to_owned(),

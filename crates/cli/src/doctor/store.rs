@@ -88,9 +88,17 @@ fn permissions(store: &Store, status: &StoreStatus, report: &mut Report) {
                 words::shell(&store.directory().to_string_lossy())
             ),
         ),
-        (None, _) => match found.group_writable.first() {
-            None => report.passed(PERMISSIONS, "only root and its owner can change it"),
-            Some(path) => report.warned(
+        (None, _) => match (found.group_writable.first(), store.only_for_its_owner()) {
+            (None, Ok(Some(public))) => report.warned(
+                PERMISSIONS,
+                format!(
+                    "only its owner's processes read it: everybody can write {}, and there others believe root's files and their own",
+                    words::plain(&public.to_string_lossy())
+                ),
+                "where workers are another user's: move the store to a directory that only root and its owner can write (docs/runbooks/moving.md)",
+            ),
+            (None, _) => report.passed(PERMISSIONS, "only root and its owner can change it"),
+            (Some(path), _) => report.warned(
                 PERMISSIONS,
                 format!("a group can write {}", words::plain(&path.to_string_lossy())),
                 format!("chmod -R g-w {}", words::shell(&store.directory().to_string_lossy())),

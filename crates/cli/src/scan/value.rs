@@ -85,7 +85,9 @@ impl Split {
             Split::Whole => vec![text.to_owned()],
             Split::Middleware => match text.strip_prefix("can:feature,") {
                 Some(gate) => {
-                    gate.split(',').next().map(|flag| vec![flag.trim().to_owned()]).unwrap_or_default()
+                    // In quotes it is the key itself; without them Laravel takes it for a parameter of the route.
+                    let key = |flag: &str| flag.trim().trim_matches(['\'', '"']).to_owned();
+                    gate.split(',').next().map(|flag| vec![key(flag)]).unwrap_or_default()
                 }
                 None => text.split_once(':').map(|(_, flags)| list(flags)).unwrap_or_default(),
             },
@@ -107,6 +109,7 @@ mod tests {
         assert_eq!(Split::Middleware.flags("feature:a,b"), ["a", "b"]);
         assert_eq!(Split::Middleware.flags("feature:a|b,c"), ["a", "b", "c"]);
         assert_eq!(Split::Middleware.flags("can:feature,a"), ["a"]);
+        assert_eq!(Split::Middleware.flags("can:feature,'a'"), ["a"]);
         assert_eq!(Split::Rule.flags("required|feature:a,b|max:3"), ["a", "b"]);
     }
 }

@@ -1,6 +1,7 @@
 //! `kill` and `stop-all` where something is in the way: they work, or their last line says that nothing was stopped.
 
 use crate::shop::{Shop, ran};
+use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -22,6 +23,69 @@ impl Drop for ReadOnly {
     fn drop(&mut self) {
         let _ = Command::new("umount").arg("-l").arg(&self.0).status();
     }
+}
+
+/// A file system of 1 MiB in memory, until dropped.
+struct Small(PathBuf);
+
+impl Small {
+    fn mount(shop: &Shop) -> Small {
+        let path = shop.directory.join("small");
+        std::fs::create_dir(&path).unwrap();
+        let mounted =
+            Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m,mode=755", "none"]).arg(&path).status();
+        assert!(mounted.is_ok_and(|status| status.success()), "only root can mount: sudo make test");
+        Small(path)
+    }
+
+    /// Takes all the room that is left.
+    fn fill(&self) {
+        let filler = std::fs::File::create(self.0.join("filler")).unwrap();
+        let written = (0..).try_for_each(|page| filler.write_all_at(&[1; 4096], page * 4096));
+        assert_eq!(written.unwrap_err().kind(), std::io::ErrorKind::StorageFull);
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn a_restored_head_with_holes_takes_its_room_at_the_next_look_of_doctor_and_else_says_what_is_missing() {
+    // Nothing could be stopped on a full disk after a restore by cp --sparse, rsync -S, tar -S or a reflink, and doctor had said ok.
+    let restored = |shop: &Shop| {
+        let small = Small::mount(shop);
+        let copied = Command::new("cp")
+            .args(["-a", "--sparse=always"])
+            .args([shop.directory.join("store"), small.0.join("store")])
+            .status();
+        assert!(copied.is_ok_and(|status| status.success()));
+        let store = small.0.join("store").to_str().unwrap().to_owned();
+        (small, store)
+    };
+    let shop = Shop::published();
+    let (small, store) = restored(&shop);
+    let doctor = shop.run(["doctor", "--store", &store]).out;
+    assert!(doctor.contains("kill and stop-all can change the head"), "{doctor}");
+    small.fill();
+    shop.run(["kill", "search", "--reason", "burning", "--store", &store]).exits(0);
+    shop.run(["stop-all", "--yes", "--reason", "burning", "--store", &store]).exits(0);
+
+    let shop = Shop::published();
+    let (small, store) = restored(&shop);
+    small.fill();
+    let doctor = shop.run(["doctor", "--store", &store]).exits(1).out;
+    assert!(doctor.contains("kill and stop-all would stop nothing"), "{doctor}");
+    let status = shop.run(["status", "--store", &store]).exits(1);
+    assert!(status.out.contains("its file system has no room"), "{}", status.out);
+    let killed = shop.run(["kill", "search", "--reason", "burning", "--store", &store]).exits(2);
+    assert!(
+        killed.err.contains("make room there") && killed.err.contains("NOTHING WAS STOPPED"),
+        "{}",
+        killed.err
+    );
 }
 
 #[test]

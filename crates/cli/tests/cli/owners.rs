@@ -62,10 +62,36 @@ impl Machine {
         self.run(owner, flagstone, ["init", "store", "--environment", "production"]).exits(0);
         self.run(owner, flagstone, ["publish", "flags.json", "--store", "store"]).exits(0);
         self.run(owner, flagstone, ["key", "make", "--store", "store"]).exits(0);
-        let made = "chgrp -R 33 . && chmod 2770 . snapshots keys && chmod 0660 head lock audit.jsonl && chmod 0440 snapshots/* && chmod 0640 keys/*";
+        let made = "chgrp -R 33 . && chmod 2770 . snapshots keys && chmod 0660 head lock audit.jsonl && chmod 0640 head.lock && chmod 0440 snapshots/* && chmod 0640 keys/*";
         let made = Command::new("sh").args(["-ec", made]).current_dir(self.path("store")).status().unwrap();
         assert!(made.success());
     }
+}
+
+#[test]
+fn a_store_below_a_directory_of_everybodys_is_told_to_be_its_owners_alone() {
+    // init said that everybody reads it and doctor that all was well, and each worker of another user refused it.
+    let machine = Machine::new();
+    std::fs::create_dir(machine.path("pod")).unwrap();
+    std::fs::set_permissions(machine.path("pod"), PermissionsExt::from_mode(0o1777)).unwrap();
+    let flagstone = machine.path("flagstone");
+    let flagstone = flagstone.to_str().unwrap();
+    let owner = (POD, 0, "");
+    let made = machine.run(owner, flagstone, ["init", "pod/store", "--environment", "production"]).exits(0);
+    assert!(made.out.contains("only its owner's processes read it: everybody can write"), "{}", made.out);
+    machine.run(owner, flagstone, ["publish", "flags.json", "--store", "pod/store", "--yes"]).exits(0);
+    let doctor = machine.run(owner, flagstone, ["doctor", "--store", "pod/store"]).out;
+    assert!(
+        doctor.contains("only its owner's processes read it") && doctor.contains("moving.md"),
+        "{doctor}"
+    );
+    let other = machine.run((OWNER, OWNER, ""), flagstone, ["status", "--store", "pod/store"]);
+    assert_ne!(other.code, 0, "{}", other.out);
+
+    std::fs::create_dir(machine.path("own")).unwrap();
+    chown(machine.path("own"), Some(POD), Some(0)).unwrap();
+    let made = machine.run(owner, flagstone, ["init", "own/store", "--environment", "production"]).exits(0);
+    assert!(made.out.contains("every user of this machine reads it"), "{}", made.out);
 }
 
 #[test]
@@ -135,8 +161,16 @@ fn doctor_names_a_store_whose_group_publishes_and_one_command_gives_it_to_its_ow
     let refused =
         machine.run(member, flagstone, ["migrate", "--readers", "www-data", "--store", "store"]).exits(1);
     assert!(refused.err.contains("only its owner, user 64020, or root can migrate"), "{}", refused.err);
+    let inodes = || {
+        ["head", "head.lock", "lock", "audit.jsonl"]
+            .map(|name| std::fs::metadata(store.join(name)).unwrap().ino())
+    };
+    let before = inodes();
     let migrated =
         machine.run(owner, flagstone, ["migrate", "--readers", "www-data", "--store", "store"]).exits(0);
+    // What a worker of the group had open went on being the store's: it could revive a flag, and hold the locks.
+    let after = inodes();
+    assert!(before.iter().zip(after).all(|(before, after)| *before != after), "{before:?} {after:?}");
     assert!(migrated.out.contains("the members of www-data read"), "{}", migrated.out);
     assert!(migrated.err.contains("could read the key for exports"), "{}", migrated.err);
     machine.run(member, flagstone, ["kill", "old", "--reason", "slow", "--store", "store"]).exits(2);

@@ -23,8 +23,8 @@ use ReflectionParameter;
 /**
  * "route:company": a route parameter, be it the company's key or the model bound to it.
  *
- * Flags are asked for before models are bound. Where the parameter is the model's primary key, it is the company's and nothing
- * is looked up. Where it is something else, such as a slug, the model is found here, as the router would, and left to the route.
+ * Flags are asked for before models are bound. Where the parameter is the model's primary key, a number, it is the company's and nothing
+ * is looked up. Where it is something else, such as a slug or a UUID, the model is found here, as the router would, and left to the route.
  */
 final class RouteResolver implements SubjectResolver
 {
@@ -57,7 +57,7 @@ final class RouteResolver implements SubjectResolver
             return $binder($value, $route);
         }
         $model = $this->model($route);
-        if ($model === null || $this->isKey($model, $route)) {
+        if ($model === null || $this->isKey($model, $value, $route)) {
             return $value;
         }
         $field = $route->bindingFieldFor($this->parameter);
@@ -86,10 +86,15 @@ final class RouteResolver implements SubjectResolver
         return null;
     }
 
-    /** Whether the parameter is the key that the model would give as its company. */
-    private function isKey(UrlRoutable $model, Route $route): bool
+    /**
+     * Whether the parameter is the key that the model would give as its company.
+     *
+     * A database finds the company 7 for "07", "7.0" and " 7" as well, and "acme" for "ACME": anything but a number as PHP writes it is looked up.
+     */
+    private function isKey(UrlRoutable $model, string $value, Route $route): bool
     {
         return $model instanceof Model
+            && $model->getKeyType() === 'int' && (string) (int) $value === $value
             && ($route->bindingFieldFor($this->parameter) ?? $model->getRouteKeyName()) === $model->getKeyName()
             && !\method_exists($model, 'flagstoneCompany')
             && (new ReflectionMethod($model, 'resolveRouteBinding'))->class === Model::class;
