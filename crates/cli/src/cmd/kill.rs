@@ -2,6 +2,7 @@
 
 use super::change::{self, Begun};
 use crate::args::{self, Arguments, Kill, Revive};
+use crate::guarding::GuardReport;
 use crate::machines::Sent;
 use crate::output::{BAD, Failure, GOOD, Outcome, Output};
 use crate::place::{self, UnknownFlag};
@@ -36,7 +37,8 @@ pub fn kill(arguments: &Arguments, word: &Kill, output: &mut Output) -> Outcome 
         false => format!("{flag} was killed already; nothing was changed"),
     });
     let (before, switched) = switched;
-    done(&begun, &word.reach, Thrown { flag: Some(&word.flag), switched, before, sent }, output)
+    let thrown = Thrown { flag: Some(&word.flag), switched, before, sent };
+    done(&begun, &word.reach, thrown, json!({}), output)
 }
 
 /// The last line of an emergency change that was not made.
@@ -95,8 +97,23 @@ pub fn revive(arguments: &Arguments, word: &Revive, output: &mut Output) -> Outc
         true => format!("{} {flag}: it answers again as published", output.paint(GOOD, "revived")),
         false => format!("{flag} was not killed; nothing was changed"),
     });
-    let switched = Thrown { flag: Some(&word.flag), switched, before, sent };
-    done(&begun, &word.reach, switched, output)
+    let cooldown = cooldown(&begun.store, &word.flag).filter(|_| switched.changed);
+    if let Some(until) = cooldown {
+        output.line(format!(
+            "the guard acted on {flag} and leaves it alone until {}: harm is told until then, and not acted on; `flagstone kill {flag} --reason WHY` \
+             turns it off again",
+            words::at(until)
+        ));
+    }
+    let thrown = Thrown { flag: Some(&word.flag), switched, before, sent };
+    done(&begun, &word.reach, thrown, json!({ "guard_cooldown_until": cooldown.map(words::at) }), output)
+}
+
+/// Until when the guard that watches leaves the flag alone; microseconds since 1970.
+fn cooldown(store: &Store, flag: &str) -> Option<i64> {
+    let now = words::now();
+    let memory = GuardReport::of(store, now).memory?;
+    memory.flags.get(flag)?.cooldown.filter(|until| *until > now)
 }
 
 fn relayed(word: &str, option: Option<&str>, flag: &str) -> Vec<String> {
@@ -132,7 +149,9 @@ pub struct Thrown<'a> {
 }
 
 /// What a switch says at its end: whom it reached, and where else it was thrown. A warning is no failure: it is thrown.
-pub fn done(begun: &Begun, reach: &args::Reach, thrown: Thrown, output: &mut Output) -> Outcome {
+///
+/// `more` is an object, whose members the answer has too.
+pub fn done(begun: &Begun, reach: &args::Reach, thrown: Thrown, more: Value, output: &mut Output) -> Outcome {
     let Thrown { flag, switched, before, sent } = thrown;
     if let Some(warning) = &switched.audit_warning {
         output.warn(words::plain(warning));
@@ -153,6 +172,9 @@ pub fn done(begun: &Begun, reach: &args::Reach, thrown: Thrown, output: &mut Out
     });
     if let Some(flag) = flag {
         answer["flag"] = flag.into();
+    }
+    for (name, value) in more.as_object().into_iter().flatten() {
+        answer[name] = value.clone();
     }
     output.json(&answer);
     Ok(arrived.exit())

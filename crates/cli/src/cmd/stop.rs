@@ -7,6 +7,7 @@ use crate::output::{BAD, BOLD, Failure, GOOD, Outcome, Output};
 use crate::{confirm, words};
 use flagstone::Snapshot;
 use flagstone::store::Switched;
+use serde_json::json;
 
 /// Flags named.
 const NAMED: usize = 20;
@@ -25,7 +26,7 @@ pub fn stop(arguments: &Arguments, word: &StopAll, output: &mut Output) -> Outco
         ),
         false => "everything was stopped already; nothing was changed".to_owned(),
     });
-    done(&begun, &word.reach, Thrown { flag: None, switched, before, sent }, output)
+    done(&begun, &word.reach, Thrown { flag: None, switched, before, sent }, json!({}), output)
 }
 
 fn throw(
@@ -108,5 +109,5 @@ pub fn resume(arguments: &Arguments, word: &ResumeAll, output: &mut Output) -> O
         let names = killed.iter().map(|killed| words::plain(&killed.flag));
         output.line(format!("still killed one by one: {}", words::some(names, 20)));
     }
-    done(&begun, &word.reach, Thrown { flag: None, switched, before, sent }, output)
+    done(&begun, &word.reach, Thrown { flag: None, switched, before, sent }, json!({}), output)
 }

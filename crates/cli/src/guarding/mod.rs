@@ -16,7 +16,7 @@ use flagstone::telemetry::{Counts, Exposure};
 pub use report::GuardReport;
 use serde::Serialize;
 use sources::Sources;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem::{Discriminant, discriminant};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -60,6 +60,8 @@ pub struct Watcher {
     starts: Vec<i64>,
     /// When it wrote that down itself, in microseconds since 1970, and what plans were told then.
     kept: (i64, Vec<(String, Discriminant<Verdict>, i64)>),
+    /// Flags in a cooldown whose harm was recorded, and until when it lasts; in microseconds since 1970.
+    recorded: BTreeMap<String, i64>,
 }
 
 /// What a guard can do.
@@ -117,6 +119,7 @@ impl Watcher {
             began: 0,
             starts: Vec::new(),
             kept: (0, Vec::new()),
+            recorded: BTreeMap::new(),
         }
     }
 
@@ -260,6 +263,9 @@ impl Watcher {
         }
         for (finding, held) in decision.held {
             events.push(found(now, &finding, &held));
+            if let Held::Cooldown(until) = held {
+                self.record_cooling(&store, finding, until, problems);
+            }
         }
         if let Some(finding) = decision.act {
             self.pending = Some(finding);
@@ -345,6 +351,25 @@ impl Watcher {
                 self.last = memory;
             }
             Err(error) => _ = problems.insert(format!("{error}; a guard that is started anew begins anew")),
+        }
+    }
+
+    /// Writes harm that a cooldown leaves alone into the trail, from where webhooks have it; once in each.
+    fn record_cooling(
+        &mut self,
+        store: &Store,
+        finding: Finding,
+        until: i64,
+        problems: &mut BTreeSet<String>,
+    ) {
+        if self.dry || self.recorded.insert(finding.flag.clone(), until) == Some(until) {
+            return;
+        }
+        let change = Change { actor: Actor::named(Some("guard")), reason: None, base: None };
+        let told = Finding { action: Action::Notify, ..finding };
+        if let Err(error) = store.guard(&told, &change) {
+            self.recorded.remove(&told.flag);
+            problems.insert(format!("{} does harm, and that could not be recorded: {error}", told.flag));
         }
     }
 

@@ -192,6 +192,28 @@ fn a_flag_whose_requests_fail_is_killed_and_audited_with_the_numbers() {
     assert_eq!((site.killed().len(), site.trail().len()), (1, 1));
 }
 
+// After a revive the guard left the flag alone for an hour: 42 % of its requests failed, and only a line of the daemon said so.
+#[test]
+fn a_revive_says_how_long_the_guard_leaves_the_flag_alone_and_harm_until_then_is_told() {
+    let mut site = Site::new(FLAGS);
+    let daemon = Daemon::start(&site, ["guard"]);
+    site.play(2, healthy, |_| false);
+    assert!(site.play(30, harmful, |site| !site.killed().is_empty()), "{:?}", daemon.rest());
+    daemon.says("checkout is killed").expect("a line");
+    let ran = site.shop.run(["revive", "checkout", "--reason", "mended"]).exits(0);
+    let said = ran.out.lines().find(|line| line.contains("leaves it alone until ")).expect("a line");
+    assert!(said.contains("flagstone kill checkout --reason WHY"), "{said}");
+    assert!(site.play(30, harmful, |site| site.trail().len() > 1), "{:?}", daemon.rest());
+    site.play(2, harmful, |_| false);
+    let trail = site.trail();
+    assert_eq!((trail.len(), site.killed().len()), (2, 0), "told once, not acted on: {trail:?}");
+    assert_eq!((&trail[1]["action"], &trail[1]["flag"]), (&"guard".into(), &"checkout".into()));
+    // A person's kill starts no cooldown.
+    site.shop.run(["kill", "calm", "--reason", "x"]).exits(0);
+    let json = site.shop.run(["revive", "calm", "--json"]).exits(0).json();
+    assert_eq!(json["guard_cooldown_until"], Value::Null, "{json:#}");
+}
+
 #[test]
 fn an_outage_that_hits_both_cohorts_kills_nothing_nor_does_a_dry_run() {
     let mut site = Site::new(FLAGS);
