@@ -120,6 +120,9 @@ final class Snapshot implements Compiled
             throw new Problem(\sprintf('the snapshot needs features %#x that this build does not know; upgrade the reader', $fixed['required']));
         }
         self::same('header', 'header_size', $fixed['header'], self::HEADER_SIZE);
+        if ($size < $fixed['size']) {
+            throw new Problem("found $size bytes, expected {$fixed['size']} as its header says: it was cut off; publish again");
+        }
         self::same('header', 'file_size', $fixed['size'], $size);
         [$offsets, $sizes, $sums] = self::table($header, $size, $fixed['minor']);
         $end = $offsets[self::DEFINITIONS];

@@ -58,6 +58,14 @@ pub enum SnapshotError {
         /// As written.
         expected: u64,
     },
+    /// The file has less bytes than were written.
+    #[error("found {found} bytes, expected {expected} as its header says: it was cut off; publish again")]
+    CutOff {
+        /// The file's size.
+        found: u64,
+        /// As written.
+        expected: u64,
+    },
     /// Checksums agree, but a number inside leaves its bounds.
     #[error(
         "{section}[{entry}].{field}: found {found}, expected {expected}: not written by a sound compiler"

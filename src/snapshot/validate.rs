@@ -43,7 +43,11 @@ pub(super) fn header_of(all: &[u8], size: u64) -> Result<&Header, SnapshotError>
     }
     let check = Place { section: "header", entry: 0 };
     check.is("header_size", u64::from(header.header_size.get()), HEADER_SIZE as u64)?;
-    check.is("file_size", header.file_size.get(), size)?;
+    let expected = header.file_size.get();
+    if size < expected {
+        return Err(SnapshotError::CutOff { found: size, expected });
+    }
+    check.is("file_size", expected, size)?;
     Ok(header)
 }
 

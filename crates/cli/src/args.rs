@@ -1,6 +1,7 @@
 //! What was typed, and its help.
 
 mod ask;
+pub mod candidates;
 mod change;
 mod plan;
 mod travel;
@@ -11,8 +12,9 @@ pub use change::*;
 pub use plan::*;
 pub use travel::*;
 
+use crate::output::Failure;
 use crate::relay;
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
+use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
 use std::path::PathBuf;
 
 /// Feature flags answered from a memory-mapped snapshot: ask a store, or change it.
@@ -27,8 +29,8 @@ pub struct Arguments {
     #[arg(long, global = true)]
     pub json: bool,
 
-    /// Another machine's command sent this, for that environment: nothing is sent on
-    #[arg(long, global = true, value_name = "E", hide = true)]
+    /// Another machine's command sent this, for that environment: nothing is sent on. Known to `parse` alone
+    #[arg(skip)]
     pub relayed: Option<String>,
 
     /// What to do.
@@ -131,9 +133,11 @@ pub enum Word {
     /// Show or set how changes of this store are made: companies, off_share, machines
     Config(Config),
 
+    /// Show a page by task, or one command's help
+    Help(Help),
     /// Print a shell's completions
     Completions(Completions),
-    /// Print the manual page, or write the pages of all words
+    /// Print the manual page, or write the pages of all commands
     Man(Man),
 }
 
@@ -194,8 +198,16 @@ const GROUPS: [(&str, &[&str]); 3] = [
             "config",
         ],
     ),
-    ("Set up", &["completions", "man"]),
+    ("Set up", &["help", "completions", "man"]),
 ];
+
+/// Arguments of `help`.
+#[derive(Debug, Args)]
+pub struct Help {
+    /// The command, such as kill or plan start
+    #[arg(value_name = "COMMAND")]
+    pub command: Vec<String>,
+}
 
 /// Arguments of `completions`.
 #[derive(Debug, Args)]
@@ -212,11 +224,63 @@ pub struct Man {
     pub to: Option<PathBuf>,
 }
 
-/// Reads the process's arguments; prints help, version or what is wrong with them, and ends the process, where
-/// that is all there is to do.
-pub fn parse() -> Arguments {
-    let matches = command().get_matches_from(relay::decoded(std::env::args_os()));
-    Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+/// Reads the process's arguments; prints help or version and ends the process, where that is all there is to do.
+///
+/// # Errors
+///
+/// Where they are wrong and JSON is wanted. In text that is printed here, and ends the process too.
+pub fn parse() -> Result<Arguments, Failure> {
+    let typed = relay::decoded(std::env::args_os());
+    let json = typed.iter().take_while(|argument| *argument != "--").any(|argument| argument == "--json");
+    let matches = command().arg(relayed()).try_get_matches_from(typed);
+    let parsed = matches.and_then(|mut matches| {
+        let relayed = matches.remove_one("relayed");
+        Arguments::from_arg_matches(&matches).map(|arguments| Arguments { relayed, ..arguments })
+    });
+    let arguments = parsed.or_else(|error| match json && error.use_stderr() {
+        true => Err(Failure::Unknown(sentence(&error))),
+        false => error.exit(),
+    })?;
+    match arguments.word.text_only().filter(|_| json) {
+        Some(why) => Err(Failure::Unknown(format!("{why}; leave --json out"))),
+        None => Ok(arguments),
+    }
+}
+
+/// The mark of a command that another machine sent. Nobody types it, so that no help, page or completion has it.
+fn relayed() -> Arg {
+    Arg::new("relayed").long("relayed").global(true).value_name("E").hide(true)
+}
+
+/// What is wrong with the arguments, without the usage.
+fn sentence(error: &clap::Error) -> String {
+    use clap::error::ErrorKind;
+    if matches!(
+        error.kind(),
+        ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+    ) {
+        return "found no command, expected one of those that `flagstone help` lists".to_owned();
+    }
+    let text = error.render().to_string();
+    let text = text.strip_prefix("error: ").unwrap_or(&text);
+    let end = ["\n\nUsage:", "\n\nFor more information"].iter().filter_map(|end| text.find(end)).min();
+    let lines = text[..end.unwrap_or(text.len())].lines().map(str::trim).filter(|line| !line.is_empty());
+    lines.collect::<Vec<_>>().join("; ")
+}
+
+impl Word {
+    /// Why it prints no JSON, if it does not.
+    fn text_only(&self) -> Option<&'static str> {
+        match self {
+            Word::Metrics(_) => {
+                Some("`metrics` prints no JSON but OpenMetrics text: `stats --json` has the numbers")
+            }
+            Word::Completions(_) => Some("`completions` prints no JSON but a shell's script"),
+            Word::Man(_) => Some("`man` prints no JSON but a manual page"),
+            Word::Help(_) => Some("`help` prints no JSON but a page"),
+            _ => None,
+        }
+    }
 }
 
 /// The command, its help grouped into words that ask and words that change.
@@ -235,7 +299,7 @@ pub fn command() -> clap::Command {
     }
     help.push_str(&format!("\n{heading}Options:{heading:#}\n{{options}}\n\n"));
     help.push_str(
-        "Exit: 0 yes or done, 1 no or refused, 2 could not tell, 3 done here, not everywhere.\n`flagstone WORD --help` tells more.\n",
+        "Exit: 0 yes or done, 1 no or refused, 2 could not tell, 3 done here, not everywhere.\n`flagstone help` is a page by task, `flagstone help COMMAND` tells more.\n",
     );
     command.help_template(help)
 }

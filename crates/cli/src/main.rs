@@ -43,7 +43,14 @@ fn main() -> ExitCode {
     if let Some(code) = privileged::serve() {
         return code;
     }
-    let arguments = args::parse();
+    let typed: Vec<_> = std::env::args_os().collect();
+    if let Some(code) = args::candidates::answer(&typed) {
+        return code;
+    }
+    let arguments = match args::parse() {
+        Ok(arguments) => arguments,
+        Err(failure) => return output::Output::new(true).finish(Err(failure)),
+    };
     let mut output = output::Output::new(arguments.json);
     let outcome = identity::assume(&arguments).and_then(|()| cmd::run(&arguments, &mut output));
     output.finish(outcome)

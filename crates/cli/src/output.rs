@@ -80,6 +80,8 @@ pub struct Output {
     terminal: bool,
     stdout: BufWriter<Stdout>,
     error: Option<io::Error>,
+    /// What the document of a failure has beside the sentence.
+    details: serde_json::Map<String, serde_json::Value>,
 }
 
 impl Output {
@@ -92,6 +94,7 @@ impl Output {
             terminal: stdout.is_terminal(),
             stdout: BufWriter::with_capacity(64 * 1024, stdout),
             error: None,
+            details: serde_json::Map::new(),
         }
     }
 
@@ -112,6 +115,11 @@ impl Output {
     /// What was printed, out at once.
     pub fn flush(&mut self) {
         self.write(|out| out.flush());
+    }
+
+    /// Whether there are colours.
+    pub fn is_coloured(&self) -> bool {
+        self.colour
     }
 
     /// Whether JSON is wanted, for a program to read.
@@ -136,6 +144,11 @@ impl Output {
             };
             writeln!(out, "{}", words::visible_json(&text))
         });
+    }
+
+    /// A member of the document that a failure prints, beside its sentence.
+    pub fn detail(&mut self, name: &str, value: impl Serialize) {
+        self.details.insert(name.to_owned(), serde_json::to_value(value).unwrap_or_default());
     }
 
     /// Bytes as they are.
@@ -201,7 +214,9 @@ impl Output {
             Err(Failure::Refused(message) | Failure::Unknown(message)) => Some(message.clone()),
         };
         if let Some(message) = failure {
-            self.json(&serde_json::json!({ "error": message }));
+            let mut document = std::mem::take(&mut self.details);
+            document.insert("error".to_owned(), message.clone().into());
+            self.json(&document);
             let _ = self.stdout.flush();
             let _ = writeln!(anstream::stderr(), "{BAD}flagstone:{BAD:#} {}", words::visible(&message));
         }

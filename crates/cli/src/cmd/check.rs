@@ -86,6 +86,15 @@ fn check(name: &str, bytes: &[u8], environment: Option<&str>) -> (Report, u64, V
     }
 }
 
+/// The failure of a file whose problems are told, each with its place, also with `--json`.
+pub fn unusable(name: &str, report: &Report, then: &str, output: &mut Output) -> Failure {
+    problems(report, output);
+    output.detail("file", name);
+    output.detail("problems", &report.problems);
+    let errors = words::counted(report.errors() as u64, "error");
+    Failure::Unknown(format!("{name}: {errors}: {then}"))
+}
+
 /// One problem a line.
 pub fn problems(report: &Report, output: &mut Output) {
     for problem in report.problems.iter().take(PROBLEMS) {

@@ -90,6 +90,14 @@ fn typed(key: &str, text: &str) -> Result<Value, Failure> {
     let value = serde_json::from_str(text).unwrap_or_else(|_| Value::from(text));
     match (key.split_once('.'), value) {
         (Some(("machines", _)), Value::Array(run)) => Ok(json!({ "run": run })),
+        (Some(("machines", _)), Value::String(text)) => {
+            let words = json!(text.split_whitespace().collect::<Vec<_>>()).to_string();
+            Err(Failure::Refused(format!(
+                "found text, expected a machine's command as a JSON array; nothing was changed. Type: flagstone config {} {}",
+                words::plain(key),
+                words::shell(&words.replace("\",\"", "\", \""))
+            )))
+        }
         (None, Value::String(path)) if key == "companies" => {
             let path = absolute(&path).map_err(|error| Failure::Unknown(error.to_string()))?;
             Ok(path.to_string_lossy().into_owned().into())

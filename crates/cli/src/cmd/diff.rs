@@ -2,7 +2,7 @@
 
 use super::{change, check};
 use crate::args::{Arguments, Diff};
-use crate::output::{BAD, Exit, Failure, Outcome, Output};
+use crate::output::{Exit, Failure, Outcome, Output};
 use crate::progress::Progress;
 use crate::{place, words};
 use flagstone::Snapshot;
@@ -48,10 +48,6 @@ fn side(arguments: &Arguments, word: &Diff, name: &str, output: &mut Output) -> 
     };
     match definition::load(&file, &bytes, environment.as_deref(), &words::today()) {
         Ok(checked) => Ok(checked.definitions),
-        Err(report) => {
-            check::problems(&report, output);
-            let errors = output.paint(BAD, words::counted(report.errors() as u64, "error"));
-            Err(Failure::Unknown(format!("{file}: {errors}: cannot be compared")))
-        }
+        Err(report) => Err(check::unusable(&file, &report, "cannot be compared", output)),
     }
 }

@@ -38,6 +38,9 @@ pub fn run(arguments: &Arguments, word: &Memory, output: &mut Output) -> Outcome
         words::plain(&status.environment),
         status.source.as_str()
     ));
+    if status.source == Source::None && status.head_generation == 0 && status.last_error.is_none() {
+        output.line("  nothing is published yet, so that every flag is off: `flagstone publish FILE`");
+    }
     if let Some(error) = &status.last_error {
         output.line(format!("  {}", words::plain(error)));
     }

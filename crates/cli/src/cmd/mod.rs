@@ -16,6 +16,7 @@ mod export;
 mod guard;
 mod guard_words;
 mod health;
+mod help;
 mod history;
 mod init;
 mod inspect;
@@ -96,6 +97,7 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
         Word::StopAll(word) => stop::stop(arguments, word, output),
         Word::ResumeAll(word) => stop::resume(arguments, word, output),
         Word::Config(word) => config::run(arguments, word, output),
+        Word::Help(word) => help::run(word, output),
         Word::Completions(word) => setup::completions(word, output),
         Word::Man(word) => setup::man(word, output),
     }

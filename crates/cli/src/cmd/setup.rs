@@ -4,13 +4,49 @@ use crate::args::{self, Completions, Man};
 use crate::entry::Entry;
 use crate::output::{Exit, Failure, Outcome, Output};
 use clap::Command;
+use clap_complete::Shell;
+use std::borrow::Cow;
 use std::path::Path;
 
 pub fn completions(word: &Completions, output: &mut Output) -> Outcome {
     let mut script = Vec::new();
     clap_complete::generate(word.shell, &mut args::command(), "flagstone", &mut script);
-    output.bytes(&script);
+    let script = String::from_utf8_lossy(&script);
+    output.bytes(with_candidates(word.shell, &script).as_bytes());
     Ok(Exit::Yes)
+}
+
+/// The script, and what has it offer flags and generations (`args::candidates`).
+fn with_candidates(shell: Shell, script: &str) -> String {
+    match shell {
+        Shell::Bash => format!("{script}{}", include_str!("../completions/candidates.bash")),
+        Shell::Fish => format!("{script}{}", include_str!("../completions/candidates.fish")),
+        Shell::Zsh => {
+            let (head, body) = script.split_once("_flagstone() {").unwrap_or((script, ""));
+            let body: Vec<_> = body.lines().map(asking).collect();
+            let body = body.join("\n");
+            format!("{head}{}_flagstone() {{{body}\n", include_str!("../completions/candidates.zsh"))
+        }
+        _ => script.to_owned(),
+    }
+}
+
+/// A line of zsh's script, asking for what the command knows.
+fn asking(line: &str) -> Cow<'_, str> {
+    const KNOWN: [&str; 8] = [
+        "':flag -- ",
+        "'::flag -- ",
+        "'*::flags -- ",
+        "'--base=[",
+        "'--generation=[",
+        "'--flag=[",
+        "'--to=[To what",
+        "'(--all)*::flags -- ",
+    ];
+    match KNOWN.iter().any(|known| line.trim_start().starts_with(known)) {
+        true => Cow::Owned(line.replace(":_default'", ":_flagstone_candidates'")),
+        false => Cow::Borrowed(line),
+    }
 }
 
 pub fn man(word: &Man, output: &mut Output) -> Outcome {
@@ -21,12 +57,19 @@ pub fn man(word: &Man, output: &mut Output) -> Outcome {
     write(directory, "flagstone", manual())?;
     let mut command = manual();
     command.build();
-    for word in command.get_subcommands() {
-        // As `build` has named it: flagstone-ask.
-        let name = word.get_display_name().unwrap_or(word.get_name()).to_owned();
-        write(directory, &name, word.clone())?;
-    }
+    subpages(directory, &command)?;
     Ok(Exit::Yes)
+}
+
+/// A page of each command below that one.
+fn subpages(directory: &Path, command: &Command) -> Result<(), Failure> {
+    for command in command.get_subcommands() {
+        // As `build` has named it: flagstone-ask, flagstone-plan-start.
+        let name = command.get_display_name().unwrap_or(command.get_name()).to_owned();
+        write(directory, &name, command.clone())?;
+        subpages(directory, command)?;
+    }
+    Ok(())
 }
 
 /// The command without the grouped help of the terminal, which a page has no place for.
@@ -45,5 +88,6 @@ fn page(command: Command) -> Result<Vec<u8>, Failure> {
     let mut roff = Vec::new();
     let page = clap_mangen::Man::new(command).manual("Flagstone");
     page.render(&mut roff).map_err(|error| Failure::Unknown(format!("cannot write the page: {error}")))?;
+    roff.extend_from_slice(include_bytes!("../completions/common.roff"));
     Ok(roff)
 }

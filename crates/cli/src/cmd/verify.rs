@@ -2,7 +2,7 @@
 
 use super::check;
 use crate::args::Verify;
-use crate::output::{BAD, Cell, Exit, Failure, GOOD, Outcome, Output};
+use crate::output::{BAD, Cell, Exit, GOOD, Outcome, Output};
 use crate::probe::times::Times;
 use crate::probe::{Probe, read, run};
 use crate::progress::Progress;
@@ -20,11 +20,7 @@ pub fn run(word: &Verify, output: &mut Output) -> Outcome {
     let variables = |name: &str| std::env::var(name).ok();
     let probes = match read::read(&name, &bytes, word.base_url.as_deref(), &variables) {
         Ok(probes) => probes,
-        Err(report) => {
-            check::problems(&report, output);
-            let errors = words::counted(report.errors() as u64, "error");
-            return Err(Failure::Unknown(format!("{name}: {errors}: nothing was sent")));
-        }
+        Err(report) => return Err(check::unusable(&name, &report, "nothing was sent", output)),
     };
     let requests = probes.len() * word.repeat;
     let progress = Progress::begin(format!("sending {}", words::counted(requests as u64, "request")));

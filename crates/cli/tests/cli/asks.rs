@@ -407,3 +407,76 @@ fn every_word_that_asks_prints_one_json_document() {
     let json = shop.run(["show", "serch", "--json"]).exits(2).json();
     assert!(json["error"].as_str().unwrap().contains("did you mean \"search\"?"));
 }
+
+// Bash offered the hidden --relayed, and no flags and no generations.
+#[test]
+fn completions_offer_flags_and_generations() {
+    let shop = published_with(r#"{"flags": {"search": true, "seat:map": true, "old": false}}"#);
+    shop.run(["rollout", "search", "50"]).exits(0);
+    shop.run(["kill", "old", "--reason", "x"]).exits(0);
+    let script = shop.run(["completions", "bash"]).exits(0).out;
+    shop.write("completions.bash", &script);
+    let offered = |typed: &str| {
+        let words: Vec<String> = typed.split(' ').map(|word| format!("'{word}'")).collect();
+        let last = words.len();
+        let text = format!(
+            ". ./completions.bash; COMP_WORDS=(\"$FLAGSTONE\" {}); COMP_CWORD={last}; \
+             _flagstone_candidates \"$FLAGSTONE\" {} {}; printf '%s\\n' \"${{COMPREPLY[@]}}\"",
+            words.join(" "),
+            words[last - 1],
+            if last > 1 { &words[last - 2] } else { "flagstone" },
+        );
+        let mut bash = std::process::Command::new("bash");
+        bash.args(["--norc", "-c", &text]).current_dir(&shop.directory).env_clear();
+        bash.env("FLAGSTONE_STORE", "store").env("FLAGSTONE", env!("CARGO_BIN_EXE_flagstone"));
+        let ran = crate::shop::ran(bash.output().unwrap());
+        assert_eq!(ran.err, "", "{typed}");
+        ran.out.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(offered("kill s"), ["search", "seat:map"]);
+    assert_eq!(offered("kill seat : m"), ["map"], "bash takes the word apart");
+    assert_eq!(offered("plan advance --stage 2 o"), ["old"]);
+    assert_eq!(offered("revive "), ["old"], "killed flags alone");
+    assert_eq!(offered("rollback --to "), ["1", "2"]);
+    assert_eq!(offered("rollout search 5 --base = "), ["1", "2"]);
+    assert_eq!(offered("--store store show se"), ["search", "seat:map"]);
+    let options = offered("kill --re");
+    assert_eq!(options, ["--reason"], "what the script offers by itself stays");
+    assert!(offered("kill search -").iter().all(|option| option != "--relayed"));
+    assert!(offered("--store /nowhere kill s").iter().all(|word| word != "search"));
+    for shell in ["zsh", "fish"] {
+        let script = shop.run(["completions", shell]).exits(0).out;
+        assert!(script.contains("--candidates") && !script.contains("relayed"), "{shell}");
+    }
+}
+
+// `flagstone help kill` was no command, "similar: health".
+#[test]
+fn help_is_a_page_by_task_or_one_commands() {
+    let shop = Shop::empty();
+    let ran = shop.run(["help"]).exits(0);
+    assert!(
+        ran.out.lines().count() <= 45 && ran.out.lines().all(|line| line.chars().count() <= 90),
+        "{}",
+        ran.out
+    );
+    let first = ran.out.lines().position(|line| line.contains("kill FLAG")).unwrap();
+    assert!(first < 5, "the emergency stands first");
+    for command in [&["kill"][..], &["plan", "advance"], &["help"]] {
+        let mut help = shop.command(["help"]);
+        let mut long = shop.command([]);
+        let help = crate::shop::ran(help.args(command).output().unwrap()).exits(0).out;
+        let long = crate::shop::ran(long.args(command).arg("--help").output().unwrap()).exits(0).out;
+        assert_eq!(help.trim(), long.trim(), "{command:?}");
+    }
+    let ran = shop.run(["help", "kil"]).exits(2);
+    assert!(ran.err.contains("did you mean \"kill\"?"), "{}", ran.err);
+}
+
+fn published_with(flags: &str) -> Shop {
+    let shop = Shop::empty();
+    shop.write("flags.json", flags);
+    shop.run(["init", "store", "--environment", "production"]).exits(0);
+    shop.run(["publish", "flags.json"]).exits(0);
+    shop
+}

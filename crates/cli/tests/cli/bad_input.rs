@@ -13,6 +13,73 @@ fn a_typo_in_the_word_is_answered_with_the_nearest() {
     shop.run([]).exits(2);
 }
 
+// With --json nothing stood on standard output, where the documentation promises {"error"}.
+#[test]
+fn a_mistake_in_the_arguments_is_json_where_that_is_asked_for() {
+    let shop = Shop::empty();
+    for (arguments, text) in [
+        (&["--json", "rollout", "f", "101"][..], "from 0 to 100"),
+        (&["kill", "f", "--json"], "--reason"),
+        (&["expalin", "--json"], "'explain'"),
+        (&["enable", "f", "--json", "--store"], "--store"),
+    ] {
+        let mut command = shop.command([]);
+        let ran = ran(command.args(arguments).output().unwrap()).exits(2);
+        let json = ran.json();
+        let error = json["error"].as_str().unwrap();
+        assert!(error.contains(text) && !error.contains("For more information"), "{error}");
+        assert!(ran.err.contains(text), "{}", ran.err);
+    }
+    let ran = shop.run(["--json", "--help"]).exits(0);
+    assert!(ran.out.contains("Options:"), "{}", ran.out);
+    // Behind `--` it is a value.
+    assert_eq!(shop.run(["rollout", "f", "101", "--", "--json"]).exits(2).out, "");
+}
+
+// They took --json and printed text.
+#[test]
+fn commands_that_print_text_only_refuse_json() {
+    let shop = Shop::published();
+    for arguments in [&["metrics"][..], &["completions", "bash"], &["man"], &["help"]] {
+        let mut command = shop.command(["--json"]);
+        let ran = ran(command.args(arguments).output().unwrap()).exits(2);
+        assert!(ran.json()["error"].as_str().unwrap().contains("prints no JSON"), "{}", ran.out);
+    }
+}
+
+// `verify --json` kept "1 error: nothing was sent", and lost the places.
+#[test]
+fn problems_of_a_file_keep_their_places_in_json() {
+    let shop = Shop::published();
+    shop.write("probes.json", "{\"probes\": [{\"url\": \"/\", \"expct\": {}}]}");
+    shop.write("broken.json", "{\"flags\": {\"a\": {\"enabld\": true}}}");
+    for arguments in [&["verify", "probes.json"][..], &["diff", "1", "broken.json"]] {
+        let mut command = shop.command(["--json"]);
+        let json = ran(command.args(arguments).output().unwrap()).exits(2).json();
+        assert!(json["error"].as_str().unwrap().contains(" error"), "{json:#}");
+        assert_eq!(json["problems"][0]["line"], 1, "{json:#}");
+        assert!(json["problems"][0]["column"].is_u64(), "{json:#}");
+    }
+}
+
+#[test]
+fn a_machines_command_that_is_text_is_told_what_to_type() {
+    let shop = Shop::published();
+    let ran = shop.run(["config", "machines.web-2", "ssh web-2 flagstone"]).exits(1);
+    assert!(ran.err.contains(r#"'["ssh", "web-2", "flagstone"]'"#), "{}", ran.err);
+}
+
+#[test]
+fn a_snapshot_that_was_cut_off_says_so() {
+    let shop = Shop::published();
+    let snapshots = std::fs::read_dir(shop.directory.join("store/snapshots")).unwrap();
+    let path = snapshots.map(|entry| entry.unwrap().path()).find(|path| path.extension().is_some()).unwrap();
+    let bytes = std::fs::read(path).unwrap();
+    shop.write("cut.snap", &bytes[..600]);
+    let ran = shop.run(["inspect", "cut.snap"]).exits(1);
+    assert!(ran.err.contains("it was cut off"), "{}", ran.err);
+}
+
 #[test]
 fn without_a_store_named_the_command_asks_which() {
     let shop = Shop::empty();

@@ -1,6 +1,7 @@
 //! How the command meets the world: help, colours, completions, manual pages.
 
 use crate::shop::{FLAGS, Shop, ran};
+use std::collections::BTreeSet;
 
 #[test]
 fn the_help_sets_words_that_ask_apart_from_words_that_change() {
@@ -82,8 +83,23 @@ fn man_writes_a_page_for_the_command_and_for_each_word() {
     }
     let help = shop.run(["--help"]).exits(0).out;
     let words = help.lines().filter(|line| line.starts_with("  ") && line.as_bytes()[2].is_ascii_lowercase());
-    let pages = std::fs::read_dir(&shop.directory).unwrap().count();
-    assert_eq!(pages, words.count() + 1);
+    let pages: BTreeSet<String> = std::fs::read_dir(&shop.directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert!(pages.len() > words.count() + 1, "{pages:?}");
+    // flagstone-plan(1) referred to flagstone-plan-start(1), which was not written.
+    let mut named = BTreeSet::from(["flagstone.1".to_owned()]);
+    for page in &pages {
+        let text = read(page).replace("\\-", "-");
+        named.extend(
+            text.split_whitespace().filter_map(|word| Some(format!("{}.1", word.strip_suffix("(1)")?))),
+        );
+        for section in ["EXIT STATUS", "ENVIRONMENT", "FILES"] {
+            assert!(text.contains(section), "{page} has no {section}");
+        }
+    }
+    assert_eq!(named, pages);
     shop.run(["man", "--to", "nowhere"]).exits(2);
 }
 
