@@ -69,9 +69,8 @@ fn paths(word: &Word) -> Vec<&Path> {
         }
         Word::Rollback(word) => (None, listed(&word.terms.weighed.reach)),
         Word::Plan(word) => match &word.word {
-            PlanWord::Start(typed) | PlanWord::Hold(typed) | PlanWord::Abort(typed) => {
-                (None, listed(&typed.terms.weighed.reach))
-            }
+            PlanWord::Start(start) => (None, listed(&start.typed.terms.weighed.reach)),
+            PlanWord::Hold(typed) | PlanWord::Abort(typed) => (None, listed(&typed.terms.weighed.reach)),
             PlanWord::Resume(stage) | PlanWord::Advance(stage) => {
                 (None, listed(&stage.typed.terms.weighed.reach))
             }

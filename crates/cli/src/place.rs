@@ -1,6 +1,7 @@
 //! Which store is meant, and what it serves.
 
 use crate::args::{Arguments, Promote, Word};
+use crate::entry::Entry;
 use crate::output::{Failure, Output};
 use crate::words::plain;
 use crate::{identity, inputs};
@@ -9,12 +10,13 @@ use flagstone::store::{Reader, ReaderOptions, Store, StoreError, View};
 use flagstone::{FlagId, Snapshot};
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Names the store of this machine, where nothing else does.
-const DEFAULT_STORE: &str = "/etc/flagstone/store";
+pub const DEFAULT_STORE: &str = "/etc/flagstone/store";
 
 /// The store that `--store`, `FLAGSTONE_STORE` or the machine's file names.
 pub fn directory(arguments: &Arguments) -> Result<PathBuf, Failure> {
@@ -53,6 +55,45 @@ fn default_store(path: &Path, owner: u32) -> Result<Option<PathBuf>, String> {
         line if line.starts_with('/') && !line.contains('\n') => Ok(Some(line.into())),
         _ => Err("expected one line, the absolute path of a store".to_owned()),
     }
+}
+
+/// Whether the machine's store can be named: by root, where none is. Else why not.
+pub fn may_name_default() -> Result<(), String> {
+    if !rustix::process::geteuid().is_root() {
+        return Err(format!(
+            "only root may write {DEFAULT_STORE}, and names a store of its own there by this command. Without --default-store, the \
+             command says what to type"
+        ));
+    }
+    match default_store(Path::new(DEFAULT_STORE), 0) {
+        Ok(None) => Ok(()),
+        Ok(Some(named)) => Err(format!(
+            "{DEFAULT_STORE} names {} already; to name another, first type: rm {DEFAULT_STORE}",
+            plain(&named.to_string_lossy())
+        )),
+        Err(problem) => Err(format!("{DEFAULT_STORE}: {problem}; first type: rm {DEFAULT_STORE}")),
+    }
+}
+
+/// What root types to name it, where no store is named.
+pub fn naming_default(directory: &Path) -> Option<String> {
+    let none = matches!(default_store(Path::new(DEFAULT_STORE), 0), Ok(None));
+    let directory = plain(&directory.to_string_lossy()).into_owned();
+    none.then(|| format!("sudo mkdir -p /etc/flagstone && echo {directory} | sudo tee {DEFAULT_STORE}"))
+}
+
+/// Names the machine's store. Whoever asks can read which it is.
+pub fn name_default(directory: &Path) -> io::Result<()> {
+    let path = Path::new(DEFAULT_STORE);
+    let open = |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode));
+    if let Some(parent) = path.parent().filter(|parent| !parent.exists()) {
+        std::fs::create_dir_all(parent)?;
+        open(parent, 0o755)?;
+    }
+    let mut line = directory.as_os_str().as_bytes().to_vec();
+    line.push(b'\n');
+    Entry::find(path)?.write(&line)?;
+    open(path, 0o644)
 }
 
 /// Follows no symbolic link, and waits for nobody.
@@ -198,7 +239,6 @@ impl Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn the_machines_store_is_one_line_of_a_file_that_nobody_else_can_write() {

@@ -65,6 +65,9 @@ pub struct Init {
     /// Let only the members of this group read, such as www-data for PHP's workers
     #[arg(long, value_name = "G")]
     pub readers: Option<String>,
+    /// Name it in /etc/flagstone/store, as the store of this machine where none is named; root is asked on a terminal
+    #[arg(long)]
+    pub default_store: bool,
 }
 
 /// Arguments of `migrate`.

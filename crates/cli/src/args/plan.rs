@@ -20,7 +20,7 @@ pub enum PlanWord {
     /// Show how far a flag's plan is, with dates; without a flag, all plans
     Show(PlanShow),
     /// Enter the first stage
-    Start(PlanTyped),
+    Start(PlanStart),
     /// Stop where it is: what is on stays on
     Hold(PlanTyped),
     /// Go on with a plan that is held
@@ -53,6 +53,25 @@ pub struct PlanTyped {
     pub terms: Terms,
 }
 
+/// Whether to stay until the plan ends.
+#[derive(Debug, Args)]
+pub struct Waiting {
+    /// Wait until the plan is through (exit 0) or held (1), for this long at most (2); without a length, a day
+    #[arg(long, value_name = "LENGTH", num_args = 0..=1, require_equals = true, default_missing_value = "24h", value_parser = length, conflicts_with = "dry_run")]
+    pub wait: Option<Soak>,
+}
+
+/// Arguments of `plan start`.
+#[derive(Debug, Args)]
+pub struct PlanStart {
+    /// What they have in common.
+    #[command(flatten)]
+    pub typed: PlanTyped,
+    /// Whether to wait.
+    #[command(flatten)]
+    pub waiting: Waiting,
+}
+
 /// Arguments of `plan resume` and `plan advance`.
 #[derive(Debug, Args)]
 pub struct PlanStage {
@@ -62,6 +81,9 @@ pub struct PlanStage {
     /// Enter this stage. Without it, `resume` goes on from what is on now, and `advance` enters the next
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub stage: Option<u32>,
+    /// Whether to wait.
+    #[command(flatten)]
+    pub waiting: Waiting,
 }
 
 /// Arguments of `plan tick`.
@@ -135,10 +157,15 @@ pub struct Note {
     pub by: By,
 }
 
+fn length(text: &str) -> Result<Soak, String> {
+    let length = Soak::from_text(text).filter(|length| length.micros() > 0);
+    length.ok_or_else(|| "expected a length of time such as 30m or 2h".to_owned())
+}
+
 /// A length of time that the guard may be paused for.
 fn pause(text: &str) -> Result<Soak, String> {
     const LONGEST: i64 = 8 * 3_600_000_000;
-    let length = Soak::from_text(text).ok_or("expected a length of time such as 30m or 2h")?;
+    let length = length(text)?;
     match length.micros() {
         1..=LONGEST => Ok(length),
         _ => Err("expected 8 hours at most".to_owned()),

@@ -3,7 +3,7 @@
 use super::change;
 use crate::args::{Arguments, Init};
 use crate::output::{Exit, Failure, Outcome, Output};
-use crate::{place, words};
+use crate::{confirm, place, words};
 use flagstone::store::{Change, Store};
 use serde_json::json;
 
@@ -19,6 +19,10 @@ pub fn run(arguments: &Arguments, word: &Init, output: &mut Output) -> Outcome {
         (Some(directory), _) => directory.clone(),
         (None, _) => place::directory(arguments)?,
     };
+    let default = place::may_name_default();
+    if let Some(problem) = default.as_ref().err().filter(|_| word.default_store) {
+        return Err(Failure::Refused(format!("{problem}; nothing was changed")));
+    }
     let store =
         Store::init(&directory, &word.environment, word.readers.as_deref()).map_err(Failure::changing)?;
     let change = Change::by_me(None);
@@ -37,11 +41,34 @@ pub fn run(arguments: &Arguments, word: &Init, output: &mut Output) -> Outcome {
     output.line(format!("made an empty store; {readers}"));
     output.line(format!("publish with: flagstone publish --store {path} FILE"));
     output.line(format!("read it from PHP with: flagstone.store = {path}"));
+    let named = default.is_ok() && (word.default_store || asked(output));
+    if named {
+        let failed = |error| {
+            Failure::Unknown(format!(
+                "the store is made, and cannot be named in {}: {error}",
+                place::DEFAULT_STORE
+            ))
+        };
+        place::name_default(store.directory()).map_err(failed)?;
+        output.line(format!(
+            "named it in {}: it is this machine's store where none is named",
+            place::DEFAULT_STORE
+        ));
+    }
+    if let Some(line) = place::naming_default(store.directory()) {
+        output.line(format!("name it as this machine's store, for commands that name none, with: {line}"));
+    }
     output.json(&json!({
         "environment": store.environment(),
         "machine": change.actor.host,
         "directory": store.directory(),
         "readers": word.readers,
+        "default_store": named,
     }));
     Ok(Exit::Yes)
+}
+
+/// Whether somebody at a terminal wants commands without a store to use this one.
+fn asked(output: &mut Output) -> bool {
+    confirm::confirmed(&format!("Name it as this machine's store in {}?", place::DEFAULT_STORE), output)
 }

@@ -27,6 +27,7 @@ mod migrate;
 mod notify;
 mod plan;
 mod plan_show;
+mod plan_wait;
 mod promote;
 mod publish;
 mod pull;

@@ -1,11 +1,12 @@
 //! `plan start|hold|resume|advance|abort`: what people say of a flag's rollout plan; `plan tick`: what time does.
 
 use super::change;
-use super::{plan_show, publish};
-use crate::args::{Arguments, Plan, PlanStage, PlanTick, PlanTyped, PlanWord};
+use super::{plan_show, plan_wait, publish};
+use crate::args::{Arguments, Plan, PlanStage, PlanStart, PlanTick, PlanTyped, PlanWord};
 use crate::output::{DIM, Exit, Failure, Outcome, Output, WARN};
 use crate::{confirm, identity, machines, place, words};
 use flagstone::change::state;
+use flagstone::definition::Soak;
 use flagstone::plan::Step;
 use flagstone::store::{self, Actor, Change, Planned, Published, StoreError, Ticked, Ticker, diff};
 use serde_json::{Value, json};
@@ -13,34 +14,42 @@ use serde_json::{Value, json};
 pub fn run(arguments: &Arguments, plan: &Plan, output: &mut Output) -> Outcome {
     match &plan.word {
         PlanWord::Show(word) => plan_show::run(arguments, word, output),
-        PlanWord::Start(typed) => say(arguments, typed, store::PlanWord::Start, output),
-        PlanWord::Hold(typed) => say(arguments, typed, store::PlanWord::Hold, output),
-        PlanWord::Resume(PlanStage { typed, stage }) => {
-            let stage = stage.map(|stage| stage as usize - 1);
-            say(arguments, typed, store::PlanWord::Resume(stage), output)
+        PlanWord::Start(PlanStart { typed, waiting }) => {
+            say(arguments, typed, store::PlanWord::Start, waiting.wait, output)
         }
-        PlanWord::Advance(PlanStage { typed, stage }) => {
+        PlanWord::Hold(typed) => say(arguments, typed, store::PlanWord::Hold, None, output),
+        PlanWord::Resume(PlanStage { typed, stage, waiting }) => {
+            let stage = stage.map(|stage| stage as usize - 1);
+            say(arguments, typed, store::PlanWord::Resume(stage), waiting.wait, output)
+        }
+        PlanWord::Advance(PlanStage { typed, stage, waiting }) => {
             if typed.terms.reason.as_deref().is_none_or(|reason| reason.trim().is_empty()) {
                 return Err(Failure::Unknown(
                     "plan advance leaves out the rest of a soak, and wants --reason R: why".to_owned(),
                 ));
             }
             let stage = stage.map(|stage| stage as usize - 1);
-            say(arguments, typed, store::PlanWord::Advance(stage), output)
+            say(arguments, typed, store::PlanWord::Advance(stage), waiting.wait, output)
         }
-        PlanWord::Abort(typed) => say(arguments, typed, store::PlanWord::Abort, output),
+        PlanWord::Abort(typed) => say(arguments, typed, store::PlanWord::Abort, None, output),
         PlanWord::Tick(word) => tick(arguments, word, output),
     }
 }
 
-fn say(arguments: &Arguments, typed: &PlanTyped, word: store::PlanWord, output: &mut Output) -> Outcome {
+fn say(
+    arguments: &Arguments,
+    typed: &PlanTyped,
+    word: store::PlanWord,
+    wait: Option<Soak>,
+    output: &mut Output,
+) -> Outcome {
     let dry = if typed.terms.dry_run { " (dry run)" } else { "" };
     let what = format!("plan {} {}{dry}", word.word(), typed.flag);
     let begun = change::begin(arguments, &typed.terms.by, &what, typed.terms.reason.as_deref(), output)?;
     let store = &begun.store;
     let change = &Change { base: typed.base, ..begun.change.clone() };
     if let Some(stage) = entered(store, &typed.flag, word) {
-        return already(&begun, typed, stage, output);
+        return already(&begun, typed, stage, wait, output);
     }
     let planned = store.plan_word(&typed.flag, word, change).map_err(Failure::changing)?;
     tell(&typed.flag, &planned, output);
@@ -89,8 +98,30 @@ fn say(arguments: &Arguments, typed: &PlanTyped, word: store::PlanWord, output: 
     let again = again(typed, &sent);
     let arrived = begun.send(sent, None).tell(again.as_deref(), output);
     answer["machines"] = arrived.json();
+    finish(store, &typed.flag, wait, (answer, arrived.exit()), output)
+}
+
+/// Prints the answer, at once or when the plan has ended.
+fn finish(
+    store: &store::Store,
+    flag: &str,
+    wait: Option<Soak>,
+    (mut answer, exit): (Value, Exit),
+    output: &mut Output,
+) -> Outcome {
+    let Some(length) = wait else {
+        output.json(&answer);
+        return Ok(exit);
+    };
+    let waited = plan_wait::wait(store, flag, &length, output)?;
+    answer["stage"] = waited.stage.into();
+    answer["wait"] = json!({ "ended": waited.end.as_str(), "why": waited.why });
     output.json(&answer);
-    Ok(arrived.exit())
+    Ok(match waited.end {
+        plan_wait::End::Done => exit,
+        plan_wait::End::Timeout => Exit::Unknown,
+        _ => Exit::No,
+    })
 }
 
 /// The stage, counted from 0, where `advance` names one that the flag's plan has entered already.
@@ -102,7 +133,13 @@ fn entered(store: &store::Store, flag: &str, word: store::PlanWord) -> Option<us
 }
 
 /// Typed again: nothing to do here, but perhaps elsewhere.
-fn already(begun: &change::Begun, typed: &PlanTyped, stage: usize, output: &mut Output) -> Outcome {
+fn already(
+    begun: &change::Begun,
+    typed: &PlanTyped,
+    stage: usize,
+    wait: Option<Soak>,
+    output: &mut Output,
+) -> Outcome {
     let flag = &typed.flag;
     output.line(format!("{flag}: its plan has entered stage {} already; nothing was changed", stage + 1));
     let sent = relayed(typed, store::PlanWord::Advance(Some(stage)), Some(stage));
@@ -111,7 +148,7 @@ fn already(begun: &change::Begun, typed: &PlanTyped, stage: usize, output: &mut 
         true => machines::Arrived::default(),
         false => begun.send(sent, None).tell(again.as_deref(), output),
     };
-    output.json(&json!({
+    let answer = json!({
         "environment": begun.store.environment(),
         "machine": begun.change.actor.host,
         "flag": flag,
@@ -124,8 +161,8 @@ fn already(begun: &change::Begun, typed: &PlanTyped, stage: usize, output: &mut 
         "reach": Value::Null,
         "differences": [],
         "machines": arrived.json(),
-    }));
-    Ok(arrived.exit())
+    });
+    finish(&begun.store, flag, wait, (answer, arrived.exit()), output)
 }
 
 /// What may be typed again without entering one stage more; none where that is what was typed.

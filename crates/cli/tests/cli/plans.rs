@@ -320,3 +320,54 @@ fn what_an_advance_says_to_type_again_enters_no_further_stage() {
     let ran = shop.run(["plan", "advance", "customer_portal", "--stage", "4", "--reason", "x"]).exits(1);
     assert!(ran.err.contains("so that the next is 3, not 4"), "{}", ran.err);
 }
+
+// A pipeline had to poll `plan show` in a loop of its own.
+#[test]
+fn wait_ends_with_the_plan_and_says_how_by_its_exit_code() {
+    let shop = planned();
+    let start = |arguments: &[&str]| {
+        let mut command = shop.command(["plan"]);
+        command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().unwrap()
+    };
+    let ended = |child: std::process::Child| crate::shop::ran(child.wait_with_output().unwrap());
+    let until = |ready: &dyn Fn() -> bool| {
+        let began = Instant::now();
+        while !ready() {
+            assert!(began.elapsed() < Duration::from_secs(20));
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    };
+    let state =
+        |flag: &str| shop.run(["plan", "show", flag, "--json"]).json()["state"].as_str().unwrap().to_owned();
+    let waits = start(&["start", "quick", "--wait"]);
+    until(&|| {
+        shop.run(["plan", "tick"]).exits(0);
+        state("quick") == "done"
+    });
+    let ran = ended(waits).exits(0);
+    assert!(
+        ran.out.contains("stage 2 of 3, 60 %") && ran.out.trim_end().ends_with("done, stage 3 of 3, 100 %"),
+        "{}",
+        ran.out
+    );
+
+    let waits = start(&["start", "customer_portal", "--wait=1h", "--json"]);
+    until(&|| state("customer_portal") == "running");
+    shop.run(["plan", "hold", "customer_portal", "--reason", "doubts"]).exits(0);
+    let json = ended(waits).exits(1).json();
+    assert_eq!((&json["wait"]["ended"], &json["stage"]), (&"held".into(), &1.into()), "{json:#}");
+    assert!(json["wait"]["why"].as_str().unwrap().contains("doubts"), "{json:#}");
+
+    let waits = start(&["resume", "customer_portal", "--wait=1h"]);
+    until(&|| state("customer_portal") == "running");
+    shop.run(["kill", "customer_portal", "--reason", "fire"]).exits(0);
+    let ran = ended(waits).exits(1);
+    assert!(ran.err.contains("killed since ") && ran.err.contains(": fire"), "{}", ran.err);
+    shop.run(["revive", "customer_portal"]).exits(0);
+    let ran = shop.run(["plan", "advance", "customer_portal", "--reason", "x", "--wait=1s"]).exits(2);
+    assert!(ran.err.contains("after 1s") && ran.err.contains("stage 2 of 4"), "{}", ran.err);
+    shop.run(["plan", "hold", "customer_portal", "--wait"]).exits(2);
+    shop.run(["plan", "advance", "customer_portal", "--reason", "x", "--wait=1s", "--dry-run"]).exits(2);
+    shop.run(["plan", "advance", "customer_portal", "--reason", "x", "--wait=soon"]).exits(2);
+}

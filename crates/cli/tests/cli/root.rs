@@ -491,3 +491,73 @@ fn root_runs_no_command_that_another_user_put_into_its_store() {
     assert!(told.contains("mv ") && !told.contains("chown"), "{told}");
     assert!(!spied.exists());
 }
+
+/// Runs lines of a shell where `/etc` is a copy of a few files.
+fn with_own_etc(shop: &Shop, lines: &str) -> Ran {
+    let etc = shop.directory.join("etc");
+    if !etc.exists() {
+        std::fs::create_dir(&etc).unwrap();
+        for name in ["passwd", "group", "nsswitch.conf"] {
+            let _ = std::fs::copy(format!("/etc/{name}"), etc.join(name));
+        }
+    }
+    let text = format!("mount --bind etc /etc && {lines}");
+    let mut shell = Command::new("unshare");
+    shell.args(["--mount", "sh", "-c", &text]).current_dir(&shop.directory).env_clear();
+    shell.env(
+        "PATH",
+        format!("{}:/usr/bin:/bin", Path::new(env!("CARGO_BIN_EXE_flagstone")).parent().unwrap().display()),
+    );
+    ran(shell.stdin(Stdio::null()).output().unwrap())
+}
+
+// `sudo flagstone kill` loses FLAGSTONE_STORE, and asked "which store?".
+#[test]
+fn init_names_the_machines_store_where_root_says_so() {
+    let shop = Shop::passable();
+    let store = shop.directory.canonicalize().unwrap().join("store");
+    let named = || std::fs::read_to_string(shop.directory.join("etc/flagstone/store"));
+    // Without a terminal it is not offered.
+    with_own_etc(&shop, "flagstone init other --environment production").exits(0);
+    assert!(named().is_err());
+    let ran = with_own_etc(
+        &shop,
+        "umask 077; flagstone init store --environment production --default-store && flagstone status",
+    )
+    .exits(0);
+    assert!(
+        ran.out.contains("this machine's store") && ran.out.contains("  generation   none"),
+        "{}",
+        ran.out
+    );
+    assert_eq!(named().unwrap(), format!("{}\n", store.display()));
+    let mode = shop.directory.join("etc/flagstone/store").metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o644, "whoever asks reads it");
+    // What is named there is not replaced, and nothing is made.
+    let ran = with_own_etc(&shop, "flagstone init third --environment production --default-store").exits(1);
+    assert!(ran.err.contains("names") && ran.err.contains("rm /etc/flagstone/store"), "{}", ran.err);
+    assert!(!shop.directory.join("third").exists());
+    // Only root writes there.
+    std::fs::create_dir(shop.directory.join("home")).unwrap();
+    chown(shop.directory.join("home"), Some(OWNER), None).unwrap();
+    let ran = with_own_etc(
+        &shop,
+        &format!("rm etc/flagstone/store; setpriv --reuid {OWNER} --clear-groups flagstone init home/shop --environment production --default-store"),
+    )
+    .exits(1);
+    assert!(ran.err.contains("only root"), "{}", ran.err);
+    assert!(!shop.directory.join("home/shop").exists());
+}
+
+#[test]
+fn init_offers_to_name_the_machines_store_on_a_terminal() {
+    let shop = Shop::passable();
+    for (answer, named) in [("n", false), ("y", true)] {
+        let script = format!(
+            "(sleep 1; echo {answer}; sleep 1) | script -qec 'flagstone init store-{answer} --environment production' /dev/null"
+        );
+        let ran = with_own_etc(&shop, &script);
+        assert!(ran.out.contains("/etc/flagstone/store? [y/N]"), "{} {}", ran.out, ran.err);
+        assert_eq!(shop.directory.join("etc/flagstone/store").exists(), named, "{}", ran.out);
+    }
+}
