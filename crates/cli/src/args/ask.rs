@@ -1,6 +1,6 @@
 //! The words that only ask.
 
-use super::values::{base_url, between, company, hours, instant, percentage, since};
+use super::values::{base_url, between, company, flag_key, hours, instant, percentage, since};
 use crate::doctor::{KINDS, Kind};
 use crate::fastcgi::Address;
 use clap::builder::PossibleValuesParser;
@@ -23,6 +23,7 @@ pub struct Check {
 #[derive(Debug, Args)]
 pub struct Show {
     /// The flag's key
+    #[arg(value_parser = flag_key)]
     pub flag: String,
 }
 
@@ -30,6 +31,7 @@ pub struct Show {
 #[derive(Debug, Args)]
 pub struct Ask {
     /// The flag's key
+    #[arg(value_parser = flag_key)]
     pub flag: String,
     /// For this company: `42` is the integer, `042` a string
     #[arg(long, value_name = "C", allow_hyphen_values = true)]
@@ -46,6 +48,7 @@ pub struct Ask {
 #[derive(Debug, Args)]
 pub struct Stats {
     /// One flag's key, to see its reasons
+    #[arg(value_parser = flag_key)]
     pub flag: Option<String>,
     /// Draw so many hours, up to 24
     #[arg(long, value_name = "N", default_value_t = 24, value_parser = hours)]
@@ -62,6 +65,7 @@ pub struct Stats {
 #[derive(Debug, Args)]
 pub struct Experiment {
     /// The flag's key
+    #[arg(value_parser = flag_key)]
     pub flag: String,
     /// This event only
     #[arg(long, value_name = "E")]
@@ -153,6 +157,7 @@ pub struct Diff {
 #[derive(Debug, Args)]
 pub struct Simulate {
     /// The flag's key
+    #[arg(value_parser = flag_key)]
     pub flag: String,
     /// The percentage to try, with up to three decimals
     #[arg(long, value_name = "P", value_parser = percentage, allow_hyphen_values = true)]

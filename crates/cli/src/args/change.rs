@@ -1,6 +1,6 @@
 //! The words that change what is on.
 
-use super::values::{company, name, percentage, reason, release, target};
+use super::values::{company, flag_key, name, percentage, reason, release, target};
 use clap::{ArgGroup, Args, ValueHint};
 use flagstone::definition::{CompanyId, Percentage};
 use std::path::PathBuf;
@@ -142,6 +142,7 @@ pub struct Changing {
 #[derive(Debug, Args)]
 pub struct Enable {
     /// The flag's key
+    #[arg(value_parser = flag_key)]
     pub flag: String,
     /// For so many, drawn by the rollout's rules; 100 is everybody
     #[arg(long, value_name = "P", value_parser = percentage, allow_hyphen_values = true)]
@@ -158,6 +159,7 @@ pub struct Enable {
 #[derive(Debug, Args)]
 pub struct Disable {
     /// The flag's key
+    #[arg(value_parser = flag_key)]
     pub flag: String,
     /// For this company only, as `deny` does (may be given again)
     #[arg(long = "company", value_name = "C", value_parser = company, allow_hyphen_values = true)]
@@ -171,6 +173,7 @@ pub struct Disable {
 #[derive(Debug, Args)]
 pub struct Rollout {
     /// The flag's key
+    #[arg(value_parser = flag_key)]
     pub flag: String,
     /// From 0 to 100, with up to three decimals
     #[arg(value_parser = percentage, allow_negative_numbers = true)]
@@ -185,6 +188,7 @@ pub struct Rollout {
 #[command(group = ArgGroup::new("whom").args(["companies", "from_file"]).required(true).multiple(true))]
 pub struct Companies {
     /// The flag's key
+    #[arg(value_parser = flag_key)]
     pub flag: String,
     /// The companies: `42` is the integer, `042` a string
     #[arg(value_name = "COMPANY", value_parser = company, allow_negative_numbers = true)]
@@ -201,6 +205,7 @@ pub struct Companies {
 #[derive(Debug, Args)]
 pub struct Add {
     /// The new flag's key
+    #[arg(value_parser = flag_key)]
     pub flag: String,
     /// The file of definitions
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -243,6 +248,7 @@ pub enum Target {
 #[derive(Debug, Args)]
 pub struct Kill {
     /// The flag's key
+    #[arg(value_parser = flag_key)]
     pub flag: String,
     /// Why, for the audit trail and for whoever asks what happened
     #[arg(long, value_name = "R", value_parser = reason)]
@@ -262,6 +268,7 @@ pub struct Kill {
 #[derive(Debug, Args)]
 pub struct Revive {
     /// The flag's key
+    #[arg(value_parser = flag_key)]
     pub flag: String,
     /// Why, for the audit trail
     #[arg(long, value_name = "R")]

@@ -1,6 +1,6 @@
 //! Rollout plans, and what a daemon does.
 
-use super::values::instant;
+use super::values::{flag_key, instant};
 use super::{By, Terms};
 use clap::{Args, Subcommand, ValueHint};
 use flagstone::definition::Soak;
@@ -37,6 +37,7 @@ pub enum PlanWord {
 #[derive(Debug, Args)]
 pub struct PlanShow {
     /// The flag's key
+    #[arg(value_parser = flag_key)]
     pub flag: Option<String>,
 }
 
@@ -44,6 +45,7 @@ pub struct PlanShow {
 #[derive(Debug, Args)]
 pub struct PlanTyped {
     /// The flag's key
+    #[arg(value_parser = flag_key)]
     pub flag: String,
     /// Refuse unless this generation is still the current one
     #[arg(long, value_name = "N")]

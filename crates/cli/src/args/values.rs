@@ -44,6 +44,11 @@ pub(super) fn target(text: &str) -> Result<Target, String> {
         .map_err(|_| "expected a generation's number, or its content's 32 hex digits".to_owned())
 }
 
+/// A flag's key. A chat client's text has a word joiner before `_`, which no key has and nobody sees.
+pub(super) fn flag_key(text: &str) -> Result<String, String> {
+    Ok(text.replace('\u{2060}', ""))
+}
+
 pub(super) fn name(text: &str) -> Result<String, String> {
     match text.trim() {
         "" => Err("expected a person's name".to_owned()),

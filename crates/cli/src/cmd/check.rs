@@ -12,6 +12,8 @@ use std::path::Path;
 const LIMIT: u64 = 64 << 20;
 /// Problems shown.
 const PROBLEMS: usize = 100;
+/// Warnings shown where something else matters more.
+const WARNINGS: usize = 5;
 
 pub fn run(word: &Check, output: &mut Output) -> Outcome {
     let name = place::file_name(&word.file);
@@ -83,6 +85,20 @@ fn check(name: &str, bytes: &[u8], environment: Option<&str>) -> (Report, u64, V
             let environments = document.environments().into_iter().map(str::to_owned).collect();
             (document.check(&today), flags, environments)
         }
+    }
+}
+
+/// A few warnings, and how many there are more.
+pub fn warnings(file: &Path, report: &Report, output: &mut Output) {
+    let few = report.problems.iter().take(WARNINGS).cloned().collect();
+    problems(&Report { problems: few, omitted: 0 }, output);
+    let more = report.problems.len().saturating_sub(WARNINGS) + report.omitted;
+    if more > 0 {
+        output.line(format!(
+            "… and {}: `flagstone check {}` shows them",
+            words::counted(more as u64, "more warning"),
+            words::plain(&file.to_string_lossy())
+        ));
     }
 }
 

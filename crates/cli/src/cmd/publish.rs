@@ -39,7 +39,7 @@ pub fn run(arguments: &Arguments, word: &Publish, output: &mut Output) -> Outcom
             return Ok(Exit::No);
         }
     };
-    check::problems(&warnings, output);
+    check::warnings(&word.file, &warnings, output);
     let file = Checked { name, bytes, definitions, warnings };
     match (word.check_drift, word.terms.dry_run) {
         (true, _) => check_drift(store, change, word, &file, output),

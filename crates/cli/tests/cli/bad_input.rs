@@ -69,6 +69,16 @@ fn a_machines_command_that_is_text_is_told_what_to_type() {
     assert!(ran.err.contains(r#"'["ssh", "web-2", "flagstone"]'"#), "{}", ran.err);
 }
 
+// A flag copied from a message in Slack: it has no such flag, "customer\u{2060}_portal".
+#[test]
+fn a_flag_copied_from_a_chat_is_found() {
+    let shop = Shop::published();
+    shop.run(["kill", "customer\u{2060}_portal", "--reason", "x"]).exits(0);
+    shop.run(["explain", "customer\u{2060}_portal", "--company", "1"]).exits(0);
+    let ran = shop.run(["revive", "customer\u{2060}_portal"]).exits(0);
+    assert!(ran.out.contains("revived customer_portal"), "{}", ran.out);
+}
+
 #[test]
 fn a_snapshot_that_was_cut_off_says_so() {
     let shop = Shop::published();
@@ -249,4 +259,25 @@ fn an_environment_that_the_file_does_not_name_is_an_error_that_names_the_known_o
     assert!(ran.out.contains(said) && ran.out.contains("nothing was published"), "{}", ran.out);
     shop.write("flags.json", r#"{"flags": {"a": true}}"#);
     shop.run(["publish", "flags.json", "--store", "other"]).exits(0);
+}
+
+// A hundred such lines stood before the one that matters.
+#[test]
+fn a_publish_shows_a_few_warnings_and_counts_the_rest() {
+    let shop = Shop::empty();
+    let flags: Vec<String> = (0..50)
+        .map(|number| format!("\"f{number}\": {{\"enabled\": true, \"rollout\": {{\"percentage\": 0}}}}"))
+        .collect();
+    shop.write("flags.json", format!("{{\"flags\": {{{}}}}}", flags.join(", ")));
+    shop.run(["init", "store", "--environment", "production"]).exits(0);
+    let warned = |ran: &crate::shop::Ran| ran.out.lines().filter(|line| line.contains("warning:")).count();
+    let ran = shop.run(["check", "flags.json"]).exits(0);
+    assert_eq!(warned(&ran), 50, "{}", ran.out);
+    let ran = shop.run(["publish", "flags.json"]).exits(0);
+    assert_eq!(warned(&ran), 5, "{}", ran.out);
+    assert!(
+        ran.out.contains("… and 45 more warnings: `flagstone check flags.json` shows them"),
+        "{}",
+        ran.out
+    );
 }
