@@ -5,7 +5,7 @@ use super::counts::Counts;
 use super::evidence::{Evidence, Seen};
 use super::finding::{Against, Finding, Ground, Harm, Share};
 use super::kind::{self, Kind};
-use super::mark::{Mark, Step};
+use super::mark::{Mark, Step, Sum};
 use super::memory::{Before, Kept};
 use super::past::{Past, Usual};
 use super::plausible::plausible;
@@ -252,7 +252,10 @@ impl Detector {
             }
             self.since = Mark::change(&since, true);
         }
-        (self.latest, self.before) = (Mark::whole(exposure), None);
+        if before != *exposure {
+            self.latest = Mark::whole(exposure);
+        }
+        self.before = None;
         if at >= self.next_tick {
             self.tick(policy, &before);
         }
@@ -483,9 +486,9 @@ impl Detector {
 
     /// What was counted within the window.
     fn windowed(&self) -> Exposure {
-        let mut sum = Exposure::default();
-        self.window.iter().for_each(|(_, step)| step.add_to(&mut sum));
-        sum
+        let mut sum = Sum::new();
+        self.window.iter().for_each(|(_, step)| sum.add(step));
+        sum.exposure()
     }
 
     fn feed(&mut self, now: &Exposure, before: &Exposure) {

@@ -3,7 +3,12 @@
 //! Most numbers are zero or small: they are kept as LEB128, and runs of zeros by their length.
 
 use crate::telemetry::duration::BUCKETS;
-use crate::telemetry::{Cohort, Exposure};
+use crate::telemetry::{Cohort, Exposure, GROUPS};
+
+/// Numbers of a cohort: requests, errors, durations; then by group the requests, errors and times.
+const COHORT: usize = 2 + BUCKETS + 3 * GROUPS;
+/// Numbers of a flag: gated, mixed, and both cohorts.
+const FLAG: usize = 2 + 2 * COHORT;
 
 /// One flag's counters at one moment.
 #[derive(Debug, Clone)]
@@ -17,12 +22,13 @@ pub(super) struct CohortMark(Packed);
 #[derive(Debug, Clone, Default)]
 pub(super) struct Step(Packed);
 
+/// Steps added up.
+pub(super) struct Sum([u64; FLAG]);
+
 impl Mark {
     /// All counters.
     pub(super) fn whole(exposure: &Exposure) -> Self {
-        let mut packer = Packer::default();
-        each(exposure, |value| packer.push(value));
-        Self(packer.finish())
+        Self(Packed::of(&flat(exposure)))
     }
 
     /// The counters at a change: groups are only counted where the flag is on, and durations off are needed until
@@ -41,26 +47,24 @@ impl Mark {
 
     /// The counters.
     pub(super) fn exposure(&self) -> Exposure {
-        let (mut exposure, mut values) = (Exposure::default(), self.0.values());
-        each_mut(&mut exposure, |value| *value = values.next());
-        exposure
+        let mut numbers = [0; FLAG];
+        self.0.each(|place, value| put(&mut numbers, place, value));
+        exposure(&numbers)
     }
 }
 
 impl CohortMark {
     pub(super) fn of(cohort: &Cohort) -> Self {
-        let mut packer = Packer::default();
-        let sums = [cohort.requests, cohort.errors];
-        sums.iter().chain(&cohort.durations).for_each(|value| packer.push(*value));
-        Self(packer.finish())
+        let mut numbers = [0; COHORT];
+        lay(&Cohort { groups: Default::default(), ..cohort.clone() }, &mut numbers);
+        Self(Packed::of(&numbers))
     }
 
     /// The counters; the groups are empty.
     pub(super) fn cohort(&self) -> Cohort {
-        let (mut cohort, mut values) = (Cohort::default(), self.0.values());
-        (cohort.requests, cohort.errors) = (values.next(), values.next());
-        cohort.durations.iter_mut().for_each(|value| *value = values.next());
-        cohort
+        let mut numbers = [0; COHORT];
+        self.0.each(|place, value| put(&mut numbers, place, value));
+        cohort(&numbers)
     }
 }
 
@@ -70,61 +74,104 @@ impl Step {
         if now == before {
             return;
         }
-        let mut sum = Exposure::default();
-        self.add_to(&mut sum);
-        sum.gated = sum.gated.saturating_add(now.gated.saturating_sub(before.gated));
-        sum.mixed = sum.mixed.saturating_add(now.mixed.saturating_sub(before.mixed));
-        extend(&mut sum.on, &now.on, &before.on);
-        extend(&mut sum.off, &now.off, &before.off);
-        *self = Self(Mark::whole(&sum).0);
-    }
-
-    /// Adds it to a sum of steps.
-    pub(super) fn add_to(&self, sum: &mut Exposure) {
-        let mut values = self.0.values();
-        each_mut(sum, |value| *value = value.saturating_add(values.next()));
+        let added = Exposure {
+            on: added(&now.on, &before.on),
+            off: added(&now.off, &before.off),
+            gated: now.gated.saturating_sub(before.gated),
+            mixed: now.mixed.saturating_sub(before.mixed),
+        };
+        let mut sum = Sum(flat(&added));
+        sum.add(self);
+        self.0 = Packed::of(&sum.0);
     }
 }
 
-fn extend(sum: &mut Cohort, now: &Cohort, before: &Cohort) {
-    let add = |sum: &mut u64, now: u64, before: u64| *sum = sum.saturating_add(now.saturating_sub(before));
-    add(&mut sum.requests, now.requests, before.requests);
-    add(&mut sum.errors, now.errors, before.errors);
-    for ((sum, now), before) in sum.durations.iter_mut().zip(&now.durations).zip(&before.durations) {
-        add(sum, *now, *before);
+impl Sum {
+    /// Nothing yet.
+    pub(super) fn new() -> Self {
+        Self([0; FLAG])
     }
-    let [all, ..] = &mut sum.groups;
+
+    pub(super) fn add(&mut self, step: &Step) {
+        step.0.each(|place, value| {
+            if let Some(sum) = self.0.get_mut(place) {
+                *sum = sum.saturating_add(value);
+            }
+        });
+    }
+
+    /// As counters.
+    pub(super) fn exposure(&self) -> Exposure {
+        exposure(&self.0)
+    }
+}
+
+/// What was added to a cohort.
+fn added(now: &Cohort, before: &Cohort) -> Cohort {
+    let mut cohort = Cohort {
+        requests: now.requests.saturating_sub(before.requests),
+        errors: now.errors.saturating_sub(before.errors),
+        ..Cohort::default()
+    };
+    for ((added, now), before) in cohort.durations.iter_mut().zip(&now.durations).zip(&before.durations) {
+        *added = now.saturating_sub(*before);
+    }
+    let [all, ..] = &mut cohort.groups;
     for (now, before) in now.groups.iter().zip(&before.groups) {
-        add(&mut all.requests, now.requests, before.requests);
-        add(&mut all.errors, now.errors, before.errors);
+        all.requests = all.requests.saturating_add(now.requests.saturating_sub(before.requests));
+        all.errors = all.errors.saturating_add(now.errors.saturating_sub(before.errors));
+    }
+    cohort
+}
+
+/// All counters of a flag in one row.
+fn flat(exposure: &Exposure) -> [u64; FLAG] {
+    let mut numbers = [0; FLAG];
+    let [gated, mixed, cohorts @ ..] = &mut numbers;
+    (*gated, *mixed) = (exposure.gated, exposure.mixed);
+    let (on, off) = cohorts.split_at_mut(COHORT);
+    lay(&exposure.on, on);
+    lay(&exposure.off, off);
+    numbers
+}
+
+fn lay(cohort: &Cohort, row: &mut [u64]) {
+    let [requests, errors, row @ ..] = row else { return };
+    (*requests, *errors) = (cohort.requests, cohort.errors);
+    let Some((durations, row)) = row.split_first_chunk_mut() else { return };
+    *durations = cohort.durations;
+    let Some((requests, row)) = row.split_first_chunk_mut::<GROUPS>() else { return };
+    let Some((errors, row)) = row.split_first_chunk_mut::<GROUPS>() else { return };
+    let Some((times, _)) = row.split_first_chunk_mut::<GROUPS>() else { return };
+    for (((group, requests), errors), time) in cohort.groups.iter().zip(requests).zip(errors).zip(times) {
+        (*requests, *errors, *time) = (group.requests, group.errors, group.time);
     }
 }
 
-/// All counters of a flag, in one order.
-fn each(exposure: &Exposure, mut take: impl FnMut(u64)) {
-    take(exposure.gated);
-    take(exposure.mixed);
-    for cohort in [&exposure.on, &exposure.off] {
-        take(cohort.requests);
-        take(cohort.errors);
-        cohort.durations.iter().for_each(|value| take(*value));
-        cohort.groups.iter().for_each(|group| take(group.requests));
-        cohort.groups.iter().for_each(|group| take(group.errors));
-        cohort.groups.iter().for_each(|group| take(group.time));
-    }
+fn exposure(numbers: &[u64; FLAG]) -> Exposure {
+    let [gated, mixed, cohorts @ ..] = numbers;
+    let (on, off) = cohorts.split_at(COHORT);
+    Exposure { on: cohort(on), off: cohort(off), gated: *gated, mixed: *mixed }
 }
 
-/// The same, to change them.
-fn each_mut(exposure: &mut Exposure, mut change: impl FnMut(&mut u64)) {
-    change(&mut exposure.gated);
-    change(&mut exposure.mixed);
-    for cohort in [&mut exposure.on, &mut exposure.off] {
-        change(&mut cohort.requests);
-        change(&mut cohort.errors);
-        cohort.durations.iter_mut().for_each(&mut change);
-        cohort.groups.iter_mut().for_each(|group| change(&mut group.requests));
-        cohort.groups.iter_mut().for_each(|group| change(&mut group.errors));
-        cohort.groups.iter_mut().for_each(|group| change(&mut group.time));
+fn cohort(row: &[u64]) -> Cohort {
+    let mut cohort = Cohort::default();
+    let [requests, errors, row @ ..] = row else { return cohort };
+    (cohort.requests, cohort.errors) = (*requests, *errors);
+    let Some((durations, row)) = row.split_first_chunk() else { return cohort };
+    cohort.durations = *durations;
+    let (requests, row) = row.split_at(GROUPS.min(row.len()));
+    let (errors, times) = row.split_at(GROUPS.min(row.len()));
+    for (((group, requests), errors), time) in cohort.groups.iter_mut().zip(requests).zip(errors).zip(times) {
+        (group.requests, group.errors, group.time) = (*requests, *errors, *time);
+    }
+    cohort
+}
+
+#[inline]
+fn put(numbers: &mut [u64], place: usize, value: u64) {
+    if let Some(number) = numbers.get_mut(place) {
+        *number = value;
     }
 }
 
@@ -132,77 +179,60 @@ fn each_mut(exposure: &mut Exposure, mut change: impl FnMut(&mut u64)) {
 #[derive(Debug, Clone, Default)]
 struct Packed(Box<[u8]>);
 
-#[derive(Default)]
-struct Packer {
-    bytes: Vec<u8>,
-    zeros: u64,
-}
-
-impl Packer {
-    fn push(&mut self, value: u64) {
-        if value == 0 {
-            self.zeros += 1;
-            return;
-        }
-        if self.zeros > 0 {
-            self.bytes.push(0);
-            let more = self.zeros - 1;
-            self.zeros = 0;
-            self.number(more);
-        }
-        self.number(value);
-    }
-
-    fn number(&mut self, mut value: u64) {
-        while value > 0x7f {
-            self.bytes.push(value as u8 | 0x80);
-            value >>= 7;
-        }
-        self.bytes.push(value as u8);
-    }
-
-    fn finish(self) -> Packed {
-        Packed(self.bytes.into_boxed_slice())
-    }
-}
-
 impl Packed {
-    fn values(&self) -> Values<'_> {
-        Values { bytes: self.0.iter(), zeros: 0 }
+    fn of(numbers: &[u64]) -> Self {
+        let mut bytes = Vec::with_capacity(1024);
+        let mut rest = numbers;
+        while let Some(zeros) = rest.iter().position(|number| *number != 0) {
+            if zeros > 0 {
+                bytes.push(0);
+                pack(&mut bytes, zeros as u64 - 1);
+            }
+            let Some((number, further)) = rest.get(zeros..).and_then(<[u64]>::split_first) else { break };
+            pack(&mut bytes, *number);
+            rest = further;
+        }
+        Self(bytes.into())
+    }
+
+    /// Each number that is not zero, with its place.
+    fn each(&self, mut take: impl FnMut(usize, u64)) {
+        let mut bytes = self.0.iter();
+        let mut place = 0;
+        while let Some(number) = unpack(&mut bytes) {
+            if number == 0 {
+                place += 1 + unpack(&mut bytes).unwrap_or(0) as usize;
+                continue;
+            }
+            take(place, number);
+            place += 1;
+        }
     }
 }
 
-struct Values<'a> {
-    bytes: std::slice::Iter<'a, u8>,
-    zeros: u64,
+#[inline]
+fn pack(bytes: &mut Vec<u8>, mut number: u64) {
+    while number > 0x7f {
+        bytes.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    bytes.push(number as u8);
 }
 
-impl Values<'_> {
-    /// The next number; zero after the last.
-    fn next(&mut self) -> u64 {
-        if self.zeros > 0 {
-            self.zeros -= 1;
-            return 0;
-        }
-        match self.number() {
-            Some(0) => {
-                self.zeros = self.number().unwrap_or(0);
-                0
-            }
-            value => value.unwrap_or(0),
-        }
+#[inline]
+fn unpack(bytes: &mut std::slice::Iter<'_, u8>) -> Option<u64> {
+    let first = *bytes.next()?;
+    if first < 0x80 {
+        return Some(first.into());
     }
-
-    fn number(&mut self) -> Option<u64> {
-        let (mut value, mut shift) = (0, 0);
-        loop {
-            let byte = *self.bytes.next()?;
-            value |= u64::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                return Some(value);
-            }
-            shift += 7;
+    let (mut number, mut shift) = (u64::from(first & 0x7f), 7);
+    loop {
+        let byte = *bytes.next()?;
+        number |= u64::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            return Some(number);
         }
+        shift += 7;
     }
 }
 
@@ -211,42 +241,41 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn counted(values: &[u64]) -> Exposure {
-        let (mut exposure, mut values) = (Exposure::default(), values.iter());
-        each_mut(&mut exposure, |value| *value = values.next().copied().unwrap_or(0));
-        exposure
+    fn counted(values: &[u64], shift: u32) -> Exposure {
+        let mut numbers = [0; FLAG];
+        numbers.iter_mut().zip(values).for_each(|(number, value)| *number = value >> shift);
+        exposure(&numbers)
     }
 
     /// Most are zero.
     fn values() -> impl Strategy<Value = Vec<u64>> {
         let value = prop_oneof![4 => Just(0), 2 => 0..300_u64, 1 => any::<u64>()];
-        proptest::collection::vec(value, 0..430)
+        proptest::collection::vec(value, 0..FLAG)
     }
 
     proptest! {
         #[test]
         fn counters_come_back_as_they_were(values in values()) {
-            let exposure = counted(&values);
+            let exposure = counted(&values, 0);
             prop_assert_eq!(Mark::whole(&exposure).exposure(), exposure.clone());
             let cohort = CohortMark::of(&exposure.on).cohort();
             prop_assert_eq!((cohort.requests, cohort.durations), (exposure.on.requests, exposure.on.durations));
+            prop_assert_eq!(cohort.groups, <[crate::telemetry::Group; GROUPS]>::default());
         }
 
         #[test]
         fn steps_add_up_to_what_was_counted(first in values(), then in values()) {
-            let (mut first, mut then) = (counted(&first), counted(&then));
-            each_mut(&mut first, |value| *value >>= 8);
-            each_mut(&mut then, |value| *value >>= 8);
-            let mut sum = Exposure::default();
+            let first = counted(&first, 8);
+            let mut both = counted(&then, 8);
+            both.on.add(&first.on);
+            both.off.add(&first.off);
+            (both.gated, both.mixed) = (both.gated + first.gated, both.mixed + first.mixed);
             let mut step = Step::default();
-            step.extend(&first, &sum);
-            let mut both = first.clone();
-            let mut added = Vec::new();
-            each(&then, |value| added.push(value));
-            let mut added = added.into_iter();
-            each_mut(&mut both, |value| *value += added.next().unwrap_or(0));
+            step.extend(&first, &Exposure::default());
             step.extend(&both, &first);
-            step.add_to(&mut sum);
+            let mut sum = Sum::new();
+            sum.add(&step);
+            let sum = sum.exposure();
             prop_assert_eq!(sum.on.durations, both.on.durations);
             let requests: u64 = both.off.groups.iter().map(|group| group.requests).sum();
             prop_assert_eq!((sum.off.groups[0].requests, sum.gated), (requests, both.gated));
