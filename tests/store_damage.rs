@@ -307,7 +307,10 @@ fn a_worker_that_starts_has_everything_off_where_kill_slots_were_overwritten() {
     let dir = trusted_dir();
     let path = dir.join("store");
     let store = new_store(&path);
-    publish(&store, &definitions(r#"{"portal":{"enabled":true},"other":{"enabled":true}}"#));
+    publish(
+        &store,
+        &definitions(r#"{"portal":{"enabled":true},"other":{"emergency":"keep","enabled":true}}"#),
+    );
     store.kill("portal", change()).unwrap();
     let running = reader(&path);
     running.view();
@@ -369,6 +372,61 @@ fn a_worker_that_starts_has_everything_off_where_kill_slots_were_overwritten() {
     let started = reader(&dir.join("before"));
     started.view();
     assert!(started.status().last_error.is_none(), "a store from before the slots were counted");
+}
+
+#[test]
+fn a_sequence_that_does_not_go_with_its_slot_revives_nothing() {
+    // One bit of it, 3 to 2, was a revive for every worker.
+    let dir = trusted_dir();
+    let path = dir.join("store");
+    let store = new_store(&path);
+    publish(&store, &portal(true));
+    for _ in 0..2 {
+        store.kill("portal", change()).unwrap();
+        let running = reader(&path);
+        running.view();
+        let good = std::fs::read(path.join("head")).unwrap();
+        let sequence = u64::from_le_bytes(good[4_096..4_104].try_into().unwrap());
+        for bit in 0..64 {
+            write_head(&path, 4_096, &(sequence ^ 1 << bit).to_le_bytes());
+            epoch(&path);
+            assert!(!on(&running.view(), "portal"), "bit {bit}");
+            assert!(!on(&reader(&path).view(), "portal"), "bit {bit}, a worker that starts");
+        }
+        write_head(&path, 0, &good);
+        store.revive("portal", change()).unwrap();
+        assert!(on(&running.view(), "portal"));
+    }
+    // An older copy written over the head, and the stop's words.
+    let older = std::fs::read(path.join("head")).unwrap();
+    publish(&store, &definitions(r#"{"portal":{"description":"2","enabled":true}}"#));
+    store.kill("portal", change()).unwrap();
+    let newer = std::fs::read(path.join("head")).unwrap();
+    let running = reader(&path);
+    running.view();
+    write_head(&path, 0, &older);
+    epoch(&path);
+    assert!(!on(&running.view(), "portal"), "it goes on with what it has");
+    write_head(&path, 0, &newer);
+    write_head(&path, 272, &2_u64.to_le_bytes());
+    epoch(&path);
+    assert!(store.stop_all(change()).unwrap().changed, "nothing was stopped yet");
+    assert!(reader(&path).status().last_error.is_none());
+}
+
+#[test]
+fn each_kill_has_a_slot_of_its_own_and_none_takes_one_that_was_damaged() {
+    let dir = trusted_dir();
+    let path = dir.join("store");
+    let store = new_store(&path);
+    publish(&store, &portal(true));
+    for number in 0..240 {
+        store.kill(&format!("f{number}"), change()).unwrap();
+    }
+    write_head(&path, 4_096, &[0x24; 256]);
+    let refused = store.kill("portal", change()).unwrap_err().to_string();
+    assert!(refused.contains("240 flags are killed already"), "{refused}");
+    assert!(!on(&reader(&path).view(), "portal"), "nobody knows what is killed");
 }
 
 #[test]

@@ -30,8 +30,9 @@ final class Evaluator
         public readonly Compiled $snapshot,
         private readonly array $killed,
         private readonly bool $stopped,
+        private readonly bool $killsUnknown = false,
     ) {
-        $this->switched = $stopped || $killed !== [];
+        $this->switched = $stopped || $killsUnknown || $killed !== [];
     }
 
     /**
@@ -242,7 +243,7 @@ final class Evaluator
      */
     private function switchedOff(int $flag, array $record): ?string
     {
-        if ($this->killed !== [] && isset($this->killed[$this->snapshot->key($flag)])) {
+        if ($this->killsUnknown || $this->killed !== [] && isset($this->killed[$this->snapshot->key($flag)])) {
             return 'killed';
         }
         if ($this->stopped && ($record['bits'] & self::KEEP) === 0) {

@@ -200,7 +200,9 @@ final class Head
             $slot = \unpack('Psequence/Psince/Plength', $this->bytes, $at);
             if ($slot['sequence'] !== 0) {
                 $sound = $slot['length'] > 0 && $slot['length'] <= self::KEY_SIZE
-                    && self::sum(\substr($this->bytes, $at + 8, 240)) === \unpack('P', $this->bytes, $at + 248)[1];
+                    && self::sum(\substr($this->bytes, $at + 8, 240)) === \unpack('P', $this->bytes, $at + 248)[1]
+                    // As it was written, or revived since; slots of before say zero.
+                    && \in_array(\unpack('P', $this->bytes, $at + 216)[1], [0, $slot['sequence'], $slot['sequence'] - 1], true);
                 $slots[\intdiv($at - self::SLOTS, self::SLOT_SIZE)] = [
                     'sequence' => $slot['sequence'],
                     'key' => $sound ? \substr($this->bytes, $at + 24, $slot['length']) : null,
@@ -220,7 +222,9 @@ final class Head
     {
         $torn = \count(\array_filter($slots, static fn (array $slot): bool => $slot['key'] === null && !self::isClaimed($slot['sequence'])));
         $room = \intdiv(self::SIZE - self::SLOTS, self::SLOT_SIZE);
-        $damaged = \min($room, \max(0, ($this->slotsUsed() & \PHP_INT_MAX) - \count($slots))) + $torn;
+        // One that somebody claimed and died is not counted as used either.
+        $used = \count(\array_filter($slots, static fn (array $slot): bool => ($slot['sequence'] & \PHP_INT_MAX) !== 0));
+        $damaged = \min($room, \max(0, ($this->slotsUsed() & \PHP_INT_MAX) - $used)) + $torn;
 
         return $damaged === 0 ? null : "$damaged of its kill slots are damaged, so which flags are killed is not known: workers that start now have everything off. "
             . '`flagstone audit` tells which: kill them again, then type `flagstone resume-all`';
@@ -241,7 +245,7 @@ final class Head
     /** Whether the slot is being written. */
     private static function isClaimed(int $sequence): bool
     {
-        return ($sequence >> 32 & 0xFFFF_FFFF) === 0x8000_0000;
+        return ($sequence >> 32 & 0xFFFF_FFFF) === 0x8000_0000 && ($sequence & 1) === 0;
     }
 
     /** What is written once: the environment's name. */

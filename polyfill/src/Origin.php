@@ -22,6 +22,8 @@ abstract class Origin
     public string $source = 'none';
     /** @var list<string> */
     public array $killed = [];
+    /** Nobody knows what is killed: everything is taken for it. */
+    public bool $killsUnknown = false;
     public bool $stopped = false;
     public ?string $warning = null;
     public int $loads = 0;

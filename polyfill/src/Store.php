@@ -218,15 +218,17 @@ final class Store extends Origin
         $this->headGeneration = $head->generation();
         $slots = $head->slots();
         $doubt = $head->doubt($slots);
-        $surely = $doubt === null && $head->countsSlots();
+        // A head that went back, as an older copy written over it, tells of kills from before.
+        $back = $head->generation() < $this->highest;
+        $surely = $doubt === null && $head->countsSlots() && !$back;
         $kills = \array_filter($slots, static fn (array $slot): bool => ($slot['sequence'] & 1) === 1 && $slot['key'] !== null);
         $held = [];
         foreach ($this->kills as [$number, $kill]) {
             ['sequence' => $sequence, 'key' => $key] = $slots[$number] ?? ['sequence' => 0, 'key' => null];
             $higher = $sequence > $kill['sequence'];
             $over = match (true) {
-                $key === $kill['key'] => $higher,
-                $key !== null => $surely || ($doubt === null && $higher),
+                $key === $kill['key'] => $higher || ($surely && ($sequence & 1) === 0),
+                $key !== null => $surely || ($doubt === null && !$back && $higher),
                 default => $surely && $sequence === 0,
             };
             if (!$over && !\in_array($kill['key'], \array_column($kills, 'key'), true)) {
@@ -239,7 +241,8 @@ final class Store extends Origin
         $this->killsKnown = $this->killsKnown || $doubt === null;
         // One that was never read before may be on.
         $this->stop = $head->stopped() ?? $this->stop ?? true;
-        $this->stopped = $this->stop || !$this->killsKnown;
+        $this->killsUnknown = !$this->killsKnown;
+        $this->stopped = $this->stop || $this->killsUnknown;
     }
 
     private function fallBack(int $generation, string $content, int $publishedAt): void

@@ -30,6 +30,12 @@ impl Switches {
         Switches { stopped, killed: bits }
     }
 
+    /// For that snapshot: every flag is killed, those included that a stop leaves on.
+    pub(crate) fn all_killed(snapshot: &Snapshot) -> Switches {
+        let words = (snapshot.flag_count() as usize).div_ceil(64);
+        Switches { stopped: true, killed: vec![u64::MAX; words].into_boxed_slice() }
+    }
+
     /// Whether anything at all is killed or stopped.
     #[inline(always)]
     pub fn any(&self) -> bool {

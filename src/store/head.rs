@@ -29,6 +29,8 @@ const POINTERS: usize = 320;
 const POINTER_SIZE: usize = 64;
 const SLOTS: usize = 4_096;
 const SLOT_SIZE: usize = 256;
+/// In a slot: the sequence that it was written with.
+const WRITTEN: usize = 216;
 /// How many flags can be killed at once.
 pub(crate) const SLOT_COUNT: usize = (PAGE_SIZE - SLOTS) / SLOT_SIZE;
 /// Room for a key in a kill slot.
@@ -101,7 +103,9 @@ impl KillSlot {
     pub(crate) fn ends(&self, sequence: u64, key: &[u8], told: Told) -> bool {
         let higher = self.sequence.wrapping_sub(sequence).cast_signed() > 0;
         match &self.flag {
-            Some(flag) if flag.key == key => higher,
+            Some(flag) if flag.key == key => {
+                higher || (told == Told::Surely && self.sequence.is_multiple_of(2))
+            }
             Some(_) => told == Told::Surely || (told == Told::Likely && higher),
             None => told == Told::Surely && self.sequence == 0,
         }
@@ -120,7 +124,7 @@ pub(crate) enum Told {
 }
 
 fn is_claimed(sequence: u64) -> bool {
-    sequence >> 32 == CLAIMED >> 32
+    sequence >> 32 == CLAIMED >> 32 && sequence.is_multiple_of(2)
 }
 
 /// Whether everything is stopped, as far as the words agree.
@@ -182,7 +186,7 @@ impl Head {
     /// Since when everything is stopped, if it is or if its word is damaged.
     #[cfg(feature = "publisher")]
     pub(crate) fn stopped(&self) -> Option<i64> {
-        (self.load(STOP) != 0).then(|| self.load(STOP_SINCE).cast_signed())
+        (self.stop_state() != Stop::No).then(|| self.load(STOP_SINCE).cast_signed())
     }
 
     /// Whether everything is stopped.
@@ -264,7 +268,8 @@ impl Head {
     pub(crate) fn doubt<'a>(&self, slots: impl Iterator<Item = &'a KillSlot>) -> Option<String> {
         let (mut unused, mut torn) = (0, 0);
         for slot in slots {
-            unused += u64::from(slot.sequence == 0);
+            // One that somebody claimed and died is not counted as used either.
+            unused += u64::from(slot.sequence & !CLAIMED == 0);
             torn += u64::from(slot.is_torn());
         }
         let used = (SLOT_COUNT as u64).saturating_sub(unused);
@@ -347,6 +352,11 @@ fn killed(bytes: &[u8; SLOT_SIZE]) -> Option<Killed> {
         return None;
     }
     let length = usize::try_from(u64::from_le_bytes(part(bytes, 16))).ok()?;
+    // A slot is as it was written, or was revived since: no other sequence goes with its bytes. Those of before say zero.
+    let (sequence, written) = (u64::from_le_bytes(part(bytes, 0)), u64::from_le_bytes(part(bytes, WRITTEN)));
+    if written != 0 && sequence != written && sequence != written.wrapping_add(1) {
+        return None;
+    }
     let key = bytes.get(24..24 + KEY_SIZE)?.get(..length).filter(|key| !key.is_empty())?;
     Some(Killed { key: key.to_vec(), since: i64::from_le_bytes(part(bytes, 8)) })
 }
@@ -425,43 +435,51 @@ impl Head {
     ///
     /// Without the lock other processes may be at it: such a kill takes a slot that nobody ever used, from the end, by one atomic step.
     pub(crate) fn kill(&self, key: &[u8], since: i64, locked: bool) -> bool {
-        let sequence = |slot: &usize| self.load(SLOTS + slot * SLOT_SIZE);
-        let claimed = |slot: &usize| self.exchange(SLOTS + slot * SLOT_SIZE, 0, CLAIMED);
-        let unused = |slot: &usize| sequence(slot) == 0;
+        let unused = |slot: &usize| self.load(SLOTS + slot * SLOT_SIZE) == 0;
+        // Of a slot that was damaged it is not known what it holds: no kill takes it.
         let free = |slot: &usize| {
             self.kill_slot(*slot)
                 .is_some_and(|slot| slot.sequence % 2 == 0 && (slot.sequence == 0 || slot.flag.is_some()))
         };
-        // Claimed by somebody who died in the middle of it, or is at it without the lock; at last, one whose bytes do not agree.
-        let dead = |slot: &usize| is_claimed(sequence(slot));
-        let broken = |slot: &usize| self.killed_in(*slot).is_none();
+        // By somebody who died in the middle of it, or is at it without the lock.
+        let claimed = |slot: &usize| is_claimed(self.load(SLOTS + slot * SLOT_SIZE));
         let slots = 0..SLOT_COUNT;
-        let last = || slots.clone().rev().filter(unused).find(claimed);
-        let first = || slots.clone().find(|slot| free(slot) && (!unused(slot) || claimed(slot)));
+        let last = || slots.clone().rev().filter(unused).find(|slot| self.claim(*slot));
+        let first = || slots.clone().filter(free).find(|slot| self.claim(*slot));
         let found = if locked { first() } else { last().or_else(first) };
-        let found = found.or_else(|| slots.clone().find(dead)).or_else(|| slots.clone().find(broken));
-        let Some(slot) = found else { return false };
+        let Some(slot) = found.or_else(|| slots.clone().find(claimed)) else { return false };
         self.write_slot(slot, key, since, 1);
         self.touch();
         true
     }
 
+    /// Takes a slot that is free, if nobody else does just now.
+    fn claim(&self, slot: usize) -> bool {
+        let at = SLOTS + slot * SLOT_SIZE;
+        let found = self.load(at);
+        found % 2 == 0
+            && !is_claimed(found)
+            && self.exchange(at, found, CLAIMED | found & u64::from(u32::MAX))
+    }
+
     /// Writes a slot; then its sequence is the next odd (1) or even (0) one.
     fn write_slot(&self, slot: usize, key: &[u8], since: i64, parity: u64) {
         let at = SLOTS + slot * SLOT_SIZE;
-        let found = self.load(at);
-        let before = if is_claimed(found) { found & !CLAIMED } else { found };
+        // Even: no kill is written over.
+        let before = self.load(at) & u64::from(u32::MAX) & !1;
         // Nobody believes it before its bytes agree.
-        self.store(at, CLAIMED | before & u64::from(u32::MAX));
+        self.store(at, CLAIMED | before);
+        let next = before + 1;
+        let next = if next % 2 == parity { next } else { next + 1 };
         let mut bytes = [0; SLOT_SIZE];
         bytes[8..16].copy_from_slice(&since.to_le_bytes());
         bytes[16..24].copy_from_slice(&(key.len() as u64).to_le_bytes());
         bytes[24..24 + key.len()].copy_from_slice(key);
+        bytes[WRITTEN..][..8].copy_from_slice(&next.to_le_bytes());
         let sum = xxh3_64(&bytes[8..248]);
         bytes[248..].copy_from_slice(&sum.to_le_bytes());
         self.store_bytes(at + 8, &bytes[8..]);
-        let next = before.wrapping_add(1);
-        self.store(at, if next % 2 == parity { next } else { next.wrapping_add(1) });
+        self.store(at, next);
         if before == 0 {
             self.add_one(SLOTS_USED);
         }

@@ -6,7 +6,9 @@ use super::directory::{Access, Folder};
 use super::error::StoreError;
 use super::head::{Current, Head, Identity, KillSlot, Pointer, SLOT_COUNT, Stop, Told};
 use super::layout::HEAD;
-use super::open::{FileId, HeadFile, MapPolicy, Opened, Stamp, head_file, map_head, open_snapshot};
+use super::open::{
+    FileId, HeadFile, MapPolicy, Opened, Stamp, head_file, is_layered, map_head, open_snapshot,
+};
 use super::reader::{ReaderOptions, ReaderStatus, View};
 use super::shared::PAGE_SIZE;
 use super::trust::{Judged, Trust, printable};
@@ -114,6 +116,8 @@ pub(crate) struct Loader {
     head_file: File,
     head_id: FileId,
     head_stamp: Stamp,
+    /// The head lies on overlayfs.
+    layered: bool,
     /// Whose the directory and the head were, and their modes, when they were judged last; none where they could not be looked at.
     permissions: Option<[[u32; 3]; 2]>,
     /// Heads mapped before this one.
@@ -163,6 +167,7 @@ impl Loader {
             options,
             exposed: None,
             head: Arc::new(head),
+            layered: is_layered(&file.file),
             head_file: file.file,
             head_id: file.id,
             head_stamp: file.stamp,
@@ -269,9 +274,20 @@ impl Loader {
         }
     }
 
+    fn went_back(&self, current: &Current) -> bool {
+        let generation = match current {
+            Current::Nothing => 0,
+            Current::Pointer(pointer) => pointer.generation,
+            Current::Damaged(generation, _) => *generation,
+        };
+        generation < self.highest
+    }
+
     /// A kill that was read holds until its slot says that the flag was revived, or that another is killed there; the stop
     /// until its words say that everything goes on. Damaged bytes say neither.
     fn follow_switches(&mut self, read: &Read) {
+        // A head that went back, as an older copy written over it, tells of kills from before.
+        let told = if self.went_back(&read.current) { Told::No } else { read.told };
         let mut killed = Vec::new();
         for (slot, found) in &read.slots {
             if let Some(flag) = found.flag.as_ref().filter(|_| found.sequence % 2 == 1) {
@@ -281,7 +297,7 @@ impl Loader {
         for known in std::mem::take(&mut self.killed) {
             // A slot that changed while it was read says nothing.
             let found = read.slots.iter().find(|(slot, _)| *slot == known.slot);
-            let over = found.is_some_and(|(_, found)| found.ends(known.sequence, &known.key, read.told));
+            let over = found.is_some_and(|(_, found)| found.ends(known.sequence, &known.key, told));
             if !over && !killed.iter().any(|kill| kill.key == known.key) {
                 killed.push(known);
             }
@@ -327,13 +343,16 @@ impl Loader {
     }
 
     fn switches(&self, snapshot: &Snapshot) -> Switches {
+        if self.kills_unknown() {
+            return Switches::all_killed(snapshot);
+        }
         let killed = self.killed.iter().map(|known| known.key.as_slice());
-        Switches::new(snapshot, killed, self.stopped())
+        Switches::new(snapshot, killed, self.stopped.unwrap_or(false))
     }
 
-    /// Everything is: by the stop, or as nobody knows what is killed.
-    fn stopped(&self) -> bool {
-        self.stopped.unwrap_or(false) || (self.doubt.is_some() && !self.kills_known)
+    /// Nobody knows what is killed.
+    fn kills_unknown(&self) -> bool {
+        self.doubt.is_some() && !self.kills_known
     }
 
     /// What is to be compared with the head's epoch, which was that before it was read. A head that is lost reads zero.
@@ -379,7 +398,9 @@ impl Loader {
             }
         };
         let stamp = Stamp::of(&metadata);
-        if FileId::of(&metadata) != self.head_id || self.head.lost() {
+        // Where a file of a lower layer was copied up its device and inode stay, and what is mapped is the lower one for ever.
+        let copied_up = self.layered && self.head_stamp != stamp;
+        if FileId::of(&metadata) != self.head_id || self.head.lost() || copied_up {
             return self.restore_head();
         }
         if metadata.len() != PAGE_SIZE as u64 {
@@ -564,7 +585,7 @@ impl Loader {
                 .iter()
                 .map(|known| String::from_utf8_lossy(&known.key).into_owned())
                 .collect(),
-            stopped: self.stopped(),
+            stopped: self.stopped.unwrap_or(false) || self.kills_unknown(),
             head_lost: self.head.lost(),
         }
     }

@@ -168,6 +168,17 @@ pub(crate) fn open_snapshot(
     Err(StoreError::Mismatch { path, problem })
 }
 
+/// Whether the file lies on overlayfs, where it may be copied to another layer when somebody first writes to it.
+#[cfg(target_os = "linux")]
+pub(crate) fn is_layered(file: &File) -> bool {
+    rustix::fs::fstatfs(file).is_ok_and(|found| found.f_type as u64 & 0xFFFF_FFFF == 0x794C_7630)
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn is_layered(_: &File) -> bool {
+    false
+}
+
 /// Whether the file lies in a file system of this machine alone: ext2 to ext4, XFS, Btrfs, ZFS, F2FS, bcachefs, tmpfs, ramfs,
 /// overlayfs, squashfs, EROFS. The pages of any other, known or not (NFS, SMB, FUSE, 9p, virtiofs, Ceph, Lustre, GFS2, OCFS2),
 /// are taken for such as another machine can change or take away.

@@ -7,7 +7,7 @@ use super::Store;
 use super::audit::{Action, Outcome};
 use super::change::{Change, Switched};
 use super::error::StoreError;
-use super::head::SLOT_COUNT;
+use super::head::{SLOT_COUNT, Stop};
 use super::layout::HEAD;
 use super::session::Session;
 use crate::guard::Finding;
@@ -71,7 +71,7 @@ impl Store {
     /// When the head cannot be written.
     pub fn stop_all(&self, change: Change) -> Result<Switched, StoreError> {
         self.switch(Action::StopAll, None, None, &change, |session, _| {
-            let changed = session.head.stopped().is_none();
+            let changed = session.head.stop_state() != Stop::Yes;
             if changed {
                 session.head.stop(Some(session.now));
             }
