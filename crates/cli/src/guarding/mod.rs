@@ -263,7 +263,8 @@ impl Watcher {
         }
         for (finding, held) in decision.held {
             events.push(found(now, &finding, &held));
-            if let Held::Cooldown(until) = held {
+            // A plan that it held, or what it told, is in the trail already.
+            if let (Held::Cooldown(until), Action::Rollback) = (held, finding.action) {
                 self.record_cooling(&store, finding, until, problems);
             }
         }

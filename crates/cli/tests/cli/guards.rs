@@ -203,7 +203,8 @@ fn a_revive_says_how_long_the_guard_leaves_the_flag_alone_and_harm_until_then_is
     let ran = site.shop.run(["revive", "checkout", "--reason", "mended"]).exits(0);
     let said = ran.out.lines().find(|line| line.contains("leaves it alone until ")).expect("a line");
     assert!(said.contains("flagstone kill checkout --reason WHY"), "{said}");
-    assert!(site.play(30, harmful, |site| site.trail().len() > 1), "{:?}", daemon.rest());
+    // For 30 seconds after a kill nothing is evidence.
+    assert!(site.play(120, harmful, |site| site.trail().len() > 1), "{:?}", daemon.rest());
     site.play(2, harmful, |_| false);
     let trail = site.trail();
     assert_eq!((trail.len(), site.killed().len()), (2, 0), "told once, not acted on: {trail:?}");
