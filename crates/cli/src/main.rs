@@ -43,6 +43,9 @@ fn main() -> ExitCode {
     if let Some(code) = privileged::serve() {
         return code;
     }
+    if std::env::var_os("TERM").is_some_and(|terminal| terminal.is_empty()) {
+        anstream::ColorChoice::Never.write_global();
+    }
     let typed: Vec<_> = std::env::args_os().collect();
     if let Some(code) = args::candidates::answer(&typed) {
         return code;

@@ -78,6 +78,8 @@ pub struct Output {
     json: bool,
     colour: bool,
     terminal: bool,
+    /// A terminal whose locale has none of the signs that tables and bars are drawn with.
+    ascii: bool,
     stdout: BufWriter<Stdout>,
     error: Option<io::Error>,
     /// What the document of a failure has beside the sentence.
@@ -92,6 +94,7 @@ impl Output {
             json,
             colour: anstream::AutoStream::choice(&stdout) != anstream::ColorChoice::Never,
             terminal: stdout.is_terminal(),
+            ascii: stdout.is_terminal() && is_foreign_locale(),
             stdout: BufWriter::with_capacity(64 * 1024, stdout),
             error: None,
             details: serde_json::Map::new(),
@@ -101,7 +104,10 @@ impl Output {
     /// A line of text; nothing with `--json`.
     pub fn line(&mut self, text: impl Display) {
         if !self.json {
-            let text = text.to_string();
+            let text = match self.ascii {
+                true => in_ascii(&text.to_string()),
+                false => text.to_string(),
+            };
             self.write(|out| writeln!(out, "{}", words::visible(&text)));
         }
     }
@@ -244,6 +250,36 @@ impl Output {
             self.error = write(&mut self.stdout).err();
         }
     }
+}
+
+/// Whether the environment names a locale whose characters are not UTF-8.
+fn is_foreign_locale() -> bool {
+    let value = |name: &&str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let named = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(value);
+    named
+        .map(|name| name.to_string_lossy().to_lowercase())
+        .is_some_and(|name| !name.contains("utf-8") && !name.contains("utf8"))
+}
+
+/// The signs of this command in ASCII. Text of definitions stays as it is.
+fn in_ascii(text: &str) -> String {
+    let mut ascii = String::with_capacity(text.len());
+    for sign in text.chars() {
+        match sign {
+            '→' => ascii.push_str("->"),
+            '…' => ascii.push_str("..."),
+            '●' => ascii.push('*'),
+            '○' => ascii.push('o'),
+            '━' | '█' => ascii.push('='),
+            '╌' => ascii.push('-'),
+            '✓' => ascii.push('x'),
+            '▶' => ascii.push('>'),
+            '▁'..='▇' => ascii.push('|'),
+            '·' => ascii.push('.'),
+            sign => ascii.push(sign),
+        }
+    }
+    ascii
 }
 
 /// Says which columns that hold something are not shown; none where all are.

@@ -371,3 +371,21 @@ fn wait_ends_with_the_plan_and_says_how_by_its_exit_code() {
     shop.run(["plan", "advance", "customer_portal", "--reason", "x", "--wait=1s", "--dry-run"]).exits(2);
     shop.run(["plan", "advance", "customer_portal", "--reason", "x", "--wait=soon"]).exits(2);
 }
+
+// Arrows and bars were printed in any locale, and colours with TERM="".
+#[test]
+fn a_terminal_that_has_no_such_signs_gets_ascii_and_no_colours() {
+    let shop = planned();
+    shop.run(["plan", "start", "customer_portal"]).exits(0);
+    let shown = |environment: &[(&str, &str)]| {
+        let mut script = std::process::Command::new("script");
+        let typed = format!("{} plan show customer_portal", env!("CARGO_BIN_EXE_flagstone"));
+        script.args(["-qec", &typed, "/dev/null"]).current_dir(&shop.directory).env_clear();
+        script.env("PATH", "/usr/bin:/bin").env("FLAGSTONE_STORE", "store").envs(environment.iter().copied());
+        crate::shop::ran(script.stdin(Stdio::null()).output().unwrap()).exits(0).out
+    };
+    let utf8 = shown(&[("LANG", "C.UTF-8"), ("TERM", "xterm")]);
+    assert!(utf8.contains('○') && utf8.contains('\x1b'), "{utf8}");
+    let ascii = shown(&[("LC_ALL", "C"), ("TERM", "")]);
+    assert!(ascii.is_ascii() && !ascii.contains('\x1b'), "{ascii:?}");
+}
