@@ -457,7 +457,7 @@ impl Head {
     fn claim(&self, slot: usize) -> bool {
         let at = SLOTS + slot * SLOT_SIZE;
         let found = self.load(at);
-        found % 2 == 0
+        found.is_multiple_of(2)
             && !is_claimed(found)
             && self.exchange(at, found, CLAIMED | found & u64::from(u32::MAX))
     }
