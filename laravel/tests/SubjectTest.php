@@ -159,6 +159,42 @@ final class SubjectTest extends TestCase
         }
     }
 
+    /** The middleware looked for the slug alone, and gave the route what it found: a page of another owner. */
+    public function test_a_company_below_its_owner_is_the_one_that_the_route_binds(): void
+    {
+        $this->useSubject('route:site');
+        Schema::create('owners', static fn ($table) => $table->id());
+        Schema::create('sites', static function ($table): void {
+            $table->id();
+            $table->foreignId('owner_id');
+            $table->string('slug');
+        });
+        Support\Owner::query()->insert([['id' => 1], ['id' => 2]]);
+        Support\Site::query()->insert([
+            ['id' => 15, 'owner_id' => 1, 'slug' => 'main'], ['id' => 16, 'owner_id' => 2, 'slug' => 'main'], ['id' => 17, 'owner_id' => 2, 'slug' => 'acme'],
+        ]);
+        $page = static fn (Support\Owner $owner, Support\Site $site): array => [$owner->id, $site->id, Flagstone::subject()->company];
+        Route::get('/o/{owner}/{site:slug}', $page)->middleware(['feature:pilot', SubstituteBindings::class]);
+
+        $this->get('/o/1/main')->assertOk()->assertExactJson([1, 15, 15]);
+        $this->get('/o/2/main')->assertNotFound();
+        $this->get('/o/1/acme')->assertNotFound();
+        $this->get('/o/3/main')->assertNotFound();
+    }
+
+    public function test_attributes_that_are_no_array_are_refused(): void
+    {
+        $company = new class (['id' => 15]) extends Support\Site {
+            public function flagstoneContext(): mixed
+            {
+                return \collect(['suspended' => true]);
+            }
+        };
+        $this->expectException(InvalidArgumentException::class);
+        $this->expectExceptionMessage('expected an array of attributes by name');
+        Flagstone::for($company)->enabled('enterprise');
+    }
+
     public function test_a_route_parameter_that_the_application_binds_by_itself_is_bound_so_for_the_flag(): void
     {
         $this->useSubject('route:company');

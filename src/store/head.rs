@@ -386,6 +386,15 @@ impl Head {
         }
     }
 
+    /// Writes to every page of it what is there, so that what its file system has no room for is known before it matters.
+    pub(crate) fn write_whole(&self) {
+        for offset in (0..PAGE_SIZE).step_by(4_096) {
+            if let Some(word) = self.page.words().get(offset / 8) {
+                word.fetch_add(0, Ordering::AcqRel);
+            }
+        }
+    }
+
     /// The bytes of a new head.
     pub(crate) fn blank(identity: &Identity) -> Vec<u8> {
         let name = identity.environment.as_bytes();
@@ -438,8 +447,9 @@ impl Head {
         let unused = |slot: &usize| self.load(SLOTS + slot * SLOT_SIZE) == 0;
         // Of a slot that was damaged it is not known what it holds: no kill takes it.
         let free = |slot: &usize| {
-            self.kill_slot(*slot)
-                .is_some_and(|slot| slot.sequence % 2 == 0 && (slot.sequence == 0 || slot.flag.is_some()))
+            self.kill_slot(*slot).is_some_and(|slot| {
+                slot.sequence.is_multiple_of(2) && (slot.sequence == 0 || slot.flag.is_some())
+            })
         };
         // By somebody who died in the middle of it, or is at it without the lock.
         let claimed = |slot: &usize| is_claimed(self.load(SLOTS + slot * SLOT_SIZE));

@@ -207,7 +207,8 @@ pub(super) fn reserve(file: &File, size: u64) -> io::Result<()> {
 fn lost(file: &File) -> &'static str {
     match file.metadata() {
         Ok(found) if found.len() == PAGE_SIZE as u64 => {
-            "it has holes, as a sparse copy has (cp --sparse, rsync -S, tar -S), and its file system has no room: make room there"
+            "its file system has no room for it: it has holes, as a sparse copy has (cp --sparse, rsync -S, tar -S), shares its blocks with a copy, or is \
+             kept by a quota. Make room there"
         }
         _ => "it was cut short meanwhile: put a backup of it back",
     }

@@ -107,6 +107,8 @@ impl Store {
                 source,
             ));
         }
+        session.head.write_whole();
+        session.kept()?;
         let timeout = RECORD_TIMEOUT.min(self.patience);
         let busy = session.lock_head_within(timeout).err();
         let impatient = self.clone().with_patience(timeout);

@@ -6,6 +6,7 @@ namespace Flagstone\Laravel\Http;
 
 use Closure;
 use Flagstone\Laravel\Value;
+use Illuminate\Auth\Middleware\AuthenticateWithBasicAuth;
 use Illuminate\Contracts\Foundation\Application;
 use Illuminate\Contracts\Http\Kernel;
 use Illuminate\Routing\Middleware\SubstituteBindings;
@@ -56,7 +57,8 @@ final class Priority
         $at = \array_search(SubstituteBindings::class, $priority, true);
         $at = $at === false ? \count($priority) : $at;
         $absent = [];
-        foreach ($this->after as $name) {
+        // Laravel has a place for what authenticates, and this one is not known as such.
+        foreach ([AuthenticateWithBasicAuth::class, ...$this->after] as $name) {
             $index = \array_search($name, $priority, true);
             if ($index === false) {
                 $absent[] = $name;

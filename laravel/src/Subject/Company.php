@@ -8,6 +8,7 @@ use BackedEnum;
 use Countable;
 use Illuminate\Contracts\Queue\QueueableEntity;
 use Illuminate\Contracts\Support\Jsonable;
+use Illuminate\Database\Eloquent\Relations\Pivot;
 use InvalidArgumentException;
 use ReflectionClass;
 use Stringable;
@@ -54,7 +55,7 @@ final class Company
         }
         if ($company instanceof Stringable && (self::$values[$company::class] ??= self::isValue($company))) {
             $text = (string) $company;
-            if (\preg_match('/[\x00-\x1f\x7f]/', $text) === 0) {
+            if (\preg_match('/^[\[{"]|[\x00-\x1f\x7f]/', $text) === 0) {
                 return $text;
             }
         }
@@ -73,7 +74,10 @@ final class Company
      */
     public static function ofModel(object $model, mixed $key): int|string
     {
-        return self::key($key) ?? throw new InvalidArgumentException(\sprintf(
+        $pivot = $model instanceof Pivot && !$model->getIncrementing();
+        $key = $pivot ? null : self::key($key);
+
+        return $key !== null && $key !== '' ? $key : throw new InvalidArgumentException(\sprintf(
             '%s has no key: it is not saved. Save it first, or ask Flagstone::for(null) for no company',
             \get_debug_type($model),
         ));

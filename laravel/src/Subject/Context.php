@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Subject;
 
 use Flagstone\Laravel\Value;
+use InvalidArgumentException;
 
 /**
  * Attributes from flagstoneContext() of companies and users.
@@ -34,6 +35,15 @@ final class Context
     /** @return array<string, mixed> */
     private static function from(mixed $source): array
     {
-        return \is_object($source) && \method_exists($source, 'flagstoneContext') ? Value::named(['context' => $source->flagstoneContext()], 'context') : [];
+        if (!\is_object($source) || !\method_exists($source, 'flagstoneContext')) {
+            return [];
+        }
+        $context = $source->flagstoneContext();
+        if (!\is_array($context)) {
+            // Taken for none, each rule that asks for an attribute to be missing would hold.
+            throw new InvalidArgumentException(\sprintf('%s::flagstoneContext() returned %s, expected an array of attributes by name', \get_debug_type($source), \get_debug_type($context)));
+        }
+
+        return Value::named(['context' => $context], 'context');
     }
 }

@@ -12,7 +12,7 @@ use Illuminate\Database\Eloquent\Model;
  * @property int $id
  * @property string $slug
  */
-final class Site extends Model
+class Site extends Model
 {
     protected $guarded = [];
     public $timestamps = false;

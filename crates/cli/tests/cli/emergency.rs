@@ -82,7 +82,7 @@ fn a_restored_head_with_holes_takes_its_room_at_the_next_look_of_doctor_and_else
     assert!(status.out.contains("its file system has no room"), "{}", status.out);
     let killed = shop.run(["kill", "search", "--reason", "burning", "--store", &store]).exits(2);
     assert!(
-        killed.err.contains("make room there") && killed.err.contains("NOTHING WAS STOPPED"),
+        killed.err.contains("Make room there") && killed.err.contains("NOTHING WAS STOPPED"),
         "{}",
         killed.err
     );

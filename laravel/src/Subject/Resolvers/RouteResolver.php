@@ -12,6 +12,7 @@ use Flagstone\Laravel\Subject\Subject;
 use Illuminate\Container\Container;
 use Illuminate\Contracts\Routing\UrlRoutable;
 use Illuminate\Database\Eloquent\Model;
+use Illuminate\Database\Eloquent\ModelNotFoundException;
 use Illuminate\Http\Request;
 use Illuminate\Routing\Route;
 use Illuminate\Routing\Router;
@@ -60,6 +61,9 @@ final class RouteResolver implements SubjectResolver
         if ($model === null || $this->isKey($model, $value, $route)) {
             return $value;
         }
+        if ($route->parentOfParameter($this->parameter) !== null) {
+            return $this->bound($route);
+        }
         $field = $route->bindingFieldFor($this->parameter);
         $trashed = $route->allowsTrashedBindings() && \method_exists($model, 'trashed');
         $found = $trashed && $model instanceof Model
@@ -70,6 +74,23 @@ final class RouteResolver implements SubjectResolver
         }
 
         return $found;
+    }
+
+    /**
+     * The company below another model, as in /owners/{owner}/companies/{company:slug}: which one it is depends on that model, so the router binds
+     * both, by its own rules.
+     */
+    private function bound(Route $route): mixed
+    {
+        try {
+            $this->router->substituteBindings($route);
+            $this->router->substituteImplicitBindings($route);
+        } catch (ModelNotFoundException) {
+            // The route finds none either, and answers 404.
+            return null;
+        }
+
+        return $route->parameter($this->parameter);
     }
 
     /** What the route's action wants the parameter to be; null where that is no model. */
@@ -97,6 +118,20 @@ final class RouteResolver implements SubjectResolver
             && $model->getKeyType() === 'int' && (string) (int) $value === $value
             && ($route->bindingFieldFor($this->parameter) ?? $model->getRouteKeyName()) === $model->getKeyName()
             && !\method_exists($model, 'flagstoneCompany')
-            && (new ReflectionMethod($model, 'resolveRouteBinding'))->class === Model::class;
+            && self::isPlain($model);
+    }
+
+    /** Whether the model is found by its key, and gives it, as every model does: it has none of the methods by which it could do otherwise. */
+    private static function isPlain(Model $model): bool
+    {
+        foreach (['resolveRouteBinding', 'resolveRouteBindingQuery', 'getKey', 'getQueueableId', 'newEloquentBuilder'] as $method) {
+            if (\method_exists($model, $method) && !\str_starts_with((new ReflectionMethod($model, $method))->class, 'Illuminate\\')) {
+                return false;
+            }
+        }
+        $key = $model->getKeyName();
+
+        return !$model->hasGetMutator($key) && !(\method_exists($model, 'hasAttributeGetMutator') && $model->hasAttributeGetMutator($key))
+            && !\array_key_exists($key, \array_diff_key($model->getCasts(), $model->getIncrementing() ? [$key => true] : []));
     }
 }
