@@ -304,8 +304,8 @@ impl Loader {
         }
         self.killed = killed;
         self.kills_known |= read.doubt.is_none();
-        let path = printable(&self.directory.path);
-        let doubt = read.doubt.as_ref().map(|doubt| format!("{path}/head: {doubt}"));
+        let doubt =
+            read.doubt.as_ref().map(|doubt| format!("{}/head: {doubt}", printable(&self.directory.path)));
         if let Some(doubt) = doubt.as_ref().filter(|doubt| self.doubt.as_ref() != Some(doubt)) {
             self.notice(Notice::Head, doubt.clone());
         }

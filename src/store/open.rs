@@ -171,7 +171,7 @@ pub(crate) fn open_snapshot(
 /// Whether the file lies on overlayfs, where it may be copied to another layer when somebody first writes to it.
 #[cfg(target_os = "linux")]
 pub(crate) fn is_layered(file: &File) -> bool {
-    rustix::fs::fstatfs(file).is_ok_and(|found| found.f_type as u64 & 0xFFFF_FFFF == 0x794C_7630)
+    magic(file) == Some(OVERLAYFS)
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -193,12 +193,22 @@ fn is_local(file: &File) -> bool {
         0xCA45_1A4E,
         0x0102_1994,
         0x8584_58F6,
-        0x794C_7630,
+        OVERLAYFS,
         0x7371_7368,
         0xE0F5_E1E2,
     ];
+    magic(file).is_some_and(|magic| LOCAL.contains(&magic))
+}
+
+/// `OVERLAYFS_SUPER_MAGIC` of linux/magic.h.
+#[cfg(target_os = "linux")]
+const OVERLAYFS: u64 = 0x794C_7630;
+
+/// What kind of file system the file lies in, by the number that linux/magic.h has for it.
+#[cfg(target_os = "linux")]
+fn magic(file: &File) -> Option<u64> {
     // Some are negative where the word is 32 bits wide.
-    rustix::fs::fstatfs(file).is_ok_and(|found| LOCAL.contains(&(found.f_type as u64 & 0xFFFF_FFFF)))
+    rustix::fs::fstatfs(file).ok().map(|found| found.f_type as u64 & 0xFFFF_FFFF)
 }
 
 #[cfg(not(target_os = "linux"))]
