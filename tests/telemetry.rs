@@ -885,6 +885,21 @@ fn who_may_only_read_the_counters_keeps_no_thread_out() {
 }
 
 #[test]
+fn a_request_left_open_counts_while_the_next_owner_of_its_cells_has_yet_to_settle_it() {
+    // Between the next owner's claim and the first word that it wrote, the request counted nowhere: a sum went back.
+    let (directory, snapshot) = (trusted_dir(), compiled(FLAGS));
+    let mut recorder = recorder(directory.path(), &snapshot);
+    recorder.begin(0);
+    ask(&mut recorder, &snapshot, "on", Some(1));
+    recorder.abandon();
+    let claims = file(directory.path()).with_extension("claims");
+    let claims = std::fs::File::options().read(true).write(true).open(claims).expect("the claims");
+    rustix::fs::fcntl_lock(&claims, rustix::fs::FlockOperation::NonBlockingLockExclusive).expect("a lock");
+    assert_eq!(on(directory.path(), "on"), (1, 1));
+    assert_eq!(counts(directory.path(), NOON).workers.len(), 0);
+}
+
+#[test]
 fn something_else_of_the_directorys_name_keeps_nobody_from_counting() {
     // Whoever made a file of that name first in /dev/shm blinded all counters of that user.
     let (directory, snapshot) = (trusted_dir(), compiled(FLAGS));

@@ -3,9 +3,11 @@
 //! An open file description lock (fcntl(2), F_OFD_SETLK): each thread has its own, and the kernel lets go of it when the
 //! thread's file is closed or its process killed.
 //!
-//! The file of claims is open to its user alone, so that nobody else can hold a claim. Beside it the thread locks the same byte of the
-//! counters for reading: that tells readers of other users whether the cells are held. A reader of that file can make cells
-//! look held, and so delay the counting of a request whose thread died until the next thread comes; it can keep no thread out.
+//! The file of claims is open to its user alone, so that nobody else can hold a claim. Once a thread has settled what the cells' last
+//! owner left open, it shows that it holds them: it locks the same byte of the counters for reading. Until then, readers count
+//! that request themselves, so that it is counted at each moment. Who may only read the counters can make cells look held to readers
+//! that cannot see the claims, and so delay the counting of a request whose thread died until the next thread comes; it can keep no
+//! thread out.
 
 #![allow(unsafe_code)]
 
@@ -14,16 +16,16 @@ use std::fs::File;
 use std::os::fd::AsRawFd;
 
 /// Takes that thread's cells. `claims` is open for writing.
-pub(super) fn claim(claims: &File, counters: &File, worker: usize) -> bool {
-    if !lock(claims, worker, Kind::Write) {
-        return false;
-    }
-    // Fails where the file system has no such locks, and nobody can ask for them either.
-    let _ = lock(counters, worker, Kind::Read);
-    true
+pub(super) fn claim(claims: &File, worker: usize) -> bool {
+    lock(claims, worker, Kind::Write)
 }
 
-/// Gives it back.
+/// Tells readers that the cells are held; false where they cannot be told.
+pub(super) fn show(counters: &File, worker: usize) -> bool {
+    lock(counters, worker, Kind::Read)
+}
+
+/// Gives them back.
 pub(super) fn release(claims: &File, counters: &File, worker: usize) {
     let _ = lock(counters, worker, Kind::None);
     let _ = lock(claims, worker, Kind::None);
@@ -32,7 +34,10 @@ pub(super) fn release(claims: &File, counters: &File, worker: usize) {
 /// Sits down among the threads that have no cells, so that they can be told from none.
 pub(super) fn sit(claims: &File, counters: &File) {
     let first = std::process::id() as usize % SEATS;
-    let _ = (0..SEATS).any(|step| claim(claims, counters, WORKERS + 1 + (first + step) % SEATS));
+    let seats = (0..SEATS).map(|step| WORKERS + 1 + (first + step) % SEATS);
+    if let Some(seat) = { seats }.find(|seat| claim(claims, *seat)) {
+        let _ = show(counters, seat);
+    }
 }
 
 /// Threads without cells.
@@ -51,7 +56,7 @@ fn count(file: &File, first: usize, length: usize) -> usize {
     }
 }
 
-/// Whether somebody has those cells: by the file of claims, or by the counters where that is out of reach.
+/// Whether somebody has claimed those cells, by the file of claims, or shows that it holds them, by the counters.
 pub(super) fn is_claimed(file: &File, worker: usize) -> bool {
     is_locked(file, worker, 1)
 }

@@ -3,7 +3,8 @@
 //! The file is read, not mapped: one that is cut short meanwhile is an error and not the reader's end. Only what is in use is read.
 //!
 //! A request whose thread died counts once: either it still lies open in cells that nobody holds, or the next owner has
-//! counted it. So pages of threads are read before and after everything else, and the reading is repeated where an owner came meanwhile.
+//! counted it. So pages of threads are read before and after everything else, and the reading is repeated where an owner came meanwhile
+//! or is about to count.
 
 use super::claim::{is_claimed, seated};
 use super::file::{is_size, taken};
@@ -17,6 +18,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
+use std::time::Duration;
 
 /// How often a file is read again because an owner came meanwhile.
 const MAX_READINGS: usize = 8;
@@ -26,7 +28,7 @@ const MAX_READINGS: usize = 8;
 pub(super) struct Thread {
     /// The number of its cells; 0 for those that threads share.
     pub(super) worker: usize,
-    /// It lives.
+    /// It lives, and has counted what the last owner left open.
     pub(super) is_claimed: bool,
     /// It died within a request that nobody has counted.
     pub(super) left_open: bool,
@@ -59,7 +61,9 @@ impl Contents {
             return wrong(format!("it has {} bytes, which no such file has", found.len()));
         }
         let mut contents = Contents { bytes: Vec::new(), flags: 0, threads: Vec::new(), without_cells: 0 };
-        for _ in 0..MAX_READINGS {
+        for reading in 0..MAX_READINGS {
+            // An owner that waits for a processor gets its turn.
+            std::thread::sleep(Duration::from_millis((1 << reading) / 2));
             contents = Contents::once(&file)?;
             if contents.word(header::MAGIC * 8) != MAGIC {
                 return wrong("it does not begin as such files do".to_owned());
@@ -142,15 +146,17 @@ impl Contents {
         let claims = open_plain(&path.with_extension(CLAIMS), false).ok();
         let inode = self.word(header::CLAIMS * 8);
         let claims = claims.filter(|claims| claims.metadata().is_ok_and(|found| found.ino() == inode));
-        let claims = claims.as_ref().unwrap_or(file);
-        self.without_cells = seated(claims);
+        self.without_cells = seated(claims.as_ref().unwrap_or(file));
+        let is_taken = |worker: usize| claims.as_ref().is_none_or(|claims| is_claimed(claims, worker));
+        let mut stable = true;
         let mut threads = std::mem::take(&mut self.threads);
         for thread in threads.iter_mut().filter(|thread| thread.worker > 0) {
             let word = |number: usize| self.word(layout::page(thread.worker) + number * 8);
-            thread.is_claimed = is_claimed(claims, thread.worker);
-            thread.left_open = word(page::OPEN) != 0 && (!thread.is_claimed || word(page::SETTLING) != 0);
+            let (is_taken, settling) = (is_taken(thread.worker), word(page::SETTLING) != 0);
+            thread.is_claimed = is_taken && is_claimed(file, thread.worker);
+            thread.left_open = word(page::OPEN) != 0 && (!thread.is_claimed || settling);
+            stable &= !(settling && is_taken);
         }
-        let mut stable = true;
         for thread in threads.iter().filter(|thread| thread.worker > 0) {
             let at = layout::page(thread.worker);
             let mut again = [0; page::TOTAL * 8];

@@ -4,7 +4,7 @@
 //! it goes on; until then a reader adds it, so that no sum goes back. All cells that were left so are settled, those of the thread
 //! itself and others.
 
-use super::claim::{claim, release, sit};
+use super::claim::{claim, release, show, sit};
 use super::error::TelemetryError;
 use super::file::{Opened, taken};
 use super::layout::{self, FIRST, FLAGS, PAGE, WORKERS, header, outcomes, page};
@@ -18,7 +18,7 @@ pub(super) fn take(opened: &Opened) -> Result<usize, TelemetryError> {
     let mut own = None;
     let known: Vec<usize> = taken(|word| memory.get(word * 8)).filter(|worker| *worker > 0).collect();
     for worker in known.iter().copied().filter(|worker| is_open(memory, *worker)) {
-        if claim(&opened.claims, &opened.file, worker) {
+        if claim(&opened.claims, worker) {
             settle(memory, worker);
             match own {
                 None => own = Some(worker),
@@ -28,21 +28,27 @@ pub(super) fn take(opened: &Opened) -> Result<usize, TelemetryError> {
     }
     let free = || {
         let fresh = (1..=WORKERS).filter(|worker| !known.contains(worker));
-        known.iter().copied().chain(fresh).find(|worker| claim(&opened.claims, &opened.file, *worker))
+        known.iter().copied().chain(fresh).find(|worker| claim(&opened.claims, *worker))
     };
-    let worker = own.or_else(free).unwrap_or_else(|| {
-        sit(&opened.claims, &opened.file);
-        0
-    });
-    begin(opened, worker).map_err(|source| TelemetryError::io("make room in", &opened.path, source))?;
-    Ok(worker)
+    if let Some(worker) = own.or_else(free) {
+        begin(opened, worker)?;
+        if show(&opened.file, worker) {
+            return Ok(worker);
+        }
+        release(&opened.claims, &opened.file, worker);
+    }
+    sit(&opened.claims, &opened.file);
+    begin(opened, 0)?;
+    Ok(0)
 }
 
 /// Reserves a thread's page and its cells of the first flags.
-fn begin(opened: &Opened, worker: usize) -> std::io::Result<()> {
+fn begin(opened: &Opened, worker: usize) -> Result<(), TelemetryError> {
     let memory = &opened.memory;
-    reserve(&opened.file, layout::page(worker), PAGE)?;
-    reserve(&opened.file, layout::cells(worker, 0), PAGE)?;
+    for page in [layout::page(worker), layout::cells(worker, 0)] {
+        reserve(&opened.file, page, PAGE)
+            .map_err(|source| TelemetryError::io("make room in", &opened.path, source))?;
+    }
     memory.word(layout::page(worker) + page::RESERVED * 8).fetch_or(1, Ordering::Relaxed);
     memory.word((header::TAKEN + worker / 64) * 8).fetch_or(1 << (worker % 64), Ordering::Release);
     if worker > 0 {
