@@ -1,8 +1,8 @@
 //! The guard's rules, each by a small site whose every second is written down.
 
 use flagstone::guard::{
-    Action, Against, Baseline, Decision, Finding, Ground, Guard, Harm, Held, Hour, Kind, Memory, Notice,
-    Outcome, Policy, Reading, Sample, Verdict,
+    Action, Against, Baseline, Decision, Finding, Ground, Guard, Harm, Held, Hour, Kind, LastChange, Memory,
+    Notice, Outcome, Policy, Reading, Sample, Verdict,
 };
 use flagstone::telemetry::{Cohort, Exposure, GROUPS, duration};
 use proptest::prelude::*;
@@ -20,6 +20,7 @@ struct Flag {
     stage: Option<i64>,
     essential: bool,
     chosen: bool,
+    requires: Vec<String>,
 }
 
 impl Flag {
@@ -34,6 +35,7 @@ impl Flag {
             stage: None,
             essential: false,
             chosen: false,
+            requires: Vec::new(),
         }
     }
 
@@ -752,10 +754,16 @@ impl Store {
             .flags
             .iter()
             .map(|flag| {
-                let reading = Reading::new(self.now, flag.epoch, flag.changed_at, &flag.exposure);
+                let change = LastChange::of(flag.key, |key| {
+                    let flag = self.flags.iter().find(|flag| flag.key == key)?;
+                    Some((flag.changed_at, &flag.requires[..]))
+                });
+                let change = change.unwrap();
+                let reading = Reading::new(self.now, flag.epoch, change.at, &flag.exposure);
                 Sample {
                     stage: flag.stage,
                     essential: flag.essential,
+                    through: change.through,
                     ..Sample::new(flag.key, reading, &flag.policy)
                 }
             })
@@ -973,4 +981,58 @@ fn a_paused_guard_counts_and_does_nothing() {
     store.guard.pause(Some(store.now + 300 * SECOND));
     assert_eq!(store.until(299, 30, 0), None);
     assert!(store.until(60, 30, 0).is_some());
+}
+
+#[test]
+fn a_flag_is_watched_after_a_flag_that_it_requires_was_changed() {
+    // The change of a required flag started no watch of those that require it, whose cohorts changed with it.
+    let mut store = Store::new(&[200, 1]);
+    store.flags[0].requires = vec!["f2".to_owned()];
+    let second = |store: &mut Store, errors: u64| {
+        store.flags[0].on(100, errors, 120);
+        store.look(100, errors, 0)
+    };
+    for _ in 0..90 {
+        assert_eq!(second(&mut store, 0), None);
+    }
+    let (seconds, finding) =
+        (1..=60).find_map(|at| Some((at, second(&mut store, 30)?))).expect("it is turned off");
+    assert!(seconds <= 4, "{seconds} s");
+    assert_eq!((finding.flag.as_str(), finding.through.as_deref()), ("f1", Some("f2")));
+    assert!(finding.to_string().contains("; f2, which it requires, was changed last"), "{finding}");
+}
+
+#[test]
+fn of_a_flag_and_one_that_requires_it_the_changed_one_comes_first_and_they_are_not_told_as_one() {
+    let mut store = Store::new(&[200, 1]);
+    store.flags[0].requires = vec!["f2".to_owned()];
+    store.flags[1].essential = true;
+    store.quiet(90);
+    let (_, finding) = store.until(60, 30, 0).expect("the changed one");
+    assert_eq!((finding.flag.as_str(), finding.action), ("f2", Action::Hold));
+    let (_, finding) = store.until(60, 30, 0).expect("the one that requires it");
+    assert_eq!((finding.flag.as_str(), finding.action), ("f1", Action::Rollback));
+    assert!(!store.held.iter().any(|(_, held)| matches!(held, Held::Together(_))), "{:?}", store.held);
+}
+
+#[test]
+fn a_plan_waits_while_flags_that_require_its_flag_do_harm() {
+    let mut store = Store::new(&[200, 1]);
+    store.flags[0].requires = vec!["f2".to_owned()];
+    store.flags[0].policy.action = Action::Hold;
+    store.flags[1].stage = Some(BEGIN - 3600 * SECOND);
+    let second = |store: &mut Store, errors: u64| {
+        store.flags[0].on(100, errors, 120);
+        store.look(100, errors, 0)
+    };
+    (0..90).for_each(|_| _ = second(&mut store, 0));
+    let verdict = |store: &Store| store.guard.verdict("f2", &store.flags[1].policy);
+    assert_eq!(verdict(&store), Verdict::Few("it was not asked yet".to_owned()));
+    (0..20).for_each(|_| _ = second(&mut store, 30));
+    let Verdict::Trip(why) = verdict(&store) else { panic!("{:?}", verdict(&store)) };
+    assert!(why.starts_with("f1, which requires it: "), "{why}");
+    let reading = Reading::new(store.now, 1, store.flags[1].changed_at, &store.flags[1].exposure);
+    let samples = [Sample::new("f2", reading, &store.flags[1].policy)];
+    let memory = store.guard.memory(store.now, &samples);
+    assert_eq!(memory.flags["f2"].verdict, verdict(&store), "what plans are told");
 }

@@ -40,6 +40,8 @@ pub struct Suspect {
     pub flag: String,
     /// When it was last changed, in microseconds since 1970.
     pub changed_at: i64,
+    /// A flag that it requires was changed then, and not it.
+    pub inherited: bool,
     /// 0, nothing speaks against it, to 1, enough does.
     pub suspicion: f64,
     /// What was found, and since when it stands, in microseconds since 1970.
@@ -51,7 +53,8 @@ pub struct Suspect {
 /// The finding to act on, one at most, and the others, each with the reason why not.
 pub fn choose(now: i64, suspects: Vec<Suspect>) -> (Option<Finding>, Vec<(Finding, Held)>) {
     let cooling = |suspect: &Suspect| suspect.cooldown.filter(|until| *until > now);
-    let order = |suspect: &Suspect| (suspect.changed_at, suspect.flag.clone());
+    // What was changed comes before what only follows from it.
+    let order = |suspect: &Suspect| (suspect.changed_at, !suspect.inherited, suspect.flag.clone());
     let last = suspects.iter().filter(|suspect| suspect.finding.is_some() && cooling(suspect).is_none());
     let last = last.max_by_key(|suspect| order(suspect)).map(order);
     let later = last.as_ref().and_then(|last| {
@@ -59,7 +62,7 @@ pub fn choose(now: i64, suspects: Vec<Suspect>) -> (Option<Finding>, Vec<(Findin
         suspects
             .iter()
             .filter(suspected)
-            .filter(|suspect| suspect.changed_at > last.0)
+            .filter(|suspect| (suspect.changed_at, !suspect.inherited) > (last.0, last.1))
             .max_by_key(|suspect| order(suspect))
     });
     let later = later.map(|suspect| suspect.flag.clone());
@@ -75,7 +78,7 @@ pub fn choose(now: i64, suspects: Vec<Suspect>) -> (Option<Finding>, Vec<(Findin
                 others.push((finding, Held::Later(later.clone())));
             }
             (Some(last), _) if order == *last => act = Some(finding),
-            (Some(last), _) => others.push((finding, Held::Later(last.1.clone()))),
+            (Some(last), _) => others.push((finding, Held::Later(last.2.clone()))),
             (None, _) => {}
         }
     }

@@ -561,6 +561,7 @@ impl Detector {
             since: seen.since,
             at: self.at,
             changed_at: self.changed_at,
+            through: None,
             action: policy.action,
         })
     }

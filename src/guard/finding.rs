@@ -33,6 +33,9 @@ pub struct Finding {
     pub at: i64,
     /// When the flag was last changed.
     pub changed_at: i64,
+    /// The flag that was changed then, where it is another one, which this one requires.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub through: Option<String>,
     /// What the policy says is to be done.
     pub action: Action,
 }
@@ -128,6 +131,9 @@ impl fmt::Display for Finding {
             Ground::Controls => write!(f, "; requests that did not ask it are not as badly off")?,
             Ground::Alone => write!(f, "; every request asked it, so that there is nothing to compare with")?,
             Ground::Cohorts | Ground::Stage => {}
+        }
+        if let Some(through) = &self.through {
+            write!(f, "; {through}, which it requires, was changed last")?;
         }
         let took = seconds(u64::try_from(self.at - self.since).unwrap_or(0));
         write!(f, " (within {took:.0} s, in {} ", self.companies)?;

@@ -71,6 +71,23 @@ pub struct Kept {
     pub verdict: Verdict,
 }
 
+impl Kept {
+    /// Of a flag that nobody asked: nothing is known of it but when it was changed.
+    pub(super) fn unasked(changed_at: i64) -> Self {
+        Self {
+            changed_at,
+            stakes: (0, 0, 0),
+            cooldown: None,
+            usual: None,
+            on: Vec::new(),
+            off: Vec::new(),
+            kind: None,
+            evidence: 0.0,
+            verdict: Verdict::Go,
+        }
+    }
+}
+
 /// What was usual.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Before {

@@ -78,6 +78,7 @@ impl Trouble {
             since: self.since,
             at,
             changed_at,
+            through: None,
             action: policy.action,
         }
     }

@@ -51,12 +51,14 @@ pub struct Sample<'a> {
     pub stage: Option<i64>,
     /// Off is an outage: it says `"emergency": "keep"`, or an enabled flag requires it.
     pub essential: bool,
+    /// The flag whose change was this one's last: one that it requires, as [`LastChange`](super::LastChange) has it.
+    pub through: Option<&'a str>,
 }
 
 impl<'a> Sample<'a> {
     /// A flag without a plan, which may be off.
     pub fn new(flag: &'a str, reading: Reading<'a>, policy: &'a Policy) -> Self {
-        Self { flag, reading, policy, stage: None, essential: false }
+        Self { flag, reading, policy, stage: None, essential: false, through: None }
     }
 }
 
@@ -105,6 +107,8 @@ pub struct Decision {
 #[derive(Debug, Clone, Default)]
 pub struct Guard {
     flags: BTreeMap<String, Box<Watched>>,
+    /// Flags whose answers each flag changed last because they require it, and what those are held to.
+    dependents: BTreeMap<String, Vec<(String, Policy)>>,
     /// What another guard knew of flags that were not sampled yet.
     kept: BTreeMap<String, Kept>,
     /// Until when nothing is evidence.
@@ -205,7 +209,7 @@ impl Guard {
         let mut held: Vec<(Finding, Held)> = Vec::new();
         for sample in samples {
             let Some(watched) = self.flags.get(sample.flag) else { continue };
-            let mut suspect = watched.suspect(sample.flag);
+            let mut suspect = watched.suspect(sample);
             if let Some((mut finding, since)) = suspect.finding.take() {
                 match self.holds(now, watched, sample, &mut finding, samples) {
                     Some(why) => held.push((finding, why)),
@@ -259,6 +263,13 @@ impl Guard {
     ) -> Option<Trouble> {
         let before = self.total.take();
         let totals = total.zip(before.as_ref());
+        self.dependents.clear();
+        for sample in samples {
+            if let Some(through) = sample.through {
+                let dependent = (sample.flag.to_owned(), sample.policy.clone());
+                self.dependents.entry(through.to_owned()).or_default().push(dependent);
+            }
+        }
         let sampled: BTreeSet<&str> = samples.iter().map(|sample| sample.flag).collect();
         self.flags.retain(|flag, _| sampled.contains(flag.as_str()));
         let (nothing, mut idle) = (Exposure::default(), BTreeSet::new());
@@ -350,8 +361,11 @@ impl Guard {
         if watched.doubt {
             return Some(Held::Everywhere);
         }
+        let related =
+            |other: &Sample| other.through == Some(sample.flag) || sample.through == Some(other.flag);
         let together = |other: &&Sample| {
             other.flag != sample.flag
+                && !related(other)
                 && other.reading.changed_at == sample.reading.changed_at
                 && self.flags.get(other.flag).is_some_and(|watched| watched.is_on_limits())
         };
@@ -503,11 +517,18 @@ impl Guard {
     pub fn memory(&self, now: i64, samples: &[Sample]) -> Memory {
         let kept = |sample: &Sample| {
             let flag = sample.flag.to_owned();
+            let verdict = self.verdict(sample.flag, sample.policy);
             let Some(watched) = self.flags.get(sample.flag) else {
-                // Nobody asked it since: what another guard knew still holds.
-                return Some((flag, self.kept.get(sample.flag)?.clone()));
+                // Nobody asked it since: what another guard knew still holds, and what others say that require it.
+                let kept = self.kept.get(sample.flag).cloned();
+                let kept = match self.verdict_of_dependents(sample.flag) {
+                    Some(_) => {
+                        Kept { verdict, ..kept.unwrap_or_else(|| Kept::unasked(sample.reading.changed_at)) }
+                    }
+                    None => kept?,
+                };
+                return Some((flag, kept));
             };
-            let verdict = watched.verdict(sample.policy);
             Some((flag, watched.detector.kept(verdict, watched.cooldown)))
         };
         Memory {
@@ -521,11 +542,31 @@ impl Guard {
 
     /// What a plan is told of a flag: whether to go on to the next stage.
     pub fn verdict(&self, flag: &str, policy: &Policy) -> Verdict {
-        match self.flags.get(flag) {
+        let own = match self.flags.get(flag) {
             Some(watched) => watched.verdict(policy),
             None if self.idle.contains(&hash(flag)) => Verdict::Few("it was not asked yet".to_owned()),
             None => Verdict::Wait("the guard does not watch it yet".to_owned()),
+        };
+        match own {
+            Verdict::Go | Verdict::Few(_) if policy.action != Action::Notify => {
+                self.verdict_of_dependents(flag).unwrap_or(own)
+            }
+            own => own,
         }
+    }
+
+    /// What speaks against a flag in those whose answers it changed.
+    fn verdict_of_dependents(&self, flag: &str) -> Option<Verdict> {
+        let dependents = self.dependents.get(flag)?;
+        dependents.iter().find_map(|(dependent, policy)| {
+            let says = |why| format!("{dependent}, which requires it: {why}");
+            match self.flags.get(dependent)?.verdict(policy) {
+                Verdict::Wait(why) => Some(Verdict::Wait(says(why))),
+                Verdict::Trip(why) => Some(Verdict::Trip(says(why))),
+                Verdict::Failing(why) => Some(Verdict::Failing(says(why))),
+                Verdict::Go | Verdict::Few(_) => None,
+            }
+        })
     }
 }
 
@@ -584,8 +625,10 @@ impl Watched {
             let found = self.detector.observe_all(&sample.reading, sample.policy);
             let since = self.finding.as_ref().map_or(sample.reading.at, |(_, since)| *since);
             self.doubt = found.as_ref().is_some_and(|(_, doubt)| *doubt);
-            self.finding =
-                found.map(|(finding, _)| (Finding { flag: sample.flag.to_owned(), ..finding }, since));
+            self.finding = found.map(|(finding, _)| {
+                let through = sample.through.map(str::to_owned);
+                (Finding { flag: sample.flag.to_owned(), through, ..finding }, since)
+            });
         }
         // What was spared is killed where it has become the worse state.
         if self.spared && self.finding.as_ref().is_some_and(|(finding, _)| self.fails_mostly(finding)) {
@@ -653,10 +696,11 @@ impl Watched {
         Verdict::Go
     }
 
-    fn suspect(&self, flag: &str) -> Suspect {
+    fn suspect(&self, sample: &Sample) -> Suspect {
         Suspect {
-            flag: flag.to_owned(),
+            flag: sample.flag.to_owned(),
             changed_at: self.changed_at,
+            inherited: sample.through.is_some(),
             suspicion: self.detector.suspicion(),
             finding: self.finding.clone(),
             cooldown: self.cooldown,

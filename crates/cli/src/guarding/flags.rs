@@ -2,7 +2,7 @@
 
 use flagstone::definition::{Condition, Definitions, Emergency, Flag, Percentage};
 use flagstone::eval::time::parse_rfc3339;
-use flagstone::guard::Policy;
+use flagstone::guard::{LastChange, Policy};
 use flagstone::store::{Changed, Store, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,11 +30,13 @@ pub struct Watch {
     pub essential: bool,
     /// Whoever has it was chosen, by a list or a rule.
     pub chosen: bool,
+    /// Flags that it requires.
+    requires: Vec<String>,
 }
 
 impl Watch {
-    /// When it was changed last, by whatever; microseconds since 1970.
-    pub fn changed_at(&self, now: i64) -> i64 {
+    /// When it was changed last itself; microseconds since 1970.
+    fn changed_at(&self, now: i64) -> i64 {
         let step = self.steps.iter().copied().filter(|step| *step <= now).max();
         step.map_or(self.changed, |step| step.max(self.changed))
     }
@@ -78,9 +80,12 @@ impl Flags {
         self.flags.iter().map(|(key, flag)| (key.as_str(), flag))
     }
 
-    /// One of them.
-    pub fn get(&self, key: &str) -> Option<&Watch> {
-        self.flags.get(key)
+    /// When one was changed last, by itself or through a flag that it requires.
+    pub fn last_change(&self, key: &str, now: i64) -> Option<LastChange<'_>> {
+        LastChange::of(key, |key| {
+            let flag = self.flags.get(key)?;
+            Some((flag.changed_at(now), &flag.requires[..]))
+        })
     }
 
     fn take(&mut self, definitions: Definitions, trail: Option<&Changed>, now: i64) {
@@ -96,6 +101,7 @@ impl Flags {
             let stage = plan.map(|plan| plan.since);
             let essential = flag.emergency == Emergency::Keep || required.contains(&key);
             let chosen = is_chosen(&flag, now);
+            let requires = flag.requires.clone();
             let answers = flag.answering();
             let changed = match (trail, before.remove(&key)) {
                 (Some(trail), _) => trail.at(&key),
@@ -105,7 +111,8 @@ impl Flags {
                 }
                 (None, None) => now,
             };
-            self.flags.insert(key, Watch { policy, answers, steps, changed, stage, essential, chosen });
+            self.flags
+                .insert(key, Watch { policy, answers, steps, changed, stage, essential, chosen, requires });
         }
         self.segments = definitions.segments;
     }
@@ -115,4 +122,36 @@ impl Flags {
 fn is_chosen(flag: &Flag, now: i64) -> bool {
     let nobody = flag.percentage_at(now).0 == Percentage::NONE;
     nobody && (!flag.companies.allow.is_empty() || !flag.rules.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn definitions(base: u32) -> Definitions {
+        serde_json::from_value(json!({ "flags": {
+            "page": { "enabled": true, "requires": ["checkout"] },
+            "checkout": { "enabled": true, "requires": ["base"] },
+            "base": { "enabled": true, "rollout": { "percentage": base } },
+            "other": { "enabled": true },
+        }}))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_change_of_a_required_flag_is_the_last_one_of_those_that_require_it() {
+        let mut flags = Flags::default();
+        flags.take(definitions(10), Some(&Changed::default()), 1_000);
+        let last = |flags: &Flags, key| {
+            flags.last_change(key, 3_000).map(|last| (last.at, last.through.map(str::to_owned)))
+        };
+        assert_eq!(last(&flags, "page"), Some((0, None)));
+        flags.take(definitions(50), None, 2_000);
+        assert_eq!(last(&flags, "base"), Some((2_000, None)));
+        for through in ["page", "checkout"] {
+            assert_eq!(last(&flags, through), Some((2_000, Some("base".to_owned()))), "{through}");
+        }
+        assert_eq!(last(&flags, "other"), Some((0, None)));
+    }
 }

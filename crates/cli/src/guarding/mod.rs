@@ -383,7 +383,7 @@ impl Watcher {
     ) -> Result<(), String> {
         let flag = finding.flag.clone();
         let name = words::plain(&flag).into_owned();
-        let same = self.flags.get(&flag).is_some_and(|flag| flag.changed_at(now) == finding.changed_at);
+        let same = self.flags.last_change(&flag, now).is_some_and(|change| change.at == finding.changed_at);
         if !same {
             self.guard.not_done(&flag);
             let text = format!("{name} was changed meanwhile; it is looked at afresh: {finding}");
@@ -439,9 +439,10 @@ fn samples<'a>(flags: &'a Flags, counts: &'a Counts, epoch: u64, now: i64) -> Ve
     let sample = |(key, flag): (&'a str, &'a flags::Watch)| {
         let policy = flag.policy.as_ref()?;
         let exposure = counts.flag(key).map_or(&*NOTHING, |counted| &counted.exposure);
-        let reading =
-            Reading { chosen: flag.chosen, ..Reading::new(now, epoch, flag.changed_at(now), exposure) };
-        Some(Sample { stage: flag.stage, essential: flag.essential, ..Sample::new(key, reading, policy) })
+        let change = flags.last_change(key, now)?;
+        let reading = Reading { chosen: flag.chosen, ..Reading::new(now, epoch, change.at, exposure) };
+        let (stage, essential, through) = (flag.stage, flag.essential, change.through);
+        Some(Sample { stage, essential, through, ..Sample::new(key, reading, policy) })
     };
     flags.all().filter_map(sample).collect()
 }
