@@ -23,6 +23,9 @@ final class Trust
     /** Symbolic links on one path, as the kernel allows them. */
     private const MAX_LINKS = 40;
 
+    /** What is mounted where (proc_pid_mountinfo(5)), once it was read for this judgement; empty where nobody tells. */
+    private static ?string $mounts = null;
+
     private function __construct(
         public readonly string $path,
         public readonly int $owner,
@@ -34,6 +37,7 @@ final class Trust
     public static function directory(string $path): self
     {
         \clearstatcache();
+        self::$mounts = null;
         $places = self::walk($path);
         $last = $places[\count($places) - 1];
         if ($last['owner'] === null) {
@@ -163,7 +167,28 @@ final class Trust
             throw self::unopened($path, Problem::printable($place) . ' is not a directory');
         }
 
-        return ['path' => $place, 'owner' => $stat['uid'], 'mode' => $stat['mode'] & 0o7777, 'link' => $kind === 0o120000, 'public' => $public];
+        return ['path' => $place, 'owner' => self::owner($stat), 'mode' => $stat['mode'] & 0o7777, 'link' => $kind === 0o120000, 'public' => $public];
+    }
+
+    /**
+     * The owner: on a FUSE file system that another user than root mounted, where owners are what a process of that user says, that user.
+     *
+     * @param Stat $stat
+     */
+    private static function owner(array $stat): int
+    {
+        $major = (($stat['dev'] >> 8) & 0xfff) | (($stat['dev'] >> 32) & ~0xfff);
+        $minor = ($stat['dev'] & 0xff) | (($stat['dev'] >> 12) & ~0xff);
+        // FUSE's file systems have no device; nor have a container's.
+        if ($major === 0) {
+            self::$mounts ??= (string) @\file_get_contents('/proc/self/mountinfo');
+            $is = "~^\\d+ \\d+ 0:$minor .* - fuse\\S* .*\\buser_id=(\\d+)~m";
+            if (\preg_match($is, self::$mounts, $found) === 1 && $found[1] !== '0') {
+                return (int) $found[1];
+            }
+        }
+
+        return $stat['uid'];
     }
 
     private static function unopened(string $path, string $why, int $code = 0): Problem

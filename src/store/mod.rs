@@ -8,6 +8,7 @@
 
 mod directory;
 mod error;
+mod fuse;
 mod head;
 mod layout;
 mod load;
@@ -95,6 +96,8 @@ pub use change::{Change, FileOptions, Published, Switched};
 pub use config::{Config, Machine, MachineName, Share};
 #[cfg(feature = "publisher")]
 pub use diff::{Difference, ListDifference, diff};
+#[cfg(feature = "publisher")]
+pub use fuse::owner_of;
 #[cfg(feature = "publisher")]
 pub use guard::{Acted, Changed, GoesBy, Guarding, Orders, Took, Verdicts, first_watch};
 #[cfg(feature = "publisher")]

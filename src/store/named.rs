@@ -5,6 +5,7 @@
 use super::Store;
 use super::directory::read_bounded;
 use super::error::StoreError;
+use super::fuse::owner_of;
 use super::trust::{printable, remedy_for, shell};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::process::geteuid;
@@ -48,16 +49,22 @@ impl Store {
         let file = File::from(open(path, flags, Mode::empty()).map_err(|error| failed(error.into()))?);
         let metadata = file.metadata().map_err(failed)?;
         refuse_other_kinds(path, &metadata)?;
-        self.judge_named(path, &metadata, named)?;
+        self.judge_named(path, &file, &metadata, named)?;
         read_bounded(&file, named.limit()).map_err(|source| match source.kind() {
             io::ErrorKind::FileTooLarge => StoreError::Refused(format!("{}: {source}", printable(path))),
             _ => failed(source),
         })
     }
 
-    fn judge_named(&self, path: &Path, metadata: &Metadata, named: NamedFile) -> Result<(), StoreError> {
+    fn judge_named(
+        &self,
+        path: &Path,
+        file: &File,
+        metadata: &Metadata,
+        named: NamedFile,
+    ) -> Result<(), StoreError> {
         let user = geteuid().as_raw();
-        let (owner, mode) = (metadata.uid(), metadata.mode() & 0o7777);
+        let (owner, mode) = (owner_of(file, metadata.dev(), metadata.uid()), metadata.mode() & 0o7777);
         let (problem, command) = if ![0, user, self.owner()?].contains(&owner) {
             (
                 format!("belongs to user {owner}, expected root or the owner of the store"),

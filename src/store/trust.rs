@@ -9,6 +9,7 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use super::error::StoreError;
+use super::fuse::owner_of;
 use super::open::FileId;
 use rustix::fs::{CWD, Mode, OFlags, openat, readlinkat};
 use std::collections::VecDeque;
@@ -69,6 +70,12 @@ impl Place {
     fn new(path: PathBuf, metadata: &Metadata, public: Option<(PathBuf, u32)>) -> Place {
         let (owner, mode) = (metadata.uid(), metadata.mode() & 0o7777);
         Place { path, owner, mode, id: FileId::of(metadata), is_link: metadata.is_symlink(), public }
+    }
+
+    /// As [`new`](Self::new), of a directory or link by its descriptor: whatever its file system says of owners, it is its mounter's word.
+    fn opened(path: PathBuf, file: &File, metadata: &Metadata, public: Option<(PathBuf, u32)>) -> Place {
+        let place = Place::new(path, metadata, public);
+        Place { owner: owner_of(file, metadata.dev(), place.owner), ..place }
     }
 
     /// The nearest directory that everybody can write, for what lies in this one.
@@ -297,7 +304,7 @@ fn walk(path: &Path) -> io::Result<(Vec<Place>, File)> {
     let mut pending = parts(&absolute);
     let root = pass(CWD, OsStr::new("/"))?;
     let mut at = root.try_clone()?;
-    let first = Place::new(PathBuf::from("/"), &at.metadata()?, None);
+    let first = Place::opened(PathBuf::from("/"), &at, &at.metadata()?, None);
     let mut chain = vec![first.clone()];
     let mut places = vec![first];
     let mut links = 0;
@@ -313,13 +320,13 @@ fn walk(path: &Path) -> io::Result<(Vec<Place>, File)> {
             if now.id != FileId::of(&metadata) {
                 return Err(io::Error::other(format!("{} was moved meanwhile", printable(&now.path))));
             }
-            *now = Place::new(now.path.clone(), &metadata, now.public.clone());
+            *now = Place::opened(now.path.clone(), &at, &metadata, now.public.clone());
             places.push(now.clone());
             continue;
         }
         let next = pass(&at, &name)?;
         let metadata = next.metadata()?;
-        let place = Place::new(parent.path.join(&name), &metadata, parent.public_for_entries());
+        let place = Place::opened(parent.path.join(&name), &next, &metadata, parent.public_for_entries());
         if metadata.is_symlink() {
             links += 1;
             if links > MAX_LINKS {

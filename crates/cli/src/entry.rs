@@ -5,6 +5,7 @@
 //! of one name, and none that is private to root or to that user, since the others can give any of their own names to a file.
 //! Other users go everywhere as the kernel lets them.
 
+use flagstone::store::owner_of;
 use rustix::fs::{
     AtFlags, CWD, FileType, Mode, OFlags, Stat, fchmod, fchown, fcntl_setfl, fstat, fstatfs, openat,
     readlinkat, renameat, statat, unlinkat,
@@ -25,9 +26,9 @@ const MAX_LINKS: usize = 40;
 const PROC_SUPER_MAGIC: i128 = 0x9fa0;
 /// Opens a directory so far that it can be passed through.
 #[cfg(target_os = "linux")]
-const PASS: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+pub const PASS: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 #[cfg(not(target_os = "linux"))]
-const PASS: OFlags = OFlags::DIRECTORY.union(OFlags::CLOEXEC);
+pub const PASS: OFlags = OFlags::DIRECTORY.union(OFlags::CLOEXEC);
 /// Opens a file to look at it: without waiting, and without a terminal of its own.
 const LOOK: OFlags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
 
@@ -218,7 +219,7 @@ pub fn judge_program(path: &Path) -> io::Result<()> {
     }
     let trusted = Trusted::users();
     let Way::Name(entry) = walk(path, &trusted)? else { return Err(Errno::ISDIR.into()) };
-    let found = statat(&entry.folder, &entry.name, AtFlags::SYMLINK_NOFOLLOW)?;
+    let found = owned(&entry.folder, statat(&entry.folder, &entry.name, AtFlags::SYMLINK_NOFOLLOW)?);
     let why = entry.exposed.or_else(|| trusted.exposure(&found, &entry.path).map(|exposure| exposure.why));
     match why {
         None => Ok(()),
@@ -298,7 +299,7 @@ enum Way {
 fn walk(path: &Path, trusted: &Trusted) -> io::Result<Way> {
     let start = |path: &Path| -> io::Result<(File, Option<Exposure>)> {
         let folder = File::from(openat(CWD, path, PASS, Mode::empty())?);
-        let exposure = trusted.exposure(&fstat(&folder)?, path);
+        let exposure = trusted.exposure(&owned(&folder, fstat(&folder)?), path);
         Ok((folder, exposure))
     };
     if path.as_os_str().is_empty() {
@@ -317,7 +318,7 @@ fn walk(path: &Path, trusted: &Trusted) -> io::Result<Way> {
         };
         let is_last = pending.is_empty();
         let found = match statat(&folder, &name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(found) => Some(found),
+            Ok(found) => Some(owned(&folder, found)),
             Err(Errno::NOENT) if is_last => None,
             Err(error) => return Err(error.into()),
         };
@@ -358,7 +359,7 @@ fn walk(path: &Path, trusted: &Trusted) -> io::Result<Way> {
             }
             Err(error) => return Err(error.into()),
         };
-        here = trusted.exposure(&fstat(&next)?, &path);
+        here = trusted.exposure(&owned(&next, fstat(&next)?), &path);
         above = exposed;
         (folder, at) = (next, path);
     }
@@ -382,6 +383,12 @@ fn on_procfs(folder: impl AsFd) -> bool {
 #[cfg(not(target_os = "linux"))]
 fn on_procfs(_: impl AsFd) -> bool {
     false
+}
+
+/// What was found in a folder, or of a file itself, as its real owner's.
+fn owned(file: &File, mut found: Stat) -> Stat {
+    found.st_uid = owner_of(file, found.st_dev, found.st_uid);
+    found
 }
 
 fn kind(found: &Stat) -> FileType {

@@ -6,10 +6,15 @@
 //! ([`privileged`](crate::privileged)).
 
 use crate::args::{Arguments, Word};
+use crate::entry::PASS;
 use crate::output::Failure;
 use crate::{inputs, place, privileged, words};
-use flagstone::store::{Account, Actor, Store, StoreError, close_directories, group_number, no_member};
+use flagstone::store::{
+    Account, Actor, Store, StoreError, close_directories, group_number, no_member, owner_of,
+};
+use rustix::fs::{CWD, Mode, openat};
 use rustix::process::geteuid;
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -34,11 +39,13 @@ pub fn assume(arguments: &Arguments) -> Result<(), Failure> {
     }
     let Some(store) = store(arguments) else { return Ok(()) };
     // Nothing of the store is read. Where it is not there, or not a directory, its opening says so.
-    let Some(found) = std::fs::metadata(&store).ok().filter(|found| found.is_dir() && found.uid() != 0)
-    else {
+    let Ok(directory) = openat(CWD, &store, PASS, Mode::empty()).map(File::from) else { return Ok(()) };
+    let Ok(found) = directory.metadata() else { return Ok(()) };
+    let owner = owner_of(&directory, found.dev(), found.uid());
+    if owner == 0 {
         return Ok(());
-    };
-    let mut account = Account::of(found.uid());
+    }
+    let mut account = Account::of(owner);
     if let Word::Migrate(word) = &arguments.word {
         let readers = word.readers.as_deref().and_then(|name| Some((name, group_number(name)?)));
         if let (Some(own), Some((name, group))) = (account.gid, readers)
