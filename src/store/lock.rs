@@ -36,7 +36,28 @@ impl Lock {
         Lock::take(store, HEAD_LOCK, timeout, holder)
     }
 
+    /// The lock of head and trail, if it is free within `timeout`. Who has it is not looked for, which may take longer than the wait.
+    pub(super) fn try_head(store: &Folder, timeout: Duration, holder: &str) -> Option<Lock> {
+        Lock::attempt(store, HEAD_LOCK, timeout, holder).ok()?.ok()
+    }
+
     fn take(store: &Folder, name: &'static str, timeout: Duration, holder: &str) -> Result<Lock, StoreError> {
+        Lock::attempt(store, name, timeout, holder)?.map_err(|taken| {
+            let process = lock_holder(taken.metadata.ino());
+            let holder = signature(&taken.file)
+                .or_else(|| process.map(|id| format!("process {id}")))
+                .unwrap_or_else(|| "another process".to_owned());
+            StoreError::Busy { path: store.path().to_owned(), holder, process }
+        })
+    }
+
+    /// Tries for `timeout`; the lock's file where it is taken all the time.
+    fn attempt(
+        store: &Folder,
+        name: &'static str,
+        timeout: Duration,
+        holder: &str,
+    ) -> Result<Result<Lock, StoreFile>, StoreError> {
         let path = store.path().join(name);
         let began = Instant::now();
         loop {
@@ -48,18 +69,14 @@ impl Lock {
                     if now.is_some_and(|now| FileId::of(&now.metadata) == FileId::of(&opened.metadata)) {
                         let lock = Lock { file: opened.file };
                         lock.sign(holder);
-                        return Ok(lock);
+                        return Ok(Ok(lock));
                     }
                 }
                 Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) => {}
                 Err(error) => return Err(StoreError::io("lock", &path, error.into())),
             }
             if began.elapsed() >= timeout {
-                let process = lock_holder(opened.metadata.ino());
-                let holder = signature(&opened.file)
-                    .or_else(|| process.map(|id| format!("process {id}")))
-                    .unwrap_or_else(|| "another process".to_owned());
-                return Err(StoreError::Busy { path: store.path().to_owned(), holder, process });
+                return Ok(Err(opened));
             }
             std::thread::sleep(RETRY_INTERVAL);
         }

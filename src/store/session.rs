@@ -123,6 +123,11 @@ impl Session {
         Lock::head(&self.folder, timeout.min(self.timeout), &self.holder)
     }
 
+    /// The lock of head and trail, if it is free within `timeout`.
+    pub(super) fn try_lock_head(&self, timeout: Duration) -> Option<Lock> {
+        Lock::try_head(&self.folder, timeout.min(self.timeout), &self.holder)
+    }
+
     /// Whether the head that this session has is still the one that its path leads to: a restore may replace it.
     pub(super) fn has_the_head(&self) -> bool {
         head_file(&self.folder, Access::Read).is_ok_and(|file| file.id == self.head_id)

@@ -14,7 +14,7 @@ use crate::guard::Finding;
 use std::time::Duration;
 
 /// How long a kill or a stop waits for the lock of the head.
-const EMERGENCY_TIMEOUT: Duration = Duration::from_millis(10);
+const EMERGENCY_TIMEOUT: Duration = Duration::from_millis(3);
 /// How long it then waits to get its record into the trail.
 const RECORD_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often a change is made again because another head took the place of the one that it was made in.
@@ -148,15 +148,13 @@ fn throw(
     change: &Change,
     act: &impl Fn(&Session, bool) -> Result<bool, StoreError>,
 ) -> Result<Switched, StoreError> {
-    let emergency = matches!(action, Action::Kill | Action::StopAll);
-    let lock = match emergency {
-        true => session.lock_head_within(EMERGENCY_TIMEOUT),
-        false => session.lock_head(),
-    };
-    let lock = match lock {
-        Err(error) if !emergency && error.is_busy() => return Err(error),
-        // A lock that cannot be made, as on a full disk, keeps nobody else out either.
-        lock => lock.ok(),
+    let lock = match action {
+        Action::Kill | Action::StopAll => session.try_lock_head(EMERGENCY_TIMEOUT),
+        _ => match session.lock_head() {
+            Err(error) if error.is_busy() => return Err(error),
+            // A lock that cannot be made, as on a full disk, keeps nobody else out either.
+            lock => lock.ok(),
+        },
     };
     let current = session.current().0;
     if let Some(base) = change.base.filter(|base| *base != current) {

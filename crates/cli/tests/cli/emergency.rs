@@ -142,6 +142,38 @@ fn a_backup_that_holds_the_lock_stops_no_kill() {
     assert!(backup.wait().unwrap().success());
 }
 
+/// What comes before the kill is in force: the wait for a lock that another has took 10 ms, and looking for its holder as long again.
+#[test]
+fn a_kill_is_in_force_before_anybody_asks_who_holds_the_lock() {
+    let shop = Shop::published();
+    let mut holder = Command::new("flock");
+    let holder = holder.arg(shop.directory.join("store/head.lock")).args(["sh", "-c", "echo held; cat"]);
+    let holder = holder.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    let mut holder = holder.spawn().unwrap();
+    let mut held = [0; 5];
+    std::io::Read::read_exact(holder.stdout.as_mut().unwrap(), &mut held).unwrap();
+    for word in [&["kill", "search"][..], &["stop-all", "--yes"]] {
+        let traced = shop.directory.join("trace");
+        let status = Command::new("strace")
+            .args(["-f", "-e", "trace=openat,clock_nanosleep,msync", "-o"])
+            .arg(&traced)
+            .arg(env!("CARGO_BIN_EXE_flagstone"))
+            .args(word)
+            .args(["--reason", "burning"])
+            .env("FLAGSTONE_STORE", "store")
+            .current_dir(&shop.directory)
+            .output();
+        assert!(status.unwrap().status.success());
+        let trace = std::fs::read_to_string(traced).unwrap();
+        let (before, after) = trace.split_once("msync").expect("the head is written");
+        let waits = before.matches("clock_nanosleep").count();
+        assert!((1..=3).contains(&waits), "{waits} waits of a millisecond");
+        assert!(!before.contains("/proc/locks") && after.contains("/proc/locks"), "{before}");
+    }
+    drop(holder.stdin.take());
+    assert!(holder.wait().unwrap().success());
+}
+
 /// The signal that a write past the limit raises ended the command in the middle, before the head was written.
 #[test]
 fn a_limit_on_the_size_of_files_ends_no_kill() {
