@@ -375,6 +375,26 @@ fn a_worker_that_starts_has_everything_off_where_kill_slots_were_overwritten() {
 }
 
 #[test]
+fn what_the_trail_says_is_killed_stays_killed_when_damaged_slots_are_settled() {
+    // `resume-all` turned it on, and told nobody.
+    let dir = trusted_dir();
+    let path = dir.join("store");
+    let store = new_store(&path);
+    publish(&store, &definitions(r#"{"portal":{"enabled":true},"other":{"enabled":true}}"#));
+    store.kill("portal", change()).unwrap();
+    store.kill("other", change()).unwrap();
+    store.revive("other", change()).unwrap();
+    write_head(&path, 4_096, &[0; 256]);
+    epoch(&path);
+    assert!(store.resume_all(change()).unwrap().changed);
+    let view = reader(&path);
+    let view = view.view();
+    assert_eq!((on(&view, "portal"), on(&view, "other")), (false, true));
+    let status = store.status().unwrap();
+    assert_eq!((status.killed.len(), status.kills_unknown), (1, None));
+}
+
+#[test]
 fn a_sequence_that_does_not_go_with_its_slot_revives_nothing() {
     // One bit of it, 3 to 2, was a revive for every worker.
     let dir = trusted_dir();

@@ -227,7 +227,7 @@ final class Head
         $damaged = \min($room, \max(0, ($this->slotsUsed() & \PHP_INT_MAX) - $used)) + $torn;
 
         return $damaged === 0 ? null : "$damaged of its kill slots are damaged, so which flags are killed is not known: workers that start now have everything off. "
-            . '`flagstone audit` tells which: kill them again, then type `flagstone resume-all`';
+            . 'Look at `flagstone audit`, then type `flagstone resume-all`: what the trail says is killed stays killed';
     }
 
     /** Whether all slots that were ever used are counted. */

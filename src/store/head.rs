@@ -278,7 +278,7 @@ impl Head {
             (0, 0) => None,
             (emptied, torn) => Some(format!(
                 "{} of its kill slots are damaged, so which flags are killed is not known: workers that start now have everything off. \
-                 `flagstone audit` tells which: kill them again, then type `flagstone resume-all`",
+                 Look at `flagstone audit`, then type `flagstone resume-all`: what the trail says is killed stays killed",
                 emptied + torn
             )),
         }

@@ -10,10 +10,10 @@ use super::layout::{AUDIT, SNAPSHOT_LIMIT, SNAPSHOTS, retained, snapshot_name};
 use super::open::{MapPolicy, Opened, copy_head, head_file, open_snapshot};
 use super::trust::Trust;
 use crate::definition::Definitions;
-use crate::eval::time::format_rfc3339;
+use crate::eval::time::{format_rfc3339, parse_rfc3339};
 use crate::snapshot::{ContentId, Snapshot};
 use serde::Serialize;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
 
@@ -223,6 +223,20 @@ impl Store {
     pub(super) fn read_head(&self) -> Result<Head, StoreError> {
         // A copy: nobody can cut it short while it is read.
         copy_head(&self.directory, &head_file(&self.folder()?, Access::Read)?)
+    }
+
+    /// The flags that were killed and not revived since, as the audit trail tells, and when, in microseconds since 1970.
+    pub(super) fn killed_by_the_trail(&self) -> Result<BTreeMap<String, i64>, StoreError> {
+        let mut killed = BTreeMap::new();
+        self.records(|record| match (record.action, record.outcome, &record.flag) {
+            (Action::Kill, Outcome::Done, Some(flag)) => {
+                let at = parse_rfc3339(record.at.as_bytes()).unwrap_or_default();
+                killed.entry(flag.clone()).or_insert(at);
+            }
+            (Action::Revive, Outcome::Done, Some(flag)) => _ = killed.remove(flag),
+            _ => {}
+        })?;
+        Ok(killed)
     }
 
     /// Every record that is one, in the order of the file.

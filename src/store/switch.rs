@@ -39,16 +39,7 @@ impl Store {
         change: &Change,
     ) -> Result<Switched, StoreError> {
         self.switch(Action::Kill, Some(flag), finding, change, |session, locked| {
-            if is_killed(session, flag) {
-                return Ok(false);
-            }
-            if session.head.kill(flag.as_bytes(), session.now, locked) {
-                return Ok(true);
-            }
-            Err(StoreError::Refused(format!(
-                "cannot kill {flag}: {SLOT_COUNT} flags are killed already, and the head has room for no more. \
-                 Revive those that are off by now in the definitions, or stop everything with `flagstone stop-all`"
-            )))
+            kill(session, flag, session.now, locked)
         })
     }
 
@@ -79,13 +70,20 @@ impl Store {
         })
     }
 
-    /// Ends the stop, and what workers that start have off because kill slots are damaged. Flags killed one by one stay killed.
+    /// Ends the stop, and what workers that start have off because kill slots are damaged. Flags killed one by one stay killed: what
+    /// the audit trail says is killed, and damaged slots do not, is killed again.
     ///
     /// # Errors
     ///
-    /// When the head cannot be written.
+    /// When the head cannot be written, or damaged slots leave no room for the kills; when the trail cannot be read where they are damaged.
     pub fn resume_all(&self, change: Change) -> Result<Switched, StoreError> {
-        self.switch(Action::ResumeAll, None, None, &change, |session, _| {
+        self.switch(Action::ResumeAll, None, None, &change, |session, locked| {
+            if session.head.doubt(session.head.slots().iter()).is_some() {
+                for (flag, since) in self.killed_by_the_trail()? {
+                    valid_key(&flag)?;
+                    kill(session, &flag, since, locked)?;
+                }
+            }
             let changed = session.head.stopped().is_some();
             session.head.stop(None);
             Ok(session.head.settle_slots() || changed)
@@ -182,8 +180,18 @@ fn throw(
     Ok(Switched { changed, generation: current, audit_warning })
 }
 
-fn is_killed(session: &Session, flag: &str) -> bool {
-    session.head.killed().iter().any(|killed| killed.key == flag.as_bytes())
+/// Kills a flag; false if it was killed already.
+fn kill(session: &Session, flag: &str, since: i64, locked: bool) -> Result<bool, StoreError> {
+    if session.head.killed().iter().any(|killed| killed.key == flag.as_bytes()) {
+        return Ok(false);
+    }
+    if session.head.kill(flag.as_bytes(), since, locked) {
+        return Ok(true);
+    }
+    Err(StoreError::Refused(format!(
+        "cannot kill {flag}: {SLOT_COUNT} flags are killed already, and the head has room for no more. \
+         Revive those that are off by now in the definitions, or stop everything with `flagstone stop-all`"
+    )))
 }
 
 /// `[A-Za-z0-9][A-Za-z0-9_.:\\-]{0,190}`

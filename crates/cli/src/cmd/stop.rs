@@ -6,7 +6,7 @@ use crate::args::{Arguments, ResumeAll, StopAll};
 use crate::output::{BAD, BOLD, Failure, GOOD, Outcome, Output};
 use crate::{confirm, words};
 use flagstone::Snapshot;
-use flagstone::store::Switched;
+use flagstone::store::{Store, Switched};
 use serde_json::json;
 
 /// Flags named.
@@ -98,16 +98,27 @@ fn stopped_by(snapshot: &Snapshot, now: i64) -> (Vec<String>, Vec<String>) {
 pub fn resume(arguments: &Arguments, word: &ResumeAll, output: &mut Output) -> Outcome {
     let begun = change::begin_at_once(arguments, &word.by, "resume", word.reason.as_deref(), output)?;
     let before = View::of(&begun.store);
+    let known = killed(&begun.store);
     let switched = begun.store.resume_all(begun.change.clone()).map_err(Failure::changing)?;
     let sent = begun.send(vec!["resume-all".to_owned()], None);
     output.line_now(match switched.changed {
         true => format!("{}: flags answer again as published", output.paint(GOOD, "resumed")),
         false => "nothing was stopped; nothing was changed".to_owned(),
     });
-    let killed = begun.store.status().map(|status| status.killed).unwrap_or_default();
-    if !killed.is_empty() {
-        let names = killed.iter().map(|killed| words::plain(&killed.flag));
-        output.line(format!("still killed one by one: {}", words::some(names, 20)));
+    let (still, again): (Vec<_>, Vec<_>) =
+        killed(&begun.store).into_iter().partition(|flag| known.contains(flag));
+    for (what, flags) in
+        [("still killed one by one", still), ("killed again, as the audit trail has them", again)]
+    {
+        if !flags.is_empty() {
+            output
+                .line(format!("{what}: {}", words::some(flags.iter().map(|flag| words::plain(flag)), NAMED)));
+        }
     }
     done(&begun, &word.reach, Thrown { flag: None, switched, before, sent }, json!({}), output)
+}
+
+fn killed(store: &Store) -> Vec<String> {
+    let killed = store.status().map(|status| status.killed).unwrap_or_default();
+    killed.into_iter().map(|killed| killed.flag).collect()
 }

@@ -118,7 +118,11 @@ fn head(status: &StoreStatus, report: &mut Report) {
             report.failed(HEAD, words::plain(error), "flagstone publish FILE");
         }
         (_, Some(problem)) => {
-            report.failed(HEAD, problem.clone(), "kill again what was killed, then flagstone resume-all");
+            report.failed(
+                HEAD,
+                problem.clone(),
+                "flagstone audit, then flagstone resume-all: what the trail says is killed stays killed",
+            );
         }
         _ => report.passed(HEAD, format!("verifies; epoch {}", status.epoch)),
     }
