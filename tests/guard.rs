@@ -795,6 +795,13 @@ fn an_outage_of_all_pages_turns_off_nothing_that_is_on_for_everybody() {
         assert_eq!(store.until(300, 50, 50), None, "{hours:?}");
         let told = store.notices.iter().filter(|notice| matches!(notice, Notice::Outage { .. }));
         assert_eq!(told.count(), 1, "{:?}", store.notices);
+        store.quiet(420);
+        let over = store.notices.iter().filter_map(|notice| match notice {
+            Notice::OutageOver { since, until } => Some((until - since) / SECOND),
+            _ => None,
+        });
+        let over: Vec<i64> = over.collect();
+        assert!(matches!(over[..], [295..=330]), "{over:?} s");
     }
 }
 
@@ -928,6 +935,22 @@ fn a_stage_that_is_minutes_old_goes_back_when_everything_fails_and_an_older_one_
             assert_eq!(finding.ground, Ground::Stage);
             assert!(seconds <= 10 && finding.to_string().contains("requests anywhere failed"), "{finding}");
         }
+    }
+}
+
+#[test]
+fn totals_that_are_overwritten_take_no_young_stage_back() {
+    // Random bytes in the counters of all requests were an outage, and a reason to take a stage back.
+    for (requests, errors) in
+        [(u64::MAX / 3, u64::MAX / 5), (1 << 40, 1 << 40), (0, 1 << 30), (20_000, 15_000)]
+    {
+        let mut store = Store::new(&[30]);
+        store.flags[0].stage = Some(BEGIN + 60 * SECOND);
+        store.quiet(90);
+        store.total.requests = store.total.requests.wrapping_add(requests);
+        store.total.errors = store.total.errors.wrapping_add(errors);
+        store.quiet(120);
+        assert_eq!(store.notices, [], "{requests} and {errors}");
     }
 }
 

@@ -54,6 +54,7 @@ fn record(seq: u64, at: i64, action: Action, flag: Option<&str>, (from, to): (u6
         origin: None,
         release: None,
         guard: None,
+        notice: None,
         differences: Vec::new(),
         more_differences: 0,
         error: None,

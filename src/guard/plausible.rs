@@ -13,10 +13,19 @@ const SLACK: u64 = 4_096;
 
 /// What was counted in so many microseconds.
 pub(super) fn plausible(now: &Exposure, before: &Exposure, micros: i64) -> bool {
-    let seconds = u64::try_from(micros).unwrap_or(0) / 1_000_000 + 1;
-    let most = seconds.saturating_mul(PER_SECOND);
+    let most = most(micros);
     let gated = now.gated.wrapping_sub(before.gated) <= most;
     gated && cohort(&now.on, &before.on, most) && cohort(&now.off, &before.off, most)
+}
+
+/// All requests that were counted in so many microseconds.
+pub(super) fn plausible_total(now: &Cohort, before: &Cohort, micros: i64) -> bool {
+    cohort(now, before, most(micros))
+}
+
+fn most(micros: i64) -> u64 {
+    let seconds = u64::try_from(micros).unwrap_or(0) / 1_000_000 + 1;
+    seconds.saturating_mul(PER_SECOND)
 }
 
 /// All three ways to count a cohort's requests agree, and no more fail than there are.

@@ -8,6 +8,7 @@ use super::counts::Counts;
 use super::evidence::Evidence;
 use super::finding::{Against, Ground, Harm, Share};
 use super::past::Past;
+use super::plausible::plausible_total;
 use super::policy::Policy;
 use super::stakes::TICK;
 use crate::telemetry::{Cohort, duration};
@@ -112,7 +113,8 @@ impl Site {
 
     /// Takes in a sample.
     pub(super) fn observe(&mut self, at: i64, total: &Cohort) -> Option<Trouble> {
-        if total.requests < self.before.requests || total.errors < self.before.errors || at < self.at {
+        let shrank = total.requests < self.before.requests || total.errors < self.before.errors;
+        if shrank || at < self.at || !plausible_total(total, &self.before, at - self.at) {
             *self = Self::new(at, total);
             return None;
         }

@@ -83,6 +83,13 @@ pub enum Notice {
         /// When the evidence begins, in microseconds since 1970.
         since: i64,
     },
+    /// An outage that was told of is over: all was well for five minutes.
+    OutageOver {
+        /// When it was told of, and when something was wrong last; microseconds since 1970.
+        since: i64,
+        #[allow(missing_docs, reason = "said of `since`")]
+        until: i64,
+    },
     /// Those who have a flag in its plan's stage fail, too few to turn it off.
     Pilots {
         /// The flag.
@@ -129,8 +136,8 @@ pub struct Guard {
     /// When a stage was taken back on suspicion last.
     stage_taken: i64,
     paused: Option<i64>,
-    /// When requests failed last of an outage that was told of.
-    outage: Option<i64>,
+    /// When the evidence of an outage that was told of begins, and when requests failed last.
+    outage: Option<(i64, i64)>,
 }
 
 /// How one flag stands.
@@ -226,16 +233,25 @@ impl Guard {
         let everywhere = held
             .iter()
             .filter(|(_, why)| matches!(why, Held::Everywhere | Held::Unwatched | Held::Stopped(_)));
-        let since = everywhere.map(|(finding, _)| finding.since).min();
+        let since = everywhere.clone().map(|(finding, _)| finding.since).min();
         let since = since.or(trouble.map(|trouble| trouble.since));
-        match since {
-            Some(since) if act.is_none() && self.outage.is_none() && !settles && self.after.is_none() => {
-                self.outage = Some(now);
+        // What was found stands for the policy's window after it is over.
+        let goes_on = trouble.is_some()
+            || everywhere.clone().any(|(finding, _)| {
+                let own = self.flags.get(&finding.flag).map(|watched| watched.detector.recent().0);
+                finding.harm == Harm::Slow || own.is_some_and(|own| own.share() > finding.limit)
+            });
+        match (self.outage, since) {
+            (None, Some(since)) if act.is_none() && !settles && self.after.is_none() && goes_on => {
+                self.outage = Some((since, now));
                 decision.notices.push(Notice::Outage { trouble, since });
             }
-            Some(_) => self.outage = self.outage.map(|_| now),
-            None if self.outage.is_some_and(|last| now - last > ONE_STAGE) => self.outage = None,
-            None => {}
+            (Some((since, _)), _) if goes_on => self.outage = Some((since, now)),
+            (Some((since, until)), _) if now - until > ONE_STAGE => {
+                self.outage = None;
+                decision.notices.push(Notice::OutageOver { since, until });
+            }
+            _ => {}
         }
         for (finding, held) in held {
             if let Some(watched) = self.flags.get_mut(&finding.flag)

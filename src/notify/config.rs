@@ -1,6 +1,7 @@
 //! The endpoints, as the store's `config.json` has them under `notify`.
 
-use crate::store::Action;
+use super::severity::{Severity, incident};
+use crate::store::{Action, Record};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -23,6 +24,23 @@ pub struct Endpoint {
     /// Of these changes only; absent: of all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub actions: Option<Vec<Action>>,
+    /// Of this urgency or more, and what ends such an incident; absent: of any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub severity: Option<Severity>,
+}
+
+impl Endpoint {
+    /// Whether what a record tells is for this endpoint.
+    pub fn takes(&self, record: &Record) -> bool {
+        let guards = record.guard.is_some() || record.notice.is_some();
+        let of_its_actions = self.actions.as_ref().is_none_or(|actions| {
+            actions.contains(&record.action) || (guards && actions.contains(&Action::Guard))
+        });
+        let urgent = self.severity.is_none_or(|least| {
+            Severity::of(record) >= least || incident("", record).is_some_and(|(_, ends)| ends)
+        });
+        record.action != Action::Init && of_its_actions && urgent
+    }
 }
 
 /// What is sent.
@@ -49,13 +67,14 @@ struct Written {
     format: Format,
     secret_file: Option<PathBuf>,
     actions: Option<Vec<Action>>,
+    severity: Option<Severity>,
 }
 
 impl TryFrom<Written> for Endpoint {
     type Error = String;
 
     fn try_from(written: Written) -> Result<Endpoint, String> {
-        let Written { url, url_file, format, secret_file, actions } = written;
+        let Written { url, url_file, format, secret_file, actions, severity } = written;
         match (&url, &url_file) {
             (Some(url), None) if !(url.starts_with("https://") || url.starts_with("http://")) => {
                 return Err(format!("found the url {url:?}, expected https://… or http://…"));
@@ -71,6 +90,6 @@ impl TryFrom<Written> for Endpoint {
         if format == Format::Json && secret_file.is_none() {
             return Err("expected a \"secret_file\" to sign JSON with, or \"format\": \"slack\"".to_owned());
         }
-        Ok(Endpoint { url, url_file, format, secret_file, actions })
+        Ok(Endpoint { url, url_file, format, secret_file, actions, severity })
     }
 }

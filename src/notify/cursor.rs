@@ -97,6 +97,13 @@ impl Cursor {
         self.pending = Some(Pending { seq, tries, since, next: now + pause, problem });
         false
     }
+
+    /// The endpoint asked not to be tried for so long, in microseconds; an hour at most.
+    pub fn wait(&mut self, pause: i64, now: i64) {
+        if let Some(pending) = &mut self.pending {
+            pending.next = pending.next.max(now.saturating_add(pause.clamp(0, LONGEST)));
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! One change, told to others.
 
 use super::config::Format;
-use crate::guard::Finding;
+use super::severity::{Severity, incident};
+use crate::guard::{Finding, NoticeKind};
 use crate::store::{Action, Actor, Difference, Settled};
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -37,6 +38,16 @@ pub struct Event {
     /// What the guard found, where it made the change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub guard: Option<Finding>,
+    /// What it tells where nothing was changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notice: Option<NoticeKind>,
+    /// How urgent it is.
+    pub severity: Severity,
+    /// The same for all events of one incident: what PagerDuty calls a deduplication key, Opsgenie an alias.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub incident: Option<String>,
+    /// It ends that incident.
+    pub resolves: bool,
     /// The generation before.
     pub from: u64,
     /// The generation after.
@@ -58,6 +69,7 @@ impl Event {
             .filter_map(|difference| difference.flag.as_ref())
             .chain(&record.flag)
             .collect();
+        let (incident, resolves) = incident(store, record).unzip();
         Event {
             id: format!("{store}-{}", record.seq),
             seq: record.seq,
@@ -69,6 +81,10 @@ impl Event {
             actor: record.actor.clone(),
             reason: record.reason.clone(),
             guard: record.guard.clone(),
+            notice: record.notice,
+            severity: Severity::of(record),
+            incident,
+            resolves: resolves.unwrap_or(false),
             from: record.from,
             generation: record.to,
             differences: record.differences.iter().take(shown).cloned().collect(),
@@ -103,7 +119,7 @@ impl Event {
             let cut: String = reason.chars().take(REASON).collect();
             format!(": {}", escaped(&cut))
         });
-        let word = self.action.word();
+        let word = self.notice.map_or(self.action.word(), NoticeKind::as_str);
         let (environment, user, host) =
             (escaped(&self.environment), escaped(&self.actor.user), escaped(&self.actor.host));
         format!("*{environment}*: {word}{named}{generation} by {user}@{host}{why}")

@@ -8,8 +8,10 @@ mod config;
 mod cursor;
 mod event;
 mod hmac;
+mod severity;
 
 pub use config::{Endpoint, Format};
 pub use cursor::{Cursor, Dead, GIVE_UP, Pending};
 pub use event::Event;
 pub use hmac::{hmac_sha256, signature};
+pub use severity::Severity;

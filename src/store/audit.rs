@@ -12,7 +12,7 @@ use super::error::StoreError;
 use super::head::Head;
 use super::layout::AUDIT;
 use super::modes::Modes;
-use crate::guard::Finding;
+use crate::guard::{Finding, NoticeKind};
 use crate::snapshot::Audited;
 use crate::travel::Origin;
 use serde::{Deserialize, Serialize};
@@ -194,6 +194,9 @@ pub struct Record {
     /// What the guard found, where it made the change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guard: Option<Finding>,
+    /// What the guard tells, where it changed nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notice: Option<NoticeKind>,
     /// Field by field.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub differences: Vec<Difference>,

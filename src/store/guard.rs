@@ -10,7 +10,7 @@ use super::post::{Place, Post};
 use super::publish::Made;
 use crate::definition::{Flag, Held, Soak, is_answering};
 use crate::eval::time::{format_rfc3339, parse_rfc3339};
-use crate::guard::{self, Finding, Memory, Policy};
+use crate::guard::{self, Finding, Memory, NoticeKind, Policy};
 use crate::plan::{self, Step, Verdict};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -368,6 +368,26 @@ impl Store {
         record.guard = Some(finding.clone());
         session.append(record)?;
         Ok(Acted { took: Took::Told, generation, audit_warning: None, instead: None })
+    }
+
+    /// Writes into the audit trail what the guard tells, from where webhooks have it.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be changed.
+    pub fn guard_notice(
+        &self,
+        kind: NoticeKind,
+        flag: Option<&str>,
+        finding: Option<&Finding>,
+        change: &Change,
+    ) -> Result<(), StoreError> {
+        let session = self.head_session(change, "writing down what the guard tells")?;
+        let mut record = session.record(change, Action::Guard, Outcome::Done);
+        record.flag = flag.map(str::to_owned);
+        record.guard = finding.cloned();
+        record.notice = Some(kind);
+        session.append(record).map(drop)
     }
 
     /// What the guard did, by the audit trail: kills, plans taken back and held, and what it told, in this order.

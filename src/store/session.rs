@@ -164,6 +164,7 @@ impl Session {
             origin: None,
             release: None,
             guard: None,
+            notice: None,
             differences: Vec::new(),
             more_differences: 0,
             error: None,

@@ -94,6 +94,7 @@ mod tests {
             origin: None,
             release: None,
             guard: None,
+            notice: None,
             differences: Vec::new(),
             more_differences: 0,
             error: None,

@@ -14,7 +14,7 @@ use crate::guard::Finding;
 use std::time::Duration;
 
 /// How long a kill or a stop waits for the lock of the head.
-const EMERGENCY_TIMEOUT: Duration = Duration::from_millis(3);
+const EMERGENCY_TIMEOUT: Duration = Duration::from_millis(1);
 /// How long it then waits to get its record into the trail.
 const RECORD_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often a change is made again because another head took the place of the one that it was made in.

@@ -4,7 +4,7 @@
 
 use crate::{http, words};
 use flagstone::notify::{Cursor, Endpoint, Event, Format, signature};
-use flagstone::store::{Action, NamedFile, Store};
+use flagstone::store::{NamedFile, Store};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -80,10 +80,7 @@ fn round(store: &Store, endpoint: &Endpoint, now: i64, told: &mut Told) -> Resul
     let mut way = None;
     for change in &unsent.changes {
         let record = &change.record;
-        let wanted = endpoint.actions.as_ref().is_none_or(|actions| {
-            actions.contains(&record.action) || (record.guard.is_some() && actions.contains(&Action::Guard))
-        });
-        if wanted && change.record.action != Action::Init {
+        if endpoint.takes(record) {
             if began.elapsed() > ROUND {
                 break;
             }
@@ -97,6 +94,9 @@ fn round(store: &Store, endpoint: &Endpoint, now: i64, told: &mut Told) -> Resul
                 Err(refused) => {
                     let now = now.saturating_add(i64::try_from(began.elapsed().as_micros()).unwrap_or(0));
                     if !cursor.failed(event.seq, refused.problem.clone(), refused.never, now, jitter()) {
+                        if let Some(pause) = refused.wait {
+                            cursor.wait(pause, now);
+                        }
                         told.problem = Some(refused.problem);
                         return sender.save(&cursor).map_err(failed);
                     }
@@ -139,6 +139,15 @@ struct Refused {
     problem: String,
     /// It never will be.
     never: bool,
+    /// The endpoint asks not to be tried for so long, in microseconds.
+    wait: Option<i64>,
+}
+
+impl Refused {
+    /// Tried again later.
+    fn for_now(problem: impl Into<String>) -> Refused {
+        Refused { problem: problem.into(), never: false, wait: None }
+    }
 }
 
 impl Way {
@@ -167,32 +176,38 @@ impl Way {
             request = request.header("X-Flagstone-Signature", signature(secret, seconds, &body));
         }
         // The address may be a secret, so no message has it.
-        let status = match request.send(body.as_str()) {
-            Ok(answer) => answer.status().as_u16(),
+        let (status, wait) = match request.send(body.as_str()) {
+            Ok(answer) => {
+                let wait =
+                    answer.headers().get("retry-after").and_then(|value| retry_after(value.to_str().ok()?));
+                (answer.status().as_u16(), wait)
+            }
             Err(ureq::Error::Timeout(_)) => {
-                return Err(Refused {
-                    problem: format!("no answer within {} s", TIMEOUT.as_secs()),
-                    never: false,
-                });
+                return Err(Refused::for_now(format!("no answer within {} s", TIMEOUT.as_secs())));
             }
             Err(ureq::Error::Io(error)) => {
-                return Err(Refused { problem: format!("no answer: {}", error.kind()), never: false });
+                return Err(Refused::for_now(format!("no answer: {}", error.kind())));
             }
             Err(ureq::Error::HostNotFound) => {
-                return Err(Refused { problem: "there is no such host".to_owned(), never: false });
+                return Err(Refused::for_now("there is no such host"));
             }
             Err(_) => {
-                return Err(Refused { problem: "it cannot be reached by HTTP".to_owned(), never: false });
+                return Err(Refused::for_now("it cannot be reached by HTTP"));
             }
         };
         match status {
             200..=299 => Ok(()),
             _ => {
                 let never = matches!(status, 400 | 410 | 413 | 422);
-                Err(Refused { problem: format!("it answered with status {status}"), never })
+                Err(Refused { problem: format!("it answered with status {status}"), never, wait })
             }
         }
     }
+}
+
+/// Microseconds of a `Retry-After` in seconds. One that is a date is left to the usual pauses.
+fn retry_after(value: &str) -> Option<i64> {
+    value.trim().parse::<u32>().ok().map(|seconds| i64::from(seconds) * 1_000_000)
 }
 
 /// The first line of a file that not everybody reads.

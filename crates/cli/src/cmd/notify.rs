@@ -41,8 +41,7 @@ fn status(store: &Store, output: &mut Output) -> Outcome {
     for (name, endpoint) in &config.notify {
         let cursor = store.cursor(name.as_str()).map_err(Failure::asking)?;
         let unsent = store.unsent(cursor.as_ref()).map_err(Failure::asking)?;
-        let wanted = |action| endpoint.actions.as_ref().is_none_or(|actions| actions.contains(&action));
-        let waiting = unsent.changes.iter().filter(|change| wanted(change.record.action)).count();
+        let waiting = unsent.changes.iter().filter(|change| endpoint.takes(&change.record)).count();
         let pending = cursor.as_ref().and_then(|cursor| cursor.pending.clone());
         let dead = cursor.as_ref().map_or_else(Vec::new, |cursor| cursor.dead.clone());
         let state = match (&cursor, &pending) {

@@ -8,8 +8,8 @@ use crate::counted::believed_counts;
 use crate::{identity, words};
 use flags::Flags;
 use flagstone::guard::{
-    Action, Blindness, Finding, Guard, Harm, Held, Memory, Notice, Outcome, RESTART_WINDOW, Reading, Sample,
-    Sight, Verdict, restarts_in_a_loop,
+    Action, Blindness, Finding, Guard, Harm, Held, Memory, Notice, NoticeKind, Outcome, RESTART_WINDOW,
+    Reading, Sample, Sight, Verdict, restarts_in_a_loop,
 };
 use flagstone::store::{Acted, Actor, Change, Guarding, Orders, Store, StoreError, Took};
 use flagstone::telemetry::{Counts, Exposure};
@@ -24,6 +24,10 @@ use std::time::Duration;
 /// What it knows is written down so often, in microseconds, and so soon after plans are to be told another thing.
 const KEEP: u64 = 60_000_000;
 const KEEP_SOON: u64 = 5_000_000;
+/// A guard that sees nothing for so long, in microseconds, is told of.
+const BLIND_FOR: i64 = 120_000_000;
+/// Harm that is left on is told of again after so long, in microseconds.
+const LEFT_ON_AGAIN: i64 = 3_600_000_000;
 /// Starts of guards that are remembered.
 const KEPT_STARTS: usize = 20;
 /// How long it waits for another change of the store.
@@ -62,6 +66,8 @@ pub struct Watcher {
     kept: (i64, Vec<(String, Discriminant<Verdict>, i64)>),
     /// Flags in a cooldown whose harm was recorded, and until when it lasts; in microseconds since 1970.
     recorded: BTreeMap<String, i64>,
+    /// Since when it sees nothing, and whether that was recorded.
+    blind: Option<(i64, bool)>,
 }
 
 /// What a guard can do.
@@ -84,7 +90,7 @@ pub enum State {
 pub struct Event {
     /// RFC 3339.
     pub at: String,
-    /// `killed`, `back`, `held`, `told`, `would`, `found`, `note` or `problem`.
+    /// `killed`, `back`, `held`, `told`, `would`, `found`, `outcome`, `outage`, `over`, `stopped`, `resumed`, `paused`, `pilots`, `note` or `problem`.
     pub event: &'static str,
     /// The flag.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -120,6 +126,7 @@ impl Watcher {
             starts: Vec::new(),
             kept: (0, Vec::new()),
             recorded: BTreeMap::new(),
+            blind: None,
         }
     }
 
@@ -239,6 +246,7 @@ impl Watcher {
                 self.state = State::Watching(now);
             }
         }
+        self.record_blindness(&store, blindness.as_ref(), now, problems);
         if matches!(blindness, Some(Blindness::Unreadable(_))) {
             self.sources.lost();
             self.keep(&Counts::default(), 0, now, problems);
@@ -259,14 +267,26 @@ impl Watcher {
             if let Notice::Outage { since, .. } = notice {
                 told.text.push_str(&suspects(&store, since));
             }
+            self.record(&store, kind(&notice), (told.flag.as_deref(), None), &told.text, problems);
             events.push(told);
         }
         for (finding, held) in decision.held {
-            events.push(found(now, &finding, &held));
-            // A plan that it held, or what it told, is in the trail already.
-            if let (Held::Cooldown(until), Action::Rollback) = (held, finding.action) {
-                self.record_cooling(&store, finding, until, problems);
+            let told = found(now, &finding, &held);
+            match (held, finding.action) {
+                // A plan that it held, or what it told, is in the trail already.
+                (Held::Cooldown(until), Action::Rollback) => {
+                    self.record_cooling(&store, finding, until, problems);
+                }
+                (Held::Unwatched | Held::Together(_) | Held::Stopped(_), _) => {
+                    let of = (Some(finding.flag.as_str()), Some(&finding));
+                    let again = self.recorded.get(&finding.flag).is_none_or(|until| *until <= now);
+                    if again && self.record(&store, NoticeKind::LeftOn, of, &told.text, problems) {
+                        self.recorded.insert(finding.flag.clone(), now + LEFT_ON_AGAIN);
+                    }
+                }
+                _ => {}
             }
+            events.push(told);
         }
         if let Some(finding) = decision.act {
             self.pending = Some(finding);
@@ -352,6 +372,53 @@ impl Watcher {
                 self.last = memory;
             }
             Err(error) => _ = problems.insert(format!("{error}; a guard that is started anew begins anew")),
+        }
+    }
+
+    /// Writes what there is to tell into the trail, from where webhooks have it. False: nothing was written.
+    fn record(
+        &self,
+        store: &Store,
+        kind: NoticeKind,
+        (flag, finding): (Option<&str>, Option<&Finding>),
+        text: &str,
+        problems: &mut BTreeSet<String>,
+    ) -> bool {
+        if self.dry {
+            return false;
+        }
+        let reason = Some(text.to_owned());
+        let change = Change { actor: Actor::named(Some("guard")), reason, base: None };
+        let written = store.guard_notice(kind, flag, finding, &change);
+        if let Err(error) = &written {
+            problems.insert(format!("what the guard tells could not be recorded: {error}"));
+        }
+        written.is_ok()
+    }
+
+    /// Records that the guard sees nothing, once that has lasted, and that it sees again.
+    fn record_blindness(
+        &mut self,
+        store: &Store,
+        blindness: Option<&Blindness>,
+        now: i64,
+        problems: &mut BTreeSet<String>,
+    ) {
+        match (blindness, self.blind) {
+            (Some(_), None) => self.blind = Some((now, false)),
+            (Some(why), Some((since, false))) if now - since >= BLIND_FOR => {
+                let text = format!("the guard sees nothing since {}: {why}", words::at(since));
+                let recorded = self.record(store, NoticeKind::Blind, (None, None), &text, problems);
+                self.blind = Some((since, recorded));
+            }
+            (None, Some((since, recorded))) => {
+                self.blind = None;
+                if recorded {
+                    let text = format!("the guard sees again what it did not since {}", words::at(since));
+                    self.record(store, NoticeKind::Sees, (None, None), &text, problems);
+                }
+            }
+            (Some(_), Some(_)) | (None, None) => {}
         }
     }
 
@@ -512,6 +579,21 @@ fn suspects(store: &Store, since: i64) -> String {
     }
 }
 
+/// What a notice is, for the trail.
+fn kind(notice: &Notice) -> NoticeKind {
+    match notice {
+        Notice::Outcome { outcome: Outcome::Helped, .. } => NoticeKind::Helped,
+        Notice::Outcome { outcome: Outcome::Worse, .. } => NoticeKind::Worse,
+        Notice::Outcome { outcome: Outcome::NotYet, .. } => NoticeKind::NotYet,
+        Notice::Outcome { outcome: Outcome::CannotTell, .. } => NoticeKind::CannotTell,
+        Notice::Stopped => NoticeKind::Stopped,
+        Notice::Rearmed => NoticeKind::Resumed,
+        Notice::Outage { .. } => NoticeKind::Outage,
+        Notice::OutageOver { .. } => NoticeKind::OutageOver,
+        Notice::Pilots { .. } => NoticeKind::Pilots,
+    }
+}
+
 /// What a notice says.
 fn noticed(now: i64, notice: &Notice) -> Event {
     let (kind, flag, text) = match notice {
@@ -549,6 +631,16 @@ fn noticed(now: i64, notice: &Notice) -> Event {
             );
             let text = format!("{what} since {}, and no flag is to blame that can be told: nothing was turned off", words::at(*since));
             ("outage", None, text)
+        }
+        Notice::OutageOver { since, until } => {
+            let minutes = until.saturating_sub(*since) / 60_000_000;
+            let text = format!(
+                "requests are well again: the outage lasted from {} to {}, {}",
+                words::at(*since),
+                words::at(*until),
+                words::counted(minutes.unsigned_abs(), "minute")
+            );
+            ("over", None, text)
         }
         Notice::Pilots { flag, why } => ("pilots", Some(flag), format!("{}: {why}", words::plain(flag))),
     };

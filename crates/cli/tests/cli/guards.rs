@@ -221,8 +221,15 @@ fn an_outage_that_hits_both_cohorts_kills_nothing_nor_does_a_dry_run() {
     let daemon = Daemon::start(&site, ["guard"]);
     site.play(2, healthy, |_| false);
     site.play(6, outage, |_| false);
-    assert_eq!((site.killed(), site.trail()), (vec![], vec![]), "{:?}", daemon.rest());
+    assert_eq!(site.killed(), Vec::<String>::new(), "{:?}", daemon.rest());
     drop(daemon);
+    // People are told, once.
+    let trail = site.trail();
+    let told: Vec<_> = trail.iter().map(|record| (&record["action"], &record["notice"])).collect();
+    assert_eq!(told, [(&Value::from("guard"), &Value::from("outage"))]);
+    assert!(
+        trail[0]["reason"].as_str().unwrap().contains("nothing was turned off. Changed in the hour before: ")
+    );
     let dry = Daemon::start(&site, ["guard", "--dry-run"]);
     let mut said = Vec::new();
     site.play(30, harmful, |_| {
@@ -230,7 +237,7 @@ fn an_outage_that_hits_both_cohorts_kills_nothing_nor_does_a_dry_run() {
         said.iter().any(|line| line.contains("checkout: would be taken back, nothing was changed"))
     });
     assert!(said.iter().any(|line| line.contains("would be taken back")), "{said:?}");
-    assert_eq!((site.killed(), site.trail()), (vec![], vec![]));
+    assert_eq!((site.killed(), site.trail()), (vec![], trail));
 }
 
 /// A flag that is in its plan's second stage, at 10 %.

@@ -1,7 +1,10 @@
 //! `notify` and `run`: what happens to a store reaches webhooks.
 
 use crate::shop::{Ran, Shop};
+use flagstone::guard::NoticeKind;
 use flagstone::notify::signature;
+use flagstone::store::Change;
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -71,7 +74,8 @@ fn serve(stream: TcpStream, all: &Mutex<Vec<Got>>, answer: fn(usize) -> Option<u
             std::thread::sleep(Duration::from_secs(60));
             return;
         };
-        let text = format!("HTTP/1.1 {status} X\r\nContent-Length: 0\r\n\r\n");
+        let wait = if status == 429 { "Retry-After: 300\r\n" } else { "" };
+        let text = format!("HTTP/1.1 {status} X\r\n{wait}Content-Length: 0\r\n\r\n");
         if reader.get_mut().write_all(text.as_bytes()).is_err() {
             return;
         }
@@ -145,6 +149,71 @@ fn an_endpoint_takes_only_the_changes_that_it_wants() {
     kill(&shop, "x");
     shop.run(["notify"]).exits(0);
     assert_eq!(got.lock().unwrap().len(), 1);
+}
+
+#[test]
+fn an_event_says_how_urgent_it_is_and_to_which_incident_it_belongs() {
+    let (url, got) = receiver(|_| Some(200));
+    let (urgent, pages) = receiver(|_| Some(200));
+    let shop = listening(&format!(
+        r#"{}, "pager": {{"url": "{urgent}", "secret_file": "SECRET", "severity": "page"}}"#,
+        json(&url)
+    ));
+    kill(&shop, "wrong totals");
+    shop.run(["rollout", "search", "5"]).exits(0);
+    shop.run(["revive", "search", "--reason", "mended"]).exits(0);
+    let store = flagstone::store::Store::open(&shop.directory.join("store")).unwrap();
+    let change = Change { reason: Some("half of all requests fail".to_owned()), ..Change::by_me(None) };
+    for (kind, flag) in [
+        (NoticeKind::Outage, None),
+        (NoticeKind::Pilots, Some("search")),
+        (NoticeKind::Helped, Some("search")),
+        (NoticeKind::OutageOver, None),
+    ] {
+        store.guard_notice(kind, flag, None, &change).unwrap();
+    }
+    shop.run(["notify"]).exits(0);
+    let events = |got: &Mutex<Vec<Got>>| -> Vec<Value> {
+        got.lock().unwrap().iter().map(|got| serde_json::from_str(&got.body).unwrap()).collect()
+    };
+    let all = events(&got);
+    let id = all[0]["incident"].as_str().unwrap().strip_suffix("-flag-search").unwrap().to_owned();
+    let told = |event: &Value| {
+        let incident =
+            event["incident"].as_str().map(|incident| incident.strip_prefix(&id).unwrap().to_owned());
+        let text = |key: &str| event[key].as_str().unwrap_or("").to_owned();
+        (text("action"), text("notice"), text("severity"), incident, event["resolves"].as_bool().unwrap())
+    };
+    let expected = [
+        ("kill", "", "page", Some("-flag-search"), false),
+        ("rollout", "", "info", None, false),
+        ("revive", "", "info", Some("-flag-search"), true),
+        ("guard", "outage", "page", Some("-outage"), false),
+        ("guard", "pilots", "ticket", Some("-flag-search"), false),
+        ("guard", "helped", "info", Some("-flag-search"), true),
+        ("guard", "outage_over", "info", Some("-outage"), true),
+    ];
+    let expected = expected.map(|(action, notice, severity, incident, resolves)| {
+        (action.to_owned(), notice.to_owned(), severity.to_owned(), incident.map(str::to_owned), resolves)
+    });
+    assert_eq!(all.iter().map(told).collect::<Vec<_>>(), expected);
+    // Pages, and what ends them.
+    let pages = events(&pages).iter().map(|event| event["seq"].clone()).collect::<Vec<_>>();
+    let of_pages = [0, 2, 3, 5, 6].map(|at: usize| all[at]["seq"].clone());
+    assert_eq!(pages, of_pages);
+}
+
+#[test]
+fn an_endpoint_that_asks_for_time_gets_it() {
+    let (url, _) = receiver(|_| Some(429));
+    let shop = listening(&json(&url));
+    kill(&shop, "x");
+    let now = || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let before = now();
+    shop.run(["notify"]).exits(1);
+    let status = shop.run(["notify", "--status", "--json"]).exits(0).json();
+    let next = status["endpoints"][0]["cursor"]["pending"]["next"].as_u64().unwrap() / 1_000_000;
+    assert!((before + 299..=now() + 300).contains(&next), "{next}, {before}");
 }
 
 #[test]
