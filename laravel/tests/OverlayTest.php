@@ -101,7 +101,7 @@ final class OverlayTest extends TestCase
 
     public function test_what_only_a_store_can_do_is_refused(): void
     {
-        $words = ['feature:kill beta --reason=x', 'feature:rollback', 'feature:publish', 'feature:history'];
+        $words = ['feature:kill beta --reason=x', 'feature:rollback', 'feature:publish', 'feature:history', 'feature:incident'];
         foreach ($words as $command) {
             self::assertSame(1, $this->artisanCode($command), $command);
             self::assertStringContainsString('the driver is "file"', $this->printed);

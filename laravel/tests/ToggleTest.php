@@ -55,6 +55,10 @@ final class ToggleTest extends TestCase
         self::assertSame(['enable', 'disable', 'enable'], \array_slice(\array_column($changes, 'action'), 0, 3));
         self::assertSame('wrong totals', $changes[1]['reason']);
         self::assertStringContainsString('typed by ', $changes[0]['reason']);
+        self::assertSame(0, $this->artisanCode('feature:incident --since=20m --json'));
+        $incident = \json_decode($this->printed, true);
+        self::assertSame(['enable', 'disable', 'enable'], \array_slice(\array_column($incident['changes'], 'action'), 0, 3));
+        self::assertSame('flagstone kill dark_mode --reason WHY', $incident['changes'][0]['back']);
         self::assertNotSame('', $changes[0]['actor']['user']);
     }
 

@@ -65,6 +65,8 @@ pub enum Word {
     Why(Why),
     /// Verify a snapshot and print it field by field
     Inspect(Inspect),
+    /// Say on one page what fails, what is off, and what changed before it began
+    Incident(Incident),
     /// List the changes, newest first
     History(History),
     /// Show what differs between two generations or files, field by field
@@ -158,6 +160,7 @@ const GROUPS: [(&str, &[&str]); 3] = [
             "explain",
             "why",
             "inspect",
+            "incident",
             "history",
             "diff",
             "simulate",

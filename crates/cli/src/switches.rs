@@ -57,6 +57,11 @@ impl Switch {
         self.reason.as_deref()
     }
 
+    /// Whether the trail tells of it.
+    pub fn is_recorded(&self) -> bool {
+        self.by.is_some()
+    }
+
     fn new(since: &str, entry: Option<&HistoryEntry>) -> Switch {
         Switch {
             since: since.to_owned(),

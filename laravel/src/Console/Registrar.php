@@ -35,6 +35,7 @@ final class Registrar
         HealthCommand::class,
         HistoryCommand::class,
         ImportCommand::class,
+        IncidentCommand::class,
         InstallCommand::class,
         KillCommand::class,
         ListCommand::class,

@@ -100,6 +100,16 @@ pub struct Why {
     pub context: Option<String>,
 }
 
+/// Arguments of `incident`.
+#[derive(Debug, Args)]
+pub struct Incident {
+    /// From then on instead of an hour ago: a time (2026-12-01T02:00:00Z), or 20m, 2h back
+    #[arg(long, value_name = "T", value_parser = since)]
+    pub since: Option<i64>,
+    #[command(flatten)]
+    pub memory: Memory,
+}
+
 /// Arguments of `inspect`.
 #[derive(Debug, Args)]
 pub struct Inspect {

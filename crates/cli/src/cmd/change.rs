@@ -216,7 +216,8 @@ fn field(difference: &Difference) -> (String, bool) {
     }
 }
 
-fn values(difference: &Difference) -> String {
+/// `10 → 50`; companies added and removed.
+pub fn values(difference: &Difference) -> String {
     if let Some(list) = &difference.list {
         let side = |sign, count: u64, first: &[CompanyId]| {
             let shown = first.iter().map(words::company).collect::<Vec<_>>().join(", ");

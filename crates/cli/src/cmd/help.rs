@@ -12,6 +12,7 @@ const TASKS: [(&str, &[(&str, &str)]); 5] = [
         &[
             ("kill FLAG --reason WHY", "one flag off at once; `revive FLAG` ends that"),
             ("stop-all --reason WHY", "every flag off at once; `resume-all` ends that"),
+            ("incident", "one page: what fails, what is off, what changed"),
             ("rollback --reason WHY", "publish again what was published before"),
             ("status", "what is killed or stopped, since when, by whom and why"),
             ("why COMPANY", "what changed for a company in the last 24 hours"),

@@ -18,6 +18,7 @@ mod guard_words;
 mod health;
 mod help;
 mod history;
+mod incident;
 mod init;
 mod inspect;
 mod kill;
@@ -66,6 +67,7 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
         Word::Why(word) => why::run(arguments, word, output),
         Word::Inspect(word) => inspect::run(arguments, word, output),
         Word::History(word) => history::run(arguments, word, output),
+        Word::Incident(word) => incident::run(arguments, word, output),
         Word::Diff(word) => diff::run(arguments, word, output),
         Word::Simulate(word) => simulate::run(arguments, word, output),
         Word::Audit(word) => audit::run(arguments, word, output),

@@ -216,6 +216,55 @@ fn a_revive_says_how_long_the_guard_leaves_the_flag_alone_and_harm_until_then_is
 }
 
 #[test]
+fn an_incident_is_told_on_one_page() {
+    let mut site = Site::new(FLAGS);
+    let daemon = Daemon::start(&site, ["guard"]);
+    site.play(2, healthy, |_| false);
+    site.shop.run(["rollout", "checkout", "20", "--reason", "wider", "--actor", "ann"]).exits(0);
+    site.reload();
+    assert!(site.play(40, harmful, |site| !site.killed().is_empty()), "{:?}", daemon.rest());
+    site.shop.run(["note", "nginx reloaded"]).exits(0);
+    let told = |site: &mut Site, arguments: &[&str]| {
+        let mut command = site.shop.command(["incident", "--memory", "memory"]);
+        let child = command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        site.play(2, harmful, |_| false);
+        crate::shop::ran(child.wait_with_output().unwrap()).exits(0)
+    };
+    let json = told(&mut site, &["--json"]).json();
+    assert_eq!(
+        (&json["guard"]["state"], &json["killed"][0]["flag"]),
+        (&"watching".into(), &"checkout".into())
+    );
+    assert_eq!(json["killed"][0]["back"], "flagstone revive checkout --reason WHY");
+    assert!(json["requests"]["requests"].as_u64().unwrap() > 100, "{json:#}");
+    assert_eq!(json["told"][0]["finding"]["flag"], "checkout");
+    let changes = json["changes"].as_array().unwrap();
+    let actions: Vec<_> = changes.iter().map(|change| change["action"].as_str().unwrap()).collect();
+    assert_eq!(actions, ["note", "kill", "rollout", "publish", "init"]);
+    assert_eq!(changes[2]["back"], "flagstone kill checkout --reason WHY");
+    assert_eq!(changes[2]["outcome"], "done");
+    let seconds = |change: usize| changes[change]["seconds_before_harm"].as_i64().unwrap();
+    // Evidence may begin up to ten seconds before the harm does.
+    assert!((-1..30).contains(&(seconds(2) + 10)) && seconds(1) < 0, "{changes:#?}");
+    let page = told(&mut site, &[]).out;
+    assert!(page.lines().count() <= 24, "{page}");
+    for text in [
+        "production on ",
+        "  guard    watches since ",
+        "failed in the last second",
+        "  off      checkout since ",
+        "5 changes, the newest first; harm began at ",
+        "rollout checkout, percentage 10 → 20, by ann",
+        ": \"wider\"",
+        "`flagstone revive checkout --reason WHY`",
+    ] {
+        assert!(page.contains(text), "no {text:?} in\n{page}");
+    }
+    let none = told(&mut site, &["--since", "2100-01-01"]).out;
+    assert!(none.contains("nothing was changed in that time"), "{none}");
+}
+
+#[test]
 fn an_outage_that_hits_both_cohorts_kills_nothing_nor_does_a_dry_run() {
     let mut site = Site::new(FLAGS);
     let daemon = Daemon::start(&site, ["guard"]);
