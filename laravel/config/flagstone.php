@@ -83,7 +83,8 @@ return [
     'share' => [],
 
     /*
-     * A flag that does not exist: "throw" an exception that names the nearest one, or "log" it, once per flag and hour.
+     * A flag that does not exist: "throw" an exception that names the nearest one, or "log" it, once per flag and hour. A company that
+     * cannot be determined, likewise: every flag is off.
      * An attribute that a flag reads and cannot compare, likewise: the exception names it and its type; the log does, once
      * per flag, attribute and minute. Null throws in the local and testing environments and logs elsewhere.
      */

@@ -10,6 +10,7 @@ use Flagstone\Laravel\Contracts\Driver;
 use Flagstone\Laravel\Drivers\Drivers;
 use Flagstone\Laravel\Events\FeatureAsked;
 use Flagstone\Laravel\Exceptions\IncomparableAttribute;
+use Flagstone\Laravel\Exceptions\UnknownCompany;
 use Flagstone\Laravel\Integrations\SharedFlags;
 use Flagstone\Laravel\Subject\Source;
 use Flagstone\Laravel\Subject\Subject;
@@ -212,6 +213,9 @@ class Flagstone
      */
     public function asks(string $flag, Subject $subject, array $context = []): bool
     {
+        if ($subject->problem() !== null) {
+            return $this->unanswered($flag, $subject);
+        }
         $driver = $this->driver ??= $this->drivers->make();
         $context = $this->contextFor($flag, $subject, $context);
         $enabled = $driver->enabled($flag, $subject->company, $context) || $this->noted($flag, $subject, $context);
@@ -239,6 +243,20 @@ class Flagstone
         }
 
         return $context;
+    }
+
+    /**
+     * Off, and said so, for a subject whose company cannot be determined. Always false.
+     *
+     * @internal
+     * @throws UnknownCompany where that is not to pass in silence
+     */
+    public function unanswered(string $flag, Subject $subject): bool
+    {
+        Container::getInstance()->make(Warnings::class)->unknownCompany($flag, (string) $subject->problem());
+        $this->announce($flag, $subject, false);
+
+        return false;
     }
 
     /**

@@ -15,6 +15,9 @@ use UnitEnum;
  */
 final class Questions
 {
+    /** The reason that explain() gives where the company cannot be determined. */
+    private const UNKNOWN_COMPANY = 'unknown_company';
+
     /** @param bool $look only look; the answer chooses nothing */
     public function __construct(
         private readonly Flagstone $flagstone,
@@ -28,6 +31,9 @@ final class Questions
     {
         $flag = Flagstone::key($flag);
         if ($this->look) {
+            if ($this->subject->problem() !== null) {
+                return $this->flagstone->unanswered($flag, $this->subject);
+            }
             $driver = $this->flagstone->driver();
             $context = $this->flagstone->contextFor($flag, $this->subject, $context);
 
@@ -44,6 +50,11 @@ final class Questions
         if ($this->look) {
             return $this->explain($flag, $context)['variant'];
         }
+        if ($this->subject->problem() !== null) {
+            $this->flagstone->unanswered($flag, $this->subject);
+
+            return null;
+        }
         $driver = $this->flagstone->driver();
         $context = $this->flagstone->contextFor($flag, $this->subject, $context);
         $variant = $driver->variant($flag, $this->subject->company, $context);
@@ -56,6 +67,11 @@ final class Questions
     public function value(string|UnitEnum $flag, mixed $default = null, array $context = []): mixed
     {
         $flag = Flagstone::key($flag);
+        if ($this->subject->problem() !== null) {
+            $this->flagstone->unanswered($flag, $this->subject);
+
+            return $default;
+        }
         $driver = $this->flagstone->driver();
         $context = $this->flagstone->contextFor($flag, $this->subject, $context);
         $nothing = new \stdClass();
@@ -74,8 +90,12 @@ final class Questions
         $flag = Flagstone::key($flag);
         $driver = $this->flagstone->driver();
         $context = $this->subject->contextFor($flag, $driver, $context);
+        $explained = $driver->explain($flag, $this->subject->company, $context);
 
-        return $driver->explain($flag, $this->subject->company, $context);
+        return $this->subject->problem() === null ? $explained : [
+            'enabled' => false, 'reason' => self::UNKNOWN_COMPANY, 'rule' => null, 'bucket' => null, 'percentage' => null, 'variant' => null,
+            'prerequisite' => null,
+        ] + $explained;
     }
 
     /**
@@ -85,8 +105,15 @@ final class Questions
     public function all(array $context = []): array
     {
         $driver = $this->flagstone->driver();
+        $answers = $driver->all($this->subject->company, $this->subject->contextForAll($driver, $context));
+        if ($this->subject->problem() === null) {
+            return $answers;
+        }
+        if ($answers !== []) {
+            $this->flagstone->unanswered((string) \array_key_first($answers), $this->subject);
+        }
 
-        return $driver->all($this->subject->company, $this->subject->contextForAll($driver, $context));
+        return \array_map(static fn (): bool => false, $answers);
     }
 
     /** @param array<string, mixed> $context what was sent along */

@@ -6,6 +6,7 @@ namespace Flagstone\Laravel;
 
 use Flagstone\Laravel\Contracts\Driver;
 use Flagstone\Laravel\Exceptions\IncomparableAttribute;
+use Flagstone\Laravel\Exceptions\UnknownCompany;
 use Flagstone\Laravel\Exceptions\UnknownFlag;
 use Flagstone\Laravel\Subject\Subject;
 use Flagstone\Polyfill\Attributes;
@@ -86,6 +87,21 @@ final class Warnings
             throw $problem;
         }
         $this->say("attribute:$problem->flag:$problem->attribute", $problem->getMessage(), self::ATTRIBUTE_SECONDS);
+    }
+
+    /**
+     * A flag was asked for a subject whose company cannot be determined.
+     *
+     * @param string $problem why
+     * @throws UnknownCompany where that is not to pass in silence
+     */
+    public function unknownCompany(string $flag, string $problem): void
+    {
+        $unknown = UnknownCompany::of($flag, $problem);
+        if ($this->throws()) {
+            throw $unknown;
+        }
+        $this->say('unknown-company:' . \md5($problem), $unknown->getMessage());
     }
 
     /** Pennant asked for a scope that may be anything. */

@@ -13,6 +13,7 @@ use Illuminate\Contracts\Http\Kernel;
 use Illuminate\Contracts\Support\Responsable;
 use Illuminate\Http\Request;
 use Illuminate\Support\Facades\Auth;
+use Illuminate\Support\Facades\DB;
 use Illuminate\Support\Facades\Event;
 use Illuminate\Support\Facades\Gate;
 use Illuminate\Support\Facades\Route;
@@ -302,6 +303,124 @@ final class ActingTest extends TestCase
         });
         $deferred->invoke();
         self::assertSame([null, 2], $seen);
+    }
+
+    public function test_what_is_dispatched_by_an_array_or_a_collection_belongs_to_the_company(): void
+    {
+        $view = static fn () => \view('acting');
+        \file_put_contents(\resource_path('views/acting.blade.php'), "@flagstone('pilot') on @else off @endflagstone");
+        $kept = Flagstone::actingFor(2, static fn (): array => [
+            'jobs' => \array_map(static fn () => NotesCompany::dispatch(), [1, 2]),
+            'more' => \collect([\collect([3])->map(static fn () => NotesCompany::dispatch())]),
+            'view' => $view(),
+            'plain' => ['a' => 1],
+        ]);
+        self::assertSame([2, 2, 2], \array_column(NotesCompany::$noted, 0));
+        self::assertSame(['on', ['a' => 1]], [\trim($kept['view']->render()), $kept['plain']]);
+        // What holds nothing of that kind stays as it is, and an array that holds itself ends.
+        $plain = \collect([new User(['id' => 1]), [2]]);
+        self::assertSame($plain, Flagstone::actingFor(2, static fn () => $plain));
+        $self = [1];
+        $self['self'] = &$self;
+        self::assertSame(1, Flagstone::actingFor(2, static fn () => $self)[0]);
+    }
+
+    public function test_what_waits_for_a_commit_belongs_to_the_company_it_was_made_for(): void
+    {
+        $seen = [];
+        $note = static function () use (&$seen): void {
+            $seen[] = Flagstone::subject()->company;
+        };
+        DB::transaction(static function () use ($note): void {
+            DB::afterCommit($note);
+            Flagstone::actingFor(2, static function () use ($note): void {
+                DB::afterCommit($note);
+                Flagstone::actingFor(3, static fn () => DB::afterCommit($note));
+                DB::transaction(static fn () => DB::afterCommit($note));
+                NotesCompany::dispatch()->afterCommit();
+            });
+            DB::afterCommit($note);
+        });
+        \sort($seen);
+        self::assertSame([null, null, 2, 2, 3], $seen);
+        self::assertSame([2], \array_column(NotesCompany::$noted, 0));
+    }
+
+    /** A listener that failed kept the company for the rest of the request and, under Octane, for the next ones. */
+    public function test_no_listener_keeps_a_failed_jobs_company(): void
+    {
+        $this->app->make('queue');
+        $log = [];
+        foreach ([\Illuminate\Queue\Events\JobExceptionOccurred::class, \Illuminate\Queue\Events\JobProcessed::class] as $event) {
+            $this->refreshApplication();
+            // The application's own, which is there before the queue is made.
+            Event::listen($event, static function () use (&$log): void {
+                $log[] = Flagstone::subject()->company;
+
+                throw new \RuntimeException('cannot log');
+            });
+            foreach ([true, false] as $throws) {
+                try {
+                    Flagstone::actingFor(15, static fn () => Flagstone::actingFor(5, static function () use ($throws): void {
+                        try {
+                            \dispatch_sync((new NotesCompany(throws: $throws))->onConnection('sync'));
+                        } catch (\RuntimeException $kept) {
+                        }
+                        self::assertSame(5, Flagstone::subject()->company);
+                        $job = new NotesCompany(throws: $throws);
+                        try {
+                            Flagstone::actingFor(7, static fn () => \dispatch_sync($job->onConnection('sync')));
+                        } catch (\RuntimeException $kept) {
+                        }
+                        self::assertSame(5, Flagstone::subject()->company);
+                    }));
+                } finally {
+                    self::assertNull(Flagstone::subject()->company);
+                }
+            }
+        }
+        self::assertNotSame([], $log);
+    }
+
+    public function test_a_request_of_octane_begins_with_nobodys_job(): void
+    {
+        require_once __DIR__ . '/doubles/OctaneServiceProvider.php';
+        $this->app->register(\Laravel\Octane\OctaneServiceProvider::class);
+        (new \Flagstone\Laravel\Lifecycle\Registrar())->register($this->app);
+        $job = new \Illuminate\Queue\Jobs\SyncJob($this->app, (string) \json_encode(['flagstone' => ['company' => 5, 'context' => []]]), 'sync', 'sync');
+        $this->app->make(\Flagstone\Laravel\Subject\Travel::class)->begin($job);
+        self::assertSame(5, Flagstone::subject()->company);
+        Event::dispatch('Laravel\Octane\Events\RequestReceived', [new \stdClass()]);
+        self::assertNull(Flagstone::subject()->company);
+    }
+
+    public function test_a_fiber_that_is_resumed_within_another_closure_is_asked_for_nobody_else(): void
+    {
+        $this->publish(['pilot' => ['enabled' => true, 'companies' => ['deny' => [7]]]]);
+        \config(['flagstone.unknown' => 'log']);
+        $ask = static function (): array {
+            $first = [Flagstone::subject()->company, Flagstone::enabled('pilot')];
+            Fiber::suspend();
+
+            return [$first, [Flagstone::subject()->company, Flagstone::enabled('pilot')]];
+        };
+        Auth::setUser($this->user(7));
+        $outside = new Fiber($ask);
+        $outside->start();
+        Flagstone::actingFor(5, static fn () => $outside->resume());
+        self::assertSame([[7, false], [null, false]], $outside->getReturn());
+
+        Auth::setUser($this->user(5));
+        $inside = new Fiber($ask);
+        Flagstone::actingFor(7, static fn () => $inside->start());
+        $inside->resume();
+        self::assertSame([[7, false], [null, false]], $inside->getReturn());
+        self::assertSame([5, true], [Flagstone::subject()->company, Flagstone::enabled('pilot')]);
+
+        $own = new Fiber(static fn (): array => Flagstone::actingFor(7, $ask));
+        $own->start();
+        Flagstone::actingFor(5, static fn () => $own->resume());
+        self::assertSame([[7, false], [7, false]], $own->getReturn());
     }
 
     public function test_fibers_do_not_mix(): void

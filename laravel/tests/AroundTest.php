@@ -6,10 +6,12 @@ namespace Flagstone\Laravel\Tests;
 
 use Flagstone\Laravel\Events\FeatureAsked;
 use Flagstone\Laravel\Facades\Flagstone;
+use Flagstone\Laravel\FlagstoneServiceProvider;
 use Flagstone\Laravel\Rules\FeatureEnabled;
 use Flagstone\Laravel\Tests\Support\Company;
 use Flagstone\Laravel\Tests\Support\Feature;
 use Illuminate\Contracts\Auth\Access\Gate;
+use Illuminate\Foundation\Application;
 use Illuminate\Support\Facades\Blade;
 use Illuminate\Support\Facades\Event;
 use Illuminate\Support\Facades\Route;
@@ -21,9 +23,24 @@ use InvalidArgumentException;
  */
 final class AroundTest extends TestCase
 {
+    private bool $early = false;
+
+    protected function configure(Application $app): void
+    {
+        if ($this->early) {
+            $config = $app->make('config');
+            $config->set('app.providers', [...\array_diff($config->get('app.providers'), [FlagstoneServiceProvider::class]), Support\LetsAdministratorsPass::class, FlagstoneServiceProvider::class]);
+        }
+    }
+
     protected function setUp(): void
     {
         parent::setUp();
+        $this->setUpFlags();
+    }
+
+    private function setUpFlags(): void
+    {
         $this->publish([
             'pilot' => [
                 'enabled' => true,
@@ -85,6 +102,34 @@ final class AroundTest extends TestCase
         $this->assertFalse($gate->allows('feature', 'pilot'));
         $this->assertTrue($gate->allows('feature', 'everyone'));
         $this->assertTrue($gate->forUser($this->user(15, 8))->allows('feature', 'pilot'));
+    }
+
+    /** A provider that boots before this package's had registered its `Gate::before()` first, and was asked first. */
+    public function test_what_is_off_is_off_whoever_asked_for_the_gate_first(): void
+    {
+        $this->early = true;
+        $this->refreshApplication();
+        $this->setUpFlags();
+        $this->actingAs($this->user(16));
+        $gate = $this->app->make(Gate::class);
+        Route::get('/pilot', fn () => 'page')->middleware("can:feature,'pilot'");
+        $this->assertTrue($gate->allows('anything'));
+        $this->assertFalse($gate->allows('feature', 'pilot'));
+        $this->get('/pilot')->assertNotFound();
+    }
+
+    /** A company given to the ability was passed over, and the user's asked for. */
+    public function test_the_gate_asks_for_a_company_that_is_named(): void
+    {
+        $gate = $this->app->make(Gate::class);
+        $this->actingAs($this->user(15));
+        foreach ([[16, false], [15, true], ['acme', true], [new Company(['id' => 16]), false], [new Company(['id' => 15]), true], [null, false], [$this->user(16, 8), false]] as [$company, $on]) {
+            $this->assertSame($on, $gate->allows('feature', ['pilot', $company]));
+            $this->assertSame($on, $gate->forUser($this->user(15, 9))->inspect('feature', [Feature::Pilot, $company])->allowed());
+        }
+        $this->assertSame('off', $this->rendered("@can('feature', ['pilot', 16]) on @else off @endcan"));
+        $this->expectException(InvalidArgumentException::class);
+        $gate->allows('feature', ['pilot', \collect([15])]);
     }
 
     public function test_what_the_gate_denies_is_not_there(): void

@@ -206,6 +206,47 @@ final class SubjectTest extends TestCase
         $this->get('/c-16/page')->assertNotFound();
     }
 
+    /** A page that is a Livewire component binds its models itself, and was asked for by the text of the path. */
+    public function test_it_is_the_model_that_a_livewire_page_binds(): void
+    {
+        require_once __DIR__ . '/doubles/packages.php';
+        $this->useSubject('route:owner');
+        $this->publish(['pilot' => ['enabled' => true, 'companies' => ['deny' => [7]]]]);
+        Schema::create('owners', static function ($table): void {
+            $table->id();
+            $table->string('slug');
+        });
+        DB::table('owners')->insert([['id' => 5, 'slug' => 'five'], ['id' => 7, 'slug' => 'seven']]);
+        Route::get('/property/{owner}', Support\OwnerPage::class)->middleware('feature:pilot');
+        Route::get('/mount/{owner}', Support\OwnerMountPage::class)->middleware('feature:pilot');
+        Route::get('/slug/{owner:slug}', Support\OwnerPage::class)->middleware('feature:pilot');
+        Route::get('/below/{tenant}/{owner:slug}', Support\OwnerPage::class)->middleware('feature:pilot');
+
+        foreach (['property', 'mount'] as $way) {
+            $this->get("/$way/5")->assertOk()->assertSee('owner 5 on');
+            $this->get("/$way/7")->assertNotFound();
+            $this->get("/$way/07")->assertNotFound();
+        }
+        $this->get('/slug/five')->assertOk()->assertSee('owner 5 on');
+        $this->get('/slug/seven')->assertNotFound();
+        // Which one it is below another model, only the component knows.
+        $this->expectException(\Flagstone\Laravel\Exceptions\UnknownCompany::class);
+        $this->withoutExceptionHandling()->get('/below/1/seven');
+    }
+
+    public function test_a_model_that_is_not_found_is_left_to_the_route(): void
+    {
+        $this->useSubject('route:owner');
+        $this->publish(['pilot' => true]);
+        Schema::create('owners', static fn ($table) => $table->id());
+        DB::table('owners')->insert(['id' => 5]);
+        Route::model('owner', Support\Owner::class);
+        Route::get('/o/{owner}', static fn (Support\Owner $owner): int => $owner->id)->middleware([SubstituteBindings::class, 'feature:pilot'])
+            ->missing(static fn () => \response('none', 410));
+        $this->get('/o/5')->assertOk();
+        $this->get('/o/99')->assertStatus(410);
+    }
+
     public function test_it_is_what_a_class_of_the_application_finds(): void
     {
         $this->assertSame('acme', $this->found([Support\AlwaysAcme::class])->company);
@@ -410,18 +451,34 @@ final class SubjectTest extends TestCase
         $this->assertNotSame(15, $company());
     }
 
-    public function test_a_company_that_changes_in_a_request_can_be_looked_up_again(): void
+    /** It was asked as the company before until the request ended. */
+    public function test_a_company_that_changes_in_a_request_is_another_from_then_on(): void
     {
         Route::get('/switch', function (Request $request): array {
             $before = Flagstone::subject()->company;
             $request->user()->company_id = 15;
+
+            return [$before, Flagstone::subject()->company, Flagstone::enabled('pilot')];
+        });
+
+        $this->actingAs($this->user(16))->get('/switch')->assertExactJson([16, 15, true]);
+    }
+
+    public function test_what_a_class_of_the_application_finds_is_found_anew_on_wish(): void
+    {
+        $this->useSubject(Support\AlwaysLatest::class);
+        Route::get('/switch', function (): array {
+            Support\AlwaysLatest::$company = 16;
+            $before = Flagstone::subject()->company;
+            Support\AlwaysLatest::$company = 15;
             $kept = Flagstone::subject()->company;
             Flagstone::forgetSubject();
 
             return [$before, $kept, Flagstone::subject()->company];
         });
 
-        $this->actingAs($this->user(16))->get('/switch')->assertExactJson([16, 16, 15]);
+        $this->get('/switch')->assertExactJson([16, 16, 15]);
+        Support\AlwaysLatest::$company = null;
     }
 
     /** @param list<string> $presets */

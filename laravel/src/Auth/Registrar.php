@@ -4,8 +4,11 @@ declare(strict_types=1);
 
 namespace Flagstone\Laravel\Auth;
 
+use Closure;
 use Flagstone\Laravel\Flagstone;
+use Flagstone\Laravel\Subject\Subject;
 use Flagstone\Laravel\Subject\Subjects;
+use Illuminate\Auth\Access\Gate as IlluminateGate;
 use Illuminate\Auth\Access\Response;
 use Illuminate\Container\Container;
 use Illuminate\Contracts\Auth\Access\Gate;
@@ -26,14 +29,24 @@ final class Registrar
             return;
         }
         $gate->define('feature', self::decide(...));
-        // Before an application's own `Gate::before()`, which lets administrators pass everything: what is off is off for them too.
         $gate->before(static fn (?Authenticatable $user, string $ability, array $arguments): ?Response => $ability === 'feature' && $arguments !== []
             ? self::decide($user, ...\array_values($arguments))
             : null);
+        // Before an application's own `Gate::before()`, which lets administrators pass everything: what is off is off for them too. The provider
+        // that registers it may have booted earlier.
+        if ($gate instanceof IlluminateGate) {
+            Closure::bind(static function (IlluminateGate $gate): void {
+                $callbacks = $gate->beforeCallbacks;
+                $gate->beforeCallbacks = [\array_pop($callbacks), ...$callbacks];
+            }, null, IlluminateGate::class)($gate);
+        }
     }
 
-    /** @throws InvalidArgumentException where no flag is named */
-    private static function decide(?Authenticatable $user, string|UnitEnum|null $flag = null): Response
+    /**
+     * @param mixed ...$company the company to ask for, and its attributes; none: the user's
+     * @throws InvalidArgumentException where no flag is named, or what is no company
+     */
+    private static function decide(?Authenticatable $user, string|UnitEnum|null $flag = null, mixed ...$company): Response
     {
         if ($flag === null) {
             throw new InvalidArgumentException(
@@ -42,7 +55,7 @@ final class Registrar
             );
         }
         $app = Container::getInstance();
-        $subject = $app->make(Subjects::class)->ofUser($user);
+        $subject = $company === [] ? $app->make(Subjects::class)->ofUser($user) : Subject::of(...$company);
         if ($app->make(Flagstone::class)->asks(Flagstone::key($flag), $subject)) {
             return Response::allow();
         }

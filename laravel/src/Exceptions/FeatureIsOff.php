@@ -16,9 +16,14 @@ final class FeatureIsOff extends RuntimeException
         parent::__construct($message);
     }
 
-    public static function for(string $flag, int|string|null $company): self
+    /** @param ?string $problem why the company cannot be determined; null where it can */
+    public static function for(string $flag, int|string|null $company, ?string $problem = null): self
     {
-        $whom = $company === null ? 'no company' : "company $company";
+        $whom = match (true) {
+            $problem !== null => "a company that cannot be determined: $problem",
+            $company === null => 'no company',
+            default => "company $company",
+        };
 
         return new self("Not done: flag \"$flag\" is off for $whom", $flag, $company);
     }

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Lifecycle;
 
 use Flagstone\Laravel\Http\CheckFeatureFlag;
+use Flagstone\Laravel\Subject\Travel;
 use Illuminate\Contracts\Foundation\Application;
 use Illuminate\Foundation\Http\Events\RequestHandled;
 use Symfony\Component\HttpFoundation\BinaryFileResponse;
@@ -37,6 +38,9 @@ final class Registrar
                 // A worker answers one request after the other: one that did not end well is over.
                 if ($begin === \array_key_first(self::OCTANE)) {
                     $pin()->endAll();
+                    if ($app->resolved(Travel::class)) {
+                        $app->make(Travel::class)->endAll();
+                    }
                     // So do the copies that come after share this, and what it is made of.
                     $app->make(CheckFeatureFlag::class);
                 }

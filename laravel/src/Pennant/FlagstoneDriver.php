@@ -93,6 +93,9 @@ class FlagstoneDriver implements Driver
         $this->fallback->uncache($this->has(...));
         $driver = $this->flagstone->driver();
         $subject = $this->scopes->subject($scope);
+        if ($subject?->problem() !== null && $this->has($feature)) {
+            return $this->flagstone->unanswered($feature, $subject);
+        }
         if ($subject !== null) {
             $context = $this->flagstone->contextFor($feature, $subject);
             if ($driver->enabled($feature, $subject->company, $context)) {

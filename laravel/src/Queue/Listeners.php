@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Flagstone\Laravel\Queue;
 
+use Closure;
 use Flagstone\Laravel\Contracts\Driver;
 use Flagstone\Laravel\Flagstone;
 use Flagstone\Laravel\Lifecycle\Pin;
@@ -14,6 +15,7 @@ use Illuminate\Container\Container;
 use Illuminate\Contracts\Events\Dispatcher;
 use Illuminate\Contracts\Foundation\Application;
 use Illuminate\Contracts\Queue\Job;
+use Illuminate\Events\Dispatcher as EventDispatcher;
 use Illuminate\Queue\Events\JobExceptionOccurred;
 use Illuminate\Queue\Events\JobFailed;
 use Illuminate\Queue\Events\JobProcessed;
@@ -61,13 +63,33 @@ final class Listeners
         $events->listen(JobExceptionOccurred::class, static function (JobExceptionOccurred $event): void {
             self::ended($event->job, -1);
         });
+        self::endFirst($events);
         $events->listen(Looping::class, static function (): void {
             Reported::or(null, static fn () => self::container()->make(Pin::class)->endAll());
             Reported::or(null, static fn () => self::container()->make(Travel::class)->endAll());
         });
         Queue::createPayloadUsing(
-            static fn (?string $connection, ?string $queue, array $payload): array => Reported::or([], static fn (): array => self::carried($payload)),
+            static fn (?string $connection, ?string $queue, array $payload): array => Reported::or(Travel::lost(), static fn (): array => self::carried($payload)),
         );
+    }
+
+    /**
+     * Has a failed sync job end before any other listener hears of it: one that throws would keep the rest of the request, and under Octane
+     * those after it, with the job's company.
+     */
+    private static function endFirst(Dispatcher $events): void
+    {
+        $events->listen(JobExceptionOccurred::class, static function (JobExceptionOccurred $event): void {
+            if ($event->job instanceof SyncJob) {
+                Reported::or(null, static fn () => self::container()->make(Travel::class)->end($event->job));
+            }
+        });
+        if ($events instanceof EventDispatcher) {
+            Closure::bind(static function (EventDispatcher $events): void {
+                $listeners = $events->listeners[JobExceptionOccurred::class];
+                $events->listeners[JobExceptionOccurred::class] = [\array_pop($listeners), ...$listeners];
+            }, null, EventDispatcher::class)($events);
+        }
     }
 
     /**

@@ -93,7 +93,7 @@ final class RequiresFeature
         $subject = $this->subject ?? $flagstone->subject();
         foreach ($this->flags as $flag) {
             if (!$flagstone->asks($flag, $subject)) {
-                $this->refuse($job, FeatureIsOff::for($flag, $subject->company));
+                $this->refuse($job, FeatureIsOff::for($flag, $subject->company, $subject->problem()));
 
                 return null;
             }

@@ -17,8 +17,15 @@ final class Acting
     /**
      * @param int $waiting callbacks that waited for the end of the request at the begin
      * @param int $deferred deferred functions that did
+     * @param array<int, int> $afterCommit callbacks that waited for the commit, by the transaction's object id
+     * @param ?AuthState $auth who was known to be signed in; null where no company depends on it
      */
-    public function __construct(public readonly Subject $subject, public readonly int $waiting, public readonly int $deferred)
-    {
+    public function __construct(
+        public readonly Subject $subject,
+        public readonly int $waiting,
+        public readonly int $deferred,
+        public readonly array $afterCommit,
+        public ?AuthState $auth,
+    ) {
     }
 }

@@ -9,8 +9,11 @@ use Generator;
 use Illuminate\Broadcasting\PendingBroadcast;
 use Illuminate\Container\Container;
 use Illuminate\Contracts\Support\Responsable;
+use Illuminate\Database\DatabaseTransactionRecord;
+use Illuminate\Database\DatabaseTransactionsManager;
 use Illuminate\Foundation\Application;
 use Illuminate\Foundation\Bus\PendingDispatch;
+use Illuminate\Support\Collection;
 use Illuminate\Support\LazyCollection;
 use Illuminate\View\View;
 use Iterator;
@@ -26,6 +29,9 @@ final class Later
 {
     private const DEFERRED = 'Illuminate\Support\Defer\DeferredCallbackCollection';
 
+    /** Arrays and collections within each other that are looked through: an array may hold itself. */
+    private const DEPTH = 4;
+
     /** @var ?Closure(object): array<int, mixed> */
     private static ?Closure $terminating = null;
 
@@ -35,11 +41,13 @@ final class Later
 
     /**
      * A view, a stream, a lazy collection and a generator stay what they are. A Responsable becomes its response. A pending dispatch
-     * is dispatched, and null is returned.
+     * is dispatched, and null is returned. So are those in an array or a collection.
      */
-    public function result(Subject $subject, mixed $result): mixed
+    public function result(Subject $subject, mixed $result, int $depth = 0): mixed
     {
         return match (true) {
+            \is_array($result) => $this->each($subject, $result, $depth) ?? $result,
+            $result instanceof Collection => ($each = $this->each($subject, $result->all(), $depth)) === null ? $result : $result::make($each),
             $result instanceof PendingDispatch, $result instanceof PendingBroadcast => null,
             $result instanceof View => ActingView::of($result, $subject),
             $result instanceof StreamedResponse => $this->stream($subject, $result),
@@ -48,6 +56,28 @@ final class Later
             $result instanceof Responsable => $this->response($result),
             default => $result,
         };
+    }
+
+    /**
+     * Several results. A Responsable among them stays: it is a part of what the caller makes of them.
+     *
+     * @param array<array-key, mixed> $results
+     * @return ?array<array-key, mixed> null where none of them runs later
+     */
+    private function each(Subject $subject, array $results, int $depth): ?array
+    {
+        $changed = false;
+        foreach ($depth < self::DEPTH ? $results : [] as $key => $result) {
+            if ((\is_object($result) || \is_array($result)) && !$result instanceof Responsable) {
+                $later = $this->result($subject, $result, $depth + 1);
+                if ($later !== $result) {
+                    $results[$key] = $later;
+                    $changed = true;
+                }
+            }
+        }
+
+        return $changed ? $results : null;
     }
 
     private function response(Responsable $result): mixed
@@ -105,12 +135,29 @@ final class Later
         return \count(self::deferrals());
     }
 
+    /** @return array<int, int> how many callbacks wait for the commit, by the transaction's object id */
+    public static function afterCommit(): array
+    {
+        return \array_map(static fn (object $record): int => \count($record->getCallbacks()), self::transactions());
+    }
+
     /**
-     * Has those act for the subject that were registered since: dispatchAfterResponse(), terminating(), defer(). One that was bound
-     * before, in a closure inside, acts for that subject.
+     * Has those act for the subject that were registered since: dispatchAfterResponse(), terminating(), defer(), DB::afterCommit(). One
+     * that was bound before, in a closure inside, acts for that subject.
      */
     public function bind(Acting $acting): void
     {
+        foreach (self::transactions() as $id => $record) {
+            $callbacks = $record->getCallbacks();
+            $new = \array_slice($callbacks, $acting->afterCommit[$id] ?? 0, null, true);
+            if ($new !== []) {
+                $bound = \array_map(fn (callable $callback): Closure => $this->bound($acting->subject, $callback), $new) + $callbacks;
+                \ksort($bound);
+                Closure::bind(static function () use ($record, $bound): void {
+                    $record->callbacks = $bound;
+                }, null, DatabaseTransactionRecord::class)();
+            }
+        }
         $app = Container::getInstance();
         $waiting = self::terminating();
         $new = \array_slice($waiting, $acting->waiting, null, true);
@@ -143,6 +190,28 @@ final class Later
         self::$terminating ??= Closure::bind(static fn (object $app): array => $app->terminatingCallbacks ?? [], null, Application::class);
 
         return $app instanceof Application ? \array_values((self::$terminating)($app)) : [];
+    }
+
+    /** @return array<int, DatabaseTransactionRecord> the open transactions, by object id */
+    private static function transactions(): array
+    {
+        $app = Container::getInstance();
+        $manager = $app->resolved('db.transactions') ? $app->make('db.transactions') : null;
+        if (!$manager instanceof DatabaseTransactionsManager) {
+            return [];
+        }
+        // Laravel 8 to 10 has one list of them, later versions several.
+        $lists = Closure::bind(static fn (object $of): array => \get_object_vars($of), null, DatabaseTransactionsManager::class)($manager);
+        $records = [];
+        foreach ($lists as $list) {
+            foreach (\is_iterable($list) ? $list : [] as $record) {
+                if ($record instanceof DatabaseTransactionRecord) {
+                    $records[\spl_object_id($record)] = $record;
+                }
+            }
+        }
+
+        return $records;
     }
 
     /** @return list<mixed> */

@@ -4,8 +4,11 @@ declare(strict_types=1);
 
 namespace Flagstone\Laravel\Subject;
 
+use Flagstone\Laravel\Flagstone;
+use Flagstone\Laravel\Reported;
 use Flagstone\Laravel\Value;
 use Flagstone\Polyfill\Attributes;
+use Illuminate\Container\Container;
 use UnexpectedValueException;
 
 /**
@@ -20,17 +23,31 @@ use UnexpectedValueException;
 final class Portable
 {
     private const PACKED = 'packed';
+    private const UNKNOWN = 'unknown';
 
     /**
-     * @param array<string, mixed> $context
+     * @param ?array<string, mixed> $context null where the attributes could not be found out
      * @return array<string, mixed>
      */
-    public static function pack(int|string|null $company, array $context): array
+    public static function pack(int|string|null $company, ?array $context): array
     {
-        $comparable = \array_filter(\array_map(Attributes::comparable(...), $context), static fn (mixed $value): bool => $value !== null);
+        $comparable = $context === null ? null : \array_filter(
+            \array_map(Attributes::comparable(...), $context),
+            static fn (mixed $value): bool => $value !== null,
+        );
         $plain = ['company' => $company, 'context' => $comparable];
 
         return \json_decode((string) \json_encode($plain), true) !== $plain ? [self::PACKED => \base64_encode(\serialize($plain))] : $plain;
+    }
+
+    /**
+     * A subject whose company cannot be determined.
+     *
+     * @return array<string, mixed>
+     */
+    public static function unknown(string $problem): array
+    {
+        return [self::UNKNOWN => $problem];
     }
 
     /**
@@ -44,10 +61,28 @@ final class Portable
             // Scalars alone, so that nothing is made of what a queue holds.
             $carried = @\unserialize((string) \base64_decode($packed, true), ['allowed_classes' => false]);
         }
-        if (!\is_array($carried)) {
+        $problem = \is_array($carried) ? $carried[self::UNKNOWN] ?? null : null;
+        if (\is_string($problem)) {
+            return Subject::unknown($problem);
+        }
+        if (!\is_array($carried) || !\array_key_exists('company', $carried) || !\array_key_exists('context', $carried)) {
             throw new UnexpectedValueException('expected a company and attributes in a job\'s payload, found something else');
         }
+        $company = Company::key($carried['company']);
 
-        return new Subject(Company::key($carried['company'] ?? null), Value::named($carried, 'context'));
+        return new Subject($company, $carried['context'] === null ? self::incomparable(...) : Value::named($carried, 'context'));
+    }
+
+    /**
+     * Every attribute that flags read, as one that cannot be compared.
+     *
+     * @return array<string, mixed>
+     */
+    private static function incomparable(): array
+    {
+        return Reported::or([], static fn (): array => \array_fill_keys(
+            (new Subject())->readByAny(Container::getInstance()->make(Flagstone::class)->driver()),
+            [],
+        ));
     }
 }

@@ -10,6 +10,7 @@ use Illuminate\Auth\AuthManager;
 use Illuminate\Auth\AuthServiceProvider;
 use Illuminate\Config\Repository;
 use Illuminate\Container\Container;
+use Illuminate\Contracts\Auth\Guard;
 use Illuminate\Http\Request;
 use LogicException;
 use ReflectionFunction;
@@ -31,34 +32,95 @@ final class SignedIn
     /** @var ?Closure(object): mixed the container whose configuration names the guard */
     private static ?Closure $container = null;
 
+    /** @var ?Closure(object): mixed the guards that were made */
+    private static ?Closure $guards = null;
+
     /** @var ?Closure(object): mixed that configuration */
     private static ?Closure $items = null;
 
+    private function __construct(
+        private readonly Closure $resolver,
+        private readonly AuthManager $auth,
+        private readonly Closure $users,
+        private readonly Repository $settings,
+        private readonly string $name,
+    ) {
+    }
+
     public static function of(Request $request): ?object
     {
-        $resolver = new ReflectionFunction($request->getUserResolver());
-        $provider = $resolver->getClosureThis();
+        $way = self::way($request);
+
+        return $way === null ? self::asked($request) : $way->user();
+    }
+
+    public function user(): ?object
+    {
+        return $this->auth->guard($this->name)->user();
+    }
+
+    /** Laravel's own way to whoever is signed in; null where something else decides. */
+    public static function way(Request $request): ?self
+    {
+        $resolver = $request->getUserResolver();
+        $reflection = new ReflectionFunction($resolver);
+        $provider = $reflection->getClosureThis();
         if ($provider === null || $provider::class !== AuthServiceProvider::class) {
-            return self::user($request);
+            return null;
         }
-        $auth = self::made($resolver->getClosureUsedVariables()['app'] ?? null, 'auth');
-        if (!$auth instanceof AuthManager || $auth::class !== AuthManager::class
-            || (new ReflectionFunction($auth->userResolver()))->getClosureThis() !== $auth) {
-            return self::user($request);
+        $auth = self::made($reflection->getClosureUsedVariables()['app'] ?? null, 'auth');
+        if (!$auth instanceof AuthManager || $auth::class !== AuthManager::class) {
+            return null;
+        }
+        $users = $auth->userResolver();
+        if ((new ReflectionFunction($users))->getClosureThis() !== $auth) {
+            return null;
         }
         self::$container ??= self::reader(AuthManager::class, 'app');
-        $config = self::made((self::$container)($auth), 'config');
-        if (!$config instanceof Repository || $config::class !== Repository::class) {
-            return self::user($request);
+        $settings = self::made((self::$container)($auth), 'config');
+        if (!$settings instanceof Repository || $settings::class !== Repository::class) {
+            return null;
         }
         self::$items ??= self::reader(Repository::class, 'items');
-        $name = Value::text((self::$items)($config), 'auth', 'defaults', 'guard');
+        $name = Value::text((self::$items)($settings), 'auth', 'defaults', 'guard');
 
-        return $name === null ? self::user($request) : $auth->guard($name)->user();
+        return $name === null ? null : new self($resolver, $auth, $users, $settings, $name);
+    }
+
+    /**
+     * Whether the way is the same as it was, and ends at this user. As quick as it can be: each question of a request asks it.
+     */
+    public function leadsTo(object $user, Request $request): bool
+    {
+        return $request->getUserResolver() === $this->resolver && $this->auth->userResolver() === $this->users
+            && ((self::$items)($this->settings)['auth']['defaults']['guard'] ?? null) === $this->name
+            && $this->auth->guard($this->name)->user() === $user;
+    }
+
+    /** The request's own resolver, where that is not Laravel's. */
+    public static function ownResolver(Request $request): ?Closure
+    {
+        $resolver = $request->getUserResolver();
+        $from = (new ReflectionFunction($resolver))->getClosureThis();
+
+        return $from instanceof AuthServiceProvider || $from instanceof Request ? null : $resolver;
+    }
+
+    /** The default guard, where it was made already. */
+    public static function madeGuard(object $auth): ?Guard
+    {
+        if (!$auth instanceof AuthManager) {
+            return null;
+        }
+        self::$guards ??= self::reader(AuthManager::class, 'guards');
+        $guards = (self::$guards)($auth);
+        $guard = \is_array($guards) ? $guards[$auth->getDefaultDriver()] ?? null : null;
+
+        return $guard instanceof Guard ? $guard : null;
     }
 
     /** As Laravel finds it. */
-    public static function user(Request $request): ?object
+    public static function asked(Request $request): ?object
     {
         $user = $request->user();
 

@@ -27,6 +27,9 @@ final class Subject
     /** The company's key. */
     public readonly int|string|null $company;
 
+    /** Why the company cannot be determined, and so every flag is off; null: it is `company`. */
+    private ?string $problem = null;
+
     /**
      * @param mixed $company what for() takes; not an int|string, since PHP would make the JSON of a collection a string of it
      * @param array<string, mixed>|Closure $context attributes; a closure that gives them runs once, when a flag
@@ -43,6 +46,26 @@ final class Subject
     }
 
     /**
+     * A subject whose company cannot be determined. No company at all passes every list of denied ones, so each flag is off for this
+     * one; in local and testing asking is an exception.
+     *
+     * @param string $problem a sentence for whoever mends it
+     */
+    public static function unknown(string $problem, bool $signedIn = false): self
+    {
+        $subject = new self(null, [], $signedIn);
+        $subject->problem = $problem;
+
+        return $subject;
+    }
+
+    /** Why the company cannot be determined; null where it can. */
+    public function problem(): ?string
+    {
+        return $this->problem;
+    }
+
+    /**
      * Of a user: of the user's company, as config/flagstone.php, `subject`, finds it.
      *
      * @param array<string, mixed> $context wins over what company and user give
@@ -55,6 +78,9 @@ final class Subject
                 'A company is expected, the user %s given, and `subject` in config/flagstone.php names no user:ATTRIBUTE; pass the company',
                 \get_debug_type($company),
             ));
+            if ($subject->problem !== null) {
+                throw new InvalidArgumentException($subject->problem);
+            }
 
             return new self($subject->company, static fn (): array => $context + $subject->context(), $subject->signedIn);
         }
@@ -108,7 +134,7 @@ final class Subject
      */
     public function contextForAll(Driver $driver, array $more = []): array
     {
-        return $this->readByAny($driver) === [] ? $more : $more + $this->context();
+        return $this->context === [] || $this->readByAny($driver) === [] ? $more : $more + $this->context();
     }
 
     /**
@@ -118,7 +144,7 @@ final class Subject
      */
     public function contextForJobs(Driver $driver): array
     {
-        $read = $this->readByAny($driver);
+        $read = $this->context === [] ? [] : $this->readByAny($driver);
 
         return $read === [] ? [] : \array_intersect_key($this->context(), \array_flip($read));
     }
@@ -132,13 +158,9 @@ final class Subject
         return $first;
     }
 
-    /** @return list<string> attributes that any flag reads; empty where there are none to give */
-    private function readByAny(Driver $driver): array
+    /** @return list<string> attributes that any flag reads */
+    public function readByAny(Driver $driver): array
     {
-        if ($this->context === []) {
-            return [];
-        }
-
         return $this->readByAny ??= \array_values(
             \array_unique(\array_merge(...\array_map($driver->needs(...), $driver->names()))),
         );

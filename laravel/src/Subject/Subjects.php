@@ -25,17 +25,27 @@ final class Subjects
     /** @var ?WeakMap<Fiber, list<Acting>> those of fibers; null where no fiber has had any */
     private ?WeakMap $fibers = null;
 
+    /** @var ?WeakMap<Fiber, Acting|false> what ran around a fiber when it first asked; false: nothing */
+    private ?WeakMap $around = null;
+
+    /** What a fiber asks for that was resumed elsewhere. */
+    private ?Acting $strayed = null;
+
     private readonly Later $later;
+
+    /** Whether the subject may depend on who is signed in. */
+    private readonly bool $readsUsers;
 
     /** @param list<SubjectResolver> $resolvers the first that finds a company wins */
     public function __construct(private readonly array $resolvers)
     {
         $this->later = new Later($this);
+        $this->readsUsers = \array_filter($resolvers, static fn (SubjectResolver $resolver): bool => \in_array(Source::of($resolver), [Source::USER, Source::ANY], true)) !== [];
     }
 
     public function current(): Subject
     {
-        if ($this->acting !== [] || $this->fibers !== null) {
+        if ($this->acting !== [] || Fiber::getCurrent() !== null) {
             $acting = $this->innermost();
             if ($acting !== null) {
                 return $this->subjectOf($acting);
@@ -53,7 +63,7 @@ final class Subjects
      */
     public function of(Request $request, bool $routed = false): Subject
     {
-        if ($this->acting !== [] || $this->fibers !== null) {
+        if ($this->acting !== [] || Fiber::getCurrent() !== null) {
             $acting = $this->innermost();
             if ($acting !== null) {
                 return $this->subjectOf($acting, $request);
@@ -62,7 +72,7 @@ final class Subjects
 
         $kept = $request->attributes->get(self::KEPT);
 
-        return $kept instanceof Subject ? $kept : $this->found($request, $routed);
+        return $kept instanceof Kept && $kept->isCurrent($request) ? $kept->subject : $this->found($request, $routed);
     }
 
     /** For a user who need not be the one signed in. Where tenants are not found by user, whoever is asking. */
@@ -98,7 +108,7 @@ final class Subjects
         if ($app->resolved('request')) {
             $app->make('request')->attributes->remove(self::KEPT);
         }
-        $acting = $sources !== [] && ($this->acting !== [] || $this->fibers !== null) ? $this->innermost() : null;
+        $acting = $sources !== [] ? $this->innermost(false) : null;
         if ($acting !== null) {
             $acting->changed += \array_fill_keys($sources, true);
         }
@@ -120,7 +130,7 @@ final class Subjects
         try {
             $result = $do();
             // Most results are none that run later.
-            if (\is_object($result)) {
+            if (\is_object($result) || \is_array($result)) {
                 $result = $this->later->result($this->subjectOf($acting), $result);
             }
 
@@ -133,7 +143,11 @@ final class Subjects
     /** From here on everything is asked for this subject, in this fiber, until the end of what is returned. */
     public function begin(Subject $subject): Acting
     {
-        $acting = new Acting($subject, Later::waiting(), Later::deferred());
+        $around = $this->innermost(false);
+        if ($around !== null) {
+            $this->noteUser($around);
+        }
+        $acting = new Acting($subject, Later::waiting(), Later::deferred(), Later::afterCommit(), $this->readsUsers ? AuthState::now() : null);
         $fiber = Fiber::getCurrent();
         if ($fiber === null) {
             $this->acting[] = $acting;
@@ -147,39 +161,81 @@ final class Subjects
 
     public function end(Acting $acting): void
     {
-        $this->later->bind($acting);
         $others = static fn (Acting $other): bool => $other !== $acting;
         $this->acting = \array_values(\array_filter($this->acting, $others));
         foreach ($this->fibers ?? [] as $fiber => $running) {
             $this->fibers[$fiber] = \array_values(\array_filter($running, $others));
         }
+        // Whoever signed in inside was asked for until now, and is not in what goes on around it.
+        $around = $this->readsUsers ? $this->innermost(false) : null;
+        if ($around !== null) {
+            $around->auth = AuthState::now();
+        }
+        $this->later->bind($acting);
     }
 
-    /** A fiber in which nothing acts is part of what started it. */
-    private function innermost(): ?Acting
+    /**
+     * The innermost closure or job that runs.
+     *
+     * A fiber in which nothing acts is part of what runs around it when it first asks. Where it is resumed elsewhere, whom it asks for cannot be
+     * determined.
+     *
+     * @param bool $asks whether a question is put
+     */
+    private function innermost(bool $asks = true): ?Acting
     {
-        $fiber = $this->fibers === null ? null : Fiber::getCurrent();
-        $running = $fiber === null ? [] : $this->fibers[$fiber] ?? [];
+        $fiber = Fiber::getCurrent();
+        $running = $fiber === null || $this->fibers === null ? [] : $this->fibers[$fiber] ?? [];
+        $isPart = $fiber !== null && $running === [];
         $running = $running === [] ? $this->acting : $running;
+        $innermost = $running === [] ? null : $running[\array_key_last($running)];
+        if ($asks && $isPart) {
+            $this->around ??= new WeakMap();
+            $around = $this->around[$fiber] ??= $innermost ?? false;
+            if ($around !== ($innermost ?? false)) {
+                return $this->strayed ??= new Acting(Subject::unknown('a fiber that began within one actingFor(), or outside of any, is resumed within another.'
+                    . ' Call actingFor() within the fiber'), 0, 0, [], null);
+            }
+        }
 
-        return $running === [] ? null : $running[\array_key_last($running)];
+        return $innermost;
+    }
+
+    /** Notes that somebody else was signed in since, by a guard that dispatches no event. */
+    private function noteUser(Acting $acting): void
+    {
+        if ($acting->auth === null) {
+            return;
+        }
+        $now = AuthState::now();
+        if (!$acting->auth->equals($now)) {
+            if ($now->isSetSince($acting->auth)) {
+                $acting->changed[Source::USER] = true;
+            }
+            $acting->auth = $now;
+        }
     }
 
     /** What was set last wins: a user or tenant that was set since, else the subject that it acts for. */
     private function subjectOf(Acting $acting, ?Request $request = null): Subject
     {
+        $this->noteUser($acting);
         if ($acting->changed === []) {
             return $acting->subject;
         }
         $app = Container::getInstance();
         $request ??= $app->bound('request') ? $app->make('request') : new Request();
         foreach ($this->resolvers as $resolver) {
-            $subject = $resolver->resolve($request);
-            if ($subject === null || $subject->company === null) {
-                continue;
-            }
             $source = Source::of($resolver);
             $isSet = $source === Source::ANY || isset($acting->changed[$source]);
+            // A user who is left over of an earlier job is not whom this one is for.
+            if (!$isSet && $source === Source::USER && $acting->subject->company === null) {
+                continue;
+            }
+            $subject = $resolver->resolve($request);
+            if ($subject === null || $subject->company === null && $subject->problem() === null) {
+                continue;
+            }
             // A tenant that is the subject's own company knows less of it: attributes travelled with the job.
             $isSame = $source !== Source::USER && (string) $subject->company === (string) $acting->subject->company;
 
@@ -192,7 +248,7 @@ final class Subjects
     private static function signedIn(): ?object
     {
         $app = Container::getInstance();
-        $user = $app->bound('request') ? SignedIn::user($app->make('request')) : null;
+        $user = $app->bound('request') ? SignedIn::asked($app->make('request')) : null;
 
         return $user ?? SignedIn::inConsole();
     }
@@ -200,15 +256,29 @@ final class Subjects
     private function found(Request $request, bool $routed): Subject
     {
         $nobody = null;
+        $users = [];
+        $way = null;
+        $isOwn = false;
         foreach ($this->resolvers as $resolver) {
-            $subject = $resolver->resolve($request);
+            if ($resolver instanceof UserResolver) {
+                $way ??= SignedIn::way($request) ?? false;
+                $user = $resolver->user($request, $way ?: null);
+                $subject = $user === null ? null : $resolver->of($user);
+                $users[] = [$resolver, $way ?: null, $user, $subject?->company];
+            } else {
+                $subject = $resolver->resolve($request);
+                $isOwn = $isOwn || Source::of($resolver) === Source::ANY;
+            }
+            if ($subject?->problem() !== null) {
+                return $subject;
+            }
             if ($subject === null || $subject->company === null) {
                 $nobody ??= $subject;
                 continue;
             }
             // A request without a route is a console's, and lives as long as the process.
             if ($routed || $request->route() !== null) {
-                $request->attributes->set(self::KEPT, $subject);
+                $request->attributes->set(self::KEPT, new Kept($subject, $request, $users, $isOwn ? AuthState::now($request) : null));
             }
 
             return $subject;

@@ -10,13 +10,15 @@ use Illuminate\Container\Container;
 use Illuminate\Contracts\Encryption\Encrypter;
 use Illuminate\Contracts\Queue\Job;
 use Illuminate\Contracts\Queue\ShouldBeEncrypted;
+use Illuminate\Queue\Jobs\SyncJob;
 use WeakMap;
 
 /**
  * Takes whoever asks along in a queued job, and asks for that subject while the job runs.
  *
  * The job's payload carries the company, and those attributes that some flag's rules read: as they are, or encrypted where the
- * job is. A payload is never refused: what cannot be carried is reported, and the job goes without it.
+ * job is. A payload is never refused, and a job never stopped: what cannot be carried or read is reported. Whom the job is for is unknown
+ * then, and every flag is off; of attributes that are unknown no rule holds.
  */
 final class Travel
 {
@@ -38,7 +40,11 @@ final class Travel
     public function payload(?Driver $driver, mixed $job): array
     {
         $subject = $this->subjects->current();
-        $context = $driver === null ? [] : Reported::or([], static fn (): array => $subject->contextForJobs($driver));
+        $problem = $subject->problem();
+        if ($problem !== null) {
+            return [self::KEY => Portable::unknown($problem)];
+        }
+        $context = $driver === null ? null : Reported::or(null, static fn (): array => $subject->contextForJobs($driver));
         if ($subject->company === null && $context === []) {
             return [];
         }
@@ -47,13 +53,27 @@ final class Travel
         return [self::KEY => self::isSecret($job) ? self::encrypter()->encrypt($carried) : $carried];
     }
 
+    /** @return array<string, mixed> what a payload gains where payload() fails */
+    public static function lost(): array
+    {
+        return [self::KEY => Portable::unknown('it could not be found out when the job was dispatched; the log of that time has the error')];
+    }
+
     public function begin(Job $job): void
     {
         $carried = $job->payload()[self::KEY] ?? null;
-        $carried = \is_string($carried) ? self::encrypter()->decrypt($carried) : $carried;
-        if (\is_array($carried)) {
-            $this->running[$job] = $this->subjects->begin(Portable::unpack($carried));
+        // A sync job that carries nobody is part of what dispatched it. Another is for nobody, whoever an earlier job has signed in.
+        if ($carried !== null || !$job instanceof SyncJob) {
+            $unread = Subject::unknown('what the job carries of it cannot be read; the log has the error');
+            $this->running[$job] = $this->subjects->begin($carried === null ? new Subject() : Reported::or($unread, static fn (): Subject => self::read($carried)));
         }
+    }
+
+    private static function read(mixed $carried): Subject
+    {
+        $carried = \is_string($carried) ? self::encrypter()->decrypt($carried) : $carried;
+
+        return Portable::unpack(\is_array($carried) ? $carried : []);
     }
 
     /** Ended well or badly; asked twice it does nothing. */

@@ -12,6 +12,29 @@ namespace Livewire {
     {
     }
 
+    // Livewire 2 to 4: a component may be a route's action, and binds its properties and those of its mount() when it is called.
+    abstract class Component
+    {
+        public function __invoke(): string
+        {
+            $route = \request()->route();
+            $wanted = \method_exists($this, 'mount') ? (new \ReflectionMethod($this, 'mount'))->getParameters() : [];
+            $given = [];
+            foreach ([...$wanted, ...(new \ReflectionClass($this))->getProperties(\ReflectionProperty::IS_PUBLIC)] as $one) {
+                $value = $route->parameter($one->getName());
+                $class = $one->getType()?->getName();
+                if ($class !== null && \is_string($value)) {
+                    $value = (new $class())->resolveRouteBinding($value, $route->bindingFieldFor($one->getName())) ?? \abort(404);
+                    $route->setParameter($one->getName(), $value);
+                }
+                $one instanceof \ReflectionParameter ? $given[] = $value : $this->{$one->getName()} = $value;
+            }
+            $wanted === [] || $this->mount(...$given);
+
+            return $this->render();
+        }
+    }
+
     // Livewire 4, and 3: a facade; the manager adds to its list.
     final class Livewire
     {

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Flagstone\Laravel\Subject\Resolvers;
 
+use Closure;
 use Flagstone\Laravel\Contracts\SubjectResolver;
 use Flagstone\Laravel\Subject\Company;
 use Flagstone\Laravel\Subject\Context;
@@ -14,12 +15,16 @@ use Illuminate\Contracts\Routing\UrlRoutable;
 use Illuminate\Database\Eloquent\Model;
 use Illuminate\Database\Eloquent\ModelNotFoundException;
 use Illuminate\Http\Request;
+use Illuminate\Routing\CompiledRouteCollection;
 use Illuminate\Routing\Route;
 use Illuminate\Routing\Router;
 use Illuminate\Support\Reflector;
 use Illuminate\Support\Str;
+use ReflectionClass;
 use ReflectionMethod;
+use ReflectionNamedType;
 use ReflectionParameter;
+use ReflectionProperty;
 
 /**
  * "route:company": a route parameter, be it the company's key or the model bound to it.
@@ -29,6 +34,9 @@ use ReflectionParameter;
  */
 final class RouteResolver implements SubjectResolver
 {
+    /** Whether any route has a parameter of this name; null: not looked yet. */
+    private ?bool $named = null;
+
     public function __construct(private readonly string $parameter, private readonly Router $router)
     {
     }
@@ -37,13 +45,18 @@ final class RouteResolver implements SubjectResolver
     {
         $route = $request->route();
         $company = $route instanceof Route ? $this->company($route) : null;
+        if ($company instanceof Subject) {
+            return $company;
+        }
         if ($company === null || $company === '') {
-            return null;
+            return $route instanceof Route && !$route->hasParameter($this->parameter) && !$this->isNamed() ? Subject::unknown(
+                "`subject` in config/flagstone.php names route:$this->parameter, and no route has a parameter of that name",
+            ) : null;
         }
 
         return new Subject(
             Company::key($company),
-            static fn (): array => Context::of($company, SignedIn::user($request)),
+            static fn (): array => Context::of($company, SignedIn::asked($request)),
         );
     }
 
@@ -55,14 +68,18 @@ final class RouteResolver implements SubjectResolver
         }
         $binder = $this->router->getBindingCallback($this->parameter);
         if ($binder !== null) {
-            return $binder($value, $route);
+            return self::found(static fn (): mixed => $binder($value, $route));
         }
-        $model = $this->model($route);
+        $component = $this->component($route);
+        $model = $this->model($component === null ? $route->signatureParameters(UrlRoutable::class) : self::wanted($component));
         if ($model === null || $this->isKey($model, $value, $route)) {
             return $value;
         }
         if ($route->parentOfParameter($this->parameter) !== null) {
-            return $this->bound($route);
+            return $component === null ? $this->bound($route) : Subject::unknown(
+                "$component binds {{$this->parameter}} below another model once its flags were asked for. Give the parameter a key of its own, or `subject` in"
+                . ' config/flagstone.php a class that finds the company',
+            );
         }
         $field = $route->bindingFieldFor($this->parameter);
         $trashed = $route->allowsTrashedBindings() && \method_exists($model, 'trashed');
@@ -82,23 +99,105 @@ final class RouteResolver implements SubjectResolver
      */
     private function bound(Route $route): mixed
     {
-        try {
+        return self::found(function () use ($route): mixed {
             $this->router->substituteBindings($route);
             $this->router->substituteImplicitBindings($route);
-        } catch (ModelNotFoundException) {
-            // The route finds none either, and answers 404.
-            return null;
-        }
 
-        return $route->parameter($this->parameter);
+            return $route->parameter($this->parameter);
+        });
     }
 
-    /** What the route's action wants the parameter to be; null where that is no model. */
-    private function model(Route $route): ?UrlRoutable
+    /**
+     * What the router finds; null where it finds none. The route finds none either, and answers by its missing(), or 404.
+     *
+     * @param Closure(): mixed $find
+     */
+    private static function found(Closure $find): mixed
     {
-        foreach ($route->signatureParameters(UrlRoutable::class) as $parameter) {
-            if ($parameter instanceof ReflectionParameter && \in_array($this->parameter, [$parameter->getName(), Str::snake($parameter->getName())], true)) {
-                $model = Container::getInstance()->make((string) Reflector::getParameterClassName($parameter));
+        try {
+            return $find();
+        } catch (ModelNotFoundException) {
+            return null;
+        }
+    }
+
+    /** Whether any route has the parameter. Read from the cached routes as they are: to make objects of them takes milliseconds. */
+    private function isNamed(): bool
+    {
+        return $this->named ??= (function (): bool {
+            $routes = $this->router->getRoutes();
+            $cached = $routes instanceof CompiledRouteCollection
+                ? Closure::bind(static fn (CompiledRouteCollection $of): array => $of->attributes, null, CompiledRouteCollection::class)($routes)
+                : [];
+            foreach ($cached as $route) {
+                $texts = [$route['uri'] ?? '', $route['action']['domain'] ?? ''];
+                if (isset($route['defaults'][$this->parameter]) || $this->names(...$texts)) {
+                    return true;
+                }
+            }
+            foreach ($cached === [] ? $routes->getRoutes() : [] as $route) {
+                if (isset($route->defaults[$this->parameter]) || $this->names($route->uri(), (string) $route->getDomain())) {
+                    return true;
+                }
+            }
+
+            return false;
+        })();
+    }
+
+    private function names(string ...$texts): bool
+    {
+        foreach (['}', '?}', ':'] as $end) {
+            if (\str_contains(\implode(' ', $texts), '{' . $this->parameter . $end)) {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /**
+     * The Livewire component that is the whole page. Its action has no parameters: it binds its properties, and those of its mount(), itself.
+     *
+     * @return ?class-string
+     */
+    private function component(Route $route): ?string
+    {
+        $uses = $route->getAction('uses');
+        $class = \is_string($uses) ? Str::before($uses, '@') : '';
+
+        return $class !== '' && \is_subclass_of($class, 'Livewire\Component') ? $class : null;
+    }
+
+    /**
+     * @param class-string $component
+     * @return list<ReflectionParameter|ReflectionProperty> what it has bound, in the order in which it binds
+     */
+    private static function wanted(string $component): array
+    {
+        return [
+            ...\method_exists($component, 'mount') ? (new ReflectionMethod($component, 'mount'))->getParameters() : [],
+            ...(new ReflectionClass($component))->getProperties(ReflectionProperty::IS_PUBLIC),
+        ];
+    }
+
+    /**
+     * What the parameter is to become; null where that is no model.
+     *
+     * @param array<array-key, mixed> $parameters of the route's action
+     */
+    private function model(array $parameters): ?UrlRoutable
+    {
+        foreach ($parameters as $parameter) {
+            if (!$parameter instanceof ReflectionParameter && !$parameter instanceof ReflectionProperty
+                || !\in_array($this->parameter, [$parameter->getName(), Str::snake($parameter->getName())], true)) {
+                continue;
+            }
+            $type = $parameter->getType();
+            $class = $parameter instanceof ReflectionParameter ? Reflector::getParameterClassName($parameter) : null;
+            $class ??= $type instanceof ReflectionNamedType && !$type->isBuiltin() ? $type->getName() : null;
+            if ($class !== null && \is_subclass_of($class, UrlRoutable::class)) {
+                $model = Container::getInstance()->make($class);
 
                 return $model instanceof UrlRoutable ? $model : null;
             }

@@ -60,7 +60,7 @@ final class TenantResolver implements SubjectResolver
 
         return new Subject(
             Company::key($tenant),
-            static fn (): array => Context::of($tenant, SignedIn::user($request)),
+            static fn (): array => Context::of($tenant, SignedIn::asked($request)),
         );
     }
 

@@ -4,13 +4,19 @@ declare(strict_types=1);
 
 namespace Flagstone\Laravel\Subject\Resolvers;
 
+use Closure;
 use Flagstone\Laravel\Contracts\SubjectResolver;
+use Flagstone\Laravel\Reported;
 use Flagstone\Laravel\Subject\Column;
 use Flagstone\Laravel\Subject\Company;
 use Flagstone\Laravel\Subject\Context;
 use Flagstone\Laravel\Subject\SignedIn;
 use Flagstone\Laravel\Subject\Subject;
+use Illuminate\Auth\GenericUser;
+use Illuminate\Database\Eloquent\Model;
 use Illuminate\Http\Request;
+use ReflectionMethod;
+use WeakMap;
 
 /**
  * "user:company_id": an attribute of the signed-in user. The company's own attributes come from the relation of that
@@ -18,27 +24,104 @@ use Illuminate\Http\Request;
  */
 final class UserResolver implements SubjectResolver
 {
+    /** What a model may have its own of, and give attributes by that its row lacks. */
+    private const READERS = ['__get', 'getAttribute', 'getAttributeValue'];
+
     private readonly Column $column;
+
+    /** @var WeakMap<Model, Model> saved models that lack the attribute, and their whole rows */
+    private WeakMap $rows;
 
     public function __construct(private readonly string $attribute)
     {
         $this->column = new Column($attribute);
+        $this->rows = new WeakMap();
     }
 
     public function resolve(Request $request): ?Subject
     {
-        // A console's request, and so a test's before its first own, does not know who is signed in.
-        $user = SignedIn::of($request) ?? ($request->route() === null ? SignedIn::inConsole() : null);
+        $user = $this->user($request);
 
         return $user === null ? null : $this->of($user);
     }
 
-    /** The subject that this user asks for. */
+    /**
+     * Who is signed in.
+     *
+     * @param ?SignedIn $way where it is known how to find that
+     */
+    public function user(Request $request, ?SignedIn $way = null): ?object
+    {
+        // A console's request, and so a test's before its first own, does not know who is signed in.
+        return ($way === null ? SignedIn::of($request) : $way->user()) ?? ($request->route() === null ? SignedIn::inConsole() : null);
+    }
+
+    /**
+     * The subject that this user asks for. One that lacks the attribute is the company itself, where it says so by flagstoneCompany();
+     * else its company is unknown: another model signs in, or the configuration misspells the attribute.
+     */
     public function of(object $user): Subject
     {
-        $company = $this->column->of($user) ?? Company::key($user->{$this->attribute} ?? null);
+        $company = $this->key($user);
+        if ($company === null && !$this->hasAttribute($this->rows[$user] ?? $user)) {
+            return \method_exists($user, 'flagstoneCompany')
+                ? new Subject(Company::key($user), static fn (): array => Context::of($user), true)
+                : Subject::unknown($this->problem($user), true);
+        }
 
         return new Subject($company, fn (): array => Context::of($this->company($user), $user), true);
+    }
+
+    /** The attribute's value: of the user's row in the database, where the user was loaded without that column. */
+    public function key(object $user): int|string|null
+    {
+        $key = $this->column->of($user) ?? Company::key($user->{$this->attribute} ?? null);
+        if ($key === null && $user instanceof Model && $user->exists && !$this->hasAttribute($user)) {
+            $row = $this->rows[$user] ??= self::whole($user);
+            $key = $this->hasAttribute($row) ? Company::key($row->getAttribute($this->attribute)) : null;
+        }
+
+        return $key;
+    }
+
+    private static function whole(Model $user): Model
+    {
+        $row = Reported::or(null, static fn (): ?object => $user->newQueryWithoutScopes()->toBase()->where($user->getKeyName(), '=', $user->getKey())->first());
+
+        return (clone $user)->setRawAttributes($row === null ? $user->getAttributes() : \get_object_vars($row));
+    }
+
+    private function problem(object $user): string
+    {
+        $type = \get_debug_type($user);
+
+        return "$type has no attribute \"$this->attribute\", which `subject` in config/flagstone.php names. If $type is a company itself, give it the trait"
+            . ' Flagstone\Laravel\Models\HasFeatures; if it belongs to none, a method flagstoneCompany() that returns null';
+    }
+
+    /** Whether the user could tell: null is no company, and missing is unknown. */
+    private function hasAttribute(object $user): bool
+    {
+        if ($user instanceof GenericUser) {
+            $row = Closure::bind(static fn (GenericUser $of): array => $of->attributes, null, GenericUser::class)($user);
+
+            return \array_key_exists($this->attribute, $row);
+        }
+        if (!$user instanceof Model) {
+            return \property_exists($user, $this->attribute) || \method_exists($user, '__get');
+        }
+        if (\array_key_exists($this->attribute, $user->getAttributes())) {
+            return true;
+        }
+        foreach (self::READERS as $reader) {
+            if ((new ReflectionMethod($user, $reader))->class !== Model::class) {
+                return true;
+            }
+        }
+
+        return \property_exists($user, $this->attribute) || \method_exists($user, $this->attribute) || $user->hasGetMutator($this->attribute)
+            || \method_exists($user, 'hasAttributeGetMutator') && $user->hasAttributeGetMutator($this->attribute)
+            || $user->relationLoaded($this->attribute);
     }
 
     private function company(object $user): mixed
