@@ -78,6 +78,8 @@ struct Scene {
     guilty: Option<Ill>,
     /// What happens on all pages; for how many seconds on average.
     outage: Option<(Ill, f64)>,
+    /// The share of the other pages' requests that it happens to.
+    reach: f64,
     /// The guilty flag's pages are ill for up to so many seconds after it was turned off.
     backlog: f64,
 }
@@ -93,6 +95,7 @@ const CALM: Scene = Scene {
     harm: 900.0,
     guilty: None,
     outage: None,
+    reach: 1.0,
     backlog: 0.0,
 };
 
@@ -154,8 +157,9 @@ fn play(scene: &Scene, seed: u64) -> Played {
         for page in 0..1 + usize::from(scene.others) {
             for _ in 0..random.about((RATE * step as u64) as f64) {
                 let group = (random.next() % GROUPS as u64) as usize;
-                let mut mine = everywhere;
                 let asks = page == 0;
+                let hit = asks || scene.reach >= 1.0 || random.unit() < scene.reach;
+                let mut mine = if hit { everywhere } else { scene.well };
                 let mut on = [false; FLAGS];
                 if asks {
                     for (flag, on) in on.iter_mut().enumerate().take(scene.flags) {
@@ -303,6 +307,40 @@ fn outages_of_all_pages_turn_nothing_off() {
         let tally = tally(&scene, plays);
         assert!(rare(tally.acted, plays) && rare(tally.helped, plays), "{name}");
     }
+}
+
+/// Requests of other pages were compared as one: where an outage hit a part of them, they were not as badly off as the flag's page.
+#[test]
+fn outages_of_some_pages_turn_nothing_off() {
+    for (name, flags, reach) in [
+        ("outage of the flag's page and half of the others", 1, 0.5),
+        ("outage of the flag's page and a quarter of the others", 1, 0.25),
+        ("outage of the page of 5 flags and half of the others", 5, 0.5),
+        ("outage of the page of 5 flags and a quarter of the others", 5, 0.25),
+    ] {
+        let scene = Scene { name, flags, reach, changed: (1, HOUR), outage: Some(HALF_FAIL), ..CALM };
+        let plays = plays(2);
+        let tally = tally(&scene, plays);
+        assert!(rare(tally.acted, plays), "{name}");
+    }
+}
+
+/// Before an act nothing tells such an outage from harm of the flag.
+#[test]
+fn an_outage_of_the_flags_page_alone_turns_one_flag_off_and_no_second() {
+    for (name, flags) in [
+        ("outage of the flag's page alone, changed an hour ago", 1),
+        ("outage of the page of 5 flags alone, one changed an hour ago", 5),
+    ] {
+        let scene = Scene { name, flags, reach: 0.0, changed: (1, HOUR), outage: Some(HALF_FAIL), ..CALM };
+        let plays = plays(2);
+        let tally = tally(&scene, plays);
+        assert_eq!((tally.twice, tally.others), (0, 0), "{name}");
+    }
+    let name = "outage of the flag's page alone, unchanged";
+    let scene = Scene { name, reach: 0.0, outage: Some(HALF_FAIL), ..CALM };
+    let plays = plays(2);
+    assert!(rare(tally(&scene, plays).acted, plays), "{name}");
 }
 
 #[test]

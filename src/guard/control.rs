@@ -8,6 +8,12 @@ use serde::{Deserialize, Serialize};
 
 /// A flag's requests have to be so many times worse than the controls.
 const WORSE: f64 = 1.5;
+/// The same where the controls are out of their own range: something else is wrong as well, and it may hit the flag's requests harder.
+const WORSE_IN_TROUBLE: f64 = 5.0;
+
+/// Controls are out of their range with so many times their usual rate of hits, and more than the least.
+const RANGE: f64 = 2.0;
+const LEAST_RANGE: f64 = 0.02;
 
 /// Nats of the likelihood ratio that are beyond doubt. Each look at equal rates exceeds it with a chance of 1 in 1,250.
 const DOUBTLESS: f64 = 5.0;
@@ -66,13 +72,16 @@ pub(super) enum Control {
 }
 
 impl Control {
-    /// Tells by requests of the same time. `usual`: how many of both there were for longer, to tell whether there are controls.
-    pub(super) fn tell(on: Rate, control: Rate, usual: (u64, u64)) -> Control {
-        let (asked, others) = usual;
+    /// Tells by requests of the same time. `asked`: how many of both there were for longer, to tell whether there are controls;
+    /// `usual`: the share of hits among the controls before.
+    pub(super) fn tell(on: Rate, control: Rate, asked: (u64, u64), usual: f64) -> Control {
+        let (asked, others) = asked;
         if others.saturating_mul(PRESENT) <= asked.saturating_add(others) {
             return Control::Absent;
         }
-        if nats(on, control, WORSE) >= DOUBTLESS { Control::Clear } else { Control::Doubtful }
+        let in_trouble = control.share() > (usual * RANGE).max(LEAST_RANGE);
+        let times = if in_trouble { WORSE_IN_TROUBLE } else { WORSE };
+        if nats(on, control, times) >= DOUBTLESS { Control::Clear } else { Control::Doubtful }
     }
 }
 
@@ -103,7 +112,7 @@ mod tests {
 
     #[test]
     fn a_few_good_requests_elsewhere_tell_that_it_is_the_flag() {
-        let tell = |on, control| Control::tell(on, control, (100, 100));
+        let tell = |on, control| Control::tell(on, control, (100, 100), 0.0);
         assert_eq!(tell(rate(20, 10), rate(20, 0)), Control::Clear);
         assert_eq!(tell(rate(16, 8), rate(2, 0)), Control::Doubtful);
         assert_eq!(tell(rate(300, 30), rate(300, 3)), Control::Clear);
@@ -112,14 +121,24 @@ mod tests {
     #[test]
     fn what_hits_all_requests_alike_is_not_the_flags_doing() {
         for (n, m) in [(1000, 1000), (1000, 20), (20, 1000)] {
-            let control = Control::tell(rate(n, n / 2), rate(m, m / 2), (n, m));
+            let control = Control::tell(rate(n, n / 2), rate(m, m / 2), (n, m), 0.0);
             assert_eq!(control, Control::Doubtful, "{n} and {m}");
         }
     }
 
     #[test]
+    fn where_other_requests_fail_more_than_usual_the_flags_have_to_be_much_worse() {
+        let tell = |on, usual| Control::tell(on, rate(1000, 100), (1000, 1000), usual);
+        // A fifth of the others fails too: an outage of more than this page.
+        assert_eq!(tell(rate(1000, 450), 0.002), Control::Doubtful);
+        assert_eq!(tell(rate(1000, 800), 0.002), Control::Clear);
+        // They always do.
+        assert_eq!(tell(rate(1000, 450), 0.09), Control::Clear);
+    }
+
+    #[test]
     fn hardly_any_requests_elsewhere_are_no_controls() {
-        assert_eq!(Control::tell(rate(1000, 500), rate(0, 0), (100_000, 0)), Control::Absent);
-        assert_eq!(Control::tell(rate(1000, 500), rate(3, 0), (100_000, 100)), Control::Absent);
+        assert_eq!(Control::tell(rate(1000, 500), rate(0, 0), (100_000, 0), 0.0), Control::Absent);
+        assert_eq!(Control::tell(rate(1000, 500), rate(3, 0), (100_000, 100), 0.0), Control::Absent);
     }
 }

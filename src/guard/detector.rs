@@ -99,6 +99,8 @@ pub struct Detector {
     together: u32,
     /// Requests that asked the flag since it was changed, and those that did not.
     asked: (u64, u64),
+    /// What those that did not came to since the watch began.
+    controls: Rate,
     /// The last looks: requests and errors where it is on, and those of the controls.
     recent: VecDeque<[u32; 4]>,
 }
@@ -138,6 +140,7 @@ impl Detector {
             chosen: reading.chosen,
             together: reading.together,
             asked: (0, 0),
+            controls: Rate::default(),
             recent: VecDeque::new(),
         }
     }
@@ -308,6 +311,7 @@ impl Detector {
         }
         self.asked.0 = self.asked.0.saturating_add(errors.0.requests);
         self.asked.1 = self.asked.1.saturating_add(errors.1.requests);
+        self.controls.add(errors.1);
         if self.recent.len() == RECENT {
             self.recent.pop_front();
         }
@@ -517,7 +521,10 @@ impl Detector {
             if finding.ground == Ground::Cohorts {
                 return Some((finding, false));
             }
-            let (ground, doubt) = match Control::tell(line.pair.0, line.pair.1, self.asked) {
+            let (on, control) = line.pair;
+            // How many are usually slow is what the bucket stands for.
+            let usual = line.slow.map_or_else(|| self.controls.since(control).share(), |_| SLOWEST);
+            let (ground, doubt) = match Control::tell(on, control, self.asked, usual) {
                 Control::Absent => (Ground::Alone, false),
                 Control::Clear => (Ground::Controls, false),
                 Control::Doubtful => (Ground::Controls, true),

@@ -600,7 +600,7 @@ fn noticed(now: i64, notice: &Notice) -> Event {
         Notice::Outcome { flag, outcome } => {
             let name = words::plain(flag);
             let text = match outcome {
-                Outcome::Helped => format!("turning {name} off helped: its requests fail no more, or half as often"),
+                Outcome::Helped => format!("turning {name} off helped: its requests fail no more, or half as often; an outage of its pages alone that ended just then looks the same"),
                 Outcome::Worse => format!(
                     "`flagstone revive {name}`: turning {name} off made it worse, twice as many of its requests fail"
                 ),
