@@ -6,6 +6,7 @@ namespace Flagstone\Laravel;
 
 use Flagstone\Laravel\Contracts\Driver;
 use Flagstone\Laravel\Exceptions\IncomparableAttribute;
+use Flagstone\Laravel\Exceptions\InvalidSetting;
 use Flagstone\Laravel\Exceptions\UnknownCompany;
 use Flagstone\Laravel\Exceptions\UnknownFlag;
 use Flagstone\Laravel\Subject\Subject;
@@ -102,6 +103,15 @@ final class Warnings
             throw $unknown;
         }
         $this->say('unknown-company:' . \md5($problem), $unknown->getMessage());
+    }
+
+    /** @throws InvalidSetting where mistakes are exceptions */
+    public function askedEarly(InvalidSetting $mistake): void
+    {
+        if ($this->throws()) {
+            throw $mistake;
+        }
+        $this->say('early:' . \md5((string) \preg_replace('/company \S+/', '', $mistake->getMessage())), $mistake->getMessage());
     }
 
     /** Pennant asked for a scope that may be anything. */

@@ -17,6 +17,18 @@ final class InvalidSetting extends InvalidArgumentException
         return new self("config/flagstone.php: $key is \"$found\", expected " . \implode(', ', $known) . ' or null');
     }
 
+    /**
+     * @param string $uri a route
+     * @param list<string> $middleware of that route, any of which may have found the second company
+     */
+    public static function askedEarly(string $uri, int|string|null $asked, int|string|null $found, array $middleware): self
+    {
+        $whom = static fn (int|string|null $company): string => $company === null ? 'no company' : "company $company";
+
+        return new self("The flags of the route \"$uri\" were asked for {$whom($asked)}, and then a middleware found {$whom($found)}. Name it under"
+            . ' middleware.after in config/flagstone.php: ' . \implode(' or ', $middleware));
+    }
+
     public static function wrongType(string $key, mixed $found, string $expected): self
     {
         return new self("config/flagstone.php: $key is " . \get_debug_type($found) . ", expected $expected");

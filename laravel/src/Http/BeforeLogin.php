@@ -25,6 +25,8 @@ final class BeforeLogin
     public function handle(RouteMatched $event): void
     {
         if ($this->flags->possible($event->route)) {
+            $this->flags->recheck($event->route);
+
             return;
         }
         $refusal = $this->container->make(Refusal::class);

@@ -13,6 +13,7 @@ use Illuminate\Contracts\Container\Container;
 use Illuminate\Http\Request;
 use InvalidArgumentException;
 use UnitEnum;
+use WeakMap;
 
 /**
  * The middleware "feature". feature:a,b lets through those for whom all are on, feature:a|b those for whom any is; the
@@ -20,11 +21,15 @@ use UnitEnum;
  */
 class CheckFeatureFlag
 {
+    /** @var WeakMap<Request, list<array{int|string|null, ?string, list<string>}>> */
+    private WeakMap $asked;
+
     public function __construct(
         private readonly Flagstone $flagstone,
         private readonly Subjects $subjects,
         private readonly Container $container,
     ) {
+        $this->asked = new WeakMap();
     }
 
     /**
@@ -57,13 +62,43 @@ class CheckFeatureFlag
             throw new InvalidArgumentException('The middleware "feature" names no flag: write feature:customer_portal');
         }
         $subject = $this->subjects->of($request, true);
+        $flags = \array_values($flags);
+        $refusal = $this->refusal($request, $subject, $flags);
+        if ($refusal !== null) {
+            return $refusal();
+        }
+        $this->asked[$request] = [...$this->asked[$request] ?? [], [$subject->company, $subject->problem(), $flags]];
+
+        return $next($request);
+    }
+
+    /**
+     * What a request gets for whom a flag is off; null where all are on.
+     *
+     * @internal
+     * @param list<string> $flags as the route names them
+     * @return ?Closure(): mixed
+     */
+    public function refusal(Request $request, Subject $subject, array $flags): ?Closure
+    {
         foreach ($flags as $flag) {
             if (!(\str_contains($flag, '|') ? $this->any($flag, $subject) : $this->flagstone->asks($flag, $subject))) {
-                return $this->container->make(Refusal::class)->answer($request, \array_values($flags), \explode('|', $flag));
+                return fn (): mixed => $this->container->make(Refusal::class)->answer($request, $flags, \explode('|', $flag));
             }
         }
 
-        return $next($request);
+        return null;
+    }
+
+    /**
+     * What was on for a request.
+     *
+     * @internal
+     * @return list<array{int|string|null, ?string, list<string>}> the company, why it cannot be determined, and the flags
+     */
+    public function asked(Request $request): array
+    {
+        return $this->asked[$request] ?? [];
     }
 
     private function any(string $flags, Subject $subject): bool

@@ -101,6 +101,11 @@ final class Registrar
             $app->make(Subjects::class),
             $app,
         ));
+        $app->bind(RecheckFeatureFlag::class, static fn (Application $app): RecheckFeatureFlag => new RecheckFeatureFlag(
+            $app->make(CheckFeatureFlag::class),
+            $app->make(Subjects::class),
+            $app,
+        ));
         $app->alias(HideFeatures::class, 'feature.hidden');
     }
 

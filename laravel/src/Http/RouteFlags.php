@@ -21,7 +21,13 @@ final class RouteFlags
     /** @var WeakMap<Route, list<string>> */
     private WeakMap $known;
 
-    /** @var array<string, list<string>> the same, by a middleware's name */
+    /** @var WeakMap<Route, true> those that were looked through for middleware of the application's own */
+    private WeakMap $rechecked;
+
+    /** @var array<string, list<string>> such middleware, by the name of a group, an alias or a class */
+    private array $ownNamed = [];
+
+    /** @var array<string, list<string>> the flags, by a middleware's name */
     private array $named = [];
 
     private ?Flagstone $flagstone = null;
@@ -29,6 +35,7 @@ final class RouteFlags
     public function __construct(private readonly Router $router, private readonly Container $container)
     {
         $this->known = new WeakMap();
+        $this->rechecked = new WeakMap();
     }
 
     /**
@@ -91,6 +98,58 @@ final class RouteFlags
         }
 
         return true;
+    }
+
+    /**
+     * Has the flags of a guarded route asked again where one of the application's own middleware finds another company after them. Only
+     * those of Laravel, and those that run before the flags are asked, are known not to.
+     */
+    public function recheck(Route $route): void
+    {
+        if (($this->known[$route] ??= $this->find($route)) === [] || isset($this->rechecked[$route])) {
+            return;
+        }
+        $this->rechecked[$route] = true;
+        // Under Octane routes outlive this object.
+        if ($this->own($route) !== [] && !\in_array(RecheckFeatureFlag::class, $route->gatherMiddleware(), true)) {
+            $route->computedMiddleware = [...$route->gatherMiddleware(), RecheckFeatureFlag::class];
+        }
+    }
+
+    /** @return list<string> the route's middleware that may find another company after its flags were asked */
+    public function own(Route $route): array
+    {
+        $own = [];
+        foreach ($route->gatherMiddleware() as $name) {
+            $own = [...$own, ...\is_string($name) ? $this->ownNamed[$name] ??= $this->ownOf($name) : ['a closure']];
+        }
+
+        return \array_values(\array_unique($own));
+    }
+
+    /** @return list<string> */
+    private function ownOf(string $name): array
+    {
+        $this->ownNamed[$name] = [];
+        $group = $this->router->getMiddlewareGroups()[$name] ?? null;
+        if (\is_array($group)) {
+            $own = [];
+            foreach ($group as $member) {
+                $own = [...$own, ...\is_string($member) ? $this->ownNamed[$member] ??= $this->ownOf($member) : ['a closure']];
+            }
+
+            return $own;
+        }
+        $class = Str::before($name, ':');
+        $class = $this->router->getMiddleware()[$class] ?? $class;
+        if (!\is_string($class)) {
+            return ['a closure'];
+        }
+        $priority = $this->router->middlewarePriority;
+        $before = \array_slice($priority, 0, (int) \array_search(CheckFeatureFlag::class, $priority, true));
+        $isLaravels = \array_filter([$class, ...\class_parents($class) ?: []], static fn (string $of): bool => \str_starts_with($of, 'Illuminate\\') || \str_starts_with($of, 'Flagstone\\Laravel\\Http\\'));
+
+        return $isLaravels !== [] || \array_intersect([$class, ...\class_implements($class) ?: []], $before) !== [] ? [] : [$class];
     }
 
     /** @param callable(string): bool $holds */
