@@ -13,10 +13,12 @@ use Illuminate\Contracts\Http\Kernel;
 use Illuminate\Contracts\Support\Responsable;
 use Illuminate\Http\Request;
 use Illuminate\Support\Facades\Auth;
+use Illuminate\Support\Facades\Bus;
 use Illuminate\Support\Facades\DB;
 use Illuminate\Support\Facades\Event;
 use Illuminate\Support\Facades\Gate;
 use Illuminate\Support\Facades\Route;
+use Illuminate\Support\Facades\Schema;
 use Illuminate\Support\LazyCollection;
 use InvalidArgumentException;
 use PHPUnit\Framework\Attributes\DataProvider;
@@ -344,6 +346,36 @@ final class ActingTest extends TestCase
         \sort($seen);
         self::assertSame([null, null, 2, 2, 3], $seen);
         self::assertSame([2], \array_column(NotesCompany::$noted, 0));
+    }
+
+    /** They run in the job that happens to be the last. */
+    public function test_the_callbacks_of_a_batch_belong_to_whoever_dispatched_it(): void
+    {
+        \config(['queue.batching' => ['database' => 'sqlite', 'table' => 'job_batches']]);
+        Schema::create('job_batches', static function ($table): void {
+            $table->string('id')->primary();
+            $table->string('name');
+            foreach (['total_jobs', 'pending_jobs', 'failed_jobs', 'created_at', 'cancelled_at', 'finished_at'] as $count) {
+                $table->integer($count)->nullable();
+            }
+            $table->text('failed_job_ids');
+            $table->text('options')->nullable();
+        });
+        \config(['queue.connections.database' => ['driver' => 'database', 'table' => 'jobs', 'queue' => 'default', 'retry_after' => 90]]);
+        Support\JobsTable::create();
+        foreach ([7, null] as $dispatcher) {
+            NotesCompany::$noted = [];
+            Flagstone::actingFor($dispatcher, static fn () => Bus::batch([new Support\AddsJobFor(5)])->then(new Support\NotesBatch())
+                ->finally(static fn () => (new Support\NotesBatch())())->onConnection('database')->dispatch());
+            for ($i = 0; $i < 2; $i++) {
+                \Illuminate\Support\Facades\Artisan::call('queue:work', ['connection' => 'database', '--once' => true, '--sleep' => 0]);
+            }
+            self::assertSame([5, $dispatcher, $dispatcher], \array_column(NotesCompany::$noted, 0));
+        }
+        $batches = $this->app->make(\Illuminate\Bus\BatchRepository::class);
+        self::assertCount(2, $batches->get(10, null));
+        self::assertTrue($batches->find($batches->get(10, null)[0]->id)->finished());
+        self::assertSame(2, $batches->prune(\now()->addDay()));
     }
 
     /** A listener that failed kept the company for the rest of the request and, under Octane, for the next ones. */

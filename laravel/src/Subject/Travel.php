@@ -61,12 +61,24 @@ final class Travel
 
     public function begin(Job $job): void
     {
-        $carried = $job->payload()[self::KEY] ?? null;
+        $payload = $job->payload();
         // A sync job that carries nobody is part of what dispatched it. Another is for nobody, whoever an earlier job has signed in.
-        if ($carried !== null || !$job instanceof SyncJob) {
-            $unread = Subject::unknown('what the job carries of it cannot be read; the log has the error');
-            $this->running[$job] = $this->subjects->begin($carried === null ? new Subject() : Reported::or($unread, static fn (): Subject => self::read($carried)));
+        if (isset($payload[self::KEY]) || !$job instanceof SyncJob) {
+            $this->running[$job] = $this->subjects->begin(self::carriedIn($payload));
         }
+    }
+
+    /**
+     * Whom a payload is for.
+     *
+     * @param array<array-key, mixed> $payload
+     */
+    public static function carriedIn(array $payload): Subject
+    {
+        $carried = $payload[self::KEY] ?? null;
+        $unread = Subject::unknown('what the job carries of it cannot be read; the log has the error');
+
+        return $carried === null ? new Subject() : Reported::or($unread, static fn (): Subject => self::read($carried));
     }
 
     private static function read(mixed $carried): Subject

@@ -1,0 +1,33 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Queue;
+
+use Flagstone\Laravel\Subject\Subjects;
+use Flagstone\Laravel\Subject\Travel;
+use Illuminate\Container\Container;
+
+/**
+ * A callback of a batch that acts for whoever dispatched the batch. It is stored with the batch.
+ *
+ * @internal
+ */
+final class BatchCallback
+{
+    /**
+     * @param array<string, mixed> $carried as in a job's payload
+     * @param mixed $callback what the application gave, as Laravel stores it
+     */
+    public function __construct(private readonly array $carried, private readonly mixed $callback)
+    {
+    }
+
+    public function __invoke(mixed ...$arguments): mixed
+    {
+        return Container::getInstance()->make(Subjects::class)->acting(
+            Travel::carriedIn($this->carried),
+            fn (): mixed => ($this->callback)(...$arguments),
+        );
+    }
+}
