@@ -14,6 +14,9 @@ final class Company
     /** A longer string counts as missing. */
     private const LONGEST = 1024;
 
+    /** 2^53 - 1. From the next int on one float stands for several ints, and so for several companies. */
+    private const LARGEST_EXACT_FLOAT = 9_007_199_254_740_991.0;
+
     /** The key that an argument is; null if it is missing. */
     public static function key(mixed $company, string $function, int $number, string $name): int|string|null
     {
@@ -24,7 +27,7 @@ final class Company
             return self::normal($company);
         }
         // 42.0 is 42, as for PHP's own functions. Of 42.5 they would make 42 or "42.5": another company's answer.
-        if (\is_float($company) && \floor($company) === $company && $company >= -Number::TWO_TO_63 && $company < Number::TWO_TO_63) {
+        if (\is_float($company) && \floor($company) === $company && \abs($company) <= self::LARGEST_EXACT_FLOAT) {
             return (int) $company;
         }
         $type = self::type($company);

@@ -22,7 +22,7 @@ if (isset($argv[1])) {
     $closed = fopen('php://memory', 'r');
     fclose($closed);
     $reference = 42;
-    $companies = [0, -1, PHP_INT_MAX, 42, '42', '042', '', ' 42', "\xff\0", str_repeat('7', 1024), str_repeat('7', 1025), null, true, false, 1.0, 1.5, -0.0, 1e20, NAN, INF, 1e18,
+    $companies = [0, -1, PHP_INT_MAX, 42, '42', '042', '', ' 42', "\xff\0", str_repeat('7', 1024), str_repeat('7', 1025), null, true, false, 1.0, 1.5, -0.0, 1e20, NAN, INF, 1e18, 2.0 ** 53, -(2.0 ** 53), 9007199254740991.0, -9007199254740991.0,
         [], [1], new stdClass(), new ArrayObject(), new class extends ArrayObject {}, new SplFileInfo('42'), static fn () => 1, $open, $closed, &$reference];
     $attributes = [static fn () => 1, $open, $closed, new class { public function __toString(): string { return 'pro'; } }, new class extends ArrayObject {}, (function () { yield 1; })(), NAN, INF,
         new SplFileInfo('pro'), new ArrayIterator(['pro']), new DateTimeZone('UTC'), new Exception('pro'),

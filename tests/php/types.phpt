@@ -34,15 +34,17 @@ foreach (['feature_enabled', 'feature_variant', 'feature_value', 'feature_explai
 }
 same('feature_all', true, str_starts_with(thrown(fn () => feature_all($model)), 'TypeError'));
 
-// PHP cuts a float with a fraction to an int, with a deprecation: 15.5 would get what company 15 gets.
-foreach ([15.5, 1.5, NAN, INF, -INF, 1e19, -1e19] as $float) {
+// PHP cuts a float with a fraction to an int, with a deprecation: 15.5 would get what company 15 gets. From 2^53 on one float stands for several
+// ints: an id that JSON or a sum made a float of would get what its neighbour gets.
+foreach ([15.5, 1.5, NAN, INF, -INF, 1e19, -1e19, 1e18, 2.0 ** 53, -(2.0 ** 53), 9007199254740993.0] as $float) {
     foreach (['feature_enabled', 'feature_peek', 'feature_variant', 'feature_value', 'feature_explain'] as $function) {
         same("$function for $float", "TypeError: $function(): Argument #2 (\$company) must be of type string|int|null, float given", thrown(fn () => $function('pilot', $float)));
     }
     same("feature_filter for $float", 'TypeError: feature_filter(): Argument #2 ($companies) must be of type string|int|null, float given', thrown(fn () => feature_filter('pilot', [15, $float])));
     same("feature_all for $float", 'TypeError: feature_all(): Argument #1 ($company) must be of type string|int|null, float given', thrown(fn () => feature_all($float)));
 }
-same('floats that are ints', [true, false, 15, -0], [feature_enabled('pilot', 15.0), feature_enabled('pilot', 1e18), feature_explain('pilot', 15.0)['company'], feature_explain('pilot', -0.0)['company']]);
+same('floats that are ints', [true, false, 15, -0, 2 ** 53 - 1, 1 - 2 ** 53], [feature_enabled('pilot', 15.0), feature_enabled('pilot', 1e15),
+    ...array_map(fn ($float) => feature_explain('pilot', $float)['company'], [15.0, -0.0, 9007199254740991.0, -9007199254740991.0])]);
 
 // A null flag is deprecated. The handler asks, and moves what the question stands on.
 $handled = 0;

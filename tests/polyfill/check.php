@@ -130,6 +130,20 @@ test('an int times the golden ratio wraps at 64 bits', function () {
     }
 });
 
+test('a float is a company only where it is exactly one int', function () {
+    foreach ([15.0 => 15, '9007199254740991' => 2 ** 53 - 1] as $float => $int) {
+        same([$int, -$int], [Company::key((float) $float, 'f', 1, 'c'), Company::key(-(float) $float, 'f', 1, 'c')], "$float");
+    }
+    foreach ([15.5, 2.0 ** 53, -(2.0 ** 53), 1e18, 2.0 ** 63, INF, NAN] as $float) {
+        try {
+            Company::key($float, 'f', 1, 'c');
+            same('a TypeError', 'a company', "$float");
+        } catch (TypeError $error) {
+            same('f(): Argument #1 ($c) must be of type string|int|null, float given', $error->getMessage(), "$float");
+        }
+    }
+});
+
 test('an int and a float compare by value without rounding', function () {
     foreach ([[1, 1.0, 0], [1, 1.5, -1], [-1, -1.5, 1], [0, -0.0, 0], [2 ** 53 + 1, 2.0 ** 53, 1], [PHP_INT_MAX, 2.0 ** 63, -1],
         [PHP_INT_MIN, -(2.0 ** 63), 0], [PHP_INT_MIN, -INF, 1], [0, NAN, null]] as [$int, $float, $expected]) {

@@ -216,6 +216,9 @@ pub(crate) fn parse<'a>(frame: &'a ExecuteData, shape: &Shape) -> Option<Questio
     })
 }
 
+/// 2^53 - 1. From the next int on one float stands for several ints, and so for several companies.
+const LARGEST_EXACT_FLOAT: f64 = 9_007_199_254_740_991.0;
+
 /// A company as PHP takes `string|int|null`, but never from an object, a bool or a float that is no int. None: PHP has thrown.
 ///
 /// # Safety
@@ -236,9 +239,7 @@ pub(crate) unsafe fn company<'a>(place: *mut Zval, number: u32) -> Option<Option
         );
     }
     // PHP would cut 42.5 to 42, another company. 42.0 is left to it.
-    let is_no_int = |float: f64| {
-        float.fract() != 0.0 || !(-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&float)
-    };
+    let is_no_int = |float: f64| float.fract() != 0.0 || float.abs() > LARGEST_EXACT_FLOAT;
     if value.is_bool() || value.double().is_some_and(is_no_int) {
         return refuse(number, value, c"must be of type string|int|null, %s given");
     }
