@@ -39,6 +39,19 @@ impl Random {
         -mean * (1.0 - self.unit()).ln()
     }
 
+    /// So many on average, independent of each other.
+    fn poisson(&mut self, mean: f64) -> u64 {
+        if mean > 30.0 {
+            return self.about(mean);
+        }
+        let (mut count, mut product, least) = (0, self.unit(), (-mean).exp());
+        while product > least {
+            count += 1;
+            product *= self.unit();
+        }
+        count
+    }
+
     /// So many on average, more or less.
     fn about(&mut self, mean: f64) -> u64 {
         let spread: f64 = (0..12).map(|_| self.unit()).sum::<f64>() - 6.0;
@@ -119,6 +132,50 @@ fn one(cohort: &mut Cohort, group: usize, failed: bool, micros: u64) {
     group.time += micros;
 }
 
+/// Requests of some seconds in which all is well, of all pages: those that ask the flags, group by group: requests and errors.
+fn well(random: &mut Random, scene: &Scene, seconds: f64, total: &mut Cohort) -> Vec<[u64; 2]> {
+    let groups = |random: &mut Random| -> Vec<[u64; 2]> {
+        (0..GROUPS)
+            .map(|_| {
+                let requests = random.poisson(RATE as f64 * seconds / GROUPS as f64);
+                [requests, random.poisson(requests as f64 * scene.well.errors).min(requests)]
+            })
+            .collect()
+    };
+    let (asked, others) = (groups(random), groups(random));
+    many(total, &asked, 1.0, random);
+    if scene.others {
+        many(total, &others, 1.0, random);
+    }
+    asked
+}
+
+/// A share of such requests, in a cohort.
+fn many(cohort: &mut Cohort, groups: &[[u64; 2]], share: f64, random: &mut Random) {
+    for (group, [requests, errors]) in groups.iter().enumerate() {
+        let part = |all: u64, random: &mut Random| match share {
+            1.0.. => all,
+            _ => random.poisson(all as f64 * share).min(all),
+        };
+        let requests = part(*requests, random);
+        let errors = part(*errors, random).min(requests);
+        let mut time = 0;
+        // One draw for some requests: nothing is made of how long they took.
+        for chunk in 0..requests.div_ceil(4) {
+            let (count, micros) =
+                ((requests - chunk * 4).min(4), (120_000.0 * (0.5 + random.exponential(0.5))) as u64);
+            cohort.durations[duration::bucket(micros)] += count;
+            time += micros * count;
+        }
+        cohort.requests += requests;
+        cohort.errors += errors;
+        let group = &mut cohort.groups[group];
+        group.requests += requests;
+        group.errors += errors;
+        group.time += time;
+    }
+}
+
 /// The most flags of a play.
 const FLAGS: usize = 50;
 
@@ -154,30 +211,39 @@ fn play(scene: &Scene, seed: u64) -> Played {
             Some((outage, _)) if ill && (since as f64) < length * 1e6 => outage,
             _ => scene.well,
         };
-        for page in 0..1 + usize::from(scene.others) {
-            for _ in 0..random.about((RATE * step as u64) as f64) {
-                let group = (random.next() % GROUPS as u64) as usize;
-                let asks = page == 0;
-                let hit = asks || scene.reach >= 1.0 || random.unit() < scene.reach;
-                let mut mine = if hit { everywhere } else { scene.well };
-                let mut on = [false; FLAGS];
-                if asks {
-                    for (flag, on) in on.iter_mut().enumerate().take(scene.flags) {
-                        *on = !off[flag] && (scene.share >= 1.0 || random.unit() < scene.share);
+        if !ill && turned_off.is_none() {
+            // Nothing happens that could differ from one request to the next.
+            let asked = well(&mut random, scene, step as f64, &mut total);
+            for exposure in &mut exposures {
+                many(&mut exposure.on, &asked, scene.share, &mut random);
+                many(&mut exposure.off, &asked, 1.0 - scene.share, &mut random);
+            }
+        } else {
+            for page in 0..1 + usize::from(scene.others) {
+                for _ in 0..random.about((RATE * step as u64) as f64) {
+                    let group = (random.next() % GROUPS as u64) as usize;
+                    let asks = page == 0;
+                    let hit = asks || scene.reach >= 1.0 || random.unit() < scene.reach;
+                    let mut mine = if hit { everywhere } else { scene.well };
+                    let mut on = [false; FLAGS];
+                    if asks {
+                        for (flag, on) in on.iter_mut().enumerate().take(scene.flags) {
+                            *on = !off[flag] && (scene.share >= 1.0 || random.unit() < scene.share);
+                        }
+                        let drains = turned_off.is_some_and(|at: i64| now - at < backlog);
+                        if let Some(guilty) = scene.guilty.filter(|_| ill && (on[0] || drains)) {
+                            mine = guilty;
+                        }
                     }
-                    let drains = turned_off.is_some_and(|at: i64| now - at < backlog);
-                    if let Some(guilty) = scene.guilty.filter(|_| ill && (on[0] || drains)) {
-                        mine = guilty;
-                    }
-                }
-                let failed = random.unit() < mine.errors;
-                let micros = (120_000.0 * mine.slower * (0.5 + random.exponential(0.5))) as u64;
-                bad += u64::from(ill && failed && asks && on[0]);
-                one(&mut total, group, failed, micros);
-                if asks {
-                    for (exposure, on) in exposures.iter_mut().zip(on) {
-                        let cohort = if on { &mut exposure.on } else { &mut exposure.off };
-                        one(cohort, group, failed, micros);
+                    let failed = random.unit() < mine.errors;
+                    let micros = (120_000.0 * mine.slower * (0.5 + random.exponential(0.5))) as u64;
+                    bad += u64::from(ill && failed && asks && on[0]);
+                    one(&mut total, group, failed, micros);
+                    if asks {
+                        for (exposure, on) in exposures.iter_mut().zip(on) {
+                            let cohort = if on { &mut exposure.on } else { &mut exposure.off };
+                            one(cohort, group, failed, micros);
+                        }
                     }
                 }
             }
