@@ -1,8 +1,8 @@
 //! Definitions as people write them: what they come to, and what is said of what cannot be.
 
 use flagstone::definition::{
-    self, Before, CompanyId, Condition, Definitions, Emergency, FlagState, GuardRule, Held, ListChange,
-    Managed, Percentage, PlanState, Report, Scalar, Soak, Test,
+    self, Before, CompanyId, Condition, Definitions, Emergency, FileState, Flag, FlagState, GuardRule, Held,
+    KeptConflict, ListChange, Managed, Percentage, PlanState, Report, Scalar, Soak, Test,
 };
 use flagstone::guard::Policy;
 use serde_json::json;
@@ -611,7 +611,10 @@ fn what_a_store_keeps_survives_the_canonical_form_and_is_left_out_of_a_check() {
             emergency: Emergency::Keep,
         }),
     };
-    flag.state = FlagState { orphaned: Some(1), plan: Some(state) };
+    let base = Flag { owner: Some("x".to_owned()), ..Flag::new(false) };
+    let kept = KeptConflict { field: "percentage".to_owned(), file: 5.into() };
+    let file = Box::new(FileState { base, conflicts: vec![kept] });
+    flag.state = FlagState { orphaned: Some(1), plan: Some(state), file: Some(file) };
     let json = definitions.to_canonical_json();
     assert_eq!(Definitions::from_canonical_json(&json).unwrap(), definitions);
     assert_eq!(definitions.without_state(), plain);

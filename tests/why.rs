@@ -55,6 +55,7 @@ fn record(seq: u64, at: i64, action: Action, flag: Option<&str>, (from, to): (u6
         release: None,
         guard: None,
         notice: None,
+        pulled: Vec::new(),
         differences: Vec::new(),
         more_differences: 0,
         error: None,

@@ -10,7 +10,6 @@ use Flagstone\Laravel\Http\HideFeatures;
 use Flagstone\Laravel\Lifecycle\Pin;
 use Flagstone\Laravel\Tests\Support\Artisan;
 use Flagstone\Laravel\Tests\Support\GoesWrong;
-use Flagstone\Laravel\Tests\Support\HangsOver;
 use Flagstone\Laravel\Tests\Support\JobsTable;
 use Flagstone\Laravel\Tests\Support\NotesFlag;
 use Flagstone\Laravel\Value;
@@ -128,22 +127,6 @@ final class TelemetryTest extends TestCase
         }
         $this->assertCounted(['none' => 2, 'failed' => 2], 'menu', 'on');
         $this->assertCounted([], 'menu', 'off');
-    }
-
-    public function test_a_job_over_its_timeout_counts_as_failed_though_laravel_kills_the_worker(): void
-    {
-        JobsTable::create();
-        Queue::connection('database')->push(new HangsOver('menu'));
-        $worker = \pcntl_fork();
-        if ($worker === 0) {
-            \Illuminate\Support\Facades\Artisan::call('queue:work', ['connection' => 'database', '--stop-when-empty' => true, '--sleep' => 0, '--tries' => 1]);
-            // Not by PHP's own end, which would run what PHPUnit has for it.
-            \posix_kill(\getmypid(), \SIGTERM);
-        }
-        \pcntl_waitpid($worker, $status);
-        self::assertTrue(\pcntl_wifsignaled($status));
-        self::assertSame(\SIGKILL, \pcntl_wtermsig($status), 'Laravel kills it');
-        $this->assertCounted(['failed' => 1], 'menu', 'on');
     }
 
     public function test_a_process_that_is_one_request_marks_nothing(): void

@@ -11,7 +11,7 @@ pub use decide::Edit;
 pub use words::state;
 pub(crate) use write::texts;
 
-use crate::definition::{self, Definitions, Flag, Percentage, Report, did_you_mean, nearest};
+use crate::definition::{self, Definitions, Flag, Managed, Percentage, Report, did_you_mean, nearest};
 
 /// A text of definitions, and where in it a change goes.
 #[derive(Debug, Clone, Copy)]
@@ -96,6 +96,15 @@ pub enum ChangeError {
         /// The flag.
         key: String,
     },
+    /// The file decides of the flag, and nobody else.
+    #[error(
+        "{key} is managed in git: change it in its file and publish that; nothing was changed. To turn it off at once type \
+         `flagstone kill {key}`"
+    )]
+    Managed {
+        /// The flag.
+        key: String,
+    },
     /// The text says it in a way that cannot be edited so that just this changes.
     #[error(
         "{file}: {key} is written in a way that this cannot change without changing more; edit the file by hand"
@@ -125,6 +134,9 @@ pub fn change_published(
     let file = || name.to_owned();
     let before = definitions.flags.get(key);
     there(before, definitions, key, edit, &file)?;
+    if before.is_some_and(|flag| flag.managed == Managed::Git) {
+        return Err(ChangeError::Managed { key: key.to_owned() });
+    }
     let after = edit.decide(before);
     for_somebody(edit, &after, key, &file)?;
     let summary = words::summary(key, before, &after, now);

@@ -1,7 +1,7 @@
 //! A change in words.
 
 use super::Edit;
-use crate::definition::{CompanyId, Definitions, Flag, Managed, Percentage};
+use crate::definition::{CompanyId, Definitions, Flag, Percentage};
 use crate::eval::time;
 
 /// Companies named in a sentence.
@@ -101,9 +101,6 @@ pub(super) fn notes(
     if let Some(state) = before.state.plan.as_ref().filter(|state| state.is_running()) {
         let (stage, count) = (state.entered.len(), state.stages.len());
         notes.push(format!("its plan is held with this, in stage {stage} of {count}"));
-    }
-    if before.managed == Managed::Git && !matches!(edit, Edit::Add { .. }) && published {
-        notes.push("managed in git: the next publish of its file takes this back".to_owned());
     }
     match edit {
         Edit::Enable { percentage, companies } => {

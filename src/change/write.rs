@@ -111,7 +111,41 @@ fn flag(
         let word = if after.emergency == Emergency::Keep { "keep" } else { "off" };
         set(&mut editor, &at(&["emergency"]), Json::text(word), blocks);
     }
+    others(&mut editor, path, base, [before, after]);
     editor.into_text()
+}
+
+/// Fields that no command turns: written whole where they differ, and taken out where the flag has none.
+fn others(editor: &mut Editor, path: &[&str], base: Option<&Value>, flags: [&Flag; 2]) {
+    const FIELDS: [&[&str]; 12] = [
+        &["description"],
+        &["owner"],
+        &["rollout", "by"],
+        &["rollout", "salt"],
+        &["rollout", "bucketing"],
+        &["requires"],
+        &["rules"],
+        &["variants"],
+        &["expires"],
+        &["plan"],
+        &["guard"],
+        &["managed"],
+    ];
+    let [Ok(before), Ok(after)] = flags.map(serde_json::to_value) else { return };
+    let of = |flag: &Value, field: &[&str]| field.iter().try_fold(flag, |flag, name| flag.get(name)).cloned();
+    for field in FIELDS {
+        let wanted = of(&after, field);
+        if wanted == of(&before, field) {
+            continue;
+        }
+        let place: Vec<&str> = path.iter().chain(field).copied().collect();
+        match (wanted, base.and_then(|base| of(base, field))) {
+            (Some(wanted), _) => editor.set(&place, (&wanted).into(), path.len()),
+            // An overlay takes a field of the document away by a null.
+            (None, Some(_)) => editor.set(&place, Json::null(), path.len()),
+            (None, None) => editor.remove(&place),
+        }
+    }
 }
 
 /// Whether an environment patches the flag: it would lose what a bare `false` does not say.

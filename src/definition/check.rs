@@ -7,6 +7,7 @@ use super::model::{Flag, Rollout, Variant};
 use super::percentage::{Percentage, plain};
 use super::reader::clip;
 use super::report::Findings;
+use super::written::Written;
 use crate::eval::time;
 use std::collections::HashSet;
 
@@ -17,8 +18,6 @@ pub(super) struct Places<'m> {
     pub deny: Option<View<'m>>,
     pub variants: Option<View<'m>>,
     pub expires: Option<View<'m>>,
-    /// Whether `enabled` is written.
-    pub says_enabled: bool,
 }
 
 /// Checks a flag whose parts could all be read.
@@ -34,8 +33,7 @@ pub(super) fn flag(
     no_company_twice(tree, findings, flag, places);
     weights_add_up(findings, flag, places);
     not_expired(findings, today, key, flag, places);
-    let says_nothing = !places.says_enabled && flag.rollout.is_none() && flag.requires.is_empty();
-    if says_nothing && flag.companies.is_empty() && !needs_percentage(flag) {
+    if flag.is_silent() {
         let message = format!("{key} says neither \"enabled\" nor \"rollout\", so it is on for everybody");
         findings.warning(places.key, message, "write \"enabled\": true if that is meant".to_owned());
     }
@@ -121,6 +119,15 @@ impl Flag {
         if self.rollout.is_none() && needs_percentage(self) {
             self.rollout = Some(Rollout::everybody());
         }
+    }
+
+    /// Whether its text says neither `enabled` nor whom it is for.
+    pub(crate) fn is_silent(&self) -> bool {
+        !self.written.has(Written::ENABLED)
+            && self.rollout.is_none()
+            && self.requires.is_empty()
+            && self.companies.is_empty()
+            && !needs_percentage(self)
     }
 
     /// Whether it is off for everybody by its own words, at that time and after, in microseconds since 1970.

@@ -93,7 +93,7 @@ impl Definitions {
     ///
     /// Every problem, warnings included, where one of them is an error.
     pub fn check(&self, file: &str, today: &str) -> Result<Report, Report> {
-        let stateless = self.flags.values().all(|flag| flag.state.is_empty());
+        let stateless = self.segments_base.is_none() && self.flags.values().all(|flag| flag.state.is_empty());
         let text =
             if stateless { self.to_canonical_json() } else { self.without_state().to_canonical_json() };
         parse(file, &text)?.resolve(None, today).map(|(_, warnings)| warnings)

@@ -27,9 +27,11 @@ mod plan;
 mod plan_check;
 mod progress;
 mod reader;
+mod record;
 mod references;
 mod report;
 mod state;
+mod written;
 
 pub(crate) use answering::is_answering;
 pub use company::CompanyId;
@@ -45,4 +47,5 @@ pub use percentage::Percentage;
 pub use plan::{Plan, Soak, Stage};
 pub use progress::{Before, Held, ListChange, PlanState};
 pub use report::{Problem, Report, Severity};
-pub use state::FlagState;
+pub use state::{FileState, FlagState, KeptConflict};
+pub use written::Written;

@@ -10,6 +10,7 @@ use super::guard::GuardRule;
 use super::percentage::Percentage;
 use super::plan::Plan;
 use super::state::FlagState;
+use super::written::Written;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 
@@ -22,56 +23,46 @@ pub struct Definitions {
     /// Named conditions that rules share.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub segments: BTreeMap<String, Condition>,
+    /// The segments as the file last said them, where others run; empty in files that people write.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segments_base: Option<BTreeMap<String, Condition>>,
 }
 
 /// One flag.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Flag {
     /// For people.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// Whom to ask about it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
     /// False: off for everybody, whatever else the flag says.
     pub enabled: bool,
     /// Who gets it where nothing more specific decides; absent: everybody.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollout: Option<Rollout>,
     /// Companies named one by one.
-    #[serde(default, skip_serializing_if = "Companies::is_empty")]
     pub companies: Companies,
     /// Flags that must be on for the same question.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub requires: Vec<String>,
     /// Asked in order; the first whose condition holds decides.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<Rule>,
     /// Sorted by time, no two at one instant.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub schedule: Vec<Step>,
     /// By name; the weights add up to 100.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub variants: BTreeMap<String, Variant>,
     /// What a stop of everything does to the flag.
-    #[serde(default, skip_serializing_if = "Emergency::is_off")]
     pub emergency: Emergency,
     /// The day, as `YYYY-MM-DD`, after which `check` warns that the flag should be gone.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<String>,
     /// The stages of its rollout.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<Plan>,
     /// Whether the guard watches it, and what it holds it to; absent: to its own limits.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guard: Option<GuardRule>,
-    /// Whose the switches are once the flag is published.
-    #[serde(default, skip_serializing_if = "Managed::is_operations")]
+    /// Whether the file wins over what was changed where the flag runs.
     pub managed: Managed,
     /// What a store keeps with it; empty in files that people write.
-    #[serde(default, skip_serializing_if = "FlagState::is_empty")]
     pub state: FlagState,
+    /// The fields that its text writes; it makes no flag differ from another.
+    pub written: Written,
 }
 
 /// A share of the buckets.
@@ -160,14 +151,14 @@ pub enum Emergency {
     Keep,
 }
 
-/// Whose `enabled`, percentage, schedule, companies and `emergency` are once a flag is published.
+/// Who decides where the file and somebody where the flag runs both changed it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Managed {
-    /// Those who run it: a file gives the first values only.
+    /// Neither: each change takes effect, and a conflict is told.
     #[default]
     Operations,
-    /// The file's.
+    /// The file; nobody else turns the flag.
     Git,
 }
 
@@ -190,6 +181,7 @@ impl Flag {
             guard: None,
             managed: Managed::Operations,
             state: FlagState::default(),
+            written: Written::ALL,
         }
     }
 }
@@ -205,6 +197,7 @@ impl Definitions {
     pub fn without_state(&self) -> Self {
         let mut plain = self.clone();
         plain.flags.values_mut().for_each(|flag| flag.state = FlagState::default());
+        plain.segments_base = None;
         plain
     }
 
@@ -235,7 +228,7 @@ impl Bucketing {
 }
 
 impl Managed {
-    fn is_operations(&self) -> bool {
+    pub(super) fn is_operations(&self) -> bool {
         *self == Self::Operations
     }
 }

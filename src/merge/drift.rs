@@ -1,12 +1,13 @@
 //! Where what runs is not what the file says.
 
-use super::fields::{self, Field};
+use super::companies;
+use super::fields::{self, COMPANIES, FIELDS, Field};
 use crate::definition::{Flag, ListDifference};
 use serde::Serialize;
 use serde_json::Value;
 use std::fmt;
 
-/// A field that operations own, and that runs with another value than the file's.
+/// A field that runs with another value than the file's, and stays.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Drift {
     /// The flag.
@@ -44,13 +45,21 @@ pub struct Turned {
     pub reason: Option<String>,
 }
 
-/// Each field in which the flag that runs differs from what the file says.
-pub(super) fn of(key: &str, running: &Flag, file: &Flag) -> Vec<Drift> {
-    let differs = |field: &&Field| !(field.same)(running, file);
-    Field::operational().filter(differs).map(|field| drift(key, field, running, file)).collect()
+/// Each field in which the flag that runs differs from what the file says of it. A field that the file does not write is compared only
+/// where its default is what the file said before; else the file has no opinion any more.
+pub(super) fn of(key: &str, running: &Flag, file: &Flag, base: &Flag) -> Vec<Drift> {
+    let mut file = file.clone();
+    file.companies = companies::said(&file.companies, file.written, &base.companies);
+    let differs = |field: &&Field| !(field.same)(running, &file) && says(field, &file, base);
+    FIELDS.iter().filter(differs).map(|field| one(key, field, running, &file)).collect()
 }
 
-fn drift(key: &str, field: &Field, running: &Flag, file: &Flag) -> Drift {
+/// Whether the file has an opinion on a field.
+pub(super) fn says(field: &Field, file: &Flag, base: &Flag) -> bool {
+    file.written.has(field.written) || (field.same)(file, base)
+}
+
+pub(super) fn one(key: &str, field: &Field, running: &Flag, file: &Flag) -> Drift {
     let mut drift = Drift {
         flag: key.to_owned(),
         field: field.name,
@@ -60,7 +69,7 @@ fn drift(key: &str, field: &Field, running: &Flag, file: &Flag) -> Drift {
         deny: None,
         turned: None,
     };
-    if field.name == "companies" {
+    if field.name == COMPANIES {
         let [allow, deny] =
             fields::companies(running, file).map(|list| Some(list).filter(|list| !list.is_empty()));
         return Drift { allow, deny, ..drift };
@@ -97,15 +106,28 @@ impl fmt::Display for Drift {
 }
 
 /// A value for people, cut where it is long.
-fn shown(field: &str, value: &Value) -> String {
+pub(super) fn shown(field: &str, value: &Value) -> String {
     const LONG: usize = 60;
     let text = match (field, value) {
+        ("percentage", Value::Object(both)) => {
+            let percentage = both.get("percentage").cloned().unwrap_or_default();
+            let steps = both.get("schedule").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+            let steps: Vec<String> = steps.iter().filter_map(step).collect();
+            format!("{percentage} %, {}", steps.join(", "))
+        }
         ("percentage", value) => format!("{value} %"),
-        ("schedule", Value::Array(steps)) if steps.is_empty() => "empty".to_owned(),
+        (_, Value::Null) => "nothing".to_owned(),
+        (_, Value::Array(list)) if list.is_empty() => "empty".to_owned(),
+        (_, Value::Object(members)) if members.is_empty() => "empty".to_owned(),
         (_, value) => value.to_string(),
     };
     match text.char_indices().nth(LONG) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
         None => text,
     }
+}
+
+/// `50 % from 2026-12-01T08:00:00Z`
+fn step(step: &Value) -> Option<String> {
+    Some(format!("{} % from {}", step.get("percentage")?, step.get("at")?.as_str()?))
 }

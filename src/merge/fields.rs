@@ -1,25 +1,16 @@
-//! Whose each field of a flag is. The one table that publish, drift, reset and pull go by, and the documentation is compared with.
+//! The fields of a flag: the one table that publish, drift, `--reset` and `pull` go by, and the documentation is compared with.
 
-use crate::definition::{Flag, ListDifference, Percentage, Rollout, Step};
+use crate::definition::{Flag, ListDifference, Percentage, Rollout, Step, Written};
 use crate::eval::time;
 use serde_json::Value;
-
-/// Who decides what a field says once the flag is published.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Owner {
-    /// The file, which is kept with the code.
-    Code,
-    /// Those who run it; a file gives the first value only.
-    Operations,
-}
 
 /// One field of a flag.
 #[derive(Debug)]
 pub struct Field {
     /// As people write it: `percentage`.
     pub name: &'static str,
-    /// Whose it is, where the flag does not say `"managed": "git"`.
-    pub owner: Owner,
+    /// Where a text writes it.
+    pub(super) written: Written,
     /// Whether both flags say the same, however they write it.
     pub(super) same: fn(&Flag, &Flag) -> bool,
     /// Has the first flag say what the second says.
@@ -29,10 +20,10 @@ pub struct Field {
 }
 
 macro_rules! field {
-    ($owner:ident $name:ident) => {
+    ($name:ident $written:ident) => {
         Field {
             name: stringify!($name),
-            owner: Owner::$owner,
+            written: Written::$written,
             same: |a, b| a.$name == b.$name,
             take: |flag, from| flag.$name.clone_from(&from.$name),
             value: |flag| json(&flag.$name),
@@ -41,10 +32,10 @@ macro_rules! field {
 }
 
 macro_rules! of_rollout {
-    ($owner:ident $name:ident) => {
+    ($name:ident $written:ident) => {
         Field {
             name: stringify!($name),
-            owner: Owner::$owner,
+            written: Written::$written,
             same: |a, b| rollout(a).$name == rollout(b).$name,
             take: |flag, from| {
                 if let Some(to) = rollout_of(flag, from) {
@@ -56,43 +47,74 @@ macro_rules! of_rollout {
     };
 }
 
-/// Every field, the order that of the definition's documentation.
-pub const FIELDS: [Field; 17] = [
-    field!(Operations enabled),
-    of_rollout!(Operations percentage),
+/// Every field; first those that are turned where the flag runs.
+pub const FIELDS: [Field; 16] = [
+    field!(enabled ENABLED),
+    // With the schedule: who lowered a percentage has not agreed to a schedule that the file adds.
     Field {
-        name: "schedule",
-        owner: Owner::Operations,
-        same: |a, b| instants(&a.schedule).eq(instants(&b.schedule)),
-        take: |flag, from| flag.schedule.clone_from(&from.schedule),
-        value: |flag| json(&flag.schedule),
+        name: "percentage",
+        written: Written::PERCENTAGE,
+        same: |a, b| {
+            rollout(a).percentage == rollout(b).percentage && instants(&a.schedule).eq(instants(&b.schedule))
+        },
+        take: |flag, from| {
+            if let Some(to) = rollout_of(flag, from) {
+                to.percentage = rollout(from).percentage;
+            }
+            flag.schedule.clone_from(&from.schedule);
+        },
+        value: |flag| match flag.schedule.is_empty() {
+            true => json(&rollout(flag).percentage),
+            false => {
+                serde_json::json!({ "percentage": rollout(flag).percentage, "schedule": flag.schedule })
+            }
+        },
     },
-    field!(Operations companies),
-    field!(Operations emergency),
-    of_rollout!(Code by),
-    of_rollout!(Code salt),
-    of_rollout!(Code bucketing),
-    field!(Code requires),
-    field!(Code rules),
-    field!(Code variants),
-    field!(Code plan),
-    field!(Code guard),
-    field!(Code managed),
-    field!(Code expires),
-    field!(Code description),
-    field!(Code owner),
+    // Merged company by company, see `companies`.
+    Field {
+        name: COMPANIES,
+        written: Written::NONE,
+        same: |a, b| a.companies == b.companies,
+        take: |flag, from| flag.companies.clone_from(&from.companies),
+        value: |flag| json(&flag.companies),
+    },
+    field!(emergency EMERGENCY),
+    of_rollout!(by BY),
+    of_rollout!(salt SALT),
+    of_rollout!(bucketing BUCKETING),
+    field!(requires REQUIRES),
+    field!(rules RULES),
+    field!(variants VARIANTS),
+    field!(plan PLAN),
+    field!(guard GUARD),
+    field!(managed MANAGED),
+    field!(expires EXPIRES),
+    field!(description DESCRIPTION),
+    field!(owner OWNER),
 ];
 
+/// The field whose parts are merged one by one.
+pub(super) const COMPANIES: &str = "companies";
+
+/// Fields that are turned where the flag runs, by a command or a plan.
+const SWITCHES: usize = 4;
+
 impl Field {
-    /// The field of that name; `rollout.percentage` is `percentage`.
+    /// The field of that name; `rollout.percentage` is `percentage`, and a schedule is part of it.
     pub fn named(name: &str) -> Option<&'static Field> {
         let name = name.strip_prefix("rollout.").unwrap_or(name);
+        let name = if name == "schedule" { "percentage" } else { name };
         FIELDS.iter().find(|field| field.name == name)
     }
 
-    /// Those that operations own.
-    pub fn operational() -> impl Iterator<Item = &'static Field> {
-        FIELDS.iter().filter(|field| field.owner == Owner::Operations)
+    /// Whether it is turned where the flag runs, by a command or a plan.
+    pub fn is_switch(&self) -> bool {
+        FIELDS.iter().take(SWITCHES).any(|field| field.name == self.name)
+    }
+
+    /// Whether answers depend on it.
+    pub(super) fn is_answering(&self) -> bool {
+        crate::definition::is_answering(self.name)
     }
 }
 
@@ -131,7 +153,7 @@ mod tests {
 
     #[test]
     fn no_field_of_a_flag_is_forgotten() {
-        // Whoever adds a field to a flag is led here, to say whose it is.
+        // Whoever adds a field to a flag is led here, to say how it merges.
         let Flag {
             description: _,
             owner: _,
@@ -148,14 +170,19 @@ mod tests {
             guard: _,
             managed: _,
             state: _,
+            written: _,
         } = Flag::new(true);
         let Rollout { percentage: _, by: _, salt: _, bucketing: _ } = rollout(&Flag::new(true));
         let mut names: Vec<_> = FIELDS.iter().map(|field| field.name).collect();
         names.sort_unstable();
         names.dedup();
-        // The flag's but for `rollout` and `state`, and the rollout's.
-        assert_eq!(names.len(), 15 - 2 + 4);
+        // The flag's but for `rollout`, `schedule`, `state` and `written`, and the rollout's.
+        assert_eq!(names.len(), 16 - 4 + 4);
         assert_eq!(Field::named("rollout.percentage").map(|field| field.name), Some("percentage"));
+        assert_eq!(Field::named("schedule").map(|field| field.name), Some("percentage"));
         assert!(Field::named("rollouts").is_none());
+        let switches: Vec<_> =
+            FIELDS.iter().filter(|field| field.is_switch()).map(|field| field.name).collect();
+        assert_eq!(switches, ["enabled", "percentage", "companies", "emergency"]);
     }
 }

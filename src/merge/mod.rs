@@ -1,32 +1,46 @@
-//! A file of definitions merged into what runs.
+//! A file of definitions merged into what runs: a three-way merge.
 //!
-//! The file is kept with the code, the switches are turned where they run, and neither takes back what the other did: each
-//! field of a flag has an owner ([`FIELDS`]). Definitions in, definitions out; nothing is read or written here.
+//! Flags are changed in two places: in a file, which is reviewed and deployed, and where they run. A store keeps with each flag what the
+//! file said at its last publish (the base), and a publish compares the file and what runs with it, field by field: [`Outcome`] is the
+//! rule. Definitions in, definitions out; nothing is read or written here.
 
+mod choice;
+mod companies;
+mod conflict;
 mod drift;
 mod fields;
+mod flag;
 mod orphans;
+mod outcome;
 mod pull;
-mod reset;
+mod segments;
 
+pub use choice::ChoiceError;
+pub use companies::{CompanyConflict, Listing};
+pub use conflict::{Conflict, open_conflicts};
 pub use drift::{Drift, Turned};
-pub use fields::{FIELDS, Field, Owner};
-pub use pull::{Pulled, pull};
-pub use reset::ResetError;
+pub use fields::{FIELDS, Field};
+pub use outcome::Outcome;
+pub use pull::{Pulled, PulledField, pull};
+pub use segments::keep_base;
 
-use crate::definition::{Definitions, Flag, Managed, Report};
+use crate::definition::{Definitions, Flag, Report};
 use crate::eval::time;
-use reset::Resets;
+use choice::Choice;
 use serde::Serialize;
 
 /// How a file is merged.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Options {
-    /// Fields that operations own and the file is to decide once: `FLAG.FIELD`, `FLAG`, or `all`.
+    /// Fields that the file decides, whatever was changed where they run: `FLAG.FIELD`, `FLAG`, or `all`.
     pub reset: Vec<String>,
+    /// Fields in which what runs stays, the edit in the file being answered: `FLAG.FIELD`, `FLAG`, or `all`.
+    pub settle: Vec<String>,
     /// Remove flags that the file does not have and that are off for everybody.
     pub prune: bool,
-    /// The newest release that was published, where the file is of an older one: no switch is turned.
+    /// A file that lacks more than half of the flags that run is meant.
+    pub lossy: bool,
+    /// The newest release that was published, where the file is of an older one: nothing is turned.
     pub older: Option<u64>,
     /// Microseconds since 1970.
     pub now: i64,
@@ -35,18 +49,26 @@ pub struct Options {
 /// What comes of a merge.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Merged {
-    /// To be published.
+    /// To be published; in a conflict with what runs, which stays.
     #[serde(skip)]
     pub definitions: Definitions,
+    /// Fields that both sides changed, to different values.
+    pub conflicts: Vec<Conflict>,
     /// Where what runs is not what the file says, and stays.
     pub drift: Vec<Drift>,
+    /// Flags of which the file edits who has them, and nothing else: what they lose was reviewed there.
+    pub reviewed: Vec<String>,
+    /// Fields that the file said and no longer says. What runs stays.
+    pub unsaid: Vec<Drift>,
+    /// Flags whose last file is not known: the one at hand is taken for it.
+    pub unknown: Vec<String>,
     /// Flags whose switches a plan moves just now, and that say something else than the file for that.
     pub planned: Vec<String>,
     /// Flags that the file no longer has, from now on.
     pub orphaned: Vec<String>,
     /// All that it does not have, and that stay.
     pub orphans: Vec<String>,
-    /// Flags that the file has again.
+    /// Flags that the file has again: on for no more than the file says and what ran.
     pub returned: Vec<String>,
     /// Flags removed.
     pub pruned: Vec<String>,
@@ -63,18 +85,30 @@ pub struct Merged {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MergeError {
-    /// What is to be reset is not there.
+    /// An option names what is not there.
     #[error(transparent)]
-    Reset(#[from] ResetError),
-    /// An older release may not turn switches.
-    #[error(
-        "{0} with a release older than one that was published: it may touch what the code owns only; leave it out"
-    )]
+    Choice(#[from] ChoiceError),
+    /// An older release may not turn anything.
+    #[error("{0} with a release older than one that was published, which turns nothing; leave it out")]
     Older(&'static str),
-    /// The file and the flags that it no longer has do not go together.
+    /// New flags that do not say for whom they are on.
     #[error(
-        "with the flags that the file no longer has there would be an error:\n{}\nRemove those that are off with --prune, \
-         or bring them back into the file",
+        "{}: new, and says neither \"enabled\" nor whom it is for; write \"enabled\": true if it is to be on for everybody",
+        .0.join(", ")
+    )]
+    Silent(Vec<String>),
+    /// The file has lost flags.
+    #[error("the file lacks {missing} of the {running} flags that run; if that is meant, say --yes")]
+    Loss {
+        /// Flags that run, and that the file lacks from now on.
+        missing: usize,
+        /// Flags that run.
+        running: usize,
+    },
+    /// The result has errors.
+    #[error(
+        "the file and what stays as it runs do not go together:\n{}\nHave the file decide with --reset, remove flags that it no \
+         longer has and that are off with --prune, or bring them back into the file",
         .0.to_string().trim_end()
     )]
     Result(Report),
@@ -83,40 +117,62 @@ pub enum MergeError {
 /// What is to be published, of the definitions of a file (checked, of one environment) and those that run; none run before
 /// the first publish.
 ///
-/// Flags that run keep what operations own, but for those that the file manages or that are to be reset. New flags are as
-/// the file says. Flags that the file does not have stay, and are marked.
+/// New flags are as the file says. Flags that the file does not have stay, and are marked. Of a flag that runs, a field that the file
+/// edited takes effect, and one that it did not edit stays as it runs. Where both sides changed one, what runs stays, and
+/// [`Merged::conflicts`] has it.
 ///
 /// The merge of a file into its own result is that result.
 ///
 /// # Errors
 ///
-/// When there is nothing to reset as told, or the result would not pass a check.
+/// When an option names nothing, a new flag does not say for whom it is, the file lost flags, or the result would not pass a check.
 pub fn merge(
     running: Option<&Definitions>,
     file: &Definitions,
     options: &Options,
 ) -> Result<Merged, MergeError> {
-    if options.older.is_some() && !options.reset.is_empty() {
-        return Err(MergeError::Older("there is nothing to reset"));
+    if options.older.is_some() && !(options.reset.is_empty() && options.settle.is_empty()) {
+        return Err(MergeError::Older("there is nothing to decide"));
     }
     if options.older.is_some() && options.prune {
         return Err(MergeError::Older("nothing is pruned"));
     }
     let nothing = Definitions::default();
     let running = running.unwrap_or(&nothing);
-    let resets = Resets::of(&options.reset, file, running)?;
+    let asked = Asked {
+        reset: Choice::of("--reset", &options.reset, file, running)?,
+        settle: Choice::of("--settle", &options.settle, file, running)?,
+    };
+    if options.older.is_none() && !options.lossy {
+        orphans::not_lossy(running, file)?;
+    }
     let mut merged = Merged { older_than: options.older, ..Merged::default() };
+    let mut silent = Vec::new();
     for (key, says) in &file.flags {
         let flag = match running.flags.get(key) {
-            Some(is) => merged.flag(key, is, says, &resets, options),
-            None => merged.new_flag(key, says, options),
+            Some(is) if options.older.is_some() => merged.older_flag(key, is, says),
+            Some(is) => merged.flag(key, is, says, &asked),
+            None => {
+                silent.extend(says.is_silent().then(|| key.clone()));
+                merged.new_flag(key, says, options)
+            }
         };
         merged.definitions.flags.insert(key.clone(), flag);
     }
+    if !silent.is_empty() {
+        return Err(MergeError::Silent(silent));
+    }
     merged.keep_orphans(running, file, options);
+    merged.segments(running, file, &asked);
     let today: String = time::format_rfc3339(options.now).chars().take(10).collect();
     merged.definitions.check("merged", &today).map_err(MergeError::Result)?;
     Ok(merged)
+}
+
+/// What the options name.
+struct Asked<'a> {
+    reset: Choice<'a>,
+    settle: Choice<'a>,
 }
 
 impl Flag {
@@ -124,48 +180,12 @@ impl Flag {
     fn has_plan_under_way(&self) -> bool {
         self.state.plan.as_ref().is_some_and(|plan| plan.done.is_none())
     }
-}
 
-impl Merged {
-    fn new_flag(&mut self, key: &str, says: &Flag, options: &Options) -> Flag {
-        let mut flag = says.clone();
-        if options.older.is_some() && flag.enabled {
-            flag.enabled = false;
-            self.disabled.push(key.to_owned());
-            if says.managed == Managed::Operations {
-                self.drift.extend(drift::of(key, &flag, says));
-            }
-        }
-        flag
-    }
-
-    fn flag(&mut self, key: &str, is: &Flag, says: &Flag, resets: &Resets, options: &Options) -> Flag {
-        let mut flag = is.clone();
-        let git = says.managed == Managed::Git;
-        let mut switched = false;
-        for field in &FIELDS {
-            let operational = field.owner == Owner::Operations;
-            let decides = !operational || (options.older.is_none() && (git || resets.has(key, field)));
-            if decides && !(field.same)(&flag, says) {
-                (field.take)(&mut flag, says);
-                switched |= operational;
-            }
-        }
-        flag.say_percentage();
-        if flag.state.orphaned.take().is_some() {
-            self.returned.push(key.to_owned());
-        }
-        let planned = flag.has_plan_under_way();
-        if planned && switched {
-            self.held.push(key.to_owned());
-        }
-        if !git {
-            let found = drift::of(key, &flag, says);
-            match planned && !found.is_empty() {
-                true => self.planned.push(key.to_owned()),
-                false => self.drift.extend(found),
-            }
-        }
-        flag
+    /// Whether a plan is over, and the flag runs as its last stage says.
+    fn is_as_its_plan_left_it(&self) -> bool {
+        let Some(state) = self.state.plan.as_ref().filter(|state| state.done.is_some()) else { return false };
+        let last = state.stages.iter().rev().find_map(|stage| stage.percentage);
+        let runs = self.rollout.as_ref().map(|rollout| rollout.percentage);
+        self.enabled && self.schedule.is_empty() && last.is_some() && last == runs
     }
 }

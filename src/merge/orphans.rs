@@ -1,12 +1,12 @@
 //! Flags that run and that the file does not have: nothing is deleted unasked.
 
-use super::{Merged, Options};
-use crate::definition::{Condition, Definitions, Flag};
+use super::{MergeError, Merged, Options};
+use crate::definition::{Definitions, Flag};
 use crate::eval::time::SECOND;
 use std::collections::BTreeSet;
 
 impl Merged {
-    /// Adds the flags that the file lacks to those merged, and the segments that they use.
+    /// Adds the flags that the file lacks to those merged.
     pub(super) fn keep_orphans(&mut self, running: &Definitions, file: &Definitions, options: &Options) {
         let missing = || running.flags.iter().filter(|(key, _)| !file.flags.contains_key(*key));
         let off = match options.prune {
@@ -15,7 +15,6 @@ impl Merged {
             }
             false => BTreeSet::new(),
         };
-        self.definitions.segments.clone_from(&file.segments);
         for (key, is) in missing() {
             if off.contains(key.as_str()) {
                 self.pruned.push(key.clone());
@@ -31,29 +30,20 @@ impl Merged {
             if flag.state.orphaned.is_some() {
                 self.orphans.push(key.clone());
             }
-            flag.rules.iter().for_each(|rule| self.keep_segments(&rule.when, running));
             self.definitions.flags.insert(key.clone(), flag);
         }
     }
+}
 
-    /// Keeps the segments that a condition uses and the file does not have. A condition nests no deeper than a document.
-    fn keep_segments(&mut self, condition: &Condition, running: &Definitions) {
-        match condition {
-            Condition::All { all: parts } | Condition::Any { any: parts } => {
-                parts.iter().for_each(|part| self.keep_segments(part, running));
-            }
-            Condition::Not { not } => self.keep_segments(not, running),
-            Condition::Segment { segment } => {
-                if let Some(used) = running.segments.get(segment)
-                    && !self.definitions.segments.contains_key(segment)
-                {
-                    self.definitions.segments.insert(segment.clone(), used.clone());
-                    self.keep_segments(used, running);
-                }
-            }
-            Condition::Test { .. } => {}
-        }
+/// Refuses a file that lacks more than half of the flags that run, those that it lacked before left aside.
+pub(super) fn not_lossy(running: &Definitions, file: &Definitions) -> Result<(), MergeError> {
+    let in_file = running.flags.iter().filter(|(_, flag)| flag.state.orphaned.is_none());
+    let (mut count, mut missing) = (0, 0);
+    for (key, _) in in_file {
+        count += 1;
+        missing += usize::from(!file.flags.contains_key(key));
     }
+    if missing * 2 > count { Err(MergeError::Loss { missing, running: count }) } else { Ok(()) }
 }
 
 /// Those of the flags that are off for everybody, and stay so: by their own words, or because they require one that is.

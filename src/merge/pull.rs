@@ -1,9 +1,22 @@
 //! What runs, written back into the file.
 
 use super::drift::{self, Drift};
-use super::fields::Field;
+use super::fields::FIELDS;
 use crate::change::{ChangeError, Target};
 use crate::definition::{self, Definitions, Managed};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A field that was written into a file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PulledField {
+    /// The flag.
+    pub flag: String,
+    /// The field: `percentage`.
+    pub field: String,
+    /// What it says.
+    pub value: Value,
+}
 
 /// A file that says what runs.
 #[derive(Debug, Clone)]
@@ -12,6 +25,8 @@ pub struct Pulled {
     pub text: String,
     /// What it said otherwise.
     pub drift: Vec<Drift>,
+    /// What it says now of that.
+    pub written: Vec<PulledField>,
     /// Flags that are left as they are, since a plan moves them just now.
     pub planned: Vec<String>,
     /// Flags that run and that the file does not have. They are not added.
@@ -20,7 +35,7 @@ pub struct Pulled {
     pub overlay: bool,
 }
 
-/// Writes what operations own of the flags that run into a file, for the environment of `target`.
+/// Writes what flags say as they run into a file, for the environment of `target`.
 ///
 /// A file that names environments is changed in that environment's part only, so that no other one answers otherwise. Flags that
 /// the file manages are not touched.
@@ -41,6 +56,7 @@ pub fn pull(target: Target, running: &Definitions) -> Result<Pulled, ChangeError
     let mut pulled = Pulled {
         text: target.text.to_owned(),
         drift: Vec::new(),
+        written: Vec::new(),
         planned: Vec::new(),
         orphans: Vec::new(),
         overlay,
@@ -50,7 +66,8 @@ pub fn pull(target: Target, running: &Definitions) -> Result<Pulled, ChangeError
             pulled.orphans.push(key.clone());
             continue;
         };
-        let found = drift::of(key, is, before);
+        let base = is.state.base().unwrap_or(before);
+        let found = drift::of(key, is, before, base);
         if found.is_empty() || before.managed == Managed::Git {
             continue;
         }
@@ -59,8 +76,10 @@ pub fn pull(target: Target, running: &Definitions) -> Result<Pulled, ChangeError
             continue;
         }
         let mut after = before.clone();
-        for field in Field::operational().filter(|field| !(field.same)(before, is)) {
+        for field in FIELDS.iter().filter(|field| found.iter().any(|drift| drift.field == field.name)) {
             (field.take)(&mut after, is);
+            let (flag, field, value) = (key.clone(), field.name.to_owned(), (field.value)(is));
+            pulled.written.push(PulledField { flag, field, value });
         }
         after.say_percentage();
         let at = Target { text: &pulled.text, environment, ..target };

@@ -67,6 +67,7 @@ pub enum Action {
     GuardPause,
     GuardResume,
     Note,
+    Pull,
     KeyTrust,
     KeyForget,
     Migrate,
@@ -123,6 +124,7 @@ impl Action {
             Action::GuardPause => "guard pause",
             Action::GuardResume => "guard resume",
             Action::Note => "note",
+            Action::Pull => "pull",
         }
     }
 }
@@ -147,6 +149,8 @@ pub struct Torn {
     /// Their SHA-256.
     pub sha256: String,
 }
+
+pub use crate::merge::PulledField;
 
 /// One line of the audit trail.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -197,6 +201,9 @@ pub struct Record {
     /// What the guard tells, where it changed nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notice: Option<NoticeKind>,
+    /// What was written into a file.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pulled: Vec<PulledField>,
     /// Field by field.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub differences: Vec<Difference>,

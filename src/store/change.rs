@@ -25,12 +25,18 @@ impl Change {
 /// How the file of a release is published.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FileOptions {
-    /// What operations own and the file is to decide once: `FLAG.FIELD`, `FLAG` or `all`.
+    /// Fields that the file decides, whatever was changed where they run: `FLAG.FIELD`, `FLAG` or `all`.
     pub reset: Vec<String>,
+    /// Fields in which what runs stays, the edit in the file being answered: `FLAG.FIELD`, `FLAG` or `all`.
+    pub settle: Vec<String>,
+    /// Publish all else where the file and what runs are in conflict, and leave the conflicts open.
+    pub keep: bool,
+    /// A file that lacks more than half of the flags that run is meant.
+    pub lossy: bool,
     /// Remove flags that the file does not have and that are off for everybody.
     pub prune: bool,
     /// The number of the release that the file belongs to, at least 1; a later one has a higher number. A file of an
-    /// older release than one that was published turns no switch.
+    /// older release than one that was published turns nothing.
     pub release: Option<u64>,
     /// That release is the newest from now on, whatever was published before.
     pub newest: bool,

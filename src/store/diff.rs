@@ -1,5 +1,7 @@
 //! What differs between two sets of definitions, field by field.
 //!
+//! What a store keeps with a flag of what its file said is no difference.
+//!
 //! Canonical JSON of equal things is equal, byte for byte: what did not change is passed over as text, without
 //! being read. Long lists are compared in one pass over both, and told as numbers and the first few.
 
@@ -16,6 +18,9 @@ use std::fmt::Write as _;
 const SHORT: usize = 20;
 /// Of a list, so many additions and removals are shown.
 pub(super) const FIRST: usize = 10;
+
+/// What a store keeps with a flag.
+const STATE: &str = "state";
 
 type Fields<'a> = BTreeMap<String, &'a RawValue>;
 
@@ -96,6 +101,24 @@ pub(super) fn diff_canonical(a: &[u8], b: &[u8], first: usize) -> Result<Vec<Dif
     Ok(found)
 }
 
+/// The flags of which only what a store keeps of their file differs.
+pub(super) fn moved_bases(a: &[u8], b: &[u8]) -> Result<Vec<Difference>, serde_json::Error> {
+    #[derive(Deserialize)]
+    struct Document<'a> {
+        #[serde(borrow)]
+        flags: Fields<'a>,
+    }
+    let (a, b) = (serde_json::from_slice::<Document>(a)?, serde_json::from_slice::<Document>(b)?);
+    let moved = |(key, ..): (&str, _, _)| Difference {
+        flag: Some(key.to_owned()),
+        pointer: format!("/flags/{}/{STATE}/file", escaped(key)),
+        before: None,
+        after: None,
+        list: None,
+    };
+    Ok(changed(&a.flags, &b.flags).map(moved).collect())
+}
+
 /// Names whose texts differ, in order.
 fn changed<'a>(
     a: &'a Fields<'_>,
@@ -133,7 +156,11 @@ impl Walk<'_> {
             }
         }
         for (field, before, after) in changed(&before.others, &after.others) {
-            self.raw(format!("{pointer}/{field}"), before, after)?;
+            let pointer = format!("{pointer}/{field}");
+            match field {
+                STATE => self.values(pointer, before.and_then(state), after.and_then(state)),
+                _ => self.raw(pointer, before, after)?,
+            }
         }
         Ok(())
     }
@@ -228,17 +255,28 @@ fn parts(raw: &RawValue) -> Result<Parts<'_>, serde_json::Error> {
     Ok(parts)
 }
 
+/// What a store keeps with a flag, but for what the file said of it: that is in the file's own history, and changes no answer.
+fn state(raw: &RawValue) -> Option<Value> {
+    let mut state = value(raw).ok()?;
+    let members = state.as_object_mut()?;
+    members.remove("file");
+    (!members.is_empty()).then_some(state)
+}
+
 /// A whole flag, its long lists of companies as numbers.
 fn summary(raw: Option<&RawValue>) -> Result<Option<Value>, serde_json::Error> {
     let Some(raw) = raw else { return Ok(None) };
     // The usual flag: no list in so short a text is long.
-    if raw.get().len() <= 2 * SHORT {
+    if raw.get().len() <= 2 * SHORT && !raw.get().contains(STATE) {
         return value(raw).map(Some);
     }
     let parts = parts(raw)?;
     let mut flag = serde_json::Map::new();
     for (name, field) in &parts.others {
-        flag.insert(name.clone(), value(field)?);
+        match name.as_str() {
+            STATE => flag.extend(state(field).map(|state| (name.clone(), state))),
+            _ => flag.extend([(name.clone(), value(field)?)]),
+        }
     }
     let mut companies = serde_json::Map::new();
     for (name, list) in [("allow", &parts.companies.allow), ("deny", &parts.companies.deny)] {

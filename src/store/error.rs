@@ -105,6 +105,16 @@ pub enum StoreError {
         /// Why.
         source: crate::merge::MergeError,
     },
+    /// The file and somebody where the flags run changed the same fields to different values.
+    #[cfg(feature = "publisher")]
+    #[error(
+        "{}; nothing was changed. Say --reset for the file's value, --settle for the one that runs, --keep to publish all else",
+        conflicts.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    )]
+    Conflict {
+        /// The fields.
+        conflicts: Vec<crate::merge::Conflict>,
+    },
     /// The request cannot be carried out as it stands; says why and what to do.
     #[error("{0}")]
     Refused(String),
@@ -125,7 +135,7 @@ impl StoreError {
         match self {
             StoreError::Unchanged { source, .. } => source.is_refusal(),
             #[cfg(feature = "publisher")]
-            StoreError::Merge { .. } => true,
+            StoreError::Merge { .. } | StoreError::Conflict { .. } => true,
             _ => matches!(
                 self,
                 StoreError::Stale { .. } | StoreError::Refused(_) | StoreError::Untrusted { .. }

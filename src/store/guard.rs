@@ -419,7 +419,7 @@ impl Store {
             let flag = record.flag.as_deref().map_or(String::new(), |flag| format!(" {flag}"));
             let text = match record.action {
                 _ if record.outcome != Outcome::Done => return,
-                Action::Guard | Action::GuardPause | Action::GuardResume => return,
+                Action::Guard | Action::GuardPause | Action::GuardResume | Action::Pull => return,
                 Action::Note => format!("note: {}", record.reason.as_deref().unwrap_or("")),
                 action if flag.is_empty() => format!("{} of generation {}", action.word(), record.to),
                 action => format!("{}{flag}", action.word()),
@@ -458,7 +458,7 @@ impl Store {
         self.records(|record| {
             let tells = matches!(
                 record.action,
-                Action::Guard | Action::GuardPause | Action::GuardResume | Action::Note
+                Action::Guard | Action::GuardPause | Action::GuardResume | Action::Note | Action::Pull
             );
             if tells || record.outcome == Outcome::Failed {
                 return;

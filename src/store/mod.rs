@@ -127,3 +127,5 @@ pub use verify::{AuditCheck, BadRecord};
 
 #[cfg(feature = "publisher")]
 mod publisher;
+#[cfg(feature = "publisher")]
+mod pulled;

@@ -6,7 +6,7 @@
 
 use super::audit::{Action, Outcome, Record};
 use super::change::{Change, FileOptions, Published};
-use super::diff::{Difference, FIRST, diff_canonical};
+use super::diff::{Difference, FIRST, diff_canonical, moved_bases};
 use super::directory::{Access, Folder};
 use super::error::StoreError;
 use super::head::{Head, Pointer};
@@ -74,6 +74,9 @@ impl Store {
             return Err(StoreError::Stale { base, current });
         }
         let merged = self.merged(file, options, &session.head, session.now)?;
+        if !options.keep && !merged.conflicts.is_empty() {
+            return Err(StoreError::Conflict { conflicts: merged.conflicts });
+        }
         let settled = self.settled(
             &merged.definitions,
             Action::Publish,
@@ -130,8 +133,23 @@ impl Store {
             },
         };
         let older = older.then_some(newest);
-        let options = Options { reset: options.reset.clone(), prune: options.prune, older, now };
-        merge(running.as_ref(), file, &options).map_err(|source| StoreError::Merge { source })
+        let options = Options {
+            reset: options.reset.clone(),
+            settle: options.settle.clone(),
+            prune: options.prune,
+            lossy: options.lossy,
+            older,
+            now,
+        };
+        let merged = |options: &Options| {
+            merge(running.as_ref(), file, options).map_err(|source| StoreError::Merge { source })
+        };
+        let first = merged(&options)?;
+        match self.pulled_since(&first.conflicts) {
+            none if none.is_empty() => Ok(first),
+            // A record of what ran is no edit: what runs stays.
+            records => merged(&Options { settle: [options.settle, records].concat(), ..options }),
+        }
     }
 
     /// Publishes definitions in which one flag was changed by a word.
@@ -250,8 +268,28 @@ impl Store {
         let target = self.rollback_target(&session, to)?;
         let bytes = read_snapshot(&session, target)?;
         let bytes = self.plans_held(bytes, target.0, &change)?;
+        let bytes = self.with_base(bytes, session.current().0, session.now)?;
         let made = Made { rolled_back_to: Some(target.0), ..Made::of(Action::Rollback) };
         put(&session, &bytes, &made, &change)
+    }
+
+    /// The bytes of an older generation, with what the file said by now: a rollback moves what runs, never that. What was taken back
+    /// stays back until somebody edits it.
+    fn with_base(&self, bytes: Vec<u8>, current: u64, now: i64) -> Result<Vec<u8>, StoreError> {
+        // What is current may be damaged: that is no reason to stay on it.
+        let Some(before) = (current > 0).then(|| self.definitions(current).ok()).flatten() else {
+            return Ok(bytes);
+        };
+        if before.flags.values().all(|flag| flag.state.file.is_none()) {
+            return Ok(bytes);
+        }
+        let definitions = Snapshot::from_bytes(&bytes)
+            .ok()
+            .and_then(|snapshot| Definitions::from_canonical_json(snapshot.definitions_json().ok()?).ok());
+        let Some(mut definitions) = definitions else { return Ok(bytes) };
+        let today: String = crate::eval::time::format_rfc3339(now).chars().take(10).collect();
+        crate::merge::keep_base(&before, &mut definitions, &today);
+        Ok(crate::compile(&definitions, &self.identity.environment)?)
     }
 
     fn rollback_target(&self, session: &Session, to: Option<u64>) -> Result<(u64, ContentId), StoreError> {
@@ -472,7 +510,12 @@ fn differences(before: Option<&Snapshot>, after: &Snapshot, first: usize) -> Vec
         Some(Ok(json)) => json,
         _ => b"{\"flags\":{}}",
     };
-    after.definitions_json().ok().and_then(|new| diff_canonical(old, new, first).ok()).unwrap_or_default()
+    let Ok(new) = after.definitions_json() else { return Vec::new() };
+    match diff_canonical(old, new, first) {
+        // No answer differs, and the trail says what does.
+        Ok(none) if none.is_empty() => moved_bases(old, new).unwrap_or_default(),
+        differences => differences.unwrap_or_default(),
+    }
 }
 
 /// Brings the snapshot under its name, on the disk for good. It names the record that intends it.

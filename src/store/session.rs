@@ -165,6 +165,7 @@ impl Session {
             release: None,
             guard: None,
             notice: None,
+            pulled: Vec::new(),
             differences: Vec::new(),
             more_differences: 0,
             error: None,

@@ -27,8 +27,11 @@ impl Action {
 
 /// Whether its writer held the publishers' lock.
 fn publishing(record: &Record) -> bool {
-    use Action::{Guard, Kill, ResumeAll, Revive, StopAll};
-    !matches!(record.action, Kill | Revive | StopAll | ResumeAll | Guard)
+    use Action::{Guard, GuardPause, GuardResume, Kill, Note, Pull, ResumeAll, Revive, StopAll};
+    !matches!(
+        record.action,
+        Kill | Revive | StopAll | ResumeAll | Guard | GuardPause | GuardResume | Note | Pull
+    )
 }
 
 /// The changes that were made, in the order in which they took effect. The records must be in that of the trail. `generation` is the current one
@@ -95,6 +98,7 @@ mod tests {
             release: None,
             guard: None,
             notice: None,
+            pulled: Vec::new(),
             differences: Vec::new(),
             more_differences: 0,
             error: None,

@@ -72,6 +72,8 @@ pub fn arrive(
     if !missing.is_empty() {
         return Err(TravelError::Missing(missing));
     }
+    // What arrives moves no base.
+    crate::merge::keep_base(there, &mut definitions, today);
     if let Err(report) = definitions.check("the result", today) {
         return Err(TravelError::Check(report.to_string().trim_end().to_owned()));
     }

@@ -7,7 +7,7 @@ use crate::companies::Companies;
 use crate::output::{DIM, Failure, GOOD, Output, WARN};
 use crate::progress::Progress;
 use crate::{confirm, place, words};
-use flagstone::definition::Definitions;
+use flagstone::definition::{Definitions, Flag, FlagState};
 use flagstone::store::{Config, NamedFile, Store};
 use flagstone::{FlagId, Key, Question, Snapshot, Switches, compile, enabled};
 use serde_json::{Value, json};
@@ -160,6 +160,8 @@ pub struct Reach {
     repeated: u64,
     share: f64,
     flags: Vec<FlagReach>,
+    /// Flags of which nobody is asked: a file spells out what they lose.
+    reviewed: BTreeSet<String>,
 }
 
 /// Asks about these flags.
@@ -191,7 +193,14 @@ pub fn measure(
         }
     };
     let flags = flags.iter().map(of).collect();
-    Ok(Reach { list: list.name.clone(), companies: keys.len(), repeated: companies.repeated, share, flags })
+    Ok(Reach {
+        list: list.name.clone(),
+        companies: keys.len(),
+        repeated: companies.repeated,
+        share,
+        flags,
+        reviewed: BTreeSet::new(),
+    })
 }
 
 /// What a publish reaches: each flag that differs, that requires one that does, or whose segments may.
@@ -215,7 +224,8 @@ fn affected<'a>(old: &'a Definitions, new: &'a Definitions) -> BTreeSet<&'a str>
     let segments = old.segments != new.segments;
     let differs = |key: &&String| {
         let (a, b) = (old.flags.get(*key), new.flags.get(*key));
-        a != b || (segments && [a, b].into_iter().flatten().any(|flag| !flag.rules.is_empty()))
+        (a != b && a.map(without_state) != b.map(without_state))
+            || (segments && [a, b].into_iter().flatten().any(|flag| !flag.rules.is_empty()))
     };
     let mut found: BTreeSet<&str> = keys().filter(differs).map(String::as_str).collect();
     loop {
@@ -229,6 +239,11 @@ fn affected<'a>(old: &'a Definitions, new: &'a Definitions) -> BTreeSet<&'a str>
             return found;
         }
     }
+}
+
+/// What a store keeps with a flag changes no answer.
+fn without_state(flag: &Flag) -> Flag {
+    Flag { state: FlagState::default(), ..flag.clone() }
 }
 
 /// A snapshot of these flags and all that they require.
@@ -246,7 +261,7 @@ pub fn part(
             wanted.extend(flag.requires.iter().map(String::as_str));
         }
     }
-    compiled(&Definitions { flags, segments: definitions.segments.clone() }, environment)
+    compiled(&Definitions { flags, segments: definitions.segments.clone(), segments_base: None }, environment)
 }
 
 /// A snapshot that nobody else sees.
@@ -258,10 +273,16 @@ pub fn compiled(definitions: &Definitions, environment: &str) -> Result<Snapshot
 }
 
 impl Reach {
+    /// Asks about none of those flags.
+    pub fn with_reviewed(self, flags: &[String]) -> Reach {
+        Reach { reviewed: flags.iter().cloned().collect(), ..self }
+    }
+
     /// The flag that loses the greatest share of those that have it, if that is more than may go unasked.
     fn worst(&self) -> Option<&FlagReach> {
         let share = |flag: &FlagReach| flag.off.0 as f64 / flag.before.max(1) as f64;
-        let worst = self.flags.iter().max_by(|a, b| share(a).total_cmp(&share(b)))?;
+        let asked = self.flags.iter().filter(|flag| !self.reviewed.contains(&flag.flag));
+        let worst = asked.max_by(|a, b| share(a).total_cmp(&share(b)))?;
         (share(worst) > self.share).then_some(worst)
     }
 

@@ -11,14 +11,16 @@ final class PublishCommand extends FlagCommand
     protected $signature = 'feature:publish
         {file? : The definitions; without it, those that config/flagstone.php names}
         {--base= : Refuse unless this generation is still the current one}
-        {--reset=* : Have the file decide this switch as well: KEY.FIELD, KEY or all}
+        {--reset=* : Take this field from the file, overriding what was changed where it runs: KEY.FIELD, KEY or all}
+        {--settle=* : Keep this field as it runs, which answers the edit in the file: KEY.FIELD, KEY or all}
+        {--keep : Publish everything but the fields in conflict, which stay as they run and stay listed}
         {--prune : Remove flags that the file no longer has and that are off for everybody}
-        {--release= : The release that the file belongs to, a number that grows; of an older one no switch is turned}
+        {--release= : The release that the file belongs to, a number that grows; an older one turns nothing}
         {--newest : That release is the newest, whatever was published before}
-        {--check-drift : Publish nothing; fail if a switch is not as the file says}
+        {--check-drift : Publish nothing; fail if what runs is not what the file says}
         {--reason= : Why, for the audit trail}
         {--dry-run : Show what would change, and change nothing}
-        {--yes : Do not ask, however many it turns off}
+        {--yes : Do not ask, however many it turns off, and take a file that lacks more than half of the flags}
         {--json : Print JSON}' . self::BY . self::REACH;
 
     protected $description = 'Check, compile and publish flags.json as a new generation';
@@ -31,10 +33,12 @@ final class PublishCommand extends FlagCommand
                 $arguments[] = "--$option={$this->text($option)}";
             }
         }
-        foreach ($this->listed($this->option('reset')) as $what) {
-            $arguments[] = "--reset=$what";
+        foreach (['reset', 'settle'] as $option) {
+            foreach ($this->listed($this->option($option)) as $what) {
+                $arguments[] = "--$option=$what";
+            }
         }
-        foreach (['prune', 'newest', 'check-drift', 'dry-run'] as $option) {
+        foreach (['keep', 'prune', 'newest', 'check-drift', 'dry-run'] as $option) {
             if ($this->option($option)) {
                 $arguments[] = "--$option";
             }

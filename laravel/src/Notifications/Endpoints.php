@@ -27,7 +27,7 @@ final class Endpoints
     private const ACTIONS = [
         'init', 'publish', 'enable', 'disable', 'rollout', 'allow', 'deny', 'forget', 'rollback', 'promote', 'import', 'kill', 'revive',
         'stop_all', 'resume_all', 'plan_start', 'plan_stage', 'plan_hold', 'plan_resume', 'plan_advance', 'plan_abort', 'plan_back',
-        'plan_done', 'guard', 'guard_pause', 'guard_resume', 'note', 'key_trust', 'key_forget',
+        'plan_done', 'guard', 'guard_pause', 'guard_resume', 'note', 'pull', 'key_trust', 'key_forget',
     ];
 
     public function __construct(private readonly Application $app)

@@ -54,7 +54,7 @@ final class Store
     {
         $file = self::directory() . '/flags-' . \getmypid() . '.json';
         \file_put_contents($file, \json_encode(['flags' => (object) $flags] + $more, \JSON_THROW_ON_ERROR));
-        self::command('publish', $file, '--reset', 'all', '--prune');
+        self::command('publish', $file, '--reset', 'all', '--prune', '--yes');
     }
 
     public static function command(string ...$arguments): string

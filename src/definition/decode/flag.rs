@@ -7,7 +7,7 @@ use crate::definition::merge::View;
 use crate::definition::plan_check;
 use crate::definition::{
     Bucketing, Companies, CompanyId, Emergency, Flag, GuardRule, Managed, Percentage, Rollout, Rule, Step,
-    Variant, company, limits,
+    Variant, Written, company, limits,
 };
 use crate::eval::time;
 use std::borrow::Cow;
@@ -35,6 +35,10 @@ impl<'m> Decoder<'m> {
         if let Kind::True | Kind::False = view.kind(self.tree) {
             let mut flag = Flag::new(view.kind(self.tree) == Kind::True);
             flag.guard = GuardRule::resolved(None, self.guard.as_ref());
+            flag.written = Written::NONE;
+            flag.written.add(Written::ENABLED, true);
+            flag.written.add(Written::PERCENTAGE, flag.enabled);
+            flag.written.add(Written::GUARD, flag.guard.is_some());
             return Some(flag);
         }
         let errors_before = self.findings.errors();
@@ -61,8 +65,10 @@ impl<'m> Decoder<'m> {
         if let Some(enabled) = enabled {
             flag.enabled = self.boolean(enabled).unwrap_or(true);
         }
-        flag.rollout = rollout.and_then(|rollout| self.rollout(rollout));
-        let (listed, deny) = companies.map_or_else(Default::default, |companies| self.companies(companies));
+        let mut written = Written::NONE;
+        flag.rollout = rollout.and_then(|rollout| self.rollout(rollout, &mut written));
+        let companies = companies.map(|companies| self.companies(companies, &mut written));
+        let (listed, deny) = companies.unwrap_or_default();
         flag.companies = listed;
         flag.requires = requires.map_or_else(Vec::new, |requires| self.requires(key, requires));
         flag.rules = rules.map_or_else(Vec::new, |rules| self.rules(rules));
@@ -74,12 +80,28 @@ impl<'m> Decoder<'m> {
         let guard = guard.and_then(|guard| self.guard(guard));
         flag.guard = GuardRule::resolved(guard, self.guard.as_ref());
         flag.managed = managed.and_then(|managed| self.managed(managed)).unwrap_or_default();
+        for (field, is_written) in [
+            (Written::ENABLED, enabled.is_some()),
+            (Written::PERCENTAGE, schedule.is_some()),
+            (Written::EMERGENCY, emergency.is_some()),
+            (Written::REQUIRES, requires.is_some()),
+            (Written::RULES, rules.is_some()),
+            (Written::VARIANTS, variants.is_some()),
+            (Written::PLAN, plan.is_some()),
+            (Written::GUARD, flag.guard.is_some()),
+            (Written::MANAGED, managed.is_some()),
+            (Written::EXPIRES, expires.is_some()),
+            (Written::DESCRIPTION, description.is_some()),
+            (Written::OWNER, owner.is_some()),
+        ] {
+            written.add(field, is_written);
+        }
+        flag.written = written;
         // A flag of which something could not be read would be blamed for what is not there.
         if self.findings.errors() > errors_before {
             return None;
         }
-        let places =
-            Places { key: at, flag: view.place(), deny, variants, expires, says_enabled: enabled.is_some() };
+        let places = Places { key: at, flag: view.place(), deny, variants, expires };
         check::flag(self.tree, &mut self.findings, self.today, key, &flag, &places);
         plan_check::check(&mut self.findings, key, &flag, plan);
         Some(flag)
@@ -96,11 +118,19 @@ impl<'m> Decoder<'m> {
         self.findings.error_with(at, message, advice);
     }
 
-    fn rollout(&mut self, view: View<'m>) -> Option<Rollout> {
+    fn rollout(&mut self, view: View<'m>, written: &mut Written) -> Option<Rollout> {
         const NAMES: [&str; 4] = ["percentage", "by", "salt", "bucketing"];
         let [percentage, by, salt, bucketing] = self.fields(view, NAMES, "an object with \"percentage\"")?;
         if percentage.is_none() {
             self.missing(view, "percentage", "a number from 0 to 100 with up to three decimals");
+        }
+        for (field, is_written) in [
+            (Written::PERCENTAGE, percentage.is_some()),
+            (Written::BY, by.is_some()),
+            (Written::SALT, salt.is_some()),
+            (Written::BUCKETING, bucketing.is_some()),
+        ] {
+            written.add(field, is_written);
         }
         let percentage = percentage.and_then(|percentage| self.percentage(percentage));
         let by = by.map_or_else(|| Some("company".to_owned()), |by| self.by(by));
@@ -125,12 +155,14 @@ impl<'m> Decoder<'m> {
         Some(by)
     }
 
-    fn companies(&mut self, view: View<'m>) -> (Companies, Option<View<'m>>) {
+    fn companies(&mut self, view: View<'m>, written: &mut Written) -> (Companies, Option<View<'m>>) {
         let Some([allow, deny]) =
             self.fields(view, ["allow", "deny"], "an object with \"allow\" or \"deny\"")
         else {
             return Default::default();
         };
+        written.add(Written::ALLOW, allow.is_some());
+        written.add(Written::DENY, deny.is_some());
         let mut listed = |list: Option<View<'m>>| list.map_or_else(Vec::new, |list| self.company_list(list));
         (Companies { allow: listed(allow), deny: listed(deny) }, deny)
     }

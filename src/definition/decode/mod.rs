@@ -121,7 +121,7 @@ impl<'m> Decoder<'m> {
             self.missing(view, "flags", "an object of flags by key");
             return Definitions::default();
         };
-        Definitions { flags: self.flags(flags), segments }
+        Definitions { flags: self.flags(flags), segments, segments_base: None }
     }
 
     fn flags(&mut self, view: View<'m>) -> BTreeMap<String, Flag> {

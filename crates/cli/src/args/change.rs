@@ -31,7 +31,7 @@ pub struct Weighed {
     /// Whom.
     #[command(flatten)]
     pub reach: Reach,
-    /// Do not ask, however many it turns off
+    /// Do not ask, however many it turns off; of `publish`, take a file that lacks more than half of the flags
     #[arg(long)]
     pub yes: bool,
 }
@@ -90,16 +90,22 @@ pub struct Publish {
     /// Refuse unless this generation is still the current one
     #[arg(long, value_name = "N")]
     pub base: Option<u64>,
-    /// Publish nothing; fail if a switch is not as the file says, as a nightly job does
-    #[arg(long, conflicts_with_all = ["base", "reset", "prune"])]
+    /// Publish nothing; fail if what runs is not what the file says, as a nightly job does
+    #[arg(long, conflicts_with_all = ["base", "reset", "settle", "keep", "prune"])]
     pub check_drift: bool,
-    /// Have the file decide this switch, which is turned where it runs otherwise: FLAG.FIELD, FLAG or all (may be given again)
+    /// Take this field from the file, overriding what was changed where it runs: FLAG.FIELD, FLAG or all (may be given again)
     #[arg(long, value_name = "WHAT")]
     pub reset: Vec<String>,
+    /// Keep this field as it runs, which answers the file's edit of it: FLAG.FIELD, FLAG or all (may be given again)
+    #[arg(long, value_name = "WHAT")]
+    pub settle: Vec<String>,
+    /// Publish everything but the fields in conflict, which stay as they run and stay listed until they are settled
+    #[arg(long)]
+    pub keep: bool,
     /// Remove flags that the file no longer has and that are off for everybody
     #[arg(long)]
     pub prune: bool,
-    /// The release that the file belongs to: a number that grows, or a time; of an older one no switch is turned
+    /// The release that the file belongs to: a number that grows, or a time; an older one turns nothing
     #[arg(long, value_name = "ID", value_parser = release)]
     pub release: Option<u64>,
     /// That release is the newest, whatever was published before

@@ -7,6 +7,7 @@ use crate::reach::{self, Listed};
 use crate::{identity, place, words};
 use flagstone::Snapshot;
 use flagstone::definition::{CompanyId, Definitions};
+use flagstone::merge::Merged;
 use flagstone::store::{Actor, Change, Config, Difference, Store};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -106,6 +107,18 @@ impl Begun {
         dry_run: bool,
         output: &mut Output,
     ) -> Result<Value, Failure> {
+        self.weigh_edits(word, before, (definitions, &[]), dry_run, output)
+    }
+
+    /// The same, of what a file edits: flags of which it spells out who loses them ask nothing.
+    fn weigh_edits(
+        &self,
+        word: &Weighed,
+        before: Option<&Snapshot>,
+        (definitions, reviewed): ((&Definitions, &Definitions), &[String]),
+        dry_run: bool,
+        output: &mut Output,
+    ) -> Result<Value, Failure> {
         let list = match self.companies(&word.reach)? {
             Listed::None => return Ok(Value::Null),
             Listed::List(list) => list,
@@ -115,18 +128,19 @@ impl Begun {
             }
         };
         let share = self.config.off_share();
-        let reach = reach::of_definitions(&list, share, before, definitions, self.store.environment())?;
+        let reach = reach::of_definitions(&list, share, before, definitions, self.store.environment())?
+            .with_reviewed(reviewed);
         reach.tell(output);
         reach.agreed(word.yes || dry_run, output)?;
         Ok(reach.json())
     }
 
-    /// As [`weigh`](Self::weigh), of what is to replace all that is published; and the generation that it was weighed
+    /// As [`weigh`](Self::weigh), of a file's merge that is to replace all that is published; and the generation that it was weighed
     /// against. What is published may be unreadable: that is no reason to stay on it.
     pub fn weigh_all(
         &self,
         word: &Weighed,
-        after: impl FnOnce() -> Result<Definitions, Failure>,
+        merged: &Merged,
         dry_run: bool,
         output: &mut Output,
     ) -> Result<(Value, Option<u64>), Failure> {
@@ -138,7 +152,8 @@ impl Begun {
         let snapshot = self.store.snapshot(self.generation).ok();
         let before =
             snapshot.as_ref().and_then(|snapshot| place::definitions(snapshot).ok()).unwrap_or_default();
-        let told = self.weigh(word, snapshot.as_ref(), (&before, &after()?), dry_run, output)?;
+        let edits = ((&before, &merged.definitions), merged.reviewed.as_slice());
+        let told = self.weigh_edits(word, snapshot.as_ref(), edits, dry_run, output)?;
         Ok((told, Some(self.generation)))
     }
 }

@@ -90,7 +90,7 @@ fn holds(conditions: &[&Condition], question: &Question<'_, Attributes>) -> Resu
     // Named so that the snapshot has them in this order.
     let flag = |(number, condition): (usize, &&Condition)| (format!("t{number:08}"), only(condition));
     let flags = conditions.iter().enumerate().map(flag).collect();
-    let definitions = Definitions { flags, segments: BTreeMap::new() };
+    let definitions = Definitions { flags, ..Definitions::default() };
     let failed =
         |error: &dyn std::fmt::Display| Failure::Unknown(format!("cannot tell how the rules hold: {error}"));
     let bytes = compile(&definitions, "explain").map_err(|error| failed(&error))?;

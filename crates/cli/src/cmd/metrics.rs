@@ -22,6 +22,7 @@ pub fn run(arguments: &Arguments, word: &Memory, output: &mut Output) -> Outcome
     of_memory(&counts, &mut text);
     of_guard(&store, &mut text);
     of_plans(&store, &mut text);
+    of_conflicts(&store, &mut text);
     of_trail(&store, &mut text);
     let known: Vec<_> = seen.view.snapshot.iter().flat_map(|snapshot| counts.of(snapshot)).collect();
     of_answers(&known, &mut text);
@@ -93,6 +94,12 @@ fn of_guard(store: &Store, text: &mut Text) {
     for (flag, kept) in &memory.flags {
         text.sample("", &[("flag", flag)], kept.evidence);
     }
+}
+
+fn of_conflicts(store: &Store, text: &mut Text) {
+    let Ok(conflicts) = store.open_conflicts() else { return };
+    let help = "Fields that a file and somebody where the flag runs changed differently, and nobody settled";
+    gauge(text, "flagstone_conflicts", help, conflicts.len());
 }
 
 fn of_plans(store: &Store, text: &mut Text) {

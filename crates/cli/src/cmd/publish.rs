@@ -57,7 +57,15 @@ struct Checked {
 }
 
 fn options(word: &Publish) -> FileOptions {
-    FileOptions { reset: word.reset.clone(), prune: word.prune, release: word.release, newest: word.newest }
+    FileOptions {
+        reset: word.reset.clone(),
+        settle: word.settle.clone(),
+        keep: word.keep,
+        lossy: word.terms.weighed.yes,
+        prune: word.prune,
+        release: word.release,
+        newest: word.newest,
+    }
 }
 
 /// The definitions for the store's environment and the warnings about them, or all that is wrong with them.
@@ -78,25 +86,31 @@ fn definitions(
 
 fn publish(begun: &Begun, word: &Publish, file: Checked, output: &mut Output) -> Outcome {
     let store = &begun.store;
-    let intended = || match store.merge(&file.definitions, &options(word)) {
-        Ok(merged) => Ok(merged.definitions),
-        Err(error) => Err(Failure::changing(error)),
-    };
-    let (reach, base) = begun.weigh_all(&word.terms.weighed, intended, false, output)?;
+    let merged = store.merge(&file.definitions, &options(word)).map_err(Failure::changing)?;
+    if !word.keep && !merged.conflicts.is_empty() {
+        return refuse(begun, &file, merged, output);
+    }
+    let (reach, base) = begun.weigh_all(&word.terms.weighed, &merged, false, output)?;
     // What was weighed is what is replaced.
     let change = Change { base: word.base.or(base), ..begun.change.clone() };
     let progress = Progress::begin("compiling and publishing".to_owned());
     let host = change.actor.host.clone();
     let published = store.publish_file(&file.definitions, &options(word), change);
     drop(progress);
-    let (published, mut merged) = published.map_err(Failure::changing)?;
+    let (published, mut merged) = match published {
+        // Somebody turned a field meanwhile.
+        Err(StoreError::Conflict { conflicts }) => {
+            return refuse(begun, &file, Merged { conflicts, ..Merged::default() }, output);
+        }
+        published => published.map_err(Failure::changing)?,
+    };
     let told = told(&published.differences);
     if published.unchanged {
         output
             .line(format!("generation {} holds just that already; nothing to publish", published.generation));
     } else {
         let counted = match told.is_empty() {
-            true => "only what the store keeps with flags".to_owned(),
+            true => "no answer differs; it notes what the file says by now".to_owned(),
             false => change::counted(&told),
         };
         output.line(format!(
@@ -108,7 +122,7 @@ fn publish(begun: &Begun, word: &Publish, file: Checked, output: &mut Output) ->
         change::differences(&told, output);
         masked(store, &published.differences, output);
     }
-    store.tell_turned(&mut merged.drift);
+    store.tell_turned(&mut merged);
     drift::merged(&merged, &file.name, false, output);
     if let Some(warning) = &published.audit_warning {
         output.warn(words::plain(warning));
@@ -133,12 +147,29 @@ fn publish(begun: &Begun, word: &Publish, file: Checked, output: &mut Output) ->
     Ok(arrived.exit())
 }
 
+/// Tells the conflicts that a publish ends with. Nothing was changed.
+fn refuse(begun: &Begun, file: &Checked, mut merged: Merged, output: &mut Output) -> Outcome {
+    let Begun { store, change, .. } = begun;
+    store.tell_turned(&mut merged);
+    drift::conflicts(&merged.conflicts, &file.name, output);
+    output.line(format!("{}: nothing was published", output.paint(crate::output::BAD, "conflict")));
+    output.json(&json!({
+        "environment": store.environment(),
+        "machine": change.actor.host,
+        "published": false,
+        "conflicts": merged.conflicts,
+        "problems": file.warnings.problems,
+    }));
+    Ok(Exit::No)
+}
+
 /// The word for the other machines: the file from standard input, merged there as here.
 fn sent(word: &Publish) -> Vec<String> {
     let mut sent = vec!["publish".to_owned(), "--yes".to_owned()];
     sent.extend(word.reset.iter().map(|what| format!("--reset={what}")));
+    sent.extend(word.settle.iter().map(|what| format!("--settle={what}")));
     sent.extend(word.release.iter().map(|release| format!("--release={release}")));
-    for (given, option) in [(word.prune, "--prune"), (word.newest, "--newest")] {
+    for (given, option) in [(word.keep, "--keep"), (word.prune, "--prune"), (word.newest, "--newest")] {
         sent.extend(given.then(|| option.to_owned()));
     }
     sent.extend(["--".to_owned(), "-".to_owned()]);
@@ -155,31 +186,34 @@ fn told(differences: &[Difference]) -> Vec<Difference> {
 }
 
 /// Whether what runs says what the file does; changes nothing.
-fn check_drift(
-    store: &Store,
-    change: &Change,
-    word: &Publish,
-    file: &Checked,
-    output: &mut Output,
-) -> Outcome {
-    if store.generation().map_err(Failure::asking)? == 0 {
+fn check_drift(store: &Store, by: &Change, word: &Publish, file: &Checked, output: &mut Output) -> Outcome {
+    let generation = store.generation().map_err(Failure::asking)?;
+    if generation == 0 {
         return Err(Failure::Unknown("nothing is published yet, so nothing drifts".to_owned()));
     }
     let mut merged = store.merge(&file.definitions, &options(word)).map_err(Failure::asking)?;
-    store.tell_turned(&mut merged.drift);
+    store.tell_turned(&mut merged);
     drift::merged(&merged, &file.name, true, output);
-    if merged.drift.is_empty() {
+    let running = store.definitions(generation).map_err(Failure::asking)?;
+    let pending = told(&diff(&running, &merged.definitions));
+    if !pending.is_empty() {
+        output.line(format!("{} edited, and not published: {}", file.name, change::counted(&pending)));
+        change::differences(&pending, output);
+    }
+    let same = merged.drift.is_empty() && merged.conflicts.is_empty() && pending.is_empty();
+    if same {
         output.line(format!("{}: {} says what runs", output.paint(GOOD, "no drift"), file.name));
     }
     output.json(&json!({
         "environment": store.environment(),
-        "machine": change.actor.host,
+        "machine": by.actor.host,
         "published": false,
-        "ok": merged.drift.is_empty(),
+        "ok": same,
+        "pending": pending,
         "merge": merged,
         "problems": file.warnings.problems,
     }));
-    Ok(if merged.drift.is_empty() { Exit::Yes } else { Exit::No })
+    Ok(if same { Exit::Yes } else { Exit::No })
 }
 
 /// What came of a change to one flag that is published now.
@@ -232,25 +266,30 @@ fn dry_run(begun: &Begun, word: &Publish, file: &Checked, output: &mut Output) -
     let differences = diff(&before, &merged.definitions);
     let told = told(&differences);
     drop(progress);
-    if differences.is_empty() && current > 0 {
+    if before == merged.definitions && current > 0 {
         output
             .line(format!("generation {current} holds just that already; there would be nothing to publish"));
     } else {
         output.line(format!(
             "would publish after generation {current}: {}; a snapshot of {} bytes. Nothing was changed",
-            change::counted(&told),
+            if told.is_empty() { "no answer differs".to_owned() } else { change::counted(&told) },
             words::thousands(snapshot.size())
         ));
         change::differences(&told, output);
     }
-    let (reach, _) = begun.weigh_all(&word.terms.weighed, || Ok(merged.definitions.clone()), true, output)?;
-    store.tell_turned(&mut merged.drift);
+    let (reach, _) = begun.weigh_all(&word.terms.weighed, &merged, true, output)?;
+    store.tell_turned(&mut merged);
     drift::merged(&merged, &file.name, false, output);
+    let refused = !word.keep && !merged.conflicts.is_empty();
+    if refused {
+        output.line(format!("{}: a publish would be refused", output.paint(crate::output::BAD, "conflict")));
+    }
     output.json(&json!({
         "environment": store.environment(),
         "machine": change.actor.host,
         "published": false,
         "dry_run": true,
+        "refused": refused,
         "reach": reach,
         "base": current,
         "content_id": snapshot.content_id().to_string(),
@@ -259,5 +298,5 @@ fn dry_run(begun: &Begun, word: &Publish, file: &Checked, output: &mut Output) -
         "merge": merged,
         "problems": file.warnings.problems,
     }));
-    Ok(Exit::Yes)
+    Ok(if refused { Exit::No } else { Exit::Yes })
 }

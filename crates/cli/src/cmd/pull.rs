@@ -7,7 +7,7 @@ use crate::output::{BOLD, DIM, Exit, Failure, GOOD, Outcome, Output};
 use crate::{place, privileged, words};
 use flagstone::change::Target;
 use flagstone::merge::{Pulled, pull};
-use flagstone::store::Actor;
+use flagstone::store::{Actor, Change};
 use serde_json::json;
 use std::io;
 use std::path::Path;
@@ -48,6 +48,12 @@ pub fn run(arguments: &Arguments, word: &Pull, output: &mut Output) -> Outcome {
             return Err(Failure::Refused(format!(
                 "{name} was changed by somebody else just now; nothing was changed"
             )));
+        }
+        // So that the file, once it is published, is known for a record of what ran.
+        if let Err(error) = store.note_pulled(&pulled, &Change::by_me(None))
+            && !error.is_denied()
+        {
+            output.warn(words::plain(&error.to_string()));
         }
         output.line(format!("{} {name}; commit it", output.paint(GOOD, "changed")));
     } else if word.dry_run {

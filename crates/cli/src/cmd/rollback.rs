@@ -116,6 +116,9 @@ fn plan(store: &Store, to: Option<&Target>) -> Result<Plan, Failure> {
         (Ok(_), Some(error)) => return Ok(blind(current, target, error)),
         (Err(error), _) => return Ok(blind(current, target, error.to_string())),
     };
+    // As it will be published: what the file said last stays noted, and a flag that it has stays, disabled.
+    let mut after = after;
+    flagstone::merge::keep_base(&before, &mut after, &words::today());
     let differences = diff(&before, &after);
     let mut flags: BTreeMap<String, Option<u64>> =
         change::flags(&differences).into_iter().map(|flag| (flag.to_owned(), None)).collect();

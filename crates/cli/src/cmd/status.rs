@@ -58,6 +58,12 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
         let name = if number == 0 { "killed" } else { "" };
         output.line(format!("  {name:<12} {}{known}, {text}", bad(flag, output)));
     }
+    let conflicts = store.open_conflicts().unwrap_or_default();
+    for (number, conflict) in conflicts.iter().enumerate() {
+        let name = if number == 0 { "conflicts" } else { "" };
+        let text = words::plain(&conflict.to_string()).into_owned();
+        output.line(format!("  {name:<12} {}", output.paint(WARN, text)));
+    }
     output.line(format!("  {:<12} {}", "kept", retained(&status.retained)));
     match &status.warning {
         None => output.line(format!(
@@ -99,6 +105,7 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
             "since": since,
             "reason": stop.reason(),
         })),
+        "conflicts": conflicts,
         "permissions": status.warning,
         "read_only": frozen,
         "last_change": history.last(),

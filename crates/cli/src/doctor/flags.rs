@@ -1,7 +1,7 @@
 //! The flags that are published: what somebody should look at before the next deployment.
 
 use super::store::Opened;
-use super::{BORN_ON, EXPIRED, OWNERS, PLANS, Report};
+use super::{BORN_ON, CONFLICTS, EXPIRED, OWNERS, PLANS, Report};
 use crate::words;
 use flagstone::definition::{Definitions, Flag, Percentage};
 use flagstone::guard::{Action, Policy};
@@ -23,7 +23,7 @@ pub fn checks(opened: &Opened, report: &mut Report) {
     let definitions = match read {
         Ok(read) => read,
         Err(error) => {
-            for kind in [EXPIRED, OWNERS, BORN_ON, PLANS] {
+            for kind in [EXPIRED, OWNERS, BORN_ON, PLANS, CONFLICTS] {
                 report.unknown(kind, error.clone(), None);
             }
             return;
@@ -33,6 +33,24 @@ pub fn checks(opened: &Opened, report: &mut Report) {
     owners(&definitions, report);
     born_on(opened, &definitions, report);
     plans(store, &definitions, report);
+    conflicts(&definitions, report);
+}
+
+/// Edits in a file that a publish with `--keep` left unanswered.
+fn conflicts(definitions: &Definitions, report: &mut Report) {
+    let open = flagstone::merge::open_conflicts(definitions);
+    match open.is_empty() {
+        true => report.passed(CONFLICTS, "no edit of a file waits for an answer"),
+        false => report.warned(
+            CONFLICTS,
+            format!(
+                "{} changed in the file and where the flag runs: {}",
+                words::counted(open.len() as u64, "field"),
+                words::some(open.iter().map(|found| format!("{}.{}", found.flag, found.field)), SHOWN)
+            ),
+            "flagstone publish FILE --reset FLAG.FIELD for the file's value, or --settle FLAG.FIELD for the one that runs",
+        ),
+    }
 }
 
 fn read(store: &Store, generation: u64) -> Result<Definitions, String> {

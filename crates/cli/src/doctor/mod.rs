@@ -78,13 +78,14 @@ pub const EXPIRED: Kind = kind("expired", 2);
 pub const OWNERS: Kind = kind("owners", 2);
 pub const BORN_ON: Kind = kind("born-on", 3);
 pub const PLANS: Kind = kind("plans", 2);
+pub const CONFLICTS: Kind = kind("conflicts", 3);
 pub const GUARD: Kind = critical("guard", 8);
 pub const APPLICATION: Kind = kind("application", 4);
 pub const CODE_UNDEFINED: Kind = kind("code-undefined", 6);
 pub const CODE_UNUSED: Kind = kind("code-unused", 2);
 
 /// All of them, in the order of the report.
-pub const KINDS: [Kind; 32] = [
+pub const KINDS: [Kind; 33] = [
     STORE,
     PERMISSIONS,
     HEAD,
@@ -113,6 +114,7 @@ pub const KINDS: [Kind; 32] = [
     OWNERS,
     BORN_ON,
     PLANS,
+    CONFLICTS,
     GUARD,
     APPLICATION,
     CODE_UNDEFINED,

@@ -48,7 +48,7 @@ fn shown(line: &str) -> Ran {
         _ if line.starts_with("explain customer_portal ") => {
             let shop = Shop::published();
             let example = root().join("examples/flags.json");
-            shop.run(["publish", example.to_str().unwrap(), "--reset", "all"]).exits(0);
+            shop.run(["publish", example.to_str().unwrap(), "--reset", "all", "--yes"]).exits(0);
             shop
         }
         "kill checkout --reason \"wrong totals\"" => published(&FLAGS.replace("\"old\"", "\"checkout\"")),
@@ -57,8 +57,9 @@ fn shown(line: &str) -> Ran {
             shop.write("flags.json", FLAGS.replace("\"percentage\": 50 }", "\"percentage\": 150 }"));
             shop
         }
-        "publish flags.json" | "pull flags.json" => {
+        "publish flags.json" | "publish edited.json" | "pull flags.json" => {
             let shop = Shop::published();
+            shop.write("edited.json", FLAGS.replace("\"percentage\": 50 } }", "\"percentage\": 25 } }"));
             shop.run(["rollout", "search", "75"]).exits(0);
             shop
         }

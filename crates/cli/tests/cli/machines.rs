@@ -245,7 +245,7 @@ fn what_is_said_of_a_plan_is_said_on_the_other_machine_too() {
     let shop = two_machines();
     shop.write("flags.json", crate::plans::PLANNED);
     for store in ["store", "other"] {
-        shop.run(["publish", "flags.json", "--store", store]).exits(0);
+        shop.run(["publish", "flags.json", "--yes", "--store", store]).exits(0);
     }
     let stages = || {
         ["store", "other"].map(|store| {

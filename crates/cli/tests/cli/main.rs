@@ -26,4 +26,5 @@ mod trail;
 mod travel;
 mod units;
 mod verify;
+mod weeks;
 mod why;

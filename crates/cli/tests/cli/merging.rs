@@ -12,36 +12,24 @@ fn definition(shop: &Shop, flag: &str) -> Value {
 }
 
 #[test]
-fn a_percentage_edited_in_the_file_is_not_applied_and_it_says_why_and_what_to_type() {
+fn a_percentage_edited_in_the_file_takes_effect() {
     let shop = Shop::published();
     shop.write("flags.json", FLAGS.replace("\"percentage\": 50 } }", "\"percentage\": 75 } }"));
-    for (dry, told) in
-        [("--dry-run", "there would be nothing to publish"), ("--reason=deploy", "nothing to publish")]
-    {
-        let ran = shop.run(["publish", "flags.json", dry]).exits(0);
-        assert!(ran.out.contains(told), "{}", ran.out);
-        for line in [
-            "not applied: 1 switch. Once a flag is published its switches are turned where it runs",
-            "  search: percentage is 50 %, the file says 75 %\n",
-            "flagstone rollout search 75, or flagstone publish flags.json --reset search.percentage",
-            "flagstone pull flags.json",
-        ] {
-            assert!(ran.out.contains(line), "{line}: {}", ran.out);
-        }
-    }
-    assert_eq!(generation(&shop), 1);
-    // What it says to type does it.
-    shop.run(["publish", "flags.json", "--reset", "search.percentage"]).exits(0);
-    let ran = shop.run(["publish", "flags.json"]).exits(0);
-    assert!(!ran.out.contains("not applied"), "{}", ran.out);
+    let ran = shop.run(["publish", "flags.json", "--dry-run"]).exits(0);
+    assert!(ran.out.contains("would publish after generation 1: 1 flag (1 field)"), "{}", ran.out);
+    let ran = shop.run(["publish", "flags.json", "--reason", "deploy"]).exits(0);
+    assert!(ran.out.contains("rollout.percentage  50 → 75"), "{}", ran.out);
     assert_eq!(definition(&shop, "search")["rollout"]["percentage"], 75);
-    // And back.
-    shop.run(["rollback"]).exits(0);
+    // The switch too, which is what everybody tries first.
+    shop.run(["ask", "billing_v2", "--company", "1"]).exits(0);
+    shop.write("flags.json", FLAGS.replace("\"billing_v2\": true", "\"billing_v2\": false"));
+    shop.run(["publish", "flags.json"]).exits(0);
+    shop.run(["ask", "billing_v2", "--company", "1"]).exits(1);
     assert_eq!(definition(&shop, "search")["rollout"]["percentage"], 50);
 }
 
 #[test]
-fn a_deploy_takes_back_no_switch_and_applies_what_the_code_owns() {
+fn a_file_that_says_what_it_said_changes_nothing_and_other_edits_go_out() {
     let shop = Shop::published();
     shop.run(["rollout", "search", "75"]).exits(0);
     shop.run(["allow", "search", "7"]).exits(0);
@@ -51,11 +39,14 @@ fn a_deploy_takes_back_no_switch_and_applies_what_the_code_owns() {
     let ran = shop.run(["publish", "flags.json"]).exits(0);
     for line in [
         "published generation 6 after 5: 1 flag and the segments (2 fields)",
+        "kept: 4 fields not as flags.json says. The file did not edit them, so what runs stays",
         "search: percentage is 75 %, the file says 50 %",
+        "flagstone rollout search 50, or flagstone publish flags.json --reset search.percentage",
         "search: companies allowed besides the file's: 7",
         "billing_v2: enabled is false, the file says true",
         "flagstone enable billing_v2",
         "customer_portal: companies allowed only by the file: 42",
+        "flagstone pull flags.json",
     ] {
         assert!(ran.out.contains(line), "{line}: {}", ran.out);
     }
@@ -67,14 +58,100 @@ fn a_deploy_takes_back_no_switch_and_applies_what_the_code_owns() {
 }
 
 #[test]
+fn a_conflict_refuses_the_publish_and_says_who_turned_what_and_the_ways_out() {
+    let shop = Shop::published();
+    shop.run(["rollout", "search", "5", "--actor", "alice", "--reason", "too slow"]).exits(0);
+    let edited = FLAGS
+        .replace("\"percentage\": 50 } }", "\"percentage\": 75 } }")
+        .replace("\"old\": false", "\"old\": true");
+    shop.write("flags.json", &edited);
+    for arguments in [["publish", "flags.json", "--dry-run"], ["publish", "flags.json", "--reason=deploy"]] {
+        let ran = shop.run(arguments).exits(1);
+        for line in [
+            "conflict: 1 field changed in flags.json and where the flag runs\n",
+            "  search: percentage is 5 %, the file says 75 % and said 50 %\n",
+            " by alice",
+            ": rollout, \"too slow\"\n",
+            "as the file says: flagstone publish flags.json --reset search.percentage\n",
+            "as it runs: flagstone publish flags.json --settle search.percentage\n",
+            "to publish all else, and decide later: flagstone publish flags.json --keep\n",
+        ] {
+            assert!(ran.out.contains(line), "{line}: {}", ran.out);
+        }
+    }
+    assert_eq!(generation(&shop), 2);
+    assert_eq!(definition(&shop, "old")["enabled"], false);
+    let json = shop.run(["publish", "flags.json", "--json"]).exits(1).json();
+    assert_eq!(
+        (&json["published"], &json["conflicts"][0]["turned"]["reason"]),
+        (&false.into(), &"too slow".into())
+    );
+    shop.run(["publish", "flags.json", "--check-drift"]).exits(1);
+
+    // All else goes out, and the conflict stays open, at each publish and wherever somebody looks.
+    for _ in 0..2 {
+        let ran = shop.run(["publish", "flags.json", "--keep"]).exits(0);
+        assert!(
+            ran.out.contains("search: percentage is 5 %, the file says 75 % and said 50 %"),
+            "{}",
+            ran.out
+        );
+    }
+    assert_eq!(definition(&shop, "old")["enabled"], true);
+    assert_eq!(definition(&shop, "search")["rollout"]["percentage"], 5);
+    assert_eq!(generation(&shop), 3);
+    let status = shop.run(["status"]).exits(0).out;
+    assert!(status.contains("conflicts    search: percentage is 5 %, the file says 75 %"), "{status}");
+    let status = shop.run(["status", "--json"]).exits(0).json();
+    assert_eq!(status["conflicts"][0]["turned"]["reason"], "too slow");
+    let metrics = shop.run(["metrics"]).exits(0).out;
+    assert!(metrics.contains("flagstone_conflicts 1\n"), "{metrics}");
+    let doctor = shop.run(["doctor", "--json"]).out;
+    assert!(doctor.contains("search.percentage"), "{doctor}");
+    shop.run(["publish", "flags.json"]).exits(1);
+
+    // Settled, it is answered: the same file publishes again, and keeps what runs.
+    shop.run(["publish", "flags.json", "--settle", "search.percentage"]).exits(0);
+    let ran = shop.run(["publish", "flags.json"]).exits(0);
+    assert!(ran.out.contains("search: percentage is 5 %, the file says 75 %"), "{}", ran.out);
+    assert_eq!(definition(&shop, "search")["rollout"]["percentage"], 5);
+    assert_eq!(shop.run(["status", "--json"]).json()["conflicts"], json!([]));
+    assert!(shop.run(["metrics"]).exits(0).out.contains("flagstone_conflicts 0\n"));
+    shop.run(["publish", "flags.json", "--reset", "search.percentage"]).exits(0);
+    assert_eq!(definition(&shop, "search")["rollout"]["percentage"], 75);
+}
+
+#[test]
+fn a_publish_that_moves_only_the_base_says_that_no_answer_differs() {
+    let shop = Shop::published();
+    shop.run(["rollout", "search", "75"]).exits(0);
+    shop.write("flags.json", FLAGS.replace("\"percentage\": 50 } }", "\"percentage\": 75 } }"));
+    let ran = shop.run(["publish", "flags.json"]).exits(0);
+    assert!(
+        ran.out.contains(
+            "published generation 3 after 2: no answer differs; it notes what the file says by now\n"
+        ),
+        "{}",
+        ran.out
+    );
+    let ran = shop.run(["publish", "flags.json"]).exits(0);
+    assert!(ran.out.contains("nothing to publish"), "{}", ran.out);
+    // Going back goes back to another answer.
+    shop.run(["rollback"]).exits(0);
+    assert_eq!(definition(&shop, "search")["rollout"]["percentage"], 50);
+    // And an answer's history is known across it.
+    let ran = shop.run(["why", "1"]).exits(0);
+    assert!(!ran.out.contains("not known"), "{}", ran.out);
+}
+
+#[test]
 fn drift_says_who_turned_each_switch_last_and_why() {
     let shop = Shop::published();
     shop.run(["rollout", "search", "60", "--actor", "carol", "--reason", "first step"]).exits(0);
     shop.run(["rollout", "search", "75", "--actor", "alice", "--reason", "second step"]).exits(0);
     shop.run(["allow", "search", "7", "--actor", "bob", "--reason", "a pilot"]).exits(0);
     shop.run(["disable", "billing_v2", "--actor", "dave", "--reason", "totals are wrong"]).exits(0);
-    let other = FLAGS.replace("\"percentage\": 50 }", "\"percentage\": 55 }");
-    shop.write("next.json", other);
+    shop.write("next.json", FLAGS);
     let ran = shop.run(["publish", "next.json", "--check-drift"]).exits(1);
     let lines: Vec<&str> = ran.out.lines().map(str::trim).collect();
     for (drift, who, why) in [
@@ -107,7 +184,7 @@ fn drift_fails_the_nightly_job_until_it_is_pulled() {
     assert!(ran.out.contains("no drift: flags.json says what runs"), "{}", ran.out);
     shop.run(["rollout", "search", "75"]).exits(0);
     let ran = shop.run(["publish", "flags.json", "--check-drift"]).exits(1);
-    assert!(ran.out.contains("drift: 1 switch not as flags.json says"), "{}", ran.out);
+    assert!(ran.out.contains("drift: 1 field not as flags.json says"), "{}", ran.out);
     let mut json = shop.run(["publish", "flags.json", "--check-drift", "--json"]).exits(1).json();
     let drift = json["merge"]["drift"][0].as_object_mut().unwrap();
     assert_eq!(drift.remove("turned").unwrap()["action"], "rollout");
@@ -128,7 +205,7 @@ fn drift_fails_the_nightly_job_until_it_is_pulled() {
     assert_eq!(compact(&read()), compact(FLAGS).replace("\"production\":{}", production));
     shop.run(["publish", "flags.json", "--check-drift"]).exits(0);
     let ran = shop.run(["publish", "flags.json"]).exits(0);
-    assert!(ran.out.contains("nothing to publish"), "{}", ran.out);
+    assert!(ran.out.contains("no answer differs"), "{}", ran.out);
     let ran = shop.run(["pull"]).exits(0);
     assert!(ran.out.contains("flags.json says what runs already"), "{}", ran.out);
 }
@@ -166,13 +243,24 @@ fn a_flag_managed_in_git_is_as_the_file_says_at_every_publish() {
     );
     shop.write("flags.json", &managed);
     shop.run(["publish", "flags.json"]).exits(0);
-    let ran = shop.run(["rollout", "search", "75"]).exits(0);
-    assert!(ran.out.contains("managed in git: the next publish of its file takes this back"), "{}", ran.out);
+    let ran = shop.run(["rollout", "search", "75"]).exits(1);
+    assert!(
+        ran.err.contains("search is managed in git: change it in its file and publish that"),
+        "{}",
+        ran.err
+    );
+    assert!(ran.err.contains("flagstone kill search"), "{}", ran.err);
+    shop.run(["kill", "search", "--reason", "harm"]).exits(0);
     shop.run(["publish", "flags.json", "--check-drift"]).exits(0);
     let ran = shop.run(["pull"]).exits(0);
     assert!(ran.out.contains("says what runs already"), "{}", ran.out);
+    // What a rollback takes back of it comes again: the file wins.
+    shop.write("flags.json", managed.replace("\"percentage\": 50 } }", "\"percentage\": 60 } }"));
+    shop.run(["publish", "flags.json"]).exits(0);
+    shop.run(["rollback"]).exits(0);
+    assert_eq!(definition(&shop, "search")["rollout"]["percentage"], 50);
     let ran = shop.run(["publish", "flags.json"]).exits(0);
-    assert!(ran.out.contains("rollout.percentage  75 → 50"), "{}", ran.out);
+    assert!(ran.out.contains("rollout.percentage  50 → 60"), "{}", ran.out);
 }
 
 #[test]
@@ -186,18 +274,18 @@ fn a_flag_that_the_file_drops_stays_marked_and_is_pruned_once_it_is_off() {
     assert!(ran.out.contains("old: removed: not in the file, and off for everybody"), "{}", ran.out);
     assert!(ran.out.contains("by_user: not in the file since an earlier publish"), "{}", ran.out);
     shop.run(["show", "old"]).exits(2);
-    // It comes back with its switches as they ran.
+    // It comes back, on for no more than the file says and what ran.
     shop.run(["rollout", "by_user", "35"]).exits(0);
     shop.write("flags.json", FLAGS);
     let ran = shop.run(["publish", "flags.json"]).exits(0);
     assert!(ran.out.contains("by_user: in the file again"), "{}", ran.out);
-    assert!(ran.out.contains("by_user: percentage is 35 %, the file says 30 %"), "{}", ran.out);
+    assert_eq!(definition(&shop, "by_user")["rollout"]["percentage"], 30);
     let state = shop.run(["inspect", "--definitions", "--state"]).exits(0).json();
-    assert_eq!(state["flags"]["by_user"].get("state"), None);
+    assert_eq!(state["flags"]["by_user"]["state"], json!({ "file": {} }));
 }
 
 #[test]
-fn an_older_release_turns_no_switch() {
+fn an_older_release_turns_nothing() {
     let shop = Shop::published();
     shop.run(["publish", "flags.json", "--release", "200"]).exits(0);
     assert_eq!(shop.run(["status", "--json"]).json()["store"]["release"], 200);
@@ -209,20 +297,23 @@ fn an_older_release_turns_no_switch() {
     shop.write("older.json", older);
     let ran = shop.run(["publish", "older.json", "--release", "1970-01-01T00:02:00Z"]).exits(0);
     assert!(
-        ran.out.contains("an older release than 200, which was published: no switch was turned"),
+        ran.out.contains("an older release than 200, which was published: nothing was turned"),
         "{}",
         ran.out
     );
     assert!(ran.out.contains("older: brought back by an older release: disabled"), "{}", ran.out);
     assert_eq!(definition(&shop, "search")["enabled"], true);
     assert_eq!(definition(&shop, "older")["enabled"], false);
-    assert_eq!(definition(&shop, "customer_portal")["owner"], "old-team");
+    assert_eq!(definition(&shop, "customer_portal")["owner"], "portal-team");
     shop.run(["ask", "old"]).exits(1);
-    for option in ["--prune", "--reset=all"] {
+    for option in ["--prune", "--reset=all", "--settle=all"] {
         let ran = shop.run(["publish", "older.json", "--release", "199", option]).exits(1);
         assert!(ran.err.contains("with a release older than one that was published"), "{}", ran.err);
     }
     assert_eq!(shop.run(["status", "--json"]).json()["store"]["release"], 200);
+    // The newest file goes on where it was.
+    let ran = shop.run(["publish", "flags.json", "--release", "201"]).exits(0);
+    assert!(!ran.out.contains("conflict"), "{}", ran.out);
     // A number typed wrong is not for ever.
     shop.run(["publish", "older.json", "--release", "150", "--newest"]).exits(0);
     assert_eq!(shop.run(["status", "--json"]).json()["store"]["release"], 150);
@@ -239,9 +330,9 @@ fn what_cannot_be_reset_is_told_with_what_can() {
         ("serch.percentage", "the file has no flag \"serch\" (did you mean \"search\"?)"),
         (
             "search.percentge",
-            "expected one of enabled, percentage, schedule, companies, emergency (did you mean \"percentage\"?)",
+            "expected one of enabled, percentage, companies, emergency, by, salt, bucketing, requires, rules, variants, plan, guard, managed, \
+             expires, description, owner (did you mean \"percentage\"?)",
         ),
-        ("search.rules", "rules is the file's already: a publish applies it"),
         ("gone", "the file has no flag \"gone\""),
     ] {
         let ran = shop.run(["publish", "flags.json", "--reset", what]).exits(1);
@@ -251,18 +342,10 @@ fn what_cannot_be_reset_is_told_with_what_can() {
 }
 
 #[test]
-fn the_document_says_of_each_field_whose_it_is() {
+fn the_document_names_each_field() {
     let text = include_str!("../../../../docs/operations.md");
-    let row = |name: &str| {
-        let row = text.lines().find(|line| line.starts_with(&format!("| {name} | ")));
-        row.unwrap_or_else(|| panic!("no row for {name}")).split('`').skip(1).step_by(2).collect::<Vec<_>>()
-    };
-    let owned = |owner| {
-        let fields = flagstone::merge::FIELDS.iter().filter(|field| field.owner == owner);
-        fields.map(|field| field.name).collect::<Vec<_>>()
-    };
-    assert_eq!(row("operations"), owned(flagstone::merge::Owner::Operations));
-    let mut code = owned(flagstone::merge::Owner::Code);
-    code.push("segments");
-    assert_eq!(row("the file"), code);
+    let line = text.lines().find(|line| line.starts_with("Fields are ")).unwrap_or_default();
+    let named: Vec<_> = line.split('`').skip(1).step_by(2).collect();
+    let fields: Vec<_> = flagstone::merge::FIELDS.iter().map(|field| field.name).collect();
+    assert_eq!(named, fields);
 }

@@ -143,11 +143,22 @@ fn a_rollback_and_a_publish_are_weighed_as_every_change() {
     shop.run(["rollback", "--yes"]).exits(0);
     assert_eq!(generation(&shop), 3);
     shop.write("flags.json", FLAGS.replace("\"percentage\": 50 } }", "\"percentage\": 5 } }"));
-    let ran = shop.run(["publish", "flags.json", "--reset", "search.percentage"]).exits(1);
-    assert!(ran.err.contains("search turns off for "), "{}", ran.err);
-    assert_eq!(generation(&shop), 3);
-    shop.run(["publish", "flags.json", "--reset", "search", "--yes"]).exits(0);
+    // A lower percentage that the file spells out was reviewed: it is told, and passes.
+    let ran = shop.run(["publish", "flags.json"]).exits(0);
+    assert!(ran.out.contains("  search: 510 → "), "{}", ran.out);
     assert_eq!(generation(&shop), 4);
+    shop.write(
+        "flags.json",
+        FLAGS
+            .replace("\"percentage\": 50 } }", "\"percentage\": 5 } }")
+            .replace("\"billing_v2\": true", "\"billing_v2\": false"),
+    );
+    shop.run(["publish", "flags.json"]).exits(1);
+    // What it does to a flag that requires the one edited is a side effect.
+    let json = shop.run(["publish", "flags.json", "--dry-run", "--json"]).exits(0).json();
+    assert_eq!(json["merge"]["reviewed"], serde_json::json!(["billing_v2"]));
+    shop.run(["publish", "flags.json", "--yes"]).exits(0);
+    assert_eq!(generation(&shop), 5);
 }
 
 #[test]

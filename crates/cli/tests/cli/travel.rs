@@ -88,7 +88,7 @@ fn rules_that_name_companies_travel_only_with_companies() {
     let shop = two(EMPTY);
     let rule = r#"{"flags": {"a": {"rollout": {"percentage": 0}, "rules": [{"when": {"attribute": "company", "in": [15]}}]}}}"#;
     shop.write("flags.json", rule);
-    shop.run(["publish", "flags.json", "--store", "staging"]).exits(0);
+    shop.run(["publish", "flags.json", "--yes", "--store", "staging"]).exits(0);
     let ran = shop.run(["promote", "a", "--from", "staging"]).exits(1);
     assert!(ran.err.contains("rule 1 of a: these name companies by their ids"), "{}", ran.err);
     shop.run(["promote", "a", "--from", "staging", "--with-companies"]).exits(0);

@@ -1,16 +1,18 @@
-//! What of the switches the file is to decide once: `FLAG.FIELD`, `FLAG` or `all`.
+//! What `--reset` and `--settle` name: `FLAG.FIELD`, `FLAG` or `all`.
 
-use super::fields::{Field, Owner};
+use super::fields::{FIELDS, Field};
 use crate::definition::{Definitions, did_you_mean, nearest};
 use std::collections::BTreeSet;
 
-/// Why something cannot be reset.
+/// Why an option names nothing.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum ResetError {
+pub enum ChoiceError {
     /// Neither the file nor what runs has it.
-    #[error("--reset {what}: the file has no flag \"{flag}\"{}, so there is nothing to reset it to", did_you_mean(.near.as_deref()))]
+    #[error("{option} {what}: the file has no flag \"{flag}\"{}", did_you_mean(.near.as_deref()))]
     Unknown {
+        /// `--reset` or `--settle`.
+        option: &'static str,
         /// As typed.
         what: String,
         /// The flag that was meant.
@@ -19,64 +21,66 @@ pub enum ResetError {
         near: Option<String>,
     },
     /// No such field.
-    #[error("--reset {what}: expected one of {}{}", operational(), did_you_mean(.near.as_deref()))]
+    #[error("{option} {what}: expected one of {}{}", names(), did_you_mean(.near.as_deref()))]
     NoField {
+        /// `--reset` or `--settle`.
+        option: &'static str,
         /// As typed.
         what: String,
         /// The nearest that there is.
         near: Option<String>,
     },
-    /// The file decides it at every publish.
-    #[error(
-        "--reset {what}: {field} is the file's already: a publish applies it. Reset can be {}",
-        operational()
-    )]
-    OfCode {
-        /// As typed.
-        what: String,
-        /// The field.
-        field: &'static str,
-    },
 }
 
-fn operational() -> String {
-    Field::operational().map(|field| field.name).collect::<Vec<_>>().join(", ")
+fn names() -> String {
+    FIELDS.iter().map(|field| field.name).collect::<Vec<_>>().join(", ")
 }
 
-/// All that is to be reset.
+/// All that an option names.
 #[derive(Debug, Default)]
-pub(super) struct Resets<'a> {
+pub(super) struct Choice<'a> {
     all: bool,
     flags: BTreeSet<&'a str>,
     fields: BTreeSet<(&'a str, &'static str)>,
 }
 
-impl<'a> Resets<'a> {
+impl<'a> Choice<'a> {
     /// Reads what was typed. The whole is a flag's key if there is such a flag, since keys may have dots.
     pub(super) fn of(
+        option: &'static str,
         typed: &'a [String],
         file: &Definitions,
         running: &Definitions,
-    ) -> Result<Resets<'a>, ResetError> {
-        let mut resets = Resets::default();
+    ) -> Result<Choice<'a>, ChoiceError> {
+        let mut choice = Choice::default();
         for what in typed {
             let has = |key: &str| file.flags.contains_key(key);
             if what == "all" {
-                resets.all = true;
+                choice.all = true;
             } else if has(what) {
-                resets.flags.insert(what);
+                choice.flags.insert(what);
             } else {
                 let (flag, field) = split(what, &has);
                 if !has(flag) {
                     let known = file.flags.keys().map(String::as_str);
                     let near = nearest(flag, known).filter(|_| !running.flags.contains_key(flag));
                     let (what, flag, near) = (what.clone(), flag.to_owned(), near.map(str::to_owned));
-                    return Err(ResetError::Unknown { what, flag, near });
+                    return Err(ChoiceError::Unknown { option, what, flag, near });
                 }
-                resets.fields.insert((flag, operational_field(what, field)?));
+                choice.fields.insert((flag, field_named(option, what, field)?));
             }
         }
-        Ok(resets)
+        Ok(choice)
+    }
+
+    /// Whether it names a flag with all its fields.
+    pub(super) fn has_flag(&self, flag: &str) -> bool {
+        self.all || self.flags.contains(flag)
+    }
+
+    /// Whether it names everything.
+    pub(super) fn is_all(&self) -> bool {
+        self.all
     }
 
     pub(super) fn has(&self, flag: &str, field: &Field) -> bool {
@@ -94,14 +98,9 @@ fn split<'w>(what: &'w str, has: &impl Fn(&str) -> bool) -> (&'w str, &'w str) {
         .unwrap_or((what, ""))
 }
 
-fn operational_field(what: &str, field: &str) -> Result<&'static str, ResetError> {
-    let what = || what.to_owned();
-    match Field::named(field) {
-        Some(Field { name, owner: Owner::Operations, .. }) => Ok(name),
-        Some(Field { name, .. }) => Err(ResetError::OfCode { what: what(), field: name }),
-        None => {
-            let near = nearest(field, Field::operational().map(|field| field.name)).map(str::to_owned);
-            Err(ResetError::NoField { what: what(), near })
-        }
-    }
+fn field_named(option: &'static str, what: &str, field: &str) -> Result<&'static str, ChoiceError> {
+    Field::named(field).map(|field| field.name).ok_or_else(|| {
+        let near = nearest(field, FIELDS.iter().map(|field| field.name)).map(str::to_owned);
+        ChoiceError::NoField { option, what: what.to_owned(), near }
+    })
 }

@@ -1,0 +1,134 @@
+//! Fields that the file and somebody where the flag runs both changed.
+
+use super::companies::{CompanyConflict, Listing};
+use super::drift::{Turned, shown};
+use super::fields::{COMPANIES, Field};
+use crate::definition::{Companies, CompanyId, Condition, Definitions, Flag, KeptConflict};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use std::fmt;
+
+/// Companies of a conflict that are named.
+const FIRST: usize = 10;
+
+/// One field, changed on both sides to different values.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Conflict {
+    /// The flag; `segments` for a segment.
+    pub flag: String,
+    /// The field: `percentage`; the name of a segment.
+    pub field: String,
+    /// What the file said at its last publish; of companies, see there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base: Option<Value>,
+    /// What the file says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<Value>,
+    /// What runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub running: Option<Value>,
+    /// The companies, where the field is that.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub companies: Vec<CompanyConflict>,
+    /// Whether a plan moves it just now.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub planned: bool,
+    /// Who turned it, where that was looked up and is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub turned: Option<Turned>,
+}
+
+impl Conflict {
+    pub(super) fn field(key: &str, field: &Field, [base, file, running]: [&Flag; 3]) -> Conflict {
+        let value = |flag| Some((field.value)(flag));
+        Conflict {
+            flag: key.to_owned(),
+            field: field.name.to_owned(),
+            base: value(base),
+            file: value(file),
+            running: value(running),
+            companies: Vec::new(),
+            planned: false,
+            turned: None,
+        }
+    }
+
+    pub(super) fn of_companies(key: &str, companies: Vec<CompanyConflict>) -> Conflict {
+        let (flag, field) = (key.to_owned(), COMPANIES.to_owned());
+        let (base, file, running) = (None, None, None);
+        Conflict { flag, field, base, file, running, companies, planned: false, turned: None }
+    }
+
+    pub(super) fn segment(name: &str, conditions: [Option<&Condition>; 3]) -> Conflict {
+        let [base, file, running] = conditions.map(|condition| serde_json::to_value(condition).ok());
+        let (flag, field, companies) = ("segments".to_owned(), name.to_owned(), Vec::new());
+        Conflict { flag, field, base, file, running, companies, planned: false, turned: None }
+    }
+
+    /// As the store keeps it where a publish leaves it open.
+    pub(super) fn kept(&self) -> KeptConflict {
+        let file = match &self.file {
+            Some(file) => file.clone(),
+            None => {
+                let listing = |conflict: &CompanyConflict| {
+                    (conflict.company.to_string(), Value::from(conflict.file.word()))
+                };
+                Value::Object(self.companies.iter().map(listing).collect())
+            }
+        };
+        KeptConflict { field: self.field.clone(), file }
+    }
+}
+
+impl fmt::Display for Conflict {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{}: {}", self.flag, self.field)?;
+        if let (Some(base), Some(file), Some(running)) = (&self.base, &self.file, &self.running) {
+            let shown = |value| shown(&self.field, value);
+            write!(f, " is {}, the file says {} and said {}", shown(running), shown(file), shown(base))?;
+        }
+        for (number, conflict) in self.companies.iter().take(FIRST).enumerate() {
+            let comma = if number == 0 { "" } else { ";" };
+            let (company, is, says) = (&conflict.company, conflict.running, conflict.file);
+            write!(f, "{comma} {company} is in {}, the file says {}", is.word(), says.word())?;
+        }
+        match self.companies.len().saturating_sub(FIRST) {
+            0 => Ok(()),
+            more => write!(f, "; and {more} more"),
+        }
+    }
+}
+
+/// The conflicts that publishes with `--keep` left open in what runs, and that nobody has settled since.
+pub fn open_conflicts(running: &Definitions) -> Vec<Conflict> {
+    let mut open = Vec::new();
+    for (key, flag) in &running.flags {
+        let Some(state) = &flag.state.file else { continue };
+        open.extend(state.conflicts.iter().filter_map(|kept| still_open(key, flag, &state.base, kept)));
+    }
+    open
+}
+
+fn still_open(key: &str, flag: &Flag, base: &Flag, kept: &KeptConflict) -> Option<Conflict> {
+    let field = Field::named(&kept.field)?;
+    if field.name == COMPANIES {
+        let companies = companies(&flag.companies, kept.file.as_object()?);
+        return (!companies.is_empty()).then(|| Conflict::of_companies(key, companies));
+    }
+    let running = (field.value)(flag);
+    (running != kept.file).then(|| Conflict {
+        file: Some(kept.file.clone()),
+        ..Conflict::field(key, field, [base, base, flag])
+    })
+}
+
+fn companies(running: &Companies, file: &Map<String, Value>) -> Vec<CompanyConflict> {
+    let listings = [Listing::Allow, Listing::Deny, Listing::Neither];
+    let open = file.iter().filter_map(|(company, says)| {
+        let company = CompanyId::from_text(company)?;
+        let says = listings.into_iter().find(|listing| listing.word() == says)?;
+        let running = Listing::of(running, &company);
+        (running != says).then_some(CompanyConflict { company, running, file: says })
+    });
+    open.collect()
+}
