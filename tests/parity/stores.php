@@ -51,7 +51,7 @@ $original = "$directory/original";
 run("$flagstone --store $original init --environment production");
 foreach ([true, false, true] as $number => $on) {
     file_put_contents("$directory/flags.json", json_encode(['flags' => [FLAG => $on, "n$number" => true]]));
-    run("$flagstone --store $original publish --reset all $directory/flags.json");
+    run("$flagstone --store $original publish --reset all --yes $directory/flags.json");
 }
 $change = static fn (string $words): string => "$flagstone --store STORE $words --reason test >&2";
 $newer = 'STORE/snapshots/*3-*';

@@ -75,7 +75,7 @@ function store(array $flags): string
 function publish(string $store, array $flags): void
 {
     file_put_contents("$store/../flags.json", json_encode(['flags' => $flags]));
-    command('--store', $store, 'publish', "$store/../flags.json", '--reset', 'all', '--prune');
+    command('--store', $store, 'publish', "$store/../flags.json", '--reset', 'all', '--prune', '--yes');
 }
 /** The newest snapshot's file. */
 function snapshot(string $store): string
