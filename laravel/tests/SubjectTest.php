@@ -234,6 +234,38 @@ final class SubjectTest extends TestCase
         $this->withoutExceptionHandling()->get('/below/1/seven');
     }
 
+    /** A component's later requests have no parameter, and asked for nobody. */
+    public function test_it_is_the_page_that_a_livewire_component_is_on(): void
+    {
+        require_once __DIR__ . '/doubles/packages.php';
+        $this->useSubject('route:owner');
+        $this->publish(['pilot' => ['enabled' => true, 'companies' => ['deny' => ['7', 'seven']]]]);
+        \config(['flagstone.unknown' => 'log']);
+        Schema::create('owners', static function ($table): void {
+            $table->id();
+            $table->string('slug');
+        });
+        DB::table('owners')->insert([['id' => 5, 'slug' => 'five'], ['id' => 7, 'slug' => 'seven']]);
+        Route::get('/text/{owner}', static fn (): string => 'page');
+        Route::get('/model/{owner:slug}', Support\OwnerPage::class);
+        Route::get('/none', static fn (): string => 'page');
+        Route::post('/livewire/update', 'Livewire\Updates@handleUpdate');
+        $three = static fn (string ...$paths): array => ['components' => \array_map(
+            static fn (string $path): array => ['snapshot' => \json_encode(['memo' => ['path' => $path, 'method' => 'GET']]), 'updates' => [], 'calls' => []],
+            $paths,
+        )];
+        $two = static fn (string $path): array => ['fingerprint' => ['path' => $path, 'method' => 'GET']];
+        foreach ([$three, $two] as $send) {
+            foreach (['text/5' => ['5', true], 'text/7' => ['7', false], 'model/five' => [5, true], 'model/seven' => [7, false], 'none' => [null, true], 'absent' => [null, false]] as $path => $expected) {
+                $this->postJson('/livewire/update', $send($path))->assertExactJson($expected);
+            }
+        }
+        $this->postJson('/livewire/update', $three('text/5', 'text/5'))->assertExactJson(['5', true]);
+        foreach ([[], $three('text/5') + $two('text/7'), $three('text/5', 'text/7'), ['components' => 'x'], ['components' => [['snapshot' => '7']]], ['fingerprint' => 7]] as $broken) {
+            $this->postJson('/livewire/update', $broken)->assertExactJson([null, false]);
+        }
+    }
+
     public function test_a_model_that_is_not_found_is_left_to_the_route(): void
     {
         $this->useSubject('route:owner');

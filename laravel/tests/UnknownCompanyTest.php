@@ -229,6 +229,18 @@ final class UnknownCompanyTest extends TestCase
         }
     }
 
+    public function test_the_doctor_names_a_preset_that_names_nothing(): void
+    {
+        Route::get('/c/{company}', static fn (): string => 'page');
+        foreach (['user:compny_id' => 'no attribute "compny_id"', 'route:compny' => 'route:compny', 'spatie' => 'Spatie\Multitenancy', 'user:company_id' => null, 'route:company' => null] as $preset => $problem) {
+            $this->useSubjects($preset);
+            Artisan::call('feature:doctor', ['--json' => true]);
+            $found = \array_column(\array_filter(\json_decode(Artisan::output(), true)['checks'], static fn (array $check): bool => $check['check'] === 'subject'), 'text');
+            self::assertCount($problem === null ? 0 : 1, $found, $preset);
+            $problem === null || self::assertStringContainsString($problem, \array_pop($found));
+        }
+    }
+
     public function test_a_route_that_lacks_the_parameter_that_others_have_asks_for_nobody(): void
     {
         foreach (['/a/{company}', '/a/{company?}', '/a/{company:slug}', null] as $uri) {
@@ -253,18 +265,13 @@ final class UnknownCompanyTest extends TestCase
             $this->useSubjects('route:company');
             $routes = new \Illuminate\Routing\RouteCollection();
             foreach (["p/$parameter", 'none'] as $uri) {
-                $routes->add((new \Illuminate\Routing\Route(['GET', 'HEAD'], $uri, ['uses' => self::class . '@page', 'as' => $uri]))->setContainer($this->app));
+                $routes->add((new \Illuminate\Routing\Route(['GET', 'HEAD'], $uri, ['uses' => Support\AsksPortal::class . '@page', 'as' => $uri]))->setContainer($this->app));
             }
             $this->app->make('router')->setCompiledRoutes($routes->compile());
             $response = $this->get('/none');
             $answers[] = $response->exception === null ? $response->getContent() : \get_class($response->exception);
         }
         self::assertSame(['on', UnknownCompany::class], $answers);
-    }
-
-    public static function page(): string
-    {
-        return Flagstone::enabled('portal') ? 'on' : 'off';
     }
 
     /** @return array<string, mixed> */

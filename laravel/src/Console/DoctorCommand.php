@@ -11,6 +11,7 @@ use Flagstone\Laravel\Exceptions\InvalidSetting;
 use Flagstone\Laravel\Extension;
 use Flagstone\Laravel\Flagstone;
 use Flagstone\Laravel\Notifications\Endpoints;
+use Flagstone\Laravel\Reported;
 use Flagstone\Laravel\Subject\Subjects;
 use Flagstone\Laravel\Value;
 
@@ -77,6 +78,12 @@ final class DoctorCommand extends FlagCommand
                 $check();
             } catch (InvalidSetting $problem) {
                 $this->note($name, 'problem', $problem->getMessage());
+
+                continue;
+            }
+            // A database that does not answer is no matter of flags.
+            foreach ($name === 'subject' ? Reported::or([], fn (): array => $this->laravel->make(Subjects::class)->problems()) : [] as $problem) {
+                $this->note($name, 'problem', $problem);
             }
         }
     }

@@ -12,6 +12,9 @@ use Illuminate\Http\Request;
  */
 interface SubjectResolver
 {
-    /** Null, or a subject without a company, leaves the question to the next resolver. */
+    /**
+     * Null, or a subject without a company, leaves the question to the next resolver. Subject::unknown() ends it: every flag is off, since
+     * no company at all passes every list of denied ones.
+     */
     public function resolve(Request $request): ?Subject;
 }

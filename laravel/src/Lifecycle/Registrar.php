@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Lifecycle;
 
 use Flagstone\Laravel\Http\CheckFeatureFlag;
-use Flagstone\Laravel\Subject\Travel;
+use Flagstone\Laravel\Subject\Subjects;
 use Illuminate\Contracts\Foundation\Application;
 use Illuminate\Foundation\Http\Events\RequestHandled;
 use Symfony\Component\HttpFoundation\BinaryFileResponse;
@@ -38,8 +38,8 @@ final class Registrar
                 // A worker answers one request after the other: one that did not end well is over.
                 if ($begin === \array_key_first(self::OCTANE)) {
                     $pin()->endAll();
-                    if ($app->resolved(Travel::class)) {
-                        $app->make(Travel::class)->endAll();
+                    if ($app->resolved(Subjects::class)) {
+                        $app->make(Subjects::class)->endAll();
                     }
                     // So do the copies that come after share this, and what it is made of.
                     $app->make(CheckFeatureFlag::class);

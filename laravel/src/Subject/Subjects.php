@@ -7,6 +7,8 @@ namespace Flagstone\Laravel\Subject;
 use Closure;
 use Fiber;
 use Flagstone\Laravel\Contracts\SubjectResolver;
+use Flagstone\Laravel\Subject\Resolvers\RouteResolver;
+use Flagstone\Laravel\Subject\Resolvers\TenantResolver;
 use Flagstone\Laravel\Subject\Resolvers\UserResolver;
 use Illuminate\Container\Container;
 use Illuminate\Http\Request;
@@ -79,6 +81,16 @@ final class Subjects
     public function ofUser(?object $user): Subject
     {
         return $user === null || $user === self::signedIn() ? $this->current() : $this->ofNamed($user) ?? $this->current();
+    }
+
+    /** @return list<string> why sources that the configuration names can name nobody, for `feature:doctor` */
+    public function problems(): array
+    {
+        return \array_values(\array_filter(\array_map(static fn (SubjectResolver $resolver): ?string => match (true) {
+            $resolver instanceof UserResolver => $resolver->problemOfUsers(),
+            $resolver instanceof RouteResolver, $resolver instanceof TenantResolver => $resolver->problem(),
+            default => null,
+        }, $this->resolvers)));
     }
 
     /** The company that a user belongs to; null where the configuration does not say. */
@@ -172,6 +184,12 @@ final class Subjects
             $around->auth = AuthState::now();
         }
         $this->later->bind($acting);
+    }
+
+    /** A worker between two requests: nothing acts, whatever has become of the last. */
+    public function endAll(): void
+    {
+        $this->acting = [];
     }
 
     /**

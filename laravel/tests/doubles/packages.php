@@ -12,6 +12,15 @@ namespace Livewire {
     {
     }
 
+    // What Livewire's own route calls: here, each component but says for whom it asks.
+    final class Updates
+    {
+        public function handleUpdate(): array
+        {
+            return [\Flagstone\Laravel\Facades\Flagstone::subject()->company, \Flagstone\Laravel\Facades\Flagstone::enabled('pilot')];
+        }
+    }
+
     // Livewire 2 to 4: a component may be a route's action, and binds its properties and those of its mount() when it is called.
     abstract class Component
     {

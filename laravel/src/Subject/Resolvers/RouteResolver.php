@@ -10,6 +10,7 @@ use Flagstone\Laravel\Subject\Company;
 use Flagstone\Laravel\Subject\Context;
 use Flagstone\Laravel\Subject\SignedIn;
 use Flagstone\Laravel\Subject\Subject;
+use Flagstone\Laravel\Value;
 use Illuminate\Container\Container;
 use Illuminate\Contracts\Routing\UrlRoutable;
 use Illuminate\Database\Eloquent\Model;
@@ -25,6 +26,7 @@ use ReflectionMethod;
 use ReflectionNamedType;
 use ReflectionParameter;
 use ReflectionProperty;
+use Symfony\Component\HttpKernel\Exception\HttpExceptionInterface;
 
 /**
  * "route:company": a route parameter, be it the company's key or the model bound to it.
@@ -44,20 +46,68 @@ final class RouteResolver implements SubjectResolver
     public function resolve(Request $request): ?Subject
     {
         $route = $request->route();
+        if ($route instanceof Route && !$route->hasParameter($this->parameter) && self::isLivewires($route)) {
+            $route = $this->page($request);
+            if ($route === null) {
+                return Subject::unknown("a later request of a Livewire component does not tell the page, and so not {{$this->parameter}}. Ask Flagstone::for(\$company)");
+            }
+        }
         $company = $route instanceof Route ? $this->company($route) : null;
         if ($company instanceof Subject) {
             return $company;
         }
         if ($company === null || $company === '') {
-            return $route instanceof Route && !$route->hasParameter($this->parameter) && !$this->isNamed() ? Subject::unknown(
-                "`subject` in config/flagstone.php names route:$this->parameter, and no route has a parameter of that name",
-            ) : null;
+            $problem = $route instanceof Route && !$route->hasParameter($this->parameter) ? $this->problem() : null;
+
+            return $problem === null ? null : Subject::unknown($problem);
         }
 
         return new Subject(
             Company::key($company),
             static fn (): array => Context::of($company, SignedIn::asked($request)),
         );
+    }
+
+    /** Whether the route is Livewire's own, which takes what components on a page send. */
+    private static function isLivewires(Route $route): bool
+    {
+        $uses = $route->getAction('uses');
+
+        return \is_string($uses) && \str_starts_with(\ltrim($uses, '\\'), 'Livewire\\');
+    }
+
+    /**
+     * The route of the page that the components of this request are on, as Livewire's version 2, or 3 and 4, send it. They run only once Livewire has
+     * found that nobody else has written that. Null where it is not one route.
+     */
+    private function page(Request $request): ?Route
+    {
+        $sent = $request->all();
+        // Livewire reads one of them, and leaves the other unchecked.
+        if (isset($sent['components'], $sent['fingerprint'])) {
+            return null;
+        }
+        $pages = [];
+        foreach (Value::items($sent, 'components') as $component) {
+            $snapshot = \json_decode(Value::text($component, 'snapshot') ?? '', true);
+            $pages[] = \is_array($snapshot) ? [Value::text($snapshot, 'memo', 'path'), Value::text($snapshot, 'memo', 'method')] : [null, null];
+        }
+        $pages = \array_unique($pages === [] ? [[Value::text($sent, 'fingerprint', 'path'), Value::text($sent, 'fingerprint', 'method')]] : $pages, \SORT_REGULAR);
+        [$path, $method] = \array_values($pages)[0];
+        if (\count($pages) !== 1 || $path === null) {
+            return null;
+        }
+        try {
+            return $this->router->getRoutes()->match(Request::create($request->getSchemeAndHttpHost() . '/' . \ltrim($path, '/'), $method ?? 'GET'));
+        } catch (HttpExceptionInterface) {
+            return null;
+        }
+    }
+
+    /** Why no request can have it; null where one may. */
+    public function problem(): ?string
+    {
+        return $this->isNamed() ? null : "`subject` in config/flagstone.php names route:$this->parameter, and no route has a parameter of that name";
     }
 
     private function company(Route $route): mixed

@@ -20,15 +20,24 @@ use Illuminate\Http\Request;
  */
 final class TenantResolver implements SubjectResolver
 {
-    /** @param Closure(Request): mixed $tenant a model, a key or null */
-    private function __construct(private readonly Closure $tenant, public readonly bool $isHeader = false)
+    /**
+     * @param Closure(Request): mixed $tenant a model, a key or null
+     * @param ?string $provider of the package that finds it
+     */
+    private function __construct(private readonly Closure $tenant, public readonly bool $isHeader = false, private readonly ?string $provider = null)
     {
+    }
+
+    /** Why none can be found; null where one may. */
+    public function problem(): ?string
+    {
+        return $this->provider === null || \class_exists($this->provider) ? null : "`subject` in config/flagstone.php names a tenant of $this->provider, which is not installed";
     }
 
     /** stancl/tenancy. */
     public static function tenancy(): self
     {
-        return new self(static fn (): mixed => \data_get(self::bound('Stancl\Tenancy\Tenancy'), 'tenant'));
+        return new self(static fn (): mixed => \data_get(self::bound('Stancl\Tenancy\Tenancy'), 'tenant'), false, 'Stancl\Tenancy\TenancyServiceProvider');
     }
 
     /** spatie/laravel-multitenancy. */
@@ -36,13 +45,13 @@ final class TenantResolver implements SubjectResolver
     {
         return new self(static fn (): mixed => self::bound(
             Value::text(self::all(), 'multitenancy', 'current_tenant_container_key') ?? 'currentTenant',
-        ));
+        ), false, 'Spatie\Multitenancy\MultitenancyServiceProvider');
     }
 
     /** The tenant of Filament's current panel. */
     public static function filament(): self
     {
-        return new self(static fn (): mixed => self::ofPanel(self::bound('filament')));
+        return new self(static fn (): mixed => self::ofPanel(self::bound('filament')), false, 'Filament\FilamentServiceProvider');
     }
 
     /** A request header. */

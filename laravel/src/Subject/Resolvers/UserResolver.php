@@ -12,7 +12,10 @@ use Flagstone\Laravel\Subject\Company;
 use Flagstone\Laravel\Subject\Context;
 use Flagstone\Laravel\Subject\SignedIn;
 use Flagstone\Laravel\Subject\Subject;
+use Illuminate\Auth\AuthManager;
+use Illuminate\Auth\EloquentUserProvider;
 use Illuminate\Auth\GenericUser;
+use Illuminate\Container\Container;
 use Illuminate\Database\Eloquent\Model;
 use Illuminate\Http\Request;
 use ReflectionMethod;
@@ -82,6 +85,22 @@ final class UserResolver implements SubjectResolver
         }
 
         return $key;
+    }
+
+    /** Why none of the users who sign in by the default guard can have it; null where they may, or where that is not known. */
+    public function problemOfUsers(): ?string
+    {
+        $app = Container::getInstance();
+        $auth = $app->bound('auth') ? $app->make('auth') : null;
+        $guard = $auth instanceof AuthManager ? $auth->guard() : null;
+        $provider = $guard !== null && \method_exists($guard, 'getProvider') ? $guard->getProvider() : null;
+        $user = $provider instanceof EloquentUserProvider ? $provider->createModel() : null;
+        if ($user === null || $this->hasAttribute($user) || \method_exists($user, 'flagstoneCompany')) {
+            return null;
+        }
+        $columns = $user->getConnection()->getSchemaBuilder()->getColumnListing($user->getTable());
+
+        return $columns === [] || \in_array($this->attribute, $columns, true) ? null : $this->problem($user);
     }
 
     private static function whole(Model $user): Model
