@@ -36,9 +36,9 @@ impl Lock {
         Lock::take(store, HEAD_LOCK, timeout, holder)
     }
 
-    /// The lock of head and trail, if it is free within `timeout`. Who has it is not looked for, which may take longer than the wait.
-    pub(super) fn try_head(store: &Folder, timeout: Duration, holder: &str) -> Option<Lock> {
-        Lock::attempt(store, HEAD_LOCK, timeout, holder).ok()?.ok()
+    /// The lock of head and trail, if it is free. Who has it is not looked for, which takes milliseconds.
+    pub(super) fn try_head(store: &Folder, holder: &str) -> Option<Lock> {
+        Lock::attempt(store, HEAD_LOCK, Duration::ZERO, holder).ok()?.ok()
     }
 
     fn take(store: &Folder, name: &'static str, timeout: Duration, holder: &str) -> Result<Lock, StoreError> {

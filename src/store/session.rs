@@ -123,9 +123,9 @@ impl Session {
         Lock::head(&self.folder, timeout.min(self.timeout), &self.holder)
     }
 
-    /// The lock of head and trail, if it is free within `timeout`.
-    pub(super) fn try_lock_head(&self, timeout: Duration) -> Option<Lock> {
-        Lock::try_head(&self.folder, timeout.min(self.timeout), &self.holder)
+    /// The lock of head and trail, if it is free.
+    pub(super) fn try_lock_head(&self) -> Option<Lock> {
+        Lock::try_head(&self.folder, &self.holder)
     }
 
     /// Whether the head that this session has is still the one that its path leads to: a restore may replace it.

@@ -166,8 +166,7 @@ fn a_kill_is_in_force_before_anybody_asks_who_holds_the_lock() {
         assert!(status.unwrap().status.success());
         let trace = std::fs::read_to_string(traced).unwrap();
         let (before, after) = trace.split_once("msync").expect("the head is written");
-        let waits = before.matches("clock_nanosleep").count();
-        assert!((1..=2).contains(&waits), "{waits} waits of a millisecond");
+        assert!(!before.contains("clock_nanosleep"), "{before}");
         assert!(!before.contains("/proc/locks") && after.contains("/proc/locks"), "{before}");
     }
     drop(holder.stdin.take());
