@@ -11,6 +11,7 @@ const SECOND: i64 = 1_000_000;
 const BEGIN: i64 = 1_767_571_200 * SECOND;
 
 /// One flag of a site: its counters, and when it was changed.
+#[derive(Clone)]
 struct Flag {
     key: &'static str,
     exposure: Exposure,
@@ -707,6 +708,7 @@ proptest! {
 }
 
 /// A store: flags on the pages of a site, and pages that ask none.
+#[derive(Clone)]
 struct Store {
     guard: Guard,
     now: i64,
@@ -819,6 +821,37 @@ fn a_flag_that_was_changed_long_ago_is_told_of_and_left_on() {
     let mut store = Store::new(&[200]);
     store.quiet(90);
     assert_eq!(store.until(300, 30, 0), None);
+    assert!(store.held.contains(&("f1".to_owned(), Held::Unwatched)), "{:?}", store.held);
+}
+
+#[test]
+fn a_change_before_a_quiet_time_is_watched_until_it_has_seen_a_busy_hour() {
+    // What was known before the change was forgotten after a day, so that a change on a Friday was watched until Saturday.
+    let mut store = Store::new(&[200]);
+    let hours = |store: &mut Store, hours: u64, requests: u64| {
+        for _ in 0..hours * 3600 / 50 {
+            store.now += 49 * SECOND;
+            store.flags[0].on(requests, 0, 120);
+            assert_eq!(store.look(requests, 0, 0), None);
+        }
+    };
+    hours(&mut store, 3, 200);
+    store.flags[0].changed_at = store.now + SECOND;
+    hours(&mut store, 40, 20);
+    let mut quiet = store.clone();
+    let (_, finding) = quiet.until(120, 30, 0).expect("it is watched");
+    assert_eq!(finding.flag, "f1");
+    // A guard that goes on knows it too.
+    let memory = {
+        let flag = &store.flags[0];
+        let reading = Reading::new(store.now, flag.epoch, flag.changed_at, &flag.exposure);
+        store.guard.memory(store.now, &[Sample::new(flag.key, reading, &flag.policy)])
+    };
+    let mut resumed = Store { guard: Guard::resumed(memory), ..store.clone() };
+    resumed.quiet(90);
+    assert!(resumed.until(120, 30, 0).is_some());
+    hours(&mut store, 2, 200);
+    assert_eq!(store.until(120, 30, 0), None);
     assert!(store.held.contains(&("f1".to_owned(), Held::Unwatched)), "{:?}", store.held);
 }
 

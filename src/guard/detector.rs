@@ -1,5 +1,6 @@
 //! One flag under watch.
 
+use super::busy::Busy;
 use super::control::{Control, Rate};
 use super::counts::Counts;
 use super::evidence::{Evidence, Seen};
@@ -87,6 +88,7 @@ pub struct Detector {
     since: Mark,
     kind: Option<Kind>,
     stakes: Stakes,
+    busy: Busy,
     next_tick: i64,
     /// When each step of the window began, and what was counted in it.
     window: VecDeque<(i64, Step)>,
@@ -131,6 +133,7 @@ impl Detector {
             since: Mark::change(exposure, false),
             kind: None,
             stakes: Stakes::new(at, changed_at),
+            busy: Busy::default(),
             next_tick: at,
             window: VecDeque::from([(at, Step::default())]),
             past_on: Past::new(at, &exposure.on),
@@ -155,6 +158,7 @@ impl Detector {
         let Some(stakes) = Stakes::restored(kept.stakes, at) else { return detector };
         detector.stakes = stakes;
         detector.next_tick = at + TICK;
+        detector.busy = kept.busy;
         let bucket = |bucket: usize| bucket < BUCKETS;
         let usual = kept.usual.filter(|usual| bucket(usual.p95) && bucket(usual.median));
         detector.usual = usual.map(|Before { error_rate, p95, median, on }| {
@@ -176,6 +180,7 @@ impl Detector {
         Kept {
             changed_at: self.changed_at,
             stakes: self.stakes.kept(),
+            busy: self.busy.clone(),
             cooldown,
             usual: self.usual.map(|(usual, on)| Before {
                 error_rate: usual.error_rate,
@@ -224,8 +229,8 @@ impl Detector {
         let unlikely = || !plausible(exposure, &latest, at - self.at);
         if reading.epoch != self.epoch || at < self.at || shrank(exposure, &latest) || unlikely() {
             // Whoever has it begin over and over gets no more stakes for that.
-            let (stakes, next_tick) = (self.stakes.clone(), at + TICK);
-            *self = Self { stakes, next_tick, ..Self::new(reading) };
+            let (stakes, busy, next_tick) = (self.stakes.clone(), self.busy.clone(), at + TICK);
+            *self = Self { stakes, busy, next_tick, ..Self::new(reading) };
             return None;
         }
         if at == self.at {
@@ -243,6 +248,7 @@ impl Detector {
         if reading.changed_at != self.changed_at {
             self.change(reading.changed_at, policy, &latest);
         }
+        self.busy.add(at, asked(exposure).saturating_sub(asked(&latest)));
         self.weigh_controls(reading, &latest);
         let before = self.before.as_ref().map_or(latest, Mark::exposure);
         if self.kind.is_none() {
@@ -342,9 +348,9 @@ impl Detector {
         slow.map(|line| line.pair.1).unwrap_or_default()
     }
 
-    /// Whether an hour since the change was as busy as the busiest of the last seven days.
-    pub(super) fn saw_busiest_hour(&self) -> bool {
-        self.past_on.saw_busiest_hour(self.changed_at, self.at)
+    /// Whether a flag that was changed then may be acted on by limits still.
+    pub(super) fn is_watched(&self, now: i64, changed_at: i64, policy: &Policy) -> bool {
+        self.busy.is_watched(now, changed_at, policy)
     }
 
     /// The share of the requests that asked the flag which were answered on, since it was changed; 0 to 1.
@@ -375,6 +381,7 @@ impl Detector {
         self.usual = on.map(|usual| (usual, true)).or_else(|| off().map(|usual| (usual, false)));
         self.changed_at = changed_at;
         self.stakes.change(self.at);
+        self.busy.change();
         self.asked = (0, 0);
         self.recent.clear();
         self.kind = None;
@@ -589,6 +596,12 @@ impl Detector {
         // Companies count that evidence names, however long ago.
         Seen { groups: seen.groups, ..lately }
     }
+}
+
+/// All requests that asked a flag.
+fn asked(exposure: &Exposure) -> u64 {
+    let counts = [exposure.on.requests, exposure.off.requests, exposure.gated, exposure.mixed];
+    counts.into_iter().fold(0, u64::wrapping_add)
 }
 
 fn share((requests, hits): (u64, u64)) -> Share {

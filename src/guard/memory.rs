@@ -1,6 +1,8 @@
 //! What a guard knows that the next one is to know: it is written down now and then, and may be lost.
 
+use super::busy::Busy;
 use super::kind::Kind;
+use super::policy::Policy;
 use super::sight::Blindness;
 use crate::plan::Verdict;
 use serde::{Deserialize, Serialize};
@@ -49,6 +51,9 @@ pub struct Kept {
     pub changed_at: i64,
     /// The stakes: since when they add up, when the last change was, and how many there were.
     pub stakes: (i64, i64, u32),
+    /// How busy its hours were.
+    #[serde(default)]
+    pub busy: Busy,
     /// Until when it is left alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cooldown: Option<i64>,
@@ -72,11 +77,17 @@ pub struct Kept {
 }
 
 impl Kept {
+    /// Whether the flag may be acted on by limits: it was changed lately, or has seen no hour as busy as before.
+    pub fn is_watched(&self, now: i64, policy: &Policy) -> bool {
+        self.busy.is_watched(now, self.changed_at, policy)
+    }
+
     /// Of a flag that nobody asked: nothing is known of it but when it was changed.
     pub(super) fn unasked(changed_at: i64) -> Self {
         Self {
             changed_at,
             stakes: (0, 0, 0),
+            busy: Busy::default(),
             cooldown: None,
             usual: None,
             on: Vec::new(),

@@ -77,16 +77,6 @@ impl Past {
         self.hours.iter().map(|hour| hour.hour())
     }
 
-    /// Whether an hour that began after `changed_at` was as busy as the busiest of those that are known before it.
-    pub(super) fn saw_busiest_hour(&self, changed_at: i64, now: i64) -> bool {
-        let (changed, current) = (changed_at.div_euclid(HOUR), now.div_euclid(HOUR));
-        let busiest = |within: &dyn Fn(&Hour) -> bool| {
-            self.each().filter(|hour| within(hour)).map(|hour| hour.requests).max().unwrap_or(0)
-        };
-        let before = busiest(&|hour| hour.hour <= changed);
-        busiest(&|hour| hour.hour > changed && hour.hour <= current) >= before
-    }
-
     /// Takes the counters down, at least once an hour.
     pub(super) fn record(&mut self, now: i64, cohort: &Cohort) {
         if let (Some(last), Some(from)) = (self.hours.last_mut(), &self.from) {

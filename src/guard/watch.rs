@@ -29,8 +29,6 @@ const ONE_STAGE: i64 = 300_000_000;
 const QUIET: i64 = 6 * 3_600_000_000;
 /// A flag that nobody asked for so long rests: it takes less than half of the memory of others, and no time.
 const REST: i64 = 3_600_000_000;
-/// The longest that a flag is watched after a change.
-const LONGEST_WATCH: i64 = 8 * 86_400_000_000;
 /// A gate that more than this share of the askers have is not killed for less than [`OUTAGE`].
 const MANY: f64 = 0.2;
 /// Where off is an outage, the flag is killed only while more than this share of its own requests fail.
@@ -670,8 +668,7 @@ impl Watched {
     /// Whether it may be acted on by limits: within the policy's time after a change, and until it has seen an hour as busy as the
     /// busiest of the last seven days.
     fn is_watched(&self, now: i64, sample: &Sample) -> bool {
-        let since = now.saturating_sub(sample.reading.changed_at);
-        since < sample.policy.watch || (since < LONGEST_WATCH && !self.detector.saw_busiest_hour())
+        self.detector.is_watched(now, sample.reading.changed_at, sample.policy)
     }
 
     fn verdict(&self, policy: &Policy) -> Verdict {

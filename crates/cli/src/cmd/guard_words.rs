@@ -86,7 +86,7 @@ struct Row<'a> {
 impl<'a> Row<'a> {
     fn of(key: &'a str, kept: &'a Kept, definitions: &Definitions, now: i64) -> Option<Row<'a>> {
         let policy = Policy::of(definitions.flags.get(key)?.guard.as_ref())?;
-        let watched = kept.kind == Some(Kind::Branch) || now.saturating_sub(kept.changed_at) < policy.watch;
+        let watched = kept.kind == Some(Kind::Branch) || kept.is_watched(now, &policy);
         let acts = watched && policy.action != Action::Notify;
         let would = match (&kept.verdict, policy.action, watched) {
             (_, Action::Notify, _) => "tell",
