@@ -98,6 +98,36 @@ final class TokenGuardTest extends TestCase
         $this->get('/asks', ['Authorization' => 'Bearer 5'])->assertExactJson([5, 5, 0, 7]);
     }
 
+    public function test_a_resolver_that_goes_by_another_guard_is_asked_again_as_well(): void
+    {
+        $this->useSubject(Support\OtherGuardsCompany::class);
+        Route::get('/asks', static function (): array {
+            Auth::guard('other')->setUser(new User(['id' => 105, 'company_id' => 5]));
+            $before = Flagstone::subject()->company;
+            Auth::guard('other')->setUser(new User(['id' => 107, 'company_id' => 7]));
+
+            return [$before, Flagstone::subject()->company, Flagstone::enabled('portal')];
+        });
+        $this->get('/asks')->assertExactJson([5, 7, false]);
+    }
+
+    /** A rollout by user went by the user before. */
+    public function test_the_attributes_of_a_tenant_name_the_user_who_is_signed_in_now(): void
+    {
+        $this->publish(['staff' => ['rollout' => ['percentage' => 0], 'rules' => [['name' => 'user', 'when' => ['attribute' => 'user', 'in' => [107]]]]]]);
+        foreach (['header:X-Company' => '/asks', 'route:company' => '/asks/15'] as $preset => $path) {
+            $this->useSubject($preset);
+            Route::get('/asks/{company?}', static function (): array {
+                $before = Flagstone::enabled('staff');
+                Auth::setUser(new User(['id' => 107, 'company_id' => 7]));
+
+                return [Flagstone::subject()->company, $before, Flagstone::enabled('staff')];
+            })->middleware('auth:api');
+            Auth::forgetGuards();
+            $this->get($path, ['X-Company' => '15', 'Authorization' => 'Bearer 5'])->assertExactJson(['15', false, true]);
+        }
+    }
+
     /** The tenant is found first, and nothing is where no user is signed in. */
     public function test_a_user_who_precedes_the_source_that_answered_is_asked_for_once_signed_in(): void
     {
@@ -133,6 +163,29 @@ final class TokenGuardTest extends TestCase
             Auth::forgetGuards();
             $this->get("/asks/$known", ['Authorization' => 'Bearer 5'])->assertExactJson([15, 15, 7, false, 16, 7, 7]);
         }
+    }
+
+    public function test_a_user_who_is_set_once_more_is_set_and_one_who_is_looked_up_once_more_is_not(): void
+    {
+        Auth::shouldUse('api');
+        Route::get('/asks', static function (): array {
+            Auth::setUser(new User(['id' => 107, 'company_id' => 7]));
+            $set = Flagstone::actingFor(15, static function (): mixed {
+                Auth::setUser(new User(['id' => 107, 'company_id' => 7]));
+
+                return Flagstone::subject()->company;
+            });
+            Auth::forgetGuards();
+            Auth::user();
+
+            return [$set, Flagstone::actingFor(15, static function (): mixed {
+                Auth::forgetGuards();
+                Auth::user();
+
+                return Flagstone::subject()->company;
+            })];
+        });
+        $this->get('/asks', ['Authorization' => 'Bearer 5'])->assertExactJson([7, 15]);
     }
 
     public function test_who_was_set_inside_an_inner_closure_is_not_in_the_outer_one(): void

@@ -145,11 +145,24 @@ final class RouteFlags
         if (!\is_string($class)) {
             return ['a closure'];
         }
+        // The router refuses a class that is not there.
+        if (self::isLaravels($class) || !\class_exists($class)) {
+            return [];
+        }
+        foreach (\class_parents($class) ?: [] as $parent) {
+            if (self::isLaravels($parent)) {
+                return [];
+            }
+        }
         $priority = $this->router->middlewarePriority;
         $before = \array_slice($priority, 0, (int) \array_search(CheckFeatureFlag::class, $priority, true));
-        $isLaravels = \array_filter([$class, ...\class_parents($class) ?: []], static fn (string $of): bool => \str_starts_with($of, 'Illuminate\\') || \str_starts_with($of, 'Flagstone\\Laravel\\Http\\'));
 
-        return $isLaravels !== [] || \array_intersect([$class, ...\class_implements($class) ?: []], $before) !== [] ? [] : [$class];
+        return \array_intersect([$class, ...\class_implements($class) ?: []], $before) === [] ? [$class] : [];
+    }
+
+    private static function isLaravels(string $class): bool
+    {
+        return \str_starts_with($class, 'Illuminate\\') || \str_starts_with($class, 'Flagstone\\Laravel\\Http\\');
     }
 
     /** @param callable(string): bool $holds */

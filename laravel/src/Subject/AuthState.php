@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Subject;
 
 use Closure;
+use Illuminate\Auth\AuthManager;
 use Illuminate\Auth\SessionGuard;
 use Illuminate\Container\Container;
 use Illuminate\Contracts\Auth\Authenticatable;
@@ -21,27 +22,51 @@ use Throwable;
  */
 final class AuthState
 {
-    private function __construct(private readonly ?Closure $resolver, private readonly ?Guard $guard, private readonly ?object $user)
-    {
+    /**
+     * @param array<string, object> $users by each guard that knows one
+     * @param ?Guard $guard the default one
+     */
+    private function __construct(
+        private readonly ?Closure $resolver,
+        private readonly array $users,
+        private readonly ?Guard $guard,
+        private readonly ?object $user,
+    ) {
     }
 
     public static function now(?Request $request = null): self
     {
         $app = Container::getInstance();
-        if (!$app->resolved('auth')) {
-            return new self(null, null, null);
+        $auth = $app->resolved('auth') ? $app->make('auth') : null;
+        if (!$auth instanceof AuthManager) {
+            return new self(null, [], null, null);
         }
         $request ??= $app->resolved('request') ? $app->make('request') : null;
-        $resolver = $request === null ? null : SignedIn::ownResolver($request);
-        $guard = SignedIn::madeGuard($app->make('auth'));
-        $knows = $guard !== null && \method_exists($guard, 'hasUser') && $guard->hasUser();
+        $guards = SignedIn::guards($auth);
+        $default = $auth->getDefaultDriver();
+        $users = \array_filter(\array_map(self::known(...), $guards));
 
-        return new self($resolver, $guard, $knows ? $guard->user() : null);
+        return new self($request === null ? null : SignedIn::ownResolver($request), $users, $guards[$default] ?? null, $users[$default] ?? null);
+    }
+
+    /** Whom a guard knows without looking anybody up. */
+    private static function known(Guard $guard): ?object
+    {
+        return \method_exists($guard, 'hasUser') && $guard->hasUser() ? $guard->user() : null;
     }
 
     public function equals(self $other): bool
     {
-        return $this->resolver === $other->resolver && $this->guard === $other->guard && self::isSame($this->user, $other->user);
+        if ($this->resolver !== $other->resolver || $this->guard !== $other->guard || \array_keys($this->users) !== \array_keys($other->users)) {
+            return false;
+        }
+        foreach ($this->users as $name => $user) {
+            if (!self::isSame($user, $other->users[$name])) {
+                return false;
+            }
+        }
+
+        return true;
     }
 
     /**
@@ -52,11 +77,13 @@ final class AuthState
         if ($this->resolver !== null && $this->resolver !== $before->resolver) {
             return true;
         }
-        if ($this->guard === null || $this->user === null || $this->guard === $before->guard && self::isSame($this->user, $before->user)) {
+        if ($this->guard === null || $this->user === null || $this->guard === $before->guard && $this->user === $before->user) {
             return false;
         }
+        // Another object of the same user may have been looked up once more.
+        $isOther = $this->guard === $before->guard && $before->user !== null && !self::isSame($this->user, $before->user);
 
-        return $this->guard === $before->guard && $before->user !== null || !self::isFound($this->guard, $this->user);
+        return $isOther || !self::isFound($this->guard, $this->user);
     }
 
     /** Whether it is one user, be it in two objects. */

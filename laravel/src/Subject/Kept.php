@@ -25,7 +25,7 @@ final class Kept
     /**
      * @param list<array{UserResolver, ?SignedIn, ?object, int|string|null}> $users by each resolver that was asked: whom it found signed in, how, and
      *     of which company
-     * @param ?AuthState $auth whoever is known to be signed in, where a class of the application found the subject
+     * @param ?AuthState $auth whoever is known to be signed in; null where the subject was found by `$users` alone
      */
     public function __construct(
         public readonly Subject $subject,

@@ -106,17 +106,13 @@ final class SignedIn
         return $from instanceof AuthServiceProvider || $from instanceof Request ? null : $resolver;
     }
 
-    /** The default guard, where it was made already. */
-    public static function madeGuard(object $auth): ?Guard
+    /** @return array<string, Guard> those that were made already */
+    public static function guards(AuthManager $auth): array
     {
-        if (!$auth instanceof AuthManager) {
-            return null;
-        }
         self::$guards ??= self::reader(AuthManager::class, 'guards');
         $guards = (self::$guards)($auth);
-        $guard = \is_array($guards) ? $guards[$auth->getDefaultDriver()] ?? null : null;
 
-        return $guard instanceof Guard ? $guard : null;
+        return \is_array($guards) ? \array_filter($guards, static fn (mixed $guard): bool => $guard instanceof Guard) : [];
     }
 
     /** As Laravel finds it. */

@@ -226,12 +226,10 @@ final class Subjects
             return;
         }
         $now = AuthState::now();
-        if (!$acting->auth->equals($now)) {
-            if ($now->isSetSince($acting->auth)) {
-                $acting->changed[Source::USER] = true;
-            }
-            $acting->auth = $now;
+        if ($now->isSetSince($acting->auth)) {
+            $acting->changed[Source::USER] = true;
         }
+        $acting->auth = $now;
     }
 
     /** What was set last wins: a user or tenant that was set since, else the subject that it acts for. */
@@ -276,8 +274,7 @@ final class Subjects
         $nobody = null;
         $users = [];
         $way = null;
-        $isOwn = false;
-        foreach ($this->resolvers as $resolver) {
+        foreach ($this->resolvers as $asked => $resolver) {
             if ($resolver instanceof UserResolver) {
                 $way ??= SignedIn::way($request) ?? false;
                 $user = $resolver->user($request, $way ?: null);
@@ -285,7 +282,6 @@ final class Subjects
                 $users[] = [$resolver, $way ?: null, $user, $subject?->company];
             } else {
                 $subject = $resolver->resolve($request);
-                $isOwn = $isOwn || Source::of($resolver) === Source::ANY;
             }
             if ($subject?->problem() !== null) {
                 return $subject;
@@ -296,7 +292,13 @@ final class Subjects
             }
             // A request without a route is a console's, and lives as long as the process.
             if ($routed || $request->route() !== null) {
-                $request->attributes->set(self::KEPT, new Kept($subject, $request, $users, $isOwn ? AuthState::now($request) : null));
+                $request->attributes->set(self::KEPT, new Kept(
+                    $subject,
+                    $request,
+                    $users,
+                    // A class of the application may go by any user, and a tenant's attributes name the user.
+                    $resolver instanceof UserResolver && \count($users) === $asked + 1 ? null : AuthState::now($request),
+                ));
             }
 
             return $subject;

@@ -140,7 +140,9 @@ final class UserResolver implements SubjectResolver
 
         return \property_exists($user, $this->attribute) || \method_exists($user, $this->attribute) || $user->hasGetMutator($this->attribute)
             || \method_exists($user, 'hasAttributeGetMutator') && $user->hasAttributeGetMutator($this->attribute)
-            || $user->relationLoaded($this->attribute);
+            || $user->relationLoaded($this->attribute)
+            // A class may compute it from other columns.
+            || \class_exists(\explode(':', $user->getCasts()[$this->attribute] ?? '')[0]);
     }
 
     private function company(object $user): mixed
