@@ -157,9 +157,13 @@ final class UnknownCompanyTest extends TestCase
                 return ['suspended' => true];
             }
         };
-        $this->actingAs($company);
-        self::assertSame([7, false, false], [Flagstone::subject()->company, Flagstone::enabled('portal'), Flagstone::enabled('active')]);
-        self::assertFalse(Gate::allows('feature', 'portal'));
+        // Whether it belongs to another company or not, it asks for itself, as Flagstone::for() has it.
+        foreach ([[], ['company_id' => null], ['company_id' => 15]] as $parent) {
+            $this->actingAs((clone $company)->forceFill($parent));
+            self::assertSame([7, false, false], [Flagstone::subject()->company, Flagstone::enabled('portal'), Flagstone::enabled('active')]);
+            self::assertFalse(Gate::allows('feature', 'portal'));
+            self::assertFalse(Flagstone::for(Auth::user())->enabled('portal'));
+        }
     }
 
     public function test_one_that_belongs_to_no_company_says_so(): void

@@ -32,6 +32,9 @@ final class UserResolver implements SubjectResolver
 
     private readonly Column $column;
 
+    /** @var array<class-string, bool> whether users of a class name their company themselves */
+    private array $naming = [];
+
     /** @var WeakMap<Model, Model> saved models that lack the attribute, and their whole rows */
     private WeakMap $rows;
 
@@ -60,24 +63,25 @@ final class UserResolver implements SubjectResolver
     }
 
     /**
-     * The subject that this user asks for. One that lacks the attribute is the company itself, where it says so by flagstoneCompany();
-     * else its company is unknown: another model signs in, or the configuration misspells the attribute.
+     * The subject that this user asks for: of the company that it names itself by flagstoneCompany(), else by the attribute. The company of one that
+     * lacks both is unknown: another model signs in, or the configuration misspells the attribute.
      */
     public function of(object $user): Subject
     {
         $company = $this->key($user);
-        if ($company === null && !$this->hasAttribute($this->rows[$user] ?? $user)) {
-            return \method_exists($user, 'flagstoneCompany')
-                ? new Subject(Company::key($user), static fn (): array => Context::of($user), true)
-                : Subject::unknown($this->problem($user), true);
+        if ($company === null && !$this->namesItself($user) && !$this->hasAttribute($this->rows[$user] ?? $user)) {
+            return Subject::unknown($this->problem($user), true);
         }
 
         return new Subject($company, fn (): array => Context::of($this->company($user), $user), true);
     }
 
-    /** The attribute's value: of the user's row in the database, where the user was loaded without that column. */
+    /** The company's key: the attribute of the user's row in the database, where the user was loaded without that column. */
     public function key(object $user): int|string|null
     {
+        if ($this->namesItself($user)) {
+            return Company::key($user);
+        }
         $key = $this->column->of($user) ?? Company::key($user->{$this->attribute} ?? null);
         if ($key === null && $user instanceof Model && $user->exists && !$this->hasAttribute($user)) {
             $row = $this->rows[$user] ??= self::whole($user);
@@ -101,6 +105,11 @@ final class UserResolver implements SubjectResolver
         $columns = $user->getConnection()->getSchemaBuilder()->getColumnListing($user->getTable());
 
         return $columns === [] || \in_array($this->attribute, $columns, true) ? null : $this->problem($user);
+    }
+
+    private function namesItself(object $user): bool
+    {
+        return $this->naming[$user::class] ??= \method_exists($user, 'flagstoneCompany');
     }
 
     private static function whole(Model $user): Model
