@@ -650,3 +650,67 @@ fn noticed(now: i64, notice: &Notice) -> Event {
 fn event(now: i64, event: &'static str, flag: Option<String>, text: String) -> Event {
     Event { at: words::at(now), event, flag, text, finding: None }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: i64 = 1_000_000;
+
+    /// A store where only this user can put one, removed when dropped.
+    struct Shelf(PathBuf);
+
+    impl Shelf {
+        fn with_a_store() -> Shelf {
+            let home = std::env::var_os("HOME").map(PathBuf::from);
+            let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target");
+            let places = [home, Some("/var/lib".into()), Some(built)];
+            let name = format!("flagstone-guarding-{}", std::process::id());
+            let made = places.into_iter().flatten().find_map(|place| {
+                let directory = place.join(&name);
+                Store::init(&directory, "testing", None).is_ok().then_some(directory)
+            });
+            Shelf(made.expect("a trusted directory"))
+        }
+
+        /// What the guard wrote into the trail.
+        fn told(&self) -> Vec<(NoticeKind, String)> {
+            let mut told = Vec::new();
+            let store = Store::open(&self.0).unwrap();
+            let read = store.read_audit(|record| {
+                told.extend(record.notice.map(|notice| (notice, record.reason.unwrap_or_default())));
+            });
+            read.unwrap();
+            told
+        }
+    }
+
+    impl Drop for Shelf {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn a_guard_that_sees_nothing_for_two_minutes_is_told_of_once() {
+        let shelf = Shelf::with_a_store();
+        let memory = shelf.0.join("memory");
+        let mut dry = Watcher::new(&shelf.0, &memory, true);
+        let mut guard = Watcher::new(&shelf.0, &memory, false);
+        let begin = words::now();
+        for second in [0, 60, 119] {
+            guard.look(begin + second * SECOND);
+            dry.look(begin + second * SECOND);
+        }
+        assert_eq!(shelf.told(), []);
+        for second in [121, 180, 600] {
+            guard.look(begin + second * SECOND);
+            dry.look(begin + second * SECOND);
+        }
+        let told = shelf.told();
+        assert_eq!(told.len(), 1, "{told:?}");
+        let (notice, why) = &told[0];
+        assert_eq!(*notice, NoticeKind::Blind);
+        assert!(why.starts_with(&format!("the guard sees nothing since {}: ", words::at(begin))), "{why}");
+    }
+}
