@@ -191,7 +191,7 @@ impl Watch {
 }
 
 /// Puts links in the place of a store's files and takes them away again, one name after the other, until it is told to stop.
-fn exchange(scene: &Scene, target: &AtomicUsize, stop: &AtomicBool) -> u64 {
+fn exchange(scene: &Scene, target: &AtomicUsize, stop: &AtomicBool, exchanges: &AtomicUsize) {
     let links: Vec<PathBuf> = NAMES
         .iter()
         .enumerate()
@@ -201,14 +201,13 @@ fn exchange(scene: &Scene, target: &AtomicUsize, stop: &AtomicBool) -> u64 {
             link
         })
         .collect();
-    let mut exchanges = 0;
     while !stop.load(Ordering::Relaxed) {
         let number = target.load(Ordering::Relaxed);
         let (name, link) = (scene.store.join(NAMES[number]), &links[number]);
         let swap = || renameat_with(CWD, &name, CWD, link, RenameFlags::EXCHANGE).is_ok();
         // What a command replaced meanwhile is swapped back as it is: only the link goes out again.
         if swap() {
-            exchanges += 1;
+            let exchanges = exchanges.fetch_add(1, Ordering::Relaxed);
             (0..exchanges % 400).for_each(|_| std::hint::spin_loop());
             if std::fs::symlink_metadata(&name).is_ok_and(|found| found.is_symlink()) {
                 swap();
@@ -222,22 +221,24 @@ fn exchange(scene: &Scene, target: &AtomicUsize, stop: &AtomicBool) -> u64 {
             let _ = symlink(scene.outside.join(NAMES[number]), link);
         }
     }
-    exchanges
 }
 
 #[test]
 fn links_that_are_exchanged_while_a_store_is_changed_lead_nobody_out_of_it() {
     for (name, command) in COMMANDS {
         let scene = scene();
-        let (target, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let (target, stop, exchanged) = (AtomicUsize::new(0), AtomicBool::new(false), AtomicUsize::new(0));
         let before = look(&scene.outside);
         let watch = Watch::begin(&scene.outside);
         let (mut done, mut refused) = (0, 0);
-        let exchanges = std::thread::scope(|scope| {
-            let thread = scope.spawn(|| exchange(&scene, &target, &stop));
+        std::thread::scope(|scope| {
+            let thread = scope.spawn(|| exchange(&scene, &target, &stop, &exchanged));
             let since = Instant::now();
             let mut number = 0;
-            while since.elapsed() < Duration::from_millis(400) {
+            // On a busy machine the other thread waits for its turn.
+            let enough = || exchanged.load(Ordering::Relaxed) >= 100;
+            let over = |since: Instant| since.elapsed() > Duration::from_secs(60);
+            while since.elapsed() < Duration::from_millis(400) || done == 0 || !(enough() || over(since)) {
                 number += 1;
                 target.store(number as usize % NAMES.len(), Ordering::Relaxed);
                 match command(&scene.store, number) {
@@ -246,8 +247,9 @@ fn links_that_are_exchanged_while_a_store_is_changed_lead_nobody_out_of_it() {
                 }
             }
             stop.store(true, Ordering::Relaxed);
-            thread.join().unwrap()
+            thread.join().unwrap();
         });
+        let exchanges = exchanged.into_inner();
         assert_eq!(watch.events(), [] as [String; 0], "{name}: opened outside of the store");
         assert_eq!(look(&scene.outside), before, "{name}");
         println!("{name}: {done} done, {refused} refused, {exchanges} exchanges");
@@ -377,7 +379,7 @@ fn a_file_of_holes_is_refused_before_it_is_read() {
         std::fs::OpenOptions::new().write(true).open(path).unwrap().set_len(size).unwrap();
         std::fs::set_permissions(path, PermissionsExt::from_mode(before)).unwrap();
     };
-    let since = Instant::now();
+    let since = support::worked();
     for (name, size) in [
         ("config.json", 3 << 30),
         ("keys/trusted", 3 << 30),
@@ -397,16 +399,17 @@ fn a_file_of_holes_is_refused_before_it_is_read() {
     assert!(store.guards_memory().unwrap_err().to_string().contains(large));
     assert!(store.history().unwrap_err().to_string().contains(large));
     assert!(store.verify_audit().unwrap_err().to_string().contains(large));
-    assert!(since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
+    let took = support::worked() - since;
+    assert!(took < Duration::from_secs(5), "{took:?}");
     // A kill reads the trail's end alone.
     assert!(store.kill("portal", change()).unwrap().changed);
 }
 
 #[test]
 fn no_file_of_a_store_is_opened_by_its_path() {
-    // Those open what is no part of a store: what the system knows of users, random bytes, files that the config names; `open_plain` is the
+    // Those open what is no part of a store: what the system knows of users and mounts, random bytes, files that the config names; `open_plain` is the
     // counters'; `load` looks whether the head's path leads to another file, and opens nothing.
-    let others = ["actor.rs", "users.rs", "named.rs", "layout.rs", "load.rs"];
+    let others = ["actor.rs", "users.rs", "named.rs", "layout.rs", "load.rs", "fuse.rs"];
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store");
     let mut looked = 0;
     for entry in std::fs::read_dir(folder).unwrap() {

@@ -760,7 +760,10 @@ fn a_request_whose_thread_dies_is_counted_as_failed_once() {
     seen("another thread holds them");
     drop(second);
     seen("nobody holds them again");
-    assert_eq!(counts(directory.path(), NOON).workers.len(), 0);
+    // A process that another test starts just now holds them until its program runs.
+    while !counts(directory.path(), NOON).workers.is_empty() {
+        std::thread::yield_now();
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use super::error::StoreError;
+use super::layout::above_standard;
 #[cfg(feature = "publisher")]
 use super::open::FileId;
 #[cfg(feature = "publisher")]
@@ -152,7 +153,7 @@ impl Folder {
         };
         let flags = mode | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
         let file = match openat(&self.directory, name, flags, Mode::empty()) {
-            Ok(file) => File::from(file),
+            Ok(file) => above_standard(File::from(file)).map_err(failed)?,
             Err(Errno::NOENT) => return Ok(None),
             Err(error) => return Err(failed(error.into())),
         };

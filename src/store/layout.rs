@@ -10,6 +10,7 @@ use crate::snapshot::ContentId;
 use rustix::fs::OFlags;
 use std::fs::{File, OpenOptions};
 use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -56,7 +57,18 @@ pub(super) fn retained(store: &Folder) -> Result<Vec<(u64, ContentId)>, StoreErr
 /// Opens a file that is no symbolic link, without waiting for the other end of a pipe.
 pub(crate) fn open_plain(path: &Path, write: bool) -> io::Result<File> {
     let flags = OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-    OpenOptions::new().read(true).write(write).custom_flags(flags.bits().cast_signed()).open(path)
+    above_standard(
+        OpenOptions::new().read(true).write(write).custom_flags(flags.bits().cast_signed()).open(path)?,
+    )
+}
+
+/// Moves a descriptor to 3 or above. In a daemon that closed 0, 1 and 2 the next file that is opened would be its standard output,
+/// and take what it prints.
+pub(crate) fn above_standard(file: File) -> io::Result<File> {
+    if file.as_raw_fd() > 2 {
+        return Ok(file);
+    }
+    Ok(File::from(rustix::io::fcntl_dupfd_cloexec(&file, 3)?))
 }
 
 #[cfg(all(test, feature = "publisher"))]

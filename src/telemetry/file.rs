@@ -302,11 +302,13 @@ fn temporary(path: &Path) -> PathBuf {
 }
 
 /// Whether the file still has a name, since one that was removed is counted in by nobody who comes later, and is what it was
-/// when it was made. `least` is the size that this thread knows it to have had.
+/// when it was made, and still this process's user's, who may have been root when it was opened. `least` is the size that this thread knows
+/// it to have had.
 pub(super) fn is_sound(opened: &Opened, least: u64) -> bool {
     let Ok(found) = fstat(&opened.file) else { return false };
     let size = u64::try_from(found.st_size).unwrap_or(0);
     found.st_nlink > 0
+        && found.st_uid == geteuid().as_raw()
         && size >= least
         && is_size(size)
         && opened.memory.get(header::MAGIC * 8) == MAGIC

@@ -6,6 +6,7 @@ use crate::output::{Exit, GOOD, Output, WARN};
 use crate::{process, relay, words};
 use flagstone::store::{Config, Machine};
 use serde_json::{Value, json};
+use std::io;
 use std::process::{Command, ExitStatus};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -19,10 +20,13 @@ pub struct Word {
     pub input: Option<Vec<u8>>,
 }
 
+/// A thread that waits for a machine's answer, if one could be started.
+type Running = io::Result<JoinHandle<Result<Value, String>>>;
+
 /// A word under way.
 #[derive(Default)]
 pub struct Sent {
-    machines: Vec<(String, JoinHandle<Result<Value, String>>)>,
+    machines: Vec<(String, Running)>,
     /// Why it is not known where to send it.
     unknown: Option<String>,
 }
@@ -40,7 +44,7 @@ pub fn send(config: &Config, environment: &str, word: Word) -> Sent {
     let input = word.input.map(Arc::new);
     let machines = config.machines.iter().map(|(name, machine)| {
         let run = (machine.clone(), arguments.clone(), input.clone());
-        let thread = thread::spawn(move || {
+        let thread = thread::Builder::new().spawn(move || {
             let (machine, arguments, input) = run;
             answer(&machine, &arguments, input)
         });
@@ -57,8 +61,10 @@ pub fn unknown(problem: String) -> Sent {
 impl Sent {
     /// Waits for all of them, and tells of each. `again` is what does the same when it is typed once more, where what was typed would not.
     pub fn tell(self, again: Option<&str>, output: &mut Output) -> Arrived {
-        let ended =
-            |thread: JoinHandle<_>| thread.join().unwrap_or_else(|_| Err("it could not be run".to_owned()));
+        let ended = |thread: Running| match thread {
+            Ok(thread) => thread.join().unwrap_or_else(|_| Err("it could not be run".to_owned())),
+            Err(error) => Err(format!("no thread can be started to run it: {error}")),
+        };
         let machines: Vec<_> =
             self.machines.into_iter().map(|(name, thread)| (name, ended(thread))).collect();
         for (name, answer) in &machines {

@@ -51,17 +51,26 @@ pub fn run(
     unsafe { command.pre_exec(isolate) };
     command.stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() });
     let mut child = command.spawn().map_err(|error| format!("cannot run {name}: {error}"))?;
-    if let (Some(mut stdin), Some(input)) = (child.stdin.take(), input) {
-        thread::spawn(move || {
-            // A program that does not read it says itself what is wrong.
-            let _ = stdin.write_all(&input);
-        });
-    }
-    let out = child.stdout.take().map(kept);
-    let err = child.stderr.take().map(kept);
+    let (out, err) = match beside(&mut child, input) {
+        Ok(pipes) => pipes,
+        Err(error) => {
+            let _ = child.kill().and_then(|()| child.wait());
+            return Err(format!("cannot run {name}: no thread can be started beside it: {error}"));
+        }
+    };
     let ended = wait(&mut child, patience).map_err(|error| format!("cannot wait for {name}: {error}"))?;
     let [out, err] = [out, err].map(|kept| kept.map(Kept::text).unwrap_or_default());
     Ok(ended.map(|status| Ran { status, out, err }))
+}
+
+/// Writes its input and reads what it prints, in threads of their own.
+fn beside(child: &mut Child, input: Option<Arc<Vec<u8>>>) -> io::Result<(Option<Kept>, Option<Kept>)> {
+    if let (Some(mut stdin), Some(input)) = (child.stdin.take(), input) {
+        // A program that does not read it says itself what is wrong.
+        thread::Builder::new().spawn(move || drop(stdin.write_all(&input)))?;
+    }
+    let out = child.stdout.take().map(kept).transpose()?;
+    Ok((out, child.stderr.take().map(kept).transpose()?))
 }
 
 /// In the new process, before the program starts. A session is a group of its own as well, to end with all that it starts;
@@ -114,18 +123,18 @@ fn wait(child: &mut Child, patience: Duration) -> io::Result<Option<ExitStatus>>
 /// What is read from a pipe, up to a limit. Somebody may hold the pipe open for ever.
 struct Kept(Arc<Mutex<Vec<u8>>>, JoinHandle<()>);
 
-fn kept(mut pipe: impl Read + Send + 'static) -> Kept {
+fn kept(mut pipe: impl Read + Send + 'static) -> io::Result<Kept> {
     let kept = Arc::new(Mutex::new(Vec::new()));
     let into = Arc::clone(&kept);
-    let thread = thread::spawn(move || {
+    let thread = thread::Builder::new().spawn(move || {
         let mut buffer = [0; 4096];
         while let Ok(read @ 1..) = pipe.read(&mut buffer) {
             let (Ok(mut kept), Some(bytes)) = (into.lock(), buffer.get(..read)) else { return };
             let room = KEPT.saturating_sub(kept.len()).min(read);
             kept.extend_from_slice(bytes.get(..room).unwrap_or_default());
         }
-    });
-    Kept(kept, thread)
+    })?;
+    Ok(Kept(kept, thread))
 }
 
 impl Kept {

@@ -129,10 +129,12 @@ pub fn sides<'a>(flag: &str, keys: &[Key<'a>], sides: [Option<Side>; 2], now: i6
     }
     thread::scope(|scope| {
         let parts = keys.chunks(keys.len().div_ceil(threads));
-        let parts: Vec<_> = parts.map(|part| (part, scope.spawn(|| asked(part)))).collect();
+        let asked = &asked;
+        let begin = |part| (part, thread::Builder::new().spawn_scoped(scope, move || asked(part)).ok());
+        let parts: Vec<_> = parts.map(begin).collect();
         let mut whole = Sides::default();
         for (part, thread) in parts {
-            let mut part = thread.join().unwrap_or_else(|_| asked(part));
+            let mut part = thread.and_then(|thread| thread.join().ok()).unwrap_or_else(|| asked(part));
             whole.before += part.before;
             whole.inside.append(&mut part.inside);
             whole.enters.append(&mut part.enters);

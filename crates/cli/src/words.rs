@@ -86,18 +86,28 @@ pub fn parse_percentage(text: &str) -> Option<Percentage> {
 
 /// Text that somebody else wrote, with what could move a terminal's cursor or turn its text around written out.
 pub fn plain(text: &str) -> Cow<'_, str> {
-    escaped(text, harmful, |c| c.escape_default().to_string())
+    escaped(text, |_, c| harmful(c), |c| c.escape_default().to_string())
 }
 
 /// What goes to a terminal: as [`plain`], but with the lines and styles that the command makes itself.
 pub fn visible(text: &str) -> Cow<'_, str> {
-    escaped(text, |c| harmful(c) && !matches!(c, '\x1b' | '\n' | '\t'), |c| c.escape_default().to_string())
+    let harmful = |at, c| harmful(c) && !matches!(c, '\n' | '\t') && !is_style(&text[at..]);
+    escaped(text, harmful, |c| c.escape_default().to_string())
+}
+
+/// Whether it begins with an escape sequence that changes colours and weight alone, and hides nothing (ECMA-48, SGR without 8).
+fn is_style(text: &str) -> bool {
+    let parameters = text.strip_prefix("\x1b[").and_then(|rest| Some(rest.split_once('m')?.0));
+    parameters.is_some_and(|found| {
+        found.bytes().all(|byte| byte.is_ascii_digit() || byte == b';')
+            && found.split(';').all(|one| one != "8")
+    })
 }
 
 /// A JSON document that says the same and moves no terminal: within its strings such characters are escaped.
 pub fn visible_json(text: &str) -> Cow<'_, str> {
     let escape = |c: char| c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect();
-    escaped(text, |c| harmful(c) && !matches!(c, '\n' | '\t' | '\r'), escape)
+    escaped(text, |_, c| harmful(c) && !matches!(c, '\n' | '\t' | '\r'), escape)
 }
 
 /// Whether a terminal, or who reads it, may take it for something else than text.
@@ -107,13 +117,18 @@ fn harmful(c: char) -> bool {
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-fn escaped(text: &str, harmful: impl Fn(char) -> bool, escape: impl Fn(char) -> String) -> Cow<'_, str> {
-    if !text.chars().any(&harmful) {
+/// `harmful` is told the place of each character in bytes.
+fn escaped(
+    text: &str,
+    harmful: impl Fn(usize, char) -> bool,
+    escape: impl Fn(char) -> String,
+) -> Cow<'_, str> {
+    if !text.char_indices().any(|(at, c)| harmful(at, c)) {
         return Cow::Borrowed(text);
     }
     let mut clean = String::with_capacity(text.len() + 8);
-    for c in text.chars() {
-        match harmful(c) {
+    for (at, c) in text.char_indices() {
+        match harmful(at, c) {
             true => clean.push_str(&escape(c)),
             false => clean.push(c),
         }
@@ -255,6 +270,10 @@ mod tests {
     fn what_a_terminal_would_obey_is_written_out() {
         // CSI as one character and marks of direction went through, as they are no control characters of ASCII.
         assert_eq!(visible("a\u{9b}31m\u{202e}b \x1b[1mbold\n"), "a\\u{9b}31m\\u{202e}b \x1b[1mbold\n");
+        // A variant's name reached the terminal as it was.
+        for harm in ["\x1b]0;title\x07", "\x1b[2J", "\x1b[8m", "\x1b[1;8m", "\x1b[", "\x1b"] {
+            assert!(!visible(harm).contains('\x1b'), "{harm:?}");
+        }
         assert_eq!(plain("a\x1b[1m\n"), "a\\u{1b}[1m\\n");
         let document = "{\n  \"a\": \"\u{9b}\u{e0001}é\"\n}";
         let seen = visible_json(document);

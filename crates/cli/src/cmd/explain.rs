@@ -43,7 +43,7 @@ pub fn run(arguments: &Arguments, word: &Ask, output: &mut Output) -> Outcome {
         sentence.push_str(&format!(", {} is off", served.snapshot.flag_key(blocker)));
     }
     if let Some(variant) = variant {
-        sentence.push_str(&format!(", variant {}", variant.name));
+        sentence.push_str(&format!(", variant {}", words::plain(variant.name)));
     }
     output.line(sentence);
     output.line("");
