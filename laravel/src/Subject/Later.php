@@ -29,6 +29,12 @@ final class Later
 {
     private const DEFERRED = 'Illuminate\Support\Defer\DeferredCallbackCollection';
 
+    /** What runs later where it is a part of an array or a collection. */
+    private const PARTS = [PendingDispatch::class, PendingBroadcast::class, View::class, StreamedResponse::class, LazyCollection::class, Generator::class, Collection::class];
+
+    /** @var array<class-string, bool> whether objects of a class are such parts: thousands of models are not */
+    private static array $late = [];
+
     /** Arrays and collections within each other that are looked through: an array may hold itself. */
     private const DEPTH = 4;
 
@@ -68,7 +74,7 @@ final class Later
     {
         $changed = false;
         foreach ($depth < self::DEPTH ? $results : [] as $key => $result) {
-            if ((\is_object($result) || \is_array($result)) && !$result instanceof Responsable) {
+            if (\is_array($result) || \is_object($result) && (self::$late[$result::class] ??= self::isLate($result))) {
                 $later = $this->result($subject, $result, $depth + 1);
                 if ($later !== $result) {
                     $results[$key] = $later;
@@ -78,6 +84,17 @@ final class Later
         }
 
         return $changed ? $results : null;
+    }
+
+    private static function isLate(object $result): bool
+    {
+        foreach (self::PARTS as $class) {
+            if ($result instanceof $class) {
+                return !$result instanceof Responsable;
+            }
+        }
+
+        return false;
     }
 
     private function response(Responsable $result): mixed
