@@ -1,6 +1,6 @@
 //! What the guard holds in memory for each flag, by an allocator that counts. It has a process of its own.
 
-use flagstone::guard::{Busy, Decision, Guard, Hour, Kept, Memory, Policy, Reading, Sample, Verdict};
+use flagstone::guard::{BusyHours, Decision, Guard, Hour, Kept, Memory, Policy, Reading, Sample, Verdict};
 use flagstone::telemetry::{Cohort, Exposure, GROUPS, duration};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -93,7 +93,7 @@ impl Flags {
         };
         let kept = |key: &String| {
             let kept = Kept {
-                busy: Busy::default(),
+                busy: BusyHours::default(),
                 changed_at: BEGIN,
                 stakes: (BEGIN, BEGIN, 1),
                 cooldown: None,

@@ -1,6 +1,6 @@
 //! One flag under watch.
 
-use super::busy::Busy;
+use super::busy_hours::BusyHours;
 use super::control::{Control, Rate};
 use super::counts::Counts;
 use super::evidence::{Evidence, Seen};
@@ -88,7 +88,7 @@ pub struct Detector {
     since: Mark,
     kind: Option<Kind>,
     stakes: Stakes,
-    busy: Busy,
+    busy: BusyHours,
     next_tick: i64,
     /// When each step of the window began, and what was counted in it.
     window: VecDeque<(i64, Step)>,
@@ -133,7 +133,7 @@ impl Detector {
             since: Mark::change(exposure, false),
             kind: None,
             stakes: Stakes::new(at, changed_at),
-            busy: Busy::default(),
+            busy: BusyHours::default(),
             next_tick: at,
             window: VecDeque::from([(at, Step::default())]),
             past_on: Past::new(at, &exposure.on),

@@ -1,6 +1,6 @@
 //! What a guard knows that the next one is to know: it is written down now and then, and may be lost.
 
-use super::busy::Busy;
+use super::busy_hours::BusyHours;
 use super::kind::Kind;
 use super::policy::Policy;
 use super::sight::Blindness;
@@ -53,7 +53,7 @@ pub struct Kept {
     pub stakes: (i64, i64, u32),
     /// How busy its hours were.
     #[serde(default)]
-    pub busy: Busy,
+    pub busy: BusyHours,
     /// Until when it is left alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cooldown: Option<i64>,
@@ -87,7 +87,7 @@ impl Kept {
         Self {
             changed_at,
             stakes: (0, 0, 0),
-            busy: Busy::default(),
+            busy: BusyHours::default(),
             cooldown: None,
             usual: None,
             on: Vec::new(),

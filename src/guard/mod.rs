@@ -6,7 +6,7 @@
 //! turned on or undone here, and nothing is done where the numbers do not tell. `docs/guard.md` has the method, and how well it does.
 
 mod aftermath;
-mod busy;
+mod busy_hours;
 mod choose;
 mod control;
 mod counts;
@@ -28,7 +28,7 @@ mod watch;
 
 pub use crate::plan::Verdict;
 pub use aftermath::Outcome;
-pub use busy::Busy;
+pub use busy_hours::BusyHours;
 pub use choose::{Held, Suspect, choose};
 pub use detector::{Detector, FALSE_ALARMS, Reading};
 pub use finding::{Against, Finding, Ground, Harm, Share};

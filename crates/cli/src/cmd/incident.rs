@@ -20,8 +20,8 @@ use std::time::Duration;
 
 /// Changes shown.
 const CHANGES: usize = 8;
-/// What the guard told that is shown.
-const TOLD: usize = 5;
+/// Notices of the guard that are shown.
+const NOTICES: usize = 5;
 /// Flags shown that fail, and plans that are held.
 const FLAGS: usize = 3;
 /// Requests that a rate is made of at least.
@@ -42,11 +42,11 @@ pub fn run(arguments: &Arguments, word: &Incident, output: &mut Output) -> Ran {
     let status = store.status().map_err(Failure::asking)?;
     let held = held(&store);
     // An emergency is no time for a trail that cannot be read.
-    let (changes, told, untold) = match Trail::read(&store, since, now) {
-        Ok(Trail { changes, told }) => (changes, told, None),
+    let (changes, notices, untold) = match Trail::read(&store, since, now) {
+        Ok(Trail { changes, notices }) => (changes, notices, None),
         Err(error) => (Vec::new(), Vec::new(), Some(error)),
     };
-    let harm = told.iter().filter_map(Told::began).min();
+    let harm = notices.iter().filter_map(Notice::began).min();
 
     let title = format!("{} on {}", store.environment(), words::plain(&Actor::current().host));
     output.line(format!("{}, {} to {}", output.paint(BOLD, title), words::at(since), words::at(now)));
@@ -84,8 +84,8 @@ pub fn run(arguments: &Arguments, word: &Incident, output: &mut Output) -> Ran {
     for (flag, why) in held.iter().take(FLAGS) {
         say("held", format!("the plan of {}: {}", words::plain(flag), words::plain(why)), output);
     }
-    for told in told.iter().take(TOLD) {
-        say("told", format!("{} {}", second(&told.record.at), told.text()), output);
+    for notice in notices.iter().take(NOTICES) {
+        say("notice", format!("{} {}", second(&notice.record.at), notice.text()), output);
     }
     output.line("");
     match (&untold, changes.len()) {
@@ -122,7 +122,7 @@ pub fn run(arguments: &Arguments, word: &Incident, output: &mut Output) -> Ran {
         })).collect::<Vec<_>>(),
         "held": held.iter().map(|(flag, why)| json!({ "flag": flag, "why": why })).collect::<Vec<_>>(),
         "harm_began": harm.map(words::at),
-        "told": told.iter().map(Told::json).collect::<Vec<_>>(),
+        "notices": notices.iter().map(Notice::json).collect::<Vec<_>>(),
         "changes": changes.iter().map(|change| change.json(harm)).collect::<Vec<_>>(),
         "audit_error": untold,
     }));
@@ -224,7 +224,7 @@ impl Rates {
 /// What the trail has of that time, the newest first.
 struct Trail {
     changes: Vec<Change>,
-    told: Vec<Told>,
+    notices: Vec<Notice>,
 }
 
 /// A change.
@@ -234,8 +234,8 @@ struct Change {
     at: i64,
 }
 
-/// What the guard told or found.
-struct Told {
+/// A record of the guard: an act or a notice.
+struct Notice {
     record: Record,
     at: i64,
 }
@@ -262,23 +262,23 @@ impl Trail {
         });
         read.map_err(|error| error.to_string())?;
         let ordered = why::in_order(&times, now);
-        let (mut changes, mut told) = (Vec::new(), Vec::new());
+        let (mut changes, mut notices) = (Vec::new(), Vec::new());
         for (record, (at, _)) in records.into_iter().zip(ordered).rev() {
             if at < since {
                 continue;
             }
             if record.guard.is_some() || record.notice.is_some() {
-                told.push(Told { record: record.clone(), at });
+                notices.push(Notice { record: record.clone(), at });
             }
             if record.action != Action::Guard {
                 changes.push(Change { record, at });
             }
         }
-        Ok(Trail { changes, told })
+        Ok(Trail { changes, notices })
     }
 }
 
-impl Told {
+impl Notice {
     /// When the harm began that it tells of; microseconds since 1970.
     fn began(&self) -> Option<i64> {
         let outage = self.record.notice == Some(NoticeKind::Outage);

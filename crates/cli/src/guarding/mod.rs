@@ -658,10 +658,10 @@ mod tests {
     const SECOND: i64 = 1_000_000;
 
     /// A store where only this user can put one, removed when dropped.
-    struct Shelf(PathBuf);
+    struct TestStore(PathBuf);
 
-    impl Shelf {
-        fn with_a_store() -> Shelf {
+    impl TestStore {
+        fn make() -> TestStore {
             let home = std::env::var_os("HOME").map(PathBuf::from);
             let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target");
             let places = [home, Some("/var/lib".into()), Some(built)];
@@ -670,14 +670,13 @@ mod tests {
                 let directory = place.join(&name);
                 Store::init(&directory, "testing", None).is_ok().then_some(directory)
             });
-            Shelf(made.expect("a trusted directory"))
+            TestStore(made.expect("a trusted directory"))
         }
 
         /// What the guard wrote into the trail.
         fn told(&self) -> Vec<(NoticeKind, String)> {
             let mut told = Vec::new();
-            let store = Store::open(&self.0).unwrap();
-            let read = store.read_audit(|record| {
+            let read = Store::open(&self.0).unwrap().read_audit(|record| {
                 told.extend(record.notice.map(|notice| (notice, record.reason.unwrap_or_default())));
             });
             read.unwrap();
@@ -685,7 +684,7 @@ mod tests {
         }
     }
 
-    impl Drop for Shelf {
+    impl Drop for TestStore {
         fn drop(&mut self) {
             let _ = std::fs::remove_dir_all(&self.0);
         }
@@ -693,21 +692,21 @@ mod tests {
 
     #[test]
     fn a_guard_that_sees_nothing_for_two_minutes_is_told_of_once() {
-        let shelf = Shelf::with_a_store();
-        let memory = shelf.0.join("memory");
-        let mut dry = Watcher::new(&shelf.0, &memory, true);
-        let mut guard = Watcher::new(&shelf.0, &memory, false);
+        let store = TestStore::make();
+        let memory = store.0.join("memory");
+        let mut dry = Watcher::new(&store.0, &memory, true);
+        let mut guard = Watcher::new(&store.0, &memory, false);
         let begin = words::now();
         for second in [0, 60, 119] {
             guard.look(begin + second * SECOND);
             dry.look(begin + second * SECOND);
         }
-        assert_eq!(shelf.told(), []);
+        assert_eq!(store.told(), []);
         for second in [121, 180, 600] {
             guard.look(begin + second * SECOND);
             dry.look(begin + second * SECOND);
         }
-        let told = shelf.told();
+        let told = store.told();
         assert_eq!(told.len(), 1, "{told:?}");
         let (notice, why) = &told[0];
         assert_eq!(*notice, NoticeKind::Blind);

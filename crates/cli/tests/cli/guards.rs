@@ -237,7 +237,7 @@ fn an_incident_is_told_on_one_page() {
     );
     assert_eq!(json["killed"][0]["back"], "flagstone revive checkout --reason WHY");
     assert!(json["requests"]["requests"].as_u64().unwrap() > 100, "{json:#}");
-    assert_eq!(json["told"][0]["finding"]["flag"], "checkout");
+    assert_eq!(json["notices"][0]["finding"]["flag"], "checkout");
     let changes = json["changes"].as_array().unwrap();
     let actions: Vec<_> = changes.iter().map(|change| change["action"].as_str().unwrap()).collect();
     assert_eq!(actions, ["note", "kill", "rollout", "publish", "init"]);

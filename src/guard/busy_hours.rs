@@ -15,7 +15,7 @@ const AS_BUSY: f64 = 0.9;
 
 /// The busiest hours of a flag's last days, by all requests that asked it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Busy {
+pub struct BusyHours {
     /// The most requests of an hour, each day in the place of its number modulo 8.
     days: [u32; DAYS],
     /// The hour that goes on, since 1970, and its requests.
@@ -26,7 +26,7 @@ pub struct Busy {
     since: u32,
 }
 
-impl Busy {
+impl BusyHours {
     /// So many more requests asked the flag.
     pub(super) fn add(&mut self, at: i64, requests: u64) {
         let hour = u32::try_from(at.div_euclid(HOUR)).unwrap_or(0);
@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn a_change_has_seen_the_busiest_hour_when_one_as_busy_came() {
-        let mut busy = Busy::default();
+        let mut busy = BusyHours::default();
         let begin = 490_000 * HOUR;
         assert!(busy.saw_busiest(), "nothing is known");
         // A week whose third day is the busiest.
