@@ -613,7 +613,7 @@ fn what_a_store_keeps_survives_the_canonical_form_and_is_left_out_of_a_check() {
     };
     let base = Flag { owner: Some("x".to_owned()), ..Flag::new(false) };
     let kept = KeptConflict { field: "percentage".to_owned(), file: 5.into() };
-    let file = Box::new(FileState { base, conflicts: vec![kept] });
+    let file = std::sync::Arc::new(FileState { base, conflicts: vec![kept] });
     flag.state = FlagState { orphaned: Some(1), plan: Some(state), file: Some(file) };
     let json = definitions.to_canonical_json();
     assert_eq!(Definitions::from_canonical_json(&json).unwrap(), definitions);

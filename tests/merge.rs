@@ -412,7 +412,7 @@ fn an_older_release_turns_nothing() {
     let older = file(
         r#""a": {"enabled": false, "managed": "git", "rollout": {"percentage": 10, "salt": "s"}, "owner": "y"}, "new": true"#,
     );
-    let after = merged(&running, &older, &Options { older: Some(9), ..options() });
+    let after = merged(&running, &older, &Options { older: Some("9".to_owned()), ..options() });
     assert_eq!(after.definitions.flags["a"], running.flags["a"]);
     assert_eq!((after.definitions.flags["new"].enabled, &after.disabled), (false, &vec!["new".to_owned()]));
     assert_eq!(after.definitions.flags["new"].state.base(), None);
@@ -712,7 +712,7 @@ fn any_options() -> impl Strategy<Value = Options> {
     (resets, any::<bool>(), any::<bool>()).prop_map(|(reset, prune, older)| {
         let reset: Vec<String> = reset.into_iter().map(str::to_owned).collect();
         match older {
-            true => Options { older: Some(9), ..options() },
+            true => Options { older: Some("9".to_owned()), ..options() },
             false => Options { reset, prune, ..options() },
         }
     })
@@ -765,7 +765,7 @@ fn listing(flag: &Flag, company: &CompanyId) -> u8 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 250, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_runs_and_whatever_the_file_says(first in files(), edits in edits(), file in files(), options in any_options()) {

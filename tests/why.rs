@@ -53,6 +53,7 @@ fn record(seq: u64, at: i64, action: Action, flag: Option<&str>, (from, to): (u6
         rolled_back_to: None,
         origin: None,
         release: None,
+        commit: None,
         guard: None,
         notice: None,
         pulled: Vec::new(),

@@ -4,7 +4,7 @@ use super::json::{Id, Kind, ROOT, Tree};
 use super::merge::{self, Patched, View};
 use super::model::Definitions;
 use super::report::{Findings, Problem, Report, Severity};
-use super::{decode, file, limits, place, reader};
+use super::{decode, file, limits, place, reader, record};
 use crate::eval::time;
 
 /// Environments listed in a message.
@@ -93,9 +93,7 @@ impl Definitions {
     ///
     /// Every problem, warnings included, where one of them is an error.
     pub fn check(&self, file: &str, today: &str) -> Result<Report, Report> {
-        let stateless = self.segments_base.is_none() && self.flags.values().all(|flag| flag.state.is_empty());
-        let text =
-            if stateless { self.to_canonical_json() } else { self.without_state().to_canonical_json() };
+        let text = record::without_state(self);
         parse(file, &text)?.resolve(None, today).map(|(_, warnings)| warnings)
     }
 }

@@ -4,8 +4,9 @@
 //! the few that differ.
 
 use super::company::CompanyId;
+use super::condition::Condition;
 use super::guard::GuardRule;
-use super::model::{Companies, Emergency, Flag, Managed, Rollout, Rule, Step, Variant};
+use super::model::{Companies, Definitions, Emergency, Flag, Managed, Rollout, Rule, Step, Variant};
 use super::plan::Plan;
 use super::progress::{ListChange, PlanState};
 use super::state::{FileState, FlagState, KeptConflict};
@@ -16,6 +17,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -89,6 +91,19 @@ impl Serialize for Flag {
     }
 }
 
+/// The canonical definitions without what a store keeps. Flags are not copied: their lists may be long.
+pub(super) fn without_state(definitions: &Definitions) -> Vec<u8> {
+    #[derive(Serialize)]
+    struct Plain<'a> {
+        flags: BTreeMap<&'a str, FlagRecord<'a>>,
+        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+        segments: &'a BTreeMap<String, Condition>,
+    }
+    let flags = definitions.flags.iter().map(|(key, flag)| (key.as_str(), record(flag, None)));
+    let plain = Plain { flags: flags.collect(), segments: &definitions.segments };
+    serde_json::to_vec(&plain).unwrap_or_default()
+}
+
 fn record<'a>(flag: &'a Flag, state: Option<StateRecord<'a>>) -> FlagRecord<'a> {
     FlagRecord {
         description: flag.description.as_deref().map(Cow::Borrowed),
@@ -136,7 +151,7 @@ impl<'de> Deserialize<'de> for Flag {
             flag.state = FlagState {
                 orphaned: state.orphaned,
                 plan: state.plan.map(Cow::into_owned),
-                file: file.map(Box::new),
+                file: file.map(Arc::new),
             };
         }
         Ok(flag)

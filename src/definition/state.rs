@@ -7,6 +7,7 @@ use super::model::Flag;
 use super::progress::PlanState;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::sync::Arc;
 
 /// What a store keeps with a flag.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -16,7 +17,7 @@ pub struct FlagState {
     /// How far its plan is; none: it was not started.
     pub plan: Option<PlanState>,
     /// What the file said of it at its last publish; none: no file that had it was published.
-    pub file: Option<Box<FileState>>,
+    pub file: Option<Arc<FileState>>,
 }
 
 /// What the file said of a flag when it was last published. Only a publish of a file changes it.

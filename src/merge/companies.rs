@@ -3,6 +3,7 @@
 use super::outcome::Outcome;
 use crate::definition::{Companies, CompanyId, Written};
 use serde::Serialize;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// What a flag says of one company.
@@ -59,28 +60,31 @@ pub(super) struct MergedCompanies {
 }
 
 /// The lists as the file says them. A list that it does not write stays as it was, but for companies that it names in the other.
-pub(super) fn said(file: &Companies, written: Written, base: &Companies) -> Companies {
+pub(super) fn said<'f>(file: &'f Companies, written: Written, base: &Companies) -> Cow<'f, Companies> {
+    let as_written = |list: Written, said: &[CompanyId]| written.has(list) || said.is_empty();
+    if as_written(Written::ALLOW, &base.allow) && as_written(Written::DENY, &base.deny) {
+        return Cow::Borrowed(file);
+    }
     let list = |written: bool, says: &[CompanyId], said: &[CompanyId], other: &[CompanyId]| match written {
         true => says.to_vec(),
         false => said.iter().filter(|id| other.binary_search(id).is_err()).cloned().collect(),
     };
-    Companies {
+    Cow::Owned(Companies {
         allow: list(written.has(Written::ALLOW), &file.allow, &base.allow, &file.deny),
         deny: list(written.has(Written::DENY), &file.deny, &base.deny, &file.allow),
-    }
+    })
 }
 
-/// Merges the file's lists, what they were at its last publish, and those that run.
-pub(super) fn merge(file: &Companies, base: &Companies, running: &Companies) -> MergedCompanies {
-    let mut merged = MergedCompanies { running: running.clone(), base: base.clone(), conflicts: Vec::new() };
+/// Merges the file's lists, what they were at its last publish, and those that run. None: the file edited none of them.
+pub(super) fn merge(file: &Companies, base: &Companies, running: &Companies) -> Option<MergedCompanies> {
     if file == base {
-        return merged;
+        return None;
     }
     if running == base || running == file {
-        merged.running.clone_from(file);
-        merged.base.clone_from(file);
-        return merged;
+        let (running, base) = (file.clone(), file.clone());
+        return Some(MergedCompanies { running, base, conflicts: Vec::new() });
     }
+    let mut conflicts = Vec::new();
     let (mut run, mut said) = (BTreeMap::new(), BTreeMap::new());
     for id in file.allow.iter().chain(&file.deny).chain(&base.allow).chain(&base.deny) {
         let (says, was, is) = (Listing::of(file, id), Listing::of(base, id), Listing::of(running, id));
@@ -91,17 +95,15 @@ pub(super) fn merge(file: &Companies, base: &Companies, running: &Companies) -> 
             }
             Outcome::Agree => {}
             Outcome::Conflict => {
-                merged.conflicts.push(CompanyConflict { company: id.clone(), running: is, file: says });
+                conflicts.push(CompanyConflict { company: id.clone(), running: is, file: says });
                 continue;
             }
         }
         said.insert(id, says);
     }
-    merged.conflicts.sort_by(|a, b| a.company.cmp(&b.company));
-    merged.conflicts.dedup_by(|a, b| a.company == b.company);
-    merged.running = put(running, &run);
-    merged.base = put(base, &said);
-    merged
+    conflicts.sort_by(|a, b| a.company.cmp(&b.company));
+    conflicts.dedup_by(|a, b| a.company == b.company);
+    Some(MergedCompanies { running: put(running, &run), base: put(base, &said), conflicts })
 }
 
 /// The lists with those companies where they are to be.

@@ -48,10 +48,18 @@ pub struct Turned {
 /// Each field in which the flag that runs differs from what the file says of it. A field that the file does not write is compared only
 /// where its default is what the file said before; else the file has no opinion any more.
 pub(super) fn of(key: &str, running: &Flag, file: &Flag, base: &Flag) -> Vec<Drift> {
-    let mut file = file.clone();
-    file.companies = companies::said(&file.companies, file.written, &base.companies);
-    let differs = |field: &&Field| !(field.same)(running, &file) && says(field, &file, base);
-    FIELDS.iter().filter(differs).map(|field| one(key, field, running, &file)).collect()
+    let differs = |field: &&Field| match field.name {
+        COMPANIES => running.companies != *companies::said(&file.companies, file.written, &base.companies),
+        _ => !(field.same)(running, file) && says(field, file, base),
+    };
+    let drift = |field: &Field| match field.name {
+        COMPANIES => {
+            let companies = companies::said(&file.companies, file.written, &base.companies).into_owned();
+            one(key, field, running, &Flag { companies, ..file.clone() })
+        }
+        _ => one(key, field, running, file),
+    };
+    FIELDS.iter().filter(differs).map(drift).collect()
 }
 
 /// Whether the file has an opinion on a field.

@@ -6,7 +6,9 @@ use super::drift;
 use super::fields::{COMPANIES, FIELDS, Field};
 use super::outcome::Outcome;
 use super::{Asked, Merged, Options};
-use crate::definition::{FileState, Flag, FlagState, Managed, Percentage, Rollout, Written};
+use crate::definition::{FileState, Flag, FlagState, KeptConflict, Managed, Percentage, Rollout, Written};
+use std::borrow::Cow;
+use std::sync::Arc;
 
 impl Merged {
     pub(super) fn new_flag(&mut self, key: &str, says: &Flag, options: &Options) -> Flag {
@@ -20,7 +22,7 @@ impl Merged {
             // An older release moves no base.
             return flag;
         }
-        flag.state.file = Some(Box::new(FileState { base: said(says), conflicts: Vec::new() }));
+        flag.state.file = Some(Arc::new(FileState { base: said(says), conflicts: Vec::new() }));
         flag
     }
 
@@ -34,11 +36,12 @@ impl Merged {
         let mut flag = is.clone();
         let managed = if says.written.has(Written::MANAGED) { says.managed } else { is.managed };
         let git = managed == Managed::Git;
+        // Copied where it changes: lists of companies may be long.
         let mut base = match is.state.base() {
-            Some(base) => base.clone(),
+            Some(base) => Cow::Borrowed(base),
             None => {
                 self.unknown.push(key.to_owned());
-                first_base(is, says)
+                Cow::Owned(first_base(is, says))
             }
         };
         let returned = flag.state.orphaned.take().is_some();
@@ -51,14 +54,19 @@ impl Merged {
                 let says_companies = companies::said(&says.companies, says.written, &base.companies);
                 self.tell_unsaid_companies(key, says, &base, &flag);
                 if reset || git {
-                    let wins = if reset { says.companies.clone() } else { says_companies };
-                    flag.companies.clone_from(&wins);
-                    base.companies = wins;
-                } else {
-                    let merged = companies::merge(&says_companies, &base.companies, &flag.companies);
+                    let wins = if reset { Cow::Borrowed(&says.companies) } else { says_companies };
+                    if flag.companies != *wins {
+                        flag.companies.clone_from(&wins);
+                    }
+                    if base.companies != *wins {
+                        base.to_mut().companies = wins.into_owned();
+                    }
+                } else if let Some(merged) =
+                    companies::merge(&says_companies, &base.companies, &flag.companies)
+                {
                     let MergedCompanies { running, base: next, conflicts: found } = merged;
                     flag.companies = running;
-                    base.companies = if settle { says_companies } else { next };
+                    base.to_mut().companies = if settle { says_companies.into_owned() } else { next };
                     if !found.is_empty() && !settle {
                         conflicts.push(Conflict::of_companies(key, found));
                     }
@@ -67,7 +75,7 @@ impl Merged {
                 let written = says.written.has(field.written);
                 if reset || (git && written) {
                     take(field, &mut flag, says);
-                    take(field, &mut base, says);
+                    note(field, &mut base, says);
                 } else if !written {
                     if !(field.same)(says, &base) {
                         self.unsaid.push(drift::one(key, field, &flag, says));
@@ -82,10 +90,10 @@ impl Merged {
                         Outcome::Keep => {}
                         Outcome::Take => {
                             take(field, &mut flag, says);
-                            take(field, &mut base, says);
+                            note(field, &mut base, says);
                         }
-                        Outcome::Agree => take(field, &mut base, says),
-                        Outcome::Conflict if settle => take(field, &mut base, says),
+                        Outcome::Agree => note(field, &mut base, says),
+                        Outcome::Conflict if settle => note(field, &mut base, says),
                         Outcome::Conflict => {
                             conflicts.push(Conflict::field(key, field, [&base, says, &flag]))
                         }
@@ -98,7 +106,7 @@ impl Merged {
         }
         if returned && !git && !asked.reset.has_flag(key) {
             conflicts.clear();
-            base = said_over(&base, says);
+            base = Cow::Owned(said_over(&base, says));
             flag = narrower(is, says);
         }
         if returned {
@@ -118,9 +126,12 @@ impl Merged {
         if !git || returned {
             self.tell_drift(key, &flag, says, &base, &conflicts);
         }
-        let kept = conflicts.iter().map(Conflict::kept).collect();
+        let kept: Vec<KeptConflict> = conflicts.iter().map(Conflict::kept).collect();
         self.conflicts.extend(conflicts);
-        flag.state.file = Some(Box::new(FileState { base, conflicts: kept }));
+        flag.state.file = match (&base, &is.state.file) {
+            (Cow::Borrowed(_), Some(file)) if file.conflicts == kept => Some(Arc::clone(file)),
+            _ => Some(Arc::new(FileState { base: base.into_owned(), conflicts: kept })),
+        };
         flag
     }
 
@@ -157,6 +168,13 @@ fn take(field: &Field, to: &mut Flag, from: &Flag) {
     }
 }
 
+/// Notes in the base what the file says of a field.
+fn note(field: &Field, base: &mut Cow<Flag>, says: &Flag) {
+    if !(field.same)(base, says) {
+        (field.take)(base.to_mut(), says);
+    }
+}
+
 /// A flag as a file says it, without what a store keeps.
 fn said(says: &Flag) -> Flag {
     Flag { state: FlagState::default(), ..says.clone() }
@@ -170,7 +188,7 @@ fn first_base(is: &Flag, says: &Flag) -> Flag {
 /// The base after a file was published whole.
 fn said_over(base: &Flag, says: &Flag) -> Flag {
     let mut next = base.clone();
-    next.companies = companies::said(&says.companies, says.written, &base.companies);
+    next.companies = companies::said(&says.companies, says.written, &base.companies).into_owned();
     for field in FIELDS.iter().filter(|field| field.name != COMPANIES && says.written.has(field.written)) {
         take(field, &mut next, says);
     }

@@ -41,7 +41,7 @@ pub struct Options {
     /// A file that lacks more than half of the flags that run is meant.
     pub lossy: bool,
     /// The newest release that was published, where the file is of an older one: nothing is turned.
-    pub older: Option<u64>,
+    pub older: Option<String>,
     /// Microseconds since 1970.
     pub now: i64,
 }
@@ -78,7 +78,7 @@ pub struct Merged {
     pub disabled: Vec<String>,
     /// The newest release that was published, where the file is of an older one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub older_than: Option<u64>,
+    pub older_than: Option<String>,
 }
 
 /// Why a file cannot be merged.
@@ -146,7 +146,7 @@ pub fn merge(
     if options.older.is_none() && !options.lossy {
         orphans::not_lossy(running, file)?;
     }
-    let mut merged = Merged { older_than: options.older, ..Merged::default() };
+    let mut merged = Merged { older_than: options.older.clone(), ..Merged::default() };
     let mut silent = Vec::new();
     for (key, says) in &file.flags {
         let flag = match running.flags.get(key) {

@@ -195,6 +195,9 @@ pub struct Record {
     /// The release that a file belongs to, if the publisher named one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release: Option<u64>,
+    /// The commit that a file belongs to, if the publisher named one and it is the newest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
     /// What the guard found, where it made the change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guard: Option<Finding>,

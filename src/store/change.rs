@@ -35,11 +35,26 @@ pub struct FileOptions {
     pub lossy: bool,
     /// Remove flags that the file does not have and that are off for everybody.
     pub prune: bool,
-    /// The number of the release that the file belongs to, at least 1; a later one has a higher number. A file of an
-    /// older release than one that was published turns nothing.
-    pub release: Option<u64>,
+    /// The release that the file belongs to. A file of an older release than one that was published turns nothing.
+    pub release: Option<Release>,
     /// That release is the newest from now on, whatever was published before.
     pub newest: bool,
+}
+
+/// Which release a file belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Release {
+    /// At least 1; a later release has a higher number.
+    Number(u64),
+    /// A commit.
+    Commit {
+        /// Its full id.
+        id: String,
+        /// The last commit that was published, which it was compared with.
+        last: Option<String>,
+        /// Whether it descends from that, or is that.
+        descends: bool,
+    },
 }
 
 /// What a publish or a rollback did.

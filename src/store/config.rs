@@ -43,6 +43,9 @@ pub struct Config {
     /// Who is told of changes, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub notify: BTreeMap<MachineName, Endpoint>,
+    /// Mebibytes that kept generations may take, the newest ten apart; absent: 256.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retained_mib: Option<u64>,
     /// How requests are counted.
     #[serde(default, skip_serializing_if = "TelemetryConfig::is_empty")]
     pub telemetry: TelemetryConfig,
@@ -196,6 +199,18 @@ impl TryFrom<Written> for Machine {
     }
 }
 
+/// The configuration of the store in that folder.
+pub(super) fn config_of(folder: &Folder) -> Result<Config, StoreError> {
+    let path = folder.path().join(CONFIG);
+    let Some(opened) = open(folder)? else { return Ok(Config::default()) };
+    let config = Config::parse(&printable(&path), &read(&opened, &path)?);
+    match ignored(&path, &opened.metadata, folder.judged().owner, geteuid().as_raw()) {
+        None => config.map_err(StoreError::Refused),
+        Some(_) if config == Ok(Config::default()) => Ok(Config::default()),
+        ignored => Ok(Config { ignored, ..Config::default() }),
+    }
+}
+
 impl Store {
     /// The configuration; the default where there is no file. Where neither root nor this process's user owns the file, or others
     /// can write it, the default as well, and [`Config::ignored`] says so.
@@ -204,15 +219,7 @@ impl Store {
     ///
     /// When it cannot be read, or something in it is not as it should be.
     pub fn config(&self) -> Result<Config, StoreError> {
-        let path = self.directory.join(CONFIG);
-        let folder = self.folder()?;
-        let Some(opened) = open(&folder)? else { return Ok(Config::default()) };
-        let config = Config::parse(&printable(&path), &read(&opened, &path)?);
-        match ignored(&path, &opened.metadata, folder.judged().owner, geteuid().as_raw()) {
-            None => config.map_err(StoreError::Refused),
-            Some(_) if config == Ok(Config::default()) => Ok(Config::default()),
-            ignored => Ok(Config { ignored, ..Config::default() }),
-        }
+        config_of(&self.folder()?)
     }
 
     /// The configuration's text, and what tells that it was replaced; none where there is no file.

@@ -61,6 +61,8 @@ mod publish;
 #[cfg(feature = "publisher")]
 mod replace;
 #[cfg(feature = "publisher")]
+mod retention;
+#[cfg(feature = "publisher")]
 mod session;
 #[cfg(feature = "publisher")]
 mod settled;
@@ -91,7 +93,7 @@ pub use audit::{Action, Outcome, Record, Torn};
 #[cfg(feature = "publisher")]
 pub use believed::{Believed, TelemetryConfig, UserId};
 #[cfg(feature = "publisher")]
-pub use change::{Change, FileOptions, Published, Switched};
+pub use change::{Change, FileOptions, Published, Release, Switched};
 #[cfg(feature = "publisher")]
 pub use config::{Config, Machine, MachineName, Share};
 #[cfg(feature = "publisher")]

@@ -5,27 +5,27 @@
 //! or a death changes nothing that anybody reads; what is left behind goes with the next publish.
 
 use super::audit::{Action, Outcome, Record};
-use super::change::{Change, FileOptions, Published};
+use super::change::{Change, FileOptions, Published, Release};
+use super::config::config_of;
 use super::diff::{Difference, FIRST, diff_canonical, moved_bases};
 use super::directory::{Access, Folder};
 use super::error::StoreError;
 use super::head::{Head, Pointer};
 use super::layout::{SNAPSHOT_LIMIT, SNAPSHOTS, TEMPORARY, retained, snapshot_name};
 use super::open::{MapPolicy, open_snapshot};
+use super::retention::{self, Candidate};
 use super::session::Session;
 use super::{Store, now};
 use crate::definition::Definitions;
+use crate::eval::time::SECOND;
 use crate::guard::Finding;
 use crate::merge::{Merged, Options, merge};
 use crate::snapshot::mark::place;
 use crate::snapshot::{Audited, ContentId, MapMode, Snapshot};
 use crate::travel::Origin;
 use std::io::{self, Write};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use zerocopy::IntoBytes;
-
-/// Generations kept, besides the current one and the one before it.
-pub(super) const KEEP: usize = 10;
 
 /// A file that is gone with this value, unless it got its name.
 struct Temporary<'a> {
@@ -73,6 +73,19 @@ impl Store {
         if let Some(base) = change.base.filter(|base| *base != current) {
             return Err(StoreError::Stale { base, current });
         }
+        let last = match &options.release {
+            Some(Release::Commit { last, .. }) => {
+                let published = self.last_commit()?;
+                if published != *last {
+                    return Err(StoreError::Refused(
+                        "another release was published meanwhile; nothing was changed. Publish again"
+                            .to_owned(),
+                    ));
+                }
+                published
+            }
+            _ => None,
+        };
         let merged = self.merged(file, options, &session.head, session.now)?;
         if !options.keep && !merged.conflicts.is_empty() {
             return Err(StoreError::Conflict { conflicts: merged.conflicts });
@@ -87,9 +100,17 @@ impl Store {
             // What ran cannot be read; the file decides everything.
             Err(_) => crate::compile(&merged.definitions, &self.identity.environment)?,
         };
-        let made = Made { release: options.release, ..Made::of(Action::Publish) };
+        let (mut number, mut commit) = (None, None);
+        match &options.release {
+            None => {}
+            Some(Release::Number(release)) => number = Some(*release),
+            Some(Release::Commit { id, descends, .. }) => {
+                commit = (*descends || options.newest).then_some(id.as_str());
+            }
+        }
+        let made = Made { release: number, commit, ..Made::of(Action::Publish) };
         let mut published = put(&session, &bytes, &made, &change)?;
-        if let Some(release) = options.release
+        if let Some(release) = number
             && (options.newest || release > session.head.release())
         {
             session.head.set_release(release);
@@ -97,7 +118,34 @@ impl Store {
                 published.audit_warning.get_or_insert(problem);
             }
         }
+        // A release that changes no flag is the newest all the same.
+        if published.unchanged
+            && let Some(id) = commit
+            && last.as_deref() != Some(id)
+        {
+            let mut record = session.record(&change, Action::Note, Outcome::Done);
+            record.reason = Some(format!("release {id}"));
+            record.commit = Some(id.to_owned());
+            if let Err(error) = session.append(record) {
+                published.audit_warning.get_or_insert(error.to_string());
+            }
+        }
         Ok((published, merged))
+    }
+
+    /// The commit of the newest release whose file was published, where releases are named by commits.
+    ///
+    /// # Errors
+    ///
+    /// When the audit trail cannot be read.
+    pub fn last_commit(&self) -> Result<Option<String>, StoreError> {
+        let mut last = None;
+        self.records(|record| {
+            if record.outcome == Outcome::Done && record.commit.is_some() {
+                last.clone_from(&record.commit);
+            }
+        })?;
+        Ok(last)
     }
 
     /// What [`publish_file`](Self::publish_file) would publish.
@@ -117,7 +165,12 @@ impl Store {
         now: i64,
     ) -> Result<Merged, StoreError> {
         let newest = head.release();
-        let older = options.release.is_some_and(|release| release < newest && !options.newest);
+        let older = match &options.release {
+            _ if options.newest => None,
+            Some(Release::Number(release)) if *release < newest => Some(newest.to_string()),
+            Some(Release::Commit { last, descends: false, .. }) => Some(last.clone().unwrap_or_default()),
+            _ => None,
+        };
         let all = options.reset.iter().any(|what| what == "all");
         let running = match self.generation()? {
             0 => None,
@@ -132,7 +185,6 @@ impl Store {
                 }
             },
         };
-        let older = older.then_some(newest);
         let options = Options {
             reset: options.reset.clone(),
             settle: options.settle.clone(),
@@ -348,6 +400,7 @@ pub(super) struct Made<'a> {
     /// Where flags come from that arrive.
     origin: Option<&'a Origin>,
     release: Option<u64>,
+    commit: Option<&'a str>,
     guard: Option<&'a Finding>,
 }
 
@@ -360,6 +413,7 @@ impl Made<'_> {
             rolled_back_to: None,
             origin: None,
             release: None,
+            commit: None,
             guard: None,
         }
     }
@@ -450,6 +504,7 @@ pub(super) fn put(
     intention.rolled_back_to = rolled_back_to;
     intention.origin = made.origin.cloned();
     intention.release = made.release;
+    intention.commit = made.commit.map(str::to_owned);
     intention.guard = made.guard.cloned();
     intention.differences.clone_from(&differences);
     let mut outcome = Record { outcome: Outcome::Done, differences: Vec::new(), ..intention.clone() };
@@ -483,7 +538,7 @@ pub(super) fn put(
         warnings.push(format!("it is published, but the audit trail holds only the intention: {error}"));
     }
     drop(lock);
-    remove_old(&session.folder, &next, kept);
+    remove_old(session, &next, kept);
     Ok(Published {
         generation: next.generation,
         previous: next.previous,
@@ -583,14 +638,25 @@ fn remove_snapshot(store: &Folder, pointer: &Pointer) {
     }
 }
 
-/// Removes all but the newest generations, the current one and the one before it. What cannot be removed stays
+/// Removes the generations that are not kept any more, never the current one and the one before it. What cannot be removed stays
 /// until the next publish.
-fn remove_old(store: &Folder, pointer: &Pointer, mut kept: Vec<(u64, ContentId)>) {
-    let Ok(folder) = store.expect_folder(SNAPSHOTS) else { return };
+fn remove_old(session: &Session, pointer: &Pointer, mut kept: Vec<(u64, ContentId)>) {
+    let Ok(folder) = session.folder.expect_folder(SNAPSHOTS) else { return };
     kept.push((pointer.generation, pointer.content));
-    let surplus = kept.len().saturating_sub(KEEP);
-    for (generation, content) in kept.into_iter().take(surplus) {
-        if generation != pointer.generation && generation != pointer.previous {
+    let candidates: Vec<Candidate> = kept
+        .iter()
+        .filter_map(|(generation, content)| {
+            let (metadata, _) = folder.look(&snapshot_name(*generation, *content)).ok()??;
+            let at = metadata.mtime().saturating_mul(SECOND);
+            Some(Candidate { generation: *generation, at, size: metadata.len() })
+        })
+        .collect();
+    let limit = config_of(&session.folder).ok().and_then(|config| config.retained_mib);
+    let limit = limit.map_or(retention::SIZE_LIMIT, |mebibytes| mebibytes.saturating_mul(1 << 20));
+    let surplus = retention::surplus(&candidates, session.now, limit);
+    for (generation, content) in kept {
+        let current = generation == pointer.generation || generation == pointer.previous;
+        if !current && surplus.contains(&generation) {
             let _ = folder.remove(&snapshot_name(generation, content));
         }
     }

@@ -163,6 +163,7 @@ impl Session {
             rolled_back_to: None,
             origin: None,
             release: None,
+            commit: None,
             guard: None,
             notice: None,
             pulled: Vec::new(),

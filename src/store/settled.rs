@@ -96,6 +96,7 @@ mod tests {
             rolled_back_to: None,
             origin: None,
             release: None,
+            commit: None,
             guard: None,
             notice: None,
             pulled: Vec::new(),

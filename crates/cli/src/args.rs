@@ -11,6 +11,7 @@ pub use ask::*;
 pub use change::*;
 pub use plan::*;
 pub use travel::*;
+pub use values::Named;
 
 use crate::output::Failure;
 use crate::relay;
@@ -88,7 +89,7 @@ pub enum Word {
     Migrate(Migrate),
     /// Check, compile and publish definitions as a new generation
     Publish(Publish),
-    /// Write the switches as they are turned now back into the file
+    /// Write what runs back into the file
     Pull(Pull),
     /// Turn a flag on: as it was before `disable`, for a percentage, or for companies
     Enable(Enable),

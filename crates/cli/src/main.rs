@@ -11,6 +11,7 @@ mod counted;
 mod doctor;
 mod entry;
 mod fastcgi;
+mod git;
 mod guarding;
 mod http;
 mod identity;

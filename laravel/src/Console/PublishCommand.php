@@ -15,7 +15,7 @@ final class PublishCommand extends FlagCommand
         {--settle=* : Keep this field as it runs, which answers the edit in the file: KEY.FIELD, KEY or all}
         {--keep : Publish everything but the fields in conflict, which stay as they run and stay listed}
         {--prune : Remove flags that the file no longer has and that are off for everybody}
-        {--release= : The release that the file belongs to, a number that grows; an older one turns nothing}
+        {--release= : The release that the file belongs to: a commit, or a number that grows; an older one turns nothing}
         {--newest : That release is the newest, whatever was published before}
         {--check-drift : Publish nothing; fail if what runs is not what the file says}
         {--reason= : Why, for the audit trail}

@@ -13,7 +13,7 @@ final class PullCommand extends FlagCommand
         {--dry-run : Show what would be written, and write nothing}
         {--json : Print JSON}';
 
-    protected $description = 'Write the switches as they are turned now back into flags.json';
+    protected $description = 'Write what runs back into flags.json';
 
     public function handle(Changer $changer): int
     {

@@ -1,6 +1,6 @@
 //! The words that change what is on.
 
-use super::values::{company, flag_key, name, percentage, reason, release, target};
+use super::values::{Named, company, flag_key, name, percentage, reason, release, target};
 use clap::{ArgGroup, Args, ValueHint};
 use flagstone::definition::{CompanyId, Percentage};
 use std::path::PathBuf;
@@ -105,9 +105,12 @@ pub struct Publish {
     /// Remove flags that the file no longer has and that are off for everybody
     #[arg(long)]
     pub prune: bool,
-    /// The release that the file belongs to: a number that grows, or a time; an older one turns nothing
+    /// The release that the file belongs to: a commit, a number that grows, or a time; an older one turns nothing
     #[arg(long, value_name = "ID", value_parser = release)]
-    pub release: Option<u64>,
+    pub release: Option<Named>,
+    /// How that commit stands to the last that was published, as the machine that has the work tree found
+    #[arg(long, value_name = "STANDING", hide = true, value_parser = ["descends", "older"])]
+    pub lineage: Option<String>,
     /// That release is the newest, whatever was published before
     #[arg(long, requires = "release")]
     pub newest: bool,
@@ -324,7 +327,7 @@ pub struct ResumeAll {
 /// Arguments of `config`.
 #[derive(Debug, Args)]
 pub struct Config {
-    /// What: companies, off_share, machines, machines.NAME, telemetry.users; without it, all
+    /// What: companies, off_share, retained_mib, machines, machines.NAME, telemetry.users; without it, all
     pub key: Option<String>,
     /// The value to set: JSON, or plain text
     #[arg(conflicts_with = "unset")]

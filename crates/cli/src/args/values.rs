@@ -56,15 +56,29 @@ pub(super) fn name(text: &str) -> Result<String, String> {
     }
 }
 
-/// A release: its number, or its time in seconds since 1970.
-pub(super) fn release(text: &str) -> Result<u64, String> {
+/// A release as it is typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Named {
+    /// Its number, or its time in seconds since 1970.
+    Number(u64),
+    /// The id of its commit, or the beginning of it.
+    Commit(String),
+}
+
+/// A release: its commit, its number, or its time.
+pub(super) fn release(text: &str) -> Result<Named, String> {
     let seconds = || time::parse_rfc3339(text.as_bytes()).map(|micros| micros.div_euclid(time::SECOND));
     let number = text.parse().ok().or_else(|| u64::try_from(seconds()?).ok());
-    number.filter(|number| *number > 0).ok_or_else(|| {
-        "expected a whole number above 0 that grows from release to release, such as `git show -s --format=%ct` prints, or a \
-         time such as 2026-12-01T08:00:00Z"
-            .to_owned()
-    })
+    if let Some(number) = number.filter(|number| *number > 0) {
+        return Ok(Named::Number(number));
+    }
+    let commit = (7..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    match commit {
+        true => Ok(Named::Commit(text.to_ascii_lowercase())),
+        false => Err("expected a commit, such as `git rev-parse HEAD` prints, a whole number above 0 that grows from release to \
+                      release, or a time such as 2026-12-01T08:00:00Z"
+            .to_owned()),
+    }
 }
 
 pub(super) fn percentage(text: &str) -> Result<Percentage, String> {

@@ -135,6 +135,13 @@ impl Begun {
         Ok(reach.json())
     }
 
+    /// Whether there is a list to weigh a change with.
+    pub fn weighs(&self, word: &Weighed) -> bool {
+        let config = &self.config;
+        let none = word.reach.list.is_none() && config.companies.is_none() && config.ignored.is_none();
+        !self.relayed && !none
+    }
+
     /// As [`weigh`](Self::weigh), of a file's merge that is to replace all that is published; and the generation that it was weighed
     /// against. What is published may be unreadable: that is no reason to stay on it.
     pub fn weigh_all(
@@ -144,9 +151,7 @@ impl Begun {
         dry_run: bool,
         output: &mut Output,
     ) -> Result<(Value, Option<u64>), Failure> {
-        let config = &self.config;
-        let none = word.reach.list.is_none() && config.companies.is_none() && config.ignored.is_none();
-        if self.relayed || none {
+        if !self.weighs(word) {
             return Ok((Value::Null, None));
         }
         let snapshot = self.store.snapshot(self.generation).ok();

@@ -9,7 +9,7 @@ const SHOWN: usize = 20;
 
 /// Tells it. `file` is the file's name; with `only_drift`, nothing is said of what a publish would do.
 pub fn merged(merged: &Merged, file: &str, only_drift: bool, output: &mut Output) {
-    if let Some(newest) = merged.older_than {
+    if let Some(newest) = &merged.older_than {
         output.line(output.paint(
             WARN,
             format!(

@@ -2,15 +2,15 @@
 
 use super::change::{self, Begun};
 use super::{check, drift};
-use crate::args::{Arguments, Publish};
+use crate::args::{Arguments, Named, Publish};
 use crate::output::{Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::progress::Progress;
-use crate::{place, words};
+use crate::{git, place, words};
 use flagstone::definition::{self, Definitions, Report};
 use flagstone::merge::Merged;
-use flagstone::store::{Change, Difference, FileOptions, Published, Store, StoreError, diff};
+use flagstone::store::{Change, Difference, FileOptions, Published, Release, Store, StoreError, diff};
 use flagstone::{Snapshot, compile};
-use serde_json::json;
+use serde_json::{Value, json};
 
 pub fn run(arguments: &Arguments, word: &Publish, output: &mut Output) -> Outcome {
     let name = place::file_name(&word.file);
@@ -40,9 +40,10 @@ pub fn run(arguments: &Arguments, word: &Publish, output: &mut Output) -> Outcom
         }
     };
     check::warnings(&word.file, &warnings, output);
-    let file = Checked { name, bytes, definitions, warnings };
+    let options = options(word, release(store, word)?);
+    let file = Checked { name, bytes, definitions, warnings, options };
     match (word.check_drift, word.terms.dry_run) {
-        (true, _) => check_drift(store, change, word, &file, output),
+        (true, _) => check_drift(store, change, &file, output),
         (false, true) => dry_run(&begun, word, &file, output),
         (false, false) => publish(&begun, word, file, output),
     }
@@ -54,18 +55,34 @@ struct Checked {
     bytes: Vec<u8>,
     definitions: Definitions,
     warnings: Report,
+    options: FileOptions,
 }
 
-fn options(word: &Publish) -> FileOptions {
+fn options(word: &Publish, release: Option<Release>) -> FileOptions {
     FileOptions {
         reset: word.reset.clone(),
         settle: word.settle.clone(),
         keep: word.keep,
         lossy: word.terms.weighed.yes,
         prune: word.prune,
-        release: word.release,
+        release,
         newest: word.newest,
     }
+}
+
+/// The release that was named, and where its commit stands.
+fn release(store: &Store, word: &Publish) -> Result<Option<Release>, Failure> {
+    let commit = match &word.release {
+        None => return Ok(None),
+        Some(Named::Number(number)) => return Ok(Some(Release::Number(*number))),
+        Some(Named::Commit(commit)) => commit,
+    };
+    let last = store.last_commit().map_err(Failure::changing)?;
+    let (id, descends) = match word.lineage.as_deref() {
+        Some(standing) => (commit.clone(), standing == "descends"),
+        None => git::lineage(&word.file, commit, last.as_deref())?,
+    };
+    Ok(Some(Release::Commit { id, last, descends }))
 }
 
 /// The definitions for the store's environment and the warnings about them, or all that is wrong with them.
@@ -86,16 +103,19 @@ fn definitions(
 
 fn publish(begun: &Begun, word: &Publish, file: Checked, output: &mut Output) -> Outcome {
     let store = &begun.store;
-    let merged = store.merge(&file.definitions, &options(word)).map_err(Failure::changing)?;
-    if !word.keep && !merged.conflicts.is_empty() {
-        return refuse(begun, &file, merged, output);
+    let (mut reach, mut base) = (Value::Null, None);
+    if begun.weighs(&word.terms.weighed) {
+        let merged = store.merge(&file.definitions, &file.options).map_err(Failure::changing)?;
+        if !word.keep && !merged.conflicts.is_empty() {
+            return refuse(begun, &file, merged, output);
+        }
+        (reach, base) = begun.weigh_all(&word.terms.weighed, &merged, false, output)?;
     }
-    let (reach, base) = begun.weigh_all(&word.terms.weighed, &merged, false, output)?;
     // What was weighed is what is replaced.
     let change = Change { base: word.base.or(base), ..begun.change.clone() };
     let progress = Progress::begin("compiling and publishing".to_owned());
     let host = change.actor.host.clone();
-    let published = store.publish_file(&file.definitions, &options(word), change);
+    let published = store.publish_file(&file.definitions, &file.options, change);
     drop(progress);
     let (published, mut merged) = match published {
         // Somebody turned a field meanwhile.
@@ -127,7 +147,7 @@ fn publish(begun: &Begun, word: &Publish, file: Checked, output: &mut Output) ->
     if let Some(warning) = &published.audit_warning {
         output.warn(words::plain(warning));
     }
-    let sent = sent(word);
+    let sent = sent(word, &file.options);
     let arrived = begun.send(sent, Some(file.bytes)).tell(None, output);
     output.json(&json!({
         "environment": store.environment(),
@@ -164,11 +184,19 @@ fn refuse(begun: &Begun, file: &Checked, mut merged: Merged, output: &mut Output
 }
 
 /// The word for the other machines: the file from standard input, merged there as here.
-fn sent(word: &Publish) -> Vec<String> {
+fn sent(word: &Publish, options: &FileOptions) -> Vec<String> {
     let mut sent = vec!["publish".to_owned(), "--yes".to_owned()];
     sent.extend(word.reset.iter().map(|what| format!("--reset={what}")));
     sent.extend(word.settle.iter().map(|what| format!("--settle={what}")));
-    sent.extend(word.release.iter().map(|release| format!("--release={release}")));
+    match &options.release {
+        None => {}
+        Some(Release::Number(number)) => sent.push(format!("--release={number}")),
+        // Only this machine has the work tree.
+        Some(Release::Commit { id, descends, .. }) => {
+            let standing = if *descends { "descends" } else { "older" };
+            sent.extend([format!("--release={id}"), format!("--lineage={standing}")]);
+        }
+    }
     for (given, option) in [(word.keep, "--keep"), (word.prune, "--prune"), (word.newest, "--newest")] {
         sent.extend(given.then(|| option.to_owned()));
     }
@@ -186,12 +214,12 @@ fn told(differences: &[Difference]) -> Vec<Difference> {
 }
 
 /// Whether what runs says what the file does; changes nothing.
-fn check_drift(store: &Store, by: &Change, word: &Publish, file: &Checked, output: &mut Output) -> Outcome {
+fn check_drift(store: &Store, by: &Change, file: &Checked, output: &mut Output) -> Outcome {
     let generation = store.generation().map_err(Failure::asking)?;
     if generation == 0 {
         return Err(Failure::Unknown("nothing is published yet, so nothing drifts".to_owned()));
     }
-    let mut merged = store.merge(&file.definitions, &options(word)).map_err(Failure::asking)?;
+    let mut merged = store.merge(&file.definitions, &file.options).map_err(Failure::asking)?;
     store.tell_turned(&mut merged);
     drift::merged(&merged, &file.name, true, output);
     let running = store.definitions(generation).map_err(Failure::asking)?;
@@ -252,7 +280,7 @@ fn dry_run(begun: &Begun, word: &Publish, file: &Checked, output: &mut Output) -
     }
     let progress = Progress::begin("compiling".to_owned());
     let failed = |error: &dyn std::fmt::Display| Failure::Refused(format!("cannot be published: {error}"));
-    let mut merged: Merged = store.merge(&file.definitions, &options(word)).map_err(Failure::changing)?;
+    let mut merged: Merged = store.merge(&file.definitions, &file.options).map_err(Failure::changing)?;
     let bytes = compile(&merged.definitions, store.environment()).map_err(|error| failed(&error))?;
     let snapshot = Snapshot::from_bytes(&bytes).map_err(|error| failed(&error))?;
     snapshot.verify().map_err(|error| failed(&error))?;

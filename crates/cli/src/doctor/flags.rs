@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 
 /// Names of environments in which a new flag should start off.
 const PRODUCTION: [&str; 3] = ["production", "prod", "live"];
+/// Generations that are looked through for flags that came with them.
+const RECENT: usize = 20;
 /// Flags named in a line.
 const SHOWN: usize = 5;
 
@@ -102,7 +104,9 @@ fn born_on(opened: &Opened, definitions: &Definitions, report: &mut Report) {
         return report.not_asked(BORN_ON, format!("{} is not production", words::plain(store.environment())));
     }
     let mut born: BTreeMap<String, Option<u64>> = BTreeMap::new();
-    for (place, generation) in status.retained.iter().enumerate() {
+    // Enough to see what came lately; reading them all takes long.
+    let first = status.retained.len().saturating_sub(RECENT);
+    for (place, generation) in status.retained.iter().skip(first).enumerate() {
         // A generation that is damaged is told of elsewhere, and one that a publisher made meanwhile is not missed.
         let Ok(definitions) = store.definitions(*generation) else { continue };
         for (key, flag) in definitions.flags {

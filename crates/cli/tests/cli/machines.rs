@@ -205,7 +205,7 @@ fn a_config_says_where_it_is_wrong() {
     for (text, problem) in [
         (
             "{\n  \"compnies\": \"x\"\n}",
-            "config.json:2:12: found the key \"compnies\", expected one of companies, off_share, machines, notify, telemetry (did you mean \"companies\"?)",
+            "config.json:2:12: found the key \"compnies\", expected one of companies, off_share, machines, notify, retained_mib, telemetry (did you mean \"companies\"?)",
         ),
         ("{\n  \"off_share\": 20\n}", "config.json:2:17: found 20, expected a share from 0 to 1"),
         ("{\"off_share\": \"x\"}", "config.json:1:17: found string \"x\", expected a share from 0 to 1"),

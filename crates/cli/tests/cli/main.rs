@@ -18,6 +18,7 @@ mod owners;
 mod plan_kills;
 mod plans;
 mod reach;
+mod releases;
 mod root;
 mod runbooks;
 mod scan;

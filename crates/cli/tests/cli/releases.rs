@@ -1,0 +1,160 @@
+//! Releases named by commits: which one is older is told by the history of the work tree, not by a clock.
+
+use crate::shop::{Ran, Shop, ran};
+use std::os::unix::fs::{MetadataExt, chown};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A store, and a git work tree beside it that belongs to a user who is not root.
+struct Site {
+    shop: Shop,
+    tree: PathBuf,
+}
+
+impl Site {
+    fn new() -> Site {
+        let shop = Shop::passable();
+        let tree = shop.directory.join("tree");
+        std::fs::create_dir(&tree).unwrap();
+        shop.run(["init", "store", "--environment", "production"]).exits(0);
+        let site = Site { shop, tree };
+        site.git(&["init", "--quiet", "--initial-branch=main"]);
+        site
+    }
+
+    fn git(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new("git");
+        command.args(["-c", "safe.directory=*", "-c", "user.name=Ada", "-c", "user.email=ada@example.com"]);
+        command.args(arguments).current_dir(&self.tree).env("GIT_CONFIG_GLOBAL", "/dev/null");
+        let output = command.output().expect("git");
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// Commits the file with that percentage; the commit.
+    fn commit(&self, percentage: u32, code: &str) -> String {
+        let flag = format!(r#"{{"enabled": true, "rollout": {{"percentage": {percentage}}}}}"#);
+        std::fs::write(self.tree.join("flags.json"), format!(r#"{{"flags": {{"search": {flag}}}}}"#))
+            .unwrap();
+        std::fs::write(self.tree.join("code"), code).unwrap();
+        self.git(&["add", "."]);
+        self.git(&["commit", "--quiet", "--message", code]);
+        self.git(&["rev-parse", "HEAD"])
+    }
+
+    fn checkout(&self, commit: &str) {
+        self.git(&["checkout", "--quiet", commit]);
+    }
+
+    fn publish(&self, release: &str) -> Ran {
+        give_away(&self.tree);
+        self.publish_file("tree/flags.json", release)
+    }
+
+    fn publish_file(&self, file: &str, release: &str) -> Ran {
+        ran(self.shop.command(["publish", file, "--release", release]).output().unwrap())
+    }
+
+    #[track_caller]
+    fn runs_at(&self, percentage: u32) {
+        let json = self.shop.run(["show", "search", "--json"]).exits(0).json();
+        assert_eq!(json["definition"]["rollout"]["percentage"], percentage);
+    }
+}
+
+/// Root's work tree becomes another user's: git is not asked as root.
+fn give_away(place: &Path) {
+    if std::fs::metadata("/proc/self").unwrap().uid() != 0 {
+        return;
+    }
+    for entry in std::fs::read_dir(place).unwrap().map(Result::unwrap) {
+        match entry.file_type().unwrap().is_dir() {
+            true => give_away(&entry.path()),
+            false => chown(entry.path(), Some(65_534), Some(65_534)).unwrap(),
+        }
+    }
+    chown(place, Some(65_534), Some(65_534)).unwrap();
+}
+
+#[test]
+fn a_commit_that_does_not_descend_from_the_last_one_turns_nothing() {
+    let site = Site::new();
+    let first = site.commit(10, "one");
+    site.publish(&first).exits(0);
+    let second = site.commit(100, "two");
+    site.publish(&second[..12]).exits(0);
+    site.runs_at(100);
+    // A hotfix from the first release, made later than the second.
+    site.checkout(&first);
+    let hotfix = site.commit(10, "a hotfix");
+    let told = site.publish(&hotfix).exits(0);
+    assert!(
+        told.out
+            .contains(&format!("an older release than {second}, which was published: nothing was turned")),
+        "{}",
+        told.out
+    );
+    site.runs_at(100);
+    // The first release again.
+    site.checkout(&first);
+    site.publish(&first).exits(0);
+    site.runs_at(100);
+    // The next release goes on from the second.
+    site.checkout(&second);
+    site.publish(&second).exits(0);
+    let third = site.commit(25, "three");
+    site.publish(&third).exits(0);
+    site.runs_at(25);
+    // One that changes no flag is the newest all the same.
+    let fourth = site.commit(25, "four");
+    site.publish(&fourth).exits(0);
+    site.checkout(&third);
+    let other = site.commit(90, "from three");
+    site.publish(&other).exits(0);
+    site.runs_at(25);
+    // Unless it is said that it is meant.
+    let newest = ran(site
+        .shop
+        .command(["publish", "tree/flags.json", "--release", &other, "--newest"])
+        .output()
+        .unwrap());
+    newest.exits(0);
+    site.runs_at(90);
+}
+
+#[test]
+fn where_git_cannot_tell_a_number_is_asked_for() {
+    let site = Site::new();
+    let first = site.commit(10, "one");
+    site.commit(20, "two");
+    let url = format!("file://{}", site.tree.display());
+    site.git(&["clone", "--quiet", "--depth", "1", &url, "../shallow"]);
+    give_away(&site.shop.directory.join("shallow"));
+    site.checkout(&first);
+    site.publish(&first).exits(0);
+    let refused = |ran: Ran, told: &str| {
+        let ran = ran.exits(1);
+        for told in
+            ["cannot determine where the release stands: ", told, "nothing was changed", "--release 42"]
+        {
+            assert!(ran.err.contains(told), "{told}: {}", ran.err);
+        }
+    };
+    refused(site.publish("0123456789abcdef"), "the repository has no commit 0123456789abcdef");
+    let text = std::fs::read(site.tree.join("flags.json")).unwrap();
+    let alone = site.shop.write("alone.json", &text);
+    let mut piped = site.shop.command(["publish", "-", "--release", &first]);
+    piped.stdin(std::fs::File::open(alone).unwrap());
+    refused(ran(piped.output().unwrap()), "standard input lies in no git work tree");
+    refused(site.publish_file("shallow/flags.json", &first), "is a shallow clone");
+    if std::fs::metadata("/proc/self").unwrap().uid() == 0 {
+        let root = site.shop.directory.join("roots");
+        std::fs::create_dir_all(root.join(".git")).unwrap();
+        std::fs::write(root.join("flags.json"), &text).unwrap();
+        refused(site.publish_file("roots/flags.json", &first), "git is not asked as root");
+    }
+    site.publish_file("alone.json", "42").exits(0);
+    for release in ["", "soon", "HEAD", "--", "abc"] {
+        site.publish_file("alone.json", release).exits(2);
+    }
+}
