@@ -62,6 +62,13 @@ pub(super) fn of(key: &str, running: &Flag, file: &Flag, base: &Flag) -> Vec<Dri
     FIELDS.iter().filter(differs).map(drift).collect()
 }
 
+/// Where a flag runs otherwise than its file last said; nothing where no file that has it was published.
+pub fn unlike_its_file(key: &str, running: &Flag) -> Vec<Drift> {
+    let Some(base) = running.state.base() else { return Vec::new() };
+    let differs = |field: &&Field| !(field.same)(running, base);
+    FIELDS.iter().filter(differs).map(|field| one(key, field, running, base)).collect()
+}
+
 /// Whether the file has an opinion on a field.
 pub(super) fn says(field: &Field, file: &Flag, base: &Flag) -> bool {
     file.written.has(field.written) || (field.same)(file, base)

@@ -18,7 +18,7 @@ mod segments;
 pub use choice::ChoiceError;
 pub use companies::{CompanyConflict, Listing};
 pub use conflict::{Conflict, open_conflicts};
-pub use drift::{Drift, Turned};
+pub use drift::{Drift, Turned, unlike_its_file};
 pub use fields::{FIELDS, Field};
 pub use outcome::Outcome;
 pub use pull::{Pulled, PulledField, pull};

@@ -9,6 +9,7 @@ use crate::words;
 use anstyle::Style;
 use flagstone::change;
 use flagstone::definition::{Bucketing, Emergency, Flag, Percentage};
+use flagstone::merge;
 use serde_json::{Value, json};
 
 /// Companies listed.
@@ -71,6 +72,12 @@ pub fn run(arguments: &Arguments, word: &Show, output: &mut Output) -> Outcome {
     if !needs.is_empty() {
         output.line(format!("  {:<11} {}", "reads", needs.join(", ")));
     }
+    let unlike = merge::unlike_its_file(&word.flag, flag);
+    for drift in &unlike {
+        let text = drift.to_string();
+        let text = text.strip_prefix(&format!("{}: ", word.flag)).unwrap_or(&text);
+        output.line(format!("  {:<11} {}", "changed", words::plain(text)));
+    }
     output.line(format!("  {:<11} {}", "of", served.name()));
     output.json(&json!({
         "flag": word.flag,
@@ -81,6 +88,7 @@ pub fn run(arguments: &Arguments, word: &Show, output: &mut Output) -> Outcome {
         "percentage": state.percentage,
         "needs": needs,
         "definition": flag,
+        "unlike_file": unlike,
         "environment": served.environment,
         "generation": served.view.generation,
     }));

@@ -51,6 +51,8 @@ fn a_file_that_says_what_it_said_changes_nothing_and_other_edits_go_out() {
         assert!(ran.out.contains(line), "{line}: {}", ran.out);
     }
     assert_eq!(definition(&shop, "search")["rollout"]["percentage"], 75);
+    let shown = shop.run(["show", "search"]).exits(0).out;
+    assert!(shown.contains("  changed     percentage is 75 %, the file says 50 %\n"), "{shown}");
     assert_eq!(definition(&shop, "customer_portal")["owner"], "billing-team");
     shop.run(["ask", "billing_v2", "--company", "1"]).exits(1);
     let ran = shop.run(["publish", "flags.json", "--json"]).exits(0).json();
