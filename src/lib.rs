@@ -42,6 +42,7 @@ pub use eval::{
     possible, rule_name, unknown, variant, variant_named,
 };
 pub use fault::{BusHandler, bus_handler, lost_mappings, unblock_bus_errors};
+pub use snapshot::is_flag_key;
 #[cfg(feature = "publisher")]
 pub use snapshot::{Audited, FlagFields, Layout, ListFields, RuleFields, SectionLayout, TestFields};
 pub use snapshot::{

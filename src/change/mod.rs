@@ -12,6 +12,7 @@ pub use words::state;
 pub(crate) use write::texts;
 
 use crate::definition::{self, Definitions, Flag, Managed, Percentage, Report, did_you_mean, nearest};
+use crate::snapshot::is_flag_key;
 
 /// A text of definitions, and where in it a change goes.
 #[derive(Debug, Clone, Copy)]
@@ -182,7 +183,7 @@ fn there(
     file: &impl Fn() -> String,
 ) -> Result<(), ChangeError> {
     match (before, edit) {
-        (None, Edit::Add { .. }) if !definition::is_flag_key(key) => {
+        (None, Edit::Add { .. }) if !is_flag_key(key.as_bytes()) => {
             Err(ChangeError::Key { key: key.to_owned() })
         }
         (Some(_), Edit::Add { .. }) => Err(ChangeError::Known { file: file(), key: key.to_owned() }),

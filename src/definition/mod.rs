@@ -36,7 +36,6 @@ mod written;
 pub(crate) use answering::is_answering;
 pub use company::CompanyId;
 pub use condition::{Condition, Scalar, Test};
-pub(crate) use decode::is_flag_key;
 pub use document::{Checked, Document, load, parse};
 pub use file::{ReadError, read_file, read_opened};
 pub use guard::{GuardAction, GuardBaseline, GuardLimits, GuardRelative, GuardRule};

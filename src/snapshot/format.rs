@@ -46,6 +46,14 @@ pub(crate) const VALUE_DEPTH: u32 = 32;
 
 /// Longest key of a flag, in bytes.
 pub(crate) const MAX_KEY: u32 = 191;
+/// Whether a flag can have that key: `[A-Za-z0-9][A-Za-z0-9_.:\\-]{0,190}`. Nothing in it can move a terminal or end a word of a shell.
+pub fn is_flag_key(key: &[u8]) -> bool {
+    let tail = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':' | b'\\' | b'-');
+    key.len() <= MAX_KEY as usize
+        && key.iter().all(tail)
+        && key.first().is_some_and(u8::is_ascii_alphanumeric)
+}
+
 /// Flags in one closure of `requires`.
 pub(crate) const MAX_REQUIRES: u32 = 64;
 /// Rules of one flag.

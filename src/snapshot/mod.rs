@@ -18,6 +18,7 @@ mod value;
 mod view;
 
 pub use error::SnapshotError;
+pub use format::is_flag_key;
 #[cfg(feature = "publisher")]
 pub use inspect::{FlagFields, Layout, ListFields, RuleFields, SectionLayout, TestFields};
 pub use map::MapMode;

@@ -7,7 +7,7 @@ use super::format::{
     ATTRIBUTE_COMPANY, ATTRIBUTE_NOW, AuditRecord, CHECKSUM_OFFSET, FlagRecord, HEADER_SIZE, Header,
     INTS_TABLE, JUMP_FAILS, JUMP_HOLDS, KNOWN_REQUIRED_FEATURES, MAGIC, MAJOR, MAX_KEY, MAX_OPERAND,
     MAX_REQUIRES, MAX_RULES, MAX_TESTS, MINOR, NONE, SECTION_ALIGNMENT, SECTION_COUNT,
-    SHAPE_LISTS_AND_ROLLOUT, Section, TestRecord, op, operand, tag,
+    SHAPE_LISTS_AND_ROLLOUT, Section, TestRecord, is_flag_key, op, operand, tag,
 };
 use super::{Snapshot, SnapshotError, table_words};
 use crate::eval::Key;
@@ -246,6 +246,10 @@ impl Snapshot {
             check.at_most("key's length", u64::from(length), u64::from(MAX_KEY))?;
             self.check_text(check, "key", offset, length)?;
             let key = self.string(offset, length);
+            if !is_flag_key(key) {
+                let expected = "letters, digits, or _ . : \\ - after the first";
+                return Err(check.fail("key", u64::from(offset), expected.into()));
+            }
             if key <= previous {
                 return Err(check.fail("key", u64::from(offset), "a key after the one before it".into()));
             }

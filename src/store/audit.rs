@@ -261,7 +261,7 @@ impl<'a> Audit<'a> {
     pub(super) fn open(store: &Folder, modes: &Modes, head: &'a Head) -> Result<Audit<'a>, StoreError> {
         let path = store.path().join(AUDIT);
         let failed = |source| StoreError::io("open the audit trail", &path, source);
-        let file = match store.open(AUDIT, "open the audit trail", Access::Write)? {
+        let file = match store.open(AUDIT, "open the audit trail", Access::Append)? {
             Some(opened) => opened.file,
             None => {
                 let file = store.create(AUDIT).map_err(failed)?;

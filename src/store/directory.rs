@@ -27,6 +27,8 @@ pub(crate) enum Access {
     Read,
     #[cfg(feature = "publisher")]
     Write,
+    #[cfg(feature = "publisher")]
+    Append,
 }
 
 /// A file of a store, open and judged.
@@ -150,6 +152,9 @@ impl Folder {
             Access::Read => OFlags::RDONLY,
             #[cfg(feature = "publisher")]
             Access::Write => OFlags::RDWR,
+            // As a file that was given `chattr +a` wants to be opened.
+            #[cfg(feature = "publisher")]
+            Access::Append => OFlags::RDWR | OFlags::APPEND,
         };
         let flags = mode | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
         let file = match openat(&self.directory, name, flags, Mode::empty()) {

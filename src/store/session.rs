@@ -143,6 +143,11 @@ impl Session {
         Audit::open(&self.folder, &self.modes, &self.head)?.append(record)
     }
 
+    /// Opens the trail as for a record, under the lock that the caller holds.
+    pub(super) fn try_trail(&self, _lock: &Lock) -> Result<(), StoreError> {
+        Audit::open(&self.folder, &self.modes, &self.head).map(drop)
+    }
+
     /// A record of this change that nothing is filled into yet but who, when, why and what.
     pub(super) fn record(&self, change: &Change, action: Action, outcome: Outcome) -> Record {
         let generation = self.current().0;

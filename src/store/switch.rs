@@ -11,6 +11,7 @@ use super::head::{SLOT_COUNT, Stop};
 use super::layout::HEAD;
 use super::session::Session;
 use crate::guard::Finding;
+use crate::snapshot::is_flag_key;
 use std::time::Duration;
 
 /// How long a kill or a stop then waits to get its record into the trail.
@@ -88,8 +89,8 @@ impl Store {
         })
     }
 
-    /// Takes each lock that a change needs and lets go of it: what would hinder a publish, if anything. Changes nothing but that a
-    /// missing lock is made.
+    /// Takes each lock that a change needs and lets go of it, and opens the trail: what would hinder a publish, if anything. Changes
+    /// nothing but that a missing lock or trail is made.
     ///
     /// # Errors
     ///
@@ -106,9 +107,12 @@ impl Store {
         session.head.write_whole();
         session.kept()?;
         let timeout = RECORD_TIMEOUT.min(self.patience);
-        let busy = session.lock_head_within(timeout).err();
+        let hindered = match session.lock_head_within(timeout) {
+            Ok(lock) => session.try_trail(&lock).err(),
+            Err(busy) => Some(busy),
+        };
         let impatient = self.clone().with_patience(timeout);
-        Ok(busy.or_else(|| impatient.locked("trying the locks").err()))
+        Ok(hindered.or_else(|| impatient.locked("trying the locks").err()))
     }
 
     /// Whether its file system is mounted so that nobody can change it here; false where that cannot be told.
@@ -192,11 +196,8 @@ fn kill(session: &Session, flag: &str, since: i64, locked: bool) -> Result<bool,
     )))
 }
 
-/// `[A-Za-z0-9][A-Za-z0-9_.:\\-]{0,190}`
 fn valid_key(key: &str) -> Result<(), StoreError> {
-    let first = key.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric());
-    let rest = key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.:\\-".contains(&byte));
-    if first && rest && key.len() <= 191 {
+    if is_flag_key(key.as_bytes()) {
         return Ok(());
     }
     Err(StoreError::Refused(format!(

@@ -13,6 +13,7 @@ use super::model::{Definitions, Flag};
 use super::reader::clip;
 use super::report::Findings;
 use super::{Condition, GuardRule, limits, references};
+use crate::snapshot::is_flag_key;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
@@ -78,14 +79,6 @@ pub(super) fn document<'m>(
     (definitions, findings)
 }
 
-/// What a name has to look like.
-pub(crate) fn is_flag_key(key: &str) -> bool {
-    let tail = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':' | b'\\' | b'-');
-    key.len() <= 191
-        && key.bytes().all(tail)
-        && key.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric())
-}
-
 fn is_environment(name: &str) -> bool {
     let tail = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-');
     name.len() <= 64
@@ -129,7 +122,7 @@ impl<'m> Decoder<'m> {
         let mut count = 0;
         for (at, key, view) in self.entries(view, "an object of flags by key") {
             count += 1;
-            let sound = is_flag_key(&key);
+            let sound = is_flag_key(key.as_bytes());
             if !sound {
                 let message = format!(
                     "found the flag key \"{}\", expected 1 to 191 letters, digits, or _ . : \\ - after the first",

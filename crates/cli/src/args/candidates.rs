@@ -32,6 +32,9 @@ pub fn answer(typed: &[OsString]) -> Option<ExitCode> {
     let (kind, store) = at_cursor(&words);
     let arguments = Arguments { store, json: false, relayed: None, word: Word::List };
     let found = kind.and_then(|kind| candidates(kind, &arguments)).unwrap_or_default();
+    // What is offered becomes a part of a command. A damaged head may say anything.
+    let found: Vec<String> =
+        found.into_iter().filter(|word| flagstone::is_flag_key(word.as_bytes())).collect();
     let mut text = found.join("\n");
     if !text.is_empty() {
         text.push('\n');

@@ -18,9 +18,11 @@ _flagstone_candidates() {
     full=${words[${#words[@]} - 1]}
     [[ $full == --*=* ]] && full=${full#*=}
     prefix=${full%"$cur"}
+    # A class's name has backslashes, typed as two each.
+    full=${full//\\\\/\\} prefix=${prefix//\\\\/\\}
     COMPREPLY=()
     while IFS= read -r word; do
-        if [[ -n $word && $word == "$full"* ]]; then COMPREPLY+=("${word#"$prefix"}"); fi
+        if [[ -n $word && $word == "$full"* ]]; then COMPREPLY+=("$(printf %q "${word#"$prefix"}")"); fi
     done < <("${COMP_WORDS[0]}" --candidates "${words[@]}" 2>/dev/null)
     if [[ ${#COMPREPLY[@]} -eq 0 ]]; then _flagstone "$@"; fi
 }

@@ -142,7 +142,7 @@ fn emergency(store: &Store, report: &mut Report) {
         Ok(Some(error)) => report.warned(
             EMERGENCY,
             format!("kill and stop-all work, a publish does not: {}", plain(&error)),
-            "end what holds the lock",
+            "end what holds the lock, or let the store's owner append to the trail",
         ),
         Err(error) => report.failed(
             EMERGENCY,

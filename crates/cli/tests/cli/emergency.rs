@@ -173,6 +173,23 @@ fn a_kill_is_in_force_before_anybody_asks_who_holds_the_lock() {
     assert!(holder.wait().unwrap().success());
 }
 
+/// With `chattr +a` on the trail no change could be made: the file lets nobody write it who does not say that he appends.
+#[test]
+fn the_trail_is_opened_to_append() {
+    let shop = Shop::published();
+    for word in [&["disable", "search", "--yes"][..], &["kill", "search", "--reason", "a"], &["doctor"]] {
+        let traced = shop.directory.join("trace");
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "-e", "trace=openat", "-o"]).arg(&traced).arg(env!("CARGO_BIN_EXE_flagstone"));
+        strace.args(word).env("FLAGSTONE_STORE", "store").current_dir(&shop.directory);
+        strace.output().unwrap();
+        let trace = std::fs::read_to_string(traced).unwrap();
+        let opened = trace.lines().filter(|line| line.contains("audit.jsonl") && line.contains("O_RDWR"));
+        let opened: Vec<_> = opened.collect();
+        assert!(!opened.is_empty() && opened.iter().all(|line| line.contains("O_APPEND")), "{opened:#?}");
+    }
+}
+
 /// The signal that a write past the limit raises ended the command in the middle, before the head was written.
 #[test]
 fn a_limit_on_the_size_of_files_ends_no_kill() {
