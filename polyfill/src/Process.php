@@ -304,13 +304,14 @@ final class Process
     public static function use(string $store): bool
     {
         self::pin();
+        if ($store === '' || \str_contains($store, "\0")) {
+            return false;
+        }
+        $store = $store[0] === '/' ? $store : (string) \getcwd() . "/$store";
         if (self::$named === $store) {
             return self::$error === null;
         }
         $configured = Settings::store();
-        if ($store === '' || \str_contains($store, "\0")) {
-            return false;
-        }
         if ($configured !== '' && $configured !== $store) {
             $same = self::quietly(static fn (): bool => \realpath($store) !== false && \realpath($store) === \realpath($configured));
             if (!$same) {
@@ -456,10 +457,10 @@ final class Process
         if ($path === '') {
             $path = self::$named ?? (\defined('FLAGSTONE_STORE') ? (string) \constant('FLAGSTONE_STORE') : '');
         }
-        // A relative path is another one in another working directory.
-        $full = $path === '' || $path[0] === '/' ? $path : (string) \getcwd() . "/$path";
+        // It would be another store in another working directory, and PHP code says which that is.
+        $isRelative = $path !== '' && $path[0] !== '/';
         $before = $path === self::$chosen ? self::$store : null;
-        $linked = $before !== null && '/' . \implode('/', \array_diff(\explode('/', $full), ['', '.'])) !== $before->directory;
+        $linked = $before !== null && '/' . \implode('/', \array_diff(\explode('/', $path), ['', '.'])) !== $before->directory;
         if ($before !== null && (!$linked || \hrtime(true) < self::$retryAt)) {
             return true;
         }
@@ -469,9 +470,13 @@ final class Process
         self::$store = null;
         self::$chosen = $path;
         self::$retryAt = (int) \hrtime(true) + self::RETRY;
-        self::$error = $path === '' ? self::NO_STORE : null;
+        self::$error = match (true) {
+            $path === '' => self::NO_STORE,
+            $isRelative => 'flagstone.store is "' . Problem::printable($path) . '" in php.ini, expected an absolute path: every flag is off',
+            default => null,
+        };
 
-        return $path !== '' && self::open($path, $full, $before);
+        return self::$error === null && self::open($path, $before);
     }
 
     /**
@@ -479,17 +484,17 @@ final class Process
      *
      * @param ?Origin $before the store that the path led to
      */
-    private static function open(string $path, string $full, ?Origin $before): bool
+    private static function open(string $path, ?Origin $before): bool
     {
         try {
-            $known = self::$open[$full] ?? null;
-            $trust = Trust::directory($full);
+            $known = self::$open[$path] ?? null;
+            $trust = Trust::directory($path);
             if ($known instanceof Store && $known->isAt($trust)) {
                 self::$store = $known;
 
                 return true;
             }
-            $store = new Store($full);
+            $store = new Store($path);
             if ($before !== null && $before->environment !== $store->environment) {
                 throw new Problem(\sprintf(
                     '%s leads to %s now, a store for "%s", expected "%s"; answering from %s as before. '
@@ -501,7 +506,7 @@ final class Process
                     Problem::printable($before->directory),
                 ));
             }
-            self::$store = self::$open[$full] = $store;
+            self::$store = self::$open[$path] = $store;
             self::forget();
 
             return false;

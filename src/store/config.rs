@@ -281,6 +281,11 @@ fn ignored(path: &Path, metadata: &Metadata, store: u32, user: u32) -> Option<St
     if [0, user].contains(&owner) {
         return None;
     }
+    if owner == store {
+        return Some(format!(
+            "nothing in {name} is used by user {user}: it is for its owner, user {owner}. Type this as root or that user"
+        ));
+    }
     // To give it to root would be to have root run what another user named.
     let aside = path.with_file_name(ASIDE);
     let remedy = remedy_for(format!("mv {} {}", shell(path), shell(&aside)), store, user);

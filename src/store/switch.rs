@@ -6,12 +6,15 @@
 use super::Store;
 use super::audit::{Action, Outcome};
 use super::change::{Change, Switched};
+use super::directory::Access;
 use super::error::StoreError;
 use super::head::{SLOT_COUNT, Stop};
 use super::layout::HEAD;
+use super::open::head_file;
 use super::session::Session;
 use crate::guard::Finding;
 use crate::snapshot::is_flag_key;
+use rustix::fs::{IFlags, ioctl_getflags};
 use std::time::Duration;
 
 /// How long a kill or a stop then waits to get its record into the trail.
@@ -119,6 +122,18 @@ impl Store {
     pub fn is_read_only(&self) -> bool {
         let found = rustix::fs::statvfs(&self.directory);
         found.is_ok_and(|found| found.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY))
+    }
+
+    /// Whether each write of the head takes room on the disk anew, which a full one does not have: on Btrfs, unless it is `NOCOW` (chattr(1), `C`), as
+    /// `init` makes it and a copy is not.
+    pub fn head_is_copied_on_write(&self) -> bool {
+        /// `BTRFS_SUPER_MAGIC` of linux/magic.h.
+        const BTRFS: i128 = 0x9123_683E;
+        let Ok(head) = self.folder().and_then(|folder| head_file(&folder, Access::Read)) else {
+            return false;
+        };
+        rustix::fs::fstatfs(&head.file).is_ok_and(|found| i128::from(found.f_type) == BTRFS)
+            && ioctl_getflags(&head.file).is_ok_and(|flags| !flags.contains(IFlags::NOCOW))
     }
 
     fn switch(

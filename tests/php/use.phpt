@@ -27,6 +27,9 @@ foreach ([[$one, true], [$two, false]] as [$store, $on]) {
     chdir("$store-application");
     same("relative to $store", [true, $on], [flagstone_use('flags'), feature_enabled('a')]);
 }
+// Which store a relative path in php.ini is would be PHP code's to say.
+same('relative in php.ini', 'off, flagstone.store is "flags" in php.ini, expected an absolute path: every flag is off',
+    substr(strrchr(php('echo feature_enabled("a") ? "on" : "off", ", ", flagstone_status()["last_error"];', ['flagstone.store' => 'flags']), "\n"), 1));
 chdir($directory);
 foreach (['', "a\0b", 'missing'] as $path) {
     same(json_encode($path), false, flagstone_use($path));

@@ -205,6 +205,8 @@ test('the store is named by php.ini, by the application or by a constant, in thi
     same('two', php("define('FLAGSTONE_STORE', '$one'); flagstone_use('$two'); $print"));
     same('nontwo', php("echo flagstone_use('$one') ? 'yes' : 'non'; $print", ['flagstone.store' => $two]));
     same('yestwo', php("echo flagstone_use('$two/.') ? 'yes' : 'no'; $print", ['flagstone.store' => $two]));
+    same('off, flagstone.store is "flags" in php.ini, expected an absolute path: every flag is off',
+        php('echo feature_enabled("a") ? "on" : "off", ", ", flagstone_status()["last_error"];', ['flagstone.store' => 'flags']));
 });
 
 test('a refresh moves to the newest generation, and a look does within the refresh interval', function () {

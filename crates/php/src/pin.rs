@@ -488,6 +488,10 @@ fn choose_store(globals: &mut Globals, clock: u64) {
     let opened = if globals.chosen.is_empty() {
         Err("no store: set flagstone.store in php.ini, or call flagstone_use() with the store's directory"
             .to_owned())
+    } else if !globals.chosen.starts_with(b"/") {
+        // It would be another store in another working directory, and PHP code says which that is.
+        let found = String::from_utf8_lossy(&globals.chosen);
+        Err(format!("flagstone.store is {found:?} in php.ini, expected an absolute path: every flag is off"))
     } else {
         open_chosen(globals)
     };

@@ -3,7 +3,7 @@
 use super::{CONFIG, Report};
 use crate::companies::Companies;
 use crate::output::Failure;
-use crate::words;
+use crate::{identity, words};
 use flagstone::store::{NamedFile, Store};
 use std::path::Path;
 
@@ -25,6 +25,9 @@ pub fn checks(store: &Store, report: &mut Report) {
     if let Some(ignored) = &config.ignored {
         let (problem, remedy) = ignored.split_once(". ").unwrap_or((ignored, ""));
         let remedy = remedy.strip_prefix("Type: ").unwrap_or(remedy);
+        if !identity::may_change(store) {
+            return report.not_asked(CONFIG, words::plain(ignored));
+        }
         return report.failed(CONFIG, words::plain(problem), words::plain(remedy));
     }
     match config.companies.as_deref().map(|path| companies(store, path)) {

@@ -136,6 +136,11 @@ fn emergency(store: &Store, report: &mut Report) {
     }
     let named = words::plain(&store.directory().to_string_lossy()).into_owned();
     match store.try_locks() {
+        Ok(None) if store.head_is_copied_on_write() => report.warned(
+            EMERGENCY,
+            "kill and stop-all work, but on a full disk they may not: Btrfs writes the head elsewhere each time, since it is not NOCOW",
+            format!("lsattr {named}/head; docs/operations.md, \"When something is wrong\", says how it gets there"),
+        ),
         Ok(None) => {
             report.passed(EMERGENCY, "kill and stop-all can change the head, and a publish can begin")
         }

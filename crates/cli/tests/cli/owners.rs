@@ -108,6 +108,30 @@ fn a_daemon_or_guard_that_may_not_write_ends_with_2() {
 }
 
 #[test]
+fn doctor_tells_another_user_that_the_config_is_for_its_owner() {
+    // It failed, and told root to move the owner's valid file aside.
+    let machine = Machine::new();
+    let flagstone = machine.path("flagstone");
+    let flagstone = flagstone.to_str().unwrap();
+    let store = machine.path("store");
+    std::fs::create_dir(&store).unwrap();
+    chown(&store, Some(OWNER), Some(OWNER)).unwrap();
+    let owner = (OWNER, OWNER, "");
+    machine.run(owner, flagstone, ["init", "store", "--environment", "production"]).exits(0);
+    machine.run(owner, flagstone, ["publish", "flags.json", "--store", "store"]).exits(0);
+    machine.run(owner, flagstone, ["config", "telemetry.users", "[1500]", "--store", "store"]).exits(0);
+    let said = machine.run((MEMBER, MEMBER, ""), flagstone, ["doctor", "--store", "store"]);
+    let line =
+        said.out.lines().find(|line| line.contains("config.json")).unwrap_or_else(|| panic!("{}", said.out));
+    assert!(
+        line.contains(&format!("is for its owner, user {OWNER}")) && !said.out.contains("mv "),
+        "{}",
+        said.out
+    );
+    assert!(!line.contains("FAILED"), "{line}");
+}
+
+#[test]
 fn an_unprivileged_pod_has_a_store_in_an_empty_dir() {
     let machine = Machine::new();
     // As Kubernetes makes an emptyDir where fsGroup is set.
