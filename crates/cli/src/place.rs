@@ -17,6 +17,8 @@ use std::sync::Arc;
 
 /// Names the store of this machine, where nothing else does.
 pub const DEFAULT_STORE: &str = "/etc/flagstone/store";
+/// Bytes of a file by which it is known what it is.
+const START: u64 = 64;
 
 /// The store that `--store`, `FLAGSTONE_STORE` or the machine's file names.
 pub fn directory(arguments: &Arguments) -> Result<PathBuf, Failure> {
@@ -194,16 +196,26 @@ pub fn definitions(snapshot: &Snapshot) -> Result<Definitions, Failure> {
 
 /// The bytes of a file, or of standard input for `-`; an error if there are more than `limit`.
 pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Failure> {
+    read_by_start(path, |_| limit)
+}
+
+/// As [`read`], with a limit that goes by the first bytes.
+pub fn read_by_start(path: &Path, limit: impl Fn(&[u8]) -> u64) -> Result<Vec<u8>, Failure> {
     let name = file_name(path);
     let failed = |error: io::Error| Failure::Unknown(format!("cannot read {name}: {error}"));
     let mut bytes = Vec::new();
-    if path == Path::new("-") {
-        io::stdin().lock().take(limit + 1).read_to_end(&mut bytes).map_err(failed)?;
-    } else {
-        let file = inputs::open(path).map_err(failed)?;
-        bytes.reserve_exact(file.metadata().map_or(0, |metadata| metadata.len().min(limit)) as usize);
-        file.take(limit + 1).read_to_end(&mut bytes).map_err(failed)?;
-    }
+    let (mut source, size): (Box<dyn Read>, u64) = match path == Path::new("-") {
+        true => (Box::new(io::stdin().lock()), 0),
+        false => {
+            let file = inputs::open(path).map_err(failed)?;
+            let size = file.metadata().map_or(0, |metadata| metadata.len());
+            (Box::new(file), size)
+        }
+    };
+    (&mut source).take(START).read_to_end(&mut bytes).map_err(failed)?;
+    let limit = limit(&bytes);
+    bytes.reserve_exact(size.min(limit).saturating_sub(START) as usize);
+    source.take((limit + 1).saturating_sub(bytes.len() as u64)).read_to_end(&mut bytes).map_err(failed)?;
     match bytes.len() as u64 > limit {
         true => Err(Failure::Refused(format!(
             "{name}: found more than {} MiB, expected at most that",

@@ -9,7 +9,7 @@ use serde_json::json;
 use std::path::Path;
 
 /// The most that is read from standard input, in bytes; as of a file.
-const LIMIT: u64 = 64 << 20;
+pub const LIMIT: u64 = 64 << 20;
 /// Problems shown.
 const PROBLEMS: usize = 100;
 /// Warnings shown where something else matters more.

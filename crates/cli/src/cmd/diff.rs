@@ -34,7 +34,10 @@ fn side(arguments: &Arguments, word: &Diff, name: &str, output: &mut Output) -> 
         return place::store(arguments)?.definitions(generation).map_err(Failure::asking);
     }
     let path = Path::new(name);
-    let bytes = place::read(path, u64::from(u32::MAX))?;
+    let bytes = place::read_by_start(path, |start| match start.starts_with(SNAPSHOT) {
+        true => u64::from(u32::MAX),
+        false => check::LIMIT,
+    })?;
     let file = place::file_name(path);
     if bytes.starts_with(SNAPSHOT) {
         let snapshot =

@@ -281,3 +281,13 @@ fn a_publish_shows_a_few_warnings_and_counts_the_rest() {
         ran.out
     );
 }
+
+/// It was read to the end, up to 4 GiB, since it might have been a snapshot.
+#[test]
+fn a_file_of_holes_is_no_definitions_for_diff() {
+    let shop = Shop::published();
+    let file = std::fs::File::create(shop.directory.join("holes.json")).unwrap();
+    file.set_len(3 << 30).unwrap();
+    let ran = shop.run(["diff", "1", "holes.json"]).exits(1);
+    assert!(ran.err.contains("found more than 64 MiB, expected at most that"), "{}", ran.err);
+}
