@@ -3,14 +3,20 @@
 //! git runs as the owner of the work tree, never as root: what a repository's configuration names runs with the rights of whoever owns it.
 
 use crate::output::Failure;
+use crate::process::{self, Ran};
 use crate::words;
+use flagstone::store::PROGRAM_PATH;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::Command;
+use std::time::Duration;
 
 /// What to type instead.
 const NUMBER: &str = "name the release by a number that grows, such as a build's: --release 42";
+
+/// How long git may take.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The full id of a commit, and whether it is the last that was published or descends from it.
 pub fn lineage(file: &Path, commit: &str, last: Option<&str>) -> Result<(String, bool), Failure> {
@@ -61,17 +67,17 @@ impl Tree {
     /// The line that git answers; none where its answer is no.
     fn ask(&self, arguments: &[&str]) -> Result<Option<String>, Failure> {
         let output = self.run(arguments)?;
-        match (output.status.code(), std::str::from_utf8(&output.stdout)) {
-            (Some(0), Ok(line)) => Ok(Some(line.trim().to_owned())),
-            (Some(1), _) => Ok(None),
+        match output.status.code() {
+            Some(0) => Ok(Some(output.out.trim().to_owned())),
+            Some(1) => Ok(None),
             _ => Err(refused(&told(&output))),
         }
     }
 
-    fn run(&self, arguments: &[&str]) -> Result<Output, Failure> {
+    fn run(&self, arguments: &[&str]) -> Result<Ran, Failure> {
         let mut command = Command::new("git");
-        command.arg("-C").arg(&self.place).args(arguments).stdin(Stdio::null()).env_clear();
-        command.env("PATH", "/usr/local/bin:/usr/bin:/bin").env("HOME", "/nonexistent").env("LC_ALL", "C");
+        command.arg("-C").arg(&self.place).args(arguments).env_clear();
+        command.env("PATH", PROGRAM_PATH).env("HOME", "/nonexistent").env("LC_ALL", "C");
         command.env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", "/dev/null");
         if rustix::process::geteuid().is_root() {
             if self.owner == 0 {
@@ -79,13 +85,14 @@ impl Tree {
             }
             command.uid(self.owner).gid(self.group);
         }
-        command.output().map_err(|error| refused(&format!("git cannot be asked: {error}")))
+        process::run(command, None, PATIENCE)
+            .map_err(|error| refused(&error))?
+            .ok_or_else(|| refused(&format!("git took longer than {} s", PATIENCE.as_secs())))
     }
 }
 
-fn told(output: &Output) -> String {
-    let text = String::from_utf8_lossy(&output.stderr);
-    words::plain(text.lines().next().unwrap_or("git gave no answer")).into_owned()
+fn told(output: &Ran) -> String {
+    words::plain(output.err.lines().next().unwrap_or("git gave no answer")).into_owned()
 }
 
 fn refused(problem: &str) -> Failure {

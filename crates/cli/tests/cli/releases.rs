@@ -158,3 +158,28 @@ fn where_git_cannot_tell_a_number_is_asked_for() {
         site.publish_file("alone.json", release).exits(2);
     }
 }
+
+/// Git had the session of who typed, so that a program that the work tree's owner configures could type into root's terminal.
+#[test]
+fn git_has_a_session_of_its_own() {
+    let site = Site::new();
+    let commit = site.commit(10, "one");
+    give_away(&site.tree);
+    let traced = site.shop.directory.join("trace");
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-e", "trace=setsid,execve", "-o"]).arg(&traced).arg(env!("CARGO_BIN_EXE_flagstone"));
+    strace.args(["publish", "tree/flags.json", "--release", &commit, "--store", "store"]);
+    let output = strace.current_dir(&site.shop.directory).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let trace = std::fs::read_to_string(traced).unwrap();
+    let process = |line: &str| line.split(' ').next().unwrap_or_default().to_owned();
+    let lines: Vec<&str> = trace.lines().collect();
+    let begun: Vec<usize> =
+        (0..lines.len()).filter(|at| lines[*at].contains("/git\"") && lines[*at].contains("= 0")).collect();
+    assert!(!begun.is_empty(), "{trace}");
+    for at in begun {
+        let of = process(lines[at]);
+        let own = lines[..at].iter().any(|line| process(line) == of && line.contains("setsid()"));
+        assert!(own, "{trace}");
+    }
+}
