@@ -10,9 +10,8 @@ use std::os::fd::AsFd;
 #[cfg(target_os = "linux")]
 pub fn owner_of(file: impl AsFd, device: u64, owner: u32) -> u32 {
     /// `FUSE_SUPER_MAGIC` of linux/magic.h.
-    const MAGIC: i128 = 0x6573_5546;
-    let is_fuse = |found: rustix::fs::StatFs| i128::from(found.f_type) & 0xFFFF_FFFF == MAGIC;
-    if !rustix::fs::fstatfs(file).is_ok_and(is_fuse) {
+    const FUSE: u64 = 0x6573_5546;
+    if super::open::magic(file) != Some(FUSE) {
         return owner;
     }
     let mounts = std::fs::read("/proc/self/mountinfo").unwrap_or_default();

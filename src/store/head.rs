@@ -284,6 +284,12 @@ impl Head {
         }
     }
 
+    /// The same, of the slots as they are now.
+    #[cfg(feature = "publisher")]
+    pub(crate) fn doubt_now(&self) -> Option<String> {
+        self.doubt(self.slots().iter())
+    }
+
     /// What the slots tell, by [`doubt`](Self::doubt).
     pub(crate) fn told(&self, doubt: Option<&String>) -> Told {
         match (doubt, self.load(SLOTS_USED) & COUNTED) {
@@ -497,7 +503,7 @@ impl Head {
 
     /// Takes the slots for what they are now: those that are damaged hold nothing. False if none was.
     pub(crate) fn settle_slots(&self) -> bool {
-        if self.doubt(self.slots().iter()).is_none() {
+        if self.doubt_now().is_none() {
             return false;
         }
         let mut used = 0;

@@ -147,7 +147,7 @@ impl Store {
             stopped: head.stopped().map(format_rfc3339),
             release: Some(head.release()).filter(|release| *release > 0),
             killed: killed.collect(),
-            kills_unknown: head.doubt(head.slots().iter()),
+            kills_unknown: head.doubt_now(),
             retained: self.kept()?.into_iter().map(|(generation, _)| generation).collect(),
             warning: match &self.trust {
                 Trust::Trusted => None,

@@ -11,6 +11,7 @@ use super::trust::{Judged, Trust, printable};
 use crate::snapshot::{ContentId, MapMode, Snapshot};
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -187,7 +188,7 @@ fn is_local(file: &File) -> bool {
     const LOCAL: [u64; 11] = [
         0xEF53,
         0x5846_5342,
-        0x9123_683E,
+        BTRFS,
         0x2FC1_2FC1,
         0xF2F5_2010,
         0xCA45_1A4E,
@@ -200,13 +201,16 @@ fn is_local(file: &File) -> bool {
     magic(file).is_some_and(|magic| LOCAL.contains(&magic))
 }
 
+/// `BTRFS_SUPER_MAGIC` of linux/magic.h.
+#[cfg(target_os = "linux")]
+pub(super) const BTRFS: u64 = 0x9123_683E;
 /// `OVERLAYFS_SUPER_MAGIC` of linux/magic.h.
 #[cfg(target_os = "linux")]
 const OVERLAYFS: u64 = 0x794C_7630;
 
 /// What kind of file system the file lies in, by the number that linux/magic.h has for it.
 #[cfg(target_os = "linux")]
-fn magic(file: &File) -> Option<u64> {
+pub(super) fn magic(file: impl AsFd) -> Option<u64> {
     // Some are negative where the word is 32 bits wide.
     rustix::fs::fstatfs(file).ok().map(|found| found.f_type as u64 & 0xFFFF_FFFF)
 }

@@ -10,7 +10,7 @@ use super::directory::Access;
 use super::error::StoreError;
 use super::head::{SLOT_COUNT, Stop};
 use super::layout::HEAD;
-use super::open::head_file;
+use super::open::{BTRFS, head_file, magic};
 use super::session::Session;
 use crate::guard::Finding;
 use crate::snapshot::is_flag_key;
@@ -80,7 +80,7 @@ impl Store {
     /// When the head cannot be written, or damaged slots leave no room for the kills; when the trail cannot be read where they are damaged.
     pub fn resume_all(&self, change: Change) -> Result<Switched, StoreError> {
         self.switch(Action::ResumeAll, None, None, &change, |session, locked| {
-            if session.head.doubt(session.head.slots().iter()).is_some() {
+            if session.head.doubt_now().is_some() {
                 for (flag, since) in self.killed_by_the_trail()? {
                     valid_key(&flag)?;
                     kill(session, &flag, since, locked)?;
@@ -127,12 +127,10 @@ impl Store {
     /// Whether each write of the head takes room on the disk anew, which a full one does not have: on Btrfs, unless it is `NOCOW` (chattr(1), `C`), as
     /// `init` makes it and a copy is not.
     pub fn head_is_copied_on_write(&self) -> bool {
-        /// `BTRFS_SUPER_MAGIC` of linux/magic.h.
-        const BTRFS: i128 = 0x9123_683E;
         let Ok(head) = self.folder().and_then(|folder| head_file(&folder, Access::Read)) else {
             return false;
         };
-        rustix::fs::fstatfs(&head.file).is_ok_and(|found| i128::from(found.f_type) == BTRFS)
+        magic(&head.file) == Some(BTRFS)
             && ioctl_getflags(&head.file).is_ok_and(|flags| !flags.contains(IFlags::NOCOW))
     }
 
