@@ -71,8 +71,8 @@ test-polyfill: setup build ## the polyfill, in plain PHP
 test-parity: setup build ## the extension and the polyfill answer the same questions alike
 	@scripts/timed $@ sh -ec 'tests/parity/run; tests/trust/run'
 
-test-laravel: setup build ## the Laravel package, with the extension and without
-	@scripts/timed $@ laravel/tests/run
+test-laravel: setup build ## the Laravel package, with the extension and without; then a newcomer's way with its README
+	@scripts/timed $@ sh -ec 'laravel/tests/run; tests/laravel/newcomer'
 
 test-php84: setup build ## the extension against PHP 8.4, in a folder with Debian 13
 	@scripts/timed $@ tests/php/debian trixie 8.4
@@ -92,13 +92,14 @@ test-e2e: setup build ## nginx, php-fpm and wrk while snapshots are published, e
 	@scripts/timed $@ sh -ec 'tests/e2e/run; tests/e2e/outcome; tests/e2e/guard; tests/e2e/emergency; tests/e2e/damage'
 
 test-laravel-e2e: setup build ## the example application under nginx, php-fpm and wrk while its flag changes, is deployed, and does harm
-	@scripts/timed $@ sh -ec 'tests/laravel/run; tests/laravel/releases; tests/laravel/guard'
+	@scripts/timed $@ sh -ec 'tests/laravel/run; tests/laravel/releases; tests/laravel/guard; \
+		FLAGSTONE_WIRE_FPM=1 laravel/tests/run --filter AbsentPathWireTest'
 
 test-doctor: setup build ## `flagstone doctor` before a real PHP and a real php-fpm, and pools of one php-fpm beside each other
 	@scripts/timed $@ sh -ec 'tests/doctor/run; tests/pools/run'
 
-test-install: build ## make install and make uninstall, in a directory
-	@scripts/timed $@ tests/install/run
+test-install: build ## make install and make uninstall, in a directory; then the lines that the README has after them
+	@scripts/timed $@ sh -ec 'tests/install/run; tests/install/readme'
 
 test-zts: setup build ## the extension in PHP with threads, which is built from Debian's source first
 	@scripts/timed $@ sh -ec 'zts=$$(scripts/php-zts); PHP=$$zts/bin/php PHP_CONFIG=$$zts/bin/php-config $(TEST_PROFILE) cargo build --release \

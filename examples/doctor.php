@@ -13,6 +13,9 @@ $caches = ($opcache[PHP_SAPI === 'cli' ? 'opcache.enable_cli' : 'opcache.enable'
 if ($loaded && $named === '' && $store !== '') {
     flagstone_use($store);
 }
+$status = $loaded ? flagstone_status() : null;
+// A pool with a chroot, or in a container, has another path to the same directory.
+$directory = isset($status['store']) && function_exists('stat') ? @stat($status['store']) : false;
 // So that requests at the same time meet several workers.
 usleep((int) ($_SERVER['FLAGSTONE_DOCTOR_PAUSE'] ?? 0));
 echo "\nflagstone-doctor: ", json_encode([
@@ -21,5 +24,6 @@ echo "\nflagstone-doctor: ", json_encode([
     'pid' => getmypid(),
     'named' => $named,
     'file_cache' => $caches ? (string) ($opcache['opcache.file_cache'] ?? '') : '',
-    'status' => $loaded ? flagstone_status() : null,
+    'status' => $status,
+    'directory' => $directory === false ? null : [$directory['dev'], $directory['ino']],
 ], JSON_INVALID_UTF8_SUBSTITUTE | JSON_PARTIAL_OUTPUT_ON_ERROR), "\n";

@@ -6,7 +6,7 @@
 
 declare(strict_types=1);
 
-// Composer finds the classes; whoever includes this file by hand needs no Composer.
+// Autoloader for applications that include this file by hand, without Composer.
 spl_autoload_register(static function (string $class): void {
     $prefix = 'Flagstone\\Polyfill\\';
     if (strncmp($class, $prefix, 19) === 0) {
@@ -17,7 +17,7 @@ spl_autoload_register(static function (string $class): void {
     }
 });
 
-// Not extension_loaded() alone, whose answer opcache compiles into this file: with opcache.file_cache it may have been
+// extension_loaded() alone is not enough: opcache compiles its answer into this file, and with opcache.file_cache it may have been
 // another PHP's.
 if (!in_array('flagstone', function_exists('get_loaded_extensions') ? get_loaded_extensions() : (extension_loaded('flagstone') ? ['flagstone'] : []), true)) {
     require_once __DIR__ . '/functions.php';

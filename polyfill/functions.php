@@ -1,9 +1,9 @@
 <?php
 
 /*
- * The functions, as the extension has them. This file is not under strict_types, so that arguments are converted as
- * PHP converts them for its own functions. `$company` has no declared type: PHP would turn an object into a string
- * before anybody could refuse it, and a model's string is its JSON, never its key.
+ * The functions, with the extension's signatures. This file is not under strict_types, so that arguments are converted as
+ * PHP converts them for its own functions. `$company` has no declared type: PHP would turn an object into a string before
+ * it could be refused, and a model's string is its JSON, never its key.
  */
 
 use Flagstone\Polyfill\Company;
@@ -12,7 +12,7 @@ use Flagstone\Polyfill\Status;
 
 if (!function_exists('feature_enabled')) {
     /**
-     * Whether the flag is on for that company.
+     * Returns true if the flag is on for that company.
      *
      * @param int|string|null $company
      * @param array<array-key, mixed> $context
@@ -28,7 +28,7 @@ if (!function_exists('feature_enabled')) {
 }
 
 if (!function_exists('feature_possible')) {
-    /** Whether the flag could be on for anyone now. */
+    /** Returns true if the flag could be on for any company now. */
     function feature_possible(string $flag): bool
     {
         return Process::possible($flag);
@@ -37,7 +37,7 @@ if (!function_exists('feature_possible')) {
 
 if (!function_exists('feature_variant')) {
     /**
-     * The variant drawn; null if the flag is off or has none.
+     * Returns the variant drawn; null if the flag is off or has none.
      *
      * @param int|string|null $company
      * @param array<array-key, mixed> $context
@@ -50,7 +50,7 @@ if (!function_exists('feature_variant')) {
 
 if (!function_exists('feature_value')) {
     /**
-     * The value of the variant drawn; the default if there is none.
+     * Returns the value of the variant drawn; the default if there is none.
      *
      * @param int|string|null $company
      * @param array<array-key, mixed> $context
@@ -63,7 +63,7 @@ if (!function_exists('feature_value')) {
 
 if (!function_exists('feature_explain')) {
     /**
-     * The answer, and how it came about.
+     * Returns the answer, and how it came about.
      *
      * @param int|string|null $company
      * @param array<array-key, mixed> $context
@@ -79,7 +79,7 @@ if (!function_exists('feature_explain')) {
 
 if (!function_exists('feature_all')) {
     /**
-     * Every flag, on or off.
+     * Returns every flag, on or off.
      *
      * @param int|string|null $company
      * @param array<array-key, mixed> $context
@@ -93,7 +93,7 @@ if (!function_exists('feature_all')) {
 
 if (!function_exists('feature_filter')) {
     /**
-     * Those of the companies for which the flag is on, under their keys.
+     * Returns the companies for which the flag is on, under their keys.
      *
      * @template K of array-key
      * @template V
@@ -115,7 +115,7 @@ if (!function_exists('feature_filter')) {
 
 if (!function_exists('feature_needs')) {
     /**
-     * The context attributes that the flag, or one that it requires, can read.
+     * Returns the context attributes that the flag, or one that it requires, can read.
      *
      * @return list<string>
      */
@@ -127,7 +127,7 @@ if (!function_exists('feature_needs')) {
 
 if (!function_exists('flagstone_status')) {
     /**
-     * What this process knows about its store.
+     * Returns the state of this process's store.
      *
      * @return array{backend: string, version: string, store: ?string, environment: ?string, generation: int,
      *     head_generation: int, published_at: ?float, age: ?float, source: string, map: ?string, flags: int,
@@ -144,7 +144,7 @@ if (!function_exists('flagstone_status')) {
 
 if (!function_exists('feature_peek')) {
     /**
-     * As feature_enabled(), where the answer chooses nothing that the request does.
+     * Same as feature_enabled(), for an answer that does not affect the request.
      *
      * @param int|string|null $company
      * @param array<array-key, mixed> $context
@@ -158,7 +158,7 @@ if (!function_exists('feature_peek')) {
 }
 
 if (!function_exists('flagstone_request_begin')) {
-    /** A request or job begins, within another or not. The token ends it. */
+    /** Marks the start of a request or job, which may be inside another. The returned token ends it. */
     function flagstone_request_begin(): int
     {
         return Process::markBegin();
@@ -166,7 +166,7 @@ if (!function_exists('flagstone_request_begin')) {
 }
 
 if (!function_exists('flagstone_request_end')) {
-    /** It ends. Nothing is counted without the extension. */
+    /** Marks its end. Nothing is counted without the extension. */
     function flagstone_request_end(int $status = 0, ?int $token = null): void
     {
         if ($status !== 0 && $status !== -1 && ($status < 100 || $status > 599)) {
@@ -177,14 +177,14 @@ if (!function_exists('flagstone_request_end')) {
 }
 
 if (!function_exists('flagstone_gated')) {
-    /** That flag ended the request. Nothing is counted without the extension. */
+    /** Notes that the flag ended the request. Nothing is counted without the extension. */
     function flagstone_gated(string $flag): void
     {
     }
 }
 
 if (!function_exists('feature_track')) {
-    /** Something happened that experiments count. Nothing is counted without the extension. */
+    /** Notes an event that experiments count. Nothing is counted without the extension. */
     function feature_track(string $event, float $value = 1.0): void
     {
         if ($event === '' || \strlen($event) > 64) {
@@ -205,7 +205,7 @@ if (!function_exists('flagstone_refresh')) {
 }
 
 if (!function_exists('flagstone_use')) {
-    /** Names this application's store, where php.ini names none. */
+    /** Names this application's store, unless php.ini names one. */
     function flagstone_use(string $store): bool
     {
         return Process::use($store);
@@ -214,7 +214,7 @@ if (!function_exists('flagstone_use')) {
 
 if (!function_exists('flagstone_override')) {
     /**
-     * Tells this process what to answer, for tests; null, null ends that.
+     * Sets the answers of this process, for tests; null, null ends that.
      *
      * @param ?array<array-key, mixed> $answers
      */

@@ -1,16 +1,16 @@
-//! Files mapped shared, and the handler that lets a process outlive one that is cut short.
+//! Shared file mappings, and the signal handler by which a process survives a file that is cut short.
 //!
-//! A page that its file no longer reaches, or that the disk cannot give, raises SIGBUS where it is touched. The handler
-//! answers for the mappings of this module and for `BUS_ADRERR` alone: it marks the mapping lost, puts zeros in the place of
-//! all of it, and lets the access go on. Everything else goes to whoever had the signal before.
+//! Touching a page that its file no longer reaches, or that the disk cannot give, raises SIGBUS. The handler answers for the mappings of
+//! this module and for `BUS_ADRERR` alone: it marks the mapping lost, replaces all of it by zeros, and lets the access go on. Everything
+//! else goes to the previous handler.
 //!
-//! Zeros lie, so whoever reads a mapping asks [`Mapped::lost`] after reading and before answering. The mark comes before the
-//! zeros: who has seen a zero sees the mark.
+//! Zeros are wrong data, so readers of a mapping ask [`Mapped::lost`] after reading and before answering. The mark comes before the
+//! zeros: a reader that has seen a zero sees the mark.
 //!
-//! The handler takes no lock, allocates nothing, and reads a table of fixed size that is each process's own after a fork.
+//! The handler takes no lock, allocates nothing, and reads a table of fixed size that each process has for itself after a fork.
 //!
-//! A fault whose signal the thread blocks ends the process, whatever handler is there. So a thread that maps a file lets the
-//! signal through, and whoever knows of code that changes masks calls [`unblock_bus_errors`] after it.
+//! If the thread blocks the signal, a fault ends the process whatever handler is installed. So mapping a file unblocks the signal in its
+//! thread, and callers of code that changes masks call [`unblock_bus_errors`] after it.
 
 #![allow(unsafe_code)]
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
@@ -23,17 +23,17 @@ use std::ptr::{NonNull, null, null_mut};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 use std::sync::{Once, OnceLock};
 
-/// Mappings that a process can hold at once.
+/// Maximum number of mappings in a process.
 const SLOT_COUNT: usize = 1024;
 
-/// Mappings lost by this process.
+/// Number of mappings lost by this process.
 static LOST: AtomicU64 = AtomicU64::new(0);
 
-/// One mapping, as the handler finds it.
+/// A mapping as the handler sees it.
 #[derive(Debug)]
 struct Slot {
     taken: AtomicBool,
-    /// Odd while the mapping is there; it grows with each that comes and goes.
+    /// Odd while the mapping exists; grows by one with each `mmap` and `munmap`.
     sequence: AtomicU32,
     start: AtomicUsize,
     size: AtomicUsize,
@@ -52,10 +52,10 @@ static SLOTS: [Slot; SLOT_COUNT] = [const {
     }
 }; SLOT_COUNT];
 
-/// Slots that were ever taken lie below this number.
+/// All slots ever taken are below this number.
 static USED: AtomicUsize = AtomicUsize::new(0);
 
-/// An address range and whether it is mapped writable.
+/// A mapped address range; `writable` is its protection.
 #[derive(Clone, Copy)]
 struct Range {
     start: usize,
@@ -64,7 +64,7 @@ struct Range {
 }
 
 impl Slot {
-    /// What is mapped; none where that changes now.
+    /// The mapped range; `None` without a mapping or while it changes.
     fn range(&self) -> Option<Range> {
         let sequence = self.sequence.load(Ordering::Acquire);
         let range = Range {
@@ -75,11 +75,11 @@ impl Slot {
         (sequence % 2 == 1 && self.sequence.load(Ordering::Acquire) == sequence).then_some(range)
     }
 
-    /// Marks the mapping lost, then puts zeros in its place: all of it at once, so that it is lost only once.
+    /// Marks the mapping lost, then replaces all of it by zeros at once, so that it is lost only once.
     ///
     /// # Safety
     ///
-    /// The range is this slot's mapping, and stays it until the call returns.
+    /// The range is this slot's mapping until the call returns.
     unsafe fn lose(&self, range: Range) -> bool {
         if !self.lost.swap(true, Ordering::SeqCst) {
             LOST.fetch_add(1, Ordering::SeqCst);
@@ -92,25 +92,24 @@ impl Slot {
     }
 }
 
-/// Lets an access to `address` go on, if it is to a mapping of this module. Where there is no memory even for the table of
-/// its pages, it does not.
+/// Lets an access to `address` go on, if it is to a mapping of this module. Fails if there is no memory even for the table of its pages.
 fn survive(address: usize) -> bool {
     let found = SLOTS.iter().take(USED.load(Ordering::Acquire)).find_map(|slot| {
         let range = slot.range().filter(|range| address.wrapping_sub(range.start) < range.size)?;
         Some((slot, range))
     });
     let Some((slot, range)) = found else { return false };
-    // SAFETY: the range holds the address that is being accessed, so it is mapped for whoever accesses it, and stays so.
+    // SAFETY: the range holds the address being accessed, so it is mapped for the accessing thread, and stays so.
     unsafe { slot.lose(range) }
 }
 
-/// Who had the signal before.
+/// The action for SIGBUS before this handler.
 static PREVIOUS: OnceLock<libc::sigaction> = OnceLock::new();
 
 extern "C" fn on_bus_error(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     // SAFETY: the kernel hands a valid description to a handler that asked for one.
     let reported = unsafe { &*info };
-    // SAFETY: what the kernel reports of a bus error has an address; of a signal that was sent it is not used.
+    // SAFETY: the kernel's report of a bus error has an address; for a signal that was sent, the address is not used.
     let address = unsafe { reported.si_addr() } as usize;
     let code = reported.si_code;
     if code == libc::BUS_ADRERR && survive(address) {
@@ -119,7 +118,7 @@ extern "C" fn on_bus_error(signal: c_int, info: *mut siginfo_t, context: *mut c_
     chain(signal, code, info, context);
 }
 
-/// Does what was done with the signal before this handler was there.
+/// Passes the signal on to the action before this handler.
 fn chain(signal: c_int, code: c_int, info: *mut siginfo_t, context: *mut c_void) {
     let sent = code <= 0;
     let Some(previous) = PREVIOUS.get() else { return to_default(signal, true) };
@@ -127,29 +126,29 @@ fn chain(signal: c_int, code: c_int, info: *mut siginfo_t, context: *mut c_void)
         libc::SIG_IGN if sent => return,
         libc::SIG_DFL | libc::SIG_IGN => return to_default(signal, sent),
         handler if previous.sa_flags & libc::SA_SIGINFO != 0 => {
-            // SAFETY: whoever registered it said that it is such a function.
+            // SAFETY: `SA_SIGINFO` was set at its registration, so it is such a function.
             let handler: extern "C" fn(c_int, *mut siginfo_t, *mut c_void) =
                 unsafe { std::mem::transmute(handler) };
             handler(signal, info, context);
         }
         handler => {
-            // SAFETY: as above, of the older kind.
+            // SAFETY: without `SA_SIGINFO` it is a function of the older kind.
             let handler: extern "C" fn(c_int) = unsafe { std::mem::transmute(handler) };
             handler(signal);
         }
     }
-    // Rust's own handler, and many others, leave the signal to the default; some send it once more.
+    // Rust's own handler, and many others, restore the default action; some send the signal once more.
     if sent && current_action().is_some_and(|action| action.sa_sigaction == libc::SIG_DFL) {
         come_back();
     }
 }
 
-/// Ends the process as it would have ended without a handler: the access faults again, and a signal that was sent is sent again.
-/// The first process of a PID namespace outlives a signal that is sent, and keeps the handler.
+/// Ends the process as without a handler: the access faults again, and a signal that was sent is sent again. The first process of a PID
+/// namespace survives a signal that is sent, and keeps the handler.
 fn to_default(signal: c_int, sent: bool) {
     // SAFETY: all zeros are a valid `sigaction`: the default, with an empty mask.
     let default: libc::sigaction = unsafe { std::mem::zeroed() };
-    // SAFETY: the action is valid, and nobody asks for the old one.
+    // SAFETY: the action is valid, and the old one is not asked for.
     unsafe { libc::sigaction(signal, &raw const default, null_mut()) };
     if sent {
         // SAFETY: sends a signal to this thread, which blocks it while the handler runs.
@@ -158,7 +157,7 @@ fn to_default(signal: c_int, sent: bool) {
     }
 }
 
-/// Takes the signal again after the default had it: one that waits ends the process here, or never.
+/// Reinstalls the handler after the default action: a pending signal ends the process here, or never.
 fn come_back() {
     unblock_bus_errors();
     set_action();
@@ -180,7 +179,7 @@ fn install() {
     });
 }
 
-/// Gives SIGBUS to the handler.
+/// Installs the handler for SIGBUS.
 fn set_action() {
     // SAFETY: all zeros are a valid `sigaction`.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
@@ -200,8 +199,8 @@ fn no_signals() -> libc::sigset_t {
     set
 }
 
-/// Lets SIGBUS through to this thread. A file that is cut short under a mapping ends a process whose thread blocks it, so that a
-/// thread calls this before it reads one, once, and again after code that may have changed its mask. One system call.
+/// Unblocks SIGBUS in this thread. A file that is cut short under a mapping ends a process whose thread blocks it, so a thread calls
+/// this once before it reads one, and again after code that may have changed its mask. One system call.
 pub fn unblock_bus_errors() {
     let mut set = no_signals();
     // SAFETY: the set is this function's own, and the signal exists.
@@ -210,7 +209,7 @@ pub fn unblock_bus_errors() {
     unsafe { libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const set, null_mut()) };
 }
 
-/// Whether this thread blocks SIGBUS.
+/// True if this thread blocks SIGBUS.
 fn blocks_bus_errors() -> bool {
     let mut mask = no_signals();
     // SAFETY: asks only; the mask has a place.
@@ -219,16 +218,16 @@ fn blocks_bus_errors() -> bool {
     unsafe { libc::sigismember(&raw const mask, libc::SIGBUS) == 1 }
 }
 
-/// Who has SIGBUS in this process.
+/// The owner of SIGBUS in this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BusHandler {
-    /// Nobody needs it: no file was mapped shared yet.
+    /// No file was mapped shared yet, so no handler is needed.
     Unused,
-    /// The engine's handler: a file that is cut short ends nobody.
+    /// The engine's handler: a file that is cut short ends no process.
     InPlace,
-    /// Something else took the signal later: a file that is cut short ends the process, unless that one passes it on.
+    /// Another handler was installed later: a file that is cut short ends the process, unless that handler passes the signal on.
     Replaced,
-    /// The thread that asks blocks the signal: a file that is cut short while this thread reads it ends the process.
+    /// The calling thread blocks the signal: a file that is cut short while this thread reads it ends the process.
     Blocked,
 }
 
@@ -244,7 +243,7 @@ impl BusHandler {
     }
 }
 
-/// Who has SIGBUS in this process now, and whether it reaches the calling thread. Two system calls.
+/// The present owner of SIGBUS, and whether the signal reaches the calling thread. Two system calls.
 pub fn bus_handler() -> BusHandler {
     if PREVIOUS.get().is_none() {
         return BusHandler::Unused;
@@ -261,12 +260,12 @@ pub fn bus_handler() -> BusHandler {
     }
 }
 
-/// Mapped files that this process lost: cut short, overwritten, or on a disk that failed.
+/// Number of mapped files that this process lost: cut short, overwritten, or on a disk that failed.
 pub fn lost_mappings() -> u64 {
     LOST.load(Ordering::Relaxed)
 }
 
-/// A file mapped shared, at one address as long as it lives.
+/// A shared mapping of a file, at a constant address.
 #[derive(Debug)]
 pub(crate) struct Mapped {
     start: NonNull<u8>,
@@ -276,12 +275,11 @@ pub(crate) struct Mapped {
 
 // SAFETY: the mapping belongs to the process, not to a thread.
 unsafe impl Send for Mapped {}
-// SAFETY: as above; who reads it does so through atomics, or bounds-checked and never written through a reference.
+// SAFETY: as above; memory is read through atomics, or bounds-checked, and never written through a reference.
 unsafe impl Sync for Mapped {}
 
 impl Mapped {
-    /// Maps the first `size` bytes of `file`, and installs the handler where that is the first mapping. SIGBUS reaches the calling
-    /// thread from then on.
+    /// Maps the first `size` bytes of `file`, and installs the handler for the first mapping. Unblocks SIGBUS in the calling thread.
     pub(crate) fn new(file: &File, size: usize, writable: bool) -> io::Result<Mapped> {
         install();
         unblock_bus_errors();
@@ -289,7 +287,7 @@ impl Mapped {
             return Err(io::Error::other(format!("this process has mapped {SLOT_COUNT} files already")));
         };
         let protection = if writable { ProtFlags::READ | ProtFlags::WRITE } else { ProtFlags::READ };
-        // SAFETY: with no address asked for, a new mapping takes nothing away from anybody.
+        // SAFETY: with no address asked for, a new mapping replaces no other.
         let mapped = unsafe { mmap(null_mut(), size, protection, MapFlags::SHARED, file, 0) };
         let start = mapped.map_err(io::Error::from).and_then(|start| {
             NonNull::new(start.cast::<u8>()).ok_or_else(|| io::ErrorKind::OutOfMemory.into())
@@ -317,14 +315,14 @@ impl Mapped {
         self.size
     }
 
-    /// Whether it is not the file's any more. Ask after reading: what was read before a `false` is the file's.
+    /// True if the mapping no longer shows the file. Ask after reading: bytes read before a `false` are the file's.
     #[inline]
     pub(crate) fn lost(&self) -> bool {
         fence(Ordering::Acquire);
         self.slot.lost.load(Ordering::Relaxed)
     }
 
-    /// Loses it as a fault would: the file's bytes are not those that were checked.
+    /// Loses the mapping as a fault would: the file's bytes are not those that were checked.
     pub(crate) fn give_up(&self) {
         if let Some(range) = self.slot.range().filter(|_| !self.lost()) {
             // SAFETY: the range is this value's own, and it lives.
@@ -343,7 +341,7 @@ fn take_slot() -> Option<&'static Slot> {
 
 impl Drop for Mapped {
     fn drop(&mut self) {
-        // First: whoever gets the addresses next is none of the handler's.
+        // First, since the addresses may be mapped again by others and are then not the handler's.
         self.slot.sequence.fetch_add(1, Ordering::SeqCst);
         // SAFETY: the range is this value's own mapping, and no borrow of it outlives it.
         let _ = unsafe { munmap(self.start.as_ptr().cast(), self.size) };

@@ -382,6 +382,7 @@ fn an_overlay_is_a_merge_patch_and_its_problems_stand_where_it_is_written() {
     );
     let said = [
         "4:76: /environments/broken/flags/a/rollout/percentage: found 101, expected a number from 0 to 100 with up to three decimals",
+        "4:95: warning: /environments/broken/flags/a/requires: this list replaces the document's, and lacks 1 of its 1; lists are replaced, not joined: write them here as well if this environment is to have them",
         "4:96: /environments/broken/flags/a/requires/0: unknown flag \"bb\" (did you mean \"b\"?)",
     ];
     assert_eq!(lines(&document.resolve(Some("broken"), TODAY).unwrap_err()), said);
@@ -444,6 +445,48 @@ fn an_overlay_changes_flags_and_segments_and_nothing_else() {
 }
 
 #[test]
+fn a_list_of_an_overlay_that_leaves_out_shared_values_is_warned_of() {
+    let found = |shared: &str, overlay: &str| {
+        let text = format!(
+            r#"{{"flags": {{"b": true, "c": true, "a": {{"enabled": true, "rollout": {{"percentage": 5}}, {shared}}}}},
+            "environments": {{"production": {{"flags": {{"a": {{{overlay}}}}}}}}}}}"#
+        );
+        let problems = lines(&definition::parse("f", text.as_bytes()).unwrap().check(TODAY));
+        problems.into_iter().map(|line| line.split_once(": ").unwrap().1.to_owned()).collect::<Vec<_>>()
+    };
+    let allow = |list: &str| format!(r#""companies": {{"allow": {list}}}"#);
+    assert_eq!(
+        found(&allow("[15, 42, 7]"), &allow("[15]")),
+        [
+            "warning: /environments/production/flags/a/companies/allow: this list replaces the document's, and lacks 2 of its 3; lists are replaced, not joined: write them here as well if this environment is to have them"
+        ]
+    );
+    for (shared, overlay) in [
+        (r#""companies": {"deny": [15, 42]}"#, r#""companies": {"deny": [15]}"#),
+        (r#""requires": ["b"]"#, r#""requires": ["c"]"#),
+        (
+            r#""rules": [{"when": {"attribute": "plan", "eq": "pro"}}]"#,
+            r#""rules": [{"when": {"attribute": "plan", "eq": "max"}}]"#,
+        ),
+    ] {
+        let found = found(shared, overlay);
+        assert!(found.len() == 1 && found[0].contains("lacks 1 of its"), "{overlay}: {found:?}");
+    }
+    // Nobody is left out, or on purpose: the same in another order, more, none, nothing at all, steps in time.
+    for (shared, overlay) in [
+        (allow("[15, 42]"), allow(r#"[42, "15", 7]"#)),
+        (allow("[15, 42]"), allow("[]")),
+        (allow("[15, 42]"), r#""companies": null"#.to_owned()),
+        (
+            r#""schedule": [{"at": "2026-12-01T08:00:00Z", "percentage": 50}]"#.to_owned(),
+            r#""schedule": [{"at": "2026-12-02T08:00:00Z", "percentage": 50}]"#.to_owned(),
+        ),
+    ] {
+        assert_eq!(found(&shared, &overlay), [""; 0], "{overlay}");
+    }
+}
+
+#[test]
 fn a_report_serialises_for_other_programs() {
     let report = definition::load("f", br#"{ "flags": { "a": 1, "b": { "enabld": true } } }"#, None, TODAY)
         .unwrap_err();
@@ -453,7 +496,7 @@ fn a_report_serialises_for_other_programs() {
             { "severity": "error", "file": "f", "line": 1, "column": 19, "pointer": "/flags/a",
               "message": "found 1, expected a flag: true, false or an object" },
             { "severity": "error", "file": "f", "line": 1, "column": 29, "pointer": "/flags/b/enabld",
-              "message": "found the unknown key \"enabld\", expected one of description, owner, enabled, rollout, companies, requires, rules, schedule, variants, emergency, expires, plan, guard, managed",
+              "message": "found the unknown key \"enabld\", expected one of description, owner, enabled, rollout, companies, requires, rules, schedule, variants, emergency, expires, plan, guard, managed, was",
               "hint": "did you mean \"enabled\"?" },
         ] })
     );
@@ -612,8 +655,12 @@ fn what_a_store_keeps_survives_the_canonical_form_and_is_left_out_of_a_check() {
         }),
     };
     let base = Flag { owner: Some("x".to_owned()), ..Flag::new(false) };
-    let kept = KeptConflict { field: "percentage".to_owned(), file: 5.into() };
-    let file = std::sync::Arc::new(FileState { base, conflicts: vec![kept] });
+    let kept = KeptConflict { field: "percentage".to_owned(), file: 5.into(), since: 9_000 };
+    let file = std::sync::Arc::new(FileState {
+        base,
+        conflicts: vec![kept],
+        shared: [("enabled".to_owned(), "0123456789abcdef".to_owned())].into(),
+    });
     flag.state = FlagState { orphaned: Some(1), plan: Some(state), file: Some(file) };
     let json = definitions.to_canonical_json();
     assert_eq!(Definitions::from_canonical_json(&json).unwrap(), definitions);

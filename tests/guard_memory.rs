@@ -1,13 +1,19 @@
-//! What the guard holds in memory for each flag, by an allocator that counts. It has a process of its own.
+//! What the guard holds in memory for each flag, and while it reads the counters, by an allocator that counts. It has a process of its own.
+
+mod support;
 
 use flagstone::guard::{BusyHours, Decision, Guard, Hour, Kept, Memory, Policy, Reading, Sample, Verdict};
-use flagstone::telemetry::{Cohort, Exposure, GROUPS, duration};
+use flagstone::telemetry::{Asked, Cohort, Ending, Exposure, GROUPS, Recorder, Status, duration, read};
+use flagstone::{Reason, Snapshot, compile};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::path::Path;
+use support::{stores::definitions, trusted_dir};
 
 thread_local! {
-    /// Bytes that this thread has allocated.
+    /// Bytes that this thread has allocated, and the most of them.
     static HELD: Cell<usize> = const { Cell::new(0) };
+    static PEAK: Cell<usize> = const { Cell::new(0) };
 }
 
 struct Counting;
@@ -21,6 +27,7 @@ fn taken(size: usize) -> usize {
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         HELD.set(HELD.get().wrapping_add(taken(layout.size())));
+        PEAK.set(PEAK.get().max(HELD.get()));
         // SAFETY: the caller keeps to what `System` asks for, which is the same.
         unsafe { System.alloc(layout) }
     }
@@ -86,10 +93,13 @@ impl Flags {
         Self { keys, exposures: vec![Exposure::default(); count], now: BEGIN }
     }
 
-    /// What another guard knew of the day before.
-    fn day(&self) -> Memory {
+    /// What another guard knew of the week before.
+    fn week(&self) -> Memory {
         let hours = || {
-            (1..24).rev().map(|ago| Hour { hour: BEGIN / HOUR - ago, requests: 3_600_000, ..Hour::default() })
+            // As the traffic is: one of 200 fails, and the longest of all durations is usual.
+            let (requests, errors, p95) = (3_600_000, 18_000, duration::BUCKETS - 2);
+            let hour = move |ago| Hour { hour: BEGIN / HOUR - ago, requests, errors, p95, median: p95 / 2 };
+            (1..200).rev().map(hour)
         };
         let kept = |key: &String| {
             let kept = Kept {
@@ -98,10 +108,12 @@ impl Flags {
                 stakes: (BEGIN, BEGIN, 1),
                 cooldown: None,
                 usual: None,
+                was_gate: false,
                 on: hours().collect(),
                 off: hours().collect(),
                 kind: None,
                 evidence: 0.0,
+                doubt: true,
                 verdict: Verdict::Go,
             };
             (key.clone(), kept)
@@ -148,13 +160,13 @@ impl Traffic {
     }
 }
 
-/// Bytes a flag that a guard holds after a day and two hours of such traffic.
+/// Bytes a flag that a guard holds after a week and two hours of such traffic.
 fn held(traffic: Traffic) -> (usize, Flags, Guard) {
     const COUNT: usize = 20;
     let (sparse, dense) = (traffic.of(1), traffic.of(20));
     let mut flags = Flags::new(COUNT);
     let before = HELD.get();
-    let mut guard = Guard::resumed(flags.day());
+    let mut guard = Guard::resumed(flags.week());
     while flags.now < BEGIN + 2 * HOUR {
         flags.pass(50, &sparse, &mut guard);
     }
@@ -170,13 +182,13 @@ fn held(traffic: Traffic) -> (usize, Flags, Guard) {
 fn a_flag_that_nobody_asks_for_an_hour_takes_less_than_half() {
     let (busy, mut flags, mut guard) = held(BUSY);
     let begun = HELD.get();
-    let mut after = |looks: u32| {
-        (0..looks).for_each(|_| flags.pass(50, &Exposure::default(), &mut guard));
+    let mut after = |looks: u32, seconds: i64| {
+        (0..looks).for_each(|_| flags.pass(seconds, &Exposure::default(), &mut guard));
         busy - (begun - HELD.get()) / flags.keys.len()
     };
-    let (hour, day) = (after(80), after(1800));
-    println!("asked: {busy} bytes, not asked for an hour: {hour}, for a day: {day}");
-    assert!(hour <= 3 << 10 && day < hour, "{hour} and {day} bytes");
+    let (hour, week) = (after(80, 50), after(8 * 24, 3600));
+    println!("asked: {busy} bytes, not asked for an hour: {hour}, for eight days: {week}");
+    assert!(hour <= 3 << 10 && week < hour, "{hour} and {week} bytes");
 }
 
 #[test]
@@ -224,4 +236,34 @@ fn a_flag_takes_no_more_than_8_kib() {
         println!("{name}: {held} bytes");
         assert!(held <= 8 << 10, "{name}: {held} bytes");
     }
+}
+
+/// A file was read as a whole: with eight threads 13 KiB for each flag, each second.
+#[test]
+fn reading_the_counters_takes_little_more_than_what_is_read() {
+    const FLAGS: usize = 2000;
+    let directory = trusted_dir();
+    let flags: Vec<String> = (0..FLAGS).map(|flag| format!("\"f{flag}\": {{\"enabled\": true}}")).collect();
+    let bytes = compile(&definitions(&format!("{{{}}}", flags.join(","))), "testing").unwrap();
+    let snapshot = Snapshot::from_bytes(&bytes).unwrap();
+    let store = Path::new("/usr");
+    let mut recorders: Vec<Recorder> = (0..8)
+        .map(|_| Recorder::open(directory.path(), store, &snapshot, BEGIN).expect("a recorder"))
+        .collect();
+    for recorder in &mut recorders {
+        recorder.begin(0);
+        for flag in snapshot.flag_ids() {
+            let asked = Asked { flag, on: true, reason: Reason::Full, company: None, bucket: None };
+            recorder.answered(&snapshot, &asked, true);
+        }
+        recorder.end(&Ending { status: Status::Http(200), clock: 1000, now: BEGIN });
+    }
+    let before = HELD.get();
+    PEAK.set(before);
+    let counts = read(directory.path(), store, BEGIN, |_| true).unwrap();
+    let (held, peak) = (HELD.get() - before, PEAK.get() - before);
+    assert_eq!(counts.flag("f1999").map(|flag| flag.answers()), Some((8, 0)));
+    println!("{held} bytes of {FLAGS} flags, {peak} while they are read");
+    assert!(held / FLAGS < 6 << 10, "{held} bytes");
+    assert!(peak - held < 2 << 20, "{peak} bytes at most, {held} of them kept");
 }

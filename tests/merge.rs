@@ -2,7 +2,10 @@
 
 use flagstone::change::{Edit, Target, change_published};
 use flagstone::definition::{self, CompanyId, Definitions, Flag, Percentage, PlanState, Written};
-use flagstone::merge::{FIELDS, Field, MergeError, Merged, Options, keep_base, merge, open_conflicts, pull};
+use flagstone::merge::{
+    FIELDS, Field, MergeError, Merged, Options, all_choice, field_choice, keep_base, merge, open_conflicts,
+    pull,
+};
 use proptest::prelude::*;
 
 /// 2026-11-21.
@@ -190,6 +193,8 @@ fn every_field_merges_by_the_same_rule() {
     let rollouts = [
         ("by", ["company", "user", "team"].map(|by| format!(r#""rollout": {{"percentage": 9, "by": "{by}"}}"#))),
         ("salt", ["s", "t", "u"].map(|salt| format!(r#""rollout": {{"percentage": 9, "salt": "{salt}"}}"#))),
+        // With a salt, for a flag that gets another former key keeps its companies.
+        ("was", ["x", "y", "z"].map(|was| format!(r#""rollout": {{"percentage": 9, "salt": "s"}}, "was": "{was}""#))),
         ("bucketing", ["xxh3", "crc32", "xxh3"].map(|name| format!(r#""rollout": {{"percentage": 9, "bucketing": "{name}"}}"#))),
         ("percentage", ["1", "2", "3"].map(|share| format!(r#""rollout": {{"percentage": {share}}}"#))),
         ("percentage", ["2030", "2031", "2032"].map(|year| {
@@ -302,6 +307,34 @@ fn a_field_that_the_file_no_longer_says_keeps_what_runs() {
     // Without it on purpose.
     let reset = merged(&first, &silent, &reset("a.owner"));
     assert_eq!((&reset.definitions.flags["a"].owner, share(&reset.definitions)), (&None, percent(10)));
+}
+
+// A field that the file said, that was taken back where the flag runs and out of the file, and then written again, was no edit: the file
+// said it once, and nothing was applied.
+#[test]
+fn what_file_and_store_both_took_back_is_an_edit_when_it_is_written_again() {
+    let base = r#""b": true, "a": {"enabled": true, "rollout": {"percentage": 100}"#;
+    let fields = [
+        r#""requires": ["b"]"#,
+        r#""rules": [{"when": {"attribute": "plan", "in": ["pro"]}}]"#,
+        r#""companies": {"deny": [7]}"#,
+        r#""companies": {"allow": [7]}"#,
+        r#""emergency": "keep""#,
+        r#""guard": false"#,
+        r#""owner": "x""#,
+    ];
+    for field in fields {
+        let (without, with) = (format!("{base}}}"), format!("{base}, {field}}}"));
+        let first = published(&without);
+        let written = merged(&first, &file(&with), &options()).definitions;
+        // As a rollback, or the words for companies, leave it.
+        let mut back = first.clone();
+        back.flags.get_mut("a").unwrap().state = written.flags["a"].state.clone();
+        let silent = merged(&back, &file(&without), &options());
+        assert_eq!((silent.unsaid.len(), silent.drift.len(), silent.conflicts.len()), (0, 0, 0), "{field}");
+        let again = merged(&stored(&silent.definitions), &file(&with), &options()).definitions;
+        assert_eq!(again.flags["a"], written.flags["a"], "{field}");
+    }
 }
 
 #[test]
@@ -520,10 +553,74 @@ fn a_key_with_dots_is_reset_by_its_whole_name() {
             .map(|(key, _)| key)
             .collect::<Vec<_>>()
     };
-    assert_eq!(on("a.enabled"), ["a.enabled"]);
+    assert_eq!(on("a.enabled/"), ["a.enabled"]);
+    assert_eq!(on("a/enabled"), ["a"]);
     assert_eq!(on("a.enabled.enabled"), ["a.enabled"]);
     assert_eq!(on("a"), ["a"]);
+    assert_eq!(on("b.c.d"), ["b.c.d"]);
     assert_eq!(on("b.c.d.enabled"), ["b.c.d"]);
+    assert_eq!(on("*"), ["a", "a.enabled", "b.c.d"]);
+    assert_eq!(field_choice(&file, "a", "enabled"), "a/enabled");
+    assert_eq!(field_choice(&file, "a.enabled", "enabled"), "a.enabled.enabled");
+    // It was taken for the flag, whose line named the field of another.
+    let ambiguous = merge(Some(&running), &file, &reset("a.enabled")).unwrap_err().to_string();
+    for meant in ["the flag a.enabled (a.enabled/)", "the field enabled of a (a/enabled)"] {
+        assert!(ambiguous.contains(meant), "{ambiguous}");
+    }
+}
+
+#[test]
+fn a_flag_called_all_can_be_named_alone() {
+    let running = file(r#""all": false, "a": false"#);
+    let file = file(r#""all": true, "a": true"#);
+    let ambiguous = merge(Some(&running), &file, &reset("all")).unwrap_err().to_string();
+    assert!(ambiguous.contains("everything ('*') and the flag all (all/)"), "{ambiguous}");
+    let alone = merged(&running, &file, &reset("all/")).definitions;
+    assert!(alone.flags["all"].enabled && !alone.flags["a"].enabled);
+    assert!(merged(&running, &file, &reset("*")).definitions.flags["a"].enabled);
+    assert_eq!((all_choice(&file), all_choice(&flag_at(10))), ("'*'", "all"));
+    for what in ["b/", "a/nothing", "/", "/enabled"] {
+        merge(Some(&running), &file, &reset(what)).unwrap_err();
+    }
+}
+
+/// An edit was taken although it was to be answered by what runs; and a flag was reset that was to be settled.
+#[test]
+fn what_is_settled_keeps_what_runs_whatever_else_is_reset() {
+    let both = |reset: &str, settle: &str| {
+        let of = |what: &str| what.split(' ').filter(|what| !what.is_empty()).map(str::to_owned).collect();
+        Options { reset: of(reset), settle: of(settle), ..options() }
+    };
+    let runs = |percentage: u32, rest: &str| {
+        file(&format!(r#""a": {{"enabled": true, "rollout": {{"percentage": {percentage}}}{rest}}}"#))
+    };
+    let first = merged(&Definitions::default(), &runs(50, ""), &options()).definitions;
+    let edited = runs(60, r#", "companies": {"allow": [7]}, "requires": []"#);
+    for settle in ["a.percentage", "a", "all"] {
+        for reset in ["", "all", "a"] {
+            let options = both(reset, settle);
+            let named = |what: &str| what == settle;
+            if named(reset) || (settle == "all" && reset == "a") {
+                continue;
+            }
+            let settled = merged(&first, &edited, &options);
+            assert_eq!(share(&settled.definitions), percent(50), "{reset} {settle}");
+            // The edit is answered: the same file turns nothing later.
+            let again = merged(&settled.definitions, &edited, &Options::default());
+            assert_eq!((share(&again.definitions), again.conflicts.len()), (percent(50), 0));
+            let companies = &settled.definitions.flags["a"].companies.allow;
+            assert_eq!(companies.is_empty(), settle != "a.percentage", "{reset} {settle}");
+        }
+    }
+    let narrower = merged(&first, &edited, &both("a.percentage", "a")).definitions;
+    assert_eq!((share(&narrower), narrower.flags["a"].companies.allow.len()), (percent(60), 0));
+    for (reset, settle) in [("all", "all"), ("a", "a"), ("a.percentage", "a/percentage a")] {
+        let refused = merge(Some(&first), &edited, &both(reset, settle)).unwrap_err().to_string();
+        assert!(refused.contains("--reset and --settle both name"), "{refused}");
+    }
+    let git = file(r#""a": {"enabled": true, "managed": "git", "rollout": {"percentage": 60}}"#);
+    let refused = merge(Some(&first), &git, &both("", "a")).unwrap_err().to_string();
+    assert!(refused.contains("managed by git"), "{refused}");
 }
 
 #[test]
@@ -958,7 +1055,7 @@ proptest! {
             flagstone::compile(&only, "test").unwrap()
         };
         prop_assert_eq!(bytes(&merged.definitions), bytes(&says));
-        prop_assert_eq!(FIELDS.len(), 16);
+        prop_assert_eq!(FIELDS.len(), 17);
     }
 
     #[test]

@@ -14,7 +14,7 @@ const HOUR: i64 = 3_600 * SECOND;
 const DAY: i64 = 24 * HOUR;
 /// 2026-11-21T08:00:00Z.
 const NOW: i64 = 1_795_248_000 * SECOND;
-const NONE: Switched = Switched { killed: None, stopped: None };
+const NONE: Switched = Switched { killed: None, stopped: None, made: None };
 
 fn percent(percent: u32) -> Percentage {
     Percentage::from_thousandths(percent * 1_000).unwrap()
@@ -147,10 +147,10 @@ fn only_time_in_which_the_plan_runs_counts_as_soak() {
 fn a_kill_holds_a_stop_waits_and_the_guard_does_either() {
     let flag = started();
     let later = NOW + 8 * DAY;
-    let killed = Switched { killed: Some(NOW), stopped: None };
+    let killed = Switched { killed: Some(NOW), ..NONE };
     let Step::Hold(why) = decide(&flag, NOW, killed, &Verdict::Go) else { panic!("not held") };
     assert_eq!(why, "the flag was killed at 2026-11-21T08:00:00Z");
-    let stopped = Switched { killed: Some(NOW), stopped: Some(NOW) };
+    let stopped = Switched { killed: Some(NOW), stopped: Some(NOW), made: None };
     assert_eq!(decide(&flag, later, stopped, &Verdict::Go), Step::Wait(Wait::Stopped));
     let wait = Verdict::Wait("too few requests".to_owned());
     assert_eq!(decide(&flag, later, NONE, &wait), Step::Wait(Wait::Guard("too few requests".to_owned())));
@@ -159,9 +159,24 @@ fn a_kill_holds_a_stop_waits_and_the_guard_does_either() {
     refused(start("search", &self::flag(), NOW, killed), "search is killed");
     refused(advance("search", &flag, None, NOW, killed), "search is killed");
     refused(
-        advance("search", &flag, None, NOW, Switched { killed: None, stopped: Some(NOW) }),
+        advance("search", &flag, None, NOW, Switched { stopped: Some(NOW), ..NONE }),
         "everything is stopped",
     );
+}
+
+// After a restore the soak of the time before it counted: a plan that a person had aborted since entered its next stage.
+#[test]
+fn a_plan_that_is_older_than_the_head_is_held_until_a_person_resumes_it() {
+    let at = |made: i64| Switched { made: Some(made), ..NONE };
+    let later = NOW + 8 * DAY;
+    let decided = |flag: &Flag, switched| decide(flag, later, switched, &Verdict::Go);
+    assert_eq!(decided(&started(), at(NOW - DAY)), Step::Enter(1));
+    let Step::Hold(why) = decided(&started(), at(NOW + DAY)) else { panic!("it goes on") };
+    assert!(why.ends_with("the stage's soak is of another time"), "{why}");
+    assert_eq!(decided(&started(), at(later + DAY)), Step::Enter(1), "a clock that was ahead");
+    let held = step(&started(), &Step::Hold(why), &held(later)).unwrap().flag;
+    let resumed = resume("search", &held, None, later + 1, NONE).unwrap().flag;
+    assert_eq!(decide(&resumed, later + 1, at(NOW + DAY), &Verdict::Go), Step::Enter(1));
 }
 
 #[test]
@@ -428,8 +443,8 @@ fn after(flag: &Flag, event: &Event, now: i64) -> (Flag, Option<usize>) {
     };
     match event {
         Event::Tick => tick(NONE, Verdict::Go),
-        Event::Stop => tick(Switched { killed: None, stopped: Some(now) }, Verdict::Go),
-        Event::Kill => tick(Switched { killed: Some(now), stopped: None }, Verdict::Go),
+        Event::Stop => tick(Switched { stopped: Some(now), ..NONE }, Verdict::Go),
+        Event::Kill => tick(Switched { killed: Some(now), ..NONE }, Verdict::Go),
         Event::Wait => tick(NONE, Verdict::Wait(String::new())),
         Event::Trip => tick(NONE, Verdict::Trip(String::new())),
         Event::Hold => word(hold("f", flag, &held(now))),

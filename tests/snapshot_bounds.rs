@@ -11,11 +11,14 @@ use std::path::Path;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 const STRINGS: usize = 0;
+const INDEX: usize = 1;
 const FLAGS: usize = 2;
 const ATTRIBUTES: usize = 3;
 const RULES: usize = 5;
 const TESTS: usize = 6;
 const CELLS: usize = 9;
+const LISTS: usize = 10;
+const DEFINITIONS: usize = 13;
 /// Sizes of an entry, by section.
 const ENTRY: [usize; 14] = [1, 16, 128, 16, 4, 32, 32, 16, 32, 16, 64, 8, 1, 1];
 
@@ -76,12 +79,16 @@ fn seal(bytes: &mut [u8]) {
     }
     let size = bytes.len() as u64;
     bytes[16..24].copy_from_slice(&size.to_le_bytes());
+    let checksum = header_checksum(bytes);
+    bytes[40..48].copy_from_slice(&checksum.to_le_bytes());
+}
+
+fn header_checksum(bytes: &[u8]) -> u64 {
     let mut hash = Xxh3::new();
     hash.update(&bytes[..40]);
     hash.update(&[0; 8]);
     hash.update(&bytes[48..512]);
-    let checksum = hash.digest();
-    bytes[40..48].copy_from_slice(&checksum.to_le_bytes());
+    hash.digest()
 }
 
 /// With other bytes in place of a section's.
@@ -208,6 +215,48 @@ fn counts_above_the_limits_are_refused() {
     assert_eq!(refused(bytes), ("flags", "rules' tests"));
 }
 
+/// One question took nine seconds where a hostile list's table was full.
+#[test]
+fn a_table_whose_probe_is_longer_than_10_000_slots_is_refused() {
+    let companies: Vec<i64> = (0..8_000).map(|n| n * 1_000_003).collect();
+    let texts = (0..8_000).map(|n| format!("acme-{n}"));
+    let allow: Vec<Json> = companies.into_iter().map(Json::from).chain(texts.map(Json::from)).collect();
+    let json = json!({"flags": {"listed": {"enabled": true, "companies": {"allow": allow}}}});
+    let good = compile(&parsed(&json), "production").expect("compiles");
+    for (at, probe) in [(4, 10_001), (56, 10_001), (4, u32::MAX)] {
+        let mut bytes = good.clone();
+        let probe_at = place(&bytes, LISTS, 0, at);
+        put(&mut bytes, probe_at, probe);
+        assert_eq!(refused(bytes), ("lists", "longest probe"));
+    }
+    let mut bytes = with_section(&good, INDEX, &[0; 16 * 16_384]);
+    put(&mut bytes, 52, 10_001);
+    assert_eq!(refused(bytes), ("index", "longest probe"));
+}
+
+/// A file of 28 KB on disk, with a hole for its definitions, cost each reader that copies it 1.5 GB.
+#[test]
+fn definitions_of_more_than_256_mib_are_refused() {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("holes-{}", std::process::id()));
+    let file = File::options().read(true).write(true).create_new(true).open(&path).expect("a file");
+    std::fs::remove_file(&path).expect("its own file");
+    let size = (256 << 20) + 64_u64;
+    let mut bytes = compiled();
+    let record = 64 + DEFINITIONS * 24;
+    let audit = number(&bytes, record) + size;
+    bytes[record + 8..record + 16].copy_from_slice(&size.to_le_bytes());
+    bytes[400..408].copy_from_slice(&audit.to_le_bytes());
+    bytes[16..24].copy_from_slice(&(audit + 48).to_le_bytes());
+    let checksum = header_checksum(&bytes);
+    bytes[40..48].copy_from_slice(&checksum.to_le_bytes());
+    file.write_all_at(&bytes, 0).expect("writes");
+    file.set_len(audit + 48).expect("holes");
+    match Snapshot::open(&file, MapMode::Shared, 1 << 30) {
+        Err(SnapshotError::Structure { section: "definitions", field: "size", .. }) => {}
+        other => panic!("{:?}", other.map(|_| "opened")),
+    }
+}
+
 /// 2.4 s for each megabyte of this, before.
 #[test]
 fn many_rules_over_the_same_tests_are_refused() {
@@ -258,10 +307,17 @@ fn what_readers_refuse_is_not_compiled() {
         .map(|n| (format!("f{n:02}"), json!({"enabled": true, "requires": if n == 0 { vec![] } else { vec![format!("f{:02}", n - 1)] }})))
         .collect();
     let many = vec![when.clone(); 5_001];
+    // The inverse of the hash's multiplier: all of these begin at the first slot.
+    let colliding: Vec<i64> =
+        (1..=10_001_u64).map(|n| n.wrapping_mul(0xF1DE_83E1_9937_733D).cast_signed()).collect();
     let cases = [
         ("rules of a flag", flag(json!(vec![json!({"when": when}); 1_001]))),
         ("comparisons of a flag", flag(json!(vec![json!({"when": {"any": many}}); 2]))),
         ("flags that a flag requires", json!({"flags": chain})),
+        (
+            "companies of a list whose hashes lie together",
+            json!({"flags": {"f": {"enabled": true, "companies": {"deny": colliding}}}}),
+        ),
         (
             "bytes of a string to compare with",
             flag(json!([{"when": {"attribute": "plan", "eq": "x".repeat(1_025)}}])),

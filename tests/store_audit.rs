@@ -472,3 +472,110 @@ fn segments_and_rules_are_told_by_their_place() {
         [(Some("p".into()), "/flags/p/rules/0/percentage".into()), (None, "/segments/s/in/0".to_owned())]
     );
 }
+
+/// An edit of any segment was the last change of every flag.
+#[test]
+fn the_trail_tells_which_segments_were_edited_and_when() {
+    let dir = trusted_dir();
+    let store = new_store(&dir.join("store"));
+    let with = |plan: &str| -> flagstone::definition::Definitions {
+        let text = json!({
+            "flags": { "portal": { "enabled": true, "rules": [{ "when": { "segment": "a/plan" } }] } },
+            "segments": { "a/plan": { "attribute": "plan", "eq": plan }, "other": { "attribute": "x", "eq": 1 } },
+        });
+        serde_json::from_value(text).unwrap()
+    };
+    publish(&store, &with("pro"));
+    std::thread::sleep(std::time::Duration::from_millis(2));
+    publish(&store, &with("team"));
+    let changed = store.changed(i64::MAX).unwrap();
+    let first = changed.at("portal", []);
+    assert!(first > 0);
+    assert_eq!(changed.at("portal", ["other"]), first);
+    assert!(changed.at("portal", ["a/plan", "other"]) > first);
+}
+
+fn flags_at(rollouts: &[(String, u32)]) -> flagstone::definition::Definitions {
+    let flag = |(key, percentage): &(String, u32)| {
+        (key.clone(), json!({ "enabled": true, "rollout": { "percentage": percentage } }))
+    };
+    let flags: serde_json::Map<String, serde_json::Value> = rollouts.iter().map(flag).collect();
+    serde_json::from_value(json!({ "flags": flags })).unwrap()
+}
+
+/// An innocent flag was killed: a publish that had failed counted as its last change.
+#[test]
+fn a_publish_that_failed_is_no_change_of_a_flag() {
+    let dir = trusted_dir();
+    let store = new_store(&dir.join("store"));
+    let full = |percentage| flags_at(&[("full".to_owned(), percentage), ("other".to_owned(), 1)]);
+    publish(&store, &full(100));
+    let before = store.changed(i64::MAX).unwrap().at("full", []);
+    assert!(before > 0);
+    // What it writes is known from a store where it did not fail.
+    let (trail, copy) = (dir.join("store/audit.jsonl"), dir.join("copy"));
+    let copied = std::process::Command::new("cp").arg("-a").args([&dir.join("store"), &copy]).status();
+    assert!(copied.unwrap().success());
+    std::thread::sleep(std::time::Duration::from_millis(2));
+    publish(&flagstone::store::Store::open(&copy).unwrap(), &full(50));
+    let (before_it, with_it) = (
+        std::fs::read_to_string(&trail).unwrap(),
+        std::fs::read_to_string(copy.join("audit.jsonl")).unwrap(),
+    );
+    let [intended, done] = with_it[before_it.len()..].lines().collect::<Vec<_>>()[..] else {
+        panic!("{with_it}")
+    };
+    assert!(intended.contains("\"intended\"") && intended.contains("\"differences\""), "{intended}");
+    let failed = done.replace("\"outcome\":\"done\"", "\"outcome\":\"failed\"");
+    assert_ne!(done, failed);
+    for end in [vec![intended], vec![intended, &failed]] {
+        std::fs::write(&trail, format!("{before_it}{}\n", end.join("\n"))).unwrap();
+        assert_eq!(store.changed(i64::MAX).unwrap().at("full", []), before, "{end:?}");
+    }
+}
+
+/// An innocent flag was killed: a publish that changed more than its record lists counted as a change of all flags.
+#[test]
+fn a_large_publish_changes_what_it_changed_and_nothing_else() {
+    let dir = trusted_dir();
+    let store = new_store(&dir.join("store"));
+    let mut all: Vec<(String, u32)> = (0..600).map(|number| (format!("f{number:03}"), 10)).collect();
+    publish(&store, &flags_at(&all));
+    let first = store.changed(i64::MAX).unwrap();
+    assert!(all.iter().all(|(key, _)| first.at(key, []) > 0));
+    std::thread::sleep(std::time::Duration::from_millis(2));
+    all.iter_mut().take(300).for_each(|(_, percentage)| *percentage = 20);
+    publish(&store, &flags_at(&all));
+    let changed = store.changed(i64::MAX).unwrap();
+    for (number, (key, _)) in all.iter().enumerate() {
+        assert_eq!(changed.at(key, []) > first.at(key, []), number < 300, "{key}");
+    }
+    // Where what was before is gone, only what is listed was changed.
+    let snapshots = std::fs::read_dir(dir.join("store/snapshots")).unwrap();
+    let mut paths: Vec<_> = snapshots.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    std::fs::remove_file(&paths[0]).unwrap();
+    let changed = store.changed(i64::MAX).unwrap();
+    let later = all.iter().filter(|(key, _)| changed.at(key, []) > first.at("f000", [])).count();
+    assert!((1..300).contains(&later), "{later}");
+}
+
+/// The order was that of clocks: what a clock that was ahead had dated came last.
+#[test]
+fn changes_are_in_the_order_of_the_trail() {
+    let dir = trusted_dir();
+    let store = new_store(&dir.join("store"));
+    let of = |a, b| flags_at(&[("a".to_owned(), a), ("b".to_owned(), b)]);
+    for (a, b) in [(0, 0), (100, 0), (100, 100)] {
+        publish(&store, &of(a, b));
+    }
+    let changed = store.changed(i64::MAX).unwrap();
+    assert!(changed.at("a", []) < changed.at("b", []), "two publishes within one second are two");
+    let now = changed.at("a", []) - 3_600_000_000;
+    let back = store.changed(now).unwrap();
+    assert_eq!(back.at("b", []), now);
+    assert!(back.at("a", []) < now);
+    let told = store.changes_since(now - 60_000_000, now).unwrap();
+    assert_eq!(told[0], (now, "publish of generation 3".to_owned()));
+    assert!(told.iter().all(|(at, _)| *at <= now) && told.len() == 4, "{told:?}");
+}

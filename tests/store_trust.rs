@@ -58,6 +58,9 @@ struct Case {
     open: String,
     #[serde(rename = "as")]
     who: String,
+    /// The command under which it is asked.
+    #[serde(default)]
+    within: String,
     expect: String,
     says: Vec<String>,
 }
@@ -90,7 +93,9 @@ fn every_case_of_the_table_is_judged_as_it_says() {
             "stranger" => STRANGER,
             other => panic!("{}: nobody is {other:?}", case.name),
         };
-        let answer = ask("judge", 0, &path, (user, user, &[]), base.path());
+        let within: Vec<&str> = case.within.split_whitespace().collect();
+        let child = Child::new("judge").set("NUMBER", "0").store(&path).under(&within);
+        let answer = child.by_user(user, user, &[], base.path()).run();
         let text = answer.text();
         let replaced = |text: &str| {
             let replace =
@@ -106,6 +111,83 @@ fn every_case_of_the_table_is_judged_as_it_says() {
         }
     }
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+}
+
+/// A store below a directory that nothing is mounted on yet was not there, and every flag off after each boot.
+#[test]
+fn a_store_below_an_automount_is_found_and_judged_by_what_is_mounted() {
+    let dir = passable_dir();
+    let (automount, source) = (dir.join("automount"), dir.join("source"));
+    for place in [&automount, &source] {
+        std::fs::create_dir(place).unwrap();
+        chmod(place, 0o755);
+    }
+    publish(&new_store(&source.join("store")), &portal(true));
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/trust/automount.py");
+    let unshare = ["unshare", "--mount", "--propagation", "private", "python3", script];
+    let places = [automount.to_str().unwrap(), source.to_str().unwrap()];
+    let ask = || {
+        let child = Child::new("judge").set("NUMBER", "0").store(&automount.join("store"));
+        child.under(&[&unshare[..], &places[..]].concat()).run()
+    };
+    let answer = ask();
+    if answer.output.status.code() == Some(77) {
+        return println!("this kernel has no autofs; `an_automount_is_known` looks at the decision alone");
+    }
+    assert_eq!(answer.text(), "trusted: ", "{}", String::from_utf8_lossy(&answer.output.stderr));
+    give(&source, STRANGER);
+    let answer = ask().text();
+    assert!(answer.contains(&format!("automount belongs to user {STRANGER}")), "{answer}");
+}
+
+/// `/proc/PID/root` has the text `/`: a kill of a container's store from outside was one of the host's.
+#[test]
+fn a_store_of_another_mount_namespace_is_not_taken_for_one_here() {
+    let dir = passable_dir();
+    let app = dir.join("app");
+    std::fs::create_dir(&app).unwrap();
+    chmod(&app, 0o755);
+    publish(&new_store(&app.join("store")), &portal(true));
+    let script = "cp -a \"$1/store\" \"$2\" && mount -t tmpfs -o mode=0755 none \"$1\" && cp -a \"$2\" \"$1/store\" && echo ready && \
+        exec sleep 60";
+    let (here, copy) = (app.to_str().unwrap(), dir.join("copy"));
+    let mut container = std::process::Command::new("unshare")
+        .args(["--mount", "--propagation", "private", "sh", "-c", script, "sh", here, copy.to_str().unwrap()])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut ready = String::new();
+    let stdout = container.stdout.as_mut().unwrap();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut ready).unwrap();
+    assert_eq!(ready, "ready\n", "{NEEDS_ROOT}");
+    let root = format!("/proc/{}/root{here}", container.id());
+    let ask = |what: &str, store: &str| {
+        let child = Child::new(what).set("NUMBER", "0").store(Path::new(store));
+        child.under(&["sh", "-c", "cd \"$0\" && exec \"$@\"", &root]).run().text()
+    };
+    for what in ["judge", "kill"] {
+        let answer = ask(what, "store");
+        assert!(answer.contains("the working directory is not what "), "{what}: {answer}");
+        assert!(
+            answer.contains(
+                "by an absolute path. Where the store is a container's, run the command there (docker exec"
+            ),
+            "{what}: {answer}"
+        );
+        let answer = ask(what, &format!("{root}/store"));
+        assert!(
+            answer.contains("Where the store is a container's, run the command there (docker exec"),
+            "{what}: {answer}"
+        );
+        // Whoever enters the namespaces of another user's process as root runs that user's programs as root.
+        assert!(!answer.contains("nsenter"), "{what}: {answer}");
+        // Where it leads to the store, it is as good as any.
+        let child = Child::new(what).set("NUMBER", "0").store(Path::new("store"));
+        let answer = child.under(&["sh", "-c", "cd \"$0\" && exec \"$@\"", here]).run();
+        assert!(answer.done(), "{what}: {}", answer.text());
+    }
+    container.kill().unwrap();
+    container.wait().unwrap();
 }
 
 #[test]

@@ -9,12 +9,12 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use support::{TrustedDir, stores::definitions, trusted_dir};
+use support::{TrustedDir, children::copy_program, stores::definitions, trusted_dir};
 
 /// 2026-11-21T12:00:00Z.
 const NOON: i64 = 1_795_262_400_000_000;
 const HOUR: i64 = 3_600_000_000;
-/// One that is there: memory of stores that are gone is swept away.
+/// Need not be there: nothing here opens it.
 const STORE: &str = "/usr";
 
 const FLAGS: &str = r#"{
@@ -55,7 +55,7 @@ fn ask_slowly(recorder: &mut Recorder, snapshot: &Snapshot, flag: &str, company:
     let company = company.map(Key::Int);
     let question = Question { company, context: &(), now: NOON };
     let answer = evaluate(snapshot, &Switches::none(), id, &question);
-    let asked = Asked { flag: id, on: answer.on, reason: answer.reason, company };
+    let asked = Asked { flag: id, on: answer.on, reason: answer.reason, company, bucket: answer.bucket };
     recorder.answered(snapshot, &asked, true);
     answer.on
 }
@@ -201,7 +201,8 @@ fn a_question_that_only_looks_is_counted_and_exposes_nothing() {
     let mut recorder = recorder(directory.path(), &snapshot);
     recorder.begin(0);
     let flag_id = snapshot.find(b"on").expect("the flag");
-    let asked = Asked { flag: flag_id, on: true, reason: Reason::Full, company: Some(Key::Int(1)) };
+    let asked =
+        Asked { flag: flag_id, on: true, reason: Reason::Full, company: Some(Key::Int(1)), bucket: None };
     recorder.answered(&snapshot, &asked, false);
     end(&mut recorder, Status::Http(500), 0, 10);
     let found = flag(directory.path(), "on");
@@ -217,7 +218,7 @@ fn a_snapshot_that_takes_the_place_of_another_within_a_request_loses_no_answer()
     recorder.begin(0);
     ask(&mut recorder, &snapshot, "on", Some(1));
     ask(&mut recorder, &snapshot, "off", Some(1));
-    recorder.bind(&next);
+    recorder.bind(&next).unwrap();
     ask(&mut recorder, &next, "on", Some(1));
     ask(&mut recorder, &next, "added", Some(1));
     end(&mut recorder, Status::Http(200), 0, 10);
@@ -237,7 +238,7 @@ fn counts_go_on_with_their_flag_when_a_publish_moves_its_number() {
     recorder.begin(0);
     ask(&mut recorder, &first, "b", Some(1));
     ask(&mut recorder, &first, "c", Some(1));
-    recorder.bind(&second);
+    recorder.bind(&second).unwrap();
     ask(&mut recorder, &second, "a", Some(1));
     ask(&mut recorder, &second, "c", Some(1));
     let answers = |key: &str| flag(directory.path(), key).answers();
@@ -483,7 +484,7 @@ fn random_bytes_in_the_memory_are_wrong_numbers_and_nothing_else() {
             chunk.copy_from_slice(&word.to_le_bytes()[..chunk.len()]);
         }
         handle.write_all_at(&bytes, 0).expect("a write");
-        recorder.bind(&snapshot);
+        recorder.bind(&snapshot).unwrap();
         recorder.begin(0);
         for key in ["off", "on", "half", "lists", "ruled", "needy", "no"] {
             for company in 1..50 {
@@ -566,6 +567,147 @@ fn readers_believe_only_the_users_they_are_told_to_and_files_that_are_what_they_
     assert!(found.sources[0].left_out.as_deref().is_some_and(|why| why.contains("others can write it")));
 }
 
+/// A hundred thousand directories of another user's cost each new worker half a second.
+#[test]
+fn a_worker_looks_at_some_thousand_directories_for_its_own() {
+    let (directory, snapshot): (TrustedDir, Snapshot) = (trusted_dir(), compiled(FLAGS));
+    let user = std::fs::metadata(directory.path()).expect("it").uid();
+    let forge = |end: &str| {
+        let forged = directory.join(&format!("flagstone-4-{user}{end}"));
+        std::fs::create_dir(&forged).expect("a directory");
+        std::fs::set_permissions(&forged, std::fs::Permissions::from_mode(0o777)).expect("a mode");
+    };
+    forge("");
+    (0..4_000).for_each(|number| forge(&format!("-{number}")));
+    for _ in 0..2 {
+        let mut recorder = recorder(directory.path(), &snapshot);
+        recorder.begin(0);
+        ask(&mut recorder, &snapshot, "on", Some(1));
+    }
+    assert_eq!(flag(directory.path(), "on").answers(), (2, 0));
+    (4_000..4_100).for_each(|number| forge(&format!("-{number}")));
+    let problem =
+        Recorder::open(directory.path(), Path::new(STORE), &snapshot, NOON).expect_err("a flood").to_string();
+    assert!(problem.contains("have root remove them and make that one for this user"), "{problem}");
+}
+
+/// Each of them made a directory of its own, readers read the first four that the file system listed, and said nothing of the others.
+#[test]
+fn workers_that_begin_at_once_share_a_directory_and_what_is_not_read_is_said() {
+    let (directory, snapshot): (TrustedDir, Snapshot) = (trusted_dir(), compiled(FLAGS));
+    let user = std::fs::metadata(directory.path()).expect("it").uid();
+    let make = |end: &str, mode: u32| {
+        let made = directory.join(&format!("flagstone-4-{user}{end}"));
+        std::fs::create_dir(&made).expect("a directory");
+        std::fs::set_permissions(&made, std::fs::Permissions::from_mode(mode)).expect("a mode");
+        made
+    };
+    make("", 0o777);
+    (0..1_500).for_each(|number| _ = make(&format!("-{number}"), 0o777));
+    make("-0001", 0o777);
+    let together = std::sync::Barrier::new(12);
+    std::thread::scope(|scope| {
+        for _ in 0..12 {
+            scope.spawn(|| {
+                together.wait();
+                let mut recorder = recorder(directory.path(), &snapshot);
+                recorder.begin(0);
+                ask(&mut recorder, &snapshot, "on", Some(1));
+                end(&mut recorder, Status::Http(200), 0, 10);
+            });
+        }
+    });
+    let made = files(directory.path());
+    assert_eq!(made.len(), 1, "{made:?}");
+    assert!(
+        made[0].parent().is_some_and(|own| own.ends_with(format!("flagstone-4-{user}-0002"))),
+        "{made:?}"
+    );
+    assert_eq!(on(directory.path(), "on"), (12, 0));
+    for number in 0..10 {
+        let further = make(&format!("-99{number}0"), 0o755);
+        std::fs::copy(&made[0], further.join(made[0].file_name().expect("a name"))).expect("a copy");
+    }
+    let found = read(directory.path(), Path::new(STORE), NOON, |_| true).expect("a reading");
+    let left_out: Vec<&str> = found.sources.iter().filter_map(|source| source.left_out.as_deref()).collect();
+    let said = format!(
+        "7 directories of user {user} that hold counters of this store are not read, of 11: workers count in the first; have root remove the others"
+    );
+    assert_eq!(left_out, [said]);
+    assert!(found.sources.iter().any(|source| source.path == made[0] && source.left_out.is_none()));
+}
+
+/// A file system of the user's own, mounted there, whose process never answered, stopped every command that reads counters.
+#[test]
+fn a_directory_on_which_a_file_system_is_mounted_is_nobodys() {
+    let (directory, snapshot): (TrustedDir, Snapshot) = (trusted_dir(), compiled(FLAGS));
+    let mut recorder = recorder(directory.path(), &snapshot);
+    recorder.begin(0);
+    ask(&mut recorder, &snapshot, "on", Some(1));
+    drop(recorder);
+    let own = file(directory.path()).parent().expect("a directory").to_owned();
+    let copy = directory.join("copy");
+    let script = "cp -a \"$1\" \"$2\" && mount -t tmpfs -o mode=0755 none \"$1\" && cp -a \"$2\"/. \"$1\" && exec \"$3\" --exact \
+        a_child_process_reads_the_counters_that_it_sees --nocapture";
+    let child = Command::new("unshare")
+        .args(["--mount", "sh", "-c", script, "sh"])
+        .args([&own, &copy])
+        .arg(std::env::current_exe().expect("a test binary"))
+        .env("FLAGSTONE_TELEMETRY_READ", directory.path())
+        .output()
+        .expect("a child");
+    let said = String::from_utf8_lossy(&child.stdout);
+    assert!(said.contains("=> None in 0 files"), "{said}{}", String::from_utf8_lossy(&child.stderr));
+    assert_eq!(flag(directory.path(), "on").answers(), (1, 0));
+}
+
+/// Most workers were not counted, and the guard said that it watches.
+#[test]
+fn a_guard_is_blind_where_the_file_system_of_the_counters_is_full() {
+    let directory: TrustedDir = trusted_dir();
+    let script = "mount -t tmpfs -o mode=0755,size=1m none \"$1\" && exec \"$2\" --exact \
+        a_child_process_reads_the_counters_that_it_sees --nocapture";
+    let child = Command::new("unshare")
+        .args(["--mount", "sh", "-c", script, "sh"])
+        .arg(directory.path())
+        .arg(std::env::current_exe().expect("a test binary"))
+        .env("FLAGSTONE_TELEMETRY_READ", directory.path())
+        .env("FLAGSTONE_TELEMETRY_FULL", "1")
+        .output()
+        .expect("a child");
+    let said = String::from_utf8_lossy(&child.stdout);
+    assert!(said.contains("=> blind while it was full"), "{said}{}", String::from_utf8_lossy(&child.stderr));
+}
+
+#[test]
+fn a_child_process_reads_the_counters_that_it_sees() {
+    let Some(directory) = std::env::var_os("FLAGSTONE_TELEMETRY_READ") else { return };
+    let found = read(Path::new(&directory), Path::new(STORE), NOON, |_| true).expect("a reading");
+    println!("=> {:?} in {} files", found.flag("on").map(FlagCounts::answers), found.sources.len());
+    if std::env::var_os("FLAGSTONE_TELEMETRY_FULL").is_some() {
+        let snapshot = compiled(FLAGS);
+        let mut recorder = recorder(Path::new(&directory), &snapshot);
+        recorder.begin(0);
+        ask(&mut recorder, &snapshot, "on", Some(1));
+        let blindness = || {
+            let found = read(Path::new(&directory), Path::new(STORE), NOON, |_| true).expect("a reading");
+            Sight::default().look(&found, NOON)
+        };
+        assert_eq!(blindness(), None);
+        let filling = Path::new(&directory).join("filling");
+        let mut file = std::fs::File::create(&filling).expect("a file");
+        while std::io::Write::write(&mut file, &[1; 4096]).is_ok_and(|written| written > 0) {}
+        assert!(Recorder::open(Path::new(&directory), Path::new("/another"), &snapshot, NOON).is_err());
+        let why = blindness().expect("it is blind").to_string();
+        let full = format!("workers that start now cannot be counted: {} is full", directory.display());
+        assert!(why.starts_with(&full), "{why}");
+        drop(file);
+        std::fs::remove_file(&filling).expect("a removal");
+        assert_eq!(blindness(), None);
+        println!("=> blind while it was full");
+    }
+}
+
 #[test]
 fn a_file_that_was_removed_is_noticed_and_another_made() {
     let (directory, snapshot): (TrustedDir, Snapshot) = (trusted_dir(), compiled(FLAGS));
@@ -582,8 +724,8 @@ fn a_file_that_was_removed_is_noticed_and_another_made() {
     assert_eq!(flag(directory.path(), "on").answers(), (1, 0));
 }
 
-/// A day and an hour after `NOON`.
-const NEXT_DAY: i64 = NOON + 25 * 3_600_000_000;
+/// Thirty days and an hour after `NOON`.
+const LATER: i64 = NOON + (30 * 24 + 1) * HOUR;
 
 /// Brings the file's own time back to `NOON`, which these tests count at.
 fn lie_unused(file: &Path) {
@@ -591,8 +733,9 @@ fn lie_unused(file: &Path) {
     std::fs::File::options().write(true).open(file).and_then(|file| file.set_modified(time)).expect("a time");
 }
 
+/// Their stores' paths were asked for instead: where one lay on a mount that hung, so did each worker of another store.
 #[test]
-fn memory_of_a_store_that_is_gone_goes_when_another_is_made_a_day_later() {
+fn counters_that_nobody_used_for_30_days_go_when_others_are_made() {
     let (directory, snapshot) = (trusted_dir(), compiled(FLAGS));
     let memory = directory.join("memory");
     std::fs::create_dir(&memory).expect("a directory");
@@ -614,11 +757,11 @@ fn memory_of_a_store_that_is_gone_goes_when_another_is_made_a_day_later() {
     lie_unused(held_recorder.path());
     let fresh_recorder = make(&fresh, NOON);
     // What is stored through a mapping moves no time of the file: what the header says counts.
-    fresh_recorder.serves(1, NEXT_DAY - 3_600_000_000);
+    fresh_recorder.serves(1, LATER - HOUR);
     let fresh_file = fresh_recorder.path().to_owned();
     drop(fresh_recorder);
     lie_unused(&fresh_file);
-    // Of another mount namespace, where its store can be seen.
+    // Of another mount namespace, whose processes cannot be seen from here.
     let namespace = std::fs::metadata("/proc/self/ns/mnt").expect("a namespace").ino();
     let file = std::fs::File::options().read(true).write(true).open(&elsewhere_file).expect("a file");
     let mut word = [0; 8];
@@ -631,15 +774,214 @@ fn memory_of_a_store_that_is_gone_goes_when_another_is_made_a_day_later() {
         std::fs::remove_dir(store).expect("a removal");
     }
 
-    make(&store("there/early"), NOON + 3_600_000_000);
-    assert!(gone_file.exists(), "a day has not passed");
-    make(&store("there/later"), NEXT_DAY);
-    assert!(!gone_file.exists(), "nobody counts for it, and nobody did for a day");
-    assert!(there_file.exists(), "its store is there");
+    make(&store("early"), LATER - 2 * HOUR);
+    assert!(gone_file.exists() && there_file.exists(), "30 days have not passed");
+    make(&store("later"), LATER);
+    for (file, store) in [(gone_file, "gone"), (there_file, "there, which tells nothing")] {
+        assert!(!file.exists(), "nobody counts for it, and nobody did for 30 days; its store is {store}");
+        assert!(!file.with_extension("claims").exists());
+    }
     assert!(held_recorder.is_sound(), "somebody counts");
     assert!(fresh_file.exists(), "somebody counted in the last hour");
-    assert!(elsewhere_file.exists(), "its store cannot be seen from here");
+    assert!(elsewhere_file.exists(), "its workers cannot be seen from here");
     assert!(memory.join("flagstone-4-of-somebody").exists());
+}
+
+/// This test's binary, run for one of its children under another command.
+fn child_under(command: &[&str], binary: &Path, child: &str) -> Command {
+    let mut under = Command::new(command[0]);
+    under.args(&command[1..]).arg(binary).args(["--exact", child, "--nocapture", "--test-threads=1"]);
+    under
+}
+
+#[test]
+fn a_child_process_makes_counters_later() {
+    let Some(directory) = std::env::var_os("FLAGSTONE_TELEMETRY_LATER") else { return };
+    let directory = Path::new(&directory);
+    let recorder = Recorder::open(&directory.join("memory"), &directory.join("new"), &compiled(FLAGS), LATER);
+    println!("=> {}", recorder.expect("a recorder").path().display());
+}
+
+#[test]
+fn no_worker_asks_for_the_path_of_another_store() {
+    let (directory, snapshot) = (trusted_dir(), compiled(FLAGS));
+    let memory = directory.join("memory");
+    std::fs::create_dir(&memory).expect("a directory");
+    let counts = Recorder::open(&memory, &directory.join("hung/store"), &snapshot, NOON).expect("a recorder");
+    let idle = counts.path().to_owned();
+    drop(counts);
+    lie_unused(&idle);
+    let trace = directory.join("trace");
+    let strace = ["strace", "-f", "-e", "trace=%file", "-o", trace.to_str().expect("a plain path")];
+    let binary = std::env::current_exe().expect("a test binary");
+    let child = child_under(&strace, &binary, "a_child_process_makes_counters_later")
+        .env("FLAGSTONE_TELEMETRY_LATER", directory.path())
+        .output()
+        .expect("a child");
+    let said = String::from_utf8_lossy(&child.stdout);
+    assert!(said.contains("=> "), "{said}{}", String::from_utf8_lossy(&child.stderr));
+    let trace = std::fs::read_to_string(&trace).expect("a trace");
+    assert!(!trace.contains("hung"), "{trace}");
+    let name = idle.file_name().and_then(|name| name.to_str()).expect("a name");
+    let opened = trace.lines().filter(|line| line.contains("open") && line.contains(name)).count();
+    assert_eq!(opened, 1, "{trace}");
+    let new = said.lines().find_map(|line| line.split_once("=> ")).expect("its counters").1.trim();
+    let at = |what: &str| trace.lines().position(|line| line.contains(what));
+    assert!(at("rename") < at(name), "its own file is made first: {new} {trace}");
+    assert!(!idle.exists());
+}
+
+/// The first question of a worker opened each of 6,047 files twice.
+#[test]
+fn a_worker_looks_at_64_other_counters_at_a_time() {
+    let (directory, snapshot) = (trusted_dir(), compiled(FLAGS));
+    let make = |store: usize, now: i64| {
+        let store = format!("/nonexistent/{store}");
+        let recorder = Recorder::open(directory.path(), Path::new(&store), &snapshot, now);
+        recorder.expect("a recorder").path().to_owned()
+    };
+    let copies = |store: usize, now: i64, name: &str| -> Vec<PathBuf> {
+        let file = make(store, now);
+        let copy = |number: usize| {
+            let copy = file.with_file_name(format!("{name}-{number}.counters"));
+            std::fs::copy(&file, &copy).expect("a copy");
+            lie_unused(&copy);
+            copy
+        };
+        (0..100).map(copy).collect()
+    };
+    let idle = copies(1, NOON, "idle");
+    let fresh = copies(2, NOON + 24 * HOUR, "fresh");
+    let (mut left, mut store) = (idle.len(), 3);
+    while left > 0 && store < 100 {
+        make(store, LATER);
+        let now = idle.iter().filter(|file| file.exists()).count();
+        assert!(left - now <= 64, "{} files at once", left - now);
+        (left, store) = (now, store + 1);
+    }
+    assert!(fresh.iter().all(|file| file.exists()), "somebody counted in them");
+    assert_eq!(left, 0, "each has its turn");
+}
+
+/// A copy of this test's binary that another user can start, and a directory of that user's.
+fn as_somebody(directory: &TrustedDir) -> (PathBuf, PathBuf, [&'static str; 4]) {
+    let (binary, memory) = (directory.join("child"), directory.join("memory"));
+    copy_program(&std::env::current_exe().expect("a test binary"), &binary);
+    std::fs::create_dir(&memory).expect("a directory");
+    std::os::unix::fs::chown(&memory, Some(64_001), Some(64_001))
+        .expect("two users need root: sudo make test");
+    (binary, memory, ["setpriv", "--reuid=64001", "--regid=64001", "--clear-groups"])
+}
+
+/// Counts by a worker, harms the files as named, and counts by the next, as long as that goes well.
+#[test]
+fn a_child_process_counts_with_files_of_any_mode() {
+    let Some(memory) = std::env::var_os("FLAGSTONE_TELEMETRY_MODES") else { return };
+    let (memory, snapshot) = (Path::new(&memory), compiled(FLAGS));
+    let mode = |name: &str| u32::from_str_radix(&std::env::var(name).unwrap_or_default(), 8).ok();
+    if let Some(umask) = mode("UMASK") {
+        rustix::process::umask(rustix::fs::Mode::from_raw_mode(umask));
+    }
+    for _ in 0..2 {
+        match Recorder::open(memory, Path::new(STORE), &snapshot, NOON) {
+            Ok(mut recorder) => {
+                recorder.begin(0);
+                ask(&mut recorder, &snapshot, "on", Some(1));
+                end(&mut recorder, Status::Http(200), 0, 10);
+            }
+            Err(error) => return println!("=> {error}"),
+        }
+        let path = file(memory);
+        for (name, path) in [("CLAIMS", path.with_extension("claims")), ("COUNTERS", path)] {
+            if let Some(mode) = mode(name) {
+                std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("a mode");
+            }
+        }
+    }
+    println!("=> counted");
+}
+
+/// Under a umask that takes the owner's rights, the next worker could not open what the first had made, and nothing was counted for good.
+#[test]
+fn files_of_any_mode_are_mended_or_replaced() {
+    let rows = [
+        ("UMASK", "0777", 2),
+        ("UMASK", "0600", 2),
+        ("UMASK", "0400", 2),
+        ("UMASK", "0277", 2),
+        ("CLAIMS", "0000", 2),
+        ("CLAIMS", "0400", 2),
+        ("COUNTERS", "0000", 2),
+        ("COUNTERS", "0444", 2),
+        // Whoever may open it may hold locks in it: it is not used any more, nor what was counted with it.
+        ("CLAIMS", "0666", 1),
+        ("CLAIMS", "0640", 1),
+    ];
+    let directory = support::passable_dir();
+    let (binary, memory, somebody) = as_somebody(&directory);
+    for (what, mode, counted) in rows {
+        let child = child_under(&somebody, &binary, "a_child_process_counts_with_files_of_any_mode")
+            .env("FLAGSTONE_TELEMETRY_MODES", &memory)
+            .env(what, mode)
+            .output()
+            .expect("a child");
+        let said = String::from_utf8_lossy(&child.stdout);
+        assert!(said.contains("=> counted"), "{what} {mode}: {said}");
+        if what == "UMASK" {
+            let claims = file(&memory).with_extension("claims");
+            assert_eq!(support::mode(&claims), 0o600, "{what} {mode}");
+            assert_eq!(support::mode(&file(&memory)), 0o644, "{what} {mode}");
+        }
+        let found = read(&memory, Path::new(STORE), NOON, |_| true).expect("a reading");
+        assert_eq!(found.flag("on").map(FlagCounts::answers), Some((counted, 0)), "{what} {mode}");
+        std::fs::remove_dir_all(file(&memory).parent().expect("a directory")).expect("a removal");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_the_claims_is_said_of_them() {
+    let (directory, snapshot) = (trusted_dir(), compiled(FLAGS));
+    drop(recorder(directory.path(), &snapshot));
+    let claims = file(directory.path()).with_extension("claims");
+    std::fs::remove_file(&claims).expect("a removal");
+    std::fs::create_dir(&claims).expect("a directory");
+    let error = Recorder::open(directory.path(), Path::new(STORE), &snapshot, NOON).expect_err("no claims");
+    assert!(error.to_string().contains(claims.to_str().expect("a plain path")), "{error}");
+}
+
+#[test]
+fn a_child_process_runs_out_of_descriptors() {
+    let Some(memory) = std::env::var_os("FLAGSTONE_TELEMETRY_FULL") else { return };
+    let (memory, snapshot) = (Path::new(&memory), compiled(FLAGS));
+    let limit = rustix::process::Rlimit { current: Some(64), maximum: Some(64) };
+    rustix::process::setrlimit(rustix::process::Resource::Nofile, limit).expect("a limit");
+    let mut others: Vec<std::fs::File> = Vec::new();
+    while let Ok(file) = std::fs::File::open("/dev/null") {
+        others.push(file);
+    }
+    for _ in 0..12 {
+        let opened = Recorder::open(memory, Path::new(STORE), &snapshot, NOON).is_ok();
+        println!("=> {opened}");
+        others.pop();
+    }
+}
+
+/// Where the claims could not be opened for want of a descriptor, the counters of all workers were removed.
+#[test]
+fn no_want_of_descriptors_takes_counters_away() {
+    let (directory, snapshot) = (trusted_dir(), compiled(FLAGS));
+    let mut recorder = recorder(directory.path(), &snapshot);
+    recorder.begin(0);
+    ask(&mut recorder, &snapshot, "on", Some(1));
+    let binary = std::env::current_exe().expect("a test binary");
+    let child = child_under(&["env"], &binary, "a_child_process_runs_out_of_descriptors")
+        .env("FLAGSTONE_TELEMETRY_FULL", directory.path())
+        .output()
+        .expect("a child");
+    let said = String::from_utf8_lossy(&child.stdout);
+    assert!(said.contains("=> false") && said.contains("=> true"), "{said}");
+    assert!(recorder.is_sound());
+    assert_eq!(flag(directory.path(), "on").answers(), (1, 0));
 }
 
 /// A child of `memory_of_a_store_in_another_mount_namespace_stays`.
@@ -670,7 +1012,7 @@ fn memory_of_a_store_in_another_mount_namespace_stays() {
         let path = said.lines().find_map(|line| line.split_once("=> "));
         let (_, path) = path.unwrap_or_else(|| panic!("{said}; only root has namespaces: sudo make test"));
         lie_unused(Path::new(path));
-        Recorder::open(&memory, Path::new(STORE), &snapshot, NEXT_DAY).expect("a recorder");
+        Recorder::open(&memory, Path::new(STORE), &snapshot, LATER).expect("a recorder");
         assert_eq!(Path::new(path).exists(), stays, "{namespace:?}");
     }
 }
@@ -916,6 +1258,96 @@ fn something_else_of_the_directorys_name_keeps_nobody_from_counting() {
     }
     assert_eq!(on(directory.path(), "on"), (2, 0));
     assert_eq!(files(directory.path()).len(), 1, "both count in one file");
+}
+
+/// Root's PHP made its directory by its path, where the owner of the memory put a link in between: a file of root's became readable.
+#[test]
+fn nothing_is_made_where_others_could_put_links_in_its_place() {
+    let (directory, snapshot) = (trusted_dir(), compiled(FLAGS));
+    let user = std::fs::metadata(directory.path()).expect("it").uid();
+    for (owner, mode, is_counted) in [
+        (user, 0o755, true),
+        (user, 0o1777, true),
+        (user, 0o2755, true),
+        (user, 0o777, false),
+        (user, 0o2777, false),
+        (user, 0o775, false),
+        (64_001, 0o755, false),
+        (64_001, 0o1777, false),
+    ] {
+        // The directory itself, and one that lies in it.
+        let above = directory.join(&format!("{owner}-{mode:o}"));
+        let below = above.join("below");
+        for memory in [&above, &below] {
+            std::fs::create_dir(memory).expect("a directory");
+        }
+        std::fs::set_permissions(&below, std::fs::Permissions::from_mode(0o1777)).expect("a mode");
+        std::os::unix::fs::chown(&above, Some(owner), None).expect("two users need root: sudo make test");
+        std::fs::set_permissions(&above, std::fs::Permissions::from_mode(mode)).expect("a mode");
+        for memory in [&below, &above] {
+            let opened = Recorder::open(memory, Path::new(STORE), &snapshot, NOON);
+            let said = opened.map_or_else(|error| error.to_string(), |_| String::new());
+            assert_eq!(said.is_empty(), is_counted, "{}: {said}", memory.display());
+            assert_eq!(files(memory).len(), usize::from(is_counted), "{}", memory.display());
+            let words = match (is_counted, owner == user) {
+                (true, _) => String::new(),
+                (_, true) => format!("{} is writable by others and not sticky (mode ", above.display()),
+                (_, false) => format!("{} belongs to user 64001, expected root or user ", above.display()),
+            };
+            assert!(said.contains(&words), "{}: {said}", memory.display());
+        }
+    }
+    let memory = directory.join(&format!("{user}-777"));
+    std::fs::set_permissions(&memory, std::fs::Permissions::from_mode(0o1777)).expect("as it is told");
+    drop(recorder(&memory, &snapshot));
+    let link = directory.join("link");
+    std::os::unix::fs::symlink(&memory, &link).expect("a link");
+    drop(recorder(&link, &snapshot));
+}
+
+/// A directory that goes when this does.
+struct Removed(PathBuf);
+
+impl Drop for Removed {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn links_that_take_the_place_of_a_directory_lead_nowhere() {
+    let (directory, snapshot) = (trusted_dir(), compiled(FLAGS));
+    let user = std::fs::metadata(directory.path()).expect("it").uid();
+    let secret = directory.join("secret");
+    std::fs::write(&secret, "secret").expect("a file");
+    std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).expect("a mode");
+    for sticky in [0o755, 0o1777] {
+        // In memory, where the race is won within a hundred rounds.
+        let shared = Removed(format!("/dev/shm/flagstone-test-{}-{sticky:o}", std::process::id()).into());
+        let memory = &shared.0;
+        std::fs::create_dir(memory).expect("a directory");
+        std::fs::set_permissions(memory, std::fs::Permissions::from_mode(sticky)).expect("a mode");
+        let (own, link) = (memory.join(format!("flagstone-4-{user}")), memory.join("link"));
+        let ended = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                use rustix::fs::{CWD, RenameFlags, renameat_with};
+                while !ended.load(std::sync::atomic::Ordering::Relaxed) {
+                    let _ = std::os::unix::fs::symlink(&secret, &link);
+                    if renameat_with(CWD, &link, CWD, &own, RenameFlags::EXCHANGE).is_ok() {
+                        let _ = std::fs::remove_file(&own);
+                        let _ = std::fs::remove_dir_all(&link);
+                    }
+                }
+            });
+            for _ in 0..2_000 {
+                let _ = Recorder::open(memory, Path::new(STORE), &snapshot, NOON);
+            }
+            ended.store(true, std::sync::atomic::Ordering::Relaxed);
+        });
+        assert_eq!(support::mode(&secret), 0o600, "{sticky:o}");
+    }
+    assert_eq!(std::fs::read_to_string(&secret).expect("it"), "secret");
 }
 
 #[test]

@@ -36,33 +36,9 @@ fn start() -> i64 {
 }
 
 fn record(seq: u64, at: i64, action: Action, flag: Option<&str>, (from, to): (u64, u64)) -> Record {
-    Record {
-        seq,
-        at: format_rfc3339(at),
-        actor: Actor { user: "deploy".to_owned(), account: None, uid: 1_000, host: "web-1".to_owned() },
-        environment: "test".to_owned(),
-        action,
-        outcome: Outcome::Done,
-        intention: None,
-        flag: flag.map(str::to_owned),
-        stage: None,
-        reason: None,
-        from,
-        to,
-        content: None,
-        rolled_back_to: None,
-        origin: None,
-        release: None,
-        commit: None,
-        guard: None,
-        notice: None,
-        pulled: Vec::new(),
-        differences: Vec::new(),
-        more_differences: 0,
-        error: None,
-        torn: None,
-        prev: String::new(),
-    }
+    let actor = Actor { user: "deploy".to_owned(), account: None, uid: 1_000, host: "web-1".to_owned() };
+    let record = Record::new(at, actor, "test", action, Outcome::Done);
+    Record { seq, flag: flag.map(str::to_owned), from, to, ..record }
 }
 
 /// A store after all that, and what a company was answered before and after each moment.

@@ -2,7 +2,7 @@
 //!
 //!     cargo run --release --example guard-simulation [quiet|errors|ten|slow|page|month ...] [chart=FILE]
 //!
-//! Without words all but `month` is played; `chart=FILE` draws what `ten` shows, as SVG. Every number is drawn from seeds, so that two runs print the same table. `docs/guard.md` tells what is played. Ends with 1
+//! Without words all but `month` is played; `chart=FILE` draws what `ten` shows, as SVG. Every number is drawn from seeds, so that two runs print the same table. `docs/guard-measurements.md` tells what is played. Ends with 1
 //! where the guard falls short of what it promises.
 
 mod chance;

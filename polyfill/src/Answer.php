@@ -5,20 +5,20 @@ declare(strict_types=1);
 namespace Flagstone\Polyfill;
 
 /**
- * An answer and how it came about.
+ * An answer and its reason.
  *
  * @internal
  */
 final class Answer
 {
-    /** The flag's number in the snapshot; null: unknown. */
+    /** Number of the flag in the snapshot; null if unknown. */
     public ?int $flag = null;
 
-    /** What a test told. */
+    /** Choice that a test set. */
     public ?Choice $told = null;
 
     /**
-     * @param ?int $rule       place of the rule that decided
+     * @param ?int $rule       index of the rule that decided
      * @param ?int $bucket     0 to 99,999
      * @param ?int $percentage thousandths
      * @param ?int $blocker    number of the required flag that is off

@@ -5,22 +5,22 @@ declare(strict_types=1);
 namespace Flagstone\Polyfill;
 
 /**
- * What the values of a context stand for, and how their types are named.
+ * Comparable values of a context's attributes, and the names of their types.
  *
  * @internal
  */
 final class Attributes
 {
-    /** There, and compares with nothing. */
+    /** Value of an attribute that is present, and compares with nothing. */
     public const INCOMPARABLE = [];
 
-    /** The first second of year 0 and the last of year 9999: what RFC 3339 can write. */
+    /** The first second of year 0 and the last of year 9999: the range of RFC 3339. */
     private const FIRST_SECOND = -62_167_219_200;
     private const LAST_SECOND = 253_402_300_799;
 
     /**
-     * A scalar or null as it is; a backed enum's value, a time as RFC 3339 in UTC, a Stringable's text; for anything else an
-     * empty array. Never throws.
+     * Returns a scalar or null as it is; a backed enum's value, a time as RFC 3339 in UTC, a Stringable's text; an empty array for
+     * anything else. Never throws.
      *
      * @return bool|int|float|string|array{}|null
      */
@@ -36,7 +36,7 @@ final class Attributes
     }
 
     /**
-     * The context, its named objects replaced by what they stand for.
+     * The context, with values in place of the named objects.
      *
      * @param array<array-key, mixed> $context
      * @param list<string> $names
@@ -47,7 +47,7 @@ final class Attributes
         foreach ($names as $name) {
             $value = $context[$name] ?? null;
             if (\is_object($value)) {
-                // The entry may be a reference, which is the caller's.
+                // The entry may be a reference to the caller's variable.
                 unset($context[$name]);
                 $context[$name] = self::comparable($value);
             }
@@ -56,13 +56,13 @@ final class Attributes
         return $context;
     }
 
-    /** Whether the value's type can be compared; a text that throws when it is asked for is seen only then. */
+    /** True if the value's type can be compared; a text that throws is found only when it is read. */
     public static function isComparable(mixed $value): bool
     {
         return $value === null || \is_scalar($value) || $value instanceof \BackedEnum || $value instanceof \DateTimeInterface || self::isText($value);
     }
 
-    /** A value's type in a sentence: "an object of App\Plan", "a string". */
+    /** Type of a value in a sentence: "an object of App\Plan", "a string". */
     public static function type(mixed $value): string
     {
         $type = \is_object($value) ? 'object of ' . \get_debug_type($value) : Company::type($value);
@@ -87,7 +87,7 @@ final class Attributes
             : \gmdate('Y-m-d\TH:i:s', $seconds) . ".$found[2]Z";
     }
 
-    /** A model's text, and a collection's, is its JSON. */
+    /** Excludes models and collections, whose text is their JSON. */
     private static function isText(mixed $value): bool
     {
         return $value instanceof \Stringable && !\method_exists($value, 'toArray');

@@ -5,13 +5,13 @@ declare(strict_types=1);
 namespace Flagstone\Polyfill;
 
 /**
- * Where a key falls in a rollout. Frozen: a change here moves companies in and out of features.
+ * Buckets of rollouts. Frozen: a change here moves companies in and out of features.
  *
  * @internal
  */
 final class Bucket
 {
-    /** 0 to 99,999. An int is hashed as 8 bytes, little-endian two's complement. */
+    /** Bucket of a key, 0 to 99,999. An int is hashed as 8 bytes, little-endian two's complement. */
     public static function of(int|string $key, int $seed): int
     {
         $hash = \hash('xxh3', \is_int($key) ? \pack('P', $key) : $key, true, ['seed' => $seed]);
@@ -26,7 +26,7 @@ final class Bucket
         return \crc32((string) $key) % 100 * 1000;
     }
 
-    /** The seed of a rollout: XXH3-64 of its salt. */
+    /** Seed of a rollout: XXH3-64 of its salt. */
     public static function seed(string $salt): int
     {
         return \unpack('J', \hash('xxh3', $salt, true))[1];

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Polyfill;
 
 /**
- * On or off as a test told it, and the variant that goes with on.
+ * A test's choice: on or off, and the variant that goes with on.
  *
  * @internal
  */

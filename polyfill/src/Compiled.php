@@ -5,8 +5,8 @@ declare(strict_types=1);
 namespace Flagstone\Polyfill;
 
 /**
- * Definitions of one environment as the evaluator reads them. Flags, attributes, cells and lists have numbers; records
- * are laid out as docs/snapshot-format.md has them.
+ * Definitions of one environment for the evaluator. Flags, attributes, cells and lists have numbers; records have the layout of
+ * docs/snapshot-format.md.
  *
  * @internal
  * @phpstan-type FlagRecord array{shape: int, bits: int, seed: int, threshold: int, by: int, variantSeed: int, requires: int,
@@ -18,18 +18,21 @@ namespace Flagstone\Polyfill;
  */
 interface Compiled
 {
-    /** How many flags there are. Their numbers are below that, in the order of their keys. */
+    /** Number of keys, former ones included. Numbers of flags are below that, in the order of their keys. */
     public function count(): int;
+
+    /** Number of flags, each counted once whatever its former keys. */
+    public function flagCount(): int;
 
     public function environment(): string;
 
-    /** The number of the flag of that key; null if there is none. */
+    /** Number of the flag with that key; null if there is none. */
     public function find(string $key): ?int;
 
     public function key(int $number): string;
 
     /**
-     * The record of a flag.
+     * Record of a flag.
      *
      * @return FlagRecord
      */
@@ -38,7 +41,7 @@ interface Compiled
     /** @return list<int> flag numbers or attribute numbers */
     public function links(int $first, int $count): array;
 
-    /** The name of a context attribute. */
+    /** Name of a context attribute. */
     public function attribute(int $number): string;
 
     /** @return list<string> attributes that the flag, or one that it requires, can read */
@@ -67,12 +70,12 @@ interface Compiled
      */
     public function variants(array $flag): iterable;
 
-    /** What a cell holds. */
+    /** Value of a cell. */
     public function value(int $cell): mixed;
 
-    /** Whether a list holds the key; there may be no such list. */
+    /** True if a list holds the key; there may be no such list. */
     public function lists(int $list, int|string $key): bool;
 
-    /** Whether a list holds nobody. */
+    /** True if a list is empty. */
     public function listsNobody(int $list): bool;
 }

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Polyfill;
 
 /**
- * Rules' conditions: programs of comparisons whose jumps only go forward.
+ * Conditions of rules: programs of comparisons whose jumps only go forward.
  *
  * @internal
  * @phpstan-import-type Test from Compiled
@@ -41,14 +41,14 @@ final class Conditions
     public const BOOL = 4;
     public const SET = 5;
 
-    /** Attributes that are no attributes of the context. */
+    /** Test attributes that are not in the context. */
     public const COMPANY = 0xFFFF_FFFF;
     public const NOW = 0xFFFF_FFFE;
 
     public const HOLDS = 0xFFFF_FFFF;
 
     /**
-     * Whether the condition is true. At most as many comparisons as there are tests.
+     * True if the condition is true. Takes at most one comparison per test.
      *
      * @param list<Test> $tests
      * @param array<array-key, mixed> $context
@@ -76,7 +76,7 @@ final class Conditions
     }
 
     /**
-     * Calls `$found` with the tests that are unknown although their attribute is there; whether the condition is true.
+     * Calls `$found` with the tests that are unknown although their attribute is present; returns true if the condition is true.
      *
      * @param list<Test> $tests
      * @param array<array-key, mixed> $context
@@ -88,7 +88,7 @@ final class Conditions
     }
 
     /**
-     * What a test's attribute has to be: "a number".
+     * The expected type of a test's attribute: "a number".
      *
      * @param Test $test
      */
@@ -118,11 +118,11 @@ final class Conditions
 
     /**
      * Visits every test that is reached from `$start` in one pass; an unknown one goes both ways. True if every way ends in
-     * "holds": each comparison stands once in its program, so that is Kleene's logic exactly.
+     * "holds": each comparison occurs once in its program, so this is exactly Kleene's logic.
      *
      * @param list<Test> $tests
      * @param array<array-key, mixed> $context
-     * @param ?\Closure(Test): void $found as in `unknown`; without it the first way that fails ends the walk
+     * @param ?\Closure(Test): void $found same as in `unknown`; without it the first way that fails ends the walk
      */
     private static function walk(Compiled $snapshot, array $tests, int $start, int|string|null $company, array $context, int $now, ?\Closure $found): bool
     {
@@ -167,7 +167,7 @@ final class Conditions
     }
 
     /**
-     * What the test says; null where that is unknown: the value is missing, or does not compare with the operand.
+     * The test's result; null if it is unknown: the value is missing, or does not compare with the operand.
      *
      * @param Test $test
      */
@@ -216,7 +216,7 @@ final class Conditions
         return match ($op) {
             self::STARTS_WITH => \str_starts_with($value, $operand),
             self::ENDS_WITH => \str_ends_with($value, $operand),
-            self::CONTAINS => \str_contains($value, $operand),
+            self::CONTAINS => Search::contains($value, $operand),
             default => $op >= self::SEMVER_EQ && $op <= self::SEMVER_GTE ? self::satisfies($op, Semver::compare($value, $operand)) : null,
         };
     }
@@ -233,7 +233,7 @@ final class Conditions
         };
     }
 
-    /** -1, 0 or 1; null where the two cannot be compared. */
+    /** -1, 0 or 1; null if the two cannot be compared. */
     private static function compare(mixed $a, mixed $b): ?int
     {
         if (\is_string($a)) {
@@ -247,7 +247,7 @@ final class Conditions
     }
 
     /**
-     * Whether the set holds the value; null if it has nothing of its kind to compare with, or the value is NaN.
+     * True if the set holds the value; null if the set has no value of its kind, or the value is NaN.
      *
      * @param Test $test
      */
@@ -285,7 +285,7 @@ final class Conditions
         return false;
     }
 
-    /** Microseconds since 1970: `now` is that already; else RFC 3339, or Unix seconds. */
+    /** Microseconds since 1970: `now` is that already; other values are RFC 3339, or Unix seconds. */
     private static function instant(int $attribute, bool|int|float|string $value): ?int
     {
         if (\is_int($value) && $attribute === self::NOW) {

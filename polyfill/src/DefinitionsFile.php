@@ -8,24 +8,23 @@ use Flagstone\Polyfill\File\Compiler;
 use Flagstone\Polyfill\File\Document;
 
 /**
- * A file of definitions that is answered from directly: no store, no publish, and so no kill and no stop. For machines on
- * which an application is developed.
+ * A file of definitions that answers directly: no store, no publish, and so no kill and no stop. For development machines.
  *
- * The file, and an overlay that is merged into it, are read again when size, inode or time of change differ. One
- * that cannot be used is refused, and what was good last stays.
+ * The file, and an overlay that is merged into it, are read again when size, inode or time of change differ. An unusable one
+ * is refused, and the last good content stays.
  *
  * @internal
  */
 final class DefinitionsFile extends Origin
 {
-    /** Seconds for which a file that was just written may change again without its time showing it. */
+    /** Seconds in which a file may change again without a new time of change. */
     private const GRAIN = 2;
-    /** How often a file that was just written is looked at again where nothing was good before, and microseconds between. */
+    /** Extra looks at a file that was just written, if nothing was good before, and microseconds between. */
     private const ATTEMPTS = 3;
     private const PAUSE = 20_000;
 
     private ?string $error = null;
-    /** @var list<?array{int, int, int}> of the files when they were read last */
+    /** @var list<?array{int, int, int}> of the files at the last reading */
     private array $stamps = [];
     private bool $settled = false;
     private ?string $content = null;
@@ -39,7 +38,7 @@ final class DefinitionsFile extends Origin
         $this->directory = $path;
         $this->environment = $environment ?? '';
         $this->look();
-        // An editor may have written half of it.
+        // An editor may have written half of the file.
         for ($attempt = 0; $attempt < self::ATTEMPTS && $this->snapshot === null && !$this->settled; ++$attempt) {
             if (\function_exists('usleep')) {
                 \usleep(self::PAUSE);
@@ -89,7 +88,7 @@ final class DefinitionsFile extends Origin
     {
         $name = Problem::printable($this->directory);
         if ($text === null) {
-            $why = \file_exists($this->directory)
+            $why = @\file_exists($this->directory)
                 ? 'it may not be read; give this user the right to'
                 : 'it is not there; write {"flags": {}} into it to begin with';
             throw new Problem("cannot read the definitions $name: $why");
@@ -105,13 +104,13 @@ final class DefinitionsFile extends Origin
 
     private function text(string $path): ?string
     {
-        $text = \is_file($path) ? @\file_get_contents($path) : false;
+        $text = @\is_file($path) ? @\file_get_contents($path) : false;
 
         return $text === false ? null : $text;
     }
 
     /**
-     * Time of change, size, inode; null: it is not there.
+     * Time of change, size, inode; null if the file does not exist.
      *
      * @return ?array{int, int, int}
      */

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Polyfill;
 
 /**
- * The order in which things decide.
+ * Evaluates flags: the order of the steps that decide.
  *
  * @internal
  * @phpstan-import-type FlagRecord from Compiled
@@ -36,7 +36,7 @@ final class Evaluator
     }
 
     /**
-     * Whether the flag is on: what `evaluate` says, by the shortest way.
+     * True if the flag is on: the answer of `evaluate`, by the shortest way.
      *
      * @param array<array-key, mixed> $context
      */
@@ -78,7 +78,7 @@ final class Evaluator
         return $this->decide($flag, $record, $company, $context, $now);
     }
 
-    /** Whether the flag could be on for anyone at that instant. */
+    /** True if the flag could be on for any company at that instant. */
     public function possible(int $flag, int $now): bool
     {
         $record = $this->snapshot->flag($flag);
@@ -95,7 +95,7 @@ final class Evaluator
     }
 
     /**
-     * The variant that a flag which is on shows: [name, upper, cell]; null if there is nothing to draw, or to draw by.
+     * The variant shown by a flag that is on: [name, upper, cell]; null if there are none, or no key to draw by.
      *
      * @param array<array-key, mixed> $context
      * @return ?Variant
@@ -149,10 +149,10 @@ final class Evaluator
 
     /**
      * The attributes that made conditions unknown, or that the rollout's `by` could not hash, on the way to the answer: those
-     * that are there, not those that are missing.
+     * that are present, not the missing ones.
      *
      * @param array<array-key, mixed> $context
-     * @return array<array-key, string> by attribute: what it has to be
+     * @return array<array-key, string> the expected type, by attribute
      */
     public function unknown(int $flag, int|string|null $company, array $context, int $now): array
     {
@@ -178,7 +178,7 @@ final class Evaluator
     }
 
     /**
-     * The attributes that one flag's own steps could not compare.
+     * The attributes that could not be compared in one flag's own steps.
      *
      * @param FlagRecord $record
      * @param array<array-key, mixed> $context
@@ -209,7 +209,7 @@ final class Evaluator
     }
 
     /**
-     * The context for several questions about the flag: each object that it can read is asked once what it stands for.
+     * The context for several questions about the flag, with each object that it can read asked once for its value.
      *
      * @param array<array-key, mixed> $context
      * @return array<array-key, mixed>
@@ -225,7 +225,7 @@ final class Evaluator
     }
 
     /**
-     * The context, the objects that the flag can read replaced by what they stand for.
+     * The context, with values in place of the objects that the flag can read.
      *
      * @param FlagRecord $record
      * @param array<array-key, mixed> $context
@@ -237,7 +237,7 @@ final class Evaluator
     }
 
     /**
-     * What turns a flag off whoever asks.
+     * Reason why the flag is off for every company; null if there is none.
      *
      * @param FlagRecord $record
      */
@@ -303,7 +303,7 @@ final class Evaluator
     }
 
     /**
-     * By a percentage, in thousandths.
+     * Decides by a percentage, in thousandths.
      *
      * @param FlagRecord $record
      * @param array<array-key, mixed> $context
@@ -326,7 +326,7 @@ final class Evaluator
     }
 
     /**
-     * What the rollout hashes: the company, or the attribute that `by` names.
+     * The key that the rollout hashes: the company, or the attribute that `by` names.
      *
      * @param FlagRecord $record
      * @param array<array-key, mixed> $context

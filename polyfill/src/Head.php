@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Polyfill;
 
 /**
- * The head's bytes, as docs/store-format.md has them. What does not carry its checksum is not there.
+ * The head's bytes, in the format of docs/store-format.md. Parts without a valid checksum count as absent.
  *
  * @internal
  * @phpstan-type Pointer array{generation: int, content: string, publishedAt: int, previous: int, previousContent: string, sum: int}
@@ -22,9 +22,9 @@ final class Head
     private function __construct(
         private readonly string $bytes,
         public readonly string $environment,
-        /** Device, inode: another file in its place has others. */
+        /** Device and inode: another file in its place has others. */
         public readonly string $file,
-        /** The store's id. */
+        /** Id of the store. */
         public readonly string $store,
         public readonly bool $sharedWithGroup,
         private readonly Trust $directory,
@@ -44,7 +44,7 @@ final class Head
     }
 
     /**
-     * Once more, and judged once more; another file in its place is judged with all that leads to it.
+     * Reads and judges the head again; another file in its place is judged with its whole path.
      *
      * @throws Problem
      */
@@ -58,7 +58,7 @@ final class Head
         $same = $this->file === $stat['dev'] . ':' . $stat['ino'];
         $head = self::at("$directory/head", $same ? $this->directory : Trust::directory($directory));
 
-        // Replaced just between the two.
+        // The file was replaced between the two looks.
         return $same && $head->file !== $this->file ? self::read(Trust::directory($directory)) : $head;
     }
 
@@ -87,7 +87,7 @@ final class Head
     }
 
     /**
-     * Opens a regular file that is no symbolic link, without waiting for anybody who may have put something else there.
+     * Opens a regular file that is no symbolic link, without waiting for a pipe or device put in its place.
      *
      * @return array{resource, Stat}
      *
@@ -101,9 +101,9 @@ final class Head
         if ($found === false) {
             throw new Problem("cannot $what $name: it is not there");
         }
-        // A device or a pipe may do something when it is opened.
+        // Opening a device or a pipe may have effects.
         self::plain($found['mode'], "cannot $what $name");
-        // "n" opens without waiting: a pipe that has taken the file's place since would.
+        // "n" opens without waiting, in case a pipe has taken the file's place since.
         $file = @\fopen($path, 'rbn');
         $stat = $file === false ? false : \fstat($file);
         if ($file === false || $stat === false) {
@@ -117,7 +117,7 @@ final class Head
         return [$file, $stat];
     }
 
-    /** @throws Problem where that is the mode of no file */
+    /** @throws Problem if that is not the mode of a regular file */
     private static function plain(int $mode, string $what): void
     {
         $kind = [0o100000 => null, 0o040000 => 'a directory', 0o120000 => 'a symbolic link', 0o010000 => 'a pipe',
@@ -143,7 +143,7 @@ final class Head
         return \unpack('P', $this->bytes, 264)[1];
     }
 
-    /** Whether everything is stopped; null where its words disagree: being changed, or damaged. */
+    /** True if everything is stopped; null if its words disagree: being changed, or damaged. */
     public function stopped(): ?bool
     {
         ['stop' => $stop, 'since' => $since] = \unpack('Pstop/Psince', $this->bytes, 272);
@@ -184,13 +184,13 @@ final class Head
     }
 
     /**
-     * The kill slots that were ever used. A key is null where the bytes do not carry their checksum.
+     * The kill slots that were ever used. A key is null if its checksum does not match.
      *
      * @return array<int, array{sequence: int, key: ?string}> by number
      */
     public function slots(): array
     {
-        // Nearly always nothing was ever killed.
+        // The usual case: nothing was ever killed.
         if (\strspn($this->bytes, "\0", self::SLOTS) === self::SIZE - self::SLOTS) {
             return [];
         }
@@ -201,7 +201,7 @@ final class Head
             if ($slot['sequence'] !== 0) {
                 $sound = $slot['length'] > 0 && $slot['length'] <= self::KEY_SIZE
                     && self::sum(\substr($this->bytes, $at + 8, 240)) === \unpack('P', $this->bytes, $at + 248)[1]
-                    // As it was written, or revived since; slots of before say zero.
+                    // The sequence as written, or revived since; slots of older versions hold zero.
                     && \in_array(\unpack('P', $this->bytes, $at + 216)[1], [0, $slot['sequence'], $slot['sequence'] - 1], true);
                 $slots[\intdiv($at - self::SLOTS, self::SLOT_SIZE)] = [
                     'sequence' => $slot['sequence'],
@@ -214,7 +214,7 @@ final class Head
     }
 
     /**
-     * Why the slots do not tell which flags are killed; null if they do. Zeros would say that nothing is.
+     * Reason why the slots do not show which flags are killed; null if they do. Zeros would read as no kill at all.
      *
      * @param array<int, array{sequence: int, key: ?string}> $slots
      */
@@ -222,7 +222,7 @@ final class Head
     {
         $torn = \count(\array_filter($slots, static fn (array $slot): bool => $slot['key'] === null && !self::isClaimed($slot['sequence'])));
         $room = \intdiv(self::SIZE - self::SLOTS, self::SLOT_SIZE);
-        // One that somebody claimed and died is not counted as used either.
+        // A slot claimed by a process that died is not counted as used either.
         $used = \count(\array_filter($slots, static fn (array $slot): bool => ($slot['sequence'] & \PHP_INT_MAX) !== 0));
         $damaged = \min($room, \max(0, ($this->slotsUsed() & \PHP_INT_MAX) - $used)) + $torn;
 
@@ -230,25 +230,25 @@ final class Head
             . 'Look at `flagstone audit`, then type `flagstone resume-all`: what the trail says is killed stays killed';
     }
 
-    /** Whether all slots that were ever used are counted. */
+    /** True if all slots that were ever used are counted. */
     public function countsSlots(): bool
     {
         return $this->slotsUsed() < 0;
     }
 
-    /** How many slots were ever used, at least; negative where all were counted. */
+    /** Minimum number of slots that were ever used; negative if all were counted. */
     private function slotsUsed(): int
     {
         return \unpack('P', $this->bytes, 312)[1];
     }
 
-    /** Whether the slot is being written. */
+    /** True while the slot is being written. */
     private static function isClaimed(int $sequence): bool
     {
         return ($sequence >> 32 & 0xFFFF_FFFF) === 0x8000_0000 && ($sequence & 1) === 0;
     }
 
-    /** What is written once: the environment's name. */
+    /** The environment's name, in the part that is written once. */
     private static function environment(string $bytes): string
     {
         /** @var array{magic: string, major: int, minor: int, size: int, store: string, created: int, length: int} $fixed */

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Polyfill;
 
 /**
- * Allow and deny lists: is this key listed? One probe, exact.
+ * Finds keys in allow and deny lists. One probe, exact.
  *
  * @internal
  * @phpstan-import-type ListRecord from Snapshot
@@ -14,7 +14,7 @@ final class Lists
 {
     private const BITMAP = 1;
     private const TABLE = 2;
-    /** The low 40 bits of a slot: one more than the string's offset. */
+    /** The low 40 bits of a slot: the string's offset, plus one. */
     private const OFFSET = (1 << 40) - 1;
 
     public static function has(Snapshot $snapshot, int $list, int|string $key): bool
@@ -39,7 +39,7 @@ final class Lists
     {
         $base = $list['base'];
         if ($list['ints'] === self::BITMAP) {
-            // A float where the difference passes 2^63, which is beyond every bitmap.
+            // A difference past 2^63 becomes a float, beyond every bitmap.
             $bit = $key - $base;
 
             return $key >= $base && \is_int($bit) && $bit < $list['size'] && $snapshot->bit($list['words'], $bit);
@@ -51,7 +51,7 @@ final class Lists
         $at = Number::fibonacci($key, self::log2($slots));
         for ($probe = \min($list['probe'], $slots); $probe > 0; --$probe) {
             $found = $snapshot->word($list['words'] + $at);
-            // The mark of an empty slot first: it is a value that is not in the list.
+            // Compared first, since the mark of an empty slot is a value that is not in the list.
             if ($found === $base) {
                 return false;
             }
@@ -87,7 +87,7 @@ final class Lists
         return false;
     }
 
-    /** @throws Problem where that is no power of two */
+    /** @throws Problem if it is not a power of two */
     private static function log2(int $power): int
     {
         if ($power <= 0 || ($power & ($power - 1)) !== 0) {

@@ -5,14 +5,14 @@ declare(strict_types=1);
 namespace Flagstone\Polyfill;
 
 /**
- * The marks of requests and jobs that began and did not end, as the extension keeps them: the outermost holds the content. One that is
- * lost, since an exception passed its end, is given up when a mark begins at the same place again, and after an hour.
+ * Marks of requests and jobs that began and did not end, by the extension's rules: the outermost holds the content. A lost one,
+ * whose end was skipped by an exception, is given up when a mark begins at the same place again, and after an hour.
  *
  * @internal
  */
 final class Marks
 {
-    /** Nanoseconds that a mark holds the content at most. */
+    /** Maximum nanoseconds for which a mark holds the content. */
     private const LIMIT = 3_600_000_000_000;
     private const MAX_OPEN = 256;
 
@@ -41,7 +41,7 @@ final class Marks
         return [$this->last, $isOutermost];
     }
 
-    /** The mark of that token ends; without one, the last that began. */
+    /** Ends the mark of that token; without one, the last that began. */
     public function end(?int $token): void
     {
         if ($token === null) {
@@ -70,7 +70,7 @@ final class Marks
         return null;
     }
 
-    /** Tells the call of `flagstone_request_begin()` from others that are not over. */
+    /** Identifies the call of `flagstone_request_begin()` among those that are not over. */
     public static function place(): string
     {
         $calls = \debug_backtrace(\DEBUG_BACKTRACE_IGNORE_ARGS);

@@ -5,16 +5,16 @@ declare(strict_types=1);
 namespace Flagstone\Polyfill;
 
 /**
- * What `memory_limit` leaves: a file that does not fit is refused, where reading it would end the request.
+ * Checks `memory_limit`: a file that does not fit is refused, since reading it would end the request.
  *
  * @internal
  */
 final class Memory
 {
-    /** Room for what is done with a file beside holding it; what is smaller than that is not asked about. */
+    /** Bytes for work beside the file itself; a smaller need is not checked. */
     private const SLACK = 1 << 20;
 
-    /** @throws Problem where that many bytes are not to be had */
+    /** @throws Problem if that many bytes are not available */
     public static function reserve(int $bytes): void
     {
         $limit = self::limit(Settings::iniValue('memory_limit'));
@@ -24,7 +24,7 @@ final class Memory
         }
     }
 
-    /** Bytes; 0 or less: no limit. As PHP reads `128M`. */
+    /** Reads a size such as `128M` as PHP does, in bytes; 0 or less means no limit. */
     private static function limit(string $setting): int
     {
         $setting = \trim($setting);

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Polyfill;
 
 /**
- * Numbers compared by exact value, and 64-bit arithmetic that wraps where PHP's would turn into floats.
+ * Compares numbers by exact value, and does 64-bit arithmetic that wraps where PHP's would turn into floats.
  *
  * @internal
  */
@@ -41,7 +41,7 @@ final class Number
         }
         $low = $key & self::LOW;
         $high = ($key >> 32) & self::LOW;
-        // low × low as 32 × 16 bit products, so that nothing passes 2^63.
+        // low × low as products of 32 × 16 bits, so that nothing passes 2^63.
         $first = $low * (self::FIBONACCI_LOW & 0xFFFF);
         $second = $low * (self::FIBONACCI_LOW >> 16);
         $carry = (($first & self::LOW) + (($second & 0xFFFF) << 16)) >> 32;
@@ -51,7 +51,7 @@ final class Number
         return ($upper & self::LOW) >> (32 - $bits);
     }
 
-    /** The low 32 bits of the product of two numbers of 32 bits. */
+    /** The low 32 bits of the product of two 32-bit numbers. */
     private static function low(int $a, int $b): int
     {
         return (($a & 0xFFFF) * $b + (((($a >> 16) * $b) & 0xFFFF) << 16)) & self::LOW;

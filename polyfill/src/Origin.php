@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Polyfill;
 
 /**
- * Where answers come from: a store, or a file of definitions. What was good last stays.
+ * Source of answers: a store, or a file of definitions. The last good content stays.
  *
  * @internal
  */
@@ -15,14 +15,14 @@ abstract class Origin
     public string $directory;
     public string $environment;
     public ?Compiled $snapshot = null;
-    /** Never goes back. Of a file: how often its content was taken up by this process. */
+    /** Never goes back. For a file: the number of times that this process took up its content. */
     public int $generation = 0;
-    /** Microseconds since 1970; 0 where it is not known. */
+    /** Microseconds since 1970; 0 if unknown. */
     public int $publishedAt = 0;
     public string $source = 'none';
     /** @var list<string> */
     public array $killed = [];
-    /** Nobody knows what is killed: everything is taken for it. */
+    /** True if the kills cannot be read: every flag is taken for killed. */
     public bool $killsUnknown = false;
     public bool $stopped = false;
     public ?string $warning = null;
@@ -30,12 +30,12 @@ abstract class Origin
     public int $refused = 0;
     public int $replaced = 0;
 
-    /** What there was to be taken up when it was looked at last. */
+    /** Generation of the head at the last look. */
     public int $headGeneration = 0;
 
-    /** Looks whether anything changed; true if the answers may have. */
+    /** Looks for changes; true if the answers may have changed. */
     abstract public function look(): bool;
 
-    /** Why something newer is not served; null if nothing is wrong. */
+    /** Reason why something newer is not served; null if nothing is wrong. */
     abstract public function lastError(): ?string;
 }

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Polyfill;
 
 /**
- * What a test told this process to answer.
+ * Answers that a test set for this process.
  *
  * @internal
  */
@@ -29,7 +29,7 @@ final class Overrides
         }
     }
 
-    /** What was told for that flag and company. */
+    /** Answer that was set for that flag and company. */
     public function answer(string $flag, int|string|null $company): ?Choice
     {
         $told = $this->flags[$flag] ?? null;
@@ -43,7 +43,7 @@ final class Overrides
         return $this->otherwise === null ? null : new Choice($this->otherwise);
     }
 
-    /** Whether the flag was told to be on for anyone. */
+    /** True if the flag was set to be on for any company. */
     public function possible(string $flag): ?bool
     {
         $told = $this->flags[$flag] ?? null;
@@ -62,7 +62,7 @@ final class Overrides
         return $this->otherwise === true;
     }
 
-    /** @return list<string> the flags named */
+    /** @return list<string> the named flags */
     public function flags(): array
     {
         return \array_map('strval', \array_keys($this->flags));

@@ -5,16 +5,16 @@ declare(strict_types=1);
 namespace Flagstone\Polyfill;
 
 /**
- * Why a store or snapshot cannot be used. Caught inside this package: its text is what status shows.
+ * Reason why a store or snapshot cannot be used. Caught inside this package; status shows its text.
  *
  * @internal
  */
 final class Problem extends \RuntimeException
 {
-    /** Code of a problem that is no more than a path that leads nowhere. */
+    /** Code of a problem that is only a path that does not exist. */
     public const MISSING = 1;
 
-    /** A path, or other text found, that cannot forge another line. */
+    /** Escapes a path, or other text found, so that it cannot forge another line. */
     public static function printable(string $text): string
     {
         return (string) \preg_replace('/[\x00-\x1f\x7f]/', "\u{fffd}", $text);

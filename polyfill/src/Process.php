@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Polyfill;
 
 /**
- * What this process, or request, asks: one generation and one instant. A process that lives long moves on by itself,
+ * The generation and the instant from which this process, or request, answers. A process that lives long moves on by itself,
  * at most every `flagstone.refresh` seconds.
  *
  * @internal
@@ -15,24 +15,24 @@ final class Process
     private const NO_STORE = 'no store: set flagstone.store in php.ini, or call flagstone_use() with the store\'s directory';
     /** Nanoseconds before a store that could not be opened is tried again. */
     private const RETRY = 1_000_000_000;
-    /** Most stores that stay open; the one opened longest ago makes room. */
-    private const MOST = 8;
+    /** Maximum number of open stores; the one used longest ago makes room. */
+    private const MAX_OPEN = 32;
 
     private static ?Origin $store = null;
-    /** @var array<string, Origin> by path */
+    /** @var array<string, Origin> by path, in the order of last use */
     private static array $open = [];
     private static ?Evaluator $evaluator = null;
     private static ?Overrides $overrides = null;
     private static ?string $named = null;
-    /** @var ?array{string, ?string, ?string} the file of definitions that is answered from instead of a store */
+    /** @var ?array{string, ?string, ?string} file of definitions that answers instead of a store */
     private static ?array $file = null;
     private static ?string $error = null;
     private static string $chosen = '';
     private static int $retryAt = 0;
 
     private static ?Marks $marks = null;
-    /** @var ?array{Compiled, Origin, int, int} what the outermost mark of a process that lives long is answered from, the store that it is of,
-     *     its generation, and when that was published */
+    /** @var ?array{Compiled, Origin, int, int} the definitions that the outermost mark of a process that lives long holds, their store,
+     *     their generation, and when that was published */
     private static ?array $held = null;
 
     private static bool $pinned = false;
@@ -40,7 +40,7 @@ final class Process
     private static bool $counts = true;
     private static int $refresh = 0;
     private static int $looked = 0;
-    /** `REQUEST_TIME_FLOAT` of the request that is answered, as it was found. */
+    /** `REQUEST_TIME_FLOAT` of the current request, as it was found. */
     private static mixed $request = null;
     private static int $now = 0;
 
@@ -86,7 +86,7 @@ final class Process
     }
 
     /**
-     * The context for several questions about the flag: each object that it can read is asked once what it stands for.
+     * The context for several questions about the flag, with each object that it can read asked once for its value.
      *
      * @param array<array-key, mixed> $context
      * @return array<array-key, mixed>
@@ -236,7 +236,7 @@ final class Process
 
     public static function refresh(): bool
     {
-        // Before the pin: until the first one there was no generation, so that one is another.
+        // Read before the pin: until the first one there was no generation, so that one is another.
         $before = self::generation();
         self::pin();
         self::$held = null;
@@ -249,7 +249,7 @@ final class Process
         return $before !== self::generation();
     }
 
-    /** A request or job begins; in a process that serves many, the outermost moves the pin. Its token. */
+    /** Marks the start of a request or job and returns its token; in a process that serves many, the outermost mark moves the pin. */
     public static function markBegin(): int
     {
         [$token, $isOutermost] = self::marks()->begin(Marks::place(), (int) \hrtime(true));
@@ -271,7 +271,7 @@ final class Process
         return self::$marks ??= new Marks();
     }
 
-    /** Holds nothing where no mark does. */
+    /** Drops the held content once no mark needs it. */
     private static function letGo(): void
     {
         if (self::$held !== null && !self::marks()->holds((int) \hrtime(true))) {
@@ -285,14 +285,14 @@ final class Process
         return self::heldOf(self::$store)[2] ?? self::$store?->generation ?? 0;
     }
 
-    /** When that was published, in microseconds since 1970; 0 where nothing was. */
+    /** Time of its publishing in microseconds since 1970; 0 if there was none. */
     public static function publishedAt(): int
     {
         return self::heldOf(self::$store)[3] ?? self::$store?->publishedAt ?? 0;
     }
 
     /**
-     * What a mark holds of that store.
+     * The content that a mark holds, if it is of that store.
      *
      * @return ?array{Compiled, Origin, int, int}
      */
@@ -307,7 +307,13 @@ final class Process
         if ($store === '' || \str_contains($store, "\0")) {
             return false;
         }
-        $store = $store[0] === '/' ? $store : (string) \getcwd() . "/$store";
+        try {
+            $store = Trust::absolute($store);
+        } catch (Problem $problem) {
+            self::$error = $problem->getMessage();
+
+            return false;
+        }
         if (self::$named === $store) {
             return self::$error === null;
         }
@@ -325,8 +331,8 @@ final class Process
     }
 
     /**
-     * Answers from a file of definitions instead of a store, until the request ends; null: no longer. True if there is
-     * something to answer from.
+     * Answers from a file of definitions instead of a store, until the request ends; null ends that. True if there is something to
+     * answer from.
      *
      * @param ?string $overlay path of a merge patch that is applied last; it need not exist
      */
@@ -359,7 +365,7 @@ final class Process
     }
 
     /**
-     * On, off.
+     * Numbers of answers "on" and "off".
      *
      * @return array{int, int}
      */
@@ -384,7 +390,7 @@ final class Process
         return (int) (\microtime(true) * 1e6);
     }
 
-    /** Sees to it that there is something to answer from, and that it is as new as it should be. */
+    /** Ensures that there is something to answer from, and that it is as new as it should be. */
     private static function pin(): void
     {
         if (!self::$pinned) {
@@ -401,8 +407,8 @@ final class Process
                 self::advance();
             }
         } elseif (($_SERVER['REQUEST_TIME_FLOAT'] ?? self::$request) !== self::$request) {
-            // A worker that serves many requests keeps this class's state: another request begins. An application
-            // that takes the entry away begins none.
+            // A worker that serves many requests keeps this class's state; another time means that another request begins. An
+            // application that removes the entry begins none.
             self::$named = null;
             self::$file = null;
             self::$overrides = null;
@@ -457,7 +463,7 @@ final class Process
         if ($path === '') {
             $path = self::$named ?? (\defined('FLAGSTONE_STORE') ? (string) \constant('FLAGSTONE_STORE') : '');
         }
-        // It would be another store in another working directory, and PHP code says which that is.
+        // A relative path would name another store in another working directory, which PHP code chooses.
         $isRelative = $path !== '' && $path[0] !== '/';
         $before = $path === self::$chosen ? self::$store : null;
         $linked = $before !== null && '/' . \implode('/', \array_diff(\explode('/', $path), ['', '.'])) !== $before->directory;
@@ -480,7 +486,7 @@ final class Process
     }
 
     /**
-     * Opens the store, or hands out the one that is open, after the path was judged as it is given; true if it was open already.
+     * Opens the store, or returns the one that is open, after judging the path as given; true if it was open already.
      *
      * @param ?Origin $before the store that the path led to
      */
@@ -490,7 +496,7 @@ final class Process
             $known = self::$open[$path] ?? null;
             $trust = Trust::directory($path);
             if ($known instanceof Store && $known->isAt($trust)) {
-                self::$store = $known;
+                self::keep($path, $known);
 
                 return true;
             }
@@ -506,8 +512,7 @@ final class Process
                     Problem::printable($before->directory),
                 ));
             }
-            self::$store = self::$open[$path] = $store;
-            self::forget();
+            self::keep($path, $store);
 
             return false;
         } catch (Problem $problem) {
@@ -527,15 +532,17 @@ final class Process
         self::$chosen = \implode("\0", $file);
         self::$error = null;
         $isOpen = isset(self::$open[self::$chosen]);
-        self::$store = self::$open[self::$chosen] ??= new DefinitionsFile(...$file);
-        self::forget();
+        self::keep(self::$chosen, self::$open[self::$chosen] ?? new DefinitionsFile(...$file));
 
         return $isOpen;
     }
 
-    private static function forget(): void
+    /** Answers from this store from now on, and keeps it open. */
+    private static function keep(string $path, Origin $store): void
     {
-        if (\count(self::$open) > self::MOST) {
+        unset(self::$open[$path]);
+        self::$store = self::$open[$path] = $store;
+        if (\count(self::$open) > self::MAX_OPEN) {
             unset(self::$open[\array_key_first(self::$open)]);
         }
     }
@@ -577,7 +584,7 @@ final class Process
     }
 
     /**
-     * What `ask` says; `$otherwise` where there is no snapshot, or what it holds is not sound.
+     * Returns the result of `$ask`; `$otherwise` if there is no snapshot, or its content is not sound.
      *
      * @template T
      * @template O
@@ -598,7 +605,7 @@ final class Process
     }
 
     /**
-     * Without a warning to anybody's error handler: files that are not there are an answer here.
+     * Runs `$do` without a warning to any error handler: a missing file is an answer here.
      *
      * @template T
      * @param \Closure(): T $do

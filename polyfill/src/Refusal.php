@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Polyfill;
 
 /**
- * What is wrong with a path, and the commands that mend it.
+ * Reasons why a path is refused, and the commands that mend it.
  *
  * @internal
  */
@@ -13,14 +13,14 @@ final class Refusal
 {
     /** @var list<string> */
     private array $reasons = [];
-    /** @var array<string, true> what is to be considered before anything is typed */
+    /** @var array<string, true> points to consider before any command is typed */
     private array $advice = [];
-    /** @var array<string, true> what this user can type */
+    /** @var array<string, true> commands that this user can run */
     private array $commands = [];
-    /** @var array<string, true> what only root can */
+    /** @var array<string, true> commands that only root can run */
     private array $forRoot = [];
 
-    /** @param ?int $user this process's; null where nobody tells */
+    /** @param ?int $user this process's; null if unknown */
     public function __construct(private readonly ?int $user)
     {
     }
@@ -31,7 +31,7 @@ final class Refusal
         if ($isStore) {
             $this->judgeMode($path, $owner, $mode);
         }
-        if (\in_array($owner, $owners, true)) {
+        if (\in_array($owner, $owners, true) || $this->belongsToNobodyHere($path, $owner)) {
             return;
         }
         $this->belongsToAnother($path, $owner, $owners);
@@ -40,17 +40,36 @@ final class Refusal
     }
 
     /**
-     * Judges what lies in the store. Root's word would make another user's content root's.
+     * Judges a file in the store. Making root its owner would make another user's content root's.
      *
      * @param list<?int> $owners
      */
     public function judgeEntry(string $path, int $owner, int $mode, array $owners): void
     {
         $this->judgeMode($path, $owner, $mode);
-        if (!\in_array($owner, $owners, true)) {
+        if (!\in_array($owner, $owners, true) && !$this->belongsToNobodyHere($path, $owner)) {
             $this->belongsToAnother($path, $owner, $owners);
             $this->advice["What user $owner put there is not to be trusted: publish again, or restore the store (docs/operations.md, Restore)"] = true;
         }
+    }
+
+    /** True if the user namespace does not map the owner: changing the owner, or making it again, mends nothing. */
+    private function belongsToNobodyHere(string $path, int $owner): bool
+    {
+        $map = (string) @\file_get_contents('/proc/self/uid_map');
+        if ($owner !== (int) @\file_get_contents('/proc/sys/fs/overflowuid') || $map === '') {
+            return false;
+        }
+        foreach (\explode("\n", \trim($map)) as $line) {
+            [$first, , $count] = [...(array) \preg_split('/\s+/', \trim($line)), 0, 0];
+            if ($owner >= (int) $first && $owner < (int) $first + (int) $count) {
+                return false;
+            }
+        }
+        $this->reasons[] = Problem::printable($path) . " belongs to a user that this user namespace does not map, and all of those look like user $owner";
+        $this->advice['Map its owner into the namespace, or run this outside of it'] = true;
+
+        return true;
     }
 
     /** @param list<?int> $owners */
@@ -61,7 +80,7 @@ final class Refusal
     }
 
     /**
-     * Judges what lies below a directory that everybody can write.
+     * Judges a path below a world-writable directory.
      *
      * @param ?int $mode null: a link has none
      * @param array{string, int} $public that directory and its mode
@@ -71,7 +90,7 @@ final class Refusal
         if ($mode !== null) {
             $this->judgeMode($path, $owner, $mode);
         }
-        if ($owner === 0 || $owner === $this->user) {
+        if ($owner === 0 || $owner === $this->user || $this->belongsToNobodyHere($path, $owner)) {
             return;
         }
         $isRoot = ($this->user ?? 0) === 0;
@@ -88,7 +107,7 @@ final class Refusal
         $this->add($isRoot ? 'install -d -m 0755 /var/lib/flagstone' : 'mkdir -m 0755 ' . self::shell($folder), true);
     }
 
-    /** @throws Problem where there was a reason */
+    /** @throws Problem if there was a reason */
     public function end(string $path): void
     {
         if ($this->reasons === []) {
@@ -118,7 +137,7 @@ final class Refusal
         }
     }
 
-    /** `$mine`: this user can type it, although not root. */
+    /** Adds a command. `$mine`: this user can run it, although not root. */
     private function add(string $command, bool $mine): void
     {
         if ($mine || $this->user === 0) {

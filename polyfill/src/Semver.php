@@ -80,20 +80,20 @@ final class Semver
         return $part !== '' && \strspn($part, self::DIGITS) === \strlen($part);
     }
 
-    /** A number with a leading zero. */
+    /** True for a number with a leading zero. */
     private static function isPadded(string $part): bool
     {
         return \strlen($part) > 1 && $part[0] === '0' && self::isNumber($part);
     }
 
-    /** Without leading zeros the longer number is the greater one. */
+    /** Compares by length first: without leading zeros the longer number is the greater one. */
     private static function numbers(string $a, string $b): int
     {
         return (\strlen($a) <=> \strlen($b)) ?: (\strcmp($a, $b) <=> 0);
     }
 
     /**
-     * Numbers by value and before words, words by bytes, the shorter list first.
+     * Compares numbers by value and before words, words by bytes, the shorter list first.
      *
      * @param list<string> $a
      * @param list<string> $b

@@ -11,21 +11,18 @@ namespace Flagstone\Polyfill;
  */
 final class Settings
 {
-    /** Directory of the store; empty: the application names one. */
+    /** Directory of the store; empty if the application names it. */
     public static function store(): string
     {
         $store = self::configured('flagstone.store');
 
-        return \is_string($store) ? $store : '';
+        return \is_string($store) && \trim($store) !== '' ? $store : '';
     }
 
-    /** Nanoseconds between looks at the head in a process that lives long; 0 never. */
+    /** Nanoseconds between looks at the head in a process that lives long; 0 means never. */
     public static function refresh(): int
     {
-        $seconds = self::configured('flagstone.refresh');
-        $seconds = \is_string($seconds) && \is_numeric($seconds) ? (float) $seconds : -1.0;
-
-        return $seconds >= 0.0 && $seconds <= 86_400.0 ? (int) ($seconds * 1e9) : 1_000_000_000;
+        return self::nanoseconds(self::configured('flagstone.refresh')) ?? 1_000_000_000;
     }
 
     public static function telemetry(): bool
@@ -38,28 +35,65 @@ final class Settings
         return self::switch(self::configured('flagstone.allow_override')) ?? self::livesLong();
     }
 
-    /** Whether this is a SAPI whose process is one long request. */
+    /** True for a SAPI whose process is one long request. */
     public static function livesLong(): bool
     {
         return \in_array(\PHP_SAPI, ['cli', 'phpdbg', 'embed', 'micro'], true);
     }
 
-    /** A directive of PHP's own; empty where `disable_functions` keeps it. */
+    /** A directive of PHP's own; empty if `disable_functions` hides it. */
     public static function iniValue(string $name): string
     {
         return \function_exists('ini_get') ? (string) \ini_get($name) : '';
     }
 
-    /** What php.ini has under that name, though no extension asked for it. */
+    /**
+     * Values of php.ini that were refused, each with the expected form.
+     *
+     * @return list<string>
+     */
+    public static function refused(): array
+    {
+        $isWord = static fn (string $value, string ...$words): bool => \in_array(\strtolower(\trim($value)), $words, true);
+        $isSwitch = static fn (string $value): bool => self::switch($value) !== null;
+        $expected = [
+            'flagstone.telemetry' => ["On, Off, or a directory's absolute path", static fn (string $value): bool => \str_starts_with(\trim($value), '/') || $isSwitch($value)],
+            'flagstone.refresh' => ['seconds from 0 to 86400', static fn (string $value): bool => \trim($value) === '' || self::nanoseconds($value) !== null],
+            'flagstone.map' => ['auto, private or shared', static fn (string $value): bool => $isWord($value, '', 'auto', 'private', 'shared')],
+            'flagstone.allow_override' => ['On, Off or cli', static fn (string $value): bool => $isWord($value, 'cli') || $isSwitch($value)],
+        ];
+        $refused = [];
+        foreach ($expected as $setting => [$what, $isUnderstood]) {
+            $value = self::configured($setting);
+            if (\is_string($value) && !$isUnderstood($value)) {
+                $refused[] = $setting . ' is "' . Problem::printable(\substr($value, 0, 100)) . "\", expected $what; it is ignored";
+            }
+        }
+
+        return $refused;
+    }
+
+    /** Converts seconds; null for anything else. */
+    private static function nanoseconds(mixed $seconds): ?int
+    {
+        if (!\is_string($seconds) || !\is_numeric(\trim($seconds))) {
+            return null;
+        }
+        $seconds = (float) \trim($seconds);
+
+        return $seconds >= 0.0 && $seconds <= 86_400.0 ? (int) ($seconds * 1e9) : null;
+    }
+
+    /** The value in php.ini, even though no extension registered the name. */
     private static function configured(string $name): mixed
     {
         return \function_exists('get_cfg_var') ? \get_cfg_var($name) : false;
     }
 
-    /** As PHP reads booleans in php.ini; null for anything else, which leaves the default. */
+    /** Reads a boolean as PHP does in php.ini; null for anything else, which leaves the default. */
     private static function switch(mixed $value): ?bool
     {
-        return match (\is_string($value) ? \strtolower($value) : null) {
+        return match (\is_string($value) ? \strtolower(\trim($value)) : null) {
             '1', 'on', 'yes', 'true' => true,
             '', '0', 'off', 'no', 'false', 'none' => false,
             default => null,

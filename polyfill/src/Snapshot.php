@@ -5,11 +5,11 @@ declare(strict_types=1);
 namespace Flagstone\Polyfill;
 
 /**
- * A snapshot: one immutable file that answers for one environment, as docs/snapshot-format.md has it.
+ * A snapshot: one immutable file that answers for one environment, in the format of docs/snapshot-format.md.
  *
- * Opening proves the checksums; the definitions at the file's end are not read. Records are unpacked when they are
- * needed, and what leaves its section is refused then. Long lists of companies can stay in the file: they are proved,
- * and read where a question asks.
+ * Opening proves the checksums; the definitions at the file's end are not read. Records are unpacked when they are needed, and
+ * rejected then if a reference leaves its section. Long lists of companies can stay in the file: they are proved, and read when
+ * a question needs them.
  *
  * @internal
  * @phpstan-import-type FlagRecord from Compiled
@@ -46,39 +46,44 @@ final class Snapshot implements Compiled
     private const MINOR = 1;
     /** Bytes that are copied at a time to be hashed. */
     private const CHUNK = 1 << 18;
-    /** Words and keys up to this size are held in memory in any case. */
+    /** Words and keys up to this size are always held in memory. */
     private const SHORT = 1 << 17;
     private const MAGIC = "\x89FSNAP\r\n";
     private const FLAG = 'Phash/VkeyOffset/vkeyLength/Cshape/Cbits/Pseed/Vthreshold/Vby/PvariantSeed/Vrequires/'
         . 'VrequiresCount/Vneeds/VneedsCount/Vrules/VrulesCount/Vsteps/VstepsCount/Vvariants/VvariantsCount/Vallow/Vdeny';
 
-    /** Stands in a record for a list of nobody. */
+    /** Value of a record's list field without a list. */
     public const NO_LIST = 0xFFFF_FFFF;
 
-    /** Most flags that stay unpacked: asking for all of them must not take a multiple of the file's memory. */
+    /** Maximum number of unpacked flags: asking for all of them must not take a multiple of the file's memory. */
     private const KEPT = 2048;
-    /** Most tests that stay unpacked. */
+    /** Maximum number of unpacked tests. */
     private const KEPT_TESTS = 20_000;
 
-    // What a reader refuses: docs/snapshot-format.md.
+    /** Offset in a flag's record, in bytes, of the flag whose former key this is. */
+    private const FORMER = 88;
+
+    // Limits at which a reader rejects a file: docs/snapshot-format.md.
     private const MAX_KEY = 191;
     private const MAX_REQUIRES = 64;
     private const MAX_RULES = 1_000;
     private const MAX_TESTS = 10_000;
     private const MAX_OPERAND = 1_024;
+    private const MAX_PROBE = 10_000;
+    private const MAX_DEFINITIONS = 256 << 20;
 
     /** @var array<int, Unpacked> flags unpacked so far, by number */
     private array $flags = [];
-    /** @var array<array-key, int> their numbers by key */
+    /** @var array<array-key, int> numbers of flags by key */
     private array $numbers = [];
     /** @var array<int, list<Rule>> */
     private array $rules = [];
-    /** Tests in these. */
+    /** Number of tests in these rules. */
     private int $keptTests = 0;
 
     /**
      * @param string          $bytes   all sections, or all but words and keys
-     * @param resource|null   $file    where words and keys are, if not in the bytes
+     * @param resource|null   $file    file of words and keys, if they are not in the bytes
      * @param array<int, int> $offsets of the sections
      * @param array<int, int> $sizes   in bytes
      */
@@ -87,16 +92,16 @@ final class Snapshot implements Compiled
         private readonly mixed $file,
         private readonly array $offsets,
         private readonly array $sizes,
-        public readonly int $flagCount,
+        private readonly int $keyCount,
         public readonly string $environment,
         public readonly string $contentId,
     ) {
     }
 
     /**
-     * @param resource $file  open, at its start; nobody else reads it afterwards
-     * @param bool     $whole long lists are held in memory: opening takes longer, a question about one less. Processes
-     *                        that fork need this, since a file's position is shared across a fork.
+     * @param resource $file  open, at its start; no other code reads it afterwards
+     * @param bool     $whole hold long lists in memory: opening takes longer, a question about one less. Processes that fork
+     *                        need this, since a file's position is shared across a fork.
      *
      * @throws Problem
      */
@@ -125,6 +130,7 @@ final class Snapshot implements Compiled
         }
         self::same('header', 'file_size', $fixed['size'], $size);
         [$offsets, $sizes, $sums] = self::table($header, $size, $fixed['minor']);
+        self::limit('definitions', 'size', $sizes[self::DEFINITIONS], self::MAX_DEFINITIONS);
         $end = $offsets[self::DEFINITIONS];
         $held = $whole || $end - $offsets[self::WORDS] <= self::SHORT;
         $end = $held ? $end : $offsets[self::WORDS];
@@ -157,7 +163,17 @@ final class Snapshot implements Compiled
 
     public function count(): int
     {
-        return $this->flagCount;
+        return $this->keyCount;
+    }
+
+    public function flagCount(): int
+    {
+        $count = 0;
+        for ($number = 0; $number < $this->keyCount; ++$number) {
+            $count += (int) (\substr($this->bytes, $this->at(self::FLAGS, $number, 1) + self::FORMER, 4) === "\0\0\0\0");
+        }
+
+        return $count;
     }
 
     public function environment(): string
@@ -170,9 +186,9 @@ final class Snapshot implements Compiled
         if (isset($this->numbers[$key])) {
             return $this->numbers[$key];
         }
-        // Sorted by key, as strcmp sorts.
+        // Binary search: keys are sorted as strcmp sorts.
         $low = 0;
-        $high = $this->flagCount - 1;
+        $high = $this->keyCount - 1;
         $first = $this->offsets[self::FLAGS] + 8;
         $strings = $this->offsets[self::STRINGS];
         while ($low <= $high) {
@@ -286,7 +302,7 @@ final class Snapshot implements Compiled
             return null;
         }
         $at = $this->at(self::STEPS, $flag['steps'], $flag['stepsCount']);
-        // Ascending: how many have come.
+        // Binary search for the number of steps that have come: they are ascending.
         [$come, $end] = [0, $flag['stepsCount']];
         while ($come < $end) {
             $middle = ($come + $end) >> 1;
@@ -302,7 +318,7 @@ final class Snapshot implements Compiled
 
     public function variants(array $flag): iterable
     {
-        // One at a time: their number has no limit but the file's size.
+        // Yields one at a time: only the file's size limits their number.
         $at = $this->at(self::VARIANTS, $flag['variants'], $flag['variantsCount']);
         for ($i = 0; $i < $flag['variantsCount']; ++$i, $at += 32) {
             /** @var array{name: int, length: int, upper: int, has: int, cell: int} $variant */
@@ -328,7 +344,7 @@ final class Snapshot implements Compiled
         return Lists::isEmpty($this, $list);
     }
 
-    /** How many cells there are. */
+    /** Number of cells. */
     public function cells(): int
     {
         return \intdiv($this->sizes[self::CELLS], 16);
@@ -364,6 +380,7 @@ final class Snapshot implements Compiled
             $this->bytes,
             $this->at(self::LISTS, $number, 1),
         );
+        self::limit('lists', 'longest probe', \max($list['probe'], $list['textProbe']), self::MAX_PROBE);
 
         return $list;
     }
@@ -386,7 +403,7 @@ final class Snapshot implements Compiled
         return (\ord($byte) >> ($bit & 7) & 1) === 1;
     }
 
-    /** A string of the lists. */
+    /** String of the lists' keys at that offset. */
     public function listedText(int $offset): string
     {
         $at = $this->at(self::KEYS, $offset, 2);
@@ -435,11 +452,11 @@ final class Snapshot implements Compiled
         return $tests;
     }
 
-    /** Where entries of a section start in the bytes. */
+    /** Offset in the bytes of entries of a section. */
     private function at(int $section, int $first, int $count): int
     {
         $size = self::ENTRY[$section];
-        // Numbers of entries have at most 48 bits here, so the products are ints.
+        // An entry's number has at most 48 bits here, so the products are ints.
         if ($first < 0 || $first > 0xFFFF_FFFF_FFFF || ($first + $count) * $size > $this->sizes[$section]) {
             $name = self::NAMES[$section];
             throw new Problem("$name: found $first, expected $count entries from there to stay within: not written by a sound compiler");
@@ -480,7 +497,7 @@ final class Snapshot implements Compiled
             [$offsets[], $sizes[], $sums[]] = [$record['offset'], $record['size'], $record['sum']];
         }
         if ($minor > 0) {
-            // Which record of the audit trail intended the publish: for those who check the trail.
+            // The audit-trail record that intended the publish; only a check of the trail uses it.
             /** @var array{offset: int, size: int, sum: int} $record */
             $record = \unpack('Poffset/Psize/Psum', $header, 64 + 24 * \count(self::NAMES));
             self::same('audit', 'offset', $record['offset'], ($end + 63) & ~63);

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Polyfill;
 
 /**
- * What the process knows about its store, for health checks.
+ * State of the process's store, for health checks.
  *
  * @internal
  */
@@ -26,6 +26,7 @@ final class Status
         $store = Process::store();
         $publishedAt = Process::publishedAt();
         [$on, $off] = Process::counters();
+        $warnings = [...($store?->warning === null ? [] : [$store->warning]), ...Settings::refused()];
 
         return [
             'backend' => 'polyfill',
@@ -38,10 +39,10 @@ final class Status
             'age' => $publishedAt === 0 ? null : (Process::clock() - $publishedAt) / 1e6,
             'source' => $store?->source ?? 'none',
             'map' => $store?->snapshot === null ? null : 'private',
-            'flags' => $store?->snapshot?->count() ?? 0,
+            'flags' => $store?->snapshot?->flagCount() ?? 0,
             'killed' => $store?->killed ?? [],
             'stopped' => $store?->stopped ?? false,
-            'warning' => $store?->warning,
+            'warning' => $warnings === [] ? null : \implode('; ', $warnings),
             'last_error' => Process::lastError(),
             'sigbus' => 'unused',
             'overridden' => Process::overridden(),

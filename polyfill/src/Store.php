@@ -5,8 +5,8 @@ declare(strict_types=1);
 namespace Flagstone\Polyfill;
 
 /**
- * One store as this process sees it. What was good last stays: a snapshot that is missing, damaged, of another
- * environment or older than what this head named before is refused, counted and tried again with growing pauses.
+ * One store as this process sees it. The last good snapshot stays: one that is missing, damaged, of another environment or
+ * older than this head named before is refused, counted and tried again with growing pauses.
  *
  * @internal
  * @phpstan-import-type Pointer from Head
@@ -15,25 +15,25 @@ final class Store extends Origin
 {
     private const SECOND = 1_000_000_000;
     private const LONGEST_PAUSE = 300 * self::SECOND;
-    /** Attempts to read a head that changes under its reader's eyes. */
+    /** Attempts to read a head that changes during reading. */
     private const ATTEMPTS = 16;
-    /** How often one look follows a head that moves on. */
+    /** Times that one look follows a head that moves on. */
     private const MOVES = 4;
 
     private Head $head;
-    /** What was said of the path that it was opened by. */
+    /** Warning of the judgement by which the path was opened. */
     private ?string $pathWarning;
     private ?string $served = null;
     private ?string $error = null;
     private ?string $missing = null;
-    /** Why the kill slots do not tell which flags are killed, and whether they ever did. */
+    /** Reason why the kill slots do not show which flags are killed, and whether they ever did. */
     private ?string $doubt = null;
     private bool $killsKnown = false;
-    /** @var list<array{int, array{sequence: int, key: string}}> kills that were read, each with the number of its slot */
+    /** @var list<array{int, array{sequence: int, key: string}}> known kills, each with the number of its slot */
     private array $kills = [];
     private ?bool $stop = null;
     private int $highest = 0;
-    /** What was refused last, how long the pause is, and when it ends. */
+    /** Snapshot that was refused last, length of the pause, and its end. */
     private ?string $bad = null;
     private int $pause = 0;
     private int $retryAt = 0;
@@ -50,7 +50,7 @@ final class Store extends Origin
         $this->load($this->head, (int) \hrtime(true));
     }
 
-    /** Whether a path that was judged so is this store's. */
+    /** True if the judged path is this store's, with the same warning. */
     public function isAt(Trust $trust): bool
     {
         return $trust->path === $this->directory && $trust->warning === $this->pathWarning;
@@ -69,7 +69,7 @@ final class Store extends Origin
                 throw Head::broken("$this->directory/head", "it is for the environment \"$head->environment\", expected \"$this->environment\"");
             }
         } catch (Problem $problem) {
-            // As long as the head cannot be looked at, everything stays.
+            // Everything stays as long as the head cannot be looked at.
             $this->missing = $problem->getMessage();
 
             return false;
@@ -98,7 +98,7 @@ final class Store extends Origin
         return true;
     }
 
-    /** What keeps its directory from being opened now; what was read from it before goes on answering. */
+    /** Reason why the directory may not be opened now; content read before goes on answering. */
     private function refused(): ?string
     {
         try {
@@ -116,11 +116,11 @@ final class Store extends Origin
             try {
                 $head = $this->head = $this->head->again($this->directory);
             } catch (Problem) {
-                // The one that was read has to do.
+                // The head that was read has to do.
                 break;
             }
         }
-        // From the head that is remembered: a kill that came between two attempts is not seen as a change later.
+        // Uses the head that is remembered: a kill between two attempts is not seen as a change later.
         $this->switches($head);
         $generation = $head->generation();
         if ($generation === 0) {
@@ -167,7 +167,7 @@ final class Store extends Origin
             $this->serve($this->open($named, $pointer['content']), $generation, $named, $pointer['publishedAt']);
             $this->serveCurrent();
         } catch (Problem $problem) {
-            // Beside a quick publisher, what a slow reader goes to open may be removed as too old meanwhile.
+            // With a quick publisher, the snapshot that a slow reader is about to open may already be removed as too old.
             $next = $moves > 0 ? $this->moved($generation) : null;
             if ($next !== null) {
                 $this->follow($this->head, $next, $now, $moves - 1);
@@ -188,7 +188,7 @@ final class Store extends Origin
     }
 
     /**
-     * The pointer of a head that meanwhile names a later generation than this one.
+     * The pointer of the current head, if that names a later generation than this one.
      *
      * @return ?Pointer
      */
@@ -210,15 +210,15 @@ final class Store extends Origin
     }
 
     /**
-     * A kill that was read holds until its slot says that the flag was revived, or that another is killed there; the stop until its words
-     * say that everything goes on. Damaged bytes say neither.
+     * Updates kills and stop. A kill holds until its slot says that the flag was revived, or that another is killed there; the stop
+     * holds until its words say that everything goes on. Damaged bytes say neither.
      */
     private function switches(Head $head): void
     {
         $this->headGeneration = $head->generation();
         $slots = $head->slots();
         $doubt = $head->doubt($slots);
-        // A head that went back, as an older copy written over it, tells of kills from before.
+        // A head that went back, such as an older copy written over it, shows kills from before.
         $back = $head->generation() < $this->highest;
         $surely = $doubt === null && $head->countsSlots() && !$back;
         $kills = \array_filter($slots, static fn (array $slot): bool => ($slot['sequence'] & 1) === 1 && $slot['key'] !== null);
@@ -239,7 +239,7 @@ final class Store extends Origin
         $this->killed = \array_map(static fn (array $known): string => $known[1]['key'], $this->kills);
         $this->doubt = $doubt === null ? null : Problem::printable("$this->directory/head") . ": $doubt";
         $this->killsKnown = $this->killsKnown || $doubt === null;
-        // One that was never read before may be on.
+        // A stop whose words could never be read may be on.
         $this->stop = $head->stopped() ?? $this->stop ?? true;
         $this->killsUnknown = !$this->killsKnown;
         $this->stopped = $this->stop || $this->killsUnknown;
@@ -252,14 +252,14 @@ final class Store extends Origin
             $this->serve($this->open($named, $content), $generation, $named, $publishedAt);
             $this->source = 'previous';
         } catch (Problem) {
-            // The error of the current one is what status tells.
+            // Status shows the error of the current snapshot.
         }
     }
 
     /** @throws Problem */
     private function open(string $named, string $content): Snapshot
     {
-        // Once more: the path may have been opened to others meanwhile.
+        // Judged again: the path may have been opened to others meanwhile.
         $trust = Trust::directory($this->directory);
         $this->expose($trust, false);
         $trust->warning ??= $this->warning;
@@ -273,7 +273,7 @@ final class Store extends Origin
         [$file, $stat] = Head::open($path, 'open the snapshot');
         $trust->inside($path, $stat);
         try {
-            // A process of one request seldom asks about a long list; the file is closed when nobody holds it any more.
+            // A process of one request seldom asks about a long list; the file is closed with the last reference to it.
             $snapshot = Snapshot::read($file, $stat['size'], Settings::livesLong());
         } catch (Problem $problem) {
             throw new Problem(Problem::printable($path) . ': ' . $problem->getMessage());

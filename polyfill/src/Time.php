@@ -13,7 +13,7 @@ final class Time
 {
     private const PATTERN = '/^(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:[Zz]|([+-])(\d\d):(\d\d))$/D';
 
-    /** Null if the text is not a time with an offset. What is below a microsecond is dropped. */
+    /** Null if the text is not a time with an offset. Digits below a microsecond are dropped. */
     public static function parse(string $text): ?int
     {
         $found = [];
@@ -41,7 +41,7 @@ final class Time
         return $seconds * 1_000_000 + $micros;
     }
 
-    /** Of Unix seconds; beyond the range it stays at its end. Null for NaN. */
+    /** Converts Unix seconds; a value out of range becomes the nearest end. Null for NaN. */
     public static function ofSeconds(int|float $seconds): ?int
     {
         if (\is_int($seconds)) {

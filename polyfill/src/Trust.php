@@ -5,25 +5,28 @@ declare(strict_types=1);
 namespace Flagstone\Polyfill;
 
 /**
- * Who else could change what this process reads: the judgement of a store's path, as the engine judges it.
+ * Judges who else could change the files that this process reads: the path of a store, by the engine's rules.
  *
- * Every directory on the way must belong to root, to this process's user or to the owner of the store. What lies below a
- * directory that everybody can write, symbolic links included, must belong to root or to this process's user and must not be
- * writable by everybody. The store's own directory and its files are never accepted when everybody can write them. A directory
- * that a group can write is accepted with a warning, and so is a path whose beginning `open_basedir` hides: who set that
- * vouches for where it leads.
+ * Every directory on the way must belong to root, to this process's user or to the owner of the store. A path below a
+ * world-writable directory, symbolic links included, must belong to root or to this process's user and must not be
+ * world-writable. The store's own directory and its files are never accepted if they are world-writable. A directory
+ * that a group can write is accepted with a warning, and so is a path whose beginning `open_basedir` hides: the administrator
+ * who set that vouches for it. Links are followed by their text; those of `/proc` lead elsewhere and are refused.
  *
  * @internal
  * @phpstan-import-type Stat from Head
  * @phpstan-type PublicPlace array{string, int}
- * @phpstan-type Place array{path: string, owner: ?int, mode: int, link: bool, public: ?PublicPlace}
+ * @phpstan-type Place array{path: string, owner: ?int, mode: int, link: bool, proc: bool, public: ?PublicPlace}
  */
 final class Trust
 {
-    /** Symbolic links on one path, as the kernel allows them. */
+    /** Maximum symbolic links on one path, the kernel's limit. */
     private const MAX_LINKS = 40;
 
-    /** What is mounted where (proc_pid_mountinfo(5)), once it was read for this judgement; empty where nobody tells. */
+    /** Entering the namespaces of a process that another user started runs that user's programs, so the advice never suggests it. */
+    private const IN_CONTAINER = "Where the store is a container's, run the command there (docker exec, podman exec, kubectl exec), by the path that it has there";
+
+    /** Mounts (proc_pid_mountinfo(5)), once they were read for this judgement; empty if they cannot be read. */
     private static ?string $mounts = null;
 
     private function __construct(
@@ -57,7 +60,7 @@ final class Trust
             } else {
                 $refusal->judge($place['path'], $place['owner'], $place['mode'], [0, $user, $last['owner']], $place['path'] === $last['path']);
             }
-            // What everybody can write is no matter of a group: what lies in it was judged.
+            // A world-writable directory needs no warning about its group: its content was judged.
             if (!$place['link'] && ($place['mode'] & 0o022) === 0o020) {
                 $warning ??= \sprintf('%s is writable by a group (mode %04o): snapshots are copied instead of mapped', $name, $place['mode']);
             }
@@ -68,7 +71,7 @@ final class Trust
     }
 
     /**
-     * Judges a file, or a directory inside, by what stat says of it.
+     * Judges a file, or a directory inside the store, by its stat.
      *
      * @param Stat $stat
      * @throws Problem
@@ -77,7 +80,7 @@ final class Trust
     {
         $owners = [0, self::user(), $this->owner];
         if ($this->warning !== null) {
-            // Who may create files in the directory may own them.
+            // Users who may create files in the directory may own them.
             $owners[] = $stat['uid'];
         }
         $refusal = new Refusal(self::user());
@@ -86,15 +89,38 @@ final class Trust
     }
 
     /**
-     * Every place that is passed on the way, from the root; links where anybody may have put them. The last is the path made
-     * canonical.
+     * Makes a path absolute, from the root on.
+     *
+     * @throws Problem when it begins at the working directory, and no path leads to that: below `/proc/PID/root`, in another mount
+     *                 namespace, `getcwd()` may return a path that leads to something else here
+     */
+    public static function absolute(string $path): string
+    {
+        if (\str_starts_with($path, '/')) {
+            return $path;
+        }
+        $directory = (string) \getcwd();
+        \clearstatcache();
+        [$named, $here] = [@\lstat($directory), @\lstat('.')];
+        $isSame = $named !== false && $here !== false && [$named['dev'], $named['ino']] === [$here['dev'], $here['ino']];
+        if (!$isSame && ($directory === '' || Settings::iniValue('open_basedir') === '')) {
+            $reason = $directory === ''
+                ? 'the working directory has no path here'
+                : 'the working directory is not what ' . Problem::printable($directory) . ' leads to';
+            throw self::untrusted($path, $reason, 'Name the store by an absolute path. ' . self::IN_CONTAINER);
+        }
+
+        return "$directory/$path";
+    }
+
+    /**
+     * Every place on the way, from the root, and links below world-writable directories. The last place is the canonical path.
      *
      * @return non-empty-list<Place>
      */
     private static function walk(string $path): array
     {
-        $absolute = \str_starts_with($path, '/') ? $path : (string) \getcwd() . '/' . $path;
-        $pending = self::parts($absolute);
+        $pending = self::parts(self::absolute($path));
         $root = self::stat('/', $path, null);
         $chain = [$root];
         $places = [$root];
@@ -116,6 +142,9 @@ final class Trust
                 $places[] = $place;
                 continue;
             }
+            if ($place['proc']) {
+                throw self::linkOfProc($path, $place['path']);
+            }
             if (++$links > self::MAX_LINKS) {
                 throw self::unopened($path, 'too many symbolic links');
             }
@@ -134,7 +163,7 @@ final class Trust
                 $places[] = $place;
             }
         }
-        // A link may have been the last thing passed.
+        // The last part of the path may have been a link.
         $here = $chain[\count($chain) - 1];
         if ($places[\count($places) - 1]['path'] !== $here['path']) {
             $places[] = $here;
@@ -157,38 +186,74 @@ final class Trust
     {
         $stat = @\lstat($place);
         if ($stat === false && self::hidden($place, $path)) {
-            return ['path' => $place, 'owner' => null, 'mode' => 0, 'link' => false, 'public' => null];
+            return ['path' => $place, 'owner' => null, 'mode' => 0, 'link' => false, 'proc' => false, 'public' => null];
         }
         if ($stat === false) {
             throw self::unopened($path, Problem::printable($place) . ' is not there, or may not be looked at', Problem::MISSING);
         }
         $kind = $stat['mode'] & 0o170000;
+        if ($kind === 0o040000 && self::liesOn('autofs', $stat['dev'])) {
+            // Looking inside mounts it.
+            $stat = @\lstat("$place/.") ?: $stat;
+        }
         if ($kind !== 0o040000 && $kind !== 0o120000) {
             throw self::unopened($path, Problem::printable($place) . ' is not a directory');
         }
 
-        return ['path' => $place, 'owner' => self::owner($stat), 'mode' => $stat['mode'] & 0o7777, 'link' => $kind === 0o120000, 'public' => $public];
+        $isLink = $kind === 0o120000;
+        $isOfProc = $isLink && (\str_starts_with($place, '/proc/') || self::liesOn('proc', $stat['dev']));
+
+        return ['path' => $place, 'owner' => self::owner($stat), 'mode' => $stat['mode'] & 0o7777, 'link' => $isLink, 'proc' => $isOfProc, 'public' => $public];
     }
 
     /**
-     * The owner: on a FUSE file system that another user than root mounted, where owners are what a process of that user says, that user.
+     * The owner. A FUSE file system shows whatever owners its process says: one that a user other than root mounted belongs to that user.
      *
      * @param Stat $stat
      */
     private static function owner(array $stat): int
     {
-        $major = (($stat['dev'] >> 8) & 0xfff) | (($stat['dev'] >> 32) & ~0xfff);
-        $minor = ($stat['dev'] & 0xff) | (($stat['dev'] >> 12) & ~0xff);
-        // FUSE's file systems have no device; nor have a container's.
-        if ($major === 0) {
-            self::$mounts ??= (string) @\file_get_contents('/proc/self/mountinfo');
-            $is = "~^\\d+ \\d+ 0:$minor .* - fuse\\S* .*\\buser_id=(\\d+)~m";
-            if (\preg_match($is, self::$mounts, $found) === 1 && $found[1] !== '0') {
-                return (int) $found[1];
-            }
-        }
+        $found = self::mount('fuse\S* .*\buser_id=(\d+)', $stat['dev']);
 
-        return $stat['uid'];
+        return $found !== null && $found[1] !== '0' ? (int) $found[1] : $stat['uid'];
+    }
+
+    private static function liesOn(string $system, int $device): bool
+    {
+        return self::mount("$system ", $device) !== null;
+    }
+
+    /**
+     * The match of that device's mount, if its file system matches the pattern.
+     *
+     * @return ?array<int, string>
+     */
+    private static function mount(string $system, int $device): ?array
+    {
+        $major = (($device >> 8) & 0xfff) | (($device >> 32) & ~0xfff);
+        $minor = ($device & 0xff) | (($device >> 12) & ~0xff);
+        // File systems of the kernel, of FUSE and of containers have no device: their major number is 0.
+        if ($major !== 0) {
+            return null;
+        }
+        self::$mounts ??= (string) @\file_get_contents('/proc/self/mountinfo');
+
+        return \preg_match("~^\\d+ \\d+ 0:$minor .* - $system~m", self::$mounts, $found) === 1 ? $found : null;
+    }
+
+    /** The problem of a link such as `/proc/PID/root`: its text is `/`, but it leads to that process's root, in its mount namespace. */
+    private static function linkOfProc(string $path, string $place): Problem
+    {
+        $remedy = \preg_match('~/\d+/~', $place) === 1
+            ? self::IN_CONTAINER
+            : 'Name the store by a path that does not begin with /proc';
+
+        return self::untrusted($path, Problem::printable($place) . ' is a link of /proc, which does not lead where its text says', $remedy);
+    }
+
+    private static function untrusted(string $path, string $reason, string $remedy): Problem
+    {
+        return new Problem(Problem::printable($path) . " is not trusted: $reason. $remedy");
     }
 
     private static function unopened(string $path, string $why, int $code = 0): Problem
@@ -196,7 +261,7 @@ final class Trust
         return new Problem('cannot open the directory ' . Problem::printable($path) . ": $why", $code);
     }
 
-    /** Whether `open_basedir` allows what is below that place, though not the place itself. */
+    /** True if `open_basedir` allows paths below that place, but not the place itself. */
     private static function hidden(string $place, string $path): bool
     {
         $bases = Settings::iniValue('open_basedir');
@@ -210,7 +275,7 @@ final class Trust
         return false;
     }
 
-    /** This process's user; null where nobody tells. */
+    /** This process's user; null if it cannot be determined. */
     private static function user(): ?int
     {
         static $user = null;

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Polyfill;
 
 /**
- * Values of variants as PHP values.
+ * Converts values of variants to PHP values.
  *
  * @internal
  */
@@ -17,10 +17,10 @@ final class Values
     private const TEXT = 4;
     private const LIST = 5;
     private const MAP = 6;
-    /** Deepest nesting. */
+    /** Maximum nesting. */
     private const DEPTH = 32;
 
-    /** What a cell holds: no part twice, so no more parts than there are cells. */
+    /** Reads a cell's value: no part twice, so no more parts than cells. */
     public static function at(Snapshot $snapshot, int $number): mixed
     {
         $parts = $snapshot->cells();
@@ -28,7 +28,7 @@ final class Values
         return self::part($snapshot, $number, 0, $parts);
     }
 
-    /** @throws Problem where there are more parts */
+    /** @throws Problem if there are more parts */
     private static function part(Snapshot $snapshot, int $number, int $depth, int &$parts): mixed
     {
         if (--$parts < 0) {

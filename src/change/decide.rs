@@ -1,4 +1,4 @@
-//! What a flag is to say after a change. The only place that decides it.
+//! Decides the result of a change to a flag; no other module does.
 
 use crate::definition::{CompanyId, Flag, Percentage, Rollout};
 use std::collections::BTreeSet;
@@ -6,55 +6,56 @@ use std::collections::BTreeSet;
 /// A change to one flag.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Edit {
-    /// On for a percentage, or for companies.
+    /// Turns the flag on for a percentage, or for companies.
     ///
-    /// With companies and no percentage, a flag that is off becomes a pilot: 0 %, those companies allowed; one that is on lets
-    /// them in besides.
+    /// With companies and no percentage, a flag that is off becomes a pilot: 0 %, those companies allowed; a flag that is on lets them
+    /// in besides.
     Enable {
-        /// Whom it reaches by chance.
+        /// Percentage of companies.
         percentage: Option<Percentage>,
-        /// Let in whatever the percentage.
+        /// Companies allowed whatever the percentage.
         companies: Vec<CompanyId>,
     },
-    /// On for whom the flag says: as before it was disabled. Refused where that is nobody.
+    /// Turns it on again with the settings from before it was disabled. Refused if they reach no company.
     Restore,
-    /// Off for everybody. What else the flag says stays.
+    /// Turns it off for everybody. The other fields stay.
     Disable,
-    /// Another percentage. A flag that is off stays off.
+    /// Sets another percentage. A flag that is off stays off.
     Rollout(Percentage),
-    /// On for these companies, once the flag is on.
+    /// Allows these companies: on for them once the flag is on.
     Allow(Vec<CompanyId>),
-    /// Off for these companies, whatever else the flag says.
+    /// Denies these companies: off for them whatever else the flag says.
     Deny(Vec<CompanyId>),
-    /// For these companies what the flag says in general.
+    /// Removes these companies from both lists.
     Forget(Vec<CompanyId>),
-    /// A new flag, off.
+    /// Deletes the flag. Refused while the published file has it, or another flag requires it.
+    Delete,
+    /// Adds a flag, which is off.
     Add {
-        /// For people.
+        /// Free text about the flag.
         description: Option<String>,
-        /// Whom to ask about it.
+        /// The person or team to ask about it.
         owner: Option<String>,
-        /// `YYYY-MM-DD`.
+        /// The day after which it should be gone: `YYYY-MM-DD`.
         expires: Option<String>,
     },
 }
 
 impl Edit {
-    /// Companies that one change may name. The audit trail has their number and the first of them.
+    /// Maximum number of companies in one change. The audit trail has their number and the first of them.
     pub const COMPANIES: usize = 1_000_000;
 
-    /// The companies named.
     pub(super) fn companies(&self) -> &[CompanyId] {
         match self {
             Edit::Enable { companies, .. }
             | Edit::Allow(companies)
             | Edit::Deny(companies)
             | Edit::Forget(companies) => companies,
-            Edit::Restore | Edit::Disable | Edit::Rollout(_) | Edit::Add { .. } => &[],
+            Edit::Restore | Edit::Disable | Edit::Rollout(_) | Edit::Delete | Edit::Add { .. } => &[],
         }
     }
 
-    /// The flag as it is to be; `before` is none for a flag that is added.
+    /// The flag after the change; `before` is `None` for a flag that is added.
     pub(super) fn decide(&self, before: Option<&Flag>) -> Flag {
         let mut flag = before.cloned().unwrap_or_else(|| Flag::new(false));
         match self {
@@ -71,7 +72,8 @@ impl Edit {
                 allow(&mut flag, companies);
             }
             Edit::Restore => flag.enabled = true,
-            Edit::Disable => flag.enabled = false,
+            // A flag cannot express its own deletion; off comes closest.
+            Edit::Disable | Edit::Delete => flag.enabled = false,
             Edit::Rollout(percentage) => set_percentage(&mut flag, *percentage),
             Edit::Allow(companies) => allow(&mut flag, companies),
             Edit::Deny(companies) => {
@@ -89,13 +91,13 @@ impl Edit {
     }
 }
 
-/// The percentage that holds from now on: a schedule would take over from it, so it ends here.
+/// Sets the percentage from now on, and ends a schedule, which would override it.
 fn set_percentage(flag: &mut Flag, percentage: Percentage) {
     flag.rollout.get_or_insert_with(Rollout::everybody).percentage = percentage;
     flag.schedule.clear();
 }
 
-/// Lets companies in. Who allows some has to say what the others get: as before, everybody.
+/// Allows companies. A flag that allows some needs a percentage for the others: as before, everybody.
 fn allow(flag: &mut Flag, companies: &[CompanyId]) {
     if companies.is_empty() {
         return;
@@ -112,7 +114,7 @@ fn forget(flag: &mut Flag, companies: &[CompanyId]) {
     }
 }
 
-/// Lists are sorted, and hold each company once.
+/// Adds to a list, which is sorted and has no duplicates.
 fn add(list: &mut Vec<CompanyId>, companies: &[CompanyId]) {
     list.extend_from_slice(companies);
     list.sort_unstable();

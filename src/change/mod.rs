@@ -1,7 +1,7 @@
-//! Changes that people make to one flag by a word: turn it on, roll it out, let a company in.
+//! Changes to one flag by a command: turn it on, roll it out, let a company in.
 //!
-//! Definitions in, changed definitions out: [`change`] decides what the flag is to say and writes just that into the text,
-//! whose order, spaces and comments stay. It reads and writes no file and no store.
+//! Definitions in, changed definitions out: [`change`] decides the result and writes just the difference into the text, whose order,
+//! spaces and comments stay. It reads and writes no file and no store.
 
 mod decide;
 mod words;
@@ -14,79 +14,95 @@ pub(crate) use write::texts;
 use crate::definition::{self, Definitions, Flag, Managed, Percentage, Report, did_you_mean, nearest};
 use crate::snapshot::is_flag_key;
 
-/// A text of definitions, and where in it a change goes.
+/// A text of definitions, and the part of it to change.
 #[derive(Debug, Clone, Copy)]
 pub struct Target<'a> {
-    /// For messages.
+    /// The file's name in messages.
     pub file: &'a str,
     /// The text of the definitions.
     pub text: &'a str,
-    /// Whose overlay is changed; without one, the document itself, and with it every environment that does not say
-    /// otherwise.
+    /// The environment whose overlay is changed; `None` changes the document itself, and with it every environment that does not
+    /// override it.
     pub environment: Option<&'a str>,
-    /// Microseconds since 1970.
+    /// Present time, in microseconds since 1970.
     pub now: i64,
 }
 
-/// What came of a change.
+/// Result of a change.
 #[derive(Debug, Clone)]
 pub struct Changed {
     /// The changed text.
     pub text: String,
-    /// What it says for the environment, checked.
+    /// The definitions after the change for the environment, checked.
     pub definitions: Definitions,
-    /// What it said before.
+    /// The definitions before the change.
     pub before: Definitions,
-    /// False: the flag said so before, and the text is as it was.
+    /// False if the change had no effect; the text is as it was.
     pub changed: bool,
-    /// What differs, in one line: `search: 10 % → on for everybody`.
+    /// The difference in one line: `search: 10 % → on for everybody`.
     pub summary: String,
-    /// What else there is to know, a sentence each.
+    /// Further notes, a sentence each.
     pub notes: Vec<String>,
 }
 
-/// Why a change was refused. The text stays as it was.
+/// The reason why a change was refused. The text stays as it was.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ChangeError {
     /// The definitions have errors, before the change or with it.
     #[error("{}{}", if *.before { "" } else { "with that change there would be an error: " }, .report.to_string().trim_end())]
     Definitions {
-        /// All of them.
+        /// All problems found.
         report: Report,
-        /// The errors are there without the change.
+        /// True if the errors exist without the change.
         before: bool,
     },
-    /// No flag has that key.
+    /// The flag to be deleted is in the published file.
+    #[error(
+        "{key} is in the file of definitions: take it out there, publish that, and type this again; nothing was changed"
+    )]
+    InFile {
+        /// The flag's key.
+        key: String,
+    },
+    /// The flag to be deleted is required by another.
+    #[error("{by} requires {key}, and would be off without it: take that out first; nothing was changed")]
+    Required {
+        /// The flag's key.
+        key: String,
+        /// A flag that requires it.
+        by: String,
+    },
+    /// The flag does not exist.
     #[error("{file}: there is no flag \"{key}\"{}; nothing was changed", did_you_mean(.near.as_deref()))]
     Unknown {
         /// The file, as the target names it.
         file: String,
-        /// What was asked for.
+        /// The key given.
         key: String,
-        /// The nearest key that there is.
+        /// The nearest existing key.
         near: Option<String>,
     },
-    /// A flag to be added is there already.
+    /// A flag with that key exists already.
     #[error("{file}: there is a flag \"{0}\" already; nothing was changed", .key)]
     Known {
         /// The file, as the target names it.
         file: String,
-        /// Its key.
+        /// The flag's key.
         key: String,
     },
     /// More companies than one change may name.
     #[error("found {0} companies, expected at most {most} at once; write long lists into the file and publish it", most = Edit::COMPANIES)]
     TooMany(usize),
-    /// A key that no flag may have.
+    /// The key is not valid for a flag.
     #[error(
         "found the flag key {key:?}, expected 1 to 191 letters, digits, or _ . : \\ - after the first; nothing was changed"
     )]
     Key {
-        /// The key.
+        /// The key given.
         key: String,
     },
-    /// A flag that would be on for nobody.
+    /// The flag would reach no company.
     #[error(
         "{file}: {key} says 0 %, no company and no rule, so that it would be on for nobody; nothing was changed. For everybody type \
          `flagstone enable {key} --percentage 100`, for some `flagstone enable {key} --company ID`"
@@ -94,36 +110,38 @@ pub enum ChangeError {
     Nobody {
         /// The file, as the target names it.
         file: String,
-        /// The flag.
+        /// The flag's key.
         key: String,
     },
-    /// The file decides of the flag, and nobody else.
+    /// The flag is managed by git, so only the file may change it.
     #[error(
-        "{key} is managed in git: change it in its file and publish that; nothing was changed. To turn it off at once type \
+        "{key} is managed in git: change it in {file} and publish that; nothing was changed. To turn it off at once type \
          `flagstone kill {key}`"
     )]
     Managed {
-        /// The flag.
+        /// The flag's key.
         key: String,
+        /// The file's name in the message.
+        file: String,
     },
-    /// The text says it in a way that cannot be edited so that just this changes.
+    /// The text allows no edit that changes just this.
     #[error(
         "{file}: {key} is written in a way that this cannot change without changing more; edit the file by hand"
     )]
     Unwritable {
         /// The file, as the target names it.
         file: String,
-        /// The flag.
+        /// The flag's key.
         key: String,
     },
 }
 
-/// Makes one change to one flag of definitions that are published. `name` is theirs in messages, `now` is in microseconds
-/// since 1970. The text of the result is empty.
+/// Changes one flag of published definitions. `name` is their name in messages, `now` is in microseconds since 1970. The text of the
+/// result is empty.
 ///
 /// # Errors
 ///
-/// When there is no such flag, or there would be an error with the change.
+/// When there is no such flag, or the change would cause an error.
 pub fn change_published(
     name: &str,
     definitions: &Definitions,
@@ -135,8 +153,11 @@ pub fn change_published(
     let file = || name.to_owned();
     let before = definitions.flags.get(key);
     there(before, definitions, key, edit, &file)?;
-    if before.is_some_and(|flag| flag.managed == Managed::Git) {
-        return Err(ChangeError::Managed { key: key.to_owned() });
+    if before.is_some_and(|flag| flag.managed == Managed::Git) && !matches!(edit, Edit::Delete) {
+        return Err(ChangeError::Managed { key: key.to_owned(), file: "its file".to_owned() });
+    }
+    if let (Edit::Delete, Some(flag)) = (edit, before) {
+        return delete(definitions, key, flag, now);
     }
     let after = edit.decide(before);
     for_somebody(edit, &after, key, &file)?;
@@ -159,6 +180,31 @@ pub fn change_published(
     Ok(Changed { text: String::new(), definitions: changed, before: was, changed: true, summary, notes })
 }
 
+/// Removes a flag from the published definitions.
+fn delete(definitions: &Definitions, key: &str, flag: &Flag, now: i64) -> Result<Changed, ChangeError> {
+    if flag.state.file.is_some() && flag.state.orphaned.is_none() {
+        return Err(ChangeError::InFile { key: key.to_owned() });
+    }
+    if let Some((by, _)) =
+        definitions.flags.iter().find(|(_, other)| other.requires.iter().any(|required| required == key))
+    {
+        return Err(ChangeError::Required { key: key.to_owned(), by: by.clone() });
+    }
+    let mut changed = definitions.clone();
+    changed.flags.remove(key);
+    Ok(Changed {
+        text: String::new(),
+        definitions: changed,
+        before: definitions.clone(),
+        changed: true,
+        summary: format!("{key}: {} → deleted", state(flag, now)),
+        notes: vec![
+            "code that still asks for it gets off; a flag of that key that is made later begins anew"
+                .to_owned(),
+        ],
+    })
+}
+
 impl Changed {
     fn nothing(definitions: Definitions) -> Changed {
         let notes = vec!["it says so already; nothing to change".to_owned()];
@@ -174,7 +220,7 @@ fn not_too_many(edit: &Edit) -> Result<(), ChangeError> {
     }
 }
 
-/// Whether the flag is there, or is not if it is to be added.
+/// Requires that the flag exists, or that it does not if it is to be added.
 fn there(
     before: Option<&Flag>,
     definitions: &Definitions,
@@ -195,7 +241,7 @@ fn there(
     }
 }
 
-/// Whether a flag that is turned on as it was can be on for anybody, now or later.
+/// Refuses to restore a flag that can be on for no company, now or later.
 fn for_somebody(edit: &Edit, after: &Flag, key: &str, file: &impl Fn() -> String) -> Result<(), ChangeError> {
     let some = after.rollout.as_ref().is_none_or(|rollout| rollout.percentage > Percentage::NONE)
         || after.schedule.iter().any(|step| step.percentage > Percentage::NONE)
@@ -216,13 +262,16 @@ fn day(now: i64) -> String {
     crate::eval::time::format_rfc3339(now).chars().take(10).collect()
 }
 
-/// Makes one change to one flag.
+/// Changes one flag of a text.
 ///
 /// # Errors
 ///
-/// When the definitions have errors, before or after; when there is no such flag, or with [`Edit::Add`], when there is.
+/// When the definitions have errors, before or after; when the flag is missing, or with [`Edit::Add`], exists.
 pub fn change(target: Target, key: &str, edit: &Edit) -> Result<Changed, ChangeError> {
     not_too_many(edit)?;
+    if matches!(edit, Edit::Delete) {
+        return Err(ChangeError::InFile { key: key.to_owned() });
+    }
     let file = || target.file.to_owned();
     let today = day(target.now);
     let read = |text: &str, before: bool| {
@@ -249,7 +298,7 @@ pub fn change(target: Target, key: &str, edit: &Edit) -> Result<Changed, ChangeE
     for text in write::texts(target, key, before, &after).ok_or_else(unwritable)? {
         match read(&text, false) {
             Ok((changed, found)) if found == expected => {
-                // What holds here may contradict what an environment adds.
+                // The shared result may contradict an environment's overlay.
                 let shared = target.environment.is_none() && !changed.environments().is_empty();
                 let report = if shared { changed.check(&today) } else { Report::default() };
                 if report.has_errors() {

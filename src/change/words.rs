@@ -1,22 +1,27 @@
-//! A change in words.
+//! Describes a change in words.
 
 use super::Edit;
 use crate::definition::{CompanyId, Definitions, Flag, Percentage};
 use crate::eval::time;
 
-/// Companies named in a sentence.
+/// Maximum number of companies named in a sentence.
 const NAMED: usize = 5;
 
-/// What a flag says, in a few words: `off`, `on`, `10 % + 3 companies + 1 rule`. `now` is in microseconds since 1970.
+/// A flag in a few words: `off`, `on`, `10 % + 3 companies + 1 rule`. Companies allowed in addition to everybody are not mentioned.
+/// `now` is in microseconds since 1970.
 pub fn state(flag: &Flag, now: i64) -> String {
     if !flag.enabled {
         return "off".to_owned();
     }
     let percentage = flag.percentage_at(now).0;
-    let mut text = if percentage == Percentage::FULL { "on".to_owned() } else { percentage.to_string() };
-    for (count, one, many) in
-        [(flag.companies.allow.len(), "company", "companies"), (flag.rules.len(), "rule", "rules")]
-    {
+    let is_full = percentage == Percentage::FULL;
+    let allowed = flag.companies.allow.len();
+    if is_full && allowed > 0 && flag.companies.deny.is_empty() && flag.rules.is_empty() {
+        return "on for everybody".to_owned();
+    }
+    let mut text = if is_full { "on".to_owned() } else { percentage.to_string() };
+    let allowed = if is_full { 0 } else { allowed };
+    for (count, one, many) in [(allowed, "company", "companies"), (flag.rules.len(), "rule", "rules")] {
         match count {
             0 => {}
             1 => text.push_str(&format!(" + 1 {one}")),
@@ -26,7 +31,7 @@ pub fn state(flag: &Flag, now: i64) -> String {
     text
 }
 
-/// `1,000,000`.
+/// Formats a number as `1,000,000`.
 fn thousands(number: usize) -> String {
     let mut parts = Vec::new();
     let mut rest = number;
@@ -46,7 +51,7 @@ pub(super) fn summary(key: &str, before: Option<&Flag>, after: &Flag, now: i64) 
         None => format!("{key}: new, {after_state}"),
         Some(before) if before == after => format!("{key}: {after_state}"),
         Some(before) => match state(before, now) {
-            // The difference is in what a state does not tell.
+            // The difference is in fields that the state does not show.
             same if same == after_state => {
                 format!("{key}: {after_state}, as before but that {}", listed(before, after))
             }
@@ -55,7 +60,7 @@ pub(super) fn summary(key: &str, before: Option<&Flag>, after: &Flag, now: i64) 
     }
 }
 
-/// The difference of the lists: `1 company more is denied, 2 companies fewer are allowed`.
+/// Describes the difference of the lists: `1 company more is denied, 2 companies fewer are allowed`.
 fn listed(before: &Flag, after: &Flag) -> String {
     let difference = |was: &[CompanyId], is: &[CompanyId], word: &str| {
         let count = |a: &[CompanyId], b: &[CompanyId], how: &str| {
@@ -74,7 +79,7 @@ fn listed(before: &Flag, after: &Flag) -> String {
     }
 }
 
-/// What the change does besides, and what else decides. `published`: it is made to what runs, not to a file.
+/// Side effects of the change, and other fields that decide. `published`: the change goes to the store, not to a file.
 pub(super) fn notes(
     edit: &Edit,
     before: Option<&Flag>,
@@ -127,12 +132,12 @@ pub(super) fn notes(
                 "`flagstone enable` turns it on as it was ({restored}), `--percentage 100` for everybody"
             ));
         }
-        Edit::Deny(_) | Edit::Forget(_) | Edit::Disable | Edit::Add { .. } => {}
+        Edit::Deny(_) | Edit::Forget(_) | Edit::Disable | Edit::Delete | Edit::Add { .. } => {}
     }
     notes
 }
 
-/// What stands in the way of a flag that is on, or lets in more than its percentage says.
+/// Fields that keep a flag off for some, or on for more than its percentage.
 fn others_decide(flag: &Flag, definitions: &Definitions, now: i64) -> Vec<String> {
     let mut notes = Vec::new();
     if !flag.companies.deny.is_empty() {
@@ -155,7 +160,7 @@ fn others_decide(flag: &Flag, definitions: &Definitions, now: i64) -> Vec<String
     notes
 }
 
-/// Who was in the one list and is in the other.
+/// Companies that moved from the one list to the other.
 fn crossed<'a>(before: &'a [CompanyId], after: &[CompanyId]) -> Vec<&'a CompanyId> {
     before.iter().filter(|company| after.binary_search(company).is_ok()).collect()
 }
@@ -173,8 +178,8 @@ fn some(companies: &[&CompanyId]) -> String {
 }
 
 impl Flag {
-    /// The percentage that the rollout or the schedule gives at that time, in microseconds since 1970, and the step of
-    /// the schedule that does.
+    /// The percentage of the rollout or the schedule at that time, in microseconds since 1970, and the step of the schedule that sets
+    /// it.
     pub fn percentage_at(&self, now: i64) -> (Percentage, Option<usize>) {
         let come = |at: &str| time::parse_rfc3339(at.as_bytes()).is_some_and(|at| at <= now);
         match self.schedule.iter().enumerate().rev().find(|(_, step)| come(&step.at)) {

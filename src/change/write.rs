@@ -1,14 +1,13 @@
-//! The difference between two flags, written into the text.
+//! Writes the difference between two flags into the text.
 //!
-//! Nothing is decided here. Whether the text says what it should is checked afterwards, against the flag that was decided
-//! on.
+//! Nothing is decided here. The result is checked afterwards against the flag that was decided on.
 
 use super::Target;
 use crate::definition::edit::{Editor, Found, Json};
 use crate::definition::{CompanyId, Emergency, Flag, Percentage};
 use serde_json::Value;
 
-/// Texts that ought to say it, the one that changes least first.
+/// Candidate texts, the one that changes least first.
 pub(crate) fn texts(target: Target, key: &str, before: Option<&Flag>, after: &Flag) -> Option<Vec<String>> {
     let editor = || Editor::new(target.text.to_owned());
     let Some(environment) = target.environment else {
@@ -24,7 +23,7 @@ pub(crate) fn texts(target: Target, key: &str, before: Option<&Flag>, after: &Fl
     Some(vec![small, whole.into_text()])
 }
 
-/// Environments that say something of the flag themselves, where the document is changed.
+/// Notes on environments that override the flag, if the document is changed.
 pub(super) fn overlays(target: Target, key: &str) -> Vec<String> {
     let Some(editor) = Editor::new(target.text.to_owned()).filter(|_| target.environment.is_none()) else {
         return Vec::new();
@@ -43,12 +42,12 @@ pub(super) fn overlays(target: Target, key: &str) -> Vec<String> {
     notes
 }
 
-/// What the document itself has of the flag.
+/// The flag in the document itself, without overlays.
 fn base(editor: &Editor, key: &str) -> Option<Value> {
     serde_json::from_str(editor.text(&["flags", key])?).ok()
 }
 
-/// The flag at `path`, with just what differs written. `base` is what an overlay is merged into.
+/// Writes just the fields that differ into the flag at `path`. `base` is the document's flag below an overlay.
 fn flag(
     mut editor: Editor,
     path: &[&str],
@@ -67,7 +66,7 @@ fn flag(
         editor.set(path, added(after), blocks);
         return editor.into_text();
     };
-    // A short form that stays one, or that says nothing but this.
+    // A short form that stays one, or that expresses nothing else.
     let short = match editor.find(path) {
         Found::Bool(_) => true,
         Found::Nothing => base.is_some_and(Value::is_boolean),
@@ -115,9 +114,9 @@ fn flag(
     editor.into_text()
 }
 
-/// Fields that no command turns: written whole where they differ, and taken out where the flag has none.
+/// Fields that no command changes: written whole if they differ, and removed if the flag has none.
 fn others(editor: &mut Editor, path: &[&str], base: Option<&Value>, flags: [&Flag; 2]) {
-    const FIELDS: [&[&str]; 12] = [
+    const FIELDS: [&[&str]; 13] = [
         &["description"],
         &["owner"],
         &["rollout", "by"],
@@ -130,6 +129,7 @@ fn others(editor: &mut Editor, path: &[&str], base: Option<&Value>, flags: [&Fla
         &["plan"],
         &["guard"],
         &["managed"],
+        &["was"],
     ];
     let [Ok(before), Ok(after)] = flags.map(serde_json::to_value) else { return };
     let of = |flag: &Value, field: &[&str]| field.iter().try_fold(flag, |flag, name| flag.get(name)).cloned();
@@ -141,21 +141,21 @@ fn others(editor: &mut Editor, path: &[&str], base: Option<&Value>, flags: [&Fla
         let place: Vec<&str> = path.iter().chain(field).copied().collect();
         match (wanted, base.and_then(|base| of(base, field))) {
             (Some(wanted), _) => editor.set(&place, (&wanted).into(), path.len()),
-            // An overlay takes a field of the document away by a null.
+            // An overlay removes a field of the document by a null.
             (None, Some(_)) => editor.set(&place, Json::null(), path.len()),
             (None, None) => editor.remove(&place),
         }
     }
 }
 
-/// Whether an environment patches the flag: it would lose what a bare `false` does not say.
+/// True if an environment patches the flag: it would lose fields that a bare `false` does not have.
 fn overlaid(editor: &Editor, path: &[&str]) -> bool {
     let ["flags", key] = path else { return false };
     let environments = editor.keys(&["environments"]);
     environments.iter().any(|name| editor.find(&["environments", name, "flags", key]) == Found::Object)
 }
 
-/// A list, edited where it stands; written whole where it does not, since an overlay's list replaces the document's.
+/// Edits a list in place; writes it whole if it is missing, since an overlay's list replaces the document's.
 fn companies(editor: &mut Editor, path: &[String], was: &[CompanyId], is: &[CompanyId], blocks: usize) {
     if editor.find(&strings(path)) != Found::List {
         let list = Json::List(is.iter().map(company).collect());
@@ -174,7 +174,7 @@ fn companies(editor: &mut Editor, path: &[String], was: &[CompanyId], is: &[Comp
     }
 }
 
-/// RFC 7386: what has to be merged into `base` to get `wanted`.
+/// The RFC 7386 patch from `base` to `wanted`.
 fn patch(base: Option<&Value>, wanted: &Value) -> Json {
     let (Some(Value::Object(base)), Value::Object(wanted)) = (base, wanted) else { return wanted.into() };
     let gone = base.keys().filter(|key| *key != "$comment" && !wanted.contains_key(*key));

@@ -1,4 +1,4 @@
-//! Flags to records.
+//! Compiles flags to records.
 
 use super::lists::Lists;
 use super::strings::Strings;
@@ -7,8 +7,9 @@ use crate::definition::{Bucketing, Condition, Definitions, Emergency, Flag};
 use crate::eval::{seed, time, variant_seed};
 use crate::snapshot::format::{
     ATTRIBUTE_COMPANY, AttributeRecord, BIT_CRC32, BIT_ENABLED, BIT_KEEP, BIT_ROLLOUT, CellRecord,
-    FlagRecord, MAX_KEY, MAX_REQUIRES, MAX_RULES, MAX_TESTS, NONE, RuleRecord, SHAPE_COMPANY_ROLLOUT,
-    SHAPE_GENERAL, SHAPE_LISTS_AND_ROLLOUT, SHAPE_OFF, SHAPE_ON, StepRecord, TestRecord, VariantRecord,
+    FlagRecord, MAX_KEY, MAX_PROBE, MAX_REQUIRES, MAX_RULES, MAX_TESTS, NONE, RuleRecord,
+    SHAPE_COMPANY_ROLLOUT, SHAPE_GENERAL, SHAPE_LISTS_AND_ROLLOUT, SHAPE_OFF, SHAPE_ON, StepRecord,
+    TestRecord, VariantRecord,
 };
 use crate::snapshot::key_hash;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -16,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 /// The threshold of 100 %.
 const FULL: u32 = 100_000;
 
-/// Most flags of one snapshot, so that every table's numbers stay far from the reserved ones.
+/// Maximum number of flags, so that every table's numbers stay far from the reserved ones.
 const MOST_FLAGS: u64 = 1_000_000;
 
 pub(super) struct Compiler<'a> {
@@ -48,7 +49,7 @@ impl<'a> Compiler<'a> {
             strings: Strings::default(),
             cells: Vec::new(),
             attributes: names.into_iter().zip(0..).collect(),
-            numbers: definitions.flags.keys().map(String::as_str).zip(0..).collect(),
+            numbers: records(definitions).into_keys().zip(0..).collect(),
             flags: Vec::with_capacity(definitions.flags.len()),
             links: Vec::new(),
             rules: Vec::new(),
@@ -59,30 +60,32 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    /// The number of a context attribute. Every name that conditions use was numbered by `new`.
+    /// The number of a context attribute. `new` numbered every name that conditions use.
     pub(super) fn attribute(&self, name: &str) -> u32 {
         self.attributes.get(name).copied().unwrap_or(NONE)
     }
 
     pub(super) fn flags(&mut self) -> Result<(), CompileError> {
-        let (found, limit) = (self.definitions.flags.len() as u64, MOST_FLAGS);
+        let records = records(self.definitions);
+        let (found, limit) = (records.len() as u64, MOST_FLAGS);
         if found > limit {
             return Err(CompileError::TooMany { what: "flags", found, limit });
         }
-        let definitions = self.definitions;
-        for (key, flag) in &definitions.flags {
-            at_most("bytes of a flag's key", key.len(), MAX_KEY)?;
+        for (name, (key, flag)) in records {
+            at_most("bytes of a flag's key", name.len(), MAX_KEY)?;
             at_most("rules of a flag", flag.rules.len(), MAX_RULES)?;
-            let record = self.flag(key, flag)?;
+            let record = self.flag(name, key, flag)?;
             self.flags.push(record);
         }
         Ok(())
     }
 
-    fn flag(&mut self, key: &'a str, flag: &'a Flag) -> Result<FlagRecord, CompileError> {
-        let (key_offset, key_length) = self.strings.add(key);
+    /// The record under which the flag `key` answers to `name`: its key or its former key.
+    fn flag(&mut self, name: &'a str, key: &'a str, flag: &'a Flag) -> Result<FlagRecord, CompileError> {
+        let (key_offset, key_length) = self.strings.add(name);
         let rollout = flag.rollout.as_ref();
-        let salt = rollout.and_then(|rollout| rollout.salt.as_deref()).unwrap_or(key).as_bytes();
+        let salt = flag.salt(key).as_bytes();
+        let current = if name == key { None } else { self.numbers.get(key).copied() };
         let threshold = rollout.map_or(FULL, |rollout| rollout.percentage.thousandths());
         let crc32 = rollout.is_some_and(|rollout| rollout.bucketing == Bucketing::Crc32);
         let by = match rollout.map_or("company", |rollout| &rollout.by) {
@@ -111,7 +114,7 @@ impl<'a> Compiler<'a> {
         let requires_count = closure.len() as u32;
         let needs_count = needs.len() as u32;
         let record = FlagRecord {
-            hash: key_hash(key.as_bytes()).into(),
+            hash: key_hash(name.as_bytes()).into(),
             key_offset: key_offset.into(),
             key_length: (key_length as u16).into(),
             shape,
@@ -130,14 +133,15 @@ impl<'a> Compiler<'a> {
             steps_count: (flag.schedule.len() as u32).into(),
             variants: self.variants(flag).into(),
             variants_count: (flag.variants.len() as u32).into(),
-            allow: self.lists.add(&flag.companies.allow).into(),
-            deny: self.lists.add(&flag.companies.deny).into(),
-            reserved: [0; 40],
+            allow: self.lists.add(&flag.companies.allow)?.into(),
+            deny: self.lists.add(&flag.companies.deny)?.into(),
+            current: current.map_or(0, |number| number + 1).into(),
+            reserved: [0; 36],
         };
         Ok(record)
     }
 
-    /// Everything that the flag requires, directly and through others, each once and after what it requires itself.
+    /// All flags that it requires, directly and through others, each once and after those that it requires itself.
     fn closure(&self, flag: &'a str) -> Result<Vec<&'a str>, CompileError> {
         let mut done = Vec::new();
         let mut path = vec![(flag, self.required(flag))];
@@ -174,7 +178,7 @@ impl<'a> Compiler<'a> {
         self.definitions.flags.get(flag).map_or(&[], |flag| &flag.requires)
     }
 
-    /// The context attributes that the flag and those that it requires can read, by number.
+    /// The context attributes that the flag and its requirements can read, by number.
     fn needs(&self, flag: &'a str, closure: &[&'a str]) -> Vec<u32> {
         let mut names = BTreeSet::new();
         for flag in closure.iter().chain([&flag]).filter_map(|key| self.definitions.flags.get(*key)) {
@@ -279,6 +283,7 @@ impl<'a> Compiler<'a> {
             .collect();
         let (environment_offset, environment_length) = self.strings.add(environment);
         let (slots, index_probe) = index::build(&self.flags);
+        at_most("flags whose keys' hashes lie together", index_probe as usize, MAX_PROBE)?;
         write::write(&write::Parts {
             flag_count: self.flags.len() as u32,
             index_probe,
@@ -299,7 +304,19 @@ impl<'a> Compiler<'a> {
     }
 }
 
-/// The attributes that the condition itself reads; what its segments read is theirs.
+/// Flags by each name that they answer to: their keys and their former keys.
+fn records(definitions: &Definitions) -> BTreeMap<&str, (&str, &Flag)> {
+    let mut records: BTreeMap<&str, (&str, &Flag)> = BTreeMap::new();
+    for (key, flag) in &definitions.flags {
+        if let Some(was) = &flag.was {
+            records.entry(was).or_insert((key, flag));
+        }
+    }
+    records.extend(definitions.flags.iter().map(|(key, flag)| (key.as_str(), (key.as_str(), flag))));
+    records
+}
+
+/// The attributes that the condition itself reads, without those of its segments.
 fn read_attributes<'a>(condition: &'a Condition, names: &mut BTreeSet<&'a str>) {
     match condition {
         Condition::All { all: parts } | Condition::Any { any: parts } => {
@@ -313,7 +330,7 @@ fn read_attributes<'a>(condition: &'a Condition, names: &mut BTreeSet<&'a str>) 
     }
 }
 
-/// An error where readers of the format refuse so many.
+/// Returns an error above the limit of readers of the format.
 pub(super) fn at_most(what: &'static str, found: usize, limit: u32) -> Result<(), CompileError> {
     let (found, limit) = (found as u64, u64::from(limit));
     if found > limit { Err(CompileError::TooMany { what, found, limit }) } else { Ok(()) }

@@ -1,13 +1,13 @@
-//! The table that finds a flag by the hash that PHP has of its key.
+//! The table that finds a flag by PHP's own hash of its key.
 
 use crate::snapshot::format::{FIBONACCI, FlagRecord, Slot};
 
-/// Longest probe that is put up with before the table is doubled, at most `DOUBLINGS` times: keys that share one hash
-/// stay together however large the table is.
+/// Longest probe that is accepted before the table is doubled, at most `DOUBLINGS` times: keys that share one hash stay together however
+/// large the table is.
 const PATIENCE: u32 = 8;
 const DOUBLINGS: u32 = 3;
 
-/// The slots, and the longest probe.
+/// Returns the slots and the longest probe.
 pub(super) fn build(flags: &[FlagRecord]) -> (Vec<Slot>, u32) {
     let mut slots = (flags.len() * 2).next_power_of_two().max(2);
     for _ in 0..DOUBLINGS {

@@ -1,13 +1,17 @@
-//! Allow and deny lists as tables that answer with one probe.
+//! Compiles allow and deny lists to tables that answer with one probe.
 
+use super::CompileError;
+use super::flags::at_most;
 use crate::definition::CompanyId;
-use crate::snapshot::format::{FILTERED_SLOTS, INTS_BITMAP, INTS_NONE, INTS_TABLE, ListRecord, NONE};
+use crate::snapshot::format::{
+    FILTERED_SLOTS, INTS_BITMAP, INTS_NONE, INTS_TABLE, ListRecord, MAX_PROBE, NONE,
+};
 use crate::snapshot::{filter_word, first_int_slot, int_bits, table_words, text_bits, text_slot};
 use std::borrow::Cow;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// Bits an int that a bitmap may take: a quarter of what a table takes at half load, whose filter is smaller than a bitmap
-/// would be, and stays in a processor's cache.
+/// Bits that a bitmap may take per int: a quarter of those in a table at half load, whose filter is smaller than a bitmap would be, and
+/// stays in a processor's cache.
 const BITS_AN_INT: u128 = 32;
 
 #[derive(Default)]
@@ -18,10 +22,10 @@ pub(super) struct Lists {
 }
 
 impl Lists {
-    /// The number of the list of these companies; none for none.
-    pub(super) fn add(&mut self, companies: &[CompanyId]) -> u32 {
+    /// Adds a list and returns its number; none for no companies.
+    pub(super) fn add(&mut self, companies: &[CompanyId]) -> Result<u32, CompileError> {
         if companies.is_empty() {
-            return NONE;
+            return Ok(NONE);
         }
         let companies = in_order(companies);
         let texts_from = companies.partition_point(|company| matches!(company, CompanyId::Int(_)));
@@ -47,11 +51,14 @@ impl Lists {
         };
         self.ints(&mut record, &ints);
         self.texts(&mut record, texts);
+        for probe in [record.ints_probe.get(), record.texts_probe.get()] {
+            at_most("companies of a list whose hashes lie together", probe as usize, MAX_PROBE)?;
+        }
         self.records.push(record);
-        self.records.len() as u32 - 1
+        Ok(self.records.len() as u32 - 1)
     }
 
-    /// `ints` ascend.
+    /// Adds ascending `ints` to the record.
     fn ints(&mut self, record: &mut ListRecord, ints: &[i64]) {
         let (Some(&lowest), Some(&highest)) = (ints.first(), ints.last()) else { return };
         record.ints_words = (self.words.len() as u64).into();
@@ -116,7 +123,7 @@ impl Lists {
         record.texts_probe = longest.into();
     }
 
-    /// Marks a key in the filter of a table that has one.
+    /// Marks a key in the filter of a table, if it has one.
     fn filter(&mut self, from: usize, slots: u64, at: u64, bits: u64) {
         if slots >= FILTERED_SLOTS {
             self.words[from + (slots + filter_word(at)) as usize] |= bits;
@@ -124,7 +131,7 @@ impl Lists {
     }
 }
 
-/// Ints first, ascending, none twice: as the canonical form has them, which is not copied.
+/// Returns ints first, ascending, without duplicates. The canonical form is in this order already, and is not copied.
 fn in_order(companies: &[CompanyId]) -> Cow<'_, [CompanyId]> {
     if companies.is_sorted_by(|a, b| a < b) {
         return Cow::Borrowed(companies);
@@ -135,7 +142,7 @@ fn in_order(companies: &[CompanyId]) -> Cow<'_, [CompanyId]> {
     Cow::Owned(companies)
 }
 
-/// The lowest int that is not among the ascending `ints`.
+/// The lowest int that the ascending `ints` do not contain.
 fn unlisted(ints: &[i64]) -> i64 {
     let mut free = i64::MIN;
     for int in ints {

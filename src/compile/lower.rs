@@ -1,7 +1,6 @@
-//! A rule's condition to a program of comparisons whose jumps only go forward.
+//! Compiles a rule's condition to a program of comparisons whose jumps only go forward.
 //!
-//! Tests are emitted from the last to the first, so that where a comparison goes is known when it is written. Segments
-//! are inlined.
+//! Tests are emitted from the last to the first, so that the targets of a comparison are known when it is written. Segments are inlined.
 
 use super::CompileError;
 use super::flags::{Compiler, at_most};
@@ -12,10 +11,10 @@ use crate::snapshot::format::{
     ATTRIBUTE_COMPANY, ATTRIBUTE_NOW, JUMP_FAILS, JUMP_HOLDS, MAX_OPERAND, MAX_TESTS, TestRecord, op, operand,
 };
 
-/// Deepest nesting of conditions: what `check` allows, and more.
+/// Maximum nesting of conditions: above the limit of `check`.
 const MAX_NESTING: usize = 200;
 
-/// Where a test goes: an end, or a test by its number from the end.
+/// Target of a test: an end, or a test by its number from the end.
 #[derive(Clone, Copy, PartialEq)]
 enum Jump {
     Holds,
@@ -29,7 +28,7 @@ struct Pending {
     on_mismatch: Jump,
 }
 
-/// The tests of `condition`, the one to start with first; none if it always holds.
+/// Returns the tests of `condition`, the first one to run first; none if it always holds.
 pub(super) fn lower<'a>(
     compiler: &mut Compiler<'a>,
     flag: &'a str,
@@ -45,7 +44,7 @@ pub(super) fn lower<'a>(
                 Pending { test: record(op::NEVER, 0), on_match: Jump::Fails, on_mismatch: Jump::Fails };
             backwards = vec![never];
         }
-        // What comes before the start in the program is never reached.
+        // Tests before the start of the program are never reached.
         Jump::ToBack(start) => backwards.truncate(start + 1),
     }
     let last = backwards.len() - 1;
@@ -69,7 +68,7 @@ struct Lowering<'c, 'a> {
 }
 
 impl<'a> Lowering<'_, 'a> {
-    /// Emits `condition` so that it goes to `holds` or to `fails`; returns where to enter it.
+    /// Emits `condition` so that it goes to `holds` or to `fails`, and returns its entry.
     fn condition(
         &mut self,
         condition: &'a Condition,

@@ -1,4 +1,4 @@
-//! Strings, each stored once.
+//! Table of strings, each stored once.
 
 use super::CompileError;
 use std::collections::HashMap;
@@ -10,12 +10,12 @@ pub(super) struct Strings<'a> {
 }
 
 impl<'a> Strings<'a> {
-    /// Byte offset and length of `text`.
+    /// Adds `text` and returns its byte offset and length.
     pub(super) fn add(&mut self, text: &'a str) -> (u32, u32) {
         if let Some(offset) = self.known.get(text) {
             return (*offset, text.len() as u32);
         }
-        // Past 4 GiB the offset is wrong, and `finish` refuses the whole.
+        // Past 4 GiB the offset is wrong, and `finish` refuses the result.
         let offset = self.bytes.len() as u32;
         self.bytes.extend_from_slice(text.as_bytes());
         self.known.insert(text, offset);

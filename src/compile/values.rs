@@ -1,4 +1,4 @@
-//! Values of variants, and operands of `in`, as cells.
+//! Compiles values of variants, and operands of `in`, to cells.
 
 use super::strings::Strings;
 use crate::definition::Scalar;

@@ -1,11 +1,11 @@
-//! Sections, one after the other, under a header that holds their checksums.
+//! Writes the sections one after the other, below a header that holds their checksums.
 
 use super::CompileError;
 use super::lists::Lists;
 use crate::snapshot::format::{
-    AttributeRecord, AuditRecord, CellRecord, FlagRecord, HEADER_SIZE, Header, MAGIC, MAJOR, MINOR,
-    RuleRecord, SECTION_ALIGNMENT, SECTION_COUNT, Section, SectionRecord, Slot, StepRecord, TestRecord,
-    VariantRecord,
+    AttributeRecord, AuditRecord, CellRecord, FlagRecord, HEADER_SIZE, Header, MAGIC, MAJOR, MAX_DEFINITIONS,
+    MINOR, RuleRecord, SECTION_ALIGNMENT, SECTION_COUNT, Section, SectionRecord, Slot, StepRecord,
+    TestRecord, VariantRecord,
 };
 use crate::snapshot::header_checksum;
 use xxhash_rust::xxh3::xxh3_64;
@@ -55,7 +55,8 @@ pub(super) fn write(parts: &Parts) -> Result<Vec<u8>, CompileError> {
     let mut bytes = Vec::with_capacity(HEADER_SIZE + size);
     bytes.resize(HEADER_SIZE, 0);
     for ((section, part), record) in Section::ALL.iter().zip(sections).zip(&mut records) {
-        let (found, limit) = ((part.len() / section.entry_size()) as u64, u64::from(u32::MAX) - 16);
+        let found = (part.len() / section.entry_size()) as u64;
+        let limit = if *section == Section::Definitions { MAX_DEFINITIONS } else { u64::from(u32::MAX) - 16 };
         if found > limit {
             return Err(CompileError::TooMany { what: section.name(), found, limit });
         }
@@ -65,7 +66,7 @@ pub(super) fn write(parts: &Parts) -> Result<Vec<u8>, CompileError> {
         record.checksum = xxh3_64(part).into();
         bytes.extend_from_slice(part);
     }
-    // Zeros, until it is published.
+    // The audit section is zeros until the publish.
     bytes.resize(bytes.len().next_multiple_of(SECTION_ALIGNMENT as usize), 0);
     let (offset, audit) = (bytes.len() as u64, AuditRecord::of(0, [0; 32]));
     bytes.extend_from_slice(audit.as_bytes());

@@ -1,9 +1,10 @@
-//! What of a flag its answers depend on.
+//! The fields of a flag that affect answers.
 
-use super::{Flag, FlagState, Managed};
+use super::{Condition, Flag, FlagState, Managed};
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Flag {
-    /// The flag without what no answer depends on: two that are alike in that answer alike, as long as segments do.
+    /// Keeps the fields that affect answers: two flags equal in them answer alike, as long as segments do.
     pub fn answering(self) -> Flag {
         Flag {
             description: None,
@@ -16,9 +17,30 @@ impl Flag {
             ..self
         }
     }
+
+    /// The defined segments that its rules use, directly or through other segments.
+    pub fn segments<'a>(&'a self, segments: &'a BTreeMap<String, Condition>) -> BTreeSet<&'a str> {
+        let mut used = BTreeSet::new();
+        let mut open: Vec<&Condition> = self.rules.iter().map(|rule| &rule.when).collect();
+        while let Some(condition) = open.pop() {
+            match condition {
+                Condition::All { all: parts } | Condition::Any { any: parts } => open.extend(parts),
+                Condition::Not { not } => open.push(not),
+                Condition::Segment { segment } => {
+                    if let Some(named) = segments.get(segment)
+                        && used.insert(segment.as_str())
+                    {
+                        open.push(named);
+                    }
+                }
+                Condition::Test { .. } => {}
+            }
+        }
+        used
+    }
 }
 
-/// Whether answers depend on a flag's field of that name.
+/// True if answers depend on a flag's field of that name.
 pub(crate) fn is_answering(field: &str) -> bool {
     !matches!(field, "description" | "owner" | "expires" | "plan" | "guard" | "managed" | "state")
 }

@@ -1,4 +1,4 @@
-//! What a flag must not say although each of its parts is sound.
+//! Checks of a flag as a whole, each of whose parts is sound.
 
 use super::company::CompanyId;
 use super::json::{Id, Tree};
@@ -11,7 +11,7 @@ use super::written::Written;
 use crate::eval::time;
 use std::collections::HashSet;
 
-/// Where the parts of a flag stand.
+/// Places of the parts of a flag.
 pub(super) struct Places<'m> {
     pub key: Id,
     pub flag: Id,
@@ -46,7 +46,7 @@ fn needs_percentage(flag: &Flag) -> bool {
         || flag.plan.is_some()
 }
 
-/// A flag that singles some out has to say what the others get: nothing and everything are both plausible.
+/// Reports a flag that singles some out without a percentage for the others: nothing and everything are both plausible.
 fn percentage_is_written(findings: &mut Findings, key: &str, flag: &Flag, places: &Places) {
     if flag.rollout.is_some() || !needs_percentage(flag) {
         return;
@@ -114,14 +114,14 @@ fn not_expired(findings: &mut Findings, today: i64, key: &str, flag: &Flag, plac
 }
 
 impl Flag {
-    /// Writes what holds where no rollout is written, if the flag singles some out and so has to say it.
+    /// Writes the default rollout, if the flag singles some out and so needs a percentage.
     pub(crate) fn say_percentage(&mut self) {
         if self.rollout.is_none() && needs_percentage(self) {
             self.rollout = Some(Rollout::everybody());
         }
     }
 
-    /// Whether its text says neither `enabled` nor whom it is for.
+    /// True if its text has neither `enabled` nor any targeting.
     pub(crate) fn is_silent(&self) -> bool {
         !self.written.has(Written::ENABLED)
             && self.rollout.is_none()
@@ -130,13 +130,13 @@ impl Flag {
             && !needs_percentage(self)
     }
 
-    /// Whether it is off for everybody by its own words, at that time and after, in microseconds since 1970.
+    /// True if its own fields keep it off for everybody from that time on, in microseconds since 1970.
     pub fn is_off_for_all(&self, now: i64) -> bool {
         is_off_for_all(self, now.div_euclid(86_400 * time::SECOND))
     }
 }
 
-/// Whether a flag is off for everybody, today and on every day after, by its own words.
+/// True if a flag's own fields keep it off for everybody, today and on every later day.
 pub(super) fn is_off_for_all(flag: &Flag, today: i64) -> bool {
     let nobody = |percentage: Percentage| percentage == Percentage::NONE;
     if !flag.enabled {

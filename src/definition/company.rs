@@ -1,11 +1,11 @@
-//! Companies' ids, normalised as PHP normalises array keys.
+//! Ids of companies, normalized as PHP normalizes array keys.
 
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 
-/// A company's id, normalised as PHP array keys are: `"42"` is `42`, `"042"` is a string.
-/// In the canonical form lists of them are sorted (ints first) and hold no duplicates.
+/// A company's id, normalized as PHP array keys are: `"42"` is `42`, `"042"` is a string.
+/// Lists in canonical form are sorted (ints first) and hold no duplicates.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(untagged)]
 pub enum CompanyId {
@@ -16,10 +16,10 @@ pub enum CompanyId {
 }
 
 impl CompanyId {
-    /// The longest id in bytes.
+    /// Maximum length of an id in bytes.
     pub const LONGEST: usize = 1024;
 
-    /// Normalises; `None` for an empty or too long text, which names no company.
+    /// Normalizes; `None` for text that is empty or too long, which names no company.
     pub fn from_text(text: &str) -> Option<Self> {
         if text.is_empty() || text.len() > Self::LONGEST {
             return None;

@@ -1,4 +1,4 @@
-//! Conditions: what a rule or a segment asks of a question.
+//! Conditions that rules and segments place on a question.
 
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -8,31 +8,31 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Condition {
-    /// Every one holds; true for none.
+    /// Every condition holds; true if there is none.
     All {
-        /// The conditions.
+        /// Conditions that all have to hold.
         all: Vec<Condition>,
     },
-    /// At least one holds; false for none.
+    /// At least one condition holds; false if there is none.
     Any {
-        /// The conditions.
+        /// Conditions of which one has to hold.
         any: Vec<Condition>,
     },
     /// The condition is false; unknown stays unknown.
     Not {
-        /// The condition.
+        /// The condition to negate.
         not: Box<Condition>,
     },
     /// The named segment's condition holds.
     Segment {
-        /// Its name.
+        /// The segment's name.
         segment: String,
     },
-    /// One comparison of one attribute.
+    /// A comparison of one attribute.
     Test {
         /// A context attribute's name, or `company`, or `now` (the request's start).
         attribute: String,
-        /// Exactly one comparison.
+        /// The only comparison of the test.
         #[serde(flatten)]
         test: Test,
     },
@@ -47,7 +47,7 @@ pub enum Test {
     NotIn(Vec<Scalar>),
     Eq(Scalar),
     Ne(Scalar),
-    /// A number or a string, as in the next three.
+    /// A number or a string, as in the next three comparisons.
     Lt(Scalar),
     Lte(Scalar),
     Gt(Scalar),
@@ -59,7 +59,7 @@ pub enum Test {
     /// RFC 3339 with an offset. The attribute is such a string, or Unix seconds as a number.
     Before(String),
     After(String),
-    /// SemVer 2.0.0, as in the next four.
+    /// SemVer 2.0.0, as in the next four comparisons.
     SemverEq(String),
     SemverLt(String),
     SemverLte(String),
@@ -74,13 +74,13 @@ pub enum Test {
 pub enum Scalar {
     Bool(bool),
     Int(i64),
-    /// Finite.
+    /// A finite number.
     Float(f64),
     Text(String),
 }
 
 impl Test {
-    /// The names of all comparisons, as they are written.
+    /// The names of all comparisons, as definitions spell them.
     pub const NAMES: [&'static str; 19] = [
         "in",
         "not_in",
@@ -104,7 +104,7 @@ impl Test {
     ];
 }
 
-/// Written by hand, since a derived untagged enum copies what it reads once a level.
+/// Written by hand, since a derived untagged enum copies its input once a level.
 impl<'de> Deserialize<'de> for Condition {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Visit;

@@ -1,42 +1,42 @@
-//! A file of definitions: read once, resolved for as many environments as are asked for.
+//! A file of definitions: read once, resolved for any number of environments.
 
 use super::json::{Id, Kind, ROOT, Tree};
-use super::merge::{self, Patched, View};
+use super::merge::{self, Patched, ReplacedList, View};
 use super::model::Definitions;
 use super::report::{Findings, Problem, Report, Severity};
 use super::{decode, file, limits, place, reader, record};
 use crate::eval::time;
 
-/// Environments listed in a message.
+/// Maximum number of environments listed in a message.
 const SHOWN: usize = 10;
 
-/// A file that is sound JSON; nothing is known yet of what it says.
+/// A file that is sound JSON; its meaning is not checked yet.
 #[derive(Debug, Clone)]
 pub struct Document {
     pub(super) file: String,
     pub(super) tree: Tree,
-    /// What the reader noted without stopping.
+    /// Problems that did not stop the reader.
     pub(super) noted: Findings,
     environments: Vec<(String, Id)>,
 }
 
-/// Definitions that hold, and what is probably not meant in them.
+/// Definitions without errors, and the warnings on them.
 #[derive(Debug, Clone)]
 pub struct Checked {
-    /// The definitions, of one environment.
+    /// The definitions of one environment.
     pub definitions: Definitions,
-    /// Warnings only.
+    /// Warnings without errors.
     pub warnings: Report,
 }
 
 /// Reads the text of a file; `file` is its name in messages.
 ///
-/// A breach of JSON's grammar, text that is not UTF-8, and more than the limits allow end it with one problem. Keys that are there twice,
-/// numbers that do not fit and a byte order mark are reported by [`Document::resolve`] with everything else.
+/// Stops with one problem at a breach of JSON's grammar, at text that is not UTF-8, and past a limit. Duplicate keys, numbers that do
+/// not fit and a byte order mark are reported by [`Document::resolve`] with everything else.
 ///
 /// # Errors
 ///
-/// The one problem.
+/// The single problem that stopped it.
 pub fn parse(file: &str, text: &[u8]) -> Result<Document, Report> {
     if text.len() > limits::FILE_SIZE {
         return Err(file::too_large(file, &text.len().to_string()));
@@ -74,24 +74,24 @@ pub fn parse(file: &str, text: &[u8]) -> Result<Document, Report> {
     Ok(Document { file: file.to_owned(), tree, noted, environments })
 }
 
-/// [`parse`] and [`Document::resolve`] in one.
+/// Calls [`parse`], then [`Document::resolve`].
 ///
 /// # Errors
 ///
-/// Every problem, where one of them is an error.
+/// Every problem, if one of them is an error.
 pub fn load(file: &str, text: &[u8], environment: Option<&str>, today: &str) -> Result<Checked, Report> {
     let (definitions, warnings) = parse(file, text)?.resolve(environment, today)?;
     Ok(Checked { definitions, warnings })
 }
 
 impl Definitions {
-    /// Checks definitions that no text was read for: the warnings on them. What a store keeps with them is left aside.
+    /// Checks definitions that were not read from a text, and returns the warnings. State that a store keeps with them is left aside.
     ///
     /// `file` is their name in messages, whose places are those of the canonical text; `today` is the day as `YYYY-MM-DD`.
     ///
     /// # Errors
     ///
-    /// Every problem, warnings included, where one of them is an error.
+    /// Every problem, warnings included, if one of them is an error.
     pub fn check(&self, file: &str, today: &str) -> Result<Report, Report> {
         let text = record::without_state(self);
         parse(file, &text)?.resolve(None, today).map(|(_, warnings)| warnings)
@@ -106,13 +106,13 @@ impl Document {
 
     /// The definitions of one environment, or of the document as it is, with the warnings on them.
     ///
-    /// Merges the environment's overlay, checks everything, and reports all problems at once. A document that names no
-    /// environment is every environment's; of one that names some, another is an error. `today` is the day as `YYYY-MM-DD`; a flag that expired before it is
-    /// warned of.
+    /// Merges the environment's overlay, checks everything, and reports all problems at once. A document that names no environment holds
+    /// for every one; if it names some, any other is an error. `today` is the day as `YYYY-MM-DD`; a flag that expired before it gets a
+    /// warning.
     ///
     /// # Errors
     ///
-    /// Every problem, warnings included, where one of them is an error.
+    /// Every problem, warnings included, if one of them is an error.
     pub fn resolve(&self, environment: Option<&str>, today: &str) -> Result<(Definitions, Report), Report> {
         let mut findings = self.noted.clone();
         let today = time::parse_day(today.as_bytes()).unwrap_or_else(|| {
@@ -127,8 +127,8 @@ impl Document {
         if has_errors { Err(report) } else { Ok((definitions, report)) }
     }
 
-    /// Every problem of the document as it is and of each environment that it names. One that shows in several is
-    /// there once, and says in which if the document as it is does not have it.
+    /// Every problem of the document as it is and of each environment that it names. A problem of several environments is listed once,
+    /// with their names unless the document as it is has it too.
     pub fn check(&self, today: &str) -> Report {
         let problems = |environment| match self.resolve(environment, today) {
             Ok((_, warnings)) => warnings,
@@ -141,7 +141,7 @@ impl Document {
         report
     }
 
-    /// A name that stands beside others, but not among them, is a slip that would leave an overlay out.
+    /// Describes a requested environment that is missing among others: a mistake that would leave an overlay out.
     fn unknown_environment(&self, environment: &str, findings: &mut Findings) -> (String, String) {
         let known = self.environments.iter().map(|(name, _)| name.as_str());
         let near = findings.suggestion(environment, known.clone());
@@ -158,6 +158,12 @@ impl Document {
         (message, hint)
     }
 
+    /// The overlay of an environment, if it is an object.
+    pub(super) fn patch(&self, environment: &str) -> Option<Id> {
+        let (_, patch) = self.environments.iter().find(|(name, _)| name == environment)?;
+        (self.tree.kind(*patch) == Kind::Object).then_some(*patch)
+    }
+
     /// The document with an environment's overlay, if it has one.
     fn overlay(&self, environment: &str, findings: &mut Findings) -> Option<Patched> {
         let Some((_, patch)) = self.environments.iter().find(|(name, _)| name == environment) else {
@@ -167,13 +173,13 @@ impl Document {
             }
             return None;
         };
-        // What is no object is reported with the structure of the document.
+        // A value that is no object is reported with the structure of the document.
         if self.tree.kind(*patch) != Kind::Object {
             return None;
         }
         let (idle, mut known) = (merge::idle_deletions(&self.tree, *patch), (Id::MAX, Vec::new()));
         for idle in idle.into_iter().take(limits::PROBLEMS) {
-            // Those of one object follow each other.
+            // Deletions from one object follow each other.
             if known.0 != idle.target {
                 known = (
                     idle.target,
@@ -187,6 +193,14 @@ impl Document {
                 format!("null deletes \"{}\", which is not there", reader::clip(&name)),
                 hint,
             );
+        }
+        for list in merge::replaced_lists(&self.tree, *patch).into_iter().take(limits::PROBLEMS) {
+            let ReplacedList { patch, shared, missing } = list;
+            let message = format!(
+                "this list replaces the document's, and lacks {missing} of its {shared}; lists are replaced, not joined"
+            );
+            let advice = "write them here as well if this environment is to have them".to_owned();
+            findings.warning(patch, message, Some(advice));
         }
         Some(merge::merge(&self.tree, *patch))
     }

@@ -1,4 +1,4 @@
-//! Keys that an object has twice.
+//! Duplicate keys in an object.
 //!
 //! JSON allows them and readers differ on which one counts, so none is accepted.
 
@@ -7,10 +7,10 @@ use super::reader::clip;
 use super::report::Findings;
 use std::collections::HashSet;
 
-/// Up to this many keys are compared with each other, which is quicker than hashing them.
+/// Up to this number of keys, comparing each pair is quicker than hashing them.
 const FEW: usize = 12;
 
-/// Notes each key that stands in its object before.
+/// Reports each key that its object has already.
 pub(super) fn note(tree: &Tree, findings: &mut Findings) {
     for (id, node) in (0..).zip(&tree.nodes) {
         if node.kind == Kind::Object && node.size > 1 {

@@ -1,18 +1,18 @@
-//! Edits of a document's text that leave everything else as it was written: order, spaces, comments.
+//! Edits a document's text and leaves everything else as it was written: order, spaces, comments.
 //!
-//! A value is reached by the keys of the objects around it. What is written anew is set out as its surroundings are:
-//! on one line where they are, indented as they are.
+//! A value is addressed by the keys of the objects around it. New text follows the layout of its surroundings: on one line where they
+//! are, indented as they are.
 
 use super::json::{Id, Kind, ROOT, Tree};
 use super::reader;
 use std::ops::Range;
 
-/// JSON to be written.
+/// A JSON value to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Json {
-    /// Anything that fits on a line, as text.
+    /// Text that fits on a line.
     Raw(String),
-    /// On one line where that is short.
+    /// Written on one line if that is short.
     Object(Vec<(String, Json)>),
     List(Vec<Json>),
 }
@@ -43,7 +43,7 @@ impl From<&serde_json::Value> for Json {
     }
 }
 
-/// What stands in a place.
+/// The kind of value found at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Found {
     Nothing,
@@ -59,11 +59,11 @@ pub(crate) struct Editor {
     tree: Tree,
 }
 
-/// Longer than this, what is on one line is set out on several.
+/// Maximum width of a line, in characters; longer values are set out on several lines.
 const LINE: usize = 80;
 
 impl Editor {
-    /// `None` if the text is not sound JSON.
+    /// Returns `None` if the text is not sound JSON.
     pub fn new(text: String) -> Option<Editor> {
         Some(Editor { tree: reader::read(text).ok()?.0 })
     }
@@ -98,8 +98,8 @@ impl Editor {
         keys.filter(|key| key != "$comment").collect()
     }
 
-    /// Puts a value there, in place of what stands there now. Objects on the way that are missing, or are something
-    /// else, are made; the first `blocks` of them have a line for each member.
+    /// Sets a value, replacing any value there now. Objects on the way that are missing, or are something else, are created; the first
+    /// `blocks` of them have a line for each member.
     pub fn set(&mut self, path: &[&str], value: Json, blocks: usize) {
         let mut at = ROOT;
         for (depth, key) in path.iter().enumerate() {
@@ -118,7 +118,7 @@ impl Editor {
         }
     }
 
-    /// Takes a member away.
+    /// Removes a member.
     pub fn remove(&mut self, path: &[&str]) {
         let Some((key, parent)) = path.split_last() else { return };
         let Some(object) = self.id(parent).filter(|id| self.tree.kind(*id) == Kind::Object) else { return };
@@ -146,7 +146,7 @@ impl Editor {
         }
     }
 
-    /// Takes those items out of a list that are meant, by their decoded text.
+    /// Removes the items of a list whose decoded text `meant` accepts.
     pub fn take(&mut self, path: &[&str], meant: impl Fn(&str) -> bool) {
         loop {
             let Some(list) = self.id(path).filter(|id| self.tree.kind(*id) == Kind::List) else { return };
@@ -191,14 +191,14 @@ impl Editor {
     fn replace(&mut self, range: Range<usize>, text: String) {
         let mut whole = std::mem::take(&mut self.tree.text);
         whole.replace_range(range, &text);
-        // Sound before, and what is put in is sound where it is put.
+        // The text was sound before, and the replacement is sound where it is put.
         match reader::read(whole) {
             Ok((tree, _)) => self.tree = tree,
             Err((_, whole)) => self.tree.text = whole,
         }
     }
 
-    /// Takes one of the parts of a list or an object out, with its comma.
+    /// Removes one of the parts of a list or an object, with its comma.
     fn cut(&mut self, container: Id, parts: &[Range<usize>], at: usize) {
         let Some(part) = parts.get(at).cloned() else { return };
         let before = at.checked_sub(1).and_then(|before| parts.get(before));
@@ -213,7 +213,7 @@ impl Editor {
         self.replace(range, String::new());
     }
 
-    /// A new last member.
+    /// Inserts a member at the end of an object.
     fn insert(&mut self, object: Id, key: &str, value: Json, blocks: usize) {
         let last = self.tree.members(object).last();
         let style = Style { blocks: blocks.saturating_sub(1), ..self.style(object) };
@@ -225,7 +225,7 @@ impl Editor {
                 self.replace(end..end, format!(",{}{member}", style.gap()));
             }
             None => {
-                // Set out from where the object itself stands.
+                // Laid out from the line of the object itself.
                 let style = Style { blocks, ..self.style_at(self.range(object).start) };
                 let object_text = style.write(&Json::Object(vec![(key.to_owned(), value)]));
                 self.replace(self.range(object), object_text);
@@ -233,7 +233,7 @@ impl Editor {
         }
     }
 
-    /// How the members or items of a container are set out; of one that is empty, how its line is.
+    /// The layout of the members or items of a container; of its line, if it is empty.
     fn style(&self, container: Id) -> Style {
         let start = self.tree.node(container).start as usize;
         let outer = self.style_at(start);
@@ -255,7 +255,7 @@ impl Editor {
         }
     }
 
-    /// How the text is set out in the line of that byte.
+    /// The layout of the line that holds a byte.
     fn style_at(&self, at: usize) -> Style {
         let text = &self.tree.text;
         let line = text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |line| line + 1);
@@ -277,23 +277,23 @@ impl Editor {
     }
 }
 
-/// How what is written anew is set out.
+/// Layout of new text.
 #[derive(Debug, Clone)]
 struct Style {
-    /// Before a member on a line of its own.
+    /// Indentation of a member on a line of its own.
     indent: String,
-    /// What is added to it one level deeper.
+    /// Indentation added one level deeper.
     unit: String,
     /// Members stand on lines of their own.
     lines: bool,
-    /// No spaces.
+    /// No spaces around members.
     compact: bool,
-    /// So many levels from here are never put on one line.
+    /// Levels from here that are never put on one line.
     blocks: usize,
 }
 
 impl Style {
-    /// Between a comma and what follows it.
+    /// The text between a comma and the next value.
     fn gap(&self) -> String {
         match (self.lines, self.compact) {
             (true, _) => format!("\n{}", self.indent),

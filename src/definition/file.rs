@@ -1,4 +1,4 @@
-//! Reading a file of definitions without trusting its size.
+//! Reads a file of definitions without trusting its size.
 
 use super::limits;
 use super::report::{Problem, Report, Severity};
@@ -6,23 +6,23 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-/// Why a file was not read.
+/// The error of reading a file.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// The system said no.
+    /// The operating system refused.
     #[error("{path}: {source}")]
     Io {
-        /// The file.
+        /// The file's path.
         path: String,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// It is larger than definitions may be.
+    /// The file is larger than definitions may be.
     #[error("{0}")]
     TooLarge(Report),
 }
 
-/// The bytes of a file, or of a pipe; never more than a document may have, and what is larger is refused by its size.
+/// Reads a file or a pipe; refuses more bytes than a document may have.
 pub fn read_file(path: &Path) -> Result<Vec<u8>, ReadError> {
     let name = path.display().to_string();
     match File::open(path) {
@@ -31,7 +31,7 @@ pub fn read_file(path: &Path) -> Result<Vec<u8>, ReadError> {
     }
 }
 
-/// As [`read_file`], of a file that is open; `name` is its name in messages.
+/// Reads an open file like [`read_file`]; `name` is its name in messages.
 pub fn read_opened(file: File, name: &str) -> Result<Vec<u8>, ReadError> {
     let failed = |source| ReadError::Io { path: name.to_owned(), source };
     let size = file.metadata().map_err(failed)?.len();

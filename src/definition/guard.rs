@@ -1,93 +1,93 @@
-//! What the guard holds a flag to, as people write it.
+//! The guard's limits for a flag, as people write them.
 
 use super::plan::Soak;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Whether the guard watches a flag, and what it holds it to.
+/// The guard's setting for a flag.
 #[derive(Debug, Clone, PartialEq)]
 pub enum GuardRule {
-    /// It does not: `false`.
+    /// The guard ignores the flag: `false`.
     Off,
-    /// It does: `true`, or an object.
+    /// The guard watches the flag: `true`, or an object.
     On(GuardLimits),
 }
 
-/// What is not written is the document's, and what that does not say the guard's own.
+/// Limits of a flag. A missing field takes the document's value, or else the guard's default.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GuardLimits {
-    /// Of the requests for which the flag is on at most so many may fail; more than 0, at most 1.
+    /// Maximum share of failed requests among those with the flag on; more than 0, at most 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_rate: Option<f64>,
-    /// 95 of 100 of them have to be over within so many milliseconds; 1 to 60,000.
+    /// Maximum 95th percentile of their duration in milliseconds; 1 to 60,000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p95_ms: Option<u64>,
-    /// Held against what it is compared with.
+    /// Limits relative to the baseline.
     #[serde(default, skip_serializing_if = "GuardRelative::is_empty")]
     pub relative: GuardRelative,
-    /// Requests that evidence rests on at least; 1 to 1,000,000,000.
+    /// Minimum number of requests behind a finding; 1 to 1,000,000,000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_requests: Option<u64>,
-    /// Companies that are affected at least; 1 to 16.
+    /// Minimum number of affected companies; 1 to 16.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_companies: Option<u64>,
-    /// Over what numbers are taken for "now"; a minute to a day.
+    /// Span of the numbers that count as "now"; a minute to a day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<Soak>,
-    /// How long a flag is left alone that was acted on; a minute to 30 days.
+    /// Pause after acting on a flag; a minute to 30 days.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cooldown: Option<Soak>,
-    /// For how long after a change a flag without an off-cohort may be acted on; an hour to eight days.
+    /// Time after a change in which a flag without an off-cohort may be acted on; an hour to eight days.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watch: Option<Soak>,
-    /// What is done to a flag that does harm.
+    /// Action on a flag that does harm.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<GuardAction>,
-    /// What the requests with the flag on are compared with.
+    /// The baseline of the requests with the flag on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<GuardBaseline>,
 }
 
-/// How many times as bad the requests with the flag on may be as what they are compared with; more than 1, at most 100.
+/// Maximum ratio of the requests with the flag on to their baseline; more than 1, at most 100.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GuardRelative {
-    /// Their error rate.
+    /// Ratio of the error rates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub errors: Option<f64>,
-    /// The 95th percentile of how long they take.
+    /// Ratio of the 95th percentiles of duration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p95: Option<f64>,
 }
 
-/// What the guard does to a flag that does harm.
+/// The guard's action on a flag that does harm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum GuardAction {
-    /// Takes it back: to the plan's earlier stage, or off.
+    /// Returns the flag to the plan's earlier stage, or turns it off.
     #[default]
     Rollback,
     /// Holds its plan.
     Hold,
-    /// Tells people.
+    /// Notifies people.
     Notify,
 }
 
-/// What the on-cohort is compared with.
+/// The baseline of the on-cohort.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum GuardBaseline {
-    /// With the off-cohort where that does comparable work, else with the flag's own past.
+    /// The off-cohort if its work is comparable, else the flag's own past.
     #[default]
     Auto,
-    /// With the off-cohort.
+    /// The off-cohort.
     Off,
-    /// With the flag's own past.
+    /// The flag's own past.
     Past,
 }
 
 impl GuardRule {
-    /// What holds for a flag that says `own`, in a document that says `document`; none: the guard's own limits.
+    /// The rule for a flag with `own`, in a document with `document`; none: the guard's own limits.
     pub(super) fn resolved(own: Option<Self>, document: Option<&Self>) -> Option<Self> {
         let resolved = match (own, document) {
             (None, document) => document.cloned(),

@@ -1,25 +1,26 @@
-//! A JSON document as a flat tree whose values know where they stand.
+//! A JSON document as a flat tree whose values know their place.
 //!
-//! A value is 16 bytes in one list, in the order of the text; its text stays in the document and is decoded when it is
-//! asked for. An object's members are its key and its value in turn.
+//! A value takes 16 bytes in one list, in the order of the text; its text stays in the document and is decoded on demand. An object's
+//! members are its key and its value in turn.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 /// A value's number in the tree.
 pub(super) type Id = u32;
 
-/// What a value is.
+/// The kind of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Kind {
     Null,
     False,
     True,
-    /// Fits 64 bits.
+    /// A number that fits 64 bits.
     Int,
-    /// Finite.
+    /// A finite number.
     Float,
-    /// A number that is neither; it was reported when it was read.
+    /// Any other number; the reader has reported it.
     Unreadable,
     /// A string without escapes.
     Plain,
@@ -29,14 +30,13 @@ pub(super) enum Kind {
     Object,
 }
 
-/// One value.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Node {
-    /// The byte at which it starts.
+    /// Offset of its first byte.
     pub start: u32,
     /// Bytes of a number, or of a string without its quotes; values in a list or an object.
     pub size: u32,
-    /// The first value after this one and all that it holds.
+    /// The first value after this one and its contents.
     pub next: Id,
     pub kind: Kind,
 }
@@ -61,7 +61,7 @@ impl Tree {
         self.node(id).kind
     }
 
-    /// A number as it is written, or a string as it stands between its quotes.
+    /// The text of a number, or of a string between its quotes.
     pub fn raw(&self, id: Id) -> &str {
         let node = self.node(id);
         let quote = usize::from(matches!(node.kind, Kind::Plain | Kind::Escaped));
@@ -93,6 +93,54 @@ impl Tree {
         self.members(object).filter(|&(name, _)| self.string(name) == key).last().map(|(_, value)| value)
     }
 
+    /// An object's members by name; the last one if a name occurs twice.
+    pub fn by_name(&self, object: Id) -> HashMap<Cow<'_, str>, Id> {
+        self.members(object).map(|(name, value)| (self.string(name), value)).collect()
+    }
+
+    /// A value's text, identical for equal values however they are written: members are sorted by name, plain values of a list by text.
+    pub fn normal(&self, value: Id) -> String {
+        let mut text = String::new();
+        self.write_normal(value, &mut text);
+        text
+    }
+
+    /// Recurses no deeper than a document nests.
+    fn write_normal(&self, value: Id, to: &mut String) {
+        match self.kind(value) {
+            Kind::Null => to.push_str("null"),
+            Kind::False => to.push_str("false"),
+            Kind::True => to.push_str("true"),
+            Kind::Int | Kind::Unreadable => to.push_str(self.raw(value)),
+            Kind::Float => match self.raw(value).parse::<f64>() {
+                Ok(number) => to.push_str(&number.to_string()),
+                Err(_) => to.push_str(self.raw(value)),
+            },
+            Kind::Plain | Kind::Escaped => to.push_str(&format!("{:?}", self.string(value))),
+            Kind::List => {
+                let is_plain =
+                    self.items(value).all(|item| !matches!(self.kind(item), Kind::List | Kind::Object));
+                let mut items: Vec<String> = self.items(value).map(|item| self.normal(item)).collect();
+                if is_plain {
+                    items.sort_unstable();
+                }
+                to.extend(["[", &items.join(","), "]"]);
+            }
+            Kind::Object => {
+                let mut members: Vec<(Cow<str>, Id)> =
+                    self.members(value).map(|(key, value)| (self.string(key), value)).collect();
+                members.sort_by(|(a, _), (b, _)| a.cmp(b));
+                to.push('{');
+                for (key, value) in members {
+                    to.push_str(&format!("{key:?}:"));
+                    self.write_normal(value, to);
+                    to.push(',');
+                }
+                to.push('}');
+            }
+        }
+    }
+
     fn children(&self, container: Id) -> impl Iterator<Item = Id> + '_ {
         let node = self.node(container);
         let end = if matches!(node.kind, Kind::List | Kind::Object) { node.next } else { 0 };
@@ -105,7 +153,7 @@ impl Tree {
     }
 }
 
-/// Decodes escapes that the reader has found to be sound.
+/// Decodes escapes that the reader has validated.
 fn unescape(raw: &str) -> String {
     let mut decoded = String::with_capacity(raw.len());
     let mut rest = raw;
@@ -133,7 +181,7 @@ fn unescape(raw: &str) -> String {
     decoded
 }
 
-/// The character that follows `\u`, and the bytes that it takes: 4, or 10 for a pair of surrogates.
+/// The character after `\u`, and the bytes that it takes: 4, or 10 for a pair of surrogates.
 pub(super) fn code_point(text: &[u8]) -> Option<(char, usize)> {
     let unit = |at: usize| {
         let digits = std::str::from_utf8(text.get(at..at + 4)?).ok()?;

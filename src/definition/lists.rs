@@ -1,23 +1,23 @@
-//! What differs between two lists of companies.
+//! The difference between two lists of companies.
 
 use super::company::CompanyId;
 use serde::{Deserialize, Serialize};
 
-/// What went into a list and what came out.
+/// Companies added to a list and removed from it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ListDifference {
-    /// How many are new.
+    /// Number of companies added.
     pub added: u64,
-    /// How many are gone.
+    /// Number of companies removed.
     pub removed: u64,
-    /// The first ten that are new.
+    /// The first ten companies added.
     pub first_added: Vec<CompanyId>,
-    /// The first ten that are gone.
+    /// The first ten companies removed.
     pub first_removed: Vec<CompanyId>,
 }
 
 impl ListDifference {
-    /// From `a` to `b`, both sorted, with the `first` of each: one pass over both.
+    /// Compares sorted lists in one pass and names the first `first` companies of each part.
     pub fn between(a: &[CompanyId], b: &[CompanyId], first: usize) -> ListDifference {
         let mut list =
             ListDifference { added: 0, removed: 0, first_added: Vec::new(), first_removed: Vec::new() };
@@ -39,7 +39,7 @@ impl ListDifference {
         }
     }
 
-    /// Whether the lists hold the same companies.
+    /// True if the lists hold the same companies.
     pub fn is_empty(&self) -> bool {
         self.added == 0 && self.removed == 0
     }

@@ -1,4 +1,4 @@
-//! Any JSON document's own problems, and the places of its values: for documents that are no definitions, such as
+//! Syntax problems of any JSON document, and the places of its values: for documents that are no definitions, such as those that
 //! `flagstone verify` reads.
 
 use super::document::Document;
@@ -6,13 +6,12 @@ use super::json::{Id, Kind, ROOT};
 use super::{place, report::Report};
 
 impl Document {
-    /// What reading the text found: keys that are there twice, numbers that nothing holds.
+    /// Problems found while reading the text: duplicate keys, numbers that nothing holds.
     pub fn noted(&self) -> Report {
         place::report(&self.file, &self.tree, self.noted.clone())
     }
 
-    /// Line and column, both from 1, of the value that a JSON pointer (RFC 6901) leads to; where there is none, of the last
-    /// value on the way.
+    /// Line and column, both from 1, of the value at a JSON pointer (RFC 6901); if there is none, of the last value on the way.
     pub fn locate(&self, pointer: &str) -> (usize, usize) {
         let mut at = ROOT;
         for segment in pointer.split('/').skip(1) {

@@ -1,10 +1,10 @@
-//! An environment's overlay merged into the document: JSON Merge Patch (RFC 7386), with every value keeping its place.
+//! Merges an environment's overlay into the document: JSON Merge Patch (RFC 7386), with every value keeping its place.
 //!
-//! Only objects that a patch touches are built anew; all else stays a number in the tree.
+//! Only objects that a patch touches are rebuilt; all else stays a number in the tree.
 
 use super::json::{Id, Kind, ROOT, Tree};
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A value of the document as it is, or with a patch applied.
 #[derive(Debug, Clone, Copy)]
@@ -16,14 +16,14 @@ pub(super) enum View<'m> {
 /// An object that a patch touched.
 #[derive(Debug)]
 pub(super) struct Merged {
-    /// Where it stands: in the document, or in the patch if only that has it.
+    /// Its place: in the document, or in the patch if only that has it.
     pub place: Id,
     pub members: Vec<Member>,
 }
 
 #[derive(Debug)]
 pub(super) struct Member {
-    /// Where the key stands.
+    /// Place of the key.
     key: Id,
     value: Patched,
 }
@@ -44,7 +44,7 @@ impl Patched {
 }
 
 impl View<'_> {
-    /// Where it stands.
+    /// Place of the value.
     pub fn place(self) -> Id {
         match self {
             Self::Raw(id) => id,
@@ -111,14 +111,60 @@ fn apply(tree: &Tree, target: Option<Id>, patch: Id) -> Patched {
     Patched::Merged(Box::new(Merged { place: target.unwrap_or(patch), members }))
 }
 
-/// Members of the patch that delete what the document does not have.
+/// Members of the patch that delete keys missing in the document.
 pub(super) fn idle_deletions(tree: &Tree, patch: Id) -> Vec<Idle> {
     let mut idle = Vec::new();
     find_idle(tree, ROOT, patch, &mut idle);
     idle
 }
 
-/// A deletion of nothing, and the object in which there is no such key.
+/// Lists of the patch that replace one of the document's and leave out some of its values. Lists of steps in time are not sets, and are
+/// replaced on purpose.
+pub(super) fn replaced_lists(tree: &Tree, patch: Id) -> Vec<ReplacedList> {
+    let mut replaced = Vec::new();
+    find_lists(tree, ROOT, patch, &mut replaced);
+    replaced
+}
+
+/// A list of the patch that replaces one of the document's.
+pub(super) struct ReplacedList {
+    pub patch: Id,
+    /// Number of values in the document's list.
+    pub shared: usize,
+    /// Number of those values missing in the patch.
+    pub missing: usize,
+}
+
+fn find_lists(tree: &Tree, target: Id, patch: Id, replaced: &mut Vec<ReplacedList>) {
+    if tree.kind(target) != Kind::Object || tree.kind(patch) != Kind::Object {
+        return;
+    }
+    let known = tree.by_name(target);
+    for (key, patch) in tree.members(patch) {
+        let name = tree.string(key);
+        let Some(&target) = known.get(&name) else { continue };
+        if tree.kind(patch) != Kind::List || tree.kind(target) != Kind::List {
+            find_lists(tree, target, patch, replaced);
+            continue;
+        }
+        let is_companies = matches!(name.as_ref(), "allow" | "deny");
+        // A company's number is the same with and without quotes.
+        let normal = |item: Id| match is_companies {
+            true => tree.string(item).into_owned(),
+            false => tree.normal(item),
+        };
+        let kept: HashSet<String> = tree.items(patch).map(normal).collect();
+        if kept.is_empty() || matches!(name.as_ref(), "schedule" | "stages") {
+            continue;
+        }
+        let missing = tree.items(target).filter(|&item| !kept.contains(&normal(item))).count();
+        if missing > 0 {
+            replaced.push(ReplacedList { patch, shared: tree.node(target).size as usize, missing });
+        }
+    }
+}
+
+/// A deletion without effect, and the object that has no such key.
 pub(super) struct Idle {
     pub key: Id,
     pub target: Id,
@@ -128,8 +174,7 @@ fn find_idle(tree: &Tree, target: Id, patch: Id, idle: &mut Vec<Idle>) {
     if tree.kind(target) != Kind::Object || tree.kind(patch) != Kind::Object {
         return;
     }
-    let known: HashMap<Cow<str>, Id> =
-        tree.members(target).map(|(key, value)| (tree.string(key), value)).collect();
+    let known = tree.by_name(target);
     for (key, change) in tree.members(patch) {
         match (known.get(&tree.string(key)), tree.kind(change)) {
             (None, Kind::Null) => idle.push(Idle { key, target }),

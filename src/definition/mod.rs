@@ -1,8 +1,8 @@
 //! Flags, segments and rules as people write them in `flags.json`.
 //!
-//! [`parse`] reads the text, [`Document::resolve`] merges one environment into it, checks everything and gives the
-//! [`Definitions`], or a [`Report`] of every problem with its place. Both are pure: the day it is comes from the caller.
-//! The only files that are read are those that [`read_file`] and [`read_opened`] are asked for.
+//! [`parse`] reads the text, [`Document::resolve`] merges one environment into it, checks everything and gives the [`Definitions`], or a
+//! [`Report`] of every problem with its place. Both are pure: the current day comes from the caller. The only files read are those given
+//! to [`read_file`] and [`read_opened`].
 
 mod answering;
 mod check;
@@ -21,6 +21,7 @@ mod locate;
 mod merge;
 mod model;
 mod names;
+mod overlay;
 mod percentage;
 mod place;
 mod plan;
@@ -42,9 +43,10 @@ pub use guard::{GuardAction, GuardBaseline, GuardLimits, GuardRelative, GuardRul
 pub use lists::ListDifference;
 pub use model::{Bucketing, Companies, Definitions, Emergency, Flag, Managed, Rollout, Rule, Step, Variant};
 pub use names::{did_you_mean, nearest};
+pub use overlay::{Overlaid, Replaced, Said};
 pub use percentage::Percentage;
 pub use plan::{Plan, Soak, Stage};
 pub use progress::{Before, Held, ListChange, PlanState};
 pub use report::{Problem, Report, Severity};
-pub use state::{FileState, FlagState, KeptConflict};
+pub use state::{FileState, FlagState, KeptConflict, KeptSegment};
 pub use written::Written;

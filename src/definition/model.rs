@@ -1,15 +1,15 @@
 //! The model: flags, segments and rules in their canonical form.
 //!
-//! Every map is sorted, every short form (`"key": true`) written out. The compiler resolves the defaults that change an
-//! answer. The types serialise to the canonical definitions that a snapshot embeds, and deserialise from
-//! them; text that people wrote goes through [`parse`](super::parse), which says what is wrong with it and where.
+//! Every map is sorted, every short form (`"key": true`) written out. The compiler resolves the defaults that change an answer. The
+//! types serialize to the canonical definitions that a snapshot embeds, and deserialize from them; text written by people goes through
+//! [`parse`](super::parse), which reports problems with their places.
 
 use super::company::CompanyId;
 use super::condition::Condition;
 use super::guard::GuardRule;
 use super::percentage::Percentage;
 use super::plan::Plan;
-use super::state::FlagState;
+use super::state::{FlagState, KeptSegment};
 use super::written::Written;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
@@ -23,45 +23,53 @@ pub struct Definitions {
     /// Named conditions that rules share.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub segments: BTreeMap<String, Condition>,
-    /// The segments as the file last said them, where others run; empty in files that people write.
+    /// The segments in the file at its last publish, if others run; empty in files that people write.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub segments_base: Option<BTreeMap<String, Condition>>,
+    /// The file's version of segments that a publish with `--keep` left as they run although the file was edited.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub segment_conflicts: BTreeMap<String, KeptSegment>,
+    /// Digests by segment, like [`FileState::shared`](super::FileState::shared).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub segments_shared: BTreeMap<String, BTreeMap<String, String>>,
 }
 
-/// One flag.
+/// A flag's definition, without its key.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Flag {
-    /// For people.
+    /// Free text; answers ignore it.
     pub description: Option<String>,
-    /// Whom to ask about it.
+    /// The person or team to ask about it.
     pub owner: Option<String>,
     /// False: off for everybody, whatever else the flag says.
     pub enabled: bool,
-    /// Who gets it where nothing more specific decides; absent: everybody.
+    /// Share of the companies that get it unless something more specific decides; absent: everybody.
     pub rollout: Option<Rollout>,
-    /// Companies named one by one.
+    /// Companies listed individually.
     pub companies: Companies,
     /// Flags that must be on for the same question.
     pub requires: Vec<String>,
-    /// Asked in order; the first whose condition holds decides.
+    /// Evaluated in order; the first rule whose condition holds decides.
     pub rules: Vec<Rule>,
     /// Sorted by time, no two at one instant.
     pub schedule: Vec<Step>,
-    /// By name; the weights add up to 100.
+    /// Variants by name; the weights add up to 100.
     pub variants: BTreeMap<String, Variant>,
-    /// What a stop of everything does to the flag.
+    /// Effect of an emergency stop on the flag.
     pub emergency: Emergency,
     /// The day, as `YYYY-MM-DD`, after which `check` warns that the flag should be gone.
     pub expires: Option<String>,
     /// The stages of its rollout.
     pub plan: Option<Plan>,
-    /// Whether the guard watches it, and what it holds it to; absent: to its own limits.
+    /// The guard's limits for it, or that the guard leaves it alone; absent: the guard's own limits.
     pub guard: Option<GuardRule>,
-    /// Whether the file wins over what was changed where the flag runs.
+    /// The side that wins if both the file and the store changed it.
     pub managed: Managed,
-    /// What a store keeps with it; empty in files that people write.
+    /// The key that it had before it was renamed, under which it still answers.
+    pub was: Option<String>,
+    /// State that a store keeps with it; empty in files that people write.
     pub state: FlagState,
-    /// The fields that its text writes; it makes no flag differ from another.
+    /// The fields that its text writes; ignored in comparisons.
     pub written: Written,
 }
 
@@ -69,101 +77,101 @@ pub struct Flag {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rollout {
-    /// Of the buckets, from the lowest.
+    /// Share of the buckets, from the lowest.
     pub percentage: Percentage,
-    /// What is hashed: `company`, or the name of a context attribute.
+    /// The hashed value: `company`, or the name of a context attribute.
     #[serde(default = "company", skip_serializing_if = "is_company")]
     pub by: String,
-    /// Absent: the flag's key.
+    /// Absent: the former key, else the key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub salt: Option<String>,
-    /// How a key becomes a bucket.
+    /// The hash that maps a key to a bucket.
     #[serde(default, skip_serializing_if = "Bucketing::is_xxh3")]
     pub bucketing: Bucketing,
 }
 
-/// How a key becomes a bucket.
+/// A hash that maps a key to a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Bucketing {
     /// Flagstone's own: xxh3, 100,000 buckets, salted per flag.
     #[default]
     Xxh3,
-    /// `crc32(key) % 100`, unsalted, as home-grown rollouts do it.
+    /// `crc32(key) % 100`, unsalted, as in home-grown rollouts.
     Crc32,
 }
 
-/// Companies named one by one. A company is in at most one of the two lists.
+/// Companies listed individually. A company is in at most one of the two lists.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Companies {
-    /// On for these.
+    /// Companies for which it is on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allow: Vec<CompanyId>,
-    /// Off for these; wins over everything but the steps before it.
+    /// Companies for which it is off; overrides everything but the steps before it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deny: Vec<CompanyId>,
 }
 
-/// One rule of a flag.
+/// A rule of a flag.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
-    /// Shown by `explain`.
+    /// Name shown by `explain`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// When the rule decides.
+    /// The condition under which the rule decides.
     pub when: Condition,
-    /// Of the buckets; absent: 100.
+    /// Share of the buckets; absent: 100.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub percentage: Option<Percentage>,
 }
 
-/// From `at` on, the rollout's percentage is this one.
+/// A step of a schedule: from `at` on, the rollout has this percentage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
     /// RFC 3339 with an offset.
     pub at: String,
-    /// Of the buckets.
+    /// Share of the buckets.
     pub percentage: Percentage,
 }
 
-/// One of several forms of a feature.
+/// A form of a feature that has several.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Variant {
-    /// Share of those for whom the flag is on.
+    /// Share of the companies for which the flag is on.
     pub weight: Percentage,
-    /// Anything; what `feature_value()` returns.
+    /// The result of `feature_value()`: any JSON.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "some")]
     pub value: Option<serde_json::Value>,
 }
 
-/// What a stop of everything does to a flag.
+/// Effect of an emergency stop on a flag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Emergency {
-    /// It goes off.
+    /// The flag goes off.
     #[default]
     Off,
-    /// It stays as it is.
+    /// The flag stays as it is.
     Keep,
 }
 
-/// Who decides where the file and somebody where the flag runs both changed it.
+/// The side that wins if both the file and the store changed a flag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Managed {
-    /// Neither: each change takes effect, and a conflict is told.
+    /// Neither: each change takes effect, and a conflict is reported.
     #[default]
     Operations,
-    /// The file; nobody else turns the flag.
+    /// The file; changes elsewhere are refused.
     Git,
 }
 
 impl Flag {
-    /// A flag that says nothing but whether it is enabled.
+    /// A flag that sets nothing but `enabled`.
     pub fn new(enabled: bool) -> Self {
         Self {
             description: None,
@@ -180,24 +188,46 @@ impl Flag {
             plan: None,
             guard: None,
             managed: Managed::Operations,
+            was: None,
             state: FlagState::default(),
             written: Written::ALL,
         }
     }
 }
 
+impl Flag {
+    /// The salt of the buckets of the flag of that key.
+    pub fn salt<'a>(&'a self, key: &'a str) -> &'a str {
+        let written = self.rollout.as_ref().and_then(|rollout| rollout.salt.as_deref());
+        written.or(self.was.as_deref()).unwrap_or(key)
+    }
+}
+
 impl Definitions {
+    /// The former keys that still answer, each with the present key of its flag.
+    pub fn former_keys(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.flags.iter().filter_map(|(key, flag)| Some((flag.was.as_deref()?, key.as_str())))
+    }
+
+    /// The present key of the flag of that name; the name itself if it is no former key.
+    pub fn current_key<'a>(&'a self, name: &'a str) -> &'a str {
+        let renamed = || self.former_keys().find(|(was, _)| *was == name).map(|(_, key)| key);
+        if self.flags.contains_key(name) { name } else { renamed().unwrap_or(name) }
+    }
+
     /// Compact JSON with every map sorted: the same definitions give the same bytes.
     pub fn to_canonical_json(&self) -> Vec<u8> {
         serde_json::to_vec(self).unwrap_or_default()
     }
 
-    /// The same without what a store keeps: as a file may have it.
+    /// A copy without the state that a store keeps, as a file may hold it.
     #[must_use]
     pub fn without_state(&self) -> Self {
         let mut plain = self.clone();
         plain.flags.values_mut().for_each(|flag| flag.state = FlagState::default());
         plain.segments_base = None;
+        plain.segment_conflicts.clear();
+        plain.segments_shared.clear();
         plain
     }
 
@@ -208,14 +238,14 @@ impl Definitions {
 }
 
 impl Companies {
-    /// Whether neither list names anybody.
+    /// True if both lists are empty.
     pub fn is_empty(&self) -> bool {
         self.allow.is_empty() && self.deny.is_empty()
     }
 }
 
 impl Rollout {
-    /// What a flag without a rollout says.
+    /// The rollout of a flag that writes none.
     pub fn everybody() -> Self {
         Self { percentage: Percentage::FULL, by: company(), salt: None, bucketing: Bucketing::Xxh3 }
     }
@@ -247,7 +277,7 @@ fn is_company(by: &str) -> bool {
     by == "company"
 }
 
-/// A value that is written, `null` included.
+/// Reads a value that is written, `null` included.
 fn some<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<serde_json::Value>, D::Error> {
     serde_json::Value::deserialize(deserializer).map(Some)
 }

@@ -1,9 +1,9 @@
-//! "Did you mean …?"
+//! Suggests the known name nearest to an unknown one.
 
-/// The known name that is nearest to the one that was written, if any is near enough to have been meant.
+/// The known name nearest to a misspelled one, if any is near enough.
 ///
-/// Near is: at most one edit in three characters, three at most, where an edit inserts, drops or replaces a character or
-/// swaps two neighbours; upper and lower case are one. Of equally near names the first is taken.
+/// Near means at most one edit in three characters, three at most, where an edit inserts, drops or replaces a character or swaps two
+/// neighbors; case is ignored. The first of equally near names wins.
 pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let name: Vec<char> = name.chars().take(MOST + 1).flat_map(char::to_lowercase).collect();
     if name.is_empty() || name.len() > MOST {
@@ -30,15 +30,15 @@ pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&
     best
 }
 
-/// ` (did you mean "near"?)`, to end a message with; nothing without a nearest name.
+/// Formats ` (did you mean "near"?)` for the end of a message; empty without a nearest name.
 pub fn did_you_mean(near: Option<&str>) -> String {
     near.map_or(String::new(), |near| format!(" (did you mean \"{near}\"?)"))
 }
 
-/// Longer names are compared with nothing.
+/// Longest name, in characters, for which a near one is sought.
 const MOST: usize = 200;
 
-/// Optimal string alignment: Levenshtein's distance with swaps of neighbours.
+/// Optimal string alignment: Levenshtein's distance with swaps of neighbors.
 fn edits(a: &[char], b: &[char]) -> usize {
     let mut before = vec![0; b.len() + 1];
     let mut above: Vec<usize> = (0..=b.len()).collect();

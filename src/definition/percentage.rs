@@ -1,4 +1,4 @@
-//! Percentages in integer thousandths; no float takes part in what they mean.
+//! Percentages in integer thousandths; no float takes part in their meaning.
 
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -9,22 +9,22 @@ use std::fmt;
 pub struct Percentage(u32);
 
 impl Percentage {
-    /// Nobody.
+    /// 0 %.
     pub const NONE: Self = Self(0);
-    /// Everybody.
+    /// 100 %.
     pub const FULL: Self = Self(100_000);
 
-    /// From thousandths of a percent, 0 to 100,000.
+    /// Returns `None` above 100,000 thousandths of a percent.
     pub const fn from_thousandths(thousandths: u32) -> Option<Self> {
         if thousandths <= Self::FULL.0 { Some(Self(thousandths)) } else { None }
     }
 
-    /// In thousandths of a percent.
+    /// The value in thousandths of a percent, 0 to 100,000.
     pub const fn thousandths(self) -> u32 {
         self.0
     }
 
-    /// From the text of a JSON number, exactly: `0.125`, `1e1` and `10.0` are percentages, `0.0001` is not.
+    /// Parses the text of a JSON number, exactly: `0.125`, `1e1` and `10.0` are percentages, `0.0001` is not.
     pub fn from_literal(literal: &str) -> Option<Self> {
         let (negative, literal) = match literal.strip_prefix('-') {
             Some(rest) => (true, rest),
@@ -42,7 +42,7 @@ impl Percentage {
         if significant.is_empty() {
             return Some(Self::NONE);
         }
-        // The value is `significant` with `decimals` of its digits behind the point.
+        // The value is `significant` with `decimals` of its digits after the point.
         let exponent = exponent.parse::<i64>().ok()?;
         let places = i64::try_from(fraction.len()).ok()?;
         let dropped = i64::try_from(whole.len() + fraction.len() - digits.len()).ok()?;
@@ -55,7 +55,7 @@ impl Percentage {
     }
 }
 
-/// As JSON writes it: `10`, `0.125`.
+/// Formats thousandths like JSON: `10`, `0.125`.
 pub(super) fn plain(thousandths: u64) -> String {
     let text = format!("{}.{:03}", thousandths / 1000, thousandths % 1000);
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
@@ -96,7 +96,7 @@ impl<'de> Deserialize<'de> for Percentage {
             }
 
             fn visit_f64<E: Error>(self, value: f64) -> Result<Percentage, E> {
-                // Written by the shortest text that reads back, so the text has the decimals that were meant.
+                // Written by the shortest text that reads back, so the text has the original decimals.
                 Percentage::from_literal(&value.to_string()).ok_or_else(|| E::custom("no percentage"))
             }
         }

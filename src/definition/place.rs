@@ -1,10 +1,10 @@
-//! From a value's number to line, column and JSON pointer, in one pass over the text and one over the tree.
+//! Converts a value's number to line, column and JSON pointer, in one pass over the text and one over the tree.
 
 use super::json::{Id, Kind, ROOT, Tree};
 use super::limits;
 use super::report::{Findings, Problem, Report};
 
-/// What was found, with places.
+/// Gives findings their places.
 pub(super) fn report(file: &str, tree: &Tree, findings: Findings) -> Report {
     let omitted = findings.omitted();
     let mut list = findings.list;
@@ -28,7 +28,7 @@ pub(super) fn report(file: &str, tree: &Tree, findings: Findings) -> Report {
     Report { problems: problems.collect(), omitted }
 }
 
-/// Line and column of ever later bytes.
+/// Line and column of bytes in ascending order.
 pub(super) struct Lines<'t> {
     text: &'t [u8],
     at: usize,
@@ -41,12 +41,12 @@ impl<'t> Lines<'t> {
         Self { text: text.as_bytes(), at: 0, line: 1, column: 1 }
     }
 
-    /// Both from 1, the column in characters.
+    /// Line and column, both from 1, the column in characters.
     pub fn place(&mut self, offset: usize) -> (usize, usize) {
         for &byte in self.text.get(self.at..offset).unwrap_or_default() {
             match byte {
                 b'\n' => (self.line, self.column) = (self.line + 1, 1),
-                // The bytes of a character after its first.
+                // Continuation bytes of a character.
                 0x80..0xC0 => {}
                 _ => self.column += 1,
             }
@@ -56,7 +56,7 @@ impl<'t> Lines<'t> {
     }
 }
 
-/// JSON pointers of ever later values.
+/// JSON pointers of values in ascending order.
 struct Pointers<'t> {
     tree: &'t Tree,
     open: Vec<Open>,
@@ -65,7 +65,7 @@ struct Pointers<'t> {
 /// A container on the way to the value, and the child that the way goes through.
 struct Open {
     container: Id,
-    /// The key of a member.
+    /// The key, if the child is a member.
     child: Id,
     index: usize,
 }
@@ -100,7 +100,7 @@ impl Pointers<'_> {
     }
 }
 
-/// Moves to the child that is or holds the target; the value of that child.
+/// Moves to the child that is or holds the target, and returns the value of that child.
 fn advance(tree: &Tree, open: &mut Open, target: Id) -> Id {
     let keyed = tree.kind(open.container) == Kind::Object;
     loop {
@@ -114,7 +114,7 @@ fn advance(tree: &Tree, open: &mut Open, target: Id) -> Id {
     }
 }
 
-/// A key in a pointer (RFC 6901). One that is longer than any name may be is cut short: it may be as long as the file.
+/// A key in a pointer (RFC 6901). A key longer than any name may be is cut: it may be as long as the file.
 pub(super) fn segment(key: &str) -> String {
     let end = key.char_indices().nth(limits::NAME).map_or(key.len(), |(end, _)| end);
     let mut segment = key.get(..end).unwrap_or_default().replace('~', "~0").replace('/', "~1");

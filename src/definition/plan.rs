@@ -5,7 +5,7 @@ use super::percentage::Percentage;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
-/// Stages that a flag goes through, one after the other.
+/// Stages of a flag, one after the other.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
@@ -13,18 +13,17 @@ pub struct Plan {
     pub stages: Vec<Stage>,
 }
 
-/// One step of a plan. It lets companies in, or raises the percentage, or both.
+/// A stage of a plan. It lets companies in, or raises the percentage, or both.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stage {
-    /// Let in besides those that the flag allows.
+    /// Companies let in besides those that the flag allows.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub companies: Vec<CompanyId>,
-    /// Of the buckets; absent: as before the stage.
+    /// Share of the buckets; absent: unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub percentage: Option<Percentage>,
-    /// How long the stage lasts at least; absent: until somebody advances it, and of the last one, not
-    /// at all.
+    /// Minimum duration of the stage; absent: until a person advances it, or none if it is the last stage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub soak: Option<Soak>,
 }
@@ -39,7 +38,7 @@ pub struct Soak {
 }
 
 impl Soak {
-    /// A number from 1 to 999,999 without leading zeros, and one of `s`, `m`, `h`, `d`, `w`.
+    /// Parses a number from 1 to 999,999 without leading zeros, and one of `s`, `m`, `h`, `d`, `w`.
     pub fn from_text(text: &str) -> Option<Self> {
         let unit = text.chars().next_back()?;
         let digits = text.strip_suffix(unit)?;
@@ -48,13 +47,13 @@ impl Soak {
         seconds(unit).map(|_| Self { count, unit })
     }
 
-    /// In microseconds; at most 999,999 weeks.
+    /// Length in microseconds; at most 999,999 weeks.
     pub fn micros(self) -> i64 {
         i64::from(self.count) * seconds(self.unit).unwrap_or(1) * 1_000_000
     }
 }
 
-/// A unit's length.
+/// A unit's length in seconds.
 fn seconds(unit: char) -> Option<i64> {
     match unit {
         's' => Some(1),

@@ -1,4 +1,4 @@
-//! What a plan probably does not mean.
+//! Warnings about plans that are probably mistakes.
 
 use super::merge::View;
 use super::model::{Flag, Managed};
@@ -6,7 +6,7 @@ use super::percentage::Percentage;
 use super::reader::clip;
 use super::report::Findings;
 
-/// Warns of a flag's plan, which stands there.
+/// Warns about a flag's plan at the place of `view`.
 pub(super) fn check(findings: &mut Findings, key: &str, flag: &Flag, view: Option<View>) {
     let (Some(plan), Some(at)) = (&flag.plan, view.map(View::place)) else { return };
     let last = plan.stages.iter().filter_map(|stage| stage.percentage).max();

@@ -1,14 +1,14 @@
-//! JSON (RFC 8259) text to a [`Tree`], in one pass that does not recurse.
+//! Parses JSON (RFC 8259) text to a [`Tree`], in one pass that does not recurse.
 //!
-//! The first breach of the grammar ends it. What is sound JSON and still cannot be meant, a key that is there twice or a
-//! number that no 64 bits hold, is noted and reading goes on.
+//! The first breach of the grammar ends it. Sound JSON that still cannot be meant, such as a duplicate key or a number that no 64 bits
+//! hold, is noted and reading goes on.
 
 use super::json::{Id, Kind, Node, Tree, code_point};
 use super::report::Findings;
 use super::{duplicates, limits, place};
 use std::borrow::Cow;
 
-/// Where and why reading ended.
+/// Place and reason of the end of reading.
 #[derive(Debug)]
 pub(super) struct Fatal {
     pub offset: usize,
@@ -17,7 +17,7 @@ pub(super) struct Fatal {
     pub hint: Option<String>,
 }
 
-/// The tree, and what was noted. The text is at most [`limits::FILE_SIZE`] long.
+/// Returns the tree and the problems noted. The text is at most [`limits::FILE_SIZE`] long.
 pub(super) fn read(text: String) -> Result<(Tree, Findings), (Fatal, String)> {
     let mut reader = Reader {
         bytes: text.as_bytes(),
@@ -60,14 +60,14 @@ struct Open {
     key: Id,
     count: u32,
     is_object: bool,
-    /// Whether a value of it is due or being read.
+    /// True if a value of it is due or being read.
     inside: bool,
 }
 
 struct Trouble {
     message: String,
     hint: Option<String>,
-    /// Absent: where the reader stands.
+    /// Absent: the reader's position.
     offset: Option<usize>,
 }
 
@@ -93,11 +93,11 @@ impl Reader<'_> {
     fn document(&mut self) -> Step {
         self.skip_space();
         loop {
-            // A value is due. One that opens and has something in it makes the next one due.
+            // A value is due. A value that opens a container with content makes the next one due.
             if self.value()? {
                 continue;
             }
-            // A value is complete, and with it perhaps what it is in.
+            // A value is complete, and perhaps its container with it.
             loop {
                 self.skip_space();
                 let Some(open) = self.open.last_mut() else {
@@ -153,7 +153,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Reads one value; true if it opened a list or an object that holds something.
+    /// Reads one value; true if it opened a list or an object with content.
     fn value(&mut self) -> Step<bool> {
         self.values += 1;
         if self.values > limits::VALUES {
@@ -216,7 +216,7 @@ impl Reader<'_> {
         Ok(false)
     }
 
-    /// A value of the innermost list or object is due.
+    /// Makes a value of the innermost list or object due.
     fn enter(&mut self) {
         if let Some(open) = self.open.last_mut() {
             open.inside = true;
@@ -340,7 +340,7 @@ impl Reader<'_> {
         }
         self.at = at;
         let id = self.push(kind, start, at - start);
-        // 18 digits always fit, and without an exponent it takes 308 to leave the range of floats.
+        // 18 digits always fit, and only 308 digits without an exponent exceed the range of floats.
         if at - start > 18 || kind == Kind::Float {
             self.judge_number(id, kind, start, at);
         }
@@ -368,10 +368,10 @@ impl Reader<'_> {
         id
     }
 
-    /// What stands here, for people.
+    /// The text at the reader's position, for people.
     fn found(&self) -> String {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
-        // The text is UTF-8 and `at` stands at a character, so that what is cut off is whole as well.
+        // The text is UTF-8 and `at` is at a character boundary, so the part that is cut off is whole as well.
         let rest = match std::str::from_utf8(rest.get(..256).unwrap_or(rest)) {
             Ok(rest) => rest,
             Err(error) => {
@@ -410,7 +410,7 @@ impl Reader<'_> {
     }
 }
 
-/// The pointer of the value that is due, or else of what it would be in.
+/// The pointer of the value that is due, or else of its container.
 fn pointer(tree: &Tree, open: &[Open]) -> String {
     let mut pointer = String::new();
     for level in open.iter().filter(|level| level.inside) {
@@ -423,7 +423,7 @@ fn pointer(tree: &Tree, open: &[Open]) -> String {
     pointer
 }
 
-/// A text short enough to be shown.
+/// Shortens a text for a message.
 pub(super) fn clip(text: &str) -> Cow<'_, str> {
     const MOST: usize = 60;
     match text.char_indices().nth(MOST) {

@@ -1,7 +1,7 @@
-//! A flag as the canonical definitions write it.
+//! A flag's form in the canonical definitions.
 //!
-//! What the file said of it is written as what differs from the flag itself: nothing for most, and of a list of a million companies
-//! the few that differ.
+//! The file's version is written as its differences from the flag itself: nothing for most, and for a list of a million companies the
+//! few that differ.
 
 use super::company::CompanyId;
 use super::condition::Condition;
@@ -50,6 +50,8 @@ struct FlagRecord<'a> {
     #[serde(default, skip_serializing_if = "Managed::is_operations")]
     managed: Managed,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    was: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     state: Option<StateRecord<'a>>,
 }
 
@@ -64,11 +66,11 @@ struct StateRecord<'a> {
     file: Option<FileRecord<'a>>,
 }
 
-/// From what runs to what the file said.
+/// Differences from the flag that runs to the file's version.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FileRecord<'a> {
-    /// Members of the flag, companies apart, that the file said otherwise; null: not at all.
+    /// Members of the flag, companies apart, that differ in the file; null: absent there.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     said: Map<String, Value>,
     #[serde(default, skip_serializing_if = "ListChange::is_empty")]
@@ -77,6 +79,8 @@ struct FileRecord<'a> {
     deny: ListChange,
     #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
     conflicts: Cow<'a, [KeptConflict]>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    shared: Cow<'a, BTreeMap<String, String>>,
 }
 
 impl Serialize for Flag {
@@ -91,7 +95,7 @@ impl Serialize for Flag {
     }
 }
 
-/// The canonical definitions without what a store keeps. Flags are not copied: their lists may be long.
+/// The canonical definitions without the state that a store keeps. Flags are not copied: their lists may be long.
 pub(super) fn without_state(definitions: &Definitions) -> Vec<u8> {
     #[derive(Serialize)]
     struct Plain<'a> {
@@ -120,6 +124,7 @@ fn record<'a>(flag: &'a Flag, state: Option<StateRecord<'a>>) -> FlagRecord<'a> 
         plan: flag.plan.as_ref().map(Cow::Borrowed),
         guard: flag.guard.as_ref().map(Cow::Borrowed),
         managed: flag.managed,
+        was: flag.was.as_deref().map(Cow::Borrowed),
         state,
     }
 }
@@ -142,6 +147,7 @@ impl<'de> Deserialize<'de> for Flag {
             plan: record.plan.map(Cow::into_owned),
             guard: record.guard.map(Cow::into_owned),
             managed: record.managed,
+            was: record.was.map(Cow::into_owned),
             state: FlagState::default(),
             written: Written::ALL,
         };
@@ -174,6 +180,7 @@ fn file_record<'a>(flag: &Flag, file: &'a FileState) -> Result<FileRecord<'a>, s
         allow: change(&flag.companies.allow, &base.companies.allow),
         deny: change(&flag.companies.deny, &base.companies.deny),
         conflicts: Cow::Borrowed(&file.conflicts),
+        shared: Cow::Borrowed(&file.shared),
     })
 }
 
@@ -193,10 +200,10 @@ fn file_state(flag: &Flag, file: FileRecord) -> Result<FileState, serde_json::Er
     };
     base.companies.allow = changed(&flag.companies.allow, &file.allow);
     base.companies.deny = changed(&flag.companies.deny, &file.deny);
-    Ok(FileState { base, conflicts: file.conflicts.into_owned() })
+    Ok(FileState { base, conflicts: file.conflicts.into_owned(), shared: file.shared.into_owned() })
 }
 
-/// The flag's members but for its companies and its state.
+/// The flag's members without its companies and its state.
 fn members(flag: &Flag) -> Result<Map<String, Value>, serde_json::Error> {
     let mut record = record(flag, None);
     record.companies = Cow::Owned(Companies::default());
@@ -222,16 +229,17 @@ fn same_but_for_companies(a: &Flag, b: &Flag) -> bool {
         plan,
         guard,
         managed,
+        was,
         state: _,
         written: _,
     } = a;
     (description, owner, enabled, rollout) == (&b.description, &b.owner, &b.enabled, &b.rollout)
         && (requires, rules, schedule, variants) == (&b.requires, &b.rules, &b.schedule, &b.variants)
         && (emergency, expires, plan) == (&b.emergency, &b.expires, &b.plan)
-        && (guard, managed) == (&b.guard, &b.managed)
+        && (guard, managed, was) == (&b.guard, &b.managed, &b.was)
 }
 
-/// From one sorted list to another.
+/// The difference between two sorted lists.
 fn change(from: &[CompanyId], to: &[CompanyId]) -> ListChange {
     if from == to {
         return ListChange::default();

@@ -1,4 +1,4 @@
-//! What flags and segments must not say of each other.
+//! Checks of references between flags and segments.
 
 use super::check::is_off_for_all;
 use super::condition::Condition;
@@ -10,11 +10,13 @@ use super::reader::clip;
 use super::report::Findings;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-/// Checks references, cycles, and what flags come to once segments and prerequisites are followed.
+/// Checks references and cycles, then flags with their segments and prerequisites followed.
 pub(super) fn check(definitions: &Definitions, links: &Links, today: i64, findings: &mut Findings) {
-    known(&links.requires, &links.flags, "flag", findings);
-    known(&links.nested, &links.segments, "segment", findings);
-    known(&links.used, &links.segments, "segment", findings);
+    let renamed = former_keys(links, findings);
+    known(&links.requires, &links.flags, &renamed, "flag", findings);
+    let none = HashMap::new();
+    known(&links.nested, &links.segments, &none, "segment", findings);
+    known(&links.used, &links.segments, &none, "segment", findings);
 
     let segments = Graph::new(&links.nested);
     if segments.cycles("uses", findings) == 0 {
@@ -26,8 +28,31 @@ pub(super) fn check(definitions: &Definitions, links: &Links, today: i64, findin
     }
 }
 
-/// Every name that is used is defined.
-fn known(links: &[Link], defined: &HashMap<String, Id>, what: &str, findings: &mut Findings) {
+/// Checks that no former key is a flag's, or that of two flags. Returns the current keys of renamed flags by the former ones.
+fn former_keys<'l>(links: &'l Links, findings: &mut Findings) -> HashMap<&'l str, &'l str> {
+    let mut renamed: HashMap<&str, &str> = HashMap::new();
+    for Link { from, to, at } in &links.was {
+        if **from == **to {
+            let advice = "\"was\" names the key that the flag had before";
+            findings.error_with(*at, format!("{from} was {}, its own key", clip(to)), advice.to_owned());
+        } else if links.flags.contains_key(to) {
+            let message = format!("{from} was {}, which is a flag as well", clip(to));
+            findings.error_with(*at, message, "remove that flag, or \"was\" if both are meant".to_owned());
+        } else if let Some(other) = renamed.insert(to, from) {
+            findings.error(*at, format!("{from} and {other} both say that they were {}", clip(to)));
+        }
+    }
+    renamed
+}
+
+/// Checks that every name that is used is defined.
+fn known(
+    links: &[Link],
+    defined: &HashMap<String, Id>,
+    renamed: &HashMap<&str, &str>,
+    what: &str,
+    findings: &mut Findings,
+) {
     let mut unknown = links.iter().filter(|link| !defined.contains_key(&link.to)).peekable();
     if unknown.peek().is_none() {
         return;
@@ -35,13 +60,14 @@ fn known(links: &[Link], defined: &HashMap<String, Id>, what: &str, findings: &m
     let mut names: Vec<&str> = defined.keys().map(String::as_str).collect();
     names.sort_unstable();
     for link in unknown {
-        let hint = findings.suggestion(&link.to, names.iter().copied());
+        let now = renamed.get(link.to.as_str()).map(|now| format!("it is called \"{now}\" now"));
+        let hint = now.or_else(|| findings.suggestion(&link.to, names.iter().copied()));
         let message = format!("unknown {what} \"{}\"", clip(&link.to).escape_debug());
         findings.error_with(link.at, message, hint);
     }
 }
 
-/// Who names whom.
+/// References between names.
 struct Graph<'d> {
     next: BTreeMap<&'d str, Vec<&'d Link>>,
 }
@@ -59,7 +85,7 @@ impl<'d> Graph<'d> {
         self.next.get(name).map_or(&[], Vec::as_slice)
     }
 
-    /// Reports every link that closes a cycle, with the way round. Does not recurse: a chain may be as long as the document.
+    /// Reports every link that closes a cycle, with the whole cycle. Does not recurse: a chain may be as long as the document.
     fn cycles(&self, verb: &str, findings: &mut Findings) -> usize {
         let mut count = 0;
         let mut done: HashSet<&str> = HashSet::new();
@@ -89,7 +115,7 @@ impl<'d> Graph<'d> {
         count
     }
 
-    /// All that is reached from a name, itself not included, in the order of the links; at most `most` of it.
+    /// All names reached from a name, without itself, in the order of the links; at most `most`.
     fn reached(&self, name: &'d str, most: usize) -> Vec<&'d str> {
         let mut seen: HashSet<&str> = HashSet::from([name]);
         let mut reached: Vec<&str> = Vec::new();
@@ -108,7 +134,7 @@ impl<'d> Graph<'d> {
     }
 }
 
-/// "a requires itself: a → b → a".
+/// Describes a cycle: "a requires itself: a → b → a".
 fn circle<'a>(verb: &str, way: impl Iterator<Item = &'a str>, length: usize, first: &str) -> String {
     const MOST: usize = 12;
     let mut names: Vec<_> = way.take(MOST).map(clip).collect();
@@ -119,7 +145,7 @@ fn circle<'a>(verb: &str, way: impl Iterator<Item = &'a str>, length: usize, fir
     format!("{} {verb} itself: {}", clip(first), names.join(" → "))
 }
 
-/// What a condition comes to once each segment stands where it is named.
+/// The size of a condition with every segment inlined.
 #[derive(Debug, Clone, Copy, Default)]
 struct Size {
     comparisons: usize,
@@ -146,11 +172,11 @@ impl Size {
     }
 }
 
-/// No flag's rules come to more than the limits allow, which segments that name each other reach quickly.
+/// Checks that no flag's rules exceed the limits, which segments that name each other reach quickly.
 fn sizes(definitions: &Definitions, links: &Links, graph: &Graph, findings: &mut Findings) {
     let mut sizes: HashMap<&str, Size> = HashMap::new();
     for start in definitions.segments.keys() {
-        // A segment is measured after those that it uses. There are no cycles, so that this ends.
+        // A segment is measured after those that it uses. There are no cycles, so this ends.
         let mut due = vec![(start.as_str(), false)];
         while let Some((name, ready)) = due.pop() {
             if sizes.contains_key(name) {
@@ -192,7 +218,7 @@ fn sizes(definitions: &Definitions, links: &Links, graph: &Graph, findings: &mut
     }
 }
 
-/// No flag requires too many others, and none is on for nobody.
+/// Checks that no flag requires too many others, and that no enabled flag is off for every company.
 fn closures(definitions: &Definitions, links: &Links, graph: &Graph, today: i64, findings: &mut Findings) {
     let off: HashSet<&str> = definitions
         .flags
@@ -214,7 +240,7 @@ fn closures(definitions: &Definitions, links: &Links, graph: &Graph, today: i64,
         if !flag.enabled {
             continue;
         }
-        // A flag with a plan is on for somebody as soon as that is started.
+        // A flag with a plan is on for some companies as soon as the plan is started.
         if off.contains(key.as_str()) && flag.plan.is_none() {
             let advice = "raise its percentage, allow a company, or disable it".to_owned();
             findings.warning(at, format!("{key} is enabled, but on for nobody"), advice);

@@ -1,4 +1,4 @@
-//! What is wrong with a document, and where.
+//! Problems of a document, with their places.
 
 use super::limits;
 use super::names::nearest;
@@ -7,35 +7,35 @@ use serde::Serialize;
 use std::collections::HashSet;
 use std::fmt;
 
-/// Whether a problem stops the definitions from being published.
+/// Severity of a problem: errors stop the definitions from being published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// It does.
+    /// Stops the publish.
     Error,
-    /// It does not, but it is probably not meant.
+    /// Allows the publish, but is probably a mistake.
     Warning,
 }
 
-/// One problem.
+/// A problem at one place of the text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct Problem {
-    /// Error or warning.
+    /// Errors stop a publish; warnings do not.
     pub severity: Severity,
-    /// The file, as it was named to [`parse`](super::parse).
+    /// The file's name as given to [`parse`](super::parse).
     pub file: String,
-    /// From 1.
+    /// Line, from 1.
     pub line: usize,
-    /// From 1, in characters.
+    /// Column, from 1, in characters.
     pub column: usize,
     /// The JSON pointer (RFC 6901) of the value in the file.
     pub pointer: String,
-    /// What was found and what was expected.
+    /// The value found and the one expected.
     pub message: String,
-    /// What to do about it, or the nearest name that is known.
+    /// The way out, or the nearest known name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
-    /// The environments in which it shows, where it does not show in the document without any.
+    /// The environments that have it, if the document without an environment does not.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub environments: Vec<String>,
 }
@@ -45,41 +45,41 @@ pub struct Problem {
 pub struct Report {
     /// At most 1,000 of each severity.
     pub problems: Vec<Problem>,
-    /// Further problems, counted only.
+    /// Number of further problems, which are not kept.
     #[serde(skip_serializing_if = "is_zero")]
     pub omitted: usize,
 }
 
-/// How many problems the text of a report shows.
+/// Maximum number of problems in the text of a report.
 const SHOWN: usize = 100;
 
 impl Report {
-    /// A report of one error.
+    /// A report that holds one error.
     pub(super) fn of(problem: Problem) -> Self {
         Self { problems: vec![problem], omitted: 0 }
     }
 
-    /// Whether nothing was found.
+    /// True if there are no problems.
     pub fn is_empty(&self) -> bool {
         self.problems.is_empty() && self.omitted == 0
     }
 
-    /// Whether any problem stops a publish.
+    /// True if a problem stops a publish.
     pub fn has_errors(&self) -> bool {
         self.errors() > 0
     }
 
-    /// How many errors the report holds.
+    /// Number of errors in the report.
     pub fn errors(&self) -> usize {
         self.problems.iter().filter(|problem| problem.severity == Severity::Error).count()
     }
 
-    /// How many warnings the report holds.
+    /// Number of warnings in the report.
     pub fn warnings(&self) -> usize {
         self.problems.len() - self.errors()
     }
 
-    /// Adds the problems of another report on the same file; one that is here already is not shown twice.
+    /// Adds the problems of another report on the same file; duplicates are dropped.
     pub fn merge(&mut self, other: Report) {
         let known: HashSet<_> = self.problems.iter().map(identity).collect();
         self.problems
@@ -88,8 +88,7 @@ impl Report {
         self.omitted = self.omitted.max(other.omitted);
     }
 
-    /// As [`merge`](Self::merge), and says of the problems that are new, or were new with another environment, that they
-    /// show in this one.
+    /// Merges like [`merge`](Self::merge), and adds the environment to the problems that are new, or were new with another environment.
     pub(super) fn merge_environment(&mut self, mut other: Report, environment: &str) {
         for problem in &mut other.problems {
             problem.environments = vec![clip(environment).into_owned()];
@@ -133,7 +132,7 @@ impl fmt::Display for Problem {
             Some(advice) => write!(f, ": {advice}")?,
             None => {}
         }
-        // Within an environment's own text the pointer says it already.
+        // The pointer already names the environment within its own text.
         if !self.environments.is_empty() && !self.pointer.starts_with("/environments/") {
             write!(f, " [in {}]", self.environments.join(", "))?;
         }
@@ -141,7 +140,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// By which a problem is known again.
+/// The parts by which equal problems are recognized.
 fn identity(problem: &Problem) -> (Severity, String, usize, usize, String) {
     (problem.severity, problem.file.clone(), problem.line, problem.column, problem.message.clone())
 }
@@ -159,17 +158,17 @@ pub(super) struct Finding {
     pub hint: Option<String>,
 }
 
-/// Problems as they are found. Memory stays bounded whatever the document.
+/// Problems found so far. Memory stays bounded whatever the document.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Findings {
     pub list: Vec<Finding>,
     errors: usize,
     warnings: usize,
-    /// Names that were looked at for one that is near.
+    /// Names compared so far in search of near ones.
     compared: usize,
 }
 
-/// How many names are looked at, in all, for one that is near. It takes a second or so.
+/// Maximum number of names compared, in all, in search of near ones: about a second.
 const PATIENCE: usize = 500_000;
 
 impl Findings {
@@ -196,12 +195,12 @@ impl Findings {
         }
     }
 
-    /// How many errors there are, kept or only counted.
+    /// Number of errors, kept or only counted.
     pub fn errors(&self) -> usize {
         self.errors
     }
 
-    /// The nearest of the known names, as a question; none once the search has taken too long.
+    /// The nearest of the known names, as a question; none once `PATIENCE` is used up.
     pub fn suggestion<'a>(
         &mut self,
         name: &str,
@@ -214,7 +213,7 @@ impl Findings {
         nearest(name, known).map(|near| format!("did you mean \"{near}\"?"))
     }
 
-    /// Whether so many errors are known that a further one is only counted. What is costly to say need not be said.
+    /// True if further errors are only counted; costly messages are then not needed.
     pub fn is_full(&self) -> bool {
         self.errors >= limits::PROBLEMS
     }

@@ -1,13 +1,13 @@
-//! The fields that a text writes of a flag.
+//! The set of fields that a flag's text writes.
 
-/// A set of fields. It is no part of what a flag says: flags that say the same are equal, however much of it is written out.
+/// A set of fields. It is no part of a flag's meaning: flags with the same values are equal, however much of them is written out.
 #[derive(Debug, Clone, Copy)]
 pub struct Written(u32);
 
 impl Written {
-    /// Every field: a flag that was not read from a text says all of itself.
+    /// Every field: a flag that was not read from a text has all of them.
     pub const ALL: Written = Written(u32::MAX);
-    /// No field.
+    /// The empty set.
     pub const NONE: Written = Written(0);
     /// `enabled`.
     pub const ENABLED: Written = Written(1);
@@ -43,13 +43,15 @@ impl Written {
     pub const DESCRIPTION: Written = Written(1 << 15);
     /// `owner`.
     pub const OWNER: Written = Written(1 << 16);
+    /// `was`.
+    pub const WAS: Written = Written(1 << 17);
 
-    /// Whether all of those fields are written.
+    /// True if all of those fields are written.
     pub const fn has(self, fields: Written) -> bool {
         self.0 & fields.0 == fields.0
     }
 
-    /// Adds fields where the condition holds.
+    /// Adds fields if the condition holds.
     pub(super) fn add(&mut self, fields: Written, condition: bool) {
         self.0 |= if condition { fields.0 } else { 0 };
     }
@@ -61,7 +63,7 @@ impl Default for Written {
     }
 }
 
-/// How much is written makes no difference between two flags.
+/// Always equal, so that two flags differ only in their values.
 impl PartialEq for Written {
     fn eq(&self, _: &Self) -> bool {
         true

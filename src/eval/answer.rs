@@ -1,4 +1,4 @@
-//! The order in which things decide.
+//! Evaluates a flag, step by step in the order of decision.
 
 use super::bucket::{bucket, crc32_bucket};
 use super::condition::{self, holds, read};
@@ -9,10 +9,10 @@ use crate::snapshot::format::{
 };
 use crate::snapshot::{FlagId, Snapshot, ValueRef, VariantRef, key_hash};
 
-/// The threshold that everybody is below.
+/// The threshold above every bucket.
 const FULL: u32 = 100_000;
 
-/// Who asks, and when.
+/// The company, its attributes and the time of a question.
 #[derive(Debug, Clone, Copy)]
 pub struct Question<'a, C: ?Sized> {
     /// The company, if there is one.
@@ -23,43 +23,43 @@ pub struct Question<'a, C: ?Sized> {
     pub now: i64,
 }
 
-/// Why a flag is on or off.
+/// The reason for an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Reason {
     /// No snapshot was ever loaded.
     NoSnapshot,
-    /// The snapshot has no such flag.
+    /// The snapshot has no flag of that key.
     UnknownFlag,
     /// The flag is killed in the head.
     Killed,
-    /// Everything is stopped and the flag does not keep through it.
+    /// Everything is stopped and the flag has no `"emergency": "keep"`.
     EmergencyStop,
-    /// Not enabled.
+    /// The flag is not enabled.
     Disabled,
-    /// A flag that it requires is off.
+    /// A required flag is off.
     Prerequisite,
     /// The company is on the deny list.
     Denied,
     /// The company is on the allow list.
     Allowed,
-    /// A rule's condition held.
+    /// A rule's condition holds.
     Rule,
-    /// The bucket is the company's, and there is none.
+    /// The bucket needs a company, and the question has none.
     NoCompany,
-    /// The bucket is an attribute's, and it is missing.
+    /// The bucket needs an attribute that is missing.
     NoKey,
     /// The percentage is 100.
     Full,
     /// The bucket is below the percentage.
     RolloutIn,
-    /// It is not.
+    /// The bucket is not below the percentage.
     RolloutOut,
-    /// The process was told what to answer, for a test.
+    /// The process overrides the answer, for a test.
     Override,
 }
 
 impl Reason {
-    /// Every reason, in the order in which they decide.
+    /// Every reason, in the order of decision.
     pub const ALL: [Reason; 15] = [
         Reason::NoSnapshot,
         Reason::UnknownFlag,
@@ -78,7 +78,7 @@ impl Reason {
         Reason::Override,
     ];
 
-    /// As PHP and the command show it.
+    /// The name in PHP and in commands.
     pub fn as_str(self) -> &'static str {
         match self {
             Reason::NoSnapshot => "no_snapshot",
@@ -100,31 +100,31 @@ impl Reason {
     }
 }
 
-/// An answer and how it came about.
+/// An answer and its explanation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Answer {
-    /// On or off.
+    /// True if the flag is on.
     pub on: bool,
-    /// What decided.
+    /// The deciding step.
     pub reason: Reason,
-    /// The rule that decided, by its place in the flag.
+    /// The rule that decided, by its index in the flag.
     pub rule: Option<u32>,
     /// The bucket that decided, 0 to 99,999.
     pub bucket: Option<u32>,
     /// The percentage that decided, in thousandths: 0 to 100,000.
     pub percentage: Option<u32>,
-    /// The required flag that is off: the first in an order where a flag comes after those that it requires.
+    /// The required flag that is off: the first in an order in which a flag comes after those that it requires.
     pub blocker: Option<FlagId>,
 }
 
 impl Answer {
-    /// Off, for a reason that needs no more words.
+    /// An answer "off" without further details.
     pub const fn off(reason: Reason) -> Answer {
         Answer { on: false, reason, rule: None, bucket: None, percentage: None, blocker: None }
     }
 }
 
-/// Answers a question about one flag, with everything that `explain` tells.
+/// Answers a question about one flag, with all details that `explain` shows.
 pub fn evaluate<C: Context + ?Sized>(
     snapshot: &Snapshot,
     switches: &Switches,
@@ -147,7 +147,7 @@ pub fn evaluate<C: Context + ?Sized>(
     decide(snapshot, record, question)
 }
 
-/// Whether the flag is on: what [`evaluate`] says, by the shortest way.
+/// True if the flag is on. Agrees with [`evaluate`], by the shortest path.
 #[inline]
 pub fn enabled<C: Context + ?Sized>(
     snapshot: &Snapshot,
@@ -160,8 +160,8 @@ pub fn enabled<C: Context + ?Sized>(
     quick.map_or_else(|| evaluate(snapshot, switches, flag, question).on, |answer| answer & 1 == 1)
 }
 
-/// The answer of a flag that nobody killed or stopped, if its record alone decides, in bit 0: 1 on, 0 off. An int, since of a
-/// bool the compiler makes a branch, and nobody predicts the outcome of a 50 % rollout: that took half again as long.
+/// The answer for a flag that is neither killed nor stopped, if its record alone decides, in bit 0: 1 on, 0 off. An int, since the
+/// compiler turns a bool into a branch, and the outcome of a 50 % rollout is unpredictable: that took 1.5 × as long.
 #[inline(always)]
 pub(crate) fn quick(snapshot: &Snapshot, record: &FlagRecord, company: Option<Key<'_>>) -> Option<u32> {
     match (record.shape, company) {
@@ -179,8 +179,8 @@ fn in_rollout(record: &FlagRecord, key: Key<'_>) -> u32 {
     bucket(key, record.seed.get()).wrapping_sub(record.threshold.get()) >> 31
 }
 
-/// Apart, so that the commonest questions do not pay for its registers. Further bits say by what: 1 denied, 2 allowed,
-/// 3 everybody.
+/// Kept out of line, so that the most common questions do not pay for its registers. The further bits give the reason: 1 denied, 2
+/// allowed, 3 everybody.
 #[inline(never)]
 fn by_lists_and_rollout(snapshot: &Snapshot, record: &FlagRecord, key: Key<'_>) -> u32 {
     if snapshot.lists_key(record.deny.get(), key) {
@@ -192,7 +192,7 @@ fn by_lists_and_rollout(snapshot: &Snapshot, record: &FlagRecord, key: Key<'_>) 
     }
 }
 
-/// Steps 3 to 5: what turns a flag off whoever asks.
+/// Steps 3 to 5: switches that turn a flag off for every question.
 fn switched_off(switches: &Switches, flag: FlagId, record: &FlagRecord) -> Option<Reason> {
     if switches.killed(flag) {
         Some(Reason::Killed)
@@ -205,7 +205,7 @@ fn switched_off(switches: &Switches, flag: FlagId, record: &FlagRecord) -> Optio
     }
 }
 
-/// Every flag that must be on, those that others of them require first.
+/// Every flag that must be on, each after those that it requires.
 fn requires<'a>(snapshot: &'a Snapshot, record: &FlagRecord) -> impl Iterator<Item = u32> + use<'a> {
     let (first, count) = (record.requires.get() as usize, record.requires_count.get() as usize);
     snapshot.links.slice(first, count).unwrap_or(&[]).iter().map(|link| link.get())
@@ -242,7 +242,7 @@ fn decide<C: Context + ?Sized>(
     share(snapshot, record, threshold(snapshot, record, question.now), question)
 }
 
-/// Steps 10 to 12: by a percentage.
+/// Steps 10 to 12: by percentage.
 fn share<C: Context + ?Sized>(
     snapshot: &Snapshot,
     record: &FlagRecord,
@@ -264,7 +264,7 @@ fn share<C: Context + ?Sized>(
     Answer { on, reason, bucket: Some(bucket), ..answer }
 }
 
-/// What the rollout hashes: the company, or the attribute that `by` names.
+/// The key that the rollout hashes: the company, or the attribute that `by` names.
 fn rollout_key<'a, C: Context + ?Sized>(
     snapshot: &'a Snapshot,
     record: &FlagRecord,
@@ -280,7 +280,7 @@ fn rollout_key<'a, C: Context + ?Sized>(
     }
 }
 
-/// The rollout's threshold at that instant: the last step that has come, else what the rollout says.
+/// The rollout's threshold at that instant: that of the last step that has come, else the rollout's own.
 fn threshold(snapshot: &Snapshot, record: &FlagRecord, now: i64) -> u32 {
     let (first, count) = (record.steps.get() as usize, record.steps_count.get() as usize);
     let steps = snapshot.steps.slice(first, count).unwrap_or(&[]);
@@ -291,8 +291,8 @@ fn threshold(snapshot: &Snapshot, record: &FlagRecord, now: i64) -> u32 {
     }
 }
 
-/// Whether the flag could be on for anyone at that instant: it and all that it requires are neither killed,
-/// stopped nor disabled, and each has some way to on.
+/// True if the flag could be on for anyone at that instant: it and all that it requires are neither killed, stopped nor disabled, and
+/// each has some way to on.
 pub fn possible(snapshot: &Snapshot, switches: &Switches, flag: FlagId, now: i64) -> bool {
     let open = |flag: FlagId| {
         snapshot.flag(flag).is_some_and(|record| {
@@ -306,7 +306,7 @@ pub fn possible(snapshot: &Snapshot, switches: &Switches, flag: FlagId, now: i64
     open(flag) && requires(snapshot, record).all(|link| open(FlagId(link)))
 }
 
-/// The variant that a flag which is on shows to the question; none if it has none, or nothing to draw by.
+/// The variant of a flag that is on for the question; `None` if it has no variants, or no key to draw by.
 pub fn variant<'a, C: Context + ?Sized>(
     snapshot: &'a Snapshot,
     flag: FlagId,
@@ -322,7 +322,7 @@ pub fn variant<'a, C: Context + ?Sized>(
     Some(variant_ref(snapshot, drawn))
 }
 
-/// The flag's variant of that name.
+/// Finds the flag's variant by name.
 pub fn variant_named<'a>(snapshot: &'a Snapshot, flag: FlagId, name: &[u8]) -> Option<VariantRef<'a>> {
     let record = snapshot.flag(flag)?;
     let found = variants(snapshot, record)
@@ -345,17 +345,17 @@ fn variant_ref<'a>(snapshot: &'a Snapshot, variant: &VariantRecord) -> VariantRe
     }
 }
 
-/// An attribute that is in the question and could not be compared.
+/// An attribute of the question that could not be compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unknown<'a> {
-    /// Its name; `company` for the question's company.
+    /// The attribute's name; `company` for the question's company.
     pub attribute: &'a str,
-    /// What it has to be: "a number".
+    /// The kind of value needed: "a number".
     pub expected: &'static str,
 }
 
-/// Calls `found` with the attributes that made conditions unknown, or that the rollout's `by` could not hash, on the way to
-/// the answer of [`evaluate`]: those that are there, not those that are missing. An attribute may come several times.
+/// Calls `found` with the attributes that made conditions unknown, or that the rollout's `by` could not hash, on the way to the answer
+/// of [`evaluate`]: attributes that are present, not missing ones. An attribute may come several times.
 pub fn unknown<'a, C: Context + ?Sized>(
     snapshot: &'a Snapshot,
     switches: &Switches,
@@ -381,7 +381,7 @@ pub fn unknown<'a, C: Context + ?Sized>(
     unknown_of(snapshot, record, question, &mut found);
 }
 
-/// The attributes that one flag's own steps could not compare.
+/// Calls `found` with the attributes that one flag's own steps could not compare.
 fn unknown_of<'a, C: Context + ?Sized>(
     snapshot: &'a Snapshot,
     record: &FlagRecord,
@@ -422,7 +422,7 @@ fn unknown_of<'a, C: Context + ?Sized>(
     }
 }
 
-/// The attributes that the flag, or one that it requires, can read and the question lacks; sorted.
+/// The attributes that the flag and its requirements can read and the question lacks; sorted.
 pub fn missing<'a, C: Context + ?Sized>(
     snapshot: &'a Snapshot,
     flag: FlagId,
@@ -433,7 +433,7 @@ pub fn missing<'a, C: Context + ?Sized>(
     })
 }
 
-/// The name of the flag's rule at that place, if it has one.
+/// The name of the flag's rule at that index, if it has one.
 pub fn rule_name(snapshot: &Snapshot, flag: FlagId, rule: u32) -> Option<&str> {
     let rule = rules(snapshot, snapshot.flag(flag)?).get(rule as usize)?;
     (rule.name_length.get() != 0).then(|| snapshot.text(rule.name_offset.get(), rule.name_length.get()))

@@ -1,9 +1,9 @@
-//! Where a key falls in a rollout. Frozen: a change here moves companies in and out of features.
+//! Maps a key to its bucket in a rollout. Frozen: a change here moves companies in and out of features.
 
 use super::Key;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64, xxh3_64_with_seed};
 
-/// How many buckets there are.
+/// Number of buckets.
 pub const BUCKETS: u32 = 100_000;
 
 /// The seed of a rollout: XXH3-64 of its salt.
@@ -11,7 +11,7 @@ pub fn seed(salt: &[u8]) -> u64 {
     xxh3_64(salt)
 }
 
-/// The seed by which variants are drawn: XXH3-64 of the salt followed by `:variant`.
+/// The seed for drawing variants: XXH3-64 of the salt followed by `:variant`.
 pub fn variant_seed(salt: &[u8]) -> u64 {
     let mut hash = Xxh3::new();
     hash.update(salt);
@@ -40,8 +40,8 @@ pub fn crc32_bucket(key: Key<'_>) -> u32 {
     crc32fast::hash(bytes) % 100 * 1000
 }
 
-/// XXH3-64 of the eight little-endian bytes of `int`: the branch of the algorithm for 4 to 8 bytes
-/// (`XXH3_len_4to8_64b` in xxHash 0.8), written out because the general function costs as much as all the rest of a call.
+/// XXH3-64 of the eight little-endian bytes of `int`: the branch of the algorithm for 4 to 8 bytes (`XXH3_len_4to8_64b` in xxHash 0.8),
+/// written out because the general function costs as much as the rest of a call.
 #[inline(always)]
 fn xxh3_64_of_int(int: i64, seed: u64) -> u64 {
     // Bytes 8 to 15 of XXH3's default secret, XORed with bytes 16 to 23.

@@ -9,7 +9,7 @@ use crate::snapshot::format::{
 };
 use std::cmp::Ordering;
 
-/// Whether the rule's condition is true. At most as many comparisons as the rule has tests.
+/// True if the rule's condition holds. Takes at most as many comparisons as the rule has tests.
 pub(super) fn holds<C: Context + ?Sized>(
     snapshot: &Snapshot,
     rule: &RuleRecord,
@@ -21,7 +21,7 @@ pub(super) fn holds<C: Context + ?Sized>(
     }
     let Some(tests) = snapshot.tests.slice(rule.tests.get() as usize, count as usize) else { return false };
     let mut at = 0;
-    // Forward jumps end by themselves; the bound holds for bytes that changed under a shared mapping.
+    // Forward jumps terminate; the bound is for bytes that changed under a shared mapping.
     for _ in 0..count {
         let Some(test) = tests.get(at as usize) else { break };
         at = match outcome(snapshot, test, question) {
@@ -33,11 +33,11 @@ pub(super) fn holds<C: Context + ?Sized>(
     at == JUMP_HOLDS
 }
 
-/// The tests of the longest rule there is, a bit each.
+/// Words for the tests of the longest rule, a bit each.
 const REACHABLE_WORDS: usize = (MAX_TESTS as usize).div_ceil(64);
 
-/// The rest of a rule from a comparison that is unknown: true if the condition holds whichever way each unknown comparison
-/// goes. Each comparison stands once in its program, so that is Kleene's logic exactly.
+/// Evaluates the rest of a rule from an unknown comparison on: true if the condition holds whichever way each unknown comparison goes.
+/// Each comparison occurs once in its program, so this is exactly Kleene's logic.
 #[cold]
 #[inline(never)]
 fn holds_either_way<C: Context + ?Sized>(
@@ -49,7 +49,7 @@ fn holds_either_way<C: Context + ?Sized>(
     walk(snapshot, tests, start, question, |_, jumps| jumps.iter().all(Jump::may_hold))
 }
 
-/// Calls `found` with the tests that are unknown although their attribute is there; whether the rule's condition is true.
+/// Calls `found` with the tests that are unknown although their attribute is present; returns true if the condition holds.
 pub(super) fn unknown<C: Context + ?Sized>(
     snapshot: &Snapshot,
     rule: &RuleRecord,
@@ -71,7 +71,7 @@ pub(super) fn unknown<C: Context + ?Sized>(
     holds
 }
 
-/// Where a comparison goes.
+/// Target of a comparison.
 #[derive(Clone, Copy)]
 enum Jump {
     Holds,
@@ -80,7 +80,7 @@ enum Jump {
 }
 
 impl Jump {
-    /// `jump` of the test at `position`. A jump that is not forward, which only changed bytes of a shared mapping can hold, fails.
+    /// Reads `jump` of the test at `position`. A jump that is not forward, possible only if bytes of a shared mapping changed, fails.
     fn new(jump: u32, position: usize, count: usize) -> Jump {
         match jump {
             JUMP_HOLDS => Jump::Holds,
@@ -94,7 +94,7 @@ impl Jump {
     }
 }
 
-/// The tests that a walk gets to, a bit each.
+/// The tests that a walk reaches, a bit each.
 struct Reached([u64; REACHABLE_WORDS]);
 
 impl Reached {
@@ -109,8 +109,8 @@ impl Reached {
     }
 }
 
-/// Visits every test that is reached from `start` in one pass, with the one jump it takes or, where it is unknown, both. Ends
-/// when `visit` returns false; returns whether it never did.
+/// Visits every test reachable from `start` in one pass, with the one jump it takes or both if it is unknown. Ends when `visit` returns
+/// false; returns true if it never did.
 fn walk<C: Context + ?Sized>(
     snapshot: &Snapshot,
     tests: &[TestRecord],
@@ -118,7 +118,7 @@ fn walk<C: Context + ?Sized>(
     question: &Question<'_, C>,
     mut visit: impl FnMut(&TestRecord, &[Jump]) -> bool,
 ) -> bool {
-    // Longer only where bytes of a shared mapping changed; what leads behind the end fails.
+    // Longer only if bytes of a shared mapping changed; jumps past the end fail.
     let tests = tests.get(..MAX_TESTS as usize).unwrap_or(tests);
     if start >= tests.len() {
         return false;
@@ -149,7 +149,7 @@ fn walk<C: Context + ?Sized>(
     true
 }
 
-/// What the test's attribute has to be: "a number".
+/// The kind of value that the test needs: "a number".
 pub(super) fn expected(test: &TestRecord) -> &'static str {
     match (test.operation, test.operand) {
         (op::BEFORE | op::AFTER, _) => "a time",
@@ -173,7 +173,7 @@ pub(super) fn expected(test: &TestRecord) -> &'static str {
     }
 }
 
-/// What the test says of the question; none where that is unknown: the attribute is missing, or does not compare with the operand.
+/// The test's result for the question; `None` if unknown: the attribute is missing, or does not compare with the operand.
 #[inline(always)]
 fn outcome<C: Context + ?Sized>(
     snapshot: &Snapshot,
@@ -268,7 +268,7 @@ fn compare(value: Attribute<'_>, other: Attribute<'_>) -> Option<Ordering> {
     }
 }
 
-/// Whether the set holds the value; none if the set has nothing of its kind to compare with, or it is NaN.
+/// True if the set holds the value; `None` if the set has no value of its kind to compare with, or it is NaN.
 fn in_set(snapshot: &Snapshot, test: &TestRecord, value: Attribute<'_>) -> Option<bool> {
     let (a, b) = (test.a.get(), test.b.get());
     let (first, numbers, texts, bools) =
@@ -315,12 +315,12 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
     part.is_empty() || text.windows(part.len()).any(|window| window == part)
 }
 
-/// An attribute's value as microseconds since 1970: `now` is that already; else RFC 3339, or Unix seconds.
+/// An attribute's value as microseconds since 1970, the unit of `now`; others are RFC 3339, or Unix seconds.
 fn instant(test: &TestRecord, value: Attribute<'_>) -> Option<i64> {
     match value {
         Attribute::Int(micros) if test.attribute.get() == ATTRIBUTE_NOW => Some(micros),
         Attribute::Int(seconds) => Some(seconds.saturating_mul(1_000_000)),
-        // Beyond the range it stays there: `as` saturates.
+        // Saturates beyond the range, by `as`.
         Attribute::Float(seconds) if !seconds.is_nan() => Some((seconds * 1e6).floor() as i64),
         Attribute::Text(text) => time::parse_rfc3339(text),
         _ => None,

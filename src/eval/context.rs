@@ -1,19 +1,19 @@
-//! What the question says beside the company.
+//! Attributes of a question besides the company.
 
 use std::cmp::Ordering;
 
 /// An attribute's value.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Attribute<'a> {
-    /// Not there.
+    /// The question lacks it.
     Missing,
-    /// There, but of a type that nothing compares with, such as a list: every condition on it is unknown.
+    /// Present, but of a type that nothing compares with, such as a list: every condition on it is unknown.
     Incomparable,
     /// A boolean.
     Bool(bool),
     /// An integer.
     Int(i64),
-    /// A float; NaN is as [`Attribute::Incomparable`].
+    /// A float; NaN counts as [`Attribute::Incomparable`].
     Float(f64),
     /// Bytes, which need not be UTF-8.
     Text(&'a [u8]),
@@ -49,7 +49,7 @@ impl<C: Context + ?Sized> Context for &C {
     }
 }
 
-/// How two numbers compare by value, an int never rounded; none if either is NaN or no number.
+/// Compares two numbers by value, an int never rounded; `None` if either is NaN or no number.
 pub(crate) fn compare_numbers(a: Attribute<'_>, b: Attribute<'_>) -> Option<Ordering> {
     match (a, b) {
         (Attribute::Int(a), Attribute::Int(b)) => Some(a.cmp(&b)),
@@ -69,7 +69,7 @@ fn compare_int_float(int: i64, float: f64) -> Option<Ordering> {
     } else if float < -TWO_TO_63 {
         Some(Ordering::Greater)
     } else {
-        // In range, so the whole part converts exactly; the fraction decides between equals.
+        // The value is in range, so the whole part converts exactly; the fraction decides between equals.
         let whole = float.trunc();
         Some(int.cmp(&(whole as i64)).then(0.0f64.partial_cmp(&(float - whole)).unwrap_or(Ordering::Equal)))
     }

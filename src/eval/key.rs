@@ -1,6 +1,6 @@
-//! What is hashed and listed: a company's id, or an attribute's value.
+//! Keys that are hashed and listed: a company's id, or an attribute's value.
 
-/// A key, normalised as PHP array keys are: `"42"` is the int 42, `"042"` is text.
+/// A key, normalized as PHP array keys are: `"42"` is the int 42, `"042"` is text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Key<'a> {
     /// An integer, or a string that is the canonical decimal form of one.
@@ -13,7 +13,7 @@ pub enum Key<'a> {
 const LONGEST: usize = 1024;
 
 impl<'a> Key<'a> {
-    /// The key that a string is; none if it is empty or longer than 1,024 bytes.
+    /// The key of a string; `None` if it is empty or longer than 1,024 bytes.
     #[inline]
     pub fn from_bytes(bytes: &'a [u8]) -> Option<Key<'a>> {
         if bytes.is_empty() || bytes.len() > LONGEST {
@@ -23,7 +23,7 @@ impl<'a> Key<'a> {
     }
 }
 
-/// The int whose canonical decimal form `bytes` is: no sign but a minus, no leading zero, no `-0`, in range.
+/// The int in canonical decimal form: no sign but a minus, no leading zero, no `-0`, in range.
 fn canonical_int(bytes: &[u8]) -> Option<i64> {
     let (negative, digits) = match bytes {
         [b'-', digits @ ..] => (true, digits),

@@ -1,6 +1,6 @@
 //! The evaluator: one question, one answer, no allocation, no error, no branch that can panic.
 //!
-//! `docs/evaluation.md` is the authority on what is decided in which order.
+//! `docs/evaluation.md` is the authority on the steps and their order.
 
 mod answer;
 mod bucket;

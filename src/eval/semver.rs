@@ -5,19 +5,19 @@
 
 use std::cmp::Ordering;
 
-/// The versions' precedence, or `None` if either is not a version.
+/// Compares by precedence; `None` if either is not a version.
 pub fn compare(a: &[u8], b: &[u8]) -> Option<Ordering> {
     Some(Version::parse(a)?.precedence(&Version::parse(b)?))
 }
 
-/// Whether the text is a version.
+/// True if the text is a version.
 pub fn is_valid(text: &[u8]) -> bool {
     Version::parse(text).is_some()
 }
 
 struct Version<'a> {
     core: [&'a [u8]; 3],
-    /// Absent: a release, which comes after each of its pre-releases.
+    /// Absent in a release, which comes after each of its pre-releases.
     pre: Option<&'a [u8]>,
 }
 
@@ -48,7 +48,7 @@ impl<'a> Version<'a> {
     }
 }
 
-/// What stands before the first `at`, and what stands after it.
+/// The text before the first `at`, and the text after it.
 fn cut(text: &[u8], at: u8) -> (&[u8], Option<&[u8]>) {
     let mut parts = text.splitn(2, |&byte| byte == at);
     (parts.next().unwrap_or_default(), parts.next())
@@ -66,17 +66,17 @@ fn is_number(part: &[u8]) -> bool {
     !part.is_empty() && part.iter().all(u8::is_ascii_digit)
 }
 
-/// A number with a leading zero.
+/// True for a number with a leading zero.
 fn is_padded(part: &[u8]) -> bool {
     part.len() > 1 && part.first() == Some(&b'0') && is_number(part)
 }
 
-/// Without leading zeros the longer number is the greater one.
+/// Compares numbers without leading zeros: the longer one is greater.
 fn compare_numbers(a: &[u8], b: &[u8]) -> Ordering {
     a.len().cmp(&b.len()).then_with(|| a.cmp(b))
 }
 
-/// Identifier by identifier: numbers by value and before words, words by bytes, the shorter list first.
+/// Compares by identifier: numbers by value and before words, words by bytes, the shorter list first.
 fn compare_pre(a: &[u8], b: &[u8]) -> Ordering {
     let (mut left, mut right) = (identifiers(a), identifiers(b));
     loop {

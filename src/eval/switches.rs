@@ -1,8 +1,8 @@
-//! What the head says about one snapshot's flags: which are killed, and whether everything is stopped.
+//! The head's switches for one snapshot's flags: kills, and the stop of everything.
 
 use crate::snapshot::{FlagId, Snapshot};
 
-/// Kills as a bit per flag of one snapshot, and the stop.
+/// Kills, a bit per flag of one snapshot, and the stop.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Switches {
     stopped: bool,
@@ -10,18 +10,17 @@ pub struct Switches {
 }
 
 impl Switches {
-    /// Nothing killed, nothing stopped.
+    /// Switches without a kill or stop.
     pub fn none() -> Switches {
         Switches::default()
     }
 
-    /// For that snapshot: the killed flags by key, and whether everything is stopped. Keys that it does not hold
-    /// are passed over.
+    /// Builds the switches for that snapshot from the killed flags' keys and the stop. Keys that the snapshot lacks are ignored.
     pub fn new<'a>(snapshot: &Snapshot, killed: impl Iterator<Item = &'a [u8]>, stopped: bool) -> Switches {
         let mut bits = Box::default();
         for flag in killed.filter_map(|key| snapshot.find(key)) {
             if <[u64]>::is_empty(&bits) {
-                bits = vec![0; (snapshot.flag_count() as usize).div_ceil(64)].into_boxed_slice();
+                bits = vec![0; (snapshot.key_count() as usize).div_ceil(64)].into_boxed_slice();
             }
             if let Some(word) = bits.get_mut(flag.0 as usize / 64) {
                 *word |= 1 << (flag.0 % 64);
@@ -30,25 +29,25 @@ impl Switches {
         Switches { stopped, killed: bits }
     }
 
-    /// For that snapshot: every flag is killed, those included that a stop leaves on.
+    /// Kills every flag of that snapshot, those included that a stop leaves on.
     pub(crate) fn all_killed(snapshot: &Snapshot) -> Switches {
-        let words = (snapshot.flag_count() as usize).div_ceil(64);
+        let words = (snapshot.key_count() as usize).div_ceil(64);
         Switches { stopped: true, killed: vec![u64::MAX; words].into_boxed_slice() }
     }
 
-    /// Whether anything at all is killed or stopped.
+    /// True if anything is killed or stopped.
     #[inline(always)]
     pub fn any(&self) -> bool {
         self.stopped || !self.killed.is_empty()
     }
 
-    /// Whether everything is stopped.
+    /// True if everything is stopped.
     #[inline(always)]
     pub fn stopped(&self) -> bool {
         self.stopped
     }
 
-    /// Whether the flag is killed.
+    /// True if the flag is killed.
     #[inline(always)]
     pub fn killed(&self, flag: FlagId) -> bool {
         self.killed.get(flag.0 as usize / 64).is_some_and(|word| word >> (flag.0 % 64) & 1 == 1)

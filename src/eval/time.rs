@@ -1,8 +1,8 @@
 //! Points in time: RFC 3339 text to and from microseconds since 1970, without allocation.
 //!
-//! Accepted is `2026-12-01T08:00:00Z` with an offset always (`Z`, `+01:00`, `-00:00`), `t` and `z` in
-//! either case, years 0000 to 9999, and up to nine digits of a second's fraction of which the first six
-//! count. There is no leap second (`:60`), no `24:00`, no space for the `T`, no missing offset.
+//! The format is `2026-12-01T08:00:00Z` with an offset always (`Z`, `+01:00`, `-00:00`), `t` and `z` in either case, years 0000 to 9999,
+//! and up to nine digits of a second's fraction of which the first six count. There is no leap second (`:60`), no `24:00`, no space for
+//! the `T`, no missing offset.
 
 /// Microseconds in a second.
 pub const SECOND: i64 = 1_000_000;
@@ -34,7 +34,7 @@ pub fn parse_day(text: &[u8]) -> Option<i64> {
     Some(days_from_civil(year, month, day))
 }
 
-/// The instant as RFC 3339 in UTC; a fraction is written only where there is one.
+/// Formats the instant as RFC 3339 in UTC, with a fraction only if it is not zero.
 ///
 /// Instants outside the years 0000 to 9999 give text that [`parse_rfc3339`] does not read back.
 pub fn format_rfc3339(micros: i64) -> String {
@@ -82,12 +82,12 @@ pub fn rfc3339_micros(micros: i64) -> Option<[u8; 27]> {
     Some(text)
 }
 
-/// The first bytes and what follows them.
+/// The first `at` bytes and the rest.
 fn split(text: &[u8], at: usize) -> Option<(&[u8], &[u8])> {
     text.split_at_checked(at)
 }
 
-/// Two digits, at most `most`.
+/// Parses two digits, at most `most`.
 fn two(high: u8, low: u8, most: u8) -> Option<u8> {
     let value = digit(high)? * 10 + digit(low)?;
     (value <= most).then_some(value)
@@ -97,7 +97,7 @@ fn digit(byte: u8) -> Option<u8> {
     byte.is_ascii_digit().then(|| byte - b'0')
 }
 
-/// Microseconds of an optional `.123456789`, truncated, and what follows it.
+/// Parses an optional `.123456789` to microseconds, truncated; returns the rest too.
 fn fraction(text: &[u8]) -> Option<(i64, &[u8])> {
     let Some(digits) = text.strip_prefix(b".") else { return Some((0, text)) };
     let count = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -110,7 +110,7 @@ fn fraction(text: &[u8]) -> Option<(i64, &[u8])> {
     Some((micros, rest))
 }
 
-/// Seconds east of UTC; the text must end here.
+/// Parses an offset to seconds east of UTC; the text must end here.
 fn offset(text: &[u8]) -> Option<i64> {
     match *text {
         [b'Z' | b'z'] => Some(0),

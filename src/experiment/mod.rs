@@ -1,4 +1,4 @@
-//! What an experiment came to: for each arm of a flag how many requests had an event, and whether one arm is ahead.
+//! Results of an experiment: the requests with an event in each arm of a flag, and whether one arm is ahead.
 
 mod sequence;
 
@@ -6,34 +6,34 @@ pub use sequence::{Interval, Sample, interval};
 
 use crate::telemetry::{Arm, FlagCounts, GROUPS, Group, Tally};
 
-/// The probability, over all looks and all arms of an event together, that some interval does not hold its mean.
+/// Probability, over all looks and all arms of an event together, that some interval does not hold its mean.
 pub const ALPHA: f64 = 0.05;
 
-/// One arm.
+/// The result of one arm.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ArmResult {
-    /// Which.
+    /// Off, on, or a variant.
     pub arm: Arm,
-    /// Requests that got it.
+    /// Requests that got the arm.
     pub requests: u64,
-    /// Of these with the event.
+    /// Requests with the event.
     pub converted: u64,
     /// Sum of the event's values.
     pub sum: f64,
-    /// The share of requests with the event. None while there is too little.
+    /// The share of requests with the event. None while there are too few.
     pub rate: Option<Interval>,
-    /// The value for each request; none where each event is worth 1, or while there is too little.
+    /// The value for each request; none where each event is worth 1, or while there are too few.
     pub value: Option<Interval>,
 }
 
-/// What one event came to.
+/// The result of one event.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EventResult {
-    /// Its name.
+    /// The event's name.
     pub event: String,
-    /// In the order off, on, variants by name.
+    /// The arms, in the order off, on, variants by name.
     pub arms: Vec<ArmResult>,
-    /// The arm whose rate is above those of all others, by intervals that do not meet.
+    /// The arm whose rate is above those of all others, by intervals that do not overlap.
     pub winner: Option<Arm>,
 }
 
@@ -45,7 +45,7 @@ pub fn results(flag: &FlagCounts) -> Vec<EventResult> {
     names.into_iter().map(|event| result(flag, &arms, event)).collect()
 }
 
-/// The arms that requests got, and how many in each group of companies.
+/// The arms that requests got, and their requests in each group of companies.
 fn arms(flag: &FlagCounts) -> Vec<(Arm, [u64; GROUPS])> {
     let requests = |groups: &[Group; GROUPS]| groups.map(|group| group.requests);
     let mut on = requests(&flag.exposure.on.groups);
@@ -87,7 +87,7 @@ fn of_arm(flag: &FlagCounts, arm: &Arm, requests: &[u64; GROUPS], event: &str, a
     let mut rates = [Sample::default(); GROUPS];
     let mut values = rates;
     for (((rate, value), tally), requests) in rates.iter_mut().zip(&mut values).zip(&tallies).zip(requests) {
-        // A request and its events are added one after the other: a reader may come between.
+        // A request and its events are added one after the other, so a reader may see only one of them.
         let (requests, converted) = (*requests.max(&tally.requests) as f64, tally.requests as f64);
         *rate = Sample { requests, converted, sum: converted, squares: converted };
         *value = Sample { requests, converted, sum: tally.sum, squares: tally.squares };

@@ -1,50 +1,50 @@
-//! Confidence sequences: intervals that may be looked at as often as one likes.
+//! Confidence sequences: intervals that remain valid however often they are looked at.
 //!
 //! Waudby-Smith, Arbour, Sinha, Kennedy, Ramdas: "Time-uniform central limit theory and asymptotic confidence sequences",
 //! Annals of Statistics 52 (2024), theorem 2.2. Over all looks together the mean lies outside with a probability of about alpha at
 //! most, once there is enough for the central limit theorem to hold; the tests here count how often it does.
 //!
-//! Requests of one company are no independent draws. So the spread between 16 groups of companies is compared with what
-//! independent requests would have, and the requests count for as many fewer as it is larger (Kish's design effect, with the
+//! Requests of one company are not independent draws. So the spread between 16 groups of companies is compared with the
+//! spread of independent requests, and the number of requests is divided by the ratio (Kish's design effect, with the
 //! variance of a ratio over clusters: Cochran, "Sampling Techniques", 3rd edition, chapter 6).
 
 use crate::telemetry::GROUPS;
 
-/// Where the interval is narrowest against what is possible: so many independent requests.
+/// Number of independent requests at which the interval is closest to the narrowest possible.
 const TUNED_FOR: f64 = 10_000.0;
-/// Requests that must have the event, and that must not, before there is an interval.
+/// Minimum requests with the event, and without it, before there is an interval.
 const LEAST: f64 = 30.0;
-/// Groups of companies that must have requests.
+/// Minimum groups of companies with requests.
 const LEAST_GROUPS: usize = 5;
 
-/// What one group of companies came to.
+/// The counts of one group of companies.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Sample {
-    /// Requests.
+    /// All requests of the group.
     pub requests: f64,
-    /// Of these, with the event.
+    /// Requests with the event.
     pub converted: f64,
-    /// Sum of what is averaged.
+    /// Sum of the averaged values.
     pub sum: f64,
-    /// Sum of its squares.
+    /// Sum of their squares.
     pub squares: f64,
 }
 
-/// A mean for each request, and between what it lies.
+/// A mean for each request, with its confidence interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Interval {
-    /// What was seen.
+    /// The observed mean.
     pub mean: f64,
-    /// From here.
+    /// Lower end.
     pub low: f64,
-    /// To here.
+    /// Upper end.
     pub high: f64,
-    /// How many requests count as one independent one: 1 or more.
+    /// Requests that count as one independent request: 1 or more.
     pub design: f64,
 }
 
-/// The interval of a mean for each request, which it leaves with a probability of `alpha` over all looks. None while there is
-/// too little.
+/// The interval of a mean for each request; the mean lies outside with a probability of `alpha` over all looks. None while
+/// there are too few requests.
 pub fn interval(groups: &[Sample; GROUPS], alpha: f64) -> Option<Interval> {
     let sum = |of: fn(&Sample) -> f64| groups.iter().map(of).sum::<f64>();
     let (requests, converted) = (sum(|group| group.requests), sum(|group| group.converted));

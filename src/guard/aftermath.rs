@@ -1,75 +1,128 @@
-//! What came of an act that rested on limits: whether it helped.
+//! The aftermath of an act on limits: whether it helped.
 
 use super::control::{Rate, nats};
+use super::finding::Share;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
-/// Microseconds until workers follow an act and what was under way is over.
+/// Microseconds until workers follow an act and earlier requests have ended.
 const FOLLOWED: i64 = 5_000_000;
-/// Microseconds after which it can have helped.
+/// Microseconds after which an act can have helped. A fall seen only later did not come at once.
 const FIRST: i64 = 20_000_000;
-/// Microseconds after which the look is over.
+/// Microseconds after which the look ends.
 pub(super) const LAST: i64 = 300_000_000;
-/// Microseconds of the rates that are compared.
+/// Microseconds over which the compared rates are taken.
 const SPAN: i64 = 20_000_000;
-/// Requests that tell something.
+/// Requests that are enough to tell.
 const ENOUGH: u64 = 20;
-/// Errors that are expected in them at least, if nothing has changed.
+/// Minimum errors expected among them if nothing has changed.
 const EXPECTED: f64 = 8.0;
-/// Nats of a likelihood ratio that are beyond doubt.
+/// Nats of a likelihood ratio that count as certain.
 const DOUBTLESS: f64 = 5.0;
 
-/// What came of an act.
+/// The result of an act on limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// Errors fell to half or less, and not those of the controls.
+    /// Errors fell to half or less at once, and not those of the controls; or they fell later, but had begun with the change.
     Helped,
-    /// Twice as many requests fail: off is broken as well.
+    /// Twice as many requests fail: off is broken too.
     Worse,
     /// No fall within five minutes.
     NotYet,
-    /// The controls fell with them, there are none, off is another page, or traffic ended.
-    CannotTell,
+    /// Unknown, for this reason.
+    CannotTell(Doubt),
+}
+
+/// The reason why it is unknown whether an act helped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Doubt {
+    /// Errors fell only this many seconds after the act: a backlog that drained and an outage that ended look the same.
+    Late(i64),
+    /// Errors of the controls fell too.
+    ControlsFell,
+    /// Every request asked the flag: there are no controls.
+    NoControls,
+    /// Off is a page that is not there.
+    Gate,
+    /// Too few requests came afterwards, or the flag is gone.
+    NoTraffic,
 }
 
 impl Outcome {
-    /// Whether it showed that the flag was not the cause, or that off is no better.
+    /// True if it showed that the flag was not the cause, or that off is no better.
     pub fn is_useless(self) -> bool {
         matches!(self, Self::Worse | Self::NotYet)
     }
 }
 
-/// An act that is looked after.
+/// An act whose effect is watched.
 #[derive(Debug, Clone)]
 pub(super) struct Aftermath {
     pub flag: String,
     pub at: i64,
-    /// Off is a page that is not there, which proves nothing.
+    /// True if it was killed at the last look.
+    pub is_killed: bool,
+    /// Requests with it on that the act rested on.
+    pub on: Share,
+    /// True if off is a page that is not there, which proves nothing.
     gate: bool,
-    /// How it was before, of the flag's requests and of the controls.
+    /// The rates before the act, of the flag's requests and of the controls.
     before: (Rate, Rate),
-    /// Whether there were controls.
+    /// True if there were controls.
     compared: bool,
-    /// Slow are requests of later buckets; none for errors.
+    /// True if harm began when the flag was changed: then the act is what ends it.
+    began_with_change: bool,
+    /// The bucket after which requests are slow; none for errors.
     pub slow: Option<usize>,
-    /// Counters since the act.
+    /// Time, rate of the flag's requests and rate of the controls, at looks since the act.
     looks: VecDeque<(i64, Rate, Rate)>,
+    /// The counters of all requests that asked the flag, once workers followed the act, and whether errors had fallen then.
+    first: Option<Rate>,
+    fell_at_once: Option<bool>,
+}
+
+/// The basis of an act.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Grounds {
+    /// Requests with the flag on, and those that failed or were slow.
+    pub on: Share,
+    /// True if off is a page that is not there, which proves nothing.
+    pub gate: bool,
+    /// The rates before the act, of the flag's requests and of the controls.
+    pub before: (Rate, Rate),
+    /// True if there were controls.
+    pub compared: bool,
+    /// True if harm began when the flag was changed.
+    pub began_with_change: bool,
+    /// The bucket after which requests are slow; none for errors.
+    pub slow: Option<usize>,
 }
 
 impl Aftermath {
-    pub(super) fn new(
-        flag: &str,
-        at: i64,
-        gate: bool,
-        before: (Rate, Rate),
-        compared: bool,
-        slow: Option<usize>,
-    ) -> Self {
-        Self { flag: flag.to_owned(), at, gate, before, compared, slow, looks: VecDeque::new() }
+    pub(super) fn new(flag: &str, at: i64, grounds: Grounds) -> Self {
+        let Grounds { on, gate, before, compared, began_with_change, slow } = grounds;
+        let (flag, looks) = (flag.to_owned(), VecDeque::new());
+        let (first, fell_at_once) = (None, None);
+        let is_killed = false;
+        Self {
+            flag,
+            at,
+            is_killed,
+            on,
+            gate,
+            before,
+            compared,
+            began_with_change,
+            slow,
+            looks,
+            first,
+            fell_at_once,
+        }
     }
 
-    /// Takes in the counters of all that asked the flag, and of the controls; says what came of the act, once that is known.
+    /// Takes in the counters of all requests that asked the flag, and of the controls. Returns the result once it is known.
     pub(super) fn observe(&mut self, now: i64, page: Rate, controls: Rate) -> Option<Outcome> {
         let since = now - self.at;
         if since < FOLLOWED {
@@ -77,53 +130,71 @@ impl Aftermath {
         }
         let start = now - SPAN;
         while self.looks.get(1).is_some_and(|(at, ..)| *at <= start) && self.looks.len() > 1 {
-            // Few requests need longer to tell.
-            let few = self.looks.get(1).is_some_and(|(_, before, _)| {
-                page.since(*before).requests < ENOUGH || self.expected(page.since(*before)) < EXPECTED
-            });
+            // Fewer requests take longer to tell.
+            let few = self.looks.get(1).is_some_and(|(_, before, _)| !self.is_enough(page.since(*before)));
             if few {
                 break;
             }
             self.looks.pop_front();
         }
         self.looks.push_back((now, page, controls));
+        let first = page.since(*self.first.get_or_insert(page));
+        if self.fell_at_once.is_none() && self.is_enough(first) {
+            self.fell_at_once = Some(self.fell(first));
+        }
         if since < FIRST {
             return None;
         }
+        // If that took longer to see, an outage had time to end.
+        self.fell_at_once.get_or_insert(false);
         if self.gate {
-            return Some(Outcome::CannotTell);
+            return Some(Outcome::CannotTell(Doubt::Gate));
         }
         let (_, page_then, controls_then) = self.looks.front()?;
         let (page, controls) = (page.since(*page_then), controls.since(*controls_then));
-        let told = self.tell(page, controls);
+        let told = self.tell(since, page, controls);
         match told {
-            None if since >= LAST && page.requests < ENOUGH => Some(Outcome::CannotTell),
+            None if since >= LAST && page.requests < ENOUGH => Some(Outcome::CannotTell(Doubt::NoTraffic)),
             None if since >= LAST => Some(Outcome::NotYet),
             told => told,
         }
     }
 
-    /// Errors that are to be expected if nothing has changed.
+    /// Errors that are expected if nothing has changed.
     fn expected(&self, page: Rate) -> f64 {
         page.requests as f64 * self.before.0.share()
     }
 
-    fn tell(&self, page: Rate, controls: Rate) -> Option<Outcome> {
+    fn is_enough(&self, page: Rate) -> bool {
+        page.requests >= ENOUGH && self.expected(page) >= EXPECTED
+    }
+
+    /// True if at most half as many fail as before.
+    fn fell(&self, page: Rate) -> bool {
+        page.share() * 2.0 <= self.before.0.share()
+    }
+
+    fn tell(&self, since: i64, page: Rate, controls: Rate) -> Option<Outcome> {
         let (was, was_controls) = self.before;
-        if page.requests < ENOUGH || self.expected(page) < EXPECTED {
+        if !self.is_enough(page) {
             return None;
         }
         let worse = (was.share() * 2.0).min(0.97);
         if page.share() >= worse && nats(page, was, 1.2) >= DOUBTLESS {
             return Some(Outcome::Worse);
         }
-        if page.share() * 2.0 > was.share() {
+        if !self.fell(page) {
             return None;
         }
         let fell = was_controls.hits as f64 >= EXPECTED && controls.share() * 2.0 <= was_controls.share();
-        match self.compared && !fell {
-            true => Some(Outcome::Helped),
-            false => Some(Outcome::CannotTell),
-        }
+        Some(if !self.compared {
+            Outcome::CannotTell(Doubt::NoControls)
+        } else if fell {
+            Outcome::CannotTell(Doubt::ControlsFell)
+        } else if self.fell_at_once == Some(true) || self.began_with_change {
+            Outcome::Helped
+        } else {
+            Outcome::CannotTell(Doubt::Late(since / 1_000_000))
+        })
     }
 }

@@ -1,38 +1,38 @@
-//! How busy a flag's hours were: a change is watched until it has seen one as busy as the busiest of the week before.
+//! Busy hours of a flag: a change is watched until it has seen an hour as busy as the busiest of the week before.
 
 use super::policy::Policy;
 use serde::{Deserialize, Serialize};
 
 const HOUR: i64 = 3_600_000_000;
-/// The longest that a flag is watched after a change, in microseconds.
+/// Maximum time that a flag is watched after a change, in microseconds.
 const LONGEST_WATCH: i64 = 8 * 86_400_000_000;
-/// Days that are kept: the present one, and seven before.
+/// Days that are kept: today, and seven before.
 const DAYS: usize = 8;
 /// Hours in a day.
 const DAY: u32 = 24;
-/// An hour is as busy as another with so much of its requests: no two hours have as many.
+/// Share of another hour's requests that makes an hour as busy: no two hours have the same number.
 const AS_BUSY: f64 = 0.9;
 
 /// The busiest hours of a flag's last days, by all requests that asked it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct BusyHours {
-    /// The most requests of an hour, each day in the place of its number modulo 8.
+    /// The most requests in an hour of each day; a day's index is its number modulo 8.
     days: [u32; DAYS],
-    /// The hour that goes on, since 1970, and its requests.
+    /// The current hour, since 1970, and its requests.
     hour: u32,
     requests: u32,
-    /// The busiest hour before the last change, and since.
+    /// Requests of the busiest hour before the last change, and since.
     before: u32,
     since: u32,
 }
 
 impl BusyHours {
-    /// So many more requests asked the flag.
+    /// Adds requests that asked the flag.
     pub(super) fn add(&mut self, at: i64, requests: u64) {
         let hour = u32::try_from(at.div_euclid(HOUR)).unwrap_or(0);
         if hour != self.hour {
             let (today, last) = (hour / DAY, self.hour / DAY);
-            // Days in which nobody asked, and those that were a week ago.
+            // Clear the days since then, whose entries are a week old or more.
             let passed = today.saturating_sub(last).min(DAYS as u32);
             for day in (today.saturating_sub(passed) + 1)..=today {
                 self.days[day as usize % DAYS] = 0;
@@ -45,20 +45,20 @@ impl BusyHours {
         self.since = self.since.max(self.requests);
     }
 
-    /// The flag was changed.
+    /// Starts over after a change of the flag.
     pub(super) fn change(&mut self) {
         (self.before, self.since) = (self.days.into_iter().max().unwrap_or(0), 0);
-        // The hour that goes on counts from the change on.
+        // The current hour counts from the change on.
         self.requests = 0;
     }
 
-    /// Whether a flag that was changed then may be acted on by limits still.
+    /// True if a flag that was changed at `changed_at` may still be acted on by limits.
     pub(super) fn is_watched(&self, now: i64, changed_at: i64, policy: &Policy) -> bool {
         let since = now.saturating_sub(changed_at);
         since < policy.watch || (since < LONGEST_WATCH && !self.saw_busiest())
     }
 
-    /// Whether an hour since the change was as busy as the busiest of the seven days before.
+    /// True if an hour since the change was as busy as the busiest of the seven days before.
     fn saw_busiest(&self) -> bool {
         f64::from(self.since) >= f64::from(self.before) * AS_BUSY
     }
@@ -85,7 +85,7 @@ mod tests {
         }
         busy.add(begin + 9 * 24 * HOUR, 950);
         assert!(busy.saw_busiest());
-        // What was a week ago is not known any more.
+        // Hours older than a week are forgotten.
         let mut quiet = busy.clone();
         for hour in 9 * 24 + 1..18 * 24 {
             quiet.add(begin + hour * HOUR, 10);

@@ -1,35 +1,34 @@
-//! Which of several flags is acted on.
+//! The choice of the flag to act on, among several.
 //!
 //! Flags that are asked in the same requests share those requests' errors. The one changed most recently is the likeliest
-//! cause; it alone is acted on, and what is wrong afterwards is looked at afresh.
+//! cause; it alone is acted on, and evidence restarts afterwards.
 
 use super::finding::Finding;
 
-/// How long a flag that is found harmful waits for one that was changed later and that evidence gathers against, in
-/// microseconds.
+/// Microseconds for which a harmful flag waits for one that was changed later and that evidence gathers against.
 pub(super) const PATIENCE: i64 = 30_000_000;
 
-/// From here on evidence is worth waiting for: a third of what is enough.
+/// Share of the required evidence from which on a suspect is waited for.
 pub(super) const SUSPECT: f64 = 1.0 / 3.0;
 
-/// Why the guard does not act on a finding.
+/// The reason why the guard does not act on a finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Held {
-    /// This flag was changed later, and is acted on instead, or may have to be.
+    /// This flag was changed later, and is acted on instead, or may be.
     Later(String),
-    /// It acted on this flag lately, and leaves it alone until then; microseconds since 1970.
+    /// The flag was acted on lately, and is left alone until this time; microseconds since 1970.
     Cooldown(i64),
     /// It was changed too long ago to be acted on by limits.
     Unwatched,
-    /// Requests that did not ask it are as badly off, or it cannot be told yet.
+    /// Requests that did not ask it are as badly off, or there are too few to tell.
     Everywhere,
     /// One publish changed these flags, and the requests do not tell them apart.
     Together(Vec<String>),
-    /// An act on this flag is still looked after.
+    /// The effect of an act on this flag is still watched.
     After(String),
-    /// Acts on limits have stopped since then, because the last did not help; microseconds since 1970.
+    /// Acts on limits have been stopped since this time, because the last did not help; microseconds since 1970.
     Stopped(i64),
-    /// The guard is paused until then; microseconds since 1970.
+    /// The guard is paused until this time; microseconds since 1970.
     Paused(i64),
 }
 
@@ -38,22 +37,22 @@ pub enum Held {
 pub struct Suspect {
     /// The flag's key.
     pub flag: String,
-    /// When it was last changed, in microseconds since 1970.
+    /// Time of its last change, in microseconds since 1970.
     pub changed_at: i64,
-    /// A flag that it requires was changed then, and not it.
+    /// True if a flag that it requires was changed then, and not the flag itself.
     pub inherited: bool,
-    /// 0, nothing speaks against it, to 1, enough does.
+    /// Evidence against it, from 0 (none) to 1 (enough).
     pub suspicion: f64,
-    /// What was found, and since when it stands, in microseconds since 1970.
+    /// The finding, and since when it stands, in microseconds since 1970.
     pub finding: Option<(Finding, i64)>,
-    /// Until when it is left alone, if it was acted on; microseconds since 1970.
+    /// End of the cooldown, if it was acted on; microseconds since 1970.
     pub cooldown: Option<i64>,
 }
 
-/// The finding to act on, one at most, and the others, each with the reason why not.
+/// The finding to act on, if any, and the others, each with the reason why not.
 pub fn choose(now: i64, suspects: Vec<Suspect>) -> (Option<Finding>, Vec<(Finding, Held)>) {
     let cooling = |suspect: &Suspect| suspect.cooldown.filter(|until| *until > now);
-    // What was changed comes before what only follows from it.
+    // A changed flag comes before flags that only require it.
     let order = |suspect: &Suspect| (suspect.changed_at, !suspect.inherited, suspect.flag.clone());
     let last = suspects.iter().filter(|suspect| suspect.finding.is_some() && cooling(suspect).is_none());
     let last = last.max_by_key(|suspect| order(suspect)).map(order);

@@ -1,24 +1,25 @@
 //! Controls: requests that did not ask a flag, at the same time.
 //!
-//! A flag that is on for everybody has no off-cohort. What hits requests that never asked it is not its doing, so that its requests
-//! have to be worse than those by half, beyond doubt.
+//! A flag that is on for all has no off-cohort. Harm that hits requests that never asked the flag is not its doing, so its
+//! own requests must be worse than those by half, beyond doubt.
 
 use crate::telemetry::{Cohort, Exposure, duration};
 use serde::{Deserialize, Serialize};
 
-/// A flag's requests have to be so many times worse than the controls.
+/// Factor by which a flag's requests must be worse than the controls.
 const WORSE: f64 = 1.5;
-/// The same where the controls are out of their own range: something else is wrong as well, and it may hit the flag's requests harder.
+/// The factor where the controls are out of their own range: something else is wrong as well, and it may hit the flag's
+/// requests harder.
 const WORSE_IN_TROUBLE: f64 = 5.0;
 
-/// Controls are out of their range with so many times their usual rate of hits, and more than the least.
+/// Controls are out of their range above this many times their usual rate of hits, and above the least range.
 const RANGE: f64 = 2.0;
 const LEAST_RANGE: f64 = 0.02;
 
-/// Nats of the likelihood ratio that are beyond doubt. Each look at equal rates exceeds it with a chance of 1 in 1,250.
+/// Nats of the likelihood ratio that count as certain. Each look at equal rates exceeds it with a chance of 1 in 1,250.
 const DOUBTLESS: f64 = 5.0;
 
-/// Controls are there to compare with if they are one of so many of all requests.
+/// Controls are present if they are more than one in this many requests.
 const PRESENT: u64 = 200;
 
 /// Requests, and how many of them were hits.
@@ -43,13 +44,13 @@ impl Rate {
         Rate { requests, hits: self.hits.saturating_sub(before.hits).min(requests) }
     }
 
-    /// All requests of a cohort, and those that failed, or were slower than the bucket's durations.
+    /// All requests of a cohort, and those that failed, or were slower than the bucket.
     pub(super) fn of(cohort: &Cohort, slow: Option<usize>) -> Rate {
         let hits = slow.map_or(cohort.errors, |bucket| duration::above(&cohort.durations, bucket));
         Rate { requests: cohort.requests, hits }
     }
 
-    /// Those of all requests that did not ask the flag.
+    /// The rate of all requests that did not ask the flag.
     pub(super) fn of_controls(total: &Cohort, exposure: &Exposure, slow: Option<usize>) -> Rate {
         let (all, on, off) =
             (Rate::of(total, slow), Rate::of(&exposure.on, slow), Rate::of(&exposure.off, slow));
@@ -60,20 +61,20 @@ impl Rate {
     }
 }
 
-/// What the controls say of a flag whose requests are beyond a limit.
+/// The verdict of the controls on a flag whose requests are beyond a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Control {
-    /// There are none.
+    /// There are no controls.
     Absent,
-    /// They are not as badly off: it is the flag.
+    /// The controls are not as badly off: the flag is at fault.
     Clear,
-    /// They are as badly off, or it cannot be told yet.
+    /// The controls are as badly off, or there are too few to tell.
     Doubtful,
 }
 
 impl Control {
-    /// Tells by requests of the same time. `asked`: how many of both there were for longer, to tell whether there are controls;
-    /// `usual`: the share of hits among the controls before.
+    /// Compares requests of the same time. `asked`: numbers of both over a longer time, which tell whether there are
+    /// controls; `usual`: the controls' share of hits before.
     pub(super) fn tell(on: Rate, control: Rate, asked: (u64, u64), usual: f64) -> Control {
         let (asked, others) = asked;
         if others.saturating_mul(PRESENT) <= asked.saturating_add(others) {
@@ -85,7 +86,7 @@ impl Control {
     }
 }
 
-/// How much likelier the numbers are where the first rate is more than `times` the second than where it is not; 0 where it is not.
+/// Log-likelihood ratio of the first rate being more than `times` the second against not; 0 where it is not.
 pub(super) fn nats(one: Rate, other: Rate, times: f64) -> f64 {
     let (n, k) = (one.requests as f64, one.hits as f64);
     let (m, j) = (other.requests as f64, other.hits as f64);
@@ -96,7 +97,7 @@ pub(super) fn nats(one: Rate, other: Rate, times: f64) -> f64 {
         let rate = rate.clamp(1e-9, 1.0 - 1e-9);
         hits * rate.ln() + (of - hits) * (1.0 - rate).ln()
     };
-    // Where the first is exactly so many times the second, most likely.
+    // The most likely first rate if it is exactly `times` the second.
     let bound = ((k + j) / (n + m / times)).min(0.999);
     let free = log(k, n, k / n) + log(j, m, j / m);
     (free - log(k, n, bound) - log(j, m, bound / times)).max(0.0)

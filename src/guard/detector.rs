@@ -1,10 +1,11 @@
-//! One flag under watch.
+//! The watch over one flag.
 
 use super::busy_hours::BusyHours;
 use super::control::{Control, Rate};
 use super::counts::Counts;
-use super::evidence::{Evidence, Seen};
+use super::evidence::{Evidence, Late, Seen};
 use super::finding::{Against, Finding, Ground, Harm, Share};
+use super::hangs::{Earlier, Hung};
 use super::kind::{self, Kind};
 use super::mark::{Mark, Step, Sum};
 use super::memory::{Before, Kept};
@@ -14,61 +15,78 @@ use super::policy::Policy;
 use super::stakes::{Stakes, TICK};
 use crate::plan::Verdict;
 use crate::telemetry::duration::{self, BUCKETS};
-use crate::telemetry::{Cohort, Exposure};
+use crate::telemetry::{Cohort, Exposure, GROUPS};
 use std::collections::VecDeque;
 
-/// The chance that a flag which does no harm is found to do some, in 30 days of looking each second.
+/// The chance that a flag which does no harm is found harmful, in 30 days of looking each second.
 pub const FALSE_ALARMS: f64 = 0.01;
 
-/// How that is divided: errors compared, errors against the limit, slowness compared, and against the limit. What is left
-/// is for what was usual, which is an estimate itself.
+/// Shares of [`FALSE_ALARMS`]: errors compared, errors against the limit, slowness compared, slowness against the limit. The
+/// rest is kept for the usual rates, which are estimates themselves.
 const SHARES: [f64; 4] = [0.65, 0.1, 0.1, 0.1];
 
-/// Of a cohort's requests so many are slower than its 95th percentile.
+/// Share of a cohort's requests that are slower than its 95th percentile.
 const SLOWEST: f64 = 0.05;
 
-/// A limit as high as this says nothing.
+/// A limit as high as this is not used.
 const HIGHEST_LIMIT: f64 = 0.9;
 
-/// Beyond a limit, a flag is at fault only if the off-cohort is not as badly off: it has to be so many times worse. Companies differ,
+/// Beyond a limit, a flag is at fault only if its requests are this many times worse than the off-cohort's. Companies differ,
 /// and an outage does not hit all of them alike.
 const WORSE: f64 = 1.5;
 
-/// Samples that lie further apart than this, in microseconds, are not one story.
+/// Samples further apart than this, in microseconds, are not combined.
 const GAP: i64 = 60_000_000;
 
-/// Requests that tell how it is now.
+/// Requests that are enough for the present rate.
 const ENOUGH_NOW: u64 = 30;
 
-/// Looks that tell how it is now.
+/// Looks that the present rate is taken from, at most.
 const RECENT: usize = 8;
 
-/// Steps of which the window is made up.
+/// Steps in a window.
 const WINDOW: usize = 5;
 
 /// A sample of one flag's counters.
 #[derive(Debug, Clone, Copy)]
 pub struct Reading<'a> {
-    /// Microseconds since 1970.
+    /// Time of the sample, in microseconds since 1970.
     pub at: i64,
-    /// Another number when the counters were begun anew.
+    /// Number of this run of the counters; it changes when they are reset.
     pub epoch: u64,
-    /// When the flag was last changed, in microseconds since 1970.
+    /// Time of the flag's last change, in microseconds since 1970.
     pub changed_at: i64,
-    /// The counters.
+    /// Counters of the flag.
     pub exposure: &'a Exposure,
-    /// Whether the companies that have it were chosen, by a list or a rule: then they differ from the others by themselves.
+    /// True if the companies that have it were chosen, by a list or a rule: they differ from the others by themselves.
     pub chosen: bool,
-    /// How many flags the same publish changed: they share the chance of a false alarm.
+    /// Number of flags that the same publish changed: they share the chance of a false alarm.
     pub together: u32,
     /// All requests of the store, at this sample and at the one before.
     pub totals: Option<(&'a Cohort, &'a Cohort)>,
+    /// Requests found to hang since the sample before; `exposure` counts them as failed.
+    pub hung: Option<&'a Hung>,
+    /// Requests that ended since the sample before but began before the flag was changed: they are no evidence.
+    pub earlier: Option<&'a Earlier>,
+    /// Share of the requests that named no company, 0 to 1. One visitor cannot be told from many among them.
+    pub unnamed: f64,
 }
 
 impl<'a> Reading<'a> {
-    /// Of a flag that was changed alone, whose companies have it by their bucket.
+    /// A sample of a flag that was changed alone and whose companies have it by their bucket.
     pub fn new(at: i64, epoch: u64, changed_at: i64, exposure: &'a Exposure) -> Self {
-        Self { at, epoch, changed_at, exposure, chosen: false, together: 1, totals: None }
+        Self {
+            at,
+            epoch,
+            changed_at,
+            exposure,
+            chosen: false,
+            together: 1,
+            totals: None,
+            hung: None,
+            earlier: None,
+            unnamed: 0.0,
+        }
     }
 }
 
@@ -78,49 +96,71 @@ pub struct Detector {
     at: i64,
     epoch: u64,
     changed_at: i64,
-    /// When the sample before this one was taken.
+    /// Time of the sample before this one.
     earlier: i64,
-    /// The last sample.
     latest: Mark,
-    /// The last sample that was taken as evidence, where that is not the last.
+    /// The last sample taken as evidence, if that is not the last sample.
     before: Option<Mark>,
-    /// The counters when the flag was changed.
+    /// The counters at the last sample before the flag was changed.
     since: Mark,
     kind: Option<Kind>,
+    /// Set until there is enough to be sure of the kind.
+    unsettled: Option<Unsettled>,
     stakes: Stakes,
     busy: BusyHours,
     next_tick: i64,
-    /// When each step of the window began, and what was counted in it.
+    /// The steps of the window: when each began, and its counts.
     window: VecDeque<(i64, Step)>,
     past_on: Past,
     past_off: Past,
-    /// What was usual before the last change, and whether it was so where the flag was on.
+    /// The usual rates before the last change; true if they were measured where the flag was on.
     usual: Option<(Usual, bool)>,
+    /// True if off, before the last change, was a page that is not there.
+    was_gate: bool,
     lines: [Line; 4],
     chosen: bool,
+    unnamed: f64,
     together: u32,
-    /// Requests that asked the flag since it was changed, and those that did not.
-    asked: (u64, u64),
-    /// What those that did not came to since the watch began.
+    /// Requests that asked the flag since it was changed, and requests that did not.
+    asked: (u64, Rate),
+    /// Requests that did not ask it since the watch began.
     controls: Rate,
-    /// The last looks: requests and errors where it is on, and those of the controls.
+    /// The last looks: requests and errors where it is on, then those of the controls.
     recent: VecDeque<[u32; 4]>,
+    /// Requests that ended since the flag was changed but began before; in all, and since evidence was last fed.
+    begun_earlier: Option<Box<Earlier>>,
+    earlier_unfed: Option<Box<Earlier>>,
 }
 
-/// One question: evidence, and where the flag is a branch, evidence that the off-cohort is not as badly off.
+/// The basis for the kind after a change, until a whole window has passed.
+#[derive(Debug, Clone)]
+struct Unsettled {
+    /// The counters at the sample that holds the change: requests that ended by then were, or may have been, answered before it.
+    from: Mark,
+    /// True if all counts since the change are evidence: nothing was skipped.
+    whole: bool,
+}
+
+impl Unsettled {
+    fn new(exposure: &Exposure) -> Option<Self> {
+        Some(Self { from: Mark::kind(exposure), whole: true })
+    }
+}
+
+/// One question: evidence, and for a branch, evidence that the off-cohort is not as badly off.
 #[derive(Debug, Clone, Default)]
 struct Line {
     evidence: Option<Box<Evidence>>,
     control: Option<Box<Evidence>>,
-    /// Slow are requests of later buckets; none for errors, and where nothing is known to compare with.
+    /// The bucket after which requests are slow; none for errors, and where there is nothing to compare with.
     slow: Option<usize>,
     limit: f64,
-    /// Requests with the flag on, and controls, of the same time.
-    pair: (Rate, Rate),
+    /// Controls since evidence was last fed.
+    controls: Rate,
 }
 
 impl Detector {
-    /// Begins to watch.
+    /// A watch that starts with this sample.
     pub fn new(reading: &Reading) -> Self {
         let Reading { at, epoch, changed_at, exposure, .. } = *reading;
         Self {
@@ -130,8 +170,9 @@ impl Detector {
             earlier: at,
             latest: Mark::whole(exposure),
             before: None,
-            since: Mark::change(exposure, false),
+            since: Mark::whole(exposure),
             kind: None,
+            unsettled: Unsettled::new(exposure),
             stakes: Stakes::new(at, changed_at),
             busy: BusyHours::default(),
             next_tick: at,
@@ -139,19 +180,23 @@ impl Detector {
             past_on: Past::new(at, &exposure.on),
             past_off: Past::new(at, &exposure.off),
             usual: None,
+            was_gate: false,
             lines: Default::default(),
             chosen: reading.chosen,
+            unnamed: reading.unnamed,
             together: reading.together,
-            asked: (0, 0),
+            asked: (0, Rate::default()),
             controls: Rate::default(),
             recent: VecDeque::new(),
+            begun_earlier: None,
+            earlier_unfed: None,
         }
     }
 
-    /// Goes on where another one ended, as far as that is known. Its next beginning is a tick away, so that guards which are
-    /// started over and over stake no more than one that runs on.
+    /// Continues where another detector ended, as far as that is known. The next beginning of evidence is a tick away, so
+    /// that guards that restart over and over stake no more than one that runs on.
     pub(super) fn resumed(reading: &Reading, kept: Kept) -> Self {
-        /// Changes that are no further apart are one: a guard that runs sees it a little later than the audit trail tells.
+        /// Changes that are no further apart are one: a running guard sees a change a little later than the audit trail says.
         const SAME: u64 = 10_000_000;
         let mut detector = Self::new(reading);
         let at = reading.at;
@@ -164,19 +209,17 @@ impl Detector {
         detector.usual = usual.map(|Before { error_rate, p95, median, on }| {
             (Usual { error_rate: error_rate.clamp(0.0, 1.0), p95, median }, on)
         });
-        let sound = |hours: Vec<super::memory::Hour>| {
-            hours.into_iter().filter(|hour| bucket(hour.p95) && bucket(hour.median)).collect()
-        };
-        detector.past_on.remember(sound(kept.on), at);
-        detector.past_off.remember(sound(kept.off), at);
+        detector.was_gate = kept.was_gate;
+        detector.past_on.remember(kept.on, at);
+        detector.past_off.remember(kept.off, at);
         if kept.changed_at.abs_diff(reading.changed_at) > SAME {
             detector.changed_at = kept.changed_at;
         }
         detector
     }
 
-    /// What the next one is to know.
-    pub(super) fn kept(&self, verdict: Verdict, cooldown: Option<i64>) -> Kept {
+    /// The state for the next guard.
+    pub(super) fn kept(&self, verdict: Verdict, cooldown: Option<i64>, policy: &Policy) -> Kept {
         Kept {
             changed_at: self.changed_at,
             stakes: self.stakes.kept(),
@@ -188,20 +231,22 @@ impl Detector {
                 median: usual.median,
                 on,
             }),
-            on: self.past_on.hours(),
-            off: self.past_off.hours(),
+            was_gate: self.was_gate,
+            on: self.past_on.hours(policy.min_requests),
+            off: self.past_off.hours(policy.min_requests),
             kind: self.kind,
             evidence: self.suspicion(),
+            doubt: false,
             verdict,
         }
     }
 
-    /// What the flag can be compared with, once that is known.
+    /// The possible comparison, once that is known.
     pub fn kind(&self) -> Option<Kind> {
         self.kind
     }
 
-    /// How far evidence against the flag has come: 0, none, to 1, enough.
+    /// Evidence against the flag, from 0 (none) to 1 (enough).
     pub fn suspicion(&self) -> f64 {
         let far = |line: &Line| {
             let control = line.control.as_deref().map_or(1.0, Evidence::progress);
@@ -217,18 +262,18 @@ impl Detector {
         (counts.requests, counts.groups.iter().filter(|part| part.requests > 0).count())
     }
 
-    /// Takes in a sample. The finding is there as long as it holds.
+    /// Takes in a sample. The finding is returned as long as it holds.
     pub fn observe(&mut self, reading: &Reading, policy: &Policy) -> Option<Finding> {
         self.observe_all(reading, policy).map(|(finding, _)| finding)
     }
 
-    /// The same, and whether the controls leave a doubt.
+    /// Like [`observe`](Self::observe), with true if the controls leave a doubt.
     pub(super) fn observe_all(&mut self, reading: &Reading, policy: &Policy) -> Option<(Finding, bool)> {
         let Reading { at, exposure, .. } = *reading;
         let latest = self.latest.exposure();
         let unlikely = || !plausible(exposure, &latest, at - self.at);
         if reading.epoch != self.epoch || at < self.at || shrank(exposure, &latest) || unlikely() {
-            // Whoever has it begin over and over gets no more stakes for that.
+            // Resetting the counters over and over gains no additional stakes.
             let (stakes, busy, next_tick) = (self.stakes.clone(), self.busy.clone(), at + TICK);
             *self = Self { stakes, busy, next_tick, ..Self::new(reading) };
             return None;
@@ -245,62 +290,106 @@ impl Detector {
         };
         (self.earlier, self.at) = (self.at, at);
         (self.chosen, self.together) = (reading.chosen, reading.together.max(1));
+        self.unnamed = reading.unnamed;
         if reading.changed_at != self.changed_at {
             self.change(reading.changed_at, policy, &latest);
+            self.unsettled = Unsettled::new(exposure);
+        }
+        if let Some(earlier) = reading.earlier {
+            self.begun_earlier.get_or_insert_default().add(earlier);
+            self.earlier_unfed.get_or_insert_default().add(earlier);
         }
         self.busy.add(at, asked(exposure).saturating_sub(asked(&latest)));
         self.weigh_controls(reading, &latest);
         let before = self.before.as_ref().map_or(latest, Mark::exposure);
         if self.kind.is_none() {
-            let since = self.since.exposure();
-            self.kind = Kind::tell(exposure, &since, policy.baseline);
+            self.kind = self.tell(exposure, policy);
             if self.kind.is_none() {
                 self.before.get_or_insert_with(|| Mark::whole(&before));
                 self.latest = Mark::whole(exposure);
                 return None;
             }
-            self.since = Mark::change(&since, true);
         }
         if before != *exposure {
             self.latest = Mark::whole(exposure);
         }
         self.before = None;
+        let mut evidence = None;
         if at >= self.next_tick {
-            self.tick(policy, &before);
+            evidence = self.settle(exposure, policy);
+            self.tick(policy, &before, evidence.as_ref().map_or(self.earlier, |(at, _)| *at));
         }
-        self.feed(exposure, &before);
+        let unfed = self.earlier_unfed.take();
+        let earlier = if evidence.is_some() { self.begun_earlier.clone() } else { unfed };
+        let since = evidence.as_ref().map_or(&before, |(_, since)| since);
+        self.feed(exposure, since, reading.hung, earlier.as_deref());
         if let Some((_, step)) = self.window.back_mut() {
             step.extend(exposure, &before);
         }
         self.finding(policy)
     }
 
-    /// Gives up what only a flag that is asked needs. It goes on with what it was counted as, what was usual, and its stakes.
-    pub(super) fn rest(&mut self) {
+    /// Determines the kind from the requests after the change.
+    fn tell(&self, exposure: &Exposure, policy: &Policy) -> Option<Kind> {
+        let from = self.unsettled.as_ref().map_or(&self.since, |unsettled| &unsettled.from).exposure();
+        Kind::tell(exposure, &from, policy.baseline)
+    }
+
+    /// Corrects a kind that few requests determined: with more requests, an off-cohort may turn out to be too small, or large
+    /// enough. Evidence then restarts from the returned counters and time.
+    fn settle(&mut self, exposure: &Exposure, policy: &Policy) -> Option<(i64, Exposure)> {
+        let whole = self.unsettled.as_ref()?.whole;
+        let told = self.tell(exposure, policy).filter(|told| Some(*told) != self.kind)?;
+        // Only a whole window tells what an off-cohort is like.
+        if told != Kind::Full && self.kind != Some(Kind::Full) {
+            return None;
+        }
+        self.kind = Some(told);
+        self.lines.iter_mut().for_each(|line| *line = Line::default());
+        let (at, _) = self.window.front().filter(|_| whole)?;
+        // The number of slow controls since then is unknown.
+        self.lines.iter_mut().take(2).for_each(|line| line.controls = self.asked.1);
+        Some((*at, self.since.exposure()))
+    }
+
+    /// Leaves the kind to the window alone from here on.
+    fn settled(&mut self) {
+        if self.kind.is_some() && self.unsettled.take().is_some() {
+            self.since = Mark::change(&self.since.exposure());
+        }
+    }
+
+    /// Frees the state that only an asked flag needs. The kind, the usual rates and the stakes stay.
+    pub(super) fn rest(&mut self, policy: &Policy) {
+        self.settled();
         self.window = VecDeque::from([(self.at, Step::default())]);
         self.recent = VecDeque::new();
         self.lines = Default::default();
-        self.past_on.rest(self.at);
-        self.past_off.rest(self.at);
+        self.past_on.rest(self.at, policy.min_requests);
+        self.past_off.rest(self.at, policy.min_requests);
     }
 
-    /// Nothing was counted since the last sample.
+    /// Takes in a sample in which nothing was counted.
     pub(super) fn pass(&mut self, at: i64) {
         (self.earlier, self.at) = (at, at);
     }
 
-    /// Looks away: what happened since the last sample is no evidence, and what there was is none any more.
+    /// Skips a sample: counts since the last one are no evidence, and earlier evidence is dropped.
     pub fn skip(&mut self, reading: &Reading) {
         (self.earlier, self.at) = (reading.at, reading.at);
         (self.latest, self.before) = (Mark::whole(reading.exposure), None);
+        if let Some(unsettled) = &mut self.unsettled {
+            unsettled.whole = false;
+        }
         self.window.clear();
         self.window.push_back((reading.at, Step::default()));
         self.past_on.discard(reading.at, &reading.exposure.on);
         self.past_off.discard(reading.at, &reading.exposure.off);
         self.lines.iter_mut().for_each(|line| *line = Line::default());
+        self.earlier_unfed = None;
     }
 
-    /// Takes in the requests that did not ask the flag, as of the last two samples.
+    /// Takes in the requests that did not ask the flag, from the last two samples.
     fn weigh_controls(&mut self, reading: &Reading, latest: &Exposure) {
         let Some((now, before)) = reading.totals else { return };
         let exposure = reading.exposure;
@@ -311,12 +400,11 @@ impl Detector {
         };
         let errors = of(None);
         let pairs = self.lines.each_ref().map(|line| line.slow.map_or(errors, |bucket| of(Some(bucket))));
-        for (line, (on, controls)) in self.lines.iter_mut().zip(pairs) {
-            line.pair.0.add(on);
-            line.pair.1.add(controls);
+        for (line, (_, controls)) in self.lines.iter_mut().zip(pairs) {
+            line.controls.add(controls);
         }
         self.asked.0 = self.asked.0.saturating_add(errors.0.requests);
-        self.asked.1 = self.asked.1.saturating_add(errors.1.requests);
+        self.asked.1.add(errors.1);
         self.controls.add(errors.1);
         if self.recent.len() == RECENT {
             self.recent.pop_front();
@@ -327,13 +415,13 @@ impl Detector {
         self.recent.push_back([on.requests, on.hits, controls.requests, controls.hits].map(number));
     }
 
-    /// The rates of errors now: of the last requests where the flag is on, and of the controls of the last looks.
+    /// The present error rates: of the last requests where the flag is on, and of the controls in the last looks.
     pub(super) fn recent(&self) -> (Rate, Rate) {
         let mut sums = (Rate::default(), Rate::default());
         for [requests, hits, of_controls, hits_of_controls] in self.recent.iter().rev() {
             let rate =
                 |requests: &u32, hits: &u32| Rate { requests: (*requests).into(), hits: (*hits).into() };
-            // No more looks than it takes: those before may be from before the harm.
+            // No more looks than needed: earlier ones may be from before the harm.
             if sums.0.requests < ENOUGH_NOW {
                 sums.0.add(rate(requests, hits));
             }
@@ -342,18 +430,20 @@ impl Detector {
         sums
     }
 
-    /// Controls that were slow, since evidence began.
-    pub(super) fn controls_of_slow(&self) -> Rate {
-        let slow = self.lines.iter().find(|line| line.slow.is_some());
-        slow.map(|line| line.pair.1).unwrap_or_default()
+    /// Controls of the time in which this kind of harm was found.
+    pub(super) fn controls_beside(&self, harm: Harm) -> Rate {
+        let of_kind = |line: &&Line| line.slow.is_some() == (harm == Harm::Slow);
+        let found = |line: &Line| line.evidence.as_deref().and_then(Evidence::found);
+        let seen = self.lines.iter().filter(of_kind).find_map(found);
+        seen.map(|seen| rate(seen.off)).unwrap_or_default()
     }
 
-    /// Whether a flag that was changed then may be acted on by limits still.
+    /// True if a flag that was changed at `changed_at` may still be acted on by limits.
     pub(super) fn is_watched(&self, now: i64, changed_at: i64, policy: &Policy) -> bool {
         self.busy.is_watched(now, changed_at, policy)
     }
 
-    /// The share of the requests that asked the flag which were answered on, since it was changed; 0 to 1.
+    /// Share of the requests that asked the flag and had it on, since it was changed; 0 to 1.
     pub(super) fn share_on(&self) -> f64 {
         let since = |now: u64, before: u64| now.saturating_sub(before);
         let (latest, changed) = (self.latest.exposure(), self.since.exposure());
@@ -363,45 +453,57 @@ impl Detector {
         on as f64 / on.saturating_add(off).saturating_add(gated).max(1) as f64
     }
 
+    /// Requests since the flag was changed that had it on for one company and off for another.
+    pub(super) fn mixed(&self) -> u64 {
+        self.latest.exposure().mixed.saturating_sub(self.since.exposure().mixed)
+    }
+
     /// Requests answered on since the flag was changed, and those that failed.
     pub(super) fn own(&self) -> Rate {
         let (latest, since) = (self.latest.exposure(), self.since.exposure());
-        Rate::of(&latest.on, None).since(Rate::of(&since.on, None))
+        let sum = |groups: [u64; GROUPS]| groups.iter().fold(0, |sum: u64, group| sum.saturating_add(*group));
+        let earlier = self.begun_earlier.as_ref().map_or_else(Rate::default, |earlier| Rate {
+            requests: sum(earlier.ended),
+            hits: sum(earlier.failed),
+        });
+        Rate::of(&latest.on, None).since(Rate::of(&since.on, None)).since(earlier)
     }
 
-    /// Since the last sample the flag is another: what was usual is what was so until then.
+    /// The flag was changed since the last sample: the rates until then become the usual ones.
     fn change(&mut self, changed_at: i64, policy: &Policy, before: &Exposure) {
         self.before = None;
         let at = self.earlier;
-        self.past_on.record(at, &before.on);
-        self.past_off.record(at, &before.off);
-        let gate = self.kind == Some(Kind::Gate) || before.gated > before.off.requests;
-        let off = || self.past_off.usual(at, policy.min_requests).filter(|_| !gate);
+        self.past_on.record(at, &before.on, policy.min_requests);
+        self.past_off.record(at, &before.off, policy.min_requests);
+        self.was_gate = self.kind == Some(Kind::Gate) || before.gated > before.off.requests;
+        let off = || self.past_off.usual(at, policy.min_requests).filter(|_| !self.was_gate);
         let on = self.past_on.usual(at, policy.min_requests);
         self.usual = on.map(|usual| (usual, true)).or_else(|| off().map(|usual| (usual, false)));
         self.changed_at = changed_at;
         self.stakes.change(self.at);
         self.busy.change();
-        self.asked = (0, 0);
+        self.asked = (0, Rate::default());
         self.recent.clear();
+        (self.begun_earlier, self.earlier_unfed) = (None, None);
         self.kind = None;
         self.next_tick = self.at;
-        self.since = Mark::change(before, false);
+        self.since = Mark::whole(before);
         self.window.clear();
         self.window.push_back((at, Step::default()));
         self.lines.iter_mut().for_each(|line| *line = Line::default());
     }
 
-    /// Every ten seconds: what came to nothing begins anew, and what is compared with is brought up to date. Nothing of
-    /// the sample that follows takes part in it.
-    fn tick(&mut self, policy: &Policy, before: &Exposure) {
+    /// Runs every ten seconds: restarts bets that came to nothing and updates the usual rates. The sample that follows takes
+    /// no part in it. `since` is when the evidence that is fed next begins.
+    fn tick(&mut self, policy: &Policy, before: &Exposure, since: i64) {
         self.next_tick = self.at + TICK;
-        self.past_on.record(self.at, &before.on);
-        self.past_off.record(self.at, &before.off);
+        self.past_on.record(self.at, &before.on, policy.min_requests);
+        self.past_off.record(self.at, &before.off, policy.min_requests);
         let span = policy.window / WINDOW as i64;
         if self.window.back().is_none_or(|(at, _)| self.at - at >= span) {
             if self.window.len() > WINDOW {
                 self.window.pop_front();
+                self.settled();
                 self.tell_again(policy);
             }
             self.window.push_back((self.at, Step::default()));
@@ -413,15 +515,15 @@ impl Detector {
             self.lines.iter_mut().zip(limits).zip(SHARES).enumerate()
         {
             let compared = branch && index == 0;
+            if line.slow != slow {
+                line.controls = Rate::default();
+            }
             line.slow = slow;
             line.limit = limit;
             let chance = FALSE_ALARMS * share * stake;
-            if line.evidence.as_ref().is_none_or(|evidence| evidence.progress() == 0.0) {
-                line.pair = Default::default();
-            }
             let renew = |evidence: &mut Option<Box<Evidence>>| match evidence {
-                Some(evidence) => evidence.renew(self.earlier, chance),
-                None => *evidence = Some(Box::new(Evidence::new(self.earlier, chance, policy.left_out()))),
+                Some(evidence) => evidence.renew(since, chance),
+                None => *evidence = Some(Box::new(Evidence::new(since, chance, policy.left_out()))),
             };
             renew(&mut line.evidence);
             if branch && !compared {
@@ -433,7 +535,7 @@ impl Detector {
         }
     }
 
-    /// A branch may have become full otherwise than by a change: by its companies' traffic.
+    /// Determines the kind of a flag whose companies' traffic has changed: a branch may have become full without a change.
     fn tell_again(&mut self, policy: &Policy) {
         let kind = Kind::tell(&self.windowed(), &Exposure::default(), policy.baseline);
         if kind.is_some() && kind != self.kind {
@@ -442,7 +544,7 @@ impl Detector {
         }
     }
 
-    /// For each line the bucket after which requests are slow, and the rate that must not be exceeded; 0 for none.
+    /// For each line, the bucket after which requests are slow and the highest rate allowed; 0 for none.
     fn limits(&self, policy: &Policy, before: &Exposure) -> [(Option<usize>, f64); 4] {
         let times = |bucket: usize| {
             let longest = duration::upper(bucket) as f64 * policy.relative_p95;
@@ -450,7 +552,7 @@ impl Detector {
         };
         let (errors, slow) = match self.kind {
             None => (0.0, None),
-            Some(Kind::Branch) if self.chosen => match self.difference(policy.min_requests) {
+            Some(Kind::Branch) if self.chosen => match self.difference() {
                 None => (0.0, None),
                 Some((errors, slower)) => {
                     let bucket = |off: usize| {
@@ -472,19 +574,36 @@ impl Detector {
         [(None, errors), (None, policy.error_rate), (slow, or_none(slow)), (Some(longest), SLOWEST)]
     }
 
-    /// What was usual, unless that was where the flag was off and did nothing.
+    /// The usual rates, unless they are from where the flag was off and did nothing.
     fn usual_here(&self, before: &Exposure) -> Option<Usual> {
-        let (usual, on) = self.usual?;
+        let (usual, on) = self.usual_now()?;
         let since = kind::durations(&before.on, &self.since.exposure().on);
         let median = duration::quantile(&since, 0.5)?;
         (on || !kind::nothing_is_done(median, usual.median, usual.p95)).then_some(usual)
     }
 
-    /// How many times as often as the others those who have it fail, and how many times as long their requests take, by the hours
-    /// before this one; at least once.
-    fn difference(&self, enough: u64) -> Option<(f64, f64)> {
-        let on = self.past_on.usual_until_now(self.at, enough)?;
-        let off = self.past_off.usual_until_now(self.at, enough)?;
+    /// The usual rates in the hours before the last change, or around this hour of the week before where those are known and
+    /// worse; true if they were measured where the flag was on.
+    fn usual_now(&self) -> Option<(Usual, bool)> {
+        let on = self.past_on.usual_a_week_ago(self.at, self.changed_at);
+        // The flag's own past comes before the past of those who did not have it.
+        let off = || match self.usual {
+            Some((_, true)) => None,
+            _ if self.was_gate => None,
+            _ => self.past_off.usual_a_week_ago(self.at, self.changed_at),
+        };
+        let week = on.map(|usual| (usual, true)).or_else(|| off().map(|usual| (usual, false)));
+        match (week, self.usual) {
+            // The week before can only raise the limit: days differ, and the least of several would accept too little.
+            (Some((week, on)), Some((usual, before))) if on == before => Some((week.or_worse(usual), on)),
+            (week, usual) => week.or(usual),
+        }
+    }
+
+    /// Ratios of those who have it to the others, in error rate and in duration, over the hours before this one; at least 1.
+    fn difference(&self) -> Option<(f64, f64)> {
+        let on = self.past_on.usual_until_now(self.at)?;
+        let off = self.past_off.usual_until_now(self.at)?;
         let slower = duration::upper(on.p95) as f64 / duration::upper(off.p95) as f64;
         Some(((on.error_rate / off.error_rate.max(1e-6)).max(1.0), slower.max(1.0)))
     }
@@ -495,47 +614,76 @@ impl Detector {
         (duration::all(&durations) >= enough).then(|| duration::quantile(&durations, 0.95))?
     }
 
-    /// What was counted within the window.
+    /// The counts of the window.
     fn windowed(&self) -> Exposure {
         let mut sum = Sum::new();
         self.window.iter().for_each(|(_, step)| sum.add(step));
         sum.exposure()
     }
 
-    fn feed(&mut self, now: &Exposure, before: &Exposure) {
-        let errors = (Counts::errors(&now.on, &before.on), Counts::errors(&now.off, &before.off));
+    fn feed(&mut self, now: &Exposure, before: &Exposure, hung: Option<&Hung>, earlier: Option<&Earlier>) {
+        let mut errors = (Counts::errors(&now.on, &before.on), Counts::errors(&now.off, &before.off));
+        if let Some(earlier) = earlier {
+            errors.0 = errors.0.without(&Counts::failed(&earlier.failed));
+        }
+        let hung = hung.map(|hung| (Counts::failed(&hung.on), Counts::failed(&hung.off)));
+        // Other requests that began with them ended long ago: hung ones are compared with those of the window.
+        let hung = hung.map(|(on, off)| {
+            (errors.0, errors.1) = (errors.0.without(&on), errors.1.without(&off));
+            let among = self.windowed();
+            let since = self.window.front().map_or(self.at, |(since, _)| *since);
+            let rates = (Rate::of(&among.on, None), Rate::of(&among.off, None));
+            Late { on, off, since, among: rates }
+        });
         let branch = self.kind == Some(Kind::Branch);
         for (index, line) in self.lines.iter_mut().enumerate() {
+            let controls = std::mem::take(&mut line.controls);
             let Some(evidence) = &mut line.evidence else { continue };
             let slow = line.slow.map(|bucket| {
-                (Counts::slow(&now.on, &before.on, bucket), Counts::slow(&now.off, &before.off, bucket))
+                let on = Counts::slow(&now.on, &before.on, bucket);
+                let on = earlier.map_or(on, |earlier| on.without(&Counts::failed(&earlier.ended)));
+                (on, Counts::slow(&now.off, &before.off, bucket))
             });
             let (on, off) = slow.as_ref().unwrap_or(&errors);
-            match branch {
-                true if index == 0 => evidence.compare(on, off, line.limit),
-                _ => evidence.exceed(on, line.limit),
+            let compared = branch && index == 0;
+            match compared {
+                true => evidence.compare(on, off, line.limit),
+                false if branch => evidence.exceed(on, line.limit),
+                false => evidence.exceed_beside(on, controls, line.limit),
             }
             if let Some(control) = &mut line.control {
                 control.compare(on, off, WORSE);
             }
+            if let Some(late) = hung.as_ref().filter(|_| line.slow.is_none()) {
+                match compared {
+                    true => evidence.compare_late(late, line.limit),
+                    false => evidence.exceed(&late.on, line.limit),
+                }
+                if let Some(control) = &mut line.control {
+                    control.compare_late(late, WORSE);
+                }
+            }
         }
     }
 
-    /// What was found, and whether the controls leave a doubt: what they confirm comes first.
+    /// The finding, and true if the controls leave a doubt. A finding that they confirm comes first.
     fn finding(&self, policy: &Policy) -> Option<(Finding, bool)> {
         let found = |(index, line): (usize, &Line)| {
             let finding = self.found(index, line, policy)?;
             if finding.ground == Ground::Cohorts {
                 return Some((finding, false));
             }
-            let (on, control) = line.pair;
-            // How many are usually slow is what the bucket stands for.
+            // Requests of the bet that came furthest, and the controls of its time.
+            let seen = line.evidence.as_deref().and_then(Evidence::found).unwrap_or_default();
+            let (on, control) = (rate(seen.on), rate(seen.off));
+            // The bucket itself defines how many are usually slow.
             let usual = line.slow.map_or_else(|| self.controls.since(control).share(), |_| SLOWEST);
-            let (ground, doubt) = match Control::tell(on, control, self.asked, usual) {
-                Control::Absent => (Ground::Alone, false),
-                Control::Clear => (Ground::Controls, false),
-                Control::Doubtful => (Ground::Controls, true),
-            };
+            let (ground, doubt) =
+                match Control::tell(on, control, (self.asked.0, self.asked.1.requests), usual) {
+                    Control::Absent => (Ground::Alone, false),
+                    Control::Clear => (Ground::Controls, false),
+                    Control::Doubtful => (Ground::Unconfirmed, true),
+                };
             Some((Finding { ground, ..finding }, doubt))
         };
         let mut all: Vec<_> = self.lines.iter().enumerate().filter_map(found).collect();
@@ -550,9 +698,12 @@ impl Detector {
             return None;
         }
         let seen = self.lately(seen, line, policy);
-        let (on, off) = (share(seen.on), share(seen.off));
+        let on = share(seen.on);
+        let off = if branch { share(seen.off) } else { Share::default() };
         let compared = branch && index == 0;
         let limit = if compared { (off.rate() * line.limit).min(1.0) } else { line.limit };
+        // One visitor with a broken browser is a small share of all, and at most the share of those that name no company.
+        let limit = if line.slow.is_none() { limit.max(policy.error_rate.min(self.unnamed)) } else { limit };
         let companies = seen.groups;
         // A limit of a branch is confirmed by its off-cohort: it rests on both.
         let confirming = line.control.as_deref().and_then(Evidence::found).map_or(0, |control| control.off.0);
@@ -576,11 +727,12 @@ impl Detector {
             at: self.at,
             changed_at: self.changed_at,
             through: None,
+            protection: None,
             action: policy.action,
         })
     }
 
-    /// The last window's numbers where evidence goes back further: what was, but is over, is no reason to act.
+    /// The last window's counts if the evidence goes back further: past harm is no reason to act.
     fn lately(&self, seen: Seen, line: &Line, policy: &Policy) -> Seen {
         let Some((since, _)) = self.window.front().filter(|_| self.at - seen.since > policy.window) else {
             return seen;
@@ -593,7 +745,7 @@ impl Detector {
         };
         let mut lately = Seen { since: *since, ..Seen::default() };
         lately.add(&counts(true), &counts(false));
-        // Companies count that evidence names, however long ago.
+        // Companies count if evidence names them, however long ago.
         Seen { groups: seen.groups, ..lately }
     }
 }
@@ -604,11 +756,15 @@ fn asked(exposure: &Exposure) -> u64 {
     counts.into_iter().fold(0, u64::wrapping_add)
 }
 
+fn rate((requests, hits): (u64, u64)) -> Rate {
+    Rate { requests, hits }
+}
+
 fn share((requests, hits): (u64, u64)) -> Share {
     Share { requests, hits }
 }
 
-/// Whether the counters were begun anew although nobody said so.
+/// True if the counters were reset without a new epoch.
 fn shrank(now: &Exposure, before: &Exposure) -> bool {
     let fewer = |now: &Cohort, before: &Cohort| now.requests < before.requests || now.errors < before.errors;
     now.gated < before.gated || fewer(&now.on, &before.on) || fewer(&now.off, &before.off)

@@ -1,40 +1,41 @@
-//! Evidence that may be looked at as often as one likes.
+//! Evidence that remains valid however often it is looked at.
 //!
 //! A bet against "the flag does no harm": its stake is multiplied, second by second, by factors whose expectation is at
 //! most 1 if the flag does none, whatever happened before. Such wealth grows by a factor of c with a probability of at most
 //! 1/c, ever (Ville's inequality), so nothing is lost by looking each second and acting at once (Ramdas, Grünwald, Vovk and
 //! Shafer 2023, "Game-theoretic statistics and safe anytime-valid inference"). Wealth is kept as its logarithm, in nats.
 //!
-//! **Against another cohort.** Let n requests be answered on and m off, with error rates p and q, and let p be at most r·q. An
-//! error on multiplies by a, one off by b, where a = θ/θ₀, b = (1 − θ)/(1 − θ₀), θ₀ = rn/(rn + m) is an "on" error's share of all
-//! errors at the limit, and θ = ρrn/(ρrn + m) its share if the limit is exceeded ρ times. The expectation is (1 + p(a − 1))ⁿ
-//! (1 + q(b − 1))ᵐ ≤ exp(np(a − 1) + mq(b − 1)), which is at most 1, since rn(a − 1) = m(1 − b). No rate has to be known or to stay what it
-//! is: an outage that hits both cohorts is within the limit in each second. It is the conditional test of two Poisson rates,
-//! made a bet (compare Turner, Ly and Grünwald 2024, "Generic e-variables for exact sequential k-sample tests").
+//! **Against another cohort.** Let n requests be answered on and m off, with error rates p and q, and let p be at most r·q.
+//! An error on multiplies by a, one off by b, where a = θ/θ₀, b = (1 − θ)/(1 − θ₀), θ₀ = rn/(rn + m) is an "on" error's share
+//! of all errors at the limit, and θ = ρrn/(ρrn + m) its share if the limit is exceeded ρ times. The expectation is
+//! (1 + p(a − 1))ⁿ (1 + q(b − 1))ᵐ ≤ exp(np(a − 1) + mq(b − 1)), which is at most 1, since rn(a − 1) = m(1 − b). The rates need be
+//! neither known nor constant: an outage that hits both cohorts is within the limit in each second. It is the conditional
+//! test of two Poisson rates, made a bet (compare Turner, Ly and Grünwald 2024, "Generic e-variables for exact sequential
+//! k-sample tests").
 //!
 //! **Against a limit** q: an error multiplies by ρ, any other request by (1 − ρq)/(1 − q) (Wald 1945).
 //!
 //! **Without the worst companies.** Errors of one company are not independent, and one company must turn nothing off. So
-//! evidence counts that is left when the k groups of companies which contribute most are left out: it is a bet against "no
-//! more than k groups are harmed", the partial conjunction of Benjamini and Heller 2008, with a chance of a false alarm of five times that of all groups
-//! together, which has to be kept as well. For the comparison, a group bears
-//! its share of the off-cohort's errors: by the concavity of the logarithm, ln b · s ≤ ln(1 − s(1 − b)), so that the bet without some groups
-//! is one at which the flag has no advantage.
+//! evidence counts only as far as it remains when the k groups of companies which contribute most are left out: it is a bet
+//! against "no more than k groups are harmed", the partial conjunction of Benjamini and Heller 2008, with a chance of a false
+//! alarm of five times that of all groups together, which has to be kept as well. For the comparison, a group bears its share
+//! of the off-cohort's errors: by the concavity of the logarithm, ln b · s ≤ ln(1 − s(1 − b)), so that the bet without some
+//! groups is one at which the flag has no advantage.
 //!
-//! **How much worse** is not known beforehand, so that the stake is divided among three bets. Each begins anew, with a new
-//! stake, when it has come to nothing; what all of them together can do is bounded by the sum of their [stakes](super::stakes).
+//! **The size of the harm** is unknown beforehand, so the stake is divided among three bets. A bet that came to nothing
+//! starts again with a new stake; together they are bounded by the sum of their [stakes](super::stakes).
 
+use super::control::Rate;
 use super::counts::Counts;
 use crate::telemetry::GROUPS;
 
-/// How many times the limit is exceeded, and what part of the stake is bet on that.
+/// Factors by which the limit is exceeded, and the part of the stake that is bet on each.
 const BETS: [(f64, f64); 3] = [(1.5, 0.25), (3.5, 0.4), (10.0, 0.35)];
 
-/// Whatever the worst companies do, the chance of a false alarm is so many times what it is where nobody does anything of
-/// the kind.
+/// Factor by which the worst companies, whatever they do, can raise the chance of a false alarm.
 const ALLOWED: f64 = 5.0;
 
-/// No rate that is bet on is higher.
+/// Maximum rate that is bet on.
 const HIGHEST: f64 = 0.95;
 
 /// Three bets on one thing.
@@ -47,16 +48,16 @@ pub(super) struct Evidence {
 
 #[derive(Debug, Clone, Default)]
 struct Bet {
-    /// Nats that it has to come to.
+    /// Nats that are enough.
     enough: f64,
     /// Nats of all groups together.
     total: f64,
-    /// Nats that each contributes, at most: rounded up, which speaks for the flag.
+    /// Nats of each group, at most: rounded up, which favors the flag.
     groups: [f32; GROUPS],
     seen: Sums,
 }
 
-/// What a bet rests on.
+/// The counts behind a bet.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 struct Sums {
     since: i64,
@@ -64,21 +65,31 @@ struct Sums {
     off: (u32, u32),
 }
 
-/// What evidence rests on.
+/// The counts behind evidence.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(super) struct Seen {
-    /// Microseconds since 1970.
+    /// Beginning of the evidence, in microseconds since 1970.
     pub since: i64,
     /// Requests and hits on.
     pub on: (u64, u64),
-    /// Requests and hits of what it is compared with.
+    /// Requests and hits of the cohort or controls that it is compared with.
     pub off: (u64, u64),
     /// Groups of companies that speak against the flag.
     pub groups: usize,
 }
 
+/// Hits that become known long after the other requests of their time, and those requests.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Late {
+    pub on: Counts,
+    pub off: Counts,
+    /// Beginning of the other requests' count, in microseconds since 1970; then their rates, on and off.
+    pub since: i64,
+    pub among: (Rate, Rate),
+}
+
 impl Evidence {
-    /// None yet. `chance` is that of a false alarm which this begins with.
+    /// No evidence yet. `chance` is the chance of a false alarm that it starts with.
     pub(super) fn new(now: i64, chance: f64, left_out: usize) -> Self {
         let mut evidence = Self { bets: Default::default(), left_out };
         for (bet, (_, part)) in evidence.bets.iter_mut().zip(BETS) {
@@ -87,7 +98,7 @@ impl Evidence {
         evidence
     }
 
-    /// Lets bets that came to nothing begin anew.
+    /// Restarts bets that came to nothing.
     pub(super) fn renew(&mut self, now: i64, chance: f64) {
         let left_out = self.left_out;
         for (bet, (_, part)) in self.bets.iter_mut().zip(BETS) {
@@ -99,27 +110,66 @@ impl Evidence {
 
     /// Bets that the on-cohort has more than `ratio` times the other's rate of hits.
     pub(super) fn compare(&mut self, on: &Counts, off: &Counts, ratio: f64) {
-        let (n, m) = (on.requests as f64 * ratio, off.requests as f64);
+        self.bets.iter_mut().for_each(|bet| bet.seen.add(on, off));
+        if on.hits.max(off.hits) == 0 || on.requests == 0 || off.requests == 0 {
+            return;
+        }
+        let share = |group: usize| {
+            let part = on.groups.get(group).map_or(0, |part| part.requests);
+            part as f64 / on.requests as f64
+        };
+        self.bet_on(on, off, (on.requests, off.requests), ratio, share);
+    }
+
+    /// Like [`compare`](Self::compare), for hits that become known long after the other requests of their time.
+    ///
+    /// The probability that a given hit is one of those on follows from the numbers of requests on and off, whenever the hit
+    /// becomes known. Each group of companies bears the same share of a hit off.
+    pub(super) fn compare_late(&mut self, late: &Late, ratio: f64) {
+        let Late { on, off, since, among: (of_on, of_off) } = late;
+        for bet in &mut self.bets {
+            bet.seen.reach_back(*since, *of_on, *of_off);
+            bet.seen.add(on, off);
+        }
+        if of_on.requests > 0 && of_off.requests > 0 {
+            let all =
+                (of_on.requests.saturating_add(on.requests), of_off.requests.saturating_add(off.requests));
+            self.bet_on(on, off, all, ratio, |_| 1.0 / GROUPS as f64);
+        }
+    }
+
+    /// Bets on hits among these numbers of requests on and off. `share`: the part of the hits off that each group bears.
+    fn bet_on(
+        &mut self,
+        on: &Counts,
+        off: &Counts,
+        (requests_on, requests_off): (u64, u64),
+        ratio: f64,
+        share: impl Fn(usize) -> f64,
+    ) {
+        let (n, m) = (requests_on as f64 * ratio, requests_off as f64);
         let at_limit = n / (n + m);
         for (bet, (times, _)) in self.bets.iter_mut().zip(BETS) {
-            bet.seen.add(on, off);
-            if on.hits.max(off.hits) == 0 || on.requests == 0 || off.requests == 0 {
-                continue;
-            }
             let beyond = n * times / (n * times + m);
             let gain = (beyond / at_limit).ln();
-            let loss = off.hits as f64 * ((1.0 - beyond) / (1.0 - at_limit)).ln() / on.requests as f64;
-            bet.total += on.hits as f64 * gain + on.requests as f64 * loss;
-            for (nats, part) in bet.groups.iter_mut().zip(&on.groups) {
-                *nats = up(f64::from(*nats) + part.hits_at_most * gain + part.requests as f64 * loss);
+            let loss = off.hits as f64 * ((1.0 - beyond) / (1.0 - at_limit)).ln();
+            bet.total += on.hits as f64 * gain + loss;
+            for (group, (nats, part)) in bet.groups.iter_mut().zip(&on.groups).enumerate() {
+                *nats = up(f64::from(*nats) + part.hits_at_most * gain + share(group) * loss);
             }
         }
     }
 
     /// Bets that the on-cohort's rate of hits is higher than `limit`, which is below [`HIGHEST`].
     pub(super) fn exceed(&mut self, on: &Counts, limit: f64) {
+        self.exceed_beside(on, Rate::default(), limit);
+    }
+
+    /// Like [`exceed`](Self::exceed). `controls` of the same time are kept in [`Seen::off`], and are no part of the bet.
+    pub(super) fn exceed_beside(&mut self, on: &Counts, controls: Rate, limit: f64) {
+        let beside = Counts { requests: controls.requests, hits: controls.hits, ..Counts::default() };
         for (bet, (times, _)) in self.bets.iter_mut().zip(BETS) {
-            bet.seen.add(on, &Counts::default());
+            bet.seen.add(on, &beside);
             if on.requests == 0 {
                 continue;
             }
@@ -134,7 +184,7 @@ impl Evidence {
         }
     }
 
-    /// What the bet that came farthest rests on, if all three together came far enough.
+    /// The counts behind the bet that came furthest, if all three together are enough.
     pub(super) fn found(&self) -> Option<Seen> {
         let far = |bet: &Bet| bet.nats(self.left_out) - bet.enough;
         let best = self.bets.iter().max_by(|a, b| far(a).total_cmp(&far(b)))?;
@@ -143,7 +193,7 @@ impl Evidence {
         (self.wealth() >= 1.0).then(|| Seen { since, on: wide(on), off: wide(off), groups: best.against() })
     }
 
-    /// How far it came: 0, nothing speaks against the flag, to 1, enough does.
+    /// Progress of the evidence, from 0 (none) to 1 (enough).
     pub(super) fn progress(&self) -> f64 {
         if self.wealth() >= 1.0 {
             return 1.0;
@@ -152,7 +202,7 @@ impl Evidence {
         far.fold(0.0, f64::max).min(1.0)
     }
 
-    /// All three together, of which 1 is enough.
+    /// Wealth of all three bets together, of which 1 is enough.
     fn wealth(&self) -> f64 {
         self.bets.iter().map(|bet| (bet.nats(self.left_out) - bet.enough).exp()).sum()
     }
@@ -164,10 +214,10 @@ impl Bet {
             Self { enough: -chance.ln(), seen: Sums { since: now, ..Sums::default() }, ..Self::default() };
     }
 
-    /// Groups that speak against the flag, each although those that contribute more are left out. Where two companies fail by themselves,
-    /// a third one's single error is no third.
+    /// Groups that speak against the flag, each even without those that contribute more. If two companies fail by themselves,
+    /// a single error of a third does not count.
     fn against(&self) -> usize {
-        // Of slow requests more is put down to the groups than there were, and to the others as well.
+        // Slow requests: more of them are put down to the groups than there were, and to the others as well.
         let mut groups = self.groups.map(f64::from);
         let mut left = groups.iter().sum::<f64>();
         groups.sort_unstable_by(|a, b| b.total_cmp(a));
@@ -179,7 +229,7 @@ impl Bet {
         groups.iter().take_while(speaks).count()
     }
 
-    /// What all groups came to, or if that is less, what those without the worst did, at the chance that these have.
+    /// Nats of all groups, or if fewer, of all but the worst, at the higher chance allowed for these.
     fn nats(&self, left_out: usize) -> f64 {
         if self.total <= 0.0 || left_out == 0 {
             return self.total;
@@ -187,7 +237,7 @@ impl Bet {
         self.total.min(self.rest(left_out) + ALLOWED.ln())
     }
 
-    /// What is left without the groups that contribute most: the least that any choice of so many leaves.
+    /// Nats without the groups that contribute most: the minimum over all choices of groups to leave out.
     fn rest(&self, left_out: usize) -> f64 {
         let mut groups = self.groups;
         groups.sort_unstable_by(|a, b| b.total_cmp(a));
@@ -196,6 +246,16 @@ impl Bet {
 }
 
 impl Sums {
+    /// Adds requests from an earlier time, if those counted are fewer.
+    fn reach_back(&mut self, since: i64, on: Rate, off: Rate) {
+        let number = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
+        let all = on.requests.saturating_add(off.requests);
+        if u64::from(self.on.0) + u64::from(self.off.0) < all {
+            let of = |rate: Rate| (number(rate.requests), number(rate.hits));
+            *self = Self { since: since.min(self.since), on: of(on), off: of(off) };
+        }
+    }
+
     fn add(&mut self, on: &Counts, off: &Counts) {
         let number = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
         let sum = |seen: (u32, u32), counts: &Counts| {
@@ -205,7 +265,7 @@ impl Sums {
     }
 }
 
-/// The least number of single precision that is not below.
+/// The smallest `f32` that is not below `value`.
 fn up(value: f64) -> f32 {
     let near = value as f32;
     if f64::from(near) < value { near.next_up() } else { near }
@@ -235,13 +295,13 @@ mod tests {
         counts
     }
 
-    /// The probability of so many hits of n.
+    /// The probability of this number of hits out of n.
     fn binomial(n: u64, hits: u64, rate: f64) -> f64 {
         let ways: f64 = (0..hits).map(|i| (n - i) as f64 / (i + 1) as f64).product();
         ways * rate.powi(hits as i32) * (1.0 - rate).powi((n - hits) as i32)
     }
 
-    /// What each bet is expected to grow to, over all that can happen; `left_out` groups of two.
+    /// The expected growth of each bet over all outcomes, without `left_out` of two groups.
     fn expected(
         rates: [f64; 2],
         off_rate: f64,

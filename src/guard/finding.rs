@@ -1,46 +1,72 @@
-//! What the guard found, with the numbers that led to it.
+//! A finding of the guard, with the numbers behind it.
 
 use super::policy::Action;
 use crate::telemetry::GROUPS;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// A flag does harm.
+/// A flag that does harm.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
     /// The flag's key.
     pub flag: String,
-    /// What is wrong where it is on.
+    /// Errors or slowness where it is on.
     pub harm: Harm,
-    /// What it was held against.
+    /// The rate that it was compared with.
     pub against: Against,
-    /// What the finding rests on.
+    /// The kind of evidence behind the finding.
     #[serde(default)]
     pub ground: Ground,
-    /// Requests that were answered on, and how many of them failed, or took longer than `slower`.
+    /// Requests answered on, and those that failed, or took longer than `slower`.
     pub on: Share,
-    /// The same of those answered off; of none where it was not compared with them.
+    /// Requests answered off, and those that failed or were slow; zero if they were not compared.
     pub off: Share,
-    /// The rate that must not be exceeded, 0 to 1: of failures, or of requests that take longer than `slower`.
+    /// The highest rate allowed, 0 to 1: of failures, or of requests that take longer than `slower`.
     pub limit: f64,
-    /// Microseconds; 0 where the harm is errors.
+    /// Limit in microseconds; 0 where the harm is errors.
     pub slower: u64,
-    /// Companies at least that it happened to; no more than 16 are told apart.
+    /// Lower bound of the companies affected; no more than 16 are told apart.
     pub companies: usize,
-    /// When the evidence begins, in microseconds since 1970.
+    /// Beginning of the evidence, in microseconds since 1970.
     pub since: i64,
-    /// When it was enough.
+    /// Time at which the evidence was enough, in microseconds since 1970.
     pub at: i64,
-    /// When the flag was last changed.
+    /// Last change of the flag, in microseconds since 1970.
     pub changed_at: i64,
-    /// The flag that was changed then, where it is another one, which this one requires.
+    /// The flag that was changed then, if it is another one, which this one requires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub through: Option<String>,
-    /// What the policy says is to be done.
+    /// The reason why the flag is not killed for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protection: Option<Protection>,
+    /// The action that the policy demands.
     pub action: Action,
 }
 
-/// What is wrong.
+/// The reason why a harmful flag is not killed: off would be an outage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protection {
+    /// It says `"emergency": "keep"`.
+    Keep,
+    /// An enabled flag requires it.
+    Required,
+    /// It is a gate that is on for more than a fifth of those who ask.
+    Gate,
+}
+
+impl Protection {
+    /// Text for use as a clause.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Keep => "its \"emergency\" is \"keep\"",
+            Self::Required => "an enabled flag requires it",
+            Self::Gate => "it is a gate that more than a fifth have",
+        }
+    }
+}
+
+/// The kind of harm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Harm {
@@ -50,96 +76,119 @@ pub enum Harm {
     Slow,
 }
 
-/// What a flag was held against.
+/// The rate that a flag was compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Against {
     /// The off-cohort, at the same time.
     Off,
-    /// What was usual for it before it was changed.
+    /// The usual rate before it was changed.
     Past,
     /// The policy's limit.
     Limit,
 }
 
-/// What a finding rests on. How sure it has to be follows from what it takes.
+/// The kind of evidence behind a finding. The more an act takes away, the surer it must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Ground {
     /// The off-cohort, at the same time.
     #[default]
     Cohorts,
-    /// Limits, and requests that did not ask the flag, which are not as badly off.
+    /// Limits, confirmed by requests that did not ask the flag, which are not as badly off.
     Controls,
+    /// Limits: requests that did not ask the flag are as badly off, or too few to tell. Such a finding is not acted on.
+    Unconfirmed,
     /// Limits alone: every request asked the flag, so that there is nothing to compare with.
     Alone,
     /// A suspicion: the plan's stage is minutes old, and requests left their range since. The numbers may be of all requests.
     Stage,
 }
 
-/// Some of several requests.
+/// Part of a number of requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Share {
-    /// All.
+    /// All requests.
     pub requests: u64,
-    /// Some of them.
+    /// Requests that were hits.
     pub hits: u64,
 }
 
 impl Share {
-    /// 0 to 1; 0 of none.
+    /// The share, 0 to 1; 0 if there are no requests.
     pub fn rate(self) -> f64 {
         self.hits as f64 / self.requests.max(1) as f64
+    }
+}
+
+/// A rate in percent, with two digits if it is small: a rate above zero does not read as 0.0 %.
+struct Percent(f64);
+
+impl fmt::Display for Percent {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let percent = self.0 * 100.0;
+        match percent {
+            0.000_01..0.05 => {
+                let digits = 1 - percent.log10().floor() as i32;
+                write!(f, "{percent:.*} %", usize::try_from(digits).unwrap_or(1))
+            }
+            _ => write!(f, "{percent:.1} %"),
+        }
     }
 }
 
 impl fmt::Display for Finding {
     /// One sentence for people: `3.1 % of 520 requests with checkout on failed, …`.
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let (percent, seconds) = (|rate: f64| rate * 100.0, |micros: u64| micros as f64 / 1e6);
-        let on = self.on;
+        let seconds = |micros: u64| micros as f64 / 1e6;
+        let (on, rate) = (self.on, Percent(self.on.rate()));
         match self.ground {
-            Ground::Stage => write!(f, "{:.1} % of {} requests anywhere ", percent(on.rate()), on.requests)?,
-            _ => write!(f, "{:.1} % of {} requests with {} on ", percent(on.rate()), on.requests, self.flag)?,
+            Ground::Stage => write!(f, "{rate} of {} requests anywhere ", on.requests)?,
+            _ => write!(f, "{rate} of {} requests with {} on ", on.requests, self.flag)?,
         }
         match self.harm {
             Harm::Errors => write!(f, "failed")?,
             Harm::Slow => write!(f, "took longer than {:.2} s", seconds(self.slower))?,
         }
-        let (off, limit) = (self.off, percent(self.limit));
+        let (off, limit) = (self.off, Percent(self.limit));
         match self.against {
+            // Any multiple of zero is zero, which would read as a limit of 0 %.
+            Against::Off if off.requests > 0 && self.limit == 0.0 => {
+                write!(f, ", none of {} with it off", off.requests)?;
+            }
             Against::Off if off.requests > 0 => {
-                write!(
-                    f,
-                    ", {:.1} % of {} with it off; up to {limit:.1} % would be accepted",
-                    percent(off.rate()),
-                    off.requests
-                )?;
+                let rate = Percent(off.rate());
+                write!(f, ", {rate} of {} with it off; up to {limit} would be accepted", off.requests)?;
             }
-            Against::Off => {
-                write!(f, "; by what is usual with it off, up to {limit:.1} % would be accepted")?
-            }
+            Against::Off => write!(f, "; by what is usual with it off, up to {limit} would be accepted")?,
             Against::Past if self.ground == Ground::Stage => {
-                write!(f, ", since the stage was entered; {limit:.1} % is within the usual range")?;
+                write!(f, ", since the stage was entered; {limit} is within the usual range")?;
             }
             Against::Past => {
-                write!(f, "; by what was usual before it was changed, up to {limit:.1} % would be accepted")?;
+                write!(f, "; by what was usual before it was changed, up to {limit} would be accepted")?;
             }
-            Against::Limit => write!(f, "; the limit is {limit:.1} %")?,
+            Against::Limit => write!(f, "; the limit is {limit}")?,
         }
         match self.ground {
             Ground::Controls => write!(f, "; requests that did not ask it are not as badly off")?,
             Ground::Alone => write!(f, "; every request asked it, so that there is nothing to compare with")?,
-            Ground::Cohorts | Ground::Stage => {}
+            Ground::Cohorts | Ground::Stage | Ground::Unconfirmed => {}
         }
         if let Some(through) = &self.through {
             write!(f, "; {through}, which it requires, was changed last")?;
         }
-        let took = seconds(u64::try_from(self.at - self.since).unwrap_or(0));
-        write!(f, " (within {took:.0} s, in {} ", self.companies)?;
-        if self.companies == GROUPS {
-            write!(f, "groups of ")?;
+        if let Some(protection) = self.protection {
+            let why = protection.as_str();
+            write!(f, "; {why}, so that it is killed only while more than half of its requests fail")?;
         }
-        write!(f, "companies or more)")
+        let took = seconds(u64::try_from(self.at - self.since).unwrap_or(0));
+        write!(f, " (within {took:.0} s")?;
+        match self.companies {
+            0 => {}
+            1 => write!(f, ", in 1 company or more")?,
+            GROUPS => write!(f, ", in {GROUPS} groups of companies or more")?,
+            companies => write!(f, ", in {companies} companies or more")?,
+        }
+        write!(f, ")")
     }
 }

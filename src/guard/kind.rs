@@ -1,37 +1,37 @@
-//! What the on-cohort can be compared with.
+//! The comparison that is possible for an on-cohort.
 
 use super::policy::Baseline;
 use crate::telemetry::duration::{self, BUCKETS};
 use crate::telemetry::{Cohort, Exposure};
 use serde::{Deserialize, Serialize};
 
-/// What the on-cohort can be compared with.
+/// The comparison that is possible for an on-cohort.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
-    /// Both cohorts do comparable work: with the off-cohort.
+    /// Both cohorts do comparable work: it is compared with the off-cohort.
     Branch,
-    /// Off is a page that is not there: with the flag's own past.
+    /// Off is a page that is not there: it is compared with the flag's own past.
     Gate,
-    /// Hardly any request is answered off: with the flag's own past.
+    /// Hardly any request is answered off: it is compared with the flag's own past.
     Full,
 }
 
-/// Requests that are enough to tell.
+/// Requests that are enough to determine the kind.
 const ENOUGH: u64 = 50;
 
-/// So many on for one off, and the off-cohort has too little to say.
+/// Requests on for each off from which on the off-cohort is too small.
 const FULL: u64 = 20;
 
-/// Requests off that the flag ended, for each that it did not: from then on it is a gate.
+/// Requests off that the flag ended, for each that it did not, from which on it is a gate.
 const GATED: u64 = 4;
 
-/// An off-cohort that is so many times quicker, and nearly always over in [`QUICK`], does nothing.
+/// An off-cohort that is this many times quicker, and nearly always over in [`QUICK`] microseconds, does nothing.
 const QUICKER: u64 = 8;
 const QUICK: u64 = 20_000;
 
 impl Kind {
-    /// As `guard status` has it.
+    /// The name in `guard status`.
     pub fn as_str(self) -> &'static str {
         match self {
             Kind::Branch => "branch",
@@ -40,7 +40,7 @@ impl Kind {
         }
     }
 
-    /// Tells by what happened between two samples, if that is enough.
+    /// Determines the kind by the requests between two samples, if there are enough.
     pub(super) fn tell(now: &Exposure, before: &Exposure, baseline: Baseline) -> Option<Self> {
         let since = |now: u64, before: u64| now.saturating_sub(before);
         let on = since(now.on.requests, before.on.requests);
@@ -67,8 +67,8 @@ fn off_does_nothing(now: &Exposure, before: &Exposure) -> bool {
     matches!(quantiles, (Some(on), Some(off), Some(p95)) if nothing_is_done(on, off, p95))
 }
 
-/// Whether what happens off is too little to be compared with, an application's own 404 say. By buckets of durations: the
-/// medians on and off, and the 95th percentile off.
+/// True if off does too little to be compared with, such as an application's own 404. Takes buckets of durations: the medians
+/// on and off, and the 95th percentile off.
 pub(super) fn nothing_is_done(on: usize, off: usize, p95_off: usize) -> bool {
     duration::upper(off).saturating_mul(QUICKER) < duration::lower(on) && duration::lower(p95_off) < QUICK
 }

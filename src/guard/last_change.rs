@@ -1,19 +1,19 @@
-//! When a flag's answers changed last: its own change, or that of a flag that it requires.
+//! The last change of a flag's answers: its own change, or that of a flag that it requires.
 
 use std::collections::BTreeSet;
 
 /// The last change of a flag's answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LastChange<'a> {
-    /// Microseconds since 1970.
+    /// Time of the change, in microseconds since 1970.
     pub at: i64,
-    /// The required flag that was changed then; none where the flag itself was.
+    /// The required flag that was changed then; none if the flag itself was.
     pub through: Option<&'a str>,
 }
 
 impl<'a> LastChange<'a> {
-    /// The last change of `flag`. `look` tells of a flag when it was changed itself, and which flags it requires; none of flags that
-    /// do not exist. Requirements may form a circle.
+    /// The last change of `flag`. `look` returns the time of a flag's own change and the flags that it requires; none for
+    /// flags that do not exist. Requirements may form a circle.
     pub fn of(flag: &str, look: impl Fn(&str) -> Option<(i64, &'a [String])>) -> Option<LastChange<'a>> {
         let (at, requires) = look(flag)?;
         let mut last = LastChange { at, through: None };
@@ -36,6 +36,16 @@ impl<'a> LastChange<'a> {
     }
 }
 
+/// Corrects the times of changes, given in the order in which the changes were made: none is after `now`, and none at or
+/// after the next. Clocks are set back; times are in microseconds since 1970.
+pub fn put_in_order(times: &mut [i64], now: i64) {
+    let mut latest = now;
+    for at in times.iter_mut().rev() {
+        *at = (*at).min(latest);
+        latest = at.saturating_sub(1);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -43,6 +53,13 @@ mod tests {
 
     fn last<'a>(flags: &'a BTreeMap<&str, (i64, Vec<String>)>, flag: &str) -> LastChange<'a> {
         LastChange::of(flag, |key| flags.get(key).map(|(at, requires)| (*at, &requires[..]))).unwrap()
+    }
+
+    #[test]
+    fn times_of_a_clock_that_was_ahead_keep_the_order_of_their_changes() {
+        let mut times = [10, 900, 20, 20, 30, 950];
+        put_in_order(&mut times, 100);
+        assert_eq!(times, [10, 18, 19, 20, 30, 100]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! Counters as they were at one moment, and what was added between two, in a fraction of the room that they take.
+//! Counters at one moment, and increases between two, in a fraction of their size.
 //!
-//! Most numbers are zero or small: they are kept as LEB128, and runs of zeros by their length.
+//! Most numbers are zero or small: they are stored as LEB128, and runs of zeros by their length.
 
 use crate::telemetry::duration::BUCKETS;
 use crate::telemetry::{Cohort, Exposure, GROUPS};
@@ -18,7 +18,7 @@ pub(super) struct Mark(Packed);
 #[derive(Debug, Clone)]
 pub(super) struct CohortMark(Packed);
 
-/// What was added between two moments. Of the groups only their sum is kept, in the first one.
+/// Increases between two moments. Groups are kept only as a sum, in the first group.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Step(Packed);
 
@@ -26,26 +26,31 @@ pub(super) struct Step(Packed);
 pub(super) struct Sum([u64; FLAG]);
 
 impl Mark {
-    /// All counters.
+    /// Packs all counters.
     pub(super) fn whole(exposure: &Exposure) -> Self {
         Self(Packed::of(&flat(exposure)))
     }
 
-    /// The counters at a change: groups are only counted where the flag is on, and durations off are needed until
-    /// its kind is known.
-    pub(super) fn change(exposure: &Exposure, kind_is_known: bool) -> Self {
+    /// The counters at a change, without those that are not needed once the kind is known: groups are only counted where the
+    /// flag is on.
+    pub(super) fn change(exposure: &Exposure) -> Self {
         let mut kept = exposure.clone();
         kept.off.groups = Default::default();
         for group in &mut kept.on.groups {
             (group.errors, group.time) = (0, 0);
         }
-        if kind_is_known {
-            kept.off.durations = [0; BUCKETS];
-        }
+        kept.off.durations = [0; BUCKETS];
         Self::whole(&kept)
     }
 
-    /// The counters.
+    /// The counters that tell a flag's kind.
+    pub(super) fn kind(exposure: &Exposure) -> Self {
+        let mut kept = exposure.clone();
+        (kept.on.groups, kept.off.groups) = Default::default();
+        Self::whole(&kept)
+    }
+
+    /// Unpacks the counters.
     pub(super) fn exposure(&self) -> Exposure {
         let mut numbers = [0; FLAG];
         self.0.each(|place, value| put(&mut numbers, place, value));
@@ -60,7 +65,7 @@ impl CohortMark {
         Self(Packed::of(&numbers))
     }
 
-    /// The counters; the groups are empty.
+    /// Unpacks the counters; the groups are empty.
     pub(super) fn cohort(&self) -> Cohort {
         let mut numbers = [0; COHORT];
         self.0.each(|place, value| put(&mut numbers, place, value));
@@ -69,7 +74,7 @@ impl CohortMark {
 }
 
 impl Step {
-    /// Adds what was counted between two samples.
+    /// Adds the counts between two samples.
     pub(super) fn extend(&mut self, now: &Exposure, before: &Exposure) {
         if now == before {
             return;
@@ -87,7 +92,7 @@ impl Step {
 }
 
 impl Sum {
-    /// Nothing yet.
+    /// The empty sum.
     pub(super) fn new() -> Self {
         Self([0; FLAG])
     }
@@ -100,13 +105,13 @@ impl Sum {
         });
     }
 
-    /// As counters.
+    /// The sum as counters.
     pub(super) fn exposure(&self) -> Exposure {
         exposure(&self.0)
     }
 }
 
-/// What was added to a cohort.
+/// The increase of a cohort.
 fn added(now: &Cohort, before: &Cohort) -> Cohort {
     let mut cohort = Cohort {
         requests: now.requests.saturating_sub(before.requests),
@@ -175,7 +180,7 @@ fn put(numbers: &mut [u64], place: usize, value: u64) {
     }
 }
 
-/// Numbers in LEB128; a zero byte, and how many more follow, for zeros. Zeros at the end are left out.
+/// Numbers in LEB128; zeros as a zero byte and the number of further zeros. Zeros at the end are left out.
 #[derive(Debug, Clone, Default)]
 struct Packed(Box<[u8]>);
 
@@ -195,7 +200,7 @@ impl Packed {
         Self(bytes.into())
     }
 
-    /// Each number that is not zero, with its place.
+    /// Calls `take` with the place and value of each number that is not zero.
     fn each(&self, mut take: impl FnMut(usize, u64)) {
         let mut bytes = self.0.iter();
         let mut place = 0;

@@ -1,88 +1,122 @@
-//! What a guard knows that the next one is to know: it is written down now and then, and may be lost.
+//! The guard's memory for the next guard: it is written from time to time, and may be lost.
 
 use super::busy_hours::BusyHours;
+use super::finding::Share;
 use super::kind::Kind;
+use super::past_hours::PastHours;
 use super::policy::Policy;
 use super::sight::Blindness;
 use crate::plan::Verdict;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a guard knows.
+/// The state that one guard hands to the next.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Memory {
-    /// When it was written down, in microseconds since 1970.
+    /// Time of writing, in microseconds since 1970.
     pub at: i64,
     /// Each flag under watch.
     pub flags: BTreeMap<String, Kept>,
-    /// Flags that are not to be watched.
+    /// Flags that must not be watched.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub unwatched: BTreeSet<String>,
-    /// Why the guard sees nothing, if it does not.
+    /// The reason why the guard sees nothing, if it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blindness: Option<Blindness>,
-    /// Since when it has watched without a break, in microseconds since 1970; 0: it does not yet.
+    /// The reason why the guard can take nothing back, if it cannot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub helpless: Option<String>,
+    /// The reason why the store's configuration cannot be read, if it cannot: the guard continues with the earlier one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub misconfigured: Option<String>,
+    /// Start of the unbroken watch, in microseconds since 1970; 0 before it.
     #[serde(default)]
     pub began: i64,
-    /// Until when it is paused, in microseconds since 1970; 0: it is not.
+    /// End of the pause, in microseconds since 1970; 0 if there is none.
     #[serde(default)]
     pub paused_until: i64,
-    /// Who watches: a process and its machine.
+    /// The process that watches, and its machine.
     #[serde(default)]
     pub by: String,
-    /// When guards of this store were started lately, in microseconds since 1970.
+    /// Recent starts of guards of this store, in microseconds since 1970.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub starts: Vec<i64>,
-    /// Since when acts on limits have stopped, in microseconds since 1970.
+    /// Time at which acts on limits stopped, in microseconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped: Option<i64>,
-    /// When a stage was taken back on suspicion last, in microseconds since 1970.
+    /// Time at which a stage was last taken back on suspicion, in microseconds since 1970.
     #[serde(default)]
     pub stage_taken: i64,
-    /// It was told to end, and did.
+    /// The outage that was reported and is not over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outage: Option<KeptOutage>,
+    /// True if requests of the last minute asked more flags than are counted: flags asked beyond those are not watched.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub overflows: bool,
+    /// True if it was told to end, and did.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub ended: bool,
 }
 
-/// What is known of one flag. Times are in microseconds since 1970.
+/// An outage that was reported. Times are in microseconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptOutage {
+    /// Beginning of the evidence, and the last time that something was wrong.
+    pub since: i64,
+    #[allow(missing_docs, reason = "said of `since`")]
+    pub until: i64,
+    /// The bucket of durations after which requests are slow; none where they fail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slow: Option<usize>,
+    /// All requests during the outage, and those that failed or were slow.
+    pub all: Share,
+}
+
+/// The state of one flag. Times are in microseconds since 1970.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Kept {
-    /// When it was changed last.
+    /// Time of its last change.
     pub changed_at: i64,
-    /// The stakes: since when they add up, when the last change was, and how many there were.
+    /// The stakes: the beginning of their sum, the last change, and the number of changes.
     pub stakes: (i64, i64, u32),
-    /// How busy its hours were.
+    /// The busiest hours of its last days.
     #[serde(default)]
     pub busy: BusyHours,
-    /// Until when it is left alone.
+    /// End of the cooldown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cooldown: Option<i64>,
-    /// What was usual before the last change.
+    /// The usual rates before the last change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usual: Option<Before>,
+    /// True if off, before that change, was a page that is not there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub was_gate: bool,
     /// Hours in which requests were answered on, and off.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub on: Vec<Hour>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, rename = "hours_on", skip_serializing_if = "PastHours::is_empty")]
+    pub on: PastHours,
+    #[serde(default, rename = "hours_off", skip_serializing_if = "PastHours::is_empty")]
     #[allow(missing_docs, reason = "said of `on`")]
-    pub off: Vec<Hour>,
-    /// What it can be compared with: `branch`, `gate` or `full`, once that is known.
+    pub off: PastHours,
+    /// The comparison that is possible, `branch`, `gate` or `full`, once that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<Kind>,
-    /// How far evidence against it has come: 0, none, to 1, enough.
+    /// Evidence against it, from 0 (none) to 1 (enough).
     #[serde(default)]
     pub evidence: f64,
-    /// What its plan is told.
+    /// True if the finding is not acted on: requests that did not ask the flag are as badly off, or too few to tell.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub doubt: bool,
+    /// The verdict for its plan.
     pub verdict: Verdict,
 }
 
 impl Kept {
-    /// Whether the flag may be acted on by limits: it was changed lately, or has seen no hour as busy as before.
+    /// True if the flag may be acted on by limits: it was changed lately, or has seen no hour as busy as before.
     pub fn is_watched(&self, now: i64, policy: &Policy) -> bool {
         self.busy.is_watched(now, self.changed_at, policy)
     }
 
-    /// Of a flag that nobody asked: nothing is known of it but when it was changed.
+    /// The state of a flag that was never asked: only its last change is known.
     pub(super) fn unasked(changed_at: i64) -> Self {
         Self {
             changed_at,
@@ -90,39 +124,41 @@ impl Kept {
             busy: BusyHours::default(),
             cooldown: None,
             usual: None,
-            on: Vec::new(),
-            off: Vec::new(),
+            was_gate: false,
+            on: PastHours::default(),
+            off: PastHours::default(),
             kind: None,
             evidence: 0.0,
+            doubt: false,
             verdict: Verdict::Go,
         }
     }
 }
 
-/// What was usual.
+/// Usual rates of a cohort.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Before {
-    /// At most so many requests failed, but for one chance in 10,000.
+    /// Upper bound of the error rate, with a chance of 1 in 10,000 to be higher.
     pub error_rate: f64,
-    /// The bucket of the 95th percentile.
+    /// Bucket of the 95th percentile.
     pub p95: usize,
-    /// The bucket of the median.
+    /// Bucket of the median.
     pub median: usize,
-    /// It was so where the flag was on.
+    /// True if the rates were measured where the flag was on.
     pub on: bool,
 }
 
-/// One hour of a cohort.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+/// Counts of one hour of a cohort.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Hour {
     /// Hours since 1970.
     pub hour: i64,
-    /// All that ended.
+    /// Requests that ended.
     pub requests: u64,
-    /// Of these with an error.
+    /// Requests with an error.
     pub errors: u64,
-    /// The bucket of the 95th percentile.
+    /// Bucket of the 95th percentile.
     pub p95: usize,
-    /// The bucket of the median.
+    /// Bucket of the median.
     pub median: usize,
 }

@@ -1,28 +1,37 @@
-//! What a cohort was like before: the hours of its last day.
+//! The past of a cohort: the hours of its last week.
 
 use super::kind;
 use super::mark::CohortMark;
 use super::memory::Hour;
+use super::past_hours::PastHours;
 use crate::telemetry::Cohort;
 use crate::telemetry::duration;
 
 const HOUR: i64 = 3_600_000_000;
-const HOURS: usize = 24;
+/// Hours of a day, and of a week.
+const DAY: i64 = 24;
+const WEEK: i64 = 7 * DAY;
 
-/// The chance that a rate is higher than [`Usual::error_rate`] says, given its hour's numbers: one in so many, each time that it is asked.
+/// Hours before an hour at which the day around it begins.
+const BEFORE: i64 = 11;
+
+/// A rate is higher than [`Usual::error_rate`], given its hour's numbers, with a chance of one in this many, at each look.
 const SURE: f64 = 10_000.0;
 
-/// The hours of a cohort's last day.
+/// The hours of a cohort's last week.
 #[derive(Debug, Clone)]
 pub(super) struct Past {
-    hours: Vec<PackedHour>,
-    /// The counters when the last of them began; none after a [rest](Self::rest), when nothing is to be added to it.
+    /// The hours that are over.
+    over: PastHours,
+    /// The current hour.
+    current: CurrentHour,
+    /// The counters at its beginning; none after a [rest](Self::rest), when nothing is added to it.
     from: Option<CohortMark>,
 }
 
-/// An [`Hour`] in less than half of the room.
-#[derive(Debug, Clone, Copy)]
-struct PackedHour {
+/// An [`Hour`] in less than half the memory.
+#[derive(Debug, Clone, Copy, Default)]
+struct CurrentHour {
     hour: u32,
     requests: u32,
     errors: u32,
@@ -30,7 +39,7 @@ struct PackedHour {
     median: u8,
 }
 
-impl PackedHour {
+impl CurrentHour {
     fn of(hour: Hour) -> Self {
         let number = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
         let bucket = |bucket: usize| u8::try_from(bucket).unwrap_or(u8::MAX);
@@ -43,21 +52,15 @@ impl PackedHour {
         }
     }
 
-    fn hour(self) -> Hour {
-        Hour {
-            hour: self.hour.into(),
-            requests: self.requests.into(),
-            errors: self.errors.into(),
-            p95: self.p95.into(),
-            median: self.median.into(),
-        }
+    fn beginning(now: i64) -> Self {
+        Self::of(Hour { hour: now.div_euclid(HOUR), ..Hour::default() })
     }
 }
 
-/// What was usual.
+/// Usual rates of a cohort.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Usual {
-    /// At most so many of the requests failed, but for one chance in 10,000.
+    /// Upper bound of the error rate, with a chance of 1 in 10,000 to be higher.
     pub error_rate: f64,
     /// The bucket of the 95th percentile.
     pub p95: usize,
@@ -65,78 +68,145 @@ pub(super) struct Usual {
     pub median: usize,
 }
 
+impl Usual {
+    /// The worse of two, for each number.
+    pub(super) fn or_worse(self, other: Usual) -> Usual {
+        Usual {
+            error_rate: self.error_rate.max(other.error_rate),
+            p95: self.p95.max(other.p95),
+            median: self.median,
+        }
+    }
+}
+
 impl Past {
-    /// Nothing is known of what was before these counters.
+    /// A past that begins with these counters.
     pub(super) fn new(now: i64, cohort: &Cohort) -> Self {
-        let mut past = Self { hours: Vec::new(), from: None };
-        past.begin(now, cohort);
-        past
+        let current = CurrentHour::beginning(now);
+        Self { over: PastHours::default(), current, from: Some(CohortMark::of(cohort)) }
     }
 
-    fn each(&self) -> impl Iterator<Item = Hour> {
-        self.hours.iter().map(|hour| hour.hour())
-    }
-
-    /// Takes the counters down, at least once an hour.
-    pub(super) fn record(&mut self, now: i64, cohort: &Cohort) {
-        if let (Some(last), Some(from)) = (self.hours.last_mut(), &self.from) {
+    /// Records the counters, at least once an hour. An hour with fewer than `enough` requests tells nothing.
+    pub(super) fn record(&mut self, now: i64, cohort: &Cohort, enough: u64) {
+        if let Some(from) = &self.from {
             let from = from.cohort();
             let durations = kind::durations(cohort, &from);
-            *last = PackedHour::of(Hour {
-                hour: last.hour.into(),
+            self.current = CurrentHour::of(Hour {
+                hour: self.current.hour.into(),
                 requests: cohort.requests.saturating_sub(from.requests),
                 errors: cohort.errors.saturating_sub(from.errors),
                 p95: duration::quantile(&durations, 0.95).unwrap_or(0),
                 median: duration::quantile(&durations, 0.5).unwrap_or(0),
             });
         }
-        if self.from.is_none() || self.each().last().is_none_or(|last| last.hour != now.div_euclid(HOUR)) {
-            self.begin(now, cohort);
+        if self.from.is_none() || i64::from(self.current.hour) != now.div_euclid(HOUR) {
+            self.end(enough);
+            self.current = CurrentHour::beginning(now);
+            self.from = Some(CohortMark::of(cohort));
         }
     }
 
-    fn begin(&mut self, now: i64, cohort: &Cohort) {
-        if self.hours.len() >= HOURS {
-            self.hours.remove(0);
+    /// Ends the current hour.
+    fn end(&mut self, enough: u64) {
+        if self.tells(enough) {
+            let CurrentHour { hour, p95, median, .. } = self.current;
+            self.over.put(hour, self.current_rate(), p95, median);
         }
-        self.from = Some(CohortMark::of(cohort));
-        let hour = now.div_euclid(HOUR);
-        self.hours.reserve_exact(1);
-        self.hours.push(PackedHour::of(Hour { hour, ..Hour::default() }));
     }
 
-    /// What was usual, if there are hours of the last day with enough requests to tell.
+    /// True if the current hour has enough requests.
+    fn tells(&self, enough: u64) -> bool {
+        u64::from(self.current.requests) >= enough.max(1)
+    }
+
+    fn current_rate(&self) -> f64 {
+        highest(self.current.errors.into(), self.current.requests.into())
+    }
+
+    /// The usual rates, if hours of the last day have enough requests to tell.
     ///
-    /// Days have their better and worse hours, so it is the worst of them; if there are three or more, the second worst,
-    /// since one may have been out of the ordinary.
+    /// Days have their better and worse hours, so it is the worst of them; of three or more, the second worst, since one may
+    /// have been exceptional.
     pub(super) fn usual(&self, now: i64, enough: u64) -> Option<Usual> {
-        self.usual_within(now, now.div_euclid(HOUR), enough)
+        let current = self.tells(enough).then(|| (self.current_rate(), usize::from(self.current.p95)));
+        self.usual_within(now, now.div_euclid(HOUR), current)
     }
 
-    /// The same, without the hour that goes on.
-    pub(super) fn usual_until_now(&self, now: i64, enough: u64) -> Option<Usual> {
-        self.usual_within(now, now.div_euclid(HOUR) - 1, enough)
+    /// Like [`usual`](Self::usual), without the current hour.
+    pub(super) fn usual_until_now(&self, now: i64) -> Option<Usual> {
+        self.usual_within(now, now.div_euclid(HOUR) - 1, None)
     }
 
-    fn usual_within(&self, now: i64, last: i64, enough: u64) -> Option<Usual> {
-        let first = now.div_euclid(HOUR) - HOURS as i64;
-        let within = |hour: &Hour| hour.hour > first && hour.hour <= last;
-        let hours: Vec<Hour> =
-            self.each().filter(within).filter(|hour| hour.requests >= enough.max(1)).collect();
-        let second = usize::from(hours.len() >= 3);
-        let worst = |mut values: Vec<f64>| {
-            values.sort_unstable_by(|a, b| b.total_cmp(a));
-            values.get(second).copied()
-        };
-        Some(Usual {
-            error_rate: worst(hours.iter().map(|hour| highest(hour.errors, hour.requests)).collect())?,
-            p95: worst(hours.iter().map(|hour| hour.p95 as f64).collect())? as usize,
-            median: worst(hours.iter().map(|hour| hour.median as f64).collect())? as usize,
-        })
+    fn usual_within(&self, now: i64, last: i64, current: Option<(f64, usize)>) -> Option<Usual> {
+        let over = (now.div_euclid(HOUR) - DAY + 1..=last).filter_map(|hour| self.over.get(hour));
+        let median = self.over.median().or(current.map(|_| self.current.median));
+        let (error_rate, p95) = second_worst(over.chain(current).collect())?;
+        Some(Usual { error_rate, p95, median: median.unwrap_or(0).into() })
+    }
+
+    /// The usual rates around this hour of the week before, if that hour was over by `until`.
+    ///
+    /// They are the second worst hour of the day around that hour, as a single hour varies by chance. If that hour or those
+    /// beside it are worse, these count: a weekly event comes some minutes earlier or later, and by local time an hour off
+    /// twice a year.
+    pub(super) fn usual_a_week_ago(&self, now: i64, until: i64) -> Option<Usual> {
+        let hour = now.div_euclid(HOUR) - WEEK;
+        let known = |hour: i64| self.over.get(hour).filter(|_| (hour + 1) * HOUR <= until);
+        known(hour)?;
+        let around = (hour - BEFORE..hour - BEFORE + DAY).filter_map(known);
+        let beside = (hour - 1..=hour + 1).filter_map(known);
+        let worst = second_worst(around.collect())?;
+        let (error_rate, p95) =
+            beside.fold(worst, |worst, (rate, p95)| (f64::max(worst.0, rate), usize::max(worst.1, p95)));
+        Some(Usual { error_rate, p95, median: self.over.median().unwrap_or(0).into() })
+    }
+
+    /// Keeps only the last week, while nothing is counted.
+    pub(super) fn rest(&mut self, now: i64, enough: u64) {
+        self.end(enough);
+        self.over.forget(now.div_euclid(HOUR));
+        self.current = CurrentHour::beginning(now);
+        self.from = None;
+    }
+
+    /// The hours, including the current one as far as it was recorded.
+    pub(super) fn hours(&self, enough: u64) -> PastHours {
+        let mut hours = self.over.clone();
+        if self.tells(enough) {
+            let CurrentHour { hour, p95, median, .. } = self.current;
+            hours.put(hour, self.current_rate(), p95, median);
+        }
+        hours
+    }
+
+    /// Puts hours that another guard saw before those that this one sees.
+    pub(super) fn remember(&mut self, hours: PastHours, now: i64) {
+        self.over = hours.sound(now.div_euclid(HOUR));
+    }
+
+    /// Drops the current hour: harm that the guard ended in it was not usual.
+    pub(super) fn discard(&mut self, now: i64, cohort: &Cohort) {
+        self.current = CurrentHour::beginning(now);
+        self.from = Some(CohortMark::of(cohort));
     }
 }
 
-/// The highest rate at which so few hits are not a wonder: where n·KL(hits/n, rate) = ln 10,000 (Chernoff's bound).
+/// The second worst rate, and the second worst 95th percentile; the worst of fewer than three hours.
+fn second_worst(hours: Vec<(f64, usize)>) -> Option<(f64, usize)> {
+    let second = usize::from(hours.len() >= 3);
+    let mut rates: Vec<f64> = hours.iter().map(|(rate, _)| *rate).collect();
+    let mut p95s: Vec<usize> = hours.into_iter().map(|(_, p95)| p95).collect();
+    rates.sort_unstable_by(|a, b| b.total_cmp(a));
+    p95s.sort_unstable_by(|a, b| b.cmp(a));
+    Some((*rates.get(second)?, *p95s.get(second)?))
+}
+
+/// The error rate of an hour, bounded as [`Usual::error_rate`] is.
+pub(super) fn rate_of(hour: &Hour) -> f64 {
+    highest(hour.errors, hour.requests)
+}
+
+/// The highest rate at which so few hits are still plausible: n·KL(hits/n, rate) = ln 10,000 (Chernoff's bound).
 fn highest(hits: u64, n: u64) -> f64 {
     let n = n.max(1) as f64;
     let seen = (hits as f64 / n).min(1.0);
@@ -148,35 +218,4 @@ fn highest(hits: u64, n: u64) -> f64 {
         if n * divergence < SURE.ln() { low = middle } else { high = middle }
     }
     high
-}
-
-impl Past {
-    /// Keeps what is known of the last day, while nothing is counted.
-    pub(super) fn rest(&mut self, now: i64) {
-        let first = now.div_euclid(HOUR) - HOURS as i64;
-        self.hours.retain(|hour| hour.requests > 0 && i64::from(hour.hour) > first);
-        self.hours.shrink_to_fit();
-        self.from = None;
-    }
-
-    /// The hours, the one that goes on as far as it was taken down.
-    pub(super) fn hours(&self) -> Vec<Hour> {
-        self.each().filter(|hour| hour.requests > 0).collect()
-    }
-
-    /// Hours that another guard saw come before those that this one sees.
-    pub(super) fn remember(&mut self, hours: Vec<Hour>, now: i64) {
-        let hour = now.div_euclid(HOUR);
-        let known = hours.into_iter().filter(|known| known.hour > hour - HOURS as i64 && known.hour <= hour);
-        let mut known: Vec<Hour> = known.filter(|known| known.errors <= known.requests).collect();
-        known.sort_unstable_by_key(|known| known.hour);
-        let older = known.split_off(known.len().saturating_sub(HOURS - 1));
-        self.hours.splice(0..0, older.into_iter().map(PackedHour::of));
-    }
-
-    /// Leaves out the hour that goes on: what the guard ended in it was not usual.
-    pub(super) fn discard(&mut self, now: i64, cohort: &Cohort) {
-        self.hours.pop();
-        self.begin(now, cohort);
-    }
 }

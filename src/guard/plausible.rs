@@ -1,24 +1,24 @@
-//! Whether counters can have come to what they are since the last sample.
+//! Plausibility of the counters' increase since the last sample.
 //!
-//! They lie in memory that may hold anything. What no traffic explains is no evidence: the watch begins anew from there.
+//! They lie in memory that may hold anything. An increase that no traffic explains is no evidence: the watch begins again from there.
 
 use crate::telemetry::duration::BUCKETS;
 use crate::telemetry::{Cohort, Exposure};
 
-/// No flag is asked in more requests a second.
+/// Maximum requests per second that ask a flag.
 const PER_SECOND: u64 = 10_000_000;
 
-/// Numbers of one request that are read while it is counted may differ by it; so many requests are counted at once.
+/// Maximum requests counted at the same moment: a reader may see some of their numbers only.
 const SLACK: u64 = 4_096;
 
-/// What was counted in so many microseconds.
+/// True if the increase of a flag's counters in `micros` microseconds is possible.
 pub(super) fn plausible(now: &Exposure, before: &Exposure, micros: i64) -> bool {
     let most = most(micros);
     let gated = now.gated.wrapping_sub(before.gated) <= most;
     gated && cohort(&now.on, &before.on, most) && cohort(&now.off, &before.off, most)
 }
 
-/// All requests that were counted in so many microseconds.
+/// True if the increase of all requests in `micros` microseconds is possible.
 pub(super) fn plausible_total(now: &Cohort, before: &Cohort, micros: i64) -> bool {
     cohort(now, before, most(micros))
 }
@@ -28,7 +28,7 @@ fn most(micros: i64) -> u64 {
     seconds.saturating_mul(PER_SECOND)
 }
 
-/// All three ways to count a cohort's requests agree, and no more fail than there are.
+/// True if all three ways to count a cohort's requests agree, and no more fail than there are.
 fn cohort(now: &Cohort, before: &Cohort, most: u64) -> bool {
     let since = u64::wrapping_sub;
     let requests = since(now.requests, before.requests);
@@ -48,7 +48,7 @@ fn cohort(now: &Cohort, before: &Cohort, most: u64) -> bool {
         sound.then(|| (sum.0 + requests, sum.1 + errors))
     });
     let Some((durations, (in_groups, failed))) = durations.zip(groups) else { return false };
-    // A request whose thread died failed, and has no duration.
+    // A request whose thread died counts as failed, without a duration.
     let untimed = requests.saturating_sub(durations);
     durations <= requests.saturating_add(SLACK)
         && untimed <= errors.saturating_add(SLACK)
@@ -60,7 +60,7 @@ fn cohort(now: &Cohort, before: &Cohort, most: u64) -> bool {
 mod tests {
     use super::*;
 
-    /// So many requests of one group, of which the first `errors` fail and so many have a duration.
+    /// Requests of one group: `errors` of them fail, and only some have a duration.
     fn counted(requests: u64, errors: u64, timed: u64) -> Exposure {
         let mut exposure = Exposure::default();
         let cohort = &mut exposure.on;

@@ -1,33 +1,33 @@
-//! What the guard holds a flag to.
+//! The policy that a flag is held to.
 
 pub use crate::definition::{GuardAction as Action, GuardBaseline as Baseline};
 use crate::definition::{GuardRule, Soak};
 
-/// What the guard holds a flag to, every value resolved: the flag's, else the document's, else the one built in.
+/// The policy that a flag is held to, every value resolved: the flag's, else the document's, else the one built in.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Policy {
-    /// Of the requests for which the flag is on at most so many may fail; 0 to 1.
+    /// Maximum error rate of requests for which the flag is on; 0 to 1.
     pub error_rate: f64,
-    /// 95 of 100 requests for which it is on have to be over within so many milliseconds.
+    /// Maximum 95th percentile of their duration, in milliseconds.
     pub p95_ms: u64,
-    /// The on-cohort's error rate may be so many times what it is compared with; more than 1.
+    /// Maximum error rate of the on-cohort, as a multiple of the rate that it is compared with; more than 1.
     pub relative_errors: f64,
-    /// Its 95th percentile may be so many times what it is compared with; more than 1.
+    /// Maximum 95th percentile of the on-cohort, as a multiple of the one that it is compared with; more than 1.
     pub relative_p95: f64,
-    /// Requests, of both cohorts where both are compared, that evidence has to rest on at least.
+    /// Minimum requests behind evidence, of both cohorts where both are compared.
     pub min_requests: u64,
-    /// Companies that have to be affected at least: 1 to 16, since companies are told apart by 16 groups. Evidence has to
-    /// do without the worst half of that number, rounded down: without the worst company, where it is 2 or 3.
+    /// Minimum companies affected: 1 to 16, since companies are told apart by 16 groups. Evidence must hold without the worst
+    /// half of that number, rounded down: without the worst company, where it is 2 or 3.
     pub min_companies: usize,
-    /// Over what numbers are taken for "now", in microseconds.
+    /// Length of the window of present numbers, in microseconds.
     pub window: i64,
-    /// How long the guard leaves a flag alone that it acted on, in microseconds.
+    /// Time for which the guard leaves a flag alone that it acted on, in microseconds.
     pub cooldown: i64,
-    /// For how long after a change a flag without an off-cohort may be acted on, at least; in microseconds.
+    /// Minimum time after a change in which a flag without an off-cohort may be acted on, in microseconds.
     pub watch: i64,
-    /// What to do.
+    /// Action on a finding.
     pub action: Action,
-    /// What the on-cohort is compared with.
+    /// Comparison for the on-cohort.
     pub baseline: Baseline,
 }
 
@@ -52,7 +52,7 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// What a flag's definition comes to; none: the flag is not watched.
+    /// The policy of a flag's definition; none if the flag is not watched.
     pub fn of(rule: Option<&GuardRule>) -> Option<Self> {
         let own = Self::default();
         let limits = match rule {
@@ -76,7 +76,7 @@ impl Policy {
         })
     }
 
-    /// Groups of companies without which the evidence still has to do: those that contribute most.
+    /// Groups of companies that evidence must hold without: those that contribute most.
     pub(super) fn left_out(&self) -> usize {
         self.min_companies / 2
     }

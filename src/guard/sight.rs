@@ -1,9 +1,10 @@
-//! Whether a guard can see the requests that it is to judge by.
+//! The guard's sight of the requests that it judges by.
 //!
-//! A guard that sees nothing is none. What keeps it from seeing is decided here, from one reading of the counters.
+//! A guard that sees nothing is no guard. The reasons are determined here, from one reading of the counters.
 
 use crate::telemetry::Counts;
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 use std::fmt;
 
 /// Clocks that differ by less than this, in microseconds, agree.
@@ -14,24 +15,63 @@ pub const RESTARTS: usize = 5;
 /// Microseconds in which starts are counted.
 pub const RESTART_WINDOW: i64 = 600_000_000;
 
-/// Why a guard sees nothing.
+/// The reason why a guard sees nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Blindness {
-    /// The counters cannot be read, and why.
+    /// The counters cannot be read, for this reason.
     Unreadable(String),
     /// There are no counters of this store.
     NoCounters,
-    /// All counters are left out, and why the first of them is.
+    /// All counters are left out, the first of them for this reason.
     LeftOut(String),
-    /// Workers answer for flags that the counters have no room for, and when one did last, in microseconds since 1970; the others are watched.
+    /// Workers answer for flags without room in the counters, last at this time, in microseconds since 1970; other flags are watched.
     Full(i64),
-    /// Workers date their answers at a time that is still to come: this clock or theirs is wrong. Microseconds since 1970.
+    /// Workers that start now cannot be counted: the file system of this directory is full. Other workers are watched.
+    NoRoom(String),
+    /// Workers date their answers in the future: this clock or theirs is wrong. Microseconds since 1970.
     Clock(i64),
+    /// No request ends, although threads are in requests.
+    Stuck {
+        /// Number of threads in requests.
+        threads: usize,
+        /// Time at which the first of them was seen, in microseconds since 1970; it may have begun earlier.
+        since: i64,
+        /// Flags that were on in the requests open longest, the most frequent first.
+        flags: Vec<String>,
+    },
+}
+
+/// Threads are in requests, and no request ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stuck {
+    /// Threads in requests.
+    pub threads: usize,
+    /// Those of them that hang.
+    pub hanging: usize,
+    /// Groups of companies that the hanging requests ask for.
+    pub companies: usize,
+    /// Time at which the first of them was seen, in microseconds since 1970; it may have begun earlier.
+    pub since: i64,
+    /// Hashes of the keys of flags that were on in those that hang, the most frequent first.
+    pub on: Vec<u64>,
+}
+
+/// Maximum flags that are named.
+const NAMED: usize = 5;
+
+impl Stuck {
+    /// The reason why a guard sees nothing. `keys`: the keys of all flags.
+    pub fn blindness<'a>(&self, keys: impl Iterator<Item = &'a str>) -> Blindness {
+        let keys: HashMap<u64, &str> = keys.map(|key| (Counts::flag_hash(key), key)).collect();
+        let flags = self.on.iter().filter_map(|hash| keys.get(hash)).take(NAMED);
+        let flags = flags.map(|key| (*key).to_owned()).collect();
+        Blindness::Stuck { threads: self.threads, since: self.since, flags }
+    }
 }
 
 impl Blindness {
-    /// Tells by one reading of the counters; `now` is in microseconds since 1970.
+    /// The reason by one reading of the counters, if any; `now` is in microseconds since 1970.
     pub fn of(counts: &Counts, now: i64) -> Option<Self> {
         if counts.sources.iter().all(|source| source.left_out.is_some()) {
             let first = counts.sources.iter().find_map(|source| {
@@ -40,31 +80,49 @@ impl Blindness {
             return Some(first.map_or(Self::NoCounters, Self::LeftOut));
         }
         let newest = counts.workers.iter().map(|worker| worker.seen).max().unwrap_or(0);
-        (newest > now.saturating_add(CLOCK_TOLERANCE)).then_some(Self::Clock(newest))
+        if newest > now.saturating_add(CLOCK_TOLERANCE) {
+            return Some(Self::Clock(newest));
+        }
+        counts.full.as_ref().map(|directory| Self::NoRoom(directory.display().to_string()))
     }
 }
 
 /// Microseconds for which counters stay full after an answer last found them so.
 const FULL_FOR: i64 = 60_000_000;
 
-/// What a guard sees from one reading of the counters to the next.
+/// The guard's sight over successive readings of the counters.
 #[derive(Debug, Clone, Default)]
 pub struct Sight {
-    /// Answers of flags that there was no room for.
+    /// Answers of flags without room.
     others: Option<u64>,
-    /// When that grew last.
+    /// Time at which that last grew.
     full: Option<i64>,
+    /// Requests that asked more flags than are followed, and when that number last grew.
+    dropped: Option<u64>,
+    overflowed: Option<i64>,
 }
 
 impl Sight {
-    /// What keeps it from seeing now; `now` is in microseconds since 1970.
+    /// The reason why it sees nothing now, if any; `now` is in microseconds since 1970.
     pub fn look(&mut self, counts: &Counts, now: i64) -> Option<Blindness> {
-        // Counters that were made anew begin at zero.
+        // Counters that were reset begin at zero.
         if self.others.replace(counts.others).is_some_and(|before| counts.others > before) {
             self.full = Some(now);
         }
+        if self
+            .dropped
+            .replace(counts.dropped_exposures)
+            .is_some_and(|before| counts.dropped_exposures > before)
+        {
+            self.overflowed = Some(now);
+        }
         let full = self.full.filter(|at| (0..FULL_FOR).contains(&now.saturating_sub(*at)));
         Blindness::of(counts, now).or(full.map(Blindness::Full))
+    }
+
+    /// True if requests of the last minute asked more flags than are followed.
+    pub fn overflows(&self, now: i64) -> bool {
+        self.overflowed.is_some_and(|at| (0..FULL_FOR).contains(&now.saturating_sub(at)))
     }
 }
 
@@ -83,6 +141,22 @@ impl fmt::Display for Blindness {
                 "workers answer for flags that the counters have no room for, and those are not watched: make room where \
                  the counters lie (Where in docs/telemetry.md), or remove what no code asks any more"
             ),
+            Self::NoRoom(directory) => {
+                write!(f, "workers that start now cannot be counted: {directory} is full; make room there")
+            }
+            Self::Stuck { threads, since, flags } => {
+                let (who, are) = if *threads == 1 { ("thread", "is") } else { ("threads", "are") };
+                let since = crate::eval::time::format_rfc3339(*since);
+                write!(
+                    f,
+                    "no request ends: {threads} {who} {are} in requests, the first since {since} or before, "
+                )?;
+                match flags.is_empty() {
+                    true => write!(f, "with no flag on")?,
+                    false => write!(f, "with {} on", flags.join(", "))?,
+                }
+                write!(f, "; restart the workers that hang, and set request_terminate_timeout")
+            }
             Self::Clock(at) => write!(
                 f,
                 "workers date their answers at {}, which is still to come: a clock is wrong",
@@ -92,7 +166,7 @@ impl fmt::Display for Blindness {
     }
 }
 
-/// Whether these starts of guards, in microseconds since 1970, are a crash loop.
+/// True if these starts of guards, in microseconds since 1970, are a crash loop.
 pub fn restarts_in_a_loop(starts: &[i64], now: i64) -> bool {
     let recent = starts.iter().filter(|at| (0..RESTART_WINDOW).contains(&now.saturating_sub(**at)));
     recent.count() >= RESTARTS

@@ -1,6 +1,6 @@
-//! All requests of a store together, whatever flags they asked.
+//! The watch over all requests of a store together, whatever flags they asked.
 //!
-//! A canary that fills a shared database hurts everybody, so that no comparison finds it. What it leaves is a time: requests
+//! A canary that fills a shared database hurts all requests, so no comparison finds it. It leaves only a time: requests
 //! anywhere left their range just after a stage was entered.
 
 use super::control::Rate;
@@ -13,54 +13,54 @@ use super::policy::Policy;
 use super::stakes::TICK;
 use crate::telemetry::{Cohort, duration};
 
-/// The chance that a beginning of evidence comes to something although nothing is out of range.
+/// The chance that evidence which begins while nothing is out of range comes to be enough.
 const CHANCE: f64 = 1e-4;
-/// Without the worst group of companies: one company takes nothing back.
+/// Groups of companies that are left out, the worst first: one company takes nothing back.
 const LEFT_OUT: usize = 1;
-/// Requests that evidence rests on at least.
+/// Minimum requests behind evidence.
 const ENOUGH: u64 = 50;
-/// So many times the usual rate of errors is in range.
+/// Multiple of the usual error rate that is still in range.
 const RANGE: f64 = 2.0;
-/// Rates up to here are in range whatever was usual, and rates from there on are not.
+/// Rates up to the least are always in range, and rates from the most on never are.
 const LEAST_RANGE: f64 = 0.02;
 const MOST_RANGE: f64 = 0.9;
-/// Of all requests so many are slower than the 95th percentile.
+/// Share of all requests that are slower than the 95th percentile.
 const SLOWEST: f64 = 0.05;
-/// Samples further apart than this, in microseconds, are not one story.
+/// Samples further apart than this, in microseconds, are not combined.
 const GAP: i64 = 60_000_000;
 
-/// Watches all requests.
+/// The watch over all requests.
 #[derive(Debug, Clone)]
 pub(super) struct Site {
     at: i64,
     before: Cohort,
     past: Past,
     next_tick: i64,
-    /// Whether it is known what is usual.
+    /// True if the usual rates are known.
     compared: bool,
     /// Errors, and slow requests, since the last tick.
     lately: (Rate, Rate),
-    /// Errors, and slow requests with the bucket after which they are slow.
+    /// Evidence and limit for errors; evidence and bucket for slow requests.
     errors: (Evidence, f64),
     slow: Option<(Evidence, usize)>,
 }
 
-/// Requests are out of their range.
+/// Requests that are out of their range.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Trouble {
-    /// What is wrong.
+    /// Errors or slowness.
     pub harm: Harm,
-    /// What they were held against.
+    /// The rate that they were compared with.
     pub against: Against,
     /// All requests, and those that failed or were slow.
     pub all: Share,
-    /// The rate that is within range.
+    /// The highest rate within range.
     pub limit: f64,
-    /// Microseconds; 0 where the harm is errors.
+    /// Limit in microseconds; 0 where the harm is errors.
     pub slower: u64,
-    /// Groups of companies that it happened to.
+    /// Groups of companies affected.
     pub companies: usize,
-    /// When the evidence begins, in microseconds since 1970.
+    /// Beginning of the evidence, in microseconds since 1970.
     pub since: i64,
 }
 
@@ -80,6 +80,7 @@ impl Trouble {
             at,
             changed_at,
             through: None,
+            protection: None,
             action: policy.action,
         }
     }
@@ -101,7 +102,7 @@ impl Site {
         }
     }
 
-    /// Nothing until now is evidence.
+    /// Drops all evidence until now.
     pub(super) fn skip(&mut self, at: i64, total: &Cohort) {
         self.at = at;
         self.before.clone_from(total);
@@ -111,7 +112,7 @@ impl Site {
         self.next_tick = at;
     }
 
-    /// Takes in a sample.
+    /// Takes in a sample; returns the trouble, if requests are out of their range.
     pub(super) fn observe(&mut self, at: i64, total: &Cohort) -> Option<Trouble> {
         let shrank = total.requests < self.before.requests || total.errors < self.before.errors;
         if shrank || at < self.at || !plausible_total(total, &self.before, at - self.at) {
@@ -138,11 +139,11 @@ impl Site {
         self.trouble()
     }
 
-    /// Every ten seconds: what is usual is brought up to date while nothing speaks against it, and evidence begins anew.
+    /// Runs every ten seconds: updates the usual rates while nothing speaks against them, and restarts evidence.
     fn tick(&mut self, at: i64, earlier: i64) {
         self.next_tick = at + TICK;
-        self.past.record(earlier, &self.before);
-        // What is over speaks against nothing any more, however much of it there was.
+        self.past.record(earlier, &self.before, ENOUGH);
+        // Harm that is over counts no more, however much of it there was.
         let (errors, slow) = std::mem::take(&mut self.lately);
         let over = |rate: Rate, limit: f64| rate.requests >= ENOUGH && rate.share() <= limit;
         if over(errors, self.errors.1) {
@@ -151,7 +152,12 @@ impl Site {
         if over(slow, SLOWEST) {
             self.slow = None;
         }
-        let usual = self.past.usual(earlier, ENOUGH);
+        // The rates of a week ago are usual too: a job that runs each week is no outage.
+        let week = self.past.usual_a_week_ago(earlier, earlier);
+        let usual = self.past.usual(earlier, ENOUGH).map(|usual| match week {
+            Some(week) => usual.or_worse(week),
+            None => usual,
+        });
         self.compared = usual.is_some();
         if self.errors.0.progress() == 0.0 {
             self.errors.1 = usual.map_or(Policy::default().error_rate, |usual| {

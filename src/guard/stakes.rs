@@ -1,22 +1,22 @@
-//! How the chance of a false alarm is shared out among the moments at which evidence begins to be gathered.
+//! The distribution of the chance of a false alarm over the moments at which evidence begins.
 //!
-//! Evidence that began when all was well would have to make up for all that spoke for the flag since. So it is begun anew,
-//! every ten seconds if it comes to nothing, and each beginning gets a stake: a share of the chance of a false alarm. All
-//! stakes of 30 days add up to 1 at most. Most harm comes with a change, so four fifths of them lie right after changes.
+//! Evidence that began when all was well would have to make up for all that spoke for the flag since. So it restarts every
+//! ten seconds if it came to nothing, and each beginning gets a stake: a share of the chance of a false alarm. All stakes of
+//! 30 days add up to 1 at most. Most harm comes with a change, so four fifths of them lie right after changes.
 
-/// Evidence is begun anew at such moments, in microseconds.
+/// Time between restarts of evidence, in microseconds.
 pub(super) const TICK: i64 = 10_000_000;
 
-/// For so long the stakes add up to 1, in microseconds.
+/// Time over which the stakes add up to 1, in microseconds.
 pub(super) const PERIOD: i64 = 30 * 86_400 * 1_000_000;
 
-/// What is shared out after changes; the rest is shared evenly.
+/// Share given to times after changes; the rest is spread evenly.
 const AFTER_CHANGES: f64 = 0.8;
 
-/// 1, 1/4, 1/9 and so on add up to π²/6; this makes it 1.
+/// 1, 1/4, 1/9 and so on add up to π²/6; this factor makes it 1.
 const SQUARES: f64 = 6.0 / (std::f64::consts::PI * std::f64::consts::PI);
 
-/// A change that was so many microseconds ago when the watch began is one of the watch.
+/// Age in microseconds up to which a change before the watch counts as a change of the watch.
 const RECENT: i64 = 3_600_000_000;
 
 /// The stakes of one flag.
@@ -28,28 +28,28 @@ pub(super) struct Stakes {
 }
 
 impl Stakes {
-    /// From now on. The last change may be long past: then what lies right after the first is kept for the next.
+    /// Stakes from now on. If the last change is long past, the share right after the first change is kept for the next.
     pub(super) fn new(now: i64, changed: i64) -> Self {
         Self { began: now, changed, changes: u32::from(now - changed < RECENT) }
     }
 
-    /// What [`restored`](Self::restored) takes.
+    /// The values that [`restored`](Self::restored) takes.
     pub(super) fn kept(&self) -> (i64, i64, u32) {
         (self.began, self.changed, self.changes)
     }
 
-    /// Those of a guard that ended; none where they cannot be.
+    /// The stakes of a guard that ended; none if the values are impossible.
     pub(super) fn restored((began, changed, changes): (i64, i64, u32), now: i64) -> Option<Self> {
         (began <= now && changed <= now && now - began < PERIOD).then_some(Self { began, changed, changes })
     }
 
-    /// The flag was changed.
+    /// Records a change of the flag.
     pub(super) fn change(&mut self, at: i64) {
         self.changed = at;
         self.changes = self.changes.saturating_add(1);
     }
 
-    /// The stake of evidence that begins now. It is asked for once a tick at most, and once more where the flag was changed.
+    /// The stake of evidence that begins now. Called once a tick at most, and once more where the flag was changed.
     pub(super) fn stake(&mut self, now: i64) -> f64 {
         if now - self.began >= PERIOD {
             *self = Self::new(now, self.changed);
@@ -60,7 +60,7 @@ impl Stakes {
             0 => 0.0,
             _ => AFTER_CHANGES * (SQUARES * SQUARES) / (change * tick).powi(2),
         };
-        // The beginning at a change itself is not one of those that are spread evenly: two could fall into one tick.
+        // The beginning at a change is not one of those spread evenly: two could fall into one tick.
         let even = if now > self.changed { (1.0 - AFTER_CHANGES) * TICK as f64 / PERIOD as f64 } else { 0.0 };
         after + even
     }

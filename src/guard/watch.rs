@@ -1,13 +1,14 @@
-//! All flags under watch.
+//! The guard over all flags of a store.
 
-use super::aftermath::{Aftermath, Outcome};
+use super::aftermath::{Aftermath, Doubt, Grounds, Outcome};
 use super::choose::{Held, SUSPECT, Suspect, choose};
 use super::control::Rate;
 use super::detector::{Detector, Reading};
-use super::finding::{Finding, Ground, Harm};
+use super::finding::{Against, Finding, Ground, Harm, Protection, Share};
 use super::kind::Kind;
-use super::memory::{Kept, Memory};
+use super::memory::{Kept, KeptOutage, Memory};
 use super::policy::{Action, Policy};
+use super::sight::Stuck;
 use super::site::{Site, Trouble};
 use super::stakes::TICK;
 use crate::plan::Verdict;
@@ -15,60 +16,69 @@ use crate::telemetry::{Cohort, Exposure, duration};
 use std::collections::{BTreeMap, BTreeSet};
 use xxhash_rust::xxh3::xxh3_64;
 
-/// How long nothing is evidence after the guard acted, in microseconds: until workers know of it and what was under way is
-/// over.
+/// Microseconds after an act in which nothing is evidence: workers still learn of the act, and open requests end.
 const SETTLING: i64 = 30_000_000;
 
-/// A plan's stage is taken back on suspicion for so long after it was entered, in microseconds.
+/// Age up to which a plan's stage may be taken back on suspicion, in microseconds.
 const YOUNG: i64 = 900_000_000;
-/// Harm that a stage is suspected of begins within that time after it was entered.
+/// Harm that a stage is suspected of begins within this time after the stage was entered, in microseconds.
 const SOON: i64 = 600_000_000;
-/// After a stage was taken back on suspicion, no other is for so long.
+/// Microseconds after a stage was taken back on suspicion in which no other stage is.
 const ONE_STAGE: i64 = 300_000_000;
-/// After so long without harm, acts on limits go on by themselves.
+/// Microseconds without harm after which acts on limits resume by themselves.
 const QUIET: i64 = 6 * 3_600_000_000;
-/// A flag that nobody asked for so long rests: it takes less than half of the memory of others, and no time.
+/// Harm that begins within this many microseconds of a change began with it.
+const WITH_CHANGE: i64 = 60_000_000;
+/// Microseconds without a question after which a flag rests: it takes less than half of the memory of others, and no time.
 const REST: i64 = 3_600_000_000;
 /// A gate that more than this share of the askers have is not killed for less than [`OUTAGE`].
 const MANY: f64 = 0.2;
-/// Where off is an outage, the flag is killed only while more than this share of its own requests fail.
+/// A flag for which off is an outage is killed only while more than this share of its own requests fail.
 const OUTAGE: f64 = 0.5;
 /// Errors that are enough to hold a plan at once, however few companies had them.
 const PILOT_ERRORS: u64 = 10;
+/// Microseconds after an act within which the act's own change, one stage back, is published.
+const OWN_CHANGE: i64 = 10_000_000;
+/// Harm is over once this many hits are expected in the last requests and their rate is within the limit.
+const EXPECTED_HITS: f64 = 3.0;
 
-/// A flag's counters, and what it is held to.
+/// A flag's counters and the policy that it is held to.
 #[derive(Debug, Clone, Copy)]
 pub struct Sample<'a> {
     /// The flag's key.
     pub flag: &'a str,
-    /// The counters.
+    /// The counters at the time of the look.
     pub reading: Reading<'a>,
-    /// What it is held to.
+    /// The limits, and the action on a finding.
     pub policy: &'a Policy,
-    /// When its plan entered the present stage, if the plan is running; microseconds since 1970.
+    /// Time at which its plan entered the present stage, if the plan is running; microseconds since 1970.
     pub stage: Option<i64>,
-    /// Off is an outage: it says `"emergency": "keep"`, or an enabled flag requires it.
-    pub essential: bool,
+    /// The reason why off is an outage, if the definition of this flag or another says so.
+    pub protection: Option<Protection>,
     /// The flag whose change was this one's last: one that it requires, as [`LastChange`](super::LastChange) has it.
     pub through: Option<&'a str>,
+    /// True if it is killed: nothing is found or done until it is revived.
+    pub killed: bool,
 }
 
 impl<'a> Sample<'a> {
     /// A flag without a plan, which may be off.
     pub fn new(flag: &'a str, reading: Reading<'a>, policy: &'a Policy) -> Self {
-        Self { flag, reading, policy, stage: None, essential: false, through: None }
+        Self { flag, reading, policy, stage: None, protection: None, through: None, killed: false }
     }
 }
 
-/// Something to tell people that is no finding.
+/// A message for people other than a finding.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Notice {
-    /// What came of an act on limits.
+    /// The result of an act on limits.
     Outcome {
         /// The flag that was acted on.
         flag: String,
-        /// What came of it.
+        /// Its effect on errors or slowness.
         outcome: Outcome,
+        /// Requests with it on that the act rested on, and those that failed or were slow.
+        on: Share,
     },
     /// Acts on limits stop, because the last did not help.
     Stopped,
@@ -76,82 +86,167 @@ pub enum Notice {
     Rearmed,
     /// Requests fail, or are slow, and nothing is taken back.
     Outage {
-        /// Of all requests, where that is known.
+        /// The trouble of all requests, if that is known.
         trouble: Option<Trouble>,
-        /// When the evidence begins, in microseconds since 1970.
+        /// Beginning of the evidence, in microseconds since 1970.
         since: i64,
     },
-    /// An outage that was told of is over: all was well for five minutes.
+    /// An outage that was reported is over: all was well for five minutes.
     OutageOver {
-        /// When it was told of, and when something was wrong last; microseconds since 1970.
+        /// Beginning of the evidence, and the last time that something was wrong; microseconds since 1970.
         since: i64,
         #[allow(missing_docs, reason = "said of `since`")]
         until: i64,
+        /// Errors or slowness.
+        harm: Harm,
+        /// All requests meanwhile, and those that failed or were slow; none where nothing counts all.
+        all: Option<Share>,
     },
-    /// Those who have a flag in its plan's stage fail, too few to turn it off.
+    /// Requests of the companies in a plan's stage fail: too few to turn the flag off.
     Pilots {
-        /// The flag.
+        /// The flag's key.
         flag: String,
-        /// In a sentence.
+        /// The reason, as a sentence.
         why: String,
     },
 }
 
-/// What the guard decides.
+/// The guard's decision after one look.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Decision {
-    /// What to do now; [`Finding::action`] says what.
+    /// The finding to act on now; [`Finding::action`] says how.
     pub act: Option<Finding>,
-    /// What else was found, and why nothing is done about it. Each is named once, as long as it stands.
+    /// Other findings, with the reason why nothing is done about them. Each is reported once, as long as it stands.
     pub held: Vec<(Finding, Held)>,
-    /// What else there is to tell, each once.
+    /// Other messages, each once.
     pub notices: Vec<Notice>,
 }
 
-/// All flags under watch.
+/// Watches all flags of a store.
 #[derive(Debug, Clone, Default)]
 pub struct Guard {
     flags: BTreeMap<String, Box<Watched>>,
-    /// Flags whose answers each flag changed last because they require it, and what those are held to.
+    /// For each flag, the flags that require it and whose answers it changed last, with their policies.
     dependents: BTreeMap<String, Vec<(String, Policy)>>,
-    /// What another guard knew of flags that were not sampled yet.
+    /// Memory of an earlier guard for flags that were not sampled yet.
     kept: BTreeMap<String, Kept>,
-    /// Until when nothing is evidence.
+    /// Nothing is evidence before this time.
     settling: i64,
-    /// Hashes of the flags that nobody asked until the last look, and that look's time and epoch.
+    /// Hashes of the flags that no request had asked by the last look, and that look's time and epoch.
     idle: BTreeSet<u64>,
     looked: Option<(i64, u64)>,
-    /// All requests.
+    /// The watch over all requests together.
     site: Option<Site>,
     /// All requests as of the last look.
     total: Option<Cohort>,
-    /// The last act on limits, while it is looked after.
+    /// The last act on limits, while its effect is watched.
     after: Option<Aftermath>,
-    /// Since when acts on limits have stopped.
+    /// Time at which acts on limits stopped.
     stopped: Option<i64>,
-    /// When something was wrong last, while they have.
+    /// Time of the last trouble while they are stopped.
     troubled: i64,
-    /// When a stage was taken back on suspicion last.
+    /// Time at which a stage was last taken back on suspicion.
     stage_taken: i64,
     paused: Option<i64>,
-    /// When the evidence of an outage that was told of begins, and when requests failed last.
-    outage: Option<(i64, i64)>,
+    /// True if it was paused at the last look.
+    was_paused: bool,
+    /// True if acts on limits resume: findings from the time in which they were stopped were reported then.
+    limits_resume: bool,
+    /// Set while no request ends.
+    stuck: Option<Trouble>,
+    outage: Option<Outage>,
+    /// True if requests ask more flags than are counted.
+    overflows: bool,
 }
 
-/// How one flag stands.
+/// An outage that was reported and is not over.
+#[derive(Debug, Clone, Copy)]
+struct Outage {
+    /// Beginning of the evidence, and the last time that requests failed; microseconds since 1970.
+    since: i64,
+    until: i64,
+    /// The bucket after which requests are slow; none for errors.
+    slow: Option<usize>,
+    /// All requests as of the last look.
+    counted: Option<Rate>,
+    /// Requests of the outage, and requests since it was last seen.
+    during: Rate,
+    lately: Rate,
+}
+
+impl Outage {
+    /// An outage that is reported now, with the requests that it is known by.
+    fn new(since: i64, now: i64, known: Share, slower: u64, total: Option<&Cohort>) -> Self {
+        let slow = slow_after(slower);
+        Self {
+            since,
+            until: now,
+            slow,
+            counted: total.map(|total| Rate::of(total, slow)),
+            during: Rate { requests: known.requests, hits: known.hits },
+            lately: Rate::default(),
+        }
+    }
+
+    /// Counts all requests since the last look.
+    fn count(&mut self, total: Option<&Cohort>) {
+        let now = total.map(|total| Rate::of(total, self.slow));
+        if let (Some(now), Some(before)) = (now, self.counted) {
+            self.lately.add(now.since(before));
+        }
+        self.counted = now;
+    }
+
+    /// The outage is still there.
+    fn goes_on(&mut self, now: i64) {
+        self.until = now;
+        self.during.add(std::mem::take(&mut self.lately));
+    }
+
+    fn kept(&self) -> KeptOutage {
+        let Rate { requests, hits } = self.during;
+        let Self { since, until, slow, .. } = *self;
+        KeptOutage { since, until, slow, all: Share { requests, hits } }
+    }
+
+    /// An outage that another guard reported. Requests counted while no guard ran are not part of it.
+    fn resumed(kept: KeptOutage) -> Self {
+        let KeptOutage { since, until, slow, all: Share { requests, hits } } = kept;
+        let during = Rate { requests, hits: hits.min(requests) };
+        let slow = slow.filter(|bucket| *bucket < duration::BUCKETS);
+        Self { since, until, slow, counted: None, during, lately: Rate::default() }
+    }
+
+    fn over(&self) -> Notice {
+        let Rate { requests, hits } = self.during;
+        Notice::OutageOver {
+            since: self.since,
+            until: self.until,
+            harm: if self.slow.is_some() { Harm::Slow } else { Harm::Errors },
+            all: self.counted.map(|_| Share { requests, hits }),
+        }
+    }
+}
+
+/// The bucket of durations up to this many microseconds; none where the harm is errors.
+fn slow_after(slower: u64) -> Option<usize> {
+    (slower > 0).then(|| duration::bucket(slower.saturating_sub(1)))
+}
+
+/// The state of one flag, for display.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Standing {
-    /// What it can be compared with, once that is known.
+    /// The comparison that is possible, once that is known.
     pub kind: Option<Kind>,
-    /// 0, nothing speaks against it, to 1, enough does.
+    /// Evidence against the flag, from 0 (none) to 1 (enough).
     pub evidence: f64,
-    /// What was found.
+    /// The finding that stands.
     pub finding: Option<Finding>,
-    /// Until when it is left alone, in microseconds since 1970.
+    /// End of the cooldown, in microseconds since 1970.
     pub cooldown: Option<i64>,
     /// Requests answered on since it was changed, or the watch began.
     pub requests: u64,
-    /// Companies among them at least, 16 at most.
+    /// Lower bound of the companies among them, 16 at most.
     pub companies: usize,
 }
 
@@ -161,60 +256,92 @@ struct Watched {
     changed_at: i64,
     finding: Option<(Finding, i64)>,
     named: Option<Held>,
-    /// Until when the flag is left alone.
+    /// End of the cooldown.
     cooldown: Option<i64>,
-    /// The controls leave a doubt about the finding.
+    /// True if the controls leave a doubt about the finding.
     doubt: bool,
-    /// Its plan was held or people were told, since off would be an outage.
+    /// True if its plan was held or people were told instead of killing it, since off would be an outage.
     spared: bool,
-    /// It was told that those who have it fail.
+    /// True if it was reported that those who have it fail.
     pilots: bool,
-    /// Requests that were counted as of the last sample, its epoch, and when that was another number.
+    /// True if it was killed at the last sample.
+    killed: bool,
+    /// Requests counted by the last sample, that sample's epoch, and when either last changed.
     counted: (u64, u64),
     asked_at: i64,
-    /// It rests, and has for a day.
+    /// True while it rests, and once it has for a week.
     rests: bool,
-    day: bool,
+    week: bool,
 }
 
-/// How many requests were counted, whatever they came to.
+/// Requests counted, whatever their result.
 fn counted(exposure: &Exposure) -> u64 {
     let counts = [exposure.on.requests, exposure.off.requests, exposure.gated, exposure.mixed];
     counts.into_iter().fold(0, u64::wrapping_add)
 }
 
 impl Guard {
-    /// Nothing is under watch yet.
+    /// A guard that watches nothing yet.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Goes on where another guard ended. What is wrong in its memory is forgotten; what it does not hold begins anew.
+    /// Continues where another guard ended. Invalid memory is dropped; flags that are missing from it begin as new ones.
     pub fn resumed(memory: Memory) -> Self {
         Self {
             kept: memory.flags,
             stopped: memory.stopped,
             stage_taken: memory.stage_taken,
+            outage: memory.outage.map(Outage::resumed),
             ..Self::default()
         }
     }
 
-    /// Takes in one sample of each flag, and of all requests where they are counted, and decides. Flags that are not among them are
-    /// watched no longer.
+    /// Renames flags, given each former key with the present one. All that is known of a flag, its cooldown too, goes along.
+    pub fn rename<'a>(&mut self, keys: impl IntoIterator<Item = (&'a str, &'a str)>) {
+        for (former, key) in keys {
+            if !self.flags.contains_key(key)
+                && let Some(watched) = self.flags.remove(former)
+            {
+                self.flags.insert(key.to_owned(), watched);
+            }
+            if let Some(kept) = self.kept.remove(former) {
+                self.kept.entry(key.to_owned()).or_insert(kept);
+            }
+            if let Some(after) = self.after.as_mut().filter(|after| after.flag == former) {
+                after.flag = key.to_owned();
+            }
+            if self.idle.remove(&hash(former)) {
+                self.idle.insert(hash(key));
+            }
+        }
+    }
+
+    /// Takes in one sample of each flag, and of all requests where they are counted, and decides. Flags without a sample are
+    /// no longer watched.
     pub fn watch(&mut self, now: i64, samples: &[Sample], total: Option<&Cohort>) -> Decision {
-        // A clock that was set back does not lengthen what was to last so long.
+        // A clock that was set back does not lengthen these periods.
         self.settling = self.settling.min(now.saturating_add(SETTLING));
         self.stage_taken = self.stage_taken.min(now);
-        let settles = now < self.settling;
+        let paused = self.paused.is_some_and(|until| until > now);
+        // Findings of a pause were reported then: the guard acts on what happens from its end on.
+        let resumes = std::mem::replace(&mut self.was_paused, paused) && !paused;
+        let settles = now < self.settling || resumes;
         let trouble = self.observe_all(now, samples, total, settles);
         let mut decision = Decision::default();
         self.look_after(now, samples, total, &mut decision);
         self.rearm(now, trouble.is_some(), &mut decision);
+        if std::mem::take(&mut self.limits_resume) {
+            self.forget_on_limits(samples);
+        }
         let mut suspects = Vec::new();
         let mut held: Vec<(Finding, Held)> = Vec::new();
         for sample in samples {
             let Some(watched) = self.flags.get(sample.flag) else { continue };
             let mut suspect = watched.suspect(sample);
+            if suspect.finding.as_ref().is_some_and(|(finding, _)| watched.is_over(finding)) {
+                (suspect.finding, suspect.suspicion) = (None, 0.0);
+            }
             if let Some((mut finding, since)) = suspect.finding.take() {
                 match self.holds(now, watched, sample, &mut finding, samples) {
                     Some(why) => held.push((finding, why)),
@@ -231,23 +358,33 @@ impl Guard {
         let everywhere = held
             .iter()
             .filter(|(_, why)| matches!(why, Held::Everywhere | Held::Unwatched | Held::Stopped(_)));
-        let since = everywhere.clone().map(|(finding, _)| finding.since).min();
-        let since = since.or(trouble.map(|trouble| trouble.since));
-        // What was found stands for the policy's window after it is over.
+        let first = everywhere.clone().map(|(finding, _)| finding).min_by_key(|finding| finding.since);
+        let first = first.map(|finding| (finding.since, finding.on, finding.slower));
+        // All requests say more than those of one flag.
+        let known = trouble.map(|trouble| (trouble.since, trouble.all, trouble.slower));
+        let known = known
+            .or(first)
+            .map(|(since, all, slower)| (first.map_or(since, |(first, ..)| first), all, slower));
+        // A finding stands for the policy's window after the harm is over.
         let goes_on = trouble.is_some()
             || everywhere.clone().any(|(finding, _)| {
                 let own = self.flags.get(&finding.flag).map(|watched| watched.detector.recent().0);
                 finding.harm == Harm::Slow || own.is_some_and(|own| own.share() > finding.limit)
             });
-        match (self.outage, since) {
-            (None, Some(since)) if act.is_none() && !settles && self.after.is_none() && goes_on => {
-                self.outage = Some((since, now));
+        if let Some(outage) = &mut self.outage {
+            outage.count(total);
+        }
+        match (&mut self.outage, known) {
+            (None, Some((since, all, slower)))
+                if act.is_none() && !settles && self.after.is_none() && goes_on =>
+            {
+                self.outage = Some(Outage::new(since, now, all, slower, total));
                 decision.notices.push(Notice::Outage { trouble, since });
             }
-            (Some((since, _)), _) if goes_on => self.outage = Some((since, now)),
-            (Some((since, until)), _) if now - until > ONE_STAGE => {
+            (Some(outage), _) if goes_on => outage.goes_on(now),
+            (Some(outage), _) if now - outage.until > ONE_STAGE => {
+                decision.notices.push(outage.over());
                 self.outage = None;
-                decision.notices.push(Notice::OutageOver { since, until });
             }
             _ => {}
         }
@@ -259,7 +396,7 @@ impl Guard {
                 decision.held.push((finding, held));
             }
         }
-        self.pilots(samples, &mut decision);
+        self.pilots(now, samples, act.as_ref(), &mut decision);
         if let Some(finding) = act {
             self.acted(now, &finding, samples);
             decision.act = Some(finding);
@@ -267,7 +404,7 @@ impl Guard {
         decision
     }
 
-    /// Takes in the samples; requests anywhere that left their range.
+    /// Takes in the samples; returns the trouble if requests anywhere left their range.
     fn observe_all(
         &mut self,
         now: i64,
@@ -296,12 +433,12 @@ impl Guard {
             let sample = Sample { reading: Reading { totals, together, ..sample.reading }, ..*sample };
             match self.flags.get_mut(sample.flag) {
                 Some(watched) => watched.observe(&sample, settles),
-                // Nobody asked it: there is nothing to remember but that.
+                // No request has asked it: the guard remembers only that.
                 None if *sample.reading.exposure == nothing => _ = idle.insert(hash(sample.flag)),
                 None => {
                     let kept = self.kept.remove(sample.flag);
                     let mut watched = Watched::new(&sample, kept.clone());
-                    // At the last look nobody had.
+                    // No request had by the last look.
                     if let Some((at, epoch)) = self.looked
                         && epoch == sample.reading.epoch
                         && self.idle.contains(&hash(sample.flag))
@@ -332,7 +469,7 @@ impl Guard {
         trouble
     }
 
-    /// Why nothing is done about a finding on limits, if so. How sure the guard must be follows from what it takes.
+    /// The reason why nothing is done about a finding on limits, if any. The more an act takes away, the surer the guard must be.
     fn holds(
         &self,
         now: i64,
@@ -348,13 +485,14 @@ impl Guard {
             return None;
         }
         let many = watched.detector.kind() == Some(Kind::Gate) && watched.detector.share_on() > MANY;
-        if (sample.essential || many) && !watched.fails_mostly(finding) {
-            finding.action = Action::Hold;
+        let protection = sample.protection.or(many.then_some(Protection::Gate));
+        if protection.is_some() && finding.action == Action::Rollback && !watched.fails_mostly(finding) {
+            (finding.action, finding.protection) = (Action::Hold, protection);
         }
         if finding.ground == Ground::Cohorts {
             return None;
         }
-        // Nobody got used to a stage that is minutes old.
+        // No company got used to a stage that is minutes old.
         let young = sample.stage.is_some_and(|stage| (0..YOUNG).contains(&now.saturating_sub(stage)));
         if young && watched.doubt {
             finding.ground = Ground::Stage;
@@ -365,6 +503,9 @@ impl Guard {
         }
         if !watched.is_watched(now, sample) {
             return Some(Held::Unwatched);
+        }
+        if let Some(until) = watched.cooldown.filter(|until| *until > now && !watched.doubt) {
+            return Some(Held::Cooldown(until));
         }
         if let Some(since) = self.stopped {
             return Some(Held::Stopped(since));
@@ -390,7 +531,7 @@ impl Guard {
 
     /// The stage that was entered last, if requests anywhere left their range minutes after it was.
     fn suspected_stage(&self, now: i64, trouble: Option<Trouble>, samples: &[Sample]) -> Option<Finding> {
-        let trouble = trouble?;
+        let trouble = trouble.or(self.stuck)?;
         if self.paused.is_some_and(|until| until > now) || now - self.stage_taken < ONE_STAGE {
             return None;
         }
@@ -400,15 +541,26 @@ impl Guard {
             // Evidence begins up to a tick before the harm does.
             now.saturating_sub(stage) < YOUNG && (-TICK..SOON).contains(&began)
         };
-        let acts = |sample: &&Sample| sample.policy.action != Action::Notify;
+        let acts = |sample: &&Sample| {
+            let cooldown = self.flags.get(sample.flag).and_then(|watched| watched.cooldown);
+            sample.policy.action != Action::Notify && cooldown.is_none_or(|until| until <= now)
+        };
         let sample = samples.iter().filter(entered).filter(acts).max_by_key(|sample| sample.stage)?;
         Some(trouble.finding(sample.flag, now, sample.reading.changed_at, sample.policy))
     }
 
-    /// Whether the last act on limits helped.
+    /// Checks whether the last act on limits helped.
     fn look_after(&mut self, now: i64, samples: &[Sample], total: Option<&Cohort>, decision: &mut Decision) {
         let Some(after) = &mut self.after else { return };
         let sample = samples.iter().find(|sample| sample.flag == after.flag);
+        if let Some(sample) = sample {
+            // A person who turned it on again, or changed it, knows better: what comes now is not the act's doing.
+            let revived = std::mem::replace(&mut after.is_killed, sample.killed) && !sample.killed;
+            if revived || sample.reading.changed_at > after.at + OWN_CHANGE {
+                self.after = None;
+                return;
+            }
+        }
         let outcome = match sample {
             Some(sample) => {
                 let exposure = sample.reading.exposure;
@@ -418,10 +570,10 @@ impl Guard {
                     total.map(|total| Rate::of_controls(total, exposure, after.slow)).unwrap_or_default();
                 after.observe(now, page, controls)
             }
-            None => Some(Outcome::CannotTell),
+            None => Some(Outcome::CannotTell(Doubt::NoTraffic)),
         };
         let Some(outcome) = outcome else { return };
-        decision.notices.push(Notice::Outcome { flag: after.flag.clone(), outcome });
+        decision.notices.push(Notice::Outcome { flag: after.flag.clone(), outcome, on: after.on });
         self.after = None;
         if outcome.is_useless() {
             self.stopped = Some(now);
@@ -429,7 +581,17 @@ impl Guard {
         }
     }
 
-    /// Lets acts on limits go on once six hours were quiet.
+    /// Restarts the evidence of flags with findings on limits.
+    fn forget_on_limits(&mut self, samples: &[Sample]) {
+        for sample in samples {
+            if let Some(watched) = self.flags.get_mut(sample.flag).filter(|watched| watched.is_on_limits()) {
+                watched.detector.skip(&sample.reading);
+                (watched.finding, watched.named, watched.doubt) = (None, None, false);
+            }
+        }
+    }
+
+    /// Resumes acts on limits after six quiet hours.
     fn rearm(&mut self, now: i64, trouble: bool, decision: &mut Decision) {
         let Some(stopped) = self.stopped else { return };
         if trouble || self.flags.values().any(|watched| watched.is_on_limits()) {
@@ -441,10 +603,15 @@ impl Guard {
         }
     }
 
-    /// Names those whose few requests fail, once.
-    fn pilots(&mut self, samples: &[Sample], decision: &mut Decision) {
+    /// Reports flags whose few requests fail, once. A flag that was just acted on is left out: the act is reported.
+    fn pilots(&mut self, now: i64, samples: &[Sample], act: Option<&Finding>, decision: &mut Decision) {
         for sample in samples.iter().filter(|sample| sample.stage.is_some()) {
             let Some(watched) = self.flags.get_mut(sample.flag) else { continue };
+            let acted = watched.cooldown.is_some_and(|until| until > now)
+                || act.is_some_and(|act| act.flag == sample.flag);
+            if acted {
+                continue;
+            }
             let why = match watched.verdict(sample.policy) {
                 Verdict::Trip(why) | Verdict::Failing(why) if watched.finding.is_none() => Some(why),
                 _ => None,
@@ -459,7 +626,7 @@ impl Guard {
         }
     }
 
-    /// What is wrong was looked at and something done: from here on it is looked at afresh.
+    /// Restarts the evidence after an act.
     fn acted(&mut self, now: i64, finding: &Finding, samples: &[Sample]) {
         let Some(sample) = samples.iter().find(|sample| sample.flag == finding.flag) else { return };
         if finding.ground == Ground::Stage {
@@ -471,40 +638,69 @@ impl Guard {
             let limits = matches!(finding.ground, Ground::Controls | Ground::Alone);
             if limits && finding.action == Action::Rollback {
                 let gate = watched.detector.kind() == Some(Kind::Gate);
-                let slow = (finding.slower > 0).then(|| duration::bucket(finding.slower.saturating_sub(1)));
+                let slow = slow_after(finding.slower);
+                let recent = watched.detector.recent();
                 let before = match slow {
-                    None => watched.detector.recent(),
-                    Some(_) => (
+                    None if recent.0.share() > finding.limit => recent,
+                    _ => (
                         Rate { requests: finding.on.requests, hits: finding.on.hits },
-                        watched.detector.controls_of_slow(),
+                        watched.detector.controls_beside(finding.harm),
                     ),
                 };
                 let compared = finding.ground == Ground::Controls;
-                self.after = Some(Aftermath::new(&finding.flag, now, gate, before, compared, slow));
+                let began_with_change = finding.since - finding.changed_at < WITH_CHANGE;
+                let grounds = Grounds { gate, on: finding.on, before, compared, began_with_change, slow };
+                self.after = Some(Aftermath::new(&finding.flag, now, grounds));
             }
         }
-        // Telling people changes nothing, so that what speaks against other flags still does.
+        // A notification changes nothing, so evidence against other flags still holds.
         if finding.action == Action::Rollback {
             self.settling = now + SETTLING;
         }
     }
 
-    /// Has the guard do nothing until then; microseconds since 1970. None: it goes on.
+    /// Sets the trouble that no request ends, as of the next sample; none if requests end.
+    pub fn stuck(&mut self, stuck: Option<&Stuck>) {
+        let policy = Policy::default();
+        let stuck = stuck.filter(|stuck| stuck.companies >= policy.min_companies);
+        self.stuck = stuck.map(|stuck| Trouble {
+            harm: Harm::Errors,
+            against: Against::Limit,
+            all: Share { requests: stuck.threads as u64, hits: stuck.hanging as u64 },
+            limit: policy.error_rate,
+            slower: 0,
+            companies: stuck.companies,
+            since: stuck.since,
+        });
+    }
+
+    /// Pauses the guard until this time, in microseconds since 1970; none ends the pause.
     pub fn pause(&mut self, until: Option<i64>) {
         self.paused = until;
     }
 
-    /// Lets acts on limits go on after one that did not help.
+    /// Resumes acts on limits after one that did not help.
     pub fn resume(&mut self) {
         (self.stopped, self.after) = (None, None);
+        self.limits_resume = true;
     }
 
-    /// Since when acts on limits have stopped; microseconds since 1970.
+    /// The outage that was reported and is not over.
+    pub fn outage(&self) -> Option<KeptOutage> {
+        self.outage.as_ref().map(Outage::kept)
+    }
+
+    /// Tells the guard whether requests ask more flags than are counted: a flag that appears unasked may then be asked.
+    pub fn overflows(&mut self, overflows: bool) {
+        self.overflows = overflows;
+    }
+
+    /// Time at which acts on limits stopped, in microseconds since 1970.
     pub fn stopped(&self) -> Option<i64> {
         self.stopped
     }
 
-    /// Each flag that is watched, for people: its kind, how far evidence has come, what was found, and the cooldown.
+    /// Each watched flag for display: its kind, evidence, finding and cooldown.
     pub fn standings(&self) -> impl Iterator<Item = (&str, Standing)> {
         self.flags.iter().map(|(flag, watched)| {
             let (requests, companies) = watched.detector.seen();
@@ -520,44 +716,61 @@ impl Guard {
         })
     }
 
-    /// What was decided was not done, or only in part: the flag is looked at afresh, and no cooldown holds it.
+    /// The decision was not carried out, or only in part: the flag's evidence restarts, without a cooldown.
     pub fn not_done(&mut self, flag: &str) {
         if let Some(watched) = self.flags.get_mut(flag) {
             watched.cooldown = None;
         }
+        if let Some(kept) = self.kept.get_mut(flag) {
+            kept.cooldown = None;
+        }
     }
 
-    /// What the next guard is to know, and what plans are told.
+    /// A person had killed the flag already: the guard did not act on it.
+    pub fn was_killed(&mut self, flag: &str) {
+        self.not_done(flag);
+        self.after = self.after.take().filter(|after| after.flag != flag);
+    }
+
+    /// Everything that the next guard has to know, and the verdicts for plans.
     pub fn memory(&self, now: i64, samples: &[Sample]) -> Memory {
         let kept = |sample: &Sample| {
             let flag = sample.flag.to_owned();
             let verdict = self.verdict(sample.flag, sample.policy);
             let Some(watched) = self.flags.get(sample.flag) else {
-                // Nobody asked it since: what another guard knew still holds, and what others say that require it.
+                // No request has asked it since: an earlier guard's memory still holds, and so do verdicts of flags that require it.
                 let kept = self.kept.get(sample.flag).cloned();
-                let kept = match self.verdict_of_dependents(sample.flag) {
-                    Some(_) => {
+                let waits = self.overflows && sample.stage.is_some();
+                let kept = match self.verdict_of_dependents(sample.flag).is_some() || waits {
+                    true => {
                         Kept { verdict, ..kept.unwrap_or_else(|| Kept::unasked(sample.reading.changed_at)) }
                     }
-                    None => kept?,
+                    false => kept?,
                 };
                 return Some((flag, kept));
             };
-            Some((flag, watched.detector.kept(verdict, watched.cooldown)))
+            let kept = watched.detector.kept(verdict, watched.cooldown, sample.policy);
+            Some((flag, Kept { doubt: watched.doubt, ..kept }))
         };
         Memory {
             at: now,
             flags: samples.iter().filter_map(kept).collect(),
             stopped: self.stopped,
             stage_taken: self.stage_taken,
+            outage: self.outage(),
+            overflows: self.overflows,
             ..Memory::default()
         }
     }
 
-    /// What a plan is told of a flag: whether to go on to the next stage.
+    /// The verdict for a flag's plan: whether to go on to the next stage.
     pub fn verdict(&self, flag: &str, policy: &Policy) -> Verdict {
         let own = match self.flags.get(flag) {
             Some(watched) => watched.verdict(policy),
+            None if self.overflows && self.idle.contains(&hash(flag)) => Verdict::Wait(
+                "nobody was seen asking it, and requests ask more flags than are counted: those asked after the first 64 are not watched"
+                    .to_owned(),
+            ),
             None if self.idle.contains(&hash(flag)) => Verdict::Few("it was not asked yet".to_owned()),
             None => Verdict::Wait("the guard does not watch it yet".to_owned()),
         };
@@ -569,7 +782,7 @@ impl Guard {
         }
     }
 
-    /// What speaks against a flag in those whose answers it changed.
+    /// The verdict against a flag from flags whose answers it changed.
     fn verdict_of_dependents(&self, flag: &str) -> Option<Verdict> {
         let dependents = self.dependents.get(flag)?;
         dependents.iter().find_map(|(dependent, policy)| {
@@ -606,10 +819,11 @@ impl Watched {
             doubt: false,
             spared: false,
             pilots: false,
+            killed: sample.killed,
             counted: (counted(sample.reading.exposure), sample.reading.epoch),
             asked_at: sample.reading.at,
             rests: false,
-            day: false,
+            week: false,
         }
     }
 
@@ -618,33 +832,38 @@ impl Watched {
         let longest = sample.reading.at.saturating_add(sample.policy.cooldown);
         self.cooldown = self.cooldown.map(|until| until.min(longest));
         let at = sample.reading.at;
+        let cooled = self.cooldown.take_if(|until| *until <= at).is_some();
+        self.killed = sample.killed;
         let counted = (counted(sample.reading.exposure), sample.reading.epoch);
         let asked = std::mem::replace(&mut self.counted, counted) != counted;
         if asked || changed || at < self.asked_at {
             (self.asked_at, self.rests) = (at, false);
         } else if at - self.asked_at >= REST {
-            // Once at first, and once when its hours are no longer of the last day.
-            let day = at - self.asked_at >= 25 * REST;
-            if !self.rests || day != self.day {
-                self.detector.rest();
-                (self.rests, self.day) = (true, day);
+            // Rest once at first, and once more when its hours have left the last week.
+            let week = at - self.asked_at >= 170 * REST;
+            if !self.rests || week != self.week {
+                self.detector.rest(sample.policy);
+                (self.rests, self.week) = (true, week);
                 (self.finding, self.named, self.doubt) = (None, None, false);
             }
             return self.detector.pass(at);
         }
-        if settling {
+        // Findings of a cooldown were reported then.
+        if settling || cooled {
             self.detector.skip(&sample.reading);
             self.finding = None;
         } else {
             let found = self.detector.observe_all(&sample.reading, sample.policy);
             let since = self.finding.as_ref().map_or(sample.reading.at, |(_, since)| *since);
+            // Requests that began before a kill end after it, and there is nothing left to turn off.
+            let found = found.filter(|_| !sample.killed);
             self.doubt = found.as_ref().is_some_and(|(_, doubt)| *doubt);
             self.finding = found.map(|(finding, _)| {
                 let through = sample.through.map(str::to_owned);
                 (Finding { flag: sample.flag.to_owned(), through, ..finding }, since)
             });
         }
-        // What was spared is killed where it has become the worse state.
+        // A flag that was spared is killed once on has become worse than off.
         if self.spared && self.finding.as_ref().is_some_and(|(finding, _)| self.fails_mostly(finding)) {
             (self.spared, self.cooldown) = (false, None);
         }
@@ -653,20 +872,27 @@ impl Watched {
         }
     }
 
-    /// Whether most of its own requests fail now.
+    /// True if most of its own requests fail now.
     fn fails_mostly(&self, finding: &Finding) -> bool {
         let (now, _) = self.detector.recent();
         let share = if now.requests == 0 { finding.on.rate() } else { now.share() };
         finding.harm == Harm::Errors && share > OUTAGE
     }
 
-    /// Whether something was found that no off-cohort confirms.
+    /// True if the last requests show that the harm is over.
+    fn is_over(&self, finding: &Finding) -> bool {
+        let (now, _) = self.detector.recent();
+        let expected = now.requests as f64 * finding.on.rate();
+        finding.harm == Harm::Errors && expected >= EXPECTED_HITS && now.share() <= finding.limit
+    }
+
+    /// True if there is a finding that no off-cohort confirms.
     fn is_on_limits(&self) -> bool {
         self.finding.as_ref().is_some_and(|(finding, _)| finding.ground != Ground::Cohorts)
     }
 
-    /// Whether it may be acted on by limits: within the policy's time after a change, and until it has seen an hour as busy as the
-    /// busiest of the last seven days.
+    /// True if it may be acted on by limits: within the policy's time after a change, and until it has seen an hour as busy
+    /// as the busiest of the last seven days.
     fn is_watched(&self, now: i64, sample: &Sample) -> bool {
         self.detector.is_watched(now, sample.reading.changed_at, sample.policy)
     }
@@ -675,14 +901,27 @@ impl Watched {
         if policy.action == Action::Notify {
             return Verdict::Go;
         }
+        if self.killed {
+            return Verdict::Wait("it is killed".to_owned());
+        }
         if let Some((finding, _)) = &self.finding {
             return match policy.action {
-                // It goes a stage back, which it could not from a plan that is held.
+                // It goes one stage back, which is impossible once its plan is held.
                 Action::Rollback => Verdict::Wait(finding.to_string()),
                 _ => Verdict::Trip(finding.to_string()),
             };
         }
         let (requests, groups) = self.detector.seen();
+        let mixed = self.detector.mixed();
+        if requests < policy.min_requests
+            && mixed.saturating_mul(10) >= mixed.saturating_add(requests).saturating_mul(9)
+            && mixed > 0
+        {
+            return Verdict::Wait(format!(
+                "{mixed} requests that had it on had it off as well, for another company, and only {requests} had it on alone: nothing tells \
+                 whether it does harm; a person has to advance it"
+            ));
+        }
         if requests < policy.min_requests || groups < policy.min_companies {
             let own = self.detector.own();
             if own.share() > policy.error_rate {
@@ -714,7 +953,7 @@ impl Watched {
             flag: sample.flag.to_owned(),
             changed_at: self.changed_at,
             inherited: sample.through.is_some(),
-            suspicion: self.detector.suspicion(),
+            suspicion: if self.killed { 0.0 } else { self.detector.suspicion() },
             finding: self.finding.clone(),
             cooldown: self.cooldown,
         }

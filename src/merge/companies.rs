@@ -1,4 +1,4 @@
-//! Companies, merged one by one: each is allowed, denied or neither.
+//! Merges companies individually: each is allowed, denied or neither.
 
 use super::outcome::Outcome;
 use crate::definition::{Companies, CompanyId, Written};
@@ -6,20 +6,20 @@ use serde::Serialize;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-/// What a flag says of one company.
+/// A flag's setting for one company.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Listing {
-    /// In `companies.allow`.
+    /// Listed in `companies.allow`.
     Allow,
-    /// In `companies.deny`.
+    /// Listed in `companies.deny`.
     Deny,
-    /// In no list.
+    /// Not listed.
     Neither,
 }
 
 impl Listing {
-    /// What the lists say of a company.
+    /// The listing of a company.
     pub(super) fn of(companies: &Companies, id: &CompanyId) -> Listing {
         if companies.allow.binary_search(id).is_ok() {
             Listing::Allow
@@ -30,7 +30,7 @@ impl Listing {
         }
     }
 
-    /// As definitions write it.
+    /// The spelling in definitions.
     pub fn word(self) -> &'static str {
         match self {
             Listing::Allow => "allow",
@@ -40,18 +40,18 @@ impl Listing {
     }
 }
 
-/// A company that the file and somebody where the flag runs changed differently.
+/// A company that was changed differently in the file and in the store.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CompanyConflict {
-    /// The company.
+    /// The company's id.
     pub company: CompanyId,
-    /// What runs.
+    /// The running listing.
     pub running: Listing,
-    /// What the file says.
+    /// The file's listing.
     pub file: Listing,
 }
 
-/// What comes of the lists.
+/// Result of merging the lists.
 #[derive(Debug)]
 pub(super) struct MergedCompanies {
     pub running: Companies,
@@ -59,15 +59,26 @@ pub(super) struct MergedCompanies {
     pub conflicts: Vec<CompanyConflict>,
 }
 
-/// The lists as the file says them. A list that it does not write stays as it was, but for companies that it names in the other.
-pub(super) fn said<'f>(file: &'f Companies, written: Written, base: &Companies) -> Cow<'f, Companies> {
+/// The lists as the file means them. An unwritten list stays as it was, without companies that the file has in the other list, and
+/// without those that are in no running list: both sides removed them.
+pub(super) fn said<'f>(
+    file: &'f Companies,
+    written: Written,
+    base: &Companies,
+    running: &Companies,
+) -> Cow<'f, Companies> {
     let as_written = |list: Written, said: &[CompanyId]| written.has(list) || said.is_empty();
     if as_written(Written::ALLOW, &base.allow) && as_written(Written::DENY, &base.deny) {
         return Cow::Borrowed(file);
     }
     let list = |written: bool, says: &[CompanyId], said: &[CompanyId], other: &[CompanyId]| match written {
         true => says.to_vec(),
-        false => said.iter().filter(|id| other.binary_search(id).is_err()).cloned().collect(),
+        false => {
+            let stays = |id: &&CompanyId| {
+                other.binary_search(id).is_err() && Listing::of(running, id) != Listing::Neither
+            };
+            said.iter().filter(stays).cloned().collect()
+        }
     };
     Cow::Owned(Companies {
         allow: list(written.has(Written::ALLOW), &file.allow, &base.allow, &file.deny),
@@ -75,7 +86,7 @@ pub(super) fn said<'f>(file: &'f Companies, written: Written, base: &Companies) 
     })
 }
 
-/// Merges the file's lists, what they were at its last publish, and those that run. None: the file edited none of them.
+/// Merges the file's lists, their base, and the running lists. `None` if the file edited none of them.
 pub(super) fn merge(file: &Companies, base: &Companies, running: &Companies) -> Option<MergedCompanies> {
     if file == base {
         return None;
@@ -106,7 +117,7 @@ pub(super) fn merge(file: &Companies, base: &Companies, running: &Companies) -> 
     Some(MergedCompanies { running: put(running, &run), base: put(base, &said), conflicts })
 }
 
-/// The lists with those companies where they are to be.
+/// Moves those companies to the given lists.
 pub(super) fn put(companies: &Companies, changes: &BTreeMap<&CompanyId, Listing>) -> Companies {
     let list = |list: &[CompanyId], wanted: Listing| -> Vec<CompanyId> {
         let stay = list.iter().filter(|id| !changes.contains_key(id));
@@ -118,7 +129,7 @@ pub(super) fn put(companies: &Companies, changes: &BTreeMap<&CompanyId, Listing>
     Companies { allow: list(&companies.allow, Listing::Allow), deny: list(&companies.deny, Listing::Deny) }
 }
 
-/// On for no more companies than either says.
+/// The lists that are on for no more companies than either of the two.
 pub(super) fn narrower(a: &Companies, b: &Companies) -> Companies {
     let mut deny: Vec<CompanyId> = a.deny.iter().chain(&b.deny).cloned().collect();
     deny.sort_unstable();

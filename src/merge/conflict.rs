@@ -1,4 +1,4 @@
-//! Fields that the file and somebody where the flag runs both changed.
+//! Fields that were changed both in the file and in the store.
 
 use super::companies::{CompanyConflict, Listing};
 use super::drift::{Turned, shown};
@@ -8,34 +8,37 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use std::fmt;
 
-/// Companies of a conflict that are named.
+/// Companies of a conflict that messages name.
 const FIRST: usize = 10;
 
-/// One field, changed on both sides to different values.
+/// A field that was changed on both sides to different values.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Conflict {
-    /// The flag; `segments` for a segment.
+    /// The flag's key; `segments` for a segment.
     pub flag: String,
-    /// The field: `percentage`; the name of a segment.
+    /// The field: `percentage`; for a segment, its name.
     pub field: String,
-    /// What the file said at its last publish; of companies, see there.
+    /// The file's value at its last publish; for companies, see `companies`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub base: Option<Value>,
-    /// What the file says.
+    /// The file's value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<Value>,
-    /// What runs.
+    /// The running value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub running: Option<Value>,
-    /// The companies, where the field is that.
+    /// The companies in conflict, if the field is `companies`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub companies: Vec<CompanyConflict>,
-    /// Whether a plan moves it just now.
+    /// True if a plan is moving it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub planned: bool,
-    /// Who turned it, where that was looked up and is known.
+    /// The last change of the running value, if it was looked up and is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub turned: Option<Turned>,
+    /// Time of the publish with `--keep` that left it open, in microseconds since 1970; 0 if not known, or not left open.
+    #[serde(skip)]
+    pub since: i64,
 }
 
 impl Conflict {
@@ -50,22 +53,23 @@ impl Conflict {
             companies: Vec::new(),
             planned: false,
             turned: None,
+            since: 0,
         }
     }
 
     pub(super) fn of_companies(key: &str, companies: Vec<CompanyConflict>) -> Conflict {
         let (flag, field) = (key.to_owned(), COMPANIES.to_owned());
         let (base, file, running) = (None, None, None);
-        Conflict { flag, field, base, file, running, companies, planned: false, turned: None }
+        Conflict { flag, field, base, file, running, companies, planned: false, turned: None, since: 0 }
     }
 
     pub(super) fn segment(name: &str, conditions: [Option<&Condition>; 3]) -> Conflict {
         let [base, file, running] = conditions.map(|condition| serde_json::to_value(condition).ok());
         let (flag, field, companies) = ("segments".to_owned(), name.to_owned(), Vec::new());
-        Conflict { flag, field, base, file, running, companies, planned: false, turned: None }
+        Conflict { flag, field, base, file, running, companies, planned: false, turned: None, since: 0 }
     }
 
-    /// As the store keeps it where a publish leaves it open.
+    /// The form in which the store keeps it if a publish leaves it open.
     pub(super) fn kept(&self) -> KeptConflict {
         let file = match &self.file {
             Some(file) => file.clone(),
@@ -76,7 +80,7 @@ impl Conflict {
                 Value::Object(self.companies.iter().map(listing).collect())
             }
         };
-        KeptConflict { field: self.field.clone(), file }
+        KeptConflict { field: self.field.clone(), file, since: self.since }
     }
 }
 
@@ -99,12 +103,24 @@ impl fmt::Display for Conflict {
     }
 }
 
-/// The conflicts that publishes with `--keep` left open in what runs, and that nobody has settled since.
+/// The conflicts that publishes with `--keep` left open and that are not settled yet.
 pub fn open_conflicts(running: &Definitions) -> Vec<Conflict> {
     let mut open = Vec::new();
     for (key, flag) in &running.flags {
         let Some(state) = &flag.state.file else { continue };
-        open.extend(state.conflicts.iter().filter_map(|kept| still_open(key, flag, &state.base, kept)));
+        let still = |kept: &KeptConflict| {
+            let conflict = still_open(key, flag, &state.base, kept)?;
+            Some(Conflict { since: kept.since, ..conflict })
+        };
+        open.extend(state.conflicts.iter().filter_map(still));
+    }
+    let base = running.segments_base.as_ref().unwrap_or(&running.segments);
+    for (name, kept) in &running.segment_conflicts {
+        let (says, is) = (Some(&kept.file), running.segments.get(name));
+        if is != says {
+            let conflict = Conflict::segment(name, [base.get(name), says, is]);
+            open.push(Conflict { since: kept.since, ..conflict });
+        }
     }
     open
 }

@@ -1,4 +1,4 @@
-//! Where what runs is not what the file says.
+//! Differences of the running flags from the file.
 
 use super::companies;
 use super::fields::{self, COMPANIES, FIELDS, Field};
@@ -7,26 +7,26 @@ use serde::Serialize;
 use serde_json::Value;
 use std::fmt;
 
-/// A field that runs with another value than the file's, and stays.
+/// A field whose running value differs from the file's, and stays.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Drift {
-    /// The flag.
+    /// The flag's key.
     pub flag: String,
-    /// The field: `percentage`.
+    /// The field's name: `percentage`.
     pub field: &'static str,
-    /// What runs; of companies, see the lists.
+    /// The running value; companies are in the lists below.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub running: Option<Value>,
-    /// What the file says.
+    /// The file's value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<Value>,
-    /// From what the file allows to what runs.
+    /// Difference from the file's allow list to the running one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allow: Option<ListDifference>,
-    /// From what the file denies to what runs.
+    /// Difference from the file's deny list to the running one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deny: Option<ListDifference>,
-    /// Who turned it, where that was looked up and is known.
+    /// The last change of the field, if it was looked up and is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub turned: Option<Turned>,
 }
@@ -34,42 +34,49 @@ pub struct Drift {
 /// The last change of a switch.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Turned {
-    /// RFC 3339.
+    /// Time as RFC 3339.
     pub at: String,
-    /// Who.
+    /// The author.
     pub by: String,
-    /// The command's word.
+    /// The word for the action.
     pub action: &'static str,
-    /// Why.
+    /// The stated reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
-/// Each field in which the flag that runs differs from what the file says of it. A field that the file does not write is compared only
-/// where its default is what the file said before; else the file has no opinion any more.
+/// Each field of the running flag that differs from the file. A field that the file does not write is compared only if its default
+/// equals the base; else the file has no opinion any more.
 pub(super) fn of(key: &str, running: &Flag, file: &Flag, base: &Flag) -> Vec<Drift> {
+    let said = companies::said(&file.companies, file.written, &base.companies, &running.companies);
     let differs = |field: &&Field| match field.name {
-        COMPANIES => running.companies != *companies::said(&file.companies, file.written, &base.companies),
-        _ => !(field.same)(running, file) && says(field, file, base),
+        COMPANIES => running.companies != *said,
+        _ => unlike(key, field, running, file) && says(field, file, base),
     };
     let drift = |field: &Field| match field.name {
-        COMPANIES => {
-            let companies = companies::said(&file.companies, file.written, &base.companies).into_owned();
-            one(key, field, running, &Flag { companies, ..file.clone() })
-        }
+        COMPANIES => one(key, field, running, &Flag { companies: said.clone().into_owned(), ..file.clone() }),
         _ => one(key, field, running, file),
     };
     FIELDS.iter().filter(differs).map(drift).collect()
 }
 
-/// Where a flag runs otherwise than its file last said; nothing where no file that has it was published.
+/// Differences of a running flag from its file at the last publish; empty if no file that had it was published.
 pub fn unlike_its_file(key: &str, running: &Flag) -> Vec<Drift> {
     let Some(base) = running.state.base() else { return Vec::new() };
-    let differs = |field: &&Field| !(field.same)(running, base);
+    let differs = |field: &&Field| unlike(key, field, running, base);
     FIELDS.iter().filter(differs).map(|field| one(key, field, running, base)).collect()
 }
 
-/// Whether the file has an opinion on a field.
+/// True if the running flag differs from the file. A former key, and the salt derived from it, need not be written.
+pub(super) fn unlike(key: &str, field: &Field, running: &Flag, file: &Flag) -> bool {
+    match field.name {
+        "was" if file.was.is_none() => false,
+        "salt" => running.salt(key) != file.salt(key),
+        _ => !(field.same)(running, file),
+    }
+}
+
+/// True if the file has an opinion on a field.
 pub(super) fn says(field: &Field, file: &Flag, base: &Flag) -> bool {
     file.written.has(field.written) || (field.same)(file, base)
 }
@@ -120,7 +127,7 @@ impl fmt::Display for Drift {
     }
 }
 
-/// A value for people, cut where it is long.
+/// A value for people, cut if it is long.
 pub(super) fn shown(field: &str, value: &Value) -> String {
     const LONG: usize = 60;
     let text = match (field, value) {

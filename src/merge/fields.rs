@@ -1,21 +1,21 @@
-//! The fields of a flag: the one table that publish, drift, `--reset` and `pull` go by, and the documentation is compared with.
+//! The fields of a flag: the one table for publish, drift, `--reset` and `pull`, and the one that the documentation is compared with.
 
 use crate::definition::{Flag, ListDifference, Percentage, Rollout, Step, Written};
 use crate::eval::time;
 use serde_json::Value;
 
-/// One field of a flag.
+/// A field of a flag.
 #[derive(Debug)]
 pub struct Field {
-    /// As people write it: `percentage`.
+    /// The name in definitions: `percentage`.
     pub name: &'static str,
-    /// Where a text writes it.
+    /// The bits that mark it as written.
     pub(super) written: Written,
-    /// Whether both flags say the same, however they write it.
+    /// True if both flags have the same value, however they write it.
     pub(super) same: fn(&Flag, &Flag) -> bool,
-    /// Has the first flag say what the second says.
+    /// Copies the second flag's value to the first.
     pub(super) take: fn(&mut Flag, &Flag),
-    /// What it says, for people; long lists are told elsewhere.
+    /// The value for people; long lists are shown elsewhere.
     pub(super) value: fn(&Flag) -> Value,
 }
 
@@ -47,10 +47,10 @@ macro_rules! of_rollout {
     };
 }
 
-/// Every field; first those that are turned where the flag runs.
-pub const FIELDS: [Field; 16] = [
+/// Every field; first the switches.
+pub const FIELDS: [Field; 17] = [
     field!(enabled ENABLED),
-    // With the schedule: who lowered a percentage has not agreed to a schedule that the file adds.
+    // Includes the schedule: lowering a percentage is no consent to a schedule that the file adds.
     Field {
         name: "percentage",
         written: Written::PERCENTAGE,
@@ -88,37 +88,42 @@ pub const FIELDS: [Field; 16] = [
     field!(plan PLAN),
     field!(guard GUARD),
     field!(managed MANAGED),
+    // Merged before all others, see `rename`.
+    field!(was WAS),
     field!(expires EXPIRES),
     field!(description DESCRIPTION),
     field!(owner OWNER),
 ];
 
-/// The field whose parts are merged one by one.
+/// The field whose parts are merged individually.
 pub(super) const COMPANIES: &str = "companies";
 
-/// Fields that are turned where the flag runs, by a command or a plan.
+/// The field with the former key.
+pub(super) const FORMER_KEY: &str = "was";
+
+/// Number of fields that commands and plans change in the store.
 const SWITCHES: usize = 4;
 
 impl Field {
-    /// The field of that name; `rollout.percentage` is `percentage`, and a schedule is part of it.
+    /// Finds a field by name; `rollout.percentage` is `percentage`, which includes the schedule.
     pub fn named(name: &str) -> Option<&'static Field> {
         let name = name.strip_prefix("rollout.").unwrap_or(name);
         let name = if name == "schedule" { "percentage" } else { name };
         FIELDS.iter().find(|field| field.name == name)
     }
 
-    /// Whether it is turned where the flag runs, by a command or a plan.
+    /// True if commands and plans change it in the store.
     pub fn is_switch(&self) -> bool {
         FIELDS.iter().take(SWITCHES).any(|field| field.name == self.name)
     }
 
-    /// Whether answers depend on it.
+    /// True if answers depend on it.
     pub(super) fn is_answering(&self) -> bool {
         crate::definition::is_answering(self.name)
     }
 }
 
-/// What two lists of companies differ in, with the first ten of each.
+/// Differences of the two lists of companies, with the first ten of each.
 pub(super) fn companies(running: &Flag, file: &Flag) -> [ListDifference; 2] {
     const FIRST: usize = 10;
     let (is, says) = (&running.companies, &file.companies);
@@ -126,12 +131,12 @@ pub(super) fn companies(running: &Flag, file: &Flag) -> [ListDifference; 2] {
         .map(|(says, is)| ListDifference::between(says, is, FIRST))
 }
 
-/// What a flag says of its rollout, written or not.
+/// A flag's rollout, written or default.
 fn rollout(flag: &Flag) -> Rollout {
     flag.rollout.clone().unwrap_or_else(Rollout::everybody)
 }
 
-/// The rollout of a flag to write into: none if neither flag writes one.
+/// The rollout of a flag to write into: `None` if neither flag writes one.
 fn rollout_of<'f>(flag: &'f mut Flag, from: &Flag) -> Option<&'f mut Rollout> {
     if flag.rollout.is_none() && from.rollout.is_some() {
         flag.rollout = Some(rollout(flag));
@@ -153,7 +158,7 @@ mod tests {
 
     #[test]
     fn no_field_of_a_flag_is_forgotten() {
-        // Whoever adds a field to a flag is led here, to say how it merges.
+        // Adding a field to a flag fails to compile here: decide how it merges.
         let Flag {
             description: _,
             owner: _,
@@ -169,6 +174,7 @@ mod tests {
             plan: _,
             guard: _,
             managed: _,
+            was: _,
             state: _,
             written: _,
         } = Flag::new(true);
@@ -177,7 +183,7 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         // The flag's but for `rollout`, `schedule`, `state` and `written`, and the rollout's.
-        assert_eq!(names.len(), 16 - 4 + 4);
+        assert_eq!(names.len(), 17 - 4 + 4);
         assert_eq!(Field::named("rollout.percentage").map(|field| field.name), Some("percentage"));
         assert_eq!(Field::named("schedule").map(|field| field.name), Some("percentage"));
         assert!(Field::named("rollouts").is_none());

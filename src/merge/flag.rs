@@ -1,13 +1,15 @@
-//! One flag of a file merged into the flag that runs.
+//! Merges one flag of a file into the running flag.
 
 use super::companies::{self, MergedCompanies};
 use super::conflict::Conflict;
 use super::drift;
-use super::fields::{COMPANIES, FIELDS, Field};
+use super::fields::{COMPANIES, FIELDS, FORMER_KEY, Field};
 use super::outcome::Outcome;
+use super::rename::{Apart, Decision, former_key};
 use super::{Asked, Merged, Options};
 use crate::definition::{FileState, Flag, FlagState, KeptConflict, Managed, Percentage, Rollout, Written};
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 impl Merged {
@@ -19,24 +21,31 @@ impl Merged {
                 self.disabled.push(key.to_owned());
             }
             self.tell_drift(key, &flag, says, says, &[]);
-            // An older release moves no base.
+            // An older release does not change the base.
             return flag;
         }
-        flag.state.file = Some(Arc::new(FileState { base: said(says), conflicts: Vec::new() }));
+        flag.state.file =
+            Some(Arc::new(FileState { base: said(says), conflicts: Vec::new(), shared: BTreeMap::new() }));
         flag
     }
 
-    /// A flag of an older release: it stays as it runs.
+    /// Keeps the running flag, since the file is of an older release.
     pub(super) fn older_flag(&mut self, key: &str, is: &Flag, says: &Flag) -> Flag {
         self.tell_drift(key, is, says, is.state.base().unwrap_or(says), &[]);
         is.clone()
     }
 
-    pub(super) fn flag(&mut self, key: &str, is: &Flag, says: &Flag, asked: &Asked) -> Flag {
+    pub(super) fn flag(
+        &mut self,
+        key: &str,
+        is: &Flag,
+        says: &Flag,
+        asked: &Asked,
+        apart: Option<&Apart>,
+    ) -> Flag {
         let mut flag = is.clone();
-        let managed = if says.written.has(Written::MANAGED) { says.managed } else { is.managed };
-        let git = managed == Managed::Git;
-        // Copied where it changes: lists of companies may be long.
+        let git = is_managed(is, says);
+        // Copied on write: lists of companies may be long.
         let mut base = match is.state.base() {
             Some(base) => Cow::Borrowed(base),
             None => {
@@ -48,11 +57,16 @@ impl Merged {
         let mut conflicts = Vec::new();
         let (mut held, mut others) = (false, false);
         for field in &FIELDS {
-            let reset = asked.reset.has(key, field);
-            let settle = asked.settle.has(key, field);
-            if field.name == COMPANIES {
-                let says_companies = companies::said(&says.companies, says.written, &base.companies);
-                self.tell_unsaid_companies(key, says, &base, &flag);
+            let decision = asked.decision(key, field);
+            let reset = decision == Some(Decision::File);
+            let settle = decision == Some(Decision::Running) && !git;
+            if field.name == FORMER_KEY {
+                let found = former_key(key, field, says, (&mut flag, &mut base), asked, apart);
+                self.unsaid.extend(found.unsaid);
+                conflicts.extend(found.conflict);
+            } else if field.name == COMPANIES {
+                let says_companies =
+                    companies::said(&says.companies, says.written, &base.companies, &flag.companies);
                 if reset || git {
                     let wins = if reset { Cow::Borrowed(&says.companies) } else { says_companies };
                     if flag.companies != *wins {
@@ -61,25 +75,36 @@ impl Merged {
                     if base.companies != *wins {
                         base.to_mut().companies = wins.into_owned();
                     }
+                } else if settle {
+                    if base.companies != *says_companies {
+                        base.to_mut().companies = says_companies.into_owned();
+                    }
                 } else if let Some(merged) =
                     companies::merge(&says_companies, &base.companies, &flag.companies)
                 {
                     let MergedCompanies { running, base: next, conflicts: found } = merged;
                     flag.companies = running;
-                    base.to_mut().companies = if settle { says_companies.into_owned() } else { next };
-                    if !found.is_empty() && !settle {
+                    base.to_mut().companies = next;
+                    if !found.is_empty() {
                         conflicts.push(Conflict::of_companies(key, found));
                     }
                 }
+                self.tell_unsaid_companies(key, says, &base, &flag);
             } else {
                 let written = says.written.has(field.written);
                 if reset || (git && written) {
                     take(field, &mut flag, says);
                     note(field, &mut base, says);
                 } else if !written {
-                    if !(field.same)(says, &base) {
+                    let drawn_alike = field.name == "salt" && says.salt(key) == flag.salt(key);
+                    if (field.same)(says, &flag) {
+                        // Reverted on both sides: written again, it is an edit.
+                        note(field, &mut base, says);
+                    } else if !(field.same)(says, &base) && !drawn_alike {
                         self.unsaid.push(drift::one(key, field, &flag, says));
                     }
+                } else if settle {
+                    note(field, &mut base, says);
                 } else {
                     let outcome = Outcome::compared(
                         (field.same)(says, &base),
@@ -93,7 +118,6 @@ impl Merged {
                             note(field, &mut base, says);
                         }
                         Outcome::Agree => note(field, &mut base, says),
-                        Outcome::Conflict if settle => note(field, &mut base, says),
                         Outcome::Conflict => {
                             conflicts.push(Conflict::field(key, field, [&base, says, &flag]))
                         }
@@ -106,8 +130,18 @@ impl Merged {
         }
         if returned && !git && !asked.reset.has_flag(key) {
             conflicts.clear();
-            base = Cow::Owned(said_over(&base, says));
+            base = Cow::Owned(said_over(&base, says, is));
             flag = narrower(is, says);
+            for field in FIELDS.iter().filter(|field| field.name != FORMER_KEY) {
+                match asked.decision(key, field) {
+                    None => {}
+                    Some(Decision::Running) => take(field, &mut flag, is),
+                    Some(Decision::File) => {
+                        take(field, &mut flag, says);
+                        note(field, &mut base, says);
+                    }
+                }
+            }
         }
         if returned {
             self.returned.push(key.to_owned());
@@ -126,11 +160,22 @@ impl Merged {
         if !git || returned {
             self.tell_drift(key, &flag, says, &base, &conflicts);
         }
+        let before = is.state.file.as_ref().map_or(&[][..], |file| &file.conflicts);
+        for conflict in &mut conflicts {
+            let kept = conflict.kept();
+            let earlier =
+                before.iter().find(|before| (&before.field, &before.file) == (&kept.field, &kept.file));
+            conflict.since = earlier.map_or(asked.now, |earlier| earlier.since);
+            self.opened.extend(earlier.is_none().then(|| conflict.clone()));
+        }
         let kept: Vec<KeptConflict> = conflicts.iter().map(Conflict::kept).collect();
         self.conflicts.extend(conflicts);
         flag.state.file = match (&base, &is.state.file) {
             (Cow::Borrowed(_), Some(file)) if file.conflicts == kept => Some(Arc::clone(file)),
-            _ => Some(Arc::new(FileState { base: base.into_owned(), conflicts: kept })),
+            (_, file) => {
+                let shared = file.as_ref().map(|file| file.shared.clone()).unwrap_or_default();
+                Some(Arc::new(FileState { base: base.into_owned(), conflicts: kept, shared }))
+            }
         };
         flag
     }
@@ -151,7 +196,7 @@ impl Merged {
         self.drift.extend(found);
     }
 
-    /// Lists of companies that the file had, and no longer writes.
+    /// Reports lists of companies that the file no longer writes.
     fn tell_unsaid_companies(&mut self, key: &str, says: &Flag, base: &Flag, flag: &Flag) {
         let unsaid = (!says.written.has(Written::ALLOW) && !base.companies.allow.is_empty())
             || (!says.written.has(Written::DENY) && !base.companies.deny.is_empty());
@@ -162,42 +207,49 @@ impl Merged {
     }
 }
 
-fn take(field: &Field, to: &mut Flag, from: &Flag) {
+pub(super) fn take(field: &Field, to: &mut Flag, from: &Flag) {
     if !(field.same)(to, from) {
         (field.take)(to, from);
     }
 }
 
-/// Notes in the base what the file says of a field.
-fn note(field: &Field, base: &mut Cow<Flag>, says: &Flag) {
+/// Copies the file's value of a field to the base.
+pub(super) fn note(field: &Field, base: &mut Cow<Flag>, says: &Flag) {
     if !(field.same)(base, says) {
         (field.take)(base.to_mut(), says);
     }
 }
 
-/// A flag as a file says it, without what a store keeps.
+/// True if the file decides the flag: `"managed": "git"`.
+pub(super) fn is_managed(is: &Flag, says: &Flag) -> bool {
+    let managed = if says.written.has(Written::MANAGED) { says.managed } else { is.managed };
+    managed == Managed::Git
+}
+
+/// A flag of a file, without the state that a store keeps.
 fn said(says: &Flag) -> Flag {
     Flag { state: FlagState::default(), ..says.clone() }
 }
 
-/// The base of a flag whose last file is not known: the file at hand; of what that does not write, what runs.
+/// The base of a flag whose last file is not known: the file at hand; for fields that it does not write, the running values.
 fn first_base(is: &Flag, says: &Flag) -> Flag {
-    said_over(&Flag { state: FlagState::default(), ..is.clone() }, says)
+    said_over(&Flag { state: FlagState::default(), ..is.clone() }, says, is)
 }
 
-/// The base after a file was published whole.
-fn said_over(base: &Flag, says: &Flag) -> Flag {
+/// The base after the file was published whole.
+fn said_over(base: &Flag, says: &Flag, is: &Flag) -> Flag {
     let mut next = base.clone();
-    next.companies = companies::said(&says.companies, says.written, &base.companies).into_owned();
+    next.companies =
+        companies::said(&says.companies, says.written, &base.companies, &is.companies).into_owned();
     for field in FIELDS.iter().filter(|field| field.name != COMPANIES && says.written.has(field.written)) {
         take(field, &mut next, says);
     }
     next
 }
 
-/// A flag that comes back into the file: as the file says it, but on for no more than what ran.
+/// A flag that returns to the file: the file's values, but on for no more companies than before.
 fn narrower(is: &Flag, says: &Flag) -> Flag {
-    let mut flag = said_over(is, says);
+    let mut flag = said_over(is, says, is);
     flag.state = FlagState { orphaned: None, ..is.state.clone() };
     let same = |field: &&Field| field.is_switch() || !field.is_answering() || (field.same)(is, &flag);
     let comparable = FIELDS.iter().all(|field| same(&field));
@@ -216,7 +268,7 @@ fn narrower(is: &Flag, says: &Flag) -> Flag {
     flag
 }
 
-/// The lowest percentage that a flag says for any time.
+/// The lowest percentage of a flag at any time.
 fn lowest(flag: &Flag) -> Percentage {
     let now = flag.rollout.as_ref().map_or(Percentage::FULL, |rollout| rollout.percentage);
     flag.schedule.iter().map(|step| step.percentage).fold(now, Percentage::min)

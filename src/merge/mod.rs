@@ -1,8 +1,8 @@
-//! A file of definitions merged into what runs: a three-way merge.
+//! Three-way merge of a file of definitions into the running ones.
 //!
-//! Flags are changed in two places: in a file, which is reviewed and deployed, and where they run. A store keeps with each flag what the
-//! file said at its last publish (the base), and a publish compares the file and what runs with it, field by field: [`Outcome`] is the
-//! rule. Definitions in, definitions out; nothing is read or written here.
+//! Flags are changed in two places: in a file, which is reviewed and deployed, and in the store. A store keeps each flag of the file at
+//! its last publish (the base), and a publish compares the file and the running flag with it, field by field: [`Outcome`] is the rule.
+//! Definitions in, definitions out; nothing is read or written here.
 
 mod choice;
 mod companies;
@@ -13,96 +13,117 @@ mod flag;
 mod orphans;
 mod outcome;
 mod pull;
+mod rename;
 mod segments;
+mod shadow;
 
-pub use choice::ChoiceError;
+pub use choice::{ChoiceError, all_choice, field_choice};
 pub use companies::{CompanyConflict, Listing};
 pub use conflict::{Conflict, open_conflicts};
 pub use drift::{Drift, Turned, unlike_its_file};
 pub use fields::{FIELDS, Field};
 pub use outcome::Outcome;
 pub use pull::{Pulled, PulledField, pull};
+pub use rename::Renaming;
+pub(crate) use rename::rename;
 pub use segments::keep_base;
+pub use shadow::Shadowed;
 
-use crate::definition::{Definitions, Flag, Report};
+use crate::definition::{Definitions, Flag, Overlaid, Report};
 use crate::eval::time;
 use choice::Choice;
+use rename::{Asked, renamed};
 use serde::Serialize;
+use std::collections::BTreeSet;
 
-/// How a file is merged.
+/// Options of a merge.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Options {
-    /// Fields that the file decides, whatever was changed where they run: `FLAG.FIELD`, `FLAG`, or `all`.
+    /// Fields decided by the file, whatever was changed in the store: `FLAG.FIELD`, `FLAG`, or `all`; if that is ambiguous,
+    /// `FLAG/FIELD`, `FLAG/` or `*`.
     pub reset: Vec<String>,
-    /// Fields in which what runs stays, the edit in the file being answered: `FLAG.FIELD`, `FLAG`, or `all`.
+    /// Fields whose running value stays, which settles the edit in the file: named like those of `reset`. The narrower of the two wins.
     pub settle: Vec<String>,
     /// Remove flags that the file does not have and that are off for everybody.
     pub prune: bool,
-    /// A file that lacks more than half of the flags that run is meant.
+    /// Accept a file that lacks more than half of the running flags.
     pub lossy: bool,
-    /// The newest release that was published, where the file is of an older one: nothing is turned.
+    /// The newest release that was published, if the file is of an older one: no switch changes then.
     pub older: Option<String>,
-    /// Microseconds since 1970.
+    /// The values that the overlay of the file's environment replaces.
+    pub overlaid: Overlaid,
+    /// Present time, in microseconds since 1970.
     pub now: i64,
 }
 
-/// What comes of a merge.
+/// Result of a merge.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Merged {
-    /// To be published; in a conflict with what runs, which stays.
+    /// The definitions to publish; a field in conflict keeps its running value.
     #[serde(skip)]
     pub definitions: Definitions,
-    /// Fields that both sides changed, to different values.
+    /// Fields that both sides changed to different values.
     pub conflicts: Vec<Conflict>,
-    /// Where what runs is not what the file says, and stays.
+    /// The conflicts that no earlier publish left open.
+    #[serde(skip)]
+    pub opened: Vec<Conflict>,
+    /// Differences from the file that stay.
     pub drift: Vec<Drift>,
-    /// Flags of which the file edits who has them, and nothing else: what they lose was reviewed there.
+    /// Flags whose audience alone the file edits: the companies lost were reviewed there.
     pub reviewed: Vec<String>,
-    /// Fields that the file said and no longer says. What runs stays.
+    /// Fields that the file no longer writes. The running value stays.
     pub unsaid: Vec<Drift>,
+    /// Edits of the file that do not reach its environment, whose overlay replaces them.
+    pub shadowed: Vec<Shadowed>,
     /// Flags whose last file is not known: the one at hand is taken for it.
     pub unknown: Vec<String>,
-    /// Flags whose switches a plan moves just now, and that say something else than the file for that.
+    /// Flags whose switches a plan is moving, and differ from the file for that reason.
     pub planned: Vec<String>,
-    /// Flags that the file no longer has, from now on.
+    /// Flags that the file lacks for the first time.
     pub orphaned: Vec<String>,
-    /// All that it does not have, and that stay.
+    /// All flags that it lacks, and that stay.
     pub orphans: Vec<String>,
-    /// Flags that the file has again: on for no more than the file says and what ran.
+    /// Flags that return to the file: on for no more companies than in the file and than before.
     pub returned: Vec<String>,
-    /// Flags removed.
+    /// Flags that get another key.
+    pub renamed: Vec<Renaming>,
+    /// Flags that the file lost and gained with the same fields: probably renamed, without `"was"`.
+    pub lookalikes: Vec<Renaming>,
+    /// Former keys that no longer answer.
+    pub ended: Vec<Renaming>,
+    /// Flags removed from the store.
     pub pruned: Vec<String>,
-    /// Flags whose switches are turned by this while a plan is under way, which holds it.
+    /// Flags with a plan under way whose switches change, which holds the plan.
     pub held: Vec<String>,
     /// Flags that an older release brings back: disabled.
     pub disabled: Vec<String>,
-    /// The newest release that was published, where the file is of an older one.
+    /// The newest release that was published, if the file is of an older one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub older_than: Option<String>,
 }
 
-/// Why a file cannot be merged.
+/// The reason why a file cannot be merged.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MergeError {
-    /// An option names what is not there.
+    /// An option names a flag or field that does not exist.
     #[error(transparent)]
     Choice(#[from] ChoiceError),
-    /// An older release may not turn anything.
+    /// An option would change switches from an older release.
     #[error("{0} with a release older than one that was published, which turns nothing; leave it out")]
     Older(&'static str),
-    /// New flags that do not say for whom they are on.
+    /// New flags lack both `enabled` and any targeting.
     #[error(
         "{}: new, and says neither \"enabled\" nor whom it is for; write \"enabled\": true if it is to be on for everybody",
         .0.join(", ")
     )]
     Silent(Vec<String>),
-    /// The file has lost flags.
+    /// The file lacks too many running flags.
     #[error("the file lacks {missing} of the {running} flags that run; if that is meant, say --yes")]
     Loss {
-        /// Flags that run, and that the file lacks from now on.
+        /// Flags that the file lacks for the first time.
         missing: usize,
-        /// Flags that run.
+        /// Flags that run, orphans not counted.
         running: usize,
     },
     /// The result has errors.
@@ -114,18 +135,18 @@ pub enum MergeError {
     Result(Report),
 }
 
-/// What is to be published, of the definitions of a file (checked, of one environment) and those that run; none run before
-/// the first publish.
+/// Merges the definitions of a file (checked, of one environment) into the running ones, of which there are none before the first
+/// publish.
 ///
-/// New flags are as the file says. Flags that the file does not have stay, and are marked. Of a flag that runs, a field that the file
-/// edited takes effect, and one that it did not edit stays as it runs. Where both sides changed one, what runs stays, and
-/// [`Merged::conflicts`] has it.
+/// New flags are taken from the file. Flags that the file does not have stay, and are marked. In a running flag, a field that the file
+/// edited takes effect, and any other keeps its running value. If both sides changed a field, the running value stays, and
+/// [`Merged::conflicts`] lists it.
 ///
-/// The merge of a file into its own result is that result.
+/// Merging a file into its own result changes nothing.
 ///
 /// # Errors
 ///
-/// When an option names nothing, a new flag does not say for whom it is, the file lost flags, or the result would not pass a check.
+/// When an option names nothing, a new flag has no audience, the file lost flags, or the result would not pass a check.
 pub fn merge(
     running: Option<&Definitions>,
     file: &Definitions,
@@ -140,18 +161,31 @@ pub fn merge(
     let nothing = Definitions::default();
     let running = running.unwrap_or(&nothing);
     let asked = Asked {
+        prune: options.prune,
+        now: options.now,
         reset: Choice::of("--reset", &options.reset, file, running)?,
         settle: Choice::of("--settle", &options.settle, file, running)?,
     };
+    asked.reset.differ(&asked.settle)?;
+    for flag in asked.settle.named_flags() {
+        let pair = running.flags.get(flag).zip(file.flags.get(flag));
+        if pair.is_some_and(|(is, says)| flag::is_managed(is, says)) {
+            return Err(ChoiceError::Managed { flag: flag.to_owned() }.into());
+        }
+    }
     if options.older.is_none() && !options.lossy {
         orphans::not_lossy(running, file)?;
     }
+    let before = running;
+    let renamed = renamed(running, file, options.older.is_some(), &asked);
+    let running = &*renamed.running;
     let mut merged = Merged { older_than: options.older.clone(), ..Merged::default() };
     let mut silent = Vec::new();
-    for (key, says) in &file.flags {
+    for (key, says) in file.flags.iter().filter(|(key, _)| !renamed.former.contains(*key)) {
+        let apart = renamed.apart.get(key);
         let flag = match running.flags.get(key) {
             Some(is) if options.older.is_some() => merged.older_flag(key, is, says),
-            Some(is) => merged.flag(key, is, says, &asked),
+            Some(is) => merged.flag(key, is, says, &asked, apart),
             None => {
                 silent.extend(says.is_silent().then(|| key.clone()));
                 merged.new_flag(key, says, options)
@@ -164,24 +198,62 @@ pub fn merge(
     }
     merged.keep_orphans(running, file, options);
     merged.segments(running, file, &asked);
+    if options.older.is_none() {
+        merged.shadow(running, &options.overlaid);
+    }
+    merged.renamed.clone_from(&renamed.renamings);
+    merged.tell_keys(before, file);
     let today: String = time::format_rfc3339(options.now).chars().take(10).collect();
     merged.definitions.check("merged", &today).map_err(MergeError::Result)?;
     Ok(merged)
 }
 
-/// What the options name.
-struct Asked<'a> {
-    reset: Choice<'a>,
-    settle: Choice<'a>,
+/// Running flags that the file lacks, each with a new flag of the file that equals its base and has no `"was"`: probably renamed.
+pub fn lookalikes(running: &Definitions, file: &Definitions) -> Vec<Renaming> {
+    let former = |key: &str| running.former_keys().any(|(was, _)| was == key);
+    let named = |key: &str| file.former_keys().any(|(was, _)| was == key);
+    let lost: Vec<(&str, Flag)> = running
+        .flags
+        .iter()
+        .filter(|(key, flag)| flag.state.orphaned.is_none() && !file.flags.contains_key(*key) && !named(key))
+        .map(|(key, flag)| (key.as_str(), flag.state.base().unwrap_or(flag).clone()))
+        .collect();
+    if lost.is_empty() {
+        return Vec::new();
+    }
+    let gained = file
+        .flags
+        .iter()
+        .filter(|(key, flag)| flag.was.is_none() && !running.flags.contains_key(*key) && !former(key));
+    let gained = gained.map(|(key, flag)| (key.as_str(), flag));
+    rename::lookalikes(lost.iter().map(|(key, flag)| (*key, flag)), gained)
+}
+
+impl Merged {
+    /// Reports former keys that end, and flags that look renamed.
+    fn tell_keys(&mut self, before: &Definitions, file: &Definitions) {
+        let answers: BTreeSet<&str> = self
+            .definitions
+            .former_keys()
+            .map(|(was, _)| was)
+            .chain(self.definitions.flags.keys().map(String::as_str))
+            .collect();
+        let renamed = self.renamed.iter().map(|renamed| (renamed.from.as_str(), renamed.to.as_str()));
+        let ended = before.former_keys().chain(renamed).filter(|(was, _)| !answers.contains(was));
+        self.ended = ended.map(|(from, to)| Renaming { from: from.to_owned(), to: to.to_owned() }).collect();
+        if self.older_than.is_none() {
+            self.lookalikes = lookalikes(before, file);
+        }
+    }
 }
 
 impl Flag {
-    /// Whether a plan was started and is not over, be it held.
+    /// True if a plan was started and is not over; a held plan counts.
     fn has_plan_under_way(&self) -> bool {
         self.state.plan.as_ref().is_some_and(|plan| plan.done.is_none())
     }
 
-    /// Whether a plan is over, and the flag runs as its last stage says.
+    /// True if a plan is over, and the flag still has the percentage of its last stage.
     fn is_as_its_plan_left_it(&self) -> bool {
         let Some(state) = self.state.plan.as_ref().filter(|state| state.done.is_some()) else { return false };
         let last = state.stages.iter().rev().find_map(|stage| stage.percentage);

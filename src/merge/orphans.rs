@@ -1,4 +1,4 @@
-//! Flags that run and that the file does not have: nothing is deleted unasked.
+//! Running flags that the file does not have: nothing is deleted unasked.
 
 use super::{MergeError, Merged, Options};
 use crate::definition::{Definitions, Flag};
@@ -6,7 +6,7 @@ use crate::eval::time::SECOND;
 use std::collections::BTreeSet;
 
 impl Merged {
-    /// Adds the flags that the file lacks to those merged.
+    /// Adds the running flags that the file lacks to those merged.
     pub(super) fn keep_orphans(&mut self, running: &Definitions, file: &Definitions, options: &Options) {
         let missing = || running.flags.iter().filter(|(key, _)| !file.flags.contains_key(*key));
         let off = match options.prune {
@@ -21,9 +21,9 @@ impl Merged {
                 continue;
             }
             let mut flag = is.clone();
-            // A newer release has it: it is not given up.
+            // A newer release has it, so it is not orphaned.
             if flag.state.orphaned.is_none() && options.older.is_none() {
-                // By day: machines that publish the same file one after the other get the same content.
+                // Rounded to the day, so that machines that publish the same file one after the other get the same content.
                 flag.state.orphaned = Some(options.now - options.now.rem_euclid(86_400 * SECOND));
                 self.orphaned.push(key.clone());
             }
@@ -35,7 +35,7 @@ impl Merged {
     }
 }
 
-/// Refuses a file that lacks more than half of the flags that run, those that it lacked before left aside.
+/// Refuses a file that lacks more than half of the running flags, flags orphaned before not counted.
 pub(super) fn not_lossy(running: &Definitions, file: &Definitions) -> Result<(), MergeError> {
     let in_file = running.flags.iter().filter(|(_, flag)| flag.state.orphaned.is_none());
     let (mut count, mut missing) = (0, 0);
@@ -46,8 +46,8 @@ pub(super) fn not_lossy(running: &Definitions, file: &Definitions) -> Result<(),
     if missing * 2 > count { Err(MergeError::Loss { missing, running: count }) } else { Ok(()) }
 }
 
-/// Those of the flags that are off for everybody, and stay so: by their own words, or because they require one that is.
-/// Whatever requires one of them is among them, so that none that stays requires one that goes.
+/// Returns the flags that are off for everybody, and stay so: by their own fields, or because they require a flag that is. A flag that
+/// requires one of them is among them, so none that stays requires one that goes.
 fn off_for_all<'d>(
     running: &'d Definitions,
     merged: &Definitions,

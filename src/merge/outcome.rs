@@ -1,25 +1,25 @@
 //! The rule of a three-way merge, for every field and every company alike.
 
-/// What a publish does with one field.
+/// Effect of a publish on one field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// The file says what it said: what runs stays.
+    /// The file is unchanged: the running value stays.
     Keep,
-    /// The file was edited, and what runs is what it said before: the edit takes effect.
+    /// Only the file was changed: the edit takes effect.
     Take,
-    /// Both were changed to the same.
+    /// Both were changed to the same value.
     Agree,
     /// Both were changed, to different values.
     Conflict,
 }
 
 impl Outcome {
-    /// Of what the file says, what it said at its last publish (the base), and what runs.
+    /// Compares the file's value, its value at the last publish (the base), and the running value.
     pub fn of<T: PartialEq + ?Sized>(file: &T, base: &T, runs: &T) -> Outcome {
         Outcome::compared(file == base, runs == base, file == runs)
     }
 
-    /// The same, of comparisons: file with base, what runs with base, file with what runs.
+    /// Takes the results of the comparisons: file with base, running with base, file with running.
     pub(super) fn compared(file_is_base: bool, runs_is_base: bool, file_is_running: bool) -> Outcome {
         match (file_is_base, runs_is_base, file_is_running) {
             (true, _, _) => Outcome::Keep,
@@ -36,7 +36,7 @@ mod tests {
 
     #[test]
     fn the_table_of_the_design_holds_for_all_triples() {
-        // What the file said, what it says, what runs; the outcome.
+        // Base, file, running; outcome.
         let rows = [
             (10, 10, 10, Keep),
             (10, 10, 5, Keep),
@@ -52,11 +52,11 @@ mod tests {
             assert_eq!(outcome == Keep, file == base);
             assert_eq!(outcome == Conflict, file != base && runs != base && file != runs);
             let after = if outcome == Take { file } else { runs };
-            // A file that was published says what it said: published again it changes nothing.
+            // A file that is published again changes nothing.
             if outcome != Conflict {
                 assert_eq!(Outcome::of(&file, &file, &after), Keep);
             }
-            // Nothing that nobody changed changes.
+            // The running value changes only if the file alone was changed.
             assert!(after == runs || (file != base && runs == base));
         }
     }

@@ -1,4 +1,4 @@
-//! What runs, written back into the file.
+//! Writes running values back into the file.
 
 use super::drift::{self, Drift};
 use super::fields::FIELDS;
@@ -10,39 +10,39 @@ use serde_json::Value;
 /// A field that was written into a file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PulledField {
-    /// The flag.
+    /// The flag's key.
     pub flag: String,
-    /// The field: `percentage`.
+    /// The field's name: `percentage`.
     pub field: String,
-    /// What it says.
+    /// The value written.
     pub value: Value,
 }
 
-/// A file that says what runs.
+/// A file updated to the running values.
 #[derive(Debug, Clone)]
 pub struct Pulled {
-    /// The changed text; order, spaces and comments as they were.
+    /// The changed text; order, spaces and comments are unchanged.
     pub text: String,
-    /// What it said otherwise.
+    /// The differences before the pull.
     pub drift: Vec<Drift>,
-    /// What it says now of that.
+    /// The fields written for them.
     pub written: Vec<PulledField>,
-    /// Flags that are left as they are, since a plan moves them just now.
+    /// Flags left unchanged, since a plan is moving them.
     pub planned: Vec<String>,
-    /// Flags that run and that the file does not have. They are not added.
+    /// Running flags that the file does not have. They are not added.
     pub orphans: Vec<String>,
-    /// Whether it is the environment's own part that was written.
+    /// True if the environment's own part was written.
     pub overlay: bool,
 }
 
-/// Writes what flags say as they run into a file, for the environment of `target`.
+/// Writes the running values of flags into a file, for the environment of `target`.
 ///
-/// A file that names environments is changed in that environment's part only, so that no other one answers otherwise. Flags that
-/// the file manages are not touched.
+/// Changes only the environment's own part of a file that names environments, so that no other answers otherwise. Flags that the file
+/// manages are not touched.
 ///
 /// # Errors
 ///
-/// When the file has errors, or is written in a way that cannot be edited so that just this changes.
+/// When the file has errors, or is written in a way that allows no edit of just these values.
 pub fn pull(target: Target, running: &Definitions) -> Result<Pulled, ChangeError> {
     let today: String = crate::eval::time::format_rfc3339(target.now).chars().take(10).collect();
     let read = |text: &str, before: bool| {

@@ -1,23 +1,25 @@
-//! Segments, merged by name as fields are.
+//! Merges segments by name, like fields.
 
 use super::conflict::Conflict;
 use super::outcome::Outcome;
 use super::{Asked, Merged};
-use crate::definition::{Condition, Definitions};
+use crate::definition::{Condition, Definitions, KeptSegment};
 use std::collections::BTreeMap;
 
 type Segments = BTreeMap<String, Condition>;
 
 impl Merged {
-    /// Merges the file's segments into those that run, and keeps or brings all that rules use.
+    /// Merges the file's segments into the running ones, and keeps or adds all that rules use.
     pub(super) fn segments(&mut self, running: &Definitions, file: &Definitions, asked: &Asked) {
         if self.older_than.is_some() {
             self.definitions.segments.clone_from(&running.segments);
             self.definitions.segments_base.clone_from(&running.segments_base);
+            self.definitions.segment_conflicts.clone_from(&running.segment_conflicts);
+            self.definitions.segments_shared.clone_from(&running.segments_shared);
             self.bring_segments(running, file);
             return;
         }
-        // A store that keeps no base of any flag keeps none of segments: the file at hand counts as it.
+        // A store without a base of any flag has none of segments: the file at hand counts as the base.
         let known = running.flags.is_empty() || running.flags.values().any(|flag| flag.state.file.is_some());
         let base = match (&running.segments_base, known) {
             (Some(base), _) => base.clone(),
@@ -25,12 +27,13 @@ impl Merged {
             (None, false) => file.segments.clone(),
         };
         let mut next = file.segments.clone();
-        // One that the file does not have goes, unless a rule uses it.
+        // Segments missing in the file go, unless a rule uses them.
         for (name, condition) in &file.segments {
             let (says, was, is) = (Some(condition), base.get(name), running.segments.get(name));
-            let outcome = match asked.reset.is_all() {
-                true => Outcome::Take,
-                false => Outcome::of(&says, &was, &is),
+            let outcome = match (asked.reset.is_all(), asked.settle.is_all() && is.is_some()) {
+                (true, _) => Outcome::Take,
+                (_, true) => Outcome::Keep,
+                _ => Outcome::of(&says, &was, &is),
             };
             let runs = match outcome {
                 Outcome::Take | Outcome::Agree => says,
@@ -41,7 +44,13 @@ impl Merged {
                         Some(was) => next.insert(name.clone(), was.clone()),
                         None => next.remove(name),
                     };
-                    self.conflicts.push(Conflict::segment(name, [was, says, is]));
+                    let earlier = running.segment_conflicts.get(name).filter(|kept| kept.file == *condition);
+                    let since = earlier.map_or(asked.now, |kept| kept.since);
+                    let conflict = Conflict { since, ..Conflict::segment(name, [was, says, is]) };
+                    self.opened.extend(earlier.is_none().then(|| conflict.clone()));
+                    self.conflicts.push(conflict);
+                    let kept = KeptSegment { file: condition.clone(), since };
+                    self.definitions.segment_conflicts.insert(name.clone(), kept);
                     is
                 }
             };
@@ -53,7 +62,7 @@ impl Merged {
         self.definitions.segments_base = (next != self.definitions.segments).then_some(next);
     }
 
-    /// Adds segments that rules use: as they run, else as the file has them.
+    /// Adds segments that rules use: the running ones, else the file's.
     fn bring_segments(&mut self, running: &Definitions, file: &Definitions) {
         let segments = &mut self.definitions.segments;
         for rule in self.definitions.flags.values().flat_map(|flag| &flag.rules) {
@@ -66,7 +75,7 @@ impl Merged {
     }
 }
 
-/// A condition nests no deeper than a document.
+/// Recurses no deeper than a document nests.
 fn bring(segments: &mut Segments, condition: &Condition, from: [&Segments; 2]) {
     match condition {
         Condition::All { all: parts } | Condition::Any { any: parts } => {
@@ -85,11 +94,12 @@ fn bring(segments: &mut Segments, condition: &Condition, from: [&Segments; 2]) {
     }
 }
 
-/// Puts what the file last said, as `before` keeps it, into definitions that are published by something else than a file: a rollback,
-/// an import. A flag that `after` lacks although the file has it stays, disabled: what was taken back stays back until somebody
-/// edits it. Definitions with which that does not pass a check are left as they are.
+/// Copies the base that `before` keeps into definitions that are not published from a file: a rollback, an import. A flag that `after`
+/// lacks although the file has it stays, disabled: it stays back until it is edited. Definitions that would then fail a check are left
+/// as they are.
 pub fn keep_base(before: &Definitions, after: &mut Definitions, today: &str) {
     let mut kept = after.clone();
+    super::rename::follow(before, &mut kept);
     for (key, was) in &before.flags {
         match kept.flags.get_mut(key) {
             Some(flag) => {
@@ -114,6 +124,8 @@ pub fn keep_base(before: &Definitions, after: &mut Definitions, today: &str) {
         bring(&mut kept.segments, &rule.when, [&before.segments, base]);
     }
     let known = before.flags.values().any(|flag| flag.state.file.is_some());
+    kept.segment_conflicts.clone_from(&before.segment_conflicts);
+    kept.segments_shared.clone_from(&before.segments_shared);
     kept.segments_base = (known && *base != kept.segments).then(|| base.clone());
     if kept.check("merged", today).is_ok() {
         *after = kept;

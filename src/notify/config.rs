@@ -1,49 +1,52 @@
-//! The endpoints, as the store's `config.json` has them under `notify`.
+//! The endpoints in the store's `config.json`, under `notify`.
 
 use super::severity::{Severity, incident};
-use crate::store::{Action, Record};
+use crate::store::{Action, Settled};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
-/// Where notifications go.
+/// A webhook that receives notifications.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Written")]
 pub struct Endpoint {
-    /// The address; readable by who reads the store.
+    /// The address; visible to every reader of the store.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
-    /// A file that holds the address, where that is a secret, as Slack's is.
+    /// A file that holds the address, if that is a secret, as Slack's is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url_file: Option<PathBuf>,
-    /// What is sent.
+    /// Format of the body.
     #[serde(skip_serializing_if = "is_json")]
     pub format: Format,
-    /// A file that holds what JSON is signed with.
+    /// A file that holds the signing secret for JSON.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret_file: Option<PathBuf>,
-    /// Of these changes only; absent: of all.
+    /// Send only these actions; absent: all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub actions: Option<Vec<Action>>,
-    /// Of this urgency or more, and what ends such an incident; absent: of any.
+    /// Send only this urgency or more, and the end of such incidents; absent: any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub severity: Option<Severity>,
 }
 
 impl Endpoint {
-    /// Whether what a record tells is for this endpoint.
-    pub fn takes(&self, record: &Record) -> bool {
+    /// True if a change is for this endpoint.
+    pub fn takes(&self, change: &Settled) -> bool {
+        let record = &change.record;
         let guards = record.guard.is_some() || record.notice.is_some();
         let of_its_actions = self.actions.as_ref().is_none_or(|actions| {
             actions.contains(&record.action) || (guards && actions.contains(&Action::Guard))
         });
         let urgent = self.severity.is_none_or(|least| {
-            Severity::of(record) >= least || incident("", record).is_some_and(|(_, ends)| ends)
+            Severity::of(record) >= least
+                || !change.ends.is_empty()
+                || incident("", record).is_some_and(|(_, ends)| ends)
         });
         record.action != Action::Init && of_its_actions && urgent
     }
 }
 
-/// What is sent.
+/// Format of a notification's body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {

@@ -1,31 +1,31 @@
-//! How far an endpoint has been told, and when it is tried again.
+//! Position of an endpoint in the audit trail, and the time of its next try.
 
 use serde::{Deserialize, Serialize};
 
-/// An event that was not acknowledged for so long, in microseconds, is given up: three days.
+/// Time after which an unacknowledged event is given up: three days, in microseconds.
 pub const GIVE_UP: i64 = 3 * 24 * 3_600 * 1_000_000;
-/// Between two tries at first, in microseconds.
+/// First pause between two tries, in microseconds.
 const FIRST: i64 = 5 * 1_000_000;
-/// Between two tries at most.
+/// Longest pause between two tries, in microseconds.
 const LONGEST: i64 = 3_600 * 1_000_000;
-/// Events given up that are remembered.
+/// Maximum number of given-up events that are kept.
 const DEAD: usize = 1_000;
 
-/// What is known of one endpoint.
+/// State of one endpoint.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cursor {
     /// Records up to this number are acknowledged, given up, or not for this endpoint.
     pub seq: u64,
-    /// When that record was written, RFC 3339; a trail where it was not is another one.
+    /// Time of that record, RFC 3339; a trail with another time there is another trail.
     pub at: String,
-    /// The trail's last record when there was nothing left to send; 0: not known.
+    /// The trail's last record when there was nothing left to send; 0 if not known.
     #[serde(default)]
     pub seen: u64,
-    /// Records further on that are acknowledged all the same: kills in the middle of a publish.
+    /// Acknowledged records after `seq`: kills in the middle of a publish.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ahead: Vec<u64>,
-    /// The event that is being tried.
+    /// The event being tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending: Option<Pending>,
     /// Events given up, the newest last.
@@ -33,19 +33,19 @@ pub struct Cursor {
     pub dead: Vec<Dead>,
 }
 
-/// An event that was not acknowledged yet.
+/// An event that is not acknowledged yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pending {
-    /// Its record's number.
+    /// Number of its audit record.
     pub seq: u64,
-    /// Tries so far.
+    /// Number of tries so far.
     pub tries: u32,
-    /// The first of them, in microseconds since 1970.
+    /// Time of the first try, in microseconds since 1970.
     pub since: i64,
-    /// Not again before.
+    /// Earliest time of the next try.
     pub next: i64,
-    /// Why the last one failed.
+    /// Error of the last try.
     pub problem: String,
 }
 
@@ -53,22 +53,24 @@ pub struct Pending {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Dead {
-    /// Its record's number.
+    /// Number of its audit record.
     pub seq: u64,
-    /// Tries.
+    /// Number of tries.
     pub tries: u32,
-    /// Why the last one failed.
+    /// Error of the last try.
     pub problem: String,
 }
 
 impl Cursor {
-    /// Whether an event may be tried now. A clock that went back does not hold it up longer than a pause may last.
+    /// True if an event may be tried now. A clock that went back delays it no longer than the longest pause may last.
     pub fn due(&self, now: i64) -> bool {
-        self.pending.as_ref().is_none_or(|pending| now >= pending.next || pending.next - now > 2 * LONGEST)
+        self.pending.as_ref().is_none_or(|pending| {
+            now >= pending.next || now < pending.since || pending.next - now > 2 * LONGEST
+        })
     }
 
-    /// A record is acknowledged, given up, or not for this endpoint. `open` is one of a publish that may still be made: the cursor does
-    /// not go past it.
+    /// Moves past a record that is acknowledged, given up, or not for this endpoint. `open` is a record of a publish that may still be
+    /// made: the cursor does not pass it.
     pub fn pass(&mut self, seq: u64, at: &str, open: Option<u64>) {
         if open.is_some_and(|open| seq > open) {
             self.ahead.push(seq);
@@ -78,8 +80,8 @@ impl Cursor {
         self.ahead.retain(|ahead| *ahead > seq);
     }
 
-    /// An event was not acknowledged. `jitter` is from 0 to 1: senders that failed together do not come back together. True: given up, for good
-    /// or because the endpoint said that it never takes it.
+    /// Records a failed try. `jitter` is from 0 to 1: it spreads out senders that failed together. Returns true if the event is given
+    /// up, by age or because the endpoint will never take it.
     pub fn failed(&mut self, seq: u64, problem: String, never: bool, now: i64, jitter: f64) -> bool {
         let (tries, since) = match &self.pending {
             Some(pending) if pending.seq == seq => (pending.tries.saturating_add(1), pending.since.min(now)),
@@ -98,7 +100,7 @@ impl Cursor {
         false
     }
 
-    /// The endpoint asked not to be tried for so long, in microseconds; an hour at most.
+    /// Delays the next try by the pause that the endpoint asked for, in microseconds; an hour at most.
     pub fn wait(&mut self, pause: i64, now: i64) {
         if let Some(pending) = &mut self.pending {
             pending.next = pending.next.max(now.saturating_add(pause.clamp(0, LONGEST)));
@@ -150,5 +152,8 @@ mod tests {
         let year = 365 * 24 * 3_600 * 1_000_000;
         cursor.failed(7, "no answer".to_owned(), false, year, 0.5);
         assert!(cursor.due(0));
+        // A page waited for up to two hours after a clock that had been an hour ahead was corrected.
+        assert!(cursor.due(year - 3_600 * 1_000_000));
+        assert!(!cursor.due(year));
     }
 }

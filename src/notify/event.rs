@@ -1,65 +1,69 @@
-//! One change, told to others.
+//! A change, as notifications describe it.
 
 use super::config::Format;
-use super::severity::{Severity, incident};
+use super::severity::{Severity, also_ended, flag_incident, incident};
 use crate::guard::{Finding, NoticeKind};
 use crate::store::{Action, Actor, Difference, Settled};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
-/// Differences sent along.
+/// Maximum number of differences in an event.
 const DIFFERENCES: usize = 20;
-/// Flags named in a sentence.
+/// Maximum number of flags named in a sentence.
 const FLAGS: usize = 5;
-/// Characters of a reason in a sentence.
+/// Maximum length of a reason in a sentence, in characters.
 const REASON: usize = 500;
 
-/// One change.
+/// The content of a notification.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Event {
-    /// The same whenever it is sent: the store's id, a hyphen, and the audit record's number.
+    /// Identical whenever the event is sent, and unique: the store's id, the audit record's number and the digits of its time, since a
+    /// restored trail counts on from where it was; for a change in no trail, the moment.
     pub id: String,
-    /// The audit record's number.
+    /// The audit record's number; 0 for a change in no trail.
     pub seq: u64,
-    /// RFC 3339.
+    /// Time as RFC 3339.
     pub at: String,
-    /// The store's.
+    /// The store's environment.
     pub environment: String,
-    /// What was done.
+    /// The kind of change.
     pub action: Action,
-    /// The flag of a word.
+    /// The flag named by the command.
     pub flag: Option<String>,
-    /// The flags that it changed, up to 20 differences' worth.
+    /// The flags changed, from up to 20 differences.
     pub flags: Vec<String>,
-    /// Who.
+    /// The author of the change.
     pub actor: Actor,
-    /// Why.
+    /// The stated reason.
     pub reason: Option<String>,
-    /// What the guard found, where it made the change.
+    /// The guard's finding, if it made the change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub guard: Option<Finding>,
-    /// What it tells where nothing was changed.
+    /// The kind of notice, if nothing was changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub notice: Option<NoticeKind>,
-    /// How urgent it is.
+    /// Urgency of the event.
     pub severity: Severity,
-    /// The same for all events of one incident: what PagerDuty calls a deduplication key, Opsgenie an alias.
+    /// Identical in all events of one incident: PagerDuty's deduplication key, Opsgenie's alias.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub incident: Option<String>,
-    /// It ends that incident.
+    /// True if it ends that incident.
     pub resolves: bool,
+    /// All incidents that it ends: that one, and those of the flags that a publish or a rollback changed.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub ends: BTreeSet<String>,
     /// The generation before.
     pub from: u64,
     /// The generation after.
     pub generation: u64,
-    /// What differs, the first 20 fields.
+    /// The first 20 differences.
     pub differences: Vec<Difference>,
-    /// How many more there are.
+    /// Number of further differences.
     pub more_differences: u64,
 }
 
 impl Event {
-    /// Of a change that was made in the store of that id.
+    /// Describes a change made in the store of that id.
     pub fn new(store: &str, settled: &Settled) -> Event {
         let record = &settled.record;
         let shown = record.differences.len().min(DIFFERENCES);
@@ -69,9 +73,27 @@ impl Event {
             .filter_map(|difference| difference.flag.as_ref())
             .chain(&record.flag)
             .collect();
-        let (incident, resolves) = incident(store, record).unzip();
+        let mut ends: BTreeSet<String> = settled
+            .ends
+            .iter()
+            .map(|flag| flag_incident(store, flag))
+            .chain(also_ended(store, record))
+            .collect();
+        let (mut incident, mut resolves) = incident(store, record).unzip();
+        match (&incident, resolves) {
+            (Some(incident), Some(true)) => _ = ends.insert(incident.clone()),
+            // An event that ends one incident belongs to that one.
+            (None, _) if ends.len() == 1 => (incident, resolves) = (ends.first().cloned(), Some(true)),
+            _ => {}
+        }
+        let digits = || record.at.chars().filter(char::is_ascii_digit).collect::<String>();
+        let number = if record.seq > 0 {
+            format!("{}-{}", record.seq, digits())
+        } else {
+            format!("at-{}", settled.at)
+        };
         Event {
-            id: format!("{store}-{}", record.seq),
+            id: format!("{store}-{number}"),
             seq: record.seq,
             at: record.at.clone(),
             environment: record.environment.clone(),
@@ -85,6 +107,7 @@ impl Event {
             severity: Severity::of(record),
             incident,
             resolves: resolves.unwrap_or(false),
+            ends,
             from: record.from,
             generation: record.to,
             differences: record.differences.iter().take(shown).cloned().collect(),
@@ -92,7 +115,7 @@ impl Event {
         }
     }
 
-    /// What is sent.
+    /// The text to send.
     pub fn body(&self, format: Format) -> String {
         let body = match format {
             Format::Json => serde_json::to_string(self),
@@ -101,7 +124,8 @@ impl Event {
         body.unwrap_or_default()
     }
 
-    /// `*production*: kill search by alice@web-1: wrong totals`. Text from people cannot call a channel or a person, and makes no link.
+    /// A sentence: `*production*: kill search by alice@web-1: wrong totals`. Text from people cannot mention a channel or a person, and
+    /// makes no link.
     fn text(&self) -> String {
         let named = match (&self.flag, self.flags.as_slice()) {
             (Some(flag), _) => format!(" {}", escaped(flag)),
@@ -126,7 +150,7 @@ impl Event {
     }
 }
 
-/// Text in which nothing means anything to Slack: `<!channel>` and links need `<`, and an `@` that stands by itself is set apart.
+/// Text without a meaning to Slack: `<!channel>` and links need `<`, and an `@` that stands by itself is set apart.
 fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
@@ -134,7 +158,7 @@ fn escaped(text: &str) -> String {
             '&' => safe.push_str("&amp;"),
             '<' => safe.push_str("&lt;"),
             '>' => safe.push_str("&gt;"),
-            // With a word joiner no client takes the word behind it for a name.
+            // A word joiner keeps clients from taking the next word for a name.
             '@' => safe.push_str("@\u{2060}"),
             '*' | '_' | '~' | '`' => {
                 safe.push('\u{2060}');
@@ -145,4 +169,22 @@ fn escaped(text: &str) -> String {
         }
     }
     safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An endpoint that takes each id once dropped the second kill.
+    #[test]
+    fn two_events_of_one_number_have_two_ids() {
+        let id = |at: i64| {
+            let mut settled = Settled::unrecorded(NoticeKind::Dead, "production", String::new(), at);
+            settled.record.seq = 86;
+            Event::new("5f3c", &settled).id
+        };
+        assert_eq!(id(1_767_571_200_000_001), "5f3c-86-20260105000000000001");
+        assert_ne!(id(1_767_571_200_000_001), id(1_767_571_200_000_002));
+        assert_eq!(id(7), id(7));
+    }
 }

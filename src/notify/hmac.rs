@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 const BLOCK: usize = 64;
 
-/// The code of a message under a key.
+/// The HMAC of a message under a key.
 pub fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
     let mut block = [0; BLOCK];
     let hashed = Sha256::digest(key);
@@ -18,7 +18,7 @@ pub fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
     Sha256::new().chain_update(pad(0x5c)).chain_update(inner).finalize().into()
 }
 
-/// `t=SECONDS,v1=HEX`: of the seconds since 1970, a dot, and the body.
+/// `t=SECONDS,v1=HEX`: signs the seconds since 1970, a dot, and the body.
 pub fn signature(secret: &[u8], seconds: i64, body: &str) -> String {
     let code = hmac_sha256(secret, format!("{seconds}.{body}").as_bytes());
     code.iter().fold(format!("t={seconds},v1="), |mut text, byte| {

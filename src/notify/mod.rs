@@ -1,8 +1,8 @@
-//! Notifications: what happened to a store, told to webhooks.
+//! Notifications: changes in a store, sent to webhooks.
 //!
-//! The audit trail is the outbox. Each endpoint has a cursor of its own behind what it has acknowledged, so that nothing is lost when a sender
-//! dies, and a change never waits for anybody. Pure functions: what to say, how to sign it, when to try again.
-//! `docs/notifications.md` says what is promised.
+//! The audit trail is the outbox. Each endpoint has a cursor after the last acknowledged record, so nothing is lost when a sender dies,
+//! and a change never waits for an endpoint. Pure functions: the text, the signature, the time of the next try. `docs/notifications.md`
+//! states the guarantees.
 
 mod config;
 mod cursor;
@@ -15,3 +15,4 @@ pub use cursor::{Cursor, Dead, GIVE_UP, Pending};
 pub use event::Event;
 pub use hmac::{hmac_sha256, signature};
 pub use severity::Severity;
+pub(crate) use severity::ToldFlags;

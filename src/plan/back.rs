@@ -1,14 +1,14 @@
-//! One stage back: what the guard does to a plan whose flag does harm.
+//! One stage back: the guard's act on a plan whose flag does harm.
 
 use super::stage::on_for;
 use super::track::track;
 use super::words::Moved;
 use crate::definition::{Flag, Held, Percentage};
 
-/// The flag as the stage before had it, its plan held there. None where no plan is running, it is in its first stage, or the stage
-/// before had the feature on for no fewer: then there is nothing to go back to.
+/// The flag as the stage before had it, its plan held there. None if no plan is running, it is in its first stage, or the
+/// stage before had the feature on for no fewer: then there is nothing to go back to.
 ///
-/// It takes away and gives nobody anything: no percentage is raised, no company let in.
+/// It only takes away: no percentage is raised, no company let in.
 pub fn back(flag: &Flag, held: &Held) -> Option<Moved> {
     let state = flag.state.plan.as_ref().filter(|state| state.is_running())?;
     let before = state.before.as_ref()?;

@@ -1,4 +1,4 @@
-//! What a tick has to do for one flag.
+//! The decision of a tick for one flag.
 
 use super::stage::{below, changed};
 use super::track::fingerprint;
@@ -6,31 +6,33 @@ use super::verdict::Verdict;
 use crate::definition::Flag;
 use crate::eval::time::format_rfc3339;
 
-/// What the head says of the flag, in microseconds since 1970.
+/// The head's state of the flag, in microseconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Switched {
-    /// Since when it is killed.
+    /// Time at which the flag was killed, if it is.
     pub killed: Option<i64>,
-    /// Since when everything is stopped.
+    /// Time at which everything was stopped, if it is.
     pub stopped: Option<i64>,
+    /// Time at which the head's file was made, if the file system tells. A restored or moved store has a younger one.
+    pub made: Option<i64>,
 }
 
-/// What is to be done now. At most one stage is entered at a time, however much time went by.
+/// The step to take now. At most one stage is entered at a time, however much time went by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// Nothing, until a person acts.
+    /// Does nothing until a person acts.
     Idle(Idle),
-    /// Nothing yet.
+    /// Does nothing yet.
     Wait(Wait),
-    /// The plan is to be held, and why.
+    /// Holds the plan, for this reason.
     Hold(String),
-    /// The next stage is to be entered, counted from 0.
+    /// Enters the next stage, counted from 0.
     Enter(usize),
-    /// The last stage is over.
+    /// Finishes the plan: the last stage is over.
     Finish,
 }
 
-/// Why nothing happens until a person acts.
+/// The reason why nothing happens until a person acts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the words of `plan show`")]
 pub enum Idle {
@@ -39,22 +41,22 @@ pub enum Idle {
     Done,
 }
 
-/// For what a plan waits.
+/// The reason why a plan waits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wait {
-    /// The stage soaks until then; microseconds since 1970.
+    /// The stage soaks until this time; microseconds since 1970.
     Soak(i64),
-    /// The stage does not say how long it soaks: a person advances it.
+    /// The stage has no soak: a person advances it.
     Person,
-    /// The stage was entered at a time that is still to come, so that a clock was or is wrong.
+    /// The stage was entered in the future, so a clock was or is wrong.
     Clock(i64),
     /// Everything is stopped.
     Stopped,
-    /// The guard is not content yet, and why.
+    /// The guard is not content yet, for this reason.
     Guard(String),
 }
 
-/// Decides what a tick does. `now` is in microseconds since 1970.
+/// Decides the step of a tick. `now` is in microseconds since 1970.
 pub fn decide(flag: &Flag, now: i64, switched: Switched, verdict: &Verdict) -> Step {
     let Some(state) = &flag.state.plan else { return Step::Idle(Idle::NotStarted) };
     if state.done.is_some() {
@@ -68,6 +70,13 @@ pub fn decide(flag: &Flag, now: i64, switched: Switched, verdict: &Verdict) -> S
     }
     if let Some(since) = switched.killed {
         return Step::Hold(format!("the flag was killed at {}", format_rfc3339(since)));
+    }
+    // The time of the store's file proves nothing if it lies in the future.
+    if let Some(made) = switched.made.filter(|made| state.since < *made && *made <= now) {
+        return Step::Hold(format!(
+            "the store was restored from a backup, or copied, at {}: the stage's soak is of another time",
+            format_rfc3339(made)
+        ));
     }
     if fingerprint(flag) != state.left {
         return Step::Hold("the flag was changed otherwise than by its plan".to_owned());
@@ -101,7 +110,7 @@ pub fn decide(flag: &Flag, now: i64, switched: Switched, verdict: &Verdict) -> S
     match verdict {
         Verdict::Failing(why) => return Step::Hold(format!("the guard: {why}")),
         Verdict::Wait(why) => return Step::Wait(Wait::Guard(why.clone())),
-        // Not for ever: a feature that few use goes on as well, after twice its soak.
+        // Not for ever: a feature that few use goes on too, after twice its soak.
         Verdict::Few(why) if state.soaked(now) < soak.saturating_mul(2) => {
             return Step::Wait(Wait::Guard(why.clone()));
         }

@@ -1,9 +1,9 @@
 //! Rollout plans: a flag goes on stage by stage, and each stage soaks before the next.
 //!
-//! Pure: a flag, its plan's state, the time, the switches and the guard's verdict in; the flag as it is to be out. State and percentage
-//! are parts of one flag, so that one publish moves both, and nothing has to be reconciled after a death. [`decide`] says
-//! what a tick has to do; the words of people are [`start`], [`hold`], [`resume`], [`advance`] and [`abort`]; [`settle`] holds a
-//! plan whose flag somebody else changed. `docs/plans.md` tells what each means.
+//! Pure: a flag, its plan's state, the time, the switches and the guard's verdict in; the flag as it should be out. State and
+//! percentage are parts of one flag, so one publish moves both, and nothing has to be reconciled after a crash. [`decide`]
+//! determines the step of a tick; people's commands are [`start`], [`hold`], [`resume`], [`advance`] and [`abort`];
+//! [`settle`] holds a plan whose flag was changed otherwise. `docs/plans.md` has the meaning of each.
 
 mod back;
 mod decide;

@@ -1,36 +1,36 @@
-//! A plan as people look at it: each stage with its date, past or to come.
+//! The progress of a plan for display: each stage with its date, past or to come.
 
 use super::stage::words;
 use crate::definition::{Flag, Soak};
 use serde::Serialize;
 
-/// A plan, stage by stage.
+/// The progress of a plan, stage by stage.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Progress {
     /// `not started`, `running`, `held` or `done`.
     pub state: &'static str,
-    /// All stages.
+    /// All stages, in order.
     pub stages: Vec<Mark>,
-    /// When the plan will be done, if nothing holds it; microseconds since 1970. None where a stage waits for a person.
+    /// Expected end of the plan if nothing holds it, in microseconds since 1970. None if a stage waits for a person.
     pub ends: Option<i64>,
 }
 
-/// One stage.
+/// One stage of a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Mark {
-    /// Whom it lets in: `companies 15, 42`, `10 %`.
+    /// Companies or percentage: `companies 15, 42`, `10 %`.
     pub says: String,
     /// `passed`, `present` or `to come`.
     pub state: &'static str,
-    /// When it was entered, or will be at the earliest; microseconds since 1970. None where that cannot be told.
+    /// Time at which it was entered, or will be at the earliest; microseconds since 1970. None if that is unknown.
     pub at: Option<i64>,
-    /// As the plan says.
+    /// The soak, as the plan says.
     pub soak: Option<String>,
-    /// How long it has soaked, in microseconds; of the present stage.
+    /// Time that the present stage has soaked, in microseconds; none for other stages.
     pub soaked: Option<i64>,
 }
 
-/// How far the plan of a flag is at that time, in microseconds since 1970; none of a flag without a plan.
+/// The progress of a flag's plan at `now`, in microseconds since 1970; none if the flag has no plan.
 pub fn progress(flag: &Flag, now: i64) -> Option<Progress> {
     let state = flag.state.plan.as_ref();
     let stages = match (&flag.plan, state) {
@@ -40,7 +40,7 @@ pub fn progress(flag: &Flag, now: i64) -> Option<Progress> {
     };
     let present = state.map(|state| state.stage());
     let running = state.is_some_and(|state| state.is_running());
-    // When the next stage comes, if one does by itself.
+    // Time of the next stage, if it comes by itself.
     let mut next: Option<i64> = None;
     let mut marks = Vec::new();
     for (number, stage) in stages.iter().enumerate() {
@@ -68,7 +68,7 @@ pub fn progress(flag: &Flag, now: i64) -> Option<Progress> {
         }
         marks.push(mark);
     }
-    // The last stage ends the plan at once if it does not soak.
+    // The last stage ends the plan at once if it has no soak.
     let ends = match (state.and_then(|state| state.done), marks.last(), stages.last()) {
         (Some(done), ..) => Some(done),
         (None, Some(mark), Some(stage)) if stage.soak.is_none() => mark.at,

@@ -1,10 +1,10 @@
-//! One stage of a plan: what it turns on, and whether it is on.
+//! One stage of a plan: turning it on, and checking that it is on.
 
 use crate::definition::{Flag, Percentage, Rollout, Stage};
 
-/// The flag with a stage on.
+/// Turns a stage of the flag on.
 ///
-/// Companies that are denied stay so: a person took them out. What is on stays on.
+/// Denied companies stay denied: a person took them out. A company or percentage that is on stays on.
 pub(super) fn enter(flag: &Flag, stage: &Stage, now: i64) -> Flag {
     let mut flag = flag.clone();
     let percentage = on_for(&flag, now).max(stage.percentage.unwrap_or_default());
@@ -21,18 +21,18 @@ pub(super) fn enter(flag: &Flag, stage: &Stage, now: i64) -> Flag {
     flag
 }
 
-/// For how many the flag is on by its percentage; none while it is off.
+/// Percentage for which the flag is on; 0 % while it is off.
 pub(super) fn on_for(flag: &Flag, now: i64) -> Percentage {
     if flag.enabled { flag.percentage_at(now).0 } else { Percentage::NONE }
 }
 
-/// What the stage would lower, if it would.
+/// The stage's percentage and the present one, if the stage would lower it.
 pub(super) fn below(flag: &Flag, stage: &Stage, now: i64) -> Option<(Percentage, Percentage)> {
     let (says, is) = (stage.percentage?, on_for(flag, now));
     (says < is).then_some((says, is))
 }
 
-/// Whether all that the stage turns on is on.
+/// True if everything that the stage turns on is on.
 pub(super) fn reached(flag: &Flag, stage: &Stage, now: i64) -> bool {
     let is = on_for(flag, now);
     let listed = |list: &[_], company| list.binary_search(company).is_ok();
@@ -44,13 +44,12 @@ pub(super) fn reached(flag: &Flag, stage: &Stage, now: i64) -> bool {
             }))
 }
 
-/// Whether two stages turn the same on, however long they soak.
+/// True if two stages turn the same on, however long they soak.
 pub(super) fn same(one: &Stage, other: &Stage) -> bool {
     one.companies == other.companies && one.percentage == other.percentage
 }
 
-/// What differs between the stages that a plan was started with and those that it has now; none if it is at most how long they
-/// soak.
+/// The difference between the stages that a plan was started with and its present ones; none if only soaks differ.
 pub(super) fn changed(was: &[Stage], is: &[Stage]) -> Option<String> {
     let first = was.iter().zip(is).position(|(was, is)| !same(was, is));
     match first {
@@ -70,7 +69,7 @@ fn stages(count: usize) -> String {
     if count == 1 { "1 stage".to_owned() } else { format!("{count} stages") }
 }
 
-/// `companies 15, 42`, `10 %`.
+/// The stage in words: `companies 15, 42`, `10 %`.
 pub(super) fn words(stage: &Stage) -> String {
     const NAMED: usize = 3;
     let mut parts = Vec::new();

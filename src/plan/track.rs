@@ -1,4 +1,4 @@
-//! What a flag said before its plan, kept while it changes; and whether somebody else than the plan changed it.
+//! Tracking of a flag under a plan: its state before the plan, and changes by others than the plan.
 
 use crate::definition::{
     Before, Companies, CompanyId, Definitions, Emergency, Flag, Held, ListChange, Percentage, PlanState,
@@ -6,13 +6,13 @@ use crate::definition::{
 };
 use xxhash_rust::xxh3::Xxh3;
 
-/// What operations decide of a flag: who has it now.
+/// The fields that decide who has the flag now.
 fn operations(flag: &Flag) -> impl PartialEq {
     let percentage = flag.rollout.as_ref().map(|rollout| rollout.percentage);
     (flag.enabled, percentage, &flag.schedule, &flag.companies, flag.emergency)
 }
 
-/// Sixteen hex digits that tell two flags apart that are on for different companies.
+/// Sixteen hex digits that differ between flags that are on for different companies.
 pub(super) fn fingerprint(flag: &Flag) -> String {
     let mut hash = Xxh3::new();
     let mut number = |number: i64| hash.update(&number.to_le_bytes());
@@ -39,7 +39,7 @@ pub(super) fn fingerprint(flag: &Flag) -> String {
     format!("{:016x}", hash.digest())
 }
 
-/// The flag as it is, to be returned to.
+/// The state of the flag to return to.
 pub(super) fn before(flag: &Flag) -> Before {
     Before {
         enabled: flag.enabled,
@@ -51,7 +51,7 @@ pub(super) fn before(flag: &Flag) -> Before {
     }
 }
 
-/// Notes in the plan's state how the lists changed, and what is on now.
+/// Records in the plan's state the changes of the lists, and what is on now.
 pub(super) fn track(was: &Companies, flag: &Flag, state: &mut PlanState) {
     if let Some(before) = &mut state.before {
         note(&mut before.allow, &was.allow, &flag.companies.allow);
@@ -60,7 +60,7 @@ pub(super) fn track(was: &Companies, flag: &Flag, state: &mut PlanState) {
     state.left = fingerprint(flag);
 }
 
-/// The flag as it was before its plan.
+/// Restores the flag to its state before its plan.
 pub(super) fn restore(flag: &Flag, before: &Before) -> Flag {
     let mut flag = flag.clone();
     flag.enabled = before.enabled;
@@ -82,7 +82,7 @@ pub(super) fn restore(flag: &Flag, before: &Before) -> Flag {
     flag
 }
 
-/// How a list that differs from the original by `change` differs from it after another step.
+/// Updates `change`, the difference between a list and the original, after another step.
 fn note(change: &mut ListChange, was: &[CompanyId], is: &[CompanyId]) {
     for company in missing(was, is) {
         let (from, to) = (&mut change.removed, &mut change.added);
@@ -94,7 +94,7 @@ fn note(change: &mut ListChange, was: &[CompanyId], is: &[CompanyId]) {
     }
 }
 
-/// Out of one list if it is there, else into the other.
+/// Removes the company from one list if it is there, else adds it to the other.
 fn move_between(from: &mut Vec<CompanyId>, to: &mut Vec<CompanyId>, company: &CompanyId) {
     if let Ok(place) = from.binary_search(company) {
         from.remove(place);
@@ -103,7 +103,7 @@ fn move_between(from: &mut Vec<CompanyId>, to: &mut Vec<CompanyId>, company: &Co
     }
 }
 
-/// What `is` has and `was` has not. Both are sorted.
+/// Companies in `is` that are not in `was`. Both are sorted.
 fn missing<'a>(was: &[CompanyId], is: &'a [CompanyId]) -> Vec<&'a CompanyId> {
     if was == is { Vec::new() } else { is.iter().filter(|id| was.binary_search(id).is_err()).collect() }
 }
@@ -117,8 +117,8 @@ fn undo(list: &mut Vec<CompanyId>, change: &ListChange) {
     }
 }
 
-/// Holds the flag's plan where the flag was changed by something else than the plan, and notes what changed, so that `abort` returns
-/// to the state before `start` all the same. `before` is the flag as published until now.
+/// Holds the flag's plan if the flag was changed otherwise than by the plan, and records the change, so that `abort` still
+/// returns to the state before `start`. `before` is the flag as published until now.
 pub fn settle(before: &Flag, after: &mut Flag, held: &Held) {
     let Some(state) = before.state.plan.as_ref().filter(|state| state.done.is_none()) else { return };
     if operations(before) == operations(after) {
@@ -130,8 +130,7 @@ pub fn settle(before: &Flag, after: &mut Flag, held: &Held) {
     after.state.plan = Some(state);
 }
 
-/// Holds every running plan, because what is published was taken from somewhere else: from an older generation.
-/// Returns the flags.
+/// Holds every running plan, because the definitions to publish come from an older generation. Returns the flags' keys.
 pub fn hold_all(definitions: &mut Definitions, held: &Held) -> Vec<String> {
     let mut flags = Vec::new();
     for (key, flag) in &mut definitions.flags {

@@ -1,4 +1,4 @@
-//! What people do with a plan, and what a tick does when [`decide`](super::decide()) says so.
+//! People's commands for a plan, and the step that a tick takes when [`decide`](super::decide()) says so.
 
 use super::decide::{Step, Switched};
 use super::stage::{below, changed, enter, on_for, reached, same, words};
@@ -8,18 +8,25 @@ use crate::definition::{Flag, Held, Managed, Percentage, Plan, PlanState, Stage}
 /// A flag whose plan moved.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Moved {
-    /// As it is to be.
+    /// The flag as it should be.
     pub flag: Flag,
     /// The stage that the plan is in, counted from 0; none after an abort.
     pub stage: Option<usize>,
-    /// What is to be known besides, a sentence each.
+    /// Further information, one sentence each.
     pub notes: Vec<String>,
 }
 
-/// Why a word was refused. Nothing was changed.
+/// The reason why a command was refused. Nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}; nothing was changed")]
 pub struct PlanError(String);
+
+impl PlanError {
+    /// The reason alone, without the note that nothing was changed.
+    pub fn reason(&self) -> &str {
+        &self.0
+    }
+}
 
 fn refused<T>(why: impl Into<String>) -> Result<T, PlanError> {
     Err(PlanError(why.into()))
@@ -29,7 +36,7 @@ fn refused<T>(why: impl Into<String>) -> Result<T, PlanError> {
 ///
 /// # Errors
 ///
-/// When the flag has no plan, its plan was started already, the stage would take the feature from anybody, or the flag is
+/// When the flag has no plan, its plan was started already, the stage would take the feature from any company, or the flag is
 /// killed or everything stopped.
 pub fn start(key: &str, flag: &Flag, now: i64, switched: Switched) -> Result<Moved, PlanError> {
     let plan = plan(key, flag)?;
@@ -82,7 +89,7 @@ pub fn start(key: &str, flag: &Flag, now: i64, switched: Switched) -> Result<Mov
     Ok(entered(&flag, plan.clone(), 0, now, notes))
 }
 
-/// Does what a tick decided; none where that is nothing. `held` says who ticks, and when.
+/// Takes the step that a tick decided; none if there is nothing to do. `held` holds the ticking process and the time.
 pub fn step(flag: &Flag, step: &Step, held: &Held) -> Option<Moved> {
     let plan = flag.plan.clone();
     match step {
@@ -102,7 +109,7 @@ pub fn step(flag: &Flag, step: &Step, held: &Held) -> Option<Moved> {
     }
 }
 
-/// Stops the soak and every further stage. What is on stays on.
+/// Stops the soak and every further stage, and turns nothing off.
 ///
 /// # Errors
 ///
@@ -113,16 +120,16 @@ pub fn hold(key: &str, flag: &Flag, held: &Held) -> Result<Moved, PlanError> {
         .map_or_else(|| refused(format!("{key} has no plan")), Ok)
 }
 
-/// Goes on with a held plan from what is on now.
+/// Resumes a held plan from what is on now.
 ///
-/// The soak goes on where it was held. Where the flag was lowered by hand, the first stage that is not on any more is entered again; where it was
-/// raised, the last stage that is on by now soaks from its beginning. `stage` says instead which stage to enter,
-/// counted from 0.
+/// The soak continues where it was held. If the flag was lowered by hand, the first stage that is no longer on is entered
+/// again; if it was raised, the last stage that is on soaks from its beginning. `stage`, counted from 0, overrides the stage
+/// to enter.
 ///
 /// # Errors
 ///
-/// When the plan is not held; when stages that it went through are others in the file by now, unless `stage` says where to go
-/// on; when the stage would take the feature from anybody; when the flag is killed or everything stopped.
+/// When the plan is not held; when stages that it went through have changed in the file, unless `stage` is given; when the
+/// stage would take the feature from any company; when the flag is killed or everything stopped.
 pub fn resume(
     key: &str,
     flag: &Flag,
@@ -201,13 +208,13 @@ pub fn resume(
     Ok(if ends { finished(&flag, now) } else { Moved { flag, stage: Some(at), notes } })
 }
 
-/// Leaves the rest of the soak out: enters the next stage, or ends the plan after the last. With `to`, counted from 0, it enters that stage,
-/// which must be the next.
+/// Skips the rest of the soak: enters the next stage, or ends the plan after the last. With `to`, counted from 0, it enters
+/// that stage, which must be the next.
 ///
 /// # Errors
 ///
-/// When no plan is running, `to` is no next stage, it is another in the file by now, the stage would take the feature from anybody, or the flag is killed or everything
-/// stopped.
+/// When no plan is running, `to` is not the next stage or has changed in the file, the stage would take the feature from any
+/// company, or the flag is killed or everything stopped.
 pub fn advance(
     key: &str,
     flag: &Flag,
@@ -248,7 +255,7 @@ pub fn advance(
     Ok(entered(flag, plan.clone(), next, now, skipped(flag, stage)))
 }
 
-/// Returns to what the flag said before `start`.
+/// Returns the flag to its state before `start`.
 ///
 /// # Errors
 ///
@@ -286,7 +293,7 @@ pub fn abort(key: &str, flag: &Flag) -> Result<Moved, PlanError> {
     Ok(Moved { flag, stage: None, notes })
 }
 
-/// The flag in one of its plan's stages.
+/// Enters one of the plan's stages.
 fn entered(flag: &Flag, plan: Plan, number: usize, now: i64, notes: Vec<String>) -> Moved {
     let (Some(stage), Some(state)) = (plan.stages.get(number), &flag.state.plan) else {
         return Moved { flag: flag.clone(), stage: None, notes };
@@ -308,7 +315,7 @@ fn entered(flag: &Flag, plan: Plan, number: usize, now: i64, notes: Vec<String>)
     Moved { notes, ..moved }
 }
 
-/// Whether the plan is done as soon as it is in that stage.
+/// True if the plan is done as soon as it enters that stage.
 fn ends(plan: &Plan, stage: usize) -> bool {
     stage + 1 == plan.stages.len() && plan.stages.get(stage).is_some_and(|stage| stage.soak.is_none())
 }
@@ -368,7 +375,7 @@ fn place(state: &PlanState) -> String {
     format!("stage {} of {}", state.entered.len(), state.stages.len())
 }
 
-/// Companies that the stage names and that stay off.
+/// Reports companies that the stage names and that stay off.
 fn skipped(flag: &Flag, stage: &Stage) -> Vec<String> {
     let denied = stage.companies.iter().filter(|company| flag.companies.deny.binary_search(company).is_ok());
     let denied: Vec<String> = denied.map(ToString::to_string).collect();

@@ -1,18 +1,18 @@
-//! Why bytes are not a snapshot that this build can read.
+//! Errors of opening and reading a snapshot.
 
 use super::format::{HEADER_SIZE, MAJOR};
 
-/// Why a snapshot was refused. Its text says where, what was found, what was expected and what to do.
+/// The reason why a snapshot was refused. The text says where, what was found, what was expected and what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SnapshotError {
     /// The file could not be read.
     #[error("cannot read the snapshot: {0}")]
     Io(#[from] std::io::Error),
-    /// Not a regular file.
+    /// The file is no regular file.
     #[error("the snapshot is not a regular file")]
     NotAFile,
-    /// Larger than the limit given to `open`.
+    /// The file is larger than the limit given to `open`.
     #[error(
         "the snapshot has {found} bytes, more than the limit of {limit}; raise the limit or publish less"
     )]
@@ -22,19 +22,19 @@ pub enum SnapshotError {
         /// The limit in bytes.
         limit: u64,
     },
-    /// Shorter than a header.
+    /// The file is shorter than a header.
     #[error("the snapshot has {found} bytes, expected at least {HEADER_SIZE}: it was cut off; publish again")]
     TooShort {
         /// The file's size in bytes.
         found: u64,
     },
-    /// The first bytes are not a snapshot's.
+    /// The first bytes are those of another kind of file.
     #[error("not a Flagstone snapshot: it starts with {found:02x?}")]
     Magic {
         /// The first eight bytes.
         found: [u8; 8],
     },
-    /// Another major version.
+    /// The major version is not supported.
     #[error(
         "format {found}, this build reads {MAJOR}; publish again with this version, or upgrade the reader"
     )]
@@ -42,31 +42,31 @@ pub enum SnapshotError {
         /// The file's major version.
         found: u16,
     },
-    /// A feature that a reader must know is not known here.
+    /// The snapshot needs a feature that this build does not know.
     #[error("the snapshot needs features {unknown:#x} that this build does not know; upgrade the reader")]
     Feature {
         /// The unknown bits.
         unknown: u64,
     },
-    /// Bytes do not have their checksum.
+    /// A checksum does not match.
     #[error("{section}: checksum {found:016x}, expected {expected:016x}: bytes were damaged; publish again")]
     Checksum {
         /// The header, or a section's name.
         section: &'static str,
-        /// As computed.
+        /// The checksum of the bytes.
         found: u64,
-        /// As written.
+        /// The checksum in the file.
         expected: u64,
     },
-    /// The file has less bytes than were written.
+    /// The file has fewer bytes than were written.
     #[error("found {found} bytes, expected {expected} as its header says: it was cut off; publish again")]
     CutOff {
-        /// The file's size.
+        /// The file's size in bytes.
         found: u64,
-        /// As written.
+        /// The size in the header.
         expected: u64,
     },
-    /// Checksums agree, but a number inside leaves its bounds.
+    /// Checksums match, but a number inside is out of bounds.
     #[error(
         "{section}[{entry}].{field}: found {found}, expected {expected}: not written by a sound compiler"
     )]
@@ -75,11 +75,11 @@ pub enum SnapshotError {
         section: &'static str,
         /// The entry's number.
         entry: usize,
-        /// The field.
+        /// The field's name.
         field: &'static str,
-        /// What it holds.
+        /// The field's value.
         found: u64,
-        /// What it may hold.
+        /// The values allowed.
         expected: String,
     },
     /// The file was cut short or its disk failed while it was mapped.

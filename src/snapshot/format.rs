@@ -35,18 +35,18 @@ pub(crate) const INTS_NONE: u32 = 0;
 pub(crate) const INTS_BITMAP: u32 = 1;
 pub(crate) const INTS_TABLE: u32 = 2;
 
-/// Slots from which on a list's table is followed by a filter: 256 KiB, more than stays in a processor's nearer caches.
+/// Slots from which a filter follows a list's table: 256 KiB, more than stays in a processor's nearer caches.
 pub(crate) const FILTERED_SLOTS: u64 = 1 << 15;
 
 /// Multiplier of the index and of the tables of ints: 2^64 divided by the golden ratio (Knuth, TAOCP 6.4).
 pub(crate) const FIBONACCI: u64 = 0x9E37_79B9_7F4A_7C15;
 
-/// Deepest nesting of a variant's value.
+/// Maximum nesting of a variant's value.
 pub(crate) const VALUE_DEPTH: u32 = 32;
 
-/// Longest key of a flag, in bytes.
+/// Maximum length of a flag's key, in bytes.
 pub(crate) const MAX_KEY: u32 = 191;
-/// Whether a flag can have that key: `[A-Za-z0-9][A-Za-z0-9_.:\\-]{0,190}`. Nothing in it can move a terminal or end a word of a shell.
+/// True for a valid flag key: `[A-Za-z0-9][A-Za-z0-9_.:\\-]{0,190}`. No such key can move a terminal or end a shell word.
 pub fn is_flag_key(key: &[u8]) -> bool {
     let tail = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':' | b'\\' | b'-');
     key.len() <= MAX_KEY as usize
@@ -54,14 +54,19 @@ pub fn is_flag_key(key: &[u8]) -> bool {
         && key.first().is_some_and(u8::is_ascii_alphanumeric)
 }
 
-/// Flags in one closure of `requires`.
+/// Maximum number of flags in one closure of `requires`.
 pub(crate) const MAX_REQUIRES: u32 = 64;
-/// Rules of one flag.
+/// Maximum number of rules of one flag.
 pub(crate) const MAX_RULES: u32 = 1_000;
-/// Tests in all rules of one flag.
+/// Maximum number of tests in all rules of one flag.
 pub(crate) const MAX_TESTS: u32 = 10_000;
-/// Longest string that a test compares with, in bytes.
+/// Maximum length of a string that a test compares with, in bytes.
 pub(crate) const MAX_OPERAND: u32 = 1_024;
+/// Maximum number of slots that a lookup reads. Tables are half empty: with a good hash, the longest probe among a million keys is some
+/// 50.
+pub(crate) const MAX_PROBE: u32 = 10_000;
+/// Maximum size of the definitions in bytes, which a reader may copy with the rest: four times the limit of a file of definitions.
+pub(crate) const MAX_DEFINITIONS: u64 = 256 << 20;
 
 /// Sections in file order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -170,7 +175,7 @@ record!(Header: 512 {
 record!(SectionRecord: 24 { offset: U64, size: U64, checksum: U64, });
 
 record!(
-    /// Behind the sections, since 1.1. No checksum of the header's covers it.
+    /// After the sections, since 1.1. No checksum of the header covers it.
     AuditRecord: 48 { number: U64, hash: [u8; 32], checksum: U64, });
 
 record!(Slot: 16 { hash: U64, flag: U32, reserved: U32, });
@@ -197,7 +202,8 @@ record!(FlagRecord: 128 {
     variants_count: U32,
     allow: U32,
     deny: U32,
-    reserved: [u8; 40],
+    current: U32,
+    reserved: [u8; 36],
 });
 
 record!(AttributeRecord: 16 { hash: U64, name_offset: U32, name_length: U32, });

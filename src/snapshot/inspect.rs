@@ -1,4 +1,4 @@
-//! A snapshot field by field, as `flagstone inspect` shows it. `docs/snapshot-format.md` tells what each means.
+//! A snapshot field by field, for `flagstone inspect`. `docs/snapshot-format.md` explains the fields.
 
 use super::format::{
     ATTRIBUTE_COMPANY, ATTRIBUTE_NOW, BIT_CRC32, BIT_ENABLED, BIT_KEEP, BIT_ROLLOUT, FlagRecord, INTS_BITMAP,
@@ -11,71 +11,74 @@ use serde::Serialize;
 /// The header and the sections.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Layout {
-    /// Version of the format.
+    /// Major version of the format.
     pub major: u16,
-    /// Version of the format.
+    /// Minor version of the format.
     pub minor: u16,
-    /// In bytes.
+    /// Size in bytes.
     pub file_size: u64,
     /// Features that a reader must know.
     pub required_features: u64,
     /// Features that a reader may ignore.
     pub optional_features: u64,
-    /// Of the header, 16 hex digits.
+    /// Checksum of the header, 16 hex digits.
     pub checksum: String,
-    /// How many flags.
+    /// Number of flags.
     pub flags: u32,
     /// The longest probe of the index.
     pub index_probe: u32,
-    /// In file order.
+    /// The sections in file order.
     pub sections: Vec<SectionLayout>,
     /// The record of the audit trail that the snapshot names.
     pub audit: Option<Audited>,
 }
 
-/// One section.
+/// A section's place and size.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SectionLayout {
-    /// Its name.
+    /// The section's name.
     pub name: &'static str,
-    /// In bytes from the start of the file.
+    /// Offset in bytes from the start of the file.
     pub offset: u64,
-    /// In bytes.
+    /// Size in bytes.
     pub size: u64,
-    /// How many.
+    /// Number of entries.
     pub entries: u64,
-    /// 16 hex digits.
+    /// XXH3-64, 16 hex digits.
     pub checksum: String,
 }
 
-/// A flag's record, and what it refers to.
+/// A flag's record, with everything that it refers to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FlagFields {
-    /// Its key.
+    /// The flag's key.
     pub flag: String,
-    /// Of the key, 16 hex digits.
+    /// The flag whose former key it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub renamed_to: Option<String>,
+    /// Hash of the key, 16 hex digits.
     pub hash: String,
-    /// Which short way its answer may take.
+    /// The kind of quick answer that the flag allows.
     pub shape: &'static str,
-    /// Those set.
+    /// Names of the bits that are set.
     pub bits: Vec<&'static str>,
-    /// Of the rollout, 16 hex digits.
+    /// Seed of the rollout, 16 hex digits.
     pub seed: String,
-    /// Percentage × 1000.
+    /// Rollout percentage × 1000.
     pub threshold: u32,
-    /// What the rollout hashes.
+    /// Name of the value that the rollout hashes.
     pub by: String,
-    /// Of the variants, 16 hex digits.
+    /// Seed of the variants, 16 hex digits.
     pub variant_seed: String,
-    /// The closure, those that others require first.
+    /// All required flags, each after those that it requires.
     pub requires: Vec<String>,
-    /// Attributes that can be read.
+    /// Attributes that an answer may read.
     pub needs: Vec<String>,
-    /// In the order of decision.
+    /// Rules in the order of decision.
     pub rules: Vec<RuleFields>,
-    /// Instant in microseconds since 1970, and threshold.
+    /// Steps: instant in microseconds since 1970, and threshold.
     pub steps: Vec<(i64, u32)>,
-    /// Name, upper bound in thousandths, and whether it has a value.
+    /// Variants: name, upper bound in thousandths, and true if it has a value.
     pub variants: Vec<(String, u32, bool)>,
     /// The list of companies allowed.
     pub allow: Option<ListFields>,
@@ -86,20 +89,20 @@ pub struct FlagFields {
 /// A rule's record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RuleFields {
-    /// Empty if it has none.
+    /// The rule's name; empty if it has none.
     pub name: String,
-    /// Percentage × 1000.
+    /// Percentage × 1000 of the rule.
     pub threshold: u32,
-    /// The program.
+    /// The condition's program.
     pub tests: Vec<TestFields>,
 }
 
 /// A test's record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TestFields {
-    /// What is compared how.
+    /// The comparison's name.
     pub operation: &'static str,
-    /// Its name.
+    /// The attribute's name.
     pub attribute: String,
     /// The operand's kind.
     pub operand: &'static str,
@@ -107,9 +110,9 @@ pub struct TestFields {
     pub a: String,
     /// The operand's second word.
     pub b: u64,
-    /// Number of the next test, `holds` or `fails`.
+    /// Target on a match: number of the next test, `holds` or `fails`.
     pub on_match: String,
-    /// Likewise.
+    /// Target on a mismatch.
     pub on_mismatch: String,
 }
 
@@ -118,17 +121,17 @@ pub struct TestFields {
 pub struct ListFields {
     /// `none`, `bitmap` or `table`.
     pub ints: &'static str,
-    /// How many ints.
+    /// Number of ints.
     pub ints_count: u64,
-    /// Bits, or slots.
+    /// Size in bits of a bitmap, in slots of a table.
     pub ints_size: u64,
-    /// Longest probe.
+    /// Longest probe of the ints.
     pub ints_probe: u32,
-    /// How many strings.
+    /// Number of strings.
     pub texts_count: u32,
-    /// Slots.
+    /// Number of slots of the strings.
     pub texts_slots: u64,
-    /// Longest probe.
+    /// Longest probe of the strings.
     pub texts_probe: u32,
 }
 
@@ -137,7 +140,7 @@ impl Snapshot {
     ///
     /// # Errors
     ///
-    /// When the header, or the audit section, has changed since the snapshot was opened.
+    /// When the header or the audit section has changed since the snapshot was opened.
     pub fn layout(&self) -> Result<Layout, SnapshotError> {
         let header = validate::header(self.bytes.as_slice())?;
         let sections = Section::ALL.iter().zip(&header.sections).map(|(section, record)| SectionLayout {
@@ -161,7 +164,7 @@ impl Snapshot {
         })
     }
 
-    /// A flag's record and all that it refers to; none for another snapshot's flag.
+    /// A flag's record and all that it refers to; `None` for a flag of another snapshot.
     pub fn flag_fields(&self, flag: FlagId) -> Option<FlagFields> {
         let record = self.flag(flag)?;
         let requires = self.links.slice(record.requires.get() as usize, record.requires_count.get() as usize);
@@ -171,6 +174,7 @@ impl Snapshot {
             self.variants.slice(record.variants.get() as usize, record.variants_count.get() as usize);
         Some(FlagFields {
             flag: self.flag_key(flag).to_owned(),
+            renamed_to: self.renamed_to(flag).map(|current| self.flag_key(current).to_owned()),
             hash: hex(record.hash.get()),
             shape: shape(record.shape),
             bits: bits(record),

@@ -1,15 +1,15 @@
-//! Allow and deny lists: is this key listed? One probe, exact.
+//! Allow and deny lists: tests membership of a key, exactly, with one probe.
 //!
-//! What `validate` proved of a record need not hold any more once somebody wrote into a shared mapping: sums wrap, every
-//! word is looked up within the bytes, and no probe is longer than there are words.
+//! A record that `validate` accepted may be invalid once another process has written into a shared mapping: sums wrap, every word is
+//! looked up within the bytes, and no probe is longer than the format lets it be.
 
 use super::Snapshot;
-use super::format::{FIBONACCI, FILTERED_SLOTS, INTS_BITMAP, INTS_TABLE, ListRecord};
+use super::format::{FIBONACCI, FILTERED_SLOTS, INTS_BITMAP, INTS_TABLE, ListRecord, MAX_PROBE};
 use crate::eval::Key;
 use xxhash_rust::xxh3::xxh3_64;
 
 impl Snapshot {
-    /// Whether list number `list` holds `key`; no list, no member.
+    /// True if list number `list` holds `key`; a missing list holds none.
     #[inline]
     pub(crate) fn lists_key(&self, list: u32, key: Key<'_>) -> bool {
         let Some(list) = self.lists.get(list as usize) else { return false };
@@ -19,7 +19,7 @@ impl Snapshot {
         }
     }
 
-    /// How many keys list number `list` holds.
+    /// Number of keys in list number `list`.
     pub(crate) fn list_size(&self, list: u32) -> u64 {
         self.lists
             .get(list as usize)
@@ -42,7 +42,7 @@ impl Snapshot {
                 if !self.may_hold(first, slots, at, int_bits(key)) {
                     return false;
                 }
-                for _ in 0..self.longest_probe(list.ints_probe.get()) {
+                for _ in 0..list.ints_probe.get().min(MAX_PROBE) {
                     match self.word(first, at) {
                         Some(found) if found as i64 == base => return false,
                         Some(found) if found as i64 == key => return true,
@@ -66,7 +66,7 @@ impl Snapshot {
         if !self.may_hold(first, slots, at, text_bits(hash)) {
             return Some(false);
         }
-        for _ in 0..self.longest_probe(list.texts_probe.get()) {
+        for _ in 0..list.texts_probe.get().min(MAX_PROBE) {
             let slot = self.word(first, at)?;
             if slot == 0 {
                 return Some(false);
@@ -79,16 +79,11 @@ impl Snapshot {
         Some(false)
     }
 
-    /// False if the filter after a large table shows that the key with those bits, whose first slot is `at`, is not in it.
+    /// False if the filter after a large table proves the absence of the key with those bits, whose first slot is `at`.
     #[inline(always)]
     fn may_hold(&self, first: usize, slots: u64, at: u64, bits: u64) -> bool {
         slots < FILTERED_SLOTS
             || self.word(first, slots.wrapping_add(filter_word(at))).is_some_and(|word| word & bits == bits)
-    }
-
-    #[inline(always)]
-    fn longest_probe(&self, recorded: u32) -> usize {
-        (recorded as usize).min(self.words.len())
     }
 
     #[inline(always)]
@@ -107,7 +102,7 @@ impl Snapshot {
             .filter(|int| *int != list.ints_base.get())
     }
 
-    /// The slots of a table of strings that are in use.
+    /// The used slots of a table of strings.
     pub(super) fn text_slots(&self, list: &ListRecord) -> impl Iterator<Item = u64> {
         self.words
             .slice(list.texts_words.get() as usize, list.texts_slots.get() as usize)
@@ -117,7 +112,7 @@ impl Snapshot {
             .filter(|slot| *slot != 0)
     }
 
-    /// The string that a slot in use refers to.
+    /// The string of a used slot.
     pub(super) fn listed_text(&self, slot: u64) -> Option<&[u8]> {
         let at = (slot & TEXT_OFFSET).checked_sub(1)? as usize;
         let length = self.keys.slice(at, 2)?.first_chunk::<2>()?;
@@ -133,43 +128,43 @@ fn same_fingerprint(slot: u64, hash: u64) -> bool {
     (slot ^ hash) >> 40 == 0
 }
 
-/// Where a table of `slots` ints, a power of two, looks for `key` first.
+/// First slot of `key` in a table of `slots` ints, a power of two.
 #[inline(always)]
 pub(crate) fn first_int_slot(key: i64, slots: u64) -> u64 {
     (key as u64).wrapping_mul(FIBONACCI).unbounded_shr(64 - slots.trailing_zeros())
 }
 
-/// Words that a table of `slots` takes, with its filter: a byte for each of the keys that half of the slots hold.
+/// Number of words of a table of `slots`, with its filter: a byte for each of the keys that half of the slots hold.
 pub(crate) fn table_words(slots: u64) -> u64 {
     slots + if slots < FILTERED_SLOTS { 0 } else { filter_word(slots) }
 }
 
-/// The filter's word for a key whose first slot is `at`, or how many words there are for so many slots.
+/// The filter's word for a key whose first slot is `at`, or the number of words for a table of `at` slots.
 #[inline(always)]
 pub(crate) fn filter_word(at: u64) -> u64 {
     at >> 4
 }
 
-/// The bits of the filter's word that are set for an int.
+/// The bits of an int in its word of the filter.
 #[inline(always)]
 pub(crate) fn int_bits(key: i64) -> u64 {
     filter_bits((key as u64).wrapping_mul(FIBONACCI) >> 20)
 }
 
-/// The bits of the filter's word that are set for a string whose hash is `hash`.
+/// The bits of a string with that hash in its word of the filter.
 #[inline(always)]
 pub(crate) fn text_bits(hash: u64) -> u64 {
     filter_bits(hash >> 32)
 }
 
-/// One to four bits, by the low 24 bits of `from`. F. Putze, P. Sanders, J. Singler, "Cache-, Hash- and Space-Efficient Bloom
-/// Filters", 2007, with blocks of a word: about 1 key in 25 that is not listed passes.
+/// One to four bits, by the low 24 bits of `from`. F. Putze, P. Sanders, J. Singler, "Cache-, Hash- and Space-Efficient Bloom Filters",
+/// 2007, with blocks of a word: about 1 in 25 unlisted keys passes.
 #[inline(always)]
 fn filter_bits(from: u64) -> u64 {
     1 << (from & 63) | 1 << (from >> 6 & 63) | 1 << (from >> 12 & 63) | 1 << (from >> 18 & 63)
 }
 
-/// A slot for a string whose hash is `hash` and which starts at `offset`.
+/// The slot of a string with that hash which starts at `offset`.
 #[cfg(feature = "publisher")]
 pub(crate) fn text_slot(hash: u64, offset: u64) -> u64 {
     hash & !TEXT_OFFSET | (offset + 1)

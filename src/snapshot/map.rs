@@ -8,37 +8,37 @@ use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
-/// How a snapshot's file becomes memory.
+/// The way a snapshot's file gets into memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MapMode {
-    /// Read into private memory, which nobody else can change or truncate.
+    /// Read into private memory, which no other process can change or truncate.
     Private,
-    /// Mapped, so that all processes share its pages. What others do to the file costs its readers this snapshot.
+    /// Mapped, so that all processes share its pages. If the file changes, its readers lose this snapshot.
     Shared,
 }
 
-/// Read-only bytes at an address that does not change while they live.
+/// Read-only bytes at a constant address.
 #[derive(Debug)]
 pub(crate) enum Bytes {
     Private(Mmap),
     Shared(Mapped, LastWord),
 }
 
-/// The last whole word of a mapping, and what it held at first.
+/// The last whole word of a mapping, and its first value.
 ///
-/// A file that is cut short shows zeros up to the end of the page in which it is cut, and no fault before the next page. In
-/// a snapshot the last word is a checksum, or text, and never zero: so it tells of every cut, wherever that is.
+/// A file that is cut short shows zeros up to the end of the page of the cut, and no fault before the next page. In a snapshot the last
+/// word is a checksum, or text, and never zero: so it detects every cut.
 #[derive(Debug)]
 pub(crate) struct LastWord {
     offset: usize,
     value: u64,
 }
 
-/// Bytes of a word.
+/// Size of a word in bytes.
 const WORD: usize = size_of::<u64>();
 
 impl Bytes {
-    /// The first `size` bytes of `file`.
+    /// Loads the first `size` bytes of `file`.
     pub(crate) fn load(file: &File, size: usize, mode: MapMode) -> io::Result<Bytes> {
         match mode {
             MapMode::Private => {
@@ -59,7 +59,7 @@ impl Bytes {
         }
     }
 
-    /// A copy of `bytes`.
+    /// Copies `bytes`.
     pub(crate) fn copy_of(bytes: &[u8]) -> io::Result<Bytes> {
         let mut copy = MmapMut::map_anon(bytes.len().max(1))?;
         match copy.get_mut(..bytes.len()) {
@@ -73,15 +73,15 @@ impl Bytes {
         match self {
             Bytes::Private(copy) => copy,
             Bytes::Shared(mapped, _) => {
-                // SAFETY: so many bytes are mapped readable at that address as long as `self` lives: the file's, or zeros
-                // where it was cut short. No Rust reference writes them. Those that change all the same are read
-                // bounds-checked (see `view`), and an answer that they gave is not believed (see `lost`).
+                // SAFETY: that number of bytes is mapped readable at that address as long as `self` lives: the file's, or zeros where it
+                // was cut short. No Rust reference writes them. Bytes that change all the same are read bounds-checked (see `view`), and
+                // the answer is discarded (see `lost`).
                 unsafe { std::slice::from_raw_parts(mapped.start().as_ptr(), mapped.size()) }
             }
         }
     }
 
-    /// A word of a shared mapping, and what it holds as long as the file is not cut short and the mapping not lost.
+    /// A word of a shared mapping, and its value unless the file is cut short or the mapping lost.
     pub(crate) fn last_word(&self) -> Option<(&AtomicU64, u64)> {
         match self {
             Bytes::Private(_) => None,
@@ -89,7 +89,7 @@ impl Bytes {
         }
     }
 
-    /// Whether the file's bytes are no longer all there. Ask after reading.
+    /// True if some of the file's bytes are gone. Ask after reading.
     #[inline]
     pub(crate) fn lost(&self) -> bool {
         let Bytes::Shared(mapped, last) = self else { return false };
@@ -97,7 +97,7 @@ impl Bytes {
         last.value == 0 || word(mapped, last.offset).load(Ordering::Acquire) != last.value || mapped.lost()
     }
 
-    /// Has every reader of them take them for lost.
+    /// Makes `lost` true for every reader.
     pub(crate) fn give_up(&self) {
         if let Bytes::Shared(mapped, _) = self {
             mapped.give_up();
@@ -105,11 +105,11 @@ impl Bytes {
     }
 }
 
-/// The word at an offset of [`LastWord`].
+/// The word at the offset of a [`LastWord`].
 fn word(mapped: &Mapped, offset: usize) -> &AtomicU64 {
     // SAFETY: the offset is a word's and at least one word before the end.
     let word = unsafe { mapped.start().as_ptr().add(offset) };
-    // SAFETY: a mapping begins on a page, so the word is aligned; any bits are a valid `AtomicU64`; it is mapped as long as
-    // `mapped` lives, and others write it, if at all, from other processes.
+    // SAFETY: a mapping begins on a page, so the word is aligned; any bits are a valid `AtomicU64`; it is mapped as long as `mapped`
+    // lives, and only other processes may write it.
     unsafe { AtomicU64::from_ptr(word.cast()) }
 }

@@ -1,5 +1,5 @@
-//! The record of the audit trail that a snapshot names, which is the intention to publish it. It stands behind everything that the
-//! content's id covers: the same definitions have the same id, whenever and by whom they were published. No answer reads it.
+//! The audit section: the record of the audit trail that intends the publish. It comes after everything that the content's id covers:
+//! the same definitions have the same id, whenever and by whom they were published. No answer reads it.
 
 use super::format::{AuditRecord, HEADER_SIZE, Header};
 use super::{Snapshot, SnapshotError, validate};
@@ -8,17 +8,17 @@ use std::fmt::Write as _;
 use std::ops::Range;
 use zerocopy::FromBytes;
 
-/// Where the audit trail stood when a snapshot was published.
+/// Position in the audit trail at the publish of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Audited {
-    /// The number of the record that intends the publish.
+    /// Number of the record that intends the publish.
     pub record: u64,
-    /// Its hash, 64 hex digits.
+    /// The record's hash, 64 hex digits.
     pub hash: String,
 }
 
 impl Audited {
-    /// As a snapshot holds it; nothing where the hash is none.
+    /// The section in a snapshot; `None` if the hash is invalid.
     pub(crate) fn section(&self) -> Option<AuditRecord> {
         let mut hash = [0; 32];
         let digits = self.hash.as_bytes().as_chunks::<2>().0;
@@ -40,7 +40,7 @@ impl AuditRecord {
     }
 }
 
-/// Which bytes of a sound snapshot are the audit section; none in one of version 1.0.
+/// Range of the audit section in a sound snapshot; `None` in version 1.0.
 pub(crate) fn place(bytes: &[u8]) -> Option<Range<usize>> {
     let (header, _) = Header::ref_from_prefix(bytes).ok()?;
     let offset = usize::try_from(header.audit.offset.get()).ok()?;
@@ -49,7 +49,7 @@ pub(crate) fn place(bytes: &[u8]) -> Option<Range<usize>> {
 }
 
 impl Snapshot {
-    /// The record of the audit trail that it names; none before it is published, and in one of version 1.0.
+    /// The record of the audit trail that it names; `None` before the publish, and in version 1.0.
     ///
     /// # Errors
     ///

@@ -1,8 +1,8 @@
 //! A snapshot: one immutable file that answers for one environment.
 //!
-//! Opening proves the checksums and that every number inside stays inside. Reading is bounds-checked all the
-//! same, since a shared mapping shows what others write to the file. The definitions embedded at the end
-//! are not touched, nor checked, before they are asked for.
+//! Opening proves the checksums and that every number inside stays in bounds. Reads are bounds-checked all the same, since a shared
+//! mapping shows what others write to the file. The definitions embedded at the end are neither touched nor checked before they are
+//! asked for.
 
 mod error;
 #[cfg_attr(not(feature = "publisher"), expect(dead_code, reason = "some constants only the compiler writes"))]
@@ -51,18 +51,18 @@ use zerocopy::little_endian::{U32, U64};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FlagId(pub(crate) u32);
 
-/// An answer by the quick way.
+/// The result of the quick path.
 #[derive(Debug, Clone, Copy)]
 pub struct Quick {
-    /// The flag's number; one that no flag has where the snapshot has none of that key.
+    /// The flag's number; `u32::MAX` if the snapshot has no flag of that key.
     pub(crate) flag: u32,
-    /// Bit 0: on. The others are set for flags with lists only: denied, allowed, and on since everybody is.
+    /// Bit 0: on. The other bits are set for flags with lists only: denied, allowed, and on for everybody.
     pub(crate) answer: u32,
     pub(crate) shape: u8,
 }
 
 impl Quick {
-    /// 1 on, 0 off.
+    /// 1 if on, 0 if off.
     #[inline(always)]
     pub fn on(self) -> u32 {
         self.answer & 1
@@ -70,13 +70,13 @@ impl Quick {
 }
 
 impl FlagId {
-    /// The number, from 0 to one less than the flags of the snapshot.
+    /// The number, below [`key_count`](Snapshot::key_count).
     pub fn number(self) -> u32 {
         self.0
     }
 }
 
-/// XXH3-128 of a snapshot's header, which holds the checksums of the rest: two snapshots with one id are the same.
+/// XXH3-128 of a snapshot's header, which holds the checksums of the rest: snapshots with the same id are equal.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ContentId(pub [u8; 16]);
 
@@ -96,22 +96,22 @@ impl std::str::FromStr for ContentId {
     type Err = std::num::ParseIntError;
 
     fn from_str(text: &str) -> Result<ContentId, Self::Err> {
-        // 32 digits; u128 would take a sign and fewer.
+        // Exactly 32 digits; `u128` alone would accept a sign and fewer.
         let digits = if text.len() == 32 && !text.starts_with('+') { text } else { "" };
         u128::from_str_radix(digits, 16).map(|id| ContentId(id.to_be_bytes()))
     }
 }
 
-/// A variant, as drawn.
+/// The variant drawn for a question.
 #[derive(Debug, Clone, Copy)]
 pub struct VariantRef<'a> {
-    /// Its name.
+    /// The variant's name.
     pub name: &'a str,
-    /// Its value, if the definitions give one.
+    /// The variant's value, if the definitions give one.
     pub value: Option<ValueRef>,
 }
 
-/// An opened snapshot.
+/// A snapshot that passed the checks of opening.
 #[derive(Debug)]
 pub struct Snapshot {
     pub(crate) flags: Table<FlagRecord>,
@@ -156,7 +156,7 @@ impl Snapshot {
     ///
     /// # Errors
     ///
-    /// As [`from_bytes`](Self::from_bytes), or when the file cannot be read or is larger than the limit.
+    /// When [`from_bytes`](Self::from_bytes) fails, the file cannot be read, or it is larger than the limit.
     pub fn open(file: &File, mode: MapMode, size_limit: u64) -> Result<Snapshot, SnapshotError> {
         let metadata = file.metadata()?;
         if !metadata.is_file() {
@@ -170,7 +170,7 @@ impl Snapshot {
             Ok(size) if size >= HEADER_SIZE => size,
             _ => return Err(SnapshotError::TooShort { found: size }),
         };
-        // Before memory is taken: a file of holes is as large as it likes, and costs nothing on the disk.
+        // Checked before memory is taken: a sparse file may claim any size, and costs nothing on the disk.
         let mut header = [0; HEADER_SIZE];
         file.read_exact_at(&mut header, 0)?;
         validate::header_of(&header, size as u64)?;
@@ -212,37 +212,37 @@ impl Snapshot {
         Ok(snapshot)
     }
 
-    /// Whether its file was cut short or overwritten under the mapping, or its disk failed: what was read of it since is not to be believed.
-    /// Ask after reading and before using what was read. A private copy is never lost.
+    /// True if its file was cut short or overwritten under the mapping, or its disk failed: anything read since is not to be trusted.
+    /// Ask after reading and before using the result. A private copy is never lost.
     #[inline]
     pub fn lost(&self) -> bool {
         self.bytes.lost()
     }
 
-    /// A word that holds that value as long as the snapshot is not lost; none of a private copy, which never is. Readable as
-    /// long as the snapshot lives; a store to it ends the process.
+    /// A word that keeps that value until the snapshot is lost; `None` for a private copy, which never is. Readable as long as the
+    /// snapshot lives; a store to it ends the process.
     pub fn last_word(&self) -> Option<(&std::sync::atomic::AtomicU64, u64)> {
         self.bytes.last_word()
     }
 
-    /// Has every reader take it for lost.
+    /// Makes [`lost`](Self::lost) true for every reader.
     pub(crate) fn give_up(&self) {
         self.bytes.give_up();
     }
 
-    /// Checks what opening leaves out: the checksums of the definitions and of the audit section, that each flag is found by its key, and every
-    /// slot of the lists. A publish does this before the snapshot gets its name.
+    /// Checks what opening leaves out: the checksums of the definitions and of the audit section, that each flag is found by its key,
+    /// and every slot of the lists. A publish does this before the snapshot gets its name.
     ///
     /// # Errors
     ///
-    /// As opening.
+    /// When bytes are damaged or inconsistent.
     pub fn verify(&self) -> Result<(), SnapshotError> {
         self.definitions_json()?;
         validate::audit_record(self.bytes.as_slice())?;
         self.verify_tables()
     }
 
-    /// Identifies the content.
+    /// The hash that identifies the content.
     pub fn content_id(&self) -> ContentId {
         self.content_id
     }
@@ -252,8 +252,13 @@ impl Snapshot {
         self.text(self.environment.0, self.environment.1)
     }
 
-    /// How many flags it holds.
+    /// Number of flags, each counted once, whatever its former keys.
     pub fn flag_count(&self) -> u32 {
+        self.flag_ids().filter(|flag| self.renamed_to(*flag).is_none()).count() as u32
+    }
+
+    /// Number of keys that it answers to, former ones included.
+    pub fn key_count(&self) -> u32 {
         self.flags.len() as u32
     }
 
@@ -262,20 +267,20 @@ impl Snapshot {
         self.bytes.as_slice().len() as u64
     }
 
-    /// The flag of that key.
+    /// Finds a flag by key; former keys count.
     pub fn find(&self, key: &[u8]) -> Option<FlagId> {
         self.find_hashed(key_hash(key), key)
     }
 
-    /// The flag of that key, whose [`key_hash`] the caller already has.
+    /// Finds a flag by its key and the [`key_hash`] that the caller already has.
     #[inline]
     pub fn find_hashed(&self, hash: u64, key: &[u8]) -> Option<FlagId> {
         self.find_record(hash, key).map(|(id, _)| id)
     }
 
-    /// The answer for the flag of that key, whose [`key_hash`] the caller already has, where it is decided by nothing
-    /// but the flag itself and the company: 1 on, 0 off; an unknown flag is off. None: it takes every step, as
-    /// [`enabled`](crate::enabled) does. Only for a snapshot of whose flags none is killed or stopped.
+    /// The answer for the flag of that key, with its [`key_hash`] from the caller, if only the flag itself and the company decide it; an
+    /// unknown flag is off. `None` if all steps are needed, as in [`enabled`](crate::enabled). Only for a snapshot with no flag killed
+    /// or stopped.
     #[inline(always)]
     pub fn quick(&self, hash: u64, key: &[u8], company: i64) -> Option<Quick> {
         match self.find_record(hash, key) {
@@ -287,11 +292,21 @@ impl Snapshot {
         }
     }
 
-    /// The same of a flag of this snapshot, for any company or none.
-    pub fn quick_of(&self, flag: FlagId, company: Option<Key<'_>>) -> Option<Quick> {
-        let record = self.flag(flag)?;
-        let answer = crate::eval::quick(self, record, company)?;
-        Some(Quick { flag: flag.0, answer, shape: record.shape })
+    /// Like [`quick`](Self::quick), for any company or none, and for an existing flag.
+    ///
+    /// # Errors
+    ///
+    /// The flag, if all steps are needed; `None` if there is no such flag.
+    #[inline(always)]
+    pub(crate) fn quick_key(
+        &self,
+        hash: u64,
+        key: &[u8],
+        company: Option<Key<'_>>,
+    ) -> Result<Quick, Option<FlagId>> {
+        let (flag, record) = self.find_record(hash, key).ok_or(None)?;
+        let answer = crate::eval::quick(self, record, company).ok_or(Some(flag))?;
+        Ok(Quick { flag: flag.0, answer, shape: record.shape })
     }
 
     #[inline(always)]
@@ -317,17 +332,32 @@ impl Snapshot {
         None
     }
 
-    /// All flags, sorted by key.
+    /// All flags, sorted by key; a renamed flag also under its former key.
     pub fn flag_ids(&self) -> impl Iterator<Item = FlagId> + use<> {
-        (0..self.flag_count()).map(FlagId)
+        (0..self.key_count()).map(FlagId)
     }
 
-    /// A flag's key; empty where the id is another snapshot's.
+    /// A flag's key; empty if the id is from another snapshot.
     pub fn flag_key(&self, flag: FlagId) -> &str {
         self.flag(flag).map_or("", |flag| self.text(flag.key_offset.get(), u32::from(flag.key_length.get())))
     }
 
-    /// The context attributes that the flag, or one that it requires, can read; sorted.
+    /// The flag whose former key this is; `None` for a flag's own key.
+    pub fn renamed_to(&self, flag: FlagId) -> Option<FlagId> {
+        let number = self.flag(flag)?.current.get().checked_sub(1)?;
+        (number < self.key_count()).then_some(FlagId(number))
+    }
+
+    /// All keys under which the flag of that key answers, that key first.
+    pub fn keys_of<'a>(&'a self, key: &'a str) -> Vec<&'a str> {
+        let Some(id) = self.find(key.as_bytes()) else { return vec![key] };
+        let flag = self.renamed_to(id).unwrap_or(id);
+        let others = self.flag_ids().filter(|other| *other != id);
+        let same = others.filter(|other| *other == flag || self.renamed_to(*other) == Some(flag));
+        [key].into_iter().chain(same.map(|other| self.flag_key(other))).collect()
+    }
+
+    /// The context attributes that the flag and its requirements can read; sorted.
     pub fn needs(&self, flag: FlagId) -> impl Iterator<Item = &str> {
         self.flag(flag)
             .and_then(|flag| self.links.slice(flag.needs.get() as usize, flag.needs_count.get() as usize))
@@ -365,14 +395,14 @@ impl Snapshot {
         self.strings.slice(offset as usize, length as usize).unwrap_or(&[])
     }
 
-    /// Text that opening found to be UTF-8; empty if it no longer is.
+    /// Text that was UTF-8 at opening; empty if it no longer is.
     pub(crate) fn text(&self, offset: u32, length: u32) -> &str {
         std::str::from_utf8(self.string(offset, length)).unwrap_or("")
     }
 }
 
-/// Byte equality without a call: keys are short and nearly always equal here, so that words, the last overlapping the
-/// one before, beat `memcmp` through the PLT.
+/// Byte equality without a call: keys are short and nearly always equal here, so comparing words, the last overlapping the one before,
+/// beats `memcmp` through the PLT.
 #[inline(always)]
 fn same_bytes(a: &[u8], b: &[u8]) -> bool {
     if a.len() != b.len() {

@@ -1,13 +1,13 @@
 //! The checks that make reading safe: any bytes in, an error or a sound snapshot out, in time linear in the file.
 //!
-//! Linear, because every entry has one user: the ranges of flags and of rules ascend and do not overlap, and the strings
-//! are checked for UTF-8 once, as a whole. A text then costs two looks at its ends, however many records share it.
+//! The time is linear because every entry has one user: the ranges of flags and of rules ascend and do not overlap, and the strings are
+//! checked for UTF-8 once, as a whole. Checking a text then takes two looks at its ends, however many records share it.
 
 use super::format::{
     ATTRIBUTE_COMPANY, ATTRIBUTE_NOW, AuditRecord, CHECKSUM_OFFSET, FlagRecord, HEADER_SIZE, Header,
-    INTS_TABLE, JUMP_FAILS, JUMP_HOLDS, KNOWN_REQUIRED_FEATURES, MAGIC, MAJOR, MAX_KEY, MAX_OPERAND,
-    MAX_REQUIRES, MAX_RULES, MAX_TESTS, MINOR, NONE, SECTION_ALIGNMENT, SECTION_COUNT,
-    SHAPE_LISTS_AND_ROLLOUT, Section, TestRecord, is_flag_key, op, operand, tag,
+    INTS_TABLE, JUMP_FAILS, JUMP_HOLDS, KNOWN_REQUIRED_FEATURES, MAGIC, MAJOR, MAX_DEFINITIONS, MAX_KEY,
+    MAX_OPERAND, MAX_PROBE, MAX_REQUIRES, MAX_RULES, MAX_TESTS, MINOR, NONE, SECTION_ALIGNMENT,
+    SECTION_COUNT, SHAPE_LISTS_AND_ROLLOUT, Section, TestRecord, is_flag_key, op, operand, tag,
 };
 use super::{Snapshot, SnapshotError, table_words};
 use crate::eval::Key;
@@ -18,12 +18,12 @@ use zerocopy::{FromBytes, IntoBytes};
 
 const FULL: u64 = 100_000;
 
-/// The header, if it is one and its checksum agrees.
+/// The header of a whole file, if it is valid and its checksum matches.
 pub(super) fn header(all: &[u8]) -> Result<&Header, SnapshotError> {
     header_of(all, all.len() as u64)
 }
 
-/// The header of a file of that size, which begins so.
+/// The header of a file of that size from its first bytes.
 pub(super) fn header_of(all: &[u8], size: u64) -> Result<&Header, SnapshotError> {
     let (header, _) =
         Header::ref_from_prefix(all).map_err(|_| SnapshotError::TooShort { found: all.len() as u64 })?;
@@ -48,6 +48,8 @@ pub(super) fn header_of(all: &[u8], size: u64) -> Result<&Header, SnapshotError>
         return Err(SnapshotError::CutOff { found: size, expected });
     }
     check.is("file_size", expected, size)?;
+    let definitions = header.sections[Section::Definitions as usize].size.get();
+    Place { section: Section::Definitions.name(), entry: 0 }.at_most("size", definitions, MAX_DEFINITIONS)?;
     Ok(header)
 }
 
@@ -61,7 +63,7 @@ pub(crate) fn header_checksum(header: &[u8]) -> u64 {
     hash.digest()
 }
 
-/// Where each section lies, in order and with its checksum (but for the definitions') agreeing.
+/// The range of each section, in order; every checksum but the definitions' matches.
 pub(super) fn sections(all: &[u8], header: &Header) -> Result<[Range<usize>; SECTION_COUNT], SnapshotError> {
     let mut parts = [const { 0..0 }; SECTION_COUNT];
     let mut end = HEADER_SIZE as u64;
@@ -75,7 +77,7 @@ pub(super) fn sections(all: &[u8], header: &Header) -> Result<[Range<usize>; SEC
         check.is("size modulo entry", size % section.entry_size() as u64, 0)?;
         check.at_most("entries", size / section.entry_size() as u64, u64::from(u32::MAX) - 16).or_else(
             |error| {
-                // Bytes and words may be more than a u32 counts.
+                // The number of bytes and words may exceed a u32.
                 if matches!(section, Section::Keys | Section::Words | Section::Definitions) {
                     Ok(())
                 } else {
@@ -92,7 +94,7 @@ pub(super) fn sections(all: &[u8], header: &Header) -> Result<[Range<usize>; SEC
                 return Err(SnapshotError::Checksum { section: section.name(), found, expected });
             }
         }
-        // Bytes between sections belong to no checksum.
+        // No checksum covers the bytes between sections.
         let gap = (end as usize)..(end.next_multiple_of(SECTION_ALIGNMENT) as usize).min(all.len());
         check.is("gap", all[gap].iter().map(|byte| u64::from(*byte)).sum(), 0)?;
     }
@@ -106,7 +108,7 @@ pub(super) fn sections(all: &[u8], header: &Header) -> Result<[Range<usize>; SEC
     Ok(parts)
 }
 
-/// Where the audit section ends that begins behind `end`. Its own checksum is for those who read it.
+/// Returns the end of the audit section, which begins after `end`. Its own checksum is left to its readers.
 fn audit(all: &[u8], header: &Header, end: u64) -> Result<u64, SnapshotError> {
     let (record, check) = (&header.audit, Place { section: "audit", entry: 0 });
     let (offset, size) = (record.offset.get(), record.size.get());
@@ -117,12 +119,12 @@ fn audit(all: &[u8], header: &Header, end: u64) -> Result<u64, SnapshotError> {
     Ok(offset + size)
 }
 
-/// XXH3-64 of what comes before it.
+/// XXH3-64 of the record without its checksum.
 pub(super) fn audit_checksum(record: &AuditRecord) -> u64 {
     xxh3_64(record.as_bytes().get(..size_of::<AuditRecord>() - 8).unwrap_or(&[]))
 }
 
-/// What the audit section says, if there is one, its checksum agreeing.
+/// The audit section, if there is one and its checksum matches.
 pub(super) fn audit_record(all: &[u8]) -> Result<Option<&AuditRecord>, SnapshotError> {
     let header = header(all)?;
     let bytes = usize::try_from(header.audit.offset.get()).ok().and_then(|offset| all.get(offset..));
@@ -134,7 +136,7 @@ pub(super) fn audit_record(all: &[u8]) -> Result<Option<&AuditRecord>, SnapshotE
     }
 }
 
-/// Names the entry that an error is about.
+/// Names the entry in an error.
 #[derive(Clone, Copy)]
 struct Place {
     section: &'static str,
@@ -158,8 +160,8 @@ impl Place {
         if found < limit as u64 { Ok(()) } else { Err(self.fail(field, found, format!("less than {limit}"))) }
     }
 
-    /// `count` entries from `first` on stay inside a table of `length` and come after those of the records before;
-    /// `free` is where those end.
+    /// Requires that `count` entries from `first` on stay inside a table of `length` and come after those of the records before, which
+    /// end at `free`.
     fn own(
         self,
         field: &'static str,
@@ -179,7 +181,7 @@ impl Place {
         Ok(())
     }
 
-    /// `first` and `count` stay inside a table of `length` entries.
+    /// Requires that `first` and `count` stay inside a table of `length` entries.
     fn range(self, field: &'static str, first: u64, count: u64, length: usize) -> Result<(), SnapshotError> {
         match first.checked_add(count) {
             Some(end) if end <= length as u64 => Ok(()),
@@ -226,7 +228,8 @@ impl Snapshot {
         if !slots.is_power_of_two() || slots < 2 || slots < flags {
             return Err(check.fail("slots", slots as u64, format!("a power of two, at least 2 and {flags}")));
         }
-        check.at_most("longest probe", u64::from(self.index_probe), slots as u64)?;
+        let most = (slots as u64).min(u64::from(MAX_PROBE));
+        check.at_most("longest probe", u64::from(self.index_probe), most)?;
         let mut used = 0;
         for (entry, slot) in self.index.all().iter().enumerate() {
             if slot.hash.get() != 0 {
@@ -371,8 +374,8 @@ impl Snapshot {
         }
     }
 
-    /// Containers come in the order of their children, and no two share any: so a value is a tree, and reading
-    /// one takes no longer than the cells there are.
+    /// Requires that containers come in the order of their children, and that no two share any: so a value is a tree, and reading one
+    /// takes no longer than the number of cells.
     fn validate_cells(&self) -> Result<(), SnapshotError> {
         let mut free = 0u64;
         for (entry, cell) in self.cells.all().iter().enumerate() {
@@ -418,7 +421,7 @@ impl Snapshot {
         Ok(())
     }
 
-    /// What opening leaves to `verify`: every flag is found, every slot of a list names bytes that exist.
+    /// Makes the checks that opening leaves to `verify`: every flag is found, every slot of a list names bytes that exist.
     pub(super) fn verify_tables(&self) -> Result<(), SnapshotError> {
         for id in self.flag_ids() {
             let check = Place { section: Section::Flags.name(), entry: id.0 as usize };
@@ -440,7 +443,7 @@ impl Snapshot {
         Ok(())
     }
 
-    /// A range of the strings that begins and ends between characters. The strings as a whole are UTF-8.
+    /// Requires that a range of the strings begins and ends between characters. The strings as a whole are UTF-8.
     fn check_text(
         &self,
         check: Place,
@@ -460,7 +463,7 @@ impl Snapshot {
     }
 }
 
-/// Where the entries end that the flags so far refer to, by table.
+/// Ends of the entries that the flags so far refer to, by table.
 #[derive(Default)]
 struct Ends {
     links: u64,
@@ -471,9 +474,9 @@ struct Ends {
 
 impl Place {
     fn slots(self, field: &'static str, slots: u64, probe: u32) -> Result<(), SnapshotError> {
-        if slots.is_power_of_two() && u64::from(probe) <= slots {
-            return Ok(());
+        if !slots.is_power_of_two() {
+            return Err(self.fail(field, slots, "a power of two".into()));
         }
-        Err(self.fail(field, slots, format!("a power of two, at least the probe of {probe}")))
+        self.at_most("longest probe", u64::from(probe), slots.min(u64::from(MAX_PROBE)))
     }
 }

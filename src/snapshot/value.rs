@@ -3,7 +3,7 @@
 use super::format::{CellRecord, tag};
 use super::{Snapshot, VALUE_DEPTH};
 
-/// Where a value stands in its snapshot.
+/// Position of a value in its snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ValueRef {
     pub(crate) cell: u32,
@@ -13,17 +13,17 @@ pub struct ValueRef {
 /// A value, read in place: nothing is copied.
 #[derive(Debug, Clone)]
 pub enum Value<'a> {
-    /// JSON's null; also what stands in for anything that cannot be read.
+    /// JSON's null; also replaces values that cannot be read.
     Null,
     /// A boolean.
     Bool(bool),
-    /// An integer.
+    /// An integer of 64 bits.
     Int(i64),
     /// A finite number that is no integer, or does not fit one.
     Float(f64),
-    /// A string.
+    /// A string, borrowed from the snapshot.
     Text(&'a str),
-    /// A list.
+    /// A list, in order.
     List(ValueList<'a>),
     /// An object, sorted by key.
     Map(ValueMap<'a>),
@@ -49,7 +49,7 @@ impl ValueRef {
 }
 
 impl Snapshot {
-    /// The value at `at`; null where there is none, or where it nests deeper than the format allows.
+    /// The value at `at`; null if there is none, or if it nests deeper than the format allows.
     pub fn value(&self, at: ValueRef) -> Value<'_> {
         let Some(cell) = self.cells.get(at.cell as usize) else { return Value::Null };
         let bits = cell.payload.get();
@@ -64,9 +64,8 @@ impl Snapshot {
         }
     }
 
-    /// The parts that all values together have at most. Opening proves that no part is in two places, but the bytes of a
-    /// shared mapping can change after that, and lists that hold each other's items would be read for ever: whoever
-    /// reads a value stops after so many parts.
+    /// Maximum number of parts of all values together. Opening proves that no part is in two places, but the bytes of a shared mapping
+    /// can change after that, and lists that hold each other's items would be read forever: readers of a value stop after this number.
     pub fn value_parts(&self) -> u32 {
         // `sections` bounds the entries of every table by `u32`.
         self.cells.len() as u32
@@ -76,36 +75,36 @@ impl Snapshot {
         u32::try_from(cell.payload.get()).map_or("", |offset| self.text(offset, cell.count.get()))
     }
 
-    /// No more than the cells that there are from the first child on: a count can change under a shared mapping.
+    /// At most the cells from the first child on: a count can change under a shared mapping.
     fn children(&self, cell: &CellRecord, cells_each: u32, depth: u32) -> ValueList<'_> {
         let next = u32::try_from(cell.payload.get()).unwrap_or(u32::MAX);
         let there = (self.cells.len() as u64).saturating_sub(u64::from(next));
         let count = u64::from(cell.count.get()).min(there / u64::from(cells_each));
-        // At most as many as there are cells, whose numbers are `u32`.
+        // At most the number of cells, which is a `u32`.
         let left = u32::try_from(count * u64::from(cells_each)).unwrap_or(u32::MAX);
         ValueList { snapshot: self, next, left, depth: depth + 1 }
     }
 }
 
 impl ValueList<'_> {
-    /// Items left.
+    /// Number of items left.
     pub fn len(&self) -> usize {
         self.left as usize
     }
 
-    /// No items left.
+    /// True if no items are left.
     pub fn is_empty(&self) -> bool {
         self.left == 0
     }
 }
 
 impl ValueMap<'_> {
-    /// Entries left.
+    /// Number of entries left.
     pub fn len(&self) -> usize {
         self.0.len() / 2
     }
 
-    /// No entries left.
+    /// True if no entries are left.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

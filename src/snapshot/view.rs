@@ -1,5 +1,4 @@
-//! Typed views over the bytes of a snapshot that keep their place without borrowing it, so that a call
-//! finds its tables ready.
+//! Typed views over the bytes of a snapshot that keep their place without borrowing it, so that a call needs no lookup of its tables.
 //!
 //! Every read is checked against the length taken when the snapshot was opened. Records are made of byte
 //! arrays (zerocopy's little-endian integers), so any bytes are a valid record and no address is misaligned.
@@ -25,7 +24,7 @@ unsafe impl<T: Sync> Send for Table<T> {}
 unsafe impl<T: Sync> Sync for Table<T> {}
 
 impl<T: FromBytes + Immutable + KnownLayout + Unaligned> Table<T> {
-    /// As many whole entries as that part of the bytes has room for; none if the part leaves them.
+    /// Views the whole entries that fit that part of the bytes; none if the part exceeds the bytes.
     pub(crate) fn over(bytes: &Arc<Bytes>, part: Range<usize>) -> Table<T> {
         let part = bytes.as_slice().get(part).unwrap_or(&[]);
         Table { first: part.as_ptr().cast(), count: part.len() / size_of::<T>(), _bytes: Arc::clone(bytes) }

@@ -1,6 +1,7 @@
-//! Who changes a store: the person, as far as that can be known, and the account that the process runs as.
+//! The actor of a change: the person, as far as known, and the account that the process runs as.
 
 use super::users::{Account, user_name};
+use crate::text::deceives;
 use rustix::process::geteuid;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -9,15 +10,15 @@ use std::io::IsTerminal;
 use std::os::unix::fs::MetadataExt;
 use std::sync::OnceLock;
 
-/// Who types, as it was known before this process changed its user; none if it did not.
+/// The actor before this process changed its user; unset if it did not.
 static REMEMBERED: OnceLock<Actor> = OnceLock::new();
 
-/// Who makes a change.
+/// Person and account behind a change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Actor {
-    /// The person's name, or the account's where no other is known.
+    /// The person's name, or the account's if no other is known.
     pub user: String,
-    /// The account that the process runs as, where it has another name.
+    /// The account that the process runs as, if it has another name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
     /// The account's number.
@@ -27,15 +28,15 @@ pub struct Actor {
 }
 
 impl Actor {
-    /// Bytes of a name; the rest is cut off.
+    /// Longest name in bytes; the rest is cut off.
     pub const LIMIT: usize = 128;
 
-    /// Of this process, on this machine: `FLAGSTONE_ACTOR`, else `SUDO_USER`, else who signed in, else the account.
+    /// The actor of this process, on this machine: `FLAGSTONE_ACTOR`, else `SUDO_USER`, else the signed-in user, else the account.
     pub fn current() -> Actor {
         Actor::named(None)
     }
 
-    /// As [`current`](Self::current), with a name that was given and goes before all others.
+    /// Like [`current`](Self::current), but a given name takes precedence over all others.
     pub fn named(given: Option<&str>) -> Actor {
         match (REMEMBERED.get(), given.and_then(clean)) {
             (Some(remembered), None) => remembered.clone(),
@@ -47,7 +48,7 @@ impl Actor {
         }
     }
 
-    /// Keeps who types now for the rest of this process, which is about to become the user `account`.
+    /// Keeps the current actor for the rest of this process, which is about to become the user `account`.
     pub fn remember(account: &Account) {
         let before = Actor::found(None);
         let _ = REMEMBERED.set(Actor::new(Some(before.user), account.name.clone(), account.uid));
@@ -85,22 +86,40 @@ impl fmt::Display for Actor {
 
 /// A name on one line, of at most [`Actor::LIMIT`] bytes; none if nothing is left of it.
 fn clean(name: &str) -> Option<String> {
-    let plain = |c: char| if c.is_control() || super::audit::deceives(c) { ' ' } else { c };
+    let plain = |c: char| if deceives(c) { ' ' } else { c };
     let name: String = name.chars().map(plain).collect();
     let mut name = name.split_whitespace().collect::<Vec<_>>().join(" ");
     super::diff::cut(&mut name, Actor::LIMIT);
     (!name.is_empty()).then_some(name)
 }
 
-/// The number of the user who signed in: the kernel keeps it for the audit system, through `su` and `sudo -i`. Where it keeps
-/// none, the terminal belongs to who signed in on it; root's may have been handed over.
+/// Number of the signed-in user: the kernel keeps it for the audit system, through `su` and `sudo -i`. If it keeps none, the owner of the
+/// terminal; root's may have been handed over.
 fn signed_in() -> Option<u32> {
-    let kept = std::fs::read_to_string("/proc/self/loginuid").ok();
-    if let Some(uid) = kept.and_then(|uid| uid.trim().parse().ok()).filter(|uid| *uid != u32::MAX) {
-        return Some(uid);
+    if let Some(uid) = login("/proc/self/loginuid") {
+        let file = |path| std::fs::metadata(path).ok().map(|found| (found.dev(), found.ino()));
+        let (users, users_of_init) = (file("/etc/passwd"), file("/proc/1/root/etc/passwd"));
+        return (!is_foreign(login("/proc/1/loginuid"), users, users_of_init)).then_some(uid);
     }
     let terminal = std::io::stdin().is_terminal().then(|| File::open("/proc/self/fd/0").ok())??;
     terminal.metadata().ok().map(|metadata| metadata.uid()).filter(|uid| *uid != 0)
+}
+
+/// The login user that the kernel keeps for a process; none if there is none.
+fn login(path: &str) -> Option<u32> {
+    let kept = std::fs::read_to_string(path).ok()?;
+    kept.trim().parse().ok().filter(|uid| *uid != u32::MAX)
+}
+
+/// True if the sign-in happened outside of this container, whose users differ: on a machine itself, the first process has no signed-in
+/// user, and all share its list of users. Unreadable files prove nothing.
+fn is_foreign(
+    login_of_init: Option<u32>,
+    users: Option<(u64, u64)>,
+    users_of_init: Option<(u64, u64)>,
+) -> bool {
+    let differ = users.zip(users_of_init).is_some_and(|(users, of_init)| users != of_init);
+    login_of_init.is_some() || differ
 }
 
 #[cfg(test)]
@@ -113,6 +132,16 @@ mod tests {
         assert_eq!(clean("\u{202e}ecila").as_deref(), Some("ecila"));
         assert_eq!(clean(" \n\u{200b}"), None);
         assert_eq!(clean(&"ä".repeat(100)).map(|name| name.len()), Some(128));
+    }
+
+    // In a container the host's user 1000 was given the name of the container's.
+    #[test]
+    fn who_signed_in_outside_of_a_container_has_no_name_in_it() {
+        let (host, image) = (Some((1, 7)), Some((2, 9)));
+        assert!(!is_foreign(None, host, host));
+        assert!(!is_foreign(None, host, None));
+        assert!(is_foreign(None, image, host));
+        assert!(is_foreign(Some(1000), image, image));
     }
 
     #[test]

@@ -12,8 +12,10 @@ use super::error::StoreError;
 use super::head::Head;
 use super::layout::AUDIT;
 use super::modes::Modes;
+use crate::eval::time::format_rfc3339;
 use crate::guard::{Finding, NoticeKind};
 use crate::snapshot::Audited;
+use crate::text::deceives;
 use crate::travel::Origin;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -23,7 +25,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
-/// No line is longer.
+/// Longest line, in bytes.
 pub(super) const LINE_LIMIT: usize = 1 << 20;
 /// The largest trail that is read, in bytes: ten million changes and more.
 const TRAIL_LIMIT: u64 = 16 << 30;
@@ -32,10 +34,10 @@ const DIFFERENCES: usize = 200;
 /// Bytes of JSON written out for one value of a difference.
 const VALUE_LIMIT: usize = 512;
 const REASON_LIMIT: usize = 4_096;
-/// What stands for the hash before the first record.
+/// Stands for the hash before the first record.
 pub(super) const NO_HASH: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
-/// What was done.
+/// Kind of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "they are the command's words")]
@@ -48,6 +50,7 @@ pub enum Action {
     Allow,
     Deny,
     Forget,
+    Delete,
     Rollback,
     Promote,
     Import,
@@ -74,13 +77,13 @@ pub enum Action {
 }
 
 impl Action {
-    /// The change of one flag by a word, published at once.
+    /// True for the change of one flag by a command, published at once.
     pub fn is_edit(self) -> bool {
-        use Action::{Allow, Deny, Disable, Enable, Forget, Rollout};
-        matches!(self, Enable | Disable | Rollout | Allow | Deny | Forget)
+        use Action::{Allow, Delete, Deny, Disable, Enable, Forget, Rollout};
+        matches!(self, Enable | Disable | Rollout | Allow | Deny | Forget | Delete)
     }
 
-    /// A step of a flag's rollout plan, published at once.
+    /// True for a step of a flag's rollout plan, published at once.
     pub fn is_plan(self) -> bool {
         use Action::{
             PlanAbort, PlanAdvance, PlanBack, PlanDone, PlanHold, PlanResume, PlanStage, PlanStart,
@@ -91,7 +94,7 @@ impl Action {
         )
     }
 
-    /// The command's word.
+    /// The name of the command.
     pub fn word(self) -> &'static str {
         match self {
             Action::Init => "init",
@@ -102,6 +105,7 @@ impl Action {
             Action::Allow => "allow",
             Action::Deny => "deny",
             Action::Forget => "forget",
+            Action::Delete => "delete",
             Action::Rollback => "rollback",
             Action::Promote => "promote",
             Action::Import => "import",
@@ -129,22 +133,22 @@ impl Action {
     }
 }
 
-/// How far it came.
+/// State of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// Written before anything is changed. Without a record that names this one, the process died on the way.
+    /// Written before the change. Without a record that refers to this one, the process died on the way.
     Intended,
-    /// Changed.
+    /// The change was made.
     Done,
     /// Given up; nothing was changed.
     Failed,
 }
 
-/// Bytes after the record before that are none: a writer died in the middle of its line.
+/// Bytes after the previous record that form no record: a writer died in the middle of its line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Torn {
-    /// How many.
+    /// Number of bytes.
     pub bytes: u64,
     /// Their SHA-256.
     pub sha256: String,
@@ -155,79 +159,116 @@ pub use crate::merge::PulledField;
 /// One line of the audit trail.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// 1, 2, 3, …
+    /// Number of the record: 1, 2, 3, …
     pub seq: u64,
-    /// RFC 3339.
+    /// Time in RFC 3339.
     pub at: String,
-    /// Who.
+    /// Person and account that made the change.
     pub actor: Actor,
-    /// The store's.
+    /// Environment of the store.
     pub environment: String,
-    /// What.
+    /// Kind of the change.
     pub action: Action,
-    /// How far it came.
+    /// `intended`, `done` or `failed`.
     pub outcome: Outcome,
-    /// The record of the intention.
+    /// Number of the record of the intention.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intention: Option<u64>,
-    /// The flag killed, revived, or changed by a word.
+    /// The flag killed, revived, or changed by a command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flag: Option<String>,
-    /// The stage, counted from 1, that the flag's plan is in after this.
+    /// Stage of the flag's plan after this, counted from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stage: Option<u32>,
-    /// Why.
+    /// Reason given for the change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The generation current before.
     pub from: u64,
     /// The generation current after.
     pub to: u64,
-    /// The content of that one.
+    /// Content of the generation `to`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<String>,
-    /// The generation whose content a rollback brought back.
+    /// Generation whose content a rollback brought back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rolled_back_to: Option<u64>,
-    /// Where flags came from that were promoted or imported.
+    /// Origin of promoted or imported flags.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
     /// The release that a file belongs to, if the publisher named one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release: Option<u64>,
+    /// The path of the file that was published, if the publisher named one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
     /// The commit that a file belongs to, if the publisher named one and it is the newest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<String>,
-    /// What the guard found, where it made the change.
+    /// Finding of the guard, if it made the change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guard: Option<Finding>,
-    /// What the guard tells, where it changed nothing.
+    /// Notice of the guard, if it changed nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notice: Option<NoticeKind>,
-    /// What was written into a file.
+    /// Fields that `pull` wrote into a file.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pulled: Vec<PulledField>,
-    /// Field by field.
+    /// The first differences, field by field.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub differences: Vec<Difference>,
-    /// How many more there are.
+    /// Number of differences left out.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub more_differences: u64,
-    /// Why it failed.
+    /// Error text of a failed change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// What this record closes over.
+    /// Torn bytes between the previous record and this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub torn: Option<Torn>,
     /// Hash of the record before.
     pub prev: String,
 }
 
+impl Record {
+    /// A record with actor, action, time and outcome; `at` is in microseconds since 1970. All else is empty.
+    pub fn new(at: i64, actor: Actor, environment: &str, action: Action, outcome: Outcome) -> Record {
+        Record {
+            seq: 0,
+            at: format_rfc3339(at),
+            actor,
+            environment: environment.to_owned(),
+            action,
+            outcome,
+            intention: None,
+            flag: None,
+            stage: None,
+            reason: None,
+            from: 0,
+            to: 0,
+            content: None,
+            rolled_back_to: None,
+            origin: None,
+            release: None,
+            commit: None,
+            file: None,
+            guard: None,
+            notice: None,
+            pulled: Vec::new(),
+            differences: Vec::new(),
+            more_differences: 0,
+            error: None,
+            torn: None,
+            prev: String::new(),
+        }
+    }
+}
+
 fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
-/// Opens the trail for reading; none where there is none.
+/// Opens the trail for reading; none if it does not exist.
 pub(super) fn open_trail(store: &Folder) -> Result<Option<StoreFile>, StoreError> {
     let Some(opened) = store.open(AUDIT, "open the audit trail", Access::Read)? else { return Ok(None) };
     let length = opened.metadata.len();
@@ -246,18 +287,18 @@ pub(super) struct Audit<'a> {
     tail: Tail,
 }
 
-/// Where an audit trail ends.
+/// The end of an audit trail.
 struct Tail {
     length: u64,
     seq: u64,
     hash: String,
     torn: Option<Torn>,
-    /// The last line is whole but for its newline.
+    /// The last line is a record without its newline.
     unfinished: bool,
 }
 
 impl<'a> Audit<'a> {
-    /// Opens the trail, making it if there is none.
+    /// Opens the trail, or makes it.
     pub(super) fn open(store: &Folder, modes: &Modes, head: &'a Head) -> Result<Audit<'a>, StoreError> {
         let path = store.path().join(AUDIT);
         let failed = |source| StoreError::io("open the audit trail", &path, source);
@@ -276,7 +317,7 @@ impl<'a> Audit<'a> {
     /// Writes a record and waits for the disk. Returns its number and hash.
     pub(super) fn append(self, mut record: Record) -> Result<Audited, StoreError> {
         let (known, _) = self.head.audited();
-        // Where the head knows of more records, the missing ones leave a gap that stays visible.
+        // If the head knows of more records, the missing ones leave a visible gap.
         record.seq = self.tail.seq.max(known) + 1;
         record.prev.clone_from(&self.tail.hash);
         record.torn.clone_from(&self.tail.torn);
@@ -308,7 +349,7 @@ fn record_line(record: &mut Record) -> (String, String) {
     }
     record.more_differences += record.differences.len().saturating_sub(DIFFERENCES) as u64;
     record.differences.truncate(DIFFERENCES);
-    // A word changes few values, none of them long.
+    // A command changes few values, none of them long.
     for difference in
         record.differences.iter_mut().filter(|_| !record.action.is_edit() && !record.action.is_plan())
     {
@@ -327,10 +368,11 @@ fn record_line(record: &mut Record) -> (String, String) {
 
 /// A record's JSON without the closing brace.
 fn body(record: &Record) -> String {
-    // A record holds nothing that JSON cannot: its maps have string keys and its floats were JSON before.
+    // A record always fits JSON: its maps have string keys and its floats were JSON before.
     let json = serde_json::to_string(record).unwrap_or_else(|_| String::from("{}"));
     let mut safe = String::with_capacity(json.len());
     for c in json.strip_suffix('}').unwrap_or(&json).chars() {
+        // JSON escapes characters below U+0020 itself.
         if deceives(c) {
             for unit in c.encode_utf16(&mut [0; 2]) {
                 let _ = write!(safe, "\\u{unit:04x}");
@@ -342,13 +384,6 @@ fn body(record: &Record) -> String {
     safe
 }
 
-/// Characters that change how a terminal or a viewer shows what stands around them. JSON escapes those below
-/// U+0020 itself.
-pub(super) fn deceives(c: char) -> bool {
-    matches!(c, '\u{7f}'..='\u{9f}' | '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-}
-
 pub(super) fn sha256(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(64);
     for byte in Sha256::digest(bytes) {
@@ -357,7 +392,7 @@ pub(super) fn sha256(bytes: &[u8]) -> String {
     text
 }
 
-/// The record that a line holds, and its hash, if the line carries that hash.
+/// Parses a line into a record and its hash, if the hash is right.
 pub(super) fn parse_line(line: &[u8]) -> Option<(Record, String)> {
     let text = std::str::from_utf8(line).ok()?;
     let (body, hash) = text.rsplit_once(",\"hash\":\"")?;
@@ -374,7 +409,7 @@ fn tail(file: &File) -> io::Result<Tail> {
     let from = length.saturating_sub(2 * LINE_LIMIT as u64);
     let mut bytes = vec![0; (length - from) as usize];
     file.read_exact_at(&mut bytes, from)?;
-    // The last record that is one; what stands behind it is none.
+    // Find the last valid record; the bytes behind it are none.
     let mut end = bytes.len();
     loop {
         let start = bytes[..end].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);

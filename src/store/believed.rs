@@ -1,4 +1,4 @@
-//! The users whose counters are believed. Whoever makes them up can have the guard turn a feature off.
+//! The users whose counters are believed. A user who makes them up can have the guard turn a feature off.
 
 use super::Store;
 use super::error::StoreError;
@@ -6,12 +6,12 @@ use super::users::{Account, user_name, user_number};
 use rustix::process::geteuid;
 use serde::{Deserialize, Serialize};
 
-/// How requests of a store are counted.
+/// Settings for counting the requests of a store.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TelemetryConfig {
-    /// The users that PHP runs as: their counters are believed, and no others'. Without it, the members of the readers' group, or the
-    /// system's users where everybody reads the store.
+    /// The users that PHP runs as: only their counters are believed. Absent: the members of the readers' group, or the system's users if
+    /// everybody reads the store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub users: Option<Vec<UserId>>,
 }
@@ -24,12 +24,43 @@ impl TelemetryConfig {
 
 /// A user by number or name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(try_from = "Written", untagged)]
 pub enum UserId {
-    /// By number.
+    /// The number of a user.
     Number(u32),
-    /// By name.
+    /// The name of a user.
     Name(String),
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "expected a user's name, or its number from 0 to 4294967294")]
+enum Written {
+    Number(u32),
+    Name(String),
+}
+
+impl TryFrom<Written> for UserId {
+    type Error = String;
+
+    fn try_from(written: Written) -> Result<UserId, String> {
+        // Names that no user database can hold are a mistake on every machine, not only on this one.
+        let no_name = |name: &str| {
+            name.is_empty()
+                || name.starts_with(['-', '#', '+'])
+                || name.contains(|c: char| c.is_whitespace() || c.is_control() || ":,/".contains(c))
+                || name.parse() == Ok(u32::MAX)
+        };
+        match written {
+            Written::Number(u32::MAX) => {
+                Err(format!("found the number of no user, {}, expected a user", u32::MAX))
+            }
+            Written::Name(name) if no_name(&name) => {
+                Err(format!("found the user {name:?}, expected a name such as \"www-data\", or a number"))
+            }
+            Written::Number(number) => Ok(UserId::Number(number)),
+            Written::Name(name) => Ok(UserId::Name(name)),
+        }
+    }
 }
 
 /// Users below are the system's own: daemons run as such, people do not (`SYS_UID_MAX` of login.defs).
@@ -53,7 +84,7 @@ enum Others {
 }
 
 impl Believed {
-    /// Whether that user's are. Root's, the owner's and this process's user's always are.
+    /// True if that user's counters are believed. Those of root, the owner and this process's user always are.
     pub fn trusts(&self, user: u32) -> bool {
         let other = || match &self.others {
             Others::Listed(users) => users.contains(&user),
@@ -66,21 +97,29 @@ impl Believed {
         user == 0 || user == self.owner || user == self.own || other()
     }
 
-    /// Why that user's are not, and what to type.
-    pub fn refusal(&self, user: u32) -> String {
+    /// True if workers may run as that user: believed users, and the system's. A store that lost its readers' group no longer believes
+    /// its workers.
+    pub fn may_run_workers(&self, user: u32) -> bool {
+        user < SYSTEM_USERS || self.trusts(user)
+    }
+
+    /// Explains why that user's counters are not believed, and what to type. `counting` are users whose counters exist and are believed.
+    pub fn refusal(&self, user: u32, counting: impl Iterator<Item = u32>) -> String {
         let name = user_name(user).unwrap_or_else(|| user.to_string());
         format!(
             "user {name} ({user}) is not one whose counters are believed; if PHP runs as {name}, type, as the store's owner: \
              flagstone config telemetry.users '{}'",
-            self.with(&name)
+            self.with(&name, counting)
         )
     }
 
-    /// The list with that user in it, as JSON.
-    fn with(&self, name: &str) -> String {
-        let listed = match &self.others {
-            Others::Listed(users) => users.as_slice(),
-            Others::Members(_) | Others::System => &[],
+    /// The list with that user added, as JSON. If there was none, all users that count now stay in it.
+    fn with(&self, name: &str, counting: impl Iterator<Item = u32>) -> String {
+        let listed: Vec<u32> = match &self.others {
+            Others::Listed(users) => users.clone(),
+            Others::Members(_) | Others::System => {
+                counting.filter(|user| ![0, self.owner].contains(user)).collect()
+            }
         };
         let mut users: Vec<String> =
             listed.iter().map(|user| user_name(*user).unwrap_or_else(|| user.to_string())).collect();
@@ -115,5 +154,23 @@ impl Store {
             (None, None) => Others::System,
         };
         Ok(Believed { owner: folder.judged().owner, own: geteuid().as_raw(), others, unknown })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_that_names_a_user_takes_nobody_out_of_sight() {
+        // Typed as it was printed, it left out the system's users, who had counted without being named.
+        let said = |others: Others| {
+            let believed = Believed { owner: 999, own: 0, others, unknown: Vec::new() };
+            let text = believed.refusal(64_500, [0, 64_033, 999].into_iter());
+            text.split_once("telemetry.users ").map(|(_, list)| list.to_owned()).unwrap()
+        };
+        assert_eq!(said(Others::System), r#"'["64033","64500"]'"#);
+        assert_eq!(said(Others::Members(7)), r#"'["64033","64500"]'"#);
+        assert_eq!(said(Others::Listed(vec![64_001])), r#"'["64001","64500"]'"#);
     }
 }

@@ -1,88 +1,93 @@
-//! Who changes a store, why, and what came of it.
+//! Actor, reason and result of a change.
 
 use super::actor::Actor;
 use super::diff::Difference;
+use crate::definition::Overlaid;
 use crate::snapshot::ContentId;
 
-/// What goes with every change.
+/// Actor, reason and base of a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
-    /// Who.
+    /// Person and account that make the change.
     pub actor: Actor,
-    /// Why.
+    /// Reason for the audit trail.
     pub reason: Option<String>,
-    /// The generation that the change was prepared on; another one published by now refuses it. 0: none was published.
+    /// Generation that the change was prepared on; it is refused if another one is current. 0: none was published.
     pub base: Option<u64>,
 }
 
 impl Change {
-    /// By whoever runs this process, on whatever is published.
+    /// A change by the user of this process, on any generation.
     pub fn by_me(reason: Option<&str>) -> Change {
         Change { actor: Actor::current(), reason: reason.map(str::to_owned), base: None }
     }
 }
 
-/// How the file of a release is published.
+/// Options for publishing the file of a release.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FileOptions {
-    /// Fields that the file decides, whatever was changed where they run: `FLAG.FIELD`, `FLAG` or `all`.
+    /// Fields taken from the file, overriding changes made at run time: `FLAG.FIELD`, `FLAG` or `all`.
     pub reset: Vec<String>,
-    /// Fields in which what runs stays, the edit in the file being answered: `FLAG.FIELD`, `FLAG` or `all`.
+    /// Fields whose running value stays, so that the edit in the file is settled: `FLAG.FIELD`, `FLAG` or `all`.
     pub settle: Vec<String>,
-    /// Publish all else where the file and what runs are in conflict, and leave the conflicts open.
+    /// Publish everything but the conflicts between the file and what runs, and leave those open.
     pub keep: bool,
-    /// A file that lacks more than half of the flags that run is meant.
+    /// Accept a file that lacks more than half of the running flags.
     pub lossy: bool,
     /// Remove flags that the file does not have and that are off for everybody.
     pub prune: bool,
-    /// The release that the file belongs to. A file of an older release than one that was published turns nothing.
+    /// The release that the file belongs to. A file older than the newest published release changes no switch.
     pub release: Option<Release>,
-    /// That release is the newest from now on, whatever was published before.
+    /// Make that release the newest, whatever was published before.
     pub newest: bool,
+    /// Fields of the file that the overlay of the store's environment replaces.
+    pub overlaid: Overlaid,
+    /// The path of the file, recorded for later readers.
+    pub file: Option<String>,
 }
 
-/// Which release a file belongs to.
+/// Name of the release that a file belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Release {
     /// At least 1; a later release has a higher number.
     Number(u64),
-    /// A commit.
+    /// A git commit.
     Commit {
         /// Its full id.
         id: String,
-        /// The last commit that was published, which it was compared with.
+        /// The last published commit, which this one was compared with.
         last: Option<String>,
-        /// Whether it descends from that, or is that.
+        /// True if it descends from `last`, or is the same.
         descends: bool,
     },
 }
 
-/// What a publish or a rollback did.
+/// Result of a publish or rollback.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Published {
-    /// Now current.
+    /// The current generation.
     pub generation: u64,
-    /// Current before; 0 if none was.
+    /// The generation before; 0 if none was.
     pub previous: u64,
-    /// Of the current snapshot.
+    /// Content of the current generation.
     pub content_id: ContentId,
-    /// The content was published already: no generation was made.
+    /// The content was current already: no generation was made.
     pub unchanged: bool,
-    /// The generation whose content a rollback brought back.
+    /// Generation whose content a rollback brought back.
     pub rolled_back_to: Option<u64>,
-    /// Field by field, against the generation before.
+    /// Differences from the generation before, field by field.
     pub differences: Vec<Difference>,
-    /// The change is made and every worker sees it, but the audit trail or the disk does not have it.
+    /// Set if every worker sees the change, but the audit trail or the disk does not have it.
     pub audit_warning: Option<String>,
 }
 
-/// What a kill, revive, stop or resume did.
+/// Result of a kill, revive, stop or resume.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Switched {
-    /// False: it was so before.
+    /// False if it was so before.
     pub changed: bool,
     /// The generation published at that moment; 0 if none.
     pub generation: u64,
-    /// As in [`Published`].
+    /// See [`Published`].
     pub audit_warning: Option<String>,
 }

@@ -1,7 +1,7 @@
-//! How changes of one store are made: `config.json` beside its head, written by hand or by `flagstone config`.
+//! Settings for changes of one store: `config.json` beside its head, written by hand or by `flagstone config`.
 //!
-//! Workers never read it. Whoever may write it decides which commands run, which files are read and which addresses are
-//! called when somebody changes the store: a file of anybody but root and the process's own user is ignored as a whole.
+//! Workers never read it. Its writer decides which commands run, which files are read and which addresses are called when the store is
+//! changed: a file that does not belong to root or the process's own user is ignored as a whole.
 
 use super::Store;
 use super::believed::TelemetryConfig;
@@ -22,43 +22,43 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// The name under which a file of another user is kept.
+/// Name for a set-aside file of another user.
 pub(super) const ASIDE: &str = "config.json.aside";
-/// No file is longer, in bytes.
+/// Largest file, in bytes.
 const LIMIT: u64 = 1 << 20;
 
 /// The configuration of a store. Every field may be absent.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// A file of companies, one id a line or a JSON array, to tell whom a change reaches.
+    /// A file of companies, one id a line or a JSON array, to find those that a change reaches.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub companies: Option<PathBuf>,
-    /// A change that takes a flag from more than this share of the companies that have it asks first.
+    /// Ask before a change that takes a flag from more than this share of the companies that have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub off_share: Option<Share>,
     /// The other machines with a store for this environment, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub machines: BTreeMap<MachineName, Machine>,
-    /// Who is told of changes, by name.
+    /// Endpoints that are told of changes, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub notify: BTreeMap<MachineName, Endpoint>,
     /// Mebibytes that kept generations may take, the newest ten apart; absent: 256.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retained_mib: Option<u64>,
-    /// How requests are counted.
+    /// Settings for counting requests.
     #[serde(default, skip_serializing_if = "TelemetryConfig::is_empty")]
     pub telemetry: TelemetryConfig,
-    /// Why nothing in the file is used, where it is not root's or this process's user's alone, and what to type.
+    /// The reason why the whole file is ignored (others than root or this process's user control it), and what to type.
     #[serde(skip)]
     pub ignored: Option<String>,
 }
 
 impl Config {
-    /// The share above which a change asks where the file says none: a fifth.
+    /// Default share above which a change asks: a fifth.
     pub const OFF_SHARE: Share = Share(0.2);
 
-    /// Reads a text; `file` is its name in messages, `file:line:column: what was found and expected`.
+    /// Parses a text; `file` is its name in messages, `file:line:column: what was found and expected`.
     ///
     /// # Errors
     ///
@@ -83,7 +83,7 @@ impl Config {
 pub struct Share(f64);
 
 impl Share {
-    /// Out of the number, if it is one.
+    /// The share, if the number is from 0 to 1.
     pub fn new(share: f64) -> Option<Share> {
         (0.0..=1.0).contains(&share).then_some(Share(share))
     }
@@ -117,13 +117,13 @@ impl<'de> Deserialize<'de> for Share {
 
 const SHARE: &str = "a share from 0 to 1, such as 0.2 for a fifth";
 
-/// What a machine is called: 1 to 64 letters, digits, `.`, `_` and `-`.
+/// Name of a machine: 1 to 64 letters, digits, `.`, `_` and `-`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub struct MachineName(String);
 
 impl MachineName {
-    /// As text.
+    /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -143,19 +143,19 @@ impl TryFrom<String> for MachineName {
     }
 }
 
-/// How a change gets to another machine.
+/// Command that carries a change to another machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Written")]
 pub struct Machine {
-    /// The command, its arguments one by one; the word and what goes with it are added. No shell takes part in it.
+    /// The command, one argument each; the subcommand and its arguments are appended. No shell is involved.
     pub run: Vec<String>,
-    /// How long it may take, in seconds.
+    /// Longest run time, in seconds.
     #[serde(skip_serializing_if = "is_default")]
     pub timeout: u64,
 }
 
 impl Machine {
-    /// How long it may take where nothing is said, in seconds: the other store's lock is waited for ten.
+    /// Default run time in seconds: the other store's lock is waited for ten.
     pub const TIMEOUT: u64 = 15;
 }
 
@@ -199,7 +199,7 @@ impl TryFrom<Written> for Machine {
     }
 }
 
-/// The configuration of the store in that folder.
+/// Reads the configuration of the store in that folder.
 pub(super) fn config_of(folder: &Folder) -> Result<Config, StoreError> {
     let path = folder.path().join(CONFIG);
     let Some(opened) = open(folder)? else { return Ok(Config::default()) };
@@ -212,17 +212,17 @@ pub(super) fn config_of(folder: &Folder) -> Result<Config, StoreError> {
 }
 
 impl Store {
-    /// The configuration; the default where there is no file. Where neither root nor this process's user owns the file, or others
-    /// can write it, the default as well, and [`Config::ignored`] says so.
+    /// The configuration; the default if there is no file. If neither root nor this process's user owns the file, or others can write it,
+    /// the default as well, and [`Config::ignored`] says so.
     ///
     /// # Errors
     ///
-    /// When it cannot be read, or something in it is not as it should be.
+    /// When it cannot be read, or is not valid.
     pub fn config(&self) -> Result<Config, StoreError> {
         config_of(&self.folder()?)
     }
 
-    /// The configuration's text, and what tells that it was replaced; none where there is no file.
+    /// The text of the configuration, to detect that it was replaced; none if there is no file.
     ///
     /// # Errors
     ///
@@ -231,11 +231,11 @@ impl Store {
         config_text(&self.folder()?)
     }
 
-    /// Replaces the configuration by that text, if it was `before` until now.
+    /// Replaces the configuration by that text, if it still is `before`.
     ///
     /// # Errors
     ///
-    /// When the text is not sound, the file was changed meanwhile, or it cannot be written. It is as it was then.
+    /// When the text is not valid, the file was changed meanwhile, or it cannot be written. The file stays as it was.
     pub fn write_config(&self, before: Option<&[u8]>, text: &[u8]) -> Result<(), StoreError> {
         let path = self.directory.join(CONFIG);
         Config::parse(&printable(&path), text).map_err(StoreError::Refused)?;
@@ -268,7 +268,8 @@ fn read(opened: &StoreFile, path: &Path) -> Result<Vec<u8>, StoreError> {
     })
 }
 
-/// Why that user uses nothing in the file of a store of user `store`; none where it is root's or the user's own, and nobody else can write it.
+/// The reason why that user ignores the file, in a store of user `store`; none if it belongs to root or the user, and only its owner can
+/// write it.
 fn ignored(path: &Path, metadata: &Metadata, store: u32, user: u32) -> Option<String> {
     let (owner, name) = (metadata.uid(), printable(path));
     if metadata.mode() & 0o022 != 0 {
@@ -286,15 +287,15 @@ fn ignored(path: &Path, metadata: &Metadata, store: u32, user: u32) -> Option<St
             "nothing in {name} is used by user {user}: it is for its owner, user {owner}. Type this as root or that user"
         ));
     }
-    // To give it to root would be to have root run what another user named.
+    // Giving it to root would make root run what another user named.
     let aside = path.with_file_name(ASIDE);
-    let remedy = remedy_for(format!("mv {} {}", shell(path), shell(&aside)), store, user);
+    let remedy = remedy_for(format!("mv -T {} {}", shell(path), shell(&aside)), store, user);
     Some(format!(
         "nothing in {name} is used, since it belongs to user {owner}, expected root or user {user}. {remedy}; read it before you write any of it anew"
     ))
 }
 
-/// A problem as serde tells it, with the nearest key for one that is unknown.
+/// Explains a problem of serde, with the nearest key for an unknown one.
 fn explained(problem: &str) -> String {
     let quoted = |text: &str| text.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
     if problem.starts_with("unknown field") {

@@ -1,12 +1,12 @@
-//! What differs between two sets of definitions, field by field.
+//! Differences between two sets of definitions, field by field.
 //!
-//! What a store keeps with a flag of what its file said is no difference.
+//! The last values of the file, which a store keeps with each flag, are no difference.
 //!
-//! Canonical JSON of equal things is equal, byte for byte: what did not change is passed over as text, without
-//! being read. Long lists are compared in one pass over both, and told as numbers and the first few.
+//! Canonical JSON of equal things is equal, byte for byte: unchanged parts are skipped as text, without being parsed. Long lists are
+//! compared in one pass over both, and reported as numbers and the first few.
 
 pub use crate::definition::ListDifference;
-use crate::definition::{Companies, CompanyId, Definitions};
+use crate::definition::{Companies, CompanyId, Definitions, is_answering};
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -14,12 +14,12 @@ use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-/// Lists up to this length are shown whole.
+/// Longest list that is shown whole.
 const SHORT: usize = 20;
-/// Of a list, so many additions and removals are shown.
+/// Additions and removals shown of a list.
 pub(super) const FIRST: usize = 10;
 
-/// What a store keeps with a flag.
+/// Field with the state that a store keeps with a flag.
 const STATE: &str = "state";
 
 type Fields<'a> = BTreeMap<String, &'a RawValue>;
@@ -30,20 +30,25 @@ pub struct Difference {
     /// The flag it belongs to; none for a segment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flag: Option<String>,
-    /// Where it is in the definitions, as a JSON pointer.
+    /// Place in the definitions, as a JSON pointer.
     pub pointer: String,
-    /// None: it was not there. A list of more than 20 companies is told as `{"count": N}`.
+    /// None: it did not exist. A list of more than 20 companies is shown as `{"count": N}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Value>,
-    /// None: it is gone.
+    /// None: it was removed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<Value>,
-    /// For a list whose order means nothing.
+    /// Additions and removals, for a list without order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub list: Option<ListDifference>,
 }
 
 impl Difference {
+    /// True if answers of its flag depend on this field.
+    pub(crate) fn is_answering(&self) -> bool {
+        self.flag.is_some() && is_answering(self.pointer.split('/').nth(3).unwrap_or(""))
+    }
+
     /// Replaces values of more than `limit` bytes of JSON by a remark.
     pub(super) fn shorten(&mut self, limit: usize) {
         for value in [&mut self.before, &mut self.after].into_iter().flatten() {
@@ -70,12 +75,12 @@ pub(super) fn cut(text: &mut String, limit: usize) {
     }
 }
 
-/// What differs between `a` and `b`, sorted by flag; segments last.
+/// Differences from `a` to `b`, sorted by flag; segments last.
 pub fn diff(a: &Definitions, b: &Definitions) -> Vec<Difference> {
     diff_canonical(&a.to_canonical_json(), &b.to_canonical_json(), FIRST).unwrap_or_default()
 }
 
-/// The same for two canonical texts, and the `first` of a list's additions and removals.
+/// Like [`diff`] for two canonical texts, with the `first` additions and removals of each list.
 pub(super) fn diff_canonical(a: &[u8], b: &[u8], first: usize) -> Result<Vec<Difference>, serde_json::Error> {
     #[derive(Deserialize)]
     struct Document<'a> {
@@ -84,7 +89,8 @@ pub(super) fn diff_canonical(a: &[u8], b: &[u8], first: usize) -> Result<Vec<Dif
         #[serde(borrow, default)]
         segments: Fields<'a>,
     }
-    let (a, b) = (serde_json::from_slice::<Document>(a)?, serde_json::from_slice::<Document>(b)?);
+    let (mut a, b) = (serde_json::from_slice::<Document>(a)?, serde_json::from_slice::<Document>(b)?);
+    renamed(&mut a.flags, &b.flags)?;
     let mut found = Vec::new();
     for (key, before, after) in changed(&a.flags, &b.flags) {
         let pointer = format!("/flags/{}", escaped(key));
@@ -101,7 +107,30 @@ pub(super) fn diff_canonical(a: &[u8], b: &[u8], first: usize) -> Result<Vec<Dif
     Ok(found)
 }
 
-/// The flags of which only what a store keeps of their file differs.
+/// Renames the flags in `before` to their later keys.
+fn renamed<'a>(before: &mut Fields<'a>, after: &Fields<'_>) -> Result<(), serde_json::Error> {
+    #[derive(Deserialize)]
+    struct Named {
+        #[serde(default)]
+        was: Option<String>,
+    }
+    for (key, flag) in after {
+        // Most have none, and parsing them is slow.
+        if before.contains_key(key) || !flag.get().contains("\"was\":") {
+            continue;
+        }
+        let Some(was) = serde_json::from_str::<Named>(flag.get())?.was else { continue };
+        if after.contains_key(&was) {
+            continue;
+        }
+        if let Some(flag) = before.remove(&was) {
+            before.insert(key.clone(), flag);
+        }
+    }
+    Ok(())
+}
+
+/// The flags that differ only in the file's last values.
 pub(super) fn moved_bases(a: &[u8], b: &[u8]) -> Result<Vec<Difference>, serde_json::Error> {
     #[derive(Deserialize)]
     struct Document<'a> {
@@ -221,7 +250,7 @@ impl Walk<'_> {
     }
 }
 
-/// A flag, its companies read and its other fields as text.
+/// A flag with its companies parsed and its other fields as text.
 struct Parts<'a> {
     companies: Companies,
     others: Fields<'a>,
@@ -249,13 +278,13 @@ fn parts(raw: &RawValue) -> Result<Parts<'_>, serde_json::Error> {
         }
     }
     let mut parts = serde_json::Deserializer::from_str(raw.get()).deserialize_map(Visit)?;
-    // They are sorted already in definitions that went through `check`.
+    // Definitions that went through `check` are sorted already.
     parts.companies.allow.sort();
     parts.companies.deny.sort();
     Ok(parts)
 }
 
-/// What a store keeps with a flag, but for what the file said of it: that is in the file's own history, and changes no answer.
+/// The state of a flag without the file's last values: those are in the file's own history, and change no answer.
 fn state(raw: &RawValue) -> Option<Value> {
     let mut state = value(raw).ok()?;
     let members = state.as_object_mut()?;
@@ -263,10 +292,10 @@ fn state(raw: &RawValue) -> Option<Value> {
     (!members.is_empty()).then_some(state)
 }
 
-/// A whole flag, its long lists of companies as numbers.
+/// A whole flag, with long lists of companies as numbers.
 fn summary(raw: Option<&RawValue>) -> Result<Option<Value>, serde_json::Error> {
     let Some(raw) = raw else { return Ok(None) };
-    // The usual flag: no list in so short a text is long.
+    // The usual flag: a text this short holds no long list.
     if raw.get().len() <= 2 * SHORT && !raw.get().contains(STATE) {
         return value(raw).map(Some);
     }

@@ -1,8 +1,8 @@
-//! A store's files, each reached below the descriptor of the directory that was judged.
+//! A store's files, each opened below the descriptor of the judged directory.
 //!
-//! The only way from a store's path to what lies in it. No symbolic link is followed, nothing but plain files and folders is
-//! opened, everything is judged by its own descriptor before it is read, written, or given another owner or mode. So whoever
-//! can write the directory cannot lead a process out of it, whenever they exchange what.
+//! This is the only way from a store's path to its files. No symbolic link is followed, only plain files and folders are opened, and each
+//! is judged by its own descriptor before it is read, written, or given another owner or mode. So a user who can write the directory
+//! cannot lead a process out of it by exchanging files at any moment.
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
@@ -21,7 +21,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// What a file is opened for.
+/// Mode in which a file is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
     Read,
@@ -36,14 +36,13 @@ pub(crate) enum Access {
 pub(crate) struct StoreFile {
     pub(crate) file: File,
     pub(crate) metadata: Metadata,
-    /// A group can write it.
     pub(crate) group_writable: bool,
 }
 
 /// The directory of a store, or a folder in it, open and judged.
 #[derive(Debug)]
 pub(crate) struct Folder {
-    /// For passing through; a listing and a sync open it once more.
+    /// Only for passing through; a listing and a sync open it once more.
     directory: File,
     path: PathBuf,
     owner: u32,
@@ -78,7 +77,7 @@ impl Folder {
         })
     }
 
-    /// Opens and judges a folder; none where there is nothing of that name.
+    /// Opens and judges a folder; none if the name does not exist.
     pub(crate) fn folder(&self, name: &str) -> Result<Option<Folder>, StoreError> {
         let path = self.path.join(name);
         let failed = |source| StoreError::io("open the directory", &path, source);
@@ -103,37 +102,39 @@ impl Folder {
         }))
     }
 
-    /// As [`folder`](Self::folder), where one is expected.
+    /// Like [`folder`](Self::folder), but an error if it does not exist.
     pub(crate) fn expect_folder(&self, name: &str) -> Result<Folder, StoreError> {
         self.folder(name)?.ok_or_else(|| {
-            StoreError::io("open the directory", &self.path.join(name), io::ErrorKind::NotFound.into())
+            StoreError::io(
+                "open the store's directory",
+                &self.path.join(name),
+                io::ErrorKind::NotFound.into(),
+            )
         })
     }
 
-    /// Canonical, as the store's is.
+    /// The canonical path.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The judgement of the store.
     pub(crate) fn judged(&self) -> &Judged {
         &self.judged
     }
 
-    /// A group can write the store, the way to it, or this folder.
+    /// True if a group can write the store, the way to it, or this folder.
     pub(crate) fn is_exposed(&self) -> bool {
         self.group_writable || self.judged.trust != Trust::Trusted
     }
 
-    /// Goes on as with a store that a group could write earlier.
+    /// Treats the store as one that a group could write earlier.
     pub(crate) fn expose(&mut self, warning: &str) {
         if self.judged.trust == Trust::Trusted {
             self.judged.trust = Trust::Warned(warning.to_owned());
         }
     }
 
-    /// Opens and judges a plain file, without waiting for anybody; none where there is nothing of that name. `what` is for
-    /// messages: "open the head".
+    /// Opens and judges a plain file without waiting; none if the name does not exist. `what` is for messages: "open the head".
     pub(crate) fn open(
         &self,
         name: &str,
@@ -142,25 +143,35 @@ impl Folder {
     ) -> Result<Option<StoreFile>, StoreError> {
         let path = self.path.join(name);
         let failed = |source| StoreError::io(what, &path, source);
-        // A device or a pipe may do something when it is opened.
-        match statat(&self.directory, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(found) => plain(FileType::from_raw_mode(found.st_mode)).map_err(failed)?,
+        // Opening a device or a pipe may have effects.
+        let found = match statat(&self.directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(found) => found,
             Err(Errno::NOENT) => return Ok(None),
             Err(error) => return Err(failed(error.into())),
-        }
+        };
+        plain(FileType::from_raw_mode(found.st_mode)).map_err(failed)?;
         let mode = match access {
             Access::Read => OFlags::RDONLY,
             #[cfg(feature = "publisher")]
             Access::Write => OFlags::RDWR,
-            // As a file that was given `chattr +a` wants to be opened.
+            // Files with `chattr +a` can be opened only like this.
             #[cfg(feature = "publisher")]
             Access::Append => OFlags::RDWR | OFlags::APPEND,
         };
         let flags = mode | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let file = match openat(&self.directory, name, flags, Mode::empty()) {
-            Ok(file) => above_standard(File::from(file)).map_err(failed)?,
-            Err(Errno::NOENT) => return Ok(None),
-            Err(error) => return Err(failed(error.into())),
+        let open = || openat(&self.directory, name, flags, Mode::empty());
+        // Wait only for files of root, this user or the owner. Workers never wait.
+        #[cfg(feature = "publisher")]
+        let opened = match [0, self.user, self.judged.owner].contains(&found.st_uid) {
+            true => super::lease::open(found.st_ino, open),
+            false => open().map(File::from).map_err(io::Error::from),
+        };
+        #[cfg(not(feature = "publisher"))]
+        let opened = open().map(File::from).map_err(io::Error::from);
+        let file = match opened {
+            Ok(file) => above_standard(file).map_err(failed)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed(error)),
         };
         let metadata = file.metadata().map_err(failed)?;
         plain(FileType::from_raw_mode(metadata.mode())).map_err(failed)?;
@@ -171,7 +182,7 @@ impl Folder {
         Ok(Some(StoreFile { file, metadata, group_writable }))
     }
 
-    /// A file of several names may be somebody else's, put here to be written by this process.
+    /// Refuses a file with several names if another user could have put it here to be written by this process.
     fn refuse_links(&self, path: &Path, metadata: &Metadata) -> Result<(), StoreError> {
         let mine = [0, self.user].contains(&self.owner) && !self.is_exposed();
         if mine || metadata.nlink() <= 1 {
@@ -184,7 +195,7 @@ impl Folder {
         Err(StoreError::Mismatch { path: path.to_owned(), problem })
     }
 
-    /// Which directory it is.
+    /// Device and inode of the directory.
     #[cfg(feature = "publisher")]
     pub(super) fn id(&self) -> io::Result<FileId> {
         Ok(FileId::of(&self.directory.metadata()?))
@@ -219,12 +230,16 @@ mod change {
     use std::os::unix::fs::MetadataExt;
 
     impl Folder {
-        /// The permissions of the store, as its directory shows them.
+        /// Permissions of the store, derived from its directory.
         pub(in crate::store) fn modes(&self) -> io::Result<Modes> {
             Ok(Modes::of(&self.directory.metadata()?))
         }
 
-        /// Judges a file or folder without opening it; its metadata, and whether a group can write it. None where there is nothing.
+        pub(in crate::store) fn mode(&self) -> io::Result<u32> {
+            Ok(self.directory.metadata()?.mode())
+        }
+
+        /// Judges a file or folder without opening it. Returns its metadata, and whether a group can write it; none if it does not exist.
         pub(in crate::store) fn look(&self, name: &str) -> Result<Option<(Metadata, bool)>, StoreError> {
             let path = self.path.join(name);
             let failed = |source| StoreError::io("look at", &path, source);
@@ -240,7 +255,7 @@ mod change {
             Ok(Some((found, group_writable)))
         }
 
-        /// Whether there is anything of that name, a broken link included.
+        /// True if the name exists, even as a broken link.
         pub(in crate::store) fn exists(&self, name: &str) -> io::Result<bool> {
             match statat(&self.directory, name, AtFlags::SYMLINK_NOFOLLOW) {
                 Ok(_) => Ok(true),
@@ -249,7 +264,7 @@ mod change {
             }
         }
 
-        /// Opens a folder, after making it with that mode where there is none.
+        /// Opens a folder; makes it with that mode if it does not exist.
         pub(in crate::store) fn make_folder(
             &self,
             name: &str,
@@ -266,7 +281,7 @@ mod change {
                 Err(error) => return Err(failed(error.into())),
             };
             let folder = self.expect_folder(name)?;
-            // Somebody else may have made another in the meantime: that one keeps what it has.
+            // Another process may have made it in the meantime: its folder keeps its permissions.
             if made && folder.owner == self.user {
                 modes.apply(&folder.directory, mode).map_err(failed)?;
             }
@@ -298,13 +313,13 @@ mod change {
             self.path.file_name().and_then(OsStr::to_str).unwrap_or_default()
         }
 
-        /// Makes a file that was not there, which nobody else reads yet.
+        /// Makes a new file, which no other user can read yet.
         pub(in crate::store) fn create(&self, name: &str) -> io::Result<File> {
             let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             Ok(File::from(openat(&self.directory, name, flags, Mode::RUSR | Mode::WUSR)?))
         }
 
-        /// Gives a file another name, in place of what had it.
+        /// Renames a file, replacing any that has the new name.
         pub(in crate::store) fn rename(&self, from: &str, to: &str) -> io::Result<()> {
             Ok(renameat(&self.directory, from, &self.directory, to)?)
         }
@@ -314,7 +329,7 @@ mod change {
             Ok(unlinkat(&self.directory, name, AtFlags::empty())?)
         }
 
-        /// What lies in it.
+        /// Names of its files and folders.
         pub(in crate::store) fn names(&self) -> io::Result<Vec<OsString>> {
             let mut names = Vec::new();
             for entry in Dir::read_from(self.readable()?)? {
@@ -338,19 +353,19 @@ mod change {
     }
 
     impl StoreFile {
-        /// Reads all of it, at most `limit` bytes.
+        /// Reads the whole file; an error above `limit` bytes.
         pub(in crate::store) fn read(&self, limit: u64) -> io::Result<Vec<u8>> {
             read_bounded(&self.file, limit)
         }
     }
 
-    /// Reads a file from where it stands to its end, which is an error where that is further than `limit` bytes.
+    /// Reads a file from its position to the end; an error above `limit` bytes.
     pub(in crate::store) fn read_bounded(file: &File, limit: u64) -> io::Result<Vec<u8>> {
         let longer = || {
             let message = format!("found more than {limit} bytes, expected at most that");
             io::Error::new(io::ErrorKind::FileTooLarge, message)
         };
-        // A file of holes costs nothing on the disk, and memory here.
+        // A sparse file is free on the disk, but not in memory.
         if file.metadata()?.len() > limit {
             return Err(longer());
         }

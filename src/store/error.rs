@@ -1,26 +1,29 @@
-//! Why a store could not be opened, read or changed.
+//! Errors of opening, reading and changing a store.
 
 use super::trust::{printable, shell};
 use crate::snapshot::SnapshotError;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// What went wrong with a store. Its text says where, what was found, what was expected and what to do.
-/// Where a change failed with an error, nothing was changed.
+/// `what` of an error that found no store.
+pub(super) const OPEN_STORE: &str = "open the directory";
+
+/// An error of a store. Its text says where, what was found, what was expected and what to do. If a change failed with an error, nothing
+/// was changed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// Something of the operating system.
-    #[error("cannot {what} {}: {source}{}", printable(path), hint(source))]
+    /// An error of the operating system.
+    #[error("cannot {what} {}: {source}{}", printable(path), hint(what, path, source))]
     Io {
-        /// What was tried.
+        /// The failed action, such as "open the head".
         what: &'static str,
-        /// On what.
+        /// The file or directory acted on.
         path: PathBuf,
-        /// What the operating system said.
+        /// Error of the operating system.
         source: io::Error,
     },
-    /// No head there.
+    /// The directory has no head.
     #[error(
         "{} is not a store: it has no head; make one with `flagstone init {} --environment NAME`",
         printable(path),
@@ -30,41 +33,41 @@ pub enum StoreError {
         /// The directory.
         path: PathBuf,
     },
-    /// Others could change it.
+    /// Other users could change it.
     #[error("{} is not trusted: {reasons}. {remedy}", printable(path))]
     Untrusted {
         /// The directory or file.
         path: PathBuf,
-        /// What is wrong with which part of the path.
+        /// Faults, each with the part of the path.
         reasons: String,
         /// A sentence that says what this user can type, and what to ask root for.
         remedy: String,
     },
-    /// The head is not one.
+    /// The head is not valid.
     #[error("{}: {problem}; restore it from a backup (docs/operations.md)", printable(path))]
     Head {
-        /// The head.
+        /// Path of the head.
         path: PathBuf,
-        /// What was found and expected.
+        /// The values found and expected.
         problem: String,
     },
-    /// A snapshot is not good.
+    /// A snapshot is not valid.
     #[error("{}: {source}", printable(path))]
     Snapshot {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Fault of the snapshot.
         source: SnapshotError,
     },
-    /// A snapshot is good, but not the one that belongs there.
+    /// A file is not the one that belongs there.
     #[error("{}: {problem}", printable(path))]
     Mismatch {
         /// The file.
         path: PathBuf,
-        /// What was found and expected.
+        /// The values found and expected.
         problem: String,
     },
-    /// Somebody else is changing the store.
+    /// Another process is changing the store.
     #[error(
         "the store {} is being changed by {holder}; nothing was changed. Wait for that to end and try again{}. `kill` and \
          `stop-all` wait for no publish",
@@ -72,11 +75,11 @@ pub enum StoreError {
         process.map(|id| format!(", or end it if it hangs: kill -9 {id}")).unwrap_or_default()
     )]
     Busy {
-        /// The directory.
+        /// Directory of the store.
         path: PathBuf,
-        /// Who, as far as known.
+        /// The holder of the lock, as far as known.
         holder: String,
-        /// The process that holds the lock, where the kernel tells.
+        /// The process that holds the lock, if the kernel tells.
         process: Option<u32>,
     },
     /// The change was prepared against another generation.
@@ -85,34 +88,40 @@ pub enum StoreError {
              Look at what changed with `flagstone diff {base} {current}`, then publish on base {current}"
     )]
     Stale {
-        /// What the change names.
+        /// The generation that the change names.
         base: u64,
-        /// What is published.
+        /// The published generation.
         current: u64,
     },
-    /// A publish or rollback came to an end before the head moved.
+    /// A publish or rollback ended before the head moved.
     #[error("{source}; nothing was changed, generation {current} stays")]
     Unchanged {
-        /// What happened.
+        /// Cause of the end.
         source: Box<StoreError>,
-        /// What is published.
+        /// The published generation, which stays.
         current: u64,
     },
-    /// A file and what runs do not go together as told.
+    /// A change ended before it began.
+    #[error("{}", untouched(source))]
+    Untouched {
+        /// Cause of the end.
+        source: Box<StoreError>,
+    },
+    /// A file cannot be merged into what runs with these options.
     #[cfg(feature = "publisher")]
     #[error("{source}; nothing was changed")]
     Merge {
-        /// Why.
+        /// Cause of the refusal.
         source: crate::merge::MergeError,
     },
-    /// The file and somebody where the flags run changed the same fields to different values.
+    /// The file and a change at run time set the same fields to different values.
     #[cfg(feature = "publisher")]
     #[error(
         "{}; nothing was changed. Say --reset for the file's value, --settle for the one that runs, --keep to publish all else",
         conflicts.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
     )]
     Conflict {
-        /// The fields.
+        /// The conflicting fields.
         conflicts: Vec<crate::merge::Conflict>,
     },
     /// The request cannot be carried out as it stands; says why and what to do.
@@ -125,15 +134,35 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Marks an error from before the change: its text says that nothing was changed.
+    #[cfg(feature = "publisher")]
+    pub(super) fn before_change(self) -> StoreError {
+        StoreError::Untouched { source: Box::new(self) }
+    }
+
     pub(crate) fn io(what: &'static str, path: &Path, source: io::Error) -> StoreError {
         StoreError::Io { what, path: path.to_owned(), source }
     }
 
-    /// Whether the answer is no, rather than that it could not be found out: a stale base, a request that
-    /// cannot be carried out, a path that is not trusted.
+    /// True if this process lacked resources (memory, descriptors) to read a file; false for faults of the file.
+    pub(crate) fn is_of_this_process(&self) -> bool {
+        let source = match self {
+            StoreError::Io { source, .. }
+            | StoreError::Snapshot { source: SnapshotError::Io(source), .. } => source,
+            _ => return false,
+        };
+        // EMFILE and ENFILE have no kind of their own.
+        matches!(
+            source.kind(),
+            io::ErrorKind::OutOfMemory | io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock
+        ) || matches!(source.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::EPERM))
+    }
+
+    /// True if the answer is a definite no, rather than unknown: a stale base, a request that cannot be carried out, a path that is not
+    /// trusted.
     pub fn is_refusal(&self) -> bool {
         match self {
-            StoreError::Unchanged { source, .. } => source.is_refusal(),
+            StoreError::Unchanged { source, .. } | StoreError::Untouched { source } => source.is_refusal(),
             #[cfg(feature = "publisher")]
             StoreError::Merge { .. } | StoreError::Conflict { .. } => true,
             _ => matches!(
@@ -143,33 +172,78 @@ impl StoreError {
         }
     }
 
-    /// Whether the base named is no longer the generation published.
+    /// True if the named base is no longer the published generation.
     pub fn is_stale(&self) -> bool {
         matches!(self, StoreError::Stale { .. })
     }
 
-    /// Whether the operating system does not let this process write there, now or later.
+    /// True if the operating system permanently denies this process writing there.
     pub fn is_denied(&self) -> bool {
         let denied =
             |kind| matches!(kind, io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem);
-        matches!(self, StoreError::Io { source, .. } if denied(source.kind()))
+        match self {
+            StoreError::Io { source, .. } => denied(source.kind()),
+            StoreError::Untouched { source } => source.is_denied(),
+            _ => false,
+        }
     }
 
-    /// Whether somebody else holds the lock.
+    /// True if another process holds the lock.
     pub fn is_busy(&self) -> bool {
-        matches!(self, StoreError::Busy { .. })
+        match self {
+            StoreError::Untouched { source } => source.is_busy(),
+            _ => matches!(self, StoreError::Busy { .. }),
+        }
     }
 }
 
-fn hint(error: &io::Error) -> &'static str {
-    match error.kind() {
+/// The error's text with "nothing was changed" where the problem ends and the way out begins.
+fn untouched(error: &StoreError) -> String {
+    let text = error.to_string();
+    if text.contains("nothing was changed") {
+        return text;
+    }
+    match error {
+        StoreError::Io { what, path, source } => {
+            format!(
+                "cannot {what} {}: {source}; nothing was changed{}",
+                printable(path),
+                hint(what, path, source)
+            )
+        }
+        StoreError::Untrusted { path, reasons, remedy } => {
+            format!("{} is not trusted: {reasons}; nothing was changed. {remedy}", printable(path))
+        }
+        StoreError::Head { path, problem } => format!(
+            "{}: {problem}; nothing was changed; restore it from a backup (docs/operations.md)",
+            printable(path)
+        ),
+        _ => format!("{text}; nothing was changed"),
+    }
+}
+
+fn hint(what: &str, path: &Path, error: &io::Error) -> String {
+    let hint = match error.kind() {
+        io::ErrorKind::NotFound if what == OPEN_STORE => {
+            return format!("; make one with `flagstone init {} --environment NAME`", shell(path));
+        }
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             ". Make room on that file system; flags can be killed meanwhile, which needs none"
         }
         io::ErrorKind::ReadOnlyFilesystem => ". A store can be changed only where it can be written",
+        io::ErrorKind::PermissionDenied
+            if error.raw_os_error() == Some(rustix::io::Errno::PERM.raw_os_error()) =>
+        {
+            return format!(
+                ". Run it as the store's owner: sudo -u OWNER flagstone …; where the owner is refused, too, see whether it is immutable or \
+                 append-only: lsattr -d {}",
+                shell(path)
+            );
+        }
         io::ErrorKind::PermissionDenied => {
             ". Run it as the store's owner: sudo -u OWNER flagstone …; who only reads has to be in the group of the store's readers, if it has one"
         }
         _ => "",
-    }
+    };
+    hint.to_owned()
 }

@@ -1,70 +1,93 @@
-//! What the guard does to a store. It takes back and holds; it gives nobody anything, and undoes nothing.
+//! Actions of the guard on a store. It takes features away and holds plans; it never turns a flag on for anyone, and undoes nothing.
 
 use super::Store;
 use super::audit::{Action, Outcome};
 use super::change::Change;
+use super::diff::{Difference, diff};
 use super::directory::Access;
 use super::error::StoreError;
-use super::open::head_file;
+use super::layout::HEAD;
+use super::open::{FileId, head_file};
 use super::post::{Place, Post};
 use super::publish::Made;
-use crate::definition::{Flag, Held, Soak, is_answering};
+use super::settled::Settled;
+use crate::definition::{Definitions, Flag, Held, Soak};
 use crate::eval::time::{format_rfc3339, parse_rfc3339};
 use crate::guard::{self, Finding, Memory, NoticeKind, Policy};
 use crate::plan::{self, Step, Verdict};
+use crate::why::in_order;
+use rustix::fs::{AtFlags, CWD, IFlags, accessat, ioctl_getflags};
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 
-/// No file of what a guard knows is longer, in bytes.
+/// Largest file of a guard's memory, in bytes.
 const LIMIT: u64 = 64 << 20;
-/// What a guard said longer ago than that, in microseconds, is not its word any more: it writes three times as often.
+/// Age in microseconds at which a guard's last word expires; it writes three times as often.
 const FRESH: u64 = 180_000_000;
-/// For so long, in microseconds, plans wait for a guard that ended without being told to.
+/// Microseconds that plans wait for a guard that ended without being told to.
 const EXPECTED: u64 = 86_400_000_000;
-/// For so long, in microseconds, a guard watches before it lets a plan enter a stage; for less where the stage's soak is.
+/// Microseconds that a guard watches before a plan may enter a stage; fewer if the stage's soak is shorter.
 const FIRST_WATCH: i64 = 60_000_000;
 
-/// The one guard of a store, until dropped; the kernel lets go of it when it dies.
+/// The role of a store's only guard, until dropped; the kernel releases it if the process dies.
 #[derive(Debug)]
 pub struct Guarding(Post);
 
-/// What the guard says of the flags of a store at one moment.
+/// The head of a store, held open so that no other file gets its inode: a restore puts another head in its place.
+#[derive(Debug)]
+pub struct HeldHead(File);
+
+/// Verdicts of the guard on the flags of a store, at one moment.
 #[derive(Debug, Clone)]
 pub enum Verdicts {
-    /// There is no guard, and nobody was meant to watch: all go on.
+    /// There is no guard, and none is expected: all plans go on.
     Nobody,
     /// The guard ended without being told to, and last wrote then; microseconds since 1970.
     Ended(i64),
-    /// There is one that said nothing yet, or nothing for minutes.
+    /// A guard runs, but has written nothing yet, or nothing for minutes.
     Beginning,
-    /// What it said.
+    /// The guard's latest state.
     Said(Box<Memory>),
 }
 
-/// What people tell the guard of a store; times are in microseconds since 1970.
+/// Orders of people to the guard of a store; times are in microseconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Orders {
-    /// Until when it does nothing.
+    /// End of the pause.
     #[serde(default)]
     pub paused_until: i64,
-    /// When a person let acts on limits go on.
+    /// Time when a person last let acts on limits go on.
     #[serde(default)]
     pub resumed_at: i64,
 }
 
-/// By what a plan goes on.
+impl Orders {
+    /// The longest pause, in microseconds: 8 hours.
+    pub const LONGEST_PAUSE: i64 = 8 * 3600 * 1_000_000;
+
+    /// End of the pause at `now`, in microseconds since 1970. A pause longer than can be ordered comes from a wrong clock, and is
+    /// ignored.
+    pub fn pause(&self, now: i64) -> Option<i64> {
+        let left = self.paused_until.saturating_sub(now);
+        (1..=Self::LONGEST_PAUSE).contains(&left).then_some(self.paused_until)
+    }
+}
+
+/// The basis on which a plan goes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GoesBy {
-    /// By time alone, and why nobody watches.
+    /// Time alone, and why no guard watches it.
     Time(&'static str),
-    /// By time and the guard, which has watched since then; microseconds since 1970.
+    /// Time and the guard, which has watched since then; microseconds since 1970.
     Guard(i64),
-    /// It does not go on, and why.
+    /// The plan does not go on, and why.
     Nothing(String),
 }
 
 impl Verdicts {
-    /// Of one flag; `now` is in microseconds since 1970.
+    /// The verdict on one flag; `now` is in microseconds since 1970.
     pub fn of(&self, key: &str, flag: &Flag, now: i64) -> Verdict {
         let memory = match (self.goes_by(key, flag), self) {
             (GoesBy::Time(_), _) => return Verdict::Go,
@@ -78,7 +101,7 @@ impl Verdicts {
         })
     }
 
-    /// By what the plan of a flag goes on.
+    /// The basis on which the plan of a flag goes on.
     pub fn goes_by(&self, key: &str, flag: &Flag) -> GoesBy {
         match Policy::of(flag.guard.as_ref()) {
             _ if matches!(self, Self::Nobody) => return GoesBy::Time("no guard watches this store"),
@@ -91,13 +114,20 @@ impl Verdicts {
         match self {
             Self::Nobody => GoesBy::Time("no guard watches this store"),
             Self::Ended(at) => GoesBy::Nothing(format!(
-                "the guard of this store ended without being told to, and last watched at {}; start it again, or move plans \
+                "the guard of this store ended without being told to, and last watched at or after {}; start it again, or move plans \
                  without one: `flagstone run --no-guard`",
                 format_rfc3339(*at)
             )),
             Self::Beginning => GoesBy::Nothing("the guard does not watch yet".to_owned()),
+            Self::Said(memory) if memory.helpless.is_some() => GoesBy::Nothing(format!(
+                "the guard can take nothing back: {}",
+                memory.helpless.as_deref().unwrap_or_default()
+            )),
             Self::Said(memory) => match &memory.blindness {
                 Some(blindness) => GoesBy::Nothing(format!("the guard is blind: {blindness}")),
+                None if memory.misconfigured.is_some() => {
+                    GoesBy::Nothing(memory.misconfigured.clone().unwrap_or_default())
+                }
                 None if memory.unwatched.contains(key) => GoesBy::Time("the flag says \"guard\": false"),
                 None if memory.paused_until > memory.at => GoesBy::Nothing(format!(
                     "the guard is paused until {}",
@@ -109,7 +139,7 @@ impl Verdicts {
     }
 }
 
-/// Has a plan wait until a guard that began to watch then has done so for a minute, or for the stage's soak if that is shorter.
+/// Makes a plan wait until a guard has watched since `began` for a minute, or for the stage's soak if that is shorter.
 pub fn first_watch(began: i64, flag: &Flag, now: i64) -> Option<Verdict> {
     let stage = flag.state.plan.as_ref().map(|state| state.stage());
     let soak = flag.plan.as_ref().zip(stage).and_then(|(plan, stage)| plan.stages.get(stage)?.soak);
@@ -124,60 +154,120 @@ pub fn first_watch(began: i64, flag: &Flag, now: i64) -> Option<Verdict> {
 }
 
 impl Guarding {
-    /// Writes down what the next guard is to know, on the disk.
+    /// True if it guards the store at that path now, and not one that was moved away.
     ///
     /// # Errors
     ///
-    /// When it cannot be written: the next one goes by what was written last.
+    /// When the store cannot be looked at.
+    pub fn is_of(&self, store: &Store) -> Result<bool, StoreError> {
+        self.0.is_of(&store.folder()?)
+    }
+
+    /// Writes the state for the next guard, on the disk.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written: the next guard uses the last state written.
     pub fn keep(&self, memory: &Memory) -> Result<(), StoreError> {
         self.0.keep(memory)
     }
 }
 
-/// What was done about a finding.
+impl HeldHead {
+    /// True if it is still the head of the store.
+    ///
+    /// # Errors
+    ///
+    /// When either cannot be looked at.
+    pub fn is_of(&self, store: &Store) -> Result<bool, StoreError> {
+        let failed = |source| StoreError::io("look at the head", &store.directory().join(HEAD), source);
+        let held = self.0.metadata().map_err(failed)?;
+        Ok(FileId::of(&held) == head_file(&store.folder()?, Access::Read)?.id)
+    }
+}
+
+/// Result of acting on a finding.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Acted {
-    /// What.
+    /// The action taken.
     pub took: Took,
     /// The generation after it.
     pub generation: u64,
-    /// As in [`Published`](super::Published).
+    /// See [`Published`](super::Published).
     pub audit_warning: Option<String>,
-    /// Why it is a kill, where the plan's stage before could not be published.
+    /// The reason for a kill, if the plan's stage before could not be published.
     pub instead: Option<String>,
 }
 
-/// What was done.
+/// Action taken on a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Took {
     /// The flag is killed.
     Killed,
-    /// It was killed already.
+    /// The flag was killed already.
     Nothing,
-    /// Its plan is in that stage again, counted from 1, and held.
+    /// The plan is back in that stage, counted from 1, and held.
     Back(usize),
-    /// Its plan is held.
+    /// The plan is held.
     Held,
-    /// It is in the audit trail, and changes nothing.
+    /// A record in the audit trail; no flag is changed.
     Told,
 }
 
-/// When each flag was changed last, as the audit trail has it; microseconds since 1970.
+/// A record of the audit trail with a notice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Noted {
+    /// Number of the record: their order, whatever clocks said.
+    pub seq: u64,
+    /// Time of the notice, in microseconds since 1970.
+    pub at: i64,
+}
+
+/// Times of the last change of each flag, from the audit trail.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Changed {
-    flags: BTreeMap<String, i64>,
-    all: i64,
+    /// Times of the changes, in the order of the trail; microseconds since 1970.
+    times: Vec<i64>,
+    /// Last change of each flag, as an index of `times`.
+    flags: BTreeMap<String, usize>,
+    segments: BTreeMap<String, usize>,
 }
 
 impl Changed {
-    /// When that flag was; 0 where the trail does not tell.
-    pub fn at(&self, flag: &str) -> i64 {
-        self.flags.get(flag).copied().unwrap_or(0).max(self.all)
+    /// Last change of that flag or of these segments, which its rules use, in microseconds since 1970; 0 if the trail does not tell.
+    pub fn at<'a>(&self, flag: &str, segments: impl IntoIterator<Item = &'a str>) -> i64 {
+        let own = self.flags.get(flag).copied();
+        let of_segments = segments.into_iter().filter_map(|segment| self.segments.get(segment).copied());
+        let last = own.into_iter().chain(of_segments).max();
+        last.and_then(|last| self.times.get(last)).copied().unwrap_or(0)
+    }
+
+    fn note(&mut self, differences: &[Difference], order: usize) {
+        for difference in differences {
+            match &difference.flag {
+                Some(flag) if difference.is_answering() => self.note_flag(flag, order),
+                Some(_) => {}
+                None => {
+                    if let Some(segment) = segment(&difference.pointer) {
+                        note(&mut self.segments, &segment, order);
+                    }
+                }
+            }
+        }
+    }
+
+    fn note_flag(&mut self, flag: &str, order: usize) {
+        note(&mut self.flags, flag, order);
     }
 }
 
+fn note(last: &mut BTreeMap<String, usize>, key: &str, order: usize) {
+    let known = last.entry(key.to_owned()).or_insert(order);
+    *known = order.max(*known);
+}
+
 impl Store {
-    /// Becomes the one guard of this store. None: another process is.
+    /// Becomes the only guard of this store. None: another process is.
     ///
     /// # Errors
     ///
@@ -186,7 +276,32 @@ impl Store {
         Ok(guard().take(&self.folder()?)?.map(Guarding))
     }
 
-    /// What the last guard wrote down; none where there was none.
+    /// Holds the current head open, to notice when another takes its place.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be opened.
+    pub fn hold_head(&self) -> Result<HeldHead, StoreError> {
+        Ok(HeldHead(head_file(&self.folder()?, Access::Read)?.file))
+    }
+
+    /// Times of the guard's last act on each flag, from the audit trail; microseconds since 1970.
+    ///
+    /// # Errors
+    ///
+    /// When the audit trail cannot be read.
+    pub fn last_guard_acts(&self) -> Result<BTreeMap<String, i64>, StoreError> {
+        let mut acts = BTreeMap::new();
+        self.records(|record| {
+            let done = record.guard.is_some() && record.notice.is_none() && record.outcome == Outcome::Done;
+            if let (true, Some(flag), Some(at)) = (done, &record.flag, parse_rfc3339(record.at.as_bytes())) {
+                acts.insert(flag.clone(), at);
+            }
+        })?;
+        Ok(acts)
+    }
+
+    /// State that the last guard wrote; none if there was none.
     ///
     /// # Errors
     ///
@@ -195,7 +310,7 @@ impl Store {
         guard().kept(&self.folder()?, LIMIT, "it is begun anew")
     }
 
-    /// What people told the guard last.
+    /// The latest orders of people to the guard.
     ///
     /// # Errors
     ///
@@ -206,7 +321,7 @@ impl Store {
             .unwrap_or_default())
     }
 
-    /// Has the guard do nothing until then, in microseconds since 1970. What could not be written down is returned.
+    /// Pauses the guard until then, in microseconds since 1970.
     ///
     /// # Errors
     ///
@@ -226,7 +341,7 @@ impl Store {
         })
     }
 
-    /// Writes into the audit trail what else was changed: a deploy, a migration, a setting of the web server.
+    /// Notes another change in the audit trail: a deploy, a migration, a setting of the web server.
     ///
     /// # Errors
     ///
@@ -249,20 +364,32 @@ impl Store {
         orders().write(&session.folder, &given)
     }
 
-    /// Whether this process can change what the store answers: the head can be opened for writing.
+    /// Checks that this process can change the store: the head can be opened for writing, as far as that can be seen without opening it
+    /// so, which would break leases on it each time.
     ///
     /// # Errors
     ///
-    /// When it cannot, and why.
+    /// When it cannot, with the reason.
     pub fn can_change(&self) -> Result<(), StoreError> {
-        head_file(&self.folder()?, Access::Write).map(drop)
+        let head = head_file(&self.folder()?, Access::Read)?;
+        let path = self.directory().join(HEAD);
+        let failed = |error: Errno| StoreError::io("open the head", &path, error.into());
+        match accessat(CWD, &path, rustix::fs::Access::WRITE_OK, AtFlags::EACCESS) {
+            // A kernel that does not know the call.
+            Ok(()) | Err(Errno::NOSYS | Errno::INVAL) => {}
+            Err(error) => return Err(failed(error)),
+        }
+        match ioctl_getflags(&head.file) {
+            Ok(flags) if flags.contains(IFlags::APPEND) => Err(failed(Errno::PERM)),
+            _ => Ok(()),
+        }
     }
 
-    /// What the guard of this store says of its flags, if one watches; `now` is in microseconds since 1970.
+    /// Verdicts of this store's guard on its flags; `now` is in microseconds since 1970.
     pub fn verdicts(&self, now: i64) -> Verdicts {
         let memory = self.guards_memory().ok().flatten();
         let age = memory.as_ref().map_or(u64::MAX, |memory| memory.at.abs_diff(now));
-        // Another user than the owner cannot open the lock, and goes by what the guard writes each minute.
+        // Users other than the owner cannot open the lock; for them, the guard's state of each minute decides.
         let taken = self.folder().ok().and_then(|store| guard().is_taken(&store));
         match (taken.unwrap_or(age < FRESH), memory) {
             (true, Some(memory)) if age < FRESH && !memory.ended => Verdicts::Said(Box::new(memory)),
@@ -272,16 +399,16 @@ impl Store {
         }
     }
 
-    /// Does what the guard's policy says of a finding, on the generation that it was decided on: `change.base`.
+    /// Acts on a finding as the guard's policy says, on the generation that it was decided on: `change.base`.
     ///
-    /// `rollback` goes one stage back where a plan is running and has one, and kills otherwise, or where that cannot be published. `hold` holds the
-    /// plan; without one that is running, and with `notify`, the finding is only written down.
+    /// `rollback` goes one stage back if a plan is running and has one; otherwise, or if that cannot be published, it kills. `hold` holds
+    /// a running plan; without one, and with `notify`, the finding is only recorded.
     ///
     /// # Errors
     ///
-    /// When something else was published in between, and when nothing could be done.
+    /// When something else was published in between, and when no action was possible.
     pub fn guard(&self, finding: &Finding, change: &Change) -> Result<Acted, StoreError> {
-        let reason = Some(finding.to_string());
+        let reason = change.reason.clone().or_else(|| Some(finding.to_string()));
         let change = Change { reason, ..change.clone() };
         match finding.action {
             guard::Action::Rollback => self.take_back(finding, &change),
@@ -302,7 +429,7 @@ impl Store {
             Ok(Some(acted)) => return Ok(acted),
             Ok(None) => None,
             Err(error @ StoreError::Stale { .. }) => return Err(error),
-            // Nothing that can fail on a full disk is in the way of a kill.
+            // A kill must not depend on anything that fails on a full disk.
             Err(error) => Some(error.to_string()),
         };
         let killed = self.kill_found(&finding.flag, Some(finding), change)?;
@@ -359,7 +486,7 @@ impl Store {
         Ok(flag.filter(|flag| flag.state.plan.as_ref().is_some_and(|plan| plan.is_running())))
     }
 
-    /// Writes down what was found.
+    /// Records a finding in the audit trail.
     fn tell(&self, finding: &Finding, change: &Change) -> Result<Acted, StoreError> {
         let session = self.head_session(change, "writing down what the guard found")?;
         let generation = session.current().0;
@@ -370,7 +497,7 @@ impl Store {
         Ok(Acted { took: Took::Told, generation, audit_warning: None, instead: None })
     }
 
-    /// Writes into the audit trail what the guard tells, from where webhooks have it.
+    /// Records a notice of the guard in the audit trail, from where webhooks have it.
     ///
     /// # Errors
     ///
@@ -390,7 +517,7 @@ impl Store {
         session.append(record).map(drop)
     }
 
-    /// What the guard did, by the audit trail: kills, plans taken back and held, and what it told, in this order.
+    /// Counts the guard's acts in the audit trail: kills, plans taken back, plans held and findings told, in this order.
     ///
     /// # Errors
     ///
@@ -406,84 +533,151 @@ impl Store {
         Ok(acts)
     }
 
-    /// What was published, killed, revived and noted since then, the newest first: when, and in a few words; times are in
-    /// microseconds since 1970.
+    /// Publishes, kills, revives and notes since then, the newest first, each with its time and a short text. Their order is that of the
+    /// trail; a change that a fast clock dated after `now` counts as made by then. Times are in microseconds since 1970.
     ///
     /// # Errors
     ///
     /// When the audit trail cannot be read.
-    pub fn changes_since(&self, since: i64) -> Result<Vec<(i64, String)>, StoreError> {
+    pub fn changes_since(&self, since: i64, now: i64) -> Result<Vec<(i64, String)>, StoreError> {
         let mut changes = Vec::new();
-        self.records(|record| {
-            let Some(at) = parse_rfc3339(record.at.as_bytes()).filter(|at| *at >= since) else { return };
+        self.changes_made(|Settled { record, at, .. }| {
+            if at < since {
+                return;
+            }
             let flag = record.flag.as_deref().map_or(String::new(), |flag| format!(" {flag}"));
             let text = match record.action {
-                _ if record.outcome != Outcome::Done => return,
                 Action::Guard | Action::GuardPause | Action::GuardResume | Action::Pull => return,
                 Action::Note => format!("note: {}", record.reason.as_deref().unwrap_or("")),
-                action if flag.is_empty() => format!("{} of generation {}", action.word(), record.to),
+                action if flag.is_empty() => {
+                    let release = record.commit.clone().or_else(|| Some(record.release?.to_string()));
+                    let release = release.map_or(String::new(), |release| format!(", release {release}"));
+                    format!("{} of generation {}{release}", action.word(), record.to)
+                }
                 action => format!("{}{flag}", action.word()),
             };
             changes.push((at, text));
         })?;
+        let times: Vec<i64> = changes.iter().map(|(at, _)| *at).collect();
+        let times = in_order(&times, now).into_iter().map(|(at, _)| at);
+        for ((at, _), time) in changes.iter_mut().zip(times) {
+            *at = time;
+        }
+        changes.retain(|(at, _)| *at >= since);
         changes.reverse();
         Ok(changes)
     }
 
-    /// Says that a daemon moves this store's plans; to be said once a minute.
+    /// Notes that a daemon moves this store's plans; call it once a minute.
     ///
     /// # Errors
     ///
-    /// When that cannot be written.
+    /// When it cannot be written.
     pub fn daemon_runs(&self, now: i64) -> Result<(), StoreError> {
         daemon().write(&self.folder()?, &now)
     }
 
-    /// When a daemon said last that it runs, in microseconds since 1970; none if none ever did.
+    /// Time of a daemon's last [`daemon_runs`](Self::daemon_runs), in microseconds since 1970; none if there was none.
     ///
     /// # Errors
     ///
-    /// When that cannot be read.
+    /// When it cannot be read.
     pub fn daemon_ran(&self) -> Result<Option<i64>, StoreError> {
         daemon().kept(&self.folder()?, LIMIT, "the next daemon writes it again")
     }
 
-    /// When each flag was changed last.
+    /// Times of the last change of each flag, by changes that were made. Their order is that of the trail, whatever clocks said; `now`
+    /// and the times are in microseconds since 1970.
     ///
+    /// A record lists its first differences only. For the others, the definitions before and after it are compared; if those are no
+    /// longer kept, only the listed ones count, so that no flag is suspected for the change of another.
     /// # Errors
     ///
     /// When the audit trail cannot be read.
-    pub fn changed(&self) -> Result<Changed, StoreError> {
+    pub fn changed(&self, now: i64) -> Result<Changed, StoreError> {
+        let mut times = Vec::new();
         let mut changed = Changed::default();
-        self.records(|record| {
+        let mut cut_short = Vec::new();
+        self.changes_made(|Settled { record, at, .. }| {
             let tells = matches!(
                 record.action,
                 Action::Guard | Action::GuardPause | Action::GuardResume | Action::Note | Action::Pull
             );
-            if tells || record.outcome == Outcome::Failed {
+            if tells {
                 return;
             }
-            let Some(at) = parse_rfc3339(record.at.as_bytes()) else { return };
+            let order = times.len();
+            times.push(at);
             if record.more_differences > 0 {
-                changed.all = changed.all.max(at);
+                cut_short.push((order, record.from, record.to));
             }
-            let mut note = |flag: &str| {
-                changed.flags.insert(flag.to_owned(), at);
-            };
             if !record.action.publishes()
                 && let Some(flag) = &record.flag
             {
-                note(flag);
+                changed.note_flag(flag, order);
             }
-            for difference in &record.differences {
-                match &difference.flag {
-                    Some(flag) if answers(&difference.pointer) => note(flag),
-                    Some(_) => {}
-                    None => changed.all = changed.all.max(at),
-                }
+            changed.note(&record.differences, order);
+        })?;
+        let mut read: Option<(u64, Definitions)> = None;
+        for (order, from, to) in cut_short {
+            let before = match read.take() {
+                Some((generation, definitions)) if generation == from => Some(definitions),
+                _ if from == 0 => Some(Definitions::default()),
+                _ => self.definitions(from).ok(),
+            };
+            let Some(after) = self.definitions(to).ok() else { continue };
+            if let Some(before) = before {
+                changed.note(&diff(&before, &after), order);
+            }
+            read = Some((to, after));
+        }
+        let mut times: Vec<i64> = in_order(&times, now).into_iter().map(|(at, _)| at).collect();
+        guard::put_in_order(&mut times, now);
+        changed.times = times;
+        Ok(changed)
+    }
+
+    /// The last record of each notice, by flag, from the audit trail.
+    ///
+    /// # Errors
+    ///
+    /// When the audit trail cannot be read.
+    pub fn last_notices(&self) -> Result<BTreeMap<(NoticeKind, Option<String>), Noted>, StoreError> {
+        let mut last = BTreeMap::new();
+        self.records(|record| {
+            let at = parse_rfc3339(record.at.as_bytes());
+            if let (Some(notice), Some(at)) = (record.notice, at) {
+                last.insert((notice, record.flag.clone()), Noted { seq: record.seq, at });
             }
         })?;
-        Ok(changed)
+        Ok(last)
+    }
+
+    /// True if a pause was ordered, and the audit trail does not tell its end.
+    ///
+    /// # Errors
+    ///
+    /// When the audit trail cannot be read.
+    pub fn is_pause_open(&self) -> Result<bool, StoreError> {
+        let mut open = false;
+        self.records(|record| match (record.action, record.notice) {
+            (Action::GuardPause, _) => open = true,
+            (Action::GuardResume, _) | (_, Some(NoticeKind::PauseOver)) => open = false,
+            _ => {}
+        })?;
+        Ok(open)
+    }
+
+    /// The killed flags with the time of the kill, in microseconds since 1970.
+    ///
+    /// # Errors
+    ///
+    /// When the head cannot be read.
+    pub fn killed_since(&self) -> Result<BTreeMap<String, i64>, StoreError> {
+        let killed = self.read_head()?.killed();
+        let since =
+            killed.iter().map(|killed| (String::from_utf8_lossy(&killed.key).into_owned(), killed.since));
+        Ok(since.collect())
     }
 
     /// The flags that are killed.
@@ -497,9 +691,10 @@ impl Store {
     }
 }
 
-/// Whether answers depend on what a difference's pointer names.
-fn answers(pointer: &str) -> bool {
-    is_answering(pointer.split('/').nth(3).unwrap_or(""))
+/// The segment that a difference's pointer names.
+fn segment(pointer: &str) -> Option<String> {
+    let name = pointer.strip_prefix("/segments/")?.split('/').next()?;
+    Some(name.replace("~1", "/").replace("~0", "~"))
 }
 
 fn guard() -> Place {

@@ -1,6 +1,6 @@
-//! The head: what `docs/store-format.md` says about its words, and nothing of files.
+//! The head: its words as `docs/store-format.md` defines them. It knows nothing of files.
 //!
-//! Readers get along with any bytes: every loop is bounded, and what does not carry its checksum is not there.
+//! Readers accept any bytes: every loop is bounded, and data without a valid checksum counts as absent.
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
@@ -11,7 +11,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 pub(crate) const MAGIC: [u8; 8] = *b"\x89FHEAD\r\n";
 pub(crate) const MAJOR: u16 = 1;
-/// Bytes written once.
+/// Size of the bytes that are written once.
 pub(crate) const FIXED_SIZE: usize = 256;
 pub(crate) const ENVIRONMENT_SIZE: usize = 64;
 const EPOCH: usize = 256;
@@ -29,23 +29,23 @@ const POINTERS: usize = 320;
 const POINTER_SIZE: usize = 64;
 const SLOTS: usize = 4_096;
 const SLOT_SIZE: usize = 256;
-/// In a slot: the sequence that it was written with.
+/// Offset in a slot: the sequence that it was written with.
 const WRITTEN: usize = 216;
-/// How many flags can be killed at once.
+/// Flags that can be killed at the same time.
 pub(crate) const SLOT_COUNT: usize = (PAGE_SIZE - SLOTS) / SLOT_SIZE;
-/// Room for a key in a kill slot.
+/// Bytes for a key in a kill slot.
 pub(crate) const KEY_SIZE: usize = 192;
-/// In the upper half of a sequence: the slot is being written. The lower half is what it was before.
+/// Upper half of a sequence: the slot is being written. The lower half is the sequence before.
 const CLAIMED: u64 = 1 << 63;
-/// In the word that counts the slots that were used: all were counted, since the store was made or since they were settled.
+/// Flag in the word at `SLOTS_USED`: every used slot was counted, since the store was made or the slots were settled.
 const COUNTED: u64 = 1 << 63;
-/// In the place of the key in a slot that was damaged; no flag has it.
+/// Key written into a damaged slot; no flag has it.
 #[cfg(feature = "publisher")]
 const DAMAGED: &[u8] = b"?";
-/// How often a reader looks at a pointer that changes under its eyes before it keeps what it had.
+/// Attempts to read a pointer that keeps changing, before the reader keeps the one it had.
 const ATTEMPTS: usize = 16;
 
-/// What is written once, by `init`.
+/// Fields that `init` writes once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Identity {
     /// Random.
@@ -55,7 +55,7 @@ pub(crate) struct Identity {
     pub(crate) environment: String,
 }
 
-/// Which snapshot is published.
+/// Pointer to the published snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Pointer {
     pub(crate) generation: u64,
@@ -67,39 +67,40 @@ pub(crate) struct Pointer {
 }
 
 impl Pointer {
-    /// To that generation and content, of which nothing else is known.
+    /// Pointer to that generation and content; everything else is unknown.
     pub(crate) fn of((generation, content): (u64, ContentId)) -> Pointer {
         let previous_content = ContentId([0; 16]);
         Pointer { generation, content, published_at: 0, previous: 0, previous_content }
     }
 }
 
-/// What the head says is current.
+/// The current generation, as the head names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Current {
-    /// Nothing was published yet.
+    /// No generation was published yet.
     Nothing,
     Pointer(Pointer),
     /// The pointer of this generation is not valid; the other one may be.
     Damaged(u64, Option<Pointer>),
 }
 
-/// What one kill slot holds at one moment.
+/// Content of one kill slot at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct KillSlot {
     /// Odd: the flag is killed. It only grows.
     pub(crate) sequence: u64,
-    /// None where the bytes do not carry their checksum: nobody wrote them yet, or not whole.
+    /// None if the checksum does not match: the slot was never written, or not completely.
     pub(crate) flag: Option<Killed>,
 }
 
 impl KillSlot {
-    /// Whether somebody wrote over it who does not know what it is. One that is being written is not torn: nobody was told of its kill yet.
+    /// True if the slot was overwritten by something that does not know the format. A slot being written is not torn: its kill was not
+    /// reported yet.
     fn is_torn(&self) -> bool {
         self.sequence != 0 && self.flag.is_none() && !is_claimed(self.sequence)
     }
 
-    /// Whether a kill that a reader read of it, at that sequence, is over.
+    /// True if a kill that was read from this slot at that sequence is over.
     pub(crate) fn ends(&self, sequence: u64, key: &[u8], told: Told) -> bool {
         let higher = self.sequence.wrapping_sub(sequence).cast_signed() > 0;
         match &self.flag {
@@ -112,14 +113,14 @@ impl KillSlot {
     }
 }
 
-/// What the slots together tell of the flags killed.
+/// Reliability of the kill slots as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Told {
-    /// All: none is damaged, and those that were ever used are counted.
+    /// No slot is damaged, and the number of used slots matches.
     Surely,
-    /// None seems damaged; nobody counted.
+    /// No slot seems damaged; the used ones were never counted.
     Likely,
-    /// Some were damaged.
+    /// Some slots are damaged.
     No,
 }
 
@@ -127,7 +128,7 @@ fn is_claimed(sequence: u64) -> bool {
     sequence >> 32 == CLAIMED >> 32 && sequence.is_multiple_of(2)
 }
 
-/// Whether everything is stopped, as far as the words agree.
+/// State of the emergency stop, as far as its words agree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stop {
     Yes,
@@ -136,14 +137,12 @@ pub(crate) enum Stop {
     Unclear,
 }
 
-/// A flag killed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Killed {
     pub(crate) key: Vec<u8>,
     pub(crate) since: i64,
 }
 
-/// A mapped head.
 #[derive(Debug)]
 pub(crate) struct Head {
     page: Page,
@@ -159,17 +158,17 @@ impl Head {
         &self.page
     }
 
-    /// Whether its file is no longer what is mapped. Ask after reading.
+    /// True if the mapping no longer shows the file. Ask after reading.
     pub(crate) fn lost(&self) -> bool {
         self.page.lost()
     }
 
-    /// Has every reader of it take it for lost.
+    /// Makes every reader treat it as lost.
     pub(crate) fn give_up(&self) {
         self.page.give_up();
     }
 
-    /// The word that tells whether anything changed.
+    /// The word that changes with every change of the head.
     #[inline(always)]
     pub(crate) fn epoch_cell(&self) -> &AtomicU64 {
         &self.page.words()[EPOCH / 8]
@@ -183,13 +182,12 @@ impl Head {
         self.load(GENERATION)
     }
 
-    /// Since when everything is stopped, if it is or if its word is damaged.
+    /// Start of the stop, if everything is stopped or the stop's word is damaged.
     #[cfg(feature = "publisher")]
     pub(crate) fn stopped(&self) -> Option<i64> {
         (self.stop_state() != Stop::No).then(|| self.load(STOP_SINCE).cast_signed())
     }
 
-    /// Whether everything is stopped.
     pub(crate) fn stop_state(&self) -> Stop {
         match (self.load(STOP), self.load(STOP_SINCE)) {
             (1, _) => Stop::Yes,
@@ -198,12 +196,12 @@ impl Head {
         }
     }
 
-    /// What was written once, or what is wrong with it.
+    /// The fields written once, or what is wrong with them.
     pub(crate) fn identity(&self) -> Result<Identity, String> {
         identity(&self.bytes(0))
     }
 
-    /// The published snapshot.
+    /// The pointer to the published snapshot.
     pub(crate) fn current(&self) -> Current {
         let mut generation = 0;
         for _ in 0..ATTEMPTS {
@@ -239,7 +237,7 @@ impl Head {
         (sound && pointer.generation > 0).then_some(pointer)
     }
 
-    /// The flags killed. A slot that is being written is left out: the epoch moves when it is done.
+    /// The killed flags. A slot that is being written is left out: the epoch moves when it is done.
     #[cfg(feature = "publisher")]
     pub(crate) fn killed(&self) -> Vec<Killed> {
         (0..SLOT_COUNT).filter_map(|slot| self.killed_in(slot)).collect()
@@ -251,7 +249,7 @@ impl Head {
         found.flag.filter(|_| found.sequence % 2 == 1)
     }
 
-    /// What a slot holds; none where it changed while it was read.
+    /// Content of a slot; none if it changed while it was read.
     pub(crate) fn kill_slot(&self, slot: usize) -> Option<KillSlot> {
         let at = SLOTS + slot * SLOT_SIZE;
         let sequence = self.load(at);
@@ -262,13 +260,13 @@ impl Head {
         (self.load(at) == sequence).then(|| KillSlot { sequence, flag: killed(&bytes) })
     }
 
-    /// Why the slots do not tell which flags are killed, if they do not. `slots` are all that could be read.
+    /// The reason why the slots do not tell which flags are killed; none if they do. `slots` are all that could be read.
     ///
-    /// Zeros would say that nothing is: how many slots were ever used is counted beside them.
+    /// Zeros would mean that none is, so the number of slots ever used is stored beside them.
     pub(crate) fn doubt<'a>(&self, slots: impl Iterator<Item = &'a KillSlot>) -> Option<String> {
         let (mut unused, mut torn) = (0, 0);
         for slot in slots {
-            // One that somebody claimed and died is not counted as used either.
+            // A slot whose writer died after claiming it is not counted as used either.
             unused += u64::from(slot.sequence & !CLAIMED == 0);
             torn += u64::from(slot.is_torn());
         }
@@ -284,13 +282,13 @@ impl Head {
         }
     }
 
-    /// The same, of the slots as they are now.
+    /// Calls [`doubt`](Self::doubt) with the current slots.
     #[cfg(feature = "publisher")]
     pub(crate) fn doubt_now(&self) -> Option<String> {
         self.doubt(self.slots().iter())
     }
 
-    /// What the slots tell, by [`doubt`](Self::doubt).
+    /// Reliability of the slots, given the result of [`doubt`](Self::doubt).
     pub(crate) fn told(&self, doubt: Option<&String>) -> Told {
         match (doubt, self.load(SLOTS_USED) & COUNTED) {
             (Some(_), _) => Told::No,
@@ -299,7 +297,7 @@ impl Head {
         }
     }
 
-    /// All that can be read of the kill slots.
+    /// All kill slots that can be read.
     #[cfg(feature = "publisher")]
     pub(crate) fn slots(&self) -> Vec<KillSlot> {
         (0..SLOT_COUNT).filter_map(|slot| self.kill_slot(slot)).collect()
@@ -309,7 +307,7 @@ impl Head {
         self.page.words().get(offset / 8).map_or(0, |word| u64::from_le(word.load(Ordering::Acquire)))
     }
 
-    /// The bytes from `offset`, word by word; each word is of one moment, all together are not.
+    /// Reads bytes from `offset` word by word: each word is consistent, the whole is not.
     fn bytes<const N: usize>(&self, offset: usize) -> [u8; N] {
         let mut bytes = [0; N];
         let words = self.page.words().iter().skip(offset / 8);
@@ -320,7 +318,7 @@ impl Head {
     }
 }
 
-/// Checks the bytes written once.
+/// Decodes the fields written once, and checks them.
 pub(crate) fn identity(bytes: &[u8; FIXED_SIZE]) -> Result<Identity, String> {
     if part(bytes, 0) != MAGIC {
         return Err(format!("it starts with {:02x?}, which no head does", part::<8>(bytes, 0)));
@@ -351,14 +349,14 @@ pub(crate) fn identity(bytes: &[u8; FIXED_SIZE]) -> Result<Identity, String> {
     }
 }
 
-/// The flag of a slot, if its bytes carry their checksum.
+/// The flag of a slot, if the checksum of its bytes matches.
 fn killed(bytes: &[u8; SLOT_SIZE]) -> Option<Killed> {
     let (body, sum) = bytes.get(8..)?.split_last_chunk::<8>()?;
     if xxh3_64(body) != u64::from_le_bytes(*sum) {
         return None;
     }
     let length = usize::try_from(u64::from_le_bytes(part(bytes, 16))).ok()?;
-    // A slot is as it was written, or was revived since: no other sequence goes with its bytes. Those of before say zero.
+    // A slot is as it was written, or revived since: no other sequence fits its bytes. Slots from before that field have zero.
     let (sequence, written) = (u64::from_le_bytes(part(bytes, 0)), u64::from_le_bytes(part(bytes, WRITTEN)));
     if written != 0 && sequence != written && sequence != written.wrapping_add(1) {
         return None;
@@ -367,7 +365,7 @@ fn killed(bytes: &[u8; SLOT_SIZE]) -> Option<Killed> {
     Some(Killed { key: key.to_vec(), since: i64::from_le_bytes(part(bytes, 8)) })
 }
 
-/// Whether `name` is `[a-z][a-z0-9_-]{0,63}`.
+/// True if `name` is `[a-z][a-z0-9_-]{0,63}`.
 pub(crate) fn environment_name(name: &str) -> bool {
     name.len() <= ENVIRONMENT_SIZE
         && name.bytes().next().is_some_and(|first| first.is_ascii_lowercase())
@@ -376,23 +374,23 @@ pub(crate) fn environment_name(name: &str) -> bool {
             .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-'))
 }
 
-/// `N` bytes from `at`; zeros where there are not so many.
+/// Copies `N` bytes from `at`; zeros if there are fewer.
 fn part<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
     bytes.get(at..).and_then(|rest| rest.first_chunk::<N>()).copied().unwrap_or([0; N])
 }
 
-/// Changing a head, under the lock.
+/// Changes of the head, under the lock.
 #[cfg(feature = "publisher")]
 #[allow(clippy::indexing_slicing, reason = "of arrays, by the format's own offsets; no worker does it")]
 impl Head {
-    /// Touches every page of it, so that what its file lacks is known before anything is changed.
+    /// Touches every page, so that pages missing from the file are found before anything is changed.
     pub(crate) fn read_whole(&self) {
         for offset in (0..PAGE_SIZE).step_by(4_096) {
             std::hint::black_box(self.load(offset));
         }
     }
 
-    /// Writes to every page of it what is there, so that what its file system has no room for is known before it matters.
+    /// Rewrites a word of every page with its own value, so that a lack of room on the file system is found before it matters.
     pub(crate) fn write_whole(&self) {
         for offset in (0..PAGE_SIZE).step_by(4_096) {
             if let Some(word) = self.page.words().get(offset / 8) {
@@ -419,7 +417,7 @@ impl Head {
         bytes
     }
 
-    /// Makes `pointer` the current one. Its generation's parity must not be the one in use.
+    /// Makes `pointer` the current one. The parity of its generation must not be the one in use.
     pub(crate) fn switch(&self, pointer: &Pointer) {
         let mut bytes = [0; POINTER_SIZE];
         bytes[0..8].copy_from_slice(&pointer.generation.to_le_bytes());
@@ -434,9 +432,9 @@ impl Head {
         self.touch();
     }
 
-    /// Has every reader look again.
+    /// Makes every reader look again.
     ///
-    /// Atomic: an emergency change does not always hold the lock, and no other change's notice may be lost to it.
+    /// Atomic: an emergency change does not always hold the lock, and must not lose the notice of another change.
     pub(crate) fn touch(&self) {
         self.add_one(EPOCH);
     }
@@ -448,16 +446,17 @@ impl Head {
 
     /// Kills a flag that is not killed; false if there is no free slot.
     ///
-    /// Without the lock other processes may be at it: such a kill takes a slot that nobody ever used, from the end, by one atomic step.
+    /// Without the lock, other processes may write slots too: such a kill takes a slot that was never used, from the end, by one atomic
+    /// step.
     pub(crate) fn kill(&self, key: &[u8], since: i64, locked: bool) -> bool {
         let unused = |slot: &usize| self.load(SLOTS + slot * SLOT_SIZE) == 0;
-        // Of a slot that was damaged it is not known what it holds: no kill takes it.
+        // The content of a damaged slot is unknown: no kill takes it.
         let free = |slot: &usize| {
             self.kill_slot(*slot).is_some_and(|slot| {
                 slot.sequence.is_multiple_of(2) && (slot.sequence == 0 || slot.flag.is_some())
             })
         };
-        // By somebody who died in the middle of it, or is at it without the lock.
+        // Claimed by a process that died while writing it, or that writes it now without the lock.
         let claimed = |slot: &usize| is_claimed(self.load(SLOTS + slot * SLOT_SIZE));
         let slots = 0..SLOT_COUNT;
         let last = || slots.clone().rev().filter(unused).find(|slot| self.claim(*slot));
@@ -469,7 +468,7 @@ impl Head {
         true
     }
 
-    /// Takes a slot that is free, if nobody else does just now.
+    /// Claims a free slot atomically; false if another process was faster.
     fn claim(&self, slot: usize) -> bool {
         let at = SLOTS + slot * SLOT_SIZE;
         let found = self.load(at);
@@ -478,12 +477,12 @@ impl Head {
             && self.exchange(at, found, CLAIMED | found & u64::from(u32::MAX))
     }
 
-    /// Writes a slot; then its sequence is the next odd (1) or even (0) one.
+    /// Writes a slot; its sequence becomes the next odd (1) or even (0) one.
     fn write_slot(&self, slot: usize, key: &[u8], since: i64, parity: u64) {
         let at = SLOTS + slot * SLOT_SIZE;
         // Even: no kill is written over.
         let before = self.load(at) & u64::from(u32::MAX) & !1;
-        // Nobody believes it before its bytes agree.
+        // Readers ignore it until its bytes are consistent.
         self.store(at, CLAIMED | before);
         let next = before + 1;
         let next = if next % 2 == parity { next } else { next + 1 };
@@ -501,7 +500,7 @@ impl Head {
         }
     }
 
-    /// Takes the slots for what they are now: those that are damaged hold nothing. False if none was.
+    /// Accepts the slots as they are: damaged ones become empty. False if none was damaged.
     pub(crate) fn settle_slots(&self) -> bool {
         if self.doubt_now().is_none() {
             return false;
@@ -526,7 +525,7 @@ impl Head {
             if self.killed_in(slot).is_some_and(|killed| killed.key == key) {
                 let at = SLOTS + slot * SLOT_SIZE;
                 let killed = self.load(at);
-                // Not where another process writes that slot at this moment, which it does without the lock in an emergency alone.
+                // Skipped if another process writes that slot at this moment, as emergency changes do without the lock.
                 revived |= killed % 2 == 1 && self.exchange(at, killed, killed.wrapping_add(1));
             }
         }
@@ -534,14 +533,14 @@ impl Head {
         revived
     }
 
-    /// Stops everything, or lets it go on.
+    /// Stops everything, or ends the stop.
     pub(crate) fn stop(&self, since: Option<i64>) {
         self.store(STOP_SINCE, since.unwrap_or(0).cast_unsigned());
         self.store(STOP, u64::from(since.is_some()));
         self.touch();
     }
 
-    /// How many audit records there are at least, and the first bytes of the hash of the last of those.
+    /// Lower bound of the number of audit records, and the first bytes of the hash of the last one counted.
     pub(crate) fn audited(&self) -> (u64, u64) {
         (self.load(AUDIT_RECORDS), self.load(AUDIT_HASH))
     }
@@ -551,7 +550,7 @@ impl Head {
         self.store(AUDIT_RECORDS, records);
     }
 
-    /// The newest release whose file was published; 0 if none was named.
+    /// Number of the newest published release; 0 if none was named.
     pub(crate) fn release(&self) -> u64 {
         self.load(RELEASE)
     }

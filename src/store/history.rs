@@ -1,13 +1,15 @@
-//! What a store says when it is asked: its state, its past, its retained snapshots.
+//! Queries on a store: its state, its past, its retained snapshots.
 
 use super::Store;
 use super::actor::Actor;
 use super::audit::{Action, LINE_LIMIT, Outcome, Record, open_trail, parse_line};
+use super::diff::Difference;
 use super::directory::Access;
 use super::error::StoreError;
 use super::head::{Current, Head};
 use super::layout::{AUDIT, SNAPSHOT_LIMIT, SNAPSHOTS, retained, snapshot_name};
 use super::open::{MapPolicy, Opened, copy_head, head_file, open_snapshot};
+use super::settled::{Settled, Settling};
 use super::trust::Trust;
 use crate::definition::Definitions;
 use crate::eval::time::{format_rfc3339, parse_rfc3339};
@@ -17,101 +19,103 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
 
-/// What a store is now.
+/// State of a store.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct StoreStatus {
-    /// Canonical.
+    /// Canonical path of the store.
     pub directory: PathBuf,
-    /// As `init` was told.
+    /// Name given to `init`.
     pub environment: String,
     /// Random, 32 hex digits.
     pub store_id: String,
-    /// RFC 3339.
+    /// Time of `init`, in RFC 3339.
     pub created: String,
-    /// Published; 0 if nothing is.
+    /// The published generation; 0 if none.
     pub generation: u64,
-    /// Of the published snapshot.
+    /// Content of the published snapshot.
     pub content_id: Option<String>,
-    /// RFC 3339.
+    /// Time of the publish, in RFC 3339.
     pub published_at: Option<String>,
     /// The generation before; 0 if none.
     pub previous: u64,
-    /// Goes up with every change.
+    /// Grows with every change.
     pub epoch: u64,
-    /// In the published snapshot.
+    /// Number of flags in the published snapshot.
     pub flags: Option<u32>,
-    /// The published snapshot's, in bytes.
+    /// Size of the published snapshot, in bytes.
     pub size: Option<u64>,
-    /// Since when everything is stopped.
+    /// Start of the stop, in RFC 3339, if everything is stopped.
     pub stopped: Option<String>,
-    /// The newest release whose file was published, if one was named.
+    /// Number of the newest published release, if one was named.
     pub release: Option<u64>,
     /// Flags killed one by one.
     pub killed: Vec<KilledFlag>,
-    /// Why the head does not tell which flags are killed, and what to do; none if it does.
+    /// The reason why the head does not tell which flags are killed, and what to do; none if it does.
     pub kills_unknown: Option<String>,
     /// Generations whose snapshots are kept, ascending.
     pub retained: Vec<u64>,
-    /// A group can change the store.
+    /// A warning if a group can change the store.
     pub warning: Option<String>,
-    /// Why the published snapshot cannot be read, or the head's pointer to it.
+    /// The reason why the published snapshot, or the head's pointer to it, cannot be read.
     pub error: Option<String>,
 }
 
 /// A flag killed in the head.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct KilledFlag {
-    /// Its key.
+    /// Key of the flag.
     pub flag: String,
-    /// RFC 3339.
+    /// Time of the kill, in RFC 3339.
     pub since: String,
-    /// Whether the published snapshot holds it.
+    /// True if the published snapshot holds the flag.
     pub known: bool,
 }
 
-/// One change, as history tells it.
+/// A change in the history of a store.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct HistoryEntry {
-    /// The audit record's number; none where only the snapshot is left.
+    /// Number of the audit record; none if only the snapshot is left.
     pub seq: Option<u64>,
-    /// RFC 3339.
+    /// Time in RFC 3339.
     pub at: Option<String>,
-    /// Who.
+    /// Person and account that made the change.
     pub actor: Option<Actor>,
-    /// What; none where only the snapshot is left.
+    /// Kind of the change; none if only the snapshot is left.
     pub action: Option<Action>,
-    /// How far it came. `intended`: whoever did it died on the way, or is at it now.
+    /// `intended`: still running, or the process died.
     pub outcome: Outcome,
-    /// The flag killed, revived, or changed by a word.
+    /// The flag killed, revived, or changed by a command.
     pub flag: Option<String>,
-    /// The stage, counted from 1, that the flag's plan is in after this.
+    /// Stage of the flag's plan after this, counted from 1.
     pub stage: Option<u32>,
-    /// Why.
+    /// Reason given for the change.
     pub reason: Option<String>,
-    /// Current before.
+    /// Generation before the change.
     pub from: u64,
-    /// Current after.
+    /// Generation after the change.
     pub generation: u64,
-    /// Of that generation, where the change made it.
+    /// Content of `generation`, if the change made it.
     pub content_id: Option<String>,
-    /// The generation whose content a rollback brought back.
+    /// Generation whose content a rollback brought back.
     pub rolled_back_to: Option<u64>,
-    /// Fields that differ.
+    /// Number of fields that differ.
     pub differences: u64,
-    /// The snapshot of this generation is kept: it can be looked at and rolled back to.
+    /// The first of the differences.
+    pub first_difference: Option<Difference>,
+    /// True if the snapshot of this generation is kept for `diff` and `rollback`.
     pub retained: bool,
-    /// It is the one published now.
+    /// True if this generation is published now.
     pub current: bool,
-    /// Why it failed.
+    /// Error text of a failed change.
     pub error: Option<String>,
 }
 
 impl Store {
-    /// What the store is now. Needs no permission to write.
+    /// The current state of the store. Needs no permission to write.
     ///
     /// # Errors
     ///
-    /// When the head cannot be read. A damaged snapshot is told in the status.
+    /// When the head cannot be read. A damaged snapshot is reported in the status.
     pub fn status(&self) -> Result<StoreStatus, StoreError> {
         let head = self.read_head()?;
         let (pointer, mut error) = match head.current() {
@@ -157,7 +161,7 @@ impl Store {
         })
     }
 
-    /// Every change that the audit trail tells of, the newest last, and the snapshots that it does not.
+    /// All changes in the audit trail, the newest last, and the snapshots that it does not tell of.
     ///
     /// # Errors
     ///
@@ -170,7 +174,10 @@ impl Store {
         self.records(|record| {
             let entry = entry(record, &kept, current);
             match record.intention.and_then(|seq| intended.get(&seq)).and_then(|at| entries.get_mut(*at)) {
-                Some(before) => *before = HistoryEntry { differences: before.differences, ..entry },
+                Some(before) => {
+                    let first_difference = before.first_difference.take();
+                    *before = HistoryEntry { differences: before.differences, first_difference, ..entry };
+                }
                 None => {
                     intended.insert(record.seq, entries.len());
                     entries.push(entry);
@@ -193,7 +200,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// When it is not kept any more, or damaged.
+    /// When it is no longer kept, or damaged.
     pub fn snapshot(&self, generation: u64) -> Result<Snapshot, StoreError> {
         let kept = self.kept()?;
         let Some(named) = kept.iter().rev().find(|kept| kept.0 == generation) else {
@@ -210,7 +217,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// As [`snapshot`](Self::snapshot).
+    /// The errors of [`snapshot`](Self::snapshot).
     pub fn definitions(&self, generation: u64) -> Result<Definitions, StoreError> {
         let snapshot = self.snapshot(generation)?;
         let failed = |problem: String| StoreError::Mismatch { path: self.directory.clone(), problem };
@@ -219,13 +226,26 @@ impl Store {
             .map_err(|error| failed(format!("the definitions of generation {generation}: {error}")))
     }
 
-    /// Reads the head as it is now.
+    /// Reads the current head.
     pub(super) fn read_head(&self) -> Result<Head, StoreError> {
-        // A copy: nobody can cut it short while it is read.
+        // A copy: it cannot be cut short while it is read.
         copy_head(&self.directory, &head_file(&self.folder()?, Access::Read)?)
     }
 
-    /// The flags that were killed and not revived since, as the audit trail tells, and when, in microseconds since 1970.
+    /// Birth time of the head's file, in microseconds since 1970; none if the file system does not tell. Changes are written in place, so
+    /// a younger file was restored from a backup, or copied.
+    ///
+    /// # Errors
+    ///
+    /// When the head cannot be opened.
+    pub fn head_made(&self) -> Result<Option<i64>, StoreError> {
+        let created =
+            head_file(&self.folder()?, Access::Read)?.file.metadata().and_then(|found| found.created());
+        let since = created.ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+        Ok(since.and_then(|since| i64::try_from(since.as_micros()).ok()).filter(|at| *at > 0))
+    }
+
+    /// Flags killed and not revived since, according to the audit trail, with the time in microseconds since 1970.
     pub(super) fn killed_by_the_trail(&self) -> Result<BTreeMap<String, i64>, StoreError> {
         let mut killed = BTreeMap::new();
         self.records(|record| match (record.action, record.outcome, &record.flag) {
@@ -239,7 +259,7 @@ impl Store {
         Ok(killed)
     }
 
-    /// Every record that is one, in the order of the file.
+    /// Calls `each` with every valid record, in the order of the file.
     pub(super) fn records(&self, mut each: impl FnMut(&Record)) -> Result<(), StoreError> {
         let path = self.directory.join(AUDIT);
         let Some(opened) = open_trail(&self.folder()?)? else { return Ok(()) };
@@ -256,6 +276,14 @@ impl Store {
                 each(&record);
             }
         }
+    }
+
+    /// Calls `each` with every change that was made, in the order in which they took effect.
+    pub(super) fn changes_made(&self, mut each: impl FnMut(Settled)) -> Result<(), StoreError> {
+        let mut settling = Settling::default();
+        self.records(|record| settling.next(record.clone(), &mut each))?;
+        settling.end(self.generation()?, &mut each);
+        Ok(())
     }
 
     pub(super) fn kept(&self) -> Result<Vec<(u64, ContentId)>, StoreError> {
@@ -290,6 +318,7 @@ fn entry(record: &Record, kept: &HashMap<u64, ContentId>, current: u64) -> Histo
         content_id: record.content.clone(),
         rolled_back_to: record.rolled_back_to,
         differences: record.differences.len() as u64 + record.more_differences,
+        first_difference: record.differences.first().cloned(),
         retained: made && kept.contains_key(&record.to),
         current: made && record.to == current,
         error: record.error.clone(),
@@ -311,6 +340,7 @@ fn untold_entry(generation: u64, content: ContentId, current: u64) -> HistoryEnt
         content_id: Some(content.to_string()),
         rolled_back_to: None,
         differences: 0,
+        first_difference: None,
         retained: true,
         current: generation == current,
         error: None,

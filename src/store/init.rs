@@ -1,4 +1,4 @@
-//! Making a store.
+//! Creation of a store.
 
 use super::audit::{Action, Outcome};
 use super::change::Change;
@@ -19,12 +19,12 @@ use std::io::{self, Write};
 use std::path::Path;
 
 impl Store {
-    /// Makes an empty store for an environment, which only its owner changes. With a group of readers, nobody else than its members can
-    /// read it. Only the last directory of the path is made. What an interrupted `init` left is finished.
+    /// Makes an empty store for an environment, which only its owner can change. With a group of readers, only its members can read it.
+    /// Only the last directory of the path is made. An interrupted `init` is finished.
     ///
     /// # Errors
     ///
-    /// When there is a store already, others could change it, or a name is not valid. Nothing was changed then.
+    /// When a store already exists, others could change it, or a name is not valid. Nothing was changed then.
     pub fn init(directory: &Path, environment: &str, readers: Option<&str>) -> Result<Store, StoreError> {
         if !environment_name(environment) {
             return Err(StoreError::Refused(format!(
@@ -69,7 +69,7 @@ impl Store {
     }
 }
 
-/// The number of a group, by its name or number.
+/// The number of a group, given by name or number.
 pub(super) fn readers_group(name: &str) -> Result<u32, StoreError> {
     let group = group_number(name).ok_or_else(|| {
         StoreError::Refused(format!(
@@ -84,7 +84,7 @@ pub(super) fn readers_group(name: &str) -> Result<u32, StoreError> {
     Ok(group)
 }
 
-/// The error of naming a group as the readers of a store whose owner is not in it.
+/// Error for a readers' group that the owner of the store is not in.
 pub fn no_member(owner: &Account, group: &str) -> StoreError {
     StoreError::Refused(format!(
         "user {} is not in the group {group:?}, and so cannot give it what it publishes; nothing was changed. \
@@ -93,7 +93,7 @@ pub fn no_member(owner: &Account, group: &str) -> StoreError {
     ))
 }
 
-/// Opens the directory, judged; makes the last one of the path where it is missing.
+/// Opens and judges the directory; makes the last one of the path if it is missing.
 fn open_or_make(path: &Path) -> Result<Folder, StoreError> {
     match Folder::store(path) {
         Err(StoreError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
@@ -127,7 +127,7 @@ fn exists(path: &Path) -> StoreError {
     ))
 }
 
-/// A directory that holds anything but what an interrupted `init` leaves keeps its permissions.
+/// Refuses a directory with other files than an interrupted `init` leaves, so that its permissions stay.
 fn refuse_other_files(folder: &Folder) -> Result<(), StoreError> {
     let path = folder.path();
     let unfinished = format!(".{HEAD}{TEMPORARY}");
@@ -144,7 +144,7 @@ fn refuse_other_files(folder: &Folder) -> Result<(), StoreError> {
     }
 }
 
-/// Makes a file with exactly that content and those permissions, its room on the disk taken, unless it is there.
+/// Makes a file with that content and those permissions, with its room on the disk reserved, unless it exists.
 fn make_file(folder: &Folder, name: &str, modes: &Modes, mode: u32, bytes: &[u8]) -> Result<(), StoreError> {
     let path = folder.path().join(name);
     let failed = |source| StoreError::io("make", &path, source);
@@ -153,7 +153,7 @@ fn make_file(folder: &Folder, name: &str, modes: &Modes, mode: u32, bytes: &[u8]
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
         Err(error) => return Err(failed(error)),
     };
-    // Btrfs writes elsewhere at each write, for which a full disk has no room, unless it is told before there is anything in the file.
+    // Btrfs writes every change elsewhere, which a full disk has no room for, unless the flag is set while the file is empty.
     let _ = ioctl_setflags(&file, IFlags::NOCOW);
     let made = reserve(&file, bytes.len() as u64)
         .and_then(|()| file.write_all(bytes))

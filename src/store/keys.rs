@@ -1,6 +1,6 @@
-//! A store's key for exports, and the keys that it trusts: `keys/signing` and `keys/trusted`.
+//! The key that a store signs exports with, and the keys that it trusts: `keys/signing` and `keys/trusted`.
 //!
-//! Who may publish may sign, and may say whom to trust; nobody else reads the one or writes the other.
+//! Publishers may sign, and choose the trusted keys; no other user can read the first or write the second.
 
 use super::Store;
 use super::audit::{Action, Outcome, Record};
@@ -19,7 +19,7 @@ use std::os::unix::fs::MetadataExt;
 const KEYS: &str = "keys";
 const SIGNING: &str = "signing";
 const TRUSTED: &str = "trusted";
-/// No file of keys is longer, in bytes.
+/// Largest file of keys, in bytes.
 const LIMIT: u64 = 64 << 10;
 
 impl Store {
@@ -27,7 +27,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// When it cannot be read, is none, or others than those who publish can read it.
+    /// When it cannot be read, is not valid, or can be read by others than the publishers.
     pub fn export_key(&self) -> Result<Option<ExportKey>, StoreError> {
         self.read_export_key(&self.folder()?)
     }
@@ -44,7 +44,7 @@ impl Store {
         }
     }
 
-    /// Makes the store's key; the one that there is stays.
+    /// Makes the store's key, unless there is one.
     ///
     /// # Errors
     ///
@@ -62,7 +62,7 @@ impl Store {
         Ok(ExportKey::from_seed(&seed))
     }
 
-    /// The keys that exports may be signed by.
+    /// The keys accepted as signers of exports.
     ///
     /// # Errors
     ///
@@ -83,11 +83,11 @@ impl Store {
         text.lines().enumerate().filter(|(_, line)| !line.is_empty()).map(line).collect()
     }
 
-    /// Trusts a key from now on, or with none no longer the one of that name. False: nothing changed.
+    /// Trusts a key from now on; with `None`, forgets the key of that name. False: nothing changed.
     ///
     /// # Errors
     ///
-    /// When the name is taken by another key, or it or the audit trail cannot be written.
+    /// When the name belongs to another key, or the key or the audit trail cannot be written.
     pub fn trust_key(&self, name: &str, key: Option<Trusted>, change: &Change) -> Result<bool, StoreError> {
         let action = if key.is_some() { Action::KeyTrust } else { Action::KeyForget };
         let session = self.session(change, action.word())?;
@@ -122,13 +122,13 @@ impl Store {
             outcome.outcome = Outcome::Failed;
             outcome.error = Some(error.to_string());
         }
-        // Without its outcome the intention stands for it.
+        // If this fails, the record of the intention stands for it.
         let _ = session.append(outcome);
         written.map(|()| true)
     }
 }
 
-/// Refuses a key for exports that others than those who publish can read; other files pass.
+/// Refuses an export key that others than the publishers can read; other files pass.
 pub(super) fn refuse_readable(folder: &Folder, name: &str, mode: u32) -> Result<(), StoreError> {
     if (folder.name(), name) != (KEYS, SIGNING) || mode & 0o007 == 0 {
         return Ok(());
@@ -139,7 +139,7 @@ pub(super) fn refuse_readable(folder: &Folder, name: &str, mode: u32) -> Result<
     )))
 }
 
-/// The text and mode of a file of keys that nobody else can change.
+/// Text and mode of a file of keys, judged.
 fn read_key(store: &Folder, name: &str) -> Result<Option<(String, u32)>, StoreError> {
     let Some(folder) = store.folder(KEYS)? else { return Ok(None) };
     let Some(opened) = folder.open(name, "open", Access::Read)? else { return Ok(None) };

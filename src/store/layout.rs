@@ -1,4 +1,4 @@
-//! Where a store keeps what, and how its files are opened.
+//! Names of the files in a store.
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
@@ -7,12 +7,9 @@ use super::directory::Folder;
 #[cfg(feature = "publisher")]
 use super::error::StoreError;
 use crate::snapshot::ContentId;
-use rustix::fs::OFlags;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
 
 pub(crate) const HEAD: &str = "head";
 pub(crate) const SNAPSHOTS: &str = "snapshots";
@@ -34,7 +31,7 @@ pub(crate) fn snapshot_name(generation: u64, content: ContentId) -> String {
     format!("{generation:020}-{content}.snapshot")
 }
 
-/// What a name in `snapshots` says; `None` if it is not exactly such a name.
+/// Parses a name in `snapshots`; `None` if it is not exactly such a name.
 #[cfg(feature = "publisher")]
 pub(crate) fn parse_snapshot_name(name: &str) -> Option<(u64, ContentId)> {
     let (generation, content) = name.strip_suffix(".snapshot")?.split_once('-')?;
@@ -42,7 +39,7 @@ pub(crate) fn parse_snapshot_name(name: &str) -> Option<(u64, ContentId)> {
     (snapshot_name(generation, content) == name).then_some((generation, content))
 }
 
-/// The generations whose snapshots are there, ascending.
+/// The retained generations, ascending.
 #[cfg(feature = "publisher")]
 pub(super) fn retained(store: &Folder) -> Result<Vec<(u64, ContentId)>, StoreError> {
     let snapshots = store.expect_folder(SNAPSHOTS)?;
@@ -54,16 +51,8 @@ pub(super) fn retained(store: &Folder) -> Result<Vec<(u64, ContentId)>, StoreErr
     Ok(found)
 }
 
-/// Opens a file that is no symbolic link, without waiting for the other end of a pipe.
-pub(crate) fn open_plain(path: &Path, write: bool) -> io::Result<File> {
-    let flags = OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-    above_standard(
-        OpenOptions::new().read(true).write(write).custom_flags(flags.bits().cast_signed()).open(path)?,
-    )
-}
-
-/// Moves a descriptor to 3 or above. In a daemon that closed 0, 1 and 2 the next file that is opened would be its standard output,
-/// and take what it prints.
+/// Moves a descriptor to 3 or above. In a daemon that closed 0, 1 and 2, the next file opened would be its standard output, and take what
+/// it prints.
 pub(crate) fn above_standard(file: File) -> io::Result<File> {
     if file.as_raw_fd() > 2 {
         return Ok(file);

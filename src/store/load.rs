@@ -1,11 +1,11 @@
-//! What a reader does when something changed: it reads the head, and decides which snapshot answers.
+//! The state of a reader: follows the head, and decides which snapshot answers.
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use super::directory::{Access, Folder};
 use super::error::StoreError;
 use super::head::{Current, Head, Identity, KillSlot, Pointer, SLOT_COUNT, Stop, Told};
-use super::layout::HEAD;
+use super::layout::{HEAD, SNAPSHOTS};
 use super::open::{
     FileId, HeadFile, MapPolicy, Opened, Stamp, head_file, is_layered, map_head, open_snapshot,
 };
@@ -13,6 +13,7 @@ use super::reader::{ReaderOptions, ReaderStatus, View};
 use super::shared::PAGE_SIZE;
 use super::trust::{Judged, Trust, printable};
 use crate::eval::Switches;
+use crate::room::has_room;
 use crate::snapshot::{ContentId, MapMode, Snapshot};
 use std::fs::{File, Metadata};
 use std::io;
@@ -23,21 +24,21 @@ use std::sync::Arc;
 /// Pause before the second attempt to load a refused snapshot, in milliseconds; it doubles each time.
 const FIRST_PAUSE: u64 = 1_000;
 const LONGEST_PAUSE: u64 = 300_000;
-/// How often one look follows a head that moves on, or reads one that is lost meanwhile.
+/// Attempts of one look to read a head that moves on or is lost meanwhile.
 const MOVES: usize = 4;
-/// Notices kept until somebody takes them.
+/// Notices kept until they are taken.
 const NOTICES: usize = 16;
-/// Milliseconds between two notices of one kind: whoever writes the head could fill the log otherwise.
+/// Milliseconds between two notices of one kind: anyone who can write the head could fill the log otherwise.
 const NOTICE_INTERVAL: u64 = 60_000;
 
-/// Where answers come from.
+/// Source of the answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
     /// The generation that the head names.
     Current,
-    /// The one before: the current one was bad when this process began.
+    /// The generation before: the current one was bad when this process began.
     Previous,
-    /// What was good before the current one turned out to be bad.
+    /// The last good generation, after the current one turned out to be bad.
     LastGood,
     /// Nothing: every flag is off.
     None,
@@ -62,11 +63,11 @@ struct Serving {
     content: ContentId,
     published_at: i64,
     map: MapMode,
-    /// The file of a shared mapping, and what it was like when it was checked.
+    /// The file of a shared mapping, and its stamp when it was checked.
     file: Option<(File, Stamp)>,
 }
 
-/// A kill that was read, by the slot that held it.
+/// A kill that was read, with its slot.
 #[derive(Debug, Clone)]
 struct KnownKill {
     slot: usize,
@@ -74,19 +75,19 @@ struct KnownKill {
     key: Vec<u8>,
 }
 
-/// What was read of a head that was there all the while.
+/// One reading of a head that was not lost meanwhile.
 struct Read {
     epoch: u64,
     identity: Result<Identity, String>,
     slots: Vec<(usize, KillSlot)>,
-    /// Why those do not tell which flags are killed.
+    /// The reason why `slots` do not tell which flags are killed.
     doubt: Option<String>,
     told: Told,
     stop: Stop,
     current: Current,
 }
 
-/// What a notice is about.
+/// Kind of a notice.
 #[derive(Debug, Clone, Copy)]
 enum Notice {
     Head = 0,
@@ -112,13 +113,12 @@ pub(crate) struct Loader {
     options: ReaderOptions,
     exposed: Option<String>,
     head: Arc<Head>,
-    /// Open as long as it is followed, so that no other file gets its inode.
+    /// Held open, so that no other file gets its inode.
     head_file: File,
     head_id: FileId,
     head_stamp: Stamp,
-    /// The head lies on overlayfs.
     layered: bool,
-    /// Whose the directory and the head were, and their modes, when they were judged last; none where they could not be looked at.
+    /// Owner, group and mode of the directory and the head when they were last judged; none if `stat` failed.
     permissions: Option<[[u32; 3]; 2]>,
     /// Heads mapped before this one.
     heads: u64,
@@ -130,14 +130,14 @@ pub(crate) struct Loader {
     highest: u64,
     killed: Vec<KnownKill>,
     stopped: Option<bool>,
-    /// Which flags are killed was read from slots that tell it, be it earlier.
+    /// The killed flags were read from intact slots at least once.
     kills_known: bool,
-    /// Why the slots do not tell it now.
+    /// The reason why the slots do not tell the killed flags now.
     doubt: Option<String>,
     refused: Option<Refused>,
-    /// Snapshots are copied: one that was mapped was damaged, and no newer one took its place yet.
+    /// Load private copies: a mapped snapshot was damaged, and no newer one has replaced it yet.
     copies: bool,
-    /// Why the current generation does not answer; why the head's file cannot be looked at.
+    /// The reasons why the current generation does not answer, and why the head's file cannot be read.
     error: Option<String>,
     missing: Option<String>,
     loads: u64,
@@ -145,7 +145,7 @@ pub(crate) struct Loader {
     retries: u64,
     replaced: u64,
     notices: Vec<String>,
-    /// By kind of notice, when it was last given.
+    /// Milliseconds of the last notice, by kind.
     noticed: [Option<u64>; 6],
     now: u64,
 }
@@ -199,7 +199,7 @@ impl Loader {
         loader
     }
 
-    /// Reads the head and loads what it names, if that is not what is served already.
+    /// Reads the head, and loads the snapshot that it names if another one is served.
     pub(crate) fn load(&mut self, now: u64) -> View {
         self.now = now;
         let mut epoch = 0;
@@ -207,7 +207,7 @@ impl Loader {
             if self.head.lost() && !self.restore_head() {
                 break;
             }
-            // Before reading: what is written after this is seen by the next look.
+            // Before reading, so that the next look sees later writes.
             if let Ok(metadata) = self.head_file.metadata() {
                 self.head_stamp = Stamp::of(&metadata);
             }
@@ -231,7 +231,7 @@ impl Loader {
     /// Reads the head. None: it was lost meanwhile.
     fn read(&self) -> Option<Read> {
         let head = &self.head;
-        // The epoch first: what changes after this is seen by the next look.
+        // The epoch first, so that the next look sees later changes.
         let epoch = head.epoch();
         let slots: Vec<_> = (0..SLOT_COUNT).filter_map(|slot| Some((slot, head.kill_slot(slot)?))).collect();
         let doubt = head.doubt(slots.iter().map(|(_, slot)| slot));
@@ -247,7 +247,7 @@ impl Loader {
         (!head.lost()).then_some(read)
     }
 
-    /// Follows what a sound head says about switches and content.
+    /// Applies a sound head: switches, then content.
     fn follow_head(&mut self, read: Read) {
         match &read.identity {
             Ok(found) if *found == self.identity => {}
@@ -283,10 +283,10 @@ impl Loader {
         generation < self.highest
     }
 
-    /// A kill that was read holds until its slot says that the flag was revived, or that another is killed there; the stop
-    /// until its words say that everything goes on. Damaged bytes say neither.
+    /// A kill that was read holds until its slot says that the flag was revived, or that another is killed there; the stop holds until
+    /// its words say that it ended. Damaged bytes say neither.
     fn follow_switches(&mut self, read: &Read) {
-        // A head that went back, as an older copy written over it, tells of kills from before.
+        // A head that went back, such as an older copy written over it, holds outdated kills.
         let told = if self.went_back(&read.current) { Told::No } else { read.told };
         let mut killed = Vec::new();
         for (slot, found) in &read.slots {
@@ -313,12 +313,12 @@ impl Loader {
         self.stopped = match read.stop {
             Stop::Yes => Some(true),
             Stop::No => Some(false),
-            // One that was never read before may be on.
+            // A stop that was never read may be on.
             Stop::Unclear => Some(self.stopped.unwrap_or(true)),
         };
     }
 
-    /// `view` with what the head says now about kills and the stop.
+    /// Returns `view` with the current kills and stop.
     pub(crate) fn switched(&mut self, view: &View, now: u64) -> View {
         self.now = now;
         let mut epoch = 0;
@@ -350,17 +350,17 @@ impl Loader {
         Switches::new(snapshot, killed, self.stopped.unwrap_or(false))
     }
 
-    /// Nobody knows what is killed.
+    /// True if the killed flags were never read from intact slots.
     fn kills_unknown(&self) -> bool {
         self.doubt.is_some() && !self.kills_known
     }
 
-    /// What is to be compared with the head's epoch, which was that before it was read. A head that is lost reads zero.
+    /// Value to compare with the head's epoch, given the epoch before the head was read. A lost head reads as zero.
     fn head_epoch(&self, epoch: u64) -> u64 {
         if self.head.lost() { 0 } else { epoch }
     }
 
-    /// What is served now.
+    /// The snapshot being served, with its switches.
     pub(crate) fn view(&self, epoch: u64) -> View {
         let serving = self.serving.as_ref();
         View {
@@ -375,13 +375,13 @@ impl Loader {
         }
     }
 
-    /// Heads mapped before the one that is read now.
+    /// Heads mapped before the current one.
     pub(crate) fn heads(&self) -> u64 {
         self.heads
     }
 
-    /// Looks whether another file took the head's place and maps that, whether the head was changed otherwise than by its
-    /// words, and whether the snapshot's file is what it was. True: load again.
+    /// Checks the files: maps another head that took the place of this one, and detects changes of the head other than by its words, and
+    /// of the snapshot's file. True: load again.
     pub(crate) fn look(&mut self, now: u64) -> bool {
         self.now = now;
         let head = self.look_at_head();
@@ -398,7 +398,7 @@ impl Loader {
             }
         };
         let stamp = Stamp::of(&metadata);
-        // Where a file of a lower layer was copied up its device and inode stay, and what is mapped is the lower one for ever.
+        // On overlayfs, a file copied up keeps its device and inode, while the mapping stays with the lower one for ever.
         let copied_up = self.layered && self.head_stamp != stamp;
         if FileId::of(&metadata) != self.head_id || self.head.lost() || copied_up {
             return self.restore_head();
@@ -418,7 +418,7 @@ impl Loader {
         std::mem::replace(&mut self.head_stamp, stamp) != stamp
     }
 
-    /// Judges the directory and the head where their owner or mode is another than it was; else it costs a `stat`.
+    /// Judges the directory and the head if their owner or mode changed; otherwise it costs one `stat`.
     fn judge_again(&mut self, head: &Metadata) -> Result<(), StoreError> {
         let path = &self.directory.path;
         let found = permissions(path, head).map_err(|source| StoreError::io("look at", path, source))?;
@@ -429,7 +429,7 @@ impl Loader {
         Ok(())
     }
 
-    /// Maps the head's file as it is now. False: it is no head to follow.
+    /// Maps the head's file as it is now. False: it cannot be followed.
     fn restore_head(&mut self) -> bool {
         let mapped = self.accept_head().and_then(|file| {
             let head = map_head(&self.directory.path, &file, false)?;
@@ -471,8 +471,7 @@ impl Loader {
         true
     }
 
-    /// Whether the file of a shared mapping was changed. Its content is read once more then, into private memory; the mapping
-    /// is given up either way.
+    /// Gives up a shared mapping whose file was changed, and reads its content once more, into private memory. True if it was changed.
     fn look_at_snapshot(&mut self) -> bool {
         let Some(serving) = &self.serving else { return false };
         let Some((file, stamp)) = &serving.file else { return false };
@@ -483,14 +482,13 @@ impl Loader {
         self.recover_if_lost()
     }
 
-    /// Answers from a copy of the generation that was served, from the one before, or from nothing, where the mapping of what
-    /// was served is lost.
+    /// Replaces a lost mapping by a copy of the same generation, by the generation before, or by nothing. True if it was lost.
     fn recover_if_lost(&mut self) -> bool {
         let Some(lost) = self.serving.take_if(|serving| serving.snapshot.lost()) else { return false };
         self.copies = true;
         let named = (lost.generation, lost.content);
         let again = self.open(named).or_else(|error| match &lost.file {
-            // The path may lead nowhere any more, and the file be whole.
+            // The path may no longer lead anywhere while the open file is intact.
             Some((file, _)) => match Snapshot::open(file, MapMode::Private, self.options.size_limit) {
                 Ok(snapshot) if snapshot.content_id() == lost.content => {
                     Ok(Opened { snapshot, mode: MapMode::Private, file: None })
@@ -521,7 +519,8 @@ impl Loader {
                 );
                 self.source = Source::None;
                 let before = self.pointer.filter(|pointer| pointer.generation == lost.generation);
-                if let Some(before) = before.filter(|before| before.previous != 0) {
+                let whole = error.is_of_this_process();
+                if let Some(before) = before.filter(|before| before.previous != 0 && !whole) {
                     self.fall_back(before.previous, before.previous_content, 0);
                 }
             }
@@ -529,7 +528,7 @@ impl Loader {
         true
     }
 
-    /// When to try again, in monotonic milliseconds.
+    /// Time of the next attempt, in monotonic milliseconds.
     pub(crate) fn retry_at(&self) -> Option<u64> {
         self.refused.map(|refused| refused.retry_at)
     }
@@ -548,7 +547,7 @@ impl Loader {
         })
     }
 
-    /// Whether the head's file can be looked at.
+    /// Notes why the head's file cannot be read; none if it can.
     fn missing(&mut self, error: Option<StoreError>) {
         let error = error.map(|error| error.to_string());
         if error != self.missing {
@@ -569,7 +568,7 @@ impl Loader {
             directory: self.directory.path.clone(),
             environment: self.identity.environment.clone(),
             generation: view.generation,
-            // Of a head that is lost, what it named last.
+            // For a lost head, the last generation that it named.
             head_generation: if self.head.lost() { self.highest } else { generation },
             published_at: view.published_at,
             source: self.source,
@@ -597,7 +596,7 @@ impl Loader {
                 "it went back in place from generation {expected} to {found}; roll back with `flagstone rollback --to {found}`"
             ));
         }
-        // A newer file than the one that was damaged may be shared again.
+        // A newer file than the damaged one may be mapped shared again.
         self.copies &= self.pointer.is_some_and(|before| before.generation >= pointer.generation);
         self.highest = pointer.generation;
         self.pointer = Some(*pointer);
@@ -613,7 +612,7 @@ impl Loader {
         let mut pointer = *pointer;
         let mut opened = self.open(named);
         for _ in 0..MOVES {
-            // Beside a quick publisher, what a slow reader goes to open may be removed as too old meanwhile.
+            // With frequent publishes, a slow reader's snapshot may be removed as too old before it is opened.
             match self.head.current() {
                 Current::Pointer(next) if opened.is_err() && next.generation > pointer.generation => {
                     pointer = next
@@ -640,7 +639,8 @@ impl Loader {
                     format!("generation {} was refused: {error}", pointer.generation),
                     again.is_none(),
                 );
-                if self.serving.is_none() && pointer.previous != 0 {
+                // Flags that the newest one switched off stay off if that one may be intact.
+                if self.serving.is_none() && pointer.previous != 0 && !error.is_of_this_process() {
                     let before = self.head.pointer((pointer.generation & 1) ^ 1);
                     let before = before.filter(|before| before.generation == pointer.previous);
                     let published_at = before.map_or(0, |before| before.published_at);
@@ -664,7 +664,11 @@ impl Loader {
     }
 
     fn open(&mut self, named: (u64, ContentId)) -> Result<Opened, StoreError> {
-        // Once more: the path may have been opened to others meanwhile.
+        if !has_room() {
+            let path = self.directory.path.join(SNAPSHOTS);
+            return Err(StoreError::io("load one of", &path, io::ErrorKind::OutOfMemory.into()));
+        }
+        // Judged again: the path may have been opened to others meanwhile.
         let mut store = Folder::store(&self.directory.path)?;
         if let Some(warning) = &self.exposed {
             store.expose(warning);
@@ -714,7 +718,7 @@ impl Loader {
         }
     }
 
-    /// One of each kind a minute.
+    /// Keeps a notice for the log, at most one of each kind a minute.
     fn notice(&mut self, about: Notice, text: String) {
         let now = self.now;
         let Some(last) = self.noticed.get_mut(about as usize) else { return };

@@ -1,4 +1,4 @@
-//! Where a path leads now, judged as it was given.
+//! Location of a store: the target of a path, judged as given.
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
@@ -9,22 +9,22 @@ use std::path::{Path, PathBuf};
 
 /// The directory that a path leads to, and whether others could lead it elsewhere.
 ///
-/// A reader that is already open may be handed out for another path only after that path was judged, too: symbolic links
-/// that others can replace lead to it as well.
+/// A reader that is already open may be reused for another path only after that path was judged, too: symbolic links that others can
+/// replace lead to it as well.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Location {
-    /// Canonical.
+    /// Canonical path of the directory.
     pub directory: PathBuf,
-    /// Of the whole path, links included.
+    /// Trust in the whole path, links included.
     pub trust: Trust,
 }
 
 impl Location {
-    /// Judges every directory on the path, for this process's user. Opens nothing.
+    /// Judges every directory on the path, for this process's user. Opens no file.
     ///
     /// # Errors
     ///
-    /// When there is no directory, or others could change what the path leads to.
+    /// When there is no directory, or others could change the target of the path.
     pub fn of(path: &Path) -> Result<Location, StoreError> {
         let (judged, _) = judge(path, geteuid().as_raw())?;
         Ok(Location { directory: judged.path, trust: judged.trust })

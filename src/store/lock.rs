@@ -1,7 +1,7 @@
 //! The locks of a store: one publisher at a time, and one writer of head and trail at a time.
 //!
-//! Only those who change the store can open the files, so nobody else can hold a lock on them. A lock file that is missing is made again.
-//! A publisher holds its own lock for as long as it compiles and writes, and [`HEAD_LOCK`] for milliseconds: a kill waits for no publish.
+//! Only users who can change the store can open the files, so no other user can hold a lock on them. A missing lock file is made again. A
+//! publisher holds its own lock for as long as it compiles and writes, and [`HEAD_LOCK`] for milliseconds: a kill waits for no publish.
 
 use super::directory::{Access, Folder, StoreFile};
 use super::error::StoreError;
@@ -14,29 +14,29 @@ use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::time::{Duration, Instant};
 
-/// Bytes of a lock's file, in which the holder says who it is.
+/// Size of a lock's file in bytes; it holds a line about the holder.
 pub(super) const LOCK_SIZE: usize = 256;
-/// Between two tries.
+/// Pause between two attempts.
 const RETRY_INTERVAL: Duration = Duration::from_millis(1);
 
-/// Held until dropped; the kernel lets go of it when its holder dies.
+/// Held until dropped; the kernel releases it if its holder dies.
 #[derive(Debug)]
 pub(super) struct Lock {
     file: File,
 }
 
 impl Lock {
-    /// Waits for the publishers' lock, no longer than `timeout`.
+    /// Takes the publishers' lock, waiting no longer than `timeout`.
     pub(super) fn publishing(store: &Folder, timeout: Duration, holder: &str) -> Result<Lock, StoreError> {
         Lock::take(store, LOCK, timeout, holder)
     }
 
-    /// Waits for the lock of head and trail, no longer than `timeout`.
+    /// Takes the lock of head and trail, waiting no longer than `timeout`.
     pub(super) fn head(store: &Folder, timeout: Duration, holder: &str) -> Result<Lock, StoreError> {
         Lock::take(store, HEAD_LOCK, timeout, holder)
     }
 
-    /// The lock of head and trail, if it is free. Who has it is not looked for, which takes milliseconds.
+    /// Takes the lock of head and trail if it is free. Does not look up the holder, which takes milliseconds.
     pub(super) fn try_head(store: &Folder, holder: &str) -> Option<Lock> {
         Lock::attempt(store, HEAD_LOCK, Duration::ZERO, holder).ok()?.ok()
     }
@@ -51,7 +51,7 @@ impl Lock {
         })
     }
 
-    /// Tries for `timeout`; the lock's file where it is taken all the time.
+    /// Tries for `timeout`; returns the lock's file if it stays taken.
     fn attempt(
         store: &Folder,
         name: &'static str,
@@ -65,7 +65,7 @@ impl Lock {
             match flock(&opened.file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => {
                     let now = store.open(name, "open the lock", Access::Read)?;
-                    // Another file took its place while we waited: that one is the lock.
+                    // Another file took its place meanwhile: that one is the lock.
                     if now.is_some_and(|now| FileId::of(&now.metadata) == FileId::of(&opened.metadata)) {
                         let lock = Lock { file: opened.file };
                         lock.sign(holder);
@@ -82,7 +82,7 @@ impl Lock {
         }
     }
 
-    /// Best effort: who cannot say who it is holds the lock all the same.
+    /// Writes the holder into the file. Best effort: a failure does not affect the lock.
     fn sign(&self, holder: &str) {
         let mut line = [b' '; LOCK_SIZE];
         for (place, byte) in line.iter_mut().zip(holder.bytes().take(LOCK_SIZE - 1)) {
@@ -99,7 +99,7 @@ impl Drop for Lock {
     }
 }
 
-/// Opens a lock's file, and makes it where it is missing: a cleanup or a backup without it must not end all changes.
+/// Opens a lock's file, or makes it if it is missing: a cleanup, or a backup without it, must not end all changes.
 pub(super) fn open_or_make(folder: &Folder, name: &str) -> Result<StoreFile, StoreError> {
     let failed = |source| StoreError::io("open the lock", &folder.path().join(name), source);
     let open = || folder.open(name, "open the lock", Access::Write);
@@ -109,7 +109,7 @@ pub(super) fn open_or_make(folder: &Folder, name: &str) -> Result<StoreFile, Sto
         return Ok(opened);
     }
     match folder.create(name) {
-        // Best effort: it may be in use by its name already, and only its maker can open it until then.
+        // Best effort: the file may be in use already, and until then only its maker can open it.
         Ok(file) => drop(modes.apply(&file, modes.lock())),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         Err(error) => return Err(failed(error)),
@@ -117,7 +117,7 @@ pub(super) fn open_or_make(folder: &Folder, name: &str) -> Result<StoreFile, Sto
     open()?.ok_or_else(|| failed(io::ErrorKind::NotFound.into()))
 }
 
-/// Takes the right to open a lock away from those who only read the store. Stores made before had it.
+/// Takes the right to open a lock away from users who only read the store. Older stores granted it.
 fn close_to_others(opened: &StoreFile, modes: &Modes) {
     let mine = opened.metadata.uid() == rustix::process::geteuid().as_raw();
     if mine && opened.metadata.mode() & 0o777 & !modes.lock() != 0 {
@@ -133,15 +133,20 @@ fn signature(file: &File) -> Option<String> {
     Some(text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
-/// The process that holds a `flock` on that inode, as far as this process may see it.
+/// The process that holds a `flock` on that inode.
+fn lock_holder(inode: u64) -> Option<u32> {
+    holder_of(inode, &["FLOCK"])
+}
+
+/// The process that holds a lock or lease of one of these kinds on that inode, as far as this process can see it.
 ///
 /// The device is not compared: some file systems report another one there.
-fn lock_holder(inode: u64) -> Option<u32> {
+pub(super) fn holder_of(inode: u64, kinds: &[&str]) -> Option<u32> {
     let locks = std::fs::read_to_string("/proc/locks").ok()?;
     locks.lines().find_map(|line| {
         let mut fields = line.split_whitespace().skip(1);
         let (kind, process) = (fields.next()?, fields.nth(2)?.parse().ok()?);
         let found = fields.next()?.rsplit(':').next()?.parse() == Ok(inode);
-        (found && kind == "FLOCK").then_some(process)
+        (found && kinds.contains(&kind)).then_some(process)
     })
 }

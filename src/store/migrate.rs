@@ -1,7 +1,7 @@
-//! Taking a store from the group that publishes it: one owner from then on, and readers.
+//! Migration of a store from a publishing group to one owner and readers.
 //!
-//! Files that members of the group own, or could write and may have open, are copied and replaced, which the owner can do without being root. Their `config.json` is put
-//! aside: what it names would be run and read by the owner.
+//! Files that members of the group own, or could write and may have open, are copied and replaced, which the owner can do without being
+//! root. Their `config.json` is put aside: the owner would run and read the files that it names.
 
 use super::Store;
 use super::audit::{Action, Outcome};
@@ -24,17 +24,17 @@ use std::os::unix::fs::MetadataExt;
 /// The folders of a store.
 pub(super) const FOLDERS: [&str; 4] = [SNAPSHOTS, "guard", "notify", "keys"];
 
-/// What a migration did.
+/// Result of a migration.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Migrated {
     /// Files that belonged to others or had other permissions.
     pub files: u64,
-    /// What the owner should look at.
+    /// Sentences about things that the owner should check.
     pub notes: Vec<String>,
 }
 
 impl Store {
-    /// The group whose members publish, in a store made with the former `init --group`: its name, or its number where it has none.
+    /// The group whose members publish, in a store made with the former `init --group`: its name, or its number if it has none.
     ///
     /// # Errors
     ///
@@ -45,12 +45,12 @@ impl Store {
         Ok(modes.publishers().map(|group| group_name(group).unwrap_or_else(|| group.to_string())))
     }
 
-    /// Makes the owner of the store the only one who changes it, and the members of a group its only readers, or everybody.
+    /// Makes the owner of the store its only publisher, and a group or everybody its readers.
     ///
     /// # Errors
     ///
-    /// When this process is neither the owner's nor root's, the group is not known, or something cannot be written: what was done until
-    /// then stays, and the next call goes on.
+    /// When this process runs neither as the owner nor as root, the group is not known, or something cannot be written. Finished steps
+    /// stay then, and the next call goes on.
     pub fn migrate(&self, readers: Option<&str>, change: &Change) -> Result<Migrated, StoreError> {
         let readers = readers.map(readers_group).transpose()?;
         let user = geteuid().as_raw();
@@ -68,9 +68,9 @@ impl Store {
         let path = folder.path().to_owned();
         let failed = |source| StoreError::io("set the permissions of", &path, source);
         let mut migration = Migration { modes, owner, migrated: Migrated::default() };
-        // First, so that whoever comes after an interruption can open the store.
+        // First, so that the store can be opened after an interruption.
         migration.file(&folder, HEAD)?;
-        // From now on nobody else puts anything there. What they did put there is still accepted.
+        // From now on, other users can add no file. Files that they added before are still accepted.
         folder.apply(&modes).map_err(failed)?;
         let mut folder = self.folder()?;
         folder.expose("a group could write it");
@@ -82,7 +82,7 @@ impl Store {
         for name in [AUDIT, CONFIG, HEAD] {
             migration.file(&folder, name)?;
         }
-        // Last: who waits for the old one finds that another took its place.
+        // Last: a process that waits for the old lock finds that another file took its place.
         migration.file(&folder, HEAD_LOCK)?;
         migration.file(&folder, LOCK)?;
         folder.sync().map_err(failed)?;
@@ -100,7 +100,7 @@ struct Migration {
 }
 
 impl Migration {
-    /// The folder and what is in it. One that another user made is replaced.
+    /// Migrates a folder and its files. A folder that another user made is replaced.
     fn folder(&mut self, store: &Folder, name: &str) -> Result<(), StoreError> {
         let Some(folder) = store.folder(name)? else { return Ok(()) };
         let failed = |source| StoreError::io("migrate", folder.path(), source);
@@ -130,7 +130,7 @@ impl Migration {
         Ok(())
     }
 
-    /// A file of the store, whose name says what it is. Others are left alone.
+    /// Migrates a file of the store, known by its name. Other files are left alone.
     fn file(&mut self, folder: &Folder, name: &str) -> Result<(), StoreError> {
         let Some(mode) = self.mode(folder.name(), name) else {
             if name.ends_with(TEMPORARY) {
@@ -147,7 +147,7 @@ impl Migration {
         {
             return Ok(());
         }
-        // Whoever could write it may have it open, and would go on writing it; a lock is held by who could read it.
+        // A user who could write it may have it open, and would go on writing; a user who could read a lock may hold it.
         let others = if name.ends_with(LOCK) { 0o077 } else { 0o022 };
         if mine && found.mode() & others == 0 {
             let applied = self.modes.apply(&opened.file, mode);
@@ -183,7 +183,7 @@ impl Migration {
         Ok(())
     }
 
-    /// The mode that a file of that folder is to have; none for what is no file of a store.
+    /// The new mode of a file in that folder; none if it is no file of a store.
     fn mode(&self, folder: &str, name: &str) -> Option<u32> {
         let modes = &self.modes;
         match (folder, name) {

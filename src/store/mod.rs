@@ -1,10 +1,10 @@
 //! The store: a directory that holds snapshots, and the head that says which of them is current.
 //!
-//! [`Reader`] is what a worker has of it, [`Store`] what a publisher has. `docs/store-format.md` is the
-//! authority on the bytes, `docs/operations.md` tells operators how to live with it.
+//! Workers use [`Reader`], publishers [`Store`]. `docs/store-format.md` is the authority on the bytes, `docs/operations.md` tells
+//! operators how to run a store.
 //!
-//! A reader follows the last good generation, whatever happens to the files; a publisher changes the head only when
-//! everything that it names is on the disk and was read back.
+//! A reader follows the last good generation, whatever happens to the files. A publisher changes the head only after everything that it
+//! names was written to the disk and read back.
 
 mod directory;
 mod error;
@@ -13,6 +13,7 @@ mod head;
 mod layout;
 mod load;
 mod location;
+mod namespace;
 mod open;
 mod reader;
 mod shared;
@@ -38,6 +39,8 @@ mod history;
 mod init;
 #[cfg(feature = "publisher")]
 mod keys;
+#[cfg(feature = "publisher")]
+mod lease;
 #[cfg(feature = "publisher")]
 mod lock;
 #[cfg(feature = "publisher")]
@@ -67,6 +70,8 @@ mod session;
 #[cfg(feature = "publisher")]
 mod settled;
 #[cfg(feature = "publisher")]
+mod shut_out;
+#[cfg(feature = "publisher")]
 mod switch;
 #[cfg(feature = "publisher")]
 mod travel;
@@ -78,13 +83,14 @@ mod users;
 mod verify;
 
 pub use error::StoreError;
-pub(crate) use layout::open_plain;
+pub(crate) use layout::above_standard;
 pub use load::Source;
 pub use location::Location;
+pub(crate) use open::FileId;
 pub use open::MapPolicy;
 pub use reader::{Reader, ReaderOptions, ReaderStatus, View};
-pub use trust::Trust;
-pub(crate) use trust::printable;
+pub(crate) use trust::{Step, printable, shell, way};
+pub use trust::{Trust, absolute};
 
 #[cfg(feature = "publisher")]
 pub use actor::Actor;
@@ -99,9 +105,9 @@ pub use config::{Config, Machine, MachineName, Share};
 #[cfg(feature = "publisher")]
 pub use diff::{Difference, ListDifference, diff};
 #[cfg(feature = "publisher")]
-pub use fuse::owner_of;
+pub use fuse::{NOBODY, owner_of};
 #[cfg(feature = "publisher")]
-pub use guard::{Acted, Changed, GoesBy, Guarding, Orders, Took, Verdicts, first_watch};
+pub use guard::{Acted, Changed, GoesBy, Guarding, HeldHead, Noted, Orders, Took, Verdicts, first_watch};
 #[cfg(feature = "publisher")]
 pub use history::{HistoryEntry, KilledFlag, StoreStatus};
 #[cfg(feature = "publisher")]
@@ -110,6 +116,10 @@ pub use init::no_member;
 pub use migrate::Migrated;
 #[cfg(feature = "publisher")]
 pub use named::NamedFile;
+#[cfg(not(feature = "publisher"))]
+pub(crate) use namespace::is_unmapped;
+#[cfg(feature = "publisher")]
+pub use namespace::is_unmapped;
 #[cfg(feature = "publisher")]
 pub use notify::{Sender, Unsent};
 #[cfg(feature = "publisher")]
@@ -122,6 +132,8 @@ pub use publisher::Store;
 use publisher::{PATIENCE, now};
 #[cfg(feature = "publisher")]
 pub use settled::{Settled, settle};
+#[cfg(feature = "publisher")]
+pub use shut_out::ShutOut;
 #[cfg(feature = "publisher")]
 pub use users::{Account, PROGRAM_PATH, close_directories, group_number};
 #[cfg(feature = "publisher")]

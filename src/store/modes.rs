@@ -1,4 +1,4 @@
-//! Which permissions the files of a store have. They are set outright, whatever the umask says.
+//! Permissions of the files of a store. They are set explicitly, whatever the umask says.
 
 use rustix::fs::{Gid, Mode, Uid, fchmod, fchown};
 use rustix::process::geteuid;
@@ -6,7 +6,7 @@ use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 
-/// Who reads a store besides its owner, and who publishes.
+/// Users who may read a store besides its owner, or publish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Audience {
     /// Every user of the machine reads.
@@ -25,12 +25,12 @@ pub(super) struct Modes {
 }
 
 impl Modes {
-    /// For a new store, which a group or everybody reads.
+    /// Permissions of a new store, which a group or everybody reads.
     pub(super) fn new(owner: u32, readers: Option<u32>) -> Modes {
         Modes { owner, audience: readers.map_or(Audience::Everybody, Audience::Readers) }
     }
 
-    /// As the directory shows them.
+    /// Permissions of an existing store, derived from its directory.
     pub(super) fn of(directory: &Metadata) -> Modes {
         let audience = match directory.mode() & 0o2077 {
             mode if mode & 0o2020 == 0o2020 => Audience::Publishers(directory.gid()),
@@ -48,7 +48,7 @@ impl Modes {
         }
     }
 
-    /// The group of the store's files, where it matters.
+    /// The group of the store's files; none if everybody reads them.
     pub(super) fn group(&self) -> Option<u32> {
         match self.audience {
             Audience::Everybody => None,
@@ -64,7 +64,7 @@ impl Modes {
         self.by_audience(0o644, 0o640, 0o660)
     }
 
-    /// A lock's file: who can open it can hold it.
+    /// Mode of a lock's file: a user who can open it can hold it.
     pub(super) fn lock(&self) -> u32 {
         self.by_audience(0o600, 0o600, 0o660)
     }
@@ -73,22 +73,21 @@ impl Modes {
         self.head()
     }
 
-    /// As the audit trail's, but only its owner writes it: whoever does has commands run by those who change the store.
+    /// Like the audit trail's mode, but only the owner writes it: its writer has commands run by those who change the store.
     pub(super) fn config(&self) -> u32 {
         self.by_audience(0o644, 0o640, 0o640)
     }
 
-    /// The folder of keys.
     pub(super) fn keys(&self) -> u32 {
         self.by_audience(0o755, 0o700, 0o2770)
     }
 
-    /// The keys that exports may be signed by.
+    /// Mode of the keys that exports may be signed by.
     pub(super) fn trusted_keys(&self) -> u32 {
         self.by_audience(0o644, 0o600, 0o640)
     }
 
-    /// What only those who publish read.
+    /// Mode of files that only publishers read.
     pub(super) fn secret(&self) -> u32 {
         self.by_audience(0o600, 0o600, 0o640)
     }
@@ -105,7 +104,7 @@ impl Modes {
         }
     }
 
-    /// Gives `file`, which this process made, to the store's group, and root's files to the store's owner; then sets the mode.
+    /// Gives `file`, which this process made, the store's group, and the store's owner if this is root; then sets the mode.
     pub(super) fn apply(&self, file: &File, mode: u32) -> io::Result<()> {
         let root = geteuid().is_root() && self.owner != 0;
         let owner = root.then(|| Uid::from_raw(self.owner));

@@ -1,6 +1,6 @@
-//! The files that a store's configuration names.
+//! Files that a store's configuration names.
 //!
-//! Whoever names a file has this process read it, so it has to belong to somebody who could as well.
+//! Naming a file makes this process read it, so it must belong to a user who could read it anyway.
 
 use super::Store;
 use super::directory::read_bounded;
@@ -14,10 +14,10 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// What a configuration names a file for.
+/// Purpose of a file that a configuration names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NamedFile {
-    /// A secret or a secret address, which not everybody reads.
+    /// A secret or a secret address, which not everybody may read.
     Secret,
     /// A list of companies.
     List,
@@ -34,8 +34,8 @@ impl NamedFile {
 }
 
 impl Store {
-    /// Reads a file that the configuration names; a relative path begins at the store's directory. It must be a plain file of root's,
-    /// of this process's user or of the store's owner, which nobody else can write. Waits for nobody.
+    /// Reads a file that the configuration names; a relative path begins at the store's directory. It must be a plain file that belongs
+    /// to root, this process's user or the store's owner, and that no other user can write. Never waits.
     ///
     /// # Errors
     ///
@@ -43,7 +43,7 @@ impl Store {
     pub fn read_named(&self, path: &Path, named: NamedFile) -> Result<Vec<u8>, StoreError> {
         let path = &self.directory.join(path);
         let failed = |source| StoreError::io("read", path, source);
-        // A pipe or a device may do something when it is opened.
+        // Opening a pipe or a device may have effects.
         refuse_other_kinds(path, &std::fs::metadata(path).map_err(failed)?)?;
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
         let file = File::from(open(path, flags, Mode::empty()).map_err(|error| failed(error.into()))?);
@@ -68,8 +68,8 @@ impl Store {
         let (problem, command) = if ![0, user, self.owner()?].contains(&owner) {
             (
                 format!("belongs to user {owner}, expected root or the owner of the store"),
-                // Who owns it decided what it holds.
-                format!("cp {0} {0}.new && mv {0}.new {0}", shell(path)),
+                // The owner of the file decided what it holds.
+                format!("cp -P --remove-destination {0} {0}.new && mv -T {0}.new {0}", shell(path)),
             )
         } else if mode & 0o022 != 0 {
             let problem = format!("can be written by others than its owner (mode {mode:04o})");

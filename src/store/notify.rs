@@ -1,32 +1,33 @@
-//! Behind what each endpoint of notifications is: `notify/NAME.json`, and the changes after that.
+//! Progress of each endpoint of notifications, `notify/NAME.json`, and the changes not sent yet.
 
 use super::Store;
 use super::audit::Record;
 use super::error::StoreError;
 use super::post::{Place, Post};
-use super::settled::{Settled, settle};
+use super::settled::{Settled, Settling, settle};
 use crate::eval::time::parse_rfc3339;
-use crate::notify::Cursor;
+use crate::notify::{Cursor, ToldFlags};
+use std::collections::BTreeMap;
 
-/// No file of a cursor is longer, in bytes.
+/// Largest file of a cursor, in bytes.
 const LIMIT: u64 = 4 << 20;
 
-/// The one that sends to an endpoint, until dropped; the kernel lets go of it when it dies.
+/// The role of the only sender to an endpoint, until dropped; the kernel releases it if the process dies.
 pub struct Sender {
     post: Post,
-    /// Where the endpoint is; none: nobody ever sent to it.
+    /// Progress of the endpoint; none if nothing was ever sent to it.
     pub cursor: Option<Cursor>,
 }
 
-/// What an endpoint was not told yet.
+/// Changes that an endpoint was not told yet.
 pub struct Unsent {
-    /// The oldest first.
+    /// The changes, the oldest first.
     pub changes: Vec<Settled>,
-    /// The last record looked at, but for one that somebody may be at.
+    /// The last record looked at, in front of one that may still be running.
     pub last: Option<(u64, String)>,
     /// The record of a publish that may still be made: the cursor stays in front of it.
     pub open: Option<u64>,
-    /// The trail's last record, as the head knows it.
+    /// Number of records in the trail, as the head knows it.
     pub audited: u64,
 }
 
@@ -36,17 +37,17 @@ impl Store {
         crate::snapshot::ContentId(self.identity.store).to_string()
     }
 
-    /// Where an endpoint is; none if nobody ever sent to it.
+    /// Progress of an endpoint; none if nothing was ever sent to it.
     ///
     /// # Errors
     ///
-    /// When that cannot be read.
+    /// When it cannot be read.
     pub fn cursor(&self, endpoint: &str) -> Result<Option<Cursor>, StoreError> {
         let hint = "remove it to begin with what happens from now on";
         place(endpoint).kept(&self.folder()?, LIMIT, hint)
     }
 
-    /// Becomes the one that sends to an endpoint. None: another process is.
+    /// Becomes the only sender to an endpoint. None: another process is.
     ///
     /// # Errors
     ///
@@ -56,7 +57,7 @@ impl Store {
         Ok(Some(Sender { post, cursor: self.cursor(endpoint)? }))
     }
 
-    /// The changes that were made after the cursor; without one, none, and where to begin.
+    /// Changes made after the cursor; without a cursor, none, and the place to begin.
     ///
     /// # Errors
     ///
@@ -71,11 +72,19 @@ impl Store {
         let mut last: Option<(u64, String)> = None;
         let mut same = cursor.is_none_or(|cursor| cursor.seq == 0);
         let after = cursor.and_then(|cursor| parse_rfc3339(cursor.at.as_bytes()));
+        let (mut settling, mut told, mut ends) = (Settling::default(), ToldFlags::default(), BTreeMap::new());
+        let mut made = |change: Settled| {
+            let ended = told.next(&change.record);
+            if !ended.is_empty() {
+                ends.insert(change.record.seq, ended);
+            }
+        };
         let (from, at) = cursor.map_or((u64::MAX, ""), |cursor| (cursor.seq, cursor.at.as_str()));
         self.records(|record| {
             same |= record.seq == from && record.at == at;
             last = Some((record.seq, record.at.clone()));
-            // Of another trail, one that was restored: what is younger than what was sent.
+            settling.next(record.clone(), &mut made);
+            // In another trail, one that was restored, records younger than the last one sent.
             let younger = || parse_rfc3339(record.at.as_bytes()) > after;
             if cursor.is_some() && (record.seq > from || younger()) {
                 records.push(record.clone());
@@ -87,8 +96,13 @@ impl Store {
             records.retain(|record| parse_rfc3339(record.at.as_bytes()) > after);
         }
         // Read after the trail: an intention that the head shows by now was made.
-        let (mut changes, open) = settle(records, self.generation()?);
-        // A kill in the middle of a publish is told at once, and the cursor waits in front of that publish.
+        let generation = self.generation()?;
+        settling.end(generation, &mut made);
+        let (mut changes, open) = settle(records, generation);
+        for change in &mut changes {
+            change.ends = ends.remove(&change.record.seq).unwrap_or_default();
+        }
+        // A kill during a publish is told at once, and the cursor waits in front of that publish.
         changes.sort_by_key(|change| change.record.seq);
         changes.retain(|change| cursor.is_none_or(|cursor| !cursor.ahead.contains(&change.record.seq)));
         if let Some(open) = open {
@@ -99,11 +113,11 @@ impl Store {
 }
 
 impl Sender {
-    /// Keeps where the endpoint is, on the disk.
+    /// Saves the progress of the endpoint, on the disk.
     ///
     /// # Errors
     ///
-    /// When that cannot be written: what was sent will be sent again.
+    /// When it cannot be written: the same changes will be sent again.
     pub fn save(&self, cursor: &Cursor) -> Result<(), StoreError> {
         self.post.keep(cursor)
     }

@@ -15,22 +15,22 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// Files up to this size are copied, not mapped, where the choice is free.
+/// Largest file that is copied instead of mapped under [`MapPolicy::Auto`].
 const COPY_LIMIT: u64 = 1 << 20;
 
-/// How a snapshot's file becomes memory.
+/// Policy for loading a snapshot's file into memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum MapPolicy {
-    /// A private copy up to 1 MiB, of a directory that others can write and of a network's file system; else shared.
+    /// A private copy up to 1 MiB, in a directory that others can write, and on a network's file system; otherwise shared.
     #[default]
     Auto,
-    /// A private copy, always.
+    /// Always a private copy.
     Private,
-    /// Shared with the other processes, always.
+    /// Always shared with the other processes.
     Shared,
 }
 
-/// Which file a head is, as long as it is open or mapped.
+/// Identity of a head's file, as long as it is open or mapped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FileId {
     pub(crate) device: u64,
@@ -43,7 +43,7 @@ impl FileId {
     }
 }
 
-/// What a file's metadata says of its content: who writes to it changes one of these.
+/// Metadata of a file that changes with its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stamp {
     size: u64,
@@ -61,12 +61,12 @@ impl Stamp {
     }
 }
 
-/// A snapshot, and how it is in memory.
+/// A snapshot, with the way that it is in memory.
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) snapshot: Snapshot,
     pub(crate) mode: MapMode,
-    /// The file of a shared mapping, and what it was like before it was checked.
+    /// The file of a shared mapping, and its stamp before it was checked.
     pub(crate) file: Option<(File, Stamp)>,
 }
 
@@ -76,12 +76,11 @@ pub(crate) struct HeadFile {
     pub(crate) id: FileId,
     pub(crate) stamp: Stamp,
     pub(crate) identity: Identity,
-    /// A group can write it.
     pub(crate) shared_with_group: bool,
 }
 
 impl HeadFile {
-    /// Whether others could change the store: its directory's judgement, and the head's.
+    /// Trust in the store: its directory's judgement, and the head's.
     pub(crate) fn trust(&self, directory: &Judged) -> Trust {
         match &directory.trust {
             Trust::Trusted if self.shared_with_group => {
@@ -116,13 +115,12 @@ pub(crate) fn head_file(store: &Folder, access: Access) -> Result<HeadFile, Stor
     })
 }
 
-/// Maps a head's file.
 pub(crate) fn map_head(directory: &Path, file: &HeadFile, write: bool) -> Result<Head, StoreError> {
     let page = Page::map(&file.file, write);
     page.map(Head::over).map_err(|source| StoreError::io("map the head", &directory.join(HEAD), source))
 }
 
-/// Copies what a head's file holds now.
+/// Copies the current content of a head's file.
 #[cfg(feature = "publisher")]
 pub(crate) fn copy_head(directory: &Path, file: &HeadFile) -> Result<Head, StoreError> {
     let page = Page::copy(&file.file);
@@ -169,7 +167,7 @@ pub(crate) fn open_snapshot(
     Err(StoreError::Mismatch { path, problem })
 }
 
-/// Whether the file lies on overlayfs, where it may be copied to another layer when somebody first writes to it.
+/// True if the file lies on overlayfs, where the first write may copy it to another layer.
 #[cfg(target_os = "linux")]
 pub(crate) fn is_layered(file: &File) -> bool {
     magic(file) == Some(OVERLAYFS)
@@ -180,18 +178,18 @@ pub(crate) fn is_layered(_: &File) -> bool {
     false
 }
 
-/// Whether the file lies in a file system of this machine alone: ext2 to ext4, XFS, Btrfs, ZFS, F2FS, bcachefs, tmpfs, ramfs,
-/// overlayfs, squashfs, EROFS. The pages of any other, known or not (NFS, SMB, FUSE, 9p, virtiofs, Ceph, Lustre, GFS2, OCFS2),
-/// are taken for such as another machine can change or take away.
+/// True on file systems of this machine alone: ext2 to ext4, XFS, Btrfs, ZFS, F2FS, bcachefs, tmpfs, ramfs, overlayfs, squashfs, EROFS.
+/// On any other, known or not (NFS, SMB, FUSE, 9p, virtiofs, Ceph, Lustre, GFS2, OCFS2), another machine is assumed to change or remove
+/// pages.
 #[cfg(target_os = "linux")]
 fn is_local(file: &File) -> bool {
     const LOCAL: [u64; 11] = [
         0xEF53,
         0x5846_5342,
         BTRFS,
-        0x2FC1_2FC1,
+        ZFS,
         0xF2F5_2010,
-        0xCA45_1A4E,
+        BCACHEFS,
         0x0102_1994,
         0x8584_58F6,
         OVERLAYFS,
@@ -208,11 +206,25 @@ pub(super) const BTRFS: u64 = 0x9123_683E;
 #[cfg(target_os = "linux")]
 const OVERLAYFS: u64 = 0x794C_7630;
 
-/// What kind of file system the file lies in, by the number that linux/magic.h has for it.
+/// `ZFS_SUPER_MAGIC` of OpenZFS.
+pub(super) const ZFS: u64 = 0x2FC1_2FC1;
+/// `BCACHEFS_SUPER_MAGIC` of bcachefs.
+pub(super) const BCACHEFS: u64 = 0xCA45_1A4E;
+/// `AUTOFS_SUPER_MAGIC` of linux/magic.h.
+pub(super) const AUTOFS: u64 = 0x0187;
+/// `PROC_SUPER_MAGIC` of linux/magic.h.
+pub(super) const PROCFS: u64 = 0x9FA0;
+
+/// Kind of the file system that the file lies in, as its number in linux/magic.h.
 #[cfg(target_os = "linux")]
 pub(super) fn magic(file: impl AsFd) -> Option<u64> {
     // Some are negative where the word is 32 bits wide.
     rustix::fs::fstatfs(file).ok().map(|found| found.f_type as u64 & 0xFFFF_FFFF)
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn magic(_: impl AsFd) -> Option<u64> {
+    None
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -10,13 +10,13 @@ use crate::eval::time::parse_rfc3339;
 use crate::why::{Asked, Past, Why, why};
 
 impl Store {
-    /// Every flag whose answer for a company changed in the time asked about.
+    /// Finds every flag whose answer for a company changed in the time asked about.
     ///
     /// # Errors
     ///
     /// When the head, the current snapshot or the audit trail cannot be read.
     pub fn why(&self, asked: Asked) -> Result<Why, StoreError> {
-        // A change may come in between; then the trail tells of another generation than the head.
+        // After a change in between, the trail tells of another generation than the head: read again.
         for _ in 0..3 {
             let past = self.past(asked.from)?;
             if past.generation == self.generation()? {
@@ -42,7 +42,7 @@ impl Store {
         self.records(|record| {
             let due = |record: &Record| parse_rfc3339(record.at.as_bytes()).is_none_or(|at| at >= from);
             whole.get_or_insert(record.seq == 1 || !due(record));
-            // The one before may be the intention of the first.
+            // The record before may be the intention of the first one.
             if records.len() == 1 && !records.first().is_some_and(due) {
                 records.clear();
             }

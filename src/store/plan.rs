@@ -1,6 +1,6 @@
-//! Rollout plans of a store: what people say of one, and the tick that moves them all. Each step is one publish, in which the
-//! flag's percentage and its plan's progress move together, on the generation that it was decided on: of two that decide the
-//! same, one is refused.
+//! Rollout plans of a store: commands for one plan, and the tick that moves them all. Each step is one publish, in which the flag's
+//! percentage and its plan's progress move together, on the generation that it was decided on: of two processes that decide the same
+//! step, one is refused.
 
 use super::Store;
 use super::audit::Action;
@@ -8,63 +8,63 @@ use super::change::{Change, Published};
 use super::error::StoreError;
 use super::now;
 use super::publish::Made;
+use super::settled::Settled;
 use crate::definition::{Definitions, Flag, Held, did_you_mean, nearest};
 use crate::plan::{self, Moved, Step, Switched, Verdict};
 use crate::snapshot::Snapshot;
 use std::borrow::Cow;
 
-/// What stands in canonical definitions in front of what is kept with a flag.
+/// Start of a flag's state in canonical definitions.
 const STATE: &[u8] = b"\"state\":";
-/// How often a flag is decided on anew within one tick because something else was published in between.
+/// Attempts to decide on a flag within one tick, if other changes are published in between.
 const ATTEMPTS: usize = 10;
 
-/// What a person says of a plan.
+/// A command for a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PlanWord {
     /// Enter the first stage.
     Start,
     /// Stop where it is.
     Hold,
-    /// Go on from what is on now, or from that stage, counted from 0.
+    /// Go on from the current percentage, or from that stage, counted from 0.
     Resume(Option<usize>),
-    /// Leave the rest of the soak out, to enter that stage, counted from 0, or the next.
+    /// Skip the rest of the soak, and enter that stage, counted from 0, or the next.
     Advance(Option<usize>),
-    /// Return to what was before `start`.
+    /// Return to the state before `start`.
     Abort,
 }
 
-/// What came of a word, or would.
+/// Decision on a command, before it is published.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Planned {
     /// The generation that it was decided on.
     pub base: u64,
     /// The definitions published then.
     pub before: Definitions,
-    /// As they are to be.
+    /// The definitions to publish.
     pub definitions: Definitions,
-    /// The flag's plan.
+    /// The flag with its plan moved.
     pub moved: Moved,
-    /// What it does, for the audit trail.
+    /// Kind of the change, for the audit trail.
     action: Action,
 }
 
-/// What a tick found and did for one flag whose plan is running.
+/// Result of a tick for one flag with a running plan.
 #[derive(Debug)]
 pub struct Ticked {
-    /// Its key.
+    /// Key of the flag.
     pub flag: String,
-    /// What was to be done.
+    /// The step decided on.
     pub step: Step,
     /// The flag after it.
     pub after: Flag,
-    /// What is to be known besides, a sentence each.
+    /// Remarks, a sentence each.
     pub notes: Vec<String>,
-    /// The publish; none where there was nothing to do, or for a dry run.
+    /// The publish; none if there was nothing to do, or for a dry run.
     pub published: Option<Result<Published, StoreError>>,
 }
 
-/// Moves the plans of a store when their time has come. Keeps those that run, so that a tick reads no definitions while nothing is
-/// published.
+/// Moves the plans of a store when they are due. Keeps the running ones, so that a tick reads no definitions while nothing is published.
 #[derive(Debug)]
 pub struct Ticker {
     store: Store,
@@ -72,7 +72,7 @@ pub struct Ticker {
 }
 
 impl PlanWord {
-    /// The command's word.
+    /// The name of the command.
     pub fn word(self) -> &'static str {
         match self {
             PlanWord::Start => "start",
@@ -83,7 +83,8 @@ impl PlanWord {
         }
     }
 
-    fn action(self) -> Action {
+    /// Kind of the change in the audit trail.
+    pub fn action(self) -> Action {
         match self {
             PlanWord::Start => Action::PlanStart,
             PlanWord::Hold => Action::PlanHold,
@@ -95,11 +96,11 @@ impl PlanWord {
 }
 
 impl Store {
-    /// Decides what a word does to a flag's plan, and changes nothing.
+    /// Decides the effect of a command on a flag's plan, and changes nothing.
     ///
     /// # Errors
     ///
-    /// When there is no such flag or the word is refused.
+    /// When there is no such flag or the command is refused.
     pub fn plan_word(&self, flag: &str, word: PlanWord, change: &Change) -> Result<Planned, StoreError> {
         let base = self.generation()?;
         if let Some(expected) = change.base.filter(|expected| *expected != base) {
@@ -134,11 +135,11 @@ impl Store {
         Ok(Planned { base, before, definitions, moved, action: word.action() })
     }
 
-    /// Publishes what [`plan_word`](Self::plan_word) decided.
+    /// Publishes the decision of [`plan_word`](Self::plan_word).
     ///
     /// # Errors
     ///
-    /// When something else was published in between, and as [`publish`](Self::publish).
+    /// When something else was published in between; and the errors of [`publish`](Self::publish).
     pub fn publish_plan(
         &self,
         flag: &str,
@@ -157,7 +158,40 @@ impl Store {
         }
     }
 
-    /// Definitions that somebody changed: the plans of the flags changed are held.
+    /// The last step of a flag's plan, from the audit trail.
+    ///
+    /// # Errors
+    ///
+    /// When the audit trail cannot be read.
+    pub fn last_plan_action(&self, flag: &str) -> Result<Option<Action>, StoreError> {
+        let last = self.last_change_of(flag, Action::is_plan)?;
+        Ok(last.map(|settled| settled.record.action))
+    }
+
+    /// True if that flag was removed by `delete`, according to the audit trail.
+    ///
+    /// # Errors
+    ///
+    /// When the audit trail cannot be read.
+    pub fn was_deleted(&self, flag: &str) -> Result<bool, StoreError> {
+        Ok(self.last_change_of(flag, |action| action == Action::Delete)?.is_some())
+    }
+
+    fn last_change_of(
+        &self,
+        flag: &str,
+        is_meant: impl Fn(Action) -> bool,
+    ) -> Result<Option<Settled>, StoreError> {
+        let mut last = None;
+        self.changes_made(|settled| {
+            if settled.record.flag.as_deref() == Some(flag) && is_meant(settled.record.action) {
+                last = Some(settled);
+            }
+        })?;
+        Ok(last)
+    }
+
+    /// Holds the plans of the flags that an edit changed.
     pub(super) fn settled<'a>(
         &self,
         definitions: &'a Definitions,
@@ -182,7 +216,7 @@ impl Store {
         Ok(Cow::Owned(settled))
     }
 
-    /// A snapshot of an older generation, its plans held: what it says of their soak is long past.
+    /// Holds the plans of an older generation: their soaks are long outdated.
     pub(super) fn plans_held(
         &self,
         bytes: Vec<u8>,
@@ -192,11 +226,11 @@ impl Store {
         let snapshot = Snapshot::from_bytes(&bytes);
         let definitions = snapshot.ok().and_then(|snapshot| {
             let json = snapshot.definitions_json().ok()?;
-            // Most have no plan that runs, and reading them takes as long as publishing them. In a text the quotes would be escaped.
+            // Most have no running plan, and parsing them takes as long as publishing. In a text, the quotes would be escaped.
             json.windows(STATE.len()).any(|found| found == STATE).then_some(())?;
             Definitions::from_canonical_json(json).ok()
         });
-        // What this version cannot read of an older one has no plan that this version could move.
+        // If this version cannot read an older one, it cannot move its plans either.
         let Some(mut definitions) = definitions else { return Ok(bytes) };
         let why = change.reason.as_deref().map_or(String::new(), |reason| format!(": {reason}"));
         let reason = format!("`rollback` to generation {generation}{why}");
@@ -206,27 +240,27 @@ impl Store {
         }
     }
 
-    /// What the head says of each flag.
+    /// Kill and stop of each flag, from the head.
     fn switched(&self) -> Result<impl Fn(&str) -> Switched + use<>, StoreError> {
         let head = self.read_head()?;
-        let (killed, stopped) = (head.killed(), head.stopped());
+        let (killed, stopped, made) = (head.killed(), head.stopped(), self.head_made()?);
         Ok(move |flag: &str| {
             let killed = killed.iter().find(|killed| killed.key.as_slice() == flag.as_bytes());
-            Switched { killed: killed.map(|killed| killed.since), stopped }
+            Switched { killed: killed.map(|killed| killed.since), stopped, made }
         })
     }
 }
 
 impl Ticker {
-    /// For that store.
+    /// A ticker for that store.
     pub fn new(store: Store) -> Ticker {
         Ticker { store, read: None }
     }
 
-    /// Does for every running plan what is to be done now, at most one step each.
+    /// Takes the due step of every running plan, at most one each.
     ///
-    /// `at` takes the place of the clock, in microseconds since 1970. With `dry` nothing is changed. `verdict` is what the guard says of a
-    /// flag. A step that could not be published is told in the result; the next tick tries again.
+    /// `at` replaces the clock, in microseconds since 1970. With `dry`, nothing is changed. `verdict` gives the guard's verdict on a
+    /// flag. A step that could not be published is in the result; the next tick tries again.
     ///
     /// # Errors
     ///
@@ -263,7 +297,7 @@ impl Ticker {
         Ok(ticked)
     }
 
-    /// The first running plan behind that flag, and the generation that has it.
+    /// The first running plan after the flag `behind`, with its generation.
     fn running(&mut self, behind: Option<&str>) -> Result<Option<(u64, String, Flag)>, StoreError> {
         let generation = self.store.generation()?;
         if self.read.as_ref().is_none_or(|(read, _)| *read != generation) {
@@ -301,7 +335,7 @@ impl Ticker {
     }
 }
 
-/// Who holds a plan with that change, and why.
+/// Holder and reason of a plan that this change holds.
 fn held(change: &Change, now: i64) -> Held {
     let reason = change.reason.clone().unwrap_or_else(|| "no reason was given".to_owned());
     Held { reason, by: change.actor.to_string(), at: now }

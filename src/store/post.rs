@@ -1,37 +1,40 @@
-//! A post in a store: whoever works beside the head, one at a time, and a small file of how far that is. The guard has one, and each
+//! A role in a store that one process has at a time, beside the head, with a small file of its progress. The guard has one, and each
 //! endpoint of notifications.
 
 use super::directory::{Access, Folder};
 use super::error::StoreError;
 use super::lock::open_or_make;
 use super::modes::Modes;
+use super::open::FileId;
 use super::replace::replace;
 use rustix::fs::{FlockOperation, flock};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs::File;
 
-/// Where a post is, below the store's directory.
+/// Files of a role, below the store's directory.
 pub(super) struct Place {
     /// A folder of the store.
     pub(super) folder: &'static str,
     /// The file that is locked.
     pub(super) lock: String,
-    /// The file that says how far it is.
+    /// The file with the progress.
     pub(super) keeps: String,
 }
 
-/// Held until dropped; the kernel lets go of it when its holder dies.
+/// Held until dropped; the kernel releases it if its holder dies.
 #[derive(Debug)]
 pub(super) struct Post {
-    _lock: File,
+    lock: File,
+    place: &'static str,
+    name: String,
     folder: Folder,
     keeps: String,
     modes: Modes,
 }
 
 impl Place {
-    /// Takes the post. None: another process has it.
+    /// Takes the role. None: another process has it.
     pub(super) fn take(&self, store: &Folder) -> Result<Option<Post>, StoreError> {
         let path = store.path().join(self.folder).join(&self.lock);
         let failed = |source| StoreError::io("open", &path, source);
@@ -39,13 +42,16 @@ impl Place {
         let folder = store.make_folder(self.folder, &modes, modes.directory())?;
         let lock = open_or_make(&folder, &self.lock)?.file;
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Some(Post { _lock: lock, folder, keeps: self.keeps.clone(), modes })),
+            Ok(()) => {
+                let (name, keeps) = (self.lock.clone(), self.keeps.clone());
+                Ok(Some(Post { lock, place: self.folder, name, folder, keeps, modes }))
+            }
             Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
             Err(error) => Err(StoreError::io("lock", &path, error.into())),
         }
     }
 
-    /// Writes what is kept without taking the post.
+    /// Writes the progress without taking the role.
     pub(super) fn write(&self, store: &Folder, what: &impl Serialize) -> Result<(), StoreError> {
         let path = store.path().join(self.folder).join(&self.keeps);
         let failed = |source| StoreError::io("write", &path, source);
@@ -55,14 +61,14 @@ impl Place {
         replace(&folder, &self.keeps, &text, &modes, modes.audit()).map_err(failed)
     }
 
-    /// Whether a process has it; none where this user cannot tell.
+    /// True if a process has the role; none if this user cannot tell.
     pub(super) fn is_taken(&self, store: &Folder) -> Option<bool> {
         let Some(folder) = store.folder(self.folder).ok()? else { return Some(false) };
         let Some(lock) = folder.open(&self.lock, "open", Access::Read).ok()? else { return Some(false) };
         Some(flock(&lock.file, FlockOperation::NonBlockingLockShared) == Err(rustix::io::Errno::WOULDBLOCK))
     }
 
-    /// What was kept last; none if nobody ever had the post. Of more than `limit` bytes it is damaged, and `hint` says what then.
+    /// The progress saved last; none if there is none. A file above `limit` bytes counts as damaged, and the error ends with `hint`.
     pub(super) fn kept<T: DeserializeOwned>(
         &self,
         store: &Folder,
@@ -83,7 +89,16 @@ impl Place {
 }
 
 impl Post {
-    /// Keeps how far it is, on the disk.
+    /// True if the role is that of the store at that path now: a restore puts another in its place, with a free lock.
+    pub(super) fn is_of(&self, store: &Folder) -> Result<bool, StoreError> {
+        let path = store.path().join(self.place).join(&self.name);
+        let Some(folder) = store.folder(self.place)? else { return Ok(false) };
+        let Some(there) = folder.open(&self.name, "open", Access::Read)? else { return Ok(false) };
+        let held = self.lock.metadata().map_err(|source| StoreError::io("look at", &path, source))?;
+        Ok(FileId::of(&held) == FileId::of(&there.metadata))
+    }
+
+    /// Saves the progress on the disk.
     pub(super) fn keep(&self, what: &impl Serialize) -> Result<(), StoreError> {
         let text = serde_json::to_vec(what).unwrap_or_default();
         let written = replace(&self.folder, &self.keeps, &text, &self.modes, self.modes.audit());

@@ -1,8 +1,8 @@
 //! Publish and rollback: a new generation, or nothing.
 //!
-//! publishers' lock → base → audit the intention → temporary file → fsync → open and verify it as a reader does → rename →
-//! fsync the directory → lock of the head → head → audit the outcome → remove old generations. Until the head moves, an error
-//! or a death changes nothing that anybody reads; what is left behind goes with the next publish.
+//! publishers' lock → base → audit the intention → temporary file → fsync → open and verify it as a reader does → rename → fsync the
+//! directory → lock of the head → head → audit the outcome → remove old generations. Until the head moves, an error or a death changes
+//! nothing that readers see; the next publish removes what is left behind.
 
 use super::audit::{Action, Outcome, Record};
 use super::change::{Change, FileOptions, Published, Release};
@@ -15,10 +15,11 @@ use super::layout::{SNAPSHOT_LIMIT, SNAPSHOTS, TEMPORARY, retained, snapshot_nam
 use super::open::{MapPolicy, open_snapshot};
 use super::retention::{self, Candidate};
 use super::session::Session;
+use super::switch::{former_keys, join_kills};
 use super::{Store, now};
 use crate::definition::Definitions;
 use crate::eval::time::SECOND;
-use crate::guard::Finding;
+use crate::guard::{Finding, NoticeKind};
 use crate::merge::{Merged, Options, merge};
 use crate::snapshot::mark::place;
 use crate::snapshot::{Audited, ContentId, MapMode, Snapshot};
@@ -27,7 +28,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use zerocopy::IntoBytes;
 
-/// A file that is gone with this value, unless it got its name.
+/// A file that is removed on drop, unless it was renamed to its final name.
 struct Temporary<'a> {
     folder: &'a Folder,
     name: &'a str,
@@ -43,23 +44,23 @@ impl Drop for Temporary<'_> {
 }
 
 impl Store {
-    /// Compiles checked definitions and makes them the current generation, whatever runs. Where the very same content is
-    /// current already, nothing is made and the result says so.
+    /// Compiles checked definitions and makes them the current generation, replacing everything that runs. Content that is already
+    /// current makes no generation, and the result says so.
     ///
     /// # Errors
     ///
-    /// When the definitions cannot be compiled, the base is stale, or anything cannot be written; nothing was changed then.
+    /// When the definitions cannot be compiled, the base is stale, or anything cannot be written. Nothing was changed then.
     pub fn publish(&self, definitions: &Definitions, change: Change) -> Result<Published, StoreError> {
         let bytes = crate::compile(definitions, &self.identity.environment)?;
         let session = self.session(&change, "publishing")?;
         put(&session, &bytes, &Made::of(Action::Publish), &change)
     }
 
-    /// Merges the checked definitions of a file into what runs ([`merge`](crate::merge::merge)), and publishes the result.
+    /// Merges the checked definitions of a file into the current ones ([`merge`](crate::merge::merge)), and publishes the result.
     ///
     /// # Errors
     ///
-    /// When they do not go together, or what runs cannot be read and the file is not to decide everything; and as
+    /// When the two conflict, or the current definitions cannot be read and `options` does not reset everything; and the errors of
     /// [`publish`](Self::publish).
     pub fn publish_file(
         &self,
@@ -69,10 +70,8 @@ impl Store {
     ) -> Result<(Published, Merged), StoreError> {
         let session = self.session(&change, "publishing")?;
         let current = session.current().0;
-        // A stale base says more of what is wrong.
-        if let Some(base) = change.base.filter(|base| *base != current) {
-            return Err(StoreError::Stale { base, current });
-        }
+        let named = change.base;
+        let stale = || named.filter(|base| *base != current).map(|base| StoreError::Stale { base, current });
         let last = match &options.release {
             Some(Release::Commit { last, .. }) => {
                 let published = self.last_commit()?;
@@ -86,20 +85,28 @@ impl Store {
             }
             _ => None,
         };
-        let merged = self.merged(file, options, &session.head, session.now)?;
-        if !options.keep && !merged.conflicts.is_empty() {
-            return Err(StoreError::Conflict { conflicts: merged.conflicts });
-        }
-        let settled = self.settled(
-            &merged.definitions,
-            Action::Publish,
-            &Change { base: Some(current), ..change.clone() },
-        );
+        let merged = self.merged(file, options, &session.head, session.now);
+        let merged = merged.and_then(|merged| match options.keep || merged.conflicts.is_empty() {
+            true => Ok(merged),
+            false => Err(StoreError::Conflict { conflicts: merged.conflicts }),
+        });
+        let merged = match (merged, stale()) {
+            // A stale base is the more informative error.
+            (Err(_), Some(stale)) => return Err(stale),
+            (merged, _) => merged?,
+        };
+        let change = Change { base: Some(current), ..change };
+        let settled = self.settled(&merged.definitions, Action::Publish, &change);
         let bytes = match settled {
             Ok(definitions) => crate::compile(&definitions, &self.identity.environment)?,
-            // What ran cannot be read; the file decides everything.
+            // The current definitions cannot be read; the file decides everything.
             Err(_) => crate::compile(&merged.definitions, &self.identity.environment)?,
         };
+        if let Some(stale) = stale()
+            && (named > Some(current) || !is_current(&session, &bytes))
+        {
+            return Err(stale);
+        }
         let (mut number, mut commit) = (None, None);
         match &options.release {
             None => {}
@@ -108,7 +115,10 @@ impl Store {
                 commit = (*descends || options.newest).then_some(id.as_str());
             }
         }
-        let made = Made { release: number, commit, ..Made::of(Action::Publish) };
+        let file = options.file.as_deref();
+        // From now on, commits name the releases.
+        let by_commits = commit.is_some() && session.head.release() > 0;
+        let made = Made { release: number, commit, file, ..Made::of(Action::Publish) };
         let mut published = put(&session, &bytes, &made, &change)?;
         if let Some(release) = number
             && (options.newest || release > session.head.release())
@@ -118,7 +128,22 @@ impl Store {
                 published.audit_warning.get_or_insert(problem);
             }
         }
-        // A release that changes no flag is the newest all the same.
+        if by_commits {
+            session.head.set_release(0);
+            if let Some(problem) = session.flush() {
+                published.audit_warning.get_or_insert(problem);
+            }
+        }
+        for conflict in &merged.opened {
+            let mut record = session.record(&change, Action::Note, Outcome::Done);
+            record.flag = Some(conflict.flag.clone()).filter(|flag| flag != "segments");
+            record.notice = Some(NoticeKind::Conflict);
+            record.reason = Some(conflict.to_string());
+            if let Err(error) = session.append(record) {
+                published.audit_warning.get_or_insert(error.to_string());
+            }
+        }
+        // A release that changes no flag is still recorded as the newest.
         if published.unchanged
             && let Some(id) = commit
             && last.as_deref() != Some(id)
@@ -133,7 +158,7 @@ impl Store {
         Ok((published, merged))
     }
 
-    /// The commit of the newest release whose file was published, where releases are named by commits.
+    /// Commit of the newest published release, if releases are named by commits.
     ///
     /// # Errors
     ///
@@ -148,11 +173,42 @@ impl Store {
         Ok(last)
     }
 
-    /// What [`publish_file`](Self::publish_file) would publish.
+    /// Number of the newest published release, if releases are named by numbers.
     ///
     /// # Errors
     ///
-    /// As that, but that nothing is written.
+    /// When the head cannot be read.
+    pub fn last_number(&self) -> Result<Option<u64>, StoreError> {
+        Ok(Some(self.read_head()?.release()).filter(|number| *number > 0))
+    }
+
+    /// Refuses a commit after a number, and a number after a commit: cannot tell which is newer.
+    fn comparable(&self, release: &Release, newest: u64) -> Result<(), StoreError> {
+        let (this, last, so) = match release {
+            Release::Commit { id, .. } if newest > 0 => {
+                let so = "Name this one by a number above that, or add --newest to name releases by commits from now on".to_owned();
+                (format!("the commit {id}"), format!("a number, {newest}"), so)
+            }
+            Release::Number(number) if newest == 0 => match self.last_commit()? {
+                None => return Ok(()),
+                Some(commit) => {
+                    let so = "Name this one by a commit that git knows, --release \"$(git rev-parse HEAD)\", or add --newest to name releases by \
+                              numbers from now on".to_owned();
+                    (format!("the number {number}"), format!("a commit, {commit}"), so)
+                }
+            },
+            _ => return Ok(()),
+        };
+        Err(StoreError::Refused(format!(
+            "cannot determine whether {this} is newer than the last release, which was published by {last}; nothing was changed. {so}"
+        )))
+    }
+
+    /// Computes the result of [`publish_file`](Self::publish_file) without publishing it.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`publish_file`](Self::publish_file), except those of writing.
     pub fn merge(&self, file: &Definitions, options: &FileOptions) -> Result<Merged, StoreError> {
         self.merged(file, options, &self.read_head()?, now())
     }
@@ -165,13 +221,16 @@ impl Store {
         now: i64,
     ) -> Result<Merged, StoreError> {
         let newest = head.release();
+        if let Some(release) = options.release.as_ref().filter(|_| !options.newest) {
+            self.comparable(release, newest)?;
+        }
         let older = match &options.release {
             _ if options.newest => None,
             Some(Release::Number(release)) if *release < newest => Some(newest.to_string()),
             Some(Release::Commit { last, descends: false, .. }) => Some(last.clone().unwrap_or_default()),
             _ => None,
         };
-        let all = options.reset.iter().any(|what| what == "all");
+        let all = options.reset.iter().any(|what| what == "all" || what == "*");
         let running = match self.generation()? {
             0 => None,
             generation => match self.definitions(generation) {
@@ -191,24 +250,28 @@ impl Store {
             prune: options.prune,
             lossy: options.lossy,
             older,
+            overlaid: options.overlaid.clone(),
             now,
         };
         let merged = |options: &Options| {
             merge(running.as_ref(), file, options).map_err(|source| StoreError::Merge { source })
         };
         let first = merged(&options)?;
-        match self.pulled_since(&first.conflicts) {
+        if !options.lossy {
+            not_revived_by_name(&first, head)?;
+        }
+        match self.pulled_since(file, &first.conflicts) {
             none if none.is_empty() => Ok(first),
-            // A record of what ran is no edit: what runs stays.
+            // A field that `pull` wrote is no edit: the current value stays.
             records => merged(&Options { settle: [options.settle, records].concat(), ..options }),
         }
     }
 
-    /// Publishes definitions in which one flag was changed by a word.
+    /// Publishes definitions in which a command changed one flag.
     ///
     /// # Errors
     ///
-    /// When the action is no such word, and as [`publish`](Self::publish) but that it undoes nothing.
+    /// When the action does not edit a flag; and the errors of [`publish`](Self::publish).
     pub fn publish_edit(
         &self,
         definitions: &Definitions,
@@ -227,12 +290,12 @@ impl Store {
         put(&session, &bytes, &Made { flag: Some(flag), ..Made::of(action) }, &change)
     }
 
-    /// As [`publish_edit`](Self::publish_edit), of a flag that was changed from `before` to `after`, on the generation `change.base`. Where
-    /// another was published since, and it left this flag as it was, the flag is changed there.
+    /// Like [`publish_edit`](Self::publish_edit), for a flag that was changed from `before` to `after` on the generation `change.base`.
+    /// If a newer generation left this flag as it was, the flag is changed there.
     ///
     /// # Errors
     ///
-    /// When the flag itself was changed since, and as [`publish_edit`](Self::publish_edit).
+    /// When the flag itself was changed since; and the errors of [`publish_edit`](Self::publish_edit).
     pub fn publish_flag(
         &self,
         (before, after): (&Definitions, &Definitions),
@@ -245,7 +308,7 @@ impl Store {
         self.put_flag((before, after), &made, base, &change)
     }
 
-    /// Puts one flag, decided on the generation `base`, into what is published by now. Nobody else publishes meanwhile.
+    /// Applies the change of one flag, decided on the generation `base`, to the current generation, under the publishers' lock.
     pub(super) fn put_flag(
         &self,
         (before, after): (&Definitions, &Definitions),
@@ -260,8 +323,9 @@ impl Store {
         if running.flags.get(flag) != before.flags.get(flag) {
             return Err(StoreError::Stale { base, current });
         }
-        if let Some(changed) = after.flags.get(flag) {
-            running.flags.insert(flag.to_owned(), changed.clone());
+        match after.flags.get(flag) {
+            Some(changed) => _ = running.flags.insert(flag.to_owned(), changed.clone()),
+            None => _ = running.flags.remove(flag),
         }
         let today: String = crate::eval::time::format_rfc3339(session.now).chars().take(10).collect();
         running.check(&format!("generation {current}"), &today).map_err(|report| {
@@ -277,8 +341,7 @@ impl Store {
         put(&session, &crate::compile(&definitions, &self.identity.environment)?, made, &change)
     }
 
-    /// The generation whose content a rollback, or several, brought back in that one; else that one itself. Of what the trail does not
-    /// tell it is not known.
+    /// Generation whose content runs as `generation`, followed back through rollbacks; `generation` itself if the trail tells of none.
     ///
     /// # Errors
     ///
@@ -291,7 +354,7 @@ impl Store {
             }
         })?;
         let mut found = generation;
-        // A generation only goes back to one before it.
+        // A rollback only goes to a lower generation.
         while let Some(to) = backs.get(&found).filter(|to| **to < found) {
             found = *to;
         }
@@ -309,12 +372,12 @@ impl Store {
         put(&self.session(&change, "moving a plan")?, &bytes, made, &change)
     }
 
-    /// Makes the content of an older generation current again, as a new generation: of `to`, or of the
-    /// last one whose content is not the current. After a rollback that is one before the generation that it went back to.
+    /// Makes the content of an older generation current again, as a new generation: of `to`, or of the last one whose content is not the
+    /// current. After a rollback, that is one before the generation that it went back to.
     ///
     /// # Errors
     ///
-    /// When that generation is not kept any more or is damaged, and as [`publish`](Self::publish).
+    /// When that generation is no longer kept or is damaged; and the errors of [`publish`](Self::publish).
     pub fn rollback(&self, to: Option<u64>, change: Change) -> Result<Published, StoreError> {
         let session = self.session(&change, "rolling back")?;
         let target = self.rollback_target(&session, to)?;
@@ -325,10 +388,10 @@ impl Store {
         put(&session, &bytes, &made, &change)
     }
 
-    /// The bytes of an older generation, with what the file said by now: a rollback moves what runs, never that. What was taken back
-    /// stays back until somebody edits it.
+    /// Replaces the file's last values in an older generation by the latest ones: a rollback changes what runs, never those. Reverted
+    /// values stay until someone edits them.
     fn with_base(&self, bytes: Vec<u8>, current: u64, now: i64) -> Result<Vec<u8>, StoreError> {
-        // What is current may be damaged: that is no reason to stay on it.
+        // The current generation may be damaged: that is no reason to stay on it.
         let Some(before) = (current > 0).then(|| self.definitions(current).ok()).flatten() else {
             return Ok(bytes);
         };
@@ -347,7 +410,7 @@ impl Store {
     fn rollback_target(&self, session: &Session, to: Option<u64>) -> Result<(u64, ContentId), StoreError> {
         let kept = retained(&session.folder)?;
         let (current, pointer) = session.current();
-        // Further back than the last rollback went, not to what it left.
+        // Go further back than the last rollback did, not to the generation that it left.
         let before = self.rolled_back_to(current).unwrap_or(current);
         let found = match (to, pointer) {
             (Some(generation), _) => kept.iter().rev().find(|kept| kept.0 == generation),
@@ -369,7 +432,19 @@ impl Store {
     }
 }
 
-/// Reads a retained snapshot whole, and verifies what was read.
+/// Refuses a file that brings a killed flag back under another key.
+fn not_revived_by_name(merged: &Merged, head: &Head) -> Result<(), StoreError> {
+    let killed = head.killed();
+    let killed = |key: &str| killed.iter().any(|killed| killed.key == key.as_bytes());
+    let Some(renamed) = merged.lookalikes.iter().find(|renamed| killed(&renamed.from)) else { return Ok(()) };
+    let (from, to) = (&renamed.from, &renamed.to);
+    Err(StoreError::Refused(format!(
+        "{from} is killed, and the file has all that it says under the key {to}, which would be on; nothing was changed. Write \"was\": \"{from}\" into \
+         {to} if it was renamed, or say --yes if they are two"
+    )))
+}
+
+/// Reads a whole retained snapshot, and verifies the bytes read.
 fn read_snapshot(session: &Session, (generation, content): (u64, ContentId)) -> Result<Vec<u8>, StoreError> {
     let name = snapshot_name(generation, content);
     let folder = session.folder.expect_folder(SNAPSHOTS)?;
@@ -377,7 +452,7 @@ fn read_snapshot(session: &Session, (generation, content): (u64, ContentId)) -> 
     let failed = |source| StoreError::io("read the snapshot", &path, source);
     let opened = folder.open(&name, "read the snapshot", Access::Read)?;
     let opened = opened.ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?;
-    // Mapped first: what is no snapshot is never read into memory.
+    // Mapped first, so that only snapshots are read into memory.
     let looked = Snapshot::open(&opened.file, MapMode::Shared, SNAPSHOT_LIMIT);
     drop(looked.map_err(|source| StoreError::Snapshot { path: path.clone(), source })?);
     let bytes = opened.read(SNAPSHOT_LIMIT).map_err(failed)?;
@@ -390,17 +465,18 @@ fn read_snapshot(session: &Session, (generation, content): (u64, ContentId)) -> 
     Err(StoreError::Mismatch { path, problem })
 }
 
-/// What a new generation comes from.
+/// Source of a new generation, for the audit trail.
 pub(super) struct Made<'a> {
     action: Action,
     flag: Option<&'a str>,
-    /// Of the flag's plan, counted from 1.
+    /// Stage of the flag's plan, counted from 1.
     stage: Option<u32>,
     rolled_back_to: Option<u64>,
-    /// Where flags come from that arrive.
+    /// Origin of promoted or imported flags.
     origin: Option<&'a Origin>,
     release: Option<u64>,
     commit: Option<&'a str>,
+    file: Option<&'a str>,
     guard: Option<&'a Finding>,
 }
 
@@ -414,6 +490,7 @@ impl Made<'_> {
             origin: None,
             release: None,
             commit: None,
+            file: None,
             guard: None,
         }
     }
@@ -425,16 +502,22 @@ impl<'a> Made<'a> {
         Made { origin: Some(origin), ..Made::of(action) }
     }
 
-    /// A step of a flag's plan, in that stage, counted from 0.
+    /// A step of a flag's plan; `stage` is counted from 0.
     pub(super) fn plan(action: Action, flag: &'a str, stage: Option<usize>) -> Self {
         let stage = stage.and_then(|stage| u32::try_from(stage + 1).ok());
         Made { flag: Some(flag), stage, ..Made::of(action) }
     }
 
-    /// Because the guard found that.
+    /// Adds the finding of the guard that caused the change.
     pub(super) fn found(self, finding: &'a Finding) -> Self {
         Made { guard: Some(finding), ..self }
     }
+}
+
+/// True if the snapshot has the content of the current one. Publishing it would change nothing, whatever its base.
+fn is_current(session: &Session, bytes: &[u8]) -> bool {
+    let content = Snapshot::from_bytes(bytes).map(|snapshot| snapshot.content_id());
+    content.is_ok_and(|content| session.current().1.is_some_and(|pointer| pointer.content == content))
 }
 
 pub(super) fn put(
@@ -470,7 +553,7 @@ pub(super) fn put(
         && pointer.generation == current
         && pointer.content == content
     {
-        // Whoever published it may have died before the readers were told.
+        // The process that published it may have died before it told the readers.
         session.head.touch();
         return Ok(Published {
             generation: current,
@@ -482,9 +565,10 @@ pub(super) fn put(
             audit_warning: session.flush(),
         });
     }
-    // What a word changes is written out whole.
+    // A change by a command is recorded in full.
     let first = if made.action.is_edit() || made.action.is_plan() { usize::MAX } else { FIRST };
     let differences = differences(before.as_ref().map(|(_, snapshot)| snapshot), &snapshot, first);
+    let keys = former_keys(&snapshot);
     drop(before);
     drop(snapshot);
 
@@ -505,6 +589,7 @@ pub(super) fn put(
     intention.origin = made.origin.cloned();
     intention.release = made.release;
     intention.commit = made.commit.map(str::to_owned);
+    intention.file = made.file.map(str::to_owned);
     intention.guard = made.guard.cloned();
     intention.differences.clone_from(&differences);
     let mut outcome = Record { outcome: Outcome::Done, differences: Vec::new(), ..intention.clone() };
@@ -512,17 +597,27 @@ pub(super) fn put(
     outcome.intention = Some(audited.record);
 
     let written = write_snapshot(session, bytes, &next, &audited).and_then(|()| {
-        // Who cannot move the head leaves no snapshot behind that no record tells of.
-        session.lock_head().inspect_err(|_| remove_snapshot(&session.folder, &next))
+        let locked = session.lock_head().and_then(|lock| {
+            // The lock file may have been removed: a publish without this session's lock may have been faster.
+            let now = session.current().0;
+            if now != current {
+                return Err(StoreError::Stale { base: current, current: now });
+            }
+            // A renamed flag that is killed is off from its first answer on.
+            let warning = join_kills(session, &keys, &lock, change)?;
+            Ok((lock, warning))
+        });
+        // If the head cannot be moved, leave no snapshot behind that no record names.
+        locked.inspect_err(|_| remove_snapshot(&session.folder, &next))
     });
-    let lock = match written {
-        Ok(lock) => lock,
+    let (lock, warning) = match written {
+        Ok(locked) => locked,
         Err(error) => {
             outcome.outcome = Outcome::Failed;
             outcome.to = current;
             outcome.error = Some(error.to_string());
             let _ = session.append(outcome);
-            return Err(unchanged(error));
+            return Err(if error.is_stale() { error } else { unchanged(error) });
         }
     };
     session.head.switch(&next);
@@ -533,7 +628,10 @@ pub(super) fn put(
         let _ = session.append_under(&lock, outcome);
         return Err(error);
     }
-    let mut warnings: Vec<String> = session.flush().into_iter().collect();
+    let mut warnings: Vec<String> = session.flush().into_iter().chain(warning).collect();
+    // Kills wait for no lock: one under a former key may have come meanwhile.
+    warnings
+        .extend(join_kills(session, &keys, &lock, change).unwrap_or_else(|error| Some(error.to_string())));
     if let Err(error) = session.append_under(&lock, outcome) {
         warnings.push(format!("it is published, but the audit trail holds only the intention: {error}"));
     }
@@ -550,7 +648,7 @@ pub(super) fn put(
     })
 }
 
-/// Higher than all there were, and of the parity whose pointer is not in use.
+/// A generation higher than all before, with the parity of the pointer that is not in use.
 fn next_generation(session: &Session, kept: &[(u64, ContentId)]) -> u64 {
     let (current, pointer) = session.current();
     let next = kept.last().map_or(0, |kept| kept.0).max(current) + 1;
@@ -567,13 +665,13 @@ fn differences(before: Option<&Snapshot>, after: &Snapshot, first: usize) -> Vec
     };
     let Ok(new) = after.definitions_json() else { return Vec::new() };
     match diff_canonical(old, new, first) {
-        // No answer differs, and the trail says what does.
+        // No answer differs; the trail still records the change.
         Ok(none) if none.is_empty() => moved_bases(old, new).unwrap_or_default(),
         differences => differences.unwrap_or_default(),
     }
 }
 
-/// Brings the snapshot under its name, on the disk for good. It names the record that intends it.
+/// Writes the snapshot durably under its name. It names the record of its intention.
 fn write_snapshot(
     session: &Session,
     bytes: &[u8],
@@ -592,13 +690,13 @@ fn write_snapshot(
     let mut file = folder.create(&new).map_err(failed("create"))?;
     let mut temporary = Temporary { folder: &folder, name: &new, named: false };
     file.write_all(bytes).map_err(failed("write"))?;
-    // A snapshot of version 1.0 that is rolled back to has no place for it.
+    // Snapshots of version 1.0, as a rollback may bring back, have no place for it.
     let section = place(bytes).zip(audited.section());
     if let Some((place, section)) = &section {
         file.write_all_at(section.as_bytes(), place.start as u64).map_err(failed("write"))?;
     }
     session.modes.apply(&file, session.modes.snapshot()).map_err(failed("set the permissions of"))?;
-    // Never tried again on this file: the kernel may have dropped the pages that it could not write.
+    // Never retried on this file: the kernel may have dropped the pages that it could not write.
     file.sync_all().map_err(failed("write to the disk"))?;
     drop(file);
 
@@ -622,7 +720,7 @@ fn write_snapshot(
     Ok(())
 }
 
-/// Temporary files of publishers that died. Nobody else can be writing one: the lock is held.
+/// Removes temporary files of publishers that died. The lock is held, so none is being written.
 fn remove_orphans(folder: &Folder) {
     for name in folder.names().unwrap_or_default() {
         let Some(name) = name.to_str() else { continue };
@@ -638,8 +736,7 @@ fn remove_snapshot(store: &Folder, pointer: &Pointer) {
     }
 }
 
-/// Removes the generations that are not kept any more, never the current one and the one before it. What cannot be removed stays
-/// until the next publish.
+/// Removes surplus generations, never the current one and the one before it. Failed removals are left to the next publish.
 fn remove_old(session: &Session, pointer: &Pointer, mut kept: Vec<(u64, ContentId)>) {
     let Ok(folder) = session.folder.expect_folder(SNAPSHOTS) else { return };
     kept.push((pointer.generation, pointer.content));

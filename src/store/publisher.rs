@@ -8,22 +8,22 @@ use super::trust::{Trust, printable};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-/// How long a change waits for another one to end.
+/// Longest wait of a change for another one to end.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A store, to be asked and changed. Holds nothing open: every call looks at the store as it is then.
+/// A store, to query and to change. Holds no file open: every call looks at the store as it is then.
 #[derive(Debug, Clone)]
 pub struct Store {
     pub(super) directory: PathBuf,
     pub(super) identity: Identity,
     pub(super) trust: Trust,
-    /// The user to whom the judged directory belongs.
+    /// The owner of the directory when it was judged.
     pub(super) owner: u32,
     pub(super) patience: Duration,
 }
 
 impl Store {
-    /// Opens a store. Asking needs no permission to write.
+    /// Opens a store. Queries need no permission to write.
     ///
     /// # Errors
     ///
@@ -37,39 +37,39 @@ impl Store {
         Ok(Store { identity, trust, owner, directory, patience: PATIENCE })
     }
 
-    /// Waits so long for another change to end, instead of ten seconds.
+    /// Replaces the ten seconds that a change waits for another one to end.
     #[must_use]
     pub fn with_patience(self, patience: Duration) -> Store {
         Store { patience, ..self }
     }
 
-    /// Canonical.
+    /// Canonical path of the store.
     pub fn directory(&self) -> &Path {
         &self.directory
     }
 
-    /// The directory on the way to the store that everybody can write, if it has the owner's processes alone read the store: below such a
-    /// one a user believes what is root's and its own.
+    /// The directory above the store that everybody can write, if because of it only the owner's processes can read the store: below such
+    /// a directory, a user trusts only files of root and its own.
     ///
     /// # Errors
     ///
-    /// When the path is no longer that of a store that this user trusts.
+    /// When the path no longer leads to a store that this user trusts.
     pub fn only_for_its_owner(&self) -> Result<Option<PathBuf>, StoreError> {
         let folder = self.folder()?;
         let judged = folder.judged();
         Ok(judged.public.clone().filter(|_| judged.owner != 0))
     }
 
-    /// As `init` was told.
+    /// Name given to `init`.
     pub fn environment(&self) -> &str {
         &self.identity.environment
     }
 
-    /// The user to whom it belongs.
+    /// The current owner of the directory.
     ///
     /// # Errors
     ///
-    /// When the directory cannot be looked at any more, or others could change it by now.
+    /// When the directory can no longer be looked at, or others could change it by now.
     pub fn owner(&self) -> Result<u32, StoreError> {
         Ok(self.folder()?.judged().owner)
     }
@@ -77,7 +77,7 @@ impl Store {
     /// Opens and judges the directory as it is now.
     pub(super) fn folder(&self) -> Result<Folder, StoreError> {
         let folder = Folder::store(&self.directory)?;
-        // Who opened the store may have asked whose it is.
+        // The opener of the store may have relied on its owner.
         match folder.judged().owner == self.owner {
             true => Ok(folder),
             false => Err(StoreError::Refused(format!(
@@ -89,17 +89,17 @@ impl Store {
         }
     }
 
-    /// The user to whom its directory belonged when it was judged.
+    /// Owner of the directory when the store was opened.
     pub fn judged_owner(&self) -> u32 {
         self.owner
     }
 
-    /// Whether a group can change it.
+    /// Trust in the store when it was opened: a group may be able to change it.
     pub fn trust(&self) -> &Trust {
         &self.trust
     }
 
-    /// The generation that is published; 0 if none is.
+    /// The published generation; 0 if none.
     ///
     /// # Errors
     ///

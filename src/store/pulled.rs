@@ -1,4 +1,4 @@
-//! What `pull` handed out. A file that says it again is a record of what ran, and no edit.
+//! Fields that `pull` handed out. A file that repeats them records what ran, and is no edit.
 
 use super::Store;
 use super::audit::{Action, Outcome, PulledField, Record};
@@ -6,16 +6,17 @@ use super::change::Change;
 use super::error::StoreError;
 use super::settled::settle;
 use super::turned::touches;
-use crate::merge::{Conflict, Listing, Pulled};
+use crate::definition::Definitions;
+use crate::merge::{Conflict, Listing, Pulled, field_choice};
 use serde_json::Value;
 
-/// Bytes of JSON of one value that is noted; of a longer one a file may be in conflict.
+/// Longest JSON of a value that is noted, in bytes; a longer one may end in a conflict with the file.
 const VALUE_LIMIT: usize = 4_096;
 /// Fields noted of one pull.
 const FIELDS_LIMIT: usize = 200;
 
 impl Store {
-    /// Notes in the audit trail what a pull wrote into a file.
+    /// Notes in the audit trail the fields that a pull wrote into a file.
     ///
     /// # Errors
     ///
@@ -32,8 +33,8 @@ impl Store {
         session.append(record).map(drop)
     }
 
-    /// The conflicts in which the file says what a pull handed out since a file last changed the field: `FLAG.FIELD`.
-    pub(super) fn pulled_since(&self, conflicts: &[Conflict]) -> Vec<String> {
+    /// Conflicts in which the file repeats a value of a pull since a publish last changed the field, as `FLAG.FIELD`.
+    pub(super) fn pulled_since(&self, file: &Definitions, conflicts: &[Conflict]) -> Vec<String> {
         if conflicts.is_empty() {
             return Vec::new();
         }
@@ -41,7 +42,7 @@ impl Store {
         let settled = settle(self.last_records().unwrap_or_default(), generation).0;
         let records: Vec<&Record> = settled.iter().map(|settled| &settled.record).collect();
         let found = conflicts.iter().filter(|conflict| was_pulled(conflict, &records));
-        found.map(|conflict| format!("{}.{}", conflict.flag, conflict.field)).collect()
+        found.map(|conflict| field_choice(file, &conflict.flag, &conflict.field)).collect()
     }
 }
 
@@ -54,7 +55,7 @@ fn was_pulled(conflict: &Conflict, records: &[&Record]) -> bool {
     })
 }
 
-/// Whether the file says of the conflict what was handed out.
+/// True if the conflict's value in the file is the one handed out.
 fn says(conflict: &Conflict, pulled: &Value) -> bool {
     if let Some(file) = &conflict.file {
         return file == pulled;

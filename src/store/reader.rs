@@ -1,9 +1,8 @@
-//! One store as a worker sees it.
+//! A store as a worker sees it.
 //!
-//! It never panics, starts no thread, and waits for nobody but for the first snapshot of its process. What was good last stays: a snapshot that is
-//! missing, damaged, of another environment or older than what this head named before is refused, counted and
-//! tried again with growing pauses, while the answers go on. It is sound across `fork`, and nothing here depends on the
-//! process's id.
+//! A reader never panics, starts no thread, and waits only for the first snapshot of its process. The last good snapshot stays: one that
+//! is missing, damaged, for another environment or older than the head named before is refused, counted and tried again with growing
+//! pauses, while the answers go on. It is sound across `fork`, and independent of the process's id.
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
@@ -15,8 +14,10 @@ use super::load::{Loader, Source};
 use super::open::{MapPolicy, head_file, map_head};
 use super::trust::Trust;
 use crate::eval::Switches;
+use crate::room::has_room;
 use crate::snapshot::{MapMode, Snapshot};
 use parking_lot::{Mutex, RwLock};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -24,18 +25,18 @@ use std::time::Duration;
 
 /// Milliseconds between two looks at the files.
 const LOOK_EVERY: u64 = 1_000;
-/// For so long `check_replaced` goes on saying that a file changed, so that other threads hear it too.
+/// Milliseconds for which `check_replaced` keeps reporting a changed file, so that other threads see it too.
 const ANNOUNCE: u64 = 5_000;
 
-/// How long a thread waits while another one loads the first snapshot of the process.
+/// Longest wait of a thread while another one loads the first snapshot of the process.
 const FIRST_LOAD: Duration = Duration::from_secs(2);
-/// In the place of `View::heads` before anything was looked at.
+/// Value of `View::heads` before the first look.
 const NEVER_LOOKED: u64 = u64::MAX;
 
-/// How a reader reads.
+/// Options of a reader.
 #[derive(Debug, Clone, Copy)]
 pub struct ReaderOptions {
-    /// How a snapshot's file becomes memory.
+    /// Policy for loading a snapshot's file into memory.
     pub map: MapPolicy,
     /// The largest snapshot that is accepted, in bytes.
     pub size_limit: u64,
@@ -48,86 +49,86 @@ impl Default for ReaderOptions {
     }
 }
 
-/// What a request pins: one snapshot, and what the head says about its flags.
+/// A pinned view of one request: a snapshot, and the head's switches for its flags.
 #[derive(Debug)]
 pub struct View {
-    /// None where nothing was published, or nothing good was ever found.
+    /// None if nothing was published, or no good snapshot was ever found.
     pub snapshot: Option<Arc<Snapshot>>,
-    /// Of the snapshot; 0 without one.
+    /// Generation of the snapshot; 0 without one.
     pub generation: u64,
-    /// Microseconds since 1970; 0 where it is not known.
+    /// Microseconds since 1970; 0 if unknown.
     pub published_at: i64,
     /// Kills and the stop.
     pub switches: Switches,
-    /// The head's epoch that this was read at.
+    /// The head's epoch when this was read.
     pub epoch: u64,
-    /// The head names another generation than this one, which could not be loaded.
+    /// True if the head names another generation, which could not be loaded.
     pub fallback: bool,
-    /// How many heads this reader had mapped before the one that this was read from.
+    /// Number of heads that this reader had mapped before this one.
     pub(crate) heads: u64,
-    /// The head that this was read from: what it is mapped at stays as long as this does.
+    /// The head that this was read from; stays mapped as long as this view lives.
     pub(crate) head: Arc<Head>,
 }
 
 impl View {
-    /// The head's epoch: when it is not that of the view, ask for [`Reader::view`] again. Readable as long as the view lives; a
-    /// store to it ends the process.
+    /// The head's epoch: once it differs from that of the view, call [`Reader::view`] again. Readable as long as the view lives; a store
+    /// to it ends the process.
     #[inline(always)]
     pub fn epoch_cell(&self) -> &AtomicU64 {
         self.head.epoch_cell()
     }
 
-    /// Whether its snapshot is lost (see [`Snapshot::lost`]). Ask after reading and before answering.
+    /// True if its snapshot is lost (see [`Snapshot::lost`]). Ask after reading and before answering.
     #[inline]
     pub fn lost(&self) -> bool {
         self.snapshot.as_ref().is_some_and(|snapshot| snapshot.lost())
     }
 }
 
-/// What a reader knows about itself, for health checks.
+/// State of a reader, for health checks.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ReaderStatus {
-    /// Canonical.
+    /// Canonical path of the store.
     pub directory: PathBuf,
-    /// The store's.
+    /// Environment of the store.
     pub environment: String,
-    /// Answering; 0 if none is.
+    /// The generation that answers; 0 if none.
     pub generation: u64,
-    /// What the head names.
+    /// The generation that the head names.
     pub head_generation: u64,
-    /// Of the generation answering, in microseconds since 1970.
+    /// Publish of the answering generation, in microseconds since 1970.
     pub published_at: i64,
-    /// Where the answers come from.
+    /// Source of the answers.
     pub source: Source,
-    /// How the snapshot is in memory.
+    /// The way that the snapshot is in memory; none without one.
     pub map: Option<MapMode>,
-    /// Whether others could change the store.
+    /// Trust in the store: a group may be able to change it.
     pub trust: Trust,
-    /// Why the answers do not come from the current generation, or why the store cannot be looked at.
+    /// The reason why the current generation does not answer, or the store cannot be looked at.
     pub last_error: Option<String>,
-    /// Snapshots loaded.
+    /// Number of snapshots loaded.
     pub loads: u64,
-    /// Snapshots and heads refused.
+    /// Number of snapshots and heads refused.
     pub refused: u64,
-    /// Attempts to load a refused snapshot after all.
+    /// Number of attempts to load a refused snapshot again.
     pub retries: u64,
-    /// Heads that took the place of the one mapped.
+    /// Number of heads that took the place of the mapped one.
     pub heads_replaced: u64,
-    /// Flags killed, whether or not the snapshot holds them.
+    /// Killed flags, whether or not the snapshot holds them.
     pub killed: Vec<String>,
-    /// Everything is stopped.
+    /// True if everything is stopped.
     pub stopped: bool,
-    /// The head is cut short or damaged: nothing that changes in it arrives.
+    /// True if the head is cut short or damaged: its changes do not arrive.
     pub head_lost: bool,
 }
 
-/// One store as a worker sees it.
+/// A store as a worker sees it; its threads share one.
 #[derive(Debug)]
 pub struct Reader {
     loader: Mutex<Loader>,
     present: RwLock<Arc<View>>,
-    /// The next `view` looks whatever the epoch says.
+    /// Makes the next `view` look, whatever the epoch says.
     stale: AtomicBool,
     heads: AtomicU64,
     /// Monotonic milliseconds: the last look at the files, the end of an announcement, the next attempt.
@@ -137,12 +138,15 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Opens the store at `directory`. One in which nothing was published yet opens as well.
+    /// Opens the store at `directory`, also before its first publish.
     ///
     /// # Errors
     ///
     /// When there is no store, its head is not valid, or others could change it.
     pub fn open(directory: &Path, options: ReaderOptions) -> Result<Reader, StoreError> {
+        if !has_room() {
+            return Err(StoreError::io("open the store", directory, io::ErrorKind::OutOfMemory.into()));
+        }
         let store = Folder::store(directory)?;
         let file = head_file(&store, Access::Read)?;
         let head = map_head(store.path(), &file, false)?;
@@ -159,21 +163,21 @@ impl Reader {
         })
     }
 
-    /// Whether `view` is what [`view`](Self::view) would return: a few loads.
+    /// True if `view` is what [`view`](Self::view) would return: a few loads.
     #[inline]
     pub fn is_current(&self, view: &View) -> bool {
         view.head.epoch() == view.epoch && self.heads.load(Ordering::Relaxed) == view.heads && !view.lost()
     }
 
-    /// What to pin for a request. Cheap when nothing changed; otherwise the new snapshot is loaded, once for all
-    /// threads: those that ask meanwhile get what there was before. Only the very first is waited for.
+    /// Returns the view to pin for a request. Cheap if nothing changed; otherwise the new snapshot is loaded, once for all threads:
+    /// threads that ask meanwhile get the view before. They wait only for the very first.
     pub fn view(&self) -> Arc<View> {
         let present = self.present.read().clone();
         if self.is_current(&present) && !self.stale.load(Ordering::Acquire) {
             return present;
         }
         let loader = if present.heads == NEVER_LOOKED || present.lost() {
-            // Off for want of a snapshot would be a wrong answer: the first is waited for, and one in place of a lost one.
+            // "Off" for lack of a snapshot would be a wrong answer: wait for the first one, and for one in place of a lost one.
             self.loader.try_lock_for(FIRST_LOAD)
         } else {
             self.loader.try_lock()
@@ -181,22 +185,23 @@ impl Reader {
         let Some(mut loader) = loader else { return present };
         let present = self.present.read().clone();
         if self.is_current(&present) && !self.stale.load(Ordering::Acquire) {
-            // Somebody else looked while this thread waited.
+            // Another thread looked while this one waited.
             return present;
         }
         self.stale.store(false, Ordering::Release);
+        // Without room, kills are still read: this frees the memory kept for that.
+        let _ = has_room();
         let view = Arc::new(loader.load(monotonic_now()));
         self.heads.store(loader.heads(), Ordering::Relaxed);
         self.retry_at.store(loader.retry_at().unwrap_or(u64::MAX), Ordering::Release);
         let before = std::mem::replace(&mut *self.present.write(), view.clone());
         drop(loader);
-        // Outside the locks: it may be the last to hold a snapshot, which is then unmapped.
+        // Outside the locks: this may drop the last reference to a snapshot and unmap it.
         drop(before);
         view
     }
 
-    /// `view` with what the head says now about kills and the stop. Its content stays. None: another thread is at it, ask
-    /// again.
+    /// Returns `view` with the current kills and stop, and the same content. None: another thread is loading, ask again.
     pub fn switched(&self, view: &View) -> Option<View> {
         let mut loader = self.loader.try_lock()?;
         let switched = loader.switched(view, monotonic_now());
@@ -206,10 +211,9 @@ impl Reader {
         Some(switched)
     }
 
-    /// Looks at the files, at most once a second: whether another one took the head's place (a restored backup) and is to be
-    /// mapped instead, and whether somebody wrote over what is mapped. True: ask for [`view`](Self::view) again, whatever
-    /// the epoch says; also when a refused snapshot is due for another attempt. `now` is in milliseconds of a clock that
-    /// does not go back.
+    /// Checks the files, at most once a second: whether another one took the head's place (a restored backup) and must be mapped instead,
+    /// and whether the mapped bytes were overwritten. True: call [`view`](Self::view) again, whatever the epoch says; also when a refused
+    /// snapshot is due for another attempt. `now` is in milliseconds of a monotonic clock.
     pub fn check_replaced(&self, now: u64) -> bool {
         let looked = self.looked.load(Ordering::Relaxed);
         let announced = now < self.announce_until.load(Ordering::Relaxed);
@@ -220,6 +224,7 @@ impl Reader {
             return announced;
         }
         let Some(mut loader) = self.loader.try_lock() else { return announced };
+        let _ = has_room();
         let changed = loader.look(monotonic_now());
         self.heads.store(loader.heads(), Ordering::Relaxed);
         drop(loader);
@@ -233,22 +238,20 @@ impl Reader {
         changed || announced || due
     }
 
-    /// What there is to say about this reader. Looks at nothing but its own memory and the head's; waits for a load that
-    /// another thread is at.
+    /// State of this reader. Reads only its own memory and the head's; waits for a load by another thread.
     pub fn status(&self) -> ReaderStatus {
         let view = self.present.read().clone();
         let loader = self.loader.lock();
         loader.status(&view)
     }
 
-    /// What should be logged, once: the warning of a path that a group can write, each snapshot refused,
-    /// each head replaced.
+    /// Takes the lines for the log: the warning of a path that a group can write, each snapshot refused, each head replaced.
     pub fn take_notices(&self) -> Vec<String> {
         self.loader.try_lock().map(|mut loader| loader.take_notices()).unwrap_or_default()
     }
 }
 
-/// Milliseconds of a clock that does not go back; no system call.
+/// Milliseconds of a monotonic clock; no system call.
 fn monotonic_now() -> u64 {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
     now.tv_sec.cast_unsigned().saturating_mul(1_000).saturating_add(now.tv_nsec.cast_unsigned() / 1_000_000)

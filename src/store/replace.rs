@@ -1,15 +1,15 @@
-//! Replacing a small file beside the head, so that whoever reads it finds the old text or the new one.
+//! Atomic replacement of a small file beside the head: readers find the old text or the new one.
 
 use super::directory::Folder;
 use super::layout::TEMPORARY;
 use super::modes::Modes;
 use std::io::{self, Write};
 
-/// Replaces the file by that text, with that mode, on the disk for good. Nobody else may be at it: a lock is held.
+/// Replaces the file by that text, with that mode, durably. The caller holds a lock that keeps other writers out.
 pub(super) fn replace(folder: &Folder, name: &str, text: &[u8], modes: &Modes, mode: u32) -> io::Result<()> {
     let temporary = format!(".{name}{TEMPORARY}");
     let written = (|| {
-        // Somebody who died may have left one.
+        // A process that died may have left one.
         let _ = folder.remove(&temporary);
         let mut file = folder.create(&temporary)?;
         file.write_all(text)?;

@@ -1,27 +1,27 @@
-//! Which generations are kept.
+//! Retention of old generations.
 
 use crate::eval::time::SECOND;
 
 /// Generations kept whatever their size, besides the current one and the one before it.
 const NEWEST: usize = 10;
-/// The last generations kept as long as there is room.
+/// Latest generations kept as long as there is room.
 const LAST: usize = 20;
 const HOUR: i64 = 3_600 * SECOND;
 const DAY: i64 = 24 * HOUR;
-/// One generation of each hour is kept for so long.
+/// Microseconds for which one generation of each hour is kept.
 const HOURLY_FOR: i64 = 2 * DAY;
-/// One generation of each day is kept for so long.
+/// Microseconds for which one generation of each day is kept.
 const DAILY_FOR: i64 = 30 * DAY;
-/// Bytes that all of them may take, unless the config says more.
+/// Total bytes of the kept generations, unless the config says more.
 pub(super) const SIZE_LIMIT: u64 = 256 << 20;
 
-/// A generation that is there.
+/// A retained generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Candidate {
     pub generation: u64,
-    /// When it was published, in microseconds since 1970.
+    /// Time of the publish, in microseconds since 1970.
     pub at: i64,
-    /// In bytes.
+    /// Bytes of its snapshot.
     pub size: u64,
 }
 

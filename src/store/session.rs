@@ -1,7 +1,7 @@
 //! A store while it is being changed: locked, judged again, its head mapped writable.
 //!
-//! A publish holds the publishers' lock for all of it, and that of the head for each record and for moving the head. A switch (kill, stop,
-//! revive, resume) needs the second alone.
+//! A publish holds the publishers' lock throughout, and the lock of the head for each record and for moving the head. A switch (kill,
+//! stop, revive, resume) needs only the second.
 
 use super::audit::{Action, Audit, Outcome, Record};
 use super::change::Change;
@@ -17,7 +17,7 @@ use super::{Store, now};
 use crate::eval::time::format_rfc3339;
 use crate::snapshot::Audited;
 use rustix::fs::{FallocateFlags, fallocate};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 use std::fs::File;
 use std::io;
 use std::path::Path;
@@ -29,15 +29,15 @@ pub(super) struct Session {
     pub(super) environment: String,
     pub(super) modes: Modes,
     pub(super) now: i64,
-    /// Who is at it, for others who wait.
+    /// Text about this process, for others that wait.
     holder: String,
     timeout: Duration,
     head_id: FileId,
     /// Open as long as its head is mapped.
     head_file: File,
-    /// Why the head has not all its room on the disk, so that a write to it may fail.
+    /// The error of reserving the head's room on the disk, so that a write to it may fail.
     pub(super) unreserved: Option<io::Error>,
-    /// The publishers'; none for a switch. Last: let go of when the rest is done.
+    /// The publishers' lock; none for a switch. The last field: released when all else is done.
     _lock: Option<Lock>,
 }
 
@@ -46,11 +46,16 @@ impl Store {
     pub(super) fn session(&self, change: &Change, action: &str) -> Result<Session, StoreError> {
         let holder = holder(change, action);
         let (folder, lock) = self.locked(&holder)?;
-        self.opened(folder, holder, Some(lock))
+        self.opened(folder, holder, Some(lock)).map_err(StoreError::before_change)
     }
 
     /// Opens the store for a change of the head or a record alone, which waits for no publish.
     pub(super) fn head_session(&self, change: &Change, action: &str) -> Result<Session, StoreError> {
+        self.trial_session(change, action).map_err(StoreError::before_change)
+    }
+
+    /// Like [`head_session`](Self::head_session), to find out whether a change could be made.
+    pub(super) fn trial_session(&self, change: &Change, action: &str) -> Result<Session, StoreError> {
         self.opened(self.folder()?, holder(change, action), None)
     }
 
@@ -61,14 +66,14 @@ impl Store {
             let problem = format!("it is for the environment {found:?} by now, expected {expected:?}");
             return Err(StoreError::Head { path: self.directory.join(HEAD), problem });
         }
-        // A copy may have holes (cp --sparse, rsync -S, tar -S), or share its blocks (a reflink). Where the disk is full already, what there
-        // is has to do.
+        // A copy may have holes (cp --sparse, rsync -S, tar -S), or share its blocks (a reflink). If the disk is full already, go on with
+        // the room there is.
         let reserved = reserve(&file.file, PAGE_SIZE as u64);
         let modes = folder.modes().map_err(|source| StoreError::io("look at", folder.path(), source))?;
         let head = map_head(folder.path(), &file, true)?;
         head.read_whole();
         if head.lost() {
-            let problem = format!("{}; nothing was changed", lost(&file.file));
+            let problem = lost(&file.file).to_owned();
             return Err(StoreError::Head { path: self.directory.join(HEAD), problem });
         }
         Ok(Session {
@@ -86,8 +91,13 @@ impl Store {
         })
     }
 
-    /// Waits for the publishers' lock. The directory is the one that the path leads to now, judged once more.
+    /// Takes the publishers' lock. The directory is the one that the path leads to now, judged once more.
     pub(super) fn locked(&self, holder: &str) -> Result<(Folder, Lock), StoreError> {
+        self.try_locked(holder).map_err(StoreError::before_change)
+    }
+
+    /// Like [`locked`](Self::locked), to find out whether a change could be made.
+    pub(super) fn try_locked(&self, holder: &str) -> Result<(Folder, Lock), StoreError> {
         loop {
             let before = self.folder()?;
             let lock = Lock::publishing(&before, self.patience, holder)?;
@@ -105,7 +115,7 @@ impl Session {
         self.folder.path()
     }
 
-    /// The current generation, and its pointer; the one before it where that is damaged.
+    /// The current generation, and its pointer; the pointer before it if that is damaged.
     pub(super) fn current(&self) -> (u64, Option<Pointer>) {
         match self.head.current() {
             Current::Nothing => (0, None),
@@ -114,7 +124,7 @@ impl Session {
         }
     }
 
-    /// Waits for the lock of head and trail, no longer than any change waits.
+    /// Takes the lock of head and trail, waiting no longer than any change.
     pub(super) fn lock_head(&self) -> Result<Lock, StoreError> {
         self.lock_head_within(self.timeout)
     }
@@ -123,14 +133,14 @@ impl Session {
         Lock::head(&self.folder, timeout.min(self.timeout), &self.holder)
     }
 
-    /// The lock of head and trail, if it is free.
+    /// Takes the lock of head and trail if it is free.
     pub(super) fn try_lock_head(&self) -> Option<Lock> {
         Lock::try_head(&self.folder, &self.holder)
     }
 
-    /// Whether the head that this session has is still the one that its path leads to: a restore may replace it.
-    pub(super) fn has_the_head(&self) -> bool {
-        head_file(&self.folder, Access::Read).is_ok_and(|file| file.id == self.head_id)
+    /// True if the path still leads to this session's head: a restore may replace it.
+    pub(super) fn has_the_head(&self) -> Result<bool, StoreError> {
+        head_file(&self.folder, Access::Read).map(|file| file.id == self.head_id)
     }
 
     /// Adds a record to the trail, and locks head and trail for as long as that takes.
@@ -148,39 +158,18 @@ impl Session {
         Audit::open(&self.folder, &self.modes, &self.head).map(drop)
     }
 
-    /// A record of this change that nothing is filled into yet but who, when, why and what.
+    /// A record of this change with actor, time, reason, action and generation; all else is empty.
     pub(super) fn record(&self, change: &Change, action: Action, outcome: Outcome) -> Record {
         let generation = self.current().0;
         Record {
-            seq: 0,
-            at: format_rfc3339(self.now),
-            actor: change.actor.clone(),
-            environment: self.environment.clone(),
-            action,
-            outcome,
-            intention: None,
-            flag: None,
-            stage: None,
             reason: change.reason.clone(),
             from: generation,
             to: generation,
-            content: None,
-            rolled_back_to: None,
-            origin: None,
-            release: None,
-            commit: None,
-            guard: None,
-            notice: None,
-            pulled: Vec::new(),
-            differences: Vec::new(),
-            more_differences: 0,
-            error: None,
-            torn: None,
-            prev: String::new(),
+            ..Record::new(self.now, change.actor.clone(), &self.environment, action, outcome)
         }
     }
 
-    /// Whether what was written to the head is in the file. Ask after writing.
+    /// Checks that writes to the head reached its file. Call after writing.
     pub(super) fn kept(&self) -> Result<(), StoreError> {
         if !self.head.lost() {
             return Ok(());
@@ -192,7 +181,7 @@ impl Session {
         Err(StoreError::Head { path: self.path().join(HEAD), problem })
     }
 
-    /// Writes the head to the disk; what is wrong with that, since every reader has seen it already.
+    /// Writes the head to the disk. A failure is only a warning, since every reader has seen the change already.
     pub(super) fn flush(&self) -> Option<String> {
         let path = self.path().join(HEAD);
         let error = self.head.page().flush().err()?;
@@ -201,22 +190,21 @@ impl Session {
     }
 }
 
-/// Takes the room on the disk that the first `size` bytes of a file need when they are written to, so that a store to a mapped page never
-/// finds the disk full.
+/// Reserves the room on the disk for the first `size` bytes of a file, so that a store to a mapped page never finds the disk full.
 pub(super) fn reserve(file: &File, size: u64) -> io::Result<()> {
-    match fallocate(file, FallocateFlags::empty(), 0, size) {
+    match retry_on_intr(|| fallocate(file, FallocateFlags::empty(), 0, size)) {
         // Writing the bytes takes the room as well, on any file system that writes in place.
         Err(Errno::OPNOTSUPP | Errno::NOSYS) => {}
         done => done?,
     }
-    // Of blocks that a reflinked copy shares. Most file systems share none, and do not know this.
-    match fallocate(file, FallocateFlags::UNSHARE_RANGE, 0, size) {
+    // Unshares blocks of a reflinked copy. Most file systems share none, and do not know this call.
+    match retry_on_intr(|| fallocate(file, FallocateFlags::UNSHARE_RANGE, 0, size)) {
         Err(Errno::NOSPC) => Err(Errno::NOSPC.into()),
         _ => Ok(()),
     }
 }
 
-/// Why pages of a head's file could not be reached.
+/// The reason why pages of a head's file could not be reached.
 fn lost(file: &File) -> &'static str {
     match file.metadata() {
         Ok(found) if found.len() == PAGE_SIZE as u64 => {
@@ -227,7 +215,7 @@ fn lost(file: &File) -> &'static str {
     }
 }
 
-/// Who makes that change, for others who wait for it.
+/// Text about the author of a change, for others that wait for it.
 fn holder(change: &Change, action: &str) -> String {
     let actor = &change.actor;
     let (user, host, process) = (&actor.user, &actor.host, std::process::id());

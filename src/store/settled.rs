@@ -1,23 +1,40 @@
-//! What became of each change that the audit trail tells of: made, or not.
+//! Outcome of each change in the audit trail: made, or not.
 //!
-//! A publish has two records. Between them a kill may have its own, for it waits for no publish, and the publisher may die; then the
+//! A publish has two records. Between them a kill may add its own, since it waits for no publish, and the publisher may die; then the
 //! generations tell whether the publish was made.
 
+use super::actor::Actor;
 use super::audit::{Action, Outcome, Record};
 use crate::eval::time::parse_rfc3339;
-use std::collections::BTreeMap;
+use crate::guard::NoticeKind;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A change that was made.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settled {
-    /// The record, with its differences; of a publish that of the intention, but for its outcome.
+    /// The record, with its differences; for a publish, the intention with the outcome `done`.
     pub record: Record,
-    /// When, in microseconds since 1970.
+    /// Time of the change, in microseconds since 1970.
     pub at: i64,
+    /// Flags whose reported condition ends with this change; filled in for notifications only.
+    pub ends: BTreeSet<String>,
+}
+
+impl Settled {
+    /// A notice that cannot be written into the trail; `at` is in microseconds since 1970.
+    pub fn unrecorded(notice: NoticeKind, environment: &str, reason: String, at: i64) -> Settled {
+        let actor = Actor::named(Some("guard"));
+        let record = Record {
+            reason: Some(reason),
+            notice: Some(notice),
+            ..Record::new(at, actor, environment, Action::Guard, Outcome::Done)
+        };
+        Settled { record, at, ends: BTreeSet::new() }
+    }
 }
 
 impl Action {
-    /// Whether it makes a new generation.
+    /// True if it makes a new generation.
     pub fn publishes(self) -> bool {
         matches!(self, Action::Publish | Action::Rollback | Action::Promote | Action::Import)
             || self.is_edit()
@@ -25,7 +42,7 @@ impl Action {
     }
 }
 
-/// Whether its writer held the publishers' lock.
+/// True if its writer held the publishers' lock.
 fn publishing(record: &Record) -> bool {
     use Action::{Guard, GuardPause, GuardResume, Kill, Note, Pull, ResumeAll, Revive, StopAll};
     !matches!(
@@ -34,41 +51,62 @@ fn publishing(record: &Record) -> bool {
     )
 }
 
-/// The changes that were made, in the order in which they took effect. The records must be in that of the trail. `generation` is the current one
-/// after the last of them. The last number is that of the record from which on nothing can be said yet: somebody may be
-/// at it. Without one, all are settled.
-pub fn settle(records: Vec<Record>, generation: u64) -> (Vec<Settled>, Option<u64>) {
-    let mut open: BTreeMap<u64, Record> = BTreeMap::new();
-    let mut settled: Vec<Settled> = Vec::new();
-    let make = |record: Record, settled: &mut Vec<Settled>| {
-        let at = parse_rfc3339(record.at.as_bytes()).unwrap_or_default();
-        settled.push(Settled { record: Record { outcome: Outcome::Done, ..record }, at });
-    };
-    for record in records {
-        // One publish at a time: at the next one, whatever was begun before is over. Made, if that one found it. A switch in between
-        // may have found it made, and says nothing where it did not.
-        for (seq, begun) in std::mem::take(&mut open) {
+/// Collects the changes that were made, from records in the order of the trail.
+#[derive(Default)]
+pub struct Settling {
+    /// Publishes with unknown outcome.
+    open: BTreeMap<u64, Record>,
+}
+
+impl Settling {
+    /// Takes the next record; changes now known to be made go to `made`.
+    pub fn next(&mut self, record: Record, made: &mut impl FnMut(Settled)) {
+        // Only one publish runs at a time: the next one shows that an earlier intention is over, and was made if the next one found it. A
+        // switch in between may also have found it made; if not, it proves nothing.
+        for (seq, begun) in std::mem::take(&mut self.open) {
             let ended = record.intention == Some(seq);
             let found = record.from == begun.to;
             if if ended { record.outcome == Outcome::Done } else { found } {
-                make(begun, &mut settled);
+                made(done(begun));
             } else if !ended && !publishing(&record) {
-                open.insert(seq, begun);
+                self.open.insert(seq, begun);
             }
         }
         match (record.outcome, record.intention) {
-            (Outcome::Intended, _) => _ = open.insert(record.seq, record),
-            (Outcome::Done, None) => make(record, &mut settled),
+            (Outcome::Intended, _) => _ = self.open.insert(record.seq, record),
+            (Outcome::Done, None) => made(done(record)),
             (Outcome::Done | Outcome::Failed, _) => {}
         }
     }
-    let mut unsettled = None;
-    for (seq, begun) in open {
-        match begun.to == generation {
-            true => make(begun, &mut settled),
-            false => unsettled = Some(seq),
+
+    /// Ends the trail, while `generation` is the current one. Returns the number of the record from which on the outcome is unknown: the
+    /// change may still be running.
+    pub fn end(self, generation: u64, made: &mut impl FnMut(Settled)) -> Option<u64> {
+        let mut unsettled = None;
+        for (seq, begun) in self.open {
+            match begun.to == generation {
+                true => made(done(begun)),
+                false => unsettled = Some(seq),
+            }
         }
+        unsettled
     }
+}
+
+fn done(record: Record) -> Settled {
+    let at = parse_rfc3339(record.at.as_bytes()).unwrap_or_default();
+    Settled { record: Record { outcome: Outcome::Done, ..record }, at, ends: BTreeSet::new() }
+}
+
+/// The changes that were made, in the order in which they took effect. The records must be in the order of the trail, and `generation` is
+/// the current one after the last of them. The number is that of the record from which on the outcome is unknown, since the change may
+/// still be running; without one, all are settled.
+pub fn settle(records: Vec<Record>, generation: u64) -> (Vec<Settled>, Option<u64>) {
+    let (mut settling, mut settled) = (Settling::default(), Vec::new());
+    for record in records {
+        settling.next(record, &mut |made| settled.push(made));
+    }
+    let unsettled = settling.end(generation, &mut |made| settled.push(made));
     (settled, unsettled)
 }
 
@@ -79,33 +117,8 @@ mod tests {
 
     fn record(seq: u64, action: Action, outcome: Outcome, from: u64, to: u64) -> Record {
         let actor = Actor { user: "root".to_owned(), account: None, uid: 0, host: "web-1".to_owned() };
-        Record {
-            seq,
-            at: "2026-11-29T08:00:00Z".to_owned(),
-            actor,
-            environment: "production".to_owned(),
-            action,
-            outcome,
-            intention: None,
-            flag: None,
-            stage: None,
-            reason: None,
-            from,
-            to,
-            content: None,
-            rolled_back_to: None,
-            origin: None,
-            release: None,
-            commit: None,
-            guard: None,
-            notice: None,
-            pulled: Vec::new(),
-            differences: Vec::new(),
-            more_differences: 0,
-            error: None,
-            torn: None,
-            prev: String::new(),
-        }
+        let record = Record::new(1_795_939_200_000_000, actor, "production", action, outcome);
+        Record { seq, from, to, ..record }
     }
 
     fn publish(seq: u64) -> Record {

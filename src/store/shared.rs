@@ -1,6 +1,6 @@
 //! The head's page: mapped shared, or a copy of it.
 //!
-//! The page is never seen as bytes, only as atomic words, since other processes change a mapped one at any time.
+//! The page is read only as atomic words, never as bytes, since other processes change a mapped one at any time.
 
 #![allow(unsafe_code)]
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
@@ -27,7 +27,7 @@ type Words = [AtomicU64; PAGE_WORDS];
 #[derive(Debug)]
 pub(crate) struct Page {
     words: NonNull<Words>,
-    /// None: a copy, which this owns.
+    /// None: an owned copy.
     mapped: Option<Mapped>,
 }
 
@@ -44,7 +44,7 @@ impl Page {
         Ok(Page { words: mapped.start().cast(), mapped: Some(mapped) })
     }
 
-    /// Copies the head of `file`, at a moment when nobody changes it, or nearly so.
+    /// Copies the head of `file`, retrying while it changes.
     #[cfg(feature = "publisher")]
     pub(crate) fn copy(file: &File) -> io::Result<Page> {
         use std::os::unix::fs::FileExt;
@@ -67,17 +67,17 @@ impl Page {
     /// The page's words, as they are in the file: little-endian.
     #[inline(always)]
     pub(crate) fn words(&self) -> &Words {
-        // SAFETY: so many words are readable at that address until the drop, which a mapping's page aligns and a box too.
-        // Any bits are a valid `AtomicU64`; where the file was cut short they are zeros (see `lost`).
+        // SAFETY: `PAGE_WORDS` words are readable at that address until the drop, and aligned, in a mapping by its page and in a box by
+        // its type. Any bits are a valid `AtomicU64`; where the file was cut short they are zeros (see `lost`).
         unsafe { self.words.as_ref() }
     }
 
-    /// Whether its words are no longer the file's. Ask after reading.
+    /// True if its words are no longer the file's. Ask after reading.
     pub(crate) fn lost(&self) -> bool {
         self.mapped.as_ref().is_some_and(Mapped::lost)
     }
 
-    /// Has every reader of it take it for lost.
+    /// Makes every reader treat it as lost.
     pub(crate) fn give_up(&self) {
         if let Some(mapped) = &self.mapped {
             mapped.give_up();

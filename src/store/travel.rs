@@ -1,4 +1,4 @@
-//! Flags that leave a store, and flags that arrive.
+//! Export and arrival of flags.
 
 use super::Store;
 use super::actor::Actor;
@@ -15,7 +15,7 @@ use crate::snapshot::ContentId;
 use crate::travel::Origin;
 
 impl Store {
-    /// Where flags come from that leave the store now.
+    /// Origin of flags that leave the store now.
     ///
     /// # Errors
     ///
@@ -32,11 +32,11 @@ impl Store {
         })
     }
 
-    /// As [`origin`](Self::origin), of an export that arrives once.
+    /// Like [`origin`](Self::origin), for an export, which may arrive only once.
     ///
     /// # Errors
     ///
-    /// As [`origin`](Self::origin), and when there are no random bytes.
+    /// The errors of [`origin`](Self::origin), and when there are no random bytes.
     pub fn export_origin(&self, actor: &Actor) -> Result<Origin, StoreError> {
         Ok(Origin {
             by: Some(actor.user.clone()),
@@ -50,7 +50,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// When the export arrived before, or one that is newer did; and as [`publish`](Self::publish).
+    /// When this export, or a newer one, arrived before; and the errors of [`publish`](Self::publish).
     pub fn publish_arrival(
         &self,
         definitions: &Definitions,
@@ -64,11 +64,11 @@ impl Store {
         put(&session, &bytes, &Made::arrival(action, origin), &change)
     }
 
-    /// Refuses an export that arrived before, and one that is older than another of the same store that did.
+    /// Refuses an export that arrived before, or that is older than another one of the same store that did.
     ///
     /// # Errors
     ///
-    /// Says when it arrived, and when the audit trail cannot be read, which knows that.
+    /// When it is refused, with the time of the arrival, and when the audit trail cannot be read.
     pub fn not_again(&self, origin: &Origin) -> Result<(), StoreError> {
         let Some(export) = &origin.export else { return Ok(()) };
         let mut records = Vec::new();

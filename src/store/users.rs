@@ -1,7 +1,7 @@
-//! Users and groups: the local files first, then whatever else the machine asks (`getent`).
+//! Users and groups: from the local files, then from the machine's directories (`getent`).
 //!
-//! A process that becomes another user asks before that, and no more afterwards: the other user could look into `getent`, and act
-//! through the terminal that it has.
+//! A process that becomes another user asks before that, and never afterwards: the other user could look into `getent`, and act through
+//! the terminal that it has.
 
 use rustix::process::geteuid;
 use std::collections::BTreeMap;
@@ -11,17 +11,17 @@ use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-/// How long a directory is waited for.
+/// Longest wait for a directory.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Bytes read of its answer.
+/// Bytes read of a directory's answer.
 const LIMIT: u64 = 1 << 16;
 
-/// The search path of programs that are started on a store's behalf; no caller's environment has a say in it.
+/// Search path of programs started on a store's behalf, independent of the caller's environment.
 pub const PROGRAM_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-/// The group of an account that no directory of users knows, where no other is to be had.
+/// Group of an account that no directory of users knows, if there is no other.
 const NOGROUP: u32 = 65_534;
 
-/// The answers of the machine's directories, by database and key; and whether they are asked for others.
+/// Answers of the machine's directories by database and key, and whether others may still be asked for.
 static ANSWERS: Mutex<Answers> = Mutex::new(Answers { known: BTreeMap::new(), is_closed: false });
 
 struct Answers {
@@ -29,8 +29,8 @@ struct Answers {
     is_closed: bool,
 }
 
-/// Ends the asking of directories for the rest of this process, which is about to become another user. What they answered until now
-/// is kept. `groups` are asked for before, by name or number.
+/// Stops asking directories for the rest of this process, which is about to become another user. Earlier answers are kept. `groups`, by
+/// name or number, are looked up before.
 pub fn close_directories(groups: &[&str]) {
     for group in groups {
         let matches = |fields: &[&str]| [fields.first(), fields.get(2)].contains(&Some(group));
@@ -46,18 +46,18 @@ pub fn close_directories(groups: &[&str]) {
 pub struct Account {
     /// The user's number.
     pub uid: u32,
-    /// The user's name; its number as text where it has none.
+    /// The user's name; its number as text if it has none.
     pub name: String,
-    /// Its group; none where no directory of users knows the user.
+    /// The user's group; none if no directory of users knows the user.
     pub gid: Option<u32>,
-    /// The other groups that it is a member of.
+    /// The other groups that the user is a member of.
     pub groups: Vec<u32>,
-    /// Its home directory.
+    /// The user's home directory; `/` if unknown.
     pub home: PathBuf,
 }
 
 impl Account {
-    /// Of this number. Groups of users that only a network's directory knows are asked there.
+    /// Looks up the account of a number. Groups of users that only a network's directory knows are asked there.
     pub fn of(uid: u32) -> Account {
         let number = uid.to_string();
         let known = entry("passwd", &number, |fields| fields.get(2) == Some(&number.as_str()));
@@ -70,12 +70,12 @@ impl Account {
         Account { uid, groups: groups(&name), gid: field(3).parse().ok(), home: home.into(), name }
     }
 
-    /// Of this process's user.
+    /// The account of this process's user.
     pub fn current() -> Account {
         Account::of(geteuid().as_raw())
     }
 
-    /// Its group, or for an unknown user that one, if it is not root's.
+    /// The group; for an unknown user `other`, unless that is root's.
     pub fn group_or(&self, other: u32) -> u32 {
         self.gid.unwrap_or(if other == 0 { NOGROUP } else { other })
     }
@@ -102,14 +102,12 @@ fn groups(user: &str) -> Vec<u32> {
     groups
 }
 
-/// The name of a user.
 pub(super) fn user_name(uid: u32) -> Option<String> {
     let number = uid.to_string();
     entry("passwd", &number, |fields| fields.get(2) == Some(&number.as_str()))
         .and_then(|fields| fields.first().cloned())
 }
 
-/// The name of a group.
 pub(super) fn group_name(gid: u32) -> Option<String> {
     let number = gid.to_string();
     entry("group", &number, |fields| fields.get(2) == Some(&number.as_str()))
@@ -128,7 +126,8 @@ pub(super) fn user_number(name: &str) -> Option<u32> {
 /// The number of a group, given by name or number.
 pub fn group_number(name: &str) -> Option<u32> {
     if let Ok(number) = name.parse() {
-        return Some(number);
+        // `chown` takes this number as "no change".
+        return Some(number).filter(|number| *number != u32::MAX);
     }
     let fields = entry("group", name, |fields| fields.first() == Some(&name))?;
     fields.get(2)?.parse().ok()
@@ -145,7 +144,7 @@ fn entry(database: &str, key: &str, matches: impl Fn(&[&str]) -> bool) -> Option
     find(&String::from_utf8_lossy(&local)).or_else(|| find(&String::from_utf8_lossy(&asked(database, key)?)))
 }
 
-/// What the machine's directories say. It is kept, so that each is asked once.
+/// The answer of the machine's directories. It is kept, so that each is asked once.
 fn asked(database: &str, key: &str) -> Option<Vec<u8>> {
     let mut answers = ANSWERS.lock().ok()?;
     let named = (database.to_owned(), key.to_owned());
@@ -160,15 +159,15 @@ fn asked(database: &str, key: &str) -> Option<Vec<u8>> {
     }
 }
 
-/// Asks the machine's directories, and waits for a while: a kill does not wait for a directory that is down.
+/// Asks the machine's directories with a time limit: a kill does not wait for a directory that is down.
 fn ask(database: &str, key: &str) -> Option<Vec<u8>> {
     let mut command = Command::new("getent");
-    // The caller's environment stays out: another user may look into a program that runs as it.
+    // Clear the caller's environment: another user may look into a program that runs as it.
     command.env_clear().env("PATH", PROGRAM_PATH);
     command.args([database, "--", key]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().ok()?;
     let until = Instant::now() + PATIENCE;
-    // An entry is smaller than a pipe, so that nobody waits for it to be read.
+    // An entry fits into a pipe, so the child never waits for a reader.
     while child.try_wait().ok()?.is_none() {
         if Instant::now() >= until {
             let _ = child.kill();

@@ -1,4 +1,4 @@
-//! Checking the audit trail from its first record to its last.
+//! Check of the audit trail from its first record to its last.
 
 use super::Store;
 use super::audit::{LINE_LIMIT, NO_HASH, Record, anchor, open_trail, parse_line, sha256};
@@ -9,49 +9,49 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
 
-/// What came of checking an audit trail.
+/// Result of checking an audit trail.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AuditCheck {
-    /// Records that are good, up to the first that is not.
+    /// Good records, up to the first bad one.
     pub records: u64,
     /// Kept snapshots that name the record of their publish, and were compared with it.
     pub snapshots: u64,
     /// The first record that is missing, out of order or not as it was written.
     pub first_bad: Option<BadRecord>,
-    /// The last line was cut off, as by a writer's death. The next change closes over it and says so.
+    /// The last line was cut off, as when a writer dies. The next change closes over it and says so.
     pub torn_end: bool,
 }
 
-/// Where an audit trail is not what was written.
+/// The first fault of an audit trail.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct BadRecord {
-    /// The number that the record has, or should have.
+    /// Number that the record has, or should have.
     pub seq: u64,
-    /// Its line, from 1.
+    /// Line of the record, from 1.
     pub line: u64,
-    /// What is wrong.
+    /// Fault of the record.
     pub problem: String,
 }
 
 impl Store {
-    /// Checks every record's hash, the chain, the numbers, that the end is not missing, and that each kept snapshot's publish is told
-    /// by the record that the snapshot names.
+    /// Checks every record's hash, the chain, the numbers, that the end is not missing, and that each kept snapshot names the record of
+    /// its publish.
     ///
     /// # Errors
     ///
-    /// When the audit trail cannot be read. What is wrong with its content is in the result.
+    /// When the audit trail cannot be read. Faults of its content are in the result.
     pub fn verify_audit(&self) -> Result<AuditCheck, StoreError> {
         self.read_audit(|_| {})
     }
 
-    /// As [`verify_audit`](Self::verify_audit), and gives each record whose own hash is right, in the order of the file,
-    /// those behind the first bad one too.
+    /// Like [`verify_audit`](Self::verify_audit), and calls `each` with every record whose own hash is right, in the order of the file,
+    /// including those behind the first bad one.
     ///
     /// # Errors
     ///
-    /// As [`verify_audit`](Self::verify_audit).
+    /// The errors of [`verify_audit`](Self::verify_audit).
     pub fn read_audit(&self, mut each: impl FnMut(Record)) -> Result<AuditCheck, StoreError> {
-        // First what must be there, then what is there: a change made meanwhile only adds.
+        // Read the expected state before the trail: a change made meanwhile only adds.
         let (known, known_hash) = self.read_head()?.audited();
         let mut untold: BTreeMap<u64, String> =
             self.kept()?.into_iter().map(|(generation, content)| (generation, content.to_string())).collect();
@@ -111,8 +111,8 @@ impl Store {
         Ok(AuditCheck { records: check.seq, snapshots, torn_end: torn_end && first_bad.is_none(), first_bad })
     }
 
-    /// What the kept snapshots say of the audit trail, and how many do. One that cannot be read says nothing here; `status` and
-    /// `doctor` tell of it.
+    /// Audit records named by the kept snapshots, and how many name one. Unreadable snapshots are skipped; `status` and `doctor` report
+    /// them.
     fn marks(&self) -> (BTreeMap<u64, Vec<Mark>>, u64) {
         let Ok(store) = self.folder() else { return (BTreeMap::new(), 0) };
         let policy = (MapPolicy::Auto, SNAPSHOT_LIMIT);
@@ -129,7 +129,7 @@ impl Store {
     }
 }
 
-/// What a kept snapshot says of a record.
+/// The hash of a record, as a kept snapshot names it.
 struct Mark {
     generation: u64,
     hash: String,
@@ -138,20 +138,20 @@ struct Mark {
 struct Check {
     known: u64,
     known_hash: u64,
-    /// Of each record that a kept snapshot names, what it should be.
+    /// Expected hashes, by the number of each record that a kept snapshot names.
     marks: BTreeMap<u64, Vec<Mark>>,
-    /// The last line whose record was found to be the one that a snapshot names.
+    /// The last line whose record matched the mark of a snapshot.
     vouched: u64,
     seq: u64,
     hash: String,
-    /// Bytes since the last good record that are none.
+    /// Bytes since the last good record that form no record.
     torn: Vec<u8>,
     /// The line at which they begin.
     torn_from: u64,
     anchored: bool,
 }
 
-/// A line, and what is wrong with it.
+/// A line, and its fault.
 type Bad = (u64, String);
 
 impl Check {
@@ -168,7 +168,7 @@ impl Check {
             };
         };
         if !self.torn.is_empty() {
-            // The newline that the closing record put in front of itself is not part of what it closes over.
+            // The newline in front of the closing record is not part of the bytes that it closes over.
             let torn = self.torn.strip_suffix(b"\n").unwrap_or(&self.torn);
             let told = record.torn.as_ref().map(|torn| (torn.bytes, torn.sha256.as_str()));
             if told != Some((torn.len() as u64, sha256(torn).as_str())) {
@@ -215,13 +215,13 @@ impl Check {
         Ok(())
     }
 
-    /// What a record is told to be that a snapshot names otherwise.
+    /// Explains a record that differs from the mark of a snapshot.
     fn rewritten(&self, seq: u64, line: u64, generation: u64) -> String {
         let from = self.vouched + 1;
         let lines = if from == line { format!("line {line}") } else { format!("lines {from} to {line}") };
         format!(
             "record {seq} is not the one that the snapshot of generation {generation} names: something in {lines} was \
-             written over, and the hashes made to fit"
+             written over, and the hashes made to fit; or the trail was restored from a backup that is older than that snapshot"
         )
     }
 

@@ -1,13 +1,13 @@
-//! Which thread counts in which cells: a lock on one byte of a file, which ends with whoever holds it.
+//! The claim of a thread to its cells: a lock on one byte of a file, which ends with its holder.
 //!
 //! An open file description lock (fcntl(2), F_OFD_SETLK): each thread has its own, and the kernel lets go of it when the
 //! thread's file is closed or its process killed.
 //!
-//! The file of claims is open to its user alone, so that nobody else can hold a claim. Once a thread has settled what the cells' last
-//! owner left open, it shows that it holds them: it locks the same byte of the counters for reading. Until then, readers count
-//! that request themselves, so that it is counted at each moment. Who may only read the counters can make cells look held to readers
-//! that cannot see the claims, and so delay the counting of a request whose thread died until the next thread comes; it can keep no
-//! thread out.
+//! The file of claims is open to its user alone, so that no other user can hold a claim. Once a thread has counted the
+//! request that the cells' last owner left open, it shows that it holds them by locking the same byte of the counters for
+//! reading. Until then, readers count that request themselves, so that it is counted at each moment. A user who may only read
+//! the counters can make cells look held to readers that cannot see the claims, and so delay the counting of a dead thread's
+//! request until the next thread comes; it cannot keep a thread out.
 
 #![allow(unsafe_code)]
 
@@ -15,23 +15,23 @@ use super::layout::{SEATS, WORKERS};
 use std::fs::File;
 use std::os::fd::AsRawFd;
 
-/// Takes that thread's cells. `claims` is open for writing.
+/// Takes a thread's cells. `claims` is open for writing.
 pub(super) fn claim(claims: &File, worker: usize) -> bool {
     lock(claims, worker, Kind::Write)
 }
 
-/// Tells readers that the cells are held; false where they cannot be told.
+/// Shows readers that the cells are held; false if that is not possible.
 pub(super) fn show(counters: &File, worker: usize) -> bool {
     lock(counters, worker, Kind::Read)
 }
 
-/// Gives them back.
+/// Releases the cells.
 pub(super) fn release(claims: &File, counters: &File, worker: usize) {
     let _ = lock(counters, worker, Kind::None);
     let _ = lock(claims, worker, Kind::None);
 }
 
-/// Sits down among the threads that have no cells, so that they can be told from none.
+/// Takes a seat among the threads without cells, so that readers can count them.
 pub(super) fn sit(claims: &File, counters: &File) {
     let first = std::process::id() as usize % SEATS;
     let seats = (0..SEATS).map(|step| WORKERS + 1 + (first + step) % SEATS);
@@ -40,13 +40,13 @@ pub(super) fn sit(claims: &File, counters: &File) {
     }
 }
 
-/// Threads without cells.
+/// Number of threads without cells.
 #[cfg(feature = "publisher")]
 pub(super) fn seated(file: &File) -> usize {
     count(file, WORKERS + 1, SEATS)
 }
 
-/// Bytes that are claimed, of so many.
+/// Number of locked bytes within this range.
 #[cfg(feature = "publisher")]
 fn count(file: &File, first: usize, length: usize) -> usize {
     match length {
@@ -56,16 +56,22 @@ fn count(file: &File, first: usize, length: usize) -> usize {
     }
 }
 
-/// Whether somebody has claimed those cells, by the file of claims, or shows that it holds them, by the counters.
+/// True if any thread counts, with cells or without.
+pub(super) fn is_any_claimed(claims: &File) -> bool {
+    is_locked(claims, 0, WORKERS + 1 + SEATS)
+}
+
+/// True if the cells are claimed, by the file of claims, or shown as held, by the file of counters.
+#[cfg(feature = "publisher")]
 pub(super) fn is_claimed(file: &File, worker: usize) -> bool {
     is_locked(file, worker, 1)
 }
 
-/// Whether anybody holds a lock on one of so many bytes. The file may be open for reading only.
+/// True if any process holds a lock on one of these bytes. The file may be open for reading only.
 #[cfg(target_os = "linux")]
 fn is_locked(file: &File, first: usize, length: usize) -> bool {
     let mut lock = on(first, length, Kind::Write);
-    // SAFETY: the descriptor is open as long as `file` is borrowed, and the lock's description is the kernel's to write to
+    // SAFETY: the descriptor is open as long as `file` is borrowed, and the kernel writes to the lock's description only
     // until the call ends.
     let asked = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_GETLK, &raw mut lock) };
     asked == 0 && lock.l_type != libc::F_UNLCK as libc::c_short

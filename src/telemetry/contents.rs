@@ -1,43 +1,57 @@
-//! The bytes of one file, as they were at one moment.
+//! The bytes of one file at one moment.
 //!
-//! The file is read, not mapped: one that is cut short meanwhile is an error and not the reader's end. Only what is in use is read.
+//! The file is read, not mapped, so that a file that is cut short meanwhile is an error and does not kill the reader. Only
+//! used parts are read, one group of flags at a time, so that memory does not grow with the flags.
 //!
-//! A request whose thread died counts once: either it still lies open in cells that nobody holds, or the next owner has
-//! counted it. So pages of threads are read before and after everything else, and the reading is repeated where an owner came meanwhile
-//! or is about to count.
+//! A request whose thread died counts once: either it is still open in cells that no thread holds, or the next owner has
+//! counted it. So pages of threads are read before and after everything else, and the reading is repeated if an owner came
+//! meanwhile or is about to count.
 
 use super::claim::{is_claimed, seated};
+use super::directory::Found;
 use super::file::{is_size, taken};
 use super::hours::has_cells;
 use super::layout::{
-    self, CLAIMS, FIRST, FLAGS, GROUP_COUNT, GROUP_FLAGS, GROUP_TALLIES, MAGIC, PAGE, block, header, page,
+    self, FIRST, FLAGS, GROUP_COUNT, GROUP_FLAGS, GROUP_TALLIES, MAGIC, PAGE, block, cell, header, page,
     tally,
 };
-use crate::store::open_plain;
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::{FileExt, MetadataExt};
-use std::path::Path;
 use std::time::Duration;
 
-/// How often a file is read again because an owner came meanwhile.
+/// Maximum readings of one file: a reading is repeated if an owner came meanwhile.
 const MAX_READINGS: usize = 8;
 
 /// A thread that has or had cells.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Thread {
-    /// The number of its cells; 0 for those that threads share.
+    /// Number of its cells; 0 for the cells that threads share.
     pub(super) worker: usize,
-    /// It lives, and has counted what the last owner left open.
+    /// True if it lives and has counted the request that the last owner left open.
     pub(super) is_claimed: bool,
-    /// It died within a request that nobody has counted.
+    /// True if it died within a request that is not counted.
     pub(super) left_open: bool,
 }
 
-/// What a file holds.
+/// The progress of a reading.
+pub(super) enum Progress {
+    /// It begins, or begins again: everything gathered before is to be dropped.
+    Begun,
+    /// This group of flags has been read.
+    Group(Range<usize>),
+}
+
+/// A file's contents: the header, the keys and the pages of threads, and one group of flags.
 #[derive(Debug)]
 pub(super) struct Contents {
     bytes: Vec<u8>,
+    /// The group's blocks and tallies, and where they begin.
+    group: Vec<u8>,
+    group_start: usize,
+    /// The group's cells, a page for each thread that has some.
+    cells: Vec<u8>,
     /// The number of the last flag, plus one.
     pub(super) flags: usize,
     pub(super) threads: Vec<Thread>,
@@ -46,12 +60,13 @@ pub(super) struct Contents {
 }
 
 impl Contents {
-    /// Reads a file of that user's.
-    pub(super) fn read(path: &Path, user: u32) -> io::Result<Contents> {
-        let file = open_plain(path, false)?;
+    /// Reads a file of this user, and calls `gather` for each group. The groups are dropped at the end.
+    pub(super) fn read(found: &Found, mut gather: impl FnMut(&Contents, Progress)) -> io::Result<Contents> {
+        let (user, claims) = (&found.user, || found.own.open(&layout::claims(&found.name), false).ok());
+        let file = found.own.open(&found.name, false)?;
         let found = file.metadata()?;
         let wrong = |found: String| Err(io::Error::new(io::ErrorKind::InvalidData, found));
-        if !found.is_file() || found.uid() != user {
+        if !found.is_file() || found.uid() != *user {
             return wrong(format!("it belongs to user {}, its directory to {user}", found.uid()));
         }
         if found.mode() & 0o022 != 0 {
@@ -60,7 +75,7 @@ impl Contents {
         if !is_size(found.len()) {
             return wrong(format!("it has {} bytes, which no such file has", found.len()));
         }
-        let mut contents = Contents { bytes: Vec::new(), flags: 0, threads: Vec::new(), without_cells: 0 };
+        let mut contents = Contents::empty();
         for reading in 0..MAX_READINGS {
             // An owner that waits for a processor gets its turn.
             std::thread::sleep(Duration::from_millis((1 << reading) / 2));
@@ -68,42 +83,56 @@ impl Contents {
             if contents.word(header::MAGIC * 8) != MAGIC {
                 return wrong("it does not begin as such files do".to_owned());
             }
-            contents.follow(&file)?;
-            if contents.ask_claims(path, &file)? {
+            gather(&contents, Progress::Begun);
+            contents.read_groups(&file, &mut gather)?;
+            if contents.ask_claims(claims().as_ref(), &file)? {
                 break;
             }
         }
         Ok(contents)
     }
 
-    /// The word at an offset; 0 where nothing was read.
+    fn empty() -> Contents {
+        Contents {
+            bytes: Vec::new(),
+            group: Vec::new(),
+            group_start: usize::MAX,
+            cells: Vec::new(),
+            flags: FIRST as usize,
+            threads: Vec::new(),
+            without_cells: 0,
+        }
+    }
+
+    /// The word at an offset; 0 if it was not read.
     pub(super) fn word(&self, offset: usize) -> u64 {
-        let word = self.bytes.get(offset..offset + 8).and_then(|word| word.try_into().ok());
-        word.map_or(0, u64::from_le_bytes)
+        word(self.bytes(offset, 8), 0)
     }
 
-    /// Bytes at an offset; none where the file ends before.
+    /// Bytes at an offset; empty if the file ends before them, or they belong to another group.
     pub(super) fn bytes(&self, offset: usize, size: usize) -> &[u8] {
-        self.bytes.get(offset..offset + size).unwrap_or(&[])
+        let (bytes, start) = match offset.checked_sub(self.group_start) {
+            Some(within) => (&self.group, within),
+            None => (&self.bytes, offset),
+        };
+        bytes.get(start..start + size).unwrap_or(&[])
     }
 
-    /// Threads that have cells of a flag.
-    pub(super) fn with_cells(&self, slot: usize) -> impl Iterator<Item = usize> {
-        let group = slot / GROUP_FLAGS;
-        self.threads.iter().map(|thread| thread.worker).filter(move |worker| self.has_cells(*worker, group))
+    /// Cells of a flag of this group, one slice for each thread that has some.
+    pub(super) fn cells(&self, slot: usize) -> impl Iterator<Item = &[u8]> {
+        let at = layout::cells(0, slot) - layout::cells(0, slot / GROUP_FLAGS * GROUP_FLAGS);
+        self.cells.chunks_exact(PAGE).filter_map(move |page| page.get(at..at + cell::WORDS * 8))
     }
 
-    /// Numbers of the tallies that are in use.
-    pub(super) fn tallies(&self) -> impl Iterator<Item = usize> {
-        let groups = (0..self.flags.div_ceil(GROUP_FLAGS)).flat_map(tallies_of);
-        groups.filter(|number| self.word(layout::tally_key(*number)) != 0)
+    /// Numbers of the tallies of a group that are in use.
+    pub(super) fn tallies(&self, first: usize) -> impl Iterator<Item = usize> {
+        tallies_of(first / GROUP_FLAGS).filter(|number| self.word(layout::tally_key(*number)) != 0)
     }
 
-    /// The header, the keys, and the pages of threads.
+    /// Reads the header, the keys, and the pages of threads.
     fn once(file: &File) -> io::Result<Contents> {
         let size = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX).min(layout::SIZE);
-        let mut contents =
-            Contents { bytes: vec![0; size], flags: FIRST as usize, threads: Vec::new(), without_cells: 0 };
+        let mut contents = Contents { bytes: vec![0; size.min(layout::GROUPS_START)], ..Contents::empty() };
         contents.fill(file, 0, layout::page(0))?;
         let known: Vec<usize> = taken(|word| contents.word(word * 8)).collect();
         for worker in known {
@@ -118,36 +147,46 @@ impl Contents {
         Ok(contents)
     }
 
-    /// Everything else.
-    fn follow(&mut self, file: &File) -> io::Result<()> {
+    /// Reads everything else, group by group.
+    fn read_groups(&mut self, file: &File, gather: &mut impl FnMut(&Contents, Progress)) -> io::Result<()> {
+        let size = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX).min(layout::SIZE);
         for group in 0..GROUP_COUNT {
             let first = group * GROUP_FLAGS;
             let flags = self.flags.saturating_sub(first).min(GROUP_FLAGS);
             if flags == 0 {
                 break;
             }
+            self.group_start = layout::flag_block(first);
+            self.group.clear();
+            self.group.resize(layout::cells(0, first).min(size).saturating_sub(self.group_start), 0);
             self.fill(file, layout::flag_block(first), flags * block::SIZE)?;
-            let with_cells: Vec<usize> = self.with_cells(first).collect();
-            for worker in with_cells {
-                self.fill(file, layout::cells(worker, first), PAGE)?;
-            }
             self.fill(file, layout::tally_key(group * GROUP_TALLIES), GROUP_TALLIES * 8)?;
             for number in tallies_of(group) {
                 if self.word(layout::tally_key(number)) != 0 {
                     self.fill(file, layout::tally(number), tally::WORDS * 8)?;
                 }
             }
+            let threads = self.threads.iter().map(|thread| thread.worker);
+            let in_file = |worker: &usize| layout::cells(*worker, first) + PAGE <= size;
+            let with_cells: Vec<usize> =
+                threads.filter(|worker| self.has_cells(*worker, group)).filter(in_file).collect();
+            self.cells.clear();
+            self.cells.resize(with_cells.len() * PAGE, 0);
+            for (page, worker) in self.cells.chunks_exact_mut(PAGE).zip(&with_cells) {
+                read_at(file, page, layout::cells(*worker, first))?;
+            }
+            gather(self, Progress::Group(first..first + flags));
         }
+        (self.group, self.cells, self.group_start) = (Vec::new(), Vec::new(), usize::MAX);
         Ok(())
     }
 
-    /// Which threads live; false where the file has to be read again.
-    fn ask_claims(&mut self, path: &Path, file: &File) -> io::Result<bool> {
-        let claims = open_plain(&path.with_extension(CLAIMS), false).ok();
+    /// Finds out which threads live; false if the file has to be read again.
+    fn ask_claims(&mut self, claims: Option<&File>, file: &File) -> io::Result<bool> {
         let inode = self.word(header::CLAIMS * 8);
         let claims = claims.filter(|claims| claims.metadata().is_ok_and(|found| found.ino() == inode));
-        self.without_cells = seated(claims.as_ref().unwrap_or(file));
-        let is_taken = |worker: usize| claims.as_ref().is_none_or(|claims| is_claimed(claims, worker));
+        self.without_cells = seated(claims.unwrap_or(file));
+        let is_taken = |worker: usize| claims.is_none_or(|claims| is_claimed(claims, worker));
         let mut stable = true;
         let mut threads = std::mem::take(&mut self.threads);
         for thread in threads.iter_mut().filter(|thread| thread.worker > 0) {
@@ -174,14 +213,24 @@ impl Contents {
         has_cells(&reserved, group)
     }
 
-    /// Reads some bytes to where they are in the file.
+    /// Reads some bytes to the same offset as in the file.
     fn fill(&mut self, file: &File, offset: usize, size: usize) -> io::Result<()> {
-        let end = (offset + size).min(self.bytes.len());
-        match self.bytes.get_mut(offset..end) {
+        let (bytes, start) = match offset.checked_sub(self.group_start) {
+            Some(within) => (&mut self.group, within),
+            None => (&mut self.bytes, offset),
+        };
+        let end = (start + size).min(bytes.len());
+        match bytes.get_mut(start..end) {
             Some(bytes) => read_at(file, bytes, offset),
             None => Ok(()),
         }
     }
+}
+
+/// The word of this number; 0 if the bytes end before it.
+pub(super) fn word(bytes: &[u8], number: usize) -> u64 {
+    let word = bytes.get(number * 8..number * 8 + 8).and_then(|word| word.try_into().ok());
+    word.map_or(0, u64::from_le_bytes)
 }
 
 /// Fails where the file was cut short meanwhile.

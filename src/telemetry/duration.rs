@@ -26,7 +26,7 @@ pub const fn bucket(micros: u64) -> usize {
     1 + (octave - FIRST) as usize * SUB + within
 }
 
-/// The shortest duration of a bucket in microseconds. That of a bucket past the last is the last's.
+/// The shortest duration of a bucket in microseconds. Buckets past the last have that of the last.
 pub const fn lower(bucket: usize) -> u64 {
     if bucket == 0 {
         return 0;
@@ -36,12 +36,12 @@ pub const fn lower(bucket: usize) -> u64 {
     (SUB as u64 + (bucket % SUB) as u64) << (octave - SUB_BITS)
 }
 
-/// The first duration in microseconds that is too long for a bucket; none is for the last.
+/// The first duration in microseconds that is too long for a bucket; `u64::MAX` for the last.
 pub const fn upper(bucket: usize) -> u64 {
     if bucket + 1 < BUCKETS { lower(bucket + 1) } else { u64::MAX }
 }
 
-/// The bucket in which the quantile lies, `share` from 0 to 1; none of an empty histogram.
+/// The bucket that holds the quantile, `share` from 0 to 1; none for an empty histogram.
 pub fn quantile(durations: &[u64; BUCKETS], share: f64) -> Option<usize> {
     let all = all(durations);
     let rank = ((all as f64 * share).ceil() as u64).clamp(1, all.max(1));
@@ -52,12 +52,12 @@ pub fn quantile(durations: &[u64; BUCKETS], share: f64) -> Option<usize> {
     })
 }
 
-/// How many there are.
+/// Total number of durations.
 pub fn all(durations: &[u64; BUCKETS]) -> u64 {
     durations.iter().fold(0, |sum, count| sum.saturating_add(*count))
 }
 
-/// How many lie in buckets after this one.
+/// Number of durations in buckets after this one.
 #[inline]
 pub fn above(durations: &[u64; BUCKETS], bucket: usize) -> u64 {
     durations.iter().skip(bucket + 1).fold(0, |sum, count| sum.saturating_add(*count))

@@ -1,14 +1,13 @@
-//! What is known of one flag: how the requests that it chose for ended.
+//! The outcomes of the requests that one flag chose for.
 
 use super::duration::BUCKETS;
 
 /// Groups that companies fall into by a hash of the company's key.
 ///
-/// So one company's errors are one group's, whoever it is, and a number of groups that have errors is a number of companies
-/// at least.
+/// All errors of one company fall into one group, so the number of groups with errors is a lower bound of the companies with errors.
 pub const GROUPS: usize = 16;
 
-/// Counters of one flag since some moment, the epoch. They only grow; where one shrank, they were begun anew.
+/// Counters of one flag since some moment, the epoch. They only grow; one that shrank shows that they were reset.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Exposure {
     /// Requests for which the flag was on.
@@ -21,36 +20,36 @@ pub struct Exposure {
     pub mixed: u64,
 }
 
-/// How the requests of one cohort ended.
+/// The outcomes of one cohort's requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cohort {
-    /// All that ended.
+    /// Requests that ended.
     pub requests: u64,
-    /// Of these with a status of 500 to 599, an exception that nobody caught, or a fatal error.
+    /// Requests with a status of 500 to 599, an uncaught exception, or a fatal error.
     pub errors: u64,
-    /// All that ended, by [duration](super::duration), without those whose thread died: nobody knows how long they took.
+    /// Requests that ended, by [duration](super::duration), without those whose thread died, which have no known duration.
     pub durations: [u64; BUCKETS],
-    /// All that ended, by group of companies.
+    /// Requests that ended, by group of companies.
     pub groups: [Group; GROUPS],
-    /// Distinct companies that had an error, estimated; 0 where nobody estimates.
+    /// Distinct companies that had an error, estimated; 0 where there is no estimate.
     pub failing: u64,
-    /// Distinct companies, estimated; 0 where nobody estimates.
+    /// Distinct companies, estimated; 0 where there is no estimate.
     pub companies: u64,
 }
 
-/// How the requests of one group of companies ended. Those without a company are a group of their own, or share one.
+/// The outcomes of one group of companies. Requests without a company go by the bucket of the rollout, or by the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Group {
-    /// All that ended.
+    /// Requests that ended.
     pub requests: u64,
-    /// Of these with an error, as in [`Cohort::errors`].
+    /// Requests with an error, as in [`Cohort::errors`].
     pub errors: u64,
-    /// What all of them took together, in microseconds. It tells one company that is slow from a feature that is.
+    /// Sum of the requests' durations, in microseconds. It tells one slow company from a slow feature.
     pub time: u64,
 }
 
 impl Cohort {
-    /// Adds another one's requests. Estimates do not add up and stay.
+    /// Adds the requests of another cohort. Estimates do not add up and stay.
     pub fn add(&mut self, other: &Cohort) {
         self.requests = self.requests.wrapping_add(other.requests);
         self.errors = self.errors.wrapping_add(other.errors);
@@ -66,7 +65,7 @@ impl Cohort {
 
     /// Adds a request whose thread died. It has no duration.
     #[cfg(feature = "publisher")]
-    pub(super) fn add_died(&mut self, group: u32) {
+    pub(crate) fn add_died(&mut self, group: u32) {
         self.requests = self.requests.wrapping_add(1);
         self.errors = self.errors.wrapping_add(1);
         if let Some(group) = self.groups.get_mut(group as usize) {

@@ -1,68 +1,107 @@
-//! Making and opening the file that is counted in.
+//! Making and opening the file of counters.
 
-use super::claim::is_claimed;
+use super::claim::is_any_claimed;
+use super::directory::{self, Own};
 use super::error::TelemetryError;
-use super::layout::{self, DIRECTORIES, FIRST, LEAST_SIZE, MAGIC, PAGE, SIZE, WORKERS, block, header, page};
+use super::held::Held;
+use super::layout::{self, FIRST, LEAST_SIZE, MAGIC, PAGE, SIZE, WORKERS, block, header, page};
 use super::memory::{Memory, may_grow, reserve};
-use crate::store::open_plain;
-use rustix::fs::{Mode, OFlags, RenameFlags, fchmod, fstat};
+use super::own_file::OwnFile;
+use rustix::fs::{FileType, Mode, Stat, fchmod, fstat};
+use rustix::io::Errno;
 use rustix::process::geteuid;
-use std::ffi::OsStr;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A file that this process may count in.
 #[derive(Debug)]
 pub(super) struct Opened {
-    pub(super) file: File,
+    /// First, so that it drops before the files that a child of `fork` lets go of.
+    _held: [Held; 2],
+    pub(super) file: OwnFile,
     pub(super) path: PathBuf,
-    /// Where threads claim their cells.
-    pub(super) claims: File,
+    /// The file in which threads claim their cells.
+    pub(super) claims: OwnFile,
     pub(super) memory: Arc<Memory>,
 }
 
-/// Opens this user's file for a store, or makes it. One that was cut short or overwritten makes room for another: what was
-/// counted in it is lost.
+/// Mode of the counters: any user may read these numbers, as any user may read the store.
+const COUNTERS_MODE: u32 = 0o644;
+/// Mode of the claims: a process that can open that file can hold a claim.
+const CLAIMS_MODE: u32 = 0o600;
+
+/// Opens this user's file for a store, or makes it. A file that was cut short or overwritten is replaced, and its counts are lost.
 pub(super) fn open(directory: &Path, store: &Path, now: i64) -> Result<Opened, TelemetryError> {
     let user = geteuid().as_raw();
-    let path = own_directory(directory, user)?.join(layout::name(store));
-    let mut found = open_both(&path);
+    let own = directory::own(directory, user)?;
+    let name = Name::of(store);
+    let path = own.path(&name.counters);
+    let mut found = open_both(&own, &name, user);
     if let Ok((file, claims)) = &found
         && is_damaged(file, claims.as_ref(), user)
         && has_path(file, &path)
     {
-        let _ = std::fs::remove_file(&path);
-        found = open_both(&path);
+        let _ = own.remove(&name.counters);
+        found = open_both(&own, &name, user);
     }
+    let mut is_new = false;
     let found = match found {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            sweep(directory, user, now);
-            make(&path, store, now)?;
-            open_both(&path)
+        Err(error) if error.is_missing() => {
+            make(&own, &name, user, now)?;
+            is_new = true;
+            open_both(&own, &name, user)
         }
         found => found,
     };
-    let (file, claims) = found.map_err(|source| TelemetryError::io("open", &path, source))?;
+    let (file, claims) = found?;
     ours(&file, &path, user)?;
-    let claims = claims.filter(|claims| is_own(claims, user));
     let Some(claims) = claims else {
-        let claims = path.with_extension(layout::CLAIMS);
         let source =
             io::Error::new(io::ErrorKind::InvalidData, "it is not the one that the counters were made with");
-        return Err(TelemetryError::io("open", &claims, source));
+        return Err(TelemetryError::io("open", &own.path(&name.claims), source));
     };
     let memory = Memory::map(&file).map_err(|source| TelemetryError::io("map", &path, source))?;
-    Ok(Opened { file, path, claims, memory: Arc::new(memory) })
+    let own_file = |file| OwnFile::new(file).map_err(|source| TelemetryError::io("look at", &path, source));
+    let (file, claims) = (own_file(file)?, own_file(claims)?);
+    let _held = [&file, &claims].map(Held::remember);
+    if is_new {
+        sweep(&own, user, now);
+    }
+    Ok(Opened { _held, file, path, claims, memory: Arc::new(memory) })
 }
 
-/// The counters, and the claims that they were made with, where those are there.
-fn open_both(path: &Path) -> io::Result<(File, Option<File>)> {
-    let file = open_plain(path, true)?;
-    let claims = open_plain(&path.with_extension(layout::CLAIMS), true).ok();
+/// The names of a store's two files.
+struct Name {
+    counters: String,
+    claims: String,
+}
+
+impl Name {
+    fn of(store: &Path) -> Name {
+        Name::with(layout::name(store))
+    }
+
+    fn with(counters: String) -> Name {
+        Name { claims: layout::claims(&counters), counters }
+    }
+}
+
+/// Opens the counters, and the claims that they were made with if those exist and are closed to other users. Claims that
+/// cannot be opened for lack of a resource are an error: other threads may count with them.
+fn open_both(own: &Own, name: &Name, user: u32) -> Result<(File, Option<File>), TelemetryError> {
+    let failed = |name: &str| {
+        let path = own.path(name);
+        move |source| TelemetryError::io("open", &path, source)
+    };
+    let file = open_own(own, &name.counters, user, COUNTERS_MODE).map_err(failed(&name.counters))?;
+    let claims = match open_own(own, &name.claims, user, CLAIMS_MODE) {
+        Ok(claims) => fstat(&claims).is_ok_and(|found| is_claims(&found, user)).then_some(claims),
+        Err(_) if !own.look(&name.claims).is_ok_and(|found| is_claims(&found, user)) => None,
+        Err(source) => return Err(failed(&name.claims)(source)),
+    };
     let fits = |claims: &File| {
         claims.metadata().is_ok_and(|found| found.ino() == header_word(&file, header::CLAIMS))
     };
@@ -70,96 +109,69 @@ fn open_both(path: &Path) -> io::Result<(File, Option<File>)> {
     Ok((file, claims))
 }
 
+/// Opens one of the two files. If it is this user's, and a umask or chmod(1) took the user's own rights, its mode is restored.
+fn open_own(own: &Own, name: &str, user: u32, mode: u32) -> io::Result<File> {
+    match own.open(name, true) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            let may = |found: &Stat| is_users(found, user) && bits(found) & !mode == 0;
+            if !own.set_mode(name, mode, may)? {
+                return Err(error);
+            }
+            own.open(name, true)
+        }
+        opened => opened,
+    }
+}
+
 fn header_word(file: &File, number: usize) -> u64 {
     let mut word = [0; 8];
     file.read_exact_at(&mut word, (number * 8) as u64).map_or(0, |()| u64::from_ne_bytes(word))
 }
 
-/// The mode of a user's directory.
-const DIRECTORY_MODE: u32 = 0o755;
-
-/// The directory of this user's files, which nobody else can write. Anybody may have made something of its name in a directory that
-/// everybody can write: then it has another.
-fn own_directory(directory: &Path, user: u32) -> Result<PathBuf, TelemetryError> {
-    let name = format!("{DIRECTORIES}{user}");
-    let first = directory.join(&name);
-    if is_own_directory(&first, user) {
-        return Ok(first);
-    }
-    let mut others: Vec<PathBuf> = std::fs::read_dir(directory)
-        .map_err(|source| TelemetryError::io("make", &first, source))?
-        .flatten()
-        .filter(|entry| {
-            let rest = entry.file_name();
-            rest.to_str().and_then(|rest| rest.strip_prefix(&name)).is_some_and(|rest| rest.starts_with('-'))
-        })
-        .map(|entry| entry.path())
-        .filter(|path| is_own_directory(path, user))
-        .collect();
-    others.sort();
-    if let Some(other) = others.into_iter().next() {
-        return Ok(other);
-    }
-    let free = directory.join(format!("{name}-{:016x}", unique()));
-    for path in [first, free] {
-        match std::fs::DirBuilder::new().mode(DIRECTORY_MODE).create(&path) {
-            // The umask may have taken the readers' rights.
-            Ok(()) => {
-                let _ = rustix::fs::chmod(&path, Mode::from_raw_mode(DIRECTORY_MODE));
-                return Ok(path);
-            }
-            // Another thread made it meanwhile.
-            Err(_) if is_own_directory(&path, user) => return Ok(path),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(source) => return Err(TelemetryError::io("make", &path, source)),
-        }
-    }
-    let source = io::Error::from(io::ErrorKind::AlreadyExists);
-    Err(TelemetryError::io("make", &directory.join(name), source))
-}
-
-/// Whether it is a directory of that user's, no link, which nobody else can write.
-pub(super) fn is_own_directory(path: &Path, user: u32) -> bool {
-    std::fs::symlink_metadata(path)
-        .is_ok_and(|found| found.is_dir() && found.uid() == user && found.mode() & 0o022 == 0)
-}
-
-/// A number that nobody can know before.
-fn unique() -> u64 {
-    std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), std::process::id())
-}
-
-/// Whether this user made the file, nobody else can write it, and it is not what it was when it was made.
+/// True if this user made the file, no other user can write it, and its claims, size or header are not those it was made with.
 fn is_damaged(file: &File, claims: Option<&File>, user: u32) -> bool {
     is_own(file, user)
         && (claims.is_none() || file.metadata().is_ok_and(|found| !is_whole(file, found.len())))
 }
 
-/// Whether it is a file of one name that only this user can write.
+/// True for a file with one name that only this user can write.
 fn is_own(file: &File, user: u32) -> bool {
-    file.metadata().is_ok_and(|found| {
-        found.is_file() && found.nlink() == 1 && found.uid() == user && found.mode() & 0o022 == 0
-    })
+    fstat(file).is_ok_and(|found| is_users(&found, user) && bits(&found) & 0o022 == 0)
 }
 
-/// Whether the size and the first word are those of such a file.
+/// True for a file with one name that belongs to this user.
+fn is_users(found: &Stat, user: u32) -> bool {
+    let is_file = FileType::from_raw_mode(found.st_mode) == FileType::RegularFile;
+    is_file && found.st_nlink == 1 && found.st_uid == user
+}
+
+/// True for a file of claims that only this user can open.
+fn is_claims(found: &Stat, user: u32) -> bool {
+    is_users(found, user) && bits(found) == CLAIMS_MODE
+}
+
+fn bits(found: &Stat) -> u32 {
+    Mode::from_raw_mode(found.st_mode).bits()
+}
+
+/// True if the size and the first word are those of a file of counters.
 fn is_whole(file: &File, size: u64) -> bool {
     is_size(size) && header_word(file, header::MAGIC) == MAGIC
 }
 
-/// Whether such files can have that size.
+/// True if a file of counters can have this size.
 pub(super) fn is_size(size: u64) -> bool {
     (LEAST_SIZE as u64..=SIZE as u64).contains(&size) && size.is_multiple_of(PAGE as u64)
 }
 
-/// Whether the path leads to that very file.
+/// True if the path leads to this very file.
 fn has_path(file: &File, path: &Path) -> bool {
     let here = std::fs::symlink_metadata(path).map(|found| (found.dev(), found.ino()));
     let there = file.metadata().map(|found| (found.dev(), found.ino()));
     matches!((here, there), (Ok(here), Ok(there)) if here == there)
 }
 
-/// Leaves alone a file that is not wholly ours.
+/// Refuses a file that is not wholly this user's.
 fn ours(file: &File, path: &Path, user: u32) -> Result<(), TelemetryError> {
     let failed = |source| TelemetryError::io("look at", path, source);
     let found = file.metadata().map_err(failed)?;
@@ -177,34 +189,43 @@ fn ours(file: &File, path: &Path, user: u32) -> Result<(), TelemetryError> {
     Err(TelemetryError::Foreign { path: path.to_owned(), found, expected: LEAST_SIZE as u64, user })
 }
 
-/// Makes the file under a temporary name, with the room reserved that every file has. Then it gets its name, unless another thread's
-/// got it first.
-fn make(path: &Path, store: &Path, now: i64) -> Result<(), TelemetryError> {
-    let temporary = temporary(path);
-    let made = fill(&temporary, path, store, now).and_then(|()| {
-        let here = rustix::fs::CWD;
-        match rustix::fs::renameat_with(here, &temporary, here, path, RenameFlags::NOREPLACE) {
-            Err(rustix::io::Errno::EXIST) => Ok(()),
+/// Makes the file under a temporary name, with room reserved for the parts that every file has, and renames it unless another
+/// thread's file got the name first.
+fn make(own: &Own, name: &Name, user: u32, now: i64) -> Result<(), TelemetryError> {
+    let claims = make_claims(own, &name.claims, user);
+    let claims = claims.map_err(|source| TelemetryError::io("make", &own.path(&name.claims), source))?;
+    let temporary = temporary(&name.counters);
+    let made =
+        fill(own, &temporary, &claims, now).and_then(|()| match own.rename_new(&temporary, &name.counters) {
+            Err(Errno::EXIST) => Ok(()),
             renamed => Ok(renamed?),
+        });
+    // Already gone if it was renamed.
+    let _ = own.remove(&temporary);
+    made.map_err(|source| TelemetryError::io("make", &own.path(&name.counters), source))
+}
+
+/// Makes the file of claims, or opens the one that another thread made. Anything else of that name is removed.
+fn make_claims(own: &Own, name: &str, user: u32) -> io::Result<File> {
+    let is_other = |found: &Stat| !is_users(found, user) || bits(found) & !CLAIMS_MODE != 0;
+    if own.look(name).is_ok_and(|found| is_other(&found)) {
+        own.remove(name)?;
+    }
+    match own.create(name) {
+        Ok(claims) => {
+            // The umask may have taken this user's own rights.
+            fchmod(&claims, Mode::from_raw_mode(CLAIMS_MODE))?;
+            Ok(claims)
         }
-    });
-    // Gone already if it got its name.
-    let _ = std::fs::remove_file(&temporary);
-    made.map_err(|source| TelemetryError::io("make", path, source))
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => open_own(own, name, user, CLAIMS_MODE),
+        Err(error) => Err(error),
+    }
 }
 
-fn new_file() -> OpenOptions {
-    let flags = (OFlags::NOFOLLOW | OFlags::CLOEXEC).bits().cast_signed();
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).mode(0o600).custom_flags(flags);
-    options
-}
-
-fn fill(temporary: &Path, path: &Path, store: &Path, now: i64) -> io::Result<()> {
-    let claims = new_file().create(true).truncate(false).open(path.with_extension(layout::CLAIMS))?;
-    let file = new_file().create_new(true).open(temporary)?;
+fn fill(own: &Own, temporary: &str, claims: &File, now: i64) -> io::Result<()> {
+    let file = OwnFile::new(own.create(temporary)?)?;
     may_grow(&file, LEAST_SIZE as u64)?;
-    rustix::fs::ftruncate(&file, LEAST_SIZE as u64)?;
+    rustix::fs::ftruncate(&*file, LEAST_SIZE as u64)?;
     for (offset, size) in [(0, layout::page(0)), (layout::flag_block(0), FIRST as usize * block::SIZE)] {
         reserve(&file, offset, size)?;
     }
@@ -213,49 +234,37 @@ fn fill(temporary: &Path, path: &Path, store: &Path, now: i64) -> io::Result<()>
     memory.set(header::MADE * 8, now.cast_unsigned());
     memory.set(header::NAMESPACE * 8, mount_namespace());
     memory.set(header::CLAIMS * 8, claims.metadata()?.ino());
-    let name = store.as_os_str().as_bytes();
-    let start = (header::STORE + 1) * 8;
-    if name.len() <= header::SIZE - start {
-        file.write_all_at(name, start as u64)?;
-        memory.set(header::STORE * 8, name.len() as u64);
-    }
-    // Numbers of questions: whoever may log in may read them, as they may read the store.
-    fchmod(&file, Mode::from_raw_mode(0o644))?;
+    fchmod(&*file, Mode::from_raw_mode(COUNTERS_MODE))?;
     Ok(())
 }
 
-/// Microseconds that a file has to lie unused before it may be swept: a day.
-const UNUSED: i64 = 24 * 3_600 * 1_000_000;
+/// Microseconds for which a file must lie unused before it may be swept: 30 days.
+const UNUSED: i64 = 30 * 24 * 3_600 * 1_000_000;
+/// Files of other stores that one sweep looks at.
+const MAX_SWEPT: usize = 64;
 
-/// Removes this user's files of stores that are gone, so that memory does not fill up with them.
-fn sweep(directory: &Path, user: u32, now: i64) {
+/// Removes counters unused for long from this user's directory, so that memory does not fill up with them. It looks at some
+/// of the files each time, from a random one on, so that all get their turn. It never looks at a store's path: on a mount
+/// that hangs, this worker would hang too.
+fn sweep(own: &Own, user: u32, now: i64) {
     let namespace = mount_namespace();
-    for path in
-        files(directory).filter(|path| path.parent().is_some_and(|parent| is_own_directory(parent, user)))
-    {
-        let claims = path.with_extension(layout::CLAIMS);
-        let (Ok(file), Ok(held)) = (open_plain(&path, true), open_plain(&claims, true)) else { continue };
-        if is_of_nothing(&file, &held, user, namespace, now) {
-            let _ = std::fs::remove_file(&path);
-            let _ = std::fs::remove_file(&claims);
+    let is_counters =
+        |name: &String| Path::new(name).extension().is_some_and(|found| found == layout::COUNTERS);
+    let files: Vec<Name> = own.names().into_iter().flatten().filter(is_counters).map(Name::with).collect();
+    let first = usize::try_from(directory::unique() % files.len().max(1) as u64).unwrap_or(0);
+    for name in files.iter().cycle().skip(first).take(files.len().min(MAX_SWEPT)) {
+        if is_unused(own, name, user, namespace, now) {
+            let _ = own.remove(&name.counters);
+            let _ = own.remove(&name.claims);
         }
     }
 }
 
-/// All counters in a directory, by whoever made them.
-pub(super) fn files(directory: &Path) -> impl Iterator<Item = PathBuf> {
-    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
-    let directories = entries
-        .filter(|entry| entry.file_name().to_str().is_some_and(|name| name.starts_with(DIRECTORIES)))
-        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
-    let within = directories.filter_map(|entry| std::fs::read_dir(entry.path()).ok()).flatten().flatten();
-    within.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|found| found == "counters"))
-}
-
-/// Whether the store that a file counts for is gone for sure: it is not where this process would see it, nobody counts, and
-/// nobody did for a day. A process in another mount namespace (a container) sees other stores at the same paths, or none.
-fn is_of_nothing(file: &File, claims: &File, user: u32, namespace: u64, now: i64) -> bool {
+/// True if no thread counts in a file, and none did for 30 days. A file of another mount namespace (a container) stays: its
+/// workers may be on another machine, whose locks are invisible here.
+fn is_unused(own: &Own, name: &Name, user: u32, namespace: u64, now: i64) -> bool {
     let mut bytes = [0; header::SIZE];
+    let Ok(file) = own.open(&name.counters, true) else { return false };
     let Ok(found) = file.metadata() else { return false };
     if !found.is_file() || found.uid() != user || file.read_exact_at(&mut bytes, 0).is_err() {
         return false;
@@ -265,7 +274,7 @@ fn is_of_nothing(file: &File, claims: &File, user: u32, namespace: u64, now: i64
     if namespace == 0 || word(header::NAMESPACE) != namespace {
         return false;
     }
-    // What is stored through a mapping moves no time of a file in memory.
+    // A store through a mapping does not change the times of a file in memory.
     let said = taken(word).map(|worker| {
         let mut seen = [0; 8];
         let at = layout::page(worker) + page::SEEN * 8;
@@ -274,14 +283,13 @@ fn is_of_nothing(file: &File, claims: &File, user: u32, namespace: u64, now: i64
     let written = found.mtime().saturating_mul(1_000_000);
     let hour = word(header::HOUR).saturating_mul(3_600_000_000).cast_signed();
     let last = said.chain([written, hour, word(header::MADE).cast_signed()]).max().unwrap_or(i64::MAX);
-    if now.saturating_sub(last) < UNUSED || taken(word).any(|worker| is_claimed(claims, worker)) {
+    if now.saturating_sub(last) < UNUSED {
         return false;
     }
-    let name = bytes.get((header::STORE + 1) * 8..).unwrap_or(&[]);
-    let name = usize::try_from(word(header::STORE)).ok().and_then(|length| name.get(..length));
-    let Some(store) = name.map(|name| Path::new(OsStr::from_bytes(name))) else { return false };
-    let missing = |error: io::Error| error.kind() == io::ErrorKind::NotFound;
-    store.is_absolute() && std::fs::symlink_metadata(store).is_err_and(missing)
+    match open_own(own, &name.claims, user, CLAIMS_MODE) {
+        Ok(claims) => !is_any_claimed(&claims),
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    }
 }
 
 /// Threads whose pages were ever taken, by the header's words.
@@ -289,23 +297,22 @@ pub(super) fn taken(word: impl Fn(usize) -> u64) -> impl Iterator<Item = usize> 
     (0..=WORKERS).filter(move |worker| word(header::TAKEN + worker / 64) >> (worker % 64) & 1 == 1)
 }
 
-/// What tells this process's view of the file system from a container's; 0 where there is no telling.
+/// A number that differs between this process's mount namespace and a container's; 0 if it is unknown.
 fn mount_namespace() -> u64 {
     std::fs::metadata("/proc/self/ns/mnt").map_or(0, |found| found.ino())
 }
 
-/// A name that no other thread has. Where one that died left it behind, it is not ours to use: another is tried next time.
-fn temporary(path: &Path) -> PathBuf {
+/// A name that no other thread has. If a dead thread left it behind, it is not used: the next attempt has another name.
+fn temporary(name: &str) -> String {
     let nanoseconds = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic).tv_nsec;
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!(".{name}.{}.{nanoseconds}", std::process::id()))
+    format!(".{name}.{}.{nanoseconds}", std::process::id())
 }
 
-/// Whether the file still has a name, since one that was removed is counted in by nobody who comes later, and is what it was
-/// when it was made, and still this process's user's, who may have been root when it was opened. `least` is the size that this thread knows
-/// it to have had.
+/// True if the file still has its name (a removed one is used by no later worker), is what it was when it was made, and
+/// belongs to this process's user, who may have been root when it was opened. `least` is the size that this thread knows it
+/// to have had.
 pub(super) fn is_sound(opened: &Opened, least: u64) -> bool {
-    let Ok(found) = fstat(&opened.file) else { return false };
+    let Ok(found) = fstat(&*opened.file) else { return false };
     let size = u64::try_from(found.st_size).unwrap_or(0);
     found.st_nlink > 0
         && found.st_uid == geteuid().as_raw()

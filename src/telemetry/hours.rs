@@ -1,7 +1,7 @@
-//! Turning the hour: writing down how many answers there were when it began, and beginning a new sketch in time.
+//! Turning the hour: recording the number of answers at its beginning, and clearing a new sketch in time.
 //!
-//! Whoever first ends a request in an hour does it, after the request; should it be killed meanwhile, somebody else does
-//! it again. Hours in which nobody asked begin with what there was before them.
+//! The thread that first ends a request in an hour turns it, after that request; if it is killed meanwhile, another thread
+//! repeats it. Hours without questions begin with the numbers before them.
 
 use super::file::taken;
 use super::layout::{
@@ -11,7 +11,7 @@ use super::memory::Memory;
 use crate::eval::Reason;
 use std::sync::atomic::Ordering;
 
-/// After so many microseconds whoever turned the hour is taken for dead.
+/// Microseconds after which a thread that turns the hour is taken for dead.
 const PATIENCE: u64 = 10_000_000;
 const MICROSECONDS: u64 = 3_600_000_000;
 
@@ -20,7 +20,7 @@ pub(super) fn hour_of(now: i64) -> u64 {
     now.max(0).cast_unsigned() / MICROSECONDS
 }
 
-/// The hour that goes on, as the memory has it.
+/// The current hour, as the memory has it.
 #[inline]
 pub(super) fn current(memory: &Memory) -> u64 {
     memory.get(header::HOUR * 8)
@@ -30,7 +30,8 @@ pub(super) fn current(memory: &Memory) -> u64 {
 pub(super) fn turn(memory: &Memory, now: i64) {
     let hour = hour_of(now);
     let last = current(memory);
-    // Clocks of processors differ by less than an hour: one that is an hour behind waits, more was no hour.
+    // Processor clocks differ by less than an hour: one that is an hour behind waits; with a larger difference, the memory
+    // holds no valid hour.
     if last == hour || last == hour + 1 {
         return;
     }
@@ -50,7 +51,7 @@ pub(super) fn turn(memory: &Memory, now: i64) {
     turning.store(0, Ordering::Release);
 }
 
-/// Empties the sketches that are written from now on, up to the one after the current: it is empty when its time comes.
+/// Clears the sketches that are written from now on, up to the one after the current one, so that it is empty when its time comes.
 fn begin_sketches(memory: &Memory, hour: u64, last: Option<u64>) {
     let turns = |hour: u64| hour / SKETCH_HOURS;
     let from = last.map_or(0, |last| turns(last) + 2).max(turns(hour).saturating_sub(SKETCHES as u64 - 2));
@@ -65,7 +66,7 @@ fn begin_sketches(memory: &Memory, hour: u64, last: Option<u64>) {
     }
 }
 
-/// Writes down what there is as the beginning of every hour since the last.
+/// Records the present answers as the beginning of every hour since the last.
 fn begin_rows(memory: &Memory, hour: u64, last: Option<u64>) {
     let oldest = hour.saturating_sub(HOURS as u64 - 1);
     let from = last.map_or(oldest, |last| (last + 1).max(oldest));
@@ -91,7 +92,6 @@ fn begin_rows(memory: &Memory, hour: u64, last: Option<u64>) {
     }
 }
 
-/// The row of an hour.
 pub(super) fn row_of(hour: u64) -> usize {
     (hour % HOURS as u64) as usize
 }
@@ -106,7 +106,7 @@ fn known(memory: &Memory) -> impl Iterator<Item = usize> {
     (0..FIRST as usize).chain(asked)
 }
 
-/// Whether a thread has cells of that group, by the words of its page.
+/// True if a thread has cells of that group, by the words of its page.
 pub(super) fn has_cells(reserved: &[u64], group: usize) -> bool {
     reserved.get(group / 64).is_some_and(|word| word >> (group % 64) & 1 == 1)
 }

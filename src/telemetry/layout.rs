@@ -1,6 +1,6 @@
 //! The places of the counters in the memory.
 //!
-//! Every place follows from the number of a flag, a thread or an hour. The memory itself is never asked for one.
+//! Every place follows from the number of a flag, a thread or an hour, and is never read from the memory.
 //!
 //! ```text
 //! header | keys of flags | a page for each thread | group 0 | group 1 | …
@@ -15,24 +15,24 @@ use crate::eval::Reason;
 use std::path::Path;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// Where workers make the memory, unless the settings say otherwise: a file system that is memory. On a disk, the
-/// kernel's writing back would now and then hold up a request.
+/// Default directory of the memory: a file system that is memory. On a disk, the kernel's write-back would now and then delay
+/// a request.
 pub const DIRECTORY: &str = "/dev/shm";
 
-/// Flags that there is room for, those of the numbers below `FIRST` included.
+/// Flags that there is room for, including the numbers below `FIRST`.
 pub(super) const FLAGS: usize = 2048;
 
-/// Threads that have cells of their own. More share the cells before these, by atomic additions.
+/// Threads that have cells of their own. Further threads share the cells before these, by atomic additions.
 pub(super) const WORKERS: usize = 256;
-/// Threads beyond these that can be told apart from none.
+/// Further threads that readers can see.
 pub(super) const SEATS: usize = 1024;
 
-/// Hours whose beginnings are kept: a day's, and the one that goes on.
+/// Hours whose beginnings are kept: a day's, and the current one.
 pub(super) const HOURS: usize = 25;
 
 /// Hours of one sketch of companies.
 pub(super) const SKETCH_HOURS: u64 = 3;
-/// Sketches: a day's, the one that goes on, and one that is empty until its time comes.
+/// Sketches: a day's, the current one, and one that is empty until its time comes.
 pub(super) const SKETCHES: usize = 10;
 /// Registers of a sketch.
 pub(super) const REGISTERS: usize = 512;
@@ -42,61 +42,59 @@ pub(super) const PAGE: usize = 4096;
 
 /// Words of the header.
 pub(super) mod header {
-    /// Says what kind of file this is.
+    /// Identifies the kind and version of the file.
     pub(in crate::telemetry) const MAGIC: usize = 0;
-    /// Microseconds since 1970 when it was made.
+    /// Time at which it was made, in microseconds since 1970.
     pub(in crate::telemetry) const MADE: usize = 1;
-    /// The hour since 1970 that goes on.
+    /// The current hour, since 1970.
     pub(in crate::telemetry) const HOUR: usize = 2;
-    /// Microseconds since 1970 when a thread began to turn the hour; 0 while none does.
+    /// Time at which a thread began to turn the hour, in microseconds since 1970; 0 while none does.
     pub(in crate::telemetry) const TURNING: usize = 3;
-    /// Flags that there was no room for, each time that a thread met one.
+    /// Times that a thread met a flag without room.
     pub(in crate::telemetry) const DROPPED_FLAGS: usize = 4;
     /// Flags of one request that were too many to follow.
     pub(in crate::telemetry) const DROPPED_EXPOSURES: usize = 5;
-    /// Events and variants that there was no room for.
+    /// Events and variants without room.
     pub(in crate::telemetry) const DROPPED_EVENTS: usize = 6;
-    /// The mount namespace of whoever made the file, where its store can be seen; 0 where that is not known.
+    /// The mount namespace of the file's maker, where its store can be seen; 0 if unknown.
     pub(in crate::telemetry) const NAMESPACE: usize = 7;
     /// The inode of the file of claims.
     pub(in crate::telemetry) const CLAIMS: usize = 8;
-    /// From here on: the hour that each row of the hours is of, plus one; 0 for none.
+    /// First of the rows' words: the hour that a row is of, plus one; 0 for none.
     pub(in crate::telemetry) const ROWS: usize = 16;
-    /// From here on: a bit for each thread's page that was ever taken, and for the one of the threads that share cells.
+    /// First of the words with a bit for each thread's page that was ever taken, including the page that threads share.
     pub(in crate::telemetry) const TAKEN: usize = 48;
     pub(in crate::telemetry) const TAKEN_WORDS: usize = 5;
-    /// The length of the store's path and, from the word after it on, its bytes: only to tell whether the store is still there.
-    /// 0 where it is too long.
-    pub(in crate::telemetry) const STORE: usize = 64;
     /// Bytes of the header.
     pub(in crate::telemetry) const SIZE: usize = super::PAGE;
 }
 
-/// What `header::MAGIC` holds.
+/// The value of `header::MAGIC`.
 pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"flagcnt4");
 
 /// The page of a thread, in words.
 pub(super) mod page {
     use super::{PAGE, outcomes};
 
-    /// How often it was claimed.
+    /// Times that it was claimed.
     pub(in crate::telemetry) const EPOCH: usize = 0;
-    /// 1 while a new owner counts the request that the one before left open.
+    /// 1 while a new owner counts the request that the last one left open.
     pub(in crate::telemetry) const SETTLING: usize = 1;
-    /// 1 while a request is open.
+    /// Not 0 while a request is open: its beginning, by its thread's clock, if a client waits for it; else `UNAWAITED`.
     pub(in crate::telemetry) const OPEN: usize = 2;
+    pub(in crate::telemetry) const UNAWAITED: u64 = 1;
     /// Exposures that the open request noted and that are not counted yet.
     pub(in crate::telemetry) const NOTED: usize = 3;
-    /// The generation that the thread answers from, and microseconds since 1970 when it last said so.
+    /// The generation that the thread answers from, and the time of its last report in microseconds since 1970.
     pub(in crate::telemetry) const SERVING: usize = 4;
     pub(in crate::telemetry) const SEEN: usize = 5;
-    /// From here on: a bit for each group of flags whose cells are reserved for this thread.
+    /// First of the words with a bit for each group of flags whose cells are reserved for this thread.
     pub(in crate::telemetry) const RESERVED: usize = 6;
     pub(in crate::telemetry) const RESERVED_WORDS: usize = 2;
-    /// From here on: the exposures.
+    /// First of the exposures.
     pub(in crate::telemetry) const EXPOSURES: usize = 8;
     pub(in crate::telemetry) const EXPOSURE_COUNT: usize = 64;
-    /// What all requests came to: a cohort.
+    /// The outcomes of all requests, as a cohort.
     pub(in crate::telemetry) const TOTAL: usize = EXPOSURES + EXPOSURE_COUNT;
     pub(in crate::telemetry) const WORDS: usize = PAGE / 8;
     const _: () = assert!(TOTAL + outcomes::COHORT <= WORDS && EXPOSURES >= RESERVED + RESERVED_WORDS);
@@ -107,28 +105,28 @@ pub(super) mod page {
 pub(super) mod cell {
     use super::Reason;
 
-    /// By shape of a flag that the quick way answers: asked, and of those on. Off, on, a rollout.
+    /// For each shape that the quick path answers (off, on, a rollout): asked, and on.
     pub(in crate::telemetry) const SHAPES: usize = 0;
-    /// The shape with lists: asked, on, denied, allowed, and on since everybody is.
+    /// For the shape with lists: asked, on, denied, allowed, and on because the flag is on for all.
     pub(in crate::telemetry) const LISTS: usize = 6;
-    /// By reason, for all other ways; of rules those that were on.
+    /// Answers of all other paths by reason; for rules, only those that were on.
     pub(in crate::telemetry) const REASONS: usize = 11;
-    /// By a rule, and off.
+    /// Answers by a rule that were off.
     pub(in crate::telemetry) const RULE_OFF: usize = REASONS + Reason::ALL.len();
-    /// Words of all.
+    /// Words in all.
     pub(in crate::telemetry) const WORDS: usize = RULE_OFF + 1;
 
-    /// Whether the answers counted by that reason were on.
+    /// True if answers counted by that reason were on.
     pub(in crate::telemetry) fn counts_on(reason: Reason) -> bool {
         matches!(reason, Reason::Allowed | Reason::Rule | Reason::Full | Reason::RolloutIn)
     }
 }
 
-/// What requests came to, of one flag, in words: the on-cohort, the off-cohort, then these.
+/// Outcomes of a flag's requests, in words: the on-cohort, the off-cohort, then the words below.
 pub(super) mod outcomes {
     use super::{BUCKETS, GROUPS};
 
-    /// Requests by class of status, but for `COMMON`: those are the rest of all. What most requests come to is one addition less.
+    /// Requests by class of status, except `COMMON`, which is the difference to all: the most frequent class saves one addition.
     pub(in crate::telemetry) const CLASSES: usize = 0;
     pub(in crate::telemetry) const COMMON: usize = 2;
     /// Requests whose thread died. They have no duration.
@@ -136,18 +134,19 @@ pub(super) mod outcomes {
     pub(in crate::telemetry) const CLASS_COUNT: usize = 8;
     /// Requests by duration.
     pub(in crate::telemetry) const DURATIONS: usize = CLASSES + CLASS_COUNT;
-    /// By group of companies: requests, and what all took, in microseconds. Both lie in one line of the processor's cache.
+    /// Requests and the sum of their microseconds, by group of companies. Both lie in one cache line.
     pub(in crate::telemetry) const GROUPS_AT: usize = DURATIONS + BUCKETS;
     pub(in crate::telemetry) const GROUP: usize = 2;
-    /// Of these the errors.
+    /// Errors by group of companies.
     pub(in crate::telemetry) const ERRORS_AT: usize = GROUPS_AT + GROUP * GROUPS;
     /// Words of a cohort.
     pub(in crate::telemetry) const COHORT: usize = ERRORS_AT + GROUPS;
-    /// After both cohorts: requests that the flag ended, and those that got both answers.
+    /// After both cohorts: requests that the flag ended, requests with both answers, and requests of the cohorts that named no company.
     pub(in crate::telemetry) const GATED: usize = 2 * COHORT;
     pub(in crate::telemetry) const MIXED: usize = GATED + 1;
-    /// Words of all: whole lines of the cache.
-    pub(in crate::telemetry) const WORDS: usize = (MIXED + 1).next_multiple_of(8);
+    pub(in crate::telemetry) const UNNAMED: usize = MIXED + 1;
+    /// Words in all: whole cache lines.
+    pub(in crate::telemetry) const WORDS: usize = (UNNAMED + 1).next_multiple_of(8);
 }
 
 const _: () = assert!(outcomes::GROUPS_AT.is_multiple_of(2) && outcomes::COHORT.is_multiple_of(2));
@@ -158,24 +157,24 @@ pub(super) mod tally {
 
     /// The hash of the flag's key.
     pub(in crate::telemetry) const FLAG: usize = 0;
-    /// The arm's kind and the lengths of both names; 0 until they are written.
+    /// The arm's kind and the lengths of both names; 0 until the names are written.
     pub(in crate::telemetry) const SHAPE: usize = 1;
-    /// Bytes of a name at most.
+    /// Maximum bytes of a name.
     pub(in crate::telemetry) const NAME: usize = 64;
     pub(in crate::telemetry) const ARM: usize = 2;
     pub(in crate::telemetry) const EVENT: usize = ARM + NAME / 8;
-    /// By group of companies: requests, of those errors, the sum of the values, the sum of their squares (doubles).
+    /// Counts by group of companies: requests, errors among them, the sum of the values, the sum of their squares (doubles).
     pub(in crate::telemetry) const GROUPS_AT: usize = (EVENT + NAME / 8).next_multiple_of(4);
     pub(in crate::telemetry) const GROUP: usize = 4;
     pub(in crate::telemetry) const WORDS: usize = (GROUPS_AT + GROUP * GROUPS).next_multiple_of(8);
-    /// Cells that are looked at for one.
+    /// Maximum probes for a cell.
     pub(in crate::telemetry) const MOST_STEPS: usize = 64;
 
     pub(in crate::telemetry) const fn shape(kind: u8, arm: usize, event: usize) -> u64 {
         1 << 63 | (kind as u64) << 16 | (arm as u64) << 8 | event as u64
     }
 
-    /// Kind, and the lengths of both names; none where they are not written, or no such.
+    /// Kind, and the lengths of both names; none if they are unwritten or invalid.
     #[cfg(feature = "publisher")]
     pub(in crate::telemetry) fn shape_of(word: u64) -> Option<(u8, usize, usize)> {
         let [event, arm, kind, ..] = word.to_le_bytes();
@@ -185,21 +184,21 @@ pub(super) mod tally {
     }
 }
 
-/// The number under which questions for flags that the snapshot does not have are counted.
+/// The number for questions about flags that the snapshot does not have.
 pub(super) const UNKNOWN: u32 = 0;
-/// The number under which flags are counted together that there is no room for.
+/// The number that all flags without room share.
 pub(super) const OTHERS: u32 = 1;
-/// The first number that a flag can have for itself.
+/// The first number that belongs to one flag alone.
 pub(super) const FIRST: u32 = 2;
 
-/// Flags of one group: as many as have their cells for one thread in one page.
+/// Flags of one group: as many as fit their cells for one thread into one page.
 pub(super) const GROUP_FLAGS: usize = PAGE / (cell::WORDS * 8);
 pub(super) const GROUP_COUNT: usize = FLAGS.div_ceil(GROUP_FLAGS);
-/// Tallies of the flags of one group, and how many all groups have.
+/// Tallies of the flags of one group, and of all groups.
 pub(super) const GROUP_TALLIES: usize = GROUP_FLAGS * 14;
 pub(super) const TALLIES: usize = GROUP_COUNT * GROUP_TALLIES;
 
-/// What all threads count of one flag, in bytes: sketches of companies, beginnings of hours, what requests came to.
+/// Counts of one flag by all threads, in bytes: sketches of companies, beginnings of hours, outcomes of requests.
 pub(super) mod block {
     use super::{HOURS, REGISTERS, SKETCHES, outcomes};
 
@@ -210,27 +209,28 @@ pub(super) mod block {
 
 const KEYS: usize = header::SIZE;
 const PAGES: usize = KEYS + FLAGS * 8;
-const GROUPS_START: usize = PAGES + (WORKERS + 1) * PAGE;
+/// Offset of the first group of flags.
+pub(super) const GROUPS_START: usize = PAGES + (WORKERS + 1) * PAGE;
 const TALLY_KEYS: usize = (GROUP_FLAGS * block::SIZE).next_multiple_of(PAGE);
 const TALLIES_START: usize = TALLY_KEYS + (GROUP_TALLIES * 8).next_multiple_of(PAGE);
 const CELLS: usize = TALLIES_START + (GROUP_TALLIES * tally::WORDS * 8).next_multiple_of(PAGE);
 const GROUP_SIZE: usize = CELLS + (WORKERS + 1) * PAGE;
 
-/// Bytes that every file has.
+/// Minimum bytes of a file.
 pub(super) const LEAST_SIZE: usize = GROUPS_START + PAGE;
-/// Bytes that a file can have, and that are mapped of each.
+/// Maximum bytes of a file, and the bytes mapped of each.
 pub(super) const SIZE: usize = GROUPS_START + GROUP_COUNT * GROUP_SIZE;
 
-/// The hash of a flag's key.
+/// Offset of the hash of a flag's key.
 pub(super) const fn key(slot: usize) -> usize {
     KEYS + slot * 8
 }
 
-/// The keys of all flags.
+/// Bytes of the keys of all flags.
 #[cfg(feature = "publisher")]
 pub(super) const KEYS_SIZE: usize = FLAGS * 8;
 
-/// The page of a thread. The first belongs to those that share cells.
+/// Offset of a thread's page. The first belongs to the threads that share cells.
 pub(super) const fn page(worker: usize) -> usize {
     PAGES + worker * PAGE
 }
@@ -239,61 +239,69 @@ const fn group(slot: usize) -> usize {
     GROUPS_START + slot / GROUP_FLAGS * GROUP_SIZE
 }
 
-/// What all threads count of a flag.
+/// Offset of the counts of a flag by all threads.
 pub(super) const fn flag_block(slot: usize) -> usize {
     group(slot) + slot % GROUP_FLAGS * block::SIZE
 }
 
-/// The registers of a sketch of a flag.
+/// Offset of the registers of a flag's sketch.
 pub(super) const fn sketch(slot: usize, sketch: usize) -> usize {
     flag_block(slot) + sketch * REGISTERS
 }
 
-/// The answers to a flag, on and off, that there were when an hour began.
+/// Offset of a flag's answers, on and off, at the beginning of an hour.
 pub(super) const fn row(slot: usize, row: usize) -> usize {
     flag_block(slot) + block::ROWS + row * 16
 }
 
-/// What requests came to, of a flag.
+/// Offset of the outcomes of a flag's requests.
 pub(super) const fn outcomes(slot: usize) -> usize {
     flag_block(slot) + block::OUTCOMES
 }
 
-/// The cells of a flag for a thread.
+/// Offset of a flag's cells for a thread.
 pub(super) const fn cells(worker: usize, slot: usize) -> usize {
     group(slot) + CELLS + worker * PAGE + slot % GROUP_FLAGS * cell::WORDS * 8
 }
 
-/// The key of a tally.
+/// Offset of a tally's key.
 pub(super) const fn tally_key(number: usize) -> usize {
     group(number / GROUP_TALLIES * GROUP_FLAGS) + TALLY_KEYS + number % GROUP_TALLIES * 8
 }
 
-/// A tally.
+/// Offset of a tally.
 pub(super) const fn tally(number: usize) -> usize {
     let start = group(number / GROUP_TALLIES * GROUP_FLAGS) + TALLIES_START;
     start + number % GROUP_TALLIES * tally::WORDS * 8
 }
 
-/// The sketch that is written in that hour.
+/// Number of the sketch that is written in that hour.
 pub(super) fn sketch_of(hour: u64) -> usize {
     (hour / SKETCH_HOURS % SKETCHES as u64) as usize
 }
 
-/// What the names of the directories begin with in which each user's workers have their files.
+/// Start of the names of the users' directories.
 pub(super) const DIRECTORIES: &str = "flagstone-4-";
 
-/// The name of a store's file. The store is told by its canonical path.
+/// Name of a store's file of counters. The store is identified by its canonical path.
 pub(super) fn name(store: &Path) -> String {
-    format!("{:016x}.counters", xxh3_64(store.as_os_str().as_encoded_bytes()))
+    format!("{:016x}.{COUNTERS}", xxh3_64(store.as_os_str().as_encoded_bytes()))
 }
 
-/// The extension of the file in which threads claim their cells.
+/// Name of the file of claims that belongs to a file of counters.
+pub(super) fn claims(counters: &str) -> String {
+    format!("{}.{CLAIMS}", counters.strip_suffix(&format!(".{COUNTERS}")).unwrap_or(counters))
+}
+
+/// Extension of the file of counters.
+pub(super) const COUNTERS: &str = "counters";
+
+/// Extension of the file in which threads claim their cells.
 pub(super) const CLAIMS: &str = "claims";
 
 const _: () = assert!(header::TAKEN >= header::ROWS + HOURS);
 const _: () = assert!(header::TAKEN_WORDS * 64 > WORKERS);
-const _: () = assert!(header::STORE >= header::TAKEN + header::TAKEN_WORDS);
+const _: () = assert!(header::SIZE >= (header::TAKEN + header::TAKEN_WORDS) * 8);
 
 #[cfg(test)]
 mod tests {

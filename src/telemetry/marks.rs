@@ -1,13 +1,14 @@
-//! Marks: where an application says that a request or job begins and ends, in a process that serves many.
+//! Marks: the begin and end of a request or job, as an application reports them in a process that serves many.
 //!
-//! The outermost mark is the request: it holds the content and is counted. What begins within it is a part of it, and what began
-//! beside it, in another fiber or coroutine, stays uncounted. A mark that is lost, since an exception passed its end, must not hold the
-//! content for ever: it is given up when a mark begins at the same place again, and when it is as old as [`LIMIT`].
+//! The outermost mark is the request: it holds the content and is counted. Marks that begin within it are a part of it, and
+//! marks beside it, in another fiber or coroutine, are not counted. A mark that is lost, since an exception passed its end,
+//! must not hold the content for ever: it is given up when a mark begins at the same place again, and when it is as old as
+//! [`LIMIT`].
 
-/// How long a mark holds the content, in milliseconds: an hour.
+/// Milliseconds for which a mark holds the content, at most: an hour.
 pub const LIMIT: u64 = 3_600_000;
 
-/// Marks that are known at once. The oldest that is not the outermost makes room.
+/// Marks that are open at once, at most. The oldest that is not the outermost makes room.
 const MAX_OPEN: usize = 256;
 
 #[derive(Debug, Clone, Copy)]
@@ -25,20 +26,20 @@ pub struct Marks {
     last: u64,
 }
 
-/// A mark that began.
+/// A new mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MarkBegun {
-    /// What ends it.
+    /// The token that ends it.
     pub token: u64,
-    /// It is the request.
+    /// True if it is the request.
     pub outermost: bool,
 }
 
 impl Marks {
-    /// A mark begins. `place` tells the call that it begins with from others that are not over; 0 where that is not known. `now` is in
+    /// Begins a mark. `place` identifies the call that begins it among those that are not over; 0 if unknown. `now` is in
     /// milliseconds of a clock that does not go back.
     pub fn begin(&mut self, place: u64, now: u64) -> MarkBegun {
-        // Whoever begins where a mark began before has left that one, and what began within it.
+        // A mark that begins again at the same place has lost its end, and so have the marks within it.
         let again = self.open.iter().position(|mark| place != 0 && mark.place == place);
         self.open.truncate(again.unwrap_or(self.open.len()));
         if self.outermost().is_some_and(|mark| is_over(mark, now)) {
@@ -55,7 +56,7 @@ impl Marks {
         MarkBegun { token: mark.token, outermost: mark.outermost }
     }
 
-    /// The mark of that token ends; without one, the last that began. True if that was the outermost.
+    /// Ends the mark of that token, or without one, the mark that began last. True if that was the outermost.
     pub fn end(&mut self, token: Option<u64>) -> bool {
         let ended = match token {
             None => self.open.pop(),
@@ -67,22 +68,22 @@ impl Marks {
         ended.is_some_and(|mark| mark.outermost)
     }
 
-    /// Whether a request is open.
+    /// True if a request is open.
     pub fn is_open(&self) -> bool {
         self.outermost().is_some()
     }
 
-    /// Whether any mark is open.
+    /// True if any mark is open.
     pub fn any(&self) -> bool {
         !self.open.is_empty()
     }
 
-    /// Whether a request holds the content.
+    /// True if a request holds the content.
     pub fn holds(&self, now: u64) -> bool {
         self.outermost().is_some_and(|mark| !is_over(mark, now))
     }
 
-    /// Nothing is open.
+    /// Drops all marks.
     pub fn clear(&mut self) {
         self.open.clear();
     }
@@ -141,7 +142,7 @@ mod tests {
         assert_eq!(begun(&mut marks, 7), (3, true));
         assert!(marks.end(None));
         assert!(!marks.any());
-        // Where the place is not known, marks nest.
+        // Marks at an unknown place nest.
         begun(&mut marks, 0);
         assert!(!begun(&mut marks, 0).1);
     }

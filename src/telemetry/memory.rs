@@ -1,15 +1,16 @@
-//! A file mapped shared and writable, for counting.
+//! A file of counters, mapped shared and writable.
 //!
-//! It is seen as atomic words and bytes only, since other processes change it at any time. All that a file can ever have is mapped; what
-//! lies behind its end is reserved before it is touched. Where the file is cut short, what is counted from then on is counted
-//! in memory that nobody reads, until [`Memory::lost`] is asked.
+//! The mapping is seen as atomic words and bytes only, since other processes change it at any time. It covers the largest
+//! size that the file can have; pages behind its end are reserved before they are touched. If the file is cut short, later
+//! counts go to memory that no process reads, until [`Memory::lost`] is asked.
 
 #![allow(unsafe_code)]
 
 use super::layout::{PAGE, SIZE, block, page};
+use super::own_file::OwnFile;
 use crate::fault::Mapped;
 use rustix::fs::{FallocateFlags, fallocate};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 use rustix::process::{Resource, getrlimit};
 use std::fs::File;
 use std::io;
@@ -27,7 +28,7 @@ pub(super) struct Memory {
 
 // SAFETY: the mapping belongs to the process, not to a thread, and is reached through atomics only.
 unsafe impl Send for Memory {}
-// SAFETY: as above.
+// SAFETY: the same as for `Send`.
 unsafe impl Sync for Memory {}
 
 impl Memory {
@@ -37,7 +38,7 @@ impl Memory {
         Ok(Memory { start: mapped.start(), mapped })
     }
 
-    /// Whether the file was cut short: what is counted here is lost.
+    /// True if the file was cut short: counts are lost.
     pub(super) fn lost(&self) -> bool {
         self.mapped.lost()
     }
@@ -46,14 +47,14 @@ impl Memory {
     ///
     /// # Panics
     ///
-    /// Where it is not within the memory or no multiple of 8: offsets come from the layout alone, so that is a defect.
+    /// If it is not within the memory or no multiple of 8: offsets come from the layout alone, so that is a defect.
     #[inline(always)]
     pub(super) fn word(&self, offset: usize) -> &AtomicU64 {
         assert!(offset.is_multiple_of(8) && offset < SIZE && SIZE - offset >= 8);
-        // SAFETY: within the mapping, as was just asked.
+        // SAFETY: within the mapping, as asserted above.
         let word = unsafe { self.start.as_ptr().add(offset) };
-        // SAFETY: a mapping begins on a page, so the word is aligned; any bits are a valid `AtomicU64`; it is mapped as
-        // long as `self` lives, and nobody reaches it but through atomics.
+        // SAFETY: a mapping begins on a page, so the word is aligned; any bits are a valid `AtomicU64`; it is mapped as long
+        // as `self` lives, and is reached only through atomics.
         unsafe { AtomicU64::from_ptr(word.cast()) }
     }
 
@@ -61,44 +62,47 @@ impl Memory {
     ///
     /// # Panics
     ///
-    /// As [`word`](Self::word).
+    /// Like [`word`](Self::word).
     #[inline(always)]
     pub(super) fn byte(&self, offset: usize) -> &AtomicU8 {
         assert!(offset < SIZE);
-        // SAFETY: within the mapping, as was just asked.
+        // SAFETY: within the mapping, as asserted above.
         let byte = unsafe { self.start.as_ptr().add(offset) };
-        // SAFETY: as in `word`, but for the alignment, of which a byte needs none.
+        // SAFETY: as in `word`, except that a byte needs no alignment.
         unsafe { AtomicU8::from_ptr(byte) }
     }
 
-    /// Adds to a word that others may add to.
+    /// Adds to a word that other threads may add to.
     #[inline]
     pub(super) fn add(&self, offset: usize, number: u64) {
         self.word(offset).fetch_add(number, Ordering::Relaxed);
     }
 
-    /// The value of a word.
     #[inline]
     pub(super) fn get(&self, offset: usize) -> u64 {
         self.word(offset).load(Ordering::Relaxed)
     }
 
-    /// Sets a word.
     #[inline]
     pub(super) fn set(&self, offset: usize, number: u64) {
         self.word(offset).store(number, Ordering::Relaxed);
     }
 }
 
-/// Reserves the pages that hold these bytes of a file: touching a page for which there is no room would end the process.
-pub(super) fn reserve(file: &File, offset: usize, size: usize) -> io::Result<()> {
+/// Reserves the pages that hold these bytes of a file: touching a page without room would kill the process.
+pub(super) fn reserve(file: &OwnFile, offset: usize, size: usize) -> io::Result<()> {
+    if !file.is_itself() {
+        return Err(Errno::BADF.into());
+    }
     let start = offset / PAGE * PAGE;
     let end = (offset + size).next_multiple_of(PAGE);
     may_grow(file, end as u64)?;
-    Ok(fallocate(file, FallocateFlags::empty(), start as u64, (end - start) as u64)?)
+    let all = || fallocate(&**file, FallocateFlags::empty(), start as u64, (end - start) as u64);
+    Ok(retry_on_intr(all)?)
 }
 
-/// Whether a file may reach `end`: beyond `RLIMIT_FSIZE` (`ulimit -f`, `LimitFSIZE=`) the kernel sends SIGXFSZ, which ends the process.
+/// Checks that a file may reach `end`: beyond `RLIMIT_FSIZE` (`ulimit -f`, `LimitFSIZE=`) the kernel sends SIGXFSZ, which
+/// kills the process.
 pub(super) fn may_grow(file: &File, end: u64) -> io::Result<()> {
     let limit = getrlimit(Resource::Fsize).current;
     if limit.is_some_and(|limit| end > limit) && file.metadata()?.len() < end {
@@ -107,30 +111,30 @@ pub(super) fn may_grow(file: &File, end: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// Adds to a word that nobody else writes: without a locked instruction, which would cost as much as an answer.
+/// Adds to a word that no other thread writes: without a locked instruction, which would cost as much as an answer.
 #[inline(always)]
 pub(super) fn add_alone(word: &AtomicU64, number: u64) {
     word.store(word.load(Ordering::Relaxed).wrapping_add(number), Ordering::Relaxed);
 }
 
-/// What memory may be seen as.
+/// Types that the memory may be seen as.
 ///
 /// # Safety
 ///
-/// Arrays of atomics only, for which any bits are valid and which others may change.
+/// Implementors are arrays of atomics, for which any bits are valid and which others may change.
 pub(super) unsafe trait Atomics {}
-// SAFETY: that is one.
+// SAFETY: an array of atomics.
 unsafe impl<const N: usize> Atomics for [AtomicU64; N] {}
-// SAFETY: that is one.
+// SAFETY: an array of atomics.
 unsafe impl<const N: usize> Atomics for [AtomicU8; N] {}
 
-/// How far an [`Area`] can be shifted, in bytes.
+/// Maximum shift of an [`Area`], in bytes.
 const MAX_SHIFT: usize = block::SIZE;
 
-/// Where a `T` lies in any memory: judged once, so that it is reached without a comparison.
+/// The offset of a `T` in any memory, checked once, so that it is reached without a comparison.
 #[derive(Debug)]
 pub(super) struct Place<T> {
-    /// In bytes.
+    /// Offset in bytes.
     offset: u32,
     kind: PhantomData<fn() -> T>,
 }
@@ -152,11 +156,11 @@ impl<T> Default for Place<T> {
 const _: () = assert!(SIZE <= u32::MAX as usize);
 
 impl<T: Atomics> Place<T> {
-    /// At an offset in bytes.
+    /// The place at an offset in bytes.
     ///
     /// # Panics
     ///
-    /// Where it is not within every memory, shifted or not, or not aligned: offsets come from the layout alone, so that is a defect.
+    /// If it is not within every memory, shifted or not, or not aligned: offsets come from the layout alone, so that is a defect.
     #[inline]
     pub(super) fn new(offset: usize) -> Place<T> {
         assert!(offset + size_of::<T>() + MAX_SHIFT <= SIZE && offset.is_multiple_of(8));
@@ -168,19 +172,19 @@ impl<T: Atomics> Place<T> {
 #[derive(Debug)]
 pub(super) struct Area {
     start: NonNull<u8>,
-    /// Keeps the mapping.
+    /// Keeps the mapping alive.
     _memory: Arc<Memory>,
 }
 
-// SAFETY: as for the memory that it points into.
+// SAFETY: the same as for the memory that it points into.
 unsafe impl Send for Area {}
 
 impl Area {
-    /// All places are shifted by that many bytes.
+    /// Views a memory with all places shifted by this many bytes.
     ///
     /// # Panics
     ///
-    /// Where the shift is larger than `MAX_SHIFT` or no multiple of 8.
+    /// If the shift is larger than `MAX_SHIFT` or no multiple of 8.
     pub(super) fn new(memory: &Arc<Memory>, shift: usize) -> Area {
         assert!(shift <= MAX_SHIFT && shift.is_multiple_of(8));
         // SAFETY: within the mapping, which is longer than any shift.
@@ -191,21 +195,21 @@ impl Area {
     /// The `T` at that place.
     #[inline(always)]
     pub(super) fn at<T: Atomics>(&self, place: Place<T>) -> &T {
-        // SAFETY: `Place::new` asked whether it is within a memory that is shifted as far as one can be; offset 0, the default, is
-        // within the first blocks of every memory.
+        // SAFETY: `Place::new` checked that it is within a memory with the largest shift; offset 0, the default, is within
+        // the first blocks of every memory.
         let found = unsafe { self.start.add(place.offset as usize) };
         // SAFETY: mapped as long as the memory is held. A mapping begins on a page, so it is aligned; any bits are valid, and
-        // nobody reaches them but through atomics.
+        // it is reached only through atomics.
         unsafe { found.cast().as_ref() }
     }
 }
 
 const _: () = assert!(SIZE > 2 * MAX_SHIFT + PAGE);
 
-/// What a page of a thread holds.
+/// The words of a thread's page.
 pub(super) type Words = [AtomicU64; page::WORDS];
 
-/// A thread's page: in the memory, or its own where it has no cells.
+/// A thread's page: in the memory, or private if it has no cells.
 #[derive(Debug)]
 pub(super) struct ThreadPage {
     start: NonNull<Words>,
@@ -218,27 +222,26 @@ enum Owner {
     Own { _words: Arc<Words> },
 }
 
-// SAFETY: as for the memory that it points into; its own words are shared with nobody.
+// SAFETY: the same as for the memory that it points into; private words are not shared.
 unsafe impl Send for ThreadPage {}
 
 impl ThreadPage {
-    /// In the memory.
+    /// A page in the memory.
     pub(super) fn mapped(memory: &Arc<Memory>, place: Place<Words>) -> ThreadPage {
         let area = Area::new(memory, 0);
         let start = NonNull::from(area.at(place));
         ThreadPage { start, _owner: Owner::Mapped { _memory: memory.clone() } }
     }
 
-    /// Seen by nobody else.
+    /// A private page.
     pub(super) fn own() -> ThreadPage {
         let words: Arc<Words> = Arc::new([const { AtomicU64::new(0) }; page::WORDS]);
         ThreadPage { start: NonNull::from(&*words), _owner: Owner::Own { _words: words } }
     }
 
-    /// Its words.
     #[inline(always)]
     pub(super) fn words(&self) -> &Words {
-        // SAFETY: mapped or allocated as long as `self` lives, and reached through atomics alone.
+        // SAFETY: mapped or allocated as long as `self` lives, and reached only through atomics.
         unsafe { self.start.as_ref() }
     }
 }

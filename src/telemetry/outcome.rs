@@ -1,13 +1,13 @@
-//! What a request came to.
+//! The outcome of a request.
 
-/// How a request ended.
+/// The status with which a request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
-    /// With no status of its own: a command, a job.
+    /// No status: a command, a job.
     Done,
-    /// With an HTTP status; one outside 100 to 599 is as none.
+    /// An HTTP status; one outside 100 to 599 counts as none.
     Http(u16),
-    /// With an exception that nobody caught, or a fatal error, whatever status was sent.
+    /// An uncaught exception or a fatal error, whatever status was sent.
     Failed,
 }
 
@@ -16,7 +16,7 @@ pub(super) const SERVER_ERROR: usize = 5;
 pub(super) const FAILED: usize = 6;
 
 impl Status {
-    /// 0: none. 1 to 5: the status's hundreds. 6: failed.
+    /// 0: none. 1 to 5: the hundreds of the status. 6: failed.
     pub(super) fn class(self) -> usize {
         match self {
             Status::Done => 0,
@@ -28,31 +28,31 @@ impl Status {
         }
     }
 
-    /// Whether it counts as an error.
+    /// True if it counts as an error.
     pub(super) fn is_error(self) -> bool {
         matches!(self.class(), SERVER_ERROR | FAILED)
     }
 }
 
-/// What PHP knows of a request that ends.
+/// PHP's state at the end of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Observation {
-    /// The types of the errors that it raised and that no handler of the script was asked about.
+    /// Bit set of the types of its errors that no handler of the script was asked about.
     pub raised: i32,
-    /// The type of the last error that no handler took; 0 for none.
+    /// Type of the last error that no handler took; 0 for none.
     pub last_error: i32,
     /// The exit status of the script. PHP keeps it from one response to the next.
     pub exit_status: i32,
-    /// The HTTP status that a client was sent, 0 where PHP's default was; none where there is no client.
+    /// HTTP status sent to the client, 0 for PHP's default; none if there is no client.
     pub response: Option<u16>,
 }
 
-/// `E_ERROR`, `E_PARSE`, `E_CORE_ERROR`, `E_COMPILE_ERROR`: they end the script, and no handler is asked. An exception that
-/// nobody catches is the first of these. Then `E_USER_ERROR` and `E_RECOVERABLE_ERROR`, which a handler may take.
+/// `E_ERROR`, `E_PARSE`, `E_CORE_ERROR`, `E_COMPILE_ERROR`: they end the script, and no handler is asked. An uncaught
+/// exception is the first of these. Then `E_USER_ERROR` and `E_RECOVERABLE_ERROR`, which a handler may take.
 const FATAL: i32 = 1 | 4 | 16 | 64 | 256 | 4096;
 
 impl Observation {
-    /// How the request ended. The last error alone does not tell: a warning of a shutdown function hides the fatal error before it.
+    /// The status of the request. The last error alone is not enough: a warning in a shutdown function hides the fatal error before it.
     pub fn status(&self) -> Status {
         match self.response {
             _ if (self.raised | self.last_error) & FATAL != 0 => Status::Failed,
@@ -67,11 +67,11 @@ impl Observation {
 /// The end of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ending {
-    /// How.
+    /// The status that it ended with.
     pub status: Status,
-    /// Nanoseconds of a clock that does not go back.
+    /// Time on a clock that does not go back, in nanoseconds.
     pub clock: u64,
-    /// Microseconds since 1970.
+    /// Time of the end, in microseconds since 1970.
     pub now: i64,
 }
 

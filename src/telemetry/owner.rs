@@ -1,8 +1,8 @@
-//! Taking cells, and counting what their last owner left open.
+//! Taking cells, and counting the request that their last owner left open.
 //!
-//! A thread that dies within a request leaves its notes behind. The next one to come counts that request as failed before
-//! it goes on; until then a reader adds it, so that no sum goes back. All cells that were left so are settled, those of the thread
-//! itself and others.
+//! A thread that dies within a request leaves its notes behind. The next owner of the cells counts that request as failed
+//! before it goes on; until then readers add it, so that no sum goes back. A new thread settles all cells that were left so,
+//! not only its own.
 
 use super::claim::{claim, release, show, sit};
 use super::error::TelemetryError;
@@ -52,7 +52,7 @@ fn begin(opened: &Opened, worker: usize) -> Result<(), TelemetryError> {
     memory.word(layout::page(worker) + page::RESERVED * 8).fetch_or(1, Ordering::Relaxed);
     memory.word((header::TAKEN + worker / 64) * 8).fetch_or(1 << (worker % 64), Ordering::Release);
     if worker > 0 {
-        // Whoever had the cells before and did not live to take them may have left a note.
+        // An earlier owner that died before it had fully taken the cells may have left a note.
         if is_open(memory, worker) {
             settle(memory, worker);
         }
@@ -64,13 +64,13 @@ fn begin(opened: &Opened, worker: usize) -> Result<(), TelemetryError> {
     Ok(())
 }
 
-/// Whether a request of that thread is not counted.
+/// True if a request of that thread is not counted yet.
 fn is_open(memory: &Memory, worker: usize) -> bool {
     let word = |number: usize| memory.get(layout::page(worker) + number * 8);
     word(page::OPEN) != 0 || word(page::SETTLING) != 0
 }
 
-/// Counts the request that the last owner of these cells left open. To be called by who has claimed them.
+/// Counts the request that the last owner of these cells left open. The caller has claimed them.
 fn settle(memory: &Memory, worker: usize) {
     let at = |number: usize| layout::page(worker) + number * 8;
     memory.word(at(page::SETTLING)).store(1, Ordering::Release);
@@ -78,12 +78,12 @@ fn settle(memory: &Memory, worker: usize) {
     if memory.get(at(page::OPEN)) != 0 {
         let noted = (memory.get(at(page::NOTED)) as usize).min(page::EXPOSURE_COUNT);
         let note = |number: usize| Note::of(memory.get(at(page::EXPOSURES + number)));
-        let group = if noted > 0 { note(0).group } else { 0 };
+        let group = if noted > 0 { note(0).group() } else { 0 };
         for number in (0..noted).rev() {
             let note = note(number);
             if (FIRST as usize..FLAGS).contains(&(note.slot as usize)) {
                 let cohort = if note.first == ON { 0 } else { outcomes::COHORT };
-                died(memory, layout::outcomes(note.slot as usize) + cohort * 8, note.group);
+                died(memory, layout::outcomes(note.slot as usize) + cohort * 8, note.group());
             }
             memory.word(at(page::NOTED)).store(number as u64, Ordering::Release);
         }

@@ -1,4 +1,4 @@
-//! Counting, by one thread.
+//! The counting of one thread.
 
 use super::duration;
 use super::error::TelemetryError;
@@ -8,12 +8,13 @@ use super::layout::{
     self, FIRST, FLAGS, GROUP_FLAGS, OTHERS, REGISTERS, UNKNOWN, cell, header, outcomes, page, sketch_of,
 };
 use super::memory::{Area, Place, ThreadPage, add_alone, reserve};
-use super::note::{Note, OFF, ON};
+use super::note::{Note, OFF, ON, UNNAMED};
 use super::outcome::Ending;
 use super::owner;
 use super::tally::{self, ARM_OFF, ARM_ON, ARM_VARIANT, ArmName, Tallies};
 use super::{hours, sketch};
 use crate::eval::{Key, Reason};
+use crate::room::has_room;
 use crate::snapshot::format::{SHAPE_COMPANY_ROLLOUT, SHAPE_LISTS_AND_ROLLOUT, SHAPE_OFF, SHAPE_ON};
 use crate::snapshot::{FlagId, Quick, Snapshot};
 use std::collections::HashMap;
@@ -21,26 +22,26 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use xxhash_rust::xxh3::xxh3_64;
 
-/// Flags whose outcome one request is followed for. More are counted as asked only: what a request costs is bounded.
+/// Flags of one request whose outcome is followed. Further flags are counted as asked only, which bounds the cost of a request.
 const MAX_EXPOSURES: usize = page::EXPOSURE_COUNT;
 
-/// What this thread knows of a flag.
+/// A flag as this thread knows it.
 #[derive(Debug, Clone, Copy, Default)]
 struct Entry {
-    /// Its number in the memory, one of `FIRST` and above or `OTHERS`; 0: not looked up yet.
+    /// Its number in the memory, `FIRST` or above, or `OTHERS`; 0: not looked up yet.
     slot: u32,
-    /// The request that last asked it, shifted by two, and which answers that got: bit 0 off, bit 1 on.
+    /// The request that last asked it, shifted left by two, and the answers that it got: bit 0 off, bit 1 on.
     seen: u32,
-    /// This thread's cells of it.
+    /// This thread's cells for it.
     cells: Place<Cells>,
     /// The first of its sketches.
     sketch: Place<Sketch>,
 }
 
-/// Events of one request that are counted.
+/// Events of one request that are counted, at most.
 const MOST_EVENTS: usize = 16;
 
-/// What was tracked in a request: its name, and the sum of the values.
+/// An event tracked in a request: its name, and the sum of the values.
 #[derive(Debug, Clone)]
 struct Event {
     name: Box<[u8]>,
@@ -53,80 +54,87 @@ type Sketch = [AtomicU8; REGISTERS];
 
 const NONE: u32 = u32::MAX;
 
-/// A question that did not go the quick way, answered.
+/// An answered question that did not take the quick path.
 #[derive(Debug, Clone, Copy)]
 pub struct Asked<'a> {
-    /// The flag.
+    /// Number of the flag in the snapshot.
     pub flag: FlagId,
-    /// The answer.
+    /// True if the answer was on.
     pub on: bool,
-    /// Why.
+    /// The reason of the answer.
     pub reason: Reason,
-    /// Whom it was asked for.
+    /// The company that was asked about, if any.
     pub company: Option<Key<'a>>,
+    /// The bucket that the rollout drew: it tells users apart where there is no company.
+    pub bucket: Option<u32>,
 }
 
-/// Counts what one thread answers, and what its requests come to.
+/// Counts the answers of one thread and the outcomes of its requests.
 #[derive(Debug)]
 pub struct Recorder {
-    /// By number of the flag in the snapshot.
+    /// Flags by their number in the snapshot.
     entries: Box<[Entry]>,
-    /// The memory.
+    /// The memory, not shifted.
     area: Area,
-    /// The same, shifted to the sketches that are written now.
+    /// The memory, shifted to the sketches that are written now.
     sketches: Area,
-    /// What the open request noted.
+    /// The notes of the open request.
     page: ThreadPage,
-    /// Where all requests are added up: on the same page, or on the one of all threads that have no cells.
+    /// The page where all requests are added up: the same page, or the one that all threads without cells share.
     totals: ThreadPage,
-    /// Exposures that the open request noted.
+    /// Number of notes of the open request.
     noted: usize,
-    /// The request's number, 1 to 2^30 - 1.
+    /// Number of the request, 1 to 2^30 - 1.
     request: u32,
-    /// The same where nobody else writes these cells; else one that no request has.
+    /// The request's number if no other thread writes these cells; else a number that no request has.
     quickly: u32,
     alone: bool,
-    /// Whose cells these are; 0 for those that threads share.
+    /// Number of this thread's cells; 0 if it shares cells.
     worker: usize,
-    /// A request is open: it began and did not end.
+    /// True while a request is open.
     open: bool,
-    /// Its cells are somebody else's.
+    /// True if the cells belong to another process.
     abandoned: bool,
-    /// Another snapshot was bound since the request began: some of its flags may have been noted already.
+    /// True if another snapshot was bound since the request began: some of its flags may have been noted already.
     rebound: bool,
     opened: Opened,
-    /// Numbers of the flags whose keys were met in the memory, by hash.
+    /// Numbers of flags whose keys were found in the memory, by hash.
     known: HashMap<u64, u32>,
-    /// The keys before this number were met.
+    /// Keys before this number have been read.
     met: usize,
-    /// Groups of flags whose cells are reserved for this thread.
+    /// One bit for each group of flags whose cells are reserved for this thread.
     reserved: [u64; page::RESERVED_WORDS],
-    /// The size that the file has at least.
+    /// Lower bound of the file's size.
     least: u64,
     tallies: Option<Tallies>,
-    /// The tallies of the variants that flags showed the request, plus one; `NONE`: several.
+    /// Tallies of the variants that flags showed the request, plus one; `NONE` if there were several.
     shown: Vec<(u32, u32)>,
-    /// Numbers of flags that ended the request.
+    /// Numbers of the flags that ended the request.
     gates: Vec<u32>,
     events: Vec<Event>,
-    /// When the request began, in nanoseconds of a clock that does not go back.
+    /// Beginning of the request, in nanoseconds of a clock that does not go back.
     begun: u64,
+    /// Group for its questions that name neither a company nor a bucket.
+    unnamed: u32,
     hour: u64,
 }
 
 impl Recorder {
-    /// Counts for the store at `store`, a canonical path, in a file in `directory`, which is made if it is not there.
-    /// No request is open. `now` is in microseconds since 1970.
+    /// Counts for the store at `store`, a canonical path, in a file in `directory`, which is made if it is missing. No
+    /// request is open. `now` is in microseconds since 1970.
     ///
     /// # Errors
     ///
-    /// When the file cannot be made or opened, or is somebody else's.
+    /// When the file cannot be made or opened, or belongs to another user.
     pub fn open(
         directory: &Path,
         store: &Path,
         snapshot: &Snapshot,
         now: i64,
     ) -> Result<Recorder, TelemetryError> {
+        if !has_room() {
+            return Err(TelemetryError::NoMemory);
+        }
         let opened = file::open(directory, store, now)?;
         let worker = owner::take(&opened)?;
         hours::turn(&opened.memory, now);
@@ -157,28 +165,38 @@ impl Recorder {
             gates: Vec::new(),
             events: Vec::new(),
             begun: 0,
+            unnamed: 0,
             hour: 0,
             opened,
         };
         recorder.reserved = std::array::from_fn(|word| u64::from(word == 0));
         recorder.follow_hour();
-        recorder.bind(snapshot);
+        recorder.bind(snapshot)?;
         Ok(recorder)
     }
 
-    /// Answers are of this snapshot from now on. What the request asked before stays asked.
-    pub fn bind(&mut self, snapshot: &Snapshot) {
+    /// Binds the snapshot that answers come from. Flags that the open request asked before stay noted.
+    ///
+    /// # Errors
+    ///
+    /// When there is no memory for it: nothing can be counted then.
+    pub fn bind(&mut self, snapshot: &Snapshot) -> Result<(), TelemetryError> {
+        let count = snapshot.key_count() as usize;
+        let mut entries: Vec<Entry> = Vec::new();
+        entries.try_reserve_exact(count).map_err(|_| TelemetryError::NoMemory)?;
+        entries.resize(count, Entry::default());
         self.rebound = self.noted > 0;
         for number in 0..self.noted {
             let note = self.note(number);
             let before = note.before | answers(&self.entries, note.flag, self.request);
             self.set_note(number, Note { flag: NONE, before, ..note });
         }
-        self.entries = vec![Entry::default(); snapshot.flag_count() as usize].into_boxed_slice();
+        self.entries = entries.into_boxed_slice();
+        Ok(())
     }
 
-    /// Says which generation this thread answers from. Threads that share cells cannot tell. `now` is in microseconds since
-    /// 1970.
+    /// Records the generation that this thread answers from. Threads that share cells record nothing. `now` is in
+    /// microseconds since 1970.
     pub fn serves(&self, generation: u64, now: i64) {
         if self.alone {
             set(self.page.words(), page::SERVING, generation);
@@ -186,23 +204,22 @@ impl Recorder {
         }
     }
 
-    /// The path of the file that is counted in.
+    /// The path of the file of counters.
     pub fn path(&self) -> &Path {
         &self.opened.path
     }
 
-    /// Whether what is counted can still be read by others: the file has its name, its size and what its header says. Where it
-    /// is not so, open another.
+    /// True if others can still read the counts: the file has its name, its size and its header. Otherwise open another.
     pub fn is_sound(&self) -> bool {
         !self.opened.memory.lost() && file::is_sound(&self.opened, self.least)
     }
 
-    /// Whether this thread has cells of its own: requests that it dies in are counted.
+    /// True if this thread has cells of its own: requests that it dies in are counted.
     pub fn has_cells(&self) -> bool {
         self.alone
     }
 
-    /// Counts an answer of [`Snapshot::quick`] or [`Snapshot::quick_of`]. `snapshot` is the one that was bound last.
+    /// Counts an answer of [`Snapshot::quick`] or `Snapshot::quick_key`. `snapshot` is the one that was bound last.
     #[inline(always)]
     pub fn quick(&mut self, snapshot: &Snapshot, quick: Quick, company: Option<Key<'_>>) {
         let Some(entry) = self.entries.get_mut(quick.flag as usize) else { return self.unknown() };
@@ -217,7 +234,7 @@ impl Recorder {
         }
     }
 
-    /// Counts in cells that nobody else writes.
+    /// Counts in cells that no other thread writes.
     #[inline(always)]
     fn quick_alone(&self, cells: Place<Cells>, quick: Quick) {
         let on = quick.answer & 1;
@@ -232,12 +249,13 @@ impl Recorder {
         }
     }
 
-    /// The same for a flag that the request had not asked, and for cells that others write too.
+    /// Counts the first answer for a flag in a request, and answers in shared cells.
     #[inline(never)]
     fn quick_first(&mut self, snapshot: &Snapshot, quick: Quick, company: Option<Key<'_>>) {
         let hash = company.map_or(0, sketch::hash);
+        let group = if company.is_some() { group_of(hash) } else { self.unnamed };
         let on = quick.answer & 1;
-        // As `expose` does it for a flag that is known and was not asked yet, which most are.
+        // Same as `expose` for a flag that is known and was not asked yet, as most are.
         if self.alone
             && !self.rebound
             && self.noted < MAX_EXPOSURES
@@ -246,7 +264,6 @@ impl Recorder {
         {
             entry.seen = self.request << 2 | OFF << on;
             let Entry { slot, cells, sketch, .. } = *entry;
-            let group = (hash >> 32) as u32 % GROUPS as u32;
             self.add_note(Note { flag: quick.flag, slot, group, first: OFF << on, before: 0 });
             self.quick_alone(cells, quick);
             if company.is_some() {
@@ -254,7 +271,7 @@ impl Recorder {
             }
             return;
         }
-        let entry = self.expose(snapshot, quick.flag, OFF << on, hash);
+        let entry = self.expose(snapshot, quick.flag, OFF << on, group);
         if self.alone {
             self.quick_alone(entry.cells, quick);
         } else {
@@ -271,12 +288,17 @@ impl Recorder {
         }
     }
 
-    /// Counts an answer whose reason is known; `exposes`: it chose what the request does.
+    /// Counts an answer whose reason is known. `exposes`: the answer chose what the request does.
     pub fn answered(&mut self, snapshot: &Snapshot, asked: &Asked<'_>, exposes: bool) {
         let hash = asked.company.map_or(0, sketch::hash);
         let flag = asked.flag.0;
         let entry = if exposes {
-            self.expose(snapshot, flag, OFF << u32::from(asked.on), hash)
+            let group = match (asked.company, asked.bucket) {
+                (Some(_), _) => group_of(hash),
+                (None, Some(bucket)) => group_of(sketch::hash_int(bucket.into())) | UNNAMED,
+                (None, None) => self.unnamed,
+            };
+            self.expose(snapshot, flag, OFF << u32::from(asked.on), group)
         } else {
             self.entry(snapshot, flag)
         };
@@ -296,12 +318,24 @@ impl Recorder {
         self.add(cells, cell::REASONS + Reason::UnknownFlag as usize, 1);
     }
 
-    /// A request begins. `clock` is in nanoseconds of a clock that does not go back.
+    /// Begins a request that no client is known to wait for: a job, a command. `clock` is in nanoseconds of a clock that does
+    /// not go back.
     pub fn begin(&mut self, clock: u64) {
+        self.open_request(clock, page::UNAWAITED);
+    }
+
+    /// Begins a request for which a client waits. Readers can tell if it never ends.
+    pub fn begin_awaited(&mut self, clock: u64) {
+        self.open_request(clock, clock.max(page::UNAWAITED + 1));
+    }
+
+    fn open_request(&mut self, clock: u64, open: u64) {
         self.begun = clock;
         self.clear();
         self.open = true;
-        set(self.page.words(), page::OPEN, 1);
+        set(self.page.words(), page::OPEN, open);
+        self.unnamed =
+            group_of(sketch::hash_int((clock ^ (self.worker as u64) << 48).cast_signed())) | UNNAMED;
         self.request += 1;
         if self.request >= 1 << 30 {
             self.request = 1;
@@ -313,20 +347,20 @@ impl Recorder {
         }
     }
 
-    /// The open request is forgotten, if there is one: it is counted for nothing.
+    /// Discards the open request, if there is one: it is not counted.
     pub fn discard(&mut self) {
         self.clear();
         self.open = false;
         set(self.page.words(), page::OPEN, 0);
     }
 
-    /// Leaves everything as a thread that dies does: in a child of a fork the cells are its parent's.
+    /// Leaves everything as a dying thread does: in a child of a fork, the cells are its parent's.
     pub fn abandon(mut self) {
         self.abandoned = true;
     }
 
     fn clear(&mut self) {
-        // First, so that no note is of a request that is over.
+        // First, so that no note belongs to a request that is over.
         set(self.page.words(), page::NOTED, 0);
         self.noted = 0;
         self.rebound = false;
@@ -335,7 +369,7 @@ impl Recorder {
         self.events.clear();
     }
 
-    /// The flag showed the request that variant, after it was counted as answered.
+    /// Records that the flag showed the request a variant, after its answer was counted.
     pub fn shows(&mut self, snapshot: &Snapshot, flag: FlagId, variant: &str) {
         let slot = self.entry(snapshot, flag.0).slot;
         let hash = key_hash(snapshot.flag_key(flag).as_bytes());
@@ -361,8 +395,8 @@ impl Recorder {
         found
     }
 
-    /// Something happened in this request that experiments count, worth `value`, a finite number. It counts when the request
-    /// ends, for each flag that the request asked. The name has 1 to 64 bytes.
+    /// Records an event of this request for experiments, worth `value`, a finite number. It counts when the request ends, for
+    /// each flag that the request asked. The name has 1 to 64 bytes.
     pub fn track(&mut self, event: &[u8], value: f64) {
         if let Some(known) = self.events.iter_mut().find(|known| *known.name == *event) {
             known.value += value;
@@ -373,7 +407,7 @@ impl Recorder {
         }
     }
 
-    /// The request was ended by that flag, which was off: what it came to says nothing about any flag.
+    /// Records that this flag, being off, ended the request: the request's outcome says nothing about any flag.
     pub fn gated(&mut self, snapshot: &Snapshot, flag: FlagId) {
         let slot = self.entry(snapshot, flag.0).slot;
         if slot >= FIRST && self.gates.len() < MAX_EXPOSURES && !self.gates.contains(&slot) {
@@ -381,7 +415,7 @@ impl Recorder {
         }
     }
 
-    /// The open request ends: what it came to is added to the cohorts of the flags that it asked, and to all requests.
+    /// Ends the open request: adds its outcome to the cohorts of the flags that it asked, and to all requests.
     pub fn end(&mut self, ending: &Ending) {
         if !self.open {
             return;
@@ -389,20 +423,23 @@ impl Recorder {
         let (class, error) = (ending.status.class(), ending.status.is_error());
         let took = ending.clock.saturating_sub(self.begun) / 1000;
         let request = Ended { class, error, took, bucket: duration::bucket(took) };
-        let group = if self.noted > 0 { self.note(0).group as usize } else { 0 };
+        let group = if self.noted > 0 { self.note(0).group() as usize } else { 0 };
         if !self.gates.is_empty() {
             self.end_gated();
         }
-        // From the last to the first: what is counted is noted no more.
+        // From the last to the first: a counted note is no longer one.
         while let Some(number) = self.noted.checked_sub(1) {
             let note = self.note(number);
             let seen = note.before | answers(&self.entries, note.flag, self.request);
             let words = self.area.at(outcomes_of(note.slot));
             let (on, further) = words.split_at(outcomes::COHORT);
             match seen {
-                ON => request.add_to(on, note.group as usize, add),
-                OFF => request.add_to(further, note.group as usize, add),
+                ON => request.add_to(on, note.group() as usize, add),
+                OFF => request.add_to(further, note.group() as usize, add),
                 _ => add(words, outcomes::MIXED, 1),
+            }
+            if note.is_unnamed() && matches!(seen, ON | OFF) {
+                add(words, outcomes::UNNAMED, 1);
             }
             self.noted = number;
             set(self.page.words(), page::NOTED, number as u64);
@@ -421,7 +458,7 @@ impl Recorder {
         hours::turn(&self.opened.memory, ending.now);
     }
 
-    /// What the request came to says nothing about any flag.
+    /// Drops the notes: the request's outcome says nothing about any flag.
     #[cold]
     fn end_gated(&mut self) {
         set(self.page.words(), page::NOTED, 0);
@@ -445,7 +482,7 @@ impl Recorder {
             NONE => return,
             shown if shown > 0 && on => {
                 let memory = &self.opened.memory;
-                tally::add(memory, shown - 1, note.group, error, took as f64 / 1000.0);
+                tally::add(memory, shown - 1, note.group(), error, took as f64 / 1000.0);
                 let Some(length) = tally::arm_of(memory, shown - 1, &mut name) else { return };
                 arm = ArmName { kind: ARM_VARIANT, name: name.get(..length).unwrap_or(&[]) };
             }
@@ -453,13 +490,13 @@ impl Recorder {
         }
         for event in std::mem::take(&mut self.events) {
             if let Some(tally) = self.tally_of((note.slot, flag), arm, &event.name) {
-                tally::add(&self.opened.memory, tally, note.group, error, event.value);
+                tally::add(&self.opened.memory, tally, note.group(), error, event.value);
             }
             self.events.push(event);
         }
     }
 
-    /// Turns the hour where no request ends for long.
+    /// Turns the hour in a process where no request ends for long.
     pub fn tick(&mut self, now: i64) {
         hours::turn(&self.opened.memory, now);
         self.follow_hour();
@@ -480,7 +517,7 @@ impl Recorder {
         set(self.page.words(), page::EXPOSURES + number, note.word());
     }
 
-    /// Notes an exposure. There is room.
+    /// Adds a note. There must be room.
     #[inline(always)]
     fn add_note(&mut self, note: Note) {
         let words = self.page.words();
@@ -488,14 +525,14 @@ impl Recorder {
             word.store(note.word(), Ordering::Relaxed);
         }
         self.noted += 1;
-        // After the note: whoever reads the number reads so many notes. No instruction on x86-64.
+        // After the note: a reader of the number reads that many notes. No instruction on x86-64.
         if let Some(noted) = words.get(page::NOTED) {
             noted.store(self.noted as u64, Ordering::Release);
         }
     }
 
-    /// Notes that the request asked a flag and what it got; what this thread knows of the flag.
-    fn expose(&mut self, snapshot: &Snapshot, flag: u32, answer: u32, hash: u64) -> Entry {
+    /// Notes the answer that a flag gave the request. Returns this thread's entry of the flag.
+    fn expose(&mut self, snapshot: &Snapshot, flag: u32, answer: u32, group: u32) -> Entry {
         let known = self.entry(snapshot, flag);
         let request = self.request;
         let Some(entry) = self.entries.get_mut(flag as usize) else { return known };
@@ -512,7 +549,6 @@ impl Recorder {
         if let Some(number) = noted {
             self.set_note(number, Note { flag, ..self.note(number) });
         } else if self.noted < MAX_EXPOSURES {
-            let group = (hash >> 32) as u32 % GROUPS as u32;
             self.add_note(Note { flag, slot, group, first: answer, before: 0 });
         } else {
             self.opened.memory.add(header::DROPPED_EXPOSURES * 8, 1);
@@ -520,7 +556,7 @@ impl Recorder {
         known
     }
 
-    /// What this thread knows of a flag: looked up, or taken, once for each snapshot.
+    /// This thread's entry of a flag: looked up, or created, once for each snapshot.
     fn entry(&mut self, snapshot: &Snapshot, flag: u32) -> Entry {
         match self.entries.get(flag as usize) {
             Some(entry) if entry.slot != 0 => return *entry,
@@ -536,7 +572,7 @@ impl Recorder {
         found
     }
 
-    /// The places of a flag of that number.
+    /// The places of the flag with this number.
     fn numbered(&self, slot: u32) -> Entry {
         let number = (slot as usize).min(FLAGS - 1);
         Entry {
@@ -547,7 +583,8 @@ impl Recorder {
         }
     }
 
-    /// The number of a key's hash: keys follow each other in the order in which they were first asked for, and none is ever lost.
+    /// The number of a key, by its hash. Keys follow each other in the order in which they were first asked for, and none is
+    /// ever removed.
     fn find(&mut self, hash: u64) -> u32 {
         if let Some(slot) = self.known.get(&hash) {
             return *slot;
@@ -556,7 +593,7 @@ impl Recorder {
             let (slot, key) = (self.met, self.opened.memory.word(layout::key(self.met)));
             let mut held = key.load(Ordering::Acquire);
             if held == 0 {
-                // First the room, so that whoever finds the key finds it too.
+                // First the room, so that a thread that finds the key finds the room too.
                 let end = layout::flag_block(slot) + layout::block::SIZE;
                 if reserve(&self.opened.file, layout::flag_block(slot), layout::block::SIZE).is_err() {
                     break;
@@ -575,7 +612,7 @@ impl Recorder {
         OTHERS
     }
 
-    /// Sees to it that this thread has cells for a flag; false where there is no room.
+    /// Reserves this thread's cells for a flag; false if there is no room.
     fn reserve_cells(&mut self, slot: u32) -> bool {
         let group = slot as usize / GROUP_FLAGS;
         let Some(word) = self.reserved.get_mut(group / 64) else { return false };
@@ -605,7 +642,7 @@ impl Recorder {
         }
     }
 
-    /// Raises the register that a company's hash goes to.
+    /// Raises the register of a company's hash.
     #[inline(always)]
     fn sketch(&self, sketch: Place<Sketch>, hash: u64) {
         let (register, rank) = sketch::place(hash);
@@ -625,7 +662,13 @@ impl Drop for Recorder {
     }
 }
 
-/// A request that ended.
+/// The group of companies that a hash falls into.
+#[inline(always)]
+fn group_of(hash: u64) -> u32 {
+    (hash >> 32) as u32 % GROUPS as u32
+}
+
+/// A request that ended, as it is counted.
 #[derive(Clone, Copy)]
 struct Ended {
     class: usize,
@@ -651,13 +694,13 @@ impl Ended {
     }
 }
 
-/// Where the requests of a flag are counted; the number is read from the memory.
+/// The place of a flag's outcomes. The number comes from the memory, so it is clamped.
 #[inline]
 fn outcomes_of(slot: u32) -> Place<Outcomes> {
     Place::new(layout::outcomes((slot as usize).min(FLAGS - 1)))
 }
 
-/// Sets a word that nobody else writes.
+/// Sets a word that no other thread writes.
 #[inline(always)]
 fn set(words: &[AtomicU64], number: usize, value: u64) {
     if let Some(word) = words.get(number) {
@@ -665,7 +708,7 @@ fn set(words: &[AtomicU64], number: usize, value: u64) {
     }
 }
 
-/// Adds to one of those words, to which others may add.
+/// Adds to a word that other threads may add to.
 #[inline(always)]
 fn add(words: &[AtomicU64], number: usize, count: u64) {
     if let Some(word) = words.get(number) {
@@ -673,7 +716,7 @@ fn add(words: &[AtomicU64], number: usize, count: u64) {
     }
 }
 
-/// Adds to one of those words, to which nobody else adds.
+/// Adds to a word that no other thread adds to.
 #[inline(always)]
 fn add_own(words: &[AtomicU64], number: usize, count: u64) {
     if let Some(word) = words.get(number) {
@@ -694,7 +737,7 @@ fn answers(entries: &[Entry], flag: u32, request: u32) -> u32 {
     }
 }
 
-/// Where the quick way counts, within a thread's cells of a flag.
+/// Places where the quick path counts, within a thread's cells of a flag.
 trait QuickCells {
     fn place(self) -> usize;
     fn has_lists(self) -> bool;
@@ -712,11 +755,11 @@ impl QuickCells for Quick {
     }
 }
 
-// The shapes follow each other as the cells do.
+// The shapes are in the order of the cells.
 const _: () = assert!(SHAPE_ON == SHAPE_OFF + 1 && SHAPE_COMPANY_ROLLOUT == SHAPE_OFF + 2);
 const _: () = assert!(cell::SHAPES + 2 * (SHAPE_LISTS_AND_ROLLOUT - SHAPE_OFF) as usize == cell::LISTS);
 
-/// Under which hash a flag is counted; never 0, which marks a free place.
+/// The hash that a flag is counted under; never 0, which marks a free place.
 pub(super) fn key_hash(key: &[u8]) -> u64 {
     xxh3_64(key).max(1)
 }

@@ -1,4 +1,4 @@
-//! How many distinct companies there were: a HyperLogLog.
+//! The number of distinct companies: a HyperLogLog.
 //!
 //! Flajolet, Fusy, Gandouet, Meunier: "HyperLogLog: the analysis of a near-optimal cardinality estimation algorithm",
 //! AofA 2007, with its small-range correction. 512 registers: a standard error of 1.04 / √512 = 4.6 %. Hashes have 64
@@ -11,7 +11,7 @@ use xxhash_rust::xxh3::xxh3_64;
 /// Bits of a hash that choose the register.
 const INDEX_BITS: u32 = REGISTERS.trailing_zeros();
 
-/// The hash that sketches and groups go by.
+/// The hash that sketches and groups use.
 #[inline(always)]
 pub(super) fn hash(company: Key<'_>) -> u64 {
     match company {
@@ -22,18 +22,18 @@ pub(super) fn hash(company: Key<'_>) -> u64 {
 
 /// Two rounds of multiplication, of which the high bits are taken: the first constant is 2^64 / φ, both are SplitMix64's
 /// (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", OOPSLA 2014). The test below shows that sequences
-/// of ints come out as random ones do.
+/// of ints are as good as random ones.
 #[inline(always)]
 pub(super) fn hash_int(int: i64) -> u64 {
     let hash = int.cast_unsigned().wrapping_mul(0x9e37_79b9_7f4a_7c15);
     (hash ^ (hash >> 32)).wrapping_mul(0xbf58_476d_1ce4_e5b9)
 }
 
-/// The register that a hash goes to, and the rank that it must hold at least: 1 to 56.
+/// The register of a hash, and the rank that it must hold at least: 1 to 56.
 #[inline(always)]
 pub(super) fn place(hash: u64) -> (usize, u8) {
     let register = (hash >> (64 - INDEX_BITS)) as usize;
-    // The bit after the hash's last ends the count of zeros.
+    // The bit after the last of the hash ends the count of zeros.
     let rest = (hash << INDEX_BITS) | (1 << (INDEX_BITS - 1));
     (register, rest.leading_zeros() as u8 + 1)
 }

@@ -1,27 +1,28 @@
-//! Counting for experiments: requests by variant, and what was tracked in them, by arm and event.
+//! Counting for experiments: requests by variant, and tracked events by arm.
 //!
-//! Each group of flags has a table of tallies, open and never losing one, in which a tally is found by a hash of flag, arm and event. The
-//! names are in it: whoever takes it writes them, and whoever finds it without them, since that one was killed, writes the same.
+//! Each group of flags has a hash table of tallies, with open addressing and without removal, keyed by flag, arm and event.
+//! Names are stored in the tally: the thread that takes it writes them, and a thread that finds it without them, since that
+//! one was killed, writes the same.
 
 use super::exposure::GROUPS;
 use super::layout::{self, GROUP_COUNT, GROUP_FLAGS, GROUP_TALLIES, TALLIES, tally};
 use super::memory::{Memory, reserve};
-use std::fs::File;
+use super::own_file::OwnFile;
 use std::sync::atomic::Ordering;
 use xxhash_rust::xxh3::Xxh3;
 
-/// Which of the answers a request got.
+/// The answer that a request got, as an experiment counts it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Arm {
     /// The flag was off.
     Off,
-    /// It was on, and nobody asked for a variant.
+    /// It was on, and no variant was asked for.
     On,
-    /// It showed the variant of that name.
+    /// It showed the variant with this name.
     Variant(String),
 }
 
-/// An arm as it is written down: its kind, and the variant's name.
+/// An encoded arm: its kind, and the variant's name.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ArmName<'a> {
     pub(super) kind: u8,
@@ -32,7 +33,7 @@ pub(super) const ARM_OFF: u8 = 0;
 pub(super) const ARM_ON: u8 = 1;
 pub(super) const ARM_VARIANT: u8 = 2;
 
-/// The tallies that a thread knows to have room.
+/// The tallies for which a thread has already reserved room.
 #[derive(Debug)]
 pub(super) struct Tallies {
     keys: [u64; GROUP_COUNT.div_ceil(64)],
@@ -44,11 +45,12 @@ impl Tallies {
         Tallies { keys: [0; _], reserved: vec![0; TALLIES.div_ceil(64)].into_boxed_slice() }
     }
 
-    /// The tally of that flag (its number and hash), arm and event (none: the requests themselves); none where there is no room.
+    /// Finds or takes the tally of a flag (its number and hash), an arm and an event (empty: the requests themselves); none
+    /// if there is no room.
     pub(super) fn find(
         &mut self,
         memory: &Memory,
-        file: &File,
+        file: &OwnFile,
         flag: (u32, u64),
         arm: ArmName<'_>,
         event: &[u8],
@@ -95,7 +97,7 @@ impl Tallies {
     }
 }
 
-/// Reserves room unless that bit says that it was done; none where there is none.
+/// Reserves room unless the bit says that it was done; none if there is no room.
 fn once(word: &mut u64, bit: usize, room: impl Fn() -> std::io::Result<()>) -> Option<()> {
     if *word >> bit & 1 == 0 {
         room().ok()?;
@@ -110,8 +112,8 @@ fn write(memory: &Memory, at: usize, name: &[u8]) {
     }
 }
 
-/// Adds a request to a cell: its group of companies, whether it failed, and a value, of which the sum and the sum of squares are
-/// kept.
+/// Adds a request to a tally: its group of companies, whether it failed, and a value, which is added to the sum and its
+/// square to the sum of squares.
 pub(super) fn add(memory: &Memory, cell: u32, group: u32, error: bool, value: f64) {
     let at = layout::tally(cell as usize) + (tally::GROUPS_AT + group as usize % GROUPS * tally::GROUP) * 8;
     add_float(memory, at + 16, value);
@@ -124,13 +126,13 @@ pub(super) fn add(memory: &Memory, cell: u32, group: u32, error: bool, value: f6
 
 fn add_float(memory: &Memory, at: usize, value: f64) {
     let word = memory.word(at);
-    // Fails never: the closure gives a value always.
+    // Never fails: the closure always returns a value.
     let _ = word.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |bits| {
         Some((f64::from_bits(bits) + value).to_bits())
     });
 }
 
-/// Copies the arm's name of a cell; its length.
+/// Copies the arm's name of a tally and returns its length.
 pub(super) fn arm_of(memory: &Memory, cell: u32, name: &mut [u8; tally::NAME]) -> Option<usize> {
     let at = layout::tally(cell as usize);
     let length = memory.get(at + tally::SHAPE * 8).to_le_bytes()[1] as usize;

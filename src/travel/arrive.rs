@@ -1,47 +1,57 @@
-//! A parcel put into the definitions of another store.
+//! Merges a parcel into the definitions of another store.
 
 use super::flag::arrived;
 use super::{Parcel, TravelError, asks_company, used_by};
 use crate::definition::Definitions;
 use std::collections::BTreeSet;
 
-/// What arrives besides what flags say.
+/// The parts to transfer besides definitions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Arriving {
-    /// On for whom it was on where it comes from: enabled, percentage, schedule, emergency.
+    /// Keep the audience of the origin: enabled, percentage, schedule, emergency.
     pub keep_state: bool,
-    /// Companies as well: in lists, stages and rules.
+    /// Transfer companies as well: in lists, stages and rules.
     pub with_companies: bool,
 }
 
-/// What comes of it.
+/// Result of an arrival.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Arrival {
-    /// The other store's definitions, checked.
+    /// The destination's definitions, checked.
     pub definitions: Definitions,
-    /// Flags that it did not have.
+    /// Flags that the destination did not have.
     pub new: Vec<String>,
-    /// Flags that say something else than before.
+    /// Flags that changed.
     pub changed: Vec<String>,
-    /// Flags that were asked for and say the same.
+    /// Requested flags that did not change.
     pub same: Vec<String>,
-    /// What else there is to know, with the flag in front.
+    /// Flags that require fewer others, so that they may be on for more companies, each with the requirements dropped.
+    pub loosened: Vec<(String, Vec<String>)>,
+    /// Further notes, each with the flag in front.
     pub notes: Vec<String>,
 }
 
-/// Puts the flags asked for into `there`, and of those that they need the ones that it lacks. `today` is the day as `YYYY-MM-DD`.
+/// Merges the requested flags into `there`, and those flags they need that it lacks. `today` is the day as `YYYY-MM-DD`.
 ///
 /// # Errors
 ///
-/// When something that is needed is missing, ids of companies would travel unasked, or a segment would change flags that stay.
+/// When a needed flag or segment is missing, ids of companies would travel unasked, or a segment would change flags that stay.
 pub fn arrive(
     there: &Definitions,
     parcel: &Parcel,
     how: Arriving,
     today: &str,
 ) -> Result<Arrival, TravelError> {
+    let mut there = there.clone();
+    for (key, flag) in &parcel.flags {
+        if let Some(was) = flag.was.as_deref().filter(|_| !there.flags.contains_key(key)) {
+            crate::merge::rename(&mut there, was, key);
+        }
+    }
+    let there = &there;
     let mut definitions = there.clone();
     let (mut new, mut changed, mut same, mut notes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut loosened = Vec::new();
     let travels = |key: &String| parcel.asked.contains(key) || !there.flags.contains_key(key);
     let travelling: Vec<_> = parcel.flags.iter().filter(|(key, _)| travels(key)).collect();
     if !how.with_companies {
@@ -60,6 +70,9 @@ pub fn arrive(
         let before = there.flags.get(*key);
         let (flag, told) = arrived(flag, before, how);
         notes.extend(told.into_iter().map(|note| format!("{key}: {note}")));
+        let lost = before.into_iter().flat_map(|before| &before.requires);
+        let lost: Vec<String> = lost.filter(|key| !flag.requires.contains(key)).cloned().collect();
+        loosened.extend((!lost.is_empty()).then(|| ((*key).clone(), lost)));
         match before {
             None => new.push((*key).clone()),
             Some(before) if *before == flag => same.push((*key).clone()),
@@ -72,12 +85,12 @@ pub fn arrive(
     if !missing.is_empty() {
         return Err(TravelError::Missing(missing));
     }
-    // What arrives moves no base.
+    // An arrival does not change the base.
     crate::merge::keep_base(there, &mut definitions, today);
     if let Err(report) = definitions.check("the result", today) {
         return Err(TravelError::Check(report.to_string().trim_end().to_owned()));
     }
-    Ok(Arrival { definitions, new, changed, same, notes })
+    Ok(Arrival { definitions, new, changed, same, loosened, notes })
 }
 
 fn segments(
@@ -101,7 +114,7 @@ fn segments(
     Ok(())
 }
 
-/// Whether one of the segments is `name`, or leads to it.
+/// True if one of the segments is `name`, or leads to it.
 fn reaches(definitions: &Definitions, from: &[&str], name: &str) -> bool {
     let mut seen = BTreeSet::new();
     let mut due = from.to_vec();
@@ -118,7 +131,7 @@ fn reaches(definitions: &Definitions, from: &[&str], name: &str) -> bool {
     false
 }
 
-/// Who needs what is not there.
+/// Missing references: the flag that needs each, and the name.
 fn missing<'a>(definitions: &Definitions, flags: impl Iterator<Item = &'a str>) -> Vec<(String, String)> {
     let mut missing = Vec::new();
     for key in flags {

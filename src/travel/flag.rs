@@ -1,14 +1,14 @@
-//! One flag as it travels, and as it is once it has arrived.
+//! One flag in transfer, and after its arrival.
 
 use super::{Arriving, joined};
 use crate::definition::{Bucketing, Companies, Flag, FlagState, Percentage, Rollout};
 
-/// A flag without what its store keeps with it.
+/// A flag without the state that its store keeps.
 pub(super) fn traveller(flag: &Flag) -> Flag {
     Flag { state: FlagState::default(), ..flag.clone() }
 }
 
-/// The flag as it is to be in the other store, where it is `there` already or not yet; and what else there is to know.
+/// The flag for the other store, with notes; `there` is the one that exists in it already.
 pub(super) fn arrived(flag: &Flag, there: Option<&Flag>, how: Arriving) -> (Flag, Vec<String>) {
     let mut notes = Vec::new();
     let mut new = traveller(flag);
@@ -28,18 +28,18 @@ pub(super) fn arrived(flag: &Flag, there: Option<&Flag>, how: Arriving) -> (Flag
     if new.rollout.is_none()
         && (!new.rules.is_empty() || !new.schedule.is_empty() || !new.companies.allow.is_empty())
     {
-        // What a flag without a rollout says.
+        // The rollout of a flag that writes none.
         new.rollout = Some(everybody());
     }
     (new, notes)
 }
 
-/// What belongs to the place where the flag is published already.
+/// Keeps the fields that belong to the destination's flag.
 fn stays(new: &mut Flag, there: &Flag, how: Arriving, notes: &mut Vec<String>) {
     let arriving = std::mem::take(&mut new.companies);
     let allow: Vec<_> = joined(&there.companies.allow, &arriving.allow);
     let deny: Vec<_> = joined(&there.companies.deny, &arriving.deny);
-    // Of a company on both sides the parcel says which list it is in.
+    // For a company on both sides, the parcel decides the list.
     new.companies = Companies {
         allow: allow.into_iter().filter(|id| !arriving.deny.contains(id)).collect(),
         deny: deny.into_iter().filter(|id| !arriving.allow.contains(id)).collect(),
@@ -50,12 +50,8 @@ fn stays(new: &mut Flag, there: &Flag, how: Arriving, notes: &mut Vec<String>) {
         new.enabled = there.enabled;
         new.emergency = there.emergency;
         new.schedule.clone_from(&there.schedule);
-        let percentage = there.rollout.as_ref().map_or(Percentage::FULL, |rollout| rollout.percentage);
-        match &mut new.rollout {
-            Some(rollout) => rollout.percentage = percentage,
-            None if there.rollout.is_none() => {}
-            none => *none = Some(Rollout { percentage, ..everybody() }),
-        }
+        // Including key, salt and bucketing: they select the companies.
+        new.rollout.clone_from(&there.rollout);
     }
     let running = there.state.plan.as_ref().is_some_and(|plan| plan.done.is_none());
     if running && new.plan != there.plan {
@@ -64,7 +60,7 @@ fn stays(new: &mut Flag, there: &Flag, how: Arriving, notes: &mut Vec<String>) {
     }
 }
 
-/// Takes companies out of the plan's stages, and stages that were nothing else.
+/// Removes companies from the plan's stages, and stages that had nothing else.
 fn stages(flag: &mut Flag, notes: &mut Vec<String>) {
     let Some(plan) = &mut flag.plan else { return };
     let count = plan.stages.len();

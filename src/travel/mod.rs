@@ -1,8 +1,8 @@
-//! Flags on their way from one store to another: what they say travels, who has them does not.
+//! Transfer of flags from one store to another: their definitions travel, their audience does not.
 //!
 //! [`pack`] takes flags out of one store's definitions with everything that they need, [`arrive`] puts them into another's. A flag that
-//! is new there is off for everybody; one that is published there already stays on for whom it was. Company ids mean others there, so
-//! they are left behind unless they are asked for. Pure functions; the result always passes `check`.
+//! is new there is off for everybody; one that is published there keeps its audience. Company ids have another meaning there, so they
+//! are left behind unless they are requested. Pure functions; the result always passes `check`.
 
 mod arrive;
 mod flag;
@@ -15,46 +15,46 @@ use crate::definition::{CompanyId, Condition, Definitions, Flag, did_you_mean, n
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Flags and what they need.
+/// Flags with everything that they need.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Parcel {
-    /// The flags that were asked for.
+    /// Keys of the requested flags.
     pub asked: BTreeSet<String>,
-    /// They, and those that they require.
+    /// The requested flags, and those that they require.
     pub flags: BTreeMap<String, Flag>,
-    /// The segments that these use.
+    /// The segments used by the flags.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub segments: BTreeMap<String, Condition>,
 }
 
-/// Why flags do not travel. Nothing was changed.
+/// The reason why flags cannot be transferred. Nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TravelError {
-    /// No flag has that key.
+    /// The flag does not exist.
     #[error("there is no flag {key:?}{}", did_you_mean(near.as_deref()))]
     Unknown {
-        /// What was asked for.
+        /// The key given.
         key: String,
-        /// The nearest that there is.
+        /// The nearest existing key.
         near: Option<String>,
     },
-    /// A flag or a segment that is needed is neither in the parcel nor at the place where it arrives.
+    /// A flag or a segment that is needed is neither in the parcel nor at the destination.
     #[error("{}", missing(.0))]
     Missing(Vec<(String, String)>),
     /// Rules name companies by their ids.
     #[error("{}: these name companies by their ids, which mean others there; give --with-companies if they are the same", .0.join(", "))]
     Companies(Vec<String>),
-    /// A segment says something else at the place where it arrives, and flags that do not travel use it.
+    /// A segment differs at the destination, and flags that are not transferred use it.
     #[error("segment {segment} says something else there, where {} it too; let them travel along, or rename the segment", used(.flags))]
     Segment {
-        /// Its name.
+        /// The segment's name.
         segment: String,
-        /// The flags that use it and do not travel.
+        /// The flags that use it and are not transferred.
         flags: Vec<String>,
     },
-    /// What would be published has errors.
+    /// The result has errors.
     #[error("it would not pass `flagstone check`: {0}")]
     Check(String),
 }
@@ -69,17 +69,18 @@ fn used(flags: &[String]) -> String {
     format!("{} {verb}", flags.join(", "))
 }
 
-/// Takes those flags, or without any all of them, out of the definitions.
+/// Takes those flags out of the definitions, or all of them if none is named.
 ///
 /// # Errors
 ///
-/// When there is no such flag. Definitions that passed `check` hold all that their flags need.
+/// When a flag does not exist. Definitions that passed `check` hold all that their flags need.
 pub fn pack(definitions: &Definitions, flags: &[String]) -> Result<Parcel, TravelError> {
+    let flags: Vec<String> = flags.iter().map(|flag| definitions.current_key(flag).to_owned()).collect();
     if let Some(key) = flags.iter().find(|key| !definitions.flags.contains_key(*key)) {
         let near = nearest(key, definitions.flags.keys().map(String::as_str)).map(str::to_owned);
         return Err(TravelError::Unknown { key: key.clone(), near });
     }
-    let asked: BTreeSet<String> = match flags {
+    let asked: BTreeSet<String> = match &flags[..] {
         [] => definitions.flags.keys().cloned().collect(),
         flags => flags.iter().cloned().collect(),
     };
@@ -104,7 +105,7 @@ pub fn pack(definitions: &Definitions, flags: &[String]) -> Result<Parcel, Trave
     Ok(parcel)
 }
 
-/// Without the companies that flags and stages of plans list: they are not even written into an export.
+/// Removes the companies that flags and stages of plans list: they are not even written into an export.
 pub fn without_companies(mut parcel: Parcel) -> Parcel {
     for flag in parcel.flags.values_mut() {
         flag.companies = Default::default();
@@ -115,7 +116,7 @@ pub fn without_companies(mut parcel: Parcel) -> Parcel {
     parcel
 }
 
-/// The segments that a condition names.
+/// The segments that a condition names directly.
 fn used_by(condition: &Condition) -> Vec<&str> {
     let mut used = Vec::new();
     let mut due = vec![condition];
@@ -130,7 +131,7 @@ fn used_by(condition: &Condition) -> Vec<&str> {
     used
 }
 
-/// Whether a condition compares the company.
+/// True if a condition compares the company.
 fn asks_company(condition: &Condition) -> bool {
     match condition {
         Condition::All { all: parts } | Condition::Any { any: parts } => parts.iter().any(asks_company),
@@ -140,7 +141,7 @@ fn asks_company(condition: &Condition) -> bool {
     }
 }
 
-/// Both lists in one, sorted, each once.
+/// The union of both lists, sorted, without duplicates.
 fn joined(a: &[CompanyId], b: &[CompanyId]) -> Vec<CompanyId> {
     a.iter().chain(b).cloned().collect::<BTreeSet<_>>().into_iter().collect()
 }

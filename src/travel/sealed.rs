@@ -1,6 +1,6 @@
-//! An export: a parcel in a file, signed, so that whoever carries it cannot change it.
+//! An export: a parcel in a file, signed so that no carrier can change it.
 //!
-//! Each store has a key of its own, and trusts the public keys of others; no secret ever travels. What is signed are the bytes of `export`
+//! Each store has a key of its own, and trusts the public keys of others; no secret ever travels. The signed bytes are those of `export`
 //! as they stand in the file: Ed25519 (RFC 8032) over them with a line of context in front.
 
 use super::Parcel;
@@ -9,26 +9,26 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::fmt::Write as _;
 
-/// What stands before the signed bytes, so that the signature is good for nothing else.
+/// Prefix of the signed bytes, so that the signature is valid for no other use.
 const CONTEXT: &[u8] = b"flagstone export 1\n";
 const PREFIX: &str = "flagstone-ed25519";
 
-/// Where an export comes from.
+/// The origin of an export.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Origin {
-    /// The environment.
+    /// The environment's name.
     pub environment: String,
     /// The store's id, 32 hex digits.
     pub store: String,
-    /// The machine.
+    /// The machine's name.
     pub machine: String,
-    /// The generation that was current.
+    /// The generation current at the export.
     pub generation: u64,
-    /// Who exported it; of a promotion nobody else.
+    /// The author of the export; absent in a promotion.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
-    /// When it was exported. RFC 3339.
+    /// Time of the export as RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,
     /// Random, 32 hex digits: an export arrives once.
@@ -36,15 +36,15 @@ pub struct Origin {
     pub export: Option<String>,
 }
 
-/// What is signed.
+/// The signed content of an export.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sealed {
     /// The format's version, 1.
     pub version: u32,
-    /// Where it comes from.
+    /// The store that it comes from.
     pub origin: Origin,
-    /// What travels.
+    /// The flags transferred.
     pub parcel: Parcel,
 }
 
@@ -64,29 +64,29 @@ struct Read<'a> {
     signature: String,
 }
 
-/// A store's own key.
+/// A store's secret signing key.
 pub struct ExportKey(SigningKey);
 
-/// A key that a store trusts, and what it is called there.
+/// A key that a store trusts, with its name there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trusted {
-    /// One word.
+    /// A single word.
     pub name: String,
     /// 64 hex digits.
     pub key: String,
 }
 
-/// Why an export is not taken.
+/// The reason why an export is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SealError {
-    /// It is no export.
+    /// The file is no export.
     #[error("this is no export: {0}")]
     Form(String),
-    /// Of a version that is not known here.
+    /// The version is not supported.
     #[error("the export has version {0}, expected 1: upgrade flagstone here")]
     Version(u32),
-    /// Signed by a key that is not trusted here.
+    /// The signing key is not trusted here.
     #[error(
         "it is signed by the key {key}, which this store does not trust; if it is that of the store it comes from, type: flagstone key trust NAME {key}"
     )]
@@ -94,7 +94,7 @@ pub enum SealError {
         /// The key, as `key` prints it.
         key: String,
     },
-    /// Something was changed.
+    /// The content was changed after signing.
     #[error(
         "the signature does not hold: the export was changed after it was signed, or written anew by an editor; export it again"
     )]
@@ -102,36 +102,36 @@ pub enum SealError {
 }
 
 impl ExportKey {
-    /// Of 32 random bytes.
+    /// Derives the key from 32 random bytes.
     pub fn from_seed(seed: &[u8; 32]) -> ExportKey {
         ExportKey(SigningKey::from_bytes(seed))
     }
 
-    /// `flagstone-ed25519:` and 64 hex digits; no secret.
+    /// `flagstone-ed25519:` and 64 hex digits; not a secret.
     pub fn public(&self) -> String {
         format!("{PREFIX}:{}", hex(self.0.verifying_key().as_bytes()))
     }
 }
 
 impl Trusted {
-    /// Reads a key as `flagstone key` prints it. None: it is no such key.
+    /// Reads a key in the form that `flagstone key` prints; `None` if it is none.
     pub fn new(name: &str, key: &str) -> Option<Trusted> {
         let digits = key.strip_prefix(PREFIX)?.strip_prefix(':')?;
         VerifyingKey::from_bytes(&bytes::<32>(digits)?).ok().filter(|key| !key.is_weak())?;
         Some(Trusted { name: name.to_owned(), key: digits.to_owned() })
     }
 
-    /// As `flagstone key` prints it.
+    /// The key in the form that `flagstone key` prints.
     pub fn public(&self) -> String {
         format!("{PREFIX}:{}", self.key)
     }
 }
 
-/// The text of an export, one line.
+/// Signs an export and returns its text, one line.
 ///
 /// # Errors
 ///
-/// When it cannot be written as JSON, which nothing that a store holds brings about.
+/// When it cannot be written as JSON, which cannot happen for anything that a store holds.
 pub fn seal(sealed: &Sealed, key: &ExportKey) -> Result<String, SealError> {
     let form = |error: serde_json::Error| SealError::Form(error.to_string());
     let export = serde_json::to_string(sealed).map_err(form)?;
@@ -141,11 +141,11 @@ pub fn seal(sealed: &Sealed, key: &ExportKey) -> Result<String, SealError> {
     serde_json::to_string(&written).map(|text| text + "\n").map_err(form)
 }
 
-/// What an export holds, and the name of the key that signed it.
+/// Verifies an export, and returns it with the name of the key that signed it.
 ///
 /// # Errors
 ///
-/// When it is none, no trusted key signed it, or it was changed since. What it says is read only after that.
+/// When it is no export, no trusted key signed it, or it was changed since. The content is parsed only after that.
 pub fn open(text: &[u8], trusted: &[Trusted]) -> Result<(Sealed, String), SealError> {
     let form = |error: serde_json::Error| SealError::Form(error.to_string());
     let read: Read = serde_json::from_slice(text).map_err(form)?;

@@ -1,4 +1,4 @@
-//! What flags answer at one moment.
+//! Answers of flags at one moment.
 
 use super::{Asked, State};
 use crate::definition::{CompanyId, Condition, Definitions, Flag, Test};
@@ -8,12 +8,12 @@ use crate::snapshot::Snapshot;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// An answer.
+/// An answer at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Said {
-    /// On or off.
+    /// True if the flag was on.
     pub on: bool,
-    /// Why.
+    /// The deciding step.
     #[serde(serialize_with = "word")]
     pub reason: Reason,
     /// The percentage that decided, in thousandths of a percent.
@@ -35,7 +35,7 @@ fn word<S: serde::Serializer>(reason: &Reason, serializer: S) -> Result<S::Ok, S
 }
 
 impl Said {
-    /// Whether the application saw no difference.
+    /// True if the application saw no difference.
     pub(super) fn same_answer(&self, other: &Said) -> bool {
         (self.on, &self.variant) == (other.on, &other.variant)
     }
@@ -46,7 +46,7 @@ impl Said {
     }
 }
 
-/// What those flags answer; those of which that is not known are left out.
+/// The answers of those flags; unknown ones are left out.
 pub(super) fn answers(
     environment: &str,
     state: &State,
@@ -91,7 +91,7 @@ pub(super) fn answers(
     answers
 }
 
-/// Those flags and all that they require, as far as everything that they depend on is known.
+/// The flags and all that they require, unless a part that they depend on is unknown.
 fn part(state: &State, flags: &BTreeSet<String>) -> Definitions {
     let mut part = Definitions { segments: state.definitions.segments.clone(), ..Definitions::default() };
     let mut told: BTreeMap<&str, bool> = BTreeMap::new();
@@ -123,14 +123,14 @@ fn part(state: &State, flags: &BTreeSet<String>) -> Definitions {
     part
 }
 
-/// Whether the flag's own words, and the segments that it uses, are known.
+/// True if the flag's own fields, and the segments that it uses, are known.
 fn told_itself(state: &State, key: &str) -> bool {
     let Some(flag) = state.definitions.flags.get(key) else { return false };
     !state.unknown.flags.contains(key)
         && segments(flag, &state.definitions).iter().all(|name| !state.unknown.segments.contains(*name))
 }
 
-/// The flags, those that use one of the segments, and those that require one of all these, in either definitions.
+/// Adds the flags that use one of the segments, and those that require one of all these, in either definitions.
 pub(super) fn affected(
     definitions: [&Definitions; 2],
     flags: BTreeSet<String>,
@@ -159,7 +159,7 @@ pub(super) fn affected(
     affected
 }
 
-/// The segments that the flag uses, through others too.
+/// The segments that the flag uses, directly or through others.
 pub(super) fn segments<'a>(flag: &'a Flag, definitions: &'a Definitions) -> BTreeSet<&'a str> {
     let mut used = BTreeSet::new();
     each_condition(flag, definitions, &mut used, &mut |_, _| {});
@@ -174,7 +174,7 @@ pub(super) fn instants(flag: &Flag, definitions: &Definitions) -> BTreeSet<i64> 
         if let ("now", Test::Before(at) | Test::After(at)) = (attribute, test)
             && let Some(at) = parse_rfc3339(at.as_bytes())
         {
-            // `after` holds from the microsecond after it on.
+            // `after` holds from the next microsecond on.
             instants.extend([at, at.saturating_add(1)]);
         }
     });

@@ -1,8 +1,8 @@
-//! Why a company's answers changed: every flag that answered otherwise, when, and by what.
+//! Explains changes of a company's answers: every flag that answered otherwise, with time and cause.
 //!
-//! From what is served now, [`why`] goes back through the audit trail: each change is undone by the differences that its record
-//! tells, or where they are not all told, by the snapshot from before it if that is kept. On both sides of each change, and of each step of
-//! a schedule, the evaluator is asked. What cannot be told is said, with the moment from which on it can. Pure: snapshots come from the caller.
+//! [`why`] goes back from the definitions served now through the audit trail: each change is undone by the differences in its record, or
+//! if they are incomplete, by the snapshot before it if that is kept. The evaluator answers on both sides of each change, and of each
+//! step of a schedule. Gaps are reported, with the moment after which answers are known. Pure: snapshots come from the caller.
 
 mod answers;
 mod undo;
@@ -16,136 +16,149 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use answers::Said;
 
-/// What is served now, and how it came to that.
+/// The definitions served now, and their history.
 #[derive(Debug, Clone)]
 pub struct Past {
-    /// The store's.
+    /// The store's environment.
     pub environment: String,
-    /// What is served now.
+    /// The definitions served now.
     pub definitions: Definitions,
-    /// Its number; 0 if nothing was published.
+    /// The current generation; 0 if nothing was published.
     pub generation: u64,
-    /// Flags killed, and since when, in microseconds since 1970.
+    /// Killed flags, with the time of the kill in microseconds since 1970.
     pub killed: Vec<(String, i64)>,
-    /// Since when everything is stopped.
+    /// Time of the stop of everything, in microseconds since 1970.
     pub stopped: Option<i64>,
-    /// The changes made, the oldest first; at least all of the time asked about and after it.
+    /// The changes made, the oldest first; at least all of the requested time and after it.
     pub changes: Vec<Settled>,
-    /// The trail begins before the time asked about, or with the store.
+    /// True if the trail begins before the requested time, or with the store.
     pub whole: bool,
-    /// By the clock that reads the trail, in microseconds since 1970.
+    /// The reader's clock, in microseconds since 1970.
     pub now: i64,
-    /// Records that the trail lacks: the first, the one after the last, and when that one was written.
+    /// Gaps in the trail: the first missing record, the one after the last, and the time of that one.
     pub missing: Vec<(u64, u64, String)>,
 }
 
-/// Who asks, and about which time.
+/// The company, its attributes and the requested time.
 #[derive(Clone, Copy)]
 pub struct Asked<'a> {
-    /// The company.
+    /// The company's id.
     pub company: &'a CompanyId,
     /// Further attributes.
     pub context: &'a dyn Context,
-    /// From this moment on, in microseconds since 1970.
+    /// Start, in microseconds since 1970.
     pub from: i64,
-    /// Up to this one.
+    /// End, in microseconds since 1970.
     pub to: i64,
 }
 
-/// One flag that answered otherwise from a moment on.
+/// A change of one flag's answer.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Turn {
-    /// Its key.
+    /// The flag's key.
     pub flag: String,
-    /// RFC 3339.
+    /// Time as RFC 3339.
     pub at: String,
-    /// The answer until then.
+    /// The answer before.
     pub before: Said,
-    /// The answer from then on.
+    /// The answer after.
     pub after: Said,
-    /// By what.
+    /// The event that changed the answer.
     pub cause: Cause,
 }
 
-/// What made an answer another.
+/// Cause of a changed answer.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Cause {
-    /// Somebody changed it.
+    /// A change in the store.
     Change {
-        /// The audit record; none for a kill or a stop that only the head knows.
+        /// Number of the audit record; none for a kill or a stop that only the head knows.
         seq: Option<u64>,
-        /// What was done.
+        /// The kind of change.
         action: Action,
-        /// The flag killed, revived, or changed by a word.
+        /// The flag killed, revived, or changed by a command.
         #[serde(skip_serializing_if = "Option::is_none")]
         flag: Option<String>,
-        /// Who.
+        /// The author, if known.
         actor: Option<Actor>,
-        /// Why.
+        /// The stated reason.
         reason: Option<String>,
-        /// The generation current after it.
+        /// The generation after the change.
         generation: u64,
     },
-    /// A step of a schedule came, or the time that a rule asks for.
+    /// A step of a schedule came, or a time that a rule compares with.
     Time,
-    /// Generations that the trail does not tell of.
+    /// Generations missing in the trail.
     Untold {
-        /// From this one.
+        /// The generation before the gap.
         from: u64,
-        /// To this one.
+        /// The generation after the gap.
         to: u64,
     },
 }
 
-/// What cannot be told, and until when.
+/// Answers that cannot be reconstructed, and the end of that time.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Untold {
-    /// The flags; none: all of them.
+    /// The flags; `None` for all.
     pub flags: Option<Vec<String>>,
-    /// Their answers can be told from this moment on. RFC 3339.
+    /// Their answers are known from this moment on. RFC 3339.
     pub before: String,
-    /// Why not.
+    /// The reason for the gap.
     pub why: String,
 }
 
-/// What changed for a company.
+/// Changes of a company's answers.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Why {
-    /// The company.
+    /// The company's id.
     pub company: CompanyId,
-    /// The time looked at. RFC 3339.
+    /// Start of the requested time. RFC 3339.
     pub from: String,
-    /// Its end.
+    /// End of the requested time. RFC 3339.
     pub to: String,
-    /// Those answers that changed, the newest first.
+    /// Changed answers, the newest first.
     pub turns: Vec<Turn>,
-    /// What cannot be told; empty: the list is whole.
+    /// Answers that cannot be reconstructed; empty if the list is complete.
     pub untold: Vec<Untold>,
-    /// Flags that something happened to, their answer as before, and the attributes that they read and the question lacks:
-    /// with them the answer may have changed.
+    /// Flags whose events left the answer as it was, with the attributes that they read and the question lacks: with those the answer
+    /// may have changed.
     pub lacking: BTreeMap<String, Vec<String>>,
+    /// Renamed flags, the newest first.
+    pub renamed: Vec<Renamed>,
     /// Records whose dates do not fit the order of the trail, which is what counts.
     pub wrong_clocks: Vec<WrongClock>,
-    /// Changes in that time, whomever they reached.
+    /// Number of changes in that time, whether or not they affect the company.
     pub changes: u64,
 }
 
-/// A record that was written by a clock that was wrong.
+/// A flag that gets another key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Renamed {
+    /// The present key.
+    pub flag: String,
+    /// The former key.
+    pub was: String,
+    /// Time as RFC 3339.
+    pub at: String,
+}
+
+/// A record written by a wrong clock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct WrongClock {
-    /// Its number.
+    /// Number of the record.
     pub seq: u64,
-    /// The date that it has. RFC 3339.
+    /// The record's own date. RFC 3339.
     pub dated: String,
-    /// When it was written at the latest: the date of the next record that fits, or now.
+    /// Latest possible time of the record: the date of the next record that fits, or now.
     pub taken_for: String,
 }
 
-/// Times by their order in the trail, which no clock can disturb, and whether each fits there. One that does not gets the next that does, or
-/// `now`. As few as possible are taken not to fit.
+/// Times in the order of the trail, which no clock can disturb, and true for each that fits. A time that does not fit becomes the next
+/// one that does, or `now`. As few as possible are taken not to fit.
 pub fn in_order(times: &[i64], now: i64) -> Vec<(i64, bool)> {
-    // The longest run, from the newest back, that never rises. Of each length: the place of the run's last member.
+    // The longest run, from the newest back, that never rises. For each length: the place of the run's last member.
     let mut ends: Vec<usize> = Vec::new();
     let mut newer = vec![None; times.len()];
     for (place, at) in times.iter().enumerate().rev().filter(|(_, at)| **at <= now) {
@@ -180,7 +193,7 @@ pub fn in_order(times: &[i64], now: i64) -> Vec<(i64, bool)> {
     ordered
 }
 
-/// Dates the changes so.
+/// Dates the changes by [`in_order`].
 fn order(changes: &mut [Settled], now: i64) -> Vec<WrongClock> {
     let times: Vec<i64> = changes.iter().map(|change| change.at).collect();
     let mut wrong = Vec::new();
@@ -194,7 +207,7 @@ fn order(changes: &mut [Settled], now: i64) -> Vec<WrongClock> {
     wrong
 }
 
-/// Goes back from what is served now to `asked.from`. `load` gives the definitions of a generation whose snapshot is kept.
+/// Goes back from the current definitions to `asked.from`. `load` returns the definitions of a generation whose snapshot is kept.
 pub fn why(mut past: Past, asked: Asked, load: &mut dyn FnMut(u64) -> Option<Definitions>) -> Why {
     let mut wrong_clocks = order(&mut past.changes, past.now);
     wrong_clocks.retain(|wrong| parse_rfc3339(wrong.taken_for.as_bytes()).is_none_or(|at| at > asked.from));
@@ -212,6 +225,7 @@ pub fn why(mut past: Past, asked: Asked, load: &mut dyn FnMut(u64) -> Option<Def
         turns: Vec::new(),
         untold: Vec::new(),
         lacking: BTreeMap::new(),
+        renamed: Vec::new(),
         changes: 0,
     };
     for (first, next, at) in &past.missing {
@@ -227,6 +241,7 @@ pub fn why(mut past: Past, asked: Asked, load: &mut dyn FnMut(u64) -> Option<Def
         to: format_rfc3339(asked.to),
         turns: walk.turns.into_iter().map(|(_, turn)| turn).collect(),
         untold: walk.untold,
+        renamed: walk.renamed,
         wrong_clocks,
         lacking: walk.lacking.into_iter().map(|(flag, names)| (flag, names.into_iter().collect())).collect(),
         changes: walk.changes,
@@ -249,7 +264,7 @@ impl Event<'_> {
     }
 }
 
-/// The changes, and what the head knows besides: a kill works where the trail cannot be written.
+/// The changes, and the kills and stops that only the head knows: a kill works even if the trail cannot be written.
 fn events<'a>(
     changes: &'a [Settled],
     killed: &'a [(String, i64)],
@@ -263,7 +278,7 @@ fn events<'a>(
             events.insert(place, event);
         }
     };
-    // By the date that both were given, right or wrong.
+    // Compares the dates that both were given, right or wrong.
     let near = |change: &Settled, since: i64| {
         parse_rfc3339(change.record.at.as_bytes()).is_some_and(|at| at.abs_diff(since) < 1_000_000)
     };
@@ -282,7 +297,7 @@ fn events<'a>(
     events
 }
 
-/// What is not known of the definitions.
+/// Unknown parts of the definitions.
 #[derive(Debug, Clone, Default, PartialEq)]
 struct Unknown {
     all: bool,
@@ -290,7 +305,7 @@ struct Unknown {
     segments: BTreeSet<String>,
 }
 
-/// What answers depend on, between two changes.
+/// Everything that answers depend on, between two changes.
 struct State {
     definitions: Definitions,
     generation: u64,
@@ -303,11 +318,12 @@ struct Walk<'a> {
     asked: Asked<'a>,
     environment: String,
     state: State,
-    /// The state holds up to this moment.
+    /// End of the time for which the state holds.
     until: i64,
     turns: Vec<(i64, Turn)>,
     untold: Vec<Untold>,
     lacking: BTreeMap<String, BTreeSet<String>>,
+    renamed: Vec<Renamed>,
     changes: u64,
 }
 
@@ -344,7 +360,7 @@ impl Walk<'_> {
         }
     }
 
-    /// What time alone changes between `from` and `until`: steps of schedules, and rules that ask for the time.
+    /// Notes changes by time alone between `from` and `until`: steps of schedules, and rules that compare the time.
     fn steps(&mut self, from: i64) {
         let mut due: BTreeMap<i64, BTreeSet<String>> = BTreeMap::new();
         for (key, flag) in &self.state.definitions.flags {
@@ -390,7 +406,7 @@ impl Walk<'_> {
         self.note(at, before, after, &cause(event, self.state.generation));
     }
 
-    /// The switch as it was after the action, or before it.
+    /// Sets the switch as it was after the action, or before it.
     fn switch(&mut self, action: Action, flag: Option<&str>, after: bool) {
         let on = matches!(action, Action::Kill | Action::StopAll) == after;
         match flag.filter(|_| matches!(action, Action::Kill | Action::Revive)) {
@@ -419,7 +435,7 @@ impl Walk<'_> {
         self.state.generation = record.from;
     }
 
-    /// What the trail tells of the generation before, where it does not tell all.
+    /// The generation before as far as the trail shows it.
     fn half_known(
         &mut self,
         at: i64,
@@ -453,7 +469,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Between two generations there are some that the trail does not tell of.
+    /// Crosses generations that are missing in the trail.
     fn gap(&mut self, at: i64, generation: u64, load: &mut dyn FnMut(u64) -> Option<Definitions>) {
         let cause = Cause::Untold { from: generation, to: self.state.generation };
         let (definitions, unknown) = match load(generation) {
@@ -471,14 +487,24 @@ impl Walk<'_> {
         self.state.generation = generation;
     }
 
-    /// Goes on with other definitions, and notes whose answer that changes.
+    /// Goes on with other definitions, and notes the answers that this changes.
     fn replaced(&mut self, at: i64, definitions: Definitions, unknown: Unknown, cause: &Cause) {
         let (flags, segments) = differing(&definitions, &self.state.definitions);
         let flags = answers::affected([&definitions, &self.state.definitions], flags, &segments);
         let after = self.ask(at, &flags);
+        let renamed = renamed(&definitions, &self.state.definitions);
         self.state.definitions = definitions;
         self.state.unknown = unknown;
-        let before = self.ask(at, &flags);
+        let mut before = self.ask(at, &flags);
+        for (flag, was) in renamed {
+            // Compared with itself under its former key, which answers alike from now on.
+            before.remove(&flag);
+            let said = before.remove(&was);
+            before.extend(said.map(|said| (flag.clone(), said)));
+            if self.asked.from < at && at <= self.asked.to {
+                self.renamed.push(Renamed { flag, was, at: format_rfc3339(at) });
+            }
+        }
         self.note(at, before, after, cause);
     }
 
@@ -536,7 +562,7 @@ fn untold_switch(action: Action, flag: Option<&str>, generation: u64) -> Cause {
     Cause::Change { seq: None, action, flag, actor: None, reason: None, generation }
 }
 
-/// The definitions with no companies listed but the one that asks.
+/// Removes all listed companies but the one asked about.
 fn reduced(mut definitions: Definitions, company: &CompanyId) -> Definitions {
     for flag in definitions.flags.values_mut() {
         for list in [&mut flag.companies.allow, &mut flag.companies.deny] {
@@ -546,7 +572,16 @@ fn reduced(mut definitions: Definitions, company: &CompanyId) -> Definitions {
     definitions
 }
 
-/// Flags and segments that are not the same in both.
+/// Renamed flags: the key after and the key before.
+fn renamed(before: &Definitions, after: &Definitions) -> Vec<(String, String)> {
+    let is_renamed = |(was, key): &(&str, &str)| {
+        before.flags.contains_key(*was) && !before.flags.contains_key(*key) && !after.flags.contains_key(*was)
+    };
+    let pairs = after.former_keys().filter(is_renamed);
+    pairs.map(|(was, key)| (key.to_owned(), was.to_owned())).collect()
+}
+
+/// Flags and segments that differ.
 fn differing(a: &Definitions, b: &Definitions) -> (BTreeSet<String>, BTreeSet<String>) {
     (unlike(&a.flags, &b.flags), unlike(&a.segments, &b.segments))
 }

@@ -1,12 +1,12 @@
-//! A publish taken back by the differences that its audit record tells.
+//! Undoes a publish by the differences in its audit record.
 
 use super::Unknown;
 use crate::definition::{CompanyId, Definitions, Flag};
 use crate::store::{Difference, ListDifference, Record};
 use serde_json::Value;
 
-/// The definitions before the record, as far as its differences tell, of lists of companies only what they say of `company`;
-/// and what is not known of them. None: it does not name all that changed.
+/// The definitions before the record, as far as its differences show, and the parts that stay unknown. Lists of companies are followed
+/// for `company` only. `None` if the record does not name all changes.
 pub(super) fn undo(
     after: &Definitions,
     unknown: &Unknown,
@@ -34,10 +34,28 @@ pub(super) fn undo(
             None => _ = unknown.flags.insert(key.clone()),
         }
     }
+    for (key, was) in record.differences.iter().filter_map(renamed) {
+        let is_told = record.differences.iter().any(|change| change.flag.as_deref() == Some(was));
+        if is_told || before.flags.contains_key(was) {
+            continue;
+        }
+        let flag = before.flags.remove(key);
+        before.flags.extend(flag.map(|flag| (was.to_owned(), flag)));
+        if unknown.flags.remove(key) {
+            unknown.flags.insert(was.to_owned());
+        }
+    }
     Some((before, unknown))
 }
 
-/// The flag as it was; the inner none: it was not there. None: that cannot be told.
+/// The present key of a renamed flag, and its former one: a rename is recorded as a change of `was`.
+fn renamed(change: &Difference) -> Option<(&str, &str)> {
+    let key = change.flag.as_deref()?;
+    let is_was = change.pointer.splitn(4, '/').nth(3) == Some("was");
+    change.after.as_ref().filter(|_| is_was)?.as_str().map(|was| (key, was))
+}
+
+/// The flag before the changes: `Some(None)` if it did not exist, `None` if it cannot be known.
 fn flag(
     after: Option<&Flag>,
     unknown: bool,
@@ -77,13 +95,13 @@ fn flag(
     Some(Some(Flag { companies, ..serde_json::from_value(value).ok()? }))
 }
 
-/// Whether the company was in the list, of which only the first changes are told.
+/// True if the company was in the list; `None` if unknown, since only the first changes are recorded.
 fn was_listed(list: &ListDifference, is: bool, company: &CompanyId) -> Option<bool> {
     let (count, told) = match is {
         true => (list.added, &list.first_added),
         false => (list.removed, &list.first_removed),
     };
-    // They are sorted: a company before the last one told would have been told.
+    // The names are sorted: a company before the last one recorded would have been recorded.
     let whole = told.len() as u64 == count || told.last().is_some_and(|last| company <= last);
     whole.then(|| told.contains(company) != is)
 }
@@ -116,7 +134,7 @@ fn segments(before: &mut Definitions, unknown: &mut Unknown, changes: &[Differen
     }
 }
 
-/// Sets or takes away what stands at a pointer without its first `/`. None: it is not what the trail says it became.
+/// Restores the value at a pointer without its first `/`. `None` if the present value is not the one in the trail.
 fn set(root: &mut Value, pointer: &str, before: Option<&Value>, after: Option<&Value>) -> Option<()> {
     let (parent, name) = match pointer.rsplit_once('/') {
         Some((parent, name)) => (root.pointer_mut(&format!("/{parent}"))?, name),

@@ -32,6 +32,11 @@ final class Definitions
             $flags[$key] = $self->flag($keys);
             $keys[] = (string) $key;
         }
+        foreach ($flags as $key => $flag) {
+            if (isset($flag['was'])) {
+                $keys[] = $flag['was'];
+            }
+        }
         $flags = (object) $flags;
 
         return [['flags' => $flags, 'segments' => (object) $self->segments], [...array_map(fn ($operator) => "op.$operator", Pools::OPERATORS), ...$keys]];
@@ -62,6 +67,9 @@ final class Definitions
         }
         if (Pools::chance(30)) {
             $flag['emergency'] = 'keep';
+        }
+        if (Pools::chance(15)) {
+            $flag['was'] = 'was.' . \count($before);
         }
         if (Pools::chance(20)) {
             $flag['guard'] = Pools::pick([false, true, ['error_rate' => 0.05, 'p95_ms' => 2000, 'relative' => ['errors' => 2, 'p95' => 1.5], 'min_requests' => 200, 'min_companies' => 3, 'window' => '5m', 'cooldown' => '1h', 'watch' => '8d', 'action' => 'hold']]);

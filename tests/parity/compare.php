@@ -72,7 +72,7 @@ function prepareFile(string $directory, int $number, int $seed): string
     $store = "$directory/store-file-$number";
     command('--store', $store, 'init', '--environment', 'production');
     write("$directory/flags.json", $published);
-    command('--store', $store, 'publish', "$directory/flags.json", '--reset', 'all', '--yes');
+    command('--store', $store, 'publish', "$directory/flags.json", '--reset', '*', '--yes');
     write("$directory/flags.json", ['flags' => (object) $base, 'environments' => $environments] + $document);
     write("$directory/flags.local.json", ['flags' => (object) $overlay]);
     $file = ["$directory/flags.json", 'production', "$directory/flags.local.json"];
@@ -91,7 +91,7 @@ function prepare(string $directory, int $number, int $seed): string
     command('--store', $store, 'init', '--environment', 'production');
     if ($number !== 1) {
         write("$directory/flags.json", $document);
-        command('--store', $store, 'publish', "$directory/flags.json", '--reset', 'all', '--yes');
+        command('--store', $store, 'publish', "$directory/flags.json", '--reset', '*', '--yes');
         for ($kills = [0, 0, 3, 8][$number % 4]; $kills > 0; --$kills) {
             command('--store', $store, 'kill', '--reason', 'parity', Pools::pick($flags));
         }

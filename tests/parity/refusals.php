@@ -38,7 +38,7 @@ function spoil(mixed &$value, int $depth = 0): void
     }
     $names = ['attribute', 'eq', 'in', 'all', 'segment', 'percentage', 'weight', 'value', 'enabled', 'rollout', 'companies', 'requires', 'rules', 'schedule', 'variants',
         'emergency', 'expires', '$comment', 'by', 'salt', 'at', 'when', 'name', 'roll-out', '', 'flag key', 'owner', 'deny', 'allow', 'not', 'before', 'lt',
-        'plan', 'managed', 'stages', 'soak', 'companies', 'state', 'guard', 'error_rate', 'p95_ms', 'relative', 'window', 'action'];
+        'plan', 'managed', 'was', 'stages', 'soak', 'companies', 'state', 'guard', 'error_rate', 'p95_ms', 'relative', 'window', 'action'];
     $values = [null, true, false, 0, 1, -1, 100, 101, 50, 12.5, 0.0005, 33.333, 1e300, '', 'x', '42', 'company', 'now', 'crc32', 'keep', 'flag_0', 'flag_9', 's0', '2026-12-01T08:00:00Z',
         '2026-02-29', '2028-02-29', '1.2.3', 'v1.2.3', str_repeat('n', 1025), [], [1, 2], ['flag_1'], [[]], new stdClass(), (object) ['percentage' => 50], (object) ['enabled' => true],
         (object) ['attribute' => 'plan', 'eq' => 'pro'], (object) ['segment' => 's1'], (object) ['weight' => 100],
@@ -64,7 +64,9 @@ function misuse(stdClass $tree): void
 {
     [$one, $two, $many] = [$tree->flags->flag_0, $tree->flags->flag_2, fn (int $count, mixed $item): array => array_fill(0, $count, $item)];
     $test = (object) ['attribute' => 'plan', 'eq' => 'pro'];
-    match (mt_rand(0, 18)) {
+    match (mt_rand(0, 20)) {
+        19 => $one->was = Pools::pick(['flag_0', 'flag_1', 'flag_99', '', 'a b', 5]),
+        20 => [$one->was, $two->was] = Pools::pick([['x', 'x'], ['x', 'y'], ['flag_1', 'y']]),
         0 => $one->variants = (object) ['a' => (object) ['weight' => 33.333], 'b' => (object) ['weight' => Pools::pick([66.667, 66.666])]],
         1 => $one->companies = (object) ['allow' => [1, '7', 'x'], 'deny' => [2, Pools::pick([7, '07', 'x', 'X'])]],
         2 => $one->schedule = [(object) ['at' => '2026-12-01T08:00:00Z', 'percentage' => 1], (object) ['at' => Pools::pick(['2026-12-01T09:00:00+01:00', '2026-12-01T09:00:00Z']), 'percentage' => 2]],

@@ -72,7 +72,7 @@ ob_end_clean();
 flagstone_override(['left behind' => 'at the end']);
 echo flagstone_status()['generation'], "\n";
 PHP);
-$publish = fn ($file) => implode(' ', array_map('escapeshellarg', [getenv('FLAGSTONE_BIN'), 'publish', $file, '--reset', 'all', '--yes', '--store', $store]));
+$publish = fn ($file) => implode(' ', array_map('escapeshellarg', [getenv('FLAGSTONE_BIN'), 'publish', $file, '--reset', '*', '--yes', '--store', $store]));
 foreach (['private', 'shared'] as $map) {
     $command = ['valgrind', '-q', '--error-exitcode=99', '--leak-check=full', '--errors-for-leak-kinds=definite,indirect', '--num-callers=30',
         PHP_BINARY, '-n', '-d', 'extension=' . getenv('FLAGSTONE_EXTENSION'), '-d', "flagstone.map=$map", '-d', 'error_log=/dev/null', '-d', 'display_errors=0',

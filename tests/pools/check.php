@@ -177,7 +177,8 @@ same('two at once, one of them twice', [true, 'staging', true, $staging],
     ask($socket, "$dir/asks.php", ['PHP_ADMIN_VALUE' => "flagstone.store=$production\nflagstone.store=$staging\nflagstone.allow_override=1"]));
 same('and none is left', [false, 'production', false, ''], $own());
 same('a value that is refused', [false, 'production', false, ''], $own(['PHP_ADMIN_VALUE' => 'flagstone.map=nonsense']));
-same('it is logged once', 1, $logged('shared', $warning));
+same('a value that is refused again', [false, 'production', false, ''], $own(['PHP_ADMIN_VALUE' => 'flagstone.map=nonsense']));
+same('it is logged once', [1, 1], [$logged('shared', $warning), $logged('shared', 'flagstone.map is "nonsense", expected auto, private or shared; it is ignored')]);
 
 exec(escapeshellarg((string) getenv('FLAGSTONE_BIN')) . ' doctor --json --store ' . escapeshellarg($production) . ' --fpm ' . escapeshellarg($socket) . ' 2>&1', $output);
 $found = array_column(json_decode(implode("\n", $output), true)['checks'], null, 'check')['fpm-workers'];
@@ -195,6 +196,29 @@ for ($round = 0; $round < 3; ++$round) {
     same('beside it', [false, 'production', false, ''], ask($socket, "$dir/asks.php", ['APPLICATION_STORE' => $production]));
 }
 same('nothing was sent by a web server', 0, $logged('sections', $warning));
+
+/*
+ * Values that are not understood, in php.ini, of a pool, and of a directory.
+ */
+file_put_contents("$dir/php.ini", "flagstone.refresh = abc\n[PATH=$dir/site]\nflagstone.telemetry = tmp\n");
+file_put_contents("$dir/warning.php", '<?php feature_enabled("x"); echo json_encode(flagstone_status()["warning"]);');
+copy("$dir/warning.php", "$dir/site/warning.php");
+$refusal = static fn (string $setting, string $value, string $expected): string => "flagstone.$setting is \"$value\", expected $expected; it is ignored";
+[$refresh, $map, $telemetry] = [$refusal('refresh', 'abc', 'seconds from 0 to 86400'), $refusal('map', 'sideways', 'auto, private or shared'), $refusal('telemetry', 'tmp', "On, Off, or a directory's absolute path")];
+$sockets = fpm([
+    'misspelt' => ["php_admin_value[flagstone.store] = $production", 'php_admin_value[flagstone.map] = sideways'],
+    'mended' => ["php_admin_value[flagstone.store] = $production", 'php_admin_value[flagstone.refresh] = 2'],
+], '-c', "$dir/php.ini");
+for ($round = 0; $round < 3; ++$round) {
+    same('of php.ini and the pool', "$refresh; $map", ask($sockets['misspelt'], "$dir/warning.php"));
+    same('of the directory, too', "$refresh; $map; $telemetry", ask($sockets['misspelt'], "$dir/site/warning.php"));
+    same('a pool mends php.ini', 'null', ask($sockets['mended'], "$dir/warning.php"));
+}
+same('each is logged once', [1, 1, 1], array_map(static fn (string $line): int => $logged('misspelt', $line), [$refresh, $map, $telemetry]));
+$output = [];
+exec(escapeshellarg((string) getenv('FLAGSTONE_BIN')) . ' doctor --json --store ' . escapeshellarg($production) . ' --fpm ' . escapeshellarg($sockets['misspelt']) . ' 2>&1', $output);
+$found = array_column(json_decode(implode("\n", $output), true)['checks'], null, 'check')['fpm-answers'];
+same('doctor says it', ['warned', true], [$found['state'], str_contains($found['found'], "$refresh; $map")]);
 
 echo $failures === 0 ? "pools: $checks checks passed\n" : "pools: $failures of $checks checks failed\n";
 exit($failures === 0 ? 0 : 1);

@@ -62,7 +62,7 @@ impl Child {
         assert!(super::user() == 0, "two users need root: run the tests as root (sudo make test)");
         let copy = passable.join("child");
         if !copy.exists() {
-            std::fs::copy(&self.binary, &copy).expect("room for a copy");
+            copy_program(&self.binary, &copy);
         }
         self.binary = copy;
         let groups = match groups {
@@ -198,4 +198,11 @@ fn act(what: &str, path: &Path) -> Result<String, StoreError> {
         }
         what => panic!("no child does {what:?}"),
     }
+}
+
+/// Copies a program that is to be run, by another process: one that a test beside this forks meanwhile would have the
+/// copy open for writing, and such a file cannot be run.
+pub fn copy_program(from: &Path, to: &Path) {
+    let copied = Command::new("cp").arg(from).arg(to).status().expect("cp");
+    assert!(copied.success(), "no room for a copy of {}", from.display());
 }

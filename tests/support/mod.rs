@@ -6,6 +6,7 @@
 
 pub mod children;
 pub mod damage;
+pub mod random;
 pub mod stores;
 
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};

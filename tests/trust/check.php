@@ -63,6 +63,7 @@ foreach ($cases as $number => $row) {
         '$STRANGER' => (string) USERS['stranger'], '$TEAM' => (string) TEAM, '$D' => $d]), $row['says']);
     $user = USERS[$as];
     $asUser = $user === 0 ? '' : "setpriv --reuid $user --regid $user --clear-groups ";
+    $asUser .= isset($row['within']) ? "$row[within] " : '';
     $store = escapeshellarg("$d/$open");
     $found = [];
     foreach ($sides as $side => $options) {
@@ -90,6 +91,54 @@ foreach ($cases as $number => $row) {
     }
     // Whatever the mode or owner is now.
     $must("chmod -R u+rwX $d; rm -rf $d");
+}
+/** @return array<string, string> the command that asks each side for a store */
+$asking = static fn (string $store): array => [
+    ...array_map(static fn (string $options): string => escapeshellarg(PHP_BINARY)
+        . " -n -d error_log=/dev/null -d display_errors=1 $options $base/check.php --ask $store", $sides),
+    'command' => "$base/flagstone status --store $store --json",
+];
+$judge = static function (string $name, string $side, bool $on, array $says, array $ran) use (&$failures, &$asked): void {
+    ++$asked;
+    $json = json_decode($ran[1], true);
+    $found = $json['on'] ?? ($ran[0] === 0 && ($json['error'] ?? null) === null);
+    $missing = array_filter($says, static fn (string $part): bool => !str_contains($ran[1], $part));
+    if ($found !== $on || $missing !== []) {
+        ++$failures;
+        echo "$name: the $side: expected ", $on ? 'on' : 'off', ' ', implode(', ', $missing), "\n  found $ran[1]\n";
+    }
+};
+if (!isset($argv[1])) {
+    $d = "$base/mounts";
+    $must("mkdir -m 0755 $d $d/app $d/automount && cp -a $base/good $d/app/store");
+    $automount = 'unshare --mount --propagation private python3 ' . escapeshellarg(__DIR__ . '/automount.py') . " $d/automount $d/app";
+    foreach ($asking("$d/automount/store") as $side => $command) {
+        $ran = $run("cd / && $automount $command");
+        if ($ran[0] === 77) {
+            echo "trust: this kernel has no autofs\n";
+            continue;
+        }
+        $judge('a store below an automount', $side, true, [], $ran);
+    }
+
+    $script = "cp -a $d/app/store $d/copy && mount -t tmpfs -o mode=0755 none $d/app && cp -a $d/copy $d/app/store && echo ready && exec sleep 60";
+    $container = proc_open(['unshare', '--mount', '--propagation', 'private', 'sh', '-c', $script], [1 => ['pipe', 'w']], $pipes);
+    if ($container === false || fgets($pipes[1]) !== "ready\n") {
+        echo "trust: there is no mount namespace\n";
+        exit(1);
+    }
+    $pid = proc_get_status($container)['pid'];
+    foreach ($asking('store') as $side => $command) {
+        $says = ['the working directory is not what ', 'by an absolute path. Where the store is a container\'s, run the command there (docker exec'];
+        $judge('a working directory of another mount namespace', $side, false, $says, $run("cd /proc/$pid/root$d/app && $command"));
+        $judge('a working directory', $side, true, [], $run("cd $d/app && $command"));
+    }
+    foreach ($asking("/proc/$pid/root$d/app/store") as $side => $command) {
+        $says = ["/proc/$pid/root is a link of /proc", "Where the store is a container's, run the command there (docker exec"];
+        $judge('the root of a process', $side, false, $says, $run("cd / && $command"));
+    }
+    proc_terminate($container);
+    proc_close($container);
 }
 if ($asked === 0) {
     echo "trust: no row has that name\n";

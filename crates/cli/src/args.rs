@@ -3,6 +3,7 @@
 mod ask;
 pub mod candidates;
 mod change;
+mod meant;
 mod plan;
 mod travel;
 mod values;
@@ -16,6 +17,9 @@ pub use values::Named;
 use crate::output::Failure;
 use crate::relay;
 use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
+use flagstone::definition::nearest;
+use std::ffi::OsString;
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 /// Feature flags answered from a memory-mapped snapshot: ask a store, or change it.
@@ -103,6 +107,8 @@ pub enum Word {
     Deny(Companies),
     /// Take companies out of both lists
     Forget(Companies),
+    /// Delete a flag that the published file no longer has
+    Delete(Delete),
     /// Add a flag to a file of definitions, off
     Add(Add),
     /// Publish again what an earlier generation held
@@ -184,6 +190,7 @@ const GROUPS: [(&str, &[&str]); 3] = [
             "allow",
             "deny",
             "forget",
+            "delete",
             "add",
             "rollback",
             "plan",
@@ -236,20 +243,52 @@ pub struct Man {
 pub fn parse() -> Result<Arguments, Failure> {
     let typed = relay::decoded(std::env::args_os());
     let json = typed.iter().take_while(|argument| *argument != "--").any(|argument| argument == "--json");
-    let matches = command().arg(relayed()).try_get_matches_from(typed);
-    let parsed = matches.and_then(|mut matches| {
-        let relayed = matches.remove_one("relayed");
-        Arguments::from_arg_matches(&matches).map(|arguments| Arguments { relayed, ..arguments })
-    });
-    let arguments = parsed.or_else(|error| match json && error.use_stderr() {
-        true => Err(Failure::Unknown(sentence(&error))),
-        false => error.exit(),
+    let emergency = typed.iter().any(|argument| argument == "kill" || argument == "stop-all");
+    let arguments = read(typed).or_else(|error| match (error.use_stderr(), json) {
+        (false, _) => error.exit(),
+        (true, true) => {
+            let failure = Failure::Unknown(sentence(&error));
+            let emergency = emergency || meant_emergency(&error);
+            Err(if emergency { failure.ending(NOT_UNDERSTOOD) } else { failure })
+        }
+        (true, false) => {
+            let _ = error.print();
+            if emergency || meant_emergency(&error) {
+                let _ = writeln!(io::stderr(), "\n{NOT_UNDERSTOOD}");
+            }
+            std::process::exit(error.exit_code())
+        }
     })?;
     match arguments.word.text_only().filter(|_| json) {
         Some(why) => Err(Failure::Unknown(format!("{why}; leave --json out"))),
         None => Ok(arguments),
     }
 }
+
+/// The last line where an emergency command was typed wrongly.
+const NOT_UNDERSTOOD: &str = "NOTHING WAS STOPPED: the command was not understood";
+
+/// Whether a command that there is not was most likely meant for `kill` or `stop-all`.
+fn meant_emergency(error: &clap::Error) -> bool {
+    use clap::error::{ContextKind, ContextValue};
+    let Some(ContextValue::String(typed)) = error.get(ContextKind::InvalidSubcommand) else { return false };
+    let typed = typed.to_lowercase();
+    let command = command();
+    let near = nearest(&typed, command.get_subcommands().map(|command| command.get_name()));
+    ["kill", "stop"].iter().any(|name| typed.contains(name)) || matches!(near, Some("kill" | "stop-all"))
+}
+
+/// The arguments, or what is wrong with them.
+fn read(typed: Vec<OsString>) -> Result<Arguments, clap::Error> {
+    let mut command = command().arg(relayed());
+    let mut matches = command.try_get_matches_from_mut(typed)?;
+    let relayed: Option<String> = matches.remove_one("relayed");
+    meant::check(&mut command, &matches, relayed.is_some())?;
+    Arguments::from_arg_matches(&matches).map(|arguments| Arguments { relayed, ..arguments })
+}
+
+/// Takes a company's id as it is typed, though it looks like a list, an option or a number.
+const LITERAL: &str = "literal";
 
 /// The mark of a command that another machine sent. Nobody types it, so that no help, page or completion has it.
 fn relayed() -> Arg {

@@ -1,5 +1,6 @@
-//! A file of companies: one id a line, or a JSON array.
+//! A list of companies: ids by line, a column of a table, or a JSON array. Ambiguous text is refused.
 
+use crate::company_text::meaning;
 use crate::output::Failure;
 use crate::words;
 use flagstone::Key;
@@ -11,11 +12,11 @@ use std::fmt;
 /// Companies, each once: ints by value, then strings by bytes.
 pub struct Companies<'a> {
     ids: Vec<Id<'a>>,
-    /// How many ids had been named before.
+    /// The number of ids that repeat an earlier one.
     pub repeated: u64,
 }
 
-/// A company's id. Only a string with escapes is a copy.
+/// A company's id. Only a string with escapes or in quotes is a copy.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Id<'a> {
     Int(i64),
@@ -23,17 +24,16 @@ enum Id<'a> {
 }
 
 impl<'a> Companies<'a> {
-    /// Reads a file's bytes. `name` is for messages.
+    /// Reads a file's bytes: UTF-8, or UTF-16 with its mark. `name` is for messages.
     pub fn read(name: &str, bytes: &'a [u8]) -> Result<Companies<'a>, Failure> {
-        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        let mut ids = match bytes.trim_ascii_start().first() {
-            Some(b'[') => serde_json::from_slice(bytes).map_err(|error| {
-                Failure::Unknown(format!("{name}:{}:{}: {error}", error.line(), error.column()))
-            })?,
-            _ => {
-                heading(name, bytes)?;
-                lines(name, bytes)?
-            }
+        Companies::read_as(name, bytes, false)
+    }
+
+    /// Reads a list; `literal` takes ids as they are written, although they look like lists, options or numbers of a spreadsheet.
+    pub fn read_as(name: &str, bytes: &'a [u8], literal: bool) -> Result<Companies<'a>, Failure> {
+        let mut ids = match utf16(name, bytes)? {
+            Some(text) => ids(name, text.as_bytes(), literal)?.into_iter().map(Id::into_owned).collect(),
+            None => ids(name, bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes), literal)?,
         };
         let all = ids.len();
         ids.sort_unstable();
@@ -41,7 +41,7 @@ impl<'a> Companies<'a> {
         Ok(Companies { repeated: (all - ids.len()) as u64, ids })
     }
 
-    /// As definitions have them; none where one is not UTF-8.
+    /// The ids as definitions have them; none if one is not UTF-8.
     pub fn ids(&self) -> Option<Vec<CompanyId>> {
         let id = |id: &Id| match id {
             Id::Int(int) => Some(CompanyId::Int(*int)),
@@ -50,7 +50,16 @@ impl<'a> Companies<'a> {
         self.ids.iter().map(id).collect()
     }
 
-    /// As the evaluator takes them.
+    /// True if the list has that company.
+    pub fn has(&self, company: &CompanyId) -> bool {
+        let id = match company {
+            CompanyId::Int(int) => Id::Int(*int),
+            CompanyId::Text(text) => Id::Text(Cow::Borrowed(text.as_bytes())),
+        };
+        self.ids.binary_search_by(|known| known.cmp(&id)).is_ok()
+    }
+
+    /// The ids as the evaluator takes them.
     pub fn keys(&self) -> Vec<Key<'_>> {
         let key = |id| match id {
             &Id::Int(int) => Key::Int(int),
@@ -67,85 +76,306 @@ impl<'a> Id<'a> {
             Key::Text(_) => Some(Id::Text(text)),
         }
     }
+
+    fn into_owned<'b>(self) -> Id<'b> {
+        match self {
+            Id::Int(int) => Id::Int(int),
+            Id::Text(text) => Id::Text(Cow::Owned(text.into_owned())),
+        }
+    }
 }
 
-/// Names that a table gives to a column of ids.
-const HEADINGS: [&[u8]; 12] = [
-    b"id",
-    b"ids",
-    b"key",
-    b"uuid",
-    b"company",
-    b"companies",
-    b"company_id",
-    b"companyid",
-    b"tenant_id",
-    b"customer_id",
-    b"account_id",
-    b"team_id",
+/// The text of a file in UTF-16, as spreadsheets write it; none for other files.
+fn utf16(name: &str, bytes: &[u8]) -> Result<Option<String>, Failure> {
+    let unit: fn([u8; 2]) -> u16 = match bytes {
+        [0xff, 0xfe, ..] => u16::from_le_bytes,
+        [0xfe, 0xff, ..] => u16::from_be_bytes,
+        _ => return Ok(None),
+    };
+    let (pairs, rest) = bytes[2..].as_chunks::<2>();
+    let text = char::decode_utf16(pairs.iter().map(|pair| unit(*pair))).collect::<Result<String, _>>();
+    match text {
+        Ok(text) if rest.is_empty() => Ok(Some(text)),
+        _ => Err(Failure::Unknown(format!("{name}: found UTF-16 that is broken; save the list as UTF-8"))),
+    }
+}
+
+fn ids<'a>(name: &str, bytes: &'a [u8], literal: bool) -> Result<Vec<Id<'a>>, Failure> {
+    match bytes.trim_ascii_start().first() {
+        Some(b'[') => serde_json::from_slice(bytes).map_err(|error| {
+            Failure::Unknown(format!("{name}:{}:{}: {error}", error.line(), error.column()))
+        }),
+        Some(b'{') => Err(Failure::Unknown(format!(
+            "{name}: found a JSON object, expected one company's id a line, or a JSON array of ids"
+        ))),
+        _ => match Table::of(name, bytes, literal)? {
+            Some(table) => table.ids(name, literal),
+            None => column(name, bytes, literal),
+        },
+    }
+}
+
+/// Headings of a column of companies, without `_`, spaces and hyphens.
+const HEADINGS: [&str; 16] = [
+    "id",
+    "ids",
+    "key",
+    "uuid",
+    "company",
+    "companies",
+    "companyid",
+    "companyuuid",
+    "tenant",
+    "tenantid",
+    "customerid",
+    "accountid",
+    "teamid",
+    "organizationid",
+    "organisationid",
+    "clientid",
 ];
 
-/// Refuses a table of one column: a first line that is the name of one, or the only text above integers.
-fn heading(name: &str, bytes: &[u8]) -> Result<(), Failure> {
-    let mut lines = bytes
-        .split(|byte| *byte == b'\n')
-        .map(<[u8]>::trim_ascii)
-        .enumerate()
-        .filter(|(_, line)| !line.is_empty());
-    let Some((number, first)) = lines.next() else { return Ok(()) };
+fn is_heading(field: &[u8]) -> bool {
+    let letters = field.iter().filter(|byte| !matches!(byte, b'_' | b' ' | b'-' | b'.'));
+    let plain: Vec<u8> = letters.map(u8::to_ascii_lowercase).collect();
+    HEADINGS.iter().any(|heading| heading.as_bytes() == plain)
+}
+
+/// Removes invisible space around the text, no-break spaces included.
+fn trim(text: &[u8]) -> &[u8] {
+    let text = text.trim_ascii();
+    match (text.first(), text.last()) {
+        (Some(first), Some(last)) if !first.is_ascii() || !last.is_ascii() => {
+            let unseen = |c: char| c.is_whitespace() || matches!(c, '\u{200b}' | '\u{2060}' | '\u{feff}');
+            std::str::from_utf8(text).map_or(text, |text| text.trim_matches(unseen).as_bytes())
+        }
+        _ => text,
+    }
+}
+
+/// Lines with their numbers, ended by LF, CR LF or CR. Blank ones are left out.
+fn lines(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
+    let mut number = 0;
+    let ended = bytes.split(|byte| *byte == b'\n').flat_map(|line| {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        line.split(|byte| *byte == b'\r')
+    });
+    let numbered = ended.map(move |line| {
+        number += 1;
+        (number, trim(line))
+    });
+    numbered.filter(|(_, line)| !line.is_empty())
+}
+
+/// The content of quotes, with doubled quotes made one; none if there are no quotes, or text follows them.
+fn unquoted(field: &[u8]) -> Option<Cow<'_, [u8]>> {
+    let inner = field.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    if !inner.contains(&b'"') {
+        return Some(Cow::Borrowed(trim(inner)));
+    }
+    let text = inner.split(|byte| *byte == b'"').collect::<Vec<_>>();
+    // Doubled quotes leave every second part between quotes empty.
+    let doubled = text.len() % 2 == 1 && text.iter().skip(1).step_by(2).all(|part| part.is_empty());
+    let joined = || text.iter().step_by(2).copied().collect::<Vec<_>>().join(&b'"');
+    doubled.then(|| Cow::Owned(trim(&joined()).to_vec()))
+}
+
+/// Reads ids by line, with or without a heading.
+fn column<'a>(name: &str, bytes: &'a [u8], literal: bool) -> Result<Vec<Id<'a>>, Failure> {
+    let mut lines = lines(bytes).peekable();
+    let mut ids = Vec::with_capacity(bytes.len() / 8);
+    if let Some((number, first)) = lines.peek().copied() {
+        let text = unquoted(first).unwrap_or(Cow::Borrowed(first));
+        if is_heading(&text) {
+            lines.next();
+        } else if !literal {
+            not_a_heading(name, number, &text, self::lines(bytes).skip(1).map(|(_, line)| line))?;
+        }
+    }
+    for (number, line) in lines {
+        ids.push(id(name, number, line, literal)?);
+    }
+    Ok(ids)
+}
+
+/// Refuses a first line of text above integers only: the unknown heading of a column.
+fn not_a_heading<'l>(
+    name: &str,
+    number: usize,
+    first: &[u8],
+    below: impl Iterator<Item = &'l [u8]>,
+) -> Result<(), Failure> {
     let is_int = |line: &[u8]| matches!(Key::from_bytes(line), Some(Key::Int(_)));
-    if is_int(first) || foreign(first).is_some() {
+    let mut below = below.peekable();
+    if is_int(first) || foreign(first).is_some() || below.peek().is_none() {
         return Ok(());
     }
-    let mut below = lines.map(|(_, line)| line).peekable();
-    if below.peek().is_none() {
-        return Ok(());
-    }
-    if HEADINGS.iter().any(|heading| first.eq_ignore_ascii_case(heading)) || below.all(is_int) {
+    if below.all(|line| is_int(&unquoted(line).unwrap_or(Cow::Borrowed(line)))) {
         return Err(Failure::Unknown(format!(
-            "{name}:{}: found {}, which looks like the heading of a column, expected a company's id; remove the line, or write a JSON array \
-             where it is a company",
-            number + 1,
+            "{name}:{number}: found {}, which looks like the heading of a column, expected a company's id; remove the line, call it \
+             company_id, or write a JSON array where it is a company",
             words::quoted(&String::from_utf8_lossy(first))
         )));
     }
     Ok(())
 }
 
-/// What a line has that an id in a list of lines has not.
+/// Reads the company of one field.
+fn id<'a>(name: &str, number: usize, field: &'a [u8], literal: bool) -> Result<Id<'a>, Failure> {
+    let (text, is_quoted) = match unquoted(field) {
+        Some(text) => (text, true),
+        None => (Cow::Borrowed(field), false),
+    };
+    let found = foreign(&text).filter(|found| !is_quoted || *found != COLUMNS);
+    if let Some(found) = found.filter(|found| !literal || *found == CONTROL) {
+        return Err(Failure::Unknown(format!(
+            "{name}:{number}: found {found}, expected one company's id a line, or a table whose heading says which column they are in; an id \
+             that has such characters goes into a JSON array"
+        )));
+    }
+    let meant = std::str::from_utf8(&text).ok().filter(|_| !literal).and_then(meaning);
+    if let Some(meant) = meant {
+        return Err(Failure::Unknown(format!(
+            "{name}:{number}: found {}, {}; an id that is written so goes into a JSON array, as a string",
+            words::quoted(&String::from_utf8_lossy(&text)),
+            meant.explain(|id| words::plain(id).into_owned())
+        )));
+    }
+    let length = text.len();
+    Id::of(text).ok_or_else(|| {
+        Failure::Unknown(format!(
+            "{name}:{number}: found a field of {} bytes, expected one company's id, of at most 1,024",
+            words::thousands(length as u64)
+        ))
+    })
+}
+
+const COLUMNS: &str = "columns";
+const CONTROL: &str = "a control character";
+
+/// The part of a line that no id in a list of lines has.
 fn foreign(line: &[u8]) -> Option<&'static str> {
     match line {
-        _ if line.iter().any(|byte| matches!(byte, b',' | b';' | b'\t')) => Some("columns"),
-        [b'"', ..] => Some("quotes"),
-        _ if line.iter().any(u8::is_ascii_control) => Some("a control character"),
+        _ if line.iter().any(|byte| matches!(byte, b',' | b';' | b'|' | b'\t')) => Some(COLUMNS),
+        [b'"' | b'\'', ..] | [.., b'"' | b'\''] => Some("quotes"),
+        _ if line.iter().any(u8::is_ascii_control) => Some(CONTROL),
         _ => None,
     }
 }
 
-fn lines<'a>(name: &str, bytes: &'a [u8]) -> Result<Vec<Id<'a>>, Failure> {
-    let mut ids = Vec::with_capacity(bytes.len() / 8);
-    for (number, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
-        let line = line.trim_ascii();
-        if line.is_empty() {
-            continue;
-        }
-        if let Some(found) = foreign(line) {
-            return Err(Failure::Unknown(format!(
-                "{name}:{}: found {found}, expected one company's id a line; `cut -d, -f1 | tail -n +2` makes that of a table, and an id that \
-                 has such characters goes into a JSON array",
-                number + 1
-            )));
-        }
-        let Some(id) = Id::of(Cow::Borrowed(line)) else {
-            return Err(Failure::Unknown(format!(
-                "{name}:{}: found a line of {} bytes, expected one company's id, of at most 1,024",
-                number + 1,
-                words::thousands(line.len() as u64)
-            )));
+/// A table with a heading.
+struct Table<'a> {
+    rows: Vec<Row<'a>>,
+    /// The column of the ids, from 0.
+    column: usize,
+    heading: String,
+}
+
+/// The number of a row's first line, from 1, and the row's fields.
+type Row<'a> = (usize, Vec<&'a [u8]>);
+
+impl<'a> Table<'a> {
+    /// Reads a table; none if the bytes have no columns.
+    fn of(name: &str, bytes: &'a [u8], literal: bool) -> Result<Option<Table<'a>>, Failure> {
+        let (bytes, named) = match lines(bytes).next() {
+            // The line by which Excel is told the separator.
+            Some((1, [b's', b'e', b'p', b'=', separator])) => {
+                let end = bytes.iter().position(|byte| matches!(byte, b'\n' | b'\r')).unwrap_or(bytes.len());
+                (&bytes[end..], Some(*separator))
+            }
+            _ => (bytes, None),
         };
-        ids.push(id);
+        let separators = named.map_or_else(|| vec![b'\t', b';', b',', b'|'], |separator| vec![separator]);
+        let Some((_, first)) = lines(bytes).next() else { return Ok(None) };
+        let mut found = Vec::new();
+        let mut columns = false;
+        for separator in separators {
+            let Some((_, fields)) = rows(first, separator).next() else { continue };
+            if fields.len() < 2 {
+                continue;
+            }
+            columns |= !literal;
+            let named = fields.iter().enumerate().filter_map(|(column, field)| {
+                let text = unquoted(field).unwrap_or(Cow::Borrowed(field));
+                is_heading(&text).then(|| (separator, column, String::from_utf8_lossy(&text).into_owned()))
+            });
+            found.extend(named);
+        }
+        let refused = |what: String| Err(Failure::Unknown(format!("{name}:1: found columns{what}")));
+        match found.as_slice() {
+            [] if columns => refused(
+                " and no heading that says which one the companies are in, such as company_id; expected that, or one company's id a line"
+                    .to_owned(),
+            ),
+            [] => Ok(None),
+            [(separator, column, heading)] => Ok(Some(Table {
+                rows: rows(bytes, *separator).skip(1).collect(),
+                column: *column,
+                heading: heading.clone(),
+            })),
+            several => {
+                let names: Vec<_> = several.iter().map(|(_, _, heading)| words::quoted(heading)).collect();
+                refused(format!(
+                    " {}, each of which may be the companies'; leave one column of them",
+                    names.join(" and ")
+                ))
+            }
+        }
     }
-    Ok(ids)
+
+    fn ids(self, name: &str, literal: bool) -> Result<Vec<Id<'a>>, Failure> {
+        let mut ids = Vec::with_capacity(self.rows.len());
+        for (number, fields) in self.rows {
+            if fields.iter().all(|field| field.is_empty()) {
+                continue;
+            }
+            match fields.get(self.column).filter(|field| !matches!(**field, b"" | b"\"\"")) {
+                Some(field) => ids.push(id(name, number, field, literal)?),
+                None => {
+                    return Err(Failure::Unknown(format!(
+                        "{name}:{number}: found nothing in the column {}, expected a company's id",
+                        words::quoted(&self.heading)
+                    )));
+                }
+            }
+        }
+        Ok(ids)
+    }
+}
+
+/// The rows of a table, with quotes and their content left as they are.
+fn rows(bytes: &[u8], separator: u8) -> impl Iterator<Item = Row<'_>> {
+    let (mut at, mut line) = (0, 1);
+    std::iter::from_fn(move || {
+        while at < bytes.len() {
+            let (begun, mut start, mut in_quotes) = (line, at, false);
+            let mut fields = Vec::new();
+            loop {
+                let byte = bytes.get(at).copied();
+                match byte {
+                    Some(b'"') => in_quotes = !in_quotes,
+                    Some(b'\n' | b'\r') if in_quotes => line += usize::from(byte == Some(b'\n')),
+                    None | Some(b'\n' | b'\r') => {
+                        fields.push(trim(&bytes[start..at]));
+                        let both = byte == Some(b'\r') && bytes.get(at + 1) == Some(&b'\n');
+                        at += if both { 2 } else { 1 };
+                        line += 1;
+                        break;
+                    }
+                    Some(byte) if byte == separator && !in_quotes => {
+                        fields.push(trim(&bytes[start..at]));
+                        start = at + 1;
+                    }
+                    Some(_) => {}
+                }
+                at += 1;
+            }
+            if fields.len() > 1 || fields.iter().any(|field| !field.is_empty()) {
+                return Some((begun, fields));
+            }
+        }
+        None
+    })
 }
 
 impl<'de> Deserialize<'de> for Id<'de> {
@@ -196,6 +426,138 @@ mod tests {
         let array = read(br#"[42, "7", "acme-eu", "042", 42]"#);
         assert_eq!(lines, array);
         assert_eq!(lines.len(), 4);
+    }
+
+    #[test]
+    fn what_spreadsheets_and_databases_write_is_read() {
+        let expected = read(b"15\n42\nacme-eu\n");
+        let utf16 = |text: &str, mark: [u8; 2], bytes: fn(u16) -> [u8; 2]| -> Vec<u8> {
+            mark.into_iter().chain(text.encode_utf16().flat_map(bytes)).collect()
+        };
+        let table = "id;name\r\n15;\"Acme; \"\"GmbH\"\"\"\r\n42;Foo\r\nacme-eu;Bar\r\n";
+        let texts: Vec<Vec<u8>> = vec![
+            b"\"15\"\n\"42\"\n\"acme-eu\"\n".to_vec(),
+            b"company_id\n15\n42\nacme-eu\n".to_vec(),
+            b"\"Company ID\"\r\n\"15\"\r\n\"42\"\r\n\"acme-eu\"\r\n".to_vec(),
+            b"company_id,name\n15,Acme\n42,\"Foo, Inc\"\nacme-eu,\"two\nlines\"\n".to_vec(),
+            b"name\tcompany_id\nAcme\t15\nFoo\t42\nBar\tacme-eu\n".to_vec(),
+            b"name|companyId\nAcme|15\nFoo|42\nBar|acme-eu\n".to_vec(),
+            b"sep=;\ncompany_id;name\n15;a\n42;b\nacme-eu;c\n".to_vec(),
+            table.as_bytes().to_vec(),
+            utf16(table, [0xff, 0xfe], u16::to_le_bytes),
+            utf16(table, [0xfe, 0xff], u16::to_be_bytes),
+            b"15\r42\racme-eu\r".to_vec(),
+            "\u{a0}15\u{a0}\n 42\t\n\u{200b}acme-eu\n".into(),
+            b"15\n42\n15\nacme-eu\n42\n".to_vec(),
+            b"\n\n15\n\n42\n   \nacme-eu".to_vec(),
+        ];
+        for text in texts {
+            assert_eq!(read(&text), expected, "{}", String::from_utf8_lossy(&text));
+        }
+        for empty in [&b""[..], b"\n \r\n", b"company_id\n", b"id,name\n", b"[]", b"\xff\xfe"] {
+            assert!(read(empty).is_empty(), "{}", String::from_utf8_lossy(empty));
+        }
+    }
+
+    #[test]
+    fn what_could_be_read_in_two_ways_is_refused_with_its_line() {
+        for (text, problem) in [
+            ("15,42,103\n", "ids:1: found columns and no heading"),
+            ("15,Acme\n42,Foo\n", "ids:1: found columns and no heading"),
+            ("id,company_id\n1,15\n", "ids:1: found columns \"id\" and \"company_id\""),
+            ("id,name\n15,a\n,b\n", "ids:3: found nothing in the column \"id\""),
+            ("15\n42;43\n", "ids:2: found columns"),
+            ("15\n16\t17\n", "ids:2: found columns"),
+            (
+                "\"15,42\"\n",
+                "ids:1: found \"15,42\", several ids, expected one company's id, and each of its own: 15 42",
+            ),
+            ("company_id,name\n\"15;42\",Acme\n", "ids:2: found \"15;42\", several ids"),
+            ("16\n\"15|42\"\n", "ids:2: found \"15|42\", several ids"),
+            (
+                "16\n[15]\n",
+                "ids:2: found \"[15]\", expected an id without brackets, quotes, bullets and spaces: 15",
+            ),
+            ("- 15\n- 42\n", "ids:1: found \"- 15\", expected an id without brackets"),
+            ("* acme\n", "ids:1: found \"* acme\", expected an id without brackets"),
+            ("16\n--yes\n", "ids:2: found \"--yes\", an option"),
+            ("15|Acme\n42|Foo\n", "ids:1: found columns and no heading"),
+            ("15\n42|Foo\n", "ids:2: found columns"),
+            (
+                " company_id \n------------\n 15\n(1 row)\n",
+                "ids:2: found \"------------\", the frame of a table",
+            ),
+            (
+                " company_id | name\n-----+-----\n 15 | Acme\n",
+                "ids:2: found \"-----+-----\", the frame of a table",
+            ),
+            (" firma \n-------\n 15\n", "ids:2: found \"-------\", the frame of a table"),
+            ("+----+\n| id |\n+----+\n| 15 |\n+----+\n", "ids:1: found \"+----+\", the frame of a table"),
+            ("| id | name |\n|----|----|\n| 15 | a |\n", "ids:2: found \"----\", the frame of a table"),
+            ("company_id\n15\n42\n(2 rows)\n", "ids:4: found \"(2 rows)\", several ids"),
+            ("15\n'16'\n", "ids:2: found quotes"),
+            ("15\n\"16\n", "ids:2: found quotes"),
+            ("15\n1\u{0}6\n", "ids:2: found a control character"),
+            ("firma\n15\n42\n", "ids:1: found \"firma\", which looks like the heading"),
+            ("15.0\n", "ids:1: found \"15.0\", a number as a spreadsheet writes it; write 15 if"),
+            ("15\n1.5E+3\n", "ids:2: found \"1.5E+3\", a number as a spreadsheet writes it; write 1500 if"),
+            ("1.500\n", "ids:1: found \"1.500\", a number as a spreadsheet writes it; write 1500 if"),
+            ("1 500\n", "write 1500 if"),
+            (
+                "15 42\n",
+                "ids:1: found \"15 42\", several ids, expected one company's id, and each of its own: 15 42",
+            ),
+            ("15\n16\u{a0}-17\n", "ids:2: found \"16\u{a0}-17\", several ids"),
+            ("1\u{a0}500\n", "write 1500 if"),
+            ("1'500\n", "write 1500 if"),
+            ("+15\n", "write 15 if"),
+            ("company_id,name\n15.0,a\n", "ids:2: found \"15.0\""),
+            ("{\"data\": [15]}", "ids: found a JSON object"),
+            ("\u{feff}[15.0]", "ids:1:"),
+        ] {
+            let failure = Companies::read("ids", text.as_bytes()).err();
+            let found = match failure {
+                Some(Failure::Unknown(found)) => found,
+                other => panic!("{text:?}: {other:?}"),
+            };
+            assert!(found.contains(problem), "{text:?}: {found}");
+        }
+        let wide = Companies::read("ids", b"\xff\xfe1").err();
+        assert!(matches!(wide, Some(Failure::Unknown(text)) if text.contains("UTF-16")));
+    }
+
+    #[test]
+    fn a_literal_list_takes_ids_as_they_are_written() {
+        for (text, expected) in [
+            ("\"15,42\"\n15|Acme\n[15]\n- 15\n", 4),
+            ("company_id,name\n\"15,42\",Acme\n15.0,b\n", 2),
+            ("15,42\n", 1),
+            ("firma\n15\n", 2),
+        ] {
+            let companies = Companies::read_as("ids", text.as_bytes(), true).unwrap();
+            assert_eq!(companies.keys().len(), expected, "{text:?}");
+        }
+        assert!(Companies::read_as("ids", b"15\n1\0\n", true).is_err());
+    }
+
+    #[test]
+    fn ids_that_only_resemble_numbers_are_texts() {
+        for id in [
+            "042",
+            "-5",
+            "12e5",
+            "1.2.3",
+            "12345678-1234-1234-1234-123456789012",
+            "v1.0",
+            "1-2",
+            "0x15",
+            "acme",
+            "1234.5678.9",
+            "e5",
+        ] {
+            assert_eq!(meaning(id), None, "{id}");
+            assert_eq!(read(format!("acme-us\nb\n{id}\n").as_bytes()).len(), 3, "{id}");
+        }
     }
 
     #[test]

@@ -1,24 +1,21 @@
-//! What workers counted for a store, and what they answer from.
+//! The workers' counters for a store, and the generations that they answer from.
 
 use crate::output::{Failure, Output};
 use crate::words;
-use flagstone::store::{Believed, Reader, ReaderOptions, ReaderStatus, Source, Store, View};
+use flagstone::Snapshot;
+use flagstone::store::{Account, Believed, Reader, ReaderOptions, ReaderStatus, Source, Store, View};
 use flagstone::telemetry::{Counts, TelemetryError, read};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
 /// Classes of a request's status, as they are counted.
 pub const CLASSES: [&str; 7] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx", "failed"];
 
-/// What is counted in `memory`; warns of files that are left out.
+/// Reads the counters in `memory`; warns of files that are left out.
 pub fn counts(store: &Store, memory: &Path, output: &mut Output) -> Result<Counts, Failure> {
     let counts = quietly(store, memory)?;
-    for user in store.believed().map_err(Failure::asking)?.unknown {
-        let user = words::quoted(&user);
-        output.warn(format!(
-            "config.json believes the counters of the user {user}, whom this machine does not know"
-        ));
-    }
+    warn_of_unknown_users(store, output)?;
     for source in &counts.sources {
         if let Some(why) = &source.left_out {
             let path = words::plain(&source.path.to_string_lossy()).into_owned();
@@ -28,14 +25,54 @@ pub fn counts(store: &Store, memory: &Path, output: &mut Output) -> Result<Count
     Ok(counts)
 }
 
-/// The same; the files that are left out are in it.
-pub fn quietly(store: &Store, memory: &Path) -> Result<Counts, Failure> {
-    let believed = store.believed().map_err(Failure::asking)?;
-    believed_counts(store, &believed, memory, words::now())
-        .map_err(|error| Failure::Unknown(error.to_string()))
+/// Warns of believed users that this machine does not know.
+pub fn warn_of_unknown_users(store: &Store, output: &mut Output) -> Result<(), Failure> {
+    for user in store.believed().map_err(Failure::asking)?.unknown {
+        let user = words::quoted(&user);
+        output.warn(format!(
+            "config.json believes the counters of the user {user}, whom this machine does not know"
+        ));
+    }
+    Ok(())
 }
 
-/// The counts of those users whose counters are believed. Files of others say what to type.
+/// Reads the counters without warning; the files that are left out are in the result.
+pub fn quietly(store: &Store, memory: &Path) -> Result<Counts, Failure> {
+    let believed = store.believed().map_err(Failure::asking)?;
+    let mut counts = believed_counts(store, &believed, memory, words::now())
+        .map_err(|error| Failure::Unknown(error.to_string()))?;
+    if let Some(snapshot) = Seen::of(store).ok().and_then(|seen| seen.view.snapshot.clone()) {
+        counts.join_former_keys(former_keys(&snapshot));
+    }
+    Ok(counts)
+}
+
+/// Former keys of a snapshot's flags, each with the flag's present key.
+pub fn former_keys(snapshot: &Snapshot) -> impl Iterator<Item = (&str, &str)> {
+    let pair = |id| Some((snapshot.flag_key(id), snapshot.flag_key(snapshot.renamed_to(id)?)));
+    snapshot.flag_ids().filter_map(pair)
+}
+
+/// Users who counted for this store, limited to `among`, who can no longer read it; each in a sentence.
+pub fn shut_out(store: &Store, memory: &Path, among: impl Fn(&Believed, u32) -> bool) -> Vec<String> {
+    let Ok(believed) = store.believed() else { return Vec::new() };
+    let users = flagstone::telemetry::users(memory, store.directory()).unwrap_or_default();
+    let out = store.shut_out(users.into_iter().filter(|user| among(&believed, *user)));
+    out.iter()
+        .map(|out| {
+            let account = Account::of(out.user);
+            let path = words::shell(&out.path.to_string_lossy());
+            format!(
+                "by owners, groups and modes user {} cannot read {path}: workers of that user which have no other group than the user has go on with what \
+                 they have, and see no change. Give the readers back what they read: as root, chgrp -hR GROUP {}, or chmod",
+                words::plain(&account.name),
+                words::shell(&store.directory().to_string_lossy()),
+            )
+        })
+        .collect()
+}
+
+/// The counters of believed users. Files of others come with the line that would include them.
 pub fn believed_counts(
     store: &Store,
     believed: &Believed,
@@ -43,38 +80,43 @@ pub fn believed_counts(
     now: i64,
 ) -> Result<Counts, TelemetryError> {
     let mut counts = read(memory, store.directory(), now, |user| believed.trusts(user))?;
+    let counting: BTreeSet<u32> =
+        counts.sources.iter().map(|source| source.user).filter(|user| believed.trusts(*user)).collect();
     for source in counts.sources.iter_mut().filter(|source| !believed.trusts(source.user)) {
-        source.left_out = Some(believed.refusal(source.user));
+        source.left_out = Some(believed.refusal(source.user, counting.iter().copied()));
     }
     Ok(counts)
 }
 
-/// A store as a worker sees it that starts now.
+/// A store as seen by a worker that starts now.
 pub struct Seen {
     pub status: ReaderStatus,
     pub view: Arc<View>,
+    /// The time at which the head's file was made, in microseconds since 1970; 0 if unknown.
+    made: i64,
 }
 
 impl Seen {
     pub fn of(store: &Store) -> Result<Seen, Failure> {
         let reader = Reader::open(store.directory(), ReaderOptions::default()).map_err(Failure::asking)?;
         let view = reader.view();
-        Ok(Seen { status: reader.status(), view })
+        let made = store.head_made().ok().flatten().unwrap_or(0);
+        Ok(Seen { status: reader.status(), view, made })
     }
 
-    /// Whether the newest definitions answer.
+    /// True if the newest definitions answer.
     pub fn is_current(&self) -> bool {
         self.status.source == Source::Current && self.status.last_error.is_none()
     }
 
-    /// Seconds since the generation that answers was published; none where nothing is.
+    /// Seconds since the answering generation was published; none if there is none.
     pub fn age(&self) -> Option<f64> {
         let published = self.status.published_at;
         (published != 0).then(|| words::now().saturating_sub(published) as f64 / 1e6)
     }
 
-    /// Workers that answer from another generation.
+    /// The number of workers on another generation, although they were asked after this one was published or came from a backup.
     pub fn behind(&self, counts: &Counts) -> usize {
-        counts.behind(self.status.generation, self.status.published_at)
+        counts.behind(self.status.generation, self.status.published_at.max(self.made))
     }
 }

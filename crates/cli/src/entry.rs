@@ -1,9 +1,9 @@
-//! A file that was typed, as a name in a directory that is open.
+//! A file that was typed, as a name in an open directory.
 //!
-//! Root goes to it step by step. It follows a symbolic link only where the link belongs to root or to the user who typed the
-//! command (`SUDO_UID`), and where nobody else can exchange it. Below a directory that others can change it opens regular files
-//! of one name, and none that is private to root or to that user, since the others can give any of their own names to a file.
-//! Other users go everywhere as the kernel lets them.
+//! Root goes to it step by step. It follows a symbolic link only if the link belongs to root or to the user who typed the command
+//! (`SUDO_UID`), and if no other user can exchange it. Below a directory that others can change it opens regular files of one name, and
+//! none that is private to root or to that user, since the others can give any of their own names to a file. Other users go everywhere as
+//! the kernel lets them.
 
 use flagstone::store::owner_of;
 use rustix::fs::{
@@ -20,19 +20,19 @@ use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Component, Path, PathBuf};
 
-/// Symbolic links on one path, as the kernel allows them.
+/// The limit of symbolic links on one path, the same as the kernel's.
 const MAX_LINKS: usize = 40;
-/// The magic number of procfs, whose links lead to open files.
+/// The magic number of procfs: its links lead to open files.
 const PROC_SUPER_MAGIC: i128 = 0x9fa0;
-/// Opens a directory so far that it can be passed through.
+/// Opens a directory only to pass through it.
 #[cfg(target_os = "linux")]
 pub const PASS: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 #[cfg(not(target_os = "linux"))]
 pub const PASS: OFlags = OFlags::DIRECTORY.union(OFlags::CLOEXEC);
-/// Opens a file to look at it: without waiting, and without a terminal of its own.
+/// Opens a file to look at it: without waiting, and without taking a terminal.
 const LOOK: OFlags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
 
-/// What the opening of a pipe does that nobody writes yet.
+/// The effect of opening a pipe that has no writer yet.
 #[derive(Clone, Copy)]
 enum Pipes {
     Awaited,
@@ -43,7 +43,7 @@ enum Pipes {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Written {
     Done,
-    /// The file was not what it was expected to be, and is as it was.
+    /// The file did not hold the expected content, and is left as it is.
     Changed,
 }
 
@@ -52,20 +52,20 @@ pub enum Written {
 pub struct Entry {
     folder: File,
     name: OsString,
-    /// For messages.
+    /// The path for messages.
     path: PathBuf,
-    /// Why others could exchange what has the name; none where they cannot.
+    /// The reason that others could exchange what has the name; none if they cannot.
     exposed: Option<String>,
-    /// Leads to an open file of this process, as `/dev/stdin` does.
+    /// True if the name leads to an open file of this process, as `/dev/stdin` does.
     is_open_file: bool,
 }
 
 impl Entry {
-    /// Goes to that path. There need not be anything of its name.
+    /// Goes to that path. Its last name may be free.
     ///
     /// # Errors
     ///
-    /// When a directory on the way cannot be passed, or a link on it is not to be followed.
+    /// When a directory on the way cannot be passed, or a link on it must not be followed.
     pub fn find(path: &Path) -> io::Result<Entry> {
         match walk(path, &Trusted::users())? {
             Way::Name(entry) => Ok(entry),
@@ -79,7 +79,7 @@ impl Entry {
         Entry { folder, name, path, exposed, is_open_file: false }
     }
 
-    /// The directory, the name, and why others could exchange what has it.
+    /// The directory, the name, and the reason that others could exchange what has it.
     pub fn into_parts(self) -> (File, OsString, Option<String>) {
         (self.folder, self.name, self.exposed)
     }
@@ -93,11 +93,11 @@ impl Entry {
         Ok(self.look(Pipes::Awaited)?.0)
     }
 
-    /// As [`open`](Self::open), but a pipe that nobody writes has its end at once.
+    /// Opens the file as [`open`](Self::open) does, but a pipe without a writer ends at once.
     ///
     /// # Errors
     ///
-    /// As [`open`](Self::open).
+    /// The errors of [`open`](Self::open).
     pub fn open_at_once(&self) -> io::Result<File> {
         let file = self.look(Pipes::NotAwaited)?.0;
         fcntl_setfl(&file, OFlags::empty())?;
@@ -116,7 +116,7 @@ impl Entry {
         let mut flags = OFlags::RDONLY | LOOK;
         match &self.exposed {
             Some(why) => regular(&found, Some(why))?,
-            // A pipe of the user's own.
+            // A pipe of the user's own may wait for its writer.
             None => flags.set(OFlags::NONBLOCK, matches!(pipes, Pipes::NotAwaited)),
         }
         let file = File::from(openat(&self.folder, &self.name, flags, Mode::empty())?);
@@ -129,7 +129,7 @@ impl Entry {
         Ok((file, found))
     }
 
-    /// Replaces the file's content, if it was `before` until now. Readers see the one or the other. Owner, group and mode stay.
+    /// Replaces the file's content if it is still `before`. Readers see the old content or the new. Owner, group and mode stay.
     ///
     /// # Errors
     ///
@@ -150,7 +150,7 @@ impl Entry {
         Ok(Written::Done)
     }
 
-    /// Writes the file, in place of the one that there is.
+    /// Writes the file over the one that is there.
     ///
     /// # Errors
     ///
@@ -159,7 +159,7 @@ impl Entry {
         self.put(text, None)
     }
 
-    /// Writes another file and gives it the name, with the owner, group and mode of `like`.
+    /// Writes a new file and gives it the name, with the owner, group and mode of `like`.
     fn put(&self, text: &[u8], like: Option<&Stat>) -> io::Result<()> {
         struct Temporary<'a>(&'a File, OsString);
         impl Drop for Temporary<'_> {
@@ -181,7 +181,7 @@ impl Entry {
         file.sync_all()?;
         renameat(&self.folder, &temporary.1, &self.folder, &self.name)?;
         std::mem::forget(temporary);
-        // A directory that can be written and not listed cannot be synchronized either.
+        // A directory that can be written but not listed cannot be synchronized either.
         match openat(&self.folder, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()) {
             Ok(folder) => File::from(folder).sync_all(),
             Err(_) => Ok(()),
@@ -193,7 +193,7 @@ impl Entry {
 ///
 /// # Errors
 ///
-/// As [`Entry::find`], and when it is no directory.
+/// The errors of [`Entry::find`], and when it is no directory.
 pub fn judge_directory(path: &Path) -> io::Result<()> {
     if !geteuid().is_root() {
         return Ok(());
@@ -207,12 +207,12 @@ pub fn judge_directory(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Refuses a program that another user could have changed, where this process is root. One that was typed without a path is
-/// looked for where root's own programs are.
+/// Refuses a program that another user could have changed, if this process is root. A program that was typed without a path is looked for
+/// in the directories of root's own programs.
 ///
 /// # Errors
 ///
-/// As [`Entry::find`], and when others could have changed it.
+/// The errors of [`Entry::find`], and when others could have changed it.
 pub fn judge_program(path: &Path) -> io::Result<()> {
     if !geteuid().is_root() || !path.as_os_str().as_encoded_bytes().contains(&b'/') {
         return Ok(());
@@ -227,13 +227,13 @@ pub fn judge_program(path: &Path) -> io::Result<()> {
     }
 }
 
-/// The users whose links are followed; none: everybody's.
+/// The users whose links are followed; none: those of every user.
 struct Trusted(Option<[u32; 2]>);
 
-/// Why others can change what lies in a directory.
+/// The reason that others can change the content of a directory.
 struct Exposure {
     why: String,
-    /// The directory is sticky: what belongs to a trusted user stays what it is.
+    /// True if the directory is sticky: a trusted user's files in it stay what they are.
     is_sticky: bool,
 }
 
@@ -247,7 +247,7 @@ impl Trusted {
         self.0.is_none_or(|users| users.contains(&user))
     }
 
-    /// Of a directory, or of a file itself.
+    /// The exposure of a directory, or of a file itself.
     fn exposure(&self, found: &Stat, path: &Path) -> Option<Exposure> {
         let path = path.display();
         if !self.has(found.st_uid) {
@@ -256,7 +256,7 @@ impl Trusted {
                 is_sticky: false,
             });
         }
-        // What root's group can write is root's.
+        // The right of root's group to write is root's own.
         let group = if found.st_gid == 0 { 0 } else { 0o020 };
         if self.0.is_none() || found.st_mode & (0o002 | group) == 0 {
             return None;
@@ -308,7 +308,7 @@ fn walk(path: &Path, trusted: &Trusted) -> io::Result<Way> {
     let mut pending = parts(path);
     let mut at = PathBuf::from(if path.is_absolute() { "/" } else { "." });
     let (mut folder, mut here) = start(&at)?;
-    // Of a directory further up, below which nothing is as it was.
+    // The exposure of a directory further up: everything below it can be exchanged.
     let mut above: Option<String> = None;
     let mut links = 0;
     while let Some(name) = pending.pop_front() {
@@ -385,7 +385,7 @@ fn on_procfs(_: impl AsFd) -> bool {
     false
 }
 
-/// What was found in a folder, or of a file itself, as its real owner's.
+/// The status of a file or of an entry of a folder, with its real owner.
 fn owned(file: &File, mut found: Stat) -> Stat {
     found.st_uid = owner_of(file, found.st_dev, found.st_uid);
     found
@@ -417,7 +417,7 @@ fn one_name(found: &Stat) -> io::Result<()> {
     }
 }
 
-/// Gives a new file the owner, group and mode of another, as far as this user may. The group's rights go where the group does.
+/// Gives a new file the owner, group and mode of another, as far as this user may. The group's rights are given only with the group.
 fn give(file: &File, like: &Stat) -> io::Result<()> {
     use rustix::process::{Gid, Uid};
     let (user, group) = (Uid::from_raw(like.st_uid), Gid::from_raw(like.st_gid));

@@ -1,6 +1,6 @@
 //! One request to a FastCGI server such as PHP-FPM, and its answer. <https://fastcgi-archives.github.io/FastCGI_Specification.html>
 //!
-//! There are clients to be had, but they bring an asynchronous runtime for what is a few records.
+//! Existing clients bring an asynchronous runtime for what is a few records.
 
 use crate::privileged;
 use std::io::{self, Read, Write};
@@ -11,9 +11,9 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The most of an answer that is read, in bytes.
+/// The longest answer that is read, in bytes.
 const LIMIT: usize = 1 << 20;
-/// Most of a record's content, in bytes.
+/// The longest content of a record, in bytes.
 const CONTENT: usize = 0xffff;
 const REQUEST: u16 = 1;
 
@@ -24,17 +24,17 @@ const STDIN: u8 = 5;
 const STDOUT: u8 = 6;
 const STDERR: u8 = 7;
 
-/// Where a server listens.
+/// The address of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Address {
-    /// A socket's file.
+    /// Path of a socket.
     Unix(PathBuf),
     /// `host:port`.
     Tcp(String),
 }
 
 impl Address {
-    /// Of `/run/php/php8.2-fpm.sock`, `unix:/…`, `127.0.0.1:9000`, `[::1]:9000`, or `9000`, as a pool's `listen` has it.
+    /// Parses `/run/php/php8.2-fpm.sock`, `unix:/…`, `127.0.0.1:9000`, `[::1]:9000`, or `9000`, as in a pool's `listen`.
     pub fn parse(text: &str) -> Result<Address, String> {
         let text = text.trim();
         if let Some(path) = text.strip_prefix("unix:") {
@@ -52,21 +52,21 @@ impl Address {
     }
 }
 
-/// What the server sent.
+/// The response of a server.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Response {
-    /// From `Status:`; 200 without one.
+    /// Status from `Status:`; 200 without one.
     pub status: u16,
     pub body: String,
-    /// What the server or the script wrote beside it.
+    /// Text that the server or the script wrote to its errors.
     pub errors: String,
 }
 
-/// Has the script run with these parameters besides those that PHP needs.
+/// Runs the script with these parameters, beside those that PHP needs.
 ///
 /// # Errors
 ///
-/// A sentence: nobody listens, it took longer than `patience`, or it was no FastCGI.
+/// A sentence: the connection failed, it took longer than `patience`, or the answer was no FastCGI.
 pub fn ask(
     address: &Address,
     script: &str,
@@ -89,10 +89,11 @@ pub fn ask(
     let request = request(&all);
     let (address, end) = (address.clone(), Instant::now() + patience);
     let (send, answer) = mpsc::channel();
-    // A socket's queue that is full makes connect() wait without end: the thread is left behind then.
-    thread::spawn(move || {
+    // A socket with a full queue makes connect() wait without end: the thread is left behind then.
+    let begun = thread::Builder::new().spawn(move || {
         let _ = send.send(exchange(&address, &request, end));
     });
+    begun.map_err(|error| no_thread(&error))?;
     match answer.recv_timeout(patience) {
         Ok(Ok(response)) => Ok(response),
         Ok(Err(error)) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
@@ -101,6 +102,11 @@ pub fn ask(
         Ok(Err(error)) => Err(error.to_string()),
         Err(_) => Err(late(patience)),
     }
+}
+
+/// The error of a request whose thread could not be started.
+pub fn no_thread(error: &io::Error) -> String {
+    format!("no thread can be started to ask: {error}")
 }
 
 fn late(patience: Duration) -> String {
@@ -177,10 +183,10 @@ fn bad(text: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, text)
 }
 
-/// The records of a whole request.
+/// Builds the records of a whole request.
 fn request(parameters: &[(&str, &str)]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(1024);
-    // A responder, and the connection is not kept.
+    // The role is responder, and the connection is not kept.
     record(&mut bytes, BEGIN, &[0, 1, 0, 0, 0, 0, 0, 0]);
     let mut content = Vec::new();
     for (name, value) in parameters {
@@ -206,7 +212,7 @@ fn record(bytes: &mut Vec<u8>, kind: u8, content: &[u8]) {
     bytes.extend_from_slice(content);
 }
 
-/// One byte below 128, four with the highest bit set from there on.
+/// Writes one byte for lengths below 128, else four with the highest bit set.
 fn length(bytes: &mut Vec<u8>, length: usize) {
     match u8::try_from(length) {
         Ok(short) if short < 128 => bytes.push(short),
@@ -214,7 +220,7 @@ fn length(bytes: &mut Vec<u8>, length: usize) {
     }
 }
 
-/// Headers and body of what a script sent.
+/// Splits a script's output into headers and body.
 fn response(out: &[u8], errors: &[u8]) -> Response {
     let out = String::from_utf8_lossy(out);
     let (headers, body) = out.split_once("\r\n\r\n").unwrap_or((&out, ""));
@@ -237,7 +243,7 @@ mod tests {
 
     const PATIENCE: Duration = Duration::from_secs(30);
 
-    /// A server that answers one connection with these bytes, and gives what it was sent.
+    /// A server that answers one connection with these bytes, and returns the request.
     fn server(answer: Vec<u8>, stay: bool) -> (Address, thread::JoinHandle<Vec<u8>>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = Address::Tcp(listener.local_addr().unwrap().to_string());

@@ -1,12 +1,12 @@
-//! Requests over HTTP: to endpoints that are told of changes, and to what is probed.
+//! HTTP requests to endpoints of notifications, and to probed addresses.
 
 use ureq::Agent;
 use ureq::tls::{RootCerts, TlsConfig};
 
-/// Keeps connections, but no cookies: what one answer sets is no other company's. Follows no redirect, and takes any status
-/// for an answer.
+/// Keeps connections, but no cookies: those of one answer belong to no other company. Follows no redirect, and takes any status for an
+/// answer.
 pub fn agent() -> Agent {
-    // The machine's own certificates, so that a company's own authority counts.
+    // Uses the machine's own certificates, so that a company's own authority counts.
     let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
     Agent::config_builder()
         .http_status_as_error(false)

@@ -1,4 +1,4 @@
-//! The user that a command works as.
+//! The user as whom a command works.
 //!
 //! Root never acts as root in another user's store. Before anything of such a store is read, the process becomes the store's
 //! owner for good: whatever the owner has put there, it is used with the owner's rights. What root typed is opened before that
@@ -10,17 +10,20 @@ use crate::entry::PASS;
 use crate::output::Failure;
 use crate::{inputs, place, privileged, words};
 use flagstone::store::{
-    Account, Actor, Store, StoreError, close_directories, group_number, no_member, owner_of,
+    Account, Actor, NOBODY, Store, StoreError, close_directories, group_number, is_unmapped, no_member,
+    owner_of,
 };
 use rustix::fs::{CWD, Mode, openat};
 use rustix::process::geteuid;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::OnceLock;
 
-/// The account that root became; none where the process is still who started it.
+/// The account that root became; none if the process is still the user who started it.
 static BECAME: OnceLock<Account> = OnceLock::new();
 
 /// The account that root became, if it did.
@@ -28,7 +31,7 @@ pub fn became() -> Option<&'static Account> {
     BECAME.get()
 }
 
-/// Becomes the owner of the store that was named, where root runs this and the owner is another user.
+/// Becomes the owner of the named store, if root runs this and the owner is another user.
 ///
 /// # Errors
 ///
@@ -38,11 +41,19 @@ pub fn assume(arguments: &Arguments) -> Result<(), Failure> {
         return Ok(());
     }
     let Some(store) = store(arguments) else { return Ok(()) };
-    // Nothing of the store is read. Where it is not there, or not a directory, its opening says so.
+    // Nothing of the store is read. A store that is missing or no directory is reported when it is opened.
     let Ok(directory) = openat(CWD, &store, PASS, Mode::empty()).map(File::from) else { return Ok(()) };
     let Ok(found) = directory.metadata() else { return Ok(()) };
     let owner = owner_of(&directory, found.dev(), found.uid());
-    if owner == 0 {
+    if owner == NOBODY {
+        return Err(Failure::changing(StoreError::Refused(format!(
+            "{} is not trusted: its file system does not say what it is or who mounted it, so that nobody knows whose it is. Put the store \
+             on a disk of this machine",
+            words::plain(&store.to_string_lossy()),
+        ))));
+    }
+    // No process can become a user that the namespace does not map. The consequence for the path is reported when it is opened.
+    if owner == 0 || is_unmapped(owner) {
         return Ok(());
     }
     let mut account = Account::of(owner);
@@ -54,7 +65,7 @@ pub fn assume(arguments: &Arguments) -> Result<(), Failure> {
         {
             return Err(Failure::changing(no_member(&account, name)));
         }
-        // What members of a former group of publishers wrote, only they can open.
+        // Files of a former group of publishers can be opened only by its members.
         account.groups.push(found.gid());
     }
     Actor::remember(&account);
@@ -68,7 +79,7 @@ pub fn assume(arguments: &Arguments) -> Result<(), Failure> {
         ))
     };
     privileged::start(arguments, &store, written).map_err(failed)?;
-    // From then on the owner can look into what this process starts.
+    // The owner can look into all that this process starts from here on.
     let group = found.gid().to_string();
     let readers = match &arguments.word {
         Word::Migrate(word) => word.readers.as_deref(),
@@ -90,26 +101,32 @@ pub fn assume(arguments: &Arguments) -> Result<(), Failure> {
 ///
 /// # Errors
 ///
-/// As [`Store::open`], and when root would act in another user's store.
+/// The errors of [`Store::open`], and when root would act in another user's store.
 pub fn open(directory: &Path) -> Result<Store, StoreError> {
     let store = Store::open(directory)?;
     let owner = store.judged_owner();
-    match geteuid().is_root() && owner != 0 {
-        true => Err(StoreError::Refused(format!(
-            "{} belongs to user {owner}, and root works in no store but its own; type: sudo -u {} flagstone …",
-            words::plain(&store.directory().to_string_lossy()),
-            words::plain(&sudo(&Account::of(owner))),
-        ))),
-        false => Ok(store),
+    if !geteuid().is_root() || owner == 0 {
+        return Ok(store);
     }
+    let path = words::plain(&store.directory().to_string_lossy()).into_owned();
+    Err(StoreError::Refused(match is_unmapped(owner) {
+        true => format!(
+            "{path} belongs to a user that this user namespace does not map, and root works in no store but its own. Run it outside \
+             of the namespace, as the store's owner"
+        ),
+        false => format!(
+            "{path} belongs to user {owner}, and root works in no store but its own; type: sudo -u {} flagstone …",
+            words::plain(&sudo(&Account::of(owner))),
+        ),
+    }))
 }
 
-/// Whether this process may change the store, as far as its owner and its group of publishers tell.
+/// True if this process may change the store, as far as its owner and its group of publishers tell.
 pub fn may_change(store: &Store) -> bool {
     geteuid().as_raw() == store.judged_owner() || store.publishers().is_ok_and(|group| group.is_some())
 }
 
-/// As [`open`], for a store that is opened as a worker opens it.
+/// Checks as [`open`] does, for a store that is opened as a worker opens it.
 ///
 /// # Errors
 ///
@@ -121,15 +138,24 @@ pub fn admit(directory: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// The account as `sudo -u` takes it.
+/// The beginning of a line that runs as that user: as root it would follow the links that the user put in the way, and run the user's
+/// programs as root.
+pub fn as_user(user: u32) -> String {
+    match became().is_none() && geteuid().as_raw() == user {
+        true => String::new(),
+        false => format!("sudo -u {} ", sudo(&Account::of(user))),
+    }
+}
+
+/// The account in the form that `sudo -u` takes.
 fn sudo(account: &Account) -> String {
     match account.gid {
-        Some(_) => account.name.clone(),
+        Some(_) => words::argument(&account.name).into_owned(),
         None => format!("'#{}'", account.uid),
     }
 }
 
-/// The store that the command works on; none for one that works on files alone.
+/// The store of the command; none for a command on files alone.
 fn store(arguments: &Arguments) -> Option<PathBuf> {
     let in_file = match &arguments.word {
         Word::Check(_)
@@ -154,32 +180,77 @@ fn store(arguments: &Arguments) -> Option<PathBuf> {
     }
 }
 
-/// Changes the whole process to that user and group, with no way back, and keeps that user from looking into it.
-#[cfg(target_os = "linux")]
-fn drop_to(account: &Account, group: u32) -> io::Result<()> {
-    use rustix::fs::Mode;
-    use rustix::process::{DumpableBehavior, set_dumpable_behavior, umask};
-    use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
+/// Has root run a program as the owner of a file: in that user's group, in none of root's, without capabilities, without the keys of
+/// root's session, and with no way back. Other users run it as themselves.
+pub fn run_as_owner(command: &mut Command, owner: u32, group: u32) {
+    if !geteuid().is_root() {
+        return;
+    }
+    // The file's group may be root's. The standard library leaves the other groups.
+    let group = Account::of(owner).group_or(group);
+    command.uid(owner).gid(group);
+    // SAFETY: the closure makes system calls, and allocates nothing unless it fails.
+    unsafe { command.pre_exec(move || leave_keys().and_then(|()| close_ways_back(group))) };
+}
 
-    // Root's session holds keys that whoever is in it can read. A kernel without key rings has none.
+/// Leaves the keys of root's session behind: every process in a session can read them (keyctl(2)). A kernel without key rings has none.
+///
+/// # Errors
+///
+/// None; so that it can be run in a process before its program starts.
+#[cfg(target_os = "linux")]
+fn leave_keys() -> io::Result<()> {
     // SAFETY: the arguments are a number and no name, which makes a new ring.
     unsafe {
         libc::syscall(libc::SYS_keyctl, libc::KEYCTL_JOIN_SESSION_KEYRING, std::ptr::null::<libc::c_char>())
     };
+    Ok(())
+}
+
+/// Other systems have no such keys.
+///
+/// # Errors
+///
+/// None.
+#[cfg(not(target_os = "linux"))]
+fn leave_keys() -> io::Result<()> {
+    Ok(())
+}
+
+/// Changes the whole process to that user and group for good, and keeps that user from looking into it.
+#[cfg(target_os = "linux")]
+fn drop_to(account: &Account, group: u32) -> io::Result<()> {
+    use rustix::fs::Mode;
+    use rustix::process::{DumpableBehavior, set_dumpable_behavior, umask};
+
+    leave_keys()?;
     let user = account.uid;
-    // Not a group of root's: /etc/group may name anybody.
+    // Groups of root's are left out: /etc/group may name any user.
     let groups: Vec<libc::gid_t> = account.groups.iter().copied().filter(|group| *group != 0).collect();
-    // SAFETY: the pointer is to as many group numbers as are named.
+    // SAFETY: the pointer is to as many group numbers as the count says.
     succeeded(unsafe { libc::setgroups(groups.len(), groups.as_ptr()) })?;
     // SAFETY: takes numbers only; unlike a bare system call it changes every thread.
     succeeded(unsafe { libc::setresgid(group, group, group) })?;
     // SAFETY: as above.
     succeeded(unsafe { libc::setresuid(user, user, user) })?;
-    // Changing the user takes the capabilities away, but where a parent has forbidden that.
-    let none = CapabilitySet::empty();
-    set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none })?;
     set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     umask(Mode::from_raw_mode(0o077));
+    close_ways_back(group)
+}
+
+/// Takes all capabilities from a process that has become another user, in that group, and tries the ways back to root.
+///
+/// # Errors
+///
+/// When a way back is open.
+#[cfg(target_os = "linux")]
+fn close_ways_back(group: u32) -> io::Result<()> {
+    use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
+
+    // Changing the user takes them away, unless a parent has forbidden that (capabilities(7), SECBIT_NO_SETUID_FIXUP). Ambient ones go
+    // with the inheritable ones.
+    let none = CapabilitySet::empty();
+    set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none })?;
     let back = |changed: libc::c_int| match changed {
         -1 => Ok(()),
         _ => Err(io::Error::other("the way back to root is open")),
@@ -193,6 +264,16 @@ fn drop_to(account: &Account, group: u32) -> io::Result<()> {
     }
     // SAFETY: the pointer is to one group number. It is expected to fail.
     back(unsafe { libc::setgroups(1, [0].as_ptr()) })
+}
+
+/// Other systems have no capabilities of this kind.
+///
+/// # Errors
+///
+/// None.
+#[cfg(not(target_os = "linux"))]
+fn close_ways_back(_: u32) -> io::Result<()> {
+    Ok(())
 }
 
 #[cfg(target_os = "linux")]

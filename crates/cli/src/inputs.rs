@@ -12,15 +12,14 @@ use std::sync::OnceLock;
 /// Each file, or the error of opening it.
 static OPENED: OnceLock<BTreeMap<PathBuf, io::Result<File>>> = OnceLock::new();
 
-/// Opens all of them as the user that this process still is. Errors are reported by [`open`]. Returns the one that is to be
-/// written.
+/// Opens all files as the user that this process still is. Errors are reported by [`open`]. Returns the file to be written.
 pub fn open_all(arguments: &Arguments) -> Option<Entry> {
     let mut written = None;
     let at_once =
         matches!(arguments.word, Word::Kill(_) | Word::Revive(_) | Word::StopAll(_) | Word::ResumeAll(_));
     let mut open = |path: &Path| {
         let entry = Entry::find(path)?;
-        // A kill waits for nobody, and what it reached is counted after it.
+        // A kill must not wait; its reach is counted after it.
         let file = if at_once { entry.open_at_once() } else { entry.open() }?;
         if matches!(&arguments.word, Word::Pull(word) if !word.dry_run) {
             written = Some(entry);
@@ -43,14 +42,14 @@ pub fn open(path: &Path) -> io::Result<File> {
         }),
         Some(Ok(file)) => {
             let mut file = file.try_clone()?;
-            // A pipe has no beginning.
+            // A pipe cannot be rewound.
             let _ = file.rewind();
             Ok(file)
         }
     }
 }
 
-/// The files that a command on a store reads because they were named.
+/// The files on the command line that a command on a store reads.
 fn paths(word: &Word) -> Vec<&Path> {
     fn listed(reach: &Reach) -> Option<&Path> {
         reach.list.as_deref()

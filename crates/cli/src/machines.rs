@@ -1,6 +1,6 @@
-//! The other machines that a store's config declares: the same word, on each of them.
+//! Sends a command to the other machines that a store's config declares.
 //!
-//! All at once, each by its own command and within its own time. None of them sends the word on.
+//! All are sent at once, each by its own program and with its own timeout. None of them sends the command on.
 
 use crate::output::{Exit, GOOD, Output, WARN};
 use crate::{process, relay, words};
@@ -12,33 +12,33 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// A word that is to be said elsewhere too.
+/// A command for other machines.
 pub struct Word {
-    /// The word and its arguments, without the store.
+    /// The command and its arguments, without the store.
     pub arguments: Vec<String>,
-    /// What the word reads from standard input.
+    /// The command's standard input.
     pub input: Option<Vec<u8>>,
 }
 
 /// A thread that waits for a machine's answer, if one could be started.
 type Running = io::Result<JoinHandle<Result<Value, String>>>;
 
-/// A word under way.
+/// A command under way.
 #[derive(Default)]
 pub struct Sent {
     machines: Vec<(String, Running)>,
-    /// Why it is not known where to send it.
+    /// The reason that the machines are unknown.
     unknown: Option<String>,
 }
 
-/// Where a word arrived.
+/// The results of a command on each machine.
 #[derive(Default)]
 pub struct Arrived {
     machines: Vec<(String, Result<Value, String>)>,
     unknown: Option<String>,
 }
 
-/// Sends a word to every declared machine, and does not wait.
+/// Sends a command to every declared machine, without waiting.
 pub fn send(config: &Config, environment: &str, word: Word) -> Sent {
     let arguments = relay::encoded(environment, &word.arguments);
     let input = word.input.map(Arc::new);
@@ -53,13 +53,13 @@ pub fn send(config: &Config, environment: &str, word: Word) -> Sent {
     Sent { machines: machines.collect(), unknown: None }
 }
 
-/// Of a word that could not be sent, since the config cannot be read.
+/// A command that could not be sent, since the config cannot be read.
 pub fn unknown(problem: String) -> Sent {
     Sent { machines: Vec::new(), unknown: Some(problem) }
 }
 
 impl Sent {
-    /// Waits for all of them, and tells of each. `again` is what does the same when it is typed once more, where what was typed would not.
+    /// Waits for all machines, and prints each result. `again` is the line to repeat if repeating the typed one would do something else.
     pub fn tell(self, again: Option<&str>, output: &mut Output) -> Arrived {
         let ended = |thread: Running| match thread {
             Ok(thread) => thread.join().unwrap_or_else(|_| Err("it could not be run".to_owned())),
@@ -98,7 +98,7 @@ impl Sent {
 }
 
 impl Arrived {
-    /// Done, or done here only.
+    /// The exit code: done, or done here only.
     pub fn exit(&self) -> Exit {
         match self.unknown.is_none() && self.machines.iter().all(|(_, answer)| answer.is_ok()) {
             true => Exit::Yes,
@@ -106,7 +106,7 @@ impl Arrived {
         }
     }
 
-    /// As `--json` has it.
+    /// The results as `--json` has them.
     pub fn json(&self) -> Value {
         let machine = |(name, answer): &(String, Result<Value, String>)| match answer {
             Ok(answer) => json!({ "machine": name, "done": true, "generation": answer["generation"] }),
@@ -116,7 +116,7 @@ impl Arrived {
     }
 }
 
-/// What a machine answers, or why it did not do it.
+/// Runs a machine's program. Returns its answer, or the problem.
 fn answer(machine: &Machine, arguments: &[String], input: Option<Arc<Vec<u8>>>) -> Result<Value, String> {
     let (program, rest) = machine.run.split_first().ok_or("it has no command")?;
     let mut command = Command::new(program);
@@ -127,7 +127,7 @@ fn answer(machine: &Machine, arguments: &[String], input: Option<Arc<Vec<u8>>>) 
     let told = ran.out.lines().rev().find_map(|line| serde_json::from_str::<Value>(line).ok());
     match (ran.status.code(), told) {
         (Some(0), Some(told)) => Ok(told),
-        // Too much of it to be kept.
+        // The answer was too long to be kept.
         (Some(0), None) if ran.out.len() == process::KEPT => Ok(Value::Null),
         (Some(0), None) => Err("its command ended well, but flagstone did not answer".to_owned()),
         (_, told) => {

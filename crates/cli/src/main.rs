@@ -1,4 +1,4 @@
-//! `flagstone`: the command that asks a store of feature flags, and changes it.
+//! `flagstone`: the command that asks and changes a store of feature flags.
 //!
 //! Exit codes: 0 yes or done, 1 no or refused, 2 could not tell, 3 done here but not on every machine. A closed pipe is
 //! no failure.
@@ -6,6 +6,7 @@
 mod args;
 mod cmd;
 mod companies;
+mod company_text;
 mod confirm;
 mod counted;
 mod doctor;
@@ -28,19 +29,25 @@ mod progress;
 mod question;
 mod reach;
 mod relay;
+mod reminders;
 mod scan;
+mod signals;
 mod switches;
 mod terminal;
+#[cfg(test)]
+mod test_store;
 mod words;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
 fn main() -> ExitCode {
-    // Whoever started it may have blocked the signal, and threads have the mask of the one that starts them.
+    // The parent process may have blocked the signal, and threads inherit the mask.
     flagstone::unblock_bus_errors();
-    // A write past a limit on the size of files is an error like that of a full disk, and no end in the middle of a change.
+    // A write past the limit on file sizes becomes an error like that of a full disk, rather than the end in the middle of a change.
     let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
+    // Without it, a process in the background of such a terminal is stopped, like any other.
+    let _ = signals::write_from_the_background();
     if let Some(code) = privileged::serve() {
         return code;
     }
@@ -56,6 +63,8 @@ fn main() -> ExitCode {
         Err(failure) => return output::Output::new(true).finish(Err(failure)),
     };
     let mut output = output::Output::new(arguments.json);
-    let outcome = identity::assume(&arguments).and_then(|()| cmd::run(&arguments, &mut output));
+    let outcome = identity::assume(&arguments)
+        .map_err(|failure| cmd::kill::unstopped(&arguments.word, failure))
+        .and_then(|()| cmd::run(&arguments, &mut output));
     output.finish(outcome)
 }

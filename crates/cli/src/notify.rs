@@ -1,28 +1,29 @@
-//! The sender of notifications: what each endpoint was not told yet, in order, until it does not answer.
+//! The sender of notifications: it sends each endpoint its outstanding events in order, until one is not acknowledged.
 //!
-//! Every endpoint has a thread of its own, so that one that hangs delays no other; a change does not wait for any of them.
+//! Every endpoint has a thread of its own, so that a hanging one delays no other; a change does not wait for any of them.
 
 use crate::{http, words};
+use flagstone::guard::NoticeKind;
 use flagstone::notify::{Cursor, Endpoint, Event, Format, signature};
-use flagstone::store::{NamedFile, Store};
+use flagstone::store::{NamedFile, Settled, Store};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 use ureq::Agent;
 
-/// An endpoint that has not answered by then is tried again later.
+/// Timeout for an endpoint's answer; the event is tried again later.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// One round sends no longer to one endpoint; the rest is sent in the next.
+/// The most time that one round spends on one endpoint; the rest is sent in the next.
 const ROUND: Duration = Duration::from_secs(20);
 
-/// What one round did for one endpoint.
+/// The result of one round for one endpoint.
 pub struct Told {
     pub endpoint: String,
-    /// Events acknowledged.
+    /// The number of acknowledged events.
     pub sent: u64,
-    /// Events given up.
+    /// The number of events given up.
     pub dead: u64,
-    /// Why the next one is not acknowledged.
+    /// The reason that the next event is not acknowledged.
     pub problem: Option<String>,
 }
 
@@ -30,7 +31,7 @@ pub struct Told {
 ///
 /// # Errors
 ///
-/// When the config cannot be read. What is wrong with one endpoint is told of that one.
+/// When the config cannot be read. A problem of one endpoint is in its result.
 pub fn deliver_due(store: &Store, now: i64) -> Result<Vec<Told>, String> {
     let config = store.config().map_err(|error| error.to_string())?;
     if let Some(ignored) = config.ignored {
@@ -40,14 +41,21 @@ pub fn deliver_due(store: &Store, now: i64) -> Result<Vec<Told>, String> {
         let threads: Vec<_> = config
             .notify
             .iter()
-            .map(|(name, endpoint)| (name, scope.spawn(move || deliver(store, name.as_str(), endpoint, now))))
+            .map(|(name, endpoint)| {
+                let send = move || deliver(store, name.as_str(), endpoint, now);
+                (name, thread::Builder::new().spawn_scoped(scope, send))
+            })
             .collect();
         let ended = threads.into_iter().map(|(name, thread)| {
-            thread.join().unwrap_or_else(|_| Told {
+            let told = match thread {
+                Ok(thread) => thread.join().map_err(|_| "the sender failed".to_owned()),
+                Err(error) => Err(format!("no thread can be started to send: {error}")),
+            };
+            told.unwrap_or_else(|problem| Told {
                 endpoint: name.as_str().to_owned(),
                 sent: 0,
                 dead: 0,
-                problem: Some("the sender failed".to_owned()),
+                problem: Some(problem),
             })
         });
         ended.collect()
@@ -67,7 +75,7 @@ fn round(store: &Store, endpoint: &Endpoint, now: i64, told: &mut Told) -> Resul
     let Some(sender) = store.sender(&told.endpoint).map_err(failed)? else { return Ok(()) };
     let unsent = store.unsent(sender.cursor.as_ref()).map_err(failed)?;
     let Some(mut cursor) = sender.cursor.clone() else {
-        // It hears of what happens from now on.
+        // A new endpoint gets the events from now on.
         let (seq, at) = unsent.last.unwrap_or_default();
         return sender.save(&Cursor { seq, at, ..Cursor::default() }).map_err(failed);
     };
@@ -80,7 +88,7 @@ fn round(store: &Store, endpoint: &Endpoint, now: i64, told: &mut Told) -> Resul
     let mut way = None;
     for change in &unsent.changes {
         let record = &change.record;
-        if endpoint.takes(record) {
+        if endpoint.takes(change) {
             if began.elapsed() > ROUND {
                 break;
             }
@@ -120,31 +128,51 @@ fn round(store: &Store, endpoint: &Endpoint, now: i64, told: &mut Told) -> Resul
     }
 }
 
-/// From 0 to 1, another in each process and at each moment.
+/// Sends a notice that is in no trail, since the store cannot be written, to the endpoints that take it and that `to` accepts. Returns
+/// those reached.
+pub fn send_unrecorded(
+    store: &Store,
+    notice: NoticeKind,
+    text: &str,
+    now: i64,
+    to: impl Fn(&str) -> bool,
+) -> Vec<String> {
+    let settled = Settled::unrecorded(notice, store.environment(), text.to_owned(), now);
+    let event = Event::new(&store.id(), &settled);
+    let config = store.config().unwrap_or_default();
+    let endpoints = config.notify.iter().map(|(name, endpoint)| (name.as_str(), endpoint));
+    let takes = |(name, endpoint): &(&str, &Endpoint)| endpoint.takes(&settled) && to(name);
+    let reached = endpoints.filter(takes).filter(|(_, endpoint)| {
+        Way::find(store, endpoint).is_ok_and(|way| way.send(&event, endpoint.format).is_ok())
+    });
+    reached.map(|(name, _)| name.to_owned()).collect()
+}
+
+/// A number from 0 to 1, different in each process and at each moment.
 fn jitter() -> f64 {
     let mixed =
         words::now().unsigned_abs().wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ u64::from(std::process::id());
     (mixed >> 11) as f64 / (1u64 << 53) as f64
 }
 
-/// How to reach an endpoint.
+/// The connection to an endpoint.
 struct Way {
     agent: Agent,
     url: String,
     secret: Option<Vec<u8>>,
 }
 
-/// Why an event was not acknowledged.
+/// The reason that an event was not acknowledged.
 struct Refused {
     problem: String,
-    /// It never will be.
+    /// True if it never will be.
     never: bool,
-    /// The endpoint asks not to be tried for so long, in microseconds.
+    /// The pause that the endpoint asks for, in microseconds.
     wait: Option<i64>,
 }
 
 impl Refused {
-    /// Tried again later.
+    /// A refusal of an event that is tried again later.
     fn for_now(problem: impl Into<String>) -> Refused {
         Refused { problem: problem.into(), never: false, wait: None }
     }
@@ -175,7 +203,7 @@ impl Way {
             let seconds = words::now().div_euclid(1_000_000);
             request = request.header("X-Flagstone-Signature", signature(secret, seconds, &body));
         }
-        // The address may be a secret, so no message has it.
+        // The address may be a secret, so no message includes it.
         let (status, wait) = match request.send(body.as_str()) {
             Ok(answer) => {
                 let wait =
@@ -205,12 +233,12 @@ impl Way {
     }
 }
 
-/// Microseconds of a `Retry-After` in seconds. One that is a date is left to the usual pauses.
+/// Microseconds of a `Retry-After` in seconds. A date is left to the usual pauses.
 fn retry_after(value: &str) -> Option<i64> {
     value.trim().parse::<u32>().ok().map(|seconds| i64::from(seconds) * 1_000_000)
 }
 
-/// The first line of a file that not everybody reads.
+/// The first line of a file that must not be readable by every user.
 fn secret(store: &Store, path: &Path) -> Result<Vec<u8>, String> {
     let text = store.read_named(path, NamedFile::Secret);
     let text = text.map_err(|error| words::plain(&error.to_string()).into_owned())?;

@@ -1,18 +1,18 @@
-//! The text format of OpenMetrics 1.0 (<https://github.com/prometheus/OpenMetrics/blob/main/specification/OpenMetrics.md>).
+//! The text format of OpenMetrics 1.0 (<https://github.com/prometheus/OpenMetrics/blob/main/specification/OpenMetrics.md>), as far as
+//! parsers of Prometheus's older format take it too, such as that of node_exporter's textfile collector. Those know no type `info`.
 
 use std::fmt::{Display, Write};
 
-/// What kind of metric a family is, and its unit where it has one.
+/// The type of a metric family, with its unit if it has one.
 #[derive(Debug, Clone, Copy)]
 pub enum Kind {
     Counter,
     Gauge,
     GaugeOf(&'static str),
     HistogramOf(&'static str),
-    Info,
 }
 
-/// Families one after the other, each with its samples.
+/// Families in sequence, each with its samples.
 #[derive(Debug, Default)]
 pub struct Text {
     text: String,
@@ -20,24 +20,24 @@ pub struct Text {
 }
 
 impl Text {
-    /// Begins a family; the samples that follow are its.
+    /// Begins a family, to which the next samples belong.
     pub fn family(&mut self, name: &str, kind: Kind, help: &str) {
         let (word, unit) = match kind {
             Kind::Counter => ("counter", None),
             Kind::Gauge => ("gauge", None),
             Kind::GaugeOf(unit) => ("gauge", Some(unit)),
             Kind::HistogramOf(unit) => ("histogram", Some(unit)),
-            Kind::Info => ("info", None),
         };
         self.family = name.to_owned();
         self.push(format_args!("# TYPE {name} {word}"));
         if let Some(unit) = unit {
             self.push(format_args!("# UNIT {name} {unit}"));
         }
-        self.push(format_args!("# HELP {name} {}", escaped(help)));
+        // OpenMetrics escapes a quote here, and Prometheus's older format must not.
+        self.push(format_args!("# HELP {name} {}", escaped(&help.replace('"', "'"))));
     }
 
-    /// A sample of the family; `suffix` as its kind wants it: `_total`, `_info`, `_bucket` …
+    /// Adds a sample of the family, with the suffix of its kind: `_total`, `_bucket` …
     pub fn sample(&mut self, suffix: &str, labels: &[(&str, &str)], value: impl Display) {
         let labels: Vec<String> =
             labels.iter().map(|(name, value)| format!("{name}=\"{}\"", escaped(value))).collect();
@@ -47,20 +47,20 @@ impl Text {
         self.family = name;
     }
 
-    /// All of it.
+    /// The whole text.
     pub fn finish(mut self) -> String {
         self.push(format_args!("# EOF"));
         self.text
     }
 
     fn push(&mut self, line: std::fmt::Arguments<'_>) {
-        // Writing to a string does not fail.
+        // Writing to a string cannot fail.
         let _ = writeln!(self.text, "{line}");
     }
 }
 
-/// A label's value or a help text: backslashes, quotes and line ends escaped, other control characters shown as �, since
-/// such a text ends up in other people's terminals and pages.
+/// A label's value or a help text: backslashes, quotes and line ends are escaped, and other control characters shown as �, since the text
+/// ends up in other people's terminals and pages.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
@@ -88,7 +88,7 @@ mod tests {
         text.sample("_total", &[("flag", "x\"y\\z\n\u{1b}[2J"), ("other", "é")], 7);
         assert_eq!(
             text.finish(),
-            "# TYPE a_seconds gauge\n# UNIT a_seconds seconds\n# HELP a_seconds Since \\\"then\\\"\na_seconds 1.5\n\
+            "# TYPE a_seconds gauge\n# UNIT a_seconds seconds\n# HELP a_seconds Since 'then'\na_seconds 1.5\n\
              # TYPE b counter\n# HELP b Of all\nb_total{flag=\"x\\\"y\\\\z\\n\u{fffd}[2J\",other=\"é\"} 7\n# EOF\n"
         );
     }

@@ -1,38 +1,43 @@
-//! What is printed: text for people, or JSON with `--json`; and the exit code.
+//! The output of a command: text for people, or JSON with `--json`; and the exit code.
 
 use crate::words;
 use anstyle::{AnsiColor, Style};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::Serialize;
 use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Stdout, Write};
+use std::os::fd::AsFd;
 use std::process::ExitCode;
 
-/// Emphasis.
+/// Emphasizes a text.
 pub const BOLD: Style = Style::new().bold();
-/// What is on, or well.
+/// Marks states that are on, or well.
 pub const GOOD: Style = AnsiColor::Green.on_default();
-/// What is off by force, or broken.
+/// Marks states that are off by force, or broken.
 pub const BAD: Style = AnsiColor::Red.on_default().bold();
-/// What wants attention.
+/// Marks states that need attention.
 pub const WARN: Style = AnsiColor::Yellow.on_default();
-/// What matters less.
+/// Marks details.
 pub const DIM: Style = Style::new().dimmed();
 
-/// What a word that ran answers by its exit code.
+/// Bytes that a daemon keeps while its output is not read: the buffer holds as many again.
+const MAX_UNREAD: usize = 32 * 1024;
+
+/// The exit code of a command that ran.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     /// 0: yes, or done.
     Yes,
     /// 1: no.
     No,
-    /// 2: could not tell, which the answer explains.
+    /// 2: could not tell; the answer says why.
     Unknown,
     /// 3: done here, but not on every machine.
     Elsewhere,
 }
 
-/// Why a word did not do what it was asked for: what is wrong, where, and what to do about it.
+/// The failure of a command: the problem, its place, and the way out.
 #[derive(Debug)]
 pub enum Failure {
     /// Exit code 1: understood, and refused.
@@ -42,7 +47,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// With one more line at the end.
+    /// Adds one more line at the end.
     pub fn ending(self, line: &str) -> Failure {
         match self {
             Failure::Refused(text) => Failure::Refused(format!("{text}\n{line}")),
@@ -51,43 +56,45 @@ impl Failure {
     }
 }
 
-/// What a word that ran returns.
+/// The result of a command.
 pub type Outcome = Result<Exit, Failure>;
 
-/// A cell of a table.
 pub struct Cell {
     pub text: String,
     pub style: Style,
 }
 
 impl Cell {
-    /// Without emphasis.
+    /// A cell without emphasis.
     pub fn of(text: impl Into<String>) -> Cell {
         Cell { text: text.into(), style: Style::new() }
     }
 
-    /// That wants attention.
+    /// A cell that needs attention.
     pub fn warn(text: impl Into<String>) -> Cell {
         Cell { text: text.into(), style: WARN }
     }
 }
 
-/// Where a word prints. Errors of writing are kept until the end, so that a change is never left half done because
-/// nobody reads on.
+/// The output of a command. Errors of writing are kept until the end, so that no change is left half done because its reader went away.
 pub struct Output {
     json: bool,
     colour: bool,
     terminal: bool,
-    /// A terminal whose locale has none of the signs that tables and bars are drawn with.
+    /// True for a terminal whose locale lacks the signs of tables and bars.
     ascii: bool,
     stdout: BufWriter<Stdout>,
     error: Option<io::Error>,
-    /// What the document of a failure has beside the sentence.
+    /// True if output is dropped rather than waited for.
+    lives_on: bool,
+    /// The number of dropped lines.
+    dropped: u64,
+    /// Members of a failure's document beside the sentence.
     details: serde_json::Map<String, serde_json::Value>,
 }
 
 impl Output {
-    /// On standard output, as JSON or text; in colour where that is a terminal and `NO_COLOR` does not forbid it.
+    /// Output to standard output, as JSON or text; in color if that is a terminal and `NO_COLOR` does not forbid it.
     pub fn new(json: bool) -> Output {
         let stdout = io::stdout();
         Output {
@@ -97,11 +104,23 @@ impl Output {
             ascii: stdout.is_terminal() && is_foreign_locale(),
             stdout: BufWriter::with_capacity(64 * 1024, stdout),
             error: None,
+            lives_on: false,
+            dropped: 0,
             details: serde_json::Map::new(),
         }
     }
 
-    /// A line of text; nothing with `--json`.
+    /// Output of a process that runs for days: a reader that stops (a stopped terminal, a log that hangs) does not stop the process.
+    pub fn of_daemon(json: bool) -> Output {
+        Output { lives_on: true, ..Output::new(json) }
+    }
+
+    /// True if the process runs for days, so that its lines give the time.
+    pub fn is_daemon(&self) -> bool {
+        self.lives_on
+    }
+
+    /// Prints a line of text; nothing with `--json`.
     pub fn line(&mut self, text: impl Display) {
         if !self.json {
             let text = match self.ascii {
@@ -112,35 +131,41 @@ impl Output {
         }
     }
 
-    /// As [`line`](Self::line), and out at once: the first line of a change stands before the change is tried.
+    /// Prints and flushes a [`line`](Self::line): the first line of a change stands before the change is tried.
     pub fn line_now(&mut self, text: impl Display) {
         self.line(text);
         self.flush();
     }
 
-    /// What was printed, out at once.
+    /// Flushes what was printed; a daemon whose reader hangs does it later, so that no change waits for its reader.
     pub fn flush(&mut self) {
+        if !has_room(io::stdout()) {
+            return;
+        }
+        if let dropped @ 1.. = std::mem::take(&mut self.dropped) {
+            self.line(format!("{dropped} lines were not printed, since nobody read on"));
+        }
         self.write(|out| out.flush());
     }
 
-    /// Whether there are colours.
+    /// True if colors are used.
     pub fn is_coloured(&self) -> bool {
         self.colour
     }
 
-    /// Whether JSON is wanted, for a program to read.
+    /// True if JSON is wanted, for a program to read.
     pub fn is_json(&self) -> bool {
         self.json
     }
 
-    /// The whole answer as JSON; nothing without `--json`.
+    /// Prints the whole answer as JSON; nothing without `--json`.
     pub fn json(&mut self, value: &impl Serialize) {
         if self.json {
             self.json_always(value);
         }
     }
 
-    /// One JSON document and a newline, whether or not `--json` was given.
+    /// Prints one JSON document and a newline, with or without `--json`.
     pub fn json_always(&mut self, value: &impl Serialize) {
         let pretty = self.terminal;
         self.write(|out| {
@@ -152,23 +177,27 @@ impl Output {
         });
     }
 
-    /// A member of the document that a failure prints, beside its sentence.
+    /// Adds a member to the document that a failure prints, beside its sentence.
     pub fn detail(&mut self, name: &str, value: impl Serialize) {
         self.details.insert(name.to_owned(), serde_json::to_value(value).unwrap_or_default());
     }
 
-    /// Bytes as they are.
+    /// Prints bytes as they are.
     pub fn bytes(&mut self, bytes: &[u8]) {
         self.write(|out| out.write_all(bytes));
     }
 
-    /// A warning, on standard error.
+    /// Prints a warning to standard error.
     pub fn warn(&mut self, text: impl Display) {
-        // Nothing can be told if standard error is closed.
+        if self.lives_on && !has_room(io::stderr()) {
+            self.dropped += 1;
+            return;
+        }
+        // A closed standard error leaves no way to tell.
         let _ = writeln!(anstream::stderr(), "{WARN}warning:{WARN:#} {}", words::visible(&text.to_string()));
     }
 
-    /// The text in that style, where there are colours.
+    /// Puts the text in that style if colors are used.
     pub fn paint(&self, style: Style, text: impl Display) -> String {
         match self.colour {
             true => format!("{style}{text}{style:#}"),
@@ -176,7 +205,7 @@ impl Output {
         }
     }
 
-    /// Rows in aligned columns, as wide as the terminal allows.
+    /// Prints rows in aligned columns, as wide as the terminal allows.
     pub fn table(&mut self, header: &[&str], rows: &[Vec<Cell>]) {
         if self.json {
             return;
@@ -204,7 +233,7 @@ impl Output {
         }
     }
 
-    /// How many columns a line may take; none where nobody counts them.
+    /// The terminal's width in columns; none if the output is no terminal or the width is unknown.
     pub fn width(&self) -> Option<usize> {
         if !self.terminal {
             return None;
@@ -213,30 +242,36 @@ impl Output {
         (size.ws_col > 0).then_some(usize::from(size.ws_col))
     }
 
-    /// Prints what went wrong, and gives the process's exit code.
+    /// Prints the failure, if any, and returns the process's exit code.
     pub fn finish(mut self, outcome: Outcome) -> ExitCode {
         let failure = match &outcome {
             Ok(_) => None,
             Err(Failure::Refused(message) | Failure::Unknown(message)) => Some(message.clone()),
         };
-        if let Some(message) = failure {
+        let is_read = !self.lives_on || (has_room(io::stdout()) && has_room(io::stderr()));
+        if let Some(message) = failure.filter(|_| is_read) {
             let mut document = std::mem::take(&mut self.details);
             document.insert("error".to_owned(), message.clone().into());
             self.json(&document);
             let _ = self.stdout.flush();
             let _ = writeln!(anstream::stderr(), "{BAD}flagstone:{BAD:#} {}", words::visible(&message));
         }
-        self.write(|out| out.flush());
         let code = match outcome {
             Ok(Exit::Yes) => 0,
             Ok(Exit::No) | Err(Failure::Refused(_)) => 1,
             Ok(Exit::Unknown) | Err(Failure::Unknown(_)) => 2,
             Ok(Exit::Elsewhere) => 3,
         };
+        if !is_read {
+            // Takes the buffer out: dropping it would write it.
+            let _ = self.stdout.into_parts();
+            return ExitCode::from(code);
+        }
+        self.write(|out| out.flush());
         match self.error {
-            // A reader who has seen enough.
+            // A reader that has seen enough closes the pipe.
             Some(error) if error.kind() != ErrorKind::BrokenPipe => {
-                // Nothing was half done for that.
+                // An error of output leaves no change half done.
                 let done = if matches!(code, 0 | 3) { "; a change that was asked for is made" } else { "" };
                 let _ = writeln!(anstream::stderr(), "{BAD}flagstone:{BAD:#} standard output: {error}{done}");
                 ExitCode::from(2)
@@ -246,13 +281,21 @@ impl Output {
     }
 
     fn write(&mut self, write: impl FnOnce(&mut BufWriter<Stdout>) -> io::Result<()>) {
-        if self.error.is_none() {
+        if self.lives_on && self.stdout.buffer().len() > MAX_UNREAD {
+            self.dropped += 1;
+        } else if self.error.is_none() {
             self.error = write(&mut self.stdout).err();
         }
     }
 }
 
-/// Whether the environment names a locale whose characters are not UTF-8.
+/// True if the stream takes more without waiting for its reader (poll(2)).
+fn has_room(stream: impl AsFd) -> bool {
+    let mut polled = [PollFd::new(&stream, PollFlags::OUT)];
+    !matches!(poll(&mut polled, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })), Ok(0))
+}
+
+/// True if the environment names a locale whose characters are not UTF-8.
 fn is_foreign_locale() -> bool {
     let value = |name: &&str| std::env::var_os(name).filter(|value| !value.is_empty());
     let named = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(value);
@@ -261,7 +304,7 @@ fn is_foreign_locale() -> bool {
         .is_some_and(|name| !name.contains("utf-8") && !name.contains("utf8"))
 }
 
-/// The signs of this command in ASCII. Text of definitions stays as it is.
+/// Replaces the command's own signs by ASCII. Text of definitions stays as it is.
 fn in_ascii(text: &str) -> String {
     let mut ascii = String::with_capacity(text.len());
     for sign in text.chars() {
@@ -282,7 +325,7 @@ fn in_ascii(text: &str) -> String {
     ascii
 }
 
-/// Says which columns that hold something are not shown; none where all are.
+/// Names the hidden columns that hold something; none if all are shown.
 fn hidden(header: &[&str], rows: &[Vec<Cell>], shown: &[(usize, usize)]) -> Option<String> {
     let all = columns(header, rows, None);
     let missing: Vec<&str> = all
@@ -298,9 +341,8 @@ fn hidden(header: &[&str], rows: &[Vec<Cell>], shown: &[(usize, usize)]) -> Opti
     Some(format!("{count} hidden ({}): widen the terminal, or pipe through cat", missing.join(", ")))
 }
 
-/// The columns shown, by number, and their widths. Those in which nothing stands are left out. Where the width does not do
-/// for all, the first that does not fit is cut, or left out where too little of it would remain, and so are those after it; never
-/// the first two.
+/// The columns shown, by number, and their widths. Empty ones are left out. If the width is too small for all, the first column that does
+/// not fit is cut, or left out if too little of it would remain, and so are those after it; never the first two.
 fn columns(header: &[&str], rows: &[Vec<Cell>], width: Option<usize>) -> Vec<(usize, usize)> {
     const LEAST: usize = 12;
     let mut columns = Vec::new();
@@ -324,7 +366,7 @@ fn columns(header: &[&str], rows: &[Vec<Cell>], width: Option<usize>) -> Vec<(us
     columns
 }
 
-/// The text, cut with a mark where it is longer.
+/// The text, cut with a mark if it is longer.
 fn cut(text: &str, width: usize) -> Cow<'_, str> {
     match text.char_indices().nth(width) {
         None => Cow::Borrowed(text),

@@ -1,10 +1,10 @@
-//! Which store is meant, and what it serves.
+//! The store of a command, and what it serves.
 
 use crate::args::{Arguments, Promote, Word};
 use crate::entry::Entry;
-use crate::output::{Failure, Output};
+use crate::output::{DIM, Failure, Output};
 use crate::words::plain;
-use crate::{identity, inputs};
+use crate::{identity, inputs, words};
 use flagstone::definition::{Definitions, nearest};
 use flagstone::store::{Reader, ReaderOptions, Store, StoreError, View};
 use flagstone::{FlagId, Snapshot};
@@ -15,9 +15,9 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Names the store of this machine, where nothing else does.
+/// The file that names this machine's store, if nothing else names one.
 pub const DEFAULT_STORE: &str = "/etc/flagstone/store";
-/// Bytes of a file by which it is known what it is.
+/// The first bytes of a file, which tell its type.
 const START: u64 = 64;
 
 /// The store that `--store`, `FLAGSTONE_STORE` or the machine's file names.
@@ -40,7 +40,7 @@ pub fn directory(arguments: &Arguments) -> Result<PathBuf, Failure> {
     }
 }
 
-/// The machine's store: the one line of a file that only its owner, root, can change. None where there is no such file.
+/// The machine's store: the one line of a file that only its owner, root, can change. None if there is no such file.
 fn default_store(path: &Path, owner: u32) -> Result<Option<PathBuf>, String> {
     let file = match open_plain(path) {
         Ok(file) => file,
@@ -59,7 +59,7 @@ fn default_store(path: &Path, owner: u32) -> Result<Option<PathBuf>, String> {
     }
 }
 
-/// Whether the machine's store can be named: by root, where none is. Else why not.
+/// Checks that the machine's store can be named: by root, if none is named yet. The error is the reason against it.
 pub fn may_name_default() -> Result<(), String> {
     if !rustix::process::geteuid().is_root() {
         return Err(format!(
@@ -77,14 +77,14 @@ pub fn may_name_default() -> Result<(), String> {
     }
 }
 
-/// What root types to name it, where no store is named.
+/// The line for root to name it, if no store is named.
 pub fn naming_default(directory: &Path) -> Option<String> {
     let none = matches!(default_store(Path::new(DEFAULT_STORE), 0), Ok(None));
-    let directory = plain(&directory.to_string_lossy()).into_owned();
+    let directory = words::argument(&directory.to_string_lossy()).into_owned();
     none.then(|| format!("sudo mkdir -p /etc/flagstone && echo {directory} | sudo tee {DEFAULT_STORE}"))
 }
 
-/// Names the machine's store. Whoever asks can read which it is.
+/// Names the machine's store, readable by every user.
 pub fn name_default(directory: &Path) -> io::Result<()> {
     let path = Path::new(DEFAULT_STORE);
     let open = |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode));
@@ -98,14 +98,14 @@ pub fn name_default(directory: &Path) -> io::Result<()> {
     open(path, 0o644)
 }
 
-/// Follows no symbolic link, and waits for nobody.
+/// Opens a file without following a symbolic link or waiting.
 fn open_plain(path: &Path) -> io::Result<File> {
     use rustix::fs::{Mode, OFlags, open};
     Ok(open(path, OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty())?
         .into())
 }
 
-/// The store, to ask about its past or to change it.
+/// Opens the store, to ask about its past or to change it.
 pub fn store(arguments: &Arguments) -> Result<Store, Failure> {
     identity::open(&directory(arguments)?).map_err(Failure::asking)
 }
@@ -117,7 +117,7 @@ pub struct Served {
     pub snapshot: Arc<Snapshot>,
 }
 
-/// What workers answer from. Refused where they would refuse it; warns where they fall back.
+/// Opens what workers answer from. Refuses what they would refuse; warns if they fall back.
 pub fn served(arguments: &Arguments, output: &mut Output) -> Result<Served, Failure> {
     let directory = directory(arguments)?;
     identity::admit(&directory).map_err(Failure::asking)?;
@@ -140,7 +140,7 @@ pub fn served(arguments: &Arguments, output: &mut Output) -> Result<Served, Fail
 }
 
 impl Served {
-    /// The flag of that key.
+    /// Finds a flag by its key.
     pub fn flag(&self, key: &str) -> Result<FlagId, Failure> {
         self.snapshot.find(key.as_bytes()).ok_or_else(|| {
             let unknown = unknown_flag(&self.snapshot, self.view.generation, key);
@@ -151,24 +151,42 @@ impl Served {
         })
     }
 
+    /// The present key of the flag with that key or former key.
+    pub fn current_key<'a>(&'a self, key: &'a str) -> &'a str {
+        current_key(&self.snapshot, key)
+    }
+
     /// The definitions that the snapshot was compiled from.
     pub fn definitions(&self) -> Result<Definitions, Failure> {
         definitions(&self.snapshot)
     }
 
-    /// `generation 12 of production`.
+    /// The name of what is served: `generation 12 of production`.
     pub fn name(&self) -> String {
         format!("generation {} of {}", self.view.generation, self.environment)
     }
 }
 
-/// What to say about a key that is no flag's.
+/// The present key of the flag with that key or former key; the key itself if there is no such flag.
+pub fn current_key<'a>(snapshot: &'a Snapshot, key: &'a str) -> &'a str {
+    let renamed = snapshot.find(key.as_bytes()).and_then(|flag| snapshot.renamed_to(flag));
+    renamed.map_or(key, |flag| snapshot.flag_key(flag))
+}
+
+/// Reports that a flag was named by its former key.
+pub fn tell_current_key(key: &str, current: &str, output: &mut Output) {
+    if key != current {
+        output.line(output.paint(DIM, format!("{} is called {} now", plain(key), plain(current))));
+    }
+}
+
+/// The message about a key that no flag has.
 pub struct UnknownFlag {
     pub problem: String,
     pub hint: String,
 }
 
-/// That the snapshot has no such flag, and which one is near.
+/// The message that the snapshot has no such flag, with the nearest key.
 pub fn unknown_flag(snapshot: &Snapshot, generation: u64, key: &str) -> UnknownFlag {
     let near = nearest(key, snapshot.flag_ids().map(|flag| snapshot.flag_key(flag)));
     UnknownFlag {
@@ -194,12 +212,12 @@ pub fn definitions(snapshot: &Snapshot) -> Result<Definitions, Failure> {
     })
 }
 
-/// The bytes of a file, or of standard input for `-`; an error if there are more than `limit`.
+/// Reads a file, or standard input for `-`; an error if there are more than `limit` bytes.
 pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Failure> {
     read_by_start(path, |_| limit)
 }
 
-/// As [`read`], with a limit that goes by the first bytes.
+/// Reads as [`read`] does, with a limit that depends on the first bytes.
 pub fn read_by_start(path: &Path, limit: impl Fn(&[u8]) -> u64) -> Result<Vec<u8>, Failure> {
     let name = file_name(path);
     let failed = |error: io::Error| Failure::Unknown(format!("cannot read {name}: {error}"));
@@ -234,12 +252,12 @@ pub fn file_name(path: &Path) -> String {
 }
 
 impl Failure {
-    /// Of a word that asks: whatever went wrong, it could not tell.
+    /// The failure of a command that asks: it could not tell, whatever the error.
     pub fn asking(error: StoreError) -> Failure {
         Failure::Unknown(error.to_string())
     }
 
-    /// Of a word that changes: refused, or it could not be done.
+    /// The failure of a command that changes: refused, or it could not be done.
     pub fn changing(error: StoreError) -> Failure {
         match error.is_refusal() {
             true => Failure::Refused(error.to_string()),

@@ -1,13 +1,15 @@
 //! The part of root's command that stays root when the rest becomes a store's owner.
 //!
-//! It is a process of its own, told what root typed: the directory, open already, and the name of the file that `pull` writes,
-//! or the socket that `doctor --fpm` asks. It opens nothing else and nothing of the store. The other side can have it write a text to that file,
-//! connect that socket, and make or remove doctor's own script; its messages are bounded, and none holds a path.
+//! It is a process of its own, told what root typed: the directory, open already, and the name of the file that `pull` writes; the socket
+//! that `doctor --fpm` asks; or the file and the commit of `publish --release`. It opens nothing else and nothing of the store. The other
+//! side can have it write a text to that file, connect that socket, make or remove doctor's own script, and ask git, as the work tree's
+//! owner, how that commit relates to another; its messages are bounded, and none holds a path.
 
-use crate::args::{Arguments, Word};
+use crate::args::{Arguments, Named, Word};
 use crate::doctor;
 use crate::entry::{Entry, Written};
 use crate::fastcgi::Address;
+use crate::git::{self, Problem, Standing};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect as connect_socket,
@@ -24,13 +26,14 @@ use std::sync::{Mutex, OnceLock};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// The first argument of that process.
+/// The first argument of the privileged process.
 const MARK: &str = "--privileged";
 const WRITE: &str = "write";
 const ASK: &str = "ask";
-/// The largest text in a message, in bytes: a file of definitions has at most as many.
+const GIT: &str = "git";
+/// The largest text in a message, in bytes: the limit of a file of definitions.
 const LIMIT: usize = 64 << 20;
-/// Between two tries to connect where all workers are busy.
+/// The pause between two tries to connect while all workers are busy.
 const PAUSE: Duration = Duration::from_millis(10);
 
 const DONE: u8 = 0;
@@ -39,16 +42,18 @@ const FAILED: u8 = 2;
 const CONNECT: u8 = 3;
 const MAKE_SCRIPT: u8 = 4;
 const REMOVE_SCRIPT: u8 = 5;
+const DESCENDS: u8 = 6;
+const NO_COMMIT: u8 = 7;
 
-/// The other end.
+/// The other end of the channel.
 static CHANNEL: OnceLock<Mutex<UnixStream>> = OnceLock::new();
 
-/// Starts it while this process is still root, if what was typed needs it; and does what is read before anything of the store
-/// is. `store` is where that is; `written` is the file to write.
+/// Starts the privileged process while this one is still root, if the command needs it; and does what must be read before anything of the
+/// store is. `store` is its directory; `written` is the file to write.
 ///
 /// # Errors
 ///
-/// When it cannot be started.
+/// When the process cannot be started.
 pub fn start(arguments: &Arguments, store: &Path, written: Option<Entry>) -> io::Result<()> {
     let mut folder = Stdio::null();
     let mut exposed = None;
@@ -58,6 +63,13 @@ pub fn start(arguments: &Arguments, store: &Path, written: Option<Entry>) -> io:
             (folder, exposed) = (directory.into(), why);
             (WRITE, name)
         }
+        (Word::Publish(word), _) => match &word.release {
+            Some(Named::Commit(commit) | Named::Digits(commit, _)) if word.lineage.is_none() => {
+                exposed = Some(commit.clone());
+                (GIT, word.file.clone().into())
+            }
+            _ => return Ok(()),
+        },
         (Word::Doctor(word), _) => {
             doctor::ahead(word, store);
             match &word.fpm {
@@ -77,7 +89,7 @@ pub fn start(arguments: &Arguments, store: &Path, written: Option<Entry>) -> io:
     Ok(())
 }
 
-/// Replaces a file's content, if it was `before` until now: the file that was typed, by the user who typed it.
+/// Replaces the typed file's content if it is still `before`, as the user who typed it.
 ///
 /// # Errors
 ///
@@ -93,11 +105,29 @@ pub fn write(path: &Path, before: &[u8], text: &[u8]) -> io::Result<Written> {
     }
 }
 
-/// Connects the socket that was typed, as the user who typed it. Waits until `end` where its queue is full.
+/// Compares the typed commit with the last one; none if no process stayed root.
+pub fn standing(last: Option<&str>) -> Option<Result<Standing, Problem>> {
+    let asked = channel().transpose()?.and_then(|mut channel| {
+        send(&mut channel, DONE, last.unwrap_or_default().as_bytes())?;
+        receive(&mut channel)
+    });
+    Some(match asked {
+        Err(error) => Err(Problem { text: error.to_string(), has_commit: true }),
+        Ok((kind, text)) => {
+            let text = String::from_utf8_lossy(&text).into_owned();
+            match kind {
+                DONE | DESCENDS => Ok(Standing { id: text, descends: kind == DESCENDS }),
+                _ => Err(Problem { text, has_commit: kind != NO_COMMIT }),
+            }
+        }
+    })
+}
+
+/// Connects the typed socket, as the user who typed it. Waits until `end` if its queue is full.
 ///
 /// # Errors
 ///
-/// When nobody listens, or the user may not connect.
+/// When no server listens, or the user may not connect.
 pub fn connect(path: &Path, end: Instant) -> io::Result<UnixStream> {
     loop {
         let connected = match channel()? {
@@ -129,7 +159,7 @@ fn ask_to_connect(channel: &mut UnixStream) -> io::Result<UnixStream> {
     }
 }
 
-/// Makes doctor's script in one of its places, as root; its path. None where nothing stayed root.
+/// Makes doctor's script in one of its places, as root, and returns its path. None if no process stayed root.
 pub fn make_script(place: u8) -> Option<io::Result<String>> {
     let made = channel().transpose()?.and_then(|mut channel| {
         send(&mut channel, MAKE_SCRIPT, &[place])?;
@@ -144,7 +174,7 @@ pub fn make_script(place: u8) -> Option<io::Result<String>> {
 /// Removes what [`make_script`] made.
 pub fn remove_script() {
     if let Ok(Some(mut channel)) = channel() {
-        // The process removes it when it ends, too.
+        // The process also removes it when it ends.
         let _ = send(&mut channel, REMOVE_SCRIPT, &[]).and_then(|()| receive(&mut channel));
     }
 }
@@ -154,7 +184,7 @@ fn channel() -> io::Result<Option<std::sync::MutexGuard<'static, UnixStream>>> {
     lock.map_err(|_| io::Error::other("the process that stayed root does not answer"))
 }
 
-/// Is that process, where this is what was started. None: it is the command.
+/// Runs the privileged process, if this is one. None: this is the command.
 pub fn serve() -> Option<ExitCode> {
     let mut arguments = std::env::args_os().skip(1);
     if arguments.next().as_deref() != Some(OsStr::new(MARK)) {
@@ -170,12 +200,13 @@ pub fn serve() -> Option<ExitCode> {
             serve_write(&mut channel, &Entry::received(folder.into(), typed, exposed))
         }
         Some(ASK) => serve_ask(&mut channel, Path::new(&typed)),
+        Some(GIT) => serve_git(&mut channel, Path::new(&typed), &exposed.to_string_lossy()),
         _ => Err(ErrorKind::InvalidInput.into()),
     });
     Some(ExitCode::from(u8::from(served.is_err())))
 }
 
-/// Writes once. The end of the channel instead of a message: there is nothing to write.
+/// Writes once. A channel that ends without a message means that there is nothing to write.
 fn serve_write(channel: &mut UnixStream, entry: &Entry) -> io::Result<()> {
     let (_, before) = receive(channel)?;
     let (_, text) = receive(channel)?;
@@ -186,7 +217,23 @@ fn serve_write(channel: &mut UnixStream, entry: &Entry) -> io::Result<()> {
     }
 }
 
-/// Connects as often as it is asked. Ends with the channel, and removes the script then.
+/// Answers once. A commit that the store names is passed on only if it is an id.
+fn serve_git(channel: &mut UnixStream, file: &Path, commit: &str) -> io::Result<()> {
+    let (_, last) = receive(channel)?;
+    let last = String::from_utf8(last).map_err(io::Error::other)?;
+    if !last.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(ErrorKind::InvalidData.into());
+    }
+    match git::ask(file, commit, Some(&*last).filter(|last| !last.is_empty())) {
+        Ok(found) => send(channel, if found.descends { DESCENDS } else { DONE }, found.id.as_bytes()),
+        Err(problem) => {
+            let kind = if problem.has_commit { FAILED } else { NO_COMMIT };
+            send(channel, kind, problem.text.as_bytes())
+        }
+    }
+}
+
+/// Connects on every request. Ends with the channel, and removes the script then.
 fn serve_ask(channel: &mut UnixStream, socket: &Path) -> io::Result<()> {
     let mut script: Option<doctor::fpm::Script> = None;
     loop {
@@ -208,7 +255,7 @@ fn serve_ask(channel: &mut UnixStream, socket: &Path) -> io::Result<()> {
     }
 }
 
-/// Without waiting where the queue is full.
+/// Connects without waiting for a full queue.
 fn connected(path: &Path) -> rustix::io::Result<UnixStream> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
@@ -218,7 +265,7 @@ fn connected(path: &Path) -> rustix::io::Result<UnixStream> {
     Ok(socket)
 }
 
-/// One byte: 0 with the socket, or the number of the error.
+/// Sends one byte: 0 with the socket, or the number of the error.
 fn answer_connection(channel: &UnixStream, connected: rustix::io::Result<UnixStream>) -> io::Result<()> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
@@ -231,7 +278,7 @@ fn answer_connection(channel: &UnixStream, connected: rustix::io::Result<UnixStr
     Ok(())
 }
 
-/// A message: its kind, its length, its text.
+/// Sends a message: its kind, its length, its text.
 fn send(channel: &mut UnixStream, kind: u8, text: &[u8]) -> io::Result<()> {
     let length = u32::try_from(text.len()).map_err(io::Error::other)?;
     channel.write_all(&[kind])?;

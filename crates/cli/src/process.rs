@@ -1,8 +1,9 @@
-//! Another program, run apart from this process and not waited for without end.
+//! Another program, run apart from this process and with a timeout.
 
 use crate::words;
 use flagstone::store::{Account, PROGRAM_PATH};
 use rustix::process::{Pid, Signal, kill_process_group};
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -10,15 +11,15 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// The most that is kept of what a program prints, in bytes.
+/// The most output that is kept of a program, in bytes.
 pub const KEPT: usize = 4 << 20;
-/// How long what was printed last is waited for once the program has ended.
+/// The wait for the last output once the program has ended.
 const AFTERWARDS: Duration = Duration::from_millis(200);
 
-/// Descriptors up to here are closed one by one where the kernel cannot close a range.
+/// The last descriptor that is closed one by one, if the kernel cannot close a range.
 const DESCRIPTORS: libc::rlim_t = 65_536;
 
-/// How a program ended, and what it printed.
+/// The end of a program, and its output.
 #[derive(Debug)]
 pub struct Ran {
     pub status: ExitStatus,
@@ -34,12 +35,18 @@ pub fn own_environment(command: &mut Command) {
     command.env("USER", &account.name).env("LOGNAME", &account.name);
 }
 
-/// Runs it for at most that long, with this on its standard input. None if it took longer: then it is killed, with all that it
+/// Has the program start in that open directory: its path may lead elsewhere by then. The program's user must be able to enter it.
+pub fn within(command: &mut Command, directory: File) {
+    // SAFETY: changing the directory is one system call, and allocates nothing.
+    unsafe { command.pre_exec(move || Ok(rustix::process::fchdir(&directory)?)) };
+}
+
+/// Runs a program for at most that long, with this on its standard input. None if it took longer: then it is killed, with all that it
 /// started. It has a session of its own, no terminal, and no descriptor but its standard three.
 ///
 /// # Errors
 ///
-/// A sentence: that it could not be started, or not be waited for.
+/// A sentence on a program that could not be started, or not be waited for.
 pub fn run(
     mut command: Command,
     input: Option<Arc<Vec<u8>>>,
@@ -63,26 +70,26 @@ pub fn run(
     Ok(ended.map(|status| Ran { status, out, err }))
 }
 
-/// Writes its input and reads what it prints, in threads of their own.
+/// Writes the program's input and reads its output, in threads of their own.
 fn beside(child: &mut Child, input: Option<Arc<Vec<u8>>>) -> io::Result<(Option<Kept>, Option<Kept>)> {
     if let (Some(mut stdin), Some(input)) = (child.stdin.take(), input) {
-        // A program that does not read it says itself what is wrong.
+        // A program that does not read its input says itself what is wrong.
         thread::Builder::new().spawn(move || drop(stdin.write_all(&input)))?;
     }
     let out = child.stdout.take().map(kept).transpose()?;
     Ok((out, child.stderr.take().map(kept).transpose()?))
 }
 
-/// In the new process, before the program starts. A session is a group of its own as well, to end with all that it starts;
-/// without it, the program could type into the terminal that this process was started from.
+/// Runs in the new process before the program starts. A session is a group of its own as well, which ends with all its processes; without
+/// it, the program could type into the terminal that this process was started from.
 fn isolate() -> io::Result<()> {
     rustix::process::setsid()?;
     close_on_exec();
     Ok(())
 }
 
-/// Marks every descriptor but the standard three to be closed when the program starts. Those that were inherited without the mark
-/// are meant.
+/// Marks every descriptor but the standard three to be closed when the program starts. Some may have been
+/// inherited without the mark.
 fn close_on_exec() {
     #[cfg(target_os = "linux")]
     {
@@ -102,7 +109,7 @@ fn close_on_exec() {
     }
 }
 
-/// How it ended; none if it did not in time, and was ended then.
+/// Waits for the program to end; kills it at the timeout and returns none.
 fn wait(child: &mut Child, patience: Duration) -> io::Result<Option<ExitStatus>> {
     let until = Instant::now() + patience;
     loop {
@@ -120,7 +127,7 @@ fn wait(child: &mut Child, patience: Duration) -> io::Result<Option<ExitStatus>>
     }
 }
 
-/// What is read from a pipe, up to a limit. Somebody may hold the pipe open for ever.
+/// The output read from a pipe, up to a limit. Another process may hold the pipe open for ever.
 struct Kept(Arc<Mutex<Vec<u8>>>, JoinHandle<()>);
 
 fn kept(mut pipe: impl Read + Send + 'static) -> io::Result<Kept> {

@@ -1,14 +1,14 @@
-//! A line on standard error while something takes long, when that is a terminal.
+//! A line on standard error during long work, if that is a terminal.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// Shows what is going on, and for how long, until it is dropped. Work that ends soon shows nothing.
+/// Shows the present work, and its time so far, until it is dropped. Work that ends soon shows nothing.
 pub struct Progress(Option<(Sender<()>, JoinHandle<()>)>);
 
-/// How long nothing is shown.
+/// The time before anything is shown.
 const PATIENCE: Duration = Duration::from_millis(300);
 
 impl Progress {

@@ -1,4 +1,4 @@
-//! The question that `ask` and `explain` put: company, context and time as typed.
+//! The question of `ask` and `explain`: company, context and time as typed.
 
 use crate::args::Ask;
 use crate::output::Failure;
@@ -35,7 +35,7 @@ impl Attributes {
             Some(Value::String(text)) => Attribute::Text(text.as_bytes()),
             Some(Value::Number(number)) => match number.as_i64() {
                 Some(int) => Attribute::Int(int),
-                // As PHP reads it.
+                // PHP reads such a number as a float, too.
                 None => number.as_f64().map_or(Attribute::Missing, Attribute::Float),
             },
             None | Some(Value::Null) => Attribute::Missing,
@@ -50,7 +50,7 @@ impl Context for Attributes {
     }
 }
 
-/// The question; `attributes` were read from the same arguments.
+/// The question as typed; `attributes` were read from the same arguments.
 pub fn question<'a>(ask: &'a Ask, attributes: &'a Attributes) -> Question<'a, Attributes> {
     Question {
         company: ask.company.as_deref().and_then(|company| Key::from_bytes(company.as_bytes())),

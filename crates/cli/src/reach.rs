@@ -1,13 +1,12 @@
-//! Whom a change reaches: companies of a list, asked before it and after.
+//! The companies that a change affects, measured by asking about each company of a list before it and after.
 //!
-//! Nothing is decided here: two snapshots are asked about each company, by its id alone, so that other attributes count as
-//! missing.
+//! Nothing is decided here: two snapshots are asked about each company, by its id alone, so that other attributes count as missing.
 
 use crate::companies::Companies;
 use crate::output::{DIM, Failure, GOOD, Output, WARN};
 use crate::progress::Progress;
 use crate::{confirm, place, words};
-use flagstone::definition::{Definitions, Flag, FlagState};
+use flagstone::definition::{CompanyId, Definitions, Flag, FlagState, Percentage, Rollout};
 use flagstone::store::{Config, NamedFile, Store};
 use flagstone::{FlagId, Key, Question, Snapshot, Switches, compile, enabled};
 use serde_json::{Value, json};
@@ -17,28 +16,28 @@ use std::thread;
 
 /// The largest file of companies, in bytes.
 pub const LIMIT: u64 = 256 << 20;
-/// Companies named of each kind.
+/// Examples of each kind that are named.
 const EXAMPLES: usize = 10;
-/// Flags told of on a terminal.
+/// Flags listed on a terminal.
 const SHOWN: usize = 20;
-/// Companies that one thread asks about before another is worth it.
+/// The fewest companies that are worth another thread.
 const CHUNK: usize = 50_000;
 
-/// A file of companies.
+/// A file of companies, not yet parsed.
 pub struct List {
     pub name: String,
     bytes: Vec<u8>,
 }
 
-/// The companies that there are to ask about.
+/// The companies to ask about.
 pub enum Listed {
     None,
     List(List),
-    /// The store's config names a list that cannot be read, or may name one and is not to be believed; why.
+    /// The store's config names a list that cannot be read, or may name one but is not to be believed; with the reason.
     Unreadable(String),
 }
 
-/// The companies that were named on the command line, else those of the store's config.
+/// Reads the companies named on the command line, or those of the store's config.
 pub fn list(given: Option<&Path>, store: &Store, config: &Config) -> Result<Listed, Failure> {
     if let Some(path) = given {
         let name = place::file_name(path);
@@ -64,7 +63,7 @@ pub fn list(given: Option<&Path>, store: &Store, config: &Config) -> Result<List
     }
 }
 
-/// Asks before a change whose reach is unknown, where nobody has said yes.
+/// Asks before a change of unknown reach, unless `yes` was said.
 pub fn agreed_unknown(problem: &str, yes: bool, output: &mut Output) -> Result<(), Failure> {
     if yes {
         output.warn(problem);
@@ -76,7 +75,7 @@ pub fn agreed_unknown(problem: &str, yes: bool, output: &mut Output) -> Result<(
     }
 }
 
-/// What answers.
+/// A snapshot with its switches, as one side of a comparison.
 #[derive(Clone, Copy)]
 pub struct Side<'a> {
     pub snapshot: &'a Snapshot,
@@ -94,7 +93,7 @@ impl Side<'_> {
     }
 }
 
-/// Who is in when.
+/// The companies that have a flag, before and after.
 #[derive(Default)]
 pub struct Sides<'a> {
     pub before: usize,
@@ -103,7 +102,7 @@ pub struct Sides<'a> {
     pub leaves: Vec<Key<'a>>,
 }
 
-/// Asks both sides about each company, at `now`, in microseconds since 1970. A side that is not there answers off.
+/// Asks both sides about each company, at `now`, in microseconds since 1970. A missing side answers off.
 pub fn sides<'a>(flag: &str, keys: &[Key<'a>], sides: [Option<Side>; 2], now: i64) -> Sides<'a> {
     let [before, after] = sides.map(|side| side.map(|side| (side, side.find(flag))));
     let asked = |keys: &[Key<'a>]| {
@@ -144,41 +143,64 @@ pub fn sides<'a>(flag: &str, keys: &[Key<'a>], sides: [Option<Side>; 2], now: i6
     })
 }
 
-/// What a change does to one flag.
+/// The effect of a change on one flag.
 struct FlagReach {
     flag: String,
     before: usize,
     after: usize,
     on: (usize, Vec<Value>, String),
     off: (usize, Vec<Value>, String),
-    /// Attributes that it reads besides.
+    /// Further attributes that the flag reads.
     needs: Vec<String>,
+    /// The reason that the share that loses it is unknown.
+    unknown: Option<String>,
 }
 
-/// Whom a change reaches.
+/// The effect of a change on companies.
 pub struct Reach {
     list: String,
     companies: usize,
     repeated: u64,
     share: f64,
     flags: Vec<FlagReach>,
-    /// Flags of which nobody is asked: a file spells out what they lose.
+    /// Flags that ask nothing: a file spells out who loses them.
     reviewed: BTreeSet<String>,
 }
 
-/// Asks about these flags.
+/// Asks both sides about these flags.
 pub fn measure(
     list: &List,
     share: f64,
     pair: [Option<Side>; 2],
     flags: &BTreeSet<&str>,
+    definitions: Option<(&Definitions, &Definitions)>,
 ) -> Result<Reach, Failure> {
     let _progress = Progress::begin(format!("asking about the companies of {}", list.name));
     let companies = Companies::read(&list.name, &list.bytes)?;
     let keys = companies.keys();
     let now = words::now();
     let of = |flag: &&str| {
-        let found = sides(flag, &keys, pair, now);
+        let old = definitions.and_then(|(old, _)| old.flags.get(*flag));
+        let narrowed = definitions.is_some_and(|(old, new)| may_lose(flag, old, new));
+        let is_pilot = old.is_some_and(|flag| is_pilot(flag, now));
+        let named = || old.into_iter().flat_map(|flag| &flag.companies.allow);
+        let is_pilot = is_pilot && narrowed;
+        let unknown = match narrowed && !is_pilot {
+            true if keys.is_empty() => Some(format!("{} names no company", list.name)),
+            true if old.is_some_and(names_companies) && !named().any(|company| companies.has(company)) => {
+                Some(format!("{} has none of the companies that the flag allows", list.name))
+            }
+            _ => None,
+        };
+        // Only the companies that a pilot allows have it, so all of them are known.
+        let pilots: Vec<Key> = match is_pilot {
+            true => {
+                let others = named().filter(|company| !companies.has(company)).map(key_of);
+                others.chain(keys.iter().copied()).collect()
+            }
+            false => Vec::new(),
+        };
+        let found = sides(flag, if is_pilot { &pilots } else { &keys }, pair, now);
         let told = |keys: &[Key]| {
             let some = words::some(keys.iter().map(|key| words::key(*key)), EXAMPLES);
             (keys.len(), keys.iter().take(EXAMPLES).map(|key| words::key_json(*key)).collect(), some)
@@ -192,6 +214,7 @@ pub fn measure(
             on: told(&found.enters),
             off: told(&found.leaves),
             needs: needs.into_iter().collect(),
+            unknown,
         }
     };
     let flags = flags.iter().map(of).collect();
@@ -205,7 +228,7 @@ pub fn measure(
     })
 }
 
-/// What a publish reaches: each flag that differs, that requires one that does, or whose segments may.
+/// The reach of a publish: each flag that differs, that requires one that does, or whose segments may.
 pub fn of_definitions(
     list: &List,
     share: f64,
@@ -217,7 +240,99 @@ pub fn of_definitions(
     let after = part(new, &flags, environment)?;
     let none = Switches::none();
     let side = |snapshot| Side { snapshot, switches: &none };
-    measure(list, share, [before.map(side), Some(side(&after))], &flags)
+    measure(list, share, [before.map(side), Some(side(&after))], &flags, Some((old, new)))
+}
+
+/// The reach of a publish on pilots, without a list: only the companies that a pilot allows have it. None if no pilot loses any.
+pub fn of_pilots(
+    share: f64,
+    before: Option<&Snapshot>,
+    ((old, new), reviewed): ((&Definitions, &Definitions), &[String]),
+    environment: &str,
+) -> Result<Option<Reach>, Failure> {
+    let now = words::now();
+    let pilot = |flag: &&str| {
+        let was = old.flags.get(*flag);
+        was.is_some_and(|was| is_pilot(was, now)) && may_lose(flag, old, new)
+    };
+    let flags: BTreeSet<&str> = affected(old, new)
+        .into_iter()
+        .filter(pilot)
+        .filter(|flag| reviewed.iter().all(|reviewed| reviewed != flag))
+        .collect();
+    if flags.is_empty() {
+        return Ok(None);
+    }
+    let after = part(new, &flags, environment)?;
+    let none = Switches::none();
+    let side = |snapshot| Side { snapshot, switches: &none };
+    let list = List { name: "the flags' own lists".to_owned(), bytes: Vec::new() };
+    let mut reach = measure(&list, share, [before.map(side), Some(side(&after))], &flags, Some((old, new)))?;
+    reach.companies = reach.flags.iter().map(|flag| flag.before).sum();
+    Ok(Some(reach).filter(|reach| reach.flags.iter().any(|flag| flag.off.0 > 0)))
+}
+
+/// True if some flag is on only for the companies that it allows.
+pub fn has_pilots(definitions: &Definitions) -> bool {
+    let now = words::now();
+    definitions.flags.values().any(|flag| is_pilot(flag, now))
+}
+
+fn names_companies(flag: &Flag) -> bool {
+    !flag.companies.allow.is_empty()
+}
+
+fn key_of(company: &CompanyId) -> Key<'_> {
+    match company {
+        CompanyId::Int(int) => Key::Int(*int),
+        CompanyId::Text(text) => Key::Text(text.as_bytes()),
+    }
+}
+
+/// True if the flag is on only for the companies that it allows, now and later.
+fn is_pilot(flag: &Flag, now: i64) -> bool {
+    let nobody = |percentage: Percentage| percentage == Percentage::NONE;
+    names_companies(flag)
+        && flag.rules.is_empty()
+        && nobody(flag.percentage_at(now).0)
+        && flag.schedule.iter().all(|step| nobody(step.percentage))
+}
+
+/// True if some companies may lose the flag, by itself or by a flag that it requires.
+fn may_lose(flag: &str, old: &Definitions, new: &Definitions) -> bool {
+    let mut seen = BTreeSet::new();
+    let mut open = vec![flag];
+    while let Some(key) = open.pop() {
+        let Some(was) = old.flags.get(key).filter(|_| seen.insert(key)) else { continue };
+        let segments = !was.rules.is_empty() && old.segments != new.segments;
+        if segments || narrows(was, new.flags.get(new.current_key(key))) {
+            return true;
+        }
+        open.extend(was.requires.iter().map(String::as_str));
+    }
+    false
+}
+
+/// True if some companies may lose the flag: after any change that does more than add companies.
+fn narrows(was: &Flag, is: Option<&Flag>) -> bool {
+    let Some(is) = is.filter(|is| is.enabled || !was.enabled) else { return was.enabled };
+    let share = |flag: &Flag| flag.rollout.as_ref().map_or(Percentage::FULL, |rollout| rollout.percentage);
+    let subset = |a: &[CompanyId], b: &[CompanyId]| a.iter().all(|id| b.binary_search(id).is_ok());
+    let widened = Flag {
+        enabled: was.enabled,
+        rollout: was.rollout.clone(),
+        companies: was.companies.clone(),
+        ..is.clone()
+    };
+    let drawn =
+        |flag: &Flag| flag.rollout.clone().map(|rollout| Rollout { percentage: Percentage::FULL, ..rollout });
+    let rollout =
+        (drawn(was) == drawn(is) || was.rollout.is_none() || is.rollout.is_none()) && share(is) >= share(was);
+    was.enabled
+        && !(rollout
+            && subset(&was.companies.allow, &is.companies.allow)
+            && subset(&is.companies.deny, &was.companies.deny)
+            && widened.answering() == was.clone().answering())
 }
 
 /// The flags whose answers may differ.
@@ -243,7 +358,7 @@ fn affected<'a>(old: &'a Definitions, new: &'a Definitions) -> BTreeSet<&'a str>
     }
 }
 
-/// What a store keeps with a flag changes no answer.
+/// Removes what a store keeps with a flag, which changes no answer.
 fn without_state(flag: &Flag) -> Flag {
     Flag { state: FlagState::default(), ..flag.clone() }
 }
@@ -257,16 +372,19 @@ pub fn part(
     let mut flags = BTreeMap::new();
     let mut wanted: Vec<&str> = keys.iter().copied().collect();
     while let Some(key) = wanted.pop() {
+        // A former key is answered by the flag that has it.
+        let key = definitions.current_key(key);
         if let Some(flag) = definitions.flags.get(key)
             && flags.insert(key.to_owned(), flag.clone()).is_none()
         {
             wanted.extend(flag.requires.iter().map(String::as_str));
         }
     }
-    compiled(&Definitions { flags, segments: definitions.segments.clone(), segments_base: None }, environment)
+    let segments = definitions.segments.clone();
+    compiled(&Definitions { flags, segments, ..Definitions::default() }, environment)
 }
 
-/// A snapshot that nobody else sees.
+/// A snapshot that stays within this process.
 pub fn compiled(definitions: &Definitions, environment: &str) -> Result<Snapshot, Failure> {
     let failed =
         |error: &dyn std::fmt::Display| Failure::Unknown(format!("whom it reaches cannot be told: {error}"));
@@ -275,12 +393,12 @@ pub fn compiled(definitions: &Definitions, environment: &str) -> Result<Snapshot
 }
 
 impl Reach {
-    /// Asks about none of those flags.
+    /// Excludes the flags that a file spells out from the questions.
     pub fn with_reviewed(self, flags: &[String]) -> Reach {
         Reach { reviewed: flags.iter().cloned().collect(), ..self }
     }
 
-    /// The flag that loses the greatest share of those that have it, if that is more than may go unasked.
+    /// The flag that loses the greatest share of its companies, if that share needs a confirmation.
     fn worst(&self) -> Option<&FlagReach> {
         let share = |flag: &FlagReach| flag.off.0 as f64 / flag.before.max(1) as f64;
         let asked = self.flags.iter().filter(|flag| !self.reviewed.contains(&flag.flag));
@@ -288,14 +406,15 @@ impl Reach {
         (share(worst) > self.share).then_some(worst)
     }
 
-    /// Prints it.
+    /// Prints the reach as text.
     pub fn tell(&self, output: &mut Output) {
         let companies = words::counted(self.companies as u64, "company");
         let repeated = match self.repeated {
             0 => String::new(),
             count => format!(", {} named again", words::counted(count, "id")),
         };
-        output.line(output.paint(DIM, format!("of {companies} in {}{repeated}:", self.list)));
+        let answers = if self.flags.is_empty() { " no answer differs" } else { "" };
+        output.line(output.paint(DIM, format!("of {companies} in {}{repeated}:{answers}", self.list)));
         for flag in self.flags.iter().take(SHOWN) {
             let (name, before, after) = (
                 words::plain(&flag.flag),
@@ -323,7 +442,7 @@ impl Reach {
         }
     }
 
-    /// As `--json` has it.
+    /// The reach as `--json` has it.
     pub fn json(&self) -> Value {
         let flags = self.flags.iter().map(|flag| {
             json!({
@@ -340,13 +459,24 @@ impl Reach {
         json!({
             "companies": self.companies,
             "off_share": self.share,
-            "asks": self.worst().is_some(),
+            "asks": self.worst().is_some() || self.unknown().is_some(),
             "flags": flags.collect::<Vec<Value>>(),
         })
     }
 
-    /// Asks, where it turns off more than may go unasked and nobody has said yes.
+    /// The reason that the share that loses a flag is unknown, if it is.
+    fn unknown(&self) -> Option<String> {
+        let asked = self.flags.iter().filter(|flag| !self.reviewed.contains(&flag.flag));
+        asked.filter_map(|flag| Some((flag, flag.unknown.as_ref()?))).next().map(|(flag, why)| {
+            format!("{why}: cannot determine how many companies lose {}", words::plain(&flag.flag))
+        })
+    }
+
+    /// Asks if the share turned off needs a confirmation or is unknown, unless `yes` was said.
     pub fn agreed(&self, yes: bool, output: &mut Output) -> Result<(), Failure> {
+        if let Some(problem) = self.unknown().filter(|_| self.worst().is_none()) {
+            return agreed_unknown(&problem, yes, output);
+        }
         let Some(worst) = self.worst().filter(|_| !yes) else { return Ok(()) };
         let percent = |share: f64| format!("{} %", (share * 100_000.0).round() / 1_000.0);
         let told = format!(

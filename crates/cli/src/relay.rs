@@ -1,21 +1,21 @@
-//! A word on its way to another machine.
+//! The encoding of a command for another machine.
 //!
-//! Between here and there may be shells: `ssh` hands its arguments to one. So what follows `--relayed` is written in characters
-//! that mean nothing to any shell, all others as `%` and two hex digits; a reason with a semicolon stays a reason.
+//! Shells may lie between the machines: `ssh` hands its arguments to one. So all that follows `--relayed` is written in characters that
+//! mean nothing to any shell, others as `%` and two hex digits; a reason with a semicolon stays a reason.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-/// What marks the arguments behind it as written so.
+/// The option after which arguments are encoded.
 const MARK: &str = "--relayed=";
 
-/// The arguments to send, for stores of that environment.
+/// The encoded arguments, for stores of that environment.
 pub fn encoded(environment: &str, arguments: &[String]) -> Vec<String> {
     let mark = format!("{MARK}{environment}");
     std::iter::once(mark).chain(arguments.iter().map(|argument| encode(argument))).collect()
 }
 
-/// The process's arguments as they were meant.
+/// The process's arguments, decoded.
 pub fn decoded(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let mut relayed = false;
     arguments

@@ -1,14 +1,14 @@
-//! Kills and the stop as they are told: since when, by whom, why, and the command that ends them.
+//! Kills and the stop, as printed: the time, the author, the reason, and the command that ends them.
 
 use crate::cmd::second;
 use crate::words;
 use flagstone::store::{Action, HistoryEntry, Outcome, Store, StoreStatus};
 use serde_json::{Value, json};
 
-/// Kills and the stop of a store, with what its trail says of them.
+/// Kills and the stop of a store, with the trail's records of them.
 pub struct Switches {
     status: StoreStatus,
-    /// Empty where the trail cannot be read: flags are off without it.
+    /// Empty if the trail cannot be read: flags are off without it.
     history: Vec<HistoryEntry>,
 }
 
@@ -20,7 +20,7 @@ pub struct Switch {
 }
 
 impl Switches {
-    /// Reads them. None where the store cannot be opened.
+    /// Reads them; none if the store cannot be opened.
     pub fn of(store: &Store) -> Option<Switches> {
         let status = store.status().ok()?;
         let off = status.stopped.is_some() || !status.killed.is_empty();
@@ -52,12 +52,12 @@ impl Switch {
         Switch::new(since, last(history, Action::StopAll, None))
     }
 
-    /// Why, as the trail has it.
+    /// The reason in the trail.
     pub fn reason(&self) -> Option<&str> {
         self.reason.as_deref()
     }
 
-    /// Whether the trail tells of it.
+    /// True if the trail has a record of it.
     pub fn is_recorded(&self) -> bool {
         self.by.is_some()
     }
@@ -70,7 +70,7 @@ impl Switch {
         }
     }
 
-    /// `since 2026-11-21T02:14:03Z by deploy@web-1: wrong totals`.
+    /// The switch as text: `since 2026-11-21T02:14:03Z by deploy@web-1: wrong totals`.
     pub fn text(&self) -> String {
         let by = self.by.as_deref().map_or(String::new(), |by| format!(" by {}", words::plain(by)));
         let reason =
@@ -78,7 +78,7 @@ impl Switch {
         format!("since {}{by}{reason}", second(&self.since))
     }
 
-    /// As `--json` has it.
+    /// The switch as `--json` has it.
     pub fn json(&self) -> Value {
         json!({ "since": self.since, "by": self.by, "reason": self.reason })
     }
@@ -86,22 +86,36 @@ impl Switch {
 
 /// The command that revives the flag.
 pub fn revive(flag: &str) -> String {
-    format!("flagstone revive {} --reason WHY", words::plain(flag))
+    format!("flagstone revive {} --reason WHY", words::argument(flag))
 }
 
 /// The command that ends the stop.
 pub const RESUME: &str = "flagstone resume-all --reason WHY";
 
-/// Says since when a flag is off by force, by whom and why, and what to type.
+/// Sentences on the kill and the stop of a flag: the time, the author, the reason, and the command that ends them.
 pub fn notices(flag: &str, kill: Option<&Switch>, stop: Option<&Switch>) -> Vec<String> {
     let kill = kill.map(|kill| format!("killed {}; `{}` lets it answer again", kill.text(), revive(flag)));
     let stop = stop.map(|stop| format!("everything is stopped {}; `{RESUME}` ends that", stop.text()));
     kill.into_iter().chain(stop).collect()
 }
 
-/// The last such change that was made.
+/// The last such change that was done.
 fn last<'a>(history: &'a [HistoryEntry], action: Action, flag: Option<&str>) -> Option<&'a HistoryEntry> {
     history.iter().rev().find(|entry| {
         entry.action == Some(action) && entry.outcome == Outcome::Done && entry.flag.as_deref() == flag
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A forged key from the head was printed ready for root to paste.
+    #[test]
+    fn a_command_that_revives_has_the_key_as_one_word() {
+        assert_eq!(revive("search"), "flagstone revive search --reason WHY");
+        assert_eq!(revive("x'; id #"), r"flagstone revive 'x'\''; id #' --reason WHY");
+        let kill = Switch { since: "2026-11-21T02:14:03Z".to_owned(), by: None, reason: None };
+        assert!(notices("$(id)", Some(&kill), None)[0].contains("`flagstone revive '$(id)' --reason WHY`"));
+    }
 }

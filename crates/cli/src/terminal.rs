@@ -1,6 +1,7 @@
-//! A terminal that a program draws on as a whole, and gets back as it was: by a key, by a signal, by a panic.
+//! A terminal that a program draws on as a whole, and that is restored on exit: by a key, by a signal, by a panic.
 
 use crate::output::Output;
+use crate::signals;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGWINCH};
@@ -9,11 +10,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// Another screen, without a cursor; and back.
+/// Switches to another screen without a cursor, and back.
 const ENTER: &str = "\x1b[?1049h\x1b[?25l";
 const LEAVE: &str = "\x1b[?25h\x1b[?1049l";
 
-/// What ended a wait.
+/// The end of a wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
     /// The time is over, or the terminal has another size: draw again.
@@ -24,26 +25,26 @@ pub enum Event {
 
 /// The terminal while it is drawn on.
 pub struct Terminal {
-    /// As standard input was; none where that is no terminal, and only signals end the program.
+    /// The former state of standard input; none if it is no terminal, and only signals end the program.
     before: Option<Termios>,
     ended: Arc<AtomicBool>,
     resized: Arc<AtomicBool>,
 }
 
 impl Terminal {
-    /// Takes the terminal of standard output, which has to be one.
+    /// Takes the terminal of standard output, which must be one.
     pub fn enter() -> io::Result<Terminal> {
         let terminal = Terminal { before: quiet()?, ended: Arc::default(), resized: Arc::default() };
         for signal in [SIGINT, SIGTERM, SIGHUP] {
-            signal_hook::flag::register(signal, Arc::clone(&terminal.ended))?;
+            signals::listen(signal, &terminal.ended)?;
         }
-        signal_hook::flag::register(SIGWINCH, Arc::clone(&terminal.resized))?;
+        signals::listen(SIGWINCH, &terminal.resized)?;
         io::stdout().write_all(ENTER.as_bytes())?;
         io::stdout().flush()?;
         Ok(terminal)
     }
 
-    /// Rows and columns; those of the first terminals where nobody tells.
+    /// Rows and columns; 24 and 80 if the size is unknown.
     pub fn size() -> (usize, usize) {
         match rustix::termios::tcgetwinsize(io::stdout()) {
             Ok(size) if size.ws_row > 0 && size.ws_col > 0 => (size.ws_row.into(), size.ws_col.into()),
@@ -51,7 +52,7 @@ impl Terminal {
         }
     }
 
-    /// Draws the lines from the top, each over what was there. They have to fit.
+    /// Draws the lines from the top, each over the former one. They must fit.
     pub fn draw(lines: &[String], output: &mut Output) {
         let mut frame = String::from("\x1b[H");
         for (number, line) in lines.iter().enumerate() {
@@ -63,7 +64,7 @@ impl Terminal {
         output.flush();
     }
 
-    /// Waits so long, or until something happens.
+    /// Waits for that long, or until an event.
     pub fn wait(&self, pause: Duration) -> Event {
         let until = Instant::now() + pause;
         loop {
@@ -85,7 +86,7 @@ impl Terminal {
     }
 }
 
-/// Whether a key was pressed that ends the program, or standard input is gone.
+/// True if a key that ends the program was pressed, or standard input is gone.
 fn pressed(pause: Duration) -> bool {
     let stdin = io::stdin();
     let mut watched = [PollFd::new(&stdin, PollFlags::IN)];
@@ -96,14 +97,14 @@ fn pressed(pause: Duration) -> bool {
     let mut keys = [0; 64];
     match stdin.lock().read(&mut keys) {
         Ok(0) => true,
-        // Escape alone; the keys with arrows begin with it and go on.
+        // Escape alone ends; arrow keys begin with it and have more bytes.
         Ok(1) => matches!(keys[0], b'q' | b'Q' | 0x1b | 0x03 | 0x04),
         Ok(count) => keys[..count].contains(&b'q'),
         Err(error) => error.kind() != io::ErrorKind::Interrupted,
     }
 }
 
-/// Has standard input give each key at once and show none; what it was before.
+/// Has standard input give each key at once and show none. Returns its former state.
 fn quiet() -> io::Result<Option<Termios>> {
     if !io::stdin().is_terminal() {
         return Ok(None);
@@ -119,7 +120,7 @@ fn quiet() -> io::Result<Option<Termios>> {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        // A terminal that is gone needs nothing back.
+        // A terminal that is gone needs no restoring.
         let _ = io::stdout().write_all(LEAVE.as_bytes());
         let _ = io::stdout().flush();
         if let Some(before) = &self.before {

@@ -1,12 +1,20 @@
-//! How things read: numbers, times, companies, conditions.
+//! Readable text for numbers, times, companies and conditions.
 
 use flagstone::Key;
 use flagstone::definition::{CompanyId, Condition, Percentage, Rule, Scalar, Test};
 use flagstone::eval::time;
+use flagstone::text::deceives;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::fmt::Display;
 use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Seconds from a change to harm whose evidence begins at `harm`. Evidence begins up to ten seconds before the harm, so that a change
+/// within them may be its cause, and counts as 0 seconds before it.
+pub fn seconds_to_harm(change: i64, harm: i64) -> i64 {
+    let seconds = harm.saturating_sub(change) / 1_000_000;
+    if (-10..0).contains(&seconds) { 0 } else { seconds }
+}
 
 /// Now, in microseconds since 1970, by the system's clock.
 pub fn now() -> i64 {
@@ -21,12 +29,12 @@ pub fn today() -> String {
     time::format_rfc3339(now()).chars().take(10).collect()
 }
 
-/// `2026-11-21T08:44:19Z`, to the second.
+/// A time to the second: `2026-11-21T08:44:19Z`.
 pub fn at(micros: i64) -> String {
     time::format_rfc3339(micros.div_euclid(1_000_000).saturating_mul(1_000_000))
 }
 
-/// `3 hours ago`.
+/// The time since then: `3 hours ago`.
 pub fn ago(micros: i64) -> String {
     let seconds = (now().saturating_sub(micros)) / 1_000_000;
     let (count, unit) = match seconds {
@@ -40,7 +48,7 @@ pub fn ago(micros: i64) -> String {
     format!("{} ago", counted(count.unsigned_abs(), unit))
 }
 
-/// `1,000,000`.
+/// A number with separators: `1,000,000`.
 pub fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3);
@@ -53,7 +61,7 @@ pub fn thousands(number: u64) -> String {
     text
 }
 
-/// `1 flag`, `2 flags`, `1,000 companies`.
+/// A number with its noun: `1 flag`, `2 flags`, `1,000 companies`.
 pub fn counted(number: u64, noun: &str) -> String {
     match (number, noun.strip_suffix('y')) {
         (1, _) => format!("1 {noun}"),
@@ -62,7 +70,7 @@ pub fn counted(number: u64, noun: &str) -> String {
     }
 }
 
-/// `10 %`, of thousandths of a percent.
+/// Thousandths of a percent as text: `10 %`.
 pub fn percent(thousandths: u32) -> String {
     Percentage::from_thousandths(thousandths).unwrap_or_default().to_string()
 }
@@ -72,7 +80,7 @@ pub fn percent_json(thousandths: u32) -> Value {
     serde_json::to_value(Percentage::from_thousandths(thousandths).unwrap_or_default()).unwrap_or_default()
 }
 
-/// A number from 0 to 100 with up to three decimals, and perhaps a percent sign; exactly.
+/// Parses a number from 0 to 100 with up to three decimals and an optional percent sign; exactly.
 pub fn parse_percentage(text: &str) -> Option<Percentage> {
     let text = text.strip_suffix('%').unwrap_or(text).trim();
     let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
@@ -84,18 +92,18 @@ pub fn parse_percentage(text: &str) -> Option<Percentage> {
     Percentage::from_thousandths(thousandths)
 }
 
-/// Text that somebody else wrote, with what could move a terminal's cursor or turn its text around written out.
+/// Text from outside, with the characters escaped that could move a terminal's cursor or turn its text around.
 pub fn plain(text: &str) -> Cow<'_, str> {
-    escaped(text, |_, c| harmful(c), |c| c.escape_default().to_string())
+    escaped(text, |_, c| deceives(c), |c| c.escape_default().to_string())
 }
 
-/// What goes to a terminal: as [`plain`], but with the lines and styles that the command makes itself.
+/// Text for a terminal: as [`plain`], but with the command's own lines and styles.
 pub fn visible(text: &str) -> Cow<'_, str> {
-    let harmful = |at, c| harmful(c) && !matches!(c, '\n' | '\t') && !is_style(&text[at..]);
+    let harmful = |at, c| deceives(c) && !matches!(c, '\n' | '\t') && !is_style(&text[at..]);
     escaped(text, harmful, |c| c.escape_default().to_string())
 }
 
-/// Whether it begins with an escape sequence that changes colours and weight alone, and hides nothing (ECMA-48, SGR without 8).
+/// True if the text begins with an escape sequence that changes colors and weight alone, and hides nothing (ECMA-48, SGR without 8).
 fn is_style(text: &str) -> bool {
     let parameters = text.strip_prefix("\x1b[").and_then(|rest| Some(rest.split_once('m')?.0));
     parameters.is_some_and(|found| {
@@ -104,20 +112,13 @@ fn is_style(text: &str) -> bool {
     })
 }
 
-/// A JSON document that says the same and moves no terminal: within its strings such characters are escaped.
+/// An equivalent JSON document that moves no terminal: such characters within its strings are escaped.
 pub fn visible_json(text: &str) -> Cow<'_, str> {
     let escape = |c: char| c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect();
-    escaped(text, |_, c| harmful(c) && !matches!(c, '\n' | '\t' | '\r'), escape)
+    escaped(text, |_, c| deceives(c) && !matches!(c, '\n' | '\t' | '\r'), escape)
 }
 
-/// Whether a terminal, or who reads it, may take it for something else than text.
-fn harmful(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-}
-
-/// `harmful` is told the place of each character in bytes.
+/// Escapes the characters for which `harmful` returns true; it is given their place in bytes.
 fn escaped(
     text: &str,
     harmful: impl Fn(usize, char) -> bool,
@@ -136,7 +137,7 @@ fn escaped(
     Cow::Owned(clean)
 }
 
-/// A key as people write it.
+/// A company's key as text.
 pub fn key(key: Key<'_>) -> String {
     match key {
         Key::Int(int) => int.to_string(),
@@ -144,7 +145,7 @@ pub fn key(key: Key<'_>) -> String {
     }
 }
 
-/// A key as JSON.
+/// A company's key as JSON.
 pub fn key_json(key: Key<'_>) -> Value {
     match key {
         Key::Int(int) => int.into(),
@@ -152,7 +153,7 @@ pub fn key_json(key: Key<'_>) -> Value {
     }
 }
 
-/// A company of a list.
+/// A company of a list as text.
 pub fn company(company: &CompanyId) -> String {
     match company {
         CompanyId::Int(int) => int.to_string(),
@@ -160,7 +161,7 @@ pub fn company(company: &CompanyId) -> String {
     }
 }
 
-/// The first few, and how many more.
+/// The first few items, and the number of the others.
 pub fn some<T: Display>(items: impl ExactSizeIterator<Item = T>, limit: usize) -> String {
     let left = items.len().saturating_sub(limit);
     let mut text = items.take(limit).map(|item| item.to_string()).collect::<Vec<_>>().join(", ");
@@ -171,7 +172,7 @@ pub fn some<T: Display>(items: impl ExactSizeIterator<Item = T>, limit: usize) -
     text
 }
 
-/// JSON, cut where it gets long.
+/// JSON, cut if it is long.
 pub fn short(value: &Value, limit: usize) -> String {
     if let Value::Array(items) = value
         && items.len() > 8
@@ -185,7 +186,7 @@ pub fn short(value: &Value, limit: usize) -> String {
     }
 }
 
-/// `plan in ["pro"] and not (country eq "CH")`.
+/// A condition as text: `plan in ["pro"] and not (country eq "CH")`.
 pub fn condition(condition: &Condition) -> String {
     match condition {
         Condition::All { all } => joined(all, " and ", "always"),
@@ -244,17 +245,26 @@ fn scalar(scalar: &Scalar) -> String {
     }
 }
 
-/// In quotes, as JSON has them.
+/// The text in quotes, as JSON has them.
 pub fn quoted(text: &str) -> String {
     plain(&Value::from(text).to_string()).into_owned()
 }
 
-/// As one word of a shell's command.
+/// The text as one word of a shell's command.
 pub fn shell(text: &str) -> String {
     format!("'{}'", plain(text).replace('\'', "'\\''"))
 }
 
-/// `rule 1 "enterprise in DACH"`.
+/// The text as one word of a shell's command, unquoted if no shell reads anything into it.
+pub fn argument(text: &str) -> Cow<'_, str> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@%=".contains(c);
+    match text.starts_with(|c: char| c != '-' && is_plain(c)) && text.chars().all(is_plain) {
+        true => Cow::Borrowed(text),
+        false => Cow::Owned(shell(text)),
+    }
+}
+
+/// A rule's number and name: `rule 1 "enterprise in DACH"`.
 pub fn rule(number: usize, rule: Option<&Rule>) -> String {
     match rule.and_then(|rule| rule.name.as_deref()) {
         Some(name) => format!("rule {} {}", number + 1, quoted(name)),
@@ -267,10 +277,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_to_be_pasted_is_one_word_of_a_shell() {
+        for plain in ["search", "/var/lib/flagstone", "a.b_c-d", "DOM@user"] {
+            assert_eq!(argument(plain), plain);
+        }
+        let quoted = |text: &str| argument(text).into_owned();
+        assert_eq!(["", "a b", "x;id", "-x", "~"].map(quoted), ["''", "'a b'", "'x;id'", "'-x'", "'~'"]);
+        assert_eq!(argument("x';id"), r"'x'\'';id'");
+        assert!(!argument("x\n\u{1b}]0;y\u{7}").contains(['\n', '\u{1b}', '\u{7}']));
+    }
+
+    #[test]
     fn what_a_terminal_would_obey_is_written_out() {
-        // CSI as one character and marks of direction went through, as they are no control characters of ASCII.
+        // CSI as one character and marks of direction passed, since they are no control characters of ASCII.
         assert_eq!(visible("a\u{9b}31m\u{202e}b \x1b[1mbold\n"), "a\\u{9b}31m\\u{202e}b \x1b[1mbold\n");
-        // A variant's name reached the terminal as it was.
+        // A variant's name reached the terminal unchanged.
         for harm in ["\x1b]0;title\x07", "\x1b[2J", "\x1b[8m", "\x1b[1;8m", "\x1b[", "\x1b"] {
             assert!(!visible(harm).contains('\x1b'), "{harm:?}");
         }

@@ -1,5 +1,5 @@
-//! What a function was called with. Exact types are taken as they are; everything else goes through PHP's own
-//! parameter parsing, so that coercion, `strict_types` and the texts of errors are PHP's.
+//! Arguments of a function call. Exact types are taken as they are; everything else goes through PHP's own parameter
+//! parsing, so that coercion, `strict_types` and the texts of errors are PHP's.
 
 use crate::context::PhpContext;
 use crate::php;
@@ -16,7 +16,7 @@ const IS_STRING: u8 = 6;
 const IS_ARRAY: u8 = 7;
 const IS_REFERENCE: u8 = 10;
 
-/// Where a call frame's arguments start, in values (`ZEND_CALL_FRAME_SLOT`).
+/// Offset of a call frame's arguments, in values (`ZEND_CALL_FRAME_SLOT`).
 const FRAME_SLOTS: usize = size_of::<zend_execute_data>().div_ceil(size_of::<Zval>());
 
 /// The arguments of a question: `(string $flag, int|string|null $company = null, array $context = [])`.
@@ -34,7 +34,7 @@ pub(crate) fn count(frame: &ExecuteData) -> u32 {
     unsafe { frame.This.u2.num_args }
 }
 
-/// The argument of that number, from 0. The frame must have it.
+/// Returns the argument of that number, from 0. The frame must have it.
 ///
 /// # Safety
 ///
@@ -48,7 +48,7 @@ pub(crate) unsafe fn argument(frame: &ExecuteData, number: usize) -> &Zval {
     unsafe { &*argument }
 }
 
-/// Where the argument of that number lies, for PHP to convert it there: behind the frame, where no reference to it reaches.
+/// Returns the place of the argument of that number, for PHP to convert it there: behind the frame, where no reference reaches it.
 ///
 /// # Safety
 ///
@@ -65,7 +65,7 @@ pub(crate) fn kind(value: &Zval) -> u8 {
     unsafe { value.u1.type_info as u8 }
 }
 
-/// The string's hash, computed if PHP has not yet.
+/// Returns the string's hash, computed if PHP has not yet.
 ///
 /// # Safety
 ///
@@ -81,7 +81,7 @@ unsafe fn hash(string: *mut zend_string) -> u64 {
     unsafe { php::zend_string_hash_func(string) }
 }
 
-/// Hash and bytes of a flag, and an int, if those are the arguments and PHP has hashed the flag: the usual call.
+/// Returns hash and bytes of the flag, and the int, for the usual call: exactly these arguments, and the flag hashed by PHP.
 #[inline(always)]
 pub(crate) fn flag_and_int(frame: &ExecuteData) -> Option<(u64, &[u8], i64)> {
     if count(frame) != 2 {
@@ -104,7 +104,7 @@ pub(crate) fn flag_and_int(frame: &ExecuteData) -> Option<(u64, &[u8], i64)> {
     (hash != 0).then(|| (hash, unsafe { php::bytes(string) }, company))
 }
 
-/// The question, if every argument has exactly the type that is asked for.
+/// Reads the question if every argument has exactly the expected type.
 #[inline(always)]
 pub(crate) fn exact(frame: &ExecuteData) -> Option<Question<'_>> {
     let count = count(frame);
@@ -153,12 +153,12 @@ pub(crate) fn exact(frame: &ExecuteData) -> Option<Question<'_>> {
     Some(question)
 }
 
-/// How many arguments a function takes beyond the question's three, and how PHP's parser spells them all.
+/// Parameters of a function: the spec for PHP's parser, and the places of company and context.
 pub(crate) struct Shape {
     spec: &'static CStr,
-    /// The company's place, from 0; none if there is no company.
+    /// Index of the company, from 0; `None` without a company.
     company: Option<usize>,
-    /// The context's place.
+    /// Index of the context.
     context: Option<usize>,
     most: usize,
 }
@@ -168,7 +168,7 @@ pub(crate) const QUESTION_DEFAULT: Shape =
     Shape { spec: c"S|zhz", company: Some(1), context: Some(2), most: 4 };
 pub(crate) const FLAG: Shape = Shape { spec: c"S", company: None, context: None, most: 1 };
 
-/// The question, parsed as PHP parses parameters. None: PHP has thrown.
+/// Reads the question as PHP parses parameters. `None`: PHP has thrown.
 #[cold]
 #[inline(never)]
 pub(crate) fn parse<'a>(frame: &'a ExecuteData, shape: &Shape) -> Option<Question<'a>> {
@@ -216,10 +216,10 @@ pub(crate) fn parse<'a>(frame: &'a ExecuteData, shape: &Shape) -> Option<Questio
     })
 }
 
-/// 2^53 - 1. From the next int on one float stands for several ints, and so for several companies.
+/// 2^53 - 1. From the next int on, one float stands for several ints, and so for several companies.
 const LARGEST_EXACT_FLOAT: f64 = 9_007_199_254_740_991.0;
 
-/// A company as PHP takes `string|int|null`, but never from an object, a bool or a float that is no int. None: PHP has thrown.
+/// Reads a company as PHP takes `string|int|null`, but refuses objects, bools and floats that are no int. `None`: PHP has thrown.
 ///
 /// # Safety
 ///
@@ -238,7 +238,7 @@ pub(crate) unsafe fn company<'a>(place: *mut Zval, number: u32) -> Option<Option
             c"must be of type string|int|null, %s given; pass its key, such as $company->getKey()",
         );
     }
-    // PHP would cut 42.5 to 42, another company. 42.0 is left to it.
+    // PHP would cut 42.5 to 42, another company. PHP itself converts 42.0.
     let is_no_int = |float: f64| float.fract() != 0.0 || float.abs() > LARGEST_EXACT_FLOAT;
     if value.is_bool() || value.double().is_some_and(is_no_int) {
         return refuse(number, value, c"must be of type string|int|null, %s given");
@@ -270,7 +270,7 @@ pub(crate) unsafe fn company<'a>(place: *mut Zval, number: u32) -> Option<Option
     Some(Key::from_bytes(unsafe { php::bytes(string) }))
 }
 
-/// The place of the value behind a reference, or of the value itself.
+/// Returns the place of the value behind a reference, or of the value itself.
 ///
 /// # Safety
 ///
@@ -287,7 +287,7 @@ unsafe fn behind_reference(place: *mut Zval) -> *mut Zval {
     unsafe { &raw mut (*reference).val }
 }
 
-/// Throws a TypeError unless PHP already threw. May not come back.
+/// Throws a `TypeError` unless PHP already threw. May not come back.
 #[cold]
 #[inline(never)]
 pub(crate) fn refuse<T>(number: u32, value: &Zval, text: &CStr) -> Option<T> {
@@ -297,7 +297,7 @@ pub(crate) fn refuse<T>(number: u32, value: &Zval, text: &CStr) -> Option<T> {
     None
 }
 
-/// `(int|string|null $company = null, array $context = [])`. None: PHP has thrown.
+/// Reads `(int|string|null $company = null, array $context = [])`. `None`: PHP has thrown.
 pub(crate) fn parse_all(frame: &ExecuteData) -> Option<Question<'_>> {
     let (mut first, mut array): (*mut Zval, *mut ZendHashTable) = (null_mut(), null_mut());
     // SAFETY: the spec takes these two pointers, in this order and of these types.
@@ -320,7 +320,7 @@ pub(crate) fn parse_all(frame: &ExecuteData) -> Option<Question<'_>> {
     Some(Question { flag: b"", hash: 0, company, context })
 }
 
-/// `(string $flag, array $companies, array $context = [])`. None: PHP has thrown.
+/// Reads `(string $flag, array $companies, array $context = [])`. `None`: PHP has thrown.
 pub(crate) fn parse_filter(frame: &ExecuteData) -> Option<(Question<'_>, &ZendHashTable)> {
     let mut string: *mut zend_string = null_mut();
     let (mut companies, mut array): (*mut ZendHashTable, *mut ZendHashTable) = (null_mut(), null_mut());
@@ -348,7 +348,7 @@ pub(crate) fn parse_filter(frame: &ExecuteData) -> Option<(Question<'_>, &ZendHa
     Some((Question { flag, hash, company: None, context }, companies))
 }
 
-/// `(?array $answers, ?bool $otherwise = null)`. None: PHP has thrown.
+/// Reads `(?array $answers, ?bool $otherwise = null)`. `None`: PHP has thrown.
 pub(crate) fn parse_override(frame: &ExecuteData) -> Option<(Option<&ZendHashTable>, Option<bool>)> {
     let mut answers: *mut ZendHashTable = null_mut();
     let (mut otherwise, mut otherwise_null) = (false, true);
@@ -369,10 +369,10 @@ pub(crate) fn parse_override(frame: &ExecuteData) -> Option<(Option<&ZendHashTab
     Some((unsafe { answers.as_ref() }, (!otherwise_null).then_some(otherwise)))
 }
 
-/// `(string $event, float $value = 1.0)`. None: PHP has thrown.
+/// Reads `(string $event, float $value = 1.0)`. `None`: PHP has thrown.
 pub(crate) fn parse_event(frame: &ExecuteData) -> Option<(&[u8], f64)> {
     let (mut string, mut value): (*mut zend_string, f64) = (null_mut(), 1.0);
-    // SAFETY: the spec takes these two pointers, in this order, to a string and to what PHP's floats are.
+    // SAFETY: the spec takes these two pointers, in this order, to a string and to PHP's float type.
     let parsed =
         unsafe { php::zend_parse_parameters(count(frame), c"S|d".as_ptr(), &raw mut string, &raw mut value) };
     if parsed != 0 || string.is_null() {
@@ -382,7 +382,7 @@ pub(crate) fn parse_event(frame: &ExecuteData) -> Option<(&[u8], f64)> {
     Some((unsafe { php::bytes(string) }, value))
 }
 
-/// `(int $status = 0, ?int $token = null)`. None: PHP has thrown.
+/// Reads `(int $status = 0, ?int $token = null)`. `None`: PHP has thrown.
 pub(crate) fn parse_end(frame: &ExecuteData) -> Option<(i64, Option<i64>)> {
     let (mut status, mut token, mut is_null) = (0_i64, 0_i64, true);
     // SAFETY: the spec takes these three pointers, in this order, to PHP's ints and to a bool.
@@ -393,7 +393,7 @@ pub(crate) fn parse_end(frame: &ExecuteData) -> Option<(i64, Option<i64>)> {
     (parsed == 0).then_some((status, (!is_null).then_some(token)))
 }
 
-/// Tells this call from others that are not over: by the frame that it was made from, and where that is.
+/// Identifies this call among those that are not over, by the caller's frame and its position in it.
 pub(crate) fn place_of(frame: &ExecuteData) -> u64 {
     let caller = frame.prev_execute_data;
     // SAFETY: null, or the frame of the caller, which lives as long as this one.
@@ -401,7 +401,7 @@ pub(crate) fn place_of(frame: &ExecuteData) -> u64 {
     (caller as u64) ^ line.rotate_left(32)
 }
 
-/// No arguments. None: PHP has thrown.
+/// Reads no arguments. `None`: PHP has thrown.
 pub(crate) fn parse_none(frame: &ExecuteData) -> Option<()> {
     // SAFETY: the empty spec takes no pointers.
     let parsed = unsafe { php::zend_parse_parameters(count(frame), c"".as_ptr()) };

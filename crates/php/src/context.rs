@@ -1,9 +1,9 @@
-//! A PHP array as attributes, read in place; objects that stand for a scalar as that scalar.
+//! A PHP array as attributes, read in place; an object that stands for a scalar is read as that scalar.
 //!
-//! A backed enum's value lies in the object. A time and a text are asked for, by PHP code that may do anything: move this
-//! process to another snapshot, ask a flag itself, throw, or end the request. So the engine never waits for them. It takes
-//! such an object for one that cannot be compared; [`Attributes`] notes that it was met; and once the engine has answered, and
-//! nothing refers to the module's globals, PHP is asked and the question is put again. Where no object is read that costs a comparison.
+//! A backed enum's value lies in the object. A time or a text comes from PHP code, which may do anything: move this process
+//! to another snapshot, ask a flag itself, throw, or end the request. Therefore the engine never waits for it, and takes such
+//! an object for one that cannot be compared. [`Attributes`] notes the object; once the engine has answered, and nothing refers
+//! to the module's globals, PHP is asked and the question is put again. A question that reads no object pays one comparison.
 
 use crate::php::Text;
 use crate::{call, php, values};
@@ -30,7 +30,7 @@ const IS_STRING: u8 = 6;
 const IS_ARRAY: u32 = 7;
 const IS_OBJECT: u8 = 8;
 
-/// What a time is asked for: seconds since 1970, a point, microseconds.
+/// Format for times: seconds since 1970, a point, microseconds.
 const TIME_FORMAT: &[u8] = b"U.u";
 
 unsafe extern "C" {
@@ -41,7 +41,7 @@ unsafe extern "C" {
     fn zend_is_graceful_exit(exception: *const zend_object) -> bool;
 }
 
-/// The array of a question; none is empty.
+/// The array of a question; `None` is an empty one.
 #[derive(Clone, Copy)]
 pub(crate) struct PhpContext<'a>(Option<&'a ZendHashTable>);
 
@@ -56,7 +56,7 @@ impl<'a> PhpContext<'a> {
         PhpContext(Some(array))
     }
 
-    /// The type of an attribute as it was passed, for a sentence: "an object of App\Plan".
+    /// Type of an attribute as it was passed, for a sentence: "an object of App\Plan".
     pub(crate) fn describe(self, name: &str) -> Text {
         let Some(array) = self.0 else { return describe(&Zval::null()) };
         // SAFETY: the array is an argument's, which lives as long as the call.
@@ -69,7 +69,7 @@ impl<'a> PhpContext<'a> {
     }
 }
 
-/// A value's type in a sentence: "an object of App\Plan", "a string".
+/// Type of a value in a sentence: "an object of App\Plan", "a string".
 pub(crate) fn describe(value: &Zval) -> Text {
     let article = match value {
         _ if value.is_object() => "an object of",
@@ -79,11 +79,11 @@ pub(crate) fn describe(value: &Zval) -> Text {
     Text::new(format_args!("{article} {}", php::type_name(value)))
 }
 
-/// A question's attributes, as far as PHP was asked for them. Has no `drop`, since it lives across calls into PHP: whoever
-/// made it calls [`free`](Self::free). After a bail-out PHP takes its memory back with the request's.
+/// Attributes of a question, as far as PHP was asked for them. Has no `drop`, since it lives across calls into PHP: the
+/// owner calls [`free`](Self::free). After a bail-out PHP frees its memory with the request's.
 pub(crate) struct Attributes<'a> {
     given: Option<&'a ZendHashTable>,
-    /// The array that is read: `given`, or a copy of it with what objects stand for in their places; null where there is none.
+    /// The array that is read: `given`, or a copy in which values replace objects; null if there is none.
     read: Cell<*const ZendHashTable>,
     /// The entry with an object that PHP has to be asked for; null if none was met.
     met: Cell<*mut Bucket>,
@@ -96,26 +96,26 @@ impl<'a> Attributes<'a> {
         Attributes { given: context.0, read: Cell::new(read), met: Cell::new(null_mut()) }
     }
 
-    /// Whether there are any.
+    /// True if there are any.
     #[inline(always)]
     pub(crate) fn any(&self) -> bool {
         self.given.is_some()
     }
 
-    /// Whether an object was met that PHP has to be asked for: what was answered is not the answer yet.
+    /// True if an object was met that PHP has to be asked for: the answer is not final yet.
     #[inline(always)]
     pub(crate) fn unsettled(&self) -> bool {
         !self.met.get().is_null()
     }
 
-    /// Asks PHP what the object stands for that was met.
+    /// Asks PHP for the value of the object that was met.
     ///
     /// Runs PHP code. The caller holds nothing that needs dropping, and no reference to the module's globals or a snapshot.
     #[cold]
     #[inline(never)]
     pub(crate) fn settle(&self) {
         let met = self.met.replace(null_mut());
-        // SAFETY: null, or an entry that the last look found: no PHP code ran since, and so the array is as it was.
+        // SAFETY: null, or an entry that the last lookup found: no PHP code ran since, and so the array is as it was.
         let (Some(entry), Some(given)) = (unsafe { met.as_ref() }, self.given) else { return };
         let key = entry.key;
         let value = php::dereferenced(&entry.val);
@@ -125,16 +125,16 @@ impl<'a> Attributes<'a> {
         // SAFETY: the type says that the value is an object.
         let object = unsafe { value.value.obj };
         if !self.has_copy() {
-            // SAFETY: the array is an argument's; copying reads it, and `const` is all that the binding lacks.
+            // SAFETY: the array is an argument's; copying only reads it, and the binding merely lacks a `const`.
             self.read.set(unsafe { zend_array_dup((&raw const *given).cast_mut()) });
         }
         let mut answer = ask(object);
-        // SAFETY: a live array of which this holds the only reference, a key that lives in `given` as well as in it, and
-        // a value whose ownership passes to the array. The entry is there, so that no other one moves.
+        // SAFETY: a live array with no other reference, a key that lives in `given` as well as in it, and a value whose ownership
+        // passes to the array. The key is present, so no other entry moves.
         unsafe { zend_hash_update(self.read.get().cast_mut(), key, &raw mut *answer) };
     }
 
-    /// Lets go of what [`settle`](Self::settle) made.
+    /// Frees what [`settle`](Self::settle) made.
     #[inline(always)]
     pub(crate) fn free(self) {
         if self.has_copy() {
@@ -193,7 +193,7 @@ impl Context for Attributes<'_> {
     }
 }
 
-/// The value of a scalar that lies in its place.
+/// Reads a scalar in place.
 #[inline(always)]
 fn scalar(value: &Zval) -> Option<Attribute<'_>> {
     match call::kind(value) {
@@ -213,7 +213,7 @@ fn scalar(value: &Zval) -> Option<Attribute<'_>> {
     }
 }
 
-/// The entry of that name, or null.
+/// Returns the entry of that name, or null.
 ///
 /// # Safety
 ///
@@ -223,7 +223,7 @@ unsafe fn find(array: *const ZendHashTable, name: &[u8]) -> *mut Zval {
     unsafe { zend_hash_str_find(array, name.as_ptr().cast(), name.len()) }
 }
 
-/// The value of an enum's case, which every backed one has in its second property.
+/// Returns the value of an enum's case, which is the second property of every backed one.
 ///
 /// # Safety
 ///
@@ -243,13 +243,13 @@ unsafe fn case_value<'a>(case: *mut zend_object) -> Attribute<'a> {
     scalar(unsafe { &*second }).unwrap_or(Attribute::Incomparable)
 }
 
-/// Whether objects of the class are times.
+/// True if objects of the class are times.
 fn is_time(class: *const zend_class_entry) -> bool {
     // SAFETY: returns what the date module, which every PHP has, set when it started.
     is_a(class, unsafe { php_date_get_interface_ce() })
 }
 
-/// Whether objects of the class are texts: `Stringable` and without `toArray()`, since a model's text is its JSON.
+/// True if objects of the class are texts: `Stringable` and without `toArray()`, since a model's text is its JSON.
 fn is_text(class: *const zend_class_entry) -> bool {
     // SAFETY: PHP sets it before any module starts and never changes it.
     if !is_a(class, unsafe { zend_ce_stringable }) {
@@ -259,7 +259,7 @@ fn is_text(class: *const zend_class_entry) -> bool {
     if unsafe { (*class).__tostring }.is_null() {
         return false;
     }
-    // SAFETY: as above. A private one counts, as `method_exists()` has it.
+    // SAFETY: as above. A private method counts, as in `method_exists()`.
     unsafe { method(class, b"toarray") }.is_null()
 }
 
@@ -268,7 +268,7 @@ fn is_a(class: *const zend_class_entry, other: *const zend_class_entry) -> bool 
     std::ptr::eq(class, other) || unsafe { instanceof_function_slow(class, other) }
 }
 
-/// A method of the class, by its name in lower case; null if it has none.
+/// Returns a method of the class, by its name in lower case; null if it has none.
 ///
 /// # Safety
 ///
@@ -287,16 +287,16 @@ unsafe fn method(class: *const zend_class_entry, name: &[u8]) -> *mut zend_funct
     unsafe { value.ptr }.cast()
 }
 
-/// What the object stands for: a string, or an empty array for what cannot be compared.
+/// Asks PHP for the object's value: a string, or an empty array if it cannot be compared.
 fn ask(object: *mut zend_object) -> ManuallyDrop<Zval> {
-    // SAFETY: a live object; PHP code may let go of every other reference to it.
+    // SAFETY: a live object; PHP code may drop every other reference to it.
     unsafe { (*object).gc.refcount += 1 };
     // SAFETY: an object's class is live.
     let class = unsafe { (*object).ce };
     let answer = if is_time(class) {
         // SAFETY: the class is live.
         let format = unsafe { method(class, b"format") };
-        // SAFETY: a method of the object's class, which an interface of it demands.
+        // SAFETY: a method of the object's class, required by its interface.
         let mut said = unsafe { run(format, object, Some(TIME_FORMAT)) };
         let time = rfc3339(&said);
         // SAFETY: a value that `run` made and that is not used after this.
@@ -307,7 +307,7 @@ fn ask(object: *mut zend_object) -> ManuallyDrop<Zval> {
         let to_string = unsafe { (*class).__tostring };
         // SAFETY: a method of the object's class.
         let said = unsafe { run(to_string, object, None) };
-        // Nothing but a string or, where it threw, nothing at all comes of it.
+        // The method returns a string, or nothing if it threw.
         if said.is_string() { said } else { incomparable() }
     };
     // SAFETY: takes back the count from above.
@@ -315,8 +315,8 @@ fn ask(object: *mut zend_object) -> ManuallyDrop<Zval> {
     answer
 }
 
-/// Calls a method. What it throws is dropped, unless that is the script's end: then nothing comes of it, and PHP goes on with
-/// the end once the function returns.
+/// Calls a method. Its exception is dropped, unless that is the script's end: then the result stays undefined, and PHP
+/// goes on with the end once the function returns.
 ///
 /// # Safety
 ///
@@ -348,7 +348,7 @@ unsafe fn run(
     said
 }
 
-/// Whether what was thrown is `exit()`, which nobody catches.
+/// True if the exception is `exit()`, which no code catches.
 fn ends_script(exception: *const zend_object) -> bool {
     // SAFETY: a live object that was thrown.
     let exits = unsafe { zend_is_unwind_exit(exception) };
@@ -356,7 +356,7 @@ fn ends_script(exception: *const zend_object) -> bool {
     exits || unsafe { zend_is_graceful_exit(exception) }
 }
 
-/// An array without entries, of which PHP has one for everybody.
+/// Returns PHP's shared array without entries.
 fn incomparable() -> ManuallyDrop<Zval> {
     let mut value = ManuallyDrop::new(Zval::new());
     value.value.arr = (&raw const zend_empty_array).cast_mut();
@@ -364,7 +364,7 @@ fn incomparable() -> ManuallyDrop<Zval> {
     value
 }
 
-/// The text of a time from what [`TIME_FORMAT`] gives.
+/// Converts the output of [`TIME_FORMAT`] to RFC 3339.
 fn rfc3339(said: &Zval) -> Option<[u8; 27]> {
     let text = std::str::from_utf8(said.zend_str()?.as_bytes()).ok()?;
     let (seconds, fraction) = text.split_once('.')?;

@@ -2,11 +2,11 @@
 
 use crate::call::{self, FLAG, QUESTION, QUESTION_DEFAULT, Question, argument, count, exact, parse};
 use crate::context::{Attributes, PhpContext, describe};
+use crate::globals::{Globals, soundly};
 use crate::overrides::{self, Overrides};
-use crate::php::{self, Text, globals, guarded};
-use crate::pin::{self, Globals, Pin, soundly};
-use crate::telemetry;
-use crate::{status, stores, values};
+use crate::php::{self, Text, guarded, with_globals};
+use crate::{named_store, status, values};
+use engine::session::Pin;
 use engine::telemetry::{Asked, Status};
 use engine::{Answer, FlagId, Key, Reason, Snapshot, VariantRef};
 use ext_php_rs::types::{ZendHashTable, Zval};
@@ -18,104 +18,106 @@ const IS_FALSE: u32 = 2;
 pub(crate) extern "C" fn feature_enabled(frame: &mut ExecuteData, result: &mut Zval) {
     // True's type number follows false's, so the answer is written without a branch on it.
     result.u1.type_info =
-        IS_FALSE + guarded(0, || quickly_enabled(frame).unwrap_or_else(|| u32::from(enabled(frame))));
+        IS_FALSE + guarded(0, || quick_enabled(frame).unwrap_or_else(|| u32::from(enabled(frame))));
 }
 
-/// The answer for a flag and an int, where the snapshot alone decides: 1 on, 0 off.
+/// Answers for a flag and an int if the snapshot alone decides: 1 on, 0 off.
 #[inline(always)]
-fn quickly_enabled(frame: &ExecuteData) -> Option<u32> {
+fn quick_enabled(frame: &ExecuteData) -> Option<u32> {
     let (hash, flag, company) = call::flag_and_int(frame)?;
-    globals().quickly(hash, flag, company)
+    with_globals(|globals| globals.session.quick_int(hash, flag, company))
 }
 
-/// The answer, by every step. What is no exact question or needs evaluation is left to others, so that the question stays in
-/// registers here.
+/// Answers by every step. Conversions and evaluation are in other functions, so that the question stays in registers here.
 #[inline(never)]
 fn enabled(frame: &ExecuteData) -> bool {
     let Some(question) = exact(frame) else { return parsed(frame) };
-    match quickly_of(globals(), &question) {
+    match quick_key(&question) {
         Ok(on) => {
-            globals().count(on);
+            counted(on);
             on == 1
         }
         Err(flag) => exactly(frame, flag),
     }
 }
 
-/// The answer for arguments that PHP has to convert.
+/// Answers for arguments that PHP has to convert.
 #[inline(never)]
 fn parsed(frame: &ExecuteData) -> bool {
     let Some(question) = parse(frame, &QUESTION) else { return false };
-    let on = match quickly_of(globals(), &question) {
+    let on = match quick_key(&question) {
         Ok(on) => on,
         Err(flag) => u32::from(evaluated(&question, flag)),
     };
-    globals().count(on);
+    counted(on);
     on == 1
 }
 
-/// The answer for an exact question that [`quickly_of`] was just asked, with what it found.
+/// Answers an exact question that [`quick_key`] could not decide; `flag` is what it found.
 #[inline(never)]
 fn exactly(frame: &ExecuteData, flag: Option<FlagId>) -> bool {
     let Some(question) = exact(frame) else { return false };
     let on = evaluated(&question, flag);
-    globals().count(u32::from(on));
+    counted(u32::from(on));
     on
 }
 
-/// As [`quickly_enabled`], for whatever company. It is counted as a question. An error where the snapshot alone does not decide:
-/// the flag, where it is one of the snapshot that is pinned, of which none is killed, stopped or overridden.
+/// Same as [`quick_enabled`], for any company.
 #[inline(always)]
-fn quickly_of(globals: &mut Globals, question: &Question<'_>) -> Result<u32, Option<FlagId>> {
-    if globals.overrides.is_some() {
-        return Err(None);
-    }
-    globals.follow();
-    let Globals { view, telemetry, .. } = globals;
-    let view = view.as_deref().filter(|view| !view.switches.any()).ok_or(None)?;
-    let snapshot = view.snapshot.as_deref().ok_or(None)?;
-    let flag = snapshot.find_hashed(question.hash, question.flag).ok_or(None)?;
-    let quick = snapshot.quick_of(flag, question.company).ok_or(Some(flag))?;
-    if snapshot.lost() {
-        return Err(None);
-    }
-    telemetry.quick(snapshot, quick, question.company);
-    Ok(quick.on())
+fn quick_key(question: &Question<'_>) -> Result<u32, Option<FlagId>> {
+    with_globals(|globals| globals.session.quick_key(question.hash, question.flag, &question.company))
 }
 
-/// The answer for a question that [`quickly_of`] was just asked, with what it found.
+/// Counts an answer: 1 on, 0 off.
+#[inline(always)]
+fn counted(on: u32) {
+    with_globals(|globals| globals.session.count(on));
+}
+
+/// Answers a question that [`quick_key`] could not decide; `flag` is what it found.
 #[inline]
 fn evaluated(question: &Question<'_>, flag: Option<FlagId>) -> bool {
     if let Some(flag) = flag {
         let attributes = Attributes::of(question.context);
-        let globals = globals();
-        let now = globals.instant();
-        let Globals { view, telemetry, .. } = globals;
-        if let Some(view) = view.as_deref()
-            && let Some(snapshot) = view.snapshot.as_deref()
-        {
+        let on = with_globals(|globals| {
+            let session = &mut globals.session;
+            let now = session.instant();
+            let (Some(Pin { snapshot, switches }), counting) = session.pinned_and_counting() else {
+                return None;
+            };
             let asked = as_engine(question, &attributes, now);
-            let answer = engine::evaluate(snapshot, &view.switches, flag, &asked);
-            // Where an object was met, or the snapshot was lost, nothing is kept of it.
-            if !attributes.unsettled() && !snapshot.lost() {
-                let asked = Asked { flag, on: answer.on, reason: answer.reason, company: question.company };
-                telemetry.answered(snapshot, &asked, true);
-                return answer.on;
+            let answer = engine::evaluate(snapshot, switches, flag, &asked);
+            // An answer that met an object, or whose snapshot was lost, is discarded.
+            if attributes.unsettled() || snapshot.lost() {
+                return None;
             }
+            let asked = Asked {
+                flag,
+                on: answer.on,
+                reason: answer.reason,
+                company: question.company,
+                bucket: answer.bucket,
+            };
+            counting.answered(snapshot, &asked, true);
+            Some(answer.on)
+        });
+        if let Some(on) = on {
+            return on;
         }
     }
-    let ask = |attributes: &Attributes<'_>| asked(globals(), question, attributes, Depth::Answer, true).on;
-    settled(question.context, ask)
+    settled(question.context, |attributes| {
+        with_globals(|globals| asked(globals, question, attributes, Depth::Answer, true).on)
+    })
 }
 
 /// `feature_peek(string $flag, int|string|null $company = null, array $context = []): bool`
 pub(crate) extern "C" fn feature_peek(frame: &mut ExecuteData, result: &mut Zval) {
     let on = guarded(false, || {
         let Some(question) = exact(frame).or_else(|| parse(frame, &QUESTION)) else { return false };
-        let ask =
-            |attributes: &Attributes<'_>| asked(globals(), &question, attributes, Depth::Answer, false).on;
-        let on = settled(question.context, ask);
-        globals().count(u32::from(on));
+        let on = settled(question.context, |attributes| {
+            with_globals(|globals| asked(globals, &question, attributes, Depth::Answer, false).on)
+        });
+        counted(u32::from(on));
         on
     });
     result.set_bool(on);
@@ -129,8 +131,8 @@ fn as_engine<'a>(
     engine::Question { company: question.company, context: attributes, now }
 }
 
-/// What `ask` says once PHP was asked for every object that it met among the attributes. Between two calls of it PHP code
-/// may run, so that no caller may hold a reference to the module's globals; what the call before the last said is dropped.
+/// Repeats `ask` until PHP has been asked for every object that it met among the attributes. PHP code may run between two
+/// calls; only the result of the last one is kept.
 #[inline(always)]
 fn settled<T>(context: PhpContext<'_>, mut ask: impl FnMut(&Attributes<'_>) -> T) -> T {
     let attributes = Attributes::of(context);
@@ -146,19 +148,24 @@ fn settled<T>(context: PhpContext<'_>, mut ask: impl FnMut(&Attributes<'_>) -> T
     said
 }
 
-/// How much is read of a question's attributes.
+/// [`soundly`], with this thread's globals.
+fn soundly_now<T>(answer: impl FnMut(&mut Globals) -> T) -> T {
+    with_globals(|globals| soundly(globals, answer))
+}
+
+/// Depth to which a question's attributes are read.
 #[derive(Clone, Copy, PartialEq, PartialOrd)]
 enum Depth {
-    /// What the answer depends on.
+    /// The attributes that affect the answer.
     Answer,
-    /// What the variant is drawn by, too.
+    /// Those that the variant is drawn by, too.
     Variant,
-    /// Everything that an explanation looks at, too.
+    /// Those that an explanation shows, too.
     Explanation,
 }
 
-/// An answer with its flag, as every function but the quickest needs it. The flag is one of the view that is pinned: to
-/// ask more about it, take the pin as it is.
+/// An answer with its flag, for every path but the quickest. The flag belongs to the pinned view: to ask more about
+/// it, take the pin as it is.
 struct Found {
     answer: Answer,
     flag: Option<FlagId>,
@@ -166,7 +173,7 @@ struct Found {
     on: bool,
 }
 
-/// The answer to a question that counts; `exposes`: it chooses what the request does.
+/// Answers and counts a question; `exposes`: the answer affects the request.
 fn asked(
     globals: &mut Globals,
     question: &Question<'_>,
@@ -176,20 +183,24 @@ fn asked(
 ) -> Found {
     let found = answer(globals, question, attributes, depth);
     if found.told.is_none() && !attributes.unsettled() {
-        let Globals { telemetry, .. } = globals;
-        match (found.flag, globals.view.as_deref().and_then(|view| view.snapshot.as_deref())) {
-            (Some(flag), Some(snapshot)) => {
-                let asked =
-                    Asked { flag, on: found.on, reason: found.answer.reason, company: question.company };
-                telemetry.answered(snapshot, &asked, exposes);
+        match (found.flag, globals.session.pinned_and_counting()) {
+            (Some(flag), (Some(pin), counting)) => {
+                let asked = Asked {
+                    flag,
+                    on: found.on,
+                    reason: found.answer.reason,
+                    company: question.company,
+                    bucket: found.answer.bucket,
+                };
+                counting.answered(pin.snapshot, &asked, exposes);
             }
-            _ => telemetry.unknown(),
+            (_, (_, counting)) => counting.unknown(),
         }
     }
     found
 }
 
-/// The answer as far as the attributes are settled.
+/// Answers as far as the attributes are settled.
 fn answer(
     globals: &mut Globals,
     question: &Question<'_>,
@@ -197,13 +208,13 @@ fn answer(
     depth: Depth,
 ) -> Found {
     let told = globals.overrides.as_ref().and_then(|told| told.answer(question.flag, question.company));
-    let now = globals.instant();
-    let (mut answer, flag) = soundly(globals, |globals| match globals.pin() {
+    let now = globals.session.instant();
+    let (mut answer, flag) = soundly(globals, |globals| match globals.session.pin() {
         Some(Pin { snapshot, switches }) => match snapshot.find_hashed(question.hash, question.flag) {
             Some(flag) => {
                 let asked = as_engine(question, attributes, now);
                 let answer = engine::evaluate(snapshot, switches, flag, &asked);
-                // So that all that is read later is settled with it.
+                // Meets now the objects that are read later, so that they are settled with the answer.
                 if depth > Depth::Answer && attributes.any() {
                     if told.map_or(answer.on, |told| told.on) {
                         let _ = engine::variant(snapshot, flag, &asked);
@@ -228,16 +239,17 @@ fn answer(
 pub(crate) extern "C" fn feature_possible(frame: &mut ExecuteData, result: &mut Zval) {
     let possible = guarded(false, || {
         let Some(question) = parse(frame, &FLAG) else { return false };
-        let globals = globals();
-        if let Some(told) = globals.overrides.as_ref().and_then(|told| told.possible(question.flag)) {
-            return told;
-        }
-        let now = globals.instant();
-        soundly(globals, |globals| {
-            globals.pin().is_some_and(|pin| {
-                pin.snapshot
-                    .find_hashed(question.hash, question.flag)
-                    .is_some_and(|flag| engine::possible(pin.snapshot, pin.switches, flag, now))
+        with_globals(|globals| {
+            if let Some(told) = globals.overrides.as_ref().and_then(|told| told.possible(question.flag)) {
+                return told;
+            }
+            let now = globals.session.instant();
+            soundly(globals, |globals| {
+                globals.session.pin().is_some_and(|pin| {
+                    pin.snapshot
+                        .find_hashed(question.hash, question.flag)
+                        .is_some_and(|flag| engine::possible(pin.snapshot, pin.switches, flag, now))
+                })
             })
         })
     });
@@ -249,7 +261,7 @@ pub(crate) extern "C" fn feature_variant(frame: &mut ExecuteData, result: &mut Z
     let variant = guarded(values::null(), || {
         let Some(question) = exact(frame).or_else(|| parse(frame, &QUESTION)) else { return values::null() };
         settled(question.context, |attributes| {
-            soundly(globals(), |globals| {
+            soundly_now(|globals| {
                 let found = asked(globals, &question, attributes, Depth::Variant, true);
                 variant_name(globals, &question, attributes, &found, !attributes.unsettled())
             })
@@ -276,12 +288,12 @@ fn variant_name(
     }
 }
 
-/// The variant that a test told for the question.
+/// Variant that a test set for the question.
 fn told_variant<'a>(globals: &'a Globals, question: &Question<'_>) -> Option<&'a [u8]> {
     globals.overrides.as_ref()?.variant(question.flag, question.company)
 }
 
-/// The variant that the question draws, and the snapshot that it is of; `exposes`: the request is counted for it.
+/// Variant that the question draws, with its snapshot; `exposes`: the request is counted for it.
 fn drawn<'a>(
     globals: &'a mut Globals,
     question: &Question<'_>,
@@ -289,13 +301,13 @@ fn drawn<'a>(
     found: &Found,
     exposes: bool,
 ) -> Option<(&'a Snapshot, VariantRef<'a>)> {
-    let now = globals.instant();
+    let now = globals.session.instant();
     let flag = found.flag.filter(|_| found.on)?;
-    let Globals { telemetry, view, .. } = globals;
-    let snapshot = view.as_deref()?.snapshot.as_deref()?;
+    let (pin, counting) = globals.session.pinned_and_counting();
+    let snapshot = pin?.snapshot;
     let variant = engine::variant(snapshot, flag, &as_engine(question, attributes, now))?;
     if exposes && found.told.is_none() {
-        telemetry.shows(snapshot, flag, variant.name);
+        counting.shows(snapshot, flag, variant.name);
     }
     Some((snapshot, variant))
 }
@@ -308,7 +320,7 @@ pub(crate) extern "C" fn feature_value(frame: &mut ExecuteData, result: &mut Zva
             return values::null();
         };
         let value = settled(question.context, |attributes| {
-            soundly(globals(), |globals| value(globals, &question, attributes))
+            soundly_now(|globals| value(globals, &question, attributes))
         });
         value.unwrap_or_else(|| {
             if count(frame) < 4 {
@@ -321,13 +333,13 @@ pub(crate) extern "C" fn feature_value(frame: &mut ExecuteData, result: &mut Zva
     put(result, value);
 }
 
-/// The value of the variant that the flag shows; none where there is none.
+/// Value of the variant that the flag shows; `None` if there is none.
 fn value(globals: &mut Globals, question: &Question<'_>, attributes: &Attributes<'_>) -> Option<Zval> {
     let found = asked(globals, question, attributes, Depth::Variant, true);
     let shown = match found.told {
         Some(told) if told.names_variant => {
             let name = told_variant(globals, question).unwrap_or_default();
-            let flag = found.flag.filter(|_| found.on).zip(globals.pinned_as_it_is());
+            let flag = found.flag.filter(|_| found.on).zip(globals.session.pinned_as_it_is());
             flag.and_then(|(flag, pin)| {
                 Some((pin.snapshot, engine::variant_named(pin.snapshot, flag, name)?))
             })
@@ -341,9 +353,7 @@ fn value(globals: &mut Globals, question: &Question<'_>, attributes: &Attributes
 pub(crate) extern "C" fn feature_explain(frame: &mut ExecuteData, result: &mut Zval) {
     let explained = guarded(values::null(), || {
         let Some(question) = exact(frame).or_else(|| parse(frame, &QUESTION)) else { return values::null() };
-        settled(question.context, |attributes| {
-            soundly(globals(), |globals| explain(globals, &question, attributes))
-        })
+        settled(question.context, |attributes| soundly_now(|globals| explain(globals, &question, attributes)))
     });
     put(result, explained);
 }
@@ -351,9 +361,9 @@ pub(crate) extern "C" fn feature_explain(frame: &mut ExecuteData, result: &mut Z
 fn explain(globals: &mut Globals, question: &Question<'_>, attributes: &Attributes<'_>) -> Zval {
     let found = answer(globals, question, attributes, Depth::Explanation);
     let variant = variant_name(globals, question, attributes, &found, false);
-    let now = globals.instant();
-    let (generation, told) = (globals.view().map_or(0, |view| view.generation), found.told.is_some());
-    let pin = globals.pinned_as_it_is();
+    let now = globals.session.instant();
+    let (generation, told) = (globals.session.view().map_or(0, |view| view.generation), found.told.is_some());
+    let pin = globals.session.pinned_as_it_is();
     let rule = found.answer.rule.map(|rule| {
         let name = pin.zip(found.flag).and_then(|(pin, flag)| engine::rule_name(pin.snapshot, flag, rule));
         name.map_or_else(
@@ -388,7 +398,7 @@ fn explain(globals: &mut Globals, question: &Question<'_>, attributes: &Attribut
     values::array(table)
 }
 
-/// The attributes that could not be compared, each with its type and what it has to be.
+/// Attributes that could not be compared, each with its type and the expected one.
 fn unknown(
     pin: Pin<'_>,
     flag: FlagId,
@@ -426,20 +436,18 @@ fn key(key: Key<'_>) -> Zval {
 pub(crate) extern "C" fn feature_all(frame: &mut ExecuteData, result: &mut Zval) {
     let all = guarded(values::null(), || {
         let Some(question) = call::parse_all(frame) else { return values::null() };
-        settled(question.context, |attributes| {
-            soundly(globals(), |globals| all(globals, &question, attributes))
-        })
+        settled(question.context, |attributes| soundly_now(|globals| all(globals, &question, attributes)))
     });
     put(result, all);
 }
 
-/// Every flag's answer as far as the attributes are settled.
+/// Answers every flag as far as the attributes are settled.
 fn all(globals: &mut Globals, question: &Question<'_>, attributes: &Attributes<'_>) -> Zval {
-    let now = globals.instant();
+    let now = globals.session.instant();
     let mut table = ZendHashTable::new();
-    globals.pin();
+    globals.session.pin();
     let overrides = globals.overrides.as_deref();
-    if let Some(pin) = globals.pinned_as_it_is() {
+    if let Some(pin) = globals.session.pinned_as_it_is() {
         for flag in pin.snapshot.flag_ids() {
             let name = pin.snapshot.flag_key(flag).as_bytes();
             let told = overrides.and_then(|told| told.answer(name, question.company)).map(|told| told.on);
@@ -472,18 +480,18 @@ pub(crate) extern "C" fn feature_filter(frame: &mut ExecuteData, result: &mut Zv
     put(result, filtered);
 }
 
-/// The companies for which the flag is on, as far as the attributes are settled; null where PHP has thrown.
+/// Companies for which the flag is on, as far as the attributes are settled; null if PHP has thrown.
 fn filter(question: &Question<'_>, companies: &ZendHashTable, attributes: &Attributes<'_>) -> Zval {
     let mut table = ZendHashTable::new();
     for (key, value) in values::entries(companies) {
         let value = php::dereferenced(value);
-        // PHP may convert what it is given in place, and the array is the caller's.
+        // PHP may convert the value in place, and the array is the caller's; its error handler may run, and ask a question itself.
         let mut given = value.shallow_clone();
         // SAFETY: a value of this function's own, which lives as long as the company is used.
         let company = unsafe { call::company(&raw mut given, 2) };
         let Some(company) = company else { return values::null() };
         let question = Question { company, ..*question };
-        let on = answer(globals(), &question, attributes, Depth::Answer).on;
+        let on = with_globals(|globals| answer(globals, &question, attributes, Depth::Answer)).on;
         if attributes.unsettled() {
             break;
         }
@@ -498,8 +506,8 @@ fn filter(question: &Question<'_>, companies: &ZendHashTable, attributes: &Attri
 pub(crate) extern "C" fn feature_needs(frame: &mut ExecuteData, result: &mut Zval) {
     let needs = guarded(values::null(), || {
         let Some(question) = parse(frame, &FLAG) else { return values::null() };
-        soundly(globals(), |globals| {
-            let pin = globals.pin();
+        soundly_now(|globals| {
+            let pin = globals.session.pin();
             let flag =
                 pin.and_then(|pin| Some((pin, pin.snapshot.find_hashed(question.hash, question.flag)?)));
             match flag {
@@ -514,7 +522,7 @@ pub(crate) extern "C" fn feature_needs(frame: &mut ExecuteData, result: &mut Zva
 /// `flagstone_status(): array`
 pub(crate) extern "C" fn flagstone_status(frame: &mut ExecuteData, result: &mut Zval) {
     let status = guarded(values::null(), || match call::parse_none(frame) {
-        Some(()) => status::array(globals()),
+        Some(()) => with_globals(status::array),
         None => values::null(),
     });
     put(result, status);
@@ -523,7 +531,7 @@ pub(crate) extern "C" fn flagstone_status(frame: &mut ExecuteData, result: &mut 
 /// `flagstone_refresh(): bool`
 pub(crate) extern "C" fn flagstone_refresh(frame: &mut ExecuteData, result: &mut Zval) {
     let moved = guarded(false, || match call::parse_none(frame) {
-        Some(()) => pin::refresh(globals()),
+        Some(()) => with_globals(|globals| globals.session.refresh()),
         None => false,
     });
     result.set_bool(moved);
@@ -535,11 +543,8 @@ pub(crate) extern "C" fn flagstone_request_begin(frame: &mut ExecuteData, result
         if call::parse_none(frame).is_none() {
             return 0;
         }
-        let begun = telemetry::mark_begin(globals(), call::place_of(frame));
-        if begun.outermost {
-            pin::refresh(globals());
-        }
-        begun.token.cast_signed()
+        let place = call::place_of(frame);
+        with_globals(|globals| globals.session.mark_begin(place).token.cast_signed())
     });
     result.set_long(token);
 }
@@ -559,7 +564,11 @@ pub(crate) extern "C" fn flagstone_request_end(frame: &mut ExecuteData, result: 
                 return php::throw_value(1, &text);
             }
         };
-        telemetry::mark_end(globals(), status, token.map(i64::cast_unsigned));
+        with_globals(|globals| {
+            if globals.session.mark_end(status, token.map(i64::cast_unsigned), php::outcome) {
+                globals.set_overrides(None);
+            }
+        });
     });
     result.set_null();
 }
@@ -568,14 +577,14 @@ pub(crate) extern "C" fn flagstone_request_end(frame: &mut ExecuteData, result: 
 pub(crate) extern "C" fn flagstone_gated(frame: &mut ExecuteData, result: &mut Zval) {
     guarded((), || {
         let Some(question) = parse(frame, &FLAG) else { return };
-        let globals = globals();
-        globals.pin();
-        let Some(snapshot) = globals.view.as_deref().and_then(|view| view.snapshot.as_deref()) else {
-            return;
-        };
-        if let Some(flag) = snapshot.find_hashed(question.hash, question.flag) {
-            globals.telemetry.gated(snapshot, flag);
-        }
+        with_globals(|globals| {
+            globals.session.pin();
+            if let (Some(Pin { snapshot, .. }), counting) = globals.session.pinned_and_counting()
+                && let Some(flag) = snapshot.find_hashed(question.hash, question.flag)
+            {
+                counting.gated(snapshot, flag);
+            }
+        });
     });
     result.set_null();
 }
@@ -591,10 +600,11 @@ pub(crate) extern "C" fn feature_track(frame: &mut ExecuteData, result: &mut Zva
         if !value.is_finite() {
             return php::throw_value(2, &Text::new(format_args!("must be a finite number")));
         }
-        let globals = globals();
-        // Opens the memory where this is the first that the process does.
-        globals.pin();
-        globals.telemetry.track(event, value);
+        with_globals(|globals| {
+            // Opens the memory, if this is the first call of the process.
+            globals.session.pin();
+            globals.session.counting().track(event, value);
+        });
     });
     result.set_null();
 }
@@ -603,21 +613,24 @@ pub(crate) extern "C" fn feature_track(frame: &mut ExecuteData, result: &mut Zva
 pub(crate) extern "C" fn flagstone_use(frame: &mut ExecuteData, result: &mut Zval) {
     let used = guarded(false, || {
         let Some(question) = parse(frame, &FLAG) else { return false };
-        let globals = globals();
-        if globals.named.as_deref() == Some(question.flag) {
-            return globals.error.is_none();
-        }
-        match stores::may_be_named(question.flag, &globals.settings.store) {
-            Ok(path) => {
-                pin::name_store(globals, path);
-                globals.pin();
-                globals.error.is_none()
+        with_globals(|globals| {
+            let session = &mut globals.session;
+            if session.has_named(question.flag) {
+                return session.error().is_none();
             }
-            Err(why) => {
-                globals.refused = Some(why);
-                false
+            match named_store::may_be_named(question.flag, &session.host().settings.session.store) {
+                Ok(path) => {
+                    globals.refused = None;
+                    session.name_store(path);
+                    session.pin();
+                    session.error().is_none()
+                }
+                Err(why) => {
+                    globals.refused = Some(why);
+                    false
+                }
             }
-        }
+        })
     });
     result.set_bool(used);
 }
@@ -626,32 +639,30 @@ pub(crate) extern "C" fn flagstone_use(frame: &mut ExecuteData, result: &mut Zva
 pub(crate) extern "C" fn flagstone_override(frame: &mut ExecuteData, result: &mut Zval) {
     guarded((), || {
         let Some((answers, otherwise)) = call::parse_override(frame) else { return };
-        if !globals().settings.override_allowed() {
+        if !with_globals(|globals| globals.settings().override_allowed()) {
             php::throw(c"flagstone_override() is refused: flagstone.allow_override is off in this process");
             return;
         }
-        let globals = globals();
-        globals.telemetry.overridden();
+        with_globals(|globals| globals.session.override_within_mark());
         if answers.is_none() && otherwise.is_none() {
-            globals.overrides = None;
+            with_globals(|globals| globals.set_overrides(None));
         } else {
             match Overrides::new(answers, otherwise) {
-                Ok(overrides) => globals.overrides = Some(Box::new(overrides)),
+                Ok(overrides) => with_globals(|globals| globals.set_overrides(Some(Box::new(overrides)))),
                 Err(found) => {
                     let text = Text::new(format_args!(
                         "must be an array of bool, string (a variant) or array of those by company, {found}"
                     ));
                     drop(found);
-                    return php::throw_argument(1, &text);
+                    php::throw_argument(1, &text);
                 }
             }
         }
-        pin::reconsider(globals);
     });
     result.set_null();
 }
 
-/// Returns an empty answer: what a call costs before anything is done in it.
+/// Returns an empty answer, to measure the cost of a call that does nothing.
 #[cfg(feature = "test-hooks")]
 pub(crate) extern "C" fn flagstone_test_empty(_: &mut ExecuteData, result: &mut Zval) {
     result.u1.type_info = IS_FALSE;
@@ -663,7 +674,7 @@ pub(crate) extern "C" fn flagstone_test_panic(_: &mut ExecuteData, result: &mut 
     result.set_bool(guarded(false, || panic!("a panic for a test")));
 }
 
-/// Hands `value` to PHP. The result is not yet a value, so nothing of it is dropped.
+/// Hands `value` to PHP. The result is not yet a value, so it is not dropped.
 fn put(result: &mut Zval, value: Zval) {
     // SAFETY: PHP gives a place for a value; overwriting it without a drop is what a return is.
     unsafe { std::ptr::write(result, value) };

@@ -1,31 +1,30 @@
-//! The PHP extension: a thin skin of functions, settings and lifecycle over the engine. No decision lives here.
+//! The PHP extension: a thin layer of functions, settings and lifecycle over the engine. No decision lives here.
 //!
-//! Every function is a raw handler: a wrapper that catches PHP's bail-outs would cost more than an answer does. So no
+//! Every function is a raw handler: a wrapper that catches PHP's bail-outs would cost more than an answer does. Therefore no
 //! Rust value that needs dropping lives across a call into PHP that can bail out: text for PHP lies on the stack
-//! (`php::Text`), lines for the log wait until nothing else is held, and what a request holds on to lives in the module's
+//! (`php::Text`), lines for the log wait until nothing else is held, and values that belong to a request live in the module's
 //! globals. PHP's own values may live across one: they lie in the request's memory, which PHP frees as a whole. Only
 //! `phpinfo()` formats its rows one by one.
 
 mod call;
 mod context;
 mod functions;
+mod globals;
 mod info;
 mod ini;
+mod named_store;
 mod overrides;
 mod php;
-mod pin;
 mod response;
 mod signals;
 mod signatures;
 mod status;
-mod stores;
-mod telemetry;
 mod values;
 
 use ext_php_rs::builders::{ModuleBuilder, ModuleStartup};
 use ext_php_rs::zend::{ModuleAllocations, ModuleEntry, StaticModuleEntry};
+use globals::{GLOBALS, Globals};
 use parking_lot::Mutex;
-use pin::GLOBALS;
 use std::ffi::c_int;
 
 const SUCCESS: c_int = 0;
@@ -34,13 +33,14 @@ const FAILURE: c_int = -1;
 /// Sets the hook of [`request_of_worker`].
 static STARTUP: Mutex<Option<ModuleStartup>> = Mutex::new(None);
 
-/// What PHP calls first.
+/// Entry point that PHP calls first.
 #[unsafe(no_mangle)]
 extern "C" fn get_module() -> *mut ModuleEntry {
     static ENTRY: StaticModuleEntry = StaticModuleEntry::new();
     ENTRY.get_or_init(|| {
         let builder = ModuleBuilder::new("flagstone", env!("CARGO_PKG_VERSION"))
             .startup_function(startup)
+            .shutdown_function(shutdown)
             .request_startup_function(request_startup)
             .request_shutdown_function(request_shutdown)
             .post_deactivate_function(request_over)
@@ -62,9 +62,10 @@ extern "C" fn get_module() -> *mut ModuleEntry {
     })
 }
 
-/// The module starts. Opens nothing: under FPM this is the master, and root.
+/// Starts the module. Opens nothing: under FPM this is the master, and root.
 unsafe extern "C" fn startup(kind: c_int, module: c_int) -> c_int {
     ini::register(module);
+    engine::keep_room();
     php::catch_words_of_panics();
     php::observe_errors();
     signals::watch_masks();
@@ -78,38 +79,52 @@ unsafe extern "C" fn startup(kind: c_int, module: c_int) -> c_int {
     SUCCESS
 }
 
-/// A request starts; under the CLI, the process.
+/// Ends the module; a server may start it again in the same process. A module that dl() loaded ends with its request.
+unsafe extern "C" fn shutdown(kind: c_int, module: c_int) -> c_int {
+    signals::give_back();
+    ini::unregister(module, kind);
+    SUCCESS
+}
+
+/// Starts a request; under the CLI, the process.
 unsafe extern "C" fn request_startup(_: c_int, _: c_int) -> c_int {
     php::guarded((), || {
         php::serves();
-        let globals = php::globals();
-        pin::request_starts(globals);
-        telemetry::request_begins(globals);
-        pin::log_notices(globals);
+        php::forget_errors();
+        php::with_globals(|globals| {
+            globals.session.request_starts();
+            let awaited = !php::is_long_lived() && !php::keeps_workers();
+            globals.session.count_request(true, awaited);
+            ini::notice_refused(globals);
+            globals.session.log_notices();
+        });
     });
     SUCCESS
 }
 
-/// A request ends; its status is known, and what it asks from here on is too late to count for it.
+/// Ends a request. Its status is known, and questions from here on are too late to count for it.
 unsafe extern "C" fn request_shutdown(_: c_int, _: c_int) -> c_int {
-    php::guarded((), || telemetry::request_ends(php::globals()));
+    php::guarded((), || php::with_globals(|globals| globals.session.request_ends(php::outcome)));
     SUCCESS
 }
 
-/// A request starts in a worker of FrankenPHP, which tells no module but its own two. Everywhere else PHP says so by
+/// Starts a request in a worker of FrankenPHP, which notifies only two modules of its own. Everywhere else PHP calls
 /// [`request_startup`], and the hook is not set.
 fn request_of_worker() {
     php::guarded((), || {
         php::serves();
-        let globals = php::globals();
-        pin::request_starts(globals);
-        telemetry::worker_takes_request(globals);
+        php::forget_errors();
+        php::with_globals(|globals| {
+            globals.session.request_starts();
+            ini::notice_refused(globals);
+            // The application marks it.
+            globals.session.count_request(false, false);
+        });
     });
 }
 
-/// A request is over, and no PHP code runs any more: sessions are written by PHP code while modules shut down, and ask
-/// as the request did.
+/// Runs after the last PHP code of a request: PHP code writes sessions while modules shut down, and asks as the request did.
 unsafe extern "C" fn request_over() -> c_int {
-    php::guarded((), || pin::request_ends(php::globals()));
+    php::guarded((), || php::with_globals(Globals::request_is_over));
     SUCCESS
 }

@@ -1,11 +1,11 @@
-//! What a test told this process to answer.
+//! Answers that a test set for this process.
 
 use crate::{php, values};
 use engine::Key;
 use ext_php_rs::types::{ZendHashTable, Zval};
 use std::collections::HashMap;
 
-/// Answers by flag, and what the flags not named get; none: as they would be without.
+/// Answers by flag, and the one for all other flags; `None` leaves those as they would be.
 #[derive(Default)]
 pub(crate) struct Overrides {
     flags: HashMap<Vec<u8>, Told>,
@@ -14,7 +14,7 @@ pub(crate) struct Overrides {
 
 enum Told {
     Same(Choice),
-    /// By company; a company that is not named gets nothing told.
+    /// Answers by company; a company that is not named has none.
     ByCompany(HashMap<Company, Choice>),
 }
 
@@ -30,8 +30,8 @@ struct Choice {
     variant: Option<Vec<u8>>,
 }
 
-/// What was told for a question. It is held across calls into PHP, so that it owns nothing: the variant's name is asked for
-/// where it is needed.
+/// Answer that was set for a question. It is held across calls into PHP, and so owns nothing: callers look up the variant's
+/// name when they need it.
 #[derive(Clone, Copy)]
 pub(crate) struct Answer {
     pub(crate) on: bool,
@@ -39,11 +39,11 @@ pub(crate) struct Answer {
 }
 
 impl Overrides {
-    /// From the arguments of `flagstone_override`.
+    /// Reads the arguments of `flagstone_override`.
     ///
     /// # Errors
     ///
-    /// What is wrong with an answer, in words that follow "must be an array of answers, ".
+    /// The mistake in an answer, as text that follows "must be an array of answers, ".
     pub(crate) fn new(answers: Option<&ZendHashTable>, otherwise: Option<bool>) -> Result<Overrides, String> {
         let mut flags = HashMap::new();
         for (key, value) in answers.into_iter().flat_map(values::entries) {
@@ -55,7 +55,7 @@ impl Overrides {
         Ok(Overrides { flags, otherwise })
     }
 
-    /// What was told for that flag and company.
+    /// Answer that was set for that flag and company.
     pub(crate) fn answer(&self, flag: &[u8], company: Option<Key<'_>>) -> Option<Answer> {
         match self.choice(flag, company) {
             Some(choice) => Some(Answer { on: choice.on, names_variant: choice.variant.is_some() }),
@@ -63,7 +63,7 @@ impl Overrides {
         }
     }
 
-    /// The variant that was told for that flag and company.
+    /// Variant that was set for that flag and company.
     pub(crate) fn variant(&self, flag: &[u8], company: Option<Key<'_>>) -> Option<&[u8]> {
         self.choice(flag, company)?.variant.as_deref()
     }
@@ -75,7 +75,7 @@ impl Overrides {
         }
     }
 
-    /// Whether the flag was told to be on for anyone.
+    /// True if the flag was set to be on for any company.
     pub(crate) fn possible(&self, flag: &[u8]) -> Option<bool> {
         match self.flags.get(flag) {
             Some(Told::Same(choice)) => Some(choice.on),
@@ -86,7 +86,6 @@ impl Overrides {
         }
     }
 
-    /// The flags named.
     pub(crate) fn flags(&self) -> impl Iterator<Item = &[u8]> {
         self.flags.keys().map(Vec::as_slice)
     }

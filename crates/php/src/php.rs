@@ -1,9 +1,10 @@
-//! What PHP exports and ext-php-rs does not bind, and what keeps panics out of PHP.
+//! Functions that PHP exports and ext-php-rs does not bind, and the guard that keeps panics out of PHP.
 
-use crate::pin::{GLOBALS, Globals};
+use crate::globals::{GLOBALS, Globals};
 use engine::telemetry::{Observation, Status};
 use ext_php_rs::ffi::{
-    ext_php_rs_executor_globals, ext_php_rs_process_globals, ext_php_rs_sapi_globals, zend_string, zval,
+    ext_php_rs_executor_globals, ext_php_rs_process_globals, ext_php_rs_sapi_globals, sapi_header_struct,
+    sapi_headers_struct, zend_string, zval,
 };
 use ext_php_rs::types::Zval;
 use parking_lot::Mutex;
@@ -17,7 +18,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 unsafe extern "C" {
     /// Throws PHP's own errors for the arguments of the function being called.
     pub(crate) fn zend_parse_parameters(arguments: u32, spec: *const c_char, ...) -> c_int;
-    /// Converts as PHP does for `string|int`, strict_types and deprecations included; false where that is an error.
+    /// Converts as PHP does for `string|int`, strict_types and deprecations included; false if that is an error.
     pub(crate) fn zend_parse_arg_str_or_long_slow(
         argument: *mut zval,
         string: *mut *mut zend_string,
@@ -44,18 +45,18 @@ unsafe extern "C" {
 /// `LOG_WARNING` of syslog.
 const SEVERITY: c_int = 4;
 
-/// This thread's globals.
+/// Runs `body` with this thread's globals. It must not run PHP code, which may ask for them again.
 #[inline(always)]
-pub(crate) fn globals() -> &'static mut Globals {
-    // SAFETY: PHP runs one request per thread, each thread has its own globals, and no handler calls back into PHP
-    // code while it holds this reference across the call.
-    unsafe { GLOBALS.get_mut() }
+pub(crate) fn with_globals<T>(body: impl FnOnce(&mut Globals) -> T) -> T {
+    // SAFETY: PHP runs one request per thread and each thread has its own globals. The reference ends with `body`, and no
+    // caller's calls PHP code: objects among a question's attributes are asked between two calls.
+    body(unsafe { GLOBALS.get_mut() })
 }
 
 /// Runs `body`; a panic becomes `otherwise` and a count, never an abort of the worker.
 #[inline(always)]
 pub(crate) fn guarded<T>(otherwise: T, body: impl FnOnce() -> T) -> T {
-    // What a panic carries is dropped before it is logged.
+    // Drops the panic's payload before it is logged.
     match catch_unwind(AssertUnwindSafe(body)).ok() {
         Some(value) => value,
         None => {
@@ -65,13 +66,13 @@ pub(crate) fn guarded<T>(otherwise: T, body: impl FnOnce() -> T) -> T {
     }
 }
 
-/// Most panics of a process that are logged; all are counted.
+/// Maximum panics that a process logs; all are counted.
 const LOGGED_PANICS: u64 = 10;
 
-/// What the last panic said and where, until it is logged.
+/// Message and place of the last panic, until it is logged.
 static LAST_PANIC: Mutex<Option<String>> = Mutex::new(None);
 
-/// Keeps panics' words for PHP's log: Rust would write them to the worker's standard error.
+/// Keeps panic messages for PHP's log: Rust would write them to the worker's standard error.
 pub(crate) fn catch_words_of_panics() {
     std::panic::set_hook(Box::new(|panic| *LAST_PANIC.lock() = Some(panic.to_string())));
 }
@@ -79,13 +80,15 @@ pub(crate) fn catch_words_of_panics() {
 #[cold]
 #[inline(never)]
 fn panicked() {
-    let counters = &mut globals().counters;
-    counters.panics += 1;
+    let panics = with_globals(|globals| {
+        globals.panics += 1;
+        globals.panics
+    });
     let words = LAST_PANIC.try_lock().and_then(|mut words| words.take()).unwrap_or_default();
     let line =
         Text::line(format_args!("a defect was caught and answered with off; please report it: {words}"));
     drop(words);
-    if counters.panics <= LOGGED_PANICS {
+    if panics <= LOGGED_PANICS {
         log(&line);
     }
 }
@@ -105,17 +108,17 @@ pub(crate) unsafe fn bytes<'a>(string: *const zend_string) -> &'a [u8] {
     unsafe { std::slice::from_raw_parts(first, length) }
 }
 
-/// The value behind a reference, or the value itself.
+/// Returns the value behind a reference, or the value itself.
 #[inline(always)]
 pub(crate) fn dereferenced(value: &Zval) -> &Zval {
     value.dereference()
 }
 
-/// Bytes that a [`Text`] has room for, its NUL included.
+/// Capacity of a [`Text`] in bytes, its NUL included.
 const TEXT_SIZE: usize = 4096;
 
-/// Text for a call into PHP, which may not come back: a request that is out of memory is left by a jump over every frame.
-/// So it lies on the stack, and nothing of it has to be dropped. What does not fit is cut off.
+/// Text for a call into PHP, which may not return: a request that is out of memory leaves by a jump over every frame.
+/// Therefore it lies on the stack and needs no drop. Text that does not fit is cut off.
 pub(crate) struct Text {
     bytes: [u8; TEXT_SIZE],
     length: usize,
@@ -124,7 +127,7 @@ pub(crate) struct Text {
 impl Text {
     pub(crate) fn new(text: fmt::Arguments<'_>) -> Text {
         let mut made = Text { bytes: [0; TEXT_SIZE], length: 0 };
-        // Fails where a value cannot be shown; what came before it is there.
+        // Fails if a value cannot be shown; the text before it is kept.
         let _ = made.write_fmt(text);
         made
     }
@@ -135,9 +138,7 @@ impl Text {
         impl fmt::Write for Printable<'_> {
             fn write_str(&mut self, text: &str) -> fmt::Result {
                 for c in text.chars() {
-                    let hidden =
-                        c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}');
-                    self.0.write_char(if hidden { ' ' } else { c })?;
+                    self.0.write_char(if engine::text::deceives(c) { ' ' } else { c })?;
                 }
                 Ok(())
             }
@@ -147,7 +148,7 @@ impl Text {
         made
     }
 
-    /// The bytes as they are; none where one is NUL, or they are too many.
+    /// Copies the bytes unchanged; `None` if one is NUL, or they do not fit.
     pub(crate) fn of(bytes: &[u8]) -> Option<Text> {
         if bytes.len() >= TEXT_SIZE || bytes.contains(&0) {
             return None;
@@ -180,7 +181,7 @@ impl fmt::Write for Text {
     }
 }
 
-/// How PHP's errors name the type of a value: a class name, or the type's.
+/// Name of a value's type as in PHP's errors: a class name, or the type's.
 pub(crate) fn type_name(value: &Zval) -> Text {
     if let Some(object) = value.object()
         && let Ok(class) = object.get_class_name()
@@ -211,19 +212,19 @@ impl TypeNumber for Zval {
     }
 }
 
-/// Writes a line to where PHP logs its own errors, never to the output. May not come back.
+/// Writes a line to PHP's own error log, never to the output. May not come back.
 pub(crate) fn log(line: &Text) {
     // SAFETY: a string that ends with NUL and outlives the call.
     unsafe { php_log_err_with_severity(line.as_ptr(), SEVERITY) };
 }
 
-/// Whether `open_basedir` lets PHP code use that path.
+/// True if `open_basedir` lets PHP code use that path.
 pub(crate) fn allowed_by_open_basedir(path: &Text) -> bool {
     // SAFETY: a string that ends with NUL; 0 asks for no warning.
     unsafe { php_check_open_basedir_ex(path.as_ptr(), 0) == 0 }
 }
 
-/// A path as PHP code means it: from the working directory of its thread, if it is not absolute.
+/// Makes a path of PHP code absolute: a relative one starts at the working directory of its thread.
 pub(crate) fn absolute(path: &Text) -> Vec<u8> {
     let given = &path.bytes[..path.length];
     if given.starts_with(b"/") {
@@ -241,22 +242,22 @@ pub(crate) fn absolute(path: &Text) -> Vec<u8> {
     absolute
 }
 
-/// Whether this is a SAPI whose process is one long request.
-pub(crate) fn lives_long() -> bool {
+/// True for a SAPI whose process is one long request.
+pub(crate) fn is_long_lived() -> bool {
     matches!(sapi(), b"cli" | b"phpdbg" | b"embed" | b"micro")
 }
 
-/// Whether this is a SAPI whose workers serve many requests in one script.
+/// True for a SAPI whose workers serve many requests in one script.
 pub(crate) fn keeps_workers() -> bool {
     sapi() == b"frankenphp"
 }
 
-/// Whether this is a worker of PHP-FPM.
+/// True in a worker of PHP-FPM.
 pub(crate) fn is_fpm() -> bool {
     sapi() == b"fpm-fcgi"
 }
 
-/// Whether the SAPI has a request at hand.
+/// True if the SAPI has a current request.
 pub(crate) fn has_request() -> bool {
     // SAFETY: only finds where this thread's globals are.
     let sapi = unsafe { ext_php_rs_sapi_globals() };
@@ -289,61 +290,62 @@ pub(crate) fn throw_value(number: u32, text: &Text) {
     unsafe { zend_argument_value_error(number, c"%s".as_ptr(), text.as_ptr()) };
 }
 
-/// Whether PHP runs requests on several threads of a process.
+/// True if PHP runs requests on several threads of a process.
 pub(crate) const HAS_THREADS: bool = ext_php_rs::PHP_ZTS;
 
-/// Forks that lead to this process.
+/// Number of forks between the process that loaded the extension and this one.
 static FORKS: AtomicU32 = AtomicU32::new(0);
 
 thread_local! {
-    /// This thread serves requests, so that it has globals.
+    /// True if this thread serves requests, and so has globals.
     static SERVES: Cell<bool> = const { Cell::new(false) };
 }
 
-/// This thread serves requests from now on.
+/// Marks this thread as one that serves requests.
 pub(crate) fn serves() {
     SERVES.set(true);
 }
 
-/// How many forks led from the process that loaded the extension to this one, counted from the first store that was opened.
+/// Number of forks between the process that loaded the extension and this one, counted from the first store that was opened.
 pub(crate) fn forks() -> u32 {
     FORKS.load(Ordering::Relaxed)
 }
 
-/// Has every child that this process forks from now on know that it is one.
+/// Registers a handler by which every child forked from now on knows that it is one.
 pub(crate) fn watch_forks() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        // SAFETY: the function lives as long as this module, which PHP unloads when it ends; where memory is short for the
-        // registration, children count in cells of their parent's, which is a wrong number at worst.
+        // SAFETY: the function lives as long as this module, which PHP unloads when it ends. If memory is too short for the
+        // registration, children count in their parent's cells, which is a wrong number at worst.
         unsafe { pthread_atfork(None, None, Some(forked)) };
     });
 }
 
-/// Runs in the child, on the thread that forked: one that another module made, perhaps, with no globals and with locks that
-/// nobody will give back. So it opens, frees and waits for nothing.
+/// Runs in the child, on the thread that forked: perhaps one of another module, without globals and with locks that are
+/// never released. Therefore it opens, frees and waits for nothing.
 extern "C" fn forked() {
     FORKS.fetch_add(1, Ordering::Relaxed);
+    engine::telemetry::let_go_in_child();
     if SERVES.get() {
-        globals().unpin();
+        with_globals(|globals| globals.session.unpin());
     }
 }
 
 thread_local! {
-    /// Types of the errors that this thread's request raised and no handler of the script is asked about.
+    /// Types of the errors that this thread's request raised without a handler of the script being asked.
     static RAISED: Cell<c_int> = const { Cell::new(0) };
 }
 
-/// Has PHP tell of each error. To be called once, while the module starts.
+/// Registers an observer of every error. To be called once, while the module starts.
 pub(crate) fn observe_errors() {
     // SAFETY: the function lives as long as this module, which PHP unloads when it ends.
     unsafe { zend_observer_error_register(raised) };
 }
 
-/// `E_USER_ERROR`, `E_RECOVERABLE_ERROR`: of the fatal errors those that a handler can take.
+/// `E_USER_ERROR`, `E_RECOVERABLE_ERROR`: the fatal errors that a handler can take.
 const HANDLED: c_int = 256 | 4096;
 
-/// An error is raised, before any handler is asked. Allocates nothing: the request may be out of memory.
+/// Notes an error before any handler is asked. Allocates nothing: the request may be out of memory.
 extern "C" fn raised(kind: c_int, _: *mut zend_string, _: u32, _: *mut zend_string) {
     if kind & HANDLED != 0 {
         // SAFETY: only finds where this thread's globals are.
@@ -360,12 +362,41 @@ extern "C" fn raised(kind: c_int, _: *mut zend_string, _: u32, _: *mut zend_stri
     RAISED.set(RAISED.get() | kind);
 }
 
-/// A request begins: no error of another one is its own.
+/// Forgets the errors of the previous request, as a new one begins.
 pub(crate) fn forget_errors() {
     RAISED.set(0);
 }
 
-/// What PHP's own request came to: to be asked while modules shut down a request, not later.
+/// Status that a CGI response names in a header (RFC 3875, section 6.3.3), which PHP sends instead of its own. A status line
+/// set by a script comes before it, and is forgotten once it is sent.
+fn status_header(headers: &sapi_headers_struct) -> Option<u16> {
+    let has_line = !headers.http_status_line.is_null() && headers.http_response_code != 200;
+    if has_line || !matches!(sapi(), b"fpm-fcgi" | b"cgi-fcgi") {
+        return None;
+    }
+    let mut at = headers.headers.head;
+    loop {
+        // SAFETY: null, or an element of PHP's list, which does not change meanwhile.
+        let element = unsafe { at.as_ref() }?;
+        // SAFETY: an element of this list holds a header.
+        let header = unsafe { (&raw const element.data).cast::<sapi_header_struct>().read_unaligned() };
+        // SAFETY: a header has that many bytes.
+        let line = unsafe { std::slice::from_raw_parts(header.header.cast::<u8>(), header.header_len) };
+        if let Some((name, value)) = line.split_at_checked(7)
+            && name.eq_ignore_ascii_case(b"Status:")
+        {
+            let digits = value.trim_ascii_start().first_chunk::<3>()?;
+            return std::str::from_utf8(digits)
+                .ok()?
+                .parse()
+                .ok()
+                .filter(|status| (100..600).contains(status));
+        }
+        at = element.next;
+    }
+}
+
+/// Outcome of PHP's own request; to be asked while modules shut down a request, not later.
 pub(crate) fn outcome() -> Status {
     // SAFETY: only finds where this thread's globals are.
     let process = unsafe { ext_php_rs_process_globals() };
@@ -380,13 +411,14 @@ pub(crate) fn outcome() -> Status {
     // SAFETY: only finds where this thread's globals are.
     let sapi = unsafe { ext_php_rs_sapi_globals() };
     // SAFETY: as PHP's globals above.
-    let response = unsafe { (*sapi).sapi_headers.http_response_code };
+    let headers = unsafe { &(*sapi).sapi_headers };
+    let response = status_header(headers).unwrap_or(u16::try_from(headers.http_response_code).unwrap_or(0));
     let observed = Observation {
         raised: RAISED.get(),
-        // PHP keeps the type when it lets go of the message at the end of a request.
+        // PHP keeps the type after it frees the message at the end of a request.
         last_error: if message.is_null() { 0 } else { last_error },
         exit_status,
-        response: (!lives_long()).then(|| u16::try_from(response).unwrap_or(0)),
+        response: (!is_long_lived()).then_some(response),
     };
     observed.status()
 }

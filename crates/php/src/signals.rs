@@ -1,33 +1,34 @@
 //! Places where PHP changes the mask of a thread's signals.
 //!
-//! pcntl blocks every signal while PHP code handles one, and gives the old mask back afterwards. A fault whose signal is blocked
-//! ends the process, and reading a file that is mapped can raise one. So whatever starts PHP's handlers (an interrupt of the
-//! virtual machine, `pcntl_signal_dispatch()`, a tick) and `pcntl_sigprocmask()` are wrapped: the question that comes next looks
-//! at the mask. Where pcntl is not loaded nothing is wrapped.
+//! pcntl blocks every signal while PHP code handles one, and restores the old mask afterwards. A fault whose signal is blocked
+//! ends the process, and reading a mapped file can raise one. Therefore everything that starts PHP's handlers (an interrupt of
+//! the virtual machine, `pcntl_signal_dispatch()`, a tick) and `pcntl_sigprocmask()` are wrapped: the next question looks at the
+//! mask. Without pcntl nothing is wrapped.
 
-use crate::php::globals;
+use crate::php::with_globals;
 use ext_php_rs::ffi::{
     _zend_module_dep, ext_php_rs_compiler_globals, zend_execute_data, zend_hash_str_find,
     zend_internal_function, zend_interrupt_function, zval,
 };
 use ext_php_rs::zend::ModuleEntry;
 use std::ffi::c_int;
-use std::ptr::null;
-use std::sync::OnceLock;
+use std::marker::PhantomData;
+use std::ptr::{fn_addr_eq, null, null_mut};
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 type Interrupt = unsafe extern "C" fn(*mut zend_execute_data);
 type Ticks = unsafe extern "C" fn(c_int);
 pub(crate) type Handler = unsafe extern "C" fn(*mut zend_execute_data, *mut zval);
 
 unsafe extern "C" {
-    /// Called where a script said `declare(ticks=…)`.
+    /// Called in a script with `declare(ticks=…)`.
     static mut zend_ticks_function: Option<Ticks>;
 }
 
 /// `MODULE_DEP_OPTIONAL`.
 const OPTIONAL: u8 = 3;
 
-/// A list of modules that PHP starts before this one, where they are loaded.
+/// Modules that PHP starts before this one, if they are loaded.
 struct Dependencies([_zend_module_dep; 2]);
 
 // SAFETY: never written, and it points to constants.
@@ -38,17 +39,38 @@ static DEPENDENCIES: Dependencies = Dependencies([
     _zend_module_dep { name: null(), rel: null(), version: null(), type_: 0 },
 ]);
 
-/// Has PHP start this module after pcntl, so that what is wrapped is pcntl's.
+/// Makes PHP start this module after pcntl, so that pcntl's functions are the ones wrapped.
 pub(crate) fn start_after_pcntl(entry: &mut ModuleEntry) {
     entry.deps = DEPENDENCIES.0.as_ptr();
 }
 
-static INTERRUPT: OnceLock<Interrupt> = OnceLock::new();
-static TICKS: OnceLock<Ticks> = OnceLock::new();
-static DISPATCH: OnceLock<Handler> = OnceLock::new();
-static SET_MASK: OnceLock<Handler> = OnceLock::new();
+/// The original of a wrapped function; it differs each time that a server starts PHP in its process.
+pub(crate) struct Before<F>(AtomicPtr<()>, PhantomData<F>);
 
-/// Wraps what changes masks. To be called once, while the module starts.
+impl<F: Copy> Before<F> {
+    pub(crate) const fn none() -> Before<F> {
+        Before(AtomicPtr::new(null_mut()), PhantomData)
+    }
+
+    fn set(&self, before: F) {
+        const { assert!(size_of::<F>() == size_of::<*mut ()>()) };
+        // SAFETY: a pointer to a function, which is as large as any other.
+        self.0.store(unsafe { std::mem::transmute_copy(&before) }, Ordering::Release);
+    }
+
+    pub(crate) fn get(&self) -> Option<F> {
+        let before = self.0.load(Ordering::Acquire);
+        // SAFETY: the pointer that `set` stored.
+        (!before.is_null()).then(|| unsafe { std::mem::transmute_copy(&before) })
+    }
+}
+
+static INTERRUPT: Before<Interrupt> = Before::none();
+static TICKS: Before<Ticks> = Before::none();
+static DISPATCH: Before<Handler> = Before::none();
+static SET_MASK: Before<Handler> = Before::none();
+
+/// Wraps the functions that change masks. To be called once, while the module starts.
 pub(crate) fn watch_masks() {
     if !wrap("pcntl_signal_dispatch", &DISPATCH, dispatch) {
         return;
@@ -56,22 +78,40 @@ pub(crate) fn watch_masks() {
     wrap("pcntl_sigprocmask", &SET_MASK, set_mask);
     // SAFETY: PHP sets it while modules start, on one thread.
     if let Some(before) = unsafe { zend_interrupt_function }
-        && INTERRUPT.set(before).is_ok()
+        && !fn_addr_eq(before, interrupt as Interrupt)
     {
+        INTERRUPT.set(before);
         // SAFETY: as above; the function lives as long as this module, which PHP unloads when it ends.
         unsafe { zend_interrupt_function = Some(interrupt) };
     }
     // SAFETY: as above.
     if let Some(before) = unsafe { zend_ticks_function }
-        && TICKS.set(before).is_ok()
+        && !fn_addr_eq(before, tick as Ticks)
     {
+        TICKS.set(before);
         // SAFETY: as above.
         unsafe { zend_ticks_function = Some(tick) };
     }
 }
 
-/// Puts `handler` in the place of a function's own, which goes to `before`; false where there is no such function.
-pub(crate) fn wrap(name: &str, before: &OnceLock<Handler>, handler: Handler) -> bool {
+/// Restores wrapped pointers that outlive the modules: PHP ends, and may start again in this process with pcntl at another place.
+pub(crate) fn give_back() {
+    // SAFETY: PHP sets it while modules start and end, on one thread.
+    let now = unsafe { zend_interrupt_function };
+    if now.is_some_and(|now| fn_addr_eq(now, interrupt as Interrupt)) {
+        // SAFETY: as above.
+        unsafe { zend_interrupt_function = INTERRUPT.get() };
+    }
+    // SAFETY: as above.
+    let now = unsafe { zend_ticks_function };
+    if now.is_some_and(|now| fn_addr_eq(now, tick as Ticks)) {
+        // SAFETY: as above.
+        unsafe { zend_ticks_function = TICKS.get() };
+    }
+}
+
+/// Replaces a function's handler by `handler`, and stores the original in `before`; false if there is no such function.
+pub(crate) fn wrap(name: &str, before: &Before<Handler>, handler: Handler) -> bool {
     // SAFETY: only finds where this thread's globals are.
     let compiler = unsafe { ext_php_rs_compiler_globals() };
     // SAFETY: PHP's globals of this thread, which are there when modules start.
@@ -85,19 +125,20 @@ pub(crate) fn wrap(name: &str, before: &OnceLock<Handler>, handler: Handler) -> 
     // SAFETY: a function that a module registered is an internal one, and lives as long as the table.
     let function = unsafe { &mut *function };
     if let Some(own) = function.handler
-        && before.set(own).is_ok()
+        && !fn_addr_eq(own, handler)
     {
+        before.set(own);
         function.handler = Some(handler);
     }
     true
 }
 
-/// Runs `body`, in which the mask changes and, mostly, changes back. What PHP's code may leave by a jump: then the mask stays
-/// as it is, and the next question has to look at it anyway.
+/// Runs `body`, which changes the mask and, mostly, restores it. PHP's code may leave it by a jump: then the mask stays as it
+/// is, and the next question has to look at it anyway.
 fn with_another_mask(body: impl FnOnce()) {
-    globals().suspect_mask();
+    with_globals(|globals| globals.session.suspect_mask());
     body();
-    globals().suspect_mask();
+    with_globals(|globals| globals.session.suspect_mask());
 }
 
 unsafe extern "C" fn interrupt(frame: *mut zend_execute_data) {

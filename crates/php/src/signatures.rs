@@ -1,4 +1,4 @@
-//! The functions as reflection shows them; `php-stubs/flagstone.stub.php` says the same for people.
+//! Signatures of the functions for reflection; `php-stubs/flagstone.stub.php` has the same for people.
 
 use crate::functions as f;
 use ext_php_rs::args::Arg;
@@ -9,7 +9,7 @@ use std::ffi::CStr;
 
 pub(crate) fn functions() -> Vec<FunctionBuilder<'static>> {
     let flag = || Arg::new("flag", DataType::String);
-    // Made `int|string|null` by `give_unions`.
+    // `give_unions` makes it `int|string|null`.
     let company = || Arg::new("company", DataType::Long).allow_null().default("null");
     let context = || Arg::new("context", DataType::Array).default("[]");
     vec![
@@ -109,13 +109,13 @@ pub(crate) fn functions() -> Vec<FunctionBuilder<'static>> {
     ]
 }
 
-/// Makes each `$company` an `int|string|null`, which the builder cannot say.
+/// Makes each `$company` an `int|string|null`, which the builder cannot express.
 pub(crate) fn give_unions(module: &mut ModuleAllocations) {
     const NULL_LONG_STRING: u32 = 1 << 1 | 1 << 4 | 1 << 6;
     /// The bits of a type mask that name types; above them are by-reference and variadic.
     const TYPES: u32 = (1 << 18) - 1;
     for arguments in &mut module.arg_info {
-        // The first entry is the function's own: its name is a count.
+        // The first entry is the function's own: its name field is a count.
         for argument in arguments.iter_mut().skip(1) {
             // SAFETY: every argument's name was made by the builder, ends with NUL and lives as long as the module.
             if unsafe { CStr::from_ptr(argument.name) } == c"company" {

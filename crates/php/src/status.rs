@@ -1,18 +1,19 @@
-//! What the process knows about its store, for health checks and `php --ri flagstone`.
+//! State of the process's store, for health checks and `php --ri flagstone`.
 
-use crate::pin::{self, Counters, Globals};
+use crate::globals::{self, Globals};
 use crate::values::{boolean, double, long, null, or_null, put_name, string, strings};
 use engine::MapMode;
+use engine::session::Answers;
 use engine::store::{ReaderStatus, Trust};
 use ext_php_rs::types::{ZendHashTable, Zval};
 use std::os::unix::ffi::OsStrExt;
 
-/// `flagstone_status()`.
+/// Array of `flagstone_status()`.
 pub(crate) fn array(globals: &mut Globals) -> Zval {
-    globals.pin();
+    globals.session.pin();
     report(globals);
     let reader = globals.reported.as_deref();
-    let view = globals.view();
+    let view = globals.session.view();
     let flags = view.and_then(|view| view.snapshot.as_ref()).map_or(0, |snapshot| snapshot.flag_count());
     let published_at = view.map_or(0, |view| view.published_at);
     let mut table = ZendHashTable::with_capacity(24);
@@ -30,8 +31,7 @@ pub(crate) fn array(globals: &mut Globals) -> Zval {
     set("flags", long(flags.into()));
     set("killed", strings(reader.into_iter().flat_map(|reader| reader.killed.iter().map(String::as_str))));
     set("stopped", boolean(reader.is_some_and(|reader| reader.stopped)));
-    let sent = globals.request_settings.then_some(pin::REQUEST_SETTINGS);
-    set("warning", or_null(reader.and_then(warning).or(sent), |warning| string(warning.as_bytes())));
+    set("warning", or_null(globals.warning.as_deref(), |warning| string(warning.as_bytes())));
     set("last_error", or_null(last_error(globals, reader), |error| string(error.as_bytes())));
     set("sigbus", string(engine::bus_handler().as_str().as_bytes()));
     set("overridden", boolean(globals.overrides.is_some()));
@@ -40,33 +40,33 @@ pub(crate) fn array(globals: &mut Globals) -> Zval {
     crate::values::array(table)
 }
 
-/// Has the reader tell about itself. What it says is held by the globals: PHP may not come back from making an array.
+/// Stores the reader's report in the globals: PHP may not come back from making an array.
 pub(crate) fn report(globals: &mut Globals) {
-    globals.reported = globals.reader().map(|reader| Box::new(reader.status()));
+    globals.reported = globals.session.reader().map(|reader| Box::new(reader.status()));
+    let sent = globals.request_settings.then_some(globals::REQUEST_SETTINGS);
+    let refused = globals.session.host().settings.refused.iter().map(|refused| refused.text.as_str());
+    let warnings: Vec<&str> =
+        globals.reported.as_deref().and_then(warning).into_iter().chain(sent).chain(refused).collect();
+    globals.warning = (!warnings.is_empty()).then(|| warnings.join("; "));
 }
 
-/// Where it is counted, or why not.
+/// Path of the counters' file, or the reason why there is none.
 fn telemetry(globals: &Globals) -> Zval {
-    let recorder = globals.telemetry.recorder.as_ref();
-    let error = globals.telemetry.error.as_ref().filter(|_| recorder.is_none());
+    let (file, error) = globals.session.counted_in();
     let mut table = ZendHashTable::with_capacity(2);
-    put_name(
-        &mut table,
-        "file",
-        or_null(recorder, |recorder| string(recorder.path().as_os_str().as_bytes())),
-    );
+    put_name(&mut table, "file", or_null(file, |file| string(file.as_os_str().as_bytes())));
     put_name(&mut table, "error", or_null(error, |error| string(error.as_bytes())));
     crate::values::array(table)
 }
 
 fn counters(globals: &Globals, reader: Option<&ReaderStatus>) -> Zval {
-    let Counters { asked, on, .. } = globals.counters;
+    let Answers { asked, on } = globals.session.answers();
     let mut table = ZendHashTable::with_capacity(8);
     let mut set =
         |name, number: u64| put_name(&mut table, name, long(i64::try_from(number).unwrap_or(i64::MAX)));
     set("on", on);
     set("off", asked - on);
-    set("panics", globals.counters.panics);
+    set("panics", globals.panics);
     set("loads", reader.map_or(0, |reader| reader.loads));
     set("refused", reader.map_or(0, |reader| reader.refused));
     set("heads_replaced", reader.map_or(0, |reader| reader.heads_replaced));
@@ -74,13 +74,13 @@ fn counters(globals: &Globals, reader: Option<&ReaderStatus>) -> Zval {
     crate::values::array(table)
 }
 
-/// Seconds since the generation was published; negative where the clocks disagree.
+/// Seconds since the generation was published; negative if the clocks disagree.
 pub(crate) fn age(published_at: i64) -> f64 {
-    (pin::wall_clock() - published_at) as f64 / 1e6
+    (globals::wall_clock() - published_at) as f64 / 1e6
 }
 
 pub(crate) fn last_error<'a>(globals: &'a Globals, reader: Option<&'a ReaderStatus>) -> Option<&'a str> {
-    let own = globals.refused.as_deref().or(globals.error.as_deref());
+    let own = globals.refused.as_deref().or(globals.session.error());
     own.or_else(|| reader?.last_error.as_deref())
 }
 

@@ -44,7 +44,6 @@ pub(crate) fn array(table: ZBox<ZendHashTable>) -> Zval {
     value
 }
 
-/// A list of strings.
 pub(crate) fn strings<'a>(items: impl Iterator<Item = &'a str>) -> Zval {
     let mut table = ZendHashTable::new();
     for (at, item) in items.enumerate() {
@@ -53,7 +52,7 @@ pub(crate) fn strings<'a>(items: impl Iterator<Item = &'a str>) -> Zval {
     array(table)
 }
 
-/// Sets an entry under a key as PHP arrays have them: `"42"` is 42.
+/// Sets an entry under a key as PHP's arrays store it: `"42"` is 42.
 pub(crate) fn put(table: &mut ZendHashTable, key: Key<'_>, mut value: Zval) {
     match key {
         Key::Int(index) => {
@@ -73,13 +72,13 @@ pub(crate) fn put_name(table: &mut ZendHashTable, name: &str, value: Zval) {
     put(table, Key::Text(name.as_bytes()), value);
 }
 
-/// Entries of an array, whose keys may be any bytes: the iterator of ext-php-rs panics at one that is no UTF-8.
+/// Entries of an array, whose keys may be any bytes: the iterator of ext-php-rs panics at a key that is not UTF-8.
 pub(crate) fn entries(table: &ZendHashTable) -> impl Iterator<Item = (Zval, &Zval)> {
     let mut entries = table.iter();
     std::iter::from_fn(move || entries.next_zval())
 }
 
-/// An entry's key, as arrays hold it.
+/// Key of an entry, as arrays store it.
 pub(crate) fn entry_key(key: &Zval) -> Key<'_> {
     match key.zend_str() {
         Some(name) => Key::Text(name.as_bytes()),
@@ -87,12 +86,12 @@ pub(crate) fn entry_key(key: &Zval) -> Key<'_> {
     }
 }
 
-/// A variant's value.
+/// Converts a variant's value.
 pub(crate) fn of(snapshot: &Snapshot, at: ValueRef) -> Zval {
     convert(snapshot.value(at), &mut snapshot.value_parts())
 }
 
-/// Nests as deep as the engine lets values nest, 32. `parts`: how many there may still be; what is past them is null.
+/// Recurses as deep as the engine lets values nest, 32. `parts`: the number still allowed; parts past it are null.
 fn convert(value: Value<'_>, parts: &mut u32) -> Zval {
     let Some(left) = parts.checked_sub(1) else { return null() };
     *parts = left;
@@ -118,7 +117,7 @@ fn convert(value: Value<'_>, parts: &mut u32) -> Zval {
                 if *parts == 0 {
                     break;
                 }
-                // An empty or overlong key is a key of an array all the same.
+                // Even an empty or overlong key is a key of an array.
                 let key = Key::from_bytes(key.as_bytes()).unwrap_or(Key::Text(key.as_bytes()));
                 put(&mut table, key, convert(value, parts));
             }

@@ -8,7 +8,7 @@ use Flagstone\Polyfill\Bucket;
 use Flagstone\Polyfill\Compiled;
 
 /**
- * Turns a document into what the evaluator reads. What the parts mean is the evaluator's alone.
+ * Compiles a document for the evaluator, which alone defines what the parts mean.
  *
  * @internal
  * @phpstan-import-type FlagRecord from Compiled
@@ -16,7 +16,7 @@ use Flagstone\Polyfill\Compiled;
 final class Compiler
 {
     private const FULL = 100_000;
-    /** As docs/snapshot-format.md numbers them. */
+    /** Numbers of docs/snapshot-format.md. */
     private const SHAPE_GENERAL = 0;
     private const SHAPE_OFF = 1;
     private const SHAPE_ON = 2;
@@ -37,6 +37,14 @@ final class Compiler
     public static function compile(Document $document, string $environment): Definitions
     {
         $self = new self($document, $environment);
+        foreach ($document->flags as $flag) {
+            if ($flag->was !== null) {
+                $flag->salt ??= $flag->was;
+                $document->flags[$flag->was] = $flag;
+                ++$self->compiled->former;
+            }
+        }
+        \ksort($document->flags, \SORT_STRING);
         $self->compiled->keys = \array_map('strval', \array_keys($document->flags));
         $self->compiled->numbers = \array_flip($self->compiled->keys);
         foreach ($self->compiled->keys as $number => $key) {
@@ -86,7 +94,7 @@ final class Compiler
         ];
     }
 
-    /** A hint that spares work. */
+    /** Selects the evaluator's shortcut for the flag. */
     private function shape(Flag $flag, int $threshold): int
     {
         $plain = $flag->requires === [] && $flag->rules === [] && $flag->steps === [] && $flag->allow === [] && $flag->deny === [];
@@ -100,7 +108,7 @@ final class Compiler
     }
 
     /**
-     * Everything that the flag requires, directly and through others, each once and after what it requires itself.
+     * Collects everything that the flag requires, directly and through others, each once and after its own requirements.
      *
      * @param array<int|string, true> $closure by key
      */
@@ -137,7 +145,7 @@ final class Compiler
     }
 
     /**
-     * Each with the sum of the weights up to and with it.
+     * The variants, each with the sum of the weights up to and including its own.
      *
      * @return list<array{string, int, ?int}>
      */

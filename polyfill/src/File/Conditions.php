@@ -7,7 +7,7 @@ namespace Flagstone\Polyfill\File;
 use Flagstone\Polyfill\Semver;
 
 /**
- * Reads conditions: what is wrong with them, and which segments they name.
+ * Reads conditions: reports their mistakes, and notes the segments that they name.
  *
  * @internal
  */

@@ -7,7 +7,7 @@ namespace Flagstone\Polyfill\File;
 use Flagstone\Polyfill\Compiled;
 
 /**
- * Definitions compiled in memory, for the evaluator that also answers from snapshots.
+ * Definitions compiled in memory, for the same evaluator as snapshots.
  *
  * @internal
  * @phpstan-import-type FlagRecord from Compiled
@@ -33,8 +33,11 @@ final class Definitions implements Compiled
     public array $variants = [];
     /** @var list<mixed> */
     public array $cells = [];
-    /** @var list<array<int|string, true>> by number; 0 is the list of nobody */
+    /** @var list<array<int|string, true>> by number; 0 is the empty list */
     public array $lists = [[]];
+
+    /** Number of former keys. */
+    public int $former = 0;
 
     public function __construct(private readonly string $environment)
     {
@@ -43,6 +46,11 @@ final class Definitions implements Compiled
     public function count(): int
     {
         return \count($this->keys);
+    }
+
+    public function flagCount(): int
+    {
+        return \count($this->keys) - $this->former;
     }
 
     public function environment(): string

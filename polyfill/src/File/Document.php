@@ -7,7 +7,7 @@ namespace Flagstone\Polyfill\File;
 use Flagstone\Polyfill\Problem;
 
 /**
- * A file of definitions with an environment's patch, and a local overlay's, merged into it, checked as a whole.
+ * A file of definitions merged with an environment's patch and a local overlay's, and checked as a whole.
  *
  * @internal
  */
@@ -25,10 +25,10 @@ final class Document
     private readonly Findings $findings;
 
     /**
-     * @param string  $file    its name in messages, as the overlay's is
-     * @param ?string $overlay text of the overlay; null where there is none
+     * @param string  $file    its name in messages; `$overlayFile` is the overlay's
+     * @param ?string $overlay text of the overlay; null if there is none
      *
-     * @throws Problem with everything that is wrong
+     * @throws Problem with all problems
      */
     public function __construct(string $file, string $text, ?string $environment, string $overlayFile = '', ?string $overlay = null)
     {
@@ -87,7 +87,7 @@ final class Document
             $this->findings->error(['flags'], 'found ' . \count($entries) . ' flags, expected at most ' . self::FLAGS);
         }
         foreach ($entries as $key => $value) {
-            if (\preg_match('/^[A-Za-z0-9][A-Za-z0-9_.:\\\\-]{0,190}$/D', (string) $key) !== 1) {
+            if (!self::isKey((string) $key)) {
                 $this->findings->error(['flags', $key], \sprintf(self::FLAG, Findings::clip((string) $key)));
             }
             $this->flags[$key] = $flags->flag((string) $key, $value, ['flags', $key]);
@@ -101,7 +101,12 @@ final class Document
         $references->check($this->flags, $segments, $this->findings);
     }
 
-    /** What can be said of all environments without merging them. */
+    public static function isKey(string $key): bool
+    {
+        return \preg_match('/^[A-Za-z0-9][A-Za-z0-9_.:\\\\-]{0,190}$/D', $key) === 1;
+    }
+
+    /** Checks all environments as far as possible without merging them. */
     private function environments(mixed $tree): void
     {
         if (!$tree instanceof \stdClass || !\property_exists($tree, 'environments')) {
@@ -122,7 +127,7 @@ final class Document
     }
 
     /**
-     * A merge patch changes flags and segments, and nothing else.
+     * Checks a merge patch, which may change only flags and segments.
      *
      * @param list<int|string> $path
      */
@@ -143,8 +148,7 @@ final class Document
         foreach (['flags', 'segments'] as $part) {
             $changes = $patch->{$part} ?? null;
             foreach ($changes instanceof \stdClass ? (array) $changes : [] as $key => $change) {
-                // RFC 7386 drops a false that an object is merged into, and the flag would come on although neither
-                // text says so.
+                // RFC 7386 drops a false into which an object is merged: the flag would come on although neither text says so.
                 if (($tree->flags->{$key} ?? null) === false && $change instanceof \stdClass && !\property_exists($change, 'enabled')) {
                     $message = Findings::clip((string) $key) . ' is false in the document, and the patch does not say "enabled"';
                     $this->findings->error([...$path, $part, $key], $message, 'add "enabled": true or false');

@@ -7,13 +7,13 @@ namespace Flagstone\Polyfill\File;
 use Flagstone\Polyfill\Problem;
 
 /**
- * What is wrong with definitions, each with the file and the JSON pointer at which it stands.
+ * Problems of definitions, each with its file and JSON pointer.
  *
  * @internal
  */
 final class Findings
 {
-    /** Problems that are told; more are only counted. */
+    /** Maximum number of problems that are shown; more are only counted. */
     private const MOST = 20;
 
     /** @var list<string> */
@@ -21,7 +21,7 @@ final class Findings
     private int $count = 0;
 
     /**
-     * Texts that were merged, the last one first.
+     * Merged texts, the last one first.
      *
      * @var list<array{string, string, mixed}> file, pointer of the tree in it, tree
      */
@@ -45,7 +45,7 @@ final class Findings
         return $this->count;
     }
 
-    /** @throws Problem where there is any */
+    /** @throws Problem if there are any */
     public function refuse(): void
     {
         if ($this->count > 0) {
@@ -65,7 +65,7 @@ final class Findings
         return $pointer;
     }
 
-    /** A text short enough to be shown, which cannot forge another line. */
+    /** Shortens a text for messages, so that it cannot forge another line. */
     public static function clip(string $text): string
     {
         $found = [];
@@ -75,7 +75,7 @@ final class Findings
     }
 
     /**
-     * The nearest of the known names, if one is near enough to have been meant.
+     * The nearest of the known names, if it is near enough to have been meant.
      *
      * @param list<int|string> $known
      */
@@ -107,7 +107,7 @@ final class Findings
     }
 
     /**
-     * The text that has the value, or as much of the way to it as any has.
+     * The text that has the value, or else the one that has most of the path to it.
      *
      * @param list<int|string> $path
      */

@@ -5,16 +5,16 @@ declare(strict_types=1);
 namespace Flagstone\Polyfill\File;
 
 /**
- * One flag as it is written.
+ * One flag as written in the document.
  *
  * @internal
  */
 final class Flag
 {
     public bool $enabled = true;
-    /** Goes on while everything is stopped. */
+    /** True if the flag goes on while everything is stopped. */
     public bool $keeps = false;
-    /** Thousandths; null: no rollout is written. */
+    /** Thousandths; null without a rollout. */
     public ?int $percentage = null;
     public string $by = 'company';
     public ?string $salt = null;
@@ -30,6 +30,8 @@ final class Flag
     /** @var array<int, int> thousandths by microseconds since 1970, ascending */
     public array $steps = [];
     public bool $planned = false;
-    /** @var array<int|string, array{int, bool, mixed}> thousandths, whether there is a value, the value; by name, sorted */
+    /** Former key, under which the flag answers as well. */
+    public ?string $was = null;
+    /** @var array<int|string, array{int, bool, mixed}> thousandths, true if there is a value, the value; by name, sorted */
     public array $variants = [];
 }

@@ -8,13 +8,13 @@ use Flagstone\Polyfill\Company;
 use Flagstone\Polyfill\Time;
 
 /**
- * Reads flags. Nothing ends at the first problem: what is broken is reported and reading goes on.
+ * Reads flags. A problem is reported and reading goes on, so that all problems are found.
  *
  * @internal
  */
 final class Flags
 {
-    private const KEYS = ['description', 'owner', 'enabled', 'rollout', 'companies', 'requires', 'rules', 'schedule', 'variants', 'emergency', 'expires', 'plan', 'guard', 'managed'];
+    private const KEYS = ['description', 'owner', 'enabled', 'rollout', 'companies', 'requires', 'rules', 'schedule', 'variants', 'emergency', 'expires', 'plan', 'guard', 'managed', 'was'];
     private const RULES = 1000;
     private const VALUE_NESTING = 32;
 
@@ -39,7 +39,7 @@ final class Flags
         foreach ($fields as $name => $field) {
             $this->field($flag, $key, $name, $field, [...$path, $name]);
         }
-        // A flag of which something could not be read would be blamed for what is not there.
+        // An incomplete flag would be blamed for fields that could not be read.
         if ($this->read->findings->count() === $problems) {
             $this->whole($flag, $key, $path);
         }
@@ -88,7 +88,7 @@ final class Flags
                 $flag->keeps = $this->read->choice($value, $path, ['off', 'keep']) === 'keep';
                 break;
             case 'plan':
-                // Who has it answered from a store sees its stages; a file answers as before it was started.
+                // A store's flag is answered by its stages; a file's answers as before the plan was started.
                 $flag->planned = true;
                 (new Plans($this->read, $this->companies(...)))->plan($value, $path);
                 break;
@@ -97,6 +97,16 @@ final class Flags
                 break;
             case 'managed':
                 $this->read->choice($value, $path, ['operations', 'git']);
+                break;
+            case 'was':
+                $expected = 'the key that the flag had, a string';
+                $was = $this->read->string($value, $path, $expected);
+                if ($was !== null && !Document::isKey($was)) {
+                    $this->read->mismatch($was, $path, $expected);
+                } elseif ($was !== null) {
+                    $flag->was = $was;
+                    $this->references->was($key, $was, $path);
+                }
                 break;
             case 'expires':
                 $day = $this->read->string($value, $path, 'a day as YYYY-MM-DD');
@@ -173,7 +183,7 @@ final class Flags
             }
             $percentage = \array_key_exists('percentage', $fields) ? $this->read->percentage($fields['percentage'], [...$at, 'percentage']) : 100_000;
             $when = $fields['when'] ?? null;
-            // What is no condition is reported, and nobody asks it.
+            // A condition that is not an object is reported, and never evaluated.
             $flag->rules[] = [$name, $when instanceof \stdClass ? $when : new \stdClass(), $percentage ?? 0];
         }
     }
@@ -226,7 +236,7 @@ final class Flags
     }
 
     /**
-     * As `feature_value()` gives it.
+     * Reads a value in the form that `feature_value()` returns.
      *
      * @param list<int|string> $path
      */
@@ -256,7 +266,7 @@ final class Flags
     }
 
     /**
-     * What a flag must not say although each of its parts is sound.
+     * Reports contradictions between parts of a flag that are each sound.
      *
      * @param list<int|string> $path
      */

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Polyfill\File;
 
 /**
- * Reads what the guard holds flags to, only to say what is wrong with it: no answer depends on it.
+ * Reads the guard's limits for flags, only to report mistakes: no answer depends on them.
  *
  * @internal
  */
@@ -52,7 +52,7 @@ final class Guards
     }
 
     /**
-     * A number above `$low`, and `$high` at most.
+     * Reads a number above `$low`, and `$high` at most.
      *
      * @param list<int|string> $path
      */

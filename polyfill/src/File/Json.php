@@ -7,18 +7,18 @@ namespace Flagstone\Polyfill\File;
 use Flagstone\Polyfill\Problem;
 
 /**
- * JSON text to a tree: objects as stdClass, lists as arrays. Keys that are there twice, and integers that no 64 bits
- * hold, are refused, where PHP alone would drop or round them.
+ * Decodes JSON text: objects as stdClass, lists as arrays. Duplicate keys and integers beyond 64 bits are refused; PHP alone
+ * would drop or round them.
  *
  * @internal
  */
 final class Json
 {
-    /** Bytes of a file. */
+    /** Maximum bytes of a file. */
     private const SIZE = 64 << 20;
-    /** Objects and lists within each other. */
+    /** Maximum nesting of objects and lists. */
     private const NESTING = 64;
-    /** Matches a string whatever it holds, and then nothing. */
+    /** Skips strings: matches any of them, and then fails. */
     private const SKIP_STRING = '"(?:[^"\\\\]++|\\\\.)*+"(*SKIP)(*FAIL)';
 
     /** @throws Problem */

@@ -11,7 +11,7 @@ namespace Flagstone\Polyfill\File;
  */
 final class MergePatch
 {
-    /** A patch that is no object takes the target's place. */
+    /** Applies a patch; one that is no object replaces the target. */
     private static function apply(mixed $target, mixed $patch): mixed
     {
         return $patch instanceof \stdClass ? self::to($target, $patch) : $patch;

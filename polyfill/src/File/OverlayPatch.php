@@ -5,10 +5,9 @@ declare(strict_types=1);
 namespace Flagstone\Polyfill\File;
 
 /**
- * A developer's overlay as a merge patch on the document: it changes flags that are there and invents none, and its companies
- * are added to the document's lists.
+ * A developer's overlay as a merge patch on the document. It changes existing flags and adds none.
  *
- * Of a company's lists the overlay names the differences: `allow`, `deny`, and `forget`, which is in neither.
+ * The overlay's lists of companies are differences to the document's: `allow`, `deny`, and `forget`, which is in neither.
  *
  * @internal
  */
@@ -63,7 +62,7 @@ final class OverlayPatch
         foreach (self::LISTS as $list) {
             $said[$list] = self::keys($companies->{$list} ?? []);
             if ($said[$list] === null) {
-                // A mistake, which the check of the document finds.
+                // The check of the document reports the mistake.
                 return $change;
             }
         }
@@ -83,7 +82,7 @@ final class OverlayPatch
         return $patch;
     }
 
-    /** @return ?array<array-key, int|string> the companies, each once; null where it is no list of them */
+    /** @return ?array<array-key, int|string> the companies, each once; null if it is no list of them */
     private static function keys(mixed $list): ?array
     {
         if (!\is_array($list)) {

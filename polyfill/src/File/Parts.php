@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Polyfill\File;
 
 /**
- * Conditions within a condition that was found to be sound.
+ * Conditions within a condition that is sound.
  *
  * @internal
  */

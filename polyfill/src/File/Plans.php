@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Polyfill\File;
 
 /**
- * Reads plans, only to say what is wrong with them: whoever asks a file is not in a stage.
+ * Reads plans, only to report mistakes: answers from a file ignore stages.
  *
  * @internal
  */
@@ -52,7 +52,7 @@ final class Plans
     }
 
     /**
-     * The stage's percentage in thousandths, if it says one.
+     * The stage's percentage in thousandths; null if it has none.
      *
      * @param list<int|string> $path
      */

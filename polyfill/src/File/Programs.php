@@ -10,8 +10,8 @@ use Flagstone\Polyfill\Number;
 use Flagstone\Polyfill\Time;
 
 /**
- * Conditions to programs of comparisons whose jumps only go forward. Tests are written from the last to the first, so that
- * where a comparison goes is known when it is written. Segments are inlined.
+ * Compiles conditions to programs of comparisons whose jumps only go forward. Tests are written from the last to the first, so
+ * that the targets of a comparison are known when it is written. Segments are inlined.
  *
  * @internal
  * @phpstan-import-type Test from Compiled
@@ -28,7 +28,7 @@ final class Programs
 
     /** @var array<string, int> */
     private array $attributes = [];
-    /** @var list<Test> what one program holds so far, from its end: tests whose jumps are numbers from the end */
+    /** @var list<Test> tests of the current program, from its end: jumps are numbers from the end */
     private array $backwards = [];
 
     /** @param array<int|string, \stdClass> $segments */
@@ -36,7 +36,7 @@ final class Programs
     {
     }
 
-    /** The number of an attribute. */
+    /** Number of an attribute. */
     public function attribute(string $name): int
     {
         if ($name === 'company' || $name === 'now') {
@@ -50,7 +50,7 @@ final class Programs
         return $this->attributes[$name];
     }
 
-    /** @return array<string, true> the attributes that a condition and its segments read */
+    /** @return array<string, true> attributes that a condition and its segments read */
     public function reads(\stdClass $condition): array
     {
         $attribute = $condition->attribute ?? null;
@@ -66,7 +66,7 @@ final class Programs
     }
 
     /**
-     * The tests of the condition, the one to start with first; none if it always holds.
+     * The tests of the condition, beginning with the first to run; empty if it always holds.
      *
      * @return list<Test>
      */
@@ -98,7 +98,7 @@ final class Programs
         return $this->segments[\is_string($name) ? $name : ''];
     }
 
-    /** Writes the condition so that it goes to `$holds` or to `$fails`; returns where to enter it. */
+    /** Writes the condition so that it goes to `$holds` or to `$fails`; returns its entry. */
     private function lower(\stdClass $condition, int $holds, int $fails): int
     {
         if (isset($condition->all)) {
@@ -153,7 +153,7 @@ final class Programs
     }
 
     /**
-     * How many numbers there are; how many strings, and which booleans; the first cell.
+     * The number of numbers; the number of strings, with the booleans; the first cell.
      *
      * @param array<array-key, mixed> $scalars
      * @return array{int, int, int}

@@ -7,14 +7,14 @@ namespace Flagstone\Polyfill\File;
 use Flagstone\Polyfill\Time;
 
 /**
- * Single values of a document, and what is said when they are something else. What is not sound comes back as null.
+ * Reads single values of a document, and reports a value of another kind. A value that is not sound is returned as null.
  *
  * @internal
  */
 final class Reading
 {
     public const PERCENTAGE = 'a number from 0 to 100 with up to three decimals';
-    /** Bytes of a name, a salt or an operand. */
+    /** Maximum bytes of a name, a salt or an operand. */
     private const NAME = 1024;
 
     public function __construct(public readonly Findings $findings)
@@ -28,7 +28,7 @@ final class Reading
     }
 
     /**
-     * The values of an object by the keys that it may have. All others are reported; null: it is no object.
+     * The values of an object by its permitted keys. All others are reported; null if it is no object.
      *
      * @param list<int|string> $path
      * @param list<string> $names
@@ -56,7 +56,7 @@ final class Reading
     }
 
     /**
-     * The members of an object whose keys are names that people choose.
+     * The members of an object whose keys are chosen by people.
      *
      * @param list<int|string> $path
      * @return array<array-key, mixed>
@@ -106,7 +106,7 @@ final class Reading
     }
 
     /**
-     * A string that is not empty and not beyond the limit of names; `$what` says which.
+     * A string that is not empty and within the limit of names; `$what` says which name.
      *
      * @param list<int|string> $path
      */
@@ -155,7 +155,7 @@ final class Reading
     }
 
     /**
-     * In thousandths.
+     * Reads a percentage, in thousandths.
      *
      * @param list<int|string> $path
      */
@@ -166,7 +166,7 @@ final class Reading
         }
         if (\is_float($value) && $value >= 0.0 && $value <= 100.0) {
             $thousandths = (int) \round($value * 1000.0);
-            // The quotient is the float nearest to the decimal, as the one that was read is.
+            // The quotient is the float nearest to the decimal, and so is the one that was read.
             if ($thousandths / 1000 == $value) {
                 return $thousandths;
             }
@@ -177,7 +177,7 @@ final class Reading
     }
 
     /**
-     * Microseconds since 1970.
+     * Reads a time as microseconds since 1970.
      *
      * @param list<int|string> $path
      */
@@ -194,7 +194,7 @@ final class Reading
     }
 
     /**
-     * One of a few words.
+     * Reads one of several words.
      *
      * @param list<int|string> $path
      * @param list<string> $words
@@ -210,7 +210,7 @@ final class Reading
         return $word;
     }
 
-    /** A value for people. */
+    /** Shows a value to people. */
     private static function found(mixed $value): string
     {
         return match (true) {

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Polyfill\File;
 
 /**
- * What flags and segments say of each other.
+ * References between flags and segments.
  *
  * @internal
  */
@@ -15,11 +15,13 @@ final class References
     private const COMPARISONS = 10_000;
     private const NESTING = 128;
 
-    /** @var list<array{string, string, list<int|string>}> flag, the one that it requires, path */
+    /** @var list<array{string, string, list<int|string>}> flag, required flag, path */
     private array $required = [];
-    /** @var list<array{?string, string, list<int|string>}> segment that uses (null: a flag does), the one that is used, path */
+    /** @var list<array{?string, string, list<int|string>}> using segment (null: a flag), used segment, path */
     private array $used = [];
-    /** The segment that is read; null while flags are. */
+    /** @var list<array{string, string, list<int|string>}> flag, its former key, path */
+    private array $was = [];
+    /** The segment that is being read; null while flags are. */
     private ?string $owner = null;
 
     public function owner(?string $segment): void
@@ -34,6 +36,12 @@ final class References
     }
 
     /** @param list<int|string> $path */
+    public function was(string $flag, string $was, array $path): void
+    {
+        $this->was[] = [$flag, $was, $path];
+    }
+
+    /** @param list<int|string> $path */
     public function uses(string $segment, array $path): void
     {
         $this->used[] = [$this->owner, $segment, $path];
@@ -45,10 +53,13 @@ final class References
      */
     public function check(array $flags, array $segments, Findings $findings): void
     {
+        $renamed = $this->formerKeys($flags, $findings);
         foreach ([['flag', $this->required, $flags], ['segment', $this->used, $segments]] as [$what, $links, $known]) {
             foreach ($links as [, $to, $path]) {
                 if (!isset($known[$to])) {
-                    $findings->error($path, "unknown $what \"" . Findings::clip($to) . '"', Findings::suggestion($to, \array_keys($known)));
+                    $now = $what === 'flag' ? $renamed[$to] ?? null : null;
+                    $hint = $now === null ? Findings::suggestion($to, \array_keys($known)) : "it is called \"$now\" now";
+                    $findings->error($path, "unknown $what \"" . Findings::clip($to) . '"', $hint);
                 }
             }
         }
@@ -60,10 +71,34 @@ final class References
             }
         }
         $cycles += $this->cycles('uses', $used, $findings);
-        // A flag or segment that is not there, or not sound, is reported; what it comes to is not known.
+        // Sizes need sound input: a flag or segment that is missing or broken is reported already.
         if ($cycles === 0 && $findings->count() === 0) {
             $this->sizes($flags, $segments, $findings);
         }
+    }
+
+    /**
+     * Reports former keys that are a flag's, or that two flags share.
+     *
+     * @param array<int|string, Flag> $flags
+     * @return array<int|string, string> current keys of renamed flags, by former key
+     */
+    private function formerKeys(array $flags, Findings $findings): array
+    {
+        $renamed = [];
+        foreach ($this->was as [$from, $to, $path]) {
+            if ($from === $to) {
+                $findings->error($path, "$from was $to, its own key", '"was" names the key that the flag had before');
+            } elseif (isset($flags[$to])) {
+                $findings->error($path, "$from was $to, which is a flag as well", 'remove that flag, or "was" if both are meant');
+            } elseif (isset($renamed[$to])) {
+                $findings->error($path, "$from and {$renamed[$to]} both say that they were $to");
+            } else {
+                $renamed[$to] = $from;
+            }
+        }
+
+        return $renamed;
     }
 
     /** @param list<array{string, string, list<int|string>}> $links */
@@ -134,7 +169,7 @@ final class References
     }
 
     /**
-     * All that the flag requires, at most `$most` of it.
+     * The flags that the flag requires, directly and through others; at most `$most`.
      *
      * @param array<int|string, Flag> $flags
      * @return list<string>
@@ -156,7 +191,7 @@ final class References
     }
 
     /**
-     * Comparisons and nesting, once each segment stands where it is named.
+     * Comparisons and nesting, with each segment in the place where it is named.
      *
      * @param array<int|string, mixed> $segments
      * @param array<string, array{int, int}> $sizes

@@ -5,8 +5,8 @@ declare(strict_types=1);
 namespace Flagstone\Polyfill\File;
 
 /**
- * Finds where JSON text breaks the grammar, names a key twice or holds an integer that no 64 bits hold. Slower than PHP's
- * own decoder by far, and asked only where that has found, or may have passed over, something.
+ * Finds the place at which JSON text breaks the grammar, names a key twice or holds an integer beyond 64 bits. Much slower than
+ * PHP's own decoder, and used only after that has found, or may have missed, something.
  *
  * @internal
  */
@@ -16,7 +16,7 @@ final class Syntax
         . '|(-?(?:0|[1-9]\d*+)(?:\.\d++)?(?:[eE][+-]?\d++)?(?![\w.+-]))|((?:true|false|null)(?!\w)))/';
 
     private int $at = 0;
-    /** Where the token starts that was read last. */
+    /** Offset of the token that was read last. */
     private int $start = 0;
 
     public function __construct(private readonly string $file, private readonly string $text)
@@ -107,7 +107,7 @@ final class Syntax
         }
     }
 
-    /** The next token; empty where there is none. */
+    /** The next token; empty at the end. */
     private function token(): string
     {
         $found = [];

@@ -1,4 +1,4 @@
-//! Conditions.
+//! Decodes conditions.
 
 use super::{Decoder, Link, Owner, is_attribute};
 use crate::definition::json::Kind;
@@ -70,7 +70,7 @@ impl<'m> Decoder<'m> {
 
     fn conditions(&mut self, view: View<'m>) -> Option<Vec<Condition>> {
         let items = self.items(view, "a list of conditions")?;
-        // Each is read, so that the problems of all are reported.
+        // Reads each, so that the problems of all are reported.
         let conditions: Vec<_> = items.map(|item| self.condition(item)).collect();
         conditions.into_iter().collect()
     }
@@ -163,7 +163,7 @@ impl<'m> Decoder<'m> {
         self.scalar(view)
     }
 
-    /// A string to compare with.
+    /// Reads a string operand.
     fn text(&mut self, view: View<'m>) -> Option<String> {
         let text = self.string(view, "a string")?;
         if text.len() > limits::NAME {
@@ -197,7 +197,7 @@ impl<'m> Decoder<'m> {
         Some(text)
     }
 
-    /// A company is an int wherever its id reads as one, so that a string of digits equals none.
+    /// Warns of an operand that no company equals: a company is an int wherever its id reads as one.
     fn warn_of_company_operand(&mut self, operand: View<'m>) {
         let tree = self.tree;
         let items: Vec<View> = match operand.kind(tree) {

@@ -1,4 +1,4 @@
-//! Flags.
+//! Decodes flags.
 
 use super::{Decoder, Link};
 use crate::definition::check::{self, Places};
@@ -10,13 +10,14 @@ use crate::definition::{
     Variant, Written, company, limits,
 };
 use crate::eval::time;
+use crate::snapshot::is_flag_key;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::rc::Rc;
 
 impl<'m> Decoder<'m> {
     pub(super) fn flag(&mut self, at: Id, key: &Rc<str>, view: View<'m>) -> Option<Flag> {
-        const NAMES: [&str; 14] = [
+        const NAMES: [&str; 15] = [
             "description",
             "owner",
             "enabled",
@@ -31,6 +32,7 @@ impl<'m> Decoder<'m> {
             "plan",
             "guard",
             "managed",
+            "was",
         ];
         if let Kind::True | Kind::False = view.kind(self.tree) {
             let mut flag = Flag::new(view.kind(self.tree) == Kind::True);
@@ -57,6 +59,7 @@ impl<'m> Decoder<'m> {
             plan,
             guard,
             managed,
+            was,
         ] = self.fields_beside(view, NAMES, Some("state"), "a flag: true, false or an object")?;
         self.no_state(key, view);
         let mut flag = Flag::new(true);
@@ -80,6 +83,7 @@ impl<'m> Decoder<'m> {
         let guard = guard.and_then(|guard| self.guard(guard));
         flag.guard = GuardRule::resolved(guard, self.guard.as_ref());
         flag.managed = managed.and_then(|managed| self.managed(managed)).unwrap_or_default();
+        flag.was = was.and_then(|was| self.was(key, was));
         for (field, is_written) in [
             (Written::ENABLED, enabled.is_some()),
             (Written::PERCENTAGE, schedule.is_some()),
@@ -93,11 +97,12 @@ impl<'m> Decoder<'m> {
             (Written::EXPIRES, expires.is_some()),
             (Written::DESCRIPTION, description.is_some()),
             (Written::OWNER, owner.is_some()),
+            (Written::WAS, was.is_some()),
         ] {
             written.add(field, is_written);
         }
         flag.written = written;
-        // A flag of which something could not be read would be blamed for what is not there.
+        // A flag with unreadable parts would be blamed for their absence.
         if self.findings.errors() > errors_before {
             return None;
         }
@@ -107,7 +112,7 @@ impl<'m> Decoder<'m> {
         Some(flag)
     }
 
-    /// What a store keeps with a flag is not for files.
+    /// Rejects state that only a store may keep with a flag.
     fn no_state(&mut self, key: &str, view: View<'m>) {
         let tree = self.tree;
         let Some((at, _)) = view.members(tree).find(|(name, _)| tree.string(*name) == "state") else {
@@ -167,7 +172,7 @@ impl<'m> Decoder<'m> {
         (Companies { allow: listed(allow), deny: listed(deny) }, deny)
     }
 
-    /// Sorted, each once. Ints and strings apart, since a million are sorted much faster as what they are.
+    /// Sorted, without duplicates. Ints and strings are kept apart, since a million sort much faster as their own type.
     pub(super) fn company_list(&mut self, view: View<'m>) -> Vec<CompanyId> {
         let Some(items) = self.items(view, "a list of companies' ids") else { return Vec::new() };
         let (mut ints, mut texts): (Vec<i64>, Vec<Cow<str>>) = Default::default();
@@ -293,6 +298,17 @@ impl<'m> Decoder<'m> {
         self.choice(view, [("operations", Managed::Operations), ("git", Managed::Git)])
     }
 
+    fn was(&mut self, key: &Rc<str>, view: View<'m>) -> Option<String> {
+        const EXPECTED: &str = "the key that the flag had, a string";
+        let was = self.string(view, EXPECTED)?.into_owned();
+        if !is_flag_key(was.as_bytes()) {
+            self.mismatch(view, EXPECTED);
+            return None;
+        }
+        self.links.was.push(Link { from: Rc::clone(key), to: was.clone(), at: view.place() });
+        Some(was)
+    }
+
     fn expires(&mut self, view: View<'m>) -> Option<String> {
         const EXPECTED: &str = "a day as YYYY-MM-DD";
         let day = self.string(view, EXPECTED)?;
@@ -303,7 +319,7 @@ impl<'m> Decoder<'m> {
         Some(day.into_owned())
     }
 
-    /// One of a few words.
+    /// Reads one of a few words.
     pub(super) fn choice<T: Copy, const N: usize>(
         &mut self,
         view: View<'m>,
@@ -320,7 +336,7 @@ impl<'m> Decoder<'m> {
     }
 }
 
-/// A company's id, still in the text.
+/// A company's id, borrowed from the text.
 enum Company<'t> {
     Int(i64),
     Text(Cow<'t, str>),

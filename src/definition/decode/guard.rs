@@ -1,4 +1,4 @@
-//! What the guard holds flags to.
+//! Decodes the guard's limits.
 
 use super::Decoder;
 use crate::definition::json::Kind;
@@ -71,7 +71,7 @@ impl<'m> Decoder<'m> {
         Some(GuardRelative { errors: times(errors), p95: times(p95) })
     }
 
-    /// A number above `low`, and `high` at most.
+    /// Reads a number above `low` and up to `high`.
     fn above(&mut self, view: View<'m>, low: f64, high: f64, expected: &str) -> Option<f64> {
         let number = self.float(view).or_else(|| self.int(view).map(|int| int as f64));
         let number = number.filter(|number| *number > low && *number <= high);
@@ -90,7 +90,7 @@ impl<'m> Decoder<'m> {
         number
     }
 
-    /// A minute to `most` microseconds, which are `named` so.
+    /// Reads a length of a minute to `most` microseconds; `named` is that maximum in messages.
     fn span(&mut self, view: View<'m>, most: i64, named: &str) -> Option<Soak> {
         const EXPECTED: &str = "a length of time such as \"5m\" or \"1h\": a number and s, m, h, d or w";
         let text = self.string(view, EXPECTED)?;

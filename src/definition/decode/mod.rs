@@ -1,4 +1,4 @@
-//! The tree to the model. Nothing ends at the first problem: what is broken is left out and reading goes on.
+//! Decodes the tree into the model. Decoding continues after a problem, without the broken part.
 
 mod condition;
 mod flag;
@@ -21,31 +21,33 @@ use std::rc::Rc;
 /// Allowed in every object, and ignored.
 pub(super) const COMMENT: &str = "$comment";
 
-/// One name of a flag or a segment in another, and where it stands.
+/// A reference from a flag or a segment to another name, with its place.
 #[derive(Debug)]
 pub(super) struct Link {
-    /// Shared: one flag may name a million.
+    /// Shared: a flag may contain a million names.
     pub from: Rc<str>,
     pub to: String,
     pub at: Id,
 }
 
-/// Who names whom, for the checks that look at more than one flag.
+/// References between names, for the checks that look at more than one flag.
 #[derive(Debug, Default)]
 pub(super) struct Links {
-    /// Where each flag's key stands, broken ones included.
+    /// Place of each flag's key, broken ones included.
     pub flags: HashMap<String, Id>,
-    /// Where each segment's key stands, broken ones included.
+    /// Place of each segment's key, broken ones included.
     pub segments: HashMap<String, Id>,
-    /// Flags that flags require.
+    /// References of flags to the flags that they require.
     pub requires: Vec<Link>,
-    /// Segments that segments use.
+    /// References of flags to their former keys.
+    pub was: Vec<Link>,
+    /// References of segments to segments.
     pub nested: Vec<Link>,
-    /// Segments that flags use.
+    /// References of flags to segments.
     pub used: Vec<Link>,
 }
 
-/// Who is being read, so that a segment that it names can be put down to it.
+/// The flag or segment being read, to which its references belong.
 enum Owner {
     Flag(Rc<str>),
     Segment(Rc<str>),
@@ -56,13 +58,13 @@ struct Decoder<'m> {
     findings: Findings,
     links: Links,
     owner: Owner,
-    /// What the document says of all flags.
+    /// The document's limits for all flags.
     guard: Option<GuardRule>,
     /// Days since 1970.
     today: i64,
 }
 
-/// The definitions, and all that is wrong with them: they hold only if there is no error among it.
+/// Decodes the definitions and collects their problems: they are valid only if none is an error.
 pub(super) fn document<'m>(
     tree: &'m Tree,
     view: View<'m>,
@@ -114,7 +116,7 @@ impl<'m> Decoder<'m> {
             self.missing(view, "flags", "an object of flags by key");
             return Definitions::default();
         };
-        Definitions { flags: self.flags(flags), segments, segments_base: None }
+        Definitions { flags: self.flags(flags), segments, ..Definitions::default() }
     }
 
     fn flags(&mut self, view: View<'m>) -> BTreeMap<String, Flag> {
@@ -131,7 +133,7 @@ impl<'m> Decoder<'m> {
                 self.findings.error(at, message);
             }
             self.links.flags.insert(key.to_string(), at);
-            // A key that is none may be as long as the file, and stands in many messages.
+            // An invalid key may be as long as the file, and is shown in many messages.
             let shown: Rc<str> = if sound { Rc::from(&*key) } else { Rc::from(&*clip(&key)) };
             self.owner = Owner::Flag(shown.clone());
             if let Some(flag) = self.flag(at, &shown, view).filter(|_| sound) {
@@ -158,7 +160,7 @@ impl<'m> Decoder<'m> {
         segments
     }
 
-    /// What can be said of all overlays without merging them.
+    /// Checks overlays as far as that is possible without merging them.
     fn environments(&mut self, environments: &[(String, Id)]) {
         let tree = self.tree;
         if environments.len() > limits::ENVIRONMENTS {
@@ -192,7 +194,7 @@ impl<'m> Decoder<'m> {
         }
     }
 
-    /// A flag written as `false` has nothing that an object could be merged into: RFC 7386 drops it, and the flag would
+    /// Reports overlays of a flag written as `false`, which has nothing to merge an object into: RFC 7386 drops it, and the flag would
     /// come on although neither text says so.
     fn overlay_of_short_flags(&mut self, patch: View<'m>) {
         let tree = self.tree;

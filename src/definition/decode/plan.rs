@@ -1,4 +1,4 @@
-//! Plans.
+//! Decodes plans.
 
 use super::Decoder;
 use crate::definition::json::Kind;
@@ -37,7 +37,7 @@ impl<'m> Decoder<'m> {
         Some(Plan { stages: stages.collect() })
     }
 
-    /// The stage, and where its percentage stands.
+    /// Returns the stage and the place of its percentage.
     fn stage(&mut self, view: View<'m>) -> Option<(Stage, Option<View<'m>>)> {
         const EXPECTED: &str = "a stage, an object with \"companies\" or \"percentage\"";
         let [companies, percentage, soak] =

@@ -1,4 +1,4 @@
-//! Single values, and what is said when they are something else.
+//! Reads single values, and reports those of another kind.
 
 use super::{COMMENT, Decoder};
 use crate::definition::json::{Id, Kind};
@@ -8,13 +8,13 @@ use crate::definition::{Percentage, limits};
 use std::borrow::Cow;
 
 impl<'m> Decoder<'m> {
-    /// Reports that a value is not what it should be.
+    /// Reports a value of the wrong kind.
     pub(super) fn mismatch(&mut self, view: View, expected: &str) {
         self.mismatch_with(view, expected, None);
     }
 
     pub(super) fn mismatch_with(&mut self, view: View, expected: &str, hint: Option<String>) {
-        // A number that could not be read is reported already.
+        // The reader has reported a number that it could not read.
         if view.kind(self.tree) == Kind::Unreadable {
             return;
         }
@@ -26,7 +26,7 @@ impl<'m> Decoder<'m> {
         }
     }
 
-    /// A value for people.
+    /// Describes a value for people.
     pub(super) fn found(&self, view: View) -> String {
         let id = view.place();
         match view.kind(self.tree) {
@@ -46,7 +46,7 @@ impl<'m> Decoder<'m> {
         self.findings.error(view.place(), format!("found no \"{key}\", expected {expected}"));
     }
 
-    /// Reports a key that means nothing here.
+    /// Reports an unknown key.
     pub(super) fn unknown(&mut self, key: Id, name: &str, known: &[&str]) {
         if self.findings.is_full() {
             return self.findings.error(key, "");
@@ -58,7 +58,7 @@ impl<'m> Decoder<'m> {
         self.findings.error_with(key, message, hint);
     }
 
-    /// The values of an object by the keys that it may have. All others are reported.
+    /// The values of an object by its allowed keys. All others are reported.
     pub(super) fn fields<const N: usize>(
         &mut self,
         view: View<'m>,
@@ -68,7 +68,7 @@ impl<'m> Decoder<'m> {
         self.fields_beside(view, names, None, expected)
     }
 
-    /// The same, with one key left to the caller.
+    /// Like [`fields`](Self::fields), with one key left to the caller.
     pub(super) fn fields_beside<const N: usize>(
         &mut self,
         view: View<'m>,
@@ -93,7 +93,7 @@ impl<'m> Decoder<'m> {
         Some(fields)
     }
 
-    /// The members of an object whose keys are names that people choose.
+    /// The members of an object whose keys people choose.
     pub(super) fn entries(&mut self, view: View<'m>, expected: &str) -> Vec<(Id, Cow<'m, str>, View<'m>)> {
         if view.kind(self.tree) != Kind::Object {
             self.mismatch(view, expected);
@@ -104,7 +104,7 @@ impl<'m> Decoder<'m> {
         named.filter(|(_, name, _)| name != COMMENT).collect()
     }
 
-    /// The items of a list.
+    /// The items of a list; reports a value of another kind.
     pub(super) fn items(
         &mut self,
         view: View<'m>,
@@ -125,7 +125,7 @@ impl<'m> Decoder<'m> {
         None
     }
 
-    /// A string that is not empty and not beyond the limit of names; `what` says which.
+    /// Reads a string that is not empty and not beyond the limit of names; `what` names it in messages.
     pub(super) fn name(&mut self, view: View<'m>, what: &str) -> Option<String> {
         let name = self.string(view, &format!("a {what}, a string"))?;
         self.check_name(view.place(), &name, what).then(|| name.into_owned())
@@ -160,7 +160,7 @@ impl<'m> Decoder<'m> {
         percentage
     }
 
-    /// An integer of 64 bits, exactly.
+    /// Returns an integer of 64 bits, exactly.
     pub(super) fn int(&self, view: View<'m>) -> Option<i64> {
         if view.kind(self.tree) == Kind::Int { self.tree.raw(view.place()).parse().ok() } else { None }
     }

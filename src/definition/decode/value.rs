@@ -1,4 +1,4 @@
-//! The value of a variant: any JSON, which `feature_value()` gives to PHP.
+//! Decodes the value of a variant: any JSON, which `feature_value()` gives to PHP.
 
 use super::Decoder;
 use crate::definition::json::Kind;
@@ -7,7 +7,7 @@ use crate::definition::merge::View;
 use serde_json::{Map, Value};
 
 impl<'m> Decoder<'m> {
-    /// The value, without what could not be read and was reported.
+    /// Decodes the value, without the parts that could not be read and were reported.
     pub(super) fn value(&mut self, view: View<'m>) -> Value {
         self.nested_value(view, 0)
     }

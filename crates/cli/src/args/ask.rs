@@ -36,6 +36,9 @@ pub struct Ask {
     /// For this company: `42` is the integer, `042` a string
     #[arg(long, value_name = "C", allow_hyphen_values = true)]
     pub company: Option<String>,
+    /// Take a company's id as it is typed, although it looks like a list, an option or a spreadsheet's number
+    #[arg(long)]
+    pub literal: bool,
     /// Further attributes, as a JSON object: '{"plan": "pro", "user": 7}'
     #[arg(long, value_name = "JSON")]
     pub context: Option<String>,
@@ -89,6 +92,9 @@ pub struct Why {
     /// The company: `42` is the integer, `042` a string
     #[arg(value_parser = company, allow_negative_numbers = true)]
     pub company: CompanyId,
+    /// Take a company's id as it is typed, although it looks like a list, an option or a spreadsheet's number
+    #[arg(long)]
+    pub literal: bool,
     /// Before this time instead of now: 2026-12-01T08:00:00Z
     #[arg(long, value_name = "TIME", value_parser = instant)]
     pub at: Option<i64>,
@@ -172,7 +178,7 @@ pub struct Simulate {
     /// The percentage to try, with up to three decimals
     #[arg(long, value_name = "P", value_parser = percentage, allow_hyphen_values = true)]
     pub percentage: Percentage,
-    /// The companies: one id a line, or a JSON array; `-` reads them from standard input
+    /// The companies: one id a line, a column of a table, or a JSON array; `-` reads them from standard input
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub companies: PathBuf,
     /// As of this time instead of now: 2026-12-01T08:00:00Z

@@ -19,8 +19,8 @@ pub struct By {
 /// Whom a change reaches.
 #[derive(Debug, Args)]
 pub struct Reach {
-    /// Count which of these companies it turns on and off, and change nothing for them alone: one id a line, or a JSON array; `-` is
-    /// standard input. Without it, the store's config says
+    /// Count which of these companies it turns on and off, and change nothing for them alone: one id a line, a column of a table, or a JSON
+    /// array; `-` is standard input. Without it, the store's config says
     #[arg(long = "count-for", id = "list", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub list: Option<PathBuf>,
 }
@@ -159,6 +159,9 @@ pub struct Enable {
     /// For this company (may be given again); of a flag that is off it makes a pilot: nobody else
     #[arg(long = "company", value_name = "C", value_parser = company, allow_hyphen_values = true)]
     pub companies: Vec<CompanyId>,
+    /// Take a company's id as it is typed, although it looks like a list, an option or a spreadsheet's number
+    #[arg(long)]
+    pub literal: bool,
     /// Where and how.
     #[command(flatten)]
     pub changing: Changing,
@@ -173,9 +176,26 @@ pub struct Disable {
     /// For this company only, as `deny` does (may be given again)
     #[arg(long = "company", value_name = "C", value_parser = company, allow_hyphen_values = true)]
     pub companies: Vec<CompanyId>,
+    /// Take a company's id as it is typed, although it looks like a list, an option or a spreadsheet's number
+    #[arg(long)]
+    pub literal: bool,
     /// Where and how.
     #[command(flatten)]
     pub changing: Changing,
+}
+
+/// Arguments of `delete`.
+#[derive(Debug, Args)]
+pub struct Delete {
+    /// The flag's key
+    #[arg(value_parser = flag_key)]
+    pub flag: String,
+    /// Refuse unless this generation is still the current one
+    #[arg(long, value_name = "N")]
+    pub base: Option<u64>,
+    /// How.
+    #[command(flatten)]
+    pub terms: Terms,
 }
 
 /// Arguments of `rollout`.
@@ -202,7 +222,10 @@ pub struct Companies {
     /// The companies: `42` is the integer, `042` a string
     #[arg(value_name = "COMPANY", value_parser = company, allow_negative_numbers = true)]
     pub companies: Vec<CompanyId>,
-    /// The companies of this file too: one id a line, or a JSON array; `-` is standard input. A table is refused
+    /// Take a company's id as it is typed, although it looks like a list, an option or a spreadsheet's number
+    #[arg(long)]
+    pub literal: bool,
+    /// The companies of this file too: one id a line, a column of a table, or a JSON array; `-` is standard input
     #[arg(long, value_name = "LIST", value_hint = ValueHint::FilePath)]
     pub from_file: Option<PathBuf>,
     /// Where and how.

@@ -4,6 +4,7 @@ use super::values::{flag_key, instant};
 use super::{By, Terms};
 use clap::{Args, Subcommand, ValueHint};
 use flagstone::definition::Soak;
+use flagstone::store::Orders;
 use std::path::PathBuf;
 
 /// Arguments of `plan`.
@@ -166,10 +167,9 @@ fn length(text: &str) -> Result<Soak, String> {
 
 /// A length of time that the guard may be paused for.
 fn pause(text: &str) -> Result<Soak, String> {
-    const LONGEST: i64 = 8 * 3_600_000_000;
     let length = length(text)?;
     match length.micros() {
-        1..=LONGEST => Ok(length),
+        1..=Orders::LONGEST_PAUSE => Ok(length),
         _ => Err("expected 8 hours at most".to_owned()),
     }
 }

@@ -63,16 +63,25 @@ pub enum Named {
     Number(u64),
     /// The id of its commit, or the beginning of it.
     Commit(String),
+    /// Digits that may be either: the beginning of a commit where git knows it, else a number.
+    Digits(String, u64),
 }
+
+/// The fewest digits that git shortens a commit to.
+const SHORTEST_COMMIT: usize = 7;
 
 /// A release: its commit, its number, or its time.
 pub(super) fn release(text: &str) -> Result<Named, String> {
     let seconds = || time::parse_rfc3339(text.as_bytes()).map(|micros| micros.div_euclid(time::SECOND));
     let number = text.parse().ok().or_else(|| u64::try_from(seconds()?).ok());
+    let commit =
+        (SHORTEST_COMMIT..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     if let Some(number) = number.filter(|number| *number > 0) {
-        return Ok(Named::Number(number));
+        return Ok(match commit {
+            true => Named::Digits(text.to_owned(), number),
+            false => Named::Number(number),
+        });
     }
-    let commit = (7..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     match commit {
         true => Ok(Named::Commit(text.to_ascii_lowercase())),
         false => Err("expected a commit, such as `git rev-parse HEAD` prints, a whole number above 0 that grows from release to \

@@ -1,4 +1,4 @@
-//! `ask`: on or off, by the exit code too.
+//! `ask`: prints on or off, and says it by the exit code too.
 
 use crate::args::{Arguments, Ask};
 use crate::output::{BAD, Exit, GOOD, Outcome, Output};

@@ -1,4 +1,4 @@
-//! `audit`: the trail as it was written, oldest first, and whether it still is.
+//! `audit`: prints the trail as written, oldest first, and verifies it.
 
 use super::{change, history};
 use crate::args::{Arguments, Audit};
@@ -6,23 +6,24 @@ use crate::output::{BAD, BOLD, DIM, Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::progress::Progress;
 use crate::{place, words};
 use flagstone::eval::time;
-use flagstone::store::{self, AuditCheck, Record};
+use flagstone::store::{self, AuditCheck, Record, Store};
 use flagstone::why;
 use serde_json::json;
 
 pub fn run(arguments: &Arguments, word: &Audit, output: &mut Output) -> Outcome {
     let store = place::store(arguments)?;
+    let keys = word.flag.as_deref().map(|flag| keys(&store, flag));
     let progress = Progress::begin("verifying the audit trail".to_owned());
     let (mut records, mut times) = (Vec::new(), Vec::new());
     let check = store.read_audit(|record| {
         times.push(time::parse_rfc3339(record.at.as_bytes()).unwrap_or_default());
-        if !word.verify && concerns(word, &record) {
+        if !word.verify && concerns(keys.as_deref(), &record) {
             records.push((times.len() - 1, record));
         }
     });
     let check = check.map_err(Failure::asking)?;
     drop(progress);
-    // By the order of the trail: what a wrong clock dated is neither hidden nor shown for that.
+    // The order of the trail decides: a record that a wrong clock dated is neither hidden nor shown for its date.
     let ordered = why::in_order(&times, words::now());
     let recent =
         |place: usize| word.since.is_none_or(|since| ordered.get(place).is_none_or(|(at, _)| *at >= since));
@@ -41,7 +42,7 @@ pub fn run(arguments: &Arguments, word: &Audit, output: &mut Output) -> Outcome 
         }
     }
     for record in &records {
-        tell(record, word.flag.as_ref(), output);
+        tell(record, keys.as_deref(), output);
     }
     if wrong > 0 {
         let records = words::counted(wrong as u64, "record");
@@ -64,18 +65,28 @@ pub fn run(arguments: &Arguments, word: &Audit, output: &mut Output) -> Outcome 
     Ok(if check.first_bad.is_none() { Exit::Yes } else { Exit::No })
 }
 
-/// Whether it was asked for.
-fn concerns(word: &Audit, record: &Record) -> bool {
-    let of = |flag: &String| {
-        record.flag.as_ref() == Some(flag)
-            || record.differences.iter().any(|difference| difference.flag.as_ref() == Some(flag))
-            // It may be one of those that were not written out.
-            || record.more_differences > 0
-    };
-    word.flag.as_ref().is_none_or(of)
+/// All keys of the flag, the given one first.
+fn keys(store: &Store, flag: &str) -> Vec<String> {
+    let snapshot = store.generation().and_then(|generation| store.snapshot(generation));
+    snapshot.map_or_else(
+        |_| vec![flag.to_owned()],
+        |snapshot| snapshot.keys_of(flag).into_iter().map(str::to_owned).collect(),
+    )
 }
 
-fn tell(record: &Record, of: Option<&String>, output: &mut Output) {
+/// True if the record concerns the flag that was asked for.
+fn concerns(keys: Option<&[String]>, record: &Record) -> bool {
+    let of = |keys: &[String]| {
+        let named = |flag: Option<&String>| flag.is_some_and(|flag| keys.contains(flag));
+        named(record.flag.as_ref())
+            || record.differences.iter().any(|difference| named(difference.flag.as_ref()))
+            // The flag may be among the differences that were not written out.
+            || record.more_differences > 0
+    };
+    keys.is_none_or(of)
+}
+
+fn tell(record: &Record, of: Option<&[String]>, output: &mut Output) {
     let flag = record.flag.as_deref().map_or(String::new(), |flag| format!(" {}", words::plain(flag)));
     let (outcome, style) = match record.outcome {
         store::Outcome::Intended => ("begun", DIM),
@@ -106,7 +117,9 @@ fn tell(record: &Record, of: Option<&String>, output: &mut Output) {
         output.line(format!("  it follows {bytes} of a line that was never finished"));
     }
     let mut differences = record.differences.clone();
-    differences.retain(|difference| of.is_none() || difference.flag.as_ref() == of);
+    differences.retain(|difference| {
+        of.is_none_or(|keys| difference.flag.as_ref().is_some_and(|flag| keys.contains(flag)))
+    });
     change::differences(&differences, output);
     if record.more_differences > 0 {
         let more = words::counted(record.more_differences, "field");

@@ -1,4 +1,4 @@
-//! What every word that changes a store has in common: who does it, where, and what differs.
+//! Common parts of all commands that change a store: the person, the place, and the differences.
 
 use crate::args::{self, Arguments, By, Weighed};
 use crate::machines::{self, Sent, Word};
@@ -12,26 +12,25 @@ use flagstone::store::{Actor, Change, Config, Difference, Store};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-/// Fields shown.
+/// The most fields that are printed.
 const FIELDS: usize = 100;
 
-/// A change that begins: its store, how it is made, and who makes it.
+/// A change as it begins: its store, its settings, and its author.
 pub struct Begun {
     pub store: Store,
     pub config: Config,
-    /// Why the config is not known; only of a change that cannot wait for somebody to mend it.
+    /// The reason that the config is unknown; only for a change that cannot wait for it to be mended.
     pub config_problem: Option<String>,
     pub change: Change,
-    /// Published as it begins; 0 if nothing is.
+    /// The published generation; 0 if there is none.
     pub generation: u64,
-    /// It is made on this machine only.
+    /// True if the change is made on this machine only.
     here: bool,
-    /// Another machine sent it, and has told whom it reaches.
+    /// True if another machine sent the change, and told its reach.
     relayed: bool,
 }
 
-/// Opens the store, and says in the first line of output which environment is changed, from which machine, on which
-/// generation.
+/// Opens the store, and names in the first line of output the environment, the machine, and the generation to be changed.
 pub fn begin(
     arguments: &Arguments,
     by: &By,
@@ -46,7 +45,7 @@ pub fn begin(
     }
 }
 
-/// As [`begin`], for what cannot wait: a config that cannot be read keeps nobody from it.
+/// Begins as [`begin`] does, for a change that cannot wait: an unreadable config does not prevent it.
 pub fn begin_at_once(
     arguments: &Arguments,
     by: &By,
@@ -76,7 +75,7 @@ pub fn begin_at_once(
 }
 
 impl Begun {
-    /// Sends the word to the machines that the config declares.
+    /// Sends the command to the machines that the config declares.
     pub fn send(&self, arguments: Vec<String>, input: Option<Vec<u8>>) -> Sent {
         let mut all = arguments;
         let more = [format!("--actor={}", self.change.actor.user), "--json".to_owned()];
@@ -90,6 +89,14 @@ impl Begun {
         }
     }
 
+    /// The present key of the flag with that key or former key; printed if it is another.
+    pub fn current_key(&self, key: &str, output: &mut Output) -> String {
+        let Ok(snapshot) = self.store.snapshot(self.generation) else { return key.to_owned() };
+        let current = place::current_key(&snapshot, key);
+        place::tell_current_key(key, current, output);
+        current.to_owned()
+    }
+
     /// The companies to ask about.
     pub fn companies(&self, reach: &args::Reach) -> Result<Listed, Failure> {
         if self.relayed {
@@ -98,7 +105,7 @@ impl Begun {
         reach::list(reach.list.as_deref(), &self.store, &self.config)
     }
 
-    /// Tells whom another content than that of `before` reaches, and asks where that is called for. The answer for `--json`.
+    /// Prints the reach of the change from `before`, and asks if it must be confirmed. Returns the reach for `--json`.
     pub fn weigh(
         &self,
         word: &Weighed,
@@ -110,8 +117,8 @@ impl Begun {
         self.weigh_edits(word, before, (definitions, &[]), dry_run, output)
     }
 
-    /// The same, of what a file edits: flags of which it spells out who loses them ask nothing.
-    fn weigh_edits(
+    /// Weighs the edits of a file; those in `reviewed`, where the file spells out who loses the flag, ask nothing.
+    pub fn weigh_edits(
         &self,
         word: &Weighed,
         before: Option<&Snapshot>,
@@ -120,7 +127,7 @@ impl Begun {
         output: &mut Output,
     ) -> Result<Value, Failure> {
         let list = match self.companies(&word.reach)? {
-            Listed::None => return Ok(Value::Null),
+            Listed::None => return self.weigh_pilots(word, before, (definitions, reviewed), dry_run, output),
             Listed::List(list) => list,
             Listed::Unreadable(problem) => {
                 reach::agreed_unknown(&problem, word.yes || dry_run, output)?;
@@ -135,15 +142,43 @@ impl Begun {
         Ok(reach.json())
     }
 
-    /// Whether there is a list to weigh a change with.
+    /// Weighs the effect on pilots without a list: their companies are known.
+    fn weigh_pilots(
+        &self,
+        word: &Weighed,
+        before: Option<&Snapshot>,
+        (definitions, reviewed): ((&Definitions, &Definitions), &[String]),
+        dry_run: bool,
+        output: &mut Output,
+    ) -> Result<Value, Failure> {
+        if self.relayed {
+            return Ok(Value::Null);
+        }
+        let (share, environment) = (self.config.off_share(), self.store.environment());
+        let edits = (definitions, reviewed);
+        let Some(reach) = reach::of_pilots(share, before, edits, environment)? else {
+            return Ok(Value::Null);
+        };
+        reach.tell(output);
+        reach.agreed(word.yes || dry_run, output)?;
+        Ok(reach.json())
+    }
+
+    /// True if there is a list to weigh a change with.
     pub fn weighs(&self, word: &Weighed) -> bool {
         let config = &self.config;
         let none = word.reach.list.is_none() && config.companies.is_none() && config.ignored.is_none();
         !self.relayed && !none
     }
 
-    /// As [`weigh`](Self::weigh), of a file's merge that is to replace all that is published; and the generation that it was weighed
-    /// against. What is published may be unreadable: that is no reason to stay on it.
+    /// True if a publish of all flags is weighed: with a list, or if some flags are pilots.
+    pub fn weighs_all(&self, word: &Weighed) -> bool {
+        let has_pilots = || reach::has_pilots(&self.store.definitions(self.generation).unwrap_or_default());
+        self.weighs(word) || (!self.relayed && self.generation > 0 && has_pilots())
+    }
+
+    /// Weighs, as [`weigh`](Self::weigh), a file's merge that is to replace all that is published. Returns the generation that it was
+    /// weighed against, too. An unreadable published generation is no reason to keep it.
     pub fn weigh_all(
         &self,
         word: &Weighed,
@@ -151,7 +186,7 @@ impl Begun {
         dry_run: bool,
         output: &mut Output,
     ) -> Result<(Value, Option<u64>), Failure> {
-        if !self.weighs(word) {
+        if !self.weighs_all(word) {
             return Ok((Value::Null, None));
         }
         let snapshot = self.store.snapshot(self.generation).ok();
@@ -159,11 +194,13 @@ impl Begun {
             snapshot.as_ref().and_then(|snapshot| place::definitions(snapshot).ok()).unwrap_or_default();
         let edits = ((&before, &merged.definitions), merged.reviewed.as_slice());
         let told = self.weigh_edits(word, snapshot.as_ref(), edits, dry_run, output)?;
-        Ok((told, Some(self.generation)))
+        // A merge that asks nothing is made again if another publish was quicker.
+        let base = (!told.is_null()).then_some(self.generation);
+        Ok((told, base))
     }
 }
 
-/// The first line of a change.
+/// Prints the first line of a change.
 pub fn announce(store: &Store, change: &Change, generation: u64, what: &str, output: &mut Output) {
     let generation = match generation {
         0 => "nothing published".to_owned(),
@@ -177,7 +214,7 @@ pub fn announce(store: &Store, change: &Change, generation: u64, what: &str, out
     ));
 }
 
-/// What differs, by flag and field.
+/// Prints the differences, by flag and field.
 pub fn differences(differences: &[Difference], output: &mut Output) {
     let mut of: Option<&Option<String>> = None;
     let mut kept: Option<&Option<String>> = None;
@@ -218,7 +255,7 @@ pub fn differences(differences: &[Difference], output: &mut Output) {
     }
 }
 
-/// `2 flags (3 fields)`.
+/// The number of flags and fields: `2 flags (3 fields)`.
 pub fn counted(differences: &[Difference]) -> String {
     let flags: BTreeSet<_> = differences.iter().filter_map(|difference| difference.flag.as_deref()).collect();
     let segments = differences.iter().any(|difference| difference.flag.is_none());
@@ -227,8 +264,8 @@ pub fn counted(differences: &[Difference]) -> String {
     format!("{}{and} ({fields})", words::counted(flags.len() as u64, "flag"))
 }
 
-/// The field without its flag, and whether it is the whole flag.
-fn field(difference: &Difference) -> (String, bool) {
+/// The field without its flag; true if it is the whole flag.
+pub fn field(difference: &Difference) -> (String, bool) {
     let depth = if difference.flag.is_some() { 3 } else { 2 };
     match difference.pointer.splitn(depth + 1, '/').nth(depth) {
         Some(field) => (field.replace('/', "."), false),
@@ -236,7 +273,7 @@ fn field(difference: &Difference) -> (String, bool) {
     }
 }
 
-/// `10 → 50`; companies added and removed.
+/// Both values, as in `10 → 50`; for lists, companies added and removed.
 pub fn values(difference: &Difference) -> String {
     if let Some(list) = &difference.list {
         let side = |sign, count: u64, first: &[CompanyId]| {
@@ -255,7 +292,7 @@ pub fn values(difference: &Difference) -> String {
     format!("{} → {}", side(&difference.before), side(&difference.after))
 }
 
-/// The differences of a change that was made or would be.
+/// The flags in the differences of a change that was made or would be.
 pub fn flags(differences: &[Difference]) -> BTreeSet<&str> {
     differences.iter().filter_map(|difference| difference.flag.as_deref()).collect()
 }

@@ -1,24 +1,28 @@
-//! `check`: every problem of a file of definitions, without a store.
+//! `check`: reports every problem of a file of definitions, without a store.
 
-use crate::args::Check;
+use crate::args::{Arguments, Check};
 use crate::output::{BAD, Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::progress::Progress;
 use crate::{inputs, place, words};
-use flagstone::definition::{self, ReadError, Report, Severity};
+use flagstone::definition::{self, Problem, ReadError, Report, Severity};
+use flagstone::merge::{Renaming, lookalikes};
 use serde_json::json;
 use std::path::Path;
 
-/// The most that is read from standard input, in bytes; as of a file.
+/// The most that is read from standard input or a file, in bytes.
 pub const LIMIT: u64 = 64 << 20;
-/// Problems shown.
+/// The most problems that are printed.
 const PROBLEMS: usize = 100;
-/// Warnings shown where something else matters more.
+/// The most warnings that are printed beside something more important.
 const WARNINGS: usize = 5;
 
-pub fn run(word: &Check, output: &mut Output) -> Outcome {
+pub fn run(arguments: &Arguments, word: &Check, output: &mut Output) -> Outcome {
     let name = place::file_name(&word.file);
     let bytes = read(&word.file)?;
-    let (report, flags, environments) = check(&name, &bytes, word.environment.as_deref());
+    let (mut report, flags, environments) = check(&name, &bytes, word.environment.as_deref());
+    if !report.has_errors() {
+        report.problems.extend(renamed(arguments, word, &name, &bytes));
+    }
     let (errors, warnings) = (report.errors() as u64, report.warnings() as u64);
     problems(&report, output);
     let among = match (&word.environment, environments.as_slice()) {
@@ -51,7 +55,7 @@ pub fn run(word: &Check, output: &mut Output) -> Outcome {
     Ok(if errors == 0 { Exit::Yes } else { Exit::No })
 }
 
-/// The bytes of a file of definitions.
+/// Reads a file of definitions.
 pub fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     if path == Path::new("-") {
         return place::read(path, LIMIT);
@@ -66,7 +70,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     })
 }
 
-/// All problems, how many flags there are, and the environments that were looked at.
+/// Checks a file: all problems, the number of flags, and the environments checked.
 fn check(name: &str, bytes: &[u8], environment: Option<&str>) -> (Report, u64, Vec<String>) {
     let _progress = Progress::begin(format!("checking {name}"));
     let today = words::today();
@@ -88,7 +92,41 @@ fn check(name: &str, bytes: &[u8], environment: Option<&str>) -> (Report, u64, V
     }
 }
 
-/// A few warnings, and how many there are more.
+/// Probable renames without `"was"`, if a store is named that runs an earlier file.
+fn renamed(arguments: &Arguments, word: &Check, name: &str, bytes: &[u8]) -> Vec<Problem> {
+    let found = || -> Option<Vec<Problem>> {
+        place::directory(arguments).ok()?;
+        let store = place::store(arguments).ok()?;
+        let environment = word.environment.as_deref().unwrap_or(store.environment());
+        if environment != store.environment() {
+            return None;
+        }
+        let document = definition::parse(name, bytes).ok()?;
+        let (file, _) = document.resolve(Some(environment), &words::today()).ok()?;
+        let running = store.definitions(store.generation().ok()?).ok()?;
+        let problem = |renaming: Renaming| {
+            let pointer = format!("/flags/{}", renaming.to);
+            let (line, column) = document.locate(&pointer);
+            let Renaming { from, to } = renaming;
+            Problem {
+                severity: Severity::Warning,
+                file: name.to_owned(),
+                line,
+                column,
+                pointer,
+                message: format!(
+                    "{to} is new and says all that {from} said, which runs and which the file has no more"
+                ),
+                hint: Some(format!("write \"was\": \"{from}\" into {to} if it was renamed")),
+                environments: Vec::new(),
+            }
+        };
+        Some(lookalikes(&running, &file).into_iter().map(problem).collect())
+    };
+    found().unwrap_or_default()
+}
+
+/// Prints a few warnings, and the number of the others.
 pub fn warnings(file: &Path, report: &Report, output: &mut Output) {
     let few = report.problems.iter().take(WARNINGS).cloned().collect();
     problems(&Report { problems: few, omitted: 0 }, output);
@@ -102,7 +140,7 @@ pub fn warnings(file: &Path, report: &Report, output: &mut Output) {
     }
 }
 
-/// The failure of a file whose problems are told, each with its place, also with `--json`.
+/// The failure of a file, after its problems were printed, each with its place; also with `--json`.
 pub fn unusable(name: &str, report: &Report, then: &str, output: &mut Output) -> Failure {
     problems(report, output);
     output.detail("file", name);
@@ -111,12 +149,12 @@ pub fn unusable(name: &str, report: &Report, then: &str, output: &mut Output) ->
     Failure::Unknown(format!("{name}: {errors}: {then}"))
 }
 
-/// One problem a line.
+/// Prints one problem a line.
 pub fn problems(report: &Report, output: &mut Output) {
     for problem in report.problems.iter().take(PROBLEMS) {
         let style = if problem.severity == Severity::Error { BAD } else { WARN };
         let text = words::plain(&problem.to_string()).into_owned();
-        // The place stands out; the text after it is as it is.
+        // Only the place is emphasized.
         match text.strip_prefix(&problem.file) {
             Some(rest) => {
                 let end = rest.match_indices(": ").next().map_or(0, |(at, _)| at);

@@ -1,6 +1,6 @@
-//! The comparisons of a flag's rules, and which of them match.
+//! The comparisons of a flag's rules, and their results.
 //!
-//! Nothing is decided here: the evaluator is asked about a flag made of one comparison alone.
+//! Nothing is decided here: the evaluator is asked about flags of one comparison each.
 
 use super::steps::Asked;
 use crate::output::Failure;
@@ -11,22 +11,22 @@ use flagstone::{Attribute, Question, Snapshot, Switches, compile, enabled};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// One comparison of a rule's condition.
+/// One comparison of a rule's condition, with its result.
 #[derive(Debug, Serialize)]
 pub struct Comparison {
-    /// As written.
+    /// The comparison as written.
     pub test: String,
-    /// Whether it matches, by itself.
+    /// True if it matches by itself.
     pub matches: bool,
     /// The attribute's value in the question.
     pub value: Option<serde_json::Value>,
-    /// Neither matches nor does not: the question lacks the attribute, or its value does not compare with the operand.
+    /// True if it neither matches nor fails: the question lacks the attribute, or its value does not compare with the operand.
     pub unknown: bool,
-    /// The question lacks the attribute.
+    /// True if the question lacks the attribute.
     pub missing: bool,
 }
 
-/// Every comparison of each rule, and whether it matches.
+/// Every comparison of each rule, with its result.
 pub fn comparisons(asked: &Asked<'_>, rules: &[Rule]) -> Result<Vec<Vec<Comparison>>, Failure> {
     let mut leaves = Vec::new();
     for (number, rule) in rules.iter().enumerate() {
@@ -59,7 +59,7 @@ pub fn comparisons(asked: &Asked<'_>, rules: &[Rule]) -> Result<Vec<Vec<Comparis
     Ok(tests)
 }
 
-/// The comparisons that a condition is made of, those of its segments included.
+/// Collects the comparisons in a condition, those of its segments included.
 fn collect<'a>(
     condition: &'a Condition,
     prefix: &str,
@@ -70,7 +70,7 @@ fn collect<'a>(
 ) {
     let mut deeper = |condition, prefix: &str| collect(condition, prefix, segments, rule, depth + 1, leaves);
     match condition {
-        // Checked definitions nest no deeper, and their segments do not go in circles.
+        // Checked definitions nest less deeply, and their segments form no cycles.
         _ if depth > 512 => {}
         Condition::All { all: parts } | Condition::Any { any: parts } => {
             parts.iter().for_each(|part| deeper(part, prefix));
@@ -85,9 +85,9 @@ fn collect<'a>(
     }
 }
 
-/// Whether each condition, which names no segment, holds.
+/// The result of each condition; none may name a segment.
 fn holds(conditions: &[&Condition], question: &Question<'_, Attributes>) -> Result<Vec<bool>, Failure> {
-    // Named so that the snapshot has them in this order.
+    // The names give the snapshot this order.
     let flag = |(number, condition): (usize, &&Condition)| (format!("t{number:08}"), only(condition));
     let flags = conditions.iter().enumerate().map(flag).collect();
     let definitions = Definitions { flags, ..Definitions::default() };
@@ -99,7 +99,7 @@ fn holds(conditions: &[&Condition], question: &Question<'_, Attributes>) -> Resu
     Ok(snapshot.flag_ids().map(|flag| enabled(&snapshot, &switches, flag, question)).collect())
 }
 
-/// A flag that is on where the condition holds, and off elsewhere.
+/// A flag that is on if the condition holds, and off otherwise.
 fn only(condition: &Condition) -> Flag {
     let nobody = Rollout {
         percentage: Percentage::default(),

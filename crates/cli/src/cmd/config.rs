@@ -1,4 +1,4 @@
-//! `config`: how changes of this store are made, in `config.json` beside its head.
+//! `config`: shows and sets how changes of this store are made, in `config.json` beside its head.
 
 use crate::args::{Arguments, Config as Word};
 use crate::output::{Exit, Failure, GOOD, Outcome, Output};
@@ -16,7 +16,7 @@ pub fn run(arguments: &Arguments, word: &Word, output: &mut Output) -> Outcome {
     }
 }
 
-/// All of it, or what one key says.
+/// Prints the whole config, or the value of one key.
 fn show(store: &Store, key: Option<&str>, output: &mut Output) -> Outcome {
     let config = store.config().map_err(Failure::asking)?;
     if let Some(ignored) = &config.ignored {
@@ -48,7 +48,7 @@ fn show(store: &Store, key: Option<&str>, output: &mut Output) -> Outcome {
     Ok(Exit::Yes)
 }
 
-/// One line, as it is typed.
+/// A value on one line, as it is typed.
 fn shown(value: &Value) -> String {
     match value {
         Value::Null => "not set".to_owned(),
@@ -57,12 +57,12 @@ fn shown(value: &Value) -> String {
     }
 }
 
-/// Sets a key, or takes it out.
+/// Sets a key, or removes it.
 fn set(store: &Store, key: &str, value: Option<&str>, output: &mut Output) -> Outcome {
     let before = store.config_text().map_err(Failure::changing)?;
     let mut all = match &before {
         None => Value::Object(Map::new()),
-        // Whoever wrote it by hand gets the place of what is wrong.
+        // A config written by hand is checked first, to name the place of its error.
         Some(text) => {
             Config::parse("config.json", text)
                 .map_err(|problem| Failure::Refused(words::plain(&problem).into_owned()))?;
@@ -74,18 +74,21 @@ fn set(store: &Store, key: &str, value: Option<&str>, output: &mut Output) -> Ou
     put(&mut all, &key.split('.').collect::<Vec<_>>(), value)?;
     let mut text = serde_json::to_vec_pretty(&all).unwrap_or_default();
     text.push(b'\n');
-    // Of a file that nobody has seen, a line means nothing.
+    // A line number would mean nothing here: this text was never shown.
     if let Err(problem) = Config::parse("", &text) {
         let problem = problem.splitn(4, ':').last().unwrap_or_default();
         return Err(Failure::Refused(format!("{}; nothing was changed", words::plain(problem.trim()))));
     }
     store.write_config(before.as_deref(), &text).map_err(Failure::changing)?;
     output.line(format!("{} {}: {told}", output.paint(GOOD, "set"), words::plain(key)));
+    if key.starts_with("telemetry") {
+        crate::counted::warn_of_unknown_users(store, output)?;
+    }
     output.json(&all);
     Ok(Exit::Yes)
 }
 
-/// A value as typed: JSON, or text. A machine's command alone is short for the machine.
+/// A typed value: JSON, or text. A machine's command alone stands for the machine.
 fn typed(key: &str, text: &str) -> Result<Value, Failure> {
     let value = serde_json::from_str(text).unwrap_or_else(|_| Value::from(text));
     match (key.split_once('.'), value) {

@@ -1,4 +1,4 @@
-//! `diff`: what differs between two generations or files.
+//! `diff`: shows the differences between two generations or files.
 
 use super::{change, check};
 use crate::args::{Arguments, Diff};
@@ -11,7 +11,7 @@ use flagstone::store::diff;
 use serde_json::json;
 use std::path::Path;
 
-/// How a snapshot's file begins.
+/// The first bytes of a snapshot's file.
 const SNAPSHOT: &[u8] = b"\x89FSNAP\r\n";
 
 pub fn run(arguments: &Arguments, word: &Diff, output: &mut Output) -> Outcome {

@@ -1,4 +1,4 @@
-//! `doctor`: is this machine fit for a deployment, and how to mend what is not.
+//! `doctor`: tells whether this machine is fit for a deployment, and how to mend it if not.
 
 use crate::args::{Arguments, Doctor};
 use crate::doctor::{self, Check, Report, State, Verdict};
@@ -16,7 +16,7 @@ pub fn run(arguments: &Arguments, word: &Doctor, output: &mut Output) -> Outcome
     let skips_php = word.skips(doctor::PHP);
     let opened = doctor::store::open(&directory, &mut report);
     if let Some(opened) = &opened {
-        doctor::store::checks(opened, word.kill_days, &mut report);
+        doctor::store::checks(opened, word.kill_days, &word.memory, &mut report);
         doctor::config::checks(&opened.store, &mut report);
         let cli = match skips_php {
             true => None,
@@ -32,7 +32,7 @@ pub fn run(arguments: &Arguments, word: &Doctor, output: &mut Output) -> Outcome
         doctor::flags::checks(opened, &mut report);
         doctor::guard::checks(opened, fpm.as_ref(), &word.memory, &mut report);
         if let Some(code) = &word.code {
-            doctor::code::checks(code, opened, &mut report);
+            doctor::code::checks(code, word.php.as_deref(), opened, &mut report);
         }
     }
     if skips_php {

@@ -1,14 +1,22 @@
-//! What a merge of a file tells besides what it changed: switches that stay as they run, flags that the file lacks.
+//! The report of a merge beside its changes: switches that stay as they run, flags that the file lacks.
 
 use crate::output::{BAD, BOLD, DIM, Output, WARN};
-use crate::words;
-use flagstone::merge::{Conflict, Drift, Merged, Turned};
+use crate::words::{self, argument};
+use flagstone::definition::Definitions;
+use flagstone::merge::{Conflict, Drift, Merged, Renaming, Shadowed, Turned, all_choice, field_choice};
 
-/// Differences and flags listed.
+/// The most differences and flags that are listed.
 const SHOWN: usize = 20;
 
-/// Tells it. `file` is the file's name; with `only_drift`, nothing is said of what a publish would do.
-pub fn merged(merged: &Merged, file: &str, only_drift: bool, output: &mut Output) {
+/// A merged file, as the report names it.
+#[derive(Clone, Copy)]
+pub struct MergedFile<'a> {
+    pub name: &'a str,
+    pub definitions: &'a Definitions,
+}
+
+/// Prints the report; with `only_drift`, without the effects of a publish.
+pub fn merged(merged: &Merged, file: MergedFile, only_drift: bool, output: &mut Output) {
     if let Some(newest) = &merged.older_than {
         output.line(output.paint(
             WARN,
@@ -25,6 +33,7 @@ pub fn merged(merged: &Merged, file: &str, only_drift: bool, output: &mut Output
     }
     drift(&merged.drift, file, only_drift, output);
     unsaid(&merged.unsaid, file, output);
+    shadowed(&merged.shadowed, file.name, output);
     for (flags, what) in [
         (&merged.planned, "moved by a plan just now, and no drift"),
         (&merged.returned, "in the file again: on for no more than the file says and what ran"),
@@ -32,6 +41,21 @@ pub fn merged(merged: &Merged, file: &str, only_drift: bool, output: &mut Output
         (&merged.pruned, "removed: not in the file, and off for everybody"),
     ] {
         list(flags, what, output);
+    }
+    for renamed in &merged.renamed {
+        let what = format!("called {} until now, and answers to that as well", words::plain(&renamed.from));
+        list(std::slice::from_ref(&renamed.to), &what, output);
+    }
+    for renamed in &merged.ended {
+        let what = format!("a former key of {}, no longer answers", words::plain(&renamed.to));
+        list(std::slice::from_ref(&renamed.from), &what, output);
+    }
+    for Renaming { from, to } in merged.lookalikes.iter().take(SHOWN) {
+        let [from, to] = [from, to].map(|key| words::plain(key));
+        output.warn(format!(
+            "{to} is new and says all that {from} said, which the file has no more. If it was renamed, write \"was\": \"{from}\" into {to}: its \
+             companies, kill and counters go along then"
+        ));
     }
     list(&merged.held, "turned by this, which holds its plan", output);
     if !only_drift {
@@ -49,30 +73,34 @@ fn list(flags: &[String], what: &str, output: &mut Output) {
     }
 }
 
-/// Where what runs is not what the file says, why it stays, and what to type.
-fn drift(drift: &[Drift], file: &str, only_drift: bool, output: &mut Output) {
+/// Prints the fields that run otherwise than the file says, the reason that they stay, and the ways out.
+fn drift(drift: &[Drift], file: MergedFile, only_drift: bool, output: &mut Output) {
     if drift.is_empty() {
         return;
     }
     let count = words::counted(drift.len() as u64, "field");
+    let name = file.name;
     let head = match only_drift {
-        true => format!("drift: {count} not as {file} says"),
-        false => format!("kept: {count} not as {file} says. The file did not edit them, so what runs stays"),
+        true => format!("drift: {count} not as {name} says"),
+        false => format!("kept: {count} not as {name} says. The file did not edit them, so what runs stays"),
     };
     output.line(output.paint(WARN, head));
-    let quoted = shell(file);
+    let quoted = argument(name);
     for drift in drift.iter().take(SHOWN) {
         output.line(format!("  {}", words::plain(&drift.to_string())));
         turned(drift.turned.as_ref(), output);
         let mut ways: Vec<String> = command(drift).into_iter().collect();
-        ways.push(format!("flagstone publish {quoted} --reset {}.{}", drift.flag, drift.field));
+        ways.push(format!(
+            "flagstone publish {quoted} --reset {}",
+            argument(&field_choice(file.definitions, &drift.flag, drift.field))
+        ));
         output.line(output.paint(DIM, format!("    as the file says: {}", ways.join(", or "))));
     }
     more(drift.len(), output);
     output.line(format!("to have the file say what runs: flagstone pull {quoted}"));
 }
 
-/// Who turned a field, when and why, where that is known.
+/// Prints the author, time and reason of a turned field, if known.
 fn turned(turned: Option<&Turned>, output: &mut Output) {
     let Some(turned) = turned else { return };
     let reason =
@@ -85,25 +113,29 @@ fn turned(turned: Option<&Turned>, output: &mut Output) {
     ));
 }
 
-/// Fields changed in the file and where they run, with both values and the ways out.
-pub fn conflicts(conflicts: &[Conflict], file: &str, output: &mut Output) {
+/// Prints fields changed both in the file and in the store, with both values and the ways out.
+pub fn conflicts(conflicts: &[Conflict], file: MergedFile, output: &mut Output) {
     if conflicts.is_empty() {
         return;
     }
     let count = words::counted(conflicts.len() as u64, "field");
-    output.line(output.paint(BAD, format!("conflict: {count} changed in {file} and where the flag runs")));
-    let quoted = shell(file);
+    output.line(
+        output.paint(BAD, format!("conflict: {count} changed in {} and where the flag runs", file.name)),
+    );
+    let quoted = argument(file.name);
     for conflict in conflicts.iter().take(SHOWN) {
         output.line(format!("  {}", words::plain(&conflict.to_string())));
         turned(conflict.turned.as_ref(), output);
         if conflict.planned {
-            let line =
-                format!("    its plan moves it just now; `flagstone plan abort {}` ends that", conflict.flag);
+            let line = format!(
+                "    its plan moves it just now; `flagstone plan abort {}` ends that",
+                argument(&conflict.flag)
+            );
             output.line(output.paint(DIM, line));
         }
         let what = match conflict.flag.as_str() {
-            "segments" => "all".to_owned(),
-            flag => format!("{flag}.{}", conflict.field),
+            "segments" => all_choice(file.definitions).to_owned(),
+            flag => argument(&field_choice(file.definitions, flag, &conflict.field)).into_owned(),
         };
         for (meaning, option) in [("as the file says", "--reset"), ("as it runs", "--settle")] {
             let line = format!("    {meaning}: flagstone publish {quoted} {option} {what}");
@@ -114,24 +146,40 @@ pub fn conflicts(conflicts: &[Conflict], file: &str, output: &mut Output) {
     output.line(format!("to publish all else, and decide later: flagstone publish {quoted} --keep"));
 }
 
-/// Fields that the file no longer says.
-fn unsaid(unsaid: &[Drift], file: &str, output: &mut Output) {
+/// Prints fields that the file no longer sets.
+fn unsaid(unsaid: &[Drift], file: MergedFile, output: &mut Output) {
     if unsaid.is_empty() {
         return;
     }
     let count = words::counted(unsaid.len() as u64, "field");
-    output.line(format!("{file} does not say {count}; what runs stays:"));
+    output.line(format!("{} does not say {count}; what runs stays:", file.name));
     for drift in unsaid.iter().take(SHOWN) {
-        let (flag, field) = (&drift.flag, drift.field);
+        let (flag, field) = (words::plain(&drift.flag), drift.field);
         output.line(output.paint(
             DIM,
             format!(
-                "  {flag}: {field}; without it: flagstone publish {} --reset {flag}.{field}",
-                shell(file)
+                "  {flag}: {field}; without it: flagstone publish {} --reset {}",
+                argument(file.name),
+                argument(&field_choice(file.definitions, &drift.flag, field))
             ),
         ));
     }
     more(unsaid.len(), output);
+}
+
+/// Prints edits for every environment that this one's overlay replaces.
+fn shadowed(shadowed: &[Shadowed], file: &str, output: &mut Output) {
+    if shadowed.is_empty() {
+        return;
+    }
+    let count = words::counted(shadowed.len() as u64, "edit");
+    output.line(
+        output.paint(WARN, format!("replaced: {count} in {file} that this environment's overlay replaces")),
+    );
+    for shadowed in shadowed.iter().take(SHOWN) {
+        output.line(format!("  {}", words::plain(&shadowed.to_string())));
+    }
+    more(shadowed.len(), output);
 }
 
 fn more(count: usize, output: &mut Output) {
@@ -140,22 +188,13 @@ fn more(count: usize, output: &mut Output) {
     }
 }
 
-/// The word that does what the file says, where there is one.
+/// The command that does what the file says, if there is one.
 fn command(drift: &Drift) -> Option<String> {
-    let (flag, file) = (&drift.flag, drift.file.as_ref()?);
+    let (flag, file) = (argument(&drift.flag), drift.file.as_ref()?);
     match drift.field {
         "percentage" if file.is_number() => Some(format!("flagstone rollout {flag} {file}")),
-        "enabled" if file.as_bool()? => Some(format!("flagstone enable {flag} --keep")),
+        "enabled" if file.as_bool()? => Some(format!("flagstone enable {flag}")),
         "enabled" => Some(format!("flagstone disable {flag}")),
         _ => None,
-    }
-}
-
-/// A file's name as a shell takes it.
-fn shell(file: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./".contains(c);
-    match file.chars().all(plain) && !file.is_empty() {
-        true => file.to_owned(),
-        false => words::shell(file),
     }
 }

@@ -1,20 +1,21 @@
-//! `enable`, `disable`, `rollout`, `allow`, `deny`, `forget`: one flag of what is published, or of a file; `add`: a flag
-//! more in a file. The engine decides what that means; here it is read, told and put.
+//! `enable`, `disable`, `rollout`, `allow`, `deny`, `forget`: change one published flag, or one in a file; `add`: adds a flag to a file.
+//! The engine decides the result; this reads, prints and writes.
 
 use super::change::{self, Begun};
 use super::{check, publish};
-use crate::args::{Add, Arguments, Changing, Companies, Disable, Enable, Rollout};
+use crate::args::{Add, Arguments, Changing, Companies, Delete, Disable, Enable, Rollout, Terms};
 use crate::entry::Written;
-use crate::output::{BOLD, DIM, Exit, Failure, GOOD, Outcome, Output};
-use crate::{companies, place, privileged, reach, words};
+use crate::output::{BOLD, DIM, Exit, Failure, GOOD, Outcome, Output, WARN};
+use crate::switches::{self, Switches};
+use crate::{companies, machines, place, privileged, reach, words};
 use flagstone::change::{ChangeError, Changed, Edit, Target, change as changed, change_published};
-use flagstone::definition::{CompanyId, Percentage};
+use flagstone::definition::{CompanyId, Emergency, Percentage};
 use flagstone::store::{Action, Actor, Change, StoreError, diff};
 use serde_json::{Value, json};
 use std::io;
 use std::path::Path;
 
-/// Companies typed at once, and sent to other machines as arguments.
+/// The most companies that are typed at once, or sent to other machines as arguments.
 const MAX_TYPED: usize = 100;
 
 /// A change as typed.
@@ -60,7 +61,12 @@ pub fn forget(arguments: &Arguments, word: &Companies, output: &mut Output) -> O
     run(arguments, &word.changing, &Typed { action: Action::Forget, flag: &word.flag, edit }, output)
 }
 
-/// The companies that were typed.
+pub fn delete(arguments: &Arguments, word: &Delete, output: &mut Output) -> Outcome {
+    let typed = Typed { action: Action::Delete, flag: &word.flag, edit: Edit::Delete };
+    published(arguments, (&word.terms, word.base), &typed, output)
+}
+
+/// Checks the number of typed companies.
 fn typed(companies: &[CompanyId]) -> Result<Vec<CompanyId>, Failure> {
     match companies.len() {
         ..=MAX_TYPED => Ok(companies.to_vec()),
@@ -71,13 +77,13 @@ fn typed(companies: &[CompanyId]) -> Result<Vec<CompanyId>, Failure> {
     }
 }
 
-/// The companies that were typed, and those of the file.
+/// Returns the typed companies, and those of the file.
 fn named(word: &Companies) -> Result<Vec<CompanyId>, Failure> {
     let mut companies = typed(&word.companies)?;
     if let Some(path) = &word.from_file {
         let name = place::file_name(path);
         let bytes = place::read(path, reach::LIMIT)?;
-        let listed = companies::Companies::read(&name, &bytes)?.ids().ok_or_else(|| {
+        let listed = companies::Companies::read_as(&name, &bytes, word.literal)?.ids().ok_or_else(|| {
             Failure::Unknown(format!("{name}: found an id that is not UTF-8; nothing was changed"))
         })?;
         if listed.is_empty() {
@@ -98,7 +104,7 @@ pub fn add(word: &Add, output: &mut Output) -> Outcome {
     in_file(&word.file, None, &what, output)
 }
 
-/// A change, whatever it is made to.
+/// A change to a flag, published or in a file.
 struct What<'a> {
     word: &'a str,
     flag: &'a str,
@@ -106,34 +112,39 @@ struct What<'a> {
     dry_run: bool,
 }
 
-impl What<'_> {
+impl<'a> What<'a> {
+    fn of(typed: &'a Typed<'a>, terms: &Terms) -> What<'a> {
+        What { word: typed.action.word(), flag: typed.flag, edit: &typed.edit, dry_run: terms.dry_run }
+    }
+
     fn title(&self) -> String {
         format!("{} {}{}", self.word, self.flag, if self.dry_run { " (dry run)" } else { "" })
     }
 }
 
 fn run(arguments: &Arguments, changing: &Changing, typed: &Typed, output: &mut Output) -> Outcome {
-    let what = What {
-        word: typed.action.word(),
-        flag: typed.flag,
-        edit: &typed.edit,
-        dry_run: changing.terms.dry_run,
-    };
-    if let Some(file) = &changing.file {
-        return in_file(file, changing.environment.as_deref(), &what, output);
+    match &changing.file {
+        Some(file) => {
+            in_file(file, changing.environment.as_deref(), &What::of(typed, &changing.terms), output)
+        }
+        None => published(arguments, (&changing.terms, changing.base), typed, output),
     }
-    let begun = change::begin(
-        arguments,
-        &changing.terms.by,
-        &what.title(),
-        changing.terms.reason.as_deref(),
-        output,
-    )?;
-    in_store(&begun, changing, typed, &what, output)
+}
+
+/// Changes a published flag, unless another generation than the named one is current.
+fn published(
+    arguments: &Arguments,
+    (terms, base): (&Terms, Option<u64>),
+    typed: &Typed,
+    output: &mut Output,
+) -> Outcome {
+    let what = What::of(typed, terms);
+    let begun = change::begin(arguments, &terms.by, &what.title(), terms.reason.as_deref(), output)?;
+    in_store(&begun, (terms, base), typed, &what, output)
 }
 
 impl Typed<'_> {
-    /// As it is typed, but for what every command has, and its standard input. More companies than fit a command line go by that.
+    /// The arguments for other machines, without the common ones, and standard input, which takes more companies than fit a command line.
     fn sent(&self) -> (Vec<String>, Option<Vec<u8>>) {
         if let Edit::Allow(companies) | Edit::Deny(companies) | Edit::Forget(companies) = &self.edit
             && self.action != Action::Disable
@@ -159,7 +170,7 @@ impl Typed<'_> {
             Edit::Allow(companies) | Edit::Deny(companies) | Edit::Forget(companies) => {
                 last.extend(companies.iter().map(ToString::to_string));
             }
-            Edit::Restore | Edit::Disable | Edit::Add { .. } => {}
+            Edit::Restore | Edit::Disable | Edit::Delete | Edit::Add { .. } => {}
         }
         arguments.extend(named.iter().map(|company| format!("--company={company}")));
         arguments.extend(["--".to_owned(), self.flag.to_owned()]);
@@ -168,13 +179,19 @@ impl Typed<'_> {
     }
 }
 
-/// `12.5`.
+/// The number without its percent sign: `12.5`.
 fn number(percentage: Percentage) -> String {
     percentage.to_string().trim_end_matches([' ', '%']).to_owned()
 }
 
-/// Changes what is published.
-fn in_store(begun: &Begun, changing: &Changing, typed: &Typed, what: &What, output: &mut Output) -> Outcome {
+/// Changes the published flag.
+fn in_store(
+    begun: &Begun,
+    (terms, named): (&Terms, Option<u64>),
+    typed: &Typed,
+    what: &What,
+    output: &mut Output,
+) -> Outcome {
     let Begun { store, change, generation, .. } = begun;
     let generation = *generation;
     if generation == 0 {
@@ -183,28 +200,47 @@ fn in_store(begun: &Begun, changing: &Changing, typed: &Typed, what: &What, outp
                 .to_owned(),
         ));
     }
-    if let Some(base) = changing.base.filter(|base| *base != generation) {
-        return Err(stale(base, generation));
-    }
     let snapshot = store.snapshot(generation).map_err(Failure::changing)?;
     let definitions = place::definitions(&snapshot)?;
+    let flag = place::current_key(&snapshot, what.flag);
+    place::tell_current_key(what.flag, flag, output);
+    if typed.action == Action::Delete
+        && !definitions.flags.contains_key(flag)
+        && store.was_deleted(flag).map_err(Failure::changing)?
+    {
+        return deleted(begun, terms, typed, flag, output);
+    }
     let name = format!("generation {generation} of {}", store.environment());
-    let made = change_published(&name, &definitions, what.flag, what.edit, words::now()).map_err(failure)?;
+    let made =
+        change_published(&name, &definitions, flag, what.edit, words::now()).map_err(
+            |error| match error {
+                ChangeError::Managed { key, .. } => {
+                    let file = store.last_file().unwrap_or_else(|| "its file".to_owned());
+                    failure(ChangeError::Managed { key, file })
+                }
+                error => failure(error),
+            },
+        )?;
+    // A repeated command finds its own change: an earlier base matters only if something would change.
+    if let Some(base) = named.filter(|base| *base > generation || (made.changed && *base != generation)) {
+        return Err(stale(base, generation));
+    }
     tell(&made, output);
+    let (weighed, definitions_of) = (&terms.weighed, (&made.before, &made.definitions));
+    // Without a list, the command itself names the companies that lose the flag.
+    let is_named = matches!(what.edit, Edit::Deny(_) | Edit::Forget(_)) && !begun.weighs(weighed);
+    let own = [flag.to_owned()];
+    let reviewed = if is_named { &own[..] } else { &[] };
     let reach = match made.changed {
-        true => begun.weigh(
-            &changing.terms.weighed,
-            Some(&snapshot),
-            (&made.before, &made.definitions),
-            what.dry_run,
-            output,
-        )?,
+        true => {
+            begun.weigh_edits(weighed, Some(&snapshot), (definitions_of, reviewed), what.dry_run, output)?
+        }
         false => Value::Null,
     };
     let mut answer = json!({
         "environment": store.environment(),
         "machine": change.actor.host,
-        "flag": what.flag,
+        "flag": flag,
         "changed": made.changed && !what.dry_run,
         "dry_run": what.dry_run,
         "base": generation,
@@ -222,9 +258,9 @@ fn in_store(begun: &Begun, changing: &Changing, typed: &Typed, what: &What, outp
     }
     if made.changed {
         let change = Change { base: Some(generation), ..change.clone() };
-        let (definitions, edited) = ((&made.before, &made.definitions), (typed.action, what.flag));
-        let published = match changing.base {
-            // Whoever names a base wants to know of every other change.
+        let (definitions, edited) = ((&made.before, &made.definitions), (typed.action, flag));
+        let published = match named {
+            // A named base is to catch every other change.
             Some(_) => store.publish_edit(definitions.1, edited, change),
             None => store.publish_flag(definitions, edited, change),
         };
@@ -236,12 +272,49 @@ fn in_store(begun: &Begun, changing: &Changing, typed: &Typed, what: &What, outp
         answer["differences"] = json!(published.differences);
         answer["generation"] = published.generation.into();
         answer["warning"] = json!(published.audit_warning);
+    } else {
+        tell_switches(begun, flag, &made, output);
     }
     let (arguments, input) = typed.sent();
     let arrived = begun.send(arguments, input).tell(None, output);
     answer["machines"] = arrived.json();
     output.json(&answer);
     Ok(arrived.exit())
+}
+
+/// Repeats a deletion that was made here on machines that may lack it.
+fn deleted(begun: &Begun, terms: &Terms, typed: &Typed, flag: &str, output: &mut Output) -> Outcome {
+    output.line(format!("{}: deleted already; nothing was changed", words::plain(flag)));
+    let (arguments, input) = typed.sent();
+    let arrived = match terms.dry_run {
+        true => machines::Arrived::default(),
+        false => begun.send(arguments, input).tell(None, output),
+    };
+    output.json(&json!({
+        "environment": begun.store.environment(),
+        "machine": begun.change.actor.host,
+        "flag": flag,
+        "changed": false,
+        "dry_run": terms.dry_run,
+        "base": begun.generation,
+        "generation": begun.generation,
+        "summary": "",
+        "notes": [],
+        "reach": Value::Null,
+        "differences": [],
+        "machines": arrived.json(),
+    }));
+    Ok(arrived.exit())
+}
+
+/// Warns that an unchanged flag is off by a kill or a stop.
+fn tell_switches(begun: &Begun, flag: &str, made: &Changed, output: &mut Output) {
+    let Some(switches) = Switches::of(&begun.store) else { return };
+    let keeps = made.definitions.flags.get(flag).is_some_and(|flag| flag.emergency == Emergency::Keep);
+    let stop = switches.stop().filter(|_| !keeps);
+    for notice in switches::notices(flag, switches.kill(flag).as_ref(), stop.as_ref()) {
+        output.line(output.paint(WARN, notice));
+    }
 }
 
 /// Changes a file, and publishes nothing.
@@ -298,7 +371,7 @@ fn tell(made: &Changed, output: &mut Output) {
     }
 }
 
-/// Somebody else was quicker. What was decided may not be what is wanted now.
+/// The refusal of a change whose flag another one changed meanwhile: it may no longer be wanted.
 fn stale(base: u64, current: u64) -> Failure {
     Failure::Refused(format!(
         "the change was decided on generation {base}, and by {current}, which is published now, the flag was changed; nothing was \
@@ -309,7 +382,7 @@ fn stale(base: u64, current: u64) -> Failure {
 pub fn failure(error: ChangeError) -> Failure {
     let text = error.to_string();
     Failure::Refused(match error {
-        // Each problem on its line; of a name that was typed no line is made.
+        // Problems of definitions have a line each; a typed name must not make a new line.
         ChangeError::Definitions { .. } => text.lines().map(words::plain).collect::<Vec<_>>().join("\n"),
         _ => words::plain(&text).into_owned(),
     })

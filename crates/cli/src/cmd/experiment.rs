@@ -1,4 +1,4 @@
-//! `experiment`: how often requests of each arm of a flag had an event, and whether one arm is ahead.
+//! `experiment`: shows how often requests of each arm of a flag had an event, and whether one arm is ahead.
 
 use crate::args::{Arguments, Experiment};
 use crate::output::{BOLD, Cell, DIM, Exit, Failure, GOOD, Outcome, Output};
@@ -13,7 +13,7 @@ pub fn run(arguments: &Arguments, word: &Experiment, output: &mut Output) -> Out
     served.flag(&word.flag)?;
     let counts = counted::counts(&store, &word.memory.memory, output)?;
     let nothing = FlagCounts::default();
-    let mut found = results(counts.flag(&word.flag).unwrap_or(&nothing));
+    let mut found = results(counts.flag(served.current_key(&word.flag)).unwrap_or(&nothing));
     if let Some(event) = &word.event {
         if !found.iter().any(|result| result.event == *event) {
             let known = words::some(found.iter().map(|result| words::plain(&result.event)), 8);
@@ -79,7 +79,7 @@ fn print(result: &EventResult, output: &mut Output) {
     output.line(verdict);
 }
 
-/// As people read it: the name that the definitions have.
+/// The name of an arm, as in the definitions.
 fn name(arm: &Arm) -> String {
     match arm {
         Arm::Off => "off".to_owned(),

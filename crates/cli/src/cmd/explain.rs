@@ -1,4 +1,4 @@
-//! `explain`: one sentence for people, then how it came to it.
+//! `explain`: one sentence for people, then the steps that led to it.
 
 use super::steps::{Asked, Unknown, missing, reason, steps, unknown};
 use crate::args::{Arguments, Ask};
@@ -9,7 +9,7 @@ use crate::{place, words};
 use flagstone::{Reason, evaluate, rule_name, variant};
 use serde_json::json;
 
-/// Comparisons shown of one rule.
+/// The most comparisons of one rule that are printed.
 const TESTS: usize = 20;
 
 pub fn run(arguments: &Arguments, word: &Ask, output: &mut Output) -> Outcome {
@@ -17,7 +17,7 @@ pub fn run(arguments: &Arguments, word: &Ask, output: &mut Output) -> Outcome {
     let served = place::served(arguments, output)?;
     let id = served.flag(&word.flag)?;
     let definitions = served.definitions()?;
-    let Some(flag) = definitions.flags.get(&word.flag) else {
+    let Some(flag) = definitions.flags.get(served.current_key(&word.flag)) else {
         return Err(Failure::Unknown(
             "the snapshot's definitions do not hold the flag that it answers for".to_owned(),
         ));
@@ -46,6 +46,7 @@ pub fn run(arguments: &Arguments, word: &Ask, output: &mut Output) -> Outcome {
         sentence.push_str(&format!(", variant {}", words::plain(variant.name)));
     }
     output.line(sentence);
+    place::tell_current_key(&word.flag, served.current_key(&word.flag), output);
     output.line("");
     let width = steps.iter().map(|step| step.step.chars().count()).max().unwrap_or(0);
     for step in &steps {
@@ -103,7 +104,7 @@ pub fn run(arguments: &Arguments, word: &Ask, output: &mut Output) -> Outcome {
     Ok(Exit::Yes)
 }
 
-/// Since when the flag is killed or everything stopped, by whom and why, as far as that can be read.
+/// The start, author and reason of the kill or stop, as far as they can be read.
 fn told(arguments: &Arguments, flag: &str, reason: Reason) -> Option<String> {
     let switches = Switches::of(&place::store(arguments).ok()?)?;
     let switch = match reason {

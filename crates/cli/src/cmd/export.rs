@@ -1,4 +1,4 @@
-//! `export`, `import` and `key`: flags from one machine to another, in a file that nobody on the way can change.
+//! `export`, `import` and `key`: flags from one machine to another, in a file that is signed against changes on the way.
 
 use super::change;
 use super::promote::{dry, land, named, parcel};
@@ -9,7 +9,7 @@ use flagstone::store::{Actor, Change};
 use flagstone::travel::{Sealed, Trusted, open, seal, without_companies};
 use serde_json::json;
 
-/// The most that an export may have, in bytes.
+/// The largest export, in bytes.
 const LIMIT: u64 = 256 << 20;
 
 pub fn export(arguments: &Arguments, word: &Export, output: &mut Output) -> Outcome {

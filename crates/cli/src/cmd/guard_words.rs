@@ -32,7 +32,9 @@ fn status(arguments: &Arguments, output: &mut Output) -> Outcome {
         "none" => ("nobody watches", DIM),
         state => (state, WARN),
     };
-    let since = report.since.map_or(String::new(), |since| format!(" since {}", words::at(since)));
+    // In other states the problem gives the time.
+    let since = report.since.filter(|_| report.state == "watching");
+    let since = since.map_or(String::new(), |since| format!(" since {}", words::at(since)));
     let memory = report.memory.as_ref();
     let by = memory.map_or(String::new(), |memory| match memory.by.as_str() {
         "" => String::new(),
@@ -42,9 +44,19 @@ fn status(arguments: &Arguments, output: &mut Output) -> Outcome {
     if let Some(problem) = &report.problem {
         output.line(output.paint(WARN, words::plain(problem)));
     }
+    if memory.is_some_and(|memory| memory.overflows) {
+        output.line(output.paint(
+            WARN,
+            "requests ask more than 64 flags: those that each asks after that are not watched, and the plan of a flag that nobody else asks waits",
+        ));
+    }
+    let killed = store.killed().map_err(Failure::asking)?;
     let flags = memory.map(|memory| memory.flags.iter());
-    let rows: Vec<Row> =
-        flags.into_iter().flatten().filter_map(|(key, kept)| Row::of(key, kept, &definitions, now)).collect();
+    let rows = flags.into_iter().flatten().filter_map(|(key, kept)| {
+        let row = Row::of(key, kept, &definitions, now)?;
+        Some(if killed.contains(key) { row.killed() } else { row })
+    });
+    let rows: Vec<Row> = rows.collect();
     if let Some(memory) = memory {
         let watched = rows.iter().filter(|row| row.acts).count();
         let suspects = rows.iter().filter(|row| row.kept.evidence > 0.3).count();
@@ -67,17 +79,18 @@ fn status(arguments: &Arguments, output: &mut Output) -> Outcome {
         "at": memory.map(|memory| words::at(memory.at)),
         "problem": report.problem,
         "paused_until": memory.map(|memory| memory.paused_until).filter(|until| *until > now).map(words::at),
+        "more_than_64_flags_asked": memory.is_some_and(|memory| memory.overflows),
         "stopped_since": memory.and_then(|memory| memory.stopped).map(words::at),
         "flags": rows.iter().map(Row::json).collect::<Vec<_>>(),
     }));
     Ok(if report.problem.is_none() { Exit::Yes } else { Exit::No })
 }
 
-/// One flag that the guard watches.
+/// A watched flag, as a row of the table.
 struct Row<'a> {
     key: &'a str,
     kept: &'a Kept,
-    /// Whether it may be turned off or taken back.
+    /// True if the guard may turn it off or take it back.
     acts: bool,
     would: String,
     now: i64,
@@ -91,6 +104,9 @@ impl<'a> Row<'a> {
         let would = match (&kept.verdict, policy.action, watched) {
             (_, Action::Notify, _) => "tell",
             (_, _, false) => "tell: it was not changed for long",
+            (_, _, true) if kept.doubt => {
+                "nothing: requests that did not ask it are as badly off, or too few to tell"
+            }
             (_, Action::Hold, true) => "hold its plan",
             (_, Action::Rollback, true) => "take it back",
         };
@@ -101,6 +117,11 @@ impl<'a> Row<'a> {
             }
         };
         Some(Row { key, kept, acts, would: format!("{would}{why}"), now })
+    }
+
+    fn killed(self) -> Self {
+        let would = format!("nothing: it is killed, until `flagstone revive {}`", words::argument(self.key));
+        Self { acts: false, would, ..self }
     }
 
     fn kind(&self) -> &'static str {

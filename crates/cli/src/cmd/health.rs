@@ -1,13 +1,17 @@
-//! `health`: whether flags are answered, and from what; for health checks, which must not restart what is only stale.
+//! `health`: reports whether flags are answered, and from what; for health checks, which must not restart what is only stale.
 
 use crate::args::{Arguments, Memory};
-use crate::counted::{Seen, counts};
+use crate::counted::{Seen, counts, shut_out};
 use crate::guarding::GuardReport;
 use crate::output::{BAD, Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::{identity, place, words};
-use flagstone::store::Source;
+use flagstone::merge::Conflict;
+use flagstone::store::{Believed, Source};
 use flagstone::telemetry::Counts;
 use serde_json::{Value, json};
+
+/// Microseconds after which an open conflict degrades health: a day.
+const OVERDUE: i64 = 24 * 3_600 * 1_000_000;
 
 pub fn run(arguments: &Arguments, word: &Memory, output: &mut Output) -> Outcome {
     let directory = place::directory(arguments)?;
@@ -16,7 +20,7 @@ pub fn run(arguments: &Arguments, word: &Memory, output: &mut Output) -> Outcome
         Ok(found) => found,
         Err(Failure::Refused(error) | Failure::Unknown(error)) => return Ok(nothing(&error, output)),
     };
-    // Flags answer without being counted.
+    // Flags answer even if the counters cannot be read.
     let (counts, uncounted) = match counts(&store, &word.memory, output) {
         Ok(counts) => (counts, None),
         Err(Failure::Refused(error) | Failure::Unknown(error)) => (Counts::default(), Some(error)),
@@ -24,11 +28,16 @@ pub fn run(arguments: &Arguments, word: &Memory, output: &mut Output) -> Outcome
     let status = &seen.status;
     let behind = seen.behind(&counts);
     let guard = GuardReport::of(&store, words::now());
-    // Who only reads the store may well have it mounted so.
-    let frozen = identity::may_change(&store) && store.is_read_only();
+    // A process that only reads the store may have it mounted read-only.
+    let may_change = identity::may_change(&store);
+    let frozen = may_change.then(|| store.frozen()).flatten();
+    let shut_out = shut_out(&store, &word.memory, Believed::may_run_workers);
+    let conflicts = store.open_conflicts().unwrap_or_default();
+    let overdue = overdue(&conflicts, words::now());
+    let is_well = behind == 0 && guard.problem.is_none() && frozen.is_none() && overdue == 0;
     let (said, style) = match status.source {
         Source::None => ("failing", BAD),
-        _ if seen.is_current() && behind == 0 && guard.problem.is_none() && !frozen => ("ok", GOOD),
+        _ if seen.is_current() && is_well => ("ok", GOOD),
         _ => ("degraded", WARN),
     };
     output.line(format!(
@@ -44,15 +53,18 @@ pub fn run(arguments: &Arguments, word: &Memory, output: &mut Output) -> Outcome
     if let Some(error) = &status.last_error {
         output.line(format!("  {}", words::plain(error)));
     }
-    if frozen {
-        output.line("  the file system of the store is read-only: kill and stop-all would stop nothing");
+    if let Some(why) = &frozen {
+        output.line(format!("  kill and stop-all would stop nothing: {}", words::plain(why)));
+    }
+    for out in &shut_out {
+        output.line(format!("  {out}"));
     }
     if behind > 0 {
         let workers = words::counted(counts.workers.len() as u64, "worker");
         output.line(format!("  {behind} of {workers} answer from another generation"));
     }
-    if let Some(problem) = &guard.problem {
-        output.line(format!("  {}", words::plain(problem)));
+    if let Some(summary) = guard.summary(words::now()) {
+        output.line(format!("  {}", words::plain(&summary)));
     }
     if counts.without_cells > 0 {
         let workers = words::counted(counts.without_cells as u64, "worker");
@@ -60,6 +72,20 @@ pub fn run(arguments: &Arguments, word: &Memory, output: &mut Output) -> Outcome
             "  {workers} without cells of their own: requests that they die in are not counted"
         ));
     }
+    if !conflicts.is_empty() {
+        let count = words::counted(conflicts.len() as u64, "field");
+        let older = if overdue > 0 { format!(", {overdue} for more than a day") } else { String::new() };
+        output.line(format!(
+            "  {count} in conflict between the file and what runs{older}: `flagstone status` lists them"
+        ));
+    }
+    let left_out: Vec<Value> = counts
+        .sources
+        .iter()
+        .filter_map(|source| {
+            Some(json!({ "path": source.path, "user": source.user, "reason": source.left_out.as_ref()? }))
+        })
+        .collect();
     let flags = seen.view.snapshot.as_ref().map_or(0, |snapshot| snapshot.flag_count());
     output.json(&json!({
         "status": said,
@@ -77,16 +103,28 @@ pub fn run(arguments: &Arguments, word: &Memory, output: &mut Output) -> Outcome
             "stopped": status.stopped,
             "workers": counts.workers.len(),
             "workers_behind": behind,
+            "shut_out": shut_out,
             "workers_without_cells": counts.without_cells,
-            "read_only": frozen,
+            "conflicts": conflicts,
+            "conflicts_overdue": overdue,
+            "read_only": may_change && store.is_read_only(),
+            "writable": frozen.is_none(),
+            "emergency_error": frozen,
             "telemetry_error": uncounted,
+            "telemetry_left_out": left_out,
             "guard": { "state": guard.state, "since": guard.since.map(words::at), "problem": guard.problem },
         },
     }));
     Ok(exit(said))
 }
 
-/// No store can be opened.
+/// The number of conflicts open for longer than a team takes to see them.
+fn overdue(conflicts: &[Conflict], now: i64) -> usize {
+    let is_overdue = |conflict: &&Conflict| conflict.since > 0 && now - conflict.since > OVERDUE;
+    conflicts.iter().filter(is_overdue).count()
+}
+
+/// Reports that no store can be opened.
 fn nothing(error: &str, output: &mut Output) -> Exit {
     output.line(format!("{}: {error}", output.paint(BAD, "failing")));
     output.json(&json!({

@@ -1,11 +1,11 @@
-//! `help`: a page by task, or one command's help.
+//! `help`: a page by task, or the help of one command.
 
 use crate::args::{self, Help};
 use crate::output::{BOLD, Exit, Failure, Outcome, Output};
 use crate::words;
 use flagstone::definition::{did_you_mean, nearest};
 
-/// Tasks, and what to type for each: the line, and what it does.
+/// Tasks, each with lines to type and their effects.
 const TASKS: [(&str, &[(&str, &str)]); 5] = [
     (
         "Something is wrong",
@@ -76,7 +76,7 @@ pub fn run(word: &Help, output: &mut Output) -> Outcome {
     Ok(Exit::Yes)
 }
 
-/// What `flagstone COMMAND --help` prints.
+/// Prints the same as `flagstone COMMAND --help`.
 fn of_command(path: &[String], output: &mut Output) -> Outcome {
     let mut command = args::command();
     command.build();

@@ -1,5 +1,6 @@
-//! `history`: the changes, newest first.
+//! `history`: lists the changes, newest first.
 
+use super::change;
 use crate::args::{Arguments, History};
 use crate::output::{BAD, Cell, DIM, Exit, Failure, GOOD, Outcome, Output};
 use crate::{place, words};
@@ -54,13 +55,30 @@ pub fn second(at: &str) -> String {
     }
 }
 
-/// `publish 13 (2 fields)`, `kill checkout`.
+/// The first field of a flag's change, before and after; otherwise the number of changed fields.
+fn fields(entry: &HistoryEntry) -> String {
+    let first = entry
+        .first_difference
+        .as_ref()
+        .filter(|_| entry.flag.is_some())
+        .map(|first| (change::field(first), first));
+    match (entry.differences, first) {
+        (0, _) => String::new(),
+        (count, Some(((field, false), first))) => {
+            let more = match count {
+                1 => String::new(),
+                count => format!(" and {} more", words::counted(count - 1, "field")),
+            };
+            format!(" ({} {}{more})", words::plain(&field), change::values(first))
+        }
+        (count, _) => format!(" ({})", words::counted(count, "field")),
+    }
+}
+
+/// The change as text: `publish 13 (2 fields)`, `rollout search, publish 14 (rollout.percentage 50 → 90)`, `kill checkout`.
 pub fn what(entry: &HistoryEntry) -> String {
     let flag = words::plain(entry.flag.as_deref().unwrap_or(""));
-    let fields = match entry.differences {
-        0 => String::new(),
-        count => format!(" ({})", words::counted(count, "field")),
-    };
+    let fields = fields(entry);
     let text = match entry.action {
         None => format!("generation {}, not in the audit trail", entry.generation),
         Some(Action::Publish) => format!("publish {}{fields}", entry.generation),

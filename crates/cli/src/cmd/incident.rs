@@ -1,4 +1,4 @@
-//! `incident`: one page for whoever was woken: what fails, what is off, what the guard says, and what changed before it began.
+//! `incident`: one page for the person on call: failures, flags that are off, the guard's notices, and the changes before it began.
 
 use super::change::values;
 use super::second;
@@ -11,22 +11,22 @@ use crate::{place, words};
 use flagstone::definition::Definitions;
 use flagstone::eval::time::parse_rfc3339;
 use flagstone::guard::NoticeKind;
-use flagstone::store::{Action, Actor, Outcome, Record, Store};
+use flagstone::store::{Action, Actor, Difference, Outcome, Record, Store};
 use flagstone::telemetry::{Cohort, Counts};
 use flagstone::why;
 use serde_json::{Value, json};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
-/// Changes shown.
+/// The most changes that are printed.
 const CHANGES: usize = 8;
-/// Notices of the guard that are shown.
+/// The most notices of the guard that are printed.
 const NOTICES: usize = 5;
-/// Flags shown that fail, and plans that are held.
+/// The most failing flags, and held plans, that are printed.
 const FLAGS: usize = 3;
-/// Requests that a rate is made of at least.
+/// The fewest requests for a rate.
 const ENOUGH: u64 = 10;
-/// How long requests are counted for the rates.
+/// The time in which requests are counted for the rates.
 const COUNTED_FOR: Duration = Duration::from_secs(1);
 
 pub fn run(arguments: &Arguments, word: &Incident, output: &mut Output) -> Ran {
@@ -41,12 +41,16 @@ pub fn run(arguments: &Arguments, word: &Incident, output: &mut Output) -> Ran {
     let switches = Switches::of(&store);
     let status = store.status().map_err(Failure::asking)?;
     let held = held(&store);
-    // An emergency is no time for a trail that cannot be read.
-    let (changes, notices, untold) = match Trail::read(&store, since, now) {
+    // An unreadable trail must not stop this page in an emergency.
+    let (mut changes, notices, untold) = match Trail::read(&store, since, now) {
         Ok(Trail { changes, notices }) => (changes, notices, None),
         Err(error) => (Vec::new(), Vec::new(), Some(error)),
     };
-    let harm = notices.iter().filter_map(Notice::began).min();
+    changes.extend(steps(&store, since, now));
+    changes.sort_by_key(|change| std::cmp::Reverse(change.at));
+    let killed: BTreeSet<&str> = status.killed.iter().map(|killed| killed.flag.as_str()).collect();
+    // The newest notice counts: harm that ended earlier is not the present one.
+    let harm = notices.iter().find_map(Notice::began);
 
     let title = format!("{} on {}", store.environment(), words::plain(&Actor::current().host));
     output.line(format!("{}, {} to {}", output.paint(BOLD, title), words::at(since), words::at(now)));
@@ -99,7 +103,7 @@ pub fn run(arguments: &Arguments, word: &Incident, output: &mut Output) -> Ran {
     }
     for change in changes.iter().take(CHANGES) {
         output.line(format!("  {}  {}", second(&change.record.at), change.text(harm, now)));
-        if let Some(back) = change.back() {
+        if let Some(back) = change.back(&killed) {
             output.line(output.paint(DIM, format!("                        `{back}`")));
         }
     }
@@ -123,25 +127,27 @@ pub fn run(arguments: &Arguments, word: &Incident, output: &mut Output) -> Ran {
         "held": held.iter().map(|(flag, why)| json!({ "flag": flag, "why": why })).collect::<Vec<_>>(),
         "harm_began": harm.map(words::at),
         "notices": notices.iter().map(Notice::json).collect::<Vec<_>>(),
-        "changes": changes.iter().map(|change| change.json(harm)).collect::<Vec<_>>(),
+        "changes": changes.iter().map(|change| change.json(harm, &killed)).collect::<Vec<_>>(),
         "audit_error": untold,
     }));
     Ok(Exit::Yes)
 }
 
-/// `watches since …, last word 12 s ago: 4 flags, 1 under suspicion`.
+/// The state of the guard: `watches since …, last word 12 s ago: 4 flags, 1 under suspicion`.
 fn watch(state: &str, guard: &GuardReport, now: i64) -> String {
     let Some(memory) = &guard.memory else { return state.to_owned() };
     let suspects = memory.flags.values().filter(|kept| kept.evidence > 0.3).count();
     format!(
-        "watches since {}, last word {} s ago: {}, {suspects} under suspicion",
-        words::at(memory.began),
+        "{}, last word {} s ago: {}, {suspects} under suspicion",
+        guard
+            .since
+            .map_or("does not watch yet".to_owned(), |since| format!("watches since {}", words::at(since))),
         now.saturating_sub(memory.at).max(0) / 1_000_000,
         words::counted(memory.flags.len() as u64, "flag")
     )
 }
 
-/// Plans that are held, and why.
+/// Held plans, each with the reason.
 fn held(store: &Store) -> Vec<(String, String)> {
     let definitions = match store.generation() {
         Ok(generation) if generation > 0 => store.definitions(generation).unwrap_or_default(),
@@ -154,10 +160,39 @@ fn held(store: &Store) -> Vec<(String, String)> {
     definitions.flags.into_iter().filter_map(why).collect()
 }
 
-/// What requests came to while they were counted.
+/// Steps of schedules in that time, as changes without an author.
+fn steps(store: &Store, since: i64, now: i64) -> Vec<Change> {
+    let definitions = match store.generation() {
+        Ok(generation) if generation > 0 => store.definitions(generation).unwrap_or_default(),
+        _ => Definitions::default(),
+    };
+    let mut changes = Vec::new();
+    for (key, flag) in definitions.flags.iter().filter(|(_, flag)| flag.enabled) {
+        let mut before = flag.rollout.as_ref().map(|rollout| rollout.percentage);
+        for step in &flag.schedule {
+            let was = before.replace(step.percentage);
+            let at = parse_rfc3339(step.at.as_bytes()).filter(|at| (since..=now).contains(at));
+            let (Some(at), true) = (at, was != before) else { continue };
+            let actor = Actor { user: "schedule".to_owned(), account: None, ..Actor::current() };
+            let difference = Difference {
+                flag: Some(key.clone()),
+                pointer: format!("/flags/{key}/rollout/percentage"),
+                before: was.map(|was| json!(was)),
+                after: Some(json!(step.percentage)),
+                list: None,
+            };
+            let record = Record::new(at, actor, store.environment(), Action::Rollout, Outcome::Done);
+            let record = Record { flag: Some(key.clone()), differences: vec![difference], ..record };
+            changes.push(Change { record, at });
+        }
+    }
+    changes
+}
+
+/// Requests and errors while they were counted.
 struct Rates {
     all: (u64, u64),
-    /// Each flag that fails more often where it is on: requests and errors, on and off.
+    /// Each flag that fails more often when on: requests and errors on, then off.
     flags: Vec<(String, [u64; 4])>,
 }
 
@@ -221,16 +256,15 @@ impl Rates {
     }
 }
 
-/// What the trail has of that time, the newest first.
+/// The trail's records of that time, the newest first.
 struct Trail {
     changes: Vec<Change>,
     notices: Vec<Notice>,
 }
 
-/// A change.
 struct Change {
     record: Record,
-    /// By the order of the trail, where a clock was wrong.
+    /// The time by the order of the trail, if a clock was wrong.
     at: i64,
 }
 
@@ -247,7 +281,7 @@ impl Trail {
         let read = store.read_audit(|record: Record| {
             match record.intention.and_then(|seq| intended.get(&seq).copied()) {
                 Some(at) => {
-                    // The outcome of what is there already, whose differences it does not repeat.
+                    // The outcome of an earlier record, which has the differences.
                     if let Some(before) = records.get_mut(at) {
                         before.outcome = record.outcome;
                         before.error = record.error;
@@ -279,7 +313,7 @@ impl Trail {
 }
 
 impl Notice {
-    /// When the harm began that it tells of; microseconds since 1970.
+    /// The start of the harm in the notice, in microseconds since 1970.
     fn began(&self) -> Option<i64> {
         let outage = self.record.notice == Some(NoticeKind::Outage);
         self.record.guard.as_ref().map(|finding| finding.since).or(outage.then_some(self.at))
@@ -309,11 +343,12 @@ impl Notice {
 }
 
 impl Change {
-    /// `4 s before harm  rollout checkout, rollout.percentage 10 → 50, by ann@web-1: "wider"`.
+    /// The change as text: `4 s before harm  rollout checkout, rollout.percentage 10 → 50, by ann@web-1: "wider"`.
     fn text(&self, harm: Option<i64>, now: i64) -> String {
         let record = &self.record;
         let when = match self.before_harm(harm) {
-            Some(seconds @ 0..) => format!("{} before harm", span(seconds)),
+            Some(0) => "about when it began".to_owned(),
+            Some(seconds @ 1..) => format!("{} before harm", span(seconds)),
             Some(seconds) => format!("{} after it began", span(-seconds)),
             None => format!("{} ago", span(now.saturating_sub(self.at) / 1_000_000)),
         };
@@ -355,25 +390,44 @@ impl Change {
         format!("{when}  {}{of}{fields}{outcome}, by {who}{why}", record.action.word())
     }
 
-    /// Seconds from it to the harm.
+    /// Seconds from the change to the harm.
     fn before_harm(&self, harm: Option<i64>) -> Option<i64> {
-        harm.map(|harm| (harm - self.at) / 1_000_000)
+        // An act of the guard came after the harm.
+        harm.map(|harm| match &self.record.guard {
+            Some(_) => (harm - self.at) / 1_000_000,
+            None => words::seconds_to_harm(self.at, harm),
+        })
     }
 
-    /// What to type to take it back, if one command does.
-    fn back(&self) -> Option<String> {
+    /// The command that takes the change back, if one does; `killed`: the flags that are killed now.
+    fn back(&self, killed: &BTreeSet<&str>) -> Option<String> {
         let record = &self.record;
         if record.outcome != Outcome::Done {
             return None;
         }
-        let flag = record.flag.as_deref().map(words::plain);
+        let flag = record.flag.as_deref();
+        let is_killed = record.flag.as_deref().is_some_and(|flag| killed.contains(flag));
         match (record.action, flag) {
-            (Action::Kill, Some(flag)) => Some(revive(&flag)),
+            // A flag that the guard killed did harm; its line among the flags that are off has the way back.
+            (Action::Kill, Some(flag)) => (is_killed && record.guard.is_none()).then(|| revive(flag)),
             (Action::StopAll, _) => Some(RESUME.to_owned()),
             (Action::ResumeAll, _) => Some("flagstone stop-all --reason WHY".to_owned()),
-            (Action::PlanHold | Action::PlanBack | Action::Disable | Action::Deny, _) => None,
             (Action::GuardPause, _) => Some("flagstone guard resume".to_owned()),
-            (_, Some(flag)) => Some(format!("flagstone kill {flag} --reason WHY")),
+            (_, Some(_)) if is_killed => None,
+            (Action::Rollout, Some(flag)) => self.former_percentage().map_or_else(
+                || Some(kill(flag)),
+                |before| Some(format!("flagstone rollout {} {before} --reason WHY", words::argument(flag))),
+            ),
+            (
+                Action::Enable
+                | Action::Revive
+                | Action::Allow
+                | Action::PlanStart
+                | Action::PlanStage
+                | Action::PlanResume
+                | Action::PlanAdvance,
+                Some(flag),
+            ) => Some(kill(flag)),
             (action, None) if action.publishes() && record.from > 0 => {
                 Some(format!("flagstone rollback --to {} --reason WHY", record.from))
             }
@@ -381,7 +435,18 @@ impl Change {
         }
     }
 
-    fn json(&self, harm: Option<i64>) -> Value {
+    /// The former percentage, if no other field that affects answers was changed.
+    fn former_percentage(&self) -> Option<String> {
+        let of_state = |difference: &&Difference| {
+            difference.pointer.split('/').nth(3).is_some_and(|field| field == "state")
+        };
+        let mut others = self.record.differences.iter().filter(|difference| !of_state(difference));
+        let (first, none) = (others.next()?, others.next().is_none());
+        let is_percentage = first.pointer.ends_with("/rollout/percentage") && none;
+        first.before.as_ref().filter(|_| is_percentage)?.as_f64().map(|before| before.to_string())
+    }
+
+    fn json(&self, harm: Option<i64>, killed: &BTreeSet<&str>) -> Value {
         let record = &self.record;
         json!({
             "seq": record.seq,
@@ -396,16 +461,80 @@ impl Change {
             "differences": record.differences,
             "more_differences": record.more_differences,
             "seconds_before_harm": self.before_harm(harm),
-            "back": self.back(),
+            "back": self.back(killed),
         })
     }
 }
 
-/// `12 s`, `3 min`, `2 h`.
+/// The command that kills the flag.
+fn kill(flag: &str) -> String {
+    format!("flagstone kill {} --reason WHY", words::argument(flag))
+}
+
+/// A length of time: `12 s`, `3 min`, `2 h`.
 fn span(seconds: i64) -> String {
     match seconds {
         ..120 => format!("{seconds} s"),
         120..7_200 => format!("{} min", seconds / 60),
         _ => format!("{} h", seconds / 3_600),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_store::TestStore;
+
+    fn change(action: Action, differences: Value) -> Change {
+        let record = Record::new(0, Actor::named(Some("ann")), "production", action, Outcome::Done);
+        let differences = serde_json::from_value(differences).unwrap();
+        Change { record: Record { flag: Some("search".to_owned()), differences, ..record }, at: 0 }
+    }
+
+    /// It was `kill` for nearly everything, including an abort of a plan and a smaller rollout.
+    #[test]
+    fn the_line_that_takes_a_change_back_is_its_reverse_or_none() {
+        let raised = json!([{ "flag": "search", "pointer": "/flags/search/rollout/percentage", "before": 10, "after": 20 }]);
+        let nothing = BTreeSet::new();
+        let back = |action, differences: &Value| change(action, differences.clone()).back(&nothing);
+        assert_eq!(
+            back(Action::Rollout, &raised).as_deref(),
+            Some("flagstone rollout search 10 --reason WHY")
+        );
+        assert_eq!(
+            back(Action::PlanStage, &raised).as_deref(),
+            Some("flagstone kill search --reason WHY"),
+            "a plan's stage is more than its percentage"
+        );
+        for action in [Action::PlanAbort, Action::PlanHold, Action::PlanDone, Action::Disable, Action::Note] {
+            assert_eq!(back(action, &json!([])), None, "{action:?}");
+        }
+        let killed = BTreeSet::from(["search"]);
+        let kill = change(Action::Kill, json!([]));
+        assert_eq!(kill.back(&killed).as_deref(), Some("flagstone revive search --reason WHY"));
+        assert_eq!(kill.back(&nothing), None, "it was revived since");
+        assert_eq!(change(Action::Rollout, raised).back(&killed), None);
+    }
+
+    /// A step of a schedule was the cause, and the page said that nothing was changed.
+    #[test]
+    fn steps_of_schedules_are_changes() {
+        let test = TestStore::make("steps");
+        let (store, now) = (test.open(), words::now());
+        let minute = 60_000_000;
+        let definitions = json!({ "flags": {
+            "search": { "enabled": true, "rollout": { "percentage": 0 }, "schedule": [
+                { "at": words::at(now - 3 * minute), "percentage": 10 }, { "at": words::at(now - minute), "percentage": 100 },
+                { "at": words::at(now + minute), "percentage": 50 },
+            ] },
+            "off": { "enabled": false, "schedule": [{ "at": words::at(now - minute), "percentage": 100 }] },
+        } });
+        let by = flagstone::store::Change { actor: Actor::named(Some("ann")), reason: None, base: None };
+        store.publish(&serde_json::from_value(definitions).unwrap(), by).unwrap();
+        let found = steps(&store, now - 2 * minute, now);
+        let [step] = found.as_slice() else { panic!("{} steps", found.len()) };
+        let text = step.text(None, now);
+        assert!(text.contains("rollout search, percentage 10 → 100, by schedule@"), "{text}");
+        assert_eq!(step.back(&BTreeSet::new()).as_deref(), Some("flagstone rollout search 10 --reason WHY"));
     }
 }

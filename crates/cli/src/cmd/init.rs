@@ -1,4 +1,4 @@
-//! `init`: an empty store for one environment.
+//! `init`: makes an empty store for one environment.
 
 use super::change;
 use crate::args::{Arguments, Init};
@@ -68,7 +68,7 @@ pub fn run(arguments: &Arguments, word: &Init, output: &mut Output) -> Outcome {
     Ok(Exit::Yes)
 }
 
-/// Whether somebody at a terminal wants commands without a store to use this one.
+/// True if a person at a terminal makes this the default store.
 fn asked(output: &mut Output) -> bool {
     confirm::confirmed(&format!("Name it as this machine's store in {}?", place::DEFAULT_STORE), output)
 }

@@ -1,4 +1,4 @@
-//! `inspect`: verify a snapshot, and print it field by field.
+//! `inspect`: verifies a snapshot, and prints it field by field.
 
 use crate::args::{Arguments, Inspect};
 use crate::output::{BOLD, Cell, Exit, Failure, GOOD, Outcome, Output};
@@ -43,7 +43,7 @@ fn open(path: &Path) -> Result<Snapshot, Failure> {
     })
 }
 
-/// As `publish` takes them; with what the store keeps with each flag if that is asked for.
+/// Prints the definitions as `publish` takes them; with `state`, also what the store keeps with each flag.
 fn definitions(snapshot: &Snapshot, state: bool, output: &mut Output) -> Outcome {
     let definitions = place::definitions(snapshot)?;
     let definitions = if state { definitions } else { definitions.without_state() };
@@ -111,10 +111,13 @@ fn show(snapshot: &Snapshot, output: &mut Output) -> Outcome {
     Ok(Exit::Yes)
 }
 
-/// A flag's record.
+/// Prints a flag's record.
 fn record(flag: &FlagFields, output: &mut Output) {
     output.line(format!("\n{}  {}", output.paint(BOLD, &flag.flag), flag.shape));
     let mut say = |name: &str, value: String| output.line(format!("  {name:<12} {value}"));
+    if let Some(current) = &flag.renamed_to {
+        say("renamed to", current.clone());
+    }
     say("hash", flag.hash.clone());
     say("bits", flag.bits.join(", "));
     say("seed", format!("{} (variants {})", flag.seed, flag.variant_seed));

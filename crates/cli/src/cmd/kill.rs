@@ -1,20 +1,29 @@
-//! `kill` and `revive`: one flag off at once, and on again. No compile, no disk.
+//! `kill` and `revive`: turn one flag off at once, and on again. No compile, no disk.
 
 use super::change::{self, Begun};
-use crate::args::{self, Arguments, Kill, Revive};
+use crate::args::{self, Arguments, Kill, Revive, Word};
 use crate::guarding::GuardReport;
 use crate::machines::Sent;
 use crate::output::{BAD, Failure, GOOD, Outcome, Output};
 use crate::place::{self, UnknownFlag};
 use crate::reach::{self, Listed, Side};
-use crate::words;
+use crate::{counted, words};
+use flagstone::change::state;
 use flagstone::definition::nearest;
 use flagstone::store::{Reader, ReaderOptions, ReaderStatus, Source, Store, StoreError, Switched};
-use flagstone::{FlagId, Snapshot};
+use flagstone::{FlagId, telemetry};
 use serde_json::{Value, json};
+use std::io::{self, Write};
+use std::path::Path;
 use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
 
-/// What is known about a key.
+/// The time after which a change of the head is slow: it takes milliseconds.
+const UNUSUAL: Duration = Duration::from_secs(2);
+
+/// The knowledge about a key.
 enum Known {
     Yes,
     No(UnknownFlag),
@@ -24,10 +33,9 @@ enum Known {
 
 pub fn kill(arguments: &Arguments, word: &Kill, output: &mut Output) -> Outcome {
     let flag = words::plain(&word.flag);
-    let unchanged = format!("{flag} answers as before");
     let (begun, switched) =
-        throw(arguments, word, output).map_err(|failure| failure.ending(&nothing_stopped(&unchanged)))?;
-    // First the others, then whom it reached.
+        throw(arguments, word, output).map_err(|failure| unstopped(&arguments.word, failure))?;
+    // The other machines are told before the reach is measured.
     let sent = begun.send(relayed("kill", word.force.then_some("--force"), &word.flag), None);
     output.line_now(match switched.1.changed {
         true => format!(
@@ -41,9 +49,14 @@ pub fn kill(arguments: &Arguments, word: &Kill, output: &mut Output) -> Outcome 
     done(&begun, &word.reach, thrown, json!({}), output)
 }
 
-/// The last line of an emergency change that was not made.
-pub fn nothing_stopped(unchanged: &str) -> String {
-    format!("NOTHING WAS STOPPED: {unchanged}")
+/// Ends the failure of an emergency command with a line that says that nothing was stopped.
+pub fn unstopped(word: &Word, failure: Failure) -> Failure {
+    let what = match word {
+        Word::Kill(word) => words::plain(&word.flag),
+        Word::StopAll(_) => "every flag".into(),
+        _ => return failure,
+    };
+    failure.ending(&format!("NOTHING WAS STOPPED: {what} answers as before"))
 }
 
 fn throw(
@@ -58,17 +71,35 @@ fn throw(
         Known::Yes => {}
         Known::No(unknown) if word.force => output.warn(unknown.problem),
         Known::No(UnknownFlag { problem, hint }) => {
+            let end = if hint.ends_with(['.', '?']) { "" } else { "." };
             return Err(Failure::Refused(format!(
-                "{problem}; {}. With --force it is killed all the same",
-                hint.trim_end_matches('.')
+                "{problem}; {hint}{end} With --force it is killed all the same."
             )));
         }
         Known::CannotTell(problem) => {
             output.warn(format!("{problem}; killed without knowing whether the flag is there"))
         }
     }
-    let switched = begun.store.kill(&word.flag, begun.change.clone()).map_err(Failure::changing)?;
+    let switched = aloud(|| begun.store.kill(&word.flag, begun.change.clone()))?;
     Ok((begun, (before, switched)))
+}
+
+/// Changes the head and notes it in the trail. Reports if their file system delays that, as one frozen for a backup does.
+pub fn aloud(act: impl FnOnce() -> Result<Switched, StoreError>) -> Result<Switched, Failure> {
+    let (done, is_done) = mpsc::channel::<()>();
+    // Without a thread there is no such report.
+    let _ = thread::Builder::new().spawn(move || {
+        if let Err(RecvTimeoutError::Timeout) = is_done.recv_timeout(UNUSUAL) {
+            let _ = writeln!(
+                io::stderr(),
+                "flagstone: this takes long: the store's disk is slow, or a backup has frozen its file system (fsfreeze --unfreeze MOUNTPOINT). \
+                 Whether it is done by now: flagstone status"
+            );
+        }
+    });
+    let switched = act();
+    drop(done);
+    switched.map_err(Failure::changing)
 }
 
 pub fn revive(arguments: &Arguments, word: &Revive, output: &mut Output) -> Outcome {
@@ -76,12 +107,12 @@ pub fn revive(arguments: &Arguments, word: &Revive, output: &mut Output) -> Outc
     let begun = change::begin_at_once(arguments, &word.by, &what, word.reason.as_deref(), output)?;
     let before = View::of(&begun.store);
     let killed = begun.store.status().map(|status| status.killed).unwrap_or_default();
-    if !killed.is_empty()
-        && killed.iter().all(|killed| killed.flag != word.flag)
+    if killed.iter().all(|killed| killed.flag != word.flag)
         && let Known::No(unknown) = known(&before, &word.flag)
     {
         let names = killed.iter().map(|killed| killed.flag.as_str());
         let hint = match nearest(&word.flag, names.clone()) {
+            _ if killed.is_empty() => unknown.hint,
             Some(near) => format!("did you mean \"{near}\"?"),
             None => format!("killed are: {}", words::some(names.collect::<Vec<_>>().iter(), 10)),
         };
@@ -94,7 +125,11 @@ pub fn revive(arguments: &Arguments, word: &Revive, output: &mut Output) -> Outc
     let sent = begun.send(relayed("revive", None, &word.flag), None);
     let flag = words::plain(&word.flag);
     output.line_now(match switched.changed {
-        true => format!("{} {flag}: it answers again as published", output.paint(GOOD, "revived")),
+        true => format!(
+            "{} {flag}: it answers again as published{}",
+            output.paint(GOOD, "revived"),
+            published_state(&begun, &word.flag)
+        ),
         false => format!("{flag} was not killed; nothing was changed"),
     });
     let cooldown = cooldown(&begun.store, &word.flag).filter(|_| switched.changed);
@@ -109,7 +144,19 @@ pub fn revive(arguments: &Arguments, word: &Revive, output: &mut Output) -> Outc
     done(&begun, &word.reach, thrown, json!({ "guard_cooldown_until": cooldown.map(words::at) }), output)
 }
 
-/// Until when the guard that watches leaves the flag alone; microseconds since 1970.
+/// The published state, as in `, on for everybody`; empty if it is unknown.
+fn published_state(begun: &Begun, flag: &str) -> String {
+    let definitions = begun.store.definitions(begun.generation).ok();
+    let Some(flag) = definitions.as_ref().and_then(|definitions| definitions.flags.get(flag)) else {
+        return String::new();
+    };
+    match state(flag, words::now()).as_str() {
+        "on" => ", on for everybody".to_owned(),
+        on => format!(", {on}"),
+    }
+}
+
+/// The end of the watching guard's cooldown for the flag, in microseconds since 1970.
 fn cooldown(store: &Store, flag: &str) -> Option<i64> {
     let now = words::now();
     let memory = GuardReport::of(store, now).memory?;
@@ -120,7 +167,7 @@ fn relayed(word: &str, option: Option<&str>, flag: &str) -> Vec<String> {
     [Some(word), option, Some("--"), Some(flag)].into_iter().flatten().map(str::to_owned).collect()
 }
 
-/// What workers answer from, at one moment.
+/// The view of the workers at one moment.
 pub struct View(Result<(Arc<flagstone::store::View>, ReaderStatus), StoreError>);
 
 impl View {
@@ -129,32 +176,32 @@ impl View {
         View(reader.map(|reader| (reader.view(), reader.status())))
     }
 
-    pub fn snapshot(&self) -> Option<&Snapshot> {
-        self.side().map(|side| side.snapshot)
-    }
-
-    fn side(&self) -> Option<Side<'_>> {
+    pub fn side(&self) -> Option<Side<'_>> {
         let (view, _) = self.0.as_ref().ok()?;
         Some(Side { snapshot: view.snapshot.as_deref()?, switches: &view.switches })
     }
 }
 
-/// A switch that was thrown, and what it was thrown on.
+/// A switch that was thrown, and the view before.
 pub struct Thrown<'a> {
-    /// None: all flags.
+    /// The flag; none: all flags.
     pub flag: Option<&'a str>,
     pub switched: Switched,
     pub before: View,
     pub sent: Sent,
 }
 
-/// What a switch says at its end: whom it reached, and where else it was thrown. A warning is no failure: it is thrown.
+/// Prints the result of a switch: its reach, and the answers of other machines. A warning is no failure: the switch is thrown.
 ///
-/// `more` is an object, whose members the answer has too.
+/// `more` is an object whose members are added to the answer.
 pub fn done(begun: &Begun, reach: &args::Reach, thrown: Thrown, more: Value, output: &mut Output) -> Outcome {
     let Thrown { flag, switched, before, sent } = thrown;
     if let Some(warning) = &switched.audit_warning {
         output.warn(words::plain(warning));
+    }
+    // Users of all kinds: a warning too many is better than a kill that is reported and did not reach a worker.
+    for out in counted::shut_out(&begun.store, Path::new(telemetry::DIRECTORY), |_, _| true) {
+        output.warn(out);
     }
     let reach = match switched.changed {
         true => reached(begun, reach, &before, flag, output),
@@ -180,7 +227,7 @@ pub fn done(begun: &Begun, reach: &args::Reach, thrown: Thrown, more: Value, out
     Ok(arrived.exit())
 }
 
-/// Whom it reached. It is done: what cannot be told is no failure.
+/// Measures the reach. The switch is thrown, so that an unknown reach is no failure.
 fn reached(
     begun: &Begun,
     word: &args::Reach,
@@ -201,7 +248,7 @@ fn reached(
         let after = View::of(&begun.store);
         let snapshot = side.snapshot;
         let differs = |id: &FlagId| match flag {
-            // Also those that require it.
+            // Flags that require it are measured as well.
             Some(flag) => {
                 snapshot.flag_key(*id) == flag
                     || snapshot
@@ -212,7 +259,7 @@ fn reached(
         };
         let ids = snapshot.flag_ids().filter(differs);
         let flags = ids.map(|id| snapshot.flag_key(id)).collect();
-        reach::measure(&list, begun.config.off_share(), [Some(side), after.side()], &flags).map(Some)
+        reach::measure(&list, begun.config.off_share(), [Some(side), after.side()], &flags, None).map(Some)
     });
     match measured {
         Ok(None) => Value::Null,
@@ -227,7 +274,7 @@ fn reached(
     }
 }
 
-/// Whether the current generation has the flag.
+/// Checks that the current generation has the flag.
 fn known(view: &View, flag: &str) -> Known {
     let (view, status) = match &view.0 {
         Ok(seen) => seen,

@@ -1,4 +1,4 @@
-//! `list`: the flags with their state.
+//! `list`: lists the flags with their state.
 
 use super::show::{State, state};
 use crate::args::Arguments;
@@ -20,7 +20,7 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
         let variants = flag.variants.keys().map(|name| words::plain(name)).collect::<Vec<_>>().join(", ");
         let expires = flag.expires.as_deref().unwrap_or("");
         rows.push(vec![
-            Cell::of(key),
+            Cell::of(flag.was.as_ref().map_or(key.clone(), |was| format!("{key} (was {was})"))),
             Cell { text, style },
             Cell::of(words::plain(flag.owner.as_deref().unwrap_or(""))),
             if expired { Cell::warn(format!("{expires} past")) } else { Cell::of(expires) },
@@ -28,6 +28,7 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
         ]);
         flags.push(json!({
             "flag": key,
+            "was": flag.was,
             "enabled": flag.enabled,
             "killed": killed,
             "stopped": stopped,

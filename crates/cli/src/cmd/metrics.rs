@@ -1,16 +1,16 @@
-//! `metrics`: what workers counted and what they answer from, as OpenMetrics text for Prometheus and its kin.
+//! `metrics`: prints the workers' counters, and what they answer from, as OpenMetrics text for Prometheus and its kin.
 
 use crate::args::{Arguments, Memory};
 use crate::counted::{CLASSES, Seen, counts};
 use crate::guarding::GuardReport;
 use crate::openmetrics::{Kind, Text};
 use crate::output::{Exit, Outcome, Output};
-use crate::{place, words};
+use crate::{identity, place, words};
 use flagstone::store::Store;
 use flagstone::telemetry::{Cohort, Counts, FlagCounts, duration};
 use std::fmt::Display;
 
-/// Powers of two of the microseconds at which buckets of a histogram end: 512 µs to 67 s.
+/// Ends of a histogram's buckets, as powers of two in microseconds: 512 µs to 67 s.
 const ENDS: std::ops::RangeInclusive<u32> = 9..=26;
 
 pub fn run(arguments: &Arguments, word: &Memory, output: &mut Output) -> Outcome {
@@ -19,6 +19,7 @@ pub fn run(arguments: &Arguments, word: &Memory, output: &mut Output) -> Outcome
     let counts = counts(&store, &word.memory, output)?;
     let mut text = Text::default();
     of_store(&seen, &counts, &mut text);
+    of_kills(&store, &mut text);
     of_memory(&counts, &mut text);
     of_guard(&store, &mut text);
     of_plans(&store, &mut text);
@@ -33,13 +34,13 @@ pub fn run(arguments: &Arguments, word: &Memory, output: &mut Output) -> Outcome
 
 fn of_store(seen: &Seen, counts: &Counts, text: &mut Text) {
     let status = &seen.status;
-    text.family("flagstone_store", Kind::Info, "The store, and where its answers come from");
+    text.family("flagstone_store_info", Kind::Gauge, "The store, and where its answers come from");
     let labels = [
         ("environment", status.environment.as_str()),
         ("version", env!("CARGO_PKG_VERSION")),
         ("source", status.source.as_str()),
     ];
-    text.sample("_info", &labels, 1);
+    text.sample("", &labels, 1);
     gauge(text, "flagstone_generation", "Generation that answers", status.generation);
     gauge(text, "flagstone_head_generation", "Generation that is published", status.head_generation);
     let degraded = u8::from(!seen.is_current());
@@ -60,18 +61,33 @@ fn of_store(seen: &Seen, counts: &Counts, text: &mut Text) {
         text.sample("", &[], age);
     }
     if let Some(error) = &status.last_error {
-        text.family("flagstone_last_error", Kind::Info, "Why the newest definitions do not answer");
-        text.sample("_info", &[("error", error)], 1);
+        text.family("flagstone_last_error_info", Kind::Gauge, "Why the newest definitions do not answer");
+        text.sample("", &[("error", error)], 1);
     }
 }
 
-/// Microseconds after which a daemon that said nothing is down: it says that it runs once a minute.
+/// Killed flags, and the ability to kill more.
+fn of_kills(store: &Store, text: &mut Text) {
+    if identity::may_change(store) {
+        let writable = u8::from(!store.is_read_only() && store.can_change().is_ok());
+        gauge(text, "flagstone_store_writable", "1 where kill, stop-all and the guard can act", writable);
+    }
+    let Ok(killed) = store.killed_since() else { return };
+    let help = "Since when a flag has been killed";
+    text.family("flagstone_killed_since_timestamp_seconds", Kind::GaugeOf("seconds"), help);
+    for (flag, since) in &killed {
+        text.sample("", &[("flag", flag.as_str())], since / 1_000_000);
+    }
+}
+
+/// Microseconds of silence after which a daemon is down: it says that it runs once a minute.
 const DAEMON_SILENCE: u64 = 180_000_000;
 
-/// States of the guard that `flagstone_guard_state` tells apart.
-const STATES: [&str; 8] = ["none", "watching", "paused", "stopped", "blind", "silent", "restarting", "ended"];
+/// The values of the label `state` of `flagstone_guard_state`.
+const STATES: [&str; 9] =
+    ["none", "watching", "paused", "stopped", "blind", "helpless", "silent", "restarting", "ended"];
 
-/// So that an alert "the guard is dead" can be written: `flagstone_guard_watching == 0`.
+/// The guard's state, for an alert "the guard is dead": `flagstone_guard_watching == 0`.
 fn of_guard(store: &Store, text: &mut Text) {
     let report = GuardReport::of(store, words::now());
     let watching = matches!(report.state, "watching" | "stopped");
@@ -118,7 +134,7 @@ fn of_plans(store: &Store, text: &mut Text) {
     }
 }
 
-/// What the guard did, by the trail, and whether that can be read; the daemon, and what endpoints wait for.
+/// Acts of the guard by the trail, and whether that can be read; the daemon; and changes that endpoints wait for.
 fn of_trail(store: &Store, text: &mut Text) {
     let acts = store.guard_acts();
     text.family("flagstone_guard_acts", Kind::Counter, "What the guard did, by the audit trail's action");
@@ -128,7 +144,12 @@ fn of_trail(store: &Store, text: &mut Text) {
     gauge(text, "flagstone_audit_readable", "1 where the audit trail can be read", u8::from(acts.is_ok()));
     let ran = store.daemon_ran().ok().flatten();
     let up = ran.is_some_and(|at| words::now().abs_diff(at) < DAEMON_SILENCE);
-    gauge(text, "flagstone_daemon_up", "1 where a daemon moves plans", u8::from(up));
+    gauge(
+        text,
+        "flagstone_daemon_up",
+        "1 where a daemon moved plans within the last three minutes",
+        u8::from(up),
+    );
     let Ok(config) = store.config() else { return };
     text.family("flagstone_notify_waiting", Kind::Gauge, "Changes that an endpoint was not told of yet");
     for endpoint in config.notify.keys() {
@@ -209,7 +230,7 @@ fn of_requests(known: &[(&str, &FlagCounts)], text: &mut Text) {
     }
 }
 
-/// Durations are whole microseconds, and a bucket's end is the next one's begin: `le` is off by one microsecond.
+/// Durations are whole microseconds, and a bucket's end is the next one's start: `le` is off by one microsecond.
 fn histogram(labels: &[(&str, &str)], cohort: &Cohort, text: &mut Text) {
     let all = duration::all(&cohort.durations);
     if all == 0 {

@@ -1,4 +1,4 @@
-//! `migrate`: one owner publishes, where a group did.
+//! `migrate`: turns a store that a group publishes into one that its owner publishes.
 
 use crate::args::{Arguments, Migrate};
 use crate::output::{Exit, Failure, GOOD, Outcome, Output};

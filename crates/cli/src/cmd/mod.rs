@@ -1,4 +1,4 @@
-//! One file a word.
+//! Subcommands, one per file.
 
 mod ask;
 mod audit;
@@ -21,7 +21,7 @@ mod history;
 mod incident;
 mod init;
 mod inspect;
-mod kill;
+pub mod kill;
 mod list;
 mod metrics;
 mod migrate;
@@ -51,10 +51,10 @@ pub use history::second;
 use crate::args::{Arguments, Word};
 use crate::output::{Outcome, Output};
 
-/// Does what was typed.
+/// Runs the typed command.
 pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
     match &arguments.word {
-        Word::Check(word) => check::run(word, output),
+        Word::Check(word) => check::run(arguments, word, output),
         Word::Status => status::run(arguments, output),
         Word::Stats(word) => stats::run(arguments, word, output),
         Word::Experiment(word) => experiment::run(arguments, word, output),
@@ -84,6 +84,7 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
         Word::Allow(word) => edit::allow(arguments, word, output),
         Word::Deny(word) => edit::deny(arguments, word, output),
         Word::Forget(word) => edit::forget(arguments, word, output),
+        Word::Delete(word) => edit::delete(arguments, word, output),
         Word::Add(word) => edit::add(word, output),
         Word::Rollback(word) => rollback::run(arguments, word, output),
         Word::Plan(word) => plan::run(arguments, word, output),

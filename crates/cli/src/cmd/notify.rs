@@ -1,19 +1,23 @@
-//! `notify`: sends what endpoints were not told yet, or says how far each is.
+//! `notify`: sends outstanding events to endpoints, or prints how far each is.
 
 use crate::args::{Arguments, Notify};
 use crate::notify::deliver_due;
 use crate::output::{Cell, Exit, Failure, Outcome, Output, WARN};
+use crate::reminders::Reminders;
 use crate::{place, words};
 use flagstone::store::Store;
 use serde_json::json;
 
-/// Events given up that are listed.
+/// The most events given up that are listed.
 const DEAD: usize = 5;
 
 pub fn run(arguments: &Arguments, word: &Notify, output: &mut Output) -> Outcome {
     let store = place::store(arguments)?;
     if word.status {
         return status(&store, output);
+    }
+    if let Err(error) = Reminders::once(&store, words::now()) {
+        output.warn(words::plain(&error.to_string()));
     }
     let told = deliver_due(&store, words::now())
         .map_err(|error| Failure::Unknown(words::plain(&error).into_owned()))?;
@@ -41,7 +45,7 @@ fn status(store: &Store, output: &mut Output) -> Outcome {
     for (name, endpoint) in &config.notify {
         let cursor = store.cursor(name.as_str()).map_err(Failure::asking)?;
         let unsent = store.unsent(cursor.as_ref()).map_err(Failure::asking)?;
-        let waiting = unsent.changes.iter().filter(|change| endpoint.takes(&change.record)).count();
+        let waiting = unsent.changes.iter().filter(|change| endpoint.takes(change)).count();
         let pending = cursor.as_ref().and_then(|cursor| cursor.pending.clone());
         let dead = cursor.as_ref().map_or_else(Vec::new, |cursor| cursor.dead.clone());
         let state = match (&cursor, &pending) {

@@ -1,4 +1,4 @@
-//! `plan start|hold|resume|advance|abort`: what people say of a flag's rollout plan; `plan tick`: what time does.
+//! `plan start|hold|resume|advance|abort`: orders of people for a flag's rollout plan; `plan tick`: the steps of time.
 
 use super::change;
 use super::{plan_show, plan_wait, publish};
@@ -6,9 +6,9 @@ use crate::args::{Arguments, Plan, PlanStage, PlanStart, PlanTick, PlanTyped, Pl
 use crate::output::{DIM, Exit, Failure, Outcome, Output, WARN};
 use crate::{confirm, identity, machines, place, words};
 use flagstone::change::state;
-use flagstone::definition::Soak;
+use flagstone::definition::{Managed, Soak};
 use flagstone::plan::Step;
-use flagstone::store::{self, Actor, Change, Planned, Published, StoreError, Ticked, Ticker, diff};
+use flagstone::store::{self, Action, Actor, Change, Planned, Published, StoreError, Ticked, Ticker, diff};
 use serde_json::{Value, json};
 
 pub fn run(arguments: &Arguments, plan: &Plan, output: &mut Output) -> Outcome {
@@ -48,11 +48,19 @@ fn say(
     let begun = change::begin(arguments, &typed.terms.by, &what, typed.terms.reason.as_deref(), output)?;
     let store = &begun.store;
     let change = &Change { base: typed.base, ..begun.change.clone() };
-    if let Some(stage) = entered(store, &typed.flag, word) {
-        return already(&begun, typed, stage, wait, output);
+    let flag = begun.current_key(&typed.flag, output);
+    if let Some(done) = already_done(store, &flag, word) {
+        return already(&begun, typed, &flag, (word, done, wait), output);
     }
-    let planned = store.plan_word(&typed.flag, word, change).map_err(Failure::changing)?;
-    tell(&typed.flag, &planned, output);
+    let planned = store.plan_word(&flag, word, change).map_err(|error| {
+        match (Failure::changing(error), managing_file(store, &flag)) {
+            (Failure::Refused(text), Some(file)) => {
+                Failure::Refused(format!("{text}. The file is {}", words::plain(&file)))
+            }
+            (failure, _) => failure,
+        }
+    })?;
+    tell(&flag, &planned, output);
     let snapshot = store.snapshot(planned.base).ok();
     let definitions = (&planned.before, &planned.definitions);
     let reach =
@@ -60,7 +68,7 @@ fn say(
     let mut answer = json!({
         "environment": store.environment(),
         "machine": change.actor.host,
-        "flag": typed.flag,
+        "flag": flag,
         "changed": !typed.terms.dry_run,
         "dry_run": typed.terms.dry_run,
         "base": planned.base,
@@ -84,7 +92,7 @@ fn say(
                 .to_owned(),
         ));
     }
-    let published = store.publish_plan(&typed.flag, &planned, change.clone()).map_err(|error| match error {
+    let published = store.publish_plan(&flag, &planned, change.clone()).map_err(|error| match error {
         StoreError::Stale { base, current } => Failure::Refused(format!(
             "it was decided on generation {base}, but {current} is published by now; nothing was changed. Type it again"
         )),
@@ -98,7 +106,14 @@ fn say(
     let again = again(typed, &sent);
     let arrived = begun.send(sent, None).tell(again.as_deref(), output);
     answer["machines"] = arrived.json();
-    finish(store, &typed.flag, wait, (answer, arrived.exit()), output)
+    finish(store, &flag, wait, (answer, arrived.exit()), output)
+}
+
+/// The file of a flag that is managed in git, if the trail names it.
+fn managing_file(store: &store::Store, flag: &str) -> Option<String> {
+    let definitions = store.definitions(store.generation().ok()?).ok()?;
+    let is_managed = definitions.flags.get(flag)?.managed == Managed::Git;
+    if is_managed { store.last_file() } else { None }
 }
 
 /// Prints the answer, at once or when the plan has ended.
@@ -124,25 +139,56 @@ fn finish(
     })
 }
 
-/// The stage, counted from 0, where `advance` names one that the flag's plan has entered already.
-fn entered(store: &store::Store, flag: &str, word: store::PlanWord) -> Option<usize> {
-    let store::PlanWord::Advance(Some(stage)) = word else { return None };
-    let definitions = store.definitions(store.generation().ok()?).ok()?;
-    let state = definitions.flags.get(flag)?.state.plan.as_ref()?;
-    (state.is_running() && state.stage() >= stage).then_some(stage)
+/// The result of a command whose work is done already.
+struct AlreadyDone {
+    /// A sentence for people.
+    text: String,
+    /// The plan's present stage, counted from 0.
+    stage: Option<usize>,
 }
 
-/// Typed again: nothing to do here, but perhaps elsewhere.
+/// The work that is done already; none if the command has something to do, or is refused.
+fn already_done(store: &store::Store, flag: &str, word: store::PlanWord) -> Option<AlreadyDone> {
+    use store::PlanWord::{Abort, Advance, Hold, Resume, Start};
+    let definitions = store.definitions(store.generation().ok()?).ok()?;
+    let Some(state) = definitions.flags.get(flag)?.state.plan.as_ref() else {
+        let aborted = matches!(word, Abort) && store.last_plan_action(flag).ok()? == Some(Action::PlanAbort);
+        let text = format!("the plan of {flag} was aborted already");
+        return aborted.then_some(AlreadyDone { text, stage: None });
+    };
+    let place = format!("stage {} of {}", state.stage() + 1, state.stages.len());
+    // The file may have fewer stages by now; a plan that is held or running is in one all the same.
+    let (is, stage) = (state.stage(), Some(state.stage()));
+    let ended = state.done.is_some();
+    let text = match word {
+        Hold if state.held.is_some() => format!("the plan of {flag} is held already, in {place}"),
+        Start if state.is_running() => format!("the plan of {flag} is running already, in {place}"),
+        Resume(to) if state.is_running() && to.is_none_or(|to| is >= to) => {
+            format!("the plan of {flag} is running already, in {place}")
+        }
+        Advance(Some(to)) if state.held.is_none() && is >= to => {
+            format!("{flag}: its plan has entered stage {} already", to + 1)
+        }
+        // The plan ended with this command's effect.
+        Start | Resume(_) if ended && store.last_plan_action(flag).ok()? == Some(word.action()) => {
+            format!("the plan of {flag} is done already, in {place}")
+        }
+        _ => return None,
+    };
+    let stage = if let Advance(to) = word { to } else { stage };
+    Some(AlreadyDone { text, stage })
+}
+
+/// Repeats a command that has nothing to do here on other machines.
 fn already(
     begun: &change::Begun,
     typed: &PlanTyped,
-    stage: usize,
-    wait: Option<Soak>,
+    flag: &str,
+    (word, done, wait): (store::PlanWord, AlreadyDone, Option<Soak>),
     output: &mut Output,
 ) -> Outcome {
-    let flag = &typed.flag;
-    output.line(format!("{flag}: its plan has entered stage {} already; nothing was changed", stage + 1));
-    let sent = relayed(typed, store::PlanWord::Advance(Some(stage)), Some(stage));
+    output.line(format!("{}; nothing was changed", done.text));
+    let sent = relayed(typed, word, done.stage);
     let again = again(typed, &sent);
     let arrived = match typed.terms.dry_run {
         true => machines::Arrived::default(),
@@ -156,7 +202,7 @@ fn already(
         "dry_run": typed.terms.dry_run,
         "base": begun.generation,
         "generation": begun.generation,
-        "stage": stage + 1,
+        "stage": done.stage.map(|stage| stage + 1),
         "notes": [],
         "reach": Value::Null,
         "differences": [],
@@ -165,7 +211,7 @@ fn already(
     finish(&begun.store, flag, wait, (answer, arrived.exit()), output)
 }
 
-/// What may be typed again without entering one stage more; none where that is what was typed.
+/// A command that can be repeated without entering another stage; none if the typed one can.
 fn again(typed: &PlanTyped, sent: &[String]) -> Option<String> {
     let stage = sent.iter().find(|argument| argument.starts_with("--stage="))?;
     let word = sent.get(1).filter(|word| *word == "advance")?;
@@ -173,12 +219,12 @@ fn again(typed: &PlanTyped, sent: &[String]) -> Option<String> {
     Some(format!("flagstone plan {word} {} {stage} --reason {reason}", words::plain(&typed.flag)))
 }
 
-/// As it is typed, but for what every word has.
+/// The arguments for other machines, without the common ones.
 fn relayed(typed: &PlanTyped, word: store::PlanWord, stage: Option<usize>) -> Vec<String> {
     let mut arguments = vec!["plan".to_owned(), word.word().to_owned(), "--yes".to_owned()];
     let stage = match word {
         store::PlanWord::Resume(stage) => stage,
-        // Elsewhere just that one, or none.
+        // Other machines enter exactly this stage, or none.
         store::PlanWord::Advance(_) => stage,
         _ => None,
     };
@@ -187,7 +233,7 @@ fn relayed(typed: &PlanTyped, word: store::PlanWord, stage: Option<usize>) -> Ve
     arguments
 }
 
-/// What a word does, in a line, and what is to be known besides.
+/// Prints the effect of a command in a line, and its notes.
 fn tell(flag: &str, planned: &Planned, output: &mut Output) {
     let now = words::now();
     let after = &planned.moved.flag;
@@ -226,7 +272,7 @@ fn tick(arguments: &Arguments, word: &PlanTick, output: &mut Output) -> Outcome 
     }
 }
 
-/// A change made by time, on this machine; by the person who types another time than now.
+/// A change made by time, on this machine; made by the user if a time other than now is typed.
 pub fn by_plan(at: Option<i64>) -> Change {
     match at {
         None => Change { actor: Actor::named(Some("plan")), reason: None, base: None },
@@ -234,7 +280,7 @@ pub fn by_plan(at: Option<i64>) -> Change {
     }
 }
 
-/// What a tick did for one flag: `production on web-1: search: stage 2 of 4, 10 %; published generation 18 after 17`.
+/// Prints a tick's result for one flag: `production on web-1: search: stage 2 of 4, 10 %; published generation 18 after 17`.
 pub fn line(head: &str, ticked: &Ticked, dry: bool, output: &mut Output) {
     let flag = &ticked.flag;
     let what = plan_show::place(&ticked.after);
@@ -249,7 +295,12 @@ pub fn line(head: &str, ticked: &Ticked, dry: bool, output: &mut Output) {
             return;
         }
     };
-    output.line_now(format!("{head}: {flag}: {what}; {end}"));
+    let text = format!("{head}: {flag}: {what}; {end}");
+    match ticked.step {
+        // A plan held by itself stays so until a person acts.
+        Step::Hold(_) if output.is_daemon() => output.warn(text),
+        _ => output.line_now(text),
+    }
     for note in &ticked.notes {
         output.line_now(output.paint(DIM, format!("  {}", words::plain(note))));
     }
@@ -258,7 +309,7 @@ pub fn line(head: &str, ticked: &Ticked, dry: bool, output: &mut Output) {
     }
 }
 
-/// As `line`, for a program.
+/// A tick's result for one flag as JSON.
 pub fn ticked_json(ticked: &Ticked) -> Value {
     let published = ticked.published.as_ref().and_then(|published| published.as_ref().ok());
     let error = ticked.published.as_ref().and_then(|published| published.as_ref().err());

@@ -1,4 +1,4 @@
-//! `plan show`: how far a plan is, with dates; of all flags, or of one.
+//! `plan show`: shows the progress of a plan, with dates; of all flags, or of one.
 
 use crate::args::{Arguments, PlanShow};
 use crate::output::{BAD, BOLD, Cell, DIM, Exit, Failure, GOOD, Outcome, Output, WARN};
@@ -8,11 +8,11 @@ use anstyle::Style;
 use flagstone::change::state;
 use flagstone::definition::{Emergency, Flag};
 use flagstone::eval::time;
-use flagstone::plan::{Mark, Progress, Step, Switched, Wait, decide, progress};
+use flagstone::plan::{Mark, Progress, Step, Switched, Wait, decide, progress, start};
 use flagstone::store::{GoesBy, Store, StoreStatus, Verdicts};
 use serde_json::{Value, json};
 
-/// Columns of a stage in the progress line.
+/// Width of a stage in the progress line, in columns.
 const SEGMENT: usize = 12;
 
 pub fn run(arguments: &Arguments, word: &PlanShow, output: &mut Output) -> Outcome {
@@ -24,8 +24,10 @@ pub fn run(arguments: &Arguments, word: &PlanShow, output: &mut Output) -> Outco
     let definitions = store.definitions(status.generation).map_err(Failure::asking)?;
     let now = words::now();
     let verdicts = store.verdicts(now);
+    let made = store.head_made().map_err(Failure::asking)?;
+    let seen = Seen { status: &status, verdicts: &verdicts, made };
     let switches = Switches::of(&store);
-    let Some(key) = &word.flag else {
+    let Some(key) = word.flag.as_deref().map(|key| definitions.current_key(key)) else {
         let plans =
             definitions.flags.iter().filter_map(|(key, flag)| Some((key, flag, progress(flag, now)?)));
         let plans: Vec<_> = plans.collect();
@@ -43,7 +45,7 @@ pub fn run(arguments: &Arguments, word: &PlanShow, output: &mut Output) -> Outco
         let all: Vec<Value> = plans
             .iter()
             .map(|(key, flag, progress)| {
-                one(&store, (&status, &verdicts), key, flag, (progress, &Off::of(&switches, key, flag)))
+                one(&store, seen, key, flag, (progress, &Off::of(&switches, key, flag)))
             })
             .collect();
         output.json(&json!({ "environment": store.environment(), "plans": all }));
@@ -62,12 +64,12 @@ pub fn run(arguments: &Arguments, word: &PlanShow, output: &mut Output) -> Outco
         return Err(Failure::Unknown(format!("{key} has no plan")));
     };
     let off = Off::of(&switches, key, flag);
-    show(key, flag, (&found, &off), (&status, &verdicts), output);
-    output.json(&one(&store, (&status, &verdicts), key, flag, (&found, &off)));
+    show(key, flag, (&found, &off), seen, output);
+    output.json(&one(&store, seen, key, flag, (&found, &off)));
     Ok(Exit::Yes)
 }
 
-/// What turns a flag off whatever its plan says.
+/// Switches that turn a flag off despite its plan.
 struct Off {
     kill: Option<Switch>,
     stop: Option<Switch>,
@@ -80,11 +82,16 @@ impl Off {
         Off { kill: switches.kill(key), stop: switches.stop().filter(|_| stops) }
     }
 
+    fn switched(&self) -> Switched {
+        let (killed, stopped) = (self.kill.as_ref().map(|_| 0), self.stop.as_ref().map(|_| 0));
+        Switched { killed, stopped, made: None }
+    }
+
     fn is_off(&self) -> bool {
         self.kill.is_some() || self.stop.is_some()
     }
 
-    /// `30 %`, or `KILLED (30 %)`.
+    /// The state as text: `30 %`, or `KILLED (30 %)`.
     fn state(&self, flag: &Flag) -> String {
         let published = state(flag, words::now());
         match (&self.kill, &self.stop) {
@@ -95,7 +102,7 @@ impl Off {
     }
 }
 
-/// Where a plan is, in a few words: `stage 2 of 4, 10 %`.
+/// The place of a plan, in a few words: `stage 2 of 4, 10 %`.
 pub fn place(flag: &Flag) -> String {
     let Some(state) = &flag.state.plan else { return "not started".to_owned() };
     let (number, count) = (state.stage(), state.stages.len());
@@ -110,7 +117,7 @@ pub fn place(flag: &Flag) -> String {
     }
 }
 
-/// For what a plan waits.
+/// The reason that a plan waits.
 pub fn waits(wait: &Wait) -> String {
     match wait {
         Wait::Soak(until) => format!("it soaks until {}", words::at(*until)),
@@ -126,7 +133,7 @@ pub fn waits(wait: &Wait) -> String {
     }
 }
 
-/// By what a plan goes on, in a sentence.
+/// The condition on which a plan goes on, in a sentence.
 fn goes_by(by: &GoesBy) -> String {
     match by {
         GoesBy::Time(why) => format!("it goes by time alone: {why}"),
@@ -174,21 +181,25 @@ fn style(progress: &Progress) -> Style {
     }
 }
 
-/// What a tick would do now.
-fn step(key: &str, flag: &Flag, status: &StoreStatus, verdicts: &Verdicts) -> Step {
+/// The store's state as read.
+#[derive(Clone, Copy)]
+struct Seen<'a> {
+    status: &'a StoreStatus,
+    verdicts: &'a Verdicts,
+    /// The time at which the head's file was made.
+    made: Option<i64>,
+}
+
+/// The step that a tick would take now.
+fn step(key: &str, flag: &Flag, seen: Seen) -> Step {
+    let Seen { status, verdicts, made } = seen;
     let at = |text: &str| time::parse_rfc3339(text.as_bytes()).unwrap_or_default();
     let killed = status.killed.iter().find(|killed| killed.flag == key).map(|killed| at(&killed.since));
     let stopped = status.stopped.as_deref().map(at);
-    decide(flag, words::now(), Switched { killed, stopped }, &verdicts.of(key, flag, words::now()))
+    decide(flag, words::now(), Switched { killed, stopped, made }, &verdicts.of(key, flag, words::now()))
 }
 
-fn show(
-    key: &str,
-    flag: &Flag,
-    (found, off): (&Progress, &Off),
-    (status, verdicts): (&StoreStatus, &Verdicts),
-    output: &mut Output,
-) {
+fn show(key: &str, flag: &Flag, (found, off): (&Progress, &Off), seen: Seen, output: &mut Output) {
     output.line(format!(
         "{} {}: the plan is {}",
         output.paint(BOLD, key),
@@ -228,7 +239,10 @@ fn show(
         ("done", Some(at)) => format!("done since {}", words::at(at)),
         ("running", Some(_)) if off.is_off() => String::new(),
         ("running", Some(at)) => format!("done about {}, if nothing holds it", words::at(at)),
-        ("not started", _) => format!("`flagstone plan start {key}` starts it"),
+        ("not started", _) => match start(key, flag, words::now(), off.switched()) {
+            Ok(_) => format!("`flagstone plan start {key}` starts it"),
+            Err(error) => format!("it cannot be started: {}", words::plain(error.reason())),
+        },
         _ => String::new(),
     };
     if !last.is_empty() {
@@ -247,9 +261,9 @@ fn show(
         ));
     }
     if found.state == "running" {
-        output.line(goes_by(&verdicts.goes_by(key, flag)));
+        output.line(goes_by(&seen.verdicts.goes_by(key, flag)));
     }
-    match step(key, flag, status, verdicts) {
+    match step(key, flag, seen) {
         Step::Wait(wait) => output.line(waits(&wait)),
         Step::Hold(why) => {
             output.line(output.paint(WARN, format!("the next tick holds it: {}", words::plain(&why))))
@@ -260,7 +274,7 @@ fn show(
     }
 }
 
-/// `soaked 3 d of 7d`.
+/// The soak so far: `soaked 3 d of 7d`.
 fn soak(mark: &Mark) -> String {
     match (&mark.soak, mark.soaked) {
         (Some(soak), Some(soaked)) => format!("soaked {} of {soak}", length(soaked)),
@@ -269,7 +283,7 @@ fn soak(mark: &Mark) -> String {
     }
 }
 
-/// `3d 4h`, of microseconds.
+/// A length in microseconds as text: `3d 4h`.
 fn length(micros: i64) -> String {
     let seconds = micros / time::SECOND;
     match seconds {
@@ -280,7 +294,7 @@ fn length(micros: i64) -> String {
     }
 }
 
-/// `●━━━━━●━━╌╌╌○╌╌╌╌╌○`: a mark for each stage, and behind it how much of it is over.
+/// The progress as a line, `●━━━━━●━━╌╌╌○╌╌╌╌╌○`: a mark for each stage, followed by the part of it that is over.
 fn bar(found: &Progress, output: &Output) -> String {
     let count = found.stages.len().max(1);
     let room =
@@ -310,13 +324,7 @@ fn bar(found: &Progress, output: &Output) -> String {
     text
 }
 
-fn one(
-    store: &Store,
-    (status, verdicts): (&StoreStatus, &Verdicts),
-    key: &str,
-    flag: &Flag,
-    (found, off): (&Progress, &Off),
-) -> Value {
+fn one(store: &Store, seen: Seen, key: &str, flag: &Flag, (found, off): (&Progress, &Off)) -> Value {
     let at = |micros: Option<i64>| micros.map(time::format_rfc3339);
     let stages: Vec<Value> = found
         .stages
@@ -335,7 +343,7 @@ fn one(
         })
         .collect();
     let held = flag.state.plan.as_ref().and_then(|state| state.held.as_ref());
-    let next = match step(key, flag, status, verdicts) {
+    let next = match step(key, flag, seen) {
         Step::Idle(_) => None,
         Step::Wait(wait) => Some(waits(&wait)),
         Step::Hold(why) => Some(format!("it is held at the next tick: {why}")),
@@ -344,7 +352,7 @@ fn one(
     };
     json!({
         "environment": store.environment(),
-        "generation": status.generation,
+        "generation": seen.status.generation,
         "flag": key,
         "on": off.state(flag),
         "kill": off.kill.as_ref().map(Switch::json),
@@ -355,6 +363,6 @@ fn one(
         "held": held.map(|held| json!({ "reason": held.reason, "by": held.by, "at": time::format_rfc3339(held.at) })),
         "ends": at(found.ends),
         "next": next,
-        "goes_by": (found.state == "running").then(|| goes_by(&verdicts.goes_by(key, flag))),
+        "goes_by": (found.state == "running").then(|| goes_by(&seen.verdicts.goes_by(key, flag))),
     })
 }

@@ -1,6 +1,6 @@
-//! `plan start|resume|advance --wait`: stays until a plan is through or held.
+//! `plan start|resume|advance --wait`: waits until a plan is through or held.
 //!
-//! It moves nothing: the daemon or cron does, and this looks each second.
+//! It only looks, each second: the daemon or cron moves the plan.
 
 use super::plan_show;
 use crate::output::{Failure, Output};
@@ -14,23 +14,23 @@ use std::time::{Duration, Instant};
 /// The time between two looks.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// How a wait ended.
+/// The end of a wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
     /// The plan is through.
     Done,
-    /// It is held.
+    /// The plan is held.
     Held,
     /// The flag was killed.
     Killed,
     /// The plan was aborted, or is gone.
     Gone,
-    /// The time is over.
+    /// The timeout is over.
     Timeout,
 }
 
 impl End {
-    /// As `--json` has it.
+    /// The end as `--json` has it.
     pub fn as_str(self) -> &'static str {
         match self {
             End::Done => "done",
@@ -42,21 +42,21 @@ impl End {
     }
 }
 
-/// What came of a wait.
+/// The result of a wait.
 pub struct Waited {
     pub end: End,
-    /// For people.
+    /// A sentence for people.
     pub why: String,
     /// The stage at the end, counted from 1.
     pub stage: Option<usize>,
 }
 
-/// Waits for that long at most, and prints each stage that is entered. What went wrong is a warning.
+/// Waits for at most that long, and prints each stage that is entered. A bad end is a warning.
 pub fn wait(store: &Store, key: &str, length: &Soak, output: &mut Output) -> Result<Waited, Failure> {
     let until = Instant::now() + Duration::from_micros(length.micros().unsigned_abs());
     let (mut generation, mut flag, mut said) = (0, None, None);
     loop {
-        // What cannot be read for a moment is looked at again.
+        // A failed read is repeated at the next look.
         if let Ok(now) = store.generation()
             && now != generation
             && let Ok(mut definitions) = store.definitions(now)

@@ -1,11 +1,11 @@
-//! `promote`: flags of one store of this machine into another, off where they are new.
+//! `promote`: takes flags of one store of this machine into another, off if they are new.
 
 use super::change::{self, Begun};
 use super::publish::masked;
 use crate::args::{Arguments, Promote, Travelling};
 use crate::output::{BOLD, DIM, Exit, Failure, GOOD, Outcome, Output};
 use crate::words;
-use crate::{identity, machines};
+use crate::{identity, machines, reach};
 use flagstone::store::{Change, Store, diff};
 use flagstone::travel::{Arrival, Arriving, Origin, Parcel, arrive, pack};
 use serde_json::{Value, json};
@@ -25,7 +25,7 @@ pub fn run(arguments: &Arguments, word: &Promote, output: &mut Output) -> Outcom
         output.json(&landed.answer);
         return Ok(Exit::Yes);
     }
-    // There is no store to promote from on other machines.
+    // Other machines have no store to promote from.
     let arrived = match begun.config.machines.is_empty() || word.how.terms.by.here {
         true => machines::Sent::default(),
         false => machines::unknown(
@@ -39,7 +39,7 @@ pub fn run(arguments: &Arguments, word: &Promote, output: &mut Output) -> Outcom
     Ok(arrived.exit())
 }
 
-/// Those flags of a store, or all of them.
+/// Packs those flags of a store, or all of them.
 pub fn parcel(from: &Store, origin: &Origin, flags: &[String]) -> Result<Parcel, Failure> {
     if origin.generation == 0 {
         return Err(Failure::Refused(format!(
@@ -57,13 +57,13 @@ pub fn parcel(from: &Store, origin: &Origin, flags: &[String]) -> Result<Parcel,
     })
 }
 
-/// What came of flags that arrived.
+/// The result of taking flags in.
 pub struct Landed {
     pub unchanged: bool,
     pub answer: Value,
 }
 
-/// Puts what travels into the store, tells it, and publishes it.
+/// Takes the flags into the store, prints the changes, and publishes them.
 pub fn land(
     begun: &Begun,
     how: &Travelling,
@@ -96,6 +96,11 @@ pub fn land(
         how.terms.dry_run,
         output,
     )?;
+    for problem in arrival.loosened.iter().map(loosening) {
+        // A change that another machine sent was confirmed there.
+        reach::agreed_unknown(&problem, how.terms.weighed.yes || how.terms.dry_run, output)?;
+    }
+    let loosened = arrival.loosened.iter().map(|(flag, lost)| json!({ "flag": flag, "requires": lost }));
     let mut answer = json!({
         "environment": store.environment(),
         "machine": change.actor.host,
@@ -103,6 +108,7 @@ pub fn land(
         "new": arrival.new,
         "changed": arrival.changed,
         "same": arrival.same,
+        "loosened": loosened.collect::<Vec<_>>(),
         "notes": arrival.notes,
         "differences": differences,
         "reach": reach,
@@ -129,6 +135,12 @@ pub fn land(
     Ok(Landed { unchanged: false, answer })
 }
 
+/// The warning that a flag no longer requires others.
+fn loosening((flag, lost): &(String, Vec<String>)) -> String {
+    let lost = words::some(lost.iter().map(|key| words::plain(key)), 10);
+    format!("{} no longer requires {lost}, and may be on where that is off", words::plain(flag))
+}
+
 fn tell(arrival: &Arrival, output: &mut Output) {
     let all = |flags: &[String]| words::some(flags.iter().map(|flag| words::plain(flag)), 10);
     if !arrival.new.is_empty() {
@@ -145,7 +157,7 @@ fn tell(arrival: &Arrival, output: &mut Output) {
     }
 }
 
-/// `search, billing_v2`, or `all flags`.
+/// The flags as text: `search, billing_v2`, or `all flags`.
 pub fn named(flags: &[String]) -> String {
     match flags {
         [] => "all flags".to_owned(),

@@ -1,16 +1,18 @@
-//! `publish`: check, compile, and make a new generation.
+//! `publish`: checks, compiles, and makes a new generation.
 
 use super::change::{self, Begun};
 use super::{check, drift};
 use crate::args::{Arguments, Named, Publish};
+use crate::git::{self, Standing};
 use crate::output::{Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::progress::Progress;
-use crate::{git, place, words};
-use flagstone::definition::{self, Definitions, Report};
+use crate::{place, words};
+use flagstone::definition::{self, Definitions, Overlaid, Report};
 use flagstone::merge::Merged;
 use flagstone::store::{Change, Difference, FileOptions, Published, Release, Store, StoreError, diff};
 use flagstone::{Snapshot, compile};
 use serde_json::{Value, json};
+use std::path::Path;
 
 pub fn run(arguments: &Arguments, word: &Publish, output: &mut Output) -> Outcome {
     let name = place::file_name(&word.file);
@@ -22,7 +24,7 @@ pub fn run(arguments: &Arguments, word: &Publish, output: &mut Output) -> Outcom
     let begun = change::begin(arguments, &word.terms.by, &what, word.terms.reason.as_deref(), output)?;
     let Begun { store, change, .. } = &begun;
     let bytes = check::read(&word.file)?;
-    let (definitions, warnings) = match definitions(&name, &bytes, store)? {
+    let (definitions, warnings, overlaid) = match definitions(&name, &bytes, store)? {
         Ok(checked) => checked,
         Err(report) => {
             check::problems(&report, output);
@@ -40,7 +42,7 @@ pub fn run(arguments: &Arguments, word: &Publish, output: &mut Output) -> Outcom
         }
     };
     check::warnings(&word.file, &warnings, output);
-    let options = options(word, release(store, word)?);
+    let options = FileOptions { overlaid, ..options(word, release(store, word)?) };
     let file = Checked { name, bytes, definitions, warnings, options };
     match (word.check_drift, word.terms.dry_run) {
         (true, _) => check_drift(store, change, &file, output),
@@ -49,13 +51,19 @@ pub fn run(arguments: &Arguments, word: &Publish, output: &mut Output) -> Outcom
     }
 }
 
-/// A file without errors.
+/// A file without errors, with its warnings.
 struct Checked {
     name: String,
     bytes: Vec<u8>,
     definitions: Definitions,
     warnings: Report,
     options: FileOptions,
+}
+
+impl Checked {
+    fn merged(&self) -> drift::MergedFile<'_> {
+        drift::MergedFile { name: &self.name, definitions: &self.definitions }
+    }
 }
 
 fn options(word: &Publish, release: Option<Release>) -> FileOptions {
@@ -67,30 +75,47 @@ fn options(word: &Publish, release: Option<Release>) -> FileOptions {
         prune: word.prune,
         release,
         newest: word.newest,
+        overlaid: Overlaid::default(),
+        file: path(&word.file),
     }
 }
 
-/// The release that was named, and where its commit stands.
-fn release(store: &Store, word: &Publish) -> Result<Option<Release>, Failure> {
-    let commit = match &word.release {
-        None => return Ok(None),
-        Some(Named::Number(number)) => return Ok(Some(Release::Number(*number))),
-        Some(Named::Commit(commit)) => commit,
-    };
-    let last = store.last_commit().map_err(Failure::changing)?;
-    let (id, descends) = match word.lineage.as_deref() {
-        Some(standing) => (commit.clone(), standing == "descends"),
-        None => git::lineage(&word.file, commit, last.as_deref())?,
-    };
-    Ok(Some(Release::Commit { id, last, descends }))
+/// The file's absolute path, to be found later; none for standard input.
+fn path(file: &Path) -> Option<String> {
+    let file = Some(file).filter(|file| *file != Path::new("-"))?;
+    std::path::absolute(file).ok().map(|path| path.to_string_lossy().into_owned())
 }
 
-/// The definitions for the store's environment and the warnings about them, or all that is wrong with them.
+/// The named release, with its commit compared with the last.
+fn release(store: &Store, word: &Publish) -> Result<Option<Release>, Failure> {
+    let (commit, number) = match &word.release {
+        None => return Ok(None),
+        Some(Named::Number(number)) => return Ok(Some(Release::Number(*number))),
+        Some(Named::Commit(commit)) => (commit, None),
+        Some(Named::Digits(digits, number)) => (digits, Some(Release::Number(*number))),
+    };
+    // A store whose releases had numbers so far goes on with numbers.
+    if number.is_some() && !word.newest && store.last_number().map_err(Failure::changing)?.is_some() {
+        return Ok(number);
+    }
+    let last = store.last_commit().map_err(Failure::changing)?;
+    let found = match word.lineage.as_deref() {
+        Some(standing) => Ok(Standing { id: commit.clone(), descends: standing == "descends" }),
+        None => git::standing(&word.file, commit, last.as_deref()),
+    };
+    match (found, number) {
+        (Ok(Standing { id, descends }), _) => Ok(Some(Release::Commit { id, last, descends })),
+        (Err(problem), Some(number)) if !problem.has_commit => Ok(Some(number)),
+        (Err(problem), _) => Err(problem.refusal(last.as_deref())),
+    }
+}
+
+/// The definitions for the store's environment with their warnings, or all problems.
 fn definitions(
     name: &str,
     bytes: &[u8],
     store: &Store,
-) -> Result<Result<(Definitions, Report), Report>, Failure> {
+) -> Result<Result<(Definitions, Report, Overlaid), Report>, Failure> {
     let progress = Progress::begin(format!("checking {name}"));
     let document = match definition::parse(name, bytes) {
         Ok(document) => document,
@@ -98,27 +123,28 @@ fn definitions(
     };
     let resolved = document.resolve(Some(store.environment()), &words::today());
     drop(progress);
-    Ok(resolved)
+    Ok(resolved
+        .map(|(definitions, warnings)| (definitions, warnings, document.overlaid(store.environment()))))
 }
 
 fn publish(begun: &Begun, word: &Publish, file: Checked, output: &mut Output) -> Outcome {
     let store = &begun.store;
     let (mut reach, mut base) = (Value::Null, None);
-    if begun.weighs(&word.terms.weighed) {
+    if begun.weighs_all(&word.terms.weighed) {
         let merged = store.merge(&file.definitions, &file.options).map_err(Failure::changing)?;
         if !word.keep && !merged.conflicts.is_empty() {
             return refuse(begun, &file, merged, output);
         }
         (reach, base) = begun.weigh_all(&word.terms.weighed, &merged, false, output)?;
     }
-    // What was weighed is what is replaced.
+    // Only the generation that was weighed is replaced.
     let change = Change { base: word.base.or(base), ..begun.change.clone() };
     let progress = Progress::begin("compiling and publishing".to_owned());
     let host = change.actor.host.clone();
     let published = store.publish_file(&file.definitions, &file.options, change);
     drop(progress);
     let (published, mut merged) = match published {
-        // Somebody turned a field meanwhile.
+        // A field was turned meanwhile.
         Err(StoreError::Conflict { conflicts }) => {
             return refuse(begun, &file, Merged { conflicts, ..Merged::default() }, output);
         }
@@ -143,7 +169,7 @@ fn publish(begun: &Begun, word: &Publish, file: Checked, output: &mut Output) ->
         masked(store, &published.differences, output);
     }
     store.tell_turned(&mut merged);
-    drift::merged(&merged, &file.name, false, output);
+    drift::merged(&merged, file.merged(), false, output);
     if let Some(warning) = &published.audit_warning {
         output.warn(words::plain(warning));
     }
@@ -167,11 +193,11 @@ fn publish(begun: &Begun, word: &Publish, file: Checked, output: &mut Output) ->
     Ok(arrived.exit())
 }
 
-/// Tells the conflicts that a publish ends with. Nothing was changed.
+/// Prints the conflicts that end a publish. Nothing was changed.
 fn refuse(begun: &Begun, file: &Checked, mut merged: Merged, output: &mut Output) -> Outcome {
     let Begun { store, change, .. } = begun;
     store.tell_turned(&mut merged);
-    drift::conflicts(&merged.conflicts, &file.name, output);
+    drift::conflicts(&merged.conflicts, file.merged(), output);
     output.line(format!("{}: nothing was published", output.paint(crate::output::BAD, "conflict")));
     output.json(&json!({
         "environment": store.environment(),
@@ -183,7 +209,7 @@ fn refuse(begun: &Begun, file: &Checked, mut merged: Merged, output: &mut Output
     Ok(Exit::No)
 }
 
-/// The word for the other machines: the file from standard input, merged there as here.
+/// The command for the other machines: the file from standard input, merged there as here.
 fn sent(word: &Publish, options: &FileOptions) -> Vec<String> {
     let mut sent = vec!["publish".to_owned(), "--yes".to_owned()];
     sent.extend(word.reset.iter().map(|what| format!("--reset={what}")));
@@ -191,7 +217,7 @@ fn sent(word: &Publish, options: &FileOptions) -> Vec<String> {
     match &options.release {
         None => {}
         Some(Release::Number(number)) => sent.push(format!("--release={number}")),
-        // Only this machine has the work tree.
+        // Other machines lack the work tree.
         Some(Release::Commit { id, descends, .. }) => {
             let standing = if *descends { "descends" } else { "older" };
             sent.extend([format!("--release={id}"), format!("--lineage={standing}")]);
@@ -204,7 +230,7 @@ fn sent(word: &Publish, options: &FileOptions) -> Vec<String> {
     sent
 }
 
-/// The differences that are told: what the store keeps with a flag is told in words.
+/// The differences to print; the store's own state of a flag is printed in words.
 fn told(differences: &[Difference]) -> Vec<Difference> {
     let kept = |difference: &&Difference| {
         let field = difference.pointer.splitn(4, '/').nth(3).unwrap_or_default();
@@ -213,7 +239,7 @@ fn told(differences: &[Difference]) -> Vec<Difference> {
     differences.iter().filter(kept).cloned().collect()
 }
 
-/// Whether what runs says what the file does; changes nothing.
+/// Compares the file with what runs; changes nothing.
 fn check_drift(store: &Store, by: &Change, file: &Checked, output: &mut Output) -> Outcome {
     let generation = store.generation().map_err(Failure::asking)?;
     if generation == 0 {
@@ -221,7 +247,7 @@ fn check_drift(store: &Store, by: &Change, file: &Checked, output: &mut Output) 
     }
     let mut merged = store.merge(&file.definitions, &file.options).map_err(Failure::asking)?;
     store.tell_turned(&mut merged);
-    drift::merged(&merged, &file.name, true, output);
+    drift::merged(&merged, file.merged(), true, output);
     let running = store.definitions(generation).map_err(Failure::asking)?;
     let pending = told(&diff(&running, &merged.definitions));
     if !pending.is_empty() {
@@ -244,7 +270,7 @@ fn check_drift(store: &Store, by: &Change, file: &Checked, output: &mut Output) 
     Ok(if same { Exit::Yes } else { Exit::No })
 }
 
-/// What came of a change to one flag that is published now.
+/// Prints the result of a published change to one flag.
 pub fn done(store: &Store, published: &Published, output: &mut Output) {
     output.line(format!(
         "{} generation {} after {}",
@@ -258,13 +284,19 @@ pub fn done(store: &Store, published: &Published, output: &mut Output) {
     }
 }
 
-/// Says which of the flags changed stay off all the same: who publishes a fix should know.
+/// Warns of changed flags that stay off by a kill or a stop: a published fix would not be seen.
 pub fn masked(store: &Store, differences: &[Difference], output: &mut Output) {
     let Ok(status) = store.status() else { return };
     let changed = change::flags(differences);
     for killed in status.killed.iter().filter(|killed| changed.contains(killed.flag.as_str())) {
-        let line =
-            format!("{} is killed and stays off until `flagstone revive {}`", killed.flag, killed.flag);
+        let (flag, typed) = (words::plain(&killed.flag), words::argument(&killed.flag));
+        let line = match killed.known {
+            true => format!("{flag} is killed and stays off until `flagstone revive {typed}`"),
+            // If the kill ended with the flag, a rollback would turn it on.
+            false => format!(
+                "the kill of {flag} holds in case a rollback brings it back; `flagstone revive {typed}` ends it, and frees its place"
+            ),
+        };
         output.line(output.paint(WARN, line));
     }
     if status.stopped.is_some() {
@@ -298,8 +330,10 @@ fn dry_run(begun: &Begun, word: &Publish, file: &Checked, output: &mut Output) -
         output
             .line(format!("generation {current} holds just that already; there would be nothing to publish"));
     } else {
+        let refused = !word.keep && !merged.conflicts.is_empty();
+        let would = if refused { "would be refused, and with --keep publish" } else { "would publish" };
         output.line(format!(
-            "would publish after generation {current}: {}; a snapshot of {} bytes. Nothing was changed",
+            "{would} after generation {current}: {}; a snapshot of {} bytes. Nothing was changed",
             if told.is_empty() { "no answer differs".to_owned() } else { change::counted(&told) },
             words::thousands(snapshot.size())
         ));
@@ -307,7 +341,7 @@ fn dry_run(begun: &Begun, word: &Publish, file: &Checked, output: &mut Output) -
     }
     let (reach, _) = begun.weigh_all(&word.terms.weighed, &merged, true, output)?;
     store.tell_turned(&mut merged);
-    drift::merged(&merged, &file.name, false, output);
+    drift::merged(&merged, file.merged(), false, output);
     let refused = !word.keep && !merged.conflicts.is_empty();
     if refused {
         output.line(format!("{}: a publish would be refused", output.paint(crate::output::BAD, "conflict")));

@@ -1,4 +1,4 @@
-//! `pull`: what runs, written back into the file.
+//! `pull`: writes what runs back into the file.
 
 use super::check;
 use crate::args::{Arguments, Pull};
@@ -12,7 +12,7 @@ use serde_json::json;
 use std::io;
 use std::path::Path;
 
-/// Differences listed.
+/// The most differences that are listed.
 const SHOWN: usize = 100;
 
 pub fn run(arguments: &Arguments, word: &Pull, output: &mut Output) -> Outcome {
@@ -49,7 +49,7 @@ pub fn run(arguments: &Arguments, word: &Pull, output: &mut Output) -> Outcome {
                 "{name} was changed by somebody else just now; nothing was changed"
             )));
         }
-        // So that the file, once it is published, is known for a record of what ran.
+        // The note tells a later publish that the file records what ran.
         if let Err(error) = store.note_pulled(&pulled, &Change::by_me(None))
             && !error.is_denied()
         {

@@ -1,4 +1,4 @@
-//! `rollback`: publish again what an earlier generation held, and say what that reverts.
+//! `rollback`: publishes again the content of an earlier generation, and prints what that reverts.
 
 use super::change::{self, Begun};
 use crate::args::{Arguments, Rollback, Target};
@@ -10,16 +10,16 @@ use flagstone::store::{Change, Difference, Store, diff};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// What a rollback would do.
+/// The effect of a rollback.
 struct Plan {
     current: u64,
     to: u64,
-    /// Why it is not known what it reverts.
+    /// The reason that it is unknown what it reverts.
     unreadable: Option<String>,
     differences: Vec<Difference>,
-    /// The flags that it reverts, and the last generation up to now that changed each, where that is known.
+    /// The reverted flags, each with the last generation up to now that changed it, if known.
     flags: BTreeMap<String, Option<u64>>,
-    /// Those of the current one, and those that would be.
+    /// The current definitions, and those after the rollback.
     definitions: Option<(Definitions, Definitions)>,
 }
 
@@ -53,7 +53,7 @@ pub fn run(arguments: &Arguments, word: &Rollback, output: &mut Output) -> Outco
     if word.terms.dry_run {
         output.line("nothing was changed");
     } else {
-        // What was shown is what is done, or nothing is.
+        // The rollback is made as shown, or not at all.
         let base = plan.unreadable.is_none().then_some(plan.current);
         let change = Change { base, ..change.clone() };
         let published = store.rollback(Some(plan.to), change).map_err(Failure::changing)?;
@@ -72,7 +72,7 @@ pub fn run(arguments: &Arguments, word: &Rollback, output: &mut Output) -> Outco
         answer["generation"] = published.generation.into();
         answer["unchanged"] = published.unchanged.into();
         answer["warning"] = published.audit_warning.into();
-        // Generations have other numbers elsewhere; what they held has the same id.
+        // Generations have other numbers on other machines; equal content has the same id.
         let to = format!("--to={}", published.content_id);
         let sent = begun.send(vec!["rollback".to_owned(), "--yes".to_owned(), to.clone()], None);
         let again = format!("flagstone rollback {to} --yes");
@@ -103,28 +103,29 @@ fn plan(store: &Store, to: Option<&Target>) -> Result<Plan, Failure> {
         Some(Target::Content(content)) if status.content_id.as_deref() == Some(content) => current,
         Some(Target::Content(content)) => holding(store, &earlier, content)?,
         None => {
-            // Further back than the last rollback went, not to what it left.
+            // Goes further back than the last rollback, rather than to the content that it left.
             let back = store.rolled_back_to(current).unwrap_or(current);
             let earlier: Vec<u64> = earlier.iter().copied().filter(|generation| *generation < back).collect();
             previous(store, before.as_ref().ok(), &earlier, status.content_id.as_deref())?
         }
     };
     let after = store.definitions(target).map_err(Failure::changing)?;
-    // The current generation may be what is broken: that is no reason to stay on it.
+    // A broken current generation is no reason to keep it.
     let before = match (before, status.error) {
         (Ok(before), None) => before,
         (Ok(_), Some(error)) => return Ok(blind(current, target, error)),
         (Err(error), _) => return Ok(blind(current, target, error.to_string())),
     };
-    // As it will be published: what the file said last stays noted, and a flag that it has stays, disabled.
+    // The content as it will be published: the file's last values stay noted, and a flag of the file stays, disabled.
     let mut after = after;
     flagstone::merge::keep_base(&before, &mut after, &words::today());
     let differences = diff(&before, &after);
     let mut flags: BTreeMap<String, Option<u64>> =
         change::flags(&differences).into_iter().map(|flag| (flag.to_owned(), None)).collect();
-    // Who changed what: from the target to the current one, generation by generation.
-    let mut changed = |differences: &[Difference], generation| {
-        for flag in change::flags(differences) {
+    // Finds the generation that changed each flag, from the target to the current one. A publish that only notes what the file lacks
+    // changed no flag.
+    let mut changed = |from: &Definitions, to: &Definitions, generation| {
+        for flag in change::flags(&diff(&from.without_state(), &to.without_state())) {
             if let Some(by) = flags.get_mut(flag) {
                 *by = Some(generation);
             }
@@ -133,12 +134,12 @@ fn plan(store: &Store, to: Option<&Target>) -> Result<Plan, Failure> {
     let mut last = None;
     for generation in earlier.iter().copied().filter(|generation| *generation > target) {
         let Ok(next) = store.definitions(generation) else { continue };
-        changed(&diff(last.as_ref().unwrap_or(&after), &next), generation);
+        changed(last.as_ref().unwrap_or(&after), &next, generation);
         last = Some(next);
     }
     match &last {
-        Some(last) => changed(&diff(last, &before), current),
-        None => changed(&differences, current),
+        Some(last) => changed(last, &before, current),
+        None => changed(&after, &before, current),
     }
     let definitions = Some((before, after));
     Ok(Plan { current, to: target, unreadable: None, differences, flags, definitions })
@@ -161,8 +162,8 @@ fn holding(store: &Store, earlier: &[u64], content: &str) -> Result<u64, Failure
     })
 }
 
-/// The last generation that says something else than the current one. What only the store keeps with flags is left aside:
-/// going back over a plan that was held would change nothing for anybody.
+/// The last generation with other definitions than the current one. The store's own state of flags is left aside: going back over a plan
+/// that was held would change no answer.
 fn previous(
     store: &Store,
     current: Option<&Definitions>,

@@ -1,7 +1,7 @@
-//! `run`: the daemon that moves plans when their time has come, and tells endpoints what happens.
+//! `run`: the daemon that moves plans when they are due, and sends events to endpoints.
 //!
-//! It may be killed at any moment, and several may run on one store: every step is one publish on the generation that it was decided
-//! on. What fails is told once and tried again, less and less often.
+//! It may be killed at any moment, and several may run on one store: every step is one publish on the generation that it was decided on. A
+//! failure is reported once and tried again, at growing intervals.
 
 use super::guard;
 use super::plan::{by_plan, line};
@@ -9,7 +9,8 @@ use crate::args::{Arguments, Run};
 use crate::guarding::{State, Watcher};
 use crate::notify::{Told, deliver_due};
 use crate::output::{Exit, Failure, Outcome, Output};
-use crate::{identity, place, words};
+use crate::reminders::Reminders;
+use crate::{identity, place, signals, words};
 use flagstone::definition::Flag;
 use flagstone::plan::Step;
 use flagstone::store::{GoesBy, Ticker, Verdicts, first_watch};
@@ -18,23 +19,25 @@ use std::io::Error;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread::sleep;
+use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 /// The longest pause after failures.
 const LONGEST: Duration = Duration::from_secs(300);
-/// How long it waits for another change of the store.
+/// Timeout for another change of the store.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How often the daemon says that it runs.
+/// The interval at which the daemon notes that it runs.
 const DAEMON_SAYS: Duration = Duration::from_secs(60);
-/// Between two looks for a signal.
+/// The pause between two looks for a signal.
 const SLICE: Duration = Duration::from_millis(50);
-/// How long the guard may take to write down that it ends.
+/// The age at which the guard's last word is no longer valid.
+const FROZEN: Duration = Duration::from_secs(30);
+/// Timeout for the guard to write down that it ends.
 const LAST_LOOK: Duration = Duration::from_secs(2);
-/// Between two looks for what endpoints were not told.
+/// The pause between two looks for outstanding events.
 const NOTIFY: Duration = Duration::from_secs(2);
 
-/// Tells a loop that the process is to end, once it has done its step.
+/// Tells a loop to end the process after its step.
 pub struct Stop {
     asked: Arc<AtomicBool>,
 }
@@ -43,7 +46,7 @@ impl Stop {
     pub fn listen() -> Result<Stop, Error> {
         let asked = Arc::default();
         for signal in [SIGTERM, SIGINT] {
-            signal_hook::flag::register(signal, Arc::clone(&asked))?;
+            signals::listen(signal, &asked)?;
         }
         Ok(Stop { asked })
     }
@@ -58,42 +61,47 @@ impl Stop {
     }
 }
 
-/// What the guard within this process says of its own watch.
+/// The watch of the guard within this process, by its own account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum OwnWatch {
-    /// It did not look yet, or sees or can do nothing.
+    /// The guard did not look yet, or can see or do nothing.
     NotYet,
     /// Another guard watches the store.
     Another,
-    /// It has watched since then; microseconds since 1970.
+    /// Watching since then, in microseconds since 1970.
     Since(i64),
 }
 
 /// The guard within this process.
 struct OwnGuard {
-    watch: Mutex<OwnWatch>,
-    /// Whether it wrote down that it ended.
+    /// The guard's last word, and its time.
+    watch: Mutex<(OwnWatch, Instant)>,
+    /// True once the guard wrote down that it ended.
     ended: AtomicBool,
 }
 
 impl OwnGuard {
     fn watch(&self) -> OwnWatch {
-        self.watch.lock().map_or(OwnWatch::NotYet, |watch| *watch)
+        let (watch, said) = self.watch.lock().map_or((OwnWatch::NotYet, Instant::now()), |watch| *watch);
+        // A guard that was suspended and goes on did not watch meanwhile.
+        if said.elapsed() < FROZEN { watch } else { OwnWatch::NotYet }
     }
 }
 
 pub fn run(arguments: &Arguments, word: &Run, output: &mut Output) -> Outcome {
+    *output = Output::of_daemon(output.is_json());
     let directory = place::directory(arguments)?;
     let stop =
         Stop::listen().map_err(|error| Failure::Unknown(format!("cannot listen for signals: {error}")))?;
     let every = Duration::from_secs(word.interval);
     let host = by_plan(None).actor.host;
     output.line_now(format!(
-        "{}: plans are moved every {}",
+        "{} {}: plans are moved every {}",
+        words::at(words::now()),
         words::plain(&format!("{} on {host}", directory.display())),
         words::counted(word.interval, "second")
     ));
-    // Where nothing can be written, nothing can be done; whoever starts it is to know.
+    // A store that cannot be written leaves nothing to do, and the start should fail.
     if let Ok(store) = identity::open(&directory)
         && let Err(error) = store.can_change()
         && error.is_denied()
@@ -102,13 +110,19 @@ pub fn run(arguments: &Arguments, word: &Run, output: &mut Output) -> Outcome {
             "{error}; neither plans nor the guard nor notifications can do anything here"
         )));
     }
-    notifying(directory.clone());
-    let guard = (!word.no_guard).then(|| {
-        let guard = Arc::new(OwnGuard { watch: Mutex::new(OwnWatch::NotYet), ended: AtomicBool::new(false) });
+    let no_thread = |error| Failure::Unknown(format!("no thread can be started: {error}"));
+    notifying(directory.clone(), output.is_json()).map_err(no_thread)?;
+    let mut guard = None;
+    if !word.no_guard {
+        let own = Arc::new(OwnGuard {
+            watch: Mutex::new((OwnWatch::NotYet, Instant::now())),
+            ended: AtomicBool::new(false),
+        });
         let asked = Arc::clone(&stop.asked);
-        guarding(directory.clone(), word.memory.clone(), output.is_json(), Arc::clone(&guard), asked);
-        guard
-    });
+        guarding(directory.clone(), word.memory.clone(), output.is_json(), Arc::clone(&own), asked)
+            .map_err(no_thread)?;
+        guard = Some(own);
+    }
     let mut ticker: Option<Ticker> = None;
     let mut told: Option<String> = None;
     let mut pause = every;
@@ -116,7 +130,7 @@ pub fn run(arguments: &Arguments, word: &Run, output: &mut Output) -> Outcome {
         match round(&directory, guard.as_deref(), &mut ticker, output) {
             None => {
                 if told.take().is_some() {
-                    output.line_now("it works again");
+                    output.line_now(format!("{} plan: it works again", words::at(words::now())));
                 }
                 pause = every;
             }
@@ -124,7 +138,8 @@ pub fn run(arguments: &Arguments, word: &Run, output: &mut Output) -> Outcome {
                 ticker = None;
                 pause = (pause * 2).min(LONGEST.max(every));
                 if told.as_deref() != Some(&problem) {
-                    output.warn(format!("{}; tried again until it works", words::plain(&problem)));
+                    let at = words::at(words::now());
+                    output.warn(format!("{at} plan: {}; tried again until it works", words::plain(&problem)));
                 }
                 told = Some(problem);
             }
@@ -136,18 +151,20 @@ pub fn run(arguments: &Arguments, word: &Run, output: &mut Output) -> Outcome {
             {
                 sleep(SLICE);
             }
-            output.line_now("stopped");
+            output.line_now(format!("{} stopped", words::at(words::now())));
             return Ok(Exit::Yes);
         }
     }
 }
 
-/// Tells endpoints what happens, beside the plans: no endpoint that hangs holds up a plan. It ends with the process, at any moment.
-/// A store that cannot be opened is the plans' to complain about.
-fn notifying(directory: PathBuf) {
-    std::thread::spawn(move || {
+/// Sends events to endpoints, beside the plans: a hanging endpoint holds up no plan. It ends with the process, at any moment. A store that
+/// cannot be opened is reported by the plans.
+fn notifying(directory: PathBuf, json: bool) -> Result<(), Error> {
+    let tells = move || {
+        let mut output = Output::of_daemon(json);
         let mut told: Vec<String> = Vec::new();
         let mut said: Option<Instant> = None;
+        let mut reminders = Reminders::default();
         loop {
             let problems = match identity::open(&directory) {
                 Err(_) => Vec::new(),
@@ -157,27 +174,39 @@ fn notifying(directory: PathBuf) {
                     said = Some(Instant::now());
                     continue;
                 }
-                Ok(store) => match deliver_due(&store, words::now()) {
-                    Err(problem) => vec![problem],
-                    Ok(all) => {
-                        let problem = |told: Told| Some(format!("{}: {}", told.endpoint, told.problem?));
-                        all.into_iter().filter_map(problem).collect()
+                Ok(store) => {
+                    let mut problems = reminders.look(&store, words::now());
+                    match deliver_due(&store, words::now()) {
+                        Err(problem) => problems.push(problem),
+                        Ok(all) => {
+                            let problem = |told: Told| Some(format!("{}: {}", told.endpoint, told.problem?));
+                            problems.extend(all.into_iter().filter_map(problem));
+                        }
                     }
-                },
+                    problems
+                }
             };
             for problem in problems.iter().filter(|problem| !told.contains(problem)) {
-                eprintln!("notify: {}; tried again until it works", words::plain(problem));
+                let at = words::at(words::now());
+                output.warn(format!("{at} notify: {}; tried again until it works", words::plain(problem)));
             }
             told = problems;
             sleep(NOTIFY);
         }
-    });
+    };
+    thread::Builder::new().spawn(tells).map(drop)
 }
 
-/// The guard, beside the plans: it looks each second, however long a plan takes.
-fn guarding(directory: PathBuf, memory: PathBuf, json: bool, guard: Arc<OwnGuard>, asked: Arc<AtomicBool>) {
-    std::thread::spawn(move || {
-        let mut output = Output::new(json);
+/// Runs the guard, beside the plans: it looks each second, however long a plan takes.
+fn guarding(
+    directory: PathBuf,
+    memory: PathBuf,
+    json: bool,
+    guard: Arc<OwnGuard>,
+    asked: Arc<AtomicBool>,
+) -> Result<(), Error> {
+    let watches = move || {
+        let mut output = Output::of_daemon(json);
         let mut watcher = Watcher::new(&directory, &memory, false).beside_plans();
         let stop = Stop { asked };
         loop {
@@ -185,11 +214,12 @@ fn guarding(directory: PathBuf, memory: PathBuf, json: bool, guard: Arc<OwnGuard
                 guard::tell(&event, &mut output);
             }
             if let Ok(mut watch) = guard.watch.lock() {
-                *watch = match watcher.state() {
+                let own = match watcher.state() {
                     State::Watching(began) => OwnWatch::Since(*began),
                     State::Waiting => OwnWatch::Another,
                     State::Beginning | State::Blind(_) | State::Helpless(_) => OwnWatch::NotYet,
                 };
+                *watch = (own, Instant::now());
             }
             if !stop.wait(guard::SECOND) {
                 watcher.end(words::now());
@@ -197,10 +227,11 @@ fn guarding(directory: PathBuf, memory: PathBuf, json: bool, guard: Arc<OwnGuard
                 return;
             }
         }
-    });
+    };
+    thread::Builder::new().spawn(watches).map(drop)
 }
 
-/// One tick; what went wrong.
+/// Runs one tick; returns the problem, if any.
 fn round(
     directory: &Path,
     guard: Option<&OwnGuard>,
@@ -214,7 +245,7 @@ fn round(
     let change = by_plan(None);
     let head = format!("{} on {}", store.environment(), words::plain(&change.actor.host));
     let verdicts = match (store.verdicts(words::now()), guard) {
-        // Whoever says --no-guard expects no guard back.
+        // With --no-guard, no guard is expected back.
         (Verdicts::Ended(_), None) => Verdicts::Nobody,
         (Verdicts::Ended(_) | Verdicts::Nobody, Some(_)) => Verdicts::Beginning,
         (verdicts, _) => verdicts,
@@ -222,7 +253,7 @@ fn round(
     let ticker = ticker.get_or_insert_with(|| Ticker::new(store));
     let verdict = |key: &str, flag: &Flag| {
         let now = words::now();
-        // What a guard wrote that ended is not what the one of this process saw.
+        // The memory may be of a guard that ended: the one of this process did not see that.
         let own = match guard.map(OwnGuard::watch) {
             Some(OwnWatch::NotYet) => Some(0),
             Some(OwnWatch::Since(began)) => Some(began),
@@ -239,7 +270,7 @@ fn round(
     for ticked in ticked.iter().filter(|ticked| !matches!(ticked.step, Step::Wait(_) | Step::Idle(_))) {
         match &ticked.published {
             Some(Err(error)) => problem = Some(format!("{head}: {}: {error}", ticked.flag)),
-            _ => line(&head, ticked, false, output),
+            _ => line(&format!("{} plan: {head}", words::at(words::now())), ticked, false, output),
         }
     }
     problem

@@ -1,4 +1,4 @@
-//! `scan`: where PHP sources ask for flags.
+//! `scan`: lists the places where PHP sources ask for flags.
 
 use crate::args::Scan;
 use crate::output::{BOLD, Cell, DIM, Exit, Failure, Outcome, Output, WARN};
@@ -7,7 +7,7 @@ use crate::scan::{self, Untold, Use};
 use crate::{place, words};
 use serde_json::json;
 
-/// Files named that could not be read or parsed.
+/// The most unread or unparsed files that are named.
 const FILES: usize = 5;
 
 pub fn run(word: &Scan, output: &mut Output) -> Outcome {

@@ -1,4 +1,4 @@
-//! `completions` and `man`: what an installation puts in its places.
+//! `completions` and `man`: files that an installation puts in their places.
 
 use crate::args::{self, Completions, Man};
 use crate::entry::Entry;
@@ -16,7 +16,7 @@ pub fn completions(word: &Completions, output: &mut Output) -> Outcome {
     Ok(Exit::Yes)
 }
 
-/// The script, and what has it offer flags and generations (`args::candidates`).
+/// The script, extended to offer flags and generations (`args::candidates`).
 fn with_candidates(shell: Shell, script: &str) -> String {
     match shell {
         Shell::Bash => format!("{script}{}", include_str!("../completions/candidates.bash")),
@@ -31,7 +31,7 @@ fn with_candidates(shell: Shell, script: &str) -> String {
     }
 }
 
-/// A line of zsh's script, asking for what the command knows.
+/// A line of zsh's script that asks for what the command knows.
 fn asking(line: &str) -> Cow<'_, str> {
     const KNOWN: [&str; 8] = [
         "':flag -- ",
@@ -61,10 +61,10 @@ pub fn man(word: &Man, output: &mut Output) -> Outcome {
     Ok(Exit::Yes)
 }
 
-/// A page of each command below that one.
+/// Writes a page for each command below that one.
 fn subpages(directory: &Path, command: &Command) -> Result<(), Failure> {
     for command in command.get_subcommands() {
-        // As `build` has named it: flagstone-ask, flagstone-plan-start.
+        // The name given by `build`: flagstone-ask, flagstone-plan-start.
         let name = command.get_display_name().unwrap_or(command.get_name()).to_owned();
         write(directory, &name, command.clone())?;
         subpages(directory, command)?;
@@ -72,7 +72,7 @@ fn subpages(directory: &Path, command: &Command) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The command without the grouped help of the terminal, which a page has no place for.
+/// The command without the terminal's grouped help, which has no place in a page.
 fn manual() -> Command {
     args::command().disable_help_flag(true)
 }

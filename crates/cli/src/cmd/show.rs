@@ -1,4 +1,4 @@
-//! `show`: all that one flag says.
+//! `show`: prints all fields of one flag.
 
 use super::plan_show;
 use crate::args::{Arguments, Show};
@@ -12,25 +12,25 @@ use flagstone::definition::{Bucketing, Emergency, Flag, Percentage};
 use flagstone::merge;
 use serde_json::{Value, json};
 
-/// Companies listed.
+/// The most companies that are listed.
 const COMPANIES: usize = 20;
 
-/// Where a flag stands, in a few words.
+/// The state of a flag, in a few words.
 pub struct State {
     pub text: String,
     pub style: Style,
     pub killed: bool,
     pub stopped: bool,
-    /// At that instant, whether or not anything turns the flag off.
+    /// The percentage at that instant, even if a switch turns the flag off.
     pub percentage: Value,
 }
 
-/// The state, and in brackets what it is without the kill or the stop: `KILLED (50 %)`.
+/// The state, with the one without the kill or the stop in brackets: `KILLED (50 %)`.
 fn forced(word: &str, flag: &Flag, now: i64) -> String {
     format!("{word} ({})", change::state(flag, now))
 }
 
-/// Where the flag stands at that instant: killed, stopped, off, on, or for whom.
+/// The state of the flag at that instant: killed, stopped, off, on, or on for some.
 pub fn state(served: &Served, key: &str, flag: &Flag, now: i64) -> State {
     let switches = &served.view.switches;
     let killed = served.snapshot.find(key.as_bytes()).is_some_and(|flag| switches.killed(flag));
@@ -49,38 +49,40 @@ pub fn run(arguments: &Arguments, word: &Show, output: &mut Output) -> Outcome {
     let served = place::served(arguments, output)?;
     let id = served.flag(&word.flag)?;
     let definitions = served.definitions()?;
-    let Some(flag) = definitions.flags.get(&word.flag) else {
+    let key = served.current_key(&word.flag);
+    let Some(flag) = definitions.flags.get(key) else {
         return Err(Failure::Unknown(
             "the snapshot's definitions do not hold the flag that it answers for".to_owned(),
         ));
     };
-    let state = state(&served, &word.flag, flag, words::now());
+    let state = state(&served, key, flag, words::now());
     let needs: Vec<&str> = served.snapshot.needs(id).collect();
-    output.line(format!("{}  {}", output.paint(BOLD, &word.flag), output.paint(state.style, &state.text)));
+    output.line(format!("{}  {}", output.paint(BOLD, key), output.paint(state.style, &state.text)));
     let off = (state.killed || state.stopped).then(|| Switches::of(&place::store(arguments).ok()?)).flatten();
-    let kill = off.as_ref().and_then(|off| off.kill(&word.flag));
+    let kill = off.as_ref().and_then(|off| off.kill(key));
     let stop = off.as_ref().filter(|_| state.stopped).and_then(Switches::stop);
-    for line in notices(&word.flag, kill.as_ref(), stop.as_ref()) {
+    for line in notices(key, kill.as_ref(), stop.as_ref()) {
         output.line(output.paint(BAD, line));
     }
+    place::tell_current_key(&word.flag, key, output);
     if let Some(description) = &flag.description {
         output.line(words::plain(description));
     }
-    for (name, value) in fields(&word.flag, flag) {
+    for (name, value) in fields(key, flag) {
         output.line(format!("  {name:<11} {value}"));
     }
     if !needs.is_empty() {
         output.line(format!("  {:<11} {}", "reads", needs.join(", ")));
     }
-    let unlike = merge::unlike_its_file(&word.flag, flag);
+    let unlike = merge::unlike_its_file(key, flag);
     for drift in &unlike {
         let text = drift.to_string();
-        let text = text.strip_prefix(&format!("{}: ", word.flag)).unwrap_or(&text);
+        let text = text.strip_prefix(&format!("{key}: ")).unwrap_or(&text);
         output.line(format!("  {:<11} {}", "changed", words::plain(text)));
     }
     output.line(format!("  {:<11} {}", "of", served.name()));
     output.json(&json!({
-        "flag": word.flag,
+        "flag": key,
         "killed": state.killed,
         "kill": kill.as_ref().map(Switch::json),
         "stopped": state.stopped,
@@ -95,10 +97,13 @@ pub fn run(arguments: &Arguments, word: &Show, output: &mut Output) -> Outcome {
     Ok(Exit::Yes)
 }
 
-/// What the flag says, in the order in which it decides.
+/// The flag's fields, in the order in which they decide.
 fn fields(key: &str, flag: &Flag) -> Vec<(&'static str, String)> {
     let mut fields = Vec::new();
     let mut say = |name, value: String| fields.push((name, value));
+    if let Some(was) = &flag.was {
+        say("was", format!("{was}, and answers to that as well"));
+    }
     if let Some(owner) = &flag.owner {
         say("owner", words::plain(owner).into_owned());
     }
@@ -133,7 +138,7 @@ fn fields(key: &str, flag: &Flag) -> Vec<(&'static str, String)> {
             let hashed = match rollout.bucketing {
                 Bucketing::Crc32 => "crc32".to_owned(),
                 Bucketing::Xxh3 => {
-                    format!("xxh3, salt {}", words::quoted(rollout.salt.as_deref().unwrap_or(key)))
+                    format!("xxh3, salt {}", words::quoted(flag.salt(key)))
                 }
             };
             say("rollout", format!("{} by {} ({hashed})", rollout.percentage, rollout.by));

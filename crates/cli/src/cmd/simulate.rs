@@ -1,7 +1,6 @@
-//! `simulate`: who would be in, enter and leave at another percentage, before anything is published.
+//! `simulate`: shows the companies that would be in, enter and leave at another percentage, before anything is published.
 //!
-//! Nothing is decided here: the definitions are compiled once more with the other percentage, and both snapshots are
-//! asked about each company.
+//! Nothing is decided here: the definitions are compiled again with the other percentage, and both snapshots are asked about each company.
 
 use crate::args::{Arguments, Simulate};
 use crate::companies::Companies;
@@ -24,7 +23,8 @@ pub fn run(arguments: &Arguments, word: &Simulate, output: &mut Output) -> Outco
     let companies = Companies::read(&place::file_name(&word.companies), &bytes)?;
     let keys = companies.keys();
     let definitions = served.definitions()?;
-    let Some(flag) = definitions.flags.get(&word.flag) else {
+    let key = served.current_key(&word.flag);
+    let Some(flag) = definitions.flags.get(key) else {
         return Err(Failure::Unknown(
             "the snapshot's definitions do not hold the flag that it answers for".to_owned(),
         ));
@@ -32,7 +32,7 @@ pub fn run(arguments: &Arguments, word: &Simulate, output: &mut Output) -> Outco
     let now = word.at.unwrap_or_else(words::now);
     let remarks = remarks(&served, id, flag, word);
     let (before, _) = flag.percentage_at(now);
-    let then = with_percentage(&definitions, &word.flag, word.percentage, served.snapshot.environment())?;
+    let then = with_percentage(&definitions, key, word.percentage, served.snapshot.environment())?;
     let switches = Switches::none();
     let side = |snapshot| Some(Side { snapshot, switches: &switches });
     let sides = reach::sides(&word.flag, &keys, [side(&served.snapshot), side(&then)], now);
@@ -96,7 +96,7 @@ pub fn run(arguments: &Arguments, word: &Simulate, output: &mut Output) -> Outco
     Ok(Exit::Yes)
 }
 
-/// A snapshot of the flag and all that it requires, its rollout at that percentage and without a schedule.
+/// A snapshot of the flag and all that it requires, with its rollout at that percentage and without a schedule.
 fn with_percentage(
     definitions: &Definitions,
     key: &str,
@@ -117,7 +117,7 @@ fn with_percentage(
     reach::part(&definitions, &BTreeSet::from([key]), environment)
 }
 
-/// What keeps the numbers from being what workers answer.
+/// The reasons that the numbers differ from the workers' answers.
 fn remarks(served: &Served, id: FlagId, flag: &Flag, word: &Simulate) -> Vec<String> {
     let mut remarks = Vec::new();
     let switches = &served.view.switches;

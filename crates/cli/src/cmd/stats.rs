@@ -1,4 +1,4 @@
-//! `stats`: what workers answered, and what the requests came to.
+//! `stats`: prints the workers' answers, and the results of the requests.
 
 use super::watch;
 use crate::args::{Arguments, Stats};
@@ -21,7 +21,8 @@ pub fn run(arguments: &Arguments, word: &Stats, output: &mut Output) -> Outcome 
     let known: Vec<(&str, &FlagCounts)> = match &word.flag {
         Some(key) => {
             served.flag(key)?;
-            counts.flag(key).map(|flag| (key.as_str(), flag)).into_iter().collect()
+            let key = served.current_key(key);
+            counts.flag(key).map(|flag| (key, flag)).into_iter().collect()
         }
         None => counts.of(&served.snapshot).collect(),
     };
@@ -124,7 +125,7 @@ fn sparkline(flag: &FlagCounts, hours: usize) -> String {
     bars(&counts).trim_start().to_owned()
 }
 
-/// Each as high as it is against the highest; nothing for 0.
+/// Each count as a bar relative to the highest; a space for 0.
 pub fn bars(counts: &[u64]) -> String {
     let highest = counts.iter().copied().max().unwrap_or(0).max(1);
     let bar = |count: &u64| match *count {
@@ -149,7 +150,7 @@ fn p95(cohort: &Cohort) -> String {
     }
 }
 
-/// The upper end of the bucket that 95 % are in or below; of the last, which has none, its lower.
+/// The upper end of the bucket that includes the 95th percentile; the lower end of the last bucket, which has no upper one.
 fn p95_ms(cohort: &Cohort) -> Option<f64> {
     let bucket = duration::quantile(&cohort.durations, 0.95)?;
     let micros =

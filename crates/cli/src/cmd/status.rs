@@ -1,7 +1,8 @@
-//! `status`: what the store serves, and whether a worker would accept it.
+//! `status`: prints what the store serves, and whether a worker would accept it.
 
 use super::history;
 use crate::args::Arguments;
+use crate::guarding::GuardReport;
 use crate::output::{BAD, BOLD, Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::switches::Switch;
 use crate::{identity, place, words};
@@ -18,13 +19,14 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
     reader.view();
     let served = reader.status();
     let trouble = served.last_error.clone().or_else(|| status.error.clone());
-    // The trail tells why; a store answers without it.
+    // The trail gives the reasons; a store answers without it.
     let (history, untold) = match store.history() {
         Ok(history) => (history, None),
         Err(error) => (Vec::new(), Some(error.to_string())),
     };
 
-    let frozen = identity::may_change(&store) && store.is_read_only();
+    let may_change = identity::may_change(&store);
+    let frozen = may_change.then(|| store.frozen()).flatten();
     let machine = Actor::current().host;
     output.line(format!(
         "{} on {}, {}",
@@ -75,9 +77,14 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
             output.line(format!("  {:<12} {}", "permissions", output.paint(WARN, words::plain(warning))))
         }
     }
-    if frozen {
-        let text = "the file system is read-only: kill and stop-all would stop nothing";
+    if let Some(why) = &frozen {
+        let text = format!("kill and stop-all would stop nothing: {}", words::plain(why));
         output.line(format!("  {:<12} {}", "changes", output.paint(BAD, text)));
+    }
+    let guard = GuardReport::of(&store, words::now());
+    if let Some(summary) = guard.summary(words::now()) {
+        let style = if guard.problem.is_some() { WARN } else { GOOD };
+        output.line(format!("  {:<12} {}", "guard", output.paint(style, words::plain(&summary))));
     }
     let last = match (history.last(), &untold) {
         (Some(entry), _) => line(entry),
@@ -107,7 +114,9 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
         })),
         "conflicts": conflicts,
         "permissions": status.warning,
-        "read_only": frozen,
+        "read_only": may_change && store.is_read_only(),
+        "emergency_error": frozen,
+        "guard": { "state": guard.state, "since": guard.since.map(words::at), "problem": guard.problem },
         "last_change": history.last(),
         "audit_error": untold,
     }));
@@ -125,12 +134,12 @@ fn generation(status: &StoreStatus) -> String {
     }
 }
 
-/// Seconds since then.
+/// Seconds since that time.
 fn age(at: &str) -> Option<i64> {
     Some((words::now() - time::parse_rfc3339(at.as_bytes())?) / 1_000_000)
 }
 
-/// `3 to 12`, `3, 5 to 7`.
+/// Ranges of numbers: `3 to 12`, `3, 5 to 7`.
 fn retained(generations: &[u64]) -> String {
     let mut runs: Vec<(u64, u64)> = Vec::new();
     for generation in generations {

@@ -1,4 +1,4 @@
-//! How an answer came about, step by step, up to the one that decided.
+//! The steps of an answer, up to the one that decided.
 //!
 //! Nothing is decided here: the steps are read off the answer.
 
@@ -11,19 +11,18 @@ use flagstone::definition::{Definitions, Emergency, Flag, Percentage};
 use flagstone::{Answer, Attribute, Key, Question, Reason, evaluate};
 use serde::Serialize;
 
-/// One step.
 #[derive(Debug, Serialize)]
 pub struct Step {
-    /// What was looked at.
+    /// The subject of the step.
     pub step: String,
-    /// What was found.
+    /// The finding.
     pub found: String,
     /// The comparisons of a rule.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tests: Vec<Comparison>,
 }
 
-/// What the steps are told from.
+/// The question and its answer, from which the steps are read off.
 pub struct Asked<'a> {
     pub served: &'a Served,
     pub definitions: &'a Definitions,
@@ -33,7 +32,7 @@ pub struct Asked<'a> {
     pub answer: Answer,
 }
 
-/// The attributes that the flag, or one that it requires, reads and the question lacks.
+/// The attributes that the question lacks, and that the flag or one that it requires reads.
 pub fn missing(asked: &Asked<'_>) -> Vec<String> {
     let Some(flag) = asked.served.snapshot.find(asked.key.as_bytes()) else { return Vec::new() };
     let lacks = |name: &&str| asked.question.context.value(name) == Attribute::Missing;
@@ -43,12 +42,11 @@ pub fn missing(asked: &Asked<'_>) -> Vec<String> {
 /// An attribute of the question that could not be compared.
 #[derive(Debug, Serialize)]
 pub struct Unknown {
-    /// Its name.
     pub attribute: String,
-    /// What it is: "an array".
+    /// The type found: "an array".
     #[serde(rename = "type")]
     pub kind: &'static str,
-    /// What it has to be: "a number".
+    /// The type expected: "a number".
     pub expected: &'static str,
 }
 
@@ -58,7 +56,7 @@ impl std::fmt::Display for Unknown {
     }
 }
 
-/// The attributes that could not be compared on the way to the answer, each once.
+/// The attributes that could not be compared before the answer, each once.
 pub fn unknown(asked: &Asked<'_>) -> Vec<Unknown> {
     let snapshot = &asked.served.snapshot;
     let Some(flag) = snapshot.find(asked.key.as_bytes()) else { return Vec::new() };
@@ -156,7 +154,7 @@ fn requires(asked: &Asked<'_>) -> String {
     format!("{key}{via} is off: {}", reason(key, flag, &answer, asked.question.context))
 }
 
-/// The reason and what belongs to it: `rollout_out, bucket 73,104 of 100,000, 10 %`.
+/// The reason with its details: `rollout_out, bucket 73,104 of 100,000, 10 %`.
 pub fn reason(key: &str, flag: Option<&Flag>, answer: &Answer, attributes: &Attributes) -> String {
     let mut text = answer.reason.as_str().to_owned();
     if let Some(rule) = answer.rule {

@@ -1,23 +1,24 @@
-//! `stop-all` and `resume-all`: everything off at once, and on again.
+//! `stop-all` and `resume-all`: turn everything off at once, and on again.
 
 use super::change::{self, Begun};
-use super::kill::{Thrown, View, done, nothing_stopped};
+use super::kill::{Thrown, View, aloud, done, unstopped};
 use crate::args::{Arguments, ResumeAll, StopAll};
 use crate::output::{BAD, BOLD, Failure, GOOD, Outcome, Output};
-use crate::{confirm, words};
-use flagstone::Snapshot;
+use crate::reach::Side;
+use crate::{confirm, signals, words};
+use flagstone::FlagId;
 use flagstone::store::{Store, Switched};
 use serde_json::json;
+use std::collections::BTreeMap;
 
-/// Flags named.
+/// The most flags that are named.
 const NAMED: usize = 20;
 /// 100 %, in thousandths.
 const EVERYBODY: u32 = 100_000;
 
 pub fn stop(arguments: &Arguments, word: &StopAll, output: &mut Output) -> Outcome {
-    let unchanged = nothing_stopped("every flag answers as before");
     let (begun, before, switched) =
-        throw(arguments, word, output).map_err(|failure| failure.ending(&unchanged))?;
+        throw(arguments, word, output).map_err(|failure| unstopped(&arguments.word, failure))?;
     let sent = begun.send(vec!["stop-all".to_owned(), "--yes".to_owned()], None);
     output.line_now(match switched.changed {
         true => format!(
@@ -37,8 +38,7 @@ fn throw(
     let what = "stop everything";
     let begun = change::begin_at_once(arguments, &word.by, what, Some(&word.reason), output)?;
     let before = View::of(&begun.store);
-    let (full, partly) =
-        before.snapshot().map(|snapshot| stopped_by(snapshot, words::now())).unwrap_or_default();
+    let (full, partly) = before.side().map(|side| stopped_by(&side, words::now())).unwrap_or_default();
     for (whom, flags) in [("on for everybody", full), ("on for some", partly)] {
         if !flags.is_empty() {
             let count = words::counted(flags.len() as u64, "flag");
@@ -47,11 +47,11 @@ fn throw(
         }
     }
     agreed(&begun, word, output)?;
-    let switched = begun.store.stop_all(begun.change.clone()).map_err(Failure::changing)?;
+    let switched = aloud(|| begun.store.stop_all(begun.change.clone()))?;
     Ok((begun, before, switched))
 }
 
-/// Whoever stops everything names the environment, or says beforehand that nobody is there to be asked.
+/// Has the user name the environment to be stopped, unless they said beforehand that no person is there to be asked.
 fn agreed(begun: &Begun, word: &StopAll, output: &mut Output) -> Result<(), Failure> {
     let environment = begun.store.environment();
     let typed = match &word.environment {
@@ -60,6 +60,8 @@ fn agreed(begun: &Begun, word: &StopAll, output: &mut Output) -> Result<(), Fail
         None => {
             let question =
                 format!("This stops {}. Type the environment's name: ", output.paint(BOLD, environment));
+            // If the handler cannot be set, the signal ends the process all the same.
+            let _asking = signals::ending_with("\nNOTHING WAS STOPPED: every flag answers as before\n");
             confirm::answer(&question, output)
         }
     };
@@ -76,23 +78,61 @@ fn agreed(begun: &Begun, word: &StopAll, output: &mut Output) -> Result<(), Fail
     }
 }
 
+/// The companies that a flag is on for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum OnFor {
+    Nobody,
+    Some,
+    Everybody,
+}
+
 /// The flags that a stop turns off: those on for everybody, and those on for some.
-fn stopped_by(snapshot: &Snapshot, now: i64) -> (Vec<String>, Vec<String>) {
+fn stopped_by(side: &Side, now: i64) -> (Vec<String>, Vec<String>) {
     let (mut full, mut partly) = (Vec::new(), Vec::new());
-    for flag in snapshot.flag_ids().filter_map(|flag| snapshot.flag_fields(flag)) {
-        let has = |bit| flag.bits.contains(&bit);
-        if !has("enabled") || has("keep") {
-            continue;
-        }
-        let step = flag.steps.iter().rev().find(|(at, _)| *at <= now);
-        let threshold = step.map_or(flag.threshold, |(_, threshold)| *threshold);
-        if threshold >= EVERYBODY || (step.is_none() && !has("rollout")) {
-            full.push(flag.flag);
-        } else if threshold > 0 || flag.allow.is_some() || !flag.rules.is_empty() {
-            partly.push(flag.flag);
+    if side.switches.stopped() {
+        return (full, partly);
+    }
+    let (snapshot, mut known) = (side.snapshot, BTreeMap::new());
+    for id in snapshot.flag_ids().filter(|flag| snapshot.renamed_to(*flag).is_none()) {
+        let keeps = snapshot.flag_fields(id).is_some_and(|flag| flag.bits.contains(&"keep"));
+        let key = snapshot.flag_key(id).to_owned();
+        match on_for(side, id, now, &mut known) {
+            _ if keeps => {}
+            OnFor::Everybody => full.push(key),
+            OnFor::Some => partly.push(key),
+            OnFor::Nobody => {}
         }
     }
     (full, partly)
+}
+
+/// The companies that a flag is on for, with killed flags and required ones taken into account. `known`: earlier results.
+fn on_for(side: &Side, id: FlagId, now: i64, known: &mut BTreeMap<String, OnFor>) -> OnFor {
+    let Some(flag) = side.snapshot.flag_fields(id) else { return OnFor::Nobody };
+    if let Some(known) = known.get(&flag.flag) {
+        return *known;
+    }
+    // No flag requires itself, but the bytes may say so.
+    known.insert(flag.flag.clone(), OnFor::Nobody);
+    let has = |bit| flag.bits.contains(&bit);
+    let step = flag.steps.iter().rev().find(|(at, _)| *at <= now);
+    let threshold = step.map_or(flag.threshold, |(_, threshold)| *threshold);
+    let own = if !has("enabled") || side.switches.killed(id) {
+        OnFor::Nobody
+    } else if threshold >= EVERYBODY || (step.is_none() && !has("rollout")) {
+        OnFor::Everybody
+    } else if threshold > 0 || flag.allow.is_some() || !flag.rules.is_empty() {
+        OnFor::Some
+    } else {
+        OnFor::Nobody
+    };
+    let required = flag.requires.iter().map(|key| match side.snapshot.find(key.as_bytes()) {
+        Some(required) => on_for(side, required, now, known),
+        None => OnFor::Nobody,
+    });
+    let all = required.fold(own, OnFor::min);
+    known.insert(flag.flag, all);
+    all
 }
 
 pub fn resume(arguments: &Arguments, word: &ResumeAll, output: &mut Output) -> Outcome {

@@ -1,4 +1,4 @@
-//! `verify`: after a deployment, does each company get what it should over HTTP.
+//! `verify`: checks over HTTP, after a deployment, that each company gets what it should.
 
 use super::check;
 use crate::args::Verify;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// The most of a file of probes, in bytes.
+/// The largest file of probes, in bytes.
 const LIMIT: u64 = 4 << 20;
 
 pub fn run(word: &Verify, output: &mut Output) -> Outcome {
@@ -63,13 +63,13 @@ fn or_none(text: String) -> String {
     if text.is_empty() { "none".to_owned() } else { text }
 }
 
-/// What came of all requests of one probe.
+/// The results of all requests of one probe.
 struct Result {
     sent: usize,
     times: Times,
-    /// Answers by status.
+    /// Number of answers by status.
     statuses: BTreeMap<u16, usize>,
-    /// What was wrong, and how often.
+    /// Problems, each with its count.
     wrong: BTreeMap<String, usize>,
 }
 
@@ -136,7 +136,7 @@ fn row(probe: &Probe, result: &Result) -> Vec<Cell> {
     ]
 }
 
-/// `GET /portal as pilot`, or what its author calls it; with the company in any case.
+/// The probe's name or `GET /portal`; with the company, as in `GET /portal as pilot`.
 fn name(probe: &Probe) -> String {
     let what = match probe.name.as_str() {
         "" => format!("{} {}", probe.method, probe.shown),

@@ -1,4 +1,4 @@
-//! `stats --watch`: what is asked now, drawn each second.
+//! `stats --watch`: draws the questions that are asked now, each second.
 
 use super::stats::{bars, rate};
 use crate::args::{Arguments, Stats};
@@ -12,12 +12,12 @@ use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 const EVERY: Duration = Duration::from_secs(1);
-/// Seconds that are remembered.
+/// The length of the history, in seconds.
 const MINUTE: usize = 60;
-/// Seconds in one column of the sparkline of these, and its columns.
+/// Seconds in one column of its sparkline, and the number of columns.
 const IN_COLUMN: usize = 3;
 const COLUMNS: usize = MINUTE / IN_COLUMN;
-/// What the columns right of a flag's name take, but for the last.
+/// The width of the columns right of a flag's name, but for the last.
 const RIGHT: usize = 1 + 8 + 1 + 6 + 2 + COLUMNS + 1 + 8 + 1 + 8;
 /// Columns of the sparkline of the last day.
 const DAY: usize = 24;
@@ -35,7 +35,7 @@ pub fn run(arguments: &Arguments, word: &Stats, output: &mut Output) -> Outcome 
         place::served(arguments, output)?.flag(key)?;
     }
     let mut past = Past::default();
-    // Warnings would be drawn over: what is wrong when it starts is told before.
+    // Warnings would be drawn over, so that problems at the start are printed before.
     counted::counts(&store, &word.memory.memory, output)?;
     let failed = |error| Failure::Unknown(format!("cannot draw on this terminal: {error}"));
     let terminal = Terminal::enter().map_err(failed)?;
@@ -56,18 +56,19 @@ pub fn run(arguments: &Arguments, word: &Stats, output: &mut Output) -> Outcome 
     ended
 }
 
-/// The flags that are drawn and were asked ever.
+/// The flags to draw that were ever asked.
 fn known<'a>(word: &Stats, seen: &'a Seen, counts: &'a Counts) -> Vec<(&'a str, &'a FlagCounts)> {
     let Some(snapshot) = &seen.view.snapshot else { return Vec::new() };
-    counts.of(snapshot).filter(|(key, _)| word.flag.as_deref().is_none_or(|flag| flag == *key)).collect()
+    let asked = word.flag.as_deref().map(|flag| place::current_key(snapshot, flag));
+    counts.of(snapshot).filter(|(key, _)| asked.is_none_or(|flag| flag == *key)).collect()
 }
 
-/// Counters of one flag at one moment.
+/// The counters of one flag at one moment.
 #[derive(Debug, Clone, Copy, Default)]
 struct Moment {
     on: u64,
     off: u64,
-    /// Of the on-cohort and the off-cohort, as in `Cohort`.
+    /// Requests of the on-cohort and the off-cohort, as in `Cohort`.
     requests: [u64; 2],
     errors: [u64; 2],
 }
@@ -89,17 +90,17 @@ impl Moment {
     }
 }
 
-/// The last minute.
+/// Counters of the last minute.
 #[derive(Debug, Default)]
 struct Past {
-    /// How often was added.
+    /// The number of additions.
     added: usize,
     times: VecDeque<Instant>,
     flags: HashMap<String, VecDeque<Moment>>,
 }
 
 impl Past {
-    /// Remembers what was counted until `at`. A flag that was not known before begins with what it has.
+    /// Adds the counters as of `at`. A new flag begins with its present ones.
     fn add(&mut self, at: Instant, known: Vec<(&str, &FlagCounts)>) {
         self.added += 1;
         self.times.push_back(at);
@@ -110,7 +111,7 @@ impl Past {
         for (key, flag) in known {
             let mut moments = before.remove(key).unwrap_or_default();
             let now = Moment::of(flag);
-            // Counters that shrank were begun anew.
+            // Counters that shrank were reset.
             if moments.back().is_some_and(|last| last.asks() > now.asks()) {
                 moments.clear();
             }
@@ -122,7 +123,7 @@ impl Past {
         }
     }
 
-    /// Seconds that the last `moments` of them took.
+    /// Seconds that the last `moments` moments took.
     fn seconds(&self, moments: usize) -> f64 {
         let first = self.times.len().saturating_sub(moments);
         match (self.times.get(first), self.times.back()) {
@@ -132,7 +133,6 @@ impl Past {
     }
 }
 
-/// One line of the table.
 struct Line<'a> {
     key: &'a str,
     flag: &'a FlagCounts,
@@ -174,7 +174,7 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// Three seconds in one column, always the same three, so that columns only move: what there was in a second of them.
+    /// The sparkline of the last minute: the same three seconds stay in one column, so that columns only move. A column is their mean.
     fn minute(&self, past: &Past) -> String {
         let first = past.added.saturating_sub(self.seconds.len());
         let mut columns: Vec<(usize, Vec<u64>)> = Vec::new();
@@ -199,7 +199,7 @@ impl<'a> Line<'a> {
     }
 }
 
-/// The lines to draw, which fit that many rows and columns.
+/// The lines to draw, at most that many rows and columns.
 fn frame(
     word: &Stats,
     seen: &Seen,
@@ -221,7 +221,7 @@ fn frame(
         _ => Vec::new(),
     };
     let widest = lines.iter().map(|line| line.key.chars().count()).max().unwrap_or(0);
-    // The flag's name gives way first, then the columns on the right.
+    // The flag's name is cut first, then the columns on the right.
     let name = widest.clamp(8, columns.saturating_sub(RIGHT).max(8));
     let has_day = columns >= name + RIGHT + 2 + DAY;
     let row = |texts: [&str; 6], day: &str| {
@@ -279,7 +279,7 @@ fn head(seen: &Seen, counts: &Counts, flags: usize) -> String {
     )
 }
 
-/// What somebody who watches has to know.
+/// The most important problem for the person who watches.
 fn trouble(seen: &Seen, counts: &Counts) -> Option<(String, anstyle::Style)> {
     let status = &seen.status;
     let behind = seen.behind(counts);
@@ -315,7 +315,7 @@ fn details(flag: &FlagCounts) -> Vec<String> {
     lines
 }
 
-/// `0`, `3.2`, `12,345`.
+/// A number as text: `0`, `3.2`, `12,345`.
 fn number(number: f64) -> String {
     match number {
         small if small > 0.0 && small < 9.95 => format!("{small:.1}"),

@@ -1,4 +1,4 @@
-//! `why`: what changed for a company, when, by whom and why.
+//! `why`: shows the change of a company's answers: its time, author and reason.
 
 use super::history::second;
 use crate::args::{Arguments, Why};
@@ -11,7 +11,7 @@ use flagstone::{Reason, why};
 use serde_json::json;
 
 const HOUR: i64 = 3_600 * 1_000_000;
-/// Flags named where several cannot be told.
+/// The most flags that are named together.
 const NAMED: usize = 5;
 
 pub fn run(arguments: &Arguments, word: &Why, output: &mut Output) -> Outcome {
@@ -28,8 +28,16 @@ pub fn run(arguments: &Arguments, word: &Why, output: &mut Output) -> Outcome {
         let rows: Vec<Vec<Cell>> = found.turns.iter().map(row).collect();
         output.table(&["WHEN", "FLAG", "WAS", "IS", "BY", "WHY", "WHO"], &rows);
     }
-    if !found.untold.is_empty() || !found.lacking.is_empty() || !found.wrong_clocks.is_empty() {
+    let is_more = !found.untold.is_empty() || !found.lacking.is_empty() || !found.wrong_clocks.is_empty();
+    if is_more || !found.renamed.is_empty() {
         output.line("");
+    }
+    for renamed in found.renamed.iter().take(NAMED) {
+        let (flag, was) = (words::plain(&renamed.flag), words::plain(&renamed.was));
+        output.line(format!("{flag} was called {was} until {}", second(&renamed.at)));
+    }
+    if found.renamed.len() > NAMED {
+        output.line(format!("… and {} more flags that were renamed", found.renamed.len() - NAMED));
     }
     for wrong in found.wrong_clocks.iter().take(NAMED) {
         let text = format!(
@@ -61,13 +69,14 @@ pub fn run(arguments: &Arguments, word: &Why, output: &mut Output) -> Outcome {
         "changes": found.changes,
         "turns": found.turns,
         "untold": found.untold,
+        "renamed": found.renamed,
         "wrong_clocks": found.wrong_clocks,
         "lacking": found.lacking,
     }));
     Ok(Exit::Yes)
 }
 
-/// The answer.
+/// The answer as a sentence.
 fn sentence(word: &Why, found: &why::Why, to: i64, output: &Output) -> String {
     let company = words::company(&word.company);
     let span = match word.at {
@@ -101,7 +110,7 @@ fn hours(word: &Why) -> String {
     words::counted(word.hours.into(), "hour")
 }
 
-/// `customer_portal went OFF for company 42 at …: kill by alice@web-1, "wrong totals"`.
+/// The change as a sentence: `customer_portal went OFF for company 42 at …: kill by alice@web-1, "wrong totals"`.
 fn said(company: &str, flags: &[&str], turn: &Turn, output: &Output) -> String {
     let state = match (turn.before.on, turn.after.on) {
         (false, true) => format!("went {}", output.paint(GOOD.bold(), "ON")),
@@ -131,7 +140,7 @@ fn row(turn: &Turn) -> Vec<Cell> {
     ]
 }
 
-/// `on (rollout_in 50 %)`.
+/// An answer as text: `on (rollout_in 50 %)`.
 fn answer(said: &Said) -> String {
     let state = if said.on { "on" } else { "off" };
     let more = match (&said.prerequisite, said.thousandths, said.reason) {
@@ -145,7 +154,7 @@ fn answer(said: &Said) -> String {
     format!("{state} ({}{more}{variant})", said.reason.as_str())
 }
 
-/// `kill`, `publish 13`, `the schedule`.
+/// The cause as text: `kill`, `publish 13`, `the schedule`.
 fn by(turn: &Turn) -> String {
     match &turn.cause {
         Cause::Time => "by time alone, a schedule or a rule".to_owned(),

@@ -1,33 +1,45 @@
-//! What a PHP says of its extension, and how that agrees with the store.
+//! The answer of a PHP about its extension, compared with the store.
 
 use super::store::Opened;
 use super::{Kind, Report};
 use crate::words;
 use serde::Deserialize;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// The script that asks; `examples/doctor.php`.
+/// The script that answers; `examples/doctor.php`.
 pub const SCRIPT: &str = include_str!("../../../../examples/doctor.php");
-/// What the line with the answer begins with.
+/// The beginning of the line with the answer.
 const MARK: &str = "flagstone-doctor: ";
 
 /// The answer of one process.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Answer {
-    /// PHP's version.
+    /// Version of PHP.
     pub php: String,
-    /// The process.
+    /// Process id.
     pub pid: u64,
-    /// The store that php.ini or the pool names; empty where the application does.
+    /// The store that php.ini or the pool names; empty if the application names it.
     pub named: String,
-    /// None where the extension is not loaded.
+    /// The extension's status; none if it is not loaded.
     pub status: Option<Status>,
-    /// Where opcache keeps compiled code in files; empty: nowhere.
+    /// The directory of opcache's file cache; empty: none.
     #[serde(default)]
     pub file_cache: String,
+    /// Device and inode of the directory behind the answers, if PHP could tell.
+    #[serde(default)]
+    pub directory: Option<(u64, u64)>,
 }
 
-/// Of `flagstone_status()`.
+impl Answer {
+    /// True if the answers come from that directory. A pool with a chroot or in a container knows it by another path.
+    fn is_from(&self, found: &str, store: &Path) -> bool {
+        let named = || store.metadata().ok().map(|named| (named.dev(), named.ino()));
+        Path::new(found) == store || (self.directory.is_some() && self.directory == named())
+    }
+}
+
+/// The result of `flagstone_status()`.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Status {
     pub version: String,
@@ -37,23 +49,27 @@ pub struct Status {
     pub source: String,
     pub last_error: Option<String>,
     #[serde(default)]
+    pub killed: Vec<String>,
+    #[serde(default)]
+    pub stopped: bool,
+    #[serde(default)]
     pub warning: Option<String>,
-    /// None in an extension that is older than its handler.
+    /// None if the extension is older than its SIGBUS handler.
     #[serde(default)]
     pub sigbus: Option<String>,
-    /// Where its worker counts.
+    /// The worker's counters.
     #[serde(default)]
     pub telemetry: Telemetry,
 }
 
-/// Where a worker counts, or why it does not.
+/// The counters of a worker, or the reason that it does not count.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct Telemetry {
     #[serde(default)]
     pub error: Option<String>,
 }
 
-/// Finds the answer in what was printed; the reason where there is none.
+/// Finds the answer in the output; the error is the reason that there is none.
 pub fn parse(printed: &str) -> Result<Answer, String> {
     let line = printed.lines().rev().find_map(|line| line.strip_prefix(MARK));
     match line {
@@ -67,24 +83,24 @@ pub fn parse(printed: &str) -> Result<Answer, String> {
     }
 }
 
-/// The line that says most of what went wrong.
+/// The line that says most about the failure.
 pub fn told(printed: &str) -> &str {
     let lines = || printed.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with(MARK));
     let line = lines().find(|line| line.contains("flagstone")).or_else(|| lines().next()).unwrap_or("");
     line.char_indices().nth(300).map_or(line, |(end, _)| &line[..end])
 }
 
-/// How PHP is named in a sentence, and which lines mend it.
+/// A PHP's name in a sentence, and the lines that mend it.
 pub struct Where<'a> {
-    /// `php (8.2.29)`, `a worker behind /run/php/php8.2-fpm.sock (PHP 8.2.29)`.
+    /// The name: `php (8.2.29)`, `a worker behind /run/php/php8.2-fpm.sock (PHP 8.2.29)`.
     pub name: &'a str,
-    /// Makes it load what is installed.
+    /// The command that makes it load what is installed.
     pub reload: &'a str,
     /// The setting that names the store for it, and where it is set; ` = DIRECTORY` follows.
     pub setting: &'a str,
 }
 
-/// Whether its version is this command's.
+/// Checks that the extension's version is this command's.
 pub fn version(kind: Kind, status: &Status, place: &Where<'_>, report: &mut Report) {
     let (found, own) = (&status.version, env!("CARGO_PKG_VERSION"));
     match found == own {
@@ -97,7 +113,7 @@ pub fn version(kind: Kind, status: &Status, place: &Where<'_>, report: &mut Repo
     }
 }
 
-/// What keeps it from answering from the generation that the head names, with how to mend it; none if nothing does.
+/// The reason that PHP does not answer from the generation in the head, with the way to mend it; none if it does.
 pub fn trouble(answer: &Answer, opened: &Opened, place: &Where<'_>) -> Option<(String, String)> {
     let status = answer.status.as_ref()?;
     let (store, head) = (opened.store.directory(), opened.status.generation);
@@ -107,17 +123,17 @@ pub fn trouble(answer: &Answer, opened: &Opened, place: &Where<'_>) -> Option<(S
     let Some(found) = &status.store else {
         let mend = match answer.named.is_empty() {
             true => format!("see that its user can read the store, or name it: {} = {shown}", place.setting),
-            false => format!("see that its user can read it: ls -ld {}", words::plain(&answer.named)),
+            false => format!("see that its user can read it: ls -ld {}", words::argument(&answer.named)),
         };
         return Some((format!("{} opens no store{why}", place.name), mend));
     };
-    if Path::new(found) != store {
+    if !answer.is_from(found, store) {
         return Some((
             format!("{} answers from {}, not from {shown}", place.name, words::plain(found)),
             format!(
                 "name the same store: {} = {shown}; or ask about the other: --store {}",
                 place.setting,
-                words::plain(found)
+                words::argument(found)
             ),
         ));
     }
@@ -133,18 +149,45 @@ pub fn trouble(answer: &Answer, opened: &Opened, place: &Where<'_>) -> Option<(S
             place.reload.to_owned(),
         ));
     }
-    // A publish may come between the look at the head and this answer.
+    // A publish may come between the reading of the head and this answer.
     if status.generation < head || status.source != "current" {
         return Some((
             format!("{} answers from generation {} ({}), the head names {head}{why}", place.name, status.generation, words::plain(&status.source)),
             "publish the same definitions again: flagstone publish FILE; if only workers refuse it, compare their user's permissions".to_owned(),
         ));
     }
+    // A kill may come between, too. A worker that cannot follow the head says why.
+    let same_switches = (status.stopped || opened.status.stopped.is_none())
+        && opened.status.killed.iter().all(|killed| status.killed.contains(&killed.flag));
+    if status.last_error.is_some() && !same_switches {
+        return Some((
+            format!("{} does not see what was killed or stopped last{why}", place.name),
+            format!("see that its user can read the store: ls -l {shown}"),
+        ));
+    }
     None
 }
 
-/// Reports that it answers, and whether a mapped file that is cut short can end it.
+/// Part of a warning about a setting of PHP's that was not understood.
+const NOT_UNDERSTOOD: &str = "; it is ignored";
+
+/// The settings that were not understood.
+fn refused_settings(status: &Status) -> Option<&str> {
+    let warning = status.warning.as_deref()?;
+    let last = warning.find(NOT_UNDERSTOOD)?;
+    let first = warning.get(..last)?.rfind("; ").map_or(0, |end| end + 2);
+    warning.get(first..)
+}
+
+/// Reports the answer, settings that were not understood, and whether a truncated mapped file can end the process.
 pub fn answers(kind: Kind, status: &Status, found: String, report: &mut Report) {
+    if let Some(refused) = refused_settings(status) {
+        return report.warned(
+            kind,
+            format!("{found}; {}", words::plain(refused)),
+            "mend the setting in php.ini or in the pool's file, and restart PHP",
+        );
+    }
     match status.sigbus.as_deref() {
         Some("in_place") => report.passed(kind, format!("{found}, SIGBUS handler in place")),
         Some("replaced") => report.warned(
@@ -182,6 +225,22 @@ mod tests {
     }
 
     #[test]
+    fn settings_that_were_not_understood_are_found_among_warnings() {
+        let refused = "flagstone.map is \"x\", expected auto, private or shared; it is ignored";
+        let of = |warning: &str| {
+            let status = serde_json::json!({"version": "", "store": null, "environment": null, "generation": 1, "source": "current", "last_error": null, "warning": warning});
+            let status: Status = serde_json::from_value(status).expect("a status");
+            refused_settings(&status).map(str::to_owned)
+        };
+        assert_eq!(of("a group can write it; and more"), None);
+        assert_eq!(of(refused).as_deref(), Some(refused));
+        assert_eq!(
+            of(&format!("a group can write it; {refused}; {refused}")),
+            Some(format!("{refused}; {refused}"))
+        );
+    }
+
+    #[test]
     fn whoever_keeps_a_fault_from_the_handler_is_warned_of() {
         for (sigbus, state) in
             [("in_place", State::Passed), ("replaced", State::Warned), ("blocked", State::Warned)]
@@ -193,6 +252,8 @@ mod tests {
                 generation: 1,
                 source: "current".to_owned(),
                 last_error: None,
+                killed: Vec::new(),
+                stopped: false,
                 warning: None,
                 telemetry: Telemetry::default(),
                 sigbus: Some(sigbus.to_owned()),

@@ -1,4 +1,4 @@
-//! The store's own settings, where there are any: can changes use them.
+//! The store's own settings, if there are any: can changes use them.
 
 use super::{CONFIG, Report};
 use crate::companies::Companies;

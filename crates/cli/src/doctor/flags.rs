@@ -1,4 +1,4 @@
-//! The flags that are published: what somebody should look at before the next deployment.
+//! The published flags: states to review before the next deployment.
 
 use super::store::Opened;
 use super::{BORN_ON, CONFLICTS, EXPIRED, OWNERS, PLANS, Report};
@@ -10,12 +10,12 @@ use std::collections::BTreeMap;
 
 /// Names of environments in which a new flag should start off.
 const PRODUCTION: [&str; 3] = ["production", "prod", "live"];
-/// Generations that are looked through for flags that came with them.
+/// The newest generations, which are searched for new flags.
 const RECENT: usize = 20;
-/// Flags named in a line.
+/// The most flags that are named in a line.
 const SHOWN: usize = 5;
 
-/// None where the definitions cannot be read.
+/// Checks the published flags; none if the definitions cannot be read.
 pub fn checks(opened: &Opened, report: &mut Report) {
     let Opened { store, status } = opened;
     let read = match status.generation {
@@ -96,18 +96,18 @@ fn owners(definitions: &Definitions, report: &mut Report) {
     }
 }
 
-/// A flag that came into a production store on for everybody, by the file, with nothing that would have turned it on step by step.
-/// What the oldest generation kept has is taken as it is.
+/// Warns of a flag that the file brought into a production store on for every company, without a rollout, a rule or a list. Flags of the
+/// oldest generation kept are taken as they are.
 fn born_on(opened: &Opened, definitions: &Definitions, report: &mut Report) {
     let Opened { store, status } = opened;
     if !PRODUCTION.contains(&store.environment()) {
         return report.not_asked(BORN_ON, format!("{} is not production", words::plain(store.environment())));
     }
     let mut born: BTreeMap<String, Option<u64>> = BTreeMap::new();
-    // Enough to see what came lately; reading them all takes long.
+    // Enough generations to see recent flags; reading them all takes long.
     let first = status.retained.len().saturating_sub(RECENT);
     for (place, generation) in status.retained.iter().skip(first).enumerate() {
-        // A generation that is damaged is told of elsewhere, and one that a publisher made meanwhile is not missed.
+        // A damaged generation is reported elsewhere, and one that a publish removed meanwhile is skipped.
         let Ok(definitions) = store.definitions(*generation) else { continue };
         for (key, flag) in definitions.flags {
             let suddenly = (place > 0 && full(&flag)).then_some(*generation);
@@ -130,21 +130,31 @@ fn born_on(opened: &Opened, definitions: &Definitions, report: &mut Report) {
     }
 }
 
-/// On for everybody, at all times, by nothing but its definition.
+/// True if the flag is on for every company, at all times, by its definition alone.
 fn full(flag: &Flag) -> bool {
     let everybody = flag.rollout.as_ref().is_none_or(|rollout| rollout.percentage == Percentage::FULL);
     flag.enabled && everybody && flag.schedule.is_empty() && flag.rules.is_empty() && flag.plan.is_none()
 }
 
-/// Plans whose stages go on although nobody looks at whether the feature does harm.
+/// Warns of plans whose stages go on although nothing checks whether the feature does harm.
 fn plans(store: &Store, definitions: &Definitions, report: &mut Report) {
     let planned: Vec<_> = definitions.flags.iter().filter(|(_, flag)| flag.plan.is_some()).collect();
     let count = words::counted(planned.len() as u64, "flag");
     if planned.is_empty() {
         return report.passed(PLANS, "no flag has a plan");
     }
-    if matches!(store.verdicts(words::now()), Verdicts::Nobody) {
-        let named = words::some(planned.iter().map(|(key, _)| key), SHOWN);
+    let named = || words::some(planned.iter().map(|(key, _)| key), SHOWN);
+    let verdicts = store.verdicts(words::now());
+    if let Verdicts::Ended(at) = verdicts {
+        let found = format!(
+            "{count} with a plan, and the guard that they wait for ended, and last watched at or after {}: {}",
+            words::at(at),
+            named()
+        );
+        return report.warned(PLANS, found, "start it: systemctl restart flagstone");
+    }
+    if matches!(verdicts, Verdicts::Nobody) {
+        let named = named();
         return report.warned(
             PLANS,
             format!("{count} with a plan, and no guard watches: {named}"),

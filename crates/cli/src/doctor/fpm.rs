@@ -1,45 +1,50 @@
 //! The workers behind PHP-FPM's socket, asked over FastCGI.
 //!
-//! FPM runs files only, so that a script has to be where the pool's user can read it: one is made in a directory of its own and
-//! removed afterwards, below the first of a few places that the pool can see. A pool with a chroot, an
-//! `open_basedir` or a container of its own needs a copy that is there already.
+//! FPM runs files only, so that the pool's user needs a script to read: one is made in a directory of its own and removed afterwards,
+//! below the first of a few places that the pool can see. A pool with a chroot, an `open_basedir` or a container of its own needs a copy
+//! that is there already.
 
 use super::answer::{self, Answer, SCRIPT, Where};
 use super::store::Opened;
 use super::{FPM, FPM_ANSWERS, FPM_VERSION, FPM_WORKERS, Report, php};
 use crate::fastcgi::{self, Address};
 use crate::{privileged, words};
+use rustix::fs::{AtFlags, Mode, OFlags, mkdirat, open, openat, unlinkat};
+use rustix::process::geteuid;
 use std::collections::HashMap;
+use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
-use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::io::{self, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-/// How long one answer may take.
+/// Timeout for one answer.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Requests at the same time, and one after the other on each.
+/// Requests at the same time, and in sequence on each connection.
 const AT_ONCE: usize = 8;
 const EACH: usize = 5;
-/// How long each keeps its worker, in microseconds, so that the next goes to another one.
+/// Microseconds for which each request keeps its worker, so that the next goes to another one.
 const PAUSE: &str = "20000";
-/// Where the script may go. The first is root's; a service with a /tmp of its own does not see ours.
+/// Places for the script. The first is root's; a service with a /tmp of its own does not see ours.
 const PLACES: [&str; 4] = ["/run", "/tmp", "/dev/shm", "/var/tmp"];
+/// The script's name, in a directory of its own.
+const FILE: &str = "doctor.php";
 
-/// What a worker's warning has in it where a web server sent settings.
+/// Part of a worker's warning about settings that a web server sent.
 const SENT: &str = "PHP_ADMIN_VALUE";
 /// The setting that names a pool's store.
 const SETTING: &str = "in the pool's file: php_admin_value[flagstone.store]";
 
-/// Not asked for.
+/// Reports the checks as not asked for.
 pub fn unasked(report: &mut Report) {
     for kind in [FPM, FPM_VERSION, FPM_ANSWERS, FPM_WORKERS] {
         report.not_asked(kind, "name what the pool listens on: --fpm SOCKET");
     }
 }
 
-/// The first answer, where there is one.
+/// Checks the pool; returns the first answer, if there is one.
 pub fn checks(
     socket: &Address,
     script: Option<&Path>,
@@ -103,7 +108,7 @@ impl<'a> Asked<'a> {
         Asked { socket, name: words::plain(&name).into_owned(), opened, store }
     }
 
-    /// The first answer, and the script that gave it; or what is wrong and how to mend it.
+    /// The first answer and its script; or the problem and the way to mend it.
     fn first(&self, given: Option<&Path>) -> Result<(Script, Answer), (String, String)> {
         if let Some(path) = given {
             let script = Script { path: path.to_string_lossy().into_owned(), made: Made::No };
@@ -149,18 +154,23 @@ impl<'a> Asked<'a> {
         }
     }
 
-    /// Asks often enough to meet several workers.
+    /// Sends enough requests to meet several workers.
     fn workers(&self, script: &str, reload: &str, report: &mut Report) {
         let asks = || (0..EACH).map(|_| self.ask(script)).collect::<Vec<_>>();
         let answers: Vec<_> = thread::scope(|scope| {
-            let threads: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(asks)).collect();
-            threads.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect()
+            let threads: Vec<_> =
+                (0..AT_ONCE).map(|_| thread::Builder::new().spawn_scoped(scope, asks)).collect();
+            let ended = threads.into_iter().flat_map(|thread| match thread {
+                Ok(thread) => thread.join().unwrap_or_default(),
+                Err(error) => vec![Err(Trouble::Other(fastcgi::no_thread(&error)))],
+            });
+            ended.collect()
         });
         let requests = answers.len();
         let (mut workers, mut silent) = (HashMap::new(), Vec::new());
         for answer in answers {
             match answer {
-                // The last answer of each counts.
+                // The last answer of each worker counts.
                 Ok(answer) => drop(workers.insert(answer.pid, answer)),
                 Err(error) => silent.push(error.text()),
             }
@@ -211,7 +221,7 @@ impl<'a> Asked<'a> {
 }
 
 enum Trouble {
-    /// FPM is there, and cannot run the script.
+    /// FPM answers, but cannot run the script.
     Unseen(String),
     Other(String),
 }
@@ -224,23 +234,27 @@ impl Trouble {
     }
 }
 
-/// A script for the pool; what was made for it goes when this is dropped.
+/// A script for the pool; it is removed when this is dropped, if it was made here.
 pub struct Script {
     path: String,
     made: Made,
 }
 
 enum Made {
-    /// It was there.
+    /// A script that was there before.
     No,
-    Here(PathBuf),
-    /// By the process that stayed root.
+    Here {
+        outer: File,
+        name: String,
+        directory: File,
+    },
+    /// Made by the process that stayed root.
     ByRoot,
 }
 
 impl Script {
-    /// In that one of [`PLACES`], as the user who typed the command.
-    fn make(place: usize) -> std::io::Result<Script> {
+    /// Makes it in one of [`PLACES`], as the user who typed the command.
+    fn make(place: usize) -> io::Result<Script> {
         let place = u8::try_from(place).unwrap_or(u8::MAX);
         match privileged::make_script(place) {
             Some(path) => Ok(Script { path: path?, made: Made::ByRoot }),
@@ -252,21 +266,37 @@ impl Script {
         &self.path
     }
 
-    /// In a directory of its own, which nobody else can write, below a place that everybody may.
-    pub fn make_in(place: u8) -> std::io::Result<Script> {
-        let place = PLACES.get(usize::from(place)).ok_or(std::io::ErrorKind::InvalidInput)?;
-        let random = RandomState::new().hash_one(std::process::id());
-        let directory = Path::new(place).join(format!("flagstone-doctor-{random:016x}"));
-        // Fails where something has that name already.
-        std::fs::DirBuilder::new().mode(0o755).create(&directory)?;
-        let path = directory.join("doctor.php");
-        let script =
-            Script { path: path.to_string_lossy().into_owned(), made: Made::Here(directory.clone()) };
-        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o644).open(&path)?;
+    /// Makes it in a directory of its own that only this user can write, below a place that every user can.
+    pub fn make_in(place: u8) -> io::Result<Script> {
+        let place = PLACES.get(usize::from(place)).ok_or(io::ErrorKind::InvalidInput)?;
+        Script::make_below(Path::new(place))
+    }
+
+    /// Makes, gives modes and removes below descriptors only: those who can write the place may put a link there at any moment.
+    fn make_below(place: &Path) -> io::Result<Script> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let outer = File::from(open(place, flags, Mode::empty())?);
+        let (found, user) = (outer.metadata()?, geteuid().as_raw());
+        let may_exchange = found.mode() & 0o022 != 0 && found.mode() & 0o1000 == 0;
+        if may_exchange || ![0, user].contains(&found.uid()) {
+            return Err(io::Error::other("others can exchange what is made there"));
+        }
+        let name = format!("flagstone-doctor-{:016x}", RandomState::new().hash_one(std::process::id()));
+        // Fails if the name is taken.
+        mkdirat(&outer, &name, Mode::RWXU)?;
+        let directory = File::from(openat(&outer, &name, flags | OFlags::NOFOLLOW, Mode::empty())?);
+        if directory.metadata()?.uid() != user {
+            return Err(io::Error::other("something else took the place of what was made"));
+        }
+        let path = place.join(&name).join(FILE).to_string_lossy().into_owned();
+        let script = Script { path, made: Made::Here { outer, name, directory } };
+        let Made::Here { directory, .. } = &script.made else { return Ok(script) };
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mut file = File::from(openat(directory, FILE, flags, Mode::RUSR | Mode::WUSR)?);
         file.write_all(SCRIPT.as_bytes())?;
-        // Whatever the umask took away.
+        // Restores rights that the umask took away.
         file.set_permissions(PermissionsExt::from_mode(0o644))?;
-        std::fs::set_permissions(&directory, PermissionsExt::from_mode(0o755))?;
+        directory.set_permissions(PermissionsExt::from_mode(0o755))?;
         Ok(script)
     }
 }
@@ -275,13 +305,79 @@ impl Drop for Script {
     fn drop(&mut self) {
         match &self.made {
             Made::No => {}
-            Made::Here(directory) => _ = std::fs::remove_dir_all(directory),
+            Made::Here { outer, name, directory } => {
+                let _ = unlinkat(directory, FILE, AtFlags::empty());
+                let _ = unlinkat(outer, name, AtFlags::REMOVEDIR);
+            }
             Made::ByRoot => privileged::remove_script(),
         }
     }
 }
 
-/// `8.2` of `8.2.29-1`.
+/// Returns `8.2` for `8.2.29-1`.
 fn minor(version: &str) -> String {
-    version.split('.').take(2).map(|part| words::plain(part).into_owned()).collect::<Vec<_>>().join(".")
+    // Root types it, and the pool's user says it.
+    let digits = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    version.split('.').take(2).take_while(digits).collect::<Vec<_>>().join(".")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::PathBuf;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    /// A pool could put a command of its own into the line that root is told to type.
+    #[test]
+    fn a_version_is_digits_whatever_a_pool_says() {
+        for (version, expected) in
+            [("8.2.29-1", "8.2"), ("8.4.1", "8.4"), ("8.2$(touch x);", "8"), ("$(touch x)", "")]
+        {
+            assert_eq!(minor(version), expected, "{version}");
+        }
+    }
+
+    /// Root's doctor gave its directory a mode by its path: where `/tmp` is not sticky, a link in its place gave any file that mode.
+    #[test]
+    fn a_script_is_made_where_nobody_can_exchange_it() {
+        let place = PathBuf::from(format!("/dev/shm/flagstone-place-{}", std::process::id()));
+        let mode = |mode| std::fs::set_permissions(&place, PermissionsExt::from_mode(mode)).unwrap();
+        let count = || std::fs::read_dir(&place).unwrap().count();
+        std::fs::create_dir(&place).unwrap();
+        for (bits, is_made) in [(0o755, true), (0o1777, true), (0o777, false), (0o775, false)] {
+            mode(bits);
+            let script = Script::make_below(&place);
+            assert_eq!(script.is_ok(), is_made, "{bits:o}");
+            if let Ok(script) = script {
+                let found = std::fs::metadata(script.path()).unwrap();
+                let outer = std::fs::metadata(Path::new(script.path()).parent().unwrap()).unwrap();
+                assert_eq!([found.mode() & 0o7777, outer.mode() & 0o7777], [0o644, 0o755]);
+            }
+            assert_eq!(count(), 0, "{bits:o}");
+        }
+        mode(0o1777);
+        let secret = place.join("secret");
+        std::fs::write(&secret, "secret").unwrap();
+        std::fs::set_permissions(&secret, PermissionsExt::from_mode(0o600)).unwrap();
+        let ended = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                use rustix::fs::{CWD, RenameFlags, renameat_with};
+                while !ended.load(Ordering::Relaxed) {
+                    let link = place.join("link");
+                    let _ = std::os::unix::fs::symlink(&secret, &link);
+                    let entries = std::fs::read_dir(&place).unwrap().flatten();
+                    for made in entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
+                        let _ = renameat_with(CWD, &link, CWD, made.path(), RenameFlags::EXCHANGE);
+                    }
+                }
+            });
+            for _ in 0..1_000 {
+                drop(Script::make_below(&place));
+            }
+            ended.store(true, Ordering::Relaxed);
+        });
+        assert_eq!(std::fs::metadata(&secret).unwrap().mode() & 0o7777, 0o600);
+        std::fs::remove_dir_all(&place).unwrap();
+    }
 }

@@ -1,4 +1,4 @@
-//! Whether the workers that answer are counted, their counters believed, and a guard watches that may act.
+//! Checks that the workers that answer are counted, that their counters are believed, and that a guard watches and may act.
 
 use super::answer::Answer;
 use super::store::Opened;
@@ -9,11 +9,11 @@ use crate::{counted, words};
 use flagstone::guard::Blindness;
 use std::path::Path;
 
-/// Where workers do not count, or are not believed.
+/// The way to mend workers that do not count, or are not believed.
 const MEND_COUNTERS: &str =
     "see Where in docs/telemetry.md; `flagstone guard --once` says whether it sees them";
 
-/// Reports on the guard, and on whether it can see what the workers that answered do.
+/// Reports on the guard, and on its sight of the workers that answered.
 pub fn checks(opened: &Opened, worker: Option<&Answer>, memory: &Path, report: &mut Report) {
     let store = &opened.store;
     let guard = GuardReport::of(store, words::now());
@@ -34,8 +34,10 @@ pub fn checks(opened: &Opened, worker: Option<&Answer>, memory: &Path, report: &
     if let Some(problem) = problem {
         let mend = match guard.state {
             "ended" => {
-                "start it: systemctl start flagstone; or, where nobody is to watch: flagstone run --no-guard"
+                "start it: systemctl restart flagstone; or, where nobody is to watch: flagstone run --no-guard"
             }
+            "watching" => "mend config.json: `flagstone config` says where it is wrong",
+            "helpless" => "give the store's owner the head back, as `flagstone status` names it",
             "restarting" | "silent" => "see what ends it or holds it up: journalctl -u flagstone, or its log",
             _ => MEND_COUNTERS,
         };

@@ -1,10 +1,11 @@
-//! What `doctor` looks at, what it found, and what that comes to.
+//! The checks of `doctor`, their results, and the verdict.
 //!
-//! A check that failed is no-go. Each check has a weight, for the score, and some are critical: where one of those could not
-//! be made, doctor cannot tell. A check that could not be made is not counted as passed. One that was not asked for, or that
-//! `--skip` names, is not counted at all.
+//! A check that failed is no-go. Each check has a weight, for the score, and some are critical: if one of those could not be made, doctor
+//! cannot tell. A check that could not be made does not count as passed. One that was not asked for, or that `--skip` names, does not
+//! count at all.
 
 pub mod answer;
+pub mod application;
 pub mod code;
 pub mod config;
 pub mod flags;
@@ -20,25 +21,25 @@ use crate::args;
 use serde::Serialize;
 use std::path::Path;
 
-/// Reads what was named on the command line and asks the PHP that was, before this process changes its user.
+/// Reads the directory and asks the PHP named on the command line, before this process changes its user.
 pub fn ahead(word: &args::Doctor, store: &Path) {
     let store = store.canonicalize().unwrap_or_else(|_| store.to_owned());
     if let Some(program) = word.php.as_ref().filter(|_| !word.skips(PHP)) {
         php::ahead(program, &store);
     }
     if let Some(directory) = &word.code {
-        code::ahead(directory);
+        code::ahead(directory, word.php.as_deref());
     }
 }
 
-/// One thing that is looked at.
+/// One check that doctor can make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kind {
     /// Its name, in the table, in JSON, and in docs/deploying.md.
     pub name: &'static str,
     /// Its part in the score; 0: for information.
     pub weight: u32,
-    /// Where it could not be made, nothing can be said for the whole.
+    /// True if the verdict is unknown when this check could not be made.
     pub critical: bool,
 }
 
@@ -84,7 +85,7 @@ pub const APPLICATION: Kind = kind("application", 4);
 pub const CODE_UNDEFINED: Kind = kind("code-undefined", 6);
 pub const CODE_UNUSED: Kind = kind("code-unused", 2);
 
-/// All of them, in the order of the report.
+/// All checks, in the order of the report.
 pub const KINDS: [Kind; 33] = [
     STORE,
     PERMISSIONS,
@@ -121,15 +122,15 @@ pub const KINDS: [Kind; 33] = [
     CODE_UNUSED,
 ];
 
-/// What came of a check.
+/// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
-    /// As it should be.
+    /// The finding is as expected.
     Passed,
-    /// Should be looked at; half of the weight.
+    /// To be reviewed: half of the weight.
     Warned,
-    /// Not as it should be.
+    /// The finding is not as expected.
     Failed,
     /// The check could not be made: nothing of the weight.
     Unknown,
@@ -138,7 +139,7 @@ pub enum State {
 }
 
 impl State {
-    /// As the table has it.
+    /// The state as the table has it.
     pub fn word(self) -> &'static str {
         match self {
             State::Passed => "ok",
@@ -155,9 +156,9 @@ impl State {
 pub struct Check {
     pub kind: Kind,
     pub state: State,
-    /// What was found, or why nothing could be.
+    /// The finding, or the reason that there is none.
     pub found: String,
-    /// How to mend it, with the line to type.
+    /// The way to mend it, with the line to type.
     pub mend: Option<String>,
 }
 
@@ -170,7 +171,7 @@ pub enum Verdict {
     Unknown,
 }
 
-/// All that was found.
+/// The results of all checks.
 #[derive(Debug, Default)]
 pub struct Report {
     checks: Vec<Check>,
@@ -214,7 +215,7 @@ impl Report {
         self.checks.push(Check { kind, state, found, mend });
     }
 
-    /// In the order of [`KINDS`]. What nobody came to is `unknown`, for this reason.
+    /// Puts the checks in the order of [`KINDS`]. Those that were not reached are `unknown`, for this reason.
     pub fn finish(&mut self, why: &str) {
         for kind in KINDS {
             if !self.checks.iter().any(|check| check.kind == kind) {
@@ -229,7 +230,7 @@ impl Report {
         &self.checks
     }
 
-    /// From 0 to 100, rounded down: what passed of all that was asked for, by weight.
+    /// The score from 0 to 100, rounded down: the share that passed of all checks asked for, by weight.
     pub fn score(&self) -> u32 {
         let asked = self.checks.iter().filter(|check| check.state != State::NotAsked);
         let (mut of, mut got) = (0, 0);
@@ -244,8 +245,7 @@ impl Report {
         (got * 100).checked_div(of).unwrap_or(0)
     }
 
-    /// No-go where a check failed; otherwise unknown where a critical one could not be made; otherwise no-go where the score
-    /// is below `least`.
+    /// No-go if a check failed; otherwise unknown if a critical one could not be made; otherwise no-go if the score is below `least`.
     pub fn verdict(&self, least: u32) -> Verdict {
         let any = |state, all: bool| {
             self.checks.iter().any(|check| (all || check.kind.critical) && check.state == state)

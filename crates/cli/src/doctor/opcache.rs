@@ -1,13 +1,13 @@
-//! Whether two PHPs share compiled code that is right for one of them alone.
+//! Checks whether two PHPs share compiled code that is right for one of them alone.
 //!
-//! With `opcache.file_cache` PHP keeps compiled code in files, in which a call of an extension's function is one of an
-//! internal function. A PHP without the extension that runs such a file ends with a segmentation fault.
+//! With `opcache.file_cache` PHP keeps compiled code in files, where a call of an extension's function is a call of an internal function.
+//! A PHP without the extension that runs such a file ends with a segmentation fault.
 
 use super::answer::Answer;
 use super::{OPCACHE, Report};
 use crate::words;
 
-/// Not asked for.
+/// Reports the check as not asked for.
 pub fn unasked(report: &mut Report) {
     report.not_asked(OPCACHE, "name what the pool listens on: --fpm SOCKET");
 }

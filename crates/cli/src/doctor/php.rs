@@ -1,4 +1,4 @@
-//! The PHP of the command line: queue workers, artisan and cron jobs are answered by it.
+//! The PHP of the command line, which runs queue workers, artisan and cron jobs.
 
 use super::answer::{self, Answer, SCRIPT, Where};
 use super::store::Opened;
@@ -10,13 +10,13 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::time::Duration;
 
-/// How long it may take to start and answer.
+/// Timeout for PHP to start and answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What a PHP that was typed said to the user who typed it, where that is no longer this process's.
+/// The answer to the user who typed the command, if this process has changed its user since.
 static ASKED: Mutex<Option<Result<Option<Ran>, String>>> = Mutex::new(None);
 
-/// Asks the PHP that was typed before this process changes its user.
+/// Asks the named PHP before this process changes its user.
 pub fn ahead(php: &Path, store: &Path) {
     if let Ok(mut asked) = ASKED.lock() {
         *asked = Some(ask(php, store));
@@ -30,13 +30,13 @@ fn ask(program: &Path, store: &Path) -> Result<Option<Ran>, String> {
     if identity::became().is_some() {
         process::own_environment(&mut command);
     }
-    // Warnings are worth telling, and must not hide among a log's.
+    // Shows warnings here: they are worth reporting, and a log would hide them.
     command.args(["-d", "display_errors=1", "-d", "html_errors=0", "-d", "log_errors=0", "-r"]);
     command.arg(SCRIPT.trim_start_matches("<?php")).arg("--").arg(store);
     process::run(command, None, PATIENCE)
 }
 
-/// The answer, where there is one.
+/// Checks PHP; returns its answer, if there is one.
 pub fn checks(php: Option<&Path>, opened: &Opened, report: &mut Report) -> Option<Answer> {
     let program = php.unwrap_or(Path::new("php"));
     let name = words::plain(&program.to_string_lossy()).into_owned();
@@ -74,7 +74,7 @@ pub fn checks(php: Option<&Path>, opened: &Opened, report: &mut Report) -> Optio
     report.passed(PHP, format!("{name} ({}) has the extension", words::plain(&answer.php)));
     let place = Where {
         name: &name,
-        reload: "restart what runs long: php artisan queue:restart",
+        reload: "restart what runs long, as the application's owner: sudo -u OWNER php artisan queue:restart",
         setting: &format!("in php.ini of `{name} --ini`: flagstone.store"),
     };
     answer::version(PHP_VERSION, status, &place, report);
@@ -90,7 +90,7 @@ pub fn checks(php: Option<&Path>, opened: &Opened, report: &mut Report) -> Optio
     Some(answer)
 }
 
-/// What there is to add where PHP's own settings name no store.
+/// A remark for the case that PHP's own settings name no store.
 pub fn named(answer: &Answer) -> &'static str {
     match answer.named.is_empty() {
         true => ", asked as an application that names this store",
@@ -98,7 +98,7 @@ pub fn named(answer: &Answer) -> &'static str {
     }
 }
 
-/// Left out.
+/// Reports the checks as left out.
 pub fn unasked(report: &mut Report) {
     for kind in [PHP, PHP_VERSION, PHP_ANSWERS] {
         report.not_asked(kind, "left out (--skip php)");

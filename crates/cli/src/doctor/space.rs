@@ -4,13 +4,13 @@ use super::{INODES, Report, SPACE};
 use crate::words;
 use std::path::Path;
 
-/// A publish needs the new snapshot beside the old ones, and a few lines of audit trail; in bytes.
+/// Bytes that a publish needs beside the new snapshot, such as for a few lines of audit trail.
 const OVERHEAD: u64 = 1 << 20;
-/// Below this a publish may still succeed, but whoever runs the machine should know; in bytes.
+/// Bytes below which a publish may still succeed, but the machine's operator should know.
 const LITTLE: u64 = 64 << 20;
-/// Likewise of files.
+/// The number of free files below which the operator should know.
 const FEW: u64 = 1_000;
-/// A publish makes a few files before it removes old ones.
+/// Files that a publish makes before it removes old ones.
 const NEEDED: u64 = 10;
 
 pub fn checks(directory: &Path, snapshot: u64, report: &mut Report) {

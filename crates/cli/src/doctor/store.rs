@@ -1,21 +1,21 @@
-//! The store itself: can it be opened, does what it holds verify, is its audit trail whole.
+//! The store itself: whether it opens, its content verifies, and its audit trail is whole.
 
 use super::{
     AGE, AUDIT, EMERGENCY, ENVIRONMENT, FALLBACK, HEAD, KILLS, PERMISSIONS, Report, SNAPSHOT, STOP, STORE,
     space, time,
 };
-use crate::{identity, words};
+use crate::{counted, identity, words};
 use flagstone::eval::time::parse_rfc3339;
-use flagstone::store::{Store, StoreError, StoreStatus};
+use flagstone::store::{Believed, Store, StoreError, StoreStatus};
 use std::path::Path;
 
-/// What the other checks build on.
+/// The opened store, on which the other checks build.
 pub struct Opened {
     pub store: Store,
     pub status: StoreStatus,
 }
 
-/// Opens and looks; none where that failed, with the reason in the report.
+/// Opens the store and reads its status; none if that failed, with the reason in the report.
 pub fn open(directory: &Path, report: &mut Report) -> Option<Opened> {
     let named = words::plain(&directory.to_string_lossy()).into_owned();
     let store = match identity::open(directory) {
@@ -40,10 +40,10 @@ pub fn open(directory: &Path, report: &mut Report) -> Option<Opened> {
     }
 }
 
-/// All that the store says about itself.
-pub fn checks(opened: &Opened, kill_days: u32, report: &mut Report) {
+/// Makes all checks of the store itself.
+pub fn checks(opened: &Opened, kill_days: u32, memory: &Path, report: &mut Report) {
     let Opened { store, status } = opened;
-    permissions(store, status, report);
+    permissions(store, status, memory, report);
     head(status, report);
     emergency(store, report);
     snapshot(opened, report);
@@ -55,8 +55,8 @@ pub fn checks(opened: &Opened, kill_days: u32, report: &mut Report) {
     time::checks(status, report);
 }
 
-/// Who can change the store: asked of what judges each file when it is opened.
-fn permissions(store: &Store, status: &StoreStatus, report: &mut Report) {
+/// Checks who can change the store, by the rules that judge each file when it is opened.
+fn permissions(store: &Store, status: &StoreStatus, memory: &Path, report: &mut Report) {
     let found = match store.permissions() {
         Ok(found) => found,
         Err(error) => {
@@ -78,6 +78,30 @@ fn permissions(store: &Store, status: &StoreStatus, report: &mut Report) {
         };
         return report.failed(PERMISSIONS, format!("{}{more}", plain(first)), remedy);
     }
+    if let Some(first) = found.unreadable.first() {
+        let directory = store.directory().to_string_lossy();
+        let (directory, sudo) = (words::argument(&directory), identity::as_user(store.judged_owner()));
+        return report.failed(
+            PERMISSIONS,
+            format!(
+                "not everybody who can enter the store can read {}: new workers answer from what they can read, or off",
+                words::plain(&first.to_string_lossy())
+            ),
+            format!(
+                "give each file its directory's readers: cd {directory} && {sudo}chmod --reference=. snapshots && {sudo}chmod u=rw,{0}=r head audit.jsonl \
+                 && {sudo}chmod u=r,{0}=r snapshots/*",
+                if found.readers & 0o005 == 0 { "g" } else { "go" }
+            ),
+        );
+    }
+    // A pool may have a group that its user lacks.
+    if let Some(out) = counted::shut_out(store, memory, Believed::may_run_workers).first() {
+        return report.warned(
+            PERMISSIONS,
+            out.clone(),
+            "ask the workers themselves: flagstone doctor --fpm SOCKET",
+        );
+    }
     match (&status.warning, store.publishers()) {
         (_, Ok(Some(group))) => report.warned(
             PERMISSIONS,
@@ -97,17 +121,26 @@ fn permissions(store: &Store, status: &StoreStatus, report: &mut Report) {
                 ),
                 "where workers are another user's: move the store to a directory that only root and its owner can write (docs/runbooks/moving.md)",
             ),
+            (None, _) if found.readers == 0 => report.warned(
+                PERMISSIONS,
+                "nobody but its owner can read it: workers of other users answer off",
+                "where there are such workers: flagstone migrate --readers GROUP",
+            ),
             (None, _) => report.passed(PERMISSIONS, "only root and its owner can change it"),
             (Some(path), _) => report.warned(
                 PERMISSIONS,
                 format!("a group can write {}", words::plain(&path.to_string_lossy())),
-                format!("chmod -R g-w {}", words::shell(&store.directory().to_string_lossy())),
+                format!(
+                    "{}chmod -R g-w {}",
+                    identity::as_user(store.judged_owner()),
+                    words::argument(&store.directory().to_string_lossy())
+                ),
             ),
         },
         (Some(warning), _) => report.warned(
             PERMISSIONS,
             words::plain(warning),
-            "take the group's right to write away: chmod -R g-w DIRECTORY",
+            "take the group's right to write away, as its owner: chmod -R g-w DIRECTORY",
         ),
     }
 }
@@ -128,7 +161,7 @@ fn head(status: &StoreStatus, report: &mut Report) {
     }
 }
 
-/// Whether a kill and a stop would work now.
+/// Checks that a kill and a stop would work now.
 fn emergency(store: &Store, report: &mut Report) {
     if !identity::may_change(store) {
         return report
@@ -136,14 +169,16 @@ fn emergency(store: &Store, report: &mut Report) {
     }
     let named = words::plain(&store.directory().to_string_lossy()).into_owned();
     match store.try_locks() {
-        Ok(None) if store.head_is_copied_on_write() => report.warned(
-            EMERGENCY,
-            "kill and stop-all work, but on a full disk they may not: Btrfs writes the head elsewhere each time, since it is not NOCOW",
-            format!("lsattr {named}/head; docs/operations.md, \"When something is wrong\", says how it gets there"),
-        ),
-        Ok(None) => {
-            report.passed(EMERGENCY, "kill and stop-all can change the head, and a publish can begin")
-        }
+        Ok(None) => match store.head_is_copied_on_write() {
+            Some(system) => report.warned(
+                EMERGENCY,
+                format!("kill and stop-all work, but on a full disk they may not: {system} writes the head elsewhere each time"),
+                format!("docs/operations.md, \"When something is wrong\", has what helps on {system}; lsattr {named}/head"),
+            ),
+            None => {
+                report.passed(EMERGENCY, "kill and stop-all can change the head, and a publish can begin")
+            }
+        },
         Ok(Some(error)) => report.warned(
             EMERGENCY,
             format!("kill and stop-all work, a publish does not: {}", plain(&error)),
@@ -152,7 +187,7 @@ fn emergency(store: &Store, report: &mut Report) {
         Err(error) => report.failed(
             EMERGENCY,
             format!("kill and stop-all would stop nothing: {}", plain(&error)),
-            format!("make it writable for its owner: findmnt -T {named} && ls -l {named}/head"),
+            format!("make it writable for its owner: findmnt -T {named} && ls -l {named}/head && lsattr {named}/head"),
         ),
     }
 }
@@ -202,7 +237,7 @@ fn snapshot(opened: &Opened, report: &mut Report) {
     }
 }
 
-/// That what is served is for this environment. What PHP says of it is checked where PHP is asked.
+/// Checks that the snapshot is for this environment. PHP's environment is checked where PHP is asked.
 fn environment(opened: &Opened, report: &mut Report) {
     let Opened { store, status } = opened;
     if status.generation == 0 || status.error.is_some() {
@@ -256,7 +291,7 @@ fn kills(status: &StoreStatus, days: u32, report: &mut Report) {
     report.warned(
         KILLS,
         format!("killed and forgotten? {}", words::some(shown, 5)),
-        format!("flagstone revive {}, or take the flag out of the code", words::plain(&first.flag)),
+        format!("flagstone revive {}, or take the flag out of the code", words::argument(&first.flag)),
     );
 }
 
@@ -281,7 +316,7 @@ fn audit(store: &Store, report: &mut Report) {
     }
 }
 
-/// A time to the second.
+/// A time, cut to the second.
 pub fn second(at: &str) -> String {
     crate::cmd::second(at)
 }
@@ -290,8 +325,9 @@ fn plain(error: &StoreError) -> String {
     words::plain(&error.to_string()).into_owned()
 }
 
-/// What to type, which the error itself says where it knows.
+/// The way out: the error's own, if it has one.
 fn mend(error: &StoreError, directory: &str) -> String {
+    let directory = words::argument(directory);
     match error {
         StoreError::Untrusted { remedy, .. } => {
             words::plain(remedy.strip_prefix("Type: ").unwrap_or(remedy)).into_owned()

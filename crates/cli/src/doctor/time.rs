@@ -1,4 +1,4 @@
-//! Clocks: schedules and ages are only as good as they are.
+//! Clocks: schedules and ages depend on them.
 
 use super::{CLOCK, Report, TIME_SYNC};
 use crate::{process, words};
@@ -8,11 +8,11 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-/// Clocks of one machine agree better than this; of two that share a store they should, too. In microseconds.
+/// Microseconds by which clocks of one machine differ at most; those of two that share a store should, too.
 const SLACK: i64 = 2_000_000;
-/// How long the answer about synchronisation may take.
+/// Timeout for the answer about synchronization.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// Written by systemd-timesyncd once it has the time.
+/// The file that systemd-timesyncd writes once it has the time.
 const TIMESYNCD: &str = "/run/systemd/timesync/synchronized";
 const MEND: &str = "look at the clock (date --utc), and let the machine keep it: timedatectl set-ntp true";
 
@@ -47,7 +47,7 @@ pub fn checks(status: &StoreStatus, report: &mut Report) {
     }
 }
 
-/// What in the head lies in the future.
+/// The first date in the head that lies in the future.
 fn future(status: &StoreStatus, now: i64) -> Option<String> {
     let mut times = vec![("the store was made", Some(status.created.as_str()))];
     times.push(("the current generation was published", status.published_at.as_deref()));

@@ -4,20 +4,23 @@ use crate::words;
 use flagstone::guard::{Memory, RESTART_WINDOW, restarts_in_a_loop};
 use flagstone::store::{Store, Verdicts};
 
-/// Who watches a store, and whether that is well.
+/// The share of evidence that makes a suspect, the same as for plans.
+const SUSPECT: f64 = 1.0 / 3.0;
+
+/// The state of a store's guard, and its problem if it has one.
 pub struct GuardReport {
-    /// `none`, `watching`, `paused`, `stopped`, `blind`, `silent`, `restarting` or `ended`.
+    /// `none`, `watching`, `paused`, `stopped`, `blind`, `helpless`, `silent`, `restarting` or `ended`.
     pub state: &'static str,
-    /// Since when it has watched, in microseconds since 1970.
+    /// The start of the watch, in microseconds since 1970.
     pub since: Option<i64>,
-    /// What is wrong, in a sentence; none where a guard watches or nobody was meant to.
+    /// The problem, in a sentence; none if a guard watches or none is expected.
     pub problem: Option<String>,
-    /// What the guard wrote down last.
+    /// The guard's memory as last written.
     pub memory: Option<Memory>,
 }
 
 impl GuardReport {
-    /// Of a store at that time, in microseconds since 1970.
+    /// The report on a store at that time, in microseconds since 1970.
     pub fn of(store: &Store, now: i64) -> GuardReport {
         let none = GuardReport { state: "none", since: None, problem: None, memory: None };
         match store.verdicts(now) {
@@ -25,19 +28,23 @@ impl GuardReport {
             Verdicts::Ended(at) => GuardReport {
                 state: "ended",
                 problem: Some(format!(
-                    "the guard ended without being told to, and last watched at {}",
+                    "the guard ended without being told to, and last watched at or after {}",
                     words::at(at)
                 )),
                 ..none
             },
             Verdicts::Beginning => GuardReport {
                 state: "silent",
-                problem: Some("a guard runs, and has not said what it sees for minutes".to_owned()),
+                problem: Some(
+                    "a guard runs, and has not said yet what it sees, or not for minutes".to_owned(),
+                ),
                 ..none
             },
             Verdicts::Said(memory) => {
                 let since = Some(memory.began).filter(|began| *began > 0);
-                let (state, problem) = if let Some(blindness) = &memory.blindness {
+                let (state, problem) = if let Some(why) = &memory.helpless {
+                    ("helpless", Some(format!("the guard can take nothing back: {why}")))
+                } else if let Some(blindness) = &memory.blindness {
                     ("blind", Some(format!("the guard is blind: {blindness}")))
                 } else if restarts_in_a_loop(&memory.starts, now) {
                     let (times, minutes) = (memory.starts.len(), RESTART_WINDOW / 60_000_000);
@@ -59,15 +66,32 @@ impl GuardReport {
                         )),
                     )
                 } else {
-                    ("watching", None)
+                    ("watching", memory.misconfigured.clone())
                 };
                 GuardReport { state, since, problem, memory: Some(*memory) }
             }
         }
     }
 
-    /// Whether somebody was meant to watch.
+    /// True if a guard is expected.
     pub fn is_meant(&self) -> bool {
         self.state != "none"
+    }
+
+    /// One line for people; none if no guard is expected.
+    pub fn summary(&self, now: i64) -> Option<String> {
+        let Some(memory) = self.memory.as_ref().filter(|_| self.problem.is_none()) else {
+            return self.problem.clone();
+        };
+        let since = self
+            .since
+            .map_or("does not watch yet".to_owned(), |since| format!("watches since {}", words::at(since)));
+        let seconds = now.saturating_sub(memory.at).max(0) / 1_000_000;
+        let suspects = memory.flags.values().filter(|kept| kept.evidence >= SUSPECT).count();
+        Some(format!(
+            "the guard {since}, and said so {seconds} s ago: {} asked, {} suspected",
+            words::counted(memory.flags.len() as u64, "flag"),
+            suspects
+        ))
     }
 }

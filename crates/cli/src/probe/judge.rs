@@ -1,13 +1,13 @@
-//! Whether an answer is what was expected.
+//! Compares an answer with the expectation.
 
 use super::times::milliseconds;
 use super::{Answer, Expect};
 use crate::words;
 
-/// Of what a header says, shown in a line.
+/// The longest text of a header that is printed, in characters.
 const SHOWN: usize = 60;
 
-/// The first thing that is not as expected, as found and expected; none if all is.
+/// The first deviation, as found and expected; none if there is none.
 pub fn judge(expect: &Expect, answer: &Answer) -> Option<String> {
     if !expect.status.contains(&answer.status) {
         let expected = expect.status.iter().map(u16::to_string).collect::<Vec<_>>().join(" or ");

@@ -1,4 +1,4 @@
-//! HTTP probes: what is asked, of whom, and what the answer has to be.
+//! HTTP probes: requests, the companies that send them, and the expected answers.
 
 pub mod judge;
 pub mod read;
@@ -7,43 +7,43 @@ pub mod times;
 
 use std::time::Duration;
 
-/// One request and what is expected of its answer.
+/// One request, and the conditions for its answer.
 #[derive(Debug, Clone)]
 pub struct Probe {
-    /// For people; unique only if its author made it so.
+    /// A name for people; unique only if its author made it so.
     pub name: String,
     pub method: String,
-    /// Absolute, with variables filled in.
+    /// The absolute address, with variables filled in.
     pub url: String,
-    /// As it is written in the file: no secret that came from the environment.
+    /// The address as written in the file: without secrets from the environment.
     pub shown: String,
-    /// Whose headers and cookies it has.
+    /// The company that the headers and cookies belong to.
     pub company: Option<String>,
     pub headers: Vec<(String, String)>,
     pub body: Option<String>,
-    /// How many redirects are followed; 0: a redirect is the answer.
+    /// The most redirects that are followed; 0: a redirect is the answer.
     pub redirects: u32,
-    /// After so long the request has failed.
+    /// The time after which the request has failed.
     pub timeout: Duration,
     pub expect: Expect,
 }
 
-/// What an answer has to be.
+/// The conditions for an answer.
 #[derive(Debug, Clone, Default)]
 pub struct Expect {
-    /// One of these.
+    /// Accepted statuses.
     pub status: Vec<u16>,
-    /// The body contains each, byte for byte.
+    /// Texts that the body must contain, byte for byte.
     pub contains: Vec<String>,
-    /// And none of these.
+    /// Texts that the body must not contain.
     pub lacks: Vec<String>,
-    /// Names in lower case, with what the value has to contain.
+    /// Names in lower case, each with a text that the value must contain.
     pub headers: Vec<(String, String)>,
-    /// From the request to the last byte of the body.
+    /// Limit from the request to the last byte of the body.
     pub max_time: Option<Duration>,
 }
 
-/// What came back.
+/// The answer of a server.
 #[derive(Debug, Clone)]
 pub struct Answer {
     pub status: u16,

@@ -1,4 +1,4 @@
-//! A file of probes: JSON, described by `schema/probes.schema.json`. Every problem is told at once, with its place.
+//! A file of probes: JSON, described by `schema/probes.schema.json`. All problems are reported at once, each with its place.
 
 use super::{Expect, Probe, run};
 use crate::words;
@@ -6,7 +6,7 @@ use flagstone::definition::{self, Document, Problem, Report, Severity, nearest};
 use serde_json::{Map, Value};
 use std::time::Duration;
 
-/// If the file says nothing, in milliseconds.
+/// The default timeout, in milliseconds.
 const TIMEOUT: u64 = 10_000;
 /// Bounds of times, in milliseconds.
 const TIMES: std::ops::RangeInclusive<u64> = 1..=600_000;
@@ -30,14 +30,14 @@ const PROBE: [&str; 11] = [
 ];
 const EXPECT: [&str; 6] = ["$comment", "status", "contains", "lacks", "headers", "max_ms"];
 
-/// Where variables are looked up.
+/// Looks up a variable.
 pub type Variables<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// The probes of a file, each with the company's headers and cookies, and with `${NAME}` filled in.
 ///
 /// # Errors
 ///
-/// Every problem of the file.
+/// All problems of the file.
 pub fn read(
     file: &str,
     text: &[u8],
@@ -62,7 +62,7 @@ pub fn read(
     }
 }
 
-/// Headers and cookies that a company, or a probe, comes with.
+/// Headers and cookies of a company or a probe.
 #[derive(Debug, Clone, Default)]
 struct Identity {
     headers: Vec<(String, String)>,
@@ -95,7 +95,7 @@ impl Reader<'_> {
         self.problem(pointer, format!("found {}, expected {expected}", words::short(found, 40)), None);
     }
 
-    /// An object with none but these keys.
+    /// Reads an object with no other than these keys.
     fn object<'v>(
         &mut self,
         pointer: &str,
@@ -190,7 +190,7 @@ impl Reader<'_> {
         Identity { headers, cookies }
     }
 
-    /// One probe for each company that it names.
+    /// Reads a probe, once for each company that it names.
     fn probe(&mut self, pointer: &str, value: &Value, common: &Common) -> Vec<Probe> {
         let Some(members) = self.object(pointer, value, &PROBE) else { return Vec::new() };
         let at = |name: &str| format!("{pointer}/{name}");
@@ -241,7 +241,7 @@ impl Reader<'_> {
         each.collect()
     }
 
-    /// Whose it is: nobody's, one company's, or of several.
+    /// Reads the company of a probe: none, one, or several.
     fn of(
         &mut self,
         pointer: &str,
@@ -276,7 +276,7 @@ impl Reader<'_> {
         found
     }
 
-    /// As it is written, and as it is sent.
+    /// The address as written, and as sent.
     fn url(&mut self, pointer: &str, value: Option<&Value>, base: Option<&str>) -> Option<(String, String)> {
         let Some(value) = value else {
             self.expected(pointer, &Value::Null, "an address, such as \"/portal\"");
@@ -357,7 +357,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Names and texts, filled in.
+    /// Names and texts, with variables filled in.
     fn pairs(&mut self, pointer: &str, value: Option<&Value>) -> Vec<(String, String)> {
         let members = match value {
             None => return Vec::new(),
@@ -415,7 +415,7 @@ impl Reader<'_> {
         number
     }
 
-    /// With `${NAME}` replaced by what the environment has; `$${` is `${`.
+    /// Replaces `${NAME}` by the environment's value, and `$${` by `${`.
     fn filled(&mut self, pointer: &str, text: &str) -> Option<String> {
         let mut filled = String::with_capacity(text.len());
         let mut rest = text;
@@ -454,7 +454,7 @@ impl Reader<'_> {
     }
 }
 
-/// What all probes of a file share.
+/// Settings that all probes of a file share.
 struct Common {
     base: Option<String>,
     headers: Vec<(String, String)>,
@@ -462,7 +462,7 @@ struct Common {
     companies: Vec<(String, Identity)>,
 }
 
-/// Later ones replace earlier ones of the same name; cookies become one header.
+/// Joins headers: later ones replace earlier ones of the same name; cookies become one header.
 fn headers(lists: &[&Vec<(String, String)>], cookies: &[&Vec<(String, String)>]) -> Vec<(String, String)> {
     let mut all = merged(lists, |a, b| a.eq_ignore_ascii_case(b));
     let cookies = merged(cookies, |a, b| a == b);
@@ -482,17 +482,17 @@ fn merged(lists: &[&Vec<(String, String)>], same: impl Fn(&str, &str) -> bool) -
     all
 }
 
-/// An address that says its host.
+/// True if an address has a scheme and a host.
 pub fn absolute(url: &str) -> bool {
     url.starts_with("http://") || url.starts_with("https://")
 }
 
-/// A character of a header's or a cookie's name (RFC 9110, token).
+/// True for a character of a header's or a cookie's name (RFC 9110, token).
 fn token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-/// A key in a JSON pointer.
+/// Escapes a key for a JSON pointer.
 fn segment(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }

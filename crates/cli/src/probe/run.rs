@@ -5,45 +5,57 @@ use super::{Answer, Probe, read};
 use crate::{http, words};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::Builder;
 use std::time::{Duration, Instant};
 use ureq::http::uri::Authority;
 use ureq::http::{HeaderValue, Method, Request, Response, Uri};
 use ureq::{Agent, AsSendBody, Body, Error};
 
-/// The most of a body that is read, in bytes.
+/// The longest body that is read, in bytes.
 const LIMIT: u64 = 8 << 20;
 
-/// What came of one request.
+/// The result of one request.
 #[derive(Debug, Clone)]
 pub struct Ran {
-    /// The probe's place in the list.
+    /// Index of the probe in the list.
     pub probe: usize,
-    /// None where no answer came.
+    /// The status; none if no answer came.
     pub status: Option<u16>,
     pub took: Duration,
-    /// What is wrong; none if nothing is.
+    /// The problem; none if all is as expected.
     pub wrong: Option<String>,
 }
 
-/// Sends each probe so often, so many requests at a time. Every probe is sent once before any is sent again.
+/// Sends each probe `repeat` times, with at most `parallel` requests at a time. Every probe is sent once before any is sent again.
 pub fn all(probes: &[Probe], repeat: usize, parallel: usize) -> Vec<Ran> {
     let (next, total) = (AtomicUsize::new(0), probes.len() * repeat);
     let done = Mutex::new(Vec::with_capacity(total));
+    let send = || {
+        let agent = http::agent();
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if number >= total {
+                return;
+            }
+            let ran = one(&agent, number % probes.len(), &probes[number % probes.len()]);
+            if let Ok(mut done) = done.lock() {
+                done.push(ran);
+            }
+        }
+    };
     std::thread::scope(|scope| {
-        for _ in 0..parallel.min(total) {
-            scope.spawn(|| {
-                let agent = http::agent();
-                loop {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    if number >= total {
-                        return;
-                    }
-                    let ran = one(&agent, number % probes.len(), &probes[number % probes.len()]);
-                    if let Ok(mut done) = done.lock() {
-                        done.push(ran);
-                    }
-                }
-            });
+        // One thread sends them all if no more can be started.
+        let threads = 0..parallel.min(total);
+        let refused = threads.filter_map(|_| Builder::new().spawn_scoped(scope, send).err());
+        let refused: Vec<_> = refused.collect();
+        if let Some(error) = refused.first().filter(|_| refused.len() == parallel.min(total)) {
+            let wrong = Some(format!("no thread can be started to send it: {error}"));
+            let took = Duration::ZERO;
+            let unsent =
+                (0..probes.len()).map(|probe| Ran { probe, status: None, took, wrong: wrong.clone() });
+            if let Ok(mut done) = done.lock() {
+                done.extend(unsent);
+            }
         }
     });
     done.into_inner().unwrap_or_default()
@@ -61,7 +73,7 @@ fn one(agent: &Agent, number: usize, probe: &Probe) -> Ran {
     }
 }
 
-/// Sends it, and follows redirects as far as it is to.
+/// Sends a probe, and follows its redirects up to the limit.
 fn send(agent: &Agent, probe: &Probe, began: Instant) -> Result<Answer, String> {
     let mut hop = Hop::first(probe);
     for left in (0..=probe.redirects).rev() {
@@ -102,7 +114,7 @@ fn run(agent: &Agent, left: Duration, request: Request<impl AsSendBody>) -> Resu
     agent.run(agent.configure_request(request).timeout_global(Some(left)).build())
 }
 
-/// One request of a probe: its own, or one that a redirect leads to.
+/// One request of a probe: its own, or one after a redirect.
 struct Hop<'a> {
     probe: &'a Probe,
     method: &'a str,
@@ -117,7 +129,8 @@ impl<'a> Hop<'a> {
         Hop { probe, method, url: url.clone(), headers, body: body.as_deref() }
     }
 
-    /// On the same host as the company that asked; elsewhere as nobody. A body goes to no other host: it may be a login.
+    /// Follows a redirect: on the same host with the company's headers, elsewhere without. A body goes to no other host: it may be a
+    /// login.
     fn follow(&mut self, status: u16, to: &str) -> Result<(), String> {
         let from =
             self.url.parse::<Uri>().map_err(|_| "cannot be followed: the address is none".to_owned())?;
@@ -133,7 +146,7 @@ impl<'a> Hop<'a> {
             () => format!("{scheme}://{host}{}/{to}", path()),
         };
         let next = self.url.parse::<Uri>().map_err(|_| "redirects to what is no address".to_owned())?;
-        // As browsers do it.
+        // The same as browsers do.
         if status == 303 || matches!(status, 301 | 302) && self.method == "POST" {
             (self.method, self.body) = ("GET", None);
         }
@@ -147,7 +160,7 @@ impl<'a> Hop<'a> {
     }
 }
 
-/// A sentence without the address, which may hold what came from the environment.
+/// An error without the address, which may hold values from the environment.
 fn told(error: &Error, timeout: Duration) -> String {
     match error {
         Error::Timeout(_) => format!("no whole answer within {} ms", timeout.as_millis()),
@@ -159,7 +172,7 @@ fn told(error: &Error, timeout: Duration) -> String {
     }
 }
 
-/// Whether HTTP has such a method, as far as its letters tell.
+/// True if HTTP allows the letters of this method.
 pub fn method(name: &str) -> bool {
     Method::from_bytes(name.as_bytes()).is_ok()
 }

@@ -1,9 +1,9 @@
-//! Percentiles of times.
+//! Percentiles of response times.
 
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// Sorted.
+/// Times, sorted.
 #[derive(Debug, Default)]
 pub struct Times(Vec<Duration>);
 
@@ -13,25 +13,25 @@ impl Times {
         Times(times)
     }
 
-    /// The least time that so many percent of the requests did not exceed (nearest rank); none without requests.
+    /// The least time that this percentage of the requests did not exceed (nearest rank); none without requests.
     pub fn percentile(&self, percent: usize) -> Option<Duration> {
         let rank = (self.0.len() * percent).div_ceil(100).max(1);
         self.0.get(rank - 1).copied()
     }
 
-    /// `12 ms`, `1.4 ms`.
+    /// A percentile as text: `12 ms`, `1.4 ms`.
     pub fn shown(&self, percent: usize) -> String {
         self.percentile(percent).map_or(String::new(), milliseconds)
     }
 
-    /// In milliseconds.
+    /// Percentiles in milliseconds.
     pub fn json(&self) -> Value {
         let at = |percent| self.percentile(percent).map(|time| (time.as_secs_f64() * 1e6).round() / 1e3);
         json!({ "p50_ms": at(50), "p95_ms": at(95), "p99_ms": at(99), "max_ms": at(100) })
     }
 }
 
-/// With a decimal where that says something.
+/// A time in milliseconds, with a decimal if that is significant.
 pub fn milliseconds(time: Duration) -> String {
     let milliseconds = time.as_secs_f64() * 1e3;
     match milliseconds < 10.0 {

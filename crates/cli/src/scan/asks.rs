@@ -1,4 +1,4 @@
-//! What asks for a flag: functions, methods and classes of Flagstone, of its Laravel package and of Laravel Pennant.
+//! The names that ask for a flag: functions, methods and classes of Flagstone, of its Laravel package and of Laravel Pennant.
 
 /// Functions whose first argument is a flag.
 pub fn function(name: &str) -> bool {
@@ -21,16 +21,16 @@ pub fn directive(name: &str) -> bool {
     matches!(name, "flagstone" | "flagstonepeek" | "feature")
 }
 
-/// Who answers.
+/// The API that a call goes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asker {
-    /// The facade `Flagstone`, what it reaches, and the questions for one company.
+    /// The facade `Flagstone`, the objects that it returns, and the questions for one company.
     Flagstone,
-    /// Pennant's facade.
+    /// Laravel Pennant's facade.
     Pennant,
 }
 
-/// Who answers behind a class's full name.
+/// The API behind a class's full name.
 pub fn asker(class: &str) -> Option<Asker> {
     match class.to_ascii_lowercase().as_str() {
         "flagstone"
@@ -43,7 +43,7 @@ pub fn asker(class: &str) -> Option<Asker> {
 }
 
 impl Asker {
-    /// Whether the method's first argument is a flag, or a list of flags.
+    /// True if the method's first argument is a flag, or a list of flags.
     pub fn asks(self, method: &str) -> bool {
         let method = method.to_ascii_lowercase();
         match self {
@@ -66,13 +66,13 @@ impl Asker {
         }
     }
 
-    /// Whether the method gives somebody who answers as well.
+    /// True if the method returns an object of the same API.
     pub fn leads(self, method: &str) -> bool {
         matches!(method.to_ascii_lowercase().as_str(), "for" | "peek" | "store")
     }
 }
 
-/// Static methods of the package all of whose arguments are flags.
+/// Static methods of the package that take flags as all their arguments.
 pub fn all_of(class: &str, method: &str) -> bool {
     match class.to_ascii_lowercase().as_str() {
         "flagstone\\laravel\\http\\checkfeatureflag" => {
@@ -84,7 +84,7 @@ pub fn all_of(class: &str, method: &str) -> bool {
     }
 }
 
-/// Classes all of whose constructor's arguments are flags.
+/// Classes whose constructors take flags as all their arguments.
 pub fn constructed(class: &str) -> bool {
     class.eq_ignore_ascii_case("Flagstone\\Laravel\\Rules\\FeatureEnabled")
 }
@@ -94,12 +94,12 @@ pub fn of_company(method: &str) -> bool {
     method.eq_ignore_ascii_case("hasFeature") || method.eq_ignore_ascii_case("featureVariant")
 }
 
-/// The scheduler's words.
+/// Methods of the scheduler that take a flag.
 pub fn of_schedule(method: &str) -> bool {
     method.eq_ignore_ascii_case("feature") || method.eq_ignore_ascii_case("featurePossible")
 }
 
-/// What the scheduler runs.
+/// Methods that create a scheduled task.
 pub fn scheduled(method: &str) -> bool {
     matches!(method.to_ascii_lowercase().as_str(), "command" | "job" | "call" | "exec")
 }
@@ -122,7 +122,7 @@ pub fn gate(method: &str) -> bool {
     )
 }
 
-/// Calls that take validation rules.
+/// Methods that take validation rules.
 pub fn validates(method: &str) -> bool {
     matches!(
         method.to_ascii_lowercase().as_str(),
@@ -130,7 +130,7 @@ pub fn validates(method: &str) -> bool {
     )
 }
 
-/// How a middleware's string begins that names flags.
+/// Beginnings of a middleware's string that names flags.
 pub fn middleware(text: &str) -> bool {
     ["feature:", "can:feature,", "Flagstone\\Laravel\\Http\\CheckFeatureFlag:"]
         .iter()

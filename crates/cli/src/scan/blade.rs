@@ -6,16 +6,16 @@
 /// A piece of PHP.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Piece {
-    /// From 0.
+    /// Line in the view, from 0.
     pub line: usize,
-    /// To be parsed after `<?php `; on one line with what the view has there.
+    /// Code to parse after `<?php `; on the same line as in the view.
     pub code: String,
 }
 
-/// Directives that are statements by themselves.
+/// Loop directives, each with the PHP statement that it becomes.
 const LOOPS: [(&str, &str); 3] = [("foreach", "foreach"), ("forelse", "foreach"), ("for", "for")];
 
-/// All pieces, in their order.
+/// All pieces, in order.
 pub fn pieces(view: &str) -> Vec<Piece> {
     let mut reader = Reader { view, at: 0, line: 0, pieces: Vec::new() };
     while reader.at < view.len() {
@@ -36,14 +36,14 @@ impl<'a> Reader<'a> {
         self.view.get(self.at..).unwrap_or("")
     }
 
-    /// Goes on by so many bytes.
+    /// Advances by a number of bytes.
     fn skip(&mut self, bytes: usize) {
         let end = (self.at + bytes).min(self.view.len());
         self.line += self.view.as_bytes()[self.at..end].iter().filter(|byte| **byte == b'\n').count();
         self.at = end;
     }
 
-    /// Past the next such text, or to the end.
+    /// Advances past the next occurrence of the text, or to the end.
     fn past(&mut self, text: &str) -> &'a str {
         let rest = self.rest();
         let found = rest.find(text);
@@ -84,7 +84,7 @@ impl<'a> Reader<'a> {
         } else if rest.starts_with('@') && !self.follows_word() {
             self.directive();
         } else {
-            // To what could begin a piece.
+            // Advances to the next character that may begin a piece.
             let first = rest.chars().next().map_or(1, char::len_utf8);
             let next = rest[first..].find(['{', '@', '<']).map_or(rest.len(), |next| first + next);
             self.skip(next);
@@ -124,12 +124,12 @@ impl<'a> Reader<'a> {
             None if lower == "php" => format!("{inner};"),
             None => format!("blade_{lower}({inner});"),
         };
-        // What is in it is read as PHP, never as Blade.
+        // The PHP inside is not read as Blade.
         self.skip(inner.len() + 2);
         self.piece(line, code);
     }
 
-    /// `<x-button :shown="feature_enabled('x')">`: the bound attributes. What else is in the tag is read as the rest of a view.
+    /// `<x-button :shown="feature_enabled('x')">`: reads the bound attributes. The rest of the tag is read as the rest of a view.
     fn component(&mut self) {
         let rest = self.rest();
         let (mut at, bytes) = (3, rest.as_bytes());
@@ -157,7 +157,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// What is between the parenthesis that the text begins with and its other one, strings of PHP passed over.
+/// The content of the parenthesis that the text begins with; closing parentheses in strings of PHP do not count.
 fn parenthesised(text: &str) -> Option<&str> {
     let (mut depth, mut quote) = (0_usize, None);
     let mut escaped = false;

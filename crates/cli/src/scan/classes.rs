@@ -1,25 +1,25 @@
-//! Enums and constants by which flags are named.
+//! Enums and constants that name flags.
 
 use super::value::{Part, Value};
 use std::collections::{BTreeSet, HashMap};
 
-/// How far a constant may lead to another, and a class to its parent.
+/// The longest chain of constants, and of classes and their parents.
 const DEPTH: usize = 8;
 
 /// A class, interface, trait or enum, as declared.
 #[derive(Debug, Default)]
 pub struct Class {
-    /// With its namespace.
+    /// The name with its namespace.
     pub name: String,
     pub constants: HashMap<String, Value>,
     /// Parent and interfaces, from which constants come as well.
     pub parents: Vec<String>,
 }
 
-/// All that were read.
+/// All classes that were read.
 #[derive(Debug, Default)]
 pub struct Classes {
-    /// By full name in lower case: PHP's classes know no case.
+    /// Classes by full name in lower case: PHP's class names ignore case.
     known: HashMap<String, Class>,
 }
 
@@ -34,12 +34,12 @@ impl Classes {
         self.known.contains_key(&class.to_ascii_lowercase())
     }
 
-    /// What a constant or an enum's case stands for.
+    /// The string behind a constant or an enum's case.
     pub fn constant(&self, class: &str, name: &str) -> Option<String> {
         self.follow(class, name, DEPTH, &mut BTreeSet::new())
     }
 
-    /// Classes that these values name, or that theirs lead to, and that were not read.
+    /// Classes named by these values, or by the values that those lead to, that were not read.
     pub fn missing<'a>(&self, values: impl Iterator<Item = &'a Value>) -> BTreeSet<String> {
         let mut missing = BTreeSet::new();
         for value in values {

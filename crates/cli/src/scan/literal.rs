@@ -1,6 +1,6 @@
-//! What a literal string of PHP stands for.
+//! The value of a literal string of PHP.
 
-/// Between single quotes: only a quote and a backslash are escaped.
+/// The text between single quotes: only a quote and a backslash are escaped.
 pub fn single(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut rest = text.chars().peekable();
@@ -13,7 +13,7 @@ pub fn single(text: &str) -> String {
     plain
 }
 
-/// One escape sequence between double quotes; none for those that no flag's key can contain.
+/// The character of one escape sequence between double quotes; none for those that no flag's key can contain.
 pub fn escape(text: &str) -> Option<char> {
     match text {
         "\\\\" => Some('\\'),

@@ -1,7 +1,7 @@
-//! Where PHP sources ask for flags, read by a grammar of PHP: what stands in a comment or in a string does not count.
+//! Finds places where PHP sources ask for flags, by a grammar of PHP: comments and strings do not count.
 //!
-//! Two passes. The first reads every file that can name a flag at all; the second looks for the enums and constants that
-//! those name flags by. What is put together at run time is listed as such: nobody can tell from the source.
+//! Two passes. The first reads every file that can name a flag at all; the second looks for the enums and constants that those use as
+//! names. A name that is put together at run time is listed as such: the source does not tell it.
 
 mod asks;
 mod blade;
@@ -22,55 +22,55 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// Larger files are not read, in bytes; they are generated.
+/// The largest file that is read, in bytes; larger ones are generated.
 const LIMIT: u64 = 4 << 20;
-/// How often constants may lead to other files.
+/// The longest chain of files through constants.
 const ROUNDS: usize = 4;
 
 /// One flag named at one place.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Use {
-    /// From the directory that was scanned.
+    /// Path from the scanned directory.
     pub file: String,
-    /// From 1.
+    /// Line, from 1.
     pub line: usize,
     pub flag: String,
-    /// What asks: `feature_enabled()`, `middleware`, `@flagstone`.
+    /// The asking construct: `feature_enabled()`, `middleware`, `@flagstone`.
     pub how: String,
 }
 
-/// A place that asks for what only running it tells.
+/// A place whose flag is known only at run time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Untold {
     pub file: String,
     pub line: usize,
     pub how: String,
-    /// The source of what names the flag.
+    /// The source of the expression that names the flag.
     pub text: String,
 }
 
-/// All that was found, in the order of files and lines.
+/// All uses found, in the order of files and lines.
 #[derive(Debug, Default)]
 pub struct Scan {
     pub uses: Vec<Use>,
     pub untold: Vec<Untold>,
-    /// Files of PHP that there are.
+    /// The number of PHP files.
     pub files: usize,
     /// Files that could not be read, with the reason.
     pub unread: Vec<String>,
-    /// Where the first part of a file is no PHP that the grammar knows: something may be missed there.
+    /// Places of the first part in each file that the grammar does not know: something may be missed there.
     pub unparsed: Vec<String>,
     pub took: Duration,
 }
 
 impl Scan {
-    /// The flags named.
+    /// The keys of all flags named.
     pub fn flags(&self) -> BTreeSet<&str> {
         self.uses.iter().map(|found| found.flag.as_str()).collect()
     }
 }
 
-/// Scans what is below `directory`; `all`: what others made, too (`vendor`, `node_modules`, `storage`).
+/// Scans the files below `directory`; with `all`, also code of others (`vendor`, `node_modules`, `storage`).
 ///
 /// # Errors
 ///
@@ -117,7 +117,7 @@ pub fn scan(directory: &Path, all: bool) -> std::io::Result<Scan> {
     Ok(scan)
 }
 
-/// Reads the files that declare what flags are named by, as long as that leads to others.
+/// Reads the files that declare the constants used as names, as long as that leads to others.
 fn declarations(files: &[PathBuf], found: &[(usize, Found)], classes: &mut Classes) {
     let mut asked = BTreeSet::new();
     for _ in 0..ROUNDS {
@@ -130,7 +130,7 @@ fn declarations(files: &[PathBuf], found: &[(usize, Found)], classes: &mut Class
             return;
         }
         let short: BTreeSet<&str> = wanted.iter().map(|class| names::short(class)).collect();
-        // As Composer's autoloader finds them; where that finds nothing, wherever else they are declared.
+        // Files named after a class, as Composer's autoloader finds them; then any others that declare it.
         let stem = |path: &Path| {
             path.file_stem().and_then(|stem| stem.to_str()).is_some_and(|stem| short.contains(stem))
         };
@@ -151,7 +151,7 @@ fn declarations(files: &[PathBuf], found: &[(usize, Found)], classes: &mut Class
     }
 }
 
-/// What `work` makes of each file, on all processors.
+/// Runs `work` on each file, on all processors.
 fn each<T: Send>(
     files: &[PathBuf],
     work: impl Fn(&Path, &[u8]) -> T + Sync,
@@ -159,27 +159,30 @@ fn each<T: Send>(
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::with_capacity(files.len()));
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(files.len().max(1));
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                let mut mine = Vec::new();
-                loop {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(path) = files.get(number) else { break };
-                    mine.push((number, files::read(path, LIMIT).map(|bytes| work(path, &bytes))));
-                }
-                if let Ok(mut done) = done.lock() {
-                    done.append(&mut mine);
-                }
-            });
+    let read = || {
+        let mut mine = Vec::new();
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let Some(path) = files.get(number) else { break };
+            mine.push((number, files::read(path, LIMIT).map(|bytes| work(path, &bytes))));
         }
+        if let Ok(mut done) = done.lock() {
+            done.append(&mut mine);
+        }
+    };
+    std::thread::scope(|scope| {
+        // This thread reads as well, alone if no other can be started.
+        for _ in 1..threads {
+            let _ = std::thread::Builder::new().spawn_scoped(scope, read);
+        }
+        read();
     });
     let mut done = done.into_inner().unwrap_or_default();
     done.sort_by_key(|(number, _)| *number);
     done
 }
 
-/// Whether the file can ask at all: all that asks, or is asked by, has one of these words in it.
+/// True if the file may ask for flags: each construct that asks, or is asked by, has one of these words in it.
 fn mentions(bytes: &[u8]) -> bool {
     let word = |at: usize, word: &[u8]| {
         bytes.get(at..at + word.len()).is_some_and(|found| found.eq_ignore_ascii_case(word))

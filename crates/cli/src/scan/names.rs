@@ -1,18 +1,18 @@
-//! What a name in a file stands for, by its namespace and its imports.
+//! Resolves names in a file by its namespace and imports.
 
 use std::collections::HashMap;
 
-/// A file's namespace and imports, as far as it was read.
+/// A file's namespace and imports up to the point that was read.
 #[derive(Debug, Default)]
 pub struct Names {
     pub namespace: String,
-    /// Full names, by alias in lower case.
+    /// Full names by alias, in lower case.
     classes: HashMap<String, String>,
     functions: HashMap<String, String>,
 }
 
 impl Names {
-    /// Another namespace begins; imports end with the one before.
+    /// Enters another namespace; imports end with the one before.
     pub fn enter(&mut self, namespace: &str) {
         *self = Names { namespace: namespace.trim_matches('\\').to_owned(), ..Names::default() };
     }
@@ -27,7 +27,7 @@ impl Names {
         self.functions.insert(alias, name);
     }
 
-    /// A class's full name, without a backslash in front.
+    /// The full name of a class, without a leading backslash.
     pub fn class(&self, name: &str) -> String {
         if let Some(absolute) = name.strip_prefix('\\') {
             return absolute.to_owned();
@@ -43,7 +43,7 @@ impl Names {
         }
     }
 
-    /// The global function that a call reaches, in lower case; none if it reaches another.
+    /// The global function that a call reaches, in lower case; none if it reaches another function.
     pub fn function(&self, name: &str) -> Option<String> {
         let name = name.strip_prefix('\\').unwrap_or(name).to_ascii_lowercase();
         if name.contains('\\') {

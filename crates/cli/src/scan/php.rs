@@ -1,4 +1,4 @@
-//! One file: what it asks for, and which constants it declares.
+//! Reads one file: the flags that it asks for, and the constants that it declares.
 
 use super::asks::{self, Asker};
 use super::blade;
@@ -12,26 +12,26 @@ use std::collections::HashMap;
 use std::path::Path;
 use tree_sitter::{Node, Parser, Tree};
 
-/// How deep a value may be nested before it counts as unknown.
+/// The deepest nesting of a value before it counts as unknown.
 const DEPTH: usize = 64;
-/// Of a source that is shown, in characters.
+/// The longest source text that is shown, in characters.
 const SHOWN: usize = 60;
-/// What a piece of a view is parsed after.
+/// The opening tag before a piece of a view.
 const OPEN: &str = "<?php ";
 
-/// What a file has.
+/// Uses and declarations of a file.
 #[derive(Debug, Default)]
 pub struct File {
     pub uses: Vec<Found>,
     pub declared: Vec<Class>,
-    /// The line of the first part that is no PHP that the grammar knows, from 1.
+    /// The line of the first part that the grammar does not know, from 1.
     pub broken: Option<usize>,
 }
 
-/// One place that asks.
+/// A place that asks.
 #[derive(Debug, Clone)]
 pub struct Found {
-    /// From 1.
+    /// Line, from 1.
     pub line: usize,
     pub how: Cow<'static, str>,
     pub value: Value,
@@ -66,12 +66,12 @@ pub fn read(path: &Path, bytes: &[u8]) -> File {
 struct Reader {
     file: File,
     names: Names,
-    /// Variables, parameters and properties that answer, by name without `$`.
+    /// Variables, parameters and properties that hold an API object, by name without `$`.
     askers: HashMap<String, Asker>,
 }
 
 impl Reader {
-    /// Whether a view said something that later pieces depend on.
+    /// True if a view assigned something that later pieces depend on.
     fn known(&self) -> bool {
         !self.askers.is_empty()
     }
@@ -100,7 +100,7 @@ impl Reader {
 
 struct Code<'a> {
     source: &'a str,
-    /// Of the first line, from 0.
+    /// Line of the source in the file, from 0.
     line: usize,
     reader: &'a mut Reader,
 }
@@ -216,7 +216,7 @@ impl<'a> Code<'a> {
         self.reader.file.declared.push(class);
     }
 
-    /// A parameter or a property of a type that answers.
+    /// Notes a parameter or property whose type is an API's class.
     fn typed(&mut self, of: &str, name: &str) {
         let of = of.trim_start_matches('?');
         if let Some(asker) = of.split('|').find_map(|one| asks::asker(&self.class(one.trim()))) {
@@ -224,7 +224,7 @@ impl<'a> Code<'a> {
         }
     }
 
-    /// `$flags = Flagstone::for($company)`.
+    /// Notes an assignment such as `$flags = Flagstone::for($company)`.
     fn assigned(&mut self, node: Node<'_>) {
         let (Some(left), Some(right)) = (node.child_by_field_name("left"), node.child_by_field_name("right"))
         else {
@@ -250,7 +250,7 @@ impl<'a> Code<'a> {
         }
     }
 
-    /// `@use('App\Enums\Feature')`.
+    /// Reads `@use('App\Enums\Feature')`.
     fn blade_use(&mut self, node: Node<'_>) {
         let texts: Vec<_> = arguments(node).map(|argument| self.value(argument, DEPTH).literal()).collect();
         if let Some(Some(class)) = texts.first() {
@@ -301,7 +301,7 @@ impl<'a> Code<'a> {
         }
     }
 
-    /// The first argument is a flag, or a list of flags.
+    /// Notes the first argument as a flag, or a list of flags.
     fn first(&mut self, node: Node<'_>, how: String) {
         let named = arguments_named(node).find(|(name, _)| {
             name.is_some_and(|name| matches!(self.text(name), "flag" | "feature" | "features"))
@@ -312,14 +312,14 @@ impl<'a> Code<'a> {
         }
     }
 
-    /// Every argument is a flag.
+    /// Notes every argument as a flag.
     fn every(&mut self, node: Node<'_>, how: String) {
         for argument in arguments(node) {
             self.flags(argument, &how);
         }
     }
 
-    /// `can('feature', 'customer_portal')`.
+    /// Notes `can('feature', 'customer_portal')`.
     fn gate(&mut self, node: Node<'_>) {
         let mut given = arguments(node);
         if let (Some(ability), Some(flag)) = (given.next(), given.next())
@@ -335,13 +335,13 @@ impl<'a> Code<'a> {
         }
     }
 
-    /// A string that names flags as a middleware or a validation rule does, where such are expected.
+    /// Notes a string that names flags as a middleware or a validation rule does, in a place where one is expected.
     fn string(&mut self, node: Node<'_>, begins: &str) {
         let class = begins.replace("\\\\", "\\");
         if !asks::middleware(&class) && !begins.contains("feature:") {
             return;
         }
-        // With what is put before and behind it.
+        // The whole concatenation around the string.
         let mut whole = node;
         while let Some(parent) = whole.parent().filter(|parent| is_concatenation(*parent, self.source)) {
             whole = parent;
@@ -356,7 +356,7 @@ impl<'a> Code<'a> {
         }
     }
 
-    /// What the string is for, by the call, the key, the property or the method that it stands in.
+    /// The role of the string, by the call, key, property or method around it.
     fn place(&self, node: Node<'_>) -> Option<Split> {
         let middleware = |text: &str| text.to_ascii_lowercase().contains("middleware");
         let mut at = node;
@@ -392,7 +392,7 @@ impl<'a> Code<'a> {
         None
     }
 
-    /// Who answers where the expression is called upon.
+    /// The API that a call on the expression goes to.
     fn asker(&self, node: Node<'_>, depth: usize) -> Option<Asker> {
         let depth = depth.checked_sub(1)?;
         match node.kind() {
@@ -427,13 +427,13 @@ impl<'a> Code<'a> {
         }
     }
 
-    /// `app(Flagstone::class)`, `app('flagstone')`.
+    /// The API of `app(Flagstone::class)` or `app('flagstone')`.
     fn made(&self, node: Node<'_>) -> Option<Asker> {
         let what = self.value(arguments(node).next()?, DEPTH).literal()?;
         asks::asker(&what)
     }
 
-    /// Whether the call is upon something that the scheduler runs.
+    /// True if the call is on a task of the scheduler.
     fn scheduled(&self, object: Node<'_>) -> bool {
         let mut at = Some(object);
         while let Some(node) = at {
@@ -447,7 +447,7 @@ impl<'a> Code<'a> {
         false
     }
 
-    /// What the expression can be: each arm of a choice, each element of a list.
+    /// Possible values of the expression: each arm of a choice, each element of a list.
     fn values(&self, node: Node<'_>, depth: usize) -> Vec<Value> {
         let Some(depth) = depth.checked_sub(1) else { return vec![self.unknown(node)] };
         let arms: Vec<Node<'_>> = match node.kind() {
@@ -491,7 +491,7 @@ impl<'a> Code<'a> {
             }
             "encapsed_string" => self.pieces(node, node),
             "heredoc" | "nowdoc" => match node.child_by_field_name("value") {
-                // Indented as its end is; no key has spaces at its ends.
+                // The body is indented as its end is; no key has spaces at its ends.
                 Some(body) => match self.pieces(node, body).literal() {
                     Some(text) => Value::text(text.trim()),
                     None => self.unknown(node),
@@ -515,7 +515,7 @@ impl<'a> Code<'a> {
         }
     }
 
-    /// A string in double quotes or a heredoc: known if nothing is put into it.
+    /// The value of a string in double quotes or a heredoc: known unless something is inserted into it.
     fn pieces(&self, whole: Node<'_>, body: Node<'_>) -> Value {
         let mut text = String::new();
         for part in children(body) {
@@ -531,7 +531,7 @@ impl<'a> Code<'a> {
         Value::text(text)
     }
 
-    /// `Feature::Portal`, `self::PORTAL`, `NewEditor::class`.
+    /// The value of `Feature::Portal`, `self::PORTAL`, `NewEditor::class`.
     fn constant(&self, node: Node<'_>) -> Value {
         let mut parts = children(node);
         let (Some(class), Some(name)) = (parts.next(), parts.next()) else { return self.unknown(node) };
@@ -550,7 +550,7 @@ impl<'a> Code<'a> {
         }
     }
 
-    /// `Feature::Portal->value`, `Feature::Portal->name`.
+    /// The value of `Feature::Portal->value`, `Feature::Portal->name`.
     fn of_case(&self, node: Node<'_>) -> Value {
         let object = node.child_by_field_name("object");
         let Some(case) = object.filter(|object| object.kind() == "class_constant_access_expression") else {
@@ -565,7 +565,7 @@ impl<'a> Code<'a> {
         }
     }
 
-    /// The full name of the class around.
+    /// The full name of the enclosing class.
     fn enclosing(&self, node: Node<'_>) -> Option<String> {
         let mut at = node;
         while let Some(parent) = at.parent() {
@@ -584,7 +584,7 @@ impl<'a> Code<'a> {
         Value::Unknown(self.shown(node))
     }
 
-    /// The source on one line, cut where it gets long.
+    /// The source on one line, cut if it is long.
     fn shown(&self, node: Node<'_>) -> String {
         let text = self.text(node).split_whitespace().collect::<Vec<_>>().join(" ");
         let text = words::plain(&text).into_owned();
@@ -595,7 +595,7 @@ impl<'a> Code<'a> {
     }
 }
 
-/// The line of the first error below, from 0.
+/// The line of the first error in the tree, from 0.
 fn error(node: Node<'_>) -> usize {
     let mut at = node;
     loop {
@@ -614,7 +614,7 @@ fn is_concatenation(node: Node<'_>, source: &str) -> bool {
     node.kind() == "parenthesized_expression" || node.kind() == "binary_expression" && operator == Some(".")
 }
 
-/// Named children that are no comments.
+/// Named children except comments.
 fn children(node: Node<'_>) -> impl Iterator<Item = Node<'_>> {
     let mut cursor = node.walk();
     let all: Vec<Node<'_>> =
@@ -622,7 +622,7 @@ fn children(node: Node<'_>) -> impl Iterator<Item = Node<'_>> {
     all.into_iter()
 }
 
-/// What a call is given, with the name where it has one.
+/// A call's arguments, each with its name if it has one.
 fn arguments_named(node: Node<'_>) -> impl Iterator<Item = (Option<Node<'_>>, Node<'_>)> {
     let list = node
         .child_by_field_name("arguments")

@@ -1,8 +1,7 @@
-//! What names a flag: a literal, a constant, several put together, or something only known at run time.
+//! The name of a flag: a literal, a constant, a concatenation, or an expression known only at run time.
 
 use super::classes::Classes;
 
-/// A part of a string.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Part {
     Text(String),
@@ -13,11 +12,11 @@ pub enum Part {
     },
 }
 
-/// A string, as far as the source tells.
+/// A string, as far as the source determines it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
     Known(Vec<Part>),
-    /// The source.
+    /// The source of an unknown value.
     Unknown(String),
 }
 
@@ -26,7 +25,7 @@ impl Value {
         Value::Known(vec![Part::Text(text.into())])
     }
 
-    /// Both put together; unknown, with this source, if one is.
+    /// Concatenates two values; unknown, with this source, if either is.
     pub fn join(self, other: Value, source: &str) -> Value {
         match (self, other) {
             (Value::Known(mut a), Value::Known(b)) => {
@@ -37,7 +36,7 @@ impl Value {
         }
     }
 
-    /// The text where it is nothing but literal.
+    /// The text of a value that is nothing but literal.
     pub fn literal(&self) -> Option<String> {
         let Value::Known(parts) = self else { return None };
         parts
@@ -49,7 +48,7 @@ impl Value {
             .collect()
     }
 
-    /// The string with every constant looked up; the source of what is not known otherwise.
+    /// Looks up every constant. Returns the string, or the source of the first unknown part.
     pub fn resolve(&self, classes: &Classes) -> Result<String, String> {
         match self {
             Value::Unknown(source) => Err(source.clone()),
@@ -66,7 +65,7 @@ impl Value {
     }
 }
 
-/// How flags stand in a string.
+/// The way in which flags stand in a string.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Split {
     /// The string is the flag's key.
@@ -85,7 +84,7 @@ impl Split {
             Split::Whole => vec![text.to_owned()],
             Split::Middleware => match text.strip_prefix("can:feature,") {
                 Some(gate) => {
-                    // In quotes it is the key itself; without them Laravel takes it for a parameter of the route.
+                    // A quoted key is the flag's; without quotes Laravel takes it for a parameter of the route.
                     let key = |flag: &str| flag.trim().trim_matches(['\'', '"']).to_owned();
                     gate.split(',').next().map(|flag| vec![key(flag)]).unwrap_or_default()
                 }

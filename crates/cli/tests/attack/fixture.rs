@@ -2,6 +2,7 @@
 
 use crate::trace::{self, Allowed};
 use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown, lchown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -356,7 +357,8 @@ impl User {
 /// A directory that every user can get to and only root can write.
 fn place() -> PathBuf {
     static NUMBER: AtomicUsize = AtomicUsize::new(0);
-    let name = format!("flagstone-attack-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let name = format!("flagstone-attack-{:016x}-{number}", RandomState::new().hash_one(number));
     let suitable = |place: &Path| {
         let Ok(place) = place.canonicalize() else { return false };
         place

@@ -35,8 +35,10 @@ fn a_company_on_the_command_line_is_normalised_as_php_does() {
     assert_eq!(json["company"], "042");
     let json = shop.run(["ask", "customer_portal", "--company", "-5", "--json"]).json();
     assert_eq!(json["company"], -5);
-    let json = shop.run(["ask", "customer_portal", "--company", "", "--json"]).json();
+    let json = shop.run(["ask", "customer_portal", "--json"]).json();
     assert_eq!(json["reason"], "no_company");
+    // A variable of the shell's that was empty is no company, and not meant for none.
+    shop.run(["ask", "customer_portal", "--company", ""]).exits(2);
 }
 
 #[test]

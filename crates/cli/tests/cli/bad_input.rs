@@ -107,7 +107,13 @@ fn a_store_that_is_not_there_cannot_be_told() {
     let shop = Shop::empty();
     for word in [["status"], ["list"], ["history"], ["audit"], ["inspect"]] {
         let ran = shop.run(word).exits(2);
-        assert!(ran.err.contains("store"), "{}", ran.err);
+        assert!(ran.err.contains("make one with `flagstone init "), "{word:?}: {}", ran.err);
+    }
+    // A deployment's first publish, or an incident's kill, on a machine whose store nobody has made.
+    shop.write("flags.json", r#"{"flags": {}}"#);
+    for word in [["publish", "flags.json"], ["enable", "search"], ["revive", "search"], ["plan", "tick"]] {
+        let ran = shop.run(word);
+        assert!(ran.err.contains("make one with `flagstone init "), "{word:?}: {}", ran.err);
     }
     std::fs::create_dir(shop.directory.join("store")).unwrap();
     let ran = shop.run(["status"]).exits(2);
@@ -163,7 +169,9 @@ fn what_is_no_number_no_time_and_no_context_is_refused_in_words() {
     }
     let ran = shop.run(["ask", "search", "--at", "tomorrow"]).exits(2);
     assert!(ran.err.contains("2026-12-01T08:00:00Z"), "{}", ran.err);
-    for context in ["[1]", "7", "{", "{'a': 1}", ""] {
+    let ran = shop.run(["ask", "search", "--context", ""]).exits(2);
+    assert!(ran.err.contains("--context: found an empty value"), "{}", ran.err);
+    for context in ["[1]", "7", "{", "{'a': 1}"] {
         let ran = shop.run(["ask", "search", "--context", context]).exits(2);
         assert!(ran.err.contains("expected a JSON object such as"), "{context}: {}", ran.err);
     }

@@ -1,7 +1,7 @@
 //! A guard that sees nothing, or may change nothing, is no guard: it says so, and whatever relies on it waits.
 
 use crate::guards::{Daemon, Site, healthy, now};
-use crate::shop::Shop;
+use crate::shop::{Shop, full_pipe};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt;
@@ -108,8 +108,17 @@ fn a_guard_that_was_killed_is_missed_and_one_that_was_told_to_end_is_not() {
         let mut site = started();
         let mut daemon = Daemon::start(&site, ["guard"]);
         until(&mut site, |site| health(site)["flagstone"]["guard"]["state"] == "watching");
+        for command in ["status", "health"] {
+            let said = site.shop.run([command]).out;
+            assert!(
+                said.contains("the guard watches since 20") && said.contains(" suspected\n"),
+                "{command}: {said}"
+            );
+        }
         end(&mut daemon, signal);
         let found = health(&site);
+        let missed = site.shop.run(["status"]).out.contains("the guard ended without being told to");
+        assert_eq!(missed, signal == Signal::KILL);
         assert_eq!(
             (&found["flagstone"]["guard"]["state"], &found["status"]),
             (&state.into(), &status.into())
@@ -140,6 +149,74 @@ fn a_daemon_that_is_killed_again_and_again_enters_no_stage_and_says_so() {
     assert_eq!(guard_check(&site)["state"], "failed");
     // It is left alone now: it watches for as long as the stage soaks, and goes on.
     until(&mut site, |site| stage(site) == 2);
+}
+
+/// Whoever read its output and stopped (a frozen log, Ctrl-S) stopped the guard: it said that it watched, and took nothing back.
+#[test]
+fn a_guard_whose_lines_nobody_reads_watches_on_and_ends_when_it_is_told_to() {
+    for command in ["guard", "run"] {
+        let mut site = started();
+        let (_read, write) = full_pipe();
+        let child = site
+            .shop
+            .command([command, "--memory", "memory"])
+            .stderr(write.try_clone().unwrap())
+            .stdout(write)
+            .spawn();
+        let mut child = child.unwrap();
+        until(&mut site, |site| health(site)["flagstone"]["guard"]["state"] == "watching");
+        kill_process(Pid::from_raw(child.id().cast_signed()).unwrap(), Signal::TERM).unwrap();
+        child.wait().unwrap();
+        assert_eq!(site.shop.run(["guard", "status", "--json"]).json()["state"], "none", "{command}");
+    }
+}
+
+/// After a restore that had lost the readers' group, kills said that the flag was off for everybody, and running workers went on with it.
+#[test]
+fn a_user_whose_workers_cannot_read_the_store_is_named() {
+    let site = Site::new(QUICK);
+    let own = site.worker.path().parent().unwrap().to_owned();
+    for path in [&own, &site.worker.path().to_owned(), &site.worker.path().with_extension("claims")] {
+        std::os::unix::fs::chown(path, Some(33), None).expect("root, as sudo make test has");
+    }
+    let store = site.shop.directory.join("store");
+    let chmod = |path: &str, mode| {
+        std::fs::set_permissions(store.join(path), PermissionsExt::from_mode(mode)).unwrap()
+    };
+    chmod("", 0o750);
+    let told = site.shop.run(["health", "--memory", "memory"]).out;
+    assert!(told.starts_with("ok") && told.contains("user www-data cannot read"), "{told}");
+    let doctor = site.shop.run(["doctor", "--php", "/bin/false", "--memory", "memory"]).out;
+    assert!(doctor.contains("user www-data cannot read"), "{doctor}");
+    // As a restore with a narrow umask left them.
+    chmod("", 0o755);
+    chmod("head", 0o600);
+    let doctor = site.shop.run(["doctor", "--php", "/bin/false", "--memory", "memory"]).exits(1).out;
+    assert!(
+        doctor.contains("not everybody who can enter the store can read") && doctor.contains("/head"),
+        "{doctor}"
+    );
+}
+
+/// Beside a daemon that was blind it ended well.
+#[test]
+fn a_guard_that_looks_once_beside_one_that_is_blind_fails() {
+    let site = Site::new(QUICK);
+    spoil(&site);
+    let daemon = Daemon::start(&site, ["guard"]);
+    assert!(daemon.says("nothing is watched").is_some());
+    let ran = site.shop.run(["guard", "--once", "--memory", "memory"]).exits(2);
+    assert!(ran.err.contains("another guard") && ran.err.contains("the guard is blind: "), "{}", ran.err);
+    assert!(!ran.out.contains("watches"), "{}", ran.out);
+}
+
+/// A guard that looked once, from cron, seemed to have been killed: plans waited, and doctor failed.
+#[test]
+fn a_guard_that_looks_once_ends_well() {
+    let mut site = started();
+    site.play(1, healthy, |_| false);
+    site.shop.run(["guard", "--once", "--memory", "memory"]).exits(0);
+    assert_eq!(site.shop.run(["guard", "status", "--json"]).json()["state"], "none");
 }
 
 #[test]

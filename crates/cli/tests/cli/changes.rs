@@ -96,9 +96,16 @@ fn of_twenty_publishers_at_once_on_one_base_one_wins_and_nineteen_are_told() {
 fn a_stale_base_is_refused() {
     let shop = Shop::published();
     shop.republish("\"percentage\": 50 }", "\"percentage\": 75 }");
+    // What is published already may be typed again, as where another machine did not answer.
+    let ran = shop.run(["publish", "flags.json", "--base", "1"]).exits(0);
+    assert!(ran.out.contains("nothing to publish"), "{}", ran.out);
+    shop.write("flags.json", FLAGS.replace("\"percentage\": 50 }", "\"percentage\": 80 }"));
     for dry in ["--dry-run", "--reason=x"] {
-        let ran = shop.run(["publish", "flags.json", "--base", "1", dry]).exits(1);
-        assert!(ran.err.contains("made on generation 1, but 2 is published by now"), "{}", ran.err);
+        for base in ["1", "3"] {
+            let ran = shop.run(["publish", "flags.json", "--base", base, dry]).exits(1);
+            let told = format!("made on generation {base}, but 2 is published by now");
+            assert!(ran.err.contains(&told), "{}", ran.err);
+        }
     }
     shop.run(["publish", "flags.json", "--base", "2"]).exits(0);
 }
@@ -125,6 +132,21 @@ fn a_publish_says_that_a_flag_it_changes_stays_killed() {
         "{}",
         ran.out
     );
+}
+
+// It named a publish that only noted that the file has the flag no more.
+#[test]
+fn a_rollback_names_the_generation_that_changed_a_flag() {
+    let shop = Shop::published();
+    shop.run(["enable", "old", "--yes"]).exits(0);
+    shop.write(
+        "flags.json",
+        r#"{ "flags": { "search": { "enabled": true, "rollout": { "percentage": 75 } } } }"#,
+    );
+    shop.run(["publish", "flags.json", "--yes"]).exits(0);
+    shop.run(["disable", "search", "--yes"]).exits(0);
+    let ran = shop.run(["rollback", "--to", "1", "--yes"]).exits(0);
+    assert!(ran.out.contains("that reverts more than the last publish: old (changed by 2)\n"), "{}", ran.out);
 }
 
 #[test]

@@ -4,11 +4,11 @@ use crate::shop::Shop;
 use flagstone::store::{Reader, ReaderOptions};
 use flagstone::telemetry::{Asked, Ending, Recorder, Status};
 use flagstone::{Key, Reason, Snapshot};
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A worker of the shop's store, with memory beside it.
 struct Worker {
@@ -40,14 +40,23 @@ impl Worker {
         self.recorder.begin(0);
         let reason = if on { Reason::RolloutIn } else { Reason::RolloutOut };
         let flag = self.snapshot.find(flag.as_bytes()).unwrap();
-        let asked = Asked { flag, on, reason, company: Some(Key::Int(company)) };
+        let asked = Asked { flag, on, reason, company: Some(Key::Int(company)), bucket: None };
         self.recorder.answered(&self.snapshot, &asked, true);
         self.recorder.end(&Ending { status, clock: micros * 1000, now: now() });
     }
 }
 
+/// Those of Prometheus's format before OpenMetrics.
+const KINDS: [&str; 5] = ["counter", "gauge", "histogram", "summary", "untyped"];
+
 /// What the parser of Prometheus's own Python client makes of the text: each sample as `name{label=value,…} value`.
 fn parsed(text: &str) -> Vec<String> {
+    // One line of another kind, or a quote that is escaped in a help text, and node_exporter takes nothing of the file.
+    for line in text.lines() {
+        let kind = line.strip_prefix("# TYPE ").and_then(|line| line.split(' ').nth(1));
+        assert!(kind.is_none_or(|kind| KINDS.contains(&kind)), "{line}");
+        assert!(!line.starts_with("# HELP ") || !line.contains("\\\""), "{line}");
+    }
     let program = "
 import sys
 from prometheus_client.openmetrics.parser import text_fd_to_metric_families
@@ -130,6 +139,27 @@ fn metrics_tell_what_answers_where_the_newest_definitions_are_damaged() {
     assert!(health["flagstone"]["last_error"].is_string());
 }
 
+/// Of more than four directories of one user, readers took any four and said nothing of the others.
+#[test]
+fn health_lists_counters_that_are_not_read() {
+    let shop = Shop::published();
+    let memory = memory(&shop);
+    let worker = Worker::of(&shop);
+    let made = worker.recorder.path().to_owned();
+    let user = std::os::unix::fs::MetadataExt::uid(&std::fs::metadata(&made).unwrap());
+    for number in 1..=5 {
+        let further = memory.join(format!("flagstone-4-{user}-000{number}"));
+        std::fs::create_dir(&further).unwrap();
+        std::fs::copy(&made, further.join(made.file_name().unwrap())).unwrap();
+    }
+    let health = shop.run(["health", "--memory", "memory", "--json"]).exits(0);
+    assert!(health.err.contains("directories of user"), "{}", health.err);
+    let left_out = health.json()["flagstone"]["telemetry_left_out"].clone();
+    let reason = left_out[0]["reason"].as_str().unwrap();
+    assert!(reason.starts_with(&format!("2 directories of user {user} that hold counters")), "{left_out}");
+    assert_eq!(left_out.as_array().map(Vec::len), Some(1), "{left_out}");
+}
+
 #[test]
 fn health_fails_only_where_no_flag_is_answered() {
     let shop = Shop::published();
@@ -169,6 +199,25 @@ fn a_worker_is_behind_once_it_answered_from_another_generation_long_after_a_publ
     assert_eq!(behind(health()), (1, 0));
     drop(worker);
     assert_eq!(behind(health()), (0, 0), "who is gone is not counted");
+}
+
+// Every worker that was not asked since a restore was said to be behind.
+#[test]
+fn a_worker_that_nobody_asked_since_a_restore_is_not_behind() {
+    let shop = Shop::published();
+    let worker = Worker::of(&shop);
+    shop.republish("\"old\": false", "\"old\": true");
+    worker.recorder.serves(1, now() + 11_000_000);
+    let behind = || {
+        let told = shop.run(["health", "--memory", "memory", "--json"]).exits(0).json();
+        told["flagstone"]["workers_behind"].as_u64().unwrap()
+    };
+    assert_eq!(behind(), 1);
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    let head = shop.directory.join("store/head");
+    std::fs::copy(&head, shop.directory.join("store/restored")).unwrap();
+    std::fs::rename(shop.directory.join("store/restored"), &head).unwrap();
+    assert_eq!(behind(), 0);
 }
 
 /// Runs `stats --watch` on a terminal of its own, resizes it, ends it with `end` (a key, or a signal's name), and prints what was
@@ -233,6 +282,43 @@ fn watching_draws_within_the_terminal_and_gives_it_back_as_it_was() {
     }
 }
 
+// Whoever started a daemon with the signals blocked could end it by SIGKILL alone.
+#[test]
+fn daemons_end_by_signals_that_were_blocked_when_they_began() {
+    const BLOCKED: &str = r#"
+import os, signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 32))
+os.execv(sys.argv[1], sys.argv[1:])
+"#;
+    let shop = Shop::published();
+    std::fs::create_dir(shop.directory.join("memory")).unwrap();
+    for word in ["run", "guard"] {
+        for signal in [libc::SIGTERM, libc::SIGINT] {
+            let mut command = Command::new("/usr/bin/python3");
+            command.args(["-c", BLOCKED, env!("CARGO_BIN_EXE_flagstone"), word, "--memory", "memory"]);
+            command.current_dir(&shop.directory).env_clear().env("FLAGSTONE_STORE", "store");
+            let mut daemon = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+            let mut first = String::new();
+            BufReader::new(daemon.stdout.take().unwrap()).read_line(&mut first).unwrap();
+            let sent = Command::new("kill").args([&format!("-{signal}"), &daemon.id().to_string()]).status();
+            assert!(sent.unwrap().success());
+            let until = Instant::now() + Duration::from_secs(60);
+            let ended = loop {
+                if let Some(status) = daemon.try_wait().unwrap() {
+                    break Some(status);
+                }
+                if Instant::now() >= until {
+                    daemon.kill().unwrap();
+                    daemon.wait().unwrap();
+                    break None;
+                }
+                std::thread::sleep(Duration::from_millis(20));
+            };
+            assert_eq!(ended.and_then(|status| status.code()), Some(0), "{word}, signal {signal}: {first}");
+        }
+    }
+}
+
 #[test]
 fn watching_without_a_terminal_is_refused() {
     let shop = Shop::published();
@@ -259,8 +345,13 @@ fn orders(worker: &mut Worker, variant: &str, requests: i64, one_in: i64) {
     let flag = worker.snapshot.find(b"customer_portal").unwrap();
     for request in 0..requests {
         worker.recorder.begin(0);
-        let asked =
-            Asked { flag, on: true, reason: Reason::RolloutIn, company: Some(Key::Int(request % 211)) };
+        let asked = Asked {
+            flag,
+            on: true,
+            reason: Reason::RolloutIn,
+            company: Some(Key::Int(request % 211)),
+            bucket: None,
+        };
         worker.recorder.answered(&worker.snapshot, &asked, true);
         worker.recorder.shows(&worker.snapshot, flag, variant);
         if request % one_in == 0 {
@@ -364,6 +455,25 @@ fn the_owner_of_a_store_says_whose_counters_are_believed() {
     give(0);
     assert!(counted());
     shop.run(["config", "telemetry.users", r#"{"a": 1}"#]).exits(1);
+    // A user that no machine has was taken, and nobody's counters were believed then.
+    let before = std::fs::read(shop.directory.join("store/config.json")).unwrap();
+    for nobody in [
+        "-1",
+        "\"-1\"",
+        "\"#33\"",
+        "\"\"",
+        "\" \"",
+        "\"www-data,app\"",
+        "\"app:x\"",
+        "4294967295",
+        "\"4294967295\"",
+        "1.5",
+    ] {
+        let err = shop.run(["config", "telemetry.users", &format!("[{nobody}]")]).exits(1).err;
+        assert!(err.contains("expected a"), "{nobody}: {err}");
+        assert_eq!(std::fs::read(shop.directory.join("store/config.json")).unwrap(), before, "{nobody}");
+    }
+    shop.run(["config", "telemetry.users", r#"["ACME\\first.last", "app@acme", "_apt"]"#]).exits(0);
     shop.run(["config", "telemetry.user", "[]"]).exits(1);
     shop.run(["config", "telemetry.users", "--unset"]).exits(0);
     give(33);

@@ -6,10 +6,14 @@ use std::io::{Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// A store in which all is well, and a PHP that answers from it.
 fn well() -> Shop {
-    let shop = Shop::empty();
+    wells(Shop::empty())
+}
+
+fn wells(shop: Shop) -> Shop {
     let owned = FLAGS
         .replace("\"billing_v2\": true", "\"billing_v2\": {\"enabled\": true, \"owner\": \"billing\"}")
         .replace("\"old\": false", "\"old\": {\"enabled\": false, \"owner\": \"nobody\"}")
@@ -37,8 +41,28 @@ fn php(shop: &Shop, answer: &str) {
     script(shop, &format!("cat <<'JSON'\n\nflagstone-doctor: {answer}\nJSON\n"));
 }
 
+/// A store as in [`well`], and an application of another user, since root asks none of its own.
+fn deployed() -> Shop {
+    let shop = wells(Shop::passable());
+    std::fs::create_dir(shop.directory.join("code")).unwrap();
+    shop.write("code/artisan", "");
+    if rustix::process::geteuid().is_root() {
+        for path in ["code", "code/artisan"] {
+            std::os::unix::fs::chown(shop.directory.join(path), Some(64_012), Some(64_012)).unwrap();
+        }
+    }
+    shop
+}
+
+/// Has the application's artisan tell these settings.
+fn sets(shop: &Shop, environment: &str, store: Option<&Path>) {
+    let settings = serde_json::json!({ "environment": environment, "store": store, "driver": "native" });
+    shop.write("code/settings", format!("warning: the log cannot be written\n{settings}\n"));
+}
+
 fn script(shop: &Shop, text: &str) {
-    let path = shop.write("php", format!("#!/bin/sh\n{text}"));
+    let artisan = "case \"$*\" in *feature:settings*) cat settings; exit;; esac";
+    let path = shop.write("php", format!("#!/bin/sh\n{artisan}\n{text}"));
     std::fs::set_permissions(path, PermissionsExt::from_mode(0o755)).unwrap();
 }
 
@@ -456,6 +480,28 @@ fn one_worker_that_is_behind_is_no_go() {
 }
 
 #[test]
+fn a_worker_that_cannot_follow_the_head_is_told_where_it_misses_a_kill() {
+    let shop = well();
+    shop.run(["kill", "old", "--reason", "burning"]).exits(0);
+    let sees = answer(&shop, env!("CARGO_PKG_VERSION"), 1, "current")
+        .replace("\"last_error\":", "\"killed\":[\"old\"],\"last_error\":");
+    let lost = |killed: &str| {
+        sees.replace("[\"old\"]", killed)
+            .replace("\"last_error\":null", "\"last_error\":\"its head cannot be read\"")
+    };
+    php(&shop, &sees);
+    for (killed, state) in [("[]", "failed"), ("[\"other\"]", "failed"), ("[\"other\",\"old\"]", "passed")] {
+        let (sees, lost) = (sees.clone(), lost(killed));
+        let socket = pool(&shop, move |worker, _| page(if worker == 0 { &sees } else { &lost }, worker));
+        let ran = doctor(&shop, &["--fpm", socket.to_str().unwrap()]);
+        let told = "does not see what was killed or stopped last: its head cannot be read";
+        let texts = if state == "failed" { vec![told, "ls -l "] } else { vec![] };
+        says(&ran, "fpm-workers", state, &texts);
+        std::fs::remove_file(&socket).unwrap();
+    }
+}
+
+#[test]
 fn a_pool_with_another_store_is_told_a_line_that_can_be_typed() {
     let shop = well();
     let other = answer(&shop, env!("CARGO_PKG_VERSION"), 1, "current").replace("/store\"", "/other\"");
@@ -552,9 +598,8 @@ fn nobody_behind_the_socket_leaves_the_question_open() {
 // It said go, with 91 of 100, over FAILED lines of an application for another environment and of flags that are not published.
 #[test]
 fn a_failed_check_is_no_go_unless_it_is_skipped() {
-    let shop = well();
-    std::fs::create_dir(shop.directory.join("code")).unwrap();
-    shop.write("code/.env", "APP_ENV=staging\n");
+    let shop = deployed();
+    sets(&shop, "staging", None);
     shop.write("code/a.php", "<?php feature_enabled('nowhere');");
     let ran = doctor(&shop, &["--code", "code"]).exits(1);
     assert_eq!(ran.json()["verdict"], "no-go");
@@ -628,7 +673,7 @@ fn flags_in_the_code_are_compared_with_those_published() {
     says(&ran, "code-undefined", "passed", &["each published"]);
     // Required by another flag is named as well.
     says(&ran, "code-unused", "warned", &["1 flag published", ": old"]);
-    says(&ran, "application", "not_asked", &["there is no code/.env"]);
+    says(&ran, "application", "not_asked", &["there is no code/artisan"]);
     std::fs::write(
         code.join("app/b.php"),
         "<?php\nfeature_enabled('old'); feature_enabled('serach'); feature_enabled($x);",
@@ -646,21 +691,76 @@ fn flags_in_the_code_are_compared_with_those_published() {
 
 #[test]
 fn the_settings_of_an_application_for_another_environment_or_store_fail() {
-    let shop = well();
-    std::fs::create_dir(shop.directory.join("code")).unwrap();
+    let shop = deployed();
     let store = shop.directory.join("store").canonicalize().unwrap();
-    for (env, state, words) in [
-        ("APP_ENV=staging\n".to_owned(), "failed", "is for staging, the store for production"),
-        ("APP_ENV=staging\nFLAGSTONE_ENVIRONMENT=\"production\"\n".to_owned(), "passed", "production"),
-        (
-            "APP_ENV=production\nFLAGSTONE_STORE=/srv/other\n".to_owned(),
-            "failed",
-            "names the store /srv/other",
-        ),
-        (format!("APP_ENV=production # live\nFLAGSTONE_STORE={}\n", store.display()), "passed", "production"),
+    for (environment, store, state, words) in [
+        ("staging", Some(&*store), "failed", "is for staging, the store for production"),
+        ("production", Some(Path::new("/srv/other")), "failed", "names the store /srv/other"),
+        ("production", None, "failed", "answers from flags.json"),
+        ("production", Some(&*store), "passed", "answers from this store"),
     ] {
-        shop.write("code/.env", &env);
+        sets(&shop, environment, store);
         let code = i32::from(state == "failed");
         says(&doctor(&shop, &["--code", "code"]).exits(code), "application", state, &[words]);
     }
+}
+
+/// Where root had made the directory for another user, artisan ran as that user in root's group.
+#[test]
+fn an_application_is_asked_in_no_group_of_roots() {
+    let shop = deployed();
+    sets(&shop, "production", None);
+    script(&shop, "");
+    let php = shop.directory.join("php");
+    let text =
+        std::fs::read_to_string(&php).unwrap().replace("cat settings;", "id -G >groups; cat settings;");
+    std::fs::write(&php, text).unwrap();
+    for path in ["code", "code/artisan"] {
+        std::os::unix::fs::chown(shop.directory.join(path), None, Some(0))
+            .expect("root, as sudo make test has");
+    }
+    doctor(&shop, &["--code", "code"]);
+    // The user has no account, so its group is nobody's.
+    assert_eq!(std::fs::read_to_string(shop.directory.join("code/groups")).unwrap().trim(), "65534");
+}
+
+/// Where root's capabilities stay when it becomes another user (SecureBits= and AmbientCapabilities= of a unit), artisan could read every file.
+#[test]
+fn an_application_is_asked_without_capabilities() {
+    let shop = deployed();
+    sets(&shop, "production", None);
+    script(&shop, "");
+    let php = shop.directory.join("php");
+    let told = "grep ^Cap /proc/self/status >capabilities; cat settings;";
+    let text = std::fs::read_to_string(&php).unwrap().replace("cat settings;", told);
+    std::fs::write(&php, text).unwrap();
+    let mut command = Command::new("setpriv");
+    command
+        .args(["--inh-caps", "+dac_override,+setuid", "--ambient-caps", "+dac_override,+setuid"])
+        .args(["--securebits", "+no_setuid_fixup", env!("CARGO_BIN_EXE_flagstone"), "doctor", "--json"])
+        .args(["--php", "./php", "--code", "code", "--store", "store"])
+        .current_dir(&shop.directory)
+        .env("PATH", "/usr/bin:/bin");
+    let ran = ran(command.output().unwrap());
+    let path = shop.directory.join("code/capabilities");
+    let found =
+        std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{error}: {}{}", ran.out, ran.err));
+    for set in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {
+        assert!(found.contains(&format!("{set}:\t0000000000000000")), "{found}");
+    }
+}
+
+#[test]
+fn an_application_that_gives_no_answer_is_not_judged() {
+    let shop = deployed();
+    for (settings, words) in [
+        ("", "no answer"),
+        ("{}", "not understood"),
+        ("Command \"feature:settings\" is not defined.", "is not defined"),
+    ] {
+        shop.write("code/settings", settings);
+        says(&doctor(&shop, &["--code", "code"]), "application", "unknown", &[words]);
+    }
+    std::fs::set_permissions(shop.directory.join("code"), PermissionsExt::from_mode(0o777)).unwrap();
+    says(&doctor(&shop, &["--code", "code"]), "application", "unknown", &["others than its owner"]);
 }

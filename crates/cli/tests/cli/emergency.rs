@@ -1,9 +1,13 @@
 //! `kill` and `stop-all` where something is in the way: they work, or their last line says that nothing was stopped.
 
-use crate::shop::{Shop, ran};
-use std::os::unix::fs::FileExt;
+use crate::shop::{FLAGS, Shop, full_pipe, ran, until};
+use rustix::process::{Pid, Signal, kill_process};
+use std::ffi::OsStr;
+use std::io::BufRead;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// A file system mounted read-only, until dropped.
 struct ReadOnly(PathBuf);
@@ -52,6 +56,85 @@ impl Drop for Small {
     }
 }
 
+/// Types it; it fails and says that nothing was changed, once.
+#[track_caller]
+fn fails(shop: &Shop, typed: &[&str]) {
+    let ran = ran(shop.command([]).args(typed).output().unwrap());
+    assert_ne!(ran.code, 0, "{typed:?}: {}", ran.out);
+    let said = ["nothing was changed", "NOTHING WAS STOPPED"].map(|text| ran.err.matches(text).count());
+    assert!(said == [1, 0] || said[1] == 1, "{typed:?}: {}", ran.err);
+}
+
+// `publish` said "cannot open the lock", and nothing of what that meant for the flags.
+#[test]
+fn a_change_that_fails_at_its_lock_says_that_nothing_was_changed() {
+    let shop = Shop::published();
+    let lock = |name: &str| shop.directory.join("store").join(name);
+    std::fs::remove_file(lock("lock")).unwrap();
+    std::fs::create_dir(lock("lock")).unwrap();
+    fails(&shop, &["publish", "flags.json"]);
+    for typed in [
+        &["enable", "old", "--yes"][..],
+        &["rollout", "search", "5"],
+        &["allow", "search", "15"],
+        &["rollback"],
+        &["config", "off_share", "0.5"],
+        &["key", "make"],
+    ] {
+        fails(&shop, typed);
+    }
+    let _mounted = ReadOnly::mount(&shop);
+    for typed in [
+        &["publish", "flags.json"][..],
+        &["enable", "old", "--yes"],
+        &["kill", "search", "--reason", "slow"],
+        &["stop-all", "--yes", "--reason", "fire"],
+        &["revive", "search"],
+        &["resume-all"],
+    ] {
+        fails(&shop, typed);
+    }
+}
+
+/// Takes a lease on each file, as an NFS server does whose clients read it, and gives it back a fifth of a second after somebody wants it.
+const LEASES: &str = "
+import fcntl, os, signal, sys, time
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGIO])
+files = [os.open(name, os.O_RDONLY) for name in sys.argv[1:]]
+for file in files: fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+print('held', flush=True)
+while True:
+    signal.sigwait([signal.SIGIO])
+    time.sleep(0.2)
+    for file in files: fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+";
+
+// kill failed at once with "Resource temporarily unavailable".
+#[test]
+fn a_change_waits_for_whoever_has_a_lease_on_a_file_of_the_store() {
+    let shop = Shop::published();
+    let store = shop.directory.join("store");
+    for typed in [
+        &["kill", "search", "--reason", "slow"][..],
+        &["stop-all", "--yes", "--reason", "fire"],
+        &["resume-all"],
+        &["revive", "search"],
+        &["enable", "old", "--yes"],
+    ] {
+        let mut command = Command::new("/usr/bin/python3");
+        command.args(["-c", LEASES]);
+        command.args(["head", "audit.jsonl", "lock", "head.lock"].map(|name| store.join(name)));
+        let mut holder = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        std::io::BufReader::new(holder.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let ran = ran(shop.command([]).args(typed).output().unwrap());
+        holder.kill().and_then(|()| holder.wait()).unwrap();
+        assert_eq!((line.as_str(), ran.err.as_str()), ("held\n", ""), "{typed:?}");
+        ran.exits(0);
+    }
+    shop.run(["ask", "old"]).exits(0);
+}
+
 #[test]
 fn a_restored_head_with_holes_takes_its_room_at_the_next_look_of_doctor_and_else_says_what_is_missing() {
     // Nothing could be stopped on a full disk after a restore by cp --sparse, rsync -S, tar -S or a reflink, and doctor had said ok.
@@ -95,7 +178,12 @@ fn a_read_only_store_says_beforehand_and_at_the_end_that_nothing_is_stopped() {
     let mounted = ReadOnly::mount(&shop);
     let health = shop.run(["health"]).exits(0).out;
     assert!(health.starts_with("degraded: ") && health.contains("stop-all would stop nothing"), "{health}");
-    assert_eq!(shop.run(["health", "--json"]).exits(0).json()["flagstone"]["read_only"], true);
+    let health = shop.run(["health", "--json"]).exits(0).json();
+    assert_eq!(
+        (&health["flagstone"]["read_only"], &health["flagstone"]["writable"]),
+        (&true.into(), &false.into())
+    );
+    assert!(shop.run(["metrics"]).exits(0).out.contains("\nflagstone_store_writable 0\n"));
     assert!(shop.run(["status"]).exits(0).out.contains("kill and stop-all would stop nothing"));
     let doctor = shop.run(["doctor"]).exits(1).out;
     assert!(doctor.contains("kill and stop-all would stop nothing"), "{doctor}");
@@ -116,13 +204,124 @@ fn a_read_only_store_says_beforehand_and_at_the_end_that_nothing_is_stopped() {
 }
 
 #[test]
+fn an_emergency_that_is_typed_wrongly_says_at_the_end_that_nothing_is_stopped() {
+    // Clap's text ends with a usage and a tip, which reads like help at 3 a.m.
+    let shop = Shop::published();
+    let typed: [&[&[u8]]; 9] = [
+        &[b"kill", b"search"],
+        &[b"kill", b"search", b"--reason", b"br\xfcnnt"],
+        &[b"--store", b"store", b"kill", b"search", b"--reson", b"x"],
+        &[b"stop-all", b"--yes"],
+        &[b"stop-all", b"--reason", b""],
+        // Commands that there are not.
+        &[b"kil", b"search"],
+        &[b"KILL", b"search"],
+        &[b"stopall"],
+        &[b"--store", b"store", b"stop-al"],
+    ];
+    for words in typed {
+        let run = |end: &[&str]| {
+            let words = words.iter().copied().map(OsStr::from_bytes);
+            ran(shop.command([]).args(words).args(end).output().unwrap()).exits(2)
+        };
+        let last = "NOTHING WAS STOPPED: the command was not understood";
+        let err = run(&[]).err;
+        assert_eq!(err.lines().last().unwrap(), last, "{err}");
+        let json = run(&["--json"]).json();
+        assert!(json["error"].as_str().unwrap().ends_with(last), "{json}");
+    }
+    assert!(!shop.run(["kill", "--help"]).exits(0).out.contains("NOTHING"));
+    for other in ["revive", "lits", "statu"] {
+        assert!(!shop.run([other]).exits(2).err.contains("NOTHING"), "{other}");
+    }
+}
+
+/// A file with an attribute of chattr(1), until dropped.
+struct Attribute(PathBuf, char);
+
+impl Attribute {
+    /// None where the file system knows no attributes.
+    fn set(file: PathBuf, letter: char) -> Option<Attribute> {
+        if !Command::new("lsattr").arg(&file).output().is_ok_and(|ran| ran.status.success()) {
+            return None;
+        }
+        let set = Command::new("chattr").arg(format!("+{letter}")).arg(&file).status();
+        assert!(set.is_ok_and(|status| status.success()), "only root can do that: sudo make test");
+        Some(Attribute(file, letter))
+    }
+}
+
+impl Drop for Attribute {
+    fn drop(&mut self) {
+        let _ = Command::new("chattr").arg(format!("-{}", self.1)).arg(&self.0).status();
+    }
+}
+
+// Only doctor said beforehand that nothing could be stopped.
+#[test]
+fn a_head_that_nobody_can_write_says_beforehand_that_nothing_would_be_stopped() {
+    const OWNER: &str = "64075";
+    let shop = Shop::passable();
+    shop.write("flags.json", FLAGS);
+    shop.run(["init", "store", "--environment", "production"]).exits(0);
+    shop.run(["publish", "flags.json"]).exits(0);
+    let head = shop.directory.join("store/head");
+    let given = Command::new("chown").args(["-hR", OWNER]).arg(shop.directory.join("store")).status();
+    assert!(given.unwrap().success());
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid", OWNER, "--regid", OWNER, "--clear-groups", env!("CARGO_BIN_EXE_flagstone")]);
+        command.args(arguments).current_dir(&shop.directory).env_clear().env("PATH", "/usr/bin:/bin");
+        ran(command.env("FLAGSTONE_STORE", "store").output().unwrap())
+    };
+    let said = || {
+        let [status, health] = [["status"], ["health"]].map(|word| run(&word).exits(0).out);
+        let json = run(&["status", "--json"]).exits(0).json()["emergency_error"].clone();
+        assert_eq!(run(&["health", "--json"]).exits(0).json()["flagstone"]["emergency_error"], json);
+        (status, health, json.as_str().unwrap_or("none").to_owned())
+    };
+    let beforehand = |why: &str| {
+        let (status, health, json) = said();
+        assert!(json.starts_with(why), "{json}");
+        assert!(status.contains(&format!("kill and stop-all would stop nothing: {json}")), "{status}");
+        assert!(health.starts_with("degraded: ") && health.contains(&json), "{health}");
+        let doctor = run(&["doctor", "--skip", "php"]).exits(1).out;
+        assert!(doctor.contains("kill and stop-all would stop nothing"), "{doctor}");
+        let killed = run(&["kill", "search", "--reason", "burning"]).exits(2);
+        assert!(killed.err.contains("NOTHING WAS STOPPED"), "{}", killed.err);
+    };
+    assert_eq!(said().2, "none");
+    std::fs::set_permissions(&head, PermissionsExt::from_mode(0o444)).unwrap();
+    beforehand("cannot open the head ");
+    std::fs::set_permissions(&head, PermissionsExt::from_mode(0o644)).unwrap();
+    for (letter, kind) in [('i', "immutable"), ('a', "append-only")] {
+        if let Some(_attribute) = Attribute::set(head.clone(), letter) {
+            beforehand(&format!("the head is {kind}; type: chattr -{letter} "));
+        }
+    }
+    assert_eq!(said().2, "none");
+    run(&["kill", "search", "--reason", "burning"]).exits(0);
+}
+
+#[test]
 fn a_kill_that_is_refused_says_at_the_end_that_nothing_is_stopped() {
     let shop = Shop::published();
     let ran = shop.run(["kill", "serch", "--reason", "slow"]).exits(1);
-    assert!(ran.err.contains(". With --force"), "{}", ran.err);
+    assert!(ran.err.contains("? With --force"), "{}", ran.err);
     assert_eq!(ran.err.lines().last(), Some("NOTHING WAS STOPPED: serch answers as before"));
     let ran = shop.run(["stop-all", "--environment", "staging", "--reason", "slow"]).exits(1);
     assert_eq!(ran.err.lines().last(), Some("NOTHING WAS STOPPED: every flag answers as before"));
+}
+
+/// A terminal that was stopped (Ctrl-S), or a full pipe, kept the flag on: the first line was written before the head.
+#[test]
+fn a_kill_does_not_wait_for_whoever_reads_what_it_prints() {
+    let shop = Shop::published();
+    let (read, write) = full_pipe();
+    let mut kill = shop.command(["kill", "billing_v2", "--reason", "slow"]).stdout(write).spawn().unwrap();
+    until(|| shop.run(["ask", "billing_v2", "--company", "1"]).out == "off\n");
+    drop(read);
+    kill.wait().unwrap();
 }
 
 #[test]
@@ -213,4 +412,128 @@ fn a_limit_on_the_size_of_files_ends_no_kill() {
         let status = shop.run(["status"]).out;
         assert!(!status.contains(before), "{word}: {status}");
     }
+}
+
+/// A publisher that was stopped, and whose lock was removed, moved the head back under those who had published meanwhile.
+#[test]
+fn a_publisher_without_its_lock_moves_no_head_that_somebody_else_moved() {
+    let shop = Shop::published();
+    shop.write("next.json", r#"{"flags": {"search": true}}"#);
+    let mut traced = Command::new("strace");
+    traced.args(["-f", "-o", "/dev/null", "-e", "trace=renameat,renameat2,rename"]);
+    traced.args([
+        "-e",
+        "inject=renameat,renameat2,rename:signal=SIGSTOP:when=1",
+        env!("CARGO_BIN_EXE_flagstone"),
+    ]);
+    traced.args(["publish", "next.json", "--yes", "--store", "store"]).current_dir(&shop.directory);
+    let traced = traced.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let stopped = || {
+        let of = format!("/proc/{0}/task/{0}/children", traced.id());
+        let child = std::fs::read_to_string(of).unwrap_or_default().trim().parse::<i32>().ok()?;
+        let state = std::fs::read_to_string(format!("/proc/{child}/stat")).ok()?;
+        state.rsplit(')').next()?.trim_start().starts_with(['T', 't']).then_some(child)
+    };
+    until(|| stopped().is_some() && shop.directory.join("store/snapshots").read_dir().unwrap().count() > 1);
+    let child = stopped().unwrap();
+    std::fs::remove_file(shop.directory.join("store/lock")).unwrap();
+    shop.run(["rollout", "search", "70", "--yes"]).exits(0);
+    shop.run(["rollout", "search", "80", "--yes"]).exits(0);
+    let before = shop.run(["status", "--json"]).json()["generation"].clone();
+    kill_process(Pid::from_raw(child).unwrap(), Signal::CONT).unwrap();
+    let ran = ran(traced.wait_with_output().unwrap()).exits(1);
+    assert!(ran.err.contains("is published by now; nothing was changed"), "{}", ran.err);
+    assert_eq!(shop.run(["status", "--json"]).json()["generation"], before);
+    assert_eq!(shop.run(["show", "search", "--json"]).json()["definition"]["rollout"]["percentage"], 80);
+}
+
+/// Runs a command in a terminal, interrupts it at its question, and prints what it wrote.
+const INTERRUPTED: &str = r#"
+import os, pty, sys
+child, terminal = pty.fork()
+if child == 0:
+    os.execv(sys.argv[1], sys.argv[1:])
+wrote = b''
+def read():
+    try:
+        return os.read(terminal, 65536)
+    except OSError:
+        return b''
+while b'name: ' not in wrote:
+    more = read()
+    if not more: break
+    wrote += more
+os.write(terminal, b'\x03')
+while True:
+    more = read()
+    if not more: break
+    wrote += more
+os.waitpid(child, 0)
+print(wrote.decode().replace('\r', ''))
+"#;
+
+#[test]
+fn a_stop_that_is_interrupted_at_its_question_says_that_nothing_is_stopped() {
+    let shop = Shop::published();
+    let mut command = Command::new("python3");
+    command.current_dir(&shop.directory).args(["-c", INTERRUPTED, env!("CARGO_BIN_EXE_flagstone")]);
+    let ran =
+        ran(command.args(["stop-all", "--store", "store", "--reason", "fire"]).output().unwrap()).exits(0);
+    assert_eq!(
+        ran.out.trim_end().lines().last(),
+        Some("NOTHING WAS STOPPED: every flag answers as before"),
+        "{}",
+        ran.out
+    );
+    shop.run(["ask", "billing_v2"]).exits(0);
+}
+
+/// Runs a command in the background of a terminal that stops whoever writes to it from there, and prints what it wrote and its exit code.
+const IN_THE_BACKGROUND: &str = r#"
+import os, pty, select, signal, sys, termios, time
+ours, theirs = pty.openpty()
+set = termios.tcgetattr(theirs)
+set[3] |= termios.TOSTOP
+termios.tcsetattr(theirs, termios.TCSANOW, set)
+shell = os.fork()
+if shell == 0:
+    import fcntl
+    os.setsid()
+    fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)
+    job = os.fork()
+    if job == 0:
+        os.setpgid(0, 0)
+        for fd in range(3): os.dup2(theirs, fd)
+        os.execv(sys.argv[1], sys.argv[1:])
+    _, status = os.waitpid(job, os.WUNTRACED)
+    if os.WIFSTOPPED(status):
+        os.kill(job, signal.SIGKILL)
+        os._exit(99)
+    os._exit(os.waitstatus_to_exitcode(status))
+_, status = os.waitpid(shell, 0)
+wrote = os.read(ours, 65536) if select.select([ours], [], [], 1)[0] else b''
+print(wrote.decode().replace('\r', ''))
+sys.exit(os.waitstatus_to_exitcode(status))
+"#;
+
+#[test]
+fn a_kill_in_the_background_of_a_terminal_that_stops_writers_is_made() {
+    // It was stopped at its first word, before the kill, and the prompt came back as if it went on.
+    let shop = Shop::published();
+    let flagstone = env!("CARGO_BIN_EXE_flagstone");
+    let mut command = Command::new("/usr/bin/python3");
+    command.args([
+        "-c",
+        IN_THE_BACKGROUND,
+        flagstone,
+        "kill",
+        "search",
+        "--reason",
+        "burning",
+        "--store",
+        "store",
+    ]);
+    let ran = ran(command.current_dir(&shop.directory).output().unwrap()).exits(0);
+    assert!(ran.out.contains("search"), "{}", ran.out);
+    assert_eq!(shop.run(["status", "--json"]).exits(0).json()["killed"][0]["flag"], "search");
 }

@@ -44,7 +44,7 @@ impl Site {
     pub fn reload(&mut self) {
         let store = flagstone::store::Store::open(&self.shop.directory.join("store")).unwrap();
         self.snapshot = store.snapshot(store.generation().unwrap()).unwrap();
-        self.worker.bind(&self.snapshot);
+        self.worker.bind(&self.snapshot).unwrap();
     }
 
     /// So many requests that ask both flags; `fails`: whether the one of that number does, with `checkout` on or off.
@@ -59,7 +59,7 @@ impl Site {
                 let question = Question { company: Some(company), context: &(), now: now() };
                 let answer = evaluate(&self.snapshot, &Switches::none(), flag, &question);
                 on = answer.on;
-                let asked = Asked { flag, on, reason: answer.reason, company: Some(company) };
+                let asked = Asked { flag, on, reason: answer.reason, company: Some(company), bucket: None };
                 self.worker.answered(&self.snapshot, &asked, true);
             }
             let status = if fails(self.requests, on) { Status::Http(500) } else { Status::Http(200) };
@@ -115,6 +115,12 @@ pub struct Daemon {
 
 impl Daemon {
     pub fn start<const N: usize>(site: &Site, arguments: [&str; N]) -> Daemon {
+        let daemon = Daemon::spawn(site, arguments);
+        assert!(daemon.says("store").is_some(), "the first line");
+        daemon
+    }
+
+    fn spawn<const N: usize>(site: &Site, arguments: [&str; N]) -> Daemon {
         let mut command = site.shop.command(arguments);
         command.args(["--memory", "memory"]).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -127,9 +133,7 @@ impl Daemon {
         std::thread::spawn(move || {
             BufReader::new(err).lines().map_while(Result::ok).all(|line| more.send(line).is_ok())
         });
-        let daemon = Daemon { child, lines };
-        assert!(daemon.says("store").is_some(), "the first line");
-        daemon
+        Daemon { child, lines }
     }
 
     /// The next line with that text, within ten seconds.
@@ -192,6 +196,44 @@ fn a_flag_whose_requests_fail_is_killed_and_audited_with_the_numbers() {
     assert_eq!((site.killed().len(), site.trail().len()), (1, 1));
 }
 
+// After the restore of a backup, as the runbook has it, doctor took the guard that ran for a dead one until it was started again.
+#[test]
+fn a_guard_watches_the_store_that_was_restored_in_the_place_of_its_own() {
+    let mut site = Site::new(FLAGS);
+    let daemon = Daemon::start(&site, ["guard"]);
+    let state = |site: &Site| {
+        let mut command = site.shop.command(["health", "--memory", "memory", "--json"]);
+        let health = crate::shop::ran(command.output().unwrap()).json();
+        health["flagstone"]["guard"]["state"].as_str().unwrap_or("none").to_owned()
+    };
+    assert!(site.play(30, healthy, |site| state(site) == "watching"), "{:?}", daemon.rest());
+    let path = |name: &str| site.shop.directory.join(name);
+    let copied = std::process::Command::new("cp").arg("-a").args([path("store"), path("restored")]).status();
+    assert!(copied.unwrap().success());
+    // As the backup has it: of a guard that watched hours ago.
+    let kept = path("restored/guard/state.json");
+    let mut memory: Value = serde_json::from_slice(&std::fs::read(&kept).unwrap()).unwrap();
+    memory["at"] = (now() - 3_600_000_000).into();
+    std::fs::write(&kept, memory.to_string()).unwrap();
+    std::fs::rename(path("store"), path("damaged")).unwrap();
+    let (restored, kept) = (now(), path("store/guard/state.json"));
+    std::fs::rename(path("restored"), path("store")).unwrap();
+    assert!(site.play(30, healthy, |site| state(site) == "watching"), "{:?}", daemon.rest());
+    // It has not watched this one before, so that plans wait.
+    let memory: Value = serde_json::from_slice(&std::fs::read(kept).unwrap()).unwrap();
+    assert!(memory["began"].as_i64() >= Some(restored), "{}", memory["began"]);
+    daemon.says("another store is in the place").expect("a line");
+    let doctor = site.shop.run(["doctor", "--skip", "php", "--memory", "memory", "--json"]).json();
+    let checks = doctor["checks"].as_array().unwrap();
+    let guard = checks.iter().find(|check| check["check"] == "guard").unwrap();
+    assert_eq!(guard["state"], "passed", "{guard}");
+    // It said first that it watches.
+    let first = Daemon::spawn(&site, ["guard"]).says("store").expect("one guard alone");
+    assert!(first.contains("another guard watches this store"), "{first}");
+    // It acts on what is there now.
+    assert!(site.play(30, harmful, |site| !site.killed().is_empty()), "{:?}", daemon.rest());
+}
+
 // After a revive the guard left the flag alone for an hour: 42 % of its requests failed, and only a line of the daemon said so.
 #[test]
 fn a_revive_says_how_long_the_guard_leaves_the_flag_alone_and_harm_until_then_is_told() {
@@ -241,7 +283,8 @@ fn an_incident_is_told_on_one_page() {
     let changes = json["changes"].as_array().unwrap();
     let actions: Vec<_> = changes.iter().map(|change| change["action"].as_str().unwrap()).collect();
     assert_eq!(actions, ["note", "kill", "rollout", "publish", "init"]);
-    assert_eq!(changes[2]["back"], "flagstone kill checkout --reason WHY");
+    // It is killed: there is nothing to take back, and the guard's kill is no mistake to undo.
+    assert_eq!((&changes[1]["back"], &changes[2]["back"]), (&Value::Null, &Value::Null));
     assert_eq!(changes[2]["outcome"], "done");
     let seconds = |change: usize| changes[change]["seconds_before_harm"].as_i64().unwrap();
     // Evidence may begin up to ten seconds before the harm does.

@@ -25,7 +25,7 @@ fn machine(shop: &Shop, name: &str, script: &str) {
 }
 
 fn asked(shop: &Shop, store: &str, flag: &str, company: &str) -> i32 {
-    shop.run(["ask", flag, "--company", company, "--store", store]).code
+    shop.run(["ask", "--literal", flag, "--company", company, "--store", store]).code
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn every_word_is_said_on_the_other_machine_too() {
     let both = |flag: &str, company: &str| {
         [asked(&shop, "store", flag, company), asked(&shop, "other", flag, company)]
     };
-    let ran = shop.run(["enable", "old", "--company", "15", "--company", "a; b"]).exits(0);
+    let ran = shop.run(["enable", "old", "--literal", "--company", "15", "--company", "a; b"]).exits(0);
     assert!(ran.out.ends_with("web-2: done there too, generation 2\n"), "{}", ran.out);
     assert_eq!(both("old", "15"), [0, 0]);
     assert_eq!(both("old", "a; b"), [0, 0]);
@@ -263,7 +263,82 @@ fn what_is_said_of_a_plan_is_said_on_the_other_machine_too() {
     assert_eq!(stages(), both("held", Some(2)));
     shop.run(["plan", "resume", "customer_portal", "--stage", "3", "--here"]).exits(0);
     assert_ne!(stages()[0], stages()[1]);
-    shop.run(["plan", "resume", "customer_portal", "--stage", "3"]).exits(1);
+    // What is done here is said to the others all the same.
+    let ran = shop.run(["plan", "resume", "customer_portal", "--stage", "3"]).exits(0);
+    assert!(ran.out.contains("is running already, in stage 3 of 4; nothing was changed"), "{}", ran.out);
+    assert_eq!(stages(), both("running", Some(3)));
     shop.run(["plan", "abort", "customer_portal"]).exits(0);
     assert_eq!(stages(), both("not started", None));
+}
+
+// "Type it again once they answer": typed again it was refused as done already, and the machine was never asked.
+#[test]
+fn a_command_typed_again_reaches_the_machine_that_did_not_answer() {
+    let shop = two_machines();
+    let planned = r#"{"flags": {
+        "portal": { "enabled": false, "rollout": { "percentage": 0 },
+            "plan": { "stages": [ { "percentage": 10, "soak": "7d" }, { "percentage": 50, "soak": "7d" } ] } },
+        "short": { "enabled": false, "rollout": { "percentage": 0 }, "plan": { "stages": [ { "percentage": 100 } ] } },
+        "search": true, "gone": true
+    }}"#;
+    shop.write("flags.json", planned);
+    shop.run(["publish", "flags.json", "--yes"]).exits(0);
+    let less = planned.replace(", \"gone\": true", "");
+    shop.write("less.json", &less);
+    shop.run(["publish", "less.json", "--yes"]).exits(0);
+    shop.write("more.json", less.replace("\"search\"", "\"other\": true, \"search\""));
+    let up = shop.directory.join("up");
+    let command = format!(
+        "[ -e up ] || {{ echo no route >&2; exit 255; }}; exec sh -c \"{} --store other $*\"",
+        env!("CARGO_BIN_EXE_flagstone")
+    );
+    machine(&shop, "web-2", &command);
+    let state = |store: &str| {
+        let flags = shop.run(["inspect", "--definitions", "--store", store]).exits(0).out;
+        let plans = ["portal", "short"].map(|flag| {
+            let shown = shop.run(["plan", "show", flag, "--json", "--store", store]).exits(0).json();
+            (shown["state"].clone(), shown["stage"].clone())
+        });
+        (flags, plans)
+    };
+    for typed in [
+        "plan start short",
+        "plan start portal",
+        "plan hold portal --reason x",
+        "plan resume portal",
+        "plan advance portal --reason x --base B",
+        "plan hold portal --base B",
+        "plan resume portal --stage 2 --base B",
+        "plan abort portal",
+        "rollout search 50 --base B",
+        "disable search --base B",
+        "allow search 15 --base B",
+        "delete gone --base B",
+        "publish more.json --base B --yes",
+    ] {
+        let base = shop.run(["status", "--json"]).json()["store"]["generation"].to_string();
+        let typed = typed.replace('B', &base);
+        let run = |line: &str| {
+            let words: Vec<String> = line.split(' ').map(|word| word.trim_matches('\'').to_owned()).collect();
+            crate::shop::ran(shop.command([]).args(words).output().unwrap())
+        };
+        let missed = run(&typed).exits(3);
+        let again = missed.err.lines().find_map(|line| line.split_once("once they answer, type: flagstone "));
+        let again = again.map_or(typed.clone(), |(_, line)| line.to_owned());
+        assert_ne!(state("store"), state("other"), "{typed}");
+        std::fs::write(&up, "").unwrap();
+        let ran = run(&again).exits(0);
+        assert!(ran.out.contains("web-2: done there too"), "{again}: {}", ran.out);
+        let after = shop.run(["status", "--json"]).json()["store"]["generation"].to_string();
+        run(&again).exits(0);
+        assert_eq!(
+            shop.run(["status", "--json"]).json()["store"]["generation"].to_string(),
+            after,
+            "{again}"
+        );
+        assert_eq!(state("store"), state("other"), "{typed}");
+        std::fs::remove_file(&up).unwrap();
+    }
+    // Whoever mistypes a key is not told that it is done.
+    shop.run(["delete", "serch"]).exits(1);
 }

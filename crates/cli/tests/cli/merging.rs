@@ -246,11 +246,7 @@ fn a_flag_managed_in_git_is_as_the_file_says_at_every_publish() {
     shop.write("flags.json", &managed);
     shop.run(["publish", "flags.json"]).exits(0);
     let ran = shop.run(["rollout", "search", "75"]).exits(1);
-    assert!(
-        ran.err.contains("search is managed in git: change it in its file and publish that"),
-        "{}",
-        ran.err
-    );
+    assert!(ran.err.contains("flags.json and publish that"), "{}", ran.err);
     assert!(ran.err.contains("flagstone kill search"), "{}", ran.err);
     shop.run(["kill", "search", "--reason", "harm"]).exits(0);
     shop.run(["publish", "flags.json", "--check-drift"]).exits(0);
@@ -325,6 +321,43 @@ fn an_older_release_turns_nothing() {
     }
 }
 
+/// The last change of any company was named, such as a publish that let in another one.
+#[test]
+fn companies_that_are_kept_name_who_turned_those() {
+    let shop = Shop::empty();
+    shop.run(["init", "store", "--environment", "production"]).exits(0);
+    let file = |allow: &str| {
+        let text = r#"{"flags": {"search": {"enabled": true, "rollout": {"percentage": 0}, "companies": {"allow": [ALLOW]}}}}"#;
+        shop.write("flags.json", text.replace("ALLOW", allow));
+    };
+    file("1");
+    shop.run(["publish", "flags.json"]).exits(0);
+    shop.run(["enable", "search", "--company", "7", "--reason", "ticket 7"]).exits(0);
+    file("1, 10");
+    let ran = shop.run(["publish", "flags.json"]).exits(0);
+    assert!(ran.out.contains("besides the file's: 7"), "{}", ran.out);
+    let again = shop.run(["publish", "flags.json", "--dry-run"]).exits(0);
+    for ran in [ran, again] {
+        let turned = ran.out.lines().find(|line| line.contains("    turned ")).unwrap_or_default();
+        assert!(turned.contains(": enable, \"ticket 7\""), "{}", ran.out);
+    }
+    // The last change of it, if there are several.
+    shop.run(["forget", "search", "7", "--reason", "ticket 8"]).exits(0);
+    shop.run(["allow", "search", "7", "8", "--reason", "ticket 9"]).exits(0);
+    let json = shop.run(["publish", "flags.json", "--dry-run", "--json"]).exits(0).json();
+    assert_eq!(json["merge"]["drift"][0]["turned"]["reason"], "ticket 9", "{json}");
+}
+
+#[test]
+fn a_dry_run_of_a_conflict_says_first_that_it_would_be_refused() {
+    let shop = Shop::published();
+    shop.run(["rollout", "search", "5"]).exits(0);
+    shop.write("edited.json", FLAGS.replace(r#""percentage": 50"#, r#""percentage": 90"#));
+    let ran = shop.run(["publish", "edited.json", "--dry-run"]).exits(1);
+    let first = ran.out.lines().find(|line| line.contains("publish after generation")).unwrap_or_default();
+    assert!(first.starts_with("would be refused, and with --keep publish after generation"), "{}", ran.out);
+}
+
 #[test]
 fn what_cannot_be_reset_is_told_with_what_can() {
     let shop = Shop::published();
@@ -333,7 +366,7 @@ fn what_cannot_be_reset_is_told_with_what_can() {
         (
             "search.percentge",
             "expected one of enabled, percentage, companies, emergency, by, salt, bucketing, requires, rules, variants, plan, guard, managed, \
-             expires, description, owner (did you mean \"percentage\"?)",
+             was, expires, description, owner (did you mean \"percentage\"?)",
         ),
         ("gone", "the file has no flag \"gone\""),
     ] {

@@ -296,7 +296,7 @@ fn no_event_is_lost_when_the_sender_is_killed_at_any_moment_and_again_means_the_
             first.push(id)
         }
     });
-    let number = |id: &str| id.rsplit('-').next().unwrap().parse::<u64>().unwrap();
+    let number = |id: &str| id.rsplit('-').nth(1).unwrap().parse::<u64>().unwrap();
     assert!(first.iter().map(|id| number(id)).is_sorted());
 }
 

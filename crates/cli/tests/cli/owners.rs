@@ -24,8 +24,7 @@ impl Machine {
             rustix::process::geteuid().is_root(),
             "only root may play other users: run the tests as root"
         );
-        let shop = Shop::passable();
-        std::fs::copy(env!("CARGO_BIN_EXE_flagstone"), shop.directory.join("flagstone")).unwrap();
+        let shop = Shop::with_command();
         shop.write("flags.json", FLAGS);
         Machine { shop }
     }
@@ -227,4 +226,34 @@ fn root_migrates_a_store_whose_owner_is_not_in_its_group() {
         assert_eq!((found.uid(), found.mode() & 0o7777), (GAMES, mode), "{name}");
     }
     machine.shop.run(["disable", "search", "--yes", "--reason", "slow"]).exits(0);
+}
+
+// It said to type `sudo -u nobody`, which is nobody's store either.
+#[test]
+fn a_user_namespace_that_does_not_map_an_owner_is_named() {
+    let shop = Shop::passable();
+    shop.write("flags.json", FLAGS);
+    shop.run(["init", "store", "--environment", "production"]).exits(0);
+    shop.run(["publish", "flags.json"]).exits(0);
+    let within = |options: &[&str]| {
+        let mut command = std::process::Command::new("setpriv");
+        command
+            .args(["--reuid", "64074", "--regid", "64074", "--clear-groups", "unshare", "-U"])
+            .args(options);
+        command.args([env!("CARGO_BIN_EXE_flagstone"), "status"]).current_dir(&shop.directory).env_clear();
+        crate::shop::ran(
+            command.env("PATH", "/usr/bin:/bin").env("FLAGSTONE_STORE", "store").output().unwrap(),
+        )
+    };
+    let ran = within(&["-r"]).exits(2);
+    let said =
+        "belongs to a user that this user namespace does not map, and root works in no store but its own";
+    assert!(ran.err.contains(said) && !ran.err.contains("sudo"), "{}", ran.err);
+    let given = Command::new("chown").args(["-hR", "64074"]).arg(&shop.directory).status();
+    assert!(given.unwrap().success());
+    for options in [&["-r"][..], &["--map-current-user"]] {
+        let ran = within(options).exits(2);
+        let said = "/ belongs to a user that this user namespace does not map, and all of those look like user 65534";
+        assert!(ran.err.contains(said) && !ran.err.contains("Let user"), "{options:?}: {}", ran.err);
+    }
 }

@@ -50,6 +50,26 @@ fn shown(shop: &Shop) -> serde_json::Value {
     shop.run(["plan", "show", "customer_portal", "--json"]).exits(0).json()
 }
 
+// It said to type `plan start`, which was refused.
+#[test]
+fn plan_show_offers_no_start_that_is_refused() {
+    let shop = planned();
+    assert!(shop.run(["plan", "show", "customer_portal"]).exits(0).out.contains("starts it"));
+    shop.run(["kill", "customer_portal", "--reason", "totals"]).exits(0);
+    let shown = shop.run(["plan", "show", "customer_portal"]).exits(0).out;
+    assert!(shown.contains("it cannot be started: customer_portal is killed"), "{shown}");
+    shop.run(["revive", "customer_portal"]).exits(0);
+    shop.write("flags.json", r#"{ "flags": { "search": true } }"#);
+    shop.run(["publish", "flags.json", "--yes"]).exits(0);
+    let shown = shop.run(["plan", "show", "customer_portal"]).exits(0).out;
+    assert!(
+        shown.contains(
+            "it cannot be started: customer_portal is not in the file any more; publish a file that has it"
+        ),
+        "{shown}"
+    );
+}
+
 // It said that a killed flag was on, and to type `plan resume`, which is refused; while everything was stopped the list said
 // "running" and when the next stage was due.
 #[test]
@@ -87,6 +107,30 @@ fn plan_show_says_that_a_flag_is_killed_or_stopped_and_what_to_type() {
     let one = shop.run(["plan", "show", "customer_portal"]).exits(0).out;
     assert!(one.contains("`flagstone resume-all --reason WHY` ends that"), "{one}");
     assert!(!one.contains("done about"), "{one}");
+}
+
+// The plan went on where the backup had it, although a person had aborted it since.
+#[test]
+fn a_plan_of_a_restored_backup_is_held_until_a_person_has_looked() {
+    let shop = planned();
+    let path = |name: &str| shop.directory.join(name);
+    shop.run(["plan", "start", "quick"]).exits(0);
+    let copied = std::process::Command::new("cp").arg("-a").args([path("store"), path("backup")]).status();
+    assert!(copied.unwrap().success());
+    shop.run(["plan", "abort", "quick", "--yes", "--reason", "charges twice"]).exits(0);
+    std::thread::sleep(Duration::from_millis(1_100));
+    std::fs::rename(path("store"), path("damaged")).unwrap();
+    std::fs::rename(path("backup"), path("store")).unwrap();
+    let shown = shop.run(["plan", "show", "quick"]).exits(0).out;
+    assert!(shown.contains("the next tick holds it: the store was restored from a backup"), "{shown}");
+    shop.run(["plan", "tick"]).exits(0);
+    let shown = shop.run(["plan", "show", "quick"]).exits(0).out;
+    assert!(shown.starts_with("quick 20 %: the plan is held"), "{shown}");
+    assert!(shown.contains("the stage's soak is of another time"), "{shown}");
+    shop.run(["plan", "resume", "quick", "--reason", "it was well"]).exits(0);
+    shop.run(["plan", "tick"]).exits(0);
+    let shown = shop.run(["plan", "show", "quick"]).exits(0).out;
+    assert!(shown.starts_with("quick 60 %: the plan is running"), "{shown}");
 }
 
 fn generation(shop: &Shop) -> u64 {
@@ -155,7 +199,7 @@ fn a_change_by_hand_holds_the_plan_in_the_same_publish_and_resume_goes_on_from_i
     }
     let shop = planned();
     shop.run(["plan", "start", "customer_portal"]).exits(0);
-    shop.run(["disable", "customer_portal"]).exits(0);
+    shop.run(["disable", "customer_portal", "--yes"]).exits(0);
     shop.run(["ask", "customer_portal", "--company", "15"]).exits(1);
     let ran = shop.run(["plan", "resume", "customer_portal"]).exits(0);
     assert!(ran.out.contains("off → 0 % + 2 companies"), "{}", ran.out);
@@ -254,6 +298,31 @@ fn what_cannot_be_done_with_a_plan_is_refused_with_a_reason() {
     empty.run(["plan", "tick"]).exits(0);
 }
 
+/// RFC 3339, in UTC.
+fn is_time(text: &str) -> bool {
+    flagstone::eval::time::parse_rfc3339(text.as_bytes()).is_some() && text.ends_with('Z')
+}
+
+/// A plan that is held stood among the others, in lines without time and level.
+#[test]
+fn the_daemon_warns_of_a_plan_that_is_held() {
+    let shop = planned();
+    shop.run(["plan", "start", "quick"]).exits(0);
+    shop.run(["kill", "quick", "--reason", "slow"]).exits(0);
+    let mut daemon = shop
+        .command(["run", "--no-guard", "--interval", "1"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let line = BufReader::new(daemon.stderr.take().unwrap()).lines().next().unwrap().unwrap();
+    daemon.kill().unwrap();
+    daemon.wait().unwrap();
+    let told = line.strip_prefix("warning: ").and_then(|told| told.split_once(" plan: production on "));
+    let told = told.filter(|(at, told)| is_time(at) && told.contains("quick: ") && told.contains("held"));
+    assert!(told.is_some(), "{line}");
+}
+
 #[test]
 fn the_daemon_moves_plans_and_ends_at_once_when_it_is_told_to() {
     let shop = planned();
@@ -262,10 +331,14 @@ fn the_daemon_moves_plans_and_ends_at_once_when_it_is_told_to() {
         shop.command(["run", "--no-guard", "--interval", "1"]).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(daemon.stdout.take().unwrap()).lines().map(Result::unwrap);
     let first = lines.next().unwrap();
-    assert!(first.contains("plans are moved every 1 second"), "{first}");
+    assert!(
+        first.contains("plans are moved every 1 second") && is_time(first.split(' ').next().unwrap()),
+        "{first}"
+    );
     for stage in ["quick: stage 2 of 3, 60 %", "quick: done, stage 3 of 3, 100 %"] {
         let line = lines.next().unwrap();
-        assert!(line.starts_with("production on ") && line.contains(stage), "{line}");
+        let told = line.split_once(" plan: production on ").filter(|(at, _)| is_time(at));
+        assert!(told.is_some_and(|(_, told)| told.contains(stage)), "{line}");
     }
     let id = rustix::process::Pid::from_raw(i32::try_from(daemon.id()).unwrap()).unwrap();
     rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
@@ -290,11 +363,14 @@ fn a_daemon_without_a_store_says_so_once_and_finds_it_when_it_is_there() {
         .unwrap();
     let mut errors = BufReader::new(daemon.stderr.take().unwrap()).lines().map(Result::unwrap);
     let problem = errors.next().unwrap();
-    assert!(problem.contains("tried again until it works"), "{problem}");
+    let told = problem.strip_prefix("warning: ").and_then(|told| told.split_once(" plan: "));
+    let told = told.filter(|(at, told)| is_time(at) && told.ends_with("tried again until it works"));
+    assert!(told.is_some(), "{problem}");
     shop.run(["init", "store", "--environment", "production"]).exits(0);
     let mut lines = BufReader::new(daemon.stdout.take().unwrap()).lines().map(Result::unwrap);
     lines.next().unwrap();
-    assert_eq!(lines.next().unwrap(), "it works again");
+    let again = lines.next().unwrap();
+    assert!(again.split_once(" plan: it works again").is_some_and(|(at, _)| is_time(at)), "{again}");
     daemon.kill().unwrap();
     daemon.wait().unwrap();
     assert_eq!(errors.next(), None);

@@ -52,6 +52,29 @@ fn a_change_tells_how_many_it_turns_on_and_off_as_simulate_counts_them() {
     assert!(ran.out.contains("of 1,000 companies in companies.txt:\n  search: 510 → "), "{}", ran.out);
 }
 
+/// `disable search --companies broken.txt` read as "for these two", and was for everybody.
+#[test]
+fn what_only_counts_is_not_named_as_if_it_chose() {
+    let shop = shop();
+    for arguments in
+        [&["disable", "search"][..], &["rollout", "search", "75"], &["kill", "search", "--reason", "x"]]
+    {
+        let line = [arguments, &["--companies", "companies.txt"]].concat();
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_flagstone"));
+        command.args(&line).current_dir(&shop.directory).env("FLAGSTONE_STORE", "store");
+        let refused = ran(command.output().unwrap()).exits(2);
+        assert!(refused.err.contains("--companies") && refused.out.is_empty(), "{}", refused.err);
+        let help = shop.run([arguments[0], "--help"]).exits(0);
+        assert!(
+            help.out.contains("--count-for") && help.out.contains("change nothing for them alone"),
+            "{}",
+            help.out
+        );
+    }
+    assert_eq!(generation(&shop), 1);
+    shop.run(["ask", "search", "--company", "2"]).exits(0);
+}
+
 #[test]
 fn who_requires_a_changed_flag_is_reached_too() {
     let shop = shop();
@@ -202,4 +225,169 @@ fn a_stop_wants_the_environment_named() {
     shop.run(["resume-all"]).exits(0);
     shop.run(["stop-all", "--environment", "production", "--reason", "fire"]).exits(0);
     shop.run(["ask", "billing_v2"]).exits(1);
+}
+
+/// Killed flags were listed, and those that require a flag which few have; and all of them again by a second stop.
+#[test]
+fn a_stop_lists_what_is_on() {
+    let shop = Shop::empty();
+    shop.write(
+        "flags.json",
+        r#"{"flags": {
+            "checkout": true, "old_ui": true,
+            "portal": {"enabled": true, "rollout": {"percentage": 10}},
+            "invoices": {"enabled": true, "requires": ["portal"]},
+            "receipts": {"enabled": true, "requires": ["invoices", "checkout"]},
+            "alarm": {"enabled": true, "emergency": "keep"}
+        }}"#,
+    );
+    shop.run(["init", "store", "--environment", "production"]).exits(0);
+    shop.run(["publish", "flags.json"]).exits(0);
+    shop.run(["kill", "checkout", "--reason", "wrong totals"]).exits(0);
+    let ran = shop.run(["stop-all", "--yes", "--reason", "fire"]).exits(0);
+    assert!(ran.out.contains("on for everybody, 1 flag: old_ui\n"), "{}", ran.out);
+    assert!(ran.out.contains("on for some, 2 flags: invoices, portal\n"), "{}", ran.out);
+    let ran = shop.run(["stop-all", "--yes", "--reason", "fire"]).exits(0);
+    assert!(ran.out.contains("stopped already") && !ran.out.contains("on for"), "{}", ran.out);
+}
+
+/// It said that the flag is on for half, and nothing of the kill.
+#[test]
+fn enabling_what_is_on_already_tells_that_it_is_killed_or_stopped() {
+    let shop = Shop::published();
+    shop.run(["kill", "search", "--reason", "wrong totals"]).exits(0);
+    let ran = shop.run(["enable", "search"]).exits(0);
+    assert!(ran.out.contains("wrong totals; `flagstone revive search"), "{}", ran.out);
+    shop.run(["revive", "search"]).exits(0);
+    shop.run(["stop-all", "--yes", "--reason", "fire"]).exits(0);
+    let ran = shop.run(["enable", "search"]).exits(0);
+    assert!(ran.out.contains("everything is stopped") && ran.out.contains("fire"), "{}", ran.out);
+    shop.run(["resume-all"]).exits(0);
+    let ran = shop.run(["enable", "search"]).exits(0);
+    assert!(!ran.out.contains("stopped") && !ran.out.contains("killed"), "{}", ran.out);
+}
+
+/// It ended with 0, as if there were such a flag.
+#[test]
+fn reviving_a_flag_that_is_not_there_is_refused_also_where_nothing_is_killed() {
+    let shop = Shop::published();
+    let ran = shop.run(["revive", "serach"]).exits(1);
+    assert!(ran.err.contains("did you mean \"search\"?"), "{}", ran.err);
+    shop.run(["revive", "search"]).exits(0);
+}
+
+fn pilot() -> Shop {
+    let shop = Shop::empty();
+    shop.write(
+        "flags.json",
+        r#"{"flags": {
+            "pilot": {"enabled": true, "rollout": {"percentage": 0}, "companies": {"allow": [15, 42]}},
+            "half": {"enabled": true, "rollout": {"percentage": 50}, "companies": {"allow": [15]}}
+        }}"#,
+    );
+    shop.run(["init", "store", "--environment", "production"]).exits(0);
+    shop.run(["publish", "flags.json"]).exits(0);
+    shop
+}
+
+// "of 3 companies in c.csv: 0 have it, as before", and the pilot was off for everybody, unasked.
+#[test]
+fn a_pilot_is_weighed_by_the_companies_that_it_allows_whatever_the_list() {
+    let shop = pilot();
+    for list in [
+        "15\n42\n",
+        "\"15\"\n\"42\"\n",
+        "company_id,name\n15,a\n42,b\n",
+        "",
+        "company_id\n",
+        "16\n17\n",
+        "15\n",
+    ] {
+        shop.write("list", list);
+        let ran = shop.run(["disable", "pilot", "--count-for", "list"]).exits(1);
+        assert!(
+            ran.err.contains("pilot turns off for 2 of the 2 companies that have it"),
+            "{list:?}: {}",
+            ran.err
+        );
+    }
+    // Standard input with nothing on it, and no list at all.
+    shop.run(["disable", "pilot", "--count-for", "-"]).exits(1);
+    let ran = shop.run(["disable", "pilot"]).exits(1);
+    assert!(ran.err.contains("pilot turns off for 2 of the 2 companies that have it"), "{}", ran.err);
+    assert_eq!(generation(&shop), 1);
+    // One that is named loses it, and more may have it.
+    shop.run(["forget", "pilot", "42"]).exits(0);
+    shop.run(["allow", "pilot", "43"]).exits(0);
+    shop.run(["rollout", "pilot", "5"]).exits(0);
+    let json = shop.run(["disable", "pilot", "--yes", "--json"]).exits(0).json();
+    assert_eq!(json["changed"], true);
+}
+
+// Only disable, enable, rollout and delete asked; a publish or a rollback took a pilot from all of its companies.
+#[test]
+fn a_pilot_is_weighed_by_every_command_that_takes_from_it() {
+    let shop = Shop::empty();
+    let publish = |base: bool, key: &str, allow: &str| {
+        let file = format!(
+            r#"{{"flags": {{"base": {base}, "third": true, "{key}": {{"enabled": true, "rollout": {{"percentage": 0}}, "companies": {{"allow": [{allow}]}},
+                "requires": ["base"], "plan": {{"stages": [{{"percentage": 10}}, {{"percentage": 100}}]}}}}}}}}"#
+        );
+        shop.write("flags.json", file.replace(r#""renamed": {"#, r#""renamed": {"was": "pilot", "#));
+        shop.run(["publish", "flags.json"])
+    };
+    let asks = |ran: Ran, told: &str| {
+        let ran = ran.exits(1);
+        assert!(
+            ran.err.contains(told) && ran.err.contains("With --yes it is done"),
+            "{}{}",
+            ran.out,
+            ran.err
+        );
+    };
+    shop.run(["init", "store", "--environment", "production"]).exits(0);
+    publish(true, "pilot", "15, 42").exits(0);
+    // What the file or the command spells out passes, what follows from it for another flag does not.
+    let both = "pilot turns off for 2 of the 2 companies that have it";
+    asks(publish(false, "pilot", "15, 42"), both);
+    asks(shop.run(["disable", "base"]), both);
+    asks(shop.run(["deny", "base", "15", "42"]), both);
+    shop.run(["deny", "base", "15", "42", "--dry-run"]).exits(0);
+    assert_eq!(generation(&shop), 1);
+    shop.run(["forget", "pilot", "42"]).exits(0);
+    shop.run(["allow", "pilot", "42"]).exits(0);
+    publish(true, "pilot", "15, 42, 43, 44").exits(0);
+    asks(shop.run(["rollback"]), "pilot turns off for 2 of the 4 companies that have it");
+    let json = shop.run(["rollback", "--yes", "--json"]).exits(0).json();
+    assert_eq!(json["reach"]["asks"], true, "{json:#}");
+    // Nobody loses it by another key, or by a plan that lets more in.
+    publish(true, "renamed", "15, 42, 43, 44").exits(0);
+    shop.run(["plan", "start", "renamed"]).exits(0);
+}
+
+#[test]
+fn a_list_that_tells_nothing_of_a_flag_asks() {
+    let shop = pilot();
+    for (list, told) in [
+        ("", "list names no company: cannot determine how many companies lose half"),
+        ("company_id\n", "list names no company"),
+        (
+            "1000001\n",
+            "list has none of the companies that the flag allows: cannot determine how many companies lose half",
+        ),
+    ] {
+        shop.write("list", list);
+        let ran = shop.run(["rollout", "half", "49.999", "--count-for", "list"]).exits(1);
+        assert!(ran.err.contains(told) && ran.err.contains("With --yes it is done"), "{list:?}: {}", ran.err);
+        let json = shop
+            .run(["rollout", "half", "49.999", "--count-for", "list", "--dry-run", "--json"])
+            .exits(0)
+            .json();
+        assert_eq!(json["reach"]["asks"], true, "{json:#}");
+    }
+    assert_eq!(generation(&shop), 1);
+    // What lets more in asks nothing.
+    shop.run(["rollout", "half", "60", "--count-for", "list"]).exits(0);
+    shop.run(["allow", "half", "7", "--count-for", "list"]).exits(0);
+    shop.run(["rollout", "half", "1", "--count-for", "list", "--yes"]).exits(0);
 }

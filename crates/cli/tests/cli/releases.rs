@@ -67,13 +67,17 @@ fn give_away(place: &Path) {
     if std::fs::metadata("/proc/self").unwrap().uid() != 0 {
         return;
     }
+    give(place, 65_534);
+}
+
+fn give(place: &Path, user: u32) {
     for entry in std::fs::read_dir(place).unwrap().map(Result::unwrap) {
         match entry.file_type().unwrap().is_dir() {
-            true => give_away(&entry.path()),
-            false => chown(entry.path(), Some(65_534), Some(65_534)).unwrap(),
+            true => give(&entry.path(), user),
+            false => chown(entry.path(), Some(user), Some(user)).unwrap(),
         }
     }
-    chown(place, Some(65_534), Some(65_534)).unwrap();
+    chown(place, Some(user), Some(user)).unwrap();
 }
 
 #[test]
@@ -122,6 +126,78 @@ fn a_commit_that_does_not_descend_from_the_last_one_turns_nothing() {
     site.runs_at(90);
 }
 
+/// Such a commit was taken for a number, and a number after a commit for newer: the file of an old release turned flags.
+#[test]
+fn a_commit_of_digits_alone_is_a_commit() {
+    let site = Site::new();
+    let first = site.commit(0, "one");
+    let is_number = |commit: &str| commit.bytes().all(|byte| byte.is_ascii_digit());
+    let find = |code: &str| {
+        (0..).map(|at| format!("{code}{at}")).find_map(|message| {
+            site.git(&["commit", "--quiet", "--amend", "--message", &message]);
+            let id = site.git(&["rev-parse", "HEAD"]);
+            is_number(&id[..7]).then_some(id)
+        })
+    };
+    site.commit(10, "two");
+    let second = find("two").unwrap();
+    let third = site.commit(20, "three");
+    site.publish(&third).exits(0);
+    site.checkout(&second);
+    let older = site.publish(&second[..7]).exits(0);
+    assert!(older.out.contains("an older release than"), "{}", older.out);
+    site.runs_at(20);
+    site.checkout(&first);
+    site.publish(&first).exits(0);
+    site.runs_at(20);
+    // No commit: refused after one, with what to type.
+    for number in ["42", "1234567", "2026-12-01T08:00:00Z"] {
+        for option in ["--keep", "--dry-run"] {
+            let ran = ["publish", "tree/flags.json", "--release", number, option];
+            let ran = ran_as(&site, ran).exits(1);
+            for told in ["cannot determine whether the number", &third, "git rev-parse HEAD", "--newest"] {
+                assert!(ran.err.contains(told), "{told}: {}", ran.err);
+            }
+        }
+    }
+    site.runs_at(20);
+    // Numbers from now on: a commit after one is refused as well.
+    ran_as(&site, ["publish", "tree/flags.json", "--release", "1234567", "--newest"]).exits(0);
+    site.runs_at(0);
+    site.publish("1234568").exits(0);
+    let ran = site.publish(&third).exits(1);
+    assert!(
+        ran.err.contains("published by a number, 1234568") && ran.err.contains("--newest"),
+        "{}",
+        ran.err
+    );
+    // And commits again.
+    site.checkout(&third);
+    ran_as(&site, ["publish", "tree/flags.json", "--release", &third, "--newest"]).exits(0);
+    site.runs_at(20);
+    site.publish("1234569").exits(1);
+    site.publish(&third).exits(0);
+}
+
+/// Where git knows no commit of that name, a number of many digits is a number.
+#[test]
+fn a_number_of_seven_digits_is_a_number_where_git_knows_no_such_commit() {
+    let site = Site::new();
+    site.commit(10, "one");
+    site.publish("20261201").exits(0);
+    site.commit(20, "two");
+    let older = site.publish("20261130").exits(0);
+    assert!(older.out.contains("an older release than 20261201"), "{}", older.out);
+    site.runs_at(10);
+    site.publish("20261202").exits(0);
+    site.runs_at(20);
+}
+
+fn ran_as<const N: usize>(site: &Site, arguments: [&str; N]) -> Ran {
+    give_away(&site.tree);
+    ran(site.shop.command(arguments).output().unwrap())
+}
+
 #[test]
 fn where_git_cannot_tell_a_number_is_asked_for() {
     let site = Site::new();
@@ -153,10 +229,56 @@ fn where_git_cannot_tell_a_number_is_asked_for() {
         std::fs::write(root.join("flags.json"), &text).unwrap();
         refused(site.publish_file("roots/flags.json", &first), "git is not asked as root");
     }
-    site.publish_file("alone.json", "42").exits(0);
+    // A number does not tell whether it is newer than a commit.
+    site.publish_file("alone.json", "42").exits(1);
+    ran_as(&site, ["publish", "alone.json", "--release", "42", "--newest"]).exits(0);
+    site.publish_file("alone.json", "43").exits(0);
     for release in ["", "soon", "HEAD", "--", "abc"] {
         site.publish_file("alone.json", release).exits(2);
     }
+}
+
+/// Where root had made the directory for another user, git ran as that user in root's group, and in root's session of keys.
+#[test]
+fn git_has_no_group_and_no_keys_of_root() {
+    let site = Site::new();
+    let commit = site.commit(10, "one");
+    give_away(&site.tree);
+    chown(&site.tree, Some(65_534), Some(0)).expect("root, as sudo make test has");
+    let traced = site.shop.directory.join("trace");
+    let mut strace = Command::new("strace");
+    strace
+        .args(["-f", "-e", "trace=setgid,setgroups,keyctl,capset,execve", "-o"])
+        .arg(&traced)
+        .arg(env!("CARGO_BIN_EXE_flagstone"));
+    strace.args(["publish", "tree/flags.json", "--release", &commit, "--store", "store"]);
+    let output = strace.current_dir(&site.shop.directory).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let trace = std::fs::read_to_string(traced).unwrap();
+    let git = trace.lines().find(|line| line.contains("/git\"") && line.contains("= 0")).expect("git");
+    let process = git.split(' ').next().unwrap();
+    let none = "{effective=0, permitted=0, inheritable=0}";
+    for call in ["setgroups(0, NULL)", "setgid(65534)", "keyctl(KEYCTL_JOIN_SESSION_KEYRING, NULL)", none] {
+        assert!(
+            trace.lines().any(|line| line.starts_with(process) && line.contains(call)),
+            "{call}: {trace}"
+        );
+    }
+}
+
+/// The store's owner asked git about another user's work tree, which git refuses.
+#[test]
+fn root_publishes_a_commit_of_one_user_in_the_store_of_another() {
+    let site = Site::new();
+    let (first, second) = (site.commit(10, "one"), site.commit(20, "two"));
+    give_away(&site.tree);
+    give(&site.shop.directory.join("store"), 64_010);
+    site.publish(&second).exits(0);
+    site.runs_at(20);
+    site.checkout(&first);
+    let older = site.publish(&first).exits(0);
+    assert!(older.out.contains("an older release than"), "{}", older.out);
+    site.runs_at(20);
 }
 
 /// Git had the session of who typed, so that a program that the work tree's owner configures could type into root's terminal.

@@ -4,14 +4,14 @@
 mod paths;
 mod programs;
 
-use crate::shop::{FLAGS, Ran, Shop, ran};
+use crate::shop::{FLAGS, Ran, Shop, ran, until};
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const OWNER: u32 = 64_010;
 const STRANGER: u32 = 64_011;
@@ -80,16 +80,6 @@ impl Place {
 
 fn chmod(path: &Path, mode: u32) {
     std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
-}
-
-/// Waits until that is so.
-#[track_caller]
-fn until(mut is_so: impl FnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(30);
-    while !is_so() {
-        assert!(Instant::now() < end, "it did not come to pass");
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 #[test]
@@ -274,6 +264,20 @@ fn the_keys_of_roots_session_stay_roots() {
     assert_eq!(std::fs::read_to_string(spied).unwrap(), "none");
 }
 
+/// A FUSE file system of another user's that answers no statfs passed for one of the disk's, whose owners are to be believed: root stayed root there.
+#[test]
+fn a_file_system_that_does_not_say_what_it_is_is_nobodys() {
+    let place = Place::new();
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-o", "/dev/null", "-e", "trace=fstatfs", "-e", "inject=fstatfs:error=EIO"]);
+    strace
+        .arg(env!("CARGO_BIN_EXE_flagstone"))
+        .args(["kill", "search", "--reason", "x", "--store"])
+        .arg(place.path("store"));
+    let ran = ran(strace.output().unwrap()).exits(1);
+    assert!(ran.err.contains("is not trusted") && ran.err.contains("NOTHING WAS STOPPED"), "{}", ran.err);
+}
+
 #[test]
 fn a_program_of_ones_own_config_has_no_terminal_either() {
     let place = Place::new();
@@ -334,7 +338,7 @@ fn doctor_asks_what_root_named_as_root() {
     chmod(&php, 0o700);
     std::fs::create_dir(place.path("root/app")).unwrap();
     place.secret("app/index.php", "<?php feature_enabled('search');");
-    place.secret("app/.env", "FLAGSTONE_ENVIRONMENT=production\n");
+    place.secret("app/artisan", "<?php");
     let socket = place.path("root/fpm.sock");
     let listener = UnixListener::bind(&socket).unwrap();
     chmod(&socket, 0o600);
@@ -352,9 +356,11 @@ fn doctor_asks_what_root_named_as_root() {
         let check = checks.as_array().unwrap().iter().find(|check| check["check"] == name).unwrap();
         format!("{}: {}", check["state"].as_str().unwrap(), check["found"].as_str().unwrap())
     };
-    for name in ["php", "php-answers", "fpm", "fpm-answers", "fpm-workers", "application", "code-undefined"] {
+    for name in ["php", "php-answers", "fpm", "fpm-answers", "fpm-workers", "code-undefined"] {
         assert!(state(name).starts_with("passed"), "{name}: {}", state(name));
     }
+    let found = state("application");
+    assert!(found.starts_with("unknown") && found.contains("no application is run as root"), "{found}");
     let left = std::fs::read_dir("/run").unwrap().flatten();
     let left = left.filter(|entry| entry.file_name().to_string_lossy().starts_with("flagstone-doctor-"));
     let mine = left.filter(|entry| entry.metadata().is_ok_and(|found| found.uid() == OWNER)).count();
@@ -547,6 +553,23 @@ fn init_names_the_machines_store_where_root_says_so() {
     .exits(1);
     assert!(ran.err.contains("only root"), "{}", ran.err);
     assert!(!shop.directory.join("home/shop").exists());
+}
+
+#[test]
+fn check_knows_of_a_rename_by_the_machines_store() {
+    let shop = Shop::passable();
+    let flags = |key: &str| {
+        format!(
+            r#"{{"flags": {{"{key}": {{"enabled": true, "rollout": {{"percentage": 50}}}}, "b": true}}}}"#
+        )
+    };
+    shop.write("old.json", flags("old"));
+    shop.write("new.json", flags("new"));
+    let ran = with_own_etc(&shop, "flagstone check new.json").exits(0);
+    assert!(ran.out.contains("fine, 2 flags\n") && ran.err.is_empty(), "{}{}", ran.out, ran.err);
+    let lines = "flagstone init store --environment production --default-store && flagstone publish old.json && flagstone check new.json";
+    let ran = with_own_etc(&shop, lines).exits(0);
+    assert!(ran.out.contains("write \"was\": \"old\" into new if it was renamed"), "{}", ran.out);
 }
 
 #[test]

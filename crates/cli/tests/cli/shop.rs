@@ -1,9 +1,12 @@
 //! A store to try words on, in a directory that nobody else can change, gone afterwards.
 
+use std::hash::{BuildHasher, RandomState};
+use std::io::{PipeReader, PipeWriter};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 /// Definitions with something of everything.
 pub const FLAGS: &str = r#"{
@@ -89,9 +92,20 @@ impl Shop {
             .flatten()
             .find(|place| trusted(place) && suitable(place))
             .expect("a trusted directory");
-        let directory = place.join(format!("flagstone-cli-{}-{number}", std::process::id()));
+        // The system gives the number of a process that was killed to another one.
+        let random = RandomState::new().hash_one(number);
+        let directory = place.join(format!("flagstone-cli-{random:016x}-{number}"));
         std::fs::DirBuilder::new().mode(0o755).create(&directory).unwrap();
         Shop { directory }
+    }
+
+    /// A directory that every user can reach, with the command in it. Another process copies it: one that a test
+    /// beside this forks meanwhile would have the copy open for writing, and such a file cannot be run.
+    pub fn with_command() -> Shop {
+        let shop = Shop::passable();
+        let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_flagstone")).arg(&shop.directory).status();
+        assert!(copied.unwrap().success(), "no room for a copy of the command");
+        shop
     }
 
     /// With a store in which [`FLAGS`] is generation 1 of production.
@@ -150,4 +164,23 @@ fn trusted(place: &Path) -> bool {
     let Ok(place) = place.canonicalize() else { return false };
     place.ancestors().all(|part| part.metadata().is_ok_and(|found| found.mode() & 0o002 == 0))
         && std::fs::metadata(&place).is_ok_and(|found| found.mode() & 0o200 != 0)
+}
+
+/// Waits until that is so.
+#[track_caller]
+pub fn until(mut is_so: impl FnMut() -> bool) {
+    let end = Instant::now() + Duration::from_secs(30);
+    while !is_so() {
+        assert!(Instant::now() < end, "it did not come to pass");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// The ends of a pipe that is full, and that nobody reads.
+pub fn full_pipe() -> (PipeReader, PipeWriter) {
+    let (read, mut write) = std::io::pipe().unwrap();
+    rustix::io::ioctl_fionbio(&write, true).unwrap();
+    while std::io::Write::write(&mut write, &[b'x'; 4096]).is_ok() {}
+    rustix::io::ioctl_fionbio(&write, false).unwrap();
+    (read, write)
 }

@@ -6,6 +6,41 @@ fn account() -> String {
     ran(std::process::Command::new("id").arg("-un").output().unwrap()).out.trim().to_owned()
 }
 
+/// After the restore that operations.md shows, "the hashes made to fit" read like a forgery.
+#[test]
+fn a_trail_from_a_backup_is_told_from_a_forged_one_and_whole_without_the_newer_snapshots() {
+    let shop = Shop::published();
+    let shell = |line: &str| {
+        let mut command = std::process::Command::new("sh");
+        ran(command.args(["-ec", line]).current_dir(&shop.directory).output().unwrap()).exits(0)
+    };
+    shell("cp -a store restored");
+    shop.run(["kill", "search", "--reason", "slow"]).exits(0);
+    let set = |percentage: &str| shop.run(["rollout", "search", percentage, "--yes"]).exits(0);
+    set("60");
+    set("70");
+    shell("cp -a restored/audit.jsonl store/audit.jsonl.new && mv store/audit.jsonl.new store/audit.jsonl");
+    shell(
+        "cp -a --sparse=never --reflink=never restored/head store/head.new && mv store/head.new store/head",
+    );
+    // The kill is off, silently.
+    shop.run(["ask", "search", "--company", "2"]).exits(0);
+    // What is changed now takes the numbers of records that the newer snapshots name otherwise.
+    set("55");
+    set("56");
+    let found = shop.run(["audit", "--verify"]).exits(1);
+    assert!(
+        found.out.contains("; or the trail was restored from a backup that is older than that snapshot"),
+        "{}",
+        found.out
+    );
+    shell(
+        "ls store/snapshots >&2; newer=$(ls store/snapshots | sed -n '2,3p'); cd store/snapshots && rm $newer",
+    );
+    let whole = shop.run(["audit", "--verify"]).exits(0);
+    assert!(whole.first().starts_with("whole: "), "{}", whole.out);
+}
+
 #[test]
 fn the_actor_is_who_was_named_first_and_the_account_is_recorded_beside_it() {
     let shop = Shop::published();

@@ -65,6 +65,34 @@ fn a_flag_that_runs_in_production_stays_on_for_whom_it_was() {
     assert_eq!(flag(&shop, "billing_v2")["enabled"], true, "what is there already is not touched");
 }
 
+/// Production's requirement was dropped without a word, and salt, key and bucketing of staging gave its companies to others.
+#[test]
+fn a_promotion_keeps_who_is_drawn_and_asks_before_it_requires_less() {
+    let drawn = r#""by": "user", "salt": "old", "bucketing": "crc32""#;
+    let there = format!(
+        r#"{{"flags": {{"gate": false, "billing_v2": true, "search": {{"enabled": true, "requires": ["gate"],
+        "rollout": {{"percentage": 100, {drawn}}}}}}}}}"#
+    );
+    let shop = two(&there);
+    let refused = shop.run(["promote", "search", "--from", "staging"]).exits(1);
+    for told in ["search no longer requires gate", "nothing was changed", "--yes"] {
+        assert!(refused.err.contains(told), "{told}: {}", refused.err);
+    }
+    assert_eq!(flag(&shop, "search")["requires"], serde_json::json!(["gate"]));
+    shop.run(["ask", "search", "--company", "7", "--context", r#"{"user": 7}"#]).exits(1);
+    let dry = shop.run(["promote", "search", "--from", "staging", "--dry-run", "--json"]).exits(0).json();
+    assert_eq!(dry["loosened"], serde_json::json!([{ "flag": "search", "requires": ["gate"] }]));
+    let ran = shop.run(["promote", "search", "--from", "staging", "--yes"]).exits(0);
+    assert!(ran.err.contains("search no longer requires gate"), "{}", ran.err);
+    let search = flag(&shop, "search");
+    assert!(search.get("requires").is_none(), "{search}");
+    let rollout = serde_json::json!({ "percentage": 100, "by": "user", "salt": "old", "bucketing": "crc32" });
+    assert_eq!(search["rollout"], rollout);
+    // With what they were on for there, they are drawn as there.
+    shop.run(["promote", "search", "--from", "staging", "--keep-state"]).exits(0);
+    assert_ne!(flag(&shop, "search")["rollout"], rollout);
+}
+
 #[test]
 fn state_and_companies_travel_when_told_to() {
     let shop = two(EMPTY);

@@ -132,8 +132,7 @@ impl Machine {
             rustix::process::geteuid().is_root(),
             "only root may play other users: run the tests as root"
         );
-        let shop = Shop::passable();
-        std::fs::copy(env!("CARGO_BIN_EXE_flagstone"), shop.directory.join("flagstone")).unwrap();
+        let shop = Shop::with_command();
         shop.write("flags.json", PLANNED);
         for name in ["store", "trace"] {
             std::fs::create_dir(shop.directory.join(name)).unwrap();

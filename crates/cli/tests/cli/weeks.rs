@@ -221,6 +221,84 @@ fn week_11_the_file_of_another_service_is_refused() {
     team.shop.run(["ask", "a", "--company", "1"]).exits(0);
 }
 
+/// A file whose overlay for production says a percentage, a list and a segment of its own.
+fn with_overlay(shared: u32, overlay: u32, more: &str) -> String {
+    format!(
+        r#"{{"flags": {{
+            "search": {{"enabled": true, "rollout": {{"percentage": {shared}}}, "companies": {{"allow": [15{more}]}}}},
+            "other": true,
+            "third": true
+        }},
+        "segments": {{"dach": {{"attribute": "country", "in": ["DE"{more}]}}}},
+        "environments": {{"production": {{
+            "flags": {{
+                "search": {{"rollout": {{"percentage": {overlay}}}, "companies": {{"allow": [15, 7]}}}}
+            }},
+            "segments": {{"dach": {{"in": ["AT", "DE"]}}}}
+        }}}}}}"#
+    )
+}
+
+#[test]
+fn week_12_an_edit_that_an_overlay_replaces_is_told_with_both_lines() {
+    // The edit of the shared value was published without a word, and changed nothing.
+    let team = Team::of(&search(10));
+    let publish = |text: String| {
+        team.shop.write("flags.json", text);
+        team.again([])
+    };
+    let told = |ran: Ran| {
+        let ran = ran.exits(0);
+        let lines = ran.out.lines().filter(|line| line.contains("does not reach production"));
+        lines.map(|line| line.trim().to_owned()).collect::<Vec<_>>()
+    };
+    // What it said before is not known, then nothing is edited.
+    assert_eq!(told(publish(with_overlay(10, 75, ""))), [""; 0]);
+    assert_eq!(told(publish(with_overlay(10, 75, ""))), [""; 0]);
+    let search =
+        "search: rollout.percentage: 50 % on line 2 does not reach production, which says 75 % on line 9";
+    team.shop.write("flags.json", with_overlay(50, 75, ""));
+    assert_eq!(told(team.again(["--dry-run"])), [search]);
+    assert_eq!(told(team.again([])), [search]);
+    team.runs_at(75);
+    assert_eq!(told(team.again([])), [""; 0]);
+    // Lists and segments alike; the overlay's own edit takes effect.
+    let ran = publish(with_overlay(50, 80, ", 42"));
+    let json = team.shop.run(["show", "search", "--json"]).exits(0).json();
+    assert_eq!(json["definition"]["rollout"]["percentage"], json!(80));
+    assert_eq!(
+        told(ran),
+        [
+            "search: companies.allow: a list of 2 on line 2 does not reach production, which says a list of 2 on line 9",
+            "segments: dach.in: a list of 2 on line 6 does not reach production, which says a list of 2 on line 11",
+        ]
+    );
+    // A flag that is renamed keeps what is known; a rollback moves nothing of it.
+    team.shop.run(["rollback", "--yes"]).exits(0);
+    let renamed = with_overlay(60, 80, ", 42")
+        .replace("\"search\": {\"rollout", "\"find\": {\"rollout")
+        .replace("\"search\": {\"enabled", "\"find\": {\"was\": \"search\", \"enabled");
+    let ran = publish(renamed.clone());
+    assert_eq!(
+        told(ran),
+        ["find: rollout.percentage: 60 % on line 2 does not reach production, which says 80 % on line 9"]
+    );
+    // Of equal values nothing is to be told.
+    assert_eq!(told(publish(renamed.replace(": 60", ": 80"))), [""; 0]);
+    team.shop.write("flags.json", renamed.replace(": 60", ": 90"));
+    let json = {
+        let mut command = team.shop.command(["publish", "flags.json", "--json"]);
+        crate::shop::ran(command.output().unwrap()).exits(0).json()
+    };
+    assert_eq!(
+        json["merge"]["shadowed"],
+        json!([{
+            "flag": "find", "path": "rollout/percentage", "shared": "90 %", "shared_line": 2,
+            "environment": "production", "overlay": "80 %", "overlay_line": 9,
+        }])
+    );
+}
+
 #[test]
 fn week_13_a_plan_that_moves_a_flag_is_named_and_is_no_drift_when_it_is_through() {
     let planned = |percentage: u32| {

@@ -244,8 +244,8 @@ fn doctor_reads_and_runs_nothing_that_another_user_put_in_its_way() {
     let place = Place::new();
     std::fs::create_dir(place.path("home/app")).unwrap();
     place.shop.write("home/app/index.php", "<?php feature_enabled('search');");
-    place.secret("env", "FLAGSTONE_ENVIRONMENT=of_root_4711\n");
-    symlink(place.path("root/env"), place.path("home/app/.env")).unwrap();
+    place.secret("artisan", "of_root_4711");
+    symlink(place.path("root/artisan"), place.path("home/app/artisan")).unwrap();
     let php = place.shop.write("home/php", "#!/bin/sh\nid -u >\"$(dirname \"$0\")/ran\"\n");
     chmod(&php, 0o755);
     place.give();
@@ -262,9 +262,66 @@ fn doctor_reads_and_runs_nothing_that_another_user_put_in_its_way() {
     let found = state("php");
     assert!(found.starts_with("unknown") && found.contains(&format!("user {OWNER}")), "{found}");
     assert!(!place.path("home/ran").exists(), "root ran another user's program");
-    std::fs::remove_file(place.path("home/app/.env")).unwrap();
-    let made = Command::new("mkfifo").arg(place.path("home/app/.env")).status().unwrap();
+    std::fs::remove_file(place.path("home/app/artisan")).unwrap();
+    let made = Command::new("mkfifo").arg(place.path("home/app/artisan")).status().unwrap();
     assert!(made.success());
     let found = state("application");
     assert!(found.contains("found a pipe, expected a file"), "{found}");
+}
+
+/// Root typed what doctor said, and followed the owner's links, or ran the application's code as root.
+#[test]
+fn what_doctor_has_root_type_runs_as_the_owner() {
+    let place = Place::new();
+    std::fs::create_dir(place.path("home/app")).unwrap();
+    place.shop.write("home/app/artisan", "<?php");
+    let php = place.shop.write("a php", "#!/bin/sh\n");
+    chmod(&php, 0o755);
+    place.give();
+    chmod(&place.path("store/head"), 0o600);
+    let (code, php) = (place.path("home/app"), php.to_str().unwrap().to_owned());
+    let ran = place.run(["doctor", "--json", "--php", &php, "--code", code.to_str().unwrap()]);
+    let checks = ran.json()["checks"].clone();
+    let mend = |name: &str| {
+        let check = checks.as_array().unwrap().iter().find(|check| check["check"] == name).unwrap().clone();
+        check["mend"].as_str().unwrap().to_owned()
+    };
+    let sudo = format!("sudo -u '#{OWNER}' ");
+    assert_eq!(mend("application"), format!("look at: {sudo}'{php}' artisan feature:settings"));
+    let commands = mend("permissions").replace("give each file its directory's readers: ", "");
+    let (enter, commands) = commands.split_once(" && ").unwrap();
+    assert_eq!(enter, format!("cd {}", place.path("store").display()));
+    assert!(
+        commands.split(" && ").all(|command| command.starts_with(&format!("{sudo}chmod "))),
+        "{commands}"
+    );
+}
+
+#[test]
+fn doctor_asks_an_application_as_its_owner() {
+    let place = Place::new();
+    std::fs::create_dir(place.path("home/app")).unwrap();
+    place.shop.write("home/app/artisan", "<?php");
+    let php = place.shop.write(
+        "php",
+        "#!/bin/sh\ncase \"$*\" in *feature:settings*) echo \"{\\\"environment\\\":\\\"$(id -u):$(id -g):$(id -G):$HOME\\\"}\";; esac\n",
+    );
+    chmod(&php, 0o755);
+    place.give();
+    let (code, php) = (place.path("home/app"), php.to_str().unwrap().to_owned());
+    let asked = || {
+        let ran = place.run(["doctor", "--json", "--php", &php, "--code", code.to_str().unwrap()]);
+        let checks: Value = ran.json()["checks"].clone();
+        let check =
+            checks.as_array().unwrap().iter().find(|check| check["check"] == "application").unwrap().clone();
+        check["found"].as_str().unwrap().to_owned()
+    };
+    // The file's group is root's, which nobody is given.
+    assert_eq!(std::fs::metadata(place.path("home/app/artisan")).unwrap().gid(), 0);
+    let found = asked();
+    assert!(found.contains(&format!("is for {OWNER}:65534:65534:/nonexistent")), "{found}");
+    // Another user's file under a name in a directory of one's own would run what one wrote as that user.
+    lchown(place.path("home/app/artisan"), Some(STRANGER), None).unwrap();
+    let found = asked();
+    assert!(found.contains("others than its owner could have put it there"), "{found}");
 }

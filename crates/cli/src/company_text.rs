@@ -1,0 +1,122 @@
+//! Texts that are hardly meant as one company's id: lists, options, numbers of spreadsheets, frames of tables.
+//!
+//! The same rule holds for the command line and for lists.
+
+/// The probable meaning of a text that would be taken for one company's id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Meaning {
+    /// An option of a command.
+    Option,
+    /// The frame of a table, as psql and mysql draw it.
+    Frame,
+    Ids(Vec<String>),
+    /// One id in brackets or quotes, with a bullet before it, or with spaces around it.
+    Wrapped(String),
+    /// A number as a spreadsheet writes it, with the company's id; none if it is no company's.
+    Number(Option<String>),
+    /// Brackets and separators without an id.
+    Nothing,
+}
+
+/// The probable meaning of a text that is not one company's id; none if it is one.
+pub fn meaning(text: &str) -> Option<Meaning> {
+    let drawn = |c: char| matches!(c, '-' | '+' | '|' | '=' | '─' | '┼');
+    if text.len() > 1 && text.chars().all(drawn) {
+        return Some(Meaning::Frame);
+    }
+    let is_option = text.starts_with("--")
+        || text.strip_prefix('-').is_some_and(|rest| rest.starts_with(char::is_alphabetic));
+    if is_option {
+        return Some(Meaning::Option);
+    }
+    let entry = text.strip_prefix(['-', '*', '•']).filter(|rest| rest.starts_with(char::is_whitespace));
+    if let Some(id) = entry {
+        return Some(Meaning::Wrapped(id.trim().to_owned()));
+    }
+    let is_open = text.starts_with(['[', '{', '(', '"', '\'']) || text.ends_with([']', '}', ')', '"', '\'']);
+    if is_open || text.contains([',', ';', '|', '\t', '\n', '\r']) {
+        let ids = text.split(|c: char| ",;|[]{}()\"\'".contains(c) || c.is_whitespace());
+        let ids: Vec<String> = ids.filter(|id| !id.is_empty()).map(str::to_owned).collect();
+        return Some(match ids.as_slice() {
+            [] => Meaning::Nothing,
+            [id] => Meaning::Wrapped(id.clone()),
+            _ => Meaning::Ids(ids),
+        });
+    }
+    if text.trim() != text {
+        return Some(Meaning::Wrapped(text.trim().to_owned()));
+    }
+    number_or_several(text)
+}
+
+impl Meaning {
+    /// The text found, and the one expected; `each` writes an id for this place.
+    pub fn explain(&self, each: impl Fn(&str) -> String) -> String {
+        match self {
+            Meaning::Option => "an option, expected a company's id".to_owned(),
+            Meaning::Frame => {
+                "the frame of a table, expected a company's id (psql -At and mysql -N -B print none)"
+                    .to_owned()
+            }
+            Meaning::Ids(ids) => {
+                let ids: Vec<String> = ids.iter().take(10).map(|id| each(id)).collect();
+                format!("several ids, expected one company's id, and each of its own: {}", ids.join(" "))
+            }
+            Meaning::Wrapped(id) => {
+                format!("expected an id without brackets, quotes, bullets and spaces: {}", each(id))
+            }
+            Meaning::Number(Some(number)) => {
+                format!("a number as a spreadsheet writes it; write {number} if that is the company")
+            }
+            Meaning::Number(None) => "a number as a spreadsheet writes it, and no company's".to_owned(),
+            Meaning::Nothing => "expected a company's id".to_owned(),
+        }
+    }
+}
+
+/// The meaning of a text that could pass for an id: a number as a spreadsheet writes it, or several ids.
+fn number_or_several(id: &str) -> Option<Meaning> {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let unsigned = id.strip_prefix(['-', '+']).unwrap_or(id);
+    let plus = id.starts_with('+') && digits(unsigned);
+    let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, Some(exponent)),
+        None => (unsigned, None),
+    };
+    let fraction = mantissa.split_once('.');
+    let is_mantissa = fraction.map_or(digits(mantissa), |(whole, part)| digits(whole) && digits(part));
+    let is_exponent = exponent.is_none_or(|exponent| {
+        // `12e5` may be the start of a hash.
+        let signed = exponent.strip_prefix(['-', '+']);
+        digits(signed.unwrap_or(exponent)) && (signed.is_some() || fraction.is_some())
+    });
+    let float = is_mantissa && is_exponent && (fraction.is_some() || exponent.is_some());
+    let separator =
+        |c: char| matches!(c, ' ' | '.' | ',' | '\'' | '’' | '_' | '\u{a0}' | '\u{202f}' | '\u{2009}');
+    let mut groups = unsigned.split(separator);
+    let first = groups.next().unwrap_or_default();
+    let mut count = 0;
+    let in_threes = groups.all(|group| {
+        count += 1;
+        digits(group) && group.len() == 3
+    });
+    let grouped = digits(first) && first.len() <= 3 && in_threes && count > 0;
+    let number = match (plus || float, grouped) {
+        (_, true) => {
+            let digits: String = unsigned.chars().filter(char::is_ascii_digit).collect();
+            Some(digits)
+        }
+        (true, false) => id
+            .parse::<f64>()
+            .ok()
+            .filter(|number| number.fract() == 0.0 && number.abs() < 9e15)
+            .map(|number| format!("{number}")),
+        (false, false) => {
+            let ids: Vec<&str> = id.split_whitespace().collect();
+            let is_int = |id: &&str| digits(id.strip_prefix('-').unwrap_or(id));
+            let several = ids.len() > 1 && ids.iter().all(is_int);
+            return several.then(|| Meaning::Ids(ids.into_iter().map(str::to_owned).collect()));
+        }
+    };
+    Some(Meaning::Number(number))
+}

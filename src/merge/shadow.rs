@@ -1,0 +1,116 @@
+//! Edits of a file's shared part that do not reach this environment, since its overlay replaces the edited value.
+
+use super::Merged;
+use crate::definition::{Definitions, Overlaid, Replaced};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// An edit that does not reach the environment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Shadowed {
+    /// The flag's key; `segments` for a segment.
+    pub flag: String,
+    /// The path below the flag: `rollout/percentage`; for a segment, its name first.
+    pub path: String,
+    /// The file's value for every environment, for people.
+    pub shared: String,
+    /// Line of the shared value, from 1.
+    pub shared_line: usize,
+    /// The environment's name.
+    pub environment: String,
+    /// The file's value for that environment.
+    pub overlay: String,
+    /// Line of the overlay's value, from 1.
+    pub overlay_line: usize,
+}
+
+type Digests = BTreeMap<String, String>;
+
+impl Merged {
+    /// Reports edits that an overlay replaces, and keeps the digests of the file's values for the next publish.
+    pub(super) fn shadow(&mut self, running: &Definitions, overlaid: &Overlaid) {
+        let none = Digests::new();
+        for (key, flag) in &mut self.definitions.flags {
+            let Some(file) = flag.state.file.as_mut().filter(|_| flag.state.orphaned.is_none()) else {
+                continue;
+            };
+            let replaced = overlaid.flags.get(key).map_or(&[][..], Vec::as_slice);
+            let before = running.flags.get(key).and_then(|flag| flag.state.file.as_ref());
+            let before = before.map_or(&none, |file| &file.shared);
+            self.shadowed.extend(
+                edited(replaced, before).map(|replaced| {
+                    Shadowed::of(key, replaced.path.clone(), replaced, &overlaid.environment)
+                }),
+            );
+            let next = digests(replaced);
+            if file.shared != next {
+                Arc::make_mut(file).shared = next;
+            }
+        }
+        for (name, replaced) in &overlaid.segments {
+            let before = running.segments_shared.get(name).unwrap_or(&none);
+            self.shadowed.extend(edited(replaced, before).map(|replaced| {
+                let path = format!("{name}/{}", replaced.path);
+                Shadowed::of("segments", path, replaced, &overlaid.environment)
+            }));
+            if self.definitions.segments.contains_key(name) {
+                self.definitions.segments_shared.insert(name.clone(), digests(replaced));
+            }
+        }
+    }
+}
+
+impl Shadowed {
+    fn of(flag: &str, path: String, replaced: &Replaced, environment: &str) -> Shadowed {
+        Shadowed {
+            flag: flag.to_owned(),
+            path,
+            shared: replaced.shared.text.clone(),
+            shared_line: replaced.shared.line,
+            environment: environment.to_owned(),
+            overlay: replaced.overlay.text.clone(),
+            overlay_line: replaced.overlay.line,
+        }
+    }
+}
+
+impl fmt::Display for Shadowed {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(
+            f,
+            "{}: {}: {} on line {} does not reach {}, which says {} on line {}",
+            self.flag,
+            self.path.replace('/', "."),
+            self.shared,
+            self.shared_line,
+            self.environment,
+            self.overlay,
+            self.overlay_line
+        )
+    }
+}
+
+/// The values that changed since their known digest, and that the overlay replaces by another value.
+fn edited<'r>(replaced: &'r [Replaced], before: &Digests) -> impl Iterator<Item = &'r Replaced> {
+    let mut place = (0, 0);
+    replaced.iter().filter(move |replaced| {
+        let shared = &replaced.shared;
+        let is_edited = before.get(&replaced.path).is_some_and(|before| *before != shared.digest);
+        let is_told = is_edited
+            && !shared.digest.is_empty()
+            && shared.digest != replaced.overlay.digest
+            // The short form of a flag is one value for several paths.
+            && (shared.line, shared.column) != place;
+        if is_told {
+            place = (shared.line, shared.column);
+        }
+        is_told
+    })
+}
+
+fn digests(replaced: &[Replaced]) -> Digests {
+    let digest = |replaced: &Replaced| (replaced.path.clone(), replaced.shared.digest.clone());
+    replaced.iter().map(digest).collect()
+}

@@ -1,0 +1,52 @@
+//! A file that stays open in an application's process. Code of the application or of another extension may close its descriptor by
+//! mistake: then the number is soon that of another file, which is neither to be grown nor closed.
+
+use crate::store::FileId;
+use std::fs::File;
+use std::io;
+use std::ops::Deref;
+use std::os::fd::IntoRawFd;
+
+#[derive(Debug)]
+pub(super) struct OwnFile {
+    /// None only while it is dropped.
+    file: Option<File>,
+    id: FileId,
+}
+
+impl OwnFile {
+    pub(super) fn new(file: File) -> io::Result<OwnFile> {
+        let id = FileId::of(&file.metadata()?);
+        Ok(OwnFile { file: Some(file), id })
+    }
+
+    /// True if the descriptor still leads to the file that was opened.
+    pub(super) fn is_itself(&self) -> bool {
+        self.metadata().is_ok_and(|found| FileId::of(&found) == self.id)
+    }
+
+    pub(super) fn id(&self) -> FileId {
+        self.id
+    }
+}
+
+impl Deref for OwnFile {
+    type Target = File;
+
+    fn deref(&self) -> &File {
+        match &self.file {
+            Some(file) => file,
+            None => unreachable!("taken by drop alone"),
+        }
+    }
+}
+
+impl Drop for OwnFile {
+    fn drop(&mut self) {
+        if !self.is_itself()
+            && let Some(file) = self.file.take()
+        {
+            let _ = file.into_raw_fd();
+        }
+    }
+}

@@ -1,0 +1,206 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Polyfill\Tests;
+
+use Flagstone\Polyfill\Process;
+use ReflectionClass;
+use ReflectionMethod;
+
+/** A file of definitions in the place of a store, and the marks of requests. */
+final class FileTest extends TestCase
+{
+    public function test_a_file_of_definitions_answers_without_a_store_with_an_environment_and_an_overlay_merged_into_it(): void
+    {
+        $file = self::definitions(['flags' => ['portal' => false, 'other' => true], 'environments' => ['staging' => ['flags' => ['portal' => true]]]]);
+        $overlay = self::definitions(['flags' => ['other' => false]]);
+        self::assertSame([true, false, true], [Process::useFile($file), feature_enabled('portal'), feature_enabled('other')]);
+        self::assertSame([true, true, true], [Process::useFile($file, 'staging'), feature_enabled('portal'), feature_enabled('other')]);
+        self::assertSame([true, true, false], [Process::useFile($file, 'staging', $overlay), feature_enabled('portal'), feature_enabled('other')]);
+        self::assertSame([$file, 'staging', 'current', 2], array_values(array_intersect_key(flagstone_status(), ['store' => 0, 'environment' => 0, 'source' => 0, 'flags' => 0])));
+        self::assertSame([true, true], [Process::useFile($file, null, "$file.none"), feature_enabled('other')]);
+        Process::useFile(null);
+        flagstone_use($store = self::store(['portal' => true]));
+        self::assertSame([$store, true], [flagstone_status()['store'], feature_enabled('portal')]);
+    }
+
+    public function test_a_file_that_changes_is_read_again_be_it_within_one_second_by_another_size_another_inode_or_its_overlay(): void
+    {
+        $file = self::definitions(['flags' => ['portal' => false]]);
+        Process::useFile($file, null, "$file.local");
+        self::assertSame([false, false], [feature_enabled('portal'), flagstone_refresh()]);
+        foreach (['true ' => true, 'false' => false, 'true' => true] as $word => $on) {
+            file_put_contents($file, "{\"flags\":{\"portal\":$word}}");
+            self::assertSame([true, $on], [flagstone_refresh(), feature_enabled('portal')], $word);
+        }
+        file_put_contents("$file.local", '{"flags":{"portal":false}}');
+        self::assertSame([true, false], [flagstone_refresh(), feature_enabled('portal')]);
+        unlink("$file.local");
+        self::assertSame([true, true], [flagstone_refresh(), feature_enabled('portal')]);
+        // Long settled: nothing is read, and a new inode of the same time and size is noticed.
+        touch($file, 1_700_000_000);
+        flagstone_refresh();
+        self::assertSame(false, flagstone_refresh());
+        file_put_contents("$file.new", '{"flags":{"portaI":true}}');
+        touch("$file.new", 1_700_000_000);
+        rename("$file.new", $file);
+        self::assertSame([true, false], [flagstone_refresh(), feature_enabled('portal')]);
+        Process::useFile(null);
+    }
+
+    public function test_what_a_mark_holds_is_answered_until_its_end_be_it_of_a_file(): void
+    {
+        $file = self::definitions(['flags' => ['portal' => true]]);
+        Process::useFile($file);
+        flagstone_request_begin();
+        file_put_contents($file, '{"flags":{"portal":false}}');
+        flagstone_request_begin();
+        flagstone_request_end();
+        self::assertSame(true, feature_enabled('portal'));
+        flagstone_request_end();
+        flagstone_request_begin();
+        self::assertSame(false, feature_enabled('portal'));
+        flagstone_request_end();
+        Process::useFile(null);
+    }
+
+    public function test_a_mark_that_is_lost_holds_nothing_and_marks_that_overlap_end_by_their_tokens(): void
+    {
+        $file = self::definitions(['flags' => ['portal' => true]]);
+        Process::useFile($file);
+        foreach ([true, false, true, false] as $number => $on) {
+            file_put_contents($file, json_encode(['flags' => ['portal' => $on]]));
+            // The first has no end.
+            flagstone_request_begin();
+            self::assertSame($on, feature_enabled('portal'), "request $number");
+            if ($number > 0) {
+                flagstone_request_end(200);
+            }
+        }
+        $first = flagstone_request_begin();
+        $second = flagstone_request_begin();
+        flagstone_request_end(200, $first);
+        file_put_contents($file, '{"flags":{"portal":true}}');
+        $third = flagstone_request_begin();
+        self::assertSame(true, feature_enabled('portal'), 'the second mark holds nothing');
+        flagstone_request_end(200, $second);
+        file_put_contents($file, '{"flags":{"portal":false}}');
+        self::assertSame(true, feature_enabled('portal'), 'the third one does');
+        flagstone_request_end(200, $third);
+        Process::useFile(null);
+    }
+
+    public function test_the_generation_that_is_told_is_the_one_that_answers(): void
+    {
+        $file = self::definitions(['flags' => ['portal' => true]]);
+        Process::useFile($file);
+        $token = flagstone_request_begin();
+        $before = feature_explain('portal', 1)['generation'];
+        file_put_contents($file, '{"flags":{"portal":false}}');
+        (new ReflectionMethod(Process::class, 'advance'))->invoke(null);
+        $explained = feature_explain('portal', 1);
+        self::assertSame([true, $before, $before], [$explained['enabled'], $explained['generation'], flagstone_status()['generation']]);
+        flagstone_request_end(200, $token);
+        flagstone_refresh();
+        self::assertSame([false, true], [feature_explain('portal', 1)['enabled'], flagstone_status()['generation'] > $before]);
+        Process::useFile(null);
+    }
+
+    public function test_a_plan_and_its_owner_are_no_matter_of_the_answer(): void
+    {
+        $plan = ['stages' => [['companies' => [42, 'x'], 'soak' => '7d'], ['percentage' => 50, 'soak' => '90m'], ['percentage' => 100]]];
+        Process::useFile(self::definitions(['flags' => ['portal' => ['rollout' => ['percentage' => 0], 'managed' => 'git', 'plan' => $plan]]]));
+        self::assertSame([false, false, 'rollout_out'], [feature_enabled('portal', 42), feature_enabled('portal', 'x'), feature_explain('portal', 42)['reason']]);
+        Process::useFile(null);
+    }
+
+    public function test_what_was_good_last_stays_when_a_file_breaks_and_the_status_says_what_is_wrong_and_where(): void
+    {
+        $file = self::definitions(['flags' => ['portal' => true]]);
+        Process::useFile($file, 'staging', "$file.local");
+        self::assertSame(true, feature_enabled('portal'));
+        foreach ([
+            '{"flags": {"portal": true,}}' => ":1:27: /flags: found \"}\", expected a key in double quotes: remove the comma before it",
+            "{\n  \"flags\": {\"portal\": True}\n}" => ':2:23: /flags/portal: found "True", expected a value: true, false and null are written in lower case',
+            '{"flags": {"portal": true, "portal": false}}' => ':1:28: /flags/portal: found the key "portal" again, expected it once: merge the two, or remove one',
+            '{"flags": {"portal": {"rollout": {"percentge": 10}}}}' => ": /flags/portal/rollout/percentge: found the unknown key \"percentge\", expected one of percentage, by, salt, bucketing: did you mean \"percentage\"?\n"
+                . "$file: /flags/portal/rollout: found no \"percentage\", expected a number from 0 to 100 with up to three decimals",
+            '{"flags": {"portal": {"companies": {"allow": [1, 2, 3]}}}}' => ': /flags/portal: portal allows 3 companies but does not say what the others get: add "rollout": {"percentage": 0} for a pilot, or 100',
+            '{"flags": {"portal": {"plan": {"stages": [{"percentage": 10}]}}}}' => ': /flags/portal: portal has a plan but does not say what holds before it: add "rollout": {"percentage": 0} for a pilot, or 100',
+            '{"flags": {"portal": {"rollout": {"percentage": 0}, "plan": {"stages": [{"percentage": 10}, {"percentage": 5}]}}}}' =>
+                ': /flags/portal/plan/stages/1/percentage: found 5 after 10: a stage has to raise the percentage',
+            '{"flags": {"portal": {"rollout": {"percentage": 0}, "plan": {"stages": [{"percentage": 10, "soak": "week"}]}}}}' =>
+                ': /flags/portal/plan/stages/0/soak: found "week", expected a length of time such as "12h" or "7d": a number and s, m, h, d or w',
+            '{"flags": {"portal": {"rollout": {"percentage": 0}, "plan": {"stages": [{"companies": []}]}}}}' =>
+                ': /flags/portal/plan/stages/0/companies: found an empty list, expected companies to let in, one or more',
+            '{"flags": {"portal": {"requires": ["portl"]}}}' => ': /flags/portal/requires/0: unknown flag "portl": did you mean "portal"?',
+            '{"flags": {"portal": false}, "environments": {"staging": {"flags": {"portal": {"rollout": {"percentage": 5}}}}}}' =>
+                ': /environments/staging/flags/portal: portal is false in the document, and the patch does not say "enabled": add "enabled": true or false',
+            json_encode(['flags' => ['portal' => ['rollout' => ['percentage' => 0], 'rules' => array_fill(0, 1001, ['when' => ['attribute' => 'a', 'exists' => true]])]]]) =>
+                ': /flags/portal/rules: found 1001 rules, expected at most 1000',
+        ] as $text => $expected) {
+            file_put_contents($file, $text);
+            self::assertSame([false, true], [flagstone_refresh(), feature_enabled('portal')], $text);
+            $status = flagstone_status();
+            self::assertSame(["$file$expected", 'last_good'], [$status['last_error'], $status['source']], $text);
+        }
+        file_put_contents($file, '{"flags": {"portal": true}}');
+        file_put_contents("$file.local", '{"flags": {"portal": {"enabled": "no"}}}');
+        flagstone_refresh();
+        self::assertSame("$file.local: /flags/portal/enabled: found \"no\", expected true or false", flagstone_status()['last_error'], 'the overlay');
+        unlink($file);
+        flagstone_refresh();
+        self::assertSame([true, "cannot read the definitions $file: it is not there; write {\"flags\": {}} into it to begin with"], [feature_enabled('portal'), flagstone_status()['last_error']]);
+        file_put_contents($file, '{"flags": {"portal": false}}');
+        unlink("$file.local");
+        self::assertSame([true, false, null], [flagstone_refresh(), feature_enabled('portal'), flagstone_status()['last_error']]);
+        Process::useFile(null);
+    }
+
+    public function test_a_file_that_is_half_written_when_a_process_opens_it_is_waited_for(): void
+    {
+        $file = self::definitions('{"flags": {"por');
+        $whole = self::definitions(['flags' => ['portal' => true]]);
+        exec('(sleep 0.03; mv ' . escapeshellarg($whole) . ' ' . escapeshellarg($file) . ') >/dev/null 2>&1 &');
+        self::assertSame([true, true], [Process::useFile($file), feature_enabled('portal')]);
+        // One that has been broken for long is not.
+        $file = self::definitions('{"flags": {"por');
+        touch($file, 1_700_000_000);
+        $began = hrtime(true);
+        self::assertSame([false, true], [Process::useFile($file), hrtime(true) - $began < 15_000_000]);
+        Process::useFile(null);
+    }
+
+    public function test_each_request_to_a_server_answers_from_the_file_as_it_is_then(): void
+    {
+        $file = self::definitions(['flags' => ['portal' => true]]);
+        $script = "$file.php";
+        file_put_contents($script, '<?php require ' . var_export(self::ROOT . '/polyfill/bootstrap.php', true) . ';
+            Flagstone\Polyfill\Process::useFile(' . var_export($file, true) . ');
+            echo feature_enabled("portal") ? "on" : "off";');
+        $server = proc_open([PHP_BINARY, '-n', '-S', '127.0.0.1:0', $script], [1 => ['file', '/dev/null', 'w'], 2 => ['pipe', 'w']], $pipes);
+        $line = (string) fgets($pipes[2]);
+        self::assertSame(1, preg_match('~http://127.0.0.1:(\d+)~', $line, $found), $line);
+        try {
+            self::assertSame('on', file_get_contents("http://127.0.0.1:$found[1]/"));
+            file_put_contents($file, '{"flags": {"portal": false}}');
+            self::assertSame('off', file_get_contents("http://127.0.0.1:$found[1]/"));
+        } finally {
+            proc_terminate($server);
+            proc_close($server);
+        }
+    }
+
+    public function test_a_file_is_named_for_one_request_of_a_worker_that_serves_many(): void
+    {
+        $file = self::definitions(['flags' => ['portal' => true]]);
+        $process = new ReflectionClass(Process::class);
+        Process::useFile($file);
+        self::assertSame(true, feature_enabled('portal'));
+        $process->setStaticPropertyValue('livesLong', false);
+        $_SERVER['REQUEST_TIME_FLOAT'] += 1;
+        self::assertSame(false, feature_enabled('portal'));
+        $process->setStaticPropertyValue('livesLong', true);
+    }
+}

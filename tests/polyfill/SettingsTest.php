@@ -1,0 +1,51 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Polyfill\Tests;
+
+
+
+/** Settings of php.ini, and overrides. */
+final class SettingsTest extends TestCase
+{
+    public function test_settings_that_are_not_understood_are_named_in_the_status(): void
+    {
+        $store = self::store(['portal' => true]);
+        $warning = fn (string $setting, string $value) => self::php("echo flagstone_status()['warning'] ?? 'none';", ['flagstone.store' => $store, $setting => $value]);
+        foreach ([
+            ['flagstone.map', 'privat', 'auto, private or shared'],
+            ['flagstone.telemetry', 'tmp/counters', "On, Off, or a directory's absolute path"],
+            ['flagstone.refresh', 'abc', 'seconds from 0 to 86400'],
+            ['flagstone.refresh', '100000', 'seconds from 0 to 86400'],
+            ['flagstone.allow_override', 'perhaps', 'On, Off or cli'],
+        ] as [$setting, $value, $expected]) {
+            self::assertSame("$setting is \"$value\", expected $expected; it is ignored", $warning($setting, $value), $setting);
+        }
+        foreach ([['flagstone.map', 'PRIVATE'], ['flagstone.map', ''], ['flagstone.telemetry', ' OFF '], ['flagstone.telemetry', '/dev/shm'], ['flagstone.refresh', ''], ['flagstone.refresh', ' 2 '], ['flagstone.allow_override', 'CLI']] as [$setting, $value]) {
+            self::assertSame('none', $warning($setting, $value), "$setting=$value");
+        }
+    }
+
+    public function test_settings_that_php_could_not_read_leave_the_default(): void
+    {
+        $store = self::store(['portal' => true]);
+        $count = "feature_enabled('portal'); echo flagstone_status()['counters']['on'];";
+        foreach (['maybe' => '1', 'on' => '1', 'none' => '0', '' => '0'] as $setting => $counted) {
+            self::assertSame($counted, self::php($count, ['flagstone.store' => $store, 'flagstone.telemetry' => $setting]), $setting);
+        }
+    }
+
+    public function test_overrides_answer_for_this_process_and_can_be_refused(): void
+    {
+        flagstone_override(['new' => [7 => 'blue'], 'old' => false]);
+        self::assertSame([true, 'blue', false, false], [feature_enabled('new', '7'), feature_variant('new', 7), feature_enabled('new', 8), feature_enabled('old')]);
+        self::assertSame('override', feature_explain('old')['reason']);
+        flagstone_override(null, true);
+        self::assertSame(true, feature_enabled('anything'));
+        flagstone_override(null);
+        self::assertSame(false, feature_enabled('anything'));
+        $refused = self::php('try { flagstone_override([]); } catch (Error $error) { echo $error->getMessage(); }', ['flagstone.allow_override' => '0']);
+        self::assertSame('flagstone_override() is refused: flagstone.allow_override is off in this process', $refused);
+    }
+}

@@ -1,0 +1,287 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Polyfill\Tests;
+
+use Flagstone\Polyfill\Head;
+use Flagstone\Polyfill\Process;
+use Flagstone\Polyfill\Store;
+use Flagstone\Polyfill\Trust;
+use ReflectionMethod;
+
+/** A store: which one answers, and what holds where it is damaged, moved or forbidden. */
+final class StoreTest extends TestCase
+{
+    public function test_without_a_store_every_flag_is_off_and_status_says_what_to_do(): void
+    {
+        $found = self::php('$status = flagstone_status(); echo json_encode([feature_explain("portal")["reason"], feature_all(), $status["source"], $status["last_error"]]);');
+        self::assertStringStartsWith('["no_snapshot",[],"none","no store: set flagstone.store', $found);
+    }
+
+    public function test_the_store_is_named_by_php_ini_by_the_application_or_by_a_constant_in_this_order(): void
+    {
+        $one = self::store(['one' => true]);
+        $two = self::store(['two' => true]);
+        $print = 'echo implode(",", array_keys(feature_all()));';
+        self::assertSame('one', self::php($print, ['flagstone.store' => $one]));
+        self::assertSame('one', self::php("define('FLAGSTONE_STORE', '$one'); $print"));
+        self::assertSame('two', self::php("define('FLAGSTONE_STORE', '$one'); flagstone_use('$two'); $print"));
+        self::assertSame('nontwo', self::php("echo flagstone_use('$one') ? 'yes' : 'non'; $print", ['flagstone.store' => $two]));
+        self::assertSame('yestwo', self::php("echo flagstone_use('$two/.') ? 'yes' : 'no'; $print", ['flagstone.store' => $two]));
+        self::assertSame('off, flagstone.store is "flags" in php.ini, expected an absolute path: every flag is off',
+            self::php('echo feature_enabled("a") ? "on" : "off", ", ", flagstone_status()["last_error"];', ['flagstone.store' => 'flags']));
+    }
+
+    public function test_a_refresh_moves_to_the_newest_generation_and_a_look_does_within_the_refresh_interval(): void
+    {
+        $store = self::store(['portal' => false]);
+        self::assertSame(true, flagstone_use($store));
+        self::assertSame(false, feature_enabled('portal'));
+        self::publish($store, ['portal' => true]);
+        self::assertSame(false, feature_enabled('portal'), 'pinned');
+        self::assertSame(true, flagstone_refresh());
+        self::assertSame(false, flagstone_refresh());
+        self::assertSame(true, feature_enabled('portal'));
+        self::command('--store', $store, 'kill', 'portal', '--reason', 'test');
+        usleep(1_100_000);
+        self::assertSame('killed', feature_explain('portal')['reason']);
+        self::assertSame(['portal'], flagstone_status()['killed']);
+        self::command('--store', $store, 'revive', 'portal', '--reason', 'test');
+        flagstone_refresh();
+        self::assertSame(true, feature_enabled('portal'));
+    }
+
+    public function test_a_damaged_snapshot_is_refused_what_was_good_goes_on_and_a_new_process_takes_the_one_before(): void
+    {
+        $store = self::store(['portal' => true]);
+        self::assertSame(true, flagstone_use($store));
+        self::publish($store, ['portal' => false]);
+        $file = self::snapshot($store);
+        chmod($file, 0o644);
+        $bytes = file_get_contents($file);
+        $bytes[600] = chr(ord($bytes[600]) ^ 1);
+        file_put_contents($file, $bytes);
+        self::assertSame(false, flagstone_refresh());
+        self::assertSame([true, 'last_good', 1], [feature_enabled('portal'), flagstone_status()['source'], flagstone_status()['counters']['refused']]);
+        self::assertSame(true, str_contains(flagstone_status()['last_error'], 'checksum'));
+        self::assertSame('previous', self::php("flagstone_use('$store'); echo flagstone_status()['source'];"));
+    }
+
+    public function test_a_head_that_moved_on_while_its_snapshot_was_opened_is_followed_kills_included(): void
+    {
+        $store = self::store(['portal' => false, 'other' => true]);
+        $reader = new Store($store);
+        self::publish($store, ['portal' => false]);
+        [$slow, $removed] = [Head::read(Trust::directory($store)), self::snapshot($store)];
+        self::publish($store, ['portal' => true, 'other' => true]);
+        self::command('--store', $store, 'kill', 'other', '--reason', 'test');
+        unlink($removed);
+        (new ReflectionMethod(Store::class, 'load'))->invoke($reader, $slow, hrtime(true));
+        self::assertSame([3, 'current', 0, ['other']], [$reader->generation, $reader->source, $reader->refused, $reader->killed]);
+    }
+
+    public function test_kills_and_the_stop_hold_where_the_head_is_overwritten_and_a_process_that_starts_then_has_everything_off(): void
+    {
+        // It once took zeros for "nothing is killed", and a stop with damaged words for none.
+        $store = self::store(['portal' => true, 'other' => true]);
+        $over = function (int $at, string $bytes) use ($store): void {
+            $file = fopen("$store/head", 'c');
+            fseek($file, $at);
+            fwrite($file, $bytes);
+            fclose($file);
+        };
+        $switches = function (Store $reader): array {
+            $reader->look();
+
+            return [$reader->killed, $reader->stopped, $reader->lastError() === null];
+        };
+        self::command('--store', $store, 'kill', 'portal', '--reason', 'test');
+        $running = new Store($store);
+        $slot = substr(file_get_contents("$store/head"), 4_096, 256);
+        foreach ([str_repeat("\0", 256), str_repeat("\0", 65_536 - 4_096), substr_replace($slot, '?', 100, 1), str_repeat("\x24", 256)] as $bytes) {
+            $over(4_096, $bytes);
+            self::assertSame([['portal'], false, false], $switches($running));
+            self::assertSame([[], true, false], $switches(new Store($store)));
+        }
+        foreach (['one', 'two'] as $flag) {
+            self::command('--store', $store, 'kill', $flag, '--reason', 'test', '--force');
+            self::assertSame(true, in_array('portal', $switches($running)[0], true), $flag);
+            self::command('--store', $store, 'revive', $flag);
+        }
+        self::command('--store', $store, 'kill', 'portal', '--reason', 'test');
+        self::command('--store', $store, 'resume-all');
+        self::assertSame([['portal'], false, true], $switches($running));
+        self::assertSame([['portal'], false, true], $switches(new Store($store)));
+        self::command('--store', $store, 'revive', 'portal');
+        self::assertSame([[], false, true], $switches($running));
+        foreach ([2, -1, 0x0100] as $word) {
+            $over(272, pack('P', $word));
+            self::assertSame([false, true], [$switches($running)[1], $switches(new Store($store))[1]], (string) $word);
+        }
+        $over(272, pack('P', 0));
+        self::command('--store', $store, 'stop-all', '--reason', 'test', '--yes');
+        self::assertSame(true, $switches($running)[1]);
+        $over(272, pack('P', 2));
+        self::assertSame([true, true], [$switches($running)[1], $switches(new Store($store))[1]]);
+    }
+
+    public function test_a_store_below_open_basedir_answers_and_one_above_or_beside_it_does_not(): void
+    {
+        $store = self::store(['portal' => true]);
+        $ask = fn (string $path): string => self::php("echo flagstone_use('$path') ? 'used ' : 'not ', feature_enabled('portal') ? 'on ' : 'off ', flagstone_status()['warning'];",
+            ['open_basedir' => realpath(self::ROOT) . ":$store"]);
+        self::assertSame('used on who can write / is not known: open_basedir hides it', $ask($store));
+        self::assertSame('not off', $ask('/'));
+        self::assertSame('not off', $ask('/var'));
+    }
+
+    // The ninth store threw out the one that was opened first, and with it its last good content.
+    public function test_a_store_among_twenty_keeps_its_last_good_content(): void
+    {
+        $stores = [];
+        for ($number = 0; $number < 20; ++$number) {
+            $stores[] = $store = self::store(['portal' => true]);
+            self::publish($store, ['portal' => false]);
+        }
+        $ask = static function () use ($stores): array {
+            return array_map(static function (string $store): array {
+                return [flagstone_use($store), flagstone_refresh(), feature_enabled('portal')];
+            }, $stores);
+        };
+        $ask();
+        unlink(self::snapshot($stores[0]));
+        self::assertSame(array_fill(0, 20, [true, false, false]), $ask());
+    }
+
+    public function test_a_store_that_was_left_stays_open(): void
+    {
+        [$one, $two] = [self::store(['portal' => true]), self::store(['portal' => false])];
+        $snapshots = [];
+        foreach ([$one, $two, $one, $two, $one] as $store) {
+            self::assertSame(true, flagstone_use($store));
+            self::assertSame([$store === $one, $store], [feature_enabled('portal'), flagstone_status()['store']]);
+            $snapshots[$store][spl_object_id(Process::store()->snapshot)] = Process::store()->snapshot;
+        }
+        self::assertSame([1, 1], array_map('count', array_values($snapshots)));
+    }
+
+    public function test_the_first_refresh_of_a_process_moves_to_a_generation_the_second_does_not(): void
+    {
+        $store = self::store(['portal' => true]);
+        self::assertSame('yes no', self::php("echo flagstone_refresh() ? 'yes ' : 'no ', flagstone_refresh() ? 'yes' : 'no';", ['flagstone.store' => $store]));
+    }
+
+    public function test_a_store_that_everybody_can_write_is_refused_with_what_to_type(): void
+    {
+        $store = self::store(['portal' => true]);
+        chmod($store, 0o777);
+        self::assertSame(false, flagstone_use($store));
+        self::assertSame(true, str_contains(flagstone_status()['last_error'], 'is writable by everybody (mode 0777). Type: chmod o-w '));
+        chmod($store, 0o775);
+        self::assertSame(true, flagstone_use($store . '/'));
+        self::assertSame(true, str_contains(flagstone_status()['warning'], 'is writable by a group (mode 0775)'));
+    }
+
+    public function test_a_renamed_flag_answers_to_both_keys_and_is_counted_once(): void
+    {
+        $flags = ['new' => ['was' => 'old', 'enabled' => true, 'rollout' => ['percentage' => 100]], 'other' => false];
+        $found = static fn (): array => [flagstone_status()['flags'], feature_enabled('old'), feature_enabled('new'), count(feature_all())];
+        self::assertSame(true, flagstone_use(self::store(['old' => true, 'other' => false])));
+        self::publish(flagstone_status()['store'], $flags);
+        flagstone_refresh();
+        self::assertSame([2, true, true, 3], $found());
+        Process::useFile(self::definitions(['flags' => $flags]));
+        self::assertSame([2, true, true, 3], $found());
+        Process::useFile(null);
+    }
+
+    public function test_nothing_of_a_broken_store_reaches_the_output_or_an_error_handler(): void
+    {
+        $handler = 'set_error_handler(function ($s, $m) { echo "handler: $m"; return true; }, E_ALL);';
+        self::assertSame('off', self::php("$handler flagstone_use('/nonexistent/store'); echo feature_enabled('x', 1) ? 'on' : 'off';"));
+        $store = self::store(['portal' => true]);
+        file_put_contents("$store/head", 'short');
+        self::assertSame('off', self::php("$handler flagstone_use('$store'); echo feature_enabled('portal', 1) ? 'on' : 'off';"));
+    }
+
+    public function test_a_function_that_disable_functions_names_costs_at_most_the_answers(): void
+    {
+        $store = self::store(['portal' => true]);
+        $ask = "flagstone_use('$store'); echo feature_enabled('portal', 1) ? 'on' : 'off', ' ', flagstone_status()['last_error'] ?? 'none';";
+        // What hosters and hardening guides name.
+        $usual = 'exec,passthru,shell_exec,system,proc_open,proc_close,popen,pcntl_fork,pcntl_exec,posix_geteuid,posix_getpwuid,getmypid,getmyuid,get_current_user,'
+            . 'php_uname,phpversion,phpinfo,getenv,putenv,ini_get,ini_get_all,ini_set,ini_restore,get_cfg_var,set_time_limit,symlink,link,readlink,chmod,chown,fileowner,'
+            . 'disk_free_space,memory_get_usage,usleep,sleep,error_log,dl,highlight_file,show_source,parse_ini_file,get_loaded_extensions,gethostname';
+        self::assertSame('on none', self::php($ask, ['disable_functions' => $usual]));
+        $based = ['memory_limit' => '64M', 'open_basedir' => dirname($store) . ':' . realpath(self::ROOT)];
+        self::assertSame('on none', self::php($ask, ['disable_functions' => str_replace('ini_get,', '', $usual)] + $based));
+        // Nobody tells what open_basedir hides.
+        $found = self::php($ask, ['disable_functions' => $usual] + $based);
+        self::assertSame(true, str_starts_with($found, 'off ') && str_contains($found, 'or open_basedir forbids it'), $found);
+        foreach (['hash', 'fopen', 'lstat', 'fstat', 'unpack', 'clearstatcache'] as $function) {
+            $found = self::php($ask, ['disable_functions' => $function]);
+            self::assertSame(true, str_starts_with($found, 'off ') && str_contains($found, "without $function(), which disable_functions"), "$function: $found");
+        }
+        symlink($store, "$store-link");
+        $found = self::php(str_replace("$store'", "$store-link'", $ask), ['disable_functions' => 'readlink']);
+        self::assertSame(true, str_starts_with($found, 'off ') && str_contains($found, 'disable_functions in php.ini names readlink'), $found);
+    }
+
+    public function test_a_link_that_is_switched_is_followed_and_judged_each_time(): void
+    {
+        [$one, $two] = [self::store(['portal' => true]), self::store(['portal' => false])];
+        $staging = getenv('FLAGSTONE_TEST_DIR') . '/staging';
+        self::command('--store', $staging, 'init', '--environment', 'staging');
+        self::publish($staging, ['portal' => false]);
+        $directory = getenv('FLAGSTONE_TEST_DIR') . '/links';
+        mkdir($directory);
+        chmod($directory, 0755);
+        $lead = function (string $target) use ($directory): array {
+            @unlink("$directory/new");
+            symlink($target, "$directory/new");
+            rename("$directory/new", "$directory/current");
+            usleep(1_100_000);
+            flagstone_use("$directory/current");
+            flagstone_refresh();
+
+            return [feature_enabled('portal', 1), flagstone_status()['store'], (string) flagstone_status()['last_error']];
+        };
+        self::assertSame([true, realpath($one), ''], $lead($one));
+        self::assertSame([false, realpath($two), ''], $lead($two));
+        [, $store, $error] = $lead($staging);
+        self::assertSame(realpath($two), $store);
+        self::assertSame(true, str_contains($error, 'a store for "staging", expected "production"'), $error);
+        self::assertSame([true, realpath($one), ''], $lead($one));
+        chmod($two, 0777);
+        [$on, $store, $error] = $lead($two);
+        self::assertSame([true, realpath($one)], [$on, $store]);
+        self::assertSame(true, str_contains($error, 'is writable by everybody'), $error);
+        chmod($two, 0755);
+    }
+
+    public function test_a_pipe_in_the_place_of_a_file_is_not_waited_for(): void
+    {
+        $store = self::store(['portal' => true]);
+        foreach (['head', 'snapshots/' . basename(glob("$store/snapshots/*")[0])] as $file) {
+            rename("$store/$file", "$store/away");
+            exec('mkfifo ' . escapeshellarg("$store/$file"));
+            $began = microtime(true);
+            self::assertSame('off', self::php("flagstone_use('$store'); echo feature_enabled('portal', 1) ? 'on' : 'off';"));
+            self::assertSame(true, microtime(true) - $began < 5, $file);
+            unlink("$store/$file");
+            rename("$store/away", "$store/$file");
+        }
+        // Between a look and the opening, too.
+        exec('mkfifo ' . escapeshellarg("$store/pipe"));
+        link("$store/head", "$store/file");
+        $swap = proc_open([PHP_BINARY, '-n', '-r', 'chdir($argv[1]); for (;;) { foreach (["pipe", "file"] as $name) { link($name, "new"); rename("new", "head"); @unlink("new"); } }', '--', $store],
+            [1 => ['file', '/dev/null', 'w'], 2 => ['file', '/dev/null', 'w']], $pipes);
+        $ask = 'foreach (range(1, 40000) as $n) { try { fclose(Flagstone\\Polyfill\\Head::open("' . $store . '/head", "open")[0]); echo "o"; } catch (Flagstone\\Polyfill\\Problem) { echo "r"; } }';
+        exec('timeout 20 ' . escapeshellarg(PHP_BINARY) . ' -n -r ' . escapeshellarg('require ' . var_export(self::ROOT . '/polyfill/bootstrap.php', true) . "; $ask"), $output, $code);
+        proc_terminate($swap, 9);
+        proc_close($swap);
+        self::assertSame([0, 40000], [$code, strlen($output[0] ?? '')], 'a worker waited for a pipe');
+        self::assertSame(true, str_contains($output[0], 'o') && str_contains($output[0], 'r'), 'both were met');
+    }
+}
