@@ -8,11 +8,11 @@
  *
  * ENV is the store's environment, written out so that nobody changes another one than meant. FLAG is the flag's key, or
  * the name that it had in .env. `true` turns it on for whom it says, `false` off for everybody. Who did it, when and
- * why is in the audit trail (`flagstone history`). The store is FLAGSTONE_STORE, from the environment or .env, else
- * storage/flagstone.
+ * why is in the audit trail (`flagstone history`).
  *
- * The application, whose .env it reads, is the one in whose Composer folder it was called. The working directory does not
- * matter: what lies there may be somebody else's, and .env names the command that is run.
+ * The store and the command are those of `php artisan feature:enable`: the application says which, with its own .env, configuration and
+ * php.ini. It is the one in whose Composer folder this was called. The working directory does not matter: what lies there may be
+ * somebody else's. Called from elsewhere, the store is FLAGSTONE_STORE of the environment.
  *
  * Exit codes: 0 done, 1 refused, 2 could not tell.
  */
@@ -20,8 +20,10 @@
 declare(strict_types=1);
 
 use Flagstone\Laravel\Changes\Binary;
+use Flagstone\Laravel\Changes\Changer;
 use Flagstone\Laravel\Changes\Result;
 use Flagstone\Laravel\Value;
+use Illuminate\Contracts\Console\Kernel;
 
 require_once __DIR__ . '/src/Changes/Binary.php';
 require_once __DIR__ . '/src/Changes/Result.php';
@@ -64,20 +66,27 @@ exit((/** @param list<string> $arguments */ static function (array $arguments): 
     if ($root === null && $named === '') {
         return $fail(2, 'found no application: call it as vendor/bin/toggle-feature-flag.php, or name the store in FLAGSTONE_STORE');
     }
-    $dotenv = $root !== null && \is_file("$root/.env") ? (string) \file_get_contents("$root/.env") : '';
-    $setting = static function (string $name) use ($dotenv): ?string {
-        $found = \getenv($name);
-        if ($found !== false && $found !== '') {
-            return $found;
+    [$store, $binary] = [$named, null];
+    if ($root !== null) {
+        try {
+            $autoload = (string) ($GLOBALS['_composer_autoload_path'] ?? '');
+            require_once \is_file($autoload) ? $autoload : "$root/vendor/autoload.php";
+            $app = require "$root/bootstrap/app.php";
+            $app->make(Kernel::class)->bootstrap();
+            $changer = $app->make(Changer::class);
+            if ($changer->isFile()) {
+                return $fail(1, "flags.json itself answers in $root (the driver is \"file\"): php artisan feature:enable, or feature:disable");
+            }
+            [$store, $binary] = [(string) $changer->directory(), $changer->binary()];
+        } catch (Throwable $problem) {
+            $problem = "the application in $root does not start: {$problem->getMessage()}";
+            if ($named === '') {
+                return $fail(2, "$problem; name the store in FLAGSTONE_STORE");
+            }
+            \fwrite(\STDERR, "toggle-feature-flag: warning: $problem\n");
         }
-        $pattern = '/^[ \t]*(?:export[ \t]+)?' . $name . '[ \t]*=[ \t]*(["\']?)([^\r\n]*?)\1[ \t]*$/m';
-        $parts = [];
-        $line = \preg_match($pattern, $dotenv, $parts);
-
-        return $line === 1 && $parts[2] !== '' ? $parts[2] : null;
-    };
-    $store = $setting('FLAGSTONE_STORE') ?? "$root/storage/flagstone";
-    $binary = new Binary($setting('FLAGSTONE_BINARY'));
+    }
+    $binary ??= new Binary(((string) \getenv('FLAGSTONE_BINARY')) ?: null);
 
     $status = $binary->run(['status', "--store=$store", '--json']);
     $there = Value::text($status->data(), 'store', 'environment');

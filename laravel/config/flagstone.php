@@ -1,30 +1,31 @@
 <?php
 
-// A blank value, such as `FLAGSTONE_DRIVER=` in .env, is as if it were not there; an unknown word is an error that names the known ones.
+// A blank value, such as `FLAGSTONE_DRIVER=` in .env, counts as absent; an unknown one is an error that lists the known ones.
 return [
 
     /*
-     * Who answers: "native" (the PHP extension), "store" (the same store, read in PHP) or "file" (flags.json, evaluated
-     * in PHP and read again when it changes; for development). Null chooses: native where the extension is loaded, else
-     * store where one was published, else file in the local environment; in the testing environment file, whatever
+     * The driver that answers: "native" (the PHP extension), "store" (the same store, read in PHP) or "file" (flags.json,
+     * evaluated in PHP and read again when it changes; for development). Null chooses: native if the extension is loaded,
+     * else store if one was published, else file in the local environment; in the testing environment always file, whatever
      * this machine has.
      */
     'driver' => env('FLAGSTONE_DRIVER'),
 
     /*
-     * The directory that `flagstone init` made. php.ini's flagstone.store, where set, is final and wins.
+     * The directory that `flagstone init` made; a relative path starts at the application's root. php.ini's flagstone.store, if
+     * set, is final and wins.
      */
     'store' => env('FLAGSTONE_STORE') ?: storage_path('flagstone'),
 
     /*
      * The environment whose overlay of flags.json applies. A store knows its own; the file driver and `feature:publish`
-     * take this one. Null means the application's.
+     * use this one. Null means the application's.
      */
     'environment' => env('FLAGSTONE_ENVIRONMENT'),
 
     /*
-     * The definitions, and the git-ignored changes a developer makes to them with `feature:enable` and its kin. In the testing
-     * environment the second is not read.
+     * The definitions, and the git-ignored changes that a developer makes to them with `feature:enable` and similar commands.
+     * The second file is not read in the testing environment.
      */
     'file' => base_path('flags.json'),
     'overlay' => base_path('flags.local.json'),
@@ -35,21 +36,21 @@ return [
     'binary' => env('FLAGSTONE_BINARY'),
 
     /*
-     * The companies that there are, to tell whom a change turns on and off before it is made: a model's class, whose keys are
-     * meant, or a class with __invoke(), or [class, method], that returns ids. A change is asked about that takes a flag from more
-     * than a fifth of those that have it (`flagstone config off_share`). Null leaves it to the store's config.
+     * All companies: a model's class, whose keys are used, or a class with __invoke(), or [class, method], that returns ids.
+     * Before a change is made, it shows which of them it turns on and off. A change that takes a flag from more than a fifth of
+     * the companies that have it needs a confirmation (`flagstone config off_share`). Null leaves the list to the store's config.
      */
     'companies' => null,
 
     'middleware' => [
         /*
-         * The name that routes use: feature:customer_portal. An alias of that name which the application itself
+         * The middleware's name in routes: feature:customer_portal. An alias of that name that the application itself
          * registers stays as it is.
          */
         'alias' => 'feature',
 
         /*
-         * Middleware that find out who the tenant is. Where a route has one of them, the flag is asked after it.
+         * Middleware that find the tenant. On a route that has one of them, the flag is asked after it.
          */
         'after' => [
             'Stancl\Tenancy\Middleware\InitializeTenancyByDomain',
@@ -64,7 +65,7 @@ return [
     ],
 
     /*
-     * Which company is asking; of several, the first that answers:
+     * The source of the company that asks; of several, the first that answers:
      *
      *     user:company_id       that attribute of the signed-in user
      *     tenancy               stancl/tenancy's current tenant
@@ -77,23 +78,23 @@ return [
     'subject' => ['user:company_id'],
 
     /*
-     * The flags that pages may know about: Inertia's pages as `features`, others by Flagstone::shared(), which is JSON. No
+     * The flags whose answers pages may know: Inertia's pages as `features`, others by Flagstone::shared(), which is JSON. No
      * other flag's name reaches a browser.
      */
     'share' => [],
 
     /*
-     * A flag that does not exist: "throw" an exception that names the nearest one, or "log" it, once per flag and hour. A company that
-     * cannot be determined, likewise: every flag is off.
-     * An attribute that a flag reads and cannot compare, likewise: the exception names it and its type; the log does, once
-     * per flag, attribute and minute. Null throws in the local and testing environments and logs elsewhere.
+     * The reaction to a flag that does not exist: "throw" an exception that names the nearest one, or "log" it, once per flag
+     * and hour. The same applies to a company that cannot be determined: every flag is off. It also applies to an attribute that
+     * a flag reads and cannot compare: the exception names it and its type; the log does, once per flag, attribute and minute.
+     * Null throws in the local and testing environments and logs elsewhere.
      */
     'unknown' => env('FLAGSTONE_UNKNOWN'),
 
     /*
-     * Who is told of changes of flags, by `feature:notify`, which the scheduler runs every minute: mail's addresses; an
-     * incoming webhook of Slack, by laravel/slack-notification-channel. "actions" are those worth telling, named as in
-     * audit.jsonl: ['kill', 'revive', 'stop_all', 'resume_all']; null is all. The texts are views:
+     * Receivers of changes of flags. `feature:notify`, which the scheduler runs every minute, sends mails to addresses, and
+     * messages to an incoming webhook of Slack by laravel/slack-notification-channel. "actions" limits the changes, with the
+     * names of audit.jsonl: ['kill', 'revive', 'stop_all', 'resume_all']; null is all. The texts are views:
      * php artisan vendor:publish --tag=flagstone-notifications.
      */
     'notify' => [
@@ -102,9 +103,9 @@ return [
     ],
 
     /*
-     * Paths of routes that tell monitoring how flags are answered, such as 'flagstone/health' (JSON) and 'flagstone/metrics'
-     * (OpenMetrics text); null: no such route. They name flags, so there are none as long as nothing keeps others out: a token,
-     * which monitoring sends as `Authorization: Bearer TOKEN`, or middleware, or both.
+     * Paths of routes for monitoring, such as 'flagstone/health' (JSON) and 'flagstone/metrics' (OpenMetrics text); null: no
+     * such route. They show names of flags, and so exist only if something keeps others out: a token, which monitoring sends as
+     * `Authorization: Bearer TOKEN`, or middleware, or both.
      */
     'routes' => [
         'health' => env('FLAGSTONE_HEALTH_PATH'),
@@ -114,7 +115,7 @@ return [
     ],
 
     /*
-     * For Laravel Pennant's driver "flagstone": what a scope is, by class, or by "int" or "string":
+     * For Laravel Pennant's driver "flagstone": the meaning of a scope, by class, or by "int" or "string":
      *
      *     App\Models\Company::class => 'company'            the scope is the company
      *     App\Models\User::class => 'user:company_id'      a user; that attribute names the company
@@ -126,8 +127,8 @@ return [
         'scopes' => [],
 
         /*
-         * The store of config/pennant.php, such as 'database', that has the features that no flag defines: it answers for them and
-         * takes their writes, so that one feature moves at a time. Null answers them by their definitions in code alone.
+         * The store of config/pennant.php, such as 'database', for features that are not flags: it answers for them and takes their
+         * writes, so that one feature moves at a time. Null answers them only by their definitions in code.
          */
         'fallback' => null,
     ],

@@ -12,9 +12,9 @@ use Stringable;
 use UnitEnum;
 
 /**
- * config/flagstone.php, by type. A key is written with dots: middleware.alias.
+ * Typed access to config/flagstone.php. A key is written with dots: middleware.alias.
  *
- * A blank text is none, as `FLAGSTONE_DRIVER=` in .env leaves one behind: the setting is as if it were not there.
+ * A blank text, such as `FLAGSTONE_DRIVER=` in .env leaves, counts as an absent setting.
  *
  * @internal
  */
@@ -25,7 +25,7 @@ final class Config
     {
     }
 
-    /** As the configuration is now: a tenant may change it later. */
+    /** The current configuration: a tenant may change it later. */
     public static function of(Container $app): self
     {
         $values = $app->make('config')->get('flagstone');
@@ -33,7 +33,7 @@ final class Config
         return new self(\is_array($values) ? $values : []);
     }
 
-    /** @throws InvalidSetting where it is something else, as all these do */
+    /** @throws InvalidSetting if it has another type; all methods here do */
     public function text(string $key): ?string
     {
         $value = $this->get($key);
@@ -44,7 +44,7 @@ final class Config
         throw $this->wrong($key, 'a text or null');
     }
 
-    /** @throws InvalidSetting for a text that is none of the known ones, which are named */
+    /** @throws InvalidSetting for a text that is not among the known ones, which it lists */
     public function word(string $key, string ...$known): ?string
     {
         $word = $this->text($key);
@@ -55,25 +55,33 @@ final class Config
         throw InvalidSetting::unknown($key, $word, \array_values($known));
     }
 
-    /** The store's directory; null where the configuration says that there is none. */
+    /** The store's directory; null if the configuration has none. */
     public function store(Application $app): ?string
     {
-        return $this->text('store') ?? ($this->get('store') === null ? null : $app->storagePath() . '/flagstone');
+        return $this->path('store', $app) ?? ($this->get('store') === null ? null : $app->storagePath() . '/flagstone');
     }
 
-    /** The definitions. */
+    /** Path of the definitions. */
     public function file(Application $app): string
     {
-        return $this->text('file') ?? $app->basePath('flags.json');
+        return $this->path('file', $app) ?? $app->basePath('flags.json');
     }
 
-    /** A developer's own changes; null: none. Tests have none, so that they come out alike on every machine. */
+    /** Path of a developer's own changes; null: none. Tests have none, so that they have equal results on every machine. */
     public function overlay(Application $app): ?string
     {
-        return $app->environment('testing') ? null : $this->text('overlay');
+        return $app->environment('testing') ? null : $this->path('overlay', $app);
     }
 
-    /** @return list<string> what finds the company */
+    /** A path; a relative one starts at the application's root, since artisan and the web server run in different folders. */
+    public function path(string $key, Application $app): ?string
+    {
+        $path = $this->text($key);
+
+        return $path === null || \str_starts_with($path, '/') ? $path : $app->basePath($path);
+    }
+
+    /** @return list<string> the sources of the company */
     public function subject(): array
     {
         $names = $this->texts('subject');
@@ -81,7 +89,7 @@ final class Config
         return $names === [] && $this->get('subject') !== [] ? ['user:company_id'] : $names;
     }
 
-    /** What to do about a flag that does not exist. */
+    /** True if a flag that does not exist is an exception. */
     public function throwsUnknown(Application $app): bool
     {
         return ($this->word('unknown', 'throw', 'log') ?? ($app->environment('local', 'testing') ? 'throw' : 'log')) === 'throw';

@@ -5,10 +5,10 @@ declare(strict_types=1);
 namespace Flagstone\Laravel;
 
 /**
- * The PHP extension, asked at run time.
+ * State of the PHP extension at run time.
  *
- * opcache compiles the answers of `extension_loaded()` and `ini_get()` into the code that asks them, however the name is
- * given: pools of one PHP-FPM share that code, and with `opcache.file_cache` the command line does, too.
+ * opcache compiles the answers of `extension_loaded()` and `ini_get()` into the calling code, in every notation of the name: pools
+ * of one PHP-FPM share that code, and with `opcache.file_cache` the command line does, too.
  *
  * @internal
  */
@@ -27,7 +27,7 @@ final class Extension
         } elseif (\function_exists('ini_get_all')) {
             $store = \ini_get_all('flagstone', false)['flagstone.store'] ?? '';
         } else {
-            // disable_functions names it: one pool's value is better than none.
+            // disable_functions hides ini_get_all(): one pool's value is better than none.
             $store = \function_exists('ini_get') ? \ini_get('flagstone.store') : '';
         }
 

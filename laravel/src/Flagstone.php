@@ -21,7 +21,7 @@ use Illuminate\Contracts\Foundation\Application;
 use UnitEnum;
 
 /**
- * What the facade reaches: questions for whoever is asking in this request or job.
+ * The class behind the facade: questions for the subject of this request or job.
  *
  * Flags are strings or enums: a backed case's value, another case's name.
  *
@@ -29,6 +29,8 @@ use UnitEnum;
  */
 class Flagstone
 {
+    use Branches;
+
     private ?Driver $driver = null;
 
     public function __construct(
@@ -38,13 +40,13 @@ class Flagstone
     ) {
     }
 
-    /** @param array<string, mixed> $context attributes beside those of the subject; win over them */
+    /** @param array<string, mixed> $context attributes in addition to the subject's; they win */
     public function enabled(string|UnitEnum $flag, array $context = []): bool
     {
         return $this->asks(self::key($flag), $this->subjects->current(), $context);
     }
 
-    /** Could the flag be on for anyone now? */
+    /** Returns true if the flag could be on for any company now. */
     public function possible(string|UnitEnum $flag): bool
     {
         $flag = self::key($flag);
@@ -53,7 +55,7 @@ class Flagstone
     }
 
     /**
-     * The variant that is shown; null where the flag is off or has none.
+     * Returns the variant that is shown; null if the flag is off or has none.
      *
      * @param array<string, mixed> $context
      */
@@ -63,7 +65,7 @@ class Flagstone
     }
 
     /**
-     * That variant's value.
+     * Returns the value of that variant.
      *
      * @param array<string, mixed> $context
      */
@@ -73,7 +75,7 @@ class Flagstone
     }
 
     /**
-     * The answer and how it came about, with the keys that feature_explain() documents.
+     * Returns the answer and how it came about, with the keys that feature_explain() documents.
      *
      * @param array<string, mixed> $context
      * @return Explanation
@@ -84,7 +86,7 @@ class Flagstone
     }
 
     /**
-     * Every flag's answer.
+     * Returns every flag's answer.
      *
      * @param array<string, mixed> $context
      * @return array<array-key, bool> a flag named by digits alone is an int
@@ -95,7 +97,7 @@ class Flagstone
     }
 
     /**
-     * Those of the companies for which the flag is on, keys kept. The subject's attributes play no part.
+     * Returns the companies for which the flag is on, keys kept. The subject's attributes play no part.
      *
      * @template K of array-key
      * @template V
@@ -115,7 +117,7 @@ class Flagstone
     }
 
     /**
-     * Questions for another company than the one that is asking, or for a user's; null asks for no company at all.
+     * Returns questions for another company than the current one, or for a user's; null asks for no company at all.
      *
      * @param array<string, mixed> $context
      */
@@ -124,14 +126,14 @@ class Flagstone
         return new Questions($this, Subject::of($company, $context));
     }
 
-    /** Questions that only look: they do not count as having shown the feature to anybody. */
+    /** Returns questions that only look: they do not count the feature as shown. */
     public function peek(): Questions
     {
         return new Questions($this, $this->subjects->current(), true);
     }
 
     /**
-     * Everything that the closure asks is asked for this company: impersonation, commands, webhooks. Nests.
+     * Runs the closure with all its questions asked for this company: impersonation, commands, webhooks. Nests.
      *
      * @template T
      * @param Closure(): T $do
@@ -144,8 +146,8 @@ class Flagstone
     }
 
     /**
-     * Counts that something happened in this request, for each flag that the request asked: `flagstone experiment FLAG` compares
-     * the variants by it. The polyfill counts nothing.
+     * Counts an event in this request, for each flag that the request asked: `flagstone experiment FLAG` compares the variants by
+     * it. The polyfill counts nothing.
      *
      * @param string $event 1 to 64 bytes
      * @param float $value a finite number, such as an order's total
@@ -156,13 +158,13 @@ class Flagstone
         \feature_track($event, $value);
     }
 
-    /** What a page may know: the flags that config/flagstone.php names under `share`, as JSON or an array. */
+    /** Returns the flags that pages may know, named by `share` in config/flagstone.php, as JSON or an array. */
     public function shared(): SharedFlags
     {
         return Container::getInstance()->make(SharedFlags::class);
     }
 
-    /** Who is asking. */
+    /** Returns the current subject. */
     public function subject(): Subject
     {
         return $this->subjects->current();
@@ -173,7 +175,7 @@ class Flagstone
         return $this->driver ??= $this->drivers->make();
     }
 
-    /** From here on this driver answers. */
+    /** Replaces the driver that answers. */
     public function setDriver(Driver $driver): void
     {
         $this->driver = $driver;
@@ -189,7 +191,7 @@ class Flagstone
         $this->drivers->extend($name, $maker);
     }
 
-    /** Finds out anew who is asking: the company changed in the middle of a request. */
+    /** Looks up the subject again at the next question: the company changed in the middle of a request. */
     public function forgetSubject(): void
     {
         $this->subjects->forget(Source::USER, Source::TENANT, Source::REQUEST);
@@ -205,8 +207,7 @@ class Flagstone
     }
 
     /**
-     * The one question everything else comes down to. An off is looked into once per subject and flag, in case that it
-     * is a typo.
+     * Asks the question behind all others. An off is checked once per subject and flag, in case it is a typo.
      *
      * @internal
      * @param array<string, mixed> $context
@@ -227,12 +228,12 @@ class Flagstone
     }
 
     /**
-     * What to send along with a question, once it is said which of the attributes that the flag reads cannot be compared.
+     * Returns the attributes for a question, after reporting those that the flag reads and cannot compare.
      *
      * @internal
-     * @param array<string, mixed> $more from the one who asks; wins
+     * @param array<string, mixed> $more the caller's own, which win
      * @return array<string, mixed>
-     * @throws IncomparableAttribute where that is not to pass in silence
+     * @throws IncomparableAttribute if the configuration says so
      */
     public function contextFor(string $flag, Subject $subject, array $more = []): array
     {
@@ -246,10 +247,10 @@ class Flagstone
     }
 
     /**
-     * Off, and said so, for a subject whose company cannot be determined. Always false.
+     * Reports a subject whose company cannot be determined, and answers off. Always false.
      *
      * @internal
-     * @throws UnknownCompany where that is not to pass in silence
+     * @throws UnknownCompany if the configuration says so
      */
     public function unanswered(string $flag, Subject $subject): bool
     {
@@ -260,7 +261,7 @@ class Flagstone
     }
 
     /**
-     * Tells who listens, if anybody does.
+     * Dispatches the answer, if there are listeners.
      *
      * @internal
      */
@@ -278,10 +279,10 @@ class Flagstone
     }
 
     /**
-     * Warns where an off looks like a mistake. Always false: off it stays.
+     * Warns if an off looks like a mistake. Always false: off it stays.
      *
      * @internal
-     * @param array<string, mixed> $context what was sent along
+     * @param array<string, mixed> $context the question's attributes
      */
     public function noted(string $flag, Subject $subject, array $context = []): bool
     {

@@ -15,15 +15,16 @@ use Illuminate\Contracts\Foundation\Application;
 use Illuminate\Support\ServiceProvider;
 
 /**
- * Binds Flagstone, and hands the application to one registrar per subject.
+ * Binds Flagstone, and passes the application to one registrar per subject.
  *
- * php-fpm boots the application for every request, and most requests need little of it. So what adds to a part of Laravel, or to
- * another package, waits until that is made, or is known to be there; no class is loaded before, and none looked for in vain.
+ * php-fpm boots the application for every request, and most requests need little of it. Therefore an addition to a part of
+ * Laravel, or to another package, waits until that part is made, or is known to be present; no class is loaded earlier, and
+ * none looked for in vain.
  */
 final class FlagstoneServiceProvider extends ServiceProvider
 {
     /**
-     * Each is a class with `register(object $made, Application $app): void`, called whenever the container makes what is named.
+     * Classes with `register(object $made, Application $app): void`, called whenever the container makes the named object.
      *
      * @var array<string, class-string>
      */
@@ -31,7 +32,7 @@ final class FlagstoneServiceProvider extends ServiceProvider
         'blade.compiler' => View\Registrar::class,
         'queue' => Queue\Listeners::class,
         'validator' => Rules\Registrar::class,
-        // Its schedule() runs while the container makes the Schedule, before any extender of that one.
+        // The kernel's schedule() runs while the container makes the Schedule, before any extender of that.
         'Illuminate\Contracts\Console\Kernel' => Queue\Registrar::class,
         'Illuminate\Console\Scheduling\Schedule' => Queue\Registrar::class,
         'Illuminate\Contracts\Auth\Access\Gate' => Auth\Registrar::class,
@@ -39,7 +40,7 @@ final class FlagstoneServiceProvider extends ServiceProvider
     ];
 
     /**
-     * Each is a class with `register(Application $app): void`, called once all providers are booted and that one is among them.
+     * Classes with `register(Application $app): void`, called once all providers are booted, if the named one is among them.
      *
      * @var array<string, class-string>
      */
@@ -58,8 +59,8 @@ final class FlagstoneServiceProvider extends ServiceProvider
     ];
 
     /**
-     * Those whose macros an application may call while its providers boot: registered before any of them does, and again with
-     * the others, for packages that a provider adds while it boots.
+     * Registrars of macros that an application may call while its providers boot: registered before any of them does, and again
+     * with the others, for packages that a provider adds while it boots.
      *
      * @var array<string, class-string>
      */
@@ -68,7 +69,7 @@ final class FlagstoneServiceProvider extends ServiceProvider
         'Laravel\Nova\NovaCoreServiceProvider' => Integrations\Nova::class,
     ];
 
-    /** What config/flagstone.php has. */
+    /** Keys of config/flagstone.php. */
     private const KEYS = [
         'driver' => true, 'store' => true, 'environment' => true, 'file' => true, 'overlay' => true, 'binary' => true, 'companies' => true,
         'middleware' => true, 'subject' => true, 'share' => true, 'unknown' => true, 'notify' => true, 'routes' => true, 'pennant' => true,
@@ -76,7 +77,7 @@ final class FlagstoneServiceProvider extends ServiceProvider
 
     public function register(): void
     {
-        // Whole where it is cached, and where the application has the whole file. To ask whether it is cached takes as long as all else here.
+        // Nothing is missing in a cached configuration, or in a whole file. Asking if it is cached takes as long as all the rest here.
         if (\array_diff_key(self::KEYS, self::config($this->app)) !== []) {
             $this->mergeConfigFrom(__DIR__ . '/../config/flagstone.php', 'flagstone');
         }
@@ -119,9 +120,9 @@ final class FlagstoneServiceProvider extends ServiceProvider
 
     public function boot(): void
     {
-        // Now, before a tenant changes the configuration or the path of storage.
+        // Before a tenant changes the configuration or the path of storage.
         $this->app->make(Drivers::class)->nameStore();
-        // A test's Event::fake() replaces the dispatcher.
+        // Event::fake() of a test replaces the dispatcher.
         if ($this->app instanceof Container) {
             $this->app->rebinding('events', static function (Application $app, Dispatcher $events): void {
                 $app->make(Flagstone::class)->setEvents($events);
@@ -134,7 +135,7 @@ final class FlagstoneServiceProvider extends ServiceProvider
             (new Http\OwnRoutes())->register($this->app);
         }
         foreach (self::WHEN_MADE as $name => $registrar) {
-            // Not afterResolving(), whose names the container goes through for all that it makes.
+            // Not afterResolving(): the container compares its names with everything that it makes.
             $this->app->extend($name, static function (object $made, Application $app) use ($registrar): object {
                 (new $registrar())->register($made, $app);
 

@@ -8,7 +8,7 @@ use Illuminate\Contracts\Foundation\Application as Contract;
 use Illuminate\Foundation\Application;
 
 /**
- * The providers that an application has loaded, by class: what other packages are there.
+ * The service providers that an application has loaded, by class, which show the installed packages.
  *
  * @internal
  */

@@ -15,10 +15,12 @@ use UnitEnum;
  */
 final class Questions
 {
-    /** The reason that explain() gives where the company cannot be determined. */
+    use Branches;
+
+    /** Reason in explain() if the company cannot be determined. */
     private const UNKNOWN_COMPANY = 'unknown_company';
 
-    /** @param bool $look only look; the answer chooses nothing */
+    /** @param bool $look true if the answers do not affect the request */
     public function __construct(
         private readonly Flagstone $flagstone,
         private readonly Subject $subject,
@@ -116,7 +118,7 @@ final class Questions
         return \array_map(static fn (): bool => false, $answers);
     }
 
-    /** @param array<string, mixed> $context what was sent along */
+    /** @param array<string, mixed> $context the question's attributes */
     private function answered(string $flag, bool $enabled, array $context): void
     {
         $this->flagstone->announce($flag, $this->subject, $enabled || $this->flagstone->noted($flag, $this->subject, $context));

@@ -10,14 +10,14 @@ use Illuminate\Contracts\Debug\ExceptionHandler;
 use Throwable;
 
 /**
- * Errors of the package's own where they must not end the application's work, such as a job.
+ * Handles the package's own errors that must not end the application's work, such as a job.
  *
  * @internal
  */
 final class Reported
 {
     /**
-     * The closure's result; an error is reported, and the other value returned.
+     * Returns the closure's result; an error is reported, and `$otherwise` returned.
      *
      * @template T
      * @param T $otherwise

@@ -7,7 +7,7 @@ namespace Flagstone\Laravel;
 use stdClass;
 
 /**
- * What a decoded JSON document holds at a path of names, if it is of the type that is asked for.
+ * Typed reads of a decoded JSON document at a path of names; another type counts as absent.
  *
  * @internal
  */
@@ -33,7 +33,7 @@ final class Value
         return $value instanceof stdClass ? $value : null;
     }
 
-    /** @return array<array-key, mixed> empty where there is none */
+    /** @return array<array-key, mixed> empty if there is none */
     public static function items(mixed $document, string ...$path): array
     {
         $value = self::at($document, ...$path);
@@ -80,7 +80,7 @@ final class Value
         return \is_string($value) ? $value : null;
     }
 
-    /** A text, or a number as one: an id in whatever column. */
+    /** A text, or a number as text: an id from any column. */
     public static function word(mixed $document, string ...$path): ?string
     {
         $value = self::at($document, ...$path);

@@ -15,8 +15,8 @@ use Illuminate\Contracts\Foundation\Application;
 use Throwable;
 
 /**
- * Says so where an off looks like a mistake: a flag that does not exist, a user without a company, no definitions at
- * all. Once per flag and hour, over all processes, by the application's cache; where the cache fails, once per process.
+ * Reports answers of off that look like mistakes: a flag that does not exist, a user without a company, no definitions at all.
+ * Reports once per flag and hour, over all processes, by the application's cache; if the cache fails, once per process.
  * An attribute that cannot be compared is named once per flag, attribute and minute.
  */
 final class Warnings
@@ -24,7 +24,7 @@ final class Warnings
     private const SECONDS = 3600;
     private const ATTRIBUTE_SECONDS = 60;
 
-    /** @var array<string, float> when this process said what, in Unix seconds */
+    /** @var array<string, float> time of each report of this process, in Unix seconds */
     private array $said = [];
 
     public function __construct(private readonly Application $app)
@@ -32,8 +32,8 @@ final class Warnings
     }
 
     /**
-     * @param array<string, mixed> $context what was sent along
-     * @throws UnknownFlag where flags that do not exist are not to pass in silence
+     * @param array<string, mixed> $context the question's attributes
+     * @throws UnknownFlag if mistakes are exceptions here
      */
     public function off(string $flag, Subject $subject, Driver $driver, array $context = []): void
     {
@@ -51,12 +51,12 @@ final class Warnings
     }
 
     /**
-     * Before the question is put: attributes that cannot be compared, and, where that throws, those that are not as the flag's
-     * rules compare them.
+     * Checks attributes before the question is asked: those that cannot be compared, and, if that throws, those whose type the
+     * flag's rules do not compare.
      *
-     * @param array<string, mixed> $context what is sent along
+     * @param array<string, mixed> $context the question's attributes
      * @param list<string> $reads the attributes that the flag reads
-     * @throws IncomparableAttribute where that is not to pass in silence
+     * @throws IncomparableAttribute if mistakes are exceptions here
      */
     public function attributes(string $flag, int|string|null $company, array $context, array $reads, Driver $driver): void
     {
@@ -71,7 +71,7 @@ final class Warnings
         }
     }
 
-    /** @param array<array-key, mixed> $explained what explain() said; another driver's may lack the key */
+    /** @param array<array-key, mixed> $explained result of explain(); another driver's may lack the key */
     private function unknownAttributes(string $flag, array $explained): void
     {
         foreach (Value::items($explained, 'unknown') as $unknown) {
@@ -91,10 +91,10 @@ final class Warnings
     }
 
     /**
-     * A flag was asked for a subject whose company cannot be determined.
+     * Reports a flag asked for a subject whose company cannot be determined.
      *
-     * @param string $problem why
-     * @throws UnknownCompany where that is not to pass in silence
+     * @param string $problem the reason
+     * @throws UnknownCompany if mistakes are exceptions here
      */
     public function unknownCompany(string $flag, string $problem): void
     {
@@ -114,7 +114,7 @@ final class Warnings
         $this->say('early:' . \md5((string) \preg_replace('/company \S+/', '', $mistake->getMessage())), $mistake->getMessage());
     }
 
-    /** Pennant asked for a scope that may be anything. */
+    /** Reports a Pennant scope whose meaning is not configured. */
     public function unknownScope(string $flag, mixed $scope): void
     {
         $type = \get_debug_type($scope);
@@ -122,20 +122,20 @@ final class Warnings
             . ' config/flagstone.php, pennant.scopes, says what company a scope is.');
     }
 
-    /** No definitions answer. */
+    /** Reports that no definitions answer. */
     public function none(?string $error): void
     {
-        $this->say('none', 'Every flag is off, for there are no definitions to answer from: '
+        $this->say('none:' . \md5((string) $error), 'Every flag is off, for there are no definitions to answer from: '
             . ($error ?? 'nothing is published') . ' (php artisan feature:doctor)');
     }
 
-    /** Older definitions answer than are published. */
+    /** Reports that older definitions answer than are published. */
     public function degraded(string $error): void
     {
         $this->say('degraded:' . \md5($error), "Flags are answered from older definitions than are published: $error");
     }
 
-    /** A monitoring route has no answer. */
+    /** Reports a monitoring route without an answer. */
     public function monitoring(string $error): void
     {
         $this->say('monitoring:' . \md5($error), "Flagstone's monitoring routes have no answer: $error");
@@ -149,7 +149,7 @@ final class Warnings
         $this->say("unknown:$problem->flag", $problem->getMessage());
     }
 
-    /** Whether mistakes of the code that asks are exceptions here. */
+    /** True if mistakes of the calling code are exceptions here. */
     private function throws(): bool
     {
         return Config::of($this->app)->throwsUnknown($this->app);
@@ -163,7 +163,9 @@ final class Warnings
         }
         $this->said[$what] = $now;
         try {
-            $first = $this->app->make('cache')->store()->add("flagstone:said:$what", 1, $seconds);
+            // Servers may share the cache, but have their own log and store.
+            $server = (string) \gethostname();
+            $first = $this->app->make('cache')->store()->add("flagstone:said:$server:$what", 1, $seconds);
         } catch (Throwable) {
             $first = true;
         }

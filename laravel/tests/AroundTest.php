@@ -184,6 +184,24 @@ final class AroundTest extends TestCase
         $this->assertSame([$in], Flagstone::filter('pilot', \collect([$in, $out])));
     }
 
+    public function test_one_of_two_closures_runs_and_several_flags_are_asked_at_once(): void
+    {
+        $on = static fn (): string => 'on';
+        $off = static fn (): string => 'off';
+        foreach ([15 => true, 16 => false] as $company => $has) {
+            $this->actingAs($this->user($company));
+            $one = $has ? 'on' : 'off';
+            foreach ([Flagstone::getFacadeRoot(), Flagstone::for($company)] as $asked) {
+                $this->assertSame(!$has, $asked->disabled(Feature::Pilot));
+                $this->assertSame([$one, $has ? 'on' : null], [$asked->when('pilot', $on, $off), $asked->when('pilot', $on)]);
+                $this->assertSame([$one, $has ? null : 'off'], [$asked->unless('pilot', $off, $on), $asked->unless('pilot', $off)]);
+                $this->assertSame($has, $asked->allAreActive(['everyone', Feature::Pilot]));
+                $this->assertSame([$has, true], [$asked->someAreActive(['nobody', 'pilot']), $asked->someAreActive(['pilot', 'everyone'])]);
+            }
+        }
+        $this->assertSame([true, false], [Flagstone::allAreActive([]), Flagstone::someAreActive([])]);
+    }
+
     public function test_a_look_counts_as_an_answer_and_tells_nobody(): void
     {
         $told = [];

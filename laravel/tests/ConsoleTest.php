@@ -6,7 +6,10 @@ namespace Flagstone\Laravel\Tests;
 
 use Flagstone\Laravel\Tests\Support\Artisan;
 use Flagstone\Laravel\Value;
+use Illuminate\Contracts\Console\Kernel;
 use Illuminate\Foundation\Application;
+use Symfony\Component\Console\Input\ArrayInput;
+use Symfony\Component\Console\Output\BufferedOutput;
 
 /**
  * The commands, typed as an operator would, on a published store.
@@ -22,6 +25,42 @@ final class ConsoleTest extends TestCase
             'beta' => false,
             'search' => true,
         ]);
+    }
+
+    public function test_a_flag_is_deleted_once_its_file_no_longer_has_it(): void
+    {
+        self::assertSame(1, $this->artisanCode('feature:delete beta'));
+        self::assertStringContainsString('beta is in the file of definitions: take it out there', $this->printed);
+        $file = Support\Store::unused('flags-without-beta.json');
+        \file_put_contents($file, '{"flags": {"portal": {"rollout": {"percentage": 10}, "companies": {"allow": [15]}}, "search": true}}');
+        self::assertSame(0, $this->artisanCode('feature:publish', ['file' => $file]), $this->printed);
+        self::assertSame(0, $this->artisanCode('feature:delete beta --dry-run'), $this->printed);
+        self::assertContains('beta', $this->app->make('flagstone')->driver()->names());
+        self::assertSame(0, $this->artisanCode('feature:delete beta --reason=done'), $this->printed);
+        self::assertStringContainsString('beta: off → deleted', $this->printed);
+        self::assertNotContains('beta', $this->app->make('flagstone')->driver()->names());
+        self::assertSame(0, $this->artisanCode('feature:delete beta'), $this->printed);
+        self::assertStringContainsString('beta: deleted already; nothing was changed', $this->printed);
+        self::assertSame(1, $this->artisanCode('feature:delete beto'));
+    }
+
+    /** A question without anybody at standard input ended in "Aborted." and an exception in the log. */
+    public function test_where_nobody_types_it_is_refused_with_what_is_missing(): void
+    {
+        $lines = [
+            ['feature:kill', ['flag' => 'portal'], '--reason is missing', 2],
+            ['feature:stop-all', ['--reason' => 'x'], 'nobody is there to be asked; add --yes', 1],
+            ['feature:stop-all', [], '--reason is missing', 2],
+        ];
+        foreach ($lines as [$command, $arguments, $said, $code]) {
+            $input = new ArrayInput($arguments);
+            $input->setStream(\fopen('php://memory', 'rb'));
+            $output = new BufferedOutput();
+            self::assertSame($code, $this->app->make(Kernel::class)->all()[$command]->run($input, $output));
+            self::assertStringContainsString($said, $output->fetch());
+        }
+        self::assertSame(0, $this->artisanCode('feature:list --json'));
+        self::assertFalse(\json_decode($this->printed, true)['stopped'] ?? false);
     }
 
     public function test_a_program_that_calls_artisan_may_give_numbers(): void
@@ -97,10 +136,13 @@ final class ConsoleTest extends TestCase
         self::assertSame([false, false, true], [$enabled(7), $enabled('acme'), $enabled(15)]);
         self::assertSame(0, $this->artisanCode('feature allow portal 7'));
         self::assertTrue($enabled(7));
-        self::assertSame(0, $this->artisanCode('feature:rollback'));
+        self::assertSame(1, $this->artisanCode('feature:rollback'));
+        self::assertStringContainsString('portal turns off for 1 of the 2 companies that have it', $this->printed);
+        self::assertTrue($enabled(7));
+        self::assertSame(0, $this->artisanCode('feature:rollback --yes'));
         self::assertFalse($enabled(7));
         self::assertSame(0, $this->artisanCode('feature:rollout portal 100 --dry-run --json'));
-        self::assertSame('portal: 0 % + 1 company → on + 1 company', \json_decode($this->printed, true)['summary']);
+        self::assertSame('portal: 0 % + 1 company → on', \json_decode($this->printed, true)['summary']);
         self::assertFalse($enabled(8));
     }
 
@@ -119,7 +161,7 @@ final class ConsoleTest extends TestCase
         self::assertStringContainsString('protal', \json_decode($this->printed, true)['error']);
         self::assertSame(1, $this->artisanCode('feature:rollout portal 101'));
         self::assertStringContainsString('expected a number from 0 to 100', $this->printed);
-        self::assertSame(1, $this->artisanCode('feature:kill portal'));
+        self::assertSame(2, $this->artisanCode('feature:kill portal'));
         self::assertStringContainsString('--reason is missing', $this->printed);
         self::assertSame(1, $this->artisanCode('feature list --percentage=5'));
         self::assertStringContainsString('feature:list takes no --percentage', $this->printed);
@@ -162,7 +204,7 @@ final class ConsoleTest extends TestCase
     public function test_a_publish_takes_back_no_command_and_says_what_it_did_not_apply(): void
     {
         self::assertSame(0, $this->artisanCode('feature:rollout portal 30'));
-        $file = Support\Store::directory() . '/flags-merged.json';
+        $file = Support\Store::unused('flags-merged.json');
         $portal = '{"rollout": {"percentage": 10}, "companies": {"allow": [15]}}';
         \file_put_contents($file, "{\"flags\": {\"portal\": $portal, \"beta\": false, \"search\": true}}");
         $percentage = function (): float {
@@ -185,6 +227,26 @@ final class ConsoleTest extends TestCase
         self::assertSame(0, $this->artisanCode('feature:publish', ['file' => $file, '--release' => '7', '--prune' => true]));
         \file_put_contents($file, '{"flags": {"portal": 7}}');
         self::assertSame(1, $this->artisanTyping('feature:publish', ['file' => $file], 'yes'), 'errors are not asked about');
+    }
+
+    /** Whoever edits flags.json and deploys it saw "nothing to publish", and nothing changed. */
+    public function test_an_edit_in_the_file_takes_effect_when_it_is_published(): void
+    {
+        $file = Support\Store::unused('flags-edited.json');
+        $flags = ['portal' => ['enabled' => true, 'rollout' => ['percentage' => 10], 'companies' => ['allow' => [15]]], 'beta' => false, 'search' => true];
+        $publish = function (array $edits) use ($file, $flags): void {
+            \file_put_contents($file, \json_encode(['flags' => \array_replace($flags, $edits)]));
+            self::assertSame(0, $this->artisanCode('feature:publish', ['file' => $file]), $this->printed);
+        };
+        $on = fn (string $flag, int $company): bool => $this->app->make('flagstone')->for($company)->enabled($flag);
+        $publish([]);
+        self::assertFalse($on('beta', 16));
+        $publish(['beta' => true]);
+        self::assertTrue($on('beta', 16));
+        $publish(['beta' => true, 'portal' => ['companies' => ['allow' => [15, 77]], 'rollout' => ['percentage' => 0]] + $flags['portal']]);
+        self::assertSame([true, true, false], [$on('portal', 15), $on('portal', 77), $on('portal', 16)]);
+        $publish(['portal' => ['rollout' => ['percentage' => 100]] + $flags['portal']]);
+        self::assertSame([false, true], [$on('beta', 16), $on('portal', 16)]);
     }
 
     public function test_who_asks_gets_text_or_json(): void

@@ -83,7 +83,7 @@ final class ExampleTest extends TestCase
     {
         static $folder = null;
         if ($folder === null) {
-            $folder = Store::directory() . '/example-' . \getmypid();
+            $folder = Store::unused('example');
             \exec(\sprintf('cp -R %s %s', \escapeshellarg($example), \escapeshellarg($folder)));
             foreach (['bootstrap/cache', 'storage/framework/cache/data', 'storage/framework/sessions', 'storage/framework/views'] as $path) {
                 \mkdir("$folder/$path", 0755, true);

@@ -69,6 +69,39 @@ final class FakeTest extends TestCase
         $this->assertSame('full', Flagstone::explain('real')['reason']);
     }
 
+    /** @return iterable<string, array{array<array-key, mixed>, string}> */
+    public static function mistakes(): iterable
+    {
+        yield 'a list' => [['portal', 'real'], "found \"portal\" in a list, expected answers by flag: ['portal' => true]"];
+        yield 'a flag without its answer' => [['real' => true, 'portal'], 'found "portal" in a list'];
+        foreach (['false', 'TRUE', 'off', '0', ''] as $text) {
+            yield "the text \"$text\"" => [['portal' => $text], "the answer for \"portal\" is the text \"$text\""];
+            yield "the text \"$text\" for a company" => [['portal' => [15 => $text]], "the text \"$text\""];
+        }
+    }
+
+    /**
+     * @dataProvider mistakes
+     * @param array<array-key, mixed> $answers
+     */
+    #[\PHPUnit\Framework\Attributes\DataProvider('mistakes')]
+    public function test_an_answer_that_was_hardly_meant_is_refused(array $answers, string $why): void
+    {
+        // ['portal'] faked a flag "0", and 'false' was a variant of that name: on.
+        $this->expectException(InvalidArgumentException::class);
+        $this->expectExceptionMessage($why);
+        Flagstone::fake($answers);
+    }
+
+    public function test_a_failed_assertion_names_what_was_faked_and_not_asked_for(): void
+    {
+        $fake = Flagstone::fake(['protal' => true, 'real' => true]);
+        Flagstone::enabled('portal');
+        $this->expectException(AssertionFailedError::class);
+        $this->expectExceptionMessage('Faked, and not asked for: protal, real.');
+        $fake->assertAsked('theme');
+    }
+
     public function test_what_was_asked_can_be_asserted(): void
     {
         $fake = Flagstone::fake(['portal' => true]);
@@ -232,7 +265,7 @@ final class FakeTest extends TestCase
 
     public function test_tests_answer_from_the_file_alone_unless_a_driver_is_named(): void
     {
-        $folder = Support\Store::directory() . '/testing-' . \bin2hex(\random_bytes(4));
+        $folder = Support\Store::unused('testing');
         \mkdir($folder);
         \file_put_contents("$folder/flags.json", '{"flags": {"portal": false}}');
         \file_put_contents("$folder/flags.local.json", '{"flags": {"portal": true}}');

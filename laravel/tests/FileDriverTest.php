@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Flagstone\Laravel\Tests;
 
+use Flagstone\Laravel\Changes\Binary;
 use Flagstone\Laravel\Exceptions\BrokenDefinitions;
 use Flagstone\Laravel\Exceptions\UnknownFlag;
 use Flagstone\Laravel\Facades\Flagstone;
@@ -29,7 +30,7 @@ final class FileDriverTest extends TestCase
 
     protected function setUp(): void
     {
-        $this->file = Store::directory() . '/file-' . \getmypid() . '.json';
+        $this->file = Store::unused('file.json');
         $this->write(self::FLAGS);
         @\unlink("$this->file.local");
         parent::setUp();
@@ -134,6 +135,37 @@ final class FileDriverTest extends TestCase
         $this->app->forgetInstance(\Flagstone\Laravel\Drivers\Drivers::class);
         Flagstone::setDriver($this->app->make(\Flagstone\Laravel\Drivers\Drivers::class)->make('file'));
         $this->assertFalse(Flagstone::enabled('beta'));
+    }
+
+    public function test_a_mistake_is_an_exception_that_names_its_line(): void
+    {
+        // As `flagstone check` says of the same file, which was never good.
+        $this->file .= '.broken';
+        \file_put_contents($this->file, <<<'JSON'
+            {
+              "flags": {
+                "deco": { "description": "} ] , \" ü", "enabled": true },
+                "a": { "enabled": true,
+                  "companies": { "allow": [15, [1]] } },
+                "b": { "enable": true },
+                "c": { "enabled": true, "requires": ["a", "nope"] }
+              }
+            }
+            JSON);
+        $found = [];
+        $checked = (new Binary((string) \getenv('FLAGSTONE_BIN')))->run(['check', $this->file]);
+        \preg_match_all('/:(\d+:\d+: \/\S*): /', $checked->text . $checked->error, $expected);
+        self::assertGreaterThan(2, \count($expected[1]), $checked->text . $checked->error);
+        $this->refreshApplication();
+        try {
+            Flagstone::enabled('beta');
+            $this->fail('expected an exception');
+        } catch (BrokenDefinitions $problem) {
+            \preg_match_all('/:(\d+:\d+: \/\S*): /', $problem->getMessage(), $found);
+        }
+        // The polyfill's checks may be fewer; what it says is where the command says it.
+        self::assertNotSame([], $found[1], $problem->getMessage());
+        self::assertSame([], \array_diff($found[1], $expected[1]), $problem->getMessage());
     }
 
     public function test_a_file_that_is_there_and_may_not_be_read_is_not_asked_to_be_written(): void

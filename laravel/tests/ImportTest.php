@@ -25,7 +25,7 @@ final class ImportTest extends TestCase
     protected function configure(Application $app): void
     {
         $this->ownStore($app, []);
-        $this->folder = Store::directory() . '/import-' . \bin2hex(\random_bytes(6));
+        $this->folder = Store::unused('import');
         \mkdir($this->folder);
         $app->make('config')->set('flagstone.file', "$this->folder/flags.json");
     }
@@ -447,5 +447,113 @@ final class ImportTest extends TestCase
         self::assertSame(0, $this->artisanCode('feature:import pennant'), $this->printed);
         self::assertSame([0, 0], \array_map(static fn (array $flag): int => $flag['rollout']['percentage'], \array_values($this->flags())));
         self::assertStringContainsString("a guest's, and not taken over", $this->printed);
+    }
+
+    public function test_what_config_leaves_empty_turns_nothing_on(): void
+    {
+        // 'percentage' => env('UNSET') was on for everybody, 'enabled' => env('UNSET') beside a percentage at that percentage.
+        \config(['features' => [
+            'a' => ['enabled' => true, 'percentage' => null], 'b' => ['enabled' => null, 'percentage' => 50], 'c' => null, 'd' => ['percentage' => null], 'e' => ['enabled' => null],
+            'f' => ['enabled' => true, 'percentage' => \NAN], 'g' => ['enabled' => false, 'active' => true], 'h' => ['enabled' => true, 'companies' => null],
+            'i' => ['enabled' => true, 'companies' => [1]], 'i_test_companies' => [2], 'j' => ['enabled' => true, 'companies' => true], 'k' => ['enabled' => true, 'companies' => 'true'], 'l' => [],
+        ]]);
+        self::assertSame(1, $this->artisanCode('feature:import config --json'));
+        $refused = \implode("\n", \array_keys(\json_decode($this->printed, true)['refused']));
+        foreach ([
+            'features.a: percentage is null, expected a number', 'features.d: percentage is null', 'features.f: percentage is ', 'features.g: enabled is there twice, the second time as active',
+            'features.i: companies is there twice, the second time as test_companies', 'features.j: companies is true, expected', 'features.k: companies is "true", expected', 'features.l says nothing',
+        ] as $text) {
+            self::assertStringContainsString($text, $refused);
+        }
+        self::assertSame(0, $this->artisanCode('feature:import config --skip'), $this->printed);
+        self::assertSame(['b', 'c', 'e', 'h'], \array_keys($this->flags()));
+        self::assertSame(0, $this->artisanCode('feature:publish', ['file' => "$this->folder/flags.json"]), $this->printed);
+        foreach (['b', 'c', 'e', 'h'] as $flag) {
+            self::assertSame([], $this->app->make('flagstone')->filter($flag, \range(1, 200)), $flag);
+        }
+    }
+
+    public function test_a_list_that_laravel_reads_as_nothing_is_nothing(): void
+    {
+        foreach (['null', '(null)', 'NULL', 'empty', '(empty)', ''] as $text) {
+            $this->dotenv("FEATURE_A=true\nFEATURE_A_TEST_COMPANIES=$text\n");
+            self::assertSame(0, $this->artisanCode('feature:import env --force'), $this->printed);
+            self::assertSame(['enabled' => true, 'rollout' => ['percentage' => 0]], $this->flags()['a'], $text);
+        }
+        foreach (['true', '(false)'] as $text) {
+            $this->dotenv("FEATURE_A=true\nFEATURE_A_TEST_COMPANIES=$text\n");
+            self::assertSame(1, $this->artisanCode('feature:import env --force'), $text);
+            self::assertStringContainsString('FEATURE_A_TEST_COMPANIES is', $this->printed);
+        }
+    }
+
+    public function test_a_dotenv_that_is_not_there_is_refused(): void
+    {
+        self::assertSame(1, $this->artisanCode("feature:import env --dotenv=$this->folder/none.env"));
+        self::assertStringContainsString("none.env\", expected a .env file", $this->printed);
+    }
+
+    public function test_a_percentage_beside_a_switch_is_no_switch(): void
+    {
+        foreach (['PERCENTAGE=1', 'ROLLOUT=0', 'ROLLOUT_PERCENTAGE=', 'PCT=1'] as $line) {
+            $this->dotenv("FEATURE_X=true\nFEATURE_X_$line\n");
+            self::assertSame(1, $this->artisanCode('feature:import env'), $line);
+            self::assertStringContainsString('is a percentage, expected a switch', $this->printed);
+            self::assertSame(0, $this->artisanCode('feature:import env --skip --json'));
+            self::assertSame([], \json_decode($this->printed, true)['rows'], $line);
+        }
+        $this->dotenv("FEATURE_X=true\nFEATURE_X_ROLLOUT=true\nFEATURE_Y_ROLLOUT=1\n");
+        self::assertSame(0, $this->artisanCode('feature:import env'), $this->printed);
+        self::assertSame(['x', 'x_rollout', 'y_rollout'], \array_keys($this->flags()));
+    }
+
+    public function test_of_tables_nothing_that_is_deleted_expired_or_not_understood_lets_anybody_in(): void
+    {
+        Schema::create('feature_flags', static function (Blueprint $table): void {
+            $table->increments('id');
+            $table->string('key');
+            $table->boolean('enabled')->nullable();
+            $table->integer('percentage')->nullable();
+            $table->string('team')->nullable();
+            $table->string('created_by')->nullable();
+            $table->softDeletes();
+            $table->timestamps();
+        });
+        Schema::create('feature_flag_overrides', static function (Blueprint $table): void {
+            $table->integer('feature_flag_id');
+            $table->string('company_id');
+            $table->boolean('enabled');
+            $table->string('until')->nullable();
+            $table->timestamp('expires_at')->nullable();
+            $table->softDeletes();
+        });
+        $deleted = '2024-01-01 00:00:00';
+        foreach ([
+            1 => ['search', 1, 100, null, $deleted], 2 => ['search', 0, 100, null, null], 3 => ['old', 1, 100, null, $deleted], 4 => ['all', 1, null, null, null],
+            5 => ['off', 0, null, null, null], 6 => ['team', 1, 100, 'red', null], 7 => ['twice', 1, 100, null, null], 8 => ['twice', 0, 0, null, null],
+            9 => ['ended', 0, 0, null, null], 10 => ['ending', 0, 0, null, null], 11 => ['strange', 1, 100, null, null], 12 => ['unread', 1, 100, null, null],
+        ] as $id => [$key, $on, $percentage, $team, $at]) {
+            DB::table('feature_flags')->insert(['id' => $id, 'key' => $key, 'enabled' => $on, 'percentage' => $percentage, 'team' => $team, 'created_by' => 'eve', 'deleted_at' => $at]);
+        }
+        foreach ([
+            [1, 7, 1, null, null, null], [2, 7, 1, null, null, $deleted], [3, 7, 1, null, null, null], [9, 7, 1, null, $deleted, null], [10, 7, 1, null, '2999-01-01 00:00:00', null],
+            [11, 7, 0, 'friday', null, null], [12, '', 0, null, null, null],
+        ] as [$id, $company, $on, $until, $ends, $at]) {
+            DB::table('feature_flag_overrides')
+                ->insert(['feature_flag_id' => $id, 'company_id' => (string) $company, 'enabled' => $on, 'until' => $until, 'expires_at' => $ends, 'deleted_at' => $at]);
+        }
+        self::assertSame(1, $this->artisanCode('feature:import tables --json'));
+        $refused = \json_decode($this->printed, true)['refused'];
+        self::assertSame([
+            'feature_flags: all is on, and its percentage is NULL: write 100 for everybody or 0 for nobody', 'feature_flags.team holds something that is not understood',
+            'feature_flags: twice cannot be read, or is there twice', 'feature_flag_overrides.expires_at holds something that is not understood',
+            'feature_flag_overrides.until holds something that is not understood', 'feature_flag_overrides: unread for company "" cannot be read, or is there twice',
+        ], \array_map(static fn (string $why): string => (string) \preg_replace('/twice: .*/', 'twice', $why), \array_keys($refused)));
+        self::assertSame(0, $this->artisanCode('feature:import tables --skip'), $this->printed);
+        self::assertSame(['search', 'off', 'ended'], \array_keys($this->flags()));
+        self::assertSame(0, $this->artisanCode('feature:publish', ['file' => "$this->folder/flags.json"]), $this->printed);
+        foreach (['ended', 'off', 'search'] as $flag) {
+            self::assertSame([], $this->app->make('flagstone')->filter($flag, \range(1, 200)), $flag);
+        }
     }
 }

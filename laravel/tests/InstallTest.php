@@ -7,7 +7,9 @@ namespace Flagstone\Laravel\Tests;
 use Flagstone\Laravel\Changes\Binary;
 use Flagstone\Laravel\Tests\Support\Artisan;
 use Flagstone\Laravel\Tests\Support\Store;
+use Illuminate\Contracts\Http\Kernel;
 use Illuminate\Foundation\Application;
+use Illuminate\Support\Facades\Route;
 
 /**
  * feature:install, feature:make and feature:doctor in a fresh application.
@@ -20,8 +22,7 @@ final class InstallTest extends TestCase
 
     protected function configure(Application $app): void
     {
-        static $number = 0;
-        $this->folder = Store::directory() . '/install-' . \getmypid() . '-' . ++$number;
+        $this->folder = Store::unused('install');
         \mkdir("$this->folder/config", 0755, true);
         $app->make('config')->set('flagstone.file', "$this->folder/flags.json");
         $app->make('config')->set('flagstone.overlay', "$this->folder/flags.local.json");
@@ -80,6 +81,58 @@ final class InstallTest extends TestCase
         );
     }
 
+    public function test_make_shows_what_it_would_add(): void
+    {
+        $this->artisanCode('feature:install');
+        $before = \file_get_contents("$this->folder/flags.json");
+        [$class, $file] = $this->enum('enum %s: string { case A = "a"; }');
+        $source = \file_get_contents($file);
+        foreach ([(string) \getenv('FLAGSTONE_BIN'), '/nonexistent/flagstone'] as $path) {
+            $this->app->instance(Binary::class, new Binary($path));
+            self::assertSame(0, $this->artisanCode('feature:make', ['flag' => 'new', '--enum' => $class, '--dry-run' => true]), $this->printed);
+            self::assertStringContainsString("$class::New would be added", $this->printed);
+            self::assertSame([$before, $source], [\file_get_contents("$this->folder/flags.json"), \file_get_contents($file)]);
+        }
+    }
+
+    /** @return iterable<string, array{string, string}> */
+    public static function enums(): iterable
+    {
+        $case = "case X = 'x';";
+        yield 'one line' => ["enum %s: string { case Portal = 'portal'; }", "enum %s: string { case Portal = 'portal'; $case }"];
+        yield 'no blank' => ["enum %s:string{case Portal='portal';}", "enum %s:string{case Portal='portal'; $case }"];
+        yield 'empty' => ['enum %s: string {}', "enum %s: string { $case }"];
+        yield 'empty lines' => ["enum %s: string\n{\n}\n", "enum %s: string\n{\n    $case\n}\n"];
+        yield 'comment' => ["enum %s: string\n{\n\tcase A = 'a'; // the; first\n}\n", "enum %s: string\n{\n\tcase A = 'a'; // the; first\n\t$case\n}\n"];
+        yield 'text with a brace' => ["enum %s: string\n{\n    case A = '};';\n}\n", "enum %s: string\n{\n    case A = '};';\n    $case\n}\n"];
+        $switch = "    public function f(int \$n): string { switch (\$n) { case 1: return \"{\$n}\"; default: return 'case B = 1;'; } }\n";
+        yield 'switch' => ["enum %s: string\n{\n    case A = 'a';\n$switch}\n", "enum %s: string\n{\n    case A = 'a';\n    $case\n$switch}\n"];
+        yield 'another enum first' => ["// enum %s { }\nenum Other%s: string { case Z = 'z'; }\nenum %s: string { case A = 'a'; }", "// enum %s { }\nenum Other%s: string { case Z = 'z'; }\nenum %s: string { case A = 'a'; $case }"];
+        yield 'two on a line' => ["enum %s: string\n{\n    case A = 'a'; case B = 'b';\n}\n", "enum %s: string\n{\n    case A = 'a'; case B = 'b';\n    $case\n}\n"];
+        yield 'CRLF' => ["enum %s: string\r\n{\r\n    case A = 'a';\r\n}\r\n", "enum %s: string\r\n{\r\n    case A = 'a';\r\n    $case\r\n}\r\n"];
+    }
+
+    /** @dataProvider enums */
+    #[\PHPUnit\Framework\Attributes\DataProvider('enums')]
+    public function test_the_case_is_in_the_enum_however_it_is_written(string $source, string $right): void
+    {
+        $this->artisanCode('feature:install');
+        [$class, $file] = $this->enum($source);
+        self::assertSame(0, $this->artisanCode('feature:make', ['flag' => 'x', '--enum' => $class]), $this->printed);
+        self::assertSame("<?php\n\n" . \str_replace('%s', $class, $right), \file_get_contents($file));
+    }
+
+    /** @return array{string, string} its name, and the file that declares it */
+    private function enum(string $source): array
+    {
+        $class = 'Flag' . \bin2hex(\random_bytes(4));
+        $file = "$this->folder/$class.php";
+        \file_put_contents($file, "<?php\n\n" . \str_replace('%s', $class, $source));
+        require $file;
+
+        return [$class, $file];
+    }
+
     public function test_make_adds_a_case_to_an_enum(): void
     {
         $this->artisanCode('feature:install');
@@ -115,7 +168,7 @@ final class InstallTest extends TestCase
         self::assertStringContainsString('1 flags, from ', $this->printed);
         self::assertMatchesRegularExpression('/ok +store +\d\d checks of `flagstone doctor` passed/', $this->printed);
         self::assertStringContainsString('1 flag without an owner: a. To mend: write "owner"', $this->printed);
-        self::assertSame(0, $this->artisanCode('feature:doctor --fpm=/nonexistent.sock'));
+        self::assertSame(2, $this->artisanCode('feature:doctor --fpm=/nonexistent.sock'), 'as `flagstone doctor`: who asks for workers wants to know');
         self::assertStringContainsString('/nonexistent.sock does not answer: No such file', $this->printed);
         \file_put_contents("$this->folder/Asks.php", "<?php feature_enabled('mispelt');");
         self::assertSame(1, $this->artisanCode('feature:doctor'), 'what `flagstone doctor` fails for fails here');
@@ -128,5 +181,42 @@ final class InstallTest extends TestCase
         $checks = \array_column(\json_decode($this->printed, true)['checks'], 'state', 'check');
         self::assertSame('problem', $checks['command']);
         self::assertSame('hint', $checks['overlay']);
+    }
+
+    /** 22 checks that could not be made were listed below the one reason. */
+    public function test_doctor_says_once_that_there_is_no_store(): void
+    {
+        $flagstone = $this->app->make('flagstone');
+        $flagstone->setDriver(new Support\SaysStatus($flagstone->driver(), ['store' => '/nonexistent/store', 'source' => 'none']));
+        self::assertSame(1, $this->artisanCode('feature:doctor --json'));
+        $checks = \json_decode($this->printed, true)['checks'];
+        self::assertLessThan(10, \count($checks), $this->printed);
+    }
+
+    /** A middleware of the application's own under the name `feature` went on guarding, and the doctor was content. */
+    public function test_doctor_says_who_owns_the_alias_of_the_middleware(): void
+    {
+        $this->publish(['a' => true]);
+        self::assertSame(0, $this->artisanCode('feature:doctor'));
+        self::assertMatchesRegularExpression("/ok +alias +feature is Flagstone's middleware/", $this->printed);
+        Route::get('/guarded', static fn (): string => 'page')->middleware('feature:a');
+        self::assertSame(0, $this->artisanCode('feature:routes a'), $this->printed);
+
+        foreach ([true, false] as $named) {
+            $this->refreshApplication();
+            $this->app->setBasePath($this->folder);
+            // As an HTTP kernel does that lists it; on the console none is made.
+            $this->app->bind(Kernel::class, static function (Application $app) use ($named): object {
+                $app->make('router')->aliasMiddleware($named ? 'feature' : 'flag', Support\PageExpired::class);
+
+                return new \stdClass();
+            });
+            $this->app->forgetInstance(Kernel::class);
+            Route::get('/guarded', static fn (): string => 'page')->middleware('feature:a');
+            $this->artisanCode('feature:doctor');
+            $own = "the alias feature is the application's own " . Support\PageExpired::class;
+            self::assertSame($named, \str_contains($this->printed, $own), $this->printed);
+            self::assertSame($named ? 1 : 0, $this->artisanCode('feature:routes a'), 'a route that it guards is none of the flag');
+        }
     }
 }

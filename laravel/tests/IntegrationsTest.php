@@ -10,14 +10,19 @@ use Flagstone\Laravel\Integrations\About;
 use Flagstone\Laravel\Tests\Support\PortalResource;
 use Illuminate\Foundation\Application;
 use Illuminate\Foundation\Http\Events\RequestHandled;
+use Illuminate\Http\Exceptions\HttpResponseException;
+use Illuminate\Http\Request;
 use Illuminate\Log\Events\MessageLogged;
+use Illuminate\Pipeline\Pipeline;
 use Illuminate\Support\Facades\Artisan;
+use Illuminate\Support\Facades\Auth;
 use Illuminate\Support\Facades\Event;
 use Illuminate\Support\Facades\Route;
 use Illuminate\Support\ServiceProvider;
 use PHPUnit\Framework\Attributes\PreserveGlobalState;
 use PHPUnit\Framework\Attributes\RunTestsInSeparateProcesses;
 use RuntimeException;
+use Symfony\Component\HttpKernel\Exception\NotFoundHttpException;
 
 /**
  * With doubles of other packages, which stay loaded: in a process of its own.
@@ -64,6 +69,37 @@ final class IntegrationsTest extends TestCase
     public function test_livewire_asks_the_middleware_again_at_later_requests(): void
     {
         $this->assertSame([CheckFeatureFlag::class], \Livewire\Livewire::$persistent);
+    }
+
+    /**
+     * Livewire runs a page's middleware on a copy of a component's later request, and goes on whatever they return but a redirect: the
+     * component of a page that was off by then ran.
+     */
+    public function test_livewires_later_requests_are_ended_where_the_flag_is_off(): void
+    {
+        $applies = function (int $company): mixed {
+            $update = Request::create('/livewire/update', 'POST');
+            $this->app->instance('request', $update);
+            $update->setUserResolver(fn () => $this->user($company));
+            Auth::setUser($this->user($company));
+            $page = $update->duplicate();
+            $route = Route::getRoutes()->match(Request::create('/page'));
+            $page->setRouteResolver(static fn () => $route);
+
+            return (new Pipeline($this->app))->send($page)->through([CheckFeatureFlag::using('portal')])->then(static fn () => 'ran');
+        };
+        Route::get('/page', static fn (): string => 'page')->middleware('feature:portal');
+        foreach ([fn () => null, fn () => Route::fallback(static fn (): string => 'home')] as $prepare) {
+            $prepare();
+            self::assertSame('ran', $applies(15));
+            try {
+                self::fail(\get_debug_type($applies(16)) . ' was returned, and the component runs');
+            } catch (NotFoundHttpException) {
+            }
+        }
+        CheckFeatureFlag::whenInactive(static fn () => 'not yet');
+        $this->expectException(HttpResponseException::class);
+        $applies(16);
     }
 
     public function test_inertia_shares_the_flags_that_are_named_and_never_another(): void

@@ -55,7 +55,7 @@ final class MonitoringTest extends TestCase
     /** Puts a command in the place of `flagstone` that notes each start. */
     private function command(string $script): string
     {
-        $command = Store::directory() . '/command-' . \bin2hex(\random_bytes(6));
+        $command = Store::unused('command');
         \file_put_contents($command, "#!/bin/sh\necho started >> $command.log\n$script\n");
         \chmod($command, 0755);
         $this->app->make('config')->set('flagstone.binary', $command);
@@ -154,6 +154,10 @@ final class MonitoringTest extends TestCase
     {
         $cache = $this->app->make(ResultCache::class);
         $inner = null;
+        $lock = $this->app->storagePath() . '/framework/cache/flagstone-one.json.lock';
+        // As an earlier version made it.
+        \touch($lock);
+        \chmod($lock, 0644);
         $outer = $cache->get('one', function () use ($cache, &$inner): Result {
             $inner = $cache->get('one', static fn (): Result => self::fail('two at a time'));
 
@@ -171,6 +175,8 @@ final class MonitoringTest extends TestCase
         self::assertSame('second', $cache->get('one', static fn (): Result => self::fail('kept'))->text);
         $file = $this->app->storagePath() . '/framework/cache/flagstone-one.json';
         self::assertSame(0600, \fileperms($file) & 0777);
+        \clearstatcache();
+        self::assertSame(0660, \fileperms($lock) & 0777);
     }
 
     public function test_without_a_folder_to_keep_results_in_no_command_is_run(): void
@@ -207,6 +213,29 @@ final class MonitoringTest extends TestCase
         self::assertIsFloat($this->getJson('/flagstone/health')->json('flagstone.age'));
     }
 
+    public function test_what_the_command_takes_for_degraded_is_degraded_here(): void
+    {
+        // A dead guard, or a head on which kill would stop nothing, was "Healthy".
+        $problems = ['guard' => ['problem' => 'the guard died at 08:00'], 'emergency_error' => 'head is immutable', 'conflicts_overdue' => 2];
+        foreach ([['guard' => ['problem' => null], 'emergency_error' => null, 'conflicts_overdue' => 0], ...\array_map(static fn (string $of): array => [$of => $problems[$of]], \array_keys($problems))] as $number => $counted) {
+            $this->command("echo '" . \json_encode(['status' => $number === 0 ? 'ok' : 'degraded', 'flagstone' => $counted]) . "'");
+            \array_map(unlink(...), \glob($this->app->storagePath() . '/framework/cache/flagstone-*') ?: []);
+            $code = $this->artisanCode('feature:health');
+            self::assertSame($number === 0 ? 0 : 1, $code, $this->printed);
+            self::assertStringStartsWith($number === 0 ? 'Healthy: ' : 'Degraded: ', $this->printed);
+            $text = ['', 'the guard died at 08:00', 'kill and stop-all would stop nothing: head is immutable', 'open for more than a day: 2'][$number];
+            self::assertStringContainsString($text, $this->printed);
+            $answer = $this->getJson('/flagstone/health')->assertOk()->assertJsonPath('status', $number === 0 ? 'ok' : 'degraded')->assertJsonPath('flagstone.problems', $number === 0 ? 0 : 1);
+            self::assertStringNotContainsString('immutable', (string) $answer->getContent());
+        }
+    }
+
+    public function test_a_store_that_is_mounted_to_be_read_is_well(): void
+    {
+        $this->command("echo '" . \json_encode(['status' => 'degraded', 'flagstone' => ['read_only' => true, 'emergency_error' => 'the file system is read-only']]) . "'");
+        self::assertSame(0, $this->artisanCode('feature:health'), $this->printed);
+    }
+
     public function test_stale_definitions_degrade_health_and_do_not_fail_it(): void
     {
         $this->get('/flagstone/health')->assertOk();
@@ -226,6 +255,9 @@ final class MonitoringTest extends TestCase
         $this->get('/flagstone/health')->assertStatus(503)
             ->assertJson(['status' => 'failing', 'database' => 'failing', 'cache' => 'ok'])
             ->assertDontSee('nonexistent');
+        // The command said "Healthy" and nothing else.
+        self::assertSame(0, $this->artisanCode('feature:health'));
+        self::assertStringContainsString('the database does not answer, so that the health route says "failing"', $this->printed);
 
         $this->refreshApplication();
         $this->app->make('config')->set('cache.default', 'gone');

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Flagstone\Laravel\Tests;
 
+use Flagstone\Laravel\Changes\Binary;
 use Flagstone\Laravel\Changes\Trail;
 use Flagstone\Laravel\Events\FlagChanged;
 use Flagstone\Laravel\Notifications\Endpoint;
@@ -61,7 +62,7 @@ final class NotificationsTest extends TestCase
         self::assertCount(1, $mail, 'one mail for all of them');
         self::assertStringContainsString('Subject: testing: rollout portal', $mail[0]);
         self::assertStringContainsString('To: a@example.com, b@example.com', $mail[0]);
-        self::assertMatchesRegularExpression('/^X-Flagstone-Event: testing-\d+\r?$/m', $mail[0]);
+        self::assertMatchesRegularExpression('/^X-Flagstone-Event: [0-9a-f]{32}-\d+-\d+\r?$/m', $mail[0]);
         self::assertStringContainsString('portal /rollout/percentage: 10 → 20', $mail[0]);
         self::assertStringContainsString('alice@', $mail[0]);
         self::assertStringContainsString("all <b>well</b>\nso far", \str_replace("\r", '', $mail[0]), 'as text it means nothing');
@@ -146,7 +147,7 @@ final class NotificationsTest extends TestCase
         $pauses = [];
         for ($tried = 0; $tried < 12; ++$tried) {
             self::assertSame(0, $sender->send($endpoint, $trail));
-            $place = $sender->place($endpoint);
+            $place = $sender->place($endpoint, $trail);
             $pauses[] = $place->retryAt - $now;
             $now = $place->retryAt - 1;
             self::assertSame(0, $sender->send($endpoint, $trail));
@@ -159,17 +160,17 @@ final class NotificationsTest extends TestCase
             self::assertLessThanOrEqual($longest, $pause);
         }
         self::assertSame(['kill'], \array_values(\array_unique($tries)), 'what comes after waits');
-        self::assertSame('the mail server is away', $sender->place($endpoint)->error);
+        self::assertSame('the mail server is away', $sender->place($endpoint, $trail)->error);
         self::assertCount(12, $problems);
 
-        $now = $sender->place($endpoint)->since + Place::TRIED;
+        $now = $sender->place($endpoint, $trail)->since + Place::TRIED;
         self::assertSame(0, $sender->send($endpoint, $trail));
-        self::assertCount(1, $sender->place($endpoint)->givenUp);
+        self::assertCount(1, $sender->place($endpoint, $trail)->givenUp);
         $isDown = false;
         self::assertSame(1, $sender->send($endpoint, $trail, true));
         self::assertSame('revive', \end($tries));
         self::assertSame(0, $sender->send($endpoint, $trail));
-        self::assertSame(0, $sender->place($endpoint)->failures);
+        self::assertSame(0, $sender->place($endpoint, $trail)->failures);
     }
 
     public function test_a_sender_that_is_killed_loses_nothing_and_repeats_one_mail_at_most(): void
@@ -184,7 +185,7 @@ final class NotificationsTest extends TestCase
             }
         })(new Trail($this->store))]);
         $expected = \array_slice($changes, -5);
-        $sent = Store::directory() . '/sent-' . \getmypid();
+        $sent = Store::unused('sent');
         \file_put_contents($sent, '');
         $this->app->make('events')->listen(MessageSent::class, static function (MessageSent $event) use ($sent): void {
             $header = $event->message->getHeaders()->get('X-Flagstone-Event');
@@ -216,8 +217,11 @@ final class NotificationsTest extends TestCase
     {
         self::assertSame(0, $this->artisanCode('feature:notify'));
         self::assertSame(0, $this->artisanCode('feature:kill portal --reason=x'));
-        $held = Place::hold($this->app->storagePath() . '/framework/flagstone-notified-mail.json');
+        $held = Place::hold($this->app->storagePath() . "/framework/flagstone-notified-mail-{$this->id()}.json");
         self::assertNotNull($held);
+        // Anybody held it, and nobody was told of a kill.
+        $lock = $this->app->storagePath() . "/framework/flagstone-notified-mail-{$this->id()}.json.lock";
+        self::assertSame(0, \fileperms($lock) & 0o007);
         self::assertSame(0, $this->artisanCode('feature:notify'));
         self::assertStringContainsString('mail: another process is at it', $this->printed);
         self::assertStringContainsString('events: told of 1', $this->printed);
@@ -257,6 +261,96 @@ final class NotificationsTest extends TestCase
         self::assertSame([], $this->mails());
         self::assertSame(1, $this->artisanCode('feature:notify --only=post'));
         self::assertStringContainsString('there is no endpoint "post", there are events, mail', $this->printed);
+    }
+
+    private function id(): string
+    {
+        return (new Trail($this->store))->id();
+    }
+
+    private function sender(): Sender
+    {
+        return new Sender($this->app->storagePath() . '/framework', static fn (): int => 1_800_000_000, static fn (\Throwable $problem) => throw $problem);
+    }
+
+    /** @param list<string> $told */
+    private static function events(array &$told): Endpoint
+    {
+        return new Endpoint('events', null, static function (FlagChanged $change) use (&$told): void {
+            $told[] = "$change->action $change->id";
+        });
+    }
+
+    /** Two servers with one storage: the second took the place of the first for its own, and changes were lost. */
+    public function test_each_store_has_a_place_and_ids_of_its_own(): void
+    {
+        $one = new Trail($this->store);
+        $first = $this->store;
+        $two = new Trail($this->ownStore($this->app, ['portal' => true]));
+        $told = [];
+        foreach ([$one, $two] as $trail) {
+            self::assertSame(0, $this->sender()->send(self::events($told), $trail));
+        }
+        self::assertSame([], $told, 'the first time nothing is told, by either');
+        foreach ([$first, $this->app->make('config')->get('flagstone.store')] as $store) {
+            $binary = new Binary((string) \getenv('FLAGSTONE_BIN'));
+            self::assertSame(0, $binary->run(['kill', 'portal', '--reason=x', "--store=$store"])->code);
+        }
+        foreach ([$two, $one] as $trail) {
+            self::assertSame(1, $this->sender()->send(self::events($told), $trail));
+        }
+        self::assertCount(2, \array_unique($told));
+        self::assertNotSame($one->id(), $two->id());
+        self::assertStringContainsString($one->id() . '-', $told[1]);
+        // As a webhook of the store has it.
+        $status = \json_decode($binary->run(['status', '--json', "--store=$first"])->text, true);
+        self::assertSame($status['store']['store_id'], $one->id());
+    }
+
+    public function test_the_place_of_an_earlier_version_is_gone_on_from(): void
+    {
+        $trail = new Trail($this->store);
+        [$seq, $at] = $trail->last();
+        \file_put_contents($this->app->storagePath() . '/framework/flagstone-notified.json', \json_encode(['seq' => $seq, 'at' => $at]));
+        self::assertSame(0, $this->artisanCode('feature:kill portal --reason=x'));
+        $told = [];
+        self::assertSame(1, $this->sender()->send(self::events($told), $trail));
+    }
+
+    /** It read the whole trail three times a minute: 238 MB took 10 s. */
+    public function test_what_was_told_is_not_read_again(): void
+    {
+        $trail = new Trail($this->store);
+        $told = [];
+        self::assertSame(0, $this->artisanCode('feature:rollout portal 20 --reason=x'));
+        self::assertSame(0, $this->sender()->send(self::events($told), $trail));
+        self::assertSame(0, $this->artisanCode('feature:kill portal --reason=x'));
+        // A record of the part that was told, which whoever reads it takes for news.
+        $lines = \file("$this->store/audit.jsonl");
+        $news = '{"seq":4711,"at":"2999-01-01T00:00:00Z","action":"bait","outcome":"done","pad":"';
+        self::assertGreaterThan(\strlen($news), \strlen($lines[1]));
+        $lines[1] = \str_pad($news, \strlen($lines[1]) - 3, 'x') . "\"}\n";
+        \file_put_contents("$this->store/audit.jsonl", $lines);
+        self::assertSame(1, $this->sender()->send(self::events($told), $trail));
+        self::assertStringStartsWith('kill ', $told[0]);
+        self::assertSame(0, $this->sender()->send(self::events($told), $trail));
+    }
+
+    /** Root's first run left files that the scheduler's user could not write, and nothing was told any more. */
+    public function test_what_root_notes_belongs_to_the_folders_owner(): void
+    {
+        self::assertSame(0, \posix_geteuid(), 'run as root: nobody else can play two users');
+        // The directory of the tests is root's alone.
+        $folder = \sys_get_temp_dir() . '/flagstone-places-' . \bin2hex(\random_bytes(8));
+        \mkdir($folder, 0700);
+        \chown($folder, 64_010);
+        $told = [];
+        (new Sender($folder, static fn (): int => 0, static fn (): mixed => null))->send(self::events($told), new Trail($this->store));
+        $found = \array_map(static fn (string $file): int => (int) \fileowner($file), \glob("$folder/*") ?: []);
+        \array_map('unlink', \glob("$folder/*") ?: []);
+        \rmdir($folder);
+        self::assertSame([64_010, 64_010], $found);
+        self::assertSame(0, \posix_geteuid());
     }
 
     /** @return list<string> mails as they were sent, with nothing encoded */

@@ -43,6 +43,8 @@ final class NotifyTest extends TestCase
         self::assertSame(['rollout', 'kill'], \array_column($got, 'action'));
         self::assertSame(['portal', 'all is well', 20], [$got[0]->flag, $got[0]->reason, $got[0]->differences[0]['after']]);
         self::assertTrue($got[1]->isEmergency());
+        self::assertMatchesRegularExpression('/^[0-9a-f]{32}-[0-9]+-[0-9]+$/', $got[1]->id);
+        self::assertStringEndsWith('-' . \preg_replace('/[^0-9]+/', '', $got[1]->at), $got[1]->id);
         self::assertSame(0, $this->artisanCode('feature:notify'));
         self::assertCount(2, $got);
     }

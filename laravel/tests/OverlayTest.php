@@ -42,8 +42,7 @@ final class OverlayTest extends TestCase
 
     protected function configure(Application $app): void
     {
-        static $number = 0;
-        $this->folder = Store::directory() . '/overlay-' . \getmypid() . '-' . ++$number;
+        $this->folder = Store::unused('overlay');
         \mkdir($this->folder);
         \file_put_contents("$this->folder/flags.json", $this->flags);
         $app->make('config')->set('flagstone.file', "$this->folder/flags.json");
@@ -78,7 +77,7 @@ final class OverlayTest extends TestCase
         self::assertTrue($beta(16));
         self::assertSame(0, $this->artisanCode('feature list --json'));
         $states = \array_column(\json_decode($this->printed, true)['flags'], 'state', 'flag');
-        self::assertSame('on + 1 company', $states['beta']);
+        self::assertSame('on for everybody', $states['beta']);
         self::assertSame(0, $this->artisanCode('feature:show beta'));
         self::assertStringContainsString('"allow": [15]', $this->printed);
         self::assertSame(0, $this->artisanCode('feature disable beta --json'));

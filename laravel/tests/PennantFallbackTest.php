@@ -10,6 +10,7 @@ use Flagstone\Laravel\Pennant\FlagstoneDriver;
 use Flagstone\Laravel\Pennant\ListingDriver;
 use Flagstone\Laravel\Pennant\ManagedExternally;
 use Flagstone\Laravel\Tests\Support\Firm;
+use Illuminate\Contracts\Console\Kernel;
 use Illuminate\Foundation\Application;
 use Laravel\Pennant\Drivers\Decorator;
 use Laravel\Pennant\Drivers\StoringDriver;
@@ -34,7 +35,7 @@ final class PennantFallbackTest extends TestCase
 
     protected function flagstone(): array
     {
-        return ['unknown' => 'log', 'pennant' => ['scopes' => [Firm::class => 'company'], 'fallback' => $this->fallback]];
+        return ['unknown' => 'log', 'binary' => \getenv('FLAGSTONE_BIN'), 'pennant' => ['scopes' => [Firm::class => 'company'], 'fallback' => $this->fallback]];
     }
 
     protected function configure(Application $app): void
@@ -152,7 +153,7 @@ final class PennantFallbackTest extends TestCase
         self::assertInstanceOf(ExternalDriver::class, $this->manager()->store('flagstone')->getDriver());
         // Pennant 1.7 lacks the contracts that came later.
         foreach (['' => FlagstoneDriver::class, 'CanListStoredFeatures' => ListingDriver::class] as $more => $class) {
-            $script = Support\Store::directory() . '/pennant-' . \bin2hex(\random_bytes(4)) . '.php';
+            $script = Support\Store::unused('pennant.php');
             $doubles = __DIR__ . '/doubles/Pennant';
             $load = \implode('', \array_map(static fn (string $name): string => "require '$doubles/$name.php';", \array_filter(['Driver', $more])));
             \file_put_contents($script, "<?php require '" . __DIR__ . "/bootstrap.php'; $load echo is_subclass_of('$class', 'Laravel\\Pennant\\Contracts\\Driver') ? 'loads' : 'no';");
@@ -163,5 +164,31 @@ final class PennantFallbackTest extends TestCase
     private function manager(): FeatureManager
     {
         return $this->app->make(FeatureManager::class);
+    }
+
+    public function test_doctor_takes_no_feature_of_pennants_for_a_missing_flag(): void
+    {
+        // Its advice, to publish a flag of that name, would have turned the feature off.
+        $folder = $this->app->basePath('app');
+        \is_dir($folder) || \mkdir($folder);
+        $file = "$folder/AsksPennant.php";
+        $asks = "<?php use Laravel\\Pennant\\Feature; Feature::active('old'); Feature::for(\$x)->active('old-too'); Feature::active('portal');";
+        try {
+            foreach (['' => [0, false], " \\Flagstone\\Laravel\\Facades\\Flagstone::enabled('typo'); feature_enabled('old');" => [1, true]] as $more => [$code, $isProblem]) {
+                \file_put_contents($file, $asks . $more);
+                $kernel = $this->app->make(Kernel::class);
+                $came = $kernel->call('feature:doctor --json');
+                $printed = $kernel->output();
+                self::assertSame($code, $came, $printed);
+                $checks = \json_decode($printed, true)['checks'];
+                $texts = \array_column($checks, 'text', 'check');
+                self::assertStringContainsString('old-too', $texts['pennant']);
+                self::assertSame($isProblem, isset($texts['code-undefined']));
+                self::assertStringNotContainsString('portal', $texts['pennant'] . ($texts['code-undefined'] ?? ''));
+                $isProblem && self::assertMatchesRegularExpression('/so off: old \(.*, typo \(/', $texts['code-undefined']);
+            }
+        } finally {
+            \unlink($file);
+        }
     }
 }

@@ -54,6 +54,28 @@ final class ReachTest extends TestCase
         self::assertSame(100, \json_decode($this->printed, true)['reach']['flags'][0]['after']);
     }
 
+    public function test_standard_input_is_no_list(): void
+    {
+        // The command's carries the companies of the configuration: all of them were let in.
+        $before = \file_get_contents("$this->store/head");
+        $link = "$this->store.list";
+        \symlink('/dev/stdin', $link);
+        foreach (['-', '/dev/stdin', '/dev/fd/0', '//dev/stdin', '/proc/self/fd/0', $link] as $path) {
+            foreach ([
+                "feature:allow beta --from-file=$path", "feature:deny beta --from-file=$path --yes", "feature:forget beta --from-file=$path", "feature allow beta --from-file=$path",
+                "feature:enable beta --count-for=$path --yes", "feature:publish $path",
+            ] as $line) {
+                self::assertSame(1, $this->artisanCode($line), $this->printed);
+                self::assertStringContainsString("is \"$path\", expected a file: artisan does not hand on its standard input", $this->printed);
+            }
+        }
+        self::assertSame($before, \file_get_contents("$this->store/head"));
+        $list = "$this->store.ids";
+        \file_put_contents($list, "3\n6\n");
+        self::assertSame(0, $this->artisanCode("feature:deny search --from-file=$list --yes"), $this->printed);
+        self::assertSame([9, 12], \array_values($this->app->make('flagstone')->filter('search', [3, 6, 9, 12])));
+    }
+
     public function test_what_many_would_lose_is_asked_about_or_wants_yes(): void
     {
         $on = fn (): bool => $this->app->make('flagstone')->for(3)->enabled('search');
@@ -72,7 +94,7 @@ final class ReachTest extends TestCase
         self::assertSame(1, $this->artisanCode('feature:rollback'));
         self::assertSame(0, $this->artisanTyping('feature:rollback', [], 'yes'));
         self::assertSame(0, $this->artisanCode('feature:enable search --percentage=100'));
-        $file = Support\Store::directory() . '/flags-reach.json';
+        $file = Support\Store::unused('flags-reach.json');
         \file_put_contents($file, '{"flags": {"beta": {"enabled": false}, "search": {"rollout": {"percentage": 100}, "requires": ["beta"]}}}');
         self::assertSame(1, $this->artisanCode('feature:publish', ['file' => $file]));
         self::assertStringContainsString('turns off for 100 of the 100', $this->printed);
@@ -81,7 +103,7 @@ final class ReachTest extends TestCase
 
     public function test_companies_come_from_a_file(): void
     {
-        $file = Support\Store::directory() . '/broken.txt';
+        $file = Support\Store::unused('broken.txt');
         \file_put_contents($file, \implode("\n", \range(3, 450, 3)));
         $on = fn (int $company): bool => $this->app->make('flagstone')->for($company)->enabled('search');
         self::assertSame(1, $this->artisanCode('feature:deny', ['flag' => 'search', '--from-file' => $file]), 'more than a fifth');
@@ -89,7 +111,7 @@ final class ReachTest extends TestCase
         self::assertSame([false, true], [$on(450), $on(451)]);
         self::assertSame(0, $this->artisanCode('feature', ['action' => 'forget', 'flag' => 'search', '--from-file' => $file]));
         self::assertTrue($on(450));
-        \file_put_contents($file, "id,name\n3,acme\n");
+        \file_put_contents($file, "3,acme\n");
         self::assertSame(2, $this->artisanCode('feature:allow', ['flag' => 'search', '--from-file' => $file]));
         self::assertStringContainsString('found columns', $this->printed);
         self::assertSame(1, $this->artisanCode('feature:allow search'));

@@ -32,6 +32,47 @@ final class SettingsTest extends TestCase
         $this->store = $this->ownStore($app, ['portal' => true]);
     }
 
+    public function test_what_the_settings_come_to_is_told(): void
+    {
+        self::assertSame(0, $this->artisanCode('feature:settings --json'));
+        $told = \json_decode($this->printed, true);
+        self::assertSame(['environment', 'driver', 'store', 'command'], \array_keys($told));
+        self::assertSame(['testing', $this->app->make('flagstone')->driver()->name()], [$told['environment'], $told['driver']]);
+        self::assertSame(\realpath((string) \config('flagstone.store')), \realpath((string) $told['store']));
+        self::assertSame(0, $this->artisanCode('feature:settings'));
+        self::assertStringContainsString("store        {$told['store']}", $this->printed);
+    }
+
+    public function test_a_relative_path_is_the_applications_wherever_php_runs(): void
+    {
+        // FLAGSTONE_STORE=storage/flags: artisan published into one store, and the web server, in public/, looked for another.
+        $base = $this->app->basePath();
+        \symlink($this->store, "$base/storage/flags");
+        $this->setting('overlay', 'own.local.json');
+        $this->setting('file', 'own.json');
+        $before = (string) \getcwd();
+        try {
+            foreach (["$base/public", $base, '/'] as $folder) {
+                \chdir($folder);
+                $this->setting('store', 'storage/flags');
+                self::assertSame("$base/storage/flags", Config::of($this->app)->store($this->app), $folder);
+                self::assertTrue($this->app->make('flagstone')->enabled('portal'), $folder);
+                self::assertSame(0, $this->artisanCode('feature:settings --json'), $this->printed);
+                self::assertSame(\realpath($this->store), \realpath(\json_decode($this->printed, true)['store']), $folder);
+            }
+            self::assertSame(0, $this->artisanCode('feature:install'), $this->printed);
+            self::assertFileExists("$base/own.json");
+            self::assertSame(0, $this->artisanCode('feature:make other'), $this->printed);
+            self::assertStringContainsString('other', (string) \file_get_contents("$base/own.json"));
+            self::assertSame(0, $this->artisanCode('feature:publish --yes'), $this->printed);
+            self::assertSame(["$base/own.json", "$base/own.local.json"], [Config::of($this->app)->file($this->app), Config::of($this->app)->path('overlay', $this->app)]);
+        } finally {
+            \chdir($before);
+            \unlink("$base/storage/flags");
+            @\unlink("$base/own.json");
+        }
+    }
+
     public function test_every_setting_of_the_environment_may_be_blank(): void
     {
         $source = (string) \file_get_contents(__DIR__ . '/../config/flagstone.php');
@@ -110,7 +151,7 @@ final class SettingsTest extends TestCase
     public function test_the_command_is_found_where_it_is_installed_whatever_path_says(): void
     {
         // Cron's PATH is /usr/bin:/bin.
-        $folder = Store::directory() . '/bin-' . \bin2hex(\random_bytes(4));
+        $folder = Store::unused('bin');
         \mkdir($folder);
         \symlink((string) \getenv('FLAGSTONE_BIN'), "$folder/flagstone");
         $path = \getenv('PATH');
@@ -128,7 +169,7 @@ final class SettingsTest extends TestCase
 
     public function test_input_and_both_outputs_pass_whatever_their_length(): void
     {
-        $script = Store::directory() . '/talks-' . \bin2hex(\random_bytes(4));
+        $script = Store::unused('talks');
         \file_put_contents($script, "#!/bin/sh\nwc -c\nhead -c 300000 /dev/zero | tr '\\0' e >&2\nhead -c 300000 /dev/zero | tr '\\0' o\n");
         \chmod($script, 0755);
         $input = \fopen('php://temp', 'w+');
@@ -146,7 +187,7 @@ final class SettingsTest extends TestCase
     public function test_a_flag_is_killed_without_a_directory_for_temporary_files_and_under_open_basedir(): void
     {
         $binary = \realpath((string) \getenv('FLAGSTONE_BIN'));
-        $script = Store::directory() . '/kill-' . \bin2hex(\random_bytes(4)) . '.php';
+        $script = Store::unused('kill.php');
         $sources = \dirname(__DIR__) . '/src/Changes';
         \file_put_contents($script, "<?php require '$sources/Result.php'; require '$sources/Binary.php';
             \$binary = new Flagstone\\Laravel\\Changes\\Binary(\$argv[1] ?: null, [\\dirname('$binary')]);
@@ -160,6 +201,30 @@ final class SettingsTest extends TestCase
                 $killed = (new Binary($binary))->run(['status', "--store=$this->store"])->text;
                 self::assertSame($isKilled, \preg_match('/killed +portal/', $killed) === 1, $killed);
             }
+        }
+    }
+
+    /** @return iterable<string, array{string}> */
+    public static function drivers(): iterable
+    {
+        foreach (['', 'store', 'file'] as $driver) {
+            yield $driver === '' ? 'none' : $driver => [$driver];
+        }
+    }
+
+    /** @dataProvider drivers */
+    #[\PHPUnit\Framework\Attributes\DataProvider('drivers')]
+    public function test_what_open_basedir_keeps_out_is_off_and_no_error(string $driver): void
+    {
+        // is_file() of such a path is a warning, which Laravel makes an exception: each page ended with 500.
+        $basedir = \implode(':', [\dirname(__DIR__, 2), Store::directory(), ...\explode(\PATH_SEPARATOR, \get_include_path()), '/usr/share', '/usr/lib']);
+        $command = [\PHP_BINARY, '-d', "open_basedir=$basedir", '-d', 'sys_temp_dir=' . Store::directory(), __DIR__ . '/Support/outside.php'];
+        $said = (string) \shell_exec("OUTSIDE_DRIVER=$driver " . \implode(' ', \array_map(escapeshellarg(...), $command)) . ' 2>&1');
+        $came = \json_decode($said, true);
+        self::assertIsArray($came, $said);
+        self::assertSame([false, 'none'], [$came['question'], $came['source']], $said);
+        foreach ($came as $line => $code) {
+            self::assertContains($code, [0, 1, 2, false, 'none'], "$line: $said");
         }
     }
 

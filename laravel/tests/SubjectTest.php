@@ -18,6 +18,7 @@ use Illuminate\Routing\Middleware\SubstituteBindings;
 use Illuminate\Support\Carbon;
 use Illuminate\Support\Facades\Blade;
 use Illuminate\Support\Facades\DB;
+use Illuminate\Support\Facades\Gate;
 use Illuminate\Support\Facades\Route;
 use Illuminate\Support\Facades\Schema;
 use Illuminate\Support\HtmlString;
@@ -529,5 +530,17 @@ final class SubjectTest extends TestCase
             $this->app->forgetInstance($class);
         }
         Flagstone::clearResolvedInstances();
+    }
+
+    public function test_the_gate_asks_for_a_guest_where_it_is_told_to(): void
+    {
+        // It asked for whoever is signed in.
+        $this->publish(['portal' => ['enabled' => true, 'rollout' => ['percentage' => 0], 'companies' => ['allow' => [15]]], 'all' => true]);
+        self::assertFalse(Gate::forUser(null)->allows('feature', 'portal'));
+        $this->actingAs($this->user(15));
+        self::assertTrue(Gate::allows('feature', 'portal'));
+        self::assertSame([false, true], [Gate::forUser(null)->allows('feature', 'portal'), Gate::forUser(null)->allows('feature', 'all')]);
+        self::assertTrue(Gate::allows('feature', 'portal'));
+        self::assertTrue(Gate::forUser(null)->allows('feature', ['portal', 15]), 'the company is named');
     }
 }

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Tests;
 
 use Flagstone\Laravel\Tests\Support\Artisan;
+use Flagstone\Laravel\Tests\Support\Skeleton;
 use Flagstone\Laravel\Tests\Support\Store;
 use Illuminate\Foundation\Application;
 
@@ -16,6 +17,8 @@ final class ToggleTest extends TestCase
     use Artisan;
 
     private string $store;
+    /** @var array<string, string> php.ini of the script */
+    private array $ini = [];
 
     protected function configure(Application $app): void
     {
@@ -25,12 +28,17 @@ final class ToggleTest extends TestCase
         ]);
     }
 
-    /** @param array<string, string> $environment */
+    /** @param array<string, ?string> $environment null: not set */
     private function toggle(array $arguments, array $environment = [], ?string $folder = null, ?string $script = null): int
     {
         $environment += ['PATH' => (string) \getenv('PATH'), 'FLAGSTONE_BINARY' => (string) \getenv('FLAGSTONE_BIN')];
-        $environment += ['FLAGSTONE_STORE' => $this->store];
-        $command = [\PHP_BINARY, $script ?? \dirname(__DIR__) . '/toggle-feature-flag.php', ...$arguments];
+        $environment = \array_filter($environment + ['FLAGSTONE_STORE' => $this->store], \is_string(...));
+        $settings = [];
+        foreach ($this->ini as $name => $value) {
+            $settings[] = '-d';
+            $settings[] = "$name=$value";
+        }
+        $command = [\PHP_BINARY, ...$settings, $script ?? \dirname(__DIR__) . '/toggle-feature-flag.php', ...$arguments];
         $process = \proc_open($command, [1 => ['pipe', 'w'], 2 => ['pipe', 'w']], $pipes, $folder, $environment);
         $this->printed = \stream_get_contents($pipes[1]) . \stream_get_contents($pipes[2]);
         $code = \proc_close($process);
@@ -82,14 +90,32 @@ final class ToggleTest extends TestCase
         self::assertStringContainsString('make install', $this->printed);
     }
 
-    /** A folder as `laravel new` makes it, as far as the script looks. */
+    /** A folder as `laravel new` makes it, with this package's configuration as it comes. */
     private function application(string $dotenv): string
     {
-        $folder = Store::directory() . '/toggle-' . \bin2hex(\random_bytes(6));
-        \mkdir("$folder/vendor/flagstone", 0755, true);
+        $folder = Store::unused('toggle');
+        foreach (['vendor/flagstone', 'bootstrap/cache', 'config', 'storage/framework/views', 'storage/logs'] as $path) {
+            \mkdir("$folder/$path", 0755, true);
+        }
         \touch("$folder/artisan");
         \touch("$folder/composer.json");
-        \touch("$folder/vendor/autoload.php");
+        \file_put_contents("$folder/vendor/autoload.php", '<?php require_once ' . \var_export(__DIR__ . '/bootstrap.php', true) . ';');
+        $config = Skeleton::folder() . '/config';
+        foreach (\array_diff((array) \scandir($config), ['.', '..', 'app.php']) as $file) {
+            \copy("$config/$file", "$folder/config/$file");
+        }
+        $configuration = "<?php return ['env' => env('APP_ENV', 'production')] + require " . \var_export("$config/app.php", true) . ';';
+        \file_put_contents("$folder/config/app.php", $configuration);
+        \file_put_contents("$folder/bootstrap/app.php", <<<'PHP'
+            <?php
+            $app = new Illuminate\Foundation\Application(dirname(__DIR__));
+            $app->singleton(Illuminate\Contracts\Console\Kernel::class, Flagstone\Laravel\Tests\Support\ConsoleKernel::class);
+            $app->singleton(Illuminate\Contracts\Debug\ExceptionHandler::class, Illuminate\Foundation\Exceptions\Handler::class);
+            if (method_exists($app, 'dontMergeFrameworkConfiguration')) {
+                $app->dontMergeFrameworkConfiguration();
+            }
+            return $app;
+            PHP);
         \file_put_contents("$folder/.env", $dotenv);
 
         return $folder;
@@ -109,13 +135,60 @@ final class ToggleTest extends TestCase
 
     public function test_the_store_may_be_named_in_dotenv(): void
     {
-        $folder = $this->application("APP_ENV=testing\nFLAGSTONE_STORE=\"{$this->store}\"\n");
+        $folder = $this->application("APP_ENV=production\nFLAGSTONE_STORE=\"{$this->store}\"\n");
         foreach (['vendor/bin', 'bin'] as $number => $bin) {
             $script = $this->proxy("$folder/$bin");
             $value = $number === 0 ? 'true' : 'false';
-            self::assertSame(0, $this->toggle(['testing', 'dark_mode', $value], ['FLAGSTONE_STORE' => ''], '/', $script), $this->printed);
+            self::assertSame(0, $this->toggle(['testing', 'dark_mode', $value], ['FLAGSTONE_STORE' => null], '/', $script), $this->printed);
             self::assertSame($value === 'true', $this->app->make('flagstone')->for(1)->enabled('dark_mode'));
         }
+    }
+
+    /** The script read .env by itself: a value that artisan understood otherwise had it switch another store. */
+    public function test_it_switches_the_store_that_artisan_does(): void
+    {
+        // .env, other files, php.ini
+        $settings = [
+            'a comment' => ["FLAGSTONE_STORE=SHOP # production\n", [], []],
+            'quotes and a comment' => ["FLAGSTONE_STORE=\"SHOP\"   # production\n", [], []],
+            'single quotes and export' => ["export FLAGSTONE_STORE='SHOP'\n", [], []],
+            'a variable' => ["BASE=SHOP\nFLAGSTONE_STORE=\"\${BASE}\"\n", [], []],
+            'the last of two' => ["FLAGSTONE_STORE=OLD\nFLAGSTONE_STORE=SHOP\n", [], []],
+            'a comment without a space' => ["FLAGSTONE_STORE=SHOP#1\n", [], []],
+            'a value of several lines before it' => ["NOTE=\"one\nFLAGSTONE_STORE=OLD\n\"\nFLAGSTONE_STORE=SHOP\n", [], []],
+            'a file of the environment' => ["FLAGSTONE_STORE=OLD\n", ['.env.production' => "FLAGSTONE_STORE=SHOP\n"], []],
+            'the configuration' => ["FLAGSTONE_STORE=OLD\n", ['config/flagstone.php' => "<?php return ['store' => 'SHOP'];"], []],
+            'php.ini' => ["FLAGSTONE_STORE=OLD\n", [], ['flagstone.store' => 'SHOP']],
+            'php.ini alone' => ['', [], ['flagstone.store' => 'SHOP']],
+        ];
+        $named = ['SHOP' => $this->store, 'OLD' => $this->ownStore($this->app, ['dark_mode' => false])];
+        $unset = ['FLAGSTONE_STORE' => null, 'APP_ENV' => 'production'];
+        $on = true;
+        foreach ($settings as $case => [$dotenv, $files, $ini]) {
+            $folder = $this->application(\strtr($dotenv, $named));
+            foreach ($files as $name => $text) {
+                \file_put_contents("$folder/$name", \strtr($text, $named));
+            }
+            $this->ini = \array_map(static fn (string $value): string => \strtr($value, $named), $ini);
+            $code = $this->toggle(['testing', 'dark_mode', $on ? 'true' : 'false'], $unset, '/', $this->proxy("$folder/vendor/bin"));
+            self::assertSame(0, $code, "$case: $this->printed");
+            self::assertSame($on, $this->app->make('flagstone')->for(1)->enabled('dark_mode'), "$case: $this->printed");
+            $on = !$on;
+        }
+    }
+
+    public function test_an_application_that_does_not_start_is_said(): void
+    {
+        $folder = $this->application('');
+        \file_put_contents("$folder/bootstrap/app.php", '<?php throw new LogicException("no database");');
+        $script = $this->proxy("$folder/vendor/bin");
+        self::assertSame(2, $this->toggle(['testing', 'dark_mode', 'true'], ['FLAGSTONE_STORE' => null], '/', $script));
+        self::assertStringContainsString("the application in $folder does not start: no database; name the store in FLAGSTONE_STORE", $this->printed);
+        self::assertSame(0, $this->toggle(['testing', 'dark_mode', 'true'], [], '/', $script), $this->printed);
+
+        $folder = $this->application("FLAGSTONE_DRIVER=file\n");
+        self::assertSame(1, $this->toggle(['testing', 'dark_mode', 'true'], [], '/', $this->proxy("$folder/vendor/bin")));
+        self::assertStringContainsString('flags.json itself answers', $this->printed);
     }
 
     public function test_a_package_that_was_copied_finds_its_application(): void
@@ -127,7 +200,7 @@ final class ToggleTest extends TestCase
             \copy(\dirname(__DIR__) . "/$file", "$package/$file");
         }
         $script = "$package/toggle-feature-flag.php";
-        self::assertSame(0, $this->toggle(['testing', 'dark_mode', 'true'], ['FLAGSTONE_STORE' => ''], '/', $script), $this->printed);
+        self::assertSame(0, $this->toggle(['testing', 'dark_mode', 'true'], ['FLAGSTONE_STORE' => null], '/', $script), $this->printed);
         self::assertTrue($this->app->make('flagstone')->for(1)->enabled('dark_mode'));
     }
 
@@ -143,7 +216,7 @@ final class ToggleTest extends TestCase
         \file_put_contents("$folder/.env", "FLAGSTONE_BINARY=$folder/evil\nFLAGSTONE_STORE=$this->store\n");
         \mkdir("$folder/app/Jobs", 0755, true);
         foreach (['app/Jobs', ''] as $below) {
-            $unset = ['FLAGSTONE_STORE' => '', 'FLAGSTONE_BINARY' => ''];
+            $unset = ['FLAGSTONE_STORE' => null, 'FLAGSTONE_BINARY' => ''];
             self::assertSame(2, $this->toggle(['testing', 'dark_mode', 'true'], $unset, "$folder/$below"));
             self::assertStringContainsString('found no application: call it as vendor/bin/toggle-feature-flag.php', $this->printed);
             // With a store that is named it works anywhere, without that file.
@@ -164,13 +237,13 @@ final class ToggleTest extends TestCase
         \mkdir("$outer/inner");
         \touch("$outer/inner/composer.json");
         $script = $this->proxy("$outer/inner/vendor/bin");
-        self::assertSame(2, $this->toggle(['testing', 'dark_mode', 'true'], ['FLAGSTONE_STORE' => ''], null, $script));
+        self::assertSame(2, $this->toggle(['testing', 'dark_mode', 'true'], ['FLAGSTONE_STORE' => null], null, $script));
         self::assertStringContainsString('found no application', $this->printed);
 
         \unlink("$outer/inner/composer.json");
         \chmod($outer, 01777);
-        self::assertSame(2, $this->toggle(['testing', 'dark_mode', 'true'], ['FLAGSTONE_STORE' => ''], null, $script));
+        self::assertSame(2, $this->toggle(['testing', 'dark_mode', 'true'], ['FLAGSTONE_STORE' => null], null, $script));
         \chmod($outer, 0755);
-        self::assertSame(0, $this->toggle(['testing', 'dark_mode', 'true'], ['FLAGSTONE_STORE' => ''], null, $script), $this->printed);
+        self::assertSame(0, $this->toggle(['testing', 'dark_mode', 'true'], ['FLAGSTONE_STORE' => null], null, $script), $this->printed);
     }
 }

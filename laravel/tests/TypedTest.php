@@ -6,8 +6,11 @@ namespace Flagstone\Laravel\Tests;
 
 use Flagstone\Laravel\Console\FlagCommand;
 use Flagstone\Laravel\Tests\Support\Artisan;
+use Flagstone\Laravel\Tests\Support\Company;
+use Flagstone\Laravel\Tests\Support\User;
 use Illuminate\Contracts\Console\Kernel;
 use Illuminate\Foundation\Application;
+use Illuminate\Support\Str;
 
 /**
  * A value that was forgotten, empty, or not one value never widens a change.
@@ -26,6 +29,7 @@ final class TypedTest extends TestCase
     {
         $this->store = $this->ownStore($app, [
             'portal' => ['enabled' => true, 'rollout' => ['percentage' => 0], 'companies' => ['allow' => [15, 42]]], 'fresh' => ['enabled' => true, 'rollout' => ['percentage' => 5]],
+            'dark' => false,
         ]);
     }
 
@@ -44,7 +48,7 @@ final class TypedTest extends TestCase
                 }
             }
             $wrong = ['empty' => '', 'blank' => ' ', 'tab' => "\t", 'next option' => '--yes'];
-            $lists = ['15,42', '15;42', '15 42', '[15,42]', "'15'", '"15"', '15|42', "15\n42", '{15}', '(15)'];
+            $lists = ['15,42', '15;42', '15 42', '[15,42]', "'15'", '"15"', '15|42', "15\n42", '{15}', '(15)', '15.0', '1.5E+3', '+15'];
             foreach ($command->getDefinition()->getOptions() as $option) {
                 if (!$option->acceptValue()) {
                     continue;
@@ -73,6 +77,111 @@ final class TypedTest extends TestCase
         }
         self::assertGreaterThan(500, $tried);
         self::assertSame($before, $this->state(), 'nothing was changed');
+    }
+
+    public function test_no_command_passes_over_a_value_of_another_type(): void
+    {
+        // Artisan::call('feature:enable', ['flag' => 'portal', '--company' => 33]) was on for everybody, as if no company were given.
+        $before = $this->state();
+        $stranger = new class () {
+        };
+        $wrong = [
+            'true' => true, 'false' => false, 'nested' => [[15]], 'empty list' => [], 'nothing in a list' => [null], 'collection' => \collect([15, 42]),
+            'object' => $stranger, 'model that is not saved' => new Company(), 'true in a list' => [true], 'no number' => \NAN,
+        ];
+        $tried = 0;
+        foreach ($this->app->make(Kernel::class)->all() as $name => $command) {
+            if (!$command instanceof FlagCommand) {
+                continue;
+            }
+            $definition = $command->getDefinition();
+            $required = ['--no-interaction' => true];
+            foreach ($definition->getArguments() as $argument) {
+                if ($argument->isRequired() && isset(self::ARGUMENTS[$argument->getName()])) {
+                    $required[$argument->getName()] = self::ARGUMENTS[$argument->getName()];
+                }
+            }
+            foreach ($definition->getOptions() as $option) {
+                $typed = "--{$option->getName()}";
+                $values = $option->acceptValue() ? $wrong + ($option->isArray() ? [] : ['a list' => ['15']]) : ['a word' => 'false', 'a list' => [true], 'object' => $stranger, 'number' => 2];
+                foreach ($option->getName() === 'verbose' ? [] : $values as $kind => $value) {
+                    $this->assertNotPassedOver($name, [$typed => $value] + $required, $typed, $kind);
+                    $tried++;
+                }
+            }
+            foreach (\array_intersect_key($definition->getArguments(), self::ARGUMENTS) as $typed => $argument) {
+                foreach ($wrong + ($argument->getDefault() === null ? ['nothing' => null] : []) + ($argument->isArray() ? [] : ['a list' => ['15']]) as $kind => $value) {
+                    $this->assertNotPassedOver($name, [$typed => $value] + $required, "the $typed", $kind);
+                    $tried++;
+                }
+            }
+        }
+        self::assertGreaterThan(1000, $tried);
+        self::assertSame($before, $this->state(), 'nothing was changed');
+    }
+
+    /** @return iterable<string, array{mixed, int|string}> */
+    public static function companies(): iterable
+    {
+        yield 'int' => [33, 33];
+        yield 'text' => ['33', 33];
+        yield 'whole float' => [33.0, 33];
+        yield 'list' => [[33], 33];
+        yield 'named list' => [['Acme' => 33], 33];
+        yield 'model' => [new Company(['id' => 33]), 33];
+        yield 'models' => [[new Company(['id' => 33])], 33];
+        yield 'its user' => [new User(['id' => 7, 'company_id' => 33]), 33];
+        yield 'Stringable' => [Str::of('acme'), 'acme'];
+        yield 'negative' => [-5, -5];
+    }
+
+    /** @dataProvider companies */
+    #[\PHPUnit\Framework\Attributes\DataProvider('companies')]
+    public function test_code_may_give_a_company_as_it_has_it(mixed $given, int|string $company): void
+    {
+        $on = fn (int|string $company): bool => $this->app->make('flagstone')->for($company)->enabled('dark');
+        foreach ([
+            ['feature:enable', ['flag' => 'dark', '--company' => $given], true], ['feature:disable', ['flag' => 'dark', '--company' => $given], false],
+            ['feature:allow', ['flag' => 'dark', 'company' => $given], true], ['feature:deny', ['flag' => 'dark', 'company' => $given], false],
+            ['feature', ['action' => 'enable', 'flag' => 'dark', '--company' => $given], true], ['feature', ['action' => 'deny', 'flag' => 'dark', 'value' => $given], false],
+        ] as [$command, $arguments, $right]) {
+            if (\is_array($given) && isset($arguments['value'])) {
+                continue;
+            }
+            self::assertSame(0, $this->artisanCode($command, $arguments), $this->printed);
+            self::assertSame([$right, false], [$on($company), $on(16)], "$command: $this->printed");
+        }
+        self::assertSame(0, $this->artisanCode('feature:why', ['flag' => 'dark', '--company' => \is_array($given) ? \end($given) : $given]));
+        self::assertStringContainsString("for company $company", $this->printed);
+    }
+
+    public function test_code_may_give_numbers_one_value_of_many_and_switches(): void
+    {
+        $percentage = fn (): mixed => $this->app->make('flagstone')->for(1)->explain('fresh')['percentage'];
+        foreach ([[25, 25], [25.5, 25.5], ['30', 30]] as [$given, $right]) {
+            self::assertSame(0, $this->artisanCode('feature:enable', ['flag' => 'fresh', '--percentage' => $given, '--yes' => 1]), $this->printed);
+            self::assertEquals($right, $percentage());
+            self::assertSame(0, $this->artisanCode('feature:rollout', ['flag' => 'fresh', 'percentage' => $given, '--dry-run' => false]), $this->printed);
+        }
+        self::assertSame(0, $this->artisanCode('feature:rollout', ['flag' => 'fresh', 'percentage' => 50, '--dry-run' => '1']), $this->printed);
+        self::assertEquals(30, $percentage(), 'a trial');
+        foreach (['33.5%', '33.5 %'] as $typed) {
+            self::assertSame(0, $this->artisanCode('feature:rollout', ['flag' => 'fresh', 'percentage' => $typed]), $this->printed);
+            self::assertEquals(33.5, $percentage());
+        }
+        self::assertSame(1, $this->artisanCode('feature:rollout fresh %'), $this->printed);
+        // --reset => 'all' was passed over: the command has it as a list.
+        self::assertSame(0, $this->artisanCode('feature:publish', ['file' => "$this->store.json", '--reset' => 'all', '--yes' => true]), $this->printed);
+        self::assertEquals(5, $percentage());
+    }
+
+    /** @param array<string, mixed> $arguments */
+    private function assertNotPassedOver(string $command, array $arguments, string $typed, string $kind): void
+    {
+        $code = $this->artisanCode($command, $arguments);
+        $what = "$command $typed ($kind): $code, $this->printed";
+        self::assertContains($code, [1, 2], $what);
+        self::assertMatchesRegularExpression('/' . \preg_quote($typed, '/') . ' (is .*, expected|has no value)/', $this->printed, $what);
     }
 
     /** @return iterable<string, array{string}> */
@@ -105,6 +214,13 @@ final class TypedTest extends TestCase
         self::assertStringContainsString('ON for company 7,8', $this->printed);
         self::assertSame(0, $this->artisanCode('feature', ['action' => 'deny', 'flag' => 'portal', 'value' => '7,8', '--literal' => true]), $this->printed);
         self::assertFalse($has('7,8'));
+        // In a file too, where it is said of the file: a text beside it says nothing of what it lists.
+        $list = "$this->store.list";
+        \file_put_contents($list, "\"43,44\"\n");
+        self::assertSame(2, $this->artisanCode('feature:allow', ['flag' => 'portal', 'company' => ['acme'], '--from-file' => $list]), $this->printed);
+        self::assertSame([false, false], [$has('acme'), $has('43,44')]);
+        self::assertSame(0, $this->artisanCode('feature:allow', ['flag' => 'portal', 'company' => ['acme'], '--from-file' => $list, '--literal' => true]), $this->printed);
+        self::assertSame([true, true, false], [$has('acme'), $has('43,44'), $has(43)]);
         // A negative number is a company.
         self::assertSame(0, $this->artisanCode('feature:enable portal --company=-5'), $this->printed);
         self::assertTrue($has(-5));
@@ -112,6 +228,21 @@ final class TypedTest extends TestCase
             self::assertSame(0, $this->artisanCode('feature:allow', ['flag' => 'portal', 'company' => [$id]]), $this->printed);
             self::assertTrue($has($id));
         }
+    }
+
+    public function test_a_stop_that_is_not_understood_says_that_nothing_was_stopped(): void
+    {
+        $before = $this->state();
+        foreach ([
+            'feature:kill portal --reason=', 'feature:kill portal --reason', 'feature:kill portal', 'feature:kill', 'feature:kill portal other --reason=x', 'feature:kill portal --resaon=x', 'feature:stop-all --yes',
+            'feature:stop-all --yes --reason=', 'feature:stop-all --yes --reason=x --environment=testing', 'feature emergency-disable portal --reason=', 'feature emergency-disable portal',
+        ] as $line) {
+            $of = \str_starts_with($line, 'feature ');
+            self::assertSame($of && \str_contains($line, '=') ? 1 : 2, $this->artisanCode($line), "$line: $this->printed");
+            $of && \str_contains($line, '=') || self::assertStringContainsString('NOTHING WAS STOPPED: the command was not understood', $this->printed, $line);
+            self::assertStringNotContainsString('leave it out', $of ? '' : $this->printed, $line);
+        }
+        self::assertSame($before, $this->state());
     }
 
     /** @param array<string, mixed> $arguments */

@@ -15,6 +15,7 @@ use Flagstone\Laravel\Subject\Travel;
 use Flagstone\Laravel\Tests\Support\JobsTable;
 use Flagstone\Laravel\Tests\Support\Login;
 use Flagstone\Laravel\Tests\Support\NotesFlag;
+use Flagstone\Laravel\Tests\Support\User;
 use Illuminate\Auth\GenericUser;
 use Illuminate\Foundation\Application;
 use Illuminate\Http\Request;
@@ -376,5 +377,49 @@ final class UnknownCompanyTest extends TestCase
             $this->app->forgetInstance($class);
         }
         Flagstone::clearResolvedInstances();
+    }
+
+    public function test_a_question_for_attributes_within_their_own_reading_ends(): void
+    {
+        $asked = 0;
+        $subject = new Subject(15, static function () use (&$asked): array {
+            $asked++;
+
+            return ['suspended' => Flagstone::enabled('active')];
+        });
+        try {
+            \Illuminate\Container\Container::getInstance()->make(Subjects::class)->acting($subject, static fn (): bool => Flagstone::enabled('active'));
+            self::fail('it was answered');
+        } catch (\LogicException $problem) {
+            self::assertStringContainsString('asked while they are being read', $problem->getMessage());
+        }
+        self::assertSame(1, $asked);
+    }
+
+    public function test_a_question_within_the_look_up_of_the_user_is_off_and_ends(): void
+    {
+        // Each asked who is signed in, which looked the user up, which asked: until the memory was used up.
+        $this->app->make('config')->set('flagstone.unknown', 'log');
+        $this->app->make('config')->set('auth.guards.web', ['driver' => 'asks']);
+        $within = [];
+        $ask = static function () use (&$within): void {
+            $within[] = [Flagstone::enabled('portal'), Blade::check('flagstone', 'portal'), Flagstone::peek()->enabled('portal')];
+        };
+        Auth::viaRequest('asks', static function () use ($ask): User {
+            $ask();
+
+            return new User(['id' => 1, 'company_id' => 15]);
+        });
+        Route::get('/asks', static fn (): array => [Flagstone::enabled('portal'), Flagstone::enabled('portal'), Flagstone::actingFor(15, static function (): bool {
+            Auth::forgetGuards();
+            Auth::user();
+
+            return Flagstone::enabled('portal');
+        })]);
+        $this->withoutExceptionHandling()->get('/asks')->assertExactJson([true, true, true]);
+        self::assertSame([false, false, false], $within[0]);
+        self::assertLessThan(10, \count($within));
+        self::assertCount(1, \array_unique($this->logged));
+        self::assertStringContainsString('while the application looks up who is signed in', $this->logged[0]);
     }
 }

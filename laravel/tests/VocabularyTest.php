@@ -47,17 +47,10 @@ final class VocabularyTest extends TestCase
         'allow --force' => 'the same',
         'deny --force' => 'the same',
         'forget --force' => 'the same',
+        'delete --force' => 'the same',
         'rollback --force' => 'the same',
         'stop-all --force' => 'the same',
         'plan --force' => 'the same',
-        'enable --literal' => 'an id that looks like a list; the command takes every id as it is typed',
-        'disable --literal' => 'an id that looks like a list; the command takes every id as it is typed',
-        'allow --literal' => 'an id that looks like a list; the command takes every id as it is typed',
-        'deny --literal' => 'an id that looks like a list; the command takes every id as it is typed',
-        'forget --literal' => 'an id that looks like a list; the command takes every id as it is typed',
-        'list --literal' => 'an id that looks like a list; the command takes every id as it is typed',
-        'explain --literal' => 'an id that looks like a list; the command takes every id as it is typed',
-        'why --literal' => 'an id that looks like a list; the command takes every id as it is typed',
     ];
 
     public function test_the_same_words_change_flags_with_the_same_options(): void
@@ -77,6 +70,12 @@ final class VocabularyTest extends TestCase
             \sort($artisan);
             \sort($command);
             self::assertSame($command, $artisan, "options of flagstone $word and of feature:$word");
+        }
+        foreach (\array_keys(self::ARTISAN_ONLY) as $only) {
+            [$word, $option] = \explode(' --', $only);
+            self::assertContains($word, $words, "ARTISAN_ONLY has $only, and no such word changes anything");
+            self::assertTrue($commands["feature:$word"]->getNativeDefinition()->hasOption($option), "ARTISAN_ONLY has $only, and artisan lacks it");
+            self::assertNotContains($option, $this->optionsOf($word), "ARTISAN_ONLY has $only, and the command has it by now");
         }
     }
 

@@ -130,6 +130,36 @@ final class WarningsTest extends TestCase
         );
     }
 
+    /** A broken file was in the log, and the missing store that came after it was not. */
+    public function test_another_reason_for_no_definitions_is_another_line(): void
+    {
+        $this->start('production', false);
+        $driver = Flagstone::driver();
+        foreach (['the head is damaged', 'there is no store', 'there is no store'] as $error) {
+            Flagstone::setDriver(new Support\AnswersNothing($driver, $error));
+            $this->assertFalse(Flagstone::for(\random_int(1, \PHP_INT_MAX))->enabled('customer_portal'));
+        }
+        $this->assertSame(2, \count($this->logged));
+        $this->assertStringContainsString('there is no store', $this->logged[1]);
+    }
+
+    /** Of several servers with one cache only the first had the line in its log. */
+    public function test_each_server_logs_what_is_wrong_with_it(): void
+    {
+        $this->start('production', false);
+        $driver = Flagstone::driver();
+        Flagstone::setDriver(new Support\AnswersNothing($driver, 'there is no store'));
+        $what = 'none:' . \md5('there is no store');
+        foreach (['', 'web-2:'] as $other) {
+            $this->app->make('cache')->store()->put("flagstone:said:$other$what", 1, 3600);
+        }
+        $this->assertFalse(Flagstone::enabled('customer_portal'));
+        $this->assertCount(1, $this->logged);
+        $this->app->forgetInstance(Warnings::class);
+        $this->assertFalse(Flagstone::for(17)->enabled('customer_portal'));
+        $this->assertCount(1, $this->logged, 'once an hour, whichever process asks');
+    }
+
     public function test_while_debugging_the_page_says_why_in_one_line_and_a_header(): void
     {
         $this->start('production', true);

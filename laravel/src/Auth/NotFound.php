@@ -9,7 +9,7 @@ use Illuminate\Auth\Access\Response;
 use Illuminate\Container\Container;
 
 /**
- * A denial that is a 404, for a Laravel before 9.20, whose own denials are all a 403.
+ * A denial that is a 404, for a Laravel before 9.20, whose own denials are always a 403.
  *
  * @internal
  */
@@ -20,7 +20,7 @@ final class NotFound extends Response
         parent::__construct(false);
     }
 
-    /** As the middleware refuses. */
+    /** Refuses like the middleware. */
     public function authorize(): never
     {
         $app = Container::getInstance();

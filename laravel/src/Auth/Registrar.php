@@ -17,7 +17,7 @@ use InvalidArgumentException;
 use UnitEnum;
 
 /**
- * The ability "feature": Gate::allows('feature', 'customer_portal'). Guests may be asked about, too. A denial is a 404.
+ * The ability "feature": Gate::allows('feature', 'customer_portal'). Also answers for guests. A denial is a 404.
  *
  * @internal
  */
@@ -32,8 +32,8 @@ final class Registrar
         $gate->before(static fn (?Authenticatable $user, string $ability, array $arguments): ?Response => $ability === 'feature' && $arguments !== []
             ? self::decide($user, ...\array_values($arguments))
             : null);
-        // Before an application's own `Gate::before()`, which lets administrators pass everything: what is off is off for them too. The provider
-        // that registers it may have booted earlier.
+        // Runs before an application's own `Gate::before()`, which lets administrators pass everything: a flag that is off is off for
+        // them too. The provider that registers it may have booted earlier.
         if ($gate instanceof IlluminateGate) {
             Closure::bind(static function (IlluminateGate $gate): void {
                 $callbacks = $gate->beforeCallbacks;
@@ -44,7 +44,7 @@ final class Registrar
 
     /**
      * @param mixed ...$company the company to ask for, and its attributes; none: the user's
-     * @throws InvalidArgumentException where no flag is named, or what is no company
+     * @throws InvalidArgumentException if no flag is named, or the company is not valid
      */
     private static function decide(?Authenticatable $user, string|UnitEnum|null $flag = null, mixed ...$company): Response
     {

@@ -5,16 +5,16 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Changes;
 
 /**
- * The command `flagstone`. It is run as it is, without a shell. Needs nothing of Laravel.
+ * The command `flagstone`, run without a shell. Needs nothing of Laravel.
  */
 final class Binary
 {
-    /** Seconds that a page waits for the command, at most. */
+    /** Maximum seconds that a page waits for the command. */
     public const TIMEOUT = 5.0;
     public const INSTALL = 'Install it with `make install` in Flagstone\'s sources, which puts it into /usr/local/bin,'
         . ' or name it in FLAGSTONE_BINARY';
 
-    /** Where it is looked for besides PATH. */
+    /** Folders that are searched in addition to PATH. */
     private const INSTALLED = ['/usr/local/bin', '/usr/bin', '/bin'];
 
     /** Bytes that are read or written at once. */
@@ -25,23 +25,23 @@ final class Binary
 
     /**
      * @param ?string $configured its path; null looks for it on PATH
-     * @param list<string> $installed folders where it is looked for besides
+     * @param list<string> $installed folders that are searched in addition
      */
     public function __construct(private readonly ?string $configured, private readonly array $installed = self::INSTALLED)
     {
     }
 
-    /** Null where there is none. */
+    /** The command's path; null if there is none. */
     public function path(): ?string
     {
         if ($this->configured !== null && $this->configured !== '') {
-            // A relative one would be looked for where the process happens to be.
+            // A relative path would start at the process's working directory.
             return \str_starts_with($this->configured, '/') && self::runs($this->configured) ? $this->configured : null;
         }
         // Cron's PATH lacks the folder that `make install` installs into.
         $folders = [...\explode(\PATH_SEPARATOR, (string) \getenv('PATH')), ...$this->installed];
         foreach (\array_unique($folders) as $folder) {
-            // A relative folder would be looked for where the process happens to be.
+            // A relative folder would start at the process's working directory.
             if (\str_starts_with($folder, '/') && self::runs("$folder/flagstone")) {
                 return "$folder/flagstone";
             }
@@ -53,7 +53,7 @@ final class Binary
     /**
      * @param list<string> $arguments
      * @param ?resource $input a stream that the command reads as its standard input
-     * @param ?float $timeout in seconds, after which the command is killed; null: as long as it takes
+     * @param ?float $timeout in seconds, after which the command is killed; null: no limit
      */
     public function run(array $arguments, mixed $input = null, ?float $timeout = null): Result
     {
@@ -67,7 +67,7 @@ final class Binary
         if (!\function_exists('proc_open')) {
             return Result::unknown('PHP may not run commands here: disable_functions in php.ini names proc_open');
         }
-        // Pipes alone: files of any kind are missing where a disk is full, or where open_basedir keeps /dev/null out.
+        // Uses pipes alone: files may be missing if a disk is full, or if open_basedir keeps /dev/null out.
         $pipes = [];
         $process = @\proc_open([$path, ...$arguments], [['pipe', 'r'], ['pipe', 'w'], ['pipe', 'w']], $pipes);
         if ($process === false || !isset($pipes[0], $pipes[1], $pipes[2])) {
@@ -96,7 +96,7 @@ final class Binary
     }
 
     /**
-     * All that the command prints; null where it has not ended in time.
+     * Reads all output of the command; null if it did not end in time.
      *
      * @param resource $pipe
      */
@@ -120,13 +120,13 @@ final class Binary
     }
 
     /**
-     * Writes the input and reads both outputs as they come, so that none of the three pipes can fill up while another is waited for.
+     * Writes the input and reads both outputs as they come, so that none of the three pipes fills up while another is waited for.
      *
      * @param resource $to
      * @param resource $text
      * @param resource $error
      * @param ?resource $input
-     * @return ?array{string, string} null where the command has not ended in time
+     * @return ?array{string, string} null if the command did not end in time
      */
     private static function talk(mixed $to, mixed $text, mixed $error, mixed $input, ?float $timeout): ?array
     {
@@ -149,13 +149,13 @@ final class Binary
             if ($left <= 0) {
                 return null;
             }
-            // False where a signal came.
+            // False if a signal came.
             if (@\stream_select($read, $write, $except, \intdiv($left, 1_000_000), $left % 1_000_000) === false) {
                 continue;
             }
             if ($write !== [] && $to !== null && $input !== null) {
                 $rest = $rest === '' ? (string) \fread($input, self::CHUNK) : $rest;
-                // False where the command reads no more.
+                // False if the command no longer reads.
                 $written = $rest === '' ? false : @\fwrite($to, $rest);
                 $rest = $written === false ? '' : \substr($rest, $written);
                 if ($written === false || $rest === '' && \feof($input)) {
@@ -176,7 +176,7 @@ final class Binary
         return $said;
     }
 
-    /** Under open_basedir PHP cannot look at most paths, and can run them all the same: then the command itself tells. */
+    /** True if the file can be run. Under open_basedir PHP cannot look at most paths, but can run them: then the command itself tells. */
     private static function runs(string $path): bool
     {
         if (@\is_file($path)) {

@@ -7,13 +7,15 @@ namespace Flagstone\Laravel\Changes;
 use InvalidArgumentException;
 
 /**
- * A change to one flag, as it was typed.
+ * A change to one flag, in the values that were typed.
  */
 final class Change
 {
     public const WORDS = ['enable', 'disable', 'rollout', 'allow', 'deny', 'forget'];
 
-    /** @var list<int|string> as array keys are: "42" is 42, "042" a string */
+    public readonly ?string $percentage;
+
+    /** @var list<int|string> in the form of array keys: "42" is 42, "042" a string */
     public readonly array $companies;
 
     /**
@@ -22,12 +24,12 @@ final class Change
      * @param list<int|string> $companies
      * @param ?int $base refused unless this generation is still the current one
      * @param list<string> $options further ones of the command, such as --yes
-     * @throws InvalidArgumentException where the percentage or a company is none
+     * @throws InvalidArgumentException if the percentage or a company is not valid
      */
     public function __construct(
         public readonly string $word,
         public readonly string $flag,
-        public readonly ?string $percentage = null,
+        ?string $percentage = null,
         array $companies = [],
         public readonly ?string $reason = null,
         public readonly bool $dryRun = false,
@@ -35,6 +37,9 @@ final class Change
         public readonly array $options = [],
     ) {
         $this->companies = self::companies($companies);
+        // "33.5 %" is valid, as in the command.
+        $percentage = $percentage === null ? null : (string) \preg_replace('/\s*%$/D', '', \trim($percentage));
+        $this->percentage = $percentage;
         $sound = $percentage === null
             || (\preg_match('/^\d{1,3}(\.\d{1,3})?$/D', $percentage) === 1 && \is_numeric($percentage) && $percentage <= 100);
         if (!$sound) {
@@ -54,7 +59,7 @@ final class Change
         return $this->with($this->dryRun, $base, $this->options);
     }
 
-    /** Agreed to: nothing is asked any more. */
+    /** Returns the confirmed change, which asks no more questions. */
     public function sure(): self
     {
         return $this->with($this->dryRun, $this->base, [...$this->options, '--yes']);
@@ -75,7 +80,7 @@ final class Change
         );
     }
 
-    /** Whether it may turn the flag on for everybody; without a percentage, that depends on what the flag said before. */
+    /** True if it may turn the flag on for all companies; without a percentage, that depends on the flag's earlier state. */
     public function isForAll(): bool
     {
         return $this->word === 'enable' && ($this->percentage === null ? $this->companies === [] : (float) $this->percentage === 100.0);
@@ -96,14 +101,18 @@ final class Change
         if ($this->dryRun) {
             $arguments[] = '--dry-run';
         }
-        if ($this->reason !== null && $this->reason !== '') {
+        if ($this->reason !== null && \trim($this->reason) !== '') {
             $arguments[] = "--reason=$this->reason";
         }
         if ($this->base !== null) {
             $arguments[] = "--base=$this->base";
         }
+        // Ids from PHP code and checked input are literal; those that a file lists were not checked.
+        if (\array_filter($this->companies, 'is_string') !== [] && \preg_grep('/^--from-file/', $this->options) === []) {
+            $arguments[] = '--literal';
+        }
         \array_push($arguments, ...\array_unique($this->options));
-        // What follows is never an option, whatever it begins with.
+        // The rest is never an option, whatever it begins with.
         \array_push($arguments, '--', $this->flag);
         if ($this->word === 'rollout') {
             $arguments[] = (string) $this->percentage;

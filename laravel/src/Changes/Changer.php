@@ -12,17 +12,17 @@ use stdClass;
 use Throwable;
 
 /**
- * The one place through which this package changes flags: by the command `flagstone` where a store answers, in the
- * git-ignored overlay where flags.json itself does.
+ * Makes all changes of flags in this package: by the command `flagstone` if a store answers, in the git-ignored overlay if
+ * flags.json itself does.
  */
 final class Changer
 {
-    /** Words that tell whom they reach before they are done. */
+    /** Commands that show which companies they reach before they run. */
     private const WEIGHED = [
-        'publish', 'rollback', 'enable', 'disable', 'rollout', 'allow', 'deny', 'forget',
+        'publish', 'rollback', 'enable', 'disable', 'rollout', 'allow', 'deny', 'forget', 'delete',
         'plan start', 'plan resume', 'plan advance', 'plan abort',
     ];
-    /** Words that wait for no query. */
+    /** Commands that do not wait for a query of the companies. */
     private const AT_ONCE = ['kill', 'revive', 'stop-all', 'resume-all', 'plan hold'];
 
     /**
@@ -38,7 +38,7 @@ final class Changer
     ) {
     }
 
-    /** @param bool $json whether the result's text is to be a JSON document */
+    /** @param bool $json true for a JSON document as the result's text */
     public function apply(Change $change, bool $json = false): Result
     {
         $result = $this->isFile() ? $this->file($change, $json) : $this->store($change->arguments(), $json);
@@ -50,10 +50,10 @@ final class Changer
     }
 
     /**
-     * What only a store can do, or tell: kill, rollback, history …
+     * Runs a command that needs a store: kill, rollback, history …
      *
      * @param list<string> $arguments of the command `flagstone`
-     * @param ?float $timeout in seconds; null: as long as it takes
+     * @param ?float $timeout in seconds; null: no limit
      */
     public function command(array $arguments, bool $json = false, ?float $timeout = null): Result
     {
@@ -69,23 +69,23 @@ final class Changer
         return $result;
     }
 
-    /** Whether flags.json answers, and the overlay is what changes. */
+    /** True if flags.json answers, and changes go to the overlay. */
     public function isFile(): bool
     {
         return $this->flagstone->driver()->name() === 'file';
     }
 
-    /** Whether a store can be asked and changed from here. */
+    /** True if a store can be asked and changed from here. */
     public function hasCommand(): bool
     {
         return !$this->isFile() && $this->binary->path() !== null;
     }
 
     /**
-     * The flags as flags.json and the overlay have them, where these answer.
+     * The flags of flags.json and the overlay, if these answer.
      *
      * @return array<array-key, bool|stdClass>
-     * @throws RuntimeException where one of the files cannot be used
+     * @throws RuntimeException if one of the files cannot be used
      */
     public function flags(): array
     {
@@ -94,7 +94,7 @@ final class Changer
         return $this->overlay->flags();
     }
 
-    /** The overlay, where flags.json answers and one is read; else null. */
+    /** The overlay, if flags.json answers and an overlay is read; else null. */
     public function overlay(): ?Overlay
     {
         return $this->isFile() && $this->overlay->name() !== '' ? $this->overlay : null;
@@ -113,12 +113,12 @@ final class Changer
         return $result;
     }
 
-    /** What the driver cannot use nobody should change, or show as if it answered. */
+    /** Refuses to change or show files that the driver cannot use. */
     private function check(): void
     {
         $status = $this->flagstone->driver()->status();
         $file = $status['store'] ?? '';
-        if ($status['last_error'] !== null && \file_exists($file)) {
+        if ($status['last_error'] !== null && @\file_exists($file)) {
             throw BrokenDefinitions::of($file, $status['last_error']);
         }
     }
@@ -128,13 +128,13 @@ final class Changer
         return $this->binary;
     }
 
-    /** The environment that a change reaches; null where that is not known. */
+    /** The environment that a change reaches; null if unknown. */
     public function environment(): ?string
     {
         return $this->flagstone->driver()->status()['environment'];
     }
 
-    /** The store's directory; null where none is named. */
+    /** The store's directory; null if none is named. */
     public function directory(): ?string
     {
         return $this->flagstone->driver()->status()['store'] ?? $this->store;

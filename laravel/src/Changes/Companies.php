@@ -11,17 +11,17 @@ use Illuminate\Database\Eloquent\Model;
 use InvalidArgumentException;
 
 /**
- * The companies that there are, to tell whom a change reaches: those of config/flagstone.php's "companies".
+ * The existing companies, for the reach of a change: those of "companies" in config/flagstone.php.
  */
 final class Companies
 {
     /** Rows of one query. */
     private const CHUNK = 10_000;
 
-    /** Bytes of a list that are kept in memory; what is longer goes to a file. */
+    /** Bytes of a list that are kept in memory; a longer list goes to a file. */
     private const MEMORY = 33_554_432;
 
-    /** @param mixed $source null, the class of a model, or what can be called and returns ids */
+    /** @param mixed $source null, the class of a model, or a callable that returns ids */
     public function __construct(private readonly mixed $source, private readonly Container $container)
     {
     }
@@ -32,14 +32,15 @@ final class Companies
     }
 
     /**
-     * A JSON array of the ids, read from its start: of lines the command would have to guess whether they are a table. It goes when it is closed, and takes 32 MiB of memory at most.
+     * A stream of the ids as a JSON array, at its start: for plain lines the command would have to guess if they are a table. It is
+     * deleted when it is closed, and takes at most 32 MiB of memory.
      *
      * @return resource
-     * @throws InvalidArgumentException where "companies" or an id is none
+     * @throws InvalidArgumentException if "companies" or an id is not valid
      */
     public function file(): mixed
     {
-        // In memory at first: a change waits for no directory for temporary files.
+        // In memory at first: a change does not depend on a directory for temporary files.
         $file = @\fopen('php://temp/maxmemory:' . self::MEMORY, 'w+') ?: throw new InvalidArgumentException('cannot list the companies in memory');
         $before = '[';
         foreach ($this->ids() as $id) {
@@ -98,7 +99,7 @@ final class Companies
         return $ids;
     }
 
-    /** @return iterable<mixed> the keys of a model's rows, as its scopes leave them */
+    /** @return iterable<mixed> the keys of a model's rows, with its scopes applied */
     private static function keys(Model $model): iterable
     {
         $key = $model->getKeyName();

@@ -5,12 +5,14 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Changes;
 
 use Illuminate\Support\Str;
+use ParseError;
+use PhpToken;
 use ReflectionEnum;
 use ReflectionEnumBackedCase;
 use RuntimeException;
 
 /**
- * A case to be added to an enum's source, after its last one.
+ * A case to add to an enum's source, after its last one.
  */
 final class EnumCase
 {
@@ -21,7 +23,7 @@ final class EnumCase
     ) {
     }
 
-    /** @throws RuntimeException where the class is no backed enum of strings, or has such a case */
+    /** @throws RuntimeException if the class is no backed enum of strings, or has such a case */
     public static function for(string $class, string $flag): self
     {
         if (!\enum_exists($class) || !($enum = new ReflectionEnum($class))->isBacked()) {
@@ -54,23 +56,61 @@ final class EnumCase
         }
     }
 
+    /** The source with the case after the last one, or first in the enum's body; on a line of its own if the last one has one. */
     private static function with(string $source, string $enum, string $name, string $flag): ?string
     {
-        $head = '/^[ \t]*enum\s+' . \preg_quote($enum, '/') . '\b[^{]*\{[ \t]*\n?/m';
-        $body = (\preg_split($head, $source, 2) ?: [])[1] ?? null;
-        if ($body === null) {
+        [$after, $indent] = self::place($source, $enum) ?? [null, ''];
+        if ($after === null) {
             return null;
         }
-        [$rest, $indent] = [$body, '    '];
-        $case = '/^([ \t]*)case\s+\w+\s*=[^;]*;[^\n]*\n?/m';
-        // What is before a case, its indent, what is before the next one …, and what follows the last.
-        $parts = \preg_split($case, $body, -1, \PREG_SPLIT_DELIM_CAPTURE) ?: [];
-        if (\count($parts) > 1) {
-            [$indent, $rest] = \array_slice($parts, -2);
+        $case = "case $name = " . \var_export($flag, true) . ';';
+        $line = [];
+        // Rest of the line: a comment, or nothing.
+        if (\preg_match('~\G[ \t]*(?:(?://|#)[^\n]*|/\*[^\n]*?\*/[ \t]*)?\r?\n~', $source, $line, 0, $after) === 1) {
+            $after += \strlen($line[0]);
+            $case = $indent . $case . (\str_ends_with($line[0], "\r\n") ? "\r\n" : "\n");
+        } else {
+            $case = " $case" . (($source[$after] ?? '') === '}' ? ' ' : '');
         }
-        $at = \strlen($source) - \strlen($rest);
-        $line = "{$indent}case $name = " . \var_export($flag, true) . ";\n";
+        $with = \substr($source, 0, $after) . $case . \substr($source, $after);
+        try {
+            PhpToken::tokenize($with, \TOKEN_PARSE);
+        } catch (ParseError) {
+            return null;
+        }
 
-        return \substr($source, 0, $at) . $line . \substr($source, $at);
+        return $with;
+    }
+
+    /** @return ?array{int, string} position after which the case goes, and its indent */
+    private static function place(string $source, string $enum): ?array
+    {
+        $place = null;
+        $depth = 0;
+        $before = $indent = '';
+        $isEnum = $isCase = false;
+        foreach (PhpToken::tokenize($source) as $token) {
+            if ($place === null) {
+                $isEnum = $token->is(T_ENUM) || $isEnum && $token->is([T_WHITESPACE, T_COMMENT, T_DOC_COMMENT]) || $isEnum && $token->is(T_STRING) && $token->text === $enum;
+                $place = $isEnum && $token->is(T_STRING) ? [0, '    '] : null;
+                continue;
+            }
+            $depth += $token->is(['{', T_CURLY_OPEN, T_DOLLAR_OPEN_CURLY_BRACES]) ? 1 : ($token->is('}') ? -1 : 0);
+            $end = $token->pos + \strlen($token->text);
+            if ($depth === 1 && $place[0] === 0) {
+                $place[0] = $end;
+            } elseif ($depth === 1 && $token->is(T_CASE)) {
+                $isCase = true;
+                $indent = \preg_match('/\n([ \t]*)$/D', $before, $found) === 1 ? $found[1] : '    ';
+            } elseif ($depth === 1 && $isCase && $token->is(';')) {
+                $isCase = false;
+                $place = [$end, $indent];
+            } elseif ($depth === 0 && $place[0] !== 0) {
+                break;
+            }
+            $before = $token->text;
+        }
+
+        return $place === null || $place[0] === 0 ? null : $place;
     }
 }

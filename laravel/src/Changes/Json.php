@@ -9,7 +9,7 @@ use RuntimeException;
 use stdClass;
 
 /**
- * JSON documents as people keep them: two spaces deep, what is short on one line.
+ * JSON documents in the style of people: indented by two spaces, short values on one line.
  *
  * Objects are stdClass, so that an empty one stays an object.
  */
@@ -18,12 +18,12 @@ final class Json
     private const LINE = 90;
 
     /**
-     * @return ?stdClass null where there is no such file
-     * @throws RuntimeException where it cannot be read or is no JSON object
+     * @return ?stdClass null if there is no such file
+     * @throws RuntimeException if it cannot be read or is no JSON object
      */
     public static function read(string $path): ?stdClass
     {
-        if (!\is_file($path)) {
+        if (!@\is_file($path)) {
             return null;
         }
         $text = @\file_get_contents($path);
@@ -42,9 +42,9 @@ final class Json
     }
 
     /**
-     * Whoever reads the file meanwhile sees the old content or the new.
+     * Replaces the file: a concurrent reader sees the old content or the new.
      *
-     * @throws RuntimeException where it cannot be written
+     * @throws RuntimeException if it cannot be written
      */
     public static function write(string $path, stdClass $document): void
     {
@@ -52,26 +52,26 @@ final class Json
     }
 
     /**
-     * @param array<array-key, mixed> $flags definitions by key, in place of those that the file has; all else of its text stays
-     * @throws RuntimeException where it cannot be read or written
+     * @param array<array-key, mixed> $flags definitions by key, which replace the file's; all other text stays
+     * @throws RuntimeException if it cannot be read or written
      */
     public static function writeFlags(string $path, stdClass $document, array $flags, ?string $to = null): void
     {
-        $text = \is_file($path) ? @\file_get_contents($path) : null;
+        $text = @\is_file($path) ? @\file_get_contents($path) : null;
         if ($text === false) {
             throw new RuntimeException("cannot read $path");
         }
         self::put($to ?? $path, ($text === null ? null : JsonEdit::flags($text, $flags)) ?? self::text($document) . "\n");
     }
 
-    /** @throws RuntimeException where it cannot be written */
+    /** @throws RuntimeException if it cannot be written */
     private static function put(string $path, string $text): void
     {
-        $path = \realpath($path) ?: $path;
+        $path = @\realpath($path) ?: $path;
         $temporary = \dirname($path) . '/.' . \basename($path) . '.' . (int) \getmypid() . '.tmp';
         $written = @\file_put_contents($temporary, $text);
-        if ($written !== false && \is_file($path)) {
-            @\chmod($temporary, \fileperms($path) & 0777);
+        if ($written !== false && @\is_file($path)) {
+            @\chmod($temporary, @\fileperms($path) & 0777);
         }
         if ($written === false || !@\rename($temporary, $path)) {
             @\unlink($temporary);
@@ -79,7 +79,7 @@ final class Json
         }
     }
 
-    /** @param int $blocks so many levels have a line for each member, however short */
+    /** @param int $blocks number of levels with a line for each member, however short */
     public static function text(mixed $value, string $indent = '', int $blocks = 2): string
     {
         $line = self::line($value);
@@ -127,7 +127,7 @@ final class Json
         return \json_encode($value, \JSON_THROW_ON_ERROR | \JSON_UNESCAPED_SLASHES | \JSON_UNESCAPED_UNICODE);
     }
 
-    /** The shortest text that reads as this number, whatever serialize_precision says; one that reads as a float. */
+    /** The shortest text that reads as this float, whatever serialize_precision says. */
     private static function float(float $value): string
     {
         $text = '0.0';

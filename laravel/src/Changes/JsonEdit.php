@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Changes;
 
 /**
- * Puts flags into the text of a flags.json, which otherwise stays byte for byte as it was written.
+ * Puts flags into the text of a flags.json, and keeps the rest byte for byte.
  */
 final class JsonEdit
 {
@@ -20,7 +20,7 @@ final class JsonEdit
     /**
      * @param string $text a valid document
      * @param array<array-key, mixed> $flags definitions by key
-     * @return ?string null where the document has no object "flags" to put them into
+     * @return ?string null if the document has no object "flags" for them
      */
     public static function flags(string $text, array $flags): ?string
     {
@@ -66,9 +66,9 @@ final class JsonEdit
     }
 
     /**
-     * The members of the object at the place where it reads; it is past the object then.
+     * Reads the members of the object at the current place, and moves past it.
      *
-     * @return array<array-key, array{int, int}> begin and end of each value; of a name that is there twice, the last
+     * @return array<array-key, array{int, int}> begin and end of each value; for a duplicate name, the last
      */
     private function members(): array
     {
@@ -99,7 +99,7 @@ final class JsonEdit
         return $members;
     }
 
-    /** Past one value. */
+    /** Moves past one value. */
     private function value(): void
     {
         $first = $this->text[$this->at] ?? '';
@@ -131,7 +131,7 @@ final class JsonEdit
         $this->at += \strspn($this->text, self::SPACE, $this->at);
     }
 
-    /** How far the line with this byte is indented. */
+    /** Indent of the line with this byte. */
     private function indentAt(int $at): string
     {
         $line = \strrpos(\substr($this->text, 0, $at), "\n");

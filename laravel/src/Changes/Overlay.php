@@ -13,8 +13,8 @@ use RuntimeException;
 use stdClass;
 
 /**
- * A developer's own changes to flags.json, in a file that git ignores: a merge patch (RFC 7386) on the document with
- * its environment, which the driver "file" applies last; of companies it names the differences. Nothing of it reaches a store.
+ * A developer's own changes to flags.json, in a file that git ignores: a merge patch (RFC 7386) on the document with its
+ * environment, which the driver "file" applies last; its lists of companies are differences. Nothing of it reaches a store.
  */
 final class Overlay
 {
@@ -26,10 +26,10 @@ final class Overlay
     }
 
     /**
-     * The flags as the driver sees them.
+     * The flags in the form that the driver reads.
      *
      * @return array<array-key, bool|stdClass> a flag named by digits alone is an int
-     * @throws RuntimeException where a file is no JSON object
+     * @throws RuntimeException if a file is no JSON object
      */
     public function flags(): array
     {
@@ -47,7 +47,7 @@ final class Overlay
         return \array_values(\array_diff($keys, $this->unknown(), ['$comment']));
     }
 
-    /** @return list<string> flags that it names and flags.json lacks: they are ignored */
+    /** @return list<string> flags that it names and flags.json lacks; they are ignored */
     public function unknown(): array
     {
         $overlay = $this->read();
@@ -55,14 +55,14 @@ final class Overlay
         return $overlay === null ? [] : OverlayPatch::unknown($this->document(), $overlay);
     }
 
-    /** Its name, for people. */
+    /** Name of the file, for messages. */
     public function name(): string
     {
         return \basename($this->overlay);
     }
 
     /**
-     * Takes back what it says of a flag.
+     * Removes the changes to a flag.
      *
      * @param ?string $flag null: of all
      */
@@ -87,7 +87,7 @@ final class Overlay
         return new Result(Result::DONE, 'as flags.json says again: ' . \implode(', ', $gone));
     }
 
-    /** With the environment's patch, without the overlay. */
+    /** The document with the environment's patch, without the overlay. */
     private function document(): stdClass
     {
         $document = Json::read($this->file) ?? throw new RuntimeException(
@@ -149,7 +149,7 @@ final class Overlay
         return $this->told($change, $before, $after, $changed, $json);
     }
 
-    /** Whether it can be on for nobody, now or later. */
+    /** True if it can be on for no company, now or later. */
     private static function isForNobody(stdClass $flag): bool
     {
         $is = static fn (mixed $part): bool => !$part instanceof stdClass || !isset($part->percentage) || $part->percentage > 0;
@@ -160,7 +160,7 @@ final class Overlay
         return !$some;
     }
 
-    /** The difference of the lists, in the command's words. */
+    /** The difference of the lists, in the style of the command. */
     private static function listed(stdClass $before, stdClass $after): string
     {
         $told = [];
@@ -205,10 +205,10 @@ final class Overlay
         return new Result(Result::DONE, "{$this->environment}, $name: {$change->word} {$change->flag}\n$summary\n$end");
     }
 
-    /** What has to be merged into the flag. */
+    /** The patch that makes the change to the flag. */
     private static function patch(Change $change, stdClass $flag, bool|stdClass|null $base, ?stdClass $entry): stdClass
     {
-        // Where the document has the flag as a bare true or false, the patch has to say which.
+        // The patch names the state, since the document may have the flag as a bare true or false.
         $patch = (object) ['enabled' => $flag->enabled];
         if ($change->word === 'enable') {
             $patch->enabled = true;
@@ -230,7 +230,7 @@ final class Overlay
         return $patch;
     }
 
-    /** A schedule would take over from the percentage, so it ends. */
+    /** Sets the percentage and ends the schedule, which would replace it. */
     private static function percentage(stdClass $patch, stdClass $flag, ?string $percentage): void
     {
         if (!\is_numeric($percentage)) {
@@ -243,10 +243,10 @@ final class Overlay
     }
 
     /**
-     * Names the companies in one of the overlay's lists, and in no other.
+     * Puts the companies into one of the overlay's lists, and out of the others.
      *
      * @param bool|stdClass|null $base the flag without the overlay
-     * @param ?stdClass $entry what the overlay says of it so far
+     * @param ?stdClass $entry the overlay's entry of the flag so far
      * @param list<int|string> $companies
      * @param ?string $into allow, deny or null: in neither
      */
@@ -267,7 +267,7 @@ final class Overlay
                 $patch->companies->$list = $new;
             }
         }
-        // Who allows some has to say what the others get: as before, everybody.
+        // A flag with `allow` must say what the others get: on for all, as before.
         if ($into === 'allow' && !isset($flag->rollout) && !isset($patch->rollout)) {
             $patch->rollout = (object) ['percentage' => 100];
         }
@@ -282,7 +282,7 @@ final class Overlay
         Json::write($this->overlay, $overlay);
     }
 
-    /** One patch that does what two do, the second after the first. */
+    /** Combines two patches into one with the effect of both, the second after the first. */
     private static function together(mixed $first, mixed $second): mixed
     {
         if (!$first instanceof stdClass || !$second instanceof stdClass) {

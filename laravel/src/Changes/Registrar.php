@@ -9,7 +9,7 @@ use Flagstone\Laravel\Flagstone;
 use Illuminate\Contracts\Foundation\Application;
 
 /**
- * Makes what flags are changed with, and asked about by the command, known to the container.
+ * Registers the services that change flags, and ask the command about them, with the container.
  *
  * @internal
  */
@@ -17,7 +17,7 @@ final class Registrar
 {
     public function register(Application $app): void
     {
-        // As they are now, before a tenant changes them.
+        // The values at boot, before a tenant changes them.
         $config = Config::of($app);
         $app->singleton(Binary::class, static fn (): Binary => new Binary($config->text('binary')));
         $folder = $app->storagePath() . '/framework/cache';
@@ -37,11 +37,11 @@ final class Registrar
         ));
     }
 
-    /** The name of the signed-in user: who changes a flag in a browser is not the account that serves the page. */
+    /** The name of the signed-in user: in a browser, the author of a change is not the account that serves the page. */
     private static function user(Application $app): ?string
     {
         $guard = $app->resolved('auth') ? $app->make('auth')->guard() : null;
-        // Laravel's own guards say whether they know already; to find out would be a query.
+        // Laravel's own guards show if they know already; finding out would be a query.
         $user = $guard !== null && \method_exists($guard, 'hasUser') && $guard->hasUser() ? $guard->user() : null;
         $name = $user === null ? null : \data_get($user, 'email') ?? \data_get($user, 'name') ?? $user->getAuthIdentifier();
 

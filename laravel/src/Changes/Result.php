@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Changes;
 
 /**
- * What came of a change, or of asking for one.
+ * Result of a change, or of a question about one.
  */
 final class Result
 {
@@ -20,9 +20,9 @@ final class Result
 
     /**
      * @param int $code one of the four
-     * @param string $text what to tell: sentences, or one JSON document where that was asked for
-     * @param string $error what went wrong, and what to do about it; warnings too
-     * @param bool $asks whether it was refused only because nobody has said yes
+     * @param string $text output: sentences, or one JSON document if that was asked for
+     * @param string $error errors and their remedies; warnings too
+     * @param bool $asks true if it was refused only for lack of a confirmation
      */
     public function __construct(
         public readonly int $code,
@@ -37,7 +37,7 @@ final class Result
         return new self(self::REFUSED, '', $error);
     }
 
-    /** Refused because nobody has said yes. */
+    /** A refusal for lack of a confirmation. */
     public static function unanswered(string $problem): self
     {
         return new self(self::REFUSED, '', "$problem; nothing was changed. With --yes it is done", true);
@@ -48,20 +48,20 @@ final class Result
         return new self(self::UNKNOWN, '', $error);
     }
 
-    /** With something else to tell about it. */
+    /** Adds a warning. */
     public function warning(string $warning): self
     {
         return new self($this->code, $this->text, \trim("$warning\n$this->error"), $this->asks);
     }
 
-    /** Whether it was done, here at least. */
+    /** True if it was done, here at least. */
     public function isDone(): bool
     {
         return \in_array($this->code, [self::DONE, self::ELSEWHERE], true);
     }
 
     /**
-     * The document that the text is; empty if it is none.
+     * Decodes the text as a JSON document; empty if it is none.
      *
      * @return array<array-key, mixed>
      */

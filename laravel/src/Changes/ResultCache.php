@@ -4,21 +4,22 @@ declare(strict_types=1);
 
 namespace Flagstone\Laravel\Changes;
 
+use Flagstone\Laravel\LockFile;
 use Flagstone\Laravel\Value;
 
 /**
- * Results of the command, kept for a few seconds in a file that all PHP workers share: however often a route is hit, one process runs
- * at a time, and one every few seconds. A failure is kept like any other result. Does not use the application's cache, which may be
- * `array` or away.
+ * Caches results of the command for a few seconds in files that all PHP workers share: however often a route is requested, one
+ * process runs at a time, and one every few seconds. A failure is cached like any other result. Does not use the application's
+ * cache, which may be `array` or unavailable.
  */
 final class ResultCache
 {
-    /** Seconds that a result is served. */
+    /** Seconds for which a result is served. */
     public const FRESH = 5.0;
-    /** Seconds that a result is served while another worker runs the command anew. */
+    /** Seconds for which a result is served while another worker runs the command again. */
     private const STALE = 60.0;
 
-    /** @param string $folder where the files are, which only the application writes */
+    /** @param string $folder folder of the files, which only the application writes */
     public function __construct(private readonly string $folder)
     {
     }
@@ -31,7 +32,7 @@ final class ResultCache
         if ($kept !== null) {
             return $kept;
         }
-        $lock = @\fopen("$path.lock", 'cb');
+        $lock = LockFile::open("$path.lock");
         if ($lock === false) {
             return Result::unknown("cannot write $path.lock; let the web server's user write $this->folder");
         }
@@ -39,7 +40,7 @@ final class ResultCache
             return self::kept($path, self::STALE) ?? Result::unknown('another request runs the command; try again in a few seconds');
         }
         try {
-            // Another worker may have been quicker.
+            // Another worker may have stored a result meanwhile.
             return self::kept($path, self::FRESH) ?? self::keep($path, $run());
         } finally {
             \flock($lock, \LOCK_UN);
@@ -70,7 +71,7 @@ final class ResultCache
         $written = @\file_put_contents($temporary, (string) $text);
         \umask($mask);
         if ($written !== \strlen((string) $text) || !@\rename($temporary, $path)) {
-            // Without a file the next hit would run the command again.
+            // Without a file the next request would run the command again.
             return Result::unknown("cannot write $path; let the web server's user write the folder");
         }
 

@@ -8,7 +8,8 @@ use Flagstone\Laravel\Value;
 use stdClass;
 
 /**
- * What a flag says, in a few words: `off`, `on`, `10 % + 3 companies + 1 rule`. A schedule is left aside.
+ * State of a flag in a few words: `off`, `on`, `10 % + 3 companies + 1 rule`. Companies let in are not named if all are, and a
+ * schedule is left aside.
  */
 final class State
 {
@@ -21,9 +22,13 @@ final class State
             return 'on';
         }
         $percentage = Value::number($flag, 'rollout', 'percentage') ?? 100;
-        $parts = [$percentage == 100 ? 'on' : "$percentage %"];
         $companies = \count(Value::items($flag, 'companies', 'allow'));
-        if ($companies > 0) {
+        $isFull = $percentage == 100;
+        if ($isFull && $companies > 0 && Value::items($flag, 'companies', 'deny') === [] && Value::items($flag, 'rules') === []) {
+            return 'on for everybody';
+        }
+        $parts = [$isFull ? 'on' : "$percentage %"];
+        if ($companies > 0 && !$isFull) {
             $parts[] = \number_format($companies) . ($companies === 1 ? ' company' : ' companies');
         }
         $rules = \count(Value::items($flag, 'rules'));

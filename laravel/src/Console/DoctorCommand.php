@@ -10,13 +10,14 @@ use Flagstone\Laravel\Drivers\Drivers;
 use Flagstone\Laravel\Exceptions\InvalidSetting;
 use Flagstone\Laravel\Extension;
 use Flagstone\Laravel\Flagstone;
+use Flagstone\Laravel\Http\Alias;
 use Flagstone\Laravel\Notifications\Endpoints;
 use Flagstone\Laravel\Reported;
 use Flagstone\Laravel\Subject\Subjects;
 use Flagstone\Laravel\Value;
 
 /**
- * Exit code 0: nothing is wrong; 1: something is.
+ * Exit code 0: no problem; 1: a problem; 2: an essential check was not possible.
  *
  * @phpstan-import-type Status from Driver
  */
@@ -29,6 +30,9 @@ final class DoctorCommand extends FlagCommand
 
     protected $description = 'Check this machine\'s set-up, and say what to do';
 
+    /** Code that asks Pennant, as `flagstone scan` prints it. */
+    private const PENNANTS = '/^(@feature$|Feature::|EnsureFeaturesAreActive::|->((in)?active|values|when|unless|(all|some)Are(Ina|A)ctive)\(\)$)/';
+
     /** @var list<array{check: string, state: string, text: string}> */
     private array $found = [];
 
@@ -36,18 +40,19 @@ final class DoctorCommand extends FlagCommand
     {
         $this->found = [];
         $this->settings();
-        if (!$this->hasProblem()) {
+        if (!$this->has('problem')) {
             $changer = $this->laravel->make(Changer::class);
             $driver = $this->laravel->make(Flagstone::class)->driver();
             $status = $driver->status();
             $this->driver($driver->name(), $status);
             $this->definitions($driver->name(), $status);
             $this->environment($status, $changer);
+            $this->alias($this->laravel->make(Alias::class));
             $this->command($changer);
             $this->overlay($changer);
             $this->ignored($changer);
         }
-        $isOk = !$this->hasProblem();
+        $isOk = !$this->has('problem');
         if ($this->isJson()) {
             $this->json(['ok' => $isOk, 'checks' => $this->found]);
         } else {
@@ -56,15 +61,15 @@ final class DoctorCommand extends FlagCommand
             }
         }
 
-        return $isOk ? 0 : 1;
+        return $isOk ? ($this->has('unknown') ? 2 : 0) : 1;
     }
 
-    private function hasProblem(): bool
+    private function has(string $state): bool
     {
-        return \in_array('problem', \array_column($this->found, 'state'), true);
+        return \in_array($state, \array_column($this->found, 'state'), true);
     }
 
-    /** Words of config/flagstone.php, some of which nothing reads before something happens. */
+    /** Values of config/flagstone.php, some of which are read only when they are needed. */
     private function settings(): void
     {
         $checks = [
@@ -81,7 +86,7 @@ final class DoctorCommand extends FlagCommand
 
                 continue;
             }
-            // A database that does not answer is no matter of flags.
+            // A database that does not answer is no problem of flags.
             foreach ($name === 'subject' ? Reported::or([], fn (): array => $this->laravel->make(Subjects::class)->problems()) : [] as $problem) {
                 $this->note($name, 'problem', $problem);
             }
@@ -140,6 +145,19 @@ final class DoctorCommand extends FlagCommand
         );
     }
 
+    private function alias(Alias $alias): void
+    {
+        $name = $alias->name();
+        $class = $alias->foreign();
+        if ($class === null) {
+            $this->note('alias', 'ok', "$name is Flagstone's middleware");
+
+            return;
+        }
+        $this->note('alias', 'hint', "the alias $name is the application's own $class, which \"$name:FLAG\" asks instead of Flagstone. To mend: remove it"
+            . ' from app/Http/Kernel.php (Laravel 11 and later: bootstrap/app.php), or write another name into middleware.alias of config/flagstone.php');
+    }
+
     private function command(Changer $changer): void
     {
         $binary = $changer->binary();
@@ -158,11 +176,13 @@ final class DoctorCommand extends FlagCommand
         }
     }
 
-    /** What `flagstone doctor` finds, but of the PHP that runs this: that one has told by itself. */
+    /** Findings of `flagstone doctor`, without those on its own PHP: this PHP is checked already. */
     private function store(Changer $changer): void
     {
         $fpm = $this->text('fpm');
         $skipped = \array_map(static fn (string $check): string => "--skip=$check", Value::texts($this->option('skip')));
+        // The command would ask this application by artisan; it is asked already.
+        $skipped[] = '--skip=application';
         $options = ['--php=' . \PHP_BINARY, '--code=' . $this->laravel->basePath(), ...($fpm === null ? [] : ["--fpm=$fpm"]), ...$skipped];
         $result = $changer->command(['doctor', ...$options], true);
         $data = $result->data();
@@ -172,40 +192,80 @@ final class DoctorCommand extends FlagCommand
             return;
         }
         $passed = 0;
+        $isOpen = true;
         foreach (Value::items($data, 'checks') as $check) {
             $name = Value::text($check, 'check') ?? '';
             $state = Value::text($check, 'state');
-            if (\preg_match('/^php(-|$)/', $name) === 1 || $state === 'not_asked') {
+            // Later checks were not possible if the store could not be opened.
+            if (\preg_match('/^php(-|$)/', $name) === 1 || $state === 'not_asked' || !$isOpen && $state === 'unknown') {
                 continue;
             }
+            $isOpen = $isOpen && ($name !== 'store' || $state === 'passed');
             if ($state === 'passed') {
                 $passed++;
                 continue;
             }
+            if ($name === 'code-undefined' && $state === 'failed' && $this->laravel->bound('Laravel\Pennant\FeatureManager')) {
+                $this->undefined($changer);
+                continue;
+            }
             $mend = Value::text($check, 'mend');
             $text = (Value::text($check, 'found') ?? '') . ($mend === null ? '' : ". To mend: $mend");
-            $this->note($name, $state === 'failed' ? 'problem' : 'hint', $text);
+            $undecided = $state === 'unknown' && Value::bool($check, 'critical') === true;
+            $this->note($name, $state === 'failed' ? 'problem' : ($undecided ? 'unknown' : 'hint'), $text);
         }
-        $this->note('store', 'ok', "$passed checks of `flagstone doctor` passed");
+        if ($isOpen) {
+            $this->note('store', 'ok', "$passed checks of `flagstone doctor` passed");
+        }
+    }
+
+    /**
+     * Flags that the code names and that are not published, except those that it asks only Pennant for: its definitions and stores
+     * answer for them, until a flag of that name is published.
+     */
+    private function undefined(Changer $changer): void
+    {
+        $driver = $this->laravel->make(Flagstone::class)->driver();
+        $scanned = $changer->binary()->run(['scan', $this->laravel->basePath(), '--json'])->data();
+        $missing = $pennants = [];
+        foreach (Value::items($scanned, 'found') as $found) {
+            [$flag, $file, $how] = [Value::text($found, 'flag') ?? '', Value::text($found, 'file') ?? '', Value::text($found, 'how') ?? ''];
+            if (\preg_match('~^(tests?|spec)/~', $file) === 1 || $driver->explain($flag, null, [])['reason'] !== 'unknown_flag') {
+                continue;
+            }
+            if (\preg_match(self::PENNANTS, $how) === 1) {
+                $pennants[$flag] = $flag;
+            } else {
+                $missing[$flag] ??= "$flag ($file:" . Value::int($found, 'line') . ')';
+            }
+        }
+        $pennants = \array_diff_key($pennants, $missing);
+        if ($missing !== []) {
+            $this->note('code-undefined', 'problem', 'named in the code and not published, so off: ' . \implode(', ', $missing)
+                . '. To mend: correct the name, or add the flag (php artisan feature:make ' . \array_key_first($missing) . ') and publish');
+        }
+        if ($pennants !== []) {
+            $this->note('pennant', 'ok', 'not published, so that Pennant itself answers for them: ' . \implode(', ', $pennants));
+        }
     }
 
     private function overlay(Changer $changer): void
     {
-        $path = $this->config()->text('overlay') ?? '';
+        $path = $this->config()->path('overlay', $this->laravel) ?? '';
         $ignore = $this->laravel->basePath('.gitignore');
         $name = \basename($path);
-        $ignored = \is_file($ignore) && \str_contains((string) \file_get_contents($ignore), $name);
-        if (\is_dir($this->laravel->basePath('.git')) && !$ignored) {
+        $ignored = @\is_file($ignore) && \str_contains((string) @\file_get_contents($ignore), $name);
+        if (@\is_dir($this->laravel->basePath('.git')) && !$ignored) {
             $this->note('overlay', 'hint', "$name is not in .gitignore: php artisan feature:install adds it");
         }
-        if (\is_file($path)) {
+        if (@\is_file($path)) {
             $this->note('overlay', 'hint', $changer->isFile()
                 ? "$name changes flags here: " . (\implode(', ', $changer->overlay()?->changed() ?? []) ?: 'none')
                 : "$name is there, but the driver is not \"file\": it changes nothing");
         }
     }
 
-    /** Flags of the overlay that are no more, or were never. */
+    /** Flags of the overlay that do not exist, or no longer. */
     private function ignored(Changer $changer): void
     {
         foreach ($changer->overlay()?->unknown() ?? [] as $flag) {

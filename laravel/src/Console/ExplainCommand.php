@@ -98,7 +98,7 @@ class ExplainCommand extends FlagCommand
         return $answer['percentage'] === null ? '' : ", at {$answer['percentage']} %";
     }
 
-    /** @return array<string, bool|int|float|string> numbers and booleans as what they read as */
+    /** @return array<string, bool|int|float|string> numbers and booleans by their type */
     private function attributes(): array
     {
         $context = [];

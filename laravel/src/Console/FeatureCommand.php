@@ -7,7 +7,7 @@ namespace Flagstone\Laravel\Console;
 use Symfony\Component\Console\Command\Command as SymfonyCommand;
 
 /**
- * One word for all: `feature enable KEY --percentage=50` is `feature:enable KEY --percentage=50`.
+ * One command for all: `feature enable KEY --percentage=50` is `feature:enable KEY --percentage=50`.
  */
 final class FeatureCommand extends FlagCommand
 {
@@ -53,7 +53,7 @@ final class FeatureCommand extends FlagCommand
         return $this->call("feature:$action", $arguments + $options);
     }
 
-    /** @return array<string, mixed>|string what the command takes of what was typed, or what it does not take */
+    /** @return array<string, mixed>|string the arguments for the command, or the one that it does not take */
     private function argumentsOf(SymfonyCommand $command): array|string
     {
         $definition = $command->getDefinition();

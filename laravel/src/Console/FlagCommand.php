@@ -15,41 +15,45 @@ use Flagstone\Laravel\Value;
 use Illuminate\Console\Command;
 use Illuminate\Console\OutputStyle;
 use InvalidArgumentException;
+use Symfony\Component\Console\Exception\MissingInputException;
 use Symfony\Component\Console\Input\InputInterface;
 use Symfony\Component\Console\Output\ConsoleOutputInterface;
 use Symfony\Component\Console\Output\OutputInterface;
 
 /**
- * What all commands on flags have in common. Exit codes: 0 yes or done, 1 no or refused, 2 could not tell, 3
- * done here but not on every machine.
+ * Common parts of all commands on flags. Exit codes: 0 yes or done, 1 no or refused, 2 could not tell, 3 done here but not on
+ * every machine.
  */
 abstract class FlagCommand extends Command
 {
-    /** Of every change: who makes it, and how far it goes. */
+    /** Options of every change: its author, and the machines that it reaches. */
     protected const BY = '
         {--actor= : Who makes the change; without it FLAGSTONE_ACTOR, SUDO_USER or whoever signed in}
         {--here : On this machine only, not on those that the store\'s config declares}';
-    /** Of every change: whom it reaches. */
+    /** Option of every change: the companies that it reaches. */
     protected const REACH = '
         {--count-for= : Count which companies of this file it turns on and off, and change nothing for them alone; without it, those of config/flagstone.php}';
-    /** Of what takes many companies. */
+    /** Option of commands that take many companies. */
     protected const FROM_FILE = '
-        {--from-file= : The companies of this file too: one id a line, or a JSON array. A table is refused}';
-    /** Of what asks. */
+        {--from-file= : The companies of this file too: one id a line, a column of a table, or a JSON array}';
+    /** Options of commands that ask for confirmation. */
     protected const YES = '
         {--yes : Do not ask}
         {--force : The same}';
+    /** @var list<string> options that cannot be left out */
+    protected const REQUIRED = [];
+
     private const COMMON = ['actor', 'count-for', 'from-file', 'here', 'yes'];
 
-    /** Of what takes companies' ids. */
+    /** Option of commands that take companies' ids. */
     protected const LITERAL = '
         {--literal : Take a company\'s id as it is typed, though it looks like a list or an option}';
 
     protected function execute(InputInterface $input, OutputInterface $output): int
     {
-        $problem = (new Typed($this->getDefinition(), $input))->problem();
+        $problem = (new Typed($this->getDefinition(), $input, static::REQUIRED))->problem();
         if ($problem !== null) {
-            return $this->refuse($problem);
+            return $this->misunderstood($problem);
         }
         try {
             return (int) parent::execute($input, $output);
@@ -58,14 +62,20 @@ abstract class FlagCommand extends Command
         }
     }
 
-    /** Prints what came of it, and gives the exit code. */
+    /** Refuses mistyped input before anything is done. */
+    protected function misunderstood(string $problem): int
+    {
+        return $this->refuse($problem);
+    }
+
+    /** Prints the result, and returns its exit code. */
     protected function finish(Result $result): int
     {
         if ($result->text !== '') {
             $text = $this->isJson() ? $result->text : $this->inArtisansWords($result->text);
             $this->output->writeln($text, OutputInterface::OUTPUT_RAW);
         }
-        // A JSON document says what is wrong itself.
+        // A JSON document contains the error itself.
         if ($result->error !== '' && ($result->text === '' || !$this->isJson())) {
             $this->complain($this->inArtisansWords($result->error));
         }
@@ -73,7 +83,7 @@ abstract class FlagCommand extends Command
         return $result->code;
     }
 
-    /** The command `flagstone` names its own words for what is to be typed next; here they are typed to artisan. */
+    /** Replaces commands of `flagstone` in hints by those of artisan. */
     private function inArtisansWords(string $text): string
     {
         $word = /** @param array<array-key, string> $found */ fn (array $found): string
@@ -100,7 +110,7 @@ abstract class FlagCommand extends Command
         $this->output->writeln((string) \json_encode($data, $flags), OutputInterface::OUTPUT_RAW);
     }
 
-    /** A line with text from elsewhere: nothing in it colours the terminal or moves its cursor. */
+    /** Prints a line with foreign text: nothing in it colors the terminal or moves its cursor. */
     protected function raw(string $line): void
     {
         $this->output->writeln((string) \preg_replace('/[\x00-\x1f\x7f]|\xc2[\x80-\x9f]/', '?', $line), OutputInterface::OUTPUT_RAW);
@@ -111,13 +121,38 @@ abstract class FlagCommand extends Command
         return $this->word('flag') ?? '';
     }
 
-    /** An argument; null where it was not given. */
+    /** Asks for a line of input; null if the session is not interactive. */
+    protected function typed(string $question): ?string
+    {
+        try {
+            return $this->input->isInteractive() ? self::said($this->ask($question)) : null;
+        } catch (MissingInputException) {
+            return null;
+        }
+    }
+
+    /**
+     * Returns false, too, if the session is not interactive.
+     *
+     * @param string $question
+     * @param bool $default
+     */
+    public function confirm($question, $default = false): bool
+    {
+        try {
+            return (bool) parent::confirm($question, $default);
+        } catch (MissingInputException) {
+            return false;
+        }
+    }
+
+    /** Returns an argument; null if it was not given. */
     protected function word(string $argument): ?string
     {
         return self::said($this->argument($argument));
     }
 
-    /** @return list<string> what was given of an option, or an argument, that may be given again */
+    /** @return list<string> the values of an option, or an argument, that may be repeated */
     protected function listed(mixed $given): array
     {
         return \is_array($given) ? \array_values(\array_filter(\array_map(self::said(...), $given), is_string(...))) : [];
@@ -135,7 +170,7 @@ abstract class FlagCommand extends Command
         return $value === '' ? null : $value;
     }
 
-    /** What Artisan::call() is given may be a number. */
+    /** Artisan::call() may pass a number. */
     private static function said(mixed $value): ?string
     {
         return \is_string($value) || \is_int($value) || \is_float($value) ? (string) $value : null;
@@ -153,7 +188,7 @@ abstract class FlagCommand extends Command
         return $this->finish($this->asking($run));
     }
 
-    /** @return list<string> the options that all changes share, as the command `flagstone` takes them */
+    /** @return list<string> the options that all changes share, in the form of the command `flagstone` */
     protected function common(): array
     {
         $options = [];
@@ -166,19 +201,24 @@ abstract class FlagCommand extends Command
             }
         }
 
+        // The command reads the ids of the file literally, too.
+        if (\preg_grep('/^--from-file=/', $options) !== [] && $this->option('literal')) {
+            $options[] = '--literal';
+        }
+
         return $this->isSure() && !\in_array('--yes', $options, true) ? [...$options, '--yes'] : $options;
     }
 
-    /** Whether it was said beforehand that nothing is to be asked: --yes, or Laravel's --force. */
+    /** True if confirmations are waived: --yes, or Laravel's --force. */
     protected function isSure(): bool
     {
         return $this->hasOption('yes') && ($this->option('yes') || ($this->hasOption('force') && $this->option('force')));
     }
 
     /**
-     * Runs a change. Where it is refused because it turns off for many, and somebody is there, it asks and runs it again.
+     * Runs a change. If it is refused because it turns off for many, and the session is interactive, it asks and runs it again.
      *
-     * @param Closure(list<string>, bool): Result $run with these options more, and whether as JSON
+     * @param Closure(list<string>, bool): Result $run with these additional options; true for JSON
      */
     private function asking(Closure $run): Result
     {
@@ -246,7 +286,7 @@ abstract class FlagCommand extends Command
         return $this->finish($this->asking($run));
     }
 
-    /** A change of companies that were typed, or that a file lists. */
+    /** Runs a change of companies that were typed, or that a file lists. */
     protected function changeListed(Changer $changer, string $word): int
     {
         $companies = $this->listed($this->argument('company'));
@@ -269,7 +309,7 @@ abstract class FlagCommand extends Command
         return $change->sure()->on($base === [] ? $change->base : (int) \substr(\end($base), 7));
     }
 
-    /** Whether a change that reaches everybody is asked about first: in production, without --yes. */
+    /** True if a change that reaches all companies needs a confirmation: in production, without --yes. */
     protected function asks(Changer $changer): bool
     {
         if ($this->isSure() || $changer->isFile()) {
@@ -280,7 +320,7 @@ abstract class FlagCommand extends Command
         return $environment === 'production' || $this->laravel->environment('production');
     }
 
-    /** Shows what would change, and asks. Where nobody is there to answer, it is refused. */
+    /** Shows the change, and asks. It is refused if the session is not interactive. */
     protected function agreed(string $what, string $question): bool
     {
         if ($this->isJson() || !$this->input->isInteractive()) {
@@ -293,7 +333,7 @@ abstract class FlagCommand extends Command
         return $this->confirm($question) || $this->complain('nothing was changed');
     }
 
-    /** On standard error, or as the JSON document. Always false. */
+    /** Prints to standard error, or as the JSON document. Always false. */
     private function complain(string $error): bool
     {
         if ($this->isJson()) {
@@ -301,13 +341,18 @@ abstract class FlagCommand extends Command
 
             return false;
         }
-        $output = $this->output;
+        self::errors($this->output)->writeln($error, OutputInterface::OUTPUT_RAW);
+
+        return false;
+    }
+
+    /** Output for errors. */
+    protected static function errors(OutputInterface $output): OutputInterface
+    {
         while ($output instanceof OutputStyle) {
             $output = $output->getOutput();
         }
-        $output = $output instanceof ConsoleOutputInterface ? $output->getErrorOutput() : $output;
-        $output->writeln($error, OutputInterface::OUTPUT_RAW);
 
-        return false;
+        return $output instanceof ConsoleOutputInterface ? $output->getErrorOutput() : $output;
     }
 }

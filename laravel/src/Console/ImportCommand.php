@@ -67,13 +67,17 @@ final class ImportCommand extends FlagCommand
         if (!\in_array($lists, Pilots::RULES, true)) {
             throw new InvalidArgumentException("--lists is \"$lists\", expected only or also");
         }
+        $named = $this->text('dotenv');
+        if ($named !== null && !@\is_file($named)) {
+            throw new InvalidArgumentException("--dotenv is \"$named\", expected a .env file");
+        }
         $config = $this->laravel->make('config');
         $source = $this->word('source') ?? '';
         $dotenv = $this->dotenv();
 
         return match ($source) {
             'env' => new EnvSource(
-                $this->text('dotenv') ?? $dotenv,
+                $named ?? $dotenv,
                 self::environment(),
                 $dotenv,
                 $lists,

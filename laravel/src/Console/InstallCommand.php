@@ -27,11 +27,11 @@ final class InstallCommand extends FlagCommand
             $path = $this->laravel->configPath('flagstone.php');
             $done[] = $this->write($path, (bool) $this->option('force'), static fn (): string => (string)
                 \file_get_contents(__DIR__ . '/../../config/flagstone.php'));
-            $done[] = $this->write($config->text('file') ?? '', false, static fn (): string => Json::text((object) [
+            $done[] = $this->write($config->file($this->laravel), false, static fn (): string => Json::text((object) [
                 '$schema' => self::SCHEMA,
                 'flags' => new stdClass(),
             ]) . "\n");
-            $done[] = $this->ignore(\basename($config->text('overlay') ?? ''));
+            $done[] = $this->ignore(\basename($config->path('overlay', $this->laravel) ?? ''));
         } catch (RuntimeException $error) {
             return $this->refuse($error->getMessage());
         }
@@ -52,7 +52,7 @@ final class InstallCommand extends FlagCommand
     private function write(string $path, bool $again, callable $content): string
     {
         $name = $this->named($path);
-        if (\is_file($path) && !$again) {
+        if (@\is_file($path) && !$again) {
             return "$name is there already";
         }
         if (@\file_put_contents($path, $content()) === false) {
@@ -65,7 +65,7 @@ final class InstallCommand extends FlagCommand
     private function ignore(string $overlay): string
     {
         $path = $this->laravel->basePath('.gitignore');
-        $text = \is_file($path) ? (string) \file_get_contents($path) : '';
+        $text = @\is_file($path) ? (string) @\file_get_contents($path) : '';
         if (\preg_match('~^/?' . \preg_quote($overlay, '~') . '\s*$~m', $text) === 1) {
             return ".gitignore has /$overlay already";
         }
@@ -80,8 +80,8 @@ final class InstallCommand extends FlagCommand
     /** @return list<string> */
     private function next(Config $config): array
     {
-        $file = $this->named($config->text('file') ?? '');
-        $store = $this->named($config->text('store') ?? '');
+        $file = $this->named($config->file($this->laravel));
+        $store = $this->named($config->store($this->laravel) ?? '');
 
         return [
             'Next, a flag:         php artisan feature:make customer_portal --owner=portal-team',

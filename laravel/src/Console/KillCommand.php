@@ -8,6 +8,10 @@ use Flagstone\Laravel\Changes\Changer;
 
 final class KillCommand extends FlagCommand
 {
+    use StopsFlags;
+
+    protected const REQUIRED = ['--reason'];
+
     protected $signature = 'feature:kill
         {flag : The flag\'s key}
         {--reason= : Why; whoever finds the flag off will read it}
@@ -18,9 +22,9 @@ final class KillCommand extends FlagCommand
 
     public function handle(Changer $changer): int
     {
-        $reason = $this->text('reason') ?? ($this->input->isInteractive() ? $this->ask('Why?') : null);
+        $reason = $this->text('reason') ?? $this->typed('Why?');
         if (!\is_string($reason) || \trim($reason) === '') {
-            return $this->refuse('--reason is missing: whoever finds the flag off will read it');
+            return $this->misunderstood('--reason is missing: whoever finds the flag off will read it');
         }
         $force = $this->option('force') ? ['--force'] : [];
 

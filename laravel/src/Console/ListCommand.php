@@ -67,7 +67,7 @@ final class ListCommand extends FlagCommand
     }
 
     /**
-     * What can be told without the definitions.
+     * Answers that need no definitions.
      *
      * @return array<array-key, string>
      */

@@ -19,18 +19,19 @@ final class MakeCommand extends FlagCommand
         {--expires= : The day after which it should be gone: 2027-03-31}
         {--description= : What it is}
         {--enum= : A backed enum of strings that gets a case for it}
+        {--dry-run : Show what would be added, and write nothing}
         {--json : Print JSON}';
 
     protected $description = 'Add a flag to flags.json, off, and a case to an enum';
 
     public function handle(Binary $binary): int
     {
-        $file = $this->config()->text('file') ?? '';
+        $file = $this->config()->file($this->laravel);
         try {
             $enum = $this->text('enum');
             $enum = $enum === null ? null : EnumCase::for($enum, $this->flag());
             $added = $binary->path() === null ? $this->add($file) : $this->addByCommand($binary, $file);
-            $enum?->write();
+            $this->option('dry-run') || $enum?->write();
         } catch (RuntimeException $error) {
             return $this->refuse($error->getMessage());
         }
@@ -41,7 +42,7 @@ final class MakeCommand extends FlagCommand
         }
         $this->line($added);
         if ($enum !== null) {
-            $this->line("{$this->text('enum')}::{$enum->name} added to {$enum->file}");
+            $this->line("{$this->text('enum')}::{$enum->name} " . ($this->option('dry-run') ? 'would be ' : '') . "added to {$enum->file}");
         }
 
         return 0;
@@ -54,6 +55,9 @@ final class MakeCommand extends FlagCommand
             if ($this->text($option) !== null) {
                 $arguments[] = "--$option={$this->text($option)}";
             }
+        }
+        if ($this->option('dry-run')) {
+            $arguments[] = '--dry-run';
         }
         $result = $binary->run([...$arguments, '--', $this->flag()]);
 
@@ -87,6 +91,9 @@ final class MakeCommand extends FlagCommand
         $said = \array_filter($texts, static fn (?string $text): bool => $text !== null);
         $flags->{$this->flag()} = (object) (['enabled' => false] + $said);
         $document->flags = $flags;
+        if ($this->option('dry-run')) {
+            return "{$this->flag()}: would be new, off";
+        }
         Json::writeFlags($file, $document, [$this->flag() => $flags->{$this->flag()}]);
 
         return "{$this->flag()}: new, off";

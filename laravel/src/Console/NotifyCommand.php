@@ -13,8 +13,8 @@ use Flagstone\Laravel\Notifications\Sender;
 use RuntimeException;
 
 /**
- * For Laravel's scheduler: what happened to the store's flags, to the application's listeners, by mail and to Slack. Exit code 0: all
- * are told; 1: somebody is not, and is tried again; 2: could not tell.
+ * For Laravel's scheduler: reports changes of the store's flags to the application's listeners, by mail and to Slack. Exit code 0:
+ * all are told; 1: at least one is not, and is tried again; 2: could not tell.
  */
 final class NotifyCommand extends FlagCommand
 {
@@ -44,10 +44,10 @@ final class NotifyCommand extends FlagCommand
             }
             try {
                 $told = $this->option('status') ? 0 : $sender->send($endpoint, $trail, (bool) $this->option('now'));
+                $place = $sender->place($endpoint, $trail);
             } catch (RuntimeException $problem) {
                 return $this->finish(Result::unknown($problem->getMessage()));
             }
-            $place = $sender->place($endpoint);
             $rows[] = [
                 'endpoint' => $endpoint->name, 'told' => $told, 'seq' => $place->seq, 'error' => $place->error,
                 'failures' => $place->failures, 'retry_at' => $place->retryAt === 0 ? null : $place->retryAt,

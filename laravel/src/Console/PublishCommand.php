@@ -43,7 +43,7 @@ final class PublishCommand extends FlagCommand
                 $arguments[] = "--$option";
             }
         }
-        $file = $this->word('file') ?? $this->config()->text('file') ?? '';
+        $file = $this->word('file') ?? $this->config()->file($this->laravel);
 
         return $this->relay($changer, [...$arguments, '--', $file]);
     }

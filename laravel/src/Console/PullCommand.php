@@ -17,7 +17,7 @@ final class PullCommand extends FlagCommand
 
     public function handle(Changer $changer): int
     {
-        $file = $this->word('file') ?? $this->config()->text('file') ?? '';
+        $file = $this->word('file') ?? $this->config()->file($this->laravel);
 
         return $this->relay($changer, ['pull', ...($this->option('dry-run') ? ['--dry-run'] : []), '--', $file]);
     }

@@ -17,7 +17,7 @@ use Illuminate\Contracts\Foundation\Application;
 use Throwable;
 
 /**
- * Makes the commands known to artisan, and what they change flags with to the container.
+ * Registers the commands with artisan, and their services with the container.
  *
  * @internal
  */
@@ -25,6 +25,7 @@ final class Registrar
 {
     private const COMMANDS = [
         AllowCommand::class,
+        DeleteCommand::class,
         DenyCommand::class,
         DisableCommand::class,
         DoctorCommand::class,
@@ -50,6 +51,7 @@ final class Registrar
         RollbackCommand::class,
         RolloutCommand::class,
         RoutesCommand::class,
+        SettingsCommand::class,
         ShowCommand::class,
         StatsCommand::class,
         StopAllCommand::class,

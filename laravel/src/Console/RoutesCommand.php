@@ -5,12 +5,13 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Console;
 
 use Flagstone\Laravel\Flagstone;
+use Flagstone\Laravel\Http\Alias;
 use Flagstone\Laravel\Http\RouteFlags;
 use Flagstone\Laravel\Integrations\Sources;
 use Illuminate\Routing\Router;
 
 /**
- * Exit code 0: something asks for the flag; 1: nothing was found that does.
+ * Exit code 0: the flag is asked for somewhere; 1: no such place was found.
  */
 final class RoutesCommand extends FlagCommand
 {
@@ -20,9 +21,11 @@ final class RoutesCommand extends FlagCommand
 
     protected $description = 'Show what a flag guards: routes, views, jobs and other code';
 
-    public function handle(Router $router, RouteFlags $guards, Sources $sources, Flagstone $flagstone): int
+    public function handle(Router $router, RouteFlags $guards, Sources $sources, Flagstone $flagstone, Alias $alias): int
     {
         $flag = $this->flag();
+        // Checked before the routes: an application's own middleware of that name guards by other means.
+        $alias->all();
         $found = ['routes' => $this->routes($router, $guards, $flag)] + $sources->mentions($flag);
         $any = \array_filter($found) !== [];
         if ($this->isJson()) {
@@ -46,7 +49,7 @@ final class RoutesCommand extends FlagCommand
         return $any ? self::SUCCESS : self::FAILURE;
     }
 
-    /** @return list<string> verbs and path, with the route's name where it has one */
+    /** @return list<string> verbs and path, with the route's name if it has one */
     private function routes(Router $router, RouteFlags $guards, string $flag): array
     {
         $routes = [];

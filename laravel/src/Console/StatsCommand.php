@@ -12,8 +12,8 @@ use Flagstone\Laravel\Value;
 use RuntimeException;
 
 /**
- * What `flagstone stats` shows: what all workers of this machine counted. Without the command, or where flags.json answers, how often this
- * very process has been asked, and whom the flag's definition lets in.
+ * Shows `flagstone stats`: counts of all workers of this machine. Without the command, or if flags.json answers, the number of
+ * questions in this process, and the companies that the flag's definition lets in.
  */
 final class StatsCommand extends FlagCommand
 {

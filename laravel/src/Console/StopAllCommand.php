@@ -8,6 +8,10 @@ use Flagstone\Laravel\Changes\Changer;
 
 final class StopAllCommand extends FlagCommand
 {
+    use StopsFlags;
+
+    protected const REQUIRED = ['--reason'];
+
     protected $signature = 'feature:stop-all
         {--reason= : Why; whoever finds flags off will read it}
         {--json : Print JSON}' . self::BY . self::REACH . self::YES;
@@ -16,17 +20,17 @@ final class StopAllCommand extends FlagCommand
 
     public function handle(Changer $changer): int
     {
-        $reason = $this->text('reason') ?? ($this->input->isInteractive() ? $this->ask('Why?') : null);
+        $reason = $this->text('reason') ?? $this->typed('Why?');
         if (!\is_string($reason) || \trim($reason) === '') {
-            return $this->refuse('--reason is missing: whoever finds the flags off will read it');
+            return $this->misunderstood('--reason is missing: whoever finds the flags off will read it');
         }
 
         if (!$this->isSure() && !$changer->isFile()) {
             $environment = (string) $changer->environment();
-            if ($this->isJson() || !$this->input->isInteractive()) {
+            $typed = $this->isJson() ? null : $this->typed("This stops $environment. Type the environment's name");
+            if ($typed === null) {
                 return $this->refuse("nothing was stopped in $environment: nobody is there to be asked; add --yes");
             }
-            $typed = $this->ask("This stops $environment. Type the environment's name");
             if ($typed !== $environment) {
                 return $this->refuse("expected \"$environment\", the store's environment; nothing was stopped");
             }

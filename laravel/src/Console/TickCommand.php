@@ -7,7 +7,7 @@ namespace Flagstone\Laravel\Console;
 use Flagstone\Laravel\Changes\Changer;
 
 /**
- * For Laravel's scheduler, where `flagstone run` does not run. Several at once do no harm.
+ * For Laravel's scheduler, if `flagstone run` does not run. Several at once do no harm.
  */
 final class TickCommand extends FlagCommand
 {

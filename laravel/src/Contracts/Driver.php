@@ -5,10 +5,10 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Contracts;
 
 /**
- * Where answers come from. Every driver answers alike; they differ in what they need and how quick they are.
+ * Source of answers. All drivers answer alike; they differ in requirements and speed.
  *
- * No question throws for what the data hold: an unknown flag is off. A context holds attributes by name: int, float, string or
- * bool, a backed enum, a DateTimeInterface, or a Stringable without toArray().
+ * No question throws because of its data: an unknown flag is off. A context holds attributes by name: int, float, string or bool,
+ * a backed enum, a DateTimeInterface, or a Stringable without toArray().
  *
  * @phpstan-type Explanation array{enabled: bool, reason: string, flag: string, company: int|string|null, rule: ?string, bucket: ?int,
  *     percentage: ?float, variant: ?string, prerequisite: ?string, missing: list<string>,
@@ -22,20 +22,20 @@ namespace Flagstone\Laravel\Contracts;
  */
 interface Driver
 {
-    /** native, store, file, or what the application calls its own. */
+    /** Name: native, store, file, or one that the application chose. */
     public function name(): string;
 
     /** @param array<string, mixed> $context */
     public function enabled(string $flag, int|string|null $company = null, array $context = []): bool;
 
     /**
-     * As enabled(), where the answer chooses nothing that the request does: what the request comes to is not counted for the flag.
+     * Same as enabled(), for an answer that does not affect the request: the request's outcome is not counted for the flag.
      *
      * @param array<string, mixed> $context
      */
     public function peek(string $flag, int|string|null $company = null, array $context = []): bool;
 
-    /** Could the flag be on for anyone now? */
+    /** Returns true if the flag could be on for any company now. */
     public function possible(string $flag): bool;
 
     /** @param array<string, mixed> $context */
@@ -50,7 +50,7 @@ interface Driver
     ): mixed;
 
     /**
-     * The answer and how it came about, with the keys that feature_explain() documents.
+     * Returns the answer and how it came about, with the keys that feature_explain() documents.
      *
      * @param array<string, mixed> $context
      * @return Explanation
@@ -58,7 +58,7 @@ interface Driver
     public function explain(string $flag, int|string|null $company = null, array $context = []): array;
 
     /**
-     * Every flag's answer.
+     * Returns every flag's answer.
      *
      * @param array<string, mixed> $context
      * @return array<array-key, bool> a flag named by digits alone is an int
@@ -66,7 +66,7 @@ interface Driver
     public function all(int|string|null $company = null, array $context = []): array;
 
     /**
-     * Those of the companies for which the flag is on, keys kept.
+     * Returns the companies for which the flag is on, keys kept.
      *
      * @template K of array-key
      * @param array<K, int|string|null> $companies
@@ -76,7 +76,7 @@ interface Driver
     public function filter(string $flag, array $companies, array $context = []): array;
 
     /**
-     * The context attributes that the flag can read; empty for most.
+     * Returns the context attributes that the flag can read; empty for most.
      *
      * @return list<string>
      */

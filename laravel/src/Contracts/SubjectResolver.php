@@ -8,13 +8,13 @@ use Flagstone\Laravel\Subject\Subject;
 use Illuminate\Http\Request;
 
 /**
- * Finds out which company a request asks for.
+ * Finds the company that a request asks for.
  */
 interface SubjectResolver
 {
     /**
-     * Null, or a subject without a company, leaves the question to the next resolver. Subject::unknown() ends it: every flag is off, since
-     * no company at all passes every list of denied ones.
+     * Returns the subject. Null, or a subject without a company, leaves the question to the next resolver. Subject::unknown() ends
+     * it: every flag is off, since no company at all would pass every list of denied ones.
      */
     public function resolve(Request $request): ?Subject;
 }

@@ -12,14 +12,14 @@ use Flagstone\Laravel\Extension;
 use Illuminate\Contracts\Foundation\Application;
 
 /**
- * Chooses and makes the driver that the configuration asks for.
+ * Chooses and makes the configured driver.
  */
 final class Drivers
 {
     /** @var array<string, Closure(Application, array<string, mixed>): Driver> */
     private array $makers = [];
 
-    /** @param array<string, mixed> $config config/flagstone.php, as it was when the application booted */
+    /** @param array<string, mixed> $config config/flagstone.php at the application's boot */
     public function __construct(private readonly Application $app, private readonly array $config)
     {
         $this->makers['native'] = fn (): Driver => $this->functions('native');
@@ -33,7 +33,7 @@ final class Drivers
         $this->makers[$name] = $maker;
     }
 
-    /** @throws InvalidSetting where no driver has that name */
+    /** @throws InvalidSetting if no driver has that name */
     public function make(?string $name = null): Driver
     {
         $name ??= $this->chosen();
@@ -57,14 +57,14 @@ final class Drivers
             return 'native';
         }
         $store = $this->store();
-        if ($store === null || \is_file($store . '/head')) {
+        if ($store === null || @\is_file($store . '/head')) {
             return 'store';
         }
 
         return $this->app->environment('local') ? 'file' : 'store';
     }
 
-    /** Names the store, or the file, so that the global functions answer without this package's doing, too. */
+    /** Names the store, or the file, so that the global functions answer from it, too. */
     public function nameStore(): void
     {
         if ($this->chosen() === 'file' && !Extension::isLoaded()) {
@@ -100,7 +100,7 @@ final class Drivers
         );
     }
 
-    /** Null where php.ini names the store. */
+    /** The store's path; null if php.ini names it. */
     private function store(): ?string
     {
         return Extension::store() === '' ? (new Config($this->config))->store($this->app) : null;

@@ -11,18 +11,18 @@ use Flagstone\Polyfill\Process;
 use Flagstone\Polyfill\Status;
 
 /**
- * Answers from flags.json as it stands, with the environment's patch and the developer's overlay merged into it. For
- * development: no store, no publish, no extension; a flag can be neither killed nor stopped.
+ * Answers from the current flags.json, with the environment's patch and the developer's overlay merged into it. For development:
+ * no store, no publish, no extension; a flag can be neither killed nor stopped.
  *
- * The files are looked at once per request, and read again when they have changed. Without the extension the global functions
- * answer from the same file.
+ * The files are looked at once per request, and read again after a change. Without the extension the global functions answer
+ * from the same file.
  */
 final class FileDriver implements Driver
 {
     /**
      * @param string $file path of the definitions
      * @param ?string $overlay path of the developer's changes; the file need not exist
-     * @param bool $loud a file from which nothing can be answered is an exception; else every flag is off
+     * @param bool $loud true: an unusable file is an exception; false: every flag is off
      */
     public function __construct(
         private readonly string $file,
@@ -37,7 +37,7 @@ final class FileDriver implements Driver
         return 'file';
     }
 
-    /** Names the file to the process; costs a comparison where it is named already. */
+    /** Sets the process's file; costs a comparison if it is already set. */
     public function use(): bool
     {
         return Process::useFile($this->file, $this->environment, $this->overlay);
@@ -133,7 +133,7 @@ final class FileDriver implements Driver
         return Process::refresh();
     }
 
-    /** @throws BrokenDefinitions where nothing can be answered, and that is not to pass in silence */
+    /** @throws BrokenDefinitions if nothing can be answered, and exceptions are on */
     private function need(): void
     {
         if (!$this->use() && $this->loud && !Process::overridden()) {

@@ -13,7 +13,7 @@ final class FunctionsDriver implements Driver
 {
     /**
      * @param string $name native or store
-     * @param ?string $store the store's directory, which Drivers::nameStore() has named; null where php.ini names it
+     * @param ?string $store the store's directory, which Drivers::nameStore() has named; null if php.ini names it
      */
     public function __construct(private readonly string $name, private readonly ?string $store)
     {
@@ -84,7 +84,7 @@ final class FunctionsDriver implements Driver
         return \flagstone_status();
     }
 
-    /** Some servers forget a named store between two requests of one process, so it is named again. */
+    /** Names the store again: some servers forget it between two requests of one process. */
     public function refresh(): bool
     {
         if ($this->store !== null) {

@@ -7,7 +7,7 @@ namespace Flagstone\Laravel\Events;
 use Flagstone\Laravel\Subject\Subject;
 
 /**
- * A flag was asked for, and the answer chose what the application did. Made only while somebody listens.
+ * A flag was asked for, and the answer affected the application. Made only if there are listeners.
  */
 final class FeatureAsked
 {

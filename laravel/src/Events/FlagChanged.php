@@ -5,15 +5,15 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Events;
 
 /**
- * Flags of this store were changed, by whomever and from wherever. Dispatched by `feature:notify`, at least once for each
- * change, in their order; after the process died in a listener, again.
+ * Flags of this store were changed, by any author and from any place. Dispatched by `feature:notify`, at least once for each
+ * change, in their order; again if the process died in a listener.
  */
 final class FlagChanged
 {
     /**
-     * @param string $id the same whenever it is dispatched
-     * @param string $action as in audit.jsonl: publish, enable, kill, stop_all …
-     * @param ?string $flag the flag of a word; a publish has them in `$differences`
+     * @param string $id the same whenever it is dispatched, and unique among all stores; webhooks of the store have it too
+     * @param string $action in the form of audit.jsonl: publish, enable, kill, stop_all …
+     * @param ?string $flag the changed flag; a publish has its flags in `$differences`
      * @param list<array<array-key, mixed>> $differences field by field
      */
     public function __construct(
@@ -30,7 +30,7 @@ final class FlagChanged
     ) {
     }
 
-    /** A kill or a stop of everything, which is worth waking somebody. */
+    /** True for a kill or a stop of everything, which is worth an alarm. */
     public function isEmergency(): bool
     {
         return \in_array($this->action, ['kill', 'stop_all'], true);

@@ -4,10 +4,11 @@ declare(strict_types=1);
 
 namespace Flagstone\Laravel\Exceptions;
 
+use Flagstone\Laravel\Changes\JsonPlace;
 use RuntimeException;
 
 /**
- * flags.json, or the overlay, cannot be used, and nothing was good before. Thrown where definitions are developed.
+ * flags.json, or the overlay, cannot be used, and there is no earlier good content. Thrown in development.
  */
 final class BrokenDefinitions extends RuntimeException
 {
@@ -16,11 +17,11 @@ final class BrokenDefinitions extends RuntimeException
         parent::__construct($message);
     }
 
-    /** @param string $problem with file, pointer, what was found and what was expected */
+    /** @param string $problem with file, pointer, found and expected */
     public static function of(string $file, string $problem): self
     {
-        $advice = \is_file($file) ? 'Correct the file' : 'Write it with: php artisan feature:install';
+        $advice = @\is_file($file) ? 'Correct the file' : 'Write it with: php artisan feature:install';
 
-        return new self("No flag can be answered: $problem\n$advice.", $file);
+        return new self('No flag can be answered: ' . JsonPlace::in($problem, $file) . "\n$advice.", $file);
     }
 }

@@ -7,7 +7,7 @@ namespace Flagstone\Laravel\Exceptions;
 use RuntimeException;
 
 /**
- * A job was not done because of a flag.
+ * A job was not done because a flag is off.
  */
 final class FeatureIsOff extends RuntimeException
 {
@@ -16,7 +16,7 @@ final class FeatureIsOff extends RuntimeException
         parent::__construct($message);
     }
 
-    /** @param ?string $problem why the company cannot be determined; null where it can */
+    /** @param ?string $problem reason why the company cannot be determined; null if it can */
     public static function for(string $flag, int|string|null $company, ?string $problem = null): self
     {
         $whom = match (true) {

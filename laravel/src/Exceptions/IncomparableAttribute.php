@@ -7,7 +7,7 @@ namespace Flagstone\Laravel\Exceptions;
 use LogicException;
 
 /**
- * A flag reads an attribute whose value it cannot compare, so that the condition is unknown and its rule does not hold.
+ * A flag reads an attribute whose value it cannot compare: the condition is unknown and its rule does not hold.
  */
 final class IncomparableAttribute extends LogicException
 {
@@ -23,8 +23,8 @@ final class IncomparableAttribute extends LogicException
     }
 
     /**
-     * @param string $type what the value is: "an object of App\Plan"
-     * @param ?string $expected what the flag compares it with; null where it compares with nothing
+     * @param string $type type of the value: "an object of App\Plan"
+     * @param ?string $expected type that the flag compares; null if the value compares with nothing
      */
     public static function of(string $flag, string $attribute, string $type, ?string $expected = null): self
     {

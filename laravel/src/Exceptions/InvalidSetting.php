@@ -7,11 +7,11 @@ namespace Flagstone\Laravel\Exceptions;
 use InvalidArgumentException;
 
 /**
- * A setting of config/flagstone.php is none that it could be.
+ * A setting of config/flagstone.php with a value that is not valid.
  */
 final class InvalidSetting extends InvalidArgumentException
 {
-    /** @param list<string> $known what it could be */
+    /** @param list<string> $known valid values */
     public static function unknown(string $key, string $found, array $known): self
     {
         return new self("config/flagstone.php: $key is \"$found\", expected " . \implode(', ', $known) . ' or null');

@@ -7,7 +7,7 @@ namespace Flagstone\Laravel\Exceptions;
 use LogicException;
 
 /**
- * A flag was asked for, and the company that asks cannot be determined. The flag is off: asked for no company it could be on for a
+ * A flag was asked for, and the current company cannot be determined. The flag is off: asked for no company it could be on for a
  * company that is denied.
  */
 final class UnknownCompany extends LogicException

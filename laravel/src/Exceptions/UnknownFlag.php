@@ -7,7 +7,7 @@ namespace Flagstone\Laravel\Exceptions;
 use LogicException;
 
 /**
- * A flag was asked for that nobody defined: most often a typo.
+ * A flag was asked for that is not defined: most often a typo.
  */
 final class UnknownFlag extends LogicException
 {

@@ -10,6 +10,11 @@ use Illuminate\Support\Facades\Facade;
 
 /**
  * @method static bool enabled(string|\UnitEnum $flag, array $context = [])
+ * @method static bool disabled(string|\UnitEnum $flag, array $context = [])
+ * @method static mixed when(string|\UnitEnum $flag, \Closure $on, ?\Closure $off = null, array $context = [])
+ * @method static mixed unless(string|\UnitEnum $flag, \Closure $off, ?\Closure $on = null, array $context = [])
+ * @method static bool allAreActive(iterable $flags, array $context = [])
+ * @method static bool someAreActive(iterable $flags, array $context = [])
  * @method static bool possible(string|\UnitEnum $flag)
  * @method static ?string variant(string|\UnitEnum $flag, array $context = [])
  * @method static mixed value(string|\UnitEnum $flag, mixed $default = null, array $context = [])
@@ -32,11 +37,11 @@ use Illuminate\Support\Facades\Facade;
 final class Flagstone extends Facade
 {
     /**
-     * For tests: answers as told until the test ends, and remembers what was asked. The global functions answer so too.
+     * For tests: sets answers until the test ends, also of the global functions, and records the questions.
      *
      * @param array<array-key, mixed> $answers by flag: true or false, a variant's name or a Variant, or an array of those
      *     by company
-     * @param ?bool $otherwise for what is not named; null: as the definitions say
+     * @param ?bool $otherwise for all other flags; null: as the definitions say
      */
     public static function fake(array $answers = [], ?bool $otherwise = false): FakeDriver
     {

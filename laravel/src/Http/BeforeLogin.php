@@ -13,8 +13,8 @@ use Illuminate\Routing\Route;
 use Symfony\Component\HttpKernel\Exception\HttpExceptionInterface;
 
 /**
- * Refuses a route whose flag is on for nobody, before any middleware of the route runs: nobody is sent to a login for
- * it, no session starts, no rate is counted, and nothing but the path tells this 404 from any other.
+ * Refuses a route whose flag is on for no company, before any middleware of the route runs: no redirect to a login, no session,
+ * no rate limit, and only the path distinguishes this 404 from any other.
  */
 final class BeforeLogin
 {
@@ -39,7 +39,7 @@ final class BeforeLogin
         try {
             $route = $refusal->route($event->request, $flags, fn (Route $route): bool => VisibleRoutes::same($route, $event->route) || !$this->flags->possible($route));
         } catch (HttpExceptionInterface $exception) {
-            // As where no route matched: an error page that marks the current one finds none.
+            // Same state as for a path without a route: an error page that marks the current one finds none.
             $this->container->make(Unmatched::class)->make($event->request);
 
             throw $exception;
@@ -49,7 +49,7 @@ final class BeforeLogin
     }
 
     /**
-     * Whoever shows what a request asked for finds what ended it.
+     * Announces the flags that ended the request to tools that show its questions.
      *
      * @param list<string> $flags
      */
@@ -63,7 +63,7 @@ final class BeforeLogin
         }
     }
 
-    /** Tests may run without middleware. */
+    /** True if a test runs without middleware. */
     private function disabled(): bool
     {
         $disabled = $this->container->bound('middleware.disable') ? $this->container->get('middleware.disable') : null;

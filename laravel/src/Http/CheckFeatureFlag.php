@@ -16,8 +16,8 @@ use UnitEnum;
 use WeakMap;
 
 /**
- * The middleware "feature". feature:a,b lets through those for whom all are on, feature:a|b those for whom any is; the
- * others get the answer to a path that does not exist.
+ * The middleware "feature". feature:a,b lets a request through if all flags are on, feature:a|b if any is; other requests get the
+ * answer to a path that does not exist.
  */
 class CheckFeatureFlag
 {
@@ -33,23 +33,23 @@ class CheckFeatureFlag
     }
 
     /**
-     * For a route, all of them: ->middleware(CheckFeatureFlag::using(Feature::CustomerPortal)).
+     * Makes the middleware that requires all of them: ->middleware(CheckFeatureFlag::using(Feature::CustomerPortal)).
      */
     public static function using(string|UnitEnum ...$flags): string
     {
         return static::class . ':' . \implode(',', \array_map(Flagstone::key(...), $flags));
     }
 
-    /** For a route, any of them. */
+    /** Makes the middleware that requires any of them. */
     public static function usingAny(string|UnitEnum ...$flags): string
     {
         return static::class . ':' . \implode('|', \array_map(Flagstone::key(...), $flags));
     }
 
     /**
-     * Another answer than 404, for all routes of the application.
+     * Sets another answer than 404, for all routes of the application.
      *
-     * @param ?Closure(Request, list<string>): mixed $answer null from it, or instead of it: 404
+     * @param ?Closure(Request, list<string>): mixed $answer null, as closure or as its result: 404
      */
     public static function whenInactive(?Closure $answer): void
     {
@@ -73,17 +73,25 @@ class CheckFeatureFlag
     }
 
     /**
-     * What a request gets for whom a flag is off; null where all are on.
+     * Returns the answer to a request for which a flag is off; null if all are on.
      *
      * @internal
-     * @param list<string> $flags as the route names them
+     * @param list<string> $flags in the route's notation
      * @return ?Closure(): mixed
      */
     public function refusal(Request $request, Subject $subject, array $flags): ?Closure
     {
         foreach ($flags as $flag) {
             if (!(\str_contains($flag, '|') ? $this->any($flag, $subject) : $this->flagstone->asks($flag, $subject))) {
-                return fn (): mixed => $this->container->make(Refusal::class)->answer($request, $flags, \explode('|', $flag));
+                return function () use ($request, $flags, $flag): mixed {
+                    $refusal = $this->container->make(Refusal::class);
+                    $off = \explode('|', $flag);
+                    // A caller with a request of its own, such as Livewire before a component's later requests, goes on whatever is
+                    // returned.
+                    $isAnswered = $request === Containers::getInstance()->make('request');
+
+                    return $isAnswered ? $refusal->answer($request, $flags, $off) : $refusal->abort($request, $flags, $off);
+                };
             }
         }
 
@@ -91,10 +99,10 @@ class CheckFeatureFlag
     }
 
     /**
-     * What was on for a request.
+     * Returns the flags that were on for a request.
      *
      * @internal
-     * @return list<array{int|string|null, ?string, list<string>}> the company, why it cannot be determined, and the flags
+     * @return list<array{int|string|null, ?string, list<string>}> the company, the reason if it is unknown, and the flags
      */
     public function asked(Request $request): array
     {

@@ -11,7 +11,7 @@ use Illuminate\Http\Request;
 use Symfony\Component\HttpKernel\Exception\HttpException;
 
 /**
- * Lets through requests with the header `Authorization: Bearer TOKEN`, the token that config/flagstone.php, `routes.token`, names.
+ * Lets through requests with the header `Authorization: Bearer TOKEN`, where TOKEN is `routes.token` of config/flagstone.php.
  */
 final class CheckMonitoringToken
 {

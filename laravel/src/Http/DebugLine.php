@@ -12,7 +12,7 @@ use Symfony\Component\HttpFoundation\Response;
 use Symfony\Component\HttpKernel\Exception\NotFoundHttpException;
 
 /**
- * Where APP_DEBUG is on, a refused page says why: in the exception's message, in a header, and in one line of HTML.
+ * Shows the reason of a refused page if APP_DEBUG is on: in the exception's message, in a header, and in one line of HTML.
  *
  * @phpstan-import-type Explanation from Driver
  */
@@ -24,7 +24,7 @@ final class DebugLine
     {
     }
 
-    /** @param list<string> $flags as the route names them */
+    /** @param list<string> $flags in the route's notation */
     public function exception(Request $request, array $flags): NotFoundHttpException
     {
         $line = $this->line($flags);
@@ -33,9 +33,9 @@ final class DebugLine
     }
 
     /**
-     * The same for a page that another route answers with.
+     * Marks a page that another route answers with.
      *
-     * @param list<string> $flags as the refused route names them
+     * @param list<string> $flags in the refused route's notation
      */
     public function mark(Request $request, Response $response, array $flags): void
     {

@@ -10,9 +10,9 @@ use Illuminate\Routing\PendingSingletonResourceRegistration;
 use UnitEnum;
 
 /**
- * A resource's routes that flags guard: Route::resource('portals', PortalController::class)->feature('customer_portal').
+ * Routes of a resource that flags guard: Route::resource('portals', PortalController::class)->feature('customer_portal').
  *
- * Everything else goes to Laravel's pending resource. The flags are put on its routes when these are registered, so that a
+ * All other calls go to Laravel's pending resource. The flags are put on its routes when these are registered, so that a
  * middleware() after feature(), which replaces the resource's middleware, does not open them.
  *
  * @mixin PendingResourceRegistration
@@ -29,7 +29,7 @@ final class GuardedResource
     {
     }
 
-    /** All of these flags have to be on, too. */
+    /** Requires all of these flags to be on, too. */
     public function feature(string|UnitEnum ...$flags): static
     {
         $this->guards[] = CheckFeatureFlag::using(...$flags);
@@ -45,7 +45,7 @@ final class GuardedResource
         return $result === $this->pending ? $this : $result;
     }
 
-    /** As Laravel's own. In a group, for it gives back no routes where the resource's name has a slash. */
+    /** Same as Laravel's own. Registers in a group, since Laravel returns no routes if the resource's name has a slash. */
     public function register(): mixed
     {
         $this->isRegistered = true;

@@ -9,16 +9,16 @@ use Illuminate\Routing\RouteRegistrar;
 use UnitEnum;
 
 /**
- * Laravel's chain for groups of routes with feature() in it: Route::middleware('auth')->feature('customer_portal')->group(…).
+ * Laravel's chain for groups of routes, with feature(): Route::middleware('auth')->feature('customer_portal')->group(…).
  *
- * A later middleware() replaces an earlier one there; the flags stay.
+ * A later middleware() replaces an earlier one in the chain; the flags stay.
  */
 final class GuardedRoutes extends RouteRegistrar
 {
     /** @var list<string> middleware */
     private array $guards = [];
 
-    /** All of these flags have to be on. */
+    /** Requires all of these flags to be on. */
     public function feature(string|UnitEnum ...$flags): static
     {
         $this->guards[] = CheckFeatureFlag::using(...$flags);

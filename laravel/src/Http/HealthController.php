@@ -5,12 +5,13 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Http;
 
 use Flagstone\Laravel\Integrations\HealthReport;
+use Flagstone\Laravel\Value;
 use Flagstone\Laravel\Warnings;
 use Illuminate\Http\JsonResponse;
 
 /**
- * The route that config/flagstone.php, `routes.health`, names. 503 where it fails; stale definitions alone are no failure. What it says
- * names no path: the log and `feature:health` do.
+ * The route named by `routes.health` in config/flagstone.php. Answers 503 if it is failing; stale definitions alone are no failure.
+ * The answer names no path: the log and `feature:health` do.
  */
 final class HealthController
 {
@@ -25,6 +26,10 @@ final class HealthController
                 $found['flagstone'][$name] = 'see the log, or php artisan feature:health';
             }
         }
+
+        $problems = Value::texts($found['flagstone'], 'problems');
+        \array_map($warnings->monitoring(...), $problems);
+        $found['flagstone']['problems'] = \count($problems);
 
         return new JsonResponse(
             $found,

@@ -13,30 +13,30 @@ use Symfony\Component\HttpFoundation\Response;
 use Symfony\Component\HttpKernel\Exception\HttpExceptionInterface;
 
 /**
- * The global middleware "feature.hidden", last of the application's: hides what the route middleware cannot. Session
- * cookies and rate-limit headers on a refused page, "wrong verb" and "page expired" for a route whose flag is off, and
- * such a route's verbs in the answer to OPTIONS.
+ * The global middleware "feature.hidden", last of the application's, hides what the route middleware cannot: session cookies and
+ * rate-limit headers on a refused page, "wrong verb" and "page expired" for a route whose flag is off, and such a route's
+ * verbs in the answer to OPTIONS.
  */
 final class HideFeatures
 {
-    /** Answers of middleware that may run before the flag is asked: page expired, too many requests. */
+    /** Statuses of middleware that may run before the flag is asked: page expired, too many requests. */
     private const EARLY = [419, 429];
 
-    /** The request's attribute that names the flags for which it was refused a page. */
+    /** The request's attribute with the flags for which it was refused a page. */
     public const REFUSED = 'flagstone.refused';
 
-    /** The request's attribute that says that this middleware runs. */
+    /** The request's attribute that shows that this middleware runs. */
     public const HIDES = 'flagstone.hides';
 
     public function __construct(private readonly Container $container)
     {
     }
 
-    /** @throws HttpExceptionInterface as the router throws it, for the application's handler to render */
+    /** @throws HttpExceptionInterface the router's own, for the application's handler to render */
     public function handle(Request $request, Closure $next): mixed
     {
         $request->attributes->set(self::HIDES, true);
-        // Before the route's middleware decrypt them, or choose another guard.
+        // Read before the route's middleware decrypt them, or choose another guard.
         $cookies = $request->cookies->all();
         $guard = $this->container->make('config')->get('auth.defaults.guard');
         $hide = fn (array $flags, ?Route $refused): mixed => $this->hidden($request, $flags, $refused, $cookies, $guard);
@@ -64,9 +64,9 @@ final class HideFeatures
     }
 
     /**
-     * What the router would say if it had none of the routes that are off, to a request as it came.
+     * Returns the router's answer to the original request, as if it had none of the routes that are off.
      *
-     * @param list<string> $flags as the refused route names them
+     * @param list<string> $flags in the refused route's notation
      * @param ?Route $refused known to be off
      * @param array<string, mixed> $cookies
      * @throws HttpExceptionInterface
@@ -87,7 +87,7 @@ final class HideFeatures
         return $refusal->run($request, $route, $flags);
     }
 
-    /** A route of another verb that is off, and must not be told by its verbs. */
+    /** A matching route of another verb that is off, whose verbs must not be shown. */
     private function off(Request $request): ?Route
     {
         foreach ($this->container->make(VisibleRoutes::class)->candidates($request) as $route) {
@@ -112,7 +112,7 @@ final class HideFeatures
         return $this->flags()->enabled($route, $this->container->make(Subjects::class)->of($request));
     }
 
-    /** Made where they are needed: most pages need none of it. */
+    /** Made on demand: most pages need none of it. */
     private function flags(): RouteFlags
     {
         return $this->container->make(RouteFlags::class);

@@ -12,8 +12,8 @@ use Flagstone\Laravel\Warnings;
 use Illuminate\Http\Response;
 
 /**
- * The route that config/flagstone.php, `routes.metrics`, names: what `flagstone metrics` prints, for Prometheus and its kin, at most
- * five seconds old. Paths, and what the command says of its failures, go to the log and not into the answer.
+ * The route named by `routes.metrics` in config/flagstone.php: the output of `flagstone metrics`, for Prometheus and similar tools,
+ * at most five seconds old. Paths, and the command's errors, go to the log and not into the answer.
  */
 final class MetricsController
 {
@@ -29,7 +29,7 @@ final class MetricsController
 
             return new Response(self::FAILURE, 503, ['Content-Type' => 'text/plain; charset=utf-8', 'Cache-Control' => 'no-store']);
         }
-        // The reason names files.
+        // The error's text names files.
         $text = \preg_replace('/^(flagstone_last_error_info)\{.*\} 1$/m', '$1{error="see the log"} 1', $result->text);
 
         return new Response("$text\n", 200, ['Content-Type' => self::TYPE, 'Cache-Control' => 'no-store']);

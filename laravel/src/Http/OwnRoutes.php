@@ -10,7 +10,7 @@ use Illuminate\Contracts\Foundation\Application;
 use Illuminate\Contracts\Foundation\CachesRoutes;
 
 /**
- * The routes that config/flagstone.php, `routes`, asks for: there are none else, and none that everybody may read.
+ * Routes that `routes` in config/flagstone.php asks for: no others, and none that is public.
  *
  * @internal
  */
@@ -35,7 +35,7 @@ final class OwnRoutes
         }
     }
 
-    /** A sentence where paths are set and nothing keeps others out, so that they are not served. */
+    /** A sentence if paths are set without protection, so that they are not served. */
     public static function warning(Config $config): ?string
     {
         $paths = self::paths($config);

@@ -13,8 +13,8 @@ use Illuminate\Routing\Middleware\SubstituteBindings;
 use Illuminate\Routing\Router;
 
 /**
- * Puts the middleware after authentication and whatever finds the tenant, and before models are bound to the route: a
- * company without the feature learns nothing of which records exist.
+ * Puts the middleware after authentication and tenant lookup, and before models are bound to the route: a company without the
+ * feature learns nothing of which records exist.
  *
  * @internal
  */
@@ -25,13 +25,13 @@ final class Priority
     {
     }
 
-    /** In the kernel, which hands its list to the router when it is made and whenever the list changes. */
+    /** Changes the kernel, which passes its list to the router when it is made and whenever the list changes. */
     public function register(Application $app, Router $router): void
     {
         $place = function (Kernel $kernel) use ($router): void {
             if (\property_exists($kernel, 'middlewarePriority')) {
-                // Laravel 8 to 10 can only add to either end. The setter of later versions also registers the
-                // kernel's groups anew, which undoes what packages have added to them.
+                // Laravel 8 to 10 can only add to either end. The setter of later versions also registers the kernel's
+                // groups again, which undoes additions by packages.
                 Closure::bind(function (Closure $placed): void {
                     $this->middlewarePriority = $placed($this->middlewarePriority);
                 }, $kernel, $kernel::class)($this->placed(...));
@@ -57,13 +57,13 @@ final class Priority
         $at = \array_search(SubstituteBindings::class, $priority, true);
         $at = $at === false ? \count($priority) : $at;
         $absent = [];
-        // Laravel has a place for what authenticates, and this one is not known as such.
+        // Laravel has a place for middleware that authenticate, but does not recognize this one.
         foreach ([AuthenticateWithBasicAuth::class, ...$this->after] as $name) {
             $index = \array_search($name, $priority, true);
             if ($index === false) {
                 $absent[] = $name;
             } else {
-                // An application that identifies tenants after binding models has said so in its own list.
+                // An application that identifies tenants after binding models has that order in its own list.
                 $at = \max($at, $index + 1);
             }
         }

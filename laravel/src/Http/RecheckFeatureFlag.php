@@ -13,8 +13,8 @@ use Illuminate\Http\Request;
 use Illuminate\Routing\Route;
 
 /**
- * The last middleware of a guarded route that has middleware of the application's own: where one of those signed somebody in, or found the
- * tenant, after the flags were asked, they are asked again for that company before the page is made.
+ * The last middleware of a guarded route that has middleware of the application's own: if one of those signed a user in, or found
+ * the tenant, after the flags were asked, they are asked again for that company before the page is made.
  *
  * @internal
  */
@@ -27,7 +27,7 @@ final class RecheckFeatureFlag
     ) {
     }
 
-    /** @throws InvalidSetting where mistakes of the configuration are exceptions */
+    /** @throws InvalidSetting if mistakes of the configuration are exceptions */
     public function handle(Request $request, Closure $next): mixed
     {
         foreach ($this->check->asked($request) as [$company, $problem, $flags]) {

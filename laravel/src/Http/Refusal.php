@@ -9,6 +9,7 @@ use Flagstone\Laravel\Subject\Subjects;
 use Illuminate\Contracts\Container\Container;
 use Illuminate\Contracts\Debug\ExceptionHandler;
 use Illuminate\Foundation\Http\Events\RequestHandled;
+use Illuminate\Http\Exceptions\HttpResponseException;
 use Illuminate\Http\Request;
 use Illuminate\Http\Response;
 use Illuminate\Routing\Route;
@@ -19,12 +20,12 @@ use Symfony\Component\HttpKernel\Exception\HttpExceptionInterface;
 use Symfony\Component\HttpKernel\Exception\NotFoundHttpException;
 
 /**
- * What somebody gets for whom a flag is off: the answer that the application gives where it lacks the route, be it a fallback's, a
+ * The answer to a request for which a flag is off: the application's answer without the route, such as a fallback's, a
  * catch-all's, its 404 or its 405.
  */
 final class Refusal
 {
-    /** The request's attribute that holds protocol version and content type of the answer before the router prepared it. */
+    /** The request's attribute with protocol version and content type of the answer before the router prepared it. */
     private const SENT = 'flagstone.sent';
 
     /** @var ?Closure(Request, list<string>): mixed */
@@ -40,20 +41,20 @@ final class Refusal
     ) {
     }
 
-    /** @param ?Closure(Request, list<string>): mixed $answer another answer; null from it, or instead of it: 404 */
+    /** @param ?Closure(Request, list<string>): mixed $answer another answer; null, as closure or as its result: 404 */
     public function answerBy(?Closure $answer): void
     {
         $this->other = $answer;
     }
 
-    /** Whether the application answers by itself. */
+    /** True if the application answers by itself. */
     public function isAnswered(): bool
     {
         return $this->other !== null;
     }
 
     /**
-     * @param list<string> $flags as the route names them
+     * @param list<string> $flags in the route's notation
      * @param list<string> $off those of them that end the request
      */
     public function answer(Request $request, array $flags, array $off): mixed
@@ -65,7 +66,7 @@ final class Refusal
         }
         $request->attributes->set(HideFeatures::REFUSED, $flags);
         if ($request->attributes->has(HideFeatures::HIDES)) {
-            // It answers itself, and outside of what the route's middleware add.
+            // The global middleware replaces this response, outside of the effects of the route's middleware.
             return new Response('', 404);
         }
 
@@ -73,11 +74,27 @@ final class Refusal
     }
 
     /**
-     * The router's answer without the routes that are off.
+     * Refuses a request that is not the current one, by an exception, which ends the current one.
      *
-     * @param list<string> $flags as the refused route names them
+     * @param list<string> $flags in the route's notation
+     * @param list<string> $off those of them that end the request
+     * @throws NotFoundHttpException
+     * @throws HttpResponseException with the application's own answer
+     */
+    public function abort(Request $request, array $flags, array $off): never
+    {
+        self::gate($off);
+        $answer = $this->other === null ? null : ($this->other)($request, $flags);
+
+        throw $answer === null ? $this->exception($request, $flags) : new HttpResponseException(Router::toResponse($request, $answer));
+    }
+
+    /**
+     * Returns the router's match without the routes that are off.
+     *
+     * @param list<string> $flags in the refused route's notation
      * @param Closure(Route): bool $isOff
-     * @throws HttpExceptionInterface where no route is left, or none of this verb
+     * @throws HttpExceptionInterface if no route is left, or none of this verb
      */
     public function route(Request $request, array $flags, Closure $isOff): Route
     {
@@ -89,7 +106,7 @@ final class Refusal
     }
 
     /**
-     * @param list<string> $flags as the refused route names them
+     * @param list<string> $flags in the refused route's notation
      * @param ?list<string> $without middleware that has run already
      */
     public function run(Request $request, Route $route, array $flags, ?array $without = null): SymfonyResponse
@@ -101,7 +118,7 @@ final class Refusal
     }
 
     /**
-     * The exception of this Laravel's own router; while debugging, with a line that tells why.
+     * Returns the exception of this Laravel's own router; while debugging, with a line that gives the reason.
      *
      * @param list<string> $flags
      */
@@ -111,8 +128,8 @@ final class Refusal
     }
 
     /**
-     * An answer amid the middleware of the refused route, which go on with it: what they have done is not done again for the route
-     * that answers instead.
+     * Answers amid the middleware of the refused route, which continue with the answer: their effects are not repeated for the
+     * route that answers instead.
      *
      * @param list<string> $flags
      */
@@ -135,7 +152,7 @@ final class Refusal
         return $shared === [] ? $this->unmatched->during($request, $run) : $run();
     }
 
-    /** As the router's pipeline renders it, for a request without a route. */
+    /** Renders an exception like the router's pipeline, for a request without a route. */
     private function rendered(Request $request, HttpExceptionInterface $exception): SymfonyResponse
     {
         $handler = $this->container->make(ExceptionHandler::class);
@@ -150,7 +167,7 @@ final class Refusal
         return $response;
     }
 
-    /** The router prepares what its routes answer, and not what it answers for a path without a route. */
+    /** Undoes the router's preparation of the response: it prepares answers of routes, but not those to a path without a route. */
     private function listen(): void
     {
         if ($this->isListening) {
@@ -172,7 +189,7 @@ final class Refusal
     }
 
     /**
-     * Tells the counters that these flags, which are off, end the request: what it comes to is not the feature's doing.
+     * Tells the counters that these flags ended the request by being off: the outcome is not the feature's doing.
      *
      * @param list<string> $flags
      */
@@ -183,7 +200,7 @@ final class Refusal
         }
     }
 
-    /** Asks a router without routes. */
+    /** Takes the exception from a router without routes. */
     private static function unrouted(Request $request): NotFoundHttpException
     {
         try {

@@ -18,13 +18,13 @@ use Illuminate\Routing\Router;
 use UnitEnum;
 
 /**
- * Makes the middleware known to the router.
+ * Registers the middleware with the router.
  *
  * @internal
  */
 final class Registrar
 {
-    /** What begins a chain for a group of routes. */
+    /** Methods that begin a chain for a group of routes. */
     private const CHAINS = [
         'feature', 'as', 'controller', 'domain', 'middleware', 'name', 'namespace', 'prefix', 'scopeBindings', 'where', 'withoutMiddleware',
     ];
@@ -57,7 +57,10 @@ final class Registrar
         $this->groups();
     }
 
-    /** Groups and resources. Laravel's own chain for groups takes no macros: each way to begin one begins with this package's. */
+    /**
+     * Adds the macros for groups and resources. Laravel's chain for groups takes no macros: each method that begins one returns this
+     * package's.
+     */
     private function groups(): void
     {
         foreach (self::CHAINS as $name) {
@@ -78,7 +81,7 @@ final class Registrar
         }
     }
 
-    /** By closures: the container takes several times as long to find out by itself what a constructor wants. */
+    /** Binds by closures: the container takes several times as long to resolve constructors by itself. */
     private function bind(Application $app, bool $debug): void
     {
         $app->singleton(DebugLine::class);
@@ -109,7 +112,7 @@ final class Registrar
         $app->alias(HideFeatures::class, 'feature.hidden');
     }
 
-    /** An alias that the application itself gives stays. */
+    /** Sets the alias, unless the application has one of that name. */
     private function alias(Router $router, string $alias): void
     {
         if (!isset($router->getMiddleware()[$alias])) {

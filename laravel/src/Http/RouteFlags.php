@@ -14,14 +14,14 @@ use Illuminate\Support\Str;
 use WeakMap;
 
 /**
- * Which flags guard a route.
+ * Finds the flags that guard a route.
  */
 final class RouteFlags
 {
     /** @var WeakMap<Route, list<string>> */
     private WeakMap $known;
 
-    /** @var WeakMap<Route, true> those that were looked through for middleware of the application's own */
+    /** @var WeakMap<Route, true> routes that were searched for middleware of the application's own */
     private WeakMap $rechecked;
 
     /** @var array<string, list<string>> such middleware, by the name of a group, an alias or a class */
@@ -39,7 +39,7 @@ final class RouteFlags
     }
 
     /**
-     * The middleware's parameters: each a flag, or several of which any will do ("a|b"). Empty where nothing guards.
+     * The middleware's parameters: each a flag, or alternatives ("a|b"). Empty if nothing guards.
      *
      * @return list<string>
      */
@@ -48,7 +48,7 @@ final class RouteFlags
         return $this->known[$route] ??= $this->find($route);
     }
 
-    /** Whether every one of them could be on for somebody. */
+    /** True if every one of them could be on for some company. */
     public function possible(Route $route): bool
     {
         $flags = $this->known[$route] ??= $this->find($route);
@@ -65,7 +65,7 @@ final class RouteFlags
         return true;
     }
 
-    /** @return list<string> those that could be on for nobody */
+    /** @return list<string> those that could be on for no company */
     public function impossible(Route $route): array
     {
         $flagstone = $this->container->make(Flagstone::class);
@@ -87,7 +87,7 @@ final class RouteFlags
         ));
     }
 
-    /** Whether every one of them is on for this subject. */
+    /** True if every one of them is on for this subject. */
     public function enabled(Route $route, Subject $subject): bool
     {
         $flagstone = $this->flagstone ??= $this->container->make(Flagstone::class);
@@ -101,8 +101,8 @@ final class RouteFlags
     }
 
     /**
-     * Has the flags of a guarded route asked again where one of the application's own middleware finds another company after them. Only
-     * those of Laravel, and those that run before the flags are asked, are known not to.
+     * Asks the flags of a guarded route again, if one of the application's own middleware finds another company after them. Only
+     * Laravel's middleware, and those that run before the flags are asked, are known not to.
      */
     public function recheck(Route $route): void
     {
@@ -145,7 +145,7 @@ final class RouteFlags
         if (!\is_string($class)) {
             return ['a closure'];
         }
-        // The router refuses a class that is not there.
+        // The router itself refuses a class that does not exist.
         if (self::isLaravels($class) || !\class_exists($class)) {
             return [];
         }
@@ -189,7 +189,7 @@ final class RouteFlags
         if ($flags === [] || $route->excludedMiddleware() === []) {
             return $flags;
         }
-        // The router's own list, which knows what the route leaves out.
+        // The router's own list leaves out what the route excludes.
         $flags = [];
         foreach ($this->router->gatherRouteMiddleware($route) as $name) {
             $flags = [...$flags, ...\is_string($name) ? $this->ofMiddleware($name) : []];
@@ -199,7 +199,7 @@ final class RouteFlags
     }
 
     /**
-     * @param string $name a class, an alias or a group, as routes name it
+     * @param string $name a class, an alias or a group, in the route's notation
      * @return list<string>
      */
     private function ofMiddleware(string $name): array

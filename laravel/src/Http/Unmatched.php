@@ -13,10 +13,10 @@ use Illuminate\Routing\Router;
 use Illuminate\Session\SessionManager;
 
 /**
- * A request as one that no route matched: without a current route, a session, or the user that the route's middleware found.
+ * Makes a request look as if no route matched: without a current route, a session, or the user found by the route's middleware.
  *
- * While an error page is rendered so, it shows what it shows for a path that does not exist. A user that was set by hand, as tests
- * do, stays.
+ * An error page rendered in this state is the page of a path that does not exist. A user that was set by hand, as tests do,
+ * stays.
  *
  * @internal
  */
@@ -27,7 +27,7 @@ final class Unmatched
     }
 
     /**
-     * Everything is as before when it returns: middleware around the route go on with their session and their user.
+     * Runs `$do` in this state and restores everything: middleware around the route go on with their session and their user.
      *
      * @template T
      * @param Closure(): T $do
@@ -46,7 +46,7 @@ final class Unmatched
     }
 
     /**
-     * @param ?array<string, mixed> $cookies as they came, before a middleware decrypted them; null: not known
+     * @param ?array<string, mixed> $cookies the cookies before a middleware decrypted them; null: not known
      * @param mixed $guard the default guard before a middleware chose another; null: not known
      * @return list<Closure(): void> put everything back
      */
@@ -113,7 +113,7 @@ final class Unmatched
             if ($guard->hasUser() && $guard->getSession()->get($guard->getName()) === null) {
                 $kept[$name] = $guard;
             }
-            // Decrypted by now, which it is not where no route matched.
+            // Decrypted by now; without a matching route it would not be.
             $request->cookies->remove($guard->getRecallerName());
         }
         $restore[] = self::replace($auth, AuthManager::class, 'guards', $kept);
@@ -130,7 +130,7 @@ final class Unmatched
      * Sets a property of Laravel's that has no setter.
      *
      * @param class-string $class
-     * @return Closure(): void puts back what it was
+     * @return Closure(): void restores the old value
      */
     private static function replace(object $object, string $class, string $property, mixed $value): Closure
     {

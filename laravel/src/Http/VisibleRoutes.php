@@ -14,10 +14,10 @@ use Symfony\Component\HttpFoundation\Response;
 use Symfony\Component\HttpKernel\Exception\HttpExceptionInterface;
 
 /**
- * The router as it would be without the routes that are off: a fallback, a catch-all or a route of another verb answers then, and
- * where none does, the router's own exception is thrown.
+ * The router without the routes that are off: a fallback, a catch-all or a route of another verb answers then; if none does, the
+ * router's own exception is thrown.
  *
- * Only routes that could match the path are made, so that a refusal with cached routes costs a comparison for each of the others.
+ * Only routes that could match the path are made: with cached routes, each of the others costs a refusal one comparison.
  *
  * @internal
  */
@@ -29,7 +29,7 @@ final class VisibleRoutes
 
     /**
      * @param Closure(Route): bool $isOff
-     * @throws HttpExceptionInterface as the router throws it: no route, or none of this verb
+     * @throws HttpExceptionInterface the router's own: no route, or none of this verb
      */
     public function match(Request $request, Closure $isOff): Route
     {
@@ -44,9 +44,9 @@ final class VisibleRoutes
     }
 
     /**
-     * Answers a request by this route, as the router does by the one that it finds.
+     * Answers a request by this route, in the way of the router.
      *
-     * @param list<string> $without middleware, as the router names them, that has run already
+     * @param list<string> $without middleware that has run already, by the router's names
      */
     public function run(Request $request, Route $route, array $without): Response
     {
@@ -88,13 +88,13 @@ final class VisibleRoutes
         return \array_values(\array_filter($found, static fn (?Route $route): bool => $route !== null && $route->matches($request, false)));
     }
 
-    /** Whether both are one route: cached ones are made anew whenever they are asked for. */
+    /** True if both are one route: cached ones are made again at each call. */
     public static function same(Route $one, ?Route $other): bool
     {
         return $one === $other || $other !== null && [$one->uri(), $one->methods(), $one->getDomain()] === [$other->uri(), $other->methods(), $other->getDomain()];
     }
 
-    /** Whether a path could be of this URI: begins as it does up to its first parameter. */
+    /** True if a path could match this URI: it has the same beginning up to the first parameter. */
     private static function begins(string $path, string $uri): bool
     {
         $fixed = \trim((string) \strstr("$uri{", '{', true), '/');

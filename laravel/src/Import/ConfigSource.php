@@ -19,7 +19,7 @@ final class ConfigSource implements Source
         'description' => 'description', 'owner' => 'owner',
     ];
 
-    /** @param mixed $features what config('features') gives */
+    /** @param mixed $features result of config('features') */
     public function __construct(private readonly mixed $features, private readonly string $lists)
     {
     }
@@ -34,7 +34,7 @@ final class ConfigSource implements Source
             $this->take($found, $key, $fields);
         }
 
-        return $found;
+        return $found->settle();
     }
 
     /** @return array<string, array<string, mixed>> the fields of each flag, lists beside it among them */
@@ -43,37 +43,44 @@ final class ConfigSource implements Source
         $entries = [];
         foreach (\is_array($this->features) ? $this->features : [] as $key => $value) {
             $key = (string) $key;
+            $fields = \is_array($value) ? $value : ['enabled' => $value];
             if (\preg_match('/^.+_(?:test|pilot)_companies$/D', $key) === 1) {
-                $entries[(string) \preg_replace('/_(?:test|pilot)_companies$/D', '', $key)]['companies'] = $value;
-            } elseif (!\is_array($value)) {
-                $entries[$key]['enabled'] = $value;
-            } else {
-                foreach ($value as $name => $field) {
-                    if (!isset(self::FIELDS[$name])) {
-                        $known = \implode(', ', \array_keys(self::FIELDS));
-                        $found->refuse("features.$key.$name is unknown, expected $known");
-                        $entries[$key]['refused'] = true;
-                    } else {
-                        $entries[$key][self::FIELDS[$name]] = $field;
-                    }
+                $fields = [\substr($key, (int) \strrpos($key, '_', -\strlen('_companies') - 1) + 1) => $value];
+                $key = (string) \preg_replace('/_(?:test|pilot)_companies$/D', '', $key);
+            }
+            if ($fields === []) {
+                $found->refuse("features.$key says nothing, expected true, false or fields");
+            }
+            foreach ($fields as $name => $field) {
+                $meaning = self::FIELDS[$name] ?? null;
+                if ($meaning === null) {
+                    $known = \implode(', ', \array_keys(self::FIELDS));
+                    $found->refuse("features.$key.$name is unknown, expected $known");
+                    $found->leaveOut($key);
+                } elseif (\array_key_exists($meaning, $entries[$key] ?? [])) {
+                    $found->refuse("features.$key: $meaning is there twice, the second time as $name");
+                    $found->leaveOut($key);
                 }
+                $entries[$key][$meaning ?? ''] = $field;
             }
         }
 
-        return \array_filter($entries, static fn (array $fields): bool => !isset($fields['refused']));
+        return $entries;
     }
 
     /** @param array<string, mixed> $fields */
     private function take(Found $found, string $key, array $fields): void
     {
-        $on = Values::bool($fields['enabled'] ?? (isset($fields['percentage']) ? true : null));
-        $companies = \array_key_exists('companies', $fields) ? Values::companies($fields['companies'] ?? []) : [];
-        $percentage = isset($fields['percentage']) ? Values::percentage($fields['percentage']) : null;
+        // A null value is off, as in code, and not a percentage.
+        $on = Values::bool(\array_key_exists('enabled', $fields) ? $fields['enabled'] : \array_key_exists('percentage', $fields));
+        $companies = \array_key_exists('companies', $fields) ? Values::companies($fields['companies']) : [];
+        $hasPercentage = \array_key_exists('percentage', $fields);
+        $percentage = $hasPercentage ? Values::percentage($fields['percentage']) : null;
         foreach (
             [
                 'enabled' => $on === null ? 'true or false' : null,
                 'companies' => $companies === null ? 'companies\' ids' : null,
-                'percentage' => isset($fields['percentage']) && $percentage === null ? 'a number from 0 to 100' : null,
+                'percentage' => $hasPercentage && $percentage === null ? 'a number from 0 to 100' : null,
             ] as $field => $expected
         ) {
             if ($expected !== null) {

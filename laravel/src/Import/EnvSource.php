@@ -13,8 +13,11 @@ use RuntimeException;
  */
 final class EnvSource implements Source
 {
+    /** Names whose value is a percentage of the companies. */
+    private const SHARE = '/_(?:rollout_)?(?:percentage|percent|pct|rollout)$/D';
+
     /**
-     * @param string $file a .env file; it need not be there
+     * @param string $file a .env file; it need not exist
      * @param array<string, string> $environment of this process
      * @param string $loaded the .env file that Laravel has put into that environment already
      */
@@ -39,7 +42,7 @@ final class EnvSource implements Source
                 continue;
             }
             $key = \strtolower($parts[1]);
-            $switches[$key] ??= ['from' => $from, 'on' => null, 'companies' => null, 'number' => null];
+            $switches[$key] ??= ['from' => $from, 'on' => null, 'companies' => null, 'number' => null, 'blank' => false];
             if (isset($parts[2])) {
                 $companies = Values::companies($value);
                 if ($companies === null) {
@@ -52,14 +55,23 @@ final class EnvSource implements Source
                 continue;
             }
             $switches[$key]['on'] = Values::bool($value);
+            $switches[$key]['blank'] = \trim($value) === '';
             $switches[$key]['number'] = \in_array(\trim($value), ['0', '1'], true) ? $value : null;
             if ($switches[$key]['on'] === null) {
                 $refused[$key] = "$name is " . Values::shown($value) . ', expected true or false';
                 $found->refuse($refused[$key]);
             }
         }
+        foreach ($switches as $key => $switch) {
+            // FEATURE_X_ROLLOUT=1 beside FEATURE_X is a percentage, not a flag that is on.
+            $of = \preg_replace(self::SHARE, '', (string) $key);
+            if ($of !== $key && isset($switches[$of]) && !isset($refused[$key]) && ($switch['number'] !== null || $switch['blank'])) {
+                $refused[$key] = 'FEATURE_' . \strtoupper((string) $key) . ' is a percentage, expected a switch';
+                $found->refuse($refused[$key]);
+            }
+        }
         foreach (\array_diff_key($switches, $refused) as $key => $switch) {
-            // FEATURE_X_ROLLOUT=10 beside FEATURE_X: what the switch alone would do is not what the code does.
+            // FEATURE_X_ROLLOUT=10 beside FEATURE_X: the code does not act by the switch alone.
             $about = \array_filter(\array_keys($refused), static fn (string $other): bool => \str_starts_with($other, "{$key}_"));
             if ($about !== []) {
                 $found->refuse('FEATURE_' . \strtoupper($key) . ' goes with FEATURE_' . \strtoupper(\reset($about)) . ', which cannot be taken over');
@@ -75,7 +87,7 @@ final class EnvSource implements Source
         return $found;
     }
 
-    /** @return array<string, array{string, string}> value and where it is from, by name; switches before their lists */
+    /** @return array<string, array{string, string}> value and origin, by name; switches before their lists */
     private function values(): array
     {
         $file = $this->parse($this->file);
@@ -85,7 +97,7 @@ final class EnvSource implements Source
             $values[$name] = [$value ?? '', \basename($this->file)];
         }
         foreach ($this->environment as $name => $value) {
-            // What Laravel has put there from its own .env is no word of the real environment.
+            // A value that Laravel has loaded from its own .env is not of the real environment.
             if (\stripos($name, 'FEATURE_') === 0 && ($loaded[$name] ?? null) !== $value) {
                 $values[$name] = [$value, 'environment'];
             }
@@ -98,11 +110,11 @@ final class EnvSource implements Source
     /** @return array<string, ?string> */
     private function parse(string $path): array
     {
-        if (!\is_file($path)) {
+        if (!@\is_file($path)) {
             return [];
         }
         try {
-            return Dotenv::parse((string) \file_get_contents($path));
+            return Dotenv::parse((string) @\file_get_contents($path));
         } catch (ExceptionInterface $error) {
             throw new RuntimeException("$path: {$error->getMessage()}", 0, $error);
         }

@@ -8,31 +8,31 @@ use Flagstone\Laravel\Value;
 use stdClass;
 
 /**
- * A flag as a source has it: what is not said there stays as flags.json says it.
+ * A flag from a source; a field that it does not set keeps its value in flags.json.
  */
 final class Flag
 {
-    /** @var list<string> what somebody should know about it */
+    /** @var list<string> notes for people */
     public array $notes = [];
     public ?string $description = null;
     public ?string $owner = null;
-    /** Null: the source does not say. */
+    /** Null: not set by the source. */
     public ?bool $enabled = null;
-    /** 0 to 100; null: nothing about a percentage, so everybody. */
+    /** 0 to 100; null: no percentage, and so all companies. */
     public int|float|null $percentage = null;
-    /** Whether companies are drawn by `crc32($company) % 100`, as code written by hand does. */
+    /** True if companies are drawn by `crc32($company) % 100`, as in hand-written code. */
     public bool $crc32 = false;
     /** @var list<int|string> */
     public array $allow = [];
     /** @var list<int|string> */
     public array $deny = [];
 
-    /** @param string $from where it was found, for people */
+    /** @param string $from its origin, for people */
     public function __construct(public readonly string $key, public readonly string $from)
     {
     }
 
-    /** The definition in place of what there is. */
+    /** Merges this flag over the existing definition. */
     public function over(bool|stdClass|null $before): stdClass
     {
         $flag = $before instanceof stdClass ? clone $before : (object) ['enabled' => $before ?? false];
@@ -42,7 +42,7 @@ final class Flag
                 $flag->{$field} = Value::at($flag, $field) ?? $text;
             }
         }
-        // Just off: for whom it would be on is nobody's concern here.
+        // A flag that is simply off needs no percentage and no companies.
         if (!$flag->enabled && $this->percentage === null && $this->allow === [] && $this->deny === []) {
             return $flag;
         }

@@ -5,14 +5,17 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Import;
 
 /**
- * What a source held.
+ * Content of a source.
  */
 final class Found
 {
     /** @var array<string, Flag> by key */
     public array $flags = [];
-    /** @var array<string, int> what cannot be taken over, and how often */
+    /** @var array<string, int> reasons of refusals, and the number of times of each */
     public array $refused = [];
+
+    /** @var array<string, true> flags with a part that cannot be imported */
+    private array $leftOut = [];
 
     public function flag(string $key, string $from): Flag
     {
@@ -22,5 +25,18 @@ final class Found
     public function refuse(string $why, int $times = 1): void
     {
         $this->refused[$why] = ($this->refused[$why] ?? 0) + $times;
+    }
+
+    /** Leaves out a whole flag: without the refused part it could be on for more companies than before. */
+    public function leaveOut(string $key): void
+    {
+        $this->leftOut[$key] = true;
+    }
+
+    public function settle(): self
+    {
+        $this->flags = \array_diff_key($this->flags, $this->leftOut);
+
+        return $this;
     }
 }

@@ -12,7 +12,7 @@ use RuntimeException;
 use stdClass;
 
 /**
- * Puts what a source holds into flags.json.
+ * Writes the content of a source into flags.json.
  *
  * @phpstan-type Row array{flag: string, from: string, was: ?string, becomes: string, changes: bool, notes: list<string>}
  */
@@ -23,7 +23,7 @@ final class Importer
     }
 
     /**
-     * The document as it would be, and each flag's row.
+     * Returns the resulting document, and each flag's row.
      *
      * @return array{stdClass, list<Row>}
      */
@@ -61,9 +61,9 @@ final class Importer
     }
 
     /**
-     * The flag of that very name. Where there is none, the one of a similar name, unless the source has that one too.
+     * The flag with that exact name. If there is none, the one with a similar name, unless the source has that one too.
      *
-     * @param array<string, list<string>> $known the file's keys by what is alike in them
+     * @param array<string, list<string>> $known the file's keys by their common form
      */
     private static function keyOf(Flag $flag, stdClass $flags, array $known, Found $found): string
     {
@@ -80,10 +80,10 @@ final class Importer
     }
 
     /**
-     * The file's text stays as it is, but for the flags that change.
+     * Writes the flags that change, and leaves the rest of the file's text.
      *
      * @param list<Row> $rows
-     * @throws RuntimeException where the result has errors, or cannot be written
+     * @throws RuntimeException if the result has errors, or cannot be written
      */
     public function write(stdClass $document, array $rows): void
     {
@@ -110,7 +110,7 @@ final class Importer
         }
     }
 
-    /** customer-portal, customer.portal and CUSTOMER_PORTAL are one name where one of them is there. */
+    /** The common form of a key: customer-portal, customer.portal and CUSTOMER_PORTAL are one name if one of them exists. */
     private static function plain(string $key): string
     {
         return (string) \preg_replace('/[^a-z0-9]+/', '_', \strtolower($key));

@@ -9,17 +9,17 @@ use Illuminate\Database\Connection;
 use RuntimeException;
 
 /**
- * Laravel Pennant's table: what it has resolved and stored for each scope. Only true and false for companies can be
- * taken over; a user is not a company, whatever the number.
+ * Laravel Pennant's table of values stored by scope. Only true and false for companies can be imported; a user is not a company,
+ * whatever the number.
  */
 final class PennantSource implements Source
 {
-    /** Pennant's word for no scope. */
+    /** Value of Pennant for no scope. */
     private const NOBODY = '__laravel_null';
 
     /**
-     * @param list<string> $companies classes and morph names whose models are companies; "int" and "string", where bare
-     *     numbers and texts are
+     * @param list<string> $companies classes and morph names whose models are companies; "int" and "string" for bare numbers and
+     *     texts
      */
     public function __construct(
         private readonly Connection $connection,
@@ -70,7 +70,7 @@ final class PennantSource implements Source
         return $found;
     }
 
-    /** False where the scope is something else. */
+    /** The company's key; false if the scope is something else. */
     private function company(string $scope): int|string|false
     {
         $at = \strrpos($scope, '|');

@@ -5,10 +5,10 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Import;
 
 /**
- * What a switch and a list of companies beside it mean together. Code written by hand differs:
+ * Joint meaning of a switch and a list of companies beside it. Hand-written code differs:
  *
- * `only`: the switch lets in the listed companies, nobody where the list is empty, and everybody where there is no list; off is off.
- * `also`: the switch lets in everybody; the listed companies are in before that.
+ * `only`: the switch lets in the listed companies, none if the list is empty, and all if there is no list; off is off.
+ * `also`: the switch lets in all companies; the listed ones are in before that.
  */
 final class Pilots
 {

@@ -7,10 +7,10 @@ namespace Flagstone\Laravel\Import;
 use RuntimeException;
 
 /**
- * Where a team has its flags until now.
+ * A team's present source of flags.
  */
 interface Source
 {
-    /** @throws RuntimeException where it cannot be read at all */
+    /** @throws RuntimeException if it cannot be read at all */
     public function read(): Found;
 }

@@ -5,12 +5,12 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Import;
 
 /**
- * Values as .env files and configuration write them.
+ * Reads values in the notation of .env files and configuration.
  */
 final class Values
 {
     /**
-     * On or off; null where the old code and its reader could differ: "off" is true for PHP.
+     * Reads a bool; null if code and its author could differ: "off" is true for PHP.
      */
     public static function bool(mixed $value): ?bool
     {
@@ -26,12 +26,20 @@ final class Values
     }
 
     /**
-     * Companies, as a list or as text with commas; as array keys are, each once.
+     * Reads companies, from a list or a text with commas, as array keys, each once.
      *
-     * @return ?list<int|string> null where there is something else among them, such as a list within the list
+     * @return ?list<int|string> null if there is another value among them, such as a list within the list
      */
     public static function companies(mixed $value): ?array
     {
+        // env() reads these texts as nothing, or as true, which code would take for the company 1.
+        $word = \is_string($value) ? \strtolower(\trim($value)) : $value;
+        if (\in_array($word, [null, 'null', '(null)', 'empty', '(empty)'], true)) {
+            return [];
+        }
+        if (\is_bool($value) || \in_array($word, ['true', '(true)', 'false', '(false)'], true)) {
+            return null;
+        }
         $items = \is_array($value) ? $value : \explode(',', \is_scalar($value) ? (string) $value : '');
         $companies = [];
         foreach ($items as $item) {
@@ -39,7 +47,7 @@ final class Values
                 return null;
             }
             $item = \trim((string) $item);
-            // A list with other separators, with quotes or brackets would be one company of that name.
+            // A list with other separators, with quotes or brackets would become one company of that name.
             if (\preg_match('/[,;|\s\'"\[\]{}()]/', $item) === 1) {
                 return null;
             }
@@ -51,17 +59,17 @@ final class Values
         return \array_keys($companies);
     }
 
-    /** 0 to 100, or null where it is none. */
+    /** Reads a percentage, 0 to 100; null if it is none. */
     public static function percentage(mixed $value): int|float|null
     {
-        if (!\is_numeric($value) || $value < 0 || $value > 100) {
+        if (!\is_numeric($value) || !($value >= 0 && $value <= 100)) {
             return null;
         }
 
         return (float) $value == (int) $value ? (int) $value : (float) $value;
     }
 
-    /** For messages. */
+    /** Shows a value in messages. */
     public static function shown(mixed $value): string
     {
         $flags = \JSON_UNESCAPED_SLASHES | \JSON_UNESCAPED_UNICODE | \JSON_PARTIAL_OUTPUT_ON_ERROR;

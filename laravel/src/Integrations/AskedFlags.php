@@ -9,7 +9,7 @@ use Illuminate\Container\Container;
 use Illuminate\Http\Request;
 
 /**
- * The flags that a request asked for, kept with the request. Listens only where a tool that shows them is installed.
+ * The flags that a request asked for, kept with the request. Listens only if a tool that shows them is installed.
  *
  * @internal
  */
@@ -26,7 +26,7 @@ final class AskedFlags
         }
         $asked = self::asked($request);
         $before = \array_key_exists($event->flag, $asked) ? $asked[$event->flag] : $event->enabled;
-        // Asked for several companies, with different answers.
+        // Null if it was asked for several companies, with different answers.
         $asked[$event->flag] = $before === $event->enabled ? $event->enabled : null;
         $request->attributes->set(self::KEPT, $asked);
     }

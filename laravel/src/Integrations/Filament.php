@@ -7,7 +7,7 @@ namespace Flagstone\Laravel\Integrations;
 use Illuminate\Contracts\Foundation\Application;
 
 /**
- * ->feature('key') on what Filament can hide.
+ * Adds ->feature('key') to parts of Filament that can be hidden.
  *
  * @internal
  */

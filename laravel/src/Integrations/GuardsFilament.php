@@ -9,7 +9,7 @@ use Illuminate\Container\Container;
 use UnitEnum;
 
 /**
- * For a Filament resource or page that nobody sees while its flag is off, in navigation or by address:
+ * For a Filament resource or page that is hidden while its flag is off, in navigation and by address:
  *
  *     class PortalResource extends Resource
  *     {
@@ -25,7 +25,7 @@ trait GuardsFilament
 {
     abstract protected static function feature(): string|UnitEnum;
 
-    /** @param array<string, mixed> $parameters where the parent takes any */
+    /** @param array<string, mixed> $parameters those of the parent, if it takes any */
     public static function canAccess(array $parameters = []): bool
     {
         return Container::getInstance()->make(Flagstone::class)->enabled(static::feature())

@@ -9,9 +9,9 @@ use Flagstone\Laravel\Warnings;
 use RuntimeException;
 
 /**
- * Takes part in the application's health route. It is unhealthy where no flag can be answered. Where older
- * definitions answer than are published it is healthy, since restarting it would lose them, and the log says so once an hour. The
- * route may be open to everybody: the reason, which names files, is in the log alone.
+ * Joins the application's health route. It is unhealthy if no flag can be answered. If definitions older than the published ones
+ * answer it is healthy, since restarting it would lose them, and the log says so once an hour. The route may be public: the
+ * reason, which names files, is only in the log.
  *
  * @internal
  */
@@ -21,7 +21,7 @@ final class Health
     {
     }
 
-    /** @throws RuntimeException where every flag is off for want of definitions */
+    /** @throws RuntimeException if every flag is off for lack of definitions */
     public function handle(): void
     {
         $status = $this->flagstone->driver()->status();

@@ -15,10 +15,11 @@ use Illuminate\Contracts\Foundation\Application;
 use Throwable;
 
 /**
- * Whether this process answers flags, and from what; and whether the application's database and cache answer.
+ * Reports whether, and from which definitions, this process answers flags, and whether the application's database and cache answer.
  *
- * `failing` is where no flag can be answered, or the database or the cache does not. `degraded` is where older definitions answer than
- * are published, here or in other workers: a restart would lose the last good ones.
+ * `failing`: no flag can be answered, or the database or the cache does not answer. `degraded`: definitions older than the
+ * published ones answer, here or in other workers, and a restart would lose the last good ones; or `flagstone health` says so,
+ * for a guard that is dead or a store whose emergency switches would stop nothing.
  *
  * @phpstan-import-type Status from Driver
  */
@@ -55,7 +56,7 @@ final class HealthReport
         $behind = Value::int($workers, 'workers_behind');
         $is = match (true) {
             $status['source'] === 'none', $database === self::FAILING, $cache === self::FAILING => self::FAILING,
-            $status['source'] !== 'current', $status['last_error'] !== null, ($behind ?? 0) > 0 => self::DEGRADED,
+            $status['source'] !== 'current', $status['last_error'] !== null, ($behind ?? 0) > 0, self::problems($workers) !== [] => self::DEGRADED,
             default => self::OK,
         };
 
@@ -81,12 +82,32 @@ final class HealthReport
                 'stopped' => $status['stopped'],
                 'workers' => Value::int($workers, 'workers'),
                 'workers_behind' => $behind,
+                'problems' => self::problems($workers),
             ],
         ];
     }
 
     /**
-     * Of this process as it is now, and of the other workers as they were at most five seconds ago.
+     * Problems by which `flagstone health` is degraded, though flags are answered.
+     *
+     * @param array<array-key, mixed> $counted
+     * @return list<string>
+     */
+    private static function problems(array $counted): array
+    {
+        // A store on a read-only mount, as in a container of the application's, is changed elsewhere.
+        $frozen = Value::bool($counted, 'read_only') === true ? null : Value::text($counted, 'emergency_error');
+        $overdue = Value::int($counted, 'conflicts_overdue') ?? 0;
+
+        return \array_values(\array_filter([
+            $frozen === null ? null : "kill and stop-all would stop nothing: $frozen",
+            Value::text($counted, 'guard', 'problem'),
+            $overdue === 0 ? null : "conflicts between the file and what runs, open for more than a day: $overdue (flagstone status lists them)",
+        ], is_string(...)));
+    }
+
+    /**
+     * Report of this process now, and of the other workers at most five seconds ago.
      *
      * @return array{status: string, environment: string, database: string, cache: string, version: string, driver: string,
      *     flagstone: array<string, mixed>}
@@ -102,7 +123,7 @@ final class HealthReport
     }
 
     /**
-     * What the counters tell of all workers; empty where the command is not there, or flags.json answers.
+     * Counters of all workers; empty without the command, or if flags.json answers.
      *
      * @return array<array-key, mixed>
      */
@@ -127,7 +148,7 @@ final class HealthReport
         return Value::items($result->data(), 'flagstone');
     }
 
-    /** @param callable(): mixed $ask throws where nothing answers */
+    /** @param callable(): mixed $ask throws if nothing answers */
     private function answers(string $configured, callable $ask): string
     {
         if ($this->app->make('config')->get($configured) === null) {
@@ -136,7 +157,7 @@ final class HealthReport
         try {
             $ask();
         } catch (Throwable) {
-            // Why is in the application's log; here anybody might read it.
+            // The reason is only in the application's log; this answer may be public.
             return self::FAILING;
         }
 

@@ -9,7 +9,7 @@ use Illuminate\Container\Container;
 use Illuminate\Contracts\Foundation\Application;
 
 /**
- * Shares with Inertia's pages the flags that config/flagstone.php names under `share`, and no other.
+ * Shares with Inertia's pages the flags named by `share` in config/flagstone.php, and no others.
  *
  * @internal
  */
@@ -23,7 +23,7 @@ final class Inertia
         $flags = static fn (): object => Container::getInstance()->make(SharedFlags::class)->jsonSerialize();
         $share = static fn () => ('Inertia\Inertia')::share('features', $flags);
         $share();
-        // Octane has Inertia forget before each request; its own listener was there first.
+        // Octane resets Inertia before each request; its own listener was registered first.
         $app->make('events')->listen('Laravel\Octane\Events\RequestReceived', $share);
     }
 }

@@ -8,7 +8,7 @@ use Flagstone\Laravel\Http\CheckFeatureFlag;
 use Illuminate\Contracts\Foundation\Application;
 
 /**
- * The middleware guards a Livewire component's later requests as it does the page's.
+ * Makes the middleware guard a Livewire component's later requests, like the page's.
  *
  * @internal
  */

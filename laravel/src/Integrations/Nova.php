@@ -7,7 +7,7 @@ namespace Flagstone\Laravel\Integrations;
 use Illuminate\Contracts\Foundation\Application;
 
 /**
- * ->feature('key') on what Nova can hide.
+ * Adds ->feature('key') to parts of Nova that can be hidden.
  *
  * @internal
  */

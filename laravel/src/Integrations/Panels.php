@@ -9,13 +9,13 @@ use Illuminate\Container\Container;
 use UnitEnum;
 
 /**
- * The word feature('key') for things of an admin panel that can be hidden.
+ * The method feature('key') for parts of an admin panel that can be hidden.
  *
  * @internal
  */
 final class Panels
 {
-    /** @param array<string, string> $hideable by class: its method that takes a closure, true from which shows the thing */
+    /** @param array<string, string> $hideable by class: its method that takes a closure, which returns true to show the part */
     public static function addWord(array $hideable): void
     {
         foreach ($hideable as $class => $hide) {

@@ -12,8 +12,8 @@ use Illuminate\Contracts\Support\Jsonable;
 use JsonSerializable;
 
 /**
- * What a page may know about flags: those that config/flagstone.php names under `share`, for whoever is asking, and never any
- * other. Asked when it is rendered, and only looked at: a page that carries an answer has not shown the feature.
+ * The flags that a page may know: those named by `share` in config/flagstone.php, for the current subject, and no others. Asked
+ * when it is rendered, and only looked at: a page that carries an answer has not shown the feature.
  *
  * @implements Arrayable<string, bool>
  */
@@ -35,13 +35,13 @@ final class SharedFlags implements Arrayable, Jsonable, JsonSerializable
         return $flags;
     }
 
-    /** An object, be it empty. */
+    /** Returns an object, even if it is empty. */
     public function jsonSerialize(): object
     {
         return (object) $this->toArray();
     }
 
-    /** Safe within a script element. */
+    /** Encodes for use within a script element. */
     public function toJson($options = 0): string
     {
         $safe = \JSON_HEX_TAG | \JSON_HEX_AMP | \JSON_HEX_APOS | \JSON_HEX_QUOT;

@@ -11,14 +11,14 @@ use Illuminate\Foundation\Application as LaravelApplication;
 use Symfony\Component\Finder\Finder;
 
 /**
- * Finds in an application's own files what asks for a flag: by its key, or by the case of an enum that stands for it. A key that is
- * put together at run time is not found.
+ * Finds the places in an application's own files that ask for a flag: by its key, or by the enum case that stands for it. A key that
+ * is put together at run time is not found.
  *
  * @internal
  */
 final class Sources
 {
-    /** What asks, up to the flag. */
+    /** Code that asks, up to the flag. */
     private const ASKS = '(?:@(?:else|unless)?(?:flagstone(?:peek)?|feature)\s*\(|(?:::|->)(?:enabled|possible|variant|value|explain|filter|hasFeature|feature|featurePossible'
         . '|using|usingAny|for|active|inactive|when|unless)\s*\(|\bfeature_(?:enabled|peek|possible|variant|value|explain|filter|needs)\s*\(|\bnew\s+FeatureEnabled\s*\('
         . '|[\'"]feature:|[\'"]can:feature,'
@@ -36,7 +36,7 @@ final class Sources
         $files = $this->files();
         $pattern = self::ASKS . '(?:' . \implode('|', $this->names($flag, $files)) . ')';
         foreach ($files as $path => $text) {
-            // What is before the first mention, the mention, what is between …
+            // Alternates: text before the first mention, the mention, text between …
             $parts = \preg_split("~($pattern)~", $text, -1, \PREG_SPLIT_DELIM_CAPTURE) ?: [];
             $name = \str_starts_with($path, $base) ? \substr($path, \strlen($base)) : $path;
             $line = 1;
@@ -63,7 +63,7 @@ final class Sources
     {
         $views = Value::texts($this->app->make('config')->all(), 'view', 'paths');
         $code = $this->app instanceof LaravelApplication ? $this->app->path() : $this->app->basePath('app');
-        $folders = \array_filter([$code, $this->app->basePath('routes'), ...$views], is_dir(...));
+        $folders = \array_filter([$code, $this->app->basePath('routes'), ...$views], static fn (string $folder): bool => @\is_dir($folder));
         $files = [];
         foreach ($folders === [] ? [] : (new Finder())->files()->name('*.php')->in($folders) as $file) {
             $files[$file->getPathname()] = $file->getContents();

@@ -8,8 +8,8 @@ use Flagstone\Laravel\Flagstone;
 use Illuminate\Contracts\Container\Container;
 
 /**
- * When a worker moves to the newest generation: as the outermost thing begins that it does, a request, task, tick or job. What
- * begins inside moves nothing, so that all answers of one request agree. The counters take that outermost thing for a request.
+ * Moves a worker to the newest generation at the start of its outermost unit of work: a request, task, tick or job. Units inside
+ * move nothing, so that all answers of one request agree. The counters take the outermost unit for a request.
  *
  * A server that ends its process, or PHP's part of it, after each request moves and counts by itself; there nothing is outermost.
  */
@@ -17,13 +17,13 @@ final class Pin
 {
     private const EXCEPTION = -1;
 
-    /** @var array<string, bool> what has begun and not ended, and whether it has failed meanwhile */
+    /** @var array<string, bool> running units, with true for those that have failed */
     private array $open = [];
 
-    /** Whether the counters were told of the outermost. */
+    /** True once the counters know of the outermost unit. */
     private bool $isMarked = false;
 
-    /** @param bool $isRequest whether all this process does is one request */
+    /** @param bool $isRequest true if this process is one single request */
     public function __construct(
         private readonly Container $container,
         private bool $isRequest,
@@ -41,7 +41,7 @@ final class Pin
         $this->open[$what] = false;
     }
 
-    /** Will have ended badly, whatever its end says. */
+    /** Marks a unit as failed, whatever status its end reports. */
     public function fails(string $what): void
     {
         if (isset($this->open[$what])) {
@@ -50,9 +50,9 @@ final class Pin
     }
 
     /**
-     * Ended well or badly; asked twice it does nothing.
+     * Ends a unit, whatever the result; a second call does nothing.
      *
-     * @param int $status as Marks::end() takes it
+     * @param int $status the argument of Marks::end()
      */
     public function end(string $what, int $status = 0): void
     {
@@ -63,7 +63,7 @@ final class Pin
         }
     }
 
-    /** The request has its response, or the first byte of one that goes on for long: what runs later is not its duration. */
+    /** Notes that the response, or the first byte of a long one, is sent: what runs later is not part of the request's duration. */
     public function respond(int $status): void
     {
         if ($this->isMarked) {
@@ -73,7 +73,7 @@ final class Pin
         }
     }
 
-    /** A worker between two of its tasks: nothing is open, whatever has become of the last. */
+    /** Resets a worker between two of its tasks: nothing is open, whatever the last one left. */
     public function endAll(): void
     {
         $this->open = [];
@@ -81,7 +81,7 @@ final class Pin
         $this->isWorker();
     }
 
-    /** More than one request, after all. Octane's workers say of themselves that they are no console. */
+    /** Marks the process as one of many requests. Octane's workers report that they do not run in the console. */
     public function isWorker(): void
     {
         $this->isRequest = false;

@@ -13,13 +13,13 @@ use Symfony\Component\HttpFoundation\Response;
 use Symfony\Component\HttpFoundation\StreamedResponse;
 
 /**
- * Listens to Octane, by its events' names, and to responses that are sent for long.
+ * Listens to Octane's events, by their names, and to long responses.
  *
  * @internal
  */
 final class Registrar
 {
-    /** Octane's: what begins, and what ends it. */
+    /** Octane's events: each that starts work, with those that end it. */
     private const OCTANE = [
         'Laravel\Octane\Events\RequestReceived' => 'Laravel\Octane\Events\RequestTerminated',
         'Laravel\Octane\Events\TaskReceived' => 'Laravel\Octane\Events\TaskTerminated',
@@ -29,19 +29,19 @@ final class Registrar
 
     public function register(Application $app): void
     {
-        // Now: Octane answers each request from a copy of the application as it is here, and all are to share it.
+        // Made now: Octane answers each request from a copy of the current application, and all copies share it.
         $app->make(Pin::class);
         $pin = static fn (): Pin => $app->make(Pin::class);
         $events = $app->make('events');
         foreach (self::OCTANE as $begin => $end) {
             $events->listen($begin, static function () use ($app, $pin, $begin): void {
-                // A worker answers one request after the other: one that did not end well is over.
+                // A worker answers one request after the other: an earlier one that did not end well is over.
                 if ($begin === \array_key_first(self::OCTANE)) {
                     $pin()->endAll();
                     if ($app->resolved(Subjects::class)) {
                         $app->make(Subjects::class)->endAll();
                     }
-                    // So do the copies that come after share this, and what it is made of.
+                    // Later copies share this, too, with its dependencies.
                     $app->make(CheckFeatureFlag::class);
                 }
                 $pin()->isWorker();
@@ -57,7 +57,7 @@ final class Registrar
         });
     }
 
-    /** Of the response that ends a request; 0 where there is none, as of tasks and ticks. */
+    /** Status of the response that ends a request; 0 if there is none, as for tasks and ticks. */
     private static function status(?object $event): int
     {
         $response = $event === null ? null : \get_object_vars($event)['response'] ?? null;

@@ -8,14 +8,14 @@ use Closure;
 use Flagstone\Laravel\Events\FlagChanged;
 
 /**
- * Somebody who is told of changes, and has a place of their own in the trail.
+ * A receiver of changes, with its own place in the trail.
  */
 final class Endpoint
 {
     /**
-     * @param string $name lower-case letters; a file is named by it
-     * @param ?list<string> $actions of these changes only, named as in audit.jsonl; null: of all
-     * @param Closure(FlagChanged): mixed $tell throws where it could not
+     * @param string $name lower-case letters, which also name a file
+     * @param ?list<string> $actions limits the changes, with the names of audit.jsonl; null: all
+     * @param Closure(FlagChanged): mixed $tell throws if it could not
      */
     public function __construct(
         public readonly string $name,

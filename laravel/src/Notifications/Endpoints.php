@@ -14,18 +14,18 @@ use Illuminate\Notifications\AnonymousNotifiable;
 use RuntimeException;
 
 /**
- * Those that config/flagstone.php, `notify`, names; and, first, the application's own listeners.
+ * The application's own listeners, and then the endpoints that `notify` in config/flagstone.php names.
  *
  * @internal
  */
 final class Endpoints
 {
-    /** Of laravel/slack-notification-channel, versions 2 and 3: what an incoming webhook takes. */
+    /** Message class for an incoming webhook of laravel/slack-notification-channel, versions 2 and 3. */
     private const SLACK = 'Illuminate\Notifications\Messages\SlackMessage';
 
-    /** The audit trail's actions. */
+    /** Actions of the audit trail. */
     private const ACTIONS = [
-        'init', 'publish', 'enable', 'disable', 'rollout', 'allow', 'deny', 'forget', 'rollback', 'promote', 'import', 'kill', 'revive',
+        'init', 'publish', 'enable', 'disable', 'rollout', 'allow', 'deny', 'forget', 'delete', 'rollback', 'promote', 'import', 'kill', 'revive',
         'stop_all', 'resume_all', 'plan_start', 'plan_stage', 'plan_hold', 'plan_resume', 'plan_advance', 'plan_abort', 'plan_back',
         'plan_done', 'guard', 'guard_pause', 'guard_resume', 'note', 'pull', 'key_trust', 'key_forget',
     ];
@@ -70,7 +70,7 @@ final class Endpoints
     }
 
     /**
-     * Now, not by a queue: who is told of it moves on when the mail server, or Slack, has taken it.
+     * Sends now, not by a queue: the endpoint's place moves on when the mail server, or Slack, has taken the message.
      *
      * @param string|list<string> $to
      */

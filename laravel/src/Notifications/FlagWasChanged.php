@@ -33,7 +33,7 @@ final class FlagWasChanged extends Notification
         $message = (new MailMessage())
             ->subject($words->subject())
             ->view(['flagstone::mail', 'flagstone::mail-text'], ['change' => $this->change, 'words' => $words]);
-        // A mail that comes twice has the same id. Laravel 8 sends by Swift Mailer, whose headers are added alike.
+        // A mail that comes twice has the same id. Laravel 8 sends by Swift Mailer, whose headers are added in the same way.
         $with = \method_exists($message, 'withSymfonyMessage') ? 'withSymfonyMessage' : 'withSwiftMessage';
         $message->{$with}(function (object $mail): void {
             $mail->getHeaders()->addTextHeader('X-Flagstone-Event', $this->change->id);

@@ -4,37 +4,41 @@ declare(strict_types=1);
 
 namespace Flagstone\Laravel\Notifications;
 
+use Closure;
 use Flagstone\Laravel\Events\FlagChanged;
+use Flagstone\Laravel\LockFile;
 use Flagstone\Laravel\Value;
 use RuntimeException;
 
 /**
- * How far an endpoint was told, in a file of the application. It is on the disk when a method returns, whole: a death leaves the old
- * file or the new.
+ * Progress of an endpoint, in a file of the application. The file is on disk and complete when a method returns: a crash leaves
+ * the old file or the new.
  */
 final class Place
 {
-    /** Seconds: the first pause, the longest, and how long one change is tried. */
+    /** Seconds: the first pause, the longest pause, and the time for which one change is tried. */
     public const FIRST = 5;
     public const LONGEST = 3600;
     public const TRIED = 3 * 86400;
-    /** How many changes that were given up are listed. */
+    /** Maximum number of listed changes that were given up. */
     private const LISTED = 20;
 
-    /** The number of the last record that was told; null: nothing is known yet. */
+    /** Number of the last record that was delivered; null: nothing is known yet. */
     public ?int $seq = null;
-    /** When that was made, as the trail has it. */
+    /** Time of that record, in the trail's notation. */
     public string $at = '';
-    /** How often the next change failed, since when, and when it is tried again; Unix seconds. */
+    /** Start of its line in the trail, in bytes; 0: not known. */
+    public int $position = 0;
+    /** Number of failures of the next change, time of the first, and time of the next attempt; Unix seconds. */
     public int $failures = 0;
     public int $since = 0;
     public int $retryAt = 0;
-    /** Why it failed last. */
+    /** Error of the last failure. */
     public ?string $error = null;
-    /** @var list<array{id: string, error: string}> the last ones that were given up */
+    /** @var list<array{id: string, error: string}> the last changes that were given up */
     public array $givenUp = [];
 
-    /** @var ?resource held as long as this process tells the endpoint */
+    /** @var ?resource held as long as this process delivers to the endpoint */
     private mixed $lock = null;
 
     public function __construct(private readonly string $path)
@@ -42,6 +46,7 @@ final class Place
         $found = Value::items(\json_decode((string) @\file_get_contents($path), true));
         $this->seq = Value::int($found, 'seq');
         $this->at = Value::text($found, 'at') ?? '';
+        $this->position = Value::int($found, 'position') ?? 0;
         $this->failures = Value::int($found, 'failures') ?? 0;
         $this->since = Value::int($found, 'since') ?? 0;
         $this->retryAt = Value::int($found, 'retry_at') ?? 0;
@@ -52,15 +57,16 @@ final class Place
     }
 
     /**
-     * The place, held by this process; null where another holds it.
+     * The place, locked by this process; null if another holds it.
      *
-     * @throws RuntimeException where the file cannot be written
+     * @throws RuntimeException if the file cannot be written
      */
     public static function hold(string $path): ?self
     {
-        $lock = @\fopen("$path.lock", 'cb');
+        $lock = self::asOwner($path, static fn (): mixed => LockFile::open("$path.lock"));
         if ($lock === false) {
-            throw new RuntimeException("Cannot write $path.lock");
+            $owner = @\fileowner("$path.lock");
+            throw new RuntimeException("Cannot write $path.lock" . ($owner === false ? '' : ", which belongs to user $owner: remove it"));
         }
         if (!\flock($lock, \LOCK_EX | \LOCK_NB)) {
             return null;
@@ -71,24 +77,24 @@ final class Place
         return $place;
     }
 
-    /** Told, or of no interest: the next one follows. */
-    public function moved(int $seq, string $at): void
+    /** Moves past a change that was delivered, or is of no interest. */
+    public function moved(int $seq, string $at, int $position): void
     {
-        [$this->seq, $this->at] = [$seq, $at];
+        [$this->seq, $this->at, $this->position] = [$seq, $at, $position];
         [$this->failures, $this->since, $this->retryAt, $this->error] = [0, 0, 0, null];
         $this->write();
     }
 
     /**
-     * To be tried again after 5 s, 10 s, 20 s … up to an hour, up to half of that sooner; after three days it is given up.
+     * Schedules another attempt after 5 s, 10 s, 20 s … up to an hour, up to half of that sooner; gives up after three days.
      *
-     * @return bool whether it was given up
+     * @return bool true if it was given up
      */
-    public function failed(int $seq, FlagChanged $change, string $error, int $now): bool
+    public function failed(int $seq, FlagChanged $change, int $position, string $error, int $now): bool
     {
         if ($this->failures > 0 && $now - $this->since >= self::TRIED) {
             $this->givenUp = \array_slice([...$this->givenUp, ['id' => $change->id, 'error' => $error]], -self::LISTED);
-            $this->moved($seq, $change->at);
+            $this->moved($seq, $change->at, $position);
 
             return true;
         }
@@ -108,14 +114,43 @@ final class Place
             throw new RuntimeException("{$this->path} is not held");
         }
         $text = (string) \json_encode([
-            'seq' => $this->seq, 'at' => $this->at, 'failures' => $this->failures, 'since' => $this->since,
+            'seq' => $this->seq, 'at' => $this->at, 'position' => $this->position, 'failures' => $this->failures, 'since' => $this->since,
             'retry_at' => $this->retryAt, 'error' => $this->error, 'given_up' => $this->givenUp,
         ], \JSON_UNESCAPED_SLASHES | \JSON_UNESCAPED_UNICODE | \JSON_INVALID_UTF8_SUBSTITUTE) . "\n";
-        $temporary = "{$this->path}.tmp";
-        $file = @\fopen($temporary, 'wb');
-        if ($file === false || \fwrite($file, $text) !== \strlen($text) || !\fsync($file) || !\fclose($file)
-            || !@\rename($temporary, $this->path)) {
+        $isWritten = self::asOwner($this->path, function () use ($text): bool {
+            $temporary = "{$this->path}.tmp";
+            $file = @\fopen($temporary, 'wb');
+
+            return $file !== false && \fwrite($file, $text) === \strlen($text) && \fsync($file) && \fclose($file)
+                && @\rename($temporary, $this->path);
+        });
+        if (!$isWritten) {
             throw new RuntimeException("Cannot write {$this->path}");
+        }
+    }
+
+    /**
+     * Runs `$do` as the folder's owner if the process is root: else that user could not go on with the files.
+     *
+     * @template T
+     * @param Closure(): T $do
+     * @return T
+     */
+    private static function asOwner(string $path, Closure $do): mixed
+    {
+        $folder = \dirname($path);
+        $owner = \function_exists('posix_seteuid') && \posix_geteuid() === 0 ? @\fileowner($folder) : false;
+        if ($owner === false || $owner === 0) {
+            return $do();
+        }
+        $group = \posix_getegid();
+        \posix_setegid((int) \filegroup($folder));
+        \posix_seteuid($owner);
+        try {
+            return $do();
+        } finally {
+            \posix_seteuid(0);
+            \posix_setegid($group);
         }
     }
 }

@@ -10,14 +10,14 @@ use RuntimeException;
 use Throwable;
 
 /**
- * Tells an endpoint what it was not told yet, in order, each at least once: its place is written after each that it took.
+ * Delivers changes to an endpoint in order, each at least once: its place is written after each delivery.
  */
 final class Sender
 {
     /**
-     * @param string $folder where places are kept
+     * @param string $folder folder of the places
      * @param Closure(): int $clock Unix seconds
-     * @param Closure(Throwable): mixed $report to the application's log
+     * @param Closure(Throwable): mixed $report writes to the application's log
      */
     public function __construct(
         private readonly string $folder,
@@ -26,55 +26,66 @@ final class Sender
     ) {
     }
 
-    public function place(Endpoint $endpoint): Place
+    public function place(Endpoint $endpoint, Trail $trail): Place
     {
-        return new Place($this->path($endpoint));
+        return new Place($this->path($endpoint, $trail));
     }
 
     /**
-     * The first time it tells nothing: it begins with what happens from then on. Where one change fails, those after it wait.
+     * Delivers the changes since the last call; the first call delivers nothing and only sets the place. After a failure the later
+     * changes wait.
      *
-     * @param bool $now also what is to be tried again later
-     * @return ?int how many it took; null where another process is telling it
-     * @throws RuntimeException where the place cannot be written
+     * @param bool $now true to include a change that waits for its next attempt
+     * @return ?int number of deliveries; null if another process delivers to it
+     * @throws RuntimeException if the place cannot be written
      */
     public function send(Endpoint $endpoint, Trail $trail, bool $now = false): ?int
     {
-        $place = Place::hold($this->path($endpoint));
+        $place = Place::hold($this->path($endpoint, $trail));
         if ($place === null) {
             return null;
         }
         if ($place->seq === null) {
-            [$last, $at] = $trail->last();
-            $place->moved($last, $at);
+            $earlier = new Place($this->path($endpoint, null));
+            if ($earlier->seq === null || !$trail->has($earlier->seq, $earlier->at)) {
+                [$last, $at] = $trail->last();
+                $place->moved($last, $at, $trail->position());
 
-            return 0;
+                return 0;
+            }
+            $place->moved($earlier->seq, $earlier->at, $trail->position());
         }
         if (!$now && $place->retryAt > ($this->clock)()) {
             return 0;
         }
         $told = 0;
-        foreach ($trail->after($place->seq, $place->at) as $seq => $change) {
+        foreach ($trail->after((int) $place->seq, $place->at, $place->position) as $seq => $change) {
             if ($endpoint->wants($change)) {
                 try {
                     $endpoint->tell($change);
                     $told++;
                 } catch (Throwable $problem) {
                     ($this->report)($problem);
-                    if (!$place->failed($seq, $change, $problem->getMessage(), ($this->clock)())) {
+                    if (!$place->failed($seq, $change, $trail->position(), $problem->getMessage(), ($this->clock)())) {
                         return $told;
                     }
                     continue;
                 }
             }
-            $place->moved($seq, $change->at);
+            $place->moved($seq, $change->at, $trail->position());
         }
 
         return $told;
     }
 
-    private function path(Endpoint $endpoint): string
+    /**
+     * Path of the place. Several servers may keep their places in one folder, each for its own store. Null: the path of an earlier
+     * version, without the store.
+     */
+    private function path(Endpoint $endpoint, ?Trail $trail): string
     {
-        return $this->folder . '/flagstone-notified' . ($endpoint->name === 'events' ? '' : "-{$endpoint->name}") . '.json';
+        $name = 'flagstone-notified' . ($endpoint->name === 'events' ? '' : "-{$endpoint->name}");
+
+        return "{$this->folder}/$name" . ($trail === null ? '' : "-{$trail->id()}") . '.json';
     }
 }

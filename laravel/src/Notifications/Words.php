@@ -8,11 +8,11 @@ use Flagstone\Laravel\Events\FlagChanged;
 use Flagstone\Laravel\Value;
 
 /**
- * A change in words, for templates. Reason and user are what people wrote, as they wrote it.
+ * Text of a change, for templates. Reason and user are unchanged input of people.
  */
 final class Words
 {
-    /** Flags of a publish that are named, and differences that are told. */
+    /** Maximum flags of a publish that are named, and maximum differences that are shown. */
     private const FLAGS = 5;
     private const DIFFERENCES = 20;
 
@@ -20,13 +20,13 @@ final class Words
     {
     }
 
-    /** On one line: production: kill portal. */
+    /** Text on one line: production: kill portal. */
     public function subject(): string
     {
         return (string) \preg_replace('/[\x00-\x1f\x7f]+/', ' ', "{$this->change->environment}: {$this->what()}");
     }
 
-    /** kill portal; publish: a, b, c, d, e and 3 more. */
+    /** Action and flags: kill portal; publish: a, b, c, d, e and 3 more. */
     public function what(): string
     {
         $word = \str_replace('_', '-', $this->change->action);
@@ -39,7 +39,7 @@ final class Words
         return $flags === [] ? $word : "$word: " . \implode(', ', \array_slice($flags, 0, self::FLAGS)) . ($more > 0 ? " and $more more" : '');
     }
 
-    /** alice@web-1 */
+    /** User and machine: alice@web-1 */
     public function who(): string
     {
         return "{$this->change->user}@{$this->change->machine}";
@@ -71,7 +71,7 @@ final class Words
         return $more > 0 ? [...$lines, "and $more more"] : $lines;
     }
 
-    /** Text in which nothing means anything to Slack: no link, no markup, nobody is called. */
+    /** Escapes text for Slack: no link, no markup, no mention. */
     public static function safeForSlack(string $text): string
     {
         $joiner = "\u{2060}";

@@ -11,7 +11,7 @@ use Illuminate\Support\Collection;
 use Laravel\Pennant\Contracts\Driver;
 
 /**
- * The Pennant store that has what Flagstone does not have, and the cache that Pennant keeps before the driver.
+ * The Pennant store of features that are not flags, and Pennant's cache in front of the driver.
  *
  * @internal
  */
@@ -22,13 +22,13 @@ final class Fallback
     /**
      * @param object $manager Pennant's
      * @param string $own the name of Flagstone's store
-     * @param ?string $name of the other store, as config/pennant.php names it; null: there is none
+     * @param ?string $name name of the other store in config/pennant.php; null: there is none
      */
     public function __construct(private readonly object $manager, private readonly string $own, private readonly ?string $name)
     {
     }
 
-    /** @throws InvalidSetting where it is Flagstone's own */
+    /** @throws InvalidSetting if it is Flagstone's own */
     public function store(): ?Driver
     {
         if ($this->name === null || $this->store !== null) {
@@ -38,7 +38,7 @@ final class Fallback
             throw new InvalidSetting("config/flagstone.php: pennant.fallback is \"$this->name\", expected another store of config/pennant.php");
         }
         $store = $this->manager->store($this->name);
-        // Without Pennant's cache, which is kept before this package's driver already.
+        // Without Pennant's cache, which is already in front of this package's driver.
         $store = \is_object($store) && \method_exists($store, 'getDriver') ? $store->getDriver() : $store;
 
         return $this->store = $store instanceof Driver ? $store : null;
@@ -60,9 +60,9 @@ final class Fallback
     }
 
     /**
-     * Has Pennant keep no answer of Flagstone's: in a process that lives long a kill would not be seen before Feature::flushCache().
+     * Excludes Flagstone's answers from Pennant's cache: a long-lived process would not see a kill before Feature::flushCache().
      *
-     * @param Closure(string): bool $has whether a feature is Flagstone's
+     * @param Closure(string): bool $has true if a feature is Flagstone's
      */
     public function uncache(Closure $has): void
     {

@@ -14,14 +14,14 @@ use Laravel\Pennant\Contracts\Driver;
 use Laravel\Pennant\Events\UnknownFeatureResolved;
 
 /**
- * Laravel Pennant's driver "flagstone": Pennant asks, Flagstone answers. For compatibility: Pennant searches a list and fires an
- * event at each question, which takes longer than the answer.
+ * Laravel Pennant's driver "flagstone": Pennant asks, Flagstone answers. For compatibility: Pennant searches a list and
+ * dispatches an event at each question, which takes longer than the answer.
  *
- * What Flagstone does not have is another Pennant store's, where config/flagstone.php names one under pennant.fallback: reads, writes,
- * purges and drawn values. Without one it is answered by its Pennant definition, anew at each question, since nothing is stored.
- * What a flag that is on gives is its variant's value, else its variant's name, else true.
+ * A feature that is not a flag belongs to the Pennant store named by pennant.fallback in config/flagstone.php: reads, writes,
+ * purges and drawn values. Without that store, its Pennant definition is evaluated at each question, since nothing is stored.
+ * The value of a flag that is on is its variant's value, else its variant's name, else true.
  *
- * Needs no more of Pennant than its contract Driver; newer versions are given a subclass with the contracts that they have.
+ * Needs only Pennant's contract Driver; newer versions get a subclass with the contracts that they have.
  */
 class FlagstoneDriver implements Driver
 {
@@ -36,14 +36,14 @@ class FlagstoneDriver implements Driver
     ) {
     }
 
-    /** What answers where Flagstone has no such flag. */
+    /** Defines the answer for a feature that is not a flag. */
     public function define(string $feature, callable $resolver): void
     {
         $this->resolvers[$feature] = $resolver;
         $this->fallback->define($feature, $resolver);
     }
 
-    /** @return list<string> Flagstone's flags, and what is defined beside them */
+    /** @return list<string> Flagstone's flags, and the features defined beside them */
     public function defined(): array
     {
         $defined = \array_map(strval(...), \array_keys($this->resolvers));
@@ -136,7 +136,7 @@ class FlagstoneDriver implements Driver
     }
 
     /**
-     * @param ?array<array-key, mixed> $features null: all that the other store has
+     * @param ?array<array-key, mixed> $features null: all of the other store
      * @throws ManagedExternally
      */
     public function purge(?array $features): void
@@ -150,17 +150,17 @@ class FlagstoneDriver implements Driver
         $store->purge($named);
     }
 
-    /** Whether Flagstone has a flag of that name. */
+    /** True if Flagstone has a flag of that name. */
     private function has(string $feature): bool
     {
         return \in_array($feature, $this->flagstone->driver()->names(), true);
     }
 
     /**
-     * The store that takes what Flagstone does not have.
+     * The store of features that are not flags.
      *
      * @param Closure(): ManagedExternally $why
-     * @throws ManagedExternally where it is Flagstone's, or nobody's
+     * @throws ManagedExternally if the feature is a flag, or there is no such store
      */
     private function other(string $feature, Closure $why): Driver
     {

@@ -7,7 +7,7 @@ namespace Flagstone\Laravel\Pennant;
 use Laravel\Pennant\Contracts\CanListStoredFeatures;
 
 /**
- * The driver for a Pennant that lists what is stored.
+ * The driver for a Pennant that lists stored features.
  */
 class ListingDriver extends FlagstoneDriver implements CanListStoredFeatures
 {

@@ -7,7 +7,7 @@ namespace Flagstone\Laravel\Pennant;
 use LogicException;
 
 /**
- * Pennant was asked to write, where flags are changed by command, with an audit trail.
+ * A write through Pennant to a flag, which is changed only by command, with an audit trail.
  */
 final class ManagedExternally extends LogicException
 {
@@ -46,7 +46,7 @@ final class ManagedExternally extends LogicException
         return new self("forget \"$feature\" for one scope", "php artisan feature:forget $feature " . self::company($company));
     }
 
-    /** A feature that Flagstone does not have, and no other store. */
+    /** A feature that neither Flagstone nor another store has. */
     public static function unknown(string $feature): self
     {
         return new self(

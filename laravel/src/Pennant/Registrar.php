@@ -12,13 +12,13 @@ use Illuminate\Contracts\Foundation\Application;
 use LogicException;
 
 /**
- * Makes the driver "flagstone", and a store of that name, known to Laravel Pennant where that is installed.
+ * Registers the driver "flagstone", and a store of that name, with Laravel Pennant if that is installed.
  *
  * @internal
  */
 final class Registrar
 {
-    /** Drivers for what a Pennant has, the newest first: its contract, and the driver that builds on it. */
+    /** Drivers by Pennant's contracts, the newest first: the contract, and the driver that builds on it. */
     private const DRIVERS = [
         'Laravel\Pennant\Contracts\DefinesFeaturesExternally' => ExternalDriver::class,
         'Laravel\Pennant\Contracts\CanListStoredFeatures' => ListingDriver::class,

@@ -13,8 +13,8 @@ use Illuminate\Contracts\Container\Container;
 use ReflectionMethod;
 
 /**
- * What a scope of Pennant's is, as config/flagstone.php says under pennant.scopes. A number or a string is a company only
- * where that says so, since it may as well be a user's id.
+ * Subjects of Pennant's scopes, by pennant.scopes in config/flagstone.php. A number or a string is a company only if that says
+ * so, since it may as well be a user's id.
  *
  * @internal
  */
@@ -26,9 +26,9 @@ final class Scopes
     }
 
     /**
-     * Null where nothing says what it is. No scope at all asks for no company.
+     * The scope's subject; null if its meaning is not configured. No scope at all asks for no company.
      *
-     * @throws InvalidSetting for a configuration that says nothing
+     * @throws InvalidSetting for a configuration that is not valid
      */
     public function subject(mixed $scope): ?Subject
     {
@@ -47,7 +47,7 @@ final class Scopes
     private function as(string $what, mixed $scope, string $type): Subject
     {
         if ($what === 'company') {
-            // Said of this class, so it holds for users that are companies too.
+            // Configured for this class, so it holds for users that are companies too.
             return new Subject(Company::key($scope), Context::has($scope) ? static fn (): array => Context::of($scope) : []);
         }
         if (($what === 'user' || \str_starts_with($what, 'user:')) && \is_object($scope)) {

@@ -9,7 +9,7 @@ use Flagstone\Laravel\Value;
 use Illuminate\Support\Collection;
 
 /**
- * Pennant's cache without the answers of Flagstone, which takes less time to ask than a search in here.
+ * Pennant's cache without Flagstone's answers: asking Flagstone is faster than a search in here.
  *
  * @extends Collection<array-key, mixed>
  * @internal
@@ -18,7 +18,7 @@ final class UncachedFlags extends Collection
 {
     /**
      * @param array<array-key, mixed> $items
-     * @param ?Closure(string): bool $has whether a feature is Flagstone's
+     * @param ?Closure(string): bool $has true if a feature is Flagstone's
      */
     public function __construct($items = [], private readonly ?Closure $has = null)
     {

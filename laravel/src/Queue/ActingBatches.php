@@ -15,8 +15,8 @@ use Illuminate\Bus\PrunableBatchRepository;
 use Illuminate\Container\Container;
 
 /**
- * A repository of batches that has a batch's callbacks act for whoever dispatched the batch. They run in the job that happens to be the last,
- * which may be another company's.
+ * A repository of batches whose callbacks act for the subject that dispatched the batch. They run in the job that happens to be
+ * the last, which may be another company's.
  *
  * @internal
  */
@@ -42,7 +42,7 @@ final class ActingBatches implements BatchRepository, PrunableBatchRepository
         return $this->batches->store($batch);
     }
 
-    /** @return array<string, mixed> whoever asks now, as a job would carry it */
+    /** @return array<string, mixed> the current subject, in the form that a job carries */
     private static function carried(): array
     {
         return Reported::or(Travel::lost(), static function (): array {
@@ -119,7 +119,7 @@ final class ActingBatches implements BatchRepository, PrunableBatchRepository
     }
 
     /**
-     * What newer versions of Laravel, and repositories of an application, have besides.
+     * Forwards methods that newer versions of Laravel, and repositories of an application, add.
      *
      * @param array<array-key, mixed> $arguments
      */

@@ -9,15 +9,15 @@ use Flagstone\Laravel\Subject\Travel;
 use Illuminate\Container\Container;
 
 /**
- * A callback of a batch that acts for whoever dispatched the batch. It is stored with the batch.
+ * A callback of a batch that acts for the subject that dispatched the batch. It is stored with the batch.
  *
  * @internal
  */
 final class BatchCallback
 {
     /**
-     * @param array<string, mixed> $carried as in a job's payload
-     * @param mixed $callback what the application gave, as Laravel stores it
+     * @param array<string, mixed> $carried same as in a job's payload
+     * @param mixed $callback the application's callback, as Laravel stores it
      */
     public function __construct(private readonly array $carried, private readonly mixed $callback)
     {

@@ -26,14 +26,14 @@ use Illuminate\Queue\Queue;
 use WeakMap;
 
 /**
- * Sends whoever asks along with queued jobs, and moves workers to the newest definitions between two of them. Nothing is queued nor
- * worked before the container has made its queues.
+ * Sends the subject along with queued jobs, and moves workers to the newest definitions between two jobs. No job is queued or run
+ * before the container has made its queues.
  *
  * @internal
  */
 final class Listeners
 {
-    /** @var ?WeakMap<Dispatcher, true> those that are told already: Octane makes queues anew for each request */
+    /** @var ?WeakMap<Dispatcher, true> dispatchers with these listeners: Octane makes queues again for each request */
     private static ?WeakMap $told = null;
 
     public function register(object $queues, Application $app): void
@@ -45,15 +45,15 @@ final class Listeners
         }
         self::$told[$events] = true;
 
-        // None of this may stop a job: an error is reported, and the job goes.
+        // None of these may stop a job: an error is reported, and the job goes on.
         $events->listen(JobProcessing::class, static function (JobProcessing $event): void {
-            // A sync job is part of what dispatched it.
+            // A sync job is part of the code that dispatched it.
             if (!$event->job instanceof SyncJob) {
                 Reported::or(null, static fn () => self::container()->make(Pin::class)->begin(self::name($event->job)));
             }
             Reported::or(null, static fn () => self::container()->make(Travel::class)->begin($event->job));
         });
-        // A job may fail itself and go on; what ends it comes after.
+        // A job may fail itself and go on; the event of its end comes later.
         $events->listen(JobFailed::class, static function (JobFailed $event): void {
             Reported::or(null, static fn () => self::container()->make(Pin::class)->fails(self::name($event->job)));
         });
@@ -74,8 +74,8 @@ final class Listeners
     }
 
     /**
-     * Has a failed sync job end before any other listener hears of it: one that throws would keep the rest of the request, and under Octane
-     * those after it, with the job's company.
+     * Ends a failed sync job before any other listener runs: one that throws would leave the rest of the request, and under Octane
+     * later requests, with the job's company.
      */
     private static function endFirst(Dispatcher $events): void
     {
@@ -108,7 +108,7 @@ final class Listeners
         return $app->make(Travel::class)->payload($driver, Value::at($payload, 'data', 'command'));
     }
 
-    /** @param int $status as Pin::end() takes it */
+    /** @param int $status the argument of Pin::end() */
     private static function ended(Job $job, int $status): void
     {
         Reported::or(null, static fn () => self::container()->make(Pin::class)->end(self::name($job), $status));
@@ -120,7 +120,7 @@ final class Listeners
         return 'job ' . \spl_object_id($job);
     }
 
-    /** The one of the moment: under Octane each request has its own. */
+    /** The current container: under Octane each request has its own. */
     private static function container(): Container
     {
         return Container::getInstance();

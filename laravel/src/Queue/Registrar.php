@@ -10,7 +10,7 @@ use Illuminate\Container\Container;
 use UnitEnum;
 
 /**
- * The scheduler's words: what runs only while a flag is on.
+ * Scheduler macros: events that run only while a flag is on.
  *
  * @internal
  */
@@ -19,12 +19,12 @@ final class Registrar
     public function register(): void
     {
         $flagstone = static fn (): Flagstone => Container::getInstance()->make(Flagstone::class);
-        // For one company, or for none: a pilot is off then.
+        // Asks for one company, or for none: a pilot is off then.
         Event::macro('feature', function (string|UnitEnum $flag, mixed $company = null) use ($flagstone): Event {
             /** @var Event $this */
             return $this->when(static fn (): bool => $flagstone()->for($company)->enabled($flag));
         });
-        // While it could be on for any company; what runs asks for each.
+        // True while it could be on for any company; the event asks for each.
         Event::macro('featurePossible', function (string|UnitEnum $flag) use ($flagstone): Event {
             /** @var Event $this */
             return $this->when(static fn (): bool => $flagstone()->possible($flag));

@@ -16,8 +16,7 @@ use Illuminate\Queue\Jobs\SyncJob;
 use UnitEnum;
 
 /**
- * Middleware of a job that is done only while flags are on for the company it is for: the one that dispatched it, or the one
- * named here.
+ * Middleware of a job that runs only while flags are on for its company: the one that dispatched it, or the one named here.
  *
  *     public function middleware(): array
  *     {
@@ -26,7 +25,7 @@ use UnitEnum;
  *
  * While one is off the job goes back to the queue, so that a flag that was killed loses nothing. As with Laravel's own
  * middleware that release, each time counts as an attempt: give the job `$tries = 0` or `retryUntil()`. The connection "sync"
- * has nothing to go back to: there it is an exception.
+ * has no queue to go back to, and throws an exception.
  */
 final class RequiresFeature
 {
@@ -36,15 +35,15 @@ final class RequiresFeature
 
     private string $otherwise = self::RELEASE;
     private int $seconds = 60;
-    /** Whom to ask for; null: whoever dispatched the job. */
+    /** The subject to ask for; null: the one that dispatched the job. */
     private ?Subject $subject = null;
 
-    /** @param list<string> $flags all of which have to be on */
+    /** @param list<string> $flags all must be on */
     private function __construct(private array $flags)
     {
     }
 
-    /** All of these have to be on. */
+    /** Requires all of these flags to be on. */
     public static function for(string|UnitEnum $flag, string|UnitEnum ...$more): self
     {
         return new self(\array_map(Flagstone::key(...), [$flag, ...\array_values($more)]));
@@ -53,7 +52,7 @@ final class RequiresFeature
     /**
      * Asks for this company; null for none at all.
      *
-     * @param array<string, mixed> $context attributes beside those of a model's flagstoneContext()
+     * @param array<string, mixed> $context attributes in addition to a model's flagstoneContext()
      */
     public function company(mixed $company, array $context = []): self
     {
@@ -62,7 +61,7 @@ final class RequiresFeature
         return $this;
     }
 
-    /** Seconds until the job is tried again; 60 if not said. */
+    /** Sets the seconds until the job is tried again; the default is 60. */
     public function releaseAfter(int $seconds): self
     {
         $this->seconds = \max(0, $seconds);
@@ -70,7 +69,7 @@ final class RequiresFeature
         return $this;
     }
 
-    /** The job fails: it is kept with the failed jobs, its failed() is called. */
+    /** Lets the job fail: it is kept with the failed jobs, its failed() is called. */
     public function fail(): self
     {
         $this->otherwise = self::FAIL;
@@ -78,7 +77,7 @@ final class RequiresFeature
         return $this;
     }
 
-    /** The job is dropped, as if it had been done. */
+    /** Drops the job, as if it had been done. */
     public function skip(): self
     {
         $this->otherwise = self::SKIP;
@@ -86,7 +85,7 @@ final class RequiresFeature
         return $this;
     }
 
-    /** @throws FeatureIsOff where the job could neither go back nor fail */
+    /** @throws FeatureIsOff if the job could neither go back nor fail */
     public function handle(object $job, Closure $next): mixed
     {
         $flagstone = Container::getInstance()->make(Flagstone::class);
@@ -103,7 +102,7 @@ final class RequiresFeature
     }
 
     /**
-     * For a job that carries its middleware along: a company's attributes are looked up then.
+     * Serializes the middleware with a job that carries it: a company's attributes are looked up then.
      *
      * @return array<string, mixed>
      */

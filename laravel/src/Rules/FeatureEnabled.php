@@ -9,8 +9,8 @@ use Stringable;
 use UnitEnum;
 
 /**
- * A field that only those may send for whom a flag is on: 'format' => [new FeatureEnabled('xlsx_export')]. The same as
- * the rule 'feature:xlsx_export'; several flags must all be on.
+ * A field that is permitted only while a flag is on for the sender: 'format' => [new FeatureEnabled('xlsx_export')]. The same
+ * as the rule 'feature:xlsx_export'; several flags must all be on.
  */
 final class FeatureEnabled implements Stringable
 {

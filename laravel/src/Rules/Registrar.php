@@ -16,7 +16,7 @@ use InvalidArgumentException;
  */
 final class Registrar
 {
-    /** As of a field that nobody may send: the flag's name is nobody's business. */
+    /** Message of a prohibited field: the flag's name stays secret. */
     private const MESSAGE = 'The :attribute field is prohibited.';
 
     public function register(Factory $validator): void

@@ -11,14 +11,14 @@ namespace Flagstone\Laravel\Subject;
  */
 final class Acting
 {
-    /** @var array<string, true> sources of resolvers that were set since the begin: a user signed in, a tenant became current */
+    /** @var array<string, true> resolvers' sources that were set since its start: a user signed in, a tenant became current */
     public array $changed = [];
 
     /**
-     * @param int $waiting callbacks that waited for the end of the request at the begin
-     * @param int $deferred deferred functions that did
-     * @param array<int, int> $afterCommit callbacks that waited for the commit, by the transaction's object id
-     * @param ?AuthState $auth who was known to be signed in; null where no company depends on it
+     * @param int $waiting number of callbacks that waited, at its start, for the end of the request
+     * @param int $deferred number of deferred functions that did
+     * @param array<int, int> $afterCommit number of callbacks that waited, at its start, for the commit, by the transaction's object id
+     * @param ?AuthState $auth users known to be signed in; null if no company depends on them
      */
     public function __construct(
         public readonly Subject $subject,

@@ -16,7 +16,7 @@ final class ActingView extends View
 {
     private ?Subject $subject = null;
 
-    /** A view of another class than Laravel's stays as it is. */
+    /** Binds a view; one of another class than Laravel's stays as it is. */
     public static function of(View $view, Subject $subject): View
     {
         if ($view::class !== View::class) {

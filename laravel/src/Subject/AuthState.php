@@ -14,16 +14,16 @@ use Illuminate\Http\Request;
 use Throwable;
 
 /**
- * Who is known to be signed in, at one moment. Looks nobody up: what a guard has not been asked yet, it does not know.
+ * The users known to be signed in, at one moment. Looks up no user: a guard that was not asked yet does not know its user.
  *
- * Guards that read tokens, such as Sanctum's, dispatch no event when their user is set. Two of these tell that.
+ * Guards that read tokens, such as Sanctum's, dispatch no event when their user is set. Comparing two states detects that.
  *
  * @internal
  */
 final class AuthState
 {
     /**
-     * @param array<string, object> $users by each guard that knows one
+     * @param array<string, object> $users by guard, for each that knows one
      * @param ?Guard $guard the default one
      */
     private function __construct(
@@ -49,7 +49,7 @@ final class AuthState
         return new self($request === null ? null : SignedIn::ownResolver($request), $users, $guards[$default] ?? null, $users[$default] ?? null);
     }
 
-    /** Whom a guard knows without looking anybody up. */
+    /** The user that a guard knows without a lookup. */
     private static function known(Guard $guard): ?object
     {
         return \method_exists($guard, 'hasUser') && $guard->hasUser() ? $guard->user() : null;
@@ -70,7 +70,7 @@ final class AuthState
     }
 
     /**
-     * Whether somebody else was set in between, rather than looked up by what the request or the session has named all along.
+     * True if another user was set in between, rather than looked up from the same request or session.
      */
     public function isSetSince(self $before): bool
     {
@@ -80,20 +80,20 @@ final class AuthState
         if ($this->guard === null || $this->user === null || $this->guard === $before->guard && $this->user === $before->user) {
             return false;
         }
-        // Another object of the same user may have been looked up once more.
+        // The same user may have been looked up again as another object.
         $isOther = $this->guard === $before->guard && $before->user !== null && !self::isSame($this->user, $before->user);
 
         return $isOther || !self::isFound($this->guard, $this->user);
     }
 
-    /** Whether it is one user, be it in two objects. */
+    /** True if both are one user, even as two objects. */
     public static function isSame(?object $one, ?object $other): bool
     {
         return $one === $other || $one instanceof Authenticatable && $other instanceof Authenticatable && $one::class === $other::class
             && $one->getAuthIdentifier() !== null && $one->getAuthIdentifier() === $other->getAuthIdentifier();
     }
 
-    /** Whether the guard comes to this user by itself. */
+    /** True if the guard finds this user by itself. */
     public static function isFound(Guard $guard, object $user): bool
     {
         if ($guard instanceof SessionGuard) {
@@ -102,7 +102,7 @@ final class AuthState
             return $guard->viaRemember()
                 || \is_scalar($named) && $user instanceof Authenticatable && (string) $named === (string) $user->getAuthIdentifier();
         }
-        // Asked once more, as it was before it knew anybody: a query, in the closure that a token's user is first asked for in.
+        // Asks a copy without a user: a query, in the closure in which a token's user is first asked for.
         try {
             $fresh = clone $guard;
             Closure::bind(static function (object $guard): void {

@@ -10,17 +10,17 @@ use LogicException;
 use ReflectionMethod;
 
 /**
- * A model's attribute that is a company's key, read from the model's row where Eloquent would give that very value: it takes
+ * A model's attribute that is a company's key, read from the model's row if Eloquent would return the same value: Eloquent takes
  * ten times as long to find out that nothing computes it.
  *
  * @internal
  */
 final class Column
 {
-    /** What a model may have its own of, and compute attributes by. */
+    /** Methods by which a model may compute attributes, if it overrides them. */
     private const READERS = ['__get', 'getAttribute', 'getAttributeValue', 'getAttributeFromArray', 'getCasts', 'getDates'];
 
-    /** @var array<class-string, bool> whether models of a class give this attribute as their row has it, up to casts */
+    /** @var array<class-string, bool> true if models of a class give this attribute as in their row, up to casts */
     private array $plain = [];
 
     /** @var Closure(Model): mixed */
@@ -42,7 +42,7 @@ final class Column
         }, null, Model::class) ?? throw new LogicException('a model cannot be read');
     }
 
-    /** Null where the model itself must be asked. */
+    /** The key; null if the model itself must be asked. */
     public function of(object $model): int|string|null
     {
         if (!$model instanceof Model || !($this->plain[$model::class] ??= $this->isPlain($model))) {

@@ -15,25 +15,25 @@ use Stringable;
 use Traversable;
 
 /**
- * The key of a company, from whatever the application has in hand.
+ * Converts the application's values to the key of a company.
  *
  * @internal
  */
 final class Company
 {
-    /** Names of classes whose objects have a text that is no key: an exception, a request, a view. */
+    /** Namespaces of classes whose objects have a text that is no key: an exception, a request, a view. */
     private const FRAMEWORKS = ['Illuminate\\', 'Symfony\Component\\'];
 
-    /** Those of them that are values. */
+    /** Exceptions to these, which are values. */
     private const VALUES = ['Illuminate\Support\Stringable', 'Symfony\Component\Uid\\', 'Symfony\Component\String\\'];
 
-    /** @var array<class-string, bool> whether the text of a class's objects is a key */
+    /** @var array<class-string, bool> true if the text of a class's objects is a key */
     private static array $values = [];
 
     /**
-     * Null, an int, a string, a backed enum (its value), a model (its key) or a value object that is a string, such as a UUID.
+     * Accepts null, an int, a string, a backed enum (its value), a model (its key) or a value object that is a string, such as a UUID.
      *
-     * The text of anything else is refused: a collection's is JSON, which no list of companies names, so that a company in
+     * The text of anything else is refused: a collection's is JSON, which no list of companies contains, so that a company in
      * `deny` would pass.
      *
      * @throws InvalidArgumentException for anything else
@@ -49,7 +49,7 @@ final class Company
         if ($company instanceof BackedEnum) {
             return $company->value;
         }
-        // Before Stringable: a model's string is its JSON.
+        // Checked before Stringable: a model's string is its JSON.
         if ($company instanceof QueueableEntity) {
             return self::ofModel($company, $company->getQueueableId());
         }
@@ -68,9 +68,9 @@ final class Company
     }
 
     /**
-     * The key of a model. One that is not saved is a company all the same: asked for as none it would pass every list of denied ones.
+     * The key of a model. An unsaved one without a key is refused: no company at all would pass every list of denied ones.
      *
-     * @throws InvalidArgumentException where it has none
+     * @throws InvalidArgumentException if it has none
      */
     public static function ofModel(object $model, mixed $key): int|string
     {
@@ -83,16 +83,16 @@ final class Company
         ));
     }
 
-    /** Whether objects of this class stand for their text, as UUIDs and Str::of() do. */
+    /** True if objects of this class stand for their text, such as UUIDs and Str::of(). */
     private static function isValue(Stringable $object): bool
     {
-        // What can be made an array or JSON has more to it than its text, which may be just that JSON.
+        // An object with an array or JSON form is more than its text, which may be just that JSON.
         if ($object instanceof Traversable || $object instanceof Countable || $object instanceof Jsonable || \method_exists($object, 'toArray')) {
             return false;
         }
         $class = new ReflectionClass($object);
         do {
-            // PHP's own, such as an exception, a date or a file, and classes made from them.
+            // PHP's own classes, such as an exception, a date or a file, and their subclasses.
             if ($class->isInternal() || self::startsWith($class->getName(), self::FRAMEWORKS) && !self::startsWith($class->getName(), self::VALUES)) {
                 return false;
             }

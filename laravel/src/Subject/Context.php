@@ -15,7 +15,7 @@ use InvalidArgumentException;
 final class Context
 {
     /**
-     * The user's attributes, then those of the company that the user does not name, and the user's id as `user`.
+     * The user's attributes, then those of the company that the user's do not set, and the user's id as `user`.
      *
      * @return array<string, mixed>
      */
@@ -26,7 +26,7 @@ final class Context
         return self::from($user) + self::from($company) + ($id === null ? [] : ['user' => $id]);
     }
 
-    /** Whether it has attributes to give. */
+    /** True if it has attributes to give. */
     public static function has(mixed $source): bool
     {
         return \is_object($source) && \method_exists($source, 'flagstoneContext');
@@ -40,7 +40,7 @@ final class Context
         }
         $context = $source->flagstoneContext();
         if (!\is_array($context)) {
-            // Taken for none, each rule that asks for an attribute to be missing would hold.
+            // If these counted as no attributes, each rule that asks for one to be missing would hold.
             throw new InvalidArgumentException(\sprintf('%s::flagstoneContext() returned %s, expected an array of attributes by name', \get_debug_type($source), \get_debug_type($context)));
         }
 

@@ -10,8 +10,8 @@ use Illuminate\Http\Request;
 use WeakReference;
 
 /**
- * The subject of a request, for as long as what it was found by stays: the request itself, which a duplicate is not, its route, and
- * whoever is signed in. A guard that reads tokens tells nobody that its user is another now.
+ * The subject of a request, valid while its sources stay: the request itself, which a duplicate is not, its route, and the
+ * signed-in user. A guard that reads tokens sends no event when its user changes.
  *
  * @internal
  */
@@ -23,9 +23,9 @@ final class Kept
     private readonly Closure $route;
 
     /**
-     * @param list<array{UserResolver, ?SignedIn, ?object, int|string|null}> $users by each resolver that was asked: whom it found signed in, how, and
-     *     of which company
-     * @param ?AuthState $auth whoever is known to be signed in; null where the subject was found by `$users` alone
+     * @param list<array{UserResolver, ?SignedIn, ?object, int|string|null}> $users by each resolver that was asked: the signed-in user,
+     *     the way to it, and its company
+     * @param ?AuthState $auth the users known to be signed in; null if the subject was found by `$users` alone
      */
     public function __construct(
         public readonly Subject $subject,

@@ -20,8 +20,7 @@ use Iterator;
 use Symfony\Component\HttpFoundation\StreamedResponse;
 
 /**
- * Results and callbacks of a closure that acts for a subject, where they run after the closure has ended: they act for the same
- * subject.
+ * Makes results and callbacks that run after the end of a closure act for the closure's subject.
  *
  * @internal
  */
@@ -29,13 +28,13 @@ final class Later
 {
     private const DEFERRED = 'Illuminate\Support\Defer\DeferredCallbackCollection';
 
-    /** What runs later where it is a part of an array or a collection. */
+    /** Parts of an array or a collection that run later. */
     private const PARTS = [PendingDispatch::class, PendingBroadcast::class, View::class, StreamedResponse::class, LazyCollection::class, Generator::class, Collection::class];
 
-    /** @var array<class-string, bool> whether objects of a class are such parts: thousands of models are not */
+    /** @var array<class-string, bool> true if objects of a class are such parts: thousands of models are not */
     private static array $late = [];
 
-    /** Arrays and collections within each other that are looked through: an array may hold itself. */
+    /** Maximum nesting of arrays and collections that are searched: an array may hold itself. */
     private const DEPTH = 4;
 
     /** @var ?Closure(object): array<int, mixed> */
@@ -46,8 +45,8 @@ final class Later
     }
 
     /**
-     * A view, a stream, a lazy collection and a generator stay what they are. A Responsable becomes its response. A pending dispatch
-     * is dispatched, and null is returned. So are those in an array or a collection.
+     * Binds a result. A view, a stream, a lazy collection and a generator keep their type. A Responsable becomes its response. A
+     * pending dispatch is dispatched, and null is returned. The same applies to those in an array or a collection.
      */
     public function result(Subject $subject, mixed $result, int $depth = 0): mixed
     {
@@ -65,10 +64,10 @@ final class Later
     }
 
     /**
-     * Several results. A Responsable among them stays: it is a part of what the caller makes of them.
+     * Binds several results. A Responsable among them stays: the caller may use it as a part of another result.
      *
      * @param array<array-key, mixed> $results
-     * @return ?array<array-key, mixed> null where none of them runs later
+     * @return ?array<array-key, mixed> null if none of them runs later
      */
     private function each(Subject $subject, array $results, int $depth): ?array
     {
@@ -119,7 +118,7 @@ final class Later
         return $items::make(fn (): Generator => $this->steps($subject, $items->getIterator()));
     }
 
-    /** Acts only while the next item is made: between two items the reader asks for itself. */
+    /** Acts only while the next item is made: between two items the reader's own subject applies. */
     private function steps(Subject $subject, Iterator $items): Generator
     {
         $step = function (Closure $do) use ($subject): mixed {
@@ -140,27 +139,27 @@ final class Later
         return $items instanceof Generator ? $items->getReturn() : null;
     }
 
-    /** How many callbacks wait for the end of the request. */
+    /** Number of callbacks that wait for the end of the request. */
     public static function waiting(): int
     {
         return \count(self::terminating());
     }
 
-    /** How many deferred functions wait for it: Laravel 11 and later. */
+    /** Number of deferred functions that wait for it: Laravel 11 and later. */
     public static function deferred(): int
     {
         return \count(self::deferrals());
     }
 
-    /** @return array<int, int> how many callbacks wait for the commit, by the transaction's object id */
+    /** @return array<int, int> number of callbacks that wait for the commit, by the transaction's object id */
     public static function afterCommit(): array
     {
         return \array_map(static fn (object $record): int => \count($record->getCallbacks()), self::transactions());
     }
 
     /**
-     * Has those act for the subject that were registered since: dispatchAfterResponse(), terminating(), defer(), DB::afterCommit(). One
-     * that was bound before, in a closure inside, acts for that subject.
+     * Binds callbacks that were registered since the closure began: dispatchAfterResponse(), terminating(), defer(),
+     * DB::afterCommit(). One that an inner closure has already bound stays with that closure's subject.
      */
     public function bind(Acting $acting): void
     {
@@ -217,7 +216,7 @@ final class Later
         if (!$manager instanceof DatabaseTransactionsManager) {
             return [];
         }
-        // Laravel 8 to 10 has one list of them, later versions several.
+        // Laravel 8 to 10 has one list of transactions, later versions several.
         $lists = Closure::bind(static fn (object $of): array => \get_object_vars($of), null, DatabaseTransactionsManager::class)($manager);
         $records = [];
         foreach ($lists as $list) {

@@ -12,11 +12,11 @@ use Illuminate\Container\Container;
 use UnexpectedValueException;
 
 /**
- * A company and its attributes in a form that JSON holds: as they are, or packed where JSON would not give them back, as with keys of 16
- * random bytes, numbers that are not finite, and the float 7.0.
+ * Converts a company and its attributes to a form that JSON holds: as they are, or packed if JSON would change them, such as keys
+ * of 16 random bytes, numbers that are not finite, and the float 7.0.
  *
- * Objects are what they stand for at that moment. What cannot be compared is an empty array, which cannot be either; where it was left
- * out, `"exists": false` would hold for it.
+ * Objects become their values at that moment. An incomparable one becomes an empty array, which is not comparable either; if it
+ * were left out, `"exists": false` would hold for it.
  *
  * @internal
  */
@@ -26,7 +26,7 @@ final class Portable
     private const UNKNOWN = 'unknown';
 
     /**
-     * @param ?array<string, mixed> $context null where the attributes could not be found out
+     * @param ?array<string, mixed> $context null if the attributes could not be read
      * @return array<string, mixed>
      */
     public static function pack(int|string|null $company, ?array $context): array
@@ -52,13 +52,13 @@ final class Portable
 
     /**
      * @param array<array-key, mixed> $carried
-     * @throws UnexpectedValueException where it is no subject
+     * @throws UnexpectedValueException if it is no subject
      */
     public static function unpack(array $carried): Subject
     {
         $packed = $carried[self::PACKED] ?? null;
         if (\is_string($packed)) {
-            // Scalars alone, so that nothing is made of what a queue holds.
+            // Scalars only, so that no object is made from a queue's data.
             $carried = @\unserialize((string) \base64_decode($packed, true), ['allowed_classes' => false]);
         }
         $problem = \is_array($carried) ? $carried[self::UNKNOWN] ?? null : null;
@@ -74,7 +74,7 @@ final class Portable
     }
 
     /**
-     * Every attribute that flags read, as one that cannot be compared.
+     * Every attribute that flags read, as an incomparable one.
      *
      * @return array<string, mixed>
      */

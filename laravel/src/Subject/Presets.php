@@ -14,7 +14,7 @@ use Illuminate\Routing\Router;
 use Illuminate\Support\Str;
 
 /**
- * Makes resolvers of what config/flagstone.php, `subject`, names.
+ * Makes the resolvers that `subject` in config/flagstone.php names.
  *
  * @internal
  */

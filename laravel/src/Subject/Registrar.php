@@ -11,7 +11,7 @@ use Illuminate\Container\Container;
 use Illuminate\Contracts\Foundation\Application;
 
 /**
- * Finds out anew who is asking when somebody signs in or out.
+ * Looks up the subject again after a login or logout.
  *
  * @internal
  */
@@ -31,17 +31,17 @@ final class Registrar
         });
     }
 
-    /** @param string ...$sources what was set, as Source names it; none: only found */
+    /** @param string ...$sources changed sources, by Source's names; none: only looked up */
     public static function forget(string ...$sources): void
     {
-        // Where nobody has asked yet there is nothing to forget.
+        // There is nothing to forget before the first question.
         $app = Container::getInstance();
         if ($app->resolved(Subjects::class)) {
             $app->make(Subjects::class)->forget(...$sources);
         }
     }
 
-    /** Whether a guard looked up the user that the session, or the cookie of "remember me", has named all along. */
+    /** True if a guard only looked up the user that the session, or the cookie of "remember me", names. */
     private static function isFound(object $event): bool
     {
         if (!$event instanceof Authenticated && !$event instanceof Login) {

@@ -16,26 +16,26 @@ use LogicException;
 use ReflectionFunction;
 
 /**
- * Whom $request->user() gives.
+ * The user that $request->user() returns.
  *
- * That takes Laravel two closures, four rounds through the container and a search in the configuration, more than all else
- * together that a flag takes. Where these are Laravel's own the same guard is asked without them; anything else, such as
+ * Laravel's way to that user takes two closures, four calls of the container and a search in the configuration: more than the
+ * rest of a flag together. If these are all Laravel's own, the same guard is asked directly; anything else, such as
  * Auth::resolveUsersUsing() or a request's own resolver, is left to the request.
  *
  * @internal
  */
 final class SignedIn
 {
-    /** @var ?Closure(object): mixed what the container has made */
+    /** @var ?Closure(object): mixed reads the objects that the container has made */
     private static ?Closure $made = null;
 
-    /** @var ?Closure(object): mixed the container whose configuration names the guard */
+    /** @var ?Closure(object): mixed reads the container whose configuration names the guard */
     private static ?Closure $container = null;
 
-    /** @var ?Closure(object): mixed the guards that were made */
+    /** @var ?Closure(object): mixed reads the guards that were made */
     private static ?Closure $guards = null;
 
-    /** @var ?Closure(object): mixed that configuration */
+    /** @var ?Closure(object): mixed reads that configuration */
     private static ?Closure $items = null;
 
     private function __construct(
@@ -59,7 +59,7 @@ final class SignedIn
         return $this->auth->guard($this->name)->user();
     }
 
-    /** Laravel's own way to whoever is signed in; null where something else decides. */
+    /** Laravel's own way to the signed-in user; null if something else decides. */
     public static function way(Request $request): ?self
     {
         $resolver = $request->getUserResolver();
@@ -88,7 +88,7 @@ final class SignedIn
     }
 
     /**
-     * Whether the way is the same as it was, and ends at this user. As quick as it can be: each question of a request asks it.
+     * True if the way is unchanged, and leads to this user. Optimized: runs at each question of a request.
      */
     public function leadsTo(object $user, Request $request): bool
     {
@@ -97,7 +97,7 @@ final class SignedIn
             && $this->auth->guard($this->name)->user() === $user;
     }
 
-    /** The request's own resolver, where that is not Laravel's. */
+    /** The request's own resolver, unless it is Laravel's. */
     public static function ownResolver(Request $request): ?Closure
     {
         $resolver = $request->getUserResolver();
@@ -115,7 +115,7 @@ final class SignedIn
         return \is_array($guards) ? \array_filter($guards, static fn (mixed $guard): bool => $guard instanceof Guard) : [];
     }
 
-    /** As Laravel finds it. */
+    /** Asks by Laravel's own means. */
     public static function asked(Request $request): ?object
     {
         $user = $request->user();
@@ -135,7 +135,7 @@ final class SignedIn
     }
 
     /**
-     * Of a property that only the class itself reads.
+     * Makes a reader of a private property.
      *
      * @param class-string $class
      * @return Closure(object): mixed
@@ -146,7 +146,7 @@ final class SignedIn
             ?? throw new LogicException("$class cannot be read");
     }
 
-    /** A console's request, and so a test's before its first own, does not know. */
+    /** The user of a console's request, and so of a test's before its first own: the request does not know it. */
     public static function inConsole(): ?object
     {
         $app = Container::getInstance();

@@ -10,7 +10,7 @@ use Flagstone\Laravel\Subject\Resolvers\TenantResolver;
 use Flagstone\Laravel\Subject\Resolvers\UserResolver;
 
 /**
- * What a resolver reads, and so which events change its answer.
+ * The source that a resolver reads, which decides which events change its answer.
  *
  * @internal
  */

@@ -9,9 +9,10 @@ use Flagstone\Laravel\Contracts\Driver;
 use Illuminate\Container\Container;
 use Illuminate\Contracts\Auth\Authenticatable;
 use InvalidArgumentException;
+use LogicException;
 
 /**
- * Who a question is asked for: a company, and attributes that some flags' rules read.
+ * The subject of a question: a company, and attributes that some flags' rules read.
  */
 final class Subject
 {
@@ -21,21 +22,24 @@ final class Subject
     /** @var ?list<string> attributes that any flag reads */
     private ?array $readByAny = null;
 
-    /** @var array<string, true> flags whose off was looked into */
+    /** @var array<string, true> flags whose off was checked */
     private array $explained = [];
 
-    /** The company's key. */
+    /** True while the closure of `context` runs. */
+    private bool $reading = false;
+
+    /** The company's key; null: no company, or an unknown one. */
     public readonly int|string|null $company;
 
-    /** Why the company cannot be determined, and so every flag is off; null: it is `company`. */
+    /** Reason why the company cannot be determined, by which every flag is off; null: it is `company`. */
     private ?string $problem = null;
 
     /**
-     * @param mixed $company what for() takes; not an int|string, since PHP would make the JSON of a collection a string of it
-     * @param array<string, mixed>|Closure $context attributes; a closure that gives them runs once, when a flag
-     *     that reads attributes is asked for the first time
-     * @param bool $signedIn whether a user stands behind it
-     * @throws InvalidArgumentException for what is no company
+     * @param mixed $company the argument of for(); not an int|string, since PHP would turn a collection into its JSON
+     * @param array<string, mixed>|Closure $context attributes; a closure that returns them runs once, when a flag that reads
+     *     attributes is asked for the first time
+     * @param bool $signedIn true if it is a user's
+     * @throws InvalidArgumentException for a value that is no company
      */
     public function __construct(
         mixed $company = null,
@@ -46,10 +50,10 @@ final class Subject
     }
 
     /**
-     * A subject whose company cannot be determined. No company at all passes every list of denied ones, so each flag is off for this
-     * one; in local and testing asking is an exception.
+     * A subject whose company cannot be determined. Every flag is off for it, since a question without a company would pass every
+     * list of denied ones; in local and testing asking is an exception.
      *
-     * @param string $problem a sentence for whoever mends it
+     * @param string $problem a sentence that helps to mend it
      */
     public static function unknown(string $problem, bool $signedIn = false): self
     {
@@ -59,17 +63,17 @@ final class Subject
         return $subject;
     }
 
-    /** Why the company cannot be determined; null where it can. */
+    /** Reason why the company cannot be determined; null if it can. */
     public function problem(): ?string
     {
         return $this->problem;
     }
 
     /**
-     * Of a user: of the user's company, as config/flagstone.php, `subject`, finds it.
+     * Makes the subject of a company, or of a user, whose company is found by `subject` in config/flagstone.php.
      *
-     * @param array<string, mixed> $context wins over what company and user give
-     * @throws InvalidArgumentException for a user whose company nothing names
+     * @param array<string, mixed> $context wins over the attributes of company and user
+     * @throws InvalidArgumentException for a user whose company is not configured
      */
     public static function of(mixed $company, array $context = []): self
     {
@@ -98,17 +102,26 @@ final class Subject
         if (!$given instanceof Closure) {
             return $given;
         }
-        /** @var array<string, mixed> $context */
-        $context = $given();
-        $this->context = $context;
+        if ($this->reading) {
+            // Without attributes, each rule that asks for one to be missing would hold, and reading them again would never end.
+            throw new LogicException('A flag that reads attributes is asked while they are being read, such as in DB::listen() or in flagstoneContext()');
+        }
+        $this->reading = true;
+        try {
+            /** @var array<string, mixed> $context */
+            $context = $given();
+            $this->context = $context;
+        } finally {
+            $this->reading = false;
+        }
 
         return $context;
     }
 
     /**
-     * What to send along with a question: nothing where the flag reads nothing.
+     * The attributes for a question: none if the flag reads none.
      *
-     * @param array<string, mixed> $more from the one who asks; wins
+     * @param array<string, mixed> $more the caller's own, which win
      * @return array<string, mixed>
      */
     public function contextFor(string $flag, Driver $driver, array $more = []): array
@@ -127,9 +140,9 @@ final class Subject
     }
 
     /**
-     * What to send along when every flag is asked for: nothing where none reads anything.
+     * The attributes for a question about every flag: none if no flag reads any.
      *
-     * @param array<string, mixed> $more from the one who asks; wins
+     * @param array<string, mixed> $more the caller's own, which win
      * @return array<string, mixed>
      */
     public function contextForAll(Driver $driver, array $more = []): array
@@ -138,7 +151,7 @@ final class Subject
     }
 
     /**
-     * What travels with a queued job: of the attributes, those that any flag reads.
+     * The attributes that travel with a queued job: those that any flag reads.
      *
      * @return array<string, mixed>
      */
@@ -149,7 +162,7 @@ final class Subject
         return $read === [] ? [] : \array_intersect_key($this->context(), \array_flip($read));
     }
 
-    /** True the first time it is asked for a flag. */
+    /** Returns true at the first call for a flag. */
     public function firstOff(string $flag): bool
     {
         $first = !isset($this->explained[$flag]);

@@ -15,7 +15,7 @@ use Illuminate\Http\Request;
 use WeakMap;
 
 /**
- * Who is asking, now. Found once per request and kept with the request, so that nothing is left for the next one.
+ * Finds the subject that asks now, once per request. The request keeps it, so that nothing is left for the next one.
  */
 final class Subjects
 {
@@ -24,18 +24,21 @@ final class Subjects
     /** @var list<Acting> the running closures and jobs, the innermost last */
     private array $acting = [];
 
-    /** @var ?WeakMap<Fiber, list<Acting>> those of fibers; null where no fiber has had any */
+    /** @var ?WeakMap<Fiber, list<Acting>> the same by fiber; null before the first */
     private ?WeakMap $fibers = null;
 
-    /** @var ?WeakMap<Fiber, Acting|false> what ran around a fiber when it first asked; false: nothing */
+    /** @var ?WeakMap<Fiber, Acting|false> closure or job around a fiber at its first question; false: none */
     private ?WeakMap $around = null;
 
-    /** What a fiber asks for that was resumed elsewhere. */
+    /** Subject of a fiber that was resumed elsewhere. */
     private ?Acting $strayed = null;
+
+    /** @var array<int, true> ids of the fibers, and 0 for none, in which a subject is being looked up */
+    private array $finding = [];
 
     private readonly Later $later;
 
-    /** Whether the subject may depend on who is signed in. */
+    /** True if the subject may depend on the signed-in user. */
     private readonly bool $readsUsers;
 
     /** @param list<SubjectResolver> $resolvers the first that finds a company wins */
@@ -59,9 +62,9 @@ final class Subjects
     }
 
     /**
-     * For a request in hand.
+     * The subject of a given request.
      *
-     * @param bool $routed whether it has a route for certain, as a middleware's has
+     * @param bool $routed true if it certainly has a route, such as in a middleware
      */
     public function of(Request $request, bool $routed = false): Subject
     {
@@ -72,18 +75,67 @@ final class Subjects
             }
         }
 
-        $kept = $request->attributes->get(self::KEPT);
+        return $this->once(function () use ($request, $routed): Subject {
+            $kept = $request->attributes->get(self::KEPT);
 
-        return $kept instanceof Kept && $kept->isCurrent($request) ? $kept->subject : $this->found($request, $routed);
+            return $kept instanceof Kept && $kept->isCurrent($request) ? $kept->subject : $this->found($request, $routed);
+        });
     }
 
-    /** For a user who need not be the one signed in. Where tenants are not found by user, whoever is asking. */
+    /**
+     * Looks up a subject. A question asked during the lookup would start it again, without end, and so gets an unknown subject: one
+     * without a company would pass a list of denied companies.
+     *
+     * @param Closure(): Subject $find
+     */
+    private function once(Closure $find): Subject
+    {
+        $fiber = Fiber::getCurrent();
+        $fiber = $fiber === null ? 0 : \spl_object_id($fiber);
+        if (isset($this->finding[$fiber])) {
+            return Subject::unknown('it is asked while the application looks up who is signed in, such as in DB::listen(), in a global scope of the user\'s'
+                . ' model or in its event "retrieved". Ask there for a company: Flagstone::for($company)');
+        }
+        $this->finding[$fiber] = true;
+        try {
+            return $find();
+        } finally {
+            unset($this->finding[$fiber]);
+        }
+    }
+
+    /**
+     * The subject of any user, or of a guest, independent of the signed-in user. If tenants are not found by user, the current subject.
+     */
     public function ofUser(?object $user): Subject
     {
+        if ($user === null && $this->findsByUser() && self::signedIn() !== null) {
+            return $this->ofGuest();
+        }
+
         return $user === null || $user === self::signedIn() ? $this->current() : $this->ofNamed($user) ?? $this->current();
     }
 
-    /** @return list<string> why sources that the configuration names can name nobody, for `feature:doctor` */
+    private function findsByUser(): bool
+    {
+        return \array_filter($this->resolvers, static fn (SubjectResolver $resolver): bool => $resolver instanceof UserResolver) !== [];
+    }
+
+    private function ofGuest(): Subject
+    {
+        $app = Container::getInstance();
+        $request = $app->bound('request') ? $app->make('request') : new Request();
+        foreach ($this->resolvers as $resolver) {
+            $subject = $resolver instanceof UserResolver ? null : $resolver->resolve($request);
+            if ($subject !== null && ($subject->company !== null || $subject->problem() !== null)) {
+                return $subject;
+            }
+        }
+
+        return new Subject();
+    }
+
+    /** @return list<string> reasons why configured sources can never find a company, for `feature:doctor` */
     public function problems(): array
     {
         return \array_values(\array_filter(\array_map(static fn (SubjectResolver $resolver): ?string => match (true) {
@@ -93,7 +145,7 @@ final class Subjects
         }, $this->resolvers)));
     }
 
-    /** The company that a user belongs to; null where the configuration does not say. */
+    /** The company that a user belongs to; null if the configuration does not define it. */
     public function ofNamed(object $user): ?Subject
     {
         if (\method_exists($user, 'flagstoneCompany')) {
@@ -109,10 +161,10 @@ final class Subjects
     }
 
     /**
-     * Finds out anew at the next question: somebody signed in or out, or the tenant changed. That counts inside a closure that acts
-     * for a subject too, until the closure ends.
+     * Looks up the subject again at the next question: the user or the tenant has changed. Inside a closure that acts for a subject
+     * this holds until the closure ends.
      *
-     * @param string ...$sources what was set, as Source names it; none: nothing that a closure did not begin with
+     * @param string ...$sources changed sources, by Source's names; none: nothing that a closure did not begin with
      */
     public function forget(string ...$sources): void
     {
@@ -127,9 +179,9 @@ final class Subjects
     }
 
     /**
-     * Everything that the closure asks is asked for this subject, and so is what renders or runs later of its result. Nests.
+     * Runs the closure with all its questions asked for this subject, and those of parts of its result that run later. Nests.
      *
-     * Laravel dispatches a job when what dispatch() returned is let go. Where the closure returns that, it is let go here,
+     * Laravel dispatches a job when the return value of dispatch() is destroyed. If the closure returns that, it is destroyed here,
      * so that the job is this subject's; the result is null then.
      *
      * @template T
@@ -141,7 +193,7 @@ final class Subjects
         $acting = $this->begin($subject);
         try {
             $result = $do();
-            // Most results are none that run later.
+            // Most results have no part that runs later.
             if (\is_object($result) || \is_array($result)) {
                 $result = $this->later->result($this->subjectOf($acting), $result);
             }
@@ -152,7 +204,7 @@ final class Subjects
         }
     }
 
-    /** From here on everything is asked for this subject, in this fiber, until the end of what is returned. */
+    /** Asks every question of this fiber for this subject, from here to the end of the returned object. */
     public function begin(Subject $subject): Acting
     {
         $around = $this->innermost(false);
@@ -178,7 +230,7 @@ final class Subjects
         foreach ($this->fibers ?? [] as $fiber => $running) {
             $this->fibers[$fiber] = \array_values(\array_filter($running, $others));
         }
-        // Whoever signed in inside was asked for until now, and is not in what goes on around it.
+        // A user who signed in inside was asked for until now, and does not count in the code around it.
         $around = $this->readsUsers ? $this->innermost(false) : null;
         if ($around !== null) {
             $around->auth = AuthState::now();
@@ -186,19 +238,19 @@ final class Subjects
         $this->later->bind($acting);
     }
 
-    /** A worker between two requests: nothing acts, whatever has become of the last. */
+    /** Resets a worker between two requests: nothing acts, whatever the last one left. */
     public function endAll(): void
     {
-        $this->acting = [];
+        $this->acting = $this->finding = [];
     }
 
     /**
-     * The innermost closure or job that runs.
+     * The innermost running closure or job.
      *
-     * A fiber in which nothing acts is part of what runs around it when it first asks. Where it is resumed elsewhere, whom it asks for cannot be
+     * A fiber in which nothing acts belongs to the code around its first question. If it is resumed elsewhere, its subject cannot be
      * determined.
      *
-     * @param bool $asks whether a question is put
+     * @param bool $asks true if a question is asked
      */
     private function innermost(bool $asks = true): ?Acting
     {
@@ -219,7 +271,7 @@ final class Subjects
         return $innermost;
     }
 
-    /** Notes that somebody else was signed in since, by a guard that dispatches no event. */
+    /** Notes a change of the user by a guard that dispatches no event. */
     private function noteUser(Acting $acting): void
     {
         if ($acting->auth === null) {
@@ -232,8 +284,13 @@ final class Subjects
         $acting->auth = $now;
     }
 
-    /** What was set last wins: a user or tenant that was set since, else the subject that it acts for. */
+    /** The user or tenant that was set since, else the subject that it acts for: the last one set wins. */
     private function subjectOf(Acting $acting, ?Request $request = null): Subject
+    {
+        return $this->once(fn (): Subject => $this->subjectNow($acting, $request));
+    }
+
+    private function subjectNow(Acting $acting, ?Request $request): Subject
     {
         $this->noteUser($acting);
         if ($acting->changed === []) {
@@ -244,7 +301,7 @@ final class Subjects
         foreach ($this->resolvers as $resolver) {
             $source = Source::of($resolver);
             $isSet = $source === Source::ANY || isset($acting->changed[$source]);
-            // A user who is left over of an earlier job is not whom this one is for.
+            // A user left over from an earlier job is not the one of this job.
             if (!$isSet && $source === Source::USER && $acting->subject->company === null) {
                 continue;
             }
@@ -252,7 +309,7 @@ final class Subjects
             if ($subject === null || $subject->company === null && $subject->problem() === null) {
                 continue;
             }
-            // A tenant that is the subject's own company knows less of it: attributes travelled with the job.
+            // A tenant that equals the subject's company knows less of it: attributes traveled with the job.
             $isSame = $source !== Source::USER && (string) $subject->company === (string) $acting->subject->company;
 
             return $isSet && !$isSame ? $subject : $acting->subject;
@@ -296,7 +353,7 @@ final class Subjects
                     $subject,
                     $request,
                     $users,
-                    // A class of the application may go by any user, and a tenant's attributes name the user.
+                    // A class of the application may depend on any user, and a tenant's attributes name the user.
                     $resolver instanceof UserResolver && \count($users) === $asked + 1 ? null : AuthState::now($request),
                 ));
             }

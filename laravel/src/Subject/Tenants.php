@@ -7,7 +7,7 @@ namespace Flagstone\Laravel\Subject;
 use Illuminate\Contracts\Foundation\Application;
 
 /**
- * Finds out anew who is asking when a package for tenants has found another.
+ * Looks up the subject again after a package for tenants has found another.
  *
  * @internal
  */

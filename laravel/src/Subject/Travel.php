@@ -14,11 +14,11 @@ use Illuminate\Queue\Jobs\SyncJob;
 use WeakMap;
 
 /**
- * Takes whoever asks along in a queued job, and asks for that subject while the job runs.
+ * Carries the subject in a queued job, and asks for it while the job runs.
  *
- * The job's payload carries the company, and those attributes that some flag's rules read: as they are, or encrypted where the
- * job is. A payload is never refused, and a job never stopped: what cannot be carried or read is reported. Whom the job is for is unknown
- * then, and every flag is off; of attributes that are unknown no rule holds.
+ * The job's payload has the company, and those attributes that some flag's rules read: as they are, or encrypted if the job is. A
+ * payload is never refused, and a job never stopped: an attribute that cannot be carried or read is reported. The subject is
+ * unknown then, and every flag is off; of attributes that are unknown no rule holds.
  */
 final class Travel
 {
@@ -34,8 +34,8 @@ final class Travel
 
     /**
      * @param ?Driver $driver knows which attributes flags read; null: none travels
-     * @param mixed $job what is queued: an object, or a class's name
-     * @return array<string, mixed> what a payload gains
+     * @param mixed $job the queued job: an object, or a class's name
+     * @return array<string, mixed> additions to a payload
      */
     public function payload(?Driver $driver, mixed $job): array
     {
@@ -53,7 +53,7 @@ final class Travel
         return [self::KEY => self::isSecret($job) ? self::encrypter()->encrypt($carried) : $carried];
     }
 
-    /** @return array<string, mixed> what a payload gains where payload() fails */
+    /** @return array<string, mixed> additions to a payload if payload() fails */
     public static function lost(): array
     {
         return [self::KEY => Portable::unknown('it could not be found out when the job was dispatched; the log of that time has the error')];
@@ -62,14 +62,14 @@ final class Travel
     public function begin(Job $job): void
     {
         $payload = $job->payload();
-        // A sync job that carries nobody is part of what dispatched it. Another is for nobody, whoever an earlier job has signed in.
+        // A sync job without a subject is part of the code that dispatched it. Any other has none, whatever user an earlier job signed in.
         if (isset($payload[self::KEY]) || !$job instanceof SyncJob) {
             $this->running[$job] = $this->subjects->begin(self::carriedIn($payload));
         }
     }
 
     /**
-     * Whom a payload is for.
+     * The subject of a payload.
      *
      * @param array<array-key, mixed> $payload
      */
@@ -88,7 +88,7 @@ final class Travel
         return Portable::unpack(\is_array($carried) ? $carried : []);
     }
 
-    /** Ended well or badly; asked twice it does nothing. */
+    /** Ends the job's subject, whatever the result; a second call does nothing. */
     public function end(Job $job): void
     {
         $acting = $this->running[$job] ?? null;
@@ -98,7 +98,7 @@ final class Travel
         }
     }
 
-    /** As Laravel itself decides whether to encrypt the job. */
+    /** Decides like Laravel itself whether to encrypt the job. */
     private static function isSecret(mixed $job): bool
     {
         $wants = $job instanceof ShouldBeEncrypted || \is_object($job) && ($job->shouldBeEncrypted ?? false) === true;
@@ -111,7 +111,7 @@ final class Travel
         return Container::getInstance()->make(Encrypter::class);
     }
 
-    /** A worker between two jobs: none is running, whatever has become of the last. */
+    /** Resets a worker between two jobs: none is running, whatever the last one left. */
     public function endAll(): void
     {
         foreach ($this->running as $acting) {

@@ -17,24 +17,27 @@ use InvalidArgumentException;
  */
 final class Fake
 {
-    /** Under this name the container holds what ends the fake when the application is flushed. */
+    /** Key in the container of the object that ends the fake when the application is flushed. */
     private const HELD = 'flagstone.fake';
+
+    /** Texts that are hardly a variant's name: such a name would turn a flag on. */
+    private const NO_VARIANTS = ['', '0', '1', 'true', 'false', 'on', 'off', 'yes', 'no', 'null'];
 
     /**
      * @param array<array-key, mixed> $answers by flag: true or false, a variant's name or a Variant, or an array of those
      *     by company
-     * @param ?bool $otherwise for what is not named; null: as the definitions say
+     * @param ?bool $otherwise for all other flags; null: as the definitions say
      * @throws InvalidArgumentException for an answer that is none of these
      */
     public static function install(Container $app, array $answers, ?bool $otherwise): FakeDriver
     {
         $flagstone = $app->make(Flagstone::class);
-        // Before the driver, so that a driver "file" without a file has something to say.
+        // Set before the driver, so that a driver "file" without a file can answer.
         $app->instance(self::HELD, Overrides::tell(self::simplified($answers), $otherwise));
         try {
             $driver = $flagstone->driver();
         } catch (InvalidArgumentException) {
-            // "native" is configured, and this machine runs its tests without the extension.
+            // "native" is configured, but this machine runs its tests without the extension.
             $driver = new FunctionsDriver('fake', null);
         }
         $fake = new FakeDriver($driver instanceof FakeDriver ? $driver->faked() : $driver, $answers, $flagstone->subject(...));
@@ -44,7 +47,7 @@ final class Fake
     }
 
     /**
-     * As flagstone_override() takes them.
+     * Converts answers to the form of flagstone_override().
      *
      * @param array<array-key, mixed> $answers
      * @return array<array-key, bool|string|array<array-key, bool|string>>
@@ -53,6 +56,9 @@ final class Fake
     {
         $simplified = [];
         foreach ($answers as $flag => $answer) {
+            if (\is_int($flag) && \is_string($answer)) {
+                throw new InvalidArgumentException("Flagstone::fake(): found \"$answer\" in a list, expected answers by flag: ['$answer' => true]");
+            }
             $simplified[$flag] = \is_array($answer)
                 ? \array_map(static fn (mixed $one): bool|string => self::simple($one, (string) $flag), $answer)
                 : self::simple($answer, (string) $flag);
@@ -63,6 +69,10 @@ final class Fake
 
     private static function simple(mixed $answer, string $flag): bool|string
     {
+        if (\is_string($answer) && \in_array(\strtolower($answer), self::NO_VARIANTS, true)) {
+            throw new InvalidArgumentException("Flagstone::fake(): the answer for \"$flag\" is the text \"$answer\", which would be a variant's name: write true or false");
+        }
+
         return match (true) {
             \is_bool($answer), \is_string($answer) => $answer,
             $answer instanceof Variant => $answer->name,

@@ -16,27 +16,27 @@ use UnitEnum;
 use WeakMap;
 
 /**
- * Answers as a test told, and remembers what was asked through the package: facade, middleware, Blade, Gate, jobs, for whoever was
- * asking. Questions that only look (all(), explain(), and possible() where it is true) are no more than asked: assertAskedTimes()
- * does not count them. The global functions' questions are not seen.
+ * Answers that a test sets, and a record of the questions asked through the package (facade, middleware, Blade, Gate, jobs)
+ * with their subjects. assertAskedTimes() does not count questions that only look: all(), explain(), and possible() if it is
+ * true. The global functions' questions are not seen.
  */
 final class FakeDriver implements Driver
 {
     /** @var array<string, list<array{int|string|null, array<string, mixed>}>> company and context, by flag */
     private array $asked = [];
 
-    /** @var ?list<string> the flags that definitions have beside those that were told */
+    /** @var ?list<string> the defined flags without those that the test names */
     private ?array $defined = null;
 
     /** @var array<string, list<array{int|string|null, array<string, mixed>}>> the same, of questions that only looked */
     private array $looked = [];
 
-    /** @var WeakMap<Request, array<string, true>> the flags that ended a request before it was known for whom */
+    /** @var WeakMap<Request, array<string, true>> the flags that ended a request before its subject was known */
     private WeakMap $ended;
 
     /**
-     * @param array<array-key, mixed> $answers as Flagstone::fake() is given them
-     * @param Closure(): Subject $asking who is asking
+     * @param array<array-key, mixed> $answers the arguments of Flagstone::fake()
+     * @param Closure(): Subject $asking returns the current subject
      */
     public function __construct(private readonly Driver $driver, private readonly array $answers, private readonly Closure $asking)
     {
@@ -44,9 +44,9 @@ final class FakeDriver implements Driver
     }
 
     /**
-     * The flag was asked for; a closure tells for whom: it is given company and context of each question.
+     * Asserts that the flag was asked for. A closure selects questions: it is given company and context of each.
      *
-     * @param Closure(int|string|null, array<string, mixed>): bool|int|string|null $whom a company's key, too
+     * @param Closure(int|string|null, array<string, mixed>): bool|int|string|null $whom a closure, or a company's key
      */
     public function assertAsked(string|UnitEnum $flag, Closure|int|string|null $whom = null): void
     {
@@ -57,7 +57,7 @@ final class FakeDriver implements Driver
         );
     }
 
-    /** @param int $times how often */
+    /** @param int $times number of questions */
     public function assertAskedTimes(string|UnitEnum $flag, int $times): void
     {
         $flag = Flagstone::key($flag);
@@ -65,7 +65,7 @@ final class FakeDriver implements Driver
         Assert::assertSame($times, $found, "Flag \"$flag\" was asked for $found times, expected $times.");
     }
 
-    /** @param Closure(int|string|null, array<string, mixed>): bool|int|string|null $whom a company's key, too */
+    /** @param Closure(int|string|null, array<string, mixed>): bool|int|string|null $whom a closure, or a company's key */
     public function assertNotAsked(string|UnitEnum $flag, Closure|int|string|null $whom = null): void
     {
         $flag = Flagstone::key($flag);
@@ -81,7 +81,7 @@ final class FakeDriver implements Driver
     }
 
     /**
-     * Who answers behind the fake.
+     * The driver behind the fake.
      *
      * @internal
      */
@@ -197,12 +197,12 @@ final class FakeDriver implements Driver
         try {
             return ($this->asking)()->company;
         } catch (Throwable) {
-            // Whoever is asking is found out once the route's middleware has run.
+            // The subject is known only after the route's middleware has run.
             return null;
         }
     }
 
-    /** A route asks more than once whether a flag could be on; one request is one question. */
+    /** Counts one question per request: a route asks more than once if a flag could be on. */
     private function isFirstEnd(string $flag): bool
     {
         $app = Container::getInstance();
@@ -216,7 +216,7 @@ final class FakeDriver implements Driver
         return !isset($ended[$flag]);
     }
 
-    /** Neither told nor defined, where there are definitions: more likely a typo than a flag that is off. */
+    /** True if the flag is neither faked nor defined, although others are: more likely a typo than a flag that is off. */
     private function isUnknown(string $flag): bool
     {
         if (\array_key_exists($flag, $this->answers)) {
@@ -256,6 +256,9 @@ final class FakeDriver implements Driver
             $asked[] = "$flag (companies: " . \implode(', ', \array_slice($companies, 0, 10)) . ')';
         }
 
-        return $asked === [] ? 'Nothing was.' : 'Asked for: ' . \implode('; ', $asked) . '.';
+        $said = $asked === [] ? 'Nothing was.' : 'Asked for: ' . \implode('; ', $asked) . '.';
+        $spare = \array_diff(\array_map(strval(...), \array_keys($this->answers)), \array_map(strval(...), \array_keys($this->asked + $this->looked)));
+
+        return $asked === [] || $spare === [] ? $said : "$said Faked, and not asked for: " . \implode(', ', $spare) . '.';
     }
 }

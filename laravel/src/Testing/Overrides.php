@@ -8,8 +8,8 @@ use Flagstone\Laravel\Extension;
 use Flagstone\Polyfill\Process;
 
 /**
- * What this process was told to answer. The global functions answer so too, with the extension and without; each process
- * of a parallel run has its own.
+ * Answers set for this process, also of the global functions, with the extension and without; each process of a parallel run has
+ * its own.
  *
  * @internal
  */
@@ -22,16 +22,16 @@ final class Overrides
     }
 
     /**
-     * Holds until the object is gone, or others are told.
+     * Sets answers until the object is destroyed, or others are set.
      *
      * @param array<array-key, mixed> $answers by flag: a bool, a variant's name, or those by company
-     * @param ?bool $otherwise for what is not named; null: as the definitions say
+     * @param ?bool $otherwise for all other flags; null: as the definitions say
      */
     public static function tell(array $answers, ?bool $otherwise): self
     {
         \flagstone_override($answers, $otherwise);
         if (Extension::isLoaded()) {
-            // The driver "file" asks the polyfill's class beside the extension.
+            // The driver "file" asks the polyfill's class even with the extension.
             Process::override($answers, $otherwise);
         }
 

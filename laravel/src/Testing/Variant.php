@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Testing;
 
 /**
- * A faked flag that is on and shows this variant, with a value that no definitions need to hold.
+ * A faked flag that is on and shows this variant, with a value that need not be in any definitions.
  */
 final class Variant
 {

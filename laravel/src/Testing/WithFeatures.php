@@ -10,19 +10,19 @@ use PHPUnit\Framework\Attributes\After;
 use UnitEnum;
 
 /**
- * For test cases of PHPUnit, and for Pest by uses(WithFeatures::class): some flags answer as this test says, all others as
- * the definitions do. Works without an application too, for the global functions.
+ * For test cases of PHPUnit, and for Pest by uses(WithFeatures::class): some flags answer as this test says, all others as the
+ * definitions do. Also works without an application, for the global functions.
  */
 trait WithFeatures
 {
     /** @var array<array-key, mixed> */
     private array $flagstoneAnswers = [];
 
-    /** Held for its end. */
+    /** Held until the test ends. */
     private ?Overrides $flagstoneOverrides = null;
 
     /**
-     * Adds to what this test said before.
+     * Adds to the answers of earlier calls.
      *
      * @param array<array-key, mixed> $answers by flag: true or false, a variant's name or a Variant, or an array of those
      *     by company

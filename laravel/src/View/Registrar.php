@@ -14,9 +14,9 @@ use Illuminate\View\Compilers\BladeCompiler;
 use UnitEnum;
 
 /**
- * @flagstone('customer_portal') … @else … @endflagstone, and @feature likewise where Laravel Pennant is absent. A
- * second argument asks for another company than the current one. @flagstonepeek only looks: for a layout, which draws a menu
- * on every page and has not shown the feature by that.
+ * @flagstone('customer_portal') … @else … @endflagstone, and @feature likewise if Laravel Pennant is absent. A second argument
+ * asks for another company than the current one. @flagstonepeek only looks: for a layout, whose menu is on every page and does
+ * not show the feature.
  *
  * @internal
  */

@@ -25,7 +25,7 @@ trait Artisan
      */
     protected function ownStore(Application $app, array $flags): string
     {
-        $store = Store::directory() . '/own-' . \bin2hex(\random_bytes(8));
+        $store = Store::unused('own');
         $file = "$store.json";
         \file_put_contents($file, \json_encode(['flags' => (object) $flags], \JSON_THROW_ON_ERROR));
         $binary = new Binary((string) \getenv('FLAGSTONE_BIN'));

@@ -18,12 +18,16 @@ use Illuminate\Foundation\Exceptions\Handler;
  */
 final class Skeleton
 {
+    private static ?string $folder = null;
+
     /**
      * @param Closure(Application): void $configure runs when the configuration is loaded
      * @param class-string $kernel the kernel that boots it
+     * @param string|null $folder its base path, where several processes are one application
      */
-    public static function boot(Closure $configure, string $kernel = ConsoleKernelContract::class): Application
+    public static function boot(Closure $configure, string $kernel = ConsoleKernelContract::class, ?string $folder = null): Application
     {
+        self::$folder ??= $folder;
         $app = new Application(self::folder());
         $app->singleton(HttpKernelContract::class, HttpKernel::class);
         $app->singleton(ConsoleKernelContract::class, ConsoleKernel::class);
@@ -40,12 +44,11 @@ final class Skeleton
         return $app;
     }
 
-    /** The application's base path: one for the process. */
+    /** The application's base path. */
     public static function folder(): string
     {
-        static $folder = null;
-        if ($folder === null) {
-            $folder = Store::directory() . '/app-' . \getmypid();
+        $folder = self::$folder ??= Store::unused('app');
+        if (!\is_dir($folder)) {
             $folders = [
                 'bootstrap/cache', 'config', 'database', 'public', 'resources/views', 'routes',
                 'storage/framework/cache/data', 'storage/framework/sessions', 'storage/framework/views', 'storage/logs',
@@ -64,7 +67,7 @@ final class Skeleton
     /** @return array<string, array<string, mixed>> */
     private static function config(): array
     {
-        $storage = self::storage();
+        $storage = self::folder() . '/storage';
 
         return [
             'app' => [
@@ -112,17 +115,7 @@ final class Skeleton
                 'files' => "$storage/framework/sessions", 'lottery' => [0, 100], 'cookie' => 'session', 'path' => '/',
                 'domain' => null, 'secure' => false, 'http_only' => true, 'same_site' => 'lax',
             ],
-            'view' => ['paths' => [self::base() . '/resources/views'], 'compiled' => "$storage/framework/views"],
+            'view' => ['paths' => [self::folder() . '/resources/views'], 'compiled' => "$storage/framework/views"],
         ];
-    }
-
-    private static function storage(): string
-    {
-        return self::base() . '/storage';
-    }
-
-    private static function base(): string
-    {
-        return Store::directory() . '/app-' . \getmypid();
     }
 }

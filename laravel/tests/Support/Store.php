@@ -18,7 +18,7 @@ final class Store
     public static function path(): string
     {
         if (self::$path === null) {
-            self::$path = self::directory() . '/store-' . \getmypid();
+            self::$path = self::unused('store');
             self::run('init', self::$path, '--environment', 'testing');
         }
 
@@ -29,6 +29,12 @@ final class Store
     public static function directory(): string
     {
         return self::setting('FLAGSTONE_TEST_DIR');
+    }
+
+    /** A path in it that no test has had: the system gives the number of a process that ended to another one. */
+    public static function unused(string $name): string
+    {
+        return self::directory() . '/' . \bin2hex(\random_bytes(8)) . "-$name";
     }
 
     /**
@@ -52,9 +58,9 @@ final class Store
      */
     private static function file(array $flags, array $more = []): void
     {
-        $file = self::directory() . '/flags-' . \getmypid() . '.json';
+        $file = self::unused('flags.json');
         \file_put_contents($file, \json_encode(['flags' => (object) $flags] + $more, \JSON_THROW_ON_ERROR));
-        self::command('publish', $file, '--reset', 'all', '--prune', '--yes');
+        self::command('publish', $file, '--reset', '*', '--prune', '--yes');
     }
 
     public static function command(string ...$arguments): string

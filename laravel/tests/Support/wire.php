@@ -23,8 +23,12 @@ $app = Skeleton::boot(static function (Application $app): void {
     ]);
     $app->make('config')->set('session.driver', 'file');
     $app->make('config')->set('auth.providers.users', ['driver' => 'session-users']);
-});
+}, folder: \getenv('WIRE_STORE') . '-application');
 $app->make('auth')->provider('session-users', static fn () => new SessionUsers());
+// A page of the application's own that knows the user.
+$views = $app->resourcePath('views/errors');
+\is_dir($views) || \mkdir($views, 0755, true);
+\file_put_contents("$views/404.blade.php", '@auth Hello {{ auth()->id() }} @else Log in @endauth {{ request()->route() === null ? "no route" : "a route" }}');
 AbsentRoutes::add($app->make('router'), (string) \getenv('WIRE_KIND'));
 $kernel = $app->make(Kernel::class);
 if (\getenv('WIRE_HIDES') === '1') {

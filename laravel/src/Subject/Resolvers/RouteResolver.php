@@ -29,14 +29,14 @@ use ReflectionProperty;
 use Symfony\Component\HttpKernel\Exception\HttpExceptionInterface;
 
 /**
- * "route:company": a route parameter, be it the company's key or the model bound to it.
+ * "route:company": a route parameter, either the company's key or the model bound to it.
  *
- * Flags are asked for before models are bound. Where the parameter is the model's primary key, a number, it is the company's and nothing
- * is looked up. Where it is something else, such as a slug or a UUID, the model is found here, as the router would, and left to the route.
+ * Flags are asked for before models are bound. A number for a model's primary key is the company's key, without a lookup.
+ * Any other value, such as a slug or a UUID, is resolved to the model here, by the router's rules, and left to the route.
  */
 final class RouteResolver implements SubjectResolver
 {
-    /** Whether any route has a parameter of this name; null: not looked yet. */
+    /** True if any route has a parameter of this name; null before the first look. */
     private ?bool $named = null;
 
     public function __construct(private readonly string $parameter, private readonly Router $router)
@@ -68,7 +68,7 @@ final class RouteResolver implements SubjectResolver
         );
     }
 
-    /** Whether the route is Livewire's own, which takes what components on a page send. */
+    /** True if the route is Livewire's own, which takes the requests of components on a page. */
     private static function isLivewires(Route $route): bool
     {
         $uses = $route->getAction('uses');
@@ -77,13 +77,13 @@ final class RouteResolver implements SubjectResolver
     }
 
     /**
-     * The route of the page that the components of this request are on, as Livewire's version 2, or 3 and 4, send it. They run only once Livewire has
-     * found that nobody else has written that. Null where it is not one route.
+     * The route of the page with this request's components, as sent by Livewire 2, or 3 and 4. They run only after Livewire has
+     * verified that the data is its own. Null if it is not exactly one route.
      */
     private function page(Request $request): ?Route
     {
         $sent = $request->all();
-        // Livewire reads one of them, and leaves the other unchecked.
+        // Livewire reads one of the two, and leaves the other unchecked.
         if (isset($sent['components'], $sent['fingerprint'])) {
             return null;
         }
@@ -104,7 +104,7 @@ final class RouteResolver implements SubjectResolver
         }
     }
 
-    /** Why no request can have it; null where one may. */
+    /** Reason why no request can have it; null if one may. */
     public function problem(): ?string
     {
         return $this->isNamed() ? null : "`subject` in config/flagstone.php names route:$this->parameter, and no route has a parameter of that name";
@@ -144,8 +144,8 @@ final class RouteResolver implements SubjectResolver
     }
 
     /**
-     * The company below another model, as in /owners/{owner}/companies/{company:slug}: which one it is depends on that model, so the router binds
-     * both, by its own rules.
+     * The company below another model, as in /owners/{owner}/companies/{company:slug}: it depends on that model, so the router
+     * binds both, by its own rules.
      */
     private function bound(Route $route): mixed
     {
@@ -158,7 +158,7 @@ final class RouteResolver implements SubjectResolver
     }
 
     /**
-     * What the router finds; null where it finds none. The route finds none either, and answers by its missing(), or 404.
+     * The router's result; null if there is none. The route finds none either, and answers by its missing(), or 404.
      *
      * @param Closure(): mixed $find
      */
@@ -171,7 +171,7 @@ final class RouteResolver implements SubjectResolver
         }
     }
 
-    /** Whether any route has the parameter. Read from the cached routes as they are: to make objects of them takes milliseconds. */
+    /** True if any route has the parameter. Reads cached routes as arrays: turning them into objects takes milliseconds. */
     private function isNamed(): bool
     {
         return $this->named ??= (function (): bool {
@@ -207,7 +207,7 @@ final class RouteResolver implements SubjectResolver
     }
 
     /**
-     * The Livewire component that is the whole page. Its action has no parameters: it binds its properties, and those of its mount(), itself.
+     * The Livewire component that is the whole page. Its action has no parameters: it binds its properties, and those of its mount().
      *
      * @return ?class-string
      */
@@ -221,7 +221,7 @@ final class RouteResolver implements SubjectResolver
 
     /**
      * @param class-string $component
-     * @return list<ReflectionParameter|ReflectionProperty> what it has bound, in the order in which it binds
+     * @return list<ReflectionParameter|ReflectionProperty> parameters and properties in the order of their binding
      */
     private static function wanted(string $component): array
     {
@@ -232,7 +232,7 @@ final class RouteResolver implements SubjectResolver
     }
 
     /**
-     * What the parameter is to become; null where that is no model.
+     * The model that the parameter becomes; null if it becomes none.
      *
      * @param array<array-key, mixed> $parameters of the route's action
      */
@@ -257,9 +257,10 @@ final class RouteResolver implements SubjectResolver
     }
 
     /**
-     * Whether the parameter is the key that the model would give as its company.
+     * True if the parameter is the key that the model would give as its company.
      *
-     * A database finds the company 7 for "07", "7.0" and " 7" as well, and "acme" for "ACME": anything but a number as PHP writes it is looked up.
+     * A database also finds the company 7 for "07", "7.0" and " 7", and "acme" for "ACME". Only an integer in PHP's own notation
+     * needs no lookup.
      */
     private function isKey(UrlRoutable $model, string $value, Route $route): bool
     {
@@ -270,7 +271,7 @@ final class RouteResolver implements SubjectResolver
             && self::isPlain($model);
     }
 
-    /** Whether the model is found by its key, and gives it, as every model does: it has none of the methods by which it could do otherwise. */
+    /** True if the model is found by its key and returns it like any other: it overrides none of the methods involved. */
     private static function isPlain(Model $model): bool
     {
         foreach (['resolveRouteBinding', 'resolveRouteBindingQuery', 'getKey', 'getQueueableId', 'newEloquentBuilder'] as $method) {

@@ -16,31 +16,31 @@ use Illuminate\Container\Container;
 use Illuminate\Http\Request;
 
 /**
- * The tenant that another package, or a gateway, has found. Nothing of those packages is needed to load this class.
+ * The tenant found by another package, or a gateway. This class loads without those packages.
  */
 final class TenantResolver implements SubjectResolver
 {
     /**
      * @param Closure(Request): mixed $tenant a model, a key or null
-     * @param ?string $provider of the package that finds it
+     * @param ?string $provider service provider of the package that finds it
      */
     private function __construct(private readonly Closure $tenant, public readonly bool $isHeader = false, private readonly ?string $provider = null)
     {
     }
 
-    /** Why none can be found; null where one may. */
+    /** Reason why no tenant can be found; null if one may. */
     public function problem(): ?string
     {
         return $this->provider === null || \class_exists($this->provider) ? null : "`subject` in config/flagstone.php names a tenant of $this->provider, which is not installed";
     }
 
-    /** stancl/tenancy. */
+    /** The tenant of stancl/tenancy. */
     public static function tenancy(): self
     {
         return new self(static fn (): mixed => \data_get(self::bound('Stancl\Tenancy\Tenancy'), 'tenant'), false, 'Stancl\Tenancy\TenancyServiceProvider');
     }
 
-    /** spatie/laravel-multitenancy. */
+    /** The tenant of spatie/laravel-multitenancy. */
     public static function spatie(): self
     {
         return new self(static fn (): mixed => self::bound(
@@ -54,7 +54,7 @@ final class TenantResolver implements SubjectResolver
         return new self(static fn (): mixed => self::ofPanel(self::bound('filament')), false, 'Filament\FilamentServiceProvider');
     }
 
-    /** A request header. */
+    /** The tenant that a request header names. */
     public static function header(string $name): self
     {
         return new self(static fn (Request $request): mixed => $request->headers->get($name), true);

@@ -22,17 +22,17 @@ use ReflectionMethod;
 use WeakMap;
 
 /**
- * "user:company_id": an attribute of the signed-in user. The company's own attributes come from the relation of that
- * name ("company"), which is loaded only for a flag that reads attributes, and if its model has any to give.
+ * "user:company_id": an attribute of the signed-in user. The company's own attributes come from the relation of that name
+ * ("company"), which is loaded only for a flag that reads attributes, and only if its model can have any.
  */
 final class UserResolver implements SubjectResolver
 {
-    /** What a model may have its own of, and give attributes by that its row lacks. */
+    /** Methods by which a model may provide attributes that its row lacks, if it overrides them. */
     private const READERS = ['__get', 'getAttribute', 'getAttributeValue'];
 
     private readonly Column $column;
 
-    /** @var array<class-string, bool> whether users of a class name their company themselves */
+    /** @var array<class-string, bool> true if users of a class name their company themselves */
     private array $naming = [];
 
     /** @var WeakMap<Model, Model> saved models that lack the attribute, and their whole rows */
@@ -52,19 +52,19 @@ final class UserResolver implements SubjectResolver
     }
 
     /**
-     * Who is signed in.
+     * Returns the signed-in user.
      *
-     * @param ?SignedIn $way where it is known how to find that
+     * @param ?SignedIn $way the way to find that user, if it is known
      */
     public function user(Request $request, ?SignedIn $way = null): ?object
     {
-        // A console's request, and so a test's before its first own, does not know who is signed in.
+        // A console's request, and so a test's before its first own, does not know the signed-in user.
         return ($way === null ? SignedIn::of($request) : $way->user()) ?? ($request->route() === null ? SignedIn::inConsole() : null);
     }
 
     /**
-     * The subject that this user asks for: of the company that it names itself by flagstoneCompany(), else by the attribute. The company of one that
-     * lacks both is unknown: another model signs in, or the configuration misspells the attribute.
+     * Returns this user's subject: the company named by flagstoneCompany(), else by the attribute. The company of a user without
+     * both is unknown: another model signs in, or the configuration misspells the attribute.
      */
     public function of(object $user): Subject
     {
@@ -76,7 +76,7 @@ final class UserResolver implements SubjectResolver
         return new Subject($company, fn (): array => Context::of($this->company($user), $user), true);
     }
 
-    /** The company's key: the attribute of the user's row in the database, where the user was loaded without that column. */
+    /** The company's key: the attribute, read from the user's row in the database if the user was loaded without that column. */
     public function key(object $user): int|string|null
     {
         if ($this->namesItself($user)) {
@@ -91,7 +91,7 @@ final class UserResolver implements SubjectResolver
         return $key;
     }
 
-    /** Why none of the users who sign in by the default guard can have it; null where they may, or where that is not known. */
+    /** Reason why no user of the default guard can have it; null if they may, or if it is not known. */
     public function problemOfUsers(): ?string
     {
         $app = Container::getInstance();
@@ -127,7 +127,7 @@ final class UserResolver implements SubjectResolver
             . ' Flagstone\Laravel\Models\HasFeatures; if it belongs to none, a method flagstoneCompany() that returns null';
     }
 
-    /** Whether the user could tell: null is no company, and missing is unknown. */
+    /** True if the user has the attribute: null is no company, and missing is unknown. */
     private function hasAttribute(object $user): bool
     {
         if ($user instanceof GenericUser) {
@@ -150,7 +150,7 @@ final class UserResolver implements SubjectResolver
         return \property_exists($user, $this->attribute) || \method_exists($user, $this->attribute) || $user->hasGetMutator($this->attribute)
             || \method_exists($user, 'hasAttributeGetMutator') && $user->hasAttributeGetMutator($this->attribute)
             || $user->relationLoaded($this->attribute)
-            // A class may compute it from other columns.
+            // A cast class may compute it from other columns.
             || \class_exists(\explode(':', $user->getCasts()[$this->attribute] ?? '')[0]);
     }
 

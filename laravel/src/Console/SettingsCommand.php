@@ -1,0 +1,39 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstone\Laravel\Console;
+
+use Flagstone\Laravel\Changes\Changer;
+use Flagstone\Laravel\Flagstone;
+
+/**
+ * Prints the effective settings of this application's .env, configuration and php.ini, for `flagstone doctor --code`.
+ */
+final class SettingsCommand extends FlagCommand
+{
+    protected $signature = 'feature:settings
+        {--json : Print JSON}';
+
+    protected $description = 'Show the store, the environment and the driver that this application is set to';
+
+    public function handle(Changer $changer, Flagstone $flagstone): int
+    {
+        $settings = [
+            'environment' => $this->config()->text('environment') ?? (string) $this->laravel->environment(),
+            'driver' => $flagstone->driver()->name(),
+            'store' => $changer->isFile() ? null : $changer->directory(),
+            'command' => $changer->binary()->path(),
+        ];
+        if ($this->isJson()) {
+            $this->json($settings);
+
+            return self::SUCCESS;
+        }
+        foreach ($settings as $name => $value) {
+            $this->raw(\sprintf('%-12s %s', $name, $value ?? 'none'));
+        }
+
+        return self::SUCCESS;
+    }
+}
