@@ -4,7 +4,8 @@
 //! long each part took. Without a file: 10,000 flags with a million companies named one by one.
 
 use flagstone::definition::{self, Definitions};
-use flagstone::store::{Change, Reader, ReaderOptions, Store};
+use flagstone::publish::{Change, Store};
+use flagstone::store::{Reader, ReaderOptions};
 use std::path::PathBuf;
 use std::time::Instant;
 

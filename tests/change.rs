@@ -1,7 +1,7 @@
 //! Changes by a word: what they decide, and that the text says just that afterwards.
 
-use flagstone::change::{ChangeError, Changed, Edit, Target, change, change_published};
 use flagstone::definition::{self, CompanyId, Definitions, Flag, Percentage};
+use flagstone::flag_change::{ChangeError, Changed, Edit, Target, change, change_published};
 use proptest::prelude::*;
 
 /// 2026-11-21.

@@ -1,8 +1,9 @@
 //! The snapshot format, as `docs/snapshot-format.md` fixes it: the numbers literally, a golden file, and every way in
 //! which bytes can be wrong.
 
+use flagstone::Key;
 use flagstone::definition::Definitions;
-use flagstone::eval::{Key, Question, Switches, evaluate, possible, variant};
+use flagstone::eval::{Question, Switches, evaluate, possible, variant};
 use flagstone::{Attribute, MapMode, Snapshot, SnapshotError, Value, compile, key_hash};
 use proptest::prelude::*;
 use serde_json::json;

@@ -1,7 +1,7 @@
 //! A file merged into what runs: whose word counts, and what holds whatever they say.
 
-use flagstone::change::{Edit, Target, change_published};
 use flagstone::definition::{self, CompanyId, Definitions, Flag, Percentage, PlanState, Written};
+use flagstone::flag_change::{Edit, Target, change_published};
 use flagstone::merge::{
     FIELDS, Field, MergeError, Merged, Options, all_choice, field_choice, keep_base, merge, open_conflicts,
     pull,

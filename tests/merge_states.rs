@@ -1,9 +1,9 @@
 //! Any sequence of publishes, edits, rollbacks, promotions and older releases, against a model that is written from the design alone.
 
-use flagstone::change::{Edit, change_published};
 use flagstone::definition::{self, Companies, CompanyId, Definitions, Percentage};
+use flagstone::flag_change::{Edit, change_published};
 use flagstone::merge::{Merged, Options, keep_base, merge, open_conflicts};
-use flagstone::travel::{Arriving, arrive, pack};
+use flagstone::transfer::{ImportOptions, import, pack};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -346,9 +346,9 @@ proptest! {
                     model.runs = ran.runs.clone();
                 }
                 Act::Promote(there) => {
-                    let parcel = pack(&text(&(there.clone(), ALL)), &[]).unwrap();
-                    let how = Arriving { keep_state: true, with_companies: true };
-                    store = arrive(&store, &parcel, how, TODAY).unwrap().definitions;
+                    let bundle = pack(&text(&(there.clone(), ALL)), &[]).unwrap();
+                    let how = ImportOptions { keep_state: true, with_companies: true };
+                    store = import(&store, &bundle, how, TODAY).unwrap().definitions;
                     model.promote(there);
                 }
             }

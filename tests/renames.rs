@@ -1,9 +1,9 @@
 //! `"was"`: one flag under two keys.
 
-use flagstone::change::{Edit, change_published};
+use flagstone::audit::diff;
 use flagstone::definition::{self, Definitions, Percentage};
+use flagstone::flag_change::{Edit, change_published};
 use flagstone::merge::{Merged, Options, keep_base, merge, open_conflicts, pull};
-use flagstone::store::diff;
 use flagstone::{Key, Question, Snapshot, Switches, compile, evaluate};
 
 /// 2026-11-21.
@@ -251,7 +251,8 @@ fn was_of_two_flags_that_answer_differently_is_a_conflict() {
 fn what_is_pulled_after_a_rename_is_no_drift() {
     let running = merged(&turned(&first(OLD), "old", &share(5)), &file(NEW), &options()).definitions;
     let text = format!("{{\"flags\": {{{NEW}}}}}");
-    let target = flagstone::change::Target { file: "f", text: &text, environment: Some("test"), now: NOW };
+    let target =
+        flagstone::flag_change::Target { file: "f", text: &text, environment: Some("test"), now: NOW };
     let pulled = pull(target, &running).unwrap();
     assert!(pulled.orphans.is_empty());
     let says = definition::load("f", pulled.text.as_bytes(), None, TODAY).unwrap().definitions;

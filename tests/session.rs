@@ -2,8 +2,9 @@
 
 mod support;
 
+use flagstone::publish::Store;
 use flagstone::session::{Attempts, Host, Pin, Session, Settings};
-use flagstone::store::{MapPolicy, Store};
+use flagstone::store::MapPolicy;
 use flagstone::telemetry::{Status, read};
 use flagstone::{Key, Question, enabled, key_hash};
 use std::cell::{Cell, RefCell};

@@ -2,8 +2,9 @@
 
 mod support;
 
+use flagstone::audit::{Actor, diff};
 use flagstone::definition::CompanyId;
-use flagstone::store::{Actor, BadRecord, Change, Store, diff};
+use flagstone::publish::{BadRecord, Change, Store};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use support::damage::write_head;
@@ -406,7 +407,7 @@ fn a_publish_that_fails_after_its_intention_says_so_in_the_trail() {
     assert_eq!((&last["outcome"], &last["to"]), (&json!("failed"), &json!(2)));
     assert!(last["error"].as_str().unwrap().contains("cannot create"));
     let history = store.history().unwrap();
-    assert_eq!(history.last().unwrap().outcome, flagstone::store::Outcome::Failed);
+    assert_eq!(history.last().unwrap().outcome, flagstone::audit::Outcome::Failed);
 }
 
 #[test]
@@ -517,7 +518,7 @@ fn a_publish_that_failed_is_no_change_of_a_flag() {
     let copied = std::process::Command::new("cp").arg("-a").args([&dir.join("store"), &copy]).status();
     assert!(copied.unwrap().success());
     std::thread::sleep(std::time::Duration::from_millis(2));
-    publish(&flagstone::store::Store::open(&copy).unwrap(), &full(50));
+    publish(&flagstone::publish::Store::open(&copy).unwrap(), &full(50));
     let (before_it, with_it) = (
         std::fs::read_to_string(&trail).unwrap(),
         std::fs::read_to_string(copy.join("audit.jsonl")).unwrap(),

@@ -4,7 +4,8 @@
 mod support;
 
 use flagstone::definition::Definitions;
-use flagstone::store::{MapPolicy, Reader, ReaderOptions, Source, Store, View};
+use flagstone::publish::Store;
+use flagstone::store::{MapPolicy, Reader, ReaderOptions, Source, View};
 use flagstone::{BusHandler, Key, MapMode, Question, bus_handler, enabled};
 use std::fs::OpenOptions;
 use std::os::unix::fs::{FileExt, PermissionsExt};

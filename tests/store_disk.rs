@@ -2,7 +2,7 @@
 
 mod support;
 
-use flagstone::store::Store;
+use flagstone::publish::Store;
 use rustix::fs::{FlockOperation, flock};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -53,7 +53,7 @@ fn a_full_disk_refuses_a_publish_and_still_kills_and_stops() {
     assert_eq!(sound(&path), 1);
 
     // The trail's last block takes a few lines yet.
-    let long = flagstone::store::Change { reason: Some("x".repeat(1_500)), ..change() };
+    let long = flagstone::publish::Change { reason: Some("x".repeat(1_500)), ..change() };
     let mut warnings = 0;
     for _ in 0..5 {
         for step in 0..4 {

@@ -2,7 +2,7 @@
 
 mod support;
 
-use flagstone::store::Store;
+use flagstone::publish::Store;
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;

@@ -2,7 +2,8 @@
 
 mod support;
 
-use flagstone::store::{Reader, ReaderOptions, Source, Store};
+use flagstone::publish::Store;
+use flagstone::store::{Reader, ReaderOptions, Source};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};

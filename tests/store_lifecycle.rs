@@ -2,7 +2,9 @@
 
 mod support;
 
-use flagstone::store::{Action, Outcome, Reader, ReaderOptions, Source, Store};
+use flagstone::audit::{Action, Outcome};
+use flagstone::publish::Store;
+use flagstone::store::{Reader, ReaderOptions, Source};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use support::children::Child;

@@ -70,7 +70,7 @@ fn a_kill_in_the_middle_of_a_publish_is_one_record_between_two() {
     let history = store.history().unwrap();
     let told: Vec<_> = history.iter().map(|entry| entry.action.unwrap().word()).collect();
     assert_eq!(told, ["init", "publish", "publish", "kill"]);
-    assert!(history.iter().all(|entry| entry.outcome == flagstone::store::Outcome::Done));
+    assert!(history.iter().all(|entry| entry.outcome == flagstone::audit::Outcome::Done));
 }
 
 #[test]

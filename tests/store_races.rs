@@ -5,11 +5,14 @@
 
 mod support;
 
+use flagstone::StoreError;
+use flagstone::audit::Action;
 use flagstone::guard::Memory;
 use flagstone::notify::Cursor;
 use flagstone::plan::Verdict;
-use flagstone::store::{Action, Reader, ReaderOptions, Store, StoreError, Ticker};
-use flagstone::travel::Trusted;
+use flagstone::publish::{Store, Ticker};
+use flagstone::store::{Reader, ReaderOptions};
+use flagstone::transfer::Trusted;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags, inotify, renameat_with};
 use std::fmt::Write as _;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
@@ -74,7 +77,7 @@ fn scene() -> Scene {
 }
 
 fn key() -> Trusted {
-    let key = flagstone::travel::ExportKey::from_seed(&[7; 32]);
+    let key = flagstone::transfer::ExportKey::from_seed(&[7; 32]);
     Trusted::new("hub", &key.public()).unwrap()
 }
 

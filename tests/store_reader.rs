@@ -3,7 +3,8 @@
 mod support;
 
 use flagstone::MapMode;
-use flagstone::store::{MapPolicy, Reader, ReaderOptions, Source, Store};
+use flagstone::publish::Store;
+use flagstone::store::{MapPolicy, Reader, ReaderOptions, Source};
 use std::io::{Seek, SeekFrom, Write};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};

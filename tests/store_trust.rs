@@ -2,7 +2,10 @@
 
 mod support;
 
-use flagstone::store::{Reader, ReaderOptions, Store, StoreError, Trust};
+use flagstone::StoreError;
+use flagstone::files::Trust;
+use flagstone::publish::Store;
+use flagstone::store::{Reader, ReaderOptions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::Path;
 use support::children::{Child, Ended};
@@ -586,7 +589,7 @@ fn a_store_with_a_publishing_group_is_given_to_its_owner_without_root() {
     watching.check_replaced(1_000_000);
     assert_eq!((watching.view().generation, watching.status().killed), (1, vec!["portal".to_owned()]));
     assert_eq!(store.verify_audit().unwrap().first_bad, None);
-    assert_eq!(store.history().unwrap().last().unwrap().action, Some(flagstone::store::Action::Migrate));
+    assert_eq!(store.history().unwrap().last().unwrap().action, Some(flagstone::audit::Action::Migrate));
     assert_eq!(ask("publish", 2, &path, deploy, dir.path()).text(), "published 2 None");
     assert!(!ask("publish", 3, &path, worker, dir.path()).done());
     assert_eq!(ask("read", 0, &path, worker, dir.path()).text(), "2 trusted Some(Private) None");

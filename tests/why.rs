@@ -1,9 +1,9 @@
 //! `why` against asking every generation at every moment.
 
+use flagstone::answer_history::{Asked, Past, Why, in_order, why};
+use flagstone::audit::{Action, Actor, Outcome, Record, Settled, diff, settle};
 use flagstone::definition::{CompanyId, Definitions};
-use flagstone::eval::time::{format_rfc3339, parse_rfc3339};
-use flagstone::store::{Action, Actor, Outcome, Record, Settled, diff, settle};
-use flagstone::why::{Asked, Past, Why, in_order, why};
+use flagstone::time::{format_rfc3339, parse_rfc3339};
 use flagstone::{Key, Question, Snapshot, Switches, compile, definition, enabled};
 use proptest::prelude::*;
 use serde_json::{Value, json};

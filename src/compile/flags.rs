@@ -1,18 +1,18 @@
 //! Compiles flags to records.
 
-use super::lists::Lists;
-use super::strings::Strings;
-use super::{CompileError, index, lower, values, write};
-use crate::definition::{Bucketing, Condition, Definitions, Emergency, Flag};
-use crate::eval::{seed, time, variant_seed};
+use super::compiler::{Compiler, records};
+use super::error::{CompileError, at_most};
+use super::{index, lower, values, write};
+use crate::definition::{Bucketing, Condition, Emergency, Flag};
+use crate::eval::{seed, variant_seed};
 use crate::snapshot::format::{
-    ATTRIBUTE_COMPANY, AttributeRecord, BIT_CRC32, BIT_ENABLED, BIT_KEEP, BIT_ROLLOUT, CellRecord,
-    FlagRecord, MAX_KEY, MAX_PROBE, MAX_REQUIRES, MAX_RULES, MAX_TESTS, NONE, RuleRecord,
-    SHAPE_COMPANY_ROLLOUT, SHAPE_GENERAL, SHAPE_LISTS_AND_ROLLOUT, SHAPE_OFF, SHAPE_ON, StepRecord,
-    TestRecord, VariantRecord,
+    ATTRIBUTE_COMPANY, AttributeRecord, BIT_CRC32, BIT_ENABLED, BIT_KEEP, BIT_ROLLOUT, FlagRecord, MAX_KEY,
+    MAX_PROBE, MAX_REQUIRES, MAX_RULES, MAX_TESTS, RuleRecord, SHAPE_COMPANY_ROLLOUT, SHAPE_GENERAL,
+    SHAPE_LISTS_AND_ROLLOUT, SHAPE_OFF, SHAPE_ON, StepRecord, VariantRecord,
 };
 use crate::snapshot::key_hash;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use crate::time;
+use std::collections::BTreeSet;
 
 /// The threshold of 100 %.
 const FULL: u32 = 100_000;
@@ -20,51 +20,7 @@ const FULL: u32 = 100_000;
 /// Maximum number of flags, so that every table's numbers stay far from the reserved ones.
 const MOST_FLAGS: u64 = 1_000_000;
 
-pub(super) struct Compiler<'a> {
-    pub(super) definitions: &'a Definitions,
-    pub(super) strings: Strings<'a>,
-    pub(super) cells: Vec<CellRecord>,
-    attributes: BTreeMap<&'a str, u32>,
-    numbers: HashMap<&'a str, u32>,
-    flags: Vec<FlagRecord>,
-    links: Vec<u32>,
-    rules: Vec<RuleRecord>,
-    tests: Vec<TestRecord>,
-    steps: Vec<StepRecord>,
-    variants: Vec<VariantRecord>,
-    lists: Lists,
-}
-
 impl<'a> Compiler<'a> {
-    pub(super) fn new(definitions: &'a Definitions) -> Compiler<'a> {
-        let mut names = BTreeSet::new();
-        for flag in definitions.flags.values() {
-            names.extend(flag.rollout.iter().map(|rollout| rollout.by.as_str()));
-            flag.rules.iter().for_each(|rule| read_attributes(&rule.when, &mut names));
-        }
-        definitions.segments.values().for_each(|condition| read_attributes(condition, &mut names));
-        names.retain(|name| *name != "company" && *name != "now");
-        Compiler {
-            definitions,
-            strings: Strings::default(),
-            cells: Vec::new(),
-            attributes: names.into_iter().zip(0..).collect(),
-            numbers: records(definitions).into_keys().zip(0..).collect(),
-            flags: Vec::with_capacity(definitions.flags.len()),
-            links: Vec::new(),
-            rules: Vec::new(),
-            tests: Vec::new(),
-            steps: Vec::new(),
-            variants: Vec::new(),
-            lists: Lists::default(),
-        }
-    }
-
-    /// The number of a context attribute. `new` numbered every name that conditions use.
-    pub(super) fn attribute(&self, name: &str) -> u32 {
-        self.attributes.get(name).copied().unwrap_or(NONE)
-    }
-
     pub(super) fn flags(&mut self) -> Result<(), CompileError> {
         let records = records(self.definitions);
         let (found, limit) = (records.len() as u64, MOST_FLAGS);
@@ -302,38 +258,6 @@ impl<'a> Compiler<'a> {
             definitions: self.definitions.to_canonical_json(),
         })
     }
-}
-
-/// Flags by each name that they answer to: their keys and their former keys.
-fn records(definitions: &Definitions) -> BTreeMap<&str, (&str, &Flag)> {
-    let mut records: BTreeMap<&str, (&str, &Flag)> = BTreeMap::new();
-    for (key, flag) in &definitions.flags {
-        if let Some(was) = &flag.was {
-            records.entry(was).or_insert((key, flag));
-        }
-    }
-    records.extend(definitions.flags.iter().map(|(key, flag)| (key.as_str(), (key.as_str(), flag))));
-    records
-}
-
-/// The attributes that the condition itself reads, without those of its segments.
-fn read_attributes<'a>(condition: &'a Condition, names: &mut BTreeSet<&'a str>) {
-    match condition {
-        Condition::All { all: parts } | Condition::Any { any: parts } => {
-            parts.iter().for_each(|part| read_attributes(part, names));
-        }
-        Condition::Not { not } => read_attributes(not, names),
-        Condition::Segment { .. } => {}
-        Condition::Test { attribute, .. } => {
-            names.insert(attribute);
-        }
-    }
-}
-
-/// Returns an error above the limit of readers of the format.
-pub(super) fn at_most(what: &'static str, found: usize, limit: u32) -> Result<(), CompileError> {
-    let (found, limit) = (found as u64, u64::from(limit));
-    if found > limit { Err(CompileError::TooMany { what, found, limit }) } else { Ok(()) }
 }
 
 /// Appends `entries` and returns the number of the first.

@@ -1,7 +1,6 @@
 //! Compiles allow and deny lists to tables that answer with one probe.
 
-use super::CompileError;
-use super::flags::at_most;
+use super::error::{CompileError, at_most};
 use crate::definition::CompanyId;
 use crate::snapshot::format::{
     FILTERED_SLOTS, INTS_BITMAP, INTS_NONE, INTS_TABLE, ListRecord, MAX_PROBE, NONE,

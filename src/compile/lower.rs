@@ -2,14 +2,14 @@
 //!
 //! Tests are emitted from the last to the first, so that the targets of a comparison are known when it is written. Segments are inlined.
 
-use super::CompileError;
-use super::flags::{Compiler, at_most};
+use super::compiler::Compiler;
+use super::error::{CompileError, at_most};
 use super::values;
 use crate::definition::{Condition, Scalar, Test};
-use crate::eval::{semver, time};
 use crate::snapshot::format::{
     ATTRIBUTE_COMPANY, ATTRIBUTE_NOW, JUMP_FAILS, JUMP_HOLDS, MAX_OPERAND, MAX_TESTS, TestRecord, op, operand,
 };
+use crate::{semver, time};
 
 /// Maximum nesting of conditions: above the limit of `check`.
 const MAX_NESTING: usize = 200;

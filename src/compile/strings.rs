@@ -1,6 +1,6 @@
 //! Table of strings, each stored once.
 
-use super::CompileError;
+use super::error::CompileError;
 use std::collections::HashMap;
 
 #[derive(Default)]

@@ -1,6 +1,6 @@
 //! Writes the sections one after the other, below a header that holds their checksums.
 
-use super::CompileError;
+use super::error::CompileError;
 use super::lists::Lists;
 use crate::snapshot::format::{
     AttributeRecord, AuditRecord, CellRecord, FlagRecord, HEADER_SIZE, Header, MAGIC, MAJOR, MAX_DEFINITIONS,

@@ -1,14 +1,14 @@
 //! Checks of a flag as a whole, each of whose parts is sound.
 
+use super::clip::clip;
 use super::company::CompanyId;
 use super::json::{Id, Tree};
 use super::merge::View;
 use super::model::{Flag, Rollout, Variant};
 use super::percentage::{Percentage, plain};
-use super::reader::clip;
 use super::report::Findings;
 use super::written::Written;
-use crate::eval::time;
+use crate::time;
 use std::collections::HashSet;
 
 /// Places of the parts of a flag.

@@ -1,11 +1,12 @@
 //! A file of definitions: read once, resolved for any number of environments.
 
+use super::clip::clip;
 use super::json::{Id, Kind, ROOT, Tree};
 use super::merge::{self, Patched, ReplacedList, View};
 use super::model::Definitions;
 use super::report::{Findings, Problem, Report, Severity};
 use super::{decode, file, limits, place, reader, record};
-use crate::eval::time;
+use crate::time;
 
 /// Maximum number of environments listed in a message.
 const SHOWN: usize = 10;
@@ -145,9 +146,9 @@ impl Document {
     fn unknown_environment(&self, environment: &str, findings: &mut Findings) -> (String, String) {
         let known = self.environments.iter().map(|(name, _)| name.as_str());
         let near = findings.suggestion(environment, known.clone());
-        let named: Vec<_> = known.take(SHOWN).map(reader::clip).collect();
+        let named: Vec<_> = known.take(SHOWN).map(clip).collect();
         let more = if self.environments.len() > SHOWN { " …" } else { "" };
-        let name = reader::clip(environment).escape_debug().to_string();
+        let name = clip(environment).escape_debug().to_string();
         let message = format!(
             "found the environment \"{name}\", expected one that the document names: {}{more}",
             named.join(", ")
@@ -188,11 +189,7 @@ impl Document {
             }
             let name = self.tree.string(idle.key);
             let hint = findings.suggestion(&name, known.1.iter().map(AsRef::as_ref));
-            findings.warning(
-                idle.key,
-                format!("null deletes \"{}\", which is not there", reader::clip(&name)),
-                hint,
-            );
+            findings.warning(idle.key, format!("null deletes \"{}\", which is not there", clip(&name)), hint);
         }
         for list in merge::replaced_lists(&self.tree, *patch).into_iter().take(limits::PROBLEMS) {
             let ReplacedList { patch, shared, missing } = list;

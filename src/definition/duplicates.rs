@@ -2,8 +2,8 @@
 //!
 //! JSON allows them and readers differ on which one counts, so none is accepted.
 
+use super::clip::clip;
 use super::json::{Id, Kind, Tree};
-use super::reader::clip;
 use super::report::Findings;
 use std::collections::HashSet;
 

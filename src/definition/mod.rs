@@ -6,8 +6,10 @@
 
 mod answering;
 mod check;
+mod clip;
 mod company;
 mod condition;
+mod conflict;
 mod decode;
 mod document;
 mod duplicates;
@@ -16,6 +18,7 @@ mod file;
 mod guard;
 mod json;
 pub(crate) mod limits;
+mod links;
 mod lists;
 mod locate;
 mod merge;
@@ -31,22 +34,25 @@ mod reader;
 mod record;
 mod references;
 mod report;
-mod state;
+mod schedule;
 mod written;
 
 pub(crate) use answering::is_answering;
 pub use company::CompanyId;
 pub use condition::{Condition, Scalar, Test};
+pub use conflict::{KeptConflict, KeptSegment};
 pub use document::{Checked, Document, load, parse};
 pub use file::{ReadError, read_file, read_opened};
 pub use guard::{GuardAction, GuardBaseline, GuardLimits, GuardRelative, GuardRule};
 pub use lists::ListDifference;
-pub use model::{Bucketing, Companies, Definitions, Emergency, Flag, Managed, Rollout, Rule, Step, Variant};
+pub use model::{
+    Bucketing, Companies, Definitions, FileState, Flag, FlagState, Managed, Rollout, Rule, Variant,
+};
 pub use names::{did_you_mean, nearest};
 pub use overlay::{Overlaid, Replaced, Said};
 pub use percentage::Percentage;
 pub use plan::{Plan, Soak, Stage};
 pub use progress::{Before, Held, ListChange, PlanState};
 pub use report::{Problem, Report, Severity};
-pub use state::{FileState, FlagState, KeptConflict, KeptSegment};
+pub use schedule::{Emergency, Step};
 pub use written::Written;

@@ -6,13 +6,16 @@
 
 use super::company::CompanyId;
 use super::condition::Condition;
+use super::conflict::{KeptConflict, KeptSegment};
 use super::guard::GuardRule;
 use super::percentage::Percentage;
 use super::plan::Plan;
-use super::state::{FlagState, KeptSegment};
+use super::progress::PlanState;
+use super::schedule::{Emergency, Step};
 use super::written::Written;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The whole document, with no environment applied or with one merged in.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -127,16 +130,6 @@ pub struct Rule {
     pub percentage: Option<Percentage>,
 }
 
-/// A step of a schedule: from `at` on, the rollout has this percentage.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Step {
-    /// RFC 3339 with an offset.
-    pub at: String,
-    /// Share of the buckets.
-    pub percentage: Percentage,
-}
-
 /// A form of a feature that has several.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -146,17 +139,6 @@ pub struct Variant {
     /// The result of `feature_value()`: any JSON.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "some")]
     pub value: Option<serde_json::Value>,
-}
-
-/// Effect of an emergency stop on a flag.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Emergency {
-    /// The flag goes off.
-    #[default]
-    Off,
-    /// The flag stays as it is.
-    Keep,
 }
 
 /// The side that wins if both the file and the store changed a flag.
@@ -263,12 +245,6 @@ impl Managed {
     }
 }
 
-impl Emergency {
-    pub(super) fn is_off(&self) -> bool {
-        *self == Self::Off
-    }
-}
-
 fn company() -> String {
     "company".to_owned()
 }
@@ -280,4 +256,40 @@ fn is_company(by: &str) -> bool {
 /// Reads a value that is written, `null` included.
 fn some<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<serde_json::Value>, D::Error> {
     serde_json::Value::deserialize(deserializer).map(Some)
+}
+
+/// State that a store keeps with a flag.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct FlagState {
+    /// Day since which the published file lacks the flag: its beginning in UTC, in microseconds since 1970.
+    pub orphaned: Option<i64>,
+    /// Progress of its plan; none if it was not started.
+    pub plan: Option<PlanState>,
+    /// The flag in the file at its last publish; none if no file that had it was published.
+    pub file: Option<Arc<FileState>>,
+}
+
+/// The file's version of a flag at its last publish. Only a publish of a file changes it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FileState {
+    /// The flag as the file had it; a field that it no longer writes keeps the last value. Its own state is empty.
+    pub base: Flag,
+    /// Fields that a publish with `--keep` left as they run although the file was edited.
+    pub conflicts: Vec<KeptConflict>,
+    /// Digests of the file's shared values that the overlay of this environment replaces, by path: see [`Overlaid`].
+    ///
+    /// [`Overlaid`]: super::Overlaid
+    pub shared: BTreeMap<String, String>,
+}
+
+impl FlagState {
+    /// True if the store keeps nothing.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The flag in the file at its last publish, if known.
+    pub fn base(&self) -> Option<&Flag> {
+        self.file.as_ref().map(|file| &file.base)
+    }
 }

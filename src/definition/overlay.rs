@@ -1,8 +1,8 @@
 //! Values of a document that an environment's overlay replaces, with their places: an edit of one does not reach the environment.
 
+use super::clip::clip;
 use super::document::Document;
 use super::json::{Id, Kind, ROOT, Tree};
-use super::reader::clip;
 use std::collections::BTreeMap;
 use xxhash_rust::xxh3::xxh3_64;
 

@@ -1,9 +1,9 @@
 //! Warnings about plans that are probably mistakes.
 
+use super::clip::clip;
 use super::merge::View;
 use super::model::{Flag, Managed};
 use super::percentage::Percentage;
-use super::reader::clip;
 use super::report::Findings;
 
 /// Warns about a flag's plan at the place of `view`.

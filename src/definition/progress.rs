@@ -3,9 +3,9 @@
 //! All times are in microseconds since 1970, all lengths in microseconds.
 
 use super::company::CompanyId;
-use super::model::{Emergency, Step};
 use super::percentage::Percentage;
 use super::plan::Stage;
+use super::schedule::{Emergency, Step};
 use serde::{Deserialize, Serialize};
 
 /// Maximum length of a kept reason, in characters; the audit trail has more of it.

@@ -3,10 +3,10 @@
 //! The first breach of the grammar ends it. Sound JSON that still cannot be meant, such as a duplicate key or a number that no 64 bits
 //! hold, is noted and reading goes on.
 
+use super::clip::clip;
 use super::json::{Id, Kind, Node, Tree, code_point};
 use super::report::Findings;
 use super::{duplicates, limits, place};
-use std::borrow::Cow;
 
 /// Place and reason of the end of reading.
 #[derive(Debug)]
@@ -421,13 +421,4 @@ fn pointer(tree: &Tree, open: &[Open]) -> String {
         }
     }
     pointer
-}
-
-/// Shortens a text for a message.
-pub(super) fn clip(text: &str) -> Cow<'_, str> {
-    const MOST: usize = 60;
-    match text.char_indices().nth(MOST) {
-        Some((end, _)) => Cow::Owned(format!("{}…", text.get(..end).unwrap_or_default())),
-        None => Cow::Borrowed(text),
-    }
 }

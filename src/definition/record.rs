@@ -5,11 +5,12 @@
 
 use super::company::CompanyId;
 use super::condition::Condition;
+use super::conflict::KeptConflict;
 use super::guard::GuardRule;
-use super::model::{Companies, Definitions, Emergency, Flag, Managed, Rollout, Rule, Step, Variant};
+use super::model::{Companies, Definitions, FileState, Flag, FlagState, Managed, Rollout, Rule, Variant};
 use super::plan::Plan;
 use super::progress::{ListChange, PlanState};
-use super::state::{FileState, FlagState, KeptConflict};
+use super::schedule::{Emergency, Step};
 use super::written::Written;
 use serde::de::Error as _;
 use serde::ser::Error as _;

@@ -1,12 +1,12 @@
 //! Checks of references between flags and segments.
 
 use super::check::is_off_for_all;
+use super::clip::clip;
 use super::condition::Condition;
-use super::decode::{Link, Links};
 use super::json::Id;
 use super::limits;
+use super::links::{Link, Links};
 use super::model::Definitions;
-use super::reader::clip;
 use super::report::Findings;
 use std::collections::{BTreeMap, HashMap, HashSet};
 

@@ -1,8 +1,8 @@
 //! Problems of a document, with their places.
 
+use super::clip::clip;
 use super::limits;
 use super::names::nearest;
-use super::reader::clip;
 use serde::Serialize;
 use std::collections::HashSet;
 use std::fmt;

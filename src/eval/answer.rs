@@ -2,26 +2,14 @@
 
 use super::bucket::{bucket, crc32_bucket};
 use super::condition::{self, holds, read};
-use super::{Attribute, Context, Key, Switches};
+use super::question::Question;
+use super::quick::{FULL, decide_quickly};
+use super::{Attribute, Context, Switches};
+use crate::key::Key;
 use crate::snapshot::format::{
-    ATTRIBUTE_COMPANY, BIT_CRC32, BIT_ENABLED, BIT_KEEP, FlagRecord, RuleRecord, SHAPE_COMPANY_ROLLOUT,
-    SHAPE_LISTS_AND_ROLLOUT, SHAPE_OFF, SHAPE_ON, VariantRecord,
+    ATTRIBUTE_COMPANY, BIT_CRC32, BIT_ENABLED, BIT_KEEP, FlagRecord, RuleRecord, VariantRecord,
 };
 use crate::snapshot::{FlagId, Snapshot, ValueRef, VariantRef, key_hash};
-
-/// The threshold above every bucket.
-const FULL: u32 = 100_000;
-
-/// The company, its attributes and the time of a question.
-#[derive(Debug, Clone, Copy)]
-pub struct Question<'a, C: ?Sized> {
-    /// The company, if there is one.
-    pub company: Option<Key<'a>>,
-    /// Further attributes.
-    pub context: &'a C,
-    /// The request's start, in microseconds since 1970.
-    pub now: i64,
-}
 
 /// The reason for an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -156,40 +144,8 @@ pub fn enabled<C: Context + ?Sized>(
     question: &Question<'_, C>,
 ) -> bool {
     let Some(record) = snapshot.flag(flag) else { return false };
-    let quick = if switches.any() { None } else { quick(snapshot, record, question.company) };
+    let quick = if switches.any() { None } else { decide_quickly(snapshot, record, question.company) };
     quick.map_or_else(|| evaluate(snapshot, switches, flag, question).on, |answer| answer & 1 == 1)
-}
-
-/// The answer for a flag that is neither killed nor stopped, if its record alone decides, in bit 0: 1 on, 0 off. An int, since the
-/// compiler turns a bool into a branch, and the outcome of a 50 % rollout is unpredictable: that took 1.5 × as long.
-#[inline(always)]
-pub(crate) fn quick(snapshot: &Snapshot, record: &FlagRecord, company: Option<Key<'_>>) -> Option<u32> {
-    match (record.shape, company) {
-        (SHAPE_COMPANY_ROLLOUT, Some(key)) => Some(in_rollout(record, key)),
-        (SHAPE_ON, _) => Some(1),
-        (SHAPE_OFF, _) => Some(0),
-        (SHAPE_LISTS_AND_ROLLOUT, Some(key)) => Some(by_lists_and_rollout(snapshot, record, key)),
-        _ => None,
-    }
-}
-
-/// 1 if the key's bucket is below the threshold. Both are at most 100,000, so the difference is negative then.
-#[inline(always)]
-fn in_rollout(record: &FlagRecord, key: Key<'_>) -> u32 {
-    bucket(key, record.seed.get()).wrapping_sub(record.threshold.get()) >> 31
-}
-
-/// Kept out of line, so that the most common questions do not pay for its registers. The further bits give the reason: 1 denied, 2
-/// allowed, 3 everybody.
-#[inline(never)]
-fn by_lists_and_rollout(snapshot: &Snapshot, record: &FlagRecord, key: Key<'_>) -> u32 {
-    if snapshot.lists_key(record.deny.get(), key) {
-        0b0010
-    } else if snapshot.lists_key(record.allow.get(), key) {
-        0b0101
-    } else {
-        in_rollout(record, key) | u32::from(record.threshold.get() >= FULL) << 3
-    }
 }
 
 /// Steps 3 to 5: switches that turn a flag off for every question.

@@ -1,6 +1,6 @@
 //! Maps a key to its bucket in a rollout. Frozen: a change here moves companies in and out of features.
 
-use super::Key;
+use crate::key::Key;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64, xxh3_64_with_seed};
 
 /// Number of buckets.

@@ -1,12 +1,14 @@
 //! Rules' conditions: programs of comparisons whose jumps only go forward.
 
+use super::Question;
 use super::context::{Attribute, Context, compare_numbers};
-use super::{Key, Question, semver, time};
+use crate::key::Key;
 use crate::snapshot::Snapshot;
 use crate::snapshot::format::{
     ATTRIBUTE_COMPANY, ATTRIBUTE_NOW, CellRecord, JUMP_HOLDS, MAX_TESTS, RuleRecord, TestRecord, op, operand,
     tag,
 };
+use crate::{semver, time};
 use std::cmp::Ordering;
 
 /// True if the rule's condition holds. Takes at most as many comparisons as the rule has tests.

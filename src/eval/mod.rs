@@ -6,19 +6,17 @@ mod answer;
 mod bucket;
 mod condition;
 mod context;
-mod key;
-pub mod semver;
+mod question;
+mod quick;
 mod switches;
-pub mod time;
 
-pub(crate) use answer::quick;
 pub use answer::{
-    Answer, Question, Reason, Unknown, enabled, evaluate, missing, possible, rule_name, unknown, variant,
-    variant_named,
+    Answer, Reason, Unknown, enabled, evaluate, missing, possible, rule_name, unknown, variant, variant_named,
 };
 pub use bucket::{BUCKETS, bucket, crc32_bucket, seed, variant_seed};
 #[cfg(feature = "publisher")]
 pub(crate) use context::compare_numbers;
 pub use context::{Attribute, Context};
-pub use key::Key;
+pub use question::Question;
+pub use quick::Quick;
 pub use switches::Switches;

@@ -147,18 +147,3 @@ pub struct Before {
     /// True if the rates were measured where the flag was on.
     pub on: bool,
 }
-
-/// Counts of one hour of a cohort.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Hour {
-    /// Hours since 1970.
-    pub hour: i64,
-    /// Requests that ended.
-    pub requests: u64,
-    /// Requests with an error.
-    pub errors: u64,
-    /// Bucket of the 95th percentile.
-    pub p95: usize,
-    /// Bucket of the median.
-    pub median: usize,
-}

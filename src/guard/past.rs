@@ -1,8 +1,8 @@
 //! The past of a cohort: the hours of its last week.
 
+use super::hour::{Hour, highest};
 use super::kind;
 use super::mark::CohortMark;
-use super::memory::Hour;
 use super::past_hours::PastHours;
 use crate::telemetry::Cohort;
 use crate::telemetry::duration;
@@ -14,9 +14,6 @@ const WEEK: i64 = 7 * DAY;
 
 /// Hours before an hour at which the day around it begins.
 const BEFORE: i64 = 11;
-
-/// A rate is higher than [`Usual::error_rate`], given its hour's numbers, with a chance of one in this many, at each look.
-const SURE: f64 = 10_000.0;
 
 /// The hours of a cohort's last week.
 #[derive(Debug, Clone)]
@@ -199,23 +196,4 @@ fn second_worst(hours: Vec<(f64, usize)>) -> Option<(f64, usize)> {
     rates.sort_unstable_by(|a, b| b.total_cmp(a));
     p95s.sort_unstable_by(|a, b| b.cmp(a));
     Some((*rates.get(second)?, *p95s.get(second)?))
-}
-
-/// The error rate of an hour, bounded as [`Usual::error_rate`] is.
-pub(super) fn rate_of(hour: &Hour) -> f64 {
-    highest(hour.errors, hour.requests)
-}
-
-/// The highest rate at which so few hits are still plausible: n·KL(hits/n, rate) = ln 10,000 (Chernoff's bound).
-fn highest(hits: u64, n: u64) -> f64 {
-    let n = n.max(1) as f64;
-    let seen = (hits as f64 / n).min(1.0);
-    let term = |p: f64, q: f64| if p > 0.0 { p * (p / q).ln() } else { 0.0 };
-    let (mut low, mut high) = (seen, 1.0);
-    for _ in 0..50 {
-        let middle = (low + high) / 2.0;
-        let divergence = term(seen, middle) + term(1.0 - seen, 1.0 - middle);
-        if n * divergence < SURE.ln() { low = middle } else { high = middle }
-    }
-    high
 }

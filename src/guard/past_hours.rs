@@ -1,7 +1,6 @@
 //! Error rates and durations of each hour of the last week, in two bytes an hour.
 
-use super::memory::Hour;
-use super::past::rate_of;
+use super::hour::{Hour, rate_of};
 use crate::telemetry::duration::BUCKETS;
 use serde::{Deserialize, Serialize};
 

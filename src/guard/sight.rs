@@ -146,7 +146,7 @@ impl fmt::Display for Blindness {
             }
             Self::Stuck { threads, since, flags } => {
                 let (who, are) = if *threads == 1 { ("thread", "is") } else { ("threads", "are") };
-                let since = crate::eval::time::format_rfc3339(*since);
+                let since = crate::time::format_rfc3339(*since);
                 write!(
                     f,
                     "no request ends: {threads} {who} {are} in requests, the first since {since} or before, "
@@ -160,7 +160,7 @@ impl fmt::Display for Blindness {
             Self::Clock(at) => write!(
                 f,
                 "workers date their answers at {}, which is still to come: a clock is wrong",
-                crate::eval::time::format_rfc3339(*at)
+                crate::time::format_rfc3339(*at)
             ),
         }
     }

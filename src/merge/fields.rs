@@ -1,7 +1,7 @@
 //! The fields of a flag: the one table for publish, drift, `--reset` and `pull`, and the one that the documentation is compared with.
 
 use crate::definition::{Flag, ListDifference, Percentage, Rollout, Step, Written};
-use crate::eval::time;
+use crate::time;
 use serde_json::Value;
 
 /// A field of a flag.

@@ -4,9 +4,11 @@ use super::companies::{self, MergedCompanies};
 use super::conflict::Conflict;
 use super::drift;
 use super::fields::{COMPANIES, FIELDS, FORMER_KEY, Field};
+use super::options::Options;
 use super::outcome::Outcome;
-use super::rename::{Apart, Decision, former_key};
-use super::{Asked, Merged, Options};
+use super::rename::{Apart, Asked, Decision, former_key};
+use super::result::Merged;
+use super::take::{note, take};
 use crate::definition::{FileState, Flag, FlagState, KeptConflict, Managed, Percentage, Rollout, Written};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -204,19 +206,6 @@ impl Merged {
             let field = FIELDS.iter().find(|field| field.name == COMPANIES);
             self.unsaid.extend(field.map(|field| drift::one(key, field, flag, says)));
         }
-    }
-}
-
-pub(super) fn take(field: &Field, to: &mut Flag, from: &Flag) {
-    if !(field.same)(to, from) {
-        (field.take)(to, from);
-    }
-}
-
-/// Copies the file's value of a field to the base.
-pub(super) fn note(field: &Field, base: &mut Cow<Flag>, says: &Flag) {
-    if !(field.same)(base, says) {
-        (field.take)(base.to_mut(), says);
     }
 }
 

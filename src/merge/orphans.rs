@@ -1,8 +1,9 @@
 //! Running flags that the file does not have: nothing is deleted unasked.
 
-use super::{MergeError, Merged, Options};
+use super::options::Options;
+use super::result::{MergeError, Merged};
 use crate::definition::{Definitions, Flag};
-use crate::eval::time::SECOND;
+use crate::time::SECOND;
 use std::collections::BTreeSet;
 
 impl Merged {

@@ -2,8 +2,8 @@
 
 use super::drift::{self, Drift};
 use super::fields::FIELDS;
-use crate::change::{ChangeError, Target};
 use crate::definition::{self, Definitions, Managed};
+use crate::flag_change::{ChangeError, Target};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -44,7 +44,7 @@ pub struct Pulled {
 ///
 /// When the file has errors, or is written in a way that allows no edit of just these values.
 pub fn pull(target: Target, running: &Definitions) -> Result<Pulled, ChangeError> {
-    let today: String = crate::eval::time::format_rfc3339(target.now).chars().take(10).collect();
+    let today: String = crate::time::format_rfc3339(target.now).chars().take(10).collect();
     let read = |text: &str, before: bool| {
         let failed = |report| ChangeError::Definitions { report, before };
         let document = definition::parse(target.file, text.as_bytes()).map_err(failed)?;
@@ -85,7 +85,7 @@ pub fn pull(target: Target, running: &Definitions) -> Result<Pulled, ChangeError
         let at = Target { text: &pulled.text, environment, ..target };
         let mut expected = says.clone();
         expected.flags.insert(key.clone(), after.clone());
-        let texts = crate::change::texts(at, key, Some(before), &after).unwrap_or_default();
+        let texts = crate::flag_change::texts(at, key, Some(before), &after).unwrap_or_default();
         let mut refused = ChangeError::Unwritable { file: target.file.to_owned(), key: key.clone() };
         let written = texts.into_iter().find(|text| match read(text, false) {
             Ok((_, found)) => found == expected,

@@ -1,30 +1,10 @@
 //! Edits of a file's shared part that do not reach this environment, since its overlay replaces the edited value.
 
-use super::Merged;
+use super::result::{Merged, Shadowed};
 use crate::definition::{Definitions, Overlaid, Replaced};
-use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-
-/// An edit that does not reach the environment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Shadowed {
-    /// The flag's key; `segments` for a segment.
-    pub flag: String,
-    /// The path below the flag: `rollout/percentage`; for a segment, its name first.
-    pub path: String,
-    /// The file's value for every environment, for people.
-    pub shared: String,
-    /// Line of the shared value, from 1.
-    pub shared_line: usize,
-    /// The environment's name.
-    pub environment: String,
-    /// The file's value for that environment.
-    pub overlay: String,
-    /// Line of the overlay's value, from 1.
-    pub overlay_line: usize,
-}
 
 type Digests = BTreeMap<String, String>;
 

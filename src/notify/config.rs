@@ -1,7 +1,7 @@
 //! The endpoints in the store's `config.json`, under `notify`.
 
 use super::severity::{Severity, incident};
-use crate::store::{Action, Settled};
+use crate::audit::{Action, Settled};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 

@@ -2,8 +2,8 @@
 
 use super::config::Format;
 use super::severity::{Severity, also_ended, flag_incident, incident};
+use crate::audit::{Action, Actor, Difference, Settled};
 use crate::guard::{Finding, NoticeKind};
-use crate::store::{Action, Actor, Difference, Settled};
 use serde::Serialize;
 use std::collections::BTreeSet;
 

@@ -1,7 +1,7 @@
 //! Urgency of an event, and the incident that it belongs to.
 
+use crate::audit::{Action, Record};
 use crate::guard::{Finding, Harm, NoticeKind, Policy};
-use crate::store::{Action, Record};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -163,7 +163,7 @@ pub(super) fn flag_incident(store: &str, flag: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Settled;
+    use crate::audit::Settled;
 
     #[test]
     fn harm_of_a_flag_that_the_guard_may_not_turn_off_wakes_a_person() {

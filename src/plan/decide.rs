@@ -4,7 +4,7 @@ use super::stage::{below, changed};
 use super::track::fingerprint;
 use super::verdict::Verdict;
 use crate::definition::Flag;
-use crate::eval::time::format_rfc3339;
+use crate::time::format_rfc3339;
 
 /// The head's state of the flag, in microseconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -4,8 +4,9 @@
 //! application marks its requests and jobs, and from the first mark on only those count.
 
 use super::{Host, Session};
-use crate::eval::Key;
-use crate::snapshot::{FlagId, Quick, Snapshot};
+use crate::eval::Quick;
+use crate::key::Key;
+use crate::snapshot::{FlagId, Snapshot};
 use crate::store::View;
 use crate::telemetry::{Asked, Ending, MarkBegun, Marks, Recorder, Status};
 use std::path::{Path, PathBuf};

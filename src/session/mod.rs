@@ -16,7 +16,8 @@ mod stores;
 pub use counting::Counting;
 pub use host::{Host, Settings};
 
-use crate::eval::{Key, Switches};
+use crate::eval::Switches;
+use crate::key::Key;
 use crate::snapshot::{FlagId, Snapshot};
 use crate::store::{MapPolicy, Reader, View};
 use pinned::Pinned;

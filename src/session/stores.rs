@@ -1,7 +1,8 @@
 //! The stores that this process has opened, shared by its threads.
 
 use super::Host;
-use crate::store::{Location, MapPolicy, Reader, ReaderOptions, ReaderStatus, StoreError};
+use crate::error::StoreError;
+use crate::store::{Location, MapPolicy, Reader, ReaderOptions, ReaderStatus};
 use parking_lot::Mutex;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;

@@ -5,7 +5,7 @@
 
 use super::Snapshot;
 use super::format::{FIBONACCI, FILTERED_SLOTS, INTS_BITMAP, INTS_TABLE, ListRecord, MAX_PROBE};
-use crate::eval::Key;
+use crate::key::Key;
 use xxhash_rust::xxh3::xxh3_64;
 
 impl Snapshot {

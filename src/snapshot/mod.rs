@@ -13,6 +13,7 @@ mod lists;
 mod map;
 #[cfg(feature = "publisher")]
 pub(crate) mod mark;
+mod open;
 mod validate;
 mod value;
 mod view;
@@ -24,50 +25,28 @@ pub use inspect::{FlagFields, Layout, ListFields, RuleFields, SectionLayout, Tes
 pub use map::MapMode;
 #[cfg(feature = "publisher")]
 pub use mark::Audited;
-pub use value::{Value, ValueList, ValueMap, ValueRef};
+pub use value::{Value, ValueList, ValueMap, ValueRef, VariantRef};
 
 pub(crate) use format::VALUE_DEPTH;
 
-use crate::eval::Key;
 use format::{
-    AttributeRecord, CellRecord, FIBONACCI, FlagRecord, HEADER_SIZE, ListRecord, RuleRecord, Section, Slot,
-    StepRecord, TestRecord, VariantRecord,
+    AttributeRecord, CellRecord, FIBONACCI, FlagRecord, ListRecord, RuleRecord, Section, Slot, StepRecord,
+    TestRecord, VariantRecord,
 };
 pub(crate) use lists::table_words;
 #[cfg(feature = "publisher")]
 pub(crate) use lists::{filter_word, first_int_slot, int_bits, text_bits, text_slot};
 use map::Bytes;
-use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 #[cfg(feature = "publisher")]
 pub(crate) use validate::header_checksum;
 use view::Table;
-use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
-use zerocopy::IntoBytes;
+use xxhash_rust::xxh3::xxh3_64;
 use zerocopy::little_endian::{U32, U64};
 
 /// A flag's number in one snapshot. In another snapshot it means another flag, or none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FlagId(pub(crate) u32);
-
-/// The result of the quick path.
-#[derive(Debug, Clone, Copy)]
-pub struct Quick {
-    /// The flag's number; `u32::MAX` if the snapshot has no flag of that key.
-    pub(crate) flag: u32,
-    /// Bit 0: on. The other bits are set for flags with lists only: denied, allowed, and on for everybody.
-    pub(crate) answer: u32,
-    pub(crate) shape: u8,
-}
-
-impl Quick {
-    /// 1 if on, 0 if off.
-    #[inline(always)]
-    pub fn on(self) -> u32 {
-        self.answer & 1
-    }
-}
 
 impl FlagId {
     /// The number, below [`key_count`](Snapshot::key_count).
@@ -102,15 +81,6 @@ impl std::str::FromStr for ContentId {
     }
 }
 
-/// The variant drawn for a question.
-#[derive(Debug, Clone, Copy)]
-pub struct VariantRef<'a> {
-    /// The variant's name.
-    pub name: &'a str,
-    /// The variant's value, if the definitions give one.
-    pub value: Option<ValueRef>,
-}
-
 /// A snapshot that passed the checks of opening.
 #[derive(Debug)]
 pub struct Snapshot {
@@ -143,75 +113,6 @@ pub fn key_hash(key: &[u8]) -> u64 {
 }
 
 impl Snapshot {
-    /// Opens a copy of `bytes`, checking everything but the definitions' checksum.
-    ///
-    /// # Errors
-    ///
-    /// When the bytes are not a snapshot that this build reads; `docs/snapshot-format.md` lists the reasons.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Snapshot, SnapshotError> {
-        Snapshot::over(Bytes::copy_of(bytes)?)
-    }
-
-    /// Opens a file, checking everything but the definitions' checksum. `size_limit` is in bytes.
-    ///
-    /// # Errors
-    ///
-    /// When [`from_bytes`](Self::from_bytes) fails, the file cannot be read, or it is larger than the limit.
-    pub fn open(file: &File, mode: MapMode, size_limit: u64) -> Result<Snapshot, SnapshotError> {
-        let metadata = file.metadata()?;
-        if !metadata.is_file() {
-            return Err(SnapshotError::NotAFile);
-        }
-        let size = metadata.len();
-        if size > size_limit {
-            return Err(SnapshotError::TooLarge { found: size, limit: size_limit });
-        }
-        let size = match usize::try_from(size) {
-            Ok(size) if size >= HEADER_SIZE => size,
-            _ => return Err(SnapshotError::TooShort { found: size }),
-        };
-        // Checked before memory is taken: a sparse file may claim any size, and costs nothing on the disk.
-        let mut header = [0; HEADER_SIZE];
-        file.read_exact_at(&mut header, 0)?;
-        validate::header_of(&header, size as u64)?;
-        Snapshot::over(Bytes::load(file, size, mode)?)
-    }
-
-    fn over(bytes: Bytes) -> Result<Snapshot, SnapshotError> {
-        let bytes = Arc::new(bytes);
-        let header = validate::header(bytes.as_slice())?;
-        let parts = validate::sections(bytes.as_slice(), header)?;
-        let part = |section: Section| parts[section as usize].clone();
-        let index: Table<Slot> = Table::over(&bytes, part(Section::Index));
-        let snapshot = Snapshot {
-            index_shift: 64 - index.len().trailing_zeros().min(63),
-            index,
-            index_probe: header.index_probe.get(),
-            flags: Table::over(&bytes, part(Section::Flags)),
-            strings: Table::over(&bytes, part(Section::Strings)),
-            attributes: Table::over(&bytes, part(Section::Attributes)),
-            links: Table::over(&bytes, part(Section::Links)),
-            rules: Table::over(&bytes, part(Section::Rules)),
-            tests: Table::over(&bytes, part(Section::Tests)),
-            steps: Table::over(&bytes, part(Section::Steps)),
-            variants: Table::over(&bytes, part(Section::Variants)),
-            cells: Table::over(&bytes, part(Section::Cells)),
-            lists: Table::over(&bytes, part(Section::Lists)),
-            words: Table::over(&bytes, part(Section::Words)),
-            keys: Table::over(&bytes, part(Section::Keys)),
-            definitions: Table::over(&bytes, part(Section::Definitions)),
-            definitions_checksum: header.sections[Section::Definitions as usize].checksum.get(),
-            environment: (header.environment_offset.get(), header.environment_length.get()),
-            content_id: ContentId(xxh3_128(header.as_bytes()).to_be_bytes()),
-            bytes: Arc::clone(&bytes),
-        };
-        snapshot.validate(header)?;
-        if snapshot.lost() {
-            return Err(SnapshotError::Lost);
-        }
-        Ok(snapshot)
-    }
-
     /// True if its file was cut short or overwritten under the mapping, or its disk failed: anything read since is not to be trusted.
     /// Ask after reading and before using the result. A private copy is never lost.
     #[inline]
@@ -228,18 +129,6 @@ impl Snapshot {
     /// Makes [`lost`](Self::lost) true for every reader.
     pub(crate) fn give_up(&self) {
         self.bytes.give_up();
-    }
-
-    /// Checks what opening leaves out: the checksums of the definitions and of the audit section, that each flag is found by its key,
-    /// and every slot of the lists. A publish does this before the snapshot gets its name.
-    ///
-    /// # Errors
-    ///
-    /// When bytes are damaged or inconsistent.
-    pub fn verify(&self) -> Result<(), SnapshotError> {
-        self.definitions_json()?;
-        validate::audit_record(self.bytes.as_slice())?;
-        self.verify_tables()
     }
 
     /// The hash that identifies the content.
@@ -276,37 +165,6 @@ impl Snapshot {
     #[inline]
     pub fn find_hashed(&self, hash: u64, key: &[u8]) -> Option<FlagId> {
         self.find_record(hash, key).map(|(id, _)| id)
-    }
-
-    /// The answer for the flag of that key, with its [`key_hash`] from the caller, if only the flag itself and the company decide it; an
-    /// unknown flag is off. `None` if all steps are needed, as in [`enabled`](crate::enabled). Only for a snapshot with no flag killed
-    /// or stopped.
-    #[inline(always)]
-    pub fn quick(&self, hash: u64, key: &[u8], company: i64) -> Option<Quick> {
-        match self.find_record(hash, key) {
-            Some((flag, record)) => {
-                let answer = crate::eval::quick(self, record, Some(Key::Int(company)))?;
-                Some(Quick { flag: flag.0, answer, shape: record.shape })
-            }
-            None => Some(Quick { flag: u32::MAX, answer: 0, shape: 0 }),
-        }
-    }
-
-    /// Like [`quick`](Self::quick), for any company or none, and for an existing flag.
-    ///
-    /// # Errors
-    ///
-    /// The flag, if all steps are needed; `None` if there is no such flag.
-    #[inline(always)]
-    pub(crate) fn quick_key(
-        &self,
-        hash: u64,
-        key: &[u8],
-        company: Option<Key<'_>>,
-    ) -> Result<Quick, Option<FlagId>> {
-        let (flag, record) = self.find_record(hash, key).ok_or(None)?;
-        let answer = crate::eval::quick(self, record, company).ok_or(Some(flag))?;
-        Ok(Quick { flag: flag.0, answer, shape: record.shape })
     }
 
     #[inline(always)]

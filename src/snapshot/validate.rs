@@ -10,7 +10,7 @@ use super::format::{
     SECTION_COUNT, SHAPE_LISTS_AND_ROLLOUT, Section, TestRecord, is_flag_key, op, operand, tag,
 };
 use super::{Snapshot, SnapshotError, table_words};
-use crate::eval::Key;
+use crate::key::Key;
 use std::ops::Range;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 use zerocopy::little_endian::U32;

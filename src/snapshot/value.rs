@@ -10,6 +10,15 @@ pub struct ValueRef {
     pub(crate) depth: u32,
 }
 
+/// The variant drawn for a question.
+#[derive(Debug, Clone, Copy)]
+pub struct VariantRef<'a> {
+    /// The variant's name.
+    pub name: &'a str,
+    /// The variant's value, if the definitions give one.
+    pub value: Option<ValueRef>,
+}
+
 /// A value, read in place: nothing is copied.
 #[derive(Debug, Clone)]
 pub enum Value<'a> {

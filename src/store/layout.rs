@@ -3,13 +3,10 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 #[cfg(feature = "publisher")]
-use super::directory::Folder;
+use crate::error::StoreError;
 #[cfg(feature = "publisher")]
-use super::error::StoreError;
+use crate::files::Folder;
 use crate::snapshot::ContentId;
-use std::fs::File;
-use std::io;
-use std::os::fd::AsRawFd;
 
 pub(crate) const HEAD: &str = "head";
 pub(crate) const SNAPSHOTS: &str = "snapshots";
@@ -23,8 +20,6 @@ pub(crate) const AUDIT: &str = "audit.jsonl";
 pub(crate) const CONFIG: &str = "config.json";
 /// The largest snapshot that is read, in bytes.
 pub(crate) const SNAPSHOT_LIMIT: u64 = 4 << 30;
-#[cfg(feature = "publisher")]
-pub(crate) const TEMPORARY: &str = ".tmp";
 
 /// The name of a snapshot in `snapshots`.
 pub(crate) fn snapshot_name(generation: u64, content: ContentId) -> String {
@@ -41,7 +36,7 @@ pub(crate) fn parse_snapshot_name(name: &str) -> Option<(u64, ContentId)> {
 
 /// The retained generations, ascending.
 #[cfg(feature = "publisher")]
-pub(super) fn retained(store: &Folder) -> Result<Vec<(u64, ContentId)>, StoreError> {
+pub(crate) fn retained(store: &Folder) -> Result<Vec<(u64, ContentId)>, StoreError> {
     let snapshots = store.expect_folder(SNAPSHOTS)?;
     let names = snapshots.names();
     let names = names.map_err(|source| StoreError::io("list the snapshots of", store.path(), source))?;
@@ -49,15 +44,6 @@ pub(super) fn retained(store: &Folder) -> Result<Vec<(u64, ContentId)>, StoreErr
         names.iter().filter_map(|name| name.to_str().and_then(parse_snapshot_name)).collect();
     found.sort_unstable();
     Ok(found)
-}
-
-/// Moves a descriptor to 3 or above. In a daemon that closed 0, 1 and 2, the next file opened would be its standard output, and take what
-/// it prints.
-pub(crate) fn above_standard(file: File) -> io::Result<File> {
-    if file.as_raw_fd() > 2 {
-        return Ok(file);
-    }
-    Ok(File::from(rustix::io::fcntl_dupfd_cloexec(&file, 3)?))
 }
 
 #[cfg(all(test, feature = "publisher"))]

@@ -2,19 +2,19 @@
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
-use super::directory::{Access, Folder};
-use super::error::StoreError;
 use super::head::{Current, Head, Identity, KillSlot, Pointer, SLOT_COUNT, Stop, Told};
 use super::layout::{HEAD, SNAPSHOTS};
-use super::open::{
-    FileId, HeadFile, MapPolicy, Opened, Stamp, head_file, is_layered, map_head, open_snapshot,
-};
-use super::reader::{ReaderOptions, ReaderStatus, View};
+use super::open::{HeadFile, MapPolicy, Opened, head_file, map_head, open_snapshot};
+use super::options::ReaderOptions;
 use super::shared::PAGE_SIZE;
-use super::trust::{Judged, Trust, printable};
+use super::status::{ReaderStatus, Source};
+use super::view::View;
+use crate::error::StoreError;
 use crate::eval::Switches;
+use crate::files::{Access, FileId, Folder, Judged, Stamp, Trust, is_layered};
 use crate::room::has_room;
 use crate::snapshot::{ContentId, MapMode, Snapshot};
+use crate::text::printable;
 use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -30,31 +30,6 @@ const MOVES: usize = 4;
 const NOTICES: usize = 16;
 /// Milliseconds between two notices of one kind: anyone who can write the head could fill the log otherwise.
 const NOTICE_INTERVAL: u64 = 60_000;
-
-/// Source of the answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
-    /// The generation that the head names.
-    Current,
-    /// The generation before: the current one was bad when this process began.
-    Previous,
-    /// The last good generation, after the current one turned out to be bad.
-    LastGood,
-    /// Nothing: every flag is off.
-    None,
-}
-
-impl Source {
-    /// `current`, `previous`, `last_good` or `none`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Source::Current => "current",
-            Source::Previous => "previous",
-            Source::LastGood => "last_good",
-            Source::None => "none",
-        }
-    }
-}
 
 #[derive(Debug)]
 struct Serving {

@@ -2,8 +2,8 @@
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
-use super::error::StoreError;
-use super::trust::{Trust, judge};
+use crate::error::StoreError;
+use crate::files::{Trust, judge};
 use rustix::process::geteuid;
 use std::path::{Path, PathBuf};
 

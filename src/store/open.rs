@@ -2,17 +2,15 @@
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
-use super::directory::{Access, Folder};
-use super::error::StoreError;
 use super::head::{self, Head, Identity};
 use super::layout::{HEAD, SNAPSHOTS, snapshot_name};
 use super::shared::{PAGE_SIZE, Page};
-use super::trust::{Judged, Trust, printable};
+use crate::error::StoreError;
+use crate::files::{Access, FileId, Folder, Judged, Stamp, Trust, is_local};
 use crate::snapshot::{ContentId, MapMode, Snapshot};
+use crate::text::printable;
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::AsFd;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// Largest file that is copied instead of mapped under [`MapPolicy::Auto`].
@@ -28,37 +26,6 @@ pub enum MapPolicy {
     Private,
     /// Always shared with the other processes.
     Shared,
-}
-
-/// Identity of a head's file, as long as it is open or mapped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct FileId {
-    pub(crate) device: u64,
-    pub(crate) inode: u64,
-}
-
-impl FileId {
-    pub(crate) fn of(metadata: &std::fs::Metadata) -> FileId {
-        FileId { device: metadata.dev(), inode: metadata.ino() }
-    }
-}
-
-/// Metadata of a file that changes with its content.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Stamp {
-    size: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
-}
-
-impl Stamp {
-    pub(crate) fn of(metadata: &std::fs::Metadata) -> Stamp {
-        Stamp {
-            size: metadata.len(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-        }
-    }
 }
 
 /// A snapshot, with the way that it is in memory.
@@ -165,82 +132,4 @@ pub(crate) fn open_snapshot(
         return Ok(Opened { snapshot, mode, file });
     };
     Err(StoreError::Mismatch { path, problem })
-}
-
-/// True if the file lies on overlayfs, where the first write may copy it to another layer.
-#[cfg(target_os = "linux")]
-pub(crate) fn is_layered(file: &File) -> bool {
-    magic(file) == Some(OVERLAYFS)
-}
-
-#[cfg(not(target_os = "linux"))]
-pub(crate) fn is_layered(_: &File) -> bool {
-    false
-}
-
-/// True on file systems of this machine alone: ext2 to ext4, XFS, Btrfs, ZFS, F2FS, bcachefs, tmpfs, ramfs, overlayfs, squashfs, EROFS.
-/// On any other, known or not (NFS, SMB, FUSE, 9p, virtiofs, Ceph, Lustre, GFS2, OCFS2), another machine is assumed to change or remove
-/// pages.
-#[cfg(target_os = "linux")]
-fn is_local(file: &File) -> bool {
-    const LOCAL: [u64; 11] = [
-        0xEF53,
-        0x5846_5342,
-        BTRFS,
-        ZFS,
-        0xF2F5_2010,
-        BCACHEFS,
-        0x0102_1994,
-        0x8584_58F6,
-        OVERLAYFS,
-        0x7371_7368,
-        0xE0F5_E1E2,
-    ];
-    magic(file).is_some_and(|magic| LOCAL.contains(&magic))
-}
-
-/// `BTRFS_SUPER_MAGIC` of linux/magic.h.
-#[cfg(target_os = "linux")]
-pub(super) const BTRFS: u64 = 0x9123_683E;
-/// `OVERLAYFS_SUPER_MAGIC` of linux/magic.h.
-#[cfg(target_os = "linux")]
-const OVERLAYFS: u64 = 0x794C_7630;
-
-/// `ZFS_SUPER_MAGIC` of OpenZFS.
-pub(super) const ZFS: u64 = 0x2FC1_2FC1;
-/// `BCACHEFS_SUPER_MAGIC` of bcachefs.
-pub(super) const BCACHEFS: u64 = 0xCA45_1A4E;
-/// `AUTOFS_SUPER_MAGIC` of linux/magic.h.
-pub(super) const AUTOFS: u64 = 0x0187;
-/// `PROC_SUPER_MAGIC` of linux/magic.h.
-pub(super) const PROCFS: u64 = 0x9FA0;
-
-/// Kind of the file system that the file lies in, as its number in linux/magic.h.
-#[cfg(target_os = "linux")]
-pub(super) fn magic(file: impl AsFd) -> Option<u64> {
-    // Some are negative where the word is 32 bits wide.
-    rustix::fs::fstatfs(file).ok().map(|found| found.f_type as u64 & 0xFFFF_FFFF)
-}
-
-#[cfg(not(target_os = "linux"))]
-pub(super) fn magic(_: impl AsFd) -> Option<u64> {
-    None
-}
-
-#[cfg(not(target_os = "linux"))]
-fn is_local(_: &File) -> bool {
-    false
-}
-
-#[cfg(all(test, target_os = "linux"))]
-mod tests {
-    use super::is_local;
-    use std::fs::File;
-
-    #[test]
-    fn only_a_file_system_that_is_known_is_local() {
-        let local = |path: &str| File::open(path).map(|file| is_local(&file)).ok();
-        assert_eq!(local("/dev/shm"), Some(true), "a tmpfs");
-        assert_eq!(local("/proc"), Some(false), "a file system that holds no store");
-    }
 }

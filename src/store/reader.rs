@@ -6,19 +6,17 @@
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
-use super::directory::{Access, Folder};
-use super::error::StoreError;
-use super::head::Head;
-use super::layout::SNAPSHOT_LIMIT;
-use super::load::{Loader, Source};
-use super::open::{MapPolicy, head_file, map_head};
-use super::trust::Trust;
-use crate::eval::Switches;
+use super::load::Loader;
+use super::open::{head_file, map_head};
+use super::options::ReaderOptions;
+use super::status::ReaderStatus;
+use super::view::View;
+use crate::error::StoreError;
+use crate::files::{Access, Folder};
 use crate::room::has_room;
-use crate::snapshot::{MapMode, Snapshot};
 use parking_lot::{Mutex, RwLock};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -32,96 +30,6 @@ const ANNOUNCE: u64 = 5_000;
 const FIRST_LOAD: Duration = Duration::from_secs(2);
 /// Value of `View::heads` before the first look.
 const NEVER_LOOKED: u64 = u64::MAX;
-
-/// Options of a reader.
-#[derive(Debug, Clone, Copy)]
-pub struct ReaderOptions {
-    /// Policy for loading a snapshot's file into memory.
-    pub map: MapPolicy,
-    /// The largest snapshot that is accepted, in bytes.
-    pub size_limit: u64,
-}
-
-impl Default for ReaderOptions {
-    /// Maps as it sees fit; 4 GiB.
-    fn default() -> ReaderOptions {
-        ReaderOptions { map: MapPolicy::Auto, size_limit: SNAPSHOT_LIMIT }
-    }
-}
-
-/// A pinned view of one request: a snapshot, and the head's switches for its flags.
-#[derive(Debug)]
-pub struct View {
-    /// None if nothing was published, or no good snapshot was ever found.
-    pub snapshot: Option<Arc<Snapshot>>,
-    /// Generation of the snapshot; 0 without one.
-    pub generation: u64,
-    /// Microseconds since 1970; 0 if unknown.
-    pub published_at: i64,
-    /// Kills and the stop.
-    pub switches: Switches,
-    /// The head's epoch when this was read.
-    pub epoch: u64,
-    /// True if the head names another generation, which could not be loaded.
-    pub fallback: bool,
-    /// Number of heads that this reader had mapped before this one.
-    pub(crate) heads: u64,
-    /// The head that this was read from; stays mapped as long as this view lives.
-    pub(crate) head: Arc<Head>,
-}
-
-impl View {
-    /// The head's epoch: once it differs from that of the view, call [`Reader::view`] again. Readable as long as the view lives; a store
-    /// to it ends the process.
-    #[inline(always)]
-    pub fn epoch_cell(&self) -> &AtomicU64 {
-        self.head.epoch_cell()
-    }
-
-    /// True if its snapshot is lost (see [`Snapshot::lost`]). Ask after reading and before answering.
-    #[inline]
-    pub fn lost(&self) -> bool {
-        self.snapshot.as_ref().is_some_and(|snapshot| snapshot.lost())
-    }
-}
-
-/// State of a reader, for health checks.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct ReaderStatus {
-    /// Canonical path of the store.
-    pub directory: PathBuf,
-    /// Environment of the store.
-    pub environment: String,
-    /// The generation that answers; 0 if none.
-    pub generation: u64,
-    /// The generation that the head names.
-    pub head_generation: u64,
-    /// Publish of the answering generation, in microseconds since 1970.
-    pub published_at: i64,
-    /// Source of the answers.
-    pub source: Source,
-    /// The way that the snapshot is in memory; none without one.
-    pub map: Option<MapMode>,
-    /// Trust in the store: a group may be able to change it.
-    pub trust: Trust,
-    /// The reason why the current generation does not answer, or the store cannot be looked at.
-    pub last_error: Option<String>,
-    /// Number of snapshots loaded.
-    pub loads: u64,
-    /// Number of snapshots and heads refused.
-    pub refused: u64,
-    /// Number of attempts to load a refused snapshot again.
-    pub retries: u64,
-    /// Number of heads that took the place of the mapped one.
-    pub heads_replaced: u64,
-    /// Killed flags, whether or not the snapshot holds them.
-    pub killed: Vec<String>,
-    /// True if everything is stopped.
-    pub stopped: bool,
-    /// True if the head is cut short or damaged: its changes do not arrive.
-    pub head_lost: bool,
-}
 
 /// A store as a worker sees it; its threads share one.
 #[derive(Debug)]

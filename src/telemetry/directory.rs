@@ -10,7 +10,7 @@
 
 use super::error::TelemetryError;
 use super::layout::DIRECTORIES;
-use crate::store::{Step, above_standard, is_unmapped, way};
+use crate::files::{Step, above_standard, is_unmapped, way};
 use rustix::fs::{AtFlags, Dir, Mode, OFlags, Stat, fchmod, fstat, mkdirat, openat, statat, unlinkat};
 use rustix::io::Errno;
 use std::fs::File;

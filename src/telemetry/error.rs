@@ -1,6 +1,6 @@
 //! Reasons for which nothing is counted.
 
-use crate::store::{printable, shell};
+use crate::text::{printable, shell};
 use std::io;
 use std::path::{Path, PathBuf};
 

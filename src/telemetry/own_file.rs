@@ -1,7 +1,7 @@
 //! A file that stays open in an application's process. Code of the application or of another extension may close its descriptor by
 //! mistake: then the number is soon that of another file, which is neither to be grown nor closed.
 
-use crate::store::FileId;
+use crate::files::FileId;
 use std::fs::File;
 use std::io;
 use std::ops::Deref;

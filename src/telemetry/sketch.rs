@@ -5,7 +5,7 @@
 //! bits, so there is no large-range correction (Heule, Nunkesser, Hall: "HyperLogLog in Practice", EDBT 2013).
 
 use super::layout::REGISTERS;
-use crate::eval::Key;
+use crate::key::Key;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Bits of a hash that choose the register.

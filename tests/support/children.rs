@@ -3,7 +3,10 @@
 //! which calls [`serve`].
 
 use super::stores::{change, kept, numbered};
-use flagstone::store::{Reader, ReaderOptions, Store, StoreError, Trust};
+use flagstone::StoreError;
+use flagstone::files::Trust;
+use flagstone::publish::Store;
+use flagstone::store::{Reader, ReaderOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -156,7 +159,7 @@ fn act(what: &str, path: &Path) -> Result<String, StoreError> {
         "key" => {
             let store = Store::open(path)?;
             let key = store.make_export_key()?.public();
-            let key = flagstone::travel::Trusted::new("hub", &key).expect("a key");
+            let key = flagstone::transfer::Trusted::new("hub", &key).expect("a key");
             store.trust_key("hub", Some(key), &change())?;
             Ok("made".to_owned())
         }

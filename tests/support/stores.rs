@@ -1,7 +1,9 @@
 //! Stores to test with.
 
+use flagstone::audit::Actor;
 use flagstone::definition::Definitions;
-use flagstone::store::{Actor, Change, Published, Reader, ReaderOptions, Store, View};
+use flagstone::publish::{Change, Published, Store};
+use flagstone::store::{Reader, ReaderOptions, View};
 use flagstone::{Question, enabled};
 use std::path::{Path, PathBuf};
 

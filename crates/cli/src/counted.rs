@@ -3,7 +3,9 @@
 use crate::output::{Failure, Output};
 use crate::words;
 use flagstone::Snapshot;
-use flagstone::store::{Account, Believed, Reader, ReaderOptions, ReaderStatus, Source, Store, View};
+use flagstone::files::Account;
+use flagstone::publish::{Believed, Store};
+use flagstone::store::{Reader, ReaderOptions, ReaderStatus, Source, View};
 use flagstone::telemetry::{Counts, TelemetryError, read};
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -5,7 +5,7 @@
 //! none that is private to root or to that user, since the others can give any of their own names to a file. Other users go everywhere as
 //! the kernel lets them.
 
-use flagstone::store::owner_of;
+use flagstone::files::owner_of;
 use rustix::fs::{
     AtFlags, CWD, FileType, Mode, OFlags, Stat, fchmod, fchown, fcntl_setfl, fstat, fstatfs, openat,
     readlinkat, renameat, statat, unlinkat,

@@ -6,7 +6,7 @@
 use crate::output::Failure;
 use crate::process::{self, Ran};
 use crate::{identity, privileged, words};
-use flagstone::store::{NOBODY, PROGRAM_PATH, owner_of};
+use flagstone::files::{NOBODY, PROGRAM_PATH, owner_of};
 use rustix::process::geteuid;
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;

@@ -9,10 +9,10 @@ use crate::args::{Arguments, Word};
 use crate::entry::PASS;
 use crate::output::Failure;
 use crate::{inputs, place, privileged, words};
-use flagstone::store::{
-    Account, Actor, NOBODY, Store, StoreError, close_directories, group_number, is_unmapped, no_member,
-    owner_of,
-};
+use flagstone::StoreError;
+use flagstone::audit::Actor;
+use flagstone::files::{Account, NOBODY, close_directories, group_number, is_unmapped, owner_of};
+use flagstone::publish::{Store, no_member};
 use rustix::fs::{CWD, Mode, openat};
 use rustix::process::geteuid;
 use std::fs::File;

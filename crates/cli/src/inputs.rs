@@ -1,6 +1,6 @@
 //! Files that were named on the command line, opened before the process changes its user.
 
-use crate::args::{Arguments, PlanWord, Reach, Word};
+use crate::args::{Arguments, PlanSubcommand, Reach, Word};
 use crate::entry::Entry;
 use rustix::process::geteuid;
 use std::collections::BTreeMap;
@@ -68,12 +68,14 @@ fn paths(word: &Word) -> Vec<&Path> {
         }
         Word::Rollback(word) => (None, listed(&word.terms.weighed.reach)),
         Word::Plan(word) => match &word.word {
-            PlanWord::Start(start) => (None, listed(&start.typed.terms.weighed.reach)),
-            PlanWord::Hold(typed) | PlanWord::Abort(typed) => (None, listed(&typed.terms.weighed.reach)),
-            PlanWord::Resume(stage) | PlanWord::Advance(stage) => {
+            PlanSubcommand::Start(start) => (None, listed(&start.typed.terms.weighed.reach)),
+            PlanSubcommand::Hold(typed) | PlanSubcommand::Abort(typed) => {
+                (None, listed(&typed.terms.weighed.reach))
+            }
+            PlanSubcommand::Resume(stage) | PlanSubcommand::Advance(stage) => {
                 (None, listed(&stage.typed.terms.weighed.reach))
             }
-            PlanWord::Show(_) | PlanWord::Tick(_) => (None, None),
+            PlanSubcommand::Show(_) | PlanSubcommand::Tick(_) => (None, None),
         },
         Word::Kill(word) => (None, listed(&word.reach)),
         Word::Revive(word) => (None, listed(&word.reach)),

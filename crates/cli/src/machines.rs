@@ -4,7 +4,7 @@
 
 use crate::output::{Exit, GOOD, Output, WARN};
 use crate::{process, relay, words};
-use flagstone::store::{Config, Machine};
+use flagstone::publish::{Config, Machine};
 use serde_json::{Value, json};
 use std::io;
 use std::process::{Command, ExitStatus};

@@ -3,9 +3,10 @@
 //! Every endpoint has a thread of its own, so that a hanging one delays no other; a change does not wait for any of them.
 
 use crate::{http, words};
+use flagstone::audit::Settled;
 use flagstone::guard::NoticeKind;
 use flagstone::notify::{Cursor, Endpoint, Event, Format, signature};
-use flagstone::store::{NamedFile, Settled, Store};
+use flagstone::publish::{NamedFile, Store};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -71,7 +72,7 @@ fn deliver(store: &Store, name: &str, endpoint: &Endpoint, now: i64) -> Told {
 }
 
 fn round(store: &Store, endpoint: &Endpoint, now: i64, told: &mut Told) -> Result<(), String> {
-    let failed = |error: flagstone::store::StoreError| error.to_string();
+    let failed = |error: flagstone::StoreError| error.to_string();
     let Some(sender) = store.sender(&told.endpoint).map_err(failed)? else { return Ok(()) };
     let unsent = store.unsent(sender.cursor.as_ref()).map_err(failed)?;
     let Some(mut cursor) = sender.cursor.clone() else {

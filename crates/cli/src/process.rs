@@ -1,7 +1,7 @@
 //! Another program, run apart from this process and with a timeout.
 
 use crate::words;
-use flagstone::store::{Account, PROGRAM_PATH};
+use flagstone::files::{Account, PROGRAM_PATH};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::fs::File;
 use std::io::{self, Read, Write};

@@ -7,7 +7,7 @@ use crate::output::{DIM, Failure, GOOD, Output, WARN};
 use crate::progress::Progress;
 use crate::{confirm, place, words};
 use flagstone::definition::{CompanyId, Definitions, Flag, FlagState, Percentage, Rollout};
-use flagstone::store::{Config, NamedFile, Store};
+use flagstone::publish::{Config, NamedFile, Store};
 use flagstone::{FlagId, Key, Question, Snapshot, Switches, compile, enabled};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};

@@ -2,8 +2,10 @@
 
 use crate::notify::send_unrecorded;
 use crate::words;
+use flagstone::StoreError;
+use flagstone::audit::Actor;
 use flagstone::guard::NoticeKind;
-use flagstone::store::{Actor, Change, Store, StoreError, Verdicts};
+use flagstone::publish::{Change, Store, Verdicts};
 use std::collections::BTreeSet;
 
 /// Microseconds that a problem must last before its notice.

@@ -2,7 +2,8 @@
 
 use crate::cmd::second;
 use crate::words;
-use flagstone::store::{Action, HistoryEntry, Outcome, Store, StoreStatus};
+use flagstone::audit::{Action, Outcome};
+use flagstone::publish::{HistoryEntry, Store, StoreStatus};
 use serde_json::{Value, json};
 
 /// Kills and the stop of a store, with the trail's records of them.

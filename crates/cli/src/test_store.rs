@@ -1,7 +1,7 @@
 //! A store for tests of this crate.
 
 use flagstone::guard::NoticeKind;
-use flagstone::store::Store;
+use flagstone::publish::Store;
 use std::path::{Path, PathBuf};
 
 /// A store that only this user can write, removed when dropped.

@@ -2,8 +2,8 @@
 
 use flagstone::Key;
 use flagstone::definition::{CompanyId, Condition, Percentage, Rule, Scalar, Test};
-use flagstone::eval::time;
 use flagstone::text::deceives;
+use flagstone::time;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::fmt::Display;

@@ -7,7 +7,7 @@
 
 use crate::php::Text;
 use crate::{call, php, values};
-use engine::eval::time;
+use engine::time;
 use engine::{Attribute, Context};
 use ext_php_rs::ffi::{
     Bucket, ZEND_ACC_ENUM, ext_php_rs_executor_globals, ext_php_rs_zend_object_release,

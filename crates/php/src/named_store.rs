@@ -18,7 +18,7 @@ pub(crate) fn may_be_named(path: &[u8], configured: &[u8]) -> Result<Vec<u8>, St
         return Err(format!("flagstone_use(): open_basedir does not allow {}", shown()));
     }
     let given = Path::new(OsStr::from_bytes(path));
-    engine::store::absolute(given).map_err(|error| format!("flagstone_use(): {error}"))?;
+    engine::files::absolute(given).map_err(|error| format!("flagstone_use(): {error}"))?;
     let path = php::absolute(&text);
     if configured.is_empty() || configured == path || same_directory(configured, &path) {
         return Ok(path);

@@ -3,8 +3,9 @@
 use crate::globals::{self, Globals};
 use crate::values::{boolean, double, long, null, or_null, put_name, string, strings};
 use engine::MapMode;
+use engine::files::Trust;
 use engine::session::Answers;
-use engine::store::{ReaderStatus, Trust};
+use engine::store::ReaderStatus;
 use ext_php_rs::types::{ZendHashTable, Zval};
 use std::os::unix::ffi::OsStrExt;
 

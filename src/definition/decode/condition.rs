@@ -1,11 +1,11 @@
 //! Decodes conditions.
 
 use super::{Decoder, Link, Owner, is_attribute};
+use crate::definition::clip::clip;
 use crate::definition::json::Kind;
 use crate::definition::merge::View;
-use crate::definition::reader::clip;
 use crate::definition::{Condition, Scalar, Test, company, limits};
-use crate::eval::{semver, time};
+use crate::{semver, time};
 use std::rc::Rc;
 
 const EXPECTED: &str = "a condition, an object with all, any, not, segment, or attribute and a comparison";

@@ -9,8 +9,8 @@ use crate::definition::{
     Bucketing, Companies, CompanyId, Emergency, Flag, GuardRule, Managed, Percentage, Rollout, Rule, Step,
     Variant, Written, company, limits,
 };
-use crate::eval::time;
 use crate::snapshot::is_flag_key;
+use crate::time;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::rc::Rc;

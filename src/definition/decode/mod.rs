@@ -7,10 +7,11 @@ mod plan;
 mod read;
 mod value;
 
+use super::clip::clip;
 use super::json::{Id, Kind, ROOT, Tree};
+use super::links::{Link, Links};
 use super::merge::View;
 use super::model::{Definitions, Flag};
-use super::reader::clip;
 use super::report::Findings;
 use super::{Condition, GuardRule, limits, references};
 use crate::snapshot::is_flag_key;
@@ -20,32 +21,6 @@ use std::rc::Rc;
 
 /// Allowed in every object, and ignored.
 pub(super) const COMMENT: &str = "$comment";
-
-/// A reference from a flag or a segment to another name, with its place.
-#[derive(Debug)]
-pub(super) struct Link {
-    /// Shared: a flag may contain a million names.
-    pub from: Rc<str>,
-    pub to: String,
-    pub at: Id,
-}
-
-/// References between names, for the checks that look at more than one flag.
-#[derive(Debug, Default)]
-pub(super) struct Links {
-    /// Place of each flag's key, broken ones included.
-    pub flags: HashMap<String, Id>,
-    /// Place of each segment's key, broken ones included.
-    pub segments: HashMap<String, Id>,
-    /// References of flags to the flags that they require.
-    pub requires: Vec<Link>,
-    /// References of flags to their former keys.
-    pub was: Vec<Link>,
-    /// References of segments to segments.
-    pub nested: Vec<Link>,
-    /// References of flags to segments.
-    pub used: Vec<Link>,
-}
 
 /// The flag or segment being read, to which its references belong.
 enum Owner {

@@ -1,9 +1,9 @@
 //! Reads single values, and reports those of another kind.
 
 use super::{COMMENT, Decoder};
+use crate::definition::clip::clip;
 use crate::definition::json::{Id, Kind};
 use crate::definition::merge::View;
-use crate::definition::reader::clip;
 use crate::definition::{Percentage, limits};
 use std::borrow::Cow;
 

@@ -6,7 +6,7 @@
 use super::{Arguments, Word};
 use crate::{identity, place};
 use clap::{ArgAction, Command};
-use flagstone::store::Store;
+use flagstone::publish::Store;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -4,7 +4,7 @@ use super::values::{flag_key, instant};
 use super::{By, Terms};
 use clap::{Args, Subcommand, ValueHint};
 use flagstone::definition::Soak;
-use flagstone::store::Orders;
+use flagstone::publish::Orders;
 use std::path::PathBuf;
 
 /// Arguments of `plan`.
@@ -12,12 +12,12 @@ use std::path::PathBuf;
 pub struct Plan {
     /// What to do with it.
     #[command(subcommand)]
-    pub word: PlanWord,
+    pub word: PlanSubcommand,
 }
 
 /// What there is to do with plans.
 #[derive(Debug, Subcommand)]
-pub enum PlanWord {
+pub enum PlanSubcommand {
     /// Show how far a flag's plan is, with dates; without a flag, all plans
     Show(PlanShow),
     /// Enter the first stage

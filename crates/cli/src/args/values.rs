@@ -4,8 +4,8 @@ use super::Target;
 use crate::probe::read;
 use crate::words;
 use flagstone::definition::{CompanyId, Percentage};
-use flagstone::eval::time;
-use flagstone::store::MachineName;
+use flagstone::publish::MachineName;
+use flagstone::time;
 
 pub(super) fn instant(text: &str) -> Result<i64, String> {
     time::parse_rfc3339(text.as_bytes())

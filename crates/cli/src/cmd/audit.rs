@@ -5,9 +5,9 @@ use crate::args::{Arguments, Audit};
 use crate::output::{BAD, BOLD, DIM, Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::progress::Progress;
 use crate::{place, words};
-use flagstone::eval::time;
-use flagstone::store::{self, AuditCheck, Record, Store};
-use flagstone::why;
+use flagstone::audit::Record;
+use flagstone::publish::{AuditCheck, Store};
+use flagstone::{answer_history, audit, time};
 use serde_json::json;
 
 pub fn run(arguments: &Arguments, word: &Audit, output: &mut Output) -> Outcome {
@@ -24,7 +24,7 @@ pub fn run(arguments: &Arguments, word: &Audit, output: &mut Output) -> Outcome 
     let check = check.map_err(Failure::asking)?;
     drop(progress);
     // The order of the trail decides: a record that a wrong clock dated is neither hidden nor shown for its date.
-    let ordered = why::in_order(&times, words::now());
+    let ordered = answer_history::in_order(&times, words::now());
     let recent =
         |place: usize| word.since.is_none_or(|since| ordered.get(place).is_none_or(|(at, _)| *at >= since));
     records.retain(|(place, _)| recent(*place));
@@ -89,9 +89,9 @@ fn concerns(keys: Option<&[String]>, record: &Record) -> bool {
 fn tell(record: &Record, of: Option<&[String]>, output: &mut Output) {
     let flag = record.flag.as_deref().map_or(String::new(), |flag| format!(" {}", words::plain(flag)));
     let (outcome, style) = match record.outcome {
-        store::Outcome::Intended => ("begun", DIM),
-        store::Outcome::Done => ("done", GOOD),
-        store::Outcome::Failed => ("FAILED", BAD),
+        audit::Outcome::Intended => ("begun", DIM),
+        audit::Outcome::Done => ("done", GOOD),
+        audit::Outcome::Failed => ("FAILED", BAD),
     };
     let intention = record.intention.map_or(String::new(), |seq| format!(", as begun in {seq}"));
     let generations = match (record.from, record.to) {

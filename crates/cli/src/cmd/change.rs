@@ -6,9 +6,10 @@ use crate::output::{BAD, BOLD, DIM, Failure, GOOD, Output};
 use crate::reach::{self, Listed};
 use crate::{identity, place, words};
 use flagstone::Snapshot;
+use flagstone::audit::{Actor, Difference};
 use flagstone::definition::{CompanyId, Definitions};
 use flagstone::merge::Merged;
-use flagstone::store::{Actor, Change, Config, Difference, Store};
+use flagstone::publish::{Change, Config, Store};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 

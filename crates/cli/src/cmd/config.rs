@@ -3,7 +3,7 @@
 use crate::args::{Arguments, Config as Word};
 use crate::output::{Exit, Failure, GOOD, Outcome, Output};
 use crate::{place, words};
-use flagstone::store::{Config, Store};
+use flagstone::publish::{Config, Store};
 use serde_json::{Map, Value, json};
 use std::path::absolute;
 

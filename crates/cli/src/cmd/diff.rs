@@ -6,8 +6,8 @@ use crate::output::{Exit, Failure, Outcome, Output};
 use crate::progress::Progress;
 use crate::{place, words};
 use flagstone::Snapshot;
+use flagstone::audit::diff;
 use flagstone::definition::{self, Definitions};
-use flagstone::store::diff;
 use serde_json::json;
 use std::path::Path;
 

@@ -6,7 +6,7 @@ use crate::output::{BAD, BOLD, Cell, DIM, Exit, GOOD, Outcome, Output, WARN};
 use crate::progress::Progress;
 use crate::{place, words};
 use anstyle::Style;
-use flagstone::store::Actor;
+use flagstone::audit::Actor;
 use serde_json::{Value, json};
 
 pub fn run(arguments: &Arguments, word: &Doctor, output: &mut Output) -> Outcome {

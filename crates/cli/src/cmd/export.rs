@@ -1,12 +1,13 @@
 //! `export`, `import` and `key`: flags from one machine to another, in a file that is signed against changes on the way.
 
 use super::change;
-use super::promote::{dry, land, named, parcel};
+use super::promote::{bundle, dry, land, named};
 use crate::args::{Arguments, Export, Import, Key, KeyWord, Told};
 use crate::output::{Exit, Failure, GOOD, Outcome, Output};
 use crate::{place, words};
-use flagstone::store::{Actor, Change};
-use flagstone::travel::{Sealed, Trusted, open, seal, without_companies};
+use flagstone::audit::Actor;
+use flagstone::publish::Change;
+use flagstone::transfer::{Sealed, Trusted, open, seal, without_companies};
 use serde_json::json;
 
 /// The largest export, in bytes.
@@ -21,9 +22,9 @@ pub fn export(arguments: &Arguments, word: &Export, output: &mut Output) -> Outc
     };
     let actor = Actor::named(word.actor.as_deref());
     let origin = store.export_origin(&actor).map_err(Failure::asking)?;
-    let parcel = parcel(&store, &origin, &word.what.flags)?;
-    let parcel = if word.with_companies { parcel } else { without_companies(parcel) };
-    let sealed = Sealed { version: 1, origin, parcel };
+    let bundle = bundle(&store, &origin, &word.what.flags)?;
+    let bundle = if word.with_companies { bundle } else { without_companies(bundle) };
+    let sealed = Sealed { version: 1, origin, bundle };
     let text = seal(&sealed, &key).map_err(|error| Failure::Unknown(error.to_string()))?;
     output.bytes(text.as_bytes());
     Ok(Exit::Yes)
@@ -37,8 +38,8 @@ pub fn import(arguments: &Arguments, word: &Import, output: &mut Output) -> Outc
     let (sealed, key) = open(&bytes, &trusted).map_err(|error| {
         Failure::Refused(format!("{name}: {}; nothing was changed", words::plain(&error.to_string())))
     })?;
-    let Sealed { origin, parcel, .. } = &sealed;
-    let asked: Vec<String> = parcel.asked.iter().cloned().collect();
+    let Sealed { origin, bundle, .. } = &sealed;
+    let asked: Vec<String> = bundle.asked.iter().cloned().collect();
     let what = format!(
         "import {} from {} on {}, generation {}, signed by {key}{}",
         named(&asked),
@@ -50,7 +51,7 @@ pub fn import(arguments: &Arguments, word: &Import, output: &mut Output) -> Outc
     let begun =
         change::begin(arguments, &word.how.terms.by, &what, word.how.terms.reason.as_deref(), output)?;
     begun.store.not_again(origin).map_err(Failure::changing)?;
-    let landed = land(&begun, &word.how, parcel, origin, output)?;
+    let landed = land(&begun, &word.how, bundle, origin, output)?;
     let mut answer = landed.answer;
     answer["key"] = key.into();
     let mut exit = Exit::Yes;

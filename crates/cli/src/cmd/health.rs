@@ -6,7 +6,8 @@ use crate::guarding::GuardReport;
 use crate::output::{BAD, Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::{identity, place, words};
 use flagstone::merge::Conflict;
-use flagstone::store::{Believed, Source};
+use flagstone::publish::Believed;
+use flagstone::store::Source;
 use flagstone::telemetry::Counts;
 use serde_json::{Value, json};
 

@@ -5,7 +5,9 @@ use crate::args::{Arguments, History};
 use crate::output::{BAD, Cell, DIM, Exit, Failure, GOOD, Outcome, Output};
 use crate::{place, words};
 use anstyle::Style;
-use flagstone::store::{self, Action, HistoryEntry};
+use flagstone::audit;
+use flagstone::audit::Action;
+use flagstone::publish::HistoryEntry;
 use serde_json::json;
 
 pub fn run(arguments: &Arguments, word: &History, output: &mut Output) -> Outcome {
@@ -33,7 +35,7 @@ fn row(entry: &HistoryEntry) -> Vec<Cell> {
         (false, false) => Cell::of(""),
     };
     let style = match (entry.outcome, entry.action) {
-        (store::Outcome::Done, Some(Action::Kill | Action::StopAll)) | (store::Outcome::Failed, _) => BAD,
+        (audit::Outcome::Done, Some(Action::Kill | Action::StopAll)) | (audit::Outcome::Failed, _) => BAD,
         _ => Style::new(),
     };
     vec![
@@ -96,8 +98,8 @@ pub fn what(entry: &HistoryEntry) -> String {
         Some(action) => format!("{} {flag}", action.word()).trim_end().to_owned(),
     };
     match entry.outcome {
-        store::Outcome::Done => text,
-        store::Outcome::Failed => format!("{text} FAILED"),
-        store::Outcome::Intended => format!("{text}, begun only"),
+        audit::Outcome::Done => text,
+        audit::Outcome::Failed => format!("{text} FAILED"),
+        audit::Outcome::Intended => format!("{text}, begun only"),
     }
 }

@@ -8,12 +8,13 @@ use crate::guarding::GuardReport;
 use crate::output::{BAD, BOLD, DIM, Exit, Failure, GOOD, Outcome as Ran, Output, WARN};
 use crate::switches::{RESUME, Switch, Switches, revive};
 use crate::{place, words};
+use flagstone::answer_history;
+use flagstone::audit::{Action, Actor, Difference, Outcome, Record};
 use flagstone::definition::Definitions;
-use flagstone::eval::time::parse_rfc3339;
 use flagstone::guard::NoticeKind;
-use flagstone::store::{Action, Actor, Difference, Outcome, Record, Store};
+use flagstone::publish::Store;
 use flagstone::telemetry::{Cohort, Counts};
-use flagstone::why;
+use flagstone::time::parse_rfc3339;
 use serde_json::{Value, json};
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -295,7 +296,7 @@ impl Trail {
             }
         });
         read.map_err(|error| error.to_string())?;
-        let ordered = why::in_order(&times, now);
+        let ordered = answer_history::in_order(&times, now);
         let (mut changes, mut notices) = (Vec::new(), Vec::new());
         for (record, (at, _)) in records.into_iter().zip(ordered).rev() {
             if at < since {
@@ -529,7 +530,7 @@ mod tests {
             ] },
             "off": { "enabled": false, "schedule": [{ "at": words::at(now - minute), "percentage": 100 }] },
         } });
-        let by = flagstone::store::Change { actor: Actor::named(Some("ann")), reason: None, base: None };
+        let by = flagstone::publish::Change { actor: Actor::named(Some("ann")), reason: None, base: None };
         store.publish(&serde_json::from_value(definitions).unwrap(), by).unwrap();
         let found = steps(&store, now - 2 * minute, now);
         let [step] = found.as_slice() else { panic!("{} steps", found.len()) };

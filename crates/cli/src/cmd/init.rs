@@ -4,7 +4,7 @@ use super::change;
 use crate::args::{Arguments, Init};
 use crate::output::{Exit, Failure, Outcome, Output};
 use crate::{confirm, place, words};
-use flagstone::store::{Change, Store};
+use flagstone::publish::{Change, Store};
 use serde_json::json;
 
 pub fn run(arguments: &Arguments, word: &Init, output: &mut Output) -> Outcome {

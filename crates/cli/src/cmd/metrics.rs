@@ -6,7 +6,7 @@ use crate::guarding::GuardReport;
 use crate::openmetrics::{Kind, Text};
 use crate::output::{Exit, Outcome, Output};
 use crate::{identity, place, words};
-use flagstone::store::Store;
+use flagstone::publish::Store;
 use flagstone::telemetry::{Cohort, Counts, FlagCounts, duration};
 use std::fmt::Display;
 

@@ -3,7 +3,8 @@
 use crate::args::{Arguments, Migrate};
 use crate::output::{Exit, Failure, GOOD, Outcome, Output};
 use crate::{identity, place, words};
-use flagstone::store::{Actor, Change};
+use flagstone::audit::Actor;
+use flagstone::publish::Change;
 use serde_json::json;
 
 pub fn run(arguments: &Arguments, word: &Migrate, output: &mut Output) -> Outcome {

@@ -5,7 +5,7 @@ use crate::notify::deliver_due;
 use crate::output::{Cell, Exit, Failure, Outcome, Output, WARN};
 use crate::reminders::Reminders;
 use crate::{place, words};
-use flagstone::store::Store;
+use flagstone::publish::Store;
 use serde_json::json;
 
 /// The most events given up that are listed.

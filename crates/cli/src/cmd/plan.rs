@@ -1,45 +1,46 @@
 //! `plan start|hold|resume|advance|abort`: orders of people for a flag's rollout plan; `plan tick`: the steps of time.
 
-use super::change;
-use super::{plan_show, plan_wait, publish};
-use crate::args::{Arguments, Plan, PlanStage, PlanStart, PlanTick, PlanTyped, PlanWord};
+use super::{change, plan_show, plan_wait, publish};
+use crate::args::{Arguments, Plan, PlanStage, PlanStart, PlanSubcommand, PlanTick, PlanTyped};
 use crate::output::{DIM, Exit, Failure, Outcome, Output, WARN};
 use crate::{confirm, identity, machines, place, words};
-use flagstone::change::state;
+use flagstone::StoreError;
+use flagstone::audit::{Action, Actor, diff};
 use flagstone::definition::{Managed, Soak};
+use flagstone::flag_change::state;
 use flagstone::plan::Step;
-use flagstone::store::{self, Action, Actor, Change, Planned, Published, StoreError, Ticked, Ticker, diff};
+use flagstone::publish::{Change, PlanCommand, Planned, Published, Store, Ticked, Ticker};
 use serde_json::{Value, json};
 
 pub fn run(arguments: &Arguments, plan: &Plan, output: &mut Output) -> Outcome {
     match &plan.word {
-        PlanWord::Show(word) => plan_show::run(arguments, word, output),
-        PlanWord::Start(PlanStart { typed, waiting }) => {
-            say(arguments, typed, store::PlanWord::Start, waiting.wait, output)
+        PlanSubcommand::Show(word) => plan_show::run(arguments, word, output),
+        PlanSubcommand::Start(PlanStart { typed, waiting }) => {
+            say(arguments, typed, PlanCommand::Start, waiting.wait, output)
         }
-        PlanWord::Hold(typed) => say(arguments, typed, store::PlanWord::Hold, None, output),
-        PlanWord::Resume(PlanStage { typed, stage, waiting }) => {
+        PlanSubcommand::Hold(typed) => say(arguments, typed, PlanCommand::Hold, None, output),
+        PlanSubcommand::Resume(PlanStage { typed, stage, waiting }) => {
             let stage = stage.map(|stage| stage as usize - 1);
-            say(arguments, typed, store::PlanWord::Resume(stage), waiting.wait, output)
+            say(arguments, typed, PlanCommand::Resume(stage), waiting.wait, output)
         }
-        PlanWord::Advance(PlanStage { typed, stage, waiting }) => {
+        PlanSubcommand::Advance(PlanStage { typed, stage, waiting }) => {
             if typed.terms.reason.as_deref().is_none_or(|reason| reason.trim().is_empty()) {
                 return Err(Failure::Unknown(
                     "plan advance leaves out the rest of a soak, and wants --reason R: why".to_owned(),
                 ));
             }
             let stage = stage.map(|stage| stage as usize - 1);
-            say(arguments, typed, store::PlanWord::Advance(stage), waiting.wait, output)
+            say(arguments, typed, PlanCommand::Advance(stage), waiting.wait, output)
         }
-        PlanWord::Abort(typed) => say(arguments, typed, store::PlanWord::Abort, None, output),
-        PlanWord::Tick(word) => tick(arguments, word, output),
+        PlanSubcommand::Abort(typed) => say(arguments, typed, PlanCommand::Abort, None, output),
+        PlanSubcommand::Tick(word) => tick(arguments, word, output),
     }
 }
 
 fn say(
     arguments: &Arguments,
     typed: &PlanTyped,
-    word: store::PlanWord,
+    word: PlanCommand,
     wait: Option<Soak>,
     output: &mut Output,
 ) -> Outcome {
@@ -84,7 +85,7 @@ fn say(
         output.json(&answer);
         return Ok(Exit::Yes);
     }
-    let by_hand = word == store::PlanWord::Abort && !planned.moved.notes.is_empty();
+    let by_hand = word == PlanCommand::Abort && !planned.moved.notes.is_empty();
     if by_hand && !typed.terms.weighed.yes && !confirm::confirmed("Take that back as well?", output) {
         return Err(Failure::Refused(
             "an abort returns to just what was before `start`, changes made by hand since included; nothing was changed. With --yes \
@@ -110,7 +111,7 @@ fn say(
 }
 
 /// The file of a flag that is managed in git, if the trail names it.
-fn managing_file(store: &store::Store, flag: &str) -> Option<String> {
+fn managing_file(store: &Store, flag: &str) -> Option<String> {
     let definitions = store.definitions(store.generation().ok()?).ok()?;
     let is_managed = definitions.flags.get(flag)?.managed == Managed::Git;
     if is_managed { store.last_file() } else { None }
@@ -118,7 +119,7 @@ fn managing_file(store: &store::Store, flag: &str) -> Option<String> {
 
 /// Prints the answer, at once or when the plan has ended.
 fn finish(
-    store: &store::Store,
+    store: &Store,
     flag: &str,
     wait: Option<Soak>,
     (mut answer, exit): (Value, Exit),
@@ -148,8 +149,8 @@ struct AlreadyDone {
 }
 
 /// The work that is done already; none if the command has something to do, or is refused.
-fn already_done(store: &store::Store, flag: &str, word: store::PlanWord) -> Option<AlreadyDone> {
-    use store::PlanWord::{Abort, Advance, Hold, Resume, Start};
+fn already_done(store: &Store, flag: &str, word: PlanCommand) -> Option<AlreadyDone> {
+    use PlanCommand::{Abort, Advance, Hold, Resume, Start};
     let definitions = store.definitions(store.generation().ok()?).ok()?;
     let Some(state) = definitions.flags.get(flag)?.state.plan.as_ref() else {
         let aborted = matches!(word, Abort) && store.last_plan_action(flag).ok()? == Some(Action::PlanAbort);
@@ -184,7 +185,7 @@ fn already(
     begun: &change::Begun,
     typed: &PlanTyped,
     flag: &str,
-    (word, done, wait): (store::PlanWord, AlreadyDone, Option<Soak>),
+    (word, done, wait): (PlanCommand, AlreadyDone, Option<Soak>),
     output: &mut Output,
 ) -> Outcome {
     output.line(format!("{}; nothing was changed", done.text));
@@ -220,12 +221,12 @@ fn again(typed: &PlanTyped, sent: &[String]) -> Option<String> {
 }
 
 /// The arguments for other machines, without the common ones.
-fn relayed(typed: &PlanTyped, word: store::PlanWord, stage: Option<usize>) -> Vec<String> {
+fn relayed(typed: &PlanTyped, word: PlanCommand, stage: Option<usize>) -> Vec<String> {
     let mut arguments = vec!["plan".to_owned(), word.word().to_owned(), "--yes".to_owned()];
     let stage = match word {
-        store::PlanWord::Resume(stage) => stage,
+        PlanCommand::Resume(stage) => stage,
         // Other machines enter exactly this stage, or none.
-        store::PlanWord::Advance(_) => stage,
+        PlanCommand::Advance(_) => stage,
         _ => None,
     };
     arguments.extend(stage.map(|stage| format!("--stage={}", stage + 1)));

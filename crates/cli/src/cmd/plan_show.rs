@@ -5,11 +5,11 @@ use crate::output::{BAD, BOLD, Cell, DIM, Exit, Failure, GOOD, Outcome, Output, 
 use crate::switches::{Switch, Switches, notices, revive};
 use crate::{place, words};
 use anstyle::Style;
-use flagstone::change::state;
 use flagstone::definition::{Emergency, Flag};
-use flagstone::eval::time;
+use flagstone::flag_change::state;
 use flagstone::plan::{Mark, Progress, Step, Switched, Wait, decide, progress, start};
-use flagstone::store::{GoesBy, Store, StoreStatus, Verdicts};
+use flagstone::publish::{GoesBy, Store, StoreStatus, Verdicts};
+use flagstone::time;
 use serde_json::{Value, json};
 
 /// Width of a stage in the progress line, in columns.

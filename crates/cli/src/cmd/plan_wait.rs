@@ -7,7 +7,7 @@ use crate::output::{Failure, Output};
 use crate::switches::Switches;
 use crate::words;
 use flagstone::definition::{Flag, Soak};
-use flagstone::store::Store;
+use flagstone::publish::Store;
 use std::thread;
 use std::time::{Duration, Instant};
 

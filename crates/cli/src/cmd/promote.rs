@@ -4,10 +4,10 @@ use super::change::{self, Begun};
 use super::publish::masked;
 use crate::args::{Arguments, Promote, Travelling};
 use crate::output::{BOLD, DIM, Exit, Failure, GOOD, Outcome, Output};
-use crate::words;
-use crate::{identity, machines, reach};
-use flagstone::store::{Change, Store, diff};
-use flagstone::travel::{Arrival, Arriving, Origin, Parcel, arrive, pack};
+use crate::{identity, machines, reach, words};
+use flagstone::audit::diff;
+use flagstone::publish::{Change, Store};
+use flagstone::transfer::{Bundle, ImportOptions, ImportResult, Origin, import, pack};
 use serde_json::{Value, json};
 
 pub fn run(arguments: &Arguments, word: &Promote, output: &mut Output) -> Outcome {
@@ -19,8 +19,8 @@ pub fn run(arguments: &Arguments, word: &Promote, output: &mut Output) -> Outcom
     if from.directory() == begun.store.directory() {
         return Err(Failure::Refused("--from and --to are the same store; nothing was changed".to_owned()));
     }
-    let parcel = parcel(&from, &origin, &word.what.flags)?;
-    let landed = land(&begun, &word.how, &parcel, &origin, output)?;
+    let bundle = bundle(&from, &origin, &word.what.flags)?;
+    let landed = land(&begun, &word.how, &bundle, &origin, output)?;
     if word.how.terms.dry_run || landed.unchanged {
         output.json(&landed.answer);
         return Ok(Exit::Yes);
@@ -40,7 +40,7 @@ pub fn run(arguments: &Arguments, word: &Promote, output: &mut Output) -> Outcom
 }
 
 /// Packs those flags of a store, or all of them.
-pub fn parcel(from: &Store, origin: &Origin, flags: &[String]) -> Result<Parcel, Failure> {
+pub fn bundle(from: &Store, origin: &Origin, flags: &[String]) -> Result<Bundle, Failure> {
     if origin.generation == 0 {
         return Err(Failure::Refused(format!(
             "nothing is published in {}, so there is nothing to take from it",
@@ -67,7 +67,7 @@ pub struct Landed {
 pub fn land(
     begun: &Begun,
     how: &Travelling,
-    parcel: &Parcel,
+    bundle: &Bundle,
     origin: &Origin,
     output: &mut Output,
 ) -> Result<Landed, Failure> {
@@ -76,8 +76,8 @@ pub fn land(
         0 => Default::default(),
         generation => store.definitions(*generation).map_err(Failure::changing)?,
     };
-    let arriving = Arriving { keep_state: how.keep_state, with_companies: how.with_companies };
-    let arrival = arrive(&before, parcel, arriving, &words::today()).map_err(|error| {
+    let arriving = ImportOptions { keep_state: how.keep_state, with_companies: how.with_companies };
+    let arrival = import(&before, bundle, arriving, &words::today()).map_err(|error| {
         let text = error.to_string();
         let text = text.lines().map(words::plain).collect::<Vec<_>>().join("\n");
         Failure::Refused(format!("{text}; nothing was changed"))
@@ -141,7 +141,7 @@ fn loosening((flag, lost): &(String, Vec<String>)) -> String {
     format!("{} no longer requires {lost}, and may be on where that is off", words::plain(flag))
 }
 
-fn tell(arrival: &Arrival, output: &mut Output) {
+fn tell(arrival: &ImportResult, output: &mut Output) {
     let all = |flags: &[String]| words::some(flags.iter().map(|flag| words::plain(flag)), 10);
     if !arrival.new.is_empty() {
         output.line(format!("{}: {}", output.paint(BOLD, "new"), all(&arrival.new)));

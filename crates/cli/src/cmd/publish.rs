@@ -7,10 +7,11 @@ use crate::git::{self, Standing};
 use crate::output::{Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::progress::Progress;
 use crate::{place, words};
+use flagstone::audit::{Difference, diff};
 use flagstone::definition::{self, Definitions, Overlaid, Report};
 use flagstone::merge::Merged;
-use flagstone::store::{Change, Difference, FileOptions, Published, Release, Store, StoreError, diff};
-use flagstone::{Snapshot, compile};
+use flagstone::publish::{Change, FileOptions, Published, Release, Store};
+use flagstone::{Snapshot, StoreError, compile};
 use serde_json::{Value, json};
 use std::path::Path;
 

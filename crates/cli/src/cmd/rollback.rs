@@ -5,8 +5,9 @@ use crate::args::{Arguments, Rollback, Target};
 use crate::output::{BOLD, Exit, Failure, GOOD, Outcome, Output};
 use crate::progress::Progress;
 use crate::words;
+use flagstone::audit::{Difference, diff};
 use flagstone::definition::Definitions;
-use flagstone::store::{Change, Difference, Store, diff};
+use flagstone::publish::{Change, Store};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 

@@ -13,7 +13,7 @@ use crate::reminders::Reminders;
 use crate::{identity, place, signals, words};
 use flagstone::definition::Flag;
 use flagstone::plan::Step;
-use flagstone::store::{GoesBy, Ticker, Verdicts, first_watch};
+use flagstone::publish::{GoesBy, Ticker, Verdicts, first_watch};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::io::Error;
 use std::path::{Path, PathBuf};

@@ -7,9 +7,8 @@ use crate::place::{self, Served};
 use crate::switches::{Switch, Switches, notices};
 use crate::words;
 use anstyle::Style;
-use flagstone::change;
 use flagstone::definition::{Bucketing, Emergency, Flag, Percentage};
-use flagstone::merge;
+use flagstone::{flag_change, merge};
 use serde_json::{Value, json};
 
 /// The most companies that are listed.
@@ -27,7 +26,7 @@ pub struct State {
 
 /// The state, with the one without the kill or the stop in brackets: `KILLED (50 %)`.
 fn forced(word: &str, flag: &Flag, now: i64) -> String {
-    format!("{word} ({})", change::state(flag, now))
+    format!("{word} ({})", flag_change::state(flag, now))
 }
 
 /// The state of the flag at that instant: killed, stopped, off, on, or on for some.
@@ -40,7 +39,7 @@ pub fn state(served: &Served, key: &str, flag: &Flag, now: i64) -> State {
         () if killed => (forced("KILLED", flag, now), BAD),
         () if stopped => (forced("STOPPED", flag, now), BAD),
         () if !flag.enabled => ("off".to_owned(), Style::new()),
-        () => (change::state(flag, now), if percentage == Percentage::FULL { GOOD } else { WARN }),
+        () => (flag_change::state(flag, now), if percentage == Percentage::FULL { GOOD } else { WARN }),
     };
     State { text, style, killed, stopped, percentage: words::percent_json(percentage.thousandths()) }
 }

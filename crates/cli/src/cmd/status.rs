@@ -6,8 +6,10 @@ use crate::guarding::GuardReport;
 use crate::output::{BAD, BOLD, Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::switches::Switch;
 use crate::{identity, place, words};
-use flagstone::eval::time;
-use flagstone::store::{Actor, HistoryEntry, MapPolicy, Reader, ReaderOptions, StoreStatus};
+use flagstone::audit::Actor;
+use flagstone::publish::{HistoryEntry, StoreStatus};
+use flagstone::store::{MapPolicy, Reader, ReaderOptions};
+use flagstone::time;
 use serde_json::{Value, json};
 
 pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {

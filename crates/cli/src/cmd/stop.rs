@@ -7,7 +7,7 @@ use crate::output::{BAD, BOLD, Failure, GOOD, Outcome, Output};
 use crate::reach::Side;
 use crate::{confirm, signals, words};
 use flagstone::FlagId;
-use flagstone::store::{Store, Switched};
+use flagstone::publish::{Store, Switched};
 use serde_json::json;
 use std::collections::BTreeMap;
 

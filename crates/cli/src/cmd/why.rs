@@ -5,9 +5,9 @@ use crate::args::{Arguments, Why};
 use crate::output::{BAD, Cell, Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::question::Attributes;
 use crate::{place, words};
-use flagstone::store::Actor;
-use flagstone::why::{Asked, Cause, Said, Turn, Untold};
-use flagstone::{Reason, why};
+use flagstone::answer_history::{Asked, Cause, Said, Turn, Untold};
+use flagstone::audit::Actor;
+use flagstone::{Reason, answer_history};
 use serde_json::json;
 
 const HOUR: i64 = 3_600 * 1_000_000;
@@ -77,7 +77,7 @@ pub fn run(arguments: &Arguments, word: &Why, output: &mut Output) -> Outcome {
 }
 
 /// The answer as a sentence.
-fn sentence(word: &Why, found: &why::Why, to: i64, output: &Output) -> String {
+fn sentence(word: &Why, found: &answer_history::Why, to: i64, output: &Output) -> String {
     let company = words::company(&word.company);
     let span = match word.at {
         Some(_) => format!("in the {} before {}", hours(word), words::at(to)),

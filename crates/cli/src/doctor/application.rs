@@ -6,7 +6,7 @@ use super::store::Opened;
 use super::{APPLICATION, Report};
 use crate::process::{self, Ran};
 use crate::{entry, identity, words};
-use flagstone::store::{NOBODY, PROGRAM_PATH, owner_of};
+use flagstone::files::{NOBODY, PROGRAM_PATH, owner_of};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, Stat, fstat, openat, statat};
 use rustix::io::Errno;
 use rustix::process::geteuid;

@@ -4,7 +4,7 @@ use super::{CONFIG, Report};
 use crate::companies::Companies;
 use crate::output::Failure;
 use crate::{identity, words};
-use flagstone::store::{NamedFile, Store};
+use flagstone::publish::{NamedFile, Store};
 use std::path::Path;
 
 pub fn checks(store: &Store, report: &mut Report) {

@@ -5,7 +5,7 @@ use super::{BORN_ON, CONFLICTS, EXPIRED, OWNERS, PLANS, Report};
 use crate::words;
 use flagstone::definition::{Definitions, Flag, Percentage};
 use flagstone::guard::{Action, Policy};
-use flagstone::store::{Store, Verdicts};
+use flagstone::publish::{Store, Verdicts};
 use std::collections::BTreeMap;
 
 /// Names of environments in which a new flag should start off.

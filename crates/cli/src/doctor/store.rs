@@ -5,8 +5,9 @@ use super::{
     space, time,
 };
 use crate::{counted, identity, words};
-use flagstone::eval::time::parse_rfc3339;
-use flagstone::store::{Believed, Store, StoreError, StoreStatus};
+use flagstone::StoreError;
+use flagstone::publish::{Believed, Store, StoreStatus};
+use flagstone::time::parse_rfc3339;
 use std::path::Path;
 
 /// The opened store, on which the other checks build.

@@ -2,8 +2,8 @@
 
 use super::{CLOCK, Report, TIME_SYNC};
 use crate::{process, words};
-use flagstone::eval::time::parse_rfc3339;
-use flagstone::store::StoreStatus;
+use flagstone::publish::StoreStatus;
+use flagstone::time::parse_rfc3339;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;

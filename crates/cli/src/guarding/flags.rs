@@ -1,9 +1,10 @@
 //! The flags of a store as the guard sees them: their policies, and the times of their last changes.
 
+use flagstone::StoreError;
 use flagstone::definition::{Condition, Definitions, Emergency, Flag, Percentage};
-use flagstone::eval::time::parse_rfc3339;
 use flagstone::guard::{LastChange, Policy, Protection, put_in_order};
-use flagstone::store::{Changed, Store, StoreError};
+use flagstone::publish::{Changed, Store};
+use flagstone::time::parse_rfc3339;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// All flags of a generation.
@@ -240,7 +241,8 @@ fn is_chosen(flag: &Flag, now: i64) -> bool {
 mod tests {
     use super::*;
     use crate::test_store::TestStore;
-    use flagstone::store::{Actor, Change};
+    use flagstone::audit::Actor;
+    use flagstone::publish::Change;
     use serde_json::json;
 
     fn definitions(base: u32) -> Definitions {

@@ -7,11 +7,13 @@ mod sources;
 use crate::counted::believed_counts;
 use crate::{identity, words};
 use flags::Flags;
+use flagstone::StoreError;
+use flagstone::audit::Actor;
 use flagstone::guard::{
     Action, Blindness, Doubt, Finding, Guard, Hangs, Harm, Held, KeptOutage, Kind, Memory, Notice,
     NoticeKind, Outcome, RESTART_WINDOW, Reading, Sample, Sight, Verdict, restarts_in_a_loop,
 };
-use flagstone::store::{Acted, Actor, Believed, Change, Guarding, HeldHead, Orders, Store, StoreError, Took};
+use flagstone::publish::{Acted, Believed, Change, Guarding, HeldHead, Orders, Store, Took};
 use flagstone::telemetry::{Counts, Exposure, FlagCounts};
 pub use report::GuardReport;
 use serde::Serialize;

@@ -2,7 +2,7 @@
 
 use crate::words;
 use flagstone::guard::{Memory, RESTART_WINDOW, restarts_in_a_loop};
-use flagstone::store::{Store, Verdicts};
+use flagstone::publish::{Store, Verdicts};
 
 /// The share of evidence that makes a suspect, the same as for plans.
 const SUSPECT: f64 = 1.0 / 3.0;

@@ -123,7 +123,7 @@ fn a_guard_that_was_killed_is_missed_and_one_that_was_told_to_end_is_not() {
             (&found["flagstone"]["guard"]["state"], &found["status"]),
             (&state.into(), &status.into())
         );
-        let at = flagstone::eval::time::format_rfc3339(now() + 7_000_000);
+        let at = flagstone::time::format_rfc3339(now() + 7_000_000);
         let ticked = site.shop.run(["plan", "tick", "--at", &at, "--dry-run", "--json"]).json();
         let step = if signal == Signal::KILL { "wait" } else { "enter" };
         assert_eq!(ticked["plans"][0]["step"], step, "{ticked}");

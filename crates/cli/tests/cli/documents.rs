@@ -1,7 +1,7 @@
 //! What the documents show of the command is what it does: every `$ flagstone …` is run, and what follows it compared.
 
 use crate::shop::{FLAGS, Ran, Shop, ran};
-use flagstone::eval::time;
+use flagstone::time;
 use std::path::{Path, PathBuf};
 
 /// When the documents' questions were asked.

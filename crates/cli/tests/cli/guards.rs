@@ -42,7 +42,7 @@ impl Site {
 
     /// Goes on with what is published now.
     pub fn reload(&mut self) {
-        let store = flagstone::store::Store::open(&self.shop.directory.join("store")).unwrap();
+        let store = flagstone::publish::Store::open(&self.shop.directory.join("store")).unwrap();
         self.snapshot = store.snapshot(store.generation().unwrap()).unwrap();
         self.worker.bind(&self.snapshot).unwrap();
     }
@@ -101,7 +101,7 @@ impl Site {
 
 fn worker(shop: &Shop) -> (Snapshot, Recorder) {
     let store = shop.directory.join("store").canonicalize().unwrap();
-    let snapshot = flagstone::store::Store::open(&store).unwrap();
+    let snapshot = flagstone::publish::Store::open(&store).unwrap();
     let snapshot = snapshot.snapshot(snapshot.generation().unwrap()).unwrap();
     let worker = Recorder::open(&shop.directory.join("memory"), &store, &snapshot, now()).unwrap();
     (snapshot, worker)
@@ -451,7 +451,7 @@ fn counters_that_are_cut_short_or_overwritten_do_nothing_and_are_told_of_once() 
 fn a_plan_waits_for_enough_requests_for_as_long_as_its_soak_again_where_a_guard_watches() {
     let mut site = in_its_second_stage(r#"{"min_requests": 1000000}"#);
     let tick = |site: &Site, minutes: i64| {
-        let at = flagstone::eval::time::format_rfc3339(now() + minutes * 60_000_000);
+        let at = flagstone::time::format_rfc3339(now() + minutes * 60_000_000);
         site.shop.run(["plan", "tick", "--at", &at, "--dry-run", "--json"]).json()["plans"][0].clone()
     };
     assert_eq!(tick(&site, 90)["step"], "enter", "nobody watches");

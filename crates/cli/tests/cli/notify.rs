@@ -3,7 +3,7 @@
 use crate::shop::{Ran, Shop};
 use flagstone::guard::NoticeKind;
 use flagstone::notify::signature;
-use flagstone::store::Change;
+use flagstone::publish::Change;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -162,7 +162,7 @@ fn an_event_says_how_urgent_it_is_and_to_which_incident_it_belongs() {
     kill(&shop, "wrong totals");
     shop.run(["rollout", "search", "5"]).exits(0);
     shop.run(["revive", "search", "--reason", "mended"]).exits(0);
-    let store = flagstone::store::Store::open(&shop.directory.join("store")).unwrap();
+    let store = flagstone::publish::Store::open(&shop.directory.join("store")).unwrap();
     let change = Change { reason: Some("half of all requests fail".to_owned()), ..Change::by_me(None) };
     for (kind, flag) in [
         (NoticeKind::Outage, None),

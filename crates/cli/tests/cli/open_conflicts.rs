@@ -1,7 +1,7 @@
 //! Conflicts that a publish with `--keep` leaves open: listed until they are settled, and told once.
 
 use crate::shop::{Ran, Shop};
-use flagstone::store::{Change, Store};
+use flagstone::publish::{Change, Store};
 use std::sync::Arc;
 
 fn flags(percentage: u32, plan: &str) -> String {

@@ -2,7 +2,7 @@
 //! stage happens exactly once, in order, and the audit trail is whole.
 
 use crate::shop::Shop;
-use flagstone::eval::time;
+use flagstone::time;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::os::unix::process::ExitStatusExt;

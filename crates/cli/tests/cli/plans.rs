@@ -42,8 +42,8 @@ pub fn planned() -> Shop {
 /// So many days after the plan of the portal was started, and some hours.
 fn after(shop: &Shop, days: i64) -> String {
     let started = shown(shop)["stages"][0]["at"].as_str().unwrap().to_owned();
-    let started = flagstone::eval::time::parse_rfc3339(started.as_bytes()).unwrap();
-    flagstone::eval::time::format_rfc3339(started + (days * 24 + 1) * 3_600_000_000)
+    let started = flagstone::time::parse_rfc3339(started.as_bytes()).unwrap();
+    flagstone::time::format_rfc3339(started + (days * 24 + 1) * 3_600_000_000)
 }
 
 fn shown(shop: &Shop) -> serde_json::Value {
@@ -300,7 +300,7 @@ fn what_cannot_be_done_with_a_plan_is_refused_with_a_reason() {
 
 /// RFC 3339, in UTC.
 fn is_time(text: &str) -> bool {
-    flagstone::eval::time::parse_rfc3339(text.as_bytes()).is_some() && text.ends_with('Z')
+    flagstone::time::parse_rfc3339(text.as_bytes()).is_some() && text.ends_with('Z')
 }
 
 /// A plan that is held stood among the others, in lines without time and level.

@@ -2,7 +2,7 @@
 
 use crate::documents::root;
 use crate::shop::{Ran, Shop};
-use flagstone::store::Store;
+use flagstone::publish::Store;
 use flagstone::{Key, Question, Switches, evaluate};
 use serde_json::{Value, json};
 

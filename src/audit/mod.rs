@@ -1,0 +1,14 @@
+//! The audit trail: who changed what, when and why, a record a line.
+
+mod actor;
+mod differences;
+mod record;
+mod settle;
+
+pub use actor::Actor;
+pub use differences::{Difference, ListDifference, diff};
+pub(crate) use differences::{FIRST, diff_canonical, moved_bases};
+pub use record::{Action, Outcome, Record, Torn};
+pub(crate) use record::{Audit, LINE_LIMIT, NO_HASH, PulledField, anchor, open_trail, parse_line, sha256};
+pub(crate) use settle::Settling;
+pub use settle::{Settled, settle};

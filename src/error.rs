@@ -1,0 +1,249 @@
+//! Errors of opening, reading and changing a store.
+
+use crate::snapshot::SnapshotError;
+use crate::text::{printable, shell};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// `what` of an error that found no store.
+pub(super) const OPEN_STORE: &str = "open the directory";
+
+/// An error of a store. Its text says where, what was found, what was expected and what to do. If a change failed with an error, nothing
+/// was changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// An error of the operating system.
+    #[error("cannot {what} {}: {source}{}", printable(path), hint(what, path, source))]
+    Io {
+        /// The failed action, such as "open the head".
+        what: &'static str,
+        /// The file or directory acted on.
+        path: PathBuf,
+        /// Error of the operating system.
+        source: io::Error,
+    },
+    /// The directory has no head.
+    #[error(
+        "{} is not a store: it has no head; make one with `flagstone init {} --environment NAME`",
+        printable(path),
+        shell(path)
+    )]
+    NotAStore {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// Other users could change it.
+    #[error("{} is not trusted: {reasons}. {remedy}", printable(path))]
+    Untrusted {
+        /// The directory or file.
+        path: PathBuf,
+        /// Faults, each with the part of the path.
+        reasons: String,
+        /// A sentence that says what this user can type, and what to ask root for.
+        remedy: String,
+    },
+    /// The head is not valid.
+    #[error("{}: {problem}; restore it from a backup (docs/operations.md)", printable(path))]
+    Head {
+        /// Path of the head.
+        path: PathBuf,
+        /// The values found and expected.
+        problem: String,
+    },
+    /// A snapshot is not valid.
+    #[error("{}: {source}", printable(path))]
+    Snapshot {
+        /// The file.
+        path: PathBuf,
+        /// Fault of the snapshot.
+        source: SnapshotError,
+    },
+    /// A file is not the one that belongs there.
+    #[error("{}: {problem}", printable(path))]
+    Mismatch {
+        /// The file.
+        path: PathBuf,
+        /// The values found and expected.
+        problem: String,
+    },
+    /// Another process is changing the store.
+    #[error(
+        "the store {} is being changed by {holder}; nothing was changed. Wait for that to end and try again{}. `kill` and \
+         `stop-all` wait for no publish",
+        printable(path),
+        process.map(|id| format!(", or end it if it hangs: kill -9 {id}")).unwrap_or_default()
+    )]
+    Busy {
+        /// Directory of the store.
+        path: PathBuf,
+        /// The holder of the lock, as far as known.
+        holder: String,
+        /// The process that holds the lock, if the kernel tells.
+        process: Option<u32>,
+    },
+    /// The change was prepared against another generation.
+    #[error(
+        "the change was made on generation {base}, but {current} is published by now; nothing was changed. \
+             Look at what changed with `flagstone diff {base} {current}`, then publish on base {current}"
+    )]
+    Stale {
+        /// The generation that the change names.
+        base: u64,
+        /// The published generation.
+        current: u64,
+    },
+    /// A publish or rollback ended before the head moved.
+    #[error("{source}; nothing was changed, generation {current} stays")]
+    Unchanged {
+        /// Cause of the end.
+        source: Box<StoreError>,
+        /// The published generation, which stays.
+        current: u64,
+    },
+    /// A change ended before it began.
+    #[error("{}", untouched(source))]
+    Untouched {
+        /// Cause of the end.
+        source: Box<StoreError>,
+    },
+    /// A file cannot be merged into what runs with these options.
+    #[cfg(feature = "publisher")]
+    #[error("{source}; nothing was changed")]
+    Merge {
+        /// Cause of the refusal.
+        source: crate::merge::MergeError,
+    },
+    /// The file and a change at run time set the same fields to different values.
+    #[cfg(feature = "publisher")]
+    #[error(
+        "{}; nothing was changed. Say --reset for the file's value, --settle for the one that runs, --keep to publish all else",
+        conflicts.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    )]
+    Conflict {
+        /// The conflicting fields.
+        conflicts: Vec<crate::merge::Conflict>,
+    },
+    /// The request cannot be carried out as it stands; says why and what to do.
+    #[error("{0}")]
+    Refused(String),
+    /// The snapshot could not be compiled.
+    #[cfg(feature = "publisher")]
+    #[error("cannot compile the definitions: {0}")]
+    Compile(#[from] crate::CompileError),
+}
+
+impl StoreError {
+    /// Marks an error from before the change: its text says that nothing was changed.
+    #[cfg(feature = "publisher")]
+    pub(super) fn before_change(self) -> StoreError {
+        StoreError::Untouched { source: Box::new(self) }
+    }
+
+    pub(crate) fn io(what: &'static str, path: &Path, source: io::Error) -> StoreError {
+        StoreError::Io { what, path: path.to_owned(), source }
+    }
+
+    /// True if this process lacked resources (memory, descriptors) to read a file; false for faults of the file.
+    pub(crate) fn is_of_this_process(&self) -> bool {
+        let source = match self {
+            StoreError::Io { source, .. }
+            | StoreError::Snapshot { source: SnapshotError::Io(source), .. } => source,
+            _ => return false,
+        };
+        // EMFILE and ENFILE have no kind of their own.
+        matches!(
+            source.kind(),
+            io::ErrorKind::OutOfMemory | io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock
+        ) || matches!(source.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::EPERM))
+    }
+
+    /// True if the answer is a definite no, rather than unknown: a stale base, a request that cannot be carried out, a path that is not
+    /// trusted.
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            StoreError::Unchanged { source, .. } | StoreError::Untouched { source } => source.is_refusal(),
+            #[cfg(feature = "publisher")]
+            StoreError::Merge { .. } | StoreError::Conflict { .. } => true,
+            _ => matches!(
+                self,
+                StoreError::Stale { .. } | StoreError::Refused(_) | StoreError::Untrusted { .. }
+            ),
+        }
+    }
+
+    /// True if the named base is no longer the published generation.
+    pub fn is_stale(&self) -> bool {
+        matches!(self, StoreError::Stale { .. })
+    }
+
+    /// True if the operating system permanently denies this process writing there.
+    pub fn is_denied(&self) -> bool {
+        let denied =
+            |kind| matches!(kind, io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem);
+        match self {
+            StoreError::Io { source, .. } => denied(source.kind()),
+            StoreError::Untouched { source } => source.is_denied(),
+            _ => false,
+        }
+    }
+
+    /// True if another process holds the lock.
+    pub fn is_busy(&self) -> bool {
+        match self {
+            StoreError::Untouched { source } => source.is_busy(),
+            _ => matches!(self, StoreError::Busy { .. }),
+        }
+    }
+}
+
+/// The error's text with "nothing was changed" where the problem ends and the way out begins.
+fn untouched(error: &StoreError) -> String {
+    let text = error.to_string();
+    if text.contains("nothing was changed") {
+        return text;
+    }
+    match error {
+        StoreError::Io { what, path, source } => {
+            format!(
+                "cannot {what} {}: {source}; nothing was changed{}",
+                printable(path),
+                hint(what, path, source)
+            )
+        }
+        StoreError::Untrusted { path, reasons, remedy } => {
+            format!("{} is not trusted: {reasons}; nothing was changed. {remedy}", printable(path))
+        }
+        StoreError::Head { path, problem } => format!(
+            "{}: {problem}; nothing was changed; restore it from a backup (docs/operations.md)",
+            printable(path)
+        ),
+        _ => format!("{text}; nothing was changed"),
+    }
+}
+
+fn hint(what: &str, path: &Path, error: &io::Error) -> String {
+    let hint = match error.kind() {
+        io::ErrorKind::NotFound if what == OPEN_STORE => {
+            return format!("; make one with `flagstone init {} --environment NAME`", shell(path));
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            ". Make room on that file system; flags can be killed meanwhile, which needs none"
+        }
+        io::ErrorKind::ReadOnlyFilesystem => ". A store can be changed only where it can be written",
+        io::ErrorKind::PermissionDenied
+            if error.raw_os_error() == Some(rustix::io::Errno::PERM.raw_os_error()) =>
+        {
+            return format!(
+                ". Run it as the store's owner: sudo -u OWNER flagstone …; where the owner is refused, too, see whether it is immutable or \
+                 append-only: lsattr -d {}",
+                shell(path)
+            );
+        }
+        io::ErrorKind::PermissionDenied => {
+            ". Run it as the store's owner: sudo -u OWNER flagstone …; who only reads has to be in the group of the store's readers, if it has one"
+        }
+        _ => "",
+    };
+    hint.to_owned()
+}

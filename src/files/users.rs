@@ -1,0 +1,182 @@
+//! Users and groups: from the local files, then from the machine's directories (`getent`).
+//!
+//! A process that becomes another user asks before that, and never afterwards: the other user could look into `getent`, and act through
+//! the terminal that it has.
+
+use rustix::process::geteuid;
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+/// Longest wait for a directory.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Bytes read of a directory's answer.
+const LIMIT: u64 = 1 << 16;
+
+/// Search path of programs started on a store's behalf, independent of the caller's environment.
+pub const PROGRAM_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// Group of an account that no directory of users knows, if there is no other.
+const NOGROUP: u32 = 65_534;
+
+/// Answers of the machine's directories by database and key, and whether others may still be asked for.
+static ANSWERS: Mutex<Answers> = Mutex::new(Answers { known: BTreeMap::new(), is_closed: false });
+
+struct Answers {
+    known: BTreeMap<(String, String), Option<Vec<u8>>>,
+    is_closed: bool,
+}
+
+/// Stops asking directories for the rest of this process, which is about to become another user. Earlier answers are kept. `groups`, by
+/// name or number, are looked up before.
+pub fn close_directories(groups: &[&str]) {
+    for group in groups {
+        let matches = |fields: &[&str]| [fields.first(), fields.get(2)].contains(&Some(group));
+        let _ = entry("group", group, matches);
+    }
+    if let Ok(mut answers) = ANSWERS.lock() {
+        answers.is_closed = true;
+    }
+}
+
+/// A user as a login would set it up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The user's number.
+    pub uid: u32,
+    /// The user's name; its number as text if it has none.
+    pub name: String,
+    /// The user's group; none if no directory of users knows the user.
+    pub gid: Option<u32>,
+    /// The other groups that the user is a member of.
+    pub groups: Vec<u32>,
+    /// The user's home directory; `/` if unknown.
+    pub home: PathBuf,
+}
+
+impl Account {
+    /// Looks up the account of a number. Groups of users that only a network's directory knows are asked there.
+    pub fn of(uid: u32) -> Account {
+        let number = uid.to_string();
+        let known = entry("passwd", &number, |fields| fields.get(2) == Some(&number.as_str()));
+        let Some(fields) = known else {
+            return Account { uid, name: number, gid: None, groups: Vec::new(), home: "/".into() };
+        };
+        let field = |place: usize| fields.get(place).map(String::as_str).unwrap_or_default();
+        let name = field(0).to_owned();
+        let home = Some(field(5)).filter(|home| home.starts_with('/')).unwrap_or("/");
+        Account { uid, groups: groups(&name), gid: field(3).parse().ok(), home: home.into(), name }
+    }
+
+    /// The account of this process's user.
+    pub fn current() -> Account {
+        Account::of(geteuid().as_raw())
+    }
+
+    /// The group; for an unknown user `other`, unless that is root's.
+    pub fn group_or(&self, other: u32) -> u32 {
+        self.gid.unwrap_or(if other == 0 { NOGROUP } else { other })
+    }
+}
+
+/// The groups that name the user as a member.
+fn groups(user: &str) -> Vec<u32> {
+    let local = std::fs::read("/etc/group").unwrap_or_default();
+    let local = String::from_utf8_lossy(&local);
+    let member = |line: &str| {
+        let mut fields = line.split(':');
+        let number = fields.nth(2)?.parse().ok()?;
+        fields.next()?.split(',').any(|name| name.trim() == user).then_some(number)
+    };
+    let mut groups: Vec<u32> = local.lines().filter_map(member).collect();
+    let passwd = std::fs::read("/etc/passwd").unwrap_or_default();
+    let is_local = String::from_utf8_lossy(&passwd).lines().any(|line| line.split(':').next() == Some(user));
+    if !is_local && let Some(text) = asked("initgroups", user) {
+        let text = String::from_utf8_lossy(&text).into_owned();
+        groups.extend(text.split_whitespace().skip(1).filter_map(|number| number.parse::<u32>().ok()));
+    }
+    groups.sort_unstable();
+    groups.dedup();
+    groups
+}
+
+pub(crate) fn user_name(uid: u32) -> Option<String> {
+    let number = uid.to_string();
+    entry("passwd", &number, |fields| fields.get(2) == Some(&number.as_str()))
+        .and_then(|fields| fields.first().cloned())
+}
+
+pub(crate) fn group_name(gid: u32) -> Option<String> {
+    let number = gid.to_string();
+    entry("group", &number, |fields| fields.get(2) == Some(&number.as_str()))
+        .and_then(|fields| fields.first().cloned())
+}
+
+/// The number of a user, given by name or number.
+pub(crate) fn user_number(name: &str) -> Option<u32> {
+    if let Ok(number) = name.parse() {
+        return Some(number);
+    }
+    let fields = entry("passwd", name, |fields| fields.first() == Some(&name))?;
+    fields.get(2)?.parse().ok()
+}
+
+/// The number of a group, given by name or number.
+pub fn group_number(name: &str) -> Option<u32> {
+    if let Ok(number) = name.parse() {
+        // `chown` takes this number as "no change".
+        return Some(number).filter(|number| *number != u32::MAX);
+    }
+    let fields = entry("group", name, |fields| fields.first() == Some(&name))?;
+    fields.get(2)?.parse().ok()
+}
+
+/// The fields of the first entry that matches.
+fn entry(database: &str, key: &str, matches: impl Fn(&[&str]) -> bool) -> Option<Vec<String>> {
+    let find = |text: &str| {
+        let fields =
+            text.lines().map(|line| line.split(':').collect::<Vec<_>>()).find(|fields| matches(fields));
+        fields.map(|fields| fields.into_iter().map(str::to_owned).collect::<Vec<_>>())
+    };
+    let local = std::fs::read(format!("/etc/{database}")).unwrap_or_default();
+    find(&String::from_utf8_lossy(&local)).or_else(|| find(&String::from_utf8_lossy(&asked(database, key)?)))
+}
+
+/// The answer of the machine's directories. It is kept, so that each is asked once.
+fn asked(database: &str, key: &str) -> Option<Vec<u8>> {
+    let mut answers = ANSWERS.lock().ok()?;
+    let named = (database.to_owned(), key.to_owned());
+    match answers.known.get(&named) {
+        Some(answer) => answer.clone(),
+        None if answers.is_closed => None,
+        None => {
+            let answer = ask(database, key);
+            answers.known.insert(named, answer.clone());
+            answer
+        }
+    }
+}
+
+/// Asks the machine's directories with a time limit: a kill does not wait for a directory that is down.
+fn ask(database: &str, key: &str) -> Option<Vec<u8>> {
+    let mut command = Command::new("getent");
+    // Clear the caller's environment: another user may look into a program that runs as it.
+    command.env_clear().env("PATH", PROGRAM_PATH);
+    command.args([database, "--", key]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().ok()?;
+    let until = Instant::now() + PATIENCE;
+    // An entry fits into a pipe, so the child never waits for a reader.
+    while child.try_wait().ok()?.is_none() {
+        if Instant::now() >= until {
+            let _ = child.kill();
+            let _ = child.wait();
+            return None;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let mut text = Vec::new();
+    child.stdout.take()?.take(LIMIT).read_to_end(&mut text).ok()?;
+    Some(text)
+}

@@ -1,0 +1,346 @@
+//! Queries on a store: its state, its past, its retained snapshots.
+
+use super::Store;
+use crate::audit::{
+    Action, Actor, Difference, LINE_LIMIT, Outcome, Record, Settled, Settling, open_trail, parse_line,
+};
+use crate::definition::Definitions;
+use crate::error::StoreError;
+use crate::files::{Access, Trust};
+use crate::snapshot::{ContentId, Snapshot};
+use crate::store::head::{Current, Head};
+use crate::store::layout::{AUDIT, SNAPSHOT_LIMIT, SNAPSHOTS, retained, snapshot_name};
+use crate::store::open::{MapPolicy, Opened, copy_head, head_file, open_snapshot};
+use crate::time::{format_rfc3339, parse_rfc3339};
+use serde::Serialize;
+use std::collections::{BTreeMap, HashMap};
+use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
+
+/// State of a store.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StoreStatus {
+    /// Canonical path of the store.
+    pub directory: PathBuf,
+    /// Name given to `init`.
+    pub environment: String,
+    /// Random, 32 hex digits.
+    pub store_id: String,
+    /// Time of `init`, in RFC 3339.
+    pub created: String,
+    /// The published generation; 0 if none.
+    pub generation: u64,
+    /// Content of the published snapshot.
+    pub content_id: Option<String>,
+    /// Time of the publish, in RFC 3339.
+    pub published_at: Option<String>,
+    /// The generation before; 0 if none.
+    pub previous: u64,
+    /// Grows with every change.
+    pub epoch: u64,
+    /// Number of flags in the published snapshot.
+    pub flags: Option<u32>,
+    /// Size of the published snapshot, in bytes.
+    pub size: Option<u64>,
+    /// Start of the stop, in RFC 3339, if everything is stopped.
+    pub stopped: Option<String>,
+    /// Number of the newest published release, if one was named.
+    pub release: Option<u64>,
+    /// Flags killed one by one.
+    pub killed: Vec<KilledFlag>,
+    /// The reason why the head does not tell which flags are killed, and what to do; none if it does.
+    pub kills_unknown: Option<String>,
+    /// Generations whose snapshots are kept, ascending.
+    pub retained: Vec<u64>,
+    /// A warning if a group can change the store.
+    pub warning: Option<String>,
+    /// The reason why the published snapshot, or the head's pointer to it, cannot be read.
+    pub error: Option<String>,
+}
+
+/// A flag killed in the head.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KilledFlag {
+    /// Key of the flag.
+    pub flag: String,
+    /// Time of the kill, in RFC 3339.
+    pub since: String,
+    /// True if the published snapshot holds the flag.
+    pub known: bool,
+}
+
+/// A change in the history of a store.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct HistoryEntry {
+    /// Number of the audit record; none if only the snapshot is left.
+    pub seq: Option<u64>,
+    /// Time in RFC 3339.
+    pub at: Option<String>,
+    /// Person and account that made the change.
+    pub actor: Option<Actor>,
+    /// Kind of the change; none if only the snapshot is left.
+    pub action: Option<Action>,
+    /// `intended`: still running, or the process died.
+    pub outcome: Outcome,
+    /// The flag killed, revived, or changed by a command.
+    pub flag: Option<String>,
+    /// Stage of the flag's plan after this, counted from 1.
+    pub stage: Option<u32>,
+    /// Reason given for the change.
+    pub reason: Option<String>,
+    /// Generation before the change.
+    pub from: u64,
+    /// Generation after the change.
+    pub generation: u64,
+    /// Content of `generation`, if the change made it.
+    pub content_id: Option<String>,
+    /// Generation whose content a rollback brought back.
+    pub rolled_back_to: Option<u64>,
+    /// Number of fields that differ.
+    pub differences: u64,
+    /// The first of the differences.
+    pub first_difference: Option<Difference>,
+    /// True if the snapshot of this generation is kept for `diff` and `rollback`.
+    pub retained: bool,
+    /// True if this generation is published now.
+    pub current: bool,
+    /// Error text of a failed change.
+    pub error: Option<String>,
+}
+
+impl Store {
+    /// The current state of the store. Needs no permission to write.
+    ///
+    /// # Errors
+    ///
+    /// When the head cannot be read. A damaged snapshot is reported in the status.
+    pub fn status(&self) -> Result<StoreStatus, StoreError> {
+        let head = self.read_head()?;
+        let (pointer, mut error) = match head.current() {
+            Current::Nothing => (None, None),
+            Current::Pointer(pointer) => (Some(pointer), None),
+            Current::Damaged(generation, other) => (
+                other,
+                Some(format!("the head's pointer to generation {generation} is not valid; publish again")),
+            ),
+        };
+        let snapshot = pointer.and_then(|pointer| {
+            let opened = self.open_retained((pointer.generation, pointer.content));
+            opened.map_err(|problem| error.get_or_insert(problem.to_string()).clone()).ok()
+        });
+        let known = |key: &[u8]| snapshot.as_ref().is_some_and(|snapshot| snapshot.find(key).is_some());
+        let killed = head.killed().into_iter().map(|killed| KilledFlag {
+            flag: String::from_utf8_lossy(&killed.key).into_owned(),
+            since: format_rfc3339(killed.since),
+            known: known(&killed.key),
+        });
+        Ok(StoreStatus {
+            directory: self.directory.clone(),
+            environment: self.identity.environment.clone(),
+            store_id: ContentId(self.identity.store).to_string(),
+            created: format_rfc3339(self.identity.created),
+            generation: pointer.map_or(0, |pointer| pointer.generation),
+            content_id: pointer.map(|pointer| pointer.content.to_string()),
+            published_at: pointer.map(|pointer| format_rfc3339(pointer.published_at)),
+            previous: pointer.map_or(0, |pointer| pointer.previous),
+            epoch: head.epoch(),
+            flags: snapshot.as_ref().map(Snapshot::flag_count),
+            size: snapshot.as_ref().map(Snapshot::size),
+            stopped: head.stopped().map(format_rfc3339),
+            release: Some(head.release()).filter(|release| *release > 0),
+            killed: killed.collect(),
+            kills_unknown: head.doubt_now(),
+            retained: self.kept()?.into_iter().map(|(generation, _)| generation).collect(),
+            warning: match &self.trust {
+                Trust::Trusted => None,
+                Trust::Warned(warning) => Some(warning.clone()),
+            },
+            error,
+        })
+    }
+
+    /// All changes in the audit trail, the newest last, and the snapshots that it does not tell of.
+    ///
+    /// # Errors
+    ///
+    /// When the audit trail or the snapshots cannot be listed.
+    pub fn history(&self) -> Result<Vec<HistoryEntry>, StoreError> {
+        let kept: HashMap<u64, ContentId> = self.kept()?.into_iter().collect();
+        let current = self.generation()?;
+        let mut entries: Vec<HistoryEntry> = Vec::new();
+        let mut intended: HashMap<u64, usize> = HashMap::new();
+        self.records(|record| {
+            let entry = entry(record, &kept, current);
+            match record.intention.and_then(|seq| intended.get(&seq)).and_then(|at| entries.get_mut(*at)) {
+                Some(before) => {
+                    let first_difference = before.first_difference.take();
+                    *before = HistoryEntry { differences: before.differences, first_difference, ..entry };
+                }
+                None => {
+                    intended.insert(record.seq, entries.len());
+                    entries.push(entry);
+                }
+            }
+        })?;
+        let mut untold: Vec<_> = kept
+            .iter()
+            .filter(|(generation, _)| !entries.iter().any(|entry| entry.generation == **generation))
+            .collect();
+        untold.sort_unstable();
+        for (generation, content) in untold {
+            let at = entries.iter().position(|entry| entry.generation > *generation).unwrap_or(entries.len());
+            entries.insert(at, untold_entry(*generation, *content, current));
+        }
+        Ok(entries)
+    }
+
+    /// A retained snapshot, verified.
+    ///
+    /// # Errors
+    ///
+    /// When it is no longer kept, or damaged.
+    pub fn snapshot(&self, generation: u64) -> Result<Snapshot, StoreError> {
+        let kept = self.kept()?;
+        let Some(named) = kept.iter().rev().find(|kept| kept.0 == generation) else {
+            let kept: Vec<String> = kept.iter().map(|(generation, _)| generation.to_string()).collect();
+            let kept = if kept.is_empty() { "none".to_owned() } else { kept.join(", ") };
+            return Err(StoreError::Refused(format!(
+                "generation {generation} is not kept. Kept are: {kept}"
+            )));
+        };
+        self.open_retained(*named)
+    }
+
+    /// The definitions of a retained generation.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`snapshot`](Self::snapshot).
+    pub fn definitions(&self, generation: u64) -> Result<Definitions, StoreError> {
+        let snapshot = self.snapshot(generation)?;
+        let failed = |problem: String| StoreError::Mismatch { path: self.directory.clone(), problem };
+        let json = snapshot.definitions_json().map_err(|error| failed(error.to_string()))?;
+        Definitions::from_canonical_json(json)
+            .map_err(|error| failed(format!("the definitions of generation {generation}: {error}")))
+    }
+
+    /// Reads the current head.
+    pub(crate) fn read_head(&self) -> Result<Head, StoreError> {
+        // A copy: it cannot be cut short while it is read.
+        copy_head(&self.directory, &head_file(&self.folder()?, Access::Read)?)
+    }
+
+    /// Birth time of the head's file, in microseconds since 1970; none if the file system does not tell. Changes are written in place, so
+    /// a younger file was restored from a backup, or copied.
+    ///
+    /// # Errors
+    ///
+    /// When the head cannot be opened.
+    pub fn head_made(&self) -> Result<Option<i64>, StoreError> {
+        let created =
+            head_file(&self.folder()?, Access::Read)?.file.metadata().and_then(|found| found.created());
+        let since = created.ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+        Ok(since.and_then(|since| i64::try_from(since.as_micros()).ok()).filter(|at| *at > 0))
+    }
+
+    /// Flags killed and not revived since, according to the audit trail, with the time in microseconds since 1970.
+    pub(crate) fn killed_by_the_trail(&self) -> Result<BTreeMap<String, i64>, StoreError> {
+        let mut killed = BTreeMap::new();
+        self.records(|record| match (record.action, record.outcome, &record.flag) {
+            (Action::Kill, Outcome::Done, Some(flag)) => {
+                let at = parse_rfc3339(record.at.as_bytes()).unwrap_or_default();
+                killed.entry(flag.clone()).or_insert(at);
+            }
+            (Action::Revive, Outcome::Done, Some(flag)) => _ = killed.remove(flag),
+            _ => {}
+        })?;
+        Ok(killed)
+    }
+
+    /// Calls `each` with every valid record, in the order of the file.
+    pub(crate) fn records(&self, mut each: impl FnMut(&Record)) -> Result<(), StoreError> {
+        let path = self.directory.join(AUDIT);
+        let Some(opened) = open_trail(&self.folder()?)? else { return Ok(()) };
+        let mut reader = BufReader::new(opened.file);
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            let mut bounded = (&mut reader).take(LINE_LIMIT as u64);
+            let read = bounded.read_until(b'\n', &mut line);
+            if read.map_err(|source| StoreError::io("read the audit trail", &path, source))? == 0 {
+                return Ok(());
+            }
+            if let Some((record, _)) = parse_line(line.strip_suffix(b"\n").unwrap_or(&line)) {
+                each(&record);
+            }
+        }
+    }
+
+    /// Calls `each` with every change that was made, in the order in which they took effect.
+    pub(crate) fn changes_made(&self, mut each: impl FnMut(Settled)) -> Result<(), StoreError> {
+        let mut settling = Settling::default();
+        self.records(|record| settling.next(record.clone(), &mut each))?;
+        settling.end(self.generation()?, &mut each);
+        Ok(())
+    }
+
+    pub(crate) fn kept(&self) -> Result<Vec<(u64, ContentId)>, StoreError> {
+        retained(&self.folder()?)
+    }
+
+    fn open_retained(&self, named: (u64, ContentId)) -> Result<Snapshot, StoreError> {
+        let policy = (MapPolicy::Private, SNAPSHOT_LIMIT);
+        let Opened { snapshot, .. } =
+            open_snapshot(&self.folder()?, named, &self.identity.environment, policy)?;
+        snapshot.verify().map_err(|source| StoreError::Snapshot {
+            path: self.directory.join(SNAPSHOTS).join(snapshot_name(named.0, named.1)),
+            source,
+        })?;
+        Ok(snapshot)
+    }
+}
+
+fn entry(record: &Record, kept: &HashMap<u64, ContentId>, current: u64) -> HistoryEntry {
+    let made = record.action.publishes() && record.outcome == Outcome::Done;
+    HistoryEntry {
+        seq: Some(record.seq),
+        at: Some(record.at.clone()),
+        actor: Some(record.actor.clone()),
+        action: Some(record.action),
+        outcome: record.outcome,
+        flag: record.flag.clone(),
+        stage: record.stage,
+        reason: record.reason.clone(),
+        from: record.from,
+        generation: record.to,
+        content_id: record.content.clone(),
+        rolled_back_to: record.rolled_back_to,
+        differences: record.differences.len() as u64 + record.more_differences,
+        first_difference: record.differences.first().cloned(),
+        retained: made && kept.contains_key(&record.to),
+        current: made && record.to == current,
+        error: record.error.clone(),
+    }
+}
+
+fn untold_entry(generation: u64, content: ContentId, current: u64) -> HistoryEntry {
+    HistoryEntry {
+        seq: None,
+        at: None,
+        actor: None,
+        action: None,
+        outcome: Outcome::Done,
+        flag: None,
+        stage: None,
+        reason: None,
+        from: 0,
+        generation,
+        content_id: Some(content.to_string()),
+        rolled_back_to: None,
+        differences: 0,
+        first_difference: None,
+        retained: true,
+        current: generation == current,
+        error: None,
+    }
+}

@@ -1,0 +1,42 @@
+//! Everything that changes a store, or reads it as those do who change it.
+
+mod believed;
+mod change_options;
+mod commit;
+mod config;
+mod drift_history;
+mod exclusive;
+mod guard;
+mod history;
+mod init;
+mod keys;
+mod lock;
+mod migrate;
+mod named_file;
+mod notify;
+mod permissions;
+mod plan;
+mod pull;
+mod retention;
+mod shut_out;
+mod state_at;
+mod store;
+mod switch;
+mod transaction;
+mod transfer;
+mod verify;
+
+pub use believed::{Believed, TelemetryConfig, UserId};
+pub use change_options::{Change, FileOptions, Published, Release, Switched};
+pub use config::{Config, Machine, MachineName, Share};
+pub use guard::{Acted, Changed, GoesBy, Guarding, HeldHead, Noted, Orders, Took, Verdicts, first_watch};
+pub use history::{HistoryEntry, KilledFlag, StoreStatus};
+pub use init::no_member;
+pub use migrate::Migrated;
+pub use named_file::NamedFile;
+pub use notify::{Sender, Unsent};
+pub use permissions::Permissions;
+pub use plan::{PlanCommand, Planned, Ticked, Ticker};
+pub use shut_out::ShutOut;
+pub use store::Store;
+pub use verify::{AuditCheck, BadRecord};

@@ -1,0 +1,368 @@
+//! Kill and revive of one flag, stop and resume of everything: in the head alone.
+//!
+//! They work with a full disk and without an audit trail, and say so. They hold across publishes, and wait for none. A kill and a stop
+//! never wait: if the lock of the head is taken, they go on without it. On a busy machine a pause of a millisecond lasts for twenty.
+
+use super::Store;
+use super::change_options::{Change, Switched};
+use super::lock::Lock;
+use super::transaction::Session;
+use crate::audit::{Action, Outcome};
+use crate::error::StoreError;
+use crate::files::{Access, BCACHEFS, BTRFS, ZFS, magic};
+use crate::guard::Finding;
+use crate::snapshot::{Snapshot, is_flag_key};
+use crate::store::head::{SLOT_COUNT, Stop};
+use crate::store::layout::HEAD;
+use crate::store::open::head_file;
+use crate::text::shell;
+use rustix::fs::{IFlags, ioctl_getflags};
+use std::time::Duration;
+
+/// Longest wait of a kill or a stop, afterwards, to write its record into the trail.
+const RECORD_TIMEOUT: Duration = Duration::from_secs(2);
+/// Attempts to make a change again because another head took the place of the changed one.
+const REPLACED_ATTEMPTS: usize = 3;
+
+impl Store {
+    /// Turns one flag off for everybody, at once, until it is revived; whether or not the snapshot holds it.
+    ///
+    /// # Errors
+    ///
+    /// When the key is no valid key of a flag, 240 flags are killed already, or the head cannot be written.
+    pub fn kill(&self, flag: &str, change: Change) -> Result<Switched, StoreError> {
+        valid_key(flag)?;
+        self.kill_found(flag, None, &change)
+    }
+
+    /// Like [`kill`](Self::kill), because of a finding of the guard.
+    pub(crate) fn kill_found(
+        &self,
+        flag: &str,
+        finding: Option<&Finding>,
+        change: &Change,
+    ) -> Result<Switched, StoreError> {
+        let mut switched = self.switch(Action::Kill, Some(flag), finding, change, |session, locked| {
+            kill(session, flag, session.now, locked)
+        })?;
+        // Read after the kill: a publish that renames the flag meanwhile finds it killed.
+        for other in self.other_keys(flag) {
+            let also = self.switch(Action::Kill, Some(&other), finding, change, |session, locked| {
+                kill(session, &other, session.now, locked)
+            });
+            switched.add_or_warn(&other, also);
+        }
+        Ok(switched)
+    }
+
+    /// The other keys under which a flag answers; none if the snapshot cannot be read.
+    fn other_keys(&self, flag: &str) -> Vec<String> {
+        let snapshot = self.generation().and_then(|generation| self.snapshot(generation));
+        snapshot.map_or_else(
+            |_| Vec::new(),
+            |snapshot| snapshot.keys_of(flag).into_iter().skip(1).map(str::to_owned).collect(),
+        )
+    }
+
+    /// Ends a kill.
+    ///
+    /// # Errors
+    ///
+    /// When the key is no valid key of a flag, or the head cannot be written.
+    pub fn revive(&self, flag: &str, change: Change) -> Result<Switched, StoreError> {
+        valid_key(flag)?;
+        let revive = |flag: &str| {
+            self.switch(Action::Revive, Some(flag), None, &change, |session, _| {
+                Ok(session.head.revive(flag.as_bytes()))
+            })
+        };
+        let mut switched = revive(flag)?;
+        for other in self.other_keys(flag) {
+            switched.add_or_warn(&other, revive(&other));
+        }
+        Ok(switched)
+    }
+
+    /// Turns off every flag whose `emergency` is not `keep`.
+    ///
+    /// # Errors
+    ///
+    /// When the head cannot be written.
+    pub fn stop_all(&self, change: Change) -> Result<Switched, StoreError> {
+        self.switch(Action::StopAll, None, None, &change, |session, _| {
+            let changed = session.head.stop_state() != Stop::Yes;
+            if changed {
+                session.head.stop(Some(session.now));
+            }
+            Ok(changed)
+        })
+    }
+
+    /// Ends the stop, and the state in which damaged kill slots keep every flag off in new workers. Flags killed one by one stay killed:
+    /// a kill that the audit trail holds, but a damaged slot does not, is made again.
+    ///
+    /// # Errors
+    ///
+    /// When the head cannot be written, damaged slots leave no room for the kills, or they are damaged and the trail cannot be read.
+    pub fn resume_all(&self, change: Change) -> Result<Switched, StoreError> {
+        self.switch(Action::ResumeAll, None, None, &change, |session, locked| {
+            if session.head.doubt_now().is_some() {
+                for (flag, since) in self.killed_by_the_trail()? {
+                    valid_key(&flag)?;
+                    kill(session, &flag, since, locked)?;
+                }
+            }
+            let changed = session.head.stopped().is_some();
+            session.head.stop(None);
+            Ok(session.head.settle_slots() || changed)
+        })
+    }
+
+    /// Takes and releases each lock that a change needs, and opens the trail. Returns what would hinder a publish, if anything. Changes
+    /// nothing, except that a missing lock or trail is made.
+    ///
+    /// # Errors
+    ///
+    /// When a kill or a stop would not work.
+    pub fn try_locks(&self) -> Result<Option<StoreError>, StoreError> {
+        let session = self.trial_session(&Change::by_me(None), "trying the locks")?;
+        if let Some(source) = session.unreserved {
+            return Err(StoreError::io(
+                "take the room on the disk that a change of the head needs,",
+                &self.directory.join(HEAD),
+                source,
+            ));
+        }
+        session.head.write_whole();
+        session.kept()?;
+        let timeout = RECORD_TIMEOUT.min(self.patience);
+        let hindered = match session.lock_head_within(timeout) {
+            Ok(lock) => session.try_trail(&lock).err(),
+            Err(busy) => Some(busy),
+        };
+        let impatient = self.clone().with_patience(timeout);
+        Ok(hindered.or_else(|| impatient.try_locked("trying the locks").err()))
+    }
+
+    /// True if its file system is mounted read-only here; false if that cannot be determined.
+    pub fn is_read_only(&self) -> bool {
+        let found = rustix::fs::statvfs(&self.directory);
+        found.is_ok_and(|found| found.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY))
+    }
+
+    /// The reason why a kill and a stop would fail, as far as can be seen without trying them; none if nothing is in the way. Call as a
+    /// user who may change the store.
+    pub fn frozen(&self) -> Option<String> {
+        if self.is_read_only() {
+            return Some("the file system is read-only".to_owned());
+        }
+        let denied = self.can_change().err()?;
+        let head = self.folder().and_then(|folder| head_file(&folder, Access::Read)).ok();
+        let flags = head.and_then(|head| ioctl_getflags(&head.file).ok()).unwrap_or_else(IFlags::empty);
+        let found = [(IFlags::IMMUTABLE, "immutable", 'i'), (IFlags::APPEND, "append-only", 'a')];
+        let path = self.directory.join(HEAD);
+        match found.into_iter().find(|(flag, _, _)| flags.contains(*flag)) {
+            Some((_, kind, letter)) => {
+                Some(format!("the head is {kind}; type: chattr -{letter} {}", shell(&path)))
+            }
+            None => Some(denied.to_string()),
+        }
+    }
+
+    /// The file system, if each write to the head needs new room, which a full disk lacks: Btrfs and bcachefs, unless the head is `NOCOW`
+    /// (chattr(1), `C`), as `init` makes it and a copy is not; ZFS always.
+    pub fn head_is_copied_on_write(&self) -> Option<&'static str> {
+        let head = self.folder().and_then(|folder| head_file(&folder, Access::Read)).ok()?;
+        copies_on_write(magic(&head.file)?, ioctl_getflags(&head.file).ok())
+    }
+
+    fn switch(
+        &self,
+        action: Action,
+        flag: Option<&str>,
+        finding: Option<&Finding>,
+        change: &Change,
+        act: impl Fn(&Session, bool) -> Result<bool, StoreError>,
+    ) -> Result<Switched, StoreError> {
+        let mut replaced = 0;
+        loop {
+            let session = self.head_session(change, "switching")?;
+            let mut switched = throw(&session, (action, flag, finding), change, &act)?;
+            // A restore may have put another head in the place of the changed one.
+            match session.has_the_head() {
+                Ok(false) if replaced < REPLACED_ATTEMPTS => replaced += 1,
+                Ok(_) => return Ok(switched),
+                Err(error) => {
+                    switched.warn(format!(
+                        "it is done, unless another head took the place of this one meanwhile: {error}"
+                    ));
+                    return Ok(switched);
+                }
+            }
+        }
+    }
+}
+
+impl Switched {
+    /// Adds the result of the same switch under another key of the flag.
+    fn add(&mut self, other: Switched) {
+        self.changed |= other.changed;
+        if let Some(warning) = other.audit_warning {
+            self.warn(warning);
+        }
+    }
+
+    fn warn(&mut self, warning: String) {
+        match &mut self.audit_warning {
+            Some(first) if *first != warning => first.push_str(&format!("; {warning}")),
+            Some(_) => {}
+            none => *none = Some(warning),
+        }
+    }
+
+    /// Adds the result of the same switch under another key: if that failed, the flag is still switched under its own.
+    fn add_or_warn(&mut self, key: &str, other: Result<Switched, StoreError>) {
+        match other {
+            Ok(other) => self.add(other),
+            Err(error) => self.warn(format!("not under its other key {key}: {error}")),
+        }
+    }
+}
+
+/// Pairs of a flag's current and former key in a snapshot.
+pub(crate) fn former_keys(snapshot: &Snapshot) -> Vec<[String; 2]> {
+    let pair = |id| Some([snapshot.renamed_to(id)?, id].map(|id| snapshot.flag_key(id).to_owned()));
+    snapshot.flag_ids().filter_map(pair).collect()
+}
+
+/// Kills each flag under all its keys if it is killed under one of them. Returns a warning if the trail could not be written.
+pub(crate) fn join_kills(
+    session: &Session,
+    keys: &[[String; 2]],
+    lock: &Lock,
+    change: &Change,
+) -> Result<Option<String>, StoreError> {
+    let mut warning = None;
+    for pair in keys {
+        let since = |key: &String| {
+            session
+                .head
+                .killed()
+                .into_iter()
+                .find(|killed| killed.key == key.as_bytes())
+                .map(|kill| kill.since)
+        };
+        let (killed, flag, since) = match (since(&pair[0]), since(&pair[1])) {
+            (Some(since), None) => (&pair[0], &pair[1], since),
+            (None, Some(since)) => (&pair[1], &pair[0], since),
+            _ => continue,
+        };
+        kill(session, flag, since, true)?;
+        let mut record = session.record(change, Action::Kill, Outcome::Done);
+        record.flag = Some(flag.clone());
+        record.reason = Some(format!("{killed} is killed, which is the same flag"));
+        if let Err(error) = session.append_under(lock, record) {
+            warning = Some(format!("{flag} is killed, but not in the audit trail: {error}"));
+        }
+    }
+    Ok(warning)
+}
+
+fn throw(
+    session: &Session,
+    (action, flag, finding): (Action, Option<&str>, Option<&Finding>),
+    change: &Change,
+    act: &impl Fn(&Session, bool) -> Result<bool, StoreError>,
+) -> Result<Switched, StoreError> {
+    let lock = match action {
+        Action::Kill | Action::StopAll => session.try_lock_head(),
+        _ => match session.lock_head() {
+            Err(error) if error.is_busy() => return Err(error),
+            // A lock that cannot be made, as on a full disk, keeps no other process out either.
+            lock => lock.ok(),
+        },
+    };
+    let current = session.current().0;
+    if let Some(base) = change.base.filter(|base| *base != current) {
+        return Err(StoreError::Stale { base, current });
+    }
+    // Writes all of its pages or none, so that an error means that nothing was changed.
+    session.head.write_whole();
+    session.kept()?;
+    let changed = act(session, lock.is_some())?;
+    // Also if it was so before: the process that did it may have died before the readers were told.
+    session.head.touch();
+    session.kept()?;
+    let mut warnings: Vec<String> = session.flush().into_iter().collect();
+    if changed {
+        let lock = lock.map_or_else(|| session.lock_head_within(RECORD_TIMEOUT), Ok);
+        let recorded = lock.and_then(|lock| {
+            let mut record = session.record(change, action, Outcome::Done);
+            record.flag = flag.map(str::to_owned);
+            record.guard = finding.cloned();
+            session.append_under(&lock, record)
+        });
+        if let Err(error) = recorded {
+            let error = error.to_string().replace("; nothing was changed", "");
+            warnings.push(format!("it is done, but not in the audit trail: {error}"));
+        }
+    }
+    let audit_warning = (!warnings.is_empty()).then(|| warnings.join("; "));
+    Ok(Switched { changed, generation: current, audit_warning })
+}
+
+/// Kills a flag; false if it was killed already.
+fn kill(session: &Session, flag: &str, since: i64, locked: bool) -> Result<bool, StoreError> {
+    if session.head.killed().iter().any(|killed| killed.key == flag.as_bytes()) {
+        return Ok(false);
+    }
+    if session.head.kill(flag.as_bytes(), since, locked) {
+        return Ok(true);
+    }
+    Err(StoreError::Refused(format!(
+        "cannot kill {flag}: {SLOT_COUNT} flags are killed already, and the head has room for no more. \
+         Revive those that are off by now in the definitions, or stop everything with `flagstone stop-all`"
+    )))
+}
+
+fn valid_key(key: &str) -> Result<(), StoreError> {
+    if is_flag_key(key.as_bytes()) {
+        return Ok(());
+    }
+    Err(StoreError::Refused(format!(
+        "{key:?} cannot be a flag's key; expected 1 to 191 letters, digits and _ . : \\ -, the first a letter or digit"
+    )))
+}
+
+/// Name of the file system, if it writes elsewhere at each write of a file with these flags (FS_IOC_GETFLAGS); `flags` is none if
+/// unknown.
+fn copies_on_write(magic: u64, flags: Option<IFlags>) -> Option<&'static str> {
+    let is_nocow = flags.map(|flags| flags.contains(IFlags::NOCOW));
+    match magic {
+        BTRFS if is_nocow == Some(false) => Some("Btrfs"),
+        BCACHEFS if is_nocow != Some(true) => Some("bcachefs"),
+        ZFS => Some("ZFS"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn file_systems_that_write_elsewhere_are_known() {
+        let (nocow, plain) = (Some(IFlags::NOCOW), Some(IFlags::empty()));
+        assert_eq!(
+            [plain, nocow, None].map(|flags| copies_on_write(BTRFS, flags)),
+            [Some("Btrfs"), None, None]
+        );
+        let bcachefs = Some("bcachefs");
+        assert_eq!(
+            [plain, nocow, None].map(|flags| copies_on_write(BCACHEFS, flags)),
+            [bcachefs, None, bcachefs]
+        );
+        assert_eq!([plain, nocow, None].map(|flags| copies_on_write(ZFS, flags)), [Some("ZFS"); 3]);
+        assert_eq!(copies_on_write(0xEF53, plain), None);
+    }
+}

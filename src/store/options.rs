@@ -1,0 +1,20 @@
+//! Options of a reader.
+
+use super::layout::SNAPSHOT_LIMIT;
+use super::open::MapPolicy;
+
+/// Options of a reader.
+#[derive(Debug, Clone, Copy)]
+pub struct ReaderOptions {
+    /// Policy for loading a snapshot's file into memory.
+    pub map: MapPolicy,
+    /// The largest snapshot that is accepted, in bytes.
+    pub size_limit: u64,
+}
+
+impl Default for ReaderOptions {
+    /// Maps as it sees fit; 4 GiB.
+    fn default() -> ReaderOptions {
+        ReaderOptions { map: MapPolicy::Auto, size_limit: SNAPSHOT_LIMIT }
+    }
+}
