@@ -1,7 +1,7 @@
 //! Changes by a word: what they decide, and that the text says just that afterwards.
 
 use flagstone::definition::{self, CompanyId, Definitions, Flag, Percentage};
-use flagstone::flag_change::{ChangeError, Changed, Edit, Target, change, change_published};
+use flagstone::flag_change::{ChangeError, Edit, FlagChange, Target, change, change_published};
 use proptest::prelude::*;
 
 /// 2026-11-21.
@@ -35,11 +35,11 @@ fn target<'a>(text: &'a str, environment: Option<&'a str>) -> Target<'a> {
 }
 
 #[track_caller]
-fn done(environment: Option<&str>, key: &str, edit: Edit) -> Changed {
+fn done(environment: Option<&str>, key: &str, edit: Edit) -> FlagChange {
     change(target(FLAGS, environment), key, &edit).unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn flag(changed: &Changed, key: &str) -> Flag {
+fn flag(changed: &FlagChange, key: &str) -> Flag {
     changed.definitions.flags[key].clone()
 }
 

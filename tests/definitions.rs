@@ -1,8 +1,8 @@
 //! Definitions as people write them: what they come to, and what is said of what cannot be.
 
 use flagstone::definition::{
-    self, Before, CompanyId, Condition, Definitions, Emergency, FileState, Flag, FlagState, GuardRule, Held,
-    KeptConflict, ListChange, Managed, Percentage, PlanState, Report, Scalar, Soak, Test,
+    self, Before, CompanyId, Condition, Definitions, Emergency, FileState, Flag, FlagState, GuardRule,
+    KeptConflict, ListChange, Managed, Percentage, PlanHold, PlanState, Report, Scalar, Soak, Test,
 };
 use flagstone::guard::Policy;
 use serde_json::json;
@@ -642,7 +642,7 @@ fn what_a_store_keeps_survives_the_canonical_form_and_is_left_out_of_a_check() {
         entered: vec![None, Some(5_000)],
         since: 5_000,
         soaked: 10,
-        held: Some(Held { reason: "errors".to_owned(), by: "alice@web-1".to_owned(), at: 7_000 }),
+        held: Some(PlanHold { reason: "errors".to_owned(), by: "alice@web-1".to_owned(), at: 7_000 }),
         done: None,
         left: "0123456789abcdef".to_owned(),
         before: Some(Before {

@@ -1,8 +1,8 @@
 //! The guard's rules, each by a small site whose every second is written down.
 
 use flagstone::guard::{
-    Action, Against, Baseline, Decision, Doubt, Finding, Ground, Guard, Harm, Held, Hour, Kind, LastChange,
-    Memory, Notice, Outcome, Policy, Protection, Reading, Sample, Share, Verdict,
+    Action, Against, Baseline, Decision, Doubt, Finding, Ground, Guard, GuardState, Harm, Hour, Kind,
+    LastChange, NoActionReason, Notice, Outcome, Policy, Protection, Reading, Sample, Share, Verdict,
 };
 use flagstone::telemetry::{Cohort, Exposure, GROUPS, duration};
 use proptest::prelude::*;
@@ -114,7 +114,7 @@ impl Site {
         })
     }
 
-    fn memory(&self, flag: &Flag) -> Memory {
+    fn memory(&self, flag: &Flag) -> GuardState {
         let Flag { key, exposure, epoch, changed_at, policy, .. } = flag;
         let reading = Reading::new(self.now, *epoch, *changed_at, exposure);
         self.guard.memory(self.now, &[Sample::new(key, reading, policy)])
@@ -428,7 +428,7 @@ fn of_several_flags_the_one_changed_last_is_acted_on() {
         decision.act
     });
     assert_eq!(acted.expect("one is acted on").flag, "newest");
-    assert!(held.iter().all(|(_, why)| *why == Held::Later("newest".to_owned())), "{held:?}");
+    assert!(held.iter().all(|(_, why)| *why == NoActionReason::Later("newest".to_owned())), "{held:?}");
     for second in 0..30 {
         flags.iter_mut().for_each(|flag| harmful(second, flag));
         let decision = site.look(&[&flags[0], &flags[1], &flags[2]]);
@@ -467,7 +467,7 @@ fn a_flag_is_acted_on_once_in_its_cooldown() {
     let hours = (again.expect("acted again") - first) as f64 / 3.6e9;
     assert!((1.0..1.01).contains(&hours), "{hours} h");
     assert_eq!(cooling.len(), 1, "said once, not each second");
-    assert!(matches!(cooling[0].1, Held::Cooldown(_)));
+    assert!(matches!(cooling[0].1, NoActionReason::Cooldown(_)));
 }
 
 /// The cooldown of a flag that was renamed ended with the rename: it was killed again minutes after a person had revived it.
@@ -807,7 +807,7 @@ struct Store {
     total: Cohort,
     flags: Vec<Flag>,
     notices: Vec<Notice>,
-    held: Vec<(String, Held)>,
+    held: Vec<(String, NoActionReason)>,
 }
 
 impl Store {
@@ -866,7 +866,7 @@ impl Store {
         let decision = self.guard.watch(self.now, &samples, Some(&self.total));
         for (finding, held) in &decision.held {
             let (text, clears) = (finding.to_string(), "are not as badly off");
-            assert!(*held != Held::Everywhere || !text.contains(clears), "{text}");
+            assert!(*held != NoActionReason::Everywhere || !text.contains(clears), "{text}");
         }
         self.notices.extend(decision.notices);
         self.held.extend(decision.held.into_iter().map(|(finding, held)| (finding.flag, held)));
@@ -925,7 +925,7 @@ fn a_flag_that_was_changed_long_ago_is_told_of_and_left_on() {
     let mut store = Store::new(&[200]);
     store.quiet(90);
     assert_eq!(store.until(300, 30, 0), None);
-    assert!(store.held.contains(&("f1".to_owned(), Held::Unwatched)), "{:?}", store.held);
+    assert!(store.held.contains(&("f1".to_owned(), NoActionReason::Unwatched)), "{:?}", store.held);
 }
 
 #[test]
@@ -956,7 +956,7 @@ fn a_change_before_a_quiet_time_is_watched_until_it_has_seen_a_busy_hour() {
     assert!(resumed.until(120, 30, 0).is_some());
     hours(&mut store, 2, 200);
     assert_eq!(store.until(120, 30, 0), None);
-    assert!(store.held.contains(&("f1".to_owned(), Held::Unwatched)), "{:?}", store.held);
+    assert!(store.held.contains(&("f1".to_owned(), NoActionReason::Unwatched)), "{:?}", store.held);
 }
 
 /// A page that fails in 4 % on each first day of a week, and in 0.1 % else. What was usual was the second worst hour of the day
@@ -1099,7 +1099,7 @@ fn flags_that_one_publish_changed_and_the_requests_do_not_tell_apart_are_told_as
     store.quiet(90);
     assert_eq!(store.until(120, 30, 0), None);
     assert!(
-        store.held.contains(&("f1".to_owned(), Held::Together(vec!["f2".to_owned()]))),
+        store.held.contains(&("f1".to_owned(), NoActionReason::Together(vec!["f2".to_owned()]))),
         "{:?}",
         store.held
     );
@@ -1191,7 +1191,7 @@ fn a_gate_that_many_have_is_held_and_one_that_few_have_is_killed() {
 #[test]
 fn a_guard_that_stopped_still_judges_flags_with_an_off_cohort() {
     let mut store = Store::new(&[1, 2]);
-    let memory = Memory { stopped: Some(store.now), ..Memory::default() };
+    let memory = GuardState { stopped: Some(store.now), ..GuardState::default() };
     store.guard = Guard::resumed(memory);
     let second = |store: &mut Store, full: u64, half: u64| {
         store.flags[0].on(100, full, 120);
@@ -1202,7 +1202,7 @@ fn a_guard_that_stopped_still_judges_flags_with_an_off_cohort() {
     assert_eq!((0..90).find_map(|_| second(&mut store, 0, 0)), None);
     let mut full = store.clone();
     assert_eq!((0..60).find_map(|_| second(&mut full, 30, 0)), None);
-    assert!(full.held.iter().any(|(flag, held)| flag == "f1" && matches!(held, Held::Stopped(_))));
+    assert!(full.held.iter().any(|(flag, held)| flag == "f1" && matches!(held, NoActionReason::Stopped(_))));
     let finding = (0..60).find_map(|_| second(&mut store, 0, 15)).expect("the off-cohort tells");
     assert_eq!((finding.flag.as_str(), finding.ground), ("f2", Ground::Cohorts));
 }
@@ -1304,7 +1304,11 @@ fn harm_that_was_over_before_a_cooldown_ended_is_not_acted_on() {
         assert_eq!(store.second(0, 0), None);
     }
     assert_eq!(store.until(40, 30, 0), None, "in its cooldown");
-    assert!(store.held.iter().any(|(_, held)| matches!(held, Held::Cooldown(_))), "{:?}", store.held);
+    assert!(
+        store.held.iter().any(|(_, held)| matches!(held, NoActionReason::Cooldown(_))),
+        "{:?}",
+        store.held
+    );
     store.quiet(400);
     assert!(store.until(60, 30, 0).is_some_and(|(seconds, _)| seconds <= 15));
 }
@@ -1312,7 +1316,7 @@ fn harm_that_was_over_before_a_cooldown_ended_is_not_acted_on() {
 #[test]
 fn harm_that_is_over_when_acts_on_limits_resume_is_not_acted_on() {
     let mut store = Store::new(&[1]);
-    store.guard = Guard::resumed(Memory { stopped: Some(store.now), ..Memory::default() });
+    store.guard = Guard::resumed(GuardState { stopped: Some(store.now), ..GuardState::default() });
     store.quiet(90);
     assert_eq!(store.until(60, 30, 0), None);
     store.quiet(5);
@@ -1336,7 +1340,7 @@ fn a_revive_ends_the_look_after_a_kill_and_harm_in_the_cooldown_is_told_at_once(
     store.held.clear();
     assert_eq!(store.until(30, 30, 0), None);
     assert!(
-        matches!(&store.held[..], [(flag, Held::Cooldown(_))] if flag == "f1"),
+        matches!(&store.held[..], [(flag, NoActionReason::Cooldown(_))] if flag == "f1"),
         "within seconds after what was under way is over: {:?}",
         store.held
     );
@@ -1488,7 +1492,11 @@ fn of_a_flag_and_one_that_requires_it_the_changed_one_comes_first_and_they_are_n
     assert_eq!((finding.flag.as_str(), finding.action), ("f2", Action::Hold));
     let (_, finding) = store.until(60, 30, 0).expect("the one that requires it");
     assert_eq!((finding.flag.as_str(), finding.action), ("f1", Action::Rollback));
-    assert!(!store.held.iter().any(|(_, held)| matches!(held, Held::Together(_))), "{:?}", store.held);
+    assert!(
+        !store.held.iter().any(|(_, held)| matches!(held, NoActionReason::Together(_))),
+        "{:?}",
+        store.held
+    );
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod support;
 use flagstone::guard::{
     Blindness, Decision, Guard, HANGS_AFTER, Hangs, Kind, Notice, Policy, Reading, Sample, Stuck,
 };
-use flagstone::telemetry::{Asked, Counts, Ending, Recorder, Status, read};
+use flagstone::telemetry::{AnsweredQuestion, Counts, Ending, Recorder, Status, read};
 use flagstone::{Key, Question, Reason, Snapshot, Switches, compile, evaluate};
 use std::collections::HashSet;
 use std::path::Path;
@@ -107,7 +107,7 @@ impl Pool {
                 if self.killed {
                     (answer.on, answer.reason) = (false, Reason::Killed);
                 }
-                let asked = Asked {
+                let asked = AnsweredQuestion {
                     flag,
                     on: answer.on,
                     reason: answer.reason,

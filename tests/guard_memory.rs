@@ -2,8 +2,12 @@
 
 mod support;
 
-use flagstone::guard::{BusyHours, Decision, Guard, Hour, Kept, Memory, Policy, Reading, Sample, Verdict};
-use flagstone::telemetry::{Asked, Cohort, Ending, Exposure, GROUPS, Recorder, Status, duration, read};
+use flagstone::guard::{
+    BusyHours, Decision, FlagMemory, Guard, GuardState, Hour, Policy, Reading, Sample, Verdict,
+};
+use flagstone::telemetry::{
+    AnsweredQuestion, Cohort, Ending, Exposure, GROUPS, Recorder, Status, duration, read,
+};
 use flagstone::{Reason, Snapshot, compile};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -94,7 +98,7 @@ impl Flags {
     }
 
     /// What another guard knew of the week before.
-    fn week(&self) -> Memory {
+    fn week(&self) -> GuardState {
         let hours = || {
             // As the traffic is: one of 200 fails, and the longest of all durations is usual.
             let (requests, errors, p95) = (3_600_000, 18_000, duration::BUCKETS - 2);
@@ -102,7 +106,7 @@ impl Flags {
             (1..200).rev().map(hour)
         };
         let kept = |key: &String| {
-            let kept = Kept {
+            let kept = FlagMemory {
                 busy: BusyHours::default(),
                 changed_at: BEGIN,
                 stakes: (BEGIN, BEGIN, 1),
@@ -118,7 +122,7 @@ impl Flags {
             };
             (key.clone(), kept)
         };
-        Memory { at: BEGIN, flags: self.keys.iter().map(kept).collect(), ..Memory::default() }
+        GuardState { at: BEGIN, flags: self.keys.iter().map(kept).collect(), ..GuardState::default() }
     }
 
     /// Lets so many seconds pass, in which each flag is asked in these requests.
@@ -253,7 +257,8 @@ fn reading_the_counters_takes_little_more_than_what_is_read() {
     for recorder in &mut recorders {
         recorder.begin(0);
         for flag in snapshot.flag_ids() {
-            let asked = Asked { flag, on: true, reason: Reason::Full, company: None, bucket: None };
+            let asked =
+                AnsweredQuestion { flag, on: true, reason: Reason::Full, company: None, bucket: None };
             recorder.answered(&snapshot, &asked, true);
         }
         recorder.end(&Ending { status: Status::Http(200), clock: 1000, now: BEGIN });

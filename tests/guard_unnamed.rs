@@ -3,7 +3,7 @@
 mod support;
 
 use flagstone::guard::{Finding, Guard, Policy, Reading, Sample};
-use flagstone::telemetry::{Asked, Ending, Recorder, Status, read};
+use flagstone::telemetry::{AnsweredQuestion, Ending, Recorder, Status, read};
 use flagstone::{Attribute, Key, Question, Snapshot, Switches, compile, evaluate};
 use std::path::Path;
 use support::{stores::definitions, trusted_dir};
@@ -52,7 +52,7 @@ fn play_with(
                 let question = Question { company, context: &context, now };
                 let answer = evaluate(&snapshot, &Switches::none(), flag, &question);
                 let (on, reason, bucket) = (answer.on, answer.reason, answer.bucket);
-                worker.answered(&snapshot, &Asked { flag, on, reason, company, bucket }, true);
+                worker.answered(&snapshot, &AnsweredQuestion { flag, on, reason, company, bucket }, true);
                 if second > 60 && fails(visitor, number, on) {
                     (status, bad) = (Status::Http(500), bad + 1);
                 }

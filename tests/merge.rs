@@ -1,6 +1,6 @@
 //! A file merged into what runs: whose word counts, and what holds whatever they say.
 
-use flagstone::definition::{self, CompanyId, Definitions, Flag, Percentage, PlanState, Written};
+use flagstone::definition::{self, CompanyId, Definitions, FieldSet, Flag, Percentage, PlanState};
 use flagstone::flag_change::{Edit, Target, change_published};
 use flagstone::merge::{
     FIELDS, Field, MergeError, Merged, Options, all_choice, field_choice, keep_base, merge, open_conflicts,
@@ -1031,7 +1031,7 @@ proptest! {
     fn a_file_that_says_what_runs_changes_nothing(first in files(), edits in edits()) {
         let is = running(&first, &edits);
         let mut says = is.without_state();
-        says.flags.values_mut().for_each(|flag| flag.written = Written::ALL);
+        says.flags.values_mut().for_each(|flag| flag.written = FieldSet::ALL);
         for options in [options(), reset("all")] {
             let once = merge(Some(&is), &says, &options).unwrap();
             prop_assert_eq!(&once.definitions.without_state(), &is.without_state());

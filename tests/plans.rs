@@ -1,11 +1,11 @@
 //! Plans as pure functions: what a tick decides, what people's words do, and that no sequence of either skips a stage or repeats one.
 
 use flagstone::definition::{
-    Companies, CompanyId, Definitions, Flag, Held, Percentage, Plan, Rollout, Soak, Stage,
+    Companies, CompanyId, Definitions, Flag, Percentage, Plan, PlanHold, Rollout, Soak, Stage,
 };
 use flagstone::plan::{
-    Idle, PlanError, Step, Switched, Verdict, Wait, abort, advance, decide, hold, hold_all, progress, resume,
-    settle, start, step,
+    Idle, PlanDecision, PlanError, SwitchState, Verdict, Wait, abort, advance, decide, hold, hold_all,
+    progress, resume, settle, start, step,
 };
 use proptest::prelude::*;
 
@@ -14,7 +14,7 @@ const HOUR: i64 = 3_600 * SECOND;
 const DAY: i64 = 24 * HOUR;
 /// 2026-11-21T08:00:00Z.
 const NOW: i64 = 1_795_248_000 * SECOND;
-const NONE: Switched = Switched { killed: None, stopped: None, made: None };
+const NONE: SwitchState = SwitchState { killed: None, stopped: None, made: None };
 
 fn percent(percent: u32) -> Percentage {
     Percentage::from_thousandths(percent * 1_000).unwrap()
@@ -53,12 +53,12 @@ fn started() -> Flag {
     start("search", &flag(), NOW, NONE).unwrap().flag
 }
 
-fn held(at: i64) -> Held {
-    Held { reason: "errors".to_owned(), by: "alice@web-1".to_owned(), at }
+fn held(at: i64) -> PlanHold {
+    PlanHold { reason: "errors".to_owned(), by: "alice@web-1".to_owned(), at }
 }
 
 /// One tick, as a store does it.
-fn tick(flag: &Flag, now: i64) -> (Step, Flag) {
+fn tick(flag: &Flag, now: i64) -> (PlanDecision, Flag) {
     let decided = decide(flag, now, NONE, &Verdict::Go);
     let after = step(flag, &decided, &held(now)).map_or_else(|| flag.clone(), |moved| moved.flag);
     (decided, after)
@@ -84,25 +84,25 @@ fn a_plan_goes_stage_by_stage_each_after_the_soak_of_the_one_before() {
     let flag = started();
     assert_eq!(on_for(&flag), (true, 0, 2));
     let (decided, flag) = tick(&flag, NOW + 7 * DAY - 1);
-    assert_eq!(decided, Step::Wait(Wait::Soak(NOW + 7 * DAY)));
+    assert_eq!(decided, PlanDecision::Wait(Wait::Soak(NOW + 7 * DAY)));
     let (decided, flag) = tick(&flag, NOW + 7 * DAY);
-    assert_eq!((decided, on_for(&flag)), (Step::Enter(1), (true, 10, 2)));
+    assert_eq!((decided, on_for(&flag)), (PlanDecision::Enter(1), (true, 10, 2)));
     let (decided, flag) = tick(&flag, NOW + 7 * DAY);
-    assert_eq!(decided, Step::Wait(Wait::Soak(NOW + 8 * DAY)));
+    assert_eq!(decided, PlanDecision::Wait(Wait::Soak(NOW + 8 * DAY)));
     let (_, flag) = tick(&flag, NOW + 8 * DAY);
     let (decided, flag) = tick(&flag, NOW + 9 * DAY);
-    assert_eq!((decided, on_for(&flag)), (Step::Enter(3), (true, 100, 2)));
+    assert_eq!((decided, on_for(&flag)), (PlanDecision::Enter(3), (true, 100, 2)));
     let state = flag.state.plan.as_ref().unwrap();
     assert_eq!((state.done, &state.before), (Some(NOW + 9 * DAY), &None));
-    assert_eq!(tick(&flag, NOW + 99 * DAY).0, Step::Idle(Idle::Done));
+    assert_eq!(tick(&flag, NOW + 99 * DAY).0, PlanDecision::Idle(Idle::Done));
 }
 
 #[test]
 fn a_machine_that_slept_for_a_year_enters_one_stage_and_soaks_it_whole() {
     let woken = NOW + 365 * DAY;
     let (decided, flag) = tick(&started(), woken);
-    assert_eq!((decided, at(&flag)), (Step::Enter(1), 1));
-    assert_eq!(tick(&flag, woken + DAY - 1).0, Step::Wait(Wait::Soak(woken + DAY)));
+    assert_eq!((decided, at(&flag)), (PlanDecision::Enter(1), 1));
+    assert_eq!(tick(&flag, woken + DAY - 1).0, PlanDecision::Wait(Wait::Soak(woken + DAY)));
 }
 
 #[test]
@@ -110,11 +110,11 @@ fn a_clock_that_went_back_moves_nothing_and_takes_no_soak_away() {
     let (_, flag) = tick(&started(), NOW + 7 * DAY);
     let entered = NOW + 7 * DAY;
     for back in [1, HOUR, 300 * DAY] {
-        assert_eq!(tick(&flag, entered - back).0, Step::Wait(Wait::Clock(entered)));
+        assert_eq!(tick(&flag, entered - back).0, PlanDecision::Wait(Wait::Clock(entered)));
     }
     let flag = hold("search", &flag, &held(entered + HOUR)).unwrap().flag;
     let flag = resume("search", &flag, None, NOW, NONE).unwrap().flag;
-    assert_eq!(tick(&flag, NOW).0, Step::Wait(Wait::Soak(NOW + 23 * HOUR)), "an hour had soaked");
+    assert_eq!(tick(&flag, NOW).0, PlanDecision::Wait(Wait::Soak(NOW + 23 * HOUR)), "an hour had soaked");
 }
 
 #[test]
@@ -122,44 +122,51 @@ fn a_stage_without_soak_waits_for_a_person_and_the_last_one_ends_the_plan() {
     let mut flag = flag();
     flag.plan = Some(Plan { stages: vec![stage(&[15], None, None), stage(&[], Some(100), Some("1d"))] });
     let flag = start("search", &flag, NOW, NONE).unwrap().flag;
-    assert_eq!(tick(&flag, NOW + 999 * DAY).0, Step::Wait(Wait::Person));
+    assert_eq!(tick(&flag, NOW + 999 * DAY).0, PlanDecision::Wait(Wait::Person));
     refused(advance("search", &flag, Some(2), NOW + DAY, NONE), "so that the next is 2, not 3");
     let flag = advance("search", &flag, Some(1), NOW + DAY, NONE).unwrap().flag;
     assert_eq!(on_for(&flag), (true, 100, 1));
-    assert_eq!(tick(&flag, NOW + DAY).0, Step::Wait(Wait::Soak(NOW + 2 * DAY)));
+    assert_eq!(tick(&flag, NOW + DAY).0, PlanDecision::Wait(Wait::Soak(NOW + 2 * DAY)));
     let (decided, flag) = tick(&flag, NOW + 2 * DAY);
-    assert_eq!(decided, Step::Finish);
-    assert_eq!(tick(&flag, NOW + 3 * DAY).0, Step::Idle(Idle::Done));
+    assert_eq!(decided, PlanDecision::Finish);
+    assert_eq!(tick(&flag, NOW + 3 * DAY).0, PlanDecision::Idle(Idle::Done));
 }
 
 #[test]
 fn only_time_in_which_the_plan_runs_counts_as_soak() {
     let flag = hold("search", &started(), &held(NOW + 2 * DAY)).unwrap().flag;
     assert_eq!(on_for(&flag), (true, 0, 2), "what is on stays on");
-    assert_eq!(tick(&flag, NOW + 99 * DAY).0, Step::Idle(Idle::Held));
+    assert_eq!(tick(&flag, NOW + 99 * DAY).0, PlanDecision::Idle(Idle::Held));
     refused(hold("search", &flag, &held(NOW + 3 * DAY)), "held in stage 1 of 4: errors");
     refused(advance("search", &flag, None, NOW + 3 * DAY, NONE), "held in stage 1 of 4: errors");
     let flag = resume("search", &flag, None, NOW + 30 * DAY, NONE).unwrap().flag;
-    assert_eq!(tick(&flag, NOW + 30 * DAY).0, Step::Wait(Wait::Soak(NOW + 35 * DAY)), "five days are left");
+    assert_eq!(
+        tick(&flag, NOW + 30 * DAY).0,
+        PlanDecision::Wait(Wait::Soak(NOW + 35 * DAY)),
+        "five days are left"
+    );
 }
 
 #[test]
 fn a_kill_holds_a_stop_waits_and_the_guard_does_either() {
     let flag = started();
     let later = NOW + 8 * DAY;
-    let killed = Switched { killed: Some(NOW), ..NONE };
-    let Step::Hold(why) = decide(&flag, NOW, killed, &Verdict::Go) else { panic!("not held") };
+    let killed = SwitchState { killed: Some(NOW), ..NONE };
+    let PlanDecision::Hold(why) = decide(&flag, NOW, killed, &Verdict::Go) else { panic!("not held") };
     assert_eq!(why, "the flag was killed at 2026-11-21T08:00:00Z");
-    let stopped = Switched { killed: Some(NOW), stopped: Some(NOW), made: None };
-    assert_eq!(decide(&flag, later, stopped, &Verdict::Go), Step::Wait(Wait::Stopped));
+    let stopped = SwitchState { killed: Some(NOW), stopped: Some(NOW), made: None };
+    assert_eq!(decide(&flag, later, stopped, &Verdict::Go), PlanDecision::Wait(Wait::Stopped));
     let wait = Verdict::Wait("too few requests".to_owned());
-    assert_eq!(decide(&flag, later, NONE, &wait), Step::Wait(Wait::Guard("too few requests".to_owned())));
+    assert_eq!(
+        decide(&flag, later, NONE, &wait),
+        PlanDecision::Wait(Wait::Guard("too few requests".to_owned()))
+    );
     let trip = Verdict::Trip("errors went up".to_owned());
-    assert_eq!(decide(&flag, NOW, NONE, &trip), Step::Hold("the guard: errors went up".to_owned()));
+    assert_eq!(decide(&flag, NOW, NONE, &trip), PlanDecision::Hold("the guard: errors went up".to_owned()));
     refused(start("search", &self::flag(), NOW, killed), "search is killed");
     refused(advance("search", &flag, None, NOW, killed), "search is killed");
     refused(
-        advance("search", &flag, None, NOW, Switched { stopped: Some(NOW), ..NONE }),
+        advance("search", &flag, None, NOW, SwitchState { stopped: Some(NOW), ..NONE }),
         "everything is stopped",
     );
 }
@@ -167,16 +174,16 @@ fn a_kill_holds_a_stop_waits_and_the_guard_does_either() {
 // After a restore the soak of the time before it counted: a plan that a person had aborted since entered its next stage.
 #[test]
 fn a_plan_that_is_older_than_the_head_is_held_until_a_person_resumes_it() {
-    let at = |made: i64| Switched { made: Some(made), ..NONE };
+    let at = |made: i64| SwitchState { made: Some(made), ..NONE };
     let later = NOW + 8 * DAY;
     let decided = |flag: &Flag, switched| decide(flag, later, switched, &Verdict::Go);
-    assert_eq!(decided(&started(), at(NOW - DAY)), Step::Enter(1));
-    let Step::Hold(why) = decided(&started(), at(NOW + DAY)) else { panic!("it goes on") };
+    assert_eq!(decided(&started(), at(NOW - DAY)), PlanDecision::Enter(1));
+    let PlanDecision::Hold(why) = decided(&started(), at(NOW + DAY)) else { panic!("it goes on") };
     assert!(why.ends_with("the stage's soak is of another time"), "{why}");
-    assert_eq!(decided(&started(), at(later + DAY)), Step::Enter(1), "a clock that was ahead");
-    let held = step(&started(), &Step::Hold(why), &held(later)).unwrap().flag;
+    assert_eq!(decided(&started(), at(later + DAY)), PlanDecision::Enter(1), "a clock that was ahead");
+    let held = step(&started(), &PlanDecision::Hold(why), &held(later)).unwrap().flag;
     let resumed = resume("search", &held, None, later + 1, NONE).unwrap().flag;
-    assert_eq!(decide(&resumed, later + 1, at(NOW + DAY), &Verdict::Go), Step::Enter(1));
+    assert_eq!(decide(&resumed, later + 1, at(NOW + DAY), &Verdict::Go), PlanDecision::Enter(1));
 }
 
 #[test]
@@ -233,7 +240,7 @@ fn whatever_a_person_changes_holds_the_plan() {
         // And where nobody noted it, the next tick sees it.
         let mut flag = started();
         change(&mut flag);
-        let Step::Hold(why) = tick(&flag, NOW).0 else { panic!("not held") };
+        let PlanDecision::Hold(why) = tick(&flag, NOW).0 else { panic!("not held") };
         assert!(why.contains("changed otherwise"), "{why}");
     }
     let described = by_hand(&started(), |flag| flag.description = Some("New search".to_owned()));
@@ -270,7 +277,7 @@ fn resume_goes_on_from_what_is_on_now() {
     let raised = resumed(&by_hand(&early, |flag| flag.rollout.as_mut().unwrap().percentage = percent(60)));
     assert_eq!((at(&raised.flag), on_for(&raised.flag)), (2, (true, 60, 2)));
     assert_eq!(raised.notes, ["it was raised by hand: it goes on after stage 3, which is on by now"]);
-    assert_eq!(tick(&raised.flag, later).0, Step::Wait(Wait::Soak(later + DAY)), "it soaks whole");
+    assert_eq!(tick(&raised.flag, later).0, PlanDecision::Wait(Wait::Soak(later + DAY)), "it soaks whole");
     let full = resumed(&by_hand(&early, |flag| flag.rollout.as_mut().unwrap().percentage = percent(100)));
     assert_eq!(full.flag.state.plan.unwrap().done, Some(later));
 }
@@ -284,7 +291,7 @@ fn stages_changed_in_the_file_hold_the_plan_and_say_which() {
         flag
     };
     let why = |flag: &Flag| match tick(flag, NOW + 7 * DAY).0 {
-        Step::Hold(why) => why,
+        PlanDecision::Hold(why) => why,
         other => panic!("{other:?}"),
     };
     let inserted = with(|stages| stages.insert(2, stage(&[], Some(25), Some("1d"))));
@@ -294,7 +301,11 @@ fn stages_changed_in_the_file_hold_the_plan_and_say_which() {
     let moved = with(|stages| stages.swap(0, 1));
     assert!(why(&moved).contains("stage 1 was companies 15, 42, and is 10 %"), "{}", why(&moved));
     let slower = with(|stages| stages[1].soak = Soak::from_text("3d"));
-    assert_eq!(tick(&slower, NOW + 8 * DAY).0, Step::Wait(Wait::Soak(NOW + 10 * DAY)), "a soak is followed");
+    assert_eq!(
+        tick(&slower, NOW + 8 * DAY).0,
+        PlanDecision::Wait(Wait::Soak(NOW + 10 * DAY)),
+        "a soak is followed"
+    );
     let gone = Flag { plan: None, ..flag.clone() };
     assert!(why(&gone).contains("taken out of the file"));
 
@@ -303,7 +314,7 @@ fn stages_changed_in_the_file_hold_the_plan_and_say_which() {
     let resumed = resume("search", &hold(&inserted), None, NOW + 9 * DAY, NONE).unwrap().flag;
     assert_eq!(at(&resumed), 1);
     let (decided, resumed) = tick(&resumed, NOW + 11 * DAY);
-    assert_eq!((decided, on_for(&resumed)), (Step::Enter(2), (true, 25, 2)));
+    assert_eq!((decided, on_for(&resumed)), (PlanDecision::Enter(2), (true, 25, 2)));
     refused(resume("search", &hold(&moved), None, NOW, NONE), "resume search --stage N");
     let chosen = resume("search", &hold(&moved), Some(2), NOW, NONE).unwrap().flag;
     assert_eq!((at(&chosen), on_for(&chosen)), (2, (true, 50, 2)));
@@ -317,8 +328,10 @@ fn stages_changed_in_the_file_hold_the_plan_and_say_which() {
 fn abort_returns_to_just_what_was_before_start() {
     let mut original = flag();
     original.companies = Companies { allow: ids(&[1, 42]), deny: ids(&[7]) };
-    original.schedule =
-        vec![flagstone::definition::Step { at: "2027-01-01T00:00:00Z".to_owned(), percentage: percent(30) }];
+    original.schedule = vec![flagstone::definition::ScheduleStep {
+        at: "2027-01-01T00:00:00Z".to_owned(),
+        percentage: percent(30),
+    }];
     let flag = start("search", &original, NOW, NONE).unwrap().flag;
     let (_, flag) = tick(&flag, NOW + 7 * DAY);
     assert_eq!(abort("search", &flag).unwrap().flag, original);
@@ -433,18 +446,18 @@ fn after(flag: &Flag, event: &Event, now: i64) -> (Flag, Option<usize>) {
         settle(flag, &mut after, &held(now));
         (after, None)
     };
-    let word = |result: Result<flagstone::plan::Moved, PlanError>| {
+    let word = |result: Result<flagstone::plan::PlanMove, PlanError>| {
         (result.map_or_else(|_| flag.clone(), |moved| moved.flag), None)
     };
     let tick = |switched, verdict| {
         let decided = decide(flag, now, switched, &verdict);
-        let entered = if let Step::Enter(stage) = decided { Some(stage) } else { None };
+        let entered = if let PlanDecision::Enter(stage) = decided { Some(stage) } else { None };
         (step(flag, &decided, &held(now)).map_or_else(|| flag.clone(), |moved| moved.flag), entered)
     };
     match event {
         Event::Tick => tick(NONE, Verdict::Go),
-        Event::Stop => tick(Switched { stopped: Some(now), ..NONE }, Verdict::Go),
-        Event::Kill => tick(Switched { killed: Some(now), ..NONE }, Verdict::Go),
+        Event::Stop => tick(SwitchState { stopped: Some(now), ..NONE }, Verdict::Go),
+        Event::Kill => tick(SwitchState { killed: Some(now), ..NONE }, Verdict::Go),
         Event::Wait => tick(NONE, Verdict::Wait(String::new())),
         Event::Trip => tick(NONE, Verdict::Trip(String::new())),
         Event::Hold => word(hold("f", flag, &held(now))),
@@ -489,7 +502,7 @@ proptest! {
                 entered.push(stage);
                 since = now;
                 // A second look at the same instant does nothing.
-                prop_assert!(matches!(tick(&flag, now).0, Step::Wait(_)));
+                prop_assert!(matches!(tick(&flag, now).0, PlanDecision::Wait(_)));
             }
             let percentage = |flag: &Flag| flag.rollout.as_ref().unwrap().percentage;
             prop_assert!(percentage(&flag) >= percentage(&before));

@@ -7,7 +7,7 @@ mod support;
 
 use flagstone::StoreError;
 use flagstone::audit::Action;
-use flagstone::guard::Memory;
+use flagstone::guard::GuardState;
 use flagstone::notify::Cursor;
 use flagstone::plan::Verdict;
 use flagstone::publish::{Store, Ticker};
@@ -65,7 +65,7 @@ fn scene() -> Scene {
         made.make_export_key().unwrap();
         made.write_config(None, b"{\"off_share\":0.5}\n").unwrap();
         made.trust_key("hub", Some(key()), &change()).unwrap();
-        made.guarding().unwrap().unwrap().keep(&Memory::default()).unwrap();
+        made.guarding().unwrap().unwrap().keep(&GuardState::default()).unwrap();
         made.sender("daemon").unwrap().unwrap().save(&Cursor::default()).unwrap();
     }
     for name in ["snapshots/.important.tmp", ".head.tmp", "important"] {
@@ -101,7 +101,7 @@ const COMMANDS: [Command; 13] = [
         Ticker::new(store).tick(&change(), None, false, |_, _| Verdict::Go).map(drop)
     }),
     ("guard", |path, _| match Store::open(path)?.guarding()? {
-        Some(guarding) => guarding.keep(&Memory::default()),
+        Some(guarding) => guarding.keep(&GuardState::default()),
         None => Ok(()),
     }),
     ("notify", |path, _| match Store::open(path)?.sender("daemon")? {
@@ -373,7 +373,7 @@ fn a_file_of_holes_is_refused_before_it_is_read() {
     let store = new_store(&path);
     publish(&store, &portal(true));
     publish(&store, &numbered(2));
-    store.guarding().unwrap().unwrap().keep(&Memory::default()).unwrap();
+    store.guarding().unwrap().unwrap().keep(&GuardState::default()).unwrap();
     store.write_config(None, b"{}\n").unwrap();
     store.trust_key("hub", Some(key()), &change()).unwrap();
     let enlarge = |path: &Path, size: u64| {

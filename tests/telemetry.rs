@@ -3,7 +3,7 @@
 mod support;
 
 use flagstone::guard::{Blindness, Sight};
-use flagstone::telemetry::{Asked, Counts, Ending, FlagCounts, Recorder, Status, duration, read};
+use flagstone::telemetry::{AnsweredQuestion, Counts, Ending, FlagCounts, Recorder, Status, duration, read};
 use flagstone::{Key, Question, Reason, Snapshot, Switches, compile, evaluate, key_hash};
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
@@ -55,7 +55,8 @@ fn ask_slowly(recorder: &mut Recorder, snapshot: &Snapshot, flag: &str, company:
     let company = company.map(Key::Int);
     let question = Question { company, context: &(), now: NOON };
     let answer = evaluate(snapshot, &Switches::none(), id, &question);
-    let asked = Asked { flag: id, on: answer.on, reason: answer.reason, company, bucket: answer.bucket };
+    let asked =
+        AnsweredQuestion { flag: id, on: answer.on, reason: answer.reason, company, bucket: answer.bucket };
     recorder.answered(snapshot, &asked, true);
     answer.on
 }
@@ -201,8 +202,13 @@ fn a_question_that_only_looks_is_counted_and_exposes_nothing() {
     let mut recorder = recorder(directory.path(), &snapshot);
     recorder.begin(0);
     let flag_id = snapshot.find(b"on").expect("the flag");
-    let asked =
-        Asked { flag: flag_id, on: true, reason: Reason::Full, company: Some(Key::Int(1)), bucket: None };
+    let asked = AnsweredQuestion {
+        flag: flag_id,
+        on: true,
+        reason: Reason::Full,
+        company: Some(Key::Int(1)),
+        bucket: None,
+    };
     recorder.answered(&snapshot, &asked, false);
     end(&mut recorder, Status::Http(500), 0, 10);
     let found = flag(directory.path(), "on");

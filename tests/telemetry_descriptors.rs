@@ -2,7 +2,7 @@
 
 mod support;
 
-use flagstone::telemetry::{Asked, Recorder};
+use flagstone::telemetry::{AnsweredQuestion, Recorder};
 use flagstone::{Key, Question, Snapshot, Switches, compile, evaluate};
 use std::fs::File;
 use std::os::fd::AsRawFd;
@@ -17,7 +17,11 @@ fn ask(recorder: &mut Recorder, snapshot: &Snapshot, flag: &str) {
     let question = Question { company: Some(Key::Int(1)), context: &(), now: NOON };
     let answer = evaluate(snapshot, &Switches::none(), flag, &question);
     let (on, reason, bucket) = (answer.on, answer.reason, answer.bucket);
-    recorder.answered(snapshot, &Asked { flag, on, reason, company: question.company, bucket }, true);
+    recorder.answered(
+        snapshot,
+        &AnsweredQuestion { flag, on, reason, company: question.company, bucket },
+        true,
+    );
 }
 
 // After a wrong close() of another extension, the next flag grew the file that had got the number by a megabyte, and the end of the

@@ -1,7 +1,7 @@
 //! `why` against asking every generation at every moment.
 
-use flagstone::answer_history::{Asked, Past, Why, in_order, why};
-use flagstone::audit::{Action, Actor, Outcome, Record, Settled, diff, settle};
+use flagstone::answer_history::{AnswerHistory, History, HistoryQuery, in_order, why};
+use flagstone::audit::{Action, Actor, Outcome, Record, SettledChange, diff, settle};
 use flagstone::definition::{CompanyId, Definitions};
 use flagstone::time::{format_rfc3339, parse_rfc3339};
 use flagstone::{Key, Question, Snapshot, Switches, compile, definition, enabled};
@@ -141,9 +141,9 @@ fn told(happenings: &[Happening], company: i64) -> Story {
     story
 }
 
-fn asked(story: &Story, company: i64, keep: bool) -> Why {
+fn asked(story: &Story, company: i64, keep: bool) -> AnswerHistory {
     let generation = story.generations.len() as u64 - 1;
-    let past = Past {
+    let past = History {
         environment: "test".to_owned(),
         definitions: story.generations.last().unwrap().clone(),
         generation,
@@ -171,13 +171,14 @@ fn asked(story: &Story, company: i64, keep: bool) -> Why {
             .map_or(0, |change| change.at)
     });
     let company = CompanyId::Int(company);
-    let asked = Asked { company: &company, context: &(), from: start(), to: start() + 86_400 * SECOND };
-    why(Past { killed, stopped, ..past }, asked, &mut |generation| {
+    let asked =
+        HistoryQuery { company: &company, context: &(), from: start(), to: start() + 86_400 * SECOND };
+    why(History { killed, stopped, ..past }, asked, &mut |generation| {
         keep.then(|| story.generations[generation as usize].clone())
     })
 }
 
-fn turns(why: &Why) -> BTreeSet<(String, String, bool, bool)> {
+fn turns(why: &AnswerHistory) -> BTreeSet<(String, String, bool, bool)> {
     why.turns.iter().map(|turn| (turn.at.clone(), turn.flag.clone(), turn.before.on, turn.after.on)).collect()
 }
 
@@ -307,7 +308,7 @@ fn a_change_that_may_be_under_way_is_left_open() {
     let mut begun = record(2, start(), Action::Publish, None, (0, 1));
     begun.outcome = Outcome::Intended;
     let records = vec![record(1, start(), Action::Init, None, (0, 0)), begun];
-    let (made, open): (Vec<Settled>, _) = settle(records.clone(), 0);
+    let (made, open): (Vec<SettledChange>, _) = settle(records.clone(), 0);
     assert_eq!((made.len(), open), (1, Some(2)));
     let (made, open) = settle(records, 1);
     assert_eq!((made.len(), open), (2, None));
@@ -334,7 +335,7 @@ fn a_publish_of_more_than_the_trail_holds_is_told_from_the_snapshot_before_it_or
 fn a_kill_that_only_the_head_knows_is_told() {
     let story = changes(&[json!({ "a": true })]);
     let generation = 1;
-    let past = Past {
+    let past = History {
         environment: "test".to_owned(),
         definitions: story.generations[1].clone(),
         generation,
@@ -346,7 +347,8 @@ fn a_kill_that_only_the_head_knows_is_told() {
         missing: vec![(3, 4, "2026-11-21T00:10:00Z".to_owned())],
     };
     let company = CompanyId::Int(7);
-    let asked = Asked { company: &company, context: &(), from: start(), to: start() + 86_400 * SECOND };
+    let asked =
+        HistoryQuery { company: &company, context: &(), from: start(), to: start() + 86_400 * SECOND };
     let why = why(past, asked, &mut |_| None);
     assert_eq!(why.turns[0].at, "2026-11-21T00:05:00Z");
     assert!(!why.turns[0].after.on);
@@ -360,7 +362,7 @@ fn a_kill_of_a_clock_that_ran_ahead_is_told_with_the_time_that_it_can_have_had()
     let now = start() + 300 * SECOND;
     let ahead = now + 120 * SECOND;
     story.records.push(record(9, ahead, Action::Kill, Some("a"), (1, 1)));
-    let past = Past {
+    let past = History {
         environment: "test".to_owned(),
         definitions: story.generations[1].clone(),
         generation: 1,
@@ -372,7 +374,7 @@ fn a_kill_of_a_clock_that_ran_ahead_is_told_with_the_time_that_it_can_have_had()
         missing: Vec::new(),
     };
     let company = CompanyId::Int(7);
-    let asked = Asked { company: &company, context: &(), from: now - 86_400 * SECOND, to: now };
+    let asked = HistoryQuery { company: &company, context: &(), from: now - 86_400 * SECOND, to: now };
     let why = why(past, asked, &mut |_| None);
     assert_eq!((why.turns[0].at.as_str(), why.turns[0].after.on), ("2026-11-21T00:05:00Z", false));
     assert_eq!(why.wrong_clocks.len(), 1);

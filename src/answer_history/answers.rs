@@ -1,6 +1,6 @@
 //! Answers of flags at one moment.
 
-use super::state::{Asked, State};
+use super::state::{HistoryQuery, State};
 use crate::definition::{CompanyId, Condition, Definitions, Flag, Test};
 use crate::eval::{Question, Reason, Switches, evaluate, missing, variant};
 use crate::key::Key;
@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// An answer at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Said {
+pub struct PastAnswer {
     /// True if the flag was on.
     pub on: bool,
     /// The deciding step.
@@ -35,15 +35,22 @@ fn word<S: serde::Serializer>(reason: &Reason, serializer: S) -> Result<S::Ok, S
     serializer.serialize_str(reason.as_str())
 }
 
-impl Said {
+impl PastAnswer {
     /// True if the application saw no difference.
-    pub(super) fn same_answer(&self, other: &Said) -> bool {
+    pub(super) fn same_answer(&self, other: &PastAnswer) -> bool {
         (self.on, &self.variant) == (other.on, &other.variant)
     }
 
-    fn unknown_flag() -> Said {
+    fn unknown_flag() -> PastAnswer {
         let reason = Reason::UnknownFlag;
-        Said { on: false, reason, thousandths: None, prerequisite: None, variant: None, lacking: Vec::new() }
+        PastAnswer {
+            on: false,
+            reason,
+            thousandths: None,
+            prerequisite: None,
+            variant: None,
+            lacking: Vec::new(),
+        }
     }
 }
 
@@ -52,9 +59,9 @@ pub(super) fn answers(
     environment: &str,
     state: &State,
     flags: &BTreeSet<String>,
-    asked: &Asked,
+    asked: &HistoryQuery,
     now: i64,
-) -> BTreeMap<String, Said> {
+) -> BTreeMap<String, PastAnswer> {
     if state.unknown.all || flags.is_empty() {
         return BTreeMap::new();
     }
@@ -73,13 +80,13 @@ pub(super) fn answers(
     for key in flags {
         let Some(id) = snapshot.find(key.as_bytes()) else {
             if !state.definitions.flags.contains_key(key) && !state.unknown.flags.contains(key) {
-                answers.insert(key.clone(), Said::unknown_flag());
+                answers.insert(key.clone(), PastAnswer::unknown_flag());
             }
             continue;
         };
         let answer = evaluate(&snapshot, &switches, id, &question);
         let shown = if answer.on { variant(&snapshot, id, &question) } else { None };
-        let said = Said {
+        let said = PastAnswer {
             on: answer.on,
             reason: answer.reason,
             thousandths: answer.percentage,

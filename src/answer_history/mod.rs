@@ -8,19 +8,19 @@ mod answers;
 mod state;
 mod undo;
 
-use crate::audit::{Action, Actor, Record, Settled};
+use crate::audit::{Action, Actor, Record, SettledChange};
 use crate::definition::{CompanyId, Definitions};
 use crate::time::{format_rfc3339, parse_rfc3339};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use answers::Said;
-pub use state::Asked;
+pub use answers::PastAnswer;
+pub use state::HistoryQuery;
 use state::{State, Unknown};
 
 /// The definitions served now, and their history.
 #[derive(Debug, Clone)]
-pub struct Past {
+pub struct History {
     /// The store's environment.
     pub environment: String,
     /// The definitions served now.
@@ -32,7 +32,7 @@ pub struct Past {
     /// Time of the stop of everything, in microseconds since 1970.
     pub stopped: Option<i64>,
     /// The changes made, the oldest first; at least all of the requested time and after it.
-    pub changes: Vec<Settled>,
+    pub changes: Vec<SettledChange>,
     /// True if the trail begins before the requested time, or with the store.
     pub whole: bool,
     /// The reader's clock, in microseconds since 1970.
@@ -43,15 +43,15 @@ pub struct Past {
 
 /// A change of one flag's answer.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Turn {
+pub struct AnswerChange {
     /// The flag's key.
     pub flag: String,
     /// Time as RFC 3339.
     pub at: String,
     /// The answer before.
-    pub before: Said,
+    pub before: PastAnswer,
     /// The answer after.
-    pub after: Said,
+    pub after: PastAnswer,
     /// The event that changed the answer.
     pub cause: Cause,
 }
@@ -89,7 +89,7 @@ pub enum Cause {
 
 /// Answers that cannot be reconstructed, and the end of that time.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Untold {
+pub struct Gap {
     /// The flags; `None` for all.
     pub flags: Option<Vec<String>>,
     /// Their answers are known from this moment on. RFC 3339.
@@ -100,7 +100,7 @@ pub struct Untold {
 
 /// Changes of a company's answers.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Why {
+pub struct AnswerHistory {
     /// The company's id.
     pub company: CompanyId,
     /// Start of the requested time. RFC 3339.
@@ -108,14 +108,14 @@ pub struct Why {
     /// End of the requested time. RFC 3339.
     pub to: String,
     /// Changed answers, the newest first.
-    pub turns: Vec<Turn>,
+    pub turns: Vec<AnswerChange>,
     /// Answers that cannot be reconstructed; empty if the list is complete.
-    pub untold: Vec<Untold>,
+    pub untold: Vec<Gap>,
     /// Flags whose events left the answer as it was, with the attributes that they read and the question lacks: with those the answer
     /// may have changed.
     pub lacking: BTreeMap<String, Vec<String>>,
     /// Renamed flags, the newest first.
-    pub renamed: Vec<Renamed>,
+    pub renamed: Vec<KeyChange>,
     /// Records whose dates do not fit the order of the trail, which is what counts.
     pub wrong_clocks: Vec<WrongClock>,
     /// Number of changes in that time, whether or not they affect the company.
@@ -124,7 +124,7 @@ pub struct Why {
 
 /// A flag that gets another key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Renamed {
+pub struct KeyChange {
     /// The present key.
     pub flag: String,
     /// The former key.
@@ -183,7 +183,7 @@ pub fn in_order(times: &[i64], now: i64) -> Vec<(i64, bool)> {
 }
 
 /// Dates the changes by [`in_order`].
-fn order(changes: &mut [Settled], now: i64) -> Vec<WrongClock> {
+fn order(changes: &mut [SettledChange], now: i64) -> Vec<WrongClock> {
     let times: Vec<i64> = changes.iter().map(|change| change.at).collect();
     let mut wrong = Vec::new();
     for (change, (at, fits)) in changes.iter_mut().zip(in_order(&times, now)) {
@@ -197,7 +197,11 @@ fn order(changes: &mut [Settled], now: i64) -> Vec<WrongClock> {
 }
 
 /// Goes back from the current definitions to `asked.from`. `load` returns the definitions of a generation whose snapshot is kept.
-pub fn why(mut past: Past, asked: Asked, load: &mut dyn FnMut(u64) -> Option<Definitions>) -> Why {
+pub fn why(
+    mut past: History,
+    asked: HistoryQuery,
+    load: &mut dyn FnMut(u64) -> Option<Definitions>,
+) -> AnswerHistory {
     let mut wrong_clocks = order(&mut past.changes, past.now);
     wrong_clocks.retain(|wrong| parse_rfc3339(wrong.taken_for.as_bytes()).is_none_or(|at| at > asked.from));
     let mut walk = Walk {
@@ -224,7 +228,7 @@ pub fn why(mut past: Past, asked: Asked, load: &mut dyn FnMut(u64) -> Option<Def
     walk.back(events(&past.changes, &past.killed, past.stopped, past.now), past.whole, load);
     walk.turns.sort_by(|(a, x), (b, y)| b.cmp(a).then_with(|| x.flag.cmp(&y.flag)));
     walk.lacking.retain(|_, names| !names.is_empty());
-    Why {
+    AnswerHistory {
         company: asked.company.clone(),
         from: format_rfc3339(asked.from),
         to: format_rfc3339(asked.to),
@@ -238,69 +242,74 @@ pub fn why(mut past: Past, asked: Asked, load: &mut dyn FnMut(u64) -> Option<Def
 }
 
 /// A change, or a kill or stop that only the head knows.
-enum Event<'a> {
-    Told(&'a Settled),
+enum HistoryEvent<'a> {
+    Told(&'a SettledChange),
     Killed(&'a str, i64),
     Stopped(i64),
 }
 
-impl Event<'_> {
+impl HistoryEvent<'_> {
     fn at(&self) -> i64 {
         match self {
-            Event::Told(settled) => settled.at,
-            Event::Killed(_, at) | Event::Stopped(at) => *at,
+            HistoryEvent::Told(settled) => settled.at,
+            HistoryEvent::Killed(_, at) | HistoryEvent::Stopped(at) => *at,
         }
     }
 }
 
 /// The changes, and the kills and stops that only the head knows: a kill works even if the trail cannot be written.
 fn events<'a>(
-    changes: &'a [Settled],
+    changes: &'a [SettledChange],
     killed: &'a [(String, i64)],
     stopped: Option<i64>,
     now: i64,
-) -> Vec<Event<'a>> {
-    let mut events: Vec<Event> = changes.iter().map(Event::Told).collect();
-    let mut untold = |told: bool, event: Event<'a>| {
+) -> Vec<HistoryEvent<'a>> {
+    let mut events: Vec<HistoryEvent> = changes.iter().map(HistoryEvent::Told).collect();
+    let mut untold = |told: bool, event: HistoryEvent<'a>| {
         if !told {
             let place = events.iter().position(|other| other.at() > event.at()).unwrap_or(events.len());
             events.insert(place, event);
         }
     };
     // Compares the dates that both were given, right or wrong.
-    let near = |change: &Settled, since: i64| {
+    let near = |change: &SettledChange, since: i64| {
         parse_rfc3339(change.record.at.as_bytes()).is_some_and(|at| at.abs_diff(since) < 1_000_000)
     };
     for (flag, since) in killed {
-        let told = |change: &Settled| {
+        let told = |change: &SettledChange| {
             change.record.action == Action::Kill
                 && change.record.flag.as_deref() == Some(flag)
                 && near(change, *since)
         };
-        untold(changes.iter().any(told), Event::Killed(flag, (*since).min(now)));
+        untold(changes.iter().any(told), HistoryEvent::Killed(flag, (*since).min(now)));
     }
     if let Some(since) = stopped {
-        let told = |change: &Settled| change.record.action == Action::StopAll && near(change, since);
-        untold(changes.iter().any(told), Event::Stopped(since.min(now)));
+        let told = |change: &SettledChange| change.record.action == Action::StopAll && near(change, since);
+        untold(changes.iter().any(told), HistoryEvent::Stopped(since.min(now)));
     }
     events
 }
 
 struct Walk<'a> {
-    asked: Asked<'a>,
+    asked: HistoryQuery<'a>,
     environment: String,
     state: State,
     /// End of the time for which the state holds.
     until: i64,
-    turns: Vec<(i64, Turn)>,
-    untold: Vec<Untold>,
+    turns: Vec<(i64, AnswerChange)>,
+    untold: Vec<Gap>,
     lacking: BTreeMap<String, BTreeSet<String>>,
-    renamed: Vec<Renamed>,
+    renamed: Vec<KeyChange>,
     changes: u64,
 }
 
 impl Walk<'_> {
-    fn back(&mut self, events: Vec<Event>, whole: bool, load: &mut dyn FnMut(u64) -> Option<Definitions>) {
+    fn back(
+        &mut self,
+        events: Vec<HistoryEvent>,
+        whole: bool,
+        load: &mut dyn FnMut(u64) -> Option<Definitions>,
+    ) {
         for event in events.into_iter().rev() {
             let at = event.at();
             self.steps(at.max(self.asked.from));
@@ -309,16 +318,16 @@ impl Walk<'_> {
             }
             self.changes += u64::from(at <= self.asked.to);
             match event {
-                Event::Killed(flag, _) => self.switched(&event, Action::Kill, Some(flag)),
-                Event::Stopped(_) => self.switched(&event, Action::StopAll, None),
-                Event::Told(Settled { record, .. }) if record.action == Action::Init => return,
-                Event::Told(Settled { record, .. }) if record.action.publishes() => {
+                HistoryEvent::Killed(flag, _) => self.switched(&event, Action::Kill, Some(flag)),
+                HistoryEvent::Stopped(_) => self.switched(&event, Action::StopAll, None),
+                HistoryEvent::Told(SettledChange { record, .. }) if record.action == Action::Init => return,
+                HistoryEvent::Told(SettledChange { record, .. }) if record.action.publishes() => {
                     if record.to != self.state.generation {
                         self.gap(at, record.to, load);
                     }
                     self.published(&event, record, load);
                 }
-                Event::Told(Settled { record, .. }) => {
+                HistoryEvent::Told(SettledChange { record, .. }) => {
                     self.switched(&event, record.action, record.flag.as_deref());
                 }
             }
@@ -349,7 +358,7 @@ impl Walk<'_> {
         }
     }
 
-    fn switched(&mut self, event: &Event, action: Action, flag: Option<&str>) {
+    fn switched(&mut self, event: &HistoryEvent, action: Action, flag: Option<&str>) {
         let flags = match (action, flag) {
             (Action::Kill | Action::Revive, Some(flag)) => BTreeSet::from([flag.to_owned()]),
             (Action::StopAll | Action::ResumeAll, _) => {
@@ -390,7 +399,7 @@ impl Walk<'_> {
 
     fn published(
         &mut self,
-        event: &Event,
+        event: &HistoryEvent,
         record: &Record,
         load: &mut dyn FnMut(u64) -> Option<Definitions>,
     ) {
@@ -474,21 +483,21 @@ impl Walk<'_> {
             let said = before.remove(&was);
             before.extend(said.map(|said| (flag.clone(), said)));
             if self.asked.from < at && at <= self.asked.to {
-                self.renamed.push(Renamed { flag, was, at: format_rfc3339(at) });
+                self.renamed.push(KeyChange { flag, was, at: format_rfc3339(at) });
             }
         }
         self.note(at, before, after, cause);
     }
 
-    fn ask(&self, now: i64, flags: &BTreeSet<String>) -> BTreeMap<String, Said> {
+    fn ask(&self, now: i64, flags: &BTreeSet<String>) -> BTreeMap<String, PastAnswer> {
         answers::answers(&self.environment, &self.state, flags, &self.asked, now)
     }
 
     fn note(
         &mut self,
         at: i64,
-        before: BTreeMap<String, Said>,
-        mut after: BTreeMap<String, Said>,
+        before: BTreeMap<String, PastAnswer>,
+        mut after: BTreeMap<String, PastAnswer>,
         cause: &Cause,
     ) {
         if at <= self.asked.from || at > self.asked.to {
@@ -502,21 +511,21 @@ impl Walk<'_> {
                 known.extend(lacking.into_iter().cloned());
                 continue;
             }
-            let turn = Turn { flag, at: format_rfc3339(at), before, after, cause: cause.clone() };
+            let turn = AnswerChange { flag, at: format_rfc3339(at), before, after, cause: cause.clone() };
             self.turns.push((at, turn));
         }
     }
 
     fn untell(&mut self, flags: Option<Vec<String>>, at: i64, why: String) {
         if at > self.asked.from {
-            self.untold.push(Untold { flags, before: format_rfc3339(at), why });
+            self.untold.push(Gap { flags, before: format_rfc3339(at), why });
         }
     }
 }
 
-fn cause(event: &Event, generation: u64) -> Cause {
+fn cause(event: &HistoryEvent, generation: u64) -> Cause {
     match event {
-        Event::Told(Settled { record, .. }) => Cause::Change {
+        HistoryEvent::Told(SettledChange { record, .. }) => Cause::Change {
             seq: Some(record.seq),
             action: record.action,
             flag: record.flag.clone(),
@@ -524,8 +533,8 @@ fn cause(event: &Event, generation: u64) -> Cause {
             reason: record.reason.clone(),
             generation,
         },
-        Event::Killed(flag, _) => untold_switch(Action::Kill, Some(flag), generation),
-        Event::Stopped(_) => untold_switch(Action::StopAll, None, generation),
+        HistoryEvent::Killed(flag, _) => untold_switch(Action::Kill, Some(flag), generation),
+        HistoryEvent::Stopped(_) => untold_switch(Action::StopAll, None, generation),
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 /// The company, its attributes and the requested time.
 #[derive(Clone, Copy)]
-pub struct Asked<'a> {
+pub struct HistoryQuery<'a> {
     /// The company's id.
     pub company: &'a CompanyId,
     /// Further attributes.

@@ -10,5 +10,5 @@ pub use differences::{Difference, ListDifference, diff};
 pub(crate) use differences::{FIRST, diff_canonical, moved_bases};
 pub use record::{Action, Outcome, Record, Torn};
 pub(crate) use record::{Audit, LINE_LIMIT, NO_HASH, PulledField, anchor, open_trail, parse_line, sha256};
-pub(crate) use settle::Settling;
-pub use settle::{Settled, settle};
+pub(crate) use settle::ChangeSettler;
+pub use settle::{SettledChange, settle};

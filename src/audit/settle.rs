@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// A change that was made.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Settled {
+pub struct SettledChange {
     /// The record, with its differences; for a publish, the intention with the outcome `done`.
     pub record: Record,
     /// Time of the change, in microseconds since 1970.
@@ -20,16 +20,16 @@ pub struct Settled {
     pub ends: BTreeSet<String>,
 }
 
-impl Settled {
+impl SettledChange {
     /// A notice that cannot be written into the trail; `at` is in microseconds since 1970.
-    pub fn unrecorded(notice: NoticeKind, environment: &str, reason: String, at: i64) -> Settled {
+    pub fn unrecorded(notice: NoticeKind, environment: &str, reason: String, at: i64) -> SettledChange {
         let actor = Actor::named(Some("guard"));
         let record = Record {
             reason: Some(reason),
             notice: Some(notice),
             ..Record::new(at, actor, environment, Action::Guard, Outcome::Done)
         };
-        Settled { record, at, ends: BTreeSet::new() }
+        SettledChange { record, at, ends: BTreeSet::new() }
     }
 }
 
@@ -53,14 +53,14 @@ fn publishing(record: &Record) -> bool {
 
 /// Collects the changes that were made, from records in the order of the trail.
 #[derive(Default)]
-pub struct Settling {
+pub struct ChangeSettler {
     /// Publishes with unknown outcome.
     open: BTreeMap<u64, Record>,
 }
 
-impl Settling {
+impl ChangeSettler {
     /// Takes the next record; changes now known to be made go to `made`.
-    pub fn next(&mut self, record: Record, made: &mut impl FnMut(Settled)) {
+    pub fn next(&mut self, record: Record, made: &mut impl FnMut(SettledChange)) {
         // Only one publish runs at a time: the next one shows that an earlier intention is over, and was made if the next one found it. A
         // switch in between may also have found it made; if not, it proves nothing.
         for (seq, begun) in std::mem::take(&mut self.open) {
@@ -81,7 +81,7 @@ impl Settling {
 
     /// Ends the trail, while `generation` is the current one. Returns the number of the record from which on the outcome is unknown: the
     /// change may still be running.
-    pub fn end(self, generation: u64, made: &mut impl FnMut(Settled)) -> Option<u64> {
+    pub fn end(self, generation: u64, made: &mut impl FnMut(SettledChange)) -> Option<u64> {
         let mut unsettled = None;
         for (seq, begun) in self.open {
             match begun.to == generation {
@@ -93,16 +93,16 @@ impl Settling {
     }
 }
 
-fn done(record: Record) -> Settled {
+fn done(record: Record) -> SettledChange {
     let at = parse_rfc3339(record.at.as_bytes()).unwrap_or_default();
-    Settled { record: Record { outcome: Outcome::Done, ..record }, at, ends: BTreeSet::new() }
+    SettledChange { record: Record { outcome: Outcome::Done, ..record }, at, ends: BTreeSet::new() }
 }
 
 /// The changes that were made, in the order in which they took effect. The records must be in the order of the trail, and `generation` is
 /// the current one after the last of them. The number is that of the record from which on the outcome is unknown, since the change may
 /// still be running; without one, all are settled.
-pub fn settle(records: Vec<Record>, generation: u64) -> (Vec<Settled>, Option<u64>) {
-    let (mut settling, mut settled) = (Settling::default(), Vec::new());
+pub fn settle(records: Vec<Record>, generation: u64) -> (Vec<SettledChange>, Option<u64>) {
+    let (mut settling, mut settled) = (ChangeSettler::default(), Vec::new());
     for record in records {
         settling.next(record, &mut |made| settled.push(made));
     }

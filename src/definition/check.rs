@@ -7,7 +7,7 @@ use super::merge::View;
 use super::model::{Flag, Rollout, Variant};
 use super::percentage::{Percentage, plain};
 use super::report::Findings;
-use super::written::Written;
+use super::written::FieldSet;
 use crate::time;
 use std::collections::HashSet;
 
@@ -123,7 +123,7 @@ impl Flag {
 
     /// True if its text has neither `enabled` nor any targeting.
     pub(crate) fn is_silent(&self) -> bool {
-        !self.written.has(Written::ENABLED)
+        !self.written.has(FieldSet::ENABLED)
             && self.rollout.is_none()
             && self.requires.is_empty()
             && self.companies.is_empty()

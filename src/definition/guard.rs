@@ -137,14 +137,14 @@ impl<'de> Deserialize<'de> for GuardRule {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
         #[serde(untagged)]
-        enum Written {
+        enum BoolOrLimits {
             Whether(bool),
             Limits(GuardLimits),
         }
-        Ok(match Written::deserialize(deserializer)? {
-            Written::Whether(false) => Self::Off,
-            Written::Whether(true) => Self::On(GuardLimits::default()),
-            Written::Limits(limits) => Self::On(limits),
+        Ok(match BoolOrLimits::deserialize(deserializer)? {
+            BoolOrLimits::Whether(false) => Self::Off,
+            BoolOrLimits::Whether(true) => Self::On(GuardLimits::default()),
+            BoolOrLimits::Limits(limits) => Self::On(limits),
         })
     }
 }

@@ -49,10 +49,10 @@ pub use model::{
     Bucketing, Companies, Definitions, FileState, Flag, FlagState, Managed, Rollout, Rule, Variant,
 };
 pub use names::{did_you_mean, nearest};
-pub use overlay::{Overlaid, Replaced, Said};
+pub use overlay::{OverlayValues, ReplacedValue, SourceValue};
 pub use percentage::Percentage;
 pub use plan::{Plan, Soak, Stage};
-pub use progress::{Before, Held, ListChange, PlanState};
+pub use progress::{Before, ListChange, PlanHold, PlanState};
 pub use report::{Problem, Report, Severity};
-pub use schedule::{Emergency, Step};
-pub use written::Written;
+pub use schedule::{Emergency, ScheduleStep};
+pub use written::FieldSet;

@@ -11,8 +11,8 @@ use super::guard::GuardRule;
 use super::percentage::Percentage;
 use super::plan::Plan;
 use super::progress::PlanState;
-use super::schedule::{Emergency, Step};
-use super::written::Written;
+use super::schedule::{Emergency, ScheduleStep};
+use super::written::FieldSet;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -55,7 +55,7 @@ pub struct Flag {
     /// Evaluated in order; the first rule whose condition holds decides.
     pub rules: Vec<Rule>,
     /// Sorted by time, no two at one instant.
-    pub schedule: Vec<Step>,
+    pub schedule: Vec<ScheduleStep>,
     /// Variants by name; the weights add up to 100.
     pub variants: BTreeMap<String, Variant>,
     /// Effect of an emergency stop on the flag.
@@ -73,7 +73,7 @@ pub struct Flag {
     /// State that a store keeps with it; empty in files that people write.
     pub state: FlagState,
     /// The fields that its text writes; ignored in comparisons.
-    pub written: Written,
+    pub written: FieldSet,
 }
 
 /// A share of the buckets.
@@ -172,7 +172,7 @@ impl Flag {
             managed: Managed::Operations,
             was: None,
             state: FlagState::default(),
-            written: Written::ALL,
+            written: FieldSet::ALL,
         }
     }
 }

@@ -8,29 +8,29 @@ use xxhash_rust::xxh3::xxh3_64;
 
 /// The values that the overlay of one environment replaces.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Overlaid {
+pub struct OverlayValues {
     /// The environment's name.
     pub environment: String,
     /// Replaced values by flag.
-    pub flags: BTreeMap<String, Vec<Replaced>>,
+    pub flags: BTreeMap<String, Vec<ReplacedValue>>,
     /// Replaced values by segment.
-    pub segments: BTreeMap<String, Vec<Replaced>>,
+    pub segments: BTreeMap<String, Vec<ReplacedValue>>,
 }
 
 /// A value of the overlay that replaces one of the document.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Replaced {
+pub struct ReplacedValue {
     /// The path below the flag or segment: `rollout/percentage`.
     pub path: String,
     /// The document's value, shared by all environments.
-    pub shared: Said,
+    pub shared: SourceValue,
     /// The overlay's value.
-    pub overlay: Said,
+    pub overlay: SourceValue,
 }
 
 /// A value and its place in the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Said {
+pub struct SourceValue {
     /// Equal for equal values, however they are written; the order of a list of plain values makes no difference. Empty if there is no
     /// value.
     pub digest: String,
@@ -44,8 +44,8 @@ pub struct Said {
 
 impl Document {
     /// The values that the overlay of that environment replaces.
-    pub fn overlaid(&self, environment: &str) -> Overlaid {
-        let mut overlaid = Overlaid { environment: environment.to_owned(), ..Overlaid::default() };
+    pub fn overlaid(&self, environment: &str) -> OverlayValues {
+        let mut overlaid = OverlayValues { environment: environment.to_owned(), ..OverlayValues::default() };
         let Some(patch) = self.patch(environment) else { return overlaid };
         let walk = Walk { tree: &self.tree, lines: line_starts(&self.tree.text) };
         overlaid.flags = walk.section(patch, "flags");
@@ -61,7 +61,7 @@ struct Walk<'t> {
 }
 
 impl<'t> Walk<'t> {
-    fn section(&self, patch: Id, name: &str) -> BTreeMap<String, Vec<Replaced>> {
+    fn section(&self, patch: Id, name: &str) -> BTreeMap<String, Vec<ReplacedValue>> {
         let tree = self.tree;
         let (Some(patch), target) = (tree.member(patch, name), tree.member(ROOT, name)) else {
             return BTreeMap::new();
@@ -78,11 +78,15 @@ impl<'t> Walk<'t> {
     }
 
     /// Recurses no deeper than a document nests.
-    fn replaced(&self, patch: Id, target: Option<Id>, path: &mut String, found: &mut Vec<Replaced>) {
+    fn replaced(&self, patch: Id, target: Option<Id>, path: &mut String, found: &mut Vec<ReplacedValue>) {
         let tree = self.tree;
         if tree.kind(patch) != Kind::Object {
             let shared = self.said(target, patch, path);
-            found.push(Replaced { path: path.clone(), shared, overlay: self.said(Some(patch), patch, path) });
+            found.push(ReplacedValue {
+                path: path.clone(),
+                shared,
+                overlay: self.said(Some(patch), patch, path),
+            });
             return;
         }
         // The short form of a flag replaces each of its fields.
@@ -97,16 +101,16 @@ impl<'t> Walk<'t> {
         }
     }
 
-    fn said(&self, value: Option<Id>, otherwise: Id, path: &str) -> Said {
+    fn said(&self, value: Option<Id>, otherwise: Id, path: &str) -> SourceValue {
         let start = self.tree.node(value.unwrap_or(otherwise)).start;
         let line = self.lines.partition_point(|line| *line <= start);
         let line_start = self.lines.get(line.saturating_sub(1)).copied().unwrap_or_default();
         let column = (start - line_start) as usize + 1;
         let Some(value) = value else {
-            return Said { digest: String::new(), text: String::new(), line, column };
+            return SourceValue { digest: String::new(), text: String::new(), line, column };
         };
         let digest = format!("{:016x}", xxh3_64(self.tree.normal(value).as_bytes()));
-        Said { digest, text: self.shown(value, path), line, column }
+        SourceValue { digest, text: self.shown(value, path), line, column }
     }
 
     fn shown(&self, value: Id, path: &str) -> String {

@@ -5,7 +5,7 @@
 use super::company::CompanyId;
 use super::percentage::Percentage;
 use super::plan::Stage;
-use super::schedule::{Emergency, Step};
+use super::schedule::{Emergency, ScheduleStep};
 use serde::{Deserialize, Serialize};
 
 /// Maximum length of a kept reason, in characters; the audit trail has more of it.
@@ -26,7 +26,7 @@ pub struct PlanState {
     pub soaked: i64,
     /// Reason for the hold, while the plan is held.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub held: Option<Held>,
+    pub held: Option<PlanHold>,
     /// End of its last stage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub done: Option<i64>,
@@ -40,7 +40,7 @@ pub struct PlanState {
 /// Reason, author and time of a hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Held {
+pub struct PlanHold {
     /// Reason for the hold.
     pub reason: String,
     /// `deploy@web-1`, `alice (deploy@web-1)`; empty if only the audit trail has it.
@@ -60,7 +60,7 @@ pub struct Before {
     pub percentage: Option<Percentage>,
     /// The flag's schedule.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub schedule: Vec<Step>,
+    pub schedule: Vec<ScheduleStep>,
     /// Difference of the allow list.
     #[serde(default, skip_serializing_if = "ListChange::is_empty")]
     pub allow: ListChange,
@@ -91,11 +91,11 @@ impl PlanState {
     }
 
     /// Holds a running plan: no time counts as soak from now on. A clock that went back takes nothing away.
-    pub fn hold(&mut self, held: Held) {
+    pub fn hold(&mut self, held: PlanHold) {
         if self.is_running() {
             self.soaked = self.soaked(held.at);
             self.since = held.at;
-            self.held = Some(Held { reason: held.reason.chars().take(REASON).collect(), ..held });
+            self.held = Some(PlanHold { reason: held.reason.chars().take(REASON).collect(), ..held });
         }
     }
 

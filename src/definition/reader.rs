@@ -71,7 +71,7 @@ struct Trouble {
     offset: Option<usize>,
 }
 
-type Step<T = ()> = Result<T, Trouble>;
+type Parsed<T = ()> = Result<T, Trouble>;
 
 fn trouble(message: impl Into<String>) -> Trouble {
     Trouble { message: message.into(), hint: None, offset: None }
@@ -90,7 +90,7 @@ impl Trouble {
 }
 
 impl Reader<'_> {
-    fn document(&mut self) -> Step {
+    fn document(&mut self) -> Parsed {
         self.skip_space();
         loop {
             // A value is due. A value that opens a container with content makes the next one due.
@@ -154,7 +154,7 @@ impl Reader<'_> {
     }
 
     /// Reads one value; true if it opened a list or an object with content.
-    fn value(&mut self) -> Step<bool> {
+    fn value(&mut self) -> Parsed<bool> {
         self.values += 1;
         if self.values > limits::VALUES {
             return Err(trouble(format!(
@@ -179,7 +179,7 @@ impl Reader<'_> {
         }
     }
 
-    fn word(&mut self, word: &str, kind: Kind) -> Step<bool> {
+    fn word(&mut self, word: &str, kind: Kind) -> Parsed<bool> {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
         let follows = rest.get(word.len()).is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
         if !rest.starts_with(word.as_bytes()) || follows {
@@ -190,7 +190,7 @@ impl Reader<'_> {
         Ok(false)
     }
 
-    fn open(&mut self, is_object: bool) -> Step<bool> {
+    fn open(&mut self, is_object: bool) -> Parsed<bool> {
         if self.open.len() >= limits::NESTING {
             return Err(trouble(format!(
                 "found more than {} objects and lists in each other",
@@ -233,7 +233,7 @@ impl Reader<'_> {
         }
     }
 
-    fn key(&mut self) -> Step {
+    fn key(&mut self) -> Parsed {
         if self.peek() != Some(b'"') {
             return Err(self.unexpected("a key in double quotes"));
         }
@@ -251,7 +251,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn string(&mut self) -> Step<Id> {
+    fn string(&mut self) -> Parsed<Id> {
         let start = self.at;
         let mut kind = Kind::Plain;
         self.at += 1;
@@ -287,7 +287,7 @@ impl Reader<'_> {
         Ok(id)
     }
 
-    fn escape(&mut self) -> Step {
+    fn escape(&mut self) -> Parsed {
         let length = match self.bytes.get(self.at + 1) {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
             Some(b'u') => {
@@ -310,7 +310,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn number(&mut self) -> Step {
+    fn number(&mut self) -> Parsed {
         let start = self.at;
         let mut at = start + usize::from(self.peek() == Some(b'-'));
         let digits = |from: usize| {

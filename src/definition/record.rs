@@ -10,8 +10,8 @@ use super::guard::GuardRule;
 use super::model::{Companies, Definitions, FileState, Flag, FlagState, Managed, Rollout, Rule, Variant};
 use super::plan::Plan;
 use super::progress::{ListChange, PlanState};
-use super::schedule::{Emergency, Step};
-use super::written::Written;
+use super::schedule::{Emergency, ScheduleStep};
+use super::written::FieldSet;
 use serde::de::Error as _;
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -37,7 +37,7 @@ struct FlagRecord<'a> {
     #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
     rules: Cow<'a, [Rule]>,
     #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
-    schedule: Cow<'a, [Step]>,
+    schedule: Cow<'a, [ScheduleStep]>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     variants: Cow<'a, BTreeMap<String, Variant>>,
     #[serde(default, skip_serializing_if = "Emergency::is_off")]
@@ -150,7 +150,7 @@ impl<'de> Deserialize<'de> for Flag {
             managed: record.managed,
             was: record.was.map(Cow::into_owned),
             state: FlagState::default(),
-            written: Written::ALL,
+            written: FieldSet::ALL,
         };
         if let Some(state) = record.state {
             let file =

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// A step of a schedule: from `at` on, the rollout has this percentage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Step {
+pub struct ScheduleStep {
     /// RFC 3339 with an offset.
     pub at: String,
     /// Share of the buckets.

@@ -18,7 +18,7 @@ use crate::snapshot::is_flag_key;
 
 /// Result of a change.
 #[derive(Debug, Clone)]
-pub struct Changed {
+pub struct FlagChange {
     /// The changed text.
     pub text: String,
     /// The definitions after the change for the environment, checked.
@@ -136,7 +136,7 @@ pub fn change_published(
     key: &str,
     edit: &Edit,
     now: i64,
-) -> Result<Changed, ChangeError> {
+) -> Result<FlagChange, ChangeError> {
     not_too_many(edit)?;
     let file = || name.to_owned();
     let before = definitions.flags.get(key);
@@ -152,7 +152,7 @@ pub fn change_published(
     let summary = summary::summary(key, before, &after, now);
     let was = definitions.clone();
     if before == Some(&after) {
-        let mut changed = Changed { summary, ..Changed::nothing(was) };
+        let mut changed = FlagChange { summary, ..FlagChange::nothing(was) };
         if matches!(edit, Edit::Restore) && after.percentage_at(now).0 < Percentage::FULL {
             changed.notes.push(format!("for everybody type `flagstone enable {key} --percentage 100`"));
         }
@@ -165,11 +165,11 @@ pub fn change_published(
         return Err(ChangeError::Definitions { report, before });
     }
     let notes = summary::notes(edit, before, &after, &changed, now, true);
-    Ok(Changed { text: String::new(), definitions: changed, before: was, changed: true, summary, notes })
+    Ok(FlagChange { text: String::new(), definitions: changed, before: was, changed: true, summary, notes })
 }
 
 /// Removes a flag from the published definitions.
-fn delete(definitions: &Definitions, key: &str, flag: &Flag, now: i64) -> Result<Changed, ChangeError> {
+fn delete(definitions: &Definitions, key: &str, flag: &Flag, now: i64) -> Result<FlagChange, ChangeError> {
     if flag.state.file.is_some() && flag.state.orphaned.is_none() {
         return Err(ChangeError::InFile { key: key.to_owned() });
     }
@@ -180,7 +180,7 @@ fn delete(definitions: &Definitions, key: &str, flag: &Flag, now: i64) -> Result
     }
     let mut changed = definitions.clone();
     changed.flags.remove(key);
-    Ok(Changed {
+    Ok(FlagChange {
         text: String::new(),
         definitions: changed,
         before: definitions.clone(),
@@ -193,11 +193,11 @@ fn delete(definitions: &Definitions, key: &str, flag: &Flag, now: i64) -> Result
     })
 }
 
-impl Changed {
-    fn nothing(definitions: Definitions) -> Changed {
+impl FlagChange {
+    fn nothing(definitions: Definitions) -> FlagChange {
         let notes = vec!["it says so already; nothing to change".to_owned()];
         let (before, summary) = (definitions.clone(), String::new());
-        Changed { text: String::new(), definitions, before, changed: false, summary, notes }
+        FlagChange { text: String::new(), definitions, before, changed: false, summary, notes }
     }
 }
 
@@ -255,7 +255,7 @@ fn day(now: i64) -> String {
 /// # Errors
 ///
 /// When the definitions have errors, before or after; when the flag is missing, or with [`Edit::Add`], exists.
-pub fn change(target: Target, key: &str, edit: &Edit) -> Result<Changed, ChangeError> {
+pub fn change(target: Target, key: &str, edit: &Edit) -> Result<FlagChange, ChangeError> {
     not_too_many(edit)?;
     if matches!(edit, Edit::Delete) {
         return Err(ChangeError::InFile { key: key.to_owned() });
@@ -277,7 +277,7 @@ pub fn change(target: Target, key: &str, edit: &Edit) -> Result<Changed, ChangeE
     let summary = summary::summary(key, before, &after, target.now);
     if before == Some(&after) {
         let text = target.text.to_owned();
-        return Ok(Changed { text, summary, ..Changed::nothing(definitions) });
+        return Ok(FlagChange { text, summary, ..FlagChange::nothing(definitions) });
     }
     let mut expected = definitions.clone();
     expected.flags.insert(key.to_owned(), after.clone());
@@ -299,7 +299,7 @@ pub fn change(target: Target, key: &str, edit: &Edit) -> Result<Changed, ChangeE
                     unnamed.map(|name| format!("{} named no environment {name} until now", target.file)),
                 );
                 let before = definitions;
-                return Ok(Changed { text, definitions: found, before, changed: true, summary, notes });
+                return Ok(FlagChange { text, definitions: found, before, changed: true, summary, notes });
             }
             Ok(_) => {}
             Err(error) => refused = error,

@@ -13,7 +13,7 @@ pub(super) const SUSPECT: f64 = 1.0 / 3.0;
 
 /// The reason why the guard does not act on a finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Held {
+pub enum NoActionReason {
     /// This flag was changed later, and is acted on instead, or may be.
     Later(String),
     /// The flag was acted on lately, and is left alone until this time; microseconds since 1970.
@@ -50,7 +50,7 @@ pub struct Suspect {
 }
 
 /// The finding to act on, if any, and the others, each with the reason why not.
-pub fn choose(now: i64, suspects: Vec<Suspect>) -> (Option<Finding>, Vec<(Finding, Held)>) {
+pub fn choose(now: i64, suspects: Vec<Suspect>) -> (Option<Finding>, Vec<(Finding, NoActionReason)>) {
     let cooling = |suspect: &Suspect| suspect.cooldown.filter(|until| *until > now);
     // A changed flag comes before flags that only require it.
     let order = |suspect: &Suspect| (suspect.changed_at, !suspect.inherited, suspect.flag.clone());
@@ -71,13 +71,13 @@ pub fn choose(now: i64, suspects: Vec<Suspect>) -> (Option<Finding>, Vec<(Findin
         let Some((finding, since)) = suspect.finding else { continue };
         match (&last, &later) {
             _ if cooling.is_some_and(|until| until > now) => {
-                others.push((finding, Held::Cooldown(cooling.unwrap_or(now))));
+                others.push((finding, NoActionReason::Cooldown(cooling.unwrap_or(now))));
             }
             (Some(last), Some(later)) if order == *last && now - since < PATIENCE => {
-                others.push((finding, Held::Later(later.clone())));
+                others.push((finding, NoActionReason::Later(later.clone())));
             }
             (Some(last), _) if order == *last => act = Some(finding),
-            (Some(last), _) => others.push((finding, Held::Later(last.2.clone()))),
+            (Some(last), _) => others.push((finding, NoActionReason::Later(last.2.clone()))),
             (None, _) => {}
         }
     }

@@ -7,9 +7,9 @@ use super::evidence::{Evidence, Late, Seen};
 use super::finding::{Against, Finding, Ground, Harm, Share};
 use super::hangs::{Earlier, Hung};
 use super::kind::{self, Kind};
-use super::mark::{Mark, Step, Sum};
-use super::memory::{Before, Kept};
-use super::past::{Past, Usual};
+use super::mark::{CounterIncrease, Mark, Sum};
+use super::memory::{Before, FlagMemory};
+use super::past::{CohortPast, Usual};
 use super::plausible::plausible;
 use super::policy::Policy;
 use super::stakes::{Stakes, TICK};
@@ -110,9 +110,9 @@ pub struct Detector {
     busy: BusyHours,
     next_tick: i64,
     /// The steps of the window: when each began, and its counts.
-    window: VecDeque<(i64, Step)>,
-    past_on: Past,
-    past_off: Past,
+    window: VecDeque<(i64, CounterIncrease)>,
+    past_on: CohortPast,
+    past_off: CohortPast,
     /// The usual rates before the last change; true if they were measured where the flag was on.
     usual: Option<(Usual, bool)>,
     /// True if off, before the last change, was a page that is not there.
@@ -176,9 +176,9 @@ impl Detector {
             stakes: Stakes::new(at, changed_at),
             busy: BusyHours::default(),
             next_tick: at,
-            window: VecDeque::from([(at, Step::default())]),
-            past_on: Past::new(at, &exposure.on),
-            past_off: Past::new(at, &exposure.off),
+            window: VecDeque::from([(at, CounterIncrease::default())]),
+            past_on: CohortPast::new(at, &exposure.on),
+            past_off: CohortPast::new(at, &exposure.off),
             usual: None,
             was_gate: false,
             lines: Default::default(),
@@ -195,7 +195,7 @@ impl Detector {
 
     /// Continues where another detector ended, as far as that is known. The next beginning of evidence is a tick away, so
     /// that guards that restart over and over stake no more than one that runs on.
-    pub(super) fn resumed(reading: &Reading, kept: Kept) -> Self {
+    pub(super) fn resumed(reading: &Reading, kept: FlagMemory) -> Self {
         /// Changes that are no further apart are one: a running guard sees a change a little later than the audit trail says.
         const SAME: u64 = 10_000_000;
         let mut detector = Self::new(reading);
@@ -219,8 +219,8 @@ impl Detector {
     }
 
     /// The state for the next guard.
-    pub(super) fn kept(&self, verdict: Verdict, cooldown: Option<i64>, policy: &Policy) -> Kept {
-        Kept {
+    pub(super) fn kept(&self, verdict: Verdict, cooldown: Option<i64>, policy: &Policy) -> FlagMemory {
+        FlagMemory {
             changed_at: self.changed_at,
             stakes: self.stakes.kept(),
             busy: self.busy.clone(),
@@ -362,7 +362,7 @@ impl Detector {
     /// Frees the state that only an asked flag needs. The kind, the usual rates and the stakes stay.
     pub(super) fn rest(&mut self, policy: &Policy) {
         self.settled();
-        self.window = VecDeque::from([(self.at, Step::default())]);
+        self.window = VecDeque::from([(self.at, CounterIncrease::default())]);
         self.recent = VecDeque::new();
         self.lines = Default::default();
         self.past_on.rest(self.at, policy.min_requests);
@@ -382,7 +382,7 @@ impl Detector {
             unsettled.whole = false;
         }
         self.window.clear();
-        self.window.push_back((reading.at, Step::default()));
+        self.window.push_back((reading.at, CounterIncrease::default()));
         self.past_on.discard(reading.at, &reading.exposure.on);
         self.past_off.discard(reading.at, &reading.exposure.off);
         self.lines.iter_mut().for_each(|line| *line = Line::default());
@@ -489,7 +489,7 @@ impl Detector {
         self.next_tick = self.at;
         self.since = Mark::whole(before);
         self.window.clear();
-        self.window.push_back((at, Step::default()));
+        self.window.push_back((at, CounterIncrease::default()));
         self.lines.iter_mut().for_each(|line| *line = Line::default());
     }
 
@@ -506,7 +506,7 @@ impl Detector {
                 self.settled();
                 self.tell_again(policy);
             }
-            self.window.push_back((self.at, Step::default()));
+            self.window.push_back((self.at, CounterIncrease::default()));
         }
         let limits = self.limits(policy, before);
         let stake = self.stakes.stake(self.at) / f64::from(self.together);

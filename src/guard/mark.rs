@@ -20,7 +20,7 @@ pub(super) struct CohortMark(Packed);
 
 /// Increases between two moments. Groups are kept only as a sum, in the first group.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Step(Packed);
+pub(super) struct CounterIncrease(Packed);
 
 /// Steps added up.
 pub(super) struct Sum([u64; FLAG]);
@@ -73,7 +73,7 @@ impl CohortMark {
     }
 }
 
-impl Step {
+impl CounterIncrease {
     /// Adds the counts between two samples.
     pub(super) fn extend(&mut self, now: &Exposure, before: &Exposure) {
         if now == before {
@@ -97,7 +97,7 @@ impl Sum {
         Self([0; FLAG])
     }
 
-    pub(super) fn add(&mut self, step: &Step) {
+    pub(super) fn add(&mut self, step: &CounterIncrease) {
         step.0.each(|place, value| {
             if let Some(sum) = self.0.get_mut(place) {
                 *sum = sum.saturating_add(value);
@@ -275,7 +275,7 @@ mod tests {
             both.on.add(&first.on);
             both.off.add(&first.off);
             (both.gated, both.mixed) = (both.gated + first.gated, both.mixed + first.mixed);
-            let mut step = Step::default();
+            let mut step = CounterIncrease::default();
             step.extend(&first, &Exposure::default());
             step.extend(&both, &first);
             let mut sum = Sum::new();

@@ -12,11 +12,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The state that one guard hands to the next.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct Memory {
+pub struct GuardState {
     /// Time of writing, in microseconds since 1970.
     pub at: i64,
     /// Each flag under watch.
-    pub flags: BTreeMap<String, Kept>,
+    pub flags: BTreeMap<String, FlagMemory>,
     /// Flags that must not be watched.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub unwatched: BTreeSet<String>,
@@ -74,7 +74,7 @@ pub struct KeptOutage {
 
 /// The state of one flag. Times are in microseconds since 1970.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Kept {
+pub struct FlagMemory {
     /// Time of its last change.
     pub changed_at: i64,
     /// The stakes: the beginning of their sum, the last change, and the number of changes.
@@ -110,7 +110,7 @@ pub struct Kept {
     pub verdict: Verdict,
 }
 
-impl Kept {
+impl FlagMemory {
     /// True if the flag may be acted on by limits: it was changed lately, or has seen no hour as busy as before.
     pub fn is_watched(&self, now: i64, policy: &Policy) -> bool {
         self.busy.is_watched(now, self.changed_at, policy)

@@ -17,7 +17,7 @@ const BEFORE: i64 = 11;
 
 /// The hours of a cohort's last week.
 #[derive(Debug, Clone)]
-pub(super) struct Past {
+pub(super) struct CohortPast {
     /// The hours that are over.
     over: PastHours,
     /// The current hour.
@@ -76,7 +76,7 @@ impl Usual {
     }
 }
 
-impl Past {
+impl CohortPast {
     /// A past that begins with these counters.
     pub(super) fn new(now: i64, cohort: &Cohort) -> Self {
         let current = CurrentHour::beginning(now);

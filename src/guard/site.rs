@@ -7,7 +7,7 @@ use super::control::Rate;
 use super::counts::Counts;
 use super::evidence::Evidence;
 use super::finding::{Against, Ground, Harm, Share};
-use super::past::Past;
+use super::past::CohortPast;
 use super::plausible::plausible_total;
 use super::policy::Policy;
 use super::stakes::TICK;
@@ -34,7 +34,7 @@ const GAP: i64 = 60_000_000;
 pub(super) struct Site {
     at: i64,
     before: Cohort,
-    past: Past,
+    past: CohortPast,
     next_tick: i64,
     /// True if the usual rates are known.
     compared: bool,
@@ -89,7 +89,7 @@ impl Trouble {
 impl Site {
     pub(super) fn new(at: i64, total: &Cohort) -> Self {
         let errors = (Evidence::new(at, CHANCE, LEFT_OUT), Policy::default().error_rate);
-        let past = Past::new(at, total);
+        let past = CohortPast::new(at, total);
         Self {
             at,
             before: total.clone(),

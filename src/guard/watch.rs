@@ -1,12 +1,12 @@
 //! The guard over all flags of a store.
 
 use super::aftermath::{Aftermath, Doubt, Grounds, Outcome};
-use super::choose::{Held, SUSPECT, Suspect, choose};
+use super::choose::{NoActionReason, SUSPECT, Suspect, choose};
 use super::control::Rate;
 use super::detector::{Detector, Reading};
 use super::finding::{Against, Finding, Ground, Harm, Protection, Share};
 use super::kind::Kind;
-use super::memory::{Kept, KeptOutage, Memory};
+use super::memory::{FlagMemory, GuardState, KeptOutage};
 use super::policy::{Action, Policy};
 use super::sight::Stuck;
 use super::site::{Site, Trouble};
@@ -117,7 +117,7 @@ pub struct Decision {
     /// The finding to act on now; [`Finding::action`] says how.
     pub act: Option<Finding>,
     /// Other findings, with the reason why nothing is done about them. Each is reported once, as long as it stands.
-    pub held: Vec<(Finding, Held)>,
+    pub held: Vec<(Finding, NoActionReason)>,
     /// Other messages, each once.
     pub notices: Vec<Notice>,
 }
@@ -129,7 +129,7 @@ pub struct Guard {
     /// For each flag, the flags that require it and whose answers it changed last, with their policies.
     dependents: BTreeMap<String, Vec<(String, Policy)>>,
     /// Memory of an earlier guard for flags that were not sampled yet.
-    kept: BTreeMap<String, Kept>,
+    kept: BTreeMap<String, FlagMemory>,
     /// Nothing is evidence before this time.
     settling: i64,
     /// Hashes of the flags that no request had asked by the last look, and that look's time and epoch.
@@ -255,7 +255,7 @@ struct Watched {
     detector: Detector,
     changed_at: i64,
     finding: Option<(Finding, i64)>,
-    named: Option<Held>,
+    named: Option<NoActionReason>,
     /// End of the cooldown.
     cooldown: Option<i64>,
     /// True if the controls leave a doubt about the finding.
@@ -287,7 +287,7 @@ impl Guard {
     }
 
     /// Continues where another guard ended. Invalid memory is dropped; flags that are missing from it begin as new ones.
-    pub fn resumed(memory: Memory) -> Self {
+    pub fn resumed(memory: GuardState) -> Self {
         Self {
             kept: memory.flags,
             stopped: memory.stopped,
@@ -335,7 +335,7 @@ impl Guard {
             self.forget_on_limits(samples);
         }
         let mut suspects = Vec::new();
-        let mut held: Vec<(Finding, Held)> = Vec::new();
+        let mut held: Vec<(Finding, NoActionReason)> = Vec::new();
         for sample in samples {
             let Some(watched) = self.flags.get(sample.flag) else { continue };
             let mut suspect = watched.suspect(sample);
@@ -355,9 +355,9 @@ impl Guard {
         if act.is_none() {
             act = self.suspected_stage(now, trouble, samples);
         }
-        let everywhere = held
-            .iter()
-            .filter(|(_, why)| matches!(why, Held::Everywhere | Held::Unwatched | Held::Stopped(_)));
+        let everywhere = held.iter().filter(|(_, why)| {
+            matches!(why, NoActionReason::Everywhere | NoActionReason::Unwatched | NoActionReason::Stopped(_))
+        });
         let first = everywhere.clone().map(|(finding, _)| finding).min_by_key(|finding| finding.since);
         let first = first.map(|finding| (finding.since, finding.on, finding.slower));
         // All requests say more than those of one flag.
@@ -477,9 +477,9 @@ impl Guard {
         sample: &Sample,
         finding: &mut Finding,
         samples: &[Sample],
-    ) -> Option<Held> {
+    ) -> Option<NoActionReason> {
         if let Some(until) = self.paused.filter(|until| *until > now) {
-            return Some(Held::Paused(until));
+            return Some(NoActionReason::Paused(until));
         }
         if finding.action == Action::Notify {
             return None;
@@ -496,25 +496,25 @@ impl Guard {
         let young = sample.stage.is_some_and(|stage| (0..YOUNG).contains(&now.saturating_sub(stage)));
         if young && watched.doubt {
             finding.ground = Ground::Stage;
-            return (now - self.stage_taken < ONE_STAGE).then_some(Held::Everywhere);
+            return (now - self.stage_taken < ONE_STAGE).then_some(NoActionReason::Everywhere);
         }
         if young {
             return None;
         }
         if !watched.is_watched(now, sample) {
-            return Some(Held::Unwatched);
+            return Some(NoActionReason::Unwatched);
         }
         if let Some(until) = watched.cooldown.filter(|until| *until > now && !watched.doubt) {
-            return Some(Held::Cooldown(until));
+            return Some(NoActionReason::Cooldown(until));
         }
         if let Some(since) = self.stopped {
-            return Some(Held::Stopped(since));
+            return Some(NoActionReason::Stopped(since));
         }
         if let Some(after) = &self.after {
-            return Some(Held::After(after.flag.clone()));
+            return Some(NoActionReason::After(after.flag.clone()));
         }
         if watched.doubt {
-            return Some(Held::Everywhere);
+            return Some(NoActionReason::Everywhere);
         }
         let related =
             |other: &Sample| other.through == Some(sample.flag) || sample.through == Some(other.flag);
@@ -526,7 +526,7 @@ impl Guard {
         };
         let together: Vec<String> =
             samples.iter().filter(together).map(|other| other.flag.to_owned()).collect();
-        (!together.is_empty()).then_some(Held::Together(together))
+        (!together.is_empty()).then_some(NoActionReason::Together(together))
     }
 
     /// The stage that was entered last, if requests anywhere left their range minutes after it was.
@@ -733,7 +733,7 @@ impl Guard {
     }
 
     /// Everything that the next guard has to know, and the verdicts for plans.
-    pub fn memory(&self, now: i64, samples: &[Sample]) -> Memory {
+    pub fn memory(&self, now: i64, samples: &[Sample]) -> GuardState {
         let kept = |sample: &Sample| {
             let flag = sample.flag.to_owned();
             let verdict = self.verdict(sample.flag, sample.policy);
@@ -742,24 +742,25 @@ impl Guard {
                 let kept = self.kept.get(sample.flag).cloned();
                 let waits = self.overflows && sample.stage.is_some();
                 let kept = match self.verdict_of_dependents(sample.flag).is_some() || waits {
-                    true => {
-                        Kept { verdict, ..kept.unwrap_or_else(|| Kept::unasked(sample.reading.changed_at)) }
-                    }
+                    true => FlagMemory {
+                        verdict,
+                        ..kept.unwrap_or_else(|| FlagMemory::unasked(sample.reading.changed_at))
+                    },
                     false => kept?,
                 };
                 return Some((flag, kept));
             };
             let kept = watched.detector.kept(verdict, watched.cooldown, sample.policy);
-            Some((flag, Kept { doubt: watched.doubt, ..kept }))
+            Some((flag, FlagMemory { doubt: watched.doubt, ..kept }))
         };
-        Memory {
+        GuardState {
             at: now,
             flags: samples.iter().filter_map(kept).collect(),
             stopped: self.stopped,
             stage_taken: self.stage_taken,
             outage: self.outage(),
             overflows: self.overflows,
-            ..Memory::default()
+            ..GuardState::default()
         }
     }
 
@@ -802,7 +803,7 @@ fn hash(flag: &str) -> u64 {
 }
 
 impl Watched {
-    fn new(sample: &Sample, kept: Option<Kept>) -> Self {
+    fn new(sample: &Sample, kept: Option<FlagMemory>) -> Self {
         let longest = sample.reading.at.saturating_add(sample.policy.cooldown);
         let cooldown = kept.as_ref().and_then(|kept| kept.cooldown).map(|until| until.min(longest));
         let detector = match kept {

@@ -1,7 +1,7 @@
 //! Merges companies individually: each is allowed, denied or neither.
 
 use super::outcome::Outcome;
-use crate::definition::{Companies, CompanyId, Written};
+use crate::definition::{Companies, CompanyId, FieldSet};
 use serde::Serialize;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -63,12 +63,12 @@ pub(super) struct MergedCompanies {
 /// without those that are in no running list: both sides removed them.
 pub(super) fn said<'f>(
     file: &'f Companies,
-    written: Written,
+    written: FieldSet,
     base: &Companies,
     running: &Companies,
 ) -> Cow<'f, Companies> {
-    let as_written = |list: Written, said: &[CompanyId]| written.has(list) || said.is_empty();
-    if as_written(Written::ALLOW, &base.allow) && as_written(Written::DENY, &base.deny) {
+    let as_written = |list: FieldSet, said: &[CompanyId]| written.has(list) || said.is_empty();
+    if as_written(FieldSet::ALLOW, &base.allow) && as_written(FieldSet::DENY, &base.deny) {
         return Cow::Borrowed(file);
     }
     let list = |written: bool, says: &[CompanyId], said: &[CompanyId], other: &[CompanyId]| match written {
@@ -81,8 +81,8 @@ pub(super) fn said<'f>(
         }
     };
     Cow::Owned(Companies {
-        allow: list(written.has(Written::ALLOW), &file.allow, &base.allow, &file.deny),
-        deny: list(written.has(Written::DENY), &file.deny, &base.deny, &file.allow),
+        allow: list(written.has(FieldSet::ALLOW), &file.allow, &base.allow, &file.deny),
+        deny: list(written.has(FieldSet::DENY), &file.deny, &base.deny, &file.allow),
     })
 }
 

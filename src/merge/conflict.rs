@@ -1,7 +1,7 @@
 //! Fields that were changed both in the file and in the store.
 
 use super::companies::{CompanyConflict, Listing};
-use super::drift::{Turned, shown};
+use super::drift::{SwitchAuthor, shown};
 use super::fields::{COMPANIES, Field};
 use crate::definition::{Companies, CompanyId, Condition, Definitions, Flag, KeptConflict};
 use serde::Serialize;
@@ -35,7 +35,7 @@ pub struct Conflict {
     pub planned: bool,
     /// The last change of the running value, if it was looked up and is known.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub turned: Option<Turned>,
+    pub turned: Option<SwitchAuthor>,
     /// Time of the publish with `--keep` that left it open, in microseconds since 1970; 0 if not known, or not left open.
     #[serde(skip)]
     pub since: i64,

@@ -28,12 +28,12 @@ pub struct Drift {
     pub deny: Option<ListDifference>,
     /// The last change of the field, if it was looked up and is known.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub turned: Option<Turned>,
+    pub turned: Option<SwitchAuthor>,
 }
 
 /// The last change of a switch.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Turned {
+pub struct SwitchAuthor {
     /// Time as RFC 3339.
     pub at: String,
     /// The author.

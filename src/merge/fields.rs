@@ -1,6 +1,6 @@
 //! The fields of a flag: the one table for publish, drift, `--reset` and `pull`, and the one that the documentation is compared with.
 
-use crate::definition::{Flag, ListDifference, Percentage, Rollout, Step, Written};
+use crate::definition::{FieldSet, Flag, ListDifference, Percentage, Rollout, ScheduleStep};
 use crate::time;
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ pub struct Field {
     /// The name in definitions: `percentage`.
     pub name: &'static str,
     /// The bits that mark it as written.
-    pub(super) written: Written,
+    pub(super) written: FieldSet,
     /// True if both flags have the same value, however they write it.
     pub(super) same: fn(&Flag, &Flag) -> bool,
     /// Copies the second flag's value to the first.
@@ -23,7 +23,7 @@ macro_rules! field {
     ($name:ident $written:ident) => {
         Field {
             name: stringify!($name),
-            written: Written::$written,
+            written: FieldSet::$written,
             same: |a, b| a.$name == b.$name,
             take: |flag, from| flag.$name.clone_from(&from.$name),
             value: |flag| json(&flag.$name),
@@ -35,7 +35,7 @@ macro_rules! of_rollout {
     ($name:ident $written:ident) => {
         Field {
             name: stringify!($name),
-            written: Written::$written,
+            written: FieldSet::$written,
             same: |a, b| rollout(a).$name == rollout(b).$name,
             take: |flag, from| {
                 if let Some(to) = rollout_of(flag, from) {
@@ -53,7 +53,7 @@ pub const FIELDS: [Field; 17] = [
     // Includes the schedule: lowering a percentage is no consent to a schedule that the file adds.
     Field {
         name: "percentage",
-        written: Written::PERCENTAGE,
+        written: FieldSet::PERCENTAGE,
         same: |a, b| {
             rollout(a).percentage == rollout(b).percentage && instants(&a.schedule).eq(instants(&b.schedule))
         },
@@ -73,7 +73,7 @@ pub const FIELDS: [Field; 17] = [
     // Merged company by company, see `companies`.
     Field {
         name: COMPANIES,
-        written: Written::NONE,
+        written: FieldSet::NONE,
         same: |a, b| a.companies == b.companies,
         take: |flag, from| flag.companies.clone_from(&from.companies),
         value: |flag| json(&flag.companies),
@@ -144,7 +144,7 @@ fn rollout_of<'f>(flag: &'f mut Flag, from: &Flag) -> Option<&'f mut Rollout> {
     flag.rollout.as_mut()
 }
 
-fn instants(steps: &[Step]) -> impl Iterator<Item = (Option<i64>, Percentage)> {
+fn instants(steps: &[ScheduleStep]) -> impl Iterator<Item = (Option<i64>, Percentage)> {
     steps.iter().map(|step| (time::parse_rfc3339(step.at.as_bytes()), step.percentage))
 }
 

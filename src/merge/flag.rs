@@ -6,10 +6,10 @@ use super::drift;
 use super::fields::{COMPANIES, FIELDS, FORMER_KEY, Field};
 use super::options::Options;
 use super::outcome::Outcome;
-use super::rename::{Apart, Asked, Decision, former_key};
+use super::rename::{Apart, Decision, RenameOptions, former_key};
 use super::result::Merged;
 use super::take::{note, take};
-use crate::definition::{FileState, Flag, FlagState, KeptConflict, Managed, Percentage, Rollout, Written};
+use crate::definition::{FieldSet, FileState, Flag, FlagState, KeptConflict, Managed, Percentage, Rollout};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -42,7 +42,7 @@ impl Merged {
         key: &str,
         is: &Flag,
         says: &Flag,
-        asked: &Asked,
+        asked: &RenameOptions,
         apart: Option<&Apart>,
     ) -> Flag {
         let mut flag = is.clone();
@@ -200,8 +200,8 @@ impl Merged {
 
     /// Reports lists of companies that the file no longer writes.
     fn tell_unsaid_companies(&mut self, key: &str, says: &Flag, base: &Flag, flag: &Flag) {
-        let unsaid = (!says.written.has(Written::ALLOW) && !base.companies.allow.is_empty())
-            || (!says.written.has(Written::DENY) && !base.companies.deny.is_empty());
+        let unsaid = (!says.written.has(FieldSet::ALLOW) && !base.companies.allow.is_empty())
+            || (!says.written.has(FieldSet::DENY) && !base.companies.deny.is_empty());
         if unsaid {
             let field = FIELDS.iter().find(|field| field.name == COMPANIES);
             self.unsaid.extend(field.map(|field| drift::one(key, field, flag, says)));
@@ -211,7 +211,7 @@ impl Merged {
 
 /// True if the file decides the flag: `"managed": "git"`.
 pub(super) fn is_managed(is: &Flag, says: &Flag) -> bool {
-    let managed = if says.written.has(Written::MANAGED) { says.managed } else { is.managed };
+    let managed = if says.written.has(FieldSet::MANAGED) { says.managed } else { is.managed };
     managed == Managed::Git
 }
 

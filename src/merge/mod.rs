@@ -23,11 +23,11 @@ mod take;
 pub use choice::{ChoiceError, all_choice, field_choice};
 pub use companies::{CompanyConflict, Listing};
 pub use conflict::{Conflict, open_conflicts};
-pub use drift::{Drift, Turned, unlike_its_file};
+pub use drift::{Drift, SwitchAuthor, unlike_its_file};
 pub use fields::{FIELDS, Field};
 pub use options::Options;
 pub use outcome::Outcome;
-pub use pull::{Pulled, PulledField, pull};
+pub use pull::{PullResult, PulledField, pull};
 pub use rename::Renaming;
 pub(crate) use rename::rename;
 pub use result::{MergeError, Merged, Shadowed};
@@ -36,7 +36,7 @@ pub use segments::keep_base;
 use crate::definition::{Definitions, Flag};
 use crate::time;
 use choice::Choice;
-use rename::{Asked, renamed};
+use rename::{RenameOptions, renamed};
 use std::collections::BTreeSet;
 
 /// Merges the definitions of a file (checked, of one environment) into the running ones, of which there are none before the first
@@ -64,7 +64,7 @@ pub fn merge(
     }
     let nothing = Definitions::default();
     let running = running.unwrap_or(&nothing);
-    let asked = Asked {
+    let asked = RenameOptions {
         prune: options.prune,
         now: options.now,
         reset: Choice::of("--reset", &options.reset, file, running)?,

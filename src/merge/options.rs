@@ -1,6 +1,6 @@
 //! Options of a merge.
 
-use crate::definition::Overlaid;
+use crate::definition::OverlayValues;
 
 /// Options of a merge.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub struct Options {
     /// The newest release that was published, if the file is of an older one: no switch changes then.
     pub older: Option<String>,
     /// The values that the overlay of the file's environment replaces.
-    pub overlaid: Overlaid,
+    pub overlaid: OverlayValues,
     /// Present time, in microseconds since 1970.
     pub now: i64,
 }

@@ -20,7 +20,7 @@ pub struct PulledField {
 
 /// A file updated to the running values.
 #[derive(Debug, Clone)]
-pub struct Pulled {
+pub struct PullResult {
     /// The changed text; order, spaces and comments are unchanged.
     pub text: String,
     /// The differences before the pull.
@@ -43,7 +43,7 @@ pub struct Pulled {
 /// # Errors
 ///
 /// When the file has errors, or is written in a way that allows no edit of just these values.
-pub fn pull(target: Target, running: &Definitions) -> Result<Pulled, ChangeError> {
+pub fn pull(target: Target, running: &Definitions) -> Result<PullResult, ChangeError> {
     let today: String = crate::time::format_rfc3339(target.now).chars().take(10).collect();
     let read = |text: &str, before: bool| {
         let failed = |report| ChangeError::Definitions { report, before };
@@ -53,7 +53,7 @@ pub fn pull(target: Target, running: &Definitions) -> Result<Pulled, ChangeError
     };
     let (overlay, mut says) = read(target.text, true)?;
     let environment = target.environment.filter(|_| overlay);
-    let mut pulled = Pulled {
+    let mut pulled = PullResult {
         text: target.text.to_owned(),
         drift: Vec::new(),
         written: Vec::new(),

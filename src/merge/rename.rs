@@ -23,7 +23,7 @@ pub struct Renaming {
 
 /// The running definitions, under the keys of a file.
 #[derive(Debug)]
-pub(super) struct Renamed<'r> {
+pub(super) struct RenamedFlags<'r> {
     pub running: Cow<'r, Definitions>,
     pub renamings: Vec<Renaming>,
     /// Running flags under both keys that are not united.
@@ -46,9 +46,9 @@ pub(super) fn renamed<'r>(
     running: &'r Definitions,
     file: &Definitions,
     older: bool,
-    asked: &Asked,
-) -> Renamed<'r> {
-    let mut found = Renamed {
+    asked: &RenameOptions,
+) -> RenamedFlags<'r> {
+    let mut found = RenamedFlags {
         running: Cow::Borrowed(running),
         renamings: Vec::new(),
         apart: BTreeMap::new(),
@@ -81,7 +81,7 @@ pub(super) fn renamed<'r>(
 }
 
 /// Choices made by the options.
-pub(super) struct Asked<'a> {
+pub(super) struct RenameOptions<'a> {
     /// End former keys that the file does not have.
     pub prune: bool,
     pub reset: Choice<'a>,
@@ -99,7 +99,7 @@ pub(super) enum Decision {
     Running,
 }
 
-impl Asked<'_> {
+impl RenameOptions<'_> {
     /// The decision of the options for a field; the narrower option wins.
     pub(super) fn decision(&self, flag: &str, field: &Field) -> Option<Decision> {
         let (reset, settle) = (self.reset.extent(flag, field), self.settle.extent(flag, field));
@@ -111,7 +111,7 @@ impl Asked<'_> {
     }
 }
 
-impl Renamed<'_> {
+impl RenamedFlags<'_> {
     fn rename(&mut self, from: &str, to: &str, says: &Flag) {
         rename(self.running.to_mut(), from, to);
         if let Some(flag) = self.running.to_mut().flags.get_mut(to) {
@@ -139,7 +139,7 @@ impl Renamed<'_> {
     }
 
     /// Unites two running flags if they answer alike or the file is to decide.
-    fn unite(&mut self, key: &str, (was, old): (&str, &Flag), is: &Flag, older: bool, asked: &Asked) {
+    fn unite(&mut self, key: &str, (was, old): (&str, &Flag), is: &Flag, older: bool, asked: &RenameOptions) {
         let Some(field) = Field::named(FORMER_KEY) else { return };
         if older {
             return;
@@ -184,7 +184,7 @@ pub(super) fn former_key(
     field: &Field,
     says: &Flag,
     (flag, base): (&mut Flag, &mut Cow<Flag>),
-    asked: &Asked,
+    asked: &RenameOptions,
     apart: Option<&Apart>,
 ) -> FormerKey {
     let mut found = FormerKey::default();

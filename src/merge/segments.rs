@@ -2,7 +2,7 @@
 
 use super::conflict::Conflict;
 use super::outcome::Outcome;
-use super::{Asked, Merged};
+use super::{Merged, RenameOptions};
 use crate::definition::{Condition, Definitions, KeptSegment};
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ type Segments = BTreeMap<String, Condition>;
 
 impl Merged {
     /// Merges the file's segments into the running ones, and keeps or adds all that rules use.
-    pub(super) fn segments(&mut self, running: &Definitions, file: &Definitions, asked: &Asked) {
+    pub(super) fn segments(&mut self, running: &Definitions, file: &Definitions, asked: &RenameOptions) {
         if self.older_than.is_some() {
             self.definitions.segments.clone_from(&running.segments);
             self.definitions.segments_base.clone_from(&running.segments_base);

@@ -1,7 +1,7 @@
 //! Edits of a file's shared part that do not reach this environment, since its overlay replaces the edited value.
 
 use super::result::{Merged, Shadowed};
-use crate::definition::{Definitions, Overlaid, Replaced};
+use crate::definition::{Definitions, OverlayValues, ReplacedValue};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ type Digests = BTreeMap<String, String>;
 
 impl Merged {
     /// Reports edits that an overlay replaces, and keeps the digests of the file's values for the next publish.
-    pub(super) fn shadow(&mut self, running: &Definitions, overlaid: &Overlaid) {
+    pub(super) fn shadow(&mut self, running: &Definitions, overlaid: &OverlayValues) {
         let none = Digests::new();
         for (key, flag) in &mut self.definitions.flags {
             let Some(file) = flag.state.file.as_mut().filter(|_| flag.state.orphaned.is_none()) else {
@@ -43,7 +43,7 @@ impl Merged {
 }
 
 impl Shadowed {
-    fn of(flag: &str, path: String, replaced: &Replaced, environment: &str) -> Shadowed {
+    fn of(flag: &str, path: String, replaced: &ReplacedValue, environment: &str) -> Shadowed {
         Shadowed {
             flag: flag.to_owned(),
             path,
@@ -73,7 +73,7 @@ impl fmt::Display for Shadowed {
 }
 
 /// The values that changed since their known digest, and that the overlay replaces by another value.
-fn edited<'r>(replaced: &'r [Replaced], before: &Digests) -> impl Iterator<Item = &'r Replaced> {
+fn edited<'r>(replaced: &'r [ReplacedValue], before: &Digests) -> impl Iterator<Item = &'r ReplacedValue> {
     let mut place = (0, 0);
     replaced.iter().filter(move |replaced| {
         let shared = &replaced.shared;
@@ -90,7 +90,7 @@ fn edited<'r>(replaced: &'r [Replaced], before: &Digests) -> impl Iterator<Item 
     })
 }
 
-fn digests(replaced: &[Replaced]) -> Digests {
-    let digest = |replaced: &Replaced| (replaced.path.clone(), replaced.shared.digest.clone());
+fn digests(replaced: &[ReplacedValue]) -> Digests {
+    let digest = |replaced: &ReplacedValue| (replaced.path.clone(), replaced.shared.digest.clone());
     replaced.iter().map(digest).collect()
 }

@@ -1,13 +1,13 @@
 //! The endpoints in the store's `config.json`, under `notify`.
 
 use super::severity::{Severity, incident};
-use crate::audit::{Action, Settled};
+use crate::audit::{Action, SettledChange};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// A webhook that receives notifications.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Written")]
+#[serde(try_from = "EndpointFields")]
 pub struct Endpoint {
     /// The address; visible to every reader of the store.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -31,7 +31,7 @@ pub struct Endpoint {
 
 impl Endpoint {
     /// True if a change is for this endpoint.
-    pub fn takes(&self, change: &Settled) -> bool {
+    pub fn takes(&self, change: &SettledChange) -> bool {
         let record = &change.record;
         let guards = record.guard.is_some() || record.notice.is_some();
         let of_its_actions = self.actions.as_ref().is_none_or(|actions| {
@@ -63,7 +63,7 @@ fn is_json(format: &Format) -> bool {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
+struct EndpointFields {
     url: Option<String>,
     url_file: Option<PathBuf>,
     #[serde(default)]
@@ -73,11 +73,11 @@ struct Written {
     severity: Option<Severity>,
 }
 
-impl TryFrom<Written> for Endpoint {
+impl TryFrom<EndpointFields> for Endpoint {
     type Error = String;
 
-    fn try_from(written: Written) -> Result<Endpoint, String> {
-        let Written { url, url_file, format, secret_file, actions, severity } = written;
+    fn try_from(written: EndpointFields) -> Result<Endpoint, String> {
+        let EndpointFields { url, url_file, format, secret_file, actions, severity } = written;
         match (&url, &url_file) {
             (Some(url), None) if !(url.starts_with("https://") || url.starts_with("http://")) => {
                 return Err(format!("found the url {url:?}, expected https://… or http://…"));

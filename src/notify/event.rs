@@ -2,7 +2,7 @@
 
 use super::config::Format;
 use super::severity::{Severity, also_ended, flag_incident, incident};
-use crate::audit::{Action, Actor, Difference, Settled};
+use crate::audit::{Action, Actor, Difference, SettledChange};
 use crate::guard::{Finding, NoticeKind};
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -64,7 +64,7 @@ pub struct Event {
 
 impl Event {
     /// Describes a change made in the store of that id.
-    pub fn new(store: &str, settled: &Settled) -> Event {
+    pub fn new(store: &str, settled: &SettledChange) -> Event {
         let record = &settled.record;
         let shown = record.differences.len().min(DIFFERENCES);
         let flags: BTreeSet<&String> = record
@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn two_events_of_one_number_have_two_ids() {
         let id = |at: i64| {
-            let mut settled = Settled::unrecorded(NoticeKind::Dead, "production", String::new(), at);
+            let mut settled = SettledChange::unrecorded(NoticeKind::Dead, "production", String::new(), at);
             settled.record.seq = 86;
             Event::new("5f3c", &settled).id
         };

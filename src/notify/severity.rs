@@ -163,14 +163,14 @@ pub(super) fn flag_incident(store: &str, flag: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audit::Settled;
+    use crate::audit::SettledChange;
 
     #[test]
     fn harm_of_a_flag_that_the_guard_may_not_turn_off_wakes_a_person() {
         for (protection, severity) in [(None, Severity::Ticket), (Some("required"), Severity::Page)] {
             for action in [Action::Guard, Action::PlanHold] {
                 let mut record =
-                    Settled::unrecorded(NoticeKind::LeftOn, "production", String::new(), 0).record;
+                    SettledChange::unrecorded(NoticeKind::LeftOn, "production", String::new(), 0).record;
                 (record.action, record.notice) = (action, None);
                 let mut finding = serde_json::json!({
                     "flag": "search", "harm": "errors", "against": "limit", "on": { "requests": 1000, "hits": 140 },
@@ -187,12 +187,12 @@ mod tests {
     }
 
     fn record(action: Action) -> Record {
-        let record = Settled::unrecorded(NoticeKind::LeftOn, "production", String::new(), 0).record;
+        let record = SettledChange::unrecorded(NoticeKind::LeftOn, "production", String::new(), 0).record;
         Record { action, notice: None, flag: Some("search".to_owned()), ..record }
     }
 
     fn notice(notice: NoticeKind) -> Record {
-        Settled::unrecorded(notice, "production", String::new(), 0).record
+        SettledChange::unrecorded(notice, "production", String::new(), 0).record
     }
 
     /// The incident stayed open after a plan was aborted or a flag disabled: PagerDuty swallowed the next page of that flag.
@@ -211,7 +211,7 @@ mod tests {
             flags.next(&told());
             assert_eq!(flags.next(&record(action)), search, "{action:?}");
             assert!(flags.next(&record(action)).is_empty(), "{action:?}: it is over");
-            let settled = Settled { record: record(action), at: 0, ends: search.clone() };
+            let settled = SettledChange { record: record(action), at: 0, ends: search.clone() };
             let event = crate::notify::Event::new("5f3c", &settled);
             assert_eq!((event.incident.as_deref(), event.resolves), (Some("5f3c-flag-search"), true));
             // A kill lasts until it is revived.
@@ -241,7 +241,7 @@ mod tests {
             .unwrap();
             let ends = flags.next(&record);
             assert_eq!(ends, BTreeSet::from(["a", "c"].map(str::to_owned)), "{action:?}");
-            let event = crate::notify::Event::new("5f3c", &Settled { record, at: 0, ends });
+            let event = crate::notify::Event::new("5f3c", &SettledChange { record, at: 0, ends });
             let ends = ["5f3c-flag-a", "5f3c-flag-c"].map(str::to_owned);
             assert_eq!((event.incident, event.resolves, event.ends), (None, false, BTreeSet::from(ends)));
         }
@@ -263,7 +263,7 @@ mod tests {
             incidents.insert(of(begun).0);
         }
         assert_eq!(incidents.len(), pairs.len());
-        let resumed = Settled { record: record(Action::GuardResume), at: 0, ends: BTreeSet::new() };
+        let resumed = SettledChange { record: record(Action::GuardResume), at: 0, ends: BTreeSet::new() };
         let ends = ["5f3c-guard-pause", "5f3c-guard-stopped"].map(str::to_owned);
         assert_eq!(crate::notify::Event::new("5f3c", &resumed).ends, BTreeSet::from(ends));
     }
@@ -286,7 +286,8 @@ mod tests {
     #[test]
     fn harm_that_is_left_on_is_urgent_where_many_requests_fail() {
         for (hits, severity) in [(140, Severity::Ticket), (160, Severity::Page)] {
-            let mut record = Settled::unrecorded(NoticeKind::LeftOn, "production", String::new(), 0).record;
+            let mut record =
+                SettledChange::unrecorded(NoticeKind::LeftOn, "production", String::new(), 0).record;
             let finding = serde_json::json!({
                 "flag": "search", "harm": "errors", "against": "limit", "on": { "requests": 1000, "hits": hits },
                 "off": { "requests": 0, "hits": 0 }, "limit": 0.05, "slower": 0, "companies": 16, "since": 0, "at": 0,

@@ -2,14 +2,14 @@
 
 use super::stage::on_for;
 use super::track::track;
-use super::words::Moved;
-use crate::definition::{Flag, Held, Percentage};
+use super::words::PlanMove;
+use crate::definition::{Flag, Percentage, PlanHold};
 
 /// The flag as the stage before had it, its plan held there. None if no plan is running, it is in its first stage, or the
 /// stage before had the feature on for no fewer: then there is nothing to go back to.
 ///
 /// It only takes away: no percentage is raised, no company let in.
-pub fn back(flag: &Flag, held: &Held) -> Option<Moved> {
+pub fn back(flag: &Flag, held: &PlanHold) -> Option<PlanMove> {
     let state = flag.state.plan.as_ref().filter(|state| state.is_running())?;
     let before = state.before.as_ref()?;
     let stage = state.stage();
@@ -41,5 +41,5 @@ pub fn back(flag: &Flag, held: &Held) -> Option<Moved> {
     track(&flag.companies, &lower, &mut state);
     let stage = Some(state.stage());
     lower.state.plan = Some(state);
-    Some(Moved { flag: lower, stage, notes: Vec::new() })
+    Some(PlanMove { flag: lower, stage, notes: Vec::new() })
 }

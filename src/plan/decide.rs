@@ -8,7 +8,7 @@ use crate::time::format_rfc3339;
 
 /// The head's state of the flag, in microseconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Switched {
+pub struct SwitchState {
     /// Time at which the flag was killed, if it is.
     pub killed: Option<i64>,
     /// Time at which everything was stopped, if it is.
@@ -19,7 +19,7 @@ pub struct Switched {
 
 /// The step to take now. At most one stage is entered at a time, however much time went by.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
+pub enum PlanDecision {
     /// Does nothing until a person acts.
     Idle(Idle),
     /// Does nothing yet.
@@ -57,70 +57,70 @@ pub enum Wait {
 }
 
 /// Decides the step of a tick. `now` is in microseconds since 1970.
-pub fn decide(flag: &Flag, now: i64, switched: Switched, verdict: &Verdict) -> Step {
-    let Some(state) = &flag.state.plan else { return Step::Idle(Idle::NotStarted) };
+pub fn decide(flag: &Flag, now: i64, switched: SwitchState, verdict: &Verdict) -> PlanDecision {
+    let Some(state) = &flag.state.plan else { return PlanDecision::Idle(Idle::NotStarted) };
     if state.done.is_some() {
-        return Step::Idle(Idle::Done);
+        return PlanDecision::Idle(Idle::Done);
     }
     if state.held.is_some() {
-        return Step::Idle(Idle::Held);
+        return PlanDecision::Idle(Idle::Held);
     }
     if switched.stopped.is_some() {
-        return Step::Wait(Wait::Stopped);
+        return PlanDecision::Wait(Wait::Stopped);
     }
     if let Some(since) = switched.killed {
-        return Step::Hold(format!("the flag was killed at {}", format_rfc3339(since)));
+        return PlanDecision::Hold(format!("the flag was killed at {}", format_rfc3339(since)));
     }
     // The time of the store's file proves nothing if it lies in the future.
     if let Some(made) = switched.made.filter(|made| state.since < *made && *made <= now) {
-        return Step::Hold(format!(
+        return PlanDecision::Hold(format!(
             "the store was restored from a backup, or copied, at {}: the stage's soak is of another time",
             format_rfc3339(made)
         ));
     }
     if fingerprint(flag) != state.left {
-        return Step::Hold("the flag was changed otherwise than by its plan".to_owned());
+        return PlanDecision::Hold("the flag was changed otherwise than by its plan".to_owned());
     }
     if flag.state.orphaned.is_some() {
-        return Step::Hold("the flag is not in the file any more".to_owned());
+        return PlanDecision::Hold("the flag is not in the file any more".to_owned());
     }
     let Some(plan) = &flag.plan else {
-        return Step::Hold("the plan was taken out of the file".to_owned());
+        return PlanDecision::Hold("the plan was taken out of the file".to_owned());
     };
     if let Some(what) = changed(&state.stages, &plan.stages) {
-        return Step::Hold(format!("the plan was changed in the file: {what}"));
+        return PlanDecision::Hold(format!("the plan was changed in the file: {what}"));
     }
     if let Verdict::Trip(why) = verdict {
-        return Step::Hold(format!("the guard: {why}"));
+        return PlanDecision::Hold(format!("the guard: {why}"));
     }
     if now < state.since {
-        return Step::Wait(Wait::Clock(state.since));
+        return PlanDecision::Wait(Wait::Clock(state.since));
     }
     let stage = state.stage();
     let last = stage + 1 == plan.stages.len();
     let soak = match plan.stages.get(stage).and_then(|stage| stage.soak) {
         Some(soak) => soak.micros(),
         None if last => 0,
-        None => return Step::Wait(Wait::Person),
+        None => return PlanDecision::Wait(Wait::Person),
     };
     let left = soak.saturating_sub(state.soaked(now));
     if left > 0 {
-        return Step::Wait(Wait::Soak(now.saturating_add(left)));
+        return PlanDecision::Wait(Wait::Soak(now.saturating_add(left)));
     }
     match verdict {
-        Verdict::Failing(why) => return Step::Hold(format!("the guard: {why}")),
-        Verdict::Wait(why) => return Step::Wait(Wait::Guard(why.clone())),
+        Verdict::Failing(why) => return PlanDecision::Hold(format!("the guard: {why}")),
+        Verdict::Wait(why) => return PlanDecision::Wait(Wait::Guard(why.clone())),
         // Not for ever: a feature that few use goes on too, after twice its soak.
         Verdict::Few(why) if state.soaked(now) < soak.saturating_mul(2) => {
-            return Step::Wait(Wait::Guard(why.clone()));
+            return PlanDecision::Wait(Wait::Guard(why.clone()));
         }
         Verdict::Few(_) | Verdict::Go | Verdict::Trip(_) => {}
     }
     match plan.stages.get(stage + 1) {
-        None => Step::Finish,
+        None => PlanDecision::Finish,
         Some(next) => match below(flag, next, now) {
-            None => Step::Enter(stage + 1),
-            Some((says, is)) => Step::Hold(format!(
+            None => PlanDecision::Enter(stage + 1),
+            Some((says, is)) => PlanDecision::Hold(format!(
                 "stage {} says {says}, less than the {is} that have it; no stage takes it from anybody",
                 stage + 2
             )),

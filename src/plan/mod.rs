@@ -14,8 +14,8 @@ mod verdict;
 mod words;
 
 pub use back::back;
-pub use decide::{Idle, Step, Switched, Wait, decide};
+pub use decide::{Idle, PlanDecision, SwitchState, Wait, decide};
 pub use progress::{Mark, Progress, progress};
 pub use track::{hold_all, settle};
 pub use verdict::Verdict;
-pub use words::{Moved, PlanError, abort, advance, hold, resume, start, step};
+pub use words::{PlanError, PlanMove, abort, advance, hold, resume, start, step};

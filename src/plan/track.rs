@@ -1,7 +1,7 @@
 //! Tracking of a flag under a plan: its state before the plan, and changes by others than the plan.
 
 use crate::definition::{
-    Before, Companies, CompanyId, Definitions, Emergency, Flag, Held, ListChange, Percentage, PlanState,
+    Before, Companies, CompanyId, Definitions, Emergency, Flag, ListChange, Percentage, PlanHold, PlanState,
     Rollout,
 };
 use xxhash_rust::xxh3::Xxh3;
@@ -119,7 +119,7 @@ fn undo(list: &mut Vec<CompanyId>, change: &ListChange) {
 
 /// Holds the flag's plan if the flag was changed otherwise than by the plan, and records the change, so that `abort` still
 /// returns to the state before `start`. `before` is the flag as published until now.
-pub fn settle(before: &Flag, after: &mut Flag, held: &Held) {
+pub fn settle(before: &Flag, after: &mut Flag, held: &PlanHold) {
     let Some(state) = before.state.plan.as_ref().filter(|state| state.done.is_none()) else { return };
     if operations(before) == operations(after) {
         return;
@@ -131,7 +131,7 @@ pub fn settle(before: &Flag, after: &mut Flag, held: &Held) {
 }
 
 /// Holds every running plan, because the definitions to publish come from an older generation. Returns the flags' keys.
-pub fn hold_all(definitions: &mut Definitions, held: &Held) -> Vec<String> {
+pub fn hold_all(definitions: &mut Definitions, held: &PlanHold) -> Vec<String> {
     let mut flags = Vec::new();
     for (key, flag) in &mut definitions.flags {
         if let Some(state) = flag.state.plan.as_mut().filter(|state| state.is_running()) {

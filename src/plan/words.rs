@@ -1,13 +1,13 @@
 //! People's commands for a plan, and the step that a tick takes when [`decide`](super::decide()) says so.
 
-use super::decide::{Step, Switched};
+use super::decide::{PlanDecision, SwitchState};
 use super::stage::{below, changed, enter, on_for, reached, same, words};
 use super::track::{before, fingerprint, restore, track};
-use crate::definition::{Flag, Held, Managed, Percentage, Plan, PlanState, Stage};
+use crate::definition::{Flag, Managed, Percentage, Plan, PlanHold, PlanState, Stage};
 
 /// A flag whose plan moved.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Moved {
+pub struct PlanMove {
     /// The flag as it should be.
     pub flag: Flag,
     /// The stage that the plan is in, counted from 0; none after an abort.
@@ -38,7 +38,7 @@ fn refused<T>(why: impl Into<String>) -> Result<T, PlanError> {
 ///
 /// When the flag has no plan, its plan was started already, the stage would take the feature from any company, or the flag is
 /// killed or everything stopped.
-pub fn start(key: &str, flag: &Flag, now: i64, switched: Switched) -> Result<Moved, PlanError> {
+pub fn start(key: &str, flag: &Flag, now: i64, switched: SwitchState) -> Result<PlanMove, PlanError> {
     let plan = plan(key, flag)?;
     match &flag.state.plan {
         Some(state) if state.is_running() => {
@@ -90,22 +90,22 @@ pub fn start(key: &str, flag: &Flag, now: i64, switched: Switched) -> Result<Mov
 }
 
 /// Takes the step that a tick decided; none if there is nothing to do. `held` holds the ticking process and the time.
-pub fn step(flag: &Flag, step: &Step, held: &Held) -> Option<Moved> {
+pub fn step(flag: &Flag, step: &PlanDecision, held: &PlanHold) -> Option<PlanMove> {
     let plan = flag.plan.clone();
     match step {
-        Step::Idle(_) | Step::Wait(_) => None,
-        Step::Hold(reason) => {
+        PlanDecision::Idle(_) | PlanDecision::Wait(_) => None,
+        PlanDecision::Hold(reason) => {
             let mut flag = flag.clone();
             let state = flag.state.plan.as_mut()?;
-            state.hold(Held { reason: reason.clone(), ..held.clone() });
+            state.hold(PlanHold { reason: reason.clone(), ..held.clone() });
             let stage = Some(state.stage());
-            Some(Moved { flag, stage, notes: Vec::new() })
+            Some(PlanMove { flag, stage, notes: Vec::new() })
         }
-        Step::Enter(stage) => {
+        PlanDecision::Enter(stage) => {
             let notes = plan.as_ref()?.stages.get(*stage).map_or_else(Vec::new, |stage| skipped(flag, stage));
             Some(entered(flag, plan?, *stage, held.at, notes))
         }
-        Step::Finish => Some(finished(flag, held.at)),
+        PlanDecision::Finish => Some(finished(flag, held.at)),
     }
 }
 
@@ -114,9 +114,9 @@ pub fn step(flag: &Flag, step: &Step, held: &Held) -> Option<Moved> {
 /// # Errors
 ///
 /// When no plan is running.
-pub fn hold(key: &str, flag: &Flag, held: &Held) -> Result<Moved, PlanError> {
+pub fn hold(key: &str, flag: &Flag, held: &PlanHold) -> Result<PlanMove, PlanError> {
     running(key, flag)?;
-    step(flag, &Step::Hold(held.reason.clone()), held)
+    step(flag, &PlanDecision::Hold(held.reason.clone()), held)
         .map_or_else(|| refused(format!("{key} has no plan")), Ok)
 }
 
@@ -135,8 +135,8 @@ pub fn resume(
     flag: &Flag,
     stage: Option<usize>,
     now: i64,
-    switched: Switched,
-) -> Result<Moved, PlanError> {
+    switched: SwitchState,
+) -> Result<PlanMove, PlanError> {
     let plan = plan(key, flag)?;
     let state = match &flag.state.plan {
         None => {
@@ -205,7 +205,7 @@ pub fn resume(
     let ends = raised.is_some() && ends(plan, at);
     let mut flag = flag.clone();
     flag.state.plan = Some(state);
-    Ok(if ends { finished(&flag, now) } else { Moved { flag, stage: Some(at), notes } })
+    Ok(if ends { finished(&flag, now) } else { PlanMove { flag, stage: Some(at), notes } })
 }
 
 /// Skips the rest of the soak: enters the next stage, or ends the plan after the last. With `to`, counted from 0, it enters
@@ -220,8 +220,8 @@ pub fn advance(
     flag: &Flag,
     to: Option<usize>,
     now: i64,
-    switched: Switched,
-) -> Result<Moved, PlanError> {
+    switched: SwitchState,
+) -> Result<PlanMove, PlanError> {
     let plan = plan(key, flag)?;
     let state = running(key, flag)?;
     answers(key, switched)?;
@@ -260,7 +260,7 @@ pub fn advance(
 /// # Errors
 ///
 /// When there is no plan to abort, or it is done.
-pub fn abort(key: &str, flag: &Flag) -> Result<Moved, PlanError> {
+pub fn abort(key: &str, flag: &Flag) -> Result<PlanMove, PlanError> {
     let Some(state) = &flag.state.plan else { return refused(format!("the plan of {key} was not started")) };
     let Some(before) = &state.before else {
         return refused(format!(
@@ -290,13 +290,13 @@ pub fn abort(key: &str, flag: &Flag) -> Result<Moved, PlanError> {
     undone(allowed.iter().chain(&denied).collect(), "forgotten");
     let mut flag = restore(flag, before);
     flag.state.plan = None;
-    Ok(Moved { flag, stage: None, notes })
+    Ok(PlanMove { flag, stage: None, notes })
 }
 
 /// Enters one of the plan's stages.
-fn entered(flag: &Flag, plan: Plan, number: usize, now: i64, notes: Vec<String>) -> Moved {
+fn entered(flag: &Flag, plan: Plan, number: usize, now: i64, notes: Vec<String>) -> PlanMove {
     let (Some(stage), Some(state)) = (plan.stages.get(number), &flag.state.plan) else {
-        return Moved { flag: flag.clone(), stage: None, notes };
+        return PlanMove { flag: flag.clone(), stage: None, notes };
     };
     let mut on = enter(flag, stage, now);
     let mut state = PlanState { held: None, soaked: 0, since: now, ..state.clone() };
@@ -311,8 +311,8 @@ fn entered(flag: &Flag, plan: Plan, number: usize, now: i64, notes: Vec<String>)
     track(&flag.companies, &on, &mut state);
     on.state.plan = Some(state);
     let moved =
-        if ends { finished(&on, now) } else { Moved { flag: on, stage: Some(number), notes: Vec::new() } };
-    Moved { notes, ..moved }
+        if ends { finished(&on, now) } else { PlanMove { flag: on, stage: Some(number), notes: Vec::new() } };
+    PlanMove { notes, ..moved }
 }
 
 /// True if the plan is done as soon as it enters that stage.
@@ -320,7 +320,7 @@ fn ends(plan: &Plan, stage: usize) -> bool {
     stage + 1 == plan.stages.len() && plan.stages.get(stage).is_some_and(|stage| stage.soak.is_none())
 }
 
-fn finished(flag: &Flag, now: i64) -> Moved {
+fn finished(flag: &Flag, now: i64) -> PlanMove {
     let mut flag = flag.clone();
     let mut stage = None;
     if let Some(state) = &mut flag.state.plan {
@@ -330,7 +330,7 @@ fn finished(flag: &Flag, now: i64) -> Moved {
         state.before = None;
         stage = Some(state.stage());
     }
-    Moved { flag, stage, notes: Vec::new() }
+    PlanMove { flag, stage, notes: Vec::new() }
 }
 
 fn plan<'a>(key: &str, flag: &'a Flag) -> Result<&'a Plan, PlanError> {
@@ -361,13 +361,15 @@ fn running<'a>(key: &str, flag: &'a Flag) -> Result<&'a PlanState, PlanError> {
     }
 }
 
-fn answers(key: &str, switched: Switched) -> Result<(), PlanError> {
+fn answers(key: &str, switched: SwitchState) -> Result<(), PlanError> {
     match switched {
-        Switched { killed: Some(_), .. } => {
+        SwitchState { killed: Some(_), .. } => {
             refused(format!("{key} is killed; `flagstone revive {key}` first"))
         }
-        Switched { stopped: Some(_), .. } => refused("everything is stopped; `flagstone resume-all` first"),
-        Switched { .. } => Ok(()),
+        SwitchState { stopped: Some(_), .. } => {
+            refused("everything is stopped; `flagstone resume-all` first")
+        }
+        SwitchState { .. } => Ok(()),
     }
 }
 

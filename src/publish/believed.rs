@@ -24,7 +24,7 @@ impl TelemetryConfig {
 
 /// A user by number or name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Written", untagged)]
+#[serde(try_from = "NumberOrName", untagged)]
 pub enum UserId {
     /// The number of a user.
     Number(u32),
@@ -34,15 +34,15 @@ pub enum UserId {
 
 #[derive(Deserialize)]
 #[serde(untagged, expecting = "expected a user's name, or its number from 0 to 4294967294")]
-enum Written {
+enum NumberOrName {
     Number(u32),
     Name(String),
 }
 
-impl TryFrom<Written> for UserId {
+impl TryFrom<NumberOrName> for UserId {
     type Error = String;
 
-    fn try_from(written: Written) -> Result<UserId, String> {
+    fn try_from(written: NumberOrName) -> Result<UserId, String> {
         // Names that no user database can hold are a mistake on every machine, not only on this one.
         let no_name = |name: &str| {
             name.is_empty()
@@ -51,14 +51,14 @@ impl TryFrom<Written> for UserId {
                 || name.parse() == Ok(u32::MAX)
         };
         match written {
-            Written::Number(u32::MAX) => {
+            NumberOrName::Number(u32::MAX) => {
                 Err(format!("found the number of no user, {}, expected a user", u32::MAX))
             }
-            Written::Name(name) if no_name(&name) => {
+            NumberOrName::Name(name) if no_name(&name) => {
                 Err(format!("found the user {name:?}, expected a name such as \"www-data\", or a number"))
             }
-            Written::Number(number) => Ok(UserId::Number(number)),
-            Written::Name(name) => Ok(UserId::Name(name)),
+            NumberOrName::Number(number) => Ok(UserId::Number(number)),
+            NumberOrName::Name(name) => Ok(UserId::Name(name)),
         }
     }
 }
@@ -68,7 +68,7 @@ const SYSTEM_USERS: u32 = 1000;
 
 /// The users whose counters of one store are believed.
 #[derive(Debug, Clone)]
-pub struct Believed {
+pub struct BelievedUsers {
     owner: u32,
     own: u32,
     others: Others,
@@ -83,7 +83,7 @@ enum Others {
     System,
 }
 
-impl Believed {
+impl BelievedUsers {
     /// True if that user's counters are believed. Those of root, the owner and this process's user always are.
     pub fn trusts(&self, user: u32) -> bool {
         let other = || match &self.others {
@@ -134,7 +134,7 @@ impl Store {
     /// # Errors
     ///
     /// When the store or its configuration cannot be read.
-    pub fn believed(&self) -> Result<Believed, StoreError> {
+    pub fn believed(&self) -> Result<BelievedUsers, StoreError> {
         let folder = self.folder()?;
         let (mut listed, mut unknown) = (Vec::new(), Vec::new());
         let users = self.config()?.telemetry.users;
@@ -153,7 +153,7 @@ impl Store {
             (None, Some(group)) => Others::Members(group),
             (None, None) => Others::System,
         };
-        Ok(Believed { owner: folder.judged().owner, own: geteuid().as_raw(), others, unknown })
+        Ok(BelievedUsers { owner: folder.judged().owner, own: geteuid().as_raw(), others, unknown })
     }
 }
 
@@ -165,7 +165,7 @@ mod tests {
     fn the_line_that_names_a_user_takes_nobody_out_of_sight() {
         // Typed as it was printed, it left out the system's users, who had counted without being named.
         let said = |others: Others| {
-            let believed = Believed { owner: 999, own: 0, others, unknown: Vec::new() };
+            let believed = BelievedUsers { owner: 999, own: 0, others, unknown: Vec::new() };
             let text = believed.refusal(64_500, [0, 64_033, 999].into_iter());
             text.split_once("telemetry.users ").map(|(_, list)| list.to_owned()).unwrap()
         };

@@ -1,7 +1,7 @@
 //! Actor, reason and result of a change.
 
 use crate::audit::{Actor, Difference};
-use crate::definition::Overlaid;
+use crate::definition::OverlayValues;
 use crate::snapshot::ContentId;
 
 /// Actor, reason and base of a change.
@@ -40,7 +40,7 @@ pub struct FileOptions {
     /// Make that release the newest, whatever was published before.
     pub newest: bool,
     /// Fields of the file that the overlay of the store's environment replaces.
-    pub overlaid: Overlaid,
+    pub overlaid: OverlayValues,
     /// The path of the file, recorded for later readers.
     pub file: Option<String>,
 }
@@ -82,7 +82,7 @@ pub struct Published {
 
 /// Result of a kill, revive, stop or resume.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Switched {
+pub struct SwitchOutcome {
     /// False if it was so before.
     pub changed: bool,
     /// The generation published at that moment; 0 if none.

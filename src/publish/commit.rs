@@ -52,7 +52,7 @@ impl Store {
     pub fn publish(&self, definitions: &Definitions, change: Change) -> Result<Published, StoreError> {
         let bytes = crate::compile(definitions, &self.identity.environment)?;
         let session = self.session(&change, "publishing")?;
-        put(&session, &bytes, &Made::of(Action::Publish), &change)
+        put(&session, &bytes, &Cause::of(Action::Publish), &change)
     }
 
     /// Merges the checked definitions of a file into the current ones ([`merge`](crate::merge::merge)), and publishes the result.
@@ -117,7 +117,7 @@ impl Store {
         let file = options.file.as_deref();
         // From now on, commits name the releases.
         let by_commits = commit.is_some() && session.head.release() > 0;
-        let made = Made { release: number, commit, file, ..Made::of(Action::Publish) };
+        let made = Cause { release: number, commit, file, ..Cause::of(Action::Publish) };
         let mut published = put(&session, &bytes, &made, &change)?;
         if let Some(release) = number
             && (options.newest || release > session.head.release())
@@ -286,7 +286,7 @@ impl Store {
         let definitions = self.settled(definitions, action, &change)?;
         let bytes = crate::compile(&definitions, &self.identity.environment)?;
         let session = self.session(&change, "changing a flag")?;
-        put(&session, &bytes, &Made { flag: Some(flag), ..Made::of(action) }, &change)
+        put(&session, &bytes, &Cause { flag: Some(flag), ..Cause::of(action) }, &change)
     }
 
     /// Like [`publish_edit`](Self::publish_edit), for a flag that was changed from `before` to `after` on the generation `change.base`.
@@ -303,7 +303,7 @@ impl Store {
     ) -> Result<Published, StoreError> {
         let first = self.publish_edit(after, (action, flag), change.clone());
         let Err(StoreError::Stale { base, .. }) = first else { return first };
-        let made = Made { flag: Some(flag), ..Made::of(action) };
+        let made = Cause { flag: Some(flag), ..Cause::of(action) };
         self.put_flag((before, after), &made, base, &change)
     }
 
@@ -311,7 +311,7 @@ impl Store {
     pub(crate) fn put_flag(
         &self,
         (before, after): (&Definitions, &Definitions),
-        made: &Made,
+        made: &Cause,
         base: u64,
         change: &Change,
     ) -> Result<Published, StoreError> {
@@ -364,7 +364,7 @@ impl Store {
     pub(crate) fn publish_made(
         &self,
         definitions: &Definitions,
-        made: &Made,
+        made: &Cause,
         change: Change,
     ) -> Result<Published, StoreError> {
         let bytes = crate::compile(definitions, &self.identity.environment)?;
@@ -383,7 +383,7 @@ impl Store {
         let bytes = read_snapshot(&session, target)?;
         let bytes = self.plans_held(bytes, target.0, &change)?;
         let bytes = self.with_base(bytes, session.current().0, session.now)?;
-        let made = Made { rolled_back_to: Some(target.0), ..Made::of(Action::Rollback) };
+        let made = Cause { rolled_back_to: Some(target.0), ..Cause::of(Action::Rollback) };
         put(&session, &bytes, &made, &change)
     }
 
@@ -465,7 +465,7 @@ fn read_snapshot(session: &Session, (generation, content): (u64, ContentId)) -> 
 }
 
 /// Source of a new generation, for the audit trail.
-pub(crate) struct Made<'a> {
+pub(crate) struct Cause<'a> {
     action: Action,
     flag: Option<&'a str>,
     /// Stage of the flag's plan, counted from 1.
@@ -479,9 +479,9 @@ pub(crate) struct Made<'a> {
     guard: Option<&'a Finding>,
 }
 
-impl Made<'_> {
+impl Cause<'_> {
     fn of(action: Action) -> Self {
-        Made {
+        Cause {
             action,
             flag: None,
             stage: None,
@@ -495,21 +495,21 @@ impl Made<'_> {
     }
 }
 
-impl<'a> Made<'a> {
+impl<'a> Cause<'a> {
     /// Flags that arrive from another store.
     pub(crate) fn arrival(action: Action, origin: &'a Origin) -> Self {
-        Made { origin: Some(origin), ..Made::of(action) }
+        Cause { origin: Some(origin), ..Cause::of(action) }
     }
 
     /// A step of a flag's plan; `stage` is counted from 0.
     pub(crate) fn plan(action: Action, flag: &'a str, stage: Option<usize>) -> Self {
         let stage = stage.and_then(|stage| u32::try_from(stage + 1).ok());
-        Made { flag: Some(flag), stage, ..Made::of(action) }
+        Cause { flag: Some(flag), stage, ..Cause::of(action) }
     }
 
     /// Adds the finding of the guard that caused the change.
     pub(crate) fn found(self, finding: &'a Finding) -> Self {
-        Made { guard: Some(finding), ..self }
+        Cause { guard: Some(finding), ..self }
     }
 }
 
@@ -522,7 +522,7 @@ fn is_current(session: &Session, bytes: &[u8]) -> bool {
 pub(crate) fn put(
     session: &Session,
     bytes: &[u8],
-    made: &Made,
+    made: &Cause,
     change: &Change,
 ) -> Result<Published, StoreError> {
     let rolled_back_to = made.rolled_back_to;

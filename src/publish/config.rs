@@ -143,7 +143,7 @@ impl TryFrom<String> for MachineName {
 
 /// Command that carries a change to another machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Written")]
+#[serde(try_from = "MachineFields")]
 pub struct Machine {
     /// The command, one argument each; the subcommand and its arguments are appended. No shell is involved.
     pub run: Vec<String>,
@@ -163,7 +163,7 @@ fn is_default(timeout: &u64) -> bool {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
+struct MachineFields {
     run: Vec<String>,
     #[serde(default = "timeout")]
     timeout: u64,
@@ -173,11 +173,11 @@ fn timeout() -> u64 {
     Machine::TIMEOUT
 }
 
-impl TryFrom<Written> for Machine {
+impl TryFrom<MachineFields> for Machine {
     type Error = String;
 
-    fn try_from(written: Written) -> Result<Machine, String> {
-        let Written { run, timeout } = written;
+    fn try_from(written: MachineFields) -> Result<Machine, String> {
+        let MachineFields { run, timeout } = written;
         match run.first() {
             None => {
                 return Err(

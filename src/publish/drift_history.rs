@@ -4,7 +4,7 @@ use super::Store;
 use crate::audit::{Record, open_trail, parse_line, settle};
 use crate::definition::{CompanyId, Definitions};
 use crate::error::StoreError;
-use crate::merge::{self, Conflict, Merged, Turned};
+use crate::merge::{self, Conflict, Merged, SwitchAuthor};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
@@ -42,7 +42,7 @@ impl Store {
             .map_err(|source| StoreError::Snapshot { path: self.directory.clone(), source })?;
         // Most have none, and looking for them takes a tenth of parsing all. Definitions that this fails on are parsed in full, for the
         // error.
-        if serde_json::from_slice::<Kept>(json).is_ok_and(|kept| !kept.has_conflicts()) {
+        if serde_json::from_slice::<OpenConflicts>(json).is_ok_and(|kept| !kept.has_conflicts()) {
             return Ok(Vec::new());
         }
         let definitions = self.definitions(generation)?;
@@ -52,7 +52,7 @@ impl Store {
     }
 
     /// Fills in the author of each field's last change. The definitions hold the former keys of flags.
-    fn tell_fields(&self, fields: Vec<Told>, definitions: &Definitions) {
+    fn tell_fields(&self, fields: Vec<AuthorQuery>, definitions: &Definitions) {
         if fields.is_empty() {
             return;
         }
@@ -97,9 +97,9 @@ impl Store {
 }
 
 /// A flag, one of its fields, the companies that matter in the field `companies`, and the author to fill in.
-type Told<'a> = (&'a String, &'a str, Vec<CompanyId>, &'a mut Option<Turned>);
+type AuthorQuery<'a> = (&'a String, &'a str, Vec<CompanyId>, &'a mut Option<SwitchAuthor>);
 
-fn of_conflict(found: &mut Conflict) -> Told<'_> {
+fn of_conflict(found: &mut Conflict) -> AuthorQuery<'_> {
     let companies = found.companies.iter().map(|conflict| conflict.company.clone()).collect();
     (&found.flag, found.field.as_str(), companies, &mut found.turned)
 }
@@ -160,7 +160,7 @@ fn listed(value: &Value, companies: &[CompanyId]) -> Option<Vec<bool>> {
 
 /// The open conflicts of canonical definitions, without the rest.
 #[derive(Deserialize)]
-struct Kept {
+struct OpenConflicts {
     #[serde(deserialize_with = "members")]
     flags: Vec<KeptFlag>,
     #[serde(default, deserialize_with = "members")]
@@ -206,7 +206,7 @@ fn members<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> R
     deserializer.deserialize_map(Members(std::marker::PhantomData))
 }
 
-impl Kept {
+impl OpenConflicts {
     fn has_conflicts(&self) -> bool {
         !self.segment_conflicts.is_empty()
             || self.flags.iter().any(|flag| !flag.state.file.conflicts.is_empty())
@@ -235,8 +235,8 @@ pub(crate) fn touches(record: &Record, flag: &String, field: &str) -> bool {
     })
 }
 
-fn turned(record: &Record) -> Turned {
-    Turned {
+fn turned(record: &Record) -> SwitchAuthor {
+    SwitchAuthor {
         at: record.at.clone(),
         by: record.actor.to_string(),
         action: record.action.word(),

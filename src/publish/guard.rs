@@ -2,15 +2,15 @@
 
 use super::Store;
 use super::change_options::Change;
-use super::commit::Made;
+use super::commit::Cause;
 use super::exclusive::{Place, Post};
 use crate::answer_history::in_order;
-use crate::audit::{Action, Difference, Outcome, Settled, diff};
-use crate::definition::{Definitions, Flag, Held, Soak};
+use crate::audit::{Action, Difference, Outcome, SettledChange, diff};
+use crate::definition::{Definitions, Flag, PlanHold, Soak};
 use crate::error::StoreError;
 use crate::files::{Access, FileId};
-use crate::guard::{self, Finding, Memory, NoticeKind, Policy};
-use crate::plan::{self, Step, Verdict};
+use crate::guard::{self, Finding, GuardState, NoticeKind, Policy};
+use crate::plan::{self, PlanDecision, Verdict};
 use crate::store::layout::HEAD;
 use crate::store::open::head_file;
 use crate::time::{format_rfc3339, parse_rfc3339};
@@ -47,7 +47,7 @@ pub enum Verdicts {
     /// A guard runs, but has written nothing yet, or nothing for minutes.
     Beginning,
     /// The guard's latest state.
-    Said(Box<Memory>),
+    Said(Box<GuardState>),
 }
 
 /// Orders of people to the guard of a store; times are in microseconds since 1970.
@@ -166,7 +166,7 @@ impl Guarding {
     /// # Errors
     ///
     /// When it cannot be written: the next guard uses the last state written.
-    pub fn keep(&self, memory: &Memory) -> Result<(), StoreError> {
+    pub fn keep(&self, memory: &GuardState) -> Result<(), StoreError> {
         self.0.keep(memory)
     }
 }
@@ -186,9 +186,9 @@ impl HeldHead {
 
 /// Result of acting on a finding.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Acted {
+pub struct GuardOutcome {
     /// The action taken.
-    pub took: Took,
+    pub took: ActionTaken,
     /// The generation after it.
     pub generation: u64,
     /// See [`Published`](super::Published).
@@ -199,7 +199,7 @@ pub struct Acted {
 
 /// Action taken on a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Took {
+pub enum ActionTaken {
     /// The flag is killed.
     Killed,
     /// The flag was killed already.
@@ -214,7 +214,7 @@ pub enum Took {
 
 /// A record of the audit trail with a notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Noted {
+pub struct NoticeRecord {
     /// Number of the record: their order, whatever clocks said.
     pub seq: u64,
     /// Time of the notice, in microseconds since 1970.
@@ -223,7 +223,7 @@ pub struct Noted {
 
 /// Times of the last change of each flag, from the audit trail.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Changed {
+pub struct ChangeTimes {
     /// Times of the changes, in the order of the trail; microseconds since 1970.
     times: Vec<i64>,
     /// Last change of each flag, as an index of `times`.
@@ -231,7 +231,7 @@ pub struct Changed {
     segments: BTreeMap<String, usize>,
 }
 
-impl Changed {
+impl ChangeTimes {
     /// Last change of that flag or of these segments, which its rules use, in microseconds since 1970; 0 if the trail does not tell.
     pub fn at<'a>(&self, flag: &str, segments: impl IntoIterator<Item = &'a str>) -> i64 {
         let own = self.flags.get(flag).copied();
@@ -304,7 +304,7 @@ impl Store {
     /// # Errors
     ///
     /// When that cannot be read, or is damaged.
-    pub fn guards_memory(&self) -> Result<Option<Memory>, StoreError> {
+    pub fn guards_memory(&self) -> Result<Option<GuardState>, StoreError> {
         guard().kept(&self.folder()?, LIMIT, "it is begun anew")
     }
 
@@ -405,7 +405,7 @@ impl Store {
     /// # Errors
     ///
     /// When something else was published in between, and when no action was possible.
-    pub fn guard(&self, finding: &Finding, change: &Change) -> Result<Acted, StoreError> {
+    pub fn guard(&self, finding: &Finding, change: &Change) -> Result<GuardOutcome, StoreError> {
         let reason = change.reason.clone().or_else(|| Some(finding.to_string()));
         let change = Change { reason, ..change.clone() };
         match finding.action {
@@ -418,7 +418,7 @@ impl Store {
         }
     }
 
-    fn take_back(&self, finding: &Finding, change: &Change) -> Result<Acted, StoreError> {
+    fn take_back(&self, finding: &Finding, change: &Change) -> Result<GuardOutcome, StoreError> {
         let back = self.running_plan(finding, change).and_then(|flag| match flag {
             Some(flag) => self.plan_back(finding, &flag, change),
             None => Ok(None),
@@ -431,8 +431,8 @@ impl Store {
             Err(error) => Some(error.to_string()),
         };
         let killed = self.kill_found(&finding.flag, Some(finding), change)?;
-        let took = if killed.changed { Took::Killed } else { Took::Nothing };
-        Ok(Acted { took, generation: killed.generation, audit_warning: killed.audit_warning, instead })
+        let took = if killed.changed { ActionTaken::Killed } else { ActionTaken::Nothing };
+        Ok(GuardOutcome { took, generation: killed.generation, audit_warning: killed.audit_warning, instead })
     }
 
     fn plan_back(
@@ -440,16 +440,16 @@ impl Store {
         finding: &Finding,
         flag: &Flag,
         change: &Change,
-    ) -> Result<Option<Acted>, StoreError> {
+    ) -> Result<Option<GuardOutcome>, StoreError> {
         let Some(moved) = plan::back(flag, &held(change)) else { return Ok(None) };
         let stage = moved.stage;
         let acted = self.publish_found(finding, Action::PlanBack, moved, change)?;
-        Ok(Some(Acted { took: Took::Back(stage.map_or(0, |stage| stage + 1)), ..acted }))
+        Ok(Some(GuardOutcome { took: ActionTaken::Back(stage.map_or(0, |stage| stage + 1)), ..acted }))
     }
 
-    fn hold_plan(&self, finding: &Finding, flag: &Flag, change: &Change) -> Result<Acted, StoreError> {
+    fn hold_plan(&self, finding: &Finding, flag: &Flag, change: &Change) -> Result<GuardOutcome, StoreError> {
         let held = held(change);
-        match plan::step(flag, &Step::Hold(held.reason.clone()), &held) {
+        match plan::step(flag, &PlanDecision::Hold(held.reason.clone()), &held) {
             Some(moved) => self.publish_found(finding, Action::PlanHold, moved, change),
             None => self.tell(finding, change),
         }
@@ -459,15 +459,15 @@ impl Store {
         &self,
         finding: &Finding,
         action: Action,
-        moved: plan::Moved,
+        moved: plan::PlanMove,
         change: &Change,
-    ) -> Result<Acted, StoreError> {
+    ) -> Result<GuardOutcome, StoreError> {
         let mut definitions = self.definitions(change.base.map_or_else(|| self.generation(), Ok)?)?;
         definitions.flags.insert(finding.flag.clone(), moved.flag);
-        let made = Made::plan(action, &finding.flag, moved.stage).found(finding);
+        let made = Cause::plan(action, &finding.flag, moved.stage).found(finding);
         let published = self.publish_made(&definitions, &made, change.clone())?;
-        Ok(Acted {
-            took: Took::Held,
+        Ok(GuardOutcome {
+            took: ActionTaken::Held,
             generation: published.generation,
             audit_warning: published.audit_warning,
             instead: None,
@@ -485,14 +485,14 @@ impl Store {
     }
 
     /// Records a finding in the audit trail.
-    fn tell(&self, finding: &Finding, change: &Change) -> Result<Acted, StoreError> {
+    fn tell(&self, finding: &Finding, change: &Change) -> Result<GuardOutcome, StoreError> {
         let session = self.head_session(change, "writing down what the guard found")?;
         let generation = session.current().0;
         let mut record = session.record(change, Action::Guard, Outcome::Done);
         record.flag = Some(finding.flag.clone());
         record.guard = Some(finding.clone());
         session.append(record)?;
-        Ok(Acted { took: Took::Told, generation, audit_warning: None, instead: None })
+        Ok(GuardOutcome { took: ActionTaken::Told, generation, audit_warning: None, instead: None })
     }
 
     /// Records a notice of the guard in the audit trail, from where webhooks have it.
@@ -539,7 +539,7 @@ impl Store {
     /// When the audit trail cannot be read.
     pub fn changes_since(&self, since: i64, now: i64) -> Result<Vec<(i64, String)>, StoreError> {
         let mut changes = Vec::new();
-        self.changes_made(|Settled { record, at, .. }| {
+        self.changes_made(|SettledChange { record, at, .. }| {
             if at < since {
                 return;
             }
@@ -592,11 +592,11 @@ impl Store {
     /// # Errors
     ///
     /// When the audit trail cannot be read.
-    pub fn changed(&self, now: i64) -> Result<Changed, StoreError> {
+    pub fn changed(&self, now: i64) -> Result<ChangeTimes, StoreError> {
         let mut times = Vec::new();
-        let mut changed = Changed::default();
+        let mut changed = ChangeTimes::default();
         let mut cut_short = Vec::new();
-        self.changes_made(|Settled { record, at, .. }| {
+        self.changes_made(|SettledChange { record, at, .. }| {
             let tells = matches!(
                 record.action,
                 Action::Guard | Action::GuardPause | Action::GuardResume | Action::Note | Action::Pull
@@ -640,12 +640,12 @@ impl Store {
     /// # Errors
     ///
     /// When the audit trail cannot be read.
-    pub fn last_notices(&self) -> Result<BTreeMap<(NoticeKind, Option<String>), Noted>, StoreError> {
+    pub fn last_notices(&self) -> Result<BTreeMap<(NoticeKind, Option<String>), NoticeRecord>, StoreError> {
         let mut last = BTreeMap::new();
         self.records(|record| {
             let at = parse_rfc3339(record.at.as_bytes());
             if let (Some(notice), Some(at)) = (record.notice, at) {
-                last.insert((notice, record.flag.clone()), Noted { seq: record.seq, at });
+                last.insert((notice, record.flag.clone()), NoticeRecord { seq: record.seq, at });
             }
         })?;
         Ok(last)
@@ -707,7 +707,7 @@ fn orders() -> Place {
     Place { folder: "guard", lock: "lock".to_owned(), keeps: "orders.json".to_owned() }
 }
 
-fn held(change: &Change) -> Held {
+fn held(change: &Change) -> PlanHold {
     let reason = change.reason.clone().unwrap_or_default();
-    Held { reason: format!("the guard: {reason}"), by: change.actor.to_string(), at: crate::time::now() }
+    PlanHold { reason: format!("the guard: {reason}"), by: change.actor.to_string(), at: crate::time::now() }
 }

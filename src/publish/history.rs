@@ -2,7 +2,8 @@
 
 use super::Store;
 use crate::audit::{
-    Action, Actor, Difference, LINE_LIMIT, Outcome, Record, Settled, Settling, open_trail, parse_line,
+    Action, Actor, ChangeSettler, Difference, LINE_LIMIT, Outcome, Record, SettledChange, open_trail,
+    parse_line,
 };
 use crate::definition::Definitions;
 use crate::error::StoreError;
@@ -277,8 +278,8 @@ impl Store {
     }
 
     /// Calls `each` with every change that was made, in the order in which they took effect.
-    pub(crate) fn changes_made(&self, mut each: impl FnMut(Settled)) -> Result<(), StoreError> {
-        let mut settling = Settling::default();
+    pub(crate) fn changes_made(&self, mut each: impl FnMut(SettledChange)) -> Result<(), StoreError> {
+        let mut settling = ChangeSettler::default();
         self.records(|record| settling.next(record.clone(), &mut each))?;
         settling.end(self.generation()?, &mut each);
         Ok(())

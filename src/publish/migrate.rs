@@ -24,7 +24,7 @@ pub(crate) const FOLDERS: [&str; 4] = [SNAPSHOTS, "guard", "notify", "keys"];
 
 /// Result of a migration.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Migrated {
+pub struct MigrationResult {
     /// Files that belonged to others or had other permissions.
     pub files: u64,
     /// Sentences about things that the owner should check.
@@ -49,7 +49,7 @@ impl Store {
     ///
     /// When this process runs neither as the owner nor as root, the group is not known, or something cannot be written. Finished steps
     /// stay then, and the next call goes on.
-    pub fn migrate(&self, readers: Option<&str>, change: &Change) -> Result<Migrated, StoreError> {
+    pub fn migrate(&self, readers: Option<&str>, change: &Change) -> Result<MigrationResult, StoreError> {
         let readers = readers.map(readers_group).transpose()?;
         let user = geteuid().as_raw();
         let (folder, lock) = self.locked("migrate")?;
@@ -65,7 +65,7 @@ impl Store {
         let modes = Modes::new(owner, readers);
         let path = folder.path().to_owned();
         let failed = |source| StoreError::io("set the permissions of", &path, source);
-        let mut migration = Migration { modes, owner, migrated: Migrated::default() };
+        let mut migration = Migration { modes, owner, migrated: MigrationResult::default() };
         // First, so that the store can be opened after an interruption.
         migration.file(&folder, HEAD)?;
         // From now on, other users can add no file. Files that they added before are still accepted.
@@ -94,7 +94,7 @@ impl Store {
 struct Migration {
     modes: Modes,
     owner: u32,
-    migrated: Migrated,
+    migrated: MigrationResult,
 }
 
 impl Migration {

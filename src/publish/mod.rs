@@ -26,17 +26,20 @@ mod transaction;
 mod transfer;
 mod verify;
 
-pub use believed::{Believed, TelemetryConfig, UserId};
-pub use change_options::{Change, FileOptions, Published, Release, Switched};
+pub use believed::{BelievedUsers, TelemetryConfig, UserId};
+pub use change_options::{Change, FileOptions, Published, Release, SwitchOutcome};
 pub use config::{Config, Machine, MachineName, Share};
-pub use guard::{Acted, Changed, GoesBy, Guarding, HeldHead, Noted, Orders, Took, Verdicts, first_watch};
+pub use guard::{
+    ActionTaken, ChangeTimes, GoesBy, GuardOutcome, Guarding, HeldHead, NoticeRecord, Orders, Verdicts,
+    first_watch,
+};
 pub use history::{HistoryEntry, KilledFlag, StoreStatus};
 pub use init::no_member;
-pub use migrate::Migrated;
+pub use migrate::MigrationResult;
 pub use named_file::NamedFile;
-pub use notify::{Sender, Unsent};
+pub use notify::{Sender, UnsentChanges};
 pub use permissions::Permissions;
-pub use plan::{PlanCommand, Planned, Ticked, Ticker};
+pub use plan::{PlanChange, PlanCommand, TickResult, Ticker};
 pub use shut_out::ShutOut;
 pub use store::Store;
 pub use verify::{AuditCheck, BadRecord};

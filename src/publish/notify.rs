@@ -2,7 +2,7 @@
 
 use super::Store;
 use super::exclusive::{Place, Post};
-use crate::audit::{Record, Settled, Settling, settle};
+use crate::audit::{ChangeSettler, Record, SettledChange, settle};
 use crate::error::StoreError;
 use crate::notify::{Cursor, ToldFlags};
 use crate::time::parse_rfc3339;
@@ -19,9 +19,9 @@ pub struct Sender {
 }
 
 /// Changes that an endpoint was not told yet.
-pub struct Unsent {
+pub struct UnsentChanges {
     /// The changes, the oldest first.
-    pub changes: Vec<Settled>,
+    pub changes: Vec<SettledChange>,
     /// The last record looked at, in front of one that may still be running.
     pub last: Option<(u64, String)>,
     /// The record of a publish that may still be made: the cursor stays in front of it.
@@ -61,18 +61,19 @@ impl Store {
     /// # Errors
     ///
     /// When the head or the audit trail cannot be read.
-    pub fn unsent(&self, cursor: Option<&Cursor>) -> Result<Unsent, StoreError> {
+    pub fn unsent(&self, cursor: Option<&Cursor>) -> Result<UnsentChanges, StoreError> {
         let (audited, _) = self.read_head()?.audited();
         let quiet = cursor.is_some_and(|cursor| cursor.seen == audited && audited > 0);
         if quiet {
-            return Ok(Unsent { changes: Vec::new(), last: None, open: None, audited });
+            return Ok(UnsentChanges { changes: Vec::new(), last: None, open: None, audited });
         }
         let mut records: Vec<Record> = Vec::new();
         let mut last: Option<(u64, String)> = None;
         let mut same = cursor.is_none_or(|cursor| cursor.seq == 0);
         let after = cursor.and_then(|cursor| parse_rfc3339(cursor.at.as_bytes()));
-        let (mut settling, mut told, mut ends) = (Settling::default(), ToldFlags::default(), BTreeMap::new());
-        let mut made = |change: Settled| {
+        let (mut settling, mut told, mut ends) =
+            (ChangeSettler::default(), ToldFlags::default(), BTreeMap::new());
+        let mut made = |change: SettledChange| {
             let ended = told.next(&change.record);
             if !ended.is_empty() {
                 ends.insert(change.record.seq, ended);
@@ -107,7 +108,7 @@ impl Store {
         if let Some(open) = open {
             last = last.filter(|(seq, _)| *seq < open);
         }
-        Ok(Unsent { changes, last, open, audited: if open.is_none() { audited } else { 0 } })
+        Ok(UnsentChanges { changes, last, open, audited: if open.is_none() { audited } else { 0 } })
     }
 }
 

@@ -4,11 +4,11 @@
 
 use super::Store;
 use super::change_options::{Change, Published};
-use super::commit::Made;
-use crate::audit::{Action, Settled};
-use crate::definition::{Definitions, Flag, Held, did_you_mean, nearest};
+use super::commit::Cause;
+use crate::audit::{Action, SettledChange};
+use crate::definition::{Definitions, Flag, PlanHold, did_you_mean, nearest};
 use crate::error::StoreError;
-use crate::plan::{self, Moved, Step, Switched, Verdict};
+use crate::plan::{self, PlanDecision, PlanMove, SwitchState, Verdict};
 use crate::snapshot::Snapshot;
 use crate::time::now;
 use std::borrow::Cow;
@@ -35,7 +35,7 @@ pub enum PlanCommand {
 
 /// Decision on a command, before it is published.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Planned {
+pub struct PlanChange {
     /// The generation that it was decided on.
     pub base: u64,
     /// The definitions published then.
@@ -43,18 +43,18 @@ pub struct Planned {
     /// The definitions to publish.
     pub definitions: Definitions,
     /// The flag with its plan moved.
-    pub moved: Moved,
+    pub moved: PlanMove,
     /// Kind of the change, for the audit trail.
     action: Action,
 }
 
 /// Result of a tick for one flag with a running plan.
 #[derive(Debug)]
-pub struct Ticked {
+pub struct TickResult {
     /// Key of the flag.
     pub flag: String,
     /// The step decided on.
-    pub step: Step,
+    pub step: PlanDecision,
     /// The flag after it.
     pub after: Flag,
     /// Remarks, a sentence each.
@@ -100,7 +100,12 @@ impl Store {
     /// # Errors
     ///
     /// When there is no such flag or the command is refused.
-    pub fn plan_word(&self, flag: &str, word: PlanCommand, change: &Change) -> Result<Planned, StoreError> {
+    pub fn plan_word(
+        &self,
+        flag: &str,
+        word: PlanCommand,
+        change: &Change,
+    ) -> Result<PlanChange, StoreError> {
         let base = self.generation()?;
         if let Some(expected) = change.base.filter(|expected| *expected != base) {
             return Err(StoreError::Stale { base: expected, current: base });
@@ -131,7 +136,7 @@ impl Store {
         let moved = moved.map_err(|error| StoreError::Refused(error.to_string()))?;
         let mut definitions = before.clone();
         definitions.flags.insert(flag.to_owned(), moved.flag.clone());
-        Ok(Planned { base, before, definitions, moved, action: word.action() })
+        Ok(PlanChange { base, before, definitions, moved, action: word.action() })
     }
 
     /// Publishes the decision of [`plan_word`](Self::plan_word).
@@ -142,10 +147,10 @@ impl Store {
     pub fn publish_plan(
         &self,
         flag: &str,
-        planned: &Planned,
+        planned: &PlanChange,
         change: Change,
     ) -> Result<Published, StoreError> {
-        let made = Made::plan(planned.action, flag, planned.moved.stage);
+        let made = Cause::plan(planned.action, flag, planned.moved.stage);
         let (named, decided) = (change.base, Change { base: Some(planned.base), ..change });
         let published = self.publish_made(&planned.definitions, &made, decided.clone());
         match published {
@@ -180,7 +185,7 @@ impl Store {
         &self,
         flag: &str,
         is_meant: impl Fn(Action) -> bool,
-    ) -> Result<Option<Settled>, StoreError> {
+    ) -> Result<Option<SettledChange>, StoreError> {
         let mut last = None;
         self.changes_made(|settled| {
             if settled.record.flag.as_deref() == Some(flag) && is_meant(settled.record.action) {
@@ -205,7 +210,7 @@ impl Store {
         let published = self.definitions(base)?;
         let why = change.reason.as_deref().map_or(String::new(), |reason| format!(": {reason}"));
         let by_hand =
-            Held { reason: format!("`{}` changed the flag{why}", action.word()), ..held(change, now()) };
+            PlanHold { reason: format!("`{}` changed the flag{why}", action.word()), ..held(change, now()) };
         let mut settled = definitions.clone();
         for (key, flag) in &mut settled.flags {
             if let Some(before) = published.flags.get(key) {
@@ -233,19 +238,19 @@ impl Store {
         let Some(mut definitions) = definitions else { return Ok(bytes) };
         let why = change.reason.as_deref().map_or(String::new(), |reason| format!(": {reason}"));
         let reason = format!("`rollback` to generation {generation}{why}");
-        match plan::hold_all(&mut definitions, &Held { reason, ..held(change, now()) }).is_empty() {
+        match plan::hold_all(&mut definitions, &PlanHold { reason, ..held(change, now()) }).is_empty() {
             true => Ok(bytes),
             false => Ok(crate::compile(&definitions, &self.identity.environment)?),
         }
     }
 
     /// Kill and stop of each flag, from the head.
-    fn switched(&self) -> Result<impl Fn(&str) -> Switched + use<>, StoreError> {
+    fn switched(&self) -> Result<impl Fn(&str) -> SwitchState + use<>, StoreError> {
         let head = self.read_head()?;
         let (killed, stopped, made) = (head.killed(), head.stopped(), self.head_made()?);
         Ok(move |flag: &str| {
             let killed = killed.iter().find(|killed| killed.key.as_slice() == flag.as_bytes());
-            Switched { killed: killed.map(|killed| killed.since), stopped, made }
+            SwitchState { killed: killed.map(|killed| killed.since), stopped, made }
         })
     }
 }
@@ -270,9 +275,9 @@ impl Ticker {
         at: Option<i64>,
         dry: bool,
         verdict: impl Fn(&str, &Flag) -> Verdict,
-    ) -> Result<Vec<Ticked>, StoreError> {
+    ) -> Result<Vec<TickResult>, StoreError> {
         let switched = self.store.switched()?;
-        let mut ticked: Vec<Ticked> = Vec::new();
+        let mut ticked: Vec<TickResult> = Vec::new();
         let mut next = None;
         let mut attempts = 0;
         while let Some((base, key, flag)) = self.running(next.as_deref())? {
@@ -290,7 +295,7 @@ impl Ticker {
             }
             attempts = 0;
             let (after, notes) = moved.map_or((flag, Vec::new()), |moved| (moved.flag, moved.notes));
-            ticked.push(Ticked { flag: key.clone(), step, after, notes, published });
+            ticked.push(TickResult { flag: key.clone(), step, after, notes, published });
             next = Some(key);
         }
         Ok(ticked)
@@ -317,25 +322,27 @@ impl Ticker {
         &self,
         base: u64,
         key: &str,
-        step: &Step,
-        moved: &Moved,
+        step: &PlanDecision,
+        moved: &PlanMove,
         change: &Change,
     ) -> Result<Published, StoreError> {
         let mut definitions = self.store.definitions(base)?;
         definitions.flags.insert(key.to_owned(), moved.flag.clone());
         let (action, reason) = match step {
-            Step::Hold(reason) => (Action::PlanHold, Some(reason.clone())),
-            Step::Finish => (Action::PlanDone, None),
-            Step::Enter(_) | Step::Idle(_) | Step::Wait(_) => (Action::PlanStage, None),
+            PlanDecision::Hold(reason) => (Action::PlanHold, Some(reason.clone())),
+            PlanDecision::Finish => (Action::PlanDone, None),
+            PlanDecision::Enter(_) | PlanDecision::Idle(_) | PlanDecision::Wait(_) => {
+                (Action::PlanStage, None)
+            }
         };
         let reason = reason.or_else(|| change.reason.clone());
         let change = Change { base: Some(base), reason, ..change.clone() };
-        self.store.publish_made(&definitions, &Made::plan(action, key, moved.stage), change)
+        self.store.publish_made(&definitions, &Cause::plan(action, key, moved.stage), change)
     }
 }
 
 /// Holder and reason of a plan that this change holds.
-fn held(change: &Change, now: i64) -> Held {
+fn held(change: &Change, now: i64) -> PlanHold {
     let reason = change.reason.clone().unwrap_or_else(|| "no reason was given".to_owned());
-    Held { reason, by: change.actor.to_string(), at: now }
+    PlanHold { reason, by: change.actor.to_string(), at: now }
 }

@@ -6,7 +6,7 @@ use super::drift_history::touches;
 use crate::audit::{Action, Outcome, PulledField, Record, settle};
 use crate::definition::Definitions;
 use crate::error::StoreError;
-use crate::merge::{Conflict, Listing, Pulled, field_choice};
+use crate::merge::{Conflict, Listing, PullResult, field_choice};
 use serde_json::Value;
 
 /// Longest JSON of a value that is noted, in bytes; a longer one may end in a conflict with the file.
@@ -20,7 +20,7 @@ impl Store {
     /// # Errors
     ///
     /// When the store cannot be changed.
-    pub fn note_pulled(&self, pulled: &Pulled, change: &Change) -> Result<(), StoreError> {
+    pub fn note_pulled(&self, pulled: &PullResult, change: &Change) -> Result<(), StoreError> {
         let short = pulled.written.iter().filter(|field| field.value.to_string().len() <= VALUE_LIMIT);
         let fields: Vec<PulledField> = short.take(FIELDS_LIMIT).cloned().collect();
         if fields.is_empty() {

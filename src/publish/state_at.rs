@@ -1,7 +1,7 @@
 //! The past of a store as [`why`](crate::answer_history) reads it.
 
 use super::Store;
-use crate::answer_history::{Asked, Past, Why, why};
+use crate::answer_history::{AnswerHistory, History, HistoryQuery, why};
 use crate::audit::{Record, settle};
 use crate::definition::Definitions;
 use crate::error::StoreError;
@@ -14,7 +14,7 @@ impl Store {
     /// # Errors
     ///
     /// When the head, the current snapshot or the audit trail cannot be read.
-    pub fn why(&self, asked: Asked) -> Result<Why, StoreError> {
+    pub fn why(&self, asked: HistoryQuery) -> Result<AnswerHistory, StoreError> {
         // After a change in between, the trail tells of another generation than the head: read again.
         for _ in 0..3 {
             let past = self.past(asked.from)?;
@@ -25,7 +25,7 @@ impl Store {
         Err(StoreError::Refused("the store is being changed over and over; ask again".to_owned()))
     }
 
-    fn past(&self, from: i64) -> Result<Past, StoreError> {
+    fn past(&self, from: i64) -> Result<History, StoreError> {
         let head = self.read_head()?;
         let generation = match head.current() {
             Current::Nothing => 0,
@@ -52,7 +52,7 @@ impl Store {
             records.push(record.clone());
         })?;
         let killed = head.killed().into_iter();
-        Ok(Past {
+        Ok(History {
             environment: self.identity.environment.clone(),
             definitions,
             generation,

@@ -4,7 +4,7 @@
 //! never wait: if the lock of the head is taken, they go on without it. On a busy machine a pause of a millisecond lasts for twenty.
 
 use super::Store;
-use super::change_options::{Change, Switched};
+use super::change_options::{Change, SwitchOutcome};
 use super::lock::Lock;
 use super::transaction::Session;
 use crate::audit::{Action, Outcome};
@@ -30,7 +30,7 @@ impl Store {
     /// # Errors
     ///
     /// When the key is no valid key of a flag, 240 flags are killed already, or the head cannot be written.
-    pub fn kill(&self, flag: &str, change: Change) -> Result<Switched, StoreError> {
+    pub fn kill(&self, flag: &str, change: Change) -> Result<SwitchOutcome, StoreError> {
         valid_key(flag)?;
         self.kill_found(flag, None, &change)
     }
@@ -41,7 +41,7 @@ impl Store {
         flag: &str,
         finding: Option<&Finding>,
         change: &Change,
-    ) -> Result<Switched, StoreError> {
+    ) -> Result<SwitchOutcome, StoreError> {
         let mut switched = self.switch(Action::Kill, Some(flag), finding, change, |session, locked| {
             kill(session, flag, session.now, locked)
         })?;
@@ -69,7 +69,7 @@ impl Store {
     /// # Errors
     ///
     /// When the key is no valid key of a flag, or the head cannot be written.
-    pub fn revive(&self, flag: &str, change: Change) -> Result<Switched, StoreError> {
+    pub fn revive(&self, flag: &str, change: Change) -> Result<SwitchOutcome, StoreError> {
         valid_key(flag)?;
         let revive = |flag: &str| {
             self.switch(Action::Revive, Some(flag), None, &change, |session, _| {
@@ -88,7 +88,7 @@ impl Store {
     /// # Errors
     ///
     /// When the head cannot be written.
-    pub fn stop_all(&self, change: Change) -> Result<Switched, StoreError> {
+    pub fn stop_all(&self, change: Change) -> Result<SwitchOutcome, StoreError> {
         self.switch(Action::StopAll, None, None, &change, |session, _| {
             let changed = session.head.stop_state() != Stop::Yes;
             if changed {
@@ -104,7 +104,7 @@ impl Store {
     /// # Errors
     ///
     /// When the head cannot be written, damaged slots leave no room for the kills, or they are damaged and the trail cannot be read.
-    pub fn resume_all(&self, change: Change) -> Result<Switched, StoreError> {
+    pub fn resume_all(&self, change: Change) -> Result<SwitchOutcome, StoreError> {
         self.switch(Action::ResumeAll, None, None, &change, |session, locked| {
             if session.head.doubt_now().is_some() {
                 for (flag, since) in self.killed_by_the_trail()? {
@@ -183,7 +183,7 @@ impl Store {
         finding: Option<&Finding>,
         change: &Change,
         act: impl Fn(&Session, bool) -> Result<bool, StoreError>,
-    ) -> Result<Switched, StoreError> {
+    ) -> Result<SwitchOutcome, StoreError> {
         let mut replaced = 0;
         loop {
             let session = self.head_session(change, "switching")?;
@@ -203,9 +203,9 @@ impl Store {
     }
 }
 
-impl Switched {
+impl SwitchOutcome {
     /// Adds the result of the same switch under another key of the flag.
-    fn add(&mut self, other: Switched) {
+    fn add(&mut self, other: SwitchOutcome) {
         self.changed |= other.changed;
         if let Some(warning) = other.audit_warning {
             self.warn(warning);
@@ -221,7 +221,7 @@ impl Switched {
     }
 
     /// Adds the result of the same switch under another key: if that failed, the flag is still switched under its own.
-    fn add_or_warn(&mut self, key: &str, other: Result<Switched, StoreError>) {
+    fn add_or_warn(&mut self, key: &str, other: Result<SwitchOutcome, StoreError>) {
         match other {
             Ok(other) => self.add(other),
             Err(error) => self.warn(format!("not under its other key {key}: {error}")),
@@ -273,7 +273,7 @@ fn throw(
     (action, flag, finding): (Action, Option<&str>, Option<&Finding>),
     change: &Change,
     act: &impl Fn(&Session, bool) -> Result<bool, StoreError>,
-) -> Result<Switched, StoreError> {
+) -> Result<SwitchOutcome, StoreError> {
     let lock = match action {
         Action::Kill | Action::StopAll => session.try_lock_head(),
         _ => match session.lock_head() {
@@ -308,7 +308,7 @@ fn throw(
         }
     }
     let audit_warning = (!warnings.is_empty()).then(|| warnings.join("; "));
-    Ok(Switched { changed, generation: current, audit_warning })
+    Ok(SwitchOutcome { changed, generation: current, audit_warning })
 }
 
 /// Kills a flag; false if it was killed already.

@@ -8,7 +8,7 @@ use crate::eval::Quick;
 use crate::key::Key;
 use crate::snapshot::{FlagId, Snapshot};
 use crate::store::View;
-use crate::telemetry::{Asked, Ending, MarkBegun, Marks, Recorder, Status};
+use crate::telemetry::{AnsweredQuestion, Ending, MarkBegun, Marks, Recorder, Status};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -114,7 +114,7 @@ impl Counting {
 
     /// Counts an answer for a flag of the pinned snapshot; `exposes`: the answer decides what the request does.
     #[inline]
-    pub fn answered(&mut self, snapshot: &Snapshot, asked: &Asked<'_>, exposes: bool) {
+    pub fn answered(&mut self, snapshot: &Snapshot, asked: &AnsweredQuestion<'_>, exposes: bool) {
         if let Some(recorder) = &mut self.recorder {
             recorder.answered(snapshot, asked, exposes);
         }

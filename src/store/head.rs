@@ -101,21 +101,21 @@ impl KillSlot {
     }
 
     /// True if a kill that was read from this slot at that sequence is over.
-    pub(crate) fn ends(&self, sequence: u64, key: &[u8], told: Told) -> bool {
+    pub(crate) fn ends(&self, sequence: u64, key: &[u8], told: SlotsTrust) -> bool {
         let higher = self.sequence.wrapping_sub(sequence).cast_signed() > 0;
         match &self.flag {
             Some(flag) if flag.key == key => {
-                higher || (told == Told::Surely && self.sequence.is_multiple_of(2))
+                higher || (told == SlotsTrust::Surely && self.sequence.is_multiple_of(2))
             }
-            Some(_) => told == Told::Surely || (told == Told::Likely && higher),
-            None => told == Told::Surely && self.sequence == 0,
+            Some(_) => told == SlotsTrust::Surely || (told == SlotsTrust::Likely && higher),
+            None => told == SlotsTrust::Surely && self.sequence == 0,
         }
     }
 }
 
 /// Reliability of the kill slots as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Told {
+pub(crate) enum SlotsTrust {
     /// No slot is damaged, and the number of used slots matches.
     Surely,
     /// No slot seems damaged; the used ones were never counted.
@@ -289,11 +289,11 @@ impl Head {
     }
 
     /// Reliability of the slots, given the result of [`doubt`](Self::doubt).
-    pub(crate) fn told(&self, doubt: Option<&String>) -> Told {
+    pub(crate) fn told(&self, doubt: Option<&String>) -> SlotsTrust {
         match (doubt, self.load(SLOTS_USED) & COUNTED) {
-            (Some(_), _) => Told::No,
-            (None, 0) => Told::Likely,
-            (None, _) => Told::Surely,
+            (Some(_), _) => SlotsTrust::No,
+            (None, 0) => SlotsTrust::Likely,
+            (None, _) => SlotsTrust::Surely,
         }
     }
 

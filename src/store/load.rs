@@ -2,7 +2,7 @@
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
-use super::head::{Current, Head, Identity, KillSlot, Pointer, SLOT_COUNT, Stop, Told};
+use super::head::{Current, Head, Identity, KillSlot, Pointer, SLOT_COUNT, SlotsTrust, Stop};
 use super::layout::{HEAD, SNAPSHOTS};
 use super::open::{HeadFile, MapPolicy, Opened, head_file, map_head, open_snapshot};
 use super::options::ReaderOptions;
@@ -57,7 +57,7 @@ struct Read {
     slots: Vec<(usize, KillSlot)>,
     /// The reason why `slots` do not tell which flags are killed.
     doubt: Option<String>,
-    told: Told,
+    told: SlotsTrust,
     stop: Stop,
     current: Current,
 }
@@ -262,7 +262,7 @@ impl Loader {
     /// its words say that it ended. Damaged bytes say neither.
     fn follow_switches(&mut self, read: &Read) {
         // A head that went back, such as an older copy written over it, holds outdated kills.
-        let told = if self.went_back(&read.current) { Told::No } else { read.told };
+        let told = if self.went_back(&read.current) { SlotsTrust::No } else { read.told };
         let mut killed = Vec::new();
         for (slot, found) in &read.slots {
             if let Some(flag) = found.flag.as_ref().filter(|_| found.sequence % 2 == 1) {

@@ -46,5 +46,5 @@ pub use outcome::{Ending, Observation, Status};
 pub use read::{
     Counts, FlagCounts, Hour, OpenExposure, OpenRequest, Source, Tally, Total, Tracked, Worker, read,
 };
-pub use recorder::{Asked, Recorder};
+pub use recorder::{AnsweredQuestion, Recorder};
 pub use tally::Arm;

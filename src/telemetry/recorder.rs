@@ -45,7 +45,7 @@ const MOST_EVENTS: usize = 16;
 
 /// An event tracked in a request: its name, and the sum of the values.
 #[derive(Debug, Clone)]
-struct Event {
+struct TrackedEvent {
     name: Box<[u8]>,
     value: f64,
 }
@@ -58,7 +58,7 @@ const NONE: u32 = u32::MAX;
 
 /// An answered question that did not take the quick path.
 #[derive(Debug, Clone, Copy)]
-pub struct Asked<'a> {
+pub struct AnsweredQuestion<'a> {
     /// Number of the flag in the snapshot.
     pub flag: FlagId,
     /// True if the answer was on.
@@ -113,7 +113,7 @@ pub struct Recorder {
     shown: Vec<(u32, u32)>,
     /// Numbers of the flags that ended the request.
     gates: Vec<u32>,
-    events: Vec<Event>,
+    events: Vec<TrackedEvent>,
     /// Beginning of the request, in nanoseconds of a clock that does not go back.
     begun: u64,
     /// Group for its questions that name neither a company nor a bucket.
@@ -291,7 +291,7 @@ impl Recorder {
     }
 
     /// Counts an answer whose reason is known. `exposes`: the answer chose what the request does.
-    pub fn answered(&mut self, snapshot: &Snapshot, asked: &Asked<'_>, exposes: bool) {
+    pub fn answered(&mut self, snapshot: &Snapshot, asked: &AnsweredQuestion<'_>, exposes: bool) {
         let hash = asked.company.map_or(0, sketch::hash);
         let flag = asked.flag.0;
         let entry = if exposes {
@@ -403,7 +403,7 @@ impl Recorder {
         if let Some(known) = self.events.iter_mut().find(|known| *known.name == *event) {
             known.value += value;
         } else if self.events.len() < MOST_EVENTS && (1..=64).contains(&event.len()) {
-            self.events.push(Event { name: event.into(), value });
+            self.events.push(TrackedEvent { name: event.into(), value });
         } else {
             self.opened.memory.add(header::DROPPED_EVENTS * 8, 1);
         }

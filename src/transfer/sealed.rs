@@ -50,7 +50,7 @@ pub struct Sealed {
 }
 
 #[derive(Serialize)]
-struct Written<'a> {
+struct SealedText<'a> {
     export: &'a RawValue,
     key: String,
     signature: String,
@@ -58,7 +58,7 @@ struct Written<'a> {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Read<'a> {
+struct SealedInput<'a> {
     #[serde(borrow)]
     export: &'a RawValue,
     key: String,
@@ -138,7 +138,7 @@ pub fn seal(sealed: &Sealed, key: &ExportKey) -> Result<String, SealError> {
     let export = serde_json::to_string(sealed).map_err(form)?;
     let signature = key.0.sign(&signed(export.as_bytes()));
     let export = RawValue::from_string(export).map_err(form)?;
-    let written = Written { export: &export, key: key.public(), signature: hex(&signature.to_bytes()) };
+    let written = SealedText { export: &export, key: key.public(), signature: hex(&signature.to_bytes()) };
     serde_json::to_string(&written).map(|text| text + "\n").map_err(form)
 }
 
@@ -149,7 +149,7 @@ pub fn seal(sealed: &Sealed, key: &ExportKey) -> Result<String, SealError> {
 /// When it is no export, no trusted key signed it, or it was changed since. The content is parsed only after that.
 pub fn open(text: &[u8], trusted: &[Trusted]) -> Result<(Sealed, String), SealError> {
     let form = |error: serde_json::Error| SealError::Form(error.to_string());
-    let read: Read = serde_json::from_slice(text).map_err(form)?;
+    let read: SealedInput = serde_json::from_slice(text).map_err(form)?;
     let untrusted = || SealError::Untrusted { key: read.key.clone() };
     let claimed = Trusted::new("", &read.key).ok_or_else(|| SealError::Form("its key is none".to_owned()))?;
     let known = trusted.iter().find(|known| known.key == claimed.key).ok_or_else(untrusted)?;

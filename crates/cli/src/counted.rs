@@ -4,7 +4,7 @@ use crate::output::{Failure, Output};
 use crate::words;
 use flagstone::Snapshot;
 use flagstone::files::Account;
-use flagstone::publish::{Believed, Store};
+use flagstone::publish::{BelievedUsers, Store};
 use flagstone::store::{Reader, ReaderOptions, ReaderStatus, Source, View};
 use flagstone::telemetry::{Counts, TelemetryError, read};
 use std::collections::BTreeSet;
@@ -56,7 +56,7 @@ pub fn former_keys(snapshot: &Snapshot) -> impl Iterator<Item = (&str, &str)> {
 }
 
 /// Users who counted for this store, limited to `among`, who can no longer read it; each in a sentence.
-pub fn shut_out(store: &Store, memory: &Path, among: impl Fn(&Believed, u32) -> bool) -> Vec<String> {
+pub fn shut_out(store: &Store, memory: &Path, among: impl Fn(&BelievedUsers, u32) -> bool) -> Vec<String> {
     let Ok(believed) = store.believed() else { return Vec::new() };
     let users = flagstone::telemetry::users(memory, store.directory()).unwrap_or_default();
     let out = store.shut_out(users.into_iter().filter(|user| among(&believed, *user)));
@@ -77,7 +77,7 @@ pub fn shut_out(store: &Store, memory: &Path, among: impl Fn(&Believed, u32) -> 
 /// The counters of believed users. Files of others come with the line that would include them.
 pub fn believed_counts(
     store: &Store,
-    believed: &Believed,
+    believed: &BelievedUsers,
     memory: &Path,
     now: i64,
 ) -> Result<Counts, TelemetryError> {

@@ -41,7 +41,7 @@ enum Pipes {
 
 /// The result of [`Entry::replace`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Written {
+pub enum ReplaceResult {
     Done,
     /// The file did not hold the expected content, and is left as it is.
     Changed,
@@ -134,7 +134,7 @@ impl Entry {
     /// # Errors
     ///
     /// When it cannot be read or written, or is no regular file.
-    pub fn replace(&self, before: &[u8], text: &[u8]) -> io::Result<Written> {
+    pub fn replace(&self, before: &[u8], text: &[u8]) -> io::Result<ReplaceResult> {
         if self.is_open_file {
             return Err(io::Error::other("expected the path of a file in a directory"));
         }
@@ -144,10 +144,10 @@ impl Entry {
         let mut now = Vec::with_capacity(before.len());
         (&mut file).take(before.len() as u64 + 1).read_to_end(&mut now)?;
         if now != before {
-            return Ok(Written::Changed);
+            return Ok(ReplaceResult::Changed);
         }
         self.put(text, Some(&found))?;
-        Ok(Written::Done)
+        Ok(ReplaceResult::Done)
     }
 
     /// Writes the file over the one that is there.

@@ -4,7 +4,7 @@
 //! root became the store's owner, the part that stayed root runs git ([`privileged`]).
 
 use crate::output::Failure;
-use crate::process::{self, Ran};
+use crate::process::{self, RunResult};
 use crate::{identity, privileged, words};
 use flagstone::files::{NOBODY, PROGRAM_PATH, owner_of};
 use rustix::process::geteuid;
@@ -134,7 +134,7 @@ impl Tree {
         }
     }
 
-    fn run(&self, arguments: &[&str]) -> Result<Ran, String> {
+    fn run(&self, arguments: &[&str]) -> Result<RunResult, String> {
         let mut command = Command::new("git");
         command.arg("-C").arg(&self.place).args(arguments).env_clear();
         command.env("PATH", PROGRAM_PATH).env("HOME", "/nonexistent").env("LC_ALL", "C");
@@ -148,6 +148,6 @@ impl Tree {
     }
 }
 
-fn told(output: &Ran) -> String {
+fn told(output: &RunResult) -> String {
     words::plain(output.err.lines().next().unwrap_or("git gave no answer")).into_owned()
 }

@@ -25,7 +25,7 @@ type Running = io::Result<JoinHandle<Result<Value, String>>>;
 
 /// A command under way.
 #[derive(Default)]
-pub struct Sent {
+pub struct Relay {
     machines: Vec<(String, Running)>,
     /// The reason that the machines are unknown.
     unknown: Option<String>,
@@ -33,13 +33,13 @@ pub struct Sent {
 
 /// The results of a command on each machine.
 #[derive(Default)]
-pub struct Arrived {
+pub struct Delivery {
     machines: Vec<(String, Result<Value, String>)>,
     unknown: Option<String>,
 }
 
 /// Sends a command to every declared machine, without waiting.
-pub fn send(config: &Config, environment: &str, word: Word) -> Sent {
+pub fn send(config: &Config, environment: &str, word: Word) -> Relay {
     let arguments = relay::encoded(environment, &word.arguments);
     let input = word.input.map(Arc::new);
     let machines = config.machines.iter().map(|(name, machine)| {
@@ -50,17 +50,17 @@ pub fn send(config: &Config, environment: &str, word: Word) -> Sent {
         });
         (name.as_str().to_owned(), thread)
     });
-    Sent { machines: machines.collect(), unknown: None }
+    Relay { machines: machines.collect(), unknown: None }
 }
 
 /// A command that could not be sent, since the config cannot be read.
-pub fn unknown(problem: String) -> Sent {
-    Sent { machines: Vec::new(), unknown: Some(problem) }
+pub fn unknown(problem: String) -> Relay {
+    Relay { machines: Vec::new(), unknown: Some(problem) }
 }
 
-impl Sent {
+impl Relay {
     /// Waits for all machines, and prints each result. `again` is the line to repeat if repeating the typed one would do something else.
-    pub fn tell(self, again: Option<&str>, output: &mut Output) -> Arrived {
+    pub fn tell(self, again: Option<&str>, output: &mut Output) -> Delivery {
         let ended = |thread: Running| match thread {
             Ok(thread) => thread.join().unwrap_or_else(|_| Err("it could not be run".to_owned())),
             Err(error) => Err(format!("no thread can be started to run it: {error}")),
@@ -93,11 +93,11 @@ impl Sent {
         if let Some(problem) = &self.unknown {
             output.warn(format!("done here; whether there are other machines is not known: {problem}"));
         }
-        Arrived { machines, unknown: self.unknown }
+        Delivery { machines, unknown: self.unknown }
     }
 }
 
-impl Arrived {
+impl Delivery {
     /// The exit code: done, or done here only.
     pub fn exit(&self) -> Exit {
         match self.unknown.is_none() && self.machines.iter().all(|(_, answer)| answer.is_ok()) {

@@ -3,7 +3,7 @@
 //! Every endpoint has a thread of its own, so that a hanging one delays no other; a change does not wait for any of them.
 
 use crate::{http, words};
-use flagstone::audit::Settled;
+use flagstone::audit::SettledChange;
 use flagstone::guard::NoticeKind;
 use flagstone::notify::{Cursor, Endpoint, Event, Format, signature};
 use flagstone::publish::{NamedFile, Store};
@@ -18,7 +18,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const ROUND: Duration = Duration::from_secs(20);
 
 /// The result of one round for one endpoint.
-pub struct Told {
+pub struct RoundResult {
     pub endpoint: String,
     /// The number of acknowledged events.
     pub sent: u64,
@@ -33,7 +33,7 @@ pub struct Told {
 /// # Errors
 ///
 /// When the config cannot be read. A problem of one endpoint is in its result.
-pub fn deliver_due(store: &Store, now: i64) -> Result<Vec<Told>, String> {
+pub fn deliver_due(store: &Store, now: i64) -> Result<Vec<RoundResult>, String> {
     let config = store.config().map_err(|error| error.to_string())?;
     if let Some(ignored) = config.ignored {
         return Err(ignored);
@@ -52,7 +52,7 @@ pub fn deliver_due(store: &Store, now: i64) -> Result<Vec<Told>, String> {
                 Ok(thread) => thread.join().map_err(|_| "the sender failed".to_owned()),
                 Err(error) => Err(format!("no thread can be started to send: {error}")),
             };
-            told.unwrap_or_else(|problem| Told {
+            told.unwrap_or_else(|problem| RoundResult {
                 endpoint: name.as_str().to_owned(),
                 sent: 0,
                 dead: 0,
@@ -63,15 +63,15 @@ pub fn deliver_due(store: &Store, now: i64) -> Result<Vec<Told>, String> {
     }))
 }
 
-fn deliver(store: &Store, name: &str, endpoint: &Endpoint, now: i64) -> Told {
-    let mut told = Told { endpoint: name.to_owned(), sent: 0, dead: 0, problem: None };
+fn deliver(store: &Store, name: &str, endpoint: &Endpoint, now: i64) -> RoundResult {
+    let mut told = RoundResult { endpoint: name.to_owned(), sent: 0, dead: 0, problem: None };
     if let Err(problem) = round(store, endpoint, now, &mut told) {
         told.problem = Some(problem);
     }
     told
 }
 
-fn round(store: &Store, endpoint: &Endpoint, now: i64, told: &mut Told) -> Result<(), String> {
+fn round(store: &Store, endpoint: &Endpoint, now: i64, told: &mut RoundResult) -> Result<(), String> {
     let failed = |error: flagstone::StoreError| error.to_string();
     let Some(sender) = store.sender(&told.endpoint).map_err(failed)? else { return Ok(()) };
     let unsent = store.unsent(sender.cursor.as_ref()).map_err(failed)?;
@@ -138,7 +138,7 @@ pub fn send_unrecorded(
     now: i64,
     to: impl Fn(&str) -> bool,
 ) -> Vec<String> {
-    let settled = Settled::unrecorded(notice, store.environment(), text.to_owned(), now);
+    let settled = SettledChange::unrecorded(notice, store.environment(), text.to_owned(), now);
     let event = Event::new(&store.id(), &settled);
     let config = store.config().unwrap_or_default();
     let endpoints = config.notify.iter().map(|(name, endpoint)| (name.as_str(), endpoint));

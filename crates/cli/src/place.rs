@@ -112,14 +112,14 @@ pub fn store(arguments: &Arguments) -> Result<Store, Failure> {
 }
 
 /// A store as a worker sees it.
-pub struct Served {
+pub struct WorkerView {
     pub view: Arc<View>,
     pub environment: String,
     pub snapshot: Arc<Snapshot>,
 }
 
 /// Opens what workers answer from. Refuses what they would refuse; warns if they fall back.
-pub fn served(arguments: &Arguments, output: &mut Output) -> Result<Served, Failure> {
+pub fn served(arguments: &Arguments, output: &mut Output) -> Result<WorkerView, Failure> {
     let directory = directory(arguments)?;
     identity::admit(&directory).map_err(Failure::asking)?;
     let reader = Reader::open(&directory, ReaderOptions::default()).map_err(Failure::asking)?;
@@ -137,10 +137,10 @@ pub fn served(arguments: &Arguments, output: &mut Output) -> Result<Served, Fail
             generation => format!("generation {generation} cannot be read, every flag is off (no_snapshot)"),
         }));
     };
-    Ok(Served { view, environment: status.environment, snapshot })
+    Ok(WorkerView { view, environment: status.environment, snapshot })
 }
 
-impl Served {
+impl WorkerView {
     /// Finds a flag by its key.
     pub fn flag(&self, key: &str) -> Result<FlagId, Failure> {
         self.snapshot.find(key.as_bytes()).ok_or_else(|| {

@@ -7,7 +7,7 @@
 
 use crate::args::{Arguments, Named, Word};
 use crate::doctor;
-use crate::entry::{Entry, Written};
+use crate::entry::{Entry, ReplaceResult};
 use crate::fastcgi::Address;
 use crate::git::{self, Problem, Standing};
 use rustix::net::{
@@ -94,13 +94,13 @@ pub fn start(arguments: &Arguments, store: &Path, written: Option<Entry>) -> io:
 /// # Errors
 ///
 /// When it cannot be read or written.
-pub fn write(path: &Path, before: &[u8], text: &[u8]) -> io::Result<Written> {
+pub fn write(path: &Path, before: &[u8], text: &[u8]) -> io::Result<ReplaceResult> {
     let Some(mut channel) = channel()? else { return Entry::find(path)?.replace(before, text) };
     send(&mut channel, DONE, before)?;
     send(&mut channel, DONE, text)?;
     match receive(&mut channel)? {
-        (DONE, _) => Ok(Written::Done),
-        (CHANGED, _) => Ok(Written::Changed),
+        (DONE, _) => Ok(ReplaceResult::Done),
+        (CHANGED, _) => Ok(ReplaceResult::Changed),
         (_, problem) => Err(io::Error::other(String::from_utf8_lossy(&problem).into_owned())),
     }
 }
@@ -211,8 +211,8 @@ fn serve_write(channel: &mut UnixStream, entry: &Entry) -> io::Result<()> {
     let (_, before) = receive(channel)?;
     let (_, text) = receive(channel)?;
     match entry.replace(&before, &text) {
-        Ok(Written::Done) => send(channel, DONE, &[]),
-        Ok(Written::Changed) => send(channel, CHANGED, &[]),
+        Ok(ReplaceResult::Done) => send(channel, DONE, &[]),
+        Ok(ReplaceResult::Changed) => send(channel, CHANGED, &[]),
         Err(error) => send(channel, FAILED, error.to_string().as_bytes()),
     }
 }

@@ -21,7 +21,7 @@ const DESCRIPTORS: libc::rlim_t = 65_536;
 
 /// The end of a program, and its output.
 #[derive(Debug)]
-pub struct Ran {
+pub struct RunResult {
     pub status: ExitStatus,
     pub out: String,
     pub err: String,
@@ -51,7 +51,7 @@ pub fn run(
     mut command: Command,
     input: Option<Arc<Vec<u8>>>,
     patience: Duration,
-) -> Result<Option<Ran>, String> {
+) -> Result<Option<RunResult>, String> {
     let name = words::plain(&command.get_program().to_string_lossy()).into_owned();
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     // SAFETY: `isolate` makes system calls only, and allocates nothing.
@@ -66,12 +66,15 @@ pub fn run(
         }
     };
     let ended = wait(&mut child, patience).map_err(|error| format!("cannot wait for {name}: {error}"))?;
-    let [out, err] = [out, err].map(|kept| kept.map(Kept::text).unwrap_or_default());
-    Ok(ended.map(|status| Ran { status, out, err }))
+    let [out, err] = [out, err].map(|kept| kept.map(BoundedOutput::text).unwrap_or_default());
+    Ok(ended.map(|status| RunResult { status, out, err }))
 }
 
 /// Writes the program's input and reads its output, in threads of their own.
-fn beside(child: &mut Child, input: Option<Arc<Vec<u8>>>) -> io::Result<(Option<Kept>, Option<Kept>)> {
+fn beside(
+    child: &mut Child,
+    input: Option<Arc<Vec<u8>>>,
+) -> io::Result<(Option<BoundedOutput>, Option<BoundedOutput>)> {
     if let (Some(mut stdin), Some(input)) = (child.stdin.take(), input) {
         // A program that does not read its input says itself what is wrong.
         thread::Builder::new().spawn(move || drop(stdin.write_all(&input)))?;
@@ -128,9 +131,9 @@ fn wait(child: &mut Child, patience: Duration) -> io::Result<Option<ExitStatus>>
 }
 
 /// The output read from a pipe, up to a limit. Another process may hold the pipe open for ever.
-struct Kept(Arc<Mutex<Vec<u8>>>, JoinHandle<()>);
+struct BoundedOutput(Arc<Mutex<Vec<u8>>>, JoinHandle<()>);
 
-fn kept(mut pipe: impl Read + Send + 'static) -> io::Result<Kept> {
+fn kept(mut pipe: impl Read + Send + 'static) -> io::Result<BoundedOutput> {
     let kept = Arc::new(Mutex::new(Vec::new()));
     let into = Arc::clone(&kept);
     let thread = thread::Builder::new().spawn(move || {
@@ -141,10 +144,10 @@ fn kept(mut pipe: impl Read + Send + 'static) -> io::Result<Kept> {
             kept.extend_from_slice(bytes.get(..room).unwrap_or_default());
         }
     })?;
-    Ok(Kept(kept, thread))
+    Ok(BoundedOutput(kept, thread))
 }
 
-impl Kept {
+impl BoundedOutput {
     fn text(self) -> String {
         let until = Instant::now() + AFTERWARDS;
         while !self.1.is_finished() && Instant::now() < until {

@@ -166,7 +166,7 @@ mod tests {
     use super::*;
     use crate::guarding::Watcher;
     use crate::test_store::TestStore;
-    use flagstone::guard::Memory;
+    use flagstone::guard::GuardState;
     use std::io::{BufRead, BufReader, Read, Write};
     use std::net::TcpListener;
     use std::sync::mpsc;
@@ -178,7 +178,7 @@ mod tests {
         let test = TestStore::make("dead-guard");
         let (store, now) = (test.open(), words::now());
         let lock = store.guarding().unwrap().expect("no other guard");
-        lock.keep(&Memory { at: now, began: now, ..Memory::default() }).unwrap();
+        lock.keep(&GuardState { at: now, began: now, ..GuardState::default() }).unwrap();
         let mut reminders = Reminders::default();
         assert_eq!(reminders.look(&store, now), [""; 0], "it watches");
         drop(lock);
@@ -211,7 +211,7 @@ mod tests {
         // Records have dates of this machine's clock; the guard's memory is from one that is an hour behind.
         for (begin, deaths) in [(now, 1), (now - hour, 2)] {
             let lock = store.guarding().unwrap().expect("no other guard");
-            lock.keep(&Memory { at: begin, began: begin, ..Memory::default() }).unwrap();
+            lock.keep(&GuardState { at: begin, began: begin, ..GuardState::default() }).unwrap();
             drop(lock);
             for second in [1, 125] {
                 assert_eq!(reminders.look(&store, begin + second * SECOND), [""; 0]);
@@ -230,7 +230,7 @@ mod tests {
         let test = TestStore::make("ended-guard");
         let (store, now) = (test.open(), words::now());
         let lock = store.guarding().unwrap().expect("no other guard");
-        lock.keep(&Memory { at: now, ended: true, ..Memory::default() }).unwrap();
+        lock.keep(&GuardState { at: now, ended: true, ..GuardState::default() }).unwrap();
         drop(lock);
         let mut reminders = Reminders::default();
         for second in [0, 600] {

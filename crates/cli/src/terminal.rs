@@ -16,7 +16,7 @@ const LEAVE: &str = "\x1b[?25h\x1b[?1049l";
 
 /// The end of a wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Event {
+pub enum TerminalEvent {
     /// The time is over, or the terminal has another size: draw again.
     Draw,
     /// `q`, Escape, Ctrl-C, Ctrl-D, a signal, or a terminal that is gone.
@@ -65,22 +65,22 @@ impl Terminal {
     }
 
     /// Waits for that long, or until an event.
-    pub fn wait(&self, pause: Duration) -> Event {
+    pub fn wait(&self, pause: Duration) -> TerminalEvent {
         let until = Instant::now() + pause;
         loop {
             if self.ended.load(Ordering::Relaxed) {
-                return Event::End;
+                return TerminalEvent::End;
             }
             let left = until.saturating_duration_since(Instant::now());
             if self.resized.swap(false, Ordering::Relaxed) || left.is_zero() {
-                return Event::Draw;
+                return TerminalEvent::Draw;
             }
             // A signal between the looks above and this wait is seen after a tenth of a second.
             let left = left.min(Duration::from_millis(100));
             if self.before.is_none() {
                 std::thread::sleep(left);
             } else if pressed(left) {
-                return Event::End;
+                return TerminalEvent::End;
             }
         }
     }

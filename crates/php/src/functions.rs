@@ -7,7 +7,7 @@ use crate::overrides::{self, Overrides};
 use crate::php::{self, Text, guarded, with_globals};
 use crate::{named_store, status, values};
 use engine::session::Pin;
-use engine::telemetry::{Asked, Status};
+use engine::telemetry::{AnsweredQuestion, Status};
 use engine::{Answer, FlagId, Key, Reason, Snapshot, VariantRef};
 use ext_php_rs::types::{ZendHashTable, Zval};
 use ext_php_rs::zend::ExecuteData;
@@ -91,7 +91,7 @@ fn evaluated(question: &Question<'_>, flag: Option<FlagId>) -> bool {
             if attributes.unsettled() || snapshot.lost() {
                 return None;
             }
-            let asked = Asked {
+            let asked = AnsweredQuestion {
                 flag,
                 on: answer.on,
                 reason: answer.reason,
@@ -169,7 +169,7 @@ enum Depth {
 struct Found {
     answer: Answer,
     flag: Option<FlagId>,
-    told: Option<overrides::Answer>,
+    told: Option<overrides::OverriddenAnswer>,
     on: bool,
 }
 
@@ -185,7 +185,7 @@ fn asked(
     if found.told.is_none() && !attributes.unsettled() {
         match (found.flag, globals.session.pinned_and_counting()) {
             (Some(flag), (Some(pin), counting)) => {
-                let asked = Asked {
+                let asked = AnsweredQuestion {
                     flag,
                     on: found.on,
                     reason: found.answer.reason,

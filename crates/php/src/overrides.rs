@@ -8,11 +8,11 @@ use std::collections::HashMap;
 /// Answers by flag, and the one for all other flags; `None` leaves those as they would be.
 #[derive(Default)]
 pub(crate) struct Overrides {
-    flags: HashMap<Vec<u8>, Told>,
+    flags: HashMap<Vec<u8>, Override>,
     otherwise: Option<bool>,
 }
 
-enum Told {
+enum Override {
     Same(Choice),
     /// Answers by company; a company that is not named has none.
     ByCompany(HashMap<Company, Choice>),
@@ -33,7 +33,7 @@ struct Choice {
 /// Answer that was set for a question. It is held across calls into PHP, and so owns nothing: callers look up the variant's
 /// name when they need it.
 #[derive(Clone, Copy)]
-pub(crate) struct Answer {
+pub(crate) struct OverriddenAnswer {
     pub(crate) on: bool,
     pub(crate) names_variant: bool,
 }
@@ -56,10 +56,10 @@ impl Overrides {
     }
 
     /// Answer that was set for that flag and company.
-    pub(crate) fn answer(&self, flag: &[u8], company: Option<Key<'_>>) -> Option<Answer> {
+    pub(crate) fn answer(&self, flag: &[u8], company: Option<Key<'_>>) -> Option<OverriddenAnswer> {
         match self.choice(flag, company) {
-            Some(choice) => Some(Answer { on: choice.on, names_variant: choice.variant.is_some() }),
-            None => self.otherwise.map(|on| Answer { on, names_variant: false }),
+            Some(choice) => Some(OverriddenAnswer { on: choice.on, names_variant: choice.variant.is_some() }),
+            None => self.otherwise.map(|on| OverriddenAnswer { on, names_variant: false }),
         }
     }
 
@@ -70,16 +70,16 @@ impl Overrides {
 
     fn choice(&self, flag: &[u8], company: Option<Key<'_>>) -> Option<&Choice> {
         match self.flags.get(flag)? {
-            Told::Same(choice) => Some(choice),
-            Told::ByCompany(companies) => companies.get(&company?.into()),
+            Override::Same(choice) => Some(choice),
+            Override::ByCompany(companies) => companies.get(&company?.into()),
         }
     }
 
     /// True if the flag was set to be on for any company.
     pub(crate) fn possible(&self, flag: &[u8]) -> Option<bool> {
         match self.flags.get(flag) {
-            Some(Told::Same(choice)) => Some(choice.on),
-            Some(Told::ByCompany(companies)) => {
+            Some(Override::Same(choice)) => Some(choice.on),
+            Some(Override::ByCompany(companies)) => {
                 Some(self.otherwise == Some(true) || companies.values().any(|choice| choice.on))
             }
             None => self.otherwise,
@@ -100,13 +100,13 @@ impl From<Key<'_>> for Company {
     }
 }
 
-fn told(value: &Zval) -> Result<Told, String> {
-    let Some(companies) = value.array() else { return choice(value).map(Told::Same) };
+fn told(value: &Zval) -> Result<Override, String> {
+    let Some(companies) = value.array() else { return choice(value).map(Override::Same) };
     let mut by_company = HashMap::new();
     for (key, value) in values::entries(companies) {
         by_company.insert(values::entry_key(&key).into(), choice(php::dereferenced(value))?);
     }
-    Ok(Told::ByCompany(by_company))
+    Ok(Override::ByCompany(by_company))
 }
 
 fn choice(value: &Zval) -> Result<Choice, String> {

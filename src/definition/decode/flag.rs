@@ -6,8 +6,8 @@ use crate::definition::json::{Id, Kind};
 use crate::definition::merge::View;
 use crate::definition::plan_check;
 use crate::definition::{
-    Bucketing, Companies, CompanyId, Emergency, Flag, GuardRule, Managed, Percentage, Rollout, Rule, Step,
-    Variant, Written, company, limits,
+    Bucketing, Companies, CompanyId, Emergency, FieldSet, Flag, GuardRule, Managed, Percentage, Rollout,
+    Rule, ScheduleStep, Variant, company, limits,
 };
 use crate::snapshot::is_flag_key;
 use crate::time;
@@ -37,10 +37,10 @@ impl<'m> Decoder<'m> {
         if let Kind::True | Kind::False = view.kind(self.tree) {
             let mut flag = Flag::new(view.kind(self.tree) == Kind::True);
             flag.guard = GuardRule::resolved(None, self.guard.as_ref());
-            flag.written = Written::NONE;
-            flag.written.add(Written::ENABLED, true);
-            flag.written.add(Written::PERCENTAGE, flag.enabled);
-            flag.written.add(Written::GUARD, flag.guard.is_some());
+            flag.written = FieldSet::NONE;
+            flag.written.add(FieldSet::ENABLED, true);
+            flag.written.add(FieldSet::PERCENTAGE, flag.enabled);
+            flag.written.add(FieldSet::GUARD, flag.guard.is_some());
             return Some(flag);
         }
         let errors_before = self.findings.errors();
@@ -68,7 +68,7 @@ impl<'m> Decoder<'m> {
         if let Some(enabled) = enabled {
             flag.enabled = self.boolean(enabled).unwrap_or(true);
         }
-        let mut written = Written::NONE;
+        let mut written = FieldSet::NONE;
         flag.rollout = rollout.and_then(|rollout| self.rollout(rollout, &mut written));
         let companies = companies.map(|companies| self.companies(companies, &mut written));
         let (listed, deny) = companies.unwrap_or_default();
@@ -85,19 +85,19 @@ impl<'m> Decoder<'m> {
         flag.managed = managed.and_then(|managed| self.managed(managed)).unwrap_or_default();
         flag.was = was.and_then(|was| self.was(key, was));
         for (field, is_written) in [
-            (Written::ENABLED, enabled.is_some()),
-            (Written::PERCENTAGE, schedule.is_some()),
-            (Written::EMERGENCY, emergency.is_some()),
-            (Written::REQUIRES, requires.is_some()),
-            (Written::RULES, rules.is_some()),
-            (Written::VARIANTS, variants.is_some()),
-            (Written::PLAN, plan.is_some()),
-            (Written::GUARD, flag.guard.is_some()),
-            (Written::MANAGED, managed.is_some()),
-            (Written::EXPIRES, expires.is_some()),
-            (Written::DESCRIPTION, description.is_some()),
-            (Written::OWNER, owner.is_some()),
-            (Written::WAS, was.is_some()),
+            (FieldSet::ENABLED, enabled.is_some()),
+            (FieldSet::PERCENTAGE, schedule.is_some()),
+            (FieldSet::EMERGENCY, emergency.is_some()),
+            (FieldSet::REQUIRES, requires.is_some()),
+            (FieldSet::RULES, rules.is_some()),
+            (FieldSet::VARIANTS, variants.is_some()),
+            (FieldSet::PLAN, plan.is_some()),
+            (FieldSet::GUARD, flag.guard.is_some()),
+            (FieldSet::MANAGED, managed.is_some()),
+            (FieldSet::EXPIRES, expires.is_some()),
+            (FieldSet::DESCRIPTION, description.is_some()),
+            (FieldSet::OWNER, owner.is_some()),
+            (FieldSet::WAS, was.is_some()),
         ] {
             written.add(field, is_written);
         }
@@ -123,17 +123,17 @@ impl<'m> Decoder<'m> {
         self.findings.error_with(at, message, advice);
     }
 
-    fn rollout(&mut self, view: View<'m>, written: &mut Written) -> Option<Rollout> {
+    fn rollout(&mut self, view: View<'m>, written: &mut FieldSet) -> Option<Rollout> {
         const NAMES: [&str; 4] = ["percentage", "by", "salt", "bucketing"];
         let [percentage, by, salt, bucketing] = self.fields(view, NAMES, "an object with \"percentage\"")?;
         if percentage.is_none() {
             self.missing(view, "percentage", "a number from 0 to 100 with up to three decimals");
         }
         for (field, is_written) in [
-            (Written::PERCENTAGE, percentage.is_some()),
-            (Written::BY, by.is_some()),
-            (Written::SALT, salt.is_some()),
-            (Written::BUCKETING, bucketing.is_some()),
+            (FieldSet::PERCENTAGE, percentage.is_some()),
+            (FieldSet::BY, by.is_some()),
+            (FieldSet::SALT, salt.is_some()),
+            (FieldSet::BUCKETING, bucketing.is_some()),
         ] {
             written.add(field, is_written);
         }
@@ -160,14 +160,14 @@ impl<'m> Decoder<'m> {
         Some(by)
     }
 
-    fn companies(&mut self, view: View<'m>, written: &mut Written) -> (Companies, Option<View<'m>>) {
+    fn companies(&mut self, view: View<'m>, written: &mut FieldSet) -> (Companies, Option<View<'m>>) {
         let Some([allow, deny]) =
             self.fields(view, ["allow", "deny"], "an object with \"allow\" or \"deny\"")
         else {
             return Default::default();
         };
-        written.add(Written::ALLOW, allow.is_some());
-        written.add(Written::DENY, deny.is_some());
+        written.add(FieldSet::ALLOW, allow.is_some());
+        written.add(FieldSet::DENY, deny.is_some());
         let mut listed = |list: Option<View<'m>>| list.map_or_else(Vec::new, |list| self.company_list(list));
         (Companies { allow: listed(allow), deny: listed(deny) }, deny)
     }
@@ -238,9 +238,9 @@ impl<'m> Decoder<'m> {
     }
 
     /// Sorted by time; no two at one instant.
-    fn schedule(&mut self, view: View<'m>) -> Vec<Step> {
+    fn schedule(&mut self, view: View<'m>) -> Vec<ScheduleStep> {
         let Some(items) = self.items(view, "a list of steps") else { return Vec::new() };
-        let mut steps: Vec<(i64, Id, Step)> = items.filter_map(|item| self.step(item)).collect();
+        let mut steps: Vec<(i64, Id, ScheduleStep)> = items.filter_map(|item| self.step(item)).collect();
         steps.sort_by_key(|&(instant, at, _)| (instant, at));
         let mut earlier: Option<(i64, &str)> = None;
         for (instant, at, step) in &steps {
@@ -256,7 +256,7 @@ impl<'m> Decoder<'m> {
         steps.into_iter().map(|(_, _, step)| step).collect()
     }
 
-    fn step(&mut self, view: View<'m>) -> Option<(i64, Id, Step)> {
+    fn step(&mut self, view: View<'m>) -> Option<(i64, Id, ScheduleStep)> {
         const EXPECTED: &str = "a step, an object with \"at\" and \"percentage\"";
         let [at, percentage] = self.fields(view, ["at", "percentage"], EXPECTED)?;
         for (name, field) in [("at", at), ("percentage", percentage)] {
@@ -268,7 +268,7 @@ impl<'m> Decoder<'m> {
         let percentage = percentage.and_then(|percentage| self.percentage(percentage))?;
         let text = time?;
         let instant = time::parse_rfc3339(text.as_bytes())?;
-        Some((instant, at.map_or(0, View::place), Step { at: text, percentage }))
+        Some((instant, at.map_or(0, View::place), ScheduleStep { at: text, percentage }))
     }
 
     fn variants(&mut self, view: View<'m>) -> BTreeMap<String, Variant> {

@@ -27,7 +27,7 @@ pub struct Reach {
 
 /// Whom a change reaches, and what if that is many.
 #[derive(Debug, Args)]
-pub struct Weighed {
+pub struct WeighedChange {
     /// Whom.
     #[command(flatten)]
     pub reach: Reach,
@@ -38,7 +38,7 @@ pub struct Weighed {
 
 /// How a change that is weighed first is made.
 #[derive(Debug, Args)]
-pub struct Terms {
+pub struct ChangeTerms {
     /// Show what would change, and change nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -47,7 +47,7 @@ pub struct Terms {
     pub reason: Option<String>,
     /// Whom it reaches.
     #[command(flatten)]
-    pub weighed: Weighed,
+    pub weighed: WeighedChange,
     /// Who.
     #[command(flatten)]
     pub by: By,
@@ -116,7 +116,7 @@ pub struct Publish {
     pub newest: bool,
     /// How.
     #[command(flatten)]
-    pub terms: Terms,
+    pub terms: ChangeTerms,
 }
 
 /// Arguments of `pull`.
@@ -144,7 +144,7 @@ pub struct Changing {
     pub base: Option<u64>,
     /// How.
     #[command(flatten)]
-    pub terms: Terms,
+    pub terms: ChangeTerms,
 }
 
 /// Arguments of `enable`.
@@ -195,7 +195,7 @@ pub struct Delete {
     pub base: Option<u64>,
     /// How.
     #[command(flatten)]
-    pub terms: Terms,
+    pub terms: ChangeTerms,
 }
 
 /// Arguments of `rollout`.
@@ -264,7 +264,7 @@ pub struct Rollback {
     pub to: Option<Target>,
     /// How.
     #[command(flatten)]
-    pub terms: Terms,
+    pub terms: ChangeTerms,
 }
 
 /// A generation to go back to.

@@ -1,7 +1,7 @@
 //! Rollout plans, and what a daemon does.
 
 use super::values::{flag_key, instant};
-use super::{By, Terms};
+use super::{By, ChangeTerms};
 use clap::{Args, Subcommand, ValueHint};
 use flagstone::definition::Soak;
 use flagstone::publish::Orders;
@@ -53,7 +53,7 @@ pub struct PlanTyped {
     pub base: Option<u64>,
     /// How.
     #[command(flatten)]
-    pub terms: Terms,
+    pub terms: ChangeTerms,
 }
 
 /// Whether to stay until the plan ends.

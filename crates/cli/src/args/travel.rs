@@ -1,6 +1,6 @@
 //! Flags between stores.
 
-use super::Terms;
+use super::ChangeTerms;
 use super::values::{key_name, name};
 use clap::{Args, Subcommand, ValueHint};
 use std::path::PathBuf;
@@ -28,7 +28,7 @@ pub struct Travelling {
     pub with_companies: bool,
     /// How.
     #[command(flatten)]
-    pub terms: Terms,
+    pub terms: ChangeTerms,
 }
 
 /// Arguments of `promote`.
@@ -94,20 +94,20 @@ pub enum KeyWord {
         /// As `flagstone key` prints it where they come from
         key: String,
         #[command(flatten)]
-        told: Told,
+        told: ReasonAndActor,
     },
     /// Take no more exports by the key of that name
     Forget {
         /// As it was called
         name: String,
         #[command(flatten)]
-        told: Told,
+        told: ReasonAndActor,
     },
 }
 
 /// What the audit trail is told besides.
 #[derive(Debug, Args)]
-pub struct Told {
+pub struct ReasonAndActor {
     /// Why, for the audit trail
     #[arg(long, value_name = "R")]
     pub reason: Option<String>,

@@ -1,7 +1,7 @@
 //! Common parts of all commands that change a store: the person, the place, and the differences.
 
-use crate::args::{self, Arguments, By, Weighed};
-use crate::machines::{self, Sent, Word};
+use crate::args::{self, Arguments, By, WeighedChange};
+use crate::machines::{self, Relay, Word};
 use crate::output::{BAD, BOLD, DIM, Failure, GOOD, Output};
 use crate::reach::{self, Listed};
 use crate::{identity, place, words};
@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 const FIELDS: usize = 100;
 
 /// A change as it begins: its store, its settings, and its author.
-pub struct Begun {
+pub struct ChangeContext {
     pub store: Store,
     pub config: Config,
     /// The reason that the config is unknown; only for a change that cannot wait for it to be mended.
@@ -38,7 +38,7 @@ pub fn begin(
     what: &str,
     reason: Option<&str>,
     output: &mut Output,
-) -> Result<Begun, Failure> {
+) -> Result<ChangeContext, Failure> {
     let begun = begin_at_once(arguments, by, what, reason, output)?;
     match &begun.config_problem {
         None => Ok(begun),
@@ -53,7 +53,7 @@ pub fn begin_at_once(
     what: &str,
     reason: Option<&str>,
     output: &mut Output,
-) -> Result<Begun, Failure> {
+) -> Result<ChangeContext, Failure> {
     let store = identity::open(&place::directory(arguments)?).map_err(Failure::changing)?;
     let reason = reason.filter(|reason| !reason.trim().is_empty()).map(str::to_owned);
     let change = Change { actor: Actor::named(by.actor.as_deref()), reason, base: None };
@@ -72,19 +72,19 @@ pub fn begin_at_once(
     };
     let relayed = arguments.relayed.is_some();
     let here = by.here || relayed;
-    Ok(Begun { store, config, config_problem, change, generation, here, relayed })
+    Ok(ChangeContext { store, config, config_problem, change, generation, here, relayed })
 }
 
-impl Begun {
+impl ChangeContext {
     /// Sends the command to the machines that the config declares.
-    pub fn send(&self, arguments: Vec<String>, input: Option<Vec<u8>>) -> Sent {
+    pub fn send(&self, arguments: Vec<String>, input: Option<Vec<u8>>) -> Relay {
         let mut all = arguments;
         let more = [format!("--actor={}", self.change.actor.user), "--json".to_owned()];
         let reason = self.change.reason.iter().map(|reason| format!("--reason={reason}"));
         let end = all.iter().position(|argument| argument == "--").unwrap_or(all.len());
         all.splice(end..end, more.into_iter().chain(reason));
         match self.config_problem.as_ref().or(self.config.ignored.as_ref()) {
-            _ if self.here => Sent::default(),
+            _ if self.here => Relay::default(),
             Some(problem) => machines::unknown(words::plain(problem).into_owned()),
             None => machines::send(&self.config, self.store.environment(), Word { arguments: all, input }),
         }
@@ -109,7 +109,7 @@ impl Begun {
     /// Prints the reach of the change from `before`, and asks if it must be confirmed. Returns the reach for `--json`.
     pub fn weigh(
         &self,
-        word: &Weighed,
+        word: &WeighedChange,
         before: Option<&Snapshot>,
         definitions: (&Definitions, &Definitions),
         dry_run: bool,
@@ -121,7 +121,7 @@ impl Begun {
     /// Weighs the edits of a file; those in `reviewed`, where the file spells out who loses the flag, ask nothing.
     pub fn weigh_edits(
         &self,
-        word: &Weighed,
+        word: &WeighedChange,
         before: Option<&Snapshot>,
         (definitions, reviewed): ((&Definitions, &Definitions), &[String]),
         dry_run: bool,
@@ -146,7 +146,7 @@ impl Begun {
     /// Weighs the effect on pilots without a list: their companies are known.
     fn weigh_pilots(
         &self,
-        word: &Weighed,
+        word: &WeighedChange,
         before: Option<&Snapshot>,
         (definitions, reviewed): ((&Definitions, &Definitions), &[String]),
         dry_run: bool,
@@ -166,14 +166,14 @@ impl Begun {
     }
 
     /// True if there is a list to weigh a change with.
-    pub fn weighs(&self, word: &Weighed) -> bool {
+    pub fn weighs(&self, word: &WeighedChange) -> bool {
         let config = &self.config;
         let none = word.reach.list.is_none() && config.companies.is_none() && config.ignored.is_none();
         !self.relayed && !none
     }
 
     /// True if a publish of all flags is weighed: with a list, or if some flags are pilots.
-    pub fn weighs_all(&self, word: &Weighed) -> bool {
+    pub fn weighs_all(&self, word: &WeighedChange) -> bool {
         let has_pilots = || reach::has_pilots(&self.store.definitions(self.generation).unwrap_or_default());
         self.weighs(word) || (!self.relayed && self.generation > 0 && has_pilots())
     }
@@ -182,7 +182,7 @@ impl Begun {
     /// weighed against, too. An unreadable published generation is no reason to keep it.
     pub fn weigh_all(
         &self,
-        word: &Weighed,
+        word: &WeighedChange,
         merged: &Merged,
         dry_run: bool,
         output: &mut Output,

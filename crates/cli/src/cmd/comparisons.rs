@@ -2,7 +2,7 @@
 //!
 //! Nothing is decided here: the evaluator is asked about flags of one comparison each.
 
-use super::steps::Asked;
+use super::steps::ExplainedQuestion;
 use crate::output::Failure;
 use crate::question::Attributes;
 use crate::words;
@@ -27,7 +27,7 @@ pub struct Comparison {
 }
 
 /// Every comparison of each rule, with its result.
-pub fn comparisons(asked: &Asked<'_>, rules: &[Rule]) -> Result<Vec<Vec<Comparison>>, Failure> {
+pub fn comparisons(asked: &ExplainedQuestion<'_>, rules: &[Rule]) -> Result<Vec<Vec<Comparison>>, Failure> {
     let mut leaves = Vec::new();
     for (number, rule) in rules.iter().enumerate() {
         collect(&rule.when, "", &asked.definitions.segments, number, 0, &mut leaves);

@@ -3,7 +3,7 @@
 use crate::output::{BAD, BOLD, DIM, Output, WARN};
 use crate::words::{self, argument};
 use flagstone::definition::Definitions;
-use flagstone::merge::{Conflict, Drift, Merged, Renaming, Shadowed, Turned, all_choice, field_choice};
+use flagstone::merge::{Conflict, Drift, Merged, Renaming, Shadowed, SwitchAuthor, all_choice, field_choice};
 
 /// The most differences and flags that are listed.
 const SHOWN: usize = 20;
@@ -101,7 +101,7 @@ fn drift(drift: &[Drift], file: MergedFile, only_drift: bool, output: &mut Outpu
 }
 
 /// Prints the author, time and reason of a turned field, if known.
-fn turned(turned: Option<&Turned>, output: &mut Output) {
+fn turned(turned: Option<&SwitchAuthor>, output: &mut Output) {
     let Some(turned) = turned else { return };
     let reason =
         turned.reason.as_ref().map_or(String::new(), |reason| format!(", {}", words::quoted(reason)));

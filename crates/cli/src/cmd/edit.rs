@@ -1,17 +1,17 @@
 //! `enable`, `disable`, `rollout`, `allow`, `deny`, `forget`: change one published flag, or one in a file; `add`: adds a flag to a file.
 //! The engine decides the result; this reads, prints and writes.
 
-use super::change::{self, Begun};
+use super::change::{self, ChangeContext};
 use super::{check, publish};
-use crate::args::{Add, Arguments, Changing, Companies, Delete, Disable, Enable, Rollout, Terms};
-use crate::entry::Written;
+use crate::args::{Add, Arguments, ChangeTerms, Changing, Companies, Delete, Disable, Enable, Rollout};
+use crate::entry::ReplaceResult;
 use crate::output::{BOLD, DIM, Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::switches::{self, Switches};
 use crate::{companies, machines, place, privileged, reach, words};
 use flagstone::StoreError;
 use flagstone::audit::{Action, Actor, diff};
 use flagstone::definition::{CompanyId, Emergency, Percentage};
-use flagstone::flag_change::{ChangeError, Changed, Edit, Target, change as changed, change_published};
+use flagstone::flag_change::{ChangeError, Edit, FlagChange, Target, change as changed, change_published};
 use flagstone::publish::Change;
 use serde_json::{Value, json};
 use std::io;
@@ -21,7 +21,7 @@ use std::path::Path;
 const MAX_TYPED: usize = 100;
 
 /// A change as typed.
-struct Typed<'a> {
+struct TypedChange<'a> {
     action: Action,
     flag: &'a str,
     edit: Edit,
@@ -32,7 +32,7 @@ pub fn enable(arguments: &Arguments, word: &Enable, output: &mut Output) -> Outc
         (None, []) => Edit::Restore,
         (percentage, companies) => Edit::Enable { percentage, companies: typed(companies)? },
     };
-    run(arguments, &word.changing, &Typed { action: Action::Enable, flag: &word.flag, edit }, output)
+    run(arguments, &word.changing, &TypedChange { action: Action::Enable, flag: &word.flag, edit }, output)
 }
 
 pub fn disable(arguments: &Arguments, word: &Disable, output: &mut Output) -> Outcome {
@@ -40,31 +40,31 @@ pub fn disable(arguments: &Arguments, word: &Disable, output: &mut Output) -> Ou
         [] => Edit::Disable,
         companies => Edit::Deny(typed(companies)?),
     };
-    run(arguments, &word.changing, &Typed { action: Action::Disable, flag: &word.flag, edit }, output)
+    run(arguments, &word.changing, &TypedChange { action: Action::Disable, flag: &word.flag, edit }, output)
 }
 
 pub fn rollout(arguments: &Arguments, word: &Rollout, output: &mut Output) -> Outcome {
     let edit = Edit::Rollout(word.percentage);
-    run(arguments, &word.changing, &Typed { action: Action::Rollout, flag: &word.flag, edit }, output)
+    run(arguments, &word.changing, &TypedChange { action: Action::Rollout, flag: &word.flag, edit }, output)
 }
 
 pub fn allow(arguments: &Arguments, word: &Companies, output: &mut Output) -> Outcome {
     let edit = Edit::Allow(named(word)?);
-    run(arguments, &word.changing, &Typed { action: Action::Allow, flag: &word.flag, edit }, output)
+    run(arguments, &word.changing, &TypedChange { action: Action::Allow, flag: &word.flag, edit }, output)
 }
 
 pub fn deny(arguments: &Arguments, word: &Companies, output: &mut Output) -> Outcome {
     let edit = Edit::Deny(named(word)?);
-    run(arguments, &word.changing, &Typed { action: Action::Deny, flag: &word.flag, edit }, output)
+    run(arguments, &word.changing, &TypedChange { action: Action::Deny, flag: &word.flag, edit }, output)
 }
 
 pub fn forget(arguments: &Arguments, word: &Companies, output: &mut Output) -> Outcome {
     let edit = Edit::Forget(named(word)?);
-    run(arguments, &word.changing, &Typed { action: Action::Forget, flag: &word.flag, edit }, output)
+    run(arguments, &word.changing, &TypedChange { action: Action::Forget, flag: &word.flag, edit }, output)
 }
 
 pub fn delete(arguments: &Arguments, word: &Delete, output: &mut Output) -> Outcome {
-    let typed = Typed { action: Action::Delete, flag: &word.flag, edit: Edit::Delete };
+    let typed = TypedChange { action: Action::Delete, flag: &word.flag, edit: Edit::Delete };
     published(arguments, (&word.terms, word.base), &typed, output)
 }
 
@@ -115,7 +115,7 @@ struct What<'a> {
 }
 
 impl<'a> What<'a> {
-    fn of(typed: &'a Typed<'a>, terms: &Terms) -> What<'a> {
+    fn of(typed: &'a TypedChange<'a>, terms: &ChangeTerms) -> What<'a> {
         What { word: typed.action.word(), flag: typed.flag, edit: &typed.edit, dry_run: terms.dry_run }
     }
 
@@ -124,7 +124,7 @@ impl<'a> What<'a> {
     }
 }
 
-fn run(arguments: &Arguments, changing: &Changing, typed: &Typed, output: &mut Output) -> Outcome {
+fn run(arguments: &Arguments, changing: &Changing, typed: &TypedChange, output: &mut Output) -> Outcome {
     match &changing.file {
         Some(file) => {
             in_file(file, changing.environment.as_deref(), &What::of(typed, &changing.terms), output)
@@ -136,8 +136,8 @@ fn run(arguments: &Arguments, changing: &Changing, typed: &Typed, output: &mut O
 /// Changes a published flag, unless another generation than the named one is current.
 fn published(
     arguments: &Arguments,
-    (terms, base): (&Terms, Option<u64>),
-    typed: &Typed,
+    (terms, base): (&ChangeTerms, Option<u64>),
+    typed: &TypedChange,
     output: &mut Output,
 ) -> Outcome {
     let what = What::of(typed, terms);
@@ -145,7 +145,7 @@ fn published(
     in_store(&begun, (terms, base), typed, &what, output)
 }
 
-impl Typed<'_> {
+impl TypedChange<'_> {
     /// The arguments for other machines, without the common ones, and standard input, which takes more companies than fit a command line.
     fn sent(&self) -> (Vec<String>, Option<Vec<u8>>) {
         if let Edit::Allow(companies) | Edit::Deny(companies) | Edit::Forget(companies) = &self.edit
@@ -188,13 +188,13 @@ fn number(percentage: Percentage) -> String {
 
 /// Changes the published flag.
 fn in_store(
-    begun: &Begun,
-    (terms, named): (&Terms, Option<u64>),
-    typed: &Typed,
+    begun: &ChangeContext,
+    (terms, named): (&ChangeTerms, Option<u64>),
+    typed: &TypedChange,
     what: &What,
     output: &mut Output,
 ) -> Outcome {
-    let Begun { store, change, generation, .. } = begun;
+    let ChangeContext { store, change, generation, .. } = begun;
     let generation = *generation;
     if generation == 0 {
         return Err(Failure::Refused(
@@ -285,11 +285,17 @@ fn in_store(
 }
 
 /// Repeats a deletion that was made here on machines that may lack it.
-fn deleted(begun: &Begun, terms: &Terms, typed: &Typed, flag: &str, output: &mut Output) -> Outcome {
+fn deleted(
+    begun: &ChangeContext,
+    terms: &ChangeTerms,
+    typed: &TypedChange,
+    flag: &str,
+    output: &mut Output,
+) -> Outcome {
     output.line(format!("{}: deleted already; nothing was changed", words::plain(flag)));
     let (arguments, input) = typed.sent();
     let arrived = match terms.dry_run {
-        true => machines::Arrived::default(),
+        true => machines::Delivery::default(),
         false => begun.send(arguments, input).tell(None, output),
     };
     output.json(&json!({
@@ -310,7 +316,7 @@ fn deleted(begun: &Begun, terms: &Terms, typed: &Typed, flag: &str, output: &mut
 }
 
 /// Warns that an unchanged flag is off by a kill or a stop.
-fn tell_switches(begun: &Begun, flag: &str, made: &Changed, output: &mut Output) {
+fn tell_switches(begun: &ChangeContext, flag: &str, made: &FlagChange, output: &mut Output) {
     let Some(switches) = Switches::of(&begun.store) else { return };
     let keeps = made.definitions.flags.get(flag).is_some_and(|flag| flag.emergency == Emergency::Keep);
     let stop = switches.stop().filter(|_| !keeps);
@@ -346,7 +352,7 @@ fn in_file(path: &Path, environment: Option<&str>, what: &What, output: &mut Out
         let failed =
             |error: io::Error| Failure::Unknown(format!("cannot write {name}: {error}; nothing was changed"));
         let written = privileged::write(path, &bytes, made.text.as_bytes()).map_err(failed)?;
-        if let Written::Changed = written {
+        if let ReplaceResult::Changed = written {
             return Err(Failure::Refused(format!(
                 "{name} was changed by somebody else just now; nothing was changed"
             )));
@@ -366,7 +372,7 @@ fn in_file(path: &Path, environment: Option<&str>, what: &What, output: &mut Out
     Ok(Exit::Yes)
 }
 
-fn tell(made: &Changed, output: &mut Output) {
+fn tell(made: &FlagChange, output: &mut Output) {
     output.line(words::plain(&made.summary));
     for note in &made.notes {
         output.line(output.paint(DIM, format!("  {}", words::plain(note))));

@@ -1,6 +1,6 @@
 //! `explain`: one sentence for people, then the steps that led to it.
 
-use super::steps::{Asked, Unknown, missing, reason, steps, unknown};
+use super::steps::{ExplainedQuestion, Unknown, missing, reason, steps, unknown};
 use crate::args::{Arguments, Ask};
 use crate::output::{BAD, BOLD, DIM, Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::question::{Attributes, question};
@@ -25,7 +25,14 @@ pub fn run(arguments: &Arguments, word: &Ask, output: &mut Output) -> Outcome {
     let question = question(word, &attributes);
     let answer = evaluate(&served.snapshot, &served.view.switches, id, &question);
     let variant = if answer.on { variant(&served.snapshot, id, &question) } else { None };
-    let asked = Asked { served: &served, definitions: &definitions, key: &word.flag, flag, question, answer };
+    let asked = ExplainedQuestion {
+        served: &served,
+        definitions: &definitions,
+        key: &word.flag,
+        flag,
+        question,
+        answer,
+    };
     let (mut steps, missing, unknown) = (steps(&asked)?, missing(&asked), unknown(&asked));
     if let (Reason::Killed | Reason::EmergencyStop, Some(last)) = (answer.reason, steps.last_mut())
         && let Some(told) = told(arguments, &word.flag, answer.reason)

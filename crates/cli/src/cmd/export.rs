@@ -2,7 +2,7 @@
 
 use super::change;
 use super::promote::{bundle, dry, land, named};
-use crate::args::{Arguments, Export, Import, Key, KeyWord, Told};
+use crate::args::{Arguments, Export, Import, Key, KeyWord, ReasonAndActor};
 use crate::output::{Exit, Failure, GOOD, Outcome, Output};
 use crate::{place, words};
 use flagstone::audit::Actor;
@@ -67,7 +67,7 @@ pub fn import(arguments: &Arguments, word: &Import, output: &mut Output) -> Outc
     Ok(exit)
 }
 
-fn told(told: &Told) -> Change {
+fn told(told: &ReasonAndActor) -> Change {
     let reason = told.reason.clone().filter(|reason| !reason.trim().is_empty());
     Change { actor: Actor::named(told.actor.as_deref()), reason, base: None }
 }

@@ -3,7 +3,7 @@
 use super::guard_words;
 use super::run::Stop;
 use crate::args::{Arguments, Guard};
-use crate::guarding::{Event, GuardReport, State, Watcher};
+use crate::guarding::{GuardEvent, GuardReport, State, Watcher};
 use crate::output::{BAD, Exit, Failure, Outcome, Output, WARN};
 use crate::{place, words};
 use std::time::Duration;
@@ -63,7 +63,7 @@ pub fn run(arguments: &Arguments, word: &Guard, output: &mut Output) -> Outcome 
 }
 
 /// Prints one line for each event; with `--json`, one document.
-pub fn tell(event: &Event, output: &mut Output) {
+pub fn tell(event: &GuardEvent, output: &mut Output) {
     let text = words::plain(&event.text);
     match event.event {
         "problem" if !output.is_json() => output.warn(format!("{} guard: {text}", event.at)),

@@ -6,7 +6,7 @@ use crate::guarding::GuardReport;
 use crate::output::{Cell, DIM, Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::{place, words};
 use flagstone::definition::Definitions;
-use flagstone::guard::{Action, Kept, Kind, Policy, Verdict};
+use flagstone::guard::{Action, FlagMemory, Kind, Policy, Verdict};
 use serde_json::{Value, json};
 
 /// Runs one of the commands about the guard.
@@ -89,7 +89,7 @@ fn status(arguments: &Arguments, output: &mut Output) -> Outcome {
 /// A watched flag, as a row of the table.
 struct Row<'a> {
     key: &'a str,
-    kept: &'a Kept,
+    kept: &'a FlagMemory,
     /// True if the guard may turn it off or take it back.
     acts: bool,
     would: String,
@@ -97,7 +97,7 @@ struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    fn of(key: &'a str, kept: &'a Kept, definitions: &Definitions, now: i64) -> Option<Row<'a>> {
+    fn of(key: &'a str, kept: &'a FlagMemory, definitions: &Definitions, now: i64) -> Option<Row<'a>> {
         let policy = Policy::of(definitions.flags.get(key)?.guard.as_ref())?;
         let watched = kept.kind == Some(Kind::Branch) || kept.is_watched(now, &policy);
         let acts = watched && policy.action != Action::Notify;

@@ -6,7 +6,7 @@ use crate::guarding::GuardReport;
 use crate::output::{BAD, Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::{identity, place, words};
 use flagstone::merge::Conflict;
-use flagstone::publish::Believed;
+use flagstone::publish::BelievedUsers;
 use flagstone::store::Source;
 use flagstone::telemetry::Counts;
 use serde_json::{Value, json};
@@ -32,7 +32,7 @@ pub fn run(arguments: &Arguments, word: &Memory, output: &mut Output) -> Outcome
     // A process that only reads the store may have it mounted read-only.
     let may_change = identity::may_change(&store);
     let frozen = may_change.then(|| store.frozen()).flatten();
-    let shut_out = shut_out(&store, &word.memory, Believed::may_run_workers);
+    let shut_out = shut_out(&store, &word.memory, BelievedUsers::may_run_workers);
     let conflicts = store.open_conflicts().unwrap_or_default();
     let overdue = overdue(&conflicts, words::now());
     let is_well = behind == 0 && guard.problem.is_none() && frozen.is_none() && overdue == 0;

@@ -1,16 +1,16 @@
 //! `kill` and `revive`: turn one flag off at once, and on again. No compile, no disk.
 
-use super::change::{self, Begun};
+use super::change::{self, ChangeContext};
 use crate::args::{self, Arguments, Kill, Revive, Word};
 use crate::guarding::GuardReport;
-use crate::machines::Sent;
+use crate::machines::Relay;
 use crate::output::{BAD, Failure, GOOD, Outcome, Output};
 use crate::place::{self, UnknownFlag};
 use crate::reach::{self, Listed, Side};
 use crate::{counted, words};
 use flagstone::definition::nearest;
 use flagstone::flag_change::state;
-use flagstone::publish::{Store, Switched};
+use flagstone::publish::{Store, SwitchOutcome};
 use flagstone::store::{Reader, ReaderOptions, ReaderStatus, Source};
 use flagstone::{FlagId, StoreError, telemetry};
 use serde_json::{Value, json};
@@ -46,7 +46,7 @@ pub fn kill(arguments: &Arguments, word: &Kill, output: &mut Output) -> Outcome 
         false => format!("{flag} was killed already; nothing was changed"),
     });
     let (before, switched) = switched;
-    let thrown = Thrown { flag: Some(&word.flag), switched, before, sent };
+    let thrown = SwitchResult { flag: Some(&word.flag), switched, before, sent };
     done(&begun, &word.reach, thrown, json!({}), output)
 }
 
@@ -64,7 +64,7 @@ fn throw(
     arguments: &Arguments,
     word: &Kill,
     output: &mut Output,
-) -> Result<(Begun, (View, Switched)), Failure> {
+) -> Result<(ChangeContext, (View, SwitchOutcome)), Failure> {
     let what = format!("kill {}", word.flag);
     let begun = change::begin_at_once(arguments, &word.by, &what, Some(&word.reason), output)?;
     let before = View::of(&begun.store);
@@ -86,7 +86,7 @@ fn throw(
 }
 
 /// Changes the head and notes it in the trail. Reports if their file system delays that, as one frozen for a backup does.
-pub fn aloud(act: impl FnOnce() -> Result<Switched, StoreError>) -> Result<Switched, Failure> {
+pub fn aloud(act: impl FnOnce() -> Result<SwitchOutcome, StoreError>) -> Result<SwitchOutcome, Failure> {
     let (done, is_done) = mpsc::channel::<()>();
     // Without a thread there is no such report.
     let _ = thread::Builder::new().spawn(move || {
@@ -141,12 +141,12 @@ pub fn revive(arguments: &Arguments, word: &Revive, output: &mut Output) -> Outc
             words::at(until)
         ));
     }
-    let thrown = Thrown { flag: Some(&word.flag), switched, before, sent };
+    let thrown = SwitchResult { flag: Some(&word.flag), switched, before, sent };
     done(&begun, &word.reach, thrown, json!({ "guard_cooldown_until": cooldown.map(words::at) }), output)
 }
 
 /// The published state, as in `, on for everybody`; empty if it is unknown.
-fn published_state(begun: &Begun, flag: &str) -> String {
+fn published_state(begun: &ChangeContext, flag: &str) -> String {
     let definitions = begun.store.definitions(begun.generation).ok();
     let Some(flag) = definitions.as_ref().and_then(|definitions| definitions.flags.get(flag)) else {
         return String::new();
@@ -184,19 +184,25 @@ impl View {
 }
 
 /// A switch that was thrown, and the view before.
-pub struct Thrown<'a> {
+pub struct SwitchResult<'a> {
     /// The flag; none: all flags.
     pub flag: Option<&'a str>,
-    pub switched: Switched,
+    pub switched: SwitchOutcome,
     pub before: View,
-    pub sent: Sent,
+    pub sent: Relay,
 }
 
 /// Prints the result of a switch: its reach, and the answers of other machines. A warning is no failure: the switch is thrown.
 ///
 /// `more` is an object whose members are added to the answer.
-pub fn done(begun: &Begun, reach: &args::Reach, thrown: Thrown, more: Value, output: &mut Output) -> Outcome {
-    let Thrown { flag, switched, before, sent } = thrown;
+pub fn done(
+    begun: &ChangeContext,
+    reach: &args::Reach,
+    thrown: SwitchResult,
+    more: Value,
+    output: &mut Output,
+) -> Outcome {
+    let SwitchResult { flag, switched, before, sent } = thrown;
     if let Some(warning) = &switched.audit_warning {
         output.warn(words::plain(warning));
     }
@@ -230,7 +236,7 @@ pub fn done(begun: &Begun, reach: &args::Reach, thrown: Thrown, more: Value, out
 
 /// Measures the reach. The switch is thrown, so that an unknown reach is no failure.
 fn reached(
-    begun: &Begun,
+    begun: &ChangeContext,
     word: &args::Reach,
     before: &View,
     flag: Option<&str>,

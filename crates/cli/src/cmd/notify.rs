@@ -31,7 +31,7 @@ pub fn run(arguments: &Arguments, word: &Notify, output: &mut Output) -> Outcome
         output.line(format!("{}: {} sent{dead}{problem}", told.endpoint, told.sent));
     }
     let well = told.iter().all(|told| told.problem.is_none() && told.dead == 0);
-    let endpoint = |told: &crate::notify::Told| json!({ "endpoint": told.endpoint, "sent": told.sent, "dead": told.dead, "problem": told.problem });
+    let endpoint = |told: &crate::notify::RoundResult| json!({ "endpoint": told.endpoint, "sent": told.sent, "dead": told.dead, "problem": told.problem });
     output.json(&json!({ "environment": store.environment(), "endpoints": told.iter().map(endpoint).collect::<Vec<_>>() }));
     Ok(if well { Exit::Yes } else { Exit::No })
 }

@@ -8,8 +8,8 @@ use flagstone::StoreError;
 use flagstone::audit::{Action, Actor, diff};
 use flagstone::definition::{Managed, Soak};
 use flagstone::flag_change::state;
-use flagstone::plan::Step;
-use flagstone::publish::{Change, PlanCommand, Planned, Published, Store, Ticked, Ticker};
+use flagstone::plan::PlanDecision;
+use flagstone::publish::{Change, PlanChange, PlanCommand, Published, Store, TickResult, Ticker};
 use serde_json::{Value, json};
 
 pub fn run(arguments: &Arguments, plan: &Plan, output: &mut Output) -> Outcome {
@@ -182,7 +182,7 @@ fn already_done(store: &Store, flag: &str, word: PlanCommand) -> Option<AlreadyD
 
 /// Repeats a command that has nothing to do here on other machines.
 fn already(
-    begun: &change::Begun,
+    begun: &change::ChangeContext,
     typed: &PlanTyped,
     flag: &str,
     (word, done, wait): (PlanCommand, AlreadyDone, Option<Soak>),
@@ -192,7 +192,7 @@ fn already(
     let sent = relayed(typed, word, done.stage);
     let again = again(typed, &sent);
     let arrived = match typed.terms.dry_run {
-        true => machines::Arrived::default(),
+        true => machines::Delivery::default(),
         false => begun.send(sent, None).tell(again.as_deref(), output),
     };
     let answer = json!({
@@ -235,7 +235,7 @@ fn relayed(typed: &PlanTyped, word: PlanCommand, stage: Option<usize>) -> Vec<St
 }
 
 /// Prints the effect of a command in a line, and its notes.
-fn tell(flag: &str, planned: &Planned, output: &mut Output) {
+fn tell(flag: &str, planned: &PlanChange, output: &mut Output) {
     let now = words::now();
     let after = &planned.moved.flag;
     let was = planned.before.flags.get(flag).map_or_else(String::new, |flag| state(flag, now));
@@ -257,7 +257,9 @@ fn tick(arguments: &Arguments, word: &PlanTick, output: &mut Output) -> Outcome 
         verdicts.of(key, flag, word.at.unwrap_or_else(words::now))
     });
     let ticked = ticked.map_err(Failure::changing)?;
-    for ticked in ticked.iter().filter(|ticked| !matches!(ticked.step, Step::Wait(_) | Step::Idle(_))) {
+    for ticked in
+        ticked.iter().filter(|ticked| !matches!(ticked.step, PlanDecision::Wait(_) | PlanDecision::Idle(_)))
+    {
         line(&head, ticked, word.dry_run, output);
     }
     output.json(&json!({
@@ -282,7 +284,7 @@ pub fn by_plan(at: Option<i64>) -> Change {
 }
 
 /// Prints a tick's result for one flag: `production on web-1: search: stage 2 of 4, 10 %; published generation 18 after 17`.
-pub fn line(head: &str, ticked: &Ticked, dry: bool, output: &mut Output) {
+pub fn line(head: &str, ticked: &TickResult, dry: bool, output: &mut Output) {
     let flag = &ticked.flag;
     let what = plan_show::place(&ticked.after);
     let end = match &ticked.published {
@@ -299,7 +301,7 @@ pub fn line(head: &str, ticked: &Ticked, dry: bool, output: &mut Output) {
     let text = format!("{head}: {flag}: {what}; {end}");
     match ticked.step {
         // A plan held by itself stays so until a person acts.
-        Step::Hold(_) if output.is_daemon() => output.warn(text),
+        PlanDecision::Hold(_) if output.is_daemon() => output.warn(text),
         _ => output.line_now(text),
     }
     for note in &ticked.notes {
@@ -311,15 +313,15 @@ pub fn line(head: &str, ticked: &Ticked, dry: bool, output: &mut Output) {
 }
 
 /// A tick's result for one flag as JSON.
-pub fn ticked_json(ticked: &Ticked) -> Value {
+pub fn ticked_json(ticked: &TickResult) -> Value {
     let published = ticked.published.as_ref().and_then(|published| published.as_ref().ok());
     let error = ticked.published.as_ref().and_then(|published| published.as_ref().err());
     let (step, why) = match &ticked.step {
-        Step::Idle(_) => ("idle", None),
-        Step::Wait(wait) => ("wait", Some(plan_show::waits(wait))),
-        Step::Hold(reason) => ("hold", Some(reason.clone())),
-        Step::Enter(_) => ("enter", None),
-        Step::Finish => ("done", None),
+        PlanDecision::Idle(_) => ("idle", None),
+        PlanDecision::Wait(wait) => ("wait", Some(plan_show::waits(wait))),
+        PlanDecision::Hold(reason) => ("hold", Some(reason.clone())),
+        PlanDecision::Enter(_) => ("enter", None),
+        PlanDecision::Finish => ("done", None),
     };
     let state = ticked.after.state.plan.as_ref();
     json!({

@@ -7,7 +7,7 @@ use crate::{place, words};
 use anstyle::Style;
 use flagstone::definition::{Emergency, Flag};
 use flagstone::flag_change::state;
-use flagstone::plan::{Mark, Progress, Step, Switched, Wait, decide, progress, start};
+use flagstone::plan::{Mark, PlanDecision, Progress, SwitchState, Wait, decide, progress, start};
 use flagstone::publish::{GoesBy, Store, StoreStatus, Verdicts};
 use flagstone::time;
 use serde_json::{Value, json};
@@ -82,9 +82,9 @@ impl Off {
         Off { kill: switches.kill(key), stop: switches.stop().filter(|_| stops) }
     }
 
-    fn switched(&self) -> Switched {
+    fn switched(&self) -> SwitchState {
         let (killed, stopped) = (self.kill.as_ref().map(|_| 0), self.stop.as_ref().map(|_| 0));
-        Switched { killed, stopped, made: None }
+        SwitchState { killed, stopped, made: None }
     }
 
     fn is_off(&self) -> bool {
@@ -191,12 +191,12 @@ struct Seen<'a> {
 }
 
 /// The step that a tick would take now.
-fn step(key: &str, flag: &Flag, seen: Seen) -> Step {
+fn step(key: &str, flag: &Flag, seen: Seen) -> PlanDecision {
     let Seen { status, verdicts, made } = seen;
     let at = |text: &str| time::parse_rfc3339(text.as_bytes()).unwrap_or_default();
     let killed = status.killed.iter().find(|killed| killed.flag == key).map(|killed| at(&killed.since));
     let stopped = status.stopped.as_deref().map(at);
-    decide(flag, words::now(), Switched { killed, stopped, made }, &verdicts.of(key, flag, words::now()))
+    decide(flag, words::now(), SwitchState { killed, stopped, made }, &verdicts.of(key, flag, words::now()))
 }
 
 fn show(key: &str, flag: &Flag, (found, off): (&Progress, &Off), seen: Seen, output: &mut Output) {
@@ -264,13 +264,13 @@ fn show(key: &str, flag: &Flag, (found, off): (&Progress, &Off), seen: Seen, out
         output.line(goes_by(&seen.verdicts.goes_by(key, flag)));
     }
     match step(key, flag, seen) {
-        Step::Wait(wait) => output.line(waits(&wait)),
-        Step::Hold(why) => {
+        PlanDecision::Wait(wait) => output.line(waits(&wait)),
+        PlanDecision::Hold(why) => {
             output.line(output.paint(WARN, format!("the next tick holds it: {}", words::plain(&why))))
         }
-        Step::Enter(stage) => output.line(format!("the next tick enters stage {}", stage + 1)),
-        Step::Finish => output.line("the next tick ends it"),
-        Step::Idle(_) => {}
+        PlanDecision::Enter(stage) => output.line(format!("the next tick enters stage {}", stage + 1)),
+        PlanDecision::Finish => output.line("the next tick ends it"),
+        PlanDecision::Idle(_) => {}
     }
 }
 
@@ -344,11 +344,11 @@ fn one(store: &Store, seen: Seen, key: &str, flag: &Flag, (found, off): (&Progre
         .collect();
     let held = flag.state.plan.as_ref().and_then(|state| state.held.as_ref());
     let next = match step(key, flag, seen) {
-        Step::Idle(_) => None,
-        Step::Wait(wait) => Some(waits(&wait)),
-        Step::Hold(why) => Some(format!("it is held at the next tick: {why}")),
-        Step::Enter(stage) => Some(format!("stage {} is entered at the next tick", stage + 1)),
-        Step::Finish => Some("it ends at the next tick".to_owned()),
+        PlanDecision::Idle(_) => None,
+        PlanDecision::Wait(wait) => Some(waits(&wait)),
+        PlanDecision::Hold(why) => Some(format!("it is held at the next tick: {why}")),
+        PlanDecision::Enter(stage) => Some(format!("stage {} is entered at the next tick", stage + 1)),
+        PlanDecision::Finish => Some("it ends at the next tick".to_owned()),
     };
     json!({
         "environment": store.environment(),

@@ -1,6 +1,6 @@
 //! `promote`: takes flags of one store of this machine into another, off if they are new.
 
-use super::change::{self, Begun};
+use super::change::{self, ChangeContext};
 use super::publish::masked;
 use crate::args::{Arguments, Promote, Travelling};
 use crate::output::{BOLD, DIM, Exit, Failure, GOOD, Outcome, Output};
@@ -27,7 +27,7 @@ pub fn run(arguments: &Arguments, word: &Promote, output: &mut Output) -> Outcom
     }
     // Other machines have no store to promote from.
     let arrived = match begun.config.machines.is_empty() || word.how.terms.by.here {
-        true => machines::Sent::default(),
+        true => machines::Relay::default(),
         false => machines::unknown(
             "a promotion is made on this machine only; take the flags to the others with `flagstone export` and `import`".to_owned(),
         ),
@@ -58,20 +58,20 @@ pub fn bundle(from: &Store, origin: &Origin, flags: &[String]) -> Result<Bundle,
 }
 
 /// The result of taking flags in.
-pub struct Landed {
+pub struct ImportOutcome {
     pub unchanged: bool,
     pub answer: Value,
 }
 
 /// Takes the flags into the store, prints the changes, and publishes them.
 pub fn land(
-    begun: &Begun,
+    begun: &ChangeContext,
     how: &Travelling,
     bundle: &Bundle,
     origin: &Origin,
     output: &mut Output,
-) -> Result<Landed, Failure> {
-    let Begun { store, change, generation, .. } = begun;
+) -> Result<ImportOutcome, Failure> {
+    let ChangeContext { store, change, generation, .. } = begun;
     let before = match generation {
         0 => Default::default(),
         generation => store.definitions(*generation).map_err(Failure::changing)?,
@@ -117,11 +117,11 @@ pub fn land(
     });
     if how.terms.dry_run {
         output.line("nothing was changed");
-        return Ok(Landed { unchanged: differences.is_empty(), answer });
+        return Ok(ImportOutcome { unchanged: differences.is_empty(), answer });
     }
     if differences.is_empty() {
         output.line("all of it is there already; nothing was published");
-        return Ok(Landed { unchanged: true, answer });
+        return Ok(ImportOutcome { unchanged: true, answer });
     }
     let change = Change { base: Some(*generation), ..change.clone() };
     let published = store.publish_arrival(&arrival.definitions, origin, change).map_err(Failure::changing)?;
@@ -132,7 +132,7 @@ pub fn land(
     }
     answer["generation"] = published.generation.into();
     answer["warning"] = published.audit_warning.into();
-    Ok(Landed { unchanged: false, answer })
+    Ok(ImportOutcome { unchanged: false, answer })
 }
 
 /// The warning that a flag no longer requires others.

@@ -1,6 +1,6 @@
 //! `publish`: checks, compiles, and makes a new generation.
 
-use super::change::{self, Begun};
+use super::change::{self, ChangeContext};
 use super::{check, drift};
 use crate::args::{Arguments, Named, Publish};
 use crate::git::{self, Standing};
@@ -8,7 +8,7 @@ use crate::output::{Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::progress::Progress;
 use crate::{place, words};
 use flagstone::audit::{Difference, diff};
-use flagstone::definition::{self, Definitions, Overlaid, Report};
+use flagstone::definition::{self, Definitions, OverlayValues, Report};
 use flagstone::merge::Merged;
 use flagstone::publish::{Change, FileOptions, Published, Release, Store};
 use flagstone::{Snapshot, StoreError, compile};
@@ -23,7 +23,7 @@ pub fn run(arguments: &Arguments, word: &Publish, output: &mut Output) -> Outcom
         (false, false) => format!("publish {name}"),
     };
     let begun = change::begin(arguments, &word.terms.by, &what, word.terms.reason.as_deref(), output)?;
-    let Begun { store, change, .. } = &begun;
+    let ChangeContext { store, change, .. } = &begun;
     let bytes = check::read(&word.file)?;
     let (definitions, warnings, overlaid) = match definitions(&name, &bytes, store)? {
         Ok(checked) => checked,
@@ -76,7 +76,7 @@ fn options(word: &Publish, release: Option<Release>) -> FileOptions {
         prune: word.prune,
         release,
         newest: word.newest,
-        overlaid: Overlaid::default(),
+        overlaid: OverlayValues::default(),
         file: path(&word.file),
     }
 }
@@ -116,7 +116,7 @@ fn definitions(
     name: &str,
     bytes: &[u8],
     store: &Store,
-) -> Result<Result<(Definitions, Report, Overlaid), Report>, Failure> {
+) -> Result<Result<(Definitions, Report, OverlayValues), Report>, Failure> {
     let progress = Progress::begin(format!("checking {name}"));
     let document = match definition::parse(name, bytes) {
         Ok(document) => document,
@@ -128,7 +128,7 @@ fn definitions(
         .map(|(definitions, warnings)| (definitions, warnings, document.overlaid(store.environment()))))
 }
 
-fn publish(begun: &Begun, word: &Publish, file: Checked, output: &mut Output) -> Outcome {
+fn publish(begun: &ChangeContext, word: &Publish, file: Checked, output: &mut Output) -> Outcome {
     let store = &begun.store;
     let (mut reach, mut base) = (Value::Null, None);
     if begun.weighs_all(&word.terms.weighed) {
@@ -195,8 +195,8 @@ fn publish(begun: &Begun, word: &Publish, file: Checked, output: &mut Output) ->
 }
 
 /// Prints the conflicts that end a publish. Nothing was changed.
-fn refuse(begun: &Begun, file: &Checked, mut merged: Merged, output: &mut Output) -> Outcome {
-    let Begun { store, change, .. } = begun;
+fn refuse(begun: &ChangeContext, file: &Checked, mut merged: Merged, output: &mut Output) -> Outcome {
+    let ChangeContext { store, change, .. } = begun;
     store.tell_turned(&mut merged);
     drift::conflicts(&merged.conflicts, file.merged(), output);
     output.line(format!("{}: nothing was published", output.paint(crate::output::BAD, "conflict")));
@@ -305,8 +305,8 @@ pub fn masked(store: &Store, differences: &[Difference], output: &mut Output) {
     }
 }
 
-fn dry_run(begun: &Begun, word: &Publish, file: &Checked, output: &mut Output) -> Outcome {
-    let Begun { store, change, .. } = begun;
+fn dry_run(begun: &ChangeContext, word: &Publish, file: &Checked, output: &mut Output) -> Outcome {
+    let ChangeContext { store, change, .. } = begun;
     let current = store.generation().map_err(Failure::changing)?;
     if let Some(base) = word.base.filter(|base| *base != current) {
         return Err(Failure::changing(StoreError::Stale { base, current }));

@@ -2,12 +2,12 @@
 
 use super::check;
 use crate::args::{Arguments, Pull};
-use crate::entry::Written;
+use crate::entry::ReplaceResult;
 use crate::output::{BOLD, DIM, Exit, Failure, GOOD, Outcome, Output};
 use crate::{place, privileged, words};
 use flagstone::audit::Actor;
 use flagstone::flag_change::Target;
-use flagstone::merge::{Pulled, pull};
+use flagstone::merge::{PullResult, pull};
 use flagstone::publish::Change;
 use serde_json::json;
 use std::io;
@@ -45,7 +45,7 @@ pub fn run(arguments: &Arguments, word: &Pull, output: &mut Output) -> Outcome {
         let failed =
             |error: io::Error| Failure::Unknown(format!("cannot write {name}: {error}; nothing was changed"));
         let written = privileged::write(&word.file, &bytes, pulled.text.as_bytes()).map_err(failed)?;
-        if let Written::Changed = written {
+        if let ReplaceResult::Changed = written {
             return Err(Failure::Refused(format!(
                 "{name} was changed by somebody else just now; nothing was changed"
             )));
@@ -75,7 +75,7 @@ pub fn run(arguments: &Arguments, word: &Pull, output: &mut Output) -> Outcome {
     Ok(Exit::Yes)
 }
 
-fn tell(pulled: &Pulled, environment: &str, name: &str, output: &mut Output) {
+fn tell(pulled: &PullResult, environment: &str, name: &str, output: &mut Output) {
     match pulled.drift.len() {
         0 => output.line(format!("{name} says what runs already")),
         count => {

@@ -1,6 +1,6 @@
 //! `rollback`: publishes again the content of an earlier generation, and prints what that reverts.
 
-use super::change::{self, Begun};
+use super::change::{self, ChangeContext};
 use crate::args::{Arguments, Rollback, Target};
 use crate::output::{BOLD, Exit, Failure, GOOD, Outcome, Output};
 use crate::progress::Progress;
@@ -27,7 +27,7 @@ struct Plan {
 pub fn run(arguments: &Arguments, word: &Rollback, output: &mut Output) -> Outcome {
     let what = if word.terms.dry_run { "rollback (dry run)" } else { "rollback" };
     let begun = change::begin(arguments, &word.terms.by, what, word.terms.reason.as_deref(), output)?;
-    let Begun { store, change, .. } = &begun;
+    let ChangeContext { store, change, .. } = &begun;
     let progress = Progress::begin("comparing generations".to_owned());
     let plan = plan(store, word.to.as_ref())?;
     drop(progress);

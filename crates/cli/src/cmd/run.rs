@@ -7,12 +7,12 @@ use super::guard;
 use super::plan::{by_plan, line};
 use crate::args::{Arguments, Run};
 use crate::guarding::{State, Watcher};
-use crate::notify::{Told, deliver_due};
+use crate::notify::{RoundResult, deliver_due};
 use crate::output::{Exit, Failure, Outcome, Output};
 use crate::reminders::Reminders;
 use crate::{identity, place, signals, words};
 use flagstone::definition::Flag;
-use flagstone::plan::Step;
+use flagstone::plan::PlanDecision;
 use flagstone::publish::{GoesBy, Ticker, Verdicts, first_watch};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::io::Error;
@@ -179,7 +179,8 @@ fn notifying(directory: PathBuf, json: bool) -> Result<(), Error> {
                     match deliver_due(&store, words::now()) {
                         Err(problem) => problems.push(problem),
                         Ok(all) => {
-                            let problem = |told: Told| Some(format!("{}: {}", told.endpoint, told.problem?));
+                            let problem =
+                                |told: RoundResult| Some(format!("{}: {}", told.endpoint, told.problem?));
                             problems.extend(all.into_iter().filter_map(problem));
                         }
                     }
@@ -267,7 +268,9 @@ fn round(
         Err(error) => return Some(error.to_string()),
     };
     let mut problem = None;
-    for ticked in ticked.iter().filter(|ticked| !matches!(ticked.step, Step::Wait(_) | Step::Idle(_))) {
+    for ticked in
+        ticked.iter().filter(|ticked| !matches!(ticked.step, PlanDecision::Wait(_) | PlanDecision::Idle(_)))
+    {
         match &ticked.published {
             Some(Err(error)) => problem = Some(format!("{head}: {}: {error}", ticked.flag)),
             _ => line(&format!("{} plan: {head}", words::at(words::now())), ticked, false, output),

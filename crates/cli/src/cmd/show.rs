@@ -3,7 +3,7 @@
 use super::plan_show;
 use crate::args::{Arguments, Show};
 use crate::output::{BAD, BOLD, Exit, Failure, GOOD, Outcome, Output, WARN};
-use crate::place::{self, Served};
+use crate::place::{self, WorkerView};
 use crate::switches::{Switch, Switches, notices};
 use crate::words;
 use anstyle::Style;
@@ -30,7 +30,7 @@ fn forced(word: &str, flag: &Flag, now: i64) -> String {
 }
 
 /// The state of the flag at that instant: killed, stopped, off, on, or on for some.
-pub fn state(served: &Served, key: &str, flag: &Flag, now: i64) -> State {
+pub fn state(served: &WorkerView, key: &str, flag: &Flag, now: i64) -> State {
     let switches = &served.view.switches;
     let killed = served.snapshot.find(key.as_bytes()).is_some_and(|flag| switches.killed(flag));
     let stopped = switches.stopped() && flag.emergency != Emergency::Keep;

@@ -5,7 +5,7 @@
 use crate::args::{Arguments, Simulate};
 use crate::companies::Companies;
 use crate::output::{BOLD, Exit, Failure, GOOD, Outcome, Output, WARN};
-use crate::place::{self, Served};
+use crate::place::{self, WorkerView};
 use crate::progress::Progress;
 use crate::reach::{self, Side};
 use crate::words;
@@ -118,7 +118,7 @@ fn with_percentage(
 }
 
 /// The reasons that the numbers differ from the workers' answers.
-fn remarks(served: &Served, id: FlagId, flag: &Flag, word: &Simulate) -> Vec<String> {
+fn remarks(served: &WorkerView, id: FlagId, flag: &Flag, word: &Simulate) -> Vec<String> {
     let mut remarks = Vec::new();
     let switches = &served.view.switches;
     if switches.killed(id) {

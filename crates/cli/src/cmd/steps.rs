@@ -4,7 +4,7 @@
 
 use super::comparisons::{Comparison, comparisons};
 use crate::output::Failure;
-use crate::place::Served;
+use crate::place::WorkerView;
 use crate::question::Attributes;
 use crate::words;
 use flagstone::definition::{Definitions, Emergency, Flag, Percentage};
@@ -12,7 +12,7 @@ use flagstone::{Answer, Attribute, Key, Question, Reason, evaluate};
 use serde::Serialize;
 
 #[derive(Debug, Serialize)]
-pub struct Step {
+pub struct ExplainStep {
     /// The subject of the step.
     pub step: String,
     /// The finding.
@@ -23,8 +23,8 @@ pub struct Step {
 }
 
 /// The question and its answer, from which the steps are read off.
-pub struct Asked<'a> {
-    pub served: &'a Served,
+pub struct ExplainedQuestion<'a> {
+    pub served: &'a WorkerView,
     pub definitions: &'a Definitions,
     pub key: &'a str,
     pub flag: &'a Flag,
@@ -33,7 +33,7 @@ pub struct Asked<'a> {
 }
 
 /// The attributes that the question lacks, and that the flag or one that it requires reads.
-pub fn missing(asked: &Asked<'_>) -> Vec<String> {
+pub fn missing(asked: &ExplainedQuestion<'_>) -> Vec<String> {
     let Some(flag) = asked.served.snapshot.find(asked.key.as_bytes()) else { return Vec::new() };
     let lacks = |name: &&str| asked.question.context.value(name) == Attribute::Missing;
     asked.served.snapshot.needs(flag).filter(lacks).map(str::to_owned).collect()
@@ -57,7 +57,7 @@ impl std::fmt::Display for Unknown {
 }
 
 /// The attributes that could not be compared before the answer, each once.
-pub fn unknown(asked: &Asked<'_>) -> Vec<Unknown> {
+pub fn unknown(asked: &ExplainedQuestion<'_>) -> Vec<Unknown> {
     let snapshot = &asked.served.snapshot;
     let Some(flag) = snapshot.find(asked.key.as_bytes()) else { return Vec::new() };
     let mut found: Vec<Unknown> = Vec::new();
@@ -82,10 +82,11 @@ pub fn unknown(asked: &Asked<'_>) -> Vec<Unknown> {
 }
 
 /// All steps up to the one that decided.
-pub fn steps(asked: &Asked<'_>) -> Result<Vec<Step>, Failure> {
+pub fn steps(asked: &ExplainedQuestion<'_>) -> Result<Vec<ExplainStep>, Failure> {
     let (answer, flag) = (asked.answer, asked.flag);
     let mut steps = Vec::new();
-    let mut say = |step: &str, found: String, tests| steps.push(Step { step: step.to_owned(), found, tests });
+    let mut say =
+        |step: &str, found: String, tests| steps.push(ExplainStep { step: step.to_owned(), found, tests });
     let yes = |yes| if yes { "yes" } else { "no" }.to_owned();
 
     say("killed", yes(answer.reason == Reason::Killed), Vec::new());
@@ -139,7 +140,7 @@ pub fn steps(asked: &Asked<'_>) -> Result<Vec<Step>, Failure> {
     Ok(steps)
 }
 
-fn requires(asked: &Asked<'_>) -> String {
+fn requires(asked: &ExplainedQuestion<'_>) -> String {
     let snapshot = &asked.served.snapshot;
     let Some(blocker) = asked.answer.blocker else {
         return format!("{}, all on", asked.flag.requires.join(", "));
@@ -180,7 +181,7 @@ pub fn reason(key: &str, flag: Option<&Flag>, answer: &Answer, attributes: &Attr
     text
 }
 
-fn percentage(asked: &Asked<'_>) -> String {
+fn percentage(asked: &ExplainedQuestion<'_>) -> String {
     let percentage = words::percent(asked.answer.percentage.unwrap_or_default());
     let flag = asked.flag;
     if let Some(rule) = asked.answer.rule {
@@ -202,7 +203,7 @@ fn percentage(asked: &Asked<'_>) -> String {
     format!("{percentage}, {from}{next}")
 }
 
-fn bucket(asked: &Asked<'_>) -> String {
+fn bucket(asked: &ExplainedQuestion<'_>) -> String {
     let rollout = asked.flag.rollout.as_ref();
     let by = rollout.map_or("company", |rollout| &rollout.by);
     let key = match by {

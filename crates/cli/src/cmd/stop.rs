@@ -1,13 +1,13 @@
 //! `stop-all` and `resume-all`: turn everything off at once, and on again.
 
-use super::change::{self, Begun};
-use super::kill::{Thrown, View, aloud, done, unstopped};
+use super::change::{self, ChangeContext};
+use super::kill::{SwitchResult, View, aloud, done, unstopped};
 use crate::args::{Arguments, ResumeAll, StopAll};
 use crate::output::{BAD, BOLD, Failure, GOOD, Outcome, Output};
 use crate::reach::Side;
 use crate::{confirm, signals, words};
 use flagstone::FlagId;
-use flagstone::publish::{Store, Switched};
+use flagstone::publish::{Store, SwitchOutcome};
 use serde_json::json;
 use std::collections::BTreeMap;
 
@@ -27,14 +27,14 @@ pub fn stop(arguments: &Arguments, word: &StopAll, output: &mut Output) -> Outco
         ),
         false => "everything was stopped already; nothing was changed".to_owned(),
     });
-    done(&begun, &word.reach, Thrown { flag: None, switched, before, sent }, json!({}), output)
+    done(&begun, &word.reach, SwitchResult { flag: None, switched, before, sent }, json!({}), output)
 }
 
 fn throw(
     arguments: &Arguments,
     word: &StopAll,
     output: &mut Output,
-) -> Result<(Begun, View, Switched), Failure> {
+) -> Result<(ChangeContext, View, SwitchOutcome), Failure> {
     let what = "stop everything";
     let begun = change::begin_at_once(arguments, &word.by, what, Some(&word.reason), output)?;
     let before = View::of(&begun.store);
@@ -52,7 +52,7 @@ fn throw(
 }
 
 /// Has the user name the environment to be stopped, unless they said beforehand that no person is there to be asked.
-fn agreed(begun: &Begun, word: &StopAll, output: &mut Output) -> Result<(), Failure> {
+fn agreed(begun: &ChangeContext, word: &StopAll, output: &mut Output) -> Result<(), Failure> {
     let environment = begun.store.environment();
     let typed = match &word.environment {
         Some(named) => Some(named.clone()),
@@ -155,7 +155,7 @@ pub fn resume(arguments: &Arguments, word: &ResumeAll, output: &mut Output) -> O
                 .line(format!("{what}: {}", words::some(flags.iter().map(|flag| words::plain(flag)), NAMED)));
         }
     }
-    done(&begun, &word.reach, Thrown { flag: None, switched, before, sent }, json!({}), output)
+    done(&begun, &word.reach, SwitchResult { flag: None, switched, before, sent }, json!({}), output)
 }
 
 fn killed(store: &Store) -> Vec<String> {

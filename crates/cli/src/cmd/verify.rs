@@ -74,7 +74,7 @@ struct Result {
 }
 
 impl Result {
-    fn of(probe: usize, all: &[run::Ran]) -> Result {
+    fn of(probe: usize, all: &[run::ProbeResult]) -> Result {
         let mut result =
             Result { sent: 0, times: Times::default(), statuses: BTreeMap::new(), wrong: BTreeMap::new() };
         let mut times: Vec<Duration> = Vec::new();

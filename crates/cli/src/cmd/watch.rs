@@ -4,7 +4,7 @@ use super::stats::{bars, rate};
 use crate::args::{Arguments, Stats};
 use crate::counted::{self, Seen};
 use crate::output::{BAD, BOLD, DIM, Exit, Failure, Outcome, Output, WARN};
-use crate::terminal::{Event, Terminal};
+use crate::terminal::{Terminal, TerminalEvent};
 use crate::{place, words};
 use flagstone::telemetry::{Cohort, Counts, FlagCounts};
 use std::collections::{HashMap, VecDeque};
@@ -34,7 +34,7 @@ pub fn run(arguments: &Arguments, word: &Stats, output: &mut Output) -> Outcome 
     if let Some(key) = &word.flag {
         place::served(arguments, output)?.flag(key)?;
     }
-    let mut past = Past::default();
+    let mut past = LastMinute::default();
     // Warnings would be drawn over, so that problems at the start are printed before.
     counted::counts(&store, &word.memory.memory, output)?;
     let failed = |error| Failure::Unknown(format!("cannot draw on this terminal: {error}"));
@@ -48,7 +48,7 @@ pub fn run(arguments: &Arguments, word: &Stats, output: &mut Output) -> Outcome 
             }
             Err(error) => break Err(error),
         }
-        if terminal.wait(EVERY.saturating_sub(now.elapsed())) == Event::End {
+        if terminal.wait(EVERY.saturating_sub(now.elapsed())) == TerminalEvent::End {
             break Ok(Exit::Yes);
         }
     };
@@ -92,14 +92,14 @@ impl Moment {
 
 /// Counters of the last minute.
 #[derive(Debug, Default)]
-struct Past {
+struct LastMinute {
     /// The number of additions.
     added: usize,
     times: VecDeque<Instant>,
     flags: HashMap<String, VecDeque<Moment>>,
 }
 
-impl Past {
+impl LastMinute {
     /// Adds the counters as of `at`. A new flag begins with its present ones.
     fn add(&mut self, at: Instant, known: Vec<(&str, &FlagCounts)>) {
         self.added += 1;
@@ -146,7 +146,7 @@ struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    fn of(key: &'a str, flag: &'a FlagCounts, past: &Past) -> Line<'a> {
+    fn of(key: &'a str, flag: &'a FlagCounts, past: &LastMinute) -> Line<'a> {
         let moments = past.flags.get(key).map(VecDeque::as_slices).unwrap_or_default();
         let moments: Vec<Moment> = moments.0.iter().chain(moments.1).copied().collect();
         let first = moments.first().copied().unwrap_or_default();
@@ -175,7 +175,7 @@ impl<'a> Line<'a> {
     }
 
     /// The sparkline of the last minute: the same three seconds stay in one column, so that columns only move. A column is their mean.
-    fn minute(&self, past: &Past) -> String {
+    fn minute(&self, past: &LastMinute) -> String {
         let first = past.added.saturating_sub(self.seconds.len());
         let mut columns: Vec<(usize, Vec<u64>)> = Vec::new();
         for (number, count) in self.seconds.iter().enumerate() {
@@ -204,7 +204,7 @@ fn frame(
     word: &Stats,
     seen: &Seen,
     counts: &Counts,
-    past: &Past,
+    past: &LastMinute,
     (rows, columns): (usize, usize),
     output: &Output,
 ) -> Vec<String> {

@@ -5,7 +5,7 @@ use crate::args::{Arguments, Why};
 use crate::output::{BAD, Cell, Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::question::Attributes;
 use crate::{place, words};
-use flagstone::answer_history::{Asked, Cause, Said, Turn, Untold};
+use flagstone::answer_history::{AnswerChange, Cause, Gap, HistoryQuery, PastAnswer};
 use flagstone::audit::Actor;
 use flagstone::{Reason, answer_history};
 use serde_json::json;
@@ -19,7 +19,7 @@ pub fn run(arguments: &Arguments, word: &Why, output: &mut Output) -> Outcome {
     let store = place::store(arguments)?;
     let to = word.at.unwrap_or_else(words::now);
     let from = to.saturating_sub(i64::from(word.hours) * HOUR);
-    let asked = Asked { company: &word.company, context: &attributes, from, to };
+    let asked = HistoryQuery { company: &word.company, context: &attributes, from, to };
     let found = store.why(asked).map_err(Failure::asking)?;
 
     output.line(sentence(word, &found, to, output));
@@ -77,7 +77,7 @@ pub fn run(arguments: &Arguments, word: &Why, output: &mut Output) -> Outcome {
 }
 
 /// The answer as a sentence.
-fn sentence(word: &Why, found: &answer_history::Why, to: i64, output: &Output) -> String {
+fn sentence(word: &Why, found: &answer_history::AnswerHistory, to: i64, output: &Output) -> String {
     let company = words::company(&word.company);
     let span = match word.at {
         Some(_) => format!("in the {} before {}", hours(word), words::at(to)),
@@ -93,7 +93,7 @@ fn sentence(word: &Why, found: &answer_history::Why, to: i64, output: &Output) -
             format!("nothing changed for company {company} {span}{part}: {changes}")
         }
         [last, ..] => {
-            let alike = |turn: &&Turn| {
+            let alike = |turn: &&AnswerChange| {
                 turn.at == last.at && turn.after.on == last.after.on && turn.before.on == last.before.on
             };
             let flags: Vec<&str> = found.turns.iter().filter(alike).map(|turn| turn.flag.as_str()).collect();
@@ -111,7 +111,7 @@ fn hours(word: &Why) -> String {
 }
 
 /// The change as a sentence: `customer_portal went OFF for company 42 at …: kill by alice@web-1, "wrong totals"`.
-fn said(company: &str, flags: &[&str], turn: &Turn, output: &Output) -> String {
+fn said(company: &str, flags: &[&str], turn: &AnswerChange, output: &Output) -> String {
     let state = match (turn.before.on, turn.after.on) {
         (false, true) => format!("went {}", output.paint(GOOD.bold(), "ON")),
         (true, false) => format!("went {}", output.paint(BAD, "OFF")),
@@ -127,7 +127,7 @@ fn said(company: &str, flags: &[&str], turn: &Turn, output: &Output) -> String {
     format!("{flags} {state} for company {company} at {at}: {by}{who}{why}")
 }
 
-fn row(turn: &Turn) -> Vec<Cell> {
+fn row(turn: &AnswerChange) -> Vec<Cell> {
     let style = if turn.after.on { GOOD } else { BAD };
     vec![
         Cell::of(second(&turn.at)),
@@ -141,7 +141,7 @@ fn row(turn: &Turn) -> Vec<Cell> {
 }
 
 /// An answer as text: `on (rollout_in 50 %)`.
-fn answer(said: &Said) -> String {
+fn answer(said: &PastAnswer) -> String {
     let state = if said.on { "on" } else { "off" };
     let more = match (&said.prerequisite, said.thousandths, said.reason) {
         (Some(flag), _, _) => format!(" {} is off", words::plain(flag)),
@@ -155,7 +155,7 @@ fn answer(said: &Said) -> String {
 }
 
 /// The cause as text: `kill`, `publish 13`, `the schedule`.
-fn by(turn: &Turn) -> String {
+fn by(turn: &AnswerChange) -> String {
     match &turn.cause {
         Cause::Time => "by time alone, a schedule or a rule".to_owned(),
         Cause::Untold { from, to } => {
@@ -173,14 +173,14 @@ fn by(turn: &Turn) -> String {
     }
 }
 
-fn reason(turn: &Turn) -> Option<&str> {
+fn reason(turn: &AnswerChange) -> Option<&str> {
     match &turn.cause {
         Cause::Change { reason, .. } => reason.as_deref(),
         Cause::Time | Cause::Untold { .. } => None,
     }
 }
 
-fn who(turn: &Turn) -> Option<String> {
+fn who(turn: &AnswerChange) -> Option<String> {
     let name = |actor: &Actor| words::plain(&actor.to_string()).into_owned();
     match &turn.cause {
         Cause::Change { actor, .. } => actor.as_ref().map(name),
@@ -188,7 +188,7 @@ fn who(turn: &Turn) -> Option<String> {
     }
 }
 
-fn untold(untold: &Untold) -> String {
+fn untold(untold: &Gap) -> String {
     let of = match &untold.flags {
         None => "of no flag".to_owned(),
         Some(flags) => format!("not of {}", words::some(flags.iter().map(|flag| words::plain(flag)), NAMED)),

@@ -4,7 +4,7 @@
 
 use super::store::Opened;
 use super::{APPLICATION, Report};
-use crate::process::{self, Ran};
+use crate::process::{self, RunResult};
 use crate::{entry, identity, words};
 use flagstone::files::{NOBODY, PROGRAM_PATH, owner_of};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, Stat, fstat, openat, statat};
@@ -109,7 +109,7 @@ fn refusal(of: &Stat, found: &Stat) -> Option<String> {
 }
 
 /// Runs artisan in the judged directory, as its owner.
-fn run(program: &Path, folder: File, found: &Stat) -> Result<Option<Ran>, String> {
+fn run(program: &Path, folder: File, found: &Stat) -> Result<Option<RunResult>, String> {
     entry::judge_program(program)
         .map_err(|error| format!("cannot run {}: {error}", words::plain(&program.to_string_lossy())))?;
     let is_path = program.as_os_str().as_encoded_bytes().contains(&b'/');

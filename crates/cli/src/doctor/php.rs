@@ -3,7 +3,7 @@
 use super::answer::{self, Answer, SCRIPT, Where};
 use super::store::Opened;
 use super::{PHP, PHP_ANSWERS, PHP_VERSION, Report};
-use crate::process::{self, Ran};
+use crate::process::{self, RunResult};
 use crate::{entry, identity, words};
 use std::path::Path;
 use std::process::Command;
@@ -14,7 +14,7 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The answer to the user who typed the command, if this process has changed its user since.
-static ASKED: Mutex<Option<Result<Option<Ran>, String>>> = Mutex::new(None);
+static ASKED: Mutex<Option<Result<Option<RunResult>, String>>> = Mutex::new(None);
 
 /// Asks the named PHP before this process changes its user.
 pub fn ahead(php: &Path, store: &Path) {
@@ -23,7 +23,7 @@ pub fn ahead(php: &Path, store: &Path) {
     }
 }
 
-fn ask(program: &Path, store: &Path) -> Result<Option<Ran>, String> {
+fn ask(program: &Path, store: &Path) -> Result<Option<RunResult>, String> {
     entry::judge_program(program)
         .map_err(|error| format!("cannot run {}: {error}", words::plain(&program.to_string_lossy())))?;
     let mut command = Command::new(program);

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{counted, identity, words};
 use flagstone::StoreError;
-use flagstone::publish::{Believed, Store, StoreStatus};
+use flagstone::publish::{BelievedUsers, Store, StoreStatus};
 use flagstone::time::parse_rfc3339;
 use std::path::Path;
 
@@ -96,7 +96,7 @@ fn permissions(store: &Store, status: &StoreStatus, memory: &Path, report: &mut 
         );
     }
     // A pool may have a group that its user lacks.
-    if let Some(out) = counted::shut_out(store, memory, Believed::may_run_workers).first() {
+    if let Some(out) = counted::shut_out(store, memory, BelievedUsers::may_run_workers).first() {
         return report.warned(
             PERMISSIONS,
             out.clone(),

@@ -3,7 +3,7 @@
 use flagstone::StoreError;
 use flagstone::definition::{Condition, Definitions, Emergency, Flag, Percentage};
 use flagstone::guard::{LastChange, Policy, Protection, put_in_order};
-use flagstone::publish::{Changed, Store};
+use flagstone::publish::{ChangeTimes, Store};
 use flagstone::time::parse_rfc3339;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -85,7 +85,7 @@ impl Flags {
     }
 
     /// Dates the changes since the last look. The trail gives the order of several.
-    fn changed_now(&mut self, changed: &[String], trail: Option<Changed>, now: i64) {
+    fn changed_now(&mut self, changed: &[String], trail: Option<ChangeTimes>, now: i64) {
         let at = |key: &String, flags: &BTreeMap<String, Watch>| {
             let (trail, flag) = (trail.as_ref()?, flags.get(key)?);
             let names = flag.was.iter().chain([key]);
@@ -160,7 +160,7 @@ impl Flags {
     }
 
     /// Takes the definitions over. Returns the flags that changed since the last ones; none if the trail tells.
-    fn take(&mut self, definitions: Definitions, trail: Option<&Changed>, now: i64) -> Vec<String> {
+    fn take(&mut self, definitions: Definitions, trail: Option<&ChangeTimes>, now: i64) -> Vec<String> {
         let mut found = Vec::new();
         let segments = edited(&self.segments, &definitions.segments);
         let mut before = std::mem::take(&mut self.flags);
@@ -258,7 +258,7 @@ mod tests {
     #[test]
     fn a_change_of_a_required_flag_is_the_last_one_of_those_that_require_it() {
         let mut flags = Flags::default();
-        flags.take(definitions(10), Some(&Changed::default()), 1_000);
+        flags.take(definitions(10), Some(&ChangeTimes::default()), 1_000);
         let last = |flags: &Flags, key| {
             flags.last_change(key, 3_000).map(|last| (last.at, last.through.map(str::to_owned)))
         };
@@ -293,7 +293,7 @@ mod tests {
             .unwrap()
         };
         let mut flags = Flags::default();
-        flags.take(with("pro", "ch"), Some(&Changed::default()), 1_000);
+        flags.take(with("pro", "ch"), Some(&ChangeTimes::default()), 1_000);
         let at = |flags: &Flags, key: &str| flags.last_change(key, 9_000).map(|last| last.at);
         let all = |flags: &Flags| ["by_plan", "through", "by_country", "by_rule"].map(|key| at(flags, key));
         flags.take(with("team", "ch"), None, 2_000);
@@ -388,12 +388,12 @@ mod tests {
             .unwrap();
             let flag = definitions.flags.get_mut("x").unwrap();
             let moved =
-                flagstone::plan::start("x", flag, since, flagstone::plan::Switched::default()).unwrap();
+                flagstone::plan::start("x", flag, since, flagstone::plan::SwitchState::default()).unwrap();
             *flag = moved.flag;
             definitions
         };
         let mut flags = Flags::default();
-        flags.take(planned(0, entered), Some(&Changed::default()), entered + 8);
+        flags.take(planned(0, entered), Some(&ChangeTimes::default()), entered + 8);
         let stage = |flags: &Flags| flags.all().next().and_then(|(_, flag)| flag.stage);
         assert_eq!(stage(&flags), Some(entered));
         flags.not_after(50);
@@ -402,7 +402,7 @@ mod tests {
         flags.take(planned(0, entered), None, 100);
         assert_eq!(stage(&flags), Some(50));
         let mut started = Flags::default();
-        started.take(planned(0, entered), Some(&Changed::default()), 70);
+        started.take(planned(0, entered), Some(&ChangeTimes::default()), 70);
         assert_eq!(stage(&started), Some(70));
     }
 

@@ -10,10 +10,12 @@ use flags::Flags;
 use flagstone::StoreError;
 use flagstone::audit::Actor;
 use flagstone::guard::{
-    Action, Blindness, Doubt, Finding, Guard, Hangs, Harm, Held, KeptOutage, Kind, Memory, Notice,
-    NoticeKind, Outcome, RESTART_WINDOW, Reading, Sample, Sight, Verdict, restarts_in_a_loop,
+    Action, Blindness, Doubt, Finding, Guard, GuardState, Hangs, Harm, KeptOutage, Kind, NoActionReason,
+    Notice, NoticeKind, Outcome, RESTART_WINDOW, Reading, Sample, Sight, Verdict, restarts_in_a_loop,
 };
-use flagstone::publish::{Acted, Believed, Change, Guarding, HeldHead, Orders, Store, Took};
+use flagstone::publish::{
+    ActionTaken, BelievedUsers, Change, GuardOutcome, Guarding, HeldHead, Orders, Store,
+};
 use flagstone::telemetry::{Counts, Exposure, FlagCounts};
 pub use report::GuardReport;
 use serde::Serialize;
@@ -61,7 +63,7 @@ pub struct Watcher {
     /// Problems that were printed and still hold.
     said: BTreeSet<String>,
     /// The memory as last written.
-    last: Memory,
+    last: GuardState,
     /// True if this guard went on from another's memory.
     resumed: bool,
     /// Orders of people, as last read, to see whether a pause is over.
@@ -69,7 +71,7 @@ pub struct Watcher {
     /// The end of a pause; 0: not paused.
     paused_until: i64,
     /// The users whose counters are believed, by the configuration as last read.
-    believed: Option<Believed>,
+    believed: Option<BelievedUsers>,
     /// The reason that the configuration cannot be read, if so.
     misconfigured: Option<String>,
     /// The state as of the last look.
@@ -109,7 +111,7 @@ pub enum State {
 
 /// An event to print.
 #[derive(Debug, Serialize)]
-pub struct Event {
+pub struct GuardEvent {
     /// RFC 3339.
     pub at: String,
     /// `killed`, `back`, `held`, `told`, `would`, `found`, `outcome`, `outage`, `over`, `stopped`, `resumed`, `paused`, `pilots`, `store`,
@@ -143,7 +145,7 @@ impl Watcher {
             replaced: false,
             pending: None,
             said: BTreeSet::new(),
-            last: Memory::default(),
+            last: GuardState::default(),
             resumed: false,
             orders: Orders::default(),
             paused_until: 0,
@@ -174,13 +176,13 @@ impl Watcher {
     /// Writes down that the guard was told to end. Best effort: without it, plans wait for the next guard.
     pub fn end(&mut self, now: i64) {
         if let Some(lock) = &self.lock {
-            let memory = Memory { ended: true, at: now, ..self.last.clone() };
+            let memory = GuardState { ended: true, at: now, ..self.last.clone() };
             let _ = lock.keep(&memory);
         }
     }
 
     /// Looks once and returns the events.
-    pub fn look(&mut self, now: i64) -> Vec<Event> {
+    pub fn look(&mut self, now: i64) -> Vec<GuardEvent> {
         let mut events = Vec::new();
         let mut problems = BTreeSet::new();
         let frozen = self.looked.replace(now).is_some_and(|before| now - before > FROZEN);
@@ -200,7 +202,7 @@ impl Watcher {
     fn round(
         &mut self,
         now: i64,
-        events: &mut Vec<Event>,
+        events: &mut Vec<GuardEvent>,
         problems: &mut BTreeSet<String>,
     ) -> Result<(), String> {
         let failed = |error: StoreError| error.to_string();
@@ -352,10 +354,16 @@ impl Watcher {
             let told = found(now, &finding, &held, scheduled);
             match (held, finding.action) {
                 // The trail already has a plan that was held, or harm that was told.
-                (Held::Cooldown(until), Action::Rollback) => {
+                (NoActionReason::Cooldown(until), Action::Rollback) => {
                     self.record_cooling(&store, finding, until, problems);
                 }
-                (Held::Unwatched | Held::Together(_) | Held::Stopped(_) | Held::After(_), _) => {
+                (
+                    NoActionReason::Unwatched
+                    | NoActionReason::Together(_)
+                    | NoActionReason::Stopped(_)
+                    | NoActionReason::After(_),
+                    _,
+                ) => {
                     let of = (Some(finding.flag.as_str()), Some(&finding));
                     let again = self.recorded.get(&finding.flag).is_none_or(|until| *until <= now);
                     if again && self.record(&store, NoticeKind::LeftOn, of, &told.text, problems) {
@@ -460,7 +468,7 @@ impl Watcher {
         self.compared.clear();
         (self.state, self.began, self.believed) = (State::Beginning, 0, None);
         (self.orders, self.paused_until) = (Orders::default(), 0);
-        (self.last, self.kept) = (Memory::default(), (0, Vec::new()));
+        (self.last, self.kept) = (GuardState::default(), (0, Vec::new()));
         self.recorded.clear();
         self.unable.clear();
         self.blind = self.blind.map(|(since, _)| (since, false));
@@ -468,7 +476,7 @@ impl Watcher {
     }
 
     /// Ends the cooldowns of acts that a restored store lacks. Acts on this head's own file count although the trail may lack them.
-    fn forget_lost_acts(&self, store: &Store, memory: &mut Memory) -> Result<(), StoreError> {
+    fn forget_lost_acts(&self, store: &Store, memory: &mut GuardState) -> Result<(), StoreError> {
         let (acts, made) = (store.last_guard_acts()?, store.head_made()?);
         for (key, policy) in self.flags.all().filter_map(|(key, flag)| Some((key, flag.policy.as_ref()?))) {
             let Some(kept) = memory.flags.get_mut(key) else { continue };
@@ -483,7 +491,7 @@ impl Watcher {
     }
 
     /// Does what people ordered. Returns true if a pause may have ended by time, during the watch or before it.
-    fn obey(&mut self, orders: Orders, now: i64, events: &mut Vec<Event>) -> bool {
+    fn obey(&mut self, orders: Orders, now: i64, events: &mut Vec<GuardEvent>) -> bool {
         let before = std::mem::replace(&mut self.orders, orders);
         let pause = orders.pause(now).unwrap_or(0);
         let over = pause == 0
@@ -555,7 +563,7 @@ impl Watcher {
             return;
         }
         let off = self.flags.all().filter(|(_, flag)| flag.policy.is_none());
-        let memory = Memory {
+        let memory = GuardState {
             unwatched: off.map(|(key, _)| key.to_owned()).collect(),
             blindness,
             helpless,
@@ -674,7 +682,7 @@ impl Watcher {
             return;
         }
         let told = Finding { action: Action::Notify, ..finding };
-        let why = left_alone(&Held::Cooldown(until));
+        let why = left_alone(&NoActionReason::Cooldown(until));
         let reason = Some(format!("{told}; nothing is done: {why}"));
         let change = Change { actor: Actor::named(Some("guard")), reason, base: None };
         if let Err(error) = store.guard(&told, &change) {
@@ -688,7 +696,7 @@ impl Watcher {
         store: &Store,
         finding: Finding,
         now: i64,
-        events: &mut Vec<Event>,
+        events: &mut Vec<GuardEvent>,
     ) -> Result<(), String> {
         let flag = finding.flag.clone();
         let name = words::plain(&flag).into_owned();
@@ -696,7 +704,7 @@ impl Watcher {
         if !same {
             self.guard.not_done(&flag);
             let text = format!("{name} was changed meanwhile; it is looked at afresh: {finding}");
-            events.push(Event { finding: Some(finding), ..event(now, "note", Some(flag), text) });
+            events.push(GuardEvent { finding: Some(finding), ..event(now, "note", Some(flag), text) });
             return Ok(());
         }
         if self.dry {
@@ -706,7 +714,7 @@ impl Watcher {
                 Action::Notify => "would be told of",
             };
             let text = format!("{name}: {would}, nothing was changed: {finding}");
-            events.push(Event { finding: Some(finding), ..event(now, "would", Some(flag), text) });
+            events.push(GuardEvent { finding: Some(finding), ..event(now, "would", Some(flag), text) });
             return Ok(());
         }
         let change =
@@ -715,9 +723,9 @@ impl Watcher {
             Ok(acted) => {
                 match acted.took {
                     // The stage before may be as bad, so the watch goes on.
-                    Took::Back(_) => self.guard.not_done(&flag),
-                    Took::Nothing => self.guard.was_killed(&flag),
-                    Took::Killed | Took::Held | Took::Told => {}
+                    ActionTaken::Back(_) => self.guard.not_done(&flag),
+                    ActionTaken::Nothing => self.guard.was_killed(&flag),
+                    ActionTaken::Killed | ActionTaken::Held | ActionTaken::Told => {}
                 }
                 events.extend(done(now, &name, &finding, &acted));
                 Ok(())
@@ -775,21 +783,25 @@ fn samples<'a>(
     flags.all().filter_map(sample).collect()
 }
 
-fn done(now: i64, name: &str, finding: &Finding, acted: &Acted) -> Vec<Event> {
+fn done(now: i64, name: &str, finding: &Finding, acted: &GuardOutcome) -> Vec<GuardEvent> {
     let (kind, what) = match acted.took {
-        Took::Killed => {
+        ActionTaken::Killed => {
             let typed = words::argument(&finding.flag);
             ("killed", format!("{name} is killed, until `flagstone revive {typed}`"))
         }
-        Took::Nothing => ("note", format!("{name} was killed already")),
-        Took::Back(stage) => ("back", format!("{name} is back in stage {stage} of its plan, which is held")),
-        Took::Held => ("held", format!("the plan of {name} is held")),
-        Took::Told if finding.protection.is_some() => ("told", format!("{name} does harm, and is left on")),
-        Took::Told => ("told", format!("{name} does harm")),
+        ActionTaken::Nothing => ("note", format!("{name} was killed already")),
+        ActionTaken::Back(stage) => {
+            ("back", format!("{name} is back in stage {stage} of its plan, which is held"))
+        }
+        ActionTaken::Held => ("held", format!("the plan of {name} is held")),
+        ActionTaken::Told if finding.protection.is_some() => {
+            ("told", format!("{name} does harm, and is left on"))
+        }
+        ActionTaken::Told => ("told", format!("{name} does harm")),
     };
     let of = |text| {
         let flag = Some(finding.flag.clone());
-        Event { finding: Some(finding.clone()), ..event(now, kind, flag, text) }
+        GuardEvent { finding: Some(finding.clone()), ..event(now, kind, flag, text) }
     };
     let mut events = vec![of(format!("{what}: {finding}"))];
     let more = acted.instead.iter().map(|why| format!("killed, since its plan could not go back: {why}"));
@@ -799,9 +811,9 @@ fn done(now: i64, name: &str, finding: &Finding, acted: &Acted) -> Vec<Event> {
     events
 }
 
-fn found(now: i64, finding: &Finding, held: &Held, scheduled: bool) -> Event {
+fn found(now: i64, finding: &Finding, held: &NoActionReason, scheduled: bool) -> GuardEvent {
     let why = match held {
-        Held::Together(others) if scheduled => format!(
+        NoActionReason::Together(others) if scheduled => format!(
             "its schedule changed it when those of {} did, and the requests do not tell them apart; `flagstone kill {}` turns it off",
             words::some(others.iter(), 3),
             words::argument(&finding.flag)
@@ -809,33 +821,33 @@ fn found(now: i64, finding: &Finding, held: &Held, scheduled: bool) -> Event {
         held => left_alone(held),
     };
     let text = format!("{}: {finding}; nothing is done: {why}", words::plain(&finding.flag));
-    Event { finding: Some(finding.clone()), ..event(now, "found", Some(finding.flag.clone()), text) }
+    GuardEvent { finding: Some(finding.clone()), ..event(now, "found", Some(finding.flag.clone()), text) }
 }
 
 /// The reason for leaving a finding alone, in a clause.
-fn left_alone(held: &Held) -> String {
+fn left_alone(held: &NoActionReason) -> String {
     match held {
-        Held::Later(other) => format!("{} was changed later and comes first", words::plain(other)),
-        Held::Cooldown(until) => {
+        NoActionReason::Later(other) => format!("{} was changed later and comes first", words::plain(other)),
+        NoActionReason::Cooldown(until) => {
             format!("it was acted on lately, and is left alone until {}", words::at(*until))
         }
-        Held::Unwatched => "it was not changed for long, so that it is not suspected".to_owned(),
-        Held::Everywhere => {
+        NoActionReason::Unwatched => "it was not changed for long, so that it is not suspected".to_owned(),
+        NoActionReason::Everywhere => {
             "requests that did not ask it are as badly off, or are too few to tell".to_owned()
         }
-        Held::Together(others) => format!(
+        NoActionReason::Together(others) => format!(
             "one publish changed it and {}, and the requests do not tell them apart; `flagstone history` names the publish, \
              `flagstone rollback --to GENERATION` takes it back",
             words::some(others.iter(), 3)
         ),
-        Held::After(flag) => {
+        NoActionReason::After(flag) => {
             format!("it is looked at first whether turning {} off helped", words::plain(flag))
         }
-        Held::Stopped(since) => format!(
+        NoActionReason::Stopped(since) => format!(
             "acts on limits have stopped since {}, because the last did not help; `flagstone guard resume` lets them go on",
             words::at(*since)
         ),
-        Held::Paused(until) => format!("the guard is paused until {}", words::at(*until)),
+        NoActionReason::Paused(until) => format!("the guard is paused until {}", words::at(*until)),
     }
 }
 
@@ -875,7 +887,7 @@ fn kind(notice: &Notice) -> NoticeKind {
 }
 
 /// The event of a notice.
-fn noticed(now: i64, notice: &Notice) -> Event {
+fn noticed(now: i64, notice: &Notice) -> GuardEvent {
     let (kind, flag, text) = match notice {
         Notice::Outcome { flag, outcome, on } => {
             let name = words::plain(flag);
@@ -948,8 +960,8 @@ fn doubted(doubt: Doubt) -> String {
     }
 }
 
-fn event(now: i64, event: &'static str, flag: Option<String>, text: String) -> Event {
-    Event { at: words::at(now), event, flag, text, finding: None }
+fn event(now: i64, event: &'static str, flag: Option<String>, text: String) -> GuardEvent {
+    GuardEvent { at: words::at(now), event, flag, text, finding: None }
 }
 
 #[cfg(test)]
@@ -1022,7 +1034,7 @@ mod tests {
         let until = now + day + Orders::LONGEST_PAUSE;
         store.pause_guard(until, &change()).unwrap();
         let mut guard = Watcher::new(test.path(), &memory, false);
-        let texts = |events: &[Event]| events.iter().map(|event| event.text.clone()).collect::<Vec<_>>();
+        let texts = |events: &[GuardEvent]| events.iter().map(|event| event.text.clone()).collect::<Vec<_>>();
         assert_eq!(texts(&guard.look(now)), [""; 0]);
         assert_eq!(GuardReport::of(&store, now).state, "watching");
         // The clock is ahead again, and then right.
@@ -1244,7 +1256,7 @@ mod tests {
             "changed_at": now, "stakes": [0, 0, 0], "cooldown": now + 3600 * SECOND, "verdict": "go" }))
             .unwrap(),
         )]);
-        guard.guard = Guard::resumed(Memory { flags, ..Memory::default() });
+        guard.guard = Guard::resumed(GuardState { flags, ..GuardState::default() });
         guard.pending = Some(serde_json::from_value(finding).unwrap());
         let told = guard.look(now + SECOND);
         assert!(told.iter().any(|event| event.text.starts_with("search was killed already")), "{told:?}");
@@ -1361,7 +1373,8 @@ mod tests {
                 let kept = serde_json::json!({ "changed_at": begin, "stakes": [0, 0, 0], "cooldown": begin + 3600 * SECOND, "verdict": "go" });
                 ((*flag).to_owned(), serde_json::from_value(kept).unwrap())
             };
-            let memory = Memory { at: begin, flags: flags.iter().map(kept).collect(), ..Memory::default() };
+            let memory =
+                GuardState { at: begin, flags: flags.iter().map(kept).collect(), ..GuardState::default() };
             guard.guard = Guard::resumed(memory);
             guard.kept.0 = 0;
         };

@@ -1,7 +1,7 @@
 //! The state of a store's guard, for health checks, doctor, metrics and `guard status`.
 
 use crate::words;
-use flagstone::guard::{Memory, RESTART_WINDOW, restarts_in_a_loop};
+use flagstone::guard::{GuardState, RESTART_WINDOW, restarts_in_a_loop};
 use flagstone::publish::{Store, Verdicts};
 
 /// The share of evidence that makes a suspect, the same as for plans.
@@ -16,7 +16,7 @@ pub struct GuardReport {
     /// The problem, in a sentence; none if a guard watches or none is expected.
     pub problem: Option<String>,
     /// The guard's memory as last written.
-    pub memory: Option<Memory>,
+    pub memory: Option<GuardState>,
 }
 
 impl GuardReport {

@@ -1,14 +1,14 @@
 //! Compares an answer with the expectation.
 
 use super::times::milliseconds;
-use super::{Answer, Expect};
+use super::{Expect, HttpAnswer};
 use crate::words;
 
 /// The longest text of a header that is printed, in characters.
 const SHOWN: usize = 60;
 
 /// The first deviation, as found and expected; none if there is none.
-pub fn judge(expect: &Expect, answer: &Answer) -> Option<String> {
+pub fn judge(expect: &Expect, answer: &HttpAnswer) -> Option<String> {
     if !expect.status.contains(&answer.status) {
         let expected = expect.status.iter().map(u16::to_string).collect::<Vec<_>>().join(" or ");
         return Some(format!("found status {}, expected {expected}", answer.status));
@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn the_first_thing_that_is_not_as_expected_is_told() {
-        let answer = Answer {
+        let answer = HttpAnswer {
             status: 200,
             headers: vec![("location".to_owned(), "/login?next=1".to_owned())],
             body: b"Invoices \xff of company 16".to_vec(),

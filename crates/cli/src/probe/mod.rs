@@ -45,7 +45,7 @@ pub struct Expect {
 
 /// The answer of a server.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub struct HttpAnswer {
     pub status: u16,
     /// Names in lower case.
     pub headers: Vec<(String, String)>,

@@ -1,7 +1,7 @@
 //! Probes over HTTP, several at a time.
 
 use super::judge::judge;
-use super::{Answer, Probe, read};
+use super::{HttpAnswer, Probe, read};
 use crate::{http, words};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,7 +16,7 @@ const LIMIT: u64 = 8 << 20;
 
 /// The result of one request.
 #[derive(Debug, Clone)]
-pub struct Ran {
+pub struct ProbeResult {
     /// Index of the probe in the list.
     pub probe: usize,
     /// The status; none if no answer came.
@@ -27,7 +27,7 @@ pub struct Ran {
 }
 
 /// Sends each probe `repeat` times, with at most `parallel` requests at a time. Every probe is sent once before any is sent again.
-pub fn all(probes: &[Probe], repeat: usize, parallel: usize) -> Vec<Ran> {
+pub fn all(probes: &[Probe], repeat: usize, parallel: usize) -> Vec<ProbeResult> {
     let (next, total) = (AtomicUsize::new(0), probes.len() * repeat);
     let done = Mutex::new(Vec::with_capacity(total));
     let send = || {
@@ -51,8 +51,12 @@ pub fn all(probes: &[Probe], repeat: usize, parallel: usize) -> Vec<Ran> {
         if let Some(error) = refused.first().filter(|_| refused.len() == parallel.min(total)) {
             let wrong = Some(format!("no thread can be started to send it: {error}"));
             let took = Duration::ZERO;
-            let unsent =
-                (0..probes.len()).map(|probe| Ran { probe, status: None, took, wrong: wrong.clone() });
+            let unsent = (0..probes.len()).map(|probe| ProbeResult {
+                probe,
+                status: None,
+                took,
+                wrong: wrong.clone(),
+            });
             if let Ok(mut done) = done.lock() {
                 done.extend(unsent);
             }
@@ -61,20 +65,23 @@ pub fn all(probes: &[Probe], repeat: usize, parallel: usize) -> Vec<Ran> {
     done.into_inner().unwrap_or_default()
 }
 
-fn one(agent: &Agent, number: usize, probe: &Probe) -> Ran {
+fn one(agent: &Agent, number: usize, probe: &Probe) -> ProbeResult {
     let began = Instant::now();
     let answer = send(agent, probe, began);
     let took = began.elapsed();
     match answer {
-        Ok(answer) => {
-            Ran { probe: number, status: Some(answer.status), took, wrong: judge(&probe.expect, &answer) }
-        }
-        Err(error) => Ran { probe: number, status: None, took, wrong: Some(error) },
+        Ok(answer) => ProbeResult {
+            probe: number,
+            status: Some(answer.status),
+            took,
+            wrong: judge(&probe.expect, &answer),
+        },
+        Err(error) => ProbeResult { probe: number, status: None, took, wrong: Some(error) },
     }
 }
 
 /// Sends a probe, and follows its redirects up to the limit.
-fn send(agent: &Agent, probe: &Probe, began: Instant) -> Result<Answer, String> {
+fn send(agent: &Agent, probe: &Probe, began: Instant) -> Result<HttpAnswer, String> {
     let mut hop = Hop::first(probe);
     for left in (0..=probe.redirects).rev() {
         let answer = exchange(agent, &hop, began)?;
@@ -88,7 +95,7 @@ fn send(agent: &Agent, probe: &Probe, began: Instant) -> Result<Answer, String> 
     Err(format!("more redirects than {}", probe.redirects))
 }
 
-fn exchange(agent: &Agent, hop: &Hop<'_>, began: Instant) -> Result<Answer, String> {
+fn exchange(agent: &Agent, hop: &Hop<'_>, began: Instant) -> Result<HttpAnswer, String> {
     let timeout = hop.probe.timeout;
     let mut request = Request::builder().method(hop.method).uri(&hop.url);
     for (name, value) in hop.headers {
@@ -107,7 +114,7 @@ fn exchange(agent: &Agent, hop: &Hop<'_>, began: Instant) -> Result<Answer, Stri
         response.headers().iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
     let read = response.body_mut().with_config().limit(LIMIT).read_to_vec();
     let body = read.map_err(|error| format!("status {status}, then {}", told(&error, timeout)))?;
-    Ok(Answer { status, headers, body, took: began.elapsed() })
+    Ok(HttpAnswer { status, headers, body, took: began.elapsed() })
 }
 
 fn run(agent: &Agent, left: Duration, request: Request<impl AsSendBody>) -> Result<Response<Body>, Error> {

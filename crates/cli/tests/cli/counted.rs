@@ -2,7 +2,7 @@
 
 use crate::shop::Shop;
 use flagstone::store::{Reader, ReaderOptions};
-use flagstone::telemetry::{Asked, Ending, Recorder, Status};
+use flagstone::telemetry::{AnsweredQuestion, Ending, Recorder, Status};
 use flagstone::{Key, Reason, Snapshot};
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
@@ -40,7 +40,7 @@ impl Worker {
         self.recorder.begin(0);
         let reason = if on { Reason::RolloutIn } else { Reason::RolloutOut };
         let flag = self.snapshot.find(flag.as_bytes()).unwrap();
-        let asked = Asked { flag, on, reason, company: Some(Key::Int(company)), bucket: None };
+        let asked = AnsweredQuestion { flag, on, reason, company: Some(Key::Int(company)), bucket: None };
         self.recorder.answered(&self.snapshot, &asked, true);
         self.recorder.end(&Ending { status, clock: micros * 1000, now: now() });
     }
@@ -345,7 +345,7 @@ fn orders(worker: &mut Worker, variant: &str, requests: i64, one_in: i64) {
     let flag = worker.snapshot.find(b"customer_portal").unwrap();
     for request in 0..requests {
         worker.recorder.begin(0);
-        let asked = Asked {
+        let asked = AnsweredQuestion {
             flag,
             on: true,
             reason: Reason::RolloutIn,

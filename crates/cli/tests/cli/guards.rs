@@ -1,7 +1,7 @@
 //! The guard at work: counters that workers write, and what it does to the store.
 
 use crate::shop::Shop;
-use flagstone::telemetry::{Asked, Ending, Recorder, Status};
+use flagstone::telemetry::{AnsweredQuestion, Ending, Recorder, Status};
 use flagstone::{Key, Question, Snapshot, Switches, evaluate};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
@@ -59,7 +59,13 @@ impl Site {
                 let question = Question { company: Some(company), context: &(), now: now() };
                 let answer = evaluate(&self.snapshot, &Switches::none(), flag, &question);
                 on = answer.on;
-                let asked = Asked { flag, on, reason: answer.reason, company: Some(company), bucket: None };
+                let asked = AnsweredQuestion {
+                    flag,
+                    on,
+                    reason: answer.reason,
+                    company: Some(company),
+                    bucket: None,
+                };
                 self.worker.answered(&self.snapshot, &asked, true);
             }
             let status = if fails(self.requests, on) { Status::Http(500) } else { Status::Http(200) };
