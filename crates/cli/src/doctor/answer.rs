@@ -31,11 +31,35 @@ pub struct Answer {
     pub directory: Option<(u64, u64)>,
 }
 
+/// The directory behind an answer, compared with the store's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// The store's directory, by whatever path.
+    Same,
+    /// The store's path. PHP could not tell which directory that is to it.
+    SamePath,
+    /// Another directory under the store's path, as a mount keeps it after the store was replaced.
+    Replaced,
+    Other,
+}
+
 impl Answer {
-    /// True if the answers come from that directory. A pool with a chroot or in a container knows it by another path.
-    fn is_from(&self, found: &str, store: &Path) -> bool {
-        let named = || store.metadata().ok().map(|named| (named.dev(), named.ino()));
-        Path::new(found) == store || (self.directory.is_some() && self.directory == named())
+    /// Compares device and inode: a pool in a chroot, in a container or with mounts of its own can have the store under another path, and
+    /// another directory under the store's path.
+    fn origin(&self, found: &str, store: &Path) -> Origin {
+        let own = store.metadata().ok().map(|own| (own.dev(), own.ino()));
+        match (self.directory, Path::new(found) == store) {
+            (Some(_), _) if self.directory == own => Origin::Same,
+            (Some(_), true) => Origin::Replaced,
+            (None, true) => Origin::SamePath,
+            (_, false) => Origin::Other,
+        }
+    }
+
+    /// True if only the path says that the answers come from that store.
+    fn is_from_path_alone(&self, store: &Path) -> bool {
+        let found = self.status.as_ref().and_then(|status| status.store.as_deref());
+        found.is_some_and(|found| self.origin(found, store) == Origin::SamePath)
     }
 }
 
@@ -127,15 +151,35 @@ pub fn trouble(answer: &Answer, opened: &Opened, place: &Where<'_>) -> Option<(S
         };
         return Some((format!("{} opens no store{why}", place.name), mend));
     };
-    if !answer.is_from(found, store) {
-        return Some((
-            format!("{} answers from {}, not from {shown}", place.name, words::plain(found)),
-            format!(
-                "name the same store: {} = {shown}; or ask about the other: --store {}",
-                place.setting,
-                words::argument(found)
-            ),
-        ));
+    match answer.origin(found, store) {
+        Origin::Same | Origin::SamePath => {}
+        Origin::Replaced => {
+            let above = store.parent().unwrap_or(store).to_string_lossy();
+            return Some((
+                format!(
+                    "{} answers from another directory under the path {shown}, such as a mount keeps after the store was replaced: no kill \
+                     that is made here reaches it",
+                    place.name
+                ),
+                format!(
+                    "restart the service or container, which then mounts what is there now: {}; for the next time mount the directory above \
+                     the store, {}",
+                    place.reload,
+                    words::argument(&above)
+                ),
+            ));
+        }
+        Origin::Other => {
+            return Some((
+                format!("{} answers from {}, not from {shown}", place.name, words::plain(found)),
+                format!(
+                    "name the same store: {} = {shown}; or ask about the other: --store {}; a chroot or container that mounted this store \
+                     before it was replaced is restarted",
+                    place.setting,
+                    words::argument(found)
+                ),
+            ));
+        }
     }
     let environment = status.environment.as_deref().unwrap_or("");
     if environment != opened.store.environment() {
@@ -179,8 +223,17 @@ fn refused_settings(status: &Status) -> Option<&str> {
     warning.get(first..)
 }
 
-/// Reports the answer, settings that were not understood, and whether a truncated mapped file can end the process.
-pub fn answers(kind: Kind, status: &Status, found: String, report: &mut Report) {
+/// Reports the answer, a store that is known by its path alone, settings that were not understood, and whether a truncated mapped file
+/// can end the process.
+pub fn answers(kind: Kind, answer: &Answer, store: &Path, found: String, report: &mut Report) {
+    let Some(status) = &answer.status else { return };
+    if answer.is_from_path_alone(store) {
+        return report.warned(
+            kind,
+            format!("{found}; whether its path leads to this very directory cannot be determined"),
+            "let PHP look at the store (stat() in disable_functions, open_basedir), or copy examples/doctor.php again",
+        );
+    }
     if let Some(refused) = refused_settings(status) {
         return report.warned(
             kind,
@@ -258,8 +311,16 @@ mod tests {
                 telemetry: Telemetry::default(),
                 sigbus: Some(sigbus.to_owned()),
             };
+            let answer = Answer {
+                php: "8.2.29".to_owned(),
+                pid: 7,
+                named: String::new(),
+                status: Some(status),
+                file_cache: String::new(),
+                directory: None,
+            };
             let mut report = Report::default();
-            answers(CODE_UNUSED, &status, "php answers".to_owned(), &mut report);
+            answers(CODE_UNUSED, &answer, Path::new("/"), "php answers".to_owned(), &mut report);
             let [check] = report.checks.as_slice() else { panic!("one check") };
             assert_eq!(check.state, state, "{sigbus}: {}", check.found);
         }

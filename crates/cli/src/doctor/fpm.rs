@@ -84,7 +84,7 @@ pub fn checks(
         Some((found, mend)) => report.failed(FPM_ANSWERS, found, mend),
         None => {
             let found = format!("from generation {}{}", status.generation, php::named(&first));
-            answer::answers(FPM_ANSWERS, status, found, report);
+            answer::answers(FPM_ANSWERS, &first, opened.store.directory(), found, report);
         }
     }
     asked.workers(&script.path, &reload, report);

@@ -82,7 +82,8 @@ pub fn checks(php: Option<&Path>, opened: &Opened, report: &mut Report) -> Optio
         Some((found, mend)) => report.failed(PHP_ANSWERS, found, mend),
         None => answer::answers(
             PHP_ANSWERS,
-            status,
+            &answer,
+            opened.store.directory(),
             format!("from generation {}{}", status.generation, named(&answer)),
             report,
         ),

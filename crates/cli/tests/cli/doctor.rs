@@ -3,7 +3,7 @@
 use crate::shop::{FLAGS, Ran, Shop, ran};
 use serde_json::Value;
 use std::io::{Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -33,7 +33,10 @@ fn answer(shop: &Shop, version: &str, generation: u64, source: &str) -> String {
         "version": version, "store": store, "environment": "production", "generation": generation, "source": source,
         "last_error": (source != "current").then_some("generation 2 was refused: \u{1b}[2J"),
     });
-    serde_json::json!({ "php": "8.2.29", "pid": 7, "named": "", "status": status }).to_string()
+    let found = std::fs::metadata(&store).unwrap();
+    let directory = [found.dev(), found.ino()];
+    serde_json::json!({ "php": "8.2.29", "pid": 7, "named": "", "status": status, "directory": directory })
+        .to_string()
 }
 
 /// A PHP that prints this answer.
@@ -384,7 +387,7 @@ fn a_php_of_another_version_fails() {
 fn a_php_that_answers_from_elsewhere_is_no_go() {
     let shop = well();
     let right = answer(&shop, env!("CARGO_PKG_VERSION"), 1, "current");
-    php(&shop, &right.replace("/store\"", "/other\""));
+    php(&shop, &elsewhere(&right.replace("/store\"", "/other\"")));
     says(&doctor(&shop, &[]).exits(1), "php-answers", "failed", &["/other, not from ", "flagstone.store = "]);
     php(&shop, &right.replace("production", "staging"));
     says(&doctor(&shop, &[]).exits(1), "php-answers", "failed", &["staging"]);
@@ -505,6 +508,7 @@ fn a_worker_that_cannot_follow_the_head_is_told_where_it_misses_a_kill() {
 fn a_pool_with_another_store_is_told_a_line_that_can_be_typed() {
     let shop = well();
     let other = answer(&shop, env!("CARGO_PKG_VERSION"), 1, "current").replace("/store\"", "/other\"");
+    let other = elsewhere(&other);
     let socket = pool(&shop, move |worker, _| page(&other, worker));
     let ran = doctor(&shop, &["--fpm", socket.to_str().unwrap()]).exits(1);
     let store = shop.directory.join("store").canonicalize().unwrap();
@@ -514,6 +518,47 @@ fn a_pool_with_another_store_is_told_a_line_that_can_be_typed() {
         let mend = self::check(&ran, check)["mend"].to_string();
         assert!(!mend.contains("publish the same definitions"), "another store cannot be mended so: {mend}");
     }
+}
+
+/// The answer of a worker that has another directory.
+fn elsewhere(answer: &str) -> String {
+    let mut answer: serde_json::Value = serde_json::from_str(answer).unwrap();
+    answer["directory"][1] = serde_json::json!(answer["directory"][1].as_u64().unwrap() + 1);
+    answer.to_string()
+}
+
+/// A mount goes along with a store that is moved away: workers behind it answered on from the store before under the same path, no kill
+/// reached them, and doctor said go.
+#[test]
+fn a_worker_with_another_directory_under_the_stores_path_is_no_go() {
+    let shop = well();
+    let here = answer(&shop, env!("CARGO_PKG_VERSION"), 1, "current");
+    let there = elsewhere(&here);
+    let socket = pool(&shop, move |worker, _| page(if worker == 0 { &here } else { &there }, worker));
+    let ran = doctor(&shop, &["--fpm", socket.to_str().unwrap()]).exits(1);
+    let above = shop.directory.canonicalize().unwrap();
+    says(
+        &ran,
+        "fpm-workers",
+        "failed",
+        &[
+            "worker 101 answers from another directory under the path",
+            "systemctl restart php8.2-fpm",
+            &format!("mount the directory above the store, {}", above.display()),
+        ],
+    );
+}
+
+#[test]
+fn a_worker_that_cannot_look_at_its_directory_is_warned_of() {
+    let shop = well();
+    let unseen = answer(&shop, env!("CARGO_PKG_VERSION"), 1, "current");
+    let mut unseen: serde_json::Value = serde_json::from_str(&unseen).unwrap();
+    unseen["directory"] = serde_json::Value::Null;
+    let unseen = unseen.to_string();
+    let socket = pool(&shop, move |worker, _| page(&unseen, worker));
+    let ran = doctor(&shop, &["--fpm", socket.to_str().unwrap()]).exits(0);
+    says(&ran, "fpm-answers", "warned", &["cannot be determined", "open_basedir"]);
 }
 
 #[test]

@@ -328,7 +328,10 @@ fn doctor_asks_what_root_named_as_root() {
     let store = place.path("store").canonicalize().unwrap();
     let status = json!({ "version": env!("CARGO_PKG_VERSION"), "store": store, "environment": "production",
         "generation": 1, "source": "current", "last_error": null });
-    let answer = json!({ "php": "8.2.29", "pid": 7, "named": "", "status": status }).to_string();
+    let found = std::fs::metadata(&store).unwrap();
+    let directory = [found.dev(), found.ino()];
+    let answer = json!({ "php": "8.2.29", "pid": 7, "named": "", "status": status, "directory": directory })
+        .to_string();
     let php = place.path("root/php");
     std::fs::write(
         &php,
