@@ -237,7 +237,13 @@ impl Watcher {
             if let Err(error) = store.can_change() {
                 self.state = State::Helpless(error.to_string());
                 self.began = 0;
-                problems.insert(format!("{error}; the guard can take nothing back"));
+                let mount = match self.replaced {
+                    true => {
+                        "; if this service mounts the store itself (ReadWritePaths=), that mount went with the former store: restart the service"
+                    }
+                    false => "",
+                };
+                problems.insert(format!("{error}; the guard can take nothing back{mount}"));
             } else if matches!(self.state, State::Helpless(_)) {
                 self.state = State::Beginning;
             }

@@ -28,7 +28,7 @@ impl GuardReport {
             Verdicts::Ended(at) => GuardReport {
                 state: "ended",
                 problem: Some(format!(
-                    "the guard ended without being told to, and last watched at or after {}",
+                    "the guard ended without being told to, or cannot write to this store, and last watched at or after {}",
                     words::at(at)
                 )),
                 ..none

@@ -209,7 +209,7 @@ fn the_commands_of_the_readme_work_in_their_order_on_its_definition() {
         let typed = line.strip_prefix("sudo ").unwrap_or(line);
         let typed = typed.strip_prefix("-E ").or(typed.strip_prefix("-u flagstone ")).unwrap_or(typed);
         if let Some(typed) = typed.strip_prefix("flagstone ") {
-            let typed = words(typed).into_iter().map(|word| word.replace("/var/lib/flagstone", "store"));
+            let typed = words(typed).into_iter().map(|word| word.replace("/var/lib/flagstone/shop", "store"));
             let mut command = shop.command([]);
             ran(command.args(typed).output().unwrap()).exits(0);
             found += 1;
