@@ -10,13 +10,13 @@ pub enum Key<'a> {
 }
 
 /// The longest string that is a key, in bytes; a longer one counts as missing.
-const LONGEST: usize = 1024;
+const MAX_KEY_BYTES: usize = 1024;
 
 impl<'a> Key<'a> {
     /// The key of a string; `None` if it is empty or longer than 1,024 bytes.
     #[inline]
     pub fn from_bytes(bytes: &'a [u8]) -> Option<Key<'a>> {
-        if bytes.is_empty() || bytes.len() > LONGEST {
+        if bytes.is_empty() || bytes.len() > MAX_KEY_BYTES {
             return None;
         }
         Some(canonical_int(bytes).map_or(Key::Text(bytes), Key::Int))

@@ -134,7 +134,7 @@ fn a_store_that_cannot_be_written_says_so() {
 fn the_lock_is_waited_for_a_bounded_time_and_then_its_holder_named() {
     let dir = trusted_dir();
     let path = dir.join("store");
-    let store = new_store(&path).with_patience(Duration::from_millis(300));
+    let store = new_store(&path).with_lock_timeout(Duration::from_millis(300));
     let lock = std::fs::OpenOptions::new().write(true).open(path.join("lock")).unwrap();
     flock(&lock, FlockOperation::LockExclusive).unwrap();
     std::os::unix::fs::FileExt::write_all_at(&lock, b"bob on web2 (process 7, publishing since 2026)", 0)
@@ -163,7 +163,7 @@ fn the_lock_of_a_publisher_that_dies_is_free_at_once() {
     let stuck =
         stuck.under(&["strace", "-f", "-o", "/dev/null", "-e", "inject=renameat:delay_enter=60000000"]);
     let mut strace = stuck.command().spawn().unwrap();
-    let impatient = store.clone().with_patience(Duration::from_millis(100));
+    let impatient = store.clone().with_lock_timeout(Duration::from_millis(100));
     let since = Instant::now();
     let error = loop {
         match impatient.make_export_key() {

@@ -30,7 +30,7 @@ fn kill_and_stop_wait_for_no_publish() {
     // A backup that held the lock, or a publisher that hung, once kept every kill out for ten seconds, and then refused it.
     let dir = trusted_dir();
     let path = dir.join("store");
-    let store = new_store(&path).with_patience(Duration::from_secs(5));
+    let store = new_store(&path).with_lock_timeout(Duration::from_secs(5));
     publish(&store, &portal(true));
     let _backup = held(&path, "lock");
     let began = Instant::now();
@@ -111,7 +111,7 @@ fn nobody_but_those_who_change_a_store_can_open_its_locks() {
 fn a_kill_goes_on_where_the_lock_of_the_head_is_held() {
     let dir = trusted_dir();
     let path = dir.join("store");
-    let store = new_store(&path).with_patience(Duration::from_millis(50));
+    let store = new_store(&path).with_lock_timeout(Duration::from_millis(50));
     publish(&store, &portal(true));
     let hung = held(&path, "head.lock");
     let killed = store.kill("portal", change()).unwrap();

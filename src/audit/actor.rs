@@ -29,7 +29,7 @@ pub struct Actor {
 
 impl Actor {
     /// Longest name in bytes; the rest is cut off.
-    pub const LIMIT: usize = 128;
+    pub const MAX_NAME_BYTES: usize = 128;
 
     /// The actor of this process, on this machine: `FLAGSTONE_ACTOR`, else `SUDO_USER`, else the signed-in user, else the account.
     pub fn current() -> Actor {
@@ -84,12 +84,12 @@ impl fmt::Display for Actor {
     }
 }
 
-/// A name on one line, of at most [`Actor::LIMIT`] bytes; none if nothing is left of it.
+/// A name on one line, of at most [`Actor::MAX_NAME_BYTES`] bytes; none if nothing is left of it.
 fn clean(name: &str) -> Option<String> {
     let plain = |c: char| if deceives(c) { ' ' } else { c };
     let name: String = name.chars().map(plain).collect();
     let mut name = name.split_whitespace().collect::<Vec<_>>().join(" ");
-    super::differences::cut(&mut name, Actor::LIMIT);
+    super::differences::cut(&mut name, Actor::MAX_NAME_BYTES);
     (!name.is_empty()).then_some(name)
 }
 

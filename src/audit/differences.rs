@@ -15,9 +15,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// Longest list that is shown whole.
-const SHORT: usize = 20;
+const MAX_SHORT_LIST: usize = 20;
 /// Additions and removals shown of a list.
-pub(crate) const FIRST: usize = 10;
+pub(crate) const MAX_SHOWN_COMPANIES: usize = 10;
 
 /// Field with the state that a store keeps with a flag.
 const STATE: &str = "state";
@@ -77,7 +77,7 @@ pub(crate) fn cut(text: &mut String, limit: usize) {
 
 /// Differences from `a` to `b`, sorted by flag; segments last.
 pub fn diff(a: &Definitions, b: &Definitions) -> Vec<Difference> {
-    diff_canonical(&a.to_canonical_json(), &b.to_canonical_json(), FIRST).unwrap_or_default()
+    diff_canonical(&a.to_canonical_json(), &b.to_canonical_json(), MAX_SHOWN_COMPANIES).unwrap_or_default()
 }
 
 /// Like [`diff`] for two canonical texts, with the `first` additions and removals of each list.
@@ -218,7 +218,7 @@ impl Walk<'_> {
                 }
             }
             (Some(Value::Array(before)), Some(Value::Array(after)))
-                if before.len() == after.len() && before.len() <= SHORT =>
+                if before.len() == after.len() && before.len() <= MAX_SHORT_LIST =>
             {
                 for (number, (before, after)) in before.into_iter().zip(after).enumerate() {
                     self.values(format!("{pointer}/{number}"), Some(before), Some(after));
@@ -236,7 +236,7 @@ impl Walk<'_> {
     ) -> Result<(), serde_json::Error> {
         let shown = |list: &[CompanyId]| match list {
             [] => Ok(None),
-            short if short.len() <= SHORT => serde_json::to_value(short).map(Some),
+            short if short.len() <= MAX_SHORT_LIST => serde_json::to_value(short).map(Some),
             long => Ok(Some(counted(long.len()))),
         };
         self.found.push(Difference {
@@ -296,7 +296,7 @@ fn state(raw: &RawValue) -> Option<Value> {
 fn summary(raw: Option<&RawValue>) -> Result<Option<Value>, serde_json::Error> {
     let Some(raw) = raw else { return Ok(None) };
     // The usual flag: a text this short holds no long list.
-    if raw.get().len() <= 2 * SHORT && !raw.get().contains(STATE) {
+    if raw.get().len() <= 2 * MAX_SHORT_LIST && !raw.get().contains(STATE) {
         return value(raw).map(Some);
     }
     let parts = parts(raw)?;
@@ -311,7 +311,7 @@ fn summary(raw: Option<&RawValue>) -> Result<Option<Value>, serde_json::Error> {
     for (name, list) in [("allow", &parts.companies.allow), ("deny", &parts.companies.deny)] {
         match list.len() {
             0 => {}
-            1..=SHORT => _ = companies.insert(name.to_owned(), serde_json::to_value(list)?),
+            1..=MAX_SHORT_LIST => _ = companies.insert(name.to_owned(), serde_json::to_value(list)?),
             long => _ = companies.insert(name.to_owned(), counted(long)),
         }
     }

@@ -7,7 +7,7 @@ mod settle;
 
 pub use actor::Actor;
 pub use differences::{Difference, ListDifference, diff};
-pub(crate) use differences::{FIRST, diff_canonical, moved_bases};
+pub(crate) use differences::{MAX_SHOWN_COMPANIES, diff_canonical, moved_bases};
 pub use record::{Action, Outcome, Record, Torn};
 pub(crate) use record::{Audit, LINE_LIMIT, NO_HASH, PulledField, anchor, open_trail, parse_line, sha256};
 pub(crate) use settle::ChangeSettler;

@@ -67,14 +67,14 @@ impl ChangeSettler {
             let ended = record.intention == Some(seq);
             let found = record.from == begun.to;
             if if ended { record.outcome == Outcome::Done } else { found } {
-                made(done(begun));
+                made(with_outcome_done(begun));
             } else if !ended && !publishing(&record) {
                 self.open.insert(seq, begun);
             }
         }
         match (record.outcome, record.intention) {
             (Outcome::Intended, _) => _ = self.open.insert(record.seq, record),
-            (Outcome::Done, None) => made(done(record)),
+            (Outcome::Done, None) => made(with_outcome_done(record)),
             (Outcome::Done | Outcome::Failed, _) => {}
         }
     }
@@ -85,7 +85,7 @@ impl ChangeSettler {
         let mut unsettled = None;
         for (seq, begun) in self.open {
             match begun.to == generation {
-                true => made(done(begun)),
+                true => made(with_outcome_done(begun)),
                 false => unsettled = Some(seq),
             }
         }
@@ -93,7 +93,7 @@ impl ChangeSettler {
     }
 }
 
-fn done(record: Record) -> SettledChange {
+fn with_outcome_done(record: Record) -> SettledChange {
     let at = parse_rfc3339(record.at.as_bytes()).unwrap_or_default();
     SettledChange { record: Record { outcome: Outcome::Done, ..record }, at, ends: BTreeSet::new() }
 }

@@ -18,12 +18,12 @@ use std::collections::BTreeSet;
 const FULL: u32 = 100_000;
 
 /// Maximum number of flags, so that every table's numbers stay far from the reserved ones.
-const MOST_FLAGS: u64 = 1_000_000;
+const MAX_FLAGS: u64 = 1_000_000;
 
 impl<'a> Compiler<'a> {
     pub(super) fn flags(&mut self) -> Result<(), CompileError> {
         let records = records(self.definitions);
-        let (found, limit) = (records.len() as u64, MOST_FLAGS);
+        let (found, limit) = (records.len() as u64, MAX_FLAGS);
         if found > limit {
             return Err(CompileError::TooMany { what: "flags", found, limit });
         }

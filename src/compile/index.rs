@@ -4,7 +4,7 @@ use crate::snapshot::format::{FIBONACCI, FlagRecord, Slot};
 
 /// Longest probe that is accepted before the table is doubled, at most `DOUBLINGS` times: keys that share one hash stay together however
 /// large the table is.
-const PATIENCE: u32 = 8;
+const MAX_ACCEPTED_PROBE: u32 = 8;
 const DOUBLINGS: u32 = 3;
 
 /// Returns the slots and the longest probe.
@@ -12,7 +12,7 @@ pub(super) fn build(flags: &[FlagRecord]) -> (Vec<Slot>, u32) {
     let mut slots = (flags.len() * 2).next_power_of_two().max(2);
     for _ in 0..DOUBLINGS {
         let (table, probe) = fill(flags, slots);
-        if probe <= PATIENCE {
+        if probe <= MAX_ACCEPTED_PROBE {
             return (table, probe);
         }
         slots *= 2;

@@ -17,11 +17,11 @@ pub enum CompanyId {
 
 impl CompanyId {
     /// Maximum length of an id in bytes.
-    pub const LONGEST: usize = 1024;
+    pub const MAX_BYTES: usize = 1024;
 
     /// Normalizes; `None` for text that is empty or too long, which names no company.
     pub fn from_text(text: &str) -> Option<Self> {
-        if text.is_empty() || text.len() > Self::LONGEST {
+        if text.is_empty() || text.len() > Self::MAX_BYTES {
             return None;
         }
         Some(canonical_int(text).map_or_else(|| Self::Text(text.to_owned()), Self::Int))

@@ -9,7 +9,7 @@ use super::{decode, file, limits, place, reader, record};
 use crate::time;
 
 /// Maximum number of environments listed in a message.
-const SHOWN: usize = 10;
+const MAX_SHOWN_ENVIRONMENTS: usize = 10;
 
 /// A file that is sound JSON; its meaning is not checked yet.
 #[derive(Debug, Clone)]
@@ -146,8 +146,8 @@ impl Document {
     fn unknown_environment(&self, environment: &str, findings: &mut Findings) -> (String, String) {
         let known = self.environments.iter().map(|(name, _)| name.as_str());
         let near = findings.suggestion(environment, known.clone());
-        let named: Vec<_> = known.take(SHOWN).map(clip).collect();
-        let more = if self.environments.len() > SHOWN { " …" } else { "" };
+        let named: Vec<_> = known.take(MAX_SHOWN_ENVIRONMENTS).map(clip).collect();
+        let more = if self.environments.len() > MAX_SHOWN_ENVIRONMENTS { " …" } else { "" };
         let name = clip(environment).escape_debug().to_string();
         let message = format!(
             "found the environment \"{name}\", expected one that the document names: {}{more}",

@@ -8,7 +8,7 @@ use super::report::Findings;
 use std::collections::HashSet;
 
 /// Up to this number of keys, comparing each pair is quicker than hashing them.
-const FEW: usize = 12;
+const MAX_PAIRWISE_KEYS: usize = 12;
 
 /// Reports each key that its object has already.
 pub(super) fn note(tree: &Tree, findings: &mut Findings) {
@@ -24,7 +24,7 @@ fn note_object(tree: &Tree, object: Id, count: usize, findings: &mut Findings) {
         let message = format!("found the key \"{}\" again, expected it once", clip(&tree.string(key)));
         findings.error_with(key, message, "merge the two, or remove one".to_owned());
     };
-    if count <= FEW {
+    if count <= MAX_PAIRWISE_KEYS {
         for (index, (key, _)) in tree.members(object).enumerate() {
             let text = tree.string(key);
             if tree.members(object).take(index).any(|(earlier, _)| tree.string(earlier) == text) {

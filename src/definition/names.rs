@@ -5,8 +5,8 @@
 /// Near means at most one edit in three characters, three at most, where an edit inserts, drops or replaces a character or swaps two
 /// neighbors; case is ignored. The first of equally near names wins.
 pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let name: Vec<char> = name.chars().take(MOST + 1).flat_map(char::to_lowercase).collect();
-    if name.is_empty() || name.len() > MOST {
+    let name: Vec<char> = name.chars().take(MAX_NAME_CHARACTERS + 1).flat_map(char::to_lowercase).collect();
+    if name.is_empty() || name.len() > MAX_NAME_CHARACTERS {
         return None;
     }
     let bound = (name.len() / 3).clamp(1, 3);
@@ -36,7 +36,7 @@ pub fn did_you_mean(near: Option<&str>) -> String {
 }
 
 /// Longest name, in characters, for which a near one is sought.
-const MOST: usize = 200;
+const MAX_NAME_CHARACTERS: usize = 200;
 
 /// Optimal string alignment: Levenshtein's distance with swaps of neighbors.
 fn edits(a: &[char], b: &[char]) -> usize {

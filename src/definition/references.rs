@@ -136,9 +136,9 @@ impl<'d> Graph<'d> {
 
 /// Describes a cycle: "a requires itself: a → b → a".
 fn circle<'a>(verb: &str, way: impl Iterator<Item = &'a str>, length: usize, first: &str) -> String {
-    const MOST: usize = 12;
-    let mut names: Vec<_> = way.take(MOST).map(clip).collect();
-    if length > MOST {
+    const MAX_SHOWN_FLAGS: usize = 12;
+    let mut names: Vec<_> = way.take(MAX_SHOWN_FLAGS).map(clip).collect();
+    if length > MAX_SHOWN_FLAGS {
         names.push("…".into());
     }
     names.push(clip(first));

@@ -51,7 +51,7 @@ pub struct Report {
 }
 
 /// Maximum number of problems in the text of a report.
-const SHOWN: usize = 100;
+const MAX_SHOWN_PROBLEMS: usize = 100;
 
 impl Report {
     /// A report that holds one error.
@@ -105,10 +105,10 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        for problem in self.problems.iter().take(SHOWN) {
+        for problem in self.problems.iter().take(MAX_SHOWN_PROBLEMS) {
             writeln!(f, "{problem}")?;
         }
-        match self.problems.len().saturating_sub(SHOWN) + self.omitted {
+        match self.problems.len().saturating_sub(MAX_SHOWN_PROBLEMS) + self.omitted {
             0 => Ok(()),
             more => writeln!(f, "… and {more} more"),
         }
@@ -169,7 +169,7 @@ pub(super) struct Findings {
 }
 
 /// Maximum number of names compared, in all, in search of near ones: about a second.
-const PATIENCE: usize = 500_000;
+const MAX_COMPARED_NAMES: usize = 500_000;
 
 impl Findings {
     pub fn error(&mut self, at: u32, message: impl Into<String>) {
@@ -200,14 +200,14 @@ impl Findings {
         self.errors
     }
 
-    /// The nearest of the known names, as a question; none once `PATIENCE` is used up.
+    /// The nearest of the known names, as a question; none once `MAX_COMPARED_NAMES` is used up.
     pub fn suggestion<'a>(
         &mut self,
         name: &str,
         known: impl ExactSizeIterator<Item = &'a str>,
     ) -> Option<String> {
         self.compared = self.compared.saturating_add(known.len());
-        if self.compared > PATIENCE {
+        if self.compared > MAX_COMPARED_NAMES {
             return None;
         }
         nearest(name, known).map(|near| format!("did you mean \"{near}\"?"))

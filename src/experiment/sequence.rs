@@ -13,7 +13,7 @@ use crate::telemetry::GROUPS;
 /// Number of independent requests at which the interval is closest to the narrowest possible.
 const TUNED_FOR: f64 = 10_000.0;
 /// Minimum requests with the event, and without it, before there is an interval.
-const LEAST: f64 = 30.0;
+const MIN_REQUESTS: f64 = 30.0;
 /// Minimum groups of companies with requests.
 const LEAST_GROUPS: usize = 5;
 
@@ -49,7 +49,7 @@ pub fn interval(groups: &[Sample; GROUPS], alpha: f64) -> Option<Interval> {
     let sum = |of: fn(&Sample) -> f64| groups.iter().map(of).sum::<f64>();
     let (requests, converted) = (sum(|group| group.requests), sum(|group| group.converted));
     let with = groups.iter().filter(|group| group.requests > 0.0).count();
-    if converted < LEAST || requests - converted < LEAST || with < LEAST_GROUPS {
+    if converted < MIN_REQUESTS || requests - converted < MIN_REQUESTS || with < LEAST_GROUPS {
         return None;
     }
     let mean = sum(|group| group.sum) / requests;

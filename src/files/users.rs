@@ -12,9 +12,9 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// Longest wait for a directory.
-const PATIENCE: Duration = Duration::from_secs(2);
+const DIRECTORY_TIMEOUT: Duration = Duration::from_secs(2);
 /// Bytes read of a directory's answer.
-const LIMIT: u64 = 1 << 16;
+const MAX_ANSWER_BYTES: u64 = 1 << 16;
 
 /// Search path of programs started on a store's behalf, independent of the caller's environment.
 pub const PROGRAM_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -166,7 +166,7 @@ fn ask(database: &str, key: &str) -> Option<Vec<u8>> {
     command.env_clear().env("PATH", PROGRAM_PATH);
     command.args([database, "--", key]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().ok()?;
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + DIRECTORY_TIMEOUT;
     // An entry fits into a pipe, so the child never waits for a reader.
     while child.try_wait().ok()?.is_none() {
         if Instant::now() >= until {
@@ -177,6 +177,6 @@ fn ask(database: &str, key: &str) -> Option<Vec<u8>> {
         std::thread::sleep(Duration::from_millis(2));
     }
     let mut text = Vec::new();
-    child.stdout.take()?.take(LIMIT).read_to_end(&mut text).ok()?;
+    child.stdout.take()?.take(MAX_ANSWER_BYTES).read_to_end(&mut text).ok()?;
     Some(text)
 }

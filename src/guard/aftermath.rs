@@ -8,13 +8,13 @@ use std::collections::VecDeque;
 /// Microseconds until workers follow an act and earlier requests have ended.
 const FOLLOWED: i64 = 5_000_000;
 /// Microseconds after which an act can have helped. A fall seen only later did not come at once.
-const FIRST: i64 = 20_000_000;
+const EARLIEST_HELP_MICROS: i64 = 20_000_000;
 /// Microseconds after which the look ends.
 pub(super) const LAST: i64 = 300_000_000;
 /// Microseconds over which the compared rates are taken.
 const SPAN: i64 = 20_000_000;
 /// Requests that are enough to tell.
-const ENOUGH: u64 = 20;
+const MIN_REQUESTS: u64 = 20;
 /// Minimum errors expected among them if nothing has changed.
 const EXPECTED: f64 = 8.0;
 /// Nats of a likelihood ratio that count as certain.
@@ -142,7 +142,7 @@ impl Aftermath {
         if self.fell_at_once.is_none() && self.is_enough(first) {
             self.fell_at_once = Some(self.fell(first));
         }
-        if since < FIRST {
+        if since < EARLIEST_HELP_MICROS {
             return None;
         }
         // If that took longer to see, an outage had time to end.
@@ -154,7 +154,9 @@ impl Aftermath {
         let (page, controls) = (page.since(*page_then), controls.since(*controls_then));
         let told = self.tell(since, page, controls);
         match told {
-            None if since >= LAST && page.requests < ENOUGH => Some(Outcome::CannotTell(Doubt::NoTraffic)),
+            None if since >= LAST && page.requests < MIN_REQUESTS => {
+                Some(Outcome::CannotTell(Doubt::NoTraffic))
+            }
             None if since >= LAST => Some(Outcome::NotYet),
             told => told,
         }
@@ -166,7 +168,7 @@ impl Aftermath {
     }
 
     fn is_enough(&self, page: Rate) -> bool {
-        page.requests >= ENOUGH && self.expected(page) >= EXPECTED
+        page.requests >= MIN_REQUESTS && self.expected(page) >= EXPECTED
     }
 
     /// True if at most half as many fail as before.

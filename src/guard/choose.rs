@@ -6,7 +6,7 @@
 use super::finding::Finding;
 
 /// Microseconds for which a harmful flag waits for one that was changed later and that evidence gathers against.
-pub(super) const PATIENCE: i64 = 30_000_000;
+pub(super) const LATER_CHANGE_WAIT_MICROS: i64 = 30_000_000;
 
 /// Share of the required evidence from which on a suspect is waited for.
 pub(super) const SUSPECT: f64 = 1.0 / 3.0;
@@ -73,7 +73,7 @@ pub fn choose(now: i64, suspects: Vec<Suspect>) -> (Option<Finding>, Vec<(Findin
             _ if cooling.is_some_and(|until| until > now) => {
                 others.push((finding, NoActionReason::Cooldown(cooling.unwrap_or(now))));
             }
-            (Some(last), Some(later)) if order == *last && now - since < PATIENCE => {
+            (Some(last), Some(later)) if order == *last && now - since < LATER_CHANGE_WAIT_MICROS => {
                 others.push((finding, NoActionReason::Later(later.clone())));
             }
             (Some(last), _) if order == *last => act = Some(finding),

@@ -1,7 +1,7 @@
 //! Counts of an hour, and the error rate that they allow to assume.
 
 /// A rate is higher than [`Usual::error_rate`], given its hour's numbers, with a chance of one in this many, at each look.
-const SURE: f64 = 10_000.0;
+const RATE_ODDS: f64 = 10_000.0;
 
 /// Counts of one hour of a cohort.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -32,7 +32,7 @@ pub(super) fn highest(hits: u64, n: u64) -> f64 {
     for _ in 0..50 {
         let middle = (low + high) / 2.0;
         let divergence = term(seen, middle) + term(1.0 - seen, 1.0 - middle);
-        if n * divergence < SURE.ln() { low = middle } else { high = middle }
+        if n * divergence < RATE_ODDS.ln() { low = middle } else { high = middle }
     }
     high
 }

@@ -18,7 +18,7 @@ pub enum Kind {
 }
 
 /// Requests that are enough to determine the kind.
-const ENOUGH: u64 = 50;
+const MIN_REQUESTS: u64 = 50;
 
 /// Requests on for each off from which on the off-cohort is too small.
 const FULL: u64 = 20;
@@ -46,7 +46,7 @@ impl Kind {
         let on = since(now.on.requests, before.on.requests);
         let off = since(now.off.requests, before.off.requests);
         let gated = since(now.gated, before.gated);
-        if on.saturating_add(off) < ENOUGH || on == 0 {
+        if on.saturating_add(off) < MIN_REQUESTS || on == 0 {
             return None;
         }
         Some(match baseline {

@@ -13,7 +13,7 @@ const DAY: i64 = 24;
 const WEEK: i64 = 7 * DAY;
 
 /// Hours before an hour at which the day around it begins.
-const BEFORE: i64 = 11;
+const HOURS_BEFORE: i64 = 11;
 
 /// The hours of a cohort's last week.
 #[derive(Debug, Clone)]
@@ -150,7 +150,7 @@ impl CohortPast {
         let hour = now.div_euclid(HOUR) - WEEK;
         let known = |hour: i64| self.over.get(hour).filter(|_| (hour + 1) * HOUR <= until);
         known(hour)?;
-        let around = (hour - BEFORE..hour - BEFORE + DAY).filter_map(known);
+        let around = (hour - HOURS_BEFORE..hour - HOURS_BEFORE + DAY).filter_map(known);
         let beside = (hour - 1..=hour + 1).filter_map(known);
         let worst = second_worst(around.collect())?;
         let (error_rate, p95) =

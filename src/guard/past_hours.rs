@@ -5,7 +5,7 @@ use crate::telemetry::duration::BUCKETS;
 use serde::{Deserialize, Serialize};
 
 /// Hours that are kept: those of a week, and eleven before.
-const KEPT: usize = 7 * 24 + 11;
+const HOURS_KEPT: usize = 7 * 24 + 11;
 /// Minimum rate: lower ones are stored as this one.
 const LEAST_RATE: f64 = 1e-5;
 /// Steps from the least rate to 1, each 4.6 % higher than the one before.
@@ -38,10 +38,10 @@ impl PastHours {
         if hour <= self.last {
             let later = (self.last - hour) as usize + 1;
             self.hours.truncate(self.hours.len().saturating_sub(later));
-        } else if ahead > KEPT {
+        } else if ahead > HOURS_KEPT {
             self.hours.clear();
         } else if !self.hours.is_empty() {
-            let dropped = (self.hours.len() + ahead).saturating_sub(KEPT);
+            let dropped = (self.hours.len() + ahead).saturating_sub(HOURS_KEPT);
             self.hours.drain(..dropped.min(self.hours.len()));
             self.hours.reserve_exact(ahead);
             self.hours.extend(std::iter::repeat_n([0, 0], ahead - 1));
@@ -65,7 +65,7 @@ impl PastHours {
 
     /// Drops hours older than a week. `now` is the current hour since 1970.
     pub(super) fn forget(&mut self, now: i64) {
-        let first = now - KEPT as i64 + 1;
+        let first = now - HOURS_KEPT as i64 + 1;
         let oldest = i64::from(self.last) - self.hours.len() as i64 + 1;
         let old = usize::try_from(first - oldest).unwrap_or(0).min(self.hours.len());
         let unknown = self.hours.iter().skip(old).take_while(|[step, _]| *step == 0).count();
@@ -76,7 +76,7 @@ impl PastHours {
     /// Drops impossible entries. `now` is the current hour since 1970.
     pub(super) fn sound(mut self, now: i64) -> Self {
         let median = self.median.is_none_or(|median| usize::from(median) < BUCKETS);
-        if !median || i64::from(self.last) > now || self.hours.len() > KEPT {
+        if !median || i64::from(self.last) > now || self.hours.len() > HOURS_KEPT {
             return Self::default();
         }
         for hour in &mut self.hours {
@@ -161,12 +161,12 @@ mod tests {
         for hour in (1_000..1_400).filter(|hour| hour % 10 != 0) {
             past.put(hour, f64::from(hour) / 10_000.0, 7, 3);
         }
-        assert_eq!((past.hours.len(), past.hours.capacity()), (KEPT, KEPT));
+        assert_eq!((past.hours.len(), past.hours.capacity()), (HOURS_KEPT, HOURS_KEPT));
         assert_eq!(past.get(1_400), None);
         assert_eq!(past.get(1_390), None);
         assert!(past.get(1_399).is_some_and(|(rate, p95)| (0.139..0.147).contains(&rate) && p95 == 7));
-        assert!(past.get(1_399 - KEPT as i64 + 3).is_some());
-        assert_eq!(past.get(1_399 - KEPT as i64), None);
+        assert!(past.get(1_399 - HOURS_KEPT as i64 + 3).is_some());
+        assert_eq!(past.get(1_399 - HOURS_KEPT as i64), None);
         let written = serde_json::to_string(&past).unwrap();
         assert_eq!(serde_json::from_str::<PastHours>(&written).unwrap(), past);
         assert!(written.len() < 800, "{}", written.len());
@@ -174,7 +174,7 @@ mod tests {
         past.put(1_395, 0.5, 9, 3);
         assert_eq!((past.get(1_396), past.get(1_395).map(|(_, p95)| p95)), (None, Some(9)));
         past.forget(1_395 + 100);
-        assert!(past.get(1_395).is_some() && past.hours.len() <= KEPT - 100);
+        assert!(past.get(1_395).is_some() && past.hours.len() <= HOURS_KEPT - 100);
         past.forget(1_395 + 1_000);
         assert!(past.is_empty());
         past.put(9_000, 0.5, 9, 3);

@@ -9,7 +9,7 @@ use crate::telemetry::{Cohort, Exposure};
 const PER_SECOND: u64 = 10_000_000;
 
 /// Maximum requests counted at the same moment: a reader may see some of their numbers only.
-const SLACK: u64 = 4_096;
+const MAX_TORN_REQUESTS: u64 = 4_096;
 
 /// True if the increase of a flag's counters in `micros` microseconds is possible.
 pub(super) fn plausible(now: &Exposure, before: &Exposure, micros: i64) -> bool {
@@ -33,10 +33,10 @@ fn cohort(now: &Cohort, before: &Cohort, most: u64) -> bool {
     let since = u64::wrapping_sub;
     let requests = since(now.requests, before.requests);
     let errors = since(now.errors, before.errors);
-    if requests > most || errors > requests.saturating_add(SLACK) {
+    if requests > most || errors > requests.saturating_add(MAX_TORN_REQUESTS) {
         return false;
     }
-    let near = |sum: u64| sum.abs_diff(requests) <= SLACK;
+    let near = |sum: u64| sum.abs_diff(requests) <= MAX_TORN_REQUESTS;
     let durations = (0..BUCKETS).try_fold(0_u64, |sum, bucket| {
         let (now, before) = (now.durations.get(bucket)?, before.durations.get(bucket)?);
         Some(since(*now, *before)).filter(|count| *count <= most)?.checked_add(sum)
@@ -44,16 +44,16 @@ fn cohort(now: &Cohort, before: &Cohort, most: u64) -> bool {
     let groups = now.groups.iter().zip(&before.groups).try_fold((0_u64, 0_u64), |sum, (now, before)| {
         let requests = since(now.requests, before.requests);
         let errors = since(now.errors, before.errors);
-        let sound = requests <= most && errors <= requests.saturating_add(SLACK);
+        let sound = requests <= most && errors <= requests.saturating_add(MAX_TORN_REQUESTS);
         sound.then(|| (sum.0 + requests, sum.1 + errors))
     });
     let Some((durations, (in_groups, failed))) = durations.zip(groups) else { return false };
     // A request whose thread died counts as failed, without a duration.
     let untimed = requests.saturating_sub(durations);
-    durations <= requests.saturating_add(SLACK)
-        && untimed <= errors.saturating_add(SLACK)
+    durations <= requests.saturating_add(MAX_TORN_REQUESTS)
+        && untimed <= errors.saturating_add(MAX_TORN_REQUESTS)
         && near(in_groups)
-        && failed.abs_diff(errors) <= SLACK
+        && failed.abs_diff(errors) <= MAX_TORN_REQUESTS
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ const CHANCE: f64 = 1e-4;
 /// Groups of companies that are left out, the worst first: one company takes nothing back.
 const LEFT_OUT: usize = 1;
 /// Minimum requests behind evidence.
-const ENOUGH: u64 = 50;
+const MIN_REQUESTS: u64 = 50;
 /// Multiple of the usual error rate that is still in range.
 const RANGE: f64 = 2.0;
 /// Rates up to the least are always in range, and rates from the most on never are.
@@ -142,10 +142,10 @@ impl Site {
     /// Runs every ten seconds: updates the usual rates while nothing speaks against them, and restarts evidence.
     fn tick(&mut self, at: i64, earlier: i64) {
         self.next_tick = at + TICK;
-        self.past.record(earlier, &self.before, ENOUGH);
+        self.past.record(earlier, &self.before, MIN_REQUESTS);
         // Harm that is over counts no more, however much of it there was.
         let (errors, slow) = std::mem::take(&mut self.lately);
-        let over = |rate: Rate, limit: f64| rate.requests >= ENOUGH && rate.share() <= limit;
+        let over = |rate: Rate, limit: f64| rate.requests >= MIN_REQUESTS && rate.share() <= limit;
         if over(errors, self.errors.1) {
             self.errors.0 = Evidence::new(earlier, CHANCE, LEFT_OUT);
         }
@@ -154,7 +154,7 @@ impl Site {
         }
         // The rates of a week ago are usual too: a job that runs each week is no outage.
         let week = self.past.usual_a_week_ago(earlier, earlier);
-        let usual = self.past.usual(earlier, ENOUGH).map(|usual| match week {
+        let usual = self.past.usual(earlier, MIN_REQUESTS).map(|usual| match week {
             Some(week) => usual.or_worse(week),
             None => usual,
         });
@@ -182,7 +182,7 @@ impl Site {
             let seen = evidence.found()?;
             let all = Share { requests: seen.on.0, hits: seen.on.1 };
             let harm = if slow.is_some() { Harm::Slow } else { Harm::Errors };
-            (all.requests >= ENOUGH && all.rate() > limit).then_some(Trouble {
+            (all.requests >= MIN_REQUESTS && all.rate() > limit).then_some(Trouble {
                 harm,
                 against,
                 all,

@@ -22,7 +22,7 @@ const SETTLING: i64 = 30_000_000;
 /// Age up to which a plan's stage may be taken back on suspicion, in microseconds.
 const YOUNG: i64 = 900_000_000;
 /// Harm that a stage is suspected of begins within this time after the stage was entered, in microseconds.
-const SOON: i64 = 600_000_000;
+const STAGE_SUSPICION_MICROS: i64 = 600_000_000;
 /// Microseconds after a stage was taken back on suspicion in which no other stage is.
 const ONE_STAGE: i64 = 300_000_000;
 /// Microseconds without harm after which acts on limits resume by themselves.
@@ -539,7 +539,7 @@ impl Guard {
             let stage = sample.stage.unwrap_or(i64::MIN);
             let began = trouble.since.saturating_sub(stage);
             // Evidence begins up to a tick before the harm does.
-            now.saturating_sub(stage) < YOUNG && (-TICK..SOON).contains(&began)
+            now.saturating_sub(stage) < YOUNG && (-TICK..STAGE_SUSPICION_MICROS).contains(&began)
         };
         let acts = |sample: &&Sample| {
             let cooldown = self.flags.get(sample.flag).and_then(|watched| watched.cooldown);

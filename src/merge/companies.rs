@@ -114,11 +114,15 @@ pub(super) fn merge(file: &Companies, base: &Companies, running: &Companies) -> 
     }
     conflicts.sort_by(|a, b| a.company.cmp(&b.company));
     conflicts.dedup_by(|a, b| a.company == b.company);
-    Some(MergedCompanies { running: put(running, &run), base: put(base, &said), conflicts })
+    Some(MergedCompanies {
+        running: with_listings(running, &run),
+        base: with_listings(base, &said),
+        conflicts,
+    })
 }
 
 /// Moves those companies to the given lists.
-pub(super) fn put(companies: &Companies, changes: &BTreeMap<&CompanyId, Listing>) -> Companies {
+pub(super) fn with_listings(companies: &Companies, changes: &BTreeMap<&CompanyId, Listing>) -> Companies {
     let list = |list: &[CompanyId], wanted: Listing| -> Vec<CompanyId> {
         let stay = list.iter().filter(|id| !changes.contains_key(id));
         let come = changes.iter().filter(|(_, listing)| **listing == wanted).map(|(id, _)| *id);

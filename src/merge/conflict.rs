@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use std::fmt;
 
 /// Companies of a conflict that messages name.
-const FIRST: usize = 10;
+const MAX_SHOWN_COMPANIES: usize = 10;
 
 /// A field that was changed on both sides to different values.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -91,12 +91,12 @@ impl fmt::Display for Conflict {
             let shown = |value| shown(&self.field, value);
             write!(f, " is {}, the file says {} and said {}", shown(running), shown(file), shown(base))?;
         }
-        for (number, conflict) in self.companies.iter().take(FIRST).enumerate() {
+        for (number, conflict) in self.companies.iter().take(MAX_SHOWN_COMPANIES).enumerate() {
             let comma = if number == 0 { "" } else { ";" };
             let (company, is, says) = (&conflict.company, conflict.running, conflict.file);
             write!(f, "{comma} {company} is in {}, the file says {}", is.word(), says.word())?;
         }
-        match self.companies.len().saturating_sub(FIRST) {
+        match self.companies.len().saturating_sub(MAX_SHOWN_COMPANIES) {
             0 => Ok(()),
             more => write!(f, "; and {more} more"),
         }

@@ -47,7 +47,7 @@ pub struct SwitchAuthor {
 
 /// Each field of the running flag that differs from the file. A field that the file does not write is compared only if its default
 /// equals the base; else the file has no opinion any more.
-pub(super) fn of(key: &str, running: &Flag, file: &Flag, base: &Flag) -> Vec<Drift> {
+pub(super) fn differences(key: &str, running: &Flag, file: &Flag, base: &Flag) -> Vec<Drift> {
     let said = companies::said(&file.companies, file.written, &base.companies, &running.companies);
     let differs = |field: &&Field| match field.name {
         COMPANIES => running.companies != *said,

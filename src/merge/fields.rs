@@ -125,10 +125,10 @@ impl Field {
 
 /// Differences of the two lists of companies, with the first ten of each.
 pub(super) fn companies(running: &Flag, file: &Flag) -> [ListDifference; 2] {
-    const FIRST: usize = 10;
+    const MAX_SHOWN_COMPANIES: usize = 10;
     let (is, says) = (&running.companies, &file.companies);
     [(&says.allow, &is.allow), (&says.deny, &is.deny)]
-        .map(|(says, is)| ListDifference::between(says, is, FIRST))
+        .map(|(says, is)| ListDifference::between(says, is, MAX_SHOWN_COMPANIES))
 }
 
 /// A flag's rollout, written or default.

@@ -183,7 +183,7 @@ impl Merged {
     }
 
     fn tell_drift(&mut self, key: &str, flag: &Flag, says: &Flag, base: &Flag, conflicts: &[Conflict]) {
-        let mut found = drift::of(key, flag, says, base);
+        let mut found = drift::differences(key, flag, says, base);
         found.retain(|drift| conflicts.iter().all(|conflict| conflict.field != drift.field));
         if flag.is_as_its_plan_left_it() {
             found.retain(|drift| drift.field != "percentage");

@@ -67,7 +67,7 @@ pub fn pull(target: Target, running: &Definitions) -> Result<PullResult, ChangeE
             continue;
         };
         let base = is.state.base().unwrap_or(before);
-        let found = drift::of(key, is, before, base);
+        let found = drift::differences(key, is, before, base);
         if found.is_empty() || before.managed == Managed::Git {
             continue;
         }

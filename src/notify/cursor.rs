@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 /// Time after which an unacknowledged event is given up: three days, in microseconds.
 pub const GIVE_UP: i64 = 3 * 24 * 3_600 * 1_000_000;
 /// First pause between two tries, in microseconds.
-const FIRST: i64 = 5 * 1_000_000;
+const FIRST_PAUSE: i64 = 5 * 1_000_000;
 /// Longest pause between two tries, in microseconds.
-const LONGEST: i64 = 3_600 * 1_000_000;
+const MAX_PAUSE: i64 = 3_600 * 1_000_000;
 /// Maximum number of given-up events that are kept.
 const DEAD: usize = 1_000;
 
@@ -65,7 +65,7 @@ impl Cursor {
     /// True if an event may be tried now. A clock that went back delays it no longer than the longest pause may last.
     pub fn due(&self, now: i64) -> bool {
         self.pending.as_ref().is_none_or(|pending| {
-            now >= pending.next || now < pending.since || pending.next - now > 2 * LONGEST
+            now >= pending.next || now < pending.since || pending.next - now > 2 * MAX_PAUSE
         })
     }
 
@@ -94,7 +94,7 @@ impl Cursor {
             self.pending = None;
             return true;
         }
-        let pause = FIRST.saturating_mul(1 << (tries - 1).min(20)).min(LONGEST);
+        let pause = FIRST_PAUSE.saturating_mul(1 << (tries - 1).min(20)).min(MAX_PAUSE);
         let pause = pause / 2 + (pause as f64 / 2.0 * jitter.clamp(0.0, 1.0)) as i64;
         self.pending = Some(Pending { seq, tries, since, next: now + pause, problem });
         false
@@ -103,7 +103,7 @@ impl Cursor {
     /// Delays the next try by the pause that the endpoint asked for, in microseconds; an hour at most.
     pub fn wait(&mut self, pause: i64, now: i64) {
         if let Some(pending) = &mut self.pending {
-            pending.next = pending.next.max(now.saturating_add(pause.clamp(0, LONGEST)));
+            pending.next = pending.next.max(now.saturating_add(pause.clamp(0, MAX_PAUSE)));
         }
     }
 }

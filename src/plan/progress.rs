@@ -1,6 +1,6 @@
 //! The progress of a plan for display: each stage with its date, past or to come.
 
-use super::stage::words;
+use super::stage::describe;
 use crate::definition::{Flag, Soak};
 use serde::Serialize;
 
@@ -46,7 +46,7 @@ pub fn progress(flag: &Flag, now: i64) -> Option<Progress> {
     for (number, stage) in stages.iter().enumerate() {
         let soak = stage.soak.map(Soak::micros);
         let mut mark = Mark {
-            says: words(stage),
+            says: describe(stage),
             state: "to come",
             at: next,
             soak: stage.soak.map(|soak| soak.to_string()),

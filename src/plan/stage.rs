@@ -59,7 +59,7 @@ pub(super) fn changed(was: &[Stage], is: &[Stage]) -> Option<String> {
             Some(format!("{ends}: {} instead of {}", stages(is.len()), was.len()))
         }
         Some(place) => {
-            let says = |stages: &[Stage]| stages.get(place).map_or_else(String::new, words);
+            let says = |stages: &[Stage]| stages.get(place).map_or_else(String::new, describe);
             Some(format!("stage {} was {}, and is {}", place + 1, says(was), says(is)))
         }
     }
@@ -70,7 +70,7 @@ fn stages(count: usize) -> String {
 }
 
 /// The stage in words: `companies 15, 42`, `10 %`.
-pub(super) fn words(stage: &Stage) -> String {
+pub(super) fn describe(stage: &Stage) -> String {
     const NAMED: usize = 3;
     let mut parts = Vec::new();
     if !stage.companies.is_empty() {

@@ -1,7 +1,7 @@
 //! People's commands for a plan, and the step that a tick takes when [`decide`](super::decide()) says so.
 
 use super::decide::{PlanDecision, SwitchState};
-use super::stage::{below, changed, enter, on_for, reached, same, words};
+use super::stage::{below, changed, describe, enter, on_for, reached, same};
 use super::track::{before, fingerprint, restore, track};
 use crate::definition::{Flag, Managed, Percentage, Plan, PlanHold, PlanState, Stage};
 
@@ -67,7 +67,7 @@ pub fn start(key: &str, flag: &Flag, now: i64, switched: SwitchState) -> Result<
             "{key} is on at {is}, and stage {} says {}: no stage takes it from anybody. Take the stages below {is} out of the plan, or \
              `flagstone disable {key}` first, to begin anew",
             number + 1,
-            words(stage)
+            describe(stage)
         ));
     }
     let mut notes = skipped(flag, first);

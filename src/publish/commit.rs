@@ -10,7 +10,7 @@ use super::config::config_of;
 use super::retention::{self, Candidate};
 use super::switch::{former_keys, join_kills};
 use super::transaction::Session;
-use crate::audit::{Action, Difference, FIRST, Outcome, Record, diff_canonical, moved_bases};
+use crate::audit::{Action, Difference, MAX_SHOWN_COMPANIES, Outcome, Record, diff_canonical, moved_bases};
 use crate::definition::Definitions;
 use crate::error::StoreError;
 use crate::files::{Access, Folder, TEMPORARY};
@@ -52,7 +52,7 @@ impl Store {
     pub fn publish(&self, definitions: &Definitions, change: Change) -> Result<Published, StoreError> {
         let bytes = crate::compile(definitions, &self.identity.environment)?;
         let session = self.session(&change, "publishing")?;
-        put(&session, &bytes, &Cause::of(Action::Publish), &change)
+        write_generation(&session, &bytes, &Cause::of(Action::Publish), &change)
     }
 
     /// Merges the checked definitions of a file into the current ones ([`merge`](crate::merge::merge)), and publishes the result.
@@ -118,7 +118,7 @@ impl Store {
         // From now on, commits name the releases.
         let by_commits = commit.is_some() && session.head.release() > 0;
         let made = Cause { release: number, commit, file, ..Cause::of(Action::Publish) };
-        let mut published = put(&session, &bytes, &made, &change)?;
+        let mut published = write_generation(&session, &bytes, &made, &change)?;
         if let Some(release) = number
             && (options.newest || release > session.head.release())
         {
@@ -286,7 +286,7 @@ impl Store {
         let definitions = self.settled(definitions, action, &change)?;
         let bytes = crate::compile(&definitions, &self.identity.environment)?;
         let session = self.session(&change, "changing a flag")?;
-        put(&session, &bytes, &Cause { flag: Some(flag), ..Cause::of(action) }, &change)
+        write_generation(&session, &bytes, &Cause { flag: Some(flag), ..Cause::of(action) }, &change)
     }
 
     /// Like [`publish_edit`](Self::publish_edit), for a flag that was changed from `before` to `after` on the generation `change.base`.
@@ -337,7 +337,7 @@ impl Store {
             true => self.settled(&running, made.action, &change)?.into_owned(),
             false => running,
         };
-        put(&session, &crate::compile(&definitions, &self.identity.environment)?, made, &change)
+        write_generation(&session, &crate::compile(&definitions, &self.identity.environment)?, made, &change)
     }
 
     /// Generation whose content runs as `generation`, followed back through rollbacks; `generation` itself if the trail tells of none.
@@ -368,7 +368,7 @@ impl Store {
         change: Change,
     ) -> Result<Published, StoreError> {
         let bytes = crate::compile(definitions, &self.identity.environment)?;
-        put(&self.session(&change, "moving a plan")?, &bytes, made, &change)
+        write_generation(&self.session(&change, "moving a plan")?, &bytes, made, &change)
     }
 
     /// Makes the content of an older generation current again, as a new generation: of `to`, or of the last one whose content is not the
@@ -384,7 +384,7 @@ impl Store {
         let bytes = self.plans_held(bytes, target.0, &change)?;
         let bytes = self.with_base(bytes, session.current().0, session.now)?;
         let made = Cause { rolled_back_to: Some(target.0), ..Cause::of(Action::Rollback) };
-        put(&session, &bytes, &made, &change)
+        write_generation(&session, &bytes, &made, &change)
     }
 
     /// Replaces the file's last values in an older generation by the latest ones: a rollback changes what runs, never those. Reverted
@@ -519,7 +519,7 @@ fn is_current(session: &Session, bytes: &[u8]) -> bool {
     content.is_ok_and(|content| session.current().1.is_some_and(|pointer| pointer.content == content))
 }
 
-pub(crate) fn put(
+pub(crate) fn write_generation(
     session: &Session,
     bytes: &[u8],
     made: &Cause,
@@ -565,7 +565,7 @@ pub(crate) fn put(
         });
     }
     // A change by a command is recorded in full.
-    let first = if made.action.is_edit() || made.action.is_plan() { usize::MAX } else { FIRST };
+    let first = if made.action.is_edit() || made.action.is_plan() { usize::MAX } else { MAX_SHOWN_COMPANIES };
     let differences = differences(before.as_ref().map(|(_, snapshot)| snapshot), &snapshot, first);
     let keys = former_keys(&snapshot);
     drop(before);

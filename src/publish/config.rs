@@ -21,9 +21,9 @@ use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
 /// Name for a set-aside file of another user.
-pub(crate) const ASIDE: &str = "config.json.aside";
+pub(crate) const ASIDE_NAME: &str = "config.json.aside";
 /// Largest file, in bytes.
-const LIMIT: u64 = 1 << 20;
+const MAX_CONFIG_BYTES: u64 = 1 << 20;
 
 /// The configuration of a store. Every field may be absent.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -260,7 +260,7 @@ fn config_text(store: &Folder) -> Result<Option<Vec<u8>>, StoreError> {
 }
 
 fn read(opened: &StoreFile, path: &Path) -> Result<Vec<u8>, StoreError> {
-    opened.read(LIMIT).map_err(|source| match source.kind() {
+    opened.read(MAX_CONFIG_BYTES).map_err(|source| match source.kind() {
         io::ErrorKind::FileTooLarge => StoreError::Refused(format!("{}: {source}", printable(path))),
         _ => StoreError::io("read", path, source),
     })
@@ -286,7 +286,7 @@ fn ignored(path: &Path, metadata: &Metadata, store: u32, user: u32) -> Option<St
         ));
     }
     // Giving it to root would make root run what another user named.
-    let aside = path.with_file_name(ASIDE);
+    let aside = path.with_file_name(ASIDE_NAME);
     let remedy = remedy_for(format!("mv -T {} {}", shell(path), shell(&aside)), store, user);
     Some(format!(
         "nothing in {name} is used, since it belongs to user {owner}, expected root or user {user}. {remedy}; read it before you write any of it anew"

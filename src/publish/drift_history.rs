@@ -11,7 +11,7 @@ use serde_json::Value;
 use std::io::{Read, Seek, SeekFrom};
 
 /// Bytes read of the trail's end: some thousand changes, in some milliseconds.
-const END: u64 = 4 << 20;
+const TAIL_BYTES: u64 = 4 << 20;
 
 impl Store {
     /// Adds to each drift and each conflict who turned the field, when and why. Changes further back, or unreadable, leave it open.
@@ -76,7 +76,7 @@ impl Store {
                 (touched, record)
             });
             let last = found.find(|(touched, _)| *touched != Some(false));
-            *told = last.filter(|(touched, _)| touched.is_some()).map(|(_, record)| turned(record));
+            *told = last.filter(|(touched, _)| touched.is_some()).map(|(_, record)| switch_author(record));
         }
     }
 
@@ -87,10 +87,11 @@ impl Store {
 
     pub(crate) fn last_records(&self) -> Result<Vec<Record>, StoreError> {
         let Some(opened) = open_trail(&self.folder()?)? else { return Ok(Vec::new()) };
-        let from = opened.metadata.len().saturating_sub(END);
+        let from = opened.metadata.len().saturating_sub(TAIL_BYTES);
         let mut file = opened.file;
         let mut bytes = Vec::new();
-        let read = file.seek(SeekFrom::Start(from)).and_then(|_| file.take(END).read_to_end(&mut bytes));
+        let read =
+            file.seek(SeekFrom::Start(from)).and_then(|_| file.take(TAIL_BYTES).read_to_end(&mut bytes));
         read.map_err(|source| StoreError::io("read the audit trail of", &self.directory, source))?;
         Ok(bytes.split(|byte| *byte == b'\n').filter_map(parse_line).map(|(record, _)| record).collect())
     }
@@ -235,7 +236,7 @@ pub(crate) fn touches(record: &Record, flag: &String, field: &str) -> bool {
     })
 }
 
-fn turned(record: &Record) -> SwitchAuthor {
+fn switch_author(record: &Record) -> SwitchAuthor {
     SwitchAuthor {
         at: record.at.clone(),
         by: record.actor.to_string(),

@@ -21,9 +21,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 
 /// Largest file of a guard's memory, in bytes.
-const LIMIT: u64 = 64 << 20;
+const MAX_STATE_BYTES: u64 = 64 << 20;
 /// Age in microseconds at which a guard's last word expires; it writes three times as often.
-const FRESH: u64 = 180_000_000;
+const STATE_LIFETIME_MICROS: u64 = 180_000_000;
 /// Microseconds that plans wait for a guard that ended without being told to.
 const EXPECTED: u64 = 86_400_000_000;
 /// Microseconds that a guard watches before a plan may enter a stage; fewer if the stage's soak is shorter.
@@ -305,7 +305,7 @@ impl Store {
     ///
     /// When that cannot be read, or is damaged.
     pub fn guards_memory(&self) -> Result<Option<GuardState>, StoreError> {
-        guard().kept(&self.folder()?, LIMIT, "it is begun anew")
+        guard().kept(&self.folder()?, MAX_STATE_BYTES, "it is begun anew")
     }
 
     /// The latest orders of people to the guard.
@@ -315,7 +315,7 @@ impl Store {
     /// When that cannot be read, or is damaged.
     pub fn guard_orders(&self) -> Result<Orders, StoreError> {
         Ok(orders()
-            .kept(&self.folder()?, LIMIT, "`flagstone guard resume` writes it again")?
+            .kept(&self.folder()?, MAX_STATE_BYTES, "`flagstone guard resume` writes it again")?
             .unwrap_or_default())
     }
 
@@ -389,8 +389,10 @@ impl Store {
         let age = memory.as_ref().map_or(u64::MAX, |memory| memory.at.abs_diff(now));
         // Users other than the owner cannot open the lock; for them, the guard's state of each minute decides.
         let taken = self.folder().ok().and_then(|store| guard().is_taken(&store));
-        match (taken.unwrap_or(age < FRESH), memory) {
-            (true, Some(memory)) if age < FRESH && !memory.ended => Verdicts::Said(Box::new(memory)),
+        match (taken.unwrap_or(age < STATE_LIFETIME_MICROS), memory) {
+            (true, Some(memory)) if age < STATE_LIFETIME_MICROS && !memory.ended => {
+                Verdicts::Said(Box::new(memory))
+            }
             (true, _) => Verdicts::Beginning,
             (false, Some(memory)) if age < EXPECTED && !memory.ended => Verdicts::Ended(memory.at),
             (false, _) => Verdicts::Nobody,
@@ -581,7 +583,7 @@ impl Store {
     ///
     /// When it cannot be read.
     pub fn daemon_ran(&self) -> Result<Option<i64>, StoreError> {
-        daemon().kept(&self.folder()?, LIMIT, "the next daemon writes it again")
+        daemon().kept(&self.folder()?, MAX_STATE_BYTES, "the next daemon writes it again")
     }
 
     /// Times of the last change of each flag, by changes that were made. Their order is that of the trail, whatever clocks said; `now`

@@ -3,7 +3,7 @@
 use super::Store;
 use super::change_options::Change;
 use super::lock::{LOCK_SIZE, Lock};
-use super::store::PATIENCE;
+use super::store::LOCK_TIMEOUT;
 use super::transaction::reserve;
 use crate::audit::{Action, Outcome};
 use crate::error::StoreError;
@@ -44,7 +44,7 @@ impl Store {
         let folder = Folder::store(folder.path())?;
         let path = folder.path();
         make_file(&folder, LOCK, &modes, modes.lock(), &[b' '; LOCK_SIZE])?;
-        let lock = Lock::publishing(&folder, PATIENCE, "init")?;
+        let lock = Lock::publishing(&folder, LOCK_TIMEOUT, "init")?;
         make_file(&folder, HEAD_LOCK, &modes, modes.lock(), &[b' '; LOCK_SIZE])?;
         if folder.exists(HEAD).map_err(|source| StoreError::io("look at", path, source))? {
             return Err(exists(path));

@@ -18,7 +18,7 @@ const KEYS: &str = "keys";
 const SIGNING: &str = "signing";
 const TRUSTED: &str = "trusted";
 /// Largest file of keys, in bytes.
-const LIMIT: u64 = 64 << 10;
+const MAX_KEYS_BYTES: u64 = 64 << 10;
 
 impl Store {
     /// The store's own key, if it has one.
@@ -143,7 +143,7 @@ fn read_key(store: &Folder, name: &str) -> Result<Option<(String, u32)>, StoreEr
     let Some(opened) = folder.open(name, "open", Access::Read)? else { return Ok(None) };
     let path = folder.path().join(name);
     let failed = |source| StoreError::io("read", &path, source);
-    let text = opened.read(LIMIT).map_err(failed)?;
+    let text = opened.read(MAX_KEYS_BYTES).map_err(failed)?;
     let text = String::from_utf8(text).map_err(|_| failed(std::io::ErrorKind::InvalidData.into()))?;
     Ok(Some((text, opened.metadata.mode())))
 }

@@ -5,7 +5,7 @@
 
 use super::Store;
 use super::change_options::Change;
-use super::config::ASIDE;
+use super::config::ASIDE_NAME;
 use super::init::readers_group;
 use super::lock::Lock;
 use crate::audit::{Action, Outcome};
@@ -61,7 +61,7 @@ impl Store {
                 shell(folder.path())
             )));
         }
-        let head_lock = Lock::head(&folder, self.patience, "migrate")?;
+        let head_lock = Lock::head(&folder, self.lock_timeout, "migrate")?;
         let modes = Modes::new(owner, readers);
         let path = folder.path().to_owned();
         let failed = |source| StoreError::io("set the permissions of", &path, source);
@@ -207,9 +207,9 @@ impl Migration {
             return Ok(());
         }
         let path = store.path().join(CONFIG);
-        store.rename(CONFIG, ASIDE).map_err(|source| StoreError::io("put aside", &path, source))?;
+        store.rename(CONFIG, ASIDE_NAME).map_err(|source| StoreError::io("put aside", &path, source))?;
         self.migrated.notes.push(format!(
-            "{} could be written by others: it is {ASIDE} now, and not used; read it before you take it back",
+            "{} could be written by others: it is {ASIDE_NAME} now, and not used; read it before you take it back",
             printable(&path)
         ));
         Ok(())

@@ -9,7 +9,7 @@ use crate::time::parse_rfc3339;
 use std::collections::BTreeMap;
 
 /// Largest file of a cursor, in bytes.
-const LIMIT: u64 = 4 << 20;
+const MAX_CURSOR_BYTES: u64 = 4 << 20;
 
 /// The role of the only sender to an endpoint, until dropped; the kernel releases it if the process dies.
 pub struct Sender {
@@ -43,7 +43,7 @@ impl Store {
     /// When it cannot be read.
     pub fn cursor(&self, endpoint: &str) -> Result<Option<Cursor>, StoreError> {
         let hint = "remove it to begin with what happens from now on";
-        place(endpoint).kept(&self.folder()?, LIMIT, hint)
+        place(endpoint).kept(&self.folder()?, MAX_CURSOR_BYTES, hint)
     }
 
     /// Becomes the only sender to an endpoint. None: another process is.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Longest wait of a change for another one to end.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A store, to query and to change. Holds no file open: every call looks at the store as it is then.
 #[derive(Debug, Clone)]
@@ -19,7 +19,7 @@ pub struct Store {
     pub(crate) trust: Trust,
     /// The owner of the directory when it was judged.
     pub(crate) owner: u32,
-    pub(crate) patience: Duration,
+    pub(crate) lock_timeout: Duration,
 }
 
 impl Store {
@@ -34,13 +34,13 @@ impl Store {
         let judged = folder.judged().clone();
         let (identity, trust) = (head.identity.clone(), head.trust(&judged));
         let (owner, directory) = (judged.owner, judged.path);
-        Ok(Store { identity, trust, owner, directory, patience: PATIENCE })
+        Ok(Store { identity, trust, owner, directory, lock_timeout: LOCK_TIMEOUT })
     }
 
     /// Replaces the ten seconds that a change waits for another one to end.
     #[must_use]
-    pub fn with_patience(self, patience: Duration) -> Store {
-        Store { patience, ..self }
+    pub fn with_lock_timeout(self, lock_timeout: Duration) -> Store {
+        Store { lock_timeout, ..self }
     }
 
     /// Canonical path of the store.

@@ -135,12 +135,12 @@ impl Store {
         }
         session.head.write_whole();
         session.kept()?;
-        let timeout = RECORD_TIMEOUT.min(self.patience);
+        let timeout = RECORD_TIMEOUT.min(self.lock_timeout);
         let hindered = match session.lock_head_within(timeout) {
             Ok(lock) => session.try_trail(&lock).err(),
             Err(busy) => Some(busy),
         };
-        let impatient = self.clone().with_patience(timeout);
+        let impatient = self.clone().with_lock_timeout(timeout);
         Ok(hindered.or_else(|| impatient.try_locked("trying the locks").err()))
     }
 

@@ -83,7 +83,7 @@ impl Store {
             folder,
             now: now(),
             holder,
-            timeout: self.patience,
+            timeout: self.lock_timeout,
             head_id: file.id,
             head_file: file.file,
             _lock: lock,
@@ -99,7 +99,7 @@ impl Store {
     pub(crate) fn try_locked(&self, holder: &str) -> Result<(Folder, Lock), StoreError> {
         loop {
             let before = self.folder()?;
-            let lock = Lock::publishing(&before, self.patience, holder)?;
+            let lock = Lock::publishing(&before, self.lock_timeout, holder)?;
             let folder = self.folder()?;
             let same = before.id().and_then(|before| Ok(before == folder.id()?));
             if same.map_err(|source| StoreError::io("look at", &self.directory, source))? {

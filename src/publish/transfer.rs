@@ -2,7 +2,7 @@
 
 use super::Store;
 use super::change_options::{Change, Published};
-use super::commit::{Cause, put};
+use super::commit::{Cause, write_generation};
 use super::init::random;
 use crate::audit::{Action, Actor, settle};
 use crate::definition::Definitions;
@@ -58,7 +58,7 @@ impl Store {
         let session = self.session(&change, "taking in flags")?;
         self.not_again(origin)?;
         let action = if origin.export.is_some() { Action::Import } else { Action::Promote };
-        put(&session, &bytes, &Cause::arrival(action, origin), &change)
+        write_generation(&session, &bytes, &Cause::arrival(action, origin), &change)
     }
 
     /// Refuses an export that arrived before, or that is older than another one of the same store that did.

@@ -30,7 +30,7 @@ use stores::OpenStore;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Most questions between two checks of a long-lived process for a replaced head file.
-const LOOK_EVERY: u32 = 64;
+const QUESTIONS_BETWEEN_CHECKS: u32 = 64;
 /// Milliseconds between two attempts to open a store that could not be opened, and between two checks of a path with symbolic links.
 const RETRY_MS: u64 = 1_000;
 /// Milliseconds within which a line is logged once.
@@ -380,8 +380,11 @@ impl<H: Host> Session<H> {
         }
         let refresh = self.host.settings().refresh_ms;
         let due = self.long_lived && refresh > 0 && clock.saturating_sub(self.moved) >= refresh;
-        self.look_every =
-            if due { (self.look_every / 2).max(1) } else { (self.look_every * 2).min(LOOK_EVERY) };
+        self.look_every = if due {
+            (self.look_every / 2).max(1)
+        } else {
+            (self.look_every * 2).min(QUESTIONS_BETWEEN_CHECKS)
+        };
         self.until_look = self.look_every;
         if due {
             self.advance(clock);
@@ -633,7 +636,7 @@ impl Attempts {
         if self.0 == RECOVERIES {
             // One snapshot after another was lost: pin none.
             session.pinned.pin_nothing();
-            session.until_look = LOOK_EVERY;
+            session.until_look = QUESTIONS_BETWEEN_CHECKS;
         }
         false
     }

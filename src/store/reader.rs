@@ -22,9 +22,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Milliseconds between two looks at the files.
-const LOOK_EVERY: u64 = 1_000;
+const CHECK_INTERVAL_MILLIS: u64 = 1_000;
 /// Milliseconds for which `check_replaced` keeps reporting a changed file, so that other threads see it too.
-const ANNOUNCE: u64 = 5_000;
+const REPLACED_NOTICE_MILLIS: u64 = 5_000;
 
 /// Longest wait of a thread while another one loads the first snapshot of the process.
 const FIRST_LOAD: Duration = Duration::from_secs(2);
@@ -125,7 +125,7 @@ impl Reader {
     pub fn check_replaced(&self, now: u64) -> bool {
         let looked = self.looked.load(Ordering::Relaxed);
         let announced = now < self.announce_until.load(Ordering::Relaxed);
-        if looked != 0 && now.saturating_sub(looked) < LOOK_EVERY {
+        if looked != 0 && now.saturating_sub(looked) < CHECK_INTERVAL_MILLIS {
             return announced;
         }
         if self.looked.compare_exchange(looked, now.max(1), Ordering::Relaxed, Ordering::Relaxed).is_err() {
@@ -137,7 +137,7 @@ impl Reader {
         self.heads.store(loader.heads(), Ordering::Relaxed);
         drop(loader);
         if changed {
-            self.announce_until.store(now.saturating_add(ANNOUNCE), Ordering::Relaxed);
+            self.announce_until.store(now.saturating_add(REPLACED_NOTICE_MILLIS), Ordering::Relaxed);
         }
         let due = monotonic_now() >= self.retry_at.load(Ordering::Acquire);
         if due || changed {

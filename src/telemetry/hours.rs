@@ -12,7 +12,7 @@ use crate::eval::Reason;
 use std::sync::atomic::Ordering;
 
 /// Microseconds after which a thread that turns the hour is taken for dead.
-const PATIENCE: u64 = 10_000_000;
+const TURN_TIMEOUT_MICROS: u64 = 10_000_000;
 const MICROSECONDS: u64 = 3_600_000_000;
 
 /// The hour since 1970 of an instant in microseconds.
@@ -38,7 +38,7 @@ pub(super) fn turn(memory: &Memory, now: i64) {
     let turning = memory.word(header::TURNING * 8);
     let begun = turning.load(Ordering::Acquire);
     let now = now.max(1).cast_unsigned();
-    if begun != 0 && now.abs_diff(begun) < PATIENCE {
+    if begun != 0 && now.abs_diff(begun) < TURN_TIMEOUT_MICROS {
         return;
     }
     if turning.compare_exchange(begun, now, Ordering::AcqRel, Ordering::Relaxed).is_err() {

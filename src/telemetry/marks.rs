@@ -3,10 +3,10 @@
 //! The outermost mark is the request: it holds the content and is counted. Marks that begin within it are a part of it, and
 //! marks beside it, in another fiber or coroutine, are not counted. A mark that is lost, since an exception passed its end,
 //! must not hold the content for ever: it is given up when a mark begins at the same place again, and when it is as old as
-//! [`LIMIT`].
+//! [`MAX_MARK_MILLIS`].
 
 /// Milliseconds for which a mark holds the content, at most: an hour.
-pub const LIMIT: u64 = 3_600_000;
+pub const MAX_MARK_MILLIS: u64 = 3_600_000;
 
 /// Marks that are open at once, at most. The oldest that is not the outermost makes room.
 const MAX_OPEN: usize = 256;
@@ -94,7 +94,7 @@ impl Marks {
 }
 
 fn is_over(mark: &Mark, now: u64) -> bool {
-    now.saturating_sub(mark.begun) >= LIMIT
+    now.saturating_sub(mark.begun) >= MAX_MARK_MILLIS
 }
 
 #[cfg(test)]
@@ -151,8 +151,8 @@ mod tests {
     fn a_mark_without_an_end_holds_nothing_for_ever() {
         let mut marks = Marks::default();
         marks.begin(1, 10);
-        assert!(marks.holds(10 + LIMIT - 1) && !marks.holds(10 + LIMIT));
-        assert!(marks.begin(2, 10 + LIMIT).outermost);
+        assert!(marks.holds(10 + MAX_MARK_MILLIS - 1) && !marks.holds(10 + MAX_MARK_MILLIS));
+        assert!(marks.begin(2, 10 + MAX_MARK_MILLIS).outermost);
     }
 
     #[test]

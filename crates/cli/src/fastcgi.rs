@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// The longest answer that is read, in bytes.
-const LIMIT: usize = 1 << 20;
+const MAX_TEXT_BYTES: usize = 1 << 20;
 /// The longest content of a record, in bytes.
 const CONTENT: usize = 0xffff;
 const REQUEST: u16 = 1;
@@ -66,12 +66,12 @@ pub struct Response {
 ///
 /// # Errors
 ///
-/// A sentence: the connection failed, it took longer than `patience`, or the answer was no FastCGI.
+/// A sentence: the connection failed, it took longer than `timeout`, or the answer was no FastCGI.
 pub fn ask(
     address: &Address,
     script: &str,
     parameters: &[(&str, &str)],
-    patience: Duration,
+    timeout: Duration,
 ) -> Result<Response, String> {
     let mut all = vec![
         ("GATEWAY_INTERFACE", "CGI/1.1"),
@@ -87,20 +87,20 @@ pub fn ask(
     ];
     all.extend_from_slice(parameters);
     let request = request(&all);
-    let (address, end) = (address.clone(), Instant::now() + patience);
+    let (address, end) = (address.clone(), Instant::now() + timeout);
     let (send, answer) = mpsc::channel();
     // A socket with a full queue makes connect() wait without end: the thread is left behind then.
     let begun = thread::Builder::new().spawn(move || {
         let _ = send.send(exchange(&address, &request, end));
     });
     begun.map_err(|error| no_thread(&error))?;
-    match answer.recv_timeout(patience) {
+    match answer.recv_timeout(timeout) {
         Ok(Ok(response)) => Ok(response),
         Ok(Err(error)) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
-            Err(late(patience))
+            Err(late(timeout))
         }
         Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err(late(patience)),
+        Err(_) => Err(late(timeout)),
     }
 }
 
@@ -109,8 +109,8 @@ pub fn no_thread(error: &io::Error) -> String {
     format!("no thread can be started to ask: {error}")
 }
 
-fn late(patience: Duration) -> String {
-    format!("no answer within {} s: are all workers busy?", patience.as_secs())
+fn late(timeout: Duration) -> String {
+    format!("no answer within {} s: are all workers busy?", timeout.as_secs())
 }
 
 trait Stream: Read + Write {
@@ -172,7 +172,7 @@ fn talk(mut stream: impl Stream, request: &[u8], left: impl Fn() -> Duration) ->
             STDERR => errors.extend_from_slice(&content),
             _ => {}
         }
-        if out.len() + errors.len() > LIMIT {
+        if out.len() + errors.len() > MAX_TEXT_BYTES {
             return Err(bad("it answers more than 1 MiB"));
         }
     }
@@ -241,7 +241,7 @@ mod tests {
     use super::*;
     use std::net::TcpListener;
 
-    const PATIENCE: Duration = Duration::from_secs(30);
+    const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
     /// A server that answers one connection with these bytes, and returns the request.
     fn server(answer: Vec<u8>, stay: bool) -> (Address, thread::JoinHandle<Vec<u8>>) {
@@ -281,7 +281,7 @@ mod tests {
         answer.extend(padded(END, &[0; 8], 0));
         let (address, served) = server(answer, false);
         let long = "x".repeat(200);
-        let response = ask(&address, "/a.php", &[("LONG", &long)], PATIENCE).unwrap();
+        let response = ask(&address, "/a.php", &[("LONG", &long)], ANSWER_TIMEOUT).unwrap();
         assert_eq!(response.status, 404);
         assert_eq!(response.body, "File not found.");
         assert_eq!(response.errors, "Primary script unknown");
@@ -296,7 +296,7 @@ mod tests {
     fn an_answer_cut_short_is_an_error() {
         for answer in [vec![], padded(STDOUT, b"Status: 200\r\n\r\nhalf", 0), vec![1, STDOUT, 0]] {
             let (address, served) = server(answer, false);
-            let error = ask(&address, "/a.php", &[], PATIENCE).unwrap_err();
+            let error = ask(&address, "/a.php", &[], ANSWER_TIMEOUT).unwrap_err();
             assert!(error.contains("before the answer's end"), "{error}");
             served.join().unwrap();
         }
@@ -305,7 +305,7 @@ mod tests {
     #[test]
     fn a_server_of_another_protocol_is_told_apart() {
         let (address, served) = server(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(), false);
-        let error = ask(&address, "/a.php", &[], PATIENCE).unwrap_err();
+        let error = ask(&address, "/a.php", &[], ANSWER_TIMEOUT).unwrap_err();
         assert!(error.contains("does not speak FastCGI"), "{error}");
         served.join().unwrap();
     }
@@ -314,7 +314,7 @@ mod tests {
     fn an_endless_answer_is_not_read_to_its_end() {
         let answer = padded(STDOUT, &vec![b'x'; CONTENT], 0).repeat(17);
         let (address, served) = server(answer, false);
-        let error = ask(&address, "/a.php", &[], PATIENCE).unwrap_err();
+        let error = ask(&address, "/a.php", &[], ANSWER_TIMEOUT).unwrap_err();
         assert!(error.contains("1 MiB"), "{error}");
         let _ = served.join();
     }

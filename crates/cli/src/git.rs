@@ -22,7 +22,7 @@ const NUMBERS: &str =
     "name this release and all later ones by numbers that grow, such as a build's: --release 42 --newest";
 
 /// Timeout for git.
-const PATIENCE: Duration = Duration::from_secs(30);
+const GIT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A commit compared with the last one published.
 #[derive(Debug)]
@@ -113,7 +113,7 @@ impl Tree {
         match output.status.code() {
             Some(0) => Ok(true),
             Some(1) => Ok(false),
-            _ => Err(told(&output)),
+            _ => Err(output_text(&output)),
         }
     }
 
@@ -130,7 +130,7 @@ impl Tree {
         match output.status.code() {
             Some(0) => Ok(Some(output.out.trim().to_owned())),
             Some(1) => Ok(None),
-            _ => Err(told(&output)),
+            _ => Err(output_text(&output)),
         }
     }
 
@@ -143,11 +143,11 @@ impl Tree {
             return Err("the work tree is root's, and git is not asked as root".to_owned());
         }
         identity::run_as_owner(&mut command, self.owner, self.group);
-        process::run(command, None, PATIENCE)?
-            .ok_or_else(|| format!("git took longer than {} s", PATIENCE.as_secs()))
+        process::run(command, None, GIT_TIMEOUT)?
+            .ok_or_else(|| format!("git took longer than {} s", GIT_TIMEOUT.as_secs()))
     }
 }
 
-fn told(output: &RunResult) -> String {
+fn output_text(output: &RunResult) -> String {
     words::plain(output.err.lines().next().unwrap_or("git gave no answer")).into_owned()
 }

@@ -128,7 +128,7 @@ fn answer(machine: &Machine, arguments: &[String], input: Option<Arc<Vec<u8>>>) 
     match (ran.status.code(), told) {
         (Some(0), Some(told)) => Ok(told),
         // The answer was too long to be kept.
-        (Some(0), None) if ran.out.len() == process::KEPT => Ok(Value::Null),
+        (Some(0), None) if ran.out.len() == process::MAX_OUTPUT_BYTES => Ok(Value::Null),
         (Some(0), None) => Err("its command ended well, but flagstone did not answer".to_owned()),
         (_, told) => {
             let told = told.as_ref().and_then(|told| told["error"].as_str()).map(str::to_owned);

@@ -64,7 +64,7 @@ fn main() -> ExitCode {
     };
     let mut output = output::Output::new(arguments.json);
     let outcome = identity::assume(&arguments)
-        .map_err(|failure| cmd::kill::unstopped(&arguments.word, failure))
+        .map_err(|failure| cmd::kill::nothing_stopped(&arguments.word, failure))
         .and_then(|()| cmd::run(&arguments, &mut output));
     output.finish(outcome)
 }

@@ -15,7 +15,7 @@ use ureq::Agent;
 /// Timeout for an endpoint's answer; the event is tried again later.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// The most time that one round spends on one endpoint; the rest is sent in the next.
-const ROUND: Duration = Duration::from_secs(20);
+const ROUND_LIMIT: Duration = Duration::from_secs(20);
 
 /// The result of one round for one endpoint.
 pub struct RoundResult {
@@ -90,7 +90,7 @@ fn round(store: &Store, endpoint: &Endpoint, now: i64, told: &mut RoundResult) -
     for change in &unsent.changes {
         let record = &change.record;
         if endpoint.takes(change) {
-            if began.elapsed() > ROUND {
+            if began.elapsed() > ROUND_LIMIT {
                 break;
             }
             let event = Event::new(&store.id(), change);
@@ -120,7 +120,7 @@ fn round(store: &Store, endpoint: &Endpoint, now: i64, told: &mut RoundResult) -
             cursor.pass(record.seq, &record.at, unsent.open);
         }
     }
-    if began.elapsed() <= ROUND {
+    if began.elapsed() <= ROUND_LIMIT {
         cursor.seen = unsent.audited;
     }
     match cursor == before {

@@ -32,9 +32,9 @@ const WRITE: &str = "write";
 const ASK: &str = "ask";
 const GIT: &str = "git";
 /// The largest text in a message, in bytes: the limit of a file of definitions.
-const LIMIT: usize = 64 << 20;
+const MAX_TEXT_BYTES: usize = 64 << 20;
 /// The pause between two tries to connect while all workers are busy.
-const PAUSE: Duration = Duration::from_millis(10);
+const RETRY_INTERVAL: Duration = Duration::from_millis(10);
 
 const DONE: u8 = 0;
 const CHANGED: u8 = 1;
@@ -135,7 +135,9 @@ pub fn connect(path: &Path, end: Instant) -> io::Result<UnixStream> {
             Some(mut channel) => ask_to_connect(&mut channel),
         };
         match connected {
-            Err(error) if error.kind() == ErrorKind::WouldBlock && Instant::now() < end => sleep(PAUSE),
+            Err(error) if error.kind() == ErrorKind::WouldBlock && Instant::now() < end => {
+                sleep(RETRY_INTERVAL)
+            }
             connected => return connected,
         }
     }
@@ -291,7 +293,7 @@ fn receive(channel: &mut UnixStream) -> io::Result<(u8, Vec<u8>)> {
     channel.read_exact(&mut header)?;
     let [kind, length @ ..] = header;
     let length = u32::from_le_bytes(length) as usize;
-    if length > LIMIT {
+    if length > MAX_TEXT_BYTES {
         return Err(ErrorKind::InvalidData.into());
     }
     let mut text = Vec::new();

@@ -12,7 +12,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 /// The most output that is kept of a program, in bytes.
-pub const KEPT: usize = 4 << 20;
+pub const MAX_OUTPUT_BYTES: usize = 4 << 20;
 /// The wait for the last output once the program has ended.
 const AFTERWARDS: Duration = Duration::from_millis(200);
 
@@ -50,7 +50,7 @@ pub fn within(command: &mut Command, directory: File) {
 pub fn run(
     mut command: Command,
     input: Option<Arc<Vec<u8>>>,
-    patience: Duration,
+    timeout: Duration,
 ) -> Result<Option<RunResult>, String> {
     let name = words::plain(&command.get_program().to_string_lossy()).into_owned();
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -65,7 +65,7 @@ pub fn run(
             return Err(format!("cannot run {name}: no thread can be started beside it: {error}"));
         }
     };
-    let ended = wait(&mut child, patience).map_err(|error| format!("cannot wait for {name}: {error}"))?;
+    let ended = wait(&mut child, timeout).map_err(|error| format!("cannot wait for {name}: {error}"))?;
     let [out, err] = [out, err].map(|kept| kept.map(BoundedOutput::text).unwrap_or_default());
     Ok(ended.map(|status| RunResult { status, out, err }))
 }
@@ -113,8 +113,8 @@ fn close_on_exec() {
 }
 
 /// Waits for the program to end; kills it at the timeout and returns none.
-fn wait(child: &mut Child, patience: Duration) -> io::Result<Option<ExitStatus>> {
-    let until = Instant::now() + patience;
+fn wait(child: &mut Child, timeout: Duration) -> io::Result<Option<ExitStatus>> {
+    let until = Instant::now() + timeout;
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(Some(status));
@@ -140,7 +140,7 @@ fn kept(mut pipe: impl Read + Send + 'static) -> io::Result<BoundedOutput> {
         let mut buffer = [0; 4096];
         while let Ok(read @ 1..) = pipe.read(&mut buffer) {
             let (Ok(mut kept), Some(bytes)) = (into.lock(), buffer.get(..read)) else { return };
-            let room = KEPT.saturating_sub(kept.len()).min(read);
+            let room = MAX_OUTPUT_BYTES.saturating_sub(kept.len()).min(read);
             kept.extend_from_slice(bytes.get(..room).unwrap_or_default());
         }
     })?;
@@ -175,6 +175,6 @@ mod tests {
         let mut command = Command::new("head");
         command.args(["-c", "5000000", "/dev/zero"]);
         let ran = run(command, None, Duration::from_secs(60)).ok().flatten();
-        assert_eq!(ran.map(|ran| ran.out.len()), Some(KEPT));
+        assert_eq!(ran.map(|ran| ran.out.len()), Some(MAX_OUTPUT_BYTES));
     }
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 pub struct Progress(Option<(Sender<()>, JoinHandle<()>)>);
 
 /// The time before anything is shown.
-const PATIENCE: Duration = Duration::from_millis(300);
+const DELAY: Duration = Duration::from_millis(300);
 
 impl Progress {
     /// Begins. `what` reads as "checking flags.json".
@@ -21,7 +21,7 @@ impl Progress {
         let show = move || {
             let begun = Instant::now();
             let mut shown = false;
-            while stopped.recv_timeout(if shown { PATIENCE / 3 } else { PATIENCE })
+            while stopped.recv_timeout(if shown { DELAY / 3 } else { DELAY })
                 == Err(RecvTimeoutError::Timeout)
             {
                 shown = true;

@@ -15,11 +15,11 @@ use std::path::Path;
 use std::thread;
 
 /// The largest file of companies, in bytes.
-pub const LIMIT: u64 = 256 << 20;
+pub const MAX_COMPANIES_BYTES: u64 = 256 << 20;
 /// Examples of each kind that are named.
 const EXAMPLES: usize = 10;
 /// Flags listed on a terminal.
-const SHOWN: usize = 20;
+const MAX_SHOWN_FLAGS: usize = 20;
 /// The fewest companies that are worth another thread.
 const CHUNK: usize = 50_000;
 
@@ -41,7 +41,7 @@ pub enum Listed {
 pub fn list(given: Option<&Path>, store: &Store, config: &Config) -> Result<Listed, Failure> {
     if let Some(path) = given {
         let name = place::file_name(path);
-        return Ok(Listed::List(List { bytes: place::read(path, LIMIT)?, name }));
+        return Ok(Listed::List(List { bytes: place::read(path, MAX_COMPANIES_BYTES)?, name }));
     }
     let unreadable = |problem: &str| {
         let problem = words::plain(problem);
@@ -415,7 +415,7 @@ impl Reach {
         };
         let answers = if self.flags.is_empty() { " no answer differs" } else { "" };
         output.line(output.paint(DIM, format!("of {companies} in {}{repeated}:{answers}", self.list)));
-        for flag in self.flags.iter().take(SHOWN) {
+        for flag in self.flags.iter().take(MAX_SHOWN_FLAGS) {
             let (name, before, after) = (
                 words::plain(&flag.flag),
                 words::thousands(flag.before as u64),
@@ -436,8 +436,8 @@ impl Reach {
                 output.line(output.paint(DIM, format!("    it also reads {needs}, which counts as missing")));
             }
         }
-        if self.flags.len() > SHOWN {
-            let more = words::counted((self.flags.len() - SHOWN) as u64, "flag");
+        if self.flags.len() > MAX_SHOWN_FLAGS {
+            let more = words::counted((self.flags.len() - MAX_SHOWN_FLAGS) as u64, "flag");
             output.line(format!("  … and {more} more (--json tells of all)"));
         }
     }

@@ -16,7 +16,7 @@ const SILENT: u64 = 300_000_000;
 const KILLED_FOR: i64 = 7 * 86_400_000_000;
 /// Microseconds between two looks for such flags, and between two tries to reach an endpoint.
 const HOUR: i64 = 3_600_000_000;
-const AGAIN: i64 = 60_000_000;
+const RETRY_MICROS: i64 = 60_000_000;
 
 /// Notices sent so far, if the trail does not have them.
 #[derive(Default)]
@@ -96,7 +96,7 @@ impl Reminders {
             told: BTreeSet::new(),
             tried: None,
         });
-        let due = unwritable.tried.is_none_or(|at| now.saturating_sub(at) >= AGAIN);
+        let due = unwritable.tried.is_none_or(|at| now.saturating_sub(at) >= RETRY_MICROS);
         if now.saturating_sub(unwritable.since) >= LASTS && due {
             unwritable.tried = Some(now);
             let (since, why) = (words::at(unwritable.since), &unwritable.why);
@@ -112,7 +112,12 @@ impl Reminders {
     }
 }
 
-fn tell(store: &Store, notice: NoticeKind, flag: Option<&str>, text: String) -> Result<(), StoreError> {
+fn record_notice(
+    store: &Store,
+    notice: NoticeKind,
+    flag: Option<&str>,
+    text: String,
+) -> Result<(), StoreError> {
     let change = Change { actor: Actor::named(Some("guard")), reason: Some(text), base: None };
     store.guard_notice(notice, flag, None, &change)
 }
@@ -133,7 +138,7 @@ fn tell_of_guard(store: &Store, now: i64) -> Result<(), StoreError> {
         words::at(at),
         words::counted(plans.count() as u64, "running plan")
     );
-    tell(store, NoticeKind::Dead, None, text)
+    record_notice(store, NoticeKind::Dead, None, text)
 }
 
 /// Records flags that have been killed for a week, and each week again.
@@ -156,7 +161,7 @@ fn tell_of_kills(store: &Store, now: i64) -> Result<(), StoreError> {
             words::counted(days.unsigned_abs(), "day"),
             words::at(*since)
         );
-        tell(store, NoticeKind::StillKilled, Some(flag), text)?;
+        record_notice(store, NoticeKind::StillKilled, Some(flag), text)?;
     }
     Ok(())
 }

@@ -267,7 +267,7 @@ pub(crate) extern "C" fn feature_variant(frame: &mut ExecuteData, result: &mut Z
             })
         })
     });
-    put(result, variant);
+    set_result(result, variant);
 }
 
 fn variant_name(
@@ -330,7 +330,7 @@ pub(crate) extern "C" fn feature_value(frame: &mut ExecuteData, result: &mut Zva
             php::dereferenced(unsafe { argument(frame, 3) }).shallow_clone()
         })
     });
-    put(result, value);
+    set_result(result, value);
 }
 
 /// Value of the variant that the flag shows; `None` if there is none.
@@ -355,7 +355,7 @@ pub(crate) extern "C" fn feature_explain(frame: &mut ExecuteData, result: &mut Z
         let Some(question) = exact(frame).or_else(|| parse(frame, &QUESTION)) else { return values::null() };
         settled(question.context, |attributes| soundly_now(|globals| explain(globals, &question, attributes)))
     });
-    put(result, explained);
+    set_result(result, explained);
 }
 
 fn explain(globals: &mut Globals, question: &Question<'_>, attributes: &Attributes<'_>) -> Zval {
@@ -408,7 +408,7 @@ fn unknown(
     let (mut list, mut named) = (ZendHashTable::new(), ZendHashTable::new());
     engine::unknown(pin.snapshot, pin.switches, flag, asked, |unknown| {
         let known = i64::from(named.len() as u32);
-        values::put(&mut named, Key::Text(unknown.attribute.as_bytes()), values::null());
+        values::insert(&mut named, Key::Text(unknown.attribute.as_bytes()), values::null());
         if i64::from(named.len() as u32) == known {
             return;
         }
@@ -420,7 +420,7 @@ fn unknown(
         values::put_name(&mut entry, "attribute", values::string(unknown.attribute.as_bytes()));
         values::put_name(&mut entry, "type", values::string(kind.as_bytes()));
         values::put_name(&mut entry, "expected", values::string(unknown.expected.as_bytes()));
-        values::put(&mut list, Key::Int(known), values::array(entry));
+        values::insert(&mut list, Key::Int(known), values::array(entry));
     });
     values::array(list)
 }
@@ -438,7 +438,7 @@ pub(crate) extern "C" fn feature_all(frame: &mut ExecuteData, result: &mut Zval)
         let Some(question) = call::parse_all(frame) else { return values::null() };
         settled(question.context, |attributes| soundly_now(|globals| all(globals, &question, attributes)))
     });
-    put(result, all);
+    set_result(result, all);
 }
 
 /// Answers every flag as far as the attributes are settled.
@@ -468,7 +468,7 @@ fn all(globals: &mut Globals, question: &Question<'_>, attributes: &Attributes<'
 }
 
 fn put_flag(table: &mut ZendHashTable, name: &[u8], on: bool) {
-    values::put(table, Key::from_bytes(name).unwrap_or(Key::Text(name)), values::boolean(on));
+    values::insert(table, Key::from_bytes(name).unwrap_or(Key::Text(name)), values::boolean(on));
 }
 
 /// `feature_filter(string $flag, array $companies, array $context = []): array`
@@ -477,7 +477,7 @@ pub(crate) extern "C" fn feature_filter(frame: &mut ExecuteData, result: &mut Zv
         let Some((question, companies)) = call::parse_filter(frame) else { return values::null() };
         settled(question.context, |attributes| filter(&question, companies, attributes))
     });
-    put(result, filtered);
+    set_result(result, filtered);
 }
 
 /// Companies for which the flag is on, as far as the attributes are settled; null if PHP has thrown.
@@ -496,7 +496,7 @@ fn filter(question: &Question<'_>, companies: &ZendHashTable, attributes: &Attri
             break;
         }
         if on {
-            values::put(&mut table, values::entry_key(&key), value.shallow_clone());
+            values::insert(&mut table, values::entry_key(&key), value.shallow_clone());
         }
     }
     values::array(table)
@@ -516,7 +516,7 @@ pub(crate) extern "C" fn feature_needs(frame: &mut ExecuteData, result: &mut Zva
             }
         })
     });
-    put(result, needs);
+    set_result(result, needs);
 }
 
 /// `flagstone_status(): array`
@@ -525,7 +525,7 @@ pub(crate) extern "C" fn flagstone_status(frame: &mut ExecuteData, result: &mut 
         Some(()) => with_globals(status::array),
         None => values::null(),
     });
-    put(result, status);
+    set_result(result, status);
 }
 
 /// `flagstone_refresh(): bool`
@@ -675,7 +675,7 @@ pub(crate) extern "C" fn flagstone_test_panic(_: &mut ExecuteData, result: &mut 
 }
 
 /// Hands `value` to PHP. The result is not yet a value, so it is not dropped.
-fn put(result: &mut Zval, value: Zval) {
+fn set_result(result: &mut Zval, value: Zval) {
     // SAFETY: PHP gives a place for a value; overwriting it without a drop is what a return is.
     unsafe { std::ptr::write(result, value) };
 }

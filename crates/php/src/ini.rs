@@ -43,7 +43,7 @@ static REFUSED_BY_PHP_INI: Mutex<Vec<RefusedValue>> = Mutex::new(Vec::new());
 /// True once the log has them.
 static LOGGED: AtomicBool = AtomicBool::new(false);
 /// Maximum bytes that are shown of a refused value.
-const SHOWN: usize = 100;
+const MAX_SHOWN_BYTES: usize = 100;
 /// Maximum lines that a process logs about values of pools, hosts and directories; each line is different.
 const MAX_LINES: usize = 16;
 
@@ -225,7 +225,7 @@ fn refused(
     stage: c_int,
     came_with_request: bool,
 ) {
-    let shown = String::from_utf8_lossy(value.get(..SHOWN).unwrap_or(value));
+    let shown = String::from_utf8_lossy(value.get(..MAX_SHOWN_BYTES).unwrap_or(value));
     let text = format!("{setting} is {shown:?}, expected {expected}; it is ignored");
     let refusal = RefusedValue { setting, text };
     if stage == STAGE_STARTUP {

@@ -48,7 +48,7 @@ impl Overrides {
         let mut flags = HashMap::new();
         for (key, value) in answers.into_iter().flat_map(values::entries) {
             let flag = key_bytes(&key);
-            let told = told(php::dereferenced(value))
+            let told = parse_override(php::dereferenced(value))
                 .map_err(|found| format!("{found} given for \"{}\"", String::from_utf8_lossy(&flag)))?;
             flags.insert(flag, told);
         }
@@ -100,7 +100,7 @@ impl From<Key<'_>> for Company {
     }
 }
 
-fn told(value: &Zval) -> Result<Override, String> {
+fn parse_override(value: &Zval) -> Result<Override, String> {
     let Some(companies) = value.array() else { return choice(value).map(Override::Same) };
     let mut by_company = HashMap::new();
     for (key, value) in values::entries(companies) {

@@ -47,13 +47,13 @@ pub(crate) fn array(table: ZBox<ZendHashTable>) -> Zval {
 pub(crate) fn strings<'a>(items: impl Iterator<Item = &'a str>) -> Zval {
     let mut table = ZendHashTable::new();
     for (at, item) in items.enumerate() {
-        put(&mut table, Key::Int(at as i64), string(item.as_bytes()));
+        insert(&mut table, Key::Int(at as i64), string(item.as_bytes()));
     }
     array(table)
 }
 
 /// Sets an entry under a key as PHP's arrays store it: `"42"` is 42.
-pub(crate) fn put(table: &mut ZendHashTable, key: Key<'_>, mut value: Zval) {
+pub(crate) fn insert(table: &mut ZendHashTable, key: Key<'_>, mut value: Zval) {
     match key {
         Key::Int(index) => {
             // The table is new and unshared, so setting an entry cannot fail.
@@ -69,7 +69,7 @@ pub(crate) fn put(table: &mut ZendHashTable, key: Key<'_>, mut value: Zval) {
 
 /// Sets an entry under a name that is no integer.
 pub(crate) fn put_name(table: &mut ZendHashTable, name: &str, value: Zval) {
-    put(table, Key::Text(name.as_bytes()), value);
+    insert(table, Key::Text(name.as_bytes()), value);
 }
 
 /// Entries of an array, whose keys may be any bytes: the iterator of ext-php-rs panics at a key that is not UTF-8.
@@ -107,7 +107,7 @@ fn convert(value: Value<'_>, parts: &mut u32) -> Zval {
                 if *parts == 0 {
                     break;
                 }
-                put(&mut table, Key::Int(at as i64), convert(item, parts));
+                insert(&mut table, Key::Int(at as i64), convert(item, parts));
             }
             array(table)
         }
@@ -119,7 +119,7 @@ fn convert(value: Value<'_>, parts: &mut u32) -> Zval {
                 }
                 // Even an empty or overlong key is a key of an array.
                 let key = Key::from_bytes(key.as_bytes()).unwrap_or(Key::Text(key.as_bytes()));
-                put(&mut table, key, convert(value, parts));
+                insert(&mut table, key, convert(value, parts));
             }
             array(table)
         }

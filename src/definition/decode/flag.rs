@@ -194,7 +194,7 @@ impl<'m> Decoder<'m> {
             Kind::Int => self.int(view).map(Company::Int),
             Kind::Plain | Kind::Escaped => {
                 let text = self.tree.string(view.place());
-                let sound = (1..=CompanyId::LONGEST).contains(&text.len());
+                let sound = (1..=CompanyId::MAX_BYTES).contains(&text.len());
                 sound.then(|| company::canonical_int(&text).map_or(Company::Text(text), Company::Int))
             }
             _ => None,

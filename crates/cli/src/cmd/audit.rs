@@ -42,7 +42,7 @@ pub fn run(arguments: &Arguments, word: &Audit, output: &mut Output) -> Outcome 
         }
     }
     for record in &records {
-        tell(record, keys.as_deref(), output);
+        print_record(record, keys.as_deref(), output);
     }
     if wrong > 0 {
         let records = words::counted(wrong as u64, "record");
@@ -86,7 +86,7 @@ fn concerns(keys: Option<&[String]>, record: &Record) -> bool {
     keys.is_none_or(of)
 }
 
-fn tell(record: &Record, of: Option<&[String]>, output: &mut Output) {
+fn print_record(record: &Record, of: Option<&[String]>, output: &mut Output) {
     let flag = record.flag.as_deref().map_or(String::new(), |flag| format!(" {}", words::plain(flag)));
     let (outcome, style) = match record.outcome {
         audit::Outcome::Intended => ("begun", DIM),

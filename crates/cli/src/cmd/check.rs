@@ -10,7 +10,7 @@ use serde_json::json;
 use std::path::Path;
 
 /// The most that is read from standard input or a file, in bytes.
-pub const LIMIT: u64 = 64 << 20;
+pub const MAX_FILE_BYTES: u64 = 64 << 20;
 /// The most problems that are printed.
 const PROBLEMS: usize = 100;
 /// The most warnings that are printed beside something more important.
@@ -58,7 +58,7 @@ pub fn run(arguments: &Arguments, word: &Check, output: &mut Output) -> Outcome 
 /// Reads a file of definitions.
 pub fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     if path == Path::new("-") {
-        return place::read(path, LIMIT);
+        return place::read(path, MAX_FILE_BYTES);
     }
     let name = path.display().to_string();
     let opened = inputs::open(path).map_err(|source| ReadError::Io { path: name.clone(), source });

@@ -36,7 +36,7 @@ fn side(arguments: &Arguments, word: &Diff, name: &str, output: &mut Output) -> 
     let path = Path::new(name);
     let bytes = place::read_by_start(path, |start| match start.starts_with(SNAPSHOT) {
         true => u64::from(u32::MAX),
-        false => check::LIMIT,
+        false => check::MAX_FILE_BYTES,
     })?;
     let file = place::file_name(path);
     if bytes.starts_with(SNAPSHOT) {

@@ -6,7 +6,7 @@ use flagstone::definition::Definitions;
 use flagstone::merge::{Conflict, Drift, Merged, Renaming, Shadowed, SwitchAuthor, all_choice, field_choice};
 
 /// The most differences and flags that are listed.
-const SHOWN: usize = 20;
+const MAX_SHOWN_DIFFERENCES: usize = 20;
 
 /// A merged file, as the report names it.
 #[derive(Clone, Copy)]
@@ -50,7 +50,7 @@ pub fn merged(merged: &Merged, file: MergedFile, only_drift: bool, output: &mut 
         let what = format!("a former key of {}, no longer answers", words::plain(&renamed.to));
         list(std::slice::from_ref(&renamed.from), &what, output);
     }
-    for Renaming { from, to } in merged.lookalikes.iter().take(SHOWN) {
+    for Renaming { from, to } in merged.lookalikes.iter().take(MAX_SHOWN_DIFFERENCES) {
         let [from, to] = [from, to].map(|key| words::plain(key));
         output.warn(format!(
             "{to} is new and says all that {from} said, which the file has no more. If it was renamed, write \"was\": \"{from}\" into {to}: its \
@@ -69,7 +69,10 @@ pub fn merged(merged: &Merged, file: MergedFile, only_drift: bool, output: &mut 
 
 fn list(flags: &[String], what: &str, output: &mut Output) {
     if !flags.is_empty() {
-        output.line(format!("{}: {what}", output.paint(BOLD, words::some(flags.iter(), SHOWN))));
+        output.line(format!(
+            "{}: {what}",
+            output.paint(BOLD, words::some(flags.iter(), MAX_SHOWN_DIFFERENCES))
+        ));
     }
 }
 
@@ -86,9 +89,9 @@ fn drift(drift: &[Drift], file: MergedFile, only_drift: bool, output: &mut Outpu
     };
     output.line(output.paint(WARN, head));
     let quoted = argument(name);
-    for drift in drift.iter().take(SHOWN) {
+    for drift in drift.iter().take(MAX_SHOWN_DIFFERENCES) {
         output.line(format!("  {}", words::plain(&drift.to_string())));
-        turned(drift.turned.as_ref(), output);
+        print_author(drift.turned.as_ref(), output);
         let mut ways: Vec<String> = command(drift).into_iter().collect();
         ways.push(format!(
             "flagstone publish {quoted} --reset {}",
@@ -101,7 +104,7 @@ fn drift(drift: &[Drift], file: MergedFile, only_drift: bool, output: &mut Outpu
 }
 
 /// Prints the author, time and reason of a turned field, if known.
-fn turned(turned: Option<&SwitchAuthor>, output: &mut Output) {
+fn print_author(turned: Option<&SwitchAuthor>, output: &mut Output) {
     let Some(turned) = turned else { return };
     let reason =
         turned.reason.as_ref().map_or(String::new(), |reason| format!(", {}", words::quoted(reason)));
@@ -123,9 +126,9 @@ pub fn conflicts(conflicts: &[Conflict], file: MergedFile, output: &mut Output) 
         output.paint(BAD, format!("conflict: {count} changed in {} and where the flag runs", file.name)),
     );
     let quoted = argument(file.name);
-    for conflict in conflicts.iter().take(SHOWN) {
+    for conflict in conflicts.iter().take(MAX_SHOWN_DIFFERENCES) {
         output.line(format!("  {}", words::plain(&conflict.to_string())));
-        turned(conflict.turned.as_ref(), output);
+        print_author(conflict.turned.as_ref(), output);
         if conflict.planned {
             let line = format!(
                 "    its plan moves it just now; `flagstone plan abort {}` ends that",
@@ -153,7 +156,7 @@ fn unsaid(unsaid: &[Drift], file: MergedFile, output: &mut Output) {
     }
     let count = words::counted(unsaid.len() as u64, "field");
     output.line(format!("{} does not say {count}; what runs stays:", file.name));
-    for drift in unsaid.iter().take(SHOWN) {
+    for drift in unsaid.iter().take(MAX_SHOWN_DIFFERENCES) {
         let (flag, field) = (words::plain(&drift.flag), drift.field);
         output.line(output.paint(
             DIM,
@@ -176,15 +179,18 @@ fn shadowed(shadowed: &[Shadowed], file: &str, output: &mut Output) {
     output.line(
         output.paint(WARN, format!("replaced: {count} in {file} that this environment's overlay replaces")),
     );
-    for shadowed in shadowed.iter().take(SHOWN) {
+    for shadowed in shadowed.iter().take(MAX_SHOWN_DIFFERENCES) {
         output.line(format!("  {}", words::plain(&shadowed.to_string())));
     }
     more(shadowed.len(), output);
 }
 
 fn more(count: usize, output: &mut Output) {
-    if count > SHOWN {
-        output.line(format!("  … and {} more (--json shows all)", words::thousands((count - SHOWN) as u64)));
+    if count > MAX_SHOWN_DIFFERENCES {
+        output.line(format!(
+            "  … and {} more (--json shows all)",
+            words::thousands((count - MAX_SHOWN_DIFFERENCES) as u64)
+        ));
     }
 }
 

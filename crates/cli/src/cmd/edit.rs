@@ -84,7 +84,7 @@ fn named(word: &Companies) -> Result<Vec<CompanyId>, Failure> {
     let mut companies = typed(&word.companies)?;
     if let Some(path) = &word.from_file {
         let name = place::file_name(path);
-        let bytes = place::read(path, reach::LIMIT)?;
+        let bytes = place::read(path, reach::MAX_COMPANIES_BYTES)?;
         let listed = companies::Companies::read_as(&name, &bytes, word.literal)?.ids().ok_or_else(|| {
             Failure::Unknown(format!("{name}: found an id that is not UTF-8; nothing was changed"))
         })?;
@@ -227,7 +227,7 @@ fn in_store(
     if let Some(base) = named.filter(|base| *base > generation || (made.changed && *base != generation)) {
         return Err(stale(base, generation));
     }
-    tell(&made, output);
+    print_change(&made, output);
     let (weighed, definitions_of) = (&terms.weighed, (&made.before, &made.definitions));
     // Without a list, the command itself names the companies that lose the flag.
     let is_named = matches!(what.edit, Edit::Deny(_) | Edit::Forget(_)) && !begun.weighs(weighed);
@@ -270,7 +270,7 @@ fn in_store(
             StoreError::Stale { base, current } => stale(base, current),
             error => Failure::changing(error),
         })?;
-        publish::done(store, &published, output);
+        publish::print_published(store, &published, output);
         answer["differences"] = json!(published.differences);
         answer["generation"] = published.generation.into();
         answer["warning"] = json!(published.audit_warning);
@@ -345,7 +345,7 @@ fn in_file(path: &Path, environment: Option<&str>, what: &What, output: &mut Out
     let text = String::from_utf8_lossy(&bytes);
     let target = Target { file: &name, text: &text, environment, now: words::now() };
     let made = changed(target, what.flag, what.edit).map_err(failure)?;
-    tell(&made, output);
+    print_change(&made, output);
     if what.dry_run {
         output.line("nothing was changed");
     } else if made.changed {
@@ -372,7 +372,7 @@ fn in_file(path: &Path, environment: Option<&str>, what: &What, output: &mut Out
     Ok(Exit::Yes)
 }
 
-fn tell(made: &FlagChange, output: &mut Output) {
+fn print_change(made: &FlagChange, output: &mut Output) {
     output.line(words::plain(&made.summary));
     for note in &made.notes {
         output.line(output.paint(DIM, format!("  {}", words::plain(note))));

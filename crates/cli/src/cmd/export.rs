@@ -1,7 +1,7 @@
 //! `export`, `import` and `key`: flags from one machine to another, in a file that is signed against changes on the way.
 
 use super::change;
-use super::promote::{bundle, dry, land, named};
+use super::promote::{bundle, dry, import_bundle, named};
 use crate::args::{Arguments, Export, Import, Key, KeyWord, ReasonAndActor};
 use crate::output::{Exit, Failure, GOOD, Outcome, Output};
 use crate::{place, words};
@@ -11,7 +11,7 @@ use flagstone::transfer::{Sealed, Trusted, open, seal, without_companies};
 use serde_json::json;
 
 /// The largest export, in bytes.
-const LIMIT: u64 = 256 << 20;
+const MAX_EXPORT_BYTES: u64 = 256 << 20;
 
 pub fn export(arguments: &Arguments, word: &Export, output: &mut Output) -> Outcome {
     let store = place::store(arguments)?;
@@ -33,7 +33,7 @@ pub fn export(arguments: &Arguments, word: &Export, output: &mut Output) -> Outc
 pub fn import(arguments: &Arguments, word: &Import, output: &mut Output) -> Outcome {
     let name = place::file_name(&word.file);
     let store = place::store(arguments)?;
-    let bytes = place::read(&word.file, LIMIT)?;
+    let bytes = place::read(&word.file, MAX_EXPORT_BYTES)?;
     let trusted = store.trusted_keys().map_err(Failure::changing)?;
     let (sealed, key) = open(&bytes, &trusted).map_err(|error| {
         Failure::Refused(format!("{name}: {}; nothing was changed", words::plain(&error.to_string())))
@@ -51,7 +51,7 @@ pub fn import(arguments: &Arguments, word: &Import, output: &mut Output) -> Outc
     let begun =
         change::begin(arguments, &word.how.terms.by, &what, word.how.terms.reason.as_deref(), output)?;
     begun.store.not_again(origin).map_err(Failure::changing)?;
-    let landed = land(&begun, &word.how, bundle, origin, output)?;
+    let landed = import_bundle(&begun, &word.how, bundle, origin, output)?;
     let mut answer = landed.answer;
     answer["key"] = key.into();
     let mut exit = Exit::Yes;
@@ -67,7 +67,7 @@ pub fn import(arguments: &Arguments, word: &Import, output: &mut Output) -> Outc
     Ok(exit)
 }
 
-fn told(told: &ReasonAndActor) -> Change {
+fn change_of(told: &ReasonAndActor) -> Change {
     let reason = told.reason.clone().filter(|reason| !reason.trim().is_empty());
     Change { actor: Actor::named(told.actor.as_deref()), reason, base: None }
 }
@@ -85,10 +85,10 @@ pub fn key(arguments: &Arguments, word: &Key, output: &mut Output) -> Outcome {
                     "expected a key as `flagstone key` prints it where the export comes from: flagstone-ed25519: and 64 hex digits".to_owned(),
                 ));
             };
-            store.trust_key(name, Some(trusted), &self::told(told)).map_err(Failure::changing)?;
+            store.trust_key(name, Some(trusted), &change_of(told)).map_err(Failure::changing)?;
         }
         Some(KeyWord::Forget { name, told }) => {
-            let forgotten = store.trust_key(name, None, &self::told(told)).map_err(Failure::changing)?;
+            let forgotten = store.trust_key(name, None, &change_of(told)).map_err(Failure::changing)?;
             let unknown = || {
                 Failure::Refused(format!("no key is trusted as {}; nothing was changed", words::plain(name)))
             };

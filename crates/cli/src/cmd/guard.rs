@@ -34,7 +34,7 @@ pub fn run(arguments: &Arguments, word: &Guard, output: &mut Output) -> Outcome 
             output.line_now(format!("{}: watches{dry}", words::plain(&place)));
         }
         for event in events {
-            tell(&event, output);
+            print_event(&event, output);
         }
         looks += 1;
         let is_last = word.once && looks == LOOKS;
@@ -63,7 +63,7 @@ pub fn run(arguments: &Arguments, word: &Guard, output: &mut Output) -> Outcome 
 }
 
 /// Prints one line for each event; with `--json`, one document.
-pub fn tell(event: &GuardEvent, output: &mut Output) {
+pub fn print_event(event: &GuardEvent, output: &mut Output) {
     let text = words::plain(&event.text);
     match event.event {
         "problem" if !output.is_json() => output.warn(format!("{} guard: {text}", event.at)),

@@ -24,9 +24,9 @@ const CHANGES: usize = 8;
 /// The most notices of the guard that are printed.
 const NOTICES: usize = 5;
 /// The most failing flags, and held plans, that are printed.
-const FLAGS: usize = 3;
+const MAX_SHOWN_FLAGS: usize = 3;
 /// The fewest requests for a rate.
-const ENOUGH: u64 = 10;
+const MIN_REQUESTS: u64 = 10;
 /// The time in which requests are counted for the rates.
 const COUNTED_FOR: Duration = Duration::from_secs(1);
 
@@ -86,7 +86,7 @@ pub fn run(arguments: &Arguments, word: &Incident, output: &mut Output) -> Ran {
             }
         }
     }
-    for (flag, why) in held.iter().take(FLAGS) {
+    for (flag, why) in held.iter().take(MAX_SHOWN_FLAGS) {
         say("held", format!("the plan of {}: {}", words::plain(flag), words::plain(why)), output);
     }
     for notice in notices.iter().take(NOTICES) {
@@ -220,7 +220,7 @@ impl Rates {
             let on = since(&of(&after, key, true), &of(&before, key, true));
             let off = since(&of(&after, key, false), &of(&before, key, false));
             let share = |(requests, errors): (u64, u64)| errors as f64 / requests.max(1) as f64;
-            if on.0 >= ENOUGH && on.1 > 0 && share(on) > 1.5 * share(off) {
+            if on.0 >= MIN_REQUESTS && on.1 > 0 && share(on) > 1.5 * share(off) {
                 flags.push((key.clone(), [on.0, on.1, off.0, off.1]));
             }
         }
@@ -235,7 +235,7 @@ impl Rates {
             return output.paint(WARN, "none ended in the last second");
         }
         let all = format!("{:.1} % of {requests} failed in the last second", percent(errors, requests));
-        let flags = self.flags.iter().take(FLAGS).map(|(flag, [on, failed, off, of_off])| {
+        let flags = self.flags.iter().take(MAX_SHOWN_FLAGS).map(|(flag, [on, failed, off, of_off])| {
             let (failed, of_off) = (percent(*failed, *on), percent(*of_off, *off));
             format!("; {}: {failed:.1} % on, {of_off:.1} % off", words::plain(flag))
         });

@@ -35,7 +35,7 @@ enum Known {
 pub fn kill(arguments: &Arguments, word: &Kill, output: &mut Output) -> Outcome {
     let flag = words::plain(&word.flag);
     let (begun, switched) =
-        throw(arguments, word, output).map_err(|failure| unstopped(&arguments.word, failure))?;
+        throw(arguments, word, output).map_err(|failure| nothing_stopped(&arguments.word, failure))?;
     // The other machines are told before the reach is measured.
     let sent = begun.send(relayed("kill", word.force.then_some("--force"), &word.flag), None);
     output.line_now(match switched.1.changed {
@@ -47,11 +47,11 @@ pub fn kill(arguments: &Arguments, word: &Kill, output: &mut Output) -> Outcome 
     });
     let (before, switched) = switched;
     let thrown = SwitchResult { flag: Some(&word.flag), switched, before, sent };
-    done(&begun, &word.reach, thrown, json!({}), output)
+    print_switch(&begun, &word.reach, thrown, json!({}), output)
 }
 
 /// Ends the failure of an emergency command with a line that says that nothing was stopped.
-pub fn unstopped(word: &Word, failure: Failure) -> Failure {
+pub fn nothing_stopped(word: &Word, failure: Failure) -> Failure {
     let what = match word {
         Word::Kill(word) => words::plain(&word.flag),
         Word::StopAll(_) => "every flag".into(),
@@ -81,12 +81,14 @@ fn throw(
             output.warn(format!("{problem}; killed without knowing whether the flag is there"))
         }
     }
-    let switched = aloud(|| begun.store.kill(&word.flag, begun.change.clone()))?;
+    let switched = with_retries_shown(|| begun.store.kill(&word.flag, begun.change.clone()))?;
     Ok((begun, (before, switched)))
 }
 
 /// Changes the head and notes it in the trail. Reports if their file system delays that, as one frozen for a backup does.
-pub fn aloud(act: impl FnOnce() -> Result<SwitchOutcome, StoreError>) -> Result<SwitchOutcome, Failure> {
+pub fn with_retries_shown(
+    act: impl FnOnce() -> Result<SwitchOutcome, StoreError>,
+) -> Result<SwitchOutcome, Failure> {
     let (done, is_done) = mpsc::channel::<()>();
     // Without a thread there is no such report.
     let _ = thread::Builder::new().spawn(move || {
@@ -142,7 +144,13 @@ pub fn revive(arguments: &Arguments, word: &Revive, output: &mut Output) -> Outc
         ));
     }
     let thrown = SwitchResult { flag: Some(&word.flag), switched, before, sent };
-    done(&begun, &word.reach, thrown, json!({ "guard_cooldown_until": cooldown.map(words::at) }), output)
+    print_switch(
+        &begun,
+        &word.reach,
+        thrown,
+        json!({ "guard_cooldown_until": cooldown.map(words::at) }),
+        output,
+    )
 }
 
 /// The published state, as in `, on for everybody`; empty if it is unknown.
@@ -195,7 +203,7 @@ pub struct SwitchResult<'a> {
 /// Prints the result of a switch: its reach, and the answers of other machines. A warning is no failure: the switch is thrown.
 ///
 /// `more` is an object whose members are added to the answer.
-pub fn done(
+pub fn print_switch(
     begun: &ChangeContext,
     reach: &args::Reach,
     thrown: SwitchResult,

@@ -61,7 +61,7 @@ fn say(
             (failure, _) => failure,
         }
     })?;
-    tell(&flag, &planned, output);
+    print_plan_change(&flag, &planned, output);
     let snapshot = store.snapshot(planned.base).ok();
     let definitions = (&planned.before, &planned.definitions);
     let reach =
@@ -99,7 +99,7 @@ fn say(
         )),
         error => Failure::changing(error),
     })?;
-    publish::done(store, &published, output);
+    publish::print_published(store, &published, output);
     answer["generation"] = published.generation.into();
     answer["differences"] = json!(published.differences);
     answer["warning"] = json!(published.audit_warning);
@@ -235,7 +235,7 @@ fn relayed(typed: &PlanTyped, word: PlanCommand, stage: Option<usize>) -> Vec<St
 }
 
 /// Prints the effect of a command in a line, and its notes.
-fn tell(flag: &str, planned: &PlanChange, output: &mut Output) {
+fn print_plan_change(flag: &str, planned: &PlanChange, output: &mut Output) {
     let now = words::now();
     let after = &planned.moved.flag;
     let was = planned.before.flags.get(flag).map_or_else(String::new, |flag| state(flag, now));

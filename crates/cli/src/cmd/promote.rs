@@ -1,7 +1,7 @@
 //! `promote`: takes flags of one store of this machine into another, off if they are new.
 
 use super::change::{self, ChangeContext};
-use super::publish::masked;
+use super::publish::print_masked;
 use crate::args::{Arguments, Promote, Travelling};
 use crate::output::{BOLD, DIM, Exit, Failure, GOOD, Outcome, Output};
 use crate::{identity, machines, reach, words};
@@ -20,7 +20,7 @@ pub fn run(arguments: &Arguments, word: &Promote, output: &mut Output) -> Outcom
         return Err(Failure::Refused("--from and --to are the same store; nothing was changed".to_owned()));
     }
     let bundle = bundle(&from, &origin, &word.what.flags)?;
-    let landed = land(&begun, &word.how, &bundle, &origin, output)?;
+    let landed = import_bundle(&begun, &word.how, &bundle, &origin, output)?;
     if word.how.terms.dry_run || landed.unchanged {
         output.json(&landed.answer);
         return Ok(Exit::Yes);
@@ -64,7 +64,7 @@ pub struct ImportOutcome {
 }
 
 /// Takes the flags into the store, prints the changes, and publishes them.
-pub fn land(
+pub fn import_bundle(
     begun: &ChangeContext,
     how: &Travelling,
     bundle: &Bundle,
@@ -82,7 +82,7 @@ pub fn land(
         let text = text.lines().map(words::plain).collect::<Vec<_>>().join("\n");
         Failure::Refused(format!("{text}; nothing was changed"))
     })?;
-    tell(&arrival, output);
+    print_import(&arrival, output);
     let differences = diff(&before, &arrival.definitions);
     change::differences(&differences, output);
     let snapshot = match generation {
@@ -126,7 +126,7 @@ pub fn land(
     let change = Change { base: Some(*generation), ..change.clone() };
     let published = store.publish_arrival(&arrival.definitions, origin, change).map_err(Failure::changing)?;
     output.line(format!("{} generation {}", output.paint(GOOD, "published"), published.generation));
-    masked(store, &published.differences, output);
+    print_masked(store, &published.differences, output);
     if let Some(warning) = &published.audit_warning {
         output.warn(words::plain(warning));
     }
@@ -141,7 +141,7 @@ fn loosening((flag, lost): &(String, Vec<String>)) -> String {
     format!("{} no longer requires {lost}, and may be on where that is off", words::plain(flag))
 }
 
-fn tell(arrival: &ImportResult, output: &mut Output) {
+fn print_import(arrival: &ImportResult, output: &mut Output) {
     let all = |flags: &[String]| words::some(flags.iter().map(|flag| words::plain(flag)), 10);
     if !arrival.new.is_empty() {
         output.line(format!("{}: {}", output.paint(BOLD, "new"), all(&arrival.new)));

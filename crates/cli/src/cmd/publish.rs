@@ -151,7 +151,7 @@ fn publish(begun: &ChangeContext, word: &Publish, file: Checked, output: &mut Ou
         }
         published => published.map_err(Failure::changing)?,
     };
-    let told = told(&published.differences);
+    let told = shown_differences(&published.differences);
     if published.unchanged {
         output
             .line(format!("generation {} holds just that already; nothing to publish", published.generation));
@@ -167,7 +167,7 @@ fn publish(begun: &ChangeContext, word: &Publish, file: Checked, output: &mut Ou
             if published.previous > 0 { format!(" after {}", published.previous) } else { String::new() },
         ));
         change::differences(&told, output);
-        masked(store, &published.differences, output);
+        print_masked(store, &published.differences, output);
     }
     store.tell_turned(&mut merged);
     drift::merged(&merged, file.merged(), false, output);
@@ -232,7 +232,7 @@ fn sent(word: &Publish, options: &FileOptions) -> Vec<String> {
 }
 
 /// The differences to print; the store's own state of a flag is printed in words.
-fn told(differences: &[Difference]) -> Vec<Difference> {
+fn shown_differences(differences: &[Difference]) -> Vec<Difference> {
     let kept = |difference: &&Difference| {
         let field = difference.pointer.splitn(4, '/').nth(3).unwrap_or_default();
         difference.flag.is_none() || !(field == "state" || field.starts_with("state/"))
@@ -250,7 +250,7 @@ fn check_drift(store: &Store, by: &Change, file: &Checked, output: &mut Output) 
     store.tell_turned(&mut merged);
     drift::merged(&merged, file.merged(), true, output);
     let running = store.definitions(generation).map_err(Failure::asking)?;
-    let pending = told(&diff(&running, &merged.definitions));
+    let pending = shown_differences(&diff(&running, &merged.definitions));
     if !pending.is_empty() {
         output.line(format!("{} edited, and not published: {}", file.name, change::counted(&pending)));
         change::differences(&pending, output);
@@ -272,21 +272,21 @@ fn check_drift(store: &Store, by: &Change, file: &Checked, output: &mut Output) 
 }
 
 /// Prints the result of a published change to one flag.
-pub fn done(store: &Store, published: &Published, output: &mut Output) {
+pub fn print_published(store: &Store, published: &Published, output: &mut Output) {
     output.line(format!(
         "{} generation {} after {}",
         output.paint(GOOD, "published"),
         published.generation,
         published.previous
     ));
-    masked(store, &published.differences, output);
+    print_masked(store, &published.differences, output);
     if let Some(warning) = &published.audit_warning {
         output.warn(words::plain(warning));
     }
 }
 
 /// Warns of changed flags that stay off by a kill or a stop: a published fix would not be seen.
-pub fn masked(store: &Store, differences: &[Difference], output: &mut Output) {
+pub fn print_masked(store: &Store, differences: &[Difference], output: &mut Output) {
     let Ok(status) = store.status() else { return };
     let changed = change::flags(differences);
     for killed in status.killed.iter().filter(|killed| changed.contains(killed.flag.as_str())) {
@@ -325,7 +325,7 @@ fn dry_run(begun: &ChangeContext, word: &Publish, file: &Checked, output: &mut O
         }),
     };
     let differences = diff(&before, &merged.definitions);
-    let told = told(&differences);
+    let told = shown_differences(&differences);
     drop(progress);
     if before == merged.definitions && current > 0 {
         output

@@ -14,7 +14,7 @@ use std::io;
 use std::path::Path;
 
 /// The most differences that are listed.
-const SHOWN: usize = 100;
+const MAX_SHOWN_DIFFERENCES: usize = 100;
 
 pub fn run(arguments: &Arguments, word: &Pull, output: &mut Output) -> Outcome {
     let store = place::store(arguments)?;
@@ -39,7 +39,7 @@ pub fn run(arguments: &Arguments, word: &Pull, output: &mut Output) -> Outcome {
     let environment = Some(store.environment());
     let target = Target { file: &name, text: &text, environment, now: words::now() };
     let pulled = pull(target, &running).map_err(super::edit::failure)?;
-    tell(&pulled, store.environment(), &name, output);
+    print_pull(&pulled, store.environment(), &name, output);
     let changed = !pulled.drift.is_empty() && !word.dry_run;
     if changed {
         let failed =
@@ -75,7 +75,7 @@ pub fn run(arguments: &Arguments, word: &Pull, output: &mut Output) -> Outcome {
     Ok(Exit::Yes)
 }
 
-fn tell(pulled: &PullResult, environment: &str, name: &str, output: &mut Output) {
+fn print_pull(pulled: &PullResult, environment: &str, name: &str, output: &mut Output) {
     match pulled.drift.len() {
         0 => output.line(format!("{name} says what runs already")),
         count => {
@@ -85,11 +85,14 @@ fn tell(pulled: &PullResult, environment: &str, name: &str, output: &mut Output)
             output.line(format!("{what}{into}:"));
         }
     }
-    for drift in pulled.drift.iter().take(SHOWN) {
+    for drift in pulled.drift.iter().take(MAX_SHOWN_DIFFERENCES) {
         output.line(format!("  {}", words::plain(&drift.to_string())));
     }
-    if pulled.drift.len() > SHOWN {
-        output.line(format!("  … and {} more", words::thousands((pulled.drift.len() - SHOWN) as u64)));
+    if pulled.drift.len() > MAX_SHOWN_DIFFERENCES {
+        output.line(format!(
+            "  … and {} more",
+            words::thousands((pulled.drift.len() - MAX_SHOWN_DIFFERENCES) as u64)
+        ));
     }
     for (flags, what) in [
         (&pulled.planned, "left: moved by a plan just now"),

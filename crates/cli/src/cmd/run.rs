@@ -23,9 +23,9 @@ use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 /// The longest pause after failures.
-const LONGEST: Duration = Duration::from_secs(300);
+const MAX_PAUSE: Duration = Duration::from_secs(300);
 /// Timeout for another change of the store.
-const PATIENCE: Duration = Duration::from_secs(2);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 /// The interval at which the daemon notes that it runs.
 const DAEMON_SAYS: Duration = Duration::from_secs(60);
 /// The pause between two looks for a signal.
@@ -136,7 +136,7 @@ pub fn run(arguments: &Arguments, word: &Run, output: &mut Output) -> Outcome {
             }
             Some(problem) => {
                 ticker = None;
-                pause = (pause * 2).min(LONGEST.max(every));
+                pause = (pause * 2).min(MAX_PAUSE.max(every));
                 if told.as_deref() != Some(&problem) {
                     let at = words::at(words::now());
                     output.warn(format!("{at} plan: {}; tried again until it works", words::plain(&problem)));
@@ -212,7 +212,7 @@ fn guarding(
         let stop = Stop { asked };
         loop {
             for event in watcher.look(words::now()) {
-                guard::tell(&event, &mut output);
+                guard::print_event(&event, &mut output);
             }
             if let Ok(mut watch) = guard.watch.lock() {
                 let own = match watcher.state() {
@@ -240,7 +240,7 @@ fn round(
     output: &mut Output,
 ) -> Option<String> {
     let store = match identity::open(directory) {
-        Ok(store) => store.with_patience(PATIENCE),
+        Ok(store) => store.with_lock_timeout(LOCK_TIMEOUT),
         Err(error) => return Some(error.to_string()),
     };
     let change = by_plan(None);

@@ -19,7 +19,7 @@ pub fn run(arguments: &Arguments, word: &Simulate, output: &mut Output) -> Outco
     let served = place::served(arguments, output)?;
     let id = served.flag(&word.flag)?;
     let progress = Progress::begin("simulating".to_owned());
-    let bytes = place::read(&word.companies, reach::LIMIT)?;
+    let bytes = place::read(&word.companies, reach::MAX_COMPANIES_BYTES)?;
     let companies = Companies::read(&place::file_name(&word.companies), &bytes)?;
     let keys = companies.keys();
     let definitions = served.definitions()?;

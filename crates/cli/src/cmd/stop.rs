@@ -1,7 +1,7 @@
 //! `stop-all` and `resume-all`: turn everything off at once, and on again.
 
 use super::change::{self, ChangeContext};
-use super::kill::{SwitchResult, View, aloud, done, unstopped};
+use super::kill::{SwitchResult, View, nothing_stopped, print_switch, with_retries_shown};
 use crate::args::{Arguments, ResumeAll, StopAll};
 use crate::output::{BAD, BOLD, Failure, GOOD, Outcome, Output};
 use crate::reach::Side;
@@ -18,7 +18,7 @@ const EVERYBODY: u32 = 100_000;
 
 pub fn stop(arguments: &Arguments, word: &StopAll, output: &mut Output) -> Outcome {
     let (begun, before, switched) =
-        throw(arguments, word, output).map_err(|failure| unstopped(&arguments.word, failure))?;
+        throw(arguments, word, output).map_err(|failure| nothing_stopped(&arguments.word, failure))?;
     let sent = begun.send(vec!["stop-all".to_owned(), "--yes".to_owned()], None);
     output.line_now(match switched.changed {
         true => format!(
@@ -27,7 +27,7 @@ pub fn stop(arguments: &Arguments, word: &StopAll, output: &mut Output) -> Outco
         ),
         false => "everything was stopped already; nothing was changed".to_owned(),
     });
-    done(&begun, &word.reach, SwitchResult { flag: None, switched, before, sent }, json!({}), output)
+    print_switch(&begun, &word.reach, SwitchResult { flag: None, switched, before, sent }, json!({}), output)
 }
 
 fn throw(
@@ -47,7 +47,7 @@ fn throw(
         }
     }
     agreed(&begun, word, output)?;
-    let switched = aloud(|| begun.store.stop_all(begun.change.clone()))?;
+    let switched = with_retries_shown(|| begun.store.stop_all(begun.change.clone()))?;
     Ok((begun, before, switched))
 }
 
@@ -155,7 +155,7 @@ pub fn resume(arguments: &Arguments, word: &ResumeAll, output: &mut Output) -> O
                 .line(format!("{what}: {}", words::some(flags.iter().map(|flag| words::plain(flag)), NAMED)));
         }
     }
-    done(&begun, &word.reach, SwitchResult { flag: None, switched, before, sent }, json!({}), output)
+    print_switch(&begun, &word.reach, SwitchResult { flag: None, switched, before, sent }, json!({}), output)
 }
 
 fn killed(store: &Store) -> Vec<String> {

@@ -12,11 +12,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The largest file of probes, in bytes.
-const LIMIT: u64 = 4 << 20;
+const MAX_PROBES_BYTES: u64 = 4 << 20;
 
 pub fn run(word: &Verify, output: &mut Output) -> Outcome {
     let name = place::file_name(&word.file);
-    let bytes = place::read(&word.file, LIMIT)?;
+    let bytes = place::read(&word.file, MAX_PROBES_BYTES)?;
     let variables = |name: &str| std::env::var(name).ok();
     let probes = match read::read(&name, &bytes, word.base_url.as_deref(), &variables) {
         Ok(probes) => probes,

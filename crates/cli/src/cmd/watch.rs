@@ -11,7 +11,7 @@ use std::collections::{HashMap, VecDeque};
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-const EVERY: Duration = Duration::from_secs(1);
+const INTERVAL: Duration = Duration::from_secs(1);
 /// The length of the history, in seconds.
 const MINUTE: usize = 60;
 /// Seconds in one column of its sparkline, and the number of columns.
@@ -48,7 +48,7 @@ pub fn run(arguments: &Arguments, word: &Stats, output: &mut Output) -> Outcome 
             }
             Err(error) => break Err(error),
         }
-        if terminal.wait(EVERY.saturating_sub(now.elapsed())) == TerminalEvent::End {
+        if terminal.wait(INTERVAL.saturating_sub(now.elapsed())) == TerminalEvent::End {
             break Ok(Exit::Yes);
         }
     };

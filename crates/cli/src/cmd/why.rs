@@ -101,7 +101,7 @@ fn sentence(word: &Why, found: &answer_history::AnswerHistory, to: i64, output: 
                 0 => String::new(),
                 others => format!("; {} before that {span}", words::counted(others as u64, "change")),
             };
-            format!("{}{all}{part}", said(&company, &flags, last, output))
+            format!("{}{all}{part}", sentence_of_change(&company, &flags, last, output))
         }
     }
 }
@@ -111,7 +111,7 @@ fn hours(word: &Why) -> String {
 }
 
 /// The change as a sentence: `customer_portal went OFF for company 42 at …: kill by alice@web-1, "wrong totals"`.
-fn said(company: &str, flags: &[&str], turn: &AnswerChange, output: &Output) -> String {
+fn sentence_of_change(company: &str, flags: &[&str], turn: &AnswerChange, output: &Output) -> String {
     let state = match (turn.before.on, turn.after.on) {
         (false, true) => format!("went {}", output.paint(GOOD.bold(), "ON")),
         (true, false) => format!("went {}", output.paint(BAD, "OFF")),
@@ -123,7 +123,7 @@ fn said(company: &str, flags: &[&str], turn: &AnswerChange, output: &Output) -> 
     };
     let who = who(turn).map_or(String::new(), |who| format!(" by {who}"));
     let flags = words::some(flags.iter().map(|flag| words::plain(flag)), NAMED);
-    let (at, by) = (second(&turn.at), by(turn));
+    let (at, by) = (second(&turn.at), author(turn));
     format!("{flags} {state} for company {company} at {at}: {by}{who}{why}")
 }
 
@@ -134,7 +134,7 @@ fn row(turn: &AnswerChange) -> Vec<Cell> {
         Cell::of(words::plain(&turn.flag)),
         Cell::of(answer(&turn.before)),
         Cell { text: answer(&turn.after), style },
-        Cell::of(by(turn)),
+        Cell::of(author(turn)),
         Cell::of(reason(turn).map(words::plain).unwrap_or_default()),
         Cell::of(who(turn).unwrap_or_default()),
     ]
@@ -155,7 +155,7 @@ fn answer(said: &PastAnswer) -> String {
 }
 
 /// The cause as text: `kill`, `publish 13`, `the schedule`.
-fn by(turn: &AnswerChange) -> String {
+fn author(turn: &AnswerChange) -> String {
     match &turn.cause {
         Cause::Time => "by time alone, a schedule or a rule".to_owned(),
         Cause::Untold { from, to } => {

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Mutex;
 
 /// The most flags that are named in a line.
-const SHOWN: usize = 5;
+const MAX_SHOWN_FLAGS: usize = 5;
 /// Directories of tests, whose flags need not be published.
 const TESTS: [&str; 3] = ["tests/", "test/", "spec/"];
 
@@ -91,7 +91,7 @@ fn undefined(scanned: &Scan, definitions: &Definitions, report: &mut Report) {
         format!(
             "{} named in the code and not published, so off: {}",
             words::counted(missing.len() as u64, "flag"),
-            words::some(missing.iter(), SHOWN)
+            words::some(missing.iter(), MAX_SHOWN_FLAGS)
         ),
         format!("flagstone add {} --file flags.json && flagstone publish flags.json", words::argument(first)),
     );
@@ -111,7 +111,7 @@ fn unused(scanned: &Scan, definitions: &Definitions, report: &mut Report) {
             format!(
                 "{} published and not named in the code: {}{}",
                 words::counted(unused.len() as u64, "flag"),
-                words::some(unused.iter(), SHOWN),
+                words::some(unused.iter(), MAX_SHOWN_FLAGS),
                 untold(scanned)
             ),
             "if nothing asks for it any more, take it out of the file of definitions, and publish that",

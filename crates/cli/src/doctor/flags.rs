@@ -13,7 +13,7 @@ const PRODUCTION: [&str; 3] = ["production", "prod", "live"];
 /// The newest generations, which are searched for new flags.
 const RECENT: usize = 20;
 /// The most flags that are named in a line.
-const SHOWN: usize = 5;
+const MAX_SHOWN_FLAGS: usize = 5;
 
 /// Checks the published flags; none if the definitions cannot be read.
 pub fn checks(opened: &Opened, report: &mut Report) {
@@ -48,7 +48,7 @@ fn conflicts(definitions: &Definitions, report: &mut Report) {
             format!(
                 "{} changed in the file and where the flag runs: {}",
                 words::counted(open.len() as u64, "field"),
-                words::some(open.iter().map(|found| format!("{}.{}", found.flag, found.field)), SHOWN)
+                words::some(open.iter().map(|found| format!("{}.{}", found.flag, found.field)), MAX_SHOWN_FLAGS)
             ),
             "flagstone publish FILE --reset FLAG.FIELD for the file's value, or --settle FLAG.FIELD for the one that runs",
         ),
@@ -70,7 +70,7 @@ fn expired(definitions: &Definitions, report: &mut Report) {
         true => report.passed(EXPIRED, "no flag is past its day"),
         false => report.warned(
             EXPIRED,
-            format!("{} past the day it should be gone: {}", words::counted(past.len() as u64, "flag"), words::some(past.iter(), SHOWN)),
+            format!("{} past the day it should be gone: {}", words::counted(past.len() as u64, "flag"), words::some(past.iter(), MAX_SHOWN_FLAGS)),
             "take what asks for it out of the code (flagstone scan DIR finds it), then the flag out of the file; or give it a later \"expires\"",
         ),
     }
@@ -89,7 +89,7 @@ fn owners(definitions: &Definitions, report: &mut Report) {
             format!(
                 "{} without an owner: {}",
                 words::counted(without.len() as u64, "flag"),
-                words::some(without.iter(), SHOWN)
+                words::some(without.iter(), MAX_SHOWN_FLAGS)
             ),
             "write \"owner\": \"TEAM\" at each in the file, and publish it",
         ),
@@ -124,7 +124,7 @@ fn born_on(opened: &Opened, definitions: &Definitions, report: &mut Report) {
         true => report.passed(BORN_ON, "no new flag came on for everybody"),
         false => report.warned(
             BORN_ON,
-            format!("{} came into production on for everybody: {}", words::counted(suddenly.len() as u64, "flag"), words::some(suddenly.iter(), SHOWN)),
+            format!("{} came into production on for everybody: {}", words::counted(suddenly.len() as u64, "flag"), words::some(suddenly.iter(), MAX_SHOWN_FLAGS)),
             "let a new flag start off (\"enabled\": false) and enable it for pilots first: flagstone enable FLAG --company C",
         ),
     }
@@ -143,7 +143,7 @@ fn plans(store: &Store, definitions: &Definitions, report: &mut Report) {
     if planned.is_empty() {
         return report.passed(PLANS, "no flag has a plan");
     }
-    let named = || words::some(planned.iter().map(|(key, _)| key), SHOWN);
+    let named = || words::some(planned.iter().map(|(key, _)| key), MAX_SHOWN_FLAGS);
     let verdicts = store.verdicts(words::now());
     if let Verdicts::Ended(at) = verdicts {
         let found = format!(
@@ -168,7 +168,7 @@ fn plans(store: &Store, definitions: &Definitions, report: &mut Report) {
         true => report.passed(PLANS, format!("{count} with a plan, and a guard watches")),
         false => report.warned(
             PLANS,
-            format!("{} with a plan that the guard does not stop: {}", words::counted(without.len() as u64, "flag"), words::some(without.iter(), SHOWN)),
+            format!("{} with a plan that the guard does not stop: {}", words::counted(without.len() as u64, "flag"), words::some(without.iter(), MAX_SHOWN_FLAGS)),
             "stages go on by time alone: be there when they do, or take \"guard\": false or \"action\": \"notify\" out of the file",
         ),
     }

@@ -21,7 +21,7 @@ use std::thread;
 use std::time::Duration;
 
 /// Timeout for one answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// Requests at the same time, and in sequence on each connection.
 const AT_ONCE: usize = 8;
 const EACH: usize = 5;
@@ -143,7 +143,8 @@ impl<'a> Asked<'a> {
 
     fn ask(&self, script: &str) -> Result<Answer, Trouble> {
         let parameters = [("FLAGSTONE_DOCTOR_STORE", self.store.as_str()), ("FLAGSTONE_DOCTOR_PAUSE", PAUSE)];
-        let response = fastcgi::ask(self.socket, script, &parameters, PATIENCE).map_err(Trouble::Other)?;
+        let response =
+            fastcgi::ask(self.socket, script, &parameters, ANSWER_TIMEOUT).map_err(Trouble::Other)?;
         match answer::parse(&response.body) {
             Ok(answer) => Ok(answer),
             Err(_) if matches!(response.status, 403 | 404) => {

@@ -11,7 +11,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 /// Timeout for PHP to start and answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PHP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The answer to the user who typed the command, if this process has changed its user since.
 static ASKED: Mutex<Option<Result<Option<RunResult>, String>>> = Mutex::new(None);
@@ -33,7 +33,7 @@ fn ask(program: &Path, store: &Path) -> Result<Option<RunResult>, String> {
     // Shows warnings here: they are worth reporting, and a log would hide them.
     command.args(["-d", "display_errors=1", "-d", "html_errors=0", "-d", "log_errors=0", "-r"]);
     command.arg(SCRIPT.trim_start_matches("<?php")).arg("--").arg(store);
-    process::run(command, None, PATIENCE)
+    process::run(command, None, PHP_TIMEOUT)
 }
 
 /// Checks PHP; returns its answer, if there is one.
@@ -43,7 +43,9 @@ pub fn checks(php: Option<&Path>, opened: &Opened, report: &mut Report) -> Optio
     let asked = ASKED.lock().ok().and_then(|mut asked| asked.take());
     let ran = match asked.unwrap_or_else(|| ask(program, opened.store.directory())) {
         Ok(Some(ran)) => ran,
-        Ok(None) => return nothing(&format!("{name} did not end within {} s", PATIENCE.as_secs()), report),
+        Ok(None) => {
+            return nothing(&format!("{name} did not end within {} s", PHP_TIMEOUT.as_secs()), report);
+        }
         Err(error) => return nothing(&error, report),
     };
     let answer = match answer::parse(&ran.out) {

@@ -7,9 +7,9 @@ use std::path::Path;
 /// Bytes that a publish needs beside the new snapshot, such as for a few lines of audit trail.
 const OVERHEAD: u64 = 1 << 20;
 /// Bytes below which a publish may still succeed, but the machine's operator should know.
-const LITTLE: u64 = 64 << 20;
+const MIN_FREE_BYTES: u64 = 64 << 20;
 /// The number of free files below which the operator should know.
-const FEW: u64 = 1_000;
+const MIN_FREE_FILES: u64 = 1_000;
 /// Files that a publish makes before it removes old ones.
 const NEEDED: u64 = 10;
 
@@ -54,7 +54,7 @@ fn space(free: u64, snapshot: u64) -> Room {
     let publish = snapshot.saturating_mul(2).saturating_add(OVERHEAD);
     match free {
         _ if free < publish => Room::None,
-        _ if free < LITTLE.max(publish.saturating_mul(5)) => Room::Little,
+        _ if free < MIN_FREE_BYTES.max(publish.saturating_mul(5)) => Room::Little,
         _ => Room::Enough,
     }
 }
@@ -62,7 +62,7 @@ fn space(free: u64, snapshot: u64) -> Room {
 fn inodes(free: u64) -> Room {
     match free {
         ..NEEDED => Room::None,
-        NEEDED..FEW => Room::Little,
+        NEEDED..MIN_FREE_FILES => Room::Little,
         _ => Room::Enough,
     }
 }

@@ -9,9 +9,9 @@ use std::process::Command;
 use std::time::Duration;
 
 /// Microseconds by which clocks of one machine differ at most; those of two that share a store should, too.
-const SLACK: i64 = 2_000_000;
+const MAX_CLOCK_DIFFERENCE_MICROS: i64 = 2_000_000;
 /// Timeout for the answer about synchronization.
-const PATIENCE: Duration = Duration::from_secs(3);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 /// The file that systemd-timesyncd writes once it has the time.
 const TIMESYNCD: &str = "/run/systemd/timesync/synchronized";
 const MEND: &str = "look at the clock (date --utc), and let the machine keep it: timedatectl set-ntp true";
@@ -29,7 +29,7 @@ pub fn checks(status: &StoreStatus, report: &mut Report) {
     let mut ask = Command::new("timedatectl");
     process::own_environment(&mut ask);
     ask.args(["show", "--property=NTPSynchronized", "--value"]);
-    match process::run(ask, None, PATIENCE) {
+    match process::run(ask, None, ANSWER_TIMEOUT) {
         Ok(Some(ran)) if ran.out.trim() == "yes" => {
             report.passed(TIME_SYNC, "timedatectl says that the clock is synchronised")
         }
@@ -55,7 +55,7 @@ fn future(status: &StoreStatus, now: i64) -> Option<String> {
     times.extend(status.killed.iter().map(|killed| ("a flag was killed", Some(killed.since.as_str()))));
     times.into_iter().find_map(|(what, at)| {
         let at = parse_rfc3339(at?.as_bytes())?;
-        (at > now + SLACK).then(|| {
+        (at > now + MAX_CLOCK_DIFFERENCE_MICROS).then(|| {
             let ahead = (at - now) / 1_000_000;
             format!(
                 "{what} {ahead} s in the future ({}): this clock is behind, or that one was ahead",

@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Microseconds between two writes of the guard's memory; the second if what plans are told has changed.
-const KEEP: u64 = 60_000_000;
+const STATE_INTERVAL_MICROS: u64 = 60_000_000;
 const KEEP_SOON: u64 = 5_000_000;
 /// Microseconds without sight after which the trail says so.
 const BLIND_FOR: i64 = 120_000_000;
@@ -35,9 +35,9 @@ const LEFT_ON_AGAIN: i64 = 3_600_000_000;
 /// The most starts of guards that are remembered.
 const KEPT_STARTS: usize = 20;
 /// Microseconds without a look after which a guard begins its watch afresh: it was stopped, or the machine was.
-const FROZEN: i64 = 30_000_000;
+const FROZEN_MICROS: i64 = 30_000_000;
 /// Timeout for another change of the store.
-const PATIENCE: Duration = Duration::from_secs(2);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A guard of one store.
 pub struct Watcher {
@@ -185,7 +185,7 @@ impl Watcher {
     pub fn look(&mut self, now: i64) -> Vec<GuardEvent> {
         let mut events = Vec::new();
         let mut problems = BTreeSet::new();
-        let frozen = self.looked.replace(now).is_some_and(|before| now - before > FROZEN);
+        let frozen = self.looked.replace(now).is_some_and(|before| now - before > FROZEN_MICROS);
         if frozen && matches!(self.state, State::Watching(_)) {
             (self.state, self.began) = (State::Watching(now), now);
         }
@@ -207,7 +207,7 @@ impl Watcher {
     ) -> Result<(), String> {
         let failed = |error: StoreError| error.to_string();
         let store = match identity::open(&self.directory) {
-            Ok(store) => store.with_patience(PATIENCE),
+            Ok(store) => store.with_lock_timeout(LOCK_TIMEOUT),
             Err(error) => {
                 self.see_nothing(None, error.to_string(), now, problems);
                 // The daemon's plans report the same error.
@@ -564,7 +564,7 @@ impl Watcher {
             || self.paused_until != self.last.paused_until
             || self.guard.outage().is_some() != self.last.outage.is_some()
             || self.guard.stopped() != self.last.stopped;
-        let pause = if told == self.kept.1 { KEEP } else { KEEP_SOON };
+        let pause = if told == self.kept.1 { STATE_INTERVAL_MICROS } else { KEEP_SOON };
         if !changed && now.abs_diff(self.kept.0) < pause {
             return;
         }
@@ -733,7 +733,7 @@ impl Watcher {
                     ActionTaken::Nothing => self.guard.was_killed(&flag),
                     ActionTaken::Killed | ActionTaken::Held | ActionTaken::Told => {}
                 }
-                events.extend(done(now, &name, &finding, &acted));
+                events.extend(events_of(now, &name, &finding, &acted));
                 Ok(())
             }
             // The next look reads the newer generation.
@@ -789,7 +789,7 @@ fn samples<'a>(
     flags.all().filter_map(sample).collect()
 }
 
-fn done(now: i64, name: &str, finding: &Finding, acted: &GuardOutcome) -> Vec<GuardEvent> {
+fn events_of(now: i64, name: &str, finding: &Finding, acted: &GuardOutcome) -> Vec<GuardEvent> {
     let (kind, what) = match acted.took {
         ActionTaken::Killed => {
             let typed = words::argument(&finding.flag);

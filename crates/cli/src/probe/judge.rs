@@ -5,7 +5,7 @@ use super::{Expect, HttpAnswer};
 use crate::words;
 
 /// The longest text of a header that is printed, in characters.
-const SHOWN: usize = 60;
+const MAX_SHOWN_CHARACTERS: usize = 60;
 
 /// The first deviation, as found and expected; none if there is none.
 pub fn judge(expect: &Expect, answer: &HttpAnswer) -> Option<String> {
@@ -23,7 +23,9 @@ pub fn judge(expect: &Expect, answer: &HttpAnswer) -> Option<String> {
         if !values.iter().any(|value| value.contains(expected)) {
             let found = match values.first() {
                 None => "no such header".to_owned(),
-                Some(value) => words::plain(&value.chars().take(SHOWN).collect::<String>()).into_owned(),
+                Some(value) => {
+                    words::plain(&value.chars().take(MAX_SHOWN_CHARACTERS).collect::<String>()).into_owned()
+                }
             };
             return Some(format!("header {name}: found {found}, expected {}", words::quoted(expected)));
         }

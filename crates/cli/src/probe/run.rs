@@ -12,7 +12,7 @@ use ureq::http::{HeaderValue, Method, Request, Response, Uri};
 use ureq::{Agent, AsSendBody, Body, Error};
 
 /// The longest body that is read, in bytes.
-const LIMIT: u64 = 8 << 20;
+const MAX_BODY_BYTES: u64 = 8 << 20;
 
 /// The result of one request.
 #[derive(Debug, Clone)]
@@ -107,13 +107,13 @@ fn exchange(agent: &Agent, hop: &Hop<'_>, began: Instant) -> Result<HttpAnswer, 
         Some(body) => run(agent, left, request.body(body).map_err(no_request)?),
         None => run(agent, left, request.body(()).map_err(no_request)?),
     }
-    .map_err(|error| told(&error, timeout))?;
+    .map_err(|error| describe_error(&error, timeout))?;
     let status = response.status().as_u16();
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let headers =
         response.headers().iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
-    let read = response.body_mut().with_config().limit(LIMIT).read_to_vec();
-    let body = read.map_err(|error| format!("status {status}, then {}", told(&error, timeout)))?;
+    let read = response.body_mut().with_config().limit(MAX_BODY_BYTES).read_to_vec();
+    let body = read.map_err(|error| format!("status {status}, then {}", describe_error(&error, timeout)))?;
     Ok(HttpAnswer { status, headers, body, took: began.elapsed() })
 }
 
@@ -168,12 +168,12 @@ impl<'a> Hop<'a> {
 }
 
 /// An error without the address, which may hold values from the environment.
-fn told(error: &Error, timeout: Duration) -> String {
+fn describe_error(error: &Error, timeout: Duration) -> String {
     match error {
         Error::Timeout(_) => format!("no whole answer within {} ms", timeout.as_millis()),
         Error::Io(error) => format!("no answer: {error}"),
         Error::HostNotFound => "no answer: there is no such host".to_owned(),
-        Error::BodyExceedsLimit(_) => format!("a body of more than {} MiB", LIMIT >> 20),
+        Error::BodyExceedsLimit(_) => format!("a body of more than {} MiB", MAX_BODY_BYTES >> 20),
         Error::BadUri(_) | Error::Http(_) => "cannot be sent: the address is none".to_owned(),
         error => format!("no answer: {}", words::plain(&error.to_string())),
     }

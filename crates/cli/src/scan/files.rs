@@ -11,7 +11,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Directories of code that others wrote or a framework generated.
-const MADE: [&str; 3] = ["vendor", "node_modules", "storage"];
+const SKIPPED_DIRECTORIES: [&str; 3] = ["vendor", "node_modules", "storage"];
 /// Endings of files that PHP runs.
 const ENDINGS: [&str; 3] = ["php", "phtml", "inc"];
 
@@ -26,7 +26,7 @@ pub struct Listed {
     pub unread: Vec<String>,
 }
 
-/// Lists the PHP files. Links to directories are not followed; directories that are hidden or in `MADE` are read only with `all`.
+/// Lists the PHP files. Links to directories are not followed; directories that are hidden or in `SKIPPED_DIRECTORIES` are read only with `all`.
 ///
 /// # Errors
 ///
@@ -61,7 +61,7 @@ pub fn list(directory: &Path, all: bool) -> io::Result<Listed> {
             }
             let (path, kind) = (at.join(file_name), kind(&entry, &at.join(file_name)));
             let hidden = file_name.as_encoded_bytes().starts_with(b".");
-            let made = MADE.iter().any(|made| file_name == *made)
+            let made = SKIPPED_DIRECTORIES.iter().any(|made| file_name == *made)
                 || file_name == "cache" && at.file_name().is_some_and(|above| above == "bootstrap");
             if kind == FileType::Directory {
                 if all || !hidden && !made {

@@ -23,7 +23,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// The largest file that is read, in bytes; larger ones are generated.
-const LIMIT: u64 = 4 << 20;
+const MAX_FILE_BYTES: u64 = 4 << 20;
 /// The longest chain of files through constants.
 const ROUNDS: usize = 4;
 
@@ -164,7 +164,7 @@ fn each<T: Send>(
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
             let Some(path) = files.get(number) else { break };
-            mine.push((number, files::read(path, LIMIT).map(|bytes| work(path, &bytes))));
+            mine.push((number, files::read(path, MAX_FILE_BYTES).map(|bytes| work(path, &bytes))));
         }
         if let Ok(mut done) = done.lock() {
             done.append(&mut mine);

@@ -15,7 +15,7 @@ use tree_sitter::{Node, Parser, Tree};
 /// The deepest nesting of a value before it counts as unknown.
 const DEPTH: usize = 64;
 /// The longest source text that is shown, in characters.
-const SHOWN: usize = 60;
+const MAX_SHOWN_CHARACTERS: usize = 60;
 /// The opening tag before a piece of a view.
 const OPEN: &str = "<?php ";
 
@@ -588,7 +588,7 @@ impl<'a> Code<'a> {
     fn shown(&self, node: Node<'_>) -> String {
         let text = self.text(node).split_whitespace().collect::<Vec<_>>().join(" ");
         let text = words::plain(&text).into_owned();
-        match text.char_indices().nth(SHOWN) {
+        match text.char_indices().nth(MAX_SHOWN_CHARACTERS) {
             Some((end, _)) => format!("{}…", &text[..end]),
             None => text,
         }
