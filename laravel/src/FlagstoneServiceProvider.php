@@ -142,7 +142,7 @@ final class FlagstoneServiceProvider extends ServiceProvider
                 return $made;
             });
         }
-        $this->app->extend('Illuminate\Bus\BatchRepository', static fn (object $batches): object => new Queue\ActingBatches($batches));
+        $this->app->extend('Illuminate\Bus\BatchRepository', static fn (object $batches): object => Queue\ActingBatches::of($batches));
         $this->app->booted(static fn (Application $app) => self::registerWhereProvided($app, self::WHERE_PROVIDED));
         $this->app->make('events')->listen(
             'Illuminate\Foundation\Events\DiagnosingHealth',

@@ -351,18 +351,7 @@ final class ActingTest extends TestCase
     /** They run in the job that happens to be the last. */
     public function test_the_callbacks_of_a_batch_belong_to_whoever_dispatched_it(): void
     {
-        \config(['queue.batching' => ['database' => 'sqlite', 'table' => 'job_batches']]);
-        Schema::create('job_batches', static function ($table): void {
-            $table->string('id')->primary();
-            $table->string('name');
-            foreach (['total_jobs', 'pending_jobs', 'failed_jobs', 'created_at', 'cancelled_at', 'finished_at'] as $count) {
-                $table->integer($count)->nullable();
-            }
-            $table->text('failed_job_ids');
-            $table->text('options')->nullable();
-        });
-        \config(['queue.connections.database' => ['driver' => 'database', 'table' => 'jobs', 'queue' => 'default', 'retry_after' => 90]]);
-        Support\JobsTable::create();
+        $this->createBatches();
         foreach ([7, null] as $dispatcher) {
             NotesCompany::$noted = [];
             Flagstone::actingFor($dispatcher, static fn () => Bus::batch([new Support\AddsJobFor(5)])->then(new Support\NotesBatch())
@@ -376,6 +365,45 @@ final class ActingTest extends TestCase
         self::assertCount(2, $batches->get(10, null));
         self::assertTrue($batches->find($batches->get(10, null)[0]->id)->finished());
         self::assertSame(2, $batches->prune(\now()->addDay()));
+    }
+
+    public function test_a_batchs_callbacks_of_any_name_belong_to_whoever_dispatched_it(): void
+    {
+        $this->createBatches();
+        // Those of allowFailures() acted for the company of the job that failed: Laravel 13 has them, here they are stored as there.
+        $pending = Bus::batch([new Support\AddsJobFor(5)])->allowFailures();
+        $pending->options['failure'] = [new Support\NotesBatch()];
+        $batch = Flagstone::actingFor(7, fn () => $this->app->make(\Illuminate\Bus\BatchRepository::class)->store($pending));
+        Flagstone::actingFor(5, fn () => \array_map(static fn (callable $callback): mixed => $callback($batch), $batch->options['failure']));
+        self::assertSame([7], \array_column(NotesCompany::$noted, 0));
+    }
+
+    /** The command deleted nothing, as it asks for the class of the repository. */
+    public function test_old_batches_are_pruned_as_without_this_package(): void
+    {
+        $this->createBatches();
+        $old = \time() - 30 * 86400;
+        $batch = ['name' => '', 'total_jobs' => 1, 'pending_jobs' => 1, 'failed_jobs' => 0, 'failed_job_ids' => '[]', 'created_at' => $old, 'finished_at' => null];
+        DB::table('job_batches')->insert([['id' => 'open', 'cancelled_at' => null] + $batch, ['id' => 'cancelled', 'cancelled_at' => $old] + $batch]);
+        $options = \method_exists(\Illuminate\Bus\DatabaseBatchRepository::class, 'pruneCancelled') ? ['--cancelled' => 72] : [];
+        \Illuminate\Support\Facades\Artisan::call('queue:prune-batches', ['--unfinished' => 72] + $options);
+        self::assertSame(0, DB::table('job_batches')->count());
+    }
+
+    private function createBatches(): void
+    {
+        \config(['queue.batching' => ['database' => 'sqlite', 'table' => 'job_batches']]);
+        Schema::create('job_batches', static function ($table): void {
+            $table->string('id')->primary();
+            $table->string('name');
+            foreach (['total_jobs', 'pending_jobs', 'failed_jobs', 'created_at', 'cancelled_at', 'finished_at'] as $count) {
+                $table->integer($count)->nullable();
+            }
+            $table->text('failed_job_ids');
+            $table->text('options')->nullable();
+        });
+        \config(['queue.connections.database' => ['driver' => 'database', 'table' => 'jobs', 'queue' => 'default', 'retry_after' => 90]]);
+        Support\JobsTable::create();
     }
 
     /** A listener that failed kept the company for the rest of the request and, under Octane, for the next ones. */

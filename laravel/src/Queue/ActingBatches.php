@@ -4,15 +4,9 @@ declare(strict_types=1);
 
 namespace Flagstone\Laravel\Queue;
 
-use Closure;
-use Flagstone\Laravel\Contracts\Driver;
-use Flagstone\Laravel\Flagstone;
-use Flagstone\Laravel\Reported;
-use Flagstone\Laravel\Subject\Travel;
 use Illuminate\Bus\BatchRepository;
-use Illuminate\Bus\PendingBatch;
+use Illuminate\Bus\DatabaseBatchRepository;
 use Illuminate\Bus\PrunableBatchRepository;
-use Illuminate\Container\Container;
 
 /**
  * A repository of batches whose callbacks act for the subject that dispatched the batch. They run in the job that happens to be
@@ -22,109 +16,18 @@ use Illuminate\Container\Container;
  */
 final class ActingBatches implements BatchRepository, PrunableBatchRepository
 {
-    private const CALLBACKS = ['before', 'progress', 'then', 'catch', 'finally'];
+    use ForwardsBatches;
 
-    public function __construct(private readonly BatchRepository $batches)
+    /** The options of a batch that hold callbacks: `failure` are those of allowFailures(), in Laravel 13. */
+    public const CALLBACKS = ['before', 'progress', 'then', 'catch', 'failure', 'finally'];
+
+    private function __construct(BatchRepository $batches)
     {
+        $this->batches = $batches;
     }
 
-    public function store(PendingBatch $batch)
+    public static function of(BatchRepository $batches): BatchRepository
     {
-        $carried = null;
-        foreach (self::CALLBACKS as $name) {
-            foreach (\is_array($batch->options[$name] ?? null) ? $batch->options[$name] : [] as $index => $callback) {
-                if (!$callback instanceof BatchCallback) {
-                    $batch->options[$name][$index] = new BatchCallback($carried ??= self::carried(), $callback);
-                }
-            }
-        }
-
-        return $this->batches->store($batch);
-    }
-
-    /** @return array<string, mixed> the current subject, in the form that a job carries */
-    private static function carried(): array
-    {
-        return Reported::or(Travel::lost(), static function (): array {
-            $app = Container::getInstance();
-            $driver = Reported::or(null, static fn (): Driver => $app->make(Flagstone::class)->driver());
-
-            return $app->make(Travel::class)->payload($driver, null);
-        });
-    }
-
-    public function get($limit, $before)
-    {
-        return $this->batches->get($limit, $before);
-    }
-
-    public function find(string $batchId)
-    {
-        return $this->batches->find($batchId);
-    }
-
-    public function incrementTotalJobs(string $batchId, int $amount)
-    {
-        return $this->batches->incrementTotalJobs($batchId, $amount);
-    }
-
-    public function decrementPendingJobs(string $batchId, string $jobId)
-    {
-        return $this->batches->decrementPendingJobs($batchId, $jobId);
-    }
-
-    public function incrementFailedJobs(string $batchId, string $jobId)
-    {
-        return $this->batches->incrementFailedJobs($batchId, $jobId);
-    }
-
-    public function markAsFinished(string $batchId)
-    {
-        return $this->batches->markAsFinished($batchId);
-    }
-
-    public function cancel(string $batchId)
-    {
-        return $this->batches->cancel($batchId);
-    }
-
-    public function delete(string $batchId)
-    {
-        return $this->batches->delete($batchId);
-    }
-
-    public function transaction(Closure $callback)
-    {
-        return $this->batches->transaction($callback);
-    }
-
-    public function rollBack()
-    {
-        return $this->__call(__FUNCTION__, []);
-    }
-
-    public function prune(\DateTimeInterface $before)
-    {
-        return $this->batches instanceof PrunableBatchRepository ? $this->batches->prune($before) : 0;
-    }
-
-    public function pruneUnfinished(\DateTimeInterface $before)
-    {
-        return $this->__call(__FUNCTION__, [$before]) ?? 0;
-    }
-
-    public function pruneCancelled(\DateTimeInterface $before)
-    {
-        return $this->__call(__FUNCTION__, [$before]) ?? 0;
-    }
-
-    /**
-     * Forwards methods that newer versions of Laravel, and repositories of an application, add.
-     *
-     * @param array<array-key, mixed> $arguments
-     */
-    public function __call(string $method, array $arguments): mixed
-    {
-        return \is_callable([$this->batches, $method]) ? $this->batches->{$method}(...$arguments) : null;
+        return $batches instanceof DatabaseBatchRepository ? new ActingDatabaseBatches($batches) : new self($batches);
     }
 }

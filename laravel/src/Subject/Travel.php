@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Subject;
 
 use Flagstone\Laravel\Contracts\Driver;
+use Flagstone\Laravel\Flagstone;
 use Flagstone\Laravel\Reported;
 use Illuminate\Container\Container;
 use Illuminate\Contracts\Encryption\Encrypter;
@@ -51,6 +52,21 @@ final class Travel
         $carried = Portable::pack($subject->company, $context);
 
         return [self::KEY => self::isSecret($job) ? self::encrypter()->encrypt($carried) : $carried];
+    }
+
+    /**
+     * The current subject for work that runs later or elsewhere without a payload. Never throws: an error is reported.
+     *
+     * @return array<string, mixed> same as in a payload
+     */
+    public static function carried(): array
+    {
+        return Reported::or(self::lost(), static function (): array {
+            $app = Container::getInstance();
+            $driver = Reported::or(null, static fn (): Driver => $app->make(Flagstone::class)->driver());
+
+            return $app->make(self::class)->payload($driver, null);
+        });
     }
 
     /** @return array<string, mixed> additions to a payload if payload() fails */
