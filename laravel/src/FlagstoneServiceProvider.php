@@ -35,6 +35,7 @@ final class FlagstoneServiceProvider extends ServiceProvider
         // The kernel's schedule() runs while the container makes the Schedule, before any extender of that.
         'Illuminate\Contracts\Console\Kernel' => Queue\Registrar::class,
         'Illuminate\Console\Scheduling\Schedule' => Queue\Registrar::class,
+        'Illuminate\Concurrency\ConcurrencyManager' => Queue\Processes::class,
         'Illuminate\Contracts\Auth\Access\Gate' => Auth\Registrar::class,
         'Laravel\Pennant\FeatureManager' => Pennant\Registrar::class,
     ];

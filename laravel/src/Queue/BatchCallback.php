@@ -9,7 +9,8 @@ use Flagstone\Laravel\Subject\Travel;
 use Illuminate\Container\Container;
 
 /**
- * A callback of a batch that acts for the subject that dispatched the batch. It is stored with the batch.
+ * A callback that acts for the subject that dispatched its batch, or started its process. It is stored with the batch under this
+ * name.
  *
  * @internal
  */
