@@ -1235,6 +1235,69 @@ fn who_may_only_read_the_counters_keeps_no_thread_out() {
     assert_eq!(claims.permissions().mode() & 0o777, 0o600);
 }
 
+/// A child of `no_lock_of_another_user_makes_a_thread_look_alive_or_dead`: a user who may only read what lies beside the counters. Takes
+/// every lock that it can, by each file's path and until it ends, and says what a reader of the same user finds.
+#[test]
+fn a_child_process_locks_all_that_it_can_read() {
+    let Some(directory) = std::env::var_os("FLAGSTONE_TELEMETRY_LOCKED") else { return };
+    let found = || {
+        let found = read(Path::new(&directory), Path::new(STORE), NOON, |_| true).expect("a reading");
+        let on = found.flag("on").map(|flag| (flag.exposure.on.requests, flag.exposure.on.errors));
+        format!("{} workers, {} without cells, {on:?}", found.workers.len(), found.without_cells)
+    };
+    let before = found();
+    let beside = file(Path::new(&directory)).parent().expect("a directory").to_owned();
+    let files: Vec<std::fs::File> = std::fs::read_dir(beside)
+        .expect("a directory")
+        .filter_map(|entry| std::fs::File::open(entry.expect("an entry").path()).ok())
+        .collect();
+    for file in &files {
+        let _ = rustix::fs::fcntl_lock(file, rustix::fs::FlockOperation::NonBlockingLockShared);
+        // SAFETY: all zeros are a valid lock.
+        let mut lock: libc::flock = unsafe { std::mem::zeroed() };
+        lock.l_type = libc::F_RDLCK as libc::c_short;
+        // SAFETY: the file is open, and the kernel only reads the lock's description.
+        unsafe { libc::fcntl(std::os::fd::AsRawFd::as_raw_fd(file), libc::F_OFD_SETLK, &raw const lock) };
+    }
+    println!("=> {} files; {before}; {}", files.len(), found());
+    // The parent looks, and closes the pipe.
+    let _ = std::io::Read::read(&mut std::io::stdin(), &mut [0]);
+}
+
+/// A read lock on the counters made cells of dead threads look held to readers that could not open the claims: the request that they died
+/// in was not counted, the guard was blind, and health told of a thousand threads without cells.
+#[test]
+fn no_lock_of_another_user_makes_a_thread_look_alive_or_dead() {
+    let (directory, snapshot) = (trusted_dir(), compiled(FLAGS));
+    let (binary, memory, other) = as_somebody(&directory);
+    // The counters are root's here, and the child's user is another.
+    std::os::unix::fs::chown(&memory, Some(0), Some(0)).expect("root");
+    let start = || {
+        let mut recorder = recorder(&memory, &snapshot);
+        recorder.begin_awaited(0);
+        ask(&mut recorder, &snapshot, "on", Some(1));
+        recorder
+    };
+    let alive = start();
+    start().abandon();
+    let mut child = child_under(&other, &binary, "a_child_process_locks_all_that_it_can_read")
+        .env("FLAGSTONE_TELEMETRY_LOCKED", &memory)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("a child");
+    let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines().map_while(Result::ok);
+    let said = lines.find_map(|line| Some(line.split_once("=> ")?.1.to_owned())).expect("an answer");
+    let one = "1 workers, 0 without cells, Some((1, 1))";
+    assert_eq!(said, format!("3 files; {one}; {one}"));
+    // Threads that come now have cells, and are seen.
+    let late = recorder(&memory, &snapshot);
+    assert!(late.has_cells() && alive.is_sound());
+    assert_eq!(counts(&memory, NOON).workers.len(), 2);
+    drop(child.stdin.take());
+    child.wait().expect("its end");
+}
+
 #[test]
 fn a_request_left_open_counts_while_the_next_owner_of_its_cells_has_yet_to_settle_it() {
     // Between the next owner's claim and the first word that it wrote, the request counted nowhere: a sum went back.

@@ -11,6 +11,7 @@ mod lease;
 #[cfg(feature = "publisher")]
 mod modes;
 mod namespace;
+mod own_file;
 #[cfg(feature = "publisher")]
 mod replace;
 mod trust;
@@ -20,6 +21,7 @@ mod users;
 pub(crate) use descriptor::{FileId, Stamp, above_standard};
 pub(crate) use directory::{Access, Folder};
 pub(crate) use file_system::{is_layered, is_local};
+pub(crate) use own_file::OwnFile;
 pub(crate) use trust::{Judged, Step, judge, way};
 pub use trust::{Trust, absolute};
 

@@ -3,11 +3,8 @@
 //! An open file description lock (fcntl(2), F_OFD_SETLK): each thread has its own, and the kernel lets go of it when the
 //! thread's file is closed or its process killed.
 //!
-//! The file of claims is open to its user alone, so that no other user can hold a claim. Once a thread has counted the
-//! request that the cells' last owner left open, it shows that it holds them by locking the same byte of the counters for
-//! reading. Until then, readers count that request themselves, so that it is counted at each moment. A user who may only read
-//! the counters can make cells look held to readers that cannot see the claims, and so delay the counting of a dead thread's
-//! request until the next thread comes; it cannot keep a thread out.
+//! The file of claims is open to its user alone, so that no other user can hold a claim. Readers that cannot open it see by
+//! [`Shown`](super::shown::Shown) which cells are held.
 
 #![allow(unsafe_code)]
 
@@ -20,37 +17,41 @@ pub(super) fn claim(claims: &File, worker: usize) -> bool {
     lock(claims, worker, Kind::Write)
 }
 
-/// Shows readers that the cells are held; false if that is not possible.
-pub(super) fn show(counters: &File, worker: usize) -> bool {
-    lock(counters, worker, Kind::Read)
-}
-
 /// Releases the cells.
-pub(super) fn release(claims: &File, counters: &File, worker: usize) {
-    let _ = lock(counters, worker, Kind::None);
+pub(super) fn release(claims: &File, worker: usize) {
     let _ = lock(claims, worker, Kind::None);
 }
 
+/// Takes a lock that no reader of the file can take, and that no lock of a reader looks like.
+pub(super) fn hold(file: &File) -> bool {
+    lock(file, 0, Kind::Write)
+}
+
+/// True if a process that may write the file holds it by [`hold`].
+#[cfg(feature = "publisher")]
+pub(super) fn is_held(file: &File) -> bool {
+    // Whoever may only read the file can take a lock for reading: that stands in the way of writers alone.
+    is_locked(file, 0, 1, Kind::Read)
+}
+
 /// Takes a seat among the threads without cells, so that readers can count them.
-pub(super) fn sit(claims: &File, counters: &File) {
+pub(super) fn sit(claims: &File) -> Option<usize> {
     let first = std::process::id() as usize % SEATS;
-    let seats = (0..SEATS).map(|step| WORKERS + 1 + (first + step) % SEATS);
-    if let Some(seat) = { seats }.find(|seat| claim(claims, *seat)) {
-        let _ = show(counters, seat);
-    }
+    let mut seats = (0..SEATS).map(|step| WORKERS + 1 + (first + step) % SEATS);
+    seats.find(|seat| claim(claims, *seat))
 }
 
 /// Number of threads without cells.
 #[cfg(feature = "publisher")]
-pub(super) fn seated(file: &File) -> usize {
-    count(file, WORKERS + 1, SEATS)
+pub(super) fn seated(claims: &File) -> usize {
+    count(claims, WORKERS + 1, SEATS)
 }
 
 /// Number of locked bytes within this range.
 #[cfg(feature = "publisher")]
 fn count(file: &File, first: usize, length: usize) -> usize {
     match length {
-        _ if !is_locked(file, first, length) => 0,
+        _ if !is_locked(file, first, length, Kind::Write) => 0,
         1 => 1,
         _ => count(file, first, length / 2) + count(file, first + length / 2, length - length / 2),
     }
@@ -58,19 +59,19 @@ fn count(file: &File, first: usize, length: usize) -> usize {
 
 /// True if any thread counts, with cells or without.
 pub(super) fn is_any_claimed(claims: &File) -> bool {
-    is_locked(claims, 0, WORKERS + 1 + SEATS)
+    is_locked(claims, 0, WORKERS + 1 + SEATS, Kind::Write)
 }
 
-/// True if the cells are claimed, by the file of claims, or shown as held, by the file of counters.
+/// True if the cells are claimed.
 #[cfg(feature = "publisher")]
-pub(super) fn is_claimed(file: &File, worker: usize) -> bool {
-    is_locked(file, worker, 1)
+pub(super) fn is_claimed(claims: &File, worker: usize) -> bool {
+    is_locked(claims, worker, 1, Kind::Write)
 }
 
-/// True if any process holds a lock on one of these bytes. The file may be open for reading only.
+/// True if any process holds a lock on one of these bytes that keeps one of this kind away. The file may be open for reading only.
 #[cfg(target_os = "linux")]
-fn is_locked(file: &File, first: usize, length: usize) -> bool {
-    let mut lock = on(first, length, Kind::Write);
+fn is_locked(file: &File, first: usize, length: usize, kind: Kind) -> bool {
+    let mut lock = on(first, length, kind);
     // SAFETY: the descriptor is open as long as `file` is borrowed, and the kernel writes to the lock's description only
     // until the call ends.
     let asked = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_GETLK, &raw mut lock) };
@@ -78,7 +79,7 @@ fn is_locked(file: &File, first: usize, length: usize) -> bool {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn is_locked(_: &File, _: usize, _: usize) -> bool {
+fn is_locked(_: &File, _: usize, _: usize, _: Kind) -> bool {
     false
 }
 

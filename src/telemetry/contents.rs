@@ -7,7 +7,7 @@
 //! counted it. So pages of threads are read before and after everything else, and the reading is repeated if an owner came
 //! meanwhile or is about to count.
 
-use super::claim::{is_claimed, seated};
+use super::claim::{self, is_claimed};
 use super::directory::Found;
 use super::file::{is_size, taken};
 use super::hours::has_cells;
@@ -15,6 +15,7 @@ use super::layout::{
     self, FIRST, FLAGS, GROUP_COUNT, GROUP_FLAGS, GROUP_TALLIES, MAGIC, PAGE, block, cell, header, page,
     tally,
 };
+use super::shown::{self, is_shown};
 use std::fs::File;
 use std::io;
 use std::ops::Range;
@@ -61,9 +62,9 @@ pub(super) struct Contents {
 
 impl Contents {
     /// Reads a file of this user, and calls `gather` for each group. The groups are dropped at the end.
-    pub(super) fn read(found: &Found, mut gather: impl FnMut(&Contents, Progress)) -> io::Result<Contents> {
-        let (user, claims) = (&found.user, || found.own.open(&layout::claims(&found.name), false).ok());
-        let file = found.own.open(&found.name, false)?;
+    pub(super) fn read(of: &Found, mut gather: impl FnMut(&Contents, Progress)) -> io::Result<Contents> {
+        let user = &of.user;
+        let file = of.own.open(&of.name, false)?;
         let found = file.metadata()?;
         let wrong = |found: String| Err(io::Error::new(io::ErrorKind::InvalidData, found));
         if !found.is_file() || found.uid() != *user {
@@ -85,7 +86,7 @@ impl Contents {
             }
             gather(&contents, Progress::Begun);
             contents.read_groups(&file, &mut gather)?;
-            if contents.ask_claims(claims().as_ref(), &file)? {
+            if contents.ask_claims(of, &file)? {
                 break;
             }
         }
@@ -182,17 +183,21 @@ impl Contents {
     }
 
     /// Finds out which threads live; false if the file has to be read again.
-    fn ask_claims(&mut self, claims: Option<&File>, file: &File) -> io::Result<bool> {
+    fn ask_claims(&mut self, of: &Found, file: &File) -> io::Result<bool> {
         let inode = self.word(header::CLAIMS * 8);
+        let claims = of.own.open(&layout::claims(&of.name), false).ok();
         let claims = claims.filter(|claims| claims.metadata().is_ok_and(|found| found.ino() == inode));
-        self.without_cells = seated(claims.unwrap_or(file));
-        let is_taken = |worker: usize| claims.is_none_or(|claims| is_claimed(claims, worker));
+        self.without_cells = match &claims {
+            Some(claims) => claim::seated(claims),
+            None => shown::seated(&of.own, &of.name, of.user),
+        };
+        let is_taken = |worker: usize| claims.as_ref().is_none_or(|claims| is_claimed(claims, worker));
         let mut stable = true;
         let mut threads = std::mem::take(&mut self.threads);
         for thread in threads.iter_mut().filter(|thread| thread.worker > 0) {
             let word = |number: usize| self.word(layout::page(thread.worker) + number * 8);
             let (is_taken, settling) = (is_taken(thread.worker), word(page::SETTLING) != 0);
-            thread.is_claimed = is_taken && is_claimed(file, thread.worker);
+            thread.is_claimed = is_taken && is_shown(&of.own, &of.name, thread.worker, of.user);
             thread.left_open = word(page::OPEN) != 0 && (!thread.is_claimed || settling);
             stable &= !(settling && is_taken);
         }

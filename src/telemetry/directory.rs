@@ -11,7 +11,9 @@
 use super::error::TelemetryError;
 use super::layout::DIRECTORIES;
 use crate::files::{Step, above_standard, is_unmapped, way};
-use rustix::fs::{AtFlags, Dir, Mode, OFlags, Stat, fchmod, fstat, mkdirat, openat, statat, unlinkat};
+use rustix::fs::{
+    AtFlags, Dir, FileType, Mode, OFlags, Stat, fchmod, fstat, mkdirat, openat, statat, unlinkat,
+};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io;
@@ -217,6 +219,11 @@ impl Own {
         renameat_with(&self.directory, from, &self.directory, to, RenameFlags::NOREPLACE)
     }
 
+    /// Renames a file, in the place of any that has the new name.
+    pub(super) fn rename(&self, from: &str, to: &str) -> rustix::io::Result<()> {
+        rustix::fs::renameat(&self.directory, from, &self.directory, to)
+    }
+
     pub(super) fn names(&self) -> io::Result<impl Iterator<Item = String> + use<>> {
         list(&self.directory)
     }
@@ -348,6 +355,27 @@ impl Look {
         let device = (rustix::fs::major(device), rustix::fs::minor(device));
         Look { mode: found.st_mode, user: found.st_uid, device }
     }
+}
+
+/// True for a file with one name that only this user can write.
+pub(super) fn is_own(file: &File, user: u32) -> bool {
+    fstat(file).is_ok_and(|found| is_users(&found, user) && bits(&found) & 0o022 == 0)
+}
+
+/// True for a file with one name that belongs to this user.
+pub(super) fn is_users(found: &Stat, user: u32) -> bool {
+    let is_file = FileType::from_raw_mode(found.st_mode) == FileType::RegularFile;
+    is_file && found.st_nlink == 1 && found.st_uid == user
+}
+
+pub(super) fn bits(found: &Stat) -> u32 {
+    Mode::from_raw_mode(found.st_mode).bits()
+}
+
+/// A name that no other thread has. If a dead thread left it behind, it is not used: the next attempt has another name.
+pub(super) fn temporary(name: &str) -> String {
+    let nanoseconds = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic).tv_nsec;
+    format!(".{name}.{}.{nanoseconds}", std::process::id())
 }
 
 /// A number that no other process can predict.

@@ -1,13 +1,14 @@
 //! Making and opening the file of counters.
 
 use super::claim::is_any_claimed;
-use super::directory::{self, Own};
+use super::directory::{self, Own, bits, is_own, is_users, temporary};
 use super::error::TelemetryError;
 use super::held::Held;
 use super::layout::{self, FIRST, LEAST_SIZE, MAGIC, PAGE, SIZE, WORKERS, block, header, page};
 use super::memory::{Memory, may_grow, reserve};
-use super::own_file::OwnFile;
-use rustix::fs::{FileType, Mode, Stat, fchmod, fstat};
+use super::shown::Shown;
+use crate::files::OwnFile;
+use rustix::fs::{Mode, Stat, fchmod, fstat};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 use std::fs::File;
@@ -25,7 +26,18 @@ pub(super) struct Opened {
     pub(super) path: PathBuf,
     /// The file in which threads claim their cells.
     pub(super) claims: OwnFile,
+    /// Shows readers that this thread holds its cells or its seat.
+    shown: Option<Shown>,
     pub(super) memory: Arc<Memory>,
+}
+
+impl Opened {
+    /// Shows readers that this thread holds these cells, or this seat; false if that is not possible.
+    pub(super) fn show(&mut self, own: &Own, number: usize) -> bool {
+        let name = self.path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        self.shown = Shown::new(own, name, number).ok();
+        self.shown.is_some()
+    }
 }
 
 /// Mode of the counters: any user may read these numbers, as any user may read the store.
@@ -33,8 +45,9 @@ const COUNTERS_MODE: u32 = 0o644;
 /// Mode of the claims: a process that can open that file can hold a claim.
 const CLAIMS_MODE: u32 = 0o600;
 
-/// Opens this user's file for a store, or makes it. A file that was cut short or overwritten is replaced, and its counts are lost.
-pub(super) fn open(directory: &Path, store: &Path, now: i64) -> Result<Opened, TelemetryError> {
+/// Opens this user's file for a store, or makes it, and the directory of both. A file that was cut short or overwritten is replaced, and
+/// its counts are lost.
+pub(super) fn open(directory: &Path, store: &Path, now: i64) -> Result<(Opened, Own), TelemetryError> {
     let user = geteuid().as_raw();
     let own = directory::own(directory, user)?;
     let name = Name::of(store);
@@ -70,7 +83,7 @@ pub(super) fn open(directory: &Path, store: &Path, now: i64) -> Result<Opened, T
     if is_new {
         sweep(&own, user, now);
     }
-    Ok(Opened { _held, file, path, claims, memory: Arc::new(memory) })
+    Ok((Opened { _held, file, path, claims, shown: None, memory: Arc::new(memory) }, own))
 }
 
 /// The names of a store's two files.
@@ -134,24 +147,9 @@ fn is_damaged(file: &File, claims: Option<&File>, user: u32) -> bool {
         && (claims.is_none() || file.metadata().is_ok_and(|found| !is_whole(file, found.len())))
 }
 
-/// True for a file with one name that only this user can write.
-fn is_own(file: &File, user: u32) -> bool {
-    fstat(file).is_ok_and(|found| is_users(&found, user) && bits(&found) & 0o022 == 0)
-}
-
-/// True for a file with one name that belongs to this user.
-fn is_users(found: &Stat, user: u32) -> bool {
-    let is_file = FileType::from_raw_mode(found.st_mode) == FileType::RegularFile;
-    is_file && found.st_nlink == 1 && found.st_uid == user
-}
-
 /// True for a file of claims that only this user can open.
 fn is_claims(found: &Stat, user: u32) -> bool {
     is_users(found, user) && bits(found) == CLAIMS_MODE
-}
-
-fn bits(found: &Stat) -> u32 {
-    Mode::from_raw_mode(found.st_mode).bits()
 }
 
 /// True if the size and the first word are those of a file of counters.
@@ -250,12 +248,15 @@ fn sweep(own: &Own, user: u32, now: i64) {
     let namespace = mount_namespace();
     let is_counters =
         |name: &String| Path::new(name).extension().is_some_and(|found| found == layout::COUNTERS);
-    let files: Vec<Name> = own.names().into_iter().flatten().filter(is_counters).map(Name::with).collect();
+    let names: Vec<String> = own.names().into_iter().flatten().collect();
+    let files: Vec<Name> = names.iter().filter(|name| is_counters(name)).cloned().map(Name::with).collect();
     let first = usize::try_from(directory::unique() % files.len().max(1) as u64).unwrap_or(0);
     for name in files.iter().cycle().skip(first).take(files.len().min(MAX_SWEPT)) {
         if is_unused(own, name, user, namespace, now) {
             let _ = own.remove(&name.counters);
             let _ = own.remove(&name.claims);
+            let shown = |found: &&String| layout::shown_by(&name.counters, found).is_some();
+            names.iter().filter(shown).for_each(|shown| drop(own.remove(shown)));
         }
     }
 }
@@ -302,12 +303,6 @@ fn mount_namespace() -> u64 {
     std::fs::metadata("/proc/self/ns/mnt").map_or(0, |found| found.ino())
 }
 
-/// A name that no other thread has. If a dead thread left it behind, it is not used: the next attempt has another name.
-fn temporary(name: &str) -> String {
-    let nanoseconds = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic).tv_nsec;
-    format!(".{name}.{}.{nanoseconds}", std::process::id())
-}
-
 /// True if the file still has its name (a removed one is used by no later worker), is what it was when it was made, and
 /// belongs to this process's user, who may have been root when it was opened. `least` is the size that this thread knows it
 /// to have had.
@@ -319,6 +314,7 @@ pub(super) fn is_sound(opened: &Opened, least: u64) -> bool {
         && size >= least
         && is_size(size)
         && opened.memory.get(header::MAGIC * 8) == MAGIC
-        && has_path(&opened.file, &opened.path)
-        && has_path(&opened.claims, &opened.path.with_extension(layout::CLAIMS))
+        && opened.file.has_path(&opened.path)
+        && opened.claims.has_path(&opened.path.with_extension(layout::CLAIMS))
+        && opened.shown.as_ref().is_none_or(Shown::is_sound)
 }

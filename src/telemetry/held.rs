@@ -3,12 +3,12 @@
 
 #![allow(unsafe_code)]
 
-use super::own_file::OwnFile;
+use crate::files::OwnFile;
 use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
-/// Files that are remembered, two for each thread that counts. Of further threads, a child keeps what it shares.
-const FILES: usize = 512;
+/// Files that are remembered, three for each thread that counts. Of further threads, a child keeps what it shares.
+const FILES: usize = 768;
 /// No descriptor.
 const FREE: i32 = -1;
 /// A descriptor that is about to be written down.

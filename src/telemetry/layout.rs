@@ -293,6 +293,20 @@ pub(super) fn claims(counters: &str) -> String {
     format!("{}.{CLAIMS}", counters.strip_suffix(&format!(".{COUNTERS}")).unwrap_or(counters))
 }
 
+/// Name of the file by which the thread with these cells, or this seat, shows that it lives.
+pub(super) fn shown(counters: &str, number: usize) -> String {
+    format!("{}{number}", shown_start(counters))
+}
+
+/// Number of the cells or the seat that a file of that name is shown for.
+pub(super) fn shown_by(counters: &str, name: &str) -> Option<usize> {
+    name.strip_prefix(&shown_start(counters))?.parse().ok()
+}
+
+fn shown_start(counters: &str) -> String {
+    format!("{}.thread-", counters.strip_suffix(&format!(".{COUNTERS}")).unwrap_or(counters))
+}
+
 /// Extension of the file of counters.
 pub(super) const COUNTERS: &str = "counters";
 

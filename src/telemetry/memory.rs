@@ -7,8 +7,8 @@
 #![allow(unsafe_code)]
 
 use super::layout::{PAGE, SIZE, block, page};
-use super::own_file::OwnFile;
 use crate::fault::Mapped;
+use crate::files::OwnFile;
 use rustix::fs::{FallocateFlags, fallocate};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::process::{Resource, getrlimit};

@@ -26,11 +26,11 @@ mod marks;
 mod memory;
 mod note;
 mod outcome;
-mod own_file;
 mod owner;
 #[cfg(feature = "publisher")]
 mod read;
 mod recorder;
+mod shown;
 mod sketch;
 mod tally;
 

@@ -4,7 +4,8 @@
 //! before it goes on; until then readers add it, so that no sum goes back. A new thread settles all cells that were left so,
 //! not only its own.
 
-use super::claim::{claim, release, show, sit};
+use super::claim::{claim, release, sit};
+use super::directory::Own;
 use super::error::TelemetryError;
 use super::file::{Opened, taken};
 use super::layout::{self, FIRST, FLAGS, PAGE, WORKERS, header, outcomes, page};
@@ -13,16 +14,16 @@ use super::note::{Note, ON};
 use std::sync::atomic::Ordering;
 
 /// Takes cells for this thread: 1 to `WORKERS`; 0 if all are taken, or the file system has no locks.
-pub(super) fn take(opened: &Opened) -> Result<usize, TelemetryError> {
-    let memory = &opened.memory;
+pub(super) fn take(opened: &mut Opened, directory: &Own) -> Result<usize, TelemetryError> {
+    let memory = opened.memory.clone();
     let mut own = None;
     let known: Vec<usize> = taken(|word| memory.get(word * 8)).filter(|worker| *worker > 0).collect();
-    for worker in known.iter().copied().filter(|worker| is_open(memory, *worker)) {
+    for worker in known.iter().copied().filter(|worker| is_open(&memory, *worker)) {
         if claim(&opened.claims, worker) {
-            settle(memory, worker);
+            settle(&memory, worker);
             match own {
                 None => own = Some(worker),
-                Some(_) => release(&opened.claims, &opened.file, worker),
+                Some(_) => release(&opened.claims, worker),
             }
         }
     }
@@ -32,12 +33,14 @@ pub(super) fn take(opened: &Opened) -> Result<usize, TelemetryError> {
     };
     if let Some(worker) = own.or_else(free) {
         begin(opened, worker)?;
-        if show(&opened.file, worker) {
+        if opened.show(directory, worker) {
             return Ok(worker);
         }
-        release(&opened.claims, &opened.file, worker);
+        release(&opened.claims, worker);
     }
-    sit(&opened.claims, &opened.file);
+    if let Some(seat) = sit(&opened.claims) {
+        opened.show(directory, seat);
+    }
     begin(opened, 0)?;
     Ok(0)
 }

@@ -342,7 +342,7 @@ pub fn read(
 /// Pages that a thread takes, including those of its first flags.
 const THREAD_PAGES: u64 = 4;
 /// Files that a user's first thread makes, including its directory.
-const USER_FILES: u64 = 3;
+const USER_FILES: u64 = 4;
 
 /// True if threads that start now can be counted, as far as the file system tells.
 fn has_room(directory: &Path) -> bool {

@@ -137,8 +137,8 @@ impl Recorder {
         if !has_room() {
             return Err(TelemetryError::NoMemory);
         }
-        let opened = file::open(directory, store, now)?;
-        let worker = owner::take(&opened)?;
+        let (mut opened, own) = file::open(directory, store, now)?;
+        let worker = owner::take(&mut opened, &own)?;
         hours::turn(&opened.memory, now);
         let memory = &opened.memory;
         let mapped = || ThreadPage::mapped(memory, Place::new(layout::page(worker)));

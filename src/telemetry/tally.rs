@@ -7,7 +7,7 @@
 use super::exposure::GROUPS;
 use super::layout::{self, GROUP_COUNT, GROUP_FLAGS, GROUP_TALLIES, TALLIES, tally};
 use super::memory::{Memory, reserve};
-use super::own_file::OwnFile;
+use crate::files::OwnFile;
 use std::sync::atomic::Ordering;
 use xxhash_rust::xxh3::Xxh3;
 

@@ -1,31 +1,37 @@
 //! A file that stays open in an application's process. Code of the application or of another extension may close its descriptor by
 //! mistake: then the number is soon that of another file, which is neither to be grown nor closed.
 
-use crate::files::FileId;
+use super::descriptor::FileId;
 use std::fs::File;
 use std::io;
 use std::ops::Deref;
 use std::os::fd::IntoRawFd;
+use std::path::Path;
 
 #[derive(Debug)]
-pub(super) struct OwnFile {
+pub(crate) struct OwnFile {
     /// None only while it is dropped.
     file: Option<File>,
     id: FileId,
 }
 
 impl OwnFile {
-    pub(super) fn new(file: File) -> io::Result<OwnFile> {
+    pub(crate) fn new(file: File) -> io::Result<OwnFile> {
         let id = FileId::of(&file.metadata()?);
         Ok(OwnFile { file: Some(file), id })
     }
 
     /// True if the descriptor still leads to the file that was opened.
-    pub(super) fn is_itself(&self) -> bool {
+    pub(crate) fn is_itself(&self) -> bool {
         self.metadata().is_ok_and(|found| FileId::of(&found) == self.id)
     }
 
-    pub(super) fn id(&self) -> FileId {
+    /// True if the descriptor still leads to the file that was opened, and the path does.
+    pub(crate) fn has_path(&self, path: &Path) -> bool {
+        self.is_itself() && std::fs::symlink_metadata(path).is_ok_and(|found| FileId::of(&found) == self.id)
+    }
+
+    pub(crate) fn id(&self) -> FileId {
         self.id
     }
 }
