@@ -3,19 +3,19 @@
 mod ask;
 pub mod candidates;
 mod change;
-mod meant;
 mod plan;
-mod travel;
+mod refused_values;
+mod transfer;
 mod values;
 
 pub use ask::*;
 pub use change::*;
 pub use plan::*;
-pub use travel::*;
+pub use transfer::*;
 pub use values::Named;
 
+use crate::machines::encode;
 use crate::output::Failure;
-use crate::relay;
 use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
 use flagstone::definition::nearest;
 use std::ffi::OsString;
@@ -241,7 +241,7 @@ pub struct Man {
 ///
 /// Where they are wrong and JSON is wanted. In text that is printed here, and ends the process too.
 pub fn parse() -> Result<Arguments, Failure> {
-    let typed = relay::decoded(std::env::args_os());
+    let typed = encode::decoded(std::env::args_os());
     let json = typed.iter().take_while(|argument| *argument != "--").any(|argument| argument == "--json");
     let emergency = typed.iter().any(|argument| argument == "kill" || argument == "stop-all");
     let arguments = read(typed).or_else(|error| match (error.use_stderr(), json) {
@@ -283,7 +283,7 @@ fn read(typed: Vec<OsString>) -> Result<Arguments, clap::Error> {
     let mut command = command().arg(relayed());
     let mut matches = command.try_get_matches_from_mut(typed)?;
     let relayed: Option<String> = matches.remove_one("relayed");
-    meant::check(&mut command, &matches, relayed.is_some())?;
+    refused_values::check(&mut command, &matches, relayed.is_some())?;
     Arguments::from_arg_matches(&matches).map(|arguments| Arguments { relayed, ..arguments })
 }
 

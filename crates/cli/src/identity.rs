@@ -8,7 +8,7 @@
 use crate::args::{Arguments, Word};
 use crate::entry::PASS;
 use crate::output::Failure;
-use crate::{inputs, place, privileged, words};
+use crate::{inputs, privileged, store_view, words};
 use flagstone::StoreError;
 use flagstone::audit::Actor;
 use flagstone::files::{Account, NOBODY, close_directories, group_number, is_unmapped, owner_of};
@@ -175,8 +175,8 @@ fn store(arguments: &Arguments) -> Option<PathBuf> {
         return None;
     }
     match &arguments.word {
-        Word::Init(word) => word.directory.clone().or_else(|| place::directory(arguments).ok()),
-        _ => place::directory(arguments).ok(),
+        Word::Init(word) => word.directory.clone().or_else(|| store_view::directory(arguments).ok()),
+        _ => store_view::directory(arguments).ok(),
     }
 }
 

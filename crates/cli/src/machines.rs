@@ -2,8 +2,10 @@
 //!
 //! All are sent at once, each by its own program and with its own timeout. None of them sends the command on.
 
+pub mod encode;
+
 use crate::output::{Exit, GOOD, Output, WARN};
-use crate::{process, relay, words};
+use crate::{process, words};
 use flagstone::publish::{Config, Machine};
 use serde_json::{Value, json};
 use std::io;
@@ -40,7 +42,7 @@ pub struct Delivery {
 
 /// Sends a command to every declared machine, without waiting.
 pub fn send(config: &Config, environment: &str, word: Word) -> Relay {
-    let arguments = relay::encoded(environment, &word.arguments);
+    let arguments = encode::encoded(environment, &word.arguments);
     let input = word.input.map(Arc::new);
     let machines = config.machines.iter().map(|(name, machine)| {
         let run = (machine.clone(), arguments.clone(), input.clone());

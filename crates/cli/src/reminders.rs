@@ -169,7 +169,7 @@ fn tell_of_kills(store: &Store, now: i64) -> Result<(), StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::guarding::Watcher;
+    use crate::guard::Watcher;
     use crate::test_store::TestStore;
     use flagstone::guard::GuardState;
     use std::io::{BufRead, BufReader, Read, Write};

@@ -4,7 +4,7 @@
 //! where their own offers will do.
 
 use super::{Arguments, Word};
-use crate::{identity, place};
+use crate::{identity, store_view};
 use clap::{ArgAction, Command};
 use flagstone::publish::Store;
 use std::ffi::OsString;
@@ -46,7 +46,7 @@ pub fn answer(typed: &[OsString]) -> Option<ExitCode> {
 
 fn candidates(kind: Kind, arguments: &Arguments) -> Option<Vec<String>> {
     identity::assume(arguments).ok()?;
-    let directory = place::directory(arguments).ok()?;
+    let directory = store_view::directory(arguments).ok()?;
     let store = identity::open(&directory).ok()?;
     match kind {
         Kind::Flag => flags(&store),

@@ -3,13 +3,13 @@
 use crate::args::{Arguments, Ask};
 use crate::output::{BAD, Exit, GOOD, Outcome, Output};
 use crate::question::{Attributes, question};
-use crate::{place, words};
+use crate::{store_view, words};
 use flagstone::{evaluate, variant};
 use serde_json::json;
 
 pub fn run(arguments: &Arguments, word: &Ask, output: &mut Output) -> Outcome {
     let attributes = Attributes::read(word.context.as_deref())?;
-    let served = place::served(arguments, output)?;
+    let served = store_view::served(arguments, output)?;
     let flag = served.flag(&word.flag)?;
     let question = question(word, &attributes);
     let answer = evaluate(&served.snapshot, &served.view.switches, flag, &question);

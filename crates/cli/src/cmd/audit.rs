@@ -4,14 +4,14 @@ use super::{change, history};
 use crate::args::{Arguments, Audit};
 use crate::output::{BAD, BOLD, DIM, Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::progress::Progress;
-use crate::{place, words};
+use crate::{store_view, words};
 use flagstone::audit::Record;
 use flagstone::publish::{AuditCheck, Store};
 use flagstone::{answer_history, audit, time};
 use serde_json::json;
 
 pub fn run(arguments: &Arguments, word: &Audit, output: &mut Output) -> Outcome {
-    let store = place::store(arguments)?;
+    let store = store_view::store(arguments)?;
     let keys = word.flag.as_deref().map(|flag| keys(&store, flag));
     let progress = Progress::begin("verifying the audit trail".to_owned());
     let (mut records, mut times) = (Vec::new(), Vec::new());
@@ -32,9 +32,9 @@ pub fn run(arguments: &Arguments, word: &Audit, output: &mut Output) -> Outcome 
         records.iter().filter(|(place, _)| ordered.get(*place).is_some_and(|(_, fits)| !fits)).count();
     let records: Vec<Record> = records.into_iter().map(|(_, record)| record).collect();
     if let Some(flag) = word.flag.as_ref().filter(|_| records.is_empty() && word.since.is_none()) {
-        let served = place::served(arguments, output)?;
+        let served = store_view::served(arguments, output)?;
         if served.snapshot.find(flag.as_bytes()).is_none() {
-            let unknown = place::unknown_flag(&served.snapshot, served.view.generation, flag);
+            let unknown = store_view::unknown_flag(&served.snapshot, served.view.generation, flag);
             return Err(Failure::Refused(format!(
                 "no record tells of it, and {}; {}",
                 unknown.problem, unknown.hint

@@ -1,10 +1,10 @@
 //! Common parts of all commands that change a store: the person, the place, and the differences.
 
 use crate::args::{self, Arguments, By, WeighedChange};
+use crate::impact::{self, Listed};
 use crate::machines::{self, Relay, Word};
 use crate::output::{BAD, BOLD, DIM, Failure, GOOD, Output};
-use crate::reach::{self, Listed};
-use crate::{identity, place, words};
+use crate::{identity, store_view, words};
 use flagstone::Snapshot;
 use flagstone::audit::{Actor, Difference};
 use flagstone::definition::{CompanyId, Definitions};
@@ -54,7 +54,7 @@ pub fn begin_at_once(
     reason: Option<&str>,
     output: &mut Output,
 ) -> Result<ChangeContext, Failure> {
-    let store = identity::open(&place::directory(arguments)?).map_err(Failure::changing)?;
+    let store = identity::open(&store_view::directory(arguments)?).map_err(Failure::changing)?;
     let reason = reason.filter(|reason| !reason.trim().is_empty()).map(str::to_owned);
     let change = Change { actor: Actor::named(by.actor.as_deref()), reason, base: None };
     let generation = store.generation().map_err(Failure::changing)?;
@@ -93,8 +93,8 @@ impl ChangeContext {
     /// The present key of the flag with that key or former key; printed if it is another.
     pub fn current_key(&self, key: &str, output: &mut Output) -> String {
         let Ok(snapshot) = self.store.snapshot(self.generation) else { return key.to_owned() };
-        let current = place::current_key(&snapshot, key);
-        place::tell_current_key(key, current, output);
+        let current = store_view::current_key(&snapshot, key);
+        store_view::tell_current_key(key, current, output);
         current.to_owned()
     }
 
@@ -103,7 +103,7 @@ impl ChangeContext {
         if self.relayed {
             return Ok(Listed::None);
         }
-        reach::list(reach.list.as_deref(), &self.store, &self.config)
+        impact::list(reach.list.as_deref(), &self.store, &self.config)
     }
 
     /// Prints the reach of the change from `before`, and asks if it must be confirmed. Returns the reach for `--json`.
@@ -131,12 +131,12 @@ impl ChangeContext {
             Listed::None => return self.weigh_pilots(word, before, (definitions, reviewed), dry_run, output),
             Listed::List(list) => list,
             Listed::Unreadable(problem) => {
-                reach::agreed_unknown(&problem, word.yes || dry_run, output)?;
+                impact::agreed_unknown(&problem, word.yes || dry_run, output)?;
                 return Ok(json!({ "asks": true, "problem": problem }));
             }
         };
         let share = self.config.off_share();
-        let reach = reach::of_definitions(&list, share, before, definitions, self.store.environment())?
+        let reach = impact::of_definitions(&list, share, before, definitions, self.store.environment())?
             .with_reviewed(reviewed);
         reach.tell(output);
         reach.agreed(word.yes || dry_run, output)?;
@@ -157,7 +157,7 @@ impl ChangeContext {
         }
         let (share, environment) = (self.config.off_share(), self.store.environment());
         let edits = (definitions, reviewed);
-        let Some(reach) = reach::of_pilots(share, before, edits, environment)? else {
+        let Some(reach) = impact::of_pilots(share, before, edits, environment)? else {
             return Ok(Value::Null);
         };
         reach.tell(output);
@@ -174,7 +174,7 @@ impl ChangeContext {
 
     /// True if a publish of all flags is weighed: with a list, or if some flags are pilots.
     pub fn weighs_all(&self, word: &WeighedChange) -> bool {
-        let has_pilots = || reach::has_pilots(&self.store.definitions(self.generation).unwrap_or_default());
+        let has_pilots = || impact::has_pilots(&self.store.definitions(self.generation).unwrap_or_default());
         self.weighs(word) || (!self.relayed && self.generation > 0 && has_pilots())
     }
 
@@ -192,7 +192,7 @@ impl ChangeContext {
         }
         let snapshot = self.store.snapshot(self.generation).ok();
         let before =
-            snapshot.as_ref().and_then(|snapshot| place::definitions(snapshot).ok()).unwrap_or_default();
+            snapshot.as_ref().and_then(|snapshot| store_view::definitions(snapshot).ok()).unwrap_or_default();
         let edits = ((&before, &merged.definitions), merged.reviewed.as_slice());
         let told = self.weigh_edits(word, snapshot.as_ref(), edits, dry_run, output)?;
         // A merge that asks nothing is made again if another publish was quicker.

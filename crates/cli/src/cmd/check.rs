@@ -3,7 +3,7 @@
 use crate::args::{Arguments, Check};
 use crate::output::{BAD, Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::progress::Progress;
-use crate::{inputs, place, words};
+use crate::{inputs, store_view, words};
 use flagstone::definition::{self, Problem, ReadError, Report, Severity};
 use flagstone::merge::{Renaming, lookalikes};
 use serde_json::json;
@@ -17,7 +17,7 @@ const PROBLEMS: usize = 100;
 const WARNINGS: usize = 5;
 
 pub fn run(arguments: &Arguments, word: &Check, output: &mut Output) -> Outcome {
-    let name = place::file_name(&word.file);
+    let name = store_view::file_name(&word.file);
     let bytes = read(&word.file)?;
     let (mut report, flags, environments) = check(&name, &bytes, word.environment.as_deref());
     if !report.has_errors() {
@@ -58,7 +58,7 @@ pub fn run(arguments: &Arguments, word: &Check, output: &mut Output) -> Outcome 
 /// Reads a file of definitions.
 pub fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     if path == Path::new("-") {
-        return place::read(path, MAX_FILE_BYTES);
+        return store_view::read(path, MAX_FILE_BYTES);
     }
     let name = path.display().to_string();
     let opened = inputs::open(path).map_err(|source| ReadError::Io { path: name.clone(), source });
@@ -95,8 +95,8 @@ fn check(name: &str, bytes: &[u8], environment: Option<&str>) -> (Report, u64, V
 /// Probable renames without `"was"`, if a store is named that runs an earlier file.
 fn renamed(arguments: &Arguments, word: &Check, name: &str, bytes: &[u8]) -> Vec<Problem> {
     let found = || -> Option<Vec<Problem>> {
-        place::directory(arguments).ok()?;
-        let store = place::store(arguments).ok()?;
+        store_view::directory(arguments).ok()?;
+        let store = store_view::store(arguments).ok()?;
         let environment = word.environment.as_deref().unwrap_or(store.environment());
         if environment != store.environment() {
             return None;

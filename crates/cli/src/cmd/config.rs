@@ -2,13 +2,13 @@
 
 use crate::args::{Arguments, Config as Word};
 use crate::output::{Exit, Failure, GOOD, Outcome, Output};
-use crate::{place, words};
+use crate::{store_view, words};
 use flagstone::publish::{Config, Store};
 use serde_json::{Map, Value, json};
 use std::path::absolute;
 
 pub fn run(arguments: &Arguments, word: &Word, output: &mut Output) -> Outcome {
-    let store = place::store(arguments)?;
+    let store = store_view::store(arguments)?;
     match (&word.key, &word.value) {
         (Some(key), Some(value)) => set(&store, key, Some(value), output),
         (Some(key), None) if word.unset => set(&store, key, None, output),
@@ -82,7 +82,7 @@ fn set(store: &Store, key: &str, value: Option<&str>, output: &mut Output) -> Ou
     store.write_config(before.as_deref(), &text).map_err(Failure::changing)?;
     output.line(format!("{} {}: {told}", output.paint(GOOD, "set"), words::plain(key)));
     if key.starts_with("telemetry") {
-        crate::counted::warn_of_unknown_users(store, output)?;
+        crate::counters::warn_of_unknown_users(store, output)?;
     }
     output.json(&all);
     Ok(Exit::Yes)

@@ -4,7 +4,7 @@ use super::{change, check};
 use crate::args::{Arguments, Diff};
 use crate::output::{Exit, Failure, Outcome, Output};
 use crate::progress::Progress;
-use crate::{place, words};
+use crate::{store_view, words};
 use flagstone::Snapshot;
 use flagstone::audit::diff;
 use flagstone::definition::{self, Definitions};
@@ -31,22 +31,22 @@ pub fn run(arguments: &Arguments, word: &Diff, output: &mut Output) -> Outcome {
 
 fn side(arguments: &Arguments, word: &Diff, name: &str, output: &mut Output) -> Result<Definitions, Failure> {
     if let Ok(generation) = name.parse::<u64>() {
-        return place::store(arguments)?.definitions(generation).map_err(Failure::asking);
+        return store_view::store(arguments)?.definitions(generation).map_err(Failure::asking);
     }
     let path = Path::new(name);
-    let bytes = place::read_by_start(path, |start| match start.starts_with(SNAPSHOT) {
+    let bytes = store_view::read_by_start(path, |start| match start.starts_with(SNAPSHOT) {
         true => u64::from(u32::MAX),
         false => check::MAX_FILE_BYTES,
     })?;
-    let file = place::file_name(path);
+    let file = store_view::file_name(path);
     if bytes.starts_with(SNAPSHOT) {
         let snapshot =
             Snapshot::from_bytes(&bytes).map_err(|error| Failure::Unknown(format!("{file}: {error}")))?;
-        return place::definitions(&snapshot);
+        return store_view::definitions(&snapshot);
     }
-    let environment = match (&word.environment, place::directory(arguments)) {
+    let environment = match (&word.environment, store_view::directory(arguments)) {
         (Some(environment), _) => Some(environment.clone()),
-        (None, Ok(_)) => Some(place::store(arguments)?.environment().to_owned()),
+        (None, Ok(_)) => Some(store_view::store(arguments)?.environment().to_owned()),
         (None, Err(_)) => None,
     };
     match definition::load(&file, &bytes, environment.as_deref(), &words::today()) {

@@ -4,13 +4,13 @@ use crate::args::{Arguments, Doctor};
 use crate::doctor::{self, Check, Report, State, Verdict};
 use crate::output::{BAD, BOLD, Cell, DIM, Exit, GOOD, Outcome, Output, WARN};
 use crate::progress::Progress;
-use crate::{place, words};
+use crate::{store_view, words};
 use anstyle::Style;
 use flagstone::audit::Actor;
 use serde_json::{Value, json};
 
 pub fn run(arguments: &Arguments, word: &Doctor, output: &mut Output) -> Outcome {
-    let directory = place::directory(arguments)?;
+    let directory = store_view::directory(arguments)?;
     let progress = Progress::begin("looking at the store, at PHP and at the flags".to_owned());
     let mut report = Report::skipping(&word.skip);
     let skips_php = word.skips(doctor::PHP);

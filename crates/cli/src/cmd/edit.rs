@@ -7,7 +7,7 @@ use crate::args::{Add, Arguments, ChangeTerms, Changing, Companies, Delete, Disa
 use crate::entry::ReplaceResult;
 use crate::output::{BOLD, DIM, Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::switches::{self, Switches};
-use crate::{companies, machines, place, privileged, reach, words};
+use crate::{companies, impact, machines, privileged, store_view, words};
 use flagstone::StoreError;
 use flagstone::audit::{Action, Actor, diff};
 use flagstone::definition::{CompanyId, Emergency, Percentage};
@@ -83,8 +83,8 @@ fn typed(companies: &[CompanyId]) -> Result<Vec<CompanyId>, Failure> {
 fn named(word: &Companies) -> Result<Vec<CompanyId>, Failure> {
     let mut companies = typed(&word.companies)?;
     if let Some(path) = &word.from_file {
-        let name = place::file_name(path);
-        let bytes = place::read(path, reach::MAX_COMPANIES_BYTES)?;
+        let name = store_view::file_name(path);
+        let bytes = store_view::read(path, impact::MAX_COMPANIES_BYTES)?;
         let listed = companies::Companies::read_as(&name, &bytes, word.literal)?.ids().ok_or_else(|| {
             Failure::Unknown(format!("{name}: found an id that is not UTF-8; nothing was changed"))
         })?;
@@ -203,9 +203,9 @@ fn in_store(
         ));
     }
     let snapshot = store.snapshot(generation).map_err(Failure::changing)?;
-    let definitions = place::definitions(&snapshot)?;
-    let flag = place::current_key(&snapshot, what.flag);
-    place::tell_current_key(what.flag, flag, output);
+    let definitions = store_view::definitions(&snapshot)?;
+    let flag = store_view::current_key(&snapshot, what.flag);
+    store_view::tell_current_key(what.flag, flag, output);
     if typed.action == Action::Delete
         && !definitions.flags.contains_key(flag)
         && store.was_deleted(flag).map_err(Failure::changing)?
@@ -327,7 +327,7 @@ fn tell_switches(begun: &ChangeContext, flag: &str, made: &FlagChange, output: &
 
 /// Changes a file, and publishes nothing.
 fn in_file(path: &Path, environment: Option<&str>, what: &What, output: &mut Output) -> Outcome {
-    let name = place::file_name(path);
+    let name = store_view::file_name(path);
     let host = Actor::current().host;
     let of = environment.map_or(String::new(), |environment| format!(" for {}", words::plain(environment)));
     output.line_now(format!(

@@ -2,16 +2,16 @@
 
 use crate::args::{Arguments, Experiment};
 use crate::output::{BOLD, Cell, DIM, Exit, Failure, GOOD, Outcome, Output};
-use crate::{counted, place, words};
+use crate::{counters, store_view, words};
 use flagstone::experiment::{ArmResult, EventResult, Interval, results};
 use flagstone::telemetry::{Arm, FlagCounts};
 use serde_json::{Value, json};
 
 pub fn run(arguments: &Arguments, word: &Experiment, output: &mut Output) -> Outcome {
-    let store = place::store(arguments)?;
-    let served = place::served(arguments, output)?;
+    let store = store_view::store(arguments)?;
+    let served = store_view::served(arguments, output)?;
     served.flag(&word.flag)?;
-    let counts = counted::counts(&store, &word.memory.memory, output)?;
+    let counts = counters::counts(&store, &word.memory.memory, output)?;
     let nothing = FlagCounts::default();
     let mut found = results(counts.flag(served.current_key(&word.flag)).unwrap_or(&nothing));
     if let Some(event) = &word.event {

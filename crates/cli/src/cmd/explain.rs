@@ -1,20 +1,23 @@
 //! `explain`: one sentence for people, then the steps that led to it.
 
-use super::steps::{ExplainedQuestion, Unknown, missing, reason, steps, unknown};
+mod comparisons;
+mod steps;
+
 use crate::args::{Arguments, Ask};
 use crate::output::{BAD, BOLD, DIM, Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::question::{Attributes, question};
 use crate::switches::Switches;
-use crate::{place, words};
+use crate::{store_view, words};
 use flagstone::{Reason, evaluate, rule_name, variant};
 use serde_json::json;
+use steps::{ExplainedQuestion, Unknown, missing, reason, steps, unknown};
 
 /// The most comparisons of one rule that are printed.
 const TESTS: usize = 20;
 
 pub fn run(arguments: &Arguments, word: &Ask, output: &mut Output) -> Outcome {
     let attributes = Attributes::read(word.context.as_deref())?;
-    let served = place::served(arguments, output)?;
+    let served = store_view::served(arguments, output)?;
     let id = served.flag(&word.flag)?;
     let definitions = served.definitions()?;
     let Some(flag) = definitions.flags.get(served.current_key(&word.flag)) else {
@@ -53,7 +56,7 @@ pub fn run(arguments: &Arguments, word: &Ask, output: &mut Output) -> Outcome {
         sentence.push_str(&format!(", variant {}", words::plain(variant.name)));
     }
     output.line(sentence);
-    place::tell_current_key(&word.flag, served.current_key(&word.flag), output);
+    store_view::tell_current_key(&word.flag, served.current_key(&word.flag), output);
     output.line("");
     let width = steps.iter().map(|step| step.step.chars().count()).max().unwrap_or(0);
     for step in &steps {
@@ -113,7 +116,7 @@ pub fn run(arguments: &Arguments, word: &Ask, output: &mut Output) -> Outcome {
 
 /// The start, author and reason of the kill or stop, as far as they can be read.
 fn told(arguments: &Arguments, flag: &str, reason: Reason) -> Option<String> {
-    let switches = Switches::of(&place::store(arguments).ok()?)?;
+    let switches = Switches::of(&store_view::store(arguments).ok()?)?;
     let switch = match reason {
         Reason::Killed => switches.kill(flag)?,
         _ => switches.stop()?,

@@ -4,7 +4,7 @@ use super::change;
 use super::promote::{bundle, dry, import_bundle, named};
 use crate::args::{Arguments, Export, Import, Key, KeyWord, ReasonAndActor};
 use crate::output::{Exit, Failure, GOOD, Outcome, Output};
-use crate::{place, words};
+use crate::{store_view, words};
 use flagstone::audit::Actor;
 use flagstone::publish::Change;
 use flagstone::transfer::{Sealed, Trusted, open, seal, without_companies};
@@ -14,7 +14,7 @@ use serde_json::json;
 const MAX_EXPORT_BYTES: u64 = 256 << 20;
 
 pub fn export(arguments: &Arguments, word: &Export, output: &mut Output) -> Outcome {
-    let store = place::store(arguments)?;
+    let store = store_view::store(arguments)?;
     let Some(key) = store.export_key().map_err(Failure::changing)? else {
         return Err(Failure::Refused(
             "this store has no key to sign with; make one with `flagstone key make`, and trust it where the export arrives".to_owned(),
@@ -31,9 +31,9 @@ pub fn export(arguments: &Arguments, word: &Export, output: &mut Output) -> Outc
 }
 
 pub fn import(arguments: &Arguments, word: &Import, output: &mut Output) -> Outcome {
-    let name = place::file_name(&word.file);
-    let store = place::store(arguments)?;
-    let bytes = place::read(&word.file, MAX_EXPORT_BYTES)?;
+    let name = store_view::file_name(&word.file);
+    let store = store_view::store(arguments)?;
+    let bytes = store_view::read(&word.file, MAX_EXPORT_BYTES)?;
     let trusted = store.trusted_keys().map_err(Failure::changing)?;
     let (sealed, key) = open(&bytes, &trusted).map_err(|error| {
         Failure::Refused(format!("{name}: {}; nothing was changed", words::plain(&error.to_string())))
@@ -73,7 +73,7 @@ fn change_of(told: &ReasonAndActor) -> Change {
 }
 
 pub fn key(arguments: &Arguments, word: &Key, output: &mut Output) -> Outcome {
-    let store = place::store(arguments)?;
+    let store = store_view::store(arguments)?;
     match &word.word {
         None => {}
         Some(KeyWord::Make) => {

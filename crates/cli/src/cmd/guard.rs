@@ -1,11 +1,11 @@
 //! `guard`: watches the results of requests where flags are on, and takes back the flag that does harm.
 
-use super::guard_words;
+use super::guard_status;
 use super::run::Stop;
 use crate::args::{Arguments, Guard};
-use crate::guarding::{GuardEvent, GuardReport, State, Watcher};
+use crate::guard::{GuardEvent, GuardReport, State, Watcher};
 use crate::output::{BAD, Exit, Failure, Outcome, Output, WARN};
-use crate::{place, words};
+use crate::{store_view, words};
 use std::time::Duration;
 
 /// The number of looks with `--once`: events are known from the second on.
@@ -15,11 +15,11 @@ pub const SECOND: Duration = Duration::from_secs(1);
 
 pub fn run(arguments: &Arguments, word: &Guard, output: &mut Output) -> Outcome {
     if let Some(word) = &word.word {
-        return guard_words::run(arguments, word, output);
+        return guard_status::run(arguments, word, output);
     }
     *output = Output::of_daemon(output.is_json());
-    let directory = place::directory(arguments)?;
-    let store = place::store(arguments)?;
+    let directory = store_view::directory(arguments)?;
+    let store = store_view::store(arguments)?;
     let stop =
         Stop::listen().map_err(|error| Failure::Unknown(format!("cannot listen for signals: {error}")))?;
     let mut watcher = Watcher::new(&directory, &word.memory, word.dry_run);

@@ -1,10 +1,10 @@
 //! `health`: reports whether flags are answered, and from what; for health checks, which must not restart what is only stale.
 
 use crate::args::{Arguments, Memory};
-use crate::counted::{Seen, counts, shut_out};
-use crate::guarding::GuardReport;
+use crate::counters::{Seen, counts, shut_out};
+use crate::guard::GuardReport;
 use crate::output::{BAD, Exit, Failure, GOOD, Outcome, Output, WARN};
-use crate::{identity, place, words};
+use crate::{identity, store_view, words};
 use flagstone::merge::Conflict;
 use flagstone::publish::BelievedUsers;
 use flagstone::store::Source;
@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 const OVERDUE: i64 = 24 * 3_600 * 1_000_000;
 
 pub fn run(arguments: &Arguments, word: &Memory, output: &mut Output) -> Outcome {
-    let directory = place::directory(arguments)?;
-    let seen = place::store(arguments).and_then(|store| Ok((Seen::of(&store)?, store)));
+    let directory = store_view::directory(arguments)?;
+    let seen = store_view::store(arguments).and_then(|store| Ok((Seen::of(&store)?, store)));
     let (seen, store) = match seen {
         Ok(found) => found,
         Err(Failure::Refused(error) | Failure::Unknown(error)) => return Ok(nothing(&error, output)),

@@ -3,7 +3,7 @@
 use super::change;
 use crate::args::{Arguments, History};
 use crate::output::{BAD, Cell, DIM, Exit, Failure, GOOD, Outcome, Output};
-use crate::{place, words};
+use crate::{store_view, words};
 use anstyle::Style;
 use flagstone::audit;
 use flagstone::audit::Action;
@@ -11,7 +11,7 @@ use flagstone::publish::HistoryEntry;
 use serde_json::json;
 
 pub fn run(arguments: &Arguments, word: &History, output: &mut Output) -> Outcome {
-    let store = place::store(arguments)?;
+    let store = store_view::store(arguments)?;
     let mut entries = store.history().map_err(Failure::asking)?;
     let all = entries.len();
     entries.reverse();

@@ -3,11 +3,11 @@
 use super::change::values;
 use super::second;
 use crate::args::{Arguments, Incident};
-use crate::counted::quietly;
-use crate::guarding::GuardReport;
+use crate::counters::quietly;
+use crate::guard::GuardReport;
 use crate::output::{BAD, BOLD, DIM, Exit, Failure, GOOD, Outcome as Ran, Output, WARN};
 use crate::switches::{RESUME, Switch, Switches, revive};
-use crate::{place, words};
+use crate::{store_view, words};
 use flagstone::answer_history;
 use flagstone::audit::{Action, Actor, Difference, Outcome, Record};
 use flagstone::definition::Definitions;
@@ -31,7 +31,7 @@ const MIN_REQUESTS: u64 = 10;
 const COUNTED_FOR: Duration = Duration::from_secs(1);
 
 pub fn run(arguments: &Arguments, word: &Incident, output: &mut Output) -> Ran {
-    let store = place::store(arguments)?;
+    let store = store_view::store(arguments)?;
     let (rates, uncounted) = match Rates::measure(&store, word) {
         Ok(rates) => (Some(rates), None),
         Err(Failure::Refused(error) | Failure::Unknown(error)) => (None, Some(error)),

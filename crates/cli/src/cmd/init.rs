@@ -3,7 +3,7 @@
 use super::change;
 use crate::args::{Arguments, Init};
 use crate::output::{Exit, Failure, Outcome, Output};
-use crate::{confirm, place, words};
+use crate::{confirm, store_view, words};
 use flagstone::publish::{Change, Store};
 use serde_json::json;
 
@@ -17,9 +17,9 @@ pub fn run(arguments: &Arguments, word: &Init, output: &mut Output) -> Outcome {
             )));
         }
         (Some(directory), _) => directory.clone(),
-        (None, _) => place::directory(arguments)?,
+        (None, _) => store_view::directory(arguments)?,
     };
-    let default = place::may_name_default();
+    let default = store_view::may_name_default();
     if let Some(problem) = default.as_ref().err().filter(|_| word.default_store) {
         return Err(Failure::Refused(format!("{problem}; nothing was changed")));
     }
@@ -46,16 +46,16 @@ pub fn run(arguments: &Arguments, word: &Init, output: &mut Output) -> Outcome {
         let failed = |error| {
             Failure::Unknown(format!(
                 "the store is made, and cannot be named in {}: {error}",
-                place::DEFAULT_STORE
+                store_view::DEFAULT_STORE
             ))
         };
-        place::name_default(store.directory()).map_err(failed)?;
+        store_view::name_default(store.directory()).map_err(failed)?;
         output.line(format!(
             "named it in {}: it is this machine's store where none is named",
-            place::DEFAULT_STORE
+            store_view::DEFAULT_STORE
         ));
     }
-    if let Some(line) = place::naming_default(store.directory()) {
+    if let Some(line) = store_view::naming_default(store.directory()) {
         output.line(format!("name it as this machine's store, for commands that name none, with: {line}"));
     }
     output.json(&json!({
@@ -70,5 +70,5 @@ pub fn run(arguments: &Arguments, word: &Init, output: &mut Output) -> Outcome {
 
 /// True if a person at a terminal makes this the default store.
 fn asked(output: &mut Output) -> bool {
-    confirm::confirmed(&format!("Name it as this machine's store in {}?", place::DEFAULT_STORE), output)
+    confirm::confirmed(&format!("Name it as this machine's store in {}?", store_view::DEFAULT_STORE), output)
 }

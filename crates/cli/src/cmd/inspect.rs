@@ -3,7 +3,7 @@
 use crate::args::{Arguments, Inspect};
 use crate::output::{BOLD, Cell, Exit, Failure, GOOD, Outcome, Output};
 use crate::progress::Progress;
-use crate::{inputs, place, words};
+use crate::{inputs, store_view, words};
 use flagstone::{FlagFields, MapMode, Snapshot, SnapshotError};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -13,7 +13,7 @@ pub fn run(arguments: &Arguments, word: &Inspect, output: &mut Output) -> Outcom
     let snapshot = match &word.file {
         Some(file) => open(file)?,
         None => {
-            let store = place::store(arguments)?;
+            let store = store_view::store(arguments)?;
             let generation = match word.generation {
                 Some(generation) => generation,
                 None => store.generation().map_err(Failure::asking)?,
@@ -32,7 +32,7 @@ pub fn run(arguments: &Arguments, word: &Inspect, output: &mut Output) -> Outcom
 }
 
 fn open(path: &Path) -> Result<Snapshot, Failure> {
-    let name = place::file_name(path);
+    let name = store_view::file_name(path);
     let file =
         inputs::open(path).map_err(|error| Failure::Unknown(format!("cannot read {name}: {error}")))?;
     let snapshot = Snapshot::open(&file, MapMode::Private, u64::MAX);
@@ -45,7 +45,7 @@ fn open(path: &Path) -> Result<Snapshot, Failure> {
 
 /// Prints the definitions as `publish` takes them; with `state`, also what the store keeps with each flag.
 fn definitions(snapshot: &Snapshot, state: bool, output: &mut Output) -> Outcome {
-    let definitions = place::definitions(snapshot)?;
+    let definitions = store_view::definitions(snapshot)?;
     let definitions = if state { definitions } else { definitions.without_state() };
     let value: Value =
         serde_json::to_value(definitions).map_err(|error| Failure::Unknown(error.to_string()))?;

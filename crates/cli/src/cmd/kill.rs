@@ -2,12 +2,12 @@
 
 use super::change::{self, ChangeContext};
 use crate::args::{self, Arguments, Kill, Revive, Word};
-use crate::guarding::GuardReport;
+use crate::guard::GuardReport;
+use crate::impact::{self, Listed, Side};
 use crate::machines::Relay;
 use crate::output::{BAD, Failure, GOOD, Outcome, Output};
-use crate::place::{self, UnknownFlag};
-use crate::reach::{self, Listed, Side};
-use crate::{counted, words};
+use crate::store_view::{self, UnknownFlag};
+use crate::{counters, words};
 use flagstone::definition::nearest;
 use flagstone::flag_change::state;
 use flagstone::publish::{Store, SwitchOutcome};
@@ -215,7 +215,7 @@ pub fn print_switch(
         output.warn(words::plain(warning));
     }
     // Users of all kinds: a warning too many is better than a kill that is reported and did not reach a worker.
-    for out in counted::shut_out(&begun.store, Path::new(telemetry::DIRECTORY), |_, _| true) {
+    for out in counters::shut_out(&begun.store, Path::new(telemetry::DIRECTORY), |_, _| true) {
         output.warn(out);
     }
     let reach = match switched.changed {
@@ -274,7 +274,7 @@ fn reached(
         };
         let ids = snapshot.flag_ids().filter(differs);
         let flags = ids.map(|id| snapshot.flag_key(id)).collect();
-        reach::measure(&list, begun.config.off_share(), [Some(side), after.side()], &flags, None).map(Some)
+        impact::measure(&list, begun.config.off_share(), [Some(side), after.side()], &flags, None).map(Some)
     });
     match measured {
         Ok(None) => Value::Null,
@@ -298,7 +298,7 @@ fn known(view: &View, flag: &str) -> Known {
     match &view.snapshot {
         Some(snapshot) if snapshot.find(flag.as_bytes()).is_some() => Known::Yes,
         Some(snapshot) if status.source == Source::Current => {
-            Known::No(place::unknown_flag(snapshot, view.generation, flag))
+            Known::No(store_view::unknown_flag(snapshot, view.generation, flag))
         }
         None if status.head_lost => Known::CannotTell(
             status.last_error.clone().unwrap_or_else(|| "the head cannot be read".to_owned()),

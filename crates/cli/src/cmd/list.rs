@@ -4,11 +4,11 @@ use super::show::{State, state};
 use crate::args::Arguments;
 use crate::output::{BAD, Cell, DIM, Exit, Outcome, Output};
 use crate::switches::{Switch, Switches, notices};
-use crate::{place, words};
+use crate::{store_view, words};
 use serde_json::json;
 
 pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
-    let served = place::served(arguments, output)?;
+    let served = store_view::served(arguments, output)?;
     let definitions = served.definitions()?;
     let now = words::now();
     let today = words::today();
@@ -44,7 +44,8 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
         }));
     }
     output.table(&["FLAG", "STATE", "OWNER", "EXPIRES", "VARIANTS"], &rows);
-    let stop = served.view.switches.stopped().then(|| Switches::of(&place::store(arguments).ok()?)?.stop());
+    let stop =
+        served.view.switches.stopped().then(|| Switches::of(&store_view::store(arguments).ok()?)?.stop());
     let stop = stop.flatten();
     for line in notices("", None, stop.as_ref()) {
         output.line(output.paint(BAD, line));

@@ -1,11 +1,11 @@
 //! `metrics`: prints the workers' counters, and what they answer from, as OpenMetrics text for Prometheus and its kin.
 
 use crate::args::{Arguments, Memory};
-use crate::counted::{CLASSES, Seen, counts};
-use crate::guarding::GuardReport;
+use crate::counters::{CLASSES, Seen, counts};
+use crate::guard::GuardReport;
 use crate::openmetrics::{Kind, Text};
 use crate::output::{Exit, Outcome, Output};
-use crate::{identity, place, words};
+use crate::{identity, store_view, words};
 use flagstone::publish::Store;
 use flagstone::telemetry::{Cohort, Counts, FlagCounts, duration};
 use std::fmt::Display;
@@ -14,7 +14,7 @@ use std::fmt::Display;
 const ENDS: std::ops::RangeInclusive<u32> = 9..=26;
 
 pub fn run(arguments: &Arguments, word: &Memory, output: &mut Output) -> Outcome {
-    let store = place::store(arguments)?;
+    let store = store_view::store(arguments)?;
     let seen = Seen::of(&store)?;
     let counts = counts(&store, &word.memory, output)?;
     let mut text = Text::default();

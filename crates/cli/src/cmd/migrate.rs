@@ -2,13 +2,13 @@
 
 use crate::args::{Arguments, Migrate};
 use crate::output::{Exit, Failure, GOOD, Outcome, Output};
-use crate::{identity, place, words};
+use crate::{identity, store_view, words};
 use flagstone::audit::Actor;
 use flagstone::publish::Change;
 use serde_json::json;
 
 pub fn run(arguments: &Arguments, word: &Migrate, output: &mut Output) -> Outcome {
-    let store = identity::open(&place::directory(arguments)?).map_err(Failure::changing)?;
+    let store = identity::open(&store_view::directory(arguments)?).map_err(Failure::changing)?;
     let change = Change { actor: Actor::named(word.actor.as_deref()), reason: None, base: None };
     let generation = store.generation().map_err(Failure::changing)?;
     super::change::announce(&store, &change, generation, "migrate", output);

@@ -4,7 +4,6 @@ mod ask;
 mod audit;
 mod change;
 mod check;
-mod comparisons;
 mod config;
 mod diff;
 mod doctor;
@@ -14,7 +13,7 @@ mod experiment;
 mod explain;
 mod export;
 mod guard;
-mod guard_words;
+mod guard_status;
 mod health;
 mod help;
 mod history;
@@ -40,7 +39,6 @@ mod show;
 mod simulate;
 mod stats;
 mod status;
-mod steps;
 mod stop;
 mod verify;
 mod watch;
@@ -89,7 +87,7 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
         Word::Rollback(word) => rollback::run(arguments, word, output),
         Word::Plan(word) => plan::run(arguments, word, output),
         Word::Guard(word) => guard::run(arguments, word, output),
-        Word::Note(word) => guard_words::note(arguments, word, output),
+        Word::Note(word) => guard_status::note(arguments, word, output),
         Word::Run(word) => run::run(arguments, word, output),
         Word::Notify(word) => notify::run(arguments, word, output),
         Word::Promote(word) => promote::run(arguments, word, output),

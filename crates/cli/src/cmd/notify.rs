@@ -4,7 +4,7 @@ use crate::args::{Arguments, Notify};
 use crate::notify::deliver_due;
 use crate::output::{Cell, Exit, Failure, Outcome, Output, WARN};
 use crate::reminders::Reminders;
-use crate::{place, words};
+use crate::{store_view, words};
 use flagstone::publish::Store;
 use serde_json::json;
 
@@ -12,7 +12,7 @@ use serde_json::json;
 const DEAD: usize = 5;
 
 pub fn run(arguments: &Arguments, word: &Notify, output: &mut Output) -> Outcome {
-    let store = place::store(arguments)?;
+    let store = store_view::store(arguments)?;
     if word.status {
         return status(&store, output);
     }

@@ -3,7 +3,7 @@
 use super::{change, plan_show, plan_wait, publish};
 use crate::args::{Arguments, Plan, PlanStage, PlanStart, PlanSubcommand, PlanTick, PlanTyped};
 use crate::output::{DIM, Exit, Failure, Outcome, Output, WARN};
-use crate::{confirm, identity, machines, place, words};
+use crate::{confirm, identity, machines, store_view, words};
 use flagstone::StoreError;
 use flagstone::audit::{Action, Actor, diff};
 use flagstone::definition::{Managed, Soak};
@@ -248,7 +248,7 @@ fn print_plan_change(flag: &str, planned: &PlanChange, output: &mut Output) {
 }
 
 fn tick(arguments: &Arguments, word: &PlanTick, output: &mut Output) -> Outcome {
-    let store = identity::open(&place::directory(arguments)?).map_err(Failure::changing)?;
+    let store = identity::open(&store_view::directory(arguments)?).map_err(Failure::changing)?;
     let change = by_plan(word.at);
     let head = format!("{} on {}", store.environment(), change.actor.host);
     let environment = store.environment().to_owned();

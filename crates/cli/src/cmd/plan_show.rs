@@ -3,7 +3,7 @@
 use crate::args::{Arguments, PlanShow};
 use crate::output::{BAD, BOLD, Cell, DIM, Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::switches::{Switch, Switches, notices, revive};
-use crate::{place, words};
+use crate::{store_view, words};
 use anstyle::Style;
 use flagstone::definition::{Emergency, Flag};
 use flagstone::flag_change::state;
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 const SEGMENT: usize = 12;
 
 pub fn run(arguments: &Arguments, word: &PlanShow, output: &mut Output) -> Outcome {
-    let store = place::store(arguments)?;
+    let store = store_view::store(arguments)?;
     let status = store.status().map_err(Failure::asking)?;
     if status.generation == 0 {
         return Err(Failure::Unknown("nothing is published yet, so there is no plan".to_owned()));

@@ -4,7 +4,7 @@ use super::change::{self, ChangeContext};
 use super::publish::print_masked;
 use crate::args::{Arguments, Promote, Travelling};
 use crate::output::{BOLD, DIM, Exit, Failure, GOOD, Outcome, Output};
-use crate::{identity, machines, reach, words};
+use crate::{identity, impact, machines, words};
 use flagstone::audit::diff;
 use flagstone::publish::{Change, Store};
 use flagstone::transfer::{Bundle, ImportOptions, ImportResult, Origin, import, pack};
@@ -98,7 +98,7 @@ pub fn import_bundle(
     )?;
     for problem in arrival.loosened.iter().map(loosening) {
         // A change that another machine sent was confirmed there.
-        reach::agreed_unknown(&problem, how.terms.weighed.yes || how.terms.dry_run, output)?;
+        impact::agreed_unknown(&problem, how.terms.weighed.yes || how.terms.dry_run, output)?;
     }
     let loosened = arrival.loosened.iter().map(|(flag, lost)| json!({ "flag": flag, "requires": lost }));
     let mut answer = json!({

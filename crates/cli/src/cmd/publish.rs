@@ -6,7 +6,7 @@ use crate::args::{Arguments, Named, Publish};
 use crate::git::{self, Standing};
 use crate::output::{Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::progress::Progress;
-use crate::{place, words};
+use crate::{store_view, words};
 use flagstone::audit::{Difference, diff};
 use flagstone::definition::{self, Definitions, OverlayValues, Report};
 use flagstone::merge::Merged;
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use std::path::Path;
 
 pub fn run(arguments: &Arguments, word: &Publish, output: &mut Output) -> Outcome {
-    let name = place::file_name(&word.file);
+    let name = store_view::file_name(&word.file);
     let what = match (word.check_drift, word.terms.dry_run) {
         (true, _) => format!("publish {name} (looking for drift only)"),
         (false, true) => format!("publish {name} (dry run)"),

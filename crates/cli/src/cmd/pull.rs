@@ -4,7 +4,7 @@ use super::check;
 use crate::args::{Arguments, Pull};
 use crate::entry::ReplaceResult;
 use crate::output::{BOLD, DIM, Exit, Failure, GOOD, Outcome, Output};
-use crate::{place, privileged, words};
+use crate::{privileged, store_view, words};
 use flagstone::audit::Actor;
 use flagstone::flag_change::Target;
 use flagstone::merge::{PullResult, pull};
@@ -17,8 +17,8 @@ use std::path::Path;
 const MAX_SHOWN_DIFFERENCES: usize = 100;
 
 pub fn run(arguments: &Arguments, word: &Pull, output: &mut Output) -> Outcome {
-    let store = place::store(arguments)?;
-    let name = place::file_name(&word.file);
+    let store = store_view::store(arguments)?;
+    let name = store_view::file_name(&word.file);
     let host = Actor::current().host;
     output.line_now(format!(
         "{name} from {} on {}: pull{}",

@@ -6,11 +6,11 @@
 use super::guard;
 use super::plan::{by_plan, line};
 use crate::args::{Arguments, Run};
-use crate::guarding::{State, Watcher};
+use crate::guard::{State, Watcher};
 use crate::notify::{RoundResult, deliver_due};
 use crate::output::{Exit, Failure, Outcome, Output};
 use crate::reminders::Reminders;
-use crate::{identity, place, signals, words};
+use crate::{identity, signals, store_view, words};
 use flagstone::definition::Flag;
 use flagstone::plan::PlanDecision;
 use flagstone::publish::{GoesBy, Ticker, Verdicts, first_watch};
@@ -90,7 +90,7 @@ impl OwnGuard {
 
 pub fn run(arguments: &Arguments, word: &Run, output: &mut Output) -> Outcome {
     *output = Output::of_daemon(output.is_json());
-    let directory = place::directory(arguments)?;
+    let directory = store_view::directory(arguments)?;
     let stop =
         Stop::listen().map_err(|error| Failure::Unknown(format!("cannot listen for signals: {error}")))?;
     let every = Duration::from_secs(word.interval);

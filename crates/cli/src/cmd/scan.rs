@@ -4,14 +4,14 @@ use crate::args::Scan;
 use crate::output::{BOLD, Cell, DIM, Exit, Failure, Outcome, Output, WARN};
 use crate::progress::Progress;
 use crate::scan::{self, Untold, Use};
-use crate::{place, words};
+use crate::{store_view, words};
 use serde_json::json;
 
 /// The most unread or unparsed files that are named.
 const FILES: usize = 5;
 
 pub fn run(word: &Scan, output: &mut Output) -> Outcome {
-    let directory = place::file_name(&word.directory);
+    let directory = store_view::file_name(&word.directory);
     let progress = Progress::begin(format!("scanning {directory}"));
     let found = scan::scan(&word.directory, word.all)
         .map_err(|error| Failure::Unknown(format!("cannot read {directory}: {error}")))?;

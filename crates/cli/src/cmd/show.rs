@@ -3,7 +3,7 @@
 use super::plan_show;
 use crate::args::{Arguments, Show};
 use crate::output::{BAD, BOLD, Exit, Failure, GOOD, Outcome, Output, WARN};
-use crate::place::{self, WorkerView};
+use crate::store_view::{self, WorkerView};
 use crate::switches::{Switch, Switches, notices};
 use crate::words;
 use anstyle::Style;
@@ -45,7 +45,7 @@ pub fn state(served: &WorkerView, key: &str, flag: &Flag, now: i64) -> State {
 }
 
 pub fn run(arguments: &Arguments, word: &Show, output: &mut Output) -> Outcome {
-    let served = place::served(arguments, output)?;
+    let served = store_view::served(arguments, output)?;
     let id = served.flag(&word.flag)?;
     let definitions = served.definitions()?;
     let key = served.current_key(&word.flag);
@@ -57,13 +57,14 @@ pub fn run(arguments: &Arguments, word: &Show, output: &mut Output) -> Outcome {
     let state = state(&served, key, flag, words::now());
     let needs: Vec<&str> = served.snapshot.needs(id).collect();
     output.line(format!("{}  {}", output.paint(BOLD, key), output.paint(state.style, &state.text)));
-    let off = (state.killed || state.stopped).then(|| Switches::of(&place::store(arguments).ok()?)).flatten();
+    let off =
+        (state.killed || state.stopped).then(|| Switches::of(&store_view::store(arguments).ok()?)).flatten();
     let kill = off.as_ref().and_then(|off| off.kill(key));
     let stop = off.as_ref().filter(|_| state.stopped).and_then(Switches::stop);
     for line in notices(key, kill.as_ref(), stop.as_ref()) {
         output.line(output.paint(BAD, line));
     }
-    place::tell_current_key(&word.flag, key, output);
+    store_view::tell_current_key(&word.flag, key, output);
     if let Some(description) = &flag.description {
         output.line(words::plain(description));
     }

@@ -4,10 +4,10 @@
 
 use crate::args::{Arguments, Simulate};
 use crate::companies::Companies;
+use crate::impact::{self, Side};
 use crate::output::{BOLD, Exit, Failure, GOOD, Outcome, Output, WARN};
-use crate::place::{self, WorkerView};
 use crate::progress::Progress;
-use crate::reach::{self, Side};
+use crate::store_view::{self, WorkerView};
 use crate::words;
 use flagstone::definition::{Definitions, Flag, Percentage, Rollout};
 use flagstone::{FlagId, Key, Snapshot, Switches};
@@ -16,11 +16,11 @@ use serde_json::json;
 use std::collections::BTreeSet;
 
 pub fn run(arguments: &Arguments, word: &Simulate, output: &mut Output) -> Outcome {
-    let served = place::served(arguments, output)?;
+    let served = store_view::served(arguments, output)?;
     let id = served.flag(&word.flag)?;
     let progress = Progress::begin("simulating".to_owned());
-    let bytes = place::read(&word.companies, reach::MAX_COMPANIES_BYTES)?;
-    let companies = Companies::read(&place::file_name(&word.companies), &bytes)?;
+    let bytes = store_view::read(&word.companies, impact::MAX_COMPANIES_BYTES)?;
+    let companies = Companies::read(&store_view::file_name(&word.companies), &bytes)?;
     let keys = companies.keys();
     let definitions = served.definitions()?;
     let key = served.current_key(&word.flag);
@@ -35,7 +35,7 @@ pub fn run(arguments: &Arguments, word: &Simulate, output: &mut Output) -> Outco
     let then = with_percentage(&definitions, key, word.percentage, served.snapshot.environment())?;
     let switches = Switches::none();
     let side = |snapshot| Some(Side { snapshot, switches: &switches });
-    let sides = reach::sides(&word.flag, &keys, [side(&served.snapshot), side(&then)], now);
+    let sides = impact::sides(&word.flag, &keys, [side(&served.snapshot), side(&then)], now);
     drop(progress);
 
     let asked = words::counted(keys.len() as u64, "company");
@@ -114,7 +114,7 @@ fn with_percentage(
             }
         }
     }
-    reach::part(&definitions, &BTreeSet::from([key]), environment)
+    impact::part(&definitions, &BTreeSet::from([key]), environment)
 }
 
 /// The reasons that the numbers differ from the workers' answers.

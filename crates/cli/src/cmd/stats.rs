@@ -3,7 +3,7 @@
 use super::watch;
 use crate::args::{Arguments, Stats};
 use crate::output::{Cell, DIM, Exit, Outcome, Output};
-use crate::{counted, place, words};
+use crate::{counters, store_view, words};
 use flagstone::telemetry::{Cohort, Counts, FlagCounts, duration};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -15,9 +15,9 @@ pub fn run(arguments: &Arguments, word: &Stats, output: &mut Output) -> Outcome 
     if word.watch {
         return watch::run(arguments, word, output);
     }
-    let store = place::store(arguments)?;
-    let served = place::served(arguments, output)?;
-    let counts = counted::counts(&store, &word.memory.memory, output)?;
+    let store = store_view::store(arguments)?;
+    let served = store_view::served(arguments, output)?;
+    let counts = counters::counts(&store, &word.memory.memory, output)?;
     let known: Vec<(&str, &FlagCounts)> = match &word.flag {
         Some(key) => {
             served.flag(key)?;
@@ -171,7 +171,7 @@ fn to_json(key: &str, flag: &FlagCounts) -> Value {
             "requests": cohort.requests,
             "errors": cohort.errors,
             "p95_ms": p95_ms(cohort),
-            "status": counted::CLASSES.into_iter().zip(classes).collect::<BTreeMap<_, _>>(),
+            "status": counters::CLASSES.into_iter().zip(classes).collect::<BTreeMap<_, _>>(),
         })
     };
     json!({

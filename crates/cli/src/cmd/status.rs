@@ -2,10 +2,10 @@
 
 use super::history;
 use crate::args::Arguments;
-use crate::guarding::GuardReport;
+use crate::guard::GuardReport;
 use crate::output::{BAD, BOLD, Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::switches::Switch;
-use crate::{identity, place, words};
+use crate::{identity, store_view, words};
 use flagstone::audit::Actor;
 use flagstone::publish::{HistoryEntry, StoreStatus};
 use flagstone::store::{MapPolicy, Reader, ReaderOptions};
@@ -13,7 +13,7 @@ use flagstone::time;
 use serde_json::{Value, json};
 
 pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
-    let store = place::store(arguments)?;
+    let store = store_view::store(arguments)?;
     let status = store.status().map_err(Failure::asking)?;
     let reader =
         Reader::open(store.directory(), ReaderOptions { map: MapPolicy::Auto, ..Default::default() });

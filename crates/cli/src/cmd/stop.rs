@@ -3,8 +3,8 @@
 use super::change::{self, ChangeContext};
 use super::kill::{SwitchResult, View, nothing_stopped, print_switch, with_retries_shown};
 use crate::args::{Arguments, ResumeAll, StopAll};
+use crate::impact::Side;
 use crate::output::{BAD, BOLD, Failure, GOOD, Outcome, Output};
-use crate::reach::Side;
 use crate::{confirm, signals, words};
 use flagstone::FlagId;
 use flagstone::publish::{Store, SwitchOutcome};

@@ -6,7 +6,7 @@ use crate::output::{BAD, Cell, Exit, GOOD, Outcome, Output};
 use crate::probe::times::Times;
 use crate::probe::{Probe, read, run};
 use crate::progress::Progress;
-use crate::{place, words};
+use crate::{store_view, words};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,8 +15,8 @@ use std::time::Duration;
 const MAX_PROBES_BYTES: u64 = 4 << 20;
 
 pub fn run(word: &Verify, output: &mut Output) -> Outcome {
-    let name = place::file_name(&word.file);
-    let bytes = place::read(&word.file, MAX_PROBES_BYTES)?;
+    let name = store_view::file_name(&word.file);
+    let bytes = store_view::read(&word.file, MAX_PROBES_BYTES)?;
     let variables = |name: &str| std::env::var(name).ok();
     let probes = match read::read(&name, &bytes, word.base_url.as_deref(), &variables) {
         Ok(probes) => probes,

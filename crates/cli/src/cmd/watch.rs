@@ -2,10 +2,10 @@
 
 use super::stats::{bars, rate};
 use crate::args::{Arguments, Stats};
-use crate::counted::{self, Seen};
+use crate::counters::{self, Seen};
 use crate::output::{BAD, BOLD, DIM, Exit, Failure, Outcome, Output, WARN};
 use crate::terminal::{Terminal, TerminalEvent};
-use crate::{place, words};
+use crate::{store_view, words};
 use flagstone::telemetry::{Cohort, Counts, FlagCounts};
 use std::collections::{HashMap, VecDeque};
 use std::io::IsTerminal;
@@ -30,18 +30,18 @@ pub fn run(arguments: &Arguments, word: &Stats, output: &mut Output) -> Outcome 
                 .to_owned(),
         ));
     }
-    let store = place::store(arguments)?;
+    let store = store_view::store(arguments)?;
     if let Some(key) = &word.flag {
-        place::served(arguments, output)?.flag(key)?;
+        store_view::served(arguments, output)?.flag(key)?;
     }
     let mut past = LastMinute::default();
     // Warnings would be drawn over, so that problems at the start are printed before.
-    counted::counts(&store, &word.memory.memory, output)?;
+    counters::counts(&store, &word.memory.memory, output)?;
     let failed = |error| Failure::Unknown(format!("cannot draw on this terminal: {error}"));
     let terminal = Terminal::enter().map_err(failed)?;
     let ended = loop {
         let now = Instant::now();
-        match Seen::of(&store).and_then(|seen| Ok((counted::quietly(&store, &word.memory.memory)?, seen))) {
+        match Seen::of(&store).and_then(|seen| Ok((counters::quietly(&store, &word.memory.memory)?, seen))) {
             Ok((counts, seen)) => {
                 past.add(now, known(word, &seen, &counts));
                 Terminal::draw(&frame(word, &seen, &counts, &past, Terminal::size(), output), output);
@@ -59,7 +59,7 @@ pub fn run(arguments: &Arguments, word: &Stats, output: &mut Output) -> Outcome 
 /// The flags to draw that were ever asked.
 fn known<'a>(word: &Stats, seen: &'a Seen, counts: &'a Counts) -> Vec<(&'a str, &'a FlagCounts)> {
     let Some(snapshot) = &seen.view.snapshot else { return Vec::new() };
-    let asked = word.flag.as_deref().map(|flag| place::current_key(snapshot, flag));
+    let asked = word.flag.as_deref().map(|flag| store_view::current_key(snapshot, flag));
     counts.of(snapshot).filter(|(key, _)| asked.is_none_or(|flag| flag == *key)).collect()
 }
 

@@ -4,7 +4,7 @@ use super::history::second;
 use crate::args::{Arguments, Why};
 use crate::output::{BAD, Cell, Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::question::Attributes;
-use crate::{place, words};
+use crate::{store_view, words};
 use flagstone::answer_history::{AnswerChange, Cause, Gap, HistoryQuery, PastAnswer};
 use flagstone::audit::Actor;
 use flagstone::{Reason, answer_history};
@@ -16,7 +16,7 @@ const NAMED: usize = 5;
 
 pub fn run(arguments: &Arguments, word: &Why, output: &mut Output) -> Outcome {
     let attributes = Attributes::read(word.context.as_deref())?;
-    let store = place::store(arguments)?;
+    let store = store_view::store(arguments)?;
     let to = word.at.unwrap_or_else(words::now);
     let from = to.saturating_sub(i64::from(word.hours) * HOUR);
     let asked = HistoryQuery { company: &word.company, context: &attributes, from, to };

@@ -3,9 +3,9 @@
 use super::answer::Answer;
 use super::store::Opened;
 use super::{GUARD, Report};
-use crate::guarding::GuardReport;
+use crate::guard::GuardReport;
 use crate::output::Failure;
-use crate::{counted, words};
+use crate::{counters, words};
 use flagstone::guard::Blindness;
 use std::path::Path;
 
@@ -20,7 +20,7 @@ pub fn checks(opened: &Opened, worker: Option<&Answer>, memory: &Path, report: &
     let uncounted = worker
         .and_then(|answer| answer.status.as_ref()?.telemetry.error.as_deref())
         .map(|why| format!("a worker answers and does not count: {}", words::plain(why)));
-    let unseen = || match counted::quietly(store, memory) {
+    let unseen = || match counters::quietly(store, memory) {
         Err(Failure::Refused(error) | Failure::Unknown(error)) => Some(words::plain(&error).into_owned()),
         Ok(counts) => Blindness::of(&counts, words::now()).map(|blindness| blindness.to_string()),
     };

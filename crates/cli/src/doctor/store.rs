@@ -4,7 +4,7 @@ use super::{
     AGE, AUDIT, EMERGENCY, ENVIRONMENT, FALLBACK, HEAD, KILLS, PERMISSIONS, Report, SNAPSHOT, STOP, STORE,
     space, time,
 };
-use crate::{counted, identity, words};
+use crate::{counters, identity, words};
 use flagstone::StoreError;
 use flagstone::publish::{BelievedUsers, Store, StoreStatus};
 use flagstone::time::parse_rfc3339;
@@ -96,7 +96,7 @@ fn permissions(store: &Store, status: &StoreStatus, memory: &Path, report: &mut 
         );
     }
     // A pool may have a group that its user lacks.
-    if let Some(out) = counted::shut_out(store, memory, BelievedUsers::may_run_workers).first() {
+    if let Some(out) = counters::shut_out(store, memory, BelievedUsers::may_run_workers).first() {
         return report.warned(
             PERMISSIONS,
             out.clone(),

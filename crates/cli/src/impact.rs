@@ -5,7 +5,7 @@
 use crate::companies::Companies;
 use crate::output::{DIM, Failure, GOOD, Output, WARN};
 use crate::progress::Progress;
-use crate::{confirm, place, words};
+use crate::{confirm, store_view, words};
 use flagstone::definition::{CompanyId, Definitions, Flag, FlagState, Percentage, Rollout};
 use flagstone::publish::{Config, NamedFile, Store};
 use flagstone::{FlagId, Key, Question, Snapshot, Switches, compile, enabled};
@@ -40,8 +40,8 @@ pub enum Listed {
 /// Reads the companies named on the command line, or those of the store's config.
 pub fn list(given: Option<&Path>, store: &Store, config: &Config) -> Result<Listed, Failure> {
     if let Some(path) = given {
-        let name = place::file_name(path);
-        return Ok(Listed::List(List { bytes: place::read(path, MAX_COMPANIES_BYTES)?, name }));
+        let name = store_view::file_name(path);
+        return Ok(Listed::List(List { bytes: store_view::read(path, MAX_COMPANIES_BYTES)?, name }));
     }
     let unreadable = |problem: &str| {
         let problem = words::plain(problem);
@@ -52,7 +52,7 @@ pub fn list(given: Option<&Path>, store: &Store, config: &Config) -> Result<List
         (None, None) => Ok(Listed::None),
         (Some(path), None) => match store.read_named(path, NamedFile::List) {
             Ok(bytes) => {
-                let name = place::file_name(&store.directory().join(path));
+                let name = store_view::file_name(&store.directory().join(path));
                 match Companies::read(&name, &bytes) {
                     Ok(_) => Ok(Listed::List(List { name, bytes })),
                     Err(Failure::Refused(error) | Failure::Unknown(error)) => unreadable(&error),

@@ -2,9 +2,9 @@
 
 use super::change;
 use crate::args::{Arguments, GuardPause, GuardResume, GuardWord, Note};
-use crate::guarding::GuardReport;
+use crate::guard::GuardReport;
 use crate::output::{Cell, DIM, Exit, Failure, GOOD, Outcome, Output, WARN};
-use crate::{place, words};
+use crate::{store_view, words};
 use flagstone::definition::Definitions;
 use flagstone::guard::{Action, FlagMemory, Kind, Policy, Verdict};
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ pub fn run(arguments: &Arguments, word: &GuardWord, output: &mut Output) -> Outc
 }
 
 fn status(arguments: &Arguments, output: &mut Output) -> Outcome {
-    let store = place::store(arguments)?;
+    let store = store_view::store(arguments)?;
     let now = words::now();
     let report = GuardReport::of(&store, now);
     let generation = store.generation().map_err(Failure::asking)?;

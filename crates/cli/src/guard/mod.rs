@@ -4,7 +4,7 @@ mod flags;
 mod report;
 mod sources;
 
-use crate::counted::believed_counts;
+use crate::counters::believed_counts;
 use crate::{identity, words};
 use flags::Flags;
 use flagstone::StoreError;

@@ -4,8 +4,8 @@
 
 use super::comparisons::{Comparison, comparisons};
 use crate::output::Failure;
-use crate::place::WorkerView;
 use crate::question::Attributes;
+use crate::store_view::WorkerView;
 use crate::words;
 use flagstone::definition::{Definitions, Emergency, Flag, Percentage};
 use flagstone::{Answer, Attribute, Key, Question, Reason, evaluate};
