@@ -98,8 +98,8 @@ test-laravel-e2e: setup build ## the example application under nginx, php-fpm an
 test-doctor: setup build ## `flagstone doctor` before a real PHP and a real php-fpm, and pools of one php-fpm beside each other
 	@scripts/timed $@ sh -ec 'tests/doctor/run; tests/pools/run'
 
-test-install: build ## make install and make uninstall, in a directory; then the lines that the README has after them
-	@scripts/timed $@ sh -ec 'tests/install/run; tests/install/readme'
+test-install: setup build ## make install and make uninstall, in a directory; the lines that the README has after them; demos and tests beside an installed store
+	@scripts/timed $@ sh -ec 'tests/install/run; tests/install/readme; tests/install/apart'
 
 test-zts: setup build ## the extension in PHP with threads, which is built from Debian's source first
 	@scripts/timed $@ sh -ec 'zts=$$(scripts/php-zts); PHP=$$zts/bin/php PHP_CONFIG=$$zts/bin/php-config $(TEST_PROFILE) cargo build --release \

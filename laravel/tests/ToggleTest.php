@@ -32,6 +32,8 @@ final class ToggleTest extends TestCase
     private function toggle(array $arguments, array $environment = [], ?string $folder = null, ?string $script = null): int
     {
         $environment += ['PATH' => (string) \getenv('PATH'), 'FLAGSTONE_BINARY' => (string) \getenv('FLAGSTONE_BIN')];
+        // The runner's settings of PHP, not this machine's, which may name a store.
+        $environment += ['PHP_INI_SCAN_DIR' => (string) \getenv('PHP_INI_SCAN_DIR')];
         $environment = \array_filter($environment + ['FLAGSTONE_STORE' => $this->store], \is_string(...));
         $settings = [];
         foreach ($this->ini as $name => $value) {
