@@ -65,7 +65,8 @@ return [
     ],
 
     /*
-     * The source of the company that asks; of several, the first that answers:
+     * The source of the company that asks; of several, the first that answers. A blank, and a list of none, is user:company_id;
+     * a source that can never answer leaves the company unknown, and every flag off:
      *
      *     user:company_id       that attribute of the signed-in user
      *     tenancy               stancl/tenancy's current tenant

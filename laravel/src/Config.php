@@ -81,12 +81,10 @@ final class Config
         return $path === null || \str_starts_with($path, '/') ? $path : $app->basePath($path);
     }
 
-    /** @return list<string> the sources of the company */
+    /** @return non-empty-list<string> the sources of the company; a list of none is one of blanks, without the blanks */
     public function subject(): array
     {
-        $names = $this->texts('subject');
-
-        return $names === [] && $this->get('subject') !== [] ? ['user:company_id'] : $names;
+        return $this->texts('subject') ?: ['user:company_id'];
     }
 
     /** True if a flag that does not exist is an exception. */

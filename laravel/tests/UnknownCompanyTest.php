@@ -237,13 +237,51 @@ final class UnknownCompanyTest extends TestCase
     public function test_the_doctor_names_a_preset_that_names_nothing(): void
     {
         Route::get('/c/{company}', static fn (): string => 'page');
-        foreach (['user:compny_id' => 'no attribute "compny_id"', 'route:compny' => 'route:compny', 'spatie' => 'Spatie\Multitenancy', 'user:company_id' => null, 'route:company' => null] as $preset => $problem) {
+        foreach (['user:compny_id' => 'no attribute "compny_id"', 'route:compny' => 'route:compny', 'spatie' => 'Spatie\Multitenancy', 'header:' => 'header:', 'user:company_id' => null, 'route:company' => null] as $preset => $problem) {
             $this->useSubjects($preset);
             Artisan::call('feature:doctor', ['--json' => true]);
             $found = \array_column(\array_filter(\json_decode(Artisan::output(), true)['checks'], static fn (array $check): bool => $check['check'] === 'subject'), 'text');
             self::assertCount($problem === null ? 0 : 1, $found, $preset);
             $problem === null || self::assertStringContainsString($problem, \array_pop($found));
         }
+    }
+
+    public function test_a_blank_attribute_or_parameter_is_the_usual_one(): void
+    {
+        // 'user:' . env('TENANT_COLUMN'), which is not set, asked for no company: one that is denied got the page.
+        Route::get('/c/{company}', static fn (): string => 'page')->middleware('feature:portal');
+        foreach ([['user:'], ['user: '], ['user'], ['route:'], ['route'], [], ['']] as $presets) {
+            $this->useSubjects(...$presets);
+            $this->actingAs($this->user(7))->get('/c/7')->assertNotFound();
+            $this->actingAs($this->user(8))->get('/c/8')->assertOk();
+        }
+    }
+
+    public function test_a_source_that_can_never_answer_leaves_nobody_known(): void
+    {
+        Route::get('/c/{company}', static fn (): string => 'page')->middleware('feature:portal');
+        $sources = ['header:' => 'header:', 'header: ' => 'header:', 'header: X-Company' => 'header: X-Company', 'spatie' => 'Spatie\Multitenancy', 'filament' => 'Filament\\', 'tenancy' => 'Stancl\Tenancy'];
+        foreach ($sources as $preset => $problem) {
+            $this->useSubjects($preset);
+            foreach ($this->ways() as $way => $ask) {
+                try {
+                    $this->actingAs($this->user(7));
+                    $ask();
+                    self::fail("$preset asks for nobody: $way");
+                } catch (UnknownCompany $unknown) {
+                    self::assertStringContainsString($problem, $unknown->getMessage(), "$preset: $way");
+                }
+            }
+            // A company that is named needs no source.
+            self::assertSame([false, true], [Flagstone::for(7)->enabled('portal'), Flagstone::for(8)->enabled('portal')]);
+        }
+        $this->app->make('config')->set('flagstone.unknown', 'log');
+        $this->useSubjects('spatie', 'user:company_id');
+        Auth::logout();
+        $this->withExceptionHandling()->get('/c/7')->assertNotFound();
+        $this->actingAs($this->user(8))->get('/c/7')->assertOk();
+        $this->actingAs($this->user(null))->get('/c/7')->assertNotFound();
+        self::assertStringContainsString('not installed', $this->logged[0]);
     }
 
     public function test_a_route_that_lacks_the_parameter_that_others_have_asks_for_nobody(): void

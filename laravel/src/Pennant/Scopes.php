@@ -51,7 +51,7 @@ final class Scopes
             return new Subject(Company::key($scope), Context::has($scope) ? static fn (): array => Context::of($scope) : []);
         }
         if (($what === 'user' || \str_starts_with($what, 'user:')) && \is_object($scope)) {
-            return (new UserResolver(\substr($what, 5) ?: 'company_id'))->of($scope);
+            return (new UserResolver(\trim(\substr($what, 5)) === '' ? 'company_id' : \substr($what, 5)))->of($scope);
         }
         if (\class_exists($what) && \method_exists($what, '__invoke')) {
             $subject = (new ReflectionMethod($what, '__invoke'))->invoke($this->container->make($what), $scope);

@@ -37,13 +37,15 @@ final class Presets
     private function one(string $name): SubjectResolver
     {
         $preset = Str::before($name, ':');
-        $argument = \str_contains($name, ':') ? Str::after($name, ':') : null;
+        // An environment variable that is not set leaves "user:", which is "user".
+        $argument = \str_contains($name, ':') ? Str::after($name, ':') : '';
+        $isBlank = \trim($argument) === '';
         $made = \is_subclass_of($name, SubjectResolver::class) ? $this->container->make($name) : null;
 
         return match (true) {
-            $preset === 'user' => new UserResolver($argument ?? 'company_id'),
-            $preset === 'route' => new RouteResolver($argument ?? 'company', $this->container->make(Router::class)),
-            $preset === 'header' && $argument !== null => TenantResolver::header($argument),
+            $preset === 'user' => new UserResolver($isBlank ? 'company_id' : $argument),
+            $preset === 'route' => new RouteResolver($isBlank ? 'company' : $argument, $this->container->make(Router::class)),
+            $preset === 'header' && $name !== 'header' => TenantResolver::header($argument),
             $name === 'tenancy' => TenantResolver::tenancy(),
             $name === 'spatie' => TenantResolver::spatie(),
             $name === 'filament' => TenantResolver::filament(),

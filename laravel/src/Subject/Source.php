@@ -26,7 +26,7 @@ final class Source
     {
         return match (true) {
             $resolver instanceof UserResolver => self::USER,
-            $resolver instanceof TenantResolver => $resolver->isHeader ? self::REQUEST : self::TENANT,
+            $resolver instanceof TenantResolver => $resolver->isHeader() ? self::REQUEST : self::TENANT,
             $resolver instanceof RouteResolver => self::REQUEST,
             default => self::ANY,
         };

@@ -132,7 +132,24 @@ final class Subjects
             }
         }
 
-        return new Subject();
+        return $this->nobody();
+    }
+
+    /**
+     * The subject if no source has found a company. That there is none is known only if each could have answered.
+     *
+     * @param ?Subject $found a source's subject without a company
+     */
+    private function nobody(?Subject $found = null): Subject
+    {
+        foreach ($this->resolvers as $resolver) {
+            $problem = $resolver instanceof TenantResolver ? $resolver->problem() : null;
+            if ($problem !== null) {
+                return Subject::unknown($problem, $found !== null && $found->signedIn);
+            }
+        }
+
+        return $found ?? new Subject();
     }
 
     /** @return list<string> reasons why configured sources can never find a company, for `feature:doctor` */
@@ -362,6 +379,6 @@ final class Subjects
         }
 
         // Not kept: a guest may still sign in.
-        return $nobody ?? new Subject();
+        return $this->nobody($nobody);
     }
 }

@@ -20,24 +20,47 @@ use Illuminate\Http\Request;
  */
 final class TenantResolver implements SubjectResolver
 {
+    /** Characters of a header's name (RFC 9110, section 5.6.2): no request has any other. */
+    private const HEADER = '/^[!#$%&\'*+.^_`|~0-9A-Za-z-]+$/D';
+
     /**
      * @param Closure(Request): mixed $tenant a model, a key or null
      * @param ?string $provider service provider of the package that finds it
+     * @param ?string $service name in the container that the package registers
+     * @param ?string $header name of the request header
      */
-    private function __construct(private readonly Closure $tenant, public readonly bool $isHeader = false, private readonly ?string $provider = null)
+    private function __construct(
+        private readonly Closure $tenant,
+        private readonly ?string $provider = null,
+        private readonly ?string $service = null,
+        private readonly ?string $header = null,
+    ) {
+    }
+
+    public function isHeader(): bool
     {
+        return $this->header !== null;
     }
 
     /** Reason why no tenant can be found; null if one may. */
     public function problem(): ?string
     {
-        return $this->provider === null || \class_exists($this->provider) ? null : "`subject` in config/flagstone.php names a tenant of $this->provider, which is not installed";
+        $setting = '`subject` in config/flagstone.php names';
+
+        return match (true) {
+            $this->header !== null => \preg_match(self::HEADER, $this->header) === 1 ? null : "$setting header:$this->header, expected header:NAME, such as header:X-Company",
+            $this->provider !== null && !\class_exists($this->provider) => "$setting a tenant of $this->provider, which is not installed",
+            $this->service !== null && !Container::getInstance()->bound($this->service) => "$setting a tenant of $this->provider, which is not registered",
+            default => null,
+        };
     }
 
     /** The tenant of stancl/tenancy. */
     public static function tenancy(): self
     {
-        return new self(static fn (): mixed => \data_get(self::bound('Stancl\Tenancy\Tenancy'), 'tenant'), false, 'Stancl\Tenancy\TenancyServiceProvider');
+        $service = 'Stancl\Tenancy\Tenancy';
+
+        return new self(static fn (): mixed => \data_get(self::bound($service), 'tenant'), 'Stancl\Tenancy\TenancyServiceProvider', $service);
     }
 
     /** The tenant of spatie/laravel-multitenancy. */
@@ -45,26 +68,29 @@ final class TenantResolver implements SubjectResolver
     {
         return new self(static fn (): mixed => self::bound(
             Value::text(self::all(), 'multitenancy', 'current_tenant_container_key') ?? 'currentTenant',
-        ), false, 'Spatie\Multitenancy\MultitenancyServiceProvider');
+        ), 'Spatie\Multitenancy\MultitenancyServiceProvider');
     }
 
     /** The tenant of Filament's current panel. */
     public static function filament(): self
     {
-        return new self(static fn (): mixed => self::ofPanel(self::bound('filament')), false, 'Filament\FilamentServiceProvider');
+        return new self(static fn (): mixed => self::ofPanel(self::bound('filament')), 'Filament\FilamentServiceProvider', 'filament');
     }
 
     /** The tenant that a request header names. */
     public static function header(string $name): self
     {
-        return new self(static fn (Request $request): mixed => $request->headers->get($name), true);
+        return new self(static fn (Request $request): mixed => $request->headers->get($name), null, null, $name);
     }
 
     public function resolve(Request $request): ?Subject
     {
         $tenant = ($this->tenant)($request);
         if ($tenant === null || $tenant === '') {
-            return null;
+            // A package that is missing leaves the question to the next source; a header without a name was meant to have one.
+            $problem = $this->isHeader() ? $this->problem() : null;
+
+            return $problem === null ? null : Subject::unknown($problem);
         }
 
         return new Subject(
