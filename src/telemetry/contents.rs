@@ -197,7 +197,8 @@ impl Contents {
         for thread in threads.iter_mut().filter(|thread| thread.worker > 0) {
             let word = |number: usize| self.word(layout::page(thread.worker) + number * 8);
             let (is_taken, settling) = (is_taken(thread.worker), word(page::SETTLING) != 0);
-            thread.is_claimed = is_taken && is_shown(&of.own, &of.name, thread.worker, of.user);
+            // Not by its claim as well, which a thread that dies may lose first: the next owner's would be taken for its own.
+            thread.is_claimed = is_shown(&of.own, &of.name, thread.worker, of.user);
             thread.left_open = word(page::OPEN) != 0 && (!thread.is_claimed || settling);
             stable &= !(settling && is_taken);
         }

@@ -22,12 +22,12 @@ use std::sync::Arc;
 pub(super) struct Opened {
     /// First, so that it drops before the files that a child of `fork` lets go of.
     _held: [Held; 2],
+    /// Shows readers that this thread holds its cells or its seat.
+    shown: Option<Shown>,
     pub(super) file: OwnFile,
     pub(super) path: PathBuf,
     /// The file in which threads claim their cells.
     pub(super) claims: OwnFile,
-    /// Shows readers that this thread holds its cells or its seat.
-    shown: Option<Shown>,
     pub(super) memory: Arc<Memory>,
 }
 
