@@ -1,8 +1,12 @@
 //! Shared file mappings, and the signal handler by which a process survives a file that is cut short.
 //!
 //! Touching a page that its file no longer reaches, or that the disk cannot give, raises SIGBUS. The handler answers for the mappings of
-//! this module and for `BUS_ADRERR` alone: it marks the mapping lost, replaces all of it by zeros, and lets the access go on. Everything
+//! this module and for `BUS_ADRERR` alone: it marks the mapping lost, puts zeros in its place, and lets the access go on. Everything
 //! else goes to the previous handler.
+//!
+//! A mapping for reading is replaced as a whole, so that it is lost only once: that takes no memory. One for writing is replaced around the
+//! address alone, by shared memory: the whole of it, or private memory, would use up a limit of the process's data (`ulimit -d`), and what the
+//! machine promises where it promises no more than it has (`vm.overcommit_memory=2`).
 //!
 //! Zeros are wrong data, so readers of a mapping ask [`Mapped::lost`] after reading and before answering. The mark comes before the
 //! zeros: a reader that has seen a zero sees the mark.
@@ -25,6 +29,9 @@ use std::sync::{Once, OnceLock};
 
 /// Maximum number of mappings in a process.
 const SLOT_COUNT: usize = 1024;
+
+/// Bytes that are replaced of a mapping for writing: a multiple of every system's page.
+const REPLACED_AT_ONCE: usize = 64 * 1024;
 
 /// Number of mappings lost by this process.
 static LOST: AtomicU64 = AtomicU64::new(0);
@@ -63,6 +70,18 @@ struct Range {
     writable: bool,
 }
 
+impl Range {
+    /// The part that is replaced where an access to `address`, which it holds, fails.
+    fn around(self, address: usize) -> Range {
+        if !self.writable {
+            return self;
+        }
+        let before = address.wrapping_sub(self.start) / REPLACED_AT_ONCE * REPLACED_AT_ONCE;
+        let size = self.size.saturating_sub(before).min(REPLACED_AT_ONCE);
+        Range { start: self.start.wrapping_add(before), size, ..self }
+    }
+}
+
 impl Slot {
     /// The mapped range; `None` without a mapping or while it changes.
     fn range(&self) -> Option<Range> {
@@ -75,20 +94,23 @@ impl Slot {
         (sequence % 2 == 1 && self.sequence.load(Ordering::Acquire) == sequence).then_some(range)
     }
 
-    /// Marks the mapping lost, then replaces all of it by zeros at once, so that it is lost only once.
+    /// Marks the mapping lost, then puts zeros into `replaced`.
     ///
     /// # Safety
     ///
-    /// The range is this slot's mapping until the call returns.
-    unsafe fn lose(&self, range: Range) -> bool {
+    /// The range is this slot's mapping, or a part of it that begins on a page, until the call returns.
+    unsafe fn lose(&self, replaced: Range) -> bool {
         if !self.lost.swap(true, Ordering::SeqCst) {
             LOST.fetch_add(1, Ordering::SeqCst);
         }
-        let protection = if range.writable { ProtFlags::READ | ProtFlags::WRITE } else { ProtFlags::READ };
-        let flags = MapFlags::PRIVATE | MapFlags::FIXED | MapFlags::NORESERVE;
+        let (protection, sharing) = match replaced.writable {
+            true => (ProtFlags::READ | ProtFlags::WRITE, MapFlags::SHARED),
+            false => (ProtFlags::READ, MapFlags::PRIVATE),
+        };
+        let flags = sharing | MapFlags::FIXED | MapFlags::NORESERVE;
         // SAFETY: by the caller's promise the range is a mapping of this module. Its memory is read through atomics or
         // bounds-checked, and any bytes are valid there.
-        unsafe { mmap_anonymous(range.start as *mut c_void, range.size, protection, flags) }.is_ok()
+        unsafe { mmap_anonymous(replaced.start as *mut c_void, replaced.size, protection, flags) }.is_ok()
     }
 }
 
@@ -99,8 +121,9 @@ fn survive(address: usize) -> bool {
         Some((slot, range))
     });
     let Some((slot, range)) = found else { return false };
-    // SAFETY: the range holds the address being accessed, so it is mapped for the accessing thread, and stays so.
-    unsafe { slot.lose(range) }
+    // SAFETY: the range holds the address being accessed, so it is mapped for the accessing thread, and stays so. It begins on a page, and so
+    // does the part.
+    unsafe { slot.lose(range.around(address)) }
 }
 
 /// The action for SIGBUS before this handler.

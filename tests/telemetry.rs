@@ -1067,6 +1067,55 @@ fn counting_goes_on_whatever_is_done_to_its_file() {
     }
 }
 
+/// A child of `counters_that_are_cut_use_up_no_limit_of_data`.
+#[test]
+fn a_child_process_counts_with_little_data() {
+    let Some(directory) = std::env::var_os("FLAGSTONE_TELEMETRY_DATA") else { return };
+    let many: Vec<String> = (0..40).map(|flag| format!("\"f{flag}\": {{\"enabled\": true}}")).collect();
+    let snapshot = compiled(&format!("{{{}}}", many.join(",")));
+    let mut recorder = recorder(Path::new(&directory), &snapshot);
+    let mut round = || {
+        recorder.begin(0);
+        (0..40).for_each(|flag| drop(ask(&mut recorder, &snapshot, &format!("f{flag}"), Some(1))));
+        end(&mut recorder, Status::Http(200), 0, 10);
+        recorder.is_sound()
+    };
+    assert!(round());
+    let limit = (data() + 8 * 1024) * 1024;
+    let limit = rustix::process::Rlimit { current: Some(limit), maximum: Some(limit) };
+    rustix::process::setrlimit(rustix::process::Resource::Data, limit).expect("a limit");
+    let before = data();
+    for length in [8192, 0] {
+        truncate(&file(Path::new(&directory)), length);
+        assert!(!round());
+    }
+    let grown = data() - before;
+    // As a request takes it: PHP ended here.
+    let mut request: Vec<u8> = Vec::new();
+    let taken = request.try_reserve_exact(4 * 1024 * 1024);
+    println!("=> {grown} KiB more, {taken:?}");
+}
+
+/// Private writable memory of this process, in KiB.
+fn data() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("proc(5)");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmData:")).expect("a line");
+    line.trim().trim_end_matches(" kB").parse().expect("a number")
+}
+
+/// One cut of the counters took 160 MB of data in each worker: under `ulimit -d` the next thing that PHP allocated ended it.
+#[test]
+fn counters_that_are_cut_use_up_no_limit_of_data() {
+    let directory = trusted_dir();
+    let binary = std::env::current_exe().expect("a test binary");
+    let child = child_under(&["env"], &binary, "a_child_process_counts_with_little_data")
+        .env("FLAGSTONE_TELEMETRY_DATA", directory.path())
+        .output()
+        .expect("a child");
+    let said = String::from_utf8_lossy(&child.stdout);
+    assert!(said.contains("=> 0 KiB more, Ok(())"), "{said}{}", String::from_utf8_lossy(&child.stderr));
+}
+
 fn truncate(file: &Path, length: u64) {
     std::fs::File::options().write(true).open(file).and_then(|file| file.set_len(length)).expect("a length");
 }
