@@ -144,18 +144,22 @@ impl StoreError {
         StoreError::Io { what, path: path.to_owned(), source }
     }
 
-    /// True if this process lacked resources (memory, descriptors) to read a file; false for faults of the file.
-    pub(crate) fn is_of_this_process(&self) -> bool {
-        let source = match self {
+    /// True if the opened folder does not have the file, or has something else in its place than was written; false if the file may be
+    /// whole: whatever the system reports (memory, descriptors, permissions, a disk) is no fault of its content.
+    pub(crate) fn is_damage(&self) -> bool {
+        match self {
             StoreError::Io { source, .. }
-            | StoreError::Snapshot { source: SnapshotError::Io(source), .. } => source,
-            _ => return false,
-        };
-        // EMFILE and ENFILE have no kind of their own.
-        matches!(
-            source.kind(),
-            io::ErrorKind::OutOfMemory | io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock
-        ) || matches!(source.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::EPERM))
+            | StoreError::Snapshot { source: SnapshotError::Io(source), .. } => {
+                let found = matches!(
+                    source.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof | io::ErrorKind::Other
+                );
+                found && source.raw_os_error().is_none()
+            }
+            // The file was cut, or its disk failed: the next look tells which.
+            StoreError::Snapshot { source: SnapshotError::Lost, .. } => false,
+            _ => true,
+        }
     }
 
     /// True if the answer is a definite no, rather than unknown: a stale base, a request that cannot be carried out, a path that is not

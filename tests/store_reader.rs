@@ -6,7 +6,8 @@ use flagstone::MapMode;
 use flagstone::publish::Store;
 use flagstone::store::{MapPolicy, Reader, ReaderOptions, Source};
 use std::io::{Seek, SeekFrom, Write};
-use std::sync::atomic::Ordering;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use support::children::Child;
 use support::damage::{epoch, later, replace, write_head};
@@ -237,6 +238,112 @@ fn a_store_that_is_taken_away_goes_on_answering() {
     assert!(reader.check_replaced(later()));
     assert!(!on(&reader.view(), "portal"));
     assert_eq!(reader.status().last_error, None);
+}
+
+/// Two stores whose second generation turns `portal` off, which the first one had on: copies of one store that went different ways.
+fn two_that_deny(path: &Path, other: &Path) {
+    let store = new_store(path);
+    publish(&store, &portal(true));
+    assert!(std::process::Command::new("cp").arg("-a").args([path, other]).status().unwrap().success());
+    publish(&store, &portal(false));
+    let mut different = portal(false);
+    different.flags.values_mut().for_each(|flag| flag.description = Some("another".to_owned()));
+    publish(&Store::open(other).unwrap(), &different);
+}
+
+#[test]
+fn a_store_that_takes_the_place_of_another_while_a_worker_starts_answers() {
+    // The snapshot named by the head of the first was looked for in the second. It was not there, so the generation before answered, in
+    // which the flag was on.
+    let dir = trusted_dir();
+    let [path, other, aside] = ["store", "other", "aside"].map(|name| dir.join(name));
+    two_that_deny(&path, &other);
+    let starting = reader(&path);
+    std::fs::rename(&path, &aside).unwrap();
+    std::fs::rename(&other, &path).unwrap();
+    let view = starting.view();
+    assert_eq!((on(&view, "portal"), view.generation, view.fallback), (false, 2, false));
+    let status = starting.status();
+    assert_eq!((status.source, status.last_error, status.heads_replaced), (Source::Current, None, 1));
+}
+
+#[test]
+fn a_worker_that_starts_while_its_store_is_moved_away_has_everything_off_until_it_is_back() {
+    let dir = trusted_dir();
+    let [path, other, aside] = ["store", "other", "aside"].map(|name| dir.join(name));
+    two_that_deny(&path, &other);
+    let starting = reader(&path);
+    std::fs::rename(&path, &aside).unwrap();
+    assert!(starting.view().snapshot.is_none());
+    // A copy without the newest snapshot: that one is still in the store that was moved away.
+    std::fs::remove_file(snapshot_file(&other, 2)).unwrap();
+    std::fs::rename(&other, &path).unwrap();
+    std::fs::rename(&path, &other).unwrap();
+    std::fs::rename(&aside, &path).unwrap();
+    std::thread::sleep(Duration::from_millis(1_100));
+    assert!(starting.check_replaced(later()));
+    let view = starting.view();
+    assert_eq!((on(&view, "portal"), view.generation, view.fallback), (false, 2, false));
+}
+
+#[test]
+fn workers_that_start_while_two_stores_change_places_turn_nothing_on() {
+    let dir = trusted_dir();
+    let [path, other, aside] = ["store", "other", "aside"].map(|name| dir.join(name));
+    two_that_deny(&path, &other);
+    let (stop, mut starts) = (AtomicBool::new(false), 0);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                for (from, to) in [(&path, &aside), (&other, &path), (&aside, &other)] {
+                    std::fs::rename(from, to).unwrap();
+                }
+            }
+        });
+        let began = Instant::now();
+        let mut wrong = None;
+        while began.elapsed() < Duration::from_secs(2) && wrong.is_none() {
+            let Ok(starting) = Reader::open(&path, ReaderOptions::default()) else { continue };
+            let view = starting.view();
+            wrong = (on(&view, "portal") || view.fallback).then(|| starting.status());
+            starts += 1;
+        }
+        stop.store(true, Ordering::Relaxed);
+        assert!(wrong.is_none(), "after {starts} starts: {wrong:?}");
+    });
+    assert!(starts > 10, "{starts}");
+}
+
+#[test]
+fn a_snapshot_that_cannot_be_read_for_now_is_not_answered_for_by_the_one_before() {
+    // Whatever it denies stays denied.
+    let dir = trusted_dir();
+    let path = dir.join("store");
+    let store = new_store(&path);
+    publish(&store, &portal(true));
+    publish(&store, &portal(false));
+    let log = dir.join("trace");
+    // Of the snapshot alone, and of the second walk to the store, which is the snapshot's.
+    let (folder, above) = (path.join("snapshots"), dir.path().to_owned());
+    let faults = [
+        (&folder, "openat:error=EACCES"),
+        (&folder, "openat:error=EIO"),
+        (&folder, "openat:error=ENFILE"),
+        (&folder, "newfstatat:error=EIO"),
+        (&above, "openat:error=ENOENT:when=2"),
+        (&above, "openat:error=EACCES:when=2"),
+        (&path, "fstatfs:error=ENOMEM:when=2"),
+    ];
+    for (place, fault) in faults {
+        let inject = format!("inject={fault}");
+        let place = place.to_str().unwrap();
+        let words = ["strace", "-f", "-o", log.to_str().unwrap(), "-e", &inject, "-P", place];
+        let read = Child::new("read").store(&path).under(&words).run();
+        let answer = read.answers().concat();
+        let log = std::fs::read_to_string(&log).unwrap();
+        assert!(log.contains("INJECTED"), "{fault}: {log}");
+        assert!(answer.starts_with("0 "), "{place}: {fault}: {answer}");
+    }
 }
 
 #[test]

@@ -62,6 +62,16 @@ final class Head
         return $same && $head->file !== $this->file ? self::read(Trust::directory($directory)) : $head;
     }
 
+    /** @throws Problem if the path leads to another head, or to none */
+    public function expectAt(string $directory): void
+    {
+        \clearstatcache();
+        $stat = @\lstat("$directory/head");
+        if ($stat === false || $this->file !== $stat['dev'] . ':' . $stat['ino']) {
+            throw new Problem(Problem::printable("$directory/head") . ': another file took its place while a snapshot was opened', Problem::UNREAD);
+        }
+    }
+
     private static function at(string $path, Trust $directory): self
     {
         [$file, $stat] = self::open($path, 'open the head');
@@ -99,7 +109,8 @@ final class Head
         \clearstatcache(true, $path);
         $found = @\lstat($path);
         if ($found === false) {
-            throw new Problem("cannot $what $name: it is not there");
+            $folder = @\lstat(\dirname($path) . '/.');
+            throw new Problem("cannot $what $name: it is not there", $folder === false ? Problem::UNREAD : Problem::MISSING);
         }
         // Opening a device or a pipe may have effects.
         self::plain($found['mode'], "cannot $what $name");
@@ -107,11 +118,11 @@ final class Head
         $file = @\fopen($path, 'rbn');
         $stat = $file === false ? false : \fstat($file);
         if ($file === false || $stat === false) {
-            throw new Problem("cannot $what $name: it may not be read");
+            throw new Problem("cannot $what $name: it may not be read", Problem::UNREAD);
         }
         self::plain($stat['mode'], "cannot $what $name");
         if ([$stat['dev'], $stat['ino']] !== [$found['dev'], $found['ino']]) {
-            throw new Problem("cannot $what $name: it was exchanged meanwhile");
+            throw new Problem("cannot $what $name: it was exchanged meanwhile", Problem::UNREAD);
         }
 
         return [$file, $stat];

@@ -20,7 +20,7 @@ final class Memory
         $limit = self::limit(Settings::iniValue('memory_limit'));
         $left = $limit - (\function_exists('memory_get_usage') ? \memory_get_usage(true) : 0);
         if ($limit > 0 && $bytes > self::SLACK && $bytes + self::SLACK > $left) {
-            throw new Problem("it takes $bytes bytes of memory, and memory_limit leaves $left; raise memory_limit");
+            throw new Problem("it takes $bytes bytes of memory, and memory_limit leaves $left; raise memory_limit", Problem::UNREAD);
         }
     }
 

@@ -14,6 +14,15 @@ final class Problem extends \RuntimeException
     /** Code of a problem that is only a path that does not exist. */
     public const MISSING = 1;
 
+    /** Code of a file that could not be read for now, and may be whole. */
+    public const UNREAD = 2;
+
+    /** The same problem, with a text in front of it. */
+    public function behind(string $text): self
+    {
+        return new self($text . $this->getMessage(), $this->getCode());
+    }
+
     /** Escapes a path, or other text found, so that it cannot forge another line. */
     public static function printable(string $text): string
     {

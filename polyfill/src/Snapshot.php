@@ -109,7 +109,8 @@ final class Snapshot implements Compiled
     {
         $header = (string) \fread($file, self::HEADER_SIZE);
         if ($size < self::HEADER_SIZE || \strlen($header) < self::HEADER_SIZE) {
-            throw new Problem("the snapshot has $size bytes, expected at least 512: it was cut off; publish again");
+            $code = $size < self::HEADER_SIZE ? 0 : Problem::UNREAD;
+            throw new Problem("the snapshot has $size bytes, expected at least 512: it was cut off; publish again", $code);
         }
         if (!\str_starts_with($header, self::MAGIC)) {
             throw new Problem('not a Flagstone snapshot: it starts with ' . Problem::bytes(\substr($header, 0, 8)));
@@ -142,7 +143,7 @@ final class Snapshot implements Compiled
             $bytes .= $more;
         }
         if (\strlen($bytes) !== $end || \strncmp($bytes, $header, self::HEADER_SIZE) !== 0) {
-            throw new Problem("the snapshot has fewer than the $end bytes that it had; publish again");
+            throw new Problem("the snapshot has fewer than the $end bytes that it had; publish again", Problem::UNREAD);
         }
         for ($section = 0; $section < self::DEFINITIONS; ++$section) {
             $hash = \hash_init('xxh3');
@@ -470,7 +471,7 @@ final class Snapshot implements Compiled
     {
         $piece = $length === 0 ? '' : (\fseek($file, $at) === 0 ? (string) \fread($file, $length) : '');
         if (\strlen($piece) !== $length) {
-            throw new Problem("the snapshot has fewer than the bytes that it had, at $at; publish again");
+            throw new Problem("the snapshot has fewer than the bytes that it had, at $at; publish again", Problem::UNREAD);
         }
 
         return $piece;

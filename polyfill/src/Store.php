@@ -17,8 +17,10 @@ final class Store extends Origin
     private const LONGEST_PAUSE = 300 * self::SECOND;
     /** Attempts to read a head that changes during reading. */
     private const ATTEMPTS = 16;
-    /** Times that one look follows a head that moves on. */
+    /** Times that one look follows a head that moves on, or another one in its place. */
     private const MOVES = 4;
+    /** Times that a snapshot is looked for beside its head before it counts as missing. */
+    private const LOOKS = 4;
 
     private Head $head;
     /** Warning of the judgement by which the path was opened. */
@@ -33,6 +35,8 @@ final class Store extends Origin
     private array $kills = [];
     private ?bool $stop = null;
     private int $highest = 0;
+    /** The last snapshot that was not opened was seen missing or damaged beside the head that names it. */
+    private bool $damaged = false;
     /** Snapshot that was refused last, length of the pause, and its end. */
     private ?string $bad = null;
     private int $pause = 0;
@@ -81,11 +85,7 @@ final class Store extends Origin
             return false;
         }
         if ($head->file !== $this->head->file) {
-            $this->highest = 0;
-            $this->bad = null;
-            $this->error = null;
-            [$this->kills, $this->killsKnown, $this->stop] = [[], false, null];
-            ++$this->replaced;
+            $this->replace();
         } elseif ($head->store !== $this->head->store) {
             $this->headGeneration = $head->generation();
             $this->refuse(Head::broken("$this->directory/head", "it was overwritten in place by the head of another store ($head->environment)")->getMessage());
@@ -96,6 +96,16 @@ final class Store extends Origin
         $this->load($head, $now);
 
         return true;
+    }
+
+    /** Forgets what the head before said. */
+    private function replace(): void
+    {
+        $this->highest = 0;
+        $this->bad = null;
+        $this->error = null;
+        [$this->kills, $this->killsKnown, $this->stop] = [[], false, null];
+        ++$this->replaced;
     }
 
     /** Reason why the directory may not be opened now; content read before goes on answering. */
@@ -179,7 +189,8 @@ final class Store extends Origin
             $again = $this->bad === $named;
             $this->bad = $named;
             $this->refuse("generation $generation was refused: " . $problem->getMessage(), $again);
-            if ($this->snapshot === null && $pointer['previous'] !== 0) {
+            // A snapshot that only cannot be read may be whole: what it denies stays denied.
+            if ($this->snapshot === null && $pointer['previous'] !== 0 && $this->damaged) {
                 $before = $head->pointer(($generation & 1) ^ 1);
                 $publishedAt = $before !== null && $before['generation'] === $pointer['previous'] ? $before['publishedAt'] : 0;
                 $this->fallBack($pointer['previous'], $pointer['previousContent'], $publishedAt);
@@ -188,7 +199,7 @@ final class Store extends Origin
     }
 
     /**
-     * The pointer of the current head, if that names a later generation than this one.
+     * The pointer of the current head, if that names a later generation than this one, or is another store's in this one's place.
      *
      * @return ?Pointer
      */
@@ -200,8 +211,13 @@ final class Store extends Origin
             return null;
         }
         $pointer = $head->current();
-        if ($head->file !== $this->head->file || $head->store !== $this->head->store || $pointer === null || $pointer['generation'] <= $generation) {
+        $replaced = $head->file !== $this->head->file;
+        $isLater = $head->store === $this->head->store && $pointer !== null && $pointer['generation'] > $generation;
+        if ($pointer === null || $head->environment !== $this->environment || !($replaced || $isLater)) {
             return null;
+        }
+        if ($replaced) {
+            $this->replace();
         }
         $this->head = $head;
         $this->switches($head);
@@ -256,17 +272,40 @@ final class Store extends Origin
         }
     }
 
-    /** @throws Problem */
+    /**
+     * Opens a snapshot beside the head that names it. PHP can hold no directory, so that the path may lead to another store, or nowhere,
+     * at any moment: what is seen counts only with the same head before and after, and a missing file only after several looks.
+     *
+     * @throws Problem
+     */
     private function open(string $named, string $content): Snapshot
     {
-        // Judged again: the path may have been opened to others meanwhile.
-        $trust = Trust::directory($this->directory);
-        $this->expose($trust, false);
-        $trust->warning ??= $this->warning;
+        $this->damaged = false;
+        for ($look = 1; ; ++$look) {
+            // Judged again: the path may have been opened to others meanwhile.
+            $trust = Trust::directory($this->directory);
+            $this->expose($trust, false);
+            $trust->warning ??= $this->warning;
+            $this->head->expectAt($this->directory);
+            try {
+                return $this->openHere($trust, $named, $content);
+            } catch (Problem $problem) {
+                $this->head->expectAt($this->directory);
+                if ($look === self::LOOKS || $problem->getCode() !== Problem::MISSING) {
+                    $this->damaged = $problem->getCode() !== Problem::UNREAD;
+                    throw $problem;
+                }
+            }
+        }
+    }
+
+    /** @throws Problem */
+    private function openHere(Trust $trust, string $named, string $content): Snapshot
+    {
         $folder = "$this->directory/snapshots";
         $stat = @\lstat($folder);
         if ($stat === false || ($stat['mode'] & 0o170000) !== 0o040000) {
-            throw new Problem(Problem::printable($folder) . ': expected a directory');
+            throw new Problem(Problem::printable($folder) . ': expected a directory', $stat === false ? Problem::MISSING : 0);
         }
         $trust->inside($folder, $stat);
         $path = "$folder/$named.snapshot";
@@ -276,7 +315,7 @@ final class Store extends Origin
             // A process of one request seldom asks about a long list; the file is closed with the last reference to it.
             $snapshot = Snapshot::read($file, $stat['size'], Settings::livesLong());
         } catch (Problem $problem) {
-            throw new Problem(Problem::printable($path) . ': ' . $problem->getMessage());
+            throw $problem->behind(Problem::printable($path) . ': ');
         }
         if ($snapshot->contentId !== $content) {
             throw new Problem(Problem::printable($path) . ": its content is $snapshot->contentId, expected $content; it is another snapshot under this name");

@@ -6,16 +6,15 @@
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
-#[cfg(feature = "publisher")]
-use super::descriptor::FileId;
-use super::descriptor::above_standard;
+use super::descriptor::{FileId, above_standard};
 #[cfg(feature = "publisher")]
 use super::trust::judge_parent;
-use super::trust::{Judged, Trust, judge, judge_file};
+use super::trust::{Judged, Trust, judge, judge_file, pass};
 use crate::error::StoreError;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, openat, statat};
 use rustix::io::Errno;
 use rustix::process::geteuid;
+use std::ffi::OsStr;
 use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -180,6 +179,11 @@ impl Folder {
             self.refuse_links(&path, &metadata)?;
         }
         Ok(Some(StoreFile { file, metadata, group_writable }))
+    }
+
+    /// Device and inode of an entry, which is not read.
+    pub(crate) fn entry_id(&self, name: &str) -> io::Result<FileId> {
+        Ok(FileId::of(&pass(&self.directory, OsStr::new(name))?.metadata()?))
     }
 
     /// Refuses a file with several names if another user could have put it here to be written by this process.

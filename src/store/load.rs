@@ -62,6 +62,19 @@ struct Read {
     current: Current,
 }
 
+/// The reason why a snapshot was not opened.
+struct Unopened {
+    error: StoreError,
+    /// It was seen missing or damaged in the directory whose head names it. Otherwise it may be whole, and what it denies stays denied.
+    damaged: bool,
+}
+
+impl From<StoreError> for Unopened {
+    fn from(error: StoreError) -> Unopened {
+        Unopened { error, damaged: false }
+    }
+}
+
 /// Kind of a notice.
 #[derive(Debug, Clone, Copy)]
 enum Notice {
@@ -92,6 +105,8 @@ pub(crate) struct Loader {
     head_file: File,
     head_id: FileId,
     head_stamp: Stamp,
+    /// The path was seen to lead to another head, which is not followed yet.
+    moved: bool,
     layered: bool,
     /// Owner, group and mode of the directory and the head when they were last judged; none if `stat` failed.
     permissions: Option<[[u32; 3]; 2]>,
@@ -146,6 +161,7 @@ impl Loader {
             head_file: file.file,
             head_id: file.id,
             head_stamp: file.stamp,
+            moved: false,
             heads: 0,
             serving: None,
             source: Source::None,
@@ -179,7 +195,11 @@ impl Loader {
         self.now = now;
         let mut epoch = 0;
         for _ in 0..MOVES {
-            if self.head.lost() && !self.restore_head() {
+            let moved = std::mem::take(&mut self.moved);
+            if moved {
+                self.refused = None;
+            }
+            if (moved || self.head.lost()) && !self.restore_head() {
                 break;
             }
             // Before reading, so that the next look sees later writes.
@@ -190,7 +210,7 @@ impl Loader {
             epoch = read.epoch;
             self.recover_if_lost();
             self.follow_head(read);
-            if !self.recover_if_lost() && !self.head.lost() {
+            if !self.recover_if_lost() && !self.head.lost() && !self.moved {
                 break;
             }
         }
@@ -462,15 +482,15 @@ impl Loader {
         let Some(lost) = self.serving.take_if(|serving| serving.snapshot.lost()) else { return false };
         self.copies = true;
         let named = (lost.generation, lost.content);
-        let again = self.open(named).or_else(|error| match &lost.file {
+        let again = self.open(named).or_else(|unopened| match &lost.file {
             // The path may no longer lead anywhere while the open file is intact.
             Some((file, _)) => match Snapshot::open(file, MapMode::Private, self.options.size_limit) {
                 Ok(snapshot) if snapshot.content_id() == lost.content => {
                     Ok(Opened { snapshot, mode: MapMode::Private, file: None })
                 }
-                _ => Err(error),
+                _ => Err(unopened),
             },
-            None => Err(error),
+            None => Err(unopened),
         });
         match again {
             Ok(opened) => {
@@ -483,7 +503,7 @@ impl Loader {
                 );
                 self.serve(&Pointer { published_at: lost.published_at, ..Pointer::of(named) }, opened);
             }
-            Err(error) => {
+            Err(Unopened { error, damaged }) => {
                 self.bad(
                     Notice::Snapshot,
                     format!(
@@ -494,8 +514,7 @@ impl Loader {
                 );
                 self.source = Source::None;
                 let before = self.pointer.filter(|pointer| pointer.generation == lost.generation);
-                let whole = error.is_of_this_process();
-                if let Some(before) = before.filter(|before| before.previous != 0 && !whole) {
+                if let Some(before) = before.filter(|before| before.previous != 0 && damaged) {
                     self.fall_back(before.previous, before.previous_content, 0);
                 }
             }
@@ -604,7 +623,7 @@ impl Loader {
                 self.serve(&pointer, opened);
                 self.served(Source::Current);
             }
-            Err(error) => {
+            Err(Unopened { error, damaged }) => {
                 let pause =
                     again.map_or(FIRST_PAUSE, |refused| refused.pause.saturating_mul(2).min(LONGEST_PAUSE));
                 let retry_at = self.now.saturating_add(pause);
@@ -614,8 +633,7 @@ impl Loader {
                     format!("generation {} was refused: {error}", pointer.generation),
                     again.is_none(),
                 );
-                // Flags that the newest one switched off stay off if that one may be intact.
-                if self.serving.is_none() && pointer.previous != 0 && !error.is_of_this_process() {
+                if self.serving.is_none() && pointer.previous != 0 && damaged {
                     let before = self.head.pointer((pointer.generation & 1) ^ 1);
                     let before = before.filter(|before| before.generation == pointer.previous);
                     let published_at = before.map_or(0, |before| before.published_at);
@@ -631,17 +649,19 @@ impl Loader {
                 self.serve(&Pointer { published_at, ..Pointer::of((generation, content)) }, opened);
                 self.source = Source::Previous;
             }
-            Err(error) => self.notice(
+            Err(unopened) => self.notice(
                 Notice::Before,
-                format!("the generation before it, {generation}, was refused too: {error}"),
+                format!("the generation before it, {generation}, was refused too: {}", unopened.error),
             ),
         }
     }
 
-    fn open(&mut self, named: (u64, ContentId)) -> Result<Opened, StoreError> {
+    /// Opens a snapshot in the directory that holds this head. The path may lead to another store by now, which has no say in what is
+    /// missing in this one.
+    fn open(&mut self, named: (u64, ContentId)) -> Result<Opened, Unopened> {
         if !has_room() {
             let path = self.directory.path.join(SNAPSHOTS);
-            return Err(StoreError::io("load one of", &path, io::ErrorKind::OutOfMemory.into()));
+            return Err(StoreError::io("load one of", &path, io::ErrorKind::OutOfMemory.into()).into());
         }
         // Judged again: the path may have been opened to others meanwhile.
         let mut store = Folder::store(&self.directory.path)?;
@@ -652,9 +672,18 @@ impl Loader {
             self.exposed = Some(warning.clone());
             self.notice(Notice::Trust, warning.clone());
         }
+        let head = store.path().join(HEAD);
+        let found =
+            store.entry_id(HEAD).map_err(|source| StoreError::io("look at the head", &head, source))?;
+        if found != self.head_id {
+            self.moved = true;
+            let problem = "another file took its place while a snapshot was opened".to_owned();
+            return Err(StoreError::Mismatch { path: head, problem }.into());
+        }
         let policy = if self.copies { MapPolicy::Private } else { self.options.map };
         let limit = self.options.size_limit;
         open_snapshot(&store, named, &self.identity.environment, (policy, limit))
+            .map_err(|error| Unopened { damaged: error.is_damage(), error })
     }
 
     fn serve(&mut self, pointer: &Pointer, opened: Opened) {

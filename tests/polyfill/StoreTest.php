@@ -8,6 +8,7 @@ use Flagstone\Polyfill\Head;
 use Flagstone\Polyfill\Process;
 use Flagstone\Polyfill\Store;
 use Flagstone\Polyfill\Trust;
+use ReflectionClass;
 use ReflectionMethod;
 
 /** A store: which one answers, and what holds where it is damaged, moved or forbidden. */
@@ -79,6 +80,38 @@ final class StoreTest extends TestCase
         unlink($removed);
         (new ReflectionMethod(Store::class, 'load'))->invoke($reader, $slow, hrtime(true));
         self::assertSame([3, 'current', 0, ['other']], [$reader->generation, $reader->source, $reader->refused, $reader->killed]);
+    }
+
+    public function test_a_store_that_takes_the_place_of_another_while_a_process_starts_answers(): void
+    {
+        // The snapshot of the first was missing in the second, so the generation before answered, in which the flag was on.
+        $store = self::store(['portal' => true]);
+        exec('cp -a ' . escapeshellarg($store) . ' ' . escapeshellarg("$store-other"));
+        self::publish($store, ['portal' => false]);
+        self::publish("$store-other", ['portal' => ['enabled' => false, 'description' => 'another']]);
+        $class = new ReflectionClass(Store::class);
+        $start = function (callable $meanwhile) use ($class, $store): Store {
+            $reader = $class->newInstanceWithoutConstructor();
+            $head = Head::read(Trust::directory($store));
+            foreach (['directory' => $store, 'environment' => 'production', 'head' => $head] as $name => $value) {
+                $class->getProperty($name)->setValue($reader, $value);
+            }
+            $meanwhile();
+            $class->getMethod('load')->invoke($reader, $head, hrtime(true));
+
+            return $reader;
+        };
+        $reader = $start(function () use ($store): void {
+            rename($store, "$store-aside");
+            rename("$store-other", $store);
+        });
+        self::assertSame([2, 'current', null], [$reader->generation, $reader->source, $reader->lastError()]);
+        $reader = $start(fn () => rename($store, "$store-other"));
+        self::assertSame([0, 'none', null], [$reader->generation, $reader->source, $reader->snapshot], 'moved away');
+        rename("$store-other", $store);
+        // Damaged in its place: the generation before answers.
+        $reader = $start(fn () => unlink(self::snapshot($store)));
+        self::assertSame([1, 'previous'], [$reader->generation, $reader->source]);
     }
 
     public function test_kills_and_the_stop_hold_where_the_head_is_overwritten_and_a_process_that_starts_then_has_everything_off(): void
