@@ -1,5 +1,5 @@
 //! Syntax problems of any JSON document, and the places of its values: for documents that are no definitions, such as those that
-//! `flagstone verify` reads.
+//! `flagstone probe` reads.
 
 use super::document::Document;
 use super::json::{Id, Kind, ROOT};

@@ -85,7 +85,7 @@ pub enum Word {
     /// Find where PHP sources ask for flags
     Scan(Scan),
     /// Send HTTP probes, and say whether each company gets what it should
-    Verify(Verify),
+    Probe(ProbeArguments),
 
     /// Make an empty store for one environment
     Init(Init),
@@ -174,7 +174,7 @@ const GROUPS: [(&str, &[&str]); 3] = [
             "audit",
             "doctor",
             "scan",
-            "verify",
+            "probe",
         ],
     ),
     (

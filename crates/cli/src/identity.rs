@@ -161,7 +161,7 @@ fn store(arguments: &Arguments) -> Option<PathBuf> {
         Word::Check(_)
         | Word::Add(_)
         | Word::Scan(_)
-        | Word::Verify(_)
+        | Word::Probe(_)
         | Word::Completions(_)
         | Word::Man(_) => true,
         Word::Enable(word) => word.changing.file.is_some(),

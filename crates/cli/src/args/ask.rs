@@ -240,9 +240,9 @@ pub struct Scan {
     pub all: bool,
 }
 
-/// Arguments of `verify`.
+/// Arguments of `probe`.
 #[derive(Debug, Args)]
-pub struct Verify {
+pub struct ProbeArguments {
     /// The probes; `-` reads them from standard input
     #[arg(value_name = "PROBES", value_hint = ValueHint::FilePath)]
     pub file: PathBuf,

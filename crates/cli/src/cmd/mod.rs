@@ -28,6 +28,7 @@ mod notify;
 mod plan;
 mod plan_show;
 mod plan_wait;
+mod probe;
 mod promote;
 mod publish;
 mod pull;
@@ -40,7 +41,6 @@ mod simulate;
 mod stats;
 mod status;
 mod stop;
-mod verify;
 mod watch;
 mod why;
 
@@ -69,7 +69,7 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
         Word::Diff(word) => diff::run(arguments, word, output),
         Word::Simulate(word) => simulate::run(arguments, word, output),
         Word::Audit(word) => audit::run(arguments, word, output),
-        Word::Verify(word) => verify::run(word, output),
+        Word::Probe(word) => probe::run(word, output),
         Word::Scan(word) => scan::run(word, output),
         Word::Doctor(word) => doctor::run(arguments, word, output),
         Word::Init(word) => init::run(arguments, word, output),

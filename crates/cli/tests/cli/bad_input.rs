@@ -47,13 +47,13 @@ fn commands_that_print_text_only_refuse_json() {
     }
 }
 
-// `verify --json` kept "1 error: nothing was sent", and lost the places.
+// `probe --json` kept "1 error: nothing was sent", and lost the places.
 #[test]
 fn problems_of_a_file_keep_their_places_in_json() {
     let shop = Shop::published();
     shop.write("probes.json", "{\"probes\": [{\"url\": \"/\", \"expct\": {}}]}");
     shop.write("broken.json", "{\"flags\": {\"a\": {\"enabld\": true}}}");
-    for arguments in [&["verify", "probes.json"][..], &["diff", "1", "broken.json"]] {
+    for arguments in [&["probe", "probes.json"][..], &["diff", "1", "broken.json"]] {
         let mut command = shop.command(["--json"]);
         let json = ran(command.args(arguments).output().unwrap()).exits(2).json();
         assert!(json["error"].as_str().unwrap().contains(" error"), "{json:#}");

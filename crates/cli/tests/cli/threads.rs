@@ -73,7 +73,7 @@ fn what_needs_threads_says_so_or_does_without() {
     assert!(told.err.contains("no thread can be started: "), "{}", told.err);
     let probes = r#"{"base_url": "http://127.0.0.1:9", "probes": [{"url": "/", "expect": {"status": 200}}]}"#;
     alone.shop.write("probes.json", probes);
-    let told = alone.run(&["verify", "probes.json"]);
+    let told = alone.run(&["probe", "probes.json"]);
     let all = format!("{}{}", told.out, told.err);
     assert!(all.contains("no thread can be started to send it: "), "{all}");
     alone.shop.write("one.php", "<?php feature_enabled('search');");

@@ -23,7 +23,7 @@ const COMMANDS: [&[&str]; 12] = [
     &["import", "FILE", "--yes"],
     &["check", "FILE"],
     &["inspect", "FILE"],
-    &["verify", "FILE"],
+    &["probe", "FILE"],
 ];
 /// Definitions with a text that only root may read.
 const PRIVATE: &str = "hunter2-4711";

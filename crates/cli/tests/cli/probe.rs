@@ -1,4 +1,4 @@
-//! `verify`: probes against a small server, and files of probes with mistakes in them.
+//! `probe`: probes against a small server, and files of probes with mistakes in them.
 
 use crate::shop::{Ran, Shop, ran};
 use jsonschema::Validator;
@@ -85,10 +85,10 @@ fn serve(mut stream: TcpStream) {
     }
 }
 
-fn verify(shop: &Shop, probes: &Value, options: &[&str]) -> Ran {
+fn probe_all(shop: &Shop, probes: &Value, options: &[&str]) -> Ran {
     assert!(SCHEMA.is_valid(probes), "the schema refuses {probes:#}");
     shop.write("probes.json", probes.to_string());
-    let mut command = shop.command(["verify", "probes.json", "--json"]);
+    let mut command = shop.command(["probe", "probes.json", "--json"]);
     ran(command.env("PILOT_SESSION", "of-15").env("NO_PROXY", "*").args(options).output().unwrap())
 }
 
@@ -119,7 +119,7 @@ fn a_pilot_has_the_portal_and_others_have_not() {
             { "name": "guests", "url": "/portal", "expect": { "status": [403, 404], "max_ms": 60000 } }
         ]
     });
-    let ran = verify(&shop, &probes, &["--base-url", &server]).exits(0);
+    let ran = probe_all(&shop, &probes, &["--base-url", &server]).exits(0);
     let json = ran.json();
     assert_eq!(
         (json["ok"].as_bool(), json["score"].as_u64(), json["requests"].as_u64()),
@@ -130,7 +130,7 @@ fn a_pilot_has_the_portal_and_others_have_not() {
     assert_eq!(names, ["GET /portal as pilot", "GET /portal as other", "GET /portal as third", "guests"]);
     // The other way round nothing is as expected.
     let swapped = probes.to_string().replace("404", "418").replace("\"status\":200", "\"status\":404");
-    let ran = verify(&shop, &serde_json::from_str(&swapped).unwrap(), &["--base-url", &server]).exits(1);
+    let ran = probe_all(&shop, &serde_json::from_str(&swapped).unwrap(), &["--base-url", &server]).exits(1);
     assert_eq!(ran.json()["passed"], 0, "{}", ran.out);
     assert_eq!(wrong(&ran), "found status 200, expected 404");
 }
@@ -143,15 +143,15 @@ fn secrets_from_the_environment_are_sent_and_never_printed() {
         "cookies": { "session": "${PILOT_SESSION}" }, "body": "b=${PILOT_SESSION}",
         "expect": { "status": 404, "contains": "never" }
     });
-    let ran = verify(&shop, &probe(&server, "", fields.clone()), &[]).exits(1);
+    let ran = probe_all(&shop, &probe(&server, "", fields.clone()), &[]).exits(1);
     assert!(!ran.out.contains("of-15") && ran.out.contains("${PILOT_SESSION}"), "{}", ran.out);
     let sent = ["POST /echo", "x-key: k-of-15-${X}", "cookie: session=of-15", "b=of-15"];
     let mut well = fields;
     well["url"] = json!("/echo");
     well["expect"] = json!({ "status": 200, "contains": sent });
-    verify(&shop, &probe(&server, "", well), &[]).exits(0);
+    probe_all(&shop, &probe(&server, "", well), &[]).exits(0);
     let unset = probe(&server, "/echo", json!({ "headers": { "X": "${NOT_THERE}" } }));
-    let ran = verify(&shop, &unset, &[]).exits(2);
+    let ran = probe_all(&shop, &unset, &[]).exits(2);
     assert!(ran.err.contains("1 error: nothing was sent"), "{}", ran.err);
 }
 
@@ -159,22 +159,22 @@ fn secrets_from_the_environment_are_sent_and_never_printed() {
 fn a_redirect_is_the_answer_unless_it_is_to_be_followed() {
     let (shop, server) = (Shop::empty(), portal());
     let redirect = json!({ "expect": { "status": 302, "headers": { "Location": "/echo" } } });
-    verify(&shop, &probe(&server, "/old", redirect), &[]).exits(0);
+    probe_all(&shop, &probe(&server, "/old", redirect), &[]).exits(0);
     let followed = json!({ "redirects": 1, "expect": { "status": 200, "contains": "GET /echo" } });
-    verify(&shop, &probe(&server, "/old", followed), &[]).exits(0);
+    probe_all(&shop, &probe(&server, "/old", followed), &[]).exits(0);
     // On the same host as the company, and with what was posted where the answer keeps the method; elsewhere without its secrets.
     let posted = |to: &str, expect: Value| json!({ "method": "POST", "redirects": 1, "body": "posted", "headers": { "X-To": to }, "cookies": { "session": "of-15" }, "expect": expect });
     let same = json!({ "status": 200, "contains": ["POST /echo", "session=of-15", "posted"] });
-    verify(&shop, &probe(&server, "/away", posted("echo#y", same)), &[]).exits(0);
+    probe_all(&shop, &probe(&server, "/away", posted("echo#y", same)), &[]).exits(0);
     let other = json!({ "status": 200, "contains": "GET /echo", "lacks": ["session=of-15", "x-to"] });
     let mut get = posted(&format!("{}/echo", portal()), other);
     get["method"] = json!("GET");
     get.as_object_mut().unwrap().remove("body");
-    verify(&shop, &probe(&server, "/away", get), &[]).exits(0);
-    let ran = verify(&shop, &probe(&server, "/loop", json!({ "redirects": 3 })), &[]).exits(1);
+    probe_all(&shop, &probe(&server, "/away", get), &[]).exits(0);
+    let ran = probe_all(&shop, &probe(&server, "/loop", json!({ "redirects": 3 })), &[]).exits(1);
     assert!(wrong(&ran).contains("more redirects"), "{}", ran.out);
     let elsewhere = json!({ "expect": { "status": 302, "headers": { "Location": "/login" } } });
-    let ran = verify(&shop, &probe(&server, "/old", elsewhere), &[]).exits(1);
+    let ran = probe_all(&shop, &probe(&server, "/old", elsewhere), &[]).exits(1);
     assert_eq!(wrong(&ran), "header location: found /echo, expected \"/login\"");
 }
 
@@ -187,7 +187,7 @@ fn a_body_is_not_sent_to_another_host() {
     let other_host = format!("http://{}/echo", other.local_addr().unwrap());
     for method in ["POST", "PUT", "DELETE"] {
         let fields = json!({ "method": method, "redirects": 1, "body": "password=secret", "headers": { "X-To": other_host } });
-        let ran = verify(&shop, &probe(&server, "/away", fields), &[]).exits(1);
+        let ran = probe_all(&shop, &probe(&server, "/away", fields), &[]).exits(1);
         assert_eq!(wrong(&ran), "status 307 redirects to another host, where its body is not sent");
         assert_eq!(
             other.accept().unwrap_err().kind(),
@@ -203,21 +203,21 @@ fn what_an_answer_sets_is_not_sent_by_the_next() {
     let probes = json!({ "base_url": server, "probes": [
         { "url": "/cookie", "expect": { "status": 200 } }, { "url": "/portal", "expect": { "status": 404 } }
     ] });
-    verify(&shop, &probes, &["--parallel", "1", "--repeat", "3"]).exits(0);
+    probe_all(&shop, &probes, &["--parallel", "1", "--repeat", "3"]).exits(0);
 }
 
 #[test]
 fn time_that_is_too_long_and_answers_that_do_not_come_are_told() {
     let (shop, server) = (Shop::empty(), portal());
-    let ran = verify(&shop, &probe(&server, "/slow", json!({ "timeout_ms": 50 })), &[]).exits(1);
+    let ran = probe_all(&shop, &probe(&server, "/slow", json!({ "timeout_ms": 50 })), &[]).exits(1);
     assert_eq!(wrong(&ran), "no whole answer within 50 ms");
     let slow = json!({ "expect": { "status": 200, "max_ms": 100 } });
-    let ran = verify(&shop, &probe(&server, "/slow", slow), &[]).exits(1);
+    let ran = probe_all(&shop, &probe(&server, "/slow", slow), &[]).exits(1);
     assert!(wrong(&ran).ends_with("expected at most 100 ms"), "{}", ran.out);
-    let ran = verify(&shop, &probe(&server, "/cut", json!({})), &[]).exits(1);
+    let ran = probe_all(&shop, &probe(&server, "/cut", json!({})), &[]).exits(1);
     assert!(wrong(&ran).starts_with("status 200, then no answer"), "{}", ran.out);
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let ran = verify(&shop, &probe(&format!("http://{closed}"), "/", json!({})), &[]).exits(1);
+    let ran = probe_all(&shop, &probe(&format!("http://{closed}"), "/", json!({})), &[]).exits(1);
     assert!(wrong(&ran).starts_with("no answer: "), "{}", ran.out);
     assert_eq!(ran.json()["score"], 0);
 }
@@ -227,7 +227,7 @@ fn repeated_probes_are_counted_and_timed() {
     let (shop, server) = (Shop::empty(), portal());
     let fields = json!({ "expect": { "status": 200, "contains": "fine" } });
     let ran =
-        verify(&shop, &probe(&server, "/flaky", fields.clone()), &["--repeat", "40", "--parallel", "8"])
+        probe_all(&shop, &probe(&server, "/flaky", fields.clone()), &["--repeat", "40", "--parallel", "8"])
             .exits(1);
     let json = ran.json();
     assert_eq!((json["requests"].as_u64(), json["score"].as_u64()), (Some(40), Some(75)), "{json:#}");
@@ -240,7 +240,7 @@ fn repeated_probes_are_counted_and_timed() {
     );
     // Eight at a time take less than a quarter of one after the other.
     let began = std::time::Instant::now();
-    verify(&shop, &probe(&server, "/slow", json!({})), &["--repeat", "16", "--parallel", "16"]).exits(0);
+    probe_all(&shop, &probe(&server, "/slow", json!({})), &["--repeat", "16", "--parallel", "16"]).exits(0);
     assert!(began.elapsed() < Duration::from_millis(16 * 400 / 2), "{:?}", began.elapsed());
 }
 
@@ -248,7 +248,7 @@ fn repeated_probes_are_counted_and_timed() {
 fn people_get_a_line_for_each_probe_and_a_sum() {
     let (shop, server) = (Shop::empty(), portal());
     shop.write("probes.json", probe(&server, "/portal", json!({ "name": "\u{1b}[2Jportal" })).to_string());
-    let mut command = shop.command(["verify", "probes.json"]);
+    let mut command = shop.command(["probe", "probes.json"]);
     let ran = ran(command.env("NO_PROXY", "*").output().unwrap()).exits(1);
     assert!(ran.out.contains("FAILED") && ran.out.contains("found status 404, expected 200"), "{}", ran.out);
     assert!(ran.out.contains("not as expected: 0 of 1 request, score 0 of 100; p50 "), "{}", ran.out);
@@ -270,7 +270,7 @@ fn every_mistake_in_a_file_is_told_with_its_place() {
   ]
 }"#;
     shop.write("probes.json", text);
-    let said = shop.run(["verify", "probes.json", "--base-url", "https://shop.example"]).exits(2);
+    let said = shop.run(["probe", "probes.json", "--base-url", "https://shop.example"]).exits(2);
     for line in [
         "probes.json:3:15: /companys: unknown key \"companys\" (did you mean \"companies\"?)",
         "probes.json:4:47: /companies/pilot/cookies/a: not to be sent as a cookie",
@@ -290,7 +290,7 @@ fn every_mistake_in_a_file_is_told_with_its_place() {
         assert!(said.out.contains(line), "expected {line:?} in\n{}", said.out);
     }
     assert!(said.err.contains("14 errors: nothing was sent"), "{}", said.err);
-    let alone = shop.run(["verify", "probes.json"]).exits(2);
+    let alone = shop.run(["probe", "probes.json"]).exits(2);
     assert!(alone.out.contains("probes.json:2:15: /base_url: expected an address"), "{}", alone.out);
     for (broken, place) in [
         ("{\"probes\": [}", "probes.json:1:13"),
@@ -298,14 +298,14 @@ fn every_mistake_in_a_file_is_told_with_its_place() {
         ("[]", "probes.json:1:1"),
     ] {
         shop.write("probes.json", broken);
-        let said = shop.run(["verify", "probes.json"]).exits(2);
+        let said = shop.run(["probe", "probes.json"]).exits(2);
         assert!(said.out.contains(place), "{broken}: {}", said.out);
     }
-    shop.run(["verify", "missing.json"]).exits(2);
+    shop.run(["probe", "missing.json"]).exits(2);
     for option in
         [["--base-url", "shop.example"], ["--repeat", "0"], ["--parallel", "257"], ["--base-url", "https://"]]
     {
-        let mut command = shop.command(["verify", "probes.json"]);
+        let mut command = shop.command(["probe", "probes.json"]);
         assert_eq!(command.args(option).output().unwrap().status.code(), Some(2), "{option:?}");
     }
 }
@@ -342,7 +342,7 @@ fn the_schema_refuses_what_the_command_refuses() {
     ] {
         assert!(!SCHEMA.is_valid(&bad), "the schema accepts {bad}");
         shop.write("probes.json", bad.to_string());
-        let said = shop.run(["verify", "probes.json"]).exits(2);
+        let said = shop.run(["probe", "probes.json"]).exits(2);
         assert!(said.err.contains("nothing was sent"), "{bad}: {}", said.err);
     }
     let example: Value =
@@ -358,7 +358,7 @@ fn the_file_that_the_document_shows_is_one() {
     let probes: Value = serde_json::from_str(text).unwrap();
     assert!(SCHEMA.is_valid(&probes));
     shop.write("probes.json", text.replace("portal_session", "session"));
-    let mut command = shop.command(["verify", "probes.json", "--base-url", &server]);
+    let mut command = shop.command(["probe", "probes.json", "--base-url", &server]);
     let ran =
         command.env("PILOT_SESSION", "of-15").env("OTHER_TOKEN", "x").env("NO_PROXY", "*").output().unwrap();
     crate::shop::ran(ran).exits(0);

@@ -1,7 +1,7 @@
-//! `verify`: checks over HTTP, after a deployment, that each company gets what it should.
+//! `probe`: checks over HTTP, after a deployment, that each company gets what it should.
 
 use super::check;
-use crate::args::Verify;
+use crate::args::ProbeArguments;
 use crate::output::{BAD, Cell, Exit, GOOD, Outcome, Output};
 use crate::probe::times::Times;
 use crate::probe::{Probe, read, run};
@@ -14,7 +14,7 @@ use std::time::Duration;
 /// The largest file of probes, in bytes.
 const MAX_PROBES_BYTES: u64 = 4 << 20;
 
-pub fn run(word: &Verify, output: &mut Output) -> Outcome {
+pub fn run(word: &ProbeArguments, output: &mut Output) -> Outcome {
     let name = store_view::file_name(&word.file);
     let bytes = store_view::read(&word.file, MAX_PROBES_BYTES)?;
     let variables = |name: &str| std::env::var(name).ok();
