@@ -24,11 +24,7 @@ pub enum StoreError {
         source: io::Error,
     },
     /// The directory has no head.
-    #[error(
-        "{} is not a store: it has no head; make one with `flagstone init {} --environment NAME`",
-        printable(path),
-        shell(path)
-    )]
+    #[error("{} is not a store: it has no head{}", printable(path), missing_store(path))]
     NotAStore {
         /// The directory.
         path: PathBuf,
@@ -226,10 +222,19 @@ fn untouched(error: &StoreError) -> String {
     }
 }
 
+/// The way out where a store is missing: a new one in the place of one that was there knows none of its kills.
+fn missing_store(path: &Path) -> String {
+    format!(
+        "; if there was a store, put it back first: mount its disk, move it back or restore it (docs/runbooks/restore.md). Only where there \
+         never was one, make one with `flagstone init {} --environment NAME`",
+        shell(path)
+    )
+}
+
 fn hint(what: &str, path: &Path, error: &io::Error) -> String {
     let hint = match error.kind() {
         io::ErrorKind::NotFound if what == OPEN_STORE => {
-            return format!("; make one with `flagstone init {} --environment NAME`", shell(path));
+            return missing_store(path);
         }
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             ". Make room on that file system; flags can be killed meanwhile, which needs none"

@@ -347,6 +347,34 @@ fn a_snapshot_that_cannot_be_read_for_now_is_not_answered_for_by_the_one_before(
 }
 
 #[test]
+fn an_empty_store_in_a_stores_place_turns_no_killed_flag_on() {
+    for stop in [false, true] {
+        let dir = trusted_dir();
+        let path = dir.join("store");
+        let store = new_store(&path);
+        publish(&store, &portal(true));
+        match stop {
+            true => _ = store.stop_all(change()).unwrap(),
+            false => _ = store.kill("portal", change()).unwrap(),
+        }
+        let reader = reader(&path);
+        assert!(!on(&reader.view(), "portal"));
+        std::fs::rename(&path, dir.join("moved")).unwrap();
+        let empty = new_store(&path);
+        assert!(reader.check_replaced(later()));
+        let view = reader.view();
+        assert_eq!(view.generation, 1);
+        assert!(!on(&view, "portal"), "stop: {stop}");
+        assert!(!on(&reader.switched(&view).unwrap(), "portal"), "stop: {stop}");
+        assert!(reader.status().last_error.unwrap().contains("it names no generation"));
+        // Its first content goes with its own kills.
+        publish(&empty, &portal(true));
+        assert!(on(&reader.view(), "portal"));
+        assert_eq!((reader.status().last_error, reader.status().killed), (None, Vec::new()));
+    }
+}
+
+#[test]
 fn small_snapshots_are_copied_and_large_ones_mapped_unless_told_otherwise() {
     let dir = trusted_dir();
     let path = dir.join("store");

@@ -34,6 +34,9 @@ final class Store extends Origin
     /** @var list<array{int, array{sequence: int, key: string}}> known kills, each with the number of its slot */
     private array $kills = [];
     private ?bool $stop = null;
+    /** @var list<string> kills of a head that another one replaced: they hold, as its stop does, until the new head's content answers */
+    private array $formerKills = [];
+    private bool $formerStop = false;
     private int $highest = 0;
     /** The last snapshot that was not opened was seen missing or damaged beside the head that names it. */
     private bool $damaged = false;
@@ -98,12 +101,14 @@ final class Store extends Origin
         return true;
     }
 
-    /** Forgets what the head before said. */
+    /** Forgets what the head before said, but the kills and the stop that its content goes on with. */
     private function replace(): void
     {
         $this->highest = 0;
         $this->bad = null;
         $this->error = null;
+        $this->formerKills = $this->killed;
+        $this->formerStop = $this->formerStop || $this->stop === true;
         [$this->kills, $this->killsKnown, $this->stop] = [[], false, null];
         ++$this->replaced;
     }
@@ -134,7 +139,10 @@ final class Store extends Origin
         $this->switches($head);
         $generation = $head->generation();
         if ($generation === 0) {
-            if ($this->highest !== 0) {
+            if ($this->highest === 0 && $this->snapshot !== null) {
+                $this->refuse(Head::broken("$this->directory/head", 'it names no generation; the last one of the head before it answers on, '
+                    . 'with the flags that were killed then')->getMessage());
+            } elseif ($this->highest !== 0) {
                 $this->refuse(Head::broken("$this->directory/head", "it went back from generation $this->highest to none")->getMessage());
             }
 
@@ -252,13 +260,14 @@ final class Store extends Origin
             }
         }
         $this->kills = [...\array_map(null, \array_keys($kills), \array_values($kills)), ...$held];
-        $this->killed = \array_map(static fn (array $known): string => $known[1]['key'], $this->kills);
+        $killed = \array_map(static fn (array $known): string => $known[1]['key'], $this->kills);
+        $this->killed = \array_values(\array_unique([...$killed, ...$this->formerKills]));
         $this->doubt = $doubt === null ? null : Problem::printable("$this->directory/head") . ": $doubt";
         $this->killsKnown = $this->killsKnown || $doubt === null;
         // A stop whose words could never be read may be on.
         $this->stop = $head->stopped() ?? $this->stop ?? true;
         $this->killsUnknown = !$this->killsKnown;
-        $this->stopped = $this->stop || $this->killsUnknown;
+        $this->stopped = $this->stop || $this->killsUnknown || $this->formerStop;
     }
 
     private function fallBack(int $generation, string $content, int $publishedAt): void
@@ -342,6 +351,10 @@ final class Store extends Origin
         $this->source = 'current';
         $this->bad = null;
         $this->error = null;
+        if ($this->formerKills !== [] || $this->formerStop) {
+            [$this->formerKills, $this->formerStop] = [[], false];
+            $this->switches($this->head);
+        }
     }
 
     private function refuse(string $text, bool $again = false): void

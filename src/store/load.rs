@@ -120,6 +120,9 @@ pub(crate) struct Loader {
     highest: u64,
     killed: Vec<KnownKill>,
     stopped: Option<bool>,
+    /// Kills and stop of a head that another one replaced: they hold for its content, until that of the new head answers.
+    former_kills: Vec<Vec<u8>>,
+    former_stop: bool,
     /// The killed flags were read from intact slots at least once.
     kills_known: bool,
     /// The reason why the slots do not tell the killed flags now.
@@ -169,6 +172,8 @@ impl Loader {
             highest: 0,
             killed: Vec::new(),
             stopped: None,
+            former_kills: Vec::new(),
+            former_stop: false,
             kills_known: false,
             doubt: None,
             refused: None,
@@ -253,7 +258,10 @@ impl Loader {
         }
         self.follow_switches(&read);
         match read.current {
-            Current::Nothing if self.highest == 0 => {}
+            Current::Nothing if self.highest == 0 && self.serving.is_none() => {}
+            Current::Nothing if self.highest == 0 => self.bad_head(
+                "it names no generation; the last one of the head before it answers on, with the flags that were killed then".to_owned(),
+            ),
             Current::Nothing => {
                 self.bad_head(format!("it went back from generation {} to none", self.highest))
             }
@@ -342,7 +350,8 @@ impl Loader {
             return Switches::all_killed(snapshot);
         }
         let killed = self.killed.iter().map(|known| known.key.as_slice());
-        Switches::new(snapshot, killed, self.stopped.unwrap_or(false))
+        let former = self.former_kills.iter().map(Vec::as_slice);
+        Switches::new(snapshot, killed.chain(former), self.stopped.unwrap_or(false) || self.former_stop)
     }
 
     /// True if the killed flags were never read from intact slots.
@@ -450,8 +459,8 @@ impl Loader {
             self.head_file = file.file;
             self.identity = file.identity;
             self.highest = 0;
-            self.killed.clear();
-            self.stopped = None;
+            self.former_kills.extend(self.killed.drain(..).map(|known| known.key));
+            self.former_stop |= self.stopped.take().unwrap_or(false);
             self.kills_known = false;
             self.doubt = None;
             self.refused = None;
@@ -576,9 +585,13 @@ impl Loader {
             killed: self
                 .killed
                 .iter()
-                .map(|known| String::from_utf8_lossy(&known.key).into_owned())
+                .map(|known| &known.key)
+                .chain(
+                    self.former_kills.iter().filter(|key| self.killed.iter().all(|known| known.key != **key)),
+                )
+                .map(|key| String::from_utf8_lossy(key).into_owned())
                 .collect(),
-            stopped: self.stopped.unwrap_or(false) || self.kills_unknown(),
+            stopped: self.stopped.unwrap_or(false) || self.former_stop || self.kills_unknown(),
             head_lost: self.head.lost(),
         }
     }
@@ -698,7 +711,10 @@ impl Loader {
         });
     }
 
+    /// The present head's content answers.
     fn served(&mut self, source: Source) {
+        self.former_kills.clear();
+        self.former_stop = false;
         self.source = source;
         self.refused = None;
         self.error = None;

@@ -1,5 +1,6 @@
 //! The words that change what is on.
 
+use super::ask::Memory;
 use super::values::{Named, company, flag_key, name, percentage, reason, release, target};
 use clap::{ArgGroup, Args, ValueHint};
 use flagstone::definition::{CompanyId, Percentage};
@@ -68,6 +69,12 @@ pub struct Init {
     /// Name it in /etc/flagstone/store, as the store of this machine where none is named; root is asked on a terminal
     #[arg(long)]
     pub default_store: bool,
+    /// Make it although workers count for a store at this path: restore that one rather
+    #[arg(long)]
+    pub yes: bool,
+    /// Where.
+    #[command(flatten)]
+    pub memory: Memory,
 }
 
 /// Arguments of `migrate`.

@@ -5,7 +5,9 @@ use crate::args::{Arguments, Init};
 use crate::output::{Exit, Failure, Outcome, Output};
 use crate::{confirm, store_view, words};
 use flagstone::publish::{Change, Store};
+use flagstone::telemetry;
 use serde_json::json;
+use std::path::Path;
 
 pub fn run(arguments: &Arguments, word: &Init, output: &mut Output) -> Outcome {
     let directory = match (&word.directory, &arguments.store) {
@@ -22,6 +24,21 @@ pub fn run(arguments: &Arguments, word: &Init, output: &mut Output) -> Outcome {
     let default = store_view::may_name_default();
     if let Some(problem) = default.as_ref().err().filter(|_| word.default_store) {
         return Err(Failure::Refused(format!("{problem}; nothing was changed")));
+    }
+    let workers = workers(&directory, &word.memory.memory);
+    if workers > 0 && !word.yes {
+        let path = words::plain(&directory.to_string_lossy()).into_owned();
+        let counting = if workers == 1 { "worker counts" } else { "workers count" };
+        let found = format!(
+            "{workers} {counting} for a store at {path}, so there was one: put it back or restore it (docs/runbooks/restore.md). A new one knows \
+             none of its definitions, kills and plans"
+        );
+        output.warn(found);
+        if !confirm::confirmed("Make a new store there?", output) {
+            return Err(Failure::Refused(
+                "nothing was changed. With --yes a new store is made all the same".to_owned(),
+            ));
+        }
     }
     let store =
         Store::init(&directory, &word.environment, word.readers.as_deref()).map_err(Failure::changing)?;
@@ -66,6 +83,19 @@ pub fn run(arguments: &Arguments, word: &Init, output: &mut Output) -> Outcome {
         "default_store": named,
     }));
     Ok(Exit::Yes)
+}
+
+/// The number of threads that count for a store at this path, which may be missing.
+fn workers(directory: &Path, memory: &Path) -> usize {
+    let made = directory.canonicalize().ok();
+    let parent = || match directory.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.canonicalize().ok(),
+        _ => std::env::current_dir().ok(),
+    };
+    let path = made.or_else(|| Some(parent()?.join(directory.file_name()?)));
+    // Living threads alone are asked for here, whoever they belong to.
+    let counts = path.and_then(|path| telemetry::read(memory, &path, words::now(), |_| true).ok());
+    counts.map_or(0, |counts| counts.workers.len())
 }
 
 /// True if a person at a terminal makes this the default store.

@@ -117,7 +117,7 @@ fn a_store_that_is_not_there_cannot_be_told() {
     }
     std::fs::create_dir(shop.directory.join("store")).unwrap();
     let ran = shop.run(["status"]).exits(2);
-    assert!(ran.err.contains("flagstone init"), "{}", ran.err);
+    assert!(ran.err.contains("put it back first"), "{}", ran.err);
 }
 
 #[test]

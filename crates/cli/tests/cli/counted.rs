@@ -46,6 +46,24 @@ impl Worker {
     }
 }
 
+#[test]
+fn init_asks_where_workers_count_for_a_store_that_is_gone() {
+    let shop = Shop::published();
+    let worker = Worker::of(&shop);
+    std::fs::rename(shop.directory.join("store"), shop.directory.join("moved")).unwrap();
+    let ran = shop.run(["kill", "search", "--reason", "x"]).exits(2);
+    assert!(ran.err.contains("if there was a store, put it back first"), "{}", ran.err);
+    let init = ["init", "store", "--environment", "production", "--memory", "memory"];
+    let ran = shop.run(init).exits(1);
+    assert!(ran.err.contains("1 worker counts for a store at store, so there was one"), "{}", ran.err);
+    assert!(ran.err.contains("--yes") && !shop.directory.join("store").exists(), "{}", ran.err);
+    let [init, store, environment, production, option, memory] = init;
+    shop.run([init, store, environment, production, option, memory, "--yes"]).exits(0);
+    std::fs::remove_dir_all(shop.directory.join("store")).unwrap();
+    drop(worker);
+    shop.run([init, store, environment, production, option, memory]).exits(0);
+}
+
 /// Those of Prometheus's format before OpenMetrics.
 const KINDS: [&str; 5] = ["counter", "gauge", "histogram", "summary", "untyped"];
 
