@@ -48,7 +48,7 @@ final class TypedTest extends TestCase
                 }
             }
             $wrong = ['empty' => '', 'blank' => ' ', 'tab' => "\t", 'next option' => '--yes'];
-            $lists = ['15,42', '15;42', '15 42', '[15,42]', "'15'", '"15"', '15|42', "15\n42", '{15}', '(15)', '15.0', '1.5E+3', '+15'];
+            $lists = ['15,42', '15;42', '15 42', '[15,42]', "'15'", '"15"', '15|42', "15\n42", '{15}', '(15)', '15.0', '1.5E+3', '+15', "15\u{200b}", "\u{202a}15\u{202c}", "1\u{ad}5", "\u{ff11}\u{ff15}"];
             foreach ($command->getDefinition()->getOptions() as $option) {
                 if (!$option->acceptValue()) {
                     continue;

@@ -1,6 +1,6 @@
 //! A list of companies: ids by line, a column of a table, or a JSON array. Ambiguous text is refused.
 
-use crate::company_text::meaning;
+use crate::company_text::{Meaning, meaning};
 use crate::output::Failure;
 use crate::words;
 use flagstone::Key;
@@ -269,10 +269,38 @@ struct Table<'a> {
     /// The column of the ids, from 0.
     column: usize,
     heading: String,
+    /// The number of cells that the heading has.
+    width: usize,
 }
 
-/// The number of a row's first line, from 1, and the row's fields.
-type Row<'a> = (usize, Vec<&'a [u8]>);
+/// A row's cells, with quotes and their content left as they are.
+struct Row<'a> {
+    /// The row's first line, from 1.
+    line: usize,
+    cells: Vec<&'a [u8]>,
+    /// The first cell whose quotes cannot be understood, with its line.
+    fault: Option<(usize, Fault)>,
+}
+
+/// Quotes that could be read in two ways.
+#[derive(Clone, Copy)]
+enum Fault {
+    Unclosed,
+    /// A quote within a cell that does not begin with one.
+    Stray,
+    /// Text after a closing quote.
+    TextBehind,
+}
+
+impl Fault {
+    fn explain(self) -> &'static str {
+        match self {
+            Fault::Unclosed => "a quote that is never closed",
+            Fault::Stray => "a quote within a cell that does not begin with one",
+            Fault::TextBehind => "text behind the quote that closes a cell",
+        }
+    }
+}
 
 impl<'a> Table<'a> {
     /// Reads a table; none if the bytes have no columns.
@@ -290,13 +318,13 @@ impl<'a> Table<'a> {
         let mut found = Vec::new();
         let mut columns = false;
         for separator in separators {
-            let Some((_, fields)) = rows(first, separator).next() else { continue };
-            if fields.len() < 2 {
+            let Some(Row { cells, .. }) = rows(first, separator).next() else { continue };
+            if cells.len() < 2 {
                 continue;
             }
             columns |= !literal;
-            let named = fields.iter().enumerate().filter_map(|(column, field)| {
-                let text = unquoted(field).unwrap_or(Cow::Borrowed(field));
+            let named = cells.iter().enumerate().filter_map(|(column, cell)| {
+                let text = unquoted(cell).unwrap_or(Cow::Borrowed(cell));
                 is_heading(&text).then(|| (separator, column, String::from_utf8_lossy(&text).into_owned()))
             });
             found.extend(named);
@@ -308,11 +336,11 @@ impl<'a> Table<'a> {
                     .to_owned(),
             ),
             [] => Ok(None),
-            [(separator, column, heading)] => Ok(Some(Table {
-                rows: rows(bytes, *separator).skip(1).collect(),
-                column: *column,
-                heading: heading.clone(),
-            })),
+            [(separator, column, heading)] => {
+                let mut rows = rows(bytes, *separator).peekable();
+                let width = rows.peek().map_or(0, |row| row.cells.len());
+                Ok(Some(Table { rows: rows.collect(), column: *column, heading: heading.clone(), width }))
+            }
             several => {
                 let names: Vec<_> = several.iter().map(|(_, _, heading)| words::quoted(heading)).collect();
                 refused(format!(
@@ -325,15 +353,28 @@ impl<'a> Table<'a> {
 
     fn ids(self, name: &str, literal: bool) -> Result<Vec<Id<'a>>, Failure> {
         let mut ids = Vec::with_capacity(self.rows.len());
-        for (number, fields) in self.rows {
-            if fields.iter().all(|field| field.is_empty()) {
+        for (index, Row { line, cells, fault }) in self.rows.into_iter().enumerate() {
+            if let Some((line, fault)) = fault {
+                return Err(Failure::Unknown(format!(
+                    "{name}:{line}: found {}, expected quotes around a whole cell, and doubled inside: \"a \"\"b\"\"\"",
+                    fault.explain()
+                )));
+            }
+            if index == 0 || cells.iter().all(|cell| cell.is_empty()) {
                 continue;
             }
-            match fields.get(self.column).filter(|field| !matches!(**field, b"" | b"\"\"")) {
-                Some(field) => ids.push(id(name, number, field, literal)?),
+            if cells.len() != self.width && !is_frame(&cells) {
+                return Err(Failure::Unknown(format!(
+                    "{name}:{line}: found {}, expected {} as in the heading; a separator within a cell needs quotes around the cell",
+                    words::counted(cells.len() as u64, "cell"),
+                    self.width
+                )));
+            }
+            match cells.get(self.column).filter(|cell| !matches!(**cell, b"" | b"\"\"")) {
+                Some(cell) => ids.push(id(name, line, cell, literal)?),
                 None => {
                     return Err(Failure::Unknown(format!(
-                        "{name}:{number}: found nothing in the column {}, expected a company's id",
+                        "{name}:{line}: found nothing in the column {}, expected a company's id",
                         words::quoted(&self.heading)
                     )));
                 }
@@ -343,35 +384,74 @@ impl<'a> Table<'a> {
     }
 }
 
-/// The rows of a table, with quotes and their content left as they are.
+/// True for a line of a table's frame, which is refused by its own name.
+fn is_frame(cells: &[&[u8]]) -> bool {
+    let text = cells.first().and_then(|cell| std::str::from_utf8(cell).ok());
+    text.and_then(meaning) == Some(Meaning::Frame)
+}
+
+/// The position in a cell, as far as quotes matter.
+#[derive(PartialEq, Eq)]
+enum Position {
+    Start,
+    Plain,
+    /// In quotes that were opened in that line.
+    Quoted(usize),
+    /// Behind closed quotes that were opened in that line.
+    Closed(usize),
+}
+
+/// The rows of a table that are not blank.
 fn rows(bytes: &[u8], separator: u8) -> impl Iterator<Item = Row<'_>> {
     let (mut at, mut line) = (0, 1);
     std::iter::from_fn(move || {
         while at < bytes.len() {
-            let (begun, mut start, mut in_quotes) = (line, at, false);
-            let mut fields = Vec::new();
+            let (begun, mut start, mut position) = (line, at, Position::Start);
+            let (mut cells, mut fault) = (Vec::new(), None);
             loop {
                 let byte = bytes.get(at).copied();
-                match byte {
-                    Some(b'"') => in_quotes = !in_quotes,
-                    Some(b'\n' | b'\r') if in_quotes => line += usize::from(byte == Some(b'\n')),
-                    None | Some(b'\n' | b'\r') => {
-                        fields.push(trim(&bytes[start..at]));
+                position = match (position, byte) {
+                    (Position::Start, Some(b'"')) => Position::Quoted(line),
+                    (Position::Quoted(opened), Some(b'"')) => Position::Closed(opened),
+                    // A doubled quote.
+                    (Position::Closed(opened), Some(b'"')) if bytes[at - 1] == b'"' => {
+                        Position::Quoted(opened)
+                    }
+                    (Position::Quoted(opened), Some(byte)) => {
+                        let ends_line = byte == b'\n' || byte == b'\r' && bytes.get(at + 1) != Some(&b'\n');
+                        line += usize::from(ends_line);
+                        Position::Quoted(opened)
+                    }
+                    (open, None | Some(b'\n' | b'\r')) => {
+                        if let Position::Quoted(opened) = open {
+                            fault.get_or_insert((opened, Fault::Unclosed));
+                        }
+                        cells.push(trim(&bytes[start..at.min(bytes.len())]));
                         let both = byte == Some(b'\r') && bytes.get(at + 1) == Some(&b'\n');
                         at += if both { 2 } else { 1 };
                         line += 1;
                         break;
                     }
-                    Some(byte) if byte == separator && !in_quotes => {
-                        fields.push(trim(&bytes[start..at]));
+                    (_, Some(byte)) if byte == separator => {
+                        cells.push(trim(&bytes[start..at]));
                         start = at + 1;
+                        Position::Start
                     }
-                    Some(_) => {}
-                }
+                    (before, Some(b' ' | b'\t')) => before,
+                    (Position::Closed(opened), Some(_)) => {
+                        fault.get_or_insert((opened, Fault::TextBehind));
+                        Position::Plain
+                    }
+                    (Position::Plain, Some(b'"')) => {
+                        fault.get_or_insert((line, Fault::Stray));
+                        Position::Plain
+                    }
+                    (Position::Start | Position::Plain, Some(_)) => Position::Plain,
+                };
                 at += 1;
             }
-            if fields.len() > 1 || fields.iter().any(|field| !field.is_empty()) {
-                return Some((begun, fields));
+            if cells.len() > 1 || cells.iter().any(|cell| !cell.is_empty()) {
+                return Some(Row { line: begun, cells, fault });
             }
         }
         None
@@ -443,6 +523,7 @@ mod tests {
             b"name\tcompany_id\nAcme\t15\nFoo\t42\nBar\tacme-eu\n".to_vec(),
             b"name|companyId\nAcme|15\nFoo|42\nBar|acme-eu\n".to_vec(),
             b"sep=;\ncompany_id;name\n15;a\n42;b\nacme-eu;c\n".to_vec(),
+            b"company_id;name\n15 ; \"a \"\"b\"\"\" \n42;\"\"\n\nacme-eu;\"\"\"\"\n;\n".to_vec(),
             table.as_bytes().to_vec(),
             utf16(table, [0xff, 0xfe], u16::to_le_bytes),
             utf16(table, [0xfe, 0xff], u16::to_be_bytes),
@@ -512,6 +593,25 @@ mod tests {
             ("1'500\n", "write 1500 if"),
             ("+15\n", "write 15 if"),
             ("company_id,name\n15.0,a\n", "ids:2: found \"15.0\""),
+            (
+                "company_id\n\u{202a}15\u{202c}\n42\n",
+                "ids:2: found \"\\u{202a}15\\u{202c}\", with the invisible character U+202A, expected an id without it: 15",
+            ),
+            ("16\n1\u{200b}5\n", "ids:2: found \"1\\u{200b}5\", with the invisible character U+200B"),
+            ("16\n15\u{fe0f}\n", "the invisible character U+FE0F"),
+            ("16\n\u{ff11}\u{ff15}\n", "digits that are not ASCII's; write 15"),
+            // One quote or one comma too many moved ids into other rows and columns.
+            ("id,name\n15,5\" pipes\n42,B\n43,C\n", "ids:2: found a quote within a cell"),
+            ("id,name\n15,\"Acme, Inc\n42,B\n43,C\n", "ids:2: found a quote that is never closed"),
+            ("id,name\n14,A\n15,\"Acme\n42,B\n43,\"Corp\"\n", "ids:3: found text behind the quote"),
+            ("id,name\n15,\"Acme\" Ltd\n", "ids:2: found text behind the quote"),
+            ("id,name\n15,\"a\" \"b\"\n", "ids:2: found text behind the quote"),
+            ("id,\"name\n15,a\n", "ids:1: found a quote that is never closed"),
+            ("id,name\n15,\"two\r\nlines\"\n16,\"a\n", "ids:4: found a quote that is never closed"),
+            ("name,id\nAcme, Inc,15\nB,42\n", "ids:2: found 3 cells, expected 2 as in the heading"),
+            ("id,name,city\n15,a,b\n16,a\n", "ids:3: found 2 cells, expected 3 as in the heading"),
+            ("id,name\n15\n", "ids:2: found 1 cell, expected 2"),
+            ("id\tname\n15\t5\" pipes\n", "ids:2: found a quote within a cell"),
             ("{\"data\": [15]}", "ids: found a JSON object"),
             ("\u{feff}[15.0]", "ids:1:"),
         ] {
@@ -533,6 +633,7 @@ mod tests {
             ("company_id,name\n\"15,42\",Acme\n15.0,b\n", 2),
             ("15,42\n", 1),
             ("firma\n15\n", 2),
+            ("15\u{200e}\n15\n", 2),
         ] {
             let companies = Companies::read_as("ids", text.as_bytes(), true).unwrap();
             assert_eq!(companies.keys().len(), expected, "{text:?}");

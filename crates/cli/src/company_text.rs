@@ -1,6 +1,9 @@
-//! Texts that are hardly meant as one company's id: lists, options, numbers of spreadsheets, frames of tables.
+//! Texts that are hardly meant as one company's id: lists, options, numbers of spreadsheets, frames of tables, and ids with characters
+//! that nobody sees.
 //!
 //! The same rule holds for the command line and for lists.
+
+use flagstone::text::deceives;
 
 /// The probable meaning of a text that would be taken for one company's id.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,10 +19,18 @@ pub enum Meaning {
     Number(Option<String>),
     /// Brackets and separators without an id.
     Nothing,
+    /// A character that is not seen, and the id without such.
+    Invisible(char, String),
+    /// An integer in the digits of another script, or in wide ones, and the same in ASCII.
+    Digits(String),
 }
 
 /// The probable meaning of a text that is not one company's id; none if it is one.
 pub fn meaning(text: &str) -> Option<Meaning> {
+    if let Some(invisible) = text.chars().find(|c| is_invisible(*c)) {
+        let seen: String = text.chars().filter(|c| !is_invisible(*c)).collect();
+        return Some(Meaning::Invisible(invisible, seen.trim().to_owned()));
+    }
     let drawn = |c: char| matches!(c, '-' | '+' | '|' | '=' | '─' | '┼');
     if text.len() > 1 && text.chars().all(drawn) {
         return Some(Meaning::Frame);
@@ -46,7 +57,33 @@ pub fn meaning(text: &str) -> Option<Meaning> {
     if text.trim() != text {
         return Some(Meaning::Wrapped(text.trim().to_owned()));
     }
-    number_or_several(text)
+    ascii_digits(text).map(Meaning::Digits).or_else(|| number_or_several(text))
+}
+
+/// True for characters without a mark of their own. ASCII's control characters are named otherwise.
+fn is_invisible(c: char) -> bool {
+    !c.is_ascii()
+        && (deceives(c)
+            || matches!(c, '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+                | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{ffa0}' | '\u{e0100}'..='\u{e01ef}'))
+}
+
+/// The integer that a text of digits shows, where not all are ASCII's.
+fn ascii_digits(text: &str) -> Option<String> {
+    // Arabic, Persian, Devanagari and wide digits; each set has its ten in order.
+    let value = |c: char| {
+        let zeros = ['0', '\u{660}', '\u{6f0}', '\u{966}', '\u{ff10}'];
+        let zero = zeros
+            .into_iter()
+            .find(|zero| (u32::from(*zero)..=u32::from(*zero) + 9).contains(&u32::from(c)))?;
+        char::from_digit(u32::from(c) - u32::from(zero), 10)
+    };
+    if text.is_ascii() {
+        return None;
+    }
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let sign = &text[..text.len() - digits.len()];
+    digits.chars().map(value).collect::<Option<String>>().map(|digits| format!("{sign}{digits}"))
 }
 
 impl Meaning {
@@ -70,6 +107,16 @@ impl Meaning {
             }
             Meaning::Number(None) => "a number as a spreadsheet writes it, and no company's".to_owned(),
             Meaning::Nothing => "expected a company's id".to_owned(),
+            Meaning::Invisible(c, id) => {
+                let seen = if id.is_empty() { String::new() } else { format!(": {}", each(id)) };
+                format!(
+                    "with the invisible character U+{:04X}, expected an id without it{seen}",
+                    u32::from(*c)
+                )
+            }
+            Meaning::Digits(number) => {
+                format!("digits that are not ASCII's; write {} if that is the company", each(number))
+            }
         }
     }
 }

@@ -39,6 +39,10 @@ final class Typed
     /** Actions of `feature` whose value is a company's id. */
     private const OF_COMPANIES = ['allow', 'deny', 'forget'];
 
+    /** Characters without a mark of their own, as the command `flagstone` names them; no control characters of ASCII. */
+    private const INVISIBLE = '/[\x{80}-\x{9f}\x{ad}\x{34f}\x{61c}\x{115f}\x{1160}\x{17b4}\x{17b5}\x{180b}-\x{180f}\x{200b}-\x{200f}\x{2028}-\x{202e}'
+        . '\x{2060}-\x{206f}\x{3164}\x{fe00}-\x{fe0f}\x{feff}\x{ffa0}\x{fff9}-\x{fffb}\x{e0000}-\x{e007f}\x{e0100}-\x{e01ef}]/u';
+
     /** @param list<string> $required mandatory options */
     public function __construct(
         private readonly InputDefinition $definition,
@@ -189,6 +193,15 @@ final class Typed
         }
         if ($isId && $this->definition->hasOption('literal') && $this->input->getOption('literal')) {
             return null;
+        }
+        if ($isId && \preg_match(self::INVISIBLE, $value, $found) === 1) {
+            $code = \sprintf('U+%04X', \mb_ord($found[0], 'UTF-8'));
+            $seen = \trim((string) \preg_replace(self::INVISIBLE, '', $value));
+
+            return "$what is " . (string) \json_encode($value) . ", expected an id without the invisible character $code" . ($seen === '' ? '' : ": $seen") . ', or add --literal where the id is that text';
+        }
+        if ($isId && \preg_match('/^-?\p{Nd}+$/u', $value) === 1 && \preg_match('/^-?[0-9]+$/', $value) !== 1) {
+            return "$what is \"$value\", expected a company's id, found digits that are not ASCII's, or add --literal where the id is that text";
         }
         // Other arguments are looked up, and so cannot be an option by mistake.
         $isOption = ($isId || \str_starts_with($what, '--')) && \preg_match('/^--[a-z]/', $value) === 1;

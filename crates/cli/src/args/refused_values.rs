@@ -245,8 +245,30 @@ mod tests {
                 }
                 lists += 1;
                 for list in [
-                    "15,42", "15;42", "15|42", "[15,42]", "[15]", "\"15\"", "'15'", "(15)", "15 ,42", " 15",
-                    "15\n42", "15 42", "15 -42 7", "* 15", "(2 rows)", "15.0", "1.5E+3", "1 500",
+                    "15,42",
+                    "15;42",
+                    "15|42",
+                    "[15,42]",
+                    "[15]",
+                    "\"15\"",
+                    "'15'",
+                    "(15)",
+                    "15 ,42",
+                    " 15",
+                    "15\n42",
+                    "15 42",
+                    "15 -42 7",
+                    "* 15",
+                    "(2 rows)",
+                    "15.0",
+                    "1.5E+3",
+                    "1 500",
+                    "15\u{200b}",
+                    "\u{202a}15\u{202c}",
+                    "1\u{ad}5",
+                    "a\u{feff}b",
+                    "15\u{fe0f}",
+                    "\u{ff11}\u{ff15}",
                 ] {
                     let told = refused(written(argument, list));
                     assert!(told.contains("--literal"), "{path:?} {list}: {told}");
@@ -287,6 +309,14 @@ mod tests {
             (
                 &["flagstone", "allow", "search", "--from-file", "-", "--count-for", "-"][..],
                 "--from-file and --count-for: both are -",
+            ),
+            (
+                &["flagstone", "deny", "search", "15\u{200b}"],
+                "found \"15\\u{200b}\", with the invisible character U+200B, expected an id without it: 15",
+            ),
+            (
+                &["flagstone", "ask", "search", "--company", "\u{ff11}\u{ff15}"],
+                "digits that are not ASCII's; write --company 15 if that is the company",
             ),
             (&["flagstone", "publish", "-", "--count-for=-"][..], "<FILE> and --count-for: both are -"),
             (
