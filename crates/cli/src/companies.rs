@@ -595,9 +595,9 @@ mod tests {
             ("company_id,name\n15.0,a\n", "ids:2: found \"15.0\""),
             (
                 "company_id\n\u{202a}15\u{202c}\n42\n",
-                "ids:2: found \"\\u{202a}15\\u{202c}\", with the invisible character U+202A, expected an id without it: 15",
+                "ids:2: found \"\\u202a15\\u202c\", with the invisible character U+202A, expected an id without it: 15",
             ),
-            ("16\n1\u{200b}5\n", "ids:2: found \"1\\u{200b}5\", with the invisible character U+200B"),
+            ("16\n1\u{200b}5\n", "ids:2: found \"1\\u200b5\", with the invisible character U+200B"),
             ("16\n15\u{fe0f}\n", "the invisible character U+FE0F"),
             ("16\n\u{ff11}\u{ff15}\n", "digits that are not ASCII's; write 15"),
             // One quote or one comma too many moved ids into other rows and columns.

@@ -167,7 +167,15 @@ impl Output {
 
     /// Prints one JSON document and a newline, with or without `--json`.
     pub fn json_always(&mut self, value: &impl Serialize) {
-        let pretty = self.terminal;
+        self.document(value, self.terminal);
+    }
+
+    /// Prints one JSON document for people, with or without `--json`. JSON is no [`line`](Self::line), whose escapes it does not know.
+    pub fn json_pretty(&mut self, value: &impl Serialize) {
+        self.document(value, true);
+    }
+
+    fn document(&mut self, value: &impl Serialize, pretty: bool) {
         self.write(|out| {
             let text = match pretty {
                 true => serde_json::to_string_pretty(value)?,

@@ -181,8 +181,8 @@ pub fn short(value: &Value, limit: usize) -> String {
     }
     let text = value.to_string();
     match text.char_indices().nth(limit) {
-        Some((end, _)) => format!("{}…", plain(&text[..end])),
-        None => plain(&text).into_owned(),
+        Some((end, _)) => format!("{}…", visible_json(&text[..end])),
+        None => visible_json(&text).into_owned(),
     }
 }
 
@@ -247,7 +247,7 @@ fn scalar(scalar: &Scalar) -> String {
 
 /// The text in quotes, as JSON has them.
 pub fn quoted(text: &str) -> String {
-    plain(&Value::from(text).to_string()).into_owned()
+    visible_json(&Value::from(text).to_string()).into_owned()
 }
 
 /// The text as one word of a shell's command.

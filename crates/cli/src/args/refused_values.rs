@@ -312,7 +312,7 @@ mod tests {
             ),
             (
                 &["flagstone", "deny", "search", "15\u{200b}"],
-                "found \"15\\u{200b}\", with the invisible character U+200B, expected an id without it: 15",
+                "found \"15\\u200b\", with the invisible character U+200B, expected an id without it: 15",
             ),
             (
                 &["flagstone", "ask", "search", "--company", "\u{ff11}\u{ff15}"],

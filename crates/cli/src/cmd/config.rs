@@ -53,7 +53,7 @@ fn shown(value: &Value) -> String {
     match value {
         Value::Null => "not set".to_owned(),
         Value::String(text) => words::plain(text).into_owned(),
-        value => words::plain(&value.to_string()).into_owned(),
+        value => words::visible_json(&value.to_string()).into_owned(),
     }
 }
 

@@ -49,9 +49,9 @@ fn definitions(snapshot: &Snapshot, state: bool, output: &mut Output) -> Outcome
     let definitions = if state { definitions } else { definitions.without_state() };
     let value: Value =
         serde_json::to_value(definitions).map_err(|error| Failure::Unknown(error.to_string()))?;
-    output.json(&value);
-    if let Ok(pretty) = serde_json::to_string_pretty(&value) {
-        output.line(pretty);
+    match output.is_json() {
+        true => output.json(&value),
+        false => output.json_pretty(&value),
     }
     Ok(Exit::Yes)
 }

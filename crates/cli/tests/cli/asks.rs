@@ -1,6 +1,6 @@
 //! The words that ask.
 
-use crate::shop::{FLAGS, Shop};
+use crate::shop::{FLAGS, Shop, ran};
 
 #[test]
 fn ask_answers_by_its_exit_code() {
@@ -202,6 +202,27 @@ fn what_inspect_gives_back_publishes_to_the_same_content() {
     assert_eq!(json["environment"], "production");
     assert_eq!(json["flags"].as_array().unwrap().len(), 6);
     assert_eq!(json["layout"]["sections"].as_array().unwrap().len(), 14);
+}
+
+// Characters that deceive were escaped as in Rust, so that the definitions were no JSON.
+#[test]
+fn inspected_definitions_are_json_whatever_text_they_hold() {
+    let shop = Shop::published();
+    let text = "team \u{1f469}\u{200d}\u{1f4bb}, a soft\u{ad}hyphen, \u{202e}turned, tags \u{e0041}";
+    shop.write(
+        "odd.json",
+        serde_json::json!({ "flags": { "p": { "enabled": true, "description": text } } }).to_string(),
+    );
+    shop.run(["publish", "odd.json", "--yes"]).exits(0);
+    for locale in ["C.UTF-8", "C"] {
+        let ran =
+            ran(shop.command(["inspect", "--definitions"]).env("LC_ALL", locale).output().unwrap()).exits(0);
+        assert_eq!(ran.json()["flags"]["p"]["description"], text);
+        assert!(!ran.out.contains(['\u{200d}', '\u{202e}', '\u{e0041}']), "{}", ran.out);
+        assert!(ran.out.contains("\\u200d") && ran.out.contains("\\udb40\\udc41"), "{}", ran.out);
+        shop.write("back.json", &ran.out);
+        shop.run(["check", "back.json"]).exits(0);
+    }
 }
 
 #[test]
