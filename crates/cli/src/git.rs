@@ -108,7 +108,9 @@ impl Tree {
     /// True if a commit is the last or descends from it, or if there is no last.
     fn descends(&self, id: &str, last: Option<&str>) -> Result<bool, String> {
         let Some(last) = last.filter(|last| *last != id) else { return Ok(true) };
-        let last = self.commit(last)?;
+        let last = self
+            .commit(last)
+            .map_err(|text| format!("{text}, the last release; add --newest if this one is newer"))?;
         let output = self.run(&["merge-base", "--is-ancestor", &last, id])?;
         match output.status.code() {
             Some(0) => Ok(true),

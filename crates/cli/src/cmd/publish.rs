@@ -102,7 +102,8 @@ fn release(store: &Store, word: &Publish) -> Result<Option<Release>, Failure> {
     let last = store.last_commit().map_err(Failure::changing)?;
     let found = match word.lineage.as_deref() {
         Some(standing) => Ok(Standing { id: commit.clone(), descends: standing == "descends" }),
-        None => git::standing(&word.file, commit, last.as_deref()),
+        // The last commit may be gone, such as after a squash, and is not compared then.
+        None => git::standing(&word.file, commit, last.as_deref().filter(|_| !word.newest)),
     };
     match (found, number) {
         (Ok(Standing { id, descends }), _) => Ok(Some(Release::Commit { id, last, descends })),

@@ -305,3 +305,36 @@ fn git_has_a_session_of_its_own() {
         assert!(own, "{trace}");
     }
 }
+
+// A squash, a rebase or a fresh clone lost the last release's commit, and no later release could be named by a commit.
+#[test]
+fn a_release_goes_on_after_the_last_ones_commit_is_gone() {
+    let site = Site::new();
+    let first = site.commit(10, "first");
+    site.publish(&first).exits(0);
+    site.git(&["checkout", "--quiet", "-b", "hotfix"]);
+    let hotfix = site.commit(20, "hotfix");
+    site.publish(&hotfix).exits(0);
+    site.git(&["checkout", "--quiet", "main"]);
+    site.git(&["branch", "--quiet", "-D", "hotfix"]);
+    site.git(&["reflog", "expire", "--expire=now", "--all"]);
+    site.git(&["gc", "--quiet", "--prune=now"]);
+    let merged = site.commit(30, "squashed");
+    let refused = site.publish(&merged).exits(1);
+    let told =
+        format!("the repository has no commit {hotfix}, the last release; add --newest if this one is newer");
+    assert!(refused.err.contains(&told), "{}", refused.err);
+    site.runs_at(20);
+    let publish = |file: &str, release: &str| {
+        give_away(&site.tree);
+        ran(site.shop.command(["publish", file, "--release", release, "--newest"]).output().unwrap())
+    };
+    publish("tree/flags.json", "42").exits(0);
+    publish("tree/flags.json", &merged).exits(0);
+    site.runs_at(30);
+    let next = site.commit(40, "next");
+    site.publish(&next).exits(0);
+    site.runs_at(40);
+    site.publish(&merged).exits(0);
+    site.runs_at(40);
+}
