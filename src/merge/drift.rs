@@ -2,7 +2,7 @@
 
 use super::companies;
 use super::fields::{self, COMPANIES, FIELDS, Field};
-use crate::definition::{Flag, ListDifference};
+use crate::definition::{FieldSet, Flag, ListDifference};
 use serde::Serialize;
 use serde_json::Value;
 use std::fmt;
@@ -79,6 +79,24 @@ pub(super) fn unlike(key: &str, field: &Field, running: &Flag, file: &Flag) -> b
 /// True if the file has an opinion on a field.
 pub(super) fn says(field: &Field, file: &Flag, base: &Flag) -> bool {
     file.written.has(field.written) || (field.same)(file, base)
+}
+
+/// True if the file said a field earlier, does not write it any more, and something else runs than without it.
+pub(super) fn is_unsaid(key: &str, field: &Field, running: &Flag, file: &Flag, base: &Flag) -> bool {
+    match field.name {
+        COMPANIES => {
+            let (base, running, said) = (&base.companies, &running.companies, &file.companies);
+            (!file.written.has(FieldSet::ALLOW) && !base.allow.is_empty() && running.allow != said.allow)
+                || (!file.written.has(FieldSet::DENY) && !base.deny.is_empty() && running.deny != said.deny)
+        }
+        _ => unlike(key, field, running, file) && !says(field, file, base),
+    }
+}
+
+/// All such fields of a flag.
+pub(super) fn unsaid(key: &str, running: &Flag, file: &Flag, base: &Flag) -> Vec<Drift> {
+    let is_unsaid = |field: &&Field| is_unsaid(key, field, running, file, base);
+    FIELDS.iter().filter(is_unsaid).map(|field| one(key, field, running, file)).collect()
 }
 
 pub(super) fn one(key: &str, field: &Field, running: &Flag, file: &Flag) -> Drift {

@@ -91,18 +91,19 @@ impl Merged {
                         conflicts.push(Conflict::of_companies(key, found));
                     }
                 }
-                self.tell_unsaid_companies(key, says, &base, &flag);
+                if drift::is_unsaid(key, field, &flag, says, &base) {
+                    self.unsaid.push(drift::one(key, field, &flag, says));
+                }
             } else {
                 let written = says.written.has(field.written);
                 if reset || (git && written) {
                     take(field, &mut flag, says);
                     note(field, &mut base, says);
                 } else if !written {
-                    let drawn_alike = field.name == "salt" && says.salt(key) == flag.salt(key);
                     if (field.same)(says, &flag) {
                         // Reverted on both sides: written again, it is an edit.
                         note(field, &mut base, says);
-                    } else if !(field.same)(says, &base) && !drawn_alike {
+                    } else if drift::is_unsaid(key, field, &flag, says, &base) {
                         self.unsaid.push(drift::one(key, field, &flag, says));
                     }
                 } else if settle {
@@ -196,16 +197,6 @@ impl Merged {
             }
         }
         self.drift.extend(found);
-    }
-
-    /// Reports lists of companies that the file no longer writes.
-    fn tell_unsaid_companies(&mut self, key: &str, says: &Flag, base: &Flag, flag: &Flag) {
-        let unsaid = (!says.written.has(FieldSet::ALLOW) && !base.companies.allow.is_empty())
-            || (!says.written.has(FieldSet::DENY) && !base.companies.deny.is_empty());
-        if unsaid {
-            let field = FIELDS.iter().find(|field| field.name == COMPANIES);
-            self.unsaid.extend(field.map(|field| drift::one(key, field, flag, says)));
-        }
     }
 }
 

@@ -27,6 +27,8 @@ pub struct PullResult {
     pub drift: Vec<Drift>,
     /// The fields written for them.
     pub written: Vec<PulledField>,
+    /// Fields that the file no longer writes, and that run. They are not added.
+    pub unsaid: Vec<Drift>,
     /// Flags left unchanged, since a plan is moving them.
     pub planned: Vec<String>,
     /// Running flags that the file does not have. They are not added.
@@ -57,6 +59,7 @@ pub fn pull(target: Target, running: &Definitions) -> Result<PullResult, ChangeE
         text: target.text.to_owned(),
         drift: Vec::new(),
         written: Vec::new(),
+        unsaid: Vec::new(),
         planned: Vec::new(),
         orphans: Vec::new(),
         overlay,
@@ -68,6 +71,9 @@ pub fn pull(target: Target, running: &Definitions) -> Result<PullResult, ChangeE
         };
         let base = is.state.base().unwrap_or(before);
         let found = drift::differences(key, is, before, base);
+        if before.managed != Managed::Git {
+            pulled.unsaid.extend(drift::unsaid(key, is, before, base));
+        }
         if found.is_empty() || before.managed == Managed::Git {
             continue;
         }

@@ -32,7 +32,7 @@ pub fn merged(merged: &Merged, file: MergedFile, only_drift: bool, output: &mut 
         list(&merged.unknown, text, output);
     }
     drift(&merged.drift, file, only_drift, output);
-    unsaid(&merged.unsaid, file, output);
+    unsaid(&merged.unsaid, file, only_drift, output);
     shadowed(&merged.shadowed, file.name, output);
     for (flags, what) in [
         (&merged.planned, "moved by a plan just now, and no drift"),
@@ -150,12 +150,13 @@ pub fn conflicts(conflicts: &[Conflict], file: MergedFile, output: &mut Output) 
 }
 
 /// Prints fields that the file no longer sets.
-fn unsaid(unsaid: &[Drift], file: MergedFile, output: &mut Output) {
+fn unsaid(unsaid: &[Drift], file: MergedFile, only_drift: bool, output: &mut Output) {
     if unsaid.is_empty() {
         return;
     }
     let count = words::counted(unsaid.len() as u64, "field");
-    output.line(format!("{} does not say {count}; what runs stays:", file.name));
+    let head = if only_drift { "drift: " } else { "" };
+    output.line(format!("{head}{} does not say {count}; what runs stays:", file.name));
     for drift in unsaid.iter().take(MAX_SHOWN_DIFFERENCES) {
         let (flag, field) = (words::plain(&drift.flag), drift.field);
         output.line(output.paint(

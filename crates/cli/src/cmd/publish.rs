@@ -256,7 +256,10 @@ fn check_drift(store: &Store, by: &Change, file: &Checked, output: &mut Output) 
         output.line(format!("{} edited, and not published: {}", file.name, change::counted(&pending)));
         change::differences(&pending, output);
     }
-    let same = merged.drift.is_empty() && merged.conflicts.is_empty() && pending.is_empty();
+    let same = merged.drift.is_empty()
+        && merged.conflicts.is_empty()
+        && merged.unsaid.is_empty()
+        && pending.is_empty();
     if same {
         output.line(format!("{}: {} says what runs", output.paint(GOOD, "no drift"), file.name));
     }

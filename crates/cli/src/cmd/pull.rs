@@ -69,6 +69,7 @@ pub fn run(arguments: &Arguments, word: &Pull, output: &mut Output) -> Outcome {
         "dry_run": word.dry_run,
         "overlay": pulled.overlay,
         "pulled": pulled.drift,
+        "unsaid": pulled.unsaid,
         "planned": pulled.planned,
         "orphans": pulled.orphans,
     }));
@@ -77,7 +78,8 @@ pub fn run(arguments: &Arguments, word: &Pull, output: &mut Output) -> Outcome {
 
 fn print_pull(pulled: &PullResult, environment: &str, name: &str, output: &mut Output) {
     match pulled.drift.len() {
-        0 => output.line(format!("{name} says what runs already")),
+        0 if pulled.unsaid.is_empty() => output.line(format!("{name} says what runs already")),
+        0 => output.line(format!("{name} says what runs already, but for what it does not say any more")),
         count => {
             let what = words::counted(count as u64, "field");
             let into =
@@ -94,7 +96,10 @@ fn print_pull(pulled: &PullResult, environment: &str, name: &str, output: &mut O
             words::thousands((pulled.drift.len() - MAX_SHOWN_DIFFERENCES) as u64)
         ));
     }
+    let unsaid: Vec<String> =
+        pulled.unsaid.iter().map(|unsaid| format!("{}: {}", unsaid.flag, unsaid.field)).collect();
     for (flags, what) in [
+        (&unsaid, "not in the file any more, runs on, and not added (publish --reset takes it off)"),
         (&pulled.planned, "left: moved by a plan just now"),
         (&pulled.orphans, "not in the file, and not added"),
     ] {

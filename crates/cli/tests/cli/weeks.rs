@@ -428,6 +428,20 @@ fn week_19_a_field_that_the_file_drops_keeps_what_runs() {
         "{}",
         ran.out
     );
+    // Both said that the file says what runs: published into a new store, it is on for everybody.
+    let drift = team.shop.run(["publish", "flags.json", "--check-drift"]).exits(1);
+    assert!(drift.out.contains("drift: flags.json does not say 1 field"), "{}", drift.out);
+    assert!(!drift.out.contains("no drift"), "{}", drift.out);
+    let pulled = team.shop.run(["pull", "flags.json"]).exits(0);
+    assert!(
+        pulled.out.contains("but for what it does not say any more\nsearch: percentage: not in the file"),
+        "{}",
+        pulled.out
+    );
+    let json = team.shop.run(["pull", "flags.json", "--json"]).exits(0).json();
+    assert_eq!((&json["unsaid"][0]["field"], &json["changed"]), (&"percentage".into(), &false.into()));
+    team.shop.run(["publish", "flags.json", "--reset", "search.percentage"]).exits(0);
+    team.shop.run(["publish", "flags.json", "--check-drift"]).exits(0);
 }
 
 #[test]
