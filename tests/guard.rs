@@ -97,7 +97,12 @@ impl Site {
                 Sample::new(key, reading, policy)
             })
             .collect();
-        self.guard.watch(self.now, &samples, None)
+        let decision = self.guard.watch(self.now, &samples, None);
+        if let Some(act) = &decision.act {
+            let flag = flags.iter().find(|flag| flag.key == act.flag).unwrap();
+            self.guard.record_act(self.now, act, &flag.policy);
+        }
+        decision
     }
 
     /// Seconds, each as told, until the guard acts.
@@ -793,6 +798,9 @@ proptest! {
             policy.min_companies = 1 + group;
             let reading = Reading::new(at, u64::from(which / 200), at / 2, &exposure);
             let decision = guard.watch(at, &[Sample::new("any", reading, &policy)], None);
+            if let Some(finding) = &decision.act {
+                guard.record_act(at, finding, &policy);
+            }
             prop_assert!(decision.act.is_none_or(|finding| !finding.to_string().is_empty()));
             guard.verdict("any", &policy);
         }
@@ -808,6 +816,8 @@ struct Store {
     flags: Vec<Flag>,
     notices: Vec<Notice>,
     held: Vec<(String, NoActionReason)>,
+    /// True if acts fail.
+    unable: bool,
 }
 
 impl Store {
@@ -826,6 +836,7 @@ impl Store {
             flags,
             notices: Vec::new(),
             held: Vec::new(),
+            unable: false,
         }
     }
 
@@ -870,6 +881,13 @@ impl Store {
         }
         self.notices.extend(decision.notices);
         self.held.extend(decision.held.into_iter().map(|(finding, held)| (finding.flag, held)));
+        if let Some(act) = &decision.act {
+            let flag = self.flags.iter().find(|flag| flag.key == act.flag).unwrap();
+            match self.unable {
+                true => self.guard.record_failure(act),
+                false => self.guard.record_act(self.now, act, &flag.policy),
+            }
+        }
         decision.act
     }
 
@@ -880,6 +898,46 @@ impl Store {
 
     fn quiet(&mut self, seconds: u64) {
         assert_eq!(self.until(seconds, 0, 0), None);
+    }
+}
+
+/// An act that failed was booked as done: the flag was left alone for an hour, the guard said that turning it off had not helped,
+/// and did it later, while it was paused and the flag was well.
+#[test]
+fn an_act_that_failed_is_decided_anew_at_each_look() {
+    let mut store = Store::new(&[1]);
+    store.quiet(90);
+    store.unable = true;
+    store.until(60, 30, 0).expect("it is the flag");
+    for second in 0..400 {
+        assert!(store.second(30, 0).is_some(), "second {second}");
+    }
+    let cooldown = |store: &Store| store.guard.standings().next().unwrap().1.cooldown;
+    assert_eq!(cooldown(&store), None);
+    let acted = |notice: &Notice| matches!(notice, Notice::Outcome { .. } | Notice::Stopped);
+    assert!(!store.notices.iter().any(acted), "{:?}", store.notices);
+    store.guard.pause(Some(store.now + 60 * SECOND));
+    assert_eq!(store.until(30, 30, 0), None, "the guard is paused");
+    store.guard.pause(None);
+    assert!(store.until(30, 30, 0).is_some(), "the pause is over");
+    assert_eq!(store.until(400, 0, 0).map_or(0, |(second, _)| second), 0, "it is well again");
+    store.until(60, 30, 0).expect("it does harm again");
+    store.unable = false;
+    assert!(store.second(30, 0).is_some());
+    assert!(cooldown(&store).is_some());
+    assert_eq!(store.until(60, 30, 0), None, "it is left alone");
+}
+
+/// A plan could not be held on a full disk, and nothing else was tried.
+#[test]
+fn a_plan_that_cannot_be_held_does_not_keep_another_flag_from_a_kill() {
+    let mut store = Store::new(&[2, 1]);
+    store.flags[1].policy.action = Action::Hold;
+    store.unable = true;
+    store.quiet(90);
+    let acts: Vec<String> = (0..60).filter_map(|_| store.second(30, 0)).map(|finding| finding.flag).collect();
+    for key in ["f1", "f2"] {
+        assert!(acts.iter().filter(|flag| *flag == key).count() > 10, "{key}: {acts:?}");
     }
 }
 

@@ -159,7 +159,8 @@ impl Pool {
             Sample { stage: self.stage, killed: self.killed, ..Sample::new("checkout", reading, &policy) };
         let decision = self.guard.watch(now, &[sample], Some(&counts.total()));
         self.notices.extend(decision.notices.iter().cloned());
-        if decision.act.is_some() {
+        if let Some(act) = &decision.act {
+            self.guard.record_act(now, act, &policy);
             self.acts.push((second, decision));
         }
         let branches = self.guard.standings().filter(|(_, standing)| standing.kind == Some(Kind::Branch));

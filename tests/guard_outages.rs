@@ -233,6 +233,7 @@ fn play(scene: &Scene, seed: u64) -> Played {
             }
         }
         if let Some(finding) = decision.act {
+            guard.record_act(now, &finding, &policy);
             let flag = keys.iter().position(|key| *key == finding.flag).unwrap_or(0);
             played.acts += 1;
             played.ground = Some(finding.ground);
@@ -597,6 +598,7 @@ fn month(seed: u64, days: f64) -> Month {
         });
         let samples: Vec<Sample> = samples.collect();
         if let Some(finding) = guard.watch(now, &samples, Some(&total)).act {
+            guard.record_act(now, &finding, &policy);
             let flag = keys.iter().position(|key| *key == finding.flag).expect("a flag of the store");
             let stage = finding.ground == Ground::Stage;
             *if stage { &mut month.stages } else { &mut month.acts } += 1;

@@ -48,6 +48,9 @@ pub fn play(seed: u64) -> Vec<usize> {
             })
             .collect();
         let found = guard.watch(at, &samples, None).act;
+        if let Some(finding) = &found {
+            guard.record_act(at, finding, &policy);
+        }
         acted.extend(found.and_then(|finding| keys.iter().position(|key| *key == finding.flag)));
     }
     acted

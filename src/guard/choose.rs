@@ -47,6 +47,8 @@ pub struct Suspect {
     pub finding: Option<(Finding, i64)>,
     /// End of the cooldown, if it was acted on; microseconds since 1970.
     pub cooldown: Option<i64>,
+    /// True if the last act on it failed in a way that acts on others may not.
+    pub failed: bool,
 }
 
 /// The finding to act on, if any, and the others, each with the reason why not.
@@ -55,7 +57,7 @@ pub fn choose(now: i64, suspects: Vec<Suspect>) -> (Option<Finding>, Vec<(Findin
     // A changed flag comes before flags that only require it.
     let order = |suspect: &Suspect| (suspect.changed_at, !suspect.inherited, suspect.flag.clone());
     let last = suspects.iter().filter(|suspect| suspect.finding.is_some() && cooling(suspect).is_none());
-    let last = last.max_by_key(|suspect| order(suspect)).map(order);
+    let last = last.max_by_key(|suspect| (!suspect.failed, order(suspect))).map(order);
     let later = last.as_ref().and_then(|last| {
         let suspected = |suspect: &&Suspect| suspect.finding.is_none() && suspect.suspicion >= SUSPECT;
         suspects

@@ -114,7 +114,8 @@ pub enum Notice {
 /// The guard's decision after one look.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Decision {
-    /// The finding to act on now; [`Finding::action`] says how.
+    /// The finding to act on now; [`Finding::action`] says how. It is decided anew at each look until
+    /// [`record_act`](Guard::record_act) says that the act was made.
     pub act: Option<Finding>,
     /// Other findings, with the reason why nothing is done about them. Each is reported once, as long as it stands.
     pub held: Vec<(Finding, NoActionReason)>,
@@ -147,6 +148,8 @@ pub struct Guard {
     troubled: i64,
     /// Time at which a stage was last taken back on suspicion.
     stage_taken: i64,
+    /// The flag whose plan could not be held, or harm not told, at the last look.
+    failed: Option<String>,
     paused: Option<i64>,
     /// True if it was paused at the last look.
     was_paused: bool,
@@ -334,11 +337,13 @@ impl Guard {
         if std::mem::take(&mut self.limits_resume) {
             self.forget_on_limits(samples);
         }
+        let failed = self.failed.take();
         let mut suspects = Vec::new();
         let mut held: Vec<(Finding, NoActionReason)> = Vec::new();
         for sample in samples {
             let Some(watched) = self.flags.get(sample.flag) else { continue };
             let mut suspect = watched.suspect(sample);
+            suspect.failed = failed.as_deref() == Some(sample.flag);
             if suspect.finding.as_ref().is_some_and(|(finding, _)| watched.is_over(finding)) {
                 (suspect.finding, suspect.suspicion) = (None, 0.0);
             }
@@ -397,10 +402,7 @@ impl Guard {
             }
         }
         self.pilots(now, samples, act.as_ref(), &mut decision);
-        if let Some(finding) = act {
-            self.acted(now, &finding, samples);
-            decision.act = Some(finding);
-        }
+        decision.act = act;
         decision
     }
 
@@ -626,15 +628,15 @@ impl Guard {
         }
     }
 
-    /// Restarts the evidence after an act.
-    fn acted(&mut self, now: i64, finding: &Finding, samples: &[Sample]) {
-        let Some(sample) = samples.iter().find(|sample| sample.flag == finding.flag) else { return };
+    /// Records that a decision was carried out: begins the cooldown, restarts the evidence, and looks whether an act on limits
+    /// helped. `policy` is the flag's.
+    pub fn record_act(&mut self, now: i64, finding: &Finding, policy: &Policy) {
         if finding.ground == Ground::Stage {
             self.stage_taken = now;
         }
         if let Some(watched) = self.flags.get_mut(&finding.flag) {
-            watched.cooldown = Some(now.saturating_add(sample.policy.cooldown));
-            watched.spared = finding.action == Action::Hold && sample.policy.action == Action::Rollback;
+            watched.cooldown = Some(now.saturating_add(policy.cooldown));
+            watched.spared = finding.action == Action::Hold && policy.action == Action::Rollback;
             let limits = matches!(finding.ground, Ground::Controls | Ground::Alone);
             if limits && finding.action == Action::Rollback {
                 let gate = watched.detector.kind() == Some(Kind::Gate);
@@ -716,20 +718,20 @@ impl Guard {
         })
     }
 
-    /// The decision was not carried out, or only in part: the flag's evidence restarts, without a cooldown.
-    pub fn not_done(&mut self, flag: &str) {
+    /// Records that a decision could not be carried out. At the next look, an act that only holds a plan or tells lets acts on
+    /// other flags pass: what prevents it may not prevent a kill.
+    pub fn record_failure(&mut self, finding: &Finding) {
+        self.failed = (finding.action != Action::Rollback).then(|| finding.flag.clone());
+    }
+
+    /// Ends the cooldown of a flag: the act left part of the harm on, or a person had acted already.
+    pub fn end_cooldown(&mut self, flag: &str) {
         if let Some(watched) = self.flags.get_mut(flag) {
             watched.cooldown = None;
         }
         if let Some(kept) = self.kept.get_mut(flag) {
             kept.cooldown = None;
         }
-    }
-
-    /// A person had killed the flag already: the guard did not act on it.
-    pub fn was_killed(&mut self, flag: &str) {
-        self.not_done(flag);
-        self.after = self.after.take().filter(|after| after.flag != flag);
     }
 
     /// Everything that the next guard has to know, and the verdicts for plans.
@@ -957,6 +959,7 @@ impl Watched {
             suspicion: if self.killed { 0.0 } else { self.detector.suspicion() },
             finding: self.finding.clone(),
             cooldown: self.cooldown,
+            failed: false,
         }
     }
 }

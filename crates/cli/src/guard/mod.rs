@@ -30,7 +30,7 @@ const STATE_INTERVAL_MICROS: u64 = 60_000_000;
 const KEEP_SOON: u64 = 5_000_000;
 /// Microseconds without sight after which the trail says so.
 const BLIND_FOR: i64 = 120_000_000;
-/// Microseconds between two records of the same harm that is left on.
+/// Microseconds between two records of the same harm that is left on, or that nothing can be done about.
 const LEFT_ON_AGAIN: i64 = 3_600_000_000;
 /// The most starts of guards that are remembered.
 const KEPT_STARTS: usize = 20;
@@ -58,8 +58,6 @@ pub struct Watcher {
     head: Option<HeldHead>,
     /// True if another store took the place of the watched one.
     replaced: bool,
-    /// An act that is still to be done, with the time of the flag's change.
-    pending: Option<Finding>,
     /// Problems that were printed and still hold.
     said: BTreeSet<String>,
     /// The memory as last written.
@@ -90,8 +88,9 @@ pub struct Watcher {
     recorded: BTreeMap<String, i64>,
     /// The start of a blindness, and true if it was recorded.
     blind: Option<(i64, bool)>,
-    /// Flags whose harm could not be stopped, as the trail has it.
-    unable: BTreeSet<String>,
+    /// Flags whose harm could not be stopped, as the trail has it, each with the time until which that is not repeated; in
+    /// microseconds since 1970.
+    unable: BTreeMap<String, i64>,
 }
 
 /// The guard's ability to watch and act.
@@ -143,7 +142,6 @@ impl Watcher {
             lock: None,
             head: None,
             replaced: false,
-            pending: None,
             said: BTreeSet::new(),
             last: GuardState::default(),
             resumed: false,
@@ -159,7 +157,7 @@ impl Watcher {
             kept: (0, Vec::new()),
             recorded: BTreeMap::new(),
             blind: None,
-            unable: BTreeSet::new(),
+            unable: BTreeMap::new(),
         }
     }
 
@@ -380,30 +378,10 @@ impl Watcher {
             }
             events.push(told);
         }
-        if let Some(finding) = decision.act {
-            self.pending = Some(finding);
-        }
-        let acts = self.pending.is_some();
-        let acted = match self.pending.take() {
-            Some(finding) => self.act(&store, finding, now, events),
+        let acted = match decision.act {
+            Some(finding) => self.act(&store, finding, now, events, problems),
             None => Ok(()),
         };
-        match &self.pending {
-            Some(finding) if acted.is_err() && !self.unable.contains(&finding.flag) => {
-                let (flag, of) = (finding.flag.clone(), finding.to_string());
-                let why = acted.as_ref().err().cloned().unwrap_or_default();
-                let told = (Some(flag.as_str()), Some(finding));
-                if self.record(&store, NoticeKind::Unable, told, &format!("{why}: {of}"), problems) {
-                    self.unable.insert(flag);
-                }
-            }
-            None => self.unable.clear(),
-            Some(_) => {}
-        }
-        if acts {
-            // Has the cooldown written down at once.
-            self.kept.0 = 0;
-        }
         self.keep(&counts, epoch, now, problems);
         acted
     }
@@ -470,7 +448,7 @@ impl Watcher {
         (self.lock, self.head) = (None, None);
         self.outage = self.guard.outage();
         (self.replaced, self.resumed) = (true, false);
-        (self.guard, self.pending, self.hangs) = (Guard::new(), None, Hangs::new());
+        (self.guard, self.hangs) = (Guard::new(), Hangs::new());
         self.compared.clear();
         (self.state, self.began, self.believed) = (State::Beginning, 0, None);
         (self.orders, self.paused_until) = (Orders::default(), 0);
@@ -697,23 +675,19 @@ impl Watcher {
         }
     }
 
+    /// Carries out a decision. Only an act that was made is recorded as one: any other is decided anew at the next look.
     fn act(
         &mut self,
         store: &Store,
         finding: Finding,
         now: i64,
         events: &mut Vec<GuardEvent>,
+        problems: &mut BTreeSet<String>,
     ) -> Result<(), String> {
         let flag = finding.flag.clone();
         let name = words::plain(&flag).into_owned();
-        let same = self.flags.last_change(&flag, now).is_some_and(|change| change.at == finding.changed_at);
-        if !same {
-            self.guard.not_done(&flag);
-            let text = format!("{name} was changed meanwhile; it is looked at afresh: {finding}");
-            events.push(GuardEvent { finding: Some(finding), ..event(now, "note", Some(flag), text) });
-            return Ok(());
-        }
         if self.dry {
+            self.record_act(&finding, now);
             let would = match finding.action {
                 Action::Rollback => "would be taken back",
                 Action::Hold => "its plan would be held",
@@ -727,25 +701,45 @@ impl Watcher {
             Change { actor: Actor::named(Some("guard")), reason: None, base: Some(self.flags.generation()) };
         match store.guard(&finding, &change) {
             Ok(acted) => {
+                self.unable.remove(&flag);
                 match acted.took {
+                    ActionTaken::Nothing => {}
                     // The stage before may be as bad, so the watch goes on.
-                    ActionTaken::Back(_) => self.guard.not_done(&flag),
-                    ActionTaken::Nothing => self.guard.was_killed(&flag),
-                    ActionTaken::Killed | ActionTaken::Held | ActionTaken::Told => {}
+                    ActionTaken::Back(_) => {
+                        self.record_act(&finding, now);
+                        self.guard.end_cooldown(&flag);
+                    }
+                    ActionTaken::Killed | ActionTaken::Held | ActionTaken::Told => {
+                        self.record_act(&finding, now);
+                    }
                 }
                 events.extend(events_of(now, &name, &finding, &acted));
                 Ok(())
             }
             // The next look reads the newer generation.
-            Err(StoreError::Stale { .. }) => {
-                self.pending = Some(finding);
-                Ok(())
-            }
+            Err(StoreError::Stale { .. }) => Ok(()),
             Err(error) => {
-                self.pending = Some(finding);
-                Err(format!("{name} does harm, and nothing could be done: {error}; tried again each second"))
+                self.guard.record_failure(&finding);
+                let why =
+                    format!("{name} does harm, and nothing could be done: {error}; tried again each second");
+                if self.unable.get(&flag).is_none_or(|until| *until <= now) {
+                    let (of, text) = ((Some(flag.as_str()), Some(&finding)), format!("{why}: {finding}"));
+                    if self.record(store, NoticeKind::Unable, of, &text, problems) {
+                        self.unable.insert(flag, now + LEFT_ON_AGAIN);
+                    }
+                }
+                Err(why)
             }
         }
+    }
+
+    /// Has the guard record an act, and its memory written down at once.
+    fn record_act(&mut self, finding: &Finding, now: i64) {
+        let policy = self.flags.all().find(|(key, _)| *key == finding.flag);
+        if let Some(policy) = policy.and_then(|(_, flag)| flag.policy.as_ref()) {
+            self.guard.record_act(now, finding, policy);
+        }
+        self.kept.0 = 0;
     }
 }
 
@@ -1224,8 +1218,9 @@ mod tests {
             "off": { "requests": 0, "hits": 0 }, "limit": 0.05, "slower": 0, "companies": 16, "since": now, "at": now,
             "changed_at": guard.flags.last_change("checkout", now).unwrap().at, "action": "hold", "protection": "keep",
         });
-        guard.pending = Some(serde_json::from_value(finding).unwrap());
-        let events = guard.look(now + SECOND);
+        let mut events = Vec::new();
+        let finding = serde_json::from_value(finding).unwrap();
+        guard.act(&store, finding, now + SECOND, &mut events, &mut BTreeSet::new()).unwrap();
         let told = events.iter().find(|event| event.event == "told").expect("it is told");
         assert!(told.text.starts_with("checkout does harm, and is left on: 30.0 % of 1000"), "{}", told.text);
         let why = "; its \"emergency\" is \"keep\", so that it is killed only while more than half of its requests fail";
@@ -1258,13 +1253,16 @@ mod tests {
         // A finding from the second of the kill.
         let flags = BTreeMap::from([(
             "search".to_owned(),
-            serde_json::from_value(serde_json::json!({
-            "changed_at": now, "stakes": [0, 0, 0], "cooldown": now + 3600 * SECOND, "verdict": "go" }))
+            serde_json::from_value(
+                serde_json::json!({ "changed_at": now, "stakes": [0, 0, 0], "verdict": "go" }),
+            )
             .unwrap(),
         )]);
         guard.guard = Guard::resumed(GuardState { flags, ..GuardState::default() });
-        guard.pending = Some(serde_json::from_value(finding).unwrap());
-        let told = guard.look(now + SECOND);
+        let mut told = Vec::new();
+        let finding = serde_json::from_value(finding).unwrap();
+        guard.act(&store, finding, now + SECOND, &mut told, &mut BTreeSet::new()).unwrap();
+        guard.look(now + SECOND);
         assert!(told.iter().any(|event| event.text.starts_with("search was killed already")), "{told:?}");
         assert_eq!(of(&guard, &counts), [("search".to_owned(), true)]);
         counts.others = 1;
@@ -1370,7 +1368,8 @@ mod tests {
                 "off": { "requests": 0, "hits": 0 }, "limit": 0.05, "slower": 0, "companies": 16, "since": now, "at": now,
                 "changed_at": guard.flags.last_change(flag, now).unwrap().at, "action": "rollback",
             });
-            guard.pending = Some(serde_json::from_value(finding).unwrap());
+            let finding = serde_json::from_value(finding).unwrap();
+            guard.act(&test.open(), finding, now, &mut Vec::new(), &mut BTreeSet::new()).unwrap();
             guard.look(now);
         };
         // The memory that a guard writes of each flag that it acted on.
@@ -1449,15 +1448,20 @@ mod tests {
             "off": { "requests": 0, "hits": 0 }, "limit": 0.05, "slower": 0, "companies": 16, "since": now, "at": now,
             "changed_at": guard.flags.last_change("checkout", now).unwrap().at, "action": "rollback",
         });
-        guard.pending = Some(serde_json::from_value(finding).unwrap());
+        let finding: Finding = serde_json::from_value(finding).unwrap();
+        let act = |guard: &mut Watcher, now: i64| {
+            guard.act(&store, finding.clone(), now, &mut Vec::new(), &mut BTreeSet::new())
+        };
         for second in 1..5 {
-            guard.look(now + second * SECOND);
+            act(&mut guard, now + second * SECOND).unwrap_err();
         }
         let told = test.told();
         assert_eq!(told.len(), 1, "{told:?}");
         assert!(told[0].0 == NoticeKind::Unable && told[0].1.contains("30.0 % of 1000 requests"), "{told:?}");
         store.revive("f0", change()).unwrap();
-        guard.look(now + 5 * SECOND);
+        act(&mut guard, now + 5 * SECOND).unwrap();
         assert!(store.killed().unwrap().contains("checkout"), "it is tried each second");
+        // Only what was done may be looked after or begin a cooldown.
+        assert!(guard.unable.is_empty());
     }
 }
