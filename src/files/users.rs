@@ -18,7 +18,7 @@ const MAX_ANSWER_BYTES: u64 = 1 << 16;
 
 /// Search path of programs started on a store's behalf, independent of the caller's environment.
 pub const PROGRAM_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-/// Group of an account that no directory of users knows, if there is no other.
+/// Group of an account that no directory of users knows.
 const NOGROUP: u32 = 65_534;
 
 /// Answers of the machine's directories by database and key, and whether others may still be asked for.
@@ -75,9 +75,10 @@ impl Account {
         Account::of(geteuid().as_raw())
     }
 
-    /// The group; for an unknown user `other`, unless that is root's.
-    pub fn group_or(&self, other: u32) -> u32 {
-        self.gid.unwrap_or(if other == 0 { NOGROUP } else { other })
+    /// The group that a process of this user's gets. An unknown user gets that of nobody: the group of a file of theirs may be one that they
+    /// are no member of, as below a setgid directory.
+    pub fn group(&self) -> u32 {
+        self.gid.unwrap_or(NOGROUP)
     }
 }
 

@@ -82,7 +82,6 @@ pub fn ask(file: &Path, commit: &str, last: Option<&str>) -> Result<Standing, Pr
 struct Tree {
     place: PathBuf,
     owner: u32,
-    group: u32,
 }
 
 impl Tree {
@@ -102,7 +101,7 @@ impl Tree {
                 "{place} belongs to user {owner}, and git is asked about one's own work tree only"
             ));
         }
-        Ok(Tree { place: place.to_owned(), owner, group: found.gid() })
+        Ok(Tree { place: place.to_owned(), owner })
     }
 
     /// True if a commit is the last or descends from it, or if there is no last.
@@ -144,7 +143,7 @@ impl Tree {
         if geteuid().is_root() && self.owner == 0 {
             return Err("the work tree is root's, and git is not asked as root".to_owned());
         }
-        identity::run_as_owner(&mut command, self.owner, self.group);
+        identity::run_as_owner(&mut command, self.owner);
         process::run(command, None, GIT_TIMEOUT)?
             .ok_or_else(|| format!("git took longer than {} s", GIT_TIMEOUT.as_secs()))
     }

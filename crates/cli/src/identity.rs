@@ -92,7 +92,7 @@ pub fn assume(arguments: &Arguments) -> Result<(), Failure> {
         }
         _ => close_directories(&[]),
     }
-    drop_to(&account, account.group_or(found.gid())).map_err(failed)?;
+    drop_to(&account, account.group()).map_err(failed)?;
     let _ = BECAME.set(account);
     Ok(())
 }
@@ -182,12 +182,12 @@ fn store(arguments: &Arguments) -> Option<PathBuf> {
 
 /// Has root run a program as the owner of a file: in that user's group, in none of root's, without capabilities, without the keys of
 /// root's session, and with no way back. Other users run it as themselves.
-pub fn run_as_owner(command: &mut Command, owner: u32, group: u32) {
+pub fn run_as_owner(command: &mut Command, owner: u32) {
     if !geteuid().is_root() {
         return;
     }
-    // The file's group may be root's. The standard library leaves the other groups.
-    let group = Account::of(owner).group_or(group);
+    // The standard library leaves the other groups.
+    let group = Account::of(owner).group();
     command.uid(owner).gid(group);
     // SAFETY: the closure makes system calls, and allocates nothing unless it fails.
     unsafe { command.pre_exec(move || leave_keys().and_then(|()| close_ways_back(group))) };

@@ -126,7 +126,7 @@ fn run(program: &Path, folder: File, found: &Stat) -> Result<Option<RunResult>, 
         "--no-interaction",
         "--no-ansi",
     ]);
-    identity::run_as_owner(&mut command, found.st_uid, found.st_gid);
+    identity::run_as_owner(&mut command, found.st_uid);
     process::within(&mut command, folder);
     process::run(command, None, TIMEOUT)
 }

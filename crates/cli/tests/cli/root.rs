@@ -219,6 +219,8 @@ fn a_program_of_the_config_has_nothing_of_roots() {
     let place = Place::new();
     let spied = place.path("home/spied");
     place.config(&json!({ "machines": { "web-2": { "run": ["perl", "-e", SPY, spied] } } }));
+    // The owner is in no file of users. The store has the group of the setgid directory that it was made in: that was the program's.
+    std::os::unix::fs::chown(place.path("store"), None, Some(STRANGER)).unwrap();
     // On a terminal, with a variable and a descriptor that root's shell has.
     let flagstone = env!("CARGO_BIN_EXE_flagstone");
     let line = format!("exec 7</etc/shadow; TOKEN=hunter2 {flagstone} kill search --reason test");
