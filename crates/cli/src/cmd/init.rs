@@ -43,8 +43,9 @@ pub fn run(arguments: &Arguments, word: &Init, output: &mut Output) -> Outcome {
     let store =
         Store::init(&directory, &word.environment, word.readers.as_deref()).map_err(Failure::changing)?;
     let change = Change::by_me(None);
-    let path = store.directory().display();
-    change::announce(&store, &change, 0, &format!("init {path}"), output);
+    let directory = store.directory().to_string_lossy();
+    let (path, typed) = (words::plain(&directory), words::argument(&directory));
+    change::announce(&store, &change, 0, &format!("init {typed}"), output);
     let readers = match (store.only_for_its_owner().map_err(Failure::changing)?, &word.readers) {
         (Some(public), _) => {
             let public = words::plain(&public.to_string_lossy()).into_owned();
@@ -56,7 +57,7 @@ pub fn run(arguments: &Arguments, word: &Init, output: &mut Output) -> Outcome {
         (None, None) => "every user of this machine reads it".to_owned(),
     };
     output.line(format!("made an empty store; {readers}"));
-    output.line(format!("publish with: flagstone publish --store {path} FILE"));
+    output.line(format!("publish with: flagstone publish --store {typed} FILE"));
     output.line(format!("read it from PHP with: flagstone.store = {path}"));
     let named = default.is_ok() && (word.default_store || asked(output));
     if named {

@@ -206,7 +206,10 @@ pub fn trouble(answer: &Answer, opened: &Opened, place: &Where<'_>) -> Option<(S
     if status.last_error.is_some() && !same_switches {
         return Some((
             format!("{} does not see what was killed or stopped last{why}", place.name),
-            format!("see that its user can read the store: ls -l {shown}"),
+            format!(
+                "see that its user can read the store: ls -l {}",
+                words::argument(&store.to_string_lossy())
+            ),
         ));
     }
     None

@@ -9,12 +9,13 @@ use std::path::Path;
 
 pub fn checks(store: &Store, report: &mut Report) {
     let path = store.directory().join("config.json");
-    let named = words::plain(&path.to_string_lossy()).into_owned();
+    let path_text = path.to_string_lossy();
+    let (named, typed) = (words::plain(&path_text), words::argument(&path_text));
     let config = match store.config() {
         Ok(config) => config,
         Err(error) => {
             let mend = format!(
-                "mend it at that place, or set it anew with flagstone config; ls -l {named} shows who may read it"
+                "mend it at that place, or set it anew with flagstone config; ls -l {typed} shows who may read it"
             );
             return report.failed(CONFIG, words::plain(&error.to_string()), mend);
         }

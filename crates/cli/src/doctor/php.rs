@@ -67,7 +67,10 @@ pub fn checks(php: Option<&Path>, opened: &Opened, report: &mut Report) -> Optio
         report.failed(
             PHP,
             format!("{name} ({}) has no extension{why}", words::plain(&answer.php)),
-            format!("install it: make install, or add extension=flagstone to what `{name} --ini` lists"),
+            format!(
+                "install it: make install, or add extension=flagstone to what `{} --ini` lists",
+                words::argument(&program.to_string_lossy())
+            ),
         );
         report.unknown(PHP_VERSION, "there is no extension", None);
         report.unknown(PHP_ANSWERS, "there is no extension", None);

@@ -14,8 +14,9 @@ const MIN_FREE_FILES: u64 = 1_000;
 const NEEDED: u64 = 10;
 
 pub fn checks(directory: &Path, snapshot: u64, report: &mut Report) {
-    let named = words::plain(&directory.to_string_lossy()).into_owned();
-    let mend = || format!("make room, then look again: df -h {named} && df -i {named}");
+    let directory_name = directory.to_string_lossy();
+    let (named, typed) = (words::plain(&directory_name), words::argument(&directory_name));
+    let mend = || format!("make room, then look again: df -h {typed} && df -i {typed}");
     let found = match rustix::fs::statvfs(directory) {
         Ok(found) => found,
         Err(error) => {

@@ -95,6 +95,40 @@ fn says(ran: &Ran, name: &str, state: &str, words: &[&str]) {
     assert!(mended, "nothing tells how to mend {check:#}");
 }
 
+/// The owner of a store could name its directory so that a line which root was told to type had a command of the owner's in it.
+#[test]
+fn no_line_to_type_has_a_command_of_whoever_named_the_store() {
+    let shop = Shop::published();
+    let (store, named) = (shop.directory.join("store"), shop.directory.join("x;touch pwned;:"));
+    std::fs::rename(&store, &named).unwrap();
+    std::os::unix::fs::symlink(&named, &store).unwrap();
+    let mut seen = 0;
+    for (file, text) in [("config.json", "{"), ("head", "nothing"), ("audit.jsonl", "nothing")] {
+        let path = named.join(file);
+        let before = std::fs::read(&path).ok();
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o666)).unwrap();
+        for round in 0..2 {
+            let ran = doctor(&shop, &["--memory", "memory"]);
+            for check in ran.json()["checks"].as_array().unwrap() {
+                let mend = check["mend"].as_str().unwrap_or("");
+                // Every second part is within quotes.
+                let open: String = mend.split('\'').step_by(2).collect();
+                assert!(!open.contains("touch pwned"), "{check:#}");
+                seen += usize::from(mend.contains("touch pwned"));
+            }
+            if round == 0 {
+                std::fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).unwrap();
+            }
+        }
+        match before {
+            Some(before) => std::fs::write(&path, before).unwrap(),
+            None => std::fs::remove_file(&path).unwrap(),
+        }
+    }
+    assert!(seen > 3, "{seen} lines name it");
+}
+
 fn snapshot(shop: &Shop, generation: u64) -> PathBuf {
     let begins = format!("{generation:020}-");
     let files = std::fs::read_dir(shop.directory.join("store/snapshots")).unwrap();
