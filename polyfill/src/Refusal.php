@@ -83,7 +83,7 @@ final class Refusal
      * Judges a path below a world-writable directory.
      *
      * @param ?int $mode null: a link has none
-     * @param array{string, int} $public that directory and its mode
+     * @param array{string, int, int} $public that directory, its mode and its owner
      */
     public function judgePublic(string $path, int $owner, ?int $mode, array $public): void
     {
@@ -105,6 +105,28 @@ final class Refusal
         $folder = \rtrim($public[0], '/') . '/flagstone';
         $folder .= $folder === $path ? "-$this->user" : '';
         $this->add($isRoot ? 'install -d -m 0755 /var/lib/flagstone' : 'mkdir -m 0755 ' . self::shell($folder), true);
+    }
+
+    /**
+     * The warning of a world-writable directory without a sticky bit: anybody can rename what lies there, whoever owns it.
+     *
+     * @param array{string, int, int} $public that directory, its mode and its owner
+     */
+    public function exchangeable(array $public): ?string
+    {
+        [$path, $mode, $owner] = $public;
+        if (($mode & 0o1000) !== 0) {
+            return null;
+        }
+
+        return \sprintf(
+            '%s is writable by everybody and not sticky (mode %04o): any user can put another store of %s in the place of this one. %s: chmod +t %s',
+            Problem::printable($path),
+            $mode,
+            ($this->user ?? 0) === 0 ? "root's" : "root's or user $this->user's",
+            \in_array($this->user, [0, $owner], true) ? 'Type' : 'Ask root to type',
+            self::shell($path),
+        );
     }
 
     /** @throws Problem if there was a reason */

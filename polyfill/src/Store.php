@@ -30,6 +30,8 @@ final class Store extends Origin
     private ?string $missing = null;
     /** Reason why the kill slots do not show which flags are killed, and whether they ever did. */
     private ?string $doubt = null;
+    /** True if others than root, this user and the owner could write files of the store, now or earlier. */
+    private bool $exposed = false;
     private bool $killsKnown = false;
     /** @var list<array{int, array{sequence: int, key: string}}> known kills, each with the number of its slot */
     private array $kills = [];
@@ -294,7 +296,7 @@ final class Store extends Origin
             // Judged again: the path may have been opened to others meanwhile.
             $trust = Trust::directory($this->directory);
             $this->expose($trust, false);
-            $trust->warning ??= $this->warning;
+            $trust->exposed = $this->exposed;
             $this->head->expectAt($this->directory);
             try {
                 return $this->openHere($trust, $named, $content);
@@ -370,6 +372,11 @@ final class Store extends Origin
 
     private function expose(Trust $trust, bool $headShared): void
     {
-        $this->warning ??= $trust->warning ?? ($headShared ? Problem::printable($this->directory) . '/head is writable by a group' : null);
+        if (!$this->exposed) {
+            $this->exposed = $trust->exposed || $headShared;
+            $warning = $headShared && !$trust->exposed ? Problem::printable($this->directory) . '/head is writable by a group' : $trust->warning;
+            // What it was by the path that was given stays: that may lead here by a link.
+            $this->warning = $this->exposed ? $warning : $this->warning ?? $warning;
+        }
     }
 }

@@ -9,13 +9,14 @@ namespace Flagstone\Polyfill;
  *
  * Every directory on the way must belong to root, to this process's user or to the owner of the store. A path below a
  * world-writable directory, symbolic links included, must belong to root or to this process's user and must not be
- * world-writable. The store's own directory and its files are never accepted if they are world-writable. A directory
+ * world-writable. The store's own directory and its files are never accepted if they are world-writable. In a world-writable directory
+ * without a sticky bit anybody can exchange entries of these users with each other: that is accepted with a warning. A directory
  * that a group can write is accepted with a warning, and so is a path whose beginning `open_basedir` hides: the administrator
  * who set that vouches for it. Links are followed by their text; those of `/proc` lead elsewhere and are refused.
  *
  * @internal
  * @phpstan-import-type Stat from Head
- * @phpstan-type PublicPlace array{string, int}
+ * @phpstan-type PublicPlace array{string, int, int} its path, mode and owner
  * @phpstan-type Place array{path: string, owner: ?int, mode: int, link: bool, proc: bool, public: ?PublicPlace}
  */
 final class Trust
@@ -32,7 +33,9 @@ final class Trust
     private function __construct(
         public readonly string $path,
         public readonly int $owner,
-        public ?string $warning,
+        public readonly ?string $warning,
+        /** True if others than root, this user and the store's owner could write files of it. */
+        public bool $exposed,
     ) {
     }
 
@@ -48,7 +51,7 @@ final class Trust
         }
         $user = self::user();
         $refusal = new Refusal($user);
-        $warning = null;
+        $warning = $exchangeable = null;
         foreach ($places as $place) {
             $name = Problem::printable($place['path']);
             if ($place['owner'] === null) {
@@ -57,6 +60,7 @@ final class Trust
             }
             if ($place['public'] !== null) {
                 $refusal->judgePublic($place['path'], $place['owner'], $place['link'] ? null : $place['mode'], $place['public']);
+                $exchangeable ??= $refusal->exchangeable($place['public']);
             } else {
                 $refusal->judge($place['path'], $place['owner'], $place['mode'], [0, $user, $last['owner']], $place['path'] === $last['path']);
             }
@@ -67,7 +71,7 @@ final class Trust
         }
         $refusal->end($last['path']);
 
-        return new self($last['path'], $last['owner'], $warning);
+        return new self($last['path'], $last['owner'], $warning ?? $exchangeable, $warning !== null);
     }
 
     /**
@@ -79,7 +83,7 @@ final class Trust
     public function inside(string $path, array $stat): void
     {
         $owners = [0, self::user(), $this->owner];
-        if ($this->warning !== null) {
+        if ($this->exposed) {
             // Users who may create files in the directory may own them.
             $owners[] = $stat['uid'];
         }
@@ -135,7 +139,7 @@ final class Trust
                 continue;
             }
             $parent = $chain[\count($chain) - 1];
-            $public = ($parent['mode'] & 0o002) !== 0 ? [$parent['path'], $parent['mode']] : $parent['public'];
+            $public = ($parent['mode'] & 0o002) !== 0 ? [$parent['path'], $parent['mode'], (int) $parent['owner']] : $parent['public'];
             $place = self::stat(\rtrim($parent['path'], '/') . '/' . $name, $path, $public);
             if (!$place['link']) {
                 $chain[] = $place;

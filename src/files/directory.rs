@@ -123,13 +123,13 @@ impl Folder {
 
     /// True if a group can write the store, the way to it, or this folder.
     pub(crate) fn is_exposed(&self) -> bool {
-        self.group_writable || self.judged.trust != Trust::Trusted
+        self.group_writable || self.judged.trust.is_exposed()
     }
 
-    /// Treats the store as one that a group could write earlier.
-    pub(crate) fn expose(&mut self, warning: &str) {
-        if self.judged.trust == Trust::Trusted {
-            self.judged.trust = Trust::Warned(warning.to_owned());
+    /// Treats the store as one that a group could write earlier, if it could.
+    pub(crate) fn expose(&mut self, earlier: &Trust) {
+        if earlier.is_exposed() && !self.judged.trust.is_exposed() {
+            self.judged.trust = earlier.clone();
         }
     }
 

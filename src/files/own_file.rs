@@ -2,7 +2,7 @@
 //! mistake: then the number is soon that of another file, which is neither to be grown nor closed.
 
 use super::descriptor::FileId;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::ops::Deref;
 use std::os::fd::IntoRawFd;
@@ -18,12 +18,22 @@ pub(crate) struct OwnFile {
 impl OwnFile {
     pub(crate) fn new(file: File) -> io::Result<OwnFile> {
         let id = FileId::of(&file.metadata()?);
-        Ok(OwnFile { file: Some(file), id })
+        Ok(OwnFile::of(file, id))
+    }
+
+    /// A file that was looked at already.
+    pub(crate) fn of(file: File, id: FileId) -> OwnFile {
+        OwnFile { file: Some(file), id }
+    }
+
+    /// Metadata of the file; none if the descriptor no longer leads to it.
+    pub(crate) fn look(&self) -> Option<Metadata> {
+        self.metadata().ok().filter(|found| FileId::of(found) == self.id)
     }
 
     /// True if the descriptor still leads to the file that was opened.
     pub(crate) fn is_itself(&self) -> bool {
-        self.metadata().is_ok_and(|found| FileId::of(&found) == self.id)
+        self.look().is_some()
     }
 
     /// True if the descriptor still leads to the file that was opened, and the path does.

@@ -3,8 +3,9 @@
 //! Every directory on the way must belong to root, to this process's user or to the owner of the store. Everything below a directory that
 //! everybody can write (`/tmp`, an `emptyDir`), symbolic links included, must belong to root or to this process's user and must not be
 //! writable by everybody, since anybody could have put it there. The store's own directory and its files are never accepted when
-//! everybody can write them. A directory that a group can write is accepted with a warning, and its snapshots are copied instead of
-//! mapped. `docs/operations.md` has the table.
+//! everybody can write them. In a directory without a sticky bit that everybody can write, anybody can exchange entries of these users with each
+//! other: that is accepted with a warning, since Kubernetes makes an `emptyDir` so. A directory that a group can write is accepted with a
+//! warning, and its snapshots are copied instead of mapped. `docs/operations.md` has the table.
 //!
 //! Links are followed by their text. Those of `/proc` lead elsewhere than their text says and are refused.
 
@@ -45,8 +46,63 @@ const PASS: OFlags = OFlags::NONBLOCK;
 pub enum Trust {
     /// Only root, this user and the store's owner.
     Trusted,
+    /// Like `Trusted`, but for another store of these users, which anybody can put in the place of this one.
+    Exchangeable {
+        /// What makes it so.
+        reason: String,
+        /// What to type, as a sentence.
+        remedy: String,
+    },
     /// A group, too; says where.
     Warned(String),
+}
+
+impl Trust {
+    /// What is to be told of it.
+    pub fn warning(&self) -> Option<String> {
+        match self {
+            Trust::Trusted => None,
+            Trust::Exchangeable { reason, remedy } => Some(format!("{reason}. {remedy}")),
+            Trust::Warned(warning) => Some(warning.clone()),
+        }
+    }
+
+    /// True if others than root, this user and the store's owner could write files of it.
+    pub(crate) fn is_exposed(&self) -> bool {
+        matches!(self, Trust::Warned(_))
+    }
+}
+
+/// A directory that everybody can write.
+#[derive(Debug, Clone)]
+struct Public {
+    path: PathBuf,
+    owner: u32,
+    mode: u32,
+}
+
+impl Public {
+    /// The warning of a directory without a sticky bit: anybody can rename what lies there, whoever owns it.
+    fn exchangeable(&self, user: u32) -> Option<Trust> {
+        if self.mode & 0o1000 != 0 {
+            return None;
+        }
+        let whose = match user {
+            0 => "root's".to_owned(),
+            user => format!("root's or user {user}'s"),
+        };
+        let reason = format!(
+            "{} is writable by everybody and not sticky (mode {:04o}): any user can put another store of {whose} in the place of this one",
+            printable(&self.path),
+            self.mode
+        );
+        let command = [format!("chmod +t {}", shell(&self.path))];
+        let remedy = match [0, self.owner].contains(&user) {
+            true => remedy(&command, &[]),
+            false => remedy(&[], &command),
+        };
+        Some(Trust::Exchangeable { reason, remedy })
+    }
 }
 
 /// A judged directory.
@@ -70,25 +126,28 @@ struct Place {
     mode: u32,
     id: FileId,
     is_link: bool,
-    /// The nearest directory above that everybody can write, and its mode.
-    public: Option<(PathBuf, u32)>,
+    /// The nearest directory above that everybody can write.
+    public: Option<Public>,
 }
 
 impl Place {
-    fn new(path: PathBuf, metadata: &Metadata, public: Option<(PathBuf, u32)>) -> Place {
+    fn new(path: PathBuf, metadata: &Metadata, public: Option<Public>) -> Place {
         let (owner, mode) = (metadata.uid(), metadata.mode() & 0o7777);
         Place { path, owner, mode, id: FileId::of(metadata), is_link: metadata.is_symlink(), public }
     }
 
     /// Like [`new`](Self::new), for an opened place. On a FUSE file system, the mounting user counts as the owner.
-    fn passed(path: PathBuf, passed: &Passed, public: Option<(PathBuf, u32)>) -> Place {
+    fn passed(path: PathBuf, passed: &Passed, public: Option<Public>) -> Place {
         let place = Place::new(path, &passed.metadata, public);
         Place { owner: owner_by(passed.magic, passed.metadata.dev(), place.owner), ..place }
     }
 
     /// The nearest directory that everybody can write, for the entries of this one.
-    fn public_for_entries(&self) -> Option<(PathBuf, u32)> {
-        if self.mode & 0o002 != 0 { Some((self.path.clone(), self.mode)) } else { self.public.clone() }
+    fn public_for_entries(&self) -> Option<Public> {
+        match self.mode & 0o002 != 0 {
+            true => Some(Public { path: self.path.clone(), owner: self.owner, mode: self.mode }),
+            false => self.public.clone(),
+        }
     }
 }
 
@@ -134,11 +193,14 @@ fn judge_as(path: &Path, user: u32, is_store: bool) -> Result<(Judged, File), St
     let Some(last) = places.last().cloned() else {
         return Err(failed(io::ErrorKind::NotFound.into()));
     };
-    let mut warning = None;
+    let (mut warning, mut exchangeable) = (None, None);
     let mut refusal = Refusal::new(user);
     for place in &places {
         match &place.public {
-            Some(public) => refusal.judge_public(place, public),
+            Some(public) => {
+                refusal.judge_public(place, public);
+                exchangeable = exchangeable.or_else(|| public.exchangeable(user));
+            }
             None => {
                 let owner = if is_store { last.owner } else { user };
                 refusal.judge(place, &[0, user, owner], is_store && place.id == last.id);
@@ -154,9 +216,9 @@ fn judge_as(path: &Path, user: u32, is_store: bool) -> Result<(Judged, File), St
         }
     }
     refusal.result(&last.path)?;
-    let trust = warning.map_or(Trust::Trusted, Trust::Warned);
+    let trust = warning.map(Trust::Warned).or(exchangeable).unwrap_or(Trust::Trusted);
     #[cfg(feature = "publisher")]
-    let public = last.public.map(|(path, _)| path);
+    let public = last.public.map(|public| public.path);
     let judged = Judged {
         path: last.path,
         trust,
@@ -177,7 +239,7 @@ pub(crate) fn judge_file(
     let place = Place::new(path.to_owned(), metadata, None);
     // Users who may create files in the directory may own them.
     let anybody = [0, user, directory.owner, place.owner];
-    let owners = if directory.trust == Trust::Trusted { &anybody[..3] } else { &anybody[..] };
+    let owners = if directory.trust.is_exposed() { &anybody[..] } else { &anybody[..3] };
     let mut refusal = Refusal::new(user);
     refusal.judge_entry(&place, owners);
     refusal.result(&place.path)?;
@@ -272,7 +334,8 @@ impl Refusal {
     }
 
     /// Judges a place below a directory that everybody can write.
-    fn judge_public(&mut self, place: &Place, (public, mode): &(PathBuf, u32)) {
+    fn judge_public(&mut self, place: &Place, public: &Public) {
+        let Public { path: public, mode, .. } = public;
         if !place.is_link {
             self.judge_mode(place);
         }

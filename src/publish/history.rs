@@ -7,7 +7,7 @@ use crate::audit::{
 };
 use crate::definition::Definitions;
 use crate::error::StoreError;
-use crate::files::{Access, Trust};
+use crate::files::Access;
 use crate::snapshot::{ContentId, Snapshot};
 use crate::store::head::{Current, Head};
 use crate::store::layout::{AUDIT, SNAPSHOT_LIMIT, SNAPSHOTS, retained, snapshot_name};
@@ -152,10 +152,7 @@ impl Store {
             killed: killed.collect(),
             kills_unknown: head.doubt_now(),
             retained: self.kept()?.into_iter().map(|(generation, _)| generation).collect(),
-            warning: match &self.trust {
-                Trust::Trusted => None,
-                Trust::Warned(warning) => Some(warning.clone()),
-            },
+            warning: self.trust.warning(),
             error,
         })
     }

@@ -10,7 +10,7 @@ use super::init::readers_group;
 use super::lock::Lock;
 use crate::audit::{Action, Outcome};
 use crate::error::StoreError;
-use crate::files::{Access, Folder, Modes, TEMPORARY, group_name};
+use crate::files::{Access, Folder, Modes, TEMPORARY, Trust, group_name};
 use crate::store::layout::{
     AUDIT, CONFIG, HEAD, HEAD_LOCK, LOCK, SNAPSHOT_LIMIT, SNAPSHOTS, parse_snapshot_name,
 };
@@ -71,7 +71,7 @@ impl Store {
         // From now on, other users can add no file. Files that they added before are still accepted.
         folder.apply(&modes).map_err(failed)?;
         let mut folder = self.folder()?;
-        folder.expose("a group could write it");
+        folder.expose(&Trust::Warned("a group could write it".to_owned()));
         let folder = folder;
         migration.put_config_aside(&folder)?;
         for name in FOLDERS {

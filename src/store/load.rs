@@ -11,11 +11,11 @@ use super::status::{ReaderStatus, Source};
 use super::view::View;
 use crate::error::StoreError;
 use crate::eval::Switches;
-use crate::files::{Access, FileId, Folder, Judged, Stamp, Trust, is_layered};
+use crate::files::{Access, FileId, Folder, Judged, OwnFile, Stamp, Trust, is_layered};
 use crate::room::has_room;
 use crate::snapshot::{ContentId, MapMode, Snapshot};
 use crate::text::printable;
-use std::fs::{File, Metadata};
+use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -39,7 +39,7 @@ struct Serving {
     published_at: i64,
     map: MapMode,
     /// The file of a shared mapping, and its stamp when it was checked.
-    file: Option<(File, Stamp)>,
+    file: Option<(OwnFile, Stamp)>,
 }
 
 /// A kill that was read, with its slot.
@@ -99,10 +99,10 @@ pub(crate) struct Loader {
     directory: Judged,
     identity: Identity,
     options: ReaderOptions,
-    exposed: Option<String>,
+    trust: Trust,
     head: Arc<Head>,
     /// Held open, so that no other file gets its inode.
-    head_file: File,
+    head_file: OwnFile,
     head_id: FileId,
     head_stamp: Stamp,
     /// The path was seen to lead to another head, which is not followed yet.
@@ -151,17 +151,19 @@ impl Loader {
         options: ReaderOptions,
         now: u64,
     ) -> Loader {
-        let directory = Judged { trust: file.trust(&directory), ..directory };
+        let trust = file.trust(&directory);
+        let directory = Judged { trust: trust.clone(), ..directory };
         let permissions = file.file.metadata().and_then(|head| permissions(&directory.path, &head)).ok();
-        let mut loader = Loader {
+        Loader {
             permissions,
             directory,
             identity: file.identity,
             options,
-            exposed: None,
+            notices: trust.warning().into_iter().collect(),
+            trust,
             head: Arc::new(head),
             layered: is_layered(&file.file),
-            head_file: file.file,
+            head_file: OwnFile::of(file.file, file.id),
             head_id: file.id,
             head_stamp: file.stamp,
             moved: false,
@@ -184,15 +186,9 @@ impl Loader {
             refusals: 0,
             retries: 0,
             replaced: 0,
-            notices: Vec::new(),
             noticed: [None; 6],
             now,
-        };
-        if let Trust::Warned(warning) = &loader.directory.trust {
-            loader.exposed = Some(warning.clone());
-            loader.notices.push(warning.clone());
         }
-        loader
     }
 
     /// Reads the head, and loads the snapshot that it names if another one is served.
@@ -208,7 +204,7 @@ impl Loader {
                 break;
             }
             // Before reading, so that the next look sees later writes.
-            if let Ok(metadata) = self.head_file.metadata() {
+            if let Some(metadata) = self.head_file.look() {
                 self.head_stamp = Stamp::of(&metadata);
             }
             let Some(read) = self.read() else { continue };
@@ -456,7 +452,7 @@ impl Loader {
         self.missing = None;
         if file.id != self.head_id {
             self.head_id = file.id;
-            self.head_file = file.file;
+            self.head_file = OwnFile::of(file.file, file.id);
             self.identity = file.identity;
             self.highest = 0;
             self.former_kills.extend(self.killed.drain(..).map(|known| known.key));
@@ -479,11 +475,29 @@ impl Loader {
     fn look_at_snapshot(&mut self) -> bool {
         let Some(serving) = &self.serving else { return false };
         let Some((file, stamp)) = &serving.file else { return false };
-        if file.metadata().is_ok_and(|metadata| Stamp::of(&metadata) == *stamp) && !serving.snapshot.lost() {
-            return false;
+        if !serving.snapshot.lost() {
+            match file.look() {
+                Some(metadata) if Stamp::of(&metadata) == *stamp => return false,
+                Some(_) => {}
+                None => return self.open_again(),
+            }
         }
         serving.snapshot.give_up();
         self.recover_if_lost()
+    }
+
+    /// Opens the file of a shared mapping once more: somebody else closed its descriptor in this process. True if that is possible.
+    fn open_again(&mut self) -> bool {
+        let Some((named, published_at)) = self
+            .serving
+            .as_ref()
+            .map(|serving| ((serving.generation, serving.content), serving.published_at))
+        else {
+            return false;
+        };
+        let Ok(opened) = self.open(named) else { return false };
+        self.serve(&Pointer { published_at, ..Pointer::of(named) }, opened);
+        true
     }
 
     /// Replaces a lost mapping by a copy of the same generation, by the generation before, or by nothing. True if it was lost.
@@ -493,13 +507,15 @@ impl Loader {
         let named = (lost.generation, lost.content);
         let again = self.open(named).or_else(|unopened| match &lost.file {
             // The path may no longer lead anywhere while the open file is intact.
-            Some((file, _)) => match Snapshot::open(file, MapMode::Private, self.options.size_limit) {
-                Ok(snapshot) if snapshot.content_id() == lost.content => {
-                    Ok(Opened { snapshot, mode: MapMode::Private, file: None })
+            Some((file, _)) if file.is_itself() => {
+                match Snapshot::open(file, MapMode::Private, self.options.size_limit) {
+                    Ok(snapshot) if snapshot.content_id() == lost.content => {
+                        Ok(Opened { snapshot, mode: MapMode::Private, file: None })
+                    }
+                    _ => Err(unopened),
                 }
-                _ => Err(unopened),
-            },
-            None => Err(unopened),
+            }
+            _ => Err(unopened),
         });
         match again {
             Ok(opened) => {
@@ -576,7 +592,7 @@ impl Loader {
             published_at: view.published_at,
             source: self.source,
             map: self.serving.as_ref().map(|serving| serving.map),
-            trust: self.exposed.clone().map_or(Trust::Trusted, Trust::Warned),
+            trust: self.trust.clone(),
             last_error: [&self.error, &self.missing, &self.doubt].into_iter().flatten().next().cloned(),
             loads: self.loads,
             refused: self.refusals,
@@ -678,12 +694,16 @@ impl Loader {
         }
         // Judged again: the path may have been opened to others meanwhile.
         let mut store = Folder::store(&self.directory.path)?;
-        if let Some(warning) = &self.exposed {
-            store.expose(warning);
-        }
-        if let (Trust::Warned(warning), None) = (&store.judged().trust, &self.exposed) {
-            self.exposed = Some(warning.clone());
-            self.notice(Notice::Trust, warning.clone());
+        store.expose(&self.trust);
+        let trust = &store.judged().trust;
+        // What it was by the path that was given stays: that may lead here by a link.
+        if self.trust == Trust::Trusted && *trust != self.trust
+            || trust.is_exposed() && !self.trust.is_exposed()
+        {
+            self.trust = trust.clone();
+            if let Some(warning) = self.trust.warning() {
+                self.notice(Notice::Trust, warning);
+            }
         }
         let head = store.path().join(HEAD);
         let found =

@@ -6,7 +6,7 @@ use super::head::{self, Head, Identity};
 use super::layout::{HEAD, SNAPSHOTS, snapshot_name};
 use super::shared::{PAGE_SIZE, Page};
 use crate::error::StoreError;
-use crate::files::{Access, FileId, Folder, Judged, Stamp, Trust, is_local};
+use crate::files::{Access, FileId, Folder, Judged, OwnFile, Stamp, Trust, is_local};
 use crate::snapshot::{ContentId, MapMode, Snapshot};
 use crate::text::printable;
 use std::fs::File;
@@ -34,7 +34,7 @@ pub(crate) struct Opened {
     pub(crate) snapshot: Snapshot,
     pub(crate) mode: MapMode,
     /// The file of a shared mapping, and its stamp before it was checked.
-    pub(crate) file: Option<(File, Stamp)>,
+    pub(crate) file: Option<(OwnFile, Stamp)>,
 }
 
 /// A head's file, checked but not mapped yet.
@@ -50,7 +50,7 @@ impl HeadFile {
     /// Trust in the store: its directory's judgement, and the head's.
     pub(crate) fn trust(&self, directory: &Judged) -> Trust {
         match &directory.trust {
-            Trust::Trusted if self.shared_with_group => {
+            trust if self.shared_with_group && !trust.is_exposed() => {
                 Trust::Warned(format!("{}/head is writable by a group", printable(&directory.path)))
             }
             trust => trust.clone(),
@@ -128,7 +128,9 @@ pub(crate) fn open_snapshot(
             "compiled for the environment {found:?}, expected {environment:?}, the store's; publish again"
         )
     } else {
-        let file = (mode == MapMode::Shared).then(|| (opened.file, Stamp::of(&opened.metadata)));
+        let watched =
+            || (OwnFile::of(opened.file, FileId::of(&opened.metadata)), Stamp::of(&opened.metadata));
+        let file = (mode == MapMode::Shared).then(watched);
         return Ok(Opened { snapshot, mode, file });
     };
     Err(StoreError::Mismatch { path, problem })

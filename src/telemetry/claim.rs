@@ -84,7 +84,7 @@ fn is_locked(_: &File, _: usize, _: usize, _: Kind) -> bool {
 }
 
 #[derive(Clone, Copy)]
-#[cfg_attr(not(target_os = "linux"), allow(dead_code))]
+#[cfg_attr(not(all(target_os = "linux", feature = "publisher")), allow(dead_code))]
 enum Kind {
     None,
     Read,

@@ -175,10 +175,10 @@ fn act(what: &str, path: &Path) -> Result<String, StoreError> {
             };
             let answered = reader.view().snapshot.is_some();
             let status = reader.status();
-            Ok(match (answered, status.trust) {
+            Ok(match (answered, status.trust.warning()) {
                 (false, _) => format!("refused: {}", status.last_error.unwrap_or_default()),
-                (true, Trust::Trusted) => "trusted: ".to_owned(),
-                (true, Trust::Warned(warning)) => format!("warned: {warning}"),
+                (true, None) => "trusted: ".to_owned(),
+                (true, Some(warning)) => format!("warned: {warning}"),
             })
         }
         "change without end" => {

@@ -3,7 +3,6 @@
 use crate::globals::{self, Globals};
 use crate::values::{boolean, double, long, null, or_null, put_name, string, strings};
 use engine::MapMode;
-use engine::files::Trust;
 use engine::session::Answers;
 use engine::store::ReaderStatus;
 use ext_php_rs::types::{ZendHashTable, Zval};
@@ -46,8 +45,8 @@ pub(crate) fn report(globals: &mut Globals) {
     globals.reported = globals.session.reader().map(|reader| Box::new(reader.status()));
     let sent = globals.request_settings.then_some(globals::REQUEST_SETTINGS);
     let refused = globals.session.host().settings.refused.iter().map(|refused| refused.text.as_str());
-    let warnings: Vec<&str> =
-        globals.reported.as_deref().and_then(warning).into_iter().chain(sent).chain(refused).collect();
+    let trust = globals.reported.as_deref().and_then(|reader| reader.trust.warning());
+    let warnings: Vec<&str> = trust.as_deref().into_iter().chain(sent).chain(refused).collect();
     globals.warning = (!warnings.is_empty()).then(|| warnings.join("; "));
 }
 
@@ -83,13 +82,6 @@ pub(crate) fn age(published_at: i64) -> f64 {
 pub(crate) fn last_error<'a>(globals: &'a Globals, reader: Option<&'a ReaderStatus>) -> Option<&'a str> {
     let own = globals.refused.as_deref().or(globals.session.error());
     own.or_else(|| reader?.last_error.as_deref())
-}
-
-fn warning(reader: &ReaderStatus) -> Option<&str> {
-    match &reader.trust {
-        Trust::Warned(warning) => Some(warning),
-        _ => None,
-    }
 }
 
 pub(crate) fn map_name(map: MapMode) -> &'static str {

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{counters, identity, words};
 use flagstone::StoreError;
+use flagstone::files::Trust;
 use flagstone::publish::{BelievedUsers, Store, StoreStatus};
 use flagstone::time::parse_rfc3339;
 use std::path::Path;
@@ -138,6 +139,9 @@ fn permissions(store: &Store, status: &StoreStatus, memory: &Path, report: &mut 
                 ),
             ),
         },
+        (Some(_), _) if let Trust::Exchangeable { reason, remedy } = store.trust() => {
+            report.warned(PERMISSIONS, words::plain(reason), words::plain(remedy));
+        }
         (Some(warning), _) => report.warned(
             PERMISSIONS,
             words::plain(warning),
@@ -168,13 +172,16 @@ fn emergency(store: &Store, report: &mut Report) {
         return report
             .not_asked(EMERGENCY, "only the store's owner can try it; run doctor as root or its owner");
     }
-    let named = words::plain(&store.directory().to_string_lossy()).into_owned();
+    let directory = store.directory().to_string_lossy();
+    let head = store.directory().join("head");
+    let (directory, head) =
+        (words::argument(&directory), words::argument(&head.to_string_lossy()).into_owned());
     match store.try_locks() {
         Ok(None) => match store.head_is_copied_on_write() {
             Some(system) => report.warned(
                 EMERGENCY,
                 format!("kill and stop-all work, but on a full disk they may not: {system} writes the head elsewhere each time"),
-                format!("docs/operations.md, \"When something is wrong\", has what helps on {system}; lsattr {named}/head"),
+                format!("docs/operations.md, \"When something is wrong\", has what helps on {system}; lsattr {head}"),
             ),
             None => {
                 report.passed(EMERGENCY, "kill and stop-all can change the head, and a publish can begin")
@@ -188,7 +195,7 @@ fn emergency(store: &Store, report: &mut Report) {
         Err(error) => report.failed(
             EMERGENCY,
             format!("kill and stop-all would stop nothing: {}", plain(&error)),
-            format!("make it writable for its owner: findmnt -T {named} && ls -l {named}/head && lsattr {named}/head"),
+            format!("make it writable for its owner: findmnt -T {directory} && ls -l {head} && lsattr {head}"),
         ),
     }
 }
