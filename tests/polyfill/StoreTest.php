@@ -114,6 +114,21 @@ final class StoreTest extends TestCase
         self::assertSame([1, 'previous'], [$reader->generation, $reader->source]);
     }
 
+    public function test_an_empty_store_in_a_stores_place_turns_no_killed_flag_on(): void
+    {
+        $store = self::store(['portal' => true]);
+        self::command('--store', $store, 'kill', 'portal', '--reason', 'test');
+        $reader = new Store($store);
+        rename($store, "$store-moved");
+        self::command('init', $store, '--environment', 'production');
+        $reader->look();
+        self::assertSame([1, ['portal']], [$reader->generation, $reader->killed]);
+        self::assertSame(true, str_contains((string) $reader->lastError(), 'it names no generation'));
+        self::publish($store, ['portal' => true]);
+        $reader->look();
+        self::assertSame([1, [], null], [$reader->generation, $reader->killed, $reader->lastError()]);
+    }
+
     public function test_kills_and_the_stop_hold_where_the_head_is_overwritten_and_a_process_that_starts_then_has_everything_off(): void
     {
         // It once took zeros for "nothing is killed", and a stop with damaged words for none.

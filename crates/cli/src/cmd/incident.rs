@@ -104,7 +104,7 @@ pub fn run(arguments: &Arguments, word: &Incident, output: &mut Output) -> Ran {
     }
     for change in changes.iter().take(CHANGES) {
         output.line(format!("  {}  {}", second(&change.record.at), change.text(harm, now)));
-        if let Some(back) = change.back(&killed) {
+        if let Some(back) = change.back(&killed, status.generation) {
             output.line(output.paint(DIM, format!("                        `{back}`")));
         }
     }
@@ -128,7 +128,7 @@ pub fn run(arguments: &Arguments, word: &Incident, output: &mut Output) -> Ran {
         "held": held.iter().map(|(flag, why)| json!({ "flag": flag, "why": why })).collect::<Vec<_>>(),
         "harm_began": harm.map(words::at),
         "notices": notices.iter().map(Notice::json).collect::<Vec<_>>(),
-        "changes": changes.iter().map(|change| change.json(harm, &killed)).collect::<Vec<_>>(),
+        "changes": changes.iter().map(|change| change.json(harm, &killed, status.generation)).collect::<Vec<_>>(),
         "audit_error": untold,
     }));
     Ok(Exit::Yes)
@@ -400,8 +400,9 @@ impl Change {
         })
     }
 
-    /// The command that takes the change back, if one does; `killed`: the flags that are killed now.
-    fn back(&self, killed: &BTreeSet<&str>) -> Option<String> {
+    /// The command that takes the change back and nothing else, if one does; `killed`: the flags that are killed now, and the current
+    /// generation.
+    fn back(&self, killed: &BTreeSet<&str>, current: u64) -> Option<String> {
         let record = &self.record;
         if record.outcome != Outcome::Done {
             return None;
@@ -429,7 +430,7 @@ impl Change {
                 | Action::PlanAdvance,
                 Some(flag),
             ) => Some(kill(flag)),
-            (action, None) if action.publishes() && record.from > 0 => {
+            (action, None) if action.publishes() && record.from > 0 && record.to == current => {
                 Some(format!("flagstone rollback --to {} --reason WHY", record.from))
             }
             _ => None,
@@ -447,7 +448,7 @@ impl Change {
         first.before.as_ref().filter(|_| is_percentage)?.as_f64().map(|before| before.to_string())
     }
 
-    fn json(&self, harm: Option<i64>, killed: &BTreeSet<&str>) -> Value {
+    fn json(&self, harm: Option<i64>, killed: &BTreeSet<&str>, current: u64) -> Value {
         let record = &self.record;
         json!({
             "seq": record.seq,
@@ -462,7 +463,7 @@ impl Change {
             "differences": record.differences,
             "more_differences": record.more_differences,
             "seconds_before_harm": self.before_harm(harm),
-            "back": self.back(killed),
+            "back": self.back(killed, current),
         })
     }
 }
@@ -497,7 +498,7 @@ mod tests {
     fn the_line_that_takes_a_change_back_is_its_reverse_or_none() {
         let raised = json!([{ "flag": "search", "pointer": "/flags/search/rollout/percentage", "before": 10, "after": 20 }]);
         let nothing = BTreeSet::new();
-        let back = |action, differences: &Value| change(action, differences.clone()).back(&nothing);
+        let back = |action, differences: &Value| change(action, differences.clone()).back(&nothing, 1);
         assert_eq!(
             back(Action::Rollout, &raised).as_deref(),
             Some("flagstone rollout search 10 --reason WHY")
@@ -512,9 +513,13 @@ mod tests {
         }
         let killed = BTreeSet::from(["search"]);
         let kill = change(Action::Kill, json!([]));
-        assert_eq!(kill.back(&killed).as_deref(), Some("flagstone revive search --reason WHY"));
-        assert_eq!(kill.back(&nothing), None, "it was revived since");
-        assert_eq!(change(Action::Rollout, raised).back(&killed), None);
+        assert_eq!(kill.back(&killed, 1).as_deref(), Some("flagstone revive search --reason WHY"));
+        assert_eq!(kill.back(&nothing, 1), None, "it was revived since");
+        let mut publish = change(Action::Publish, json!([]));
+        (publish.record.flag, publish.record.from, publish.record.to) = (None, 2, 3);
+        assert_eq!(publish.back(&nothing, 3).as_deref(), Some("flagstone rollback --to 2 --reason WHY"));
+        assert_eq!(publish.back(&nothing, 4), None, "it would revert what came after");
+        assert_eq!(change(Action::Rollout, raised).back(&killed, 1), None);
     }
 
     /// A step of a schedule was the cause, and the page said that nothing was changed.
@@ -536,6 +541,9 @@ mod tests {
         let [step] = found.as_slice() else { panic!("{} steps", found.len()) };
         let text = step.text(None, now);
         assert!(text.contains("rollout search, percentage 10 → 100, by schedule@"), "{text}");
-        assert_eq!(step.back(&BTreeSet::new()).as_deref(), Some("flagstone rollout search 10 --reason WHY"));
+        assert_eq!(
+            step.back(&BTreeSet::new(), 1).as_deref(),
+            Some("flagstone rollout search 10 --reason WHY")
+        );
     }
 }

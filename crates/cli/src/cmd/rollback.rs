@@ -2,14 +2,14 @@
 
 use super::change::{self, ChangeContext};
 use crate::args::{Arguments, Rollback, Target};
-use crate::output::{BOLD, Exit, Failure, GOOD, Outcome, Output};
+use crate::output::{BOLD, Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::progress::Progress;
-use crate::words;
+use crate::{confirm, words};
 use flagstone::audit::{Difference, diff};
 use flagstone::definition::Definitions;
 use flagstone::publish::{Change, Store};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The effect of a rollback.
 struct Plan {
@@ -20,6 +20,8 @@ struct Plan {
     differences: Vec<Difference>,
     /// The reverted flags, each with the last generation up to now that changed it, if known.
     flags: BTreeMap<String, Option<u64>>,
+    /// The generations that changed something, from the one after the target to the current one.
+    changed_by: BTreeSet<u64>,
     /// The current definitions, and those after the rollback.
     definitions: Option<(Definitions, Definitions)>,
 }
@@ -32,6 +34,7 @@ pub fn run(arguments: &Arguments, word: &Rollback, output: &mut Output) -> Outco
     let plan = plan(store, word.to.as_ref())?;
     drop(progress);
     show(&plan, output);
+    agreed(&plan, store, word.terms.weighed.yes || word.terms.dry_run, output)?;
     let reach = match &plan.definitions {
         None => Value::Null,
         Some((before, after)) => {
@@ -45,6 +48,7 @@ pub fn run(arguments: &Arguments, word: &Rollback, output: &mut Output) -> Outco
         "from": plan.current,
         "rolled_back_to": plan.to,
         "reverts": plan.flags,
+        "widens": plan.widened(),
         "differences": plan.differences,
         "unreadable": plan.unreadable,
         "reach": reach,
@@ -83,6 +87,78 @@ pub fn run(arguments: &Arguments, word: &Rollback, output: &mut Output) -> Outco
     }
     output.json(&answer);
     Ok(exit)
+}
+
+impl Plan {
+    /// The flags that it turns on for more than have them now, if it reverts more than the last change: that change's author knows
+    /// what it turned off, and the others are not there to ask.
+    fn widened(&self) -> BTreeSet<&str> {
+        if self.changed_by.len() < 2 {
+            return BTreeSet::new();
+        }
+        self.differences
+            .iter()
+            .filter(|difference| widens(difference))
+            .filter_map(|d| d.flag.as_deref())
+            .collect()
+    }
+}
+
+/// True if the field turns its flag on for somebody.
+fn widens(difference: &Difference) -> bool {
+    let number = |value: &Option<Value>| value.as_ref().and_then(Value::as_f64);
+    let field = difference.pointer.splitn(4, '/').nth(3).unwrap_or_default();
+    let list = difference.list.as_ref();
+    match field {
+        "enabled" => difference.after == Some(Value::Bool(true)),
+        "rollout/percentage" => {
+            number(&difference.after).unwrap_or(100.0) > number(&difference.before).unwrap_or(100.0)
+        }
+        "companies/deny" => list.is_none_or(|list| list.removed > 0),
+        "companies/allow" => list.is_none_or(|list| list.added > 0),
+        _ => false,
+    }
+}
+
+/// Asks before a rollback that turns on again what others turned off, unless `yes` was said.
+fn agreed(plan: &Plan, store: &Store, yes: bool, output: &mut Output) -> Result<(), Failure> {
+    let widened = plan.widened();
+    if widened.is_empty() {
+        return Ok(());
+    }
+    let mut records = BTreeMap::new();
+    // An unreadable trail only keeps the names away.
+    let _ = store.read_audit(|record| {
+        if record.intention.is_none() && record.to > plan.to && record.action.publishes() {
+            records.insert(record.to, record);
+        }
+    });
+    let named = widened.iter().map(|flag| {
+        let by = plan.flags.get(*flag).copied().flatten();
+        let record = by.and_then(|by| records.get(&by));
+        let by = match (by, record) {
+            (Some(_), Some(record)) => {
+                let why =
+                    record.reason.as_deref().map_or(String::new(), |why| format!(": {}", words::quoted(why)));
+                format!(" ({} by {}{why})", record.action.word(), words::plain(&record.actor.to_string()))
+            }
+            (Some(by), None) => format!(" (changed by {by})"),
+            (None, _) => String::new(),
+        };
+        format!("{}{by}", words::plain(flag))
+    });
+    let problem = format!(
+        "it reverts more than the last change, and turns on for more companies: {}",
+        words::some(named, 50)
+    );
+    if yes {
+        output.line(output.paint(WARN, problem));
+        return Ok(());
+    }
+    match confirm::confirmed(&format!("{problem}. Go on?"), output) {
+        true => Ok(()),
+        false => Err(Failure::Refused(format!("{problem}; nothing was changed. With --yes it is done"))),
+    }
 }
 
 fn plan(store: &Store, to: Option<&Target>) -> Result<Plan, Failure> {
@@ -125,8 +201,10 @@ fn plan(store: &Store, to: Option<&Target>) -> Result<Plan, Failure> {
         change::flags(&differences).into_iter().map(|flag| (flag.to_owned(), None)).collect();
     // Finds the generation that changed each flag, from the target to the current one. A publish that only notes what the file lacks
     // changed no flag.
+    let mut changed_by = BTreeSet::new();
     let mut changed = |from: &Definitions, to: &Definitions, generation| {
         for flag in change::flags(&diff(&from.without_state(), &to.without_state())) {
+            changed_by.insert(generation);
             if let Some(by) = flags.get_mut(flag) {
                 *by = Some(generation);
             }
@@ -143,12 +221,12 @@ fn plan(store: &Store, to: Option<&Target>) -> Result<Plan, Failure> {
         None => changed(&after, &before, current),
     }
     let definitions = Some((before, after));
-    Ok(Plan { current, to: target, unreadable: None, differences, flags, definitions })
+    Ok(Plan { current, to: target, unreadable: None, differences, flags, changed_by, definitions })
 }
 
 fn blind(current: u64, to: u64, problem: String) -> Plan {
-    let (differences, flags) = (Vec::new(), BTreeMap::new());
-    Plan { current, to, unreadable: Some(problem), differences, flags, definitions: None }
+    let (differences, flags, changed_by) = (Vec::new(), BTreeMap::new(), BTreeSet::new());
+    Plan { current, to, unreadable: Some(problem), differences, flags, changed_by, definitions: None }
 }
 
 /// The last generation with that content.

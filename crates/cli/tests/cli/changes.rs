@@ -162,6 +162,27 @@ fn a_rollback_shows_which_other_flags_it_reverts() {
     assert_eq!(json["reverts"], serde_json::json!({ "old": 4, "search": 4 }));
 }
 
+// A page's line for a colleague's publish turned on what another one had turned off since, unasked.
+#[test]
+fn a_rollback_that_turns_on_what_others_turned_off_asks() {
+    let shop = Shop::published();
+    shop.republish("\"old\": false", "\"old\": true");
+    shop.run(["disable", "search", "--reason", "corrupts invoices", "--actor", "bob", "--yes"]).exits(0);
+    let ran = shop.run(["rollback", "--to", "1", "--reason", "old harms"]).exits(1);
+    assert!(ran.err.contains("turns on for more companies: search (disable by bob"), "{}", ran.err);
+    assert!(ran.err.contains("\"corrupts invoices\"") && ran.err.contains("--yes"), "{}", ran.err);
+    shop.run(["ask", "old"]).exits(0);
+    let json = shop.run(["rollback", "--to", "1", "--dry-run", "--json"]).exits(0).json();
+    assert_eq!(json["widens"], serde_json::json!(["search"]));
+    // The disable alone is the last change, and whoever takes it back knows it.
+    shop.run(["rollback", "--dry-run"]).exits(0);
+    shop.run(["enable", "search"]).exits(0);
+    shop.run(["deny", "search", "7", "--reason", "leaks", "--yes"]).exits(0);
+    let ran = shop.run(["rollback", "--to", "1"]).exits(1);
+    assert!(ran.err.contains("search (deny"), "{}", ran.err);
+    shop.run(["rollback", "--to", "1", "--yes"]).exits(0);
+}
+
 #[test]
 fn a_rollback_without_a_target_goes_to_the_content_before() {
     let shop = Shop::published();
