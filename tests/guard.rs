@@ -22,6 +22,7 @@ struct Flag {
     protection: Option<Protection>,
     chosen: bool,
     killed: bool,
+    stopped: bool,
     requires: Vec<String>,
 }
 
@@ -38,6 +39,7 @@ impl Flag {
             protection: None,
             chosen: false,
             killed: false,
+            stopped: false,
             requires: Vec::new(),
         }
     }
@@ -870,6 +872,7 @@ impl Store {
                     protection: flag.protection,
                     through: change.through,
                     killed: flag.killed,
+                    stopped: flag.stopped,
                     ..Sample::new(flag.key, reading, &flag.policy)
                 }
             })
@@ -938,6 +941,29 @@ fn a_plan_that_cannot_be_held_does_not_keep_another_flag_from_a_kill() {
     let acts: Vec<String> = (0..60).filter_map(|_| store.second(30, 0)).map(|finding| finding.flag).collect();
     for key in ["f1", "f2"] {
         assert!(acts.iter().filter(|flag| *flag == key).count() > 10, "{key}: {acts:?}");
+    }
+}
+
+/// Answers off of a stop passed for an off-cohort: a guilty flag at 100 % was found five minutes after `resume-all` instead of four
+/// seconds.
+#[test]
+fn a_flag_is_judged_after_a_stop_as_before_it() {
+    let stop = |store: &mut Store, seconds: u64| {
+        store.flags[0].stopped = true;
+        for _ in 0..seconds {
+            store.flags[0].off(100, 0, 120);
+            assert_eq!(store.look(100, 0, 0), None);
+        }
+        store.flags[0].stopped = false;
+    };
+    for (watched, stopped) in [(90, 20), (90, 76), (3, 30), (400, 76), (400, 600)] {
+        let mut store = Store::new(&[1]);
+        store.quiet(watched);
+        stop(&mut store, stopped);
+        store.quiet(1);
+        let (seconds, finding) = store.until(60, 30, 0).expect("it is the flag");
+        assert!(seconds <= 14, "{watched}, {stopped}: {seconds} s");
+        assert_eq!(finding.ground, Ground::Controls);
     }
 }
 

@@ -374,6 +374,15 @@ impl Detector {
         (self.earlier, self.at) = (at, at);
     }
 
+    /// Skips a sample in which a kill or a stop answered off for everybody: those answers are neither an off-cohort nor a past, and
+    /// tell nothing of the kind.
+    pub(super) fn skip_off_for_all(&mut self, reading: &Reading) {
+        self.busy.add(reading.at, asked(reading.exposure).saturating_sub(asked(&self.latest.exposure())));
+        self.skip(reading);
+        self.unsettled =
+            self.unsettled.is_some().then(|| Unsettled { from: Mark::kind(reading.exposure), whole: false });
+    }
+
     /// Skips a sample: counts since the last one are no evidence, and earlier evidence is dropped.
     pub fn skip(&mut self, reading: &Reading) {
         (self.earlier, self.at) = (reading.at, reading.at);

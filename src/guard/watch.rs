@@ -59,12 +59,23 @@ pub struct Sample<'a> {
     pub through: Option<&'a str>,
     /// True if it is killed: nothing is found or done until it is revived.
     pub killed: bool,
+    /// True if everything is stopped. Answers of a stop or a kill are off for everybody, and no cohort.
+    pub stopped: bool,
 }
 
 impl<'a> Sample<'a> {
     /// A flag without a plan, which may be off.
     pub fn new(flag: &'a str, reading: Reading<'a>, policy: &'a Policy) -> Self {
-        Self { flag, reading, policy, stage: None, protection: None, through: None, killed: false }
+        Self {
+            flag,
+            reading,
+            policy,
+            stage: None,
+            protection: None,
+            through: None,
+            killed: false,
+            stopped: false,
+        }
     }
 }
 
@@ -269,6 +280,8 @@ struct Watched {
     pilots: bool,
     /// True if it was killed at the last sample.
     killed: bool,
+    /// True if it was off for everybody at the last sample, by a kill or a stop.
+    off_for_all: bool,
     /// Requests counted by the last sample, that sample's epoch, and when either last changed.
     counted: (u64, u64),
     asked_at: i64,
@@ -823,6 +836,7 @@ impl Watched {
             spared: false,
             pilots: false,
             killed: sample.killed,
+            off_for_all: sample.killed || sample.stopped,
             counted: (counted(sample.reading.exposure), sample.reading.epoch),
             asked_at: sample.reading.at,
             rests: false,
@@ -851,15 +865,19 @@ impl Watched {
             }
             return self.detector.pass(at);
         }
+        let off_for_all = sample.killed || sample.stopped;
+        let was_off = std::mem::replace(&mut self.off_for_all, off_for_all);
+        // A revive is a change, from which on requests are compared. The end of a stop is none.
+        if off_for_all || (was_off && !changed) {
+            self.detector.skip_off_for_all(&sample.reading);
+            (self.finding, self.doubt) = (None, false);
         // Findings of a cooldown were reported then.
-        if settling || cooled {
+        } else if settling || cooled {
             self.detector.skip(&sample.reading);
             self.finding = None;
         } else {
             let found = self.detector.observe_all(&sample.reading, sample.policy);
             let since = self.finding.as_ref().map_or(sample.reading.at, |(_, since)| *since);
-            // Requests that began before a kill end after it, and there is nothing left to turn off.
-            let found = found.filter(|_| !sample.killed);
             self.doubt = found.as_ref().is_some_and(|(_, doubt)| *doubt);
             self.finding = found.map(|(finding, _)| {
                 let through = sample.through.map(str::to_owned);

@@ -680,6 +680,15 @@ impl Store {
         Ok(since.collect())
     }
 
+    /// True if everything is stopped.
+    ///
+    /// # Errors
+    ///
+    /// When the head cannot be read.
+    pub fn is_stopped(&self) -> Result<bool, StoreError> {
+        Ok(self.read_head()?.stopped().is_some())
+    }
+
     /// The flags that are killed.
     ///
     /// # Errors

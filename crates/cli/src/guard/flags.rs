@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Flags {
     generation: Option<u64>,
     killed: BTreeSet<String>,
+    stopped: bool,
     segments: BTreeMap<String, Condition>,
     flags: BTreeMap<String, Watch>,
     /// Former keys, each with the key that the flag has now.
@@ -32,8 +33,6 @@ pub struct Watch {
     entered: Option<i64>,
     /// The reason that off is an outage, if a definition says so.
     pub protection: Option<Protection>,
-    /// True if only a list or a rule chooses the companies that have it.
-    pub chosen: bool,
     /// Required flags.
     requires: Vec<String>,
     /// Segments used by its rules.
@@ -42,6 +41,11 @@ pub struct Watch {
 }
 
 impl Watch {
+    /// True if only a list or a rule chooses the companies that have it at that time, in microseconds since 1970.
+    pub fn is_chosen(&self, now: i64) -> bool {
+        is_chosen(&self.answers, now)
+    }
+
     /// The flag's own last change, in microseconds since 1970.
     fn changed_at(&self, now: i64) -> i64 {
         let step = self.steps.iter().copied().filter(|step| *step <= now).max();
@@ -73,6 +77,7 @@ impl Flags {
             changed = self.take(definitions, trail.as_ref(), now);
             self.generation = Some(generation);
         }
+        self.stopped = store.is_stopped()?;
         let killed = store.killed()?;
         let revived: Vec<String> = self.killed.difference(&killed).cloned().collect();
         self.killed = killed;
@@ -146,6 +151,11 @@ impl Flags {
         self.killed.contains(key)
     }
 
+    /// True if everything was stopped as of the last look.
+    pub fn is_stopped(&self) -> bool {
+        self.stopped
+    }
+
     /// Flags by key.
     pub fn all(&self) -> impl Iterator<Item = (&str, &Watch)> {
         self.flags.iter().map(|(key, flag)| (key.as_str(), flag))
@@ -178,7 +188,6 @@ impl Flags {
                 Emergency::Keep => Some(Protection::Keep),
                 _ => required.contains(&key).then_some(Protection::Required),
             };
-            let chosen = is_chosen(&flag, now);
             let requires = flag.requires.clone();
             let uses: Vec<String> =
                 flag.segments(&definitions.segments).into_iter().map(str::to_owned).collect();
@@ -206,19 +215,8 @@ impl Flags {
                     now
                 }
             };
-            let watch = Watch {
-                policy,
-                answers,
-                steps,
-                changed,
-                stage,
-                entered,
-                was,
-                protection,
-                chosen,
-                requires,
-                uses,
-            };
+            let watch =
+                Watch { policy, answers, steps, changed, stage, entered, was, protection, requires, uses };
             self.flags.insert(key, watch);
         }
         self.segments = definitions.segments;
@@ -253,6 +251,24 @@ mod tests {
             "other": { "enabled": true },
         }}))
         .unwrap()
+    }
+
+    /// A flag that its schedule raised from 0 % was judged as one that a list chooses, until the next publish.
+    #[test]
+    fn a_step_of_the_schedule_decides_whether_a_list_chooses_alone() {
+        let step = |at: &str, percentage: u32| json!({ "at": at, "percentage": percentage });
+        let flag = |first: u32, then: u32| {
+            json!({
+                "enabled": true, "rollout": { "percentage": first }, "companies": { "allow": [7] },
+                "schedule": [step("1970-01-01T00:00:10Z", then)],
+            })
+        };
+        let definitions = json!({ "flags": { "up": flag(0, 20), "down": flag(20, 0) } });
+        let mut flags = Flags::default();
+        flags.take(serde_json::from_value(definitions).unwrap(), Some(&ChangeTimes::default()), 1_000);
+        let chosen = |key: &str, now: i64| flags.flags[key].is_chosen(now);
+        assert_eq!((chosen("up", 9_000_000), chosen("down", 9_000_000)), (true, false));
+        assert_eq!((chosen("up", 11_000_000), chosen("down", 11_000_000)), (false, true));
     }
 
     #[test]

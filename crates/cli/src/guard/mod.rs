@@ -769,7 +769,7 @@ fn samples<'a>(
         let earlier = hangs.and_then(|hangs| hangs.earlier(Counts::flag_hash(key)));
         let unnamed = counts.flag(key).map_or(0.0, FlagCounts::unnamed_share);
         let reading = Reading {
-            chosen: flag.chosen,
+            chosen: flag.is_chosen(now),
             hung,
             earlier,
             unnamed,
@@ -778,7 +778,8 @@ fn samples<'a>(
         let killed = flags.is_killed(key);
         let stage = flag.stage.filter(|_| !killed);
         let (protection, through) = (flag.protection, change.through);
-        Some(Sample { stage, protection, through, killed, ..Sample::new(key, reading, policy) })
+        let stopped = flags.is_stopped();
+        Some(Sample { stage, protection, through, killed, stopped, ..Sample::new(key, reading, policy) })
     };
     flags.all().filter_map(sample).collect()
 }
