@@ -337,6 +337,28 @@ final class NotificationsTest extends TestCase
     }
 
     /** Root's first run left files that the scheduler's user could not write, and nothing was told any more. */
+    /** Root that delivered in a folder that the workers may write had any file of its own overwritten, or made, by a link of theirs. */
+    public function test_no_link_leads_what_is_noted_elsewhere(): void
+    {
+        $folder = $this->app->storagePath() . '/framework';
+        [$path, $victim] = ["$folder/place.json", "$folder/victim"];
+        \file_put_contents($victim, 'secret');
+        \symlink($victim, "$path.tmp");
+        \symlink($victim, $path);
+        Place::hold($path)?->moved(1, '2026-11-30T00:00:00Z', 0);
+        self::assertSame('secret', \file_get_contents($victim));
+        self::assertFalse(\is_link($path));
+        self::assertSame(1, (new Place($path))->seq);
+        \symlink("$folder/made", "$folder/other.json.lock");
+        try {
+            Place::hold("$folder/other.json");
+            self::fail('a lock that is a link was taken');
+        } catch (\RuntimeException $error) {
+            self::assertStringContainsString('other.json.lock', $error->getMessage());
+        }
+        self::assertFileDoesNotExist("$folder/made");
+    }
+
     public function test_what_root_notes_belongs_to_the_folders_owner(): void
     {
         self::assertSame(0, \posix_geteuid(), 'run as root: nobody else can play two users');

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Flagstone\Laravel\Changes;
 
+use Flagstone\Laravel\Replacement;
 use JsonException;
 use RuntimeException;
 use stdClass;
@@ -68,13 +69,7 @@ final class Json
     private static function put(string $path, string $text): void
     {
         $path = @\realpath($path) ?: $path;
-        $temporary = \dirname($path) . '/.' . \basename($path) . '.' . (int) \getmypid() . '.tmp';
-        $written = @\file_put_contents($temporary, $text);
-        if ($written !== false && @\is_file($path)) {
-            @\chmod($temporary, @\fileperms($path) & 0777);
-        }
-        if ($written === false || !@\rename($temporary, $path)) {
-            @\unlink($temporary);
+        if (!Replacement::write($path, $text, @\is_file($path) ? @\fileperms($path) & 0o666 : null)) {
             throw new RuntimeException("cannot write $path; nothing was changed");
         }
     }

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Changes;
 
 use Flagstone\Laravel\LockFile;
+use Flagstone\Laravel\Replacement;
 use Flagstone\Laravel\Value;
 
 /**
@@ -66,11 +67,7 @@ final class ResultCache
             ['at' => \microtime(true), 'code' => $result->code, 'text' => $result->text, 'error' => $result->error],
             \JSON_UNESCAPED_SLASHES | \JSON_UNESCAPED_UNICODE | \JSON_INVALID_UTF8_SUBSTITUTE | \JSON_PRESERVE_ZERO_FRACTION,
         );
-        $temporary = "$path.tmp";
-        $mask = \umask(0077);
-        $written = @\file_put_contents($temporary, (string) $text);
-        \umask($mask);
-        if ($written !== \strlen((string) $text) || !@\rename($temporary, $path)) {
+        if (!Replacement::write($path, (string) $text, 0o600)) {
             // Without a file the next request would run the command again.
             return Result::unknown("cannot write $path; let the web server's user write the folder");
         }

@@ -7,6 +7,7 @@ namespace Flagstone\Laravel\Notifications;
 use Closure;
 use Flagstone\Laravel\Events\FlagChanged;
 use Flagstone\Laravel\LockFile;
+use Flagstone\Laravel\Replacement;
 use Flagstone\Laravel\Value;
 use RuntimeException;
 
@@ -117,14 +118,7 @@ final class Place
             'seq' => $this->seq, 'at' => $this->at, 'position' => $this->position, 'failures' => $this->failures, 'since' => $this->since,
             'retry_at' => $this->retryAt, 'error' => $this->error, 'given_up' => $this->givenUp,
         ], \JSON_UNESCAPED_SLASHES | \JSON_UNESCAPED_UNICODE | \JSON_INVALID_UTF8_SUBSTITUTE) . "\n";
-        $isWritten = self::asOwner($this->path, function () use ($text): bool {
-            $temporary = "{$this->path}.tmp";
-            $file = @\fopen($temporary, 'wb');
-
-            return $file !== false && \fwrite($file, $text) === \strlen($text) && \fsync($file) && \fclose($file)
-                && @\rename($temporary, $this->path);
-        });
-        if (!$isWritten) {
+        if (!self::asOwner($this->path, fn (): bool => Replacement::write($this->path, $text))) {
             throw new RuntimeException("Cannot write {$this->path}");
         }
     }
