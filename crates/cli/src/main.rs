@@ -11,6 +11,7 @@ mod confirm;
 mod counters;
 mod doctor;
 mod entry;
+mod extent;
 mod fastcgi;
 mod git;
 mod guard;

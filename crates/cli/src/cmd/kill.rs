@@ -2,6 +2,7 @@
 
 use super::change::{self, ChangeContext};
 use crate::args::{self, Arguments, Kill, Revive, Word};
+use crate::extent::{Extent, extent};
 use crate::guard::GuardReport;
 use crate::impact::{self, Listed, Side};
 use crate::machines::Relay;
@@ -14,6 +15,7 @@ use flagstone::publish::{Store, SwitchOutcome};
 use flagstone::store::{Reader, ReaderOptions, ReaderStatus, Source};
 use flagstone::{FlagId, StoreError, telemetry};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -153,15 +155,43 @@ pub fn revive(arguments: &Arguments, word: &Revive, output: &mut Output) -> Outc
     )
 }
 
-/// The published state, as in `, on for everybody`; empty if it is unknown.
-fn published_state(begun: &ChangeContext, flag: &str) -> String {
+/// The published state, as in `, on for everybody`, and what keeps the flag off for some; empty if it is unknown.
+fn published_state(begun: &ChangeContext, key: &str) -> String {
     let definitions = begun.store.definitions(begun.generation).ok();
-    let Some(flag) = definitions.as_ref().and_then(|definitions| definitions.flags.get(flag)) else {
+    let Some(flag) = definitions.as_ref().and_then(|definitions| definitions.flags.get(key)) else {
         return String::new();
     };
-    match state(flag, words::now()).as_str() {
-        "on" => ", on for everybody".to_owned(),
-        on => format!(", {on}"),
+    let (after, now, mut known) = (View::of(&begun.store), words::now(), BTreeMap::new());
+    let side = after.side();
+    let mut reaches = |key: &str| {
+        let side = side.as_ref()?;
+        Some(extent(side, side.snapshot.find(key.as_bytes())?, now, &mut known))
+    };
+    let mut limits = Vec::new();
+    if !flag.companies.deny.is_empty() {
+        limits.push(format!("{} denied", words::counted(flag.companies.deny.len() as u64, "company")));
+    }
+    for required in &flag.requires {
+        match reaches(required) {
+            Some(Extent::Nobody) => {
+                limits.push(format!("it requires {}, which is off", words::plain(required)))
+            }
+            Some(Extent::Some) => {
+                limits.push(format!("it requires {}, which is not on for everybody", words::plain(required)))
+            }
+            Some(Extent::Everybody) | None => {}
+        }
+    }
+    let published = state(flag, now);
+    let text = match (reaches(key), published.as_str()) {
+        (Some(Extent::Nobody), text) if !matches!(text, "off" | "0 %") => "off for everybody",
+        (Some(Extent::Everybody), "on") => "on for everybody",
+        (Some(Extent::Some), "on for everybody") => "on",
+        _ => published.as_str(),
+    };
+    match limits.is_empty() || !flag.enabled {
+        true => format!(", {text}"),
+        false => format!(", {text}: {}", limits.join(", ")),
     }
 }
 

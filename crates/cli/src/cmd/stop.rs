@@ -3,18 +3,16 @@
 use super::change::{self, ChangeContext};
 use super::kill::{SwitchResult, View, nothing_stopped, print_switch, with_retries_shown};
 use crate::args::{Arguments, ResumeAll, StopAll};
+use crate::extent::{Extent, extent};
 use crate::impact::Side;
 use crate::output::{BAD, BOLD, Failure, GOOD, Outcome, Output};
 use crate::{confirm, signals, words};
-use flagstone::FlagId;
 use flagstone::publish::{Store, SwitchOutcome};
 use serde_json::json;
 use std::collections::BTreeMap;
 
 /// The most flags that are named.
 const NAMED: usize = 20;
-/// 100 %, in thousandths.
-const EVERYBODY: u32 = 100_000;
 
 pub fn stop(arguments: &Arguments, word: &StopAll, output: &mut Output) -> Outcome {
     let (begun, before, switched) =
@@ -78,14 +76,6 @@ fn agreed(begun: &ChangeContext, word: &StopAll, output: &mut Output) -> Result<
     }
 }
 
-/// The companies that a flag is on for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum OnFor {
-    Nobody,
-    Some,
-    Everybody,
-}
-
 /// The flags that a stop turns off: those on for everybody, and those on for some.
 fn stopped_by(side: &Side, now: i64) -> (Vec<String>, Vec<String>) {
     let (mut full, mut partly) = (Vec::new(), Vec::new());
@@ -96,43 +86,14 @@ fn stopped_by(side: &Side, now: i64) -> (Vec<String>, Vec<String>) {
     for id in snapshot.flag_ids().filter(|flag| snapshot.renamed_to(*flag).is_none()) {
         let keeps = snapshot.flag_fields(id).is_some_and(|flag| flag.bits.contains(&"keep"));
         let key = snapshot.flag_key(id).to_owned();
-        match on_for(side, id, now, &mut known) {
+        match extent(side, id, now, &mut known) {
             _ if keeps => {}
-            OnFor::Everybody => full.push(key),
-            OnFor::Some => partly.push(key),
-            OnFor::Nobody => {}
+            Extent::Everybody => full.push(key),
+            Extent::Some => partly.push(key),
+            Extent::Nobody => {}
         }
     }
     (full, partly)
-}
-
-/// The companies that a flag is on for, with killed flags and required ones taken into account. `known`: earlier results.
-fn on_for(side: &Side, id: FlagId, now: i64, known: &mut BTreeMap<String, OnFor>) -> OnFor {
-    let Some(flag) = side.snapshot.flag_fields(id) else { return OnFor::Nobody };
-    if let Some(known) = known.get(&flag.flag) {
-        return *known;
-    }
-    // No flag requires itself, but the bytes may say so.
-    known.insert(flag.flag.clone(), OnFor::Nobody);
-    let has = |bit| flag.bits.contains(&bit);
-    let step = flag.steps.iter().rev().find(|(at, _)| *at <= now);
-    let threshold = step.map_or(flag.threshold, |(_, threshold)| *threshold);
-    let own = if !has("enabled") || side.switches.killed(id) {
-        OnFor::Nobody
-    } else if threshold >= EVERYBODY || (step.is_none() && !has("rollout")) {
-        OnFor::Everybody
-    } else if threshold > 0 || flag.allow.is_some() || !flag.rules.is_empty() {
-        OnFor::Some
-    } else {
-        OnFor::Nobody
-    };
-    let required = flag.requires.iter().map(|key| match side.snapshot.find(key.as_bytes()) {
-        Some(required) => on_for(side, required, now, known),
-        None => OnFor::Nobody,
-    });
-    let all = required.fold(own, OnFor::min);
-    known.insert(flag.flag, all);
-    all
 }
 
 pub fn resume(arguments: &Arguments, word: &ResumeAll, output: &mut Output) -> Outcome {

@@ -251,6 +251,41 @@ fn a_stop_lists_what_is_on() {
     assert!(ran.out.contains("stopped already") && !ran.out.contains("on for"), "{}", ran.out);
 }
 
+/// Both said "on for everybody" of flags with denied companies, a rule that gives less, and required flags that are off.
+#[test]
+fn on_for_everybody_is_said_where_nobody_is_left_out() {
+    let shop = Shop::empty();
+    shop.write(
+        "flags.json",
+        r#"{"flags": {
+            "b": false, "c": {"enabled": true, "requires": ["b"]}, "all": true,
+            "denied": {"enabled": true, "companies": {"deny": [15, 16]}},
+            "after": {"enabled": true, "requires": ["denied"]},
+            "ruled": {"enabled": true, "rollout": {"percentage": 100}, "rules": [{"when": {"attribute": "plan", "in": ["basic"]}, "percentage": 0}]},
+            "wide": {"enabled": true, "rollout": {"percentage": 100}, "companies": {"allow": [1]}}
+        }}"#,
+    );
+    shop.run(["init", "store", "--environment", "production"]).exits(0);
+    shop.run(["publish", "flags.json"]).exits(0);
+    let ran = shop.run(["stop-all", "--yes", "--reason", "fire"]).exits(0);
+    assert!(ran.out.contains("on for everybody, 2 flags: all, wide\n"), "{}", ran.out);
+    assert!(ran.out.contains("on for some, 3 flags: after, denied, ruled\n"), "{}", ran.out);
+    shop.run(["resume-all"]).exits(0);
+    for (flag, said) in [
+        ("c", ", off for everybody: it requires b, which is off\n"),
+        ("b", ", off\n"),
+        ("all", ", on for everybody\n"),
+        ("denied", ", on: 2 companies denied\n"),
+        ("after", ", on: it requires denied, which is not on for everybody\n"),
+        ("ruled", ", on + 1 rule\n"),
+        ("wide", ", on for everybody\n"),
+    ] {
+        shop.run(["kill", flag, "--reason", "x"]).exits(0);
+        let ran = shop.run(["revive", flag]).exits(0);
+        assert!(ran.out.contains(&format!("it answers again as published{said}")), "{flag}: {}", ran.out);
+    }
+}
+
 /// It said that the flag is on for half, and nothing of the kill.
 #[test]
 fn enabling_what_is_on_already_tells_that_it_is_killed_or_stopped() {
