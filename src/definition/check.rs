@@ -36,6 +36,18 @@ pub(super) fn flag(
     if flag.is_silent() {
         let message = format!("{key} says neither \"enabled\" nor \"rollout\", so it is on for everybody");
         findings.warning(places.key, message, "write \"enabled\": true if that is meant".to_owned());
+    } else if flag.enabled
+        && flag.written.has(FieldSet::ALLOW)
+        && flag.companies.is_empty()
+        && flag.rollout.is_none()
+        && !needs_percentage(flag)
+    {
+        // With one company in the list, such as a query that found any, this is an error.
+        let message = format!(
+            "{key} allows no company and does not say what the others get, so it is on for everybody"
+        );
+        let advice = "add \"rollout\": {\"percentage\": 0} for a pilot, or remove the list".to_owned();
+        findings.warning(places.key, message, advice);
     }
 }
 
