@@ -192,10 +192,61 @@ fn column<'a>(name: &str, bytes: &'a [u8], literal: bool) -> Result<Vec<Id<'a>>,
             not_a_heading(name, number, &text, self::lines(bytes).skip(1).map(|(_, line)| line))?;
         }
     }
+    let mut strays = Strays::default();
     for (number, line) in lines {
         ids.push(id(name, number, line, literal)?);
+        strays.look_at(number, ids.last());
+    }
+    if !literal {
+        strays.refuse(name)?;
     }
     Ok(ids)
+}
+
+/// Texts among integers that are hardly ids: one word, such as the heading of a sum below its column, and ranges.
+#[derive(Default)]
+struct Strays {
+    ints: usize,
+    words: Vec<(usize, String)>,
+    ranges: Vec<(usize, String)>,
+    /// True if other texts are ids here.
+    others: bool,
+}
+
+impl Strays {
+    fn look_at(&mut self, number: usize, id: Option<&Id>) {
+        let text = match id {
+            Some(Id::Text(text)) if !self.others => String::from_utf8_lossy(text).into_owned(),
+            Some(Id::Int(_)) => {
+                self.ints += 1;
+                return;
+            }
+            _ => return,
+        };
+        let int = |text: &str| text.parse::<u64>().ok().filter(|int| int.to_string() == text);
+        let is_word = |c: char| c.is_alphabetic() || c.is_whitespace() || matches!(c, '.' | ':');
+        match text.split_once(['-', '–']).map(|(from, to)| (int(from.trim()), int(to.trim()))) {
+            Some((Some(from), Some(to))) if from < to => self.ranges.push((number, text)),
+            _ if text.chars().all(is_word) => self.words.push((number, text)),
+            _ => self.others = true,
+        }
+        // Several words are ids.
+        self.others |= self.words.len() > 1;
+    }
+
+    fn refuse(self, name: &str) -> Result<(), Failure> {
+        let (what, (number, text)) = match (self.words.into_iter().next(), self.ranges.into_iter().next()) {
+            _ if self.others || self.ints < 2 => return Ok(()),
+            (_, Some(range)) => ("a range", range),
+            (Some(word), None) => ("a word", word),
+            (None, None) => return Ok(()),
+        };
+        Err(Failure::Unknown(format!(
+            "{name}:{number}: found {}, {what} among integers, expected a company's id; remove the line, or write a JSON array where it is a \
+             company",
+            words::quoted(&text)
+        )))
+    }
 }
 
 /// Refuses a first line of text above integers only: the unknown heading of a column.
@@ -353,6 +404,7 @@ impl<'a> Table<'a> {
 
     fn ids(self, name: &str, literal: bool) -> Result<Vec<Id<'a>>, Failure> {
         let mut ids = Vec::with_capacity(self.rows.len());
+        let mut strays = Strays::default();
         for (index, Row { line, cells, fault }) in self.rows.into_iter().enumerate() {
             if let Some((line, fault)) = fault {
                 return Err(Failure::Unknown(format!(
@@ -371,7 +423,10 @@ impl<'a> Table<'a> {
                 )));
             }
             match cells.get(self.column).filter(|cell| !matches!(**cell, b"" | b"\"\"")) {
-                Some(cell) => ids.push(id(name, line, cell, literal)?),
+                Some(cell) => {
+                    ids.push(id(name, line, cell, literal)?);
+                    strays.look_at(line, ids.last());
+                }
                 None => {
                     return Err(Failure::Unknown(format!(
                         "{name}:{line}: found nothing in the column {}, expected a company's id",
@@ -379,6 +434,9 @@ impl<'a> Table<'a> {
                     )));
                 }
             }
+        }
+        if !literal {
+            strays.refuse(name)?;
         }
         Ok(ids)
     }
@@ -612,6 +670,19 @@ mod tests {
             ("id,name,city\n15,a,b\n16,a\n", "ids:3: found 2 cells, expected 3 as in the heading"),
             ("id,name\n15\n", "ids:2: found 1 cell, expected 2"),
             ("id\tname\n15\t5\" pipes\n", "ids:2: found a quote within a cell"),
+            ("15 # acme\n42 # foo\n", "ids:1: found \"15 # acme\", a comment, expected the id alone: 15"),
+            ("15\n# pilots\n", "ids:2: found \"# pilots\", a comment, expected a company's id"),
+            ("15\nacme // foo\n", "expected the id alone: acme"),
+            ("15 acme\n", "text behind an id, expected the id alone: 15"),
+            ("15\n#N/A\n42\n", "ids:2: found \"#N/A\", a missing value"),
+            ("15\nNULL\n", "ids:2: found \"NULL\", a missing value"),
+            ("id;name\n15;a\nnull;b\n", "ids:3: found \"null\", a missing value"),
+            ("=15\n", "a formula"),
+            ("15\n…\n", "ids:2: found \"…\", expected a company's id"),
+            ("15\n...\n", "expected a company's id"),
+            ("15\n42\nSumme\n", "ids:3: found \"Summe\", a word among integers"),
+            ("id,name\n15,a\n42,b\nTotal,2\n", "ids:4: found \"Total\", a word among integers"),
+            ("12\n15-20\n42\n", "ids:2: found \"15-20\", a range among integers"),
             ("{\"data\": [15]}", "ids: found a JSON object"),
             ("\u{feff}[15.0]", "ids:1:"),
         ] {

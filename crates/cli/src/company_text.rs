@@ -17,12 +17,20 @@ pub enum Meaning {
     Wrapped(String),
     /// A number as a spreadsheet writes it, with the company's id; none if it is no company's.
     Number(Option<String>),
-    /// Brackets and separators without an id.
+    /// Brackets, separators or dots without an id.
     Nothing,
     /// A character that is not seen, and the id without such.
     Invisible(char, String),
     /// An integer in the digits of another script, or in wide ones, and the same in ASCII.
     Digits(String),
+    /// A missing value, as databases, languages and spreadsheets write it.
+    Missing,
+    /// A spreadsheet's formula.
+    Formula,
+    /// A comment; with the id before it, if there is one.
+    Comment(Option<String>),
+    /// An integer with text behind it.
+    Followed(String),
 }
 
 /// The probable meaning of a text that is not one company's id; none if it is one.
@@ -39,6 +47,9 @@ pub fn meaning(text: &str) -> Option<Meaning> {
         || text.strip_prefix('-').is_some_and(|rest| rest.starts_with(char::is_alphabetic));
     if is_option {
         return Some(Meaning::Option);
+    }
+    if let Some(meaning) = no_id(text) {
+        return Some(meaning);
     }
     let entry = text.strip_prefix(['-', '*', '•']).filter(|rest| rest.starts_with(char::is_whitespace));
     if let Some(id) = entry {
@@ -117,8 +128,38 @@ impl Meaning {
             Meaning::Digits(number) => {
                 format!("digits that are not ASCII's; write {} if that is the company", each(number))
             }
+            Meaning::Missing => "a missing value, expected a company's id".to_owned(),
+            Meaning::Formula => "a formula, expected a company's id".to_owned(),
+            Meaning::Comment(None) => "a comment, expected a company's id".to_owned(),
+            Meaning::Comment(Some(id)) => format!("a comment, expected the id alone: {}", each(id)),
+            Meaning::Followed(id) => format!("text behind an id, expected the id alone: {}", each(id)),
         }
     }
+}
+
+/// Values that are missing, in lower case.
+const MISSING: [&str; 9] = ["null", "nil", "undefined", "nan", "n/a", "#n/a", "#ref!", "#value!", "\\n"];
+
+/// The meaning of a text that no system gives as an id.
+fn no_id(text: &str) -> Option<Meaning> {
+    if MISSING.contains(&text.to_lowercase().as_str()) {
+        return Some(Meaning::Missing);
+    }
+    if text.starts_with('=') {
+        return Some(Meaning::Formula);
+    }
+    let is_separated = |at: usize| at == 0 || text[..at].ends_with(char::is_whitespace);
+    let comment = ["#", "//"]
+        .into_iter()
+        .filter_map(|mark| text.match_indices(mark).map(|(at, _)| at).find(|at| is_separated(*at)))
+        .min();
+    if let Some(at) = comment {
+        let id = text[..at].trim();
+        return Some(Meaning::Comment((!id.is_empty()).then(|| id.to_owned())));
+    }
+    let is_blank = !text.chars().any(|c| c.is_alphanumeric() || c.is_ascii_control());
+    (is_blank && !text.is_empty() && !text.contains([',', ';', '|', '[', '(', '{', '"', '\'']))
+        .then_some(Meaning::Nothing)
 }
 
 /// The meaning of a text that could pass for an id: a number as a spreadsheet writes it, or several ids.
@@ -161,8 +202,13 @@ fn number_or_several(id: &str) -> Option<Meaning> {
         (false, false) => {
             let ids: Vec<&str> = id.split_whitespace().collect();
             let is_int = |id: &&str| digits(id.strip_prefix('-').unwrap_or(id));
-            let several = ids.len() > 1 && ids.iter().all(is_int);
-            return several.then(|| Meaning::Ids(ids.into_iter().map(str::to_owned).collect()));
+            return match ids.as_slice() {
+                [_, _, ..] if ids.iter().all(is_int) => {
+                    Some(Meaning::Ids(ids.iter().map(|id| (*id).to_owned()).collect()))
+                }
+                [first, _, ..] if is_int(first) => Some(Meaning::Followed((*first).to_owned())),
+                _ => None,
+            };
         }
     };
     Some(Meaning::Number(number))

@@ -209,6 +209,9 @@ final class Typed
         if ($isOption) {
             return "$what is \"$value\", expected a value, found an option$literal";
         }
+        if ($isId && \preg_match('~^(null|nil|undefined|nan|n/a|#n/a|#ref!|#value!|\\\\n)$|^=|^#|^//~i', $value) === 1) {
+            return "$what is \"$value\", expected a company's id, found a missing value, a formula or a comment$literal";
+        }
         if ($isId && \preg_match('/[,;|\s\'"\[\]{}()]|^[-+=]{2,}$/', $value) === 1) {
             $each = \str_starts_with($what, '--') ? 'give the option once for each company (--company=15 --company=42)' : 'give each company by itself (15 42)';
 
