@@ -151,6 +151,15 @@ final class ConsoleTest extends TestCase
         self::assertSame(0, $this->artisanCode('feature:kill portal --reason=x'));
         self::assertStringContainsString('until `php artisan feature:revive portal`', $this->printed);
         self::assertSame(0, $this->artisanCode('feature:revive portal'));
+        // A line without a backtick kept `flagstone`, which has no store, or another application's.
+        self::assertSame(0, $this->artisanCode('feature:rollout portal 20'));
+        $file = Support\Store::unused('flags-in-conflict.json');
+        \file_put_contents($file, '{"flags": {"portal": {"rollout": {"percentage": 40}, "companies": {"allow": [15]}}, "search": true, "beta": false}}');
+        self::assertSame(1, $this->artisanCode("feature:publish $file"), $this->printed);
+        self::assertStringContainsString("as the file says: php artisan feature:publish $file --reset portal.percentage", $this->printed);
+        self::assertStringContainsString("decide later: php artisan feature:publish $file --keep", $this->printed);
+        self::assertStringNotContainsString('flagstone ', $this->printed);
+        self::assertSame(0, $this->artisanCode("feature:publish $file --settle portal.percentage --dry-run"), $this->printed);
     }
 
     public function test_what_cannot_be_done_is_refused_with_a_reason_and_exit_code_1(): void

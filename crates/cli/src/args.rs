@@ -16,6 +16,7 @@ pub use values::Named;
 
 use crate::machines::encode;
 use crate::output::Failure;
+use crate::words;
 use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
 use flagstone::definition::nearest;
 use std::ffi::OsString;
@@ -41,6 +42,16 @@ pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
     pub word: Word,
+}
+
+impl Arguments {
+    /// The beginning of a line to be typed that reaches the same store: without `--store` the line goes by the environment again.
+    pub fn program(&self) -> String {
+        match &self.store {
+            Some(store) => format!("flagstone --store {}", words::argument(&store.to_string_lossy())),
+            None => "flagstone".to_owned(),
+        }
+    }
 }
 
 /// The words that only ask, those that change a store, and those that set up the machine.

@@ -83,13 +83,13 @@ abstract class FlagCommand extends Command
         return $result->code;
     }
 
-    /** Replaces commands of `flagstone` in hints by those of artisan. */
+    /** Replaces commands of `flagstone` in hints by those of artisan, which have the application's store. */
     private function inArtisansWords(string $text): string
     {
         $word = /** @param array<array-key, string> $found */ fn (array $found): string
-            => $this->getApplication()?->has("feature:{$found[1]}") === true ? "`php artisan feature:{$found[1]}" : $found[0];
+            => $this->getApplication()?->has("feature:{$found[1]}") === true ? "php artisan feature:{$found[1]}" : $found[0];
 
-        return (string) \preg_replace_callback('/`flagstone ([a-z-]+)/', $word, $text);
+        return (string) \preg_replace_callback('/(?<=`|: |, or )flagstone (?:--store(?:=| )(?:\'[^\']*\'|[^\s\']+)+ )?([a-z-]+)/', $word, $text);
     }
 
     protected function refuse(string $why): int
@@ -231,8 +231,8 @@ abstract class FlagCommand extends Command
         if (!$result->asks && Value::bool($would, 'reach', 'asks') !== true) {
             return $result;
         }
-        $this->output->writeln($result->text, OutputInterface::OUTPUT_RAW);
-        $this->output->writeln($result->error, OutputInterface::OUTPUT_RAW);
+        $this->output->writeln($this->inArtisansWords($result->text), OutputInterface::OUTPUT_RAW);
+        $this->output->writeln($this->inArtisansWords($result->error), OutputInterface::OUTPUT_RAW);
         if (!$this->confirm('Go on?')) {
             return Result::refused('nothing was changed');
         }
@@ -264,7 +264,7 @@ abstract class FlagCommand extends Command
         if ($change->isForAll() && !$change->dryRun && $this->asks($changer)) {
             $would = $changer->apply($change->dry(), true);
             if ($would->code !== Result::DONE) {
-                return $this->finish($would);
+                return $this->finish($this->isJson() ? $would : $changer->apply($change->dry(), false));
             }
             $data = $would->data();
             $summary = Value::text($data, 'summary') ?? $change->flag;
@@ -323,6 +323,7 @@ abstract class FlagCommand extends Command
     /** Shows the change, and asks. It is refused if the session is not interactive. */
     protected function agreed(string $what, string $question): bool
     {
+        $what = $this->inArtisansWords($what);
         if ($this->isJson() || !$this->input->isInteractive()) {
             $this->complain("production: $what\n" . 'refused; with --yes it is done without asking');
 

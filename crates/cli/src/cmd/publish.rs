@@ -44,7 +44,8 @@ pub fn run(arguments: &Arguments, word: &Publish, output: &mut Output) -> Outcom
     };
     check::warnings(&word.file, &warnings, output);
     let options = FileOptions { overlaid, ..options(word, release(store, word)?) };
-    let file = Checked { name, bytes, definitions, warnings, options };
+    let program = arguments.program();
+    let file = Checked { name, bytes, definitions, warnings, options, program };
     match (word.check_drift, word.terms.dry_run) {
         (true, _) => check_drift(store, change, &file, output),
         (false, true) => dry_run(&begun, word, &file, output),
@@ -59,11 +60,12 @@ struct Checked {
     definitions: Definitions,
     warnings: Report,
     options: FileOptions,
+    program: String,
 }
 
 impl Checked {
     fn merged(&self) -> drift::MergedFile<'_> {
-        drift::MergedFile { name: &self.name, definitions: &self.definitions }
+        drift::MergedFile { name: &self.name, definitions: &self.definitions, program: &self.program }
     }
 }
 
