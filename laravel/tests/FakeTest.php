@@ -115,11 +115,18 @@ final class FakeTest extends TestCase
         $fake->assertAskedTimes('portal', 2);
         $fake->assertNotAsked(Feature::Pilot);
         $fake->assertNotAsked('portal', 17);
+        // A model was taken for its JSON, which no company is.
+        $company = (new Support\Company())->forceFill(['id' => 15]);
+        foreach ([$company, $this->user(15)] as $whom) {
+            $fake->assertAsked('portal', $whom);
+        }
+        $fake->assertNotAsked('portal', $this->user(17));
         foreach ([
             'Flag "pilot" was not asked for. Asked for: portal (companies: 15, 16).' => fn () => $fake->assertAsked(Feature::Pilot),
             'Flag "portal" was not asked for in that way.' => fn () => $fake->assertAsked('portal', 17),
             'Flag "portal" was asked for.' => fn () => $fake->assertNotAsked('portal'),
             'Flag "portal" was asked for in that way.' => fn () => $fake->assertNotAsked('portal', 15),
+            'asked for in that way' => fn () => $fake->assertNotAsked('portal', $company),
             'was asked for 2 times, expected 3' => fn () => $fake->assertAskedTimes('portal', 3),
             'Flags were asked for.' => fn () => $fake->assertNothingAsked(),
         ] as $message => $assertion) {

@@ -18,7 +18,7 @@ use WeakMap;
 /**
  * Answers that a test sets, and a record of the questions asked through the package (facade, middleware, Blade, Gate, jobs)
  * with their subjects. assertAskedTimes() does not count questions that only look: all(), explain(), and possible() if it is
- * true. The global functions' questions are not seen.
+ * true. The global functions are answered, and their questions not seen: the extension tells of none.
  */
 final class FakeDriver implements Driver
 {
@@ -46,9 +46,9 @@ final class FakeDriver implements Driver
     /**
      * Asserts that the flag was asked for. A closure selects questions: it is given company and context of each.
      *
-     * @param Closure(int|string|null, array<string, mixed>): bool|int|string|null $whom a closure, or a company's key
+     * @param mixed $whom a closure, or whatever Flagstone::for() takes; not an int|string, since PHP would turn a model into its JSON
      */
-    public function assertAsked(string|UnitEnum $flag, Closure|int|string|null $whom = null): void
+    public function assertAsked(string|UnitEnum $flag, mixed $whom = null): void
     {
         $flag = Flagstone::key($flag);
         Assert::assertTrue(
@@ -65,8 +65,8 @@ final class FakeDriver implements Driver
         Assert::assertSame($times, $found, "Flag \"$flag\" was asked for $found times, expected $times.");
     }
 
-    /** @param Closure(int|string|null, array<string, mixed>): bool|int|string|null $whom a closure, or a company's key */
-    public function assertNotAsked(string|UnitEnum $flag, Closure|int|string|null $whom = null): void
+    /** @param mixed $whom a closure, or whatever Flagstone::for() takes */
+    public function assertNotAsked(string|UnitEnum $flag, mixed $whom = null): void
     {
         $flag = Flagstone::key($flag);
         Assert::assertTrue(
@@ -231,16 +231,17 @@ final class FakeDriver implements Driver
     }
 
     /** @return list<array{int|string|null, array<string, mixed>}> */
-    private function matching(string $flag, Closure|int|string|null $whom): array
+    private function matching(string $flag, mixed $whom): array
     {
         $asked = [...$this->asked[$flag] ?? [], ...$this->looked[$flag] ?? []];
         if ($whom === null) {
             return $asked;
         }
 
+        $key = $whom instanceof Closure ? null : Subject::of($whom)->company;
         $matching = [];
         foreach ($asked as [$company, $context]) {
-            if (\is_scalar($whom) ? (string) $company === (string) $whom : $whom($company, $context)) {
+            if ($whom instanceof Closure ? $whom($company, $context) : (string) $company === (string) $key) {
                 $matching[] = [$company, $context];
             }
         }
