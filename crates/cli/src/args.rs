@@ -54,7 +54,7 @@ impl Arguments {
     }
 }
 
-/// The words that only ask, those that change a store, and those that set up the machine.
+/// The commands that only ask, those that change a store, and those that set up the machine.
 #[derive(Debug, Subcommand)]
 pub enum Word {
     /// Check definitions, without a store: every problem at once, with its place
@@ -161,7 +161,7 @@ pub enum Word {
     Man(Man),
 }
 
-/// Headings of the help, and the words under each.
+/// Headings of the help, and the commands under each.
 const GROUPS: [(&str, &[&str]); 3] = [
     (
         "Ask",
@@ -241,7 +241,7 @@ pub struct Completions {
 /// Arguments of `man`.
 #[derive(Debug, Args)]
 pub struct Man {
-    /// Write flagstone.1 and a page of each word into this directory
+    /// Write flagstone.1 and a page of each command into this directory
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub to: Option<PathBuf>,
 }
@@ -337,7 +337,7 @@ impl Word {
     }
 }
 
-/// The command, its help grouped into words that ask and words that change.
+/// The command, its help grouped into commands that ask and commands that change.
 pub fn command() -> clap::Command {
     let command = Arguments::command();
     let style = command.get_styles().clone();

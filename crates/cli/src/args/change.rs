@@ -137,7 +137,7 @@ pub struct Pull {
     pub dry_run: bool,
 }
 
-/// What all words that change one flag's definition have in common.
+/// The arguments of all commands that change one flag's definition.
 #[derive(Debug, Args)]
 pub struct Changing {
     /// Change this file of definitions instead of the store, and publish nothing
