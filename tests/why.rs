@@ -172,7 +172,7 @@ fn asked(story: &Story, company: i64, keep: bool) -> AnswerHistory {
     });
     let company = CompanyId::Int(company);
     let asked =
-        HistoryQuery { company: &company, context: &(), from: start(), to: start() + 86_400 * SECOND };
+        HistoryQuery { company: &company, context: &(), from: start(), to: Some(start() + 86_400 * SECOND) };
     why(History { killed, stopped, ..past }, asked, &mut |generation| {
         keep.then(|| story.generations[generation as usize].clone())
     })
@@ -348,7 +348,7 @@ fn a_kill_that_only_the_head_knows_is_told() {
     };
     let company = CompanyId::Int(7);
     let asked =
-        HistoryQuery { company: &company, context: &(), from: start(), to: start() + 86_400 * SECOND };
+        HistoryQuery { company: &company, context: &(), from: start(), to: Some(start() + 86_400 * SECOND) };
     let why = why(past, asked, &mut |_| None);
     assert_eq!(why.turns[0].at, "2026-11-21T00:05:00Z");
     assert!(!why.turns[0].after.on);
@@ -374,7 +374,7 @@ fn a_kill_of_a_clock_that_ran_ahead_is_told_with_the_time_that_it_can_have_had()
         missing: Vec::new(),
     };
     let company = CompanyId::Int(7);
-    let asked = HistoryQuery { company: &company, context: &(), from: now - 86_400 * SECOND, to: now };
+    let asked = HistoryQuery { company: &company, context: &(), from: now - 86_400 * SECOND, to: None };
     let why = why(past, asked, &mut |_| None);
     assert_eq!((why.turns[0].at.as_str(), why.turns[0].after.on), ("2026-11-21T00:05:00Z", false));
     assert_eq!(why.wrong_clocks.len(), 1);

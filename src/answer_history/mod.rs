@@ -202,6 +202,7 @@ pub fn why(
     asked: HistoryQuery,
     load: &mut dyn FnMut(u64) -> Option<Definitions>,
 ) -> AnswerHistory {
+    let to = asked.to.unwrap_or(past.now);
     let mut wrong_clocks = order(&mut past.changes, past.now);
     wrong_clocks.retain(|wrong| parse_rfc3339(wrong.taken_for.as_bytes()).is_none_or(|at| at > asked.from));
     let mut walk = Walk {
@@ -214,7 +215,8 @@ pub fn why(
             killed: past.killed.iter().map(|(flag, _)| flag.clone()).collect(),
             stopped: past.stopped.is_some(),
         },
-        until: asked.to,
+        to,
+        until: to,
         turns: Vec::new(),
         untold: Vec::new(),
         lacking: BTreeMap::new(),
@@ -223,7 +225,7 @@ pub fn why(
     };
     for (first, next, at) in &past.missing {
         let why = format!("the audit trail lacks its records from {first} to {}", next - 1);
-        walk.untell(None, parse_rfc3339(at.as_bytes()).unwrap_or(asked.to), why);
+        walk.untell(None, parse_rfc3339(at.as_bytes()).unwrap_or(to), why);
     }
     walk.back(events(&past.changes, &past.killed, past.stopped, past.now), past.whole, load);
     walk.turns.sort_by(|(a, x), (b, y)| b.cmp(a).then_with(|| x.flag.cmp(&y.flag)));
@@ -231,7 +233,7 @@ pub fn why(
     AnswerHistory {
         company: asked.company.clone(),
         from: format_rfc3339(asked.from),
-        to: format_rfc3339(asked.to),
+        to: format_rfc3339(to),
         turns: walk.turns.into_iter().map(|(_, turn)| turn).collect(),
         untold: walk.untold,
         renamed: walk.renamed,
@@ -292,6 +294,8 @@ fn events<'a>(
 
 struct Walk<'a> {
     asked: HistoryQuery<'a>,
+    /// The end of the time asked about.
+    to: i64,
     environment: String,
     state: State,
     /// End of the time for which the state holds.
@@ -316,7 +320,7 @@ impl Walk<'_> {
             if at <= self.asked.from {
                 return;
             }
-            self.changes += u64::from(at <= self.asked.to);
+            self.changes += u64::from(at <= self.to);
             match event {
                 HistoryEvent::Killed(flag, _) => self.switched(&event, Action::Kill, Some(flag)),
                 HistoryEvent::Stopped(_) => self.switched(&event, Action::StopAll, None),
@@ -482,7 +486,7 @@ impl Walk<'_> {
             before.remove(&flag);
             let said = before.remove(&was);
             before.extend(said.map(|said| (flag.clone(), said)));
-            if self.asked.from < at && at <= self.asked.to {
+            if self.asked.from < at && at <= self.to {
                 self.renamed.push(KeyChange { flag, was, at: format_rfc3339(at) });
             }
         }
@@ -500,7 +504,7 @@ impl Walk<'_> {
         mut after: BTreeMap<String, PastAnswer>,
         cause: &Cause,
     ) {
-        if at <= self.asked.from || at > self.asked.to {
+        if at <= self.asked.from || at > self.to {
             return;
         }
         for (flag, before) in before {

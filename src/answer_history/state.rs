@@ -13,8 +13,8 @@ pub struct HistoryQuery<'a> {
     pub context: &'a dyn Context,
     /// Start, in microseconds since 1970.
     pub from: i64,
-    /// End, in microseconds since 1970.
-    pub to: i64,
+    /// End, in microseconds since 1970; none for now. A change whose clock was wrong counts up to the moment in which the trail was read.
+    pub to: Option<i64>,
 }
 
 /// Unknown parts of the definitions.

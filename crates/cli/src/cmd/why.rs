@@ -19,7 +19,7 @@ pub fn run(arguments: &Arguments, word: &Why, output: &mut Output) -> Outcome {
     let store = store_view::store(arguments)?;
     let to = word.at.unwrap_or_else(words::now);
     let from = to.saturating_sub(i64::from(word.hours) * HOUR);
-    let asked = HistoryQuery { company: &word.company, context: &attributes, from, to };
+    let asked = HistoryQuery { company: &word.company, context: &attributes, from, to: word.at };
     let found = store.why(asked).map_err(Failure::asking)?;
 
     output.line(sentence(word, &found, to, output));
