@@ -14,7 +14,7 @@ const HOUR: i64 = 3_600 * SECOND;
 const DAY: i64 = 24 * HOUR;
 /// 2026-11-21T08:00:00Z.
 const NOW: i64 = 1_795_248_000 * SECOND;
-const NONE: SwitchState = SwitchState { killed: None, stopped: None, made: None };
+const NONE: SwitchState = SwitchState { killed: None, revived: None, stopped: None, made: None };
 
 fn percent(percent: u32) -> Percentage {
     Percentage::from_thousandths(percent * 1_000).unwrap()
@@ -154,7 +154,16 @@ fn a_kill_holds_a_stop_waits_and_the_guard_does_either() {
     let killed = SwitchState { killed: Some(NOW), ..NONE };
     let PlanDecision::Hold(why) = decide(&flag, NOW, killed, &Verdict::Go) else { panic!("not held") };
     assert_eq!(why, "the flag was killed at 2026-11-21T08:00:00Z");
-    let stopped = SwitchState { killed: Some(NOW), stopped: Some(NOW), made: None };
+    // No tick came between the kill and the revive, and the next one entered a stage.
+    let revived = SwitchState { revived: Some(later - 1), ..NONE };
+    let PlanDecision::Hold(why) = decide(&flag, later, revived, &Verdict::Go) else { panic!("not held") };
+    assert!(why.contains("and revived: resume the plan"), "{why}");
+    let before = SwitchState { revived: Some(NOW), ..NONE };
+    assert!(
+        !matches!(decide(&flag, later, before, &Verdict::Go), PlanDecision::Hold(_)),
+        "a kill before the stage"
+    );
+    let stopped = SwitchState { killed: Some(NOW), stopped: Some(NOW), ..NONE };
     assert_eq!(decide(&flag, later, stopped, &Verdict::Go), PlanDecision::Wait(Wait::Stopped));
     let wait = Verdict::Wait("too few requests".to_owned());
     assert_eq!(

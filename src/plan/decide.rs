@@ -11,6 +11,8 @@ use crate::time::format_rfc3339;
 pub struct SwitchState {
     /// Time at which the flag was killed, if it is.
     pub killed: Option<i64>,
+    /// Time of its last kill that was revived, if it is known.
+    pub revived: Option<i64>,
     /// Time at which everything was stopped, if it is.
     pub stopped: Option<i64>,
     /// Time at which the head's file was made, if the file system tells. A restored or moved store has a younger one.
@@ -70,6 +72,13 @@ pub fn decide(flag: &Flag, now: i64, switched: SwitchState, verdict: &Verdict) -
     }
     if let Some(since) = switched.killed {
         return PlanDecision::Hold(format!("the flag was killed at {}", format_rfc3339(since)));
+    }
+    // Resuming begins the soak anew, so that this holds a plan once.
+    if let Some(since) = switched.revived.filter(|since| state.since < *since && *since <= now) {
+        return PlanDecision::Hold(format!(
+            "the flag was killed at {} and revived: resume the plan to let it go on",
+            format_rfc3339(since)
+        ));
     }
     // The time of the store's file proves nothing if it lies in the future.
     if let Some(made) = switched.made.filter(|made| state.since < *made && *made <= now) {

@@ -10,6 +10,7 @@ use crate::definition::{Definitions, Flag, PlanHold, did_you_mean, nearest};
 use crate::error::StoreError;
 use crate::plan::{self, PlanDecision, PlanMove, SwitchState, Verdict};
 use crate::snapshot::Snapshot;
+use crate::store::head::Killed;
 use crate::time::now;
 use std::borrow::Cow;
 
@@ -245,12 +246,23 @@ impl Store {
     }
 
     /// Kill and stop of each flag, from the head.
-    fn switched(&self) -> Result<impl Fn(&str) -> SwitchState + use<>, StoreError> {
+    ///
+    /// # Errors
+    ///
+    /// When the head cannot be read.
+    pub fn switched(&self) -> Result<impl Fn(&str) -> SwitchState + use<>, StoreError> {
         let head = self.read_head()?;
-        let (killed, stopped, made) = (head.killed(), head.stopped(), self.head_made()?);
+        let (killed, revived) = (head.killed(), head.revived());
+        let (stopped, made) = (head.stopped(), self.head_made()?);
         Ok(move |flag: &str| {
-            let killed = killed.iter().find(|killed| killed.key.as_slice() == flag.as_bytes());
-            SwitchState { killed: killed.map(|killed| killed.since), stopped, made }
+            let of = |kills: &[Killed]| {
+                kills
+                    .iter()
+                    .filter(|kill| kill.key.as_slice() == flag.as_bytes())
+                    .map(|kill| kill.since)
+                    .max()
+            };
+            SwitchState { killed: of(&killed), revived: of(&revived), stopped, made }
         })
     }
 }

@@ -243,6 +243,13 @@ impl Head {
         (0..SLOT_COUNT).filter_map(|slot| self.killed_in(slot)).collect()
     }
 
+    /// Kills that are over, as far as their slots were not used again.
+    #[cfg(feature = "publisher")]
+    pub(crate) fn revived(&self) -> Vec<Killed> {
+        let slots = (0..SLOT_COUNT).filter_map(|slot| self.kill_slot(slot));
+        slots.filter(|slot| slot.sequence.is_multiple_of(2)).filter_map(|slot| slot.flag).collect()
+    }
+
     #[cfg(feature = "publisher")]
     pub(crate) fn killed_in(&self, slot: usize) -> Option<Killed> {
         let found = self.kill_slot(slot)?;

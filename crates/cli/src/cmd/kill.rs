@@ -9,7 +9,7 @@ use crate::machines::Relay;
 use crate::output::{BAD, Failure, GOOD, Outcome, Output};
 use crate::store_view::{self, UnknownFlag};
 use crate::{counters, words};
-use flagstone::definition::nearest;
+use flagstone::definition::{PlanState, nearest};
 use flagstone::flag_change::state;
 use flagstone::publish::{Store, SwitchOutcome};
 use flagstone::store::{Reader, ReaderOptions, ReaderStatus, Source};
@@ -137,6 +137,11 @@ pub fn revive(arguments: &Arguments, word: &Revive, output: &mut Output) -> Outc
         ),
         false => format!("{flag} was not killed; nothing was changed"),
     });
+    if let Some(plan) = switched.changed.then(|| plan(&begun, &word.flag)).flatten() {
+        let held = if plan.held.is_some() { "is held" } else { "is held at the next tick" };
+        let typed = words::argument(&word.flag);
+        output.line(format!("its plan {held}, until `flagstone plan resume {typed}`"));
+    }
     let cooldown = cooldown(&begun.store, &word.flag).filter(|_| switched.changed);
     if let Some(until) = cooldown {
         output.line(format!(
@@ -153,6 +158,12 @@ pub fn revive(arguments: &Arguments, word: &Revive, output: &mut Output) -> Outc
         json!({ "guard_cooldown_until": cooldown.map(words::at) }),
         output,
     )
+}
+
+/// The flag's plan, if it is started and not done.
+fn plan(begun: &ChangeContext, flag: &str) -> Option<PlanState> {
+    let mut definitions = begun.store.definitions(begun.generation).ok()?;
+    definitions.flags.remove(flag)?.state.plan.filter(|plan| plan.done.is_none())
 }
 
 /// The published state, as in `, on for everybody`, and what keeps the flag off for some; empty if it is unknown.

@@ -24,8 +24,8 @@ pub fn run(arguments: &Arguments, word: &PlanShow, output: &mut Output) -> Outco
     let definitions = store.definitions(status.generation).map_err(Failure::asking)?;
     let now = words::now();
     let verdicts = store.verdicts(now);
-    let made = store.head_made().map_err(Failure::asking)?;
-    let seen = Seen { status: &status, verdicts: &verdicts, made };
+    let switched = store.switched().map_err(Failure::asking)?;
+    let seen = Seen { status: &status, verdicts: &verdicts, switched: &switched };
     let switches = Switches::of(&store);
     let Some(key) = word.flag.as_deref().map(|key| definitions.current_key(key)) else {
         let plans =
@@ -84,7 +84,7 @@ impl Off {
 
     fn switched(&self) -> SwitchState {
         let (killed, stopped) = (self.kill.as_ref().map(|_| 0), self.stop.as_ref().map(|_| 0));
-        SwitchState { killed, stopped, made: None }
+        SwitchState { killed, stopped, ..SwitchState::default() }
     }
 
     fn is_off(&self) -> bool {
@@ -186,17 +186,13 @@ fn style(progress: &Progress) -> Style {
 struct Seen<'a> {
     status: &'a StoreStatus,
     verdicts: &'a Verdicts,
-    /// The time at which the head's file was made.
-    made: Option<i64>,
+    /// Kill and stop of each flag.
+    switched: &'a dyn Fn(&str) -> SwitchState,
 }
 
 /// The step that a tick would take now.
 fn step(key: &str, flag: &Flag, seen: Seen) -> PlanDecision {
-    let Seen { status, verdicts, made } = seen;
-    let at = |text: &str| time::parse_rfc3339(text.as_bytes()).unwrap_or_default();
-    let killed = status.killed.iter().find(|killed| killed.flag == key).map(|killed| at(&killed.since));
-    let stopped = status.stopped.as_deref().map(at);
-    decide(flag, words::now(), SwitchState { killed, stopped, made }, &verdicts.of(key, flag, words::now()))
+    decide(flag, words::now(), (seen.switched)(key), &seen.verdicts.of(key, flag, words::now()))
 }
 
 fn show(key: &str, flag: &Flag, (found, off): (&Progress, &Off), seen: Seen, output: &mut Output) {

@@ -137,6 +137,24 @@ fn generation(shop: &Shop) -> u64 {
     shop.run(["status", "--json"]).json()["store"]["generation"].as_u64().unwrap()
 }
 
+// A tick once entered the next stage of a flag that was killed and revived since the last one.
+#[test]
+fn a_revived_flags_plan_waits_for_a_resume() {
+    let shop = planned();
+    shop.run(["plan", "start", "customer_portal"]).exits(0);
+    shop.run(["kill", "customer_portal", "--reason", "500s"]).exits(0);
+    let ran = shop.run(["revive", "customer_portal"]).exits(0);
+    assert!(ran.out.contains("`flagstone plan resume customer_portal`"), "{}", ran.out);
+    assert!(
+        shop.run(["plan", "show", "customer_portal"]).exits(0).out.contains("and revived: resume the plan")
+    );
+    shop.run(["plan", "tick", "--at", &after(&shop, 7)]).exits(0);
+    assert!(shown(&shop)["held"]["reason"].as_str().unwrap().contains("and revived"));
+    shop.run(["plan", "resume", "customer_portal"]).exits(0);
+    shop.run(["plan", "tick", "--at", &after(&shop, 30)]).exits(0);
+    assert_eq!(shown(&shop)["held"], serde_json::Value::Null);
+}
+
 #[test]
 fn a_plan_is_started_ticked_advanced_and_done() {
     let shop = planned();
