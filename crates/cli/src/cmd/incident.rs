@@ -197,6 +197,13 @@ struct Rates {
     flags: Vec<(String, [u64; 4])>,
 }
 
+/// True if requests fail more often where the flag is on, given requests and errors. Without requests that have it off there is nothing
+/// to compare with.
+fn fails_more(on: (u64, u64), off: (u64, u64)) -> bool {
+    let share = |(requests, errors): (u64, u64)| errors as f64 / requests as f64;
+    on.0.min(off.0) >= MIN_REQUESTS && on.1 > 0 && share(on) > 1.5 * share(off)
+}
+
 impl Rates {
     fn measure(store: &Store, word: &Incident) -> Result<Rates, Failure> {
         let before = quietly(store, &word.memory.memory)?;
@@ -219,8 +226,7 @@ impl Rates {
         for key in definitions.flags.keys() {
             let on = since(&of(&after, key, true), &of(&before, key, true));
             let off = since(&of(&after, key, false), &of(&before, key, false));
-            let share = |(requests, errors): (u64, u64)| errors as f64 / requests.max(1) as f64;
-            if on.0 >= MIN_REQUESTS && on.1 > 0 && share(on) > 1.5 * share(off) {
+            if fails_more(on, off) {
                 flags.push((key.clone(), [on.0, on.1, off.0, off.1]));
             }
         }
@@ -520,6 +526,14 @@ mod tests {
         assert_eq!(publish.back(&nothing, 3).as_deref(), Some("flagstone rollback --to 2 --reason WHY"));
         assert_eq!(publish.back(&nothing, 4), None, "it would revert what came after");
         assert_eq!(change(Action::Rollout, raised).back(&killed, 1), None);
+    }
+
+    /// In an outage each flag that is on for everybody was said to fail, "63.9 % on, 0.0 % off".
+    #[test]
+    fn a_flag_that_no_request_had_off_is_not_said_to_fail_more_often_when_on() {
+        assert!(!fails_more((200, 128), (0, 0)));
+        assert!(!fails_more((200, 128), (200, 120)));
+        assert!(fails_more((200, 128), (200, 2)));
     }
 
     /// A step of a schedule was the cause, and the page said that nothing was changed.
