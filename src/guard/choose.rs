@@ -59,7 +59,9 @@ pub fn choose(now: i64, suspects: Vec<Suspect>) -> (Option<Finding>, Vec<(Findin
     let last = suspects.iter().filter(|suspect| suspect.finding.is_some() && cooling(suspect).is_none());
     let last = last.max_by_key(|suspect| (!suspect.failed, order(suspect))).map(order);
     let later = last.as_ref().and_then(|last| {
-        let suspected = |suspect: &&Suspect| suspect.finding.is_none() && suspect.suspicion >= SUSPECT;
+        let suspected = |suspect: &&Suspect| {
+            suspect.finding.is_none() && suspect.suspicion >= SUSPECT && cooling(suspect).is_none()
+        };
         suspects
             .iter()
             .filter(suspected)
