@@ -1352,6 +1352,44 @@ fn a_paused_guard_counts_and_does_nothing() {
     assert!(store.until(60, 30, 0).is_some());
 }
 
+/// The page of an outage said that no flag was to blame, while the guard had found one and was paused.
+#[test]
+fn an_outage_in_a_pause_names_the_flag_that_was_found() {
+    let mut store = Store::new(&[1]);
+    let second = |store: &mut Store, errors: u64| {
+        store.flags[0].on(50, errors, 120);
+        store.flags[0].off(50, 0, 120);
+        store.look(100, errors, 0)
+    };
+    (0..90).for_each(|_| assert_eq!(second(&mut store, 0), None));
+    store.guard.pause(Some(store.now + 300 * SECOND));
+    (0..60).for_each(|_| assert_eq!(second(&mut store, 40), None));
+    let mut named = store.notices.iter().filter_map(|notice| match notice {
+        Notice::Outage { suspected, .. } => Some(suspected.clone()),
+        _ => None,
+    });
+    assert_eq!(named.next(), Some(vec!["f1".to_owned()]), "{:?}", store.notices);
+}
+
+/// A plan went on to 100 % in an outage that the guard had told of.
+#[test]
+fn no_stage_is_entered_in_an_outage() {
+    let mut store = Store::new(&[1]);
+    let verdict = |store: &Store| store.guard.verdict("f1", &store.flags[0].policy);
+    // The page that asks the flag is well; the others are not.
+    let second = |store: &mut Store, elsewhere: u64| {
+        store.flags[0].on(50, 0, 120);
+        store.flags[0].off(50, 0, 120);
+        store.look(100, 0, elsewhere)
+    };
+    (0..120).for_each(|_| assert_eq!(second(&mut store, 0), None));
+    assert_eq!(verdict(&store), Verdict::Go);
+    (0..30).for_each(|_| assert_eq!(second(&mut store, 60), None));
+    assert!(matches!(verdict(&store), Verdict::Wait(why) if why.contains("outage")));
+    (0..400).for_each(|_| assert_eq!(second(&mut store, 0), None));
+    assert_eq!(verdict(&store), Verdict::Go);
+}
+
 /// What failed in the pause, and was well when it ended, was killed in the second in which the pause ended; the kill "had not helped".
 #[test]
 fn harm_that_was_over_before_a_pause_ended_is_not_acted_on() {

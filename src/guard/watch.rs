@@ -101,6 +101,8 @@ pub enum Notice {
         trouble: Option<Trouble>,
         /// Beginning of the evidence, in microseconds since 1970.
         since: i64,
+        /// Flags that do harm, but are left alone in a pause or a cooldown: one of them may be to blame.
+        suspected: Vec<String>,
     },
     /// An outage that was reported is over: all was well for five minutes.
     OutageOver {
@@ -168,6 +170,8 @@ pub struct Guard {
     limits_resume: bool,
     /// Set while no request ends.
     stuck: Option<Trouble>,
+    /// True if all requests were out of their range at the last look.
+    troubled_now: bool,
     outage: Option<Outage>,
     /// True if requests ask more flags than are counted.
     overflows: bool,
@@ -344,6 +348,7 @@ impl Guard {
         let resumes = std::mem::replace(&mut self.was_paused, paused) && !paused;
         let settles = now < self.settling || resumes;
         let trouble = self.observe_all(now, samples, total, settles);
+        self.troubled_now = trouble.is_some();
         let mut decision = Decision::default();
         self.look_after(now, samples, total, &mut decision);
         self.rearm(now, trouble.is_some(), &mut decision);
@@ -397,7 +402,12 @@ impl Guard {
                 if act.is_none() && !settles && self.after.is_none() && goes_on =>
             {
                 self.outage = Some(Outage::new(since, now, all, slower, total));
-                decision.notices.push(Notice::Outage { trouble, since });
+                let left = |why: &NoActionReason| {
+                    matches!(why, NoActionReason::Paused(_) | NoActionReason::Cooldown(_))
+                };
+                let left = held.iter().filter(|(_, why)| left(why));
+                let suspected = left.map(|(finding, _)| finding.flag.clone()).collect();
+                decision.notices.push(Notice::Outage { trouble, since, suspected });
             }
             (Some(outage), _) if goes_on => outage.goes_on(now),
             (Some(outage), _) if now - outage.until > ONE_STAGE => {
@@ -484,7 +494,7 @@ impl Guard {
         trouble
     }
 
-    /// The reason why nothing is done about a finding on limits, if any. The more an act takes away, the surer the guard must be.
+    /// The reason why nothing is done about a finding, if any. What would not be acted on anyway is not held by a pause.
     fn holds(
         &self,
         now: i64,
@@ -493,9 +503,19 @@ impl Guard {
         finding: &mut Finding,
         samples: &[Sample],
     ) -> Option<NoActionReason> {
-        if let Some(until) = self.paused.filter(|until| *until > now) {
-            return Some(NoActionReason::Paused(until));
-        }
+        let paused = self.paused.filter(|until| *until > now).map(NoActionReason::Paused);
+        self.doubts(now, watched, sample, finding, samples).or(paused)
+    }
+
+    /// The reason why nothing is done about a finding on limits, if any. The more an act takes away, the surer the guard must be.
+    fn doubts(
+        &self,
+        now: i64,
+        watched: &Watched,
+        sample: &Sample,
+        finding: &mut Finding,
+        samples: &[Sample],
+    ) -> Option<NoActionReason> {
         if finding.action == Action::Notify {
             return None;
         }
@@ -755,7 +775,7 @@ impl Guard {
             let Some(watched) = self.flags.get(sample.flag) else {
                 // No request has asked it since: an earlier guard's memory still holds, and so do verdicts of flags that require it.
                 let kept = self.kept.get(sample.flag).cloned();
-                let waits = self.overflows && sample.stage.is_some();
+                let waits = (self.overflows || self.is_in_outage()) && sample.stage.is_some();
                 let kept = match self.verdict_of_dependents(sample.flag).is_some() || waits {
                     true => FlagMemory {
                         verdict,
@@ -792,10 +812,19 @@ impl Guard {
         };
         match own {
             Verdict::Go | Verdict::Few(_) if policy.action != Action::Notify => {
-                self.verdict_of_dependents(flag).unwrap_or(own)
+                let outage = || {
+                    let why = "too many of all requests fail or are slow: no stage is entered in an outage, nor in the five minutes after it";
+                    self.is_in_outage().then(|| Verdict::Wait(why.to_owned()))
+                };
+                self.verdict_of_dependents(flag).or_else(outage).unwrap_or(own)
             }
             own => own,
         }
+    }
+
+    /// True if all requests are out of their range, or an outage was reported that is not over.
+    fn is_in_outage(&self) -> bool {
+        self.troubled_now || self.outage.is_some()
     }
 
     /// The verdict against a flag from flags whose answers it changed.

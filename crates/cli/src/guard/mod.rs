@@ -84,8 +84,9 @@ pub struct Watcher {
     starts: Vec<i64>,
     /// The time of the last write of the memory, in microseconds since 1970, and what plans were told then.
     kept: (i64, Vec<(String, Discriminant<Verdict>, i64)>),
-    /// Flags in a cooldown whose harm was recorded, each with the cooldown's end in microseconds since 1970.
-    recorded: BTreeMap<String, i64>,
+    /// Flags left on whose harm was recorded, each with the time until when it is not again, and that of the flag's last change: harm
+    /// after a revive is new. Microseconds since 1970.
+    recorded: BTreeMap<String, (i64, i64)>,
     /// The start of a blindness, and true if it was recorded.
     blind: Option<(i64, bool)>,
     /// Flags whose harm could not be stopped, as the trail has it, each with the time until which that is not repeated; in
@@ -365,13 +366,16 @@ impl Watcher {
                     NoActionReason::Unwatched
                     | NoActionReason::Together(_)
                     | NoActionReason::Stopped(_)
+                    | NoActionReason::Paused(_)
                     | NoActionReason::After(_),
                     _,
                 ) => {
                     let of = (Some(finding.flag.as_str()), Some(&finding));
-                    let again = self.recorded.get(&finding.flag).is_none_or(|until| *until <= now);
+                    let before = self.recorded.get(&finding.flag);
+                    let again = before
+                        .is_none_or(|(until, changed_at)| *until <= now || *changed_at != finding.changed_at);
                     if again && self.record(&store, NoticeKind::LeftOn, of, &told.text, problems) {
-                        self.recorded.insert(finding.flag.clone(), now + LEFT_ON_AGAIN);
+                        self.recorded.insert(finding.flag.clone(), (now + LEFT_ON_AGAIN, finding.changed_at));
                     }
                 }
                 _ => {}
@@ -654,7 +658,7 @@ impl Watcher {
         }
     }
 
-    /// Writes harm that a cooldown leaves alone into the trail, from where webhooks have it; once in each cooldown.
+    /// Writes harm that a cooldown leaves alone into the trail, from where webhooks have it; once after each change of the flag.
     fn record_cooling(
         &mut self,
         store: &Store,
@@ -662,7 +666,8 @@ impl Watcher {
         until: i64,
         problems: &mut BTreeSet<String>,
     ) {
-        if self.dry || self.recorded.insert(finding.flag.clone(), until) == Some(until) {
+        let known = (until, finding.changed_at);
+        if self.dry || self.recorded.insert(finding.flag.clone(), known) == Some(known) {
             return;
         }
         let told = Finding { action: Action::Notify, ..finding };
@@ -815,11 +820,16 @@ fn events_of(now: i64, name: &str, finding: &Finding, acted: &GuardOutcome) -> V
 fn found(now: i64, finding: &Finding, held: &NoActionReason, scheduled: bool) -> GuardEvent {
     let why = match held {
         NoActionReason::Together(others) if scheduled => format!(
-            "its schedule changed it when those of {} did, and the requests do not tell them apart; `flagstone kill {}` turns it off",
-            words::some(others.iter(), 3),
-            words::argument(&finding.flag)
+            "its schedule changed it when those of {} did, and the requests do not tell them apart",
+            words::some(others.iter(), 3)
         ),
         held => left_alone(held),
+    };
+    let why = match held {
+        NoActionReason::Together(_) => {
+            format!("{why}; `flagstone kill {}` turns it off", words::argument(&finding.flag))
+        }
+        _ => why,
     };
     let text = format!("{}: {finding}; nothing is done: {why}", words::plain(&finding.flag));
     GuardEvent { finding: Some(finding.clone()), ..event(now, "found", Some(finding.flag.clone()), text) }
@@ -837,8 +847,7 @@ fn left_alone(held: &NoActionReason) -> String {
             "requests that did not ask it are as badly off, or are too few to tell".to_owned()
         }
         NoActionReason::Together(others) => format!(
-            "one publish changed it and {}, and the requests do not tell them apart; `flagstone history` names the publish, \
-             `flagstone rollback --to GENERATION` takes it back",
+            "one publish changed it and {}, and the requests do not tell them apart",
             words::some(others.iter(), 3)
         ),
         NoActionReason::After(flag) => {
@@ -918,7 +927,7 @@ fn noticed(now: i64, notice: &Notice) -> GuardEvent {
                 .to_owned(),
         ),
         Notice::Rearmed => ("resumed", None, "six hours were quiet: acts on limits go on".to_owned()),
-        Notice::Outage { trouble, since } => {
+        Notice::Outage { trouble, since, suspected } => {
             let what = trouble.map_or_else(
                 || "requests fail or are slow".to_owned(),
                 |trouble| {
@@ -926,7 +935,14 @@ fn noticed(now: i64, notice: &Notice) -> GuardEvent {
                     format!("{:.1} % of {} requests {verb}", trouble.all.rate() * 100.0, trouble.all.requests)
                 },
             );
-            let text = format!("{what} since {}, and no flag is to blame that can be told: nothing was turned off", words::at(*since));
+            let blame = match suspected.is_empty() {
+                true => "no flag is to blame that can be told".to_owned(),
+                false => format!(
+                    "the guard found harm of {}, and leaves it alone, in a pause or a cooldown",
+                    words::some(suspected.iter().map(|flag| words::plain(flag)), 3)
+                ),
+            };
+            let text = format!("{what} since {}, and {blame}: nothing was turned off", words::at(*since));
             ("outage", None, text)
         }
         Notice::OutageOver { since, until, harm, all } => {
@@ -1335,15 +1351,23 @@ mod tests {
             "changed_at": 0, "action": "rollback",
         });
         let until = words::now() + 60 * SECOND;
-        guard.record_cooling(&store, serde_json::from_value(finding).unwrap(), until, &mut BTreeSet::new());
+        let mut tell = |changed_at: i64| {
+            let finding: Finding = serde_json::from_value(finding.clone()).unwrap();
+            guard.record_cooling(&store, Finding { changed_at, ..finding }, until, &mut BTreeSet::new());
+        };
+        // Harm after a revive was told of in no other place than the log.
+        for changed_at in [0, 0, SECOND] {
+            tell(changed_at);
+        }
         let mut reasons = Vec::new();
         store.read_audit(|record| reasons.extend(record.guard.and(record.reason))).unwrap();
-        let [reason] = &reasons[..] else { panic!("{reasons:?}") };
+        let [reason, after_revive] = &reasons[..] else { panic!("{reasons:?}") };
         let end = format!(
             "; nothing is done: it was acted on lately, and is left alone until {}",
             words::at(until)
         );
         assert!(reason.starts_with("36.2 % of 1000 requests") && reason.ends_with(&end), "{reason}");
+        assert_eq!(reason, after_revive);
     }
 
     fn copy(from: &Path, to: &Path) {
