@@ -967,6 +967,90 @@ fn a_flag_is_judged_after_a_stop_as_before_it() {
     }
 }
 
+/// Flags at 100 % that all requests ask, changed one after another, in an outage of everything: the guard has killed one.
+fn killed_in_an_outage() -> Store {
+    let mut store = Store::new(&[3, 2, 1]);
+    for _ in 0..90 {
+        for flag in &mut store.flags {
+            flag.on(100, 0, 120);
+        }
+        assert_eq!(store.look(100, 0, NO_OTHERS), None);
+    }
+    let (_, finding) = store.until(60, 50, NO_OTHERS).expect("the last one that changed");
+    assert_eq!((finding.flag.as_str(), finding.ground), ("f3", Ground::Alone));
+    store.flags[2].killed = true;
+    store
+}
+
+impl Store {
+    /// Seconds of the outage after the kill, and what the guard acts on.
+    fn goes_on(&mut self, seconds: u64) -> Option<Finding> {
+        (0..seconds).find_map(|_| {
+            for flag in &mut self.flags {
+                if flag.killed { flag.off(100, 50, 120) } else { flag.on(100, 50, 120) }
+            }
+            self.look(100, 50, NO_OTHERS)
+        })
+    }
+
+    /// Another guard goes on from this one's memory, as a file has it.
+    fn restart(&mut self) {
+        let samples: Vec<Sample> = self
+            .flags
+            .iter()
+            .map(|flag| {
+                let reading = Reading::new(self.now, flag.epoch, flag.changed_at, &flag.exposure);
+                Sample { killed: flag.killed, ..Sample::new(flag.key, reading, &flag.policy) }
+            })
+            .collect();
+        let memory = serde_json::to_string(&self.guard.memory(self.now, &samples)).unwrap();
+        self.guard = Guard::resumed(serde_json::from_str(&memory).unwrap());
+    }
+}
+
+/// Each restart of the guard in an outage killed one more flag, since the look after a kill was forgotten.
+#[test]
+fn a_guard_that_restarts_in_an_outage_kills_no_second_flag() {
+    let mut store = killed_in_an_outage();
+    for second in [18, 40, 60] {
+        assert_eq!(store.goes_on(second), None);
+        store.restart();
+    }
+    assert_eq!(store.goes_on(400), None);
+    let outcomes = store.notices.iter().filter(|notice| matches!(notice, Notice::Outcome { .. }));
+    assert_eq!(outcomes.count(), 1, "{:?}", store.notices);
+}
+
+/// Whoever revived the innocent flag had the guard kill the next one within a minute.
+#[test]
+fn a_revive_in_an_outage_gets_no_second_flag_killed() {
+    for restarts in [false, true] {
+        let mut store = killed_in_an_outage();
+        assert_eq!(store.goes_on(12), None);
+        (store.flags[2].killed, store.flags[2].changed_at) = (false, store.now);
+        assert_eq!(store.goes_on(20), None);
+        if restarts {
+            store.restart();
+        }
+        assert_eq!(store.goes_on(900), None);
+        let unresolved = NoActionReason::Unresolved("f3".to_owned());
+        assert!(
+            store.held.iter().any(|(flag, held)| flag == "f2" && *held == unresolved),
+            "{:?}",
+            store.held
+        );
+        // What comes after the outage is judged as ever.
+        for _ in 0..900 {
+            for flag in &mut store.flags {
+                flag.on(100, 0, 120);
+            }
+            assert_eq!(store.look(100, 0, NO_OTHERS), None);
+        }
+        store.flags[1].changed_at = store.now;
+        assert!(store.goes_on(60).is_some());
+    }
+}
+
 /// No page but the one that asks the flags.
 const NO_OTHERS: u64 = u64::MAX;
 

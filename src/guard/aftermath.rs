@@ -2,6 +2,7 @@
 
 use super::control::{Rate, nats};
 use super::finding::Share;
+use crate::telemetry::duration;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
@@ -58,14 +59,15 @@ impl Outcome {
 }
 
 /// An act whose effect is watched.
-#[derive(Debug, Clone)]
-pub(super) struct Aftermath {
-    pub flag: String,
-    pub at: i64,
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Aftermath {
+    pub(super) flag: String,
+    /// Time of the act, in microseconds since 1970.
+    pub(super) at: i64,
     /// True if it was killed at the last look.
-    pub is_killed: bool,
+    pub(super) is_killed: bool,
     /// Requests with it on that the act rested on.
-    pub on: Share,
+    pub(super) on: Share,
     /// True if off is a page that is not there, which proves nothing.
     gate: bool,
     /// The rates before the act, of the flag's requests and of the controls.
@@ -75,10 +77,12 @@ pub(super) struct Aftermath {
     /// True if harm began when the flag was changed: then the act is what ends it.
     began_with_change: bool,
     /// The bucket after which requests are slow; none for errors.
-    pub slow: Option<usize>,
+    pub(super) slow: Option<usize>,
     /// Time, rate of the flag's requests and rate of the controls, at looks since the act.
+    #[serde(skip)]
     looks: VecDeque<(i64, Rate, Rate)>,
     /// The counters of all requests that asked the flag, once workers followed the act, and whether errors had fallen then.
+    #[serde(skip)]
     first: Option<Rate>,
     fell_at_once: Option<bool>,
 }
@@ -120,6 +124,15 @@ impl Aftermath {
             first,
             fell_at_once,
         }
+    }
+
+    /// The same for the next guard, without impossible values.
+    pub(super) fn resumed(mut self) -> Self {
+        for rate in [&mut self.before.0, &mut self.before.1] {
+            rate.hits = rate.hits.min(rate.requests);
+        }
+        self.slow = self.slow.filter(|bucket| *bucket < duration::BUCKETS);
+        self
     }
 
     /// Takes in the counters of all requests that asked the flag, and of the controls. Returns the result once it is known.

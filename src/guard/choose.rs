@@ -26,6 +26,9 @@ pub enum NoActionReason {
     Together(Vec<String>),
     /// The effect of an act on this flag is still watched.
     After(String),
+    /// The look after an act on this flag ended without a result, because the flag was revived or changed, or cannot tell: requests
+    /// have not been well for five minutes since.
+    Unresolved(String),
     /// Acts on limits have been stopped since this time, because the last did not help; microseconds since 1970.
     Stopped(i64),
     /// The guard is paused until this time; microseconds since 1970.

@@ -237,6 +237,7 @@ impl Detector {
             kind: self.kind,
             evidence: self.suspicion(),
             doubt: false,
+            spared: false,
             verdict,
         }
     }

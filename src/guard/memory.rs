@@ -1,5 +1,6 @@
 //! The guard's memory for the next guard: it is written from time to time, and may be lost.
 
+use super::aftermath::Aftermath;
 use super::busy_hours::BusyHours;
 use super::finding::Share;
 use super::kind::Kind;
@@ -47,6 +48,18 @@ pub struct GuardState {
     /// Time at which a stage was last taken back on suspicion, in microseconds since 1970.
     #[serde(default)]
     pub stage_taken: i64,
+    /// Nothing is evidence before this time, in microseconds since 1970.
+    #[serde(default)]
+    pub settling: i64,
+    /// The last act on limits, while its effect is watched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Aftermath>,
+    /// The flag of an act on limits whose effect was not found out, until requests were well for five minutes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unresolved: Option<String>,
+    /// Last time of harm that no off-cohort confirms, in microseconds since 1970.
+    #[serde(default)]
+    pub troubled: i64,
     /// The outage that was reported and is not over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outage: Option<KeptOutage>,
@@ -106,6 +119,9 @@ pub struct FlagMemory {
     /// True if the finding is not acted on: requests that did not ask the flag are as badly off, or too few to tell.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub doubt: bool,
+    /// True if its plan was held or people were told instead of killing it, since off would be an outage.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub spared: bool,
     /// The verdict for its plan.
     pub verdict: Verdict,
 }
@@ -130,6 +146,7 @@ impl FlagMemory {
             kind: None,
             evidence: 0.0,
             doubt: false,
+            spared: false,
             verdict: Verdict::Go,
         }
     }

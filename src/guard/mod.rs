@@ -31,7 +31,7 @@ mod stakes;
 mod watch;
 
 pub use crate::plan::Verdict;
-pub use aftermath::{Doubt, Outcome};
+pub use aftermath::{Aftermath, Doubt, Outcome};
 pub use busy_hours::BusyHours;
 pub use choose::{NoActionReason, Suspect, choose};
 pub use detector::{Detector, FALSE_ALARMS, Reading};

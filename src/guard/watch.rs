@@ -25,6 +25,8 @@ const YOUNG: i64 = 900_000_000;
 const STAGE_SUSPICION_MICROS: i64 = 600_000_000;
 /// Microseconds after a stage was taken back on suspicion in which no other stage is.
 const ONE_STAGE: i64 = 300_000_000;
+/// Microseconds without harm after which an act whose effect was not found out no longer keeps others from being made.
+const WELL: i64 = 300_000_000;
 /// Microseconds without harm after which acts on limits resume by themselves.
 const QUIET: i64 = 6 * 3_600_000_000;
 /// Harm that begins within this many microseconds of a change began with it.
@@ -157,7 +159,9 @@ pub struct Guard {
     after: Option<Aftermath>,
     /// Time at which acts on limits stopped.
     stopped: Option<i64>,
-    /// Time of the last trouble while they are stopped.
+    /// The flag of the last act on limits, if its effect was not found out: until requests were well for five minutes.
+    unresolved: Option<String>,
+    /// Time of the last trouble of all requests, or finding on limits.
     troubled: i64,
     /// Time at which a stage was last taken back on suspicion.
     stage_taken: i64,
@@ -312,6 +316,10 @@ impl Guard {
             kept: memory.flags,
             stopped: memory.stopped,
             stage_taken: memory.stage_taken,
+            settling: memory.settling,
+            after: memory.after.map(Aftermath::resumed),
+            unresolved: memory.unresolved,
+            troubled: memory.troubled,
             outage: memory.outage.map(Outage::resumed),
             ..Self::default()
         }
@@ -330,6 +338,9 @@ impl Guard {
             }
             if let Some(after) = self.after.as_mut().filter(|after| after.flag == former) {
                 after.flag = key.to_owned();
+            }
+            if let Some(unresolved) = self.unresolved.as_mut().filter(|flag| *flag == former) {
+                *unresolved = key.to_owned();
             }
             if self.idle.remove(&hash(former)) {
                 self.idle.insert(hash(key));
@@ -548,6 +559,9 @@ impl Guard {
         if let Some(after) = &self.after {
             return Some(NoActionReason::After(after.flag.clone()));
         }
+        if let Some(flag) = self.unresolved.as_ref().filter(|flag| *flag != sample.flag) {
+            return Some(NoActionReason::Unresolved(flag.clone()));
+        }
         if watched.doubt {
             return Some(NoActionReason::Everywhere);
         }
@@ -592,7 +606,7 @@ impl Guard {
             // A person who turned it on again, or changed it, knows better: what comes now is not the act's doing.
             let revived = std::mem::replace(&mut after.is_killed, sample.killed) && !sample.killed;
             if revived || sample.reading.changed_at > after.at + OWN_CHANGE {
-                self.after = None;
+                self.leave_unresolved(now);
                 return;
             }
         }
@@ -609,11 +623,21 @@ impl Guard {
         };
         let Some(outcome) = outcome else { return };
         decision.notices.push(Notice::Outcome { flag: after.flag.clone(), outcome, on: after.on });
+        // Nothing tells whether requests still fail.
+        if matches!(outcome, Outcome::CannotTell(Doubt::Gate | Doubt::NoTraffic)) {
+            self.leave_unresolved(now);
+        }
         self.after = None;
         if outcome.is_useless() {
             self.stopped = Some(now);
             decision.notices.push(Notice::Stopped);
         }
+    }
+
+    /// Ends the look after an act. Until requests are well, no other flag is killed on limits.
+    fn leave_unresolved(&mut self, now: i64) {
+        self.unresolved = self.after.take().map(|after| after.flag);
+        self.troubled = now;
     }
 
     /// Restarts the evidence of flags with findings on limits.
@@ -628,10 +652,15 @@ impl Guard {
 
     /// Resumes acts on limits after six quiet hours.
     fn rearm(&mut self, now: i64, trouble: bool, decision: &mut Decision) {
-        let Some(stopped) = self.stopped else { return };
-        if trouble || self.flags.values().any(|watched| watched.is_on_limits()) {
+        self.troubled = self.troubled.min(now);
+        let watched = self.stopped.is_some() || self.unresolved.is_some();
+        if watched && (trouble || self.flags.values().any(|watched| watched.is_on_limits())) {
             self.troubled = now;
         }
+        if now - self.troubled > WELL {
+            self.unresolved = None;
+        }
+        let Some(stopped) = self.stopped else { return };
         if now - stopped.max(self.troubled) >= QUIET {
             self.stopped = None;
             decision.notices.push(Notice::Rearmed);
@@ -686,6 +715,7 @@ impl Guard {
                 let began_with_change = finding.since - finding.changed_at < WITH_CHANGE;
                 let grounds = Grounds { gate, on: finding.on, before, compared, began_with_change, slow };
                 self.after = Some(Aftermath::new(&finding.flag, now, grounds));
+                self.unresolved = None;
             }
         }
         // A notification changes nothing, so evidence against other flags still holds.
@@ -716,7 +746,7 @@ impl Guard {
 
     /// Resumes acts on limits after one that did not help.
     pub fn resume(&mut self) {
-        (self.stopped, self.after) = (None, None);
+        (self.stopped, self.after, self.unresolved) = (None, None, None);
         self.limits_resume = true;
     }
 
@@ -728,6 +758,11 @@ impl Guard {
     /// Tells the guard whether requests ask more flags than are counted: a flag that appears unasked may then be asked.
     pub fn overflows(&mut self, overflows: bool) {
         self.overflows = overflows;
+    }
+
+    /// True while the effect of an act on limits is watched.
+    pub fn looks_after(&self) -> bool {
+        self.after.is_some()
     }
 
     /// Time at which acts on limits stopped, in microseconds since 1970.
@@ -786,13 +821,17 @@ impl Guard {
                 return Some((flag, kept));
             };
             let kept = watched.detector.kept(verdict, watched.cooldown, sample.policy);
-            Some((flag, FlagMemory { doubt: watched.doubt, ..kept }))
+            Some((flag, FlagMemory { doubt: watched.doubt, spared: watched.spared, ..kept }))
         };
         GuardState {
             at: now,
             flags: samples.iter().filter_map(kept).collect(),
             stopped: self.stopped,
             stage_taken: self.stage_taken,
+            settling: self.settling,
+            after: self.after.clone(),
+            unresolved: self.unresolved.clone(),
+            troubled: self.troubled,
             outage: self.outage(),
             overflows: self.overflows,
             ..GuardState::default()
@@ -850,6 +889,7 @@ impl Watched {
     fn new(sample: &Sample, kept: Option<FlagMemory>) -> Self {
         let longest = sample.reading.at.saturating_add(sample.policy.cooldown);
         let cooldown = kept.as_ref().and_then(|kept| kept.cooldown).map(|until| until.min(longest));
+        let spared = kept.as_ref().is_some_and(|kept| kept.spared);
         let detector = match kept {
             Some(kept) => Detector::resumed(&sample.reading, kept),
             None => Detector::new(&sample.reading),
@@ -862,7 +902,7 @@ impl Watched {
             named: None,
             cooldown,
             doubt: false,
-            spared: false,
+            spared,
             pilots: false,
             killed: sample.killed,
             off_for_all: sample.killed || sample.stopped,

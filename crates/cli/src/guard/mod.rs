@@ -367,7 +367,8 @@ impl Watcher {
                     | NoActionReason::Together(_)
                     | NoActionReason::Stopped(_)
                     | NoActionReason::Paused(_)
-                    | NoActionReason::After(_),
+                    | NoActionReason::After(_)
+                    | NoActionReason::Unresolved(_),
                     _,
                 ) => {
                     let of = (Some(finding.flag.as_str()), Some(&finding));
@@ -545,6 +546,7 @@ impl Watcher {
             || self.began != self.last.began
             || self.paused_until != self.last.paused_until
             || self.guard.outage().is_some() != self.last.outage.is_some()
+            || self.guard.looks_after() != self.last.after.is_some()
             || self.guard.stopped() != self.last.stopped;
         let pause = if told == self.kept.1 { STATE_INTERVAL_MICROS } else { KEEP_SOON };
         if !changed && now.abs_diff(self.kept.0) < pause {
@@ -853,6 +855,10 @@ fn left_alone(held: &NoActionReason) -> String {
         NoActionReason::After(flag) => {
             format!("it is looked at first whether turning {} off helped", words::plain(flag))
         }
+        NoActionReason::Unresolved(flag) => format!(
+            "nobody knows whether turning {} off helped, and requests have not been well for five minutes since",
+            words::plain(flag)
+        ),
         NoActionReason::Stopped(since) => format!(
             "acts on limits have stopped since {}, because the last did not help; `flagstone guard resume` lets them go on",
             words::at(*since)
