@@ -136,6 +136,8 @@ fn answer(machine: &Machine, arguments: &[String], input: Option<Arc<Vec<u8>>>) 
             let told = told.as_ref().and_then(|told| told["error"].as_str()).map(str::to_owned);
             let first = ran.err.lines().find(|line| !line.trim().is_empty()).map(str::to_owned);
             let problem = told.or(first).unwrap_or_else(|| "it said nothing".to_owned());
+            // A line after it is about that machine alone, such as "NOTHING WAS STOPPED": it was done here.
+            let problem = problem.lines().next().unwrap_or_default();
             let problem: String = problem.trim_start_matches("flagstone: ").chars().take(500).collect();
             Err(format!("{} ({})", words::plain(&problem), ending(ran.status)))
         }

@@ -342,3 +342,18 @@ fn a_command_typed_again_reaches_the_machine_that_did_not_answer() {
     // Whoever mistypes a key is not told that it is done.
     shop.run(["delete", "serch"]).exits(1);
 }
+
+// A stop that was done here ended with another machine's "NOTHING WAS STOPPED".
+#[test]
+fn another_machines_failure_does_not_say_that_nothing_was_stopped() {
+    let shop = Shop::published();
+    shop.write(
+        "gone.sh",
+        r#"printf '%s\n' '{"error": "cannot open the directory\nNOTHING WAS STOPPED: every flag answers as before"}'; exit 2"#,
+    );
+    let program = serde_json::json!(["/bin/sh", shop.directory.join("gone.sh")]).to_string();
+    shop.run(["config", "machines.gone", &program]).exits(0);
+    let ran = shop.run(["stop-all", "--yes", "--reason", "x"]).exits(3);
+    assert!(ran.out.contains("gone: not done there: cannot open the directory (exit 2)"), "{}", ran.out);
+    assert!(!ran.out.contains("NOTHING") && !ran.err.contains("NOTHING"), "{}{}", ran.out, ran.err);
+}
