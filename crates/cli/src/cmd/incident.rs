@@ -89,8 +89,28 @@ pub fn run(arguments: &Arguments, word: &Incident, output: &mut Output) -> Ran {
     for (flag, why) in held.iter().take(MAX_SHOWN_FLAGS) {
         say("held", format!("the plan of {}: {}", words::plain(flag), words::plain(why)), output);
     }
+    // It may be older than the time shown, or than the notices shown.
+    let outage = guard.memory.as_ref().and_then(|memory| memory.outage.as_ref());
+    if let Some(outage) = outage {
+        let text = format!(
+            "of all requests since {}, and not over by {}",
+            words::at(outage.since),
+            words::at(outage.until)
+        );
+        say("outage", output.paint(BAD, text), output);
+    }
     for notice in notices.iter().take(NOTICES) {
         say("notice", format!("{} {}", second(&notice.record.at), notice.text()), output);
+    }
+    if notices.len() > NOTICES {
+        say(
+            "",
+            format!(
+                "… and {} more: `flagstone audit`",
+                words::counted((notices.len() - NOTICES) as u64, "notice")
+            ),
+            output,
+        );
     }
     output.line("");
     match (&untold, changes.len()) {
@@ -126,6 +146,7 @@ pub fn run(arguments: &Arguments, word: &Incident, output: &mut Output) -> Ran {
             "back": revive(&killed.flag),
         })).collect::<Vec<_>>(),
         "held": held.iter().map(|(flag, why)| json!({ "flag": flag, "why": why })).collect::<Vec<_>>(),
+        "outage_since": outage.map(|outage| words::at(outage.since)),
         "harm_began": harm.map(words::at),
         "notices": notices.iter().map(Notice::json).collect::<Vec<_>>(),
         "changes": changes.iter().map(|change| change.json(harm, &killed, status.generation)).collect::<Vec<_>>(),
