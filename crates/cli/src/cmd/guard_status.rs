@@ -5,8 +5,8 @@ use crate::args::{Arguments, GuardPause, GuardResume, GuardWord, Note};
 use crate::guard::GuardReport;
 use crate::output::{Cell, DIM, Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::{store_view, words};
-use flagstone::definition::Definitions;
-use flagstone::guard::{Action, FlagMemory, Kind, Policy, Verdict};
+use flagstone::definition::{Definitions, Emergency, Flag};
+use flagstone::guard::{Action, FlagMemory, GuardState, Kind, Policy, Verdict};
 use serde_json::{Value, json};
 
 /// Runs one of the commands about the guard.
@@ -53,7 +53,7 @@ fn status(arguments: &Arguments, output: &mut Output) -> Outcome {
     let killed = store.killed().map_err(Failure::asking)?;
     let flags = memory.map(|memory| memory.flags.iter());
     let rows = flags.into_iter().flatten().filter_map(|(key, kept)| {
-        let row = Row::of(key, kept, &definitions, now)?;
+        let row = Row::of(key, kept, &definitions, now)?.restrained(memory?, definitions.flags.get(key)?);
         Some(if killed.contains(key) { row.killed() } else { row })
     });
     let rows: Vec<Row> = rows.collect();
@@ -110,13 +110,42 @@ impl<'a> Row<'a> {
             (_, Action::Hold, true) => "hold its plan",
             (_, Action::Rollback, true) => "take it back",
         };
-        let why = match &kept.verdict {
+        let row = Row { key, kept, acts, would: would.to_owned(), now };
+        let would = format!("{}{}", row.would, row.why());
+        Some(Row { would, ..row })
+    }
+
+    /// The row of a flag that the guard would act on, if nothing kept it from that.
+    fn restrained(self, memory: &GuardState, flag: &Flag) -> Self {
+        if !self.acts {
+            return self;
+        }
+        let until = |until: i64| (until > self.now).then(|| words::at(until));
+        let on_limits = self.kept.kind != Some(Kind::Branch);
+        let would = if let Some(until) = until(memory.paused_until) {
+            format!("tell: the guard is paused until {until}")
+        } else if let Some(until) = self.cooldown().and_then(until) {
+            format!("tell: it was acted on lately, and is left alone until {until}")
+        } else if let Some(since) = memory.stopped.filter(|_| on_limits) {
+            format!("tell: acts on limits have stopped since {}", words::at(since))
+        } else if flag.emergency == Emergency::Keep {
+            let would =
+                "tell, as its emergency is \"keep\"; kill it while more than half of its requests fail";
+            return Self { would: format!("{would}{}", self.why()), ..self };
+        } else {
+            return self;
+        };
+        Self { acts: false, would: format!("{would}{}", self.why()), ..self }
+    }
+
+    /// What the verdict for a plan adds.
+    fn why(&self) -> String {
+        match &self.kept.verdict {
             Verdict::Go => String::new(),
             Verdict::Few(why) | Verdict::Failing(why) | Verdict::Wait(why) | Verdict::Trip(why) => {
                 format!("; {}", words::plain(why))
             }
-        };
-        Some(Row { key, kept, acts, would: format!("{would}{why}"), now })
+        }
     }
 
     fn killed(self) -> Self {
