@@ -118,6 +118,7 @@ impl Flags {
                 kind: None,
                 evidence: 0.0,
                 doubt: true,
+                spared: false,
                 verdict: Verdict::Go,
             };
             (key.clone(), kept)

@@ -1076,7 +1076,9 @@ fn a_child_process_counts_with_little_data() {
     let mut recorder = recorder(Path::new(&directory), &snapshot);
     let mut round = || {
         recorder.begin(0);
-        (0..40).for_each(|flag| drop(ask(&mut recorder, &snapshot, &format!("f{flag}"), Some(1))));
+        for flag in 0..40 {
+            ask(&mut recorder, &snapshot, &format!("f{flag}"), Some(1));
+        }
         end(&mut recorder, Status::Http(200), 0, 10);
         recorder.is_sound()
     };
