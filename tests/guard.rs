@@ -1051,6 +1051,62 @@ fn a_revive_in_an_outage_gets_no_second_flag_killed() {
     }
 }
 
+/// All that counters which joined had ever counted passed for this second's requests: a stage was taken back.
+#[test]
+fn counters_that_join_say_nothing_of_now() {
+    let mut store = Store::new(&[0]);
+    (store.flags[0].changed_at, store.flags[0].stage) = (BEGIN, Some(BEGIN));
+    store.quiet(90);
+    spread(&mut store.total, 7500, 900, 120);
+    store.flags[0].epoch += 1;
+    store.quiet(120);
+    assert_eq!(store.notices, []);
+}
+
+/// Each start of the guard began with 5 %: where a tenth of all requests always fails, a stage was taken back, and an outage told.
+#[test]
+fn what_is_usual_for_all_requests_is_known_after_a_restart() {
+    let mut store = Store::new(&[24]);
+    store.unable = true;
+    for _ in 0..90 {
+        store.second(3, 17);
+    }
+    store.notices.clear();
+    store.restart();
+    (store.flags[0].changed_at, store.flags[0].stage) = (store.now, Some(store.now));
+    for second in 0..120 {
+        assert_eq!(store.second(3, 17), None, "second {second}");
+    }
+    assert_eq!(store.notices, []);
+}
+
+/// An outage 11 minutes after a stage was entered took it back where the flag was on for everybody.
+#[test]
+fn a_stage_is_suspected_of_harm_that_begins_within_ten_minutes() {
+    for (minutes, suspected) in [(9, true), (12, false)] {
+        let mut store = Store::new(&[0]);
+        (store.flags[0].changed_at, store.flags[0].stage) = (BEGIN, Some(BEGIN));
+        store.quiet(minutes * 60);
+        let act = store.until(100, 50, 50);
+        assert_eq!(
+            act.map(|(_, finding)| finding.ground),
+            suspected.then_some(Ground::Stage),
+            "{minutes} min"
+        );
+    }
+}
+
+/// A clock that was two hours ahead for four seconds ended all cooldowns.
+#[test]
+fn a_clock_that_was_ahead_ends_no_cooldown() {
+    let (mut site, mut flag) = (Site::new(), Flag::new("flag"));
+    site.until(&mut flag, 3600, harmful).expect("it does harm");
+    site.now += 7200 * SECOND;
+    assert_eq!(site.until(&mut flag, 4, harmful), None);
+    site.now -= 7200 * SECOND;
+    assert_eq!(site.until(&mut flag, 3000, harmful), None, "it is left alone");
+}
+
 /// No page but the one that asks the flags.
 const NO_OTHERS: u64 = u64::MAX;
 

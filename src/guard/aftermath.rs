@@ -135,6 +135,12 @@ impl Aftermath {
         self
     }
 
+    /// Compares no counters with those before, which were others.
+    pub(super) fn recount(&mut self) {
+        self.looks.clear();
+        self.first = None;
+    }
+
     /// Takes in the counters of all requests that asked the flag, and of the controls. Returns the result once it is known.
     pub(super) fn observe(&mut self, now: i64, page: Rate, controls: Rate) -> Option<Outcome> {
         let since = now - self.at;

@@ -51,6 +51,9 @@ pub struct GuardState {
     /// Nothing is evidence before this time, in microseconds since 1970.
     #[serde(default)]
     pub settling: i64,
+    /// The hours of all requests together.
+    #[serde(default, skip_serializing_if = "PastHours::is_empty")]
+    pub site: PastHours,
     /// The last act on limits, while its effect is watched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<Aftermath>,

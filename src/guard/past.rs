@@ -181,6 +181,12 @@ impl CohortPast {
         self.over = hours.sound(now.div_euclid(HOUR));
     }
 
+    /// Goes on from other counters, without losing the current hour.
+    pub(super) fn recount(&mut self, now: i64, cohort: &Cohort, enough: u64) {
+        self.end(enough);
+        self.discard(now, cohort);
+    }
+
     /// Drops the current hour: harm that the guard ended in it was not usual.
     pub(super) fn discard(&mut self, now: i64, cohort: &Cohort) {
         self.current = CurrentHour::beginning(now);

@@ -7,7 +7,8 @@ use super::control::Rate;
 use super::counts::Counts;
 use super::evidence::Evidence;
 use super::finding::{Against, Ground, Harm, Share};
-use super::past::CohortPast;
+use super::past::{CohortPast, Usual};
+use super::past_hours::PastHours;
 use super::plausible::plausible_total;
 use super::policy::Policy;
 use super::stakes::TICK;
@@ -86,6 +87,12 @@ impl Trouble {
     }
 }
 
+/// The highest error rate that is in range.
+fn highest_in_range(usual: Option<Usual>) -> f64 {
+    let range = |usual: Usual| (usual.error_rate * RANGE).clamp(LEAST_RANGE, MOST_RANGE);
+    usual.map_or(Policy::default().error_rate, range)
+}
+
 impl Site {
     pub(super) fn new(at: i64, total: &Cohort) -> Self {
         let errors = (Evidence::new(at, CHANCE, LEFT_OUT), Policy::default().error_rate);
@@ -102,6 +109,34 @@ impl Site {
         }
     }
 
+    /// A watch that knows the hours which another guard saw.
+    pub(super) fn resumed(at: i64, total: &Cohort, hours: PastHours) -> Self {
+        let mut site = Self::new(at, total);
+        site.past.remember(hours, at);
+        let usual = site.usual(at);
+        site.compared = usual.is_some();
+        site.errors.1 = highest_in_range(usual);
+        site
+    }
+
+    /// The hours, for the next guard.
+    pub(super) fn hours(&self) -> PastHours {
+        self.past.hours(MIN_REQUESTS)
+    }
+
+    /// Goes on from other counters: what they counted is of long ago.
+    pub(super) fn recount(&mut self, at: i64, total: &Cohort) {
+        self.past.recount(at, total, MIN_REQUESTS);
+        self.skip(at, total);
+    }
+
+    /// The usual rates. Those of a week ago are usual too: a job that runs each week is no outage.
+    fn usual(&self, at: i64) -> Option<Usual> {
+        let week = self.past.usual_a_week_ago(at, at);
+        let usual = self.past.usual(at, MIN_REQUESTS)?;
+        Some(week.map_or(usual, |week| usual.or_worse(week)))
+    }
+
     /// Drops all evidence until now.
     pub(super) fn skip(&mut self, at: i64, total: &Cohort) {
         self.at = at;
@@ -116,7 +151,7 @@ impl Site {
     pub(super) fn observe(&mut self, at: i64, total: &Cohort) -> Option<Trouble> {
         let shrank = total.requests < self.before.requests || total.errors < self.before.errors;
         if shrank || at < self.at || !plausible_total(total, &self.before, at - self.at) {
-            *self = Self::new(at, total);
+            self.recount(at, total);
             return None;
         }
         if at - self.at > GAP {
@@ -152,17 +187,10 @@ impl Site {
         if over(slow, SLOWEST) {
             self.slow = None;
         }
-        // The rates of a week ago are usual too: a job that runs each week is no outage.
-        let week = self.past.usual_a_week_ago(earlier, earlier);
-        let usual = self.past.usual(earlier, MIN_REQUESTS).map(|usual| match week {
-            Some(week) => usual.or_worse(week),
-            None => usual,
-        });
+        let usual = self.usual(earlier);
         self.compared = usual.is_some();
         if self.errors.0.progress() == 0.0 {
-            self.errors.1 = usual.map_or(Policy::default().error_rate, |usual| {
-                (usual.error_rate * RANGE).clamp(LEAST_RANGE, MOST_RANGE)
-            });
+            self.errors.1 = highest_in_range(usual);
         }
         self.errors.0.renew(earlier, CHANCE);
         let longest = |p95| (duration::upper(p95) as f64 * Policy::default().relative_p95) as u64;

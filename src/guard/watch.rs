@@ -7,6 +7,7 @@ use super::detector::{Detector, Reading};
 use super::finding::{Against, Finding, Ground, Harm, Protection, Share};
 use super::kind::Kind;
 use super::memory::{FlagMemory, GuardState, KeptOutage};
+use super::past_hours::PastHours;
 use super::policy::{Action, Policy};
 use super::sight::Stuck;
 use super::site::{Site, Trouble};
@@ -153,6 +154,8 @@ pub struct Guard {
     looked: Option<(i64, u64)>,
     /// The watch over all requests together.
     site: Option<Site>,
+    /// The hours of all requests that an earlier guard saw.
+    kept_site: PastHours,
     /// All requests as of the last look.
     total: Option<Cohort>,
     /// The last act on limits, while its effect is watched.
@@ -278,8 +281,9 @@ struct Watched {
     changed_at: i64,
     finding: Option<(Finding, i64)>,
     named: Option<NoActionReason>,
-    /// End of the cooldown.
+    /// End of the cooldown, and the time at which it was seen to be over.
     cooldown: Option<i64>,
+    cooled_at: Option<i64>,
     /// True if the controls leave a doubt about the finding.
     doubt: bool,
     /// True if its plan was held or people were told instead of killing it, since off would be an outage.
@@ -317,6 +321,7 @@ impl Guard {
             stopped: memory.stopped,
             stage_taken: memory.stage_taken,
             settling: memory.settling,
+            kept_site: memory.site,
             after: memory.after.map(Aftermath::resumed),
             unresolved: memory.unresolved,
             troubled: memory.troubled,
@@ -448,7 +453,10 @@ impl Guard {
         total: Option<&Cohort>,
         settles: bool,
     ) -> Option<Trouble> {
-        let before = self.total.take();
+        // Counters that joined, or that were reset, counted requests of long ago.
+        let epoch = samples.first().map(|sample| sample.reading.epoch);
+        let recounts = self.looked.zip(epoch).is_some_and(|((_, before), epoch)| before != epoch);
+        let before = self.total.take().filter(|_| !recounts);
         let totals = total.zip(before.as_ref());
         self.dependents.clear();
         for sample in samples {
@@ -490,17 +498,29 @@ impl Guard {
         self.idle = idle;
         self.looked = samples.first().map(|sample| (now, sample.reading.epoch));
         let trouble = match (total, &mut self.site) {
+            (Some(total), Some(site)) if recounts => {
+                site.recount(now, total);
+                None
+            }
             (Some(total), Some(site)) if settles => {
                 site.skip(now, total);
                 None
             }
             (Some(total), Some(site)) => site.observe(now, total),
             (Some(total), none) => {
-                *none = Some(Site::new(now, total));
+                *none = Some(Site::resumed(now, total, std::mem::take(&mut self.kept_site)));
                 None
             }
             (None, _) => None,
         };
+        if recounts {
+            if let Some(outage) = &mut self.outage {
+                outage.counted = None;
+            }
+            if let Some(after) = &mut self.after {
+                after.recount();
+            }
+        }
         self.total = total.cloned();
         trouble
     }
@@ -539,7 +559,7 @@ impl Guard {
             return None;
         }
         // No company got used to a stage that is minutes old.
-        let young = sample.stage.is_some_and(|stage| (0..YOUNG).contains(&now.saturating_sub(stage)));
+        let young = sample.stage.is_some_and(|stage| is_suspected(now, stage, finding.since));
         if young && watched.doubt {
             finding.ground = Ground::Stage;
             return (now - self.stage_taken < ONE_STAGE).then_some(NoActionReason::Everywhere);
@@ -584,12 +604,8 @@ impl Guard {
         if self.paused.is_some_and(|until| until > now) || now - self.stage_taken < ONE_STAGE {
             return None;
         }
-        let entered = |sample: &&Sample| {
-            let stage = sample.stage.unwrap_or(i64::MIN);
-            let began = trouble.since.saturating_sub(stage);
-            // Evidence begins up to a tick before the harm does.
-            now.saturating_sub(stage) < YOUNG && (-TICK..STAGE_SUSPICION_MICROS).contains(&began)
-        };
+        let entered =
+            |sample: &&Sample| sample.stage.is_some_and(|stage| is_suspected(now, stage, trouble.since));
         let acts = |sample: &&Sample| {
             let cooldown = self.flags.get(sample.flag).and_then(|watched| watched.cooldown);
             sample.policy.action != Action::Notify && cooldown.is_none_or(|until| until <= now)
@@ -778,7 +794,7 @@ impl Guard {
                 kind: watched.detector.kind(),
                 evidence: watched.detector.suspicion(),
                 finding: watched.finding.as_ref().map(|(finding, _)| finding.clone()),
-                cooldown: watched.cooldown,
+                cooldown: watched.cooldown.filter(|_| watched.cooled_at.is_none()),
                 requests,
                 companies,
             };
@@ -829,6 +845,7 @@ impl Guard {
             stopped: self.stopped,
             stage_taken: self.stage_taken,
             settling: self.settling,
+            site: self.site.as_ref().map_or_else(|| self.kept_site.clone(), Site::hours),
             after: self.after.clone(),
             unresolved: self.unresolved.clone(),
             troubled: self.troubled,
@@ -881,6 +898,13 @@ impl Guard {
     }
 }
 
+/// True if harm that began at `since` casts suspicion on a stage that was entered at `stage`, in microseconds since 1970.
+fn is_suspected(now: i64, stage: i64, since: i64) -> bool {
+    // Evidence begins up to a tick before the harm does.
+    let began = (-TICK..STAGE_SUSPICION_MICROS).contains(&since.saturating_sub(stage));
+    (0..YOUNG).contains(&now.saturating_sub(stage)) && began
+}
+
 fn hash(flag: &str) -> u64 {
     xxh3_64(flag.as_bytes())
 }
@@ -901,6 +925,7 @@ impl Watched {
             finding: None,
             named: None,
             cooldown,
+            cooled_at: None,
             doubt: false,
             spared,
             pilots: false,
@@ -918,7 +943,13 @@ impl Watched {
         let longest = sample.reading.at.saturating_add(sample.policy.cooldown);
         self.cooldown = self.cooldown.map(|until| until.min(longest));
         let at = sample.reading.at;
-        let cooled = self.cooldown.take_if(|until| *until <= at).is_some();
+        let over = self.cooldown.is_some_and(|until| until <= at);
+        // A clock that was ahead goes back: a cooldown that is over is kept for as long again.
+        let cooled = over && self.cooled_at.is_none();
+        self.cooled_at = over.then(|| self.cooled_at.unwrap_or(at));
+        if self.cooled_at.is_some_and(|cooled| at - cooled >= sample.policy.cooldown) {
+            (self.cooldown, self.cooled_at) = (None, None);
+        }
         self.killed = sample.killed;
         let counted = (counted(sample.reading.exposure), sample.reading.epoch);
         let asked = std::mem::replace(&mut self.counted, counted) != counted;
