@@ -77,6 +77,10 @@ exit((/** @param list<string> $arguments */ static function (array $arguments): 
             if ($changer->isFile()) {
                 return $fail(1, "flags.json itself answers in $root (the driver is \"file\"): php artisan feature:enable, or feature:disable");
             }
+            $problem = $changer->storeProblem();
+            if ($problem !== null) {
+                return $fail(1, "nothing was changed: $problem");
+            }
             [$store, $binary] = [(string) $changer->directory(), $changer->binary()];
         } catch (Throwable $problem) {
             $problem = "the application in $root does not start: {$problem->getMessage()}";

@@ -61,6 +61,14 @@ final class Config
         return $this->path('store', $app) ?? ($this->get('store') === null ? null : $app->storagePath() . '/flagstone');
     }
 
+    /** The store that .env or the configuration names; null for the package's own place while no store is there. */
+    public function namedStore(Application $app): ?string
+    {
+        $store = $this->store($app);
+
+        return $store === $app->storagePath() . '/flagstone' && !@\is_file("$store/head") ? null : $store;
+    }
+
     /** Path of the definitions. */
     public function file(Application $app): string
     {

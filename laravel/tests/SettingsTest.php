@@ -36,7 +36,7 @@ final class SettingsTest extends TestCase
     {
         self::assertSame(0, $this->artisanCode('feature:settings --json'));
         $told = \json_decode($this->printed, true);
-        self::assertSame(['environment', 'driver', 'store', 'command'], \array_keys($told));
+        self::assertSame(['environment', 'driver', 'store', 'overridden_store', 'command'], \array_keys($told));
         self::assertSame(['testing', $this->app->make('flagstone')->driver()->name()], [$told['environment'], $told['driver']]);
         self::assertSame(\realpath((string) \config('flagstone.store')), \realpath((string) $told['store']));
         self::assertSame(0, $this->artisanCode('feature:settings'));

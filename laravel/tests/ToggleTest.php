@@ -29,8 +29,9 @@ final class ToggleTest extends TestCase
     }
 
     /** @param array<string, ?string> $environment null: not set */
-    private function toggle(array $arguments, array $environment = [], ?string $folder = null, ?string $script = null): int
+    private function toggle(array $arguments, array $environment = [], ?string $folder = null, ?string $script = null, ?string $ini = null): int
     {
+        $this->ini = $ini === null ? $this->ini : ['flagstone.store' => $ini];
         $environment += ['PATH' => (string) \getenv('PATH'), 'FLAGSTONE_BINARY' => (string) \getenv('FLAGSTONE_BIN')];
         // The runner's settings of PHP, not this machine's, which may name a store.
         $environment += ['PHP_INI_SCAN_DIR' => (string) \getenv('PHP_INI_SCAN_DIR')];
@@ -160,7 +161,7 @@ final class ToggleTest extends TestCase
             'a value of several lines before it' => ["NOTE=\"one\nFLAGSTONE_STORE=OLD\n\"\nFLAGSTONE_STORE=SHOP\n", [], []],
             'a file of the environment' => ["FLAGSTONE_STORE=OLD\n", ['.env.production' => "FLAGSTONE_STORE=SHOP\n"], []],
             'the configuration' => ["FLAGSTONE_STORE=OLD\n", ['config/flagstone.php' => "<?php return ['store' => 'SHOP'];"], []],
-            'php.ini' => ["FLAGSTONE_STORE=OLD\n", [], ['flagstone.store' => 'SHOP']],
+            'php.ini and .env' => ["FLAGSTONE_STORE=SHOP\n", [], ['flagstone.store' => 'SHOP']],
             'php.ini alone' => ['', [], ['flagstone.store' => 'SHOP']],
         ];
         $named = ['SHOP' => $this->store, 'OLD' => $this->ownStore($this->app, ['dark_mode' => false])];
@@ -177,6 +178,70 @@ final class ToggleTest extends TestCase
             self::assertSame($on, $this->app->make('flagstone')->for(1)->enabled('dark_mode'), "$case: $this->printed");
             $on = !$on;
         }
+    }
+
+    /**
+     * Two applications of one host share php.ini, whose store is final and is that of one of them: the other one's artisan killed a flag of
+     * the first, and said that it is off for everybody.
+     */
+    public function test_nothing_is_changed_where_php_ini_names_another_store_than_the_application(): void
+    {
+        $theirs = $this->store;
+        $mine = $this->ownStore($this->app, ['dark_mode' => true]);
+        $folder = $this->application("FLAGSTONE_STORE=$mine\n");
+        \file_put_contents("$folder/artisan", <<<'PHP'
+            <?php
+            require __DIR__ . '/vendor/autoload.php';
+            $app = require __DIR__ . '/bootstrap/app.php';
+            exit($app->make(Illuminate\Contracts\Console\Kernel::class)
+                ->handle(new Symfony\Component\Console\Input\ArgvInput(), new Symfony\Component\Console\Output\ConsoleOutput()));
+            PHP);
+        $artisan = fn (string $store, string ...$arguments): int
+            => $this->toggle([...$arguments, '--no-interaction'], ['FLAGSTONE_STORE' => null], $folder, "$folder/artisan", $store);
+        $generations = static fn (): array => \array_map(static fn (string $store): string => (string) \file_get_contents("$store/head"), [$theirs, $mine]);
+        $before = $generations();
+
+        self::assertSame(1, $artisan($theirs, 'feature:kill', 'dark_mode', '--reason=it burns'), $this->printed);
+        self::assertStringContainsString("php.ini (flagstone.store) names the store $theirs, which answers here; this application names $mine", $this->printed);
+        self::assertStringContainsString('NOTHING WAS STOPPED', $this->printed);
+        self::assertStringContainsString("    flagstone kill --store=$mine '--reason=it burns' -- dark_mode\n", $this->printed);
+        self::assertStringContainsString("    flagstone kill --store=$theirs '--reason=it burns' -- dark_mode\n", $this->printed);
+        foreach ([['stop-all', '--reason=x', '--yes'], ['revive', 'dark_mode'], ['disable', 'dark_mode', '--yes'], ['enable', 'dark_mode', '--yes'],
+            ['rollout', 'dark_mode', '10', '--yes'], ['publish', '--yes'], ['tick'], ['rollback', '--yes'], ['resume-all'], ['pull']] as $arguments) {
+            self::assertSame(1, $artisan($theirs, 'feature:' . \array_shift($arguments), ...$arguments), $this->printed);
+            self::assertStringContainsString("php -d flagstone.store=$mine", $this->printed);
+        }
+        self::assertSame(1, $this->toggle(['testing', 'dark_mode', 'false'], ['FLAGSTONE_STORE' => null], '/', $this->proxy("$folder/vendor/bin"), $theirs));
+        self::assertStringContainsString('nothing was changed: php.ini', $this->printed);
+        self::assertSame($before, $generations(), 'neither store was changed');
+
+        self::assertSame(0, $artisan($theirs, 'feature:settings', '--json'), $this->printed);
+        self::assertStringContainsString("\"overridden_store\":\"$mine\"", $this->printed);
+        self::assertSame(1, $artisan($theirs, 'feature:doctor'), $this->printed);
+        self::assertMatchesRegularExpression('/problem +named-store +php.ini/', $this->printed);
+        self::assertSame(0, $artisan($theirs, 'feature:list'), $this->printed);
+        self::assertStringContainsString("warning: php.ini (flagstone.store) names the store $theirs", $this->printed);
+
+        // The line that the refusal names, and a link to the same store.
+        self::assertSame(0, $artisan($mine, 'feature:kill', 'dark_mode', '--reason=it burns'), $this->printed);
+        \symlink($mine, "$folder/link");
+        self::assertSame(0, $artisan("$folder/link", 'feature:revive', 'dark_mode'), $this->printed);
+    }
+
+    /** A cached configuration passes over the variable that somebody typed: stop-all acted on the other store, and said that it is done. */
+    public function test_a_store_typed_beside_a_cached_configuration_is_refused(): void
+    {
+        $folder = $this->application("FLAGSTONE_STORE=$this->store\n");
+        $typed = $this->ownStore($this->app, ['dark_mode' => true]);
+        $script = $this->proxy("$folder/vendor/bin");
+        $config = ['flagstone' => ['store' => $this->store, 'binary' => \getenv('FLAGSTONE_BIN')] + require \dirname(__DIR__) . '/config/flagstone.php'];
+        foreach ((array) \glob("$folder/config/*.php") as $file) {
+            $config += [\basename((string) $file, '.php') => require $file];
+        }
+        \file_put_contents("$folder/bootstrap/cache/config.php", '<?php return ' . \var_export($config, true) . ';');
+        self::assertSame(1, $this->toggle(['testing', 'dark_mode', 'true'], ['FLAGSTONE_STORE' => $typed], '/', $script), $this->printed);
+        self::assertStringContainsString("the cached configuration names the store $this->store, which answers here; this application names $typed", $this->printed);
+        self::assertSame(0, $this->toggle(['testing', 'dark_mode', 'true'], ['FLAGSTONE_STORE' => null], '/', $script), $this->printed);
     }
 
     public function test_an_application_that_does_not_start_is_said(): void

@@ -25,6 +25,9 @@ final class Changer
     /** Commands that do not wait for a query of the companies. */
     private const AT_ONCE = ['kill', 'revive', 'stop-all', 'resume-all', 'plan hold'];
 
+    /** Commands that change nothing. */
+    private const READING = ['status', 'list', 'show', 'explain', 'history', 'why', 'incident', 'stats', 'health', 'metrics', 'scan'];
+
     /**
      * @param Closure(): ?string $user the name of the signed-in user, if there is one
      */
@@ -33,6 +36,7 @@ final class Changer
         private readonly Binary $binary,
         private readonly Overlay $overlay,
         private readonly ?string $store,
+        private readonly StoreNames $names,
         private readonly Companies $companies,
         private readonly Closure $user,
     ) {
@@ -140,6 +144,23 @@ final class Changer
         return $this->flagstone->driver()->status()['store'] ?? $this->store;
     }
 
+    /** The store that this application names while another one answers; null if both are the same. */
+    public function otherStore(): ?string
+    {
+        $store = $this->isFile() ? null : $this->directory();
+
+        return $store === null || $store === '' ? null : $this->names->other($store);
+    }
+
+    /** The difference between the store that answers and the one that this application names, and the remedy; null if there is none. */
+    public function storeProblem(): ?string
+    {
+        $other = $this->otherStore();
+        $store = (string) $this->directory();
+
+        return $other === null ? null : $this->names->difference($store, $other) . '. To mend: ' . $this->names->remedy($store, $other);
+    }
+
     private function file(Change $change, bool $json): Result
     {
         try {
@@ -158,8 +179,17 @@ final class Changer
         if ($store === null || $store === '') {
             return Result::unknown('no store is named: set FLAGSTONE_STORE, or "store" in config/flagstone.php');
         }
-        $word = \array_shift($arguments);
-        $words = \explode(' ', (string) $word);
+        $word = (string) \array_shift($arguments);
+        $words = \explode(' ', $word);
+        $other = $this->names->other($store);
+        if ($other !== null && $word !== 'doctor') {
+            return \in_array($word, self::READING, true)
+                ? $this->binary->run([...$words, "--store=$store", ...($json ? ['--json'] : []), ...$arguments], null, $timeout)
+                    ->warning("warning: {$this->names->difference($store, $other)}")
+                : $this->ambiguous($store, $other, $words, $arguments);
+        }
+        // Doctor's advice is for the store that the application means.
+        $store = $other ?? $store;
         $options = ["--store=$store", ...($json ? ['--json'] : [])];
         $user = self::has($arguments, 'actor') || \getenv('FLAGSTONE_ACTOR') ? null : ($this->user)();
         if ($user !== null && \in_array($word, [...self::WEIGHED, ...self::AT_ONCE], true)) {
@@ -180,6 +210,22 @@ final class Changer
         }
 
         return $this->binary->run([...$words, ...$options, '--count-for=-', ...$arguments], $companies);
+    }
+
+    /**
+     * Refuses a change that could be meant for either store.
+     *
+     * @param list<string> $words
+     * @param list<string> $arguments
+     */
+    private function ambiguous(string $store, string $other, array $words, array $arguments): Result
+    {
+        $line = static fn (string $store): string => 'flagstone '
+            . \implode(' ', \array_map(StoreNames::shell(...), [...$words, "--store=$store", ...$arguments]));
+        $nothing = \in_array($words[0], ['kill', 'stop-all'], true) ? 'NOTHING WAS STOPPED' : 'nothing was changed';
+
+        return Result::refused("{$this->names->difference($store, $other)}; $nothing. Type, for the one or the other, as its store's owner:\n"
+            . "\n    {$line($other)}\n    {$line($store)}\n\nTo mend: {$this->names->remedy($store, $other)}");
     }
 
     /** @param list<string> $arguments */

@@ -32,9 +32,18 @@ final class Registrar
             $app->make(Binary::class),
             $app->make(Overlay::class),
             $config->store($app),
+            new StoreNames($config->namedStore($app), self::typedStore($app)),
             new Companies($config->get('companies'), $app),
             static fn (): ?string => self::user($app),
         ));
+    }
+
+    /** The store of the environment, which a cached configuration passes over; null where the configuration has read it, or there is none. */
+    private static function typedStore(Application $app): ?string
+    {
+        $typed = $app->configurationIsCached() ? (string) \getenv('FLAGSTONE_STORE') : '';
+
+        return $typed === '' || \str_starts_with($typed, '/') ? ($typed ?: null) : $app->basePath($typed);
     }
 
     /** The name of the signed-in user: in a browser, the author of a change is not the account that serves the page. */

@@ -47,6 +47,7 @@ final class DoctorCommand extends FlagCommand
             $this->driver($driver->name(), $status);
             $this->definitions($driver->name(), $status);
             $this->environment($status, $changer);
+            $this->namedStore($changer);
             $this->alias($this->laravel->make(Alias::class));
             $this->command($changer);
             $this->overlay($changer);
@@ -143,6 +144,15 @@ final class DoctorCommand extends FlagCommand
             $store === $application ? 'ok' : 'hint',
             $store === $application ? $store : "the store is for $store, the application is in $application",
         );
+    }
+
+    /** php.ini's store wins over the application's, in artisan, queue workers and cron too. */
+    private function namedStore(Changer $changer): void
+    {
+        $problem = $changer->storeProblem();
+        if ($problem !== null) {
+            $this->note('named-store', 'problem', $problem);
+        }
     }
 
     private function alias(Alias $alias): void

@@ -23,6 +23,8 @@ final class SettingsCommand extends FlagCommand
             'environment' => $this->config()->text('environment') ?? (string) $this->laravel->environment(),
             'driver' => $flagstone->driver()->name(),
             'store' => $changer->isFile() ? null : $changer->directory(),
+            // Named by .env or the configuration, while php.ini names another, which wins.
+            'overridden_store' => $changer->otherStore(),
             'command' => $changer->binary()->path(),
         ];
         if ($this->isJson()) {
@@ -31,7 +33,13 @@ final class SettingsCommand extends FlagCommand
             return self::SUCCESS;
         }
         foreach ($settings as $name => $value) {
-            $this->raw(\sprintf('%-12s %s', $name, $value ?? 'none'));
+            if ($name !== 'overridden_store') {
+                $this->raw(\sprintf('%-12s %s', $name, $value ?? 'none'));
+            }
+        }
+        $problem = $changer->storeProblem();
+        if ($problem !== null) {
+            $this->raw("warning      $problem");
         }
 
         return self::SUCCESS;

@@ -26,6 +26,9 @@ const ARTISAN: &str = "artisan";
 struct Settings {
     environment: String,
     store: Option<PathBuf>,
+    /// The store that its `.env` or configuration names, where php.ini names another, which wins.
+    #[serde(default)]
+    overridden_store: Option<PathBuf>,
 }
 
 /// The result of asking.
@@ -137,7 +140,7 @@ pub fn check(asked: Asked, opened: &Opened, report: &mut Report) {
         Asked::Absent(why) => return report.not_asked(APPLICATION, why),
         Asked::Unanswered(why, mend) => return report.unknown(APPLICATION, why, Some(mend)),
     };
-    let Ok(Settings { environment, store }) = serde_json::from_str(&text) else {
+    let Ok(Settings { environment, store, overridden_store }) = serde_json::from_str(&text) else {
         let mend = "update flagstone/laravel to the version of this command".to_owned();
         return report.unknown(APPLICATION, "artisan's answer is not understood", Some(mend));
     };
@@ -149,7 +152,23 @@ pub fn check(asked: Asked, opened: &Opened, report: &mut Report) {
             format!("name the store of {found} in its .env: FLAGSTONE_STORE=DIRECTORY; or look at that one: --store DIRECTORY"),
         );
     }
-    let named = store.map(|store| store.canonicalize().unwrap_or(store));
+    let canonical = |store: PathBuf| store.canonicalize().unwrap_or(store);
+    let (named, overridden) = (store.map(canonical), overridden_store.map(canonical));
+    if let (Some(wins), Some(loses)) = (&named, &overridden) {
+        return report.failed(
+            APPLICATION,
+            format!(
+                "php.ini names the store {}, which wins in artisan, queue workers and cron; the application names {}",
+                words::plain(&wins.to_string_lossy()),
+                words::plain(&loses.to_string_lossy())
+            ),
+            format!(
+                "take flagstone.store out of the php.ini that several applications share (php --ini lists its files), and name each one's \
+                 store in its .env; until then: php -d flagstone.store={} artisan",
+                words::argument(&loses.to_string_lossy())
+            ),
+        );
+    }
     let shown = words::plain(&opened.store.directory().to_string_lossy()).into_owned();
     match named {
         Some(named) if named == opened.store.directory() => {

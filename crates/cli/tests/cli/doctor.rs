@@ -768,6 +768,18 @@ fn flags_in_the_code_are_compared_with_those_published() {
     says(&ran, "code-unused", "passed", &[]);
 }
 
+/// php.ini, which several applications share, wins over `.env`: the advice was to write into `.env` what stood there already.
+#[test]
+fn a_store_that_php_ini_overrides_is_told_with_both() {
+    let shop = deployed();
+    let store = shop.directory.join("store").canonicalize().unwrap();
+    let settings = serde_json::json!({ "environment": "production", "store": "/srv/first/flags", "overridden_store": store });
+    shop.write("code/settings", settings.to_string());
+    let ran = doctor(&shop, &["--code", "code"]).exits(1);
+    let own = format!("php -d flagstone.store={} artisan", store.display());
+    says(&ran, "application", "failed", &["php.ini names the store /srv/first/flags, which wins", &own]);
+}
+
 #[test]
 fn the_settings_of_an_application_for_another_environment_or_store_fail() {
     let shop = deployed();
