@@ -1096,7 +1096,7 @@ fn a_stage_is_suspected_of_harm_that_begins_within_ten_minutes() {
     }
 }
 
-/// A clock that was two hours ahead for four seconds ended all cooldowns.
+/// A clock that was two hours ahead for four seconds ended all cooldowns; just after an act, it kept evidence from beginning for as long.
 #[test]
 fn a_clock_that_was_ahead_ends_no_cooldown() {
     let (mut site, mut flag) = (Site::new(), Flag::new("flag"));
@@ -1105,6 +1105,7 @@ fn a_clock_that_was_ahead_ends_no_cooldown() {
     assert_eq!(site.until(&mut flag, 4, harmful), None);
     site.now -= 7200 * SECOND;
     assert_eq!(site.until(&mut flag, 3000, harmful), None, "it is left alone");
+    assert!(site.until(&mut flag, 1200, harmful).is_some(), "the cooldown is over");
 }
 
 /// No page but the one that asks the flags.

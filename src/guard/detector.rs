@@ -387,6 +387,8 @@ impl Detector {
     /// Skips a sample: counts since the last one are no evidence, and earlier evidence is dropped.
     pub fn skip(&mut self, reading: &Reading) {
         (self.earlier, self.at) = (reading.at, reading.at);
+        // The clock may have gone back: no evidence would begin until the time that it showed before.
+        self.next_tick = self.next_tick.min(reading.at + TICK);
         (self.latest, self.before) = (Mark::whole(reading.exposure), None);
         if let Some(unsettled) = &mut self.unsettled {
             unsettled.whole = false;
