@@ -454,6 +454,23 @@ fn each_kill_has_a_slot_of_its_own_and_none_takes_one_that_was_damaged() {
 }
 
 #[test]
+fn a_resume_tells_of_kills_that_a_cut_trail_may_have_had() {
+    // Slots were overwritten and the trail rotated away: `resume-all` turned killed flags on without a word.
+    let dir = trusted_dir();
+    let path = dir.join("store");
+    let store = new_store(&path);
+    publish(&store, &portal(true));
+    store.kill("portal", change()).unwrap();
+    write_head(&path, 4_096, &[0; 256]);
+    epoch(&path);
+    std::fs::write(path.join("audit.jsonl"), "").unwrap();
+    let switched = store.resume_all(change()).unwrap();
+    let warning = switched.audit_warning.expect("a warning");
+    assert!(warning.contains("the audit trail is not whole"), "{warning}");
+    assert_eq!(store.resume_all(change()).unwrap().audit_warning, None, "the slots are sound again");
+}
+
+#[test]
 fn the_stop_holds_until_its_words_say_that_everything_goes_on() {
     let dir = trusted_dir();
     let path = dir.join("store");

@@ -2,7 +2,9 @@
 #![no_main]
 
 use flagstone::definition::Definitions;
-use flagstone::store::{Actor, Change, Reader, ReaderOptions, Store};
+use flagstone::audit::Actor;
+use flagstone::publish::{Change, Store};
+use flagstone::store::{Reader, ReaderOptions};
 use flagstone_fuzz::{ask_everything, number, put};
 use libfuzzer_sys::fuzz_target;
 use std::fs::File;

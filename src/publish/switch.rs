@@ -17,6 +17,7 @@ use crate::store::layout::HEAD;
 use crate::store::open::head_file;
 use crate::text::shell;
 use rustix::fs::{IFlags, ioctl_getflags};
+use std::cell::RefCell;
 use std::time::Duration;
 
 /// Longest wait of a kill or a stop, afterwards, to write its record into the trail.
@@ -99,14 +100,16 @@ impl Store {
     }
 
     /// Ends the stop, and the state in which damaged kill slots keep every flag off in new workers. Flags killed one by one stay killed:
-    /// a kill that the audit trail holds, but a damaged slot does not, is made again.
+    /// a kill that the audit trail holds, but a damaged slot does not, is made again. A warning tells of a trail that is not whole then.
     ///
     /// # Errors
     ///
     /// When the head cannot be written, damaged slots leave no room for the kills, or they are damaged and the trail cannot be read.
     pub fn resume_all(&self, change: Change) -> Result<SwitchOutcome, StoreError> {
-        self.switch(Action::ResumeAll, None, None, &change, |session, locked| {
+        let gap = RefCell::new(None);
+        let mut switched = self.switch(Action::ResumeAll, None, None, &change, |session, locked| {
             if session.head.doubt_now().is_some() {
+                *gap.borrow_mut() = self.verify_audit()?.first_bad;
                 for (flag, since) in self.killed_by_the_trail()? {
                     valid_key(&flag)?;
                     kill(session, &flag, since, locked)?;
@@ -115,7 +118,15 @@ impl Store {
             let changed = session.head.stopped().is_some();
             session.head.stop(None);
             Ok(session.head.settle_slots() || changed)
-        })
+        })?;
+        if let Some(bad) = gap.into_inner() {
+            switched.warn(format!(
+                "kill slots were damaged, and the audit trail is not whole (record {}: {}): a flag whose kill neither of them has is on \
+                 again. Compare with what you know, and kill it again: flagstone kill FLAG",
+                bad.seq, bad.problem
+            ));
+        }
+        Ok(switched)
     }
 
     /// Takes and releases each lock that a change needs, and opens the trail. Returns what would hinder a publish, if anything. Changes
