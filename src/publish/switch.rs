@@ -17,7 +17,7 @@ use crate::store::layout::HEAD;
 use crate::store::open::head_file;
 use crate::text::shell;
 use rustix::fs::{IFlags, ioctl_getflags};
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::time::Duration;
 
 /// Longest wait of a kill or a stop, afterwards, to write its record into the trail.
@@ -106,10 +106,10 @@ impl Store {
     ///
     /// When the head cannot be written, damaged slots leave no room for the kills, or they are damaged and the trail cannot be read.
     pub fn resume_all(&self, change: Change) -> Result<SwitchOutcome, StoreError> {
-        let gap = RefCell::new(None);
+        let doubted = Cell::new(false);
         let mut switched = self.switch(Action::ResumeAll, None, None, &change, |session, locked| {
             if session.head.doubt_now().is_some() {
-                *gap.borrow_mut() = self.verify_audit()?.first_bad;
+                doubted.set(true);
                 for (flag, since) in self.killed_by_the_trail()? {
                     valid_key(&flag)?;
                     kill(session, &flag, since, locked)?;
@@ -119,11 +119,15 @@ impl Store {
             session.head.stop(None);
             Ok(session.head.settle_slots() || changed)
         })?;
-        if let Some(bad) = gap.into_inner() {
+        let gap = match doubted.get().then(|| self.verify_audit()) {
+            None => None,
+            Some(Ok(check)) => check.first_bad.map(|bad| format!("record {}: {}", bad.seq, bad.problem)),
+            Some(Err(error)) => Some(error.to_string()),
+        };
+        if let Some(gap) = gap {
             switched.warn(format!(
-                "kill slots were damaged, and the audit trail is not whole (record {}: {}): a flag whose kill neither of them has is on \
-                 again. Compare with what you know, and kill it again: flagstone kill FLAG",
-                bad.seq, bad.problem
+                "kill slots were damaged, and the audit trail is not whole ({gap}): a flag whose kill neither of them has is on again. \
+                 Compare with what you know, and kill it again: flagstone kill FLAG"
             ));
         }
         Ok(switched)
