@@ -42,6 +42,11 @@ pub fn parse_day(text: &[u8]) -> Option<i64> {
     Some(days_from_civil(year, month, day))
 }
 
+/// The day of an instant in UTC: `YYYY-MM-DD`.
+pub fn format_day(micros: i64) -> String {
+    format_rfc3339(micros).chars().take(10).collect()
+}
+
 /// Formats the instant as RFC 3339 in UTC, with a fraction only if it is not zero.
 ///
 /// Instants outside the years 0000 to 9999 give text that [`parse_rfc3339`] does not read back.

@@ -160,8 +160,8 @@ pub fn change_published(
     }
     let mut changed = definitions.clone();
     changed.flags.insert(key.to_owned(), after.clone());
-    if let Err(report) = changed.check(name, &day(now)) {
-        let before = definitions.check(name, &day(now)).is_err();
+    if let Err(report) = changed.check(name, &crate::time::format_day(now)) {
+        let before = definitions.check(name, &crate::time::format_day(now)).is_err();
         return Err(ChangeError::Definitions { report, before });
     }
     let notes = summary::notes(edit, before, &after, &changed, now, true);
@@ -245,11 +245,6 @@ fn for_somebody(edit: &Edit, after: &Flag, key: &str, file: &impl Fn() -> String
     }
 }
 
-/// The day of an instant, as `YYYY-MM-DD`.
-fn day(now: i64) -> String {
-    crate::time::format_rfc3339(now).chars().take(10).collect()
-}
-
 /// Changes one flag of a text.
 ///
 /// # Errors
@@ -261,7 +256,7 @@ pub fn change(target: Target, key: &str, edit: &Edit) -> Result<FlagChange, Chan
         return Err(ChangeError::InFile { key: key.to_owned() });
     }
     let file = || target.file.to_owned();
-    let today = day(target.now);
+    let today = crate::time::format_day(target.now);
     let read = |text: &str, before: bool| {
         let failed = |report| ChangeError::Definitions { report, before };
         let document = definition::parse(target.file, text.as_bytes()).map_err(failed)?;

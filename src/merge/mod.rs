@@ -107,7 +107,7 @@ pub fn merge(
     }
     merged.renamed.clone_from(&renamed.renamings);
     merged.tell_keys(before, file);
-    let today: String = time::format_rfc3339(options.now).chars().take(10).collect();
+    let today = time::format_day(options.now);
     merged.definitions.check("merged", &today).map_err(MergeError::Result)?;
     Ok(merged)
 }

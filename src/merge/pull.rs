@@ -46,7 +46,7 @@ pub struct PullResult {
 ///
 /// When the file has errors, or is written in a way that allows no edit of just these values.
 pub fn pull(target: Target, running: &Definitions) -> Result<PullResult, ChangeError> {
-    let today: String = crate::time::format_rfc3339(target.now).chars().take(10).collect();
+    let today = crate::time::format_day(target.now);
     let read = |text: &str, before: bool| {
         let failed = |report| ChangeError::Definitions { report, before };
         let document = definition::parse(target.file, text.as_bytes()).map_err(failed)?;

@@ -326,7 +326,7 @@ impl Store {
             Some(changed) => _ = running.flags.insert(flag.to_owned(), changed.clone()),
             None => _ = running.flags.remove(flag),
         }
-        let today: String = crate::time::format_rfc3339(session.now).chars().take(10).collect();
+        let today = crate::time::format_day(session.now);
         running.check(&format!("generation {current}"), &today).map_err(|report| {
             StoreError::Refused(format!(
                 "{report}; generation {current} was published meanwhile; nothing was changed"
@@ -401,7 +401,7 @@ impl Store {
             .ok()
             .and_then(|snapshot| Definitions::from_canonical_json(snapshot.definitions_json().ok()?).ok());
         let Some(mut definitions) = definitions else { return Ok(bytes) };
-        let today: String = crate::time::format_rfc3339(now).chars().take(10).collect();
+        let today = crate::time::format_day(now);
         crate::merge::keep_base(&before, &mut definitions, &today);
         Ok(crate::compile(&definitions, &self.identity.environment)?)
     }

@@ -119,7 +119,7 @@ pub enum Word {
     /// Take companies out of both lists
     Forget(Companies),
     /// Delete a flag that the published file no longer has
-    Delete(Delete),
+    Delete(FlagArguments),
     /// Add a flag to a file of definitions, off
     Add(Add),
     /// Publish again what an earlier generation held

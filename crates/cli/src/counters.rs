@@ -41,7 +41,7 @@ pub fn warn_of_unknown_users(store: &Store, output: &mut Output) -> Result<(), F
 /// Reads the counters without warning; the files that are left out are in the result.
 pub fn quietly(store: &Store, memory: &Path) -> Result<Counts, Failure> {
     let believed = store.believed().map_err(Failure::asking)?;
-    let mut counts = believed_counts(store, &believed, memory, words::now())
+    let mut counts = believed_counts(store, &believed, memory, flagstone::time::now())
         .map_err(|error| Failure::Unknown(error.to_string()))?;
     if let Some(snapshot) = Seen::of(store).ok().and_then(|seen| seen.view.snapshot.clone()) {
         counts.join_former_keys(former_keys(&snapshot));
@@ -114,7 +114,7 @@ impl Seen {
     /// Seconds since the answering generation was published; none if there is none.
     pub fn age(&self) -> Option<f64> {
         let published = self.status.published_at;
-        (published != 0).then(|| words::now().saturating_sub(published) as f64 / 1e6)
+        (published != 0).then(|| flagstone::time::now().saturating_sub(published) as f64 / 1e6)
     }
 
     /// The number of workers on another generation, although they were asked after this one was published or came from a backup.

@@ -178,7 +178,7 @@ pub fn measure(
     let _progress = Progress::begin(format!("asking about the companies of {}", list.name));
     let companies = Companies::read(&list.name, &list.bytes)?;
     let keys = companies.keys();
-    let now = words::now();
+    let now = flagstone::time::now();
     let of = |flag: &&str| {
         let old = definitions.and_then(|(old, _)| old.flags.get(*flag));
         let narrowed = definitions.is_some_and(|(old, new)| may_lose(flag, old, new));
@@ -250,7 +250,7 @@ pub fn of_pilots(
     ((old, new), reviewed): ((&Definitions, &Definitions), &[String]),
     environment: &str,
 ) -> Result<Option<Reach>, Failure> {
-    let now = words::now();
+    let now = flagstone::time::now();
     let pilot = |flag: &&str| {
         let was = old.flags.get(*flag);
         was.is_some_and(|was| is_pilot(was, now)) && may_lose(flag, old, new)
@@ -274,7 +274,7 @@ pub fn of_pilots(
 
 /// True if some flag is on only for the companies that it allows.
 pub fn has_pilots(definitions: &Definitions) -> bool {
-    let now = words::now();
+    let now = flagstone::time::now();
     definitions.flags.values().any(|flag| is_pilot(flag, now))
 }
 

@@ -151,8 +151,8 @@ pub fn send_unrecorded(
 
 /// A number from 0 to 1, different in each process and at each moment.
 fn jitter() -> f64 {
-    let mixed =
-        words::now().unsigned_abs().wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ u64::from(std::process::id());
+    let mixed = flagstone::time::now().unsigned_abs().wrapping_mul(0x9E37_79B9_7F4A_7C15)
+        ^ u64::from(std::process::id());
     (mixed >> 11) as f64 / (1u64 << 53) as f64
 }
 
@@ -201,7 +201,7 @@ impl Way {
             .header("Content-Type", "application/json")
             .header("X-Flagstone-Event", &event.id);
         if let Some(secret) = &self.secret {
-            let seconds = words::now().div_euclid(1_000_000);
+            let seconds = flagstone::time::now().div_euclid(1_000_000);
             request = request.header("X-Flagstone-Signature", signature(secret, seconds, &body));
         }
         // The address may be a secret, so no message includes it.

@@ -55,6 +55,6 @@ pub fn question<'a>(ask: &'a Ask, attributes: &'a Attributes) -> Question<'a, At
     Question {
         company: ask.company.as_deref().and_then(|company| Key::from_bytes(company.as_bytes())),
         context: attributes,
-        now: ask.at.unwrap_or_else(words::now),
+        now: ask.at.unwrap_or_else(flagstone::time::now),
     }
 }

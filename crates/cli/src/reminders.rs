@@ -181,7 +181,7 @@ mod tests {
     #[test]
     fn a_guard_that_died_is_told_of_once_and_so_is_its_return() {
         let test = TestStore::make("dead-guard");
-        let (store, now) = (test.open(), words::now());
+        let (store, now) = (test.open(), flagstone::time::now());
         let lock = store.guarding().unwrap().expect("no other guard");
         lock.keep(&GuardState { at: now, began: now, ..GuardState::default() }).unwrap();
         let mut reminders = Reminders::default();
@@ -210,7 +210,7 @@ mod tests {
     #[test]
     fn a_second_death_is_told_although_the_clock_went_back() {
         let test = TestStore::make("second-death");
-        let (store, now) = (test.open(), words::now());
+        let (store, now) = (test.open(), flagstone::time::now());
         let mut reminders = Reminders::default();
         let (hour, memory) = (HOUR, test.path().join("memory"));
         // Records have dates of this machine's clock; the guard's memory is from one that is an hour behind.
@@ -233,7 +233,7 @@ mod tests {
     #[test]
     fn a_guard_that_was_told_to_end_is_not_missed() {
         let test = TestStore::make("ended-guard");
-        let (store, now) = (test.open(), words::now());
+        let (store, now) = (test.open(), flagstone::time::now());
         let lock = store.guarding().unwrap().expect("no other guard");
         lock.keep(&GuardState { at: now, ended: true, ..GuardState::default() }).unwrap();
         drop(lock);
@@ -292,7 +292,7 @@ mod tests {
         let test = TestStore::make("unwritable");
         let config = format!(r#"{{"notify": {{"ops": {{"url": "http://{address}/", "format": "slack"}}}}}}"#);
         std::fs::write(test.path().join("config.json"), config).unwrap();
-        let (store, now) = (test.open(), words::now());
+        let (store, now) = (test.open(), flagstone::time::now());
         let mut reminders = Reminders::default();
         let why = || Some("Read-only file system".to_owned());
         for second in [0, 60, 119] {

@@ -7,7 +7,6 @@ use flagstone::time;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::fmt::Display;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Seconds from a change to harm whose evidence begins at `harm`. Evidence begins up to ten seconds before the harm, so that a change
 /// within them may be its cause, and counts as 0 seconds before it.
@@ -16,17 +15,9 @@ pub fn seconds_to_harm(change: i64, harm: i64) -> i64 {
     if (-10..0).contains(&seconds) { 0 } else { seconds }
 }
 
-/// Now, in microseconds since 1970, by the system's clock.
-pub fn now() -> i64 {
-    match SystemTime::now().duration_since(UNIX_EPOCH) {
-        Ok(since) => i64::try_from(since.as_micros()).unwrap_or(i64::MAX),
-        Err(_) => 0,
-    }
-}
-
 /// Today as `YYYY-MM-DD`, in UTC.
 pub fn today() -> String {
-    time::format_rfc3339(now()).chars().take(10).collect()
+    time::format_day(time::now())
 }
 
 /// A time to the second: `2026-11-21T08:44:19Z`.
@@ -36,7 +27,7 @@ pub fn at(micros: i64) -> String {
 
 /// The time since then: `3 hours ago`.
 pub fn ago(micros: i64) -> String {
-    let seconds = (now().saturating_sub(micros)) / 1_000_000;
+    let seconds = (time::now().saturating_sub(micros)) / 1_000_000;
     let (count, unit) = match seconds {
         ..0 => return "in the future: a clock is wrong".to_owned(),
         0..5 => return "just now".to_owned(),

@@ -191,9 +191,9 @@ pub struct Disable {
     pub changing: Changing,
 }
 
-/// Arguments of `delete`.
+/// Arguments of a change that needs no more than the flag: `delete`, and what people say of a plan.
 #[derive(Debug, Args)]
-pub struct Delete {
+pub struct FlagArguments {
     /// The flag's key
     #[arg(value_parser = flag_key)]
     pub flag: String,

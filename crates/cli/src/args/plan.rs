@@ -1,7 +1,7 @@
 //! Rollout plans, and what a daemon does.
 
 use super::values::{flag_key, instant};
-use super::{By, ChangeTerms};
+use super::{By, FlagArguments};
 use clap::{Args, Subcommand, ValueHint};
 use flagstone::definition::Soak;
 use flagstone::publish::Orders;
@@ -23,13 +23,13 @@ pub enum PlanSubcommand {
     /// Enter the first stage
     Start(PlanStart),
     /// Stop where it is: what is on stays on
-    Hold(PlanTyped),
+    Hold(FlagArguments),
     /// Go on with a plan that is held
     Resume(PlanStage),
     /// Enter the next stage now, without the rest of the soak
     Advance(PlanStage),
     /// Return to what the flag said before the plan was started
-    Abort(PlanTyped),
+    Abort(FlagArguments),
     /// Move all plans whose time has come, once; for cron
     Tick(PlanTick),
 }
@@ -40,20 +40,6 @@ pub struct PlanShow {
     /// The flag's key
     #[arg(value_parser = flag_key)]
     pub flag: Option<String>,
-}
-
-/// Arguments of what people say of a plan.
-#[derive(Debug, Args)]
-pub struct PlanTyped {
-    /// The flag's key
-    #[arg(value_parser = flag_key)]
-    pub flag: String,
-    /// Refuse unless this generation is still the current one
-    #[arg(long, value_name = "N")]
-    pub base: Option<u64>,
-    /// How.
-    #[command(flatten)]
-    pub terms: ChangeTerms,
 }
 
 /// Whether to stay until the plan ends.
@@ -69,7 +55,7 @@ pub struct Waiting {
 pub struct PlanStart {
     /// What they have in common.
     #[command(flatten)]
-    pub typed: PlanTyped,
+    pub typed: FlagArguments,
     /// Whether to wait.
     #[command(flatten)]
     pub waiting: Waiting,
@@ -80,7 +66,7 @@ pub struct PlanStart {
 pub struct PlanStage {
     /// What they have in common.
     #[command(flatten)]
-    pub typed: PlanTyped,
+    pub typed: FlagArguments,
     /// Enter this stage. Without it, `resume` goes on from what is on now, and `advance` enters the next
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub stage: Option<u32>,

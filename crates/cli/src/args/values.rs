@@ -24,7 +24,7 @@ pub(super) fn since(text: &str) -> Result<i64, String> {
             _ => return None,
         };
         let count = count.bytes().all(|byte| byte.is_ascii_digit()).then(|| count.parse::<i64>().ok())??;
-        Some(words::now().saturating_sub(count.checked_mul(seconds)?.checked_mul(1_000_000)?))
+        Some(time::now().saturating_sub(count.checked_mul(seconds)?.checked_mul(1_000_000)?))
     };
     back()
         .or_else(|| time::parse_rfc3339(text.as_bytes()))

@@ -24,7 +24,7 @@ pub fn run(arguments: &Arguments, word: &Audit, output: &mut Output) -> Outcome 
     let check = check.map_err(Failure::asking)?;
     drop(progress);
     // The order of the trail decides: a record that a wrong clock dated is neither hidden nor shown for its date.
-    let ordered = answer_history::in_order(&times, words::now());
+    let ordered = answer_history::in_order(&times, time::now());
     let recent =
         |place: usize| word.since.is_none_or(|since| ordered.get(place).is_none_or(|(at, _)| *at >= since));
     records.retain(|(place, _)| recent(*place));

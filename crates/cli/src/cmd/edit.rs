@@ -3,7 +3,9 @@
 
 use super::change::{self, ChangeContext};
 use super::{check, publish};
-use crate::args::{Add, Arguments, ChangeTerms, Changing, Companies, Delete, Disable, Enable, Rollout};
+use crate::args::{
+    Add, Arguments, ChangeTerms, Changing, Companies, Disable, Enable, FlagArguments, Rollout,
+};
 use crate::entry::ReplaceResult;
 use crate::output::{BOLD, DIM, Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::switches::{self, Switches};
@@ -63,7 +65,7 @@ pub fn forget(arguments: &Arguments, word: &Companies, output: &mut Output) -> O
     run(arguments, &word.changing, &TypedChange { action: Action::Forget, flag: &word.flag, edit }, output)
 }
 
-pub fn delete(arguments: &Arguments, word: &Delete, output: &mut Output) -> Outcome {
+pub fn delete(arguments: &Arguments, word: &FlagArguments, output: &mut Output) -> Outcome {
     let typed = TypedChange { action: Action::Delete, flag: &word.flag, edit: Edit::Delete };
     published(arguments, (&word.terms, word.base), &typed, output)
 }
@@ -214,15 +216,15 @@ fn in_store(
     }
     let name = format!("generation {generation} of {}", store.environment());
     let made =
-        change_published(&name, &definitions, flag, what.edit, words::now()).map_err(
-            |error| match error {
+        change_published(&name, &definitions, flag, what.edit, flagstone::time::now()).map_err(|error| {
+            match error {
                 ChangeError::Managed { key, .. } => {
                     let file = store.last_file().unwrap_or_else(|| "its file".to_owned());
                     failure(ChangeError::Managed { key, file })
                 }
                 error => failure(error),
-            },
-        )?;
+            }
+        })?;
     // A repeated command finds its own change: an earlier base matters only if something would change.
     if let Some(base) = named.filter(|base| *base > generation || (made.changed && *base != generation)) {
         return Err(stale(base, generation));
@@ -343,7 +345,7 @@ fn in_file(path: &Path, environment: Option<&str>, what: &What, output: &mut Out
     }
     let bytes = check::read(path)?;
     let text = String::from_utf8_lossy(&bytes);
-    let target = Target { file: &name, text: &text, environment, now: words::now() };
+    let target = Target { file: &name, text: &text, environment, now: flagstone::time::now() };
     let made = changed(target, what.flag, what.edit).map_err(failure)?;
     print_change(&made, output);
     if what.dry_run {

@@ -28,7 +28,7 @@ pub fn run(arguments: &Arguments, word: &Guard, output: &mut Output) -> Outcome 
     let mut watches = false;
     let mut looks = 0;
     loop {
-        let events = watcher.look(words::now());
+        let events = watcher.look(flagstone::time::now());
         if !watches && !matches!(watcher.state(), State::Waiting | State::Helpless(_)) {
             watches = true;
             output.line_now(format!("{}: watches{dry}", words::plain(&place)));
@@ -43,7 +43,7 @@ pub fn run(arguments: &Arguments, word: &Guard, output: &mut Output) -> Outcome 
             State::Blind(_) if is_last => Exit::Unknown,
             // The exit code goes by what the other guard sees.
             State::Waiting if is_last => {
-                let report = GuardReport::of(&store, words::now());
+                let report = GuardReport::of(&store, flagstone::time::now());
                 let works = !matches!(report.state, "blind" | "helpless");
                 if let Some(problem) = report.problem.filter(|_| !works) {
                     output.warn(words::plain(&problem));
@@ -53,7 +53,7 @@ pub fn run(arguments: &Arguments, word: &Guard, output: &mut Output) -> Outcome 
             _ => Exit::Yes,
         };
         if is_last || !stop.wait(SECOND) {
-            watcher.end(words::now());
+            watcher.end(flagstone::time::now());
             if !is_last {
                 output.line_now("stopped");
             }

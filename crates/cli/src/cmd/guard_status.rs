@@ -20,7 +20,7 @@ pub fn run(arguments: &Arguments, word: &GuardWord, output: &mut Output) -> Outc
 
 fn status(arguments: &Arguments, output: &mut Output) -> Outcome {
     let store = store_view::store(arguments)?;
-    let now = words::now();
+    let now = flagstone::time::now();
     let report = GuardReport::of(&store, now);
     let generation = store.generation().map_err(Failure::asking)?;
     let definitions = match generation {
@@ -190,7 +190,7 @@ impl<'a> Row<'a> {
 }
 
 fn pause(arguments: &Arguments, word: &GuardPause, output: &mut Output) -> Outcome {
-    let until = words::now().saturating_add(word.length.micros());
+    let until = flagstone::time::now().saturating_add(word.length.micros());
     let begun = change::begin_at_once(arguments, &word.by, "pause the guard", Some(&word.reason), output)?;
     begun.store.pause_guard(until, &begun.change).map_err(Failure::changing)?;
     output.line(format!(

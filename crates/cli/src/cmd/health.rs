@@ -28,13 +28,13 @@ pub fn run(arguments: &Arguments, word: &Memory, output: &mut Output) -> Outcome
     };
     let status = &seen.status;
     let behind = seen.behind(&counts);
-    let guard = GuardReport::of(&store, words::now());
+    let guard = GuardReport::of(&store, flagstone::time::now());
     // A process that only reads the store may have it mounted read-only.
     let may_change = identity::may_change(&store);
     let frozen = may_change.then(|| store.frozen()).flatten();
     let shut_out = shut_out(&store, &word.memory, BelievedUsers::may_run_workers);
     let conflicts = store.open_conflicts().unwrap_or_default();
-    let overdue = overdue(&conflicts, words::now());
+    let overdue = overdue(&conflicts, flagstone::time::now());
     let is_well = behind == 0 && guard.problem.is_none() && frozen.is_none() && overdue == 0;
     let (said, style) = match status.source {
         Source::None => ("failing", BAD),
@@ -64,7 +64,7 @@ pub fn run(arguments: &Arguments, word: &Memory, output: &mut Output) -> Outcome
         let workers = words::counted(counts.workers.len() as u64, "worker");
         output.line(format!("  {behind} of {workers} answer from another generation"));
     }
-    if let Some(summary) = guard.summary(words::now()) {
+    if let Some(summary) = guard.summary(flagstone::time::now()) {
         output.line(format!("  {}", words::plain(&summary)));
     }
     if counts.without_cells > 0 {

@@ -36,7 +36,7 @@ pub fn run(arguments: &Arguments, word: &Incident, output: &mut Output) -> Ran {
         Ok(rates) => (Some(rates), None),
         Err(Failure::Refused(error) | Failure::Unknown(error)) => (None, Some(error)),
     };
-    let now = words::now();
+    let now = flagstone::time::now();
     let since = word.since.unwrap_or(now - 3_600_000_000);
     let guard = GuardReport::of(&store, now);
     let switches = Switches::of(&store);
@@ -561,7 +561,7 @@ mod tests {
     #[test]
     fn steps_of_schedules_are_changes() {
         let test = TestStore::make("steps");
-        let (store, now) = (test.open(), words::now());
+        let (store, now) = (test.open(), flagstone::time::now());
         let minute = 60_000_000;
         let definitions = json!({ "flags": {
             "search": { "enabled": true, "rollout": { "percentage": 0 }, "schedule": [

@@ -95,7 +95,7 @@ fn workers(directory: &Path, memory: &Path) -> usize {
     };
     let path = made.or_else(|| Some(parent()?.join(directory.file_name()?)));
     // Living threads alone are asked for here, whoever they belong to.
-    let counts = path.and_then(|path| telemetry::read(memory, &path, words::now(), |_| true).ok());
+    let counts = path.and_then(|path| telemetry::read(memory, &path, flagstone::time::now(), |_| true).ok());
     counts.map_or(0, |counts| counts.workers.len())
 }
 

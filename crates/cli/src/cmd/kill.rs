@@ -172,7 +172,7 @@ fn published_state(begun: &ChangeContext, key: &str) -> String {
     let Some(flag) = definitions.as_ref().and_then(|definitions| definitions.flags.get(key)) else {
         return String::new();
     };
-    let (after, now, mut known) = (View::of(&begun.store), words::now(), BTreeMap::new());
+    let (after, now, mut known) = (View::of(&begun.store), flagstone::time::now(), BTreeMap::new());
     let side = after.side();
     let mut reaches = |key: &str| {
         let side = side.as_ref()?;
@@ -208,7 +208,7 @@ fn published_state(begun: &ChangeContext, key: &str) -> String {
 
 /// The end of the watching guard's cooldown for the flag, in microseconds since 1970.
 fn cooldown(store: &Store, flag: &str) -> Option<i64> {
-    let now = words::now();
+    let now = flagstone::time::now();
     let memory = GuardReport::of(store, now).memory?;
     memory.flags.get(flag)?.cooldown.filter(|until| *until > now)
 }

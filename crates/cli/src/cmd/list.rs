@@ -10,7 +10,7 @@ use serde_json::json;
 pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
     let served = store_view::served(arguments, output)?;
     let definitions = served.definitions()?;
-    let now = words::now();
+    let now = flagstone::time::now();
     let today = words::today();
     let mut rows = Vec::with_capacity(definitions.flags.len());
     let mut flags = Vec::with_capacity(definitions.flags.len());

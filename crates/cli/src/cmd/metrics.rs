@@ -5,7 +5,7 @@ use crate::counters::{CLASSES, Seen, counts};
 use crate::guard::GuardReport;
 use crate::openmetrics::{Kind, Text};
 use crate::output::{Exit, Outcome, Output};
-use crate::{identity, store_view, words};
+use crate::{identity, store_view};
 use flagstone::publish::Store;
 use flagstone::telemetry::{Cohort, Counts, FlagCounts, duration};
 use std::fmt::Display;
@@ -89,7 +89,7 @@ const STATES: [&str; 9] =
 
 /// The guard's state, for an alert "the guard is dead": `flagstone_guard_watching == 0`.
 fn of_guard(store: &Store, text: &mut Text) {
-    let report = GuardReport::of(store, words::now());
+    let report = GuardReport::of(store, flagstone::time::now());
     let watching = matches!(report.state, "watching" | "stopped");
     gauge(text, "flagstone_guard_watching", "1 while a guard sees requests and may act", u8::from(watching));
     let meant = "1 where a guard watches, or watched within a day without being told to end";
@@ -143,7 +143,7 @@ fn of_trail(store: &Store, text: &mut Text) {
     }
     gauge(text, "flagstone_audit_readable", "1 where the audit trail can be read", u8::from(acts.is_ok()));
     let ran = store.daemon_ran().ok().flatten();
-    let up = ran.is_some_and(|at| words::now().abs_diff(at) < DAEMON_SILENCE);
+    let up = ran.is_some_and(|at| flagstone::time::now().abs_diff(at) < DAEMON_SILENCE);
     gauge(
         text,
         "flagstone_daemon_up",

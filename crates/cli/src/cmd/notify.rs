@@ -16,10 +16,10 @@ pub fn run(arguments: &Arguments, word: &Notify, output: &mut Output) -> Outcome
     if word.status {
         return status(&store, output);
     }
-    if let Err(error) = Reminders::once(&store, words::now()) {
+    if let Err(error) = Reminders::once(&store, flagstone::time::now()) {
         output.warn(words::plain(&error.to_string()));
     }
-    let told = deliver_due(&store, words::now())
+    let told = deliver_due(&store, flagstone::time::now())
         .map_err(|error| Failure::Unknown(words::plain(&error).into_owned()))?;
     if told.is_empty() {
         output.line("the store's config names no endpoint under \"notify\"");

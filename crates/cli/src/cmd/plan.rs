@@ -1,7 +1,7 @@
 //! `plan start|hold|resume|advance|abort`: orders of people for a flag's rollout plan; `plan tick`: the steps of time.
 
 use super::{change, plan_show, plan_wait, publish};
-use crate::args::{Arguments, Plan, PlanStage, PlanStart, PlanSubcommand, PlanTick, PlanTyped};
+use crate::args::{Arguments, FlagArguments, Plan, PlanStage, PlanStart, PlanSubcommand, PlanTick};
 use crate::output::{DIM, Exit, Failure, Outcome, Output, WARN};
 use crate::{confirm, identity, machines, store_view, words};
 use flagstone::StoreError;
@@ -39,7 +39,7 @@ pub fn run(arguments: &Arguments, plan: &Plan, output: &mut Output) -> Outcome {
 
 fn say(
     arguments: &Arguments,
-    typed: &PlanTyped,
+    typed: &FlagArguments,
     word: PlanCommand,
     wait: Option<Soak>,
     output: &mut Output,
@@ -183,7 +183,7 @@ fn already_done(store: &Store, flag: &str, word: PlanCommand) -> Option<AlreadyD
 /// Repeats a command that has nothing to do here on other machines.
 fn already(
     begun: &change::ChangeContext,
-    typed: &PlanTyped,
+    typed: &FlagArguments,
     flag: &str,
     (word, done, wait): (PlanCommand, AlreadyDone, Option<Soak>),
     output: &mut Output,
@@ -213,7 +213,7 @@ fn already(
 }
 
 /// A command that can be repeated without entering another stage; none if the typed one can.
-fn again(typed: &PlanTyped, sent: &[String]) -> Option<String> {
+fn again(typed: &FlagArguments, sent: &[String]) -> Option<String> {
     let stage = sent.iter().find(|argument| argument.starts_with("--stage="))?;
     let word = sent.get(1).filter(|word| *word == "advance")?;
     let reason = words::shell(typed.terms.reason.as_deref().unwrap_or_default());
@@ -221,7 +221,7 @@ fn again(typed: &PlanTyped, sent: &[String]) -> Option<String> {
 }
 
 /// The arguments for other machines, without the common ones.
-fn relayed(typed: &PlanTyped, word: PlanCommand, stage: Option<usize>) -> Vec<String> {
+fn relayed(typed: &FlagArguments, word: PlanCommand, stage: Option<usize>) -> Vec<String> {
     let mut arguments = vec!["plan".to_owned(), word.word().to_owned(), "--yes".to_owned()];
     let stage = match word {
         PlanCommand::Resume(stage) => stage,
@@ -236,7 +236,7 @@ fn relayed(typed: &PlanTyped, word: PlanCommand, stage: Option<usize>) -> Vec<St
 
 /// Prints the effect of a command in a line, and its notes.
 fn print_plan_change(flag: &str, planned: &PlanChange, output: &mut Output) {
-    let now = words::now();
+    let now = flagstone::time::now();
     let after = &planned.moved.flag;
     let was = planned.before.flags.get(flag).map_or_else(String::new, |flag| state(flag, now));
     let is = state(after, now);
@@ -252,9 +252,9 @@ fn tick(arguments: &Arguments, word: &PlanTick, output: &mut Output) -> Outcome 
     let change = by_plan(word.at);
     let head = format!("{} on {}", store.environment(), change.actor.host);
     let environment = store.environment().to_owned();
-    let verdicts = store.verdicts(words::now());
+    let verdicts = store.verdicts(flagstone::time::now());
     let ticked = Ticker::new(store).tick(&change, word.at, word.dry_run, |key, flag| {
-        verdicts.of(key, flag, word.at.unwrap_or_else(words::now))
+        verdicts.of(key, flag, word.at.unwrap_or_else(flagstone::time::now))
     });
     let ticked = ticked.map_err(Failure::changing)?;
     for ticked in

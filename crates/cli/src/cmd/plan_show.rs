@@ -22,7 +22,7 @@ pub fn run(arguments: &Arguments, word: &PlanShow, output: &mut Output) -> Outco
         return Err(Failure::Unknown("nothing is published yet, so there is no plan".to_owned()));
     }
     let definitions = store.definitions(status.generation).map_err(Failure::asking)?;
-    let now = words::now();
+    let now = time::now();
     let verdicts = store.verdicts(now);
     let switched = store.switched().map_err(Failure::asking)?;
     let seen = Seen { status: &status, verdicts: &verdicts, switched: &switched };
@@ -93,7 +93,7 @@ impl Off {
 
     /// The state as text: `30 %`, or `KILLED (30 %)`.
     fn state(&self, flag: &Flag) -> String {
-        let published = state(flag, words::now());
+        let published = state(flag, time::now());
         match (&self.kill, &self.stop) {
             (Some(_), _) => format!("KILLED ({published})"),
             (None, Some(_)) => format!("STOPPED ({published})"),
@@ -192,7 +192,7 @@ struct Seen<'a> {
 
 /// The step that a tick would take now.
 fn step(key: &str, flag: &Flag, seen: Seen) -> PlanDecision {
-    decide(flag, words::now(), (seen.switched)(key), &seen.verdicts.of(key, flag, words::now()))
+    decide(flag, time::now(), (seen.switched)(key), &seen.verdicts.of(key, flag, time::now()))
 }
 
 fn show(key: &str, flag: &Flag, (found, off): (&Progress, &Off), seen: Seen, output: &mut Output) {
@@ -235,7 +235,7 @@ fn show(key: &str, flag: &Flag, (found, off): (&Progress, &Off), seen: Seen, out
         ("done", Some(at)) => format!("done since {}", words::at(at)),
         ("running", Some(_)) if off.is_off() => String::new(),
         ("running", Some(at)) => format!("done about {}, if nothing holds it", words::at(at)),
-        ("not started", _) => match start(key, flag, words::now(), off.switched()) {
+        ("not started", _) => match start(key, flag, time::now(), off.switched()) {
             Ok(_) => format!("`flagstone plan start {key}` starts it"),
             Err(error) => format!("it cannot be started: {}", words::plain(error.reason())),
         },

@@ -66,7 +66,7 @@ pub fn wait(store: &Store, key: &str, length: &Soak, output: &mut Output) -> Res
         let place = flag.as_ref().map(plan_show::place);
         if place != said {
             if let Some(place) = &place {
-                output.line_now(format!("{}: {}", words::at(words::now()), words::plain(place)));
+                output.line_now(format!("{}: {}", words::at(flagstone::time::now()), words::plain(place)));
             }
             said = place;
         }

@@ -37,7 +37,7 @@ pub fn run(arguments: &Arguments, word: &Pull, output: &mut Output) -> Outcome {
     let bytes = check::read(&word.file)?;
     let text = String::from_utf8_lossy(&bytes);
     let environment = Some(store.environment());
-    let target = Target { file: &name, text: &text, environment, now: words::now() };
+    let target = Target { file: &name, text: &text, environment, now: flagstone::time::now() };
     let pulled = pull(target, &running).map_err(super::edit::failure)?;
     print_pull(&pulled, store.environment(), &name, output);
     let changed = !pulled.drift.is_empty() && !word.dry_run;

@@ -97,7 +97,7 @@ pub fn run(arguments: &Arguments, word: &Run, output: &mut Output) -> Outcome {
     let host = by_plan(None).actor.host;
     output.line_now(format!(
         "{} {}: plans are moved every {}",
-        words::at(words::now()),
+        words::at(flagstone::time::now()),
         words::plain(&format!("{} on {host}", directory.display())),
         words::counted(word.interval, "second")
     ));
@@ -130,7 +130,7 @@ pub fn run(arguments: &Arguments, word: &Run, output: &mut Output) -> Outcome {
         match round(&directory, guard.as_deref(), &mut ticker, output) {
             None => {
                 if told.take().is_some() {
-                    output.line_now(format!("{} plan: it works again", words::at(words::now())));
+                    output.line_now(format!("{} plan: it works again", words::at(flagstone::time::now())));
                 }
                 pause = every;
             }
@@ -138,7 +138,7 @@ pub fn run(arguments: &Arguments, word: &Run, output: &mut Output) -> Outcome {
                 ticker = None;
                 pause = (pause * 2).min(MAX_PAUSE.max(every));
                 if told.as_deref() != Some(&problem) {
-                    let at = words::at(words::now());
+                    let at = words::at(flagstone::time::now());
                     output.warn(format!("{at} plan: {}; tried again until it works", words::plain(&problem)));
                 }
                 told = Some(problem);
@@ -151,7 +151,7 @@ pub fn run(arguments: &Arguments, word: &Run, output: &mut Output) -> Outcome {
             {
                 sleep(SLICE);
             }
-            output.line_now(format!("{} stopped", words::at(words::now())));
+            output.line_now(format!("{} stopped", words::at(flagstone::time::now())));
             return Ok(Exit::Yes);
         }
     }
@@ -170,13 +170,13 @@ fn notifying(directory: PathBuf, json: bool) -> Result<(), Error> {
                 Err(_) => Vec::new(),
                 Ok(store) if said.is_none_or(|at| at.elapsed() >= DAEMON_SAYS) => {
                     // Best effort, for metrics alone.
-                    let _ = store.daemon_runs(words::now());
+                    let _ = store.daemon_runs(flagstone::time::now());
                     said = Some(Instant::now());
                     continue;
                 }
                 Ok(store) => {
-                    let mut problems = reminders.look(&store, words::now());
-                    match deliver_due(&store, words::now()) {
+                    let mut problems = reminders.look(&store, flagstone::time::now());
+                    match deliver_due(&store, flagstone::time::now()) {
                         Err(problem) => problems.push(problem),
                         Ok(all) => {
                             let problem =
@@ -188,7 +188,7 @@ fn notifying(directory: PathBuf, json: bool) -> Result<(), Error> {
                 }
             };
             for problem in problems.iter().filter(|problem| !told.contains(problem)) {
-                let at = words::at(words::now());
+                let at = words::at(flagstone::time::now());
                 output.warn(format!("{at} notify: {}; tried again until it works", words::plain(problem)));
             }
             told = problems;
@@ -211,7 +211,7 @@ fn guarding(
         let mut watcher = Watcher::new(&directory, &memory, false).beside_plans();
         let stop = Stop { asked };
         loop {
-            for event in watcher.look(words::now()) {
+            for event in watcher.look(flagstone::time::now()) {
                 guard::print_event(&event, &mut output);
             }
             if let Ok(mut watch) = guard.watch.lock() {
@@ -223,7 +223,7 @@ fn guarding(
                 *watch = (own, Instant::now());
             }
             if !stop.wait(guard::SECOND) {
-                watcher.end(words::now());
+                watcher.end(flagstone::time::now());
                 guard.ended.store(true, Ordering::SeqCst);
                 return;
             }
@@ -245,7 +245,7 @@ fn round(
     };
     let change = by_plan(None);
     let head = format!("{} on {}", store.environment(), words::plain(&change.actor.host));
-    let verdicts = match (store.verdicts(words::now()), guard) {
+    let verdicts = match (store.verdicts(flagstone::time::now()), guard) {
         // With --no-guard, no guard is expected back.
         (Verdicts::Ended(_), None) => Verdicts::Nobody,
         (Verdicts::Ended(_) | Verdicts::Nobody, Some(_)) => Verdicts::Beginning,
@@ -253,7 +253,7 @@ fn round(
     };
     let ticker = ticker.get_or_insert_with(|| Ticker::new(store));
     let verdict = |key: &str, flag: &Flag| {
-        let now = words::now();
+        let now = flagstone::time::now();
         // The memory may be of a guard that ended: the one of this process did not see that.
         let own = match guard.map(OwnGuard::watch) {
             Some(OwnWatch::NotYet) => Some(0),
@@ -273,7 +273,7 @@ fn round(
     {
         match &ticked.published {
             Some(Err(error)) => problem = Some(format!("{head}: {}: {error}", ticked.flag)),
-            _ => line(&format!("{} plan: {head}", words::at(words::now())), ticked, false, output),
+            _ => line(&format!("{} plan: {head}", words::at(flagstone::time::now())), ticked, false, output),
         }
     }
     problem

@@ -54,7 +54,7 @@ pub fn run(arguments: &Arguments, word: &Show, output: &mut Output) -> Outcome {
             "the snapshot's definitions do not hold the flag that it answers for".to_owned(),
         ));
     };
-    let state = state(&served, key, flag, words::now());
+    let state = state(&served, key, flag, flagstone::time::now());
     let needs: Vec<&str> = served.snapshot.needs(id).collect();
     output.line(format!("{}  {}", output.paint(BOLD, key), output.paint(state.style, &state.text)));
     let off =

@@ -29,7 +29,7 @@ pub fn run(arguments: &Arguments, word: &Simulate, output: &mut Output) -> Outco
             "the snapshot's definitions do not hold the flag that it answers for".to_owned(),
         ));
     };
-    let now = word.at.unwrap_or_else(words::now);
+    let now = word.at.unwrap_or_else(flagstone::time::now);
     let remarks = remarks(&served, id, flag, word);
     let (before, _) = flag.percentage_at(now);
     let then = with_percentage(&definitions, key, word.percentage, served.snapshot.environment())?;

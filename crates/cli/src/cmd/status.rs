@@ -83,8 +83,8 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
         let text = format!("kill and stop-all would stop nothing: {}", words::plain(why));
         output.line(format!("  {:<12} {}", "changes", output.paint(BAD, text)));
     }
-    let guard = GuardReport::of(&store, words::now());
-    if let Some(summary) = guard.summary(words::now()) {
+    let guard = GuardReport::of(&store, time::now());
+    if let Some(summary) = guard.summary(time::now()) {
         let style = if guard.problem.is_some() { WARN } else { GOOD };
         output.line(format!("  {:<12} {}", "guard", output.paint(style, words::plain(&summary))));
     }
@@ -138,7 +138,7 @@ fn generation(status: &StoreStatus) -> String {
 
 /// Seconds since that time.
 fn age(at: &str) -> Option<i64> {
-    Some((words::now() - time::parse_rfc3339(at.as_bytes())?) / 1_000_000)
+    Some((time::now() - time::parse_rfc3339(at.as_bytes())?) / 1_000_000)
 }
 
 /// Ranges of numbers: `3 to 12`, `3, 5 to 7`.

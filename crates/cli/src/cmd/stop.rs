@@ -36,7 +36,8 @@ fn throw(
     let what = "stop everything";
     let begun = change::begin_at_once(arguments, &word.by, what, Some(&word.reason), output)?;
     let before = View::of(&begun.store);
-    let (full, partly) = before.side().map(|side| stopped_by(&side, words::now())).unwrap_or_default();
+    let (full, partly) =
+        before.side().map(|side| stopped_by(&side, flagstone::time::now())).unwrap_or_default();
     for (whom, flags) in [("on for everybody", full), ("on for some", partly)] {
         if !flags.is_empty() {
             let count = words::counted(flags.len() as u64, "flag");

@@ -17,7 +17,7 @@ const NAMED: usize = 5;
 pub fn run(arguments: &Arguments, word: &Why, output: &mut Output) -> Outcome {
     let attributes = Attributes::read(word.context.as_deref())?;
     let store = store_view::store(arguments)?;
-    let to = word.at.unwrap_or_else(words::now);
+    let to = word.at.unwrap_or_else(flagstone::time::now);
     let from = to.saturating_sub(i64::from(word.hours) * HOUR);
     let asked = HistoryQuery { company: &word.company, context: &attributes, from, to: word.at };
     let found = store.why(asked).map_err(Failure::asking)?;

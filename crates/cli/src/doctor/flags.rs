@@ -144,7 +144,7 @@ fn plans(store: &Store, definitions: &Definitions, report: &mut Report) {
         return report.passed(PLANS, "no flag has a plan");
     }
     let named = || words::some(planned.iter().map(|(key, _)| key), MAX_SHOWN_FLAGS);
-    let verdicts = store.verdicts(words::now());
+    let verdicts = store.verdicts(flagstone::time::now());
     if let Verdicts::Ended(at) = verdicts {
         let found = format!(
             "{count} with a plan, and the guard that they wait for ended, and last watched at or after {}: {}",

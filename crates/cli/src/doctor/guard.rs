@@ -16,13 +16,13 @@ const MEND_COUNTERS: &str =
 /// Reports on the guard, and on its sight of the workers that answered.
 pub fn checks(opened: &Opened, worker: Option<&Answer>, memory: &Path, report: &mut Report) {
     let store = &opened.store;
-    let guard = GuardReport::of(store, words::now());
+    let guard = GuardReport::of(store, flagstone::time::now());
     let uncounted = worker
         .and_then(|answer| answer.status.as_ref()?.telemetry.error.as_deref())
         .map(|why| format!("a worker answers and does not count: {}", words::plain(why)));
     let unseen = || match counters::quietly(store, memory) {
         Err(Failure::Refused(error) | Failure::Unknown(error)) => Some(words::plain(&error).into_owned()),
-        Ok(counts) => Blindness::of(&counts, words::now()).map(|blindness| blindness.to_string()),
+        Ok(counts) => Blindness::of(&counts, flagstone::time::now()).map(|blindness| blindness.to_string()),
     };
     if !guard.is_meant() {
         return match uncounted.filter(|_| worker.is_some()) {

@@ -284,7 +284,7 @@ fn stopped(status: &StoreStatus, report: &mut Report) {
 fn kills(status: &StoreStatus, days: u32, report: &mut Report) {
     let old = |since: &str| {
         let since = parse_rfc3339(since.as_bytes()).unwrap_or(i64::MAX);
-        words::now().saturating_sub(since) >= i64::from(days) * 86_400_000_000
+        flagstone::time::now().saturating_sub(since) >= i64::from(days) * 86_400_000_000
     };
     let stale: Vec<_> = status.killed.iter().filter(|killed| old(&killed.since) || !killed.known).collect();
     let Some(first) = stale.first() else {

@@ -17,10 +17,11 @@ const TIMESYNCD: &str = "/run/systemd/timesync/synchronized";
 const MEND: &str = "look at the clock (date --utc), and let the machine keep it: timedatectl set-ntp true";
 
 pub fn checks(status: &StoreStatus, report: &mut Report) {
-    match future(status, words::now()) {
-        None => {
-            report.passed(CLOCK, format!("{} now; nothing in the head is later", words::at(words::now())))
-        }
+    match future(status, flagstone::time::now()) {
+        None => report.passed(
+            CLOCK,
+            format!("{} now; nothing in the head is later", words::at(flagstone::time::now())),
+        ),
         Some(what) => report.failed(CLOCK, what, MEND),
     }
     if Path::new(TIMESYNCD).exists() {

@@ -338,7 +338,7 @@ mod tests {
     fn two_changes_between_two_looks_are_two_in_their_order() {
         let test = TestStore::make("two");
         let store = test.open();
-        let now = crate::words::now();
+        let now = flagstone::time::now();
         store.publish(&two(0, 0), change()).unwrap();
         let mut flags = Flags::default();
         flags.refresh(&store, now).unwrap();
@@ -369,7 +369,7 @@ mod tests {
     fn a_change_of_a_clock_that_was_ahead_comes_before_those_that_were_made_after_it() {
         let test = TestStore::make("ahead");
         let store = test.open();
-        let (now, hour) = (crate::words::now(), 3_600_000_000);
+        let (now, hour) = (flagstone::time::now(), 3_600_000_000);
         store.publish(&two(0, 0), change()).unwrap();
         let mut flags = Flags::default();
         flags.refresh(&store, now + hour).unwrap();
@@ -429,7 +429,7 @@ mod tests {
         let store = test.open();
         let change = || Change { actor: Actor::named(Some("alice")), reason: None, base: None };
         store.publish(&definitions(10), change()).unwrap();
-        let now = crate::words::now();
+        let now = flagstone::time::now();
         let mut flags = Flags::default();
         flags.refresh(&store, now + 1_000).unwrap();
         let at = |flags: &Flags| flags.last_change("other", i64::MAX).map(|last| last.at);

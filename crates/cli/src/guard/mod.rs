@@ -1006,7 +1006,7 @@ mod tests {
         store.open().publish(&serde_json::from_str(definitions).unwrap(), change()).unwrap();
         let mut dry = Watcher::new(store.path(), &memory, true);
         let mut guard = Watcher::new(store.path(), &memory, false);
-        let begin = words::now();
+        let begin = flagstone::time::now();
         for second in [0, 60, 119] {
             guard.look(begin + second * SECOND);
             dry.look(begin + second * SECOND);
@@ -1032,7 +1032,7 @@ mod tests {
         std::fs::create_dir(memory).unwrap();
         let reader = Reader::open(store.directory(), ReaderOptions::default()).unwrap();
         let snapshot = reader.view().snapshot.clone().unwrap();
-        Recorder::open(memory, store.directory(), &snapshot, words::now()).expect("a recorder")
+        Recorder::open(memory, store.directory(), &snapshot, flagstone::time::now()).expect("a recorder")
     }
 
     fn change() -> Change {
@@ -1053,7 +1053,7 @@ mod tests {
     fn a_pause_that_a_wrong_clock_ordered_is_none() {
         let test = TestStore::make("paused");
         let (store, memory, _worker) = published(&test);
-        let (now, day) = (words::now(), 24 * 3600 * SECOND);
+        let (now, day) = (flagstone::time::now(), 24 * 3600 * SECOND);
         let until = now + day + Orders::LONGEST_PAUSE;
         store.pause_guard(until, &change()).unwrap();
         let mut guard = Watcher::new(test.path(), &memory, false);
@@ -1081,7 +1081,7 @@ mod tests {
     fn a_pause_that_ends_by_time_is_told_by_whichever_guard_watches_then() {
         let test = TestStore::make("pause-over");
         let (store, memory, _worker) = published(&test);
-        let now = words::now();
+        let now = flagstone::time::now();
         let overs = || test.told().iter().filter(|(told, _)| *told == NoticeKind::PauseOver).count();
         let mut guard = Watcher::new(test.path(), &memory, false);
         store.pause_guard(now + 60 * SECOND, &change()).unwrap();
@@ -1121,7 +1121,7 @@ mod tests {
             verdict => panic!("{verdict:?}"),
         };
         let mut guard = Watcher::new(test.path(), &memory, false);
-        let begin = words::now();
+        let begin = flagstone::time::now();
         guard.look(begin);
         assert_eq!(guard.state(), &State::Watching(begin));
         std::fs::write(&config, r#"{"retained_mib": 100,}"#).unwrap();
@@ -1158,7 +1158,7 @@ mod tests {
         store.publish(&definitions, change).unwrap();
         let _worker = worker(&store, &memory);
         let mut guard = Watcher::new(test.path(), &memory, false);
-        let now = words::now();
+        let now = flagstone::time::now();
         guard.look(now);
         (guard.state, guard.began) = (State::Helpless("the head is immutable".to_owned()), 0);
         guard.keep(&Counts::default(), 0, now + SECOND, &mut BTreeSet::new());
@@ -1184,17 +1184,17 @@ mod tests {
         let definitions = serde_json::from_str(r#"{"flags": {"checkout": {"enabled": true}}}"#).unwrap();
         store.publish(&definitions, change("x")).unwrap();
         store.note(&change("nginx: new timeouts")).unwrap();
-        let of = |since| suspects(&store, &Flags::default(), since, since.max(words::now()));
-        let told = of(words::now() + 40 * SECOND);
+        let of = |since| suspects(&store, &Flags::default(), since, since.max(flagstone::time::now()));
+        let told = of(flagstone::time::now() + 40 * SECOND);
         let order = told.find("note: nginx: new timeouts 4").zip(told.find("publish of generation 1 4"));
         assert!(order.is_some_and(|(note, publish)| note < publish), "{told}");
         assert!(told.contains(" s before"), "{told}");
         // Evidence begins up to ten seconds before the harm: the change that caused it was listed after it.
-        let told = of(words::now() - 8 * SECOND);
+        let told = of(flagstone::time::now() - 8 * SECOND);
         assert!(told.contains("note: nginx: new timeouts about when it began"), "{told}");
-        let told = of(words::now() - 30 * SECOND);
+        let told = of(flagstone::time::now() - 30 * SECOND);
         assert!(told.contains(" s after it began"), "{told}");
-        let hour = of(words::now() + 3_700 * SECOND);
+        let hour = of(flagstone::time::now() + 3_700 * SECOND);
         assert!(hour.contains("Nothing was changed here"), "{hour}");
     }
 
@@ -1228,7 +1228,7 @@ mod tests {
         let change = Change { actor: Actor::named(Some("alice")), reason: None, base: None };
         store.publish(&definitions.unwrap(), change).unwrap();
         let mut guard = Watcher::new(test.path(), &memory, false);
-        let now = words::now();
+        let now = flagstone::time::now();
         guard.look(now);
         let protection = |flag: &str| {
             guard.flags.all().find(|(key, _)| *key == flag).and_then(|(_, flag)| flag.protection)
@@ -1259,7 +1259,7 @@ mod tests {
         let definitions = serde_json::from_str(r#"{"flags": {"search": {"enabled": true}}}"#).unwrap();
         store.publish(&definitions, change()).unwrap();
         let mut guard = Watcher::new(test.path(), &memory, false);
-        let now = words::now();
+        let now = flagstone::time::now();
         guard.look(now);
         let mut counts = Counts::default();
         let of = |guard: &Watcher, counts: &Counts| {
@@ -1306,7 +1306,7 @@ mod tests {
         // Plans wait until that is a minute ago.
         let since = |now: i64| GuardReport::of(&store, now).since;
         let mut guard = Watcher::new(test.path(), &memory, false);
-        let begin = words::now();
+        let begin = flagstone::time::now();
         for second in 0..90 {
             guard.look(begin + second * SECOND);
         }
@@ -1326,7 +1326,7 @@ mod tests {
         store
             .publish(&serde_json::from_str(r#"{"flags": {"a": {"enabled": true}}}"#).unwrap(), change)
             .unwrap();
-        let begin = words::now();
+        let begin = flagstone::time::now();
         let mut guard = Watcher::new(test.path(), &memory, false);
         for second in 0..125 {
             guard.look(begin + second * SECOND);
@@ -1356,7 +1356,7 @@ mod tests {
             "off": { "requests": 0, "hits": 0 }, "limit": 0.05, "slower": 0, "companies": 16, "since": 0, "at": SECOND,
             "changed_at": 0, "action": "rollback",
         });
-        let until = words::now() + 60 * SECOND;
+        let until = flagstone::time::now() + 60 * SECOND;
         let mut tell = |changed_at: i64| {
             let finding: Finding = serde_json::from_value(finding.clone()).unwrap();
             guard.record_cooling(&store, Finding { changed_at, ..finding }, until, &mut BTreeSet::new());
@@ -1392,7 +1392,7 @@ mod tests {
         let counters = test.path().join("memory");
         std::fs::create_dir(&counters).unwrap();
         let mut guard = Watcher::new(test.path(), &counters, false);
-        let begin = words::now();
+        let begin = flagstone::time::now();
         let act = |guard: &mut Watcher, flag: &str, now: i64| {
             let finding = serde_json::json!({
                 "flag": flag, "harm": "errors", "against": "limit", "on": { "requests": 1000, "hits": 300 },
@@ -1472,7 +1472,7 @@ mod tests {
         let full = (0..1000).find(|number| store.kill(&format!("f{number}"), change()).is_err());
         assert!(full.is_some_and(|number| number > 100), "{full:?}");
         let mut guard = Watcher::new(test.path(), &memory, false);
-        let now = words::now();
+        let now = flagstone::time::now();
         guard.look(now);
         let finding = serde_json::json!({
             "flag": "checkout", "harm": "errors", "against": "limit", "on": { "requests": 1000, "hits": 300 },
