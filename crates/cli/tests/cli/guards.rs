@@ -127,17 +127,14 @@ impl Daemon {
     }
 
     fn spawn<const N: usize>(site: &Site, arguments: [&str; N]) -> Daemon {
+        // One pipe for both, so that the lines come in the order in which it printed them.
+        let (out, into) = std::io::pipe().unwrap();
         let mut command = site.shop.command(arguments);
-        command.args(["--memory", "memory"]).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
+        command.args(["--memory", "memory"]).stdout(into.try_clone().unwrap()).stderr(into);
+        let child = command.spawn().unwrap();
         let (send, lines) = channel();
-        let (out, err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
-        let more = send.clone();
         std::thread::spawn(move || {
             BufReader::new(out).lines().map_while(Result::ok).all(|line| send.send(line).is_ok())
-        });
-        std::thread::spawn(move || {
-            BufReader::new(err).lines().map_while(Result::ok).all(|line| more.send(line).is_ok())
         });
         Daemon { child, lines }
     }
