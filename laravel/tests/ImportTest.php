@@ -305,14 +305,81 @@ final class ImportTest extends TestCase
         self::assertStringNotContainsString('text or numbers', $this->printed);
     }
 
-    public function test_a_result_with_errors_is_not_written(): void
+    public function test_a_flag_that_the_command_refuses_is_named_by_its_origin(): void
     {
+        // It was named by a line of a file that the command itself had made, and --skip left nothing out.
         $this->app->make('config')->set('features', ['not a key' => true]);
-        self::assertSame(2, $this->artisanCode('feature:import config'));
+        self::assertSame(1, $this->artisanCode('feature:import config'));
         self::assertStringContainsString('nothing was written', $this->printed);
+        self::assertStringContainsString('not taken over: not a key of config/features.php: ', $this->printed);
+        self::assertDoesNotMatchRegularExpression('/flags\.json|input:|:\d+:/', $this->printed);
         self::assertFileDoesNotExist("$this->folder/flags.json");
         self::assertSame([], \glob("$this->folder/.flags*"));
         self::assertNotNull($this->app->make(Binary::class)->path());
+    }
+
+    public function test_what_is_left_out_is_named_with_the_line_of_dotenv(): void
+    {
+        // Nothing said where it was.
+        $this->dotenv("APP_NAME=Shop\nFEATURE_A=off\n\nFEATURE_1=true\nexport FEATURE_B=true\nFEATURE_C_TEST_COMPANIES=1;2\n");
+        self::assertSame(1, $this->artisanCode('feature:import env --dry-run'));
+        $long = \str_repeat('X', 300);
+        $this->dotenv("APP_NAME=Shop\nFEATURE_A=off\n\nFEATURE_$long=true\nexport FEATURE_B=true\nFEATURE_C_TEST_COMPANIES=1;2\n");
+        self::assertSame(0, $this->artisanCode('feature:import env --skip'), $this->printed);
+        foreach (['.env:2: FEATURE_A is "off"', ".env:4: FEATURE_$long: ", '.env:6: FEATURE_C_TEST_COMPANIES is "1;2"'] as $text) {
+            self::assertStringContainsString("not taken over: $text", $this->printed);
+        }
+        self::assertSame(['b' => ['enabled' => true]], $this->flags());
+    }
+
+    public function test_a_dry_run_exits_as_the_import_would(): void
+    {
+        // It exited with 0 where the import was refused: a flag that would change, a file with errors.
+        \file_put_contents("$this->folder/flags.json", '{"flags": {"a": false}}');
+        $this->dotenv("FEATURE_A=true\n");
+        self::assertSame(1, $this->artisanCode('feature:import env --dry-run'));
+        self::assertStringContainsString('would change: a', $this->printed);
+        self::assertSame(0, $this->artisanCode('feature:import env --dry-run --force'), $this->printed);
+        $text = '{"flags": {"b": {"enabld": true}}}';
+        \file_put_contents("$this->folder/flags.json", $text);
+        self::assertSame(2, $this->artisanCode('feature:import env --dry-run'));
+        self::assertStringContainsString('flags.json:1:', $this->printed);
+        self::assertSame($text, \file_get_contents("$this->folder/flags.json"));
+    }
+
+    public function test_what_an_environment_keeps_is_said(): void
+    {
+        // "on → off" was all that was said of a flag that is on in production as before.
+        $text = '{"flags": {"a": true, "b": true, "c": {"enabled": false, "rollout": {"percentage": 0}}},'
+            . ' "environments": {"production": {"flags": {"a": {"enabled": true}, "c": {"rollout": {"percentage": 10}}}}}}';
+        \file_put_contents("$this->folder/flags.json", $text);
+        $this->dotenv("FEATURE_A=false\nFEATURE_B=false\nFEATURE_C=true\n");
+        self::assertSame(0, $this->artisanCode('feature:import env --force --json'), $this->printed);
+        self::assertSame([
+            ['in production, whose part of the file decides: on'], [], ['in production, whose part of the file decides: off → 10 %'],
+        ], \array_column(\json_decode($this->printed, true)['rows'], 'notes'));
+    }
+
+    public function test_a_number_of_a_spreadsheet_and_a_collection_are_no_other_companies(): void
+    {
+        // 15.0 became a company of that name, and a collection a pilot for nobody.
+        foreach (['15.0,042', '1.5E+3', '+15'] as $list) {
+            $this->dotenv("FEATURE_A=true\nFEATURE_A_TEST_COMPANIES=$list\n");
+            self::assertSame(1, $this->artisanCode('feature:import env'), $list);
+            self::assertStringContainsString("FEATURE_A_TEST_COMPANIES is \"$list\", expected", $this->printed);
+        }
+        $this->dotenv("FEATURE_A=true\nFEATURE_A_TEST_COMPANIES=15,042\n");
+        self::assertSame(0, $this->artisanCode('feature:import env'));
+        self::assertStringContainsString('042 is a text, and not the company 42', $this->printed);
+        self::assertSame([15, '042'], $this->flags()['a']['companies']['allow']);
+        foreach ([[15.0], 15.0, new \stdClass()] as $companies) {
+            \config(['features' => ['b' => ['enabled' => true, 'companies' => $companies]]]);
+            self::assertSame(1, $this->artisanCode('feature:import config'));
+            self::assertStringContainsString('expected companies\' ids', $this->printed);
+        }
+        \config(['features' => ['b' => true, 'b_test_companies' => \collect([15, '16'])]]);
+        self::assertSame(0, $this->artisanCode('feature:import config'), $this->printed);
+        self::assertSame([15, 16], $this->flags()['b']['companies']['allow']);
     }
 
     public function test_only_the_imported_flags_line_changes_and_the_exact_name_is_meant(): void

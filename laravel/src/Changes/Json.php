@@ -56,13 +56,25 @@ final class Json
      * @param array<array-key, mixed> $flags definitions by key, which replace the file's; all other text stays
      * @throws RuntimeException if it cannot be read or written
      */
-    public static function writeFlags(string $path, stdClass $document, array $flags, ?string $to = null): void
+    public static function writeFlags(string $path, stdClass $document, array $flags): void
+    {
+        self::put($path, self::withFlags($path, $document, $flags));
+    }
+
+    /**
+     * The text that writeFlags() writes.
+     *
+     * @param array<array-key, mixed> $flags
+     * @throws RuntimeException if the file cannot be read
+     */
+    public static function withFlags(string $path, stdClass $document, array $flags): string
     {
         $text = @\is_file($path) ? @\file_get_contents($path) : null;
         if ($text === false) {
             throw new RuntimeException("cannot read $path");
         }
-        self::put($to ?? $path, ($text === null ? null : JsonEdit::flags($text, $flags)) ?? self::text($document) . "\n");
+
+        return ($text === null ? null : JsonEdit::flags($text, $flags)) ?? self::text($document) . "\n";
     }
 
     /** @throws RuntimeException if it cannot be written */

@@ -134,7 +134,7 @@ final class ImportCommand extends FlagCommand
             return "$refused cannot be taken over; nothing was written. With --skip they are left out";
         }
         $over = \array_filter($rows, /** @param Row $row */ static fn (array $row): bool => $row['was'] !== null && $row['changes']);
-        if ($over !== [] && !$this->option('force') && !$this->option('dry-run')) {
+        if ($over !== [] && !$this->option('force')) {
             $names = \implode(', ', \array_column($over, 'flag'));
 
             return "flags.json has flags that would change: $names; nothing was written. With --force they do";

@@ -16,6 +16,9 @@ final class EnvSource implements Source
     /** Names whose value is a percentage of the companies. */
     private const SHARE = '/_(?:rollout_)?(?:percentage|percent|pct|rollout)$/D';
 
+    /** Origin of a value that no file sets. */
+    private const REAL = 'environment';
+
     /**
      * @param string $file a .env file; it need not exist
      * @param array<string, string> $environment of this process
@@ -37,7 +40,7 @@ final class EnvSource implements Source
             $parts = [];
             if (\preg_match('/^FEATURE_([A-Z0-9_]+?)(_TEST_COMPANIES|_PILOT_COMPANIES)?$/D', $name, $parts) !== 1) {
                 if (\stripos($name, 'FEATURE_') === 0) {
-                    $found->refuse("$name: expected a name of capital letters, digits and _");
+                    $found->refuse("{$this->place($name, $from)}: expected a name of capital letters, digits and _");
                 }
                 continue;
             }
@@ -46,7 +49,7 @@ final class EnvSource implements Source
             if (isset($parts[2])) {
                 $companies = Values::companies($value);
                 if ($companies === null) {
-                    $refused[$key] = "$name is " . Values::shown($value) . ', expected companies\' ids with commas between them';
+                    $refused[$key] = "{$this->place($name, $from)} is " . Values::shown($value) . ', expected companies\' ids with commas between them, such as 15,42';
                     $found->refuse($refused[$key]);
                     continue;
                 }
@@ -58,7 +61,7 @@ final class EnvSource implements Source
             $switches[$key]['blank'] = \trim($value) === '';
             $switches[$key]['number'] = \in_array(\trim($value), ['0', '1'], true) ? $value : null;
             if ($switches[$key]['on'] === null) {
-                $refused[$key] = "$name is " . Values::shown($value) . ', expected true or false';
+                $refused[$key] = "{$this->place($name, $from)} is " . Values::shown($value) . ', expected true or false';
                 $found->refuse($refused[$key]);
             }
         }
@@ -66,7 +69,7 @@ final class EnvSource implements Source
             // FEATURE_X_ROLLOUT=1 beside FEATURE_X is a percentage, not a flag that is on.
             $of = \preg_replace(self::SHARE, '', (string) $key);
             if ($of !== $key && isset($switches[$of]) && !isset($refused[$key]) && ($switch['number'] !== null || $switch['blank'])) {
-                $refused[$key] = 'FEATURE_' . \strtoupper((string) $key) . ' is a percentage, expected a switch';
+                $refused[$key] = $this->place('FEATURE_' . \strtoupper((string) $key), $switch['from']) . ' is a percentage, expected a switch';
                 $found->refuse($refused[$key]);
             }
         }
@@ -74,10 +77,12 @@ final class EnvSource implements Source
             // FEATURE_X_ROLLOUT=10 beside FEATURE_X: the code does not act by the switch alone.
             $about = \array_filter(\array_keys($refused), static fn (string $other): bool => \str_starts_with($other, "{$key}_"));
             if ($about !== []) {
-                $found->refuse('FEATURE_' . \strtoupper($key) . ' goes with FEATURE_' . \strtoupper(\reset($about)) . ', which cannot be taken over');
+                $name = $this->place('FEATURE_' . \strtoupper((string) $key), $switch['from']);
+                $found->refuse("$name goes with FEATURE_" . \strtoupper((string) \reset($about)) . ', which cannot be taken over');
                 continue;
             }
-            $flag = $found->flag($key, $switch['from']);
+            $flag = $found->flag((string) $key, $switch['from']);
+            $flag->place = $this->place('FEATURE_' . \strtoupper((string) $key), $switch['from']);
             Pilots::set($flag, $switch['on'], $switch['companies'], $this->lists);
             if ($switch['number'] !== null) {
                 $flag->notes[] = "{$switch['number']} is taken for " . ($switch['on'] === true ? 'on' : 'off') . '; a number would be no flag';
@@ -99,12 +104,22 @@ final class EnvSource implements Source
         foreach ($this->environment as $name => $value) {
             // A value that Laravel has loaded from its own .env is not of the real environment.
             if (\stripos($name, 'FEATURE_') === 0 && ($loaded[$name] ?? null) !== $value) {
-                $values[$name] = [$value, 'environment'];
+                $values[$name] = [$value, self::REAL];
             }
         }
         \ksort($values);
 
         return $values;
+    }
+
+    /** The variable, with its line before it if the file sets it. */
+    private function place(string $name, string $from): string
+    {
+        $lines = @\is_file($this->file) && $from !== self::REAL ? @\file($this->file) ?: [] : [];
+        // Of several, the last one counts.
+        $line = \array_key_last(\preg_grep('/^\s*(?:export\s+)?[\'"]?' . \preg_quote($name, '/') . '[\'"]?\s*(?:=|$)/', $lines) ?: []);
+
+        return $line === null ? $name : "$from:" . ($line + 1) . ": $name";
     }
 
     /** @return array<string, ?string> */

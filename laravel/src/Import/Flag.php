@@ -27,9 +27,13 @@ final class Flag
     /** @var list<int|string> */
     public array $deny = [];
 
+    /** Its place in the origin, for messages. */
+    public string $place;
+
     /** @param string $from its origin, for people */
     public function __construct(public readonly string $key, public readonly string $from)
     {
+        $this->place = "$key of $from";
     }
 
     /** Merges this flag over the existing definition. */

@@ -19,6 +19,9 @@ final class Pilots
     {
         $flag->enabled = $on ?? $flag->enabled;
         $flag->allow = $companies ?? [];
+        foreach (\preg_grep('/^0\d+$/D', \array_filter($flag->allow, is_string(...))) ?: [] as $text) {
+            $flag->notes[] = "$text is a text, and not the company " . (int) $text;
+        }
         if ($companies === null || $companies === [] && $rule === 'also') {
             return;
         }

@@ -28,7 +28,7 @@ final class Values
     /**
      * Reads companies, from a list or a text with commas, as array keys, each once.
      *
-     * @return ?list<int|string> null if there is another value among them, such as a list within the list
+     * @return ?list<int|string> null if there is another value among them, such as a list within the list, or 15.0
      */
     public static function companies(mixed $value): ?array
     {
@@ -37,18 +37,24 @@ final class Values
         if (\in_array($word, [null, 'null', '(null)', 'empty', '(empty)'], true)) {
             return [];
         }
-        if (\is_bool($value) || \in_array($word, ['true', '(true)', 'false', '(false)'], true)) {
+        if (\in_array($word, ['true', '(true)', 'false', '(false)'], true)) {
             return null;
         }
-        $items = \is_array($value) ? $value : \explode(',', \is_scalar($value) ? (string) $value : '');
+        $items = match (true) {
+            // A collection among them.
+            \is_iterable($value) => [...$value],
+            \is_int($value) || \is_string($value) => \explode(',', (string) $value),
+            default => [null],
+        };
         $companies = [];
         foreach ($items as $item) {
             if (!\is_int($item) && !\is_string($item)) {
                 return null;
             }
             $item = \trim((string) $item);
-            // A list with other separators, with quotes or brackets would become one company of that name.
-            if (\preg_match('/[,;|\s\'"\[\]{}()]/', $item) === 1) {
+            // A list with other separators, with quotes or brackets would become one company of that name, and so would a number as a
+            // spreadsheet writes it.
+            if (\preg_match('/[,;|\s\'"\[\]{}()]|^[+-]?(?:\d+\.\d+(?:e[+-]?\d+)?|\d+e[+-]\d+)$|^\+\d+$/Di', $item) === 1) {
                 return null;
             }
             if ($item !== '') {
