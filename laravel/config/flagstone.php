@@ -1,6 +1,7 @@
 <?php
 
-// A blank value, such as `FLAGSTONE_DRIVER=` in .env, counts as absent; an unknown one is an error that lists the known ones.
+// A blank value, such as `FLAGSTONE_DRIVER=` in .env, counts as absent; an unknown one is an error that lists the known ones, and so
+// is true or false where a text belongs.
 return [
 
     /*
@@ -15,11 +16,11 @@ return [
      * The directory that `flagstone init` made; a relative path starts at the application's root. php.ini's flagstone.store, if
      * set, is final and wins; where the two are different stores, artisan changes neither.
      */
-    'store' => env('FLAGSTONE_STORE') ?: storage_path('flagstone'),
+    'store' => env('FLAGSTONE_STORE') ?? storage_path('flagstone'),
 
     /*
-     * The environment whose overlay of flags.json applies. A store knows its own; the file driver and `feature:publish`
-     * use this one. Null means the application's.
+     * The environment whose part of flags.json applies where the file driver answers. A store knows its own, which
+     * `feature:publish` uses; `feature:doctor` tells if it is another. Null means the application's.
      */
     'environment' => env('FLAGSTONE_ENVIRONMENT'),
 
@@ -31,7 +32,8 @@ return [
     'overlay' => base_path('flags.local.json'),
 
     /*
-     * The `flagstone` command, for changes on a machine without the extension. Null looks for it on PATH.
+     * The absolute path of the `flagstone` command, which makes every change of a store. Null looks for it on PATH, and where
+     * `make install` and packages put it.
      */
     'binary' => env('FLAGSTONE_BINARY'),
 

@@ -37,11 +37,12 @@ final class Config
     public function text(string $key): ?string
     {
         $value = $this->get($key);
-        if ($value === null || \is_scalar($value) || $value instanceof Stringable) {
+        // env() makes true and false of these words, and true is the text "1".
+        if ($value === null || \is_scalar($value) && !\is_bool($value) || $value instanceof Stringable) {
             return self::isBlank($value) ? null : (string) $value;
         }
 
-        throw $this->wrong($key, 'a text or null');
+        throw $this->wrong($key, 'a text or null' . (\is_bool($value) ? '; Laravel reads the words true and false of .env as no text, in quotes too' : ''));
     }
 
     /** @throws InvalidSetting for a text that is not among the known ones, which it lists */

@@ -12,6 +12,7 @@ use Flagstone\Laravel\Drivers\Drivers;
 use Flagstone\Laravel\Exceptions\InvalidSetting;
 use Flagstone\Laravel\Exceptions\UnknownFlag;
 use Flagstone\Laravel\Flagstone;
+use Flagstone\Laravel\Http\OwnRoutes;
 use Flagstone\Laravel\Notifications\Endpoints;
 use Flagstone\Laravel\Subject\Subjects;
 use Flagstone\Laravel\Tests\Support\Artisan;
@@ -116,6 +117,37 @@ final class SettingsTest extends TestCase
             self::assertSame(0, $this->artisanCode('feature:list'), $this->printed);
             $this->artisanCode('feature:doctor');
             self::assertStringNotContainsString('config/flagstone.php', $this->printed);
+        }
+    }
+
+    public function test_true_and_false_are_no_texts(): void
+    {
+        // FLAGSTONE_MONITORING_TOKEN=true made "1" the token, and FLAGSTONE_STORE=true the store "1".
+        \preg_match_all("/env\\('(FLAGSTONE_\\w+)'/", (string) \file_get_contents(__DIR__ . '/../config/flagstone.php'), $names);
+        foreach (['true' => true, '(false)' => false] as $word => $read) {
+            $set = $this->written(\array_fill_keys($names[1], $word));
+            $keys = ['driver', 'store', 'environment', 'binary', 'unknown', 'notify.slack.url', 'routes.health', 'routes.metrics', 'routes.token'];
+            self::assertCount(\count($keys), $names[1]);
+            foreach ($keys as $key) {
+                try {
+                    self::fail("$key is " . $set->text($key));
+                } catch (InvalidSetting $problem) {
+                    self::assertStringContainsString("config/flagstone.php: $key is " . \var_export($read, true) . ', expected a text or null', $problem->getMessage());
+                }
+            }
+        }
+    }
+
+    public function test_a_monitoring_token_that_is_none_is_said_and_ends_no_page(): void
+    {
+        foreach ([[true, 'routes.token is true, expected a text'], [null, 'not served, since everybody could read it'], ['', 'not served']] as [$token, $text]) {
+            $this->setting('routes', ['health' => 'flagstone/health', 'token' => $token]);
+            (new OwnRoutes())->register($this->app);
+            self::assertNull($this->app->make('router')->getRoutes()->getByName('flagstone.health'));
+            self::assertSame(0, $this->artisanCode('feature:settings'));
+            self::assertMatchesRegularExpression('/^warning +.*' . \preg_quote($text, '/') . '/m', $this->printed);
+            self::assertSame(1, $this->artisanCode('feature:doctor'));
+            self::assertMatchesRegularExpression('/^problem  routes +.*' . \preg_quote($text, '/') . '/m', $this->printed);
         }
     }
 

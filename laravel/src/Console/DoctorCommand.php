@@ -11,6 +11,7 @@ use Flagstone\Laravel\Exceptions\InvalidSetting;
 use Flagstone\Laravel\Extension;
 use Flagstone\Laravel\Flagstone;
 use Flagstone\Laravel\Http\Alias;
+use Flagstone\Laravel\Http\OwnRoutes;
 use Flagstone\Laravel\Notifications\Endpoints;
 use Flagstone\Laravel\Reported;
 use Flagstone\Laravel\Subject\Subjects;
@@ -49,6 +50,7 @@ final class DoctorCommand extends FlagCommand
             $this->environment($status, $changer);
             $this->namedStore($changer);
             $this->alias($this->laravel->make(Alias::class));
+            $this->routes();
             $this->command($changer);
             $this->overlay($changer);
             $this->ignored($changer);
@@ -166,6 +168,14 @@ final class DoctorCommand extends FlagCommand
         }
         $this->note('alias', 'hint', "the alias $name is the application's own $class, which \"$name:FLAG\" asks instead of Flagstone. To mend: remove it"
             . ' from app/Http/Kernel.php (Laravel 11 and later: bootstrap/app.php), or write another name into middleware.alias of config/flagstone.php');
+    }
+
+    private function routes(): void
+    {
+        $problem = OwnRoutes::warning($this->config());
+        if ($problem !== null) {
+            $this->note('routes', 'problem', $problem);
+        }
     }
 
     private function command(Changer $changer): void

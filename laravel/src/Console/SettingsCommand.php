@@ -6,6 +6,7 @@ namespace Flagstone\Laravel\Console;
 
 use Flagstone\Laravel\Changes\Changer;
 use Flagstone\Laravel\Flagstone;
+use Flagstone\Laravel\Http\OwnRoutes;
 
 /**
  * Prints the effective settings of this application's .env, configuration and php.ini, for `flagstone doctor --code`.
@@ -37,8 +38,7 @@ final class SettingsCommand extends FlagCommand
                 $this->raw(\sprintf('%-12s %s', $name, $value ?? 'none'));
             }
         }
-        $problem = $changer->storeProblem();
-        if ($problem !== null) {
+        foreach (\array_filter([$changer->storeProblem(), OwnRoutes::warning($this->config())], is_string(...)) as $problem) {
             $this->raw("warning      $problem");
         }
 

@@ -31,6 +31,6 @@ final class InvalidSetting extends InvalidArgumentException
 
     public static function wrongType(string $key, mixed $found, string $expected): self
     {
-        return new self("config/flagstone.php: $key is " . \get_debug_type($found) . ", expected $expected");
+        return new self("config/flagstone.php: $key is " . (\is_bool($found) ? \var_export($found, true) : \get_debug_type($found)) . ", expected $expected");
     }
 }

@@ -6,6 +6,7 @@ namespace Flagstone\Laravel\Http;
 
 use Flagstone\Laravel\Changes\Registrar as Changes;
 use Flagstone\Laravel\Config;
+use Flagstone\Laravel\Exceptions\InvalidSetting;
 use Illuminate\Contracts\Foundation\Application;
 use Illuminate\Contracts\Foundation\CachesRoutes;
 
@@ -25,22 +26,27 @@ final class OwnRoutes
             return;
         }
         $config = Config::of($app);
-        $middleware = self::middleware($config);
-        if ($middleware === []) {
+        // A mistake in these settings ends no other page.
+        if (self::warning($config) !== null) {
             return;
         }
+        $middleware = self::middleware($config);
         $router = $app->make('router');
         foreach (self::paths($config) as $name => $path) {
             $router->get($path, ['uses' => self::ROUTES[$name], 'as' => "flagstone.$name", 'middleware' => $middleware]);
         }
     }
 
-    /** A sentence if paths are set without protection, so that they are not served. */
+    /** A sentence if paths are set without protection, or a setting is not valid, so that they are not served. */
     public static function warning(Config $config): ?string
     {
-        $paths = self::paths($config);
-        if ($paths === [] || self::middleware($config) !== []) {
-            return null;
+        try {
+            $paths = self::paths($config);
+            if ($paths === [] || self::middleware($config) !== []) {
+                return null;
+            }
+        } catch (InvalidSetting $problem) {
+            return "no route for monitoring is served: {$problem->getMessage()}";
         }
 
         return \implode(', ', $paths) . ': not served, since everybody could read it; set FLAGSTONE_MONITORING_TOKEN,'
