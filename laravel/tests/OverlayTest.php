@@ -6,8 +6,11 @@ namespace Flagstone\Laravel\Tests;
 
 use Flagstone\Laravel\Changes\Binary;
 use Flagstone\Laravel\Changes\Change;
+use Flagstone\Laravel\Changes\Changer;
 use Flagstone\Laravel\Changes\Json;
 use Flagstone\Laravel\Changes\Overlay;
+use Flagstone\Laravel\Drivers\Drivers;
+use Flagstone\Laravel\Flagstone;
 use Flagstone\Laravel\Tests\Support\Artisan;
 use Flagstone\Laravel\Tests\Support\Store;
 use Flagstone\Polyfill\Process;
@@ -105,6 +108,23 @@ final class OverlayTest extends TestCase
             self::assertSame(1, $this->artisanCode($command), $command);
             self::assertStringContainsString('the driver is "file"', $this->printed);
         }
+    }
+
+    public function test_an_emergency_command_that_can_stop_nothing_says_so_last(): void
+    {
+        // The refusal alone read as if something had been done.
+        foreach (['feature:kill beta --reason=x', 'feature:stop-all --reason=x --yes', 'feature kill beta --reason=x'] as $command) {
+            self::assertSame(1, $this->artisanCode($command), $command);
+            self::assertStringEndsWith("\n\nNOTHING WAS STOPPED\n", $this->printed);
+        }
+        $this->app->make('config')->set('flagstone.driver', 'store');
+        foreach ([Drivers::class, Flagstone::class, Changer::class] as $made) {
+            $this->app->forgetInstance($made);
+        }
+        $this->app->instance(Binary::class, new Binary('/nonexistent/flagstone'));
+        self::assertSame(1, $this->artisanCode('feature:kill beta --reason=x'));
+        self::assertStringContainsString('is not there', $this->printed);
+        self::assertStringEndsWith("\n\nNOTHING WAS STOPPED\n", $this->printed);
     }
 
     public function test_mistakes_are_refused_in_words(): void

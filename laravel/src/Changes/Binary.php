@@ -79,7 +79,7 @@ final class Binary
             \proc_terminate($process, 9);
             \proc_close($process);
 
-            return Result::unknown("$path gave no answer within $timeout s");
+            return new Result(Result::UNKNOWN, '', "$path gave no answer within $timeout s");
         }
         [$text, $error] = $said;
         $code = \proc_close($process);

@@ -222,9 +222,8 @@ final class Changer
     {
         $line = static fn (string $store): string => 'flagstone '
             . \implode(' ', \array_map(StoreNames::shell(...), [...$words, "--store=$store", ...$arguments]));
-        $nothing = \in_array($words[0], ['kill', 'stop-all'], true) ? 'NOTHING WAS STOPPED' : 'nothing was changed';
 
-        return Result::refused("{$this->names->difference($store, $other)}; $nothing. Type, for the one or the other, as its store's owner:\n"
+        return Result::refused("{$this->names->difference($store, $other)}; nothing was changed. Type, for the one or the other, as its store's owner:\n"
             . "\n    {$line($other)}\n    {$line($store)}\n\nTo mend: {$this->names->remedy($store, $other)}");
     }
 

@@ -23,18 +23,20 @@ final class Result
      * @param string $text output: sentences, or one JSON document if that was asked for
      * @param string $error errors and their remedies; warnings too
      * @param bool $asks true if it was refused only for lack of a confirmation
+     * @param bool $ran true if the command `flagstone` ran, which says itself what it left undone
      */
     public function __construct(
         public readonly int $code,
         public readonly string $text,
         public readonly string $error = '',
         public readonly bool $asks = false,
+        public readonly bool $ran = true,
     ) {
     }
 
     public static function refused(string $error): self
     {
-        return new self(self::REFUSED, '', $error);
+        return new self(self::REFUSED, '', $error, false, false);
     }
 
     /** A refusal for lack of a confirmation. */
@@ -45,13 +47,13 @@ final class Result
 
     public static function unknown(string $error): self
     {
-        return new self(self::UNKNOWN, '', $error);
+        return new self(self::UNKNOWN, '', $error, false, false);
     }
 
     /** Adds a warning. */
     public function warning(string $warning): self
     {
-        return new self($this->code, $this->text, \trim("$warning\n$this->error"), $this->asks);
+        return new self($this->code, $this->text, \trim("$warning\n$this->error"), $this->asks, $this->ran);
     }
 
     /** True if it was done, here at least. */

@@ -29,10 +29,10 @@ final class StopAllCommand extends FlagCommand
             $environment = (string) $changer->environment();
             $typed = $this->isJson() ? null : $this->typed("This stops $environment. Type the environment's name");
             if ($typed === null) {
-                return $this->refuse("nothing was stopped in $environment: nobody is there to be asked; add --yes");
+                return $this->refuse("expected the name of $environment, and nobody is there to be asked; add --yes");
             }
             if ($typed !== $environment) {
-                return $this->refuse("expected \"$environment\", the store's environment; nothing was stopped");
+                return $this->refuse("expected \"$environment\", the store's environment");
             }
         }
 

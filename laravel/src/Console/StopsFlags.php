@@ -10,20 +10,21 @@ use Symfony\Component\Console\Input\InputInterface;
 use Symfony\Component\Console\Output\OutputInterface;
 
 /**
- * Commands for an emergency: one that was not understood says so in capitals, and exits with 2, as those of `flagstone` do.
+ * Commands for an emergency: where nothing could be done, the last line says so in capitals, as that of `flagstone` does, and one that was
+ * not understood exits with 2.
  *
  * @internal
  */
 trait StopsFlags
 {
-    private string $nothing = 'NOTHING WAS STOPPED: the command was not understood';
+    private string $nothing = 'NOTHING WAS STOPPED';
 
     public function run(InputInterface $input, OutputInterface $output): int
     {
         try {
             return parent::run($input, $output);
         } catch (ExceptionInterface $problem) {
-            self::errors($output)->writeln([$problem->getMessage(), '', $this->nothing], OutputInterface::OUTPUT_RAW);
+            self::errors($output)->writeln([$problem->getMessage(), '', "$this->nothing: the command was not understood"], OutputInterface::OUTPUT_RAW);
 
             return Result::UNKNOWN;
         }
@@ -31,6 +32,13 @@ trait StopsFlags
 
     protected function misunderstood(string $problem): int
     {
-        return $this->finish(Result::unknown("$problem\n\n$this->nothing"));
+        $this->nothing .= ': the command was not understood';
+
+        return $this->finish(Result::unknown($problem));
+    }
+
+    protected function finish(Result $result): int
+    {
+        return parent::finish($result->ran ? $result : new Result($result->code, '', "$result->error\n\n$this->nothing"));
     }
 }
