@@ -206,6 +206,11 @@ final class ToggleTest extends TestCase
         self::assertStringContainsString('NOTHING WAS STOPPED', $this->printed);
         self::assertStringContainsString("    flagstone kill --store=$mine '--reason=it burns' -- dark_mode\n", $this->printed);
         self::assertStringContainsString("    flagstone kill --store=$theirs '--reason=it burns' -- dark_mode\n", $this->printed);
+        // It answered by php.ini's store without a word.
+        foreach ([['explain', 'dark_mode'], ['why', 'dark_mode'], ['list', '--company=15']] as [$command, $argument]) {
+            $artisan($theirs, "feature:$command", $argument);
+            self::assertStringContainsString("warning: php.ini (flagstone.store) names the store $theirs", $this->printed, $command);
+        }
         foreach ([['stop-all', '--reason=x', '--yes'], ['revive', 'dark_mode'], ['disable', 'dark_mode', '--yes'], ['enable', 'dark_mode', '--yes'],
             ['rollout', 'dark_mode', '10', '--yes'], ['publish', '--yes'], ['tick'], ['rollback', '--yes'], ['resume-all'], ['pull']] as $arguments) {
             self::assertSame(1, $artisan($theirs, 'feature:' . \array_shift($arguments), ...$arguments), $this->printed);

@@ -152,6 +152,14 @@ final class Changer
         return $store === null || $store === '' ? null : $this->names->other($store);
     }
 
+    /** A warning of that; null if both are the same. */
+    public function storeWarning(): ?string
+    {
+        $other = $this->otherStore();
+
+        return $other === null ? null : "warning: {$this->names->difference((string) $this->directory(), $other)}";
+    }
+
     /** The difference between the store that answers and the one that this application names, and the remedy; null if there is none. */
     public function storeProblem(): ?string
     {
@@ -185,7 +193,7 @@ final class Changer
         if ($other !== null && $word !== 'doctor') {
             return \in_array($word, self::READING, true)
                 ? $this->binary->run([...$words, "--store=$store", ...($json ? ['--json'] : []), ...$arguments], null, $timeout)
-                    ->warning("warning: {$this->names->difference($store, $other)}")
+                    ->warning((string) $this->storeWarning())
                 : $this->ambiguous($store, $other, $words, $arguments);
         }
         // Doctor's advice is for the store that the application means.

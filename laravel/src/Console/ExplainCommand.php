@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Flagstone\Laravel\Console;
 
+use Flagstone\Laravel\Changes\Changer;
 use Flagstone\Laravel\Changes\Result;
 use Flagstone\Laravel\Contracts\Driver;
 use Flagstone\Laravel\Exceptions\UnknownFlag;
@@ -23,8 +24,9 @@ class ExplainCommand extends FlagCommand
 
     protected $description = 'Say how a flag is answered, and why';
 
-    public function handle(Flagstone $flagstone): int
+    public function handle(Flagstone $flagstone, Changer $changer): int
     {
+        $this->warnOfStore($changer);
         $driver = $flagstone->driver();
         $status = $driver->status();
         if ($status['source'] === 'none' && $status['last_error'] !== null) {

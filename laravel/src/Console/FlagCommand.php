@@ -92,6 +92,15 @@ abstract class FlagCommand extends Command
         return (string) \preg_replace_callback('/(?<=`|: |, or )flagstone (?:--store(?:=| )(?:\'[^\']*\'|[^\s\']+)+ )?([a-z-]+)/', $word, $text);
     }
 
+    /** Warns that another store answers than the one that this application names, where the command `flagstone` is not asked. */
+    protected function warnOfStore(Changer $changer): void
+    {
+        $warning = $this->isJson() ? null : $changer->storeWarning();
+        if ($warning !== null) {
+            $this->complain($warning);
+        }
+    }
+
     protected function refuse(string $why): int
     {
         return $this->finish(Result::refused($why));

@@ -25,6 +25,7 @@ final class ListCommand extends FlagCommand
         if ($company === null && $changer->hasCommand()) {
             return $this->relay($changer, ['list']);
         }
+        $this->warnOfStore($changer);
         try {
             $states = match (true) {
                 $company !== null => $this->answers($flagstone->driver(), $company),
