@@ -127,6 +127,16 @@ final class OverlayTest extends TestCase
         self::assertStringEndsWith("\n\nNOTHING WAS STOPPED\n", $this->printed);
     }
 
+    public function test_a_flag_that_is_on_with_denied_companies_is_listed_with_them(): void
+    {
+        // It was listed as on, no more.
+        self::assertSame(0, $this->artisanCode('feature:enable beta'), $this->printed);
+        self::assertSame(0, $this->artisanCode('feature:deny beta 99'), $this->printed);
+        self::assertStringContainsString('beta: on, as before but that 1 company more is denied', $this->printed);
+        self::assertSame(0, $this->artisanCode('feature:list'), $this->printed);
+        self::assertMatchesRegularExpression('/beta +\| on, 1 denied/', $this->printed);
+    }
+
     public function test_mistakes_are_refused_in_words(): void
     {
         self::assertSame(1, $this->artisanCode('feature:enable btea'));

@@ -183,7 +183,7 @@ final class Overlay
         [$from, $to] = [State::of($before), State::of($after)];
         $summary = "{$change->flag}: " . match (true) {
             !$changed => $to,
-            $from === $to => "$to, as before but that " . self::listed($before, $after),
+            State::withoutDenied($before) === State::withoutDenied($after) => State::withoutDenied($after) . ', as before but that ' . self::listed($before, $after),
             default => "$from → $to",
         };
         $written = $changed && !$change->dryRun;

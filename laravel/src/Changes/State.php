@@ -8,12 +8,20 @@ use Flagstone\Laravel\Value;
 use stdClass;
 
 /**
- * State of a flag in a few words: `off`, `on`, `10 % + 3 companies + 1 rule`. Companies let in are not named if all are, and a
- * schedule is left aside.
+ * State of a flag in a few words: `off`, `on`, `10 % + 3 companies + 1 rule, 2 denied`. Companies let in are not named if all are, and
+ * a schedule is left aside.
  */
 final class State
 {
     public static function of(bool|stdClass $flag): string
+    {
+        $state = self::withoutDenied($flag);
+        $denied = $state === 'off' ? 0 : \count(Value::items($flag, 'companies', 'deny'));
+
+        return $state . ($denied === 0 ? '' : ', ' . \number_format($denied) . ' denied');
+    }
+
+    public static function withoutDenied(bool|stdClass $flag): string
     {
         if ($flag === false || ($flag instanceof stdClass && ($flag->enabled ?? true) === false)) {
             return 'off';
