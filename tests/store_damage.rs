@@ -355,7 +355,8 @@ fn a_worker_that_starts_has_everything_off_where_kill_slots_were_overwritten() {
             assert!(!on(&running.view(), "portal"), "{flag}");
         }
         assert!(store.kill("portal", change()).unwrap().changed);
-        assert!(store.resume_all(change()).unwrap().changed, "{:?}", store.status());
+        // A kill that was refused the lock took a slot that the trail cannot account for.
+        assert!(store.resume_all(change(), true).unwrap().changed, "{:?}", store.status());
         let asked = |revived: bool| {
             let asked = [&running, &started, &reader(&path)].map(|reader| {
                 let view = reader.view();
@@ -390,7 +391,7 @@ fn what_the_trail_says_is_killed_stays_killed_when_damaged_slots_are_settled() {
     store.revive("other", change()).unwrap();
     write_head(&path, 4_096, &[0; 256]);
     epoch(&path);
-    assert!(store.resume_all(change()).unwrap().changed);
+    assert!(store.resume_all(change(), false).unwrap().changed);
     let view = reader(&path);
     let view = view.view();
     assert_eq!((on(&view, "portal"), on(&view, "other")), (false, true));
@@ -454,20 +455,49 @@ fn each_kill_has_a_slot_of_its_own_and_none_takes_one_that_was_damaged() {
 }
 
 #[test]
-fn a_resume_tells_of_kills_that_a_cut_trail_may_have_had() {
-    // Slots were overwritten and the trail rotated away: `resume-all` turned killed flags on without a word.
+fn a_resume_refuses_where_the_trail_may_lack_kills() {
+    // Kill slots were overwritten, and the trail did not have all that they held: `resume-all` turned killed flags on, and warned after it.
     let dir = trusted_dir();
     let path = dir.join("store");
     let store = new_store(&path);
-    publish(&store, &portal(true));
+    publish(&store, &definitions(r#"{"portal":{"enabled":true},"other":{"enabled":true}}"#));
+    store.kill("other", change()).unwrap();
+    let trail = path.join("audit.jsonl");
+    let (head_before, cut) = (std::fs::read(path.join("head")).unwrap(), std::fs::read(&trail).unwrap());
     store.kill("portal", change()).unwrap();
-    write_head(&path, 4_096, &[0; 256]);
-    epoch(&path);
-    std::fs::write(path.join("audit.jsonl"), "").unwrap();
-    let switched = store.resume_all(change()).unwrap();
-    let warning = switched.audit_warning.expect("a warning");
-    assert!(warning.contains("the audit trail is not whole"), "{warning}");
-    assert_eq!(store.resume_all(change()).unwrap().audit_warning, None, "the slots are sound again");
+    let (head, whole) = (std::fs::read(path.join("head")).unwrap(), std::fs::read(&trail).unwrap());
+    let torn = [&whole[..], b"{\"seq\":"].concat();
+    // A kill on a full disk has a slot and no record.
+    for (bytes, audited, gap) in [
+        (&b""[..], &head, "record 1"),
+        (&cut[..], &head, "the end is missing"),
+        (&torn[..], &head, "its last line was cut off"),
+        (&cut[..], &head_before, "2 slots were in use"),
+    ] {
+        std::fs::write(&trail, bytes).unwrap();
+        write_head(&path, 0, &head);
+        write_head(&path, 288, &audited[288..304]);
+        write_head(&path, 4_096, &[0; 61_440]);
+        epoch(&path);
+        let before = std::fs::read(path.join("head")).unwrap();
+        let refused = store.resume_all(change(), false).unwrap_err().to_string();
+        assert!(refused.contains(gap) && refused.contains("resume-all --force"), "{gap}: {refused}");
+        assert_eq!(std::fs::read(path.join("head")).unwrap(), before, "nothing was changed");
+        assert!(!on(&reader(&path).view(), "portal"), "{gap}");
+        let told = store.kills_unknown().unwrap().unwrap();
+        assert!(refused.contains(&told) && store.status().unwrap().kills_unknown == Some(told.clone()));
+        let warning = store.revive("nothing", change()).unwrap().audit_warning.unwrap();
+        assert!(warning.contains(&told), "{warning}");
+
+        let forced = store.resume_all(change(), true).unwrap();
+        assert!(forced.audit_warning.unwrap().contains(gap));
+        assert_eq!(store.kills_unknown().unwrap(), None);
+        assert_eq!(
+            store.resume_all(change(), false).unwrap().audit_warning,
+            None,
+            "the slots are sound again"
+        );
+    }
 }
 
 #[test]
@@ -490,7 +520,7 @@ fn the_stop_holds_until_its_words_say_that_everything_goes_on() {
     epoch(&path);
     assert!(!on(&running.view(), "portal"), "half of a resume");
     store.stop_all(change()).unwrap();
-    store.resume_all(change()).unwrap();
+    store.resume_all(change(), false).unwrap();
     assert!(on(&running.view(), "portal"));
 }
 

@@ -61,7 +61,7 @@ fn a_full_disk_refuses_a_publish_and_still_kills_and_stops() {
                 0 => store.kill("portal", long.clone()),
                 1 => store.revive("portal", long.clone()),
                 2 => store.stop_all(long.clone()),
-                _ => store.resume_all(long.clone()),
+                _ => store.resume_all(long.clone(), false),
             };
             let done = done.expect("a change of the head needs no room");
             assert!(done.changed);

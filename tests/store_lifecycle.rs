@@ -178,8 +178,8 @@ fn kills_and_the_stop_hold_across_publishes_until_they_are_taken_back() {
     let stopped = reader.view();
     assert!(!on(&stopped, "portal") && on(&stopped, "vital"));
     assert!(store.status().unwrap().stopped.is_some());
-    assert!(store.resume_all(change()).unwrap().changed);
-    assert!(!store.resume_all(change()).unwrap().changed);
+    assert!(store.resume_all(change(), false).unwrap().changed);
+    assert!(!store.resume_all(change(), false).unwrap().changed);
     assert!(on(&reader.view(), "portal"));
 }
 

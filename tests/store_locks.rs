@@ -37,7 +37,7 @@ fn kill_and_stop_wait_for_no_publish() {
     assert!(store.kill("portal", change()).unwrap().changed);
     assert!(!on(&reader(&path).view(), "portal"));
     assert!(store.stop_all(change()).unwrap().changed);
-    assert!(store.resume_all(change()).unwrap().changed);
+    assert!(store.resume_all(change(), false).unwrap().changed);
     let revived = store.revive("portal", change()).unwrap();
     assert!(revived.changed && revived.audit_warning.is_none(), "{revived:?}");
     assert!(began.elapsed() < AT_ONCE, "{:?}", began.elapsed());
@@ -137,7 +137,7 @@ fn a_kill_goes_on_where_the_lock_of_the_head_is_held() {
     assert!(store.stop_all(change()).unwrap().changed);
     drop(hung);
     assert!(store.revive("portal", change()).unwrap().changed);
-    assert!(store.resume_all(change()).unwrap().changed);
+    assert!(store.resume_all(change(), false).unwrap().changed);
     assert_eq!(store.verify_audit().unwrap().first_bad, None);
 }
 
@@ -169,6 +169,6 @@ fn a_kill_works_where_no_lock_can_be_made() {
     assert!(killed.changed && !on(&reader(&path).view(), "portal"));
     assert!(store.publish(&numbered(2), change()).unwrap_err().to_string().contains("cannot open the lock"));
     assert!(store.stop_all(change()).unwrap().changed);
-    assert!(store.resume_all(change()).unwrap().changed);
+    assert!(store.resume_all(change(), false).unwrap().changed);
     assert!(store.revive("portal", change()).unwrap().changed);
 }

@@ -12,9 +12,9 @@ use crate::snapshot::{ContentId, Snapshot};
 use crate::store::head::{Current, Head};
 use crate::store::layout::{AUDIT, SNAPSHOT_LIMIT, SNAPSHOTS, retained, snapshot_name};
 use crate::store::open::{MapPolicy, Opened, copy_head, head_file, open_snapshot};
-use crate::time::{format_rfc3339, parse_rfc3339};
+use crate::time::format_rfc3339;
 use serde::Serialize;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
 
@@ -150,7 +150,7 @@ impl Store {
             stopped: head.stopped().map(format_rfc3339),
             release: Some(head.release()).filter(|release| *release > 0),
             killed: killed.collect(),
-            kills_unknown: head.doubt_now(),
+            kills_unknown: self.damaged_slots(&head).map(|damaged| damaged.text()),
             retained: self.kept()?.into_iter().map(|(generation, _)| generation).collect(),
             warning: self.trust.warning(),
             error,
@@ -239,20 +239,6 @@ impl Store {
             head_file(&self.folder()?, Access::Read)?.file.metadata().and_then(|found| found.created());
         let since = created.ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
         Ok(since.and_then(|since| i64::try_from(since.as_micros()).ok()).filter(|at| *at > 0))
-    }
-
-    /// Flags killed and not revived since, according to the audit trail, with the time in microseconds since 1970.
-    pub(crate) fn killed_by_the_trail(&self) -> Result<BTreeMap<String, i64>, StoreError> {
-        let mut killed = BTreeMap::new();
-        self.records(|record| match (record.action, record.outcome, &record.flag) {
-            (Action::Kill, Outcome::Done, Some(flag)) => {
-                let at = parse_rfc3339(record.at.as_bytes()).unwrap_or_default();
-                killed.entry(flag.clone()).or_insert(at);
-            }
-            (Action::Revive, Outcome::Done, Some(flag)) => _ = killed.remove(flag),
-            _ => {}
-        })?;
-        Ok(killed)
     }
 
     /// Calls `each` with every valid record, in the order of the file.

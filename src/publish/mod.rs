@@ -4,6 +4,7 @@ mod believed;
 mod change_options;
 mod commit;
 mod config;
+mod damaged_slots;
 mod drift_history;
 mod exclusive;
 mod guard;

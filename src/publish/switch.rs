@@ -12,10 +12,10 @@ use crate::error::StoreError;
 use crate::files::{Access, BCACHEFS, BTRFS, ZFS, magic};
 use crate::guard::Finding;
 use crate::snapshot::{Snapshot, is_flag_key};
-use crate::store::head::{SLOT_COUNT, Stop};
+use crate::store::head::{Head, SLOT_COUNT, Stop};
 use crate::store::layout::HEAD;
 use crate::store::open::head_file;
-use crate::text::shell;
+use crate::text::{printable, shell};
 use rustix::fs::{IFlags, ioctl_getflags};
 use std::cell::Cell;
 use std::time::Duration;
@@ -81,6 +81,9 @@ impl Store {
         for other in self.other_keys(flag) {
             switched.add_or_warn(&other, revive(&other));
         }
+        if let Ok(Some(damaged)) = self.kills_unknown() {
+            switched.warn(format!("{}: {damaged}", printable(&self.directory.join(HEAD))));
+        }
         Ok(switched)
     }
 
@@ -100,37 +103,52 @@ impl Store {
     }
 
     /// Ends the stop, and the state in which damaged kill slots keep every flag off in new workers. Flags killed one by one stay killed:
-    /// a kill that the audit trail holds, but a damaged slot does not, is made again. A warning tells of a trail that is not whole then.
+    /// a kill that the audit trail holds, but a damaged slot does not, is made again. Where the trail may lack such a kill, it refuses;
+    /// with `force` it goes on, and a warning tells of that.
     ///
     /// # Errors
     ///
-    /// When the head cannot be written, damaged slots leave no room for the kills, or they are damaged and the trail cannot be read.
-    pub fn resume_all(&self, change: Change) -> Result<SwitchOutcome, StoreError> {
-        let doubted = Cell::new(false);
-        let mut switched = self.switch(Action::ResumeAll, None, None, &change, |session, locked| {
-            if session.head.doubt_now().is_some() {
-                doubted.set(true);
-                for (flag, since) in self.killed_by_the_trail()? {
-                    valid_key(&flag)?;
-                    kill(session, &flag, since, locked)?;
-                }
+    /// When the head cannot be written, damaged slots leave no room for the kills, or the trail may lack kills that they held.
+    pub fn resume_all(&self, change: Change, force: bool) -> Result<SwitchOutcome, StoreError> {
+        let path = printable(&self.directory.join(HEAD));
+        for _ in 0..=REPLACED_ATTEMPTS {
+            // Without the lock, which changes of the head wait for.
+            let head = self.read_head()?;
+            let damaged = self.damaged_slots(&head);
+            if let Some(damaged) = damaged.as_ref().filter(|damaged| damaged.gap.is_some() && !force) {
+                return Err(StoreError::Refused(format!("nothing was changed: {path}: {}", damaged.text())));
             }
-            let changed = session.head.stopped().is_some();
-            session.head.stop(None);
-            Ok(session.head.settle_slots() || changed)
-        })?;
-        let gap = match doubted.get().then(|| self.verify_audit()) {
-            None => None,
-            Some(Ok(check)) => check.first_bad.map(|bad| format!("record {}: {}", bad.seq, bad.problem)),
-            Some(Err(error)) => Some(error.to_string()),
-        };
-        if let Some(gap) = gap {
-            switched.warn(format!(
-                "kill slots were damaged, and the audit trail is not whole ({gap}): a flag whose kill neither of them has is on again. \
-                 Compare with what you know, and kill it again: flagstone kill FLAG"
-            ));
+            let has_moved = Cell::new(false);
+            let switched = self.switch(Action::ResumeAll, None, None, &change, |session, locked| {
+                let state = |head: &Head| (head.audited(), head.slots());
+                let is_damaged = session.head.damaged(session.head.slots().iter()) > 0;
+                has_moved.set((is_damaged || damaged.is_some()) && state(&session.head) != state(&head));
+                if has_moved.get() {
+                    return Ok(false);
+                }
+                for (flag, since) in damaged.iter().flat_map(|damaged| &damaged.killed) {
+                    valid_key(flag)?;
+                    kill(session, flag, *since, locked)?;
+                }
+                let changed = session.head.stopped().is_some();
+                session.head.stop(None);
+                Ok(session.head.settle_slots() || changed)
+            });
+            if has_moved.get() {
+                continue;
+            }
+            let mut switched = switched?;
+            if let Some(gap) = damaged.and_then(|damaged| damaged.gap) {
+                switched.warn(format!(
+                    "kill slots were damaged, and the audit trail does not tell what they held ({gap}): a flag whose kill neither of them has is on \
+                     again. Compare with what you know, and kill it again: flagstone kill FLAG"
+                ));
+            }
+            return Ok(switched);
         }
-        Ok(switched)
+        Err(StoreError::Refused(format!(
+            "nothing was changed: kill slots of {path} are damaged, and others change it at the same time. Type it again"
+        )))
     }
 
     /// Takes and releases each lock that a change needs, and opens the trail. Returns what would hinder a publish, if anything. Changes

@@ -268,9 +268,14 @@ impl Head {
     }
 
     /// The reason why the slots do not tell which flags are killed; none if they do. `slots` are all that could be read.
-    ///
-    /// Zeros would mean that none is, so the number of slots ever used is stored beside them.
     pub(crate) fn doubt<'a>(&self, slots: impl Iterator<Item = &'a KillSlot>) -> Option<String> {
+        Some(self.damaged(slots)).filter(|damaged| *damaged > 0).map(doubt_text)
+    }
+
+    /// Number of damaged slots; `slots` are all that could be read.
+    ///
+    /// Zeros would mean that none is killed, so the number of slots ever used is stored beside them.
+    pub(crate) fn damaged<'a>(&self, slots: impl Iterator<Item = &'a KillSlot>) -> u64 {
         let (mut unused, mut torn) = (0, 0);
         for slot in slots {
             // A slot whose writer died after claiming it is not counted as used either.
@@ -279,20 +284,7 @@ impl Head {
         }
         let used = (SLOT_COUNT as u64).saturating_sub(unused);
         let emptied = (self.load(SLOTS_USED) & !COUNTED).saturating_sub(used);
-        match (emptied.min(SLOT_COUNT as u64), torn) {
-            (0, 0) => None,
-            (emptied, torn) => Some(format!(
-                "{} of its kill slots are damaged, so which flags are killed is not known: workers that start now have everything off. \
-                 Look at `flagstone audit`, then type `flagstone resume-all`: what the trail says is killed stays killed",
-                emptied + torn
-            )),
-        }
-    }
-
-    /// Calls [`doubt`](Self::doubt) with the current slots.
-    #[cfg(feature = "publisher")]
-    pub(crate) fn doubt_now(&self) -> Option<String> {
-        self.doubt(self.slots().iter())
+        emptied.min(SLOT_COUNT as u64) + torn
     }
 
     /// Reliability of the slots, given the result of [`doubt`](Self::doubt).
@@ -323,6 +315,14 @@ impl Head {
         }
         bytes
     }
+}
+
+/// The state of a head with that many damaged kill slots, and the way out of it.
+pub(crate) fn doubt_text(damaged: u64) -> String {
+    format!(
+        "{damaged} of its kill slots are damaged, so which flags are killed is not known: workers that start now have everything off. \
+         Look at `flagstone audit`, then type `flagstone resume-all`: what the trail says is killed stays killed"
+    )
 }
 
 /// Decodes the fields written once, and checks them.
@@ -509,7 +509,7 @@ impl Head {
 
     /// Accepts the slots as they are: damaged ones become empty. False if none was damaged.
     pub(crate) fn settle_slots(&self) -> bool {
-        if self.doubt_now().is_none() {
+        if self.damaged(self.slots().iter()) == 0 {
             return false;
         }
         let mut used = 0;

@@ -191,7 +191,7 @@ fn act(what: &str, path: &Path) -> Result<String, StoreError> {
                     0 => store.kill("other", change()).map(|_| answer("killed"))?,
                     1 => store.revive("other", change()).map(|_| answer("revived"))?,
                     2 => store.stop_all(change()).map(|_| answer("stopped"))?,
-                    3 => store.resume_all(change()).map(|_| answer("resumed"))?,
+                    3 => store.resume_all(change(), false).map(|_| answer("resumed"))?,
                     _ => store
                         .rollback(None, change())
                         .map(|rolled| answer(&format!("published {}", rolled.generation)))?,

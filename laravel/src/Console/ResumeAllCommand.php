@@ -10,6 +10,7 @@ final class ResumeAllCommand extends FlagCommand
 {
     protected $signature = 'feature:resume-all
         {--reason= : Why, for the audit trail}
+        {--force : Although kill slots are damaged, and the audit trail may lack kills}
         {--json : Print JSON}' . self::BY . self::REACH;
 
     protected $description = 'Let all flags answer again after a stop';
@@ -18,6 +19,8 @@ final class ResumeAllCommand extends FlagCommand
     {
         $reason = $this->text('reason') === null ? [] : ["--reason={$this->text('reason')}"];
 
-        return $this->relay($changer, ['resume-all', ...$reason]);
+        $force = $this->option('force') ? ['--force'] : [];
+
+        return $this->relay($changer, ['resume-all', ...$reason, ...$force]);
     }
 }

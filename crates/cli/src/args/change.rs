@@ -346,6 +346,9 @@ pub struct ResumeAll {
     /// Why, for the audit trail
     #[arg(long, value_name = "R")]
     pub reason: Option<String>,
+    /// Although kill slots are damaged, and the audit trail may lack kills
+    #[arg(long)]
+    pub force: bool,
     /// Whom it reaches.
     #[command(flatten)]
     pub reach: Reach,

@@ -27,6 +27,7 @@ pub fn run(arguments: &Arguments, word: &Memory, output: &mut Output) -> Outcome
         Err(Failure::Refused(error) | Failure::Unknown(error)) => (Counts::default(), Some(error)),
     };
     let status = &seen.status;
+    let last_error = store.kills_unknown().ok().flatten().or_else(|| status.last_error.clone());
     let behind = seen.behind(&counts);
     let guard = GuardReport::of(&store, flagstone::time::now());
     // A process that only reads the store may have it mounted read-only.
@@ -51,7 +52,7 @@ pub fn run(arguments: &Arguments, word: &Memory, output: &mut Output) -> Outcome
     if status.source == Source::None && status.head_generation == 0 && status.last_error.is_none() {
         output.line("  nothing is published yet, so that every flag is off: `flagstone publish FILE`");
     }
-    if let Some(error) = &status.last_error {
+    if let Some(error) = &last_error {
         output.line(format!("  {}", words::plain(error)));
     }
     if let Some(why) = &frozen {
@@ -98,7 +99,7 @@ pub fn run(arguments: &Arguments, word: &Memory, output: &mut Output) -> Outcome
             "head_generation": status.head_generation,
             "age": seen.age(),
             "source_state": status.source.as_str(),
-            "last_error": status.last_error,
+            "last_error": last_error,
             "flags": flags,
             "killed": status.killed,
             "stopped": status.stopped,

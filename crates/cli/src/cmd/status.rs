@@ -20,7 +20,8 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
     let reader = reader.map_err(Failure::asking)?;
     reader.view();
     let served = reader.status();
-    let trouble = served.last_error.clone().or_else(|| status.error.clone());
+    let troubles = [&status.kills_unknown, &served.last_error, &status.error];
+    let trouble = troubles.into_iter().flatten().next().cloned();
     // The trail gives the reasons; a store answers without it.
     let (history, untold) = match store.history() {
         Ok(history) => (history, None),

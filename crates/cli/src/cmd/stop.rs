@@ -101,7 +101,8 @@ pub fn resume(arguments: &Arguments, word: &ResumeAll, output: &mut Output) -> O
     let begun = change::begin_at_once(arguments, &word.by, "resume", word.reason.as_deref(), output)?;
     let before = View::of(&begun.store);
     let known = killed(&begun.store);
-    let switched = begun.store.resume_all(begun.change.clone()).map_err(Failure::changing)?;
+    let switched = begun.store.resume_all(begun.change.clone(), word.force).map_err(Failure::changing)?;
+    // Without --force: another machine's head has its own damage.
     let sent = begun.send(vec!["resume-all".to_owned()], None);
     output.line_now(match switched.changed {
         true => format!("{}: flags answer again as published", output.paint(GOOD, "resumed")),

@@ -158,8 +158,8 @@ fn head(status: &StoreStatus, report: &mut Report) {
         (_, Some(problem)) => {
             report.failed(
                 HEAD,
-                problem.clone(),
-                "flagstone audit, then flagstone resume-all: what the trail says is killed stays killed",
+                words::plain(problem),
+                "as it says, in the order that it says: docs/operations.md, \"When something is wrong\"",
             );
         }
         _ => report.passed(HEAD, format!("verifies; epoch {}", status.epoch)),
@@ -286,7 +286,8 @@ fn kills(status: &StoreStatus, days: u32, report: &mut Report) {
         let since = parse_rfc3339(since.as_bytes()).unwrap_or(i64::MAX);
         flagstone::time::now().saturating_sub(since) >= i64::from(days) * 86_400_000_000
     };
-    let stale: Vec<_> = status.killed.iter().filter(|killed| old(&killed.since) || !killed.known).collect();
+    let stale: Vec<_> =
+        status.killed.iter().filter(|killed| old(&killed.since) || !killed.known).collect();
     let Some(first) = stale.first() else {
         let killed = words::counted(status.killed.len() as u64, "flag");
         let days = words::counted(days.into(), "day");

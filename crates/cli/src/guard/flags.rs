@@ -437,7 +437,7 @@ mod tests {
         assert!(published.is_some_and(|at| at > 0));
         store.stop_all(change()).unwrap();
         flags.refresh(&store, now + 2_000).unwrap();
-        store.resume_all(change()).unwrap();
+        store.resume_all(change(), false).unwrap();
         flags.refresh(&store, now + 3_000).unwrap();
         assert_eq!(at(&flags), published);
         let mut started = Flags::default();

@@ -186,3 +186,28 @@ fn no_text_from_people_forges_a_line_or_colours_a_terminal() {
     let ran = shop.run(["audit", "--json"]).exits(0);
     assert_eq!(ran.out.lines().count(), 1);
 }
+
+/// `resume-all` revived flags whose kill neither the head's damaged slots nor the trail had, and warned afterwards.
+#[test]
+fn a_resume_that_may_revive_killed_flags_is_refused_and_told_of_everywhere() {
+    let shop = Shop::published();
+    shop.run(["kill", "search", "--reason", "slow"]).exits(0);
+    let head = std::fs::OpenOptions::new().write(true).open(shop.directory.join("store/head")).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&head, &[0; 61_440], 4_096).unwrap();
+    let told = |text: &str| {
+        let said = "1 of its kill slots are damaged, and the audit trail does not tell what they held";
+        assert!(text.contains(said) && text.contains("flagstone resume-all --force"), "{text}");
+    };
+    let whole = shop.run(["status"]).exits(1).out;
+    assert!(whole.contains("then type `flagstone resume-all`"), "{whole}");
+    std::fs::write(shop.directory.join("store/audit.jsonl"), "").unwrap();
+    told(&shop.run(["status"]).exits(1).out);
+    told(&shop.run(["health"]).out);
+    told(&shop.run(["doctor", "--skip", "php"]).exits(1).out);
+    told(&shop.run(["revive", "search"]).exits(0).err);
+    told(&shop.run(["resume-all"]).exits(1).err);
+    shop.run(["ask", "search", "--company", "2"]).exits(1);
+    let forced = shop.run(["resume-all", "--force"]).exits(0);
+    assert!(forced.err.contains("the audit trail does not tell what they held"), "{}", forced.err);
+    shop.run(["ask", "search", "--company", "2"]).exits(0);
+}
