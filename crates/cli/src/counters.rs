@@ -5,8 +5,8 @@ use crate::words;
 use flagstone::Snapshot;
 use flagstone::files::Account;
 use flagstone::publish::{BelievedUsers, Store};
-use flagstone::store::{Reader, ReaderOptions, ReaderStatus, Source, View};
-use flagstone::telemetry::{Counts, TelemetryError, read};
+use flagstone::store::{self, Reader, ReaderOptions, ReaderStatus, View};
+use flagstone::telemetry::{Counts, Source, TelemetryError, read};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -18,13 +18,16 @@ pub const CLASSES: [&str; 7] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx", "fail
 pub fn counts(store: &Store, memory: &Path, output: &mut Output) -> Result<Counts, Failure> {
     let counts = quietly(store, memory)?;
     warn_of_unknown_users(store, output)?;
-    for source in &counts.sources {
-        if let Some(why) = &source.left_out {
-            let path = words::plain(&source.path.to_string_lossy()).into_owned();
-            output.warn(format!("{path} is left out: {why}"));
-        }
+    for (source, why) in left_out(&counts) {
+        let path = words::plain(&source.path.to_string_lossy()).into_owned();
+        output.warn(format!("{path} is left out: {why}"));
     }
     Ok(counts)
+}
+
+/// Files whose counts are left out, each with the reason.
+pub fn left_out(counts: &Counts) -> impl Iterator<Item = (&Source, &str)> {
+    counts.sources.iter().filter_map(|source| Some((source, source.left_out.as_deref()?)))
 }
 
 /// Warns of believed users that this machine does not know.
@@ -108,7 +111,7 @@ impl Seen {
 
     /// True if the newest definitions answer.
     pub fn is_current(&self) -> bool {
-        self.status.source == Source::Current && self.status.last_error.is_none()
+        self.status.source == store::Source::Current && self.status.last_error.is_none()
     }
 
     /// Seconds since the answering generation was published; none if there is none.

@@ -1,7 +1,7 @@
 //! `health`: reports whether flags are answered, and from what; for health checks, which must not restart what is only stale.
 
 use crate::args::{Arguments, Memory};
-use crate::counters::{Seen, counts, shut_out};
+use crate::counters::{Seen, counts, left_out, shut_out};
 use crate::guard::GuardReport;
 use crate::output::{BAD, Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::{identity, store_view, words};
@@ -81,12 +81,8 @@ pub fn run(arguments: &Arguments, word: &Memory, output: &mut Output) -> Outcome
             "  {count} in conflict between the file and what runs{older}: `flagstone status` lists them"
         ));
     }
-    let left_out: Vec<Value> = counts
-        .sources
-        .iter()
-        .filter_map(|source| {
-            Some(json!({ "path": source.path, "user": source.user, "reason": source.left_out.as_ref()? }))
-        })
+    let left_out: Vec<Value> = left_out(&counts)
+        .map(|(source, why)| json!({ "path": source.path, "user": source.user, "reason": why }))
         .collect();
     let flags = seen.view.snapshot.as_ref().map_or(0, |snapshot| snapshot.flag_count());
     output.json(&json!({

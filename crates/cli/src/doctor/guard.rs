@@ -20,28 +20,39 @@ pub fn checks(opened: &Opened, worker: Option<&Answer>, memory: &Path, report: &
     let uncounted = worker
         .and_then(|answer| answer.status.as_ref()?.telemetry.error.as_deref())
         .map(|why| format!("a worker answers and does not count: {}", words::plain(why)));
-    let unseen = || match counters::quietly(store, memory) {
-        Err(Failure::Refused(error) | Failure::Unknown(error)) => Some(words::plain(&error).into_owned()),
-        Ok(counts) => Blindness::of(&counts, flagstone::time::now()).map(|blindness| blindness.to_string()),
-    };
+    let counts = counters::quietly(store, memory);
+    let left_out = counts.as_ref().ok().and_then(|counts| {
+        let (source, why) = counters::left_out(counts).next()?;
+        Some(format!("{} is left out: {why}", source.path.display()))
+    });
     if !guard.is_meant() {
-        return match uncounted.filter(|_| worker.is_some()) {
-            Some(found) => report.warned(GUARD, format!("no guard watches, and {found}"), MEND_COUNTERS),
+        return match uncounted.or(left_out.filter(|_| worker.is_some())) {
+            Some(found) => {
+                let found = format!("no guard watches, and {}", words::plain(&found));
+                report.warned(GUARD, found, MEND_COUNTERS);
+            }
             None => report.not_asked(GUARD, "no guard watches this store"),
         };
     }
-    let problem = guard.problem.clone().or(uncounted).or_else(unseen);
-    if let Some(problem) = problem {
-        let mend = match guard.state {
-            "ended" => {
-                "start it: systemctl restart flagstone; or, where nobody is to watch: flagstone run --no-guard"
-            }
-            "watching" => "mend config.json: `flagstone config` says where it is wrong",
-            "helpless" => "give the store's owner the head back, as `flagstone status` names it",
-            "restarting" | "silent" => "see what ends it or holds it up: journalctl -u flagstone, or its log",
-            _ => MEND_COUNTERS,
-        };
+    let mend = match guard.state {
+        "ended" => {
+            "start it: systemctl restart flagstone; or, where nobody is to watch: flagstone run --no-guard"
+        }
+        "watching" => "mend config.json: `flagstone config` says where it is wrong",
+        "helpless" => "give the store's owner the head back, as `flagstone status` names it",
+        "restarting" | "silent" => "see what ends it or holds it up: journalctl -u flagstone, or its log",
+        _ => MEND_COUNTERS,
+    };
+    let unseen = match &counts {
+        Err(Failure::Refused(error) | Failure::Unknown(error)) => Some(error.clone()),
+        Ok(counts) => Blindness::of(counts, flagstone::time::now()).map(|blindness| blindness.to_string()),
+    };
+    let uncounted = uncounted.or(unseen).map(|problem| (problem, MEND_COUNTERS));
+    if let Some((problem, mend)) = guard.problem.map(|problem| (problem, mend)).or(uncounted) {
         return report.failed(GUARD, words::plain(&problem), mend);
+    }
+    if let Some(found) = left_out {
+        return report.warned(GUARD, words::plain(&found), MEND_COUNTERS);
     }
     let since = guard.since.map_or(String::new(), |since| format!(" since {}", words::at(since)));
     report.passed(GUARD, format!("a guard watches{since}"));

@@ -1,5 +1,6 @@
 //! A guard that sees nothing, or may change nothing, is no guard: it says so, and whatever relies on it waits.
 
+use crate::doctor::{answer, page, pool};
 use crate::guards::{Daemon, Site, healthy, now};
 use crate::shop::{Shop, full_pipe};
 use rustix::process::{Pid, Signal, kill_process};
@@ -33,8 +34,12 @@ fn health(site: &Site) -> Value {
 
 fn guard_check(site: &Site) -> Value {
     let doctor = site.shop.run(["doctor", "--json", "--php", "/bin/false", "--memory", "memory"]).json();
+    check_named(&doctor, "guard")
+}
+
+fn check_named(doctor: &Value, name: &str) -> Value {
     let checks = doctor["checks"].as_array().unwrap();
-    checks.iter().find(|check| check["check"] == "guard").unwrap().clone()
+    checks.iter().find(|check| check["check"] == name).unwrap().clone()
 }
 
 fn end(daemon: &mut Daemon, signal: Signal) {
@@ -85,6 +90,43 @@ fn a_blind_guard_degrades_health_fails_doctor_and_holds_up_plans() {
     std::fs::set_permissions(site.worker.path(), PermissionsExt::from_mode(0o600)).unwrap();
     until(&mut site, |site| stage(site) == 2);
     assert_eq!((&health(&site)["status"], &guard_check(&site)["state"]), (&"ok".into(), &"passed".into()));
+}
+
+/// `guard` passed while the counters of a pool were left out, and blamed config.json where a worker could not count.
+#[test]
+fn doctor_tells_of_a_pool_that_is_not_seen_although_a_guard_watches() {
+    let mut site = Site::new(QUICK);
+    let _daemon = Daemon::start(&site, ["guard"]);
+    until(&mut site, |site| health(site)["flagstone"]["guard"]["state"] == "watching");
+    assert_eq!(guard_check(&site)["state"], "passed");
+    let counters = site.worker.path().to_owned();
+    let other = counters.parent().unwrap().with_file_name("flagstone-4-1500");
+    std::fs::create_dir(&other).unwrap();
+    let copy = other.join(counters.file_name().unwrap());
+    std::fs::copy(&counters, &copy).unwrap();
+    for path in [&other, &copy] {
+        std::os::unix::fs::chown(path, Some(1500), Some(1500)).expect("root, as sudo make test has");
+    }
+    let check = guard_check(&site);
+    assert_eq!(check["state"], "warned", "{check}");
+    let left_out = health(&site)["flagstone"]["telemetry_left_out"][0]["reason"].clone();
+    assert!(
+        left_out.to_string().contains("user 1500 (1500) is not one whose counters are believed"),
+        "{left_out}"
+    );
+    assert!(check["found"].as_str().unwrap().contains(left_out.as_str().unwrap()), "{check}");
+    std::fs::remove_dir_all(&other).unwrap();
+
+    let mut answer: Value = serde_json::from_str(&answer(&site.shop, "0", 1, "current")).unwrap();
+    answer["status"]["telemetry"]["error"] = "cannot make the counters: No space left on device".into();
+    let socket = pool(&site.shop, move |worker, _| page(&answer.to_string(), worker));
+    let socket = socket.to_str().unwrap();
+    let doctor =
+        site.shop.run(["doctor", "--json", "--skip", "php", "--fpm", socket, "--memory", "memory"]).json();
+    let check = check_named(&doctor, "guard");
+    assert_eq!(check["state"], "failed", "{check}");
+    assert!(check["found"].to_string().contains("does not count: cannot make the counters"), "{check}");
+    assert!(check["mend"].to_string().contains("docs/telemetry.md"), "{check}");
 }
 
 #[test]

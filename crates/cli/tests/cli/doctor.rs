@@ -27,7 +27,7 @@ fn wells(shop: Shop) -> Shop {
     shop
 }
 
-fn answer(shop: &Shop, version: &str, generation: u64, source: &str) -> String {
+pub fn answer(shop: &Shop, version: &str, generation: u64, source: &str) -> String {
     let store = shop.directory.join("store").canonicalize().unwrap();
     let status = serde_json::json!({
         "version": version, "store": store, "environment": "production", "generation": generation, "source": source,
@@ -450,7 +450,7 @@ fn a_plan_without_a_guard_is_named() {
 }
 
 /// A FastCGI server that plays a pool of two workers, and answers as `body` says for the worker and the script.
-fn pool(shop: &Shop, body: impl Fn(usize, &str) -> String + Send + 'static) -> PathBuf {
+pub fn pool(shop: &Shop, body: impl Fn(usize, &str) -> String + Send + 'static) -> PathBuf {
     let socket = shop.directory.join("fpm.sock");
     let listener = UnixListener::bind(&socket).unwrap();
     std::thread::spawn(move || {
@@ -475,7 +475,7 @@ fn pool(shop: &Shop, body: impl Fn(usize, &str) -> String + Send + 'static) -> P
 }
 
 /// What a worker prints.
-fn page(answer: &str, worker: usize) -> String {
+pub fn page(answer: &str, worker: usize) -> String {
     let answer = answer.replace("\"pid\":7", &format!("\"pid\":{}", 100 + worker));
     format!("X-Powered-By: PHP\r\n\r\n\nflagstone-doctor: {answer}\n")
 }
