@@ -2,6 +2,7 @@
 
 use crate::snapshot::SnapshotError;
 use crate::text::{printable, shell};
+use rustix::io::Errno;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -90,7 +91,7 @@ pub enum StoreError {
         current: u64,
     },
     /// A publish or rollback ended before the head moved.
-    #[error("{source}; nothing was changed, generation {current} stays")]
+    #[error("{}", untouched(source, &format!("nothing was changed, generation {current} stays")))]
     Unchanged {
         /// Cause of the end.
         source: Box<StoreError>,
@@ -98,7 +99,7 @@ pub enum StoreError {
         current: u64,
     },
     /// A change ended before it began.
-    #[error("{}", untouched(source))]
+    #[error("{}", untouched(source, "nothing was changed"))]
     Untouched {
         /// Cause of the end.
         source: Box<StoreError>,
@@ -138,6 +139,15 @@ impl StoreError {
 
     pub(crate) fn io(what: &'static str, path: &Path, source: io::Error) -> StoreError {
         StoreError::Io { what, path: path.to_owned(), source }
+    }
+
+    /// True if the process or the machine has no free descriptor.
+    pub(crate) fn lacks_descriptor(&self) -> bool {
+        let found = match self {
+            StoreError::Io { source, .. } => source.raw_os_error(),
+            _ => None,
+        };
+        found.is_some_and(|found| [Errno::MFILE, Errno::NFILE].contains(&Errno::from_raw_os_error(found)))
     }
 
     /// True if the opened folder does not have the file, or has something else in its place than was written; false if the file may be
@@ -198,27 +208,23 @@ impl StoreError {
 }
 
 /// The error's text with "nothing was changed" where the problem ends and the way out begins.
-fn untouched(error: &StoreError) -> String {
+fn untouched(error: &StoreError, unchanged: &str) -> String {
     let text = error.to_string();
     if text.contains("nothing was changed") {
         return text;
     }
     match error {
         StoreError::Io { what, path, source } => {
-            format!(
-                "cannot {what} {}: {source}; nothing was changed{}",
-                printable(path),
-                hint(what, path, source)
-            )
+            format!("cannot {what} {}: {source}; {unchanged}{}", printable(path), hint(what, path, source))
         }
         StoreError::Untrusted { path, reasons, remedy } => {
-            format!("{} is not trusted: {reasons}; nothing was changed. {remedy}", printable(path))
+            format!("{} is not trusted: {reasons}; {unchanged}. {remedy}", printable(path))
         }
         StoreError::Head { path, problem } => format!(
-            "{}: {problem}; nothing was changed; restore it from a backup (docs/operations.md)",
+            "{}: {problem}; {unchanged}; restore it from a backup (docs/operations.md)",
             printable(path)
         ),
-        _ => format!("{text}; nothing was changed"),
+        _ => format!("{text}; {unchanged}"),
     }
 }
 
@@ -232,6 +238,14 @@ fn missing_store(path: &Path) -> String {
 }
 
 fn hint(what: &str, path: &Path, error: &io::Error) -> String {
+    match error.raw_os_error().map(Errno::from_raw_os_error) {
+        Some(Errno::MFILE) => {
+            return ". The process has no free descriptor (`ulimit -n`, LimitNOFILE= of the unit): raise that, or find what holds them (lsof -p)"
+                .to_owned();
+        }
+        Some(Errno::NFILE) => return ". The machine has no free descriptor (sysctl fs.file-max)".to_owned(),
+        _ => {}
+    }
     let hint = match error.kind() {
         io::ErrorKind::NotFound if what == OPEN_STORE => {
             return missing_store(path);
@@ -240,16 +254,15 @@ fn hint(what: &str, path: &Path, error: &io::Error) -> String {
             ". Make room on that file system; flags can be killed meanwhile, which needs none"
         }
         io::ErrorKind::ReadOnlyFilesystem => ". A store can be changed only where it can be written",
-        io::ErrorKind::PermissionDenied
-            if error.raw_os_error() == Some(rustix::io::Errno::PERM.raw_os_error()) =>
-        {
+        io::ErrorKind::PermissionDenied if error.raw_os_error() == Some(Errno::PERM.raw_os_error()) => {
             return format!(
                 ". Run it as the store's owner: sudo -u OWNER flagstone …; where the owner is refused, too, see whether it is immutable or \
                  append-only: lsattr -d {}",
                 shell(path)
             );
         }
-        io::ErrorKind::PermissionDenied => {
+        // The error of an operation of this project's own says what to do.
+        io::ErrorKind::PermissionDenied if error.get_ref().is_none() => {
             ". Run it as the store's owner: sudo -u OWNER flagstone …; who only reads has to be in the group of the store's readers, if it has one"
         }
         _ => "",

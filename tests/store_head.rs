@@ -4,7 +4,11 @@ mod support;
 
 use flagstone::publish::Store;
 use flagstone::store::{Reader, ReaderOptions, Source};
+use rustix::process::{Resource, Rlimit, setrlimit};
+use std::fs::File;
 use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::Path;
+use std::process::Command;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use support::damage::{epoch, later, replace, write_head};
@@ -283,4 +287,50 @@ fn the_head_of_another_store_in_place_is_refused() {
     let view = reader.view();
     assert!(on(&view, "portal") && view.generation == 1);
     assert!(reader.status().last_error.unwrap().contains("head of another store"));
+}
+
+/// A child of `a_worker_without_a_free_descriptor_tells_of_it_and_keeps_kills`.
+#[test]
+fn a_child_process_has_no_free_descriptor() {
+    let Some(path) = std::env::var_os("FLAGSTONE_STORE_FULL") else { return };
+    let path = Path::new(&path);
+    let reader = reader(path);
+    assert!(!on(&reader.view(), "portal"));
+    setrlimit(Resource::Nofile, Rlimit { current: Some(64), maximum: Some(64) }).unwrap();
+    std::fs::rename(path.join("backup"), path.join("head")).unwrap();
+    let mut others: Vec<File> = Vec::new();
+    while let Ok(file) = File::open("/dev/null") {
+        others.push(file);
+    }
+    let refused = Reader::open(path, ReaderOptions::default()).unwrap_err().to_string();
+    assert!(refused.contains("no free descriptor (`ulimit -n`") && !refused.contains("init"), "{refused}");
+    let look = || {
+        reader.check_replaced(later());
+        on(&reader.view(), "portal")
+    };
+    for _ in 0..3 {
+        assert!(!look(), "the kill that it knows holds");
+        let error = reader.status().last_error.unwrap();
+        assert!(error.contains("no free descriptor") && error.contains("answers and kills stay"), "{error}");
+    }
+    let told = reader.take_notices();
+    assert!(told.len() == 1 && told[0].contains("no free descriptor"), "{told:?}");
+    drop(others);
+    assert!(look(), "the head that took its place says that nothing is killed");
+    assert_eq!((reader.status().last_error, reader.status().heads_replaced), (None, 1));
+}
+
+/// It did not say that it stays on a head that was replaced, and told of it once, to a log that may have lacked the descriptor as well.
+#[test]
+fn a_worker_without_a_free_descriptor_tells_of_it_and_keeps_kills() {
+    let dir = trusted_dir();
+    let path = dir.join("store");
+    let store = new_store(&path);
+    publish(&store, &portal(true));
+    std::fs::copy(path.join("head"), path.join("backup")).unwrap();
+    store.kill("portal", change()).unwrap();
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", "a_child_process_has_no_free_descriptor", "--nocapture"]);
+    let ran = child.env("FLAGSTONE_STORE_FULL", &path).output().unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
 }

@@ -118,7 +118,8 @@ final class Head
         $file = @\fopen($path, 'rbn');
         $stat = $file === false ? false : \fstat($file);
         if ($file === false || $stat === false) {
-            throw new Problem("cannot $what $name: it may not be read", Problem::UNREAD);
+            $full = \str_contains(\error_get_last()['message'] ?? '', 'Too many open files');
+            throw new Problem("cannot $what $name: " . ($full ? 'the process has no free descriptor (`ulimit -n`)' : 'it may not be read'), Problem::UNREAD);
         }
         self::plain($stat['mode'], "cannot $what $name");
         if ([$stat['dev'], $stat['ino']] !== [$found['dev'], $found['ino']]) {

@@ -1,6 +1,8 @@
 //! Permissions of the files of a store. They are set explicitly, whatever the umask says.
 
+use super::users::{group_name, user_name};
 use rustix::fs::{Gid, Mode, Uid, fchmod, fchown};
+use rustix::io::Errno;
 use rustix::process::geteuid;
 use std::fs::{File, Metadata};
 use std::io;
@@ -110,8 +112,22 @@ impl Modes {
         let owner = root.then(|| Uid::from_raw(self.owner));
         let group = self.group();
         if owner.is_some() || group.is_some_and(|group| file.metadata().is_ok_and(|now| now.gid() != group)) {
-            fchown(file, owner, group.map(Gid::from_raw))?;
+            fchown(file, owner, group.map(Gid::from_raw)).map_err(|error| match group {
+                Some(group) if error == Errno::PERM && owner.is_none() => no_member(group),
+                _ => error.into(),
+            })?;
         }
         Ok(fchmod(file, Mode::from_raw_mode(mode))?)
     }
+}
+
+/// Error of an owner who is no longer in the group of the store.
+fn no_member(group: u32) -> io::Error {
+    let (group, user) = (group_name(group).unwrap_or_else(|| group.to_string()), geteuid().as_raw());
+    let user = user_name(user).unwrap_or_else(|| user.to_string());
+    let text = format!(
+        "this process of user {user} is not in the store's group {group}, and so cannot give it what it writes (as root: usermod -aG {group} {user}, then \
+         restart what runs as {user})"
+    );
+    io::Error::new(io::ErrorKind::PermissionDenied, text)
 }

@@ -5,6 +5,7 @@ use crate::error::StoreError;
 use crate::store::{Location, MapPolicy, Reader, ReaderOptions, ReaderStatus};
 use parking_lot::Mutex;
 use std::ffi::OsStr;
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -85,7 +86,9 @@ fn opened(path: &[u8], location: Location, map: MapPolicy, host: &impl Host) -> 
 
 fn refusal(given: &Path, error: &StoreError) -> String {
     match error {
-        StoreError::Io { what: "open the directory", source, .. } if source.raw_os_error().is_some() => {
+        StoreError::Io { what: "open the directory", source, .. }
+            if matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) =>
+        {
             format!(
                 "cannot open the store {}: {source}; check flagstone.store, or make one: flagstone init",
                 given.display()

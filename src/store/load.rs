@@ -568,8 +568,15 @@ impl Loader {
 
     /// Notes why the head's file cannot be read; none if it can.
     fn missing(&mut self, error: Option<StoreError>) {
-        let error = error.map(|error| error.to_string());
-        if error != self.missing {
+        // Told again each minute: the log may have lacked the descriptor, too.
+        let again = error.as_ref().is_some_and(StoreError::lacks_descriptor);
+        let error = error.map(|error| match &error {
+            error if again && !self.head.lost() => format!(
+                "{error}. Whether another head took the place of this one cannot be seen, or it cannot be followed: answers and kills stay as they are"
+            ),
+            error => error.to_string(),
+        });
+        if again || error != self.missing {
             if let Some(error) = &error {
                 self.notice(Notice::File, error.clone());
             }

@@ -257,3 +257,22 @@ fn a_user_namespace_that_does_not_map_an_owner_is_named() {
         assert!(ran.err.contains(said) && !ran.err.contains("Let user"), "{options:?}: {}", ran.err);
     }
 }
+
+/// An owner who was taken out of the readers' group read "Operation not permitted", and the advice to run it as the owner.
+#[test]
+fn an_owner_who_left_the_group_of_the_readers_is_told_of_it() {
+    let machine = Machine::new();
+    std::fs::create_dir(machine.path("store")).unwrap();
+    chown(machine.path("store"), Some(GAMES), Some(GAMES)).unwrap();
+    let flagstone = machine.path("flagstone");
+    let flagstone = flagstone.to_str().unwrap();
+    let init = ["init", "store", "--environment", "production", "--readers", "www-data"];
+    machine.run((GAMES, GAMES, "33"), flagstone, init).exits(0);
+    let publish = ["publish", "flags.json", "--store", "store"];
+    let refused = machine.run((GAMES, GAMES, ""), flagstone, publish);
+    assert_ne!(refused.code, 0);
+    for text in ["user games", "group www-data", "usermod -aG www-data games", "nothing was changed"] {
+        assert!(refused.err.contains(text), "{text}: {}", refused.err);
+    }
+    machine.run((GAMES, GAMES, "33"), flagstone, publish).exits(0);
+}
