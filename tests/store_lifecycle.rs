@@ -190,10 +190,13 @@ fn a_flag_that_no_snapshot_holds_can_be_killed_beforehand() {
     let store = new_store(&path);
     store.kill("portal", change()).expect("a kill before the first publish");
     let killed = store.status().unwrap().killed;
-    assert_eq!((killed[0].flag.as_str(), killed[0].known), ("portal", false));
+    assert_eq!((killed[0].flag.as_str(), killed[0].known), ("portal", Some(false)));
     publish(&store, &portal(true));
     assert!(!on(&reader(&path).view(), "portal"));
-    assert!(store.status().unwrap().killed[0].known);
+    assert_eq!(store.status().unwrap().killed[0].known, Some(true));
+    // A snapshot that could not be read passed for one without the flag.
+    std::fs::write(support::stores::snapshot_file(&path, 1), "").unwrap();
+    assert_eq!(store.status().unwrap().killed[0].unpublished(), " (the published snapshot cannot be read)");
     assert_eq!(reader(&path).status().killed, Vec::<String>::new(), "nothing was looked at yet");
 }
 

@@ -66,8 +66,19 @@ pub struct KilledFlag {
     pub flag: String,
     /// Time of the kill, in RFC 3339.
     pub since: String,
-    /// True if the published snapshot holds the flag.
-    pub known: bool,
+    /// True if the published snapshot holds the flag; none if it cannot be read.
+    pub known: Option<bool>,
+}
+
+impl KilledFlag {
+    /// What to add to the flag's key where the published snapshot does not hold it.
+    pub fn unpublished(&self) -> &'static str {
+        match self.known {
+            Some(true) => "",
+            Some(false) => " (no such flag is published)",
+            None => " (the published snapshot cannot be read)",
+        }
+    }
 }
 
 /// A change in the history of a store.
@@ -129,7 +140,10 @@ impl Store {
             let opened = self.open_retained((pointer.generation, pointer.content));
             opened.map_err(|problem| error.get_or_insert(problem.to_string()).clone()).ok()
         });
-        let known = |key: &[u8]| snapshot.as_ref().is_some_and(|snapshot| snapshot.find(key).is_some());
+        let known = |key: &[u8]| match &snapshot {
+            Some(snapshot) => Some(snapshot.find(key).is_some()),
+            None => error.is_none().then_some(false),
+        };
         let killed = head.killed().into_iter().map(|killed| KilledFlag {
             flag: String::from_utf8_lossy(&killed.key).into_owned(),
             since: format_rfc3339(killed.since),

@@ -298,9 +298,9 @@ pub fn print_masked(store: &Store, differences: &[Difference], output: &mut Outp
     for killed in status.killed.iter().filter(|killed| changed.contains(killed.flag.as_str())) {
         let (flag, typed) = (words::plain(&killed.flag), words::argument(&killed.flag));
         let line = match killed.known {
-            true => format!("{flag} is killed and stays off until `flagstone revive {typed}`"),
+            Some(true) | None => format!("{flag} is killed and stays off until `flagstone revive {typed}`"),
             // If the kill ended with the flag, a rollback would turn it on.
-            false => format!(
+            Some(false) => format!(
                 "the kill of {flag} holds in case a rollback brings it back; `flagstone revive {typed}` ends it, and frees its place"
             ),
         };

@@ -18,6 +18,9 @@ const MAX_SHOWN_DIFFERENCES: usize = 100;
 
 pub fn run(arguments: &Arguments, word: &Pull, output: &mut Output) -> Outcome {
     let store = store_view::store(arguments)?;
+    if word.file == Path::new("-") {
+        return Err(Failure::Unknown("pull takes a file that can be written, not standard input".to_owned()));
+    }
     let name = store_view::file_name(&word.file);
     let host = Actor::current().host;
     output.line_now(format!(
@@ -26,9 +29,6 @@ pub fn run(arguments: &Arguments, word: &Pull, output: &mut Output) -> Outcome {
         words::plain(&host),
         if word.dry_run { " (dry run)" } else { "" }
     ));
-    if word.file == Path::new("-") {
-        return Err(Failure::Unknown("pull takes a file that can be written, not standard input".to_owned()));
-    }
     let generation = store.generation().map_err(Failure::asking)?;
     if generation == 0 {
         return Err(Failure::Unknown("nothing is published yet, so there is nothing to pull".to_owned()));

@@ -59,9 +59,8 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
     for (number, killed) in status.killed.iter().enumerate() {
         let text = Switch::kill(&killed.since, &killed.flag, &history).text();
         let flag = words::plain(&killed.flag).into_owned();
-        let known = if killed.known { "" } else { " (no such flag is published)" };
         let name = if number == 0 { "killed" } else { "" };
-        output.line(format!("  {name:<12} {}{known}, {text}", bad(flag, output)));
+        output.line(format!("  {name:<12} {}{}, {text}", bad(flag, output), killed.unpublished()));
     }
     let conflicts = store.open_conflicts().unwrap_or_default();
     for (number, conflict) in conflicts.iter().enumerate() {

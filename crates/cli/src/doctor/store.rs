@@ -287,15 +287,14 @@ fn kills(status: &StoreStatus, days: u32, report: &mut Report) {
         flagstone::time::now().saturating_sub(since) >= i64::from(days) * 86_400_000_000
     };
     let stale: Vec<_> =
-        status.killed.iter().filter(|killed| old(&killed.since) || !killed.known).collect();
+        status.killed.iter().filter(|killed| old(&killed.since) || killed.known == Some(false)).collect();
     let Some(first) = stale.first() else {
         let killed = words::counted(status.killed.len() as u64, "flag");
         let days = words::counted(days.into(), "day");
         return report.passed(KILLS, format!("{killed} killed, none for {days}"));
     };
     let shown = stale.iter().map(|killed| {
-        let unknown = if killed.known { "" } else { " (no such flag is published)" };
-        format!("{} since {}{unknown}", words::plain(&killed.flag), second(&killed.since))
+        format!("{} since {}{}", words::plain(&killed.flag), second(&killed.since), killed.unpublished())
     });
     report.warned(
         KILLS,
