@@ -31,9 +31,6 @@ final class DoctorCommand extends FlagCommand
 
     protected $description = 'Check this machine\'s set-up, and say what to do';
 
-    /** Code that asks Pennant, as `flagstone scan` prints it. */
-    private const PENNANTS = '/^(@feature$|Feature::|EnsureFeaturesAreActive::|->((in)?active|values|when|unless|(all|some)Are(Ina|A)ctive)\(\)$)/';
-
     /** @var list<array{check: string, state: string, text: string}> */
     private array $found = [];
 
@@ -221,12 +218,12 @@ final class DoctorCommand extends FlagCommand
                 continue;
             }
             $isOpen = $isOpen && ($name !== 'store' || $state === 'passed');
-            if ($state === 'passed') {
-                $passed++;
+            $passed += $state === 'passed' ? 1 : 0;
+            if ($name === 'code-undefined' && $state !== 'unknown' && $this->laravel->bound('Laravel\Pennant\FeatureManager')) {
+                $this->undefined($changer);
                 continue;
             }
-            if ($name === 'code-undefined' && $state === 'failed' && $this->laravel->bound('Laravel\Pennant\FeatureManager')) {
-                $this->undefined($changer);
+            if ($state === 'passed') {
                 continue;
             }
             $mend = Value::text($check, 'mend');
@@ -249,11 +246,11 @@ final class DoctorCommand extends FlagCommand
         $scanned = $changer->binary()->run(['scan', $this->laravel->basePath(), '--json'])->data();
         $missing = $pennants = [];
         foreach (Value::items($scanned, 'found') as $found) {
-            [$flag, $file, $how] = [Value::text($found, 'flag') ?? '', Value::text($found, 'file') ?? '', Value::text($found, 'how') ?? ''];
+            [$flag, $file] = [Value::text($found, 'flag') ?? '', Value::text($found, 'file') ?? ''];
             if (\preg_match('~^(tests?|spec)/~', $file) === 1 || $driver->explain($flag, null, [])['reason'] !== 'unknown_flag') {
                 continue;
             }
-            if (\preg_match(self::PENNANTS, $how) === 1) {
+            if (Value::bool($found, 'pennant') === true) {
                 $pennants[$flag] = $flag;
             } else {
                 $missing[$flag] ??= "$flag ($file:" . Value::int($found, 'line') . ')';

@@ -42,6 +42,15 @@ pub fn asker(class: &str) -> Option<Asker> {
     }
 }
 
+/// True if the construct, as it is shown, asks Pennant, or an object that may be Pennant's.
+pub fn of_pennant(how: &str) -> bool {
+    let method = how.strip_prefix("->").and_then(|rest| rest.strip_suffix("()"));
+    how == "@feature"
+        || how.starts_with("Feature::")
+        || how.starts_with("EnsureFeaturesAreActive::")
+        || method.is_some_and(|method| Asker::Pennant.asks(method) && !matches!(method, "value"))
+}
+
 impl Asker {
     /// True if the method's first argument is a flag, or a list of flags.
     pub fn asks(self, method: &str) -> bool {

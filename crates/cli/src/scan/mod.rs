@@ -37,6 +37,8 @@ pub struct Use {
     pub flag: String,
     /// The asking construct: `feature_enabled()`, `middleware`, `@flagstone`.
     pub how: String,
+    /// True if Laravel Pennant is asked, which answers for features that are no flags.
+    pub pennant: bool,
 }
 
 /// A place whose flag is known only at run time.
@@ -104,7 +106,14 @@ pub fn scan(directory: &Path, all: bool) -> std::io::Result<Scan> {
             Ok(text) => {
                 let flags = split.flags(&text).into_iter().filter(|flag| !flag.is_empty());
                 let how = how.into_owned();
-                scan.uses.extend(flags.map(|flag| Use { file: file.clone(), line, flag, how: how.clone() }));
+                let pennant = asks::of_pennant(&how);
+                scan.uses.extend(flags.map(|flag| Use {
+                    file: file.clone(),
+                    line,
+                    flag,
+                    how: how.clone(),
+                    pennant,
+                }));
             }
             Err(text) => scan.untold.push(Untold { file, line, how: how.into_owned(), text }),
         }

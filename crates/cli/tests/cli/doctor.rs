@@ -750,6 +750,16 @@ fn flags_in_the_code_are_compared_with_those_published() {
     std::fs::write(code.join("tests/a.php"), "<?php feature_enabled('only_in_tests');").unwrap();
     let ran = doctor(&shop, &["--code", "code"]).exits(0);
     says(&ran, "code-undefined", "passed", &["each published"]);
+    // A flag of that name would answer in Pennant's place: to add it was the advice.
+    let pennants = "<?php use Laravel\\Pennant\\Feature;\nFeature::active('pennants');";
+    std::fs::write(code.join("app/p.php"), pennants).unwrap();
+    let ran = doctor(&shop, &["--code", "code"]).exits(0);
+    says(
+        &ran,
+        "code-undefined",
+        "passed",
+        &["each published, but 1 flag that only Pennant is asked for: pennants"],
+    );
     // Required by another flag is named as well.
     says(&ran, "code-unused", "warned", &["1 flag published", ": old"]);
     says(&ran, "application", "not_asked", &["there is no code/artisan"]);
