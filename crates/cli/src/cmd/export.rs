@@ -54,8 +54,8 @@ pub fn import(arguments: &Arguments, word: &Import, output: &mut Output) -> Outc
     let landed = import_bundle(&begun, &word.how, bundle, origin, output)?;
     let mut answer = landed.answer;
     answer["key"] = key.into();
-    let mut exit = Exit::Yes;
-    if !word.how.terms.dry_run && !landed.unchanged {
+    let mut exit = if landed.refused { Exit::No } else { Exit::Yes };
+    if !landed.unchanged {
         let mut again = vec!["import".to_owned(), "-".to_owned(), "--yes".to_owned()];
         again.extend(word.how.keep_state.then(|| "--keep-state".to_owned()));
         again.extend(word.how.with_companies.then(|| "--with-companies".to_owned()));

@@ -21,9 +21,9 @@ pub fn run(arguments: &Arguments, word: &Promote, output: &mut Output) -> Outcom
     }
     let bundle = bundle(&from, &origin, &word.what.flags)?;
     let landed = import_bundle(&begun, &word.how, &bundle, &origin, output)?;
-    if word.how.terms.dry_run || landed.unchanged {
+    if landed.unchanged {
         output.json(&landed.answer);
-        return Ok(Exit::Yes);
+        return Ok(if landed.refused { Exit::No } else { Exit::Yes });
     }
     // Other machines have no store to promote from.
     let arrived = match begun.config.machines.is_empty() || word.how.terms.by.here {
@@ -60,6 +60,8 @@ pub fn bundle(from: &Store, origin: &Origin, flags: &[String]) -> Result<Bundle,
 /// The result of taking flags in.
 pub struct ImportOutcome {
     pub unchanged: bool,
+    /// True for a dry run of an import that would be refused.
+    pub refused: bool,
     pub answer: Value,
 }
 
@@ -116,12 +118,16 @@ pub fn import_bundle(
         "generation": generation,
     });
     if how.terms.dry_run {
-        output.line("nothing was changed");
-        return Ok(ImportOutcome { unchanged: differences.is_empty(), answer });
+        let asks = !arrival.loosened.is_empty() || reach["asks"] == true;
+        let refused = asks && !how.terms.weighed.yes;
+        answer["refused"] = refused.into();
+        let end = if refused { "; without --yes it would be refused" } else { "" };
+        output.line(format!("nothing was changed{end}"));
+        return Ok(ImportOutcome { unchanged: true, refused, answer });
     }
     if differences.is_empty() {
         output.line("all of it is there already; nothing was published");
-        return Ok(ImportOutcome { unchanged: true, answer });
+        return Ok(ImportOutcome { unchanged: true, refused: false, answer });
     }
     let change = Change { base: Some(*generation), ..change.clone() };
     let published = store.publish_arrival(&arrival.definitions, origin, change).map_err(Failure::changing)?;
@@ -132,7 +138,7 @@ pub fn import_bundle(
     }
     answer["generation"] = published.generation.into();
     answer["warning"] = published.audit_warning.into();
-    Ok(ImportOutcome { unchanged: false, answer })
+    Ok(ImportOutcome { unchanged: false, refused: false, answer })
 }
 
 /// The warning that a flag no longer requires others.

@@ -80,7 +80,7 @@ fn a_promotion_keeps_who_is_drawn_and_asks_before_it_requires_less() {
     }
     assert_eq!(flag(&shop, "search")["requires"], serde_json::json!(["gate"]));
     shop.run(["ask", "search", "--company", "7", "--context", r#"{"user": 7}"#]).exits(1);
-    let dry = shop.run(["promote", "search", "--from", "staging", "--dry-run", "--json"]).exits(0).json();
+    let dry = shop.run(["promote", "search", "--from", "staging", "--dry-run", "--json"]).exits(1).json();
     assert_eq!(dry["loosened"], serde_json::json!([{ "flag": "search", "requires": ["gate"] }]));
     let ran = shop.run(["promote", "search", "--from", "staging", "--yes"]).exits(0);
     assert!(ran.err.contains("search no longer requires gate"), "{}", ran.err);
@@ -247,7 +247,12 @@ fn an_export_that_somebody_changed_is_refused_wherever_it_was_changed() {
 #[test]
 fn an_export_by_a_key_that_is_not_trusted_is_refused_with_what_to_type() {
     let shop = two(EMPTY);
-    assert!(shop.run(["export", "search", "--store", "staging"]).exits(1).err.contains("flagstone key make"));
+    assert!(
+        shop.run(["export", "search", "--store", "staging"])
+            .exits(1)
+            .err
+            .contains("`flagstone --store staging key make`")
+    );
     exported(&shop);
     shop.run(["key", "forget", "staging"]).exits(0);
     let ran = shop.run(["import", "search.export"]).exits(1);
@@ -267,4 +272,22 @@ fn the_key_is_read_by_its_owner_only_and_one_that_is_not_signs_nothing() {
     mode(0o644);
     let ran = shop.run(["export", "search", "--store", "staging"]).exits(1);
     assert!(ran.err.contains("can be read by everybody"), "{}", ran.err);
+}
+
+// It exited with 0 where the import was refused for lack of --yes.
+#[test]
+fn a_dry_run_exits_as_the_import_would() {
+    let there = r#"{"flags": {"billing_v2": true, "search": {"enabled": true, "requires": ["billing_v2"]}}}"#;
+    let shop = two(there);
+    exported(&shop);
+    for line in [["import", "search.export"], ["promote", "search"]] {
+        let mut command = shop.command(line);
+        command.args(if line[0] == "promote" { &["--from", "staging"][..] } else { &[] });
+        let mut run = |more: &[&str]| crate::shop::ran(command.args(more).output().unwrap());
+        assert!(run(&[]).exits(1).err.contains("search no longer requires billing_v2"));
+        let ran = run(&["--dry-run"]).exits(1);
+        assert!(ran.out.contains("nothing was changed; without --yes it would be refused"), "{}", ran.out);
+        run(&["--yes"]).exits(0);
+    }
+    assert_eq!(shop.run(["status", "--json"]).json()["store"]["generation"], 1);
 }
