@@ -7,9 +7,17 @@ use crate::time;
 /// Maximum number of companies named in a sentence.
 const NAMED: usize = 5;
 
-/// A flag in a few words: `off`, `on`, `10 % + 3 companies + 1 rule`. Companies allowed in addition to everybody are not mentioned.
-/// `now` is in microseconds since 1970.
+/// A flag in a few words: `off`, `on`, `10 % + 3 companies + 1 rule, 2 denied`. Companies allowed in addition to everybody are not
+/// mentioned. `now` is in microseconds since 1970.
 pub fn state(flag: &Flag, now: i64) -> String {
+    let state = without_denied(flag, now);
+    match flag.companies.deny.len() {
+        denied @ 1.. if flag.enabled => format!("{state}, {} denied", thousands(denied)),
+        _ => state,
+    }
+}
+
+fn without_denied(flag: &Flag, now: i64) -> String {
     if !flag.enabled {
         return "off".to_owned();
     }
@@ -50,13 +58,11 @@ pub(super) fn summary(key: &str, before: Option<&Flag>, after: &Flag, now: i64) 
     match before {
         None => format!("{key}: new, {after_state}"),
         Some(before) if before == after => format!("{key}: {after_state}"),
-        Some(before) => match state(before, now) {
-            // The difference is in fields that the state does not show.
-            same if same == after_state => {
-                format!("{key}: {after_state}, as before but that {}", listed(before, after))
-            }
-            other => format!("{key}: {other} → {after_state}"),
-        },
+        // The difference is in fields that the state does not show, or in the denied ones.
+        Some(before) if without_denied(before, now) == without_denied(after, now) => {
+            format!("{key}: {}, as before but that {}", without_denied(after, now), listed(before, after))
+        }
+        Some(before) => format!("{key}: {} → {after_state}", state(before, now)),
     }
 }
 
@@ -144,7 +150,7 @@ fn others_decide(flag: &Flag, definitions: &Definitions, now: i64) -> Vec<String
         notes.push(format!("denied, and off all the same: {}", some_of(&flag.companies.deny)));
     }
     let off = |key: &&String| {
-        definitions.flags.get(*key).is_none_or(|flag| !flag.enabled || state(flag, now) == "0 %")
+        definitions.flags.get(*key).is_none_or(|flag| !flag.enabled || without_denied(flag, now) == "0 %")
     };
     for required in flag.requires.iter().filter(off) {
         notes.push(format!("it requires {required}, which is off: so is this one"));

@@ -154,6 +154,8 @@ struct FlagReach {
     needs: Vec<String>,
     /// The reason that the share that loses it is unknown.
     unknown: Option<String>,
+    /// Companies that the change denies and that the list lacks: they may be mistyped.
+    denied_unlisted: Vec<String>,
 }
 
 /// The effect of a change on companies.
@@ -192,6 +194,19 @@ pub fn measure(
             }
             _ => None,
         };
+        let denied = definitions
+            .and_then(|(_, new)| new.flags.get(*flag))
+            .into_iter()
+            .flat_map(|flag| &flag.companies.deny);
+        let denied_before =
+            |company: &CompanyId| old.is_some_and(|flag| flag.companies.deny.binary_search(company).is_ok());
+        let denied_unlisted = match keys.is_empty() {
+            true => Vec::new(),
+            false => denied
+                .filter(|company| !denied_before(company) && !companies.has(company))
+                .map(ToString::to_string)
+                .collect(),
+        };
         // Only the companies that a pilot allows have it, so all of them are known.
         let pilots: Vec<Key> = match is_pilot {
             true => {
@@ -215,6 +230,7 @@ pub fn measure(
             off: told(&found.leaves),
             needs: needs.into_iter().collect(),
             unknown,
+            denied_unlisted,
         }
     };
     let flags = flags.iter().map(of).collect();
@@ -431,6 +447,12 @@ impl Reach {
                     output.line(format!("    {}  {some}", output.paint(style, format!("{sign}{count}"))));
                 }
             }
+            if !flag.denied_unlisted.is_empty() {
+                let some =
+                    words::some(flag.denied_unlisted.iter().map(|company| words::plain(company)), EXAMPLES);
+                output
+                    .line(output.paint(WARN, format!("    {name} denies what {} lacks: {some}", self.list)));
+            }
             if !flag.needs.is_empty() {
                 let needs = words::plain(&flag.needs.join(", ")).into_owned();
                 output.line(output.paint(DIM, format!("    it also reads {needs}, which counts as missing")));
@@ -454,6 +476,8 @@ impl Reach {
                 "turns_off": flag.off.0,
                 "turns_off_examples": flag.off.1,
                 "counts_as_missing": flag.needs,
+                "denied_unlisted": flag.denied_unlisted.len(),
+                "denied_unlisted_examples": flag.denied_unlisted.iter().take(EXAMPLES).collect::<Vec<_>>(),
             })
         });
         json!({

@@ -241,6 +241,11 @@ fn in_store(
         }
         false => Value::Null,
     };
+    let switches = switch_notices(begun, flag, &made);
+    // What a publish says itself.
+    if what.dry_run || !made.changed {
+        switches.iter().for_each(|notice| output.line(output.paint(WARN, notice)));
+    }
     let mut answer = json!({
         "environment": store.environment(),
         "machine": change.actor.host,
@@ -250,7 +255,7 @@ fn in_store(
         "base": generation,
         "generation": generation,
         "summary": made.summary,
-        "notes": made.notes,
+        "notes": made.notes.iter().chain(&switches).collect::<Vec<_>>(),
         "reach": reach,
         "differences": [],
     });
@@ -276,8 +281,6 @@ fn in_store(
         answer["differences"] = json!(published.differences);
         answer["generation"] = published.generation.into();
         answer["warning"] = json!(published.audit_warning);
-    } else {
-        tell_switches(begun, flag, &made, output);
     }
     let (arguments, input) = typed.sent();
     let arrived = begun.send(arguments, input).tell(None, output);
@@ -317,14 +320,12 @@ fn deleted(
     Ok(arrived.exit())
 }
 
-/// Warns that an unchanged flag is off by a kill or a stop.
-fn tell_switches(begun: &ChangeContext, flag: &str, made: &FlagChange, output: &mut Output) {
-    let Some(switches) = Switches::of(&begun.store) else { return };
+/// Warnings that the flag is off by a kill or a stop, whatever its definition says.
+fn switch_notices(begun: &ChangeContext, flag: &str, made: &FlagChange) -> Vec<String> {
+    let Some(switches) = Switches::of(&begun.store) else { return Vec::new() };
     let keeps = made.definitions.flags.get(flag).is_some_and(|flag| flag.emergency == Emergency::Keep);
     let stop = switches.stop().filter(|_| !keeps);
-    for notice in switches::notices(flag, switches.kill(flag).as_ref(), stop.as_ref()) {
-        output.line(output.paint(WARN, notice));
-    }
+    switches::notices(flag, switches.kill(flag).as_ref(), stop.as_ref())
 }
 
 /// Changes a file, and publishes nothing.

@@ -179,9 +179,6 @@ fn published_state(begun: &ChangeContext, key: &str) -> String {
         Some(extent(side, side.snapshot.find(key.as_bytes())?, now, &mut known))
     };
     let mut limits = Vec::new();
-    if !flag.companies.deny.is_empty() {
-        limits.push(format!("{} denied", words::counted(flag.companies.deny.len() as u64, "company")));
-    }
     for required in &flag.requires {
         match reaches(required) {
             Some(Extent::Nobody) => {

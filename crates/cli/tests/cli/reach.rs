@@ -275,7 +275,7 @@ fn on_for_everybody_is_said_where_nobody_is_left_out() {
         ("c", ", off for everybody: it requires b, which is off\n"),
         ("b", ", off\n"),
         ("all", ", on for everybody\n"),
-        ("denied", ", on: 2 companies denied\n"),
+        ("denied", ", on, 2 denied\n"),
         ("after", ", on: it requires denied, which is not on for everybody\n"),
         ("ruled", ", on + 1 rule\n"),
         ("wide", ", on for everybody\n"),
@@ -425,4 +425,19 @@ fn a_list_that_tells_nothing_of_a_flag_asks() {
     shop.run(["rollout", "half", "60", "--count-for", "list"]).exits(0);
     shop.run(["allow", "half", "7", "--count-for", "list"]).exits(0);
     shop.run(["rollout", "half", "1", "--count-for", "list", "--yes"]).exits(0);
+}
+
+// A mistyped company was denied without a word.
+#[test]
+fn denied_companies_that_the_list_lacks_are_named() {
+    let shop = shop();
+    let ran = shop.run(["deny", "search", "5000", "7", "--count-for", "companies.txt"]).exits(0);
+    assert!(ran.out.contains("search denies what companies.txt lacks: 5000"), "{}", ran.out);
+    let ran = shop.run(["deny", "search", "8", "--count-for", "companies.txt"]).exits(0);
+    assert!(!ran.out.contains("lacks"), "{}", ran.out);
+    let json = shop.run(["deny", "search", "6000", "--count-for", "companies.txt", "--dry-run", "--json"]);
+    assert_eq!(
+        json.exits(0).json()["reach"]["flags"][0]["denied_unlisted_examples"],
+        serde_json::json!(["6000"])
+    );
 }
