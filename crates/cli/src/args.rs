@@ -16,7 +16,6 @@ pub use values::Named;
 
 use crate::machines::encode;
 use crate::output::Failure;
-use crate::words;
 use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
 use flagstone::definition::nearest;
 use std::ffi::OsString;
@@ -42,16 +41,6 @@ pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
     pub word: Word,
-}
-
-impl Arguments {
-    /// The beginning of a line to be typed that reaches the same store: without `--store` the line goes by the environment again.
-    pub fn program(&self) -> String {
-        match &self.store {
-            Some(store) => format!("flagstone --store {}", words::argument(&store.to_string_lossy())),
-            None => "flagstone".to_owned(),
-        }
-    }
 }
 
 /// The commands that only ask, those that change a store, and those that set up the machine.

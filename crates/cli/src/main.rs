@@ -63,6 +63,7 @@ fn main() -> ExitCode {
         Err(failure) => return output::Output::new(true).finish(Err(failure)),
     };
     let mut output = output::Output::new(arguments.json);
+    output.name_store(store_view::named(&arguments));
     let outcome = identity::assume(&arguments)
         .map_err(|failure| cmd::kill::nothing_stopped(&arguments.word, failure))
         .and_then(|()| cmd::run(&arguments, &mut output));

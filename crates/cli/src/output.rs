@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Stdout, Write};
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// Emphasizes a text.
@@ -91,6 +92,8 @@ pub struct Output {
     dropped: u64,
     /// Members of a failure's document beside the sentence.
     details: serde_json::Map<String, serde_json::Value>,
+    /// The beginning of a line to be typed that reaches the store of `--store`, if that is not the default.
+    program: Option<String>,
 }
 
 impl Output {
@@ -107,12 +110,19 @@ impl Output {
             lives_on: false,
             dropped: 0,
             details: serde_json::Map::new(),
+            program: None,
         }
     }
 
+    /// Has each line to be typed name this store, as it would reach another one without.
+    pub fn name_store(&mut self, store: Option<&Path>) {
+        self.program =
+            store.map(|store| format!("flagstone --store {}", words::argument(&store.to_string_lossy())));
+    }
+
     /// Output of a process that runs for days: a reader that stops (a stopped terminal, a log that hangs) does not stop the process.
-    pub fn of_daemon(json: bool) -> Output {
-        Output { lives_on: true, ..Output::new(json) }
+    pub fn of_daemon(&self) -> Output {
+        Output { lives_on: true, program: self.program.clone(), ..Output::new(self.json) }
     }
 
     /// True if the process runs for days, so that its lines give the time.
@@ -127,7 +137,16 @@ impl Output {
                 true => in_ascii(&text.to_string()),
                 false => text.to_string(),
             };
+            let text = self.typable(&text).into_owned();
             self.write(|out| writeln!(out, "{}", words::visible(&text)));
+        }
+    }
+
+    /// The text with the store in its lines to be typed.
+    fn typable<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        match &self.program {
+            Some(program) => words::with_program(text, program).into(),
+            None => text.into(),
         }
     }
 
@@ -202,7 +221,9 @@ impl Output {
             return;
         }
         // A closed standard error leaves no way to tell.
-        let _ = writeln!(anstream::stderr(), "{WARN}warning:{WARN:#} {}", words::visible(&text.to_string()));
+        let text = text.to_string();
+        let text = self.typable(&text);
+        let _ = writeln!(anstream::stderr(), "{WARN}warning:{WARN:#} {}", words::visible(&text));
     }
 
     /// Puts the text in that style if colors are used.
@@ -254,7 +275,9 @@ impl Output {
     pub fn finish(mut self, outcome: Outcome) -> ExitCode {
         let failure = match &outcome {
             Ok(_) => None,
-            Err(Failure::Refused(message) | Failure::Unknown(message)) => Some(message.clone()),
+            Err(Failure::Refused(message) | Failure::Unknown(message)) => {
+                Some(self.typable(message).into_owned())
+            }
         };
         let is_read = !self.lives_on || (has_room(io::stdout()) && has_room(io::stderr()));
         if let Some(message) = failure.filter(|_| is_read) {

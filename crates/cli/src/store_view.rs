@@ -29,16 +29,26 @@ pub fn directory(arguments: &Arguments) -> Result<PathBuf, Failure> {
     if let Some(directory) = &arguments.store {
         return Ok(directory.clone());
     }
-    if let Some(directory) = std::env::var_os("FLAGSTONE_STORE").filter(|directory| !directory.is_empty()) {
-        return Ok(directory.into());
-    }
-    match default_store(Path::new(DEFAULT_STORE), 0) {
+    match unnamed() {
         Ok(Some(directory)) => Ok(directory),
         Ok(None) => Err(Failure::Unknown(format!(
             "which store? Name its directory with --store DIR, in the environment as FLAGSTONE_STORE, or for this machine in {DEFAULT_STORE}"
         ))),
         Err(problem) => Err(Failure::Unknown(format!("{DEFAULT_STORE}: {problem}"))),
     }
+}
+
+/// The store that a line without `--store` reaches.
+fn unnamed() -> Result<Option<PathBuf>, String> {
+    match std::env::var_os("FLAGSTONE_STORE").filter(|directory| !directory.is_empty()) {
+        Some(directory) => Ok(Some(directory.into())),
+        None => default_store(Path::new(DEFAULT_STORE), 0),
+    }
+}
+
+/// The store of `--store`, if a line without it would reach another one.
+pub fn named(arguments: &Arguments) -> Option<&Path> {
+    arguments.store.as_deref().filter(|store| unnamed().ok().flatten().as_deref() != Some(store))
 }
 
 /// The machine's store: the one line of a file that only its owner, root, can change. None if there is no such file.

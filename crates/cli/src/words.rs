@@ -128,6 +128,24 @@ fn escaped(
     Cow::Owned(clean)
 }
 
+/// The text with `program` for `flagstone` wherever a line to be typed begins, but for one that names a store itself.
+pub fn with_program(text: &str, program: &str) -> String {
+    const NAME: &str = "flagstone ";
+    let mut parts = text.split(NAME);
+    let mut told = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let begins = ["`", ": ", ", or ", "&& "].iter().any(|sign| told.ends_with(sign));
+        let line = part.split('`').next().unwrap_or_default();
+        let is_command = line.starts_with(|c: char| c.is_ascii_lowercase()) && !line.starts_with("help");
+        match begins && is_command && !line.contains("--store") {
+            true => told.push_str(&format!("{program} ")),
+            false => told.push_str(NAME),
+        }
+        told.push_str(part);
+    }
+    told
+}
+
 /// A company's key as text.
 pub fn key(key: Key<'_>) -> String {
     match key {

@@ -13,8 +13,6 @@ const MAX_SHOWN_DIFFERENCES: usize = 20;
 pub struct MergedFile<'a> {
     pub name: &'a str,
     pub definitions: &'a Definitions,
-    /// The command with its store, which begins the lines to be typed.
-    pub program: &'a str,
 }
 
 /// Prints the report; with `only_drift`, without the effects of a publish.
@@ -90,19 +88,19 @@ fn drift(drift: &[Drift], file: MergedFile, only_drift: bool, output: &mut Outpu
         false => format!("kept: {count} not as {name} says. The file did not edit them, so what runs stays"),
     };
     output.line(output.paint(WARN, head));
-    let (quoted, program) = (argument(name), file.program);
+    let quoted = argument(name);
     for drift in drift.iter().take(MAX_SHOWN_DIFFERENCES) {
         output.line(format!("  {}", words::plain(&drift.to_string())));
         print_author(drift.turned.as_ref(), output);
-        let mut ways: Vec<String> = command(drift, program).into_iter().collect();
+        let mut ways: Vec<String> = command(drift).into_iter().collect();
         ways.push(format!(
-            "{program} publish {quoted} --reset {}",
+            "flagstone publish {quoted} --reset {}",
             argument(&field_choice(file.definitions, &drift.flag, drift.field))
         ));
         output.line(output.paint(DIM, format!("    as the file says: {}", ways.join(", or "))));
     }
     more(drift.len(), output);
-    output.line(format!("to have the file say what runs: {program} pull {quoted}"));
+    output.line(format!("to have the file say what runs: flagstone pull {quoted}"));
 }
 
 /// Prints the author, time and reason of a turned field, if known.
@@ -127,13 +125,13 @@ pub fn conflicts(conflicts: &[Conflict], file: MergedFile, output: &mut Output) 
     output.line(
         output.paint(BAD, format!("conflict: {count} changed in {} and where the flag runs", file.name)),
     );
-    let (quoted, program) = (argument(file.name), file.program);
+    let quoted = argument(file.name);
     for conflict in conflicts.iter().take(MAX_SHOWN_DIFFERENCES) {
         output.line(format!("  {}", words::plain(&conflict.to_string())));
         print_author(conflict.turned.as_ref(), output);
         if conflict.planned {
             let line = format!(
-                "    its plan moves it just now; `{program} plan abort {}` ends that",
+                "    its plan moves it just now; `flagstone plan abort {}` ends that",
                 argument(&conflict.flag)
             );
             output.line(output.paint(DIM, line));
@@ -143,12 +141,12 @@ pub fn conflicts(conflicts: &[Conflict], file: MergedFile, output: &mut Output) 
             flag => argument(&field_choice(file.definitions, flag, &conflict.field)).into_owned(),
         };
         for (meaning, option) in [("as the file says", "--reset"), ("as it runs", "--settle")] {
-            let line = format!("    {meaning}: {program} publish {quoted} {option} {what}");
+            let line = format!("    {meaning}: flagstone publish {quoted} {option} {what}");
             output.line(output.paint(DIM, line));
         }
     }
     more(conflicts.len(), output);
-    output.line(format!("to publish all else, and decide later: {program} publish {quoted} --keep"));
+    output.line(format!("to publish all else, and decide later: flagstone publish {quoted} --keep"));
 }
 
 /// Prints fields that the file no longer sets.
@@ -164,8 +162,7 @@ fn unsaid(unsaid: &[Drift], file: MergedFile, only_drift: bool, output: &mut Out
         output.line(output.paint(
             DIM,
             format!(
-                "  {flag}: {field}; without it: {} publish {} --reset {}",
-                file.program,
+                "  {flag}: {field}; without it: flagstone publish {} --reset {}",
                 argument(file.name),
                 argument(&field_choice(file.definitions, &drift.flag, field))
             ),
@@ -199,12 +196,12 @@ fn more(count: usize, output: &mut Output) {
 }
 
 /// The command that does what the file says, if there is one.
-fn command(drift: &Drift, program: &str) -> Option<String> {
+fn command(drift: &Drift) -> Option<String> {
     let (flag, file) = (argument(&drift.flag), drift.file.as_ref()?);
     match drift.field {
-        "percentage" if file.is_number() => Some(format!("{program} rollout {flag} {file}")),
-        "enabled" if file.as_bool()? => Some(format!("{program} enable {flag}")),
-        "enabled" => Some(format!("{program} disable {flag}")),
+        "percentage" if file.is_number() => Some(format!("flagstone rollout {flag} {file}")),
+        "enabled" if file.as_bool()? => Some(format!("flagstone enable {flag}")),
+        "enabled" => Some(format!("flagstone disable {flag}")),
         _ => None,
     }
 }

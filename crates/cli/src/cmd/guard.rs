@@ -17,7 +17,7 @@ pub fn run(arguments: &Arguments, word: &Guard, output: &mut Output) -> Outcome 
     if let Some(word) = &word.word {
         return guard_status::run(arguments, word, output);
     }
-    *output = Output::of_daemon(output.is_json());
+    *output = output.of_daemon();
     let directory = store_view::directory(arguments)?;
     let store = store_view::store(arguments)?;
     let stop =

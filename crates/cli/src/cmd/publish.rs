@@ -44,8 +44,7 @@ pub fn run(arguments: &Arguments, word: &Publish, output: &mut Output) -> Outcom
     };
     check::warnings(&word.file, &warnings, output);
     let options = FileOptions { overlaid, ..options(word, release(store, word)?) };
-    let program = arguments.program();
-    let file = Checked { name, bytes, definitions, warnings, options, program };
+    let file = Checked { name, bytes, definitions, warnings, options };
     match (word.check_drift, word.terms.dry_run) {
         (true, _) => check_drift(store, change, &file, output),
         (false, true) => dry_run(&begun, word, &file, output),
@@ -60,12 +59,11 @@ struct Checked {
     definitions: Definitions,
     warnings: Report,
     options: FileOptions,
-    program: String,
 }
 
 impl Checked {
     fn merged(&self) -> drift::MergedFile<'_> {
-        drift::MergedFile { name: &self.name, definitions: &self.definitions, program: &self.program }
+        drift::MergedFile { name: &self.name, definitions: &self.definitions }
     }
 }
 
@@ -345,6 +343,7 @@ fn dry_run(begun: &ChangeContext, word: &Publish, file: &Checked, output: &mut O
             words::thousands(snapshot.size())
         ));
         change::differences(&told, output);
+        print_masked(store, &differences, output);
     }
     let (reach, _) = begun.weigh_all(&word.terms.weighed, &merged, true, output)?;
     store.tell_turned(&mut merged);

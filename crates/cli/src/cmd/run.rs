@@ -89,7 +89,7 @@ impl OwnGuard {
 }
 
 pub fn run(arguments: &Arguments, word: &Run, output: &mut Output) -> Outcome {
-    *output = Output::of_daemon(output.is_json());
+    *output = output.of_daemon();
     let directory = store_view::directory(arguments)?;
     let stop =
         Stop::listen().map_err(|error| Failure::Unknown(format!("cannot listen for signals: {error}")))?;
@@ -111,7 +111,7 @@ pub fn run(arguments: &Arguments, word: &Run, output: &mut Output) -> Outcome {
         )));
     }
     let no_thread = |error| Failure::Unknown(format!("no thread can be started: {error}"));
-    notifying(directory.clone(), output.is_json()).map_err(no_thread)?;
+    notifying(directory.clone(), output.of_daemon()).map_err(no_thread)?;
     let mut guard = None;
     if !word.no_guard {
         let own = Arc::new(OwnGuard {
@@ -119,7 +119,7 @@ pub fn run(arguments: &Arguments, word: &Run, output: &mut Output) -> Outcome {
             ended: AtomicBool::new(false),
         });
         let asked = Arc::clone(&stop.asked);
-        guarding(directory.clone(), word.memory.clone(), output.is_json(), Arc::clone(&own), asked)
+        guarding(directory.clone(), word.memory.clone(), output.of_daemon(), Arc::clone(&own), asked)
             .map_err(no_thread)?;
         guard = Some(own);
     }
@@ -159,9 +159,8 @@ pub fn run(arguments: &Arguments, word: &Run, output: &mut Output) -> Outcome {
 
 /// Sends events to endpoints, beside the plans: a hanging endpoint holds up no plan. It ends with the process, at any moment. A store that
 /// cannot be opened is reported by the plans.
-fn notifying(directory: PathBuf, json: bool) -> Result<(), Error> {
+fn notifying(directory: PathBuf, mut output: Output) -> Result<(), Error> {
     let tells = move || {
-        let mut output = Output::of_daemon(json);
         let mut told: Vec<String> = Vec::new();
         let mut said: Option<Instant> = None;
         let mut reminders = Reminders::default();
@@ -202,12 +201,11 @@ fn notifying(directory: PathBuf, json: bool) -> Result<(), Error> {
 fn guarding(
     directory: PathBuf,
     memory: PathBuf,
-    json: bool,
+    mut output: Output,
     guard: Arc<OwnGuard>,
     asked: Arc<AtomicBool>,
 ) -> Result<(), Error> {
     let watches = move || {
-        let mut output = Output::of_daemon(json);
         let mut watcher = Watcher::new(&directory, &memory, false).beside_plans();
         let stop = Stop { asked };
         loop {

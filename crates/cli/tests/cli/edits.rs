@@ -354,3 +354,49 @@ fn a_flag_is_deleted_once_its_file_no_longer_has_it() {
     let ran = shop.run(["delete", "billing_v2", "--yes"]).exits(1);
     assert!(ran.err.contains("customer_portal requires billing_v2"), "{}", ran.err);
 }
+
+// `search: 50 % → on` was all that a dry run said, by which artisan asks as well.
+#[test]
+fn a_dry_run_says_that_the_flag_is_killed() {
+    let shop = Shop::published();
+    shop.run(["kill", "search", "--reason", "x"]).exits(0);
+    let line = ["enable", "search", "--percentage", "100", "--dry-run"];
+    let ran = shop.run(line).exits(0);
+    assert!(ran.out.contains("killed since ") && ran.out.contains("`flagstone revive search"), "{}", ran.out);
+    let [enable, search, percentage, full, dry] = line;
+    let notes =
+        shop.run([enable, search, percentage, full, dry, "--json"]).exits(0).json()["notes"].to_string();
+    assert!(notes.contains("killed since "), "{notes}");
+    shop.write("more.json", FLAGS.replace("\"percentage\": 50 } }", "\"percentage\": 100 } }"));
+    let ran = shop.run(["publish", "more.json", "--dry-run"]).exits(0);
+    assert!(ran.out.contains("search is killed and stays off"), "{}", ran.out);
+}
+
+// It was listed as `on`.
+#[test]
+fn a_flag_that_some_are_denied_is_not_listed_as_on_alone() {
+    let shop = Shop::published();
+    let ran = shop.run(["deny", "billing_v2", "7"]).exits(0);
+    assert!(ran.out.contains("billing_v2: on, as before but that 1 company more is denied"), "{}", ran.out);
+    for ran in [shop.run(["list"]), shop.run(["show", "billing_v2"])] {
+        assert!(ran.out.contains("on, 1 denied"), "{}", ran.out);
+    }
+}
+
+// The line went to the store of FLAGSTONE_STORE, or to none.
+#[test]
+fn a_line_to_type_names_the_store_that_was_named() {
+    let shop = Shop::published();
+    let said = |mut command: std::process::Command| crate::shop::ran(command.output().unwrap()).exits(0).out;
+    let named = ["kill", "search", "--reason", "x", "--store", "store"];
+    assert!(
+        said(shop.command(named)).contains("until `flagstone revive search`"),
+        "the default, named again"
+    );
+    let mut command = shop.command(["kill", "by_user", "--reason", "x", "--store", "store"]);
+    command.env_remove("FLAGSTONE_STORE");
+    assert!(said(command).contains("until `flagstone --store store revive by_user`"));
+    let mut command = shop.command(["show", "search", "--store", "./store"]);
+    command.env("FLAGSTONE_STORE", "other");
+    assert!(said(command).contains("`flagstone --store ./store revive search --reason WHY`"));
+}

@@ -82,11 +82,11 @@ fn a_conflict_refuses_the_publish_and_says_who_turned_what_and_the_ways_out() {
         }
     }
     // Without the store, such a line failed or changed the store that /etc/flagstone/store names.
-    let ran = shop.run(["--store", "store", "publish", "flags.json"]).exits(1);
+    let ran = shop.run(["--store", "./store", "publish", "flags.json"]).exits(1);
     for line in [
-        "as the file says: flagstone --store store publish flags.json --reset search.percentage\n",
-        "as it runs: flagstone --store store publish flags.json --settle search.percentage\n",
-        "decide later: flagstone --store store publish flags.json --keep\n",
+        "as the file says: flagstone --store ./store publish flags.json --reset search.percentage\n",
+        "as it runs: flagstone --store ./store publish flags.json --settle search.percentage\n",
+        "decide later: flagstone --store ./store publish flags.json --keep\n",
     ] {
         assert!(ran.out.contains(line), "{line}: {}", ran.out);
     }
