@@ -55,8 +55,8 @@ pub mod transfer;
 pub use compile::{CompileError, compile};
 pub use error::StoreError;
 pub use eval::{
-    Answer, Attribute, Context, Question, Quick, Reason, Switches, Unknown, enabled, evaluate, missing,
-    possible, rule_name, unknown, variant, variant_named,
+    Answer, Attribute, Context, Question, Quick, Reason, Switches, Unknown, blocker, dependents, enabled,
+    evaluate, missing, possible, rule_name, unknown, variant, variant_named,
 };
 pub use fault::{BusHandler, bus_handler, lost_mappings, unblock_bus_errors};
 pub use key::Key;

@@ -149,7 +149,7 @@ pub fn enabled<C: Context + ?Sized>(
 }
 
 /// Steps 3 to 5: switches that turn a flag off for every question.
-fn switched_off(switches: &Switches, flag: FlagId, record: &FlagRecord) -> Option<Reason> {
+pub(super) fn switched_off(switches: &Switches, flag: FlagId, record: &FlagRecord) -> Option<Reason> {
     if switches.killed(flag) {
         Some(Reason::Killed)
     } else if switches.stopped() && record.bits & BIT_KEEP == 0 {
@@ -162,12 +162,15 @@ fn switched_off(switches: &Switches, flag: FlagId, record: &FlagRecord) -> Optio
 }
 
 /// Every flag that must be on, each after those that it requires.
-fn requires<'a>(snapshot: &'a Snapshot, record: &FlagRecord) -> impl Iterator<Item = u32> + use<'a> {
+pub(super) fn requires<'a>(
+    snapshot: &'a Snapshot,
+    record: &FlagRecord,
+) -> impl Iterator<Item = u32> + use<'a> {
     let (first, count) = (record.requires.get() as usize, record.requires_count.get() as usize);
     snapshot.links.slice(first, count).unwrap_or(&[]).iter().map(|link| link.get())
 }
 
-fn rules<'a>(snapshot: &'a Snapshot, record: &FlagRecord) -> &'a [RuleRecord] {
+pub(super) fn rules<'a>(snapshot: &'a Snapshot, record: &FlagRecord) -> &'a [RuleRecord] {
     snapshot.rules.slice(record.rules.get() as usize, record.rules_count.get() as usize).unwrap_or(&[])
 }
 
@@ -237,7 +240,7 @@ fn rollout_key<'a, C: Context + ?Sized>(
 }
 
 /// The rollout's threshold at that instant: that of the last step that has come, else the rollout's own.
-fn threshold(snapshot: &Snapshot, record: &FlagRecord, now: i64) -> u32 {
+pub(super) fn threshold(snapshot: &Snapshot, record: &FlagRecord, now: i64) -> u32 {
     let (first, count) = (record.steps.get() as usize, record.steps_count.get() as usize);
     let steps = snapshot.steps.slice(first, count).unwrap_or(&[]);
     let come = steps.partition_point(|step| step.at.get() <= now);
@@ -245,21 +248,6 @@ fn threshold(snapshot: &Snapshot, record: &FlagRecord, now: i64) -> u32 {
         Some(step) => step.threshold.get(),
         None => record.threshold.get(),
     }
-}
-
-/// True if the flag could be on for anyone at that instant: it and all that it requires are neither killed, stopped nor disabled, and
-/// each has some way to on.
-pub fn possible(snapshot: &Snapshot, switches: &Switches, flag: FlagId, now: i64) -> bool {
-    let open = |flag: FlagId| {
-        snapshot.flag(flag).is_some_and(|record| {
-            switched_off(switches, flag, record).is_none()
-                && (snapshot.list_size(record.allow.get()) > 0
-                    || threshold(snapshot, record, now) > 0
-                    || rules(snapshot, record).iter().any(|rule| rule.threshold.get() > 0))
-        })
-    };
-    let Some(record) = snapshot.flag(flag) else { return false };
-    open(flag) && requires(snapshot, record).all(|link| open(FlagId(link)))
 }
 
 /// The variant of a flag that is on for the question; `None` if it has no variants, or no key to draw by.

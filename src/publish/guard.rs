@@ -1,8 +1,9 @@
 //! Actions of the guard on a store. It takes features away and holds plans; it never turns a flag on for anyone, and undoes nothing.
 
 use super::Store;
-use super::change_options::Change;
+use super::change_options::{Change, SwitchOutcome};
 use super::commit::Cause;
+use super::dependents::dependents_text;
 use super::exclusive::{Place, Post};
 use crate::answer_history::in_order;
 use crate::audit::{Action, Difference, Outcome, SettledChange, diff};
@@ -195,6 +196,8 @@ pub struct GuardOutcome {
     pub audit_warning: Option<String>,
     /// The reason for a kill, if the plan's stage before could not be published.
     pub instead: Option<String>,
+    /// Flags that require the killed one, directly or through others, and are off because of it.
+    pub dependents: Vec<String>,
 }
 
 /// Action taken on a finding.
@@ -432,9 +435,15 @@ impl Store {
             // A kill must not depend on anything that fails on a full disk.
             Err(error) => Some(error.to_string()),
         };
-        let killed = self.kill_found(&finding.flag, Some(finding), change)?;
+        let mut change = change.clone();
+        let dependents = self.dependents(&finding.flag);
+        if let (Some(reason), Some(text)) = (&mut change.reason, dependents_text(&dependents)) {
+            reason.push_str(&format!("; {text}"));
+        }
+        let killed = self.kill_found(&finding.flag, Some(finding), &change)?;
         let took = if killed.changed { ActionTaken::Killed } else { ActionTaken::Nothing };
-        Ok(GuardOutcome { took, generation: killed.generation, audit_warning: killed.audit_warning, instead })
+        let SwitchOutcome { generation, audit_warning, .. } = killed;
+        Ok(GuardOutcome { took, generation, audit_warning, instead, dependents })
     }
 
     fn plan_back(
@@ -473,6 +482,7 @@ impl Store {
             generation: published.generation,
             audit_warning: published.audit_warning,
             instead: None,
+            dependents: Vec::new(),
         })
     }
 
@@ -494,7 +504,13 @@ impl Store {
         record.flag = Some(finding.flag.clone());
         record.guard = Some(finding.clone());
         session.append(record)?;
-        Ok(GuardOutcome { took: ActionTaken::Told, generation, audit_warning: None, instead: None })
+        Ok(GuardOutcome {
+            took: ActionTaken::Told,
+            generation,
+            audit_warning: None,
+            instead: None,
+            dependents: Vec::new(),
+        })
     }
 
     /// Records a notice of the guard in the audit trail, from where webhooks have it.

@@ -1,6 +1,7 @@
 //! Queries on a store: its state, its past, its retained snapshots.
 
 use super::Store;
+use super::dependents::dependents;
 use crate::audit::{
     Action, Actor, ChangeSettler, Difference, LINE_LIMIT, Outcome, Record, SettledChange, open_trail,
     parse_line,
@@ -68,6 +69,8 @@ pub struct KilledFlag {
     pub since: String,
     /// True if the published snapshot holds the flag; none if it cannot be read.
     pub known: Option<bool>,
+    /// Flags that require it, directly or through others, and are off because of it.
+    pub dependents: Vec<String>,
 }
 
 impl KilledFlag {
@@ -144,7 +147,10 @@ impl Store {
             Some(snapshot) => Some(snapshot.find(key).is_some()),
             None => error.is_none().then_some(false),
         };
+        let dependents =
+            |key: &str| snapshot.as_ref().map_or_else(Vec::new, |snapshot| dependents(snapshot, &head, key));
         let killed = head.killed().into_iter().map(|killed| KilledFlag {
+            dependents: dependents(&String::from_utf8_lossy(&killed.key)),
             flag: String::from_utf8_lossy(&killed.key).into_owned(),
             since: format_rfc3339(killed.since),
             known: known(&killed.key),

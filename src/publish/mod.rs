@@ -5,6 +5,7 @@ mod change_options;
 mod commit;
 mod config;
 mod damaged_slots;
+mod dependents;
 mod drift_history;
 mod exclusive;
 mod guard;
@@ -30,6 +31,7 @@ mod verify;
 pub use believed::{BelievedUsers, TelemetryConfig, UserId};
 pub use change_options::{Change, FileOptions, Published, Release, SwitchOutcome};
 pub use config::{Config, Machine, MachineName, Share};
+pub use dependents::dependents_text;
 pub use guard::{
     ActionTaken, ChangeTimes, GoesBy, GuardOutcome, Guarding, HeldHead, NoticeRecord, Orders, Verdicts,
     first_watch,

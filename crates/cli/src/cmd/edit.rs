@@ -14,7 +14,7 @@ use flagstone::StoreError;
 use flagstone::audit::{Action, Actor, diff};
 use flagstone::definition::{CompanyId, Emergency, Percentage};
 use flagstone::flag_change::{ChangeError, Edit, FlagChange, Target, change as changed, change_published};
-use flagstone::publish::Change;
+use flagstone::publish::{Change, dependents_text};
 use serde_json::{Value, json};
 use std::io;
 use std::path::Path;
@@ -230,6 +230,11 @@ fn in_store(
         return Err(stale(base, generation));
     }
     print_change(&made, output);
+    let turns_off = made.changed && matches!(what.edit, Edit::Disable);
+    let dependents = if turns_off { store.dependents(flag) } else { Vec::new() };
+    if let Some(text) = dependents_text(&dependents) {
+        output.line(output.paint(WARN, text));
+    }
     let (weighed, definitions_of) = (&terms.weighed, (&made.before, &made.definitions));
     // Without a list, the command itself names the companies that lose the flag.
     let is_named = matches!(what.edit, Edit::Deny(_) | Edit::Forget(_)) && !begun.weighs(weighed);
@@ -256,6 +261,7 @@ fn in_store(
         "generation": generation,
         "summary": made.summary,
         "notes": made.notes.iter().chain(&switches).collect::<Vec<_>>(),
+        "dependents": dependents,
         "reach": reach,
         "differences": [],
     });
@@ -313,6 +319,7 @@ fn deleted(
         "generation": begun.generation,
         "summary": "",
         "notes": [],
+        "dependents": [],
         "reach": Value::Null,
         "differences": [],
         "machines": arrived.json(),

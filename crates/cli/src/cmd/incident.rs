@@ -12,7 +12,7 @@ use flagstone::answer_history;
 use flagstone::audit::{Action, Actor, Difference, Outcome, Record};
 use flagstone::definition::Definitions;
 use flagstone::guard::NoticeKind;
-use flagstone::publish::Store;
+use flagstone::publish::{Store, dependents_text};
 use flagstone::telemetry::{Cohort, Counts};
 use flagstone::time::parse_rfc3339;
 use serde_json::{Value, json};
@@ -83,6 +83,9 @@ pub fn run(arguments: &Arguments, word: &Incident, output: &mut Output) -> Ran {
                 });
                 let flag = output.paint(BAD, words::plain(&killed.flag));
                 say("off", format!("{flag} {text}; `{}`", revive(&killed.flag)), output);
+                if let Some(text) = dependents_text(&killed.dependents) {
+                    say("", text, output);
+                }
             }
         }
     }
@@ -142,6 +145,7 @@ pub fn run(arguments: &Arguments, word: &Incident, output: &mut Output) -> Ran {
         "stop": stop.as_ref().map(Switch::json),
         "killed": status.killed.iter().map(|killed| json!({
             "flag": killed.flag,
+            "dependents": killed.dependents,
             "kill": switches.as_ref().and_then(|switches| switches.kill(&killed.flag)).as_ref().map(Switch::json),
             "back": revive(&killed.flag),
         })).collect::<Vec<_>>(),

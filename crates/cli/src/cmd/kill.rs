@@ -11,7 +11,7 @@ use crate::store_view::{self, UnknownFlag};
 use crate::{counters, words};
 use flagstone::definition::{PlanState, nearest};
 use flagstone::flag_change::state;
-use flagstone::publish::{Store, SwitchOutcome};
+use flagstone::publish::{Store, SwitchOutcome, dependents_text};
 use flagstone::store::{Reader, ReaderOptions, ReaderStatus, Source};
 use flagstone::{FlagId, StoreError, telemetry};
 use serde_json::{Value, json};
@@ -48,8 +48,12 @@ pub fn kill(arguments: &Arguments, word: &Kill, output: &mut Output) -> Outcome 
         false => format!("{flag} was killed already; nothing was changed"),
     });
     let (before, switched) = switched;
+    let dependents = begun.store.dependents(&word.flag);
+    if let Some(text) = dependents_text(&dependents) {
+        output.line(output.paint(BAD, text));
+    }
     let thrown = SwitchResult { flag: Some(&word.flag), switched, before, sent };
-    print_switch(&begun, &word.reach, thrown, json!({}), output)
+    print_switch(&begun, &word.reach, thrown, json!({ "dependents": dependents }), output)
 }
 
 /// Ends the failure of an emergency command with a line that says that nothing was stopped.

@@ -15,7 +15,7 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
     let mut rows = Vec::with_capacity(definitions.flags.len());
     let mut flags = Vec::with_capacity(definitions.flags.len());
     for (key, flag) in &definitions.flags {
-        let State { text, style, killed, stopped, percentage } = state(&served, key, flag, now);
+        let State { text, style, killed, stopped, blocker, percentage } = state(&served, key, flag, now);
         let expired = flag.expires.as_deref().is_some_and(|day| day < today.as_str());
         let variants = flag.variants.keys().map(|name| words::plain(name)).collect::<Vec<_>>().join(", ");
         let expires = flag.expires.as_deref().unwrap_or("");
@@ -32,6 +32,7 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
             "enabled": flag.enabled,
             "killed": killed,
             "stopped": stopped,
+            "blocker": blocker,
             "percentage": percentage,
             "allowed": flag.companies.allow.len(),
             "denied": flag.companies.deny.len(),

@@ -8,7 +8,8 @@ use crate::switches::{Switch, Switches, notices};
 use crate::words;
 use anstyle::Style;
 use flagstone::definition::{Bucketing, Emergency, Flag, Percentage};
-use flagstone::{flag_change, merge};
+use flagstone::publish::dependents_text;
+use flagstone::{blocker, dependents, flag_change, merge, possible};
 use serde_json::{Value, json};
 
 /// The most companies that are listed.
@@ -20,6 +21,8 @@ pub struct State {
     pub style: Style,
     pub killed: bool,
     pub stopped: bool,
+    /// The required flag that is off for everybody and keeps this one off.
+    pub blocker: Option<String>,
     /// The percentage at that instant, even if a switch turns the flag off.
     pub percentage: Value,
 }
@@ -32,16 +35,20 @@ fn forced(word: &str, flag: &Flag, now: i64) -> String {
 /// The state of the flag at that instant: killed, stopped, off, on, or on for some.
 pub fn state(served: &WorkerView, key: &str, flag: &Flag, now: i64) -> State {
     let switches = &served.view.switches;
-    let killed = served.snapshot.find(key.as_bytes()).is_some_and(|flag| switches.killed(flag));
+    let id = served.snapshot.find(key.as_bytes());
+    let killed = id.is_some_and(|flag| switches.killed(flag));
+    let blocker = id.and_then(|flag| blocker(&served.snapshot, switches, flag, now));
+    let blocker = blocker.map(|flag| served.snapshot.flag_key(flag).to_owned());
     let stopped = switches.stopped() && flag.emergency != Emergency::Keep;
     let (percentage, _) = flag.percentage_at(now);
-    let (text, style) = match () {
-        () if killed => (forced("KILLED", flag, now), BAD),
-        () if stopped => (forced("STOPPED", flag, now), BAD),
-        () if !flag.enabled => ("off".to_owned(), Style::new()),
-        () => (flag_change::state(flag, now), if percentage == Percentage::FULL { GOOD } else { WARN }),
+    let (text, style) = match &blocker {
+        _ if killed => (forced("KILLED", flag, now), BAD),
+        _ if stopped => (forced("STOPPED", flag, now), BAD),
+        _ if !flag.enabled => ("off".to_owned(), Style::new()),
+        Some(blocker) => (forced(&format!("off, as {blocker} is"), flag, now), BAD),
+        None => (flag_change::state(flag, now), if percentage == Percentage::FULL { GOOD } else { WARN }),
     };
-    State { text, style, killed, stopped, percentage: words::percent_json(percentage.thousandths()) }
+    State { text, style, killed, stopped, blocker, percentage: words::percent_json(percentage.thousandths()) }
 }
 
 pub fn run(arguments: &Arguments, word: &Show, output: &mut Output) -> Outcome {
@@ -54,7 +61,13 @@ pub fn run(arguments: &Arguments, word: &Show, output: &mut Output) -> Outcome {
             "the snapshot's definitions do not hold the flag that it answers for".to_owned(),
         ));
     };
-    let state = state(&served, key, flag, flagstone::time::now());
+    let now = flagstone::time::now();
+    let state = state(&served, key, flag, now);
+    let (snapshot, switches) = (&served.snapshot, &served.view.switches);
+    let dependents: Vec<String> = match possible(snapshot, switches, id, now) {
+        true => Vec::new(),
+        false => dependents(snapshot, switches, id, now).map(|id| snapshot.flag_key(id).to_owned()).collect(),
+    };
     let needs: Vec<&str> = served.snapshot.needs(id).collect();
     output.line(format!("{}  {}", output.paint(BOLD, key), output.paint(state.style, &state.text)));
     let off =
@@ -63,6 +76,13 @@ pub fn run(arguments: &Arguments, word: &Show, output: &mut Output) -> Outcome {
     let stop = off.as_ref().filter(|_| state.stopped).and_then(Switches::stop);
     for line in notices(key, kill.as_ref(), stop.as_ref()) {
         output.line(output.paint(BAD, line));
+    }
+    if let Some(blocker) = &state.blocker {
+        let text = format!("it requires {blocker}, which is off for everybody: so is this one");
+        output.line(output.paint(BAD, text));
+    }
+    if let Some(text) = dependents_text(&dependents) {
+        output.line(output.paint(BAD, text));
     }
     store_view::tell_current_key(&word.flag, key, output);
     if let Some(description) = &flag.description {
@@ -87,6 +107,8 @@ pub fn run(arguments: &Arguments, word: &Show, output: &mut Output) -> Outcome {
         "kill": kill.as_ref().map(Switch::json),
         "stopped": state.stopped,
         "stop": stop.as_ref().map(Switch::json),
+        "blocker": state.blocker,
+        "dependents": dependents,
         "percentage": state.percentage,
         "needs": needs,
         "definition": flag,

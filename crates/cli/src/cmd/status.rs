@@ -7,7 +7,7 @@ use crate::output::{BAD, BOLD, Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::switches::Switch;
 use crate::{identity, store_view, words};
 use flagstone::audit::Actor;
-use flagstone::publish::{HistoryEntry, StoreStatus};
+use flagstone::publish::{HistoryEntry, StoreStatus, dependents_text};
 use flagstone::store::{MapPolicy, Reader, ReaderOptions};
 use flagstone::time;
 use serde_json::{Value, json};
@@ -61,6 +61,9 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
         let flag = words::plain(&killed.flag).into_owned();
         let name = if number == 0 { "killed" } else { "" };
         output.line(format!("  {name:<12} {}{}, {text}", bad(flag, output), killed.unpublished()));
+        if let Some(text) = dependents_text(&killed.dependents) {
+            output.line(format!("  {:<12} {}", "", bad(text, output)));
+        }
     }
     let conflicts = store.open_conflicts().unwrap_or_default();
     for (number, conflict) in conflicts.iter().enumerate() {
@@ -108,6 +111,7 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
             "flag": killed.flag,
             "since": killed.since,
             "known": killed.known,
+            "dependents": killed.dependents,
             "reason": Switch::kill(&killed.since, &killed.flag, &history).reason(),
         })).collect::<Vec<Value>>(),
         "stopped": status.stopped.as_deref().zip(stop).map(|(since, stop)| json!({

@@ -8,6 +8,7 @@ use crate::impact::Side;
 use crate::output::{BAD, BOLD, Failure, GOOD, Outcome, Output};
 use crate::{confirm, signals, words};
 use flagstone::publish::{Store, SwitchOutcome};
+use flagstone::{FlagId, blocker};
 use serde_json::json;
 use std::collections::BTreeMap;
 
@@ -25,6 +26,12 @@ pub fn stop(arguments: &Arguments, word: &StopAll, output: &mut Output) -> Outco
         ),
         false => "everything was stopped already; nothing was changed".to_owned(),
     });
+    let off = View::of(&begun.store).side().map(|side| kept_but_off(&side, flagstone::time::now()));
+    if let Some(flags) = off.filter(|flags| !flags.is_empty()) {
+        let named = words::some(flags.iter(), NAMED);
+        let text = "off as well, although their emergency is \"keep\", since they require stopped flags";
+        output.line(output.paint(BAD, format!("{text}: {named}")));
+    }
     print_switch(&begun, &word.reach, SwitchResult { flag: None, switched, before, sent }, json!({}), output)
 }
 
@@ -95,6 +102,15 @@ fn stopped_by(side: &Side, now: i64) -> (Vec<String>, Vec<String>) {
         }
     }
     (full, partly)
+}
+
+/// The flags that a stop leaves on, and that are off with a flag that they require.
+fn kept_but_off(side: &Side, now: i64) -> Vec<String> {
+    let Side { snapshot, switches } = *side;
+    let off = |flag: &FlagId| {
+        snapshot.renamed_to(*flag).is_none() && blocker(snapshot, switches, *flag, now).is_some()
+    };
+    snapshot.flag_ids().filter(off).map(|flag| words::plain(snapshot.flag_key(flag)).into_owned()).collect()
 }
 
 pub fn resume(arguments: &Arguments, word: &ResumeAll, output: &mut Output) -> Outcome {

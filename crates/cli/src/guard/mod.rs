@@ -14,7 +14,7 @@ use flagstone::guard::{
     Notice, NoticeKind, Outcome, RESTART_WINDOW, Reading, Sample, Sight, Verdict, restarts_in_a_loop,
 };
 use flagstone::publish::{
-    ActionTaken, BelievedUsers, Change, GuardOutcome, Guarding, HeldHead, Orders, Store,
+    ActionTaken, BelievedUsers, Change, GuardOutcome, Guarding, HeldHead, Orders, Store, dependents_text,
 };
 use flagstone::telemetry::{Counts, Exposure, FlagCounts};
 pub use report::GuardReport;
@@ -811,7 +811,8 @@ fn events_of(now: i64, name: &str, finding: &Finding, acted: &GuardOutcome) -> V
         let flag = Some(finding.flag.clone());
         GuardEvent { finding: Some(finding.clone()), ..event(now, kind, flag, text) }
     };
-    let mut events = vec![of(format!("{what}: {finding}"))];
+    let also = dependents_text(&acted.dependents).map_or(String::new(), |text| format!("; {text}"));
+    let mut events = vec![of(format!("{what}: {finding}{also}"))];
     let more = acted.instead.iter().map(|why| format!("killed, since its plan could not go back: {why}"));
     for text in more.chain(acted.audit_warning.clone()) {
         events.push(event(now, "problem", Some(finding.flag.clone()), text));

@@ -6,6 +6,7 @@ mod blind;
 mod changes;
 mod completions;
 mod counted;
+mod dependents;
 mod doctor;
 mod documents;
 mod edits;
