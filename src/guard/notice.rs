@@ -30,6 +30,8 @@ pub enum NoticeKind {
     LeftOn,
     /// A flag does harm, and the action against it is impossible.
     Unable,
+    /// The harm of a flag against which nothing could be done is over, or the guard no longer watches the flag.
+    HarmOver,
     /// The guard has seen nothing for two minutes.
     Blind,
     /// The guard sees again.
@@ -64,6 +66,7 @@ impl NoticeKind {
             Self::Pilots => "pilots fail:",
             Self::LeftOn => "harm, left on:",
             Self::Unable => "harm, and nothing can be done:",
+            Self::HarmOver => "harm over:",
             Self::Blind => "guard blind",
             Self::Sees => "guard sees again",
             Self::Dead => "guard dead",

@@ -47,6 +47,7 @@ impl Severity {
                 | NoticeKind::CannotTell
                 | NoticeKind::Resumed
                 | NoticeKind::PauseOver
+                | NoticeKind::HarmOver
                 | NoticeKind::Sees
                 | NoticeKind::Returned
                 | NoticeKind::Writable => Severity::Info,
@@ -93,7 +94,7 @@ pub(super) fn incident(store: &str, record: &Record) -> Option<(String, bool)> {
             NoticeKind::Returned => named("guard-dead", true),
             NoticeKind::Unwritable => named("store", false),
             NoticeKind::Writable => named("store", true),
-            NoticeKind::Helped => of_flag(true),
+            NoticeKind::Helped | NoticeKind::HarmOver => of_flag(true),
             NoticeKind::Worse
             | NoticeKind::NotYet
             | NoticeKind::CannotTell

@@ -684,6 +684,25 @@ impl Store {
         Ok(open)
     }
 
+    /// Flags whose harm could not be stopped, each with the time when that was last told, in microseconds since 1970: none that anything
+    /// was done about since.
+    ///
+    /// # Errors
+    ///
+    /// When the audit trail cannot be read.
+    pub fn unstopped_harm(&self) -> Result<BTreeMap<String, i64>, StoreError> {
+        let mut open = BTreeMap::new();
+        self.records(|record| match (&record.flag, record.notice) {
+            (Some(flag), Some(NoticeKind::Unable)) => {
+                let at = parse_rfc3339(record.at.as_bytes());
+                open.insert(flag.clone(), at.unwrap_or_default());
+            }
+            (Some(flag), None | Some(NoticeKind::HarmOver)) => _ = open.remove(flag),
+            _ => {}
+        })?;
+        Ok(open)
+    }
+
     /// The killed flags with the time of the kill, in microseconds since 1970.
     ///
     /// # Errors

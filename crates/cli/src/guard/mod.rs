@@ -32,6 +32,8 @@ const KEEP_SOON: u64 = 5_000_000;
 const BLIND_FOR: i64 = 120_000_000;
 /// Microseconds between two records of the same harm that is left on, or that nothing can be done about.
 const LEFT_ON_AGAIN: i64 = 3_600_000_000;
+/// Looks without a finding, one each second, after which harm that could not be stopped is over.
+const WELL_LOOKS: u32 = 300;
 /// The most starts of guards that are remembered.
 const KEPT_STARTS: usize = 20;
 /// Microseconds without a look after which a guard begins its watch afresh: it was stopped, or the machine was.
@@ -89,9 +91,16 @@ pub struct Watcher {
     recorded: BTreeMap<String, (i64, i64)>,
     /// The start of a blindness, and true if it was recorded.
     blind: Option<(i64, bool)>,
-    /// Flags whose harm could not be stopped, as the trail has it, each with the time until which that is not repeated; in
-    /// microseconds since 1970.
-    unable: BTreeMap<String, i64>,
+    /// Flags whose harm could not be stopped, as the trail has it.
+    unable: BTreeMap<String, Unable>,
+}
+
+/// Harm that could not be stopped.
+struct Unable {
+    /// The time until which that is not repeated, in microseconds since 1970.
+    until: i64,
+    /// Looks in a row that found no such harm.
+    well: u32,
 }
 
 /// The guard's ability to watch and act.
@@ -387,8 +396,33 @@ impl Watcher {
             Some(finding) => self.act(&store, finding, now, events, problems),
             None => Ok(()),
         };
+        self.end_unable(&store, problems);
         self.keep(&counts, epoch, now, problems);
         acted
+    }
+
+    /// Records the end of harm that could not be stopped. What was done since, as a kill, ends with that.
+    fn end_unable(&mut self, store: &Store, problems: &mut BTreeSet<String>) {
+        let found = |flag: &str| {
+            self.guard.standings().any(|(key, standing)| key == flag && standing.finding.is_some())
+        };
+        let sees = matches!(self.state, State::Watching(_));
+        let mut unable = std::mem::take(&mut self.unable);
+        unable.retain(|flag, unable| {
+            let watched = self.flags.all().any(|(key, watch)| key == flag && watch.policy.is_some());
+            unable.well = match (found(flag), sees) {
+                (true, _) => 0,
+                (false, sees) => unable.well + u32::from(sees),
+            };
+            let over = match watched {
+                _ if self.flags.is_killed(flag) => return false,
+                true if unable.well < WELL_LOOKS => return true,
+                true => "nothing was found for five minutes",
+                false => "the guard no longer watches the flag",
+            };
+            !self.record(store, NoticeKind::HarmOver, (Some(flag), None), over, problems)
+        });
+        self.unable = unable;
     }
 
     /// Reads the counters. If the configuration cannot be read, the users that it named before are believed.
@@ -607,6 +641,9 @@ impl Watcher {
         {
             self.blind.get_or_insert((blind.at, true));
         }
+        let unable = store.unstopped_harm().unwrap_or_default();
+        let kept = |(flag, at): (String, i64)| (flag, Unable { until: at + LEFT_ON_AGAIN, well: 0 });
+        self.unable = unable.into_iter().map(kept).collect();
     }
 
     /// Records a blindness once it has lasted, and its end.
@@ -729,10 +766,10 @@ impl Watcher {
                 self.guard.record_failure(&finding);
                 let why =
                     format!("{name} does harm, and nothing could be done: {error}; tried again each second");
-                if self.unable.get(&flag).is_none_or(|until| *until <= now) {
+                if self.unable.get(&flag).is_none_or(|unable| unable.until <= now) {
                     let (of, text) = ((Some(flag.as_str()), Some(&finding)), format!("{why}: {finding}"));
                     if self.record(store, NoticeKind::Unable, of, &text, problems) {
-                        self.unable.insert(flag, now + LEFT_ON_AGAIN);
+                        self.unable.insert(flag, Unable { until: now + LEFT_ON_AGAIN, well: 0 });
                     }
                 }
                 Err(why)
@@ -1495,5 +1532,37 @@ mod tests {
         assert!(store.killed().unwrap().contains("checkout"), "it is tried each second");
         // Only what was done may be looked after or begin a cooldown.
         assert!(guard.unable.is_empty());
+    }
+
+    /// The incident of such harm stayed open although the harm was over, or the flag gone.
+    #[test]
+    fn harm_about_which_nothing_could_be_done_ends() {
+        let test = TestStore::make("harm-over");
+        let (store, memory) = (test.open(), test.path().join("memory"));
+        let publish = |flags: &str| {
+            store.publish(&serde_json::from_str(flags).unwrap(), change()).unwrap();
+        };
+        publish(
+            r#"{"flags": {"checkout": {"enabled": true}, "portal": {"enabled": true}, "search": {"enabled": true}}}"#,
+        );
+        let _worker = worker(&store, &memory);
+        for flag in ["checkout", "portal", "search"] {
+            store.guard_notice(NoticeKind::Unable, Some(flag), None, &change()).unwrap();
+        }
+        store.kill("search", change()).unwrap();
+        // Another guard was there when it was told.
+        let (mut guard, mut at) = (Watcher::new(test.path(), &memory, false), flagstone::time::now());
+        let mut over = |looks: i64| {
+            for _ in 0..looks {
+                at += SECOND;
+                guard.look(at);
+            }
+            test.told().into_iter().filter(|(kind, _)| *kind == NoticeKind::HarmOver).count()
+        };
+        assert_eq!(over(200), 0);
+        publish(r#"{"flags": {"checkout": {"enabled": true}, "search": {"enabled": true}}}"#);
+        assert_eq!(over(1), 1, "the flag is gone");
+        assert_eq!(over(150), 2, "the harm is over; a kill lasts until it is revived");
+        assert!(store.unstopped_harm().unwrap().is_empty());
     }
 }
