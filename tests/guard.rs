@@ -815,6 +815,8 @@ struct Store {
     guard: Guard,
     now: i64,
     total: Cohort,
+    /// The epoch of all requests, where no flag is watched.
+    epoch: u64,
     flags: Vec<Flag>,
     notices: Vec<Notice>,
     held: Vec<(String, NoActionReason)>,
@@ -835,6 +837,7 @@ impl Store {
             guard: Guard::new(),
             now: BEGIN,
             total: Cohort::default(),
+            epoch: 0,
             flags,
             notices: Vec::new(),
             held: Vec::new(),
@@ -877,7 +880,8 @@ impl Store {
                 }
             })
             .collect();
-        let decision = self.guard.watch(self.now, &samples, Some(&self.total));
+        let epoch = self.epoch.max(self.flags.first().map_or(0, |flag| flag.epoch));
+        let decision = self.guard.watch(self.now, &samples, Some((&self.total, epoch)));
         for (finding, held) in &decision.held {
             let (text, clears) = (finding.to_string(), "are not as badly off");
             assert!(*held != NoActionReason::Everywhere || !text.contains(clears), "{text}");
@@ -1063,6 +1067,17 @@ fn counters_that_join_say_nothing_of_now() {
     assert_eq!(store.notices, []);
 }
 
+/// The same, where no flag is watched: an outage was told.
+#[test]
+fn counters_that_join_say_nothing_of_now_where_no_flag_is_watched() {
+    let mut store = Store::new(&[]);
+    store.quiet(90);
+    spread(&mut store.total, 7500, 900, 120);
+    store.epoch += 1;
+    store.quiet(120);
+    assert_eq!(store.notices, []);
+}
+
 /// Each start of the guard began with 5 %: where a tenth of all requests always fails, a stage was taken back, and an outage told.
 #[test]
 fn what_is_usual_for_all_requests_is_known_after_a_restart() {
@@ -1078,6 +1093,22 @@ fn what_is_usual_for_all_requests_is_known_after_a_restart() {
         assert_eq!(store.second(3, 17), None, "second {second}");
     }
     assert_eq!(store.notices, []);
+}
+
+/// Where a tenth of all requests always fails, the outage that a guard's first start tells never ended, and plans waited for ever.
+#[test]
+fn what_always_fails_is_usual_once_the_first_hour_is_over() {
+    let mut store = Store::new(&[200]);
+    for _ in 0..2 * 3600 {
+        store.second(3, 17);
+    }
+    let told: Vec<bool> =
+        store.notices.iter().map(|notice| matches!(notice, Notice::Outage { .. })).collect();
+    assert_eq!(told, [true, false], "{:?}", store.notices);
+    let [_, Notice::OutageOver { since, until, .. }] = store.notices[..] else {
+        panic!("{:?}", store.notices)
+    };
+    assert!(until - since < 3700 * SECOND);
 }
 
 /// An outage 11 minutes after a stage was entered took it back where the flag was on for everybody.
@@ -1106,6 +1137,43 @@ fn a_clock_that_was_ahead_ends_no_cooldown() {
     site.now -= 7200 * SECOND;
     assert_eq!(site.until(&mut flag, 3000, harmful), None, "it is left alone");
     assert!(site.until(&mut flag, 1200, harmful).is_some(), "the cooldown is over");
+}
+
+/// A clock that was set ahead by a day ended an outage at once, and the look after an act.
+#[test]
+fn a_clock_that_is_set_ends_no_period() {
+    const DAY: i64 = 86_400 * SECOND;
+    for jump in [DAY, -DAY] {
+        let mut store = Store::new(&[200]);
+        store.quiet(90);
+        assert_eq!(store.until(60, 50, 50), None);
+        let told = |store: &Store| store.notices.len();
+        assert_eq!(told(&store), 1, "{:?}", store.notices);
+        store.now += jump;
+        store.quiet(250);
+        assert_eq!(told(&store), 1, "{:?}", store.notices);
+        store.quiet(70);
+        let [_, Notice::OutageOver { since, until, .. }] = store.notices[..] else {
+            panic!("{:?}", store.notices)
+        };
+        assert!((40..=70).contains(&((until - since) / SECOND)), "{since} {until}");
+
+        let mut store = Store::new(&[1]);
+        store.quiet(90);
+        store.until(60, 30, 0).expect("it is the flag");
+        store.now += jump;
+        for _ in 0..250 {
+            store.second(30, 0);
+        }
+        assert!(store.guard.looks_after(), "{:?}", store.notices);
+        for _ in 0..70 {
+            store.second(30, 0);
+        }
+        assert!(store.guard.stopped().is_some(), "it did not help");
+        store.now += jump;
+        store.second(0, 0);
+        assert!(store.guard.stopped().is_some(), "six hours were not quiet");
+    }
 }
 
 /// No page but the one that asks the flags.

@@ -157,7 +157,7 @@ impl Pool {
         let policy = Policy::default();
         let sample =
             Sample { stage: self.stage, killed: self.killed, ..Sample::new("checkout", reading, &policy) };
-        let decision = self.guard.watch(now, &[sample], Some(&counts.total()));
+        let decision = self.guard.watch(now, &[sample], Some((&counts.total(), 1)));
         self.notices.extend(decision.notices.iter().cloned());
         if let Some(act) = &decision.act {
             self.guard.record_act(now, act, &policy);

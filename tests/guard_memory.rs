@@ -149,7 +149,7 @@ impl Flags {
             total.add(&exposure.on);
             total.add(&exposure.off);
         }
-        guard.watch(self.now, &samples, Some(&total))
+        guard.watch(self.now, &samples, Some((&total, 1)))
     }
 }
 

@@ -226,7 +226,7 @@ fn play(scene: &Scene, seed: u64) -> Played {
                 Sample { stage, ..Sample::new(&keys[flag], Reading::new(now, 1, changed, exposure), &policy) }
             })
             .collect();
-        let decision = guard.watch(now, &samples, Some(&total));
+        let decision = guard.watch(now, &samples, Some((&total, 1)));
         for notice in decision.notices {
             if let Notice::Outcome { outcome, .. } = notice {
                 played.outcome = Some(outcome);
@@ -597,7 +597,7 @@ fn month(seed: u64, days: f64) -> Month {
             ..Sample::new(&keys[flag], Reading::new(now, 1, changed[flag], exposure), &policy)
         });
         let samples: Vec<Sample> = samples.collect();
-        if let Some(finding) = guard.watch(now, &samples, Some(&total)).act {
+        if let Some(finding) = guard.watch(now, &samples, Some((&total, 1))).act {
             guard.record_act(now, &finding, &policy);
             let flag = keys.iter().position(|key| *key == finding.flag).expect("a flag of the store");
             let stage = finding.ground == Ground::Stage;

@@ -66,7 +66,7 @@ fn play_with(
         let reading = Reading { unnamed, ..Reading::new(now, 1, NOON - 60 * SECOND, &counted.exposure) };
         let policy = Policy::default();
         let sample = Sample::new("checkout", reading, &policy);
-        if let Some(found) = guard.watch(now, &[sample], Some(&counts.total())).act {
+        if let Some(found) = guard.watch(now, &[sample], Some((&counts.total(), 1))).act {
             return (Some(found), companies, bad);
         }
     }

@@ -120,7 +120,7 @@ impl Store {
         pass(&mut self.random, &mut Cohort::default(), &mut self.total, requests, world.errors);
         let policy = Policy::default();
         let sample = Sample::new("f", Reading::new(self.now, 1, self.changed, &self.exposure), &policy);
-        let act = self.guard.watch(self.now, &[sample], Some(&self.total)).act;
+        let act = self.guard.watch(self.now, &[sample], Some((&self.total, 1))).act;
         if let Some(act) = &act {
             self.guard.record_act(self.now, act, &policy);
         }

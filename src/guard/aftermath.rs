@@ -135,6 +135,13 @@ impl Aftermath {
         self
     }
 
+    /// Moves its times, in microseconds: the clock was set.
+    pub(super) fn shift(&mut self, by: i64) {
+        for at in self.looks.iter_mut().map(|(at, ..)| at).chain([&mut self.at]) {
+            *at = at.saturating_add(by);
+        }
+    }
+
     /// Compares no counters with those before, which were others.
     pub(super) fn recount(&mut self) {
         self.looks.clear();

@@ -100,6 +100,8 @@ pub struct Sight {
     /// Requests that asked more flags than are followed, and when that number last grew.
     dropped: Option<u64>,
     overflowed: Option<i64>,
+    /// The first of the answers that are dated in the future.
+    ahead: Option<i64>,
 }
 
 impl Sight {
@@ -117,7 +119,14 @@ impl Sight {
             self.overflowed = Some(now);
         }
         let full = self.full.filter(|at| (0..FULL_FOR).contains(&now.saturating_sub(*at)));
-        Blindness::of(counts, now).or(full.map(Blindness::Full))
+        let found = Blindness::of(counts, now);
+        // One wrong clock is one reason, however it goes on.
+        let ahead = match found {
+            Some(Blindness::Clock(at)) => Some(*self.ahead.get_or_insert(at)),
+            _ => None,
+        };
+        self.ahead = ahead;
+        ahead.map(Blindness::Clock).or(found).or(full.map(Blindness::Full))
     }
 
     /// True if requests of the last minute asked more flags than are followed.

@@ -39,6 +39,8 @@ pub(super) struct Site {
     next_tick: i64,
     /// True if the usual rates are known.
     compared: bool,
+    /// True if the range of errors is a guess, since nothing was usual yet.
+    guessed: bool,
     /// Errors, and slow requests, since the last tick.
     lately: (Rate, Rate),
     /// Evidence and limit for errors; evidence and bucket for slow requests.
@@ -103,6 +105,7 @@ impl Site {
             past,
             next_tick: at,
             compared: false,
+            guessed: true,
             lately: Default::default(),
             errors,
             slow: None,
@@ -115,6 +118,7 @@ impl Site {
         site.past.remember(hours, at);
         let usual = site.usual(at);
         site.compared = usual.is_some();
+        site.guessed = usual.is_none();
         site.errors.1 = highest_in_range(usual);
         site
     }
@@ -189,8 +193,13 @@ impl Site {
         }
         let usual = self.usual(earlier);
         self.compared = usual.is_some();
+        // Where more than the guess always fails, the first hour that is over says so.
+        if self.guessed && self.past.usual_until_now(earlier).is_some() {
+            self.errors.0 = Evidence::new(earlier, CHANCE, LEFT_OUT);
+        }
         if self.errors.0.progress() == 0.0 {
             self.errors.1 = highest_in_range(usual);
+            self.guessed = usual.is_none();
         }
         self.errors.0.renew(earlier, CHANCE);
         let longest = |p95| (duration::upper(p95) as f64 * Policy::default().relative_p95) as u64;

@@ -32,6 +32,8 @@ const WELL: i64 = 300_000_000;
 const QUIET: i64 = 6 * 3_600_000_000;
 /// Harm that begins within this many microseconds of a change began with it.
 const WITH_CHANGE: i64 = 60_000_000;
+/// The longest time between two looks that counts as time, in microseconds: more is a clock that was set, or a guard that was stopped.
+const LONGEST_STEP: i64 = 60_000_000;
 /// Microseconds without a question after which a flag rests: it takes less than half of the memory of others, and no time.
 const REST: i64 = 3_600_000_000;
 /// A gate that more than this share of the askers have is not killed for less than [`OUTAGE`].
@@ -152,6 +154,8 @@ pub struct Guard {
     /// Hashes of the flags that no request had asked by the last look, and that look's time and epoch.
     idle: BTreeSet<u64>,
     looked: Option<(i64, u64)>,
+    /// The clock at the last look.
+    clock: Option<i64>,
     /// The watch over all requests together.
     site: Option<Site>,
     /// The hours of all requests that an earlier guard saw.
@@ -353,9 +357,12 @@ impl Guard {
         }
     }
 
-    /// Takes in one sample of each flag, and of all requests where they are counted, and decides. Flags without a sample are
+    /// Takes in one sample of each flag, and of all requests with their epoch where they are counted, and decides. Flags without a sample are
     /// no longer watched.
-    pub fn watch(&mut self, now: i64, samples: &[Sample], total: Option<&Cohort>) -> Decision {
+    pub fn watch(&mut self, now: i64, samples: &[Sample], total: Option<(&Cohort, u64)>) -> Decision {
+        self.leave_out_jumps(now);
+        let epoch = total.map(|(_, epoch)| epoch).or(samples.first().map(|sample| sample.reading.epoch));
+        let total = total.map(|(total, _)| total);
         // A clock that was set back does not lengthen these periods.
         self.settling = self.settling.min(now.saturating_add(SETTLING));
         self.stage_taken = self.stage_taken.min(now);
@@ -363,7 +370,7 @@ impl Guard {
         // Findings of a pause were reported then: the guard acts on what happens from its end on.
         let resumes = std::mem::replace(&mut self.was_paused, paused) && !paused;
         let settles = now < self.settling || resumes;
-        let trouble = self.observe_all(now, samples, total, settles);
+        let trouble = self.observe_all(now, samples, (total, epoch), settles);
         self.troubled_now = trouble.is_some();
         let mut decision = Decision::default();
         self.look_after(now, samples, total, &mut decision);
@@ -445,16 +452,31 @@ impl Guard {
         decision
     }
 
+    /// Moves the times that periods are counted from where the clock jumped, or nobody looked: such time is no part of a period.
+    fn leave_out_jumps(&mut self, now: i64) {
+        let passed = self.clock.replace(now).map_or(0, |before| now.saturating_sub(before));
+        if (0..=LONGEST_STEP).contains(&passed) {
+            return;
+        }
+        let outage = self.outage.iter_mut().flat_map(|outage| [&mut outage.since, &mut outage.until]);
+        let own = [&mut self.settling, &mut self.stage_taken, &mut self.troubled];
+        for at in own.into_iter().chain(&mut self.stopped).chain(outage) {
+            *at = at.saturating_add(passed);
+        }
+        if let Some(after) = &mut self.after {
+            after.shift(passed);
+        }
+    }
+
     /// Takes in the samples; returns the trouble if requests anywhere left their range.
     fn observe_all(
         &mut self,
         now: i64,
         samples: &[Sample],
-        total: Option<&Cohort>,
+        (total, epoch): (Option<&Cohort>, Option<u64>),
         settles: bool,
     ) -> Option<Trouble> {
         // Counters that joined, or that were reset, counted requests of long ago.
-        let epoch = samples.first().map(|sample| sample.reading.epoch);
         let recounts = self.looked.zip(epoch).is_some_and(|((_, before), epoch)| before != epoch);
         let before = self.total.take().filter(|_| !recounts);
         let totals = total.zip(before.as_ref());
@@ -496,7 +518,7 @@ impl Guard {
             }
         }
         self.idle = idle;
-        self.looked = samples.first().map(|sample| (now, sample.reading.epoch));
+        self.looked = epoch.map(|epoch| (now, epoch));
         let trouble = match (total, &mut self.site) {
             (Some(total), Some(site)) if recounts => {
                 site.recount(now, total);

@@ -38,6 +38,8 @@ const WELL_LOOKS: u32 = 300;
 const KEPT_STARTS: usize = 20;
 /// Microseconds without a look after which a guard begins its watch afresh: it was stopped, or the machine was.
 const FROZEN_MICROS: i64 = 30_000_000;
+/// Microseconds by which the clock may go back, as it does where it is kept in step, before the watch begins afresh.
+const BACK_MICROS: i64 = -1_000_000;
 /// Timeout for another change of the store.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -193,9 +195,9 @@ impl Watcher {
     pub fn look(&mut self, now: i64) -> Vec<GuardEvent> {
         let mut events = Vec::new();
         let mut problems = BTreeSet::new();
-        let frozen = self.looked.replace(now).is_some_and(|before| now - before > FROZEN_MICROS);
-        if frozen && matches!(self.state, State::Watching(_)) {
-            (self.state, self.began) = (State::Watching(now), now);
+        let passed = self.looked.replace(now).map_or(0, |before| now - before);
+        if !(BACK_MICROS..=FROZEN_MICROS).contains(&passed) {
+            events.push(event(now, "note", None, self.begin_afresh(passed, now)));
         }
         if let Err(problem) = self.round(now, &mut events, &mut problems) {
             problems.insert(problem);
@@ -205,6 +207,26 @@ impl Watcher {
         }
         self.said = problems;
         events
+    }
+
+    /// Begins the watch afresh after a time without a look, or a change of the clock; in microseconds. Returns a sentence on it.
+    fn begin_afresh(&mut self, passed: i64, now: i64) -> String {
+        if matches!(self.state, State::Watching(_)) {
+            (self.state, self.began) = (State::Watching(now), now);
+        }
+        if let Some((since, _)) = &mut self.blind {
+            *since = now.min(*since);
+        }
+        for unable in self.unable.values_mut() {
+            unable.until = unable.until.min(now + LEFT_ON_AGAIN);
+        }
+        let seconds = passed.abs() / 1_000_000;
+        match passed {
+            ..0 => format!("the clock went back by {seconds} s: the watch begins afresh"),
+            _ => format!(
+                "{seconds} s since the last look: the guard or its machine was stopped, or the clock was set; the watch begins afresh"
+            ),
+        }
     }
 
     fn round(
@@ -348,7 +370,7 @@ impl Watcher {
         }
         let decision = {
             let samples = samples(&self.flags, &counts, epoch, now, Some(&self.hangs));
-            self.guard.watch(now, &samples, Some(&counts.total()))
+            self.guard.watch(now, &samples, Some((&counts.total(), epoch)))
         };
         let compared = self.guard.standings().map(|(flag, standing)| {
             (Counts::flag_hash(flag), (flag.to_owned(), standing.kind == Some(Kind::Branch)))
@@ -1095,7 +1117,10 @@ mod tests {
         let until = now + day + Orders::LONGEST_PAUSE;
         store.pause_guard(until, &change()).unwrap();
         let mut guard = Watcher::new(test.path(), &memory, false);
-        let texts = |events: &[GuardEvent]| events.iter().map(|event| event.text.clone()).collect::<Vec<_>>();
+        let texts = |events: &[GuardEvent]| {
+            let orders = events.iter().filter(|event| event.event != "note");
+            orders.map(|event| event.text.clone()).collect::<Vec<_>>()
+        };
         assert_eq!(texts(&guard.look(now)), [""; 0]);
         assert_eq!(GuardReport::of(&store, now).state, "watching");
         // The clock is ahead again, and then right.
