@@ -183,6 +183,12 @@ impl Store {
         found.is_ok_and(|found| found.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY))
     }
 
+    /// True if its file system has no room for what a publish writes; false if that cannot be determined.
+    pub fn is_full(&self) -> bool {
+        let found = rustix::fs::statvfs(&self.directory);
+        found.is_ok_and(|found| found.f_bavail == 0 && found.f_blocks > 0)
+    }
+
     /// The reason why a kill and a stop would fail, as far as can be seen without trying them; none if nothing is in the way. Call as a
     /// user who may change the store.
     pub fn frozen(&self) -> Option<String> {

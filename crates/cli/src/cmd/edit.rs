@@ -2,6 +2,7 @@
 //! The engine decides the result; this reads, prints and writes.
 
 use super::change::{self, ChangeContext};
+use super::kill::nothing_stopped;
 use super::{check, publish};
 use crate::args::{
     Add, Arguments, ChangeTerms, Changing, Companies, Disable, Enable, FlagArguments, Rollout,
@@ -43,6 +44,7 @@ pub fn disable(arguments: &Arguments, word: &Disable, output: &mut Output) -> Ou
         companies => Edit::Deny(typed(companies)?),
     };
     run(arguments, &word.changing, &TypedChange { action: Action::Disable, flag: &word.flag, edit }, output)
+        .map_err(|failure| nothing_stopped(&arguments.word, failure))
 }
 
 pub fn rollout(arguments: &Arguments, word: &Rollout, output: &mut Output) -> Outcome {

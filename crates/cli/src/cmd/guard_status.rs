@@ -8,6 +8,10 @@ use crate::{store_view, words};
 use flagstone::definition::{Definitions, Emergency, Flag};
 use flagstone::guard::{Action, FlagMemory, GuardState, Kind, Policy, Verdict};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// Evidence from which on a flag is under suspicion.
+const SUSPECT: f64 = 0.3;
 
 /// Runs one of the commands about the guard.
 pub fn run(arguments: &Arguments, word: &GuardWord, output: &mut Output) -> Outcome {
@@ -59,13 +63,20 @@ fn status(arguments: &Arguments, output: &mut Output) -> Outcome {
     let rows: Vec<Row> = rows.collect();
     if let Some(memory) = memory {
         let watched = rows.iter().filter(|row| row.acts).count();
-        let suspects = rows.iter().filter(|row| row.kept.evidence > 0.3).count();
+        let suspects = rows.iter().filter(|row| row.kept.evidence > SUSPECT).count();
         output.line(format!(
             "as of {}: {} asked, of which {watched} can be acted on, {} under suspicion",
             words::at(memory.at),
             words::counted(rows.len() as u64, "flag"),
             suspects
         ));
+    }
+    for flags in changed_together(&rows) {
+        let text = format!(
+            "{} were changed at once: where the requests do not tell them apart, none is turned off; `flagstone rollback` takes the publish back",
+            flags.join(", ")
+        );
+        output.line(output.paint(WARN, text));
     }
     let table: Vec<Vec<Cell>> = rows.iter().map(Row::cells).collect();
     if !table.is_empty() {
@@ -84,6 +95,15 @@ fn status(arguments: &Arguments, output: &mut Output) -> Outcome {
         "flags": rows.iter().map(Row::json).collect::<Vec<_>>(),
     }));
     Ok(if report.problem.is_none() { Exit::Yes } else { Exit::No })
+}
+
+/// The keys of suspects that one change changed, for each such change.
+fn changed_together(rows: &[Row]) -> Vec<Vec<String>> {
+    let mut changes: BTreeMap<i64, Vec<String>> = BTreeMap::new();
+    for row in rows.iter().filter(|row| row.kept.evidence > SUSPECT) {
+        changes.entry(row.kept.changed_at).or_default().push(words::plain(row.key).into_owned());
+    }
+    changes.into_values().filter(|flags| flags.len() > 1).collect()
 }
 
 /// A watched flag, as a row of the table.

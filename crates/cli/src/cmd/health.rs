@@ -36,7 +36,8 @@ pub fn run(arguments: &Arguments, word: &Memory, output: &mut Output) -> Outcome
     let shut_out = shut_out(&store, &word.memory, BelievedUsers::may_run_workers);
     let conflicts = store.open_conflicts().unwrap_or_default();
     let overdue = overdue(&conflicts, flagstone::time::now());
-    let is_well = behind == 0 && guard.problem.is_none() && frozen.is_none() && overdue == 0;
+    let full = may_change && store.is_full();
+    let is_well = behind == 0 && guard.problem.is_none() && frozen.is_none() && overdue == 0 && !full;
     let (said, style) = match status.source {
         Source::None => ("failing", BAD),
         _ if seen.is_current() && is_well => ("ok", GOOD),
@@ -57,6 +58,9 @@ pub fn run(arguments: &Arguments, word: &Memory, output: &mut Output) -> Outcome
     }
     if let Some(why) = &frozen {
         output.line(format!("  kill and stop-all would stop nothing: {}", words::plain(why)));
+    }
+    if full {
+        output.line("  the file system of the store is full: nothing can be published, and the audit trail lacks what is killed");
     }
     for out in &shut_out {
         output.line(format!("  {out}"));
@@ -107,6 +111,7 @@ pub fn run(arguments: &Arguments, word: &Memory, output: &mut Output) -> Outcome
             "conflicts_overdue": overdue,
             "read_only": may_change && store.is_read_only(),
             "writable": frozen.is_none(),
+            "full": full,
             "emergency_error": frozen,
             "telemetry_error": uncounted,
             "telemetry_left_out": left_out,

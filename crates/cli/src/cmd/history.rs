@@ -5,30 +5,48 @@ use crate::args::{Arguments, History};
 use crate::output::{BAD, Cell, DIM, Exit, Failure, GOOD, Outcome, Output};
 use crate::{store_view, words};
 use anstyle::Style;
+use flagstone::answer_history;
 use flagstone::audit;
 use flagstone::audit::Action;
 use flagstone::publish::HistoryEntry;
+use flagstone::time::parse_rfc3339;
 use serde_json::json;
+use std::collections::BTreeSet;
+
+/// The mark of a date that does not fit the order of the trail.
+pub const WRONG_CLOCK: &str = " (wrong clock)";
 
 pub fn run(arguments: &Arguments, word: &History, output: &mut Output) -> Outcome {
     let store = store_view::store(arguments)?;
     let mut entries = store.history().map_err(Failure::asking)?;
     let all = entries.len();
+    let wrong = wrong_clocks(&entries);
     entries.reverse();
     if word.limit > 0 {
         entries.truncate(word.limit);
     }
-    let rows: Vec<Vec<Cell>> = entries.iter().map(row).collect();
+    let rows: Vec<Vec<Cell>> = entries.iter().map(|entry| row(entry, &wrong)).collect();
     output.table(&["WHEN", "WHAT", "CONTENT", "WHY", "WHO"], &rows);
     let shown = entries.len();
     let counted = words::counted(all as u64, "change");
     let shown = if shown < all { format!("{counted}, the last {shown} shown") } else { counted };
     output.line(output.paint(DIM, format!("{shown}, {}", store.environment())));
-    output.json(&json!({ "environment": store.environment(), "changes": entries, "total": all }));
+    output.json(
+        &json!({ "environment": store.environment(), "changes": entries, "total": all, "wrong_clocks": wrong }),
+    );
     Ok(Exit::Yes)
 }
 
-fn row(entry: &HistoryEntry) -> Vec<Cell> {
+/// Numbers of the records whose dates do not fit their order.
+fn wrong_clocks(entries: &[HistoryEntry]) -> BTreeSet<u64> {
+    let dated = |entry: &HistoryEntry| Some((entry.seq?, parse_rfc3339(entry.at.as_ref()?.as_bytes())?));
+    let (numbers, times): (Vec<u64>, Vec<i64>) = entries.iter().filter_map(dated).unzip();
+    let ordered = answer_history::in_order(&times, flagstone::time::now());
+    numbers.into_iter().zip(ordered).filter(|(_, (_, fits))| !fits).map(|(seq, _)| seq).collect()
+}
+
+fn row(entry: &HistoryEntry, wrong: &BTreeSet<u64>) -> Vec<Cell> {
+    let clock = if entry.seq.is_some_and(|seq| wrong.contains(&seq)) { WRONG_CLOCK } else { "" };
     let content = match (entry.current, entry.retained) {
         (true, _) => Cell { text: "current".to_owned(), style: GOOD },
         (false, true) => Cell::of("kept"),
@@ -39,7 +57,7 @@ fn row(entry: &HistoryEntry) -> Vec<Cell> {
         _ => Style::new(),
     };
     vec![
-        Cell::of(entry.at.as_deref().map(second).unwrap_or_default()),
+        Cell::of(entry.at.as_deref().map(|at| format!("{}{clock}", second(at))).unwrap_or_default()),
         Cell { text: what(entry), style },
         content,
         Cell::of(words::plain(entry.error.as_deref().or(entry.reason.as_deref()).unwrap_or(""))),

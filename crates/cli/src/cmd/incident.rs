@@ -1,7 +1,7 @@
 //! `incident`: one page for the person on call: failures, flags that are off, the guard's notices, and the changes before it began.
 
 use super::change::values;
-use super::second;
+use super::history::{WRONG_CLOCK, second};
 use crate::args::{Arguments, Incident};
 use crate::counters::quietly;
 use crate::guard::GuardReport;
@@ -103,7 +103,7 @@ pub fn run(arguments: &Arguments, word: &Incident, output: &mut Output) -> Ran {
         say("outage", output.paint(BAD, text), output);
     }
     for notice in notices.iter().take(NOTICES) {
-        say("notice", format!("{} {}", second(&notice.record.at), notice.text()), output);
+        say("notice", format!("{} {}", dated(&notice.record, notice.misdated), notice.text()), output);
     }
     if notices.len() > NOTICES {
         say(
@@ -126,7 +126,7 @@ pub fn run(arguments: &Arguments, word: &Incident, output: &mut Output) -> Ran {
         )),
     }
     for change in changes.iter().take(CHANGES) {
-        output.line(format!("  {}  {}", second(&change.record.at), change.text(harm, now)));
+        output.line(format!("  {}  {}", dated(&change.record, change.misdated), change.text(harm, now)));
         if let Some(back) = change.back(&killed, status.generation) {
             output.line(output.paint(DIM, format!("                        `{back}`")));
         }
@@ -209,7 +209,7 @@ fn steps(store: &Store, since: i64, now: i64) -> Vec<Change> {
             };
             let record = Record::new(at, actor, store.environment(), Action::Rollout, Outcome::Done);
             let record = Record { flag: Some(key.clone()), differences: vec![difference], ..record };
-            changes.push(Change { record, at });
+            changes.push(Change { record, at, misdated: false });
         }
     }
     changes
@@ -298,12 +298,15 @@ struct Change {
     record: Record,
     /// The time by the order of the trail, if a clock was wrong.
     at: i64,
+    /// True if a wrong clock dated the record.
+    misdated: bool,
 }
 
 /// A record of the guard: an act or a notice.
 struct Notice {
     record: Record,
     at: i64,
+    misdated: bool,
 }
 
 impl Trail {
@@ -329,15 +332,15 @@ impl Trail {
         read.map_err(|error| error.to_string())?;
         let ordered = answer_history::in_order(&times, now);
         let (mut changes, mut notices) = (Vec::new(), Vec::new());
-        for (record, (at, _)) in records.into_iter().zip(ordered).rev() {
+        for (record, (at, fits)) in records.into_iter().zip(ordered).rev() {
             if at < since {
                 continue;
             }
             if record.guard.is_some() || record.notice.is_some() {
-                notices.push(Notice { record: record.clone(), at });
+                notices.push(Notice { record: record.clone(), at, misdated: !fits });
             }
             if record.action != Action::Guard {
-                changes.push(Change { record, at });
+                changes.push(Change { record, at, misdated: !fits });
             }
         }
         Ok(Trail { changes, notices })
@@ -365,6 +368,7 @@ impl Notice {
         json!({
             "seq": self.record.seq,
             "at": self.record.at,
+            "wrong_clock": self.misdated,
             "action": self.record.action,
             "notice": self.record.notice,
             "flag": self.record.flag,
@@ -484,6 +488,7 @@ impl Change {
         json!({
             "seq": record.seq,
             "at": record.at,
+            "wrong_clock": self.misdated,
             "action": record.action,
             "outcome": record.outcome,
             "flag": record.flag,
@@ -497,6 +502,11 @@ impl Change {
             "back": self.back(killed, current),
         })
     }
+}
+
+/// The record's own date, and whether it is known to be wrong.
+fn dated(record: &Record, misdated: bool) -> String {
+    format!("{}{}", second(&record.at), if misdated { WRONG_CLOCK } else { "" })
 }
 
 /// The command that kills the flag.
@@ -521,7 +531,11 @@ mod tests {
     fn change(action: Action, differences: Value) -> Change {
         let record = Record::new(0, Actor::named(Some("ann")), "production", action, Outcome::Done);
         let differences = serde_json::from_value(differences).unwrap();
-        Change { record: Record { flag: Some("search".to_owned()), differences, ..record }, at: 0 }
+        Change {
+            record: Record { flag: Some("search".to_owned()), differences, ..record },
+            at: 0,
+            misdated: false,
+        }
     }
 
     /// It was `kill` for nearly everything, including an abort of a plan and a smaller rollout.

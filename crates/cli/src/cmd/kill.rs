@@ -56,10 +56,15 @@ pub fn kill(arguments: &Arguments, word: &Kill, output: &mut Output) -> Outcome 
     print_switch(&begun, &word.reach, thrown, json!({ "dependents": dependents }), output)
 }
 
-/// Ends the failure of an emergency command with a line that says that nothing was stopped.
+/// Ends the failure of a command that turns flags off for everybody with a line that says that nothing was stopped.
 pub fn nothing_stopped(word: &Word, failure: Failure) -> Failure {
     let what = match word {
         Word::Kill(word) => words::plain(&word.flag),
+        Word::Disable(word)
+            if word.companies.is_empty() && word.changing.file.is_none() && !word.changing.terms.dry_run =>
+        {
+            words::plain(&word.flag)
+        }
         Word::StopAll(_) => "every flag".into(),
         _ => return failure,
     };

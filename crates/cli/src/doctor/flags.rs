@@ -138,10 +138,13 @@ fn full(flag: &Flag) -> bool {
 
 /// Warns of plans whose stages go on although nothing checks whether the feature does harm.
 fn plans(store: &Store, definitions: &Definitions, report: &mut Report) {
-    let planned: Vec<_> = definitions.flags.iter().filter(|(_, flag)| flag.plan.is_some()).collect();
+    // A plan that is done or held goes on by nothing.
+    let goes_on =
+        |flag: &Flag| flag.plan.is_some() && flag.state.plan.as_ref().is_none_or(|plan| plan.is_running());
+    let planned: Vec<_> = definitions.flags.iter().filter(|(_, flag)| goes_on(flag)).collect();
     let count = words::counted(planned.len() as u64, "flag");
     if planned.is_empty() {
-        return report.passed(PLANS, "no flag has a plan");
+        return report.passed(PLANS, "no flag has a plan that goes on by itself");
     }
     let named = || words::some(planned.iter().map(|(key, _)| key), MAX_SHOWN_FLAGS);
     let verdicts = store.verdicts(flagstone::time::now());

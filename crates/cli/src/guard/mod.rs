@@ -199,8 +199,12 @@ impl Watcher {
         if !(BACK_MICROS..=FROZEN_MICROS).contains(&passed) {
             events.push(event(now, "note", None, self.begin_afresh(passed, now)));
         }
+        let was_blind = matches!(self.state, State::Blind(_));
         if let Err(problem) = self.round(now, &mut events, &mut problems) {
             problems.insert(problem);
+        }
+        if was_blind && matches!(self.state, State::Watching(_)) {
+            events.push(event(now, "note", None, "the guard sees again".to_owned()));
         }
         for problem in problems.difference(&self.said) {
             events.push(event(now, "problem", None, problem.clone()));
@@ -1394,8 +1398,13 @@ mod tests {
         for second in 0..125 {
             guard.look(begin + second * SECOND);
         }
-        drop(guard);
         let _worker = worker(&store, &memory);
+        let said = |events: Vec<GuardEvent>| {
+            events.iter().filter(|event| event.text == "the guard sees again").count()
+        };
+        // Its log never said so.
+        assert_eq!([126, 127].map(|second| said(guard.look(begin + second * SECOND))), [1, 0]);
+        drop(guard);
         for _ in 0..2 {
             let mut guard = Watcher::new(test.path(), &memory, false);
             guard.look(begin + 130 * SECOND);

@@ -83,6 +83,9 @@ fn a_change_that_fails_at_its_lock_says_that_nothing_was_changed() {
     ] {
         fails(&shop, typed);
     }
+    // disable did not say so as kill does.
+    let disabled = shop.run(["disable", "search", "--yes"]);
+    assert!(disabled.err.ends_with("NOTHING WAS STOPPED: search answers as before\n"), "{}", disabled.err);
     let _mounted = ReadOnly::mount(&shop);
     for typed in [
         &["publish", "flags.json"][..],
@@ -155,6 +158,9 @@ fn a_restored_head_with_holes_takes_its_room_at_the_next_look_of_doctor_and_else
     small.fill();
     shop.run(["kill", "search", "--reason", "burning", "--store", &store]).exits(0);
     shop.run(["stop-all", "--yes", "--reason", "burning", "--store", &store]).exits(0);
+    // It was ok.
+    let health = shop.run(["health", "--store", &store]).exits(0).out;
+    assert!(health.starts_with("degraded: ") && health.contains("is full"), "{health}");
 
     let shop = Shop::published();
     let (small, store) = restored(&shop);
