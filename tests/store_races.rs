@@ -63,7 +63,7 @@ fn scene() -> Scene {
         publish(&made, &portal(true));
         publish(&made, &numbered(2));
         made.make_export_key().unwrap();
-        made.write_config(None, b"{\"off_share\":0.5}\n").unwrap();
+        made.write_config(None, b"{\"confirm_above\":0.5}\n").unwrap();
         made.trust_key("hub", Some(key()), &change()).unwrap();
         made.guarding().unwrap().unwrap().keep(&GuardState::default()).unwrap();
         made.sender("daemon").unwrap().unwrap().save(&Cursor::default()).unwrap();
@@ -124,7 +124,7 @@ const COMMANDS: [Command; 13] = [
     ("config", |path, number| {
         let store = Store::open(path)?;
         let before = store.config_text()?;
-        store.write_config(before.as_deref(), format!("{{\"off_share\":0.{number}}}").as_bytes())
+        store.write_config(before.as_deref(), format!("{{\"confirm_above\":0.{number}}}").as_bytes())
     }),
     ("promote", |path, number| {
         let store = Store::open(path)?;

@@ -40,7 +40,7 @@ return [
     /*
      * All companies: a model's class, whose keys are used, or a class with __invoke(), or [class, method], that returns ids.
      * Before a change is made, it shows which of them it turns on and off. A change that takes a flag from more than a fifth of
-     * the companies that have it needs a confirmation (`flagstone config off_share`). Null leaves the list to the store's config.
+     * the companies that have it needs a confirmation (`flagstone config confirm_above`). Null leaves the list to the store's config.
      */
     'companies' => null,
 

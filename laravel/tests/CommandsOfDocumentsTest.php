@@ -118,7 +118,7 @@ final class CommandsOfDocumentsTest extends TestCase
                 $found[] = $span;
             }
         }
-        self::assertContains('flagstone config off_share 0.1', $found);
+        self::assertContains('flagstone config confirm_above 0.1', $found);
     }
 
     public function test_every_option_that_a_page_names_exists(): void

@@ -270,11 +270,13 @@ final class ConsoleTest extends TestCase
         self::assertSame(0, $this->artisanCode('feature:show portal --json'));
         self::assertSame([15], \json_decode($this->printed, true)['definition']['companies']['allow']);
         self::assertSame(2, $this->artisanCode('feature:show protal'));
-        self::assertSame(0, $this->artisanCode('feature:why portal --company=15'));
+        self::assertSame(0, $this->artisanCode('feature:explain portal --company=15 --short'));
         self::assertSame('portal is ON for company 15: the company is allowed', \trim($this->printed));
+        self::assertSame(0, $this->artisanCode('feature:history --company=15 --hours=1'));
+        self::assertStringContainsString('company 15 in the last 1 hour', $this->printed);
         self::assertSame(0, $this->artisanCode('feature:explain portal --company=16 --context=plan=pro'));
         self::assertStringContainsString('of 100,000', $this->printed);
-        self::assertSame(2, $this->artisanCode('feature:why protal'));
+        self::assertSame(2, $this->artisanCode('feature:explain protal --short'));
         self::assertStringContainsString('did you mean "portal"?', $this->printed);
         self::assertSame(0, $this->artisanCode('feature:health --json'));
         $health = \json_decode($this->printed, true);
@@ -296,7 +298,7 @@ final class ConsoleTest extends TestCase
         self::assertStringContainsString('on for some, or all', $this->printed);
         self::assertSame(0, $this->artisanCode('feature:stats portal'));
         self::assertStringContainsString('This process: ', $this->printed);
-        self::assertSame(0, $this->artisanCode('feature:why portal --company=15'));
+        self::assertSame(0, $this->artisanCode('feature:explain portal --company=15 --short'));
     }
 
     public function test_no_command_declares_artisans_own_option_env(): void

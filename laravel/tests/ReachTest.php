@@ -211,7 +211,7 @@ final class ReachTest extends TestCase
         self::assertSame(0, $code);
         self::assertSame(3, $this->artisanCode('feature:kill search --reason=slow'));
         self::assertStringContainsString('web-2: not done there', $this->printed);
-        self::assertSame(0, $this->artisanCode('feature:revive search --here'));
+        self::assertSame(0, $this->artisanCode('feature:revive search --local-only'));
     }
 }
 

@@ -151,7 +151,7 @@ final class TypedTest extends TestCase
             self::assertSame(0, $this->artisanCode($command, $arguments), $this->printed);
             self::assertSame([$right, false], [$on($company), $on(16)], "$command: $this->printed");
         }
-        self::assertSame(0, $this->artisanCode('feature:why', ['flag' => 'dark', '--company' => \is_array($given) ? \end($given) : $given]));
+        self::assertSame(0, $this->artisanCode('feature:explain', ['--short' => true, 'flag' => 'dark', '--company' => \is_array($given) ? \end($given) : $given]));
         self::assertStringContainsString("for company $company", $this->printed);
     }
 
@@ -210,7 +210,7 @@ final class TypedTest extends TestCase
         $has = fn (int|string $company): bool => $this->app->make('flagstone')->for($company)->enabled('portal');
         self::assertSame(0, $this->artisanCode('feature:allow', ['flag' => 'portal', 'company' => ['7,8', "O'Hara & Co", '--yes'], '--literal' => true]), $this->printed);
         self::assertSame([true, true, true, false], [$has('7,8'), $has("O'Hara & Co"), $has('--yes'), $has(7)]);
-        self::assertSame(0, $this->artisanCode('feature:why', ['flag' => 'portal', '--company' => '7,8', '--literal' => true]));
+        self::assertSame(0, $this->artisanCode('feature:explain', ['--short' => true, 'flag' => 'portal', '--company' => '7,8', '--literal' => true]));
         self::assertStringContainsString('ON for company 7,8', $this->printed);
         self::assertSame(0, $this->artisanCode('feature', ['action' => 'deny', 'flag' => 'portal', 'value' => '7,8', '--literal' => true]), $this->printed);
         self::assertFalse($has('7,8'));

@@ -1,6 +1,6 @@
 //! Explains changes of a company's answers: every flag that answered otherwise, with time and cause.
 //!
-//! [`why`] goes back from the definitions served now through the audit trail: each change is undone by the differences in its record, or
+//! [`trace`] goes back from the definitions served now through the audit trail: each change is undone by the differences in its record, or
 //! if they are incomplete, by the snapshot before it if that is kept. The evaluator answers on both sides of each change, and of each
 //! step of a schedule. Gaps are reported, with the moment after which answers are known. Pure: snapshots come from the caller.
 
@@ -197,7 +197,7 @@ fn order(changes: &mut [SettledChange], now: i64) -> Vec<WrongClock> {
 }
 
 /// Goes back from the current definitions to `asked.from`. `load` returns the definitions of a generation whose snapshot is kept.
-pub fn why(
+pub fn trace(
     mut past: History,
     asked: HistoryQuery,
     load: &mut dyn FnMut(u64) -> Option<Definitions>,

@@ -185,13 +185,13 @@ impl Store {
     fn comparable(&self, release: &Release, newest: u64) -> Result<(), StoreError> {
         let (this, last, so) = match release {
             Release::Commit { id, .. } if newest > 0 => {
-                let so = "Name this one by a number above that, or add --newest to name releases by commits from now on".to_owned();
+                let so = "Name this one by a number above that, or add --mark-newest to name releases by commits from now on".to_owned();
                 (format!("the commit {id}"), format!("a number, {newest}"), so)
             }
             Release::Number(number) if newest == 0 => match self.last_commit()? {
                 None => return Ok(()),
                 Some(commit) => {
-                    let so = "Name this one by a commit that git knows, --release \"$(git rev-parse HEAD)\", or add --newest to name releases by \
+                    let so = "Name this one by a commit that git knows, --release \"$(git rev-parse HEAD)\", or add --mark-newest to name releases by \
                               numbers from now on".to_owned();
                     (format!("the number {number}"), format!("a commit, {commit}"), so)
                 }

@@ -12,7 +12,7 @@ use crate::notify::Endpoint;
 use crate::store::layout::CONFIG;
 use crate::text::{printable, shell};
 use rustix::process::geteuid;
-use serde::de::{Deserializer, Error, Visitor};
+use serde::de::{Deserializer, Error, IgnoredAny, Visitor};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::Metadata;
@@ -33,8 +33,8 @@ pub struct Config {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub companies: Option<PathBuf>,
     /// Ask before a change that takes a flag from more than this share of the companies that have it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub off_share: Option<Share>,
+    #[serde(default, alias = "off_share", skip_serializing_if = "Option::is_none")]
+    pub confirm_above: Option<Share>,
     /// The other machines with a store for this environment, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub machines: BTreeMap<MachineName, Machine>,
@@ -50,11 +50,17 @@ pub struct Config {
     /// The reason why the whole file is ignored (others than root or this process's user control it), and what to type.
     #[serde(skip)]
     pub ignored: Option<String>,
+    /// Keys that have another name now, as `(former, current)`: they are used, and people are told of them.
+    #[serde(skip)]
+    pub former_keys: Vec<(&'static str, &'static str)>,
 }
+
+/// Keys that the file may still have by a former name, with their names now.
+const FORMER_KEYS: [(&str, &str); 1] = [("off_share", "confirm_above")];
 
 impl Config {
     /// Default share above which a change asks: a fifth.
-    pub const OFF_SHARE: Share = Share(0.2);
+    pub const CONFIRM_ABOVE: Share = Share(0.2);
 
     /// Parses a text; `file` is its name in messages, `file:line:column: what was found and expected`.
     ///
@@ -62,17 +68,26 @@ impl Config {
     ///
     /// The first problem.
     pub fn parse(file: &str, text: &[u8]) -> Result<Config, String> {
-        serde_json::from_slice(text).map_err(|error| {
+        let parsed = serde_json::from_slice(text).map_err(|error| {
             let place = format!("{file}:{}:{}", error.line(), error.column());
             let text = error.to_string();
             let problem = text.rsplit_once(" at line ").map_or(text.as_str(), |(problem, _)| problem);
             format!("{place}: {}", explained(problem))
-        })
+        });
+        let config: Config = parsed?;
+        let keys: BTreeMap<String, IgnoredAny> = serde_json::from_slice(text).unwrap_or_default();
+        let former_keys = FORMER_KEYS.into_iter().filter(|(former, _)| keys.contains_key(*former)).collect();
+        Ok(Config { former_keys, ..config })
+    }
+
+    /// The name now of a key that had another.
+    pub fn current_key(key: &str) -> Option<&'static str> {
+        FORMER_KEYS.into_iter().find_map(|(former, current)| (former == key).then_some(current))
     }
 
     /// The share above which a change asks.
-    pub fn off_share(&self) -> f64 {
-        self.off_share.unwrap_or(Config::OFF_SHARE).0
+    pub fn confirm_above(&self) -> f64 {
+        self.confirm_above.unwrap_or(Config::CONFIRM_ABOVE).0
     }
 }
 
@@ -299,6 +314,8 @@ fn explained(problem: &str) -> String {
     if problem.starts_with("unknown field") {
         let names = quoted(problem);
         if let Some((unknown, known)) = names.split_first() {
+            let known: Vec<_> =
+                known.iter().filter(|key| Config::current_key(key).is_none()).cloned().collect();
             let near = nearest(unknown, known.iter().map(String::as_str));
             let near = did_you_mean(near);
             return format!("found the key {unknown:?}, expected one of {}{near}", known.join(", "));

@@ -1,7 +1,7 @@
-//! The past of a store as [`why`](crate::answer_history) reads it.
+//! The past of a store as [`trace`](crate::answer_history) reads it.
 
 use super::Store;
-use crate::answer_history::{AnswerHistory, History, HistoryQuery, why};
+use crate::answer_history::{AnswerHistory, History, HistoryQuery, trace};
 use crate::audit::{Record, settle};
 use crate::definition::Definitions;
 use crate::error::StoreError;
@@ -14,12 +14,12 @@ impl Store {
     /// # Errors
     ///
     /// When the head, the current snapshot or the audit trail cannot be read.
-    pub fn why(&self, asked: HistoryQuery) -> Result<AnswerHistory, StoreError> {
+    pub fn trace_answers(&self, asked: HistoryQuery) -> Result<AnswerHistory, StoreError> {
         // After a change in between, the trail tells of another generation than the head: read again.
         for _ in 0..3 {
             let past = self.past(asked.from)?;
             if past.generation == self.generation()? {
-                return Ok(why(past, asked, &mut |generation| self.definitions(generation).ok()));
+                return Ok(trace(past, asked, &mut |generation| self.definitions(generation).ok()));
             }
         }
         Err(StoreError::Refused("the store is being changed over and over; ask again".to_owned()))

@@ -66,13 +66,11 @@ pub enum Word {
     Ask(Ask),
     /// Say in a sentence, then step by step, why a flag is on or off
     Explain(Ask),
-    /// List the flags whose answer for a company changed, when, by whom and why
-    Why(Why),
     /// Verify a snapshot and print it field by field
     Inspect(Inspect),
     /// Say on one page what fails, what is off, and what changed before it began
     Incident(Incident),
-    /// List the changes, newest first
+    /// List the changes, newest first; for one company, the flags whose answer changed
     History(History),
     /// Show what differs between two generations or files, field by field
     Diff(Diff),
@@ -139,7 +137,7 @@ pub enum Word {
     StopAll(StopAll),
     /// Let all flags answer again after a stop
     ResumeAll(ResumeAll),
-    /// Show or set how changes of this store are made: companies, off_share, machines
+    /// Show or set how changes of this store are made: companies, confirm_above, machines
     Config(Config),
 
     /// Show a page by task, or one command's help
@@ -165,7 +163,6 @@ const GROUPS: [(&str, &[&str]); 3] = [
             "show",
             "ask",
             "explain",
-            "why",
             "inspect",
             "incident",
             "history",

@@ -18,8 +18,7 @@ use std::time::Duration;
 const NUMBER: &str = "name the release by a number that grows, such as a build's: --release 42";
 
 /// The way out if the last release was named by a commit.
-const NUMBERS: &str =
-    "name this release and all later ones by numbers that grow, such as a build's: --release 42 --newest";
+const NUMBERS: &str = "name this release and all later ones by numbers that grow, such as a build's: --release 42 --mark-newest";
 
 /// Timeout for git.
 const GIT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -109,7 +108,7 @@ impl Tree {
         let Some(last) = last.filter(|last| *last != id) else { return Ok(true) };
         let last = self
             .commit(last)
-            .map_err(|text| format!("{text}, the last release; add --newest if this one is newer"))?;
+            .map_err(|text| format!("{text}, the last release; add --mark-newest if this one is newer"))?;
         let output = self.run(&["merge-base", "--is-ancestor", &last, id])?;
         match output.status.code() {
             Some(0) => Ok(true),

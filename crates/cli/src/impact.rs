@@ -482,7 +482,7 @@ impl Reach {
         });
         json!({
             "companies": self.companies,
-            "off_share": self.share,
+            "confirm_above": self.share,
             "asks": self.worst().is_some() || self.unknown().is_some(),
             "flags": flags.collect::<Vec<Value>>(),
         })

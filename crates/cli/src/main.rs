@@ -66,6 +66,13 @@ fn main() -> ExitCode {
     output.name_store(store_view::named(&arguments));
     let outcome = identity::assume(&arguments)
         .map_err(|failure| cmd::kill::nothing_stopped(&arguments.word, failure))
-        .and_then(|()| cmd::run(&arguments, &mut output));
+        .and_then(|()| {
+            // Before a daemon begins; after everything else, so that a kill waits for nothing.
+            let is_daemon = matches!(arguments.word, args::Word::Guard(_) | args::Word::Run(_));
+            let told = is_daemon.then(|| store_view::tell_former_config_keys(&arguments, &mut output));
+            let outcome = cmd::run(&arguments, &mut output);
+            told.unwrap_or_else(|| store_view::tell_former_config_keys(&arguments, &mut output));
+            outcome
+        });
     output.finish(outcome)
 }

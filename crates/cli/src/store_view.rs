@@ -121,6 +121,19 @@ pub fn store(arguments: &Arguments) -> Result<Store, Failure> {
     identity::open(&directory(arguments)?).map_err(Failure::asking)
 }
 
+/// Tells of the keys of the store's config that have another name now, with what to type.
+pub fn tell_former_config_keys(arguments: &Arguments, output: &mut Output) {
+    let store = directory(arguments).ok().and_then(|directory| Store::open(&directory).ok());
+    let config = store.and_then(|store| store.config().ok()).unwrap_or_default();
+    let values = serde_json::to_value(&config).unwrap_or_default();
+    for (former, current) in &config.former_keys {
+        output.warn(format!(
+            "config.json has {former}, which is named {current} now and is used as that; type: flagstone config {current} {}",
+            values[current]
+        ));
+    }
+}
+
 /// A store as a worker sees it.
 pub struct WorkerView {
     pub view: Arc<View>,

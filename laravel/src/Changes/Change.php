@@ -105,7 +105,7 @@ final class Change
             $arguments[] = "--reason=$this->reason";
         }
         if ($this->base !== null) {
-            $arguments[] = "--base=$this->base";
+            $arguments[] = "--expect-generation=$this->base";
         }
         // Ids from PHP code and checked input are literal; those that a file lists were not checked.
         if (\array_filter($this->companies, 'is_string') !== [] && \preg_grep('/^--from-file/', $this->options) === []) {

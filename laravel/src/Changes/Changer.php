@@ -26,7 +26,7 @@ final class Changer
     private const AT_ONCE = ['kill', 'revive', 'stop-all', 'resume-all', 'plan hold'];
 
     /** Commands that change nothing. */
-    private const READING = ['status', 'list', 'show', 'explain', 'history', 'why', 'incident', 'stats', 'health', 'metrics', 'scan'];
+    private const READING = ['status', 'list', 'show', 'explain', 'history', 'incident', 'stats', 'health', 'metrics', 'scan'];
 
     /**
      * @param Closure(): ?string $user the name of the signed-in user, if there is one

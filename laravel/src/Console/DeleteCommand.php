@@ -11,7 +11,7 @@ final class DeleteCommand extends FlagCommand
     protected $signature = 'feature:delete
         {flag : The flag\'s key}
         {--reason= : Why, for the audit trail}
-        {--base= : Refuse unless this generation is still the current one}
+        {--expect-generation= : Refuse unless this generation is still the current one}
         {--dry-run : Show what would change, and change nothing}
         {--json : Print JSON}' . self::BY . self::REACH . self::YES;
 
@@ -20,7 +20,7 @@ final class DeleteCommand extends FlagCommand
     public function handle(Changer $changer): int
     {
         $arguments = ['delete', ...($this->option('dry-run') ? ['--dry-run'] : [])];
-        foreach (['reason', 'base'] as $option) {
+        foreach (['reason', 'expect-generation'] as $option) {
             if ($this->text($option) !== null) {
                 $arguments[] = "--$option={$this->text($option)}";
             }

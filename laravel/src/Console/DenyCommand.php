@@ -12,7 +12,7 @@ final class DenyCommand extends FlagCommand
         {flag : The flag\'s key}
         {company?* : The companies}
         {--reason= : Why, for the audit trail}
-        {--base= : Refuse unless this generation is still the current one}
+        {--expect-generation= : Refuse unless this generation is still the current one}
         {--dry-run : Show what would change, and change nothing}
         {--json : Print JSON}' . self::FROM_FILE . self::LITERAL . self::BY . self::REACH . self::YES;
 

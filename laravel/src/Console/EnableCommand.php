@@ -13,7 +13,7 @@ final class EnableCommand extends FlagCommand
         {--percentage= : For so many, 0 to 100, which is everybody}
         {--company=* : For this company; of a flag that is off it makes a pilot: nobody else}
         {--reason= : Why, for the audit trail}
-        {--base= : Refuse unless this generation is still the current one}
+        {--expect-generation= : Refuse unless this generation is still the current one}
         {--dry-run : Show what would change, and change nothing}
         {--json : Print JSON}' . self::LITERAL . self::BY . self::REACH . self::YES;
 

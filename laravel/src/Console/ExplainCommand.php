@@ -14,12 +14,13 @@ use Illuminate\Support\Str;
 /**
  * @phpstan-import-type Explanation from Driver
  */
-class ExplainCommand extends FlagCommand
+final class ExplainCommand extends FlagCommand
 {
     protected $signature = 'feature:explain
         {flag : The flag\'s key}
         {--company= : For this company}
         {--context=* : A further attribute, plan=pro; may be given again}
+        {--short : Say it in one sentence}
         {--json : Print JSON}' . self::LITERAL;
 
     protected $description = 'Say how a flag is answered, and why';
@@ -48,9 +49,12 @@ class ExplainCommand extends FlagCommand
     }
 
     /** @param Explanation $answer */
-    protected function tell(array $answer, Driver $driver): void
+    private function tell(array $answer, Driver $driver): void
     {
         $this->line($this->sentence($answer));
+        if ((bool) $this->option('short')) {
+            return;
+        }
         foreach ($answer as $name => $value) {
             if ($value !== null && $value !== [] && !\in_array($name, ['flag', 'enabled'], true)) {
                 $value = $name === 'unknown' ? \array_map(self::incomparable(...), $answer['unknown']) : $value;
@@ -67,7 +71,7 @@ class ExplainCommand extends FlagCommand
     }
 
     /** @param Explanation $answer */
-    protected function sentence(array $answer): string
+    private function sentence(array $answer): string
     {
         $company = $answer['company'] === null ? 'without a company' : "for company {$answer['company']}";
         $why = match ($answer['reason']) {

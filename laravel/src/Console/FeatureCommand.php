@@ -23,11 +23,11 @@ final class FeatureCommand extends FlagCommand
         {--hours= : Of stats}
         {--to= : Of rollback}
         {--dry-run : Show what would change, and change nothing}
-        {--base= : Refuse unless this generation is still the current one}
+        {--expect-generation= : Refuse unless this generation is still the current one}
         {--json : Print JSON}' . self::LITERAL . self::BY . self::REACH . self::YES;
 
     private const OPTIONS = [
-        'percentage', 'company', 'reason', 'limit', 'hours', 'to', 'base', 'dry-run', 'actor', 'here', 'count-for', 'from-file', 'yes',
+        'percentage', 'company', 'reason', 'limit', 'hours', 'to', 'expect-generation', 'dry-run', 'actor', 'local-only', 'count-for', 'from-file', 'yes',
         'force', 'json', 'literal',
     ];
 

@@ -29,7 +29,7 @@ abstract class FlagCommand extends Command
     /** Options of every change: its author, and the machines that it reaches. */
     protected const BY = '
         {--actor= : Who makes the change; without it FLAGSTONE_ACTOR, SUDO_USER or whoever signed in}
-        {--here : On this machine only, not on those that the store\'s config declares}';
+        {--local-only : On this machine only, not on those that the store\'s config declares}';
     /** Option of every change: the companies that it reaches. */
     protected const REACH = '
         {--count-for= : Count which companies of this file it turns on and off, and change nothing for them alone; without it, those of config/flagstone.php}';
@@ -43,7 +43,7 @@ abstract class FlagCommand extends Command
     /** @var list<string> options that cannot be left out */
     protected const REQUIRED = [];
 
-    private const COMMON = ['actor', 'count-for', 'from-file', 'here', 'yes'];
+    private const COMMON = ['actor', 'count-for', 'from-file', 'local-only', 'yes'];
 
     /** Option of commands that take companies' ids. */
     protected const LITERAL = '
@@ -246,7 +246,7 @@ abstract class FlagCommand extends Command
             return Result::refused('nothing was changed');
         }
         $base = Value::int($would, 'base');
-        $base = $base === null ? [] : ["--base=$base"];
+        $base = $base === null ? [] : ["--expect-generation=$base"];
 
         return $run(['--yes', ...$base], false);
     }
@@ -256,9 +256,9 @@ abstract class FlagCommand extends Command
      */
     protected function change(Changer $changer, string $word, array $more = []): int
     {
-        $base = $this->text('base');
+        $base = $this->text('expect-generation');
         if ($base !== null && !\ctype_digit($base)) {
-            return $this->refuse("--base is \"$base\", expected a generation's number");
+            return $this->refuse("--expect-generation is \"$base\", expected a generation's number");
         }
         try {
             $change = new Change($word, $this->flag(), ...$more, ...[
@@ -313,9 +313,9 @@ abstract class FlagCommand extends Command
     /** @param list<string> $more */
     private static function sure(Change $change, array $more): Change
     {
-        $base = \preg_grep('/^--base=/', $more) ?: [];
+        $base = \preg_grep('/^--expect-generation=/', $more) ?: [];
 
-        return $change->sure()->on($base === [] ? $change->base : (int) \substr(\end($base), 7));
+        return $change->sure()->on($base === [] ? $change->base : (int) \substr(\end($base), \strlen('--expect-generation=')));
     }
 
     /** True if a change that reaches all companies needs a confirmation: in production, without --yes. */

@@ -9,13 +9,22 @@ use Flagstone\Laravel\Changes\Changer;
 final class HistoryCommand extends FlagCommand
 {
     protected $signature = 'feature:history
-        {--limit=20 : At most so many, 0 for all}
-        {--json : Print JSON}';
+        {--limit= : At most so many, 0 for all; without it 20}
+        {--company= : List the flags whose answer for this company changed}
+        {--at= : Of a company, before this time instead of now: 2026-12-01T08:00:00Z}
+        {--hours= : Of a company, so many hours back; without it 24}
+        {--json : Print JSON}' . self::LITERAL;
 
-    protected $description = 'List the changes, newest first: who, what, when, why';
+    protected $description = 'List the changes, newest first: who, what, when, why; for one company, the flags whose answer changed';
 
     public function handle(Changer $changer): int
     {
-        return $this->relay($changer, ['history', '--limit=' . ($this->text('limit') ?? '20')]);
+        $options = (bool) $this->option('literal') ? ['--literal'] : [];
+        foreach (['limit', 'company', 'at', 'hours'] as $name) {
+            $value = $this->text($name);
+            $options = [...$options, ...($value === null ? [] : ["--$name=$value"])];
+        }
+
+        return $this->relay($changer, ['history', ...$options]);
     }
 }

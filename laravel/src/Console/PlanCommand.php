@@ -16,7 +16,7 @@ final class PlanCommand extends FlagCommand
         {--reason= : Why, for the audit trail}
         {--stage= : Of resume and advance: enter this stage. Without it, resume goes on from what is on now, and advance enters the next}
         {--wait= : Of start, resume and advance: wait until the plan is through or held, for this long at most, such as 30m}
-        {--base= : Refuse unless this generation is still the current one}
+        {--expect-generation= : Refuse unless this generation is still the current one}
         {--dry-run : Show what would change, and change nothing}
         {--json : Print JSON}' . self::BY . self::REACH . self::YES;
 
@@ -33,7 +33,7 @@ final class PlanCommand extends FlagCommand
             return $this->refuse("feature:plan $word needs the flag: The flag's key");
         }
         $options = $this->option('dry-run') ? ['--dry-run'] : [];
-        foreach (['reason', 'stage', 'wait', 'base'] as $name) {
+        foreach (['reason', 'stage', 'wait', 'expect-generation'] as $name) {
             $value = $this->text($name);
             $options = [...$options, ...($value === null ? [] : ["--$name=$value"])];
         }

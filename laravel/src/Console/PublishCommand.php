@@ -10,13 +10,13 @@ final class PublishCommand extends FlagCommand
 {
     protected $signature = 'feature:publish
         {file? : The definitions; without it, those that config/flagstone.php names}
-        {--base= : Refuse unless this generation is still the current one}
+        {--expect-generation= : Refuse unless this generation is still the current one}
         {--reset=* : Take this field from the file, overriding what was changed where it runs: KEY.FIELD, KEY or all}
         {--settle=* : Keep this field as it runs, which answers the edit in the file: KEY.FIELD, KEY or all}
         {--keep : Publish everything but the fields in conflict, which stay as they run and stay listed}
         {--prune : Remove flags that the file no longer has and that are off for everybody}
         {--release= : The release that the file belongs to: a commit, or a number that grows; an older one turns nothing}
-        {--newest : That release is the newest, whatever was published before}
+        {--mark-newest : That release is the newest, whatever was published before}
         {--check-drift : Publish nothing; fail if what runs is not what the file says}
         {--reason= : Why, for the audit trail}
         {--dry-run : Show what would change, and change nothing}
@@ -28,7 +28,7 @@ final class PublishCommand extends FlagCommand
     public function handle(Changer $changer): int
     {
         $arguments = ['publish'];
-        foreach (['base', 'release', 'reason'] as $option) {
+        foreach (['expect-generation', 'release', 'reason'] as $option) {
             if ($this->text($option) !== null) {
                 $arguments[] = "--$option={$this->text($option)}";
             }
@@ -38,7 +38,7 @@ final class PublishCommand extends FlagCommand
                 $arguments[] = "--$option=$what";
             }
         }
-        foreach (['keep', 'prune', 'newest', 'check-drift', 'dry-run'] as $option) {
+        foreach (['keep', 'prune', 'mark-newest', 'check-drift', 'dry-run'] as $option) {
             if ($this->option($option)) {
                 $arguments[] = "--$option";
             }

@@ -56,7 +56,6 @@ final class Registrar
         StatsCommand::class,
         StopAllCommand::class,
         TickCommand::class,
-        WhyCommand::class,
     ];
 
     public function register(Application $app): void

@@ -12,7 +12,7 @@ final class RolloutCommand extends FlagCommand
         {flag : The flag\'s key}
         {percentage : From 0 to 100, with up to three decimals}
         {--reason= : Why, for the audit trail}
-        {--base= : Refuse unless this generation is still the current one}
+        {--expect-generation= : Refuse unless this generation is still the current one}
         {--dry-run : Show what would change, and change nothing}
         {--json : Print JSON}' . self::BY . self::REACH . self::YES;
 

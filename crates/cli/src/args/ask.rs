@@ -86,26 +86,6 @@ pub struct Memory {
     pub memory: PathBuf,
 }
 
-/// Arguments of `why`.
-#[derive(Debug, Args)]
-pub struct Why {
-    /// The company: `42` is the integer, `042` a string
-    #[arg(value_parser = company, allow_negative_numbers = true)]
-    pub company: CompanyId,
-    /// Take a company's id as it is typed, although it looks like a list, an option or a spreadsheet's number
-    #[arg(long)]
-    pub literal: bool,
-    /// Before this time instead of now: 2026-12-01T08:00:00Z
-    #[arg(long, value_name = "TIME", value_parser = instant)]
-    pub at: Option<i64>,
-    /// So many hours back, up to 8,784
-    #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=8784))]
-    pub hours: u32,
-    /// Further attributes, as a JSON object: '{"plan": "pro", "user": 7}'
-    #[arg(long, value_name = "JSON")]
-    pub context: Option<String>,
-}
-
 /// Arguments of `incident`.
 #[derive(Debug, Args)]
 pub struct Incident {
@@ -137,8 +117,23 @@ pub struct Inspect {
 #[derive(Debug, Args)]
 pub struct History {
     /// At most so many, 0 for all
-    #[arg(long, value_name = "N", default_value_t = 20)]
+    #[arg(long, value_name = "N", default_value_t = 20, conflicts_with = "company")]
     pub limit: usize,
+    /// List the flags whose answer for this company changed, when, by whom and why: `42` is the integer, `042` a string
+    #[arg(long, value_name = "C", value_parser = company, allow_hyphen_values = true)]
+    pub company: Option<CompanyId>,
+    /// Take a company's id as it is typed, although it looks like a list, an option or a spreadsheet's number
+    #[arg(long, requires = "company")]
+    pub literal: bool,
+    /// Of a company, before this time instead of now: 2026-12-01T08:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = instant, requires = "company")]
+    pub at: Option<i64>,
+    /// Of a company, so many hours back, up to 8,784
+    #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=8784), requires = "company")]
+    pub hours: u32,
+    /// Of a company, further attributes, as a JSON object: '{"plan": "pro", "user": 7}'
+    #[arg(long, value_name = "JSON", requires = "company")]
+    pub context: Option<String>,
 }
 
 /// Arguments of `audit`.

@@ -111,7 +111,7 @@ fn valued(command: &Command, name: &str) -> Option<String> {
 
 fn of_option(command: &str, option: &str) -> Option<Kind> {
     match (command, option) {
-        ("rollback", "to") | (_, "base" | "generation") => Some(Kind::Generation),
+        ("rollback", "to") | (_, "expect-generation" | "generation") => Some(Kind::Generation),
         ("audit", "flag") => Some(Kind::Flag),
         _ => None,
     }
@@ -142,18 +142,18 @@ mod tests {
         for (typed, expected) in [
             ("kill ", Some(Kind::Flag)),
             ("kill sea", Some(Kind::Flag)),
-            ("--json kill --reason why --here sea", Some(Kind::Flag)),
+            ("--json kill --reason why --local-only sea", Some(Kind::Flag)),
             ("plan advance --stage 2 ", Some(Kind::Flag)),
             ("enable -- ", Some(Kind::Flag)),
             ("revive ", Some(Kind::KilledFlag)),
             ("rollback --to ", Some(Kind::Generation)),
-            ("rollout search 50 --base 1", Some(Kind::Generation)),
+            ("rollout search 50 --expect-generation 1", Some(Kind::Generation)),
             ("diff 1 ", Some(Kind::Generation)),
             ("promote a b", Some(Kind::Flag)),
             ("audit --flag ", Some(Kind::Flag)),
             ("", None),
             ("plan ", None),
-            ("rollout search 50 --base=1", Some(Kind::Generation)),
+            ("rollout search 50 --expect-generation=1", Some(Kind::Generation)),
             ("kill --rea", None),
             ("kill --reason ", None),
             ("kill search x", None),

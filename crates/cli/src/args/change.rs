@@ -14,7 +14,7 @@ pub struct By {
     pub actor: Option<String>,
     /// On this machine only, not on those that the store's config declares
     #[arg(long)]
-    pub here: bool,
+    pub local_only: bool,
 }
 
 /// Whom a change reaches.
@@ -96,9 +96,9 @@ pub struct Publish {
     pub file: PathBuf,
     /// Refuse unless this generation is still the current one
     #[arg(long, value_name = "N")]
-    pub base: Option<u64>,
+    pub expect_generation: Option<u64>,
     /// Publish nothing; fail if what runs is not what the file says, as a nightly job does
-    #[arg(long, conflicts_with_all = ["base", "reset", "settle", "keep", "prune"])]
+    #[arg(long, conflicts_with_all = ["expect_generation", "reset", "settle", "keep", "prune"])]
     pub check_drift: bool,
     /// Take this field from the file, overriding what was changed where it runs: FLAG.FIELD, FLAG or all (may be given again)
     #[arg(long, value_name = "WHAT")]
@@ -120,7 +120,7 @@ pub struct Publish {
     pub lineage: Option<String>,
     /// That release is the newest, whatever was published before
     #[arg(long, requires = "release")]
-    pub newest: bool,
+    pub mark_newest: bool,
     /// How.
     #[command(flatten)]
     pub terms: ChangeTerms,
@@ -141,14 +141,14 @@ pub struct Pull {
 #[derive(Debug, Args)]
 pub struct Changing {
     /// Change this file of definitions instead of the store, and publish nothing
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["base", "reason", "list", "yes", "actor", "here"])]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["expect_generation", "reason", "list", "yes", "actor", "local_only"])]
     pub file: Option<PathBuf>,
     /// Of the file, change what this environment says, instead of what all of them do
     #[arg(long, value_name = "E", requires = "file")]
     pub environment: Option<String>,
     /// Refuse unless this generation is still the current one
     #[arg(long, value_name = "N")]
-    pub base: Option<u64>,
+    pub expect_generation: Option<u64>,
     /// How.
     #[command(flatten)]
     pub terms: ChangeTerms,
@@ -199,7 +199,7 @@ pub struct FlagArguments {
     pub flag: String,
     /// Refuse unless this generation is still the current one
     #[arg(long, value_name = "N")]
-    pub base: Option<u64>,
+    pub expect_generation: Option<u64>,
     /// How.
     #[command(flatten)]
     pub terms: ChangeTerms,
@@ -360,7 +360,7 @@ pub struct ResumeAll {
 /// Arguments of `config`.
 #[derive(Debug, Args)]
 pub struct Config {
-    /// What: companies, off_share, retained_mib, machines, machines.NAME, telemetry.users; without it, all
+    /// What: companies, confirm_above, retained_mib, machines, machines.NAME, telemetry.users; without it, all
     pub key: Option<String>,
     /// The value to set: JSON, or plain text
     #[arg(conflicts_with = "unset")]

@@ -26,7 +26,7 @@ pub struct ChangeContext {
     /// The published generation; 0 if there is none.
     pub generation: u64,
     /// True if the change is made on this machine only.
-    here: bool,
+    local_only: bool,
     /// True if another machine sent the change, and told its reach.
     relayed: bool,
 }
@@ -71,8 +71,8 @@ pub fn begin_at_once(
         Err(error) => (Config::default(), Some(error.to_string())),
     };
     let relayed = arguments.relayed.is_some();
-    let here = by.here || relayed;
-    Ok(ChangeContext { store, config, config_problem, change, generation, here, relayed })
+    let local_only = by.local_only || relayed;
+    Ok(ChangeContext { store, config, config_problem, change, generation, local_only, relayed })
 }
 
 impl ChangeContext {
@@ -84,7 +84,7 @@ impl ChangeContext {
         let end = all.iter().position(|argument| argument == "--").unwrap_or(all.len());
         all.splice(end..end, more.into_iter().chain(reason));
         match self.config_problem.as_ref().or(self.config.ignored.as_ref()) {
-            _ if self.here => Relay::default(),
+            _ if self.local_only => Relay::default(),
             Some(problem) => machines::unknown(words::plain(problem).into_owned()),
             None => machines::send(&self.config, self.store.environment(), Word { arguments: all, input }),
         }
@@ -135,7 +135,7 @@ impl ChangeContext {
                 return Ok(json!({ "asks": true, "problem": problem }));
             }
         };
-        let share = self.config.off_share();
+        let share = self.config.confirm_above();
         let reach = impact::of_definitions(&list, share, before, definitions, self.store.environment())?
             .with_reviewed(reviewed);
         reach.tell(output);
@@ -155,7 +155,7 @@ impl ChangeContext {
         if self.relayed {
             return Ok(Value::Null);
         }
-        let (share, environment) = (self.config.off_share(), self.store.environment());
+        let (share, environment) = (self.config.confirm_above(), self.store.environment());
         let edits = (definitions, reviewed);
         let Some(reach) = impact::of_pilots(share, before, edits, environment)? else {
             return Ok(Value::Null);

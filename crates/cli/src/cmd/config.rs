@@ -9,6 +9,11 @@ use std::path::absolute;
 
 pub fn run(arguments: &Arguments, word: &Word, output: &mut Output) -> Outcome {
     let store = store_view::store(arguments)?;
+    if let Some((former, current)) =
+        word.key.as_deref().and_then(|key| Some((key, Config::current_key(key)?)))
+    {
+        return Err(Failure::Refused(format!("{former} is named {current} now")));
+    }
     match (&word.key, &word.value) {
         (Some(key), Some(value)) => set(&store, key, Some(value), output),
         (Some(key), None) if word.unset => set(&store, key, None, output),
@@ -23,7 +28,7 @@ fn show(store: &Store, key: Option<&str>, output: &mut Output) -> Outcome {
         output.warn(words::plain(ignored));
     }
     let mut all = serde_json::to_value(&config).unwrap_or_default();
-    all["off_share"] = json!(config.off_share());
+    all["confirm_above"] = json!(config.confirm_above());
     for name in ["companies", "machines", "telemetry"] {
         if all.get(name).is_none() {
             all[name] = Value::Null;
@@ -64,9 +69,15 @@ fn set(store: &Store, key: &str, value: Option<&str>, output: &mut Output) -> Ou
         None => Value::Object(Map::new()),
         // A config written by hand is checked first, to name the place of its error.
         Some(text) => {
-            Config::parse("config.json", text)
+            let config = Config::parse("config.json", text)
                 .map_err(|problem| Failure::Refused(words::plain(&problem).into_owned()))?;
-            serde_json::from_slice(text).map_err(|error| Failure::Refused(error.to_string()))?
+            let mut all: Map<String, Value> =
+                serde_json::from_slice(text).map_err(|error| Failure::Refused(error.to_string()))?;
+            for (former, current) in config.former_keys {
+                let value = all.remove(former).unwrap_or_default();
+                all.insert(current.to_owned(), value);
+            }
+            Value::Object(all)
         }
     };
     let value = value.map(|text| typed(key, text)).transpose()?;

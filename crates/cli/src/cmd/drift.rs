@@ -22,7 +22,7 @@ pub fn merged(merged: &Merged, file: MergedFile, only_drift: bool, output: &mut 
             WARN,
             format!(
                 "an older release than {newest}, which was published: nothing was turned, nothing marked. If this one is the \
-                 newest, say --newest"
+                 newest, say --mark-newest"
             ),
         ));
     }

@@ -69,7 +69,7 @@ pub fn forget(arguments: &Arguments, word: &Companies, output: &mut Output) -> O
 
 pub fn delete(arguments: &Arguments, word: &FlagArguments, output: &mut Output) -> Outcome {
     let typed = TypedChange { action: Action::Delete, flag: &word.flag, edit: Edit::Delete };
-    published(arguments, (&word.terms, word.base), &typed, output)
+    published(arguments, (&word.terms, word.expect_generation), &typed, output)
 }
 
 /// Checks the number of typed companies.
@@ -133,7 +133,7 @@ fn run(arguments: &Arguments, changing: &Changing, typed: &TypedChange, output: 
         Some(file) => {
             in_file(file, changing.environment.as_deref(), &What::of(typed, &changing.terms), output)
         }
-        None => published(arguments, (&changing.terms, changing.base), typed, output),
+        None => published(arguments, (&changing.terms, changing.expect_generation), typed, output),
     }
 }
 

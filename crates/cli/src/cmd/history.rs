@@ -1,6 +1,6 @@
 //! `history`: lists the changes, newest first.
 
-use super::change;
+use super::{change, company_history};
 use crate::args::{Arguments, History};
 use crate::output::{BAD, Cell, DIM, Exit, Failure, GOOD, Outcome, Output};
 use crate::{store_view, words};
@@ -17,6 +17,9 @@ use std::collections::BTreeSet;
 pub const WRONG_CLOCK: &str = " (wrong clock)";
 
 pub fn run(arguments: &Arguments, word: &History, output: &mut Output) -> Outcome {
+    if let Some(company) = &word.company {
+        return company_history::run(arguments, word, company, output);
+    }
     let store = store_view::store(arguments)?;
     let mut entries = store.history().map_err(Failure::asking)?;
     let all = entries.len();

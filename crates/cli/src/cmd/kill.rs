@@ -321,7 +321,8 @@ fn reached(
         };
         let ids = snapshot.flag_ids().filter(differs);
         let flags = ids.map(|id| snapshot.flag_key(id)).collect();
-        impact::measure(&list, begun.config.off_share(), [Some(side), after.side()], &flags, None).map(Some)
+        impact::measure(&list, begun.config.confirm_above(), [Some(side), after.side()], &flags, None)
+            .map(Some)
     });
     match measured {
         Ok(None) => Value::Null,

@@ -4,6 +4,7 @@ mod ask;
 mod audit;
 mod change;
 mod check;
+mod company_history;
 mod config;
 mod diff;
 mod doctor;
@@ -42,7 +43,6 @@ mod stats;
 mod status;
 mod stop;
 mod watch;
-mod why;
 
 pub use history::second;
 
@@ -62,7 +62,6 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
         Word::Show(word) => show::run(arguments, word, output),
         Word::Ask(word) => ask::run(arguments, word, output),
         Word::Explain(word) => explain::run(arguments, word, output),
-        Word::Why(word) => why::run(arguments, word, output),
         Word::Inspect(word) => inspect::run(arguments, word, output),
         Word::History(word) => history::run(arguments, word, output),
         Word::Incident(word) => incident::run(arguments, word, output),

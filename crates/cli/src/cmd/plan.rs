@@ -48,7 +48,7 @@ fn say(
     let what = format!("plan {} {}{dry}", word.word(), typed.flag);
     let begun = change::begin(arguments, &typed.terms.by, &what, typed.terms.reason.as_deref(), output)?;
     let store = &begun.store;
-    let change = &Change { base: typed.base, ..begun.change.clone() };
+    let change = &Change { base: typed.expect_generation, ..begun.change.clone() };
     let flag = begun.current_key(&typed.flag, output);
     if let Some(done) = already_done(store, &flag, word) {
         return already(&begun, typed, &flag, (word, done, wait), output);

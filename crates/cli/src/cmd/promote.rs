@@ -26,7 +26,7 @@ pub fn run(arguments: &Arguments, word: &Promote, output: &mut Output) -> Outcom
         return Ok(if landed.refused { Exit::No } else { Exit::Yes });
     }
     // Other machines have no store to promote from.
-    let arrived = match begun.config.machines.is_empty() || word.how.terms.by.here {
+    let arrived = match begun.config.machines.is_empty() || word.how.terms.by.local_only {
         true => machines::Relay::default(),
         false => machines::unknown(
             "a promotion is made on this machine only; take the flags to the others with `flagstone export` and `import`".to_owned(),

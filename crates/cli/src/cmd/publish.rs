@@ -75,7 +75,7 @@ fn options(word: &Publish, release: Option<Release>) -> FileOptions {
         lossy: word.terms.weighed.yes,
         prune: word.prune,
         release,
-        newest: word.newest,
+        newest: word.mark_newest,
         overlaid: OverlayValues::default(),
         file: path(&word.file),
     }
@@ -96,14 +96,14 @@ fn release(store: &Store, word: &Publish) -> Result<Option<Release>, Failure> {
         Some(Named::Digits(digits, number)) => (digits, Some(Release::Number(*number))),
     };
     // A store whose releases had numbers so far goes on with numbers.
-    if number.is_some() && !word.newest && store.last_number().map_err(Failure::changing)?.is_some() {
+    if number.is_some() && !word.mark_newest && store.last_number().map_err(Failure::changing)?.is_some() {
         return Ok(number);
     }
     let last = store.last_commit().map_err(Failure::changing)?;
     let found = match word.lineage.as_deref() {
         Some(standing) => Ok(Standing { id: commit.clone(), descends: standing == "descends" }),
         // The last commit may be gone, such as after a squash, and is not compared then.
-        None => git::standing(&word.file, commit, last.as_deref().filter(|_| !word.newest)),
+        None => git::standing(&word.file, commit, last.as_deref().filter(|_| !word.mark_newest)),
     };
     match (found, number) {
         (Ok(Standing { id, descends }), _) => Ok(Some(Release::Commit { id, last, descends })),
@@ -140,7 +140,7 @@ fn publish(begun: &ChangeContext, word: &Publish, file: Checked, output: &mut Ou
         (reach, base) = begun.weigh_all(&word.terms.weighed, &merged, false, output)?;
     }
     // Only the generation that was weighed is replaced.
-    let change = Change { base: word.base.or(base), ..begun.change.clone() };
+    let change = Change { base: word.expect_generation.or(base), ..begun.change.clone() };
     let progress = Progress::begin("compiling and publishing".to_owned());
     let host = change.actor.host.clone();
     let published = store.publish_file(&file.definitions, &file.options, change);
@@ -225,7 +225,9 @@ fn sent(word: &Publish, options: &FileOptions) -> Vec<String> {
             sent.extend([format!("--release={id}"), format!("--lineage={standing}")]);
         }
     }
-    for (given, option) in [(word.keep, "--keep"), (word.prune, "--prune"), (word.newest, "--newest")] {
+    for (given, option) in
+        [(word.keep, "--keep"), (word.prune, "--prune"), (word.mark_newest, "--mark-newest")]
+    {
         sent.extend(given.then(|| option.to_owned()));
     }
     sent.extend(["--".to_owned(), "-".to_owned()]);
@@ -312,7 +314,7 @@ pub fn print_masked(store: &Store, differences: &[Difference], output: &mut Outp
 fn dry_run(begun: &ChangeContext, word: &Publish, file: &Checked, output: &mut Output) -> Outcome {
     let ChangeContext { store, change, .. } = begun;
     let current = store.generation().map_err(Failure::changing)?;
-    if let Some(base) = word.base.filter(|base| *base != current) {
+    if let Some(base) = word.expect_generation.filter(|base| *base != current) {
         return Err(Failure::changing(StoreError::Stale { base, current }));
     }
     let progress = Progress::begin("compiling".to_owned());

@@ -37,7 +37,7 @@ fn asking(line: &str) -> Cow<'_, str> {
         "':flag -- ",
         "'::flag -- ",
         "'*::flags -- ",
-        "'--base=[",
+        "'--expect-generation=[",
         "'--generation=[",
         "'--flag=[",
         "'--to=[To what",

@@ -24,7 +24,7 @@ const COMMANDS: &[&str] = &[
     "show search",
     "ask search --company 1",
     "explain search --company 1",
-    "why 1",
+    "history --company 1",
     "inspect",
     "history",
     "audit",
@@ -66,7 +66,7 @@ const COMMANDS: &[&str] = &[
     "stop-all --reason test --yes",
     "resume-all",
     "config",
-    "config off_share 0.5",
+    "config confirm_above 0.5",
 ];
 
 /// One of each way of opening: a reader's, a publisher's, a switch, each folder's, the trail's, the config's.
@@ -77,7 +77,7 @@ const WAYS: &[&str] = &[
     "guard --once",
     "notify",
     "key trust new flagstone-ed25519:d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
-    "config off_share 0.5",
+    "config confirm_above 0.5",
 ];
 
 struct Run {

@@ -461,7 +461,7 @@ fn completions_offer_flags_and_generations() {
     assert_eq!(offered("plan advance --stage 2 o"), ["old"]);
     assert_eq!(offered("revive "), ["old"], "killed flags alone");
     assert_eq!(offered("rollback --to "), ["1", "2"]);
-    assert_eq!(offered("rollout search 5 --base = "), ["1", "2"]);
+    assert_eq!(offered("rollout search 5 --expect-generation = "), ["1", "2"]);
     assert_eq!(offered("--store store show se"), ["search", "seat:map"]);
     let options = offered("kill --re");
     assert_eq!(options, ["--reason"], "what the script offers by itself stays");

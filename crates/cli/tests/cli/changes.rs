@@ -19,7 +19,7 @@ fn the_first_line_of_every_change_names_the_environment_and_the_machine() {
     check(shop.run(["init", "store", "--environment", "production"]).exits(0), "nothing published");
     check(shop.run(["publish", "flags.json", "--dry-run"]).exits(0), "nothing published");
     check(shop.run(["publish", "flags.json"]).exits(0), "nothing published");
-    check(shop.run(["publish", "flags.json", "--base", "9"]).exits(1), "generation 1");
+    check(shop.run(["publish", "flags.json", "--expect-generation", "9"]).exits(1), "generation 1");
     check(shop.run(["kill", "search", "--reason", "slow"]).exits(0), "generation 1");
     check(shop.run(["kill", "nothing", "--reason", "slow"]).exits(1), "generation 1");
     check(shop.run(["revive", "search"]).exits(0), "generation 1");
@@ -64,7 +64,8 @@ fn of_twenty_publishers_at_once_on_one_base_one_wins_and_nineteen_are_told() {
                 );
                 let (actor, reason) =
                     (format!("--actor=publisher-{number}"), format!("--reason=round {round}"));
-                let mut command = shop.command(["publish", &name, "--base", &base, &actor, &reason]);
+                let mut command =
+                    shop.command(["publish", &name, "--expect-generation", &base, &actor, &reason]);
                 command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
             })
             .collect();
@@ -97,17 +98,17 @@ fn a_stale_base_is_refused() {
     let shop = Shop::published();
     shop.republish("\"percentage\": 50 }", "\"percentage\": 75 }");
     // What is published already may be typed again, as where another machine did not answer.
-    let ran = shop.run(["publish", "flags.json", "--base", "1"]).exits(0);
+    let ran = shop.run(["publish", "flags.json", "--expect-generation", "1"]).exits(0);
     assert!(ran.out.contains("nothing to publish"), "{}", ran.out);
     shop.write("flags.json", FLAGS.replace("\"percentage\": 50 }", "\"percentage\": 80 }"));
     for dry in ["--dry-run", "--reason=x"] {
         for base in ["1", "3"] {
-            let ran = shop.run(["publish", "flags.json", "--base", base, dry]).exits(1);
+            let ran = shop.run(["publish", "flags.json", "--expect-generation", base, dry]).exits(1);
             let told = format!("made on generation {base}, but 2 is published by now");
             assert!(ran.err.contains(&told), "{}", ran.err);
         }
     }
-    shop.run(["publish", "flags.json", "--base", "2"]).exits(0);
+    shop.run(["publish", "flags.json", "--expect-generation", "2"]).exits(0);
 }
 
 #[test]

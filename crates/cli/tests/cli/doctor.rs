@@ -334,7 +334,7 @@ fn settings_of_the_store_that_are_no_json_fail() {
     let shop = well();
     shop.write("store/config.json", "{}");
     says(&doctor(&shop, &[]).exits(0), "config", "passed", &["config.json"]);
-    shop.write("store/config.json", "{\n  \"off_share\": \n}");
+    shop.write("store/config.json", "{\n  \"confirm_above\": \n}");
     says(&doctor(&shop, &[]).exits(1), "config", "failed", &["config.json:3:1"]);
     shop.write("store/config.json", "{\"off_shar\": 1}");
     says(&doctor(&shop, &[]).exits(1), "config", "failed", &["off_shar", "flagstone config"]);

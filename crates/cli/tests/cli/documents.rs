@@ -83,7 +83,7 @@ fn shown(line: &str) -> Ran {
             shop
         }
         "key make" => Shop::published(),
-        "why 42" => {
+        "history --company 42" => {
             let shop = Shop::published();
             shop.run(["kill", "search", "--reason", "wrong totals"]).exits(0);
             shop
@@ -100,7 +100,7 @@ fn shown(line: &str) -> Ran {
     if line.starts_with("explain") {
         command.args(["--at", AT]);
     }
-    if line.starts_with("why") {
+    if line.starts_with("history --company") {
         command.args(["--at", &a_day_after_the_last_change(&shop)]);
     }
     ran(command.output().unwrap())

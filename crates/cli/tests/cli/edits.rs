@@ -95,7 +95,7 @@ fn what_cannot_be_done_is_refused_with_a_reason() {
     let ran = shop.run(["rollout", "search", "101"]).exits(2);
     assert!(ran.err.contains("from 0 to 100"), "{}", ran.err);
     shop.run(["allow", "search"]).exits(2);
-    let ran = shop.run(["enable", "search", "--base", "9"]).exits(1);
+    let ran = shop.run(["enable", "search", "--expect-generation", "9"]).exits(1);
     assert!(ran.err.contains("decided on generation 9, and by 1, which is published now"), "{}", ran.err);
     let ran = shop.run(["enable", "search", "--percentage", "100", "--dry-run"]).exits(0);
     assert!(ran.out.contains("search: 50 % → on") && ran.out.contains("nothing was changed"), "{}", ran.out);
@@ -139,7 +139,7 @@ fn a_file_is_edited_in_place_and_nothing_is_published() {
     );
     shop.run(["enable", "old", "--file", "flags.json", "--environment", "production", "--dry-run"]).exits(0);
     assert!(!read(&shop, "flags.json").contains("\"production\": { \"flags\""));
-    shop.run(["enable", "old", "--file", "flags.json", "--base", "1"]).exits(2);
+    shop.run(["enable", "old", "--file", "flags.json", "--expect-generation", "1"]).exits(2);
     shop.run(["enable", "old", "--file", "-"]).exits(2);
     shop.run(["enable", "old", "--file", "none.json"]).exits(2);
 }
@@ -339,7 +339,7 @@ fn a_flag_is_deleted_once_its_file_no_longer_has_it() {
     let ran = shop.run(["delete", "old", "--dry-run"]).exits(0);
     assert!(ran.out.contains("old: off → deleted") && ran.out.contains("nothing was changed"), "{}", ran.out);
     shop.run(["show", "old"]).exits(0);
-    shop.run(["delete", "old", "--base", "1"]).exits(1);
+    shop.run(["delete", "old", "--expect-generation", "1"]).exits(1);
     shop.run(["delete", "old", "--reason", "done"]).exits(0);
     shop.run(["show", "old"]).exits(2);
     let ran = shop.run(["delete", "old"]).exits(0);

@@ -78,7 +78,7 @@ fn a_change_that_fails_at_its_lock_says_that_nothing_was_changed() {
         &["rollout", "search", "5"],
         &["allow", "search", "15"],
         &["rollback"],
-        &["config", "off_share", "0.5"],
+        &["config", "confirm_above", "0.5"],
         &["key", "make"],
     ] {
         fails(&shop, typed);

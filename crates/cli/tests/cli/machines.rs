@@ -120,7 +120,7 @@ fn a_machine_that_fails_or_hangs_is_named_and_the_others_are_reached() {
         ran.out
     );
     assert_eq!(asked(&shop, "other", "search", "2"), 1);
-    shop.run(["enable", "billing_v2", "--here"]).exits(0);
+    shop.run(["enable", "billing_v2", "--local-only"]).exits(0);
     assert_eq!([asked(&shop, "store", "billing_v2", "1"), asked(&shop, "other", "billing_v2", "1")], [0, 1]);
 }
 
@@ -131,7 +131,7 @@ fn what_is_refused_here_is_not_sent_and_what_is_refused_there_is_told() {
     shop.run(["enable", "old", "--dry-run"]).exits(0);
     assert_eq!(shop.run(["history", "--store", "other", "--json"]).json()["total"], 2);
     shop.write("flags.json", FLAGS.replace("\"old\": false", "\"new\": true, \"old\": false"));
-    shop.run(["publish", "flags.json", "--here"]).exits(0);
+    shop.run(["publish", "flags.json", "--local-only"]).exits(0);
     let ran = shop.run(["disable", "new"]).exits(3);
     assert!(
         ran.out.contains("web-2: not done there: generation 1 of production: there is no flag \"new\""),
@@ -205,17 +205,17 @@ fn a_config_says_where_it_is_wrong() {
     for (text, problem) in [
         (
             "{\n  \"compnies\": \"x\"\n}",
-            "config.json:2:12: found the key \"compnies\", expected one of companies, off_share, machines, notify, retained_mib, telemetry (did you mean \"companies\"?)",
+            "config.json:2:12: found the key \"compnies\", expected one of companies, confirm_above, machines, notify, retained_mib, telemetry (did you mean \"companies\"?)",
         ),
-        ("{\n  \"off_share\": 20\n}", "config.json:2:17: found 20, expected a share from 0 to 1"),
-        ("{\"off_share\": \"x\"}", "config.json:1:17: found string \"x\", expected a share from 0 to 1"),
+        ("{\n  \"confirm_above\": 20\n}", "config.json:2:21: found 20, expected a share from 0 to 1"),
+        ("{\"confirm_above\": \"x\"}", "config.json:1:21: found string \"x\", expected a share from 0 to 1"),
         ("{\"machines\": {\"web-2\": {\"run\": []}}}", "found an empty \"run\", expected a command such as"),
         ("{\"machines\": {\"web-2\": {\"run\": [\"ssh\"], \"timout\": 3}}}", "did you mean \"timeout\"?"),
         ("{\"machines\": {\"web 2\": {\"run\": [\"ssh\"]}}}", "found the machine \"web 2\", expected a name"),
         ("{", "config.json:1:1: EOF while parsing an object"),
     ] {
         shop.write("store/config.json", text);
-        for arguments in [&["disable", "search"][..], &["config", "off_share", "0.5"]] {
+        for arguments in [&["disable", "search"][..], &["config", "confirm_above", "0.5"]] {
             let ran = crate::shop::ran(shop.command([]).args(arguments).output().unwrap()).exits(1);
             assert!(ran.err.contains(problem), "{problem} in {}", ran.err);
         }
@@ -229,15 +229,32 @@ fn a_config_says_where_it_is_wrong() {
         "{}",
         ran.err
     );
-    shop.run(["config", "off_share", "0.5"]).exits(0);
-    assert_eq!(shop.run(["config", "off_share"]).exits(0).out, "0.5\n");
+    shop.run(["config", "confirm_above", "0.5"]).exits(0);
+    assert_eq!(shop.run(["config", "confirm_above"]).exits(0).out, "0.5\n");
     shop.run(["config", "machines.web-2", r#"["ssh", "web-2", "flagstone"]"#]).exits(0);
     assert_eq!(shop.run(["config", "machines.web-2.run", "--json"]).json()[1], "web-2");
-    shop.run(["config", "off_share", "--unset"]).exits(0);
-    assert_eq!(shop.run(["config", "off_share"]).exits(0).out, "0.2\n");
+    shop.run(["config", "confirm_above", "--unset"]).exits(0);
+    assert_eq!(shop.run(["config", "confirm_above"]).exits(0).out, "0.2\n");
     shop.run(["config", "companies"]).exits(1);
     let mode = std::fs::metadata(shop.directory.join("store/config.json")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o644);
+}
+
+#[test]
+fn a_former_key_of_a_config_is_used_and_every_command_says_what_to_type() {
+    let shop = Shop::published();
+    shop.write("store/config.json", "{\"off_share\": 0.5}");
+    let line = "config.json has off_share, which is named confirm_above now and is used as that; type: flagstone config confirm_above 0.5";
+    for command in ["status", "list", "config", "doctor", "disable search", "kill search --reason x"] {
+        let ran = crate::shop::ran(shop.command([]).args(command.split(' ')).output().unwrap());
+        assert_eq!(ran.err.matches(line).count(), 1, "{command}: {}", ran.err);
+    }
+    assert_eq!(shop.run(["config", "confirm_above"]).exits(0).out, "0.5\n");
+    let ran = shop.run(["config", "off_share", "0.4"]).exits(1);
+    assert!(ran.err.contains("off_share is named confirm_above now"), "{}", ran.err);
+    shop.run(["config", "retained_mib", "64"]).exits(0);
+    let ran = shop.run(["config", "--json"]).exits(0);
+    assert_eq!((&ran.json()["confirm_above"], ran.err.as_str()), (&0.5.into(), ""));
 }
 
 #[test]
@@ -261,7 +278,7 @@ fn what_is_said_of_a_plan_is_said_on_the_other_machine_too() {
     shop.run(["plan", "advance", "customer_portal", "--reason", "fine"]).exits(0);
     shop.run(["plan", "hold", "customer_portal"]).exits(0);
     assert_eq!(stages(), both("held", Some(2)));
-    shop.run(["plan", "resume", "customer_portal", "--stage", "3", "--here"]).exits(0);
+    shop.run(["plan", "resume", "customer_portal", "--stage", "3", "--local-only"]).exits(0);
     assert_ne!(stages()[0], stages()[1]);
     // What is done here is said to the others all the same.
     let ran = shop.run(["plan", "resume", "customer_portal", "--stage", "3"]).exits(0);
@@ -306,15 +323,15 @@ fn a_command_typed_again_reaches_the_machine_that_did_not_answer() {
         "plan start portal",
         "plan hold portal --reason x",
         "plan resume portal",
-        "plan advance portal --reason x --base B",
-        "plan hold portal --base B",
-        "plan resume portal --stage 2 --base B",
+        "plan advance portal --reason x --expect-generation B",
+        "plan hold portal --expect-generation B",
+        "plan resume portal --stage 2 --expect-generation B",
         "plan abort portal",
-        "rollout search 50 --base B",
-        "disable search --base B",
-        "allow search 15 --base B",
-        "delete gone --base B",
-        "publish more.json --base B --yes",
+        "rollout search 50 --expect-generation B",
+        "disable search --expect-generation B",
+        "allow search 15 --expect-generation B",
+        "delete gone --expect-generation B",
+        "publish more.json --expect-generation B --yes",
     ] {
         let base = shop.run(["status", "--json"]).json()["store"]["generation"].to_string();
         let typed = typed.replace('B', &base);

@@ -151,7 +151,7 @@ fn a_publish_that_moves_only_the_base_says_that_no_answer_differs() {
     shop.run(["rollback"]).exits(0);
     assert_eq!(definition(&shop, "search")["rollout"]["percentage"], 50);
     // And an answer's history is known across it.
-    let ran = shop.run(["why", "1"]).exits(0);
+    let ran = shop.run(["history", "--company=1"]).exits(0);
     assert!(!ran.out.contains("not known"), "{}", ran.out);
 }
 
@@ -322,7 +322,7 @@ fn an_older_release_turns_nothing() {
     let ran = shop.run(["publish", "flags.json", "--release", "201"]).exits(0);
     assert!(!ran.out.contains("conflict"), "{}", ran.out);
     // A number typed wrong is not for ever.
-    shop.run(["publish", "older.json", "--release", "150", "--newest"]).exits(0);
+    shop.run(["publish", "older.json", "--release", "150", "--mark-newest"]).exits(0);
     assert_eq!(shop.run(["status", "--json"]).json()["store"]["release"], 150);
     assert_eq!(definition(&shop, "search")["enabled"], false);
     for id in ["0", "soon", "-1"] {

@@ -127,7 +127,7 @@ fn the_config_names_the_list_and_the_share() {
     let shop = shop();
     shop.run(["config", "companies", "companies.txt"]).exits(0);
     shop.run(["disable", "search"]).exits(1);
-    shop.run(["config", "off_share", "1"]).exits(0);
+    shop.run(["config", "confirm_above", "1"]).exits(0);
     let json = shop.run(["disable", "search", "--json"]).exits(0).json();
     assert_eq!(json["reach"]["flags"][0]["turns_off"], 510);
     // Without the list nobody knows whom the change turns off: it asks.

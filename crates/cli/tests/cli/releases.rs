@@ -119,7 +119,7 @@ fn a_commit_that_does_not_descend_from_the_last_one_turns_nothing() {
     // Unless it is said that it is meant.
     let newest = ran(site
         .shop
-        .command(["publish", "tree/flags.json", "--release", &other, "--newest"])
+        .command(["publish", "tree/flags.json", "--release", &other, "--mark-newest"])
         .output()
         .unwrap());
     newest.exits(0);
@@ -155,25 +155,26 @@ fn a_commit_of_digits_alone_is_a_commit() {
         for option in ["--keep", "--dry-run"] {
             let ran = ["publish", "tree/flags.json", "--release", number, option];
             let ran = ran_as(&site, ran).exits(1);
-            for told in ["cannot determine whether the number", &third, "git rev-parse HEAD", "--newest"] {
+            for told in ["cannot determine whether the number", &third, "git rev-parse HEAD", "--mark-newest"]
+            {
                 assert!(ran.err.contains(told), "{told}: {}", ran.err);
             }
         }
     }
     site.runs_at(20);
     // Numbers from now on: a commit after one is refused as well.
-    ran_as(&site, ["publish", "tree/flags.json", "--release", "1234567", "--newest"]).exits(0);
+    ran_as(&site, ["publish", "tree/flags.json", "--release", "1234567", "--mark-newest"]).exits(0);
     site.runs_at(0);
     site.publish("1234568").exits(0);
     let ran = site.publish(&third).exits(1);
     assert!(
-        ran.err.contains("published by a number, 1234568") && ran.err.contains("--newest"),
+        ran.err.contains("published by a number, 1234568") && ran.err.contains("--mark-newest"),
         "{}",
         ran.err
     );
     // And commits again.
     site.checkout(&third);
-    ran_as(&site, ["publish", "tree/flags.json", "--release", &third, "--newest"]).exits(0);
+    ran_as(&site, ["publish", "tree/flags.json", "--release", &third, "--mark-newest"]).exits(0);
     site.runs_at(20);
     site.publish("1234569").exits(1);
     site.publish(&third).exits(0);
@@ -231,7 +232,7 @@ fn where_git_cannot_tell_a_number_is_asked_for() {
     }
     // A number does not tell whether it is newer than a commit.
     site.publish_file("alone.json", "42").exits(1);
-    ran_as(&site, ["publish", "alone.json", "--release", "42", "--newest"]).exits(0);
+    ran_as(&site, ["publish", "alone.json", "--release", "42", "--mark-newest"]).exits(0);
     site.publish_file("alone.json", "43").exits(0);
     for release in ["", "soon", "HEAD", "--", "abc"] {
         site.publish_file("alone.json", release).exits(2);
@@ -321,13 +322,14 @@ fn a_release_goes_on_after_the_last_ones_commit_is_gone() {
     site.git(&["gc", "--quiet", "--prune=now"]);
     let merged = site.commit(30, "squashed");
     let refused = site.publish(&merged).exits(1);
-    let told =
-        format!("the repository has no commit {hotfix}, the last release; add --newest if this one is newer");
+    let told = format!(
+        "the repository has no commit {hotfix}, the last release; add --mark-newest if this one is newer"
+    );
     assert!(refused.err.contains(&told), "{}", refused.err);
     site.runs_at(20);
     let publish = |file: &str, release: &str| {
         give_away(&site.tree);
-        ran(site.shop.command(["publish", file, "--release", release, "--newest"]).output().unwrap())
+        ran(site.shop.command(["publish", file, "--release", release, "--mark-newest"]).output().unwrap())
     };
     publish("tree/flags.json", "42").exits(0);
     publish("tree/flags.json", &merged).exits(0);

@@ -115,9 +115,9 @@ fn a_renamed_flag_is_one_flag_for_why_and_for_every_count() {
     store.publish(&flag("new", "old"), &[]).exits(0);
     assert_eq!(store.answers(), [true, true]);
     assert_eq!(counts(), [json!(3), json!(3)]);
-    let ran = store.run(["why", "5"]).exits(0).says("new was called old until 20");
+    let ran = store.run(["history", "--company=5"]).exits(0).says("new was called old until 20");
     assert!(!ran.out.contains("unknown_flag") || !ran.out.contains("new    "), "{}", ran.out);
-    let json = store.run(["why", "5", "--json"]).exits(0).json();
+    let json = store.run(["history", "--company=5", "--json"]).exits(0).json();
     let turns = |json: &serde_json::Value| -> Vec<String> {
         let turns = json["turns"].as_array().unwrap().iter();
         turns.map(|turn| format!("{} {}", turn["flag"].as_str().unwrap(), turn["after"]["on"])).collect()
@@ -128,7 +128,7 @@ fn a_renamed_flag_is_one_flag_for_why_and_for_every_count() {
     store.run(["kill", "new", "--reason", "wrong"]).exits(0);
     let ran = store.run(["stop-all", "--environment", "production", "--reason", "fire"]).exits(0);
     assert!(!ran.out.contains("old"), "{}", ran.out);
-    let json = store.run(["why", "5", "--json"]).exits(0).json();
+    let json = store.run(["history", "--company=5", "--json"]).exits(0).json();
     assert_eq!(turns(&json).iter().filter(|turn| *turn == "new false").count(), 1, "{json:#}");
     // The code may ask for either.
     std::fs::create_dir_all(store.shop.directory.join("app/routes")).unwrap();

@@ -94,7 +94,7 @@ fn root_changes_another_users_store_as_that_user() {
     place.run(["key", "make"]).exits(0);
     place.run(["plan", "tick"]).exits(0);
     place.run(["guard", "--once"]).exits(2);
-    place.run(["config", "off_share", "0.5"]).exits(0);
+    place.run(["config", "confirm_above", "0.5"]).exits(0);
     place.run(["rollback"]).exits(0);
     place.is_the_owners();
     let trail = std::fs::read_to_string(place.path("store/audit.jsonl")).unwrap();

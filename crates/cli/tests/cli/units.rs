@@ -272,7 +272,7 @@ fn every_change_works_under_the_units_with_readers_and_without() {
             assert!(trace.contains("fchmod("), "{trace}");
             run(&["kill", "search", "--reason", "slow"]);
             run(&["revive", "search", "--reason", "fast"]);
-            run(&["config", "off_share", "0.3"]);
+            run(&["config", "confirm_above", "0.3"]);
             // It sees no counters here, and says so; its folder is made all the same.
             ran(unit.command(&machine, &machine.trace(), Some(&["guard", "--once"])).output().unwrap());
             machine.check_trace();

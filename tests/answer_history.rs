@@ -1,6 +1,6 @@
-//! `why` against asking every generation at every moment.
+//! `trace` against asking every generation at every moment.
 
-use flagstone::answer_history::{AnswerHistory, History, HistoryQuery, in_order, why};
+use flagstone::answer_history::{AnswerHistory, History, HistoryQuery, in_order, trace};
 use flagstone::audit::{Action, Actor, Outcome, Record, SettledChange, diff, settle};
 use flagstone::definition::{CompanyId, Definitions};
 use flagstone::time::{format_rfc3339, parse_rfc3339};
@@ -173,7 +173,7 @@ fn asked(story: &Story, company: i64, keep: bool) -> AnswerHistory {
     let company = CompanyId::Int(company);
     let asked =
         HistoryQuery { company: &company, context: &(), from: start(), to: Some(start() + 86_400 * SECOND) };
-    why(History { killed, stopped, ..past }, asked, &mut |generation| {
+    trace(History { killed, stopped, ..past }, asked, &mut |generation| {
         keep.then(|| story.generations[generation as usize].clone())
     })
 }
@@ -349,7 +349,7 @@ fn a_kill_that_only_the_head_knows_is_told() {
     let company = CompanyId::Int(7);
     let asked =
         HistoryQuery { company: &company, context: &(), from: start(), to: Some(start() + 86_400 * SECOND) };
-    let why = why(past, asked, &mut |_| None);
+    let why = trace(past, asked, &mut |_| None);
     assert_eq!(why.turns[0].at, "2026-11-21T00:05:00Z");
     assert!(!why.turns[0].after.on);
     assert_eq!(why.untold[0].why, "the audit trail lacks its records from 3 to 3");
@@ -375,7 +375,7 @@ fn a_kill_of_a_clock_that_ran_ahead_is_told_with_the_time_that_it_can_have_had()
     };
     let company = CompanyId::Int(7);
     let asked = HistoryQuery { company: &company, context: &(), from: now - 86_400 * SECOND, to: None };
-    let why = why(past, asked, &mut |_| None);
+    let why = trace(past, asked, &mut |_| None);
     assert_eq!((why.turns[0].at.as_str(), why.turns[0].after.on), ("2026-11-21T00:05:00Z", false));
     assert_eq!(why.wrong_clocks.len(), 1);
     assert_eq!((why.wrong_clocks[0].seq, why.wrong_clocks[0].dated.as_str()), (9, "2026-11-21T00:07:00Z"));

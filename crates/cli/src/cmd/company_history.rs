@@ -1,12 +1,13 @@
-//! `why`: shows the change of a company's answers: its time, author and reason.
+//! `history --company C`: lists the changes of a company's answers: their times, authors and reasons.
 
 use super::history::second;
-use crate::args::{Arguments, Why};
+use crate::args::{Arguments, History};
 use crate::output::{BAD, Cell, Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::question::Attributes;
 use crate::{store_view, words};
 use flagstone::answer_history::{AnswerChange, Cause, Gap, HistoryQuery, PastAnswer};
 use flagstone::audit::Actor;
+use flagstone::definition::CompanyId;
 use flagstone::{Reason, answer_history};
 use serde_json::json;
 
@@ -14,15 +15,15 @@ const HOUR: i64 = 3_600 * 1_000_000;
 /// The most flags that are named together.
 const NAMED: usize = 5;
 
-pub fn run(arguments: &Arguments, word: &Why, output: &mut Output) -> Outcome {
+pub fn run(arguments: &Arguments, word: &History, company: &CompanyId, output: &mut Output) -> Outcome {
     let attributes = Attributes::read(word.context.as_deref())?;
     let store = store_view::store(arguments)?;
     let to = word.at.unwrap_or_else(flagstone::time::now);
     let from = to.saturating_sub(i64::from(word.hours) * HOUR);
-    let asked = HistoryQuery { company: &word.company, context: &attributes, from, to: word.at };
-    let found = store.why(asked).map_err(Failure::asking)?;
+    let asked = HistoryQuery { company, context: &attributes, from, to: word.at };
+    let found = store.trace_answers(asked).map_err(Failure::asking)?;
 
-    output.line(sentence(word, &found, to, output));
+    output.line(sentence(word, company, &found, to, output));
     if found.turns.len() > 1 {
         output.line("");
         let rows: Vec<Vec<Cell>> = found.turns.iter().map(row).collect();
@@ -77,8 +78,14 @@ pub fn run(arguments: &Arguments, word: &Why, output: &mut Output) -> Outcome {
 }
 
 /// The answer as a sentence.
-fn sentence(word: &Why, found: &answer_history::AnswerHistory, to: i64, output: &Output) -> String {
-    let company = words::company(&word.company);
+fn sentence(
+    word: &History,
+    company: &CompanyId,
+    found: &answer_history::AnswerHistory,
+    to: i64,
+    output: &Output,
+) -> String {
+    let company = words::company(company);
     let span = match word.at {
         Some(_) => format!("in the {} before {}", hours(word), words::at(to)),
         None => format!("in the last {}", hours(word)),
@@ -106,7 +113,7 @@ fn sentence(word: &Why, found: &answer_history::AnswerHistory, to: i64, output: 
     }
 }
 
-fn hours(word: &Why) -> String {
+fn hours(word: &History) -> String {
     words::counted(word.hours.into(), "hour")
 }
 
