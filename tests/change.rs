@@ -63,7 +63,7 @@ fn a_hundred_percent_is_on_for_all_but_those_who_are_denied() {
     assert_eq!(portal.rollout.as_ref().unwrap().percentage, Percentage::FULL);
     assert_eq!(portal.rollout.unwrap().salt.as_deref(), Some("p"), "the cohorts stay for the way back");
     assert!(portal.schedule.is_empty());
-    assert_eq!(changed.summary, "portal: 10 % + 2 companies → on");
+    assert_eq!(changed.summary, "portal: 10 % + 2 companies, 1 denied → on, 1 denied");
     assert_eq!(
         changed.notes,
         [

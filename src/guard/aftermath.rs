@@ -64,6 +64,9 @@ pub struct Aftermath {
     pub(super) flag: String,
     /// Time of the act, in microseconds since 1970.
     pub(super) at: i64,
+    /// The same as the trail has it, whatever the clock was set to since.
+    #[serde(default)]
+    pub(super) recorded_at: i64,
     /// True if it was killed at the last look.
     pub(super) is_killed: bool,
     /// Requests with it on that the act rested on.
@@ -113,6 +116,7 @@ impl Aftermath {
         Self {
             flag,
             at,
+            recorded_at: at,
             is_killed,
             on,
             gate,
@@ -132,6 +136,7 @@ impl Aftermath {
             rate.hits = rate.hits.min(rate.requests);
         }
         self.slow = self.slow.filter(|bucket| *bucket < duration::BUCKETS);
+        self.recorded_at = self.recorded_at.max(self.at);
         self
     }
 

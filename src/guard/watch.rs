@@ -643,7 +643,7 @@ impl Guard {
         if let Some(sample) = sample {
             // A person who turned it on again, or changed it, knows better: what comes now is not the act's doing.
             let revived = std::mem::replace(&mut after.is_killed, sample.killed) && !sample.killed;
-            if revived || sample.reading.changed_at > after.at + OWN_CHANGE {
+            if revived || sample.reading.changed_at > after.recorded_at + OWN_CHANGE {
                 self.leave_unresolved(now);
                 return;
             }

@@ -15,7 +15,7 @@ const TASKS: [(&str, &[(&str, &str)]); 5] = [
             ("incident", "one page: what fails, what is off, what changed"),
             ("rollback --reason WHY", "publish again what was published before"),
             ("status", "what is killed or stopped, since when, by whom and why"),
-            ("why COMPANY", "what changed for a company in the last 24 hours"),
+            ("history --company COMPANY", "what changed for a company in the last 24 hours"),
             ("history", "every change, the newest first"),
             ("guard status", "what watches, and what it would do"),
         ],
