@@ -142,7 +142,7 @@ final class ConsoleTest extends TestCase
         self::assertSame(0, $this->artisanCode('feature:rollback --yes'));
         self::assertFalse($enabled(7));
         self::assertSame(0, $this->artisanCode('feature:rollout portal 100 --dry-run --json'));
-        self::assertSame('portal: 0 % + 1 company → on', \json_decode($this->printed, true)['summary']);
+        self::assertSame('portal: 0 % + 1 company, 1 denied → on, 1 denied', \json_decode($this->printed, true)['summary']);
         self::assertFalse($enabled(8));
     }
 
@@ -273,7 +273,7 @@ final class ConsoleTest extends TestCase
         self::assertSame(0, $this->artisanCode('feature:explain portal --company=15 --short'));
         self::assertSame('portal is ON for company 15: the company is allowed', \trim($this->printed));
         self::assertSame(0, $this->artisanCode('feature:history --company=15 --hours=1'));
-        self::assertStringContainsString('company 15 in the last 1 hour', $this->printed);
+        self::assertStringContainsString('search went ON for company 15 at 20', $this->printed);
         self::assertSame(0, $this->artisanCode('feature:explain portal --company=16 --context=plan=pro'));
         self::assertStringContainsString('of 100,000', $this->printed);
         self::assertSame(2, $this->artisanCode('feature:explain protal --short'));

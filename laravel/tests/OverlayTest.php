@@ -210,7 +210,7 @@ final class OverlayTest extends TestCase
         foreach (['{"flags": {"beta": tru}}' => ':1:20: /flags/beta: found "tru"', $typo => '/flags/beta/enabld: found the unknown key "enabld"'] as $text => $where) {
             $this->flags = $text;
             $this->refreshApplication();
-            foreach (['list', 'show beta', 'stats beta', 'explain beta', 'why beta', 'enable beta', 'disable beta'] as $command) {
+            foreach (['list', 'show beta', 'stats beta', 'explain beta', 'enable beta', 'disable beta'] as $command) {
                 self::assertNotSame(0, $this->artisanCode("feature:$command"), "$command: $this->printed");
                 self::assertStringContainsString($where, $this->printed, $command);
             }

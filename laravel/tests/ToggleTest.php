@@ -207,7 +207,7 @@ final class ToggleTest extends TestCase
         self::assertStringContainsString("    flagstone kill --store=$mine '--reason=it burns' -- dark_mode\n", $this->printed);
         self::assertStringContainsString("    flagstone kill --store=$theirs '--reason=it burns' -- dark_mode\n", $this->printed);
         // It answered by php.ini's store without a word.
-        foreach ([['explain', 'dark_mode'], ['why', 'dark_mode'], ['list', '--company=15']] as [$command, $argument]) {
+        foreach ([['explain', 'dark_mode'], ['list', '--company=15']] as [$command, $argument]) {
             $artisan($theirs, "feature:$command", $argument);
             self::assertStringContainsString("warning: php.ini (flagstone.store) names the store $theirs", $this->printed, $command);
         }
