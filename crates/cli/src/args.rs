@@ -347,6 +347,8 @@ pub fn command() -> clap::Command {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::error::ErrorKind;
+    use std::path::Path;
 
     #[test]
     fn the_arguments_hold_together() {
@@ -361,5 +363,58 @@ mod tests {
         shown.sort_unstable();
         known.sort_unstable();
         assert_eq!(shown, known);
+    }
+
+    /// Messages told people to type options that there were not.
+    #[test]
+    fn every_line_that_a_message_says_to_type_is_known() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut folders = vec![root.join("src"), root.join("../../src")];
+        let (mut lines, mut wrong) = (0, Vec::new());
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(&folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                let text = std::fs::read_to_string(&path).unwrap();
+                let code: Vec<_> = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+                // Text that goes on in the next line of the source.
+                let code = code.join("\n").split("\\\n").map(str::trim_start).collect::<String>();
+                for line in code.split("flagstone ").skip(1) {
+                    let Some(line) = typed(line) else { continue };
+                    let all = std::iter::once("flagstone").chain(line.split(' '));
+                    let kind = command().try_get_matches_from(all).err().map(|error| error.kind());
+                    let unknown =
+                        matches!(kind, Some(ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand));
+                    if unknown {
+                        wrong.push(format!("{}: `flagstone {line}`: {kind:?}", path.display()));
+                    }
+                    lines += 1;
+                }
+            }
+        }
+        assert!(lines > 100, "{lines}");
+        assert_eq!(wrong, [""; 0]);
+    }
+
+    /// What follows `flagstone ` in a text, up to where the line to type ends; none if that begins with no command.
+    fn typed(text: &str) -> Option<String> {
+        let end =
+            text.find(['`', '"', '\n', ';', '…', '$', '\'', '(', '|', ',', '&', '\\']).unwrap_or(text.len());
+        let end = [". ", " for "].iter().filter_map(|word| text[..end].find(word)).min().unwrap_or(end);
+        let line = text[..end].trim_end();
+        let (name, _) = line.split_once(' ').unwrap_or((line, ""));
+        // Of a name or an option that the program puts in, only the running program knows.
+        let is_put_in = ["rollback {", "plan {"].iter().any(|start| line.starts_with(start));
+        let known = !is_put_in && command().get_subcommands().any(|command| command.get_name() == name);
+        // A value that it puts in stands for whatever fits.
+        (known && (text[end..].starts_with('`') || line.contains(" --"))).then(|| {
+            line.replace(" {", " x{")
+                .split('{')
+                .map(|part| part.split_once('}').map_or(part, |(_, rest)| rest))
+                .collect()
+        })
     }
 }
