@@ -170,12 +170,12 @@ final class FileDriverTest extends TestCase
 
     public function test_a_file_that_is_there_and_may_not_be_read_is_not_asked_to_be_written(): void
     {
-        // Of root nothing is kept; a folder cannot be read by anybody.
+        // Root may read every file; nobody reads a folder.
         $this->file .= '.folder';
         @\mkdir($this->file);
         $this->refreshApplication();
         $this->expectException(BrokenDefinitions::class);
-        $this->expectExceptionMessage("cannot read the definitions $this->file: it may not be read; give this user the right to\n");
+        $this->expectExceptionMessage("cannot read the definitions $this->file: it is no file; put a file in its place, or remove it\n");
         Flagstone::enabled('beta');
     }
 

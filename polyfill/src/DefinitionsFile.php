@@ -10,8 +10,8 @@ use Flagstone\Polyfill\File\Document;
 /**
  * A file of definitions that answers directly: no store, no publish, and so no kill and no stop. For development machines.
  *
- * The file, and an overlay that is merged into it, are read again when size, inode or time of change differ. An unusable one
- * is refused, and the last good content stays.
+ * The file, and an overlay that is merged into it, are read again when size, inode or a time of change differ. An unusable one
+ * is refused, and the last good content stays; so is an overlay that is there and cannot be read, since it may say "off".
  *
  * @internal
  */
@@ -24,7 +24,7 @@ final class DefinitionsFile extends Origin
     private const PAUSE = 20_000;
 
     private ?string $error = null;
-    /** @var list<?array{int, int, int}> of the files at the last reading */
+    /** @var list<?array{int, int, int, int}> of the files at the last reading */
     private array $stamps = [];
     private bool $settled = false;
     private ?string $content = null;
@@ -59,10 +59,10 @@ final class DefinitionsFile extends Origin
             return false;
         }
         $newest = \max($stamps[0][0] ?? 0, $stamps[1][0] ?? 0);
-        $this->settled = $newest < \time() - self::GRAIN;
+        $this->settled = \max($newest, $stamps[0][1] ?? 0, $stamps[1][1] ?? 0) < \time() - self::GRAIN;
         $this->stamps = $stamps;
-        $text = $this->text($this->directory);
-        $patch = $this->overlay === null ? null : $this->text($this->overlay);
+        $text = self::text($this->directory);
+        $patch = $this->overlay === null ? null : self::text($this->overlay);
         $content = \hash('xxh128', \serialize([$text, $patch]));
         if ($content === $this->content) {
             return false;
@@ -84,17 +84,21 @@ final class DefinitionsFile extends Origin
     }
 
     /** @throws Problem */
-    private function takeUp(?string $text, ?string $patch): void
+    private function takeUp(string|false|null $text, string|false|null $patch): void
     {
         $name = Problem::printable($this->directory);
+        $overlay = Problem::printable((string) $this->overlay);
         if ($text === null) {
-            $why = @\file_exists($this->directory)
-                ? 'it may not be read; give this user the right to'
-                : 'it is not there; write {"flags": {}} into it to begin with';
-            throw new Problem("cannot read the definitions $name: $why");
+            throw new Problem("cannot read the definitions $name: it is not there; write {\"flags\": {}} into it to begin with");
+        }
+        if ($text === false) {
+            throw new Problem("cannot read the definitions $name: " . self::obstacle($this->directory));
+        }
+        if ($patch === false) {
+            throw new Problem("cannot read the overlay $overlay: " . self::obstacle((string) $this->overlay));
         }
         $environment = $this->environment === '' ? null : $this->environment;
-        $document = new Document($name, $text, $environment, Problem::printable((string) $this->overlay), $patch);
+        $document = new Document($name, $text, $environment, $overlay, $patch);
         $this->snapshot = Compiler::compile($document, $this->environment);
         ++$this->generation;
         ++$this->loads;
@@ -102,23 +106,35 @@ final class DefinitionsFile extends Origin
         $this->error = null;
     }
 
-    private function text(string $path): ?string
+    /** The file's content; null if nothing is there, false if it cannot be read. */
+    private static function text(string $path): string|false|null
     {
-        $text = @\is_file($path) ? @\file_get_contents($path) : false;
+        if (!@\file_exists($path) && !@\is_link($path)) {
+            return null;
+        }
 
-        return $text === false ? null : $text;
+        return @\is_file($path) ? @\file_get_contents($path) : false;
+    }
+
+    private static function obstacle(string $path): string
+    {
+        return match (true) {
+            @\is_file($path) => 'it may not be read; give this user the right to',
+            @\file_exists($path) => 'it is no file; put a file in its place, or remove it',
+            default => 'it is a link to what is not there; write that file, or remove the link',
+        };
     }
 
     /**
-     * Time of change, size, inode; null if the file does not exist.
+     * Times of change of content and of metadata, size, inode; null if the file does not exist. The first alone can be set back.
      *
-     * @return ?array{int, int, int}
+     * @return ?array{int, int, int, int}
      */
     private static function stamp(string $path): ?array
     {
         \clearstatcache(true, $path);
         $stat = @\stat($path);
 
-        return $stat === false ? null : [$stat['mtime'], $stat['size'], $stat['ino']];
+        return $stat === false ? null : [$stat['mtime'], $stat['ctime'], $stat['size'], $stat['ino']];
     }
 }

@@ -164,11 +164,75 @@ final class FileTest extends TestCase
         $whole = self::definitions(['flags' => ['portal' => true]]);
         exec('(sleep 0.03; mv ' . escapeshellarg($whole) . ' ' . escapeshellarg($file) . ') >/dev/null 2>&1 &');
         self::assertSame([true, true], [Process::useFile($file), feature_enabled('portal')]);
-        // One that has been broken for long is not.
-        $file = self::definitions('{"flags": {"por');
-        touch($file, 1_700_000_000);
-        $began = hrtime(true);
-        self::assertSame([false, true], [Process::useFile($file), hrtime(true) - $began < 15_000_000]);
+        Process::useFile(null);
+    }
+
+    public function test_an_overlay_that_is_there_and_cannot_be_read_is_refused(): void
+    {
+        // It counted as absent, and its "off" was lost.
+        $file = self::definitions(['flags' => ['portal' => true, 'other' => true]]);
+        $states = static fn (): array => [feature_enabled('portal'), feature_enabled('other'), flagstone_status()['source'], flagstone_status()['last_error']];
+        $folder = 'it is no file; put a file in its place, or remove it';
+        $link = 'it is a link to what is not there; write that file, or remove the link';
+        foreach ([$folder => 'mkdir %s', $link => 'ln -s /nonexistent/overlay %s'] as $why => $command) {
+            $overlay = "$file." . strtok($command, ' ');
+            exec(sprintf($command, escapeshellarg($overlay)));
+            self::assertSame([false, false, false, 'none', "cannot read the overlay $overlay: $why"], [Process::useFile($file, null, $overlay), ...$states()]);
+        }
+        file_put_contents("$file.local", '{"flags": {"portal": false}}');
+        Process::useFile($file, null, "$file.local");
+        self::assertSame([false, true, 'current', null], $states());
+        unlink("$file.local");
+        mkdir("$file.local");
+        self::assertSame([false, false, true, 'last_good', "cannot read the overlay $file.local: $folder"], [flagstone_refresh(), ...$states()]);
+        rmdir("$file.local");
+        self::assertSame([true, true, true, 'current', null], [flagstone_refresh(), ...$states()]);
+        Process::useFile(null);
+    }
+
+    public function test_a_mode_that_forbids_the_overlay_refuses_it_and_one_that_allows_it_is_noticed(): void
+    {
+        // It counted as absent, and its "off" was lost.
+        self::assertSame(0, posix_geteuid(), 'run as root: nobody else can play two users');
+        $folder = sys_get_temp_dir() . '/flagstone-overlay-' . bin2hex(random_bytes(8));
+        mkdir($folder, 0o755);
+        file_put_contents("$folder/flags.json", '{"flags": {"portal": true}}');
+        file_put_contents("$folder/flags.local.json", '{"flags": {"portal": false}}');
+        chmod("$folder/flags.local.json", 0o600);
+        try {
+            posix_seteuid(64_010);
+            Process::useFile("$folder/flags.json", null, "$folder/flags.local.json");
+            self::assertSame([false, "cannot read the overlay $folder/flags.local.json: it may not be read; give this user the right to"], [feature_enabled('portal'), flagstone_status()['last_error']]);
+            posix_seteuid(0);
+            chmod("$folder/flags.local.json", 0o644);
+            posix_seteuid(64_010);
+            self::assertSame([true, false, null], [flagstone_refresh(), feature_enabled('portal'), flagstone_status()['last_error']]);
+        } finally {
+            posix_seteuid(0);
+            Process::useFile(null);
+            array_map(unlink(...), glob("$folder/*"));
+            rmdir($folder);
+        }
+    }
+
+    public function test_other_content_of_the_same_size_inode_and_time_of_change_is_noticed(): void
+    {
+        // `cp -p` and `tar` set the time of change back.
+        $file = self::definitions('');
+        $write = static function (string $word) use ($file): void {
+            file_put_contents($file, "{\"flags\":{\"portal\":$word}}");
+            touch($file, 1_700_000_000);
+        };
+        $write('false');
+        Process::useFile($file);
+        self::assertSame(false, feature_enabled('portal'));
+        $write('true ');
+        self::assertSame([true, true], [flagstone_refresh(), feature_enabled('portal')]);
+        // Settled by then.
+        sleep(4);
+        flagstone_refresh();
+        $write('false');
+        self::assertSame([true, false], [flagstone_refresh(), feature_enabled('portal')]);
         Process::useFile(null);
     }
 
