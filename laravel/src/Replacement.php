@@ -4,6 +4,8 @@ declare(strict_types=1);
 
 namespace Flagstone\Laravel;
 
+use RuntimeException;
+
 /**
  * Replaces a file by a new one: a concurrent reader sees the old content or the new. Whoever can write the folder cannot lead this process
  * elsewhere by a symbolic link: the new file has a name that nobody knows, is created exclusively, and takes the place of a link.
@@ -14,9 +16,11 @@ final class Replacement
 {
     /**
      * @param ?int $mode 0600, say; null: what the umask leaves
+     * @param ?array{uid: int, gid: int, ...} $owner of the new file, as far as this process may give it away; null: this process's
      * @return bool false if it cannot be written; nothing was changed then
+     * @throws RuntimeException if this process is root's and cannot give it away; nothing was changed then
      */
-    public static function write(string $path, string $text, ?int $mode = null): bool
+    public static function write(string $path, string $text, ?int $mode = null, ?array $owner = null): bool
     {
         $temporary = \dirname($path) . '/.' . \basename($path) . '.' . \bin2hex(\random_bytes(8)) . '.tmp';
         $umask = \umask();
@@ -32,11 +36,35 @@ final class Replacement
             return false;
         }
         $isWritten = \fwrite($file, $text) === \strlen($text) && \fsync($file);
-        if (\fclose($file) && $isWritten && @\rename($temporary, $path)) {
+        $isGiven = $owner === null || self::give($file, $temporary, $owner);
+        if (\fclose($file) && $isWritten && $isGiven && @\rename($temporary, $path)) {
             return true;
         }
         @\unlink($temporary);
 
-        return false;
+        return $isGiven ? false : throw new RuntimeException("cannot write $path as user {$owner['uid']}, its owner; nothing was changed. Run this as that user: sudo -u '#{$owner['uid']}' …");
+    }
+
+    /**
+     * Gives away a file that this process made, without following a link that took its place. Nobody but root can give it to another user.
+     *
+     * @param resource $file
+     * @param array{uid: int, gid: int, ...} $owner
+     */
+    private static function give(mixed $file, string $path, array $owner): bool
+    {
+        $made = (array) \fstat($file);
+        if ([$made['uid'], $made['gid']] === [$owner['uid'], $owner['gid']]) {
+            return true;
+        }
+        \clearstatcache(true, $path);
+        $there = @\lstat($path);
+        if ($there !== false && [$there['dev'], $there['ino']] === [$made['dev'], $made['ino']]) {
+            @\lchgrp($path, $owner['gid']);
+            @\lchown($path, $owner['uid']);
+        }
+        $given = (array) \fstat($file);
+
+        return $made['uid'] !== 0 || [$given['uid'], $given['gid']] === [$owner['uid'], $owner['gid']];
     }
 }

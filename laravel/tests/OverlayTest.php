@@ -11,10 +11,12 @@ use Flagstone\Laravel\Changes\Json;
 use Flagstone\Laravel\Changes\Overlay;
 use Flagstone\Laravel\Drivers\Drivers;
 use Flagstone\Laravel\Flagstone;
+use Flagstone\Laravel\Replacement;
 use Flagstone\Laravel\Tests\Support\Artisan;
 use Flagstone\Laravel\Tests\Support\Store;
 use Flagstone\Polyfill\Process;
 use Illuminate\Foundation\Application;
+use RuntimeException;
 
 /**
  * Changes where flags.json itself answers: they go into a file that git ignores.
@@ -278,6 +280,49 @@ final class OverlayTest extends TestCase
         (new \Flagstone\Laravel\Changes\Registrar())->register($this->app);
         self::assertSame(1, $this->artisanCode('feature:enable beta'));
         self::assertStringContainsString('tests read flags.json alone', $this->printed);
+    }
+
+    public function test_a_file_that_root_changes_stays_its_owners(): void
+    {
+        // It became root's with its mode kept, so that the application could not read it any more.
+        self::assertSame(0, \posix_geteuid(), 'run as root: nobody else can play two users');
+        $overlay = "$this->folder/flags.local.json";
+        \file_put_contents($overlay, '{"flags": {}}');
+        \chmod($overlay, 0o640);
+        \chown($overlay, 64_010);
+        \chgrp($overlay, 64_011);
+        self::assertSame(0, $this->artisanCode('feature:enable beta'), $this->printed);
+        \clearstatcache();
+        self::assertSame('{"flags":{"beta":{"enabled":true}}}', $this->overlay());
+        self::assertSame([64_010, 64_011, 0o100640], [\fileowner($overlay), \filegroup($overlay), \fileperms($overlay)]);
+    }
+
+    public function test_a_file_that_cannot_be_given_to_its_owner_stays_as_it_is(): void
+    {
+        $path = "$this->folder/flags.json";
+        try {
+            // No user has this number.
+            Replacement::write($path, '{}', 0o640, ['uid' => -1, 'gid' => -1]);
+            self::fail('expected an exception');
+        } catch (RuntimeException $error) {
+            self::assertStringContainsString('nothing was changed. Run this as that user: sudo -u ', $error->getMessage());
+        }
+        self::assertSame(self::FLAGS, \file_get_contents($path));
+        self::assertSame(['.', '..', 'flags.json'], \scandir($this->folder));
+    }
+
+    public function test_an_overlay_that_cannot_be_read_is_no_empty_one(): void
+    {
+        // The commands went on as if there were none.
+        $overlay = "$this->folder/flags.local.json";
+        \symlink('/nonexistent/overlay', $overlay);
+        foreach (['feature:list', 'feature:enable beta', 'feature:reset --all'] as $command) {
+            self::assertNotSame(0, $this->artisanCode($command), $command);
+            self::assertMatchesRegularExpression("~cannot read (the overlay )?\Q$overlay\E~", $this->printed, $command);
+        }
+        self::assertTrue(\is_link($overlay));
+        $this->refreshed();
+        self::assertStringContainsString("cannot read the overlay $overlay: it is a link", (string) $this->app->make('flagstone')->driver()->status()['last_error']);
     }
 
     private function refreshed(): void

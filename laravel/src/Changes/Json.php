@@ -24,10 +24,10 @@ final class Json
      */
     public static function read(string $path): ?stdClass
     {
-        if (!@\is_file($path)) {
+        if (!@\file_exists($path) && !@\is_link($path)) {
             return null;
         }
-        $text = @\file_get_contents($path);
+        $text = @\is_file($path) ? @\file_get_contents($path) : false;
         if ($text === false) {
             throw new RuntimeException("cannot read $path");
         }
@@ -81,7 +81,8 @@ final class Json
     private static function put(string $path, string $text): void
     {
         $path = @\realpath($path) ?: $path;
-        if (!Replacement::write($path, $text, @\is_file($path) ? @\fileperms($path) & 0o666 : null)) {
+        $before = @\stat($path) ?: null;
+        if (!Replacement::write($path, $text, $before === null ? null : $before['mode'] & 0o666, $before)) {
             throw new RuntimeException("cannot write $path; nothing was changed");
         }
     }
