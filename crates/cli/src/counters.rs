@@ -69,12 +69,20 @@ pub fn shut_out(store: &Store, memory: &Path, among: impl Fn(&BelievedUsers, u32
             let path = words::shell(&out.path.to_string_lossy());
             format!(
                 "by owners, groups and modes user {} cannot read {path}: workers of that user which have no other group than the user has go on with what \
-                 they have, and see no change. Give the readers back what they read: as root, chgrp -hR GROUP {}, or chmod",
+                 they have, and see no change. {}",
                 words::plain(&account.name),
-                words::shell(&store.directory().to_string_lossy()),
+                readers_back(store.directory()),
             )
         })
         .collect()
+}
+
+/// The line that has workers read the store again.
+pub fn readers_back(store: &Path) -> String {
+    format!(
+        "Give the readers back what they read: as root, chgrp -hR GROUP {} (a group that PHP's user is in), or chmod",
+        words::shell(&store.to_string_lossy())
+    )
 }
 
 /// The counters of believed users. Files of others come with the line that would include them.

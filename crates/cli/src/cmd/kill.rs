@@ -40,9 +40,11 @@ pub fn kill(arguments: &Arguments, word: &Kill, output: &mut Output) -> Outcome 
         throw(arguments, word, output).map_err(|failure| nothing_stopped(&arguments.word, failure))?;
     // The other machines are told before the reach is measured.
     let sent = begun.send(relayed("kill", word.force.then_some("--force"), &word.flag), None);
+    let shut_out = shut_out(&begun.store);
+    let whom = if shut_out.is_empty() { "for everybody at once" } else { EXCEPT };
     output.line_now(match switched.1.changed {
         true => format!(
-            "{} {flag}: off for everybody at once, whatever is published, until `flagstone revive {flag}`",
+            "{} {flag}: off {whom}, whatever is published, until `flagstone revive {flag}`",
             output.paint(BAD, "killed"),
         ),
         false => format!("{flag} was killed already; nothing was changed"),
@@ -52,7 +54,7 @@ pub fn kill(arguments: &Arguments, word: &Kill, output: &mut Output) -> Outcome 
     if let Some(text) = dependents_text(&dependents) {
         output.line(output.paint(BAD, text));
     }
-    let thrown = SwitchResult { flag: Some(&word.flag), switched, before, sent };
+    let thrown = SwitchResult { flag: Some(&word.flag), switched, before, sent, shut_out };
     print_switch(&begun, &word.reach, thrown, json!({ "dependents": dependents }), output)
 }
 
@@ -159,7 +161,8 @@ pub fn revive(arguments: &Arguments, word: &Revive, output: &mut Output) -> Outc
             words::at(until)
         ));
     }
-    let thrown = SwitchResult { flag: Some(&word.flag), switched, before, sent };
+    let shut_out = shut_out(&begun.store);
+    let thrown = SwitchResult { flag: Some(&word.flag), switched, before, sent, shut_out };
     print_switch(
         &begun,
         &word.reach,
@@ -245,6 +248,17 @@ pub struct SwitchResult<'a> {
     pub switched: SwitchOutcome,
     pub before: View,
     pub sent: Relay,
+    /// Users whose workers it does not reach; each in a sentence.
+    pub shut_out: Vec<String>,
+}
+
+/// Those whom a switch does not reach, after `off`.
+pub const EXCEPT: &str = "except in workers that cannot read the store (see the warning)";
+
+/// Users whose workers may not see a switch. Users of all kinds: a warning too many is better than a kill that is reported and did not
+/// reach a worker.
+pub fn shut_out(store: &Store) -> Vec<String> {
+    counters::shut_out(store, Path::new(telemetry::DIRECTORY), |_, _| true)
 }
 
 /// Prints the result of a switch: its reach, and the answers of other machines. A warning is no failure: the switch is thrown.
@@ -257,12 +271,11 @@ pub fn print_switch(
     more: Value,
     output: &mut Output,
 ) -> Outcome {
-    let SwitchResult { flag, switched, before, sent } = thrown;
+    let SwitchResult { flag, switched, before, sent, shut_out } = thrown;
     if let Some(warning) = &switched.audit_warning {
         output.warn(words::plain(warning));
     }
-    // Users of all kinds: a warning too many is better than a kill that is reported and did not reach a worker.
-    for out in counters::shut_out(&begun.store, Path::new(telemetry::DIRECTORY), |_, _| true) {
+    for out in shut_out {
         output.warn(out);
     }
     let reach = match switched.changed {

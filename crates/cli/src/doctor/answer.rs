@@ -2,7 +2,7 @@
 
 use super::store::Opened;
 use super::{Kind, Report};
-use crate::words;
+use crate::{counters, words};
 use serde::Deserialize;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -72,10 +72,6 @@ pub struct Status {
     pub generation: u64,
     pub source: String,
     pub last_error: Option<String>,
-    #[serde(default)]
-    pub killed: Vec<String>,
-    #[serde(default)]
-    pub stopped: bool,
     #[serde(default)]
     pub warning: Option<String>,
     /// None if the extension is older than its SIGBUS handler.
@@ -196,23 +192,30 @@ pub fn trouble(answer: &Answer, opened: &Opened, place: &Where<'_>) -> Option<(S
     // A publish may come between the reading of the head and this answer.
     if status.generation < head || status.source != "current" {
         return Some((
-            format!("{} answers from generation {} ({}), the head names {head}{why}", place.name, status.generation, words::plain(&status.source)),
-            "publish the same definitions again: flagstone publish FILE; if only workers refuse it, compare their user's permissions".to_owned(),
+            format!(
+                "{} answers from generation {} ({}), the head names {head}{why}",
+                place.name,
+                status.generation,
+                words::plain(&status.source)
+            ),
+            readers_back(status, store)
+                .unwrap_or_else(|| "publish the same definitions again: flagstone publish FILE".to_owned()),
         ));
     }
-    // A kill may come between, too. A worker that cannot follow the head says why.
-    let same_switches = (status.stopped || opened.status.stopped.is_none())
-        && opened.status.killed.iter().all(|killed| status.killed.contains(&killed.flag));
-    if status.last_error.is_some() && !same_switches {
+    // The switches may be the same now: the next kill is what it misses.
+    if status.last_error.is_some() {
         return Some((
-            format!("{} does not see what was killed or stopped last{why}", place.name),
-            format!(
-                "see that its user can read the store: ls -l {}",
-                words::argument(&store.to_string_lossy())
-            ),
+            format!("{} cannot follow the store, so that no kill from now on reaches it{why}", place.name),
+            readers_back(status, store).unwrap_or_else(|| "mend what that names".to_owned()),
         ));
     }
     None
+}
+
+/// The way to mend a worker's error, if it is one of permissions.
+fn readers_back(status: &Status, store: &Path) -> Option<String> {
+    status.last_error.as_ref().filter(|error| error.contains("(os error 13)"))?;
+    Some(counters::readers_back(store))
 }
 
 /// Part of a warning about a setting of PHP's that was not understood.
@@ -308,8 +311,6 @@ mod tests {
                 generation: 1,
                 source: "current".to_owned(),
                 last_error: None,
-                killed: Vec::new(),
-                stopped: false,
                 warning: None,
                 telemetry: Telemetry::default(),
                 sigbus: Some(sigbus.to_owned()),

@@ -101,7 +101,10 @@ fn permissions(store: &Store, status: &StoreStatus, memory: &Path, report: &mut 
         return report.warned(
             PERMISSIONS,
             out.clone(),
-            "ask the workers themselves: flagstone doctor --fpm SOCKET",
+            format!(
+                "{}; the workers themselves say whether they can: flagstone doctor --fpm SOCKET",
+                counters::readers_back(store.directory())
+            ),
         );
     }
     match (&status.warning, store.publishers()) {

@@ -2,10 +2,11 @@
 
 use crate::doctor::{answer, page, pool};
 use crate::guards::{Daemon, Site, healthy, now};
-use crate::shop::{Shop, full_pipe};
+use crate::shop::{Shop, full_pipe, ran};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// A flag whose plan enters its second stage after a second.
@@ -213,14 +214,20 @@ fn a_guard_whose_lines_nobody_reads_watches_on_and_ends_when_it_is_told_to() {
     }
 }
 
-/// After a restore that had lost the readers' group, kills said that the flag was off for everybody, and running workers went on with it.
-#[test]
-fn a_user_whose_workers_cannot_read_the_store_is_named() {
+/// A site whose counters are www-data's.
+fn of_www_data() -> Site {
     let site = Site::new(QUICK);
     let own = site.worker.path().parent().unwrap().to_owned();
     for path in [&own, &site.worker.path().to_owned(), &site.worker.path().with_extension("claims")] {
         std::os::unix::fs::chown(path, Some(33), None).expect("root, as sudo make test has");
     }
+    site
+}
+
+/// After a restore that had lost the readers' group, kills said that the flag was off for everybody, and running workers went on with it.
+#[test]
+fn a_user_whose_workers_cannot_read_the_store_is_named() {
+    let site = of_www_data();
     let store = site.shop.directory.join("store");
     let chmod = |path: &str, mode| {
         std::fs::set_permissions(store.join(path), PermissionsExt::from_mode(mode)).unwrap()
@@ -238,6 +245,32 @@ fn a_user_whose_workers_cannot_read_the_store_is_named() {
         doctor.contains("not everybody who can enter the store can read") && doctor.contains("/head"),
         "{doctor}"
     );
+}
+
+/// A kill warned of users who cannot read the head, and ended with "off for everybody at once".
+#[test]
+fn a_kill_that_does_not_reach_every_worker_does_not_say_so() {
+    let site = of_www_data();
+    let head = site.shop.directory.join("store/head");
+    std::fs::set_permissions(head, PermissionsExt::from_mode(0o600)).unwrap();
+    for (typed, said) in [
+        (
+            "kill checkout",
+            "killed checkout: off except in workers that cannot read the store (see the warning), ",
+        ),
+        (
+            "stop-all --yes",
+            "stopped everything except in workers that cannot read the store (see the warning): ",
+        ),
+    ] {
+        let flagstone = env!("CARGO_BIN_EXE_flagstone");
+        let line = format!("mount --bind memory /dev/shm && {flagstone} {typed} --reason test --store store");
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "sh", "-c", &line]).current_dir(&site.shop.directory);
+        let ran = ran(command.output().unwrap()).exits(0);
+        assert!(ran.out.contains(said) && !ran.out.contains("everybody at once"), "{}", ran.out);
+        assert!(ran.err.contains("user www-data cannot read"), "{}", ran.err);
+    }
 }
 
 /// Beside a daemon that was blind it ended well.

@@ -516,24 +516,30 @@ fn one_worker_that_is_behind_is_no_go() {
     );
 }
 
+/// A worker that could not open a replaced head passed as long as nothing was killed: the next kill reached nobody.
 #[test]
-fn a_worker_that_cannot_follow_the_head_is_told_where_it_misses_a_kill() {
+fn a_worker_that_cannot_follow_the_head_is_no_go() {
     let shop = well();
     shop.run(["kill", "old", "--reason", "burning"]).exits(0);
     let sees = answer(&shop, env!("CARGO_PKG_VERSION"), 1, "current")
         .replace("\"last_error\":", "\"killed\":[\"old\"],\"last_error\":");
-    let lost = |killed: &str| {
-        sees.replace("[\"old\"]", killed)
-            .replace("\"last_error\":null", "\"last_error\":\"its head cannot be read\"")
-    };
     php(&shop, &sees);
-    for (killed, state) in [("[]", "failed"), ("[\"other\"]", "failed"), ("[\"other\",\"old\"]", "passed")] {
-        let (sees, lost) = (sees.clone(), lost(killed));
-        let socket = pool(&shop, move |worker, _| page(if worker == 0 { &sees } else { &lost }, worker));
-        let ran = doctor(&shop, &["--fpm", socket.to_str().unwrap()]);
-        let told = "does not see what was killed or stopped last: its head cannot be read";
-        let texts = if state == "failed" { vec![told, "ls -l "] } else { vec![] };
-        says(&ran, "fpm-workers", state, &texts);
+    let denied = "cannot open the head: Permission denied (os error 13)";
+    for (killed, error, mend) in [
+        ("[]", denied, "chgrp -hR GROUP "),
+        ("[\"other\",\"old\"]", denied, "chgrp -hR GROUP "),
+        ("[\"old\"]", "its head was cut short", "mend what that names"),
+    ] {
+        let lost = sees
+            .replace("[\"old\"]", killed)
+            .replace("\"last_error\":null", &format!("\"last_error\":\"{error}\""));
+        let socket = pool(&shop, move |worker, _| page(&lost, worker));
+        let ran = doctor(&shop, &["--fpm", socket.to_str().unwrap()]).exits(1);
+        for check in ["fpm-answers", "fpm-workers"] {
+            says(&ran, check, "failed", &["cannot follow the store", error, mend]);
+            let mend = self::check(&ran, check)["mend"].to_string();
+            assert!(!mend.contains("doctor --fpm"), "{mend}");
+        }
         std::fs::remove_file(&socket).unwrap();
     }
 }
