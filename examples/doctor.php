@@ -10,10 +10,12 @@ $loaded = in_array('flagstone', get_loaded_extensions(), true);
 $named = $loaded ? (string) (ini_get_all('flagstone', false)['flagstone.store'] ?? '') : '';
 $opcache = in_array('Zend OPcache', get_loaded_extensions(), true) ? ini_get_all('zend opcache', false) : [];
 $caches = ($opcache[PHP_SAPI === 'cli' ? 'opcache.enable_cli' : 'opcache.enable'] ?? '') === '1';
-if ($loaded && $named === '' && $store !== '') {
+// Not function_exists(), for the same reason. What disable_functions names is missing here.
+$functions = array_values(preg_grep('/^(feature|flagstone)_/', get_defined_functions()['internal']));
+if ($named === '' && $store !== '' && in_array('flagstone_use', $functions, true)) {
     flagstone_use($store);
 }
-$status = $loaded ? flagstone_status() : null;
+$status = in_array('flagstone_status', $functions, true) ? flagstone_status() : null;
 // A pool with a chroot, or in a container, has another path to the same directory.
 $directory = isset($status['store']) && function_exists('stat') ? @stat($status['store']) : false;
 // So that requests at the same time meet several workers.
@@ -25,5 +27,6 @@ echo "\nflagstone-doctor: ", json_encode([
     'named' => $named,
     'file_cache' => $caches ? (string) ($opcache['opcache.file_cache'] ?? '') : '',
     'status' => $status,
+    'functions' => $loaded ? $functions : null,
     'directory' => $directory === false ? null : [$directory['dev'], $directory['ino']],
 ], JSON_INVALID_UTF8_SUBSTITUTE | JSON_PARTIAL_OUTPUT_ON_ERROR), "\n";

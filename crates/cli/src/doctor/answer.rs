@@ -9,6 +9,8 @@ use std::path::Path;
 
 /// The script that answers; `examples/doctor.php`.
 pub const SCRIPT: &str = include_str!("../../../../examples/doctor.php");
+/// Declares the extension's functions, each on a line that begins with `function`.
+const STUB: &str = include_str!("../../../../php-stubs/flagstone.stub.php");
 /// The beginning of the line with the answer.
 const MARK: &str = "flagstone-doctor: ";
 
@@ -23,6 +25,9 @@ pub struct Answer {
     pub named: String,
     /// The extension's status; none if it is not loaded.
     pub status: Option<Status>,
+    /// The extension's functions that code can call; none if it is not loaded, or the script is an older one.
+    #[serde(default)]
+    pub functions: Option<Vec<String>>,
     /// The directory of opcache's file cache; empty: none.
     #[serde(default)]
     pub file_cache: String,
@@ -54,6 +59,27 @@ impl Answer {
             (None, true) => Origin::SamePath,
             (_, false) => Origin::Other,
         }
+    }
+
+    /// The functions that its code cannot call, although the extension has them, with the way to mend it; none if there are none.
+    pub fn disabled(&self, place: &Where<'_>) -> Option<(String, String)> {
+        let found = self.functions.as_ref()?;
+        // An older extension has fewer; its version is another check.
+        if self.status.as_ref().is_some_and(|status| status.version != env!("CARGO_PKG_VERSION")) {
+            return None;
+        }
+        let declared =
+            STUB.lines().filter_map(|line| Some(line.strip_prefix("function ")?.split_once('(')?.0));
+        let missing: Vec<&str> = declared.filter(|name| found.iter().all(|found| found != name)).collect();
+        (!missing.is_empty()).then(|| {
+            (
+                format!("code in {} cannot call {}()", place.name, missing.join("(), ")),
+                format!(
+                    "take them out of disable_functions in php.ini or in the pool's file, and: {}",
+                    place.reload
+                ),
+            )
+        })
     }
 
     /// True if only the path says that the answers come from that store.
@@ -135,6 +161,9 @@ pub fn version(kind: Kind, status: &Status, place: &Where<'_>, report: &mut Repo
 
 /// The reason that PHP does not answer from the generation in the head, with the way to mend it; none if it does.
 pub fn trouble(answer: &Answer, opened: &Opened, place: &Where<'_>) -> Option<(String, String)> {
+    if let Some(disabled) = answer.disabled(place) {
+        return Some(disabled);
+    }
     let status = answer.status.as_ref()?;
     let (store, head) = (opened.store.directory(), opened.status.generation);
     let shown = words::plain(&store.to_string_lossy()).into_owned();
@@ -320,6 +349,7 @@ mod tests {
                 pid: 7,
                 named: String::new(),
                 status: Some(status),
+                functions: None,
                 file_cache: String::new(),
                 directory: None,
             };

@@ -63,14 +63,21 @@ pub fn checks(
         }
     };
     let reload = format!("systemctl restart php{}-fpm", minor(&first.php));
+    let place = Where { name: "FPM", reload: &reload, setting: SETTING };
     let Some(status) = &first.status else {
-        report.failed(
-            FPM,
-            format!("the workers behind {} (PHP {}) have no extension", asked.name, words::plain(&first.php)),
-            format!("install it: make install, and: {reload}"),
-        );
+        let (found, mend) = first.disabled(&place).unwrap_or_else(|| {
+            (
+                format!(
+                    "the workers behind {} (PHP {}) have no extension",
+                    asked.name,
+                    words::plain(&first.php)
+                ),
+                format!("install it: make install, and: {reload}"),
+            )
+        });
+        report.failed(FPM, found, mend);
         for kind in [FPM_VERSION, FPM_ANSWERS, FPM_WORKERS] {
-            report.unknown(kind, "there is no extension", None);
+            report.unknown(kind, "the extension gave no answer", None);
         }
         return Some(first);
     };
@@ -78,7 +85,6 @@ pub fn checks(
         FPM,
         format!("the workers behind {} (PHP {}) have the extension", asked.name, words::plain(&first.php)),
     );
-    let place = Where { name: "FPM", reload: &reload, setting: SETTING };
     answer::version(FPM_VERSION, status, &place, report);
     match answer::trouble(&first, opened, &place) {
         Some((found, mend)) => report.failed(FPM_ANSWERS, found, mend),
@@ -182,7 +188,11 @@ impl<'a> Asked<'a> {
             let name = format!("worker {}", answer.pid);
             let place = Where { name: &name, reload, setting: SETTING };
             match &answer.status {
-                None => behind.push((format!("{name} has no extension"), reload.to_owned())),
+                None => behind.push(
+                    answer
+                        .disabled(&place)
+                        .unwrap_or_else(|| (format!("{name} has no extension"), reload.to_owned())),
+                ),
                 Some(status) => {
                     behind.extend(answer::trouble(answer, self.opened, &place));
                     let warning = status.warning.as_deref().filter(|warning| warning.contains(SENT));

@@ -59,7 +59,19 @@ pub fn checks(php: Option<&Path>, opened: &Opened, report: &mut Report) -> Optio
             return nothing(&format!("{name} does not answer: {error}"), report);
         }
     };
+    let place = Where {
+        name: &name,
+        reload: "restart what runs long, as the application's owner: sudo -u OWNER php artisan queue:restart",
+        setting: &format!("in php.ini of `{name} --ini`: flagstone.store"),
+    };
     let Some(status) = &answer.status else {
+        if let Some((found, mend)) = answer.disabled(&place) {
+            report.failed(PHP, found, mend);
+            for kind in [PHP_VERSION, PHP_ANSWERS] {
+                report.unknown(kind, "the extension gave no answer", None);
+            }
+            return Some(answer);
+        }
         let why = match answer::told(&ran.out) {
             "" => String::new(),
             told => format!(": {}", words::plain(told)),
@@ -77,11 +89,6 @@ pub fn checks(php: Option<&Path>, opened: &Opened, report: &mut Report) -> Optio
         return Some(answer);
     };
     report.passed(PHP, format!("{name} ({}) has the extension", words::plain(&answer.php)));
-    let place = Where {
-        name: &name,
-        reload: "restart what runs long, as the application's owner: sudo -u OWNER php artisan queue:restart",
-        setting: &format!("in php.ini of `{name} --ini`: flagstone.store"),
-    };
     answer::version(PHP_VERSION, status, &place, report);
     match answer::trouble(&answer, opened, &place) {
         Some((found, mend)) => report.failed(PHP_ANSWERS, found, mend),

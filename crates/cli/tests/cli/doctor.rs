@@ -544,6 +544,36 @@ fn a_worker_that_cannot_follow_the_head_is_no_go() {
     }
 }
 
+/// A pool whose code could not call `feature_enabled()` passed: each request that asked died.
+#[test]
+fn a_pool_that_lacks_functions_of_the_extension_is_no_go() {
+    let shop = well();
+    let stub = include_str!("../../../../php-stubs/flagstone.stub.php");
+    let declared = stub.lines().filter_map(|line| Some(line.strip_prefix("function ")?.split_once('(')?.0));
+    let all: Vec<_> = declared.collect();
+    let right: Value = serde_json::from_str(&answer(&shop, env!("CARGO_PKG_VERSION"), 1, "current")).unwrap();
+    for (disabled, failed, others) in [
+        (vec![], None, "passed"),
+        (vec!["feature_enabled"], Some("fpm-answers"), "passed"),
+        (vec!["feature_all", "flagstone_status"], Some("fpm"), "unknown"),
+    ] {
+        let mut answer = right.clone();
+        answer["functions"] = all.iter().filter(|name| !disabled.contains(*name)).copied().collect();
+        if disabled.contains(&"flagstone_status") {
+            answer["status"] = Value::Null;
+        }
+        let socket = pool(&shop, move |worker, _| page(&answer.to_string(), worker));
+        let ran = doctor(&shop, &["--fpm", socket.to_str().unwrap()]);
+        assert_eq!(ran.code, i32::from(failed.is_some()), "{}", ran.out);
+        says(&ran, "fpm-version", others, &[]);
+        if let Some(check) = failed {
+            let named = format!("cannot call {}()", disabled.join("(), "));
+            says(&ran, check, "failed", &[&named, "disable_functions", "systemctl restart php8.2-fpm"]);
+        }
+        std::fs::remove_file(&socket).unwrap();
+    }
+}
+
 #[test]
 fn a_pool_with_another_store_is_told_a_line_that_can_be_typed() {
     let shop = well();
