@@ -5,7 +5,7 @@ use super::{Kind, Report};
 use crate::{counters, words};
 use serde::Deserialize;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The script that answers; `examples/doctor.php`.
 pub const SCRIPT: &str = include_str!("../../../../examples/doctor.php");
@@ -103,14 +103,16 @@ pub struct Status {
     /// None if the extension is older than its SIGBUS handler.
     #[serde(default)]
     pub sigbus: Option<String>,
-    /// The worker's counters.
+    /// The worker's counters; none if the extension is older than them.
     #[serde(default)]
-    pub telemetry: Telemetry,
+    pub telemetry: Option<Telemetry>,
 }
 
-/// The counters of a worker, or the reason that it does not count.
-#[derive(Debug, Clone, Default, Deserialize)]
+/// The file with a worker's counters, or the reason that it does not count; neither where `flagstone.telemetry` is off.
+#[derive(Debug, Clone, Deserialize)]
 pub struct Telemetry {
+    #[serde(default)]
+    pub file: Option<PathBuf>,
     #[serde(default)]
     pub error: Option<String>,
 }
@@ -341,7 +343,7 @@ mod tests {
                 source: "current".to_owned(),
                 last_error: None,
                 warning: None,
-                telemetry: Telemetry::default(),
+                telemetry: None,
                 sigbus: Some(sigbus.to_owned()),
             };
             let answer = Answer {

@@ -130,6 +130,38 @@ fn doctor_tells_of_a_pool_that_is_not_seen_although_a_guard_watches() {
     assert!(check["mend"].to_string().contains("docs/telemetry.md"), "{check}");
 }
 
+/// `guard` passed for a pool with flagstone.telemetry = Off, and only warned of one whose user is not believed.
+#[test]
+fn doctor_fails_for_a_pool_that_no_guard_sees() {
+    let mut site = Site::new(QUICK);
+    let _daemon = Daemon::start(&site, ["guard"]);
+    until(&mut site, |site| health(site)["flagstone"]["guard"]["state"] == "watching");
+    let counters = site.worker.path().to_owned();
+    let other = counters.parent().unwrap().with_file_name("flagstone-4-1500");
+    std::fs::create_dir(&other).unwrap();
+    let copy = other.join(counters.file_name().unwrap());
+    std::fs::copy(&counters, &copy).unwrap();
+    for path in [&other, &copy] {
+        std::os::unix::fs::chown(path, Some(1500), Some(1500)).expect("root, as sudo make test has");
+    }
+    let mut answer: Value = serde_json::from_str(&answer(&site.shop, "0", 1, "current")).unwrap();
+    for (file, state, texts) in [
+        (Value::Null, "failed", ["does not count: flagstone.telemetry is off", "flagstone.telemetry = On"]),
+        (copy.to_str().into(), "failed", ["is not believed", "user 1500 (1500)"]),
+        (counters.to_str().into(), "warned", ["is left out", "user 1500 (1500)"]),
+    ] {
+        answer["status"]["telemetry"] = serde_json::json!({ "file": file, "error": null });
+        let answer = answer.to_string();
+        let socket = pool(&site.shop, move |worker, _| page(&answer, worker));
+        let typed =
+            ["doctor", "--json", "--skip", "php", "--fpm", socket.to_str().unwrap(), "--memory", "memory"];
+        let check = check_named(&site.shop.run(typed).json(), "guard");
+        assert_eq!(check["state"], state, "{check}");
+        assert!(texts.iter().all(|text| check.to_string().contains(text)), "{check}");
+        std::fs::remove_file(&socket).unwrap();
+    }
+}
+
 #[test]
 fn plans_go_by_time_alone_where_nobody_was_meant_to_watch() {
     let site = started();
