@@ -4,6 +4,7 @@ use crate::output::{BAD, BOLD, DIM, Output, WARN};
 use crate::words::{self, argument};
 use flagstone::definition::Definitions;
 use flagstone::merge::{Conflict, Drift, Merged, Renaming, Shadowed, SwitchAuthor, all_choice, field_choice};
+use std::borrow::Cow;
 
 /// The most differences and flags that are listed.
 const MAX_SHOWN_DIFFERENCES: usize = 20;
@@ -12,7 +13,15 @@ const MAX_SHOWN_DIFFERENCES: usize = 20;
 #[derive(Clone, Copy)]
 pub struct MergedFile<'a> {
     pub name: &'a str,
+    pub is_stdin: bool,
     pub definitions: &'a Definitions,
+}
+
+impl<'a> MergedFile<'a> {
+    /// The file as an argument of `publish`.
+    fn argument(self) -> Cow<'a, str> {
+        if self.is_stdin { "-".into() } else { argument(self.name) }
+    }
 }
 
 /// Prints the report; with `only_drift`, without the effects of a publish.
@@ -88,7 +97,7 @@ fn drift(drift: &[Drift], file: MergedFile, only_drift: bool, output: &mut Outpu
         false => format!("kept: {count} not as {name} says. The file did not edit them, so what runs stays"),
     };
     output.line(output.paint(WARN, head));
-    let quoted = argument(name);
+    let quoted = file.argument();
     for drift in drift.iter().take(MAX_SHOWN_DIFFERENCES) {
         output.line(format!("  {}", words::plain(&drift.to_string())));
         print_author(drift.turned.as_ref(), output);
@@ -100,7 +109,9 @@ fn drift(drift: &[Drift], file: MergedFile, only_drift: bool, output: &mut Outpu
         output.line(output.paint(DIM, format!("    as the file says: {}", ways.join(", or "))));
     }
     more(drift.len(), output);
-    output.line(format!("to have the file say what runs: flagstone pull {quoted}"));
+    // It writes into the file.
+    let pulled = if file.is_stdin { "FILE" } else { &quoted };
+    output.line(format!("to have the file say what runs: flagstone pull {pulled}"));
 }
 
 /// Prints the author, time and reason of a turned field, if known.
@@ -125,7 +136,7 @@ pub fn conflicts(conflicts: &[Conflict], file: MergedFile, output: &mut Output) 
     output.line(
         output.paint(BAD, format!("conflict: {count} changed in {} and where the flag runs", file.name)),
     );
-    let quoted = argument(file.name);
+    let quoted = file.argument();
     for conflict in conflicts.iter().take(MAX_SHOWN_DIFFERENCES) {
         output.line(format!("  {}", words::plain(&conflict.to_string())));
         print_author(conflict.turned.as_ref(), output);
@@ -163,7 +174,7 @@ fn unsaid(unsaid: &[Drift], file: MergedFile, only_drift: bool, output: &mut Out
             DIM,
             format!(
                 "  {flag}: {field}; without it: flagstone publish {} --reset {}",
-                argument(file.name),
+                file.argument(),
                 argument(&field_choice(file.definitions, &drift.flag, field))
             ),
         ));

@@ -63,7 +63,11 @@ struct Checked {
 
 impl Checked {
     fn merged(&self) -> drift::MergedFile<'_> {
-        drift::MergedFile { name: &self.name, definitions: &self.definitions }
+        drift::MergedFile {
+            name: &self.name,
+            is_stdin: self.options.file.is_none(),
+            definitions: &self.definitions,
+        }
     }
 }
 

@@ -28,6 +28,31 @@ fn a_percentage_edited_in_the_file_takes_effect() {
     assert_eq!(definition(&shop, "search")["rollout"]["percentage"], 50);
 }
 
+// `flagstone pull 'standard input'` was to be typed.
+#[test]
+fn lines_to_type_after_a_publish_from_standard_input_can_be_typed() {
+    let shop = Shop::published();
+    let publish = || {
+        let mut command = shop.command(["publish", "-"]);
+        command.stdin(std::fs::File::open(shop.directory.join("flags.json")).unwrap());
+        let output = command.output().unwrap();
+        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+    };
+    shop.run(["rollout", "search", "75"]).exits(0);
+    let kept = publish();
+    shop.write("flags.json", FLAGS.replace("\"percentage\": 50 } }", "\"percentage\": 60 } }"));
+    let told = format!("{kept}{}", publish());
+    for line in [
+        "flagstone publish - --reset search.percentage\n",
+        "flagstone publish - --settle search.percentage\n",
+        "flagstone publish - --keep\n",
+        "flagstone pull FILE\n",
+    ] {
+        assert!(told.contains(line), "{line}: {told}");
+    }
+    assert!(!told.contains("'standard input'"), "{told}");
+}
+
 #[test]
 fn a_file_that_says_what_it_said_changes_nothing_and_other_edits_go_out() {
     let shop = Shop::published();
