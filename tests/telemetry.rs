@@ -420,6 +420,21 @@ fn a_limit_of_file_sizes_ends_nobody() {
     assert!(without > 0, "or it never grew");
 }
 
+#[test]
+fn a_limit_of_file_sizes_that_cannot_be_asked_for_is_none() {
+    // Where a seccomp filter refused getrlimit(2), nothing was counted, and a limit that there was not was to be raised.
+    let directory = trusted_dir();
+    let child = Command::new("strace")
+        .args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=prlimit64", "-e", "inject=prlimit64:error=EPERM"])
+        .arg(std::env::current_exe().expect("a test binary"))
+        .args(["--exact", "a_child_process_counts_as_much_as_it_may", "--nocapture"])
+        .env("FLAGSTONE_TELEMETRY_LIMITED", directory.path())
+        .output()
+        .expect("strace");
+    let told = String::from_utf8_lossy(&child.stdout);
+    assert!(told.contains("=> counted, 0 without room"), "{child:?}");
+}
+
 /// A child of `killed_processes_lose_no_count_that_they_acknowledged`.
 #[test]
 fn a_child_process_counts_until_it_is_killed() {

@@ -11,7 +11,6 @@ use crate::fault::Mapped;
 use crate::files::OwnFile;
 use rustix::fs::{FallocateFlags, fallocate};
 use rustix::io::{Errno, retry_on_intr};
-use rustix::process::{Resource, getrlimit};
 use std::fs::File;
 use std::io;
 use std::marker::PhantomData;
@@ -104,8 +103,11 @@ pub(super) fn reserve(file: &OwnFile, offset: usize, size: usize) -> io::Result<
 /// Checks that a file may reach `end`: beyond `RLIMIT_FSIZE` (`ulimit -f`, `LimitFSIZE=`) the kernel sends SIGXFSZ, which
 /// kills the process.
 pub(super) fn may_grow(file: &File, end: u64) -> io::Result<()> {
-    let limit = getrlimit(Resource::Fsize).current;
-    if limit.is_some_and(|limit| end > limit) && file.metadata()?.len() < end {
+    // Where a filter of system calls refuses the question, rustix answers from memory that nothing was written to.
+    let mut limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
+    // SAFETY: the pointer is to a structure of the kind that is asked for, which stays as it is if the call fails.
+    unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut limit) };
+    if end > limit.rlim_cur && file.metadata()?.len() < end {
         return Err(Errno::FBIG.into());
     }
     Ok(())
