@@ -179,7 +179,13 @@ impl Entry {
             give(&file, like)?;
         }
         file.sync_all()?;
-        renameat(&self.folder, &temporary.1, &self.folder, &self.name)?;
+        renameat(&self.folder, &temporary.1, &self.folder, &self.name).map_err(|error| match error {
+            Errno::BUSY => io::Error::new(
+                ErrorKind::ResourceBusy,
+                "it is a mount point, and no other file can take its place: mount its directory instead",
+            ),
+            error => error.into(),
+        })?;
         std::mem::forget(temporary);
         // A directory that can be written but not listed cannot be synchronized either.
         match openat(&self.folder, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()) {

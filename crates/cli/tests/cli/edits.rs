@@ -2,6 +2,7 @@
 
 use crate::shop::{FLAGS, Shop, ran};
 use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 
 fn asked(shop: &Shop, flag: &str, company: &str) -> i32 {
     shop.run(["ask", flag, "--company", company]).code
@@ -142,6 +143,30 @@ fn a_file_is_edited_in_place_and_nothing_is_published() {
     shop.run(["enable", "old", "--file", "flags.json", "--expect-generation", "1"]).exits(2);
     shop.run(["enable", "old", "--file", "-"]).exits(2);
     shop.run(["enable", "old", "--file", "none.json"]).exits(2);
+}
+
+// "Device or resource busy" was all that was said: a container often has the file alone mounted.
+#[test]
+fn a_file_that_is_a_mount_point_is_named_as_one() {
+    let shop = Shop::published();
+    shop.run(["rollout", "search", "75"]).exits(0);
+    let text = r#"mount --bind flags.json flags.json && exec "$0" "$@""#;
+    for arguments in [
+        ["pull", "flags.json"].as_slice(),
+        &["enable", "old", "--file", "flags.json"],
+        &["add", "new", "--file", "flags.json"],
+    ] {
+        let mut shell = Command::new("unshare");
+        shell.args(["--mount", "sh", "-c", text, env!("CARGO_BIN_EXE_flagstone")]).args(arguments);
+        let ran = ran(shell.env("FLAGSTONE_STORE", "store").current_dir(&shop.directory).output().unwrap());
+        let ran = ran.exits(2);
+        assert!(
+            ran.err.contains("cannot write flags.json: it is a mount point, and no other file can take its place: mount its directory instead; nothing was changed"),
+            "{}",
+            ran.err
+        );
+    }
+    assert_eq!(read(&shop, "flags.json"), FLAGS);
 }
 
 #[test]
