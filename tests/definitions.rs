@@ -296,6 +296,38 @@ fn what_is_probably_not_meant_is_warned_of() {
     );
 }
 
+/// They passed without a word: an empty operand is mostly what a template or an empty query left.
+#[test]
+fn comparisons_that_hold_for_all_or_for_none_are_warned_of() {
+    let said = |test: &str| {
+        let condition = format!(r#"{{ "attribute": "plan", {test} }}"#);
+        problems(&format!(r#"{{ "flags": {{}}, "segments": {{ "s": {condition} }} }}"#))
+    };
+    let all = "an empty text, so it holds for every text: write \"exists\": true if that is meant";
+    for (operator, operand, column, found) in [
+        ("contains", "\"\"", 70, all),
+        ("starts_with", "\"\"", 73, all),
+        ("ends_with", "\"\"", 71, all),
+        ("gte", "\"\"", 65, all),
+        ("lt", "\"\"", 64, "an empty text, so it holds for no text: write what it is to be compared with"),
+        ("in", "[]", 64, "an empty list, so it holds for nobody: list a value, or remove the condition"),
+        (
+            "not_in",
+            "[]",
+            68,
+            "an empty list, so it holds for whoever has the attribute: write \"exists\": true if that is meant",
+        ),
+    ] {
+        assert_eq!(
+            said(&format!(r#""{operator}": {operand}"#)),
+            [format!("1:{column}: warning: /segments/s/{operator}: found {operator} with {found}")]
+        );
+    }
+    for useful in [r#""gt": """#, r#""lte": """#, r#""eq": """#, r#""in": [""]"#, r#""gte": 0"#] {
+        assert!(said(useful).is_empty(), "{useful}");
+    }
+}
+
 #[test]
 fn conditions_say_what_they_lack() {
     let said = |condition: &str| {

@@ -23,6 +23,31 @@ const KEYS: [&str; FORMS + Test::NAMES.len()] = {
     keys
 };
 
+/// An empty operand that leaves nothing to compare, and the way out.
+fn empty_operand(test: &Test) -> Option<(&'static str, &'static str)> {
+    const EXISTS: &str = "write \"exists\": true if that is meant";
+    Some(match test {
+        Test::In(list) if list.is_empty() => {
+            ("an empty list, so it holds for nobody", "list a value, or remove the condition")
+        }
+        Test::NotIn(list) if list.is_empty() => {
+            ("an empty list, so it holds for whoever has the attribute", EXISTS)
+        }
+        Test::StartsWith(text)
+        | Test::EndsWith(text)
+        | Test::Contains(text)
+        | Test::Gte(Scalar::Text(text))
+            if text.is_empty() =>
+        {
+            ("an empty text, so it holds for every text", EXISTS)
+        }
+        Test::Lt(Scalar::Text(text)) if text.is_empty() => {
+            ("an empty text, so it holds for no text", "write what it is to be compared with")
+        }
+        _ => return None,
+    })
+}
+
 impl<'m> Decoder<'m> {
     /// Recurses no deeper than the reader lets a document nest.
     pub(super) fn condition(&mut self, view: View<'m>) -> Option<Condition> {
@@ -96,6 +121,10 @@ impl<'m> Decoder<'m> {
         }
         if name == "company" && matches!(test, Test::In(_) | Test::NotIn(_) | Test::Eq(_) | Test::Ne(_)) {
             self.warn_of_company_operand(operand);
+        }
+        if let Some((found, advice)) = empty_operand(&test) {
+            let message = format!("found {operator} with {found}");
+            self.findings.warning(operand.place(), message, advice.to_owned());
         }
         Some(Condition::Test { attribute: name, test })
     }
