@@ -11,7 +11,7 @@ namespace Flagstone\Polyfill;
  * @internal
  * @phpstan-type FlagRecord array{shape: int, bits: int, seed: int, threshold: int, by: int, variantSeed: int, requires: int,
  *     requiresCount: int, needs: int, needsCount: int, rulesCount: int, steps: int, stepsCount: int, variants: int,
- *     variantsCount: int, allow: int, deny: int, ...}
+ *     variantsCount: int, allow: int, deny: int, current: int, ...} `current`: the number of the flag whose former key this is, plus one; 0 if it is none
  * @phpstan-type Test array{int, int, int, string, int, int, bool|int|float|string, int, int}
  * @phpstan-type Rule array{?string, list<Test>, int}
  * @phpstan-type Variant array{string, int, ?int}

@@ -25,14 +25,23 @@ final class Evaluator
 
     private readonly bool $switched;
 
-    /** @param array<string, true> $killed by key */
+    /** @var array<int, true> by the number of the flag's current key: it is killed under all of its keys */
+    private array $killed = [];
+
+    /** @param list<string> $killed keys of flags */
     public function __construct(
         public readonly Compiled $snapshot,
-        private readonly array $killed,
+        array $killed,
         private readonly bool $stopped,
         private readonly bool $killsUnknown = false,
     ) {
-        $this->switched = $stopped || $killsUnknown || $killed !== [];
+        foreach ($killed as $key) {
+            $flag = $snapshot->find($key);
+            if ($flag !== null) {
+                $this->killed[self::current($flag, $snapshot->flag($flag))] = true;
+            }
+        }
+        $this->switched = $stopped || $killsUnknown || $this->killed !== [];
     }
 
     /**
@@ -237,13 +246,23 @@ final class Evaluator
     }
 
     /**
+     * Number of the flag's current key.
+     *
+     * @param FlagRecord $record
+     */
+    private static function current(int $flag, array $record): int
+    {
+        return $record['current'] === 0 ? $flag : $record['current'] - 1;
+    }
+
+    /**
      * Reason why the flag is off for every company; null if there is none.
      *
      * @param FlagRecord $record
      */
     private function switchedOff(int $flag, array $record): ?string
     {
-        if ($this->killsUnknown || $this->killed !== [] && isset($this->killed[$this->snapshot->key($flag)])) {
+        if ($this->killsUnknown || $this->killed !== [] && isset($this->killed[self::current($flag, $record)])) {
             return 'killed';
         }
         if ($this->stopped && ($record['bits'] & self::KEEP) === 0) {

@@ -239,7 +239,7 @@ final class Head
         $damaged = \min($room, \max(0, ($this->slotsUsed() & \PHP_INT_MAX) - $used)) + $torn;
 
         return $damaged === 0 ? null : "$damaged of its kill slots are damaged, so which flags are killed is not known: workers that start now have everything off. "
-            . 'Look at `flagstone audit`, then type `flagstone resume-all`: what the trail says is killed stays killed';
+            . 'Type `flagstone resume-all`: it says which kills the audit trail has, and what to type then';
     }
 
     /** True if all slots that were ever used are counted. */

@@ -449,7 +449,7 @@ final class Process
         if ($store === null || $snapshot === null) {
             self::$evaluator = null;
         } else {
-            self::$evaluator = new Evaluator($snapshot, \array_fill_keys($store->killed, true), $store->stopped, $store->killsUnknown);
+            self::$evaluator = new Evaluator($snapshot, $store->killed, $store->stopped, $store->killsUnknown);
         }
     }
 

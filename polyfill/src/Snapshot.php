@@ -50,7 +50,7 @@ final class Snapshot implements Compiled
     private const SHORT = 1 << 17;
     private const MAGIC = "\x89FSNAP\r\n";
     private const FLAG = 'Phash/VkeyOffset/vkeyLength/Cshape/Cbits/Pseed/Vthreshold/Vby/PvariantSeed/Vrequires/'
-        . 'VrequiresCount/Vneeds/VneedsCount/Vrules/VrulesCount/Vsteps/VstepsCount/Vvariants/VvariantsCount/Vallow/Vdeny';
+        . 'VrequiresCount/Vneeds/VneedsCount/Vrules/VrulesCount/Vsteps/VstepsCount/Vvariants/VvariantsCount/Vallow/Vdeny/Vcurrent';
 
     /** Value of a record's list field without a list. */
     public const NO_LIST = 0xFFFF_FFFF;

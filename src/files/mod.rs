@@ -42,6 +42,8 @@ pub use namespace::is_unmapped;
 #[cfg(feature = "publisher")]
 pub(crate) use replace::{TEMPORARY, replace};
 #[cfg(feature = "publisher")]
+pub use trust::act_as_owner;
+#[cfg(feature = "publisher")]
 pub(crate) use trust::remedy_for;
 #[cfg(feature = "publisher")]
 pub use users::{Account, PROGRAM_PATH, close_directories, group_number};

@@ -26,6 +26,7 @@ use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
+use std::sync::OnceLock;
 
 /// Makes a directory for stores where only root can change the way.
 const NEW_PLACE: &str = "install -d -m 0755 /var/lib/flagstone";
@@ -405,9 +406,21 @@ impl Refusal {
     }
 }
 
+/// What stands before a command where root types, and this process became the owner; not set elsewhere.
+static AS_OWNER: OnceLock<String> = OnceLock::new();
+
+/// Notes that root types, and that this process acts as the user that `sudo -u` takes in this form. Root would follow links that the owner
+/// puts on a path after it was judged.
+#[cfg(feature = "publisher")]
+pub fn act_as_owner(user: &str) {
+    let _ = AS_OWNER.set(format!("sudo -u {user} "));
+}
+
 /// A sentence that says what to type, and what to ask root for.
 pub(crate) fn remedy(commands: &[String], for_root: &[String]) -> String {
-    let (mine, roots) = (commands.join(" && "), for_root.join(" && "));
+    let before = AS_OWNER.get().map_or("", String::as_str);
+    let mine: Vec<String> = commands.iter().map(|command| format!("{before}{command}")).collect();
+    let (mine, roots) = (mine.join(" && "), for_root.join(" && "));
     match (commands, for_root) {
         (_, []) => format!("Type: {mine}"),
         ([], _) => format!("Ask root to type: {roots}"),

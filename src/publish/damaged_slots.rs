@@ -3,31 +3,36 @@
 use super::{AuditCheck, Store};
 use crate::audit::{Action, Outcome};
 use crate::error::StoreError;
-use crate::store::head::{Head, KillSlot, doubt_text};
+use crate::store::head::Head;
 use crate::time::parse_rfc3339;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Damaged kill slots, and the audit trail's stand-in for them.
 pub(crate) struct DamagedSlots {
     count: u64,
     /// Flags killed and not revived since, according to the trail, with the time in microseconds since 1970.
     pub(crate) killed: BTreeMap<String, i64>,
-    /// The reason why the trail may lack a kill that a damaged slot held; none if it has them all.
-    pub(crate) gap: Option<String>,
+    /// The fault of the trail, if it has one.
+    pub(crate) fault: Option<String>,
 }
 
 impl DamagedSlots {
-    /// The damage, and the way out of it.
+    /// The damage, and the way out of it. A kill that was made on a full disk has no record, so that a person has to say that none is missing.
     pub(crate) fn text(&self) -> String {
-        match &self.gap {
-            None => doubt_text(self.count),
-            Some(gap) => format!(
-                "{} of its kill slots are damaged, and the audit trail does not tell what they held ({gap}): a flag that was killed may be on after \
-                 `flagstone resume-all`, which is refused therefore. Kill what is to stay off: flagstone kill FLAG --reason WHY. Then type: \
-                 flagstone resume-all --force",
-                self.count
-            ),
-        }
+        let killed: Vec<&str> = self.killed.keys().map(String::as_str).collect();
+        let killed = match killed.as_slice() {
+            [] => "no flag is killed".to_owned(),
+            killed => format!("{} is killed", killed.join(", ")),
+        };
+        let fault = self
+            .fault
+            .as_ref()
+            .map_or(String::new(), |fault| format!(", but it cannot be relied on ({fault})"));
+        format!(
+            "{} of its kill slots are damaged, so which flags are killed is not known. By the audit trail {killed}{fault}; a kill that it lacks would end. Kill \
+             what else is to stay off: flagstone kill FLAG --reason WHY. Then type: flagstone resume-all --force",
+            self.count
+        )
     }
 }
 
@@ -44,23 +49,23 @@ impl Store {
 
     /// The damaged slots of a head; none if there are none. It takes no lock.
     pub(crate) fn damaged_slots(&self, head: &Head) -> Option<DamagedSlots> {
-        let slots = head.slots();
-        let count = head.damaged(slots.iter());
+        let count = head.damaged(head.slots().iter());
         if count == 0 {
             return None;
         }
-        let mut trail = Trail::default();
+        let mut killed = BTreeMap::new();
         let check = self.read_audit(|record| {
             if let (Outcome::Done, Some(flag)) = (record.outcome, record.flag) {
                 match record.action {
-                    Action::Kill => trail.kill(flag, parse_rfc3339(record.at.as_bytes()).unwrap_or_default()),
-                    Action::Revive => _ = trail.killed.remove(&flag),
+                    Action::Kill => {
+                        killed.entry(flag).or_insert(parse_rfc3339(record.at.as_bytes()).unwrap_or_default());
+                    }
+                    Action::Revive => _ = killed.remove(&flag),
                     _ => {}
                 }
             }
         });
-        let gap = fault(check).or_else(|| trail.missing(count, &slots));
-        Some(DamagedSlots { count, killed: trail.killed, gap })
+        Some(DamagedSlots { count, killed, fault: fault(check) })
     }
 }
 
@@ -71,36 +76,5 @@ fn fault(check: Result<AuditCheck, StoreError>) -> Option<String> {
         Ok(AuditCheck { first_bad: Some(bad), .. }) => Some(format!("record {}: {}", bad.seq, bad.problem)),
         Ok(AuditCheck { torn_end: true, .. }) => Some("its last line was cut off".to_owned()),
         Ok(_) => None,
-    }
-}
-
-/// Kills according to the audit trail.
-#[derive(Default)]
-struct Trail {
-    killed: BTreeMap<String, i64>,
-    ever: BTreeSet<String>,
-    /// The most flags that were killed at one time.
-    most: u64,
-}
-
-impl Trail {
-    fn kill(&mut self, flag: String, at: i64) {
-        self.ever.insert(flag.clone());
-        self.killed.entry(flag).or_insert(at);
-        self.most = self.most.max(self.killed.len() as u64);
-    }
-
-    /// The reason why a damaged slot may have held a kill without a record, as one made on a full disk. A kill takes the first slot that
-    /// is free, so no more are in use than flags were killed at one time; one made without the lock may take another, which errs on the
-    /// side of off.
-    fn missing(&self, damaged: u64, slots: &[KillSlot]) -> Option<String> {
-        let flags = slots.iter().filter_map(|slot| std::str::from_utf8(&slot.flag.as_ref()?.key).ok());
-        let used = damaged + flags.filter(|flag| self.ever.contains(*flag)).count() as u64;
-        (used > self.most).then(|| {
-            format!(
-                "{used} slots were in use, and by its records {} flags at most were killed at one time",
-                self.most
-            )
-        })
     }
 }

@@ -102,20 +102,20 @@ impl Store {
         })
     }
 
-    /// Ends the stop, and the state in which damaged kill slots keep every flag off in new workers. Flags killed one by one stay killed:
-    /// a kill that the audit trail holds, but a damaged slot does not, is made again. Where the trail may lack such a kill, it refuses;
-    /// with `force` it goes on, and a warning tells of that.
+    /// Ends the stop, and the state in which damaged kill slots keep every flag off in new workers. Flags killed one by one stay killed.
+    /// Where slots are damaged it refuses, since the audit trail may lack a kill that they held; with `force`, the kills that the trail
+    /// holds are made again.
     ///
     /// # Errors
     ///
-    /// When the head cannot be written, damaged slots leave no room for the kills, or the trail may lack kills that they held.
+    /// When the head cannot be written, slots are damaged, or leave no room for the kills.
     pub fn resume_all(&self, change: Change, force: bool) -> Result<SwitchOutcome, StoreError> {
         let path = printable(&self.directory.join(HEAD));
         for _ in 0..=REPLACED_ATTEMPTS {
             // Without the lock, which changes of the head wait for.
             let head = self.read_head()?;
             let damaged = self.damaged_slots(&head);
-            if let Some(damaged) = damaged.as_ref().filter(|damaged| damaged.gap.is_some() && !force) {
+            if let Some(damaged) = damaged.as_ref().filter(|_| !force) {
                 return Err(StoreError::Refused(format!("nothing was changed: {path}: {}", damaged.text())));
             }
             let has_moved = Cell::new(false);
@@ -127,8 +127,10 @@ impl Store {
                     return Ok(false);
                 }
                 for (flag, since) in damaged.iter().flat_map(|damaged| &damaged.killed) {
-                    valid_key(flag)?;
-                    kill(session, flag, *since, locked)?;
+                    for flag in std::iter::once(flag.clone()).chain(self.other_keys(flag)) {
+                        valid_key(&flag)?;
+                        kill(session, &flag, *since, locked)?;
+                    }
                 }
                 let changed = session.head.stopped().is_some();
                 session.head.stop(None);
@@ -138,10 +140,10 @@ impl Store {
                 continue;
             }
             let mut switched = switched?;
-            if let Some(gap) = damaged.and_then(|damaged| damaged.gap) {
+            if let Some(fault) = damaged.and_then(|damaged| damaged.fault) {
                 switched.warn(format!(
-                    "kill slots were damaged, and the audit trail does not tell what they held ({gap}): a flag whose kill neither of them has is on \
-                     again. Compare with what you know, and kill it again: flagstone kill FLAG"
+                    "kill slots were damaged, and the audit trail cannot be relied on ({fault}): a flag whose kill neither of them has is on again. \
+                     Compare with what you know, and kill it again: flagstone kill FLAG"
                 ));
             }
             return Ok(switched);
@@ -333,7 +335,8 @@ fn throw(
     session.head.touch();
     session.kept()?;
     let mut warnings: Vec<String> = session.flush().into_iter().collect();
-    if changed {
+    // A kill or a stop that is typed again: the first may have found no room in the trail.
+    if changed || matches!(action, Action::Kill | Action::StopAll) {
         let lock = lock.map_or_else(|| session.lock_head_within(RECORD_TIMEOUT), Ok);
         let recorded = lock.and_then(|lock| {
             let mut record = session.record(change, action, Outcome::Done);

@@ -321,7 +321,7 @@ impl Head {
 pub(crate) fn doubt_text(damaged: u64) -> String {
     format!(
         "{damaged} of its kill slots are damaged, so which flags are killed is not known: workers that start now have everything off. \
-         Look at `flagstone audit`, then type `flagstone resume-all`: what the trail says is killed stays killed"
+         Type `flagstone resume-all`: it says which kills the audit trail has, and what to type then"
     )
 }
 

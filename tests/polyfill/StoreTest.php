@@ -244,6 +244,20 @@ final class StoreTest extends TestCase
         Process::useFile(null);
     }
 
+    /** The command that cannot read the snapshot kills the key that was typed alone: whoever asked by the other had the flag on. */
+    public function test_a_kill_by_one_key_of_a_renamed_flag_holds_for_both(): void
+    {
+        foreach (['new', 'old'] as $key) {
+            $store = self::store(['new' => ['was' => 'old', 'enabled' => true]]);
+            $snapshot = self::snapshot($store);
+            rename($snapshot, "$store/aside");
+            self::command('--store', $store, 'kill', $key, '--reason', 'test');
+            rename("$store/aside", $snapshot);
+            self::assertSame(true, flagstone_use($store));
+            self::assertSame([false, false], [feature_enabled('new'), feature_enabled('old')], $key);
+        }
+    }
+
     public function test_nothing_of_a_broken_store_reaches_the_output_or_an_error_handler(): void
     {
         $handler = 'set_error_handler(function ($s, $m) { echo "handler: $m"; return true; }, E_ALL);';

@@ -11,7 +11,9 @@ use crate::output::Failure;
 use crate::{inputs, privileged, store_view, words};
 use flagstone::StoreError;
 use flagstone::audit::Actor;
-use flagstone::files::{Account, NOBODY, close_directories, group_number, is_unmapped, owner_of};
+use flagstone::files::{
+    Account, NOBODY, act_as_owner, close_directories, group_number, is_unmapped, owner_of,
+};
 use flagstone::publish::{Store, no_member};
 use rustix::fs::{CWD, Mode, openat};
 use rustix::process::geteuid;
@@ -69,6 +71,7 @@ pub fn assume(arguments: &Arguments) -> Result<(), Failure> {
         account.groups.push(found.gid());
     }
     Actor::remember(&account);
+    act_as_owner(&sudo(&account));
     let written = inputs::open_all(arguments);
     let failed = |error: io::Error| {
         Failure::Unknown(format!(

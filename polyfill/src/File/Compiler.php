@@ -91,6 +91,7 @@ final class Compiler
             'variantsCount' => \count($variants),
             'allow' => $this->companies($flag->allow),
             'deny' => $this->companies($flag->deny),
+            'current' => 0,
         ];
     }
 

@@ -69,8 +69,13 @@ pub fn run(arguments: &Arguments, word: &Incident, output: &mut Output) -> Ran {
     say("requests", text, output);
     let stop = switches.as_ref().and_then(Switches::stop);
     match (&stop, status.killed.is_empty()) {
-        (None, true) => say("off", "nothing is killed or stopped".to_owned(), output),
+        (None, true) if status.kills_unknown.is_none() => {
+            say("off", "nothing is killed or stopped".to_owned(), output);
+        }
         _ => {
+            if let Some(unknown) = &status.kills_unknown {
+                say("off", output.paint(BAD, words::plain(unknown)), output);
+            }
             if let Some(stop) = &stop {
                 let text = format!("{} {}; `{RESUME}`", output.paint(BAD, "everything"), stop.text());
                 say("off", text, output);

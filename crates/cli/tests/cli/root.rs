@@ -128,6 +128,15 @@ fn what_root_typed_is_read_as_root_and_what_the_config_names_is_not() {
     }
 }
 
+/// Root was told to type `chmod o-w PATH`, and the owner put a link there meanwhile.
+#[test]
+fn what_root_is_told_to_type_in_another_users_store_is_typed_as_that_user() {
+    let place = Place::new();
+    chmod(&place.path("store"), 0o777);
+    let told = place.run(["kill", "search", "--reason", "x"]).exits(1).err;
+    assert!(told.contains(&format!("Type: sudo -u '#{OWNER}' chmod o-w ")), "{told}");
+}
+
 #[test]
 fn pull_writes_the_file_that_root_typed_as_root() {
     let place = Place::new();
