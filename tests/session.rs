@@ -252,6 +252,29 @@ fn kills_reach_through_a_mark_and_content_does_not() {
     assert_eq!((next.outermost, generation(&mut console)), (true, 3));
 }
 
+/// With refresh = 0 a kill never reached a process that ran already.
+#[test]
+fn kills_and_the_stop_reach_a_process_that_never_moves_on_by_itself() {
+    let (_directory, path, store) = shop();
+    let mut console = console(&path);
+    console.host().settings.refresh_ms = 0;
+    assert!(ask(&mut console, "portal"));
+    publish(&store, &definitions(r#"{"new":{"enabled":true},"portal":{"enabled":true}}"#));
+    pass(&mut console, SECOND);
+    assert_eq!((ask(&mut console, "new"), generation(&mut console)), (false, 1));
+    store.kill("portal", change()).unwrap();
+    pass(&mut console, SECOND);
+    assert_eq!((ask(&mut console, "portal"), generation(&mut console)), (false, 1));
+    store.revive("portal", change()).unwrap();
+    pass(&mut console, SECOND);
+    assert!(ask(&mut console, "portal"));
+    store.stop_all(change()).unwrap();
+    pass(&mut console, SECOND);
+    assert_eq!((ask(&mut console, "portal"), generation(&mut console)), (false, 1));
+    store.resume_all(change(), false).unwrap();
+    assert!(console.refresh() && ask(&mut console, "new"));
+}
+
 #[test]
 fn another_store_in_the_place_of_the_one_that_is_open_is_followed() {
     let (directory, path, _store) = shop();

@@ -15,6 +15,8 @@ final class Process
     private const NO_STORE = 'no store: set flagstone.store in php.ini, or call flagstone_use() with the store\'s directory';
     /** Nanoseconds before a store that could not be opened is tried again. */
     private const RETRY = 1_000_000_000;
+    /** Nanoseconds between two looks for kills and the stop in a process that does not move by itself. */
+    private const SWITCHES_EVERY = 1_000_000_000;
     /** Maximum number of open stores; the one used longest ago makes room. */
     private const MAX_OPEN = 32;
 
@@ -31,8 +33,8 @@ final class Process
     private static int $retryAt = 0;
 
     private static ?Marks $marks = null;
-    /** @var ?array{Compiled, Origin, int, int} the definitions that the outermost mark of a process that lives long holds, their store,
-     *     their generation, and when that was published */
+    /** @var ?array{Compiled, Origin, int, int} the definitions that a process that lives long holds, for its outermost mark or because it does
+     *     not move by itself, their store, their generation, and when that was published */
     private static ?array $held = null;
 
     private static bool $pinned = false;
@@ -241,9 +243,8 @@ final class Process
         self::pin();
         self::$held = null;
         self::advance();
-        $store = self::$store;
-        if ($store?->snapshot !== null && self::$livesLong && self::marks()->holds((int) \hrtime(true))) {
-            self::$held = [$store->snapshot, $store, $store->generation, $store->publishedAt];
+        if (self::$livesLong && self::marks()->holds((int) \hrtime(true))) {
+            self::hold();
         }
 
         return $before !== self::generation();
@@ -271,10 +272,19 @@ final class Process
         return self::$marks ??= new Marks();
     }
 
-    /** Drops the held content once no mark needs it. */
+    /** Holds the content that answers now, unless some is held. */
+    private static function hold(): void
+    {
+        $store = self::$store;
+        if ($store?->snapshot !== null && self::heldOf($store) === null) {
+            self::$held = [$store->snapshot, $store, $store->generation, $store->publishedAt];
+        }
+    }
+
+    /** Drops the held content once neither a mark nor the setting needs it. */
     private static function letGo(): void
     {
-        if (self::$held !== null && !self::marks()->holds((int) \hrtime(true))) {
+        if (self::$held !== null && self::$refresh !== 0 && !self::marks()->holds((int) \hrtime(true))) {
             self::$held = null;
         }
     }
@@ -403,8 +413,15 @@ final class Process
             return;
         }
         if (self::$livesLong) {
-            if (self::$refresh !== 0 && \hrtime(true) - self::$looked >= self::$refresh) {
+            if (\hrtime(true) - self::$looked >= (self::$refresh ?: self::SWITCHES_EVERY)) {
+                $now = self::$now;
+                if (self::$refresh === 0) {
+                    self::hold();
+                }
                 self::advance();
+                if (self::$refresh === 0) {
+                    self::$now = $now;
+                }
             }
         } elseif (($_SERVER['REQUEST_TIME_FLOAT'] ?? self::$request) !== self::$request) {
             // A worker that serves many requests keeps this class's state; another time means that another request begins. An

@@ -43,7 +43,7 @@ pub struct Settings {
     pub store: Vec<u8>,
     /// Directory of the memory for counters; none: nothing is counted.
     pub telemetry: Option<PathBuf>,
-    /// Milliseconds between two moves of a long-lived process; 0 never.
+    /// Milliseconds between two moves of a long-lived process; 0: never, but for kills and the stop.
     pub refresh_ms: u64,
     /// Policy for loading snapshots into memory.
     pub map: MapPolicy,

@@ -33,6 +33,8 @@ use xxhash_rust::xxh3::xxh3_64;
 const QUESTIONS_BETWEEN_CHECKS: u32 = 64;
 /// Milliseconds between two attempts to open a store that could not be opened, and between two checks of a path with symbolic links.
 const RETRY_MS: u64 = 1_000;
+/// Milliseconds between two looks for kills and the stop in a long-lived process that does not move by itself.
+const SWITCHES_MS: u64 = 1_000;
 /// Milliseconds within which a line is logged once.
 const LOG_AGAIN_MS: u64 = 60_000;
 /// Lines that are remembered for that.
@@ -312,8 +314,7 @@ impl<H: Host> Session<H> {
     /// Pins `view`, and watches the word that would move it.
     fn set(&mut self, view: Arc<View>) {
         self.let_faults_reach();
-        let moves = self.long_lived && self.host.settings().refresh_ms > 0 && self.open.is_some();
-        self.pinned.set(view, moves, !self.overridden);
+        self.pinned.set(view, self.long_lived && self.open.is_some(), !self.overridden);
     }
 
     /// True if the bytes read of the pinned snapshot were its file's. Ask after reading and before answering; if false, the next question
@@ -378,8 +379,11 @@ impl<H: Host> Session<H> {
             self.advance(clock);
             return;
         }
-        let refresh = self.host.settings().refresh_ms;
-        let due = self.long_lived && refresh > 0 && clock.saturating_sub(self.moved) >= refresh;
+        let interval = match self.host.settings().refresh_ms {
+            0 => SWITCHES_MS,
+            refresh => refresh,
+        };
+        let due = self.long_lived && clock.saturating_sub(self.moved) >= interval;
         self.look_every = if due {
             (self.look_every / 2).max(1)
         } else {
@@ -391,10 +395,11 @@ impl<H: Host> Session<H> {
         }
     }
 
-    /// Moves the pin to the newest generation. Within a request that the application marked, only kills and the stop of the pinned
-    /// generation are updated.
+    /// Moves the pin to the newest generation. Within a request that the application marked, and in a process that never moves by itself,
+    /// only kills and the stop of the pinned generation are updated.
     fn advance(&mut self, clock: u64) {
-        let holds = self.pinned.is_pinned() && self.counting.is_within_mark(clock);
+        let stays = self.host.settings().refresh_ms == 0 || self.counting.is_within_mark(clock);
+        let holds = self.pinned.is_pinned() && stays;
         self.advance_to_newest(clock, holds);
     }
 

@@ -220,6 +220,18 @@ final class StoreTest extends TestCase
         self::assertSame('yes no', self::php("echo flagstone_refresh() ? 'yes ' : 'no ', flagstone_refresh() ? 'yes' : 'no';", ['flagstone.store' => $store]));
     }
 
+    public function test_kills_reach_a_process_that_never_moves_on_by_itself(): void
+    {
+        // With refresh = 0 a kill never reached a process that ran already.
+        $store = self::store(['portal' => true, 'other' => true]);
+        $file = self::definitions(['flags' => ['portal' => true, 'other' => false]]);
+        $type = static fn (string $arguments): string => \sprintf('exec(%s);', \var_export(\getenv('FLAGSTONE_BIN') . " --store $store $arguments 2>&1", true));
+        $code = 'feature_enabled("portal");' . $type("publish $file --reset all --yes") . $type('kill portal --reason test')
+            . '$end = time() + 30; while (feature_enabled("portal") && time() < $end) { usleep(1000); }'
+            . 'echo +feature_enabled("portal"), +feature_enabled("other"); flagstone_refresh(); echo +feature_enabled("other");';
+        self::assertSame('010', self::php($code, ['flagstone.store' => $store, 'flagstone.refresh' => '0']));
+    }
+
     public function test_a_store_that_everybody_can_write_is_refused_with_what_to_type(): void
     {
         $store = self::store(['portal' => true]);
