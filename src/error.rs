@@ -3,6 +3,7 @@
 use crate::snapshot::SnapshotError;
 use crate::text::{printable, shell};
 use rustix::io::Errno;
+use rustix::process::{getegid, geteuid};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -259,6 +260,14 @@ fn hint(what: &str, path: &Path, error: &io::Error) -> String {
                 ". Run it as the store's owner: sudo -u OWNER flagstone …; where the owner is refused, too, see whether it is immutable or \
                  append-only: lsattr -d {}",
                 shell(path)
+            );
+        }
+        // Without the publisher it is a PHP that reads, and no command.
+        io::ErrorKind::PermissionDenied if !cfg!(feature = "publisher") && error.get_ref().is_none() => {
+            let (user, group) = (geteuid().as_raw(), getegid().as_raw());
+            return format!(
+                ". PHP runs as user {user} and group {group} here, and one of them has to be able to read that. Type as root: chgrp -hR {group} STORE, \
+                 with the store's directory; the directories above need x for it"
             );
         }
         // The error of an operation of this project's own says what to do.
