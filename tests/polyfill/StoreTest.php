@@ -158,7 +158,7 @@ final class StoreTest extends TestCase
             self::command('--store', $store, 'revive', $flag);
         }
         self::command('--store', $store, 'kill', 'portal', '--reason', 'test');
-        self::command('--store', $store, 'resume-all');
+        self::command('--store', $store, 'resume-all', '--force');
         self::assertSame([['portal'], false, true], $switches($running));
         self::assertSame([['portal'], false, true], $switches(new Store($store)));
         self::command('--store', $store, 'revive', 'portal');
