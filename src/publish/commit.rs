@@ -18,7 +18,7 @@ use crate::guard::{Finding, NoticeKind};
 use crate::merge::{Merged, Options, merge};
 use crate::snapshot::mark::place;
 use crate::snapshot::{Audited, ContentId, MapMode, Snapshot};
-use crate::store::head::{Head, Pointer, doubt_text};
+use crate::store::head::{Head, Pointer};
 use crate::store::layout::{HEAD, SNAPSHOT_LIMIT, SNAPSHOTS, retained, snapshot_name};
 use crate::store::open::{MapPolicy, open_snapshot};
 use crate::text::printable;
@@ -532,10 +532,9 @@ pub(crate) fn write_generation(
         return Err(StoreError::Stale { base, current });
     }
     // Another key, or a plan's next stage, would turn on what a slot that cannot be read has killed.
-    let damaged = session.head.damaged(session.head.slots().iter());
-    if damaged > 0 {
+    if let Some(doubt) = session.head.doubt(session.head.slots().iter()) {
         let path = printable(&session.path().join(HEAD));
-        return Err(StoreError::Refused(format!("nothing was changed: {path}: {}", doubt_text(damaged))));
+        return Err(StoreError::Refused(format!("nothing was changed: {path}: {doubt}")));
     }
     let unchanged = |error: StoreError| StoreError::Unchanged { source: Box::new(error), current };
     let folder = session.path().join(SNAPSHOTS);

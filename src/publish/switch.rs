@@ -118,6 +118,13 @@ impl Store {
             if let Some(damaged) = damaged.as_ref().filter(|_| !force) {
                 return Err(StoreError::Refused(format!("nothing was changed: {path}: {}", damaged.text())));
             }
+            let killed = damaged.iter().flat_map(|damaged| &damaged.killed);
+            let killed: Vec<(String, i64)> = killed
+                .flat_map(|(flag, since)| {
+                    let keys = std::iter::once(flag.clone()).chain(self.other_keys(flag));
+                    keys.map(|key| (key, *since))
+                })
+                .collect();
             let has_moved = Cell::new(false);
             let switched = self.switch(Action::ResumeAll, None, None, &change, |session, locked| {
                 let state = |head: &Head| (head.audited(), head.slots());
@@ -126,11 +133,9 @@ impl Store {
                 if has_moved.get() {
                     return Ok(false);
                 }
-                for (flag, since) in damaged.iter().flat_map(|damaged| &damaged.killed) {
-                    for flag in std::iter::once(flag.clone()).chain(self.other_keys(flag)) {
-                        valid_key(&flag)?;
-                        kill(session, &flag, *since, locked)?;
-                    }
+                for (flag, since) in &killed {
+                    valid_key(flag)?;
+                    kill(session, flag, *since, locked)?;
                 }
                 let changed = session.head.stopped().is_some();
                 session.head.stop(None);

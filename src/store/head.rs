@@ -318,7 +318,7 @@ impl Head {
 }
 
 /// The state of a head with that many damaged kill slots, and the way out of it.
-pub(crate) fn doubt_text(damaged: u64) -> String {
+fn doubt_text(damaged: u64) -> String {
     format!(
         "{damaged} of its kill slots are damaged, so which flags are killed is not known: workers that start now have everything off. \
          Type `flagstone resume-all`: it says which kills the audit trail has, and what to type then"
