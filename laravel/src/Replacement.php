@@ -15,6 +15,33 @@ use RuntimeException;
 final class Replacement
 {
     /**
+     * Keeps the file's owner, group and mode. A new file that root makes is its folder's owner's, whatever root's umask: the application reads
+     * it as another user.
+     *
+     * @throws RuntimeException if it cannot be written; nothing was changed then
+     */
+    public static function keeping(string $path, string $text): void
+    {
+        $path = @\realpath($path) ?: $path;
+        $before = @\stat($path) ?: null;
+        $isRoot = \function_exists('posix_geteuid') && \posix_geteuid() === 0;
+        $like = $before ?? ($isRoot ? @\stat(\dirname($path)) ?: null : null);
+        if (!self::write($path, $text, $like === null ? null : $like['mode'] & ($before === null ? 0o644 : 0o666), $like)) {
+            throw new RuntimeException("cannot write $path" . (self::isMountPoint($path)
+                ? ': it is a mount point, and nothing can take its place; nothing was changed. Mount its folder instead, or change the file where it was mounted from'
+                : '; nothing was changed'));
+        }
+    }
+
+    private static function isMountPoint(string $path): bool
+    {
+        // proc_pid_mountinfo(5): blanks are written in octal.
+        $points = \array_map(static fn (string $line): string => \stripcslashes(\explode(' ', $line)[4] ?? ''), @\file('/proc/self/mountinfo') ?: []);
+
+        return \in_array($path, $points, true);
+    }
+
+    /**
      * @param ?int $mode 0600, say; null: what the umask leaves
      * @param ?array{uid: int, gid: int, ...} $owner of the new file, as far as this process may give it away; null: this process's
      * @return bool false if it cannot be written; nothing was changed then

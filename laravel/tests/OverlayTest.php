@@ -297,6 +297,43 @@ final class OverlayTest extends TestCase
         self::assertSame([64_010, 64_011, 0o100640], [\fileowner($overlay), \filegroup($overlay), \fileperms($overlay)]);
     }
 
+    public function test_a_new_file_of_roots_is_its_folders_whatever_the_umask(): void
+    {
+        // Root's umask 077 left a flags.local.json that the application could not read.
+        self::assertSame(0, \posix_geteuid(), 'run as root: nobody else can play two users');
+        \chown($this->folder, 64_010);
+        \chgrp($this->folder, 64_011);
+        $umask = \umask(0o077);
+        try {
+            foreach ([0o755 => 0o100644, 0o750 => 0o100640, 0o2770 => 0o100640] as $folder => $file) {
+                \chmod($this->folder, $folder);
+                self::assertSame(0, $this->artisanCode('feature:enable beta'), $this->printed);
+                $overlay = "$this->folder/flags.local.json";
+                \clearstatcache();
+                self::assertSame([64_010, 64_011, $file], [\fileowner($overlay), \filegroup($overlay), \fileperms($overlay)]);
+                \unlink($overlay);
+            }
+        } finally {
+            \umask($umask);
+        }
+    }
+
+    public function test_a_file_that_is_a_mount_point_is_told_as_one(): void
+    {
+        // "cannot write …; nothing was changed", of a file that everybody could write.
+        $mounted = "$this->folder/a file.json";
+        foreach ([$mounted, "$this->folder/outside.json"] as $file) {
+            \file_put_contents($file, '{}');
+        }
+        $code = 'foreach (["Replacement", "Changes/Json"] as $class) { require $argv[1] . "/$class.php"; }'
+            . ' try { Flagstone\Laravel\Changes\Json::write($argv[2], new stdClass()); } catch (RuntimeException $error) { echo $error->getMessage(); }';
+        $line = 'mount --bind "$1" "$2" && exec "$3" -r "$4" "$5" "$2"';
+        $arguments = ["$this->folder/outside.json", $mounted, \PHP_BINARY, $code, \dirname(__DIR__) . '/src'];
+        \exec('unshare --mount sh -c ' . \implode(' ', \array_map(escapeshellarg(...), [$line, 'sh', ...$arguments])) . ' 2>&1', $said);
+        self::assertStringStartsWith("cannot write $mounted: it is a mount point", \implode("\n", $said));
+        self::assertStringContainsString('Mount its folder instead', \implode("\n", $said));
+    }
+
     public function test_a_file_that_cannot_be_given_to_its_owner_stays_as_it_is(): void
     {
         $path = "$this->folder/flags.json";

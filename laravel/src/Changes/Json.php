@@ -49,7 +49,7 @@ final class Json
      */
     public static function write(string $path, stdClass $document): void
     {
-        self::put($path, self::text($document) . "\n");
+        Replacement::keeping($path, self::text($document) . "\n");
     }
 
     /**
@@ -58,7 +58,7 @@ final class Json
      */
     public static function writeFlags(string $path, stdClass $document, array $flags): void
     {
-        self::put($path, self::withFlags($path, $document, $flags));
+        Replacement::keeping($path, self::withFlags($path, $document, $flags));
     }
 
     /**
@@ -75,16 +75,6 @@ final class Json
         }
 
         return ($text === null ? null : JsonEdit::flags($text, $flags)) ?? self::text($document) . "\n";
-    }
-
-    /** @throws RuntimeException if it cannot be written */
-    private static function put(string $path, string $text): void
-    {
-        $path = @\realpath($path) ?: $path;
-        $before = @\stat($path) ?: null;
-        if (!Replacement::write($path, $text, $before === null ? null : $before['mode'] & 0o666, $before)) {
-            throw new RuntimeException("cannot write $path; nothing was changed");
-        }
     }
 
     /** @param int $blocks number of levels with a line for each member, however short */

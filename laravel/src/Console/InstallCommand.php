@@ -6,6 +6,7 @@ namespace Flagstone\Laravel\Console;
 
 use Flagstone\Laravel\Changes\Json;
 use Flagstone\Laravel\Config;
+use Flagstone\Laravel\Replacement;
 use RuntimeException;
 use stdClass;
 
@@ -55,9 +56,7 @@ final class InstallCommand extends FlagCommand
         if (@\is_file($path) && !$again) {
             return "$name is there already";
         }
-        if (@\file_put_contents($path, $content()) === false) {
-            throw new RuntimeException("cannot write $path");
-        }
+        Replacement::keeping($path, $content());
 
         return "$name written";
     }
