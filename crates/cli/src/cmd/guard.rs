@@ -1,6 +1,5 @@
 //! `guard`: watches the results of requests where flags are on, and takes back the flag that does harm.
 
-use super::guard_status;
 use super::run::Stop;
 use crate::args::{Arguments, Guard};
 use crate::guard::{GuardEvent, GuardReport, State, Watcher};
@@ -14,9 +13,6 @@ const LOOKS: usize = 2;
 pub const SECOND: Duration = Duration::from_secs(1);
 
 pub fn run(arguments: &Arguments, word: &Guard, output: &mut Output) -> Outcome {
-    if let Some(word) = &word.word {
-        return guard_status::run(arguments, word, output);
-    }
     *output = output.of_daemon();
     let directory = store_view::directory(arguments)?;
     let store = store_view::store(arguments)?;

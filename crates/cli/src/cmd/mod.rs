@@ -46,11 +46,11 @@ mod watch;
 
 pub use history::second;
 
-use crate::args::{Arguments, Word};
+use crate::args::{Arguments, Guard, Word};
 use crate::output::{Outcome, Output};
 
-/// Runs the typed command.
-pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
+/// Asks a store, or changes it.
+pub fn ask_or_change(arguments: &Arguments, output: &mut Output) -> Outcome {
     match &arguments.word {
         Word::Check(word) => check::run(arguments, word, output),
         Word::Status => status::run(arguments, output),
@@ -68,9 +68,6 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
         Word::Diff(word) => diff::run(arguments, word, output),
         Word::Simulate(word) => simulate::run(arguments, word, output),
         Word::Audit(word) => audit::run(arguments, word, output),
-        Word::Probe(word) => probe::run(word, output),
-        Word::Scan(word) => scan::run(word, output),
-        Word::Doctor(word) => doctor::run(arguments, word, output),
         Word::Init(word) => init::run(arguments, word, output),
         Word::Migrate(word) => migrate::run(arguments, word, output),
         Word::Publish(word) => publish::run(arguments, word, output),
@@ -85,10 +82,8 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
         Word::Add(word) => edit::add(word, output),
         Word::Rollback(word) => rollback::run(arguments, word, output),
         Word::Plan(word) => plan::run(arguments, word, output),
-        Word::Guard(word) => guard::run(arguments, word, output),
+        Word::Guard(Guard { word: Some(word), .. }) => guard_status::run(arguments, word, output),
         Word::Note(word) => guard_status::note(arguments, word, output),
-        Word::Run(word) => run::run(arguments, word, output),
-        Word::Notify(word) => notify::run(arguments, word, output),
         Word::Promote(word) => promote::run(arguments, word, output),
         Word::Export(word) => export::export(arguments, word, output),
         Word::Import(word) => export::import(arguments, word, output),
@@ -101,5 +96,26 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
         Word::Help(word) => help::run(word, output),
         Word::Completions(word) => setup::completions(word, output),
         Word::Man(word) => setup::man(word, output),
+        _ => unreachable!("another binary's"),
+    }
+}
+
+/// Runs beside a store: plans, the guard, notifications.
+pub fn serve(arguments: &Arguments, output: &mut Output) -> Outcome {
+    match &arguments.word {
+        Word::Run(word) => run::run(arguments, word, output),
+        Word::Guard(word) => guard::run(arguments, word, output),
+        Word::Notify(word) => notify::run(arguments, word, output),
+        _ => unreachable!("another binary's"),
+    }
+}
+
+/// Looks at the machine, at sources, and at a running application.
+pub fn diagnose(arguments: &Arguments, output: &mut Output) -> Outcome {
+    match &arguments.word {
+        Word::Probe(word) => probe::run(word, output),
+        Word::Scan(word) => scan::run(word, output),
+        Word::Doctor(word) => doctor::run(arguments, word, output),
+        _ => unreachable!("another binary's"),
     }
 }

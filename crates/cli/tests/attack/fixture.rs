@@ -82,9 +82,15 @@ impl Fixture {
         let directory = place();
         let program = directory.join("flagstone");
         // By another process: a program that is open for writing cannot be started, and a fork of another thread keeps it open.
-        let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_flagstone")).arg(&program).status().unwrap();
-        assert!(copied.success());
-        mode(&program, 0o755);
+        for binary in [
+            env!("CARGO_BIN_EXE_flagstone"),
+            env!("CARGO_BIN_EXE_flagstone-agent"),
+            env!("CARGO_BIN_EXE_flagstone-doctor"),
+        ] {
+            let copied = Command::new("cp").arg(binary).arg(&directory).status().unwrap();
+            assert!(copied.success());
+            mode(&directory.join(Path::new(binary).file_name().unwrap()), 0o755);
+        }
         let made = directory.join("made");
         folder(&made, 0o755);
         let said = |line: &str| {

@@ -2,6 +2,7 @@
 
 mod asks;
 mod bad_input;
+mod binaries;
 mod blind;
 mod changes;
 mod company_history;

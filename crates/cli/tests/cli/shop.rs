@@ -99,11 +99,16 @@ impl Shop {
         Shop { directory }
     }
 
-    /// A directory that every user can reach, with the command in it. Another process copies it: one that a test
-    /// beside this forks meanwhile would have the copy open for writing, and such a file cannot be run.
+    /// A directory that every user can reach, with the command's binaries in it. Another process copies them: one that a test
+    /// beside this forks meanwhile would have a copy open for writing, and such a file cannot be run.
     pub fn with_command() -> Shop {
         let shop = Shop::passable();
-        let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_flagstone")).arg(&shop.directory).status();
+        let binaries = [
+            env!("CARGO_BIN_EXE_flagstone"),
+            env!("CARGO_BIN_EXE_flagstone-agent"),
+            env!("CARGO_BIN_EXE_flagstone-doctor"),
+        ];
+        let copied = Command::new("cp").args(binaries).arg(&shop.directory).status();
         assert!(copied.unwrap().success(), "no room for a copy of the command");
         shop
     }
