@@ -23,23 +23,28 @@ const PASS: u32 = 0o1;
 const READ: u32 = 0o4;
 
 impl Store {
-    /// Those of the users who cannot read this store, by owners, groups and modes. A path with an access control list (acl(5)) shuts no
-    /// user out, since the list may grant more.
-    pub fn shut_out(&self, users: impl IntoIterator<Item = u32>) -> Vec<ShutOut> {
+    /// Those of the users who cannot read this store, by owners, groups and modes. Each comes with groups that it has beside those that it
+    /// is a member of. A path with an access control list (acl(5)) shuts no user out, since the list may grant more.
+    pub fn shut_out(&self, users: impl IntoIterator<Item = (u32, Vec<u32>)>) -> Vec<ShutOut> {
         let store = self.directory();
         let above = store.ancestors().skip(1).map(|path| (path.to_owned(), PASS));
         let own = [(store.to_owned(), PASS), (store.join(SNAPSHOTS), READ | PASS), (store.join(HEAD), READ)];
         let way: Vec<(PathBuf, u32)> = above.chain(own).collect();
-        let shut_out = |user: u32| {
+        let shut_out = |(user, more): (u32, Vec<u32>)| {
             let account = std::cell::OnceCell::new();
             let path = way.iter().find(|(path, need)| {
                 let Ok(found) = path.symlink_metadata() else { return false };
-                !is_granted(&found, *need, user, || account.get_or_init(|| Account::of(user)))
-                    && !has_list(path)
+                !is_granted(&found, *need, user, || {
+                    account.get_or_init(|| {
+                        let mut account = Account::of(user);
+                        account.groups.extend(&more);
+                        account
+                    })
+                }) && !has_list(path)
             });
             path.map(|(path, _)| ShutOut { user, path: path.clone() })
         };
-        users.into_iter().filter(|user| *user != 0).filter_map(shut_out).collect()
+        users.into_iter().filter(|(user, _)| *user != 0).filter_map(shut_out).collect()
     }
 }
 

@@ -259,6 +259,8 @@ pub(super) struct Found {
     pub(super) name: String,
     /// The owner of the directory, whatever the directory's name says.
     pub(super) user: u32,
+    /// The group of the process that made it; none below a setgid directory.
+    group: Option<u32>,
     /// True if it lies on the directory's own file system.
     pub(super) is_held: bool,
 }
@@ -281,25 +283,33 @@ pub(super) fn files<'a>(
     directories.sort_unstable();
     Ok(directories.into_iter().filter_map(move |(_, name, user)| {
         let (own, _) = memory.open_of(&name, user).ok()??;
-        let is_held = look(&own.directory, &file).ok()?.device == memory.device;
-        Some(Found { own, name: file.clone(), user, is_held })
+        let found = look(&own.directory, &file).ok()?;
+        let is_inherited = look(&own.directory, ".").ok()?.mode & 0o2000 != 0;
+        let group = (!is_inherited).then_some(found.group);
+        Some(Found { own, name: file.clone(), user, group, is_held: found.device == memory.device })
     }))
 }
 
-/// Users whose directories hold counters of a store.
+/// Users whose directories hold counters of a store, each with the groups that its processes are known to have had.
 ///
 /// # Errors
 ///
 /// When the directory cannot be listed.
 #[cfg(feature = "publisher")]
-pub fn users(directory: &Path, store: &Path) -> io::Result<std::collections::BTreeSet<u32>> {
-    Ok(files(directory, store)?.filter(|found| found.is_held).map(|found| found.user).collect())
+pub fn users(directory: &Path, store: &Path) -> io::Result<std::collections::BTreeMap<u32, Vec<u32>>> {
+    let mut users: std::collections::BTreeMap<u32, Vec<u32>> = Default::default();
+    for found in files(directory, store)?.filter(|found| found.is_held) {
+        users.entry(found.user).or_default().extend(found.group);
+    }
+    Ok(users)
 }
 
 /// The result of stat(2).
 struct Look {
     mode: u32,
     user: u32,
+    #[cfg(feature = "publisher")]
+    group: u32,
     device: (u32, u32),
 }
 
@@ -332,10 +342,13 @@ fn look_at(file: impl AsFd) -> io::Result<Look> {
 fn look_with(directory: BorrowedFd<'_>, name: &str, flags: AtFlags) -> io::Result<Look> {
     use rustix::fs::{StatxFlags, statx};
     let quietly = flags | AtFlags::NO_AUTOMOUNT | AtFlags::STATX_DONT_SYNC;
-    match statx(directory, name, quietly, StatxFlags::TYPE | StatxFlags::MODE | StatxFlags::UID) {
+    let wanted = StatxFlags::TYPE | StatxFlags::MODE | StatxFlags::UID | StatxFlags::GID;
+    match statx(directory, name, quietly, wanted) {
         Ok(found) => Ok(Look {
             mode: u32::from(found.stx_mode),
             user: found.stx_uid,
+            #[cfg(feature = "publisher")]
+            group: found.stx_gid,
             device: (found.stx_dev_major, found.stx_dev_minor),
         }),
         // A container's filter may not know the call.
@@ -353,7 +366,13 @@ impl Look {
     fn of(found: &Stat) -> Look {
         let device = found.st_dev;
         let device = (rustix::fs::major(device), rustix::fs::minor(device));
-        Look { mode: found.st_mode, user: found.st_uid, device }
+        Look {
+            mode: found.st_mode,
+            user: found.st_uid,
+            #[cfg(feature = "publisher")]
+            group: found.st_gid,
+            device,
+        }
     }
 }
 

@@ -58,11 +58,12 @@ pub fn former_keys(snapshot: &Snapshot) -> impl Iterator<Item = (&str, &str)> {
     snapshot.flag_ids().filter_map(pair)
 }
 
-/// Users who counted for this store, limited to `among`, who can no longer read it; each in a sentence.
+/// Users who counted for this store, limited to `among`, who can no longer read it; each in a sentence. The group of its counters is one
+/// that a user's workers have, as a pool may have a group that its user lacks.
 pub fn shut_out(store: &Store, memory: &Path, among: impl Fn(&BelievedUsers, u32) -> bool) -> Vec<String> {
     let Ok(believed) = store.believed() else { return Vec::new() };
     let users = flagstone::telemetry::users(memory, store.directory()).unwrap_or_default();
-    let out = store.shut_out(users.into_iter().filter(|user| among(&believed, *user)));
+    let out = store.shut_out(users.into_iter().filter(|(user, _)| among(&believed, *user)));
     out.iter()
         .map(|out| {
             let account = Account::of(out.user);

@@ -37,7 +37,12 @@ pub fn run(arguments: &Arguments, word: &Memory, output: &mut Output) -> Outcome
     let conflicts = store.open_conflicts().unwrap_or_default();
     let overdue = overdue(&conflicts, flagstone::time::now());
     let full = may_change && store.is_full();
-    let is_well = behind == 0 && guard.problem.is_none() && frozen.is_none() && overdue == 0 && !full;
+    let is_well = behind == 0
+        && guard.problem.is_none()
+        && frozen.is_none()
+        && overdue == 0
+        && !full
+        && shut_out.is_empty();
     let (said, style) = match status.source {
         Source::None => ("failing", BAD),
         _ if seen.is_current() && is_well => ("ok", GOOD),

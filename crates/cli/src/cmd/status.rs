@@ -5,12 +5,13 @@ use crate::args::Arguments;
 use crate::guard::GuardReport;
 use crate::output::{BAD, BOLD, Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::switches::Switch;
-use crate::{identity, store_view, words};
+use crate::{counters, identity, store_view, words};
 use flagstone::audit::Actor;
-use flagstone::publish::{HistoryEntry, StoreStatus, dependents_text};
+use flagstone::publish::{BelievedUsers, HistoryEntry, StoreStatus, dependents_text};
 use flagstone::store::{MapPolicy, Reader, ReaderOptions};
-use flagstone::time;
+use flagstone::{telemetry, time};
 use serde_json::{Value, json};
+use std::path::Path;
 
 pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
     let store = store_view::store(arguments)?;
@@ -86,6 +87,11 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
         let text = format!("kill and stop-all would stop nothing: {}", words::plain(why));
         output.line(format!("  {:<12} {}", "changes", output.paint(BAD, text)));
     }
+    let shut_out =
+        counters::shut_out(&store, Path::new(telemetry::DIRECTORY), BelievedUsers::may_run_workers);
+    for out in &shut_out {
+        output.line(format!("  {:<12} {}", "shut out", output.paint(BAD, out)));
+    }
     let guard = GuardReport::of(&store, time::now());
     if let Some(summary) = guard.summary(time::now()) {
         let style = if guard.problem.is_some() { WARN } else { GOOD };
@@ -122,6 +128,7 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
         "permissions": status.warning,
         "read_only": may_change && store.is_read_only(),
         "emergency_error": frozen,
+        "shut_out": shut_out,
         "guard": { "state": guard.state, "since": guard.since.map(words::at), "problem": guard.problem },
         "last_change": history.last(),
         "audit_error": untold,

@@ -251,9 +251,52 @@ fn of_www_data() -> Site {
     let site = Site::new(QUICK);
     let own = site.worker.path().parent().unwrap().to_owned();
     for path in [&own, &site.worker.path().to_owned(), &site.worker.path().with_extension("claims")] {
-        std::os::unix::fs::chown(path, Some(33), None).expect("root, as sudo make test has");
+        std::os::unix::fs::chown(path, Some(33), Some(33)).expect("root, as sudo make test has");
     }
     site
+}
+
+/// Runs a line beside the site's counters, where commands without `--memory` look for them.
+fn beside_counters(site: &Site, typed: &str) -> crate::shop::Ran {
+    let flagstone = env!("CARGO_BIN_EXE_flagstone");
+    let line = format!("mount --bind memory /dev/shm && {flagstone} {typed} --store store");
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-c", &line]).current_dir(&site.shop.directory);
+    ran(command.output().unwrap()).exits(0)
+}
+
+/// `health` said "ok" above the users that it named, and `status` did not name them.
+#[test]
+fn users_who_cannot_read_the_store_degrade_health_and_are_in_status() {
+    let site = of_www_data();
+    let head = site.shop.directory.join("store/head");
+    let metric = |site: &Site| site.shop.run(["metrics", "--memory", "memory"]).exits(0).out;
+    assert!(metric(&site).contains("\nflagstone_users_shut_out 0\n"));
+    assert_eq!(beside_counters(&site, "status --json").json()["shut_out"], serde_json::json!([]));
+    std::fs::set_permissions(&head, PermissionsExt::from_mode(0o640)).unwrap();
+    let found = health(&site);
+    assert_eq!(found["status"], "degraded", "{found}");
+    assert_eq!(found["flagstone"]["shut_out"].as_array().unwrap().len(), 1, "{found}");
+    assert!(metric(&site).contains("\nflagstone_users_shut_out 1\n"));
+    let status = beside_counters(&site, "status").out;
+    assert!(status.contains("\n  shut out     by owners, groups and modes user www-data cannot"), "{status}");
+}
+
+/// A pool's group that its user is no member of: its workers were taken for ones that cannot read the store.
+#[test]
+fn workers_have_the_group_of_their_counters() {
+    let site = of_www_data();
+    let head = site.shop.directory.join("store/head");
+    std::fs::set_permissions(&head, PermissionsExt::from_mode(0o640)).unwrap();
+    std::os::unix::fs::chown(&head, None, Some(64_120)).unwrap();
+    assert_eq!(health(&site)["status"], "degraded");
+    std::os::unix::fs::chown(site.worker.path(), None, Some(64_120)).unwrap();
+    let found = health(&site);
+    assert_eq!((&found["status"], &found["flagstone"]["shut_out"]), (&"ok".into(), &serde_json::json!([])));
+    // A file below a setgid directory has the directory's group, whoever made it.
+    let own = site.worker.path().parent().unwrap();
+    std::fs::set_permissions(own, PermissionsExt::from_mode(0o2755)).unwrap();
+    assert_eq!(health(&site)["status"], "degraded");
 }
 
 /// After a restore that had lost the readers' group, kills said that the flag was off for everybody, and running workers went on with it.
@@ -266,7 +309,7 @@ fn a_user_whose_workers_cannot_read_the_store_is_named() {
     };
     chmod("", 0o750);
     let told = site.shop.run(["health", "--memory", "memory"]).out;
-    assert!(told.starts_with("ok") && told.contains("user www-data cannot read"), "{told}");
+    assert!(told.starts_with("degraded") && told.contains("user www-data cannot read"), "{told}");
     let doctor = site.shop.run(["doctor", "--php", "/bin/false", "--memory", "memory"]).out;
     assert!(doctor.contains("user www-data cannot read"), "{doctor}");
     // As a restore with a narrow umask left them.
@@ -295,11 +338,7 @@ fn a_kill_that_does_not_reach_every_worker_does_not_say_so() {
             "stopped everything except in workers that cannot read the store (see the warning): ",
         ),
     ] {
-        let flagstone = env!("CARGO_BIN_EXE_flagstone");
-        let line = format!("mount --bind memory /dev/shm && {flagstone} {typed} --reason test --store store");
-        let mut command = Command::new("unshare");
-        command.args(["--mount", "sh", "-c", &line]).current_dir(&site.shop.directory);
-        let ran = ran(command.output().unwrap()).exits(0);
+        let ran = beside_counters(&site, &format!("{typed} --reason test"));
         assert!(ran.out.contains(said) && !ran.out.contains("everybody at once"), "{}", ran.out);
         assert!(ran.err.contains("user www-data cannot read"), "{}", ran.err);
     }
