@@ -292,7 +292,7 @@ impl Store {
         retained(&self.folder()?)
     }
 
-    fn open_retained(&self, named: (u64, ContentId)) -> Result<Snapshot, StoreError> {
+    pub(crate) fn open_retained(&self, named: (u64, ContentId)) -> Result<Snapshot, StoreError> {
         let policy = (MapPolicy::Private, SNAPSHOT_LIMIT);
         let Opened { snapshot, .. } =
             open_snapshot(&self.folder()?, named, &self.identity.environment, policy)?;

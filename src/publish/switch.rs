@@ -22,6 +22,8 @@ use std::time::Duration;
 
 /// Longest wait of a kill or a stop, afterwards, to write its record into the trail.
 const RECORD_TIMEOUT: Duration = Duration::from_secs(2);
+/// Earlier generations whose keys of a flag are killed along with it: a kill reads each of them.
+const EARLIER_GENERATIONS: usize = 10;
 /// Attempts to make a change again because another head took the place of the changed one.
 const REPLACED_ATTEMPTS: usize = 3;
 
@@ -56,13 +58,24 @@ impl Store {
         Ok(switched)
     }
 
-    /// The other keys under which a flag answers; none if the snapshot cannot be read.
+    /// The other keys under which a flag answers, and those of earlier generations, from which long requests may still be answered; none if
+    /// the snapshot cannot be read. Keys that are another flag's by now are left out.
     fn other_keys(&self, flag: &str) -> Vec<String> {
-        let snapshot = self.generation().and_then(|generation| self.snapshot(generation));
-        snapshot.map_or_else(
-            |_| Vec::new(),
-            |snapshot| snapshot.keys_of(flag).into_iter().skip(1).map(str::to_owned).collect(),
-        )
+        let current = self.generation().and_then(|generation| Ok((generation, self.snapshot(generation)?)));
+        let Ok((generation, current)) = current else { return Vec::new() };
+        let mut keys: Vec<String> = current.keys_of(flag).into_iter().map(str::to_owned).collect();
+        let kept = self.kept().unwrap_or_default();
+        let earlier = kept.into_iter().rev().filter(|(number, _)| *number < generation);
+        for named in earlier.take(EARLIER_GENERATIONS) {
+            let Ok(earlier) = self.open_retained(named) else { continue };
+            let known = keys.clone();
+            for key in known.iter().flat_map(|key| earlier.keys_of(key)) {
+                if current.find(key.as_bytes()).is_none() && !keys.iter().any(|known| known == key) {
+                    keys.push(key.to_owned());
+                }
+            }
+        }
+        keys.split_off(1)
     }
 
     /// Ends a kill.

@@ -101,6 +101,23 @@ fn a_kill_by_either_key_takes_both() {
     }
 }
 
+/// A request that was open since the generation before last asked by a key of then, and was not reached.
+#[test]
+fn a_kill_takes_the_keys_that_kept_generations_know_the_flag_by() {
+    let store = Renamed::new();
+    store.publish(&flag("new", "old"), &[]).exits(0);
+    store.publish(&flag("newest", "new"), &[]).exits(0);
+    store.run(["kill", "newest", "--reason", "errors"]).exits(0);
+    assert_eq!(store.killed(), ["new", "newest", "old"]);
+    store.run(["revive", "newest"]).exits(0);
+    assert_eq!(store.killed(), [""; 0]);
+    // Another flag has the first key by now.
+    let another = format!("{}, \"old\": true", flag("newest", "new"));
+    store.publish(&another, &[]).exits(0);
+    store.run(["kill", "newest", "--reason", "errors"]).exits(0);
+    assert_eq!(store.killed(), ["new", "newest"]);
+}
+
 #[test]
 fn a_renamed_flag_is_one_flag_for_why_and_for_every_count() {
     // One gone and one new; and "4 flags" where there are three.
