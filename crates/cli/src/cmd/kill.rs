@@ -36,15 +36,24 @@ enum Known {
 
 pub fn kill(arguments: &Arguments, word: &Kill, output: &mut Output) -> Outcome {
     let flag = words::plain(&word.flag);
-    let (begun, switched) =
+    let (begun, known, switched) =
         throw(arguments, word, output).map_err(|failure| nothing_stopped(&arguments.word, failure))?;
     // The other machines are told before the reach is measured.
     let sent = begun.send(relayed("kill", word.force.then_some("--force"), &word.flag), None);
     let shut_out = shut_out(&begun.store);
-    let whom = if shut_out.is_empty() { "for everybody at once" } else { EXCEPT };
+    let [whom, except] = match shut_out.is_empty() {
+        true => ["for everybody at once".to_owned(), String::new()],
+        false => [EXCEPT.to_owned(), format!(" {EXCEPT}")],
+    };
+    let by_key = |doubt| format!("off where it is asked by this key{except}; {doubt} (see the warning)");
+    let off = match known {
+        Known::Yes => format!("off {whom}"),
+        Known::No(_) => by_key("no such flag is published"),
+        Known::CannotTell(_) => by_key("whether the flag has another key cannot be read"),
+    };
     output.line_now(match switched.1.changed {
         true => format!(
-            "{} {flag}: off {whom}, whatever is published, until `flagstone revive {flag}`",
+            "{} {flag}: {off}, whatever is published, until `flagstone revive {flag}`",
             output.paint(BAD, "killed"),
         ),
         false => format!("{flag} was killed already; nothing was changed"),
@@ -77,13 +86,14 @@ fn throw(
     arguments: &Arguments,
     word: &Kill,
     output: &mut Output,
-) -> Result<(ChangeContext, (View, SwitchOutcome)), Failure> {
+) -> Result<(ChangeContext, Known, (View, SwitchOutcome)), Failure> {
     let what = format!("kill {}", word.flag);
     let begun = change::begin_at_once(arguments, &word.by, &what, Some(&word.reason), output)?;
     let before = View::of(&begun.store);
-    match known(&before, &word.flag) {
+    let known = known(&before, &word.flag);
+    match &known {
         Known::Yes => {}
-        Known::No(unknown) if word.force => output.warn(unknown.problem),
+        Known::No(unknown) if word.force => output.warn(&unknown.problem),
         Known::No(UnknownFlag { problem, hint }) => {
             let end = if hint.ends_with(['.', '?']) { "" } else { "." };
             return Err(Failure::Refused(format!(
@@ -95,7 +105,7 @@ fn throw(
         }
     }
     let switched = with_retries_shown(|| begun.store.kill(&word.flag, begun.change.clone()))?;
-    Ok((begun, (before, switched)))
+    Ok((begun, known, (before, switched)))
 }
 
 /// Changes the head and notes it in the trail. Reports if their file system delays that, as one frozen for a backup does.
@@ -357,10 +367,10 @@ fn known(view: &View, flag: &str) -> Known {
         Err(error) => return Known::CannotTell(error.to_string()),
     };
     match &view.snapshot {
-        Some(snapshot) if snapshot.find(flag.as_bytes()).is_some() => Known::Yes,
-        Some(snapshot) if status.source == Source::Current => {
-            Known::No(store_view::unknown_flag(snapshot, view.generation, flag))
-        }
+        Some(snapshot) if status.source == Source::Current => match snapshot.find(flag.as_bytes()) {
+            Some(_) => Known::Yes,
+            None => Known::No(store_view::unknown_flag(snapshot, view.generation, flag)),
+        },
         None if status.head_lost => Known::CannotTell(
             status.last_error.clone().unwrap_or_else(|| "the head cannot be read".to_owned()),
         ),

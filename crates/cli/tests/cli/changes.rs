@@ -285,6 +285,12 @@ fn kill_works_when_the_current_snapshot_cannot_be_read() {
     std::fs::remove_file(file).unwrap();
     let ran = shop.run(["kill", "search", "--reason", "slow"]).exits(0);
     assert!(ran.err.contains("killed without knowing whether the flag is there"), "{}", ran.err);
+    // It said "off for everybody at once" of a key that another one may stand for.
+    let said = "killed search: off where it is asked by this key; whether the flag has another key cannot be read (see the warning), whatever";
+    assert!(ran.out.contains(said), "{}", ran.out);
+    let ran = Shop::published().run(["kill", "nope", "--force", "--reason", "slow"]).exits(0);
+    let said = "killed nope: off where it is asked by this key; no such flag is published (see the warning), whatever";
+    assert!(ran.out.contains(said), "{}", ran.out);
 }
 
 #[test]
