@@ -51,6 +51,15 @@ pub fn named(arguments: &Arguments) -> Option<&Path> {
     arguments.store.as_deref().filter(|store| unnamed().ok().flatten().as_deref() != Some(store))
 }
 
+/// What names another store than this one for lines without `--store`, and that store.
+pub fn other_default(store: &Path) -> Option<(&'static str, PathBuf)> {
+    let variable = std::env::var_os("FLAGSTONE_STORE").filter(|directory| !directory.is_empty());
+    let file = default_store(Path::new(DEFAULT_STORE), 0).ok().flatten();
+    let named = [("FLAGSTONE_STORE", variable.map(PathBuf::from)), (DEFAULT_STORE, file)];
+    let is_other = |path: &PathBuf| path.canonicalize().map_or(true, |path| path != store);
+    named.into_iter().find_map(|(name, path)| Some((name, path.filter(is_other)?)))
+}
+
 /// The machine's store: the one line of a file that only its owner, root, can change. None if there is no such file.
 fn default_store(path: &Path, owner: u32) -> Result<Option<PathBuf>, String> {
     let file = match open_plain(path) {

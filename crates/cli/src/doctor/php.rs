@@ -10,6 +10,8 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::time::Duration;
 
+/// Settings of Debian's PHPs, by version and server interface.
+const SETTINGS: &str = "/etc/php";
 /// Timeout for PHP to start and answer.
 const PHP_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -88,7 +90,15 @@ pub fn checks(php: Option<&Path>, opened: &Opened, report: &mut Report) -> Optio
         report.unknown(PHP_ANSWERS, "there is no extension", None);
         return Some(answer);
     };
-    report.passed(PHP, format!("{name} ({}) has the extension", words::plain(&answer.php)));
+    let found = format!("{name} ({}) has the extension", words::plain(&answer.php));
+    match lacking(&answer.php) {
+        Some((directory, mend)) => report.warned(
+            PHP,
+            format!("{found}; {} lacks flagstone.ini, which another has", words::plain(&directory)),
+            mend,
+        ),
+        None => report.passed(PHP, found),
+    }
     answer::version(PHP_VERSION, status, &place, report);
     match answer::trouble(&answer, opened, &place) {
         Some((found, mend)) => report.failed(PHP_ANSWERS, found, mend),
@@ -101,6 +111,31 @@ pub fn checks(php: Option<&Path>, opened: &Opened, report: &mut Report) -> Optio
         ),
     }
     Some(answer)
+}
+
+/// The directory of settings of a server interface of that PHP that lacks the extension while another has it, as where it was installed
+/// later, and the line that enables it there.
+fn lacking(php: &str) -> Option<(String, String)> {
+    let version = php.split('.').take(2).collect::<Vec<_>>().join(".");
+    version.split('.').all(|part| part.parse::<u8>().is_ok()).then_some(())?;
+    let interfaces = Path::new(SETTINGS).join(&version).read_dir().ok()?.flatten();
+    let (mut with, mut without) = (false, Vec::new());
+    for directory in interfaces.map(|interface| interface.path().join("conf.d")) {
+        let Ok(files) = directory.read_dir() else { continue };
+        match files.flatten().any(|file| file.file_name().to_string_lossy().ends_with("flagstone.ini")) {
+            true => with = true,
+            false => without.push(directory),
+        }
+    }
+    let directory = without.into_iter().filter(|_| with).min()?;
+    let interface = directory.parent()?.file_name()?.to_string_lossy();
+    let restart = match &*interface {
+        "fpm" => format!(" && sudo systemctl restart php{version}-fpm"),
+        "apache2" => " && sudo systemctl restart apache2".to_owned(),
+        _ => String::new(),
+    };
+    let mend = format!("sudo phpenmod -v {version} -s {} flagstone{restart}", words::argument(&interface));
+    Some((directory.to_string_lossy().into_owned(), mend))
 }
 
 /// A remark for the case that PHP's own settings name no store.

@@ -4,11 +4,12 @@ use super::{
     AGE, AUDIT, EMERGENCY, ENVIRONMENT, FALLBACK, HEAD, KILLS, PERMISSIONS, Report, SNAPSHOT, STOP, STORE,
     space, time,
 };
-use crate::{counters, identity, words};
+use crate::{counters, identity, store_view, words};
 use flagstone::StoreError;
 use flagstone::files::Trust;
 use flagstone::publish::{BelievedUsers, Store, StoreStatus};
 use flagstone::time::parse_rfc3339;
+use std::io::ErrorKind;
 use std::path::Path;
 
 /// The opened store, on which the other checks build.
@@ -28,7 +29,7 @@ pub fn open(directory: &Path, report: &mut Report) -> Option<Opened> {
         }
     };
     let named = words::plain(&store.directory().to_string_lossy()).into_owned();
-    report.passed(STORE, format!("{named}, for {}", words::plain(store.environment())));
+    default_store(&store, &named, report);
     match store.status() {
         Ok(status) => Some(Opened { store, status }),
         Err(error @ StoreError::Untrusted { .. }) => {
@@ -40,6 +41,34 @@ pub fn open(directory: &Path, report: &mut Report) -> Option<Opened> {
             None
         }
     }
+}
+
+/// Reports the store, and another one that lines without `--store` reach: that of another application, or what a move left behind.
+fn default_store(store: &Store, named: &str, report: &mut Report) {
+    let found = format!("{named}, for {}", words::plain(store.environment()));
+    let Some((name, other)) = store_view::other_default(store.directory()) else {
+        return report.passed(STORE, found);
+    };
+    let path = words::plain(&other.to_string_lossy()).into_owned();
+    let is_missing = || other.metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound);
+    let why = match identity::open(&other) {
+        Ok(other) if other.id() == store.id() => "a copy of it",
+        Err(_) if is_missing() => "which is not there",
+        _ => {
+            let text = format!("{found}; lines that name no store may reach another one, {path} ({name})");
+            return report.passed(STORE, text);
+        }
+    };
+    report.warned(
+        STORE,
+        format!("{found}; but {name} names {path}, {why}: a kill that goes there does not reach this one's workers"),
+        match name {
+            store_view::DEFAULT_STORE => {
+                format!("echo {} | sudo tee {name}", words::argument(&store.directory().to_string_lossy()))
+            }
+            _ => format!("{name}={}", words::argument(&store.directory().to_string_lossy())),
+        },
+    );
 }
 
 /// Makes all checks of the store itself.

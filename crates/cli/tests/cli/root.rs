@@ -569,6 +569,64 @@ fn init_names_the_machines_store_where_root_says_so() {
     assert!(!shop.directory.join("home/shop").exists());
 }
 
+/// A check of doctor, after a line of a shell and with this store named, where `/etc` is a copy.
+fn check_with_own_etc(shop: &Shop, line: &str, store: &str, check: &str) -> serde_json::Value {
+    let line = format!("{line} FLAGSTONE_STORE={store} flagstone doctor --php ./php --json");
+    let checks = with_own_etc(shop, &line).json()["checks"].clone();
+    checks.as_array().unwrap().iter().find(|found| found["check"] == check).unwrap().clone()
+}
+
+/// After a move the machine's file named the old store still: a kill that named none reached nobody, and doctor found all well.
+#[test]
+fn doctor_warns_of_another_store_that_lines_without_one_reach() {
+    let shop = Shop::passable();
+    let directory = shop.directory.canonicalize().unwrap();
+    let made = "flagstone init store --environment production --default-store && cp -a store moved";
+    with_own_etc(&shop, made).exits(0);
+    let check = |line, store| check_with_own_etc(&shop, line, store, "store");
+    assert_eq!(check("", "store")["state"], "passed");
+    for line in ["", "mv store away;"] {
+        let found = check(line, "moved");
+        let told = found.to_string();
+        assert_eq!(found["state"], "warned", "{told}");
+        for name in ["store", "moved"] {
+            assert!(told.contains(&format!("{}", directory.join(name).display())), "{told}");
+        }
+        assert!(told.contains("/etc/flagstone/store names"), "{told}");
+    }
+    // Another application's store is no remnant.
+    with_own_etc(&shop, "mv away store; flagstone init third --environment production").exits(0);
+    let found = check("", "third");
+    assert_eq!(found["state"], "passed", "{found}");
+    let told = format!("may reach another one, {}", directory.join("store").display());
+    assert!(found["found"].to_string().contains(&told), "{found}");
+}
+
+/// A php-fpm that was installed after `make install` answered off, and nothing said why.
+#[test]
+fn doctor_names_a_kind_of_php_that_lacks_the_extension() {
+    let shop = Shop::passable();
+    with_own_etc(&shop, "flagstone init store --environment production").exits(0);
+    let status =
+        r#"{"version":"","store":null,"environment":null,"generation":0,"source":"none","last_error":null}"#;
+    let answer = format!(r#"{{"php":"8.2.29","pid":7,"named":"","status":{status}}}"#);
+    let php = shop.write("php", format!("#!/bin/sh\necho 'flagstone-doctor: {answer}'\n"));
+    std::fs::set_permissions(php, PermissionsExt::from_mode(0o755)).unwrap();
+    let settings = shop.directory.join("etc/php");
+    for interface in ["8.2/cli", "8.2/fpm", "8.3/fpm"] {
+        std::fs::create_dir_all(settings.join(interface).join("conf.d")).unwrap();
+    }
+    let check = || check_with_own_etc(&shop, "", "store", "php");
+    assert_eq!(check()["state"], "passed", "enabled where nobody can tell");
+    std::fs::write(settings.join("8.2/cli/conf.d/20-flagstone.ini"), "").unwrap();
+    let found = check();
+    assert_eq!(found["state"], "warned", "{found}");
+    assert!(found["found"].to_string().contains("/etc/php/8.2/fpm/conf.d lacks flagstone.ini"), "{found}");
+    assert_eq!(found["mend"], "sudo phpenmod -v 8.2 -s fpm flagstone && sudo systemctl restart php8.2-fpm");
+    std::fs::write(settings.join("8.2/fpm/conf.d/20-flagstone.ini"), "").unwrap();
+    assert_eq!(check()["state"], "passed");
+}
+
 #[test]
 fn check_knows_of_a_rename_by_the_machines_store() {
     let shop = Shop::passable();
