@@ -1794,6 +1794,18 @@ fn controls_are_those_of_the_time_of_the_finding() {
     assert_eq!(store.until(60, 40, 40), None, "an outage of all pages");
 }
 
+/// Evidence reaches back up to ten seconds before harm. The controls' errors were few among all requests of that time, and an outage
+/// of the flag's page and a quarter of the others turned the flag off.
+#[test]
+fn controls_are_in_trouble_from_the_second_in_which_harm_begins() {
+    for well in 90..100 {
+        let mut store = Store::new(&[1]);
+        store.quiet(well);
+        assert_eq!(store.second(50, 4), None, "after {well} s");
+        assert_eq!(store.until(60, 50, 12), None, "after {well} s");
+    }
+}
+
 #[test]
 fn a_flag_is_watched_after_a_flag_that_it_requires_was_changed() {
     // The change of a required flag started no watch of those that require it, whose cohorts changed with it.

@@ -276,7 +276,8 @@ fn tally(scene: &Scene, plays: u64) -> Tally {
         others: 0,
         bad: Vec::new(),
     };
-    for seed in 1..=plays {
+    let first = first_seed();
+    for seed in first..first + plays {
         let played = play(scene, seed.wrapping_mul(0xD1B5_4A32_D192_ED03));
         if let Some((seconds, bad, flag)) = played.acted {
             tally.acted += 1;
@@ -309,6 +310,10 @@ fn tally(scene: &Scene, plays: u64) -> Tally {
 /// How many to play: `few`, or as many as the environment says.
 fn plays(few: u64) -> u64 {
     std::env::var("PLAYS").ok().and_then(|plays| plays.parse().ok()).unwrap_or(few)
+}
+
+fn first_seed() -> u64 {
+    std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1)
 }
 
 /// At most one in a hundred; none in fewer plays.
@@ -616,8 +621,7 @@ fn month(seed: u64, days: f64) -> Month {
 #[test]
 fn stores_with_50_flags_are_left_alone_through_their_outages() {
     let days = std::env::var("DAYS").ok().and_then(|days| days.parse().ok()).unwrap_or(0.2);
-    let first: u64 = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
-    let plays = plays(1);
+    let (first, plays) = (first_seed(), plays(1));
     let mut acted = 0;
     let mut sum = Month::default();
     for seed in first..first + plays {

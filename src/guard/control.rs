@@ -73,14 +73,14 @@ pub(super) enum Control {
 }
 
 impl Control {
-    /// Compares requests of the same time. `asked`: numbers of both over a longer time, which tell whether there are
-    /// controls; `usual`: the controls' share of hits before.
-    pub(super) fn tell(on: Rate, control: Rate, asked: (u64, u64), usual: f64) -> Control {
+    /// Compares requests of the same time. `during`: controls since harm began, which may be part of that time; `asked`: numbers of
+    /// both over a longer time, which tell whether there are controls; `usual`: the controls' share of hits before.
+    pub(super) fn tell(on: Rate, control: Rate, during: Rate, asked: (u64, u64), usual: f64) -> Control {
         let (asked, others) = asked;
         if others.saturating_mul(PRESENT) <= asked.saturating_add(others) {
             return Control::Absent;
         }
-        let in_trouble = control.share() > (usual * RANGE).max(LEAST_RANGE);
+        let in_trouble = control.share().max(during.share()) > (usual * RANGE).max(LEAST_RANGE);
         let times = if in_trouble { WORSE_IN_TROUBLE } else { WORSE };
         if nats(on, control, times) >= DOUBTLESS { Control::Clear } else { Control::Doubtful }
     }
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_few_good_requests_elsewhere_tell_that_it_is_the_flag() {
-        let tell = |on, control| Control::tell(on, control, (100, 100), 0.0);
+        let tell = |on, control| Control::tell(on, control, control, (100, 100), 0.0);
         assert_eq!(tell(rate(20, 10), rate(20, 0)), Control::Clear);
         assert_eq!(tell(rate(16, 8), rate(2, 0)), Control::Doubtful);
         assert_eq!(tell(rate(300, 30), rate(300, 3)), Control::Clear);
@@ -122,14 +122,16 @@ mod tests {
     #[test]
     fn what_hits_all_requests_alike_is_not_the_flags_doing() {
         for (n, m) in [(1000, 1000), (1000, 20), (20, 1000)] {
-            let control = Control::tell(rate(n, n / 2), rate(m, m / 2), (n, m), 0.0);
+            let others = rate(m, m / 2);
+            let control = Control::tell(rate(n, n / 2), others, others, (n, m), 0.0);
             assert_eq!(control, Control::Doubtful, "{n} and {m}");
         }
     }
 
     #[test]
     fn where_other_requests_fail_more_than_usual_the_flags_have_to_be_much_worse() {
-        let tell = |on, usual| Control::tell(on, rate(1000, 100), (1000, 1000), usual);
+        let others = rate(1000, 100);
+        let tell = |on, usual| Control::tell(on, others, others, (1000, 1000), usual);
         // A fifth of the others fails too: an outage of more than this page.
         assert_eq!(tell(rate(1000, 450), 0.002), Control::Doubtful);
         assert_eq!(tell(rate(1000, 800), 0.002), Control::Clear);
@@ -139,7 +141,7 @@ mod tests {
 
     #[test]
     fn hardly_any_requests_elsewhere_are_no_controls() {
-        assert_eq!(Control::tell(rate(1000, 500), rate(0, 0), (100_000, 0), 0.0), Control::Absent);
-        assert_eq!(Control::tell(rate(1000, 500), rate(3, 0), (100_000, 100), 0.0), Control::Absent);
+        let tell = |others, number| Control::tell(rate(1000, 500), others, others, (100_000, number), 0.0);
+        assert_eq!((tell(rate(0, 0), 0), tell(rate(3, 0), 100)), (Control::Absent, Control::Absent));
     }
 }

@@ -690,12 +690,17 @@ impl Detector {
             let (on, control) = (rate(seen.on), rate(seen.off));
             // The bucket itself defines how many are usually slow.
             let usual = line.slow.map_or_else(|| self.controls.since(control).share(), |_| SLOWEST);
-            let (ground, doubt) =
-                match Control::tell(on, control, (self.asked.0, self.asked.1.requests), usual) {
-                    Control::Absent => (Ground::Alone, false),
-                    Control::Clear => (Ground::Controls, false),
-                    Control::Doubtful => (Ground::Unconfirmed, true),
-                };
+            let (ground, doubt) = match Control::tell(
+                on,
+                control,
+                rate(seen.during),
+                (self.asked.0, self.asked.1.requests),
+                usual,
+            ) {
+                Control::Absent => (Ground::Alone, false),
+                Control::Clear => (Ground::Controls, false),
+                Control::Doubtful => (Ground::Unconfirmed, true),
+            };
             Some((Finding { ground, ..finding }, doubt))
         };
         let mut all: Vec<_> = self.lines.iter().enumerate().filter_map(found).collect();

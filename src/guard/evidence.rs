@@ -42,8 +42,11 @@ const HIGHEST: f64 = 0.95;
 #[derive(Debug, Clone)]
 pub(super) struct Evidence {
     bets: [Bet; BETS.len()],
+    /// The least that the first bet came to, and requests and hits of the controls since: harm began then, so far as it can be told.
+    lowest: f32,
+    controls: (u32, u32),
     /// Groups that are left out.
-    left_out: usize,
+    left_out: u8,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -74,6 +77,8 @@ pub(super) struct Seen {
     pub on: (u64, u64),
     /// Requests and hits of the cohort or controls that it is compared with.
     pub off: (u64, u64),
+    /// Those of the controls since harm began: the evidence may begin up to a tick before it.
+    pub during: (u64, u64),
     /// Groups of companies that speak against the flag.
     pub groups: usize,
 }
@@ -91,7 +96,8 @@ pub(super) struct Late {
 impl Evidence {
     /// No evidence yet. `chance` is the chance of a false alarm that it starts with.
     pub(super) fn new(now: i64, chance: f64, left_out: usize) -> Self {
-        let mut evidence = Self { bets: Default::default(), left_out };
+        let left_out = u8::try_from(left_out).unwrap_or(u8::MAX);
+        let mut evidence = Self { bets: Default::default(), lowest: 0.0, controls: (0, 0), left_out };
         for (bet, (_, part)) in evidence.bets.iter_mut().zip(BETS) {
             bet.begin(now, chance * part);
         }
@@ -100,11 +106,14 @@ impl Evidence {
 
     /// Restarts bets that came to nothing.
     pub(super) fn renew(&mut self, now: i64, chance: f64) {
-        let left_out = self.left_out;
+        let left_out = self.left_out();
         for (bet, (_, part)) in self.bets.iter_mut().zip(BETS) {
             if bet.nats(left_out) <= 0.0 {
                 bet.begin(now, chance * part);
             }
+        }
+        if self.bets[0].total == 0.0 {
+            (self.lowest, self.controls) = (0.0, (0, 0));
         }
     }
 
@@ -182,15 +191,32 @@ impl Evidence {
                 *group = up(f64::from(*group) + nats(part.requests as f64, part.hits_at_most));
             }
         }
+        let total = self.bets[0].total as f32;
+        if total <= self.lowest {
+            (self.lowest, self.controls) = (total, (0, 0));
+        } else {
+            self.controls = sum(self.controls, &beside);
+        }
+    }
+
+    fn left_out(&self) -> usize {
+        self.left_out.into()
     }
 
     /// The counts behind the bet that came furthest, if all three together are enough.
     pub(super) fn found(&self) -> Option<Seen> {
-        let far = |bet: &Bet| bet.nats(self.left_out) - bet.enough;
+        let far = |bet: &Bet| bet.nats(self.left_out()) - bet.enough;
         let best = self.bets.iter().max_by(|a, b| far(a).total_cmp(&far(b)))?;
         let wide = |(requests, hits): (u32, u32)| (u64::from(requests), u64::from(hits));
         let Sums { since, on, off } = best.seen;
-        (self.wealth() >= 1.0).then(|| Seen { since, on: wide(on), off: wide(off), groups: best.against() })
+        let during = wide(self.controls);
+        (self.wealth() >= 1.0).then(|| Seen {
+            since,
+            on: wide(on),
+            off: wide(off),
+            during,
+            groups: best.against(),
+        })
     }
 
     /// Progress of the evidence, from 0 (none) to 1 (enough).
@@ -198,13 +224,13 @@ impl Evidence {
         if self.wealth() >= 1.0 {
             return 1.0;
         }
-        let far = self.bets.iter().map(|bet| bet.nats(self.left_out) / bet.enough);
+        let far = self.bets.iter().map(|bet| bet.nats(self.left_out()) / bet.enough);
         far.fold(0.0, f64::max).min(1.0)
     }
 
     /// Wealth of all three bets together, of which 1 is enough.
     fn wealth(&self) -> f64 {
-        self.bets.iter().map(|bet| (bet.nats(self.left_out) - bet.enough).exp()).sum()
+        self.bets.iter().map(|bet| (bet.nats(self.left_out()) - bet.enough).exp()).sum()
     }
 }
 
@@ -257,12 +283,13 @@ impl Sums {
     }
 
     fn add(&mut self, on: &Counts, off: &Counts) {
-        let number = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
-        let sum = |seen: (u32, u32), counts: &Counts| {
-            (seen.0.saturating_add(number(counts.requests)), seen.1.saturating_add(number(counts.hits)))
-        };
         (self.on, self.off) = (sum(self.on, on), sum(self.off, off));
     }
+}
+
+fn sum(seen: (u32, u32), counts: &Counts) -> (u32, u32) {
+    let number = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
+    (seen.0.saturating_add(number(counts.requests)), seen.1.saturating_add(number(counts.hits)))
 }
 
 /// The smallest `f32` that is not below `value`.
