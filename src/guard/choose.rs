@@ -8,7 +8,7 @@ use super::finding::Finding;
 /// Microseconds for which a harmful flag waits for one that was changed later and that evidence gathers against.
 pub(super) const LATER_CHANGE_WAIT_MICROS: i64 = 30_000_000;
 
-/// Share of the required evidence from which on a suspect is waited for.
+/// Share of the required evidence from which on a flag is suspected: acts on flags changed earlier wait, and so does its plan.
 pub(super) const SUSPECT: f64 = 1.0 / 3.0;
 
 /// The reason why the guard does not act on a finding.

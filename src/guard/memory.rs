@@ -2,6 +2,7 @@
 
 use super::aftermath::Aftermath;
 use super::busy_hours::BusyHours;
+use super::choose::SUSPECT;
 use super::finding::Share;
 use super::kind::Kind;
 use super::past_hours::PastHours;
@@ -133,6 +134,11 @@ impl FlagMemory {
     /// True if the flag may be acted on by limits: it was changed lately, or has seen no hour as busy as before.
     pub fn is_watched(&self, now: i64, policy: &Policy) -> bool {
         self.busy.is_watched(now, self.changed_at, policy)
+    }
+
+    /// True if enough speaks against it that its plan waits.
+    pub fn is_suspected(&self) -> bool {
+        self.evidence >= SUSPECT
     }
 
     /// The state of a flag that was never asked: only its last change is known.

@@ -10,9 +10,6 @@ use flagstone::guard::{Action, FlagMemory, GuardState, Kind, Policy, Verdict};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// Evidence from which on a flag is under suspicion.
-const SUSPECT: f64 = 0.3;
-
 /// Runs one of the commands about the guard.
 pub fn run(arguments: &Arguments, word: &GuardWord, output: &mut Output) -> Outcome {
     match word {
@@ -63,7 +60,7 @@ fn status(arguments: &Arguments, output: &mut Output) -> Outcome {
     let rows: Vec<Row> = rows.collect();
     if let Some(memory) = memory {
         let watched = rows.iter().filter(|row| row.acts).count();
-        let suspects = rows.iter().filter(|row| row.kept.evidence > SUSPECT).count();
+        let suspects = rows.iter().filter(|row| row.kept.is_suspected()).count();
         output.line(format!(
             "as of {}: {} asked, of which {watched} can be acted on, {} under suspicion",
             words::at(memory.at),
@@ -100,7 +97,7 @@ fn status(arguments: &Arguments, output: &mut Output) -> Outcome {
 /// The keys of suspects that one change changed, for each such change.
 fn changed_together(rows: &[Row]) -> Vec<Vec<String>> {
     let mut changes: BTreeMap<i64, Vec<String>> = BTreeMap::new();
-    for row in rows.iter().filter(|row| row.kept.evidence > SUSPECT) {
+    for row in rows.iter().filter(|row| row.kept.is_suspected()) {
         changes.entry(row.kept.changed_at).or_default().push(words::plain(row.key).into_owned());
     }
     changes.into_values().filter(|flags| flags.len() > 1).collect()

@@ -167,7 +167,7 @@ pub fn run(arguments: &Arguments, word: &Incident, output: &mut Output) -> Ran {
 /// The state of the guard: `watches since …, last word 12 s ago: 4 flags, 1 under suspicion`.
 fn watch(state: &str, guard: &GuardReport, now: i64) -> String {
     let Some(memory) = &guard.memory else { return state.to_owned() };
-    let suspects = memory.flags.values().filter(|kept| kept.evidence > 0.3).count();
+    let suspects = memory.flags.values().filter(|kept| kept.is_suspected()).count();
     format!(
         "{}, last word {} s ago: {}, {suspects} under suspicion",
         guard

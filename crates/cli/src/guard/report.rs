@@ -4,9 +4,6 @@ use crate::words;
 use flagstone::guard::{GuardState, RESTART_WINDOW, restarts_in_a_loop};
 use flagstone::publish::{Store, Verdicts};
 
-/// The share of evidence that makes a suspect, the same as for plans.
-const SUSPECT: f64 = 1.0 / 3.0;
-
 /// The state of a store's guard, and its problem if it has one.
 pub struct GuardReport {
     /// `none`, `watching`, `paused`, `stopped`, `blind`, `helpless`, `silent`, `restarting` or `ended`.
@@ -87,7 +84,7 @@ impl GuardReport {
             .since
             .map_or("does not watch yet".to_owned(), |since| format!("watches since {}", words::at(since)));
         let seconds = now.saturating_sub(memory.at).max(0) / 1_000_000;
-        let suspects = memory.flags.values().filter(|kept| kept.evidence >= SUSPECT).count();
+        let suspects = memory.flags.values().filter(|kept| kept.is_suspected()).count();
         Some(format!(
             "the guard {since}, and said so {seconds} s ago: {} asked, {} suspected",
             words::counted(memory.flags.len() as u64, "flag"),

@@ -310,6 +310,27 @@ fn an_incident_is_told_on_one_page() {
     assert!(none.contains("nothing was changed in that time"), "{none}");
 }
 
+// A flag with 32 % of the evidence was under suspicion in `guard status` and `incident`, and not in `status` and `health`.
+#[test]
+fn every_command_counts_the_same_flags_as_suspects() {
+    let site = Site::new(FLAGS);
+    let store = flagstone::publish::Store::open(&site.shop.directory.join("store")).unwrap();
+    let lock = store.guarding().unwrap().expect("no other guard");
+    let kept = |evidence| serde_json::json!({ "changed_at": 0, "stakes": [0, 0, 0], "evidence": evidence, "verdict": "go" });
+    let flags = serde_json::json!({ "calm": kept(0.32), "checkout": kept(0.34) });
+    let memory = serde_json::json!({ "at": now(), "began": now(), "flags": flags });
+    lock.keep(&serde_json::from_value(memory).unwrap()).unwrap();
+    for (command, text) in [
+        (&["guard", "status"][..], "1 under suspicion"),
+        (&["incident", "--memory", "memory"], "1 under suspicion"),
+        (&["status"], "1 suspected"),
+        (&["health"], "1 suspected"),
+    ] {
+        let out = crate::shop::ran(site.shop.command([]).args(command).output().unwrap()).out;
+        assert!(out.contains(text), "{command:?}: {out}");
+    }
+}
+
 #[test]
 fn an_outage_that_hits_both_cohorts_kills_nothing_nor_does_a_dry_run() {
     let mut site = Site::new(FLAGS);
