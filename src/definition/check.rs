@@ -142,10 +142,20 @@ impl Flag {
             && !needs_percentage(self)
     }
 
+    /// True if its own fields keep it off for everybody at that time, in microseconds since 1970.
+    pub fn is_off_at(&self, now: i64) -> bool {
+        !self.enabled || (names_nobody(self) && self.percentage_at(now).0 == Percentage::NONE)
+    }
+
     /// True if its own fields keep it off for everybody from that time on, in microseconds since 1970.
     pub fn is_off_for_all(&self, now: i64) -> bool {
         is_off_for_all(self, now.div_euclid(86_400 * time::SECOND))
     }
+}
+
+/// True if no company has it by a list or a rule.
+fn names_nobody(flag: &Flag) -> bool {
+    flag.companies.allow.is_empty() && flag.rules.iter().all(|rule| rule.percentage == Some(Percentage::NONE))
 }
 
 /// True if a flag's own fields keep it off for everybody, today and on every later day.
@@ -154,8 +164,7 @@ pub(super) fn is_off_for_all(flag: &Flag, today: i64) -> bool {
     if !flag.enabled {
         return true;
     }
-    if !flag.companies.allow.is_empty() || flag.rules.iter().any(|rule| !rule.percentage.is_some_and(nobody))
-    {
+    if !names_nobody(flag) {
         return false;
     }
     let past = |at: &str| {

@@ -3,13 +3,13 @@
 use crate::args::{self, Arguments, By, WeighedChange};
 use crate::impact::{self, Listed};
 use crate::machines::{self, Relay, Word};
-use crate::output::{BAD, BOLD, DIM, Failure, GOOD, Output};
+use crate::output::{BAD, BOLD, DIM, Failure, GOOD, Output, WARN};
 use crate::{identity, store_view, words};
 use flagstone::Snapshot;
 use flagstone::audit::{Actor, Difference};
 use flagstone::definition::{CompanyId, Definitions};
 use flagstone::merge::Merged;
-use flagstone::publish::{Change, Config, Store};
+use flagstone::publish::{Change, Config, Store, dependents_text};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -163,6 +163,29 @@ impl ChangeContext {
         reach.tell(output);
         reach.agreed(word.yes || dry_run, output)?;
         Ok(reach.json())
+    }
+
+    /// Prints the flags that are off with those that the change turns off for everybody, and returns their keys.
+    pub fn tell_dependents(
+        &self,
+        (before, after): (&Definitions, &Definitions),
+        output: &mut Output,
+    ) -> BTreeSet<String> {
+        let now = flagstone::time::now();
+        let is_off = |definitions: &Definitions, key: &str| {
+            definitions.flags.get(definitions.current_key(key)).is_none_or(|flag| flag.is_off_at(now))
+        };
+        let required: BTreeSet<&String> = before.flags.values().flat_map(|flag| &flag.requires).collect();
+        let mut all = BTreeSet::new();
+        for key in required.into_iter().filter(|key| is_off(after, key) && !is_off(before, key)) {
+            let mut dependents = self.store.dependents(key);
+            dependents.retain(|dependent| !is_off(after, dependent));
+            if let Some(text) = dependents_text(&dependents) {
+                output.line(output.paint(WARN, format!("{key}: {text}")));
+            }
+            all.extend(dependents);
+        }
+        all
     }
 
     /// True if there is a list to weigh a change with.

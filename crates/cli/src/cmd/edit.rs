@@ -15,7 +15,7 @@ use flagstone::StoreError;
 use flagstone::audit::{Action, Actor, diff};
 use flagstone::definition::{CompanyId, Emergency, Percentage};
 use flagstone::flag_change::{ChangeError, Edit, FlagChange, Target, change as changed, change_published};
-use flagstone::publish::{Change, dependents_text};
+use flagstone::publish::Change;
 use serde_json::{Value, json};
 use std::io;
 use std::path::Path;
@@ -232,12 +232,8 @@ fn in_store(
         return Err(stale(base, generation));
     }
     print_change(&made, output);
-    let turns_off = made.changed && matches!(what.edit, Edit::Disable);
-    let dependents = if turns_off { store.dependents(flag) } else { Vec::new() };
-    if let Some(text) = dependents_text(&dependents) {
-        output.line(output.paint(WARN, text));
-    }
     let (weighed, definitions_of) = (&terms.weighed, (&made.before, &made.definitions));
+    let dependents = begun.tell_dependents(definitions_of, output);
     // Without a list, the command itself names the companies that lose the flag.
     let is_named = matches!(what.edit, Edit::Deny(_) | Edit::Forget(_)) && !begun.weighs(weighed);
     let own = [flag.to_owned()];

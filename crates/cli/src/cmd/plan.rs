@@ -64,6 +64,7 @@ fn say(
     print_plan_change(&flag, &planned, output);
     let snapshot = store.snapshot(planned.base).ok();
     let definitions = (&planned.before, &planned.definitions);
+    let dependents = begun.tell_dependents(definitions, output);
     let reach =
         begun.weigh(&typed.terms.weighed, snapshot.as_ref(), definitions, typed.terms.dry_run, output)?;
     let mut answer = json!({
@@ -76,6 +77,7 @@ fn say(
         "generation": planned.base,
         "stage": planned.moved.stage.map(|stage| stage + 1),
         "notes": planned.moved.notes,
+        "dependents": dependents,
         "reach": reach,
         "differences": [],
     });
@@ -205,6 +207,7 @@ fn already(
         "generation": begun.generation,
         "stage": done.stage.map(|stage| stage + 1),
         "notes": [],
+        "dependents": [],
         "reach": Value::Null,
         "differences": [],
         "machines": arrived.json(),

@@ -35,11 +35,13 @@ pub fn run(arguments: &Arguments, word: &Rollback, output: &mut Output) -> Outco
     drop(progress);
     show(&plan, output);
     agreed(&plan, store, word.terms.weighed.yes || word.terms.dry_run, output)?;
-    let reach = match &plan.definitions {
-        None => Value::Null,
+    let (dependents, reach) = match &plan.definitions {
+        None => Default::default(),
         Some((before, after)) => {
+            let dependents = begun.tell_dependents((before, after), output);
             let current = store.snapshot(plan.current).map_err(Failure::changing)?;
-            begun.weigh(&word.terms.weighed, Some(&current), (before, after), word.terms.dry_run, output)?
+            let (weighed, dry_run) = (&word.terms.weighed, word.terms.dry_run);
+            (dependents, begun.weigh(weighed, Some(&current), (before, after), dry_run, output)?)
         }
     };
     let mut answer = json!({
@@ -50,6 +52,7 @@ pub fn run(arguments: &Arguments, word: &Rollback, output: &mut Output) -> Outco
         "reverts": plan.flags,
         "widens": plan.widened(),
         "differences": plan.differences,
+        "dependents": dependents,
         "unreadable": plan.unreadable,
         "reach": reach,
         "dry_run": word.terms.dry_run,

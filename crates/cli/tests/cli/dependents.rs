@@ -62,6 +62,45 @@ fn disable_names_the_flags_that_are_off_with_it() {
     assert!(shop.run(["show", "engine"]).exits(0).out.contains(ALSO));
 }
 
+// rollout to 0 %, the last company denied, an aborted plan and a rollback said nothing of them.
+#[test]
+fn whatever_takes_a_flag_to_nobody_names_the_flags_that_are_off_with_it() {
+    let shop = shop();
+    let named = |typed: &[&str]| {
+        let ran = crate::shop::ran(shop.command([]).args(typed).output().unwrap()).exits(0);
+        ran.out.contains(ALSO)
+    };
+    assert!(!named(&["rollout", "engine", "50"]));
+    assert!(named(&["rollout", "engine", "0", "--dry-run"]));
+    let json = shop.run(["rollout", "engine", "0", "--json"]).exits(0).json();
+    assert_eq!(json["dependents"], json!(["page", "panel"]));
+    assert!(!named(&["rollout", "engine", "100"]));
+    let json = shop.run(["rollback", "--json", "--yes"]).exits(0).json();
+    assert_eq!(json["dependents"], json!(["page", "panel"]));
+    assert!(!named(&["allow", "engine", "15"]));
+    assert!(named(&["deny", "engine", "15", "--yes"]));
+    assert!(!named(&["disable", "engine"]), "it was off already");
+}
+
+#[test]
+fn an_aborted_plan_names_the_flags_that_are_off_with_its_flag() {
+    let shop = Shop::empty();
+    let flags = json!({ "flags": {
+        "engine": { "enabled": false, "rollout": { "percentage": 0 }, "plan": { "stages": [
+            { "percentage": 20, "soak": "7d" }, { "percentage": 100 } ] } },
+        "page": { "enabled": true, "requires": ["engine"] },
+    } });
+    shop.write("flags.json", flags.to_string());
+    shop.run(["init", "store", "--environment", "production"]).exits(0);
+    shop.run(["publish", "flags.json"]).exits(0);
+    let started = shop.run(["plan", "start", "engine", "--json"]).exits(0).json();
+    assert_eq!(started["dependents"], json!([]));
+    let dry = shop.run(["plan", "abort", "engine", "--dry-run"]).exits(0).out;
+    assert!(dry.contains("off as well, since they require it: page"), "{dry}");
+    let aborted = shop.run(["plan", "abort", "engine", "--json"]).exits(0).json();
+    assert_eq!(aborted["dependents"], json!(["page"]));
+}
+
 // A flag whose emergency is "keep" went off with those that it requires, and nobody said so.
 #[test]
 fn stop_all_names_the_flags_to_be_kept_that_are_off_with_others() {
