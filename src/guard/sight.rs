@@ -31,6 +31,8 @@ pub enum Blindness {
     NoRoom(String),
     /// Workers date their answers in the future: this clock or theirs is wrong. Microseconds since 1970.
     Clock(i64),
+    /// The store has published nothing, and workers answer from this generation of another one that it replaced.
+    Unpublished(u64),
     /// No request ends, although threads are in requests.
     Stuck {
         /// Number of threads in requests.
@@ -153,6 +155,11 @@ impl fmt::Display for Blindness {
             Self::NoRoom(directory) => {
                 write!(f, "workers that start now cannot be counted: {directory} is full; make room there")
             }
+            Self::Unpublished(generation) => write!(
+                f,
+                "workers answer from generation {generation}, and this store has published nothing: it is in the place of theirs; put \
+                 theirs back, or restore it (docs/runbooks/restore.md)"
+            ),
             Self::Stuck { threads, since, flags } => {
                 let (who, are) = if *threads == 1 { ("thread", "is") } else { ("threads", "are") };
                 let since = crate::time::format_rfc3339(*since);

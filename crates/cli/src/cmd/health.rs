@@ -56,7 +56,16 @@ pub fn run(arguments: &Arguments, word: &Memory, output: &mut Output) -> Outcome
         status.source.as_str()
     ));
     if status.source == Source::None && status.head_generation == 0 && status.last_error.is_none() {
-        output.line("  nothing is published yet, so that every flag is off: `flagstone publish FILE`");
+        let answering = counts.workers.iter().filter(|worker| worker.generation > 0).count();
+        output.line(match answering {
+            0 => "  nothing is published yet, so that every flag is off: `flagstone publish FILE`".to_owned(),
+            workers => format!(
+                "  nothing is published here, and {} {} from the store that was in this place, kills included; what starts \
+                 now has all flags off: put that store back, or restore it (docs/runbooks/restore.md)",
+                words::counted(workers as u64, "worker"),
+                if workers == 1 { "still answers" } else { "still answer" }
+            ),
+        });
     }
     if let Some(error) = &last_error {
         output.line(format!("  {}", words::plain(error)));

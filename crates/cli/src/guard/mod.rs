@@ -357,7 +357,9 @@ impl Watcher {
                 let stuck = self.hangs.look(&mut counts, epoch, now, compared, changed);
                 self.guard.stuck(stuck.as_ref());
                 let keys = || self.flags.all().map(|(key, _)| key);
-                let blindness = blindness.or_else(|| stuck.map(|stuck| stuck.blindness(keys())));
+                let blindness = blindness
+                    .or_else(|| stuck.map(|stuck| stuck.blindness(keys())))
+                    .or_else(|| self.unpublished(&store, &counts));
                 (counts, epoch, blindness)
             }
             Err(why) => {
@@ -449,6 +451,14 @@ impl Watcher {
             !self.record(store, NoticeKind::HarmOver, (Some(flag), None), over, problems)
         });
         self.unable = unable;
+    }
+
+    /// Workers answer from a store that an empty one replaced. What they ask is not known here.
+    fn unpublished(&self, store: &Store, counts: &Counts) -> Option<Blindness> {
+        // The first publish may have been made since the flags were read.
+        let is_empty = self.flags.generation() == 0 && store.generation().is_ok_and(|current| current == 0);
+        let answers = counts.workers.iter().map(|worker| worker.generation).max()?;
+        (is_empty && answers > 0).then_some(Blindness::Unpublished(answers))
     }
 
     /// Reads the counters. If the configuration cannot be read, the users that it named before are believed.

@@ -237,6 +237,29 @@ fn a_guard_watches_the_store_that_was_restored_in_the_place_of_its_own() {
     assert!(site.play(30, harmful, |site| !site.killed().is_empty()), "{:?}", daemon.rest());
 }
 
+// The guard watched none of the flags that workers answered, and said that it watches; health said that every flag is off.
+#[test]
+fn a_guard_whose_store_was_replaced_by_an_empty_one_is_blind_and_health_says_why() {
+    let mut site = Site::new(FLAGS);
+    let _daemon = Daemon::start(&site, ["guard"]);
+    let health = |site: &Site| {
+        let mut command = site.shop.command(["health", "--memory", "memory"]);
+        crate::shop::ran(command.output().unwrap()).out
+    };
+    assert!(site.play(30, healthy, |site| health(site).contains("the guard watches")), "{}", health(&site));
+    site.worker.serves(1, now());
+    std::fs::rename(site.shop.directory.join("store"), site.shop.directory.join("former")).unwrap();
+    site.shop.run(["init", "store", "--environment", "production"]).exits(0);
+    let blind = "the guard is blind: workers answer from generation 1, and this store has published nothing";
+    assert!(site.play(30, healthy, |site| health(site).contains(blind)), "{}", health(&site));
+    let said = health(&site);
+    assert!(said.contains("1 worker still answers from the store that was in this place"), "{said}");
+    assert!(!said.contains("every flag is off:"), "{said}");
+    std::fs::remove_dir_all(site.shop.directory.join("store")).unwrap();
+    std::fs::rename(site.shop.directory.join("former"), site.shop.directory.join("store")).unwrap();
+    assert!(site.play(30, healthy, |site| health(site).contains("the guard watches")), "{}", health(&site));
+}
+
 // After a revive the guard left the flag alone for an hour: 42 % of its requests failed, and only a line of the daemon said so.
 #[test]
 fn a_revive_says_how_long_the_guard_leaves_the_flag_alone_and_harm_until_then_is_told() {
