@@ -317,15 +317,33 @@ fn comparisons_that_hold_for_all_or_for_none_are_warned_of() {
             68,
             "an empty list, so it holds for whoever has the attribute: write \"exists\": true if that is meant",
         ),
+        (
+            "in",
+            r#"[1, 2.5, "legacy"]"#,
+            64,
+            "a list that mixes kinds, so it is unknown for what is not listed: list values of one kind",
+        ),
+        (
+            "not_in",
+            "[true, 1]",
+            68,
+            "a list that mixes kinds, so it holds for nobody: list values of one kind",
+        ),
     ] {
         assert_eq!(
             said(&format!(r#""{operator}": {operand}"#)),
             [format!("1:{column}: warning: /segments/s/{operator}: found {operator} with {found}")]
         );
     }
-    for useful in [r#""gt": """#, r#""lte": """#, r#""eq": """#, r#""in": [""]"#, r#""gte": 0"#] {
+    for useful in
+        [r#""gt": """#, r#""lte": """#, r#""eq": """#, r#""in": [""]"#, r#""in": [1, 2.5]"#, r#""gte": 0"#]
+    {
         assert!(said(useful).is_empty(), "{useful}");
     }
+    // A company's id is a number or a string.
+    let of_companies =
+        r#"{ "flags": {}, "segments": { "s": { "attribute": "company", "not_in": [15, "acme"] } } }"#;
+    assert_eq!(problems(of_companies), [""; 0]);
 }
 
 #[test]

@@ -65,8 +65,10 @@ fn compares(test: &Test, value: Attribute<'_>) -> Option<bool> {
         _ => None,
     };
     let listed = |scalars: &[Scalar]| {
-        let known: Vec<bool> = scalars.iter().filter_map(equal).collect();
-        if known.is_empty() { None } else { Some(known.contains(&true)) }
+        if scalars.iter().any(|scalar| equal(scalar) == Some(true)) {
+            return Some(true);
+        }
+        scalars.iter().all(|scalar| equal(scalar).is_some()).then_some(false)
     };
     match test {
         Test::Eq(scalar) => equal(scalar),
@@ -112,8 +114,8 @@ fn test() -> impl Strategy<Value = Json> {
     let comparison = prop_oneof![
         scalar().prop_map(|scalar| json!({ "eq": scalar })),
         scalar().prop_map(|scalar| json!({ "ne": scalar })),
-        proptest::collection::vec(scalar(), 1..4).prop_map(|scalars| json!({ "in": scalars })),
-        proptest::collection::vec(scalar(), 1..4).prop_map(|scalars| json!({ "not_in": scalars })),
+        proptest::collection::vec(scalar(), 0..4).prop_map(|scalars| json!({ "in": scalars })),
+        proptest::collection::vec(scalar(), 0..4).prop_map(|scalars| json!({ "not_in": scalars })),
         prop_oneof![Just(json!({"lt": 1})), Just(json!({"lt": "ab"})), Just(json!({"starts_with": "a"}))],
         any::<bool>().prop_map(|exists| json!({ "exists": exists })),
     ];
@@ -182,6 +184,39 @@ fn a_rule_that_keeps_free_customers_out_holds_for_known_plans_only() {
     }
 }
 
+/// A value that a list of several kinds does not have was taken for one that is not in it, though some values do not compare with it.
+#[test]
+fn a_value_that_a_list_of_several_kinds_lacks_is_unknown() {
+    let text = |text: &'static str| Attribute::Text(text.as_bytes());
+    for (list, value, listed) in [
+        (json!([1, 2, "legacy"]), text("1"), None),
+        (json!([1, 2, "legacy"]), Attribute::Int(3), None),
+        (json!([1, 2, "legacy"]), Attribute::Float(2.0), Some(true)),
+        (json!([1, 2, "legacy"]), text("legacy"), Some(true)),
+        (json!([1, true]), Attribute::Bool(false), None),
+        (json!([1, true]), Attribute::Int(2), None),
+        (json!(["a", false]), text("b"), None),
+        (json!(["a", false]), Attribute::Bool(false), Some(true)),
+        (json!([1, 2.5]), Attribute::Int(2), Some(false)),
+        (json!([true]), Attribute::Bool(false), Some(false)),
+        (json!(["a"]), Attribute::Int(1), None),
+        (json!([]), Attribute::Int(1), Some(false)),
+        (json!([]), Attribute::Missing, None),
+        (json!([]), Attribute::Float(f64::NAN), None),
+    ] {
+        for (operator, expected) in [("in", Some(true)), ("not_in", Some(false))] {
+            let when = json!({"attribute": "plan", operator: list});
+            assert_eq!(holds(&when, &[("plan", value)]), listed == expected, "{when} for {value:?}");
+            let not = json!({"not": when});
+            assert_eq!(
+                holds(&not, &[("plan", value)]),
+                listed == expected.map(|is| !is),
+                "{not} for {value:?}"
+            );
+        }
+    }
+}
+
 #[test]
 fn existence_is_unknown_only_for_a_value_that_cannot_be_compared() {
     for (value, there, missing) in [
@@ -204,19 +239,28 @@ fn existence_is_unknown_only_for_a_value_that_cannot_be_compared() {
 
 #[test]
 fn a_company_that_is_missing_is_unknown_too() {
-    let snapshot =
-        snapshot(&json!({"flags": {"a": {"enabled": true, "rollout": {"percentage": 0}, "rules": [
-            {"when": {"not": {"attribute": "company", "in": [15]}}}
-        ]}}}));
-    let id = snapshot.find(b"a").expect("a");
-    let ask = |company| {
+    let ask = |company, list: Json| {
+        let snapshot =
+            snapshot(&json!({"flags": {"a": {"enabled": true, "rollout": {"percentage": 0}, "rules": [
+                {"when": {"not": {"attribute": "company", "in": list}}}
+            ]}}}));
+        let id = snapshot.find(b"a").expect("a");
         let question = Question { company, context: &(), now: NOW };
         evaluate(&snapshot, &Switches::none(), id, &question).reason
     };
-    assert_eq!(ask(Some(Key::Int(16))), Reason::Rule);
-    assert_eq!(ask(Some(Key::Int(15))), Reason::RolloutOut);
-    assert_eq!(ask(Some(Key::Text(b"acme"))), Reason::RolloutOut);
-    assert_eq!(ask(None), Reason::NoCompany);
+    assert_eq!(ask(Some(Key::Int(16)), json!([15])), Reason::Rule);
+    assert_eq!(ask(Some(Key::Int(15)), json!([15])), Reason::RolloutOut);
+    assert_eq!(ask(Some(Key::Text(b"acme")), json!([15])), Reason::RolloutOut);
+    assert_eq!(ask(None, json!([15])), Reason::NoCompany);
+    // A company's key has one kind: a list that has both names each company as it is.
+    for (company, expected) in [
+        (Key::Int(15), Reason::RolloutOut),
+        (Key::Int(16), Reason::Rule),
+        (Key::Text(b"acme"), Reason::RolloutOut),
+        (Key::Text(b"other"), Reason::Rule),
+    ] {
+        assert_eq!(ask(Some(company), json!([15, "acme"])), expected, "{company:?}");
+    }
 }
 
 #[test]
@@ -254,7 +298,8 @@ fn what_could_not_be_compared_is_named_as_far_as_the_answer_depends_on_it() {
             {"when": {"all": [{"attribute": "gone", "eq": 1}, {"attribute": "seats", "gt": 10}, {"attribute": "at", "before": "2026-12-01T08:00:00Z"}]}},
             {"when": {"any": [{"attribute": "plan", "eq": "pro"}, {"attribute": "version", "semver_gte": "1.0.0"}, {"attribute": "plan", "exists": true}]}},
             {"when": {"attribute": "company", "starts_with": "x"}},
-            {"when": {"attribute": "id", "in": [1, "b", true]}, "percentage": 100},
+            {"when": {"attribute": "id", "in": [1, 2.5]}, "percentage": 100},
+            {"when": {"attribute": "id", "not_in": [4, "b"]}},
             {"when": {"attribute": "later", "eq": true}}
         ]},
         "b": {"enabled": true, "rollout": {"percentage": 0}, "rules": [{"when": {"attribute": "plan", "exists": false}}, {"when": {"all": []}}]}
@@ -284,7 +329,8 @@ fn what_could_not_be_compared_is_named_as_far_as_the_answer_depends_on_it() {
     ]);
     assert_eq!(unknowns(&definitions, &context(Attribute::Int(1))), expected);
     expected.extend(named(&[
-        ("id", "a number, a string or a bool"),
+        ("id", "a number"),
+        ("id", "a value of the list, which mixes kinds"),
         ("later", "a bool"),
         ("team", "an int or a string"),
     ]));

@@ -100,9 +100,9 @@ final class Conditions
             $names = \array_keys(\array_filter($kinds));
 
             return match (\count($names)) {
+                0 => 'a number, a string or a bool',
                 1 => $names[0],
-                2 => "$names[0] or $names[1]",
-                default => 'a number, a string or a bool',
+                default => 'a value of the list, which mixes kinds',
             };
         }
 
@@ -247,26 +247,28 @@ final class Conditions
     }
 
     /**
-     * True if the set holds the value; null if the set has no value of its kind, or the value is NaN.
+     * True if the set holds the value, false if the value compares with all of the set and equals none; else null. A company's key
+     * has one kind, so in a set with keys of its kind those of the other are not it.
      *
      * @param Test $test
      */
     private static function inSet(Compiled $snapshot, array $test, bool|int|float|string $value): ?bool
     {
-        [, $kind,,,,, $numbers, $b, $first] = $test;
+        [, $kind, $attribute,,,, $numbers, $b, $first] = $test;
         if ($kind !== self::SET || !\is_int($numbers)) {
             return null;
         }
+        [$texts, $bools] = [$b & 0xFFFF_FFFF, $b >> 32];
         if (\is_bool($value)) {
-            $bools = ($b >> 32) & 0xFFFF_FFFF;
+            $listed = ($bools & ($value ? 2 : 1)) !== 0;
 
-            return $bools === 0 ? null : ($bools & ($value ? 2 : 1)) !== 0;
+            return $listed || ($numbers | $texts) === 0 ? $listed : null;
         }
-        $text = \is_string($value);
-        $count = $text ? $b & 0xFFFF_FFFF : $numbers;
-        if ($count === 0 || (\is_float($value) && \is_nan($value))) {
+        if (\is_float($value) && \is_nan($value)) {
             return null;
         }
+        $text = \is_string($value);
+        [$count, $others] = $text ? [$texts, $numbers | $bools] : [$numbers, $texts | $bools];
         $low = $text ? $first + $numbers : $first;
         $high = $low + $count - 1;
         while ($low <= $high) {
@@ -282,7 +284,7 @@ final class Conditions
             }
         }
 
-        return false;
+        return $others === 0 || ($attribute === self::COMPANY && $count !== 0) ? false : null;
     }
 
     /** Microseconds since 1970: `now` is that already; other values are RFC 3339, or Unix seconds. */

@@ -162,10 +162,8 @@ pub(super) fn expected(test: &TestRecord) -> &'static str {
                 (true, false, false) => "a number",
                 (false, true, false) => "a string",
                 (false, false, true) => "a bool",
-                (true, true, false) => "a number or a string",
-                (true, false, true) => "a number or a bool",
-                (false, true, true) => "a string or a bool",
-                _ => "a number, a string or a bool",
+                (false, false, false) => "a number, a string or a bool",
+                _ => "a value of the list, which mixes kinds",
             }
         }
         (_, operand::INT | operand::FLOAT) => "a number",
@@ -270,28 +268,30 @@ fn compare(value: Attribute<'_>, other: Attribute<'_>) -> Option<Ordering> {
     }
 }
 
-/// True if the set holds the value; `None` if the set has no value of its kind to compare with, or it is NaN.
+/// True if the set holds the value, false if the value compares with all of the set and equals none; else `None`. A company's key has one
+/// kind, so in a set with keys of its kind those of the other are not it.
 fn in_set(snapshot: &Snapshot, test: &TestRecord, value: Attribute<'_>) -> Option<bool> {
     let (a, b) = (test.a.get(), test.b.get());
     let (first, numbers, texts, bools) =
         (a as u32 as usize, (a >> 32) as usize, b as u32 as usize, (b >> 32) as u32);
-    match value {
-        Attribute::Missing | Attribute::Incomparable => None,
-        Attribute::Bool(value) => (bools != 0).then_some(bools & (1 << u32::from(value)) != 0),
-        Attribute::Text(value) if texts > 0 => {
+    let (listed, of_its_kind, of_others) = match value {
+        Attribute::Missing | Attribute::Incomparable => return None,
+        Attribute::Bool(value) => (bools & (1 << u32::from(value)) != 0, bools as usize, numbers | texts),
+        Attribute::Text(value) => {
             let cells = snapshot.cells.slice(first.checked_add(numbers)?, texts)?;
-            Some(cells.binary_search_by(|cell| cell_text(snapshot, cell).cmp(value)).is_ok())
+            let listed = cells.binary_search_by(|cell| cell_text(snapshot, cell).cmp(value)).is_ok();
+            (listed, texts, numbers | bools as usize)
         }
-        Attribute::Text(_) => None,
-        Attribute::Float(value) if value.is_nan() => None,
-        number if numbers > 0 => {
+        Attribute::Float(value) if value.is_nan() => return None,
+        number => {
             let cells = snapshot.cells.slice(first, numbers)?;
             let order =
                 |cell: &CellRecord| compare_numbers(cell_number(cell), number).unwrap_or(Ordering::Less);
-            Some(cells.binary_search_by(order).is_ok())
+            (cells.binary_search_by(order).is_ok(), numbers, texts | bools as usize)
         }
-        _ => None,
-    }
+    };
+    let mixes_keys = || test.attribute.get() == ATTRIBUTE_COMPANY && of_its_kind != 0;
+    (listed || of_others == 0 || mixes_keys()).then_some(listed)
 }
 
 fn cell_number(cell: &CellRecord) -> Attribute<'static> {

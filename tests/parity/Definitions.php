@@ -184,8 +184,9 @@ final class Definitions
     private function scalars(): array
     {
         $scalars = [];
-        for ($i = mt_rand(1, 12); $i > 0; --$i) {
-            $scalars[] = match (mt_rand(0, 6)) {
+        $kinds = Pools::pick([[0, 0], [1, 3], [4, 6], [0, 6]]);
+        for ($i = mt_rand(0, 12); $i > 0; --$i) {
+            $scalars[] = match (mt_rand(...$kinds)) {
                 0 => Pools::chance(50),
                 1, 2, 3 => Pools::pick(Pools::numbers()),
                 default => Pools::pick(Pools::TEXTS),

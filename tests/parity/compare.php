@@ -185,7 +185,7 @@ foreach ($reasons as $reason) {
 foreach (Pools::OPERATORS as $operator) {
     array_push($expected, "$operator holds", "$operator does not hold");
 }
-foreach (['a number', 'a string', 'a bool', 'a time', 'a version', 'a number, a string or a bool', 'an int or a string'] as $kind) {
+foreach (['a number', 'a string', 'a bool', 'a time', 'a version', 'a number, a string or a bool', 'a value of the list, which mixes kinds', 'an int or a string'] as $kind) {
     array_push($expected, "unknown: an object, expected $kind", "unknown: an array, expected $kind");
 }
 array_push($expected, 'unknown: a string, expected a number', 'unknown: an int, expected a string', 'unknown: a resource, expected a string', 'unknown: a float, expected an int or a string');

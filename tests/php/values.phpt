@@ -27,6 +27,7 @@ $store = store([
     'there' => $rule($on('plan', ['exists' => true])),
     'gone' => $rule($on('plan', ['exists' => false])),
     'team' => ['enabled' => true, 'rollout' => ['percentage' => 99.999, 'by' => 'team'], 'variants' => ['a' => ['weight' => 50], 'b' => ['weight' => 50]]],
+    'not_listed' => $rule($on('plan', ['not_in' => [1, 2, 'legacy']])),
     'plain' => true,
 ]);
 flagstone_use($store);
@@ -59,6 +60,8 @@ $unknown = fn ($attribute, $type, $expected) => ['enabled' => false, 'missing' =
 same('a model', $unknown('plan', 'an object of Model', 'a string'), $explain('by_plan', ['plan' => new Model]));
 same('a list', $unknown('plan', 'an array', 'a string'), $explain('not_free', ['plan' => ['pro']]));
 same('a decimal', $unknown('seats', 'a string', 'a number'), $explain('by_seats', ['seats' => '25.00']));
+// It held for a plan "1", though 1 and 2 do not compare with it.
+same('a list that mixes kinds', $unknown('plan', 'a string', 'a value of the list, which mixes kinds'), $explain('not_listed', ['plan' => '1']));
 same('a float to roll out by', $unknown('team', 'a float', 'an int or a string'), $explain('team', ['team' => 7.0]));
 same('an enum of another type', $unknown('level', 'an object of Plan', 'a number'), $explain('by_level', ['level' => Plan::Pro]));
 same('missing', ['enabled' => false, 'missing' => ['plan'], 'unknown' => []], $explain('by_plan', ['plan' => null]));

@@ -23,9 +23,12 @@ const KEYS: [&str; FORMS + Test::NAMES.len()] = {
     keys
 };
 
-/// An empty operand that leaves nothing to compare, and the way out.
-fn empty_operand(test: &Test) -> Option<(&'static str, &'static str)> {
+/// An operand that hardly means what it says, and the way out.
+fn suspect_operand(attribute: &str, test: &Test) -> Option<(&'static str, &'static str)> {
     const EXISTS: &str = "write \"exists\": true if that is meant";
+    const ONE_KIND: &str = "list values of one kind";
+    // A company's id is a number or a string, so a list of companies may have both.
+    let mixes = |list: &[Scalar]| attribute != "company" && mixes_kinds(list);
     Some(match test {
         Test::In(list) if list.is_empty() => {
             ("an empty list, so it holds for nobody", "list a value, or remove the condition")
@@ -33,6 +36,10 @@ fn empty_operand(test: &Test) -> Option<(&'static str, &'static str)> {
         Test::NotIn(list) if list.is_empty() => {
             ("an empty list, so it holds for whoever has the attribute", EXISTS)
         }
+        Test::In(list) if mixes(list) => {
+            ("a list that mixes kinds, so it is unknown for what is not listed", ONE_KIND)
+        }
+        Test::NotIn(list) if mixes(list) => ("a list that mixes kinds, so it holds for nobody", ONE_KIND),
         Test::StartsWith(text)
         | Test::EndsWith(text)
         | Test::Contains(text)
@@ -46,6 +53,16 @@ fn empty_operand(test: &Test) -> Option<(&'static str, &'static str)> {
         }
         _ => return None,
     })
+}
+
+/// True if no value compares with all of the list.
+fn mixes_kinds(list: &[Scalar]) -> bool {
+    let kind = |scalar: &Scalar| match scalar {
+        Scalar::Bool(_) => 0,
+        Scalar::Int(_) | Scalar::Float(_) => 1,
+        Scalar::Text(_) => 2,
+    };
+    !list.iter().map(kind).is_sorted_by(|a, b| a == b)
 }
 
 impl<'m> Decoder<'m> {
@@ -122,7 +139,7 @@ impl<'m> Decoder<'m> {
         if name == "company" && matches!(test, Test::In(_) | Test::NotIn(_) | Test::Eq(_) | Test::Ne(_)) {
             self.warn_of_company_operand(operand);
         }
-        if let Some((found, advice)) = empty_operand(&test) {
+        if let Some((found, advice)) = suspect_operand(&name, &test) {
             let message = format!("found {operator} with {found}");
             self.findings.warning(operand.place(), message, advice.to_owned());
         }
