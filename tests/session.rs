@@ -5,12 +5,13 @@ mod support;
 use flagstone::publish::Store;
 use flagstone::session::{Attempts, Host, Pin, Session, Settings};
 use flagstone::store::MapPolicy;
-use flagstone::telemetry::{Status, read};
+use flagstone::telemetry::{Status, StoreCopy, copies, read};
 use flagstone::{Key, Question, enabled, key_hash};
 use std::cell::{Cell, RefCell};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use support::damage::replace;
 use support::stores::{change, definitions, new_store, portal, publish, snapshot_file};
 use support::{TrustedDir, trusted_dir};
@@ -466,6 +467,38 @@ fn a_snapshot_that_is_cut_short_under_a_request_is_read_again() {
     replace(&file, &bytes);
     next_request(&mut worker);
     assert!(ask(&mut worker, "portal"));
+}
+
+// After a move, workers that still read the old store were counted nowhere that a command looks.
+#[test]
+fn workers_of_a_copy_are_found_by_its_id() {
+    let directory = trusted_dir();
+    let memory = directory.join("memory");
+    std::fs::create_dir(&memory).unwrap();
+    let (old, new) = (directory.join("old"), directory.join("new"));
+    publish(&new_store(&old), &portal(true));
+    publish(&new_store(&directory.join("other")), &portal(true));
+    assert!(Command::new("cp").arg("-a").args([&old, &new]).status().unwrap().success());
+    let mut workers = [&old, &new, &directory.join("other")].map(|store| {
+        let mut worker = worker(store);
+        worker.host().settings.telemetry = Some(memory.clone());
+        next_request(&mut worker);
+        worker.count_request(true, true);
+        ask(&mut worker, "portal");
+        worker
+    });
+    let id = Store::open(&new).unwrap().id();
+    let found = || copies(&memory, &new, &id, |_| true).unwrap();
+    let user = std::fs::metadata(&new).unwrap().uid();
+    std::fs::rename(&old, directory.join("moved")).unwrap();
+    assert_eq!(found(), [StoreCopy { path: old.clone(), user, workers: 1 }]);
+    // The same directory at another path is no copy.
+    assert_eq!(copies(&memory, &directory.join("moved"), &id, |_| true).unwrap().len(), 1);
+    workers[0].host().settings.store = new.as_os_str().as_bytes().to_vec();
+    next_request(&mut workers[0]);
+    workers[0].count_request(true, true);
+    ask(&mut workers[0], "portal");
+    assert_eq!(found(), []);
 }
 
 // Apache's virtual hosts have a store each: requests to a page that asks nothing were counted for the one that was asked before.

@@ -301,6 +301,9 @@ impl<H: Host> Session<H> {
         match Recorder::open(directory, store, snapshot, self.host.wall_clock()) {
             Ok(recorder) => {
                 recorder.serves(view.generation, self.host.wall_clock());
+                if let Some(id) = view.store_id() {
+                    recorder.note_store(store, &id);
+                }
                 counting.recorder = Some(Box::new(recorder));
                 if counting.open {
                     counting.open_in_recorder();

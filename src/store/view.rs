@@ -4,7 +4,7 @@
 
 use super::head::Head;
 use crate::eval::Switches;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{ContentId, Snapshot};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -35,6 +35,11 @@ impl View {
     #[inline(always)]
     pub fn epoch_cell(&self) -> &AtomicU64 {
         self.head.epoch_cell()
+    }
+
+    /// The id of the store, 32 hex digits.
+    pub(crate) fn store_id(&self) -> Option<String> {
+        Some(ContentId(self.head.identity().ok()?.store).to_string())
     }
 
     /// True if its snapshot is lost (see [`Snapshot::lost`]). Ask after reading and before answering.

@@ -195,6 +195,13 @@ impl Own {
         Ok(statat(&self.directory, name, AtFlags::SYMLINK_NOFOLLOW)?)
     }
 
+    /// True if the entry lies on the directory's own file system, which no user's process answers for.
+    #[cfg(feature = "publisher")]
+    pub(super) fn holds(&self, name: &str) -> bool {
+        let device = |name| look(&self.directory, name).map(|found| found.device).ok();
+        device(name).is_some_and(|found| device(".") == Some(found))
+    }
+
     /// Sets the mode of a file, even one that this user cannot open; false if `may` rejects it.
     pub(super) fn set_mode(&self, name: &str, mode: u32, may: impl Fn(&Stat) -> bool) -> io::Result<bool> {
         #[cfg(target_os = "linux")]
@@ -271,8 +278,20 @@ pub(super) fn files<'a>(
     directory: &'a Path,
     store: &Path,
 ) -> io::Result<impl Iterator<Item = Found> + use<'a>> {
-    let memory = Memory::open(directory)?;
+    let device = Memory::open(directory)?.device;
     let file = super::layout::name(store);
+    Ok(directories(directory)?.filter_map(move |(own, user)| {
+        let found = look(&own.directory, &file).ok()?;
+        let is_inherited = look(&own.directory, ".").ok()?.mode & 0o2000 != 0;
+        let group = (!is_inherited).then_some(found.group);
+        Some(Found { own, name: file.clone(), user, group, is_held: found.device == device })
+    }))
+}
+
+/// All users' directories, in the order in which each user's workers choose theirs, with their owners.
+#[cfg(feature = "publisher")]
+pub(super) fn directories(directory: &Path) -> io::Result<impl Iterator<Item = (Own, u32)> + use<'_>> {
+    let memory = Memory::open(directory)?;
     let mut directories: Vec<(bool, String, u32)> = Vec::new();
     for name in memory.named(DIRECTORIES)? {
         let Some(user) = memory.owner(&name) else { continue };
@@ -283,10 +302,7 @@ pub(super) fn files<'a>(
     directories.sort_unstable();
     Ok(directories.into_iter().filter_map(move |(_, name, user)| {
         let (own, _) = memory.open_of(&name, user).ok()??;
-        let found = look(&own.directory, &file).ok()?;
-        let is_inherited = look(&own.directory, ".").ok()?.mode & 0o2000 != 0;
-        let group = (!is_inherited).then_some(found.group);
-        Some(Found { own, name: file.clone(), user, group, is_held: found.device == memory.device })
+        Some((own, user))
     }))
 }
 

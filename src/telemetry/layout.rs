@@ -60,11 +60,16 @@ pub(super) mod header {
     pub(in crate::telemetry) const NAMESPACE: usize = 7;
     /// The inode of the file of claims.
     pub(in crate::telemetry) const CLAIMS: usize = 8;
+    /// A hash of the store's id, and one of its directory's device and inode; 0 if unknown.
+    pub(in crate::telemetry) const STORE: usize = 9;
+    pub(in crate::telemetry) const DIRECTORY: usize = 10;
     /// First of the rows' words: the hour that a row is of, plus one; 0 for none.
     pub(in crate::telemetry) const ROWS: usize = 16;
     /// First of the words with a bit for each thread's page that was ever taken, including the page that threads share.
     pub(in crate::telemetry) const TAKEN: usize = 48;
     pub(in crate::telemetry) const TAKEN_WORDS: usize = 5;
+    /// First of the words with the store's path, which ends with a zero.
+    pub(in crate::telemetry) const PATH: usize = 64;
     /// Bytes of the header.
     pub(in crate::telemetry) const SIZE: usize = super::PAGE;
 }

@@ -14,6 +14,7 @@
 mod claim;
 #[cfg(feature = "publisher")]
 mod contents;
+mod copies;
 mod directory;
 pub mod duration;
 mod error;
@@ -34,6 +35,8 @@ mod shown;
 mod sketch;
 mod tally;
 
+#[cfg(feature = "publisher")]
+pub use copies::{StoreCopy, copies};
 #[cfg(feature = "publisher")]
 pub use directory::users;
 pub use error::TelemetryError;

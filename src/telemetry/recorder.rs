@@ -206,6 +206,11 @@ impl Recorder {
         }
     }
 
+    /// Notes the store's id beside its counters, by which those of its copies are found.
+    pub fn note_store(&self, store: &Path, id: &str) {
+        super::copies::note(&self.opened.memory, store, id);
+    }
+
     /// The path of the file of counters.
     pub fn path(&self) -> &Path {
         &self.opened.path

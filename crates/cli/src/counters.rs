@@ -1,13 +1,16 @@
 //! The workers' counters for a store, and the generations that they answer from.
 
 use crate::output::{Failure, Output};
-use crate::words;
+use crate::{identity, words};
 use flagstone::Snapshot;
 use flagstone::files::Account;
-use flagstone::publish::{BelievedUsers, Store};
+use flagstone::publish::{BelievedUsers, ShutOut, Store};
 use flagstone::store::{self, Reader, ReaderOptions, ReaderStatus, View};
-use flagstone::telemetry::{Counts, Source, TelemetryError, read};
+use flagstone::telemetry::{self, Counts, Source, StoreCopy, TelemetryError, read};
+use serde::{Serialize, Serializer};
 use std::collections::BTreeSet;
+use std::fmt::{self, Display, Formatter};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -58,32 +61,91 @@ pub fn former_keys(snapshot: &Snapshot) -> impl Iterator<Item = (&str, &str)> {
     snapshot.flag_ids().filter_map(pair)
 }
 
-/// Users who counted for this store, limited to `among`, who can no longer read it; each in a sentence. The group of its counters is one
-/// that a user's workers have, as a pool may have a group that its user lacks.
-pub fn shut_out(store: &Store, memory: &Path, among: impl Fn(&BelievedUsers, u32) -> bool) -> Vec<String> {
-    let Ok(believed) = store.believed() else { return Vec::new() };
-    let users = flagstone::telemetry::users(memory, store.directory()).unwrap_or_default();
-    let out = store.shut_out(users.into_iter().filter(|(user, _)| among(&believed, *user)));
-    out.iter()
-        .map(|out| {
-            let account = Account::of(out.user);
-            let path = words::shell(&out.path.to_string_lossy());
-            format!(
-                "by owners, groups and modes user {} cannot read {path}: workers of that user which have no other group than the user has go on with what \
-                 they have, and see no change. {}",
-                words::plain(&account.name),
-                readers_back(store.directory()),
-            )
-        })
-        .collect()
+/// Workers that a change of the store does not reach.
+pub struct Unreached {
+    pub problem: String,
+    pub mend: String,
 }
 
-/// The line that has workers read the store again.
-pub fn readers_back(store: &Path) -> String {
-    format!(
-        "Give the readers back what they read: as root, chgrp -hR GROUP {} (a group that PHP's user is in), or chmod",
-        words::shell(&store.to_string_lossy())
-    )
+impl Display for Unreached {
+    fn fmt(&self, to: &mut Formatter<'_>) -> fmt::Result {
+        write!(to, "{}. {}", self.problem, self.mend)
+    }
+}
+
+impl Serialize for Unreached {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+/// Users who counted for this store, limited to `among`, who can no longer read it. The group of its counters is one that a user's
+/// workers have, as a pool may have a group that its user lacks.
+pub fn shut_out(store: &Store, memory: &Path, among: impl Fn(&BelievedUsers, u32) -> bool) -> Vec<Unreached> {
+    let Ok(believed) = store.believed() else { return Vec::new() };
+    let users = telemetry::users(memory, store.directory()).unwrap_or_default();
+    let out = store.shut_out(users.into_iter().filter(|(user, _)| among(&believed, *user)));
+    let unreached = |out: &ShutOut| Unreached {
+        problem: format!(
+            "by owners, groups and modes user {} cannot read {}: workers of that user which have no other group than the user has go on with what \
+             they have, and see no change",
+            words::plain(&Account::of(out.user).name),
+            words::shell(&out.path.to_string_lossy()),
+        ),
+        mend: readers_back(store.directory(), &out.path),
+    };
+    out.iter().map(unreached).collect()
+}
+
+/// What lets users read again what is in their way to the store's head.
+pub fn readers_back(store: &Path, in_the_way: &Path) -> String {
+    let text = |path: &Path| words::argument(&path.to_string_lossy()).into_owned();
+    let (way, directory) = (text(in_the_way), text(store));
+    let (Ok(found), Ok(own)) = (in_the_way.symlink_metadata(), store.symlink_metadata()) else {
+        return format!("Give the readers back what they read: ls -ld {way}");
+    };
+    let sudo = identity::as_user(found.uid());
+    if !in_the_way.starts_with(store) {
+        return format!("Type: {sudo}chmod o+x {way}");
+    }
+    if in_the_way == store {
+        return match own.mode() & 0o050 {
+            0o050 => format!("As root, with a group that PHP's user is in: chgrp -hR GROUP {directory}"),
+            _ => format!(
+                "With a group that PHP's user is in: flagstone migrate --readers GROUP --store {directory}"
+            ),
+        };
+    }
+    let for_group = own.mode() & 0o005 == 0;
+    let regroup = match for_group && own.gid() != found.gid() {
+        true => format!("sudo chgrp -h --reference={directory} {way} && "),
+        false => String::new(),
+    };
+    let (owners, readers) = if found.is_dir() { ("rwx", "rx") } else { ("rw", "r") };
+    format!("Type: {regroup}{sudo}chmod u={owners},{}={readers} {way}", if for_group { "g" } else { "go" })
+}
+
+/// Workers of the users `among` that read a copy of this store, as a move leaves them behind.
+pub fn copies_read(
+    store: &Store,
+    memory: &Path,
+    among: impl Fn(&BelievedUsers, u32) -> bool,
+) -> Vec<Unreached> {
+    let Ok(believed) = store.believed() else { return Vec::new() };
+    let found = telemetry::copies(memory, store.directory(), &store.id(), |user| among(&believed, user));
+    let unreached = |copy: &StoreCopy| Unreached {
+        problem: format!(
+            "{} of user {} opened a copy of this store, {}, and see no change of this one",
+            words::counted(copy.workers as u64, "worker"),
+            words::plain(&Account::of(copy.user).name),
+            words::shell(&copy.path.to_string_lossy()),
+        ),
+        mend: format!(
+            "Name {} to them (flagstone.store, FLAGSTONE_STORE), and restart them: PHP-FPM's pools, queue workers, Octane (docs/runbooks/moving.md)",
+            words::shell(&store.directory().to_string_lossy()),
+        ),
+    };
+    found.iter().flatten().map(unreached).collect()
 }
 
 /// The counters of believed users. Files of others come with the line that would include them.

@@ -103,6 +103,7 @@ final class HealthReport
             $frozen === null ? null : "kill and stop-all would stop nothing: $frozen",
             Value::text($counted, 'guard', 'problem'),
             ...Value::texts($counted, 'shut_out'),
+            ...Value::texts($counted, 'copies_read'),
             $overdue === 0 ? null : "conflicts between the file and what runs, open for more than a day: $overdue (flagstone status lists them)",
         ], is_string(...)));
     }

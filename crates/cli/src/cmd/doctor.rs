@@ -14,7 +14,7 @@ pub fn run(arguments: &Arguments, word: &Doctor, output: &mut Output) -> Outcome
     let progress = Progress::begin("looking at the store, at PHP and at the flags".to_owned());
     let mut report = Report::skipping(&word.skip);
     let skips_php = word.skips(doctor::PHP);
-    let opened = doctor::store::open(&directory, &mut report);
+    let opened = doctor::store::open(&directory, &word.memory, &mut report);
     if let Some(opened) = &opened {
         doctor::store::checks(opened, word.kill_days, &word.memory, &mut report);
         doctor::config::checks(&opened.store, &mut report);

@@ -1,7 +1,7 @@
 //! `health`: reports whether flags are answered, and from what; for health checks, which must not restart what is only stale.
 
 use crate::args::{Arguments, Memory};
-use crate::counters::{Seen, counts, left_out, shut_out};
+use crate::counters::{Seen, copies_read, counts, left_out, shut_out};
 use crate::guard::GuardReport;
 use crate::output::{BAD, Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::{identity, store_view, words};
@@ -34,6 +34,7 @@ pub fn run(arguments: &Arguments, word: &Memory, output: &mut Output) -> Outcome
     let may_change = identity::may_change(&store);
     let frozen = may_change.then(|| store.frozen()).flatten();
     let shut_out = shut_out(&store, &word.memory, BelievedUsers::may_run_workers);
+    let copies_read = copies_read(&store, &word.memory, BelievedUsers::may_run_workers);
     let conflicts = store.open_conflicts().unwrap_or_default();
     let overdue = overdue(&conflicts, flagstone::time::now());
     let full = may_change && store.is_full();
@@ -42,7 +43,8 @@ pub fn run(arguments: &Arguments, word: &Memory, output: &mut Output) -> Outcome
         && frozen.is_none()
         && overdue == 0
         && !full
-        && shut_out.is_empty();
+        && shut_out.is_empty()
+        && copies_read.is_empty();
     let (said, style) = match status.source {
         Source::None => ("failing", BAD),
         _ if seen.is_current() && is_well => ("ok", GOOD),
@@ -76,8 +78,8 @@ pub fn run(arguments: &Arguments, word: &Memory, output: &mut Output) -> Outcome
     if full {
         output.line("  the file system of the store is full: nothing can be published, and the audit trail lacks what is killed");
     }
-    for out in &shut_out {
-        output.line(format!("  {out}"));
+    for workers in shut_out.iter().chain(&copies_read) {
+        output.line(format!("  {workers}"));
     }
     if behind > 0 {
         let workers = words::counted(counts.workers.len() as u64, "worker");
@@ -120,6 +122,7 @@ pub fn run(arguments: &Arguments, word: &Memory, output: &mut Output) -> Outcome
             "workers": counts.workers.len(),
             "workers_behind": behind,
             "shut_out": shut_out,
+            "copies_read": copies_read,
             "workers_without_cells": counts.without_cells,
             "conflicts": conflicts,
             "conflicts_overdue": overdue,

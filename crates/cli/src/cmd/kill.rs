@@ -2,13 +2,14 @@
 
 use super::change::{self, ChangeContext};
 use crate::args::{self, Arguments, Kill, Revive, Word};
+use crate::counters::{self, Unreached};
 use crate::extent::{Extent, extent};
 use crate::guard::GuardReport;
 use crate::impact::{self, Listed, Side};
 use crate::machines::Relay;
 use crate::output::{BAD, Failure, GOOD, Outcome, Output};
 use crate::store_view::{self, UnknownFlag};
-use crate::{counters, words};
+use crate::words;
 use flagstone::definition::{PlanState, nearest};
 use flagstone::flag_change::state;
 use flagstone::publish::{Store, SwitchOutcome, dependents_text};
@@ -40,8 +41,8 @@ pub fn kill(arguments: &Arguments, word: &Kill, output: &mut Output) -> Outcome 
         throw(arguments, word, output).map_err(|failure| nothing_stopped(&arguments.word, failure))?;
     // The other machines are told before the reach is measured.
     let sent = begun.send(relayed("kill", word.force.then_some("--force"), &word.flag), None);
-    let shut_out = shut_out(&begun.store);
-    let [whom, except] = match shut_out.is_empty() {
+    let unreached = unreached(&begun.store);
+    let [whom, except] = match unreached.is_empty() {
         true => ["for everybody at once".to_owned(), String::new()],
         false => [EXCEPT.to_owned(), format!(" {EXCEPT}")],
     };
@@ -63,7 +64,7 @@ pub fn kill(arguments: &Arguments, word: &Kill, output: &mut Output) -> Outcome 
     if let Some(text) = dependents_text(&dependents) {
         output.line(output.paint(BAD, text));
     }
-    let thrown = SwitchResult { flag: Some(&word.flag), switched, before, sent, shut_out };
+    let thrown = SwitchResult { flag: Some(&word.flag), switched, before, sent, unreached };
     print_switch(&begun, &word.reach, thrown, json!({ "dependents": dependents }), output)
 }
 
@@ -171,8 +172,8 @@ pub fn revive(arguments: &Arguments, word: &Revive, output: &mut Output) -> Outc
             words::at(until)
         ));
     }
-    let shut_out = shut_out(&begun.store);
-    let thrown = SwitchResult { flag: Some(&word.flag), switched, before, sent, shut_out };
+    let unreached = unreached(&begun.store);
+    let thrown = SwitchResult { flag: Some(&word.flag), switched, before, sent, unreached };
     print_switch(
         &begun,
         &word.reach,
@@ -258,17 +259,20 @@ pub struct SwitchResult<'a> {
     pub switched: SwitchOutcome,
     pub before: View,
     pub sent: Relay,
-    /// Users whose workers it does not reach; each in a sentence.
-    pub shut_out: Vec<String>,
+    /// Workers that it does not reach.
+    pub unreached: Vec<Unreached>,
 }
 
 /// Those whom a switch does not reach, after `off`.
-pub const EXCEPT: &str = "except in workers that cannot read the store (see the warning)";
+pub const EXCEPT: &str = "except in workers that do not read this store (see the warning)";
 
-/// Users whose workers may not see a switch. Users of all kinds: a warning too many is better than a kill that is reported and did not
-/// reach a worker.
-pub fn shut_out(store: &Store) -> Vec<String> {
-    counters::shut_out(store, Path::new(telemetry::DIRECTORY), |_, _| true)
+/// Workers that may not see a switch. Of users of all kinds: a warning too many is better than a kill that is reported and did not reach a
+/// worker.
+pub fn unreached(store: &Store) -> Vec<Unreached> {
+    let memory = Path::new(telemetry::DIRECTORY);
+    let mut unreached = counters::shut_out(store, memory, |_, _| true);
+    unreached.extend(counters::copies_read(store, memory, |_, _| true));
+    unreached
 }
 
 /// Prints the result of a switch: its reach, and the answers of other machines. A warning is no failure: the switch is thrown.
@@ -281,12 +285,12 @@ pub fn print_switch(
     more: Value,
     output: &mut Output,
 ) -> Outcome {
-    let SwitchResult { flag, switched, before, sent, shut_out } = thrown;
+    let SwitchResult { flag, switched, before, sent, unreached } = thrown;
     if let Some(warning) = &switched.audit_warning {
         output.warn(words::plain(warning));
     }
-    for out in shut_out {
-        output.warn(out);
+    for workers in unreached {
+        output.warn(workers.to_string());
     }
     let reach = match switched.changed {
         true => reached(begun, reach, &before, flag, output),

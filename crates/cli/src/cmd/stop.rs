@@ -1,7 +1,7 @@
 //! `stop-all` and `resume-all`: turn everything off at once, and on again.
 
 use super::change::{self, ChangeContext};
-use super::kill::{EXCEPT, SwitchResult, View, nothing_stopped, print_switch, shut_out, with_retries_shown};
+use super::kill::{EXCEPT, SwitchResult, View, nothing_stopped, print_switch, unreached, with_retries_shown};
 use crate::args::{Arguments, ResumeAll, StopAll};
 use crate::extent::{Extent, extent};
 use crate::impact::Side;
@@ -19,8 +19,8 @@ pub fn stop(arguments: &Arguments, word: &StopAll, output: &mut Output) -> Outco
     let (begun, before, switched) =
         throw(arguments, word, output).map_err(|failure| nothing_stopped(&arguments.word, failure))?;
     let sent = begun.send(vec!["stop-all".to_owned(), "--yes".to_owned()], None);
-    let shut_out = shut_out(&begun.store);
-    let except = if shut_out.is_empty() { String::new() } else { format!(" {EXCEPT}") };
+    let unreached = unreached(&begun.store);
+    let except = if unreached.is_empty() { String::new() } else { format!(" {EXCEPT}") };
     output.line_now(match switched.changed {
         true => format!(
             "{} everything{except}: each flag is off but those whose emergency is \"keep\", until `flagstone resume-all`",
@@ -34,7 +34,7 @@ pub fn stop(arguments: &Arguments, word: &StopAll, output: &mut Output) -> Outco
         let text = "off as well, although their emergency is \"keep\", since they require stopped flags";
         output.line(output.paint(BAD, format!("{text}: {named}")));
     }
-    let thrown = SwitchResult { flag: None, switched, before, sent, shut_out };
+    let thrown = SwitchResult { flag: None, switched, before, sent, unreached };
     print_switch(&begun, &word.reach, thrown, json!({}), output)
 }
 
@@ -137,8 +137,8 @@ pub fn resume(arguments: &Arguments, word: &ResumeAll, output: &mut Output) -> O
                 .line(format!("{what}: {}", words::some(flags.iter().map(|flag| words::plain(flag)), NAMED)));
         }
     }
-    let shut_out = shut_out(&begun.store);
-    let thrown = SwitchResult { flag: None, switched, before, sent, shut_out };
+    let unreached = unreached(&begun.store);
+    let thrown = SwitchResult { flag: None, switched, before, sent, unreached };
     print_switch(&begun, &word.reach, thrown, json!({}), output)
 }
 

@@ -245,8 +245,12 @@ pub fn trouble(answer: &Answer, opened: &Opened, place: &Where<'_>) -> Option<(S
 
 /// The way to mend a worker's error, if it is one of permissions.
 fn readers_back(status: &Status, store: &Path) -> Option<String> {
-    status.last_error.as_ref().filter(|error| error.contains("(os error 13)"))?;
-    Some(counters::readers_back(store))
+    let error = status.last_error.as_ref().filter(|error| error.contains("(os error 13)"))?;
+    let named = ["snapshots", "head"].map(|name| store.join(name));
+    let named = named.iter().find(|path| error.contains(&*path.to_string_lossy())).map(PathBuf::as_path);
+    let is_closed = |path: &&Path| path.metadata().is_ok_and(|found| found.mode() & 0o001 == 0);
+    let in_the_way = named.or_else(|| store.ancestors().skip(1).find(is_closed));
+    Some(counters::readers_back(store, in_the_way.unwrap_or(store)))
 }
 
 /// Part of a warning about a setting of PHP's that was not understood.

@@ -19,7 +19,7 @@ pub struct Opened {
 }
 
 /// Opens the store and reads its status; none if that failed, with the reason in the report.
-pub fn open(directory: &Path, report: &mut Report) -> Option<Opened> {
+pub fn open(directory: &Path, memory: &Path, report: &mut Report) -> Option<Opened> {
     let named = words::plain(&directory.to_string_lossy()).into_owned();
     let store = match identity::open(directory) {
         Ok(store) => store,
@@ -29,7 +29,7 @@ pub fn open(directory: &Path, report: &mut Report) -> Option<Opened> {
         }
     };
     let named = words::plain(&store.directory().to_string_lossy()).into_owned();
-    default_store(&store, &named, report);
+    reached(&store, &named, memory, report);
     match store.status() {
         Ok(status) => Some(Opened { store, status }),
         Err(error @ StoreError::Untrusted { .. }) => {
@@ -43,9 +43,13 @@ pub fn open(directory: &Path, report: &mut Report) -> Option<Opened> {
     }
 }
 
-/// Reports the store, and another one that lines without `--store` reach: that of another application, or what a move left behind.
-fn default_store(store: &Store, named: &str, report: &mut Report) {
+/// Reports the store, and another one that workers or lines without `--store` reach: that of another application, or what a move left
+/// behind.
+fn reached(store: &Store, named: &str, memory: &Path, report: &mut Report) {
     let found = format!("{named}, for {}", words::plain(store.environment()));
+    if let Some(copy) = counters::copies_read(store, memory, BelievedUsers::may_run_workers).first() {
+        return report.warned(STORE, format!("{found}; but {}", copy.problem), &copy.mend);
+    }
     let Some((name, other)) = store_view::other_default(store.directory()) else {
         return report.passed(STORE, found);
     };
@@ -129,10 +133,10 @@ fn permissions(store: &Store, status: &StoreStatus, memory: &Path, report: &mut 
     if let Some(out) = counters::shut_out(store, memory, BelievedUsers::may_run_workers).first() {
         return report.warned(
             PERMISSIONS,
-            out.clone(),
+            &out.problem,
             format!(
                 "{}; the workers themselves say whether they can: flagstone doctor --fpm SOCKET",
-                counters::readers_back(store.directory())
+                out.mend
             ),
         );
     }

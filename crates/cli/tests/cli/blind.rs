@@ -3,6 +3,7 @@
 use crate::doctor::{answer, page, pool};
 use crate::guards::{Daemon, Site, healthy, now};
 use crate::shop::{Shop, full_pipe, ran};
+use flagstone::telemetry::Recorder;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt;
@@ -331,17 +332,68 @@ fn a_kill_that_does_not_reach_every_worker_does_not_say_so() {
     for (typed, said) in [
         (
             "kill checkout",
-            "killed checkout: off except in workers that cannot read the store (see the warning), ",
+            "killed checkout: off except in workers that do not read this store (see the warning), ",
         ),
         (
             "stop-all --yes",
-            "stopped everything except in workers that cannot read the store (see the warning): ",
+            "stopped everything except in workers that do not read this store (see the warning): ",
         ),
     ] {
         let ran = beside_counters(&site, &format!("{typed} --reason test"));
         assert!(ran.out.contains(said) && !ran.out.contains("everybody at once"), "{}", ran.out);
         assert!(ran.err.contains("user www-data cannot read"), "{}", ran.err);
     }
+}
+
+/// A store that was moved while a queue worker went on with the old one: kills said "for everybody at once", health "ok", doctor "go".
+#[test]
+fn workers_of_a_store_left_behind_by_a_move_are_told_of() {
+    let site = Site::new(QUICK);
+    let (old, new) = (site.shop.directory.join("old"), site.shop.directory.join("store"));
+    std::fs::rename(&new, &old).unwrap();
+    assert!(Command::new("cp").arg("-a").args([&old, &new]).status().unwrap().success());
+    let old = old.canonicalize().unwrap();
+    let id = flagstone::publish::Store::open(&old).unwrap().id();
+    let memory = site.shop.directory.join("memory");
+    let worker = Recorder::open(&memory, &old, &site.snapshot, now()).unwrap();
+    worker.note_store(&old, &id);
+    std::fs::rename(&old, site.shop.directory.join("store.moved")).unwrap();
+    let told = health(&site);
+    assert_eq!(told["status"], "degraded", "{told}");
+    let copy = told["flagstone"]["copies_read"][0].as_str().unwrap();
+    assert!(copy.starts_with("1 worker of user ") && copy.contains(old.to_str().unwrap()), "{copy}");
+    let doctor = site.shop.run(["doctor", "--json", "--php", "/bin/false", "--memory", "memory"]).json();
+    let check = check_named(&doctor, "store");
+    assert_eq!(check["state"], "warned", "{check}");
+    assert!(check["found"].to_string().contains("1 worker of user "), "{check}");
+    for typed in ["kill checkout", "stop-all --yes"] {
+        let ran = beside_counters(&site, &format!("{typed} --reason test"));
+        assert!(ran.out.contains("except in workers that do not read this store"), "{}", ran.out);
+        assert!(ran.err.contains("1 worker of user ") && !ran.out.contains("at once"), "{}", ran.err);
+    }
+    drop(worker);
+    assert_eq!(health(&site)["flagstone"]["copies_read"], serde_json::json!([]));
+}
+
+/// `chgrp -hR GROUP STORE` was advised whatever kept the readers out.
+#[test]
+fn what_keeps_readers_out_is_named_with_the_line_that_lets_them_in() {
+    let site = of_www_data();
+    let store = site.shop.directory.join("store").canonicalize().unwrap();
+    let parent = store.parent().unwrap();
+    for (path, closed, open, line) in [
+        (parent.to_owned(), 0o700, 0o755, "chmod o+x "),
+        (store.clone(), 0o750, 0o755, "chgrp -hR GROUP "),
+        (store.clone(), 0o700, 0o755, "flagstone migrate --readers GROUP --store "),
+        (store.join("snapshots"), 0o700, 0o755, "chmod u=rwx,go=rx "),
+        (store.join("head"), 0o600, 0o644, "chmod u=rw,go=r "),
+    ] {
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(closed)).unwrap();
+        let told = health(&site)["flagstone"]["shut_out"].to_string();
+        assert!(told.contains(&format!("{line}{}", path.display())), "{line}: {told}");
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(open)).unwrap();
+    }
+    assert_eq!(health(&site)["flagstone"]["shut_out"], serde_json::json!([]));
 }
 
 /// Beside a daemon that was blind it ended well.

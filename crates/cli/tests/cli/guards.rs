@@ -24,7 +24,7 @@ pub fn now() -> i64 {
 /// A store, and a worker that counts for it.
 pub struct Site {
     pub shop: Shop,
-    snapshot: Snapshot,
+    pub snapshot: Snapshot,
     pub worker: Recorder,
     requests: u64,
 }
