@@ -191,8 +191,9 @@ impl Seen {
         (published != 0).then(|| flagstone::time::now().saturating_sub(published) as f64 / 1e6)
     }
 
-    /// The number of workers on another generation, although they were asked after this one was published or came from a backup.
+    /// The number of workers on another generation than the head names, although they were asked after it was published or came from a
+    /// backup. What a worker that starts now would fall back to does not matter.
     pub fn behind(&self, counts: &Counts) -> usize {
-        counts.behind(self.status.generation, self.status.published_at.max(self.made))
+        counts.behind(self.status.head_generation, self.status.published_at.max(self.made))
     }
 }

@@ -219,6 +219,29 @@ fn a_worker_is_behind_once_it_answered_from_another_generation_long_after_a_publ
     assert_eq!(behind(health()), (0, 0), "who is gone is not counted");
 }
 
+// The command compared workers with what it fell back to itself: with the newest snapshot gone, those that still answered from it
+// counted as behind, and those that had fallen back did not.
+#[test]
+fn workers_are_compared_with_the_generation_that_the_head_names() {
+    let shop = Shop::published();
+    shop.republish("\"old\": false", "\"old\": true");
+    let worker = Worker::of(&shop);
+    for entry in std::fs::read_dir(shop.directory.join("store/snapshots")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.to_str().unwrap().contains("2-") {
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+    for (generation, behind) in [(2, 0), (1, 1)] {
+        worker.recorder.serves(generation, now() + 20_000_000);
+        let told = shop.run(["health", "--json", "--memory", "memory"]).exits(0).json()["flagstone"].clone();
+        assert_eq!((&told["generation"], &told["head_generation"]), (&1.into(), &2.into()), "{told}");
+        assert_eq!(told["workers_behind"], behind, "{told}");
+        let metrics = shop.run(["metrics", "--memory", "memory"]).exits(0).out;
+        assert!(metrics.contains(&format!("\nflagstone_workers_behind {behind}\n")), "{metrics}");
+    }
+}
+
 // Every worker that was not asked since a restore was said to be behind.
 #[test]
 fn a_worker_that_nobody_asked_since_a_restore_is_not_behind() {
