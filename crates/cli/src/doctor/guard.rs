@@ -60,7 +60,11 @@ pub fn checks(opened: &Opened, worker: Option<&Answer>, memory: &Path, report: &
         Err(Failure::Refused(error) | Failure::Unknown(error)) => Some(error.clone()),
         Ok(counts) => Blindness::of(counts, flagstone::time::now()).map(|blindness| blindness.to_string()),
     };
-    let off = telemetry.is_some_and(|telemetry| telemetry.file.is_none() && telemetry.error.is_none());
+    // A worker that has no snapshot counts nothing either way.
+    let answers =
+        worker.and_then(|answer| answer.status.as_ref()).is_some_and(|status| status.source != "none");
+    let off =
+        answers && telemetry.is_some_and(|telemetry| telemetry.file.is_none() && telemetry.error.is_none());
     let off =
         off.then(|| ("a worker answers and does not count: flagstone.telemetry is off".to_owned(), MEND_OFF));
     let met = met.map(|found| format!("a worker answers and is not believed: {found}"));
