@@ -3,6 +3,7 @@
 use crate::call::{self, FLAG, QUESTION, QUESTION_DEFAULT, Question, argument, count, exact, parse};
 use crate::context::{Attributes, PhpContext, describe};
 use crate::globals::{Globals, soundly};
+use crate::memory::MemoryWatch;
 use crate::overrides::{self, Overrides};
 use crate::php::{self, Text, guarded, with_globals};
 use crate::{named_store, status, values};
@@ -406,7 +407,11 @@ fn unknown(
     asked: &engine::Question<'_, Attributes<'_>>,
 ) -> Zval {
     let (mut list, mut named) = (ZendHashTable::new(), ZendHashTable::new());
+    let mut memory = MemoryWatch::start();
     engine::unknown(pin.snapshot, pin.switches, flag, asked, |unknown| {
+        if memory.exceeded(unknown.attribute.len()) {
+            return;
+        }
         let known = i64::from(named.len() as u32);
         values::insert(&mut named, Key::Text(unknown.attribute.as_bytes()), values::null());
         if i64::from(named.len() as u32) == known {
@@ -444,7 +449,7 @@ pub(crate) extern "C" fn feature_all(frame: &mut ExecuteData, result: &mut Zval)
 /// Answers every flag as far as the attributes are settled.
 fn all(globals: &mut Globals, question: &Question<'_>, attributes: &Attributes<'_>) -> Zval {
     let now = globals.session.instant();
-    let mut table = ZendHashTable::new();
+    let (mut table, mut memory) = (ZendHashTable::new(), MemoryWatch::start());
     globals.session.pin();
     let overrides = globals.overrides.as_deref();
     if let Some(pin) = globals.session.pinned_as_it_is() {
@@ -455,7 +460,7 @@ fn all(globals: &mut Globals, question: &Question<'_>, attributes: &Attributes<'
                 engine::enabled(pin.snapshot, pin.switches, flag, &as_engine(question, attributes, now))
             });
             put_flag(&mut table, name, on);
-            if attributes.unsettled() {
+            if attributes.unsettled() || memory.exceeded(name.len()) {
                 break;
             }
         }
@@ -482,7 +487,7 @@ pub(crate) extern "C" fn feature_filter(frame: &mut ExecuteData, result: &mut Zv
 
 /// Companies for which the flag is on, as far as the attributes are settled; null if PHP has thrown.
 fn filter(question: &Question<'_>, companies: &ZendHashTable, attributes: &Attributes<'_>) -> Zval {
-    let mut table = ZendHashTable::new();
+    let (mut table, mut memory) = (ZendHashTable::new(), MemoryWatch::start());
     for (key, value) in values::entries(companies) {
         let value = php::dereferenced(value);
         // PHP may convert the value in place, and the array is the caller's; its error handler may run, and ask a question itself.
@@ -492,7 +497,7 @@ fn filter(question: &Question<'_>, companies: &ZendHashTable, attributes: &Attri
         let Some(company) = company else { return values::null() };
         let question = Question { company, ..*question };
         let on = with_globals(|globals| answer(globals, &question, attributes, Depth::Answer)).on;
-        if attributes.unsettled() {
+        if attributes.unsettled() || memory.exceeded(0) {
             break;
         }
         if on {

@@ -12,6 +12,7 @@ mod functions;
 mod globals;
 mod info;
 mod ini;
+mod memory;
 mod named_store;
 mod overrides;
 mod php;

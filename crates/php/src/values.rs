@@ -1,5 +1,6 @@
 //! Answers as PHP values.
 
+use crate::memory::MemoryWatch;
 use engine::{Key, Snapshot, Value, ValueRef};
 use ext_php_rs::boxed::ZBox;
 use ext_php_rs::ffi::zend_hash_str_update;
@@ -45,9 +46,12 @@ pub(crate) fn array(table: ZBox<ZendHashTable>) -> Zval {
 }
 
 pub(crate) fn strings<'a>(items: impl Iterator<Item = &'a str>) -> Zval {
-    let mut table = ZendHashTable::new();
+    let (mut table, mut memory) = (ZendHashTable::new(), MemoryWatch::start());
     for (at, item) in items.enumerate() {
         insert(&mut table, Key::Int(at as i64), string(item.as_bytes()));
+        if memory.exceeded(item.len()) {
+            break;
+        }
     }
     array(table)
 }
@@ -88,13 +92,32 @@ pub(crate) fn entry_key(key: &Zval) -> Key<'_> {
 
 /// Converts a variant's value.
 pub(crate) fn of(snapshot: &Snapshot, at: ValueRef) -> Zval {
-    convert(snapshot.value(at), &mut snapshot.value_parts())
+    convert(snapshot.value(at), &mut Room { parts: snapshot.value_parts(), memory: None })
 }
 
-/// Recurses as deep as the engine lets values nest, 32. `parts`: the number still allowed; parts past it are null.
-fn convert(value: Value<'_>, parts: &mut u32) -> Zval {
-    let Some(left) = parts.checked_sub(1) else { return null() };
-    *parts = left;
+/// Room for the parts of a value.
+struct Room {
+    /// The number still allowed; parts past it are null.
+    parts: u32,
+    /// Started by the first list or map.
+    memory: Option<MemoryWatch>,
+}
+
+impl Room {
+    /// True if nothing more is to be built, the part `key` with `value` included.
+    fn is_full(&mut self, key: &str, value: &Value<'_>) -> bool {
+        let text = if let Value::Text(text) = value { text.len() } else { 0 };
+        if self.memory.get_or_insert_with(MemoryWatch::start).exceeded(key.len() + text) {
+            self.parts = 0;
+        }
+        self.parts == 0
+    }
+}
+
+/// Recurses as deep as the engine lets values nest, 32.
+fn convert(value: Value<'_>, room: &mut Room) -> Zval {
+    let Some(left) = room.parts.checked_sub(1) else { return null() };
+    room.parts = left;
     match value {
         Value::Null => null(),
         Value::Bool(on) => boolean(on),
@@ -104,22 +127,22 @@ fn convert(value: Value<'_>, parts: &mut u32) -> Zval {
         Value::List(items) => {
             let mut table = ZendHashTable::new();
             for (at, item) in items.enumerate() {
-                if *parts == 0 {
+                if room.is_full("", &item) {
                     break;
                 }
-                insert(&mut table, Key::Int(at as i64), convert(item, parts));
+                insert(&mut table, Key::Int(at as i64), convert(item, room));
             }
             array(table)
         }
         Value::Map(entries) => {
             let mut table = ZendHashTable::new();
             for (key, value) in entries {
-                if *parts == 0 {
+                if room.is_full(key, &value) {
                     break;
                 }
                 // Even an empty or overlong key is a key of an array.
                 let key = Key::from_bytes(key.as_bytes()).unwrap_or(Key::Text(key.as_bytes()));
-                insert(&mut table, key, convert(value, parts));
+                insert(&mut table, key, convert(value, room));
             }
             array(table)
         }
