@@ -4,12 +4,16 @@
 //! and up to nine digits of a second's fraction of which the first six count. There is no leap second (`:60`), no `24:00`, no space for
 //! the `T`, no missing offset.
 
+use std::ops::Range;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Microseconds in a second.
 pub const SECOND: i64 = 1_000_000;
 
 const DAY: i64 = 86_400;
+
+/// The instants of the years 0000 to 9999, in microseconds since 1970.
+pub(crate) const FOUR_DIGIT_YEARS: Range<i64> = -62_167_219_200 * SECOND..253_402_300_800 * SECOND;
 
 /// The current instant by the system's clock; 0 before 1970.
 pub fn now() -> i64 {
@@ -70,11 +74,11 @@ pub fn format_rfc3339(micros: i64) -> String {
 /// The instant as RFC 3339 in UTC with all six digits of its fraction, `2026-12-01T08:00:00.000000Z`; `None` outside the years
 /// 0000 to 9999.
 pub fn rfc3339_micros(micros: i64) -> Option<[u8; 27]> {
-    let seconds = micros.div_euclid(SECOND);
-    let (year, month, day) = civil_from_days(seconds.div_euclid(DAY));
-    if !(0..=9999).contains(&year) {
+    if !FOUR_DIGIT_YEARS.contains(&micros) {
         return None;
     }
+    let seconds = micros.div_euclid(SECOND);
+    let (year, month, day) = civil_from_days(seconds.div_euclid(DAY));
     let clock = seconds.rem_euclid(DAY);
     let mut text = *b"0000-00-00T00:00:00.000000Z";
     for (at, digits, number) in [

@@ -341,6 +341,32 @@ fn comparisons_are_strict_about_types() {
     }
 }
 
+/// Milliseconds, as JavaScript has them, were seconds of the year 57886, and an infinite number was after every time.
+#[test]
+fn a_number_beyond_the_years_0000_to_9999_is_no_time() {
+    let holds =
+        |operator: &str, value| condition(json!({"attribute": "x", operator: "2026-01-01T00:00:00Z"}), value);
+    for outside in [
+        Attribute::Int(1_764_500_000_000),
+        Attribute::Int(253_402_300_800),
+        Attribute::Int(-62_167_219_201),
+        Attribute::Int(i64::MAX),
+        Attribute::Float(253_402_300_800.0),
+        Attribute::Float(-62_167_219_200.5),
+        Attribute::Float(1e300),
+        Attribute::Float(f64::INFINITY),
+        Attribute::Float(f64::NEG_INFINITY),
+    ] {
+        assert!(!holds("before", outside) && !holds("after", outside), "{outside:?}");
+    }
+    for (first, last) in [
+        (Attribute::Int(-62_167_219_200), Attribute::Int(253_402_300_799)),
+        (Attribute::Float(-62_167_219_200.0), Attribute::Float(253_402_300_799.5)),
+    ] {
+        assert!(holds("before", first) && holds("after", last), "{first:?} and {last:?}");
+    }
+}
+
 #[test]
 fn conditions_combine_as_logic_says() {
     let (yes, no) = (json!({"all": []}), json!({"any": []}));

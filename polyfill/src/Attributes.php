@@ -14,10 +14,6 @@ final class Attributes
     /** Value of an attribute that is present, and compares with nothing. */
     public const INCOMPARABLE = [];
 
-    /** The first second of year 0 and the last of year 9999: the range of RFC 3339. */
-    private const FIRST_SECOND = -62_167_219_200;
-    private const LAST_SECOND = 253_402_300_799;
-
     /**
      * Returns a scalar or null as it is; a backed enum's value, a time as RFC 3339 in UTC, a Stringable's text; an empty array for
      * anything else. Never throws.
@@ -82,7 +78,7 @@ final class Attributes
         }
         $seconds = (int) $found[1];
 
-        return $seconds < self::FIRST_SECOND || $seconds > self::LAST_SECOND
+        return $seconds < Time::FIRST_SECOND || $seconds > Time::LAST_SECOND
             ? null
             : \gmdate('Y-m-d\TH:i:s', $seconds) . ".$found[2]Z";
     }

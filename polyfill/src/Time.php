@@ -11,6 +11,10 @@ namespace Flagstone\Polyfill;
  */
 final class Time
 {
+    /** The first second of year 0 and the last of year 9999: the range of RFC 3339. */
+    public const FIRST_SECOND = -62_167_219_200;
+    public const LAST_SECOND = 253_402_300_799;
+
     private const PATTERN = '/^(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:[Zz]|([+-])(\d\d):(\d\d))$/D';
 
     /** Null if the text is not a time with an offset. Digits below a microsecond are dropped. */
@@ -41,26 +45,12 @@ final class Time
         return $seconds * 1_000_000 + $micros;
     }
 
-    /** Converts Unix seconds; a value out of range becomes the nearest end. Null for NaN. */
+    /** Converts Unix seconds; null for NaN, and outside of the years 0000 to 9999. */
     public static function ofSeconds(int|float $seconds): ?int
     {
-        if (\is_int($seconds)) {
-            $micros = $seconds * 1_000_000;
-            if (\is_int($micros)) {
-                return $micros;
-            }
+        $micros = \is_int($seconds) ? $seconds * 1_000_000 : \floor($seconds * 1e6);
 
-            return $seconds < 0 ? \PHP_INT_MIN : \PHP_INT_MAX;
-        }
-        if (\is_nan($seconds)) {
-            return null;
-        }
-        $micros = \floor($seconds * 1e6);
-        if ($micros >= Number::TWO_TO_63) {
-            return \PHP_INT_MAX;
-        }
-
-        return $micros < -Number::TWO_TO_63 ? \PHP_INT_MIN : (int) $micros;
+        return $micros >= self::FIRST_SECOND * 1_000_000 && $micros < (self::LAST_SECOND + 1) * 1_000_000 ? (int) $micros : null;
     }
 
     private static function daysIn(int $year, int $month): int

@@ -317,14 +317,15 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
     part.is_empty() || text.windows(part.len()).any(|window| window == part)
 }
 
-/// An attribute's value as microseconds since 1970, the unit of `now`; others are RFC 3339, or Unix seconds.
+/// An attribute's value as microseconds since 1970, the unit of `now`; others are RFC 3339, or Unix seconds of the years 0000 to 9999.
 fn instant(test: &TestRecord, value: Attribute<'_>) -> Option<i64> {
-    match value {
-        Attribute::Int(micros) if test.attribute.get() == ATTRIBUTE_NOW => Some(micros),
-        Attribute::Int(seconds) => Some(seconds.saturating_mul(1_000_000)),
+    let micros = match value {
+        Attribute::Int(micros) if test.attribute.get() == ATTRIBUTE_NOW => return Some(micros),
+        Attribute::Int(seconds) => seconds.saturating_mul(time::SECOND),
         // Saturates beyond the range, by `as`.
-        Attribute::Float(seconds) if !seconds.is_nan() => Some((seconds * 1e6).floor() as i64),
-        Attribute::Text(text) => time::parse_rfc3339(text),
-        _ => None,
-    }
+        Attribute::Float(seconds) if !seconds.is_nan() => (seconds * 1e6).floor() as i64,
+        Attribute::Text(text) => return time::parse_rfc3339(text),
+        _ => return None,
+    };
+    time::FOUR_DIGIT_YEARS.contains(&micros).then_some(micros)
 }

@@ -105,6 +105,7 @@ final class Pools
     {
         return [NAN, INF, -INF, -0.0, null, [], ['pro'], new stdClass(), new ArrayObject(['pro']), true, false, "\xff\xfe", str_repeat('k', 1025),
             1796112000.0, 1796112000.0000005, 9223372036854.7, -9223372036855, 9223372036855,
+            1764500000000, 253402300799, 253402300800, 253402300799.99997, -62167219200, -62167219200.5,
             '25.00', '7.0', '1e3', Plan::Pro, Plan::Forty, Level::Seven, Suit::Hearts, new Text('pro'), new Text('1.2.3'), new Text("\xff"), new Model(), new Shown(),
             new Throwing(), new DateTimeImmutable('2026-12-01T08:00:00Z'), new DateTime('1969-12-31T23:59:59.25+02:00'), new DateTimeImmutable('@-62167219201'),
             new DateTimeImmutable('9999-12-31T23:59:59.999999Z'), new DateTimeImmutable('@253402300800'), new DateInterval('P1D'), fopen('php://memory', 'r')];

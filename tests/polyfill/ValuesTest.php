@@ -113,8 +113,12 @@ final class ValuesTest extends TestCase
         foreach (['', '2026-12-01', '2026-02-29T08:00:00Z', '1900-02-29T08:00:00Z', '2026-12-01T24:00:00Z', "2026-12-01T08:00:00Z\n", '2026-12-01T08:00:00.1234567890Z'] as $text) {
             self::assertSame(null, Time::parse($text), $text);
         }
-        self::assertSame(PHP_INT_MAX, Time::ofSeconds(PHP_INT_MAX));
-        self::assertSame(PHP_INT_MIN, Time::ofSeconds(-INF));
+        // Milliseconds and infinite numbers were times.
+        foreach ([1_764_500_000_000, 253_402_300_800, -62_167_219_201, PHP_INT_MAX, PHP_INT_MIN, 253_402_300_800.0, -62_167_219_200.5, 1e300, INF, -INF, NAN] as $outside) {
+            self::assertSame(null, Time::ofSeconds($outside), (string) $outside);
+        }
+        self::assertSame([-62_167_219_200_000_000, 253_402_300_799_000_000, 253_402_300_799_500_000],
+            [Time::ofSeconds(-62_167_219_200.0), Time::ofSeconds(253_402_300_799), Time::ofSeconds(253_402_300_799.5)]);
         self::assertSame(1_796_112_000_000_000, Time::ofSeconds(1_796_112_000.0000008), "below a microsecond is dropped");
         self::assertSame([0, -1], [Time::ofSeconds(0.0000008), Time::ofSeconds(-0.0000002)]);
     }
