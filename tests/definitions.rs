@@ -329,15 +329,24 @@ fn comparisons_that_hold_for_all_or_for_none_are_warned_of() {
             68,
             "a list that mixes kinds, so it holds for nobody: list values of one kind",
         ),
+        ("gt", r#""10""#, 64, "a text, which compares with texts alone, by their bytes: write 10"),
+        ("lte", r#""-1.5""#, 65, "a text, which compares with texts alone, by their bytes: write -1.5"),
     ] {
         assert_eq!(
             said(&format!(r#""{operator}": {operand}"#)),
             [format!("1:{column}: warning: /segments/s/{operator}: found {operator} with {found}")]
         );
     }
-    for useful in
-        [r#""gt": """#, r#""lte": """#, r#""eq": """#, r#""in": [""]"#, r#""in": [1, 2.5]"#, r#""gte": 0"#]
-    {
+    for useful in [
+        r#""gt": """#,
+        r#""lte": """#,
+        r#""eq": """#,
+        r#""in": [""]"#,
+        r#""in": [1, 2.5]"#,
+        r#""gte": 0"#,
+        r#""lt": "1.0.x""#,
+        r#""eq": "10""#,
+    ] {
         assert!(said(useful).is_empty(), "{useful}");
     }
     // A company's id is a number or a string.

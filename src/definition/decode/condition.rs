@@ -6,6 +6,7 @@ use crate::definition::json::Kind;
 use crate::definition::merge::View;
 use crate::definition::{Condition, Scalar, Test, company, limits};
 use crate::{semver, time};
+use std::borrow::Cow;
 use std::rc::Rc;
 
 const EXPECTED: &str = "a condition, an object with all, any, not, segment, or attribute and a comparison";
@@ -24,14 +25,14 @@ const KEYS: [&str; FORMS + Test::NAMES.len()] = {
 };
 
 /// An operand that hardly means what it says, and the way out.
-fn suspect_operand(attribute: &str, test: &Test) -> Option<(&'static str, &'static str)> {
-    const EXISTS: &str = "write \"exists\": true if that is meant";
-    const ONE_KIND: &str = "list values of one kind";
+fn suspect_operand(attribute: &str, test: &Test) -> Option<(&'static str, Cow<'static, str>)> {
+    const EXISTS: Cow<'_, str> = Cow::Borrowed("write \"exists\": true if that is meant");
+    const ONE_KIND: Cow<'_, str> = Cow::Borrowed("list values of one kind");
     // A company's id is a number or a string, so a list of companies may have both.
     let mixes = |list: &[Scalar]| attribute != "company" && mixes_kinds(list);
     Some(match test {
         Test::In(list) if list.is_empty() => {
-            ("an empty list, so it holds for nobody", "list a value, or remove the condition")
+            ("an empty list, so it holds for nobody", "list a value, or remove the condition".into())
         }
         Test::NotIn(list) if list.is_empty() => {
             ("an empty list, so it holds for whoever has the attribute", EXISTS)
@@ -49,7 +50,15 @@ fn suspect_operand(attribute: &str, test: &Test) -> Option<(&'static str, &'stat
             ("an empty text, so it holds for every text", EXISTS)
         }
         Test::Lt(Scalar::Text(text)) if text.is_empty() => {
-            ("an empty text, so it holds for no text", "write what it is to be compared with")
+            ("an empty text, so it holds for no text", "write what it is to be compared with".into())
+        }
+        Test::Lt(Scalar::Text(text))
+        | Test::Lte(Scalar::Text(text))
+        | Test::Gt(Scalar::Text(text))
+        | Test::Gte(Scalar::Text(text))
+            if text.parse::<serde_json::Number>().is_ok() =>
+        {
+            ("a text, which compares with texts alone, by their bytes", format!("write {text}").into())
         }
         _ => return None,
     })
@@ -141,7 +150,7 @@ impl<'m> Decoder<'m> {
         }
         if let Some((found, advice)) = suspect_operand(&name, &test) {
             let message = format!("found {operator} with {found}");
-            self.findings.warning(operand.place(), message, advice.to_owned());
+            self.findings.warning(operand.place(), message, advice.into_owned());
         }
         Some(Condition::Test { attribute: name, test })
     }
