@@ -26,11 +26,8 @@ final class Refusal
     }
 
     /** @param list<?int> $owners */
-    public function judge(string $path, int $owner, int $mode, array $owners, bool $isStore): void
+    public function judge(string $path, int $owner, array $owners): void
     {
-        if ($isStore) {
-            $this->judgeMode($path, $owner, $mode);
-        }
         if (\in_array($owner, $owners, true) || $this->belongsToNobodyHere($path, $owner)) {
             return;
         }
@@ -46,7 +43,7 @@ final class Refusal
      */
     public function judgeEntry(string $path, int $owner, int $mode, array $owners): void
     {
-        $this->judgeMode($path, $owner, $mode);
+        $this->judgeMode($path, $owner, $mode, true);
         if (!\in_array($owner, $owners, true) && !$this->belongsToNobodyHere($path, $owner)) {
             $this->belongsToAnother($path, $owner, $owners);
             $this->advice["What user $owner put there is not to be trusted: publish again, or restore the store (docs/operations.md, Restore)"] = true;
@@ -80,15 +77,15 @@ final class Refusal
     }
 
     /**
-     * Judges a path below a world-writable directory.
+     * Judges a path below a world-writable directory, on the way to `$end`.
      *
      * @param ?int $mode null: a link has none
      * @param array{string, int, int} $public that directory, its mode and its owner
      */
-    public function judgePublic(string $path, int $owner, ?int $mode, array $public): void
+    public function judgePublic(string $path, int $owner, ?int $mode, array $public, bool $mayBeStore, string $end): void
     {
         if ($mode !== null) {
-            $this->judgeMode($path, $owner, $mode);
+            $this->judgeMode($path, $owner, $mode, $mayBeStore);
         }
         if ($owner === 0 || $owner === $this->user || $this->belongsToNobodyHere($path, $owner)) {
             return;
@@ -102,6 +99,11 @@ final class Refusal
             $public[1],
             $isRoot ? 'only root is' : "only root and user $this->user are",
         );
+        if ($mode === null) {
+            $this->advice['Name the store by its own path instead of that link; it leads to ' . Problem::printable($end)] = true;
+
+            return;
+        }
         $folder = \rtrim($public[0], '/') . '/flagstone';
         $folder .= $folder === $path ? "-$this->user" : '';
         $this->add($isRoot ? 'install -d -m 0755 /var/lib/flagstone' : 'mkdir -m 0755 ' . self::shell($folder), true);
@@ -151,11 +153,17 @@ final class Refusal
         ));
     }
 
-    private function judgeMode(string $path, int $owner, int $mode): void
+    /** Without `$mayBeStore` it is a directory like `/tmp`, from which nobody is to take the right to write. */
+    public function judgeMode(string $path, int $owner, int $mode, bool $mayBeStore): void
     {
-        if (($mode & 0o002) !== 0) {
-            $this->reasons[] = \sprintf('%s is writable by everybody (mode %04o)', Problem::printable($path), $mode);
+        if (($mode & 0o002) === 0) {
+            return;
+        }
+        $this->reasons[] = \sprintf('%s is writable by everybody (mode %04o)', Problem::printable($path), $mode);
+        if ($mayBeStore) {
             $this->add('chmod o-w ' . self::shell($path), $owner === $this->user);
+        } else {
+            $this->advice["That is no store's directory: name the store's own, or for a new store one that is not there yet"] = true;
         }
     }
 

@@ -52,17 +52,24 @@ final class Trust
         $user = self::user();
         $refusal = new Refusal($user);
         $warning = $exchangeable = null;
+        // Nothing is asked of a file system that another user mounted.
+        $hasHead = ($last['mode'] & 0o002) === 0 || !\in_array($last['owner'], [0, $user], true) || @\lstat($last['path'] . '/head') !== false;
         foreach ($places as $place) {
             $name = Problem::printable($place['path']);
             if ($place['owner'] === null) {
                 $warning ??= \sprintf('who can write %s is not known: open_basedir hides it', $name);
                 continue;
             }
+            $isLast = $place['path'] === $last['path'];
+            $mayBeStore = ($place['mode'] & 0o1000) === 0 && ($hasHead || !$isLast);
             if ($place['public'] !== null) {
-                $refusal->judgePublic($place['path'], $place['owner'], $place['link'] ? null : $place['mode'], $place['public']);
+                $refusal->judgePublic($place['path'], $place['owner'], $place['link'] ? null : $place['mode'], $place['public'], $mayBeStore, $last['path']);
                 $exchangeable ??= $refusal->exchangeable($place['public']);
             } else {
-                $refusal->judge($place['path'], $place['owner'], $place['mode'], [0, $user, $last['owner']], $place['path'] === $last['path']);
+                if ($isLast) {
+                    $refusal->judgeMode($place['path'], $place['owner'], $place['mode'], $mayBeStore);
+                }
+                $refusal->judge($place['path'], $place['owner'], [0, $user, $last['owner']]);
             }
             // A world-writable directory needs no warning about its group: its content was judged.
             if (!$place['link'] && ($place['mode'] & 0o022) === 0o020) {

@@ -196,15 +196,21 @@ fn judge_as(path: &Path, user: u32, is_store: bool) -> Result<(Judged, File), St
     };
     let (mut warning, mut exchangeable) = (None, None);
     let mut refusal = Refusal::new(user);
+    // Nothing is asked of a file system that another user mounted.
+    let has_head = last.mode & 0o002 == 0 || ![0, user].contains(&last.owner) || holds_head(&directory);
     for place in &places {
+        let may_be_store = place.mode & 0o1000 == 0 && (has_head || place.id != last.id);
         match &place.public {
             Some(public) => {
-                refusal.judge_public(place, public);
+                refusal.judge_public(place, public, may_be_store, &last.path);
                 exchangeable = exchangeable.or_else(|| public.exchangeable(user));
             }
             None => {
                 let owner = if is_store { last.owner } else { user };
-                refusal.judge(place, &[0, user, owner], is_store && place.id == last.id);
+                if is_store && place.id == last.id {
+                    refusal.judge_mode(place, may_be_store);
+                }
+                refusal.judge(place, &[0, user, owner]);
             }
         }
         // If everybody can write it, the group does not matter: its entries were judged.
@@ -247,6 +253,15 @@ pub(crate) fn judge_file(
     Ok(place.mode & 0o020 != 0)
 }
 
+/// Advice where a directory is named that is none of a store's.
+const NO_STORE: &str =
+    "That is no store's directory: name the store's own, or for a new store one that is not there yet";
+
+/// True if the directory has an entry of the head's name.
+fn holds_head(directory: &File) -> bool {
+    rustix::fs::statat(directory, "head", rustix::fs::AtFlags::SYMLINK_NOFOLLOW).is_ok()
+}
+
 /// Faults of a path, and the commands that mend them.
 struct Refusal {
     user: u32,
@@ -264,10 +279,7 @@ impl Refusal {
         Refusal { user, reasons: Vec::new(), advice: Vec::new(), commands: Vec::new(), for_root: Vec::new() }
     }
 
-    fn judge(&mut self, place: &Place, owners: &[u32], is_store: bool) {
-        if is_store {
-            self.judge_mode(place);
-        }
+    fn judge(&mut self, place: &Place, owners: &[u32]) {
         let is_nobodys = self.lies_on_nobodys_file_system(place);
         if !is_nobodys && !owners.contains(&place.owner) && !self.belongs_to_nobody_here(place) {
             self.belongs_to_another(place, owners);
@@ -278,7 +290,7 @@ impl Refusal {
 
     /// Judges an entry of the store. Advising root to take it over would make another user's content root's.
     fn judge_entry(&mut self, place: &Place, owners: &[u32]) {
-        self.judge_mode(place);
+        self.judge_mode(place, true);
         if !owners.contains(&place.owner) && !self.belongs_to_nobody_here(place) {
             self.belongs_to_another(place, owners);
             if place.path.file_name() == Some(OsStr::new("config.json")) {
@@ -334,11 +346,11 @@ impl Refusal {
         }
     }
 
-    /// Judges a place below a directory that everybody can write.
-    fn judge_public(&mut self, place: &Place, public: &Public) {
+    /// Judges a place below a directory that everybody can write, on the way to `end`.
+    fn judge_public(&mut self, place: &Place, public: &Public, may_be_store: bool, end: &Path) {
         let Public { path: public, mode, .. } = public;
         if !place.is_link {
-            self.judge_mode(place);
+            self.judge_mode(place, may_be_store);
         }
         let is_nobodys = self.lies_on_nobodys_file_system(place);
         if is_nobodys || [0, self.user].contains(&place.owner) || self.belongs_to_nobody_here(place) {
@@ -354,6 +366,12 @@ impl Refusal {
             place.owner,
             printable(public),
         ));
+        if place.is_link {
+            return self.advise(format!(
+                "Name the store by its own path instead of that link; it leads to {}",
+                printable(end)
+            ));
+        }
         self.add(
             match self.user {
                 0 => NEW_PLACE.to_owned(),
@@ -370,11 +388,16 @@ impl Refusal {
         );
     }
 
-    fn judge_mode(&mut self, place: &Place) {
-        if place.mode & 0o002 != 0 {
-            let path = printable(&place.path);
-            self.reasons.push(format!("{path} is writable by everybody (mode {:04o})", place.mode));
-            self.add(format!("chmod o-w {}", shell(&place.path)), place.owner == self.user);
+    /// Without `may_be_store` it is a directory like `/tmp`, from which nobody is to take the right to write.
+    fn judge_mode(&mut self, place: &Place, may_be_store: bool) {
+        if place.mode & 0o002 == 0 {
+            return;
+        }
+        let path = printable(&place.path);
+        self.reasons.push(format!("{path} is writable by everybody (mode {:04o})", place.mode));
+        match may_be_store {
+            true => self.add(format!("chmod o-w {}", shell(&place.path)), place.owner == self.user),
+            false => self.advise(NO_STORE.to_owned()),
         }
     }
 
