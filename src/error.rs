@@ -230,7 +230,7 @@ fn untouched(error: &StoreError, unchanged: &str) -> String {
 }
 
 /// The way out where a store is missing: a new one in the place of one that was there knows none of its kills.
-fn missing_store(path: &Path) -> String {
+pub(crate) fn missing_store(path: &Path) -> String {
     format!(
         "; if there was a store, put it back first: mount its disk, move it back or restore it (docs/runbooks/restore.md). Only where there \
          never was one, make one with `flagstone init {} --environment NAME`",

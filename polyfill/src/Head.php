@@ -37,7 +37,7 @@ final class Head
         \clearstatcache();
         if (@\lstat("$directory->path/head") === false) {
             $name = Problem::printable($directory->path);
-            throw new Problem("$name is not a store: it has no head; if there was a store, put it back first: mount its disk, move it back or restore it (docs/runbooks/restore.md). Only where there never was one, make one with `flagstone init $name --environment NAME`");
+            throw new Problem("$name is not a store: it has no head" . Problem::missingStore($directory->path));
         }
 
         return self::at("$directory->path/head", $directory);

@@ -29,6 +29,13 @@ final class Problem extends \RuntimeException
         return (string) \preg_replace('/[\x00-\x1f\x7f]/', "\u{fffd}", $text);
     }
 
+    /** The way out where a store is missing: a new one in the place of one that was there knows none of its kills. */
+    public static function missingStore(string $path): string
+    {
+        return '; if there was a store, put it back first: mount its disk, move it back or restore it (docs/runbooks/restore.md). Only where there never was one, make one with `flagstone init '
+            . self::printable($path) . ' --environment NAME`';
+    }
+
     public static function bytes(string $bytes): string
     {
         return '[' . \implode(', ', \str_split(\bin2hex($bytes), 2)) . ']';

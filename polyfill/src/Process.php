@@ -536,7 +536,7 @@ final class Process
             self::$error = $problem->getCode() !== Problem::MISSING
                 ? $problem->getMessage()
                 : 'cannot open the store ' . Problem::printable($path) . ': it is not there'
-                    . (!\function_exists('ini_get') || Settings::iniValue('open_basedir') !== '' ? ', or open_basedir forbids it' : '') . '; check flagstone.store, or make one: flagstone init';
+                    . (!\function_exists('ini_get') || Settings::iniValue('open_basedir') !== '' ? ', or open_basedir forbids it' : '') . '; check flagstone.store' . Problem::missingStore($path);
             self::$store = $before;
 
             return $before !== null;

@@ -1,7 +1,7 @@
 //! The stores that this process has opened, shared by its threads.
 
 use super::Host;
-use crate::error::StoreError;
+use crate::error::{StoreError, missing_store};
 use crate::store::{Location, MapPolicy, Reader, ReaderOptions, ReaderStatus};
 use parking_lot::Mutex;
 use std::ffi::OsStr;
@@ -90,8 +90,9 @@ fn refusal(given: &Path, error: &StoreError) -> String {
             if matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) =>
         {
             format!(
-                "cannot open the store {}: {source}; check flagstone.store, or make one: flagstone init",
-                given.display()
+                "cannot open the store {}: {source}; check flagstone.store{}",
+                given.display(),
+                missing_store(given)
             )
         }
         error => error.to_string(),

@@ -9,6 +9,7 @@ $quiet = ['error_log' => '/dev/null'];
 same('no store', true, str_starts_with(php($asked, $quiet), '0 no_snapshot none no store'));
 $found = php($asked, ['flagstone.store' => '/nonexistent/store'] + $quiet);
 same("missing: $found", true, str_starts_with($found, '0 no_snapshot none cannot open the store /nonexistent/store'));
+same("not to be made anew at once: $found", true, str_contains($found, 'check flagstone.store; if there was a store, put it back first: mount its disk'));
 
 $store = store(['a' => true]);
 chmod($store, 0777);
