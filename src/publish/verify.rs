@@ -9,6 +9,9 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
 
+/// The other reason why a trail does not have what a snapshot names.
+const OR_RESTORED: &str = "or the trail was restored from a backup that is older than that snapshot";
+
 /// Result of checking an audit trail.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AuditCheck {
@@ -97,14 +100,14 @@ impl Store {
         let torn_end = bad.is_none() && !check.torn.is_empty();
         let bad = bad.or_else(|| check.end(number).err()).or_else(|| {
             let (generation, _) = untold.first_key_value()?;
-            Some((number, format!("no record tells of generation {generation}, whose snapshot is there: the end is missing, with the head of then")))
+            Some((number, format!("no record tells of generation {generation}, whose snapshot is there: the end is missing, with the head of then; {OR_RESTORED}")))
         });
         let bad = bad.or_else(|| {
             let (record, marks) = check.marks.first_key_value()?;
             let generation = marks.first()?.generation;
             Some((
                 number,
-                format!("the end is missing: the snapshot of generation {generation} names record {record}"),
+                format!("the end is missing: the snapshot of generation {generation} names record {record}; {OR_RESTORED}"),
             ))
         });
         let first_bad = bad.map(|(line, problem)| BadRecord { seq: check.seq + 1, line, problem });
@@ -221,7 +224,7 @@ impl Check {
         let lines = if from == line { format!("line {line}") } else { format!("lines {from} to {line}") };
         format!(
             "record {seq} is not the one that the snapshot of generation {generation} names: something in {lines} was \
-             written over, and the hashes made to fit; or the trail was restored from a backup that is older than that snapshot"
+             written over, and the hashes made to fit; {OR_RESTORED}"
         )
     }
 
