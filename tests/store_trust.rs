@@ -599,3 +599,18 @@ fn a_store_with_a_publishing_group_is_given_to_its_owner_without_root() {
     assert!(!ask("publish", 3, &path, worker, dir.path()).done());
     assert_eq!(ask("read", 0, &path, worker, dir.path()).text(), "2 trusted Some(Private) None");
 }
+
+#[test]
+fn a_migration_that_meets_a_link_says_how_it_goes_on() {
+    // It ended half-way and named neither what was to be done with the link nor that it can be typed again.
+    let dir = trusted_dir();
+    let path = store_below(&dir);
+    std::fs::create_dir_all(path.join("notify")).unwrap();
+    let link = path.join("notify/x.json");
+    std::os::unix::fs::symlink("/etc/passwd", &link).unwrap();
+    let store = Store::open(&path).unwrap();
+    let text = store.migrate(None, &change()).unwrap_err().to_string();
+    assert!(text.contains("found a symbolic link") && text.contains("type the same again"), "{text}");
+    type_it(&text);
+    store.migrate(None, &change()).unwrap();
+}

@@ -10,7 +10,7 @@ use super::init::readers_group;
 use super::lock::Lock;
 use crate::audit::{Action, Outcome};
 use crate::error::StoreError;
-use crate::files::{Access, Folder, Modes, TEMPORARY, Trust, group_name};
+use crate::files::{Access, Folder, Modes, StoreFile, TEMPORARY, Trust, group_name, remedy_for};
 use crate::store::layout::{
     AUDIT, CONFIG, HEAD, HEAD_LOCK, LOCK, SNAPSHOT_LIMIT, SNAPSHOTS, parse_snapshot_name,
 };
@@ -136,7 +136,7 @@ impl Migration {
             }
             return Ok(());
         };
-        let Some(opened) = folder.open(name, "open", Access::Read)? else { return Ok(()) };
+        let Some(opened) = self.open(folder, name)? else { return Ok(()) };
         let found = &opened.metadata;
         let mine = found.uid() == self.owner && found.nlink() == 1;
         if mine
@@ -156,10 +156,25 @@ impl Migration {
         self.copy(folder, folder, name)
     }
 
+    /// Opens a file of the store. What is there in a file's place, such as a link that another user made, keeps the migration from its
+    /// end.
+    fn open(&self, folder: &Folder, name: &str) -> Result<Option<StoreFile>, StoreError> {
+        folder.open(name, "open", Access::Read).map_err(|error| match error.is_damage() {
+            true => {
+                let command = format!("rm {}", shell(&folder.path().join(name)));
+                let remedy = remedy_for(command, self.owner, geteuid().as_raw());
+                StoreError::Refused(format!(
+                    "{error}. The migration is not at its end: remove that, and type the same again. {remedy}"
+                ))
+            }
+            false => error,
+        })
+    }
+
     /// Puts a copy that belongs to the owner into `to`.
     fn copy(&mut self, from: &Folder, to: &Folder, name: &str) -> Result<(), StoreError> {
         let Some(mode) = self.mode(from.name(), name) else { return Ok(()) };
-        let Some(opened) = from.open(name, "open", Access::Read)? else { return Ok(()) };
+        let Some(opened) = self.open(from, name)? else { return Ok(()) };
         let path = from.path().join(name);
         let failed = |source| StoreError::io("migrate", &path, source);
         if opened.metadata.len() > SNAPSHOT_LIMIT {

@@ -119,7 +119,8 @@ pub fn with_retries_shown(
         if let Err(RecvTimeoutError::Timeout) = is_done.recv_timeout(UNUSUAL) {
             let _ = writeln!(
                 io::stderr(),
-                "flagstone: this takes long: the store's disk is slow, or a backup has frozen its file system (fsfreeze --unfreeze MOUNTPOINT). \
+                "flagstone: this takes long: another process holds the store's lock (lslocks), its disk is slow, or a backup has frozen its file system \
+                 (fsfreeze --unfreeze MOUNTPOINT). \
                  Whether it is done by now: flagstone status"
             );
         }

@@ -347,6 +347,23 @@ fn a_backup_that_holds_the_lock_stops_no_kill() {
     assert!(backup.wait().unwrap().success());
 }
 
+/// A slow disk was blamed where another process held both locks.
+#[test]
+fn a_kill_that_waits_for_locks_says_so() {
+    let shop = Shop::published();
+    let mut holder = Command::new("flock");
+    holder.arg(shop.directory.join("store/lock")).arg("flock").arg(shop.directory.join("store/head.lock"));
+    let holder = holder.args(["sh", "-c", "echo held; cat"]);
+    let holder = holder.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    let mut holder = holder.spawn().unwrap();
+    let mut held = [0; 5];
+    std::io::Read::read_exact(holder.stdout.as_mut().unwrap(), &mut held).unwrap();
+    let ran = shop.run(["kill", "search", "--reason", "burning"]).exits(0);
+    assert!(ran.err.contains("another process holds the store's lock"), "{}", ran.err);
+    drop(holder.stdin.take());
+    assert!(holder.wait().unwrap().success());
+}
+
 /// What comes before the kill is in force: the wait for a lock that another has took 10 ms, and looking for its holder as long again.
 #[test]
 fn a_kill_is_in_force_before_anybody_asks_who_holds_the_lock() {
