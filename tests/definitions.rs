@@ -315,7 +315,7 @@ fn comparisons_that_hold_for_all_or_for_none_are_warned_of() {
             "not_in",
             "[]",
             68,
-            "an empty list, so it holds for whoever has the attribute: write \"exists\": true if that is meant",
+            "an empty list, which compares with nothing, so it holds for nobody: write \"exists\": true if that is meant",
         ),
         (
             "in",

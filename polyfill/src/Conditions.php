@@ -247,8 +247,8 @@ final class Conditions
     }
 
     /**
-     * True if the set holds the value, false if the value compares with all of the set and equals none; else null. A company's key
-     * has one kind, so in a set with keys of its kind those of the other are not it.
+     * True if the set holds the value, false if the value compares with all of the set and equals none; else null, as for an empty set.
+     * A company's key has one kind, so in a set with keys of its kind those of the other are not it.
      *
      * @param Test $test
      */
@@ -262,7 +262,7 @@ final class Conditions
         if (\is_bool($value)) {
             $listed = ($bools & ($value ? 2 : 1)) !== 0;
 
-            return $listed || ($numbers | $texts) === 0 ? $listed : null;
+            return $listed || ($bools !== 0 && ($numbers | $texts) === 0) ? $listed : null;
         }
         if (\is_float($value) && \is_nan($value)) {
             return null;
@@ -284,7 +284,7 @@ final class Conditions
             }
         }
 
-        return $others === 0 || ($attribute === self::COMPANY && $count !== 0) ? false : null;
+        return $count !== 0 && ($others === 0 || $attribute === self::COMPANY) ? false : null;
     }
 
     /** Microseconds since 1970: `now` is that already; other values are RFC 3339, or Unix seconds. */

@@ -268,8 +268,8 @@ fn compare(value: Attribute<'_>, other: Attribute<'_>) -> Option<Ordering> {
     }
 }
 
-/// True if the set holds the value, false if the value compares with all of the set and equals none; else `None`. A company's key has one
-/// kind, so in a set with keys of its kind those of the other are not it.
+/// True if the set holds the value, false if the value compares with all of the set and equals none; else `None`, as for an empty set:
+/// no empty value turns a feature on. A company's key has one kind, so in a set with keys of its kind those of the other are not it.
 fn in_set(snapshot: &Snapshot, test: &TestRecord, value: Attribute<'_>) -> Option<bool> {
     let (a, b) = (test.a.get(), test.b.get());
     let (first, numbers, texts, bools) =
@@ -290,8 +290,8 @@ fn in_set(snapshot: &Snapshot, test: &TestRecord, value: Attribute<'_>) -> Optio
             (cells.binary_search_by(order).is_ok(), numbers, texts | bools as usize)
         }
     };
-    let mixes_keys = || test.attribute.get() == ATTRIBUTE_COMPANY && of_its_kind != 0;
-    (listed || of_others == 0 || mixes_keys()).then_some(listed)
+    let has_one_kind = of_others == 0 || test.attribute.get() == ATTRIBUTE_COMPANY;
+    (listed || has_one_kind && of_its_kind != 0).then_some(listed)
 }
 
 fn cell_number(cell: &CellRecord) -> Attribute<'static> {

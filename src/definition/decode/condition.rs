@@ -35,7 +35,7 @@ fn suspect_operand(attribute: &str, test: &Test) -> Option<(&'static str, Cow<'s
             ("an empty list, so it holds for nobody", "list a value, or remove the condition".into())
         }
         Test::NotIn(list) if list.is_empty() => {
-            ("an empty list, so it holds for whoever has the attribute", EXISTS)
+            ("an empty list, which compares with nothing, so it holds for nobody", EXISTS)
         }
         Test::In(list) if mixes(list) => {
             ("a list that mixes kinds, so it is unknown for what is not listed", ONE_KIND)
