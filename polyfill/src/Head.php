@@ -150,6 +150,12 @@ final class Head
         return $this->file === $other->file && $this->bytes === $other->bytes;
     }
 
+    /** Goes up by one after every change. */
+    public function epoch(): int
+    {
+        return \unpack('P', $this->bytes, 256)[1];
+    }
+
     public function generation(): int
     {
         return \unpack('P', $this->bytes, 264)[1];
@@ -184,15 +190,33 @@ final class Head
     }
 
     /**
+     * The valid pointer to the newest generation; null if there is none.
+     *
+     * @return ?Pointer
+     */
+    public function newest(): ?array
+    {
+        [$even, $odd] = [$this->pointer(0), $this->pointer(1)];
+
+        return ($odd['generation'] ?? 0) > ($even['generation'] ?? 0) ? $odd : $even;
+    }
+
+    /**
      * The pointer to the current generation; null if it is being written, or damaged.
      *
      * @return ?Pointer
      */
     public function current(): ?array
     {
-        $pointer = $this->pointer($this->generation() & 1);
+        $newest = $this->newest();
 
-        return $pointer !== null && $pointer['generation'] === $this->generation() ? $pointer : null;
+        return ($newest['generation'] ?? 0) === $this->generation() ? $newest : null;
+    }
+
+    /** True if no generation was published yet. */
+    public function isEmpty(): bool
+    {
+        return $this->generation() === 0 && $this->newest() === null;
     }
 
     /**

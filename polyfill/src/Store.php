@@ -33,13 +33,15 @@ final class Store extends Origin
     /** True if others than root, this user and the owner could write files of the store, now or earlier. */
     private bool $exposed = false;
     private bool $killsKnown = false;
-    /** @var list<array{int, array{sequence: int, key: string}}> known kills, each with the number of its slot */
+    /** @var list<array{int, array{sequence: int, key: string, held?: bool}}> known kills, each with the number of its slot; `held`: the head went back, and lacks it */
     private array $kills = [];
     private ?bool $stop = null;
     /** @var list<string> kills of a head that another one replaced: they hold, as its stop does, until the new head's content answers */
     private array $formerKills = [];
     private bool $formerStop = false;
     private int $highest = 0;
+    /** The head's epoch when it was last read. */
+    private int $epoch = 0;
     /** The last snapshot that was not opened was seen missing or damaged beside the head that names it. */
     private bool $damaged = false;
     /** Snapshot that was refused last, length of the pause, and its end. */
@@ -106,7 +108,7 @@ final class Store extends Origin
     /** Forgets what the head before said, but the kills and the stop that its content goes on with. */
     private function replace(): void
     {
-        $this->highest = 0;
+        [$this->highest, $this->epoch] = [0, 0];
         $this->bad = null;
         $this->error = null;
         $this->formerKills = $this->killed;
@@ -129,7 +131,7 @@ final class Store extends Origin
 
     private function load(Head $head, int $now): void
     {
-        for ($attempt = 1; $attempt < self::ATTEMPTS && $head->generation() !== 0 && $head->current() === null; ++$attempt) {
+        for ($attempt = 1; $attempt < self::ATTEMPTS && !$head->isEmpty() && $head->current() === null; ++$attempt) {
             try {
                 $head = $this->head = $this->head->again($this->directory);
             } catch (Problem) {
@@ -139,8 +141,7 @@ final class Store extends Origin
         }
         // Uses the head that is remembered: a kill between two attempts is not seen as a change later.
         $this->switches($head);
-        $generation = $head->generation();
-        if ($generation === 0) {
+        if ($head->isEmpty()) {
             if ($this->highest === 0 && $this->snapshot !== null) {
                 $this->refuse(Head::broken("$this->directory/head", 'it names no generation; the last one of the head before it answers on, '
                     . 'with the flags that were killed then')->getMessage());
@@ -152,10 +153,13 @@ final class Store extends Origin
         }
         $pointer = $head->current();
         if ($pointer === null) {
-            $this->refuse(Head::broken("$this->directory/head", "its pointer to generation $generation is not valid")->getMessage());
-            $other = $head->pointer(($generation & 1) ^ 1);
-            if ($this->snapshot === null && $other !== null) {
-                $this->fallBack($other['generation'], $other['content'], $other['publishedAt']);
+            [$generation, $newest] = [$head->generation(), $head->newest()];
+            $isOlder = $newest !== null && $newest['generation'] > $generation;
+            $this->refuse(Head::broken("$this->directory/head", $isOlder
+                ? "it names an older generation than {$newest['generation']}, which was published last"
+                : "its pointer to generation $generation is not valid")->getMessage());
+            if ($this->snapshot === null && $newest !== null) {
+                $this->fallBack($newest['generation'], $newest['content'], $newest['publishedAt']);
             }
 
             return;
@@ -169,7 +173,7 @@ final class Store extends Origin
         $generation = $pointer['generation'];
         if ($generation < $this->highest) {
             $this->refuse(Head::broken("$this->directory/head", "it went back in place from generation $this->highest to $generation; "
-                . "roll back with `flagstone rollback --to $generation`")->getMessage());
+                . "type: flagstone rollback --to $this->highest")->getMessage());
 
             return;
         }
@@ -244,17 +248,20 @@ final class Store extends Origin
         $this->headGeneration = $head->generation();
         $slots = $head->slots();
         $doubt = $head->doubt($slots);
-        // A head that went back, such as an older copy written over it, shows kills from before.
-        $back = $head->generation() < $this->highest;
-        $surely = $doubt === null && $head->countsSlots() && !$back;
+        // A head that is older than when it was last read, as a copy written over it is, shows kills from before.
+        $generation = \max($head->generation(), $head->newest()['generation'] ?? 0);
+        $back = $generation < $this->highest || $head->epoch() < $this->epoch;
+        $this->epoch = $head->epoch();
         $kills = \array_filter($slots, static fn (array $slot): bool => ($slot['sequence'] & 1) === 1 && $slot['key'] !== null);
         $held = [];
         foreach ($this->kills as [$number, $kill]) {
+            $kill['held'] = ($kill['held'] ?? false) || $back;
+            $surely = $doubt === null && $head->countsSlots() && !$kill['held'];
             ['sequence' => $sequence, 'key' => $key] = $slots[$number] ?? ['sequence' => 0, 'key' => null];
             $higher = $sequence > $kill['sequence'];
             $over = match (true) {
                 $key === $kill['key'] => $higher || ($surely && ($sequence & 1) === 0),
-                $key !== null => $surely || ($doubt === null && !$back && $higher),
+                $key !== null => $surely || ($doubt === null && !$kill['held'] && $higher),
                 default => $surely && $sequence === 0,
             };
             if (!$over && !\in_array($kill['key'], \array_column($kills, 'key'), true)) {
@@ -264,12 +271,27 @@ final class Store extends Origin
         $this->kills = [...\array_map(null, \array_keys($kills), \array_values($kills)), ...$held];
         $killed = \array_map(static fn (array $known): string => $known[1]['key'], $this->kills);
         $this->killed = \array_values(\array_unique([...$killed, ...$this->formerKills]));
-        $this->doubt = $doubt === null ? null : Problem::printable("$this->directory/head") . ": $doubt";
+        $told = $doubt ?? self::heldText($held);
+        $this->doubt = $told === null ? null : Problem::printable("$this->directory/head") . ": $told";
         $this->killsKnown = $this->killsKnown || $doubt === null;
         // A stop whose words could never be read may be on.
         $this->stop = $head->stopped() ?? $this->stop ?? true;
         $this->killsUnknown = !$this->killsKnown;
         $this->stopped = $this->stop || $this->killsUnknown || $this->formerStop;
+    }
+
+    /**
+     * The kills that a head lacks since it went back, and how to end them; null if it lacks none.
+     *
+     * @param list<array{int, array{key: string, held?: bool}}> $kills
+     */
+    private static function heldText(array $kills): ?string
+    {
+        $held = \array_filter($kills, static fn (array $known): bool => $known[1]['held'] ?? false);
+        $keys = \implode(', ', \array_map(static fn (array $known): string => $known[1]['key'], $held));
+
+        return $held === [] ? null : "it went back in place, as an older copy of it would, and lacks kills that this process has read: $keys stays off here. Type "
+            . '`flagstone kill` for what is to stay off everywhere; what is to be on is killed and revived once more';
     }
 
     private function fallBack(int $generation, string $content, int $publishedAt): void

@@ -20,12 +20,14 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io;
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
 /// Longest line, in bytes.
 pub(crate) const LINE_LIMIT: usize = 1 << 20;
+/// Bytes that hold the last record, unless that is a long one.
+const SHORT_TAIL: u64 = 1 << 16;
 /// The largest trail that is read, in bytes: ten million changes and more.
 const TRAIL_LIMIT: u64 = 16 << 30;
 /// Differences written out in one record.
@@ -278,6 +280,60 @@ pub(crate) fn open_trail(store: &Folder) -> Result<Option<StoreFile>, StoreError
     Ok(Some(opened))
 }
 
+/// Calls `each` with every valid record, in the order of the file.
+pub(crate) fn each_record(store: &Folder, mut each: impl FnMut(&Record)) -> Result<(), StoreError> {
+    let Some(opened) = open_trail(store)? else { return Ok(()) };
+    let mut reader = BufReader::new(opened.file);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let mut bounded = (&mut reader).take(LINE_LIMIT as u64);
+        let read = bounded.read_until(b'\n', &mut line);
+        if read.map_err(|source| unread(store, source))? == 0 {
+            return Ok(());
+        }
+        if let Some((record, _)) = parse_line(line.strip_suffix(b"\n").unwrap_or(&line)) {
+            each(&record);
+        }
+    }
+}
+
+/// The valid records in the last `bytes` of the trail.
+pub(crate) fn last_records(store: &Folder, bytes: u64) -> Result<Vec<Record>, StoreError> {
+    Ok(last_lines(store, bytes)?
+        .split(|byte| *byte == b'\n')
+        .filter_map(parse_line)
+        .map(|(record, _)| record)
+        .collect())
+}
+
+/// The last valid record; none if the end of the trail has none.
+pub(crate) fn last_record(store: &Folder) -> Result<Option<Record>, StoreError> {
+    let bytes = last_lines(store, SHORT_TAIL)?;
+    let last = bytes.rsplit(|byte| *byte == b'\n').find_map(parse_line).map(|(record, _)| record);
+    match last {
+        None if bytes.len() as u64 == SHORT_TAIL => Ok(last_lines(store, 2 * LINE_LIMIT as u64)?
+            .rsplit(|byte| *byte == b'\n')
+            .find_map(parse_line)
+            .map(|(record, _)| record)),
+        last => Ok(last),
+    }
+}
+
+fn last_lines(store: &Folder, bytes: u64) -> Result<Vec<u8>, StoreError> {
+    let Some(opened) = open_trail(store)? else { return Ok(Vec::new()) };
+    let from = opened.metadata.len().saturating_sub(bytes);
+    let mut file = opened.file;
+    let mut lines = Vec::new();
+    let read = file.seek(SeekFrom::Start(from)).and_then(|_| file.take(bytes).read_to_end(&mut lines));
+    read.map_err(|source| unread(store, source))?;
+    Ok(lines)
+}
+
+fn unread(store: &Folder, source: io::Error) -> StoreError {
+    StoreError::io("read the audit trail", &store.path().join(AUDIT), source)
+}
+
 /// An audit trail opened for one record, under the lock of the head.
 pub(crate) struct Audit<'a> {
     file: File,
@@ -311,6 +367,11 @@ impl<'a> Audit<'a> {
         };
         let tail = tail(&file).map_err(failed)?;
         Ok(Audit { file, path, head, tail })
+    }
+
+    /// Has the head know of all records that are there.
+    pub(crate) fn count(&self) {
+        self.head.set_audited(self.tail.seq, anchor(&self.tail.hash));
     }
 
     /// Writes a record and waits for the disk. Returns its number and hash.

@@ -380,6 +380,7 @@ impl Store {
     /// When that generation is no longer kept or is damaged; and the errors of [`publish`](Self::publish).
     pub fn rollback(&self, to: Option<u64>, change: Change) -> Result<Published, StoreError> {
         let session = self.session(&change, "rolling back")?;
+        session.expect_newest(to.is_some())?;
         let target = self.rollback_target(&session, to)?;
         let bytes = read_snapshot(&session, target)?;
         let bytes = self.plans_held(bytes, target.0, &change)?;
@@ -536,6 +537,7 @@ pub(crate) fn write_generation(
         let path = printable(&session.path().join(HEAD));
         return Err(StoreError::Refused(format!("nothing was changed: {path}: {doubt}")));
     }
+    let is_older = session.expect_newest(rolled_back_to.is_some())?;
     let unchanged = |error: StoreError| StoreError::Unchanged { source: Box::new(error), current };
     let folder = session.path().join(SNAPSHOTS);
     let snapshot = Snapshot::from_bytes(bytes)
@@ -557,6 +559,7 @@ pub(crate) fn write_generation(
     if let Some((pointer, _)) = &before
         && pointer.generation == current
         && pointer.content == content
+        && !is_older
     {
         // The process that published it may have died before it told the readers.
         session.head.touch();
@@ -640,6 +643,7 @@ pub(crate) fn write_generation(
     if let Err(error) = session.append_under(&lock, outcome) {
         warnings.push(format!("it is published, but the audit trail holds only the intention: {error}"));
     }
+    warnings.extend(session.restored.take());
     drop(lock);
     remove_old(session, &next, kept);
     Ok(Published {

@@ -1,14 +1,13 @@
 //! Authors of switches that differ from the file: the last change of each, as far as the end of the audit trail tells.
 
 use super::Store;
-use crate::audit::{Record, open_trail, parse_line, settle};
+use crate::audit::{Record, last_records, settle};
 use crate::definition::{CompanyId, Definitions};
 use crate::error::StoreError;
 use crate::merge::{self, Conflict, Merged, SwitchAuthor};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
-use std::io::{Read, Seek, SeekFrom};
 
 /// Bytes read of the trail's end: some thousand changes, in some milliseconds.
 const TAIL_BYTES: u64 = 4 << 20;
@@ -86,14 +85,7 @@ impl Store {
     }
 
     pub(crate) fn last_records(&self) -> Result<Vec<Record>, StoreError> {
-        let Some(opened) = open_trail(&self.folder()?)? else { return Ok(Vec::new()) };
-        let from = opened.metadata.len().saturating_sub(TAIL_BYTES);
-        let mut file = opened.file;
-        let mut bytes = Vec::new();
-        let read =
-            file.seek(SeekFrom::Start(from)).and_then(|_| file.take(TAIL_BYTES).read_to_end(&mut bytes));
-        read.map_err(|source| StoreError::io("read the audit trail of", &self.directory, source))?;
-        Ok(bytes.split(|byte| *byte == b'\n').filter_map(parse_line).map(|(record, _)| record).collect())
+        last_records(&self.folder()?, TAIL_BYTES)
     }
 }
 

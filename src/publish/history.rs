@@ -2,21 +2,17 @@
 
 use super::Store;
 use super::dependents::dependents;
-use crate::audit::{
-    Action, Actor, ChangeSettler, Difference, LINE_LIMIT, Outcome, Record, SettledChange, open_trail,
-    parse_line,
-};
+use crate::audit::{Action, Actor, ChangeSettler, Difference, Outcome, Record, SettledChange, each_record};
 use crate::definition::Definitions;
 use crate::error::StoreError;
 use crate::files::Access;
 use crate::snapshot::{ContentId, Snapshot};
-use crate::store::head::{Current, Head};
-use crate::store::layout::{AUDIT, SNAPSHOT_LIMIT, SNAPSHOTS, retained, snapshot_name};
+use crate::store::head::{Current, Head, damaged_text};
+use crate::store::layout::{SNAPSHOT_LIMIT, SNAPSHOTS, retained, snapshot_name};
 use crate::store::open::{MapPolicy, Opened, copy_head, head_file, open_snapshot};
 use crate::time::format_rfc3339;
 use serde::Serialize;
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
 
 /// State of a store.
@@ -54,9 +50,11 @@ pub struct StoreStatus {
     pub kills_unknown: Option<String>,
     /// Generations whose snapshots are kept, ascending.
     pub retained: Vec<u64>,
+    /// The reason why the head does not name the newest generation, or lacks switches that the audit trail has, and what to do.
+    pub head_error: Option<String>,
     /// A warning if a group can change the store.
     pub warning: Option<String>,
-    /// The reason why the published snapshot, or the head's pointer to it, cannot be read.
+    /// The reason why the published snapshot cannot be read.
     pub error: Option<String>,
 }
 
@@ -131,21 +129,20 @@ impl Store {
     /// When the head cannot be read. A damaged snapshot is reported in the status.
     pub fn status(&self) -> Result<StoreStatus, StoreError> {
         let head = self.read_head()?;
-        let (pointer, mut error) = match head.current() {
+        let (pointer, damaged) = match head.current() {
             Current::Nothing => (None, None),
             Current::Pointer(pointer) => (Some(pointer), None),
-            Current::Damaged(generation, other) => (
-                other,
-                Some(format!("the head's pointer to generation {generation} is not valid; publish again")),
-            ),
+            Current::Damaged(generation, other) => (other, Some(damaged_text(generation, other.as_ref()))),
         };
+        let mut error = None;
         let snapshot = pointer.and_then(|pointer| {
             let opened = self.open_retained((pointer.generation, pointer.content));
             opened.map_err(|problem| error.get_or_insert(problem.to_string()).clone()).ok()
         });
+        let generation = pointer.map_or(0, |pointer| pointer.generation);
         let known = |key: &[u8]| match &snapshot {
             Some(snapshot) => Some(snapshot.find(key).is_some()),
-            None => error.is_none().then_some(false),
+            None => (error.is_none() && damaged.is_none()).then_some(false),
         };
         let dependents =
             |key: &str| snapshot.as_ref().map_or_else(Vec::new, |snapshot| dependents(snapshot, &head, key));
@@ -160,7 +157,7 @@ impl Store {
             environment: self.identity.environment.clone(),
             store_id: ContentId(self.identity.store).to_string(),
             created: format_rfc3339(self.identity.created),
-            generation: pointer.map_or(0, |pointer| pointer.generation),
+            generation,
             content_id: pointer.map(|pointer| pointer.content.to_string()),
             published_at: pointer.map(|pointer| format_rfc3339(pointer.published_at)),
             previous: pointer.map_or(0, |pointer| pointer.previous),
@@ -171,6 +168,9 @@ impl Store {
             release: Some(head.release()).filter(|release| *release > 0),
             killed: killed.collect(),
             kills_unknown: self.damaged_slots(&head).map(|damaged| damaged.text()),
+            head_error: damaged
+                .map(|problem| format!("the head is damaged: {problem}; the next publish, rollback or change of a flag mends it"))
+                .or_else(|| self.lost(&head, generation)),
             retained: self.kept()?.into_iter().map(|(generation, _)| generation).collect(),
             warning: self.trust.warning(),
             error,
@@ -262,22 +262,8 @@ impl Store {
     }
 
     /// Calls `each` with every valid record, in the order of the file.
-    pub(crate) fn records(&self, mut each: impl FnMut(&Record)) -> Result<(), StoreError> {
-        let path = self.directory.join(AUDIT);
-        let Some(opened) = open_trail(&self.folder()?)? else { return Ok(()) };
-        let mut reader = BufReader::new(opened.file);
-        let mut line = Vec::new();
-        loop {
-            line.clear();
-            let mut bounded = (&mut reader).take(LINE_LIMIT as u64);
-            let read = bounded.read_until(b'\n', &mut line);
-            if read.map_err(|source| StoreError::io("read the audit trail", &path, source))? == 0 {
-                return Ok(());
-            }
-            if let Some((record, _)) = parse_line(line.strip_suffix(b"\n").unwrap_or(&line)) {
-                each(&record);
-            }
-        }
+    pub(crate) fn records(&self, each: impl FnMut(&Record)) -> Result<(), StoreError> {
+        each_record(&self.folder()?, each)
     }
 
     /// Calls `each` with every change that was made, in the order in which they took effect.

@@ -27,6 +27,7 @@ mod switch;
 mod transaction;
 mod transfer;
 mod verify;
+mod went_back;
 
 pub use believed::{BelievedUsers, TelemetryConfig, UserId};
 pub use change_options::{Change, FileOptions, Published, Release, SwitchOutcome};

@@ -16,6 +16,7 @@ use crate::store::head::{Head, SLOT_COUNT, Stop};
 use crate::store::layout::HEAD;
 use crate::store::open::head_file;
 use crate::text::{printable, shell};
+use crate::time::now;
 use rustix::fs::{IFlags, ioctl_getflags};
 use std::cell::Cell;
 use std::time::Duration;
@@ -24,6 +25,8 @@ use std::time::Duration;
 const RECORD_TIMEOUT: Duration = Duration::from_secs(2);
 /// Earlier generations whose keys of a flag are killed along with it: a kill reads each of them.
 const EARLIER_GENERATIONS: usize = 10;
+/// Time in which every reader that is asked sees that another head took the place of its own: the second of their look, and some.
+const FOLLOW_TIME: Duration = Duration::from_millis(1_100);
 /// Attempts to make a change again because another head took the place of the changed one.
 const REPLACED_ATTEMPTS: usize = 3;
 
@@ -250,7 +253,12 @@ impl Store {
             // A restore may have put another head in the place of the changed one.
             match session.has_the_head() {
                 Ok(false) if replaced < REPLACED_ATTEMPTS => replaced += 1,
-                Ok(_) => return Ok(switched),
+                Ok(_) => {
+                    if matches!(action, Action::Kill | Action::StopAll) {
+                        wait_for_readers(&session);
+                    }
+                    return Ok(switched);
+                }
                 Err(error) => {
                     switched.warn(format!(
                         "it is done, unless another head took the place of this one meanwhile: {error}"
@@ -259,6 +267,20 @@ impl Store {
                 }
             }
         }
+    }
+}
+
+/// Waits until no reader has a head that another one replaced a moment ago. A new store replaces none.
+fn wait_for_readers(session: &Session) {
+    let Ok((changed, created)) = session.replaceable() else { return };
+    let now = now();
+    let since =
+        |at: i64| now.checked_sub(at).and_then(|since| u64::try_from(since).ok()).map(Duration::from_micros);
+    let is_new = since(created).is_none_or(|since| since < FOLLOW_TIME);
+    if let Some(rest) = since(changed).and_then(|since| FOLLOW_TIME.checked_sub(since))
+        && !is_new
+    {
+        std::thread::sleep(rest);
     }
 }
 
@@ -345,6 +367,12 @@ fn throw(
     if let Some(base) = change.base.filter(|base| *base != current) {
         return Err(StoreError::Stale { base, current });
     }
+    if let Some(lock) = &lock
+        && let Err(error) = session.restore_switches(lock)
+        && !matches!(action, Action::Kill | Action::StopAll)
+    {
+        return Err(error);
+    }
     // Writes all of its pages or none, so that an error means that nothing was changed.
     session.head.write_whole();
     session.kept()?;
@@ -367,6 +395,7 @@ fn throw(
             warnings.push(format!("it is done, but not in the audit trail: {error}"));
         }
     }
+    warnings.extend(session.restored.take());
     let audit_warning = (!warnings.is_empty()).then(|| warnings.join("; "));
     Ok(SwitchOutcome { changed, generation: current, audit_warning })
 }

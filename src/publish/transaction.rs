@@ -14,11 +14,13 @@ use crate::store::head::{Current, Head, Pointer};
 use crate::store::layout::HEAD;
 use crate::store::open::{head_file, map_head};
 use crate::store::shared::PAGE_SIZE;
-use crate::time::{format_rfc3339, now};
+use crate::time::{SECOND, format_rfc3339, now};
 use rustix::fs::{FallocateFlags, fallocate};
 use rustix::io::{Errno, retry_on_intr};
+use std::cell::RefCell;
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -34,6 +36,8 @@ pub(crate) struct Session {
     head_id: FileId,
     /// Open as long as its head is mapped.
     head_file: File,
+    /// What was made again because the head had lost it, until it is told.
+    pub(crate) restored: RefCell<Option<String>>,
     /// The error of reserving the head's room on the disk, so that a write to it may fail.
     pub(crate) unreserved: Option<io::Error>,
     /// The publishers' lock; none for a switch. The last field: released when all else is done.
@@ -78,6 +82,7 @@ impl Store {
         Ok(Session {
             head,
             unreserved: reserved.err(),
+            restored: RefCell::default(),
             environment: self.identity.environment.clone(),
             modes,
             folder,
@@ -142,13 +147,24 @@ impl Session {
         head_file(&self.folder, Access::Read).map(|file| file.id == self.head_id)
     }
 
+    /// When an entry of the store's directory was last made, renamed or removed, or the directory itself renamed; and when the store was
+    /// made. In microseconds since 1970.
+    pub(crate) fn replaceable(&self) -> Result<(i64, i64), StoreError> {
+        let failed = |source| StoreError::io("look at", self.path(), source);
+        let found = std::fs::symlink_metadata(self.path()).map_err(failed)?;
+        let changed = found.ctime().saturating_mul(SECOND).saturating_add(found.ctime_nsec() / 1_000);
+        let created = self.head.identity().map_or(0, |identity| identity.created);
+        Ok((changed, created))
+    }
+
     /// Adds a record to the trail, and locks head and trail for as long as that takes.
     pub(crate) fn append(&self, record: Record) -> Result<Audited, StoreError> {
         self.append_under(&self.lock_head()?, record)
     }
 
     /// Adds a record to the trail under the lock that the caller holds.
-    pub(crate) fn append_under(&self, _lock: &Lock, record: Record) -> Result<Audited, StoreError> {
+    pub(crate) fn append_under(&self, lock: &Lock, record: Record) -> Result<Audited, StoreError> {
+        self.restore_switches(lock)?;
         Audit::open(&self.folder, &self.modes, &self.head)?.append(record)
     }
 

@@ -80,7 +80,8 @@ pub(crate) enum Current {
     /// No generation was published yet.
     Nothing,
     Pointer(Pointer),
-    /// The pointer of this generation is not valid; the other one may be.
+    /// The pointer of this generation is not valid, and the other one may be; or the head names an older generation than its newest
+    /// pointer, which is this one.
     Damaged(u64, Option<Pointer>),
 }
 
@@ -203,22 +204,22 @@ impl Head {
 
     /// The pointer to the published snapshot.
     pub(crate) fn current(&self) -> Current {
-        let mut generation = 0;
+        let (mut generation, mut newest) = (0, None);
         for _ in 0..ATTEMPTS {
             generation = self.generation();
-            if generation == 0 {
-                return Current::Nothing;
+            newest = [0, 1]
+                .into_iter()
+                .filter_map(|parity| self.pointer(parity))
+                .max_by_key(|found| found.generation);
+            match newest {
+                None if generation == 0 => return Current::Nothing,
+                Some(pointer) if pointer.generation == generation && self.generation() == generation => {
+                    return Current::Pointer(pointer);
+                }
+                _ => std::hint::spin_loop(),
             }
-            let pointer = self.pointer(generation % 2);
-            if self.generation() == generation
-                && let Some(pointer) = pointer
-                && pointer.generation == generation
-            {
-                return Current::Pointer(pointer);
-            }
-            std::hint::spin_loop();
         }
-        Current::Damaged(generation, self.pointer((generation & 1) ^ 1))
+        Current::Damaged(newest.map_or(generation, |newest| newest.generation.max(generation)), newest)
     }
 
     /// The pointer of even (0) or odd (1) generations, if it is valid.
@@ -323,6 +324,16 @@ fn doubt_text(damaged: u64) -> String {
         "{damaged} of its kill slots are damaged, so which flags are killed is not known: workers that start now have everything off. \
          Type `flagstone resume-all`: it says which kills the audit trail has, and what to type then"
     )
+}
+
+/// The state of a head that is [`Current::Damaged`].
+pub(crate) fn damaged_text(generation: u64, other: Option<&Pointer>) -> String {
+    match other {
+        Some(newest) if newest.generation == generation => {
+            format!("it names an older generation than {generation}, which was published last")
+        }
+        _ => format!("its pointer to generation {generation} is not valid"),
+    }
 }
 
 /// Decodes the fields written once, and checks them.

@@ -2,7 +2,7 @@
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
-use super::head::{Current, Head, Identity, KillSlot, Pointer, SLOT_COUNT, SlotsTrust, Stop};
+use super::head::{Current, Head, Identity, KillSlot, Pointer, SLOT_COUNT, SlotsTrust, Stop, damaged_text};
 use super::layout::{HEAD, SNAPSHOTS};
 use super::open::{HeadFile, MapPolicy, Opened, head_file, map_head, open_snapshot};
 use super::options::ReaderOptions;
@@ -48,6 +48,8 @@ struct KnownKill {
     slot: usize,
     sequence: u64,
     key: Vec<u8>,
+    /// The head went back, and lacks it: what other slots say does not end it.
+    held: bool,
 }
 
 /// One reading of a head that was not lost meanwhile.
@@ -118,6 +120,8 @@ pub(crate) struct Loader {
     pointer: Option<Pointer>,
     /// The highest generation that this head named.
     highest: u64,
+    /// The epoch of the head when it was last read.
+    epoch: u64,
     killed: Vec<KnownKill>,
     stopped: Option<bool>,
     /// Kills and stop of a head that another one replaced: they hold for its content, until that of the new head answers.
@@ -172,6 +176,7 @@ impl Loader {
             source: Source::None,
             pointer: None,
             highest: 0,
+            epoch: 0,
             killed: Vec::new(),
             stopped: None,
             former_kills: Vec::new(),
@@ -263,7 +268,7 @@ impl Loader {
             }
             Current::Pointer(pointer) => self.follow(&pointer),
             Current::Damaged(generation, other) => {
-                self.bad_head(format!("its pointer to generation {generation} is not valid"));
+                self.bad_head(damaged_text(generation, other.as_ref()));
                 if self.serving.is_none()
                     && let Some(other) = other
                 {
@@ -273,38 +278,43 @@ impl Loader {
         }
     }
 
-    fn went_back(&self, current: &Current) -> bool {
-        let generation = match current {
+    /// True if the head is older than when it was last read, as a copy written over it is. Each change moves the epoch forward.
+    fn went_back(&self, read: &Read) -> bool {
+        let generation = match &read.current {
             Current::Nothing => 0,
             Current::Pointer(pointer) => pointer.generation,
             Current::Damaged(generation, _) => *generation,
         };
-        generation < self.highest
+        generation < self.highest || read.epoch.wrapping_sub(self.epoch).cast_signed() < 0
     }
 
     /// A kill that was read holds until its slot says that the flag was revived, or that another is killed there; the stop holds until
     /// its words say that it ended. Damaged bytes say neither.
     fn follow_switches(&mut self, read: &Read) {
-        // A head that went back, such as an older copy written over it, holds outdated kills.
-        let told = if self.went_back(&read.current) { SlotsTrust::No } else { read.told };
+        // Its kills are outdated.
+        let went_back = self.went_back(read);
+        self.epoch = read.epoch;
         let mut killed = Vec::new();
         for (slot, found) in &read.slots {
             if let Some(flag) = found.flag.as_ref().filter(|_| found.sequence % 2 == 1) {
-                killed.push(KnownKill { slot: *slot, sequence: found.sequence, key: flag.key.clone() });
+                let (sequence, key) = (found.sequence, flag.key.clone());
+                killed.push(KnownKill { slot: *slot, sequence, key, held: false });
             }
         }
         for known in std::mem::take(&mut self.killed) {
             // A slot that changed while it was read says nothing.
             let found = read.slots.iter().find(|(slot, _)| *slot == known.slot);
+            let held = known.held || went_back;
+            let told = if held { SlotsTrust::No } else { read.told };
             let over = found.is_some_and(|(_, found)| found.ends(known.sequence, &known.key, told));
             if !over && !killed.iter().any(|kill| kill.key == known.key) {
-                killed.push(known);
+                killed.push(KnownKill { held, ..known });
             }
         }
         self.killed = killed;
         self.kills_known |= read.doubt.is_none();
-        let doubt =
-            read.doubt.as_ref().map(|doubt| format!("{}/head: {doubt}", printable(&self.directory.path)));
+        let doubt = read.doubt.clone().or_else(|| held_text(&self.killed));
+        let doubt = doubt.map(|doubt| format!("{}/head: {doubt}", printable(&self.directory.path)));
         if let Some(doubt) = doubt.as_ref().filter(|doubt| self.doubt.as_ref() != Some(doubt)) {
             self.notice(Notice::Head, doubt.clone());
         }
@@ -455,6 +465,7 @@ impl Loader {
             self.head_file = OwnFile::of(file.file, file.id);
             self.identity = file.identity;
             self.highest = 0;
+            self.epoch = 0;
             self.former_kills.extend(self.killed.drain(..).map(|known| known.key));
             self.former_stop |= self.stopped.take().unwrap_or(false);
             self.kills_known = false;
@@ -623,7 +634,7 @@ impl Loader {
         if pointer.generation < self.highest {
             let (found, expected) = (pointer.generation, self.highest);
             return self.bad_head(format!(
-                "it went back in place from generation {expected} to {found}; roll back with `flagstone rollback --to {found}`"
+                "it went back in place from generation {expected} to {found}; type: flagstone rollback --to {expected}"
             ));
         }
         // A newer file than the damaged one may be mapped shared again.
@@ -783,6 +794,17 @@ impl Loader {
 fn permissions(directory: &Path, head: &Metadata) -> io::Result<[[u32; 3]; 2]> {
     let directory = std::fs::symlink_metadata(directory)?;
     Ok([&directory, head].map(|found| [found.uid(), found.gid(), found.mode()]))
+}
+
+/// The kills that a head lacks since it went back, and how to end them; none if it lacks none.
+fn held_text(killed: &[KnownKill]) -> Option<String> {
+    let held = killed.iter().filter(|known| known.held).map(|known| String::from_utf8_lossy(&known.key));
+    let held = held.collect::<Vec<_>>().join(", ");
+    (!held.is_empty()).then(|| {
+        format!(
+            "it went back in place, as an older copy of it would, and lacks kills that this process has read: {held} stays off here. Type              `flagstone kill` for what is to stay off everywhere; what is to be on is killed and revived once more"
+        )
+    })
 }
 
 fn overwritten_by(other: &Identity) -> String {

@@ -129,6 +129,44 @@ final class StoreTest extends TestCase
         self::assertSame([1, [], null], [$reader->generation, $reader->killed, $reader->lastError()]);
     }
 
+    public function test_a_damaged_word_of_the_generation_costs_no_content(): void
+    {
+        // A process that started then answered from the generation before, as if nothing was wrong.
+        $store = self::store(['portal' => true]);
+        self::publish($store, ['portal' => false]);
+        foreach ([0, 1, 1 << 40] as $word) {
+            $file = fopen("$store/head", 'c');
+            fseek($file, 264);
+            fwrite($file, pack('P', $word));
+            fclose($file);
+            $starting = new Store($store);
+            self::assertSame([2, 'previous', false], [$starting->generation, $starting->source, $starting->lastError() === null], (string) $word);
+        }
+    }
+
+    public function test_a_kill_holds_where_an_older_head_is_written_over(): void
+    {
+        // It ended in processes that had read it, and nothing told of it.
+        $store = self::store(['portal' => true]);
+        $older = file_get_contents("$store/head");
+        self::command('--store', $store, 'kill', 'portal', '--reason', 'test');
+        $running = new Store($store);
+        $file = fopen("$store/head", 'c');
+        fwrite($file, $older);
+        fclose($file);
+        for ($look = 0; $look < 2; ++$look) {
+            $running->look();
+            self::assertSame(['portal'], $running->killed);
+            self::assertSame(true, str_contains((string) $running->lastError(), 'portal stays off here'));
+        }
+        self::command('--store', $store, 'kill', 'portal', '--reason', 'test');
+        $running->look();
+        self::assertSame([['portal'], null], [$running->killed, $running->lastError()]);
+        self::command('--store', $store, 'revive', 'portal');
+        $running->look();
+        self::assertSame([], $running->killed);
+    }
+
     public function test_kills_and_the_stop_hold_where_the_head_is_overwritten_and_a_process_that_starts_then_has_everything_off(): void
     {
         // It once took zeros for "nothing is killed", and a stop with damaged words for none.

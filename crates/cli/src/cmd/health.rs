@@ -27,7 +27,8 @@ pub fn run(arguments: &Arguments, word: &Memory, output: &mut Output) -> Outcome
         Err(Failure::Refused(error) | Failure::Unknown(error)) => (Counts::default(), Some(error)),
     };
     let status = &seen.status;
-    let last_error = store.kills_unknown().ok().flatten().or_else(|| status.last_error.clone());
+    let head_error = store.head_error();
+    let last_error = head_error.clone().or_else(|| status.last_error.clone());
     let behind = seen.behind(&counts);
     let guard = GuardReport::of(&store, flagstone::time::now());
     // A process that only reads the store may have it mounted read-only.
@@ -39,6 +40,7 @@ pub fn run(arguments: &Arguments, word: &Memory, output: &mut Output) -> Outcome
     let overdue = overdue(&conflicts, flagstone::time::now());
     let full = may_change && store.is_full();
     let is_well = behind == 0
+        && head_error.is_none()
         && guard.problem.is_none()
         && frozen.is_none()
         && overdue == 0

@@ -176,13 +176,15 @@ fn plan(store: &Store, to: Option<&Target>) -> Result<Plan, Failure> {
         status.retained.iter().copied().filter(|generation| *generation < current).collect();
     let before = store.definitions(current);
     let target = match to {
-        Some(Target::Generation(to)) if *to == current => {
+        // A head that went back may name it although another was published last.
+        Some(Target::Generation(to)) if *to == current && status.head_error.is_none() => {
             return Err(Failure::Refused(format!("generation {to} is the current one; nothing was changed")));
         }
         Some(Target::Generation(to)) => *to,
         Some(Target::Content(content)) if status.content_id.as_deref() == Some(content) => current,
         Some(Target::Content(content)) => holding(store, &earlier, content)?,
         None => {
+            store.expect_newest().map_err(Failure::changing)?;
             // Goes further back than the last rollback, rather than to the content that it left.
             let back = store.rolled_back_to(current).unwrap_or(current);
             let earlier: Vec<u64> = earlier.iter().copied().filter(|generation| *generation < back).collect();

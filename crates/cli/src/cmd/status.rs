@@ -21,7 +21,7 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
     let reader = reader.map_err(Failure::asking)?;
     reader.view();
     let served = reader.status();
-    let troubles = [&status.kills_unknown, &served.last_error, &status.error];
+    let troubles = [&status.kills_unknown, &status.head_error, &served.last_error, &status.error];
     let trouble = troubles.into_iter().flatten().next().cloned();
     // The trail gives the reasons; a store answers without it.
     let (history, untold) = match store.history() {

@@ -230,3 +230,33 @@ fn a_resume_that_may_revive_killed_flags_is_refused_and_told_of_everywhere() {
     assert!(forced.err.contains("the audit trail cannot be relied on"), "{}", forced.err);
     shop.run(["ask", "search", "--company", "2"]).exits(0);
 }
+
+/// An older copy of the head was taken for the newest, and rollbacks led further back.
+#[test]
+fn a_head_that_went_back_is_told_of_everywhere_and_mended_by_the_line_that_they_name() {
+    let shop = Shop::published();
+    let older = std::fs::read(shop.directory.join("store/head")).unwrap();
+    shop.run(["disable", "search", "--reason", "wrong totals"]).exits(0);
+    shop.run(["kill", "billing_v2", "--reason", "slow"]).exits(0);
+    let head = std::fs::OpenOptions::new().write(true).open(shop.directory.join("store/head")).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&head, &older, 0).unwrap();
+    let told = |text: &str| {
+        let said = "by the audit trail it lacks generation 2, type: flagstone rollback --to 2";
+        assert!(text.contains(said) && text.contains("the kill of billing_v2"), "{text}");
+    };
+    told(&shop.run(["status"]).out);
+    told(&shop.run(["health"]).out);
+    told(&shop.run(["doctor", "--skip", "php"]).exits(1).out);
+    let refused = [
+        shop.run(["rollback", "--yes"]).exits(1),
+        shop.run(["rollout", "search", "70", "--reason", "more"]).exits(1),
+    ];
+    for refused in refused {
+        assert!(refused.err.contains("flagstone rollback --to 2"), "{}", refused.err);
+    }
+    let mended = shop.run(["rollback", "--to", "2", "--yes"]).exits(0);
+    assert!(mended.err.contains("made again by the audit trail: the kill of billing_v2"), "{}", mended.err);
+    shop.run(["ask", "search", "--company", "2"]).exits(1);
+    shop.run(["ask", "billing_v2", "--company", "2"]).exits(1);
+    assert!(!shop.run(["status"]).exits(0).out.contains("trouble"));
+}

@@ -1,0 +1,154 @@
+//! A head that went back: an older copy was written over it, or put in its place, while the audit trail went on.
+//!
+//! Workers that run keep what they knew. For all others the trail is what is left of the newest generation, the kills and the stop.
+
+use super::Store;
+use super::lock::Lock;
+use super::transaction::Session;
+use crate::audit::{Action, Audit, Outcome, Record, each_record, last_record};
+use crate::error::StoreError;
+use crate::files::Folder;
+use crate::store::head::{Head, Stop};
+use crate::store::layout::retained;
+use crate::time::parse_rfc3339;
+use std::collections::BTreeMap;
+
+/// What the audit trail has, and the head lacks.
+#[derive(Default)]
+struct Lost {
+    /// The newest generation that was published.
+    generation: Option<u64>,
+    /// Flags that were killed and not revived, with the time in microseconds since 1970.
+    killed: BTreeMap<String, i64>,
+    /// Time of the stop, if it did not end.
+    stopped: Option<i64>,
+}
+
+impl Lost {
+    /// None if the head lacks nothing. Reads the whole trail only where its end, or a snapshot, is newer than the head.
+    fn of(folder: &Folder, head: &Head, current: u64) -> Result<Option<Lost>, StoreError> {
+        let Some(last) = last_record(folder)? else { return Ok(None) };
+        let (known, _) = head.audited();
+        // Switches are recorded after they are made: one that died then leaves a record that the head does not know, and its slot.
+        let has_gap = known > 0 && last.seq > known;
+        let is_older = last.outcome == Outcome::Done && last.to > current;
+        let newest = retained(folder)?.last().map_or(0, |kept| kept.0);
+        if !has_gap && !is_older && newest <= current {
+            return Ok(None);
+        }
+        let mut lost = Lost::default();
+        each_record(folder, |record| lost.follow(record, has_gap && record.seq > known))?;
+        lost.generation = lost.generation.filter(|generation| *generation > current);
+        let killed = head.killed();
+        lost.killed.retain(|flag, _| killed.iter().all(|killed| killed.key != flag.as_bytes()));
+        lost.stopped = lost.stopped.filter(|_| head.stop_state() == Stop::No);
+        let is_empty = lost.generation.is_none() && lost.killed.is_empty() && lost.stopped.is_none();
+        Ok((!is_empty).then_some(lost))
+    }
+
+    fn follow(&mut self, record: &Record, is_unknown: bool) {
+        if record.outcome != Outcome::Done {
+            return;
+        }
+        if record.action.publishes() {
+            self.generation = self.generation.max(Some(record.to));
+        }
+        let at = parse_rfc3339(record.at.as_bytes()).unwrap_or_default();
+        match (record.action, &record.flag) {
+            _ if !is_unknown => {}
+            (Action::Kill, Some(flag)) => _ = self.killed.entry(flag.clone()).or_insert(at),
+            (Action::Revive, Some(flag)) => _ = self.killed.remove(flag),
+            (Action::StopAll, _) => self.stopped = self.stopped.or(Some(at)),
+            (Action::ResumeAll, _) => self.stopped = None,
+            _ => {}
+        }
+    }
+
+    /// The switches, as a list; none if there is none.
+    fn switches(&self) -> Option<String> {
+        let mut lost: Vec<String> = self.killed.keys().map(|flag| format!("the kill of {flag}")).collect();
+        lost.extend(self.stopped.map(|_| "the stop".to_owned()));
+        (!lost.is_empty()).then(|| lost.join(", "))
+    }
+}
+
+impl Store {
+    /// The reason why the head cannot be relied on, and what to do; none if it can, or cannot be read at all.
+    pub fn head_error(&self) -> Option<String> {
+        let status = self.status().ok()?;
+        status.kills_unknown.or(status.head_error)
+    }
+
+    /// Refuses to go on from a generation that was not the last one.
+    ///
+    /// # Errors
+    ///
+    /// When a newer generation was published, or the trail cannot be read.
+    pub fn expect_newest(&self) -> Result<(), StoreError> {
+        expect_newest(&self.folder()?, &self.read_head()?, self.generation()?, false).map(drop)
+    }
+
+    /// What the head lost when it went back, and the way out; none if it lost nothing, or the trail cannot be read.
+    pub(crate) fn lost(&self, head: &Head, current: u64) -> Option<String> {
+        let lost = self.folder().and_then(|folder| Lost::of(&folder, head, current)).ok()??;
+        let generation = lost
+            .generation
+            .map(|generation| format!("generation {generation}, type: {}", command(generation)));
+        let switches = lost
+            .switches()
+            .map(|lost| format!("{lost}, which the next change makes again, as does typing it again"));
+        let lost = [generation, switches].into_iter().flatten().collect::<Vec<_>>().join("; and ");
+        Some(format!("the head went back, as an older copy of it would: by the audit trail it lacks {lost}"))
+    }
+}
+
+impl Session {
+    /// Like [`Store::expect_newest`]. With a named target of a rollback it refuses nothing, and returns whether a newer one was published.
+    pub(crate) fn expect_newest(&self, is_named: bool) -> Result<bool, StoreError> {
+        expect_newest(&self.folder, &self.head, self.current().0, is_named)
+    }
+
+    /// Makes the kills and the stop again that the head lost when it went back, before the trail goes on.
+    pub(crate) fn restore_switches(&self, _lock: &Lock) -> Result<(), StoreError> {
+        let Some(last) = last_record(&self.folder)? else { return Ok(()) };
+        let (known, _) = self.head.audited();
+        if known == 0 || last.seq <= known {
+            return Ok(());
+        }
+        if let Some(lost) = Lost::of(&self.folder, &self.head, self.current().0)? {
+            for (flag, since) in &lost.killed {
+                if !self.head.kill(flag.as_bytes(), *since, true) {
+                    return Err(StoreError::Refused(format!(
+                        "the head lost the kill of {flag}, and has room for no more kills"
+                    )));
+                }
+            }
+            if let Some(since) = lost.stopped {
+                self.head.stop(Some(since));
+            }
+            if let Some(switches) = lost.switches() {
+                *self.restored.borrow_mut() = Some(format!(
+                    "the head went back, as an older copy of it would: made again by the audit trail: {switches}"
+                ));
+            }
+        }
+        Audit::open(&self.folder, &self.modes, &self.head)?.count();
+        Ok(())
+    }
+}
+
+fn expect_newest(folder: &Folder, head: &Head, current: u64, is_named: bool) -> Result<bool, StoreError> {
+    match Lost::of(folder, head, current)?.and_then(|lost| lost.generation) {
+        Some(newest) if !is_named => Err(StoreError::Refused(format!(
+            "nothing was changed: the head names generation {current}, and generation {newest} was published after it, so the head went back, \
+             as an older copy of it would. Type: {}; or {} to go on from this one",
+            command(newest),
+            command(current),
+        ))),
+        newest => Ok(newest.is_some()),
+    }
+}
+
+fn command(generation: u64) -> String {
+    format!("flagstone rollback --to {generation}")
+}

@@ -1,0 +1,194 @@
+//! A head that went back: bytes of it were damaged, or an older copy was written over it or put in its place.
+
+mod support;
+
+use flagstone::publish::Store;
+use flagstone::store::Source;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use support::damage::{epoch, replace, write_head};
+use support::stores::{change, definitions, new_store, on, publish, reader};
+use support::{TrustedDir, trusted_dir};
+
+fn two(portal: bool, description: &str) -> flagstone::definition::Definitions {
+    definitions(&format!(
+        r#"{{"other":{{"description":"{description}","enabled":true}},"portal":{{"enabled":{portal}}}}}"#
+    ))
+}
+
+/// Generation 1 with `portal` on and generation 2 with it off.
+fn disabled(dir: &TrustedDir) -> (PathBuf, Store) {
+    let path = dir.join("store");
+    let store = new_store(&path);
+    publish(&store, &two(true, ""));
+    publish(&store, &two(false, ""));
+    (path, store)
+}
+
+fn head(store: &Path) -> Vec<u8> {
+    std::fs::read(store.join("head")).unwrap()
+}
+
+#[test]
+fn a_damaged_word_of_the_generation_costs_no_content() {
+    // One bit of it, 3 to 2, had workers that start answer from the generation before, and the next change publish that everywhere.
+    let dir = trusted_dir();
+    let (path, store) = disabled(&dir);
+    let running = reader(&path);
+    running.view();
+    for word in [0_u64, 1, 3, 1 << 40] {
+        write_head(&path, 264, &word.to_le_bytes());
+        epoch(&path);
+        assert!(!on(&running.view(), "portal"), "{word}");
+        let starting = reader(&path);
+        assert!(!on(&starting.view(), "portal"), "{word}, a worker that starts");
+        let status = starting.status();
+        assert!(status.last_error.is_some() && status.source != Source::Current, "{word}: {status:?}");
+        assert!(store.status().unwrap().head_error.is_some(), "{word}");
+    }
+    write_head(&path, 264, &1_u64.to_le_bytes());
+    assert_eq!(store.generation().unwrap(), 2);
+    let edited = store.definitions(2).unwrap();
+    assert!(!edited.flags["portal"].enabled, "what a change begins from");
+    publish(&store, &two(false, "edited"));
+    assert!(!on(&running.view(), "portal") && !on(&reader(&path).view(), "portal"));
+    assert_eq!((running.status().source, running.status().last_error), (Source::Current, None));
+    assert_eq!(store.status().unwrap().head_error, None);
+}
+
+#[test]
+fn a_kill_holds_in_workers_where_an_older_head_is_written_over() {
+    // Of the same generation, it ended the kill in workers that had read it, and nothing told of it.
+    let dir = trusted_dir();
+    let (path, store) = disabled(&dir);
+    let older = head(&path);
+    store.kill("other", change()).unwrap();
+    let running = reader(&path);
+    assert!(!on(&running.view(), "other"));
+    write_head(&path, 0, &older);
+    assert!(!on(&running.view(), "other"));
+    epoch(&path);
+    assert!(!on(&running.view(), "other"));
+    let error = running.status().last_error.unwrap();
+    assert!(error.contains("went back in place") && error.contains("other stays off here"), "{error}");
+    let error = store.status().unwrap().head_error.unwrap();
+    assert!(error.contains("the kill of other"), "{error}");
+
+    // Others write and clear that slot.
+    store.kill("portal", change()).unwrap();
+    store.revive("portal", change()).unwrap();
+    assert!(!on(&running.view(), "other"));
+    store.kill("other", change()).unwrap();
+    assert!(!on(&running.view(), "other"));
+    assert_eq!(running.status().last_error, None);
+    store.revive("other", change()).unwrap();
+    assert!(on(&running.view(), "other"));
+}
+
+#[test]
+fn the_first_change_makes_the_kills_and_the_stop_again_that_an_older_head_lacks() {
+    // Each change went on without them, and a rollback said that killed flags stay killed.
+    type Act = fn(&Store) -> Option<String>;
+    let acts: [(&str, Act); 4] = [
+        ("publish", |store| store.publish(&two(false, "new"), change()).unwrap().audit_warning),
+        ("rollback", |store| store.rollback(Some(1), change()).unwrap().audit_warning),
+        ("kill", |store| store.kill("portal", change()).unwrap().audit_warning),
+        ("revive", |store| store.revive("portal", change()).unwrap().audit_warning),
+    ];
+    for (name, act) in acts {
+        let dir = trusted_dir();
+        let (path, store) = disabled(&dir);
+        let older = head(&path);
+        store.kill("portal", change()).unwrap();
+        store.revive("portal", change()).unwrap();
+        store.kill("other", change()).unwrap();
+        store.stop_all(change()).unwrap();
+        write_head(&path, 0, &older);
+        let warning = act(&store).expect(name);
+        assert!(warning.contains("the kill of other, the stop"), "{name}: {warning}");
+        let status = store.status().unwrap();
+        assert_eq!(
+            (status.killed.iter().any(|kill| kill.flag == "other"), status.head_error),
+            (true, None),
+            "{name}"
+        );
+        assert!(status.stopped.is_some(), "{name}");
+        store.resume_all(change(), false).unwrap();
+        assert!(!on(&reader(&path).view(), "other"), "{name}");
+        let check = store.read_audit(|_| {}).unwrap();
+        assert!(check.first_bad.is_none(), "{name}: {check:?}");
+    }
+    let dir = trusted_dir();
+    let (path, store) = disabled(&dir);
+    let older = head(&path);
+    store.kill("other", change()).unwrap();
+    store.kill("portal", change()).unwrap();
+    write_head(&path, 0, &older);
+    store.revive("other", change()).unwrap();
+    assert!(on(&reader(&path).view(), "other"), "what a person revives is on");
+}
+
+#[test]
+fn nothing_is_published_from_an_older_generation_than_the_newest_unless_it_is_named() {
+    let dir = trusted_dir();
+    let path = dir.join("store");
+    let store = new_store(&path);
+    publish(&store, &two(true, ""));
+    let older = head(&path);
+    publish(&store, &two(false, ""));
+    replace(&path.join("head"), &older);
+    for refused in [store.publish(&two(true, "new"), change()), store.rollback(None, change())] {
+        let error = refused.unwrap_err().to_string();
+        assert!(
+            error.contains("nothing was changed") && error.contains("flagstone rollback --to 2"),
+            "{error}"
+        );
+    }
+    store.kill("other", change()).unwrap();
+    assert!(store.publish(&two(true, "new"), change()).is_err(), "a kill is no publish");
+    let error = store.status().unwrap().head_error.unwrap();
+    assert!(error.contains("generation 2") && error.contains("flagstone rollback --to 2"), "{error}");
+    let published = store.rollback(Some(2), change()).unwrap();
+    assert!(published.generation > 2 && !on(&reader(&path).view(), "portal"));
+    assert_eq!(store.status().unwrap().head_error, None);
+
+    // The content that runs can be kept as well.
+    let dir = trusted_dir();
+    let path = dir.join("store");
+    let store = new_store(&path);
+    publish(&store, &two(true, ""));
+    let older = head(&path);
+    publish(&store, &two(false, ""));
+    replace(&path.join("head"), &older);
+    assert!(!store.rollback(Some(1), change()).unwrap().unchanged);
+    publish(&store, &two(true, "new"));
+}
+
+#[test]
+fn a_publisher_that_died_before_it_moved_the_head_hinders_nobody() {
+    let dir = trusted_dir();
+    let (path, store) = disabled(&dir);
+    let before = head(&path);
+    let trail = std::fs::read(path.join("audit.jsonl")).unwrap();
+    publish(&store, &two(false, "died"));
+    // Its intention and its snapshot are there.
+    let now = std::fs::read(path.join("audit.jsonl")).unwrap();
+    let line = now[trail.len()..].iter().position(|byte| *byte == b'\n').unwrap();
+    std::fs::write(path.join("audit.jsonl"), &now[..=trail.len() + line]).unwrap();
+    write_head(&path, 0, &before);
+    assert_eq!(store.status().unwrap().head_error, None);
+    publish(&store, &two(false, "next"));
+}
+
+#[test]
+fn a_kill_reports_once_workers_have_followed_another_head() {
+    // Workers look for another head once a second, and answered on for that long after the report.
+    let dir = trusted_dir();
+    let (path, store) = disabled(&dir);
+    // A new store's workers have no other head.
+    std::thread::sleep(Duration::from_millis(1_200));
+    replace(&path.join("head"), &head(&path));
+    let replaced = Instant::now();
+    store.kill("other", change()).unwrap();
+    assert!(replaced.elapsed() >= Duration::from_secs(1));
+}
