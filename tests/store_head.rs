@@ -247,7 +247,7 @@ fn a_torn_pointer_leaves_the_other_generation_and_the_next_publish_mends_it() {
     let view = fresh.view();
     assert_eq!((view.generation, view.fallback), (1, true));
     assert_eq!(fresh.status().source, Source::Previous);
-    assert!(store.status().unwrap().error.unwrap().contains("generation 2 is not valid"));
+    assert!(store.status().unwrap().head_error.unwrap().contains("generation 2 is not valid"));
     let next = publish(&store, &numbered(3));
     assert_eq!((next.generation, next.previous), (4, 1), "the good pointer is not the one written");
     assert_eq!((serving.view().generation, fresh.view().generation), (4, 4));
