@@ -192,3 +192,80 @@ fn a_kill_reports_once_workers_have_followed_another_head() {
     store.kill("other", change()).unwrap();
     assert!(replaced.elapsed() >= Duration::from_secs(1));
 }
+
+#[test]
+fn a_rollback_passes_over_a_generation_that_never_ran() {
+    // A publisher that died left its snapshot, and the next rollback published it.
+    let dir = trusted_dir();
+    let (path, store) = disabled(&dir);
+    let (before, trail) = (head(&path), std::fs::read(path.join("audit.jsonl")).unwrap());
+    publish(&store, &two(true, "died"));
+    let now = std::fs::read(path.join("audit.jsonl")).unwrap();
+    let line = now[trail.len()..].iter().position(|byte| *byte == b'\n').unwrap();
+    std::fs::write(path.join("audit.jsonl"), &now[..=trail.len() + line]).unwrap();
+    write_head(&path, 0, &before);
+    publish(&store, &two(false, "next"));
+    let back = store.rollback(None, change()).unwrap();
+    assert_eq!(back.rolled_back_to, Some(2));
+    assert!(!on(&reader(&path).view(), "portal"));
+}
+
+#[test]
+fn numbers_go_on_above_those_of_generations_that_are_gone() {
+    // Workers that run took the new ones for a head that went back, and stayed where they were.
+    let dir = trusted_dir();
+    let path = dir.join("store");
+    let store = new_store(&path);
+    publish(&store, &two(true, ""));
+    let older = head(&path);
+    for description in ["2", "3", "4"] {
+        publish(&store, &two(true, description));
+    }
+    let running = reader(&path);
+    running.view();
+    write_head(&path, 0, &older);
+    for entry in std::fs::read_dir(path.join("snapshots")).unwrap() {
+        let path = entry.unwrap().path();
+        if !path.to_string_lossy().contains("00000000000000000001-") {
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+    assert!(store.rollback(Some(1), change()).unwrap().generation > 4);
+    publish(&store, &two(false, "5"));
+    assert!(!on(&running.view(), "portal"));
+}
+
+#[test]
+fn a_generation_that_nothing_has_is_not_believed() {
+    // A higher bit of the word had every change refused, or numbers go on from there.
+    let dir = trusted_dir();
+    let (path, store) = disabled(&dir);
+    for bit in [0, 5, 62, 63] {
+        let generation = store.generation().unwrap();
+        write_head(&path, 264, &(generation | 1 << bit).to_le_bytes());
+        let published = publish(&store, &two(false, &format!("bit {bit}")));
+        assert!(published.generation < 100, "{published:?}");
+        assert_eq!(store.status().unwrap().head_error, None, "bit {bit}");
+    }
+}
+
+#[test]
+fn a_key_that_no_flag_can_have_is_not_killed_again() {
+    // The command ended by a panic before it killed what was typed.
+    use sha2::Digest;
+    let dir = trusted_dir();
+    let (path, store) = disabled(&dir);
+    let older = head(&path);
+    store.kill("other", change()).unwrap();
+    let trail = path.join("audit.jsonl");
+    let text = std::fs::read_to_string(&trail).unwrap();
+    let (rest, last) = text.trim_end().rsplit_once('\n').unwrap();
+    let record = last.rsplit_once(",\"hash\":").unwrap().0;
+    let forged = record.replace("\"other\"", &format!("{:?}", "k".repeat(300)));
+    assert_ne!(forged, record);
+    let hash: String = sha2::Sha256::digest(&forged).iter().map(|byte| format!("{byte:02x}")).collect();
+    std::fs::write(&trail, format!("{rest}\n{forged},\"hash\":\"{hash}\"}}\n")).unwrap();
+    write_head(&path, 0, &older);
+    store.kill("portal", change()).unwrap();
+    assert_eq!(store.status().unwrap().killed.len(), 1);
+}

@@ -327,9 +327,10 @@ final class OverlayTest extends TestCase
         }
         $code = 'foreach (["Replacement", "Changes/Json"] as $class) { require $argv[1] . "/$class.php"; }'
             . ' try { Flagstone\Laravel\Changes\Json::write($argv[2], new stdClass()); } catch (RuntimeException $error) { echo $error->getMessage(); }';
-        $line = 'mount --bind "$1" "$2" && exec "$3" -r "$4" "$5" "$2"';
+        // In a folder that is no mount point, as a chroot may be, nothing can be made private.
+        $line = 'mount --bind "$1" "$2" && "$3" -r "$4" "$5" "$2"; umount "$2"';
         $arguments = ["$this->folder/outside.json", $mounted, \PHP_BINARY, $code, \dirname(__DIR__) . '/src'];
-        \exec('unshare --mount sh -c ' . \implode(' ', \array_map(escapeshellarg(...), [$line, 'sh', ...$arguments])) . ' 2>&1', $said);
+        \exec('unshare --mount --propagation unchanged sh -c ' . \implode(' ', \array_map(escapeshellarg(...), [$line, 'sh', ...$arguments])) . ' 2>&1', $said);
         self::assertStringStartsWith("cannot write $mounted: it is a mount point", \implode("\n", $said));
         self::assertStringContainsString('Mount its folder instead', \implode("\n", $said));
     }

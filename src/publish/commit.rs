@@ -413,10 +413,12 @@ impl Store {
         let (current, pointer) = session.current();
         // Go further back than the last rollback did, not to the generation that it left.
         let before = self.rolled_back_to(current).unwrap_or(current);
+        let ran;
         let found = match (to, pointer) {
             (Some(generation), _) => kept.iter().rev().find(|kept| kept.0 == generation),
             (None, Some(pointer)) => {
-                kept.iter().rev().find(|kept| kept.0 < before && kept.1 != pointer.content)
+                ran = self.ran()?;
+                ran.iter().rev().find(|kept| kept.0 < before && kept.1 != pointer.content)
             }
             (None, None) => None,
         };
@@ -537,7 +539,7 @@ pub(crate) fn write_generation(
         let path = printable(&session.path().join(HEAD));
         return Err(StoreError::Refused(format!("nothing was changed: {path}: {doubt}")));
     }
-    let is_older = session.expect_newest(rolled_back_to.is_some())?;
+    let newest = session.expect_newest(rolled_back_to.is_some())?;
     let unchanged = |error: StoreError| StoreError::Unchanged { source: Box::new(error), current };
     let folder = session.path().join(SNAPSHOTS);
     let snapshot = Snapshot::from_bytes(bytes)
@@ -559,10 +561,10 @@ pub(crate) fn write_generation(
     if let Some((pointer, _)) = &before
         && pointer.generation == current
         && pointer.content == content
-        && !is_older
+        && newest.is_none()
     {
         // The process that published it may have died before it told the readers.
-        session.head.touch();
+        session.head.switch(pointer);
         return Ok(Published {
             generation: current,
             previous: pointer.previous,
@@ -582,7 +584,7 @@ pub(crate) fn write_generation(
 
     let kept = retained(&session.folder).map_err(unchanged)?;
     let next = Pointer {
-        generation: next_generation(session, &kept),
+        generation: next_generation(session, &kept, newest),
         content,
         published_at: session.now,
         previous: pointer.map_or(0, |pointer| pointer.generation),
@@ -658,9 +660,9 @@ pub(crate) fn write_generation(
 }
 
 /// A generation higher than all before, with the parity of the pointer that is not in use.
-fn next_generation(session: &Session, kept: &[(u64, ContentId)]) -> u64 {
+fn next_generation(session: &Session, kept: &[(u64, ContentId)], newest: Option<u64>) -> u64 {
     let (current, pointer) = session.current();
-    let next = kept.last().map_or(0, |kept| kept.0).max(current) + 1;
+    let next = kept.last().map_or(0, |kept| kept.0).max(current).max(newest.unwrap_or(0)) + 1;
     match pointer {
         Some(pointer) if pointer.generation % 2 == next % 2 => next + 1,
         _ => next,

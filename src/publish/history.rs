@@ -12,7 +12,7 @@ use crate::store::layout::{SNAPSHOT_LIMIT, SNAPSHOTS, retained, snapshot_name};
 use crate::store::open::{MapPolicy, Opened, copy_head, head_file, open_snapshot};
 use crate::time::format_rfc3339;
 use serde::Serialize;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 /// State of a store.
@@ -276,6 +276,25 @@ impl Store {
 
     pub(crate) fn kept(&self) -> Result<Vec<(u64, ContentId)>, StoreError> {
         retained(&self.folder()?)
+    }
+
+    /// The kept generations that ever ran, by the trail: a publisher that died leaves a snapshot that did not, and a restore those of later.
+    /// Of those before the trail begins nothing is known.
+    ///
+    /// # Errors
+    ///
+    /// When the snapshots cannot be listed.
+    pub fn ran(&self) -> Result<Vec<(u64, ContentId)>, StoreError> {
+        let (mut ran, mut first) = (HashSet::from([self.generation()?]), None);
+        let read = self.records(|record| {
+            first.get_or_insert(record.from);
+            ran.insert(record.from);
+            if record.outcome == Outcome::Done && record.action.publishes() {
+                ran.insert(record.to);
+            }
+        });
+        let is_told = |generation: u64| read.is_ok() && first.is_some_and(|first| generation > first);
+        Ok(self.kept()?.into_iter().filter(|kept| !is_told(kept.0) || ran.contains(&kept.0)).collect())
     }
 
     pub(crate) fn open_retained(&self, named: (u64, ContentId)) -> Result<Snapshot, StoreError> {

@@ -5,7 +5,6 @@ use crate::answer_history::{AnswerHistory, History, HistoryQuery, trace};
 use crate::audit::{Record, settle};
 use crate::definition::Definitions;
 use crate::error::StoreError;
-use crate::store::head::Current;
 use crate::time::{now, parse_rfc3339};
 
 impl Store {
@@ -27,11 +26,7 @@ impl Store {
 
     fn past(&self, from: i64) -> Result<History, StoreError> {
         let head = self.read_head()?;
-        let generation = match head.current() {
-            Current::Nothing => 0,
-            Current::Pointer(pointer) => pointer.generation,
-            Current::Damaged(generation, _) => generation,
-        };
+        let generation = self.generation()?;
         let definitions = match generation {
             0 => Definitions::default(),
             generation => self.definitions(generation)?,

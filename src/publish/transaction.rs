@@ -10,8 +10,8 @@ use crate::audit::{Action, Audit, Outcome, Record};
 use crate::error::StoreError;
 use crate::files::{Access, FileId, Folder, Modes};
 use crate::snapshot::Audited;
-use crate::store::head::{Current, Head, Pointer};
-use crate::store::layout::HEAD;
+use crate::store::head::{Head, Pointer};
+use crate::store::layout::{HEAD, is_kept};
 use crate::store::open::{head_file, map_head};
 use crate::store::shared::PAGE_SIZE;
 use crate::time::{SECOND, format_rfc3339, now};
@@ -121,11 +121,7 @@ impl Session {
 
     /// The current generation, and its pointer; the pointer before it if that is damaged.
     pub(crate) fn current(&self) -> (u64, Option<Pointer>) {
-        match self.head.current() {
-            Current::Nothing => (0, None),
-            Current::Pointer(pointer) => (pointer.generation, Some(pointer)),
-            Current::Damaged(generation, other) => (generation, other),
-        }
+        self.head.current().settled(|generation| is_kept(&self.folder, generation))
     }
 
     /// Takes the lock of head and trail, waiting no longer than any change.

@@ -8,6 +8,7 @@ use super::transaction::Session;
 use crate::audit::{Action, Audit, Outcome, Record, each_record, last_record};
 use crate::error::StoreError;
 use crate::files::Folder;
+use crate::snapshot::is_flag_key;
 use crate::store::head::{Head, Stop};
 use crate::store::layout::retained;
 use crate::time::parse_rfc3339;
@@ -40,7 +41,9 @@ impl Lost {
         each_record(folder, |record| lost.follow(record, has_gap && record.seq > known))?;
         lost.generation = lost.generation.filter(|generation| *generation > current);
         let killed = head.killed();
-        lost.killed.retain(|flag, _| killed.iter().all(|killed| killed.key != flag.as_bytes()));
+        lost.killed.retain(|flag, _| {
+            is_flag_key(flag.as_bytes()) && killed.iter().all(|killed| killed.key != flag.as_bytes())
+        });
         lost.stopped = lost.stopped.filter(|_| head.stop_state() == Stop::No);
         let is_empty = lost.generation.is_none() && lost.killed.is_empty() && lost.stopped.is_none();
         Ok((!is_empty).then_some(lost))
@@ -85,12 +88,23 @@ impl Store {
     ///
     /// When a newer generation was published, or the trail cannot be read.
     pub fn expect_newest(&self) -> Result<(), StoreError> {
-        expect_newest(&self.folder()?, &self.read_head()?, self.generation()?, false).map(drop)
+        let head = self.read_head()?;
+        let expected = expect_newest(&self.folder()?, &head, self.generation()?, false).map(drop);
+        match expected {
+            Err(StoreError::Refused(_)) if !self.is_unmoved(&head)? => Ok(()),
+            expected => expected,
+        }
+    }
+
+    /// True if nobody changed the head since it was read: what the trail has by now, the head has as well.
+    fn is_unmoved(&self, head: &Head) -> Result<bool, StoreError> {
+        Ok(self.read_head()?.epoch() == head.epoch())
     }
 
     /// What the head lost when it went back, and the way out; none if it lost nothing, or the trail cannot be read.
     pub(crate) fn lost(&self, head: &Head, current: u64) -> Option<String> {
         let lost = self.folder().and_then(|folder| Lost::of(&folder, head, current)).ok()??;
+        self.is_unmoved(head).ok().filter(|is_unmoved| *is_unmoved)?;
         let generation = lost
             .generation
             .map(|generation| format!("generation {generation}, type: {}", command(generation)));
@@ -103,9 +117,13 @@ impl Store {
 }
 
 impl Session {
-    /// Like [`Store::expect_newest`]. With a named target of a rollback it refuses nothing, and returns whether a newer one was published.
-    pub(crate) fn expect_newest(&self, is_named: bool) -> Result<bool, StoreError> {
-        expect_newest(&self.folder, &self.head, self.current().0, is_named)
+    /// Like [`Store::expect_newest`]. With a named target of a rollback it refuses nothing. Returns the newer one that was published.
+    pub(crate) fn expect_newest(&self, is_named: bool) -> Result<Option<u64>, StoreError> {
+        match expect_newest(&self.folder, &self.head, self.current().0, is_named) {
+            // A trail that cannot be read is reported when the intention is written.
+            Err(error) if !matches!(error, StoreError::Refused(_)) => Ok(None),
+            expected => expected,
+        }
     }
 
     /// Makes the kills and the stop again that the head lost when it went back, before the trail goes on.
@@ -137,7 +155,12 @@ impl Session {
     }
 }
 
-fn expect_newest(folder: &Folder, head: &Head, current: u64, is_named: bool) -> Result<bool, StoreError> {
+fn expect_newest(
+    folder: &Folder,
+    head: &Head,
+    current: u64,
+    is_named: bool,
+) -> Result<Option<u64>, StoreError> {
     match Lost::of(folder, head, current)?.and_then(|lost| lost.generation) {
         Some(newest) if !is_named => Err(StoreError::Refused(format!(
             "nothing was changed: the head names generation {current}, and generation {newest} was published after it, so the head went back, \
@@ -145,7 +168,7 @@ fn expect_newest(folder: &Folder, head: &Head, current: u64, is_named: bool) -> 
             command(newest),
             command(current),
         ))),
-        newest => Ok(newest.is_some()),
+        newest => Ok(newest),
     }
 }
 

@@ -85,6 +85,24 @@ pub(crate) enum Current {
     Damaged(u64, Option<Pointer>),
 }
 
+#[cfg(feature = "publisher")]
+impl Current {
+    /// The current generation and its pointer, or the pointer before where that is damaged. A number that no pointer has and no snapshot
+    /// (`is_kept`) is damage itself.
+    pub(crate) fn settled(self, is_kept: impl FnOnce(u64) -> bool) -> (u64, Option<Pointer>) {
+        match self {
+            Current::Nothing => (0, None),
+            Current::Damaged(generation, Some(newest))
+                if generation > newest.generation && !is_kept(generation) =>
+            {
+                (newest.generation, Some(newest))
+            }
+            Current::Pointer(pointer) => (pointer.generation, Some(pointer)),
+            Current::Damaged(generation, other) => (generation, other),
+        }
+    }
+}
+
 /// Content of one kill slot at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct KillSlot {

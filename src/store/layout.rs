@@ -46,6 +46,12 @@ pub(crate) fn retained(store: &Folder) -> Result<Vec<(u64, ContentId)>, StoreErr
     Ok(found)
 }
 
+/// True if that generation's snapshot is there, or that cannot be seen.
+#[cfg(feature = "publisher")]
+pub(crate) fn is_kept(store: &Folder, generation: u64) -> bool {
+    retained(store).map_or(true, |kept| kept.iter().any(|kept| kept.0 == generation))
+}
+
 #[cfg(all(test, feature = "publisher"))]
 mod tests {
     use super::*;

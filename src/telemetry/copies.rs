@@ -57,9 +57,13 @@ pub struct StoreCopy {
     pub workers: usize,
 }
 
-/// Files of one user that are looked at.
+/// Files that are looked at in one directory, names in it, and directories: anybody can make counters.
 #[cfg(feature = "publisher")]
-const MAX_FILES: usize = 4096;
+const MAX_FILES: usize = 64;
+#[cfg(feature = "publisher")]
+const MAX_NAMES: usize = 8_192;
+#[cfg(feature = "publisher")]
+const MAX_DIRECTORIES: usize = 64;
 
 /// Copies of the store with this id that living threads of the users `among` count for; `store` is the store's own path. `memory` is the
 /// directory of the counters. No copy is looked at: it may lie on a mount that hangs.
@@ -75,8 +79,9 @@ pub fn copies(
     among: impl Fn(u32) -> bool,
 ) -> io::Result<Vec<StoreCopy>> {
     let (own_file, here, mut found) = (layout::name(store), place(store), Vec::new());
-    for (own, user) in directory::directories(memory)?.filter(|(_, user)| among(*user)) {
-        let names: Vec<String> = own.names().into_iter().flatten().collect();
+    for (own, user) in directory::directories(memory)?.filter(|(_, user)| among(*user)).take(MAX_DIRECTORIES)
+    {
+        let names: Vec<String> = own.names().into_iter().flatten().take(MAX_NAMES).collect();
         let is_counters = |name: &&String| Path::new(name).extension() == Some(OsStr::new(COUNTERS));
         for name in names.iter().filter(is_counters).filter(|name| **name != own_file).take(MAX_FILES) {
             let Ok(header) = read_header(&own, name, user) else { continue };

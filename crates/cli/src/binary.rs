@@ -5,11 +5,14 @@
 use crate::args::{self, Arguments, Guard, Word};
 use crate::output::{Failure, Outcome, Output};
 use crate::{cmd, identity, privileged, signals, store_view, words};
+use rustix::process::geteuid;
 use std::convert::Infallible;
-use std::ffi::OsString;
-use std::os::unix::process::CommandExt;
+use std::ffi::{CString, OsString};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::sync::Arc;
 
 /// Asks and changes: all that is needed in an emergency.
@@ -70,25 +73,62 @@ impl Binary {
 
     /// Becomes the binary of that name.
     fn hand_over(&self, name: &str, typed: &[OsString]) -> Result<Infallible, Failure> {
-        let own = std::env::current_exe()
-            .map_err(|error| Failure::Unknown(format!("cannot find {name}: {error}; type {name} itself")))?;
-        // A copy of `flagstone` under another's name would call itself for ever.
-        let called = typed.first().and_then(|name| Path::new(name).file_name());
-        if self.name != FLAGSTONE.name || called.is_some_and(|called| called == name) {
+        if self.name != FLAGSTONE.name {
             return Err(Failure::Unknown(format!(
-                "{} is {}, expected {name}: install the binaries of one build again",
-                words::plain(&own.to_string_lossy()),
-                self.name,
+                "{} runs other commands; type the same to {name}",
+                self.name
             )));
         }
+        let own = std::env::current_exe()
+            .map_err(|error| Failure::Unknown(format!("cannot find {name}: {error}; type {name} itself")))?;
         let program = own.with_file_name(name);
-        let error = Command::new(&program).args(&typed[1..]).exec();
+        // A copy of `flagstone` under another's name would call itself for ever.
+        let called = typed.first().and_then(|name| Path::new(name).file_name());
+        let error = match called.is_some_and(|called| called == name) {
+            true => io::Error::other("it is flagstone under that name"),
+            false => match expect_as_safe(&program, &own) {
+                Ok(()) => execute(&program, typed),
+                Err(error) => error,
+            },
+        };
         Err(Failure::Unknown(format!(
             "cannot run {}: {error}; it is built and installed with {}",
             words::plain(&program.to_string_lossy()),
             self.name,
         )))
     }
+}
+
+/// Refuses a program that others can change who cannot change this one, as in a directory where everybody may put files.
+fn expect_as_safe(program: &Path, own: &Path) -> io::Result<()> {
+    let ours = own.metadata()?;
+    let users = [0, geteuid().as_raw(), ours.uid()];
+    let target = program.metadata()?;
+    // A link is followed if its owner may name the program.
+    for found in [program.symlink_metadata()?, target.clone()] {
+        if !users.contains(&found.uid()) {
+            return Err(io::Error::other(format!(
+                "it belongs to user {}, who does not own flagstone",
+                found.uid()
+            )));
+        }
+    }
+    match target.mode() & 0o022 & !ours.mode() {
+        0 => Ok(()),
+        _ => Err(io::Error::other(format!("it is writable by others (mode {:04o})", target.mode() & 0o7777))),
+    }
+}
+
+/// Replaces this process, as `execv(3)` does: unlike `execvp`, it gives no file to a shell that is no program. Returns only the error.
+fn execute(program: &Path, typed: &[OsString]) -> io::Error {
+    let arguments = std::iter::once(program.as_os_str()).chain(typed.iter().skip(1).map(OsString::as_os_str));
+    let arguments: Result<Vec<CString>, _> = arguments.map(|text| CString::new(text.as_bytes())).collect();
+    let Ok(arguments) = arguments else { return io::ErrorKind::InvalidInput.into() };
+    let mut pointers: Vec<_> = arguments.iter().map(|text| text.as_ptr()).collect();
+    pointers.push(std::ptr::null());
+    // SAFETY: the texts end with a zero, their list with a null, and both live until the call returns.
+    unsafe { libc::execv(pointers[0], pointers.as_ptr()) };
+    io::Error::last_os_error()
 }
 
 /// The name of the binary that runs this command.

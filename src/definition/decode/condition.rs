@@ -82,8 +82,8 @@ impl<'m> Decoder<'m> {
             KEYS.into_iter().zip(fields).filter_map(|(key, field)| Some((key, field?))).collect();
         let names = || written.iter().map(|(key, _)| *key).collect::<Vec<_>>().join(", ");
         match written[..] {
-            [("all", all)] => Some(Condition::All { all: self.conditions(all)? }),
-            [("any", any)] => Some(Condition::Any { any: self.conditions(any)? }),
+            [("all", all)] => Some(Condition::All { all: self.conditions(all, "all", "everybody")? }),
+            [("any", any)] => Some(Condition::Any { any: self.conditions(any, "any", "nobody")? }),
             [("not", not)] => Some(Condition::Not { not: Box::new(self.condition(not)?) }),
             [("segment", segment)] => self.segment(segment),
             [("attribute", attribute), (operator, operand)] => self.test(attribute, operator, operand),
@@ -119,10 +119,15 @@ impl<'m> Decoder<'m> {
         }
     }
 
-    fn conditions(&mut self, view: View<'m>) -> Option<Vec<Condition>> {
+    /// `whom` is for whom `name` of no conditions holds.
+    fn conditions(&mut self, view: View<'m>, name: &str, whom: &str) -> Option<Vec<Condition>> {
         let items = self.items(view, "a list of conditions")?;
         // Reads each, so that the problems of all are reported.
         let conditions: Vec<_> = items.map(|item| self.condition(item)).collect();
+        if conditions.is_empty() {
+            let message = format!("found {name} with an empty list, so it holds for {whom}");
+            self.findings.warning(view.place(), message, "list a condition".to_owned());
+        }
         conditions.into_iter().collect()
     }
 

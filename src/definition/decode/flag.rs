@@ -2,6 +2,7 @@
 
 use super::{Decoder, Link};
 use crate::definition::check::{self, Places};
+use crate::definition::clip::clip;
 use crate::definition::json::{Id, Kind};
 use crate::definition::merge::View;
 use crate::definition::plan_check;
@@ -10,6 +11,7 @@ use crate::definition::{
     Rule, ScheduleStep, Variant, company, limits,
 };
 use crate::snapshot::is_flag_key;
+use crate::text::deceives;
 use crate::time;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
@@ -179,7 +181,10 @@ impl<'m> Decoder<'m> {
         for item in items {
             match self.company(item) {
                 Some(Company::Int(id)) => ints.push(id),
-                Some(Company::Text(id)) => texts.push(id),
+                Some(Company::Text(id)) => {
+                    self.warn_of_company(item, &id);
+                    texts.push(id);
+                }
                 None => self.mismatch(item, "a company's id: an integer, or a string of 1 to 1024 bytes"),
             }
         }
@@ -187,6 +192,24 @@ impl<'m> Decoder<'m> {
         sort(&mut texts);
         let texts = texts.into_iter().map(|id| CompanyId::Text(id.into_owned()));
         ints.into_iter().map(CompanyId::Int).chain(texts).collect()
+    }
+
+    /// Warns of a text that is no company's id but looks like another's: with blanks around it, characters that nobody sees, or a number's
+    /// sign or point.
+    fn warn_of_company(&mut self, view: View<'m>, id: &str) {
+        let seen = id.trim();
+        let seen: Cow<str> = match seen.is_ascii() {
+            true => seen.into(),
+            false => seen.chars().filter(|c| !deceives(*c)).collect::<String>().into(),
+        };
+        let number = seen.strip_prefix('+').unwrap_or(&seen);
+        let number =
+            number.trim_end_matches('0').strip_suffix('.').filter(|_| number.contains('.')).unwrap_or(number);
+        let meant = if company::canonical_int(number).is_some() { number } else { &*seen };
+        if meant != id {
+            let message = format!("company {:?} is another than {}", clip(id), clip(meant));
+            self.findings.warning(view.place(), message, format!("write {}", clip(meant)));
+        }
     }
 
     fn company(&self, view: View<'m>) -> Option<Company<'m>> {

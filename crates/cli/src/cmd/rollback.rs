@@ -172,8 +172,12 @@ fn plan(store: &Store, to: Option<&Target>) -> Result<Plan, Failure> {
             "nothing is published yet, so there is nothing to roll back".to_owned(),
         ));
     }
-    let earlier: Vec<u64> =
-        status.retained.iter().copied().filter(|generation| *generation < current).collect();
+    let ran = store.ran().map_err(Failure::changing)?;
+    let earlier: Vec<u64> = ran
+        .into_iter()
+        .map(|(generation, _)| generation)
+        .filter(|generation| *generation < current)
+        .collect();
     let before = store.definitions(current);
     let target = match to {
         // A head that went back may name it although another was published last.

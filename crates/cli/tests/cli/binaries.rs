@@ -55,7 +55,7 @@ fn a_copy_of_the_command_under_anothers_name_ends_with_an_error() {
     let (shop, program) = copied("flagstone-doctor");
     let output = Command::new(program).arg("doctor").current_dir(&shop.directory).output().unwrap();
     assert_eq!(output.status.code(), Some(2), "{}", said(&output));
-    assert!(said(&output).contains("is flagstone, expected flagstone-doctor"), "{}", said(&output));
+    assert!(said(&output).contains("it is flagstone under that name"), "{}", said(&output));
 }
 
 #[test]
@@ -65,5 +65,33 @@ fn another_binary_runs_its_own_commands_alone() {
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(2), "{}", said(&output));
-    assert!(said(&output).contains("is flagstone-agent, expected flagstone"), "{}", said(&output));
+    assert!(
+        said(&output).contains("flagstone-agent runs other commands; type the same to flagstone"),
+        "{}",
+        said(&output)
+    );
+}
+
+/// In /tmp, root's flagstone ran another user's flagstone-doctor as root; and a cut-off one was given to a shell, and ended with 0.
+#[test]
+fn no_program_of_others_and_no_broken_one_is_run() {
+    use std::os::unix::fs::{PermissionsExt, chown};
+    let (shop, program) = copied("flagstone");
+    let other = shop.directory.join("flagstone-doctor");
+    let run =
+        || Command::new(&program).args(["doctor", "--json"]).current_dir(&shop.directory).output().unwrap();
+    for (text, owner, mode, expected) in [
+        ("#!/bin/sh\necho go\n", 64_020, 0o755, "it belongs to user 64020"),
+        ("#!/bin/sh\necho go\n", 0, 0o757, "it is writable by others (mode 0757)"),
+        ("", 0, 0o755, "Exec format error"),
+        ("cut off", 0, 0o755, "Exec format error"),
+    ] {
+        std::fs::write(&other, text).unwrap();
+        std::fs::set_permissions(&other, std::fs::Permissions::from_mode(mode)).unwrap();
+        chown(&other, Some(owner), None).unwrap();
+        let output = run();
+        assert_eq!(output.status.code(), Some(2), "{expected}: {}", said(&output));
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned() + &said(&output);
+        assert!(printed.contains(expected) && !printed.contains("go\n"), "{expected}: {printed}");
+    }
 }

@@ -144,7 +144,7 @@ fn play(page: &str) {
     }
     if page == "upgrading" {
         let played = std::fs::read_to_string(shop.directory.join("played")).unwrap();
-        let played = played.lines().filter(|line| !line.starts_with("runuser"));
+        let played = played.lines().filter(|line| !line.contains("runuser"));
         let played: Vec<&str> = played.take(5).collect();
         let order = [
             "stop flagstone.service",
