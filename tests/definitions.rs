@@ -131,13 +131,16 @@ fn a_flag_that_singles_some_out_must_say_what_the_others_get() {
             "allows 3 companies but does not say what the others get",
         ),
         (r#""companies": { "allow": [15, "15"] }"#, "allows 1 company but does not say what the others get"),
-        (r#""rules": [{ "when": { "all": [] } }]"#, "has 1 rule but does not say what the others get"),
+        (
+            r#""rules": [{ "when": { "attribute": "plan", "exists": true } }]"#,
+            "has 1 rule but does not say what the others get",
+        ),
         (
             r#""schedule": [{ "at": "2027-01-01T00:00:00Z", "percentage": 1 }]"#,
             "has a schedule but does not say what holds before it",
         ),
         (
-            r#""companies": { "allow": [1] }, "rules": [{ "when": { "all": [] } }]"#,
+            r#""companies": { "allow": [1] }, "rules": [{ "when": { "attribute": "plan", "exists": true } }]"#,
             "allows 1 company and has 1 rule but does not say what the others get",
         ),
     ] {
@@ -220,7 +223,7 @@ fn unknown_names_come_with_the_nearest_known_one() {
         problems(
             r#"{ "flags": { "beta": { "enabled": true, "requires": ["bata", "zzzzz"], "rollout": { "percentage": 1, "slat": "x" },
   "rules": [{ "when": { "segment": "beta-usres" } }, { "when": { "attribute": "x", "starts_wth": "y" } }] } },
-  "segments": { "beta-users": { "all": [] } } }"#
+  "segments": { "beta-users": { "attribute": "plan", "exists": true } } }"#
         )
         .into_iter()
         .map(|line| line.split_once(": ").unwrap().1.to_owned())
@@ -249,7 +252,7 @@ fn a_flag_on_for_nobody_and_an_expired_one_are_warnings() {
     assert_eq!(problems(&flag(r#""rollout": { "percentage": 0 }"#)), nobody);
     assert_eq!(
         problems(&flag(
-            r#""rollout": { "percentage": 0 }, "rules": [{ "when": { "all": [] }, "percentage": 0 }]"#
+            r#""rollout": { "percentage": 0 }, "rules": [{ "when": { "attribute": "plan", "exists": true }, "percentage": 0 }]"#
         )),
         nobody
     );
@@ -259,7 +262,7 @@ fn a_flag_on_for_nobody_and_an_expired_one_are_warnings() {
     for somebody in [
         r#""rollout": { "percentage": 0.001 }"#,
         r#""rollout": { "percentage": 0 }, "companies": { "allow": [1] }"#,
-        r#""rollout": { "percentage": 0 }, "rules": [{ "when": { "all": [] } }]"#,
+        r#""rollout": { "percentage": 0 }, "rules": [{ "when": { "attribute": "plan", "exists": true } }]"#,
         r#""rollout": { "percentage": 0 }, "schedule": [{ "at": "2026-11-22T00:00:00Z", "percentage": 1 }]"#,
     ] {
         assert!(problems(&flag(somebody)).is_empty(), "{somebody}");
@@ -412,7 +415,8 @@ fn segments_and_prerequisites_cannot_grow_without_bound() {
         let links: Vec<String> = (1..20_000).map(|n| format!(r#""n{n}": {}"#, link(n - 1))).collect();
         format!(r#""n0": {last}, {}"#, links.join(", "))
     };
-    let segments = chain(r#"{ "all": [] }"#, &|n| format!(r#"{{ "segment": "n{n}" }}"#));
+    let segments =
+        chain(r#"{ "attribute": "plan", "exists": true }"#, &|n| format!(r#"{{ "segment": "n{n}" }}"#));
     let text = format!(
         r#"{{ "flags": {{ "a": {{ "rollout": {{ "percentage": 0 }}, "rules": [{{ "when": {{ "segment": "n19999" }} }}] }} }}, "segments": {{ {segments} }} }}"#
     );
@@ -774,4 +778,23 @@ fn a_plan_that_probably_means_something_else_is_warned_of() {
         let said: Vec<_> = said.into_iter().flatten().map(|(_, said)| said).collect();
         assert_eq!((said.as_slice(), found.len()), (expected, expected.len()), "{found:#?}");
     }
+}
+
+/// A pilot's segment emptied by a patch was on for everybody, and a deny list with "acme " denied nobody, without a word.
+#[test]
+fn conditions_of_nothing_and_ids_that_look_like_others_are_warned_of() {
+    let text = r#"{ "flags": { "a": { "enabled": true, "companies": { "deny": ["acme ", "+42", "42.0", "acme\u200b", "2.5", "42", "Acme Ltd."] } } },
+        "segments": { "s": { "all": [] }, "t": { "not": { "any": [] } } } }"#;
+    let found = problems(text).join("\n");
+    for expected in [
+        "deny/0: company \"acme \" is another than acme: write acme",
+        "deny/1: company \"+42\" is another than 42: write 42",
+        "deny/2: company \"42.0\" is another than 42: write 42",
+        "deny/3: company \"acme\\u{200b}\" is another than acme: write acme",
+        "/segments/s/all: found all with an empty list, so it holds for everybody: list a condition",
+        "/segments/t/not/any: found any with an empty list, so it holds for nobody: list a condition",
+    ] {
+        assert!(found.contains(expected), "{expected}\n{found}");
+    }
+    assert_eq!(found.lines().count(), 6, "{found}");
 }
