@@ -280,7 +280,7 @@ fn wait_for_readers(session: &Session) {
     if let Some(rest) = since(changed).and_then(|since| FOLLOW_TIME.checked_sub(since))
         && !is_new
     {
-        std::thread::sleep(rest);
+        std::thread::sleep(rest.min(session.timeout));
     }
 }
 

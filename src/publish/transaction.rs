@@ -32,7 +32,8 @@ pub(crate) struct Session {
     pub(crate) now: i64,
     /// Text about this process, for others that wait.
     holder: String,
-    timeout: Duration,
+    /// The longest that a change waits for others.
+    pub(crate) timeout: Duration,
     head_id: FileId,
     /// Open as long as its head is mapped.
     head_file: File,
