@@ -530,6 +530,7 @@ pub(crate) fn write_generation(
     change: &Change,
 ) -> Result<Published, StoreError> {
     let rolled_back_to = made.rolled_back_to;
+    let before_writing = session.head.current();
     let (current, pointer) = session.current();
     if let Some(base) = change.base.filter(|base| *base != current) {
         return Err(StoreError::Stale { base, current });
@@ -609,9 +610,8 @@ pub(crate) fn write_generation(
     let written = write_snapshot(session, bytes, &next, &audited).and_then(|()| {
         let locked = session.lock_head().and_then(|lock| {
             // The lock file may have been removed: a publish without this session's lock may have been faster.
-            let now = session.current().0;
-            if now != current {
-                return Err(StoreError::Stale { base: current, current: now });
+            if session.head.current() != before_writing {
+                return Err(StoreError::Stale { base: current, current: session.current().0 });
             }
             // A renamed flag that is killed is off from its first answer on.
             let warning = join_kills(session, &keys, &lock, change)?;

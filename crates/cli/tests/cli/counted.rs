@@ -228,7 +228,7 @@ fn workers_are_compared_with_the_generation_that_the_head_names() {
     let worker = Worker::of(&shop);
     for entry in std::fs::read_dir(shop.directory.join("store/snapshots")).unwrap() {
         let path = entry.unwrap().path();
-        if path.to_str().unwrap().contains("2-") {
+        if path.file_name().unwrap().to_str().unwrap().contains("0002-") {
             std::fs::remove_file(path).unwrap();
         }
     }
