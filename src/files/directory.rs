@@ -199,6 +199,13 @@ impl Folder {
         Err(StoreError::Mismatch { path: path.to_owned(), problem })
     }
 
+    /// When an entry of the directory was last made, renamed or removed, or the directory itself renamed; in microseconds since 1970.
+    #[cfg(feature = "publisher")]
+    pub(crate) fn changed_at(&self) -> io::Result<i64> {
+        let found = self.directory.metadata()?;
+        Ok(found.ctime().saturating_mul(1_000_000).saturating_add(found.ctime_nsec() / 1_000))
+    }
+
     /// Device and inode of the directory.
     #[cfg(feature = "publisher")]
     pub(crate) fn id(&self) -> io::Result<FileId> {

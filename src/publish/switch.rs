@@ -272,7 +272,8 @@ impl Store {
 
 /// Waits until no reader has a head that another one replaced a moment ago. A new store replaces none.
 fn wait_for_readers(session: &Session) {
-    let Ok((changed, created)) = session.replaceable() else { return };
+    let (Ok(changed), Ok(identity)) = (session.folder.changed_at(), session.head.identity()) else { return };
+    let created = identity.created;
     let now = now();
     let since =
         |at: i64| now.checked_sub(at).and_then(|since| u64::try_from(since).ok()).map(Duration::from_micros);

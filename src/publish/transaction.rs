@@ -14,13 +14,12 @@ use crate::store::head::{Head, Pointer};
 use crate::store::layout::{HEAD, is_kept};
 use crate::store::open::{head_file, map_head};
 use crate::store::shared::PAGE_SIZE;
-use crate::time::{SECOND, format_rfc3339, now};
+use crate::time::{format_rfc3339, now};
 use rustix::fs::{FallocateFlags, fallocate};
 use rustix::io::{Errno, retry_on_intr};
 use std::cell::RefCell;
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -142,16 +141,6 @@ impl Session {
     /// True if the path still leads to this session's head: a restore may replace it.
     pub(crate) fn has_the_head(&self) -> Result<bool, StoreError> {
         head_file(&self.folder, Access::Read).map(|file| file.id == self.head_id)
-    }
-
-    /// When an entry of the store's directory was last made, renamed or removed, or the directory itself renamed; and when the store was
-    /// made. In microseconds since 1970.
-    pub(crate) fn replaceable(&self) -> Result<(i64, i64), StoreError> {
-        let failed = |source| StoreError::io("look at", self.path(), source);
-        let found = std::fs::symlink_metadata(self.path()).map_err(failed)?;
-        let changed = found.ctime().saturating_mul(SECOND).saturating_add(found.ctime_nsec() / 1_000);
-        let created = self.head.identity().map_or(0, |identity| identity.created);
-        Ok((changed, created))
     }
 
     /// Adds a record to the trail, and locks head and trail for as long as that takes.

@@ -113,8 +113,9 @@ pub fn problems(trace: &str, allowed: &Allowed<'_>) -> Vec<String> {
         }
         if name == "execve" {
             let program = call.split('"').nth(1).unwrap_or("");
-            let siblings = ["flagstone", "flagstone-agent", "flagstone-doctor"];
-            let is_ours = program == "/proc/self/exe"
+            let siblings = ["flagstone-agent", "flagstone-doctor"];
+            let is_ours = Path::new(program) == allowed.program
+                || program == "/proc/self/exe"
                 || siblings.iter().any(|name| Path::new(program) == allowed.program.with_file_name(name));
             ours |= is_ours;
             others.insert(process, !is_ours);
