@@ -309,15 +309,13 @@ pub(crate) fn last_records(store: &Folder, bytes: u64) -> Result<Vec<Record>, St
 
 /// The last valid record; none if the end of the trail has none.
 pub(crate) fn last_record(store: &Folder) -> Result<Option<Record>, StoreError> {
-    let bytes = last_lines(store, SHORT_TAIL)?;
-    let last = bytes.rsplit(|byte| *byte == b'\n').find_map(parse_line).map(|(record, _)| record);
-    match last {
-        None if bytes.len() as u64 == SHORT_TAIL => Ok(last_lines(store, 2 * LINE_LIMIT as u64)?
-            .rsplit(|byte| *byte == b'\n')
-            .find_map(parse_line)
-            .map(|(record, _)| record)),
-        last => Ok(last),
+    for bytes in [SHORT_TAIL, 2 * LINE_LIMIT as u64] {
+        let lines = last_lines(store, bytes)?;
+        if let Some((record, _)) = lines.rsplit(|byte| *byte == b'\n').find_map(parse_line) {
+            return Ok(Some(record));
+        }
     }
+    Ok(None)
 }
 
 fn last_lines(store: &Folder, bytes: u64) -> Result<Vec<u8>, StoreError> {
@@ -332,6 +330,12 @@ fn last_lines(store: &Folder, bytes: u64) -> Result<Vec<u8>, StoreError> {
 
 fn unread(store: &Folder, source: io::Error) -> StoreError {
     StoreError::io("read the audit trail", &store.path().join(AUDIT), source)
+}
+
+/// True if the head does not know the trail's last record. A head that counts none tells nothing.
+pub(crate) fn is_ahead(last: u64, head: &Head) -> bool {
+    let (known, _) = head.audited();
+    known > 0 && last > known
 }
 
 /// An audit trail opened for one record, under the lock of the head.
@@ -367,6 +371,11 @@ impl<'a> Audit<'a> {
         };
         let tail = tail(&file).map_err(failed)?;
         Ok(Audit { file, path, head, tail })
+    }
+
+    /// True if it holds records that the head does not know: the head went back, or the writer of the last one died before it was counted.
+    pub(crate) fn is_ahead(&self) -> bool {
+        is_ahead(self.tail.seq, self.head)
     }
 
     /// Has the head know of all records that are there.

@@ -11,6 +11,8 @@ use super::descriptor::{FileId, above_standard};
 use super::trust::judge_parent;
 use super::trust::{Judged, Trust, judge, judge_file, pass};
 use crate::error::StoreError;
+#[cfg(feature = "publisher")]
+use crate::time::SECOND;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, openat, statat};
 use rustix::io::Errno;
 use rustix::process::geteuid;
@@ -203,7 +205,7 @@ impl Folder {
     #[cfg(feature = "publisher")]
     pub(crate) fn changed_at(&self) -> io::Result<i64> {
         let found = self.directory.metadata()?;
-        Ok(found.ctime().saturating_mul(1_000_000).saturating_add(found.ctime_nsec() / 1_000))
+        Ok(found.ctime().saturating_mul(SECOND).saturating_add(found.ctime_nsec() / 1_000))
     }
 
     /// Device and inode of the directory.

@@ -380,7 +380,9 @@ impl Store {
     /// When that generation is no longer kept or is damaged; and the errors of [`publish`](Self::publish).
     pub fn rollback(&self, to: Option<u64>, change: Change) -> Result<Published, StoreError> {
         let session = self.session(&change, "rolling back")?;
-        session.expect_newest(to.is_some())?;
+        if to.is_none() {
+            session.expect_newest(false)?;
+        }
         let target = self.rollback_target(&session, to)?;
         let bytes = read_snapshot(&session, target)?;
         let bytes = self.plans_held(bytes, target.0, &change)?;

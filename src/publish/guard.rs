@@ -392,11 +392,9 @@ impl Store {
         let age = memory.as_ref().map_or(u64::MAX, |memory| memory.at.abs_diff(now));
         // Users other than the owner cannot open the lock; for them, the guard's state of each minute decides.
         let taken = self.folder().ok().and_then(|store| guard().is_taken(&store));
-        let is_recent = || age < STATE_LIFETIME_MICROS && memory.as_ref().is_some_and(|memory| !memory.ended);
-        match (taken.unwrap_or_else(is_recent), memory) {
-            (true, Some(memory)) if age < STATE_LIFETIME_MICROS && !memory.ended => {
-                Verdicts::Said(Box::new(memory))
-            }
+        let is_recent = age < STATE_LIFETIME_MICROS && memory.as_ref().is_some_and(|memory| !memory.ended);
+        match (taken.unwrap_or(is_recent), memory) {
+            (true, Some(memory)) if is_recent => Verdicts::Said(Box::new(memory)),
             (true, _) => Verdicts::Beginning,
             (false, Some(memory)) if age < EXPECTED && !memory.ended => Verdicts::Ended(memory.at),
             (false, _) => Verdicts::Nobody,

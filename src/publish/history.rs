@@ -7,7 +7,7 @@ use crate::definition::Definitions;
 use crate::error::StoreError;
 use crate::files::Access;
 use crate::snapshot::{ContentId, Snapshot};
-use crate::store::head::{Current, Head, damaged_text};
+use crate::store::head::{Current, Head};
 use crate::store::layout::{SNAPSHOT_LIMIT, SNAPSHOTS, retained, snapshot_name};
 use crate::store::open::{MapPolicy, Opened, copy_head, head_file, open_snapshot};
 use crate::time::format_rfc3339;
@@ -129,20 +129,19 @@ impl Store {
     /// When the head cannot be read. A damaged snapshot is reported in the status.
     pub fn status(&self) -> Result<StoreStatus, StoreError> {
         let head = self.read_head()?;
-        let (pointer, damaged) = match head.current() {
-            Current::Nothing => (None, None),
-            Current::Pointer(pointer) => (Some(pointer), None),
-            Current::Damaged(generation, other) => (other, Some(damaged_text(generation, other.as_ref()))),
+        let (pointer, is_damaged) = match head.current() {
+            Current::Nothing => (None, false),
+            Current::Pointer(pointer) => (Some(pointer), false),
+            Current::Damaged(_, other) => (other, true),
         };
         let mut error = None;
         let snapshot = pointer.and_then(|pointer| {
             let opened = self.open_retained((pointer.generation, pointer.content));
             opened.map_err(|problem| error.get_or_insert(problem.to_string()).clone()).ok()
         });
-        let generation = pointer.map_or(0, |pointer| pointer.generation);
         let known = |key: &[u8]| match &snapshot {
             Some(snapshot) => Some(snapshot.find(key).is_some()),
-            None => (error.is_none() && damaged.is_none()).then_some(false),
+            None => (error.is_none() && !is_damaged).then_some(false),
         };
         let dependents =
             |key: &str| snapshot.as_ref().map_or_else(Vec::new, |snapshot| dependents(snapshot, &head, key));
@@ -157,7 +156,7 @@ impl Store {
             environment: self.identity.environment.clone(),
             store_id: ContentId(self.identity.store).to_string(),
             created: format_rfc3339(self.identity.created),
-            generation,
+            generation: pointer.map_or(0, |pointer| pointer.generation),
             content_id: pointer.map(|pointer| pointer.content.to_string()),
             published_at: pointer.map(|pointer| format_rfc3339(pointer.published_at)),
             previous: pointer.map_or(0, |pointer| pointer.previous),
@@ -168,9 +167,7 @@ impl Store {
             release: Some(head.release()).filter(|release| *release > 0),
             killed: killed.collect(),
             kills_unknown: self.damaged_slots(&head).map(|damaged| damaged.text()),
-            head_error: damaged
-                .map(|problem| format!("the head is damaged: {problem}; the next publish, rollback or change of a flag mends it"))
-                .or_else(|| self.lost(&head, generation)),
+            head_error: self.outdated(&head),
             retained: self.kept()?.into_iter().map(|(generation, _)| generation).collect(),
             warning: self.trust.warning(),
             error,

@@ -26,7 +26,7 @@ impl Store {
 
     fn past(&self, from: i64) -> Result<History, StoreError> {
         let head = self.read_head()?;
-        let generation = self.generation()?;
+        let generation = self.generation_of(&head)?;
         let definitions = match generation {
             0 => Definitions::default(),
             generation => self.definitions(generation)?,

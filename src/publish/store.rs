@@ -2,7 +2,7 @@
 
 use crate::error::StoreError;
 use crate::files::{Access, Folder, Trust};
-use crate::store::head::Identity;
+use crate::store::head::{Head, Identity};
 use crate::store::layout::is_kept;
 use crate::store::open::head_file;
 use crate::text::printable;
@@ -106,7 +106,12 @@ impl Store {
     ///
     /// When the head cannot be read.
     pub fn generation(&self) -> Result<u64, StoreError> {
+        self.generation_of(&self.read_head()?)
+    }
+
+    /// The published generation by a head that was read; 0 if none.
+    pub(crate) fn generation_of(&self, head: &Head) -> Result<u64, StoreError> {
         let folder = self.folder()?;
-        Ok(self.read_head()?.current().settled(|generation| is_kept(&folder, generation)).0)
+        Ok(head.current().settled(|generation| is_kept(&folder, generation)).0)
     }
 }

@@ -273,11 +273,10 @@ impl Store {
 /// Waits until no reader has a head that another one replaced a moment ago. A new store replaces none.
 fn wait_for_readers(session: &Session) {
     let (Ok(changed), Ok(identity)) = (session.folder.changed_at(), session.head.identity()) else { return };
-    let created = identity.created;
     let now = now();
     let since =
         |at: i64| now.checked_sub(at).and_then(|since| u64::try_from(since).ok()).map(Duration::from_micros);
-    let is_new = since(created).is_none_or(|since| since < FOLLOW_TIME);
+    let is_new = since(identity.created).is_none_or(|since| since < FOLLOW_TIME);
     if let Some(rest) = since(changed).and_then(|since| FOLLOW_TIME.checked_sub(since))
         && !is_new
     {
@@ -368,9 +367,10 @@ fn throw(
     if let Some(base) = change.base.filter(|base| *base != current) {
         return Err(StoreError::Stale { base, current });
     }
-    if let Some(lock) = &lock {
-        // What fails here fails again when the record is written, and is told then.
-        let _ = session.restore_switches(lock);
+    // A kill and a stop do not wait for the trail. Others end what the head may have lost: it comes first. What fails here fails again when
+    // the record is written, and is told then.
+    if let Some(lock) = lock.as_ref().filter(|_| !matches!(action, Action::Kill | Action::StopAll)) {
+        let _ = session.trail(lock);
     }
     // Writes all of its pages or none, so that an error means that nothing was changed.
     session.head.write_whole();

@@ -150,8 +150,18 @@ impl Session {
 
     /// Adds a record to the trail under the lock that the caller holds.
     pub(crate) fn append_under(&self, lock: &Lock, record: Record) -> Result<Audited, StoreError> {
-        self.restore_switches(lock)?;
-        Audit::open(&self.folder, &self.modes, &self.head)?.append(record)
+        self.trail(lock)?.append(record)
+    }
+
+    /// Opens the trail for a record, under the lock that the caller holds. Switches that the trail has and the head lacks are made again
+    /// before.
+    pub(crate) fn trail(&self, _lock: &Lock) -> Result<Audit<'_>, StoreError> {
+        let trail = Audit::open(&self.folder, &self.modes, &self.head)?;
+        if trail.is_ahead() {
+            self.restore_switches()?;
+            trail.count();
+        }
+        Ok(trail)
     }
 
     /// Opens the trail as for a record, under the lock that the caller holds.

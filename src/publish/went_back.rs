@@ -3,13 +3,12 @@
 //! Workers that run keep what they knew. For all others the trail is what is left of the newest generation, the kills and the stop.
 
 use super::Store;
-use super::lock::Lock;
 use super::transaction::Session;
-use crate::audit::{Action, Audit, Outcome, Record, each_record, last_record};
+use crate::audit::{Action, Outcome, Record, each_record, is_ahead, last_record};
 use crate::error::StoreError;
 use crate::files::Folder;
 use crate::snapshot::is_flag_key;
-use crate::store::head::{Head, Stop};
+use crate::store::head::{Current, Head, Stop, damaged_text};
 use crate::store::layout::retained;
 use crate::time::parse_rfc3339;
 use std::collections::BTreeMap;
@@ -31,7 +30,7 @@ impl Lost {
         let Some(last) = last_record(folder)? else { return Ok(None) };
         let (known, _) = head.audited();
         // Switches are recorded after they are made: one that died then leaves a record that the head does not know, and its slot.
-        let has_gap = known > 0 && last.seq > known;
+        let has_gap = is_ahead(last.seq, head);
         let is_older = last.outcome == Outcome::Done && last.to > current;
         let newest = retained(folder)?.last().map_or(0, |kept| kept.0);
         if !has_gap && !is_older && newest <= current {
@@ -78,8 +77,20 @@ impl Lost {
 impl Store {
     /// The reason why the head cannot be relied on, and what to do; none if it can, or cannot be read at all.
     pub fn head_error(&self) -> Option<String> {
-        let status = self.status().ok()?;
-        status.kills_unknown.or(status.head_error)
+        let head = self.read_head().ok()?;
+        self.damaged_slots(&head).map(|damaged| damaged.text()).or_else(|| self.outdated(&head))
+    }
+
+    /// The reason why the head does not name the newest generation, or lacks switches that the audit trail has, and what to do.
+    pub(crate) fn outdated(&self, head: &Head) -> Option<String> {
+        match head.current() {
+            Current::Damaged(generation, other) => Some(format!(
+                "the head is damaged: {}; the next publish, rollback or change of a flag mends it",
+                damaged_text(generation, other.as_ref())
+            )),
+            Current::Pointer(pointer) => self.lost(head, pointer.generation),
+            Current::Nothing => self.lost(head, 0),
+        }
     }
 
     /// Refuses to go on from a generation that was not the last one.
@@ -89,7 +100,7 @@ impl Store {
     /// When a newer generation was published, or the trail cannot be read.
     pub fn expect_newest(&self) -> Result<(), StoreError> {
         let head = self.read_head()?;
-        let expected = expect_newest(&self.folder()?, &head, self.generation()?, false).map(drop);
+        let expected = expect_newest(&self.folder()?, &head, self.generation_of(&head)?, false).map(drop);
         match expected {
             Err(StoreError::Refused(_)) if !self.is_unmoved(&head)? => Ok(()),
             expected => expected,
@@ -102,7 +113,7 @@ impl Store {
     }
 
     /// What the head lost when it went back, and the way out; none if it lost nothing, or the trail cannot be read.
-    pub(crate) fn lost(&self, head: &Head, current: u64) -> Option<String> {
+    fn lost(&self, head: &Head, current: u64) -> Option<String> {
         let lost = self.folder().and_then(|folder| Lost::of(&folder, head, current)).ok()??;
         self.is_unmoved(head).ok().filter(|is_unmoved| *is_unmoved)?;
         let generation = lost
@@ -126,31 +137,25 @@ impl Session {
         }
     }
 
-    /// Makes the kills and the stop again that the head lost when it went back, before the trail goes on.
-    pub(crate) fn restore_switches(&self, _lock: &Lock) -> Result<(), StoreError> {
-        let Some(last) = last_record(&self.folder)? else { return Ok(()) };
-        let (known, _) = self.head.audited();
-        if known == 0 || last.seq <= known {
-            return Ok(());
-        }
-        if let Some(lost) = Lost::of(&self.folder, &self.head, self.current().0)? {
-            for (flag, since) in &lost.killed {
-                if !self.head.kill(flag.as_bytes(), *since, true) {
-                    return Err(StoreError::Refused(format!(
-                        "the head lost the kill of {flag}, and has room for no more kills"
-                    )));
-                }
-            }
-            if let Some(since) = lost.stopped {
-                self.head.stop(Some(since));
-            }
-            if let Some(switches) = lost.switches() {
-                *self.restored.borrow_mut() = Some(format!(
-                    "the head went back, as an older copy of it would: made again by the audit trail: {switches}"
-                ));
+    /// Makes the kills and the stop again that the head lost when it went back.
+    pub(super) fn restore_switches(&self) -> Result<(), StoreError> {
+        let Some(lost) = Lost::of(&self.folder, &self.head, self.current().0)? else { return Ok(()) };
+        for (flag, since) in &lost.killed {
+            if !self.head.kill(flag.as_bytes(), *since, true) {
+                return Err(StoreError::Refused(format!(
+                    "the head lost the kill of {flag}, and has room for no more kills"
+                )));
             }
         }
-        Audit::open(&self.folder, &self.modes, &self.head)?.count();
+        if let Some(since) = lost.stopped {
+            self.head.stop(Some(since));
+        }
+        if let Some(switches) = lost.switches() {
+            let unwritten = self.flush().map_or(String::new(), |problem| format!("; {problem}"));
+            *self.restored.borrow_mut() = Some(format!(
+                "the head went back, as an older copy of it would: made again by the audit trail: {switches}{unwritten}"
+            ));
+        }
         Ok(())
     }
 }

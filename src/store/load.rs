@@ -802,7 +802,8 @@ fn held_text(killed: &[KnownKill]) -> Option<String> {
     let held = held.collect::<Vec<_>>().join(", ");
     (!held.is_empty()).then(|| {
         format!(
-            "it went back in place, as an older copy of it would, and lacks kills that this process has read: {held} stays off here. Type `flagstone kill` for what is to stay off everywhere; what is to be on is killed and revived once more"
+            "it went back in place, as an older copy of it would, and lacks kills that this process has read: {held} stays off here. Type \
+             `flagstone kill` for what is to stay off everywhere; what is to be on is killed and revived once more"
         )
     })
 }

@@ -1,52 +1,16 @@
 //! Counters of a store's copies: workers that read one, as the one that a move left behind, see no change of the store.
 
-#[cfg(feature = "publisher")]
 use super::directory::{self, Own};
-use super::layout::header;
-#[cfg(feature = "publisher")]
-use super::layout::{self, COUNTERS, MAGIC};
-use super::memory::Memory;
-#[cfg(feature = "publisher")]
+use super::layout::{self, COUNTERS, MAGIC, header};
 use super::shown::is_shown;
-#[cfg(feature = "publisher")]
+use super::store_note::{directory_hash, id_hash};
 use std::ffi::OsStr;
-#[cfg(feature = "publisher")]
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
-#[cfg(feature = "publisher")]
-use std::path::PathBuf;
-use xxhash_rust::xxh3::xxh3_64;
-
-/// Notes in the header which store is counted, and where it lies. Another store may have taken the path since the file was made.
-pub(super) fn note(memory: &Memory, store: &Path, id: &str) {
-    memory.set(header::STORE * 8, id_hash(id));
-    memory.set(header::DIRECTORY * 8, place(store));
-    let path = store.as_os_str().as_bytes();
-    if path.len() < header::SIZE - header::PATH * 8 {
-        for (number, part) in path.chunks(8).chain([&[][..]]).enumerate() {
-            let mut word = [0; 8];
-            word.iter_mut().zip(part).for_each(|(to, byte)| *to = *byte);
-            memory.set((header::PATH + number) * 8, u64::from_le_bytes(word));
-        }
-    }
-}
-
-fn id_hash(id: &str) -> u64 {
-    xxh3_64(id.as_bytes())
-}
-
-/// A hash of the directory's device and inode, which a bind mount shares and a copy does not; 0 if there is none.
-fn place(directory: &Path) -> u64 {
-    directory.metadata().map_or(0, |found| {
-        let numbers = [found.dev(), found.ino()].map(u64::to_le_bytes);
-        xxh3_64(numbers.as_flattened())
-    })
-}
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
 
 /// Threads of one user that count for a copy of a store.
-#[cfg(feature = "publisher")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreCopy {
     /// The path at which they opened it.
@@ -58,11 +22,8 @@ pub struct StoreCopy {
 }
 
 /// Files that are looked at in one directory, names in it, and directories: anybody can make counters.
-#[cfg(feature = "publisher")]
 const MAX_FILES: usize = 64;
-#[cfg(feature = "publisher")]
 const MAX_NAMES: usize = 8_192;
-#[cfg(feature = "publisher")]
 const MAX_DIRECTORIES: usize = 64;
 
 /// Copies of the store with this id that living threads of the users `among` count for; `store` is the store's own path. `memory` is the
@@ -71,26 +32,26 @@ const MAX_DIRECTORIES: usize = 64;
 /// # Errors
 ///
 /// When the directory cannot be listed.
-#[cfg(feature = "publisher")]
 pub fn copies(
     memory: &Path,
     store: &Path,
     id: &str,
     among: impl Fn(u32) -> bool,
 ) -> io::Result<Vec<StoreCopy>> {
-    let (own_file, here, mut found) = (layout::name(store), place(store), Vec::new());
+    let (own_file, here, mut found) = (layout::name(store), directory_hash(store), Vec::new());
     for (own, user) in directory::directories(memory)?.filter(|(_, user)| among(*user)).take(MAX_DIRECTORIES)
     {
-        let names: Vec<String> = own.names().into_iter().flatten().take(MAX_NAMES).collect();
+        let mut names: Vec<String> = own.names().into_iter().flatten().take(MAX_NAMES).collect();
+        names.sort_unstable();
         let is_counters = |name: &&String| Path::new(name).extension() == Some(OsStr::new(COUNTERS));
         for name in names.iter().filter(is_counters).filter(|name| **name != own_file).take(MAX_FILES) {
             let Ok(header) = read_header(&own, name, user) else { continue };
             let is_copy = header.store == id_hash(id) && header.directory != here;
-            let is_sign = |sign: &&String| {
+            let is_alive = |sign: &&String| {
                 layout::shown_by(name, sign)
                     .is_some_and(|number| own.holds(sign) && is_shown(&own, name, number, user))
             };
-            let workers = if is_copy { names.iter().filter(is_sign).count() } else { 0 };
+            let workers = if is_copy { signs(&names, name).filter(is_alive).count() } else { 0 };
             if workers > 0 {
                 found.push(StoreCopy { path: header.path, user, workers });
             }
@@ -99,17 +60,21 @@ pub fn copies(
     Ok(found)
 }
 
-#[cfg(feature = "publisher")]
+/// The names, of sorted ones, that begin as those by which threads show that they count in that file.
+fn signs<'a>(names: &'a [String], counters: &str) -> impl Iterator<Item = &'a String> {
+    let start = layout::shown_start(counters);
+    let first = names.partition_point(|name| *name < start);
+    names.iter().skip(first).take_while(move |name| name.starts_with(&start))
+}
+
 struct Header {
     store: u64,
     directory: u64,
     path: PathBuf,
 }
 
-/// Reads what [`note`] wrote.
-#[cfg(feature = "publisher")]
+/// Reads what [`note`](super::store_note::note) wrote.
 fn read_header(own: &Own, name: &str, user: u32) -> io::Result<Header> {
-    use std::os::unix::fs::FileExt;
     if !own.holds(name) {
         return Err(io::ErrorKind::CrossesDevices.into());
     }

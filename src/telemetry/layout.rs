@@ -308,7 +308,8 @@ pub(super) fn shown_by(counters: &str, name: &str) -> Option<usize> {
     name.strip_prefix(&shown_start(counters))?.parse().ok()
 }
 
-fn shown_start(counters: &str) -> String {
+/// What the names of those files begin with.
+pub(super) fn shown_start(counters: &str) -> String {
     format!("{}.thread-", counters.strip_suffix(&format!(".{COUNTERS}")).unwrap_or(counters))
 }
 

@@ -14,6 +14,7 @@
 mod claim;
 #[cfg(feature = "publisher")]
 mod contents;
+#[cfg(feature = "publisher")]
 mod copies;
 mod directory;
 pub mod duration;
@@ -33,6 +34,7 @@ mod read;
 mod recorder;
 mod shown;
 mod sketch;
+mod store_note;
 mod tally;
 
 #[cfg(feature = "publisher")]

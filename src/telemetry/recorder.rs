@@ -208,7 +208,7 @@ impl Recorder {
 
     /// Notes the store's id beside its counters, by which those of its copies are found.
     pub fn note_store(&self, store: &Path, id: &str) {
-        super::copies::note(&self.opened.memory, store, id);
+        super::store_note::note(&self.opened.memory, store, id);
     }
 
     /// The path of the file of counters.
